@@ -1,0 +1,210 @@
+"""How a verb reaches Redis: built once as plain data, run by a sync or an async connection."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import redis
+import redis.asyncio
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError, OutOfMemoryError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from ..protocol import errors
+
+T = TypeVar("T")
+
+_HERE = Path(__file__).parent
+#: Redis commands that one round trip carries at most; more wait for the next.
+_MAX_PIPELINE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A verb's Lua: the shared prelude, then the verb's own file."""
+
+    name: str
+    text: str
+    sha: str
+
+
+@functools.cache
+def script(name: str) -> Script:
+    """Read `<name>.lua` with the prelude put after its flags line."""
+    flags, _, body = (_HERE / f"{name}.lua").read_text().partition("\n")
+    prelude = (_HERE / "prelude.lua").read_text()
+    text = f"{flags}\n{prelude}\n{body}"
+    return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One atomic step: a script, its keys and arguments, and how to read the reply.
+
+    `before` are plain commands sent ahead in the same round trip.
+    """
+
+    script: Script
+    keys: Sequence[str]
+    args: Sequence[str | bytes | int | float]
+    parse: Callable[[Any], T]  # a script's reply is whatever its Lua returns
+    before: Sequence[tuple[Any, ...]] = ()
+
+    def queue_on(self, pipe: Any) -> None:  # redis-py types sync and async pipelines apart
+        """Add this step's commands to a pipeline."""
+        for command in self.before:
+            pipe.execute_command(*command)
+        pipe.execute_command("EVALSHA", self.script.sha, len(self.keys), *self.keys, *self.args)
+
+    def read(self, replies: Sequence[Any]) -> T | Exception:
+        """Read this step's replies; an exception is returned, not raised, so that steps stay apart."""
+        failed = next((reply for reply in replies if isinstance(reply, Exception)), None)
+        if failed is not None:
+            return translate(failed)
+        try:
+            return self.parse(replies[-1])
+        except errors.WherryError as error:
+            return error
+
+
+def translate(error: Exception) -> Exception:
+    """Our own error for what Redis says; others pass through."""
+    if isinstance(error, OutOfMemoryError) or (
+        isinstance(error, ResponseError) and "OOM" in str(error)
+    ):
+        return errors.QueueFull("the queue's memory is full; retry later")
+    if isinstance(error, (RedisConnectionError, RedisTimeoutError)):
+        return errors.Unavailable("the queue cannot be reached; retry later")
+    return error
+
+
+def _missing_script(replies: Sequence[Any]) -> bool:
+    return any(isinstance(reply, NoScriptError) for reply in replies)
+
+
+def _result(answer: T | Exception) -> T:
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+class Queue:
+    """Runs steps over a blocking connection; for workers and tools. Threads may share it."""
+
+    def __init__(self, url: str, *, socket_timeout_s: float = 30.0) -> None:
+        self.redis = redis.Redis.from_url(
+            url, socket_timeout=socket_timeout_s, socket_connect_timeout=5, health_check_interval=30
+        )
+
+    def run(self, call: Call[T]) -> T:
+        """Run one step. Raises our errors, never a half-done step."""
+        try:
+            replies = self._send(call)
+            if _missing_script(replies):
+                self.redis.script_load(call.script.text)
+                replies = self._send(call)
+        except redis.RedisError as error:
+            raise translate(error) from error
+        return _result(call.read(replies))
+
+    def _send(self, call: Call[Any]) -> list[Any]:
+        with self.redis.pipeline(transaction=False) as pipe:
+            call.queue_on(pipe)
+            replies: list[Any] = pipe.execute(raise_on_error=False)
+            return replies
+
+    def values(self, keys: Sequence[str]) -> list[bytes | None]:
+        """Values under some keys; None where there is none."""
+        if not keys:
+            return []
+        return self._plain("MGET", *keys)
+
+    def members(self, key: str) -> set[bytes]:
+        """Members of a set."""
+        return set(self._plain("SMEMBERS", key))
+
+    def _plain(self, *command: str) -> list[Any]:
+        try:
+            reply: list[Any] = list(self.redis.execute_command(*command))
+        except redis.RedisError as error:
+            raise translate(error) from error
+        return reply
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.redis.close()
+
+
+class AsyncQueue:
+    """Runs steps over an asyncio connection; steps that meet in one loop turn share a round trip."""
+
+    def __init__(self, url: str, *, socket_timeout_s: float = 30.0) -> None:
+        self.redis = redis.asyncio.Redis.from_url(
+            url, socket_timeout=socket_timeout_s, socket_connect_timeout=5, health_check_interval=30
+        )
+        self._pending: list[tuple[Call[Any], asyncio.Future[Any]]] = []
+        self._sender: asyncio.Task[None] | None = None
+
+    async def run(self, call: Call[T]) -> T:
+        """Run one step. Raises our errors, never a half-done step."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._pending.append((call, future))
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.create_task(self._send_pending())
+        return await future
+
+    async def _send_pending(self) -> None:
+        while self._pending:
+            batch, self._pending = self._pending[:_MAX_PIPELINE], self._pending[_MAX_PIPELINE:]
+            try:
+                answers = await self._round_trip([call for call, _ in batch])
+            except redis.RedisError as error:
+                answers = [translate(error)] * len(batch)
+            except BaseException as error:
+                for _, future in batch:
+                    future.cancel() if future.done() is False else None
+                raise error
+            for (_, future), answer in zip(batch, answers, strict=True):
+                if future.done():  # its caller went away
+                    continue
+                if isinstance(answer, Exception):
+                    future.set_exception(answer)
+                else:
+                    future.set_result(answer)
+
+    async def _round_trip(self, calls: Sequence[Call[Any]]) -> list[Any]:
+        answers: list[Any] = [None] * len(calls)
+        todo = list(range(len(calls)))
+        for _ in range(2):
+            replies = await self._send([calls[index] for index in todo])
+            missing = []
+            for index, reply in zip(todo, replies, strict=True):
+                if _missing_script(reply):
+                    missing.append(index)
+                else:
+                    answers[index] = calls[index].read(reply)
+            if not missing:
+                break
+            for text in {calls[index].script.text for index in missing}:
+                await self.redis.script_load(text)
+            todo = missing
+        return answers
+
+    async def _send(self, calls: Sequence[Call[Any]]) -> list[list[Any]]:
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for call in calls:
+                call.queue_on(pipe)
+            replies = iter(await pipe.execute(raise_on_error=False))
+        return [[next(replies) for _ in range(len(call.before) + 1)] for call in calls]
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._sender is not None and not self._sender.done():
+            await asyncio.wait([self._sender])
+        await self.redis.aclose()

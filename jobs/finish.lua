@@ -1,0 +1,58 @@
+#!lua flags=allow-oom
+-- finish: end the attempts of one batch, each accepted only from the worker that holds its lease.
+-- KEYS 1 running:<worker>, 2 totals, 3 group, 4 stats
+-- ARGV 1 prefix, 2 worker, 3 result ttl s, 4 rows, 5 max rows, 6 executions, 7 queue µs,
+--      8 compute µs, 9 total µs, then per job: id, attempt, status, result, result ref,
+--      header length, error type, error
+-- Returns the ids that were accepted.
+local worker, ttl = ARGV[2], ARGV[3]
+local ms = now_ms()
+local accepted, lines, good, late = {}, {}, 0, 0
+for i = 10, #ARGV, 8 do
+  local id, attempt, status = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local job = key('job', id)
+  local f = redis.call('HMGET', job, 'status', 'worker', 'attempt', 'payload_key', 'cancel')
+  if f[1] == 'running' and f[2] == worker and f[3] == attempt then
+    if f[5] == '1' then status = 'canceled' end
+    redis.call('SREM', KEYS[1], id)
+    redis.call('DEL', f[4])
+    redis.call('HSET', job, 'status', status, 'finished_at', text(ms), 'history',
+      history(job, status, ms, attempt, worker))
+    if status == 'succeeded' then
+      good = good + 1
+      redis.call('HSET', job, 'result', ARGV[i + 3], 'result_ref', ARGV[i + 4],
+        'result_header_length', ARGV[i + 5])
+    elseif status == 'failed' then
+      redis.call('HSET', job, 'error_type', ARGV[i + 6], 'error', ARGV[i + 7])
+    end
+    redis.call('EXPIRE', job, ttl)
+    accepted[#accepted + 1] = id
+    lines[#lines + 1] = status .. ' ' .. id
+  else
+    late = late + 1
+  end
+end
+
+local n = #accepted
+if late > 0 then redis.call('HINCRBY', KEYS[2], 'late', late) end
+if n > 0 then
+  redis.call('HINCRBY', KEYS[2], 'running', -n)
+  redis.call('HINCRBY', KEYS[2], 'succeeded', good)
+  redis.call('HINCRBY', KEYS[2], 'failed', n - good)
+  redis.call('HINCRBY', KEYS[3], 'running', -n)
+  -- Jobs a second, forgotten over ten seconds: the base of estimated_start_at.
+  local old = redis.call('HMGET', KEYS[3], 'rate', 'rate_at')
+  local kept = old[1] and tonumber(old[1]) * math.exp(-(ms - tonumber(old[2])) / 10000) or 0
+  redis.call('HSET', KEYS[3], 'rate', string.format('%.6f', kept + n / 10), 'rate_at', text(ms),
+    'batch_ms', text(ARGV[9] / 1000))
+  redis.call('HINCRBY', KEYS[3], 'rows', ARGV[4])
+  redis.call('HINCRBY', KEYS[3], 'capacity', ARGV[5])
+  for field, value in pairs({inference_count = ARGV[4], execution_count = ARGV[6],
+      capacity = ARGV[5], success_count = good, fail_count = n - good, queue_us = ARGV[7],
+      compute_us = ARGV[8], total_us = ARGV[9]}) do
+    redis.call('HINCRBY', KEYS[4], field, value)
+  end
+  redis.call('HSET', KEYS[4], 'last_inference', text(ms))
+end
+announce(lines)
+return accepted

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .call import Call, script
+from .group import Group
+from .keys import Keys
+from .record import BatchStats, ClaimedJob, Outcome
+from .settings import JobsSettings
+from .ticket import ticket
+
+
+def finish(
+    worker: str, outcomes: Sequence[Outcome], stats: BatchStats, settings: JobsSettings
+) -> Call[frozenset[str]]:
+    """End a batch's attempts. Answers the ids that were accepted.
+
+    An attempt whose lease has passed to another worker is counted as late and dropped.
+    """
+    keys = Keys(settings.key_prefix)
+    group = stats.group
+    return Call(
+        script("finish"),
+        keys=[
+            keys.running(worker),
+            keys.totals,
+            keys.group(group.id),
+            keys.stats(group.model, group.version),
+        ],
+        args=[
+            settings.key_prefix,
+            worker,
+            settings.result_ttl_s,
+            stats.rows,
+            stats.max_rows,
+            stats.executions,
+            stats.queue_us,
+            stats.compute_us,
+            stats.total_us,
+            *(value for outcome in outcomes for value in _arguments(outcome)),
+        ],
+        parse=lambda reply: frozenset(item.decode() for item in reply),
+    )
+
+
+def _arguments(outcome: Outcome) -> tuple[str | bytes | int, ...]:
+    return (
+        outcome.id,
+        outcome.attempt,
+        outcome.status.value,
+        outcome.result,
+        outcome.result_ref,
+        outcome.header_length,
+        outcome.error_type,
+        outcome.error,
+    )
+
+
+def release(
+    group: Group, worker: str, jobs: Sequence[ClaimedJob], settings: JobsSettings
+) -> Call[int]:
+    """Give back claimed jobs that were never begun; their attempt does not count."""
+    keys = Keys(settings.key_prefix)
+    return Call(
+        script("release"),
+        keys=[
+            keys.running(worker),
+            keys.wait(group.id),
+            keys.group(group.id),
+            keys.totals,
+            group.queue_key,
+        ],
+        args=[
+            settings.key_prefix,
+            worker,
+            ticket(group.family, group.id, group.queue_key),
+            *(value for job in jobs for value in (job.id, job.attempt)),
+        ],
+        parse=int,
+    )

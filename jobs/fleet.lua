@@ -1,0 +1,16 @@
+#!lua flags=no-writes,allow-oom
+-- fleet: groups, workers and totals at one instant. KEYS none. ARGV 1 prefix
+-- Returns {now ms, totals, unloaded, {{group id, fields, oldest created ms or ''}, ...},
+--          {{worker, heartbeat or '', running}, ...}}.
+local groups, workers = {}, {}
+for _, id in ipairs(redis.call('SMEMBERS', P .. ':groups')) do
+  local head = redis.call('LINDEX', key('wait', id), 0)
+  local born = head and redis.call('HGET', key('job', head), 'created_at') or ''
+  groups[#groups + 1] = {id, redis.call('HGETALL', key('group', id)), born or ''}
+end
+for _, id in ipairs(redis.call('SMEMBERS', P .. ':workers')) do
+  workers[#workers + 1] = {id, redis.call('GET', key('alive', id)) or '',
+    redis.call('SCARD', key('running', id))}
+end
+return {text(now_ms()), redis.call('HGETALL', P .. ':totals'),
+  redis.call('SMEMBERS', P .. ':unloaded'), groups, workers}

@@ -1,0 +1,104 @@
+"""What an operator asks of the whole fleet: groups, workers, totals, models' counters."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from .call import Call, script
+from .group import Group
+from .keys import Keys
+from .record import GroupView, WorkerView
+from .settings import JobsSettings
+
+
+@dataclass(frozen=True, slots=True)
+class FleetView:
+    """The fleet at one instant."""
+
+    groups: tuple[GroupView, ...]
+    workers: tuple[WorkerView, ...]
+    totals: dict[str, int]
+    unloaded: frozenset[str]
+    now_ms: int
+
+
+def view(settings: JobsSettings) -> Call[FleetView]:
+    """Groups, workers and totals, all of one instant."""
+    return Call(script("fleet"), keys=[], args=[settings.key_prefix], parse=_read_fleet)
+
+
+def stats(model: str, version: str, settings: JobsSettings) -> Call[dict[str, int]]:
+    """A model's counters; empty before its first inference."""
+    return Call(
+        script("stats"),
+        keys=[Keys(settings.key_prefix).stats(model, version)],
+        args=[settings.key_prefix],
+        parse=lambda reply: {k: int(v) for k, v in _pairs(reply).items()},
+    )
+
+
+def set_loaded(model: str, settings: JobsSettings, *, loaded: bool) -> Call[bool]:
+    """Open a model to submissions, or close it. Answers whether that changed anything."""
+    return Call(
+        script("load"),
+        keys=[Keys(settings.key_prefix).unloaded],
+        args=[settings.key_prefix, model, "1" if loaded else "0"],
+        parse=bool,
+    )
+
+
+def heartbeat(worker: str, info: dict[str, object], settings: JobsSettings) -> Call[None]:
+    """Renew a worker's lease on all it runs."""
+    keys = Keys(settings.key_prefix)
+    return Call(
+        script("heartbeat"),
+        keys=[keys.alive(worker), keys.workers],
+        args=[settings.key_prefix, worker, json.dumps(info), int(settings.lease_ttl_s * 1000)],
+        parse=lambda _: None,
+    )
+
+
+def _pairs(flat: list[bytes]) -> dict[str, str]:
+    words = [item.decode() for item in flat]
+    return dict(zip(words[::2], words[1::2], strict=True))
+
+
+def _read_fleet(reply: list[Any]) -> FleetView:
+    now_ms, totals, unloaded, groups, workers = reply
+    return FleetView(
+        groups=tuple(_group(item, int(now_ms)) for item in groups),
+        workers=tuple(_worker(item) for item in workers),
+        totals={k: int(v) for k, v in _pairs(totals).items()},
+        unloaded=frozenset(item.decode() for item in unloaded),
+        now_ms=int(now_ms),
+    )
+
+
+def _group(item: list[Any], now_ms: int) -> GroupView:
+    fields = _pairs(item[1])
+    rate = float(fields.get("rate", 0)) * math.exp(
+        -(time.time() * 1000 - float(fields.get("rate_at", 0))) / 10_000
+    )
+    capacity = int(fields.get("capacity", 0))
+    return GroupView(
+        group=Group.parse(item[0].decode()),
+        waiting=int(fields.get("waiting", 0)),
+        running=int(fields.get("running", 0)),
+        oldest_s=max(0.0, (now_ms - int(item[2])) / 1000) if item[2] else 0.0,
+        jobs_per_s=round(rate, 2),
+        batch_fill=round(int(fields.get("rows", 0)) / capacity, 4) if capacity else 0.0,
+    )
+
+
+def _worker(item: list[Any]) -> WorkerView:
+    worker, info, running = item
+    return WorkerView(
+        id=worker.decode(),
+        alive=bool(info),
+        running=int(running),
+        info=json.loads(info) if info else {},
+    )

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..protocol.states import JobState
+from .group import Group
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A job as the API hands it over: checked, normalised, ready to store."""
+
+    id: str
+    task: str
+    group: Group
+    payload: bytes
+    #: Bytes of JSON at the head of the payload; the raw tensors follow.
+    header_length: int
+    #: Hash of the normalised request without its id: two bodies under one id differ here.
+    fingerprint: str
+    rows: int = 1
+    #: Set when the payload was put in the blob store because it is large.
+    payload_ref: str = ""
+    #: Milliseconds since the epoch by which the job must have started; 0 for no limit.
+    start_by_ms: int = 0
+    idempotency_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What submit answers: the job's id (an older one for a repeated key) and its place."""
+
+    id: str
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One entry of a job's history."""
+
+    status: JobState
+    at_ms: int
+    attempt: int
+    worker: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A job as it stands, without payload and result bytes."""
+
+    id: str
+    task: str
+    group: Group
+    status: JobState
+    attempt: int
+    rows: int
+    created_at_ms: int
+    started_at_ms: int | None
+    finished_at_ms: int | None
+    worker: str
+    error_type: str
+    error: str
+    history: tuple[Change, ...]
+    #: 0 for the next to start; None unless queued.
+    queue_position: int | None
+    estimated_start_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredResult:
+    """A finished job's InferenceResponse: header JSON, then raw tensors."""
+
+    body: bytes
+    header_length: int
+    #: Set instead of body when the blob store holds it.
+    ref: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedJob:
+    """A job that this worker now runs. (worker, attempt) is its lease."""
+
+    id: str
+    attempt: int
+    rows: int
+    header_length: int
+    payload_key: str
+    payload_ref: str
+    created_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a ticket brought: jobs, or a wait of some milliseconds for a fuller batch."""
+
+    jobs: tuple[ClaimedJob, ...] = ()
+    wait_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How one attempt ended. `result` or `result_ref` for success, else the error."""
+
+    id: str
+    attempt: int
+    result: bytes = b""
+    result_ref: str = ""
+    header_length: int = 0
+    error_type: str = ""
+    error: str = ""
+
+    @property
+    def status(self) -> JobState:
+        """`failed` when there is an error type."""
+        return JobState.FAILED if self.error_type else JobState.SUCCEEDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchStats:
+    """What one batch cost, for the model's counters and the group's rate. Times in µs."""
+
+    group: Group
+    rows: int = 0
+    max_rows: int = 0
+    executions: int = 0
+    queue_us: int = 0
+    compute_us: int = 0
+    total_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """A group as an operator sees it."""
+
+    group: Group
+    waiting: int
+    running: int
+    oldest_s: float
+    jobs_per_s: float
+    batch_fill: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    """A worker as an operator sees it; `info` is what its heartbeat carries."""
+
+    id: str
+    alive: bool
+    running: int
+    info: Mapping[str, object] = field(default_factory=dict)

@@ -1,0 +1,126 @@
+"""What the keeper does: take back the jobs of dead workers, replace lost tickets, expire, replay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..protocol import errors
+from .call import Call, script
+from .group import Group
+from .keys import Keys
+from .settings import JobsSettings
+from .ticket import ticket
+
+#: Milliseconds that jobs wait unclaimed before their group gets another ticket, at least.
+PATIENCE_MS = 2000
+
+#: Tickets of one group that may be outstanding.
+_MAX_TICKETS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Reaped:
+    """What became of a dead worker's jobs."""
+
+    requeued: int
+    dead: int
+    groups: tuple[Group, ...]
+
+
+def reap(worker: str, settings: JobsSettings, *, gone: bool = False) -> Call[Reaped]:
+    """Take back what a worker ran, if its lease has run out or its process is known to be gone."""
+    keys = Keys(settings.key_prefix)
+    return Call(
+        script("reap"),
+        keys=[
+            keys.alive(worker),
+            keys.running(worker),
+            keys.workers,
+            keys.totals,
+            keys.dead,
+            keys.groups,
+        ],
+        args=[
+            settings.key_prefix,
+            worker,
+            settings.max_attempts,
+            settings.result_ttl_s,
+            "1" if gone else "0",
+        ],
+        parse=lambda reply: Reaped(int(reply[0]), int(reply[1]), _groups(reply[2:])),
+    )
+
+
+def sweep(settings: JobsSettings) -> Call[tuple[Group, ...]]:
+    """Expire what is past its deadline; answer the groups whose jobs wait unclaimed."""
+    keys = Keys(settings.key_prefix)
+    return Call(
+        script("sweep"),
+        keys=[keys.deadlines, keys.groups, keys.index, keys.totals],
+        args=[settings.key_prefix, settings.result_ttl_s, PATIENCE_MS],
+        parse=_groups,
+    )
+
+
+def reissue(
+    group: Group, settings: JobsSettings, *, patience_ms: int = PATIENCE_MS
+) -> Call[bool]:
+    """Push a ticket for a group that has waited longer than its patience; 0 pushes at once."""
+    return Call(
+        script("reissue"),
+        keys=[Keys(settings.key_prefix).group(group.id), group.queue_key],
+        args=[
+            settings.key_prefix,
+            ticket(group.family, group.id, group.queue_key),
+            patience_ms,
+            _MAX_TICKETS,
+        ],
+        parse=bool,
+    )
+
+
+def requeue(job_id: str, group: Group, settings: JobsSettings) -> Call[None]:
+    """Replay a dead letter. Raises JobNotFound, or Conflict when the job is no dead letter."""
+    keys = Keys(settings.key_prefix)
+
+    def read(reply: bytes | None) -> None:
+        if reply is None:
+            raise errors.JobNotFound(f"no job {job_id!r}")
+        if reply != b"requeued":
+            raise errors.Conflict(f"job {job_id!r} is no dead letter")
+
+    return Call(
+        script("requeue"),
+        keys=[keys.job(job_id), keys.dead, keys.totals, keys.groups],
+        args=[
+            settings.key_prefix,
+            job_id,
+            group.queue_key,
+            ticket(group.family, group.id, group.queue_key),
+        ],
+        parse=read,
+    )
+
+
+def cancel(job_id: str, settings: JobsSettings) -> Call[None]:
+    """Cancel a job: at once while it waits, at its end while it runs, not at all afterwards.
+
+    Raises JobNotFound.
+    """
+    keys = Keys(settings.key_prefix)
+
+    def read(reply: bytes | None) -> None:
+        if reply is None:
+            raise errors.JobNotFound(f"no job {job_id!r}")
+
+    return Call(
+        script("cancel"),
+        keys=[keys.job(job_id), keys.totals, keys.deadlines],
+        args=[settings.key_prefix, job_id, settings.result_ttl_s],
+        parse=read,
+    )
+
+
+def _groups(reply: list[Any]) -> tuple[Group, ...]:
+    return tuple(Group.parse(item.decode()) for item in reply)

@@ -1,0 +1,61 @@
+"""A ticket: an ordinary Celery message that sends one worker to one group.
+
+Written by Lua in the same step as the job it announces, so it is built here, ready-made: Celery's
+message protocol 2 inside kombu's Redis envelope.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import uuid
+
+#: The Celery task that a ticket starts.
+TASK = "wherry.run_batch"
+
+_ID = "00000000-0000-0000-0000-000000000000"
+_TAG = "11111111-1111-1111-1111-111111111111"
+
+
+@functools.lru_cache(maxsize=4096)
+def _template(family: str, group_id: str, queue_key: str) -> str:
+    """The message around its two ids; they stand for the task id and the delivery tag."""
+    embed = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+    body = json.dumps([[family, group_id], {}, embed]).encode()
+    message = {
+        "body": base64.b64encode(body).decode(),
+        "content-encoding": "utf-8",
+        "content-type": "application/json",
+        "headers": {
+            "lang": "py",
+            "task": TASK,
+            "id": _ID,
+            "root_id": _ID,
+            "parent_id": None,
+            "group": None,
+            "retries": 0,
+            "timelimit": [None, None],
+            "argsrepr": repr((family, group_id)),
+            "kwargsrepr": "{}",
+            "origin": "wherry",
+            "ignore_result": True,
+        },
+        "properties": {
+            "correlation_id": _ID,
+            "delivery_mode": 2,
+            "delivery_info": {"exchange": "", "routing_key": queue_key},
+            "priority": 0,
+            "body_encoding": "base64",
+            "delivery_tag": _TAG,
+        },
+    }
+    return json.dumps(message)
+
+
+def ticket(family: str, group_id: str, queue_key: str) -> str:
+    """Make a message for the family's queue, with ids of its own."""
+    text = _template(family, group_id, queue_key)
+    # One random number serves both ids: they name the same delivery.
+    unique = str(uuid.uuid4())
+    return text.replace(_ID, unique).replace(_TAG, unique)

@@ -1,0 +1,164 @@
+"""Every error that Wherry raises on purpose.
+
+    WherryError
+     ├ InvalidRequest        a request that can never work
+     │  ├ InvalidTensor      one tensor's data or shape
+     │  └ PayloadTooLarge    over a size limit
+     ├ NotFound
+     │  ├ ModelNotFound
+     │  └ JobNotFound
+     ├ Conflict              a known id with another body
+     ├ Unavailable           not now; retry
+     │  ├ QueueFull
+     │  └ ModelNotReady
+     ├ DeadlineExceeded
+     ├ JobGone
+     │  ├ JobCanceled
+     │  └ JobExpired
+     ├ RowError              one row's own fault
+     ├ BackendError          the model raised
+     │  └ OutOfMemory
+     └ WorkerLost            attempts used up by crashes
+
+The HTTP status is the API's business, the retry the worker's. Only these texts reach a client.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import ClassVar
+
+
+class WherryError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str | None = None) -> None:
+        self.message = message or inspect.cleandoc(type(self).__doc__ or "")
+        super().__init__(self.message)
+
+
+class InvalidRequest(WherryError):
+    """The request is invalid."""
+
+    code = "invalid_request"
+
+
+class InvalidTensor(InvalidRequest):
+    """A tensor's data does not fit its declaration."""
+
+    code = "invalid_tensor"
+
+
+class PayloadTooLarge(InvalidRequest):
+    """The request is too large."""
+
+    code = "payload_too_large"
+
+
+class NotFound(WherryError):
+    """There is no such thing."""
+
+    code = "not_found"
+
+
+class ModelNotFound(NotFound):
+    """There is no such model."""
+
+    code = "model_not_found"
+
+
+class JobNotFound(NotFound):
+    """There is no such job."""
+
+    code = "job_not_found"
+
+
+class Conflict(WherryError):
+    """The id is taken by another request."""
+
+    code = "conflict"
+
+
+class Unavailable(WherryError):
+    """The service cannot answer now; retry later."""
+
+    code = "unavailable"
+    retryable = True
+    #: Seconds after which a retry makes sense.
+    retry_after_s: int = 1
+
+
+class QueueFull(Unavailable):
+    """The queue is full; retry later."""
+
+    code = "queue_full"
+
+
+class ModelNotReady(Unavailable):
+    """The model is not ready; retry later."""
+
+    code = "model_not_ready"
+
+
+class DeadlineExceeded(WherryError):
+    """The answer did not come in time."""
+
+    code = "deadline_exceeded"
+
+
+class JobGone(WherryError):
+    """The job ended without a result."""
+
+    code = "gone"
+
+
+class JobCanceled(JobGone):
+    """The job was canceled."""
+
+    code = "canceled"
+
+
+class JobExpired(JobGone):
+    """The job did not start before its deadline."""
+
+    code = "expired"
+
+
+class RowError(WherryError):
+    """A row cannot be processed."""
+
+    code = "invalid_row"
+
+
+class BackendError(WherryError):
+    """The model raised."""
+
+    code = "backend_error"
+
+
+class OutOfMemory(BackendError):
+    """The device is out of memory."""
+
+    code = "out_of_memory"
+    retryable = True
+
+
+class WorkerLost(WherryError):
+    """The worker died each time it ran this job."""
+
+    code = "worker_lost"
+
+
+def _tree(root: type[WherryError]) -> dict[str, type[WherryError]]:
+    classes = {root.code: root}
+    for child in root.__subclasses__():
+        classes |= _tree(child)
+    return classes
+
+
+def from_code(code: str, message: str) -> WherryError:
+    """Rebuild an error from a record. An unknown code is a BackendError."""
+    return _tree(WherryError).get(code, BackendError)(message)

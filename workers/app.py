@@ -1,0 +1,80 @@
+"""The Celery app: `celery -A wherry.workers.app worker -Q vision -P threads -c 3`.
+
+Celery carries tickets, Redis holds jobs. The settings below that are not Celery's defaults have
+their reason beside them; docs/architecture.md has the measurements.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from celery import Celery, signals
+from celery.exceptions import ImproperlyConfigured
+
+from ..jobs.group import Group
+from ..jobs.settings import JobsSettings
+from ..jobs.ticket import TASK
+from .device import pin, resolve
+from .settings import WorkerSettings
+from .worker import Worker
+
+log = logging.getLogger(__name__)
+
+app = Celery("wherry")
+app.conf.update(
+    broker_url=JobsSettings().redis_url,
+    broker_connection_retry_on_startup=True,
+    # JSON only: a pickled message would run code.
+    accept_content=["json"],
+    task_serializer="json",
+    result_serializer="json",
+    # Results live with the job; Celery's own would be a second, lossy copy.
+    task_ignore_result=True,
+    # A ticket is a hint, so losing one is harmless and holding one back is not.
+    task_acks_late=False,
+    # Disabling prefetch altogether polls, and leaves the device idle between batches.
+    worker_prefetch_multiplier=1,
+    worker_send_task_events=True,
+    worker_hijack_root_logger=False,
+    enable_utc=True,
+)
+
+_worker: Worker | None = None
+
+
+@app.task(name=TASK, ignore_result=True)
+def run_batch(family: str, group_id: str) -> None:  # noqa: ARG001 # Flower shows it
+    """Serve one batch of a group. Sent by submit, claim and the keeper as a ticket."""
+    if _worker is None:
+        log.error("a ticket came to a process that is no Wherry worker")
+        return
+    _worker.serve(Group.parse(group_id))
+
+
+@signals.celeryd_after_setup.connect
+def _start(sender: str, instance: Any, **_: object) -> None:
+    """Load the models before Celery says ready: `-Q` names the families."""
+    global _worker  # noqa: PLW0603 # Celery's signals and tasks have no other common ground
+    pool = instance.pool_cls if isinstance(instance.pool_cls, str) else instance.pool_cls.__module__
+    if "prefork" in pool:
+        raise ImproperlyConfigured("Wherry workers share one device among threads: use -P threads")
+    settings = WorkerSettings()
+    device = pin(resolve(settings.device))
+    families = set(instance.app.amqp.queues.consume_from)
+    _worker = Worker(
+        app, sender, families, jobs=JobsSettings(), settings=settings, device=device
+    )
+    _worker.start()
+
+
+@signals.worker_shutting_down.connect
+def _drain(**_: object) -> None:
+    if _worker is not None:
+        _worker.drain()
+
+
+@signals.worker_shutdown.connect
+def _stop(**_: object) -> None:
+    if _worker is not None:
+        _worker.stop()

@@ -1,0 +1,166 @@
+"""A claimed batch: jobs to rows, rows through the backend, answers back to jobs."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..jobs.record import ClaimedJob, Outcome
+from ..protocol import codec, v2
+from ..protocol.errors import BackendError, InvalidRequest, RowError, WherryError
+from ..tasks.base import TaskInput, TaskOutput
+from .models import LoadedModel
+from .split import run_rows
+
+log = logging.getLogger(__name__)
+
+#: Tensors of more elements, and files, are stored raw; smaller ones as JSON, ready to serve.
+_JSON_MAX_ELEMENTS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A job's answer before it is stored: a response, or an error."""
+
+    job: ClaimedJob
+    body: bytes = b""
+    header_length: int = 0
+    error: WherryError | None = None
+
+    def outcome(self, ref: str = "") -> Outcome:
+        """The answer as finish takes it; `ref` when the body went to the blob store."""
+        if self.error is not None:
+            return Outcome(
+                id=self.job.id,
+                attempt=self.job.attempt,
+                error_type=self.error.code,
+                error=self.error.message,
+            )
+        return Outcome(
+            id=self.job.id,
+            attempt=self.job.attempt,
+            result=b"" if ref else self.body,
+            result_ref=ref,
+            header_length=self.header_length,
+        )
+
+
+@dataclass(slots=True)
+class _Work:
+    """One job's part of a batch."""
+
+    job: ClaimedJob
+    request: v2.InferenceRequest | None = None
+    rows: Sequence[TaskInput] = ()
+    error: WherryError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """All answers of a batch, in the jobs' order, and how many rows and forwards it was."""
+
+    answers: tuple[Encoded, ...]
+    rows: int
+    executions: int
+    fitted: int | None
+
+
+def run_batch(
+    model: LoadedModel, jobs: Sequence[ClaimedJob], payloads: Sequence[bytes | WherryError]
+) -> BatchResult:
+    """Run the jobs of one batch. Never raises for a job's fault: each ends in its own answer."""
+    works = [_open(model, job, payload) for job, payload in zip(jobs, payloads, strict=True)]
+    rows = [row for work in works for row in work.rows]
+    done = run_rows(model.backend.run, rows, model.max_rows)
+    answers = iter(done.rows)
+    encoded = tuple(_close(model, work, [next(answers) for _ in work.rows]) for work in works)
+    return BatchResult(encoded, len(rows), done.executions, done.fitted)
+
+
+def _open(model: LoadedModel, job: ClaimedJob, payload: bytes | WherryError) -> _Work:
+    if isinstance(payload, WherryError):
+        return _Work(job, error=payload)
+    try:
+        request = codec.decode_request(memoryview(payload), job.header_length)
+        rows = model.task.input.from_inference_request(request).rows()
+    except WherryError as error:
+        return _Work(job, error=error)
+    except Exception as error:
+        log.exception("job %s could not be read", job.id)
+        return _Work(job, error=BackendError(f"the request raised {type(error).__name__}"))
+    return _Work(job, request, rows)
+
+
+def _close(model: LoadedModel, work: _Work, answers: Sequence[Any]) -> Encoded:
+    if work.request is None:
+        return Encoded(work.job, error=work.error)
+    try:
+        body, header_length = _encode(model, work.request, answers)
+    except WherryError as error:
+        return Encoded(work.job, error=error)
+    except Exception as error:
+        log.exception("the answer of job %s could not be written", work.job.id)
+        return Encoded(work.job, error=BackendError(f"the answer raised {type(error).__name__}"))
+    return Encoded(work.job, body, header_length)
+
+
+def _encode(
+    model: LoadedModel, request: v2.InferenceRequest, answers: Sequence[TaskOutput | WherryError]
+) -> tuple[bytes, int]:
+    failed = {i: a for i, a in enumerate(answers) if isinstance(a, WherryError)}
+    if failed and not _skips(request):
+        raise _first_error(failed, len(answers))
+    output = model.task.output
+    joined = output.join([output.empty() if isinstance(a, WherryError) else a for a in answers])
+    response = joined.to_inference_response(model.declaration.name)
+    parameters = dict(response.parameters or {})
+    if failed:
+        errors = {str(i): {"error": e.message, "error_type": e.code} for i, e in failed.items()}
+        parameters["row_errors"] = json.dumps(errors)
+    response = response.model_copy(
+        update={
+            "id": request.id,
+            "model_version": model.declaration.version,
+            "parameters": parameters,
+        }
+    )
+    if request.outputs:
+        response = codec.select_outputs(response, request.outputs)
+    raw = {tensor.name for tensor in response.outputs if _is_heavy(tensor)}
+    body, header_length = codec.encode_response(response, binary_names=raw)
+    return body, header_length if header_length is not None else len(body)
+
+
+def _skips(request: v2.InferenceRequest) -> bool:
+    policy = (request.parameters or {}).get("on_row_error", "fail")
+    if policy not in ("fail", "skip"):
+        raise InvalidRequest(f"parameter on_row_error: use 'fail' or 'skip', not {policy!r}")
+    return policy == "skip"
+
+
+def _first_error(failed: dict[int, WherryError], rows: int) -> WherryError:
+    """The error that stands for a job: its own row's, named by number when there are several."""
+    index, error = next(iter(failed.items()))
+    if rows == 1:
+        return error
+    text = f"row {index}: {error.message}"
+    if len(failed) > 1:
+        text += f" (and {len(failed) - 1} more of {rows} rows)"
+    return type(error)(text) if isinstance(error, RowError | BackendError) else error
+
+
+def _is_heavy(tensor: v2.ResponseOutput) -> bool:
+    data = tensor.data
+    if not isinstance(data, list):
+        return True
+    elements = 1
+    for dimension in tensor.shape:
+        elements *= dimension
+    if elements > _JSON_MAX_ELEMENTS:
+        return True
+    while data and isinstance(data[0], list):
+        data = data[0]
+    return bool(data) and isinstance(data[0], bytes)

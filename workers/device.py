@@ -1,0 +1,49 @@
+"""Which device a worker computes on, settled before torch is imported."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable
+
+
+def list_gpus() -> list[int]:
+    """Indices of this machine's NVIDIA GPUs; empty without a driver. Loads no CUDA."""
+    try:
+        listing = subprocess.run(
+            ["nvidia-smi", "-L"],  # noqa: S607 # where the driver installs it, on PATH
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [int(index) for index in re.findall(r"^GPU (\d+):", listing, flags=re.MULTILINE)]
+
+
+def resolve(device: str, number: int = 0, gpus: Callable[[], list[int]] = list_gpus) -> str:
+    """Turn `auto` into a device: worker `number` takes GPU `number` modulo their count, or the CPU.
+
+    Raises ValueError for anything but auto, cpu, cuda and cuda:N.
+    """
+    if device == "auto":
+        found = gpus()
+        return f"cuda:{found[number % len(found)]}" if found else "cpu"
+    if device == "cuda":
+        return "cuda:0"
+    if device != "cpu" and not re.fullmatch(r"cuda:\d+", device):
+        raise ValueError(f"device {device!r}: use cpu, cuda, cuda:N or auto")
+    return device
+
+
+def pin(device: str, environ: dict[str, str] | None = None) -> str:
+    """Let this process see only its device. Answers the name that the device has from then on."""
+    environment = os.environ if environ is None else environ
+    if device == "cpu":
+        # A CPU worker beside GPU workers must not open a CUDA context by accident.
+        environment.setdefault("CUDA_VISIBLE_DEVICES", "")
+        return "cpu"
+    environment["CUDA_VISIBLE_DEVICES"] = device.removeprefix("cuda:")
+    return "cuda:0"

@@ -1,0 +1,121 @@
+"""Celery events for every job, so that Flower lists and counts jobs, not only batches."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from celery import Celery
+
+from ..jobs.record import ClaimedJob, Outcome
+
+log = logging.getLogger(__name__)
+
+#: Events that may wait to be sent; more are dropped, for events are a view and never the truth.
+_MAX_WAITING = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    type: str
+    fields: dict[str, Any]  # Celery's own event fields
+
+
+class JobEvents:
+    """Sends task-received, -started, -succeeded and -failed per job from a thread of its own."""
+
+    def __init__(self, app: Celery, node: str) -> None:
+        self._app, self._node = app, node
+        self._waiting: queue.Queue[_Event | None] = queue.Queue(_MAX_WAITING)
+        self._thread = threading.Thread(target=self._run, name="wherry-events", daemon=True)
+
+    def start(self) -> None:
+        """Start sending."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Send what waits, then end."""
+        self._put(None)
+        self._thread.join(timeout=5)
+
+    def claimed(self, name: str, jobs: Sequence[ClaimedJob]) -> None:
+        """Tell that jobs were received and started. `name` is `<task>.<model>`."""
+        now = time.time()
+        for job in jobs:
+            about = {
+                "uuid": job.id,
+                "name": name,
+                "args": f"rows={job.rows}",
+                "kwargs": "{}",
+                "retries": job.attempt - 1,
+                "eta": None,
+                "expires": None,
+                "root_id": job.id,
+                "parent_id": None,
+            }
+            self._put(_Event("task-received", {**about, "timestamp": job.created_at_ms / 1000}))
+            self._put(_Event("task-started", {"uuid": job.id, "timestamp": now}))
+
+    def finished(self, outcomes: Sequence[Outcome], runtime_s: float) -> None:
+        """Tell how jobs ended. The runtime is the batch's, for each of its jobs."""
+        for outcome in outcomes:
+            if outcome.error_type:
+                error = f"{outcome.error_type}: {outcome.error}"
+                self._put(
+                    _Event(
+                        "task-failed",
+                        {"uuid": outcome.id, "exception": repr(error), "traceback": error},
+                    )
+                )
+            else:
+                self._put(
+                    _Event(
+                        "task-succeeded",
+                        {"uuid": outcome.id, "result": "'stored'", "runtime": runtime_s},
+                    )
+                )
+
+    def _put(self, event: _Event | None) -> None:
+        try:
+            self._waiting.put_nowait(event)
+        except queue.Full:
+            log.warning("events are dropped: Flower will miss some jobs")
+
+    def _run(self) -> None:
+        while not self._send_until_broken():
+            time.sleep(1)
+
+    def _send_until_broken(self) -> bool:
+        """Send events until told to stop (True) or until the broker fails (False)."""
+        try:
+            with (
+                self._app.connection_for_write() as connection,
+                self._app.events.Dispatcher(
+                    connection,
+                    hostname=self._node,
+                    buffer_group={"task"},
+                    buffer_limit=64,
+                    on_send_buffered=None,
+                ) as dispatcher,
+            ):
+                while True:
+                    event = self._next(dispatcher)
+                    if event is None:
+                        return True
+                    dispatcher.send(event.type, **event.fields)
+        except Exception as error:
+            # The broker is away, or one event was odd: neither may stop the jobs.
+            log.warning("events are not sent: %s", type(error).__name__)
+            return False
+
+    def _next(self, dispatcher: Any) -> _Event | None:
+        try:
+            return self._waiting.get_nowait()
+        except queue.Empty:
+            dispatcher.flush(groups=("task",))
+            return self._waiting.get()

@@ -1,0 +1,67 @@
+"""The keeper: a thread in every worker that mends what crashes and lost messages leave behind."""
+
+from __future__ import annotations
+
+import logging
+
+from ..jobs.call import Queue
+from ..jobs.fleet import view
+from ..jobs.recover import reap, reissue, sweep
+from ..jobs.settings import JobsSettings
+from ..protocol.errors import WherryError
+from .identity import is_gone
+from .threads import Every
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two looks at the fleet.
+PERIOD_S = 0.5
+
+
+class Keeper:
+    """Takes back dead workers' jobs, re-issues lost tickets, expires what is past its deadline.
+
+    All keepers do the same; every step is one atomic script, so it matters not who comes first.
+    """
+
+    def __init__(self, worker: str, queue: Queue, settings: JobsSettings) -> None:
+        self._worker, self._queue, self._settings = worker, queue, settings
+        self._thread = Every("wherry-keeper", PERIOD_S, self._tick)
+
+    def start(self) -> None:
+        """Start looking."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop looking."""
+        self._thread.stop()
+
+    def _tick(self) -> None:
+        try:
+            self.look()
+        except WherryError as error:
+            log.warning("the keeper could not look: %s", error.message)
+
+    def look(self) -> None:
+        """One round."""
+        for worker in self._queue.run(view(self._settings)).workers:
+            if worker.id == self._worker:
+                continue
+            gone = worker.alive and is_gone(dict(worker.info))
+            if gone or not worker.alive:
+                self._take_back(worker.id, gone=gone)
+        for group in self._queue.run(sweep(self._settings)):
+            if self._queue.run(reissue(group, self._settings)):
+                log.info("another ticket for %s, whose jobs waited unclaimed", group.id)
+
+    def _take_back(self, worker: str, *, gone: bool) -> None:
+        reaped = self._queue.run(reap(worker, self._settings, gone=gone))
+        if reaped.requeued or reaped.dead:
+            log.warning(
+                "worker %s is dead: %d jobs requeued, %d to the dead letters",
+                worker,
+                reaped.requeued,
+                reaped.dead,
+            )
+        for group in reaped.groups:
+            self._queue.run(reissue(group, self._settings, patience_ms=0))

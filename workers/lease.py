@@ -1,0 +1,97 @@
+"""A worker's hold on its jobs: the heartbeat, what it runs, and the watch over hung batches."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from ..jobs.call import Queue
+from ..jobs.fleet import heartbeat
+from ..jobs.group import Group
+from ..jobs.keys import Keys
+from ..jobs.settings import JobsSettings
+from ..protocol.errors import WherryError
+from .threads import Every, die
+
+log = logging.getLogger(__name__)
+
+
+class Lease:
+    """Renews `alive:<worker>` and knows which jobs this worker holds.
+
+    A claim or finish whose reply was cut off can leave jobs bound to a worker that does not know
+    of them: what Redis lists and the worker does not hold, seen twice, is handed to `give_back`.
+    """
+
+    def __init__(
+        self,
+        worker: str,
+        queue: Queue,
+        settings: JobsSettings,
+        *,
+        info: Callable[[], dict[str, object]],
+        give_back: Callable[[list[str]], None],
+        batch_timeout_s: float,
+    ) -> None:
+        self._worker, self._queue, self._settings = worker, queue, settings
+        self._info, self._give_back = info, give_back
+        self._batch_timeout_s = batch_timeout_s
+        self._lock = threading.Lock()
+        self._held: set[str] = set()
+        self._batches: dict[int, tuple[float, Group]] = {}
+        self._stray: set[str] = set()
+        # Three beats a lease: one may be late and one may be lost.
+        self._thread = Every("wherry-lease", settings.lease_ttl_s / 3, self._tick)
+
+    def start(self) -> None:
+        """Beat once before anything is claimed, then go on beating."""
+        self._beat()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop beating. The caller says goodbye."""
+        self._thread.stop()
+
+    @contextmanager
+    def holding(self, group: Group, job_ids: Iterable[str]) -> Iterator[None]:
+        """Hold jobs while a batch runs."""
+        ids, token = set(job_ids), threading.get_ident()
+        with self._lock:
+            self._held |= ids
+            self._batches[token] = (time.monotonic(), group)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held -= ids
+                self._batches.pop(token, None)
+
+    def _tick(self) -> None:
+        with self._lock:
+            oldest = min(self._batches.values(), default=None, key=lambda batch: batch[0])
+        if oldest and time.monotonic() - oldest[0] > self._batch_timeout_s:
+            die(f"a batch of {oldest[1].id} hung for over {self._batch_timeout_s:.0f} s")
+        try:
+            self._beat()
+            self._find_strays()
+        except WherryError as error:
+            log.warning("heartbeat failed: %s", error.message)
+
+    def _beat(self) -> None:
+        self._queue.run(heartbeat(self._worker, self._info(), self._settings))
+
+    def _find_strays(self) -> None:
+        with self._lock:
+            before = set(self._held)
+        key = Keys(self._settings.key_prefix).running(self._worker)
+        listed = {item.decode() for item in self._queue.members(key)}
+        with self._lock:
+            stray = listed - before - self._held
+        again = stray & self._stray
+        self._stray = stray - again
+        if again:
+            log.warning("giving back %d jobs that a lost reply left here", len(again))
+            self._give_back(sorted(again))

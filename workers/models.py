@@ -1,0 +1,100 @@
+"""The models that a worker holds, loaded and warm."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from ..protocol.errors import ModelNotFound
+from ..tasks.backends import create_backend
+from ..tasks.backends.base import Backend
+from ..tasks.backends.device import Device
+from ..tasks.base import Task
+from ..tasks.catalog import Catalog, ModelDeclaration
+from ..tasks.registry import get_task
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class LoadedModel:
+    """A model ready to run, with the batch budget that its device has shown to bear."""
+
+    declaration: ModelDeclaration
+    task: Task
+    backend: Backend
+    max_rows: int
+
+    def shrink(self, fitted: int) -> None:
+        """Remember that only `fitted` rows went through where more ran out of memory."""
+        if fitted < self.max_rows:
+            log.warning(
+                "%s: batch budget %d -> %d rows after out of memory",
+                self.declaration.name,
+                self.max_rows,
+                fitted,
+            )
+            self.max_rows = max(1, fitted)
+
+
+class Models:
+    """The loaded models of a worker, by name and version."""
+
+    def __init__(self, catalog: Catalog, families: Collection[str], device: Device) -> None:
+        self._device = device
+        self._declared = [m for m in catalog.models if m.family in families]
+        self._loaded: dict[tuple[str, str], LoadedModel] = {}
+        self._lock = threading.Lock()
+
+    def load_all(self) -> None:
+        """Load and warm every declared model, so that no job pays for the first forward."""
+        for declaration in self._declared:
+            self.get(declaration.name, declaration.version)
+
+    def get(self, name: str, version: str) -> LoadedModel:
+        """A loaded model; loads it if need be. Raises ModelNotFound when it is not declared here."""
+        with self._lock:
+            model = self._loaded.get((name, version))
+            if model is None:
+                model = self._loaded[name, version] = self._load(name, version)
+            return model
+
+    def __iter__(self) -> Iterator[LoadedModel]:
+        """The models loaded now."""
+        with self._lock:
+            return iter(list(self._loaded.values()))
+
+    def close(self) -> None:
+        """Close every backend."""
+        with self._lock:
+            for model in self._loaded.values():
+                model.backend.close()
+            self._loaded.clear()
+
+    def _load(self, name: str, version: str) -> LoadedModel:
+        found = [d for d in self._declared if (d.name, d.version) == (name, version)]
+        if not found:
+            raise ModelNotFound(f"this worker does not serve model {name!r} version {version!r}")
+        declaration, started = found[0], time.monotonic()
+        backend = create_backend(
+            declaration.backend,
+            declaration.task,
+            declaration.source,
+            device=self._device,
+            **declaration.parameters,
+        )
+        backend.load()
+        loaded_s = time.monotonic() - started
+        backend.run([backend.example()])
+        log.info(
+            "model %s: loaded in %.1f s, warm in %.1f s",
+            name,
+            loaded_s,
+            time.monotonic() - started - loaded_s,
+        )
+        return LoadedModel(
+            declaration, get_task(declaration.task), backend, declaration.max_batch_size
+        )
