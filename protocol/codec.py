@@ -1,0 +1,223 @@
+"""The wire forms of OIP v2: plain JSON, and JSON followed by raw tensors (the binary extension)."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Collection, Sequence
+from typing import Any, TypeVar
+
+from pydantic_core import from_json, to_json
+
+from .datatypes import Datatype
+from .elements import Raw, all_finite
+from .errors import InvalidRequest, InvalidTensor
+from .v2 import (
+    BASE64,
+    CONTENT_TYPE,
+    InferenceRequest,
+    InferenceResponse,
+    RequestOutput,
+    ResponseOutput,
+    Tensor,
+    check_inputs,
+)
+
+__all__ = [
+    "check_inputs",
+    "decode_request",
+    "decode_response",
+    "encode_request",
+    "encode_response",
+    "select_outputs",
+    "wants_binary",
+]
+
+_SIZE = "binary_data_size"
+
+M = TypeVar("M", InferenceRequest, InferenceResponse)
+
+
+def decode_request(body: Raw, header_length: int | None = None) -> InferenceRequest:
+    """Read a request; every tensor's data is held against its shape and datatype.
+
+    `header_length` is the Inference-Header-Content-Length, None for plain JSON. Raw tensors stay
+    views of `body`. Raises InvalidRequest that names the field.
+    """
+    request = _decode(InferenceRequest, body, header_length, "inputs")
+    for tensor in request.inputs:
+        tensor.check()
+    return request
+
+
+def decode_response(body: Raw, header_length: int | None = None) -> InferenceResponse:
+    """Read a response; its nesting is taken as it comes. Raises InvalidRequest."""
+    return _decode(InferenceResponse, body, header_length, "outputs")
+
+
+def encode_request(request: InferenceRequest, *, binary: bool) -> tuple[bytes, int | None]:
+    """Write a request: the body, and the JSON's length when raw tensors follow it."""
+    names = {tensor.name for tensor in request.inputs} if binary else ()
+    header: dict[str, Any] = {} if request.id is None else {"id": request.id}
+    if request.parameters:
+        header["parameters"] = request.parameters
+    header["inputs"], raws = _tensors(request.inputs, names)
+    if request.outputs is not None:
+        header["outputs"] = [
+            {"name": output.name, **_parameters(output.parameters)} for output in request.outputs
+        ]
+    return _join(header, raws, always=binary)
+
+
+def encode_response(
+    response: InferenceResponse, *, binary: bool = False, binary_names: Collection[str] = ()
+) -> tuple[bytes, int | None]:
+    """Write a response: all outputs raw, or those named; the rest as JSON.
+
+    Raises InvalidTensor for a NaN or an infinity that would have to go as JSON.
+    """
+    names = {tensor.name for tensor in response.outputs} if binary else binary_names
+    header: dict[str, Any] = {"model_name": response.model_name}
+    if response.model_version is not None:
+        header["model_version"] = response.model_version
+    if response.id is not None:
+        header["id"] = response.id
+    if response.parameters:
+        header["parameters"] = response.parameters
+    header["outputs"], raws = _tensors(response.outputs, names)
+    return _join(header, raws, always=binary)
+
+
+def wants_binary(request: InferenceRequest) -> tuple[bool, frozenset[str]]:
+    """Which outputs a request wants raw: all of them, or those named."""
+    everything = request.parameters.get("binary_data_output") is True
+    named = {o.name: o.parameters.get("binary_data") for o in request.outputs or ()}
+    if everything:
+        refused = {name for name, wish in named.items() if wish is False}
+        if refused:
+            return False, frozenset(named) - refused
+        return True, frozenset()
+    return False, frozenset(name for name, wish in named.items() if wish is True)
+
+
+def select_outputs(
+    response: InferenceResponse, outputs: Sequence[RequestOutput] | None
+) -> InferenceResponse:
+    """Keep the outputs asked for, in that order; all of them when none is named."""
+    if not outputs:
+        return response
+    return response.model_copy(update={"outputs": [response.output(o.name) for o in outputs]})
+
+
+def _decode(model: type[M], body: Raw, header_length: int | None, field: str) -> M:
+    view = memoryview(body).cast("B")
+    if header_length is None:
+        header, rest = view, view[:0]
+    else:
+        if not 0 <= header_length <= len(view):
+            raise InvalidRequest(
+                f"Inference-Header-Content-Length is {header_length}, the body {len(view)} bytes"
+            )
+        header, rest = view[:header_length], view[header_length:]
+    document = _parse(header)
+    tensors = document.get(field)
+    if isinstance(tensors, list):
+        _attach(tensors, rest, field, has_header=header_length is not None)
+    return model.parse(document)
+
+
+def _parse(header: memoryview) -> dict[str, Any]:
+    if not header:
+        raise InvalidRequest("the body is empty; expected a JSON object")
+    try:
+        # jiter reads bytes, not views; a header is small, a plain JSON body is copied once.
+        document = from_json(bytes(header), allow_inf_nan=False)
+    except ValueError as error:
+        raise InvalidRequest(f"the body is not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise InvalidRequest(f"expected a JSON object, got {type(document).__name__}")
+    return document
+
+
+def _attach(tensors: list[Any], rest: memoryview, field: str, *, has_header: bool) -> None:
+    """Give each tensor that declares a size its part of the raw data, in order."""
+    at = 0
+    for index, tensor in enumerate(tensors):
+        parameters = tensor.get("parameters") if isinstance(tensor, dict) else None
+        if not isinstance(parameters, dict) or _SIZE not in parameters:
+            continue
+        where, size = f"{field}[{index}].parameters.{_SIZE}", parameters[_SIZE]
+        if not has_header:
+            raise InvalidRequest(f"{where} needs the Inference-Header-Content-Length header")
+        if type(size) is not int or size < 0:
+            raise InvalidRequest(f"{where} must be a non-negative integer")
+        if "data" in tensor:
+            raise InvalidRequest(f"{field}[{index}] has both data and {_SIZE}")
+        if size > len(rest) - at:
+            raise InvalidRequest(f"{where} is {size}, but {len(rest) - at} bytes are left")
+        tensor["data"] = rest[at : at + size]
+        tensor["parameters"] = {k: v for k, v in parameters.items() if k != _SIZE}
+        at += size
+    if at != len(rest):
+        raise InvalidRequest(f"{len(rest) - at} bytes follow the last tensor's data")
+
+
+def _tensors(
+    tensors: Sequence[Tensor], raw_names: Collection[str]
+) -> tuple[list[dict[str, Any]], list[Raw]]:
+    headers, raws = [], []
+    for tensor in tensors:
+        header: dict[str, Any] = {
+            "name": tensor.name,
+            "shape": tensor.shape,
+            "datatype": tensor.datatype.value,
+        }
+        if tensor.name in raw_names:
+            raw = tensor.raw()
+            header["parameters"] = {**tensor.parameters, _SIZE: memoryview(raw).nbytes}
+            raws.append(raw)
+        else:
+            data, marks = _json_data(tensor)
+            header |= _parameters({**tensor.parameters, **marks})
+            header["data"] = data
+        headers.append(header)
+    return headers, raws
+
+
+def _json_data(tensor: Tensor) -> tuple[Any, dict[str, str]]:
+    """A tensor's data as JSON takes it, and the parameters that say how."""
+    if tensor.datatype.binary_only:
+        raise InvalidTensor(
+            f"tensor {tensor.name!r}: {tensor.datatype} has no JSON form; ask for binary data"
+        )
+    data, marks = tensor.data, {}
+    values: Sequence[Any] = tensor.flat()
+    if tensor.datatype is Datatype.BYTES and any(isinstance(value, bytes) for value in values):
+        values = [base64.b64encode(v).decode() if isinstance(v, bytes) else v for v in values]
+        data, marks = _nest(values, tensor.shape), {CONTENT_TYPE: BASE64}
+    elif tensor.is_raw:
+        data = _nest(values, tensor.shape)
+    if tensor.datatype in (Datatype.FP32, Datatype.FP64) and not all_finite(values):
+        raise InvalidTensor(
+            f"tensor {tensor.name!r} holds NaN or infinity, which JSON cannot carry; "
+            "ask for binary data"
+        )
+    return data, marks
+
+
+def _nest(values: Sequence[Any], shape: Sequence[int]) -> Sequence[Any]:
+    """A list per row (first dimension), each row flat: the form that clients parse."""
+    if len(shape) < 2 or not shape[0]:
+        return values
+    width = len(values) // shape[0]
+    return [values[i * width : (i + 1) * width] for i in range(shape[0])]
+
+
+def _parameters(parameters: dict[str, Any]) -> dict[str, Any]:
+    return {"parameters": parameters} if parameters else {}
+
+
+def _join(header: dict[str, Any], raws: list[Raw], *, always: bool) -> tuple[bytes, int | None]:
+    text = to_json(header)
+    if not raws and not always:
+        return text, None
+    return b"".join([text, *raws]), len(text)

@@ -1,0 +1,182 @@
+"""A tensor's elements: between Python values, nested lists and raw little-endian bytes."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import itertools
+import math
+import struct
+import sys
+from array import array
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from .datatypes import Datatype
+from .errors import InvalidTensor
+
+Raw = bytes | bytearray | memoryview
+
+#: BYTES elements carry their length in front: four bytes, unsigned, little-endian.
+_PREFIX = struct.Struct("<I")
+_FP32_MAX = 3.4028234663852886e38
+
+
+def flatten(data: Sequence[Any], *, name: str, strict: bool = True) -> Sequence[Any]:
+    """Row-major elements of nested lists. Strict refuses ragged nesting with InvalidTensor."""
+    while data:
+        lists = sum(isinstance(item, list) for item in data)
+        if not lists:
+            break
+        if lists != len(data) or (strict and len(set(map(len, data))) != 1):
+            raise InvalidTensor(f"tensor {name!r}: ragged data; every row must have the same form")
+        data = list(itertools.chain.from_iterable(data))
+    return data
+
+
+def check_values(values: Sequence[Any], datatype: Datatype, *, name: str) -> None:
+    """Refuse JSON values that are not of the datatype. Raises InvalidTensor."""
+    if datatype.binary_only:
+        raise InvalidTensor(f"tensor {name!r}: {datatype} has no JSON form; send it as binary data")
+    kinds = set(map(type, values))
+    allowed = _KINDS.get(datatype, {int})
+    if not kinds <= allowed:
+        wrong = ", ".join(sorted(kind.__name__ for kind in kinds - allowed))
+        raise InvalidTensor(f"tensor {name!r}: {datatype} data holds elements of type {wrong}")
+    limits = datatype.integer_range
+    if limits and values:
+        low, high = min(values), max(values)
+        if low < limits[0] or high > limits[1]:
+            value = low if low < limits[0] else high
+            raise InvalidTensor(
+                f"tensor {name!r}: {value} is out of the range of {datatype}, "
+                f"{limits[0]} to {limits[1]}"
+            )
+    if datatype is Datatype.FP32 and values:
+        value = max(values, key=abs)
+        if abs(value) > _FP32_MAX and math.isfinite(value):
+            raise InvalidTensor(f"tensor {name!r}: {value} is out of the range of FP32")
+
+
+_KINDS: dict[Datatype, set[type]] = {
+    Datatype.BOOL: {bool},
+    Datatype.FP32: {int, float},
+    Datatype.FP64: {int, float},
+    Datatype.BYTES: {str, bytes},
+}
+
+
+def check_raw(raw: Raw, datatype: Datatype, count: int, *, name: str) -> None:
+    """Refuse raw data whose size is not that of `count` elements. Allocates nothing by it."""
+    size = memoryview(raw).nbytes
+    if datatype.width is not None:
+        if size != count * datatype.width:
+            raise InvalidTensor(
+                f"tensor {name!r}: expected {count * datatype.width} bytes for {count} elements "
+                f"of {datatype}, got {size}"
+            )
+        return
+    found = sum(1 for _ in split_bytes(raw, name=name))
+    if found != count:
+        raise InvalidTensor(f"tensor {name!r}: expected {count} BYTES elements, got {found}")
+
+
+def split_bytes(raw: Raw, *, name: str) -> Iterable[memoryview]:
+    """The elements of raw BYTES data, uncopied. Raises InvalidTensor where a length lies."""
+    view = memoryview(raw).cast("B")
+    at, end = 0, len(view)
+    while at < end:
+        if end - at < _PREFIX.size:
+            raise InvalidTensor(f"tensor {name!r}: {end - at} bytes left over, no length prefix")
+        (length,) = _PREFIX.unpack_from(view, at)
+        at += _PREFIX.size
+        if length > end - at:
+            raise InvalidTensor(
+                f"tensor {name!r}: an element claims {length} bytes where {end - at} are left"
+            )
+        yield view[at : at + length]
+        at += length
+
+
+def values_of(raw: Raw, datatype: Datatype, *, name: str) -> list[Any]:
+    """Python values of raw data; BYTES elements as `bytes`."""
+    if datatype is Datatype.BYTES:
+        return [bytes(element) for element in split_bytes(raw, name=name)]
+    view = memoryview(raw).cast("B")
+    if datatype is Datatype.BF16:
+        # bfloat16 is the upper half of a float32.
+        halves = array("H", bytes(view))
+        if sys.byteorder == "big":
+            halves.byteswap()
+        wide = array("I", (half << 16 for half in halves))
+        return memoryview(wide).cast("B").cast("f").tolist()
+    code = datatype.code
+    if code is None:
+        raise InvalidTensor(f"tensor {name!r}: {datatype} has no element code")
+    if sys.byteorder == "big" or code == "e":
+        return list(struct.unpack(f"<{len(view) // (datatype.width or 1)}{code}", view))
+    return view.cast(code).tolist()
+
+
+def raw_of(values: Sequence[Any], datatype: Datatype, *, name: str) -> bytes:
+    """Raw data of Python values; BYTES elements may be `bytes` or `str`. Raises InvalidTensor."""
+    try:
+        if datatype is Datatype.BYTES:
+            return b"".join(_prefixed(values))
+        if datatype is Datatype.BOOL:
+            return bytes(map(bool, values))
+        if datatype is Datatype.BF16:
+            return b"".join(_bfloat16(value) for value in values)
+        if sys.byteorder == "big" or datatype is Datatype.FP16:
+            return struct.pack(f"<{len(values)}{datatype.code}", *values)
+        return array(str(datatype.code), values).tobytes()
+    except (TypeError, OverflowError, ValueError, struct.error) as error:
+        raise InvalidTensor(f"tensor {name!r}: not {datatype} data: {error}") from None
+
+
+def _prefixed(values: Sequence[str | bytes]) -> Iterable[bytes]:
+    for value in values:
+        element = value.encode() if isinstance(value, str) else value
+        yield _PREFIX.pack(len(element))
+        yield element
+
+
+def _bfloat16(value: float) -> bytes:
+    (bits,) = struct.unpack("<I", struct.pack("<f", value))
+    if math.isnan(value):
+        return struct.pack("<H", (bits >> 16) | 0x40)
+    # Round to nearest, ties to even, as hardware does.
+    return struct.pack("<H", min((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16, 0xFFFF))
+
+
+def text_of(element: str | bytes, *, name: str) -> str:
+    """A text element. Raises InvalidTensor unless it is UTF-8."""
+    if isinstance(element, str):
+        return element
+    try:
+        return str(element, "utf-8")
+    except UnicodeDecodeError:
+        raise InvalidTensor(f"tensor {name!r}: text must be UTF-8") from None
+
+
+def blob_of(element: str | bytes, *, name: str) -> bytes:
+    """A file's bytes; a string is strict base64. Raises InvalidTensor."""
+    if not isinstance(element, str):
+        return bytes(element)
+    try:
+        return base64.b64decode(element, validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidTensor(
+            f"tensor {name!r}: a file in JSON must be base64; or send it as binary data"
+        ) from None
+
+
+def all_finite(values: Sequence[float]) -> bool:
+    """Whether JSON can carry these numbers."""
+    # One sum in C settles the common case: a NaN or an infinity would show in it.
+    try:
+        if math.isfinite(math.fsum(values)):
+            return True
+    except (OverflowError, ValueError):
+        pass
+    return all(map(math.isfinite, values))

@@ -1,0 +1,247 @@
+"""Open Inference Protocol v2 (KServe v2) as data: requests, responses, metadata.
+
+Names and fields are the specification's own. A tensor's `data` is a list, nested or flat, or
+bytes-like raw data: little-endian, row-major, BYTES elements behind four-byte lengths.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError, field_validator
+
+from .datatypes import Datatype
+from .elements import (
+    Raw,
+    blob_of,
+    check_raw,
+    check_values,
+    flatten,
+    raw_of,
+    text_of,
+    values_of,
+)
+from .errors import InvalidRequest, InvalidTensor
+
+#: Values are bool, int, float or str in the specification; extensions nest.
+Parameters = dict[str, Any]
+Dimension = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
+
+#: Marks a BYTES tensor whose strings are base64 (MLServer's convention).
+CONTENT_TYPE, BASE64 = "content_type", "base64"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="ignore", arbitrary_types_allowed=True)
+
+    @classmethod
+    def parse(cls, value: Any) -> Self:
+        """Validate parsed JSON. Raises InvalidRequest that names the field."""
+        try:
+            return cls.model_validate(value)
+        except ValidationError as error:
+            raise InvalidRequest(describe(error)) from None
+
+
+def describe(error: ValidationError) -> str:
+    """The first fault of a validation as one line: `inputs[0].shape[1]: ...`."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+    return f"{path.lstrip('.') or 'request'}: {first['msg'].removeprefix('Value error, ')}"
+
+
+class Tensor(_Model):
+    """A named tensor with its data."""
+
+    name: StrictStr = Field(min_length=1)
+    shape: list[Dimension] = Field(max_length=32)
+    datatype: Datatype
+    parameters: Parameters = Field(default_factory=dict)
+    data: Any  # list of anything, or Raw: pydantic would copy both element by element
+
+    @field_validator("data")
+    @classmethod
+    def _check_kind(cls, data: Any) -> Any:
+        if not isinstance(data, (list, bytes, bytearray, memoryview)):
+            raise ValueError("data must be a list")  # noqa: TRY004 # pydantic wants a ValueError
+        return data
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether `data` is raw bytes."""
+        return not isinstance(self.data, list)
+
+    @property
+    def element_count(self) -> int:
+        """Product of the shape; a Python int, so it never wraps."""
+        return math.prod(self.shape)
+
+    def flat(self) -> Sequence[Any]:
+        """Python values, row-major; BYTES from raw data as `bytes`."""
+        if self.is_raw:
+            return values_of(self.data, self.datatype, name=self.name)
+        return flatten(self.data, name=self.name, strict=False)
+
+    def texts(self) -> list[str]:
+        """BYTES elements as text. Raises InvalidTensor unless UTF-8."""
+        return [text_of(element, name=self.name) for element in self._bytes_elements()]
+
+    def blobs(self) -> list[bytes]:
+        """BYTES elements as files: bytes as they are, strings from strict base64."""
+        return [blob_of(element, name=self.name) for element in self._bytes_elements()]
+
+    def _bytes_elements(self) -> Sequence[str | bytes]:
+        if self.datatype is not Datatype.BYTES:
+            raise InvalidTensor(f"tensor {self.name!r}: expected BYTES, got {self.datatype}")
+        elements = self.flat()
+        if not set(map(type, elements)) <= {str, bytes}:
+            raise InvalidTensor(f"tensor {self.name!r}: BYTES data must be strings")
+        return elements
+
+    def raw(self) -> Raw:
+        """Raw data; raw data as it is, uncopied."""
+        if self.is_raw:
+            data: Raw = self.data
+            return data
+        return raw_of(self.flat(), self.datatype, name=self.name)
+
+    def check(self) -> None:
+        """Hold the data against shape and datatype. Raises InvalidTensor; allocates by neither."""
+        if self.is_raw:
+            check_raw(self.data, self.datatype, self.element_count, name=self.name)
+            return
+        values = flatten(self.data, name=self.name)
+        if len(values) != self.element_count:
+            raise InvalidTensor(
+                f"tensor {self.name!r}: shape {self.shape} needs {self.element_count} elements, "
+                f"got {len(values)}"
+            )
+        check_values(values, self.datatype, name=self.name)
+
+
+class RequestInput(Tensor):
+    """An input tensor of a request."""
+
+
+class RequestOutput(_Model):
+    """An output that a request asks for."""
+
+    name: StrictStr = Field(min_length=1)
+    parameters: Parameters = Field(default_factory=dict)
+
+
+class InferenceRequest(_Model):
+    """A request for inference."""
+
+    id: StrictStr | None = None
+    parameters: Parameters = Field(default_factory=dict)
+    inputs: list[RequestInput] = Field(min_length=1)
+    outputs: list[RequestOutput] | None = None
+
+    def input(self, name: str) -> RequestInput:
+        """The input of that name. Raises InvalidRequest when it is missing."""
+        for tensor in self.inputs:
+            if tensor.name == name:
+                return tensor
+        raise InvalidRequest(f"input {name!r} is missing")
+
+
+class ResponseOutput(Tensor):
+    """An output tensor of a response."""
+
+
+class InferenceResponse(_Model):
+    """The answer to a request."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    model_name: str
+    model_version: str | None = None
+    id: str | None = None
+    parameters: Parameters = Field(default_factory=dict)
+    outputs: list[ResponseOutput]
+
+    def output(self, name: str) -> ResponseOutput:
+        """The output of that name. Raises InvalidRequest when it is missing."""
+        for tensor in self.outputs:
+            if tensor.name == name:
+                return tensor
+        raise InvalidRequest(f"output {name!r} is missing from the response")
+
+
+class TensorMetadata(_Model):
+    """A tensor as a model declares it; -1 for a variable dimension."""
+
+    name: str
+    datatype: Datatype
+    shape: list[int]
+    parameters: Parameters | None = None
+
+
+class ModelMetadata(_Model):
+    """What a model takes and gives."""
+
+    name: str
+    versions: list[str] = Field(default_factory=list)
+    platform: str
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
+    parameters: Parameters | None = None
+
+
+class ServerMetadata(_Model):
+    """What a server is and can."""
+
+    name: str
+    version: str
+    extensions: list[str]
+
+
+def check_inputs(
+    request: InferenceRequest,
+    inputs: Sequence[TensorMetadata],
+    outputs: Sequence[TensorMetadata],
+    *,
+    optional: frozenset[str] = frozenset(),
+) -> None:
+    """Hold a request against a model's metadata. Raises InvalidRequest that names the tensor."""
+    declared = {tensor.name: tensor for tensor in inputs}
+    seen: set[str] = set()
+    for tensor in request.inputs:
+        if tensor.name in seen:
+            raise InvalidRequest(f"input {tensor.name!r} is given twice")
+        if tensor.name not in declared:
+            raise InvalidRequest(
+                f"unknown input {tensor.name!r}; the model takes {_names(declared)}"
+            )
+        seen.add(tensor.name)
+        _check_tensor(tensor, declared[tensor.name])
+    missing = set(declared) - seen - optional
+    if missing:
+        raise InvalidRequest(f"missing input {sorted(missing)[0]!r}")
+    known = {tensor.name: tensor for tensor in outputs}
+    for output in request.outputs or ():
+        if output.name not in known:
+            raise InvalidRequest(
+                f"unknown output {output.name!r}; the model gives {_names(known)}"
+            )
+
+
+def _check_tensor(tensor: Tensor, declared: TensorMetadata) -> None:
+    if tensor.datatype is not declared.datatype:
+        raise InvalidTensor(
+            f"tensor {tensor.name!r}: expected {declared.datatype}, got {tensor.datatype}"
+        )
+    fits = len(tensor.shape) == len(declared.shape) and all(
+        want in (-1, got) for want, got in zip(declared.shape, tensor.shape, strict=True)
+    )
+    if not fits:
+        raise InvalidTensor(
+            f"tensor {tensor.name!r}: expected shape {declared.shape}, got {tensor.shape}"
+        )
+
+
+def _names(tensors: Mapping[str, Any]) -> str:
+    return ", ".join(repr(name) for name in tensors)
