@@ -1,0 +1,55 @@
+"""Backends: how tasks are done. The one place that may import torch, transformers, onnxruntime."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from ..registry import get_task
+from .base import Backend
+from .device import Device
+
+#: backend -> task -> module:class. Modules load when a backend is made.
+_TABLE: dict[str, dict[str, str]] = {
+    "stub": {
+        "embedding": "stub:Stub",
+        "image-classification": "stub:Stub",
+        "object-detection": "stub:Stub",
+    },
+    "transformers": {
+        "embedding": "transformers.embedding:Embedding",
+        "image-classification": "transformers.image_classification:ImageClassification",
+        "object-detection": "transformers.object_detection:ObjectDetection",
+    },
+    "onnxruntime": {
+        "embedding": "onnx.embedding:Embedding",
+        "image-classification": "onnx.image_classification:ImageClassification",
+        "object-detection": "onnx.object_detection:ObjectDetection",
+    },
+}
+
+
+def backend_table() -> dict[str, list[str]]:
+    """Per backend, the tasks it can do."""
+    return {backend: list(tasks) for backend, tasks in _TABLE.items()}
+
+
+def create_backend(
+    name: str, task_name: str, source: str | None, *, device: Device, **parameters: Any
+) -> Backend:
+    """Make a backend for a task; nothing is loaded yet.
+
+    Raises ValueError for an unknown backend or task, or a parameter the backend does not take.
+    """
+    task = get_task(task_name)
+    if name not in _TABLE:
+        raise ValueError(f"unknown backend {name!r}; there are {', '.join(_TABLE)}")
+    if task_name not in _TABLE[name]:
+        raise ValueError(f"backend {name!r} cannot do {task_name!r}")
+    module, _, cls = _TABLE[name][task_name].partition(":")
+    made = getattr(importlib.import_module(f".{module}", __package__), cls)
+    try:
+        backend: Backend = made(task, source, device=device, **parameters)
+    except TypeError as error:
+        raise ValueError(f"backend {name!r} for {task_name!r}: {error}") from error
+    return backend

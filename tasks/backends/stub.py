@@ -1,0 +1,122 @@
+"""A backend that needs no model: answers follow from the bytes of each row.
+
+For tests, first runs, and measuring everything but a model. It can be slow, and it can fail, on
+request.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+
+from ...protocol.errors import RowError
+from ..base import Task, TaskInput, TaskOutput
+from ..text.embedding import EmbeddingOutput
+from ..vision.image_classification import ClassificationResult, ImageClassificationOutput
+from ..vision.object_detection import BoundingBox, DetectedObject, ObjectDetectionOutput
+from .base import Backend
+from .device import Device
+
+_LABELS = ("anchor", "barge", "canoe", "dinghy", "ferry", "gig", "hull", "skiff", "tug", "wherry")
+
+
+class Stub(Backend):
+    """Answers from a hash of the row.
+
+    `delay_s` and `delay_per_row_s` simulate a model's time. Rows that hold `reject_on` are refused
+    alone, `raise_on` makes the whole forward raise, `crash_on` kills the process.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        source: str | None,
+        *,
+        device: Device,
+        delay_s: float = 0.0,
+        delay_per_row_s: float = 0.0,
+        reject_on: str = "",
+        raise_on: str = "",
+        crash_on: str = "",
+    ) -> None:
+        super().__init__(task, source, device=device)
+        self._delay_s, self._delay_per_row_s = delay_s, delay_per_row_s
+        self._reject_on = reject_on.encode()
+        self._raise_on = raise_on.encode()
+        self._crash_on = crash_on.encode()
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
+        """Answer each row from its bytes."""
+        contents = [_content(row) for row in batch]
+        with self.device.compute():
+            delay_s = self._delay_s + self._delay_per_row_s * len(batch)
+            if delay_s:
+                time.sleep(delay_s)
+            if self._crash_on and any(self._crash_on in content for content in contents):
+                ctypes.string_at(0)  # a real crash: no handler of ours gets a say
+            if self._raise_on and any(self._raise_on in content for content in contents):
+                raise RuntimeError("the stub was asked to raise")
+        return [self._answer(row, content) for row, content in zip(batch, contents, strict=True)]
+
+    def _answer(self, row: TaskInput, content: bytes) -> TaskOutput | RowError:
+        if self._reject_on and self._reject_on in content:
+            return RowError("the stub was asked to reject this row")
+        return _ANSWERS[self.task.name](row, hashlib.sha256(content).digest())
+
+
+def _content(row: TaskInput) -> bytes:
+    parts = (getattr(row, field)[0] for field in row.ROWS)
+    return b"\0".join(part.encode() if isinstance(part, str) else bytes(part) for part in parts)
+
+
+def _classify(row: TaskInput, digest: bytes) -> TaskOutput:
+    top_k: int = getattr(row, "top_k", 1)
+    weights = sorted(zip(digest, _LABELS, strict=False), reverse=True)
+    total = sum(weight for weight, _ in weights) or 1
+    return ImageClassificationOutput(
+        results=[
+            [
+                ClassificationResult(label=label, score=weight / total)
+                for weight, label in weights[:top_k]
+            ]
+        ]
+    )
+
+
+def _detect(row: TaskInput, digest: bytes) -> TaskOutput:
+    threshold: float = getattr(row, "threshold", 0.0)
+    found = [
+        DetectedObject(
+            label=_LABELS[digest[i] % len(_LABELS)],
+            score=digest[i + 1] / 255,
+            box=BoundingBox(
+                xmin=digest[i + 2],
+                ymin=digest[i + 3],
+                xmax=digest[i + 2] + digest[i + 4],
+                ymax=digest[i + 3] + digest[i + 5],
+            ),
+        )
+        for i in range(0, 6 * (digest[31] % 5), 6)
+    ]
+    found.sort(key=lambda item: -item.score)
+    return ObjectDetectionOutput(detections=[[o for o in found if o.score > threshold]])
+
+
+def _embed(row: TaskInput, digest: bytes) -> TaskOutput:
+    vector = [byte - 127.5 for byte in digest[:8]]
+    if getattr(row, "normalize", True):
+        length = sum(value * value for value in vector) ** 0.5
+        vector = [value / length for value in vector]
+    return EmbeddingOutput(embeddings=[vector])
+
+
+_ANSWERS: dict[str, Callable[[TaskInput, bytes], TaskOutput]] = {
+    "embedding": _embed,
+    "image-classification": _classify,
+    "object-detection": _detect,
+}

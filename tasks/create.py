@@ -1,0 +1,83 @@
+"""Tasks without a queue: `create_task("transformers", "image-classification", "google/vit-base")`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..protocol import v2
+from ..protocol.errors import RowError
+from .backends import backend_table, create_backend
+from .backends.base import Backend
+from .backends.device import Device
+from .base import Task, TaskInput, TaskOutput
+from .registry import get_task
+
+
+class LocalTask:
+    """A task with its model, in this process. Close it, or use it in a `with` block."""
+
+    def __init__(self, task: Task, backend: Backend, model_name: str) -> None:
+        self.task, self.backend, self.model_name = task, backend, model_name
+
+    def process(self, inputs: TaskInput) -> TaskOutput:
+        """Answer every row in one batch. Raises the first row's error, named by its number."""
+        answers = self.backend.run(inputs.rows())
+        rows: list[TaskOutput] = []
+        for index, answer in enumerate(answers):
+            if isinstance(answer, RowError):
+                raise RowError(f"row {index}: {answer.message}")
+            rows.append(answer)
+        return self.task.output.join(rows)
+
+    def __call__(self, request: v2.InferenceRequest) -> v2.InferenceResponse:
+        """Answer an OIP v2 request; its id and choice of outputs are honoured."""
+        output = self.process(self.task.input.from_inference_request(request))
+        response = output.to_inference_response(self.model_name)
+        if request.outputs:
+            chosen = [response.output(wanted.name) for wanted in request.outputs]
+            response = response.model_copy(update={"outputs": chosen})
+        return response.model_copy(update={"id": request.id})
+
+    def run(self, **fields: Any) -> v2.InferenceResponse:
+        """Answer the input that these fields make."""
+        return self.process(self.task.input.validated(fields)).to_inference_response(
+            self.model_name
+        )
+
+    def close(self) -> None:
+        """Free the model."""
+        self.backend.close()
+
+    def __enter__(self) -> LocalTask:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def create_task(
+    backend: str,
+    task_name: str,
+    model_name: str | None = None,
+    model_params: Mapping[str, Any] | None = None,
+) -> LocalTask:
+    """Make a task with its model loaded. `model_params` go to the backend; `device` is one.
+
+    Raises ValueError for an unknown backend or task.
+    """
+    parameters = dict(model_params or {})
+    device = Device(str(parameters.pop("device", "cpu")))
+    made = create_backend(backend, task_name, model_name, device=device, **parameters)
+    made.load()
+    return LocalTask(get_task(task_name), made, model_name or task_name)
+
+
+def supported_tasks(backend: str | None = None) -> dict[str, list[str]]:
+    """Per backend, the tasks it can do. Raises ValueError for an unknown backend."""
+    table = backend_table()
+    if backend is None:
+        return {name: sorted(tasks) for name, tasks in table.items()}
+    if backend not in table:
+        raise ValueError(f"unknown backend {backend!r}; there are {', '.join(table)}")
+    return {backend: sorted(table[backend])}

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..protocol import v2
+from ..protocol.datatypes import Datatype
+
+#: What a BYTES tensor's elements are. Files travel as base64 in JSON, text as it is.
+Content = Literal["text", "image", "audio", "tensor"]
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """A tensor of a task: its OIP name and form, and the field of Input or Output it fills."""
+
+    name: str
+    datatype: Datatype
+    shape: tuple[int, ...]
+    field: str
+    content: Content = "tensor"
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the elements are whole files."""
+        return self.content in ("image", "audio")
+
+    def metadata(self) -> v2.TensorMetadata:
+        """The tensor as the model metadata endpoint shows it."""
+        parameters = {"content": self.content}
+        if self.is_file:
+            parameters[v2.CONTENT_TYPE] = v2.BASE64
+        return v2.TensorMetadata(
+            name=self.name, datatype=self.datatype, shape=list(self.shape), parameters=parameters
+        )
+
+
+#: Parameter of a padded tensor: how many entries of each row are real, `2,5`.
+ROW_LENGTHS = "row_lengths"
+
+
+def padded(
+    spec: TensorSpec, rows: list[list[Any]], pad: Any, *, width: int = 1
+) -> v2.ResponseOutput:
+    """A tensor [n, m] (or [n, m, width], each row flat) of rows that may differ in length.
+
+    Shorter rows end in `pad`; the lengths go along, so that a reader can take it off again.
+    """
+    lengths = [len(row) for row in rows]
+    longest = max(lengths, default=0)
+    data = []
+    for row in rows:
+        full = row + [pad] * (longest - len(row))
+        data.append(full if width == 1 else [value for entry in full for value in entry])
+    shape = [len(rows), longest] if width == 1 else [len(rows), longest, width]
+    ragged = len(set(lengths)) > 1
+    return v2.ResponseOutput(
+        name=spec.name,
+        shape=shape,
+        datatype=spec.datatype,
+        parameters={ROW_LENGTHS: ",".join(map(str, lengths))} if ragged else {},
+        data=data,
+    )
+
+
+def unpadded(tensor: v2.Tensor, *, width: int = 1) -> list[list[Any]]:
+    """The rows of a `padded` tensor, nested or flat, JSON or raw; entries of `width` as lists."""
+    texts = tensor.datatype is Datatype.BYTES
+    flat: list[Any] = tensor.texts() if texts else list(tensor.flat())
+    n, longest = tensor.shape[0], tensor.shape[1]
+    given = str(tensor.parameters.get(ROW_LENGTHS, ""))
+    lengths = [int(part) for part in given.split(",")] if given else [longest] * n
+    rows = []
+    for row, length in enumerate(lengths):
+        start = row * longest * width
+        entries = flat[start : start + length * width]
+        if width > 1:
+            entries = [entries[i : i + width] for i in range(0, len(entries), width)]
+        rows.append(entries)
+    return rows

@@ -1,0 +1,1 @@
+"""Text tasks: text in."""

@@ -1,0 +1,63 @@
+"""Text embedding. OIP: text BYTES [n] -> embedding FP32 [n, dim].
+
+Mean pooling over the tokens of each text (Reimers and Gurevych, 2019).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from pydantic import Field
+
+from ...protocol import v2
+from ...protocol.datatypes import Datatype
+from ..base import Task, TaskInput, TaskOutput
+from ..tensors import TensorSpec, padded, unpadded
+
+TEXT = TensorSpec("text", Datatype.BYTES, (-1,), "texts", "text")
+EMBEDDING = TensorSpec("embedding", Datatype.FP32, (-1, -1), "embeddings")
+
+
+class EmbeddingInput(TaskInput):
+    """Texts to embed."""
+
+    TENSORS: ClassVar[tuple[TensorSpec, ...]] = (TEXT,)
+    ROWS: ClassVar[tuple[str, ...]] = ("texts",)
+
+    texts: list[str] = Field(min_length=1, description="Texts, one a row.")
+    normalize: bool = Field(True, description="Scale each vector to length 1.")
+
+
+class EmbeddingOutput(TaskOutput):
+    """Per text, its vector."""
+
+    ROWS: ClassVar[tuple[str, ...]] = ("embeddings",)
+
+    embeddings: list[list[float]]
+
+    @classmethod
+    def empty(cls) -> Self:
+        """No vector."""
+        return cls(embeddings=[[]])
+
+    def to_inference_response(self, model_name: str) -> v2.InferenceResponse:
+        """embedding, a list per text."""
+        return v2.InferenceResponse(
+            model_name=model_name, outputs=[padded(EMBEDDING, self.embeddings, 0.0)]
+        )
+
+    @classmethod
+    def from_inference_response(cls, response: v2.InferenceResponse) -> Self:
+        """Read embedding."""
+        return cls(embeddings=unpadded(response.output("embedding")))
+
+
+TASK = Task(
+    name="embedding",
+    family="text",
+    title="Text embedding",
+    description="Turns texts into vectors whose angle tells how alike they are.",
+    input=EmbeddingInput,
+    output=EmbeddingOutput,
+    outputs=(EMBEDDING,),
+)
