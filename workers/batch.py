@@ -98,7 +98,7 @@ def _close(model: LoadedModel, work: _Work, answers: Sequence[Any]) -> Encoded:
     if work.request is None:
         return Encoded(work.job, error=work.error)
     try:
-        body, header_length = _encode(model, work.request, answers)
+        body, header_length = _encode(model, work.job.id, work.request, answers)
     except WherryError as error:
         return Encoded(work.job, error=error)
     except Exception as error:
@@ -108,7 +108,10 @@ def _close(model: LoadedModel, work: _Work, answers: Sequence[Any]) -> Encoded:
 
 
 def _encode(
-    model: LoadedModel, request: v2.InferenceRequest, answers: Sequence[TaskOutput | WherryError]
+    model: LoadedModel,
+    job_id: str,
+    request: v2.InferenceRequest,
+    answers: Sequence[TaskOutput | WherryError],
 ) -> tuple[bytes, int]:
     failed = {i: a for i, a in enumerate(answers) if isinstance(a, WherryError)}
     if failed and not _skips(request):
@@ -122,7 +125,7 @@ def _encode(
         parameters["row_errors"] = json.dumps(errors)
     response = response.model_copy(
         update={
-            "id": request.id,
+            "id": job_id,
             "model_version": model.declaration.version,
             "parameters": parameters,
         }

@@ -1,0 +1,105 @@
+"""What the routes share: settings, connections, and the questions they all ask."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from ..jobs import AsyncQueue, JobsSettings, Record
+from ..jobs.read import read, result
+from ..jobs.record import StoredResult
+from ..jobs.stores import Store
+from ..protocol.errors import (
+    JobCanceled,
+    JobExpired,
+    JobNotFound,
+    NotFound,
+    WherryError,
+    from_code,
+)
+from ..protocol.states import JobState
+from ..tasks.catalog import Catalog
+from .intake import Intake
+from .settings import ApiSettings
+from .waiters import Waiters, wait_for
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One API process."""
+
+    settings: ApiSettings
+    jobs: JobsSettings
+    catalog: Catalog
+    queue: AsyncQueue
+    store: Store
+    intake: Intake
+    waiters: Waiters
+
+    @classmethod
+    def of(cls, request: Request) -> Service:
+        """The service that a request came to."""
+        service: Service = request.app.state.service
+        return service
+
+    async def records(self, job_ids: Sequence[str]) -> list[Record | None]:
+        """Records, in order; None for an unknown id."""
+        return await self.queue.run(read(job_ids, self.jobs)) if job_ids else []
+
+    async def record(self, job_id: str) -> Record:
+        """A record. Raises JobNotFound."""
+        [record] = await self.records([job_id])
+        if record is None:
+            raise JobNotFound(f"no job {job_id!r}")
+        return record
+
+    async def wait(self, job_id: str, seconds: float) -> Record:
+        """A record at its job's end, or as it stands after some seconds. Raises JobNotFound."""
+        deadline = time.monotonic() + seconds
+        async with self.waiters.watching([job_id]) as changed:
+            while True:
+                changed.clear()
+                record = await self.record(job_id)
+                left = deadline - time.monotonic()
+                if record.status.terminal or left <= 0:
+                    return record
+                await wait_for(changed, left)
+
+    async def wait_any(self, job_ids: Sequence[str], seconds: float) -> list[Record | None]:
+        """Records once one of the jobs has ended or is unknown, or after some seconds."""
+        deadline = time.monotonic() + seconds
+        async with self.waiters.watching(job_ids) as changed:
+            while True:
+                changed.clear()
+                records = await self.records(job_ids)
+                left = deadline - time.monotonic()
+                if left <= 0 or any(r is None or r.status.terminal for r in records):
+                    return records
+                await wait_for(changed, left)
+
+    async def response(self, job_id: str) -> StoredResult:
+        """A succeeded job's response bytes. Raises NotFound when they are gone."""
+        stored = await self.queue.run(result(job_id, self.jobs))
+        if stored is None:
+            raise NotFound(f"the result of job {job_id!r} is gone")
+        if not stored.ref:
+            return stored
+        body = await asyncio.to_thread(self.store.get, stored.ref)
+        return StoredResult(body=body, header_length=stored.header_length, ref="")
+
+
+def outcome_error(record: Record) -> WherryError | None:
+    """The error that an ended job answers with; None for one that succeeded."""
+    match record.status:
+        case JobState.FAILED:
+            return from_code(record.error_type, record.error)
+        case JobState.CANCELED:
+            return JobCanceled(f"job {record.id!r} was canceled")
+        case JobState.EXPIRED:
+            return JobExpired(f"job {record.id!r} did not start before its deadline")
+        case _:
+            return None
