@@ -1,0 +1,53 @@
+# Everything that people and CI run. `make demo` and `make test` need Python 3.11 and make, nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: install demo test test-slow test-peers test-gpu chaos lint types format bench docs clean
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet -c constraints.txt torch==2.13.0 -e '.[all]' --group dev
+	touch $@
+
+demo: install
+	$(BIN)/wherry demo
+
+test: install
+	$(BIN)/python -m pytest
+
+test-slow: install
+	$(BIN)/python -m pytest -m slow
+
+test-peers: install
+	$(BIN)/python -m pytest -m peer
+
+test-gpu: install
+	$(BIN)/python -m pytest -m gpu
+
+chaos: install
+	$(BIN)/python -m pytest -m chaos
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: install
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install
+	$(BIN)/python -m bench
+
+docs: install
+	$(BIN)/python -m wherry.ops.settings_doc > docs/settings.md
+
+clean:
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .wherry
