@@ -218,23 +218,34 @@ def _outcome(index: int, outcome: str | WherryError, records: Any) -> dict[str, 
 
 @router.post("/v2/jobs:status")
 async def read_statuses(request: Request) -> Response:
-    """The states of many jobs; with `wait`, once one of them has ended."""
+    """The states of many jobs; with `wait`, once one has ended; with `results`, answers too."""
     service = Service.of(request)
     document = await _document(request, service)
     ids, wait = document.get("ids"), document.get("wait", 0)
     if not isinstance(ids, list) or not all(isinstance(i, str) for i in ids) or len(ids) > 1000:
         raise InvalidRequest("ids: expected a list of at most 1000 job ids")
     records = await service.wait_any(ids, _bounded(service, str(wait)))
-    return json_response(
-        {
-            "jobs": [
-                job_view(record)
-                if record
-                else {"id": job_id, **error_body(JobNotFound(f"no job {job_id!r}"))}
-                for job_id, record in zip(ids, records, strict=True)
-            ]
-        }
-    )
+    views = [
+        job_view(record)
+        if record
+        else {"id": job_id, **error_body(JobNotFound(f"no job {job_id!r}"))}
+        for job_id, record in zip(ids, records, strict=True)
+    ]
+    if document.get("results") is True:
+        await asyncio.gather(*(_add_result(service, view) for view in views))
+    return json_response({"jobs": views})
+
+
+async def _add_result(service: Service, view: dict[str, Any]) -> None:
+    """Put a succeeded job's InferenceResponse beside its state, as JSON."""
+    if view.get("status") != JobState.SUCCEEDED:
+        return
+    try:
+        answer = inference_response(await service.response(view["id"]))
+    except WherryError as error:
+        view |= error_body(error)
+    else:
+        view["result"] = from_json(bytes(answer.body))
 
 
 async def _document(request: Request, service: Service) -> dict[str, Any]:

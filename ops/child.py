@@ -42,6 +42,7 @@ class Child:
         self.name, self._command, self._env = name, list(command), dict(env)
         self._on_line, self._restart = on_line, restart
         self._stopping = threading.Event()
+        self._spawned = threading.Event()
         self._process: subprocess.Popen[str] | None = None
         self._thread = threading.Thread(target=self._run, name=f"child-{name}", daemon=True)
 
@@ -53,8 +54,8 @@ class Child:
 
     def start(self) -> None:
         """Start it, and watch over it from a thread."""
-        self._spawn()
         self._thread.start()
+        self._spawned.wait()
 
     def _spawn(self) -> None:
         self._process = subprocess.Popen(
@@ -66,9 +67,13 @@ class Child:
             errors="replace",
             bufsize=1,
             start_new_session=True,  # Ctrl-C is for the stack, which stops its children in order
+            preexec_fn=die_with_parent if os.name == "posix" else None,
         )
+        self._spawned.set()
 
     def _run(self) -> None:
+        # Linux counts the thread that forks as the parent, so this one forks: it lives as long.
+        self._spawn()
         wait_s = 0.5
         while True:
             started, process = time.monotonic(), self._process
