@@ -1,0 +1,1 @@
+"""The demo: real inputs, checked answers."""

@@ -1,0 +1,72 @@
+"""What the demo sends: real inputs from installed packages."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+#: Pairs of sentences that say the same, and one that is a stranger to both.
+PARAPHRASES = (
+    (
+        "A man is eating his lunch in the park.",
+        "Someone has a meal outdoors.",
+        "The central bank raised its interest rates.",
+    ),
+    (
+        "The ferry crosses the river every ten minutes.",
+        "A boat takes people over the water six times an hour.",
+        "She forgot to water the tomatoes.",
+    ),
+    (
+        "How do I reset my password?",
+        "I can't log in and need new credentials.",
+        "The recipe asks for two eggs and a cup of flour.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image file, its name, and what it truly shows ("" where nobody knows)."""
+
+    name: str
+    data: bytes
+    truth: str = ""
+
+
+def encode(image: Image.Image, form: str = "PNG") -> bytes:
+    """An image as a file."""
+    buffer = io.BytesIO()
+    image.save(buffer, form)
+    return buffer.getvalue()
+
+
+def digits(count: int) -> list[Picture]:
+    """Handwritten digits that the model was not trained on, enlarged to 64 x 64; they repeat."""
+    from ...tasks.train.digits_data import load, split
+
+    scans, labels = load()
+    _, _, held_out = split(labels)
+    chosen = [int(held_out[number % len(held_out)]) for number in range(count)]
+    return [
+        Picture(f"digit-{index}.png", encode(_enlarged(scans[index])), str(labels[index]))
+        for index in chosen
+    ]
+
+
+def _enlarged(scan: np.ndarray) -> Image.Image:  # type: ignore[type-arg] # uint8 (8, 8)
+    return Image.fromarray(scan).resize((64, 64), Image.Resampling.BILINEAR)
+
+
+def photographs() -> list[Picture]:
+    """Photographs that ship inside scikit-image; nothing is downloaded."""
+    import skimage
+
+    folder = Path(skimage.__file__).parent / "data"
+    names = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")
+    found = [folder / name for name in names if (folder / name).exists()]
+    return [Picture(path.name, path.read_bytes()) for path in found]

@@ -1,0 +1,35 @@
+"""Decoding a batch: the rows that can be read, and an error for each that cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from ...protocol.errors import RowError
+from ..base import TaskInput, TaskOutput
+
+T = TypeVar("T")
+
+
+class Decoded(Generic[T]):
+    """The readable rows of a batch; `answers` puts the others' errors back in their places."""
+
+    def __init__(self, batch: Sequence[TaskInput], decode: Callable[[TaskInput], T]) -> None:
+        self.rows: list[T] = []
+        self.inputs: list[TaskInput] = []
+        self._errors: dict[int, RowError] = {}
+        self._count = len(batch)
+        for index, row in enumerate(batch):
+            try:
+                self.rows.append(decode(row))
+                self.inputs.append(row)
+            except RowError as error:
+                self._errors[index] = error
+
+    def answers(self, outputs: Sequence[TaskOutput]) -> list[TaskOutput | RowError]:
+        """One answer a row of the batch, given the readable rows' outputs."""
+        following = iter(outputs)
+        return [
+            self._errors[index] if index in self._errors else next(following)
+            for index in range(self._count)
+        ]

@@ -1,0 +1,1 @@
+"""Backends over Hugging Face Transformers and torch."""

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from ....protocol.errors import RowError
+from ...base import TaskInput, TaskOutput
+from ..pool import embeddings
+from .base import TransformersBackend
+
+
+class Embedding(TransformersBackend):
+    """Mean pooling over an AutoModel's last hidden state, padding left out."""
+
+    default_model = "sentence-transformers/all-MiniLM-L6-v2"
+    auto_class = "AutoModel"
+    tokenizer: Any
+
+    def load_processor(self) -> None:
+        """Load the tokenizer. Longer texts are cut to what the model's positions allow."""
+        from transformers import AutoTokenizer
+
+        self.tokenizer = AutoTokenizer.from_pretrained(
+            self.source, revision=self._revision, trust_remote_code=False
+        )
+        positions = getattr(self.model.config, "max_position_embeddings", 512)
+        self.tokenizer.model_max_length = min(self.tokenizer.model_max_length, positions)
+
+    def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
+        """One forward for all rows, padded to the longest."""
+        texts = [row.texts[0] for row in batch]  # type: ignore[attr-defined] # its own Input
+        encoded = self.tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
+        tensors = {name: self.to_device(tensor) for name, tensor in encoded.items()}
+        with self.forward():
+            hidden = self.model(**tensors).last_hidden_state.float()  # (B, T, D)
+            hidden = hidden.to("cpu")
+        mask: torch.Tensor = encoded["attention_mask"]
+        return list(embeddings(batch, hidden.numpy(), mask.numpy()))

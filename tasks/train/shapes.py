@@ -1,0 +1,166 @@
+"""Train a small YOLOS on drawn shapes: `python -m wherry.tasks.train.shapes OUT [MINUTES]`.
+
+Pictures of 64 x 64 pixels with one to three circles, squares and triangles in four colours on a
+noisy ground, drawn anew for each batch. The held-out pictures come from another seed.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+from transformers import YolosConfig, YolosForObjectDetection
+from transformers.models.yolos.image_processing_pil_yolos import YolosImageProcessorPil
+
+log = logging.getLogger(__name__)
+
+SHAPES = ("circle", "square", "triangle")
+COLOURS = ((220, 40, 40), (40, 180, 60), (50, 80, 220), (230, 210, 40))
+SIZE, BATCH, SEED = 64, 32, 0
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A shape in a picture: index into SHAPES, and xmin, ymin, xmax, ymax in pixels."""
+
+    shape: int
+    box: tuple[int, int, int, int]
+
+
+def draw(rng: np.random.Generator, most: int = 3) -> tuple[Image.Image, list[Drawn]]:
+    """A picture with one to `most` shapes that hardly overlap."""
+    ground = rng.integers(0, 60, (SIZE, SIZE, 3)) + rng.integers(0, 150)
+    image = Image.fromarray(ground.astype(np.uint8))
+    pen, drawn = ImageDraw.Draw(image), []
+    for _ in range(int(rng.integers(1, most + 1))):
+        radius = int(rng.integers(7, 15))
+        x, y = (int(v) for v in rng.integers(radius, SIZE - radius, size=2))
+        box = (x - radius, y - radius, x + radius, y + radius)
+        if any(overlap(box, other.box) > 0.05 for other in drawn):
+            continue
+        shape = int(rng.integers(len(SHAPES)))
+        colour = COLOURS[int(rng.integers(len(COLOURS)))]
+        if shape == 0:
+            pen.ellipse(box, fill=colour)
+        elif shape == 1:
+            pen.rectangle(box, fill=colour)
+        else:
+            pen.polygon([(x, box[1]), (box[0], box[3]), (box[2], box[3])], fill=colour)
+        drawn.append(Drawn(shape, box))
+    return image, drawn
+
+
+def overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
+    """Intersection over union of two boxes."""
+    width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
+    height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+    area = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1])
+    return width * height / max(area - width * height, 1e-9)
+
+
+def pixels(images: list[Image.Image]) -> torch.Tensor:
+    """(B, 3, 64, 64), as the processor makes them."""
+    stacked = np.stack([np.asarray(image) for image in images])
+    return torch.from_numpy(stacked).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def target(drawn: list[Drawn]) -> dict[str, torch.Tensor]:
+    """Labels as the loss takes them: boxes as centre, width and height, relative."""
+    boxes = [
+        ((b[0] + b[2]) / 2, (b[1] + b[3]) / 2, b[2] - b[0], b[3] - b[1])
+        for b in (item.box for item in drawn)
+    ]
+    return {
+        "class_labels": torch.tensor([item.shape for item in drawn]),
+        "boxes": torch.tensor(boxes) / SIZE,
+    }
+
+
+def build() -> YolosForObjectDetection:
+    """A YOLOS of some 300,000 parameters."""
+    names = dict(enumerate(SHAPES))
+    return YolosForObjectDetection(
+        YolosConfig(
+            hidden_size=96,
+            num_hidden_layers=5,
+            num_attention_heads=4,
+            intermediate_size=192,
+            image_size=[SIZE, SIZE],
+            patch_size=8,
+            num_detection_tokens=8,
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+            id2label=names,
+            label2id={name: number for number, name in names.items()},
+            eos_coefficient=0.2,
+        )
+    )
+
+
+@torch.inference_mode()
+def quality(model: YolosForObjectDetection, count: int = 300) -> float:
+    """Share of drawn shapes found: score over 0.5, right name, IoU over 0.5; fresh pictures."""
+    model.eval()
+    rng = np.random.default_rng(SEED + 1)
+    found = total = 0
+    for _ in range(count):
+        image, drawn = draw(rng)
+        out = model(pixel_values=pixels([image]))
+        scores, names = out.logits[0].softmax(-1)[:, :-1].max(-1)
+        cx, cy, w, h = (out.pred_boxes[0] * SIZE).unbind(-1)
+        boxes = torch.stack([cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2], -1)
+        for item in drawn:
+            total += 1
+            found += any(
+                int(names[q]) == item.shape
+                and float(scores[q]) > 0.5
+                and overlap(tuple(boxes[q].tolist()), item.box) > 0.5
+                for q in range(len(scores))
+            )
+    return found / total
+
+
+def train(out: Path, minutes: float) -> float:
+    """Train for some minutes, save; answers the share of shapes found in held-out pictures."""
+    torch.manual_seed(SEED)
+    torch.set_num_threads(1)
+    rng, model = np.random.default_rng(SEED), build()
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-3, weight_decay=1e-4)
+    started, step = time.monotonic(), 0
+    while (spent := (time.monotonic() - started) / (minutes * 60)) < 1:
+        # Warm up, then fall along a cosine of the time that is left.
+        rate = 1e-3 * min(1, (step + 1) / 200) * (0.5 + 0.5 * math.cos(math.pi * spent))
+        for group in optimizer.param_groups:
+            group["lr"] = max(rate, 1e-6)
+        batch = [draw(rng) for _ in range(BATCH)]
+        model.train()
+        loss = model(
+            pixel_values=pixels([image for image, _ in batch]),
+            labels=[target(drawn) for _, drawn in batch],
+        ).loss
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+        optimizer.step()
+        step += 1
+        if step % 500 == 0:
+            log.info("step %d, loss %.3f, found %.3f", step, loss.item(), quality(model, 100))
+    reached = quality(model)
+    log.info("%d steps, found %.4f of the held-out shapes", step, reached)
+    model.save_pretrained(out)
+    YolosImageProcessorPil(
+        size={"height": SIZE, "width": SIZE}, image_mean=[0.5] * 3, image_std=[0.5] * 3
+    ).save_pretrained(out)
+    return reached
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
+    train(Path(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 15)
