@@ -73,19 +73,20 @@ class RedisServer:
     def start(self) -> None:
         """Start it and wait until it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._process = subprocess.Popen(
-            [
-                str(find_binary()),
-                *("--bind", "127.0.0.1", "--port", str(self.port)),
-                *("--dir", str(self.folder), "--save", ""),
-                *("--appendonly", "yes", "--appendfsync", "everysec"),
-                *("--maxmemory-policy", "noeviction"),
-            ],
-            stdout=(self.folder / "redis.log").open("ab"),
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for the stack, which stops this last
-            preexec_fn=die_with_parent if os.name == "posix" else None,
-        )
+        with (self.folder / "redis.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    str(find_binary()),
+                    *("--bind", "127.0.0.1", "--port", str(self.port)),
+                    *("--dir", str(self.folder), "--save", ""),
+                    *("--appendonly", "yes", "--appendfsync", "everysec"),
+                    *("--maxmemory-policy", "noeviction"),
+                ],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for the stack, which stops this last
+                preexec_fn=die_with_parent if os.name == "posix" else None,
+            )
         self._wait()
 
     def _wait(self) -> None:

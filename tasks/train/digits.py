@@ -11,42 +11,28 @@ import logging
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor
+
+from .digits_data import SEED, Numbers, load, split
 
 log = logging.getLogger(__name__)
 
-SEED, SIZE, EPOCHS, BATCH = 0, 32, 80, 64
+SIZE, EPOCHS, BATCH = 32, 80, 64
 
 
-def digit_images() -> tuple[list[Image.Image], np.ndarray[Any, Any]]:
+def digit_images() -> tuple[list[Image.Image], Numbers]:
     """All scans as 32 x 32 RGB images, and the digits they show."""
-    digits = load_digits()
-    scans = (digits.images / 16 * 255).astype("uint8")
+    scans, labels = load()
     size = (SIZE, SIZE)
     images = [
         Image.fromarray(scan).resize(size, Image.Resampling.BILINEAR).convert("RGB")
         for scan in scans
     ]
-    return images, digits.target
-
-
-def split(labels: np.ndarray[Any, Any]) -> tuple[Any, Any, Any]:
-    """Indices to train on, to validate by, and held out; the same on every machine."""
-    numbers = np.arange(len(labels))
-    rest, held_out = train_test_split(
-        numbers, test_size=360, random_state=SEED, stratify=labels
-    )
-    train, validation = train_test_split(
-        rest, test_size=180, random_state=SEED, stratify=labels[rest]
-    )
-    return train, validation, held_out
+    return images, labels
 
 
 def build() -> ViTForImageClassification:

@@ -1,0 +1,157 @@
+"""The demo: start the stack, send real inputs, print what comes back, check it."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from ...client import Client, JobView
+from ...tasks.text.embedding import EmbeddingInput, EmbeddingOutput
+from ...tasks.vision.image_classification import (
+    ImageClassificationInput,
+    ImageClassificationOutput,
+)
+from ...tasks.vision.object_detection import ObjectDetectionInput, ObjectDetectionOutput
+from ..stack import Log, Stack
+from .inputs import PARAPHRASES, Picture, digits, drawn, photographs
+
+MODELS = Path(__file__).parent / "models.toml"
+
+#: Digits sent for the throughput line.
+_MANY = 500
+
+
+def run(console: Console) -> int:
+    """Show the fleet at work. Answers 0 when its answers are right."""
+    console.print("[bold]Starting the stack[/] (Redis, API, two workers, Flower); models load")
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="wherry-demo-") as folder:
+        stack = Stack(models=MODELS, data_dir=Path(folder), log=_problems(console))
+        with stack, Client(stack.url) as client:
+            console.print(f"Ready after {time.monotonic() - started:.1f} s\n")
+            checks = [
+                _classify(console, client),
+                _detect(console, client),
+                _embed(console, client),
+                _throughput(console, client),
+            ]
+            console.print(f"\nAPI page  {stack.url}/docs\nFlower    {stack.flower_url}/tasks")
+            console.print("Both end with the demo; `wherry up` keeps them running.")
+    right = all(checks)
+    console.print("[green bold]All answers are right.[/]" if right else "[red bold]Wrong answers.[/]")
+    return 0 if right else 1
+
+
+def _problems(console: Console) -> Log:
+    def log(service: str, line: str) -> None:
+        if "ERROR" in line or "CRITICAL" in line or "Traceback" in line:
+            console.print(f"[red]{service}[/] {line}", markup=True)
+
+    return log
+
+
+def _classify(console: Console, client: Client) -> bool:
+    """Ten digits, a job each."""
+    pictures = digits(10)
+    jobs = [
+        client.submit("image-classification", ImageClassificationInput(images=[p.data], top_k=2))
+        for p in pictures
+    ]
+    table = Table("job", "states", "picture", "answer", "true label", title="Handwritten digits")
+    right = 0
+    for picture, job in zip(pictures, jobs, strict=True):
+        output = client.result(job.id)
+        assert isinstance(output, ImageClassificationOutput)
+        best = output.results[0][0]
+        good = best.label == picture.truth
+        right += good
+        table.add_row(
+            job.id[-12:],
+            _states(client.status(job.id)),
+            picture.name,
+            f"{best.label}  ({best.score:.3f})",
+            f"[{'green' if good else 'red'}]{picture.truth}[/]",
+        )
+    console.print(table)
+    return right >= 9
+
+
+def _states(job: JobView) -> str:
+    """State changes with the milliseconds since submission."""
+    first = job.history[0].at
+    return "  ".join(
+        f"{change.status} {(change.at - first).total_seconds() * 1000:.0f}"
+        for change in job.history
+    )
+
+
+def _detect(console: Console, client: Client) -> bool:
+    """Drawn shapes, whose truth is known, and photographs, in which there are none."""
+    table = Table("job", "states", "picture", "found", "truth", title="Object detection")
+    right = total = 0
+    for picture in [*drawn(6), *photographs()]:
+        job = client.submit("object-detection", ObjectDetectionInput(images=[picture.data]))
+        output = client.result(job.id)
+        assert isinstance(output, ObjectDetectionOutput)
+        found = sorted(item.label for item in output.detections[0])
+        if picture.truth:
+            right, total = right + (found == picture.truth.split(", ")), total + 1
+        table.add_row(
+            job.id[-12:],
+            _states(client.status(job.id)),
+            picture.name,
+            ", ".join(f"{i.label} {i.score:.2f}" for i in output.detections[0][:4]) or "nothing",
+            picture.truth or "(no shape)",
+        )
+    console.print(table)
+    return right >= total - 1
+
+
+def _embed(console: Console, client: Client) -> bool:
+    """Paraphrases lie closer than strangers."""
+    table = Table("sentence", "paraphrase", "stranger", title="Sentences: cosine similarity")
+    right = True
+    for sentences in PARAPHRASES:
+        job = client.submit("embedding", EmbeddingInput(texts=list(sentences)))
+        output = client.result(job.id)
+        assert isinstance(output, EmbeddingOutput)
+        anchor, near, far = output.embeddings
+        close, apart = _cosine(anchor, near), _cosine(anchor, far)
+        right = right and close > apart
+        table.add_row(
+            sentences[0],
+            f"[green]{close:+.3f}[/]  {sentences[1]}",
+            f"{apart:+.3f}  {sentences[2]}",
+        )
+    console.print(table)
+    return right
+
+
+def _cosine(a: Sequence[float], b: Sequence[float]) -> float:
+    """Of unit vectors."""
+    return sum(x * y for x, y in zip(a, b, strict=True))
+
+
+def _throughput(console: Console, client: Client) -> bool:
+    """Many digits, as fast as they go, through the same queue."""
+    pictures: list[Picture] = digits(360)
+    many = list(itertools.islice(itertools.cycle(pictures), _MANY))
+    inputs = (ImageClassificationInput(images=[p.data], top_k=1) for p in many)
+    started = time.monotonic()
+    answers = list(client.map("image-classification", inputs))
+    took_s = time.monotonic() - started
+    right = 0
+    for picture, answer in zip(many, answers, strict=True):
+        assert isinstance(answer, ImageClassificationOutput)
+        right += answer.results[0][0].label == picture.truth
+    console.print(
+        f"\n{_MANY} digits in {took_s:.1f} s: [bold]{_MANY / took_s:.0f} images/s[/], "
+        f"{right / _MANY:.1%} right"
+    )
+    return right >= 0.95 * _MANY

@@ -1,0 +1,220 @@
+"""A real server over a real Redis; the worker is played by the test."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+
+from wherry.api.app import create_app
+from wherry.api.settings import ApiSettings
+from wherry.jobs import JobsSettings, Outcome, Queue
+from wherry.jobs.claim import BatchBudget, claim
+from wherry.jobs.finish import finish
+from wherry.jobs.fleet import heartbeat, view
+from wherry.jobs.record import BatchStats, ClaimedJob
+from wherry.jobs.stores import open_store
+from wherry.protocol import codec
+from wherry.protocol.errors import WherryError
+from wherry.tasks.catalog import load_catalog
+from wherry.tasks.create import create_task
+
+MODELS = """
+[[models]]
+name = "image-classification"
+task = "image-classification"
+backend = "stub"
+
+[[models]]
+name = "object-detection"
+task = "object-detection"
+backend = "stub"
+
+[[models]]
+name = "embedding"
+task = "embedding"
+backend = "stub"
+
+[[models]]
+name = "embedding"
+task = "embedding"
+backend = "stub"
+version = "2"
+"""
+
+WORKER = "test@host/1"
+BODY_LIMIT = 1_000_000
+
+
+@pytest.fixture(scope="session")
+def models_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "models.toml"
+    path.write_text(MODELS)
+    return path
+
+
+@pytest.fixture(scope="session")
+def jobs_settings(server: str, tmp_path_factory: pytest.TempPathFactory) -> JobsSettings:
+    return JobsSettings(
+        redis_url=server,
+        store_dir=tmp_path_factory.mktemp("blobs"),
+        inline_max_bytes=100_000,
+        max_waiting=50,
+        result_ttl_s=100,
+    )
+
+
+@pytest.fixture(scope="session")
+def api_settings(models_file: Path) -> ApiSettings:
+    return ApiSettings(
+        models=models_file,
+        max_body_bytes=BODY_LIMIT,
+        max_rows_per_job=64,
+        infer_timeout_s=3,
+        max_wait_s=3,
+    )
+
+
+class Server:
+    """uvicorn on a free port, in a thread."""
+
+    def __init__(self, api: ApiSettings, jobs: JobsSettings) -> None:
+        config = uvicorn.Config(
+            create_app(api, jobs), port=0, log_level="warning", ws="none", lifespan="on"
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run)
+
+    def __enter__(self) -> str:
+        self._thread.start()
+        while not self._server.started:
+            assert self._thread.is_alive(), "the API did not start"
+            threading.Event().wait(0.01)
+        port = self._server.servers[0].sockets[0].getsockname()[1]
+        return f"http://127.0.0.1:{port}"
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+
+
+@pytest.fixture(scope="session")
+def api_url(api_settings: ApiSettings, jobs_settings: JobsSettings) -> Iterator[str]:
+    with Server(api_settings, jobs_settings) as url:
+        yield url
+
+
+@pytest.fixture
+def http(api_url: str, redis_url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=api_url, timeout=10) as client:
+        yield client
+
+
+@dataclass
+class Worker:
+    """A worker that runs in the test: it claims, answers with the stub, finishes."""
+
+    queue: Queue
+    jobs: JobsSettings
+    models: Path
+
+    def __post_init__(self) -> None:
+        self._store = open_store(self.jobs)
+        self._catalog = load_catalog(self.models)
+
+    def beat(self, *families: str, models: tuple[str, ...] = ()) -> None:
+        info: dict[str, object] = {"families": list(families), "models": list(models)}
+        self.queue.run(heartbeat(WORKER, info, self.jobs))
+
+    def claim(self) -> list[tuple[ClaimedJob, BatchStats]]:
+        claimed = []
+        for seen in self.queue.run(view(self.jobs)).groups:
+            if seen.waiting:
+                batch = self.queue.run(claim(seen.group, WORKER, BatchBudget(), self.jobs))
+                claimed += [(job, BatchStats(group=seen.group)) for job in batch.jobs]
+        return claimed
+
+    def serve(self) -> int:
+        """Answer what waits."""
+        claimed = self.claim()
+        for job, stats in claimed:
+            self.finish(self.answer(job, stats), stats)
+        return len(claimed)
+
+    def finish(self, outcome: Outcome, stats: BatchStats) -> None:
+        self.queue.run(finish(WORKER, [outcome], stats, self.jobs))
+
+    def answer(self, job: ClaimedJob, stats: BatchStats) -> Outcome:
+        declared = self._catalog.get(stats.group.model, stats.group.version)
+        with create_task("stub", declared.task, declared.name) as task:
+            try:
+                request = codec.decode_request(self._payload(job), job.header_length)
+                response = task(request).model_copy(
+                    update={"id": job.id, "model_version": declared.version}
+                )
+                body, length = codec.encode_response(response)
+            except WherryError as error:
+                return Outcome(
+                    id=job.id, attempt=job.attempt, error_type=error.code, error=error.message
+                )
+        length = length or len(body)
+        if len(body) <= self.jobs.inline_max_bytes:
+            return Outcome(id=job.id, attempt=job.attempt, result=body, header_length=length)
+        ref = self._store.put(f"result/{job.id}", body)
+        return Outcome(id=job.id, attempt=job.attempt, result_ref=ref, header_length=length)
+
+    def _payload(self, job: ClaimedJob) -> bytes:
+        if job.payload_ref:
+            return self._store.get(job.payload_ref)
+        [payload] = self.queue.values([job.payload_key])
+        assert payload is not None
+        return payload
+
+
+@pytest.fixture
+def worker(
+    redis_url: str, jobs_settings: JobsSettings, models_file: Path
+) -> Iterator[Worker]:
+    queue = Queue(redis_url)
+    yield Worker(queue, jobs_settings, models_file)
+    queue.close()
+
+
+@pytest.fixture
+def serving(worker: Worker) -> Iterator[Worker]:
+    """The worker, answering by itself."""
+    stopped = threading.Event()
+
+    def run() -> None:
+        while not stopped.wait(0.005):
+            worker.serve()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield worker
+    stopped.set()
+    thread.join()
+
+
+Job = dict[str, object]
+
+
+@pytest.fixture
+def texts() -> Callable[..., Job]:
+    """A request to embed some texts."""
+
+    def make(*texts: str, **fields: object) -> Job:
+        tensor = {
+            "name": "text",
+            "shape": [len(texts)],
+            "datatype": "BYTES",
+            "data": list(texts),
+        }
+        return {"inputs": [tensor], **fields}
+
+    return make
