@@ -72,9 +72,7 @@ def submit(
         if id and len(inputs) != 1:
             raise typer.BadParameter("--id is for one job")
         names = [name for name, _ in inputs]
-        jobs = [
-            client.submit(model, item, id=id or None, priority=priority) for _, item in inputs
-        ]
+        jobs = [client.submit(model, item, id=id or None, priority=priority) for _, item in inputs]
         if not wait:
             _show_jobs(jobs, as_json=as_json, names=names)
             return
@@ -121,9 +119,7 @@ def _show_jobs(jobs: list[JobView], *, as_json: bool, names: list[str] | None = 
         _out.print(jobs_table(jobs, names))
 
 
-def _wait_and_show(
-    client: Client, names: list[str], jobs: list[JobView], *, as_json: bool
-) -> int:
+def _wait_and_show(client: Client, names: list[str], jobs: list[JobView], *, as_json: bool) -> int:
     """Print each answer as it comes, in order. Answers how many failed."""
     failed, several = 0, len(jobs) > 1 and not as_json
     with _progress(several) as progress:
@@ -145,22 +141,22 @@ def _wait_and_show(
     return failed
 
 
-def _progress(visible: bool) -> Progress:  # noqa: FBT001 # one flag, named at the call
+def _progress(visible: bool) -> Progress:  # one flag, named at the call
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     return Progress(*columns, TimeElapsedColumn(), console=_out, disable=not visible)
 
 
 def _show_error(name: str, job_id: str, error: WherryError, *, as_json: bool) -> None:
     if as_json:
-        _print_json(
-            {"id": job_id, "input": name, "error": error.message, "error_type": error.code}
-        )
+        _print_json({"id": job_id, "input": name, "error": error.message, "error_type": error.code})
     else:
         _err.print(f"[red]{name}:[/] {error.message}", highlight=False)
 
 
 def status(
-    ids: Annotated[list[str], typer.Argument(help="Job ids.")], url: Url = "", as_json: AsJson = False
+    ids: Annotated[list[str], typer.Argument(help="Job ids.")],
+    url: Url = "",
+    as_json: AsJson = False,
 ) -> None:
     """Show jobs as they stand."""
     with _client(url) as client:
@@ -186,7 +182,9 @@ def result(
 
 
 def cancel(
-    ids: Annotated[list[str], typer.Argument(help="Job ids.")], url: Url = "", as_json: AsJson = False
+    ids: Annotated[list[str], typer.Argument(help="Job ids.")],
+    url: Url = "",
+    as_json: AsJson = False,
 ) -> None:
     """Cancel jobs."""
     with _client(url) as client:

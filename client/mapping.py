@@ -98,7 +98,8 @@ class MapRun:
 
     def _send(self) -> Flow[None]:
         while self.to_send:
-            chunk, size = [], 0
+            chunk: list[_Item] = []
+            size = 0
             while self.to_send and len(chunk) < _CHUNK and size < _CHUNK_BYTES:
                 chunk.append(self.to_send.popleft())
                 size += chunk[-1].size

@@ -63,7 +63,7 @@ class Call(Generic[T]):
         pipe.execute_command("EVALSHA", self.script.sha, len(self.keys), *self.keys, *self.args)
 
     def read(self, replies: Sequence[Any]) -> T | Exception:
-        """Read this step's replies; an exception is returned, not raised, so that steps stay apart."""
+        """Read this step's replies. Exceptions are returned, so that steps stay apart."""
         failed = next((reply for reply in replies if isinstance(reply, Exception)), None)
         if failed is not None:
             return translate(failed)
@@ -142,7 +142,7 @@ class Queue:
 
 
 class AsyncQueue:
-    """Runs steps over an asyncio connection; steps that meet in one loop turn share a round trip."""
+    """Runs steps over an asyncio connection; steps that meet share a round trip."""
 
     def __init__(self, url: str, *, socket_timeout_s: float = 30.0) -> None:
         self.redis = redis.asyncio.Redis.from_url(
@@ -166,10 +166,10 @@ class AsyncQueue:
                 answers = await self._round_trip([call for call, _ in batch])
             except redis.RedisError as error:
                 answers = [translate(error)] * len(batch)
-            except BaseException as error:
+            except BaseException:
                 for _, future in batch:
-                    future.cancel() if future.done() is False else None
-                raise error
+                    future.cancel()
+                raise
             for (_, future), answer in zip(batch, answers, strict=True):
                 if future.done():  # its caller went away
                     continue

@@ -29,7 +29,14 @@ class Group:
     @property
     def id(self) -> str:
         """The group as one readable word; `Group.parse` is its inverse."""
-        parts = (self.family, self.model, self.version, self.tenant, str(self.priority), self.digest)
+        parts = (
+            self.family,
+            self.model,
+            self.version,
+            self.tenant,
+            str(self.priority),
+            self.digest,
+        )
         return "/".join(quote(part, safe="") for part in parts)
 
     @classmethod
@@ -41,7 +48,9 @@ class Group:
     @property
     def queue_key(self) -> str:
         """The Redis list of the family's Celery queue that this priority's tickets wait in."""
-        step = 0 if self.priority < DEFAULT_PRIORITY else 3 if self.priority == DEFAULT_PRIORITY else 6
+        step = (
+            0 if self.priority < DEFAULT_PRIORITY else 3 if self.priority == DEFAULT_PRIORITY else 6
+        )
         return f"{self.family}{_KOMBU_SEPARATOR}{step}" if step else self.family
 
 

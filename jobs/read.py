@@ -88,7 +88,7 @@ def _change(line: str) -> Change:
 
 
 def _estimate(position: int, rate: bytes, rate_at: bytes) -> int | None:
-    """When the job should start, from the group's recent rate; None while nothing has run lately."""
+    """When the job should start, from the group's recent rate; None while nothing runs."""
     if not rate:
         return None
     now_ms = time.time() * 1000

@@ -1,4 +1,4 @@
-"""What the keeper does: take back the jobs of dead workers, replace lost tickets, expire, replay."""
+"""What mends the queue: take back dead workers' jobs, replace lost tickets, expire, replay."""
 
 from __future__ import annotations
 
@@ -63,9 +63,7 @@ def sweep(settings: JobsSettings) -> Call[tuple[Group, ...]]:
     )
 
 
-def reissue(
-    group: Group, settings: JobsSettings, *, patience_ms: int = PATIENCE_MS
-) -> Call[bool]:
+def reissue(group: Group, settings: JobsSettings, *, patience_ms: int = PATIENCE_MS) -> Call[bool]:
     """Push a ticket for a group that has waited longer than its patience; 0 pushes at once."""
     return Call(
         script("reissue"),

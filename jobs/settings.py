@@ -12,10 +12,12 @@ class JobsSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="WHERRY_", extra="ignore")
 
     redis_url: str = Field(
-        "redis://127.0.0.1:6379/0", description="Redis or Valkey 7.0 or newer; also Celery's broker."
+        "redis://127.0.0.1:6379/0",
+        description="Redis or Valkey 7.0 or newer; also Celery's broker.",
     )
     key_prefix: str = Field(
-        "wherry", description="First word of every Redis key; fleets that share a Redis differ here."
+        "wherry",
+        description="First word of every Redis key; fleets that share a Redis differ here.",
     )
     result_ttl_s: int = Field(
         86_400, ge=1, description="Seconds a finished job and its result are kept."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import threading
 from pathlib import Path
@@ -47,7 +46,9 @@ class FolderStore:
                 file.write(data)
             Path(file.name).replace(target)
         except OSError as error:
-            raise errors.Unavailable(f"the blob folder refused a write: {error.strerror}") from error
+            raise errors.Unavailable(
+                f"the blob folder refused a write: {error.strerror}"
+            ) from error
         return key
 
     def get(self, ref: str) -> bytes:
@@ -152,4 +153,4 @@ def open_store(settings: JobsSettings) -> Store:
     if "://" in url and not url.startswith("file://"):
         raise ValueError(f"store_url {url!r}: use s3://bucket/prefix or a folder")
     folder = Path(url.removeprefix("file://")) if url else settings.store_dir
-    return FolderStore(Path(os.path.expanduser(folder)))
+    return FolderStore(folder.expanduser())

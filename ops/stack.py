@@ -36,7 +36,7 @@ class Stack:
     workers_per_family: int = 1
     #: More settings for every service, as environment variables.
     env: dict[str, str] = field(default_factory=dict)
-    log: Log = lambda service, line: None  # noqa: E731, ARG005 # a silent default
+    log: Log = lambda service, line: None  # noqa: ARG005 # a silent default
     redis: RedisServer | None = field(default=None, init=False)
     children: dict[str, Child] = field(default_factory=dict, init=False)
 

@@ -1,1 +1,4 @@
-"""Protocol: OIP v2 as plain data: models, datatypes, the wire forms, job states, the error tree. May import pydantic. Knows no task, no queue, no HTTP."""
+"""Protocol: OIP v2 as plain data: models, datatypes, wire forms, job states, the error tree.
+
+May import pydantic and the standard library. Knows no task, no queue, no HTTP.
+"""

@@ -17,7 +17,6 @@ from .v2 import (
     InferenceRequest,
     InferenceResponse,
     RequestOutput,
-    ResponseOutput,
     Tensor,
     check_inputs,
 )

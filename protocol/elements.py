@@ -115,7 +115,9 @@ def values_of(raw: Raw, datatype: Datatype, *, name: str) -> list[Any]:
         raise InvalidTensor(f"tensor {name!r}: {datatype} has no element code")
     if sys.byteorder == "big" or code == "e":
         return list(struct.unpack(f"<{len(view) // (datatype.width or 1)}{code}", view))
-    return view.cast(code).tolist()
+    # A format from the datatype table, which memoryview's literal types cannot follow.
+    values: list[Any] = view.cast(code).tolist()  # type: ignore[call-overload] # see above
+    return values
 
 
 def raw_of(values: Sequence[Any], datatype: Datatype, *, name: str) -> bytes:

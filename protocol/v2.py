@@ -220,13 +220,11 @@ def check_inputs(
         _check_tensor(tensor, declared[tensor.name])
     missing = set(declared) - seen - optional
     if missing:
-        raise InvalidRequest(f"missing input {sorted(missing)[0]!r}")
+        raise InvalidRequest(f"missing input {min(missing)!r}")
     known = {tensor.name: tensor for tensor in outputs}
     for output in request.outputs or ():
         if output.name not in known:
-            raise InvalidRequest(
-                f"unknown output {output.name!r}; the model gives {_names(known)}"
-            )
+            raise InvalidRequest(f"unknown output {output.name!r}; the model gives {_names(known)}")
 
 
 def _check_tensor(tensor: Tensor, declared: TensorMetadata) -> None:

@@ -56,9 +56,7 @@ class TaskInput(BaseModel):
 
     def _tensor(self, spec: TensorSpec) -> v2.RequestInput:
         data = list(getattr(self, spec.field))
-        return v2.RequestInput(
-            name=spec.name, shape=[len(data)], datatype=spec.datatype, data=data
-        )
+        return v2.RequestInput(name=spec.name, shape=[len(data)], datatype=spec.datatype, data=data)
 
     @classmethod
     def from_inference_request(cls, request: v2.InferenceRequest) -> Self:

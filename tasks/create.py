@@ -1,4 +1,4 @@
-"""Tasks without a queue: `create_task("transformers", "image-classification", "google/vit-base")`."""
+"""Tasks without a queue: `create_task("transformers", "image-classification")`."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class TensorSpec:
 
     def metadata(self) -> v2.TensorMetadata:
         """The tensor as the model metadata endpoint shows it."""
-        parameters = {"content": self.content}
+        parameters: v2.Parameters = {"content": self.content}
         if self.is_file:
             parameters[v2.CONTENT_TYPE] = v2.BASE64
         return v2.TensorMetadata(

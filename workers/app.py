@@ -55,16 +55,14 @@ def run_batch(family: str, group_id: str) -> None:  # noqa: ARG001 # Flower show
 @signals.celeryd_after_setup.connect
 def _start(sender: str, instance: Any, **_: object) -> None:
     """Load the models before Celery says ready: `-Q` names the families."""
-    global _worker  # noqa: PLW0603 # Celery's signals and tasks have no other common ground
+    global _worker  # Celery's signals and tasks have no other common ground
     pool = instance.pool_cls if isinstance(instance.pool_cls, str) else instance.pool_cls.__module__
     if "prefork" in pool:
         raise ImproperlyConfigured("Wherry workers share one device among threads: use -P threads")
     settings = WorkerSettings()
     device = pin(resolve(settings.device))
     families = set(instance.app.amqp.queues.consume_from)
-    _worker = Worker(
-        app, sender, families, jobs=JobsSettings(), settings=settings, device=device
-    )
+    _worker = Worker(app, sender, families, jobs=JobsSettings(), settings=settings, device=device)
     _worker.start()
 
 

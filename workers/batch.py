@@ -141,7 +141,7 @@ def _skips(request: v2.InferenceRequest) -> bool:
     policy = (request.parameters or {}).get("on_row_error", "fail")
     if policy not in ("fail", "skip"):
         raise InvalidRequest(f"parameter on_row_error: use 'fail' or 'skip', not {policy!r}")
-    return policy == "skip"
+    return bool(policy == "skip")
 
 
 def _first_error(failed: dict[int, WherryError], rows: int) -> WherryError:

@@ -14,8 +14,12 @@ def register(app: typer.Typer) -> None:
 
 
 def worker(
-    families: Annotated[list[str], typer.Argument(help="Task families: vision, audio, text, multimodal.")],
-    device: Annotated[str, typer.Option(help="cpu, cuda:N, or auto: spread over the GPUs.")] = "auto",
+    families: Annotated[
+        list[str], typer.Argument(help="Task families: vision, audio, text, multimodal.")
+    ],
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda:N, or auto: spread over the GPUs.")
+    ] = "auto",
     number: Annotated[int, typer.Option(help="This worker's number on the machine, for auto.")] = 0,
     concurrency: Annotated[int, typer.Option("--concurrency", "-c", help="Batches in hand.")] = 3,
     name: Annotated[str, typer.Option("--name", "-n", help="Celery node name.")] = "",

@@ -29,7 +29,7 @@ def _started(pid: int) -> str:
 def _machine() -> str:
     """This machine since its boot, and this pid namespace; "" where /proc does not tell."""
     try:
-        namespace = os.readlink("/proc/self/ns/pid")
+        namespace = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         return ""
     return f"{_read('/proc/sys/kernel/random/boot_id')}/{namespace}"
@@ -51,9 +51,7 @@ class Identity:
         """This process."""
         pid = os.getpid()
         unique = uuid.uuid4().hex[:8]
-        return cls(
-            f"{node}#{unique}", node, socket.gethostname(), pid, _started(pid), _machine()
-        )
+        return cls(f"{node}#{unique}", node, socket.gethostname(), pid, _started(pid), _machine())
 
     def info(self) -> dict[str, object]:
         """What the heartbeat carries of it."""
@@ -65,4 +63,4 @@ def is_gone(info: dict[str, Any]) -> bool:
     machine = _machine()
     if not machine or info.get("machine") != machine or not info.get("started"):
         return False
-    return _started(int(info["pid"])) != info["started"]
+    return _started(int(info["pid"])) != str(info["started"])

@@ -55,7 +55,7 @@ class Models:
             self.get(declaration.name, declaration.version)
 
     def get(self, name: str, version: str) -> LoadedModel:
-        """A loaded model; loads it if need be. Raises ModelNotFound when it is not declared here."""
+        """A model, loaded if need be. Raises ModelNotFound when it is not declared here."""
         with self._lock:
             model = self._loaded.get((name, version))
             if model is None:

@@ -108,7 +108,7 @@ class Worker:
         try:
             model = self._models.get(group.model, group.version)
         except WherryError as error:
-            log.error("ticket for %s: %s", group.id, error.message)
+            log.warning("ticket for %s: %s", group.id, error.message)
             return 0
         jobs = self._claim(group, model)
         if not jobs:
@@ -125,7 +125,9 @@ class Worker:
         budget = BatchBudget(
             max_rows=model.max_rows,
             max_bytes=self._settings.max_batch_bytes,
-            preferred_rows=min(max(declared.preferred_batch_size, default=model.max_rows), model.max_rows),
+            preferred_rows=min(
+                max(declared.preferred_batch_size, default=model.max_rows), model.max_rows
+            ),
             max_delay_ms=declared.max_queue_delay_microseconds // 1000,
         )
         while True:

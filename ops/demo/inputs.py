@@ -58,7 +58,7 @@ def digits(count: int) -> list[Picture]:
     ]
 
 
-def _enlarged(scan: np.ndarray) -> Image.Image:  # type: ignore[type-arg] # uint8 (8, 8)
+def _enlarged(scan: np.ndarray) -> Image.Image:
     return Image.fromarray(scan).resize((64, 64), Image.Resampling.BILINEAR)
 
 

@@ -44,7 +44,9 @@ def run(console: Console) -> int:
             console.print(f"\nAPI page  {stack.url}/docs\nFlower    {stack.flower_url}/tasks")
             console.print("Both end with the demo; `wherry up` keeps them running.")
     right = all(checks)
-    console.print("[green bold]All answers are right.[/]" if right else "[red bold]Wrong answers.[/]")
+    console.print(
+        "[green bold]All answers are right.[/]" if right else "[red bold]Wrong answers.[/]"
+    )
     return 0 if right else 1
 
 

@@ -23,9 +23,7 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
         with Image.open(io.BytesIO(data)) as image:
             width, height = image.size
             if width * height > max_pixels:
-                raise RowError(
-                    f"the image has {width} x {height} pixels; {max_pixels} are allowed"
-                )
+                raise RowError(f"the image has {width} x {height} pixels; {max_pixels} are allowed")
             return ImageOps.exif_transpose(image).convert("RGB")
     except UnidentifiedImageError:
         raise RowError("not an image of a known format") from None

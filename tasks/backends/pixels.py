@@ -78,7 +78,9 @@ class Pixels:
         out = np.empty((len(images), 3, height, width), dtype=np.float32)
         for channel in range(3):
             np.multiply(
-                batch[..., channel], np.float32(self.scale[channel]), out=out[:, channel],
+                batch[..., channel],
+                np.float32(self.scale[channel]),
+                out=out[:, channel],
                 casting="unsafe",
             )
             out[:, channel] += np.float32(self.shift[channel])

@@ -21,9 +21,7 @@ def embeddings(
     lengths = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     return [
         EmbeddingOutput(
-            embeddings=[
-                (vector / length if getattr(row, "normalize", True) else vector).tolist()
-            ]
+            embeddings=[(vector / length if getattr(row, "normalize", True) else vector).tolist()]
         )
         for row, vector, length in zip(batch, vectors, lengths, strict=True)
     ]

@@ -1,1 +1,1 @@
-"""Training scripts of the models that Wherry ships. Everything under tasks/weights comes from here."""
+"""Training scripts of the models that Wherry ships under tasks/weights."""

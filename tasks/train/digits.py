@@ -1,4 +1,6 @@
-"""Train the small ViT on scikit-learn's handwritten digits: `python -m wherry.tasks.train.digits OUT`.
+"""Train the small ViT on scikit-learn's handwritten digits.
+
+`python -m wherry.tasks.train.digits OUT`
 
 1,797 scans of 8 x 8 pixels, shown to the model at 32 x 32. Split by a fixed seed into 1,257 to
 train on, 180 to choose the epoch by, and 360 held out, looked at once.
@@ -46,7 +48,6 @@ def build() -> ViTForImageClassification:
             intermediate_size=128,
             image_size=SIZE,
             patch_size=8,
-            num_labels=10,
             id2label=names,
             label2id={name: digit for digit, name in names.items()},
         )
@@ -77,7 +78,7 @@ def train(out: Path) -> float:
     steps = EPOCHS * -(-len(training) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
     started = time.monotonic()
-    for epoch in range(EPOCHS):
+    for _ in range(EPOCHS):
         model.train()
         for rows in np.array_split(rng.permutation(training), -(-len(training) // BATCH)):
             # Small shifts: the scans are centred, the world is not.

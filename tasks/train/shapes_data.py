@@ -26,7 +26,8 @@ def draw(rng: np.random.Generator, most: int = 1) -> tuple[Image.Image, list[Dra
     """A picture with one to `most` shapes that hardly overlap."""
     ground = rng.integers(0, 60, (SIZE, SIZE, 3)) + rng.integers(0, 150)
     image = Image.fromarray(ground.astype(np.uint8))
-    pen, drawn = ImageDraw.Draw(image), []
+    drawn: list[Drawn] = []
+    pen = ImageDraw.Draw(image)
     for _ in range(int(rng.integers(1, most + 1))):
         radius = int(rng.integers(7, 15))
         x, y = (int(v) for v in rng.integers(radius, SIZE - radius, size=2))

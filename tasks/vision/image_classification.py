@@ -44,7 +44,7 @@ class ImageClassificationOutput(TaskOutput):
         return cls(results=[[]])
 
     def to_inference_response(self, model_name: str) -> v2.InferenceResponse:
-        """label and score, a list per image."""
+        """Label and score, a list per image."""
         return v2.InferenceResponse(
             model_name=model_name,
             outputs=[

@@ -1,4 +1,4 @@
-"""Object detection. OIP: image BYTES [n] -> label BYTES [n, m], score FP32 [n, m], box FP32 [n, m, 4].
+"""Object detection. OIP: image BYTES [n] -> label BYTES, score FP32 [n, m], box FP32 [n, m, 4].
 
 Boxes are xmin, ymin, xmax, ymax in pixels of the image as sent, one flat list per image.
 """

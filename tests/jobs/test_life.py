@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from kombu import Connection
+from kombu.connection import Connection
 
 from wherry.jobs import ClaimedJob, Group, JobsSettings, NewJob, Outcome, Queue
 from wherry.jobs.claim import BatchBudget, claim
@@ -32,9 +32,7 @@ def take(
     return queue.run(claim(group, worker, BatchBudget(**budget), settings)).jobs
 
 
-def end(
-    queue: Queue, settings: JobsSettings, worker: str, *outcomes: Outcome
-) -> frozenset[str]:
+def end(queue: Queue, settings: JobsSettings, worker: str, *outcomes: Outcome) -> frozenset[str]:
     batch = BatchStats(group=GROUP, rows=len(outcomes), max_rows=32, executions=1)
     return queue.run(finish(worker, outcomes, batch, settings))
 

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from wherry.workers.identity import Identity, is_gone
 
@@ -19,8 +20,7 @@ def test_a_living_process_is_not_gone():
 def test_a_dead_process_of_this_machine_is_gone_even_before_it_is_waited_for():
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     mine = Identity.mine("vision@host")
-    with open(f"/proc/{child.pid}/stat") as stat:
-        started = stat.read().rpartition(")")[2].split()[19]
+    started = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[19]
     other = dataclasses.replace(mine, pid=child.pid, started=started).info()
     assert not is_gone(other)
     child.kill()

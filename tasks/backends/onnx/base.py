@@ -22,9 +22,7 @@ Arrays = Mapping[str, NDArray[Any]]
 class OnnxBackend(Backend):
     """A graph of ONNX Runtime. `threads` bounds its threads; 0 leaves them to the runtime."""
 
-    def __init__(
-        self, task: Task, source: str | None, *, device: Device, threads: int = 0
-    ) -> None:
+    def __init__(self, task: Task, source: str | None, *, device: Device, threads: int = 0) -> None:
         super().__init__(task, source, device=device)
         if source is None or not Path(source).is_dir():
             raise TypeError(f"source {source!r}: expected a folder with model.onnx")

@@ -1,0 +1,1 @@
+"""Benchmarks: what the fleet reaches, as ratios to what the machine allows."""
