@@ -52,6 +52,11 @@ class Child:
         process = self._process
         return process.pid if process is not None and process.poll() is None else None
 
+    @property
+    def returncode(self) -> int | None:
+        """How the process ended last; None while it runs."""
+        return None if self._process is None else self._process.poll()
+
     def start(self) -> None:
         """Start it, and watch over it from a thread."""
         self._thread.start()
@@ -79,8 +84,9 @@ class Child:
             started, process = time.monotonic(), self._process
             if process is None or process.stdout is None:
                 return
-            for line in process.stdout:
-                self._on_line(line.rstrip("\n"))
+            with process.stdout:
+                for line in process.stdout:
+                    self._on_line(line.rstrip("\n"))
             status = process.wait()
             if self._stopping.is_set() or not self._restart:
                 return
@@ -108,5 +114,3 @@ class Child:
                 process.kill()
                 process.wait()
         self._thread.join(timeout=5)
-        if process is not None and process.stdout is not None:
-            process.stdout.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +40,8 @@ class Stack:
     log: Log = lambda service, line: None  # noqa: ARG005 # a silent default
     redis: RedisServer | None = field(default=None, init=False)
     children: dict[str, Child] = field(default_factory=dict, init=False)
+    #: What the services said last, for the error of a stack that does not start.
+    _last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=30), init=False)
 
     @property
     def url(self) -> str:
@@ -89,10 +92,14 @@ class Stack:
 
     def _spawn(self, name: str, command: list[str]) -> None:
         child = Child(
-            name, command, env=self._environment(), on_line=lambda line: self.log(name, line)
+            name, command, env=self._environment(), on_line=lambda line: self._line(name, line)
         )
         self.children[name] = child
         child.start()
+
+    def _line(self, service: str, line: str) -> None:
+        self._last_lines.append(f"{service}: {line}")
+        self.log(service, line)
 
     def _environment(self) -> dict[str, str]:
         return {
@@ -138,8 +145,10 @@ class Stack:
                 pass
             time.sleep(0.1)
         else:
-            self.stop()
-            raise RuntimeError(f"the stack is not ready after {_READY_TIMEOUT_S:.0f} s: {reasons}")
+            said = "\n".join(self._last_lines)
+            raise RuntimeError(
+                f"the stack is not ready after {_READY_TIMEOUT_S:.0f} s: {reasons}\n{said}"
+            )
 
     def __enter__(self) -> Stack:
         try:

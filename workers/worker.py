@@ -31,6 +31,12 @@ from .settings import WorkerSettings
 
 log = logging.getLogger(__name__)
 
+#: Seconds after which a batch that waits for company looks whether it has filled.
+_LOOK_AGAIN_S = 0.02
+
+#: Age in ms up to which a job may wait for company while the device computes something else.
+_PATIENCE_MS = 60_000
+
 #: Seconds between two tries to hand a finished batch to a Redis that is away.
 _RETRY_S = 0.5
 
@@ -121,19 +127,34 @@ class Worker:
         return len(jobs)
 
     def _claim(self, group: Group, model: LoadedModel) -> Sequence[ClaimedJob]:
+        """The next batch: at once when the device is idle or the batch full.
+
+        While the device computes, a part-filled batch waits for company, which costs nothing; but
+        for one forward at most, so that no group waits for ever beside a busy one.
+        """
+        turn = self._device.turn
+        while True:
+            patient = self._device.busy and self._device.turn == turn
+            budget = self._budget(model, patient=patient)
+            claimed = self._queue.run(claim(group, self._id, budget, self._jobs))
+            if claimed.jobs or not claimed.wait_ms or self._draining.is_set():
+                return claimed.jobs
+            if patient:
+                self._device.wait_for_turn(turn, _LOOK_AGAIN_S)
+            else:
+                self._draining.wait(claimed.wait_ms / 1000)
+
+    def _budget(self, model: LoadedModel, *, patient: bool) -> BatchBudget:
         declared = model.declaration
-        budget = BatchBudget(
+        largest = max(declared.preferred_batch_size, default=model.max_rows)
+        return BatchBudget(
             max_rows=model.max_rows,
             max_bytes=self._settings.max_batch_bytes,
-            preferred_rows=min(
-                max(declared.preferred_batch_size, default=model.max_rows), model.max_rows
-            ),
-            max_delay_ms=declared.max_queue_delay_microseconds // 1000,
+            preferred_rows=model.max_rows if patient else min(largest, model.max_rows),
+            max_delay_ms=_PATIENCE_MS
+            if patient
+            else declared.max_queue_delay_microseconds // 1000,
         )
-        while True:
-            claimed = self._queue.run(claim(group, self._id, budget, self._jobs))
-            if claimed.jobs or not claimed.wait_ms or self._draining.wait(claimed.wait_ms / 1000):
-                return claimed.jobs
 
     def _run(self, group: Group, model: LoadedModel, jobs: Sequence[ClaimedJob]) -> None:
         started, started_ms = time.monotonic(), time.time() * 1000

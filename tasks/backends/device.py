@@ -12,7 +12,9 @@ class Device:
     def __init__(self, name: str = "cpu") -> None:
         self.name = name
         self._lock = threading.Lock()
+        self._released = threading.Condition()
         self._busy_s = 0.0
+        self._turn = 0
 
     @contextmanager
     def compute(self) -> Iterator[None]:
@@ -22,7 +24,25 @@ class Device:
             try:
                 yield
             finally:
-                self._busy_s += time.perf_counter() - started
+                with self._released:
+                    self._busy_s += time.perf_counter() - started
+                    self._turn += 1
+                    self._released.notify_all()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a model runs now."""
+        return self._lock.locked()
+
+    @property
+    def turn(self) -> int:
+        """How many times the device has been held and let go."""
+        return self._turn
+
+    def wait_for_turn(self, turn: int, timeout_s: float) -> None:
+        """Wait until the device has been let go more than `turn` times, or some seconds."""
+        with self._released:
+            self._released.wait_for(lambda: self._turn > turn, timeout_s)
 
     @property
     def busy_s(self) -> float:

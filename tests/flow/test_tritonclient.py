@@ -1,0 +1,99 @@
+"""A third party's OIP client, unchanged: tritonclient[http]."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from wherry.ops.stack import Stack
+
+from .test_main_path import photo
+
+http = pytest.importorskip("tritonclient.http", reason="in the test group; a bare install lacks it")
+
+
+@pytest.fixture
+def triton(stack: Stack) -> Iterator[Any]:
+    client = http.InferenceServerClient(stack.url.removeprefix("http://"), concurrency=8)
+    yield client
+    client.close()
+
+
+def image_input(*, binary: bool) -> Any:
+    tensor = http.InferInput("image", [2], "BYTES")
+    tensor.set_data_from_numpy(np.array([photo(1), photo(2)], dtype=object), binary_data=binary)
+    return tensor
+
+
+def text_input(*, binary: bool) -> Any:
+    tensor = http.InferInput("text", [2], "BYTES")
+    texts = np.array(["one", "zwei ü"], dtype=object)
+    tensor.set_data_from_numpy(texts, binary_data=binary)
+    return tensor
+
+
+def test_health_and_metadata(triton: Any) -> None:
+    assert triton.is_server_live()
+    assert triton.is_server_ready()
+    assert triton.is_model_ready("embedding")
+    assert triton.get_server_metadata()["name"] == "wherry"
+    metadata = triton.get_model_metadata("image-classification")
+    assert metadata["inputs"][0]["name"] == "image"
+    assert triton.get_model_repository_index()[0]["state"] == "READY"
+    stats = triton.get_inference_statistics("embedding")
+    assert stats["model_stats"][0]["name"] == "embedding"
+
+
+@pytest.mark.parametrize("binary_in", [True, False])
+@pytest.mark.parametrize("binary_out", [True, False])
+def test_text_in_vectors_out(triton: Any, binary_in: bool, binary_out: bool) -> None:
+    wanted = [http.InferRequestedOutput("embedding", binary_data=binary_out)]
+    answer = triton.infer("embedding", [text_input(binary=binary_in)], outputs=wanted)
+    vectors = answer.as_numpy("embedding")
+    assert vectors.shape == (2, 8)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_binary_images_in_labels_out(triton: Any) -> None:
+    answer = triton.infer("image-classification", [image_input(binary=True)], request_id="r 1")
+    assert answer.get_response()["id"] == "r 1"
+    labels = answer.as_numpy("label")
+    assert labels.shape == (2, 5)
+    assert answer.as_numpy("score").dtype == np.float32
+
+
+def test_eight_at_once_get_their_own_answers(triton: Any) -> None:
+    waiting = []
+    for number in range(24):
+        tensor = http.InferInput("text", [1], "BYTES")
+        tensor.set_data_from_numpy(np.array([f"text {number}"], dtype=object))
+        waiting.append(triton.async_infer("embedding", [tensor], request_id=str(number)))
+    answers = [request.get_result() for request in waiting]
+    assert [answer.get_response()["id"] for answer in answers] == [str(n) for n in range(24)]
+    assert len({answer.as_numpy("embedding").tobytes() for answer in answers}) == 24
+
+
+def test_errors_reach_the_client_with_their_text(triton: Any) -> None:
+    from tritonclient.utils import InferenceServerException
+
+    with pytest.raises(InferenceServerException, match="unknown model 'nope'"):
+        triton.infer("nope", [text_input(binary=True)])
+    with pytest.raises(InferenceServerException, match="unknown input 'text'"):
+        triton.infer("image-classification", [text_input(binary=True)])
+    assert not triton.is_model_ready("nope")
+
+
+def test_a_model_can_be_unloaded_and_loaded(triton: Any) -> None:
+    from tritonclient.utils import InferenceServerException
+
+    triton.unload_model("object-detection")
+    try:
+        assert not triton.is_model_ready("object-detection")
+        with pytest.raises(InferenceServerException, match="unloaded"):
+            triton.infer("object-detection", [image_input(binary=True)])
+    finally:
+        triton.load_model("object-detection")
+    assert triton.is_model_ready("object-detection")
