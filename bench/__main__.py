@@ -1,0 +1,188 @@
+"""`make bench`: one table, one run, one machine. Ratios travel; times do not."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from wherry.client import Client
+from wherry.ops.redis_server import RedisServer, free_port
+from wherry.ops.stack import Stack
+from wherry.protocol import codec
+from wherry.tasks.text.embedding import EmbeddingInput
+from wherry.tasks.vision.image_classification import ImageClassificationInput
+
+from . import load, vit
+
+_NOOP, _CLIENTS, _IMAGES, _BATCH = 4000, 64, 640, 16
+
+_MODELS = """
+[[models]]
+name = "noop"
+task = "embedding"
+backend = "stub"
+max_batch_size = 64
+
+[[models]]
+name = "vit"
+task = "image-classification"
+backend = "transformers"
+source = "{vit}"
+max_batch_size = {batch}
+parameters = {{ threads = 1 }}
+"""
+
+
+def main() -> None:
+    """Measure and print."""
+    console = Console()
+    table = Table("what", "reached", "held against", "ratio", "target")
+    with tempfile.TemporaryDirectory(prefix="wherry-bench-") as name:
+        folder = Path(name)
+        vit.save_model(folder / "vit")
+        models = folder / "models.toml"
+        models.write_text(_MODELS.format(vit=folder / "vit", batch=_BATCH))
+        with Stack(models=models, data_dir=folder, flower=False) as stack:
+            _noop(stack, folder, table)
+            _latency(stack, table)
+        with Stack(models=models, data_dir=folder / "images", flower=False) as stack:
+            _images(stack, folder, table)
+    console.print(table)
+
+
+def _request(path: str, text: str) -> load.Request:
+    inputs = EmbeddingInput(texts=[text]).to_inference_request()
+    body, _ = codec.encode_request(inputs, binary=False)
+    return load.Request(path, body)
+
+
+def _noop(stack: Stack, folder: Path, table: Table) -> None:
+    """Submit to result readable, 1 KB in, 64 clients."""
+    text = "x" * 1000
+    waited = [_request("/v2/models/noop/infer", text) for _ in range(_NOOP)]
+    load.run(stack.url, waited[:500], _CLIENTS)
+    ours = load.run(stack.url, waited, _CLIENTS)
+    with _plain(folder) as url:
+        plain_request = load.Request("/infer", text.encode())
+        load.run(url, [plain_request] * 100, _CLIENTS)
+        plain = load.run(url, [plain_request] * (_NOOP // 8), _CLIENTS)
+    again = load.run(stack.url, waited, _CLIENTS)
+    rate = (ours.rate + again.rate) / 2
+    table.add_row(
+        "no-op jobs/s, HTTP submit to result, 64 clients",
+        f"{rate:.0f}/s",
+        f"FastAPI + Celery + Redis, a task a request: {plain.rate:.0f}/s",
+        f"{rate / plain.rate:.1f}",
+        ">= 5",
+    )
+    with Client(stack.url) as client:
+        inputs = (EmbeddingInput(texts=[text]) for _ in range(_NOOP))
+        started = time.perf_counter()
+        count = sum(1 for _ in client.map("noop", inputs, in_flight=1000))
+        mapped = count / (time.perf_counter() - started)
+    table.add_row("no-op jobs/s, Client.map", f"{mapped:.0f}/s", "", "", "")
+
+
+@contextlib.contextmanager
+def _plain(folder: Path) -> Iterator[str]:
+    """The plain service, running."""
+    port = free_port()
+    with RedisServer(folder / "plain") as redis:
+        env = {**os.environ, "PLAIN_REDIS_URL": redis.url}
+        commands = (
+            ["uvicorn", "bench.service:app", "--port", str(port), "--no-access-log"],
+            ["celery", "-A", "bench.service", "worker", "-P", "threads", "-c", "4"],
+        )
+        children = [
+            subprocess.Popen(
+                [sys.executable, "-m", *command, *extra],
+                env=env,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            for command, extra in zip(
+                commands, (["--log-level", "warning"], ["--loglevel", "WARNING"]), strict=True
+            )
+        ]
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _answering(f"{url}/infer")
+            yield url
+        finally:
+            for child in children:
+                child.terminate()
+            for child in children:
+                child.wait()
+
+
+def _answering(url: str) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        with contextlib.suppress(httpx.HTTPError):
+            if httpx.post(url, content=b"x", timeout=5).status_code == 200:
+                return
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{url} does not answer")
+        time.sleep(0.1)
+
+
+def _latency(stack: Stack, table: Table) -> None:
+    """One client, nothing else running."""
+    requests = [_request("/v2/models/noop/infer", f"text {n}") for n in range(400)]
+    alone = load.run(stack.url, requests, 1)
+    table.add_row(
+        "latency alone, submit to result: p50, p99",
+        f"{alone.percentile_ms(0.5):.1f} ms, {alone.percentile_ms(0.99):.1f} ms",
+        "",
+        "",
+        "p50 <= 10 ms",
+    )
+
+
+def _images(stack: Stack, folder: Path, table: Table) -> None:
+    """A ViT through the fleet, between two runs of the same model in a plain loop."""
+    images = vit.photographs(_IMAGES)
+    with Client(stack.url, timeout_s=120) as client:
+        list(client.map("vit", (ImageClassificationInput(images=[i]) for i in images[:64])))
+        before = vit.plain_loop(folder / "vit", images, _BATCH)
+        stats = _stats(stack)
+        started = time.perf_counter()
+        inputs = (ImageClassificationInput(images=[image]) for image in images)
+        count = sum(1 for _ in client.map("vit", inputs, in_flight=256))
+        fleet = count / (time.perf_counter() - started)
+        fill = _fill(stats, _stats(stack))
+        after = vit.plain_loop(folder / "vit", images, _BATCH)
+    limit = (before + after) / 2
+    table.add_row(
+        f"ViT-Tiny images/s, 640 x 480 JPEG, batch {_BATCH}",
+        f"{fleet:.1f}/s",
+        f"the same in one plain loop: {before:.1f}/s before, {after:.1f}/s after",
+        f"{fleet / limit:.2f}",
+        ">= 0.90",
+    )
+    table.add_row("batch fill under load", f"{fill:.2f}", "", "", ">= 0.9")
+
+
+def _stats(stack: Stack) -> tuple[int, int]:
+    url = f"{stack.url}/v2/models/vit/stats"
+    stats = httpx.get(url).json()["model_stats"][0]
+    return stats["inference_count"], stats["execution_count"]
+
+
+def _fill(before: tuple[int, int], after: tuple[int, int]) -> float:
+    rows, executions = after[0] - before[0], after[1] - before[1]
+    return rows / (executions * _BATCH)
+
+
+if __name__ == "__main__":
+    main()
