@@ -1,5 +1,5 @@
 # Everything that people and CI run. `make demo` and `make test` need Python 3.11 and make, nothing else.
-PYTHON ?= python3
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
 .PHONY: install demo test test-slow test-peers test-gpu chaos lint types format bench docs clean
@@ -47,7 +47,8 @@ bench: install
 	$(BIN)/python -m bench
 
 docs: install
-	$(BIN)/python -m wherry.ops.settings_doc > docs/settings.md
+	$(BIN)/python -m wherry.ops.settings_doc > docs/settings.md.new
+	mv docs/settings.md.new docs/settings.md
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .wherry

@@ -6,20 +6,37 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from starlette.middleware.gzip import GZipMiddleware
 
 from .. import __version__
 from ..jobs import AsyncQueue, JobsSettings
 from ..jobs.stores import open_store
 from ..tasks.catalog import load_catalog
-from . import errors, jobs_routes, models_routes, page
+from . import (
+    batch_routes,
+    errors,
+    events_routes,
+    infer_routes,
+    jobs_routes,
+    models_routes,
+    page,
+    server_routes,
+)
+from .door import Door
 from .intake import Intake
 from .service import Service
 from .settings import ApiSettings
 from .waiters import Waiters
 
-#: Bytes from which an answer is compressed for a client that asks; below it the work costs more.
-_GZIP_MIN_BYTES = 8192
+#: In the order in which paths are tried: what is asked most comes first.
+_ROUTES = (
+    infer_routes,
+    jobs_routes,
+    events_routes,
+    batch_routes,
+    models_routes,
+    server_routes,
+    page,
+)
 
 
 def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = None) -> FastAPI:
@@ -52,10 +69,10 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
     )
-    app.add_middleware(GZipMiddleware, minimum_size=_GZIP_MIN_BYTES)
-    app.include_router(models_routes.router)
-    app.include_router(jobs_routes.router)
-    app.include_router(page.router)
+    app.add_middleware(Door)
+    for routes in _ROUTES:
+        app.include_router(routes.router)
     errors.install(app)
     return app

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import zlib
+from typing import Any
 
 from fastapi import Request
+from pydantic_core import from_json
 
 from ..protocol.errors import InvalidRequest, PayloadTooLarge
 
@@ -19,33 +21,37 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     """The body, inflated. Raises PayloadTooLarge past `max_bytes`, whatever Content-Length says."""
     declared = request.headers.get("content-length", "")
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if declared.isdigit() and int(declared) > max_bytes:
+    if declared.isascii() and declared.isdigit() and int(declared) > max_bytes:
         raise _too_large(max_bytes)
-    if encoding in ("", "identity"):
-        chunks, size = [], 0
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > max_bytes:
-                raise _too_large(max_bytes)
+    if encoding in _WINDOW:
+        return await _inflate(request, _WINDOW[encoding], max_bytes)
+    if encoding not in ("", "identity"):
+        raise InvalidRequest(f"Content-Encoding {encoding[:40]!r}: use gzip, deflate or none")
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > max_bytes:
+            raise _too_large(max_bytes)
+        if chunk:
             chunks.append(chunk)
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-    if encoding not in _WINDOW:
-        raise InvalidRequest(f"Content-Encoding {encoding!r}: use gzip, deflate or none")
-    return await _inflate(request, _WINDOW[encoding], max_bytes)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 async def _inflate(request: Request, window: int, max_bytes: int) -> bytes:
-    inflater, out = zlib.decompressobj(window), bytearray()
+    inflater, out, taken = zlib.decompressobj(window), bytearray(), 0
     try:
         async for chunk in request.stream():
+            taken += len(chunk)
             # One byte over the limit is asked for, so that a bomb shows without being inflated.
             out += inflater.decompress(chunk, max_bytes + 1 - len(out))
-            if len(out) > max_bytes or inflater.unconsumed_tail:
+            if max(len(out), taken) > max_bytes or inflater.unconsumed_tail:
                 raise _too_large(max_bytes)
     except zlib.error as error:
         raise InvalidRequest(f"the body cannot be inflated: {error}") from None
     if not inflater.eof:
         raise InvalidRequest("the compressed body ends too soon")
+    if inflater.unused_data:
+        raise InvalidRequest("bytes follow the end of the compressed body")
     return bytes(out)
 
 
@@ -63,3 +69,14 @@ def header_length(request: Request) -> int | None:
             f"Inference-Header-Content-Length: {given[:40]!r} is not a non-negative integer"
         )
     return int(given)
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """A body's JSON object. Raises InvalidRequest."""
+    try:
+        document = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise InvalidRequest(f"the body is not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise InvalidRequest(f"expected a JSON object, got {type(document).__name__}")
+    return document

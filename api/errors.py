@@ -9,9 +9,10 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from ..protocol import errors
-from .ids import uuid7
+from .door import REQUEST_ID
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,12 @@ _STATUS: dict[type[errors.WherryError], int] = {
     errors.RowError: 400,
 }
 
+#: What HTTP itself refuses, in our words.
+_HTTP = {
+    404: ("not_found", "no such path"),
+    405: ("method_not_allowed", "this path does not take that method"),
+}
+
 
 def status_of(error: errors.WherryError) -> int:
     """The HTTP status of one of our errors."""
@@ -39,55 +46,63 @@ def error_body(error: errors.WherryError) -> dict[str, object]:
     return {"error": error.message, "error_type": error.code}
 
 
-def error_response(error: errors.WherryError, **fields: object) -> Response:
+def error_response(
+    request: Request,
+    error: errors.WherryError,
+    *,
+    headers: Mapping[str, str] | None = None,
+    **fields: object,
+) -> Response:
     """Answer with one of our errors; `fields` join the body."""
-    headers = {}
+    named = dict(headers or {})
     if isinstance(error, errors.Unavailable):
-        headers["Retry-After"] = str(error.retry_after_s)
-    return _answer(status_of(error), {**error_body(error), **fields}, headers)
+        named["Retry-After"] = str(error.retry_after_s)
+    return _answer(request, status_of(error), {**error_body(error), **fields}, named)
 
 
 def _answer(
-    status: int, body: Mapping[str, object], headers: Mapping[str, str] | None = None
+    request: Request,
+    status: int,
+    body: Mapping[str, object],
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
-    request_id = uuid7()
-    return Response(
-        to_json({**body, "request_id": request_id}),
-        status,
-        {**(headers or {}), "X-Request-Id": request_id},
-        "application/json",
-    )
+    named = {**body, "request_id": request.scope.get(REQUEST_ID, "")}
+    return Response(to_json(named), status, headers, "application/json")
 
 
-async def _ours(_: Request, error: Exception) -> Response:
+async def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.WherryError)
-    return error_response(error)
+    return error_response(request, error)
 
 
-async def _http(_: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    text = {404: "no such path", 405: "this path does not take that method"}
-    kind = {404: "not_found", 405: "method_not_allowed"}
-    return _answer(
-        error.status_code,
-        {
-            "error": text.get(error.status_code, str(error.detail)),
-            "error_type": kind.get(error.status_code, "invalid_request"),
-        },
-        error.headers,
-    )
+    kind, text = _HTTP.get(error.status_code, ("invalid_request", str(error.detail)))
+    return _answer(request, error.status_code, {"error": text, "error_type": kind}, error.headers)
 
 
-async def _validation(_: Request, error: Exception) -> Response:
+async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    return error_response(errors.InvalidRequest(f"{where}: {first['msg']}"))
+    return error_response(request, errors.InvalidRequest(f"{where}: {first['msg']}"))
 
 
-async def _unexpected(_: Request, error: Exception) -> Response:
-    log.error("a request failed", exc_info=error)
-    return _answer(500, {"error": "internal error", "error_type": "internal_error"})
+async def _gone(request: Request, _: Exception) -> Response:
+    """Answer a client that hung up while it sent; nobody reads this."""
+    return _answer(request, 400, {"error": "the body is incomplete", "error_type": "gone"})
+
+
+async def _unexpected(request: Request, _: Exception) -> Response:
+    request_id = request.scope.get(REQUEST_ID, "")
+    log.error("request %s failed: %s %s", request_id, request.method, request.url.path)
+    # The trace goes to the log by the server's own hand; the client gets the id to ask about.
+    return _answer(
+        request,
+        500,
+        {"error": "internal error", "error_type": "internal_error"},
+        {"X-Request-Id": request_id},
+    )
 
 
 def install(app: FastAPI) -> None:
@@ -95,4 +110,5 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(errors.WherryError, _ours)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _unexpected)

@@ -1,67 +1,201 @@
-"""What the API page shows: a request body per task, ready to try."""
+"""What the API page shows of bodies: for each task a request that is ready to try."""
 
 from __future__ import annotations
 
 import base64
+import struct
+import zlib
 from typing import Any
 
-#: A red PNG of 2 x 2 pixels: small enough to read, real enough to classify.
-_PNG = base64.b64encode(
-    bytes.fromhex(
-        "89504e470d0a1a0a0000000d4948445200000002000000020802000000fdd49a730000001649444154789c"
-        "63fccfc0c0c0c0c0c4c0c0c0c0c000000d1d01036ac29be90000000049454e44ae426082"
+from ..protocol.datatypes import Datatype
+from ..tasks.base import Task
+from ..tasks.registry import get_task, task_names
+from ..tasks.tensors import TensorSpec
+
+_JSON, _OCTETS, _EVENTS = "application/json", "application/octet-stream", "text/event-stream"
+_SENTENCES = ["A boat waits at the stairs.", "A ferry is moored by the steps."]
+
+
+def _png(side: int = 8) -> bytes:
+    """A red square: small enough to read, real enough to classify."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    pixels = zlib.compress((b"\0" + b"\xd0\x30\x30" * side) * side)
+    chunks = chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunks
+
+
+def _wav() -> bytes:
+    """A tenth of a second of silence, 16 kHz, 16 bits."""
+    data = bytes(3200)
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 16_000, 32_000, 2, 16)
+    return (
+        b"RIFF"
+        + struct.pack("<I", 36 + len(data))
+        + b"WAVE"
+        + form
+        + (b"data" + struct.pack("<I", len(data)) + data)
     )
-).decode()
 
 
-def _image(**parameters: Any) -> dict[str, Any]:
-    tensor = {
-        "name": "image",
-        "shape": [1],
-        "datatype": "BYTES",
-        "parameters": {"content_type": "base64"},
-        "data": [_PNG],
-    }
-    return {"parameters": parameters, "inputs": [tensor]}
+def _tensor(spec: TensorSpec) -> dict[str, Any]:
+    tensor: dict[str, Any] = {"name": spec.name, "datatype": spec.datatype.value}
+    if spec.is_file:
+        file = _png() if spec.content == "image" else _wav()
+        tensor["parameters"] = {"content_type": "base64"}
+        tensor["data"] = [base64.b64encode(file).decode()]
+    elif spec.datatype is Datatype.BYTES:
+        tensor["data"] = _SENTENCES[:1]
+    else:
+        tensor["data"] = [0]
+    return {**tensor, "shape": [1] * len(spec.shape)}
 
 
-_TEXTS = {
-    "inputs": [
-        {
-            "name": "text",
-            "shape": [2],
-            "datatype": "BYTES",
-            "data": ["A boat waits at the stairs.", "A ferry is moored by the steps."],
-        }
-    ]
+def request_of(task: Task) -> dict[str, Any]:
+    """A request of one row, with the task's parameters at their defaults."""
+    defaults = {p.name: p.schema["default"] for p in task.parameters if "default" in p.schema}
+    given = {name: value for name, value in defaults.items() if value is not None}
+    body: dict[str, Any] = {"parameters": given} if given else {}
+    return {**body, "inputs": [_tensor(spec) for spec in task.inputs]}
+
+
+REQUESTS = {name: request_of(get_task(name)) for name in task_names()}
+
+_JOB_ID = "01977a3e-5f0c-7cc2-9d0e-3f4b5a6c7d8e"
+_JOB = {
+    "id": _JOB_ID,
+    "status": "queued",
+    "model_name": "embedding",
+    "model_version": "1",
+    "task": "embedding",
+    "rows": 1,
+    "priority": 5,
+    "attempt": 0,
+    "queue_position": 0,
+    "estimated_start_at": "2026-11-21T06:00:00.040Z",
+    "created_at": "2026-11-21T06:00:00.000Z",
+    "started_at": None,
+    "finished_at": None,
+    "worker": None,
+    "error": None,
+    "history": [{"status": "queued", "at": "2026-11-21T06:00:00.000Z", "attempt": 0}],
+    "status_url": f"/v2/jobs/{_JOB_ID}",
+    "result_url": f"/v2/jobs/{_JOB_ID}/result",
+    "cancel_url": f"/v2/jobs/{_JOB_ID}/cancel",
+    "events_url": f"/v2/jobs/{_JOB_ID}/events",
+}
+_ANSWER = {
+    "model_name": "embedding",
+    "model_version": "1",
+    "id": _JOB_ID,
+    "outputs": [
+        {"name": "embedding", "shape": [1, 3], "datatype": "FP32", "data": [[0.6, 0.0, -0.8]]}
+    ],
+}
+_ERROR = {"error": "input 'text' is missing", "error_type": "invalid_request", "request_id": "..."}
+
+_CODES = {
+    400: "The request can never work; the text names the field.",
+    404: "No such model, version or job.",
+    409: "The id is taken by another body.",
+    410: "The job was canceled or expired.",
+    413: "Too many bytes or rows.",
+    503: "The queue is full or away, or the model is unloaded; Retry-After says when to come back.",
+    504: "No answer in time; Location names the job to poll.",
 }
 
-REQUESTS: dict[str, dict[str, Any]] = {
-    "image-classification": _image(top_k=3),
-    "object-detection": _image(threshold=0.5),
-    "embedding": _TEXTS,
-}
+
+def _content(example: Any, kind: str = _JSON) -> dict[str, Any]:
+    return {kind: {"schema": {"type": "object"}, "example": example}}
 
 
-def _body(examples: dict[str, Any]) -> dict[str, Any]:
-    content = {
-        "application/json": {
-            "schema": {"type": "object"},
-            "examples": {name: {"value": value} for name, value in examples.items()},
-        },
-        "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+def _route(
+    *good: tuple[int, str, dict[str, Any]],
+    bad: tuple[int, ...],
+    bodies: dict[str, Any] | None = None,
+    binary: bool = False,
+) -> dict[str, Any]:
+    """A route's documentation as FastAPI's decorators take it; the usual answer comes first."""
+    answers: dict[int | str, dict[str, Any]] = {
+        status: {"description": text, "content": content} for status, text, content in good
     }
-    return {"requestBody": {"required": True, "content": content}}
+    answers |= {s: {"description": _CODES[s], "content": _content(_ERROR)} for s in bad}
+    documented: dict[str, Any] = {"status_code": good[0][0], "responses": answers}
+    if bodies is not None:
+        examples = {name: {"value": value} for name, value in bodies.items()}
+        content = {_JSON: {"schema": {"type": "object"}, "examples": examples}}
+        if binary:
+            content[_OCTETS] = {"schema": {"type": "string", "format": "binary"}}
+        documented["openapi_extra"] = {"requestBody": {"required": True, "content": content}}
+    return documented
 
 
-INFER = _body(REQUESTS)
-BATCH = _body(
-    {
-        "two models": {
-            "jobs": [
-                {"model_name": name, "request": REQUESTS[name]}
-                for name in ("image-classification", "embedding")
-            ]
+_DONE = {**_JOB, "status": "succeeded", "queue_position": None, "estimated_start_at": None}
+
+INFER = _route(
+    (200, "The answer.", _content(_ANSWER)),
+    (202, "Stored; asked for by `Prefer: respond-async`.", _content(_JOB)),
+    bad=(400, 404, 413, 503, 504),
+    bodies=REQUESTS,
+    binary=True,
+)
+SUBMIT = _route(
+    (202, "Stored.", _content(_JOB)),
+    (200, "Done, within the wait that was asked for.", _content(_DONE)),
+    bad=(400, 404, 409, 413, 503),
+    bodies=REQUESTS,
+    binary=True,
+)
+JOB_ANSWER = _route(
+    (200, "The job has ended.", _content(_DONE)),
+    (202, "It waits or runs.", _content(_JOB)),
+    bad=(404, 503),
+)
+RESULT = _route(
+    (200, "The answer.", _content(_ANSWER)),
+    (202, "There is none yet.", _content(_JOB)),
+    (307, "It lies at the Location; only when a redirect was asked for.", {}),
+    bad=(400, 404, 410, 503),
+)
+EVENTS = _route(
+    (200, "One event a change.", _content("id: 1\nevent: queued\ndata: {...}", _EVENTS)),
+    bad=(400, 404, 503),
+)
+BATCH = _route(
+    (
+        200,
+        "An outcome per entry, in order.",
+        _content(
+            {
+                "jobs": [
+                    {"index": 0, "status_code": 202, "job": _JOB},
+                    {"index": 1, "status_code": 400, **_ERROR},
+                ]
+            }
+        ),
+    ),
+    bad=(400, 413, 503),
+    bodies={
+        "every task": {
+            "jobs": [{"model_name": name, "request": body} for name, body in REQUESTS.items()]
         }
-    }
+    },
+)
+STATUS = _route(
+    (200, "The jobs' states, in the order of the ids.", _content({"jobs": [_JOB]})),
+    bad=(400, 503),
+    bodies={"wait for one": {"ids": [_JOB_ID], "wait": 20, "results": True}},
+)
+INDEX = _route(
+    (
+        200,
+        "The models.",
+        _content([{"name": "embedding", "version": "1", "state": "READY", "reason": ""}]),
+    ),
+    bad=(400, 503),
+    bodies={"all": {}, "the ready ones": {"ready": True}},
 )

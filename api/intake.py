@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
+import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..jobs import AsyncQueue, Group, JobsSettings, NewJob
@@ -13,13 +16,38 @@ from ..jobs.record import Submission
 from ..jobs.stores import Store
 from ..jobs.submit import submit
 from ..protocol import codec, v2
-from ..protocol.errors import InvalidRequest, PayloadTooLarge
+from ..protocol.errors import (
+    Conflict,
+    InvalidRequest,
+    ModelNotReady,
+    PayloadTooLarge,
+    QueueFull,
+    WherryError,
+)
+from ..tasks.base import Task
 from ..tasks.catalog import Catalog, ModelDeclaration
 from .ids import checked_id, uuid7
 from .settings import ApiSettings
 
+log = logging.getLogger(__name__)
+
 #: Parameters that are the server's, not the task's.
-PRIORITY, TIMEOUT = "priority", "timeout"
+PRIORITY, TIMEOUT, ON_ROW_ERROR = "priority", "timeout", "on_row_error"
+
+_BINARY_WISH = "binary_data_output"
+
+#: Bytes of a body from which it is read in a thread, so that other requests go on meanwhile.
+OFF_LOOP_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request that can be stored: what the client asked, and the job made of it."""
+
+    request: v2.InferenceRequest
+    job: NewJob
+    #: Whether the id is the server's: nobody else can be storing the same job.
+    fresh: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,74 +60,126 @@ class Intake:
     jobs: JobsSettings
     settings: ApiSettings
 
+    async def read(
+        self,
+        body: bytes,
+        header_length: int | None,
+        model: str,
+        version: str | None = None,
+        *,
+        use_id: bool = True,
+        idempotency_key: str = "",
+    ) -> Prepared:
+        """Make a job of a body. `use_id` takes the request's id for the job's, where it has one.
+
+        Raises what `prepare` raises, and InvalidRequest for a body that is none.
+        """
+
+        def work() -> Prepared:
+            request = codec.decode_request(body, header_length)
+            return self.prepare(
+                request, model, version, use_id=use_id, idempotency_key=idempotency_key
+            )
+
+        return work() if len(body) < OFF_LOOP_BYTES else await asyncio.to_thread(work)
+
     def prepare(
         self,
         request: v2.InferenceRequest,
         model: str,
         version: str | None = None,
         *,
+        use_id: bool = True,
         idempotency_key: str = "",
-    ) -> NewJob:
+    ) -> Prepared:
         """Make a job. Raises ModelNotFound, InvalidRequest, PayloadTooLarge; stores nothing."""
         declared = self.catalog.get(model, version)
         task = declared.definition
-        codec.check_inputs(
-            request,
-            [spec.metadata() for spec in task.inputs],
-            [spec.metadata() for spec in task.outputs],
-        )
+        codec.check_inputs(request, *_metadata(task))
         inputs = task.input.from_inference_request(request)
         rows = inputs.row_count
         if rows > self.settings.max_rows_per_job:
             raise PayloadTooLarge(
                 f"{rows} rows; a request may have {self.settings.max_rows_per_job}: send several"
             )
-        plain = inputs.to_inference_request()
-        normal = plain.model_copy(
-            update={
-                "parameters": {**request.parameters, **plain.parameters},
-                "outputs": request.outputs,
-            }
-        )
-        # Without the id, so that the fingerprint tells bodies apart, not ids.
-        payload, header_length = codec.encode_request(normal, binary=True)
-        job_id = uuid7() if request.id is None else checked_id(request.id)
-        return NewJob(
-            id=job_id,
+        _check_row_errors(request)
+        plain = _normal(inputs.to_inference_request(), request)
+        payload, header_length = codec.encode_request(plain, binary=True)
+        given = request.id if use_id else None
+        job = NewJob(
+            id=uuid7() if given is None else checked_id(given),
             task=task.name,
-            group=self._group(declared, normal),
+            group=_group(declared, plain),
             payload=payload,
             header_length=header_length or len(payload),
-            fingerprint=hashlib.blake2b(
-                b"\0".join([declared.name.encode(), declared.version.encode(), payload]),
-                digest_size=16,
-            ).hexdigest(),
+            fingerprint=_fingerprint(declared, payload),
             rows=rows,
             start_by_ms=_start_by_ms(request),
             idempotency_key=idempotency_key,
         )
+        return Prepared(request, job, fresh=given is None and not idempotency_key)
 
-    def _group(self, declared: ModelDeclaration, request: v2.InferenceRequest) -> Group:
-        apart = {
-            name: request.parameters[name]
-            for name in declared.definition.group_by
-            if name in request.parameters
-        }
-        return Group(
-            declared.family,
-            declared.name,
-            declared.version,
-            priority=_priority(request),
-            digest=digest(apart),
-        )
-
-    async def store_job(self, job: NewJob) -> Submission:
+    async def store_job(self, prepared: Prepared) -> Submission:
         """Store a job and wake its workers. Raises what submit raises."""
-        if len(job.payload) > self.jobs.inline_max_bytes:
-            key = f"payload/{job.id}/{job.fingerprint}"
-            ref = await asyncio.to_thread(self.store.put, key, job.payload)
-            job = replace(job, payload_ref=ref)
-        return await self.queue.run(submit(job, self.jobs))
+        job = prepared.job
+        if len(job.payload) <= self.jobs.inline_max_bytes:
+            return await self.queue.run(submit(job, self.jobs))
+        key = f"payload/{job.id}/{job.fingerprint}"
+        ref = await asyncio.to_thread(self.store.put, key, job.payload)
+        try:
+            return await self.queue.run(submit(replace(job, payload_ref=ref), self.jobs))
+        except (Conflict, QueueFull, ModelNotReady):
+            # Under a client's id the same body may be going in beside us: its bytes must stay.
+            if prepared.fresh:
+                await asyncio.to_thread(self._forget, ref)
+            raise
+
+    def _forget(self, ref: str) -> None:
+        try:
+            self.store.delete(ref)
+        except WherryError as error:
+            log.warning("blob %s stays behind: %s", ref, error.message)
+
+
+Metadata = Sequence[v2.TensorMetadata]
+
+
+@functools.cache
+def _metadata(task: Task) -> tuple[Metadata, Metadata]:
+    return [spec.metadata() for spec in task.inputs], [spec.metadata() for spec in task.outputs]
+
+
+def _normal(plain: v2.InferenceRequest, request: v2.InferenceRequest) -> v2.InferenceRequest:
+    """The task's own view of a request, so that two ways to say the same are the same bytes.
+
+    Without the id: the fingerprint tells requests apart, not ids. Without the wishes for binary
+    data: they are about one answer, not about the job.
+    """
+    given = {**request.parameters, **plain.parameters}
+    plain.parameters = {name: given[name] for name in sorted(given) if name != _BINARY_WISH}
+    if request.outputs is not None:
+        plain.outputs = [v2.RequestOutput(name=output.name) for output in request.outputs]
+    return plain
+
+
+def _fingerprint(declared: ModelDeclaration, payload: bytes) -> str:
+    parts = (declared.name.encode(), declared.version.encode(), payload)
+    return hashlib.blake2b(b"\0".join(parts), digest_size=16).hexdigest()
+
+
+def _group(declared: ModelDeclaration, request: v2.InferenceRequest) -> Group:
+    apart = {
+        name: request.parameters[name]
+        for name in declared.definition.group_by
+        if name in request.parameters
+    }
+    return Group(
+        declared.family,
+        declared.name,
+        declared.version,
+        priority=_priority(request),
+        digest=digest(apart),
+    )
 
 
 def _priority(request: v2.InferenceRequest) -> int:
@@ -114,3 +194,9 @@ def _start_by_ms(request: v2.InferenceRequest) -> int:
     if type(given) is not int or not 0 <= given <= 10**15:
         raise InvalidRequest("parameter timeout: microseconds until the job must have started")
     return int(time.time() * 1000 + given / 1000) if given else 0
+
+
+def _check_row_errors(request: v2.InferenceRequest) -> None:
+    given = request.parameters.get(ON_ROW_ERROR, "fail")
+    if given not in ("fail", "skip"):
+        raise InvalidRequest(f"parameter {ON_ROW_ERROR}: use 'fail' or 'skip'")

@@ -1,89 +1,74 @@
-"""OIP v2: health, metadata, inference, the model repository, statistics."""
+"""Models: metadata, readiness, statistics, the repository."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic_core import from_json
 
-from .. import __version__
-from ..jobs.fleet import FleetView, set_loaded, stats, view
-from ..jobs.record import Record
-from ..jobs.recover import cancel
-from ..protocol import codec, v2
-from ..protocol.errors import DeadlineExceeded, InvalidRequest, Unavailable
+from ..jobs.fleet import FleetView, set_loaded, stats
+from ..protocol import v2
 from ..tasks.catalog import ModelDeclaration
 from . import examples
-from .body import header_length, read_body
-from .errors import error_response
-from .ids import job_path
-from .service import Service, outcome_error
-from .views import inference_response, json_response, timestamp
+from .body import json_object, read_body
+from .plain import PlainRoute
+from .service import Service
+from .views import json_response
 
-router = APIRouter(tags=["open inference protocol"])
-
-EXTENSIONS = [
-    "binary_tensor_data",
-    "model_repository",
-    "schedule_policy",
-    "parameters",
-    "statistics",
-    "async_jobs",
-]
+router = APIRouter(tags=["models"], route_class=PlainRoute)
 
 
-@router.get("/v2")
-async def server_metadata() -> Response:
-    """Name, version, extensions."""
-    server = v2.ServerMetadata(name="wherry", version=__version__, extensions=EXTENSIONS)
-    return json_response(server.model_dump())
-
-
-@router.get("/v2/health/live")
-async def live() -> Response:
-    """Whether this process answers."""
-    return json_response({"live": True})
-
-
-@router.get("/v2/health/ready")
-async def ready(request: Request) -> Response:
-    """Whether Redis answers and every declared model's family has a live worker."""
+# Before the models: a path's first match counts, and no model is called `stats` here.
+@router.get("/v2/models/stats")
+@router.get("/v2/models/{model}/stats")
+@router.get("/v2/models/{model}/versions/{version}/stats")
+async def model_stats(request: Request) -> Response:
+    """Counters in the shape of Triton's statistics extension."""
     service = Service.of(request)
-    try:
-        missing = _unserved(service, await _fleet(service))
-    except Unavailable as error:
-        missing = [error.message]
-    if missing:
-        return json_response({"ready": False, "reasons": missing}, 503, {"Retry-After": "1"})
-    return json_response({"ready": True})
+    everyone = "model" not in request.path_params
+    models = service.catalog.models if everyone else (service.declared(request),)
+    counted = await asyncio.gather(
+        *(service.queue.run(stats(m.name, m.version, service.jobs)) for m in models)
+    )
+    return json_response(
+        {"model_stats": [_stats(m, c) for m, c in zip(models, counted, strict=True)]}
+    )
 
 
-async def _fleet(service: Service) -> FleetView:
-    return await service.queue.run(view(service.jobs))
+def _stats(model: ModelDeclaration, counted: dict[str, int]) -> dict[str, Any]:
+    def duration(count: int, field: str) -> dict[str, int]:
+        return {"count": count, "ns": counted.get(field, 0) * 1000}
 
-
-def _unserved(service: Service, fleet: FleetView) -> list[str]:
-    served: set[object] = set()
-    for worker in fleet.workers:
-        families = worker.info.get("families")
-        if worker.alive and isinstance(families, list):
-            served.update(families)
-    return [f"no worker for family {f!r}" for f in service.catalog.families() if f not in served]
-
-
-def _declared(request: Request) -> ModelDeclaration:
-    path = request.path_params
-    return Service.of(request).catalog.get(path["model"], path.get("version"))
+    good, bad = counted.get("success_count", 0), counted.get("fail_count", 0)
+    rows = counted.get("inference_count", 0)
+    return {
+        "name": model.name,
+        "version": model.version,
+        "last_inference": counted.get("last_inference", 0),
+        "inference_count": rows,
+        "execution_count": counted.get("execution_count", 0),
+        "inference_stats": {
+            "success": duration(good, "total_us"),
+            "fail": {"count": bad, "ns": 0},
+            "queue": duration(good + bad, "queue_us"),
+            "compute_input": {"count": 0, "ns": 0},
+            "compute_infer": duration(good + bad, "compute_us"),
+            "compute_output": {"count": 0, "ns": 0},
+            "cache_hit": {"count": 0, "ns": 0},
+            "cache_miss": {"count": 0, "ns": 0},
+        },
+        "batch_stats": [],
+        "parameters": {"batch_fill": round(rows / max(1, counted.get("capacity", 0)), 4)},
+    }
 
 
 @router.get("/v2/models/{model}")
 @router.get("/v2/models/{model}/versions/{version}")
 async def model_metadata(request: Request) -> Response:
     """What a model takes and gives, with its limits and parameters."""
-    service, declared = Service.of(request), _declared(request)
+    service = Service.of(request)
+    declared = service.declared(request)
     task = declared.definition
     metadata = v2.ModelMetadata(
         name=declared.name,
@@ -107,8 +92,9 @@ async def model_metadata(request: Request) -> Response:
 @router.get("/v2/models/{model}/versions/{version}/ready")
 async def model_ready(request: Request) -> Response:
     """Whether a live worker serves the model and it is not unloaded."""
-    declared = _declared(request)
-    reason = _reason(declared, await _fleet(Service.of(request)))
+    service = Service.of(request)
+    declared = service.declared(request)
+    reason = _reason(declared, await service.fleet())
     body: dict[str, Any] = {"name": declared.name, "ready": not reason}
     return json_response({**body, "reason": reason} if reason else body, 503 if reason else 200)
 
@@ -124,127 +110,31 @@ def _reason(declared: ModelDeclaration, fleet: FleetView) -> str:
     return "no worker serves it now"
 
 
-@router.post("/v2/models/{model}/infer", openapi_extra=examples.INFER)
-@router.post("/v2/models/{model}/versions/{version}/infer", openapi_extra=examples.INFER)
-async def infer(request: Request) -> Response:
-    """Run a request through the queue and wait for its answer; 504 names the job to poll."""
-    service, path = Service.of(request), request.path_params
-    body = await read_body(request, service.settings.max_body_bytes)
-    wanted = codec.decode_request(body, header_length(request))
-    # The client's id is echoed, not used as the job's: OIP lets ids repeat.
-    job = service.intake.prepare(
-        wanted.model_copy(update={"id": None}), path["model"], path.get("version")
-    )
-    stored = await service.intake.store_job(job)
-    record = await _wait_or_cancel(service, request, stored.id)
-    if not record.status.terminal:
-        late = DeadlineExceeded(f"no answer yet; poll {job_path(stored.id)}")
-        response = error_response(late, id=stored.id)
-        response.headers["Location"] = job_path(stored.id)
-        return response
-    error = outcome_error(record)
-    if error is not None:
-        return error_response(error, id=wanted.id)
-    result = await service.response(stored.id)
-    binary, names = codec.wants_binary(wanted)
-    if wanted.id is not None:
-        result = _echo_id(result, wanted.id)
-    return inference_response(result, binary=binary, binary_names=names)
-
-
-def _echo_id(stored: Any, request_id: str) -> Any:
-    response = codec.decode_response(stored.body, stored.header_length)
-    raw = {tensor.name for tensor in response.outputs if tensor.is_raw}
-    body, length = codec.encode_response(
-        response.model_copy(update={"id": request_id}), binary_names=raw
-    )
-    return type(stored)(body=body, header_length=length or len(body), ref="")
-
-
-async def _wait_or_cancel(service: Service, request: Request, job_id: str) -> Record:
-    """Wait for the job; when the client hangs up, cancel it: nobody would read the answer."""
-    waiting = asyncio.create_task(service.wait(job_id, service.settings.infer_timeout_s))
-    done, _ = await asyncio.wait([waiting], timeout=0.25)
-    while not done:
-        if await request.is_disconnected():
-            waiting.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await waiting
-            await service.queue.run(cancel(job_id, service.jobs))
-            raise InvalidRequest("the client hung up")
-        done, _ = await asyncio.wait([waiting], timeout=0.25)
-    return waiting.result()
-
-
-@router.get("/v2/models/stats")
-@router.get("/v2/models/{model}/stats")
-@router.get("/v2/models/{model}/versions/{version}/stats")
-async def model_stats(request: Request) -> Response:
-    """Counters in the shape of Triton's statistics extension."""
-    service = Service.of(request)
-    if "model" in request.path_params:
-        models = [_declared(request)]
-    else:
-        models = list(service.catalog.models)
-    counted = await asyncio.gather(
-        *(service.queue.run(stats(m.name, m.version, service.jobs)) for m in models)
-    )
-    return json_response(
-        {"model_stats": [_stats(m, c) for m, c in zip(models, counted, strict=True)]}
-    )
-
-
-def _stats(model: ModelDeclaration, counted: dict[str, int]) -> dict[str, Any]:
-    good, bad = counted.get("success_count", 0), counted.get("fail_count", 0)
-    return {
-        "name": model.name,
-        "version": model.version,
-        "last_inference": counted.get("last_inference", 0),
-        "inference_count": counted.get("inference_count", 0),
-        "execution_count": counted.get("execution_count", 0),
-        "inference_stats": {
-            "success": {"count": good, "ns": counted.get("total_us", 0) * 1000},
-            "fail": {"count": bad, "ns": 0},
-            "queue": {"count": good + bad, "ns": counted.get("queue_us", 0) * 1000},
-            "compute_infer": {"count": good + bad, "ns": counted.get("compute_us", 0) * 1000},
-        },
-        "batch_stats": [],
-        "parameters": {
-            "batch_fill": round(
-                counted.get("inference_count", 0) / max(1, counted.get("capacity", 0)), 4
-            )
-        },
-    }
-
-
-@router.post("/v2/repository/index")
+@router.post("/v2/repository/index", **examples.INDEX)
 async def repository_index(request: Request) -> Response:
     """Every declared model and its state; `{"ready": true}` keeps the ready ones."""
     service = Service.of(request)
-    body = await read_body(request, service.settings.max_body_bytes)
-    only_ready = bool(_options(body).get("ready", False))
-    fleet, entries = await _fleet(service), []
-    for model in service.catalog.models:
-        reason = _reason(model, fleet)
-        if reason and only_ready:
-            continue
-        state = "UNAVAILABLE" if reason else "READY"
-        entries.append(
-            {"name": model.name, "version": model.version, "state": state, "reason": reason}
-        )
-    return json_response(entries)
+    only_ready = (await _options(request)).get("ready") is True
+    fleet = await service.fleet()
+    entries = [_entry(model, _reason(model, fleet)) for model in service.catalog.models]
+    return json_response([e for e in entries if e["state"] == "READY" or not only_ready])
 
 
-def _options(body: bytes) -> dict[str, Any]:
-    if not body.strip():
-        return {}
-    try:
-        options = from_json(body, allow_inf_nan=False)
-    except ValueError as error:
-        raise InvalidRequest(f"the body is not JSON: {error}") from None
-    if not isinstance(options, dict):
-        raise InvalidRequest("expected a JSON object")
-    return options
+def _entry(model: ModelDeclaration, reason: str) -> dict[str, str]:
+    return {
+        "name": model.name,
+        "version": model.version,
+        "state": "UNAVAILABLE" if reason else "READY",
+        "reason": reason,
+        "task": model.task,
+        "family": model.family,
+        "platform": f"wherry_{model.backend}",
+    }
+
+
+async def _options(request: Request) -> dict[str, Any]:
+    body = await read_body(request, Service.of(request).settings.max_body_bytes)
+    return json_object(body) if body.strip() else {}
 
 
 @router.post("/v2/repository/models/{model}/load")
@@ -260,61 +150,8 @@ async def unload_model(request: Request) -> Response:
 
 
 async def _set_loaded(request: Request, *, loaded: bool) -> Response:
-    service, declared = Service.of(request), _declared(request)
-    _options(await read_body(request, service.settings.max_body_bytes))
+    service = Service.of(request)
+    declared = service.declared(request)
+    await _options(request)
     await service.queue.run(set_loaded(declared.name, service.jobs, loaded=loaded))
     return Response(status_code=200)
-
-
-@router.get("/v2/queues", tags=["operations"])
-async def queues(request: Request) -> Response:
-    """Groups, workers and totals of the fleet, all of one instant."""
-    fleet = await _fleet(Service.of(request))
-    totals = fleet.totals
-    return json_response(
-        {
-            "queues": [
-                {
-                    "group": view_.group.id,
-                    "family": view_.group.family,
-                    "model": view_.group.model,
-                    "version": view_.group.version,
-                    "priority": view_.group.priority,
-                    "waiting": view_.waiting,
-                    "running": view_.running,
-                    "oldest_s": view_.oldest_s,
-                    "jobs_per_s": view_.jobs_per_s,
-                    "batch_fill": view_.batch_fill,
-                }
-                for view_ in sorted(fleet.groups, key=lambda g: g.group.id)
-            ],
-            "workers": [_worker(worker, fleet.now_ms) for worker in fleet.workers],
-            "totals": {
-                name: totals.get(name, 0)
-                for name in (
-                    "submitted",
-                    "waiting",
-                    "running",
-                    "succeeded",
-                    "failed",
-                    "canceled",
-                    "requeued",
-                    "late",
-                )
-            },
-            "at": timestamp(fleet.now_ms),
-        }
-    )
-
-
-def _worker(worker: Any, now_ms: int) -> dict[str, Any]:
-    info, seen = worker.info, worker.info.get("seen_at_ms")
-    return {
-        "id": worker.id,
-        "alive": worker.alive,
-        "families": info.get("families", []),
-        "device": info.get("device"),
-        "models": info.get("models", []),
-        "running": worker.running,
-        "last_seen_s": round((now_ms - seen) / 1000, 1) if isinstance(seen, int) else None,
-    }

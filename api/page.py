@@ -46,9 +46,9 @@ async def page(request: Request) -> HTMLResponse:
 
 
 def _call(verb: str, path: str, call: dict[str, Any]) -> str:
-    examples = (
-        call.get("requestBody", {}).get("content", {}).get("application/json", {})
-    ).get("examples", {})
+    examples = (call.get("requestBody", {}).get("content", {}).get("application/json", {})).get(
+        "examples", {}
+    )
     bodies = "".join(
         f"<p>{html.escape(name)}</p><pre>{html.escape(_curl(verb, path, name, example['value']))}"
         "</pre>"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from ..jobs import AsyncQueue, JobsSettings, Record
+from ..jobs.fleet import FleetView, view
 from ..jobs.read import read, result
 from ..jobs.record import StoredResult
 from ..jobs.stores import Store
@@ -18,14 +19,18 @@ from ..protocol.errors import (
     JobExpired,
     JobNotFound,
     NotFound,
+    Unavailable,
     WherryError,
     from_code,
 )
 from ..protocol.states import JobState
-from ..tasks.catalog import Catalog
+from ..tasks.catalog import Catalog, ModelDeclaration
 from .intake import Intake
 from .settings import ApiSettings
-from .waiters import Waiters, wait_for
+from .waiters import Waiters
+
+#: Seconds between two looks while Redis is away.
+_RETRY_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,40 +51,50 @@ class Service:
         service: Service = request.app.state.service
         return service
 
+    def declared(self, request: Request) -> ModelDeclaration:
+        """The model that a request's path names. Raises ModelNotFound."""
+        path = request.path_params
+        return self.catalog.get(path["model"], path.get("version"))
+
+    async def fleet(self) -> FleetView:
+        """Groups, workers and totals of one instant."""
+        return await self.queue.run(view(self.jobs))
+
     async def records(self, job_ids: Sequence[str]) -> list[Record | None]:
         """Records, in order; None for an unknown id."""
         return await self.queue.run(read(job_ids, self.jobs)) if job_ids else []
 
     async def record(self, job_id: str) -> Record:
         """A record. Raises JobNotFound."""
-        [record] = await self.records([job_id])
-        if record is None:
-            raise JobNotFound(f"no job {job_id!r}")
-        return record
+        return _known((await self.records([job_id]))[0], job_id)
 
     async def wait(self, job_id: str, seconds: float) -> Record:
         """A record at its job's end, or as it stands after some seconds. Raises JobNotFound."""
-        deadline = time.monotonic() + seconds
-        async with self.waiters.watching([job_id]) as changed:
-            while True:
-                changed.clear()
-                record = await self.record(job_id)
-                left = deadline - time.monotonic()
-                if record.status.terminal or left <= 0:
-                    return record
-                await wait_for(changed, left)
+        return _known((await self.wait_any([job_id], seconds))[0], job_id)
 
     async def wait_any(self, job_ids: Sequence[str], seconds: float) -> list[Record | None]:
         """Records once one of the jobs has ended or is unknown, or after some seconds."""
+        if seconds <= 0:
+            return await self.records(job_ids)
         deadline = time.monotonic() + seconds
-        async with self.waiters.watching(job_ids) as changed:
+        with self.waiters.watching(job_ids) as watch:
             while True:
-                changed.clear()
-                records = await self.records(job_ids)
+                watch.clear()
+                records = await self._look(job_ids, deadline)
                 left = deadline - time.monotonic()
                 if left <= 0 or any(r is None or r.status.terminal for r in records):
                     return records
-                await wait_for(changed, left)
+                await watch.heard(left)
+
+    async def _look(self, job_ids: Sequence[str], deadline: float) -> list[Record | None]:
+        """Records; a Redis that is away is asked again, since the jobs go on."""
+        while True:
+            try:
+                return await self.records(job_ids)
+            except Unavailable:
+                if time.monotonic() + _RETRY_S >= deadline:
+                    raise
+                await asyncio.sleep(_RETRY_S)
 
     async def response(self, job_id: str) -> StoredResult:
         """A succeeded job's response bytes. Raises NotFound when they are gone."""
@@ -90,6 +105,12 @@ class Service:
             return stored
         body = await asyncio.to_thread(self.store.get, stored.ref)
         return StoredResult(body=body, header_length=stored.header_length, ref="")
+
+
+def _known(record: Record | None, job_id: str) -> Record:
+    if record is None:
+        raise JobNotFound(f"no job {job_id!r}")
+    return record
 
 
 def outcome_error(record: Record) -> WherryError | None:

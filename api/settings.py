@@ -11,15 +11,23 @@ class ApiSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="WHERRY_", extra="ignore")
 
-    models: Path = Field(Path("models.toml"), description="The declarations of the models to serve.")
-    max_body_bytes: int = Field(
-        67_108_864, ge=1, description="Bytes of a request body, inflated; larger ones get 413."
+    models: Path = Field(
+        default=Path("models.toml"), description="The declarations of the models to serve."
     )
-    max_rows_per_job: int = Field(1024, ge=1, description="Rows in one request.")
-    max_jobs_per_batch: int = Field(1000, ge=1, description="Jobs in one /v2/jobs:batch request.")
+    max_body_bytes: int = Field(
+        default=67_108_864,
+        ge=1,
+        description="Bytes of a request body, inflated; larger ones get 413.",
+    )
+    max_rows_per_job: int = Field(default=1024, ge=1, description="Rows in one request.")
+    max_jobs_per_batch: int = Field(
+        default=1000, ge=1, description="Jobs in one /v2/jobs:batch request."
+    )
     infer_timeout_s: float = Field(
-        60.0, gt=0, description="Seconds that /infer waits before it answers 504 with the job's id."
+        default=60.0,
+        gt=0,
+        description="Seconds that /infer waits before it answers 504 with the job's id.",
     )
     max_wait_s: float = Field(
-        60.0, ge=0, description="Longest wait in seconds that a client may ask for."
+        default=60.0, ge=0, description="Longest wait in seconds that a client may ask for."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,9 @@ from pydantic_core import to_json
 from ..jobs.record import Record, StoredResult
 from ..protocol import codec, v2
 from .ids import job_path
+from .intake import OFF_LOOP_BYTES
+
+_OCTETS, _HEADER_LENGTH = "application/octet-stream", "Inference-Header-Content-Length"
 
 
 def timestamp(ms: int | None) -> str | None:
@@ -64,25 +68,42 @@ def json_response(body: Any, status: int = 200, headers: dict[str, str] | None =
     return Response(to_json(body), status, headers, "application/json")
 
 
-def inference_response(
+def job_response(
+    record: Record, status: int | None = None, headers: dict[str, str] | None = None
+) -> Response:
+    """A job's state: 200 at its end and 202 before, if no other status is given."""
+    ended = record.status.terminal
+    if status is None:
+        status = 200 if ended else 202
+    hint = {} if ended else {"Retry-After": "1"}
+    return json_response(job_view(record), status, {**hint, **(headers or {})})
+
+
+async def inference_response(
     stored: StoredResult,
     *,
     binary: bool = False,
     binary_names: Collection[str] = (),
     outputs: list[v2.RequestOutput] | None = None,
+    response_id: str | None = None,
 ) -> Response:
-    """A stored response in the form that the client wants."""
+    """A stored response in the form that the client wants, under its own id if it has one.
+
+    Raises InvalidRequest for an unknown output, InvalidTensor for a NaN that JSON cannot carry.
+    """
     plain = stored.header_length == len(stored.body)
-    if plain and not binary and not binary_names and not outputs:
+    if plain and not (binary or binary_names or outputs or response_id is not None):
         return Response(stored.body, media_type="application/json")
-    response = codec.decode_response(stored.body, stored.header_length)
-    body, header_length = codec.encode_response(
-        codec.select_outputs(response, outputs), binary=binary, binary_names=binary_names
-    )
+
+    def work() -> tuple[bytes, int | None]:
+        response = codec.decode_response(stored.body, stored.header_length)
+        response = codec.select_outputs(response, outputs)
+        if response_id is not None:
+            response.id = response_id
+        return codec.encode_response(response, binary=binary, binary_names=binary_names)
+
+    large = len(stored.body) >= OFF_LOOP_BYTES
+    body, header_length = await asyncio.to_thread(work) if large else work()
     if header_length is None:
         return Response(body, media_type="application/json")
-    return Response(
-        body,
-        headers={"Inference-Header-Content-Length": str(header_length)},
-        media_type="application/octet-stream",
-    )
+    return Response(body, headers={_HEADER_LENGTH: str(header_length)}, media_type=_OCTETS)

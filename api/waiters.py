@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 
 import redis
 
 from ..jobs import AsyncQueue, JobsSettings
 from ..jobs.keys import Keys
+from ..protocol.states import JobState
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +21,36 @@ _RETRY_S = 0.5
 
 #: Seconds after which a waiter looks at the record anyway: a message may have been lost.
 LOOK_AGAIN_S = 5.0
+
+_ENDS = frozenset(state.value for state in JobState if state.terminal)
+
+
+class Watch:
+    """What one waiter hears: that a job changed, and to which status as far as is known."""
+
+    def __init__(self, *, every_change: bool) -> None:
+        self._every_change = every_change
+        self._event = asyncio.Event()
+        self._status = ""
+
+    def tell(self, status: str) -> None:
+        """Wake the waiter; an empty status says that anything may have happened."""
+        if self._every_change or not status or status in _ENDS:
+            self._status = status
+            self._event.set()
+
+    def clear(self) -> None:
+        """Forget what was heard. Call it before reading the record."""
+        self._event.clear()
+
+    async def heard(self, seconds: float) -> str:
+        """Wait until something is heard or it is time to look; the status, "" where unknown."""
+        try:
+            async with asyncio.timeout(max(0.0, min(seconds, LOOK_AGAIN_S))):
+                await self._event.wait()
+        except TimeoutError:
+            return ""
+        return self._status
 
 
 class Waiters:
@@ -32,8 +63,9 @@ class Waiters:
     def __init__(self, queue: AsyncQueue, settings: JobsSettings) -> None:
         self._redis = queue.redis
         self._channel = Keys(settings.key_prefix).changes
-        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._watches: dict[str, set[Watch]] = {}
         self._task: asyncio.Task[None] | None = None
+        self._listening = True  # until it turns out otherwise: the first failure is news
 
     def start(self) -> None:
         """Subscribe."""
@@ -46,49 +78,50 @@ class Waiters:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
-    @asynccontextmanager
-    async def watching(self, job_ids: Collection[str]) -> AsyncIterator[asyncio.Event]:
-        """An event that is set at each change of one of the jobs. Clear it before you read."""
-        event = asyncio.Event()
+    @contextmanager
+    def watching(self, job_ids: Collection[str], *, every_change: bool = False) -> Iterator[Watch]:
+        """Hear of the jobs' ends, or of every change."""
+        watch = Watch(every_change=every_change)
         for job_id in job_ids:
-            self._waiting.setdefault(job_id, set()).add(event)
+            self._watches.setdefault(job_id, set()).add(watch)
         try:
-            yield event
+            yield watch
         finally:
             for job_id in job_ids:
-                waiting = self._waiting.get(job_id)
-                if waiting is not None:
-                    waiting.discard(event)
-                    if not waiting:
-                        del self._waiting[job_id]
+                watches = self._watches.get(job_id)
+                if watches is not None:
+                    watches.discard(watch)
+                    if not watches:
+                        del self._watches[job_id]
 
     async def _run(self) -> None:
         while True:
             try:
                 await self._listen()
             except (redis.RedisError, OSError) as error:
-                log.warning("the change feed broke off (%s); subscribing again", error)
+                if self._listening:
+                    log.warning("the change feed broke off (%s); subscribing again", error)
+                self._listening = False
                 await asyncio.sleep(_RETRY_S)
 
     async def _listen(self) -> None:
         async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
             await pubsub.subscribe(self._channel)
-            self._wake(list(self._waiting))
+            self._listening = True
+            self._tell(("", job_id) for job_id in list(self._watches))
             while True:
                 # The timeout keeps the socket's own from ending a quiet subscription.
                 message = await pubsub.get_message(timeout=10)
-                if message is not None:
+                if message is not None and self._watches:
                     lines = message["data"].decode().split("\n")
-                    self._wake([line.partition(" ")[2] for line in lines])
+                    self._tell(_change(line) for line in lines)
 
-    def _wake(self, job_ids: Collection[str]) -> None:
-        for job_id in job_ids:
-            for event in self._waiting.get(job_id, ()):
-                event.set()
+    def _tell(self, changes: Iterable[tuple[str, str]]) -> None:
+        for status, job_id in changes:
+            for watch in self._watches.get(job_id, ()):
+                watch.tell(status)
 
 
-async def wait_for(event: asyncio.Event, seconds: float) -> None:
-    """Wait for a change, or until it is time to look again."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(max(0.0, min(seconds, LOOK_AGAIN_S))):
-            await event.wait()
+def _change(line: str) -> tuple[str, str]:
+    status, _, job_id = line.partition(" ")
+    return status, job_id

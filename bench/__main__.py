@@ -101,7 +101,7 @@ def _plain(folder: Path) -> Iterator[str]:
         env = {**os.environ, "PLAIN_REDIS_URL": redis.url}
         commands = (
             ["uvicorn", "bench.service:app", "--port", str(port), "--no-access-log"],
-            ["celery", "-A", "bench.service", "worker", "-P", "threads", "-c", "4"],
+            ["celery", "-A", "bench.service:celery", "worker", "-P", "threads", "-c", "4"],
         )
         children = [
             subprocess.Popen(

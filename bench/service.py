@@ -10,7 +10,9 @@ import os
 from celery import Celery
 from fastapi import FastAPI, Request
 
-celery = Celery("plain", broker=os.environ["PLAIN_REDIS_URL"], backend=os.environ["PLAIN_REDIS_URL"])
+_REDIS_URL = os.environ["PLAIN_REDIS_URL"]
+
+celery = Celery("plain", broker=_REDIS_URL, backend=_REDIS_URL)
 celery.conf.update(task_ignore_result=False, result_expires=600)
 app = FastAPI()
 

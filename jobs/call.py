@@ -69,8 +69,8 @@ class Call(Generic[T]):
             return translate(failed)
         try:
             return self.parse(replies[-1])
-        except errors.WherryError as error:
-            return error
+        except Exception as error:
+            return error  # a reply that cannot be read must not take its neighbours along
 
 
 def translate(error: Exception) -> Exception:
@@ -131,10 +131,10 @@ class Queue:
 
     def _plain(self, *command: str) -> list[Any]:
         try:
-            reply: list[Any] = list(self.redis.execute_command(*command))
+            reply: Any = self.redis.execute_command(*command)  # typed for async callers as well
         except redis.RedisError as error:
             raise translate(error) from error
-        return reply
+        return list(reply)
 
     def close(self) -> None:
         """Close the connections."""

@@ -12,5 +12,8 @@ for _, id in ipairs(redis.call('SMEMBERS', P .. ':workers')) do
   workers[#workers + 1] = {id, redis.call('GET', key('alive', id)) or '',
     redis.call('SCARD', key('running', id))}
 end
-return {text(now_ms()), redis.call('HGETALL', P .. ':totals'),
+local totals = redis.call('HGETALL', P .. ':totals')
+totals[#totals + 1] = 'dead'
+totals[#totals + 1] = text(redis.call('ZCARD', P .. ':dead'))
+return {text(now_ms()), totals,
   redis.call('SMEMBERS', P .. ':unloaded'), groups, workers}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ class Group:
     @property
     def id(self) -> str:
         """The group as one readable word; `Group.parse` is its inverse."""
-        parts = (
+        return _joined(
             self.family,
             self.model,
             self.version,
@@ -37,7 +38,6 @@ class Group:
             str(self.priority),
             self.digest,
         )
-        return "/".join(quote(part, safe="") for part in parts)
 
     @classmethod
     def parse(cls, group_id: str) -> Group:
@@ -52,6 +52,11 @@ class Group:
             0 if self.priority < DEFAULT_PRIORITY else 3 if self.priority == DEFAULT_PRIORITY else 6
         )
         return f"{self.family}{_KOMBU_SEPARATOR}{step}" if step else self.family
+
+
+@functools.lru_cache(maxsize=4096)
+def _joined(*parts: str) -> str:
+    return "/".join(quote(part, safe="") for part in parts)
 
 
 def digest(parameters: Mapping[str, Any]) -> str:

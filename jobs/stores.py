@@ -20,9 +20,11 @@ class Store(Protocol):
 
     def put(self, key: str, data: bytes) -> str:
         """Store all of the data, or raise Unavailable."""
+        ...
 
     def get(self, ref: str) -> bytes:
         """Read it back. Raises NotFound when it is gone, Unavailable when the store is."""
+        ...
 
     def delete(self, ref: str) -> None:
         """Remove it; a reference that is gone already is fine."""

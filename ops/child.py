@@ -1,33 +1,34 @@
-"""Child processes that do not outlive their parent."""
+"""Supervised child processes: their lines are passed on, and they are started again."""
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 import subprocess
-import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from signal import SIGKILL, SIGTERM, Signals
+
+from .tether import tethered
 
 #: Called with each line that a child prints.
 OnLine = Callable[[str], None]
 
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+#: Seconds before the first new start after an end; they double with each end, up to the last.
+_FIRST_WAIT_S, _LAST_WAIT_S = 0.5, 10.0
 
+#: Seconds of life after which an end counts as the first again.
+_SETTLED_S = 60.0
 
-def die_with_parent() -> None:
-    """Ask Linux to end this process when its parent dies, however that dies. For preexec_fn."""
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+#: Lines kept to tell why a child ended.
+_TAIL_LINES = 20
 
 
 class Child:
-    """A supervised process: its lines go to `on_line`, and it is started again when it ends.
+    """A process that dies with this one. Its lines go to `on_line`; ended, it is started again.
 
-    Restarts wait 0.5 s, doubling to 10 s; a minute of life resets the wait.
+    New starts wait 0.5 s, doubling to 10 s; a minute of life resets the wait.
     """
 
     def __init__(
@@ -35,16 +36,21 @@ class Child:
         name: str,
         command: Sequence[str],
         *,
-        env: Mapping[str, str],
+        env: Mapping[str, str] | None = None,
         on_line: OnLine,
         restart: bool = True,
     ) -> None:
-        self.name, self._command, self._env = name, list(command), dict(env)
+        self.name, self.command = name, list(command)
+        #: How often it ended without being asked to.
+        self.ends = 0
+        #: The last lines that it printed.
+        self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self._env = None if env is None else dict(env)
         self._on_line, self._restart = on_line, restart
-        self._stopping = threading.Event()
-        self._spawned = threading.Event()
+        self._stopping, self._spawned = threading.Event(), threading.Event()
+        self._spawning = threading.Lock()  # stop() and a new start exclude each other
         self._process: subprocess.Popen[str] | None = None
-        self._thread = threading.Thread(target=self._run, name=f"child-{name}", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name=f"child-{name}", daemon=True)
 
     @property
     def pid(self) -> int | None:
@@ -54,63 +60,103 @@ class Child:
 
     @property
     def returncode(self) -> int | None:
-        """How the process ended last; None while it runs."""
+        """How it last ended, minus the signal's number if by one; None while it runs."""
         return None if self._process is None else self._process.poll()
+
+    @property
+    def started(self) -> bool:
+        """Whether start() was called."""
+        return self._thread.ident is not None
 
     def start(self) -> None:
         """Start it, and watch over it from a thread."""
         self._thread.start()
         self._spawned.wait()
 
-    def _spawn(self) -> None:
-        self._process = subprocess.Popen(
-            self._command,
-            env=self._env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            bufsize=1,
-            start_new_session=True,  # Ctrl-C is for the stack, which stops its children in order
-            preexec_fn=die_with_parent if os.name == "posix" else None,
-        )
-        self._spawned.set()
-
-    def _run(self) -> None:
-        # Linux counts the thread that forks as the parent, so this one forks: it lives as long.
-        self._spawn()
-        wait_s = 0.5
-        while True:
-            started, process = time.monotonic(), self._process
-            if process is None or process.stdout is None:
-                return
-            with process.stdout:
-                for line in process.stdout:
-                    self._on_line(line.rstrip("\n"))
-            status = process.wait()
-            if self._stopping.is_set() or not self._restart:
-                return
-            wait_s = 0.5 if time.monotonic() - started > 60 else min(wait_s * 2, 10)
-            self._on_line(f"ended with status {status}; starting again in {wait_s:.1f} s")
-            if self._stopping.wait(wait_s):
-                return
-            self._spawn()
-
     def signal(self, number: int) -> None:
-        """Send a signal to the process."""
-        if self.pid is not None:
-            os.kill(self.pid, number)
+        """Send a signal to the process, as anyone could: ended by it, it is started again."""
+        pid = self.pid
+        if pid is not None:
+            os.kill(pid, number)
+
+    def begin_stop(self, number: int = SIGTERM) -> None:
+        """Ask it to end, for good; do not wait."""
+        with self._spawning:
+            self._stopping.set()
+            self.signal(number)
 
     def stop(self, timeout_s: float = 30.0) -> None:
-        """SIGTERM, then SIGKILL after some seconds."""
-        self._stopping.set()
+        """SIGTERM and wait; SIGKILL when it still runs after some seconds."""
+        if not self.started:
+            return
+        self.begin_stop()
         process = self._process
-        if process is not None and process.poll() is None:
-            process.terminate()
+        if process is not None:
             try:
                 process.wait(timeout_s)
             except subprocess.TimeoutExpired:
-                self._on_line(f"did not stop within {timeout_s:.0f} s; killed")
+                self._say(f"did not stop within {timeout_s:.0f} s; killed")
                 process.kill()
                 process.wait()
         self._thread.join(timeout=5)
+
+    def kill(self) -> None:
+        """Kill -9, for good."""
+        self.begin_stop(SIGKILL)
+        self.stop()
+
+    def _watch(self) -> None:
+        # Linux takes the forking thread for the parent, so this one forks: it lives as long.
+        process, wait_s = self._spawn(), _FIRST_WAIT_S
+        self._spawned.set()
+        while process is not None:
+            began = time.monotonic()
+            status = self._follow(process)
+            if self._stopping.is_set():
+                return
+            self.ends += 1
+            if not self._restart:
+                return
+            wait_s = _FIRST_WAIT_S if time.monotonic() - began > _SETTLED_S else wait_s
+            self._say(f"ended ({describe(status)}); starts again in {wait_s:.1f} s")
+            self._stopping.wait(wait_s)
+            wait_s = min(2 * wait_s, _LAST_WAIT_S)
+            process = self._spawn()
+
+    def _spawn(self) -> subprocess.Popen[str] | None:
+        """Start the process, unless it shall stop."""
+        with self._spawning:
+            if self._stopping.is_set():
+                return None
+            try:
+                self._process = subprocess.Popen(
+                    tethered(self.command),
+                    env=self._env,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    errors="replace",
+                    start_new_session=True,  # Ctrl-C is for the starter, which stops in order
+                )
+            except OSError as error:
+                self.ends += 1
+                self._say(f"cannot be started: {error}")
+                return None
+            return self._process
+
+    def _follow(self, process: subprocess.Popen[str]) -> int:
+        """Pass its lines on until it ends. Answers its status."""
+        assert process.stdout is not None  # it was asked for
+        with process.stdout as lines:
+            for line in lines:
+                self._say(line.rstrip("\n"))
+        return process.wait()
+
+    def _say(self, line: str) -> None:
+        self.tail.append(line)
+        self._on_line(line)
+
+
+def describe(status: int) -> str:
+    """An exit status in words: `status 1`, `SIGKILL`."""
+    return f"status {status}" if status >= 0 else Signals(-status).name

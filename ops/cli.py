@@ -1,19 +1,24 @@
-"""The `wherry` command. Each room offers its sub-commands; a room whose extra is not installed
-says so when its command is called, so that a client-only install works.
+"""The `wherry` command. Each room offers its sub-commands; a command whose extra is not installed
+says so in one line when it is called, so that a client-only install works.
 """
 
 from __future__ import annotations
 
 import importlib
 import sys
+from typing import TYPE_CHECKING
 
 from .. import __version__
 
-#: Room, the commands it registers, the extra that brings what it needs.
+if TYPE_CHECKING:
+    from typer import Typer
+
+#: The room that registers the commands, the commands, the extra that brings what they need.
 _ROOMS = (
-    ("client.commands", "submit, status, result, cancel, models, queues", "client"),
-    ("workers.commands", "worker", "worker"),
-    ("ops.commands", "up, demo", "local"),
+    ("client.commands", ("submit", "status", "result", "cancel", "models", "queues"), "client"),
+    ("workers.commands", ("worker",), "worker"),
+    ("ops.commands", ("up",), "local"),
+    ("", ("demo",), "demo"),
 )
 
 
@@ -21,8 +26,8 @@ def main() -> None:
     """Run the command line."""
     try:
         import typer
-    except ModuleNotFoundError:
-        sys.exit("the wherry command needs an extra: pip install 'wherry[client]'")
+    except ModuleNotFoundError as error:
+        sys.exit(_missing(error, "client"))
     app = typer.Typer(
         name="wherry",
         help="A queue-based asynchronous inference fleet.",
@@ -31,13 +36,12 @@ def main() -> None:
     )
     app.command("version")(_version)
     for module, commands, extra in _ROOMS:
-        try:
-            importlib.import_module(f"wherry.{module}").register(app)
-        except ModuleNotFoundError as error:
-            if (error.name or "").startswith("wherry"):
-                raise
-            _offer(app, commands, extra)
-    app()
+        if module:
+            _register(app, module, commands, extra)
+    try:
+        app()
+    except ModuleNotFoundError as error:  # a command imports what it runs when it is called
+        sys.exit(_missing(error, _extra_of(next(iter(sys.argv[1:]), ""))))
 
 
 def _version() -> None:
@@ -45,18 +49,29 @@ def _version() -> None:
     print(__version__)  # noqa: T201 # this is what the command is for
 
 
-def _offer(app: object, commands: str, extra: str) -> None:
-    """Put stand-ins in the place of commands whose extra is not installed."""
-    import typer
+def _register(app: Typer, module: str, commands: tuple[str, ...], extra: str) -> None:
+    """Add a room's commands, or stand-ins where the room cannot be imported."""
+    try:
+        room = importlib.import_module(f"wherry.{module}")
+    except ModuleNotFoundError as error:
+        text = _missing(error, extra)
+        for name in commands:
+            app.command(
+                name,
+                help=f"Needs `pip install 'wherry[{extra}]'`.",
+                context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+            )(lambda: sys.exit(text))
+    else:
+        room.register(app)
 
-    assert isinstance(app, typer.Typer)
 
-    def missing() -> None:
-        sys.exit(f"this command needs an extra: pip install 'wherry[{extra}]'")
+def _missing(error: ModuleNotFoundError, extra: str) -> str:
+    """One line for a missing package. Raises the error again when the package is our own."""
+    package = (error.name or "").partition(".")[0]
+    if package in {"", "wherry"}:
+        raise error
+    return f"this command needs {package}: pip install 'wherry[{extra}]'"
 
-    for name in commands.split(", "):
-        app.command(
-            name,
-            help=f"Needs `pip install 'wherry[{extra}]'`.",
-            context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-        )(missing)
+
+def _extra_of(command: str) -> str:
+    return next((extra for _, commands, extra in _ROOMS if command in commands), "all")

@@ -1,22 +1,20 @@
-"""`wherry up` and `wherry demo`."""
+"""`wherry up` and `wherry demo`. What they run is imported when they are called."""
 
 from __future__ import annotations
 
-import signal
-import threading
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
-from .stack import Stack
+#: One small, real model per task, named after the task: also what the demo runs.
+SAMPLE_MODELS = Path(__file__).parent / "demo" / "models.toml"
 
-#: The catalog of the demo: one small, real model per task.
-DEMO_MODELS = Path(__file__).parent / "demo" / "models.toml"
+#: The declarations that are taken when nothing else is said.
+DEFAULT_MODELS = Path("models.toml")
 
-_COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_red")
+LogLevel = Literal["debug", "info", "warning", "error"]
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +25,16 @@ def register(app: typer.Typer) -> None:
 
 def up(
     port: Annotated[int, typer.Option(help="Port of the API; 0 picks a free one.")] = 8750,
-    models: Annotated[Path, typer.Option(help="Model declarations.")] = DEMO_MODELS,
+    models: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="WHERRY_MODELS",
+            help="Model declarations. Default: models.toml if it is here, else the sample models.",
+        ),
+    ] = None,
+    sample_models: Annotated[
+        bool, typer.Option("--sample-models", help="Serve one small model per task.")
+    ] = False,
     redis_url: Annotated[
         str, typer.Option(envvar="WHERRY_REDIS_URL", help="A Redis to use; empty starts one.")
     ] = "",
@@ -36,47 +43,39 @@ def up(
     ),
     flower: Annotated[bool, typer.Option(help="Run Flower too.")] = True,
     flower_port: Annotated[int, typer.Option(help="Flower's port; 0 picks a free one.")] = 5555,
-    concurrency: Annotated[int, typer.Option("-c", help="Batches in hand per worker.")] = 3,
+    device: Annotated[
+        str, typer.Option(envvar="WHERRY_DEVICE", help="cpu, cuda:N, or auto: spread over GPUs.")
+    ] = "auto",
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", "-c", min=1, help="Batches in hand per worker.")
+    ] = 3,
+    log_level: Annotated[LogLevel, typer.Option(help="Of every service.")] = "warning",
 ) -> None:
     """Run the whole stack here until Ctrl-C: Redis, the API, a worker per family, Flower."""
-    console = Console(soft_wrap=True)
+    from .stack import Stack
+    from .up import serve
+
     stack = Stack(
-        models=models,
+        models=choose_models(models, sample_models=sample_models),
         data_dir=data_dir,
         port=port,
         redis_url=redis_url,
         flower=flower,
         flower_port=flower_port,
+        device=device,
         concurrency=concurrency,
-        log=LogView(console),
+        log_level=log_level,
     )
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
-    console.print(f"Wherry starts with {models}; models load first")
-    with stack:
-        console.print(f"[bold]API[/]     {stack.url}  (page: {stack.url}/docs)")
-        console.print(f"[bold]Redis[/]   {stack.redis_url}")
-        if flower:
-            console.print(f"[bold]Flower[/]  {stack.flower_url}")
-        console.print(f"[bold]Ready.[/]  export WHERRY_URL={stack.url}   (Ctrl-C stops)")
-        stopped.wait()
-    console.print("Stopped in order.")
+    raise typer.Exit(serve(stack, Console(soft_wrap=True, highlight=False)))
 
 
-class LogView:
-    """One log of all services, each line behind its service's name and colour."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._colours: dict[str, str] = {}
-
-    def __call__(self, service: str, line: str) -> None:
-        """Print a service's line."""
-        if not line.strip():
-            return
-        colour = self._colours.setdefault(service, _COLOURS[len(self._colours) % len(_COLOURS)])
-        self._console.print(Text(f"{service:14} ", style=colour) + Text(line))
+def choose_models(models: Path | None, *, sample_models: bool) -> Path:
+    """The declarations to serve. Raises BadParameter when two are named."""
+    if sample_models and models is not None:
+        raise typer.BadParameter("use --models or --sample-models, not both")
+    if models is not None:
+        return models
+    return DEFAULT_MODELS if DEFAULT_MODELS.exists() and not sample_models else SAMPLE_MODELS
 
 
 def demo() -> None:

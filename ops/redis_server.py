@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import shutil
-import socket
-import subprocess
 import time
 from pathlib import Path
 
 import redis
 
-from .child import die_with_parent
+from .child import Child, OnLine
+from .ports import free_port
 
-#: Seconds that a server may take to answer its first PING.
+__all__ = ["NoRedisError", "RedisServer", "find_binary", "free_port"]
+
+#: Seconds that a server may take to answer its first PING; it reads its append-only file first.
 _START_TIMEOUT_S = 20.0
+
+#: Seconds that a stopping server may take to write what it holds.
+_STOP_TIMEOUT_S = 20.0
 
 
 class NoRedisError(RuntimeError):
@@ -41,22 +44,38 @@ def find_binary() -> Path:
     )
 
 
-def free_port() -> int:
-    """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _ignore(_: str) -> None:
+    pass
+
+
+def _server_pid(probe: redis.Redis) -> int | None:
+    """The process that answers, which may be another server; None while none does."""
+    try:
+        probe.ping()  # an error while it still reads its file
+        pid: int = probe.info("server")["process_id"]
+    except redis.RedisError:
+        return None
+    return pid
 
 
 class RedisServer:
     """A server on loopback. It appends every write to a file, synced each second, and evicts
     nothing; so a restart finds what was accepted, and a full memory refuses instead of forgetting.
+
+    With `supervised`, a server that ends by itself is started again, on the same data.
     """
 
-    def __init__(self, folder: Path, *, port: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int | None = None,
+        on_line: OnLine = _ignore,
+        supervised: bool = False,
+    ) -> None:
         self.folder, self.port = folder, port or free_port()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._on_line, self._supervised = on_line, supervised
+        self._child: Child | None = None
 
     @property
     def url(self) -> str:
@@ -66,59 +85,60 @@ class RedisServer:
     @property
     def pid(self) -> int:
         """The server's process id. Raises RuntimeError when it does not run."""
-        if self._process is None:
+        pid = self._child.pid if self._child is not None else None
+        if pid is None:
             raise RuntimeError("the server does not run")
-        return self._process.pid
+        return pid
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start it and wait until it answers. Raises RuntimeError with its last lines."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "redis.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    str(find_binary()),
-                    *("--bind", "127.0.0.1", "--port", str(self.port)),
-                    *("--dir", str(self.folder), "--save", ""),
-                    *("--appendonly", "yes", "--appendfsync", "everysec"),
-                    *("--maxmemory-policy", "noeviction"),
-                ],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for the stack, which stops this last
-                preexec_fn=die_with_parent if os.name == "posix" else None,
-            )
-        self._wait()
+        child = Child("redis", self._command(), on_line=self._on_line, restart=self._supervised)
+        self._child = child
+        child.start()
+        try:
+            self._wait(child)
+        except BaseException:
+            self.kill()
+            raise
 
-    def _wait(self) -> None:
+    def _command(self) -> list[str]:
+        return [
+            str(find_binary()),
+            *("--bind", "127.0.0.1", "--port", str(self.port)),
+            *("--dir", str(self.folder), "--save", ""),
+            *("--appendonly", "yes", "--appendfsync", "everysec"),
+            *("--maxmemory-policy", "noeviction", "--loglevel", "warning"),
+        ]
+
+    def _wait(self, child: Child) -> None:
         deadline = time.monotonic() + _START_TIMEOUT_S
         with redis.Redis.from_url(self.url) as probe:
             while True:
-                try:
-                    probe.ping()
-                except redis.RedisError:
-                    if time.monotonic() > deadline or self._ended():
-                        log = (self.folder / "redis.log").read_text(errors="replace")
-                        raise RuntimeError(f"the server did not start:\n{log[-2000:]}") from None
-                    time.sleep(0.02)
-                else:
+                pid = _server_pid(probe)
+                if pid is not None and pid == child.pid:
                     return
-
-    def _ended(self) -> bool:
-        return self._process is not None and self._process.poll() is not None
+                if pid is not None or child.ends or time.monotonic() > deadline:
+                    reason = f"port {self.port} is taken" if pid else "\n".join(child.tail)
+                    raise RuntimeError(f"the Redis server did not start: {reason}")
+                time.sleep(0.02)
 
     def stop(self) -> None:
         """SIGTERM: the server writes what it holds, then ends."""
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(timeout=20)
-            self._process = None
+        if self._child is not None:
+            self._child.stop(_STOP_TIMEOUT_S)
+            self._child = None
 
     def kill(self) -> None:
-        """Kill -9."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(timeout=20)
-            self._process = None
+        """Kill -9: what was not synced yet is lost, a second's worth at most."""
+        if self._child is not None:
+            self._child.kill()
+            self._child = None
+
+    def restart(self) -> None:
+        """Stop it if it runs, and start it again: same port, same data."""
+        self.stop()
+        self.start()
 
     def __enter__(self) -> RedisServer:
         self.start()

@@ -3,29 +3,60 @@
 from __future__ import annotations
 
 import os
-import sys
+import signal
+import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
+import redis
 
 from ..tasks.catalog import load_catalog
+from ..workers.device import resolve
 from .child import Child
-from .redis_server import RedisServer, free_port
+from .data_folder import DataFolder
+from .ports import free_port, is_free
+from .redis_server import RedisServer
+from .services import api_command, flower_command, worker_command
 
-#: Called with a service's name and a line it printed.
+#: Called with a service's name and a line it printed, or one about it.
 Log = Callable[[str, str], None]
 
 #: Seconds that all services may take to be ready; models load in this time.
 _READY_TIMEOUT_S = 180.0
 
+#: A service that ended this often before the stack is ready will not come up.
+_ENDS_AT_START = 2
+
+#: Seconds that workers have to finish what they run.
+_STOP_TIMEOUT_S = 45.0
+
+#: Services stop in this order, by the first word of their name; those of one line together.
+_STOP_ORDER = (
+    ("api", "no new jobs come in"),
+    ("worker", "they finish what they run and give the rest back"),
+    ("flower", "it only watches"),
+)
+
+
+class StackError(RuntimeError):
+    """The stack cannot start; the text says which service and why."""
+
+
+class StackHaltedError(Exception):
+    """The stack was asked to stop while it still started."""
+
 
 @dataclass(kw_only=True)
 class Stack:
-    """The services of one fleet on this machine. Use it in a `with` block."""
+    """The services of one fleet on this machine. Use it in a `with` block.
+
+    Ports of 0 become free ones. Without `redis_url` it runs a Redis of its own. `device` as for
+    `wherry worker`: with auto, workers spread over the GPUs. `env` has more settings for all.
+    """
 
     models: Path
     data_dir: Path
@@ -33,15 +64,19 @@ class Stack:
     redis_url: str = ""
     flower: bool = True
     flower_port: int = 0
+    device: str = "auto"
     concurrency: int = 3
     workers_per_family: int = 1
-    #: More settings for every service, as environment variables.
+    log_level: str = "warning"
     env: dict[str, str] = field(default_factory=dict)
     log: Log = lambda service, line: None  # noqa: ARG005 # a silent default
+    #: Set it from a signal handler to give up starting.
+    halt: threading.Event = field(default_factory=threading.Event)
     redis: RedisServer | None = field(default=None, init=False)
     children: dict[str, Child] = field(default_factory=dict, init=False)
-    #: What the services said last, for the error of a stack that does not start.
-    _last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=30), init=False)
+
+    def __post_init__(self) -> None:
+        self._folder = DataFolder(self.data_dir)
 
     @property
     def url(self) -> str:
@@ -54,56 +89,84 @@ class Stack:
         return f"http://127.0.0.1:{self.flower_port}"
 
     def start(self) -> None:
-        """Start every service, then wait until all are ready. Raises RuntimeError when not."""
+        """Start every service, then wait until all are ready.
+
+        Raises StackError or CatalogError when that cannot be, StackHaltedError when `halt` is set.
+        """
         families = load_catalog(self.models).families()
-        self.port = self.port or free_port()
-        self.flower_port = self.flower_port or free_port()
-        if not self.redis_url:
-            self.redis = RedisServer(self.data_dir / "redis")
-            self.redis.start()
-            self.redis_url = self.redis.url
-        self._spawn("api", self._api_command())
-        for family in families:
+        self.port = _port(self.port, "--port")
+        self.flower_port = _port(self.flower_port, "--flower-port") if self.flower else 0
+        self._start_redis()
+        self._spawn("api", api_command(self.port, log_level=self.log_level))
+        for index, family in enumerate(families):
             for number in range(self.workers_per_family):
-                name = f"worker-{family}" + (f"-{number}" if number else "")
-                self._spawn(name, self._worker_command(family, number))
+                self._spawn_worker(family, number, index * self.workers_per_family + number)
         if self.flower:
-            self._spawn("flower", self._flower_command())
+            self._spawn("flower", flower_command(self.flower_port, log_level=self.log_level))
         self._wait_until_ready()
 
     def stop(self) -> None:
         """Stop in the order that loses nothing: see the reasons."""
-        for prefix, reason in (
-            ("api", "no new jobs come in"),
-            ("worker", "they finish what they run and give the rest back"),
-            ("flower", "it only watches"),
-        ):
-            for name, child in self.children.items():
-                if name.startswith(prefix):
-                    self.log("stack", f"stopping {name}: {reason}")
-                    child.stop()
+        for kind, reason in _STOP_ORDER:
+            group = [c for name, c in self.children.items() if name.split("-")[0] == kind]
+            for child in group:
+                self.log("stack", f"stopping {child.name}: {reason}")
+                child.begin_stop()
+            for child in group:
+                child.stop(_STOP_TIMEOUT_S)
         if self.redis is not None:
             self.log("stack", "stopping redis: last, so that all of the above is kept")
             self.redis.stop()
+        self._folder.release()
 
     def worker(self, family: str, number: int = 0) -> Child:
         """A worker's process."""
-        return self.children[f"worker-{family}" + (f"-{number}" if number else "")]
+        return self.children[worker_name(family, number)]
 
-    def _spawn(self, name: str, command: list[str]) -> None:
+    def kill_worker(self, family: str, number: int = 0) -> int:
+        """Kill -9 a worker, which is then started again. Answers the process id it had."""
+        pid = self.worker(family, number).pid
+        if pid is None:
+            raise RuntimeError(f"{worker_name(family, number)} does not run")
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def _start_redis(self) -> None:
+        self._folder.acquire()
+        if self.redis_url:
+            _ping(self.redis_url)
+            self.log("redis", "ready, and not ours to stop")
+            return
+        self.redis = RedisServer(
+            self._folder.redis, on_line=partial(self.log, "redis"), supervised=True
+        )
+        self.redis.start()
+        self.redis_url = self.redis.url
+        self.log("redis", f"ready at {self.redis_url}")
+
+    def _spawn_worker(self, family: str, number: int, index: int) -> None:
+        """Start one worker on its device; `index` counts all workers of this machine."""
+        try:
+            device = resolve(self.device, index)
+        except ValueError as error:
+            raise StackError(str(error)) from None
+        command = worker_command(
+            family, number, concurrency=self.concurrency, log_level=self.log_level
+        )
+        self._spawn(worker_name(family, number), command, WHERRY_DEVICE=device)
+
+    def _spawn(self, name: str, command: list[str], **env: str) -> None:
+        if self.halt.is_set():
+            raise StackHaltedError
         child = Child(
-            name, command, env=self._environment(), on_line=lambda line: self._line(name, line)
+            name, command, env={**self._environment(), **env}, on_line=partial(self.log, name)
         )
         self.children[name] = child
         child.start()
 
-    def _line(self, service: str, line: str) -> None:
-        self._last_lines.append(f"{service}: {line}")
-        self.log(service, line)
-
     def _environment(self) -> dict[str, str]:
         return {
-            "WHERRY_STORE_DIR": str(self.data_dir.absolute() / "blobs"),
+            "WHERRY_STORE_DIR": str(self._folder.blobs),
             **os.environ,
             "WHERRY_REDIS_URL": self.redis_url,
             "WHERRY_MODELS": str(self.models.absolute()),
@@ -111,44 +174,33 @@ class Stack:
             **self.env,
         }
 
-    def _api_command(self) -> list[str]:
-        return [
-            *(sys.executable, "-m", "uvicorn", "--factory", "wherry.api.app:create_app"),
-            *("--host", "127.0.0.1", "--port", str(self.port)),
-            *("--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "5"),
-        ]
-
-    def _worker_command(self, family: str, number: int) -> list[str]:
-        return [
-            *(sys.executable, "-m", "celery", "-A", "wherry.workers.app", "worker"),
-            *("-Q", family, "-P", "threads", "-c", str(self.concurrency)),
-            *("-n", f"{family}-{number}@%h", "--loglevel", "WARNING"),
-            *("-E", "--without-gossip", "--without-mingle"),
-        ]
-
-    def _flower_command(self) -> list[str]:
-        return [
-            *(sys.executable, "-m", "celery", "-A", "wherry.workers.app", "flower"),
-            # Loopback: Flower serves /metrics without credentials, whatever its auth.
-            *("--address=127.0.0.1", f"--port={self.flower_port}", "--max_tasks=20000"),
-        ]
-
     def _wait_until_ready(self) -> None:
-        deadline, reasons = time.monotonic() + _READY_TIMEOUT_S, "the API does not answer"
-        while time.monotonic() < deadline:
-            try:
-                answer = httpx.get(f"{self.url}/v2/health/ready", timeout=5)
-                if answer.status_code == 200:
-                    break
-                reasons = ", ".join(answer.json().get("reasons", ["not ready"]))
-            except httpx.HTTPError:
-                pass
-            time.sleep(0.1)
-        else:
-            said = "\n".join(self._last_lines)
-            raise RuntimeError(
-                f"the stack is not ready after {_READY_TIMEOUT_S:.0f} s: {reasons}\n{said}"
-            )
+        """Wait for each service in turn: the API answers, each worker beats, Flower answers."""
+        deadline = time.monotonic() + _READY_TIMEOUT_S
+        self._wait("api", f"{self.url}/v2/health/live", deadline)
+        self.log("api", f"ready at {self.url}  (page: {self.url}/docs)")
+        self._wait("workers", f"{self.url}/v2/health/ready", deadline)
+        for name, child in self.children.items():
+            if name.startswith("worker-"):
+                self.log(name, f"ready  (process {child.pid})")
+        if self.flower:
+            self._wait("flower", f"{self.flower_url}/healthcheck", deadline)
+            self.log("flower", f"ready at {self.flower_url}")
+
+    def _wait(self, what: str, url: str, deadline: float) -> None:
+        """Wait until the URL answers 200."""
+        while not _answers(url):
+            self._check_starting()
+            if time.monotonic() > deadline:
+                raise StackError(f"{what} not ready after {_READY_TIMEOUT_S:.0f} s")
+            if self.halt.wait(0.1):
+                raise StackHaltedError
+
+    def _check_starting(self) -> None:
+        for child in self.children.values():
+            if child.ends >= _ENDS_AT_START:
+                lines = "\n".join(child.tail)
+                raise StackError(f"{child.name} does not start; its last lines:\n{lines}")
 
     def __enter__(self) -> Stack:
         try:
@@ -160,3 +212,31 @@ class Stack:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def worker_name(family: str, number: int = 0) -> str:
+    """A worker's name in the log: worker-vision, worker-vision-1."""
+    return f"worker-{family}" + (f"-{number}" if number else "")
+
+
+def _port(wanted: int, option: str) -> int:
+    """The port, or a free one for 0. Raises StackError when it is taken."""
+    if wanted and not is_free(wanted):
+        raise StackError(f"port {wanted} is taken: {option} N takes another, {option} 0 a free one")
+    return wanted or free_port()
+
+
+def _ping(redis_url: str) -> None:
+    """Raises StackError when no Redis answers there."""
+    try:
+        with redis.Redis.from_url(redis_url, socket_connect_timeout=5) as probe:
+            probe.ping()
+    except (redis.RedisError, ValueError) as error:  # they name the host, never the password
+        raise StackError(f"the Redis that was named does not answer: {error}") from None
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False

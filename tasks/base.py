@@ -40,6 +40,10 @@ class TaskInput(BaseModel):
             for row in range(self.row_count)
         ]
 
+    def cost(self) -> int:
+        """What the rows weigh in a batch: their characters or bytes."""
+        return sum(len(entry) for field in self.ROWS for entry in getattr(self, field))
+
     @classmethod
     def parameter_names(cls) -> tuple[str, ...]:
         """The fields that are request parameters."""

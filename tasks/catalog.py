@@ -111,7 +111,7 @@ def load_catalog(path: Path) -> Catalog:
     except tomllib.TOMLDecodeError as error:
         raise CatalogError(f"{path}: not TOML: {error}") from None
     tables = document.get("models")
-    if not isinstance(tables, list) or not tables:
+    if not isinstance(tables, list) or not tables or not all(isinstance(t, dict) for t in tables):
         raise CatalogError(f"{path}: expected [[models]] tables, one a model")
     try:
         return Catalog([_declaration(table, path) for table in tables])

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..protocol import v2
 from ..protocol.datatypes import Datatype
+from ..protocol.elements import flatten
+from ..protocol.errors import InvalidTensor
 
 #: What a BYTES tensor's elements are. Files travel as base64 in JSON, text as it is.
 Content = Literal["text", "image", "audio", "tensor"]
@@ -64,17 +67,46 @@ def padded(
 
 
 def unpadded(tensor: v2.Tensor, *, width: int = 1) -> list[list[Any]]:
-    """The rows of a `padded` tensor, nested or flat, JSON or raw; entries of `width` as lists."""
+    """The rows of a `padded` tensor, nested or flat, JSON or raw; entries of `width` as lists.
+
+    Where rows are nested their own lengths count: other servers send ragged rows under the shape
+    of the shortest. Raises InvalidTensor for a shape or lengths that do not fit.
+    """
     texts = tensor.datatype is Datatype.BYTES
-    flat: list[Any] = tensor.texts() if texts else list(tensor.flat())
-    n, longest = tensor.shape[0], tensor.shape[1]
-    given = str(tensor.parameters.get(ROW_LENGTHS, ""))
-    lengths = [int(part) for part in given.split(",")] if given else [longest] * n
-    rows = []
-    for row, length in enumerate(lengths):
-        start = row * longest * width
-        entries = flat[start : start + length * width]
+    flat: Sequence[Any] = tensor.texts() if texts else tensor.flat()
+    held = _held(tensor, width)
+    rows, start = [], 0
+    for length, entries_held in zip(_lengths(tensor, held), held, strict=True):
+        entries = list(flat[start : start + length * width])
         if width > 1:
             entries = [entries[i : i + width] for i in range(0, len(entries), width)]
         rows.append(entries)
+        start += entries_held * width
     return rows
+
+
+def _held(tensor: v2.Tensor, width: int) -> list[int]:
+    """How many entries each row holds, padding included."""
+    if len(tensor.shape) < 2:
+        raise InvalidTensor(f"tensor {tensor.name!r}: expected rows, got shape {tensor.shape}")
+    data = tensor.data
+    if isinstance(data, list) and data and all(isinstance(row, list) for row in data):
+        return [len(flatten(row, name=tensor.name, strict=False)) // width for row in data]
+    return [tensor.shape[1]] * tensor.shape[0]
+
+
+def _lengths(tensor: v2.Tensor, held: list[int]) -> list[int]:
+    """How many entries of each row are real."""
+    given = tensor.parameters.get(ROW_LENGTHS)
+    if given is None:
+        return held
+    try:
+        lengths = [int(part) for part in str(given).split(",")]
+    except ValueError:
+        lengths = []
+    fits = len(lengths) == len(held) and all(
+        0 <= length <= most for length, most in zip(lengths, held, strict=True)
+    )
+    if not fits:
+        raise InvalidTensor(f"tensor {tensor.name!r}: {ROW_LENGTHS} {given!r} does not fit it")
+    return lengths

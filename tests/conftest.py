@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 
+import boto3
 import pytest
 import redis
+from botocore.config import Config
 
-from wherry.ops.redis_server import RedisServer
+from wherry.jobs.settings import JobsSettings
+from wherry.ops.redis_server import RedisServer, free_port
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +36,47 @@ def redis_url(server: str) -> str:
     with redis.Redis.from_url(server) as connection:
         connection.flushall()
     return server
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[JobsSettings]:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        env={**os.environ, "MOTO_ACCOUNT_ID": "123456789012"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as server:
+        settings = JobsSettings(
+            store_url="s3://wherry/fleet",
+            s3_endpoint_url=url,
+            s3_region="us-east-1",
+            s3_access_key_id="id",
+            s3_secret_access_key="secret",
+        )
+        _make_bucket(url)
+        yield settings
+        server.terminate()
+
+
+def _make_bucket(url: str) -> None:
+    client = boto3.client(
+        "s3",
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id="id",
+        aws_secret_access_key="secret",
+        config=Config(retries={"max_attempts": 0}, connect_timeout=1),
+    )
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            client.create_bucket(Bucket="wherry")
+        except Exception:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            client.close()
+            return

@@ -53,8 +53,19 @@ def run_batch(family: str, group_id: str) -> None:  # noqa: ARG001 # Flower show
 
 
 @signals.celeryd_after_setup.connect
-def _start(sender: str, instance: Any, **_: object) -> None:
-    """Load the models before Celery says ready: `-Q` names the families."""
+def _start(sender: str, instance: Any, **_: object) -> None:  # Celery gives its own Worker
+    """Load the models before Celery says ready: `-Q` names the families.
+
+    Celery logs what a signal's receiver raises and goes on; a worker without models must not.
+    """
+    try:
+        _start_worker(sender, instance)
+    except Exception as error:
+        log.critical("this worker cannot start: %s", error, exc_info=True)
+        raise SystemExit(1) from error
+
+
+def _start_worker(node: str, instance: Any) -> None:
     global _worker  # Celery's signals and tasks have no other common ground
     pool = instance.pool_cls if isinstance(instance.pool_cls, str) else instance.pool_cls.__module__
     if "prefork" in pool:
@@ -62,7 +73,7 @@ def _start(sender: str, instance: Any, **_: object) -> None:
     settings = WorkerSettings()
     device = pin(resolve(settings.device))
     families = set(instance.app.amqp.queues.consume_from)
-    _worker = Worker(app, sender, families, jobs=JobsSettings(), settings=settings, device=device)
+    _worker = Worker(app, node, families, jobs=JobsSettings(), settings=settings, device=device)
     _worker.start()
 
 

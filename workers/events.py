@@ -40,8 +40,9 @@ class JobEvents:
 
     def stop(self) -> None:
         """Send what waits, then end."""
-        self._put(None)
-        self._thread.join(timeout=5)
+        if self._thread.is_alive():
+            self._put(None)
+            self._thread.join(timeout=5)
 
     def claimed(self, name: str, jobs: Sequence[ClaimedJob]) -> None:
         """Tell that jobs were received and started. `name` is `<task>.<model>`."""

@@ -151,9 +151,7 @@ class Worker:
             max_rows=model.max_rows,
             max_bytes=self._settings.max_batch_bytes,
             preferred_rows=model.max_rows if patient else min(largest, model.max_rows),
-            max_delay_ms=_PATIENCE_MS
-            if patient
-            else declared.max_queue_delay_microseconds // 1000,
+            max_delay_ms=_PATIENCE_MS if patient else declared.max_queue_delay_microseconds // 1000,
         )
 
     def _run(self, group: Group, model: LoadedModel, jobs: Sequence[ClaimedJob]) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from pathlib import Path
+from importlib.resources import files
 
 import numpy as np
 from PIL import Image
+
+from ...tasks.train.digits_data import load, split
+from ...tasks.train.shapes_data import SHAPES, draw
 
 #: Pairs of sentences that say the same, and one that is a stranger to both.
 PARAPHRASES = (
@@ -47,8 +50,6 @@ def encode(image: Image.Image, form: str = "PNG") -> bytes:
 
 def digits(count: int) -> list[Picture]:
     """Handwritten digits that the model was not trained on, enlarged to 64 x 64; they repeat."""
-    from ...tasks.train.digits_data import load, split
-
     scans, labels = load()
     _, _, held_out = split(labels)
     chosen = [int(held_out[number % len(held_out)]) for number in range(count)]
@@ -63,22 +64,17 @@ def _enlarged(scan: np.ndarray) -> Image.Image:
 
 
 def drawn(count: int) -> list[Picture]:
-    """Pictures with a few coloured shapes, drawn as for training but from another seed."""
-    from ...tasks.train.shapes_data import SHAPES, draw
-
+    """Pictures with one coloured shape each, drawn as for training but from another seed."""
     rng, pictures = np.random.default_rng(7), []
     for number in range(count):
-        image, shapes = draw(rng)
-        truth = ", ".join(sorted(SHAPES[item.shape] for item in shapes))
-        pictures.append(Picture(f"shapes-{number}.png", encode(image), truth))
+        image, (shape,) = draw(rng)
+        pictures.append(Picture(f"shape-{number}.png", encode(image), SHAPES[shape.shape]))
     return pictures
 
 
 def photographs() -> list[Picture]:
     """Photographs that ship inside scikit-image; nothing is downloaded."""
-    import skimage
-
-    folder = Path(skimage.__file__).parent / "data"
+    folder = files("skimage") / "data"
     names = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")
-    found = [folder / name for name in names if (folder / name).exists()]
-    return [Picture(path.name, path.read_bytes()) for path in found]
+    found = [folder / name for name in names]
+    return [Picture(file.name, file.read_bytes()) for file in found if file.is_file()]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ...client import Client, JobView
 from ...tasks.text.embedding import EmbeddingInput, EmbeddingOutput
@@ -53,7 +54,7 @@ def run(console: Console) -> int:
 def _problems(console: Console) -> Log:
     def log(service: str, line: str) -> None:
         if "ERROR" in line or "CRITICAL" in line or "Traceback" in line:
-            console.print(f"[red]{service}[/] {line}", markup=True)
+            console.print(Text.assemble((f"{service} ", "red"), line))
 
     return log
 
@@ -65,7 +66,7 @@ def _classify(console: Console, client: Client) -> bool:
         client.submit("image-classification", ImageClassificationInput(images=[p.data], top_k=2))
         for p in pictures
     ]
-    table = Table("job", "states", "picture", "answer", "true label", title="Handwritten digits")
+    table = _table("Handwritten digits", "picture", "answer", "true label")
     right = 0
     for picture, job in zip(pictures, jobs, strict=True):
         output = client.result(job.id)
@@ -84,6 +85,14 @@ def _classify(console: Console, client: Client) -> bool:
     return right >= 9
 
 
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=f"{title} (times in ms since submission)")
+    table.add_column("job, its end", no_wrap=True)
+    for column in ("states", *columns):
+        table.add_column(column)
+    return table
+
+
 def _states(job: JobView) -> str:
     """State changes with the milliseconds since submission."""
     first = job.history[0].at
@@ -95,20 +104,21 @@ def _states(job: JobView) -> str:
 
 def _detect(console: Console, client: Client) -> bool:
     """Drawn shapes, whose truth is known, and photographs, in which there are none."""
-    table = Table("job", "states", "picture", "found", "truth", title="Object detection")
+    table = _table("Object detection", "picture", "found", "truth")
     right = total = 0
     for picture in [*drawn(6), *photographs()]:
         job = client.submit("object-detection", ObjectDetectionInput(images=[picture.data]))
         output = client.result(job.id)
         assert isinstance(output, ObjectDetectionOutput)
-        found = sorted(item.label for item in output.detections[0])
+        found = output.detections[0]  # the surest first
         if picture.truth:
-            right, total = right + (found == picture.truth.split(", ")), total + 1
+            right += bool(found) and found[0].label == picture.truth
+            total += 1
         table.add_row(
             job.id[-12:],
             _states(client.status(job.id)),
             picture.name,
-            ", ".join(f"{i.label} {i.score:.2f}" for i in output.detections[0][:4]) or "nothing",
+            ", ".join(f"{i.label} {i.score:.2f}" for i in found[:4]) or "nothing",
             picture.truth or "(no shape)",
         )
     console.print(table)

@@ -28,6 +28,9 @@ _TABLE: dict[str, dict[str, str]] = {
     },
 }
 
+#: backend -> the extra that brings its packages.
+_EXTRAS = {"stub": "worker", "transformers": "transformers", "onnxruntime": "onnx"}
+
 
 def backend_table() -> dict[str, list[str]]:
     """Per backend, the tasks it can do."""
@@ -39,7 +42,8 @@ def create_backend(
 ) -> Backend:
     """Make a backend for a task; nothing is loaded yet.
 
-    Raises ValueError for an unknown backend or task, or a parameter the backend does not take.
+    Raises ValueError for an unknown backend or task, or a parameter the backend does not take;
+    ModuleNotFoundError that names the extra to install when a package is missing.
     """
     task = get_task(task_name)
     if name not in _TABLE:
@@ -47,7 +51,11 @@ def create_backend(
     if task_name not in _TABLE[name]:
         raise ValueError(f"backend {name!r} cannot do {task_name!r}")
     module, _, cls = _TABLE[name][task_name].partition(":")
-    made = getattr(importlib.import_module(f".{module}", __package__), cls)
+    try:
+        made = getattr(importlib.import_module(f".{module}", __package__), cls)
+    except ModuleNotFoundError as error:
+        hint = f"backend {name!r} needs {error.name}: pip install 'wherry[{_EXTRAS[name]}]'"
+        raise ModuleNotFoundError(hint, name=error.name) from error
     try:
         backend: Backend = made(task, source, device=device, **parameters)
     except TypeError as error:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from ...protocol.errors import RowError
 from ..base import Task, TaskInput, TaskOutput
 from .device import Device
+from .example import example
 
 
 class Backend(ABC):
@@ -34,6 +35,4 @@ class Backend(ABC):
 
     def example(self) -> TaskInput:
         """A row to warm up with."""
-        from .example import example
-
         return example(self.task)

@@ -19,12 +19,29 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return total
 
 
+def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Each logit as a probability of its own."""
+    # exp of a large number would overflow, and warn; beyond 80 it makes no difference.
+    scores: NDArray[np.float32] = np.reciprocal(1 + np.exp(-logits.clip(-80, 80)))
+    return scores
+
+
+def probabilities(
+    logits: NDArray[np.float32], problem_type: str | None = None
+) -> NDArray[np.float32]:
+    """Scores, (B, labels), as the model was trained to mean them: `problem_type` of its config."""
+    if problem_type == "regression":
+        return logits
+    if problem_type == "multi_label_classification" or logits.shape[-1] == 1:
+        return sigmoid(logits)
+    return softmax(logits)
+
+
 def classification(
-    row: TaskInput, logits: NDArray[np.float32], labels: Mapping[int, str]
+    row: TaskInput, scores: NDArray[np.float32], labels: Mapping[int, str]
 ) -> ImageClassificationOutput:
-    """The row's top_k labels. logits: (labels,). One logit alone is a probability by itself."""
+    """The row's top_k labels. scores: (labels,)."""
     top_k: Any = getattr(row, "top_k", 1)
-    scores = softmax(logits) if len(logits) > 1 else 1 / (1 + np.exp(-logits))
     best = np.argsort(-scores, kind="stable")[:top_k]
     return ImageClassificationOutput(
         results=[

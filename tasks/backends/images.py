@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ...protocol.errors import RowError
@@ -11,20 +12,37 @@ from ...protocol.errors import RowError
 # Pillow's own guard warns, process-wide; ours refuses the row that is too large.
 Image.MAX_IMAGE_PIXELS = None
 
-#: Pixels of one image, at most: 400 MB as RGB floats.
+#: Pixels of one image, at most: 300 MB as RGB bytes.
 MAX_PIXELS = 100_000_000
+
+# A build of Pillow may lack a format (AVIF, WEBP), which only shows once its readers are loaded.
+Image.init()
+
+#: What people send. Pillow reads more, some of it by starting other programs (EPS: Ghostscript).
+FORMATS = tuple(
+    name
+    for name in (
+        *("AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000"),
+        *("PNG", "PPM", "TIFF", "WEBP"),
+    )
+    if name in Image.OPEN
+)
 
 
 def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """An upright RGB image, as transformers' own loader makes it. Raises RowError."""
+    """An upright RGB image, as transformers' own loader makes it; 16 bits become 8, not white.
+
+    Raises RowError for a file that is no image, is broken, or has more than `max_pixels`.
+    """
     if not data:
         raise RowError("the image is empty")
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            width, height = image.size
-            if width * height > max_pixels:
-                raise RowError(f"the image has {width} x {height} pixels; {max_pixels} are allowed")
-            return ImageOps.exif_transpose(image).convert("RGB")
+        image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+        width, height = image.size
+        if width * height > max_pixels:
+            raise RowError(f"the image has {width} x {height} pixels; {max_pixels} are allowed")
+        ImageOps.exif_transpose(image, in_place=True)
+        return _rgb(image)
     except UnidentifiedImageError:
         raise RowError("not an image of a known format") from None
     except RowError:
@@ -32,3 +50,15 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     except Exception as error:
         # Pillow's readers raise many kinds (OSError, SyntaxError, struct.error) on broken files.
         raise RowError(f"the image cannot be read ({type(error).__name__})") from None
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        values = np.asarray(image)
+        if values.max(initial=0) > 255:
+            # Pillow would clip: all but the darkest 1/256 would be white.
+            image = Image.fromarray((values.clip(0, 65535) >> 8).astype(np.uint8))
+    if image.mode == "RGB":
+        image.load()
+        return image
+    return image.convert("RGB")

@@ -12,12 +12,16 @@ from ..base import TaskInput
 from ..text.embedding import EmbeddingOutput
 
 
-def embeddings(
-    batch: Sequence[TaskInput], hidden: NDArray[np.float32], mask: NDArray[Any]
-) -> list[EmbeddingOutput]:
-    """Mean over the real tokens. hidden: (B, T, D), mask: (B, T)."""
+def mean_pooled(hidden: NDArray[np.float32], mask: NDArray[Any]) -> NDArray[np.float32]:
+    """Mean over the real tokens. hidden: (B, T, D), mask: (B, T) -> (B, D)."""
     weights = mask[..., None].astype(np.float32)
-    vectors = (hidden * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)  # (B, D)
+    total = (hidden * weights).sum(axis=1)
+    vectors: NDArray[np.float32] = total / np.maximum(weights.sum(axis=1), 1e-9)
+    return vectors
+
+
+def embeddings(batch: Sequence[TaskInput], vectors: NDArray[np.float32]) -> list[EmbeddingOutput]:
+    """An answer a row, of length 1 where the row asks for it. vectors: (B, D)."""
     lengths = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     return [
         EmbeddingOutput(

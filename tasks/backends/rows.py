@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 from ...protocol.errors import RowError
@@ -33,3 +33,11 @@ class Decoded(Generic[T]):
             self._errors[index] if index in self._errors else next(following)
             for index in range(self._count)
         ]
+
+
+def alike(keys: Iterable[Hashable]) -> list[list[int]]:
+    """Positions of equal keys together, in the order of their first."""
+    groups: dict[Hashable, list[int]] = {}
+    for position, key in enumerate(keys):
+        groups.setdefault(key, []).append(position)
+    return list(groups.values())

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw
+from sklearn.datasets import load_sample_images
 
 SHAPES = ("circle", "square", "triangle")
 COLOURS = ((220, 40, 40), (40, 180, 60), (50, 80, 220), (230, 210, 40))
@@ -26,8 +27,7 @@ def draw(rng: np.random.Generator, most: int = 1) -> tuple[Image.Image, list[Dra
     """A picture with one to `most` shapes that hardly overlap."""
     ground = rng.integers(0, 60, (SIZE, SIZE, 3)) + rng.integers(0, 150)
     image = Image.fromarray(ground.astype(np.uint8))
-    drawn: list[Drawn] = []
-    pen = ImageDraw.Draw(image)
+    pen, drawn = ImageDraw.Draw(image), list[Drawn]()
     for _ in range(int(rng.integers(1, most + 1))):
         radius = int(rng.integers(7, 15))
         x, y = (int(v) for v in rng.integers(radius, SIZE - radius, size=2))
@@ -44,6 +44,20 @@ def draw(rng: np.random.Generator, most: int = 1) -> tuple[Image.Image, list[Dra
             pen.polygon([(x, box[1]), (box[0], box[3]), (box[2], box[3])], fill=colour)
         drawn.append(Drawn(shape, box))
     return image, drawn
+
+
+def photographs() -> list[Image.Image]:
+    """scikit-learn's two photographs, a temple and a flower: nothing drawn in them."""
+    return [Image.fromarray(pixels) for pixels in load_sample_images().images]
+
+
+def piece(rng: np.random.Generator, photos: list[Image.Image]) -> tuple[Image.Image, list[Drawn]]:
+    """A square cut from a photograph, shrunk to a picture without shapes."""
+    photo = photos[int(rng.integers(len(photos)))]
+    edge = int(rng.integers(SIZE // 2, min(photo.size)))
+    left, top = (int(rng.integers(0, side - edge)) for side in photo.size)
+    cut = photo.crop((left, top, left + edge, top + edge))
+    return cut.resize((SIZE, SIZE), Image.Resampling.BILINEAR), []
 
 
 def overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:

@@ -177,9 +177,7 @@ class Worker:
 
 
 @pytest.fixture
-def worker(
-    redis_url: str, jobs_settings: JobsSettings, models_file: Path
-) -> Iterator[Worker]:
+def worker(redis_url: str, jobs_settings: JobsSettings, models_file: Path) -> Iterator[Worker]:
     queue = Queue(redis_url)
     yield Worker(queue, jobs_settings, models_file)
     queue.close()

@@ -67,7 +67,6 @@ def test_every_job_of_500_has_one_result_within_15_s_of_a_kill(stack: Stack) -> 
         totals = client.get("/v2/queues")["totals"]
         assert (totals["waiting"], totals["running"]) == (0, 0)
         assert totals["requeued"] > 0, "the kill hit jobs in flight"
-        print(f"recovered in {recovered_s:.1f} s, {totals['requeued']} requeued")
 
 
 def test_a_trickle_survives_kills_of_either_worker(stack: Stack) -> None:

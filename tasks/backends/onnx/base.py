@@ -18,25 +18,34 @@ from ..device import Device
 
 Arrays = Mapping[str, NDArray[Any]]
 
+_DTYPES = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+}
+
 
 class OnnxBackend(Backend):
-    """A graph of ONNX Runtime. `threads` bounds its threads; 0 leaves them to the runtime."""
+    """A graph of ONNX Runtime. `threads` bounds its threads; 0 takes every core of the process."""
 
     def __init__(self, task: Task, source: str | None, *, device: Device, threads: int = 0) -> None:
         super().__init__(task, source, device=device)
         if source is None or not Path(source).is_dir():
-            raise TypeError(f"source {source!r}: expected a folder with model.onnx")
+            raise ValueError(f"source {source!r}: expected a folder with model.onnx")
         self.folder, self._threads = Path(source), threads
         self.session: Any = None  # onnxruntime ships no types
         self.config: dict[str, Any] = {}
 
     def load(self) -> None:
-        """Open the graph on the device."""
+        """Open the graph on the device. Raises ValueError when it does not fit the task."""
         options = ort.SessionOptions()
-        options.intra_op_num_threads = self._threads or len(os.sched_getaffinity(0))
+        options.intra_op_num_threads = self._threads or _cores()
         self.session = ort.InferenceSession(
             str(self._graph()), options, providers=self._providers()
         )
+        self._types = {node.name: _DTYPES.get(node.type) for node in self.session.get_inputs()}
         self.config = self.read_json("config.json")
         self.load_processor()
 
@@ -73,9 +82,12 @@ class OnnxBackend(Backend):
         """The graph's outputs."""
         return [node.name for node in self.session.get_outputs()]
 
-    def require(self, inputs: set[str], outputs: set[str]) -> None:
-        """Raise ValueError unless the graph has these inputs and outputs."""
-        if not (inputs <= set(self.input_names) and outputs <= set(self.output_names)):
+    def require(
+        self, inputs: set[str], outputs: set[str], *, optional: frozenset[str] = frozenset()
+    ) -> None:
+        """Raise ValueError unless the graph takes these inputs alone and gives these outputs."""
+        taken, given = set(self.input_names), set(self.output_names)
+        if not (inputs <= taken <= inputs | optional and outputs <= given):
             raise ValueError(
                 f"{self.folder}: a graph with inputs {self.input_names} and outputs "
                 f"{self.output_names} does not fit {self.task.name}: expected inputs "
@@ -83,19 +95,31 @@ class OnnxBackend(Backend):
             )
 
     def forward(self, arrays: Arrays) -> dict[str, NDArray[Any]]:
-        """Run the graph while holding the device."""
+        """Run the graph while holding the device. Arrays take the graph's types; floats come
+        back as float32. Raises OutOfMemory.
+        """
+        feed = {
+            name: array.astype(self._types[name] or array.dtype, copy=False)
+            for name, array in arrays.items()
+        }
         try:
             with self.device.compute():
-                values = self.session.run(None, dict(arrays))
-        except RuntimeError as error:
-            if "allocate memory" in str(error):
+                values = self.session.run(None, feed)
+        except Exception as error:
+            # The runtime's exceptions share no base but Exception; the text alone tells.
+            text = str(error).lower()
+            if "allocate memory" in text or "out of memory" in text or "bad allocation" in text:
                 raise OutOfMemory from error
             raise
-        return dict(zip(self.output_names, map(np.asarray, values), strict=True))
+        arrays_out = map(np.asarray, values)
+        return {
+            name: array.astype(np.float32, copy=False) if array.dtype.kind == "f" else array
+            for name, array in zip(self.output_names, arrays_out, strict=True)
+        }
 
     def labels(self) -> dict[int, str]:
         """id2label of config.json."""
-        named: dict[str, str] = self.config.get("id2label", {})
+        named: dict[str, str] = self.config.get("id2label") or {}
         return {int(number): name for number, name in named.items()}
 
     def read_json(self, name: str) -> dict[str, Any]:
@@ -109,3 +133,10 @@ class OnnxBackend(Backend):
     def close(self) -> None:
         """Drop the graph."""
         self.session = None
+
+
+def _cores() -> int:
+    # The runtime's own default counts cores that the process may not use.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

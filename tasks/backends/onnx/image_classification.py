@@ -4,37 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
-from ..classify import classification
-from ..images import decode
-from ..pixels import Pixels
-from ..rows import Decoded
-from .base import OnnxBackend
+from ..classify import classification, probabilities
+from ..vision import Fitted, run_fitted
+from .vision import OnnxVisionBackend
 
 
-class ImageClassification(OnnxBackend):
-    """Softmax over a graph's logits."""
-
-    pixels: Pixels
+class ImageClassification(OnnxVisionBackend):
+    """The labels of a graph's logits."""
 
     def load_processor(self) -> None:
         """Read the preprocessor's settings."""
         self.require({"pixel_values"}, {"logits"})
-        pixels = Pixels.from_config(self.read_json("preprocessor_config.json"))
-        if pixels is None:
-            raise ValueError(f"{self.folder}: preprocessor_config.json is no plain resize")
-        self.pixels = pixels
+        self.pixels = self.read_pixels("pixel_values")
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """One run for all readable rows."""
-        decoded = Decoded(batch, lambda row: decode(row.images[0]))  # type: ignore[attr-defined] # its own Input
-        if not decoded.rows:
-            return decoded.answers([])
-        logits = self.forward({"pixel_values": self.pixels(decoded.rows)})["logits"]
-        return decoded.answers(
-            [
-                classification(row, scores, self.labels())
-                for row, scores in zip(decoded.inputs, logits, strict=True)
-            ]
-        )
+        return run_fitted(batch, self.pixels, self.max_pixels, self._answer)
+
+    def _answer(
+        self,
+        inputs: Sequence[TaskInput],
+        rows: Sequence[Fitted],  # noqa: ARG002 # sizes matter to detection only
+        values: NDArray[np.float32],
+    ) -> list[TaskOutput]:
+        logits = self.forward({"pixel_values": values})["logits"]  # (B, labels)
+        scores, labels = probabilities(logits, self.config.get("problem_type")), self.labels()
+        return [classification(row, s, labels) for row, s in zip(inputs, scores, strict=True)]

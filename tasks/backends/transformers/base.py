@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +17,15 @@ from ..device import Device
 log = logging.getLogger(__name__)
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+#: What torch's errors say when memory is short; only some are torch.OutOfMemoryError.
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
 
 
 class TransformersBackend(Backend):
@@ -41,7 +51,7 @@ class TransformersBackend(Backend):
     ) -> None:
         super().__init__(task, source or self.default_model, device=device)
         if dtype not in _DTYPES:
-            raise TypeError(f"dtype {dtype!r}: use {', '.join(_DTYPES)}")
+            raise ValueError(f"dtype {dtype!r}: use {', '.join(_DTYPES)}")
         self._dtype, self._threads, self._revision = _DTYPES[dtype], threads, revision
         self.model: Any = None  # transformers loads its classes at run time
 
@@ -71,22 +81,39 @@ class TransformersBackend(Backend):
 
     @contextmanager
     def forward(self) -> Iterator[None]:
-        """Hold the device for a forward; out of memory becomes our own error."""
+        """Hold the device for a forward, its transfers included. Raises OutOfMemory."""
         try:
             with self.device.compute(), torch.inference_mode():
                 yield
-        except torch.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            # The failed forward's frames hold its activations: without this, the halves of the
+            # batch would run beside them.
+            traceback.clear_frames(error.__traceback__)
+            error.__traceback__ = None
             torch.cuda.empty_cache()
-            raise OutOfMemory from error
+            raise OutOfMemory from None
 
-    def to_device(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Move an input; floats take the model's dtype."""
-        if tensor.is_floating_point():
-            return tensor.to(self.device.name, self._dtype, non_blocking=True)
-        return tensor.to(self.device.name, non_blocking=True)
+    def to_device(self, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Move inputs; floats take the model's dtype. Call it within `forward`."""
+        return {
+            name: tensor.to(
+                self.device.name,
+                self._dtype if tensor.is_floating_point() else tensor.dtype,
+                non_blocking=True,
+            )
+            for name, tensor in tensors.items()
+        }
 
     def close(self) -> None:
         """Drop the model; a GPU's memory is given back."""
         self.model = None
         if self.device.name.startswith("cuda"):
             torch.cuda.empty_cache()
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether the device had too little memory, whichever library said so."""
+    text = str(error)
+    return isinstance(error, torch.OutOfMemoryError) or any(t in text for t in _OUT_OF_MEMORY)

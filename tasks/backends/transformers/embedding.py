@@ -3,11 +3,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
 from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
-from ..pool import embeddings
+from ..pool import embeddings, mean_pooled
 from .base import TransformersBackend
 
 
@@ -32,9 +30,7 @@ class Embedding(TransformersBackend):
         """One forward for all rows, padded to the longest."""
         texts = [row.texts[0] for row in batch]  # type: ignore[attr-defined] # its own Input
         encoded = self.tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
-        tensors = {name: self.to_device(tensor) for name, tensor in encoded.items()}
         with self.forward():
-            hidden = self.model(**tensors).last_hidden_state.float()  # (B, T, D)
-            hidden = hidden.to("cpu")
-        mask: torch.Tensor = encoded["attention_mask"]
-        return list(embeddings(batch, hidden.numpy(), mask.numpy()))
+            out = self.model(**self.to_device(encoded)).last_hidden_state  # (B, T, D)
+            hidden = out.float().cpu().numpy()
+        return list(embeddings(batch, mean_pooled(hidden, encoded["attention_mask"].numpy())))

@@ -2,29 +2,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
-from ..classify import classification
-from .vision import VisionBackend
+from ..classify import classification, probabilities
+from ..sizes import Size
+from .vision import Tensors, VisionBackend
 
 
 class ImageClassification(VisionBackend):
-    """Softmax over the labels of an AutoModelForImageClassification."""
+    """The labels of an AutoModelForImageClassification."""
 
     default_model = "google/vit-base-patch16-224"
     auto_class = "AutoModelForImageClassification"
 
-    def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
-        """One forward for all readable rows."""
-        decoded = self.decoded(batch)
-        if not decoded.rows:
-            return decoded.answers([])
-        tensors = self.tensors(decoded.rows)
+    def answer(
+        self,
+        inputs: Sequence[TaskInput],
+        sizes: Sequence[Size],  # noqa: ARG002 # sizes matter to detection only
+        tensors: Tensors,
+    ) -> list[TaskOutput]:
+        """One forward. pixel_values: (B, 3, H, W) -> logits: (B, labels)."""
         with self.forward():
-            logits = self.model(**tensors).logits.float().cpu().numpy()  # (B, labels)
-        return decoded.answers(
-            [
-                classification(row, scores, self.model.config.id2label)
-                for row, scores in zip(decoded.inputs, logits, strict=True)
-            ]
-        )
+            logits = self.model(**self.to_device(tensors)).logits.float().cpu().numpy()
+        config = self.model.config
+        scores = probabilities(logits, getattr(config, "problem_type", None))
+        return [
+            classification(row, row_scores, config.id2label)
+            for row, row_scores in zip(inputs, scores, strict=True)
+        ]

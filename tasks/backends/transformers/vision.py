@@ -1,17 +1,34 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import logging
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-from PIL import Image
+from numpy.typing import NDArray
 
-from ...base import Task, TaskInput
+from ....protocol.errors import RowError
+from ...base import Task, TaskInput, TaskOutput
 from ..device import Device
 from ..images import MAX_PIXELS, decode
 from ..pixels import Pixels
-from ..rows import Decoded
+from ..rows import Decoded, alike
+from ..sizes import Size
+from ..vision import Fitted, run_fitted
 from .base import TransformersBackend
+
+log = logging.getLogger(__name__)
+
+Tensors = Mapping[str, torch.Tensor]
+
+
+class Processed(NamedTuple):
+    """A row as the model's own processor makes it, (1, ...) each, and its size as it was sent."""
+
+    tensors: Tensors
+    size: Size
 
 
 class VisionBackend(TransformersBackend):
@@ -29,7 +46,7 @@ class VisionBackend(TransformersBackend):
         super().__init__(task, source, device=device, **parameters)
         self._max_pixels = max_pixels
         self.processor: Any = None
-        self._pixels: Pixels | None = None
+        self.pixels: Pixels | None = None
 
     def load_processor(self) -> None:
         """Load the image processor; a plain one is replaced by the faster equal path."""
@@ -38,15 +55,51 @@ class VisionBackend(TransformersBackend):
         self.processor = AutoImageProcessor.from_pretrained(
             self.source, revision=self._revision, trust_remote_code=False
         )
-        self._pixels = Pixels.from_config(self.processor.to_dict())
+        self.pixels = Pixels.from_config(self.processor.to_dict())
 
-    def decoded(self, batch: Sequence[TaskInput]) -> Decoded[Image.Image]:
-        """The rows' images."""
-        return Decoded(batch, lambda row: decode(row.images[0], self._max_pixels))  # type: ignore[attr-defined] # vision inputs have images
+    @abstractmethod
+    def answer(
+        self, inputs: Sequence[TaskInput], sizes: Sequence[Size], tensors: Tensors
+    ) -> Sequence[TaskOutput]:
+        """One forward over images of one size, given the sizes they were sent in."""
 
-    def tensors(self, images: Sequence[Image.Image]) -> dict[str, torch.Tensor]:
-        """The model's inputs on its device: pixel_values (B, 3, H, W), and what else it takes."""
-        if self._pixels is not None:
-            return {"pixel_values": self.to_device(torch.from_numpy(self._pixels(images)))}
-        inputs = self.processor(images=list(images), return_tensors="pt")
-        return {name: self.to_device(tensor) for name, tensor in inputs.items()}
+    def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
+        """One forward for all readable rows; one per size where the model takes many sizes."""
+        if self.pixels is None:
+            return self._run_processed(batch)
+        return run_fitted(batch, self.pixels, self._max_pixels, self._answer_fitted)
+
+    def _answer_fitted(
+        self, inputs: Sequence[TaskInput], rows: Sequence[Fitted], values: NDArray[np.float32]
+    ) -> Sequence[TaskOutput]:
+        tensors = {"pixel_values": torch.from_numpy(values)}
+        return self.answer(inputs, [row.size for row in rows], tensors)
+
+    def _run_processed(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
+        decoded = Decoded(batch, self._process)
+        found: dict[int, TaskOutput] = {}
+        for group in alike(_shapes(row.tensors) for row in decoded.rows):
+            rows = [decoded.rows[i] for i in group]
+            tensors = {
+                name: torch.cat([row.tensors[name] for row in rows]) for name in rows[0].tensors
+            }
+            outputs = self.answer(
+                [decoded.inputs[i] for i in group], [row.size for row in rows], tensors
+            )
+            found.update(zip(group, outputs, strict=True))
+        return decoded.answers([found[i] for i in range(len(decoded.rows))])
+
+    def _process(self, row: TaskInput) -> Processed:
+        image = decode(row.images[0], self._max_pixels)  # type: ignore[attr-defined] # vision inputs have images
+        try:
+            tensors = self.processor(images=[image], return_tensors="pt")
+        except ValueError as error:
+            log.info("the image processor refused a row: %s", error)
+            raise RowError(
+                f"the model's processor refuses an image of {image.width} x {image.height} pixels"
+            ) from None
+        return Processed(dict(tensors), image.size)
+
+
+def _shapes(tensors: Tensors) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(tensor.shape) for tensor in tensors.values())

@@ -1,0 +1,118 @@
+"""The asynchronous extension, many jobs in one round trip."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic_core import from_json
+
+from ..jobs import Record
+from ..protocol import v2
+from ..protocol.errors import InvalidRequest, JobNotFound, WherryError
+from ..protocol.states import JobState
+from . import examples
+from .body import json_object, read_body
+from .errors import error_body, status_of
+from .intake import OFF_LOOP_BYTES, Intake, Prepared
+from .plain import PlainRoute
+from .prefer import bounded_wait
+from .service import Service
+from .views import inference_response, job_view, json_response
+
+router = APIRouter(tags=["jobs"], route_class=PlainRoute)
+
+
+@router.post("/v2/jobs:batch", **examples.BATCH)
+async def submit_batch(request: Request) -> Response:
+    """Submit many jobs in one round trip; each has an outcome of its own."""
+    service = Service.of(request)
+    body = await read_body(request, service.settings.max_body_bytes)
+    limit = service.settings.max_jobs_per_batch
+
+    def prepare() -> list[Prepared | WherryError]:
+        entries = json_object(body).get("jobs")
+        if not isinstance(entries, list) or not 1 <= len(entries) <= limit:
+            raise InvalidRequest(f"jobs: expected a list of 1 to {limit} entries")
+        return [_prepared(service.intake, entry) for entry in entries]
+
+    prepared = prepare() if len(body) < OFF_LOOP_BYTES else await asyncio.to_thread(prepare)
+    outcomes = await asyncio.gather(*(_stored(service.intake, job) for job in prepared))
+    records = iter(await service.records([o for o in outcomes if isinstance(o, str)]))
+    return json_response({"jobs": [_outcome(i, o, records) for i, o in enumerate(outcomes)]})
+
+
+def _prepared(intake: Intake, entry: Any) -> Prepared | WherryError:
+    try:
+        if not isinstance(entry, dict) or not isinstance(entry.get("model_name"), str):
+            raise InvalidRequest("expected an object with model_name and request")
+        version = entry.get("model_version")
+        if version is not None and not isinstance(version, str):
+            raise InvalidRequest("model_version: expected a string")
+        request = v2.InferenceRequest.parse(entry.get("request"))
+        for tensor in request.inputs:
+            tensor.check()
+        return intake.prepare(request, entry["model_name"], version)
+    except WherryError as error:
+        return error
+
+
+async def _stored(intake: Intake, prepared: Prepared | WherryError) -> str | WherryError:
+    if isinstance(prepared, WherryError):
+        return prepared
+    try:
+        return (await intake.store_job(prepared)).id
+    except WherryError as error:
+        return error
+
+
+def _outcome(
+    index: int, outcome: str | WherryError, records: Iterator[Record | None]
+) -> dict[str, Any]:
+    if isinstance(outcome, WherryError):
+        return {"index": index, "status_code": status_of(outcome), **error_body(outcome)}
+    return {"index": index, "status_code": 202, "job": _view(outcome, next(records))}
+
+
+def _view(job_id: str, record: Record | None) -> dict[str, Any]:
+    if record is None:
+        return {"id": job_id, **error_body(JobNotFound(f"no job {job_id!r}"))}
+    return job_view(record)
+
+
+@router.post("/v2/jobs:status", **examples.STATUS)
+async def read_statuses(request: Request) -> Response:
+    """The states of many jobs; with `wait`, once one has ended; with `results`, answers too."""
+    service = Service.of(request)
+    document = json_object(await read_body(request, service.settings.max_body_bytes))
+    ids = _ids(document.get("ids"), service.settings.max_jobs_per_batch)
+    seconds = bounded_wait(str(document.get("wait", 0)), service.settings.max_wait_s)
+    records = await service.wait_any(ids, seconds)
+    views = [_view(job_id, record) for job_id, record in zip(ids, records, strict=True)]
+    if document.get("results") is True:
+        await _add_results(service, views)
+    return json_response({"jobs": views})
+
+
+def _ids(value: Any, limit: int) -> list[str]:
+    if isinstance(value, list) and len(value) <= limit:
+        ids = [entry for entry in value if isinstance(entry, str)]
+        if len(ids) == len(value):
+            return ids
+    raise InvalidRequest(f"ids: expected a list of at most {limit} job ids")
+
+
+async def _add_results(service: Service, views: Sequence[dict[str, Any]]) -> None:
+    """Put a succeeded job's InferenceResponse beside its state, as JSON."""
+
+    async def add(view: dict[str, Any]) -> None:
+        try:
+            answer = await inference_response(await service.response(view["id"]))
+        except WherryError as error:
+            view |= error_body(error)
+        else:
+            view["result"] = from_json(bytes(answer.body))
+
+    await asyncio.gather(*(add(v) for v in views if v.get("status") == JobState.SUCCEEDED))

@@ -1,0 +1,124 @@
+"""The server itself: metadata, health, the fleet's queues."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from .. import __version__
+from ..jobs.fleet import FleetView
+from ..jobs.record import GroupView, WorkerView
+from ..protocol import v2
+from ..protocol.errors import Unavailable
+from .plain import PlainRoute
+from .service import Service
+from .views import json_response, timestamp
+
+router = APIRouter(tags=["server"], route_class=PlainRoute)
+
+EXTENSIONS = [
+    "binary_tensor_data",
+    "model_repository",
+    "schedule_policy",
+    "parameters",
+    "statistics",
+    "async_jobs",
+]
+
+#: Seconds that Redis may take to show the fleet before we do not call ourselves ready.
+_READY_TIMEOUT_S = 2.0
+
+_TOTALS = (
+    "submitted",
+    "waiting",
+    "running",
+    "succeeded",
+    "failed",
+    "canceled",
+    "requeued",
+    "late",
+    "dead",
+)
+
+
+@router.get("/v2")
+async def server_metadata(_: Request) -> Response:
+    """Name, version, extensions."""
+    server = v2.ServerMetadata(name="wherry", version=__version__, extensions=EXTENSIONS)
+    return json_response(server.model_dump())
+
+
+@router.get("/v2/health/live")
+async def live(_: Request) -> Response:
+    """Whether this process answers."""
+    return json_response({"live": True})
+
+
+@router.get("/v2/health/ready")
+async def ready(request: Request) -> Response:
+    """Whether Redis answers and every declared model's family has a live worker."""
+    service = Service.of(request)
+    try:
+        async with asyncio.timeout(_READY_TIMEOUT_S):
+            reasons = _unserved(service, await service.fleet())
+    except Unavailable as error:
+        reasons = [error.message]
+    except TimeoutError:
+        reasons = ["the queue does not answer"]
+    if reasons:
+        return json_response({"ready": False, "reasons": reasons}, 503, {"Retry-After": "1"})
+    return json_response({"ready": True})
+
+
+def _unserved(service: Service, fleet: FleetView) -> list[str]:
+    served: set[object] = set()
+    for worker in fleet.workers:
+        families = worker.info.get("families")
+        if worker.alive and isinstance(families, list):
+            served.update(families)
+    return [f"no worker for family {f!r}" for f in service.catalog.families() if f not in served]
+
+
+@router.get("/v2/queues")
+async def queues(request: Request) -> Response:
+    """Groups, workers and totals of the fleet, all of one instant."""
+    fleet = await Service.of(request).fleet()
+    groups = sorted(fleet.groups, key=lambda seen: seen.group.id)
+    return json_response(
+        {
+            "queues": [_group(group) for group in groups],
+            "workers": [_worker(worker, fleet.now_ms) for worker in fleet.workers],
+            "totals": {name: fleet.totals.get(name, 0) for name in _TOTALS},
+            "at": timestamp(fleet.now_ms),
+        }
+    )
+
+
+def _group(seen: GroupView) -> dict[str, Any]:
+    return {
+        "group": seen.group.id,
+        "family": seen.group.family,
+        "model": seen.group.model,
+        "version": seen.group.version,
+        "priority": seen.group.priority,
+        "waiting": seen.waiting,
+        "running": seen.running,
+        "oldest_s": seen.oldest_s,
+        "jobs_per_s": seen.jobs_per_s,
+        "batch_fill": seen.batch_fill,
+    }
+
+
+def _worker(worker: WorkerView, now_ms: int) -> dict[str, Any]:
+    info, seen = worker.info, worker.info.get("seen_at_ms")
+    return {
+        "id": worker.id,
+        "alive": worker.alive,
+        "families": info.get("families", []),
+        "device": info.get("device"),
+        "models": info.get("models", []),
+        "running": worker.running,
+        "last_seen_s": round((now_ms - seen) / 1000, 1) if isinstance(seen, int) else None,
+    }

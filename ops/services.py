@@ -1,0 +1,50 @@
+"""The command lines of the fleet's services, as anyone could type them.
+
+compose.yaml runs the same; tests/ops/test_compose.py compares them.
+"""
+
+from __future__ import annotations
+
+import sys
+
+#: The Celery app that workers and Flower load.
+CELERY_APP = "wherry.workers.app"
+
+#: The factory that uvicorn calls.
+API_FACTORY = "wherry.api.app:create_app"
+
+#: Jobs that Flower remembers; its own 100,000 take over 500 MB.
+FLOWER_MAX_TASKS = 20_000
+
+#: Seconds that the API's open requests have to end at shutdown.
+_API_GRACE_S = 5
+
+
+def api_command(port: int, *, log_level: str = "warning") -> list[str]:
+    """Uvicorn with the API, on loopback."""
+    return [
+        *(sys.executable, "-m", "uvicorn", "--factory", API_FACTORY),
+        *("--host", "127.0.0.1", "--port", str(port), "--no-access-log"),
+        *("--log-level", log_level, "--timeout-graceful-shutdown", str(_API_GRACE_S)),
+    ]
+
+
+def worker_command(
+    family: str, number: int, *, concurrency: int = 3, log_level: str = "warning"
+) -> list[str]:
+    """A Celery worker of one family. Its settings, the device too, come from its environment."""
+    return [
+        *(sys.executable, "-m", "celery", "--quiet", "-A", CELERY_APP, "worker"),
+        *("-Q", family, "-P", "threads", "-c", str(concurrency)),
+        *("-n", f"{family}-{number}@%h", "--loglevel", log_level.upper()),
+        *("-E", "--without-gossip", "--without-mingle"),
+    ]
+
+
+def flower_command(port: int, *, log_level: str = "warning") -> list[str]:
+    """Flower on loopback: it serves /metrics without credentials, whatever its auth."""
+    return [
+        *(sys.executable, "-m", "celery", "-A", CELERY_APP, "flower"),
+        *("--address=127.0.0.1", f"--port={port}", f"--max_tasks={FLOWER_MAX_TASKS}"),
+        f"--logging={log_level}",
+    ]

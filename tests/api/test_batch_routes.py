@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import threading
+import time
+
+
+def entry(request, model="embedding", **fields):
+    return {"model_name": model, "request": request, **fields}
+
+
+def test_each_entry_has_its_own_outcome(http, worker, texts):
+    body = {
+        "jobs": [
+            entry(texts("a", id="one")),
+            entry(texts("a"), model="nope"),
+            entry(texts("a"), model_version="1"),
+            entry({"inputs": []}),
+            "x",
+            entry(texts("b", id="one")),
+            entry(texts("a"), model_version=1),
+            {"request": texts("a")},
+        ]
+    }
+    answer = http.post("/v2/jobs:batch", json=body)
+    assert answer.status_code == 200, answer.text
+    outcomes = answer.json()["jobs"]
+    assert [o["index"] for o in outcomes] == list(range(8))
+    assert [o["status_code"] for o in outcomes] == [202, 404, 202, 400, 400, 409, 400, 400]
+    assert outcomes[0]["job"]["id"] == "one"
+    assert outcomes[2]["job"]["model_version"] == "1"
+    assert outcomes[1]["error_type"] == "model_not_found"
+    assert worker.serve() == 2
+
+
+def test_a_full_queue_refuses_the_rest(http, texts, jobs_settings):
+    full = jobs_settings.max_waiting
+    answer = http.post("/v2/jobs:batch", json={"jobs": [entry(texts("a"))] * (full + 2)})
+    codes = [o["status_code"] for o in answer.json()["jobs"]]
+    assert codes == [202] * full + [503] * 2
+    refused = http.post("/v2/models/embedding/jobs", json=texts("a"))
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    assert refused.json()["error_type"] == "queue_full"
+
+
+def test_a_body_that_is_no_batch_is_refused(http, api_settings):
+    too_many: object = {"jobs": [{}] * (api_settings.max_jobs_per_batch + 1)}
+    bodies: list[object] = [{}, {"jobs": []}, {"jobs": {}}, [], too_many]
+    for body in bodies:
+        assert http.post("/v2/jobs:batch", json=body).status_code == 400
+    assert http.post("/v2/jobs:batch", content=b"{").status_code == 400
+
+
+def test_states_of_many_in_the_order_of_the_ids(http, worker, texts):
+    for job_id in ("b", "a"):
+        http.post("/v2/models/embedding/jobs", json=texts("x", id=job_id))
+    answer = http.post("/v2/jobs:status", json={"ids": ["a", "nope", "b"]})
+    views = answer.json()["jobs"]
+    assert [view["id"] for view in views] == ["a", "nope", "b"]
+    assert views[0]["status"] == "queued"
+    assert views[1]["error_type"] == "job_not_found"
+
+
+def test_states_wait_for_the_first_end(http, worker, texts):
+    for job_id in ("a", "b"):
+        http.post("/v2/models/embedding/jobs", json=texts("x", id=job_id))
+    http.post("/v2/jobs/b/cancel")
+    threading.Timer(0.2, worker.serve).start()
+    started = time.monotonic()
+    answer = http.post("/v2/jobs:status", json={"ids": ["a"], "wait": 3, "results": True})
+    assert 0.1 < time.monotonic() - started < 2
+    [view] = answer.json()["jobs"]
+    assert view["status"] == "succeeded"
+    assert view["result"]["outputs"][0]["shape"] == [1, 8]
+    at_once = http.post("/v2/jobs:status", json={"ids": ["b"], "wait": 3, "results": True})
+    assert at_once.json()["jobs"][0]["status"] == "canceled"
+
+
+def test_bad_status_bodies_are_refused(http):
+    for body in (
+        {},
+        {"ids": "a"},
+        {"ids": [1]},
+        {"ids": ["a"], "wait": "x"},
+        {"ids": ["a"] * 1001},
+    ):
+        assert http.post("/v2/jobs:status", json=body).status_code == 400
+    assert http.post("/v2/jobs:status", content=b'{"ids":["\\ud800"]}').status_code == 400
+    assert http.post("/v2/jobs:status", json={"ids": []}).json() == {"jobs": []}

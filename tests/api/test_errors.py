@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import pytest
+from fastapi import Request
+
+from wherry.api import errors
+from wherry.api.app import create_app
+from wherry.protocol import errors as tree
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "kind"),
+    [
+        ("GET", "/nope", 404, "not_found"),
+        ("GET", "/v2/models/embedding/infer", 405, "method_not_allowed"),
+        ("DELETE", "/v2/jobs/x", 405, "method_not_allowed"),
+        ("PUT", "/v2", 405, "method_not_allowed"),
+        ("POST", "/v2/health/live", 405, "method_not_allowed"),
+        ("GET", "/v2/", 404, "not_found"),
+        ("GET", "/v2/jobs/a/b/c", 404, "not_found"),
+    ],
+)
+def test_http_errors_are_json(http, method, path, status, kind):
+    answer = http.request(method, path)
+    assert (answer.status_code, answer.json()["error_type"]) == (status, kind)
+    assert set(answer.json()) == {"error", "error_type", "request_id"}
+    assert answer.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (tree.InvalidTensor, 400),
+        (tree.PayloadTooLarge, 413),
+        (tree.JobNotFound, 404),
+        (tree.Conflict, 409),
+        (tree.QueueFull, 503),
+        (tree.DeadlineExceeded, 504),
+        (tree.JobExpired, 410),
+        (tree.RowError, 400),
+        (tree.OutOfMemory, 500),
+        (tree.WorkerLost, 500),
+    ],
+)
+def test_the_trees_errors_have_a_status(error, status):
+    assert errors.status_of(error()) == status
+
+
+def test_an_unexpected_error_tells_nothing(api_settings, jobs_settings, caplog):
+    app = create_app(api_settings, jobs_settings)
+
+    @app.get("/broken")
+    async def broken(request: Request) -> None:
+        raise ZeroDivisionError("the secret")
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            return await client.get("/broken")
+
+    answer = asyncio.run(ask())
+    assert answer.status_code == 500
+    assert answer.json() == {
+        "error": "internal error",
+        "error_type": "internal_error",
+        "request_id": answer.headers["x-request-id"],
+    }
+    assert answer.headers["x-request-id"] in caplog.text

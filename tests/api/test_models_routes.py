@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+
+from wherry.tasks.registry import task_names
+
+
+def test_metadata_says_what_a_model_takes_and_gives(http):
+    body = http.get("/v2/models/image-classification").json()
+    assert body["versions"] == ["1"]
+    assert body["platform"] == "wherry_stub"
+    [image] = body["inputs"]
+    assert (image["name"], image["datatype"], image["shape"]) == ("image", "BYTES", [-1])
+    assert image["parameters"]["content_type"] == "base64"
+    assert [output["name"] for output in body["outputs"]] == ["label", "score"]
+    parameters = body["parameters"]
+    assert parameters["task"] == "image-classification"
+    assert parameters["max_rows_per_job"] == 64
+    assert parameters["request_parameters"]["top_k"]["minimum"] == 1
+
+
+def test_versions(http):
+    assert http.get("/v2/models/embedding").json()["versions"] == ["1", "2"]
+    assert http.get("/v2/models/embedding/versions/1").status_code == 200
+    for path in ("nope", "embedding/versions/3", "nope/ready", "embedding/versions/3/ready"):
+        answer = http.get(f"/v2/models/{path}")
+        assert (answer.status_code, answer.json()["error_type"]) == (404, "model_not_found")
+
+
+def test_a_model_is_ready_when_a_worker_serves_it(http, worker):
+    assert http.get("/v2/models/embedding/ready").status_code == 503
+    worker.beat("text", models=("embedding",))
+    for path in ("embedding", "embedding/versions/1"):
+        answer = http.get(f"/v2/models/{path}/ready")
+        assert (answer.status_code, answer.json()) == (200, {"name": "embedding", "ready": True})
+    assert http.get("/v2/models/object-detection/ready").json()["ready"] is False
+
+
+def test_an_unloaded_model_takes_no_jobs(http, worker, texts):
+    worker.beat("text", models=("embedding",))
+    assert http.post("/v2/repository/models/embedding/unload").status_code == 200
+    assert http.get("/v2/models/embedding/ready").json()["reason"] == "unloaded"
+    answer = http.post("/v2/models/embedding/jobs", json=texts("a"))
+    assert (answer.status_code, answer.json()["error_type"]) == (503, "model_not_ready")
+    assert "retry-after" in answer.headers
+    assert http.post("/v2/repository/models/embedding/load", json={}).content == b""
+    assert http.get("/v2/models/embedding/ready").status_code == 200
+    assert http.post("/v2/repository/models/nope/load").status_code == 404
+    assert http.post("/v2/repository/models/embedding/load", content=b"[").status_code == 400
+
+
+def test_the_index_lists_states(http, worker):
+    worker.beat("text", models=("embedding",))
+    entries = http.post("/v2/repository/index").json()
+    assert [(e["name"], e["version"], e["state"]) for e in entries] == [
+        ("image-classification", "1", "UNAVAILABLE"),
+        ("object-detection", "1", "UNAVAILABLE"),
+        ("embedding", "1", "READY"),
+        ("embedding", "2", "READY"),
+    ]
+    assert entries[0]["reason"]
+    assert {e["task"] for e in entries} == set(task_names())
+    ready = http.post("/v2/repository/index", json={"ready": True}).json()
+    assert [e["version"] for e in ready] == ["1", "2"]
+
+
+@pytest.mark.parametrize("path", ["/v2/models/embedding/stats", "/v2/models/stats"])
+def test_stats_count(http, worker, texts, path):
+    http.post("/v2/models/embedding/jobs", json=texts("a"))
+    worker.serve()
+    body = http.get(path).json()
+    [stats] = [s for s in body["model_stats"] if (s["name"], s["version"]) == ("embedding", "2")]
+    assert stats["inference_stats"]["success"]["count"] == 1
+    assert stats["last_inference"] > 0
+
+
+def test_stats_of_one_version(http):
+    [stats] = http.get("/v2/models/embedding/versions/1/stats").json()["model_stats"]
+    assert (stats["version"], stats["inference_count"]) == ("1", 0)

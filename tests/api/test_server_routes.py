@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import wherry
+
+
+def test_server_metadata(http):
+    body = http.get("/v2").json()
+    assert (body["name"], body["version"]) == ("wherry", wherry.__version__)
+    assert {"binary_tensor_data", "async_jobs"} <= set(body["extensions"])
+
+
+def test_live(http):
+    assert http.get("/v2/health/live").json() == {"live": True}
+
+
+def test_ready_needs_a_worker_of_every_family(http, worker):
+    answer = http.get("/v2/health/ready")
+    assert (answer.status_code, answer.json()["ready"]) == (503, False)
+    assert len(answer.json()["reasons"]) == 2
+    worker.beat("text")
+    assert http.get("/v2/health/ready").json()["reasons"] == ["no worker for family 'vision'"]
+    worker.beat("text", "vision")
+    assert http.get("/v2/health/ready").json() == {"ready": True}
+
+
+def test_queues_show_groups_workers_and_totals(http, worker, texts):
+    worker.beat("text", models=("embedding",))
+    for priority in (0, 1):
+        body = texts("a", parameters={"priority": priority})
+        http.post("/v2/models/embedding/jobs", json=body)
+    fleet = http.get("/v2/queues").json()
+    assert [(q["model"], q["priority"], q["waiting"]) for q in fleet["queues"]] == [
+        ("embedding", 1, 1),
+        ("embedding", 5, 1),
+    ]
+    assert fleet["workers"][0]["families"] == ["text"]
+    assert fleet["totals"]["waiting"] == 2
+    assert fleet["totals"]["dead"] == 0

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from wherry.ops.child import Child, describe
+
+#: Generous: these tests share two cores with whatever else runs.
+PATIENCE_S = 20
+
+
+class Lines:
+    """Lines of a child, awaited."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self._changed = threading.Condition()
+
+    def __call__(self, line: str) -> None:
+        with self._changed:
+            self.seen.append(line)
+            self._changed.notify_all()
+
+    def wait_for(self, enough: Callable[[list[str]], bool]) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: enough(self.seen), PATIENCE_S), self.seen
+
+
+@pytest.fixture
+def lines() -> Lines:
+    return Lines()
+
+
+@pytest.fixture
+def make(lines: Lines) -> Iterator[Callable[..., Child]]:
+    made: list[Child] = []
+
+    def make(code: str, *, restart: bool = True) -> Child:
+        child = Child("it", [sys.executable, "-c", code], on_line=lines, restart=restart)
+        made.append(child)
+        child.start()
+        return child
+
+    yield make
+    for child in made:
+        child.kill()
+
+
+SLEEP = "import time; print('up', flush=True); time.sleep(600)"
+
+
+def test_lines_are_passed_on_and_an_end_starts_it_again(
+    make: Callable[..., Child], lines: Lines
+) -> None:
+    child = make("import sys; print('one'); print('two', file=sys.stderr); sys.exit(3)")
+    lines.wait_for(lambda seen: seen.count("one") >= 2)
+    assert "two" in lines.seen
+    assert "ended (status 3); starts again in 0.5 s" in lines.seen
+    assert child.ends >= 1
+    assert next(iter(child.tail)) in {"one", "two"}
+
+
+def test_a_killed_child_comes_back_under_another_pid(
+    make: Callable[..., Child], lines: Lines
+) -> None:
+    child = make(SLEEP)
+    lines.wait_for(lambda seen: "up" in seen)
+    before = child.pid
+    child.signal(signal.SIGKILL)
+    lines.wait_for(lambda seen: seen.count("up") == 2)
+    assert "ended (SIGKILL); starts again in 0.5 s" in lines.seen
+    assert child.pid not in {None, before}
+
+
+def test_a_stopped_child_stays_down(make: Callable[..., Child], lines: Lines) -> None:
+    child = make(SLEEP)
+    lines.wait_for(lambda seen: "up" in seen)
+    child.stop()
+    assert child.pid is None
+    assert child.returncode == -signal.SIGTERM
+    assert child.ends == 0
+
+
+def test_a_child_that_ignores_sigterm_is_killed(make: Callable[..., Child], lines: Lines) -> None:
+    child = make("import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);" + SLEEP)
+    lines.wait_for(lambda seen: "up" in seen)
+    child.stop(timeout_s=0.2)
+    assert child.returncode == -signal.SIGKILL
+    assert "did not stop within 0 s; killed" in lines.seen
+
+
+def test_stopping_while_it_waits_for_a_new_start(make: Callable[..., Child], lines: Lines) -> None:
+    child = make("print('gone')")
+    lines.wait_for(lambda seen: any("starts again" in line for line in seen))
+    child.stop()
+    assert child.pid is None
+    assert lines.seen.count("gone") == 1
+
+
+def test_without_restart_an_end_is_the_end(make: Callable[..., Child], lines: Lines) -> None:
+    child = make("print('once')", restart=False)
+    lines.wait_for(lambda seen: "once" in seen)
+    deadline = time.monotonic() + PATIENCE_S
+    while child.ends == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    child.stop()
+    assert lines.seen == ["once"]
+
+
+def test_a_command_that_is_not_there_says_so(lines: Lines) -> None:
+    child = Child("it", ["/no/such/program"], on_line=lines, restart=False)
+    child.start()
+    lines.wait_for(lambda seen: "cannot run /no/such/program: No such file or directory" in seen)
+    child.stop()
+
+
+def test_a_child_that_was_never_started_can_be_stopped(lines: Lines) -> None:
+    Child("it", ["true"], on_line=lines).stop()
+
+
+def test_a_child_dies_with_its_starter_however_that_dies() -> None:
+    starter = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import time; from wherry.ops.child import Child;"
+            "child = Child('it', ['sleep', '600'], on_line=print); child.start();"
+            "print(child.pid, flush=True); time.sleep(600)",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert starter.stdout is not None
+    with starter.stdout as output:
+        pid = int(output.readline())
+        starter.kill()
+        starter.wait()
+    deadline = time.monotonic() + PATIENCE_S
+    while _runs(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_an_exit_in_words() -> None:
+    assert describe(1) == "status 1"
+    assert describe(-9) == "SIGKILL"

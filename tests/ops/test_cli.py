@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+import wherry
+from wherry.ops.commands import SAMPLE_MODELS, choose_models
+from wherry.tasks.catalog import load_catalog
+
+COMMANDS = {
+    "version",
+    "submit",
+    "status",
+    "result",
+    "cancel",
+    "models",
+    "queues",
+    "worker",
+    "up",
+    "demo",
+}
+
+
+def call(*arguments: str, without: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own, with one package as if it were not installed."""
+    code = f"import sys; sys.modules[{without!r}] = None; from wherry.ops.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60
+    )
+
+
+def test_it_says_its_version() -> None:
+    done = call("version")
+    assert (done.returncode, done.stdout) == (0, f"{wherry.__version__}\n")
+
+
+def test_it_lists_every_command() -> None:
+    shown = call("--help").stdout
+    assert {word for word in COMMANDS if f" {word} " in shown} == COMMANDS
+
+
+@pytest.mark.parametrize(
+    ("package", "arguments", "extra"),
+    [
+        ("typer", ["version"], "client"),
+        ("httpx", ["queues"], "client"),
+        ("celery", ["worker", "vision"], "worker"),
+        ("redis", ["up"], "local"),
+        ("sklearn", ["demo"], "demo"),
+    ],
+)
+def test_a_missing_package_is_one_line_with_the_extra(
+    package: str, arguments: list[str], extra: str
+) -> None:
+    done = call(*arguments, without=package)
+    assert done.returncode == 1
+    assert done.stderr == f"this command needs {package}: pip install 'wherry[{extra}]'\n"
+
+
+def test_commands_that_do_not_need_it_still_work() -> None:
+    assert call("version", without="redis").returncode == 0
+    assert call("submit", "--help", without="celery").returncode == 0
+    assert call("worker", "--help", without="httpx").returncode == 0
+
+
+def test_models_are_chosen_by_name_then_by_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert choose_models(None, sample_models=False) == SAMPLE_MODELS
+    Path("models.toml").touch()
+    assert choose_models(None, sample_models=False) == Path("models.toml")
+    assert choose_models(None, sample_models=True) == SAMPLE_MODELS
+    assert choose_models(Path("mine.toml"), sample_models=False) == Path("mine.toml")
+    with pytest.raises(typer.BadParameter, match="not both"):
+        choose_models(Path("mine.toml"), sample_models=True)
+
+
+def test_a_sample_model_is_named_after_its_task() -> None:
+    for model in load_catalog(SAMPLE_MODELS).models:
+        assert model.name == model.task

@@ -1,0 +1,138 @@
+"""compose.yaml's commands, run here word for word; only what they listen on is changed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from wherry.client import Client
+from wherry.ops.child import Child
+from wherry.ops.ports import free_port
+from wherry.ops.redis_server import find_binary
+from wherry.tasks.text.embedding import EmbeddingInput, EmbeddingOutput
+
+ROOT = Path(__file__).parents[2]
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").read_text())[
+    "services"
+]
+PATIENCE_S = 60
+
+MODELS = """
+[[models]]
+name = "image-classification"
+task = "image-classification"
+backend = "stub"
+
+[[models]]
+name = "embedding"
+task = "embedding"
+backend = "stub"
+"""
+
+
+class Fleet:
+    """The services of compose.yaml as processes. S3 is a folder here."""
+
+    def __init__(self, folder: Path) -> None:
+        self.ports = {name: free_port() for name in ("redis", "api", "flower")}
+        self.folder, self.lines = folder, list[str]()
+        (folder / "models.toml").write_text(MODELS)
+        bin_folder = str(Path(sys.executable).parent)
+        #: What stands in for each variable that names a place or a secret.
+        self.here = {
+            "PATH": os.pathsep.join([str(folder), bin_folder, os.environ["PATH"]]),
+            "HOSTNAME": os.uname().nodename,
+            "WHERRY_REDIS_URL": f"redis://127.0.0.1:{self.ports['redis']}/0",
+            "WHERRY_MODELS": str(folder / "models.toml"),
+            "WHERRY_STORE_URL": str(folder / "blobs"),
+            "UVICORN_HOST": "127.0.0.1",
+            "UVICORN_PORT": str(self.ports["api"]),
+            "FLOWER_ADDRESS": "127.0.0.1",
+            "FLOWER_PORT": str(self.ports["flower"]),
+            "FLOWER_BASIC_AUTH": "me:secret",
+        }
+
+    def run(self, name: str, *more: str) -> Child:
+        """Start a service by its command."""
+        program, *arguments = SERVICES[name]["command"]
+        given: dict[str, str] = SERVICES[name].get("environment", {})
+        found = shutil.which(program, path=self.here["PATH"])
+        assert found is not None, program
+        child = Child(
+            name,
+            [found, *arguments, *more],
+            env={**os.environ, **given, **self.here},
+            on_line=lambda line: self.lines.append(f"{name}: {line}"),
+        )
+        child.start()
+        return child
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    fleet = Fleet(tmp_path_factory.mktemp("compose"))
+    (fleet.folder / "valkey-server").symlink_to(find_binary())
+    with ExitStack() as stack:
+        redis = fleet.run("redis", "--port", str(fleet.ports["redis"]), "--dir", str(fleet.folder))
+        stack.callback(redis.stop)
+        for name in ("flower", "worker-text", "worker-vision", "api"):
+            stack.callback(fleet.run(name).stop)
+        wait_for(fleet, f"http://127.0.0.1:{fleet.ports['api']}/v2/health/ready")
+        yield fleet
+
+
+def wait_for(fleet: Fleet, url: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            if httpx.get(url).status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass
+        assert time.monotonic() < deadline, "\n".join(fleet.lines)
+        time.sleep(0.1)
+
+
+def test_the_fleet_answers(fleet: Fleet) -> None:
+    with Client(f"http://127.0.0.1:{fleet.ports['api']}") as client:
+        job = client.submit("embedding", EmbeddingInput(texts=["one", "two"]))
+        answer = client.result(job.id, timeout_s=PATIENCE_S)
+    assert isinstance(answer, EmbeddingOutput)
+    assert len(answer.embeddings) == 2
+
+
+def test_flower_wants_its_password(fleet: Fleet) -> None:
+    url = f"http://127.0.0.1:{fleet.ports['flower']}"
+    wait_for(fleet, f"{url}/healthcheck")
+    assert httpx.get(f"{url}/workers").status_code == 401
+    assert httpx.get(f"{url}/workers", auth=("me", "secret")).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["worker-vision", "worker-text"])
+def test_a_workers_health_check_finds_it(fleet: Fleet, name: str) -> None:
+    kind, check = SERVICES[name]["healthcheck"]["test"]
+    assert kind == "CMD-SHELL"
+    lines: list[str] = []
+    child = Child(
+        name,
+        ["/bin/sh", "-c", check.replace("$$", "$")],
+        env={**os.environ, **fleet.here},
+        on_line=lines.append,
+        restart=False,
+    )
+    child.start()
+    deadline = time.monotonic() + PATIENCE_S
+    while child.ends == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert child.returncode == 0, "\n".join(lines)

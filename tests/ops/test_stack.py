@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import redis
+
+from wherry.ops.data_folder import FolderInUseError
+from wherry.ops.ports import free_port, is_free
+from wherry.ops.stack import Stack, StackError, StackHaltedError
+from wherry.tasks.catalog import CatalogError
+
+MODELS = """
+[[models]]
+name = "embedding"
+task = "embedding"
+backend = "stub"
+
+[[models]]
+name = "image-classification"
+task = "image-classification"
+backend = "stub"
+"""
+
+PATIENCE_S = 60
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "models.toml"
+    path.write_text(MODELS)
+    return path
+
+
+@pytest.fixture(scope="module")
+def log() -> list[tuple[str, str]]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def stack(
+    models: Path, tmp_path_factory: pytest.TempPathFactory, log: list[tuple[str, str]]
+) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("stack")
+    stack = Stack(models=models, data_dir=folder, log=lambda *line: log.append(line))
+    with stack:
+        yield stack
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_every_service_runs_and_says_where(stack: Stack, log: list[tuple[str, str]]) -> None:
+    assert set(stack.children) == {"api", "worker-text", "worker-vision", "flower"}
+    assert httpx.get(f"{stack.url}/v2/health/ready").status_code == 200
+    assert httpx.get(f"{stack.flower_url}/api/workers").status_code in {200, 401}
+    assert ("redis", f"ready at {stack.redis_url}") in log
+    assert ("api", f"ready at {stack.url}  (page: {stack.url}/docs)") in log
+    assert ("flower", f"ready at {stack.flower_url}") in log
+    ready = {service for service, line in log if line.startswith("ready")}
+    assert ready == {"redis", "api", "worker-text", "worker-vision", "flower"}
+
+
+def test_a_killed_worker_comes_back(stack: Stack) -> None:
+    before = stack.kill_worker("vision")
+    wait_until(lambda: stack.worker("vision").pid not in {None, before})
+    assert stack.worker("vision").ends == 1
+    assert stack.worker("text").ends == 0
+
+
+def test_a_killed_redis_comes_back_with_its_data(stack: Stack) -> None:
+    assert stack.redis is not None
+    with redis.Redis.from_url(stack.redis_url) as connection:
+        connection.set("test:kept", "yes")
+        before = stack.redis.pid
+        os.kill(before, signal.SIGKILL)
+
+        def kept() -> bool:
+            try:
+                return bool(connection.get("test:kept") == b"yes")
+            except redis.RedisError:
+                return False
+
+        wait_until(kept)
+    assert stack.redis.pid != before
+
+
+def test_a_second_stack_may_not_use_the_same_folder(stack: Stack, models: Path) -> None:
+    with (
+        pytest.raises(FolderInUseError, match="another stack"),
+        Stack(models=models, data_dir=stack.data_dir),
+    ):
+        pass
+
+
+def test_a_taken_port_is_named(stack: Stack, models: Path, tmp_path: Path) -> None:
+    with (
+        pytest.raises(StackError, match=rf"port {stack.port} is taken: --port N"),
+        Stack(models=models, data_dir=tmp_path, port=stack.port),
+    ):
+        pass
+
+
+def test_missing_models_start_nothing(tmp_path: Path) -> None:
+    stack = Stack(models=tmp_path / "none.toml", data_dir=tmp_path)
+    with pytest.raises(CatalogError, match=r"none\.toml"), stack:
+        pass
+    assert stack.children == {}
+
+
+def test_a_service_that_cannot_start_ends_the_stack(tmp_path: Path, models: Path) -> None:
+    stack = Stack(
+        models=models, data_dir=tmp_path, flower=False, env={"WHERRY_MAX_ROWS_PER_JOB": "none"}
+    )
+    with pytest.raises(StackError, match=r"api does not start(.|\n)*max_rows_per_job"), stack:
+        pass
+    assert all(child.pid is None for child in stack.children.values())
+    assert stack.redis is not None
+    assert is_free(stack.redis.port)
+
+
+def test_a_redis_that_does_not_answer_is_named(tmp_path: Path, models: Path) -> None:
+    url = f"redis://:secret@127.0.0.1:{free_port()}/0"
+    with (
+        pytest.raises(StackError, match="does not answer") as raised,
+        Stack(models=models, data_dir=tmp_path, redis_url=url),
+    ):
+        pass
+    assert "secret" not in str(raised.value)
+
+
+def test_an_unknown_device_is_refused(tmp_path: Path, models: Path) -> None:
+    with (
+        pytest.raises(StackError, match="device 'tpu'"),
+        Stack(models=models, data_dir=tmp_path, device="tpu"),
+    ):
+        pass
+
+
+def test_a_stack_that_shall_halt_stops_starting(tmp_path: Path, models: Path) -> None:
+    halt = threading.Event()
+    halt.set()
+    with pytest.raises(StackHaltedError), Stack(models=models, data_dir=tmp_path, halt=halt):
+        pass
+
+
+def test_wherry_up_serves_until_sigterm_and_stops_in_order(tmp_path: Path, models: Path) -> None:
+    command = [sys.executable, "-c", "from wherry.ops.cli import main; main()", "up"]
+    options = ["--port=0", "--no-flower", f"--models={models}", f"--data-dir={tmp_path}"]
+    process = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    output: list[str] = []
+    with process.stdout as lines:
+        for line in lines:
+            output.append(line)
+            url = re.search(r"export WHERRY_URL=(\S+)", line)
+            if url:
+                assert httpx.get(f"{url[1]}/v2/health/ready").status_code == 200
+                process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE_S) == 0
+    stopping = re.findall(r"stopping (\S+):", "".join(output))
+    assert stopping == ["api", "worker-text", "worker-vision", "redis"]
+    assert output[-1] == "Stopped in order.\n"

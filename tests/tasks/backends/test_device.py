@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from wherry.tasks.backends.device import Device
+
+
+def test_one_batch_at_a_time() -> None:
+    device, inside, most = Device(), 0, 0
+
+    def work() -> None:
+        nonlocal inside, most
+        for _ in range(20):
+            with device.compute():
+                inside += 1
+                most = max(most, inside)
+                time.sleep(0)
+                inside -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 1
+
+
+def test_busy_time_counts_what_was_held() -> None:
+    device = Device("cpu")
+    with device.compute():
+        started = time.perf_counter()
+        while time.perf_counter() - started < 0.01:
+            pass
+    held_s = device.busy_s
+    assert 0.01 <= held_s < 1
+    assert device.busy_s == held_s
+
+
+def test_an_error_lets_go() -> None:
+    device = Device()
+    with pytest.raises(KeyError), device.compute():
+        raise KeyError
+    with device.compute():
+        pass
+    assert device.busy_s > 0

@@ -1,0 +1,140 @@
+"""Both backends against the model's own answer, row by row."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from transformers import AutoImageProcessor, AutoModelForObjectDetection
+
+from wherry.protocol.errors import RowError
+from wherry.tasks.create import LocalTask, create_task
+from wherry.tasks.vision.object_detection import (
+    DetectedObject,
+    ObjectDetectionInput,
+    ObjectDetectionOutput,
+)
+
+from .. import tiny
+
+TOLERANCE = 1e-4
+BACKENDS = ("transformers", "onnxruntime")
+
+
+def own_objects(folder: Path, data: bytes) -> list[tuple[str, float, list[float]]]:
+    """The model's own answer, surest first; boxes relative, so that one tolerance fits all."""
+    processor: Any = AutoImageProcessor.from_pretrained(folder)
+    model = AutoModelForObjectDetection.from_pretrained(folder).eval()
+    image = Image.open(io.BytesIO(data)).convert("RGB")
+    values = processor(images=[image], return_tensors="pt")["pixel_values"]
+    with torch.inference_mode():
+        out = model(pixel_values=values)
+    (found,) = processor.post_process_object_detection(
+        out, threshold=0.0, target_sizes=[(image.height, image.width)]
+    )
+    order = found["scores"].argsort(descending=True)
+    return [
+        (
+            model.config.id2label[int(found["labels"][i])],
+            float(found["scores"][i]),
+            relative(found["boxes"][i].tolist(), image.size),
+        )
+        for i in order
+    ]
+
+
+def relative(box: list[float], size: tuple[int, int]) -> list[float]:
+    return [edge / size[axis % 2] for axis, edge in enumerate(box)]
+
+
+def edges(found: DetectedObject) -> list[float]:
+    return [found.box.xmin, found.box.ymin, found.box.xmax, found.box.ymax]
+
+
+def detect(task: LocalTask, images: list[bytes]) -> list[list[DetectedObject]]:
+    output = task.process(ObjectDetectionInput(images=images, threshold=0.0))
+    assert isinstance(output, ObjectDetectionOutput)
+    return output.detections
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("model", ["yolos", "detr"])
+def test_batch_equals_the_models_own_single_answers(
+    backend: str, model: str, request: pytest.FixtureRequest
+) -> None:
+    folder: Path = request.getfixturevalue(model)
+    together = detect(create_task(backend, "object-detection", str(folder)), tiny.images())
+    for objects, data in zip(together, tiny.images(), strict=True):
+        size = Image.open(io.BytesIO(data)).size
+        own = own_objects(folder, data)
+        assert len(objects) == len(own) == 5
+        for found, (label, score, box) in zip(objects, own, strict=True):
+            assert found.label == label
+            assert found.score == pytest.approx(score, abs=TOLERANCE)
+            assert relative(edges(found), size) == pytest.approx(box, abs=TOLERANCE)
+
+
+def test_yolos_whose_images_keep_their_aspect_ratio(tmp_path: Path) -> None:
+    # Its processor makes a pixel_mask that the model refuses.
+    folder = tiny.yolos(tmp_path / "free", size={"shortest_edge": 64, "longest_edge": 96})
+    task = create_task("transformers", "object-detection", str(folder))
+    for objects, data in zip(detect(task, tiny.images()), tiny.images(), strict=True):
+        scores = [score for _, score, _ in own_objects(folder, data)]
+        assert [found.score for found in objects] == pytest.approx(scores, abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("model", "forwards"), [("yolos", [4]), ("detr", [2, 1, 1])])
+def test_one_forward_for_each_size_that_the_model_sees(
+    backend: str,
+    model: str,
+    forwards: list[int],
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    task = create_task(backend, "object-detection", str(request.getfixturevalue(model)))
+    sizes: list[int] = []
+    held = task.backend.device.compute
+
+    def counted() -> Any:
+        sizes.append(0)
+        return held()
+
+    monkeypatch.setattr(task.backend.device, "compute", counted)
+    images = tiny.images()
+    detect(task, [images[0], images[1], images[2], images[0]])
+    assert len(sizes) == len(forwards)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_bad_row_fails_alone(backend: str, yolos: Path) -> None:
+    task = create_task(backend, "object-detection", str(yolos))
+    good = tiny.images()[:2]
+    rows = ObjectDetectionInput(images=[b"junk", *good], threshold=0.0).rows()
+    bad, *rest = task.backend.run(rows)
+    assert isinstance(bad, RowError)
+    assert rest == task.backend.run(rows[1:])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_rows_of_one_batch_have_their_own_threshold(backend: str, yolos: Path) -> None:
+    task = create_task(backend, "object-detection", str(yolos))
+    (data,) = tiny.images()[:1]
+    rows = [ObjectDetectionInput(images=[data], threshold=t) for t in (0.0, 1.0)]
+    everything, nothing = (
+        answer.detections[0]
+        for answer in task.backend.run(rows)
+        if isinstance(answer, ObjectDetectionOutput)
+    )
+    assert (len(everything), len(nothing)) == (5, 0)
+    scores = [found.score for found in everything]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_a_graph_that_does_not_fit_says_what_it_has(vit: Path) -> None:
+    with pytest.raises(ValueError, match=r"pixel_values.*logits.*expected.*pred_boxes"):
+        create_task("onnxruntime", "object-detection", str(vit))

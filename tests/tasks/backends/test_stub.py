@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from wherry.protocol.errors import RowError
+from wherry.tasks.backends import create_backend
+from wherry.tasks.backends.base import Backend
+from wherry.tasks.backends.device import Device
+from wherry.tasks.registry import get_task, task_names
+from wherry.tasks.text.embedding import EmbeddingInput
+from wherry.tasks.vision.image_classification import (
+    ImageClassificationInput,
+    ImageClassificationOutput,
+)
+
+
+def stub(task: str = "embedding", **parameters: object) -> Backend:
+    backend = create_backend("stub", task, None, device=Device(), **parameters)
+    backend.load()
+    return backend
+
+
+def texts(*rows: str) -> list[EmbeddingInput]:
+    return EmbeddingInput(texts=list(rows)).rows()
+
+
+@pytest.mark.parametrize("task", task_names())
+def test_answers_follow_from_the_bytes(task: str) -> None:
+    backend = stub(task)
+    row = backend.example()
+    first, second = backend.run([row, row])
+    assert first == second == stub(task).run([row])[0]
+    assert isinstance(first, get_task(task).output)
+    assert len(first.rows()) == 1
+
+
+def test_other_bytes_other_answers() -> None:
+    first, second = stub().run(texts("a", "b"))
+    assert first != second
+
+
+def test_top_k_is_honoured() -> None:
+    (answer,) = stub("image-classification").run([ImageClassificationInput(images=[b"x"], top_k=3)])
+    assert isinstance(answer, ImageClassificationOutput)
+    scores = [result.score for result in answer.results[0]]
+    assert len(scores) == 3
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_a_rejected_row_fails_alone() -> None:
+    good, bad, also_good = stub(reject_on="bad").run(texts("good", "a bad one", "fine"))
+    assert isinstance(bad, RowError)
+    assert not isinstance(good, RowError)
+    assert not isinstance(also_good, RowError)
+
+
+def test_a_failing_row_takes_its_batch_along() -> None:
+    backend = stub(raise_on="bad")
+    with pytest.raises(RuntimeError):
+        backend.run(texts("good", "bad"))
+    assert backend.run(texts("good"))
+
+
+def test_delays_are_spent_on_the_device() -> None:
+    backend = stub(delay_s=0.01, delay_per_row_s=0.005)
+    started = time.perf_counter()
+    backend.run(texts("a", "b"))
+    assert time.perf_counter() - started >= 0.02
+    assert backend.device.busy_s >= 0.02
+
+
+def test_a_crash_is_real() -> None:
+    code = (
+        "from wherry.tasks.create import create_task\n"
+        "create_task('stub', 'embedding', None, {'crash_on': 'x'}).run(texts=['x'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
+    assert done.returncode == -signal.SIGSEGV

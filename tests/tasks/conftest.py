@@ -1,0 +1,55 @@
+"""Tiny models, made once a session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from . import tiny
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> Iterator[None]:
+    # Two threads of torch beside a busy core are slower than one.
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tiny")
+
+
+@pytest.fixture(scope="session")
+def vit(models: Path) -> Path:
+    return tiny.vit(models / "vit")
+
+
+@pytest.fixture(scope="session")
+def clip_like(models: Path) -> Path:
+    return tiny.clip_like(models / "clip-like")
+
+
+@pytest.fixture(scope="session")
+def processed(models: Path) -> Path:
+    return tiny.processed(models / "processed")
+
+
+@pytest.fixture(scope="session")
+def yolos(models: Path) -> Path:
+    return tiny.yolos(models / "yolos")
+
+
+@pytest.fixture(scope="session")
+def detr(models: Path) -> Path:
+    return tiny.detr(models / "detr")
+
+
+@pytest.fixture(scope="session")
+def bert(models: Path) -> Path:
+    return tiny.bert(models / "bert")

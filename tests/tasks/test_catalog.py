@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import wherry.tasks
+from wherry.protocol.errors import ModelNotFound
+from wherry.tasks.catalog import Catalog, CatalogError, load_catalog
+
+ONE = '[[models]]\nname = "a"\ntask = "embedding"\nbackend = "stub"\n'
+
+
+def load(folder: Path, text: str) -> Catalog:
+    path = folder / "models.toml"
+    path.write_text(text)
+    return load_catalog(path)
+
+
+def test_defaults(tmp_path: Path) -> None:
+    model = load(tmp_path, ONE).get("a")
+    assert (model.version, model.max_batch_size, model.max_queue_delay_microseconds) == ("1", 32, 0)
+    assert (model.preferred_batch_size, model.parameters, model.source) == ([], {}, None)
+    assert model.family == "text"
+
+
+def test_everything_given(tmp_path: Path) -> None:
+    text = ONE + (
+        'version = "2"\nmax_batch_size = 8\nmax_queue_delay_microseconds = 500\n'
+        "preferred_batch_size = [4, 8]\nparameters = { delay_s = 0.5 }\n"
+    )
+    model = load(tmp_path, text).get("a", "2")
+    assert (model.max_batch_size, model.preferred_batch_size) == (8, [4, 8])
+    assert model.parameters == {"delay_s": 0.5}
+
+
+def test_the_last_declared_version_is_the_default(tmp_path: Path) -> None:
+    catalog = load(tmp_path, ONE + 'version = "9"\n' + ONE + 'version = "10"\n')
+    assert catalog.get("a").version == "10"
+    assert catalog.versions("a") == ("9", "10")
+    assert catalog.names() == ("a",)
+
+
+def test_families_are_those_of_the_models(tmp_path: Path) -> None:
+    other = ONE.replace('"a"', '"b"').replace("embedding", "object-detection")
+    assert load(tmp_path, ONE + other).families() == ("text", "vision")
+
+
+def test_unknown_model_and_version(tmp_path: Path) -> None:
+    catalog = load(tmp_path, ONE)
+    with pytest.raises(ModelNotFound, match="unknown model 'b'; there are a"):
+        catalog.get("b")
+    with pytest.raises(ModelNotFound, match="no version '7'; there are 1"):
+        catalog.get("a", "7")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("models = 3", r"\[\[models\]\]"),
+        ("", r"\[\[models\]\]"),
+        ("[[models", "not TOML"),
+        ("models = [1]", r"\[\[models\]\]"),
+        (ONE.replace('task = "embedding"\n', ""), "model 'a': task"),
+        (ONE.replace("embedding", "origami"), "model 'a': task: unknown task 'origami'"),
+        (ONE + "max_batch_size = 0", "model 'a': max_batch_size"),
+        (ONE + "max_batchsize = 4", "model 'a': max_batchsize"),
+        (ONE.replace('"a"', '"a b"'), "model 'a b': name"),
+        (ONE + ONE, "model 'a' version '1' is given twice"),
+        (ONE + 'source = "package:no_such_package/x"', "model 'a': source: package"),
+        (ONE + 'source = "package:wherry.tasks/no/such"', "model 'a': source: package"),
+    ],
+)
+def test_errors_name_the_file_the_model_and_the_field(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(CatalogError, match=said) as caught:
+        load(tmp_path, text)
+    assert str(caught.value).startswith(str(tmp_path / "models.toml"))
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(CatalogError, match="no such file"):
+        load_catalog(tmp_path / "none.toml")
+
+
+def test_source_is_a_folder_beside_the_file_or_a_hub_id(tmp_path: Path) -> None:
+    (tmp_path / "weights").mkdir()
+    beside = load(tmp_path, ONE + 'source = "weights"').get("a").source
+    hub = load(tmp_path, ONE + 'source = "google/vit-base-patch16-224"').get("a").source
+    assert beside == str(tmp_path / "weights")
+    assert hub == "google/vit-base-patch16-224"
+
+
+def test_source_in_a_package(tmp_path: Path) -> None:
+    source = load(tmp_path, ONE + 'source = "package:wherry.tasks/weights/digits"').get("a").source
+    assert source is not None
+    assert Path(source) == Path(next(iter(wherry.tasks.__path__))) / "weights" / "digits"

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from wherry.protocol import v2
+from wherry.protocol.errors import InvalidRequest, RowError
+from wherry.tasks.create import create_task, supported_tasks
+from wherry.tasks.registry import task_names
+from wherry.tasks.text.embedding import EmbeddingInput
+
+
+def test_every_backend_does_every_task() -> None:
+    assert supported_tasks() == {
+        name: list(task_names()) for name in ("stub", "transformers", "onnxruntime")
+    }
+    assert supported_tasks("stub") == {"stub": list(task_names())}
+
+
+@pytest.mark.parametrize(
+    ("backend", "task", "said"),
+    [
+        ("tensorrt", "embedding", "unknown backend 'tensorrt'"),
+        ("stub", "origami", "unknown task 'origami'"),
+        ("onnxruntime", "embedding", "expected a folder"),
+    ],
+)
+def test_what_does_not_exist_is_a_value_error(backend: str, task: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        create_task(backend, task)
+
+
+def test_unknown_backend_has_no_tasks() -> None:
+    with pytest.raises(ValueError, match="unknown backend"):
+        supported_tasks("tensorrt")
+
+
+def test_unknown_parameter_is_a_value_error() -> None:
+    with pytest.raises(ValueError, match="colour"):
+        create_task("stub", "embedding", model_params={"colour": 1})
+
+
+def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in [name for name in sys.modules if name.startswith("wherry.tasks.backends.onnx")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)  # Python's way to make an import fail
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'wherry\[onnx\]'"):
+        create_task("onnxruntime", "embedding", ".")
+
+
+def test_process_answers_every_row() -> None:
+    with create_task("stub", "embedding") as task:
+        output = task.process(EmbeddingInput(texts=["a", "b", "a"]))
+    rows = output.rows()
+    assert rows[0] == rows[2] != rows[1]
+
+
+def test_a_request_gets_its_id_and_its_choice_of_outputs() -> None:
+    task = create_task("stub", "image-classification", "my-model")
+    request = task.task.input.validated({"images": [b"x"]}).to_inference_request()
+    chosen = request.model_copy(update={"id": "7", "outputs": [v2.RequestOutput(name="score")]})
+    response = task(chosen)
+    assert (response.id, response.model_name) == ("7", "my-model")
+    assert [tensor.name for tensor in response.outputs] == ["score"]
+
+
+def test_run_takes_fields() -> None:
+    task = create_task("stub", "image-classification")
+    assert task.run(image=b"x", top_k=2).output("label").shape == [1, 2]
+    with pytest.raises(InvalidRequest, match="top_k"):
+        task.run(image=b"x", top_k=0)
+
+
+def test_a_bad_row_is_named_by_its_number() -> None:
+    task = create_task("stub", "embedding", model_params={"reject_on": "bad"})
+    with pytest.raises(RowError, match="row 1"):
+        task.run(texts=["good", "bad"])

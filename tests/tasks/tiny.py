@@ -1,0 +1,239 @@
+"""Tiny models with random weights, made in code: no download, a second for all of them."""
+
+from __future__ import annotations
+
+import io
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers as hf
+from PIL import Image
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.detr.image_processing_pil_detr import DetrImageProcessorPil
+from transformers.models.segformer.image_processing_pil_segformer import SegformerImageProcessorPil
+from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+from transformers.models.yolos.image_processing_pil_yolos import YolosImageProcessorPil
+
+SQUARE = {"height": 64, "width": 64}
+NAMES = {0: "cat", 1: "dog", 2: "car"}
+_LABELS: dict[str, Any] = {"id2label": NAMES, "label2id": {v: k for k, v in NAMES.items()}}
+_SMALL: dict[str, Any] = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 37,
+}
+_TEXTS = ("the quick brown fox jumps over the lazy dog", "hello world how are you") * 20
+
+
+def noise(width: int, height: int, seed: int = 0) -> Image.Image:
+    """An RGB image of smooth noise: sharp noise would hide nothing, flat colour would hide all."""
+    rng = np.random.default_rng(seed)
+    small = rng.integers(0, 256, (max(2, height // 8), max(2, width // 8), 3), dtype=np.uint8)
+    return Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def encode(image: Image.Image, form: str = "PNG", **options: Any) -> bytes:
+    """An image as a file."""
+    buffer = io.BytesIO()
+    image.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def images() -> list[bytes]:
+    """Images of four sizes, as files."""
+    sizes = ((50, 70), (64, 64), (120, 40), (333, 250))
+    return [encode(noise(w, h, seed)) for seed, (w, h) in enumerate(sizes)]
+
+
+def vit(folder: Path, *, problem_type: str | None = None) -> Path:
+    """A ViT with a plain processor; also as ONNX."""
+    torch.manual_seed(0)
+    config = hf.ViTConfig(
+        **_SMALL, image_size=64, patch_size=16, problem_type=problem_type, **_LABELS
+    )
+    # Random heads answer all but the same for every image; larger weights make rows differ.
+    model = _loud(hf.ViTForImageClassification(config))
+    _save(folder, model, ViTImageProcessorPil(size=SQUARE))
+    _export(folder, model, "pixel_values", ["logits"])
+    return folder
+
+
+def clip_like(folder: Path) -> Path:
+    """A ViT behind CLIP's processor: shortest edge, then a crop from the middle."""
+    vit(folder)
+    CLIPImageProcessorPil(size={"shortest_edge": 64}, crop_size=SQUARE).save_pretrained(folder)
+    return folder
+
+
+def processed(folder: Path) -> Path:
+    """A classifier whose processor the fast path does not know."""
+    vit(folder)
+    SegformerImageProcessorPil(size=SQUARE).save_pretrained(folder)
+    return folder
+
+
+def yolos(folder: Path, *, size: dict[str, int] | None = None) -> Path:
+    """A YOLOS; also as ONNX of a fixed size."""
+    torch.manual_seed(0)
+    config = hf.YolosConfig(
+        **_SMALL, image_size=[64, 64], patch_size=16, num_detection_tokens=5, **_LABELS
+    )
+    model = _loud(hf.YolosForObjectDetection(config))
+    _save(folder, model, YolosImageProcessorPil(size=size or SQUARE))
+    _export(folder, model, "pixel_values", ["logits", "pred_boxes"])
+    return folder
+
+
+def detr(folder: Path) -> Path:
+    """A DETR whose images keep their aspect ratio; also as ONNX, input `images`, of any size."""
+    torch.manual_seed(0)
+    backbone = hf.ResNetConfig(
+        embedding_size=8,
+        hidden_sizes=[8, 8, 16, 16],
+        depths=[1, 1, 1, 1],
+        layer_type="basic",
+        out_features=["stage4"],
+    )
+    config = hf.DetrConfig(
+        use_timm_backbone=False,
+        use_pretrained_backbone=False,
+        backbone=None,
+        backbone_config=backbone,
+        d_model=32,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=32,
+        decoder_ffn_dim=32,
+        num_queries=5,
+        **_LABELS,
+    )
+    model = hf.DetrForObjectDetection(config)
+    _save(folder, model, DetrImageProcessorPil(size={"shortest_edge": 64, "longest_edge": 96}))
+    _export(folder, model, "images", ["logits", "pred_boxes"], any_size=True)
+    return folder
+
+
+def bert(folder: Path, *, pooled: bool = False) -> Path:
+    """A BERT with a tokenizer trained here; also as ONNX, hidden states or pooled."""
+    torch.manual_seed(0)
+    tokenizer = _wordpiece()
+    config = hf.BertConfig(**_SMALL, vocab_size=len(tokenizer), max_position_embeddings=32)
+    model = hf.BertModel(config).eval()
+    _save(folder, model, tokenizer)
+    names = ["input_ids", "attention_mask", "token_type_ids"]
+    output = "sentence_embedding" if pooled else "last_hidden_state"
+    sample = torch.ones(2, 7, dtype=torch.int64)
+    _write_onnx(
+        folder,
+        _Texts(model, pooled=pooled),
+        dict.fromkeys(names, sample),
+        {name: {0: "batch", 1: "tokens"} for name in names},
+        [output],
+    )
+    return folder
+
+
+class _Pictures(torch.nn.Module):
+    """A vision model as tensors in, tensors out: what the exporter wants."""
+
+    def __init__(self, model: torch.nn.Module, outputs: list[str]) -> None:
+        super().__init__()
+        self.model, self.outputs = model, outputs
+
+    def forward(self, values: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        out = self.model(pixel_values=values)
+        return tuple(out[name] for name in self.outputs)
+
+
+class _Texts(torch.nn.Module):
+    """The same for a text model; pooled by the first token, so that it differs from our mean."""
+
+    def __init__(self, model: torch.nn.Module, *, pooled: bool) -> None:
+        super().__init__()
+        self.model, self.pooled = model, pooled
+
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor
+    ) -> torch.Tensor:
+        hidden: torch.Tensor = self.model(
+            input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
+        ).last_hidden_state
+        return hidden[:, 0] if self.pooled else hidden
+
+
+def _export(
+    folder: Path, model: torch.nn.Module, image: str, outputs: list[str], *, any_size: bool = False
+) -> None:
+    free = {0: "batch", 2: "height", 3: "width"} if any_size else {0: "batch"}
+    sample = {image: torch.zeros(2, 3, 64, 80)} if any_size else {image: torch.zeros(2, 3, 64, 64)}
+    _write_onnx(folder, _Pictures(model.eval(), outputs), sample, {image: free}, outputs)
+
+
+def _write_onnx(
+    folder: Path,
+    model: torch.nn.Module,
+    sample: dict[str, torch.Tensor],
+    free: dict[str, dict[int, str]],
+    outputs: list[str],
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own: it is old, and traces shapes
+        torch.onnx.export(
+            model,
+            tuple(sample.values()),
+            str(folder / "model.onnx"),
+            input_names=list(sample),
+            output_names=outputs,
+            dynamic_axes={**free, **{name: {0: "batch"} for name in outputs}},
+            dynamo=False,
+        )
+
+
+def _loud(model: Any) -> Any:
+    for name, parameter in model.named_parameters():
+        if "classifier" in name or "bbox" in name:
+            torch.nn.init.normal_(parameter, std=0.5)
+    return model
+
+
+def _save(folder: Path, *parts: Any) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in parts:
+        part.save_pretrained(folder)
+
+
+def _wordpiece() -> Any:
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    tokenizer.train_from_iterator(
+        _TEXTS,
+        trainers.WordPieceTrainer(show_progress=False, vocab_size=300, special_tokens=special),
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return hf.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        unk_token="[UNK]",
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        model_max_length=32,
+    )
+
+
+def edit_json(path: Path, **changes: Any) -> None:
+    """Change keys of a JSON file; None drops one."""
+    document = {**json.loads(path.read_text()), **changes}
+    kept = {name: value for name, value in document.items() if value is not None}
+    path.write_text(json.dumps(kept))
