@@ -75,8 +75,8 @@ class MapRun:
         """Answer every input, in order."""
         while True:
             yield from self._take_inputs()
-            yield from self._send()
-            yield from self._read()
+            yield from _steps(self._send())
+            yield from _steps(self._read())
             while self.emitted in self.answers:
                 yield Emit(self.answers.pop(self.emitted))
                 self.emitted += 1
@@ -132,6 +132,19 @@ class MapRun:
             answer = _answer(self.pending[view["id"]], view)
             if answer is not None:
                 self.answers[self.pending.pop(view["id"]).index] = answer
+
+
+def _steps(flow: Flow[None]) -> MapFlow:
+    """A flow that asks for no input, as part of a map's."""
+    reply: Reply | None = None
+    while True:
+        try:
+            step = next(flow) if reply is None else flow.send(reply)
+        except StopIteration:
+            return
+        given = yield step
+        assert isinstance(given, Reply)
+        reply = given
 
 
 def _answer(item: _Item, view: dict[str, Any]) -> Output | WherryError | None:

@@ -11,16 +11,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import httpx
-import redis
-
 from ..tasks.catalog import load_catalog
 from ..workers.device import resolve
+from .checks import StackError, answers, choose_port, ping_redis
 from .child import Child
 from .data_folder import DataFolder
-from .ports import free_port, is_free
 from .redis_server import RedisServer
 from .services import api_command, flower_command, worker_command
+
+__all__ = ["Log", "Stack", "StackError", "StackHaltedError", "worker_name"]
 
 #: Called with a service's name and a line it printed, or one about it.
 Log = Callable[[str, str], None]
@@ -40,10 +39,6 @@ _STOP_ORDER = (
     ("worker", "they finish what they run and give the rest back"),
     ("flower", "it only watches"),
 )
-
-
-class StackError(RuntimeError):
-    """The stack cannot start; the text says which service and why."""
 
 
 class StackHaltedError(Exception):
@@ -94,8 +89,8 @@ class Stack:
         Raises StackError or CatalogError when that cannot be, StackHaltedError when `halt` is set.
         """
         families = load_catalog(self.models).families()
-        self.port = _port(self.port, "--port")
-        self.flower_port = _port(self.flower_port, "--flower-port") if self.flower else 0
+        self.port = choose_port(self.port, "--port")
+        self.flower_port = choose_port(self.flower_port, "--flower-port") if self.flower else 0
         self._start_redis()
         self._spawn("api", api_command(self.port, log_level=self.log_level))
         for index, family in enumerate(families):
@@ -134,7 +129,7 @@ class Stack:
     def _start_redis(self) -> None:
         self._folder.acquire()
         if self.redis_url:
-            _ping(self.redis_url)
+            ping_redis(self.redis_url)
             self.log("redis", "ready, and not ours to stop")
             return
         self.redis = RedisServer(
@@ -189,7 +184,7 @@ class Stack:
 
     def _wait(self, what: str, url: str, deadline: float) -> None:
         """Wait until the URL answers 200."""
-        while not _answers(url):
+        while not answers(url):
             self._check_starting()
             if time.monotonic() > deadline:
                 raise StackError(f"{what} not ready after {_READY_TIMEOUT_S:.0f} s")
@@ -217,26 +212,3 @@ class Stack:
 def worker_name(family: str, number: int = 0) -> str:
     """A worker's name in the log: worker-vision, worker-vision-1."""
     return f"worker-{family}" + (f"-{number}" if number else "")
-
-
-def _port(wanted: int, option: str) -> int:
-    """The port, or a free one for 0. Raises StackError when it is taken."""
-    if wanted and not is_free(wanted):
-        raise StackError(f"port {wanted} is taken: {option} N takes another, {option} 0 a free one")
-    return wanted or free_port()
-
-
-def _ping(redis_url: str) -> None:
-    """Raises StackError when no Redis answers there."""
-    try:
-        with redis.Redis.from_url(redis_url, socket_connect_timeout=5) as probe:
-            probe.ping()
-    except (redis.RedisError, ValueError) as error:  # they name the host, never the password
-        raise StackError(f"the Redis that was named does not answer: {error}") from None
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=5).status_code == 200
-    except httpx.HTTPError:
-        return False

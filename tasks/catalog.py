@@ -32,12 +32,13 @@ class ModelDeclaration(BaseModel):
     task: str
     backend: str
     source: str | None = Field(
-        None, description="Folder, hub id, or package:<module>/<path>; None for the default model."
+        default=None,
+        description="Folder, hub id, or package:<module>/<path>; None for the default model.",
     )
-    version: str = Field("1", pattern=r"^[A-Za-z0-9._\-]+$")
-    max_batch_size: int = Field(32, ge=1, description="Rows in one forward, at most.")
+    version: str = Field(default="1", pattern=r"^[A-Za-z0-9._\-]+$")
+    max_batch_size: int = Field(default=32, ge=1, description="Rows in one forward, at most.")
     max_queue_delay_microseconds: int = Field(
-        0, ge=0, description="How long a first row may wait for company."
+        default=0, ge=0, description="How long a first row may wait for company."
     )
     preferred_batch_size: list[int] = Field(
         default_factory=list, description="Sizes worth waiting for; the largest counts."

@@ -13,25 +13,27 @@ class WorkerSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="WHERRY_", extra="ignore")
 
     models: Path = Field(
-        Path("models.toml"), description="The declarations of the models to serve."
+        default=Path("models.toml"), description="The declarations of the models to serve."
     )
     device: str = Field(
-        "cpu",
+        default="cpu",
         description="cpu, cuda:N (pinned before torch loads), or auto (spread over the GPUs).",
     )
     events: Literal["jobs", "batches", "off"] = Field(
-        "jobs", description="Celery events: one set a job, Celery's own a batch, or none."
+        default="jobs", description="Celery events: one set a job, Celery's own a batch, or none."
     )
     max_batch_bytes: int = Field(
-        67_108_864,
+        default=67_108_864,
         ge=1,
         description="Bytes of payload that one batch may hold; one job always may.",
     )
     batch_timeout_s: float = Field(
-        600.0,
+        default=600.0,
         gt=0,
         description="Seconds after which a batch counts as hung; the process then exits.",
     )
     drain_timeout_s: float = Field(
-        30.0, gt=0, description="Seconds that finished work may take to reach Redis at shutdown."
+        default=30.0,
+        gt=0,
+        description="Seconds that finished work may take to reach Redis at shutdown.",
     )

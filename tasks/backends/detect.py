@@ -17,8 +17,8 @@ def corners(boxes: NDArray[np.float32], size: Size) -> NDArray[np.float32]:
     """Boxes (Q, 4) from relative centre, width, height to corners in pixels of the image."""
     half = boxes[:, 2:] / 2
     relative = np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
-    pixels: NDArray[np.float32] = relative * np.array([*size, *size], dtype=np.float32)
-    return pixels
+    pixels = relative * np.array([*size, *size], dtype=np.float32)
+    return pixels.astype(np.float32, copy=False)
 
 
 def detection(

@@ -18,6 +18,7 @@ class Resize(Protocol):
 
     def __call__(self, size: Size) -> Size:
         """The size that an image of this size becomes."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

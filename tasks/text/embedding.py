@@ -25,7 +25,7 @@ class EmbeddingInput(TaskInput):
     ROWS: ClassVar[tuple[str, ...]] = ("texts",)
 
     texts: list[str] = Field(min_length=1, description="Texts, one a row.")
-    normalize: bool = Field(True, description="Scale each vector to length 1.")
+    normalize: bool = Field(default=True, description="Scale each vector to length 1.")
 
 
 class EmbeddingOutput(TaskOutput):

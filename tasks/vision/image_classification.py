@@ -19,7 +19,7 @@ SCORE = TensorSpec("score", Datatype.FP32, (-1, -1), "results")
 class ImageClassificationInput(ImagesInput):
     """Images to classify."""
 
-    top_k: int = Field(5, ge=1, description="Most labels to answer per image.")
+    top_k: int = Field(default=5, ge=1, description="Most labels to answer per image.")
 
 
 class ClassificationResult(BaseModel):

@@ -23,7 +23,9 @@ BOX = TensorSpec("box", Datatype.FP32, (-1, -1, 4), "detections")
 class ObjectDetectionInput(ImagesInput):
     """Images to search."""
 
-    threshold: float = Field(0.5, ge=0, le=1, description="Least score of an answered object.")
+    threshold: float = Field(
+        default=0.5, ge=0, le=1, description="Least score of an answered object."
+    )
 
 
 class BoundingBox(BaseModel):

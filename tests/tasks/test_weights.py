@@ -10,12 +10,15 @@ import pytest
 from PIL import Image
 
 import wherry.tasks
-from wherry.tasks.create import create_task
+from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.train.digits_data import load, split
+from wherry.tasks.train.shapes_data import SHAPES, draw
+from wherry.tasks.train.shapes_quality import Found, quality
 from wherry.tasks.vision.image_classification import (
     ImageClassificationInput,
     ImageClassificationOutput,
 )
+from wherry.tasks.vision.object_detection import ObjectDetectionInput, ObjectDetectionOutput
 
 WEIGHTS = Path(next(iter(wherry.tasks.__path__))) / "weights"
 
@@ -46,3 +49,25 @@ def test_digits_split_apart() -> None:
     parts = split(labels)
     assert [len(part) for part in parts] == [1257, 180, 360]
     assert len(set(np.concatenate(parts).tolist())) == 1797
+
+
+@pytest.mark.parametrize("backend", ["transformers", "onnxruntime"])
+def test_shapes_that_were_never_drawn_before(backend: str) -> None:
+    rng = np.random.default_rng(99)
+    pictures = [draw(rng) for _ in range(500)]
+    images, truths = [png(image) for image, _ in pictures], [drawn for _, drawn in pictures]
+    task = create_task(backend, "object-detection", str(WEIGHTS / "shapes"), {"threads": 1})
+    everything = found(task, images, threshold=0.0)
+    assert quality(truths, [row[:1] for row in everything]).precision >= 0.85
+    sure = quality(truths, found(task, images, threshold=0.5))
+    assert sure.precision >= 0.85
+    assert sure.recall >= 0.6
+
+
+def found(task: LocalTask, images: list[bytes], *, threshold: float) -> list[list[Found]]:
+    output = task.process(ObjectDetectionInput(images=images, threshold=threshold))
+    assert isinstance(output, ObjectDetectionOutput)
+    return [
+        [(SHAPES.index(o.label), (o.box.xmin, o.box.ymin, o.box.xmax, o.box.ymax)) for o in row]
+        for row in output.detections
+    ]

@@ -1,0 +1,36 @@
+"""What is looked at before and while a stack starts."""
+
+from __future__ import annotations
+
+import httpx
+import redis
+
+from .ports import free_port, is_free
+
+
+class StackError(RuntimeError):
+    """The stack cannot start; the text says which service and why."""
+
+
+def choose_port(wanted: int, option: str) -> int:
+    """The port, or a free one for 0. Raises StackError when it is taken."""
+    if wanted and not is_free(wanted):
+        raise StackError(f"port {wanted} is taken: {option} N takes another, {option} 0 a free one")
+    return wanted or free_port()
+
+
+def ping_redis(url: str) -> None:
+    """Raises StackError when no Redis answers there."""
+    try:
+        with redis.Redis.from_url(url, socket_connect_timeout=5) as probe:
+            probe.ping()
+    except (redis.RedisError, ValueError) as error:  # they name the host, never the password
+        raise StackError(f"the Redis that was named does not answer: {error}") from None
+
+
+def answers(url: str) -> bool:
+    """Whether a GET answers 200 now."""
+    try:
+        return httpx.get(url, timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
