@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 
 import torch
@@ -17,22 +16,15 @@ class ObjectDetection(VisionBackend):
     default_model = "facebook/detr-resnet-50"
     auto_class = "AutoModelForObjectDetection"
 
-    def load_processor(self) -> None:
-        """Load the image processor, and see which of its tensors the model takes."""
-        super().load_processor()
-        # YOLOS's processor makes a pixel_mask that YOLOS's model refuses.
-        self._taken = set(inspect.signature(self.model.forward).parameters)
-
     def answer(
         self, inputs: Sequence[TaskInput], sizes: Sequence[Size], tensors: Tensors
     ) -> list[TaskOutput]:
         """One forward. pixel_values: (B, 3, H, W) -> the processor's own reading of the boxes."""
-        taken = {name: tensor for name, tensor in tensors.items() if name in self._taken}
         heights_widths = torch.tensor([(height, width) for width, height in sizes])
         with self.forward():
             # Threshold 0 here: rows of one batch may want different ones.
             found = self.processor.post_process_object_detection(
-                self.model(**self.to_device(taken)), threshold=0.0, target_sizes=heights_widths
+                self.model(**self.to_device(tensors)), threshold=0.0, target_sizes=heights_widths
             )
             rows = [{n: t.float().cpu().numpy() for n, t in row.items()} for row in found]
         labels = self.model.config.id2label
