@@ -60,7 +60,7 @@ def learn_names(
             head(answers).flatten(0, 1), names.repeat_interleave(1 + ANSWERS)
         )
         _update(optimizer, parameters, loss)
-    log.info("names: loss %.3f", float(loss))
+    log.info("names: loss %.3f", loss.item())
 
 
 def learn_boxes(
@@ -85,7 +85,7 @@ def learn_boxes(
             labels=[target(drawn) for _, drawn in batch],
         ).loss
         _update(optimizer, parameters, loss)
-    log.info("boxes: loss %.3f, %s", float(loss), measure(model, seed=HELD_OUT + 1, count=200))
+    log.info("boxes: loss %.3f, %s", loss.item(), measure(model, seed=HELD_OUT + 1, count=200))
 
 
 def target(drawn: list[Drawn]) -> dict[str, torch.Tensor]:
@@ -135,4 +135,4 @@ def save(model: YolosForObjectDetection, out: Path) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
-    train(Path(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 7.5)
+    train(Path(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 12.0)
