@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import __version__
 from ..jobs import AsyncQueue, JobsSettings
@@ -23,6 +25,7 @@ from . import (
 )
 from .door import Door
 from .intake import Intake
+from .plain import ShortWay
 from .service import Service
 from .settings import ApiSettings
 from .waiters import Waiters
@@ -39,6 +42,20 @@ _ROUTES = (
 )
 
 
+class _Api(FastAPI):
+    """FastAPI behind our door, with the short way to the plain routes."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request in by the door, which stands before the server's own error page too."""
+        scope["app"] = self
+        await self._door(scope, receive, send)
+
+    @functools.cached_property
+    def _door(self) -> ASGIApp:
+        routes = [route for room in _ROUTES for route in room.router.routes]
+        return Door(ShortWay(super().__call__, routes, errors.answer))
+
+
 def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = None) -> FastAPI:
     """Build the application. Settings come from the environment when not given."""
     settings, jobs = settings or ApiSettings(), jobs or JobsSettings()
@@ -46,7 +63,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         queue, store = AsyncQueue(jobs.redis_url), open_store(jobs)
-        catalog = load_catalog(settings.models)
+        catalog = load_catalog(settings.models, sources=False)
         waiters = Waiters(queue, jobs)
         app.state.service = Service(
             settings,
@@ -62,7 +79,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
         await waiters.stop()
         await queue.close()
 
-    app = FastAPI(
+    app = _Api(
         title="Wherry",
         version=__version__,
         description="A queue-based asynchronous inference fleet.",
@@ -71,7 +88,6 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.add_middleware(Door)
     for routes in _ROUTES:
         app.include_router(routes.router)
     errors.install(app)

@@ -1,4 +1,4 @@
-"""What every request passes: the one middleware."""
+"""What every request passes first."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -93,22 +93,35 @@ async def _gone(request: Request, _: Exception) -> Response:
     return _answer(request, 400, {"error": "the body is incomplete", "error_type": "gone"})
 
 
-async def _unexpected(request: Request, _: Exception) -> Response:
+async def _unexpected(request: Request, error: Exception) -> Response:
     request_id = request.scope.get(REQUEST_ID, "")
-    log.error("request %s failed: %s %s", request_id, request.method, request.url.path)
-    # The trace goes to the log by the server's own hand; the client gets the id to ask about.
-    return _answer(
-        request,
-        500,
-        {"error": "internal error", "error_type": "internal_error"},
-        {"X-Request-Id": request_id},
+    # The trace goes to the log; the client gets the id to ask about.
+    log.error(
+        "request %s failed: %s %s",
+        request_id,
+        request.method,
+        request.url.path,
+        exc_info=error,
     )
+    return _answer(request, 500, {"error": "internal error", "error_type": "internal_error"})
+
+
+_HANDLERS: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
+    errors.WherryError: _ours,
+    HTTPException: _http,
+    RequestValidationError: _validation,
+    ClientDisconnect: _gone,
+    Exception: _unexpected,
+}
 
 
 def install(app: FastAPI) -> None:
     """Route every error of the app through this module."""
-    app.add_exception_handler(errors.WherryError, _ours)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(ClientDisconnect, _gone)
-    app.add_exception_handler(Exception, _unexpected)
+    for kind, handler in _HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+
+
+async def answer(request: Request, error: Exception) -> Response:
+    """The response that stands for whatever a route raised."""
+    handler = next(_HANDLERS[cls] for cls in type(error).__mro__ if cls in _HANDLERS)
+    return await handler(request, error)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from typing import NamedTuple
 
 from fastapi import APIRouter, Request, Response
 
+from ..jobs.record import StoredResult
 from ..jobs.recover import cancel
 from ..protocol import codec
 from ..protocol.errors import DeadlineExceeded, InvalidRequest, Unavailable
@@ -48,35 +50,42 @@ async def infer(request: Request) -> Response:
     seconds = service.settings.infer_timeout_s if prefer.wait_s is None else prefer.wait_s
     if prefer.respond_async and prefer.wait_s is None:
         seconds = 0.0
-    job_id, status = await _run(service, request, prepared, seconds)
-    if status is not JobState.SUCCEEDED:
-        return await _no_result(service, request, prepared, job_id, status)
+    ended = await _run(service, request, prepared, seconds)
+    if ended.status is not JobState.SUCCEEDED:
+        return await _no_result(service, request, prepared, ended.id, ended.status)
     binary, names = codec.wants_binary(prepared.request)
     return await inference_response(
-        await service.response(job_id),
+        ended.response or await service.response(ended.id),
         binary=binary,
         binary_names=names,
         response_id=prepared.request.id,
     )
 
 
-async def _run(
-    service: Service, request: Request, prepared: Prepared, seconds: float
-) -> tuple[str, JobState | None]:
-    """Store the job and wait for its end: its id and status, None while Redis is away."""
+class _Ended(NamedTuple):
+    """A job at the end of our wait."""
+
+    id: str
+    status: JobState | None  # None while Redis is away
+    response: StoredResult | None = None  # where it came along
+
+
+async def _run(service: Service, request: Request, prepared: Prepared, seconds: float) -> _Ended:
+    """Store the job and wait for its end."""
     deadline = time.monotonic() + seconds
     with service.waiters.watching([prepared.job.id]) as watch:
-        stored = await service.intake.store_job(prepared)
+        stored = await service.intake.store_job(
+            prepared, reply_to=service.waiters.reply_channel if seconds > 0 else ""
+        )
         # We listen since before the job was there, so a good end needs no look at the record.
         if stored.created and await watch.heard(min(seconds, _PATIENT_S)) == JobState.SUCCEEDED:
-            return stored.id, JobState.SUCCEEDED
+            return _Ended(stored.id, JobState.SUCCEEDED, watch.response)
     left = deadline - time.monotonic()
     try:
-        return stored.id, await _wait_or_cancel(
-            service, request, stored.id, left, mine=prepared.fresh
-        )
+        status = await _wait_or_cancel(service, request, stored.id, left, mine=prepared.fresh)
+        return _Ended(stored.id, status)
     except Unavailable:
-        return stored.id, None  # the job is safe, only we cannot see it: the client may poll
+        return _Ended(stored.id, None)  # the job is safe, only we cannot see it
 
 
 async def _wait_or_cancel(

@@ -1,10 +1,18 @@
+"""Routes that need nothing of the framework: it documents them, we call them."""
+
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+import re
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
+OnError = Callable[[Request, Exception], Awaitable[Response]]
 
 
 class PlainRoute(APIRoute):
@@ -13,7 +21,44 @@ class PlainRoute(APIRoute):
     FastAPI documents it as any other, but injects nothing: that is a third of a short request.
     """
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_route_handler(self) -> Endpoint:
         """Call the function itself."""
-        endpoint: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
+        endpoint: Endpoint = self.endpoint
         return endpoint
+
+
+class ShortWay:
+    """Answers plain routes itself, and hands everything else to the framework.
+
+    Between the socket and a route the framework passes eleven layers, none of which a plain route
+    asks anything: together a quarter of a short request's time. 404, 405 and the rest stay its.
+    """
+
+    def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute], on_error: OnError) -> None:
+        self._app, self._on_error = app, on_error
+        self._routes: dict[str, list[tuple[re.Pattern[str], Endpoint]]] = {}
+        for route in routes:
+            if isinstance(route, PlainRoute):
+                for method in route.methods or ():
+                    found = self._routes.setdefault(method, [])
+                    found.append((route.path_regex, route.endpoint))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        # Under a mount the path is not the routes' own: the framework knows how to read it.
+        if scope["type"] == "http" and not scope.get("root_path"):
+            for pattern, endpoint in self._routes.get(scope["method"], ()):
+                match = pattern.match(scope["path"])
+                if match:
+                    scope["path_params"] = match.groupdict()
+                    await self._answer(endpoint, scope, receive, send)
+                    return
+        await self._app(scope, receive, send)
+
+    async def _answer(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            response = await endpoint(request)
+        except Exception as error:
+            response = await self._on_error(request, error)
+        await response(scope, receive, send)

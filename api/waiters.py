@@ -12,12 +12,17 @@ import redis
 
 from ..jobs import AsyncQueue, JobsSettings
 from ..jobs.keys import Keys
+from ..jobs.record import StoredResult
 from ..protocol.states import JobState
+from .ids import uuid7
 
 log = logging.getLogger(__name__)
 
 #: Seconds between two tries to subscribe while Redis is away.
 _RETRY_S = 0.5
+
+#: Seconds that a subscription may take.
+_SUBSCRIBE_S = 10.0
 
 #: Seconds after which a waiter looks at the record anyway: a message may have been lost.
 LOOK_AGAIN_S = 5.0
@@ -32,6 +37,8 @@ class Watch:
         self._every_change = every_change
         self._event = asyncio.Event()
         self._status = ""
+        #: The job's response, where it came along.
+        self.response: StoredResult | None = None
 
     def tell(self, status: str) -> None:
         """Wake the waiter; an empty status says that anything may have happened."""
@@ -41,15 +48,18 @@ class Watch:
 
     def clear(self) -> None:
         """Forget what was heard. Call it before reading the record."""
+        self._status = ""
         self._event.clear()
 
     async def heard(self, seconds: float) -> str:
         """Wait until something is heard or it is time to look; the status, "" where unknown."""
+        # A timer that sets the event costs a fifth of asyncio.timeout, which cancels and catches.
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(max(0.0, min(seconds, LOOK_AGAIN_S)), self._event.set)
         try:
-            async with asyncio.timeout(max(0.0, min(seconds, LOOK_AGAIN_S))):
-                await self._event.wait()
-        except TimeoutError:
-            return ""
+            await self._event.wait()
+        finally:
+            timer.cancel()
         return self._status
 
 
@@ -62,7 +72,10 @@ class Waiters:
 
     def __init__(self, queue: AsyncQueue, settings: JobsSettings) -> None:
         self._redis = queue.redis
-        self._channel = Keys(settings.key_prefix).changes
+        keys = Keys(settings.key_prefix)
+        self._channel = keys.changes
+        #: Where a job's response is sent to this process, if its `reply_to` says so.
+        self.reply_channel = keys.reply(uuid7())
         self._watches: dict[str, set[Watch]] = {}
         self._task: asyncio.Task[None] | None = None
         self._listening = True  # until it turns out otherwise: the first failure is news
@@ -106,15 +119,27 @@ class Waiters:
 
     async def _listen(self) -> None:
         async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
-            await pubsub.subscribe(self._channel)
+            async with asyncio.timeout(_SUBSCRIBE_S):
+                await pubsub.subscribe(self._channel, self.reply_channel)
             self._listening = True
             self._tell(("", job_id) for job_id in list(self._watches))
             while True:
                 # The timeout keeps the socket's own from ending a quiet subscription.
                 message = await pubsub.get_message(timeout=10)
-                if message is not None and self._watches:
+                if message is None or not self._watches:
+                    continue
+                if message["channel"] != self._channel.encode():
+                    self._hand_over(message["data"])
+                else:
                     lines = message["data"].decode().split("\n")
                     self._tell(_change(line) for line in lines)
+
+    def _hand_over(self, reply: bytes) -> None:
+        job_id, header_length, body = reply.split(b"\n", 2)
+        response = StoredResult(body=body, header_length=int(header_length), ref="")
+        for watch in self._watches.get(job_id.decode(), ()):
+            watch.response = response
+            watch.tell(JobState.SUCCEEDED)
 
     def _tell(self, changes: Iterable[tuple[str, str]]) -> None:
         for status, job_id in changes:

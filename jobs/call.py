@@ -17,6 +17,7 @@ from redis.exceptions import NoScriptError, OutOfMemoryError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from ..protocol import errors
+from .connection import PackedConnection
 
 T = TypeVar("T")
 
@@ -47,20 +48,27 @@ def script(name: str) -> Script:
 class Call(Generic[T]):
     """One atomic step: a script, its keys and arguments, and how to read the reply.
 
-    `before` are plain commands sent ahead in the same round trip.
+    `before` are plain commands sent ahead in the same round trip. A step that one command can do
+    has no script: it is the last of `before`, and costs Redis a tenth.
     """
 
-    script: Script
+    script: Script | None
     keys: Sequence[str]
     args: Sequence[str | bytes | int | float]
     parse: Callable[[Any], T]  # a script's reply is whatever its Lua returns
     before: Sequence[tuple[Any, ...]] = ()
 
+    @property
+    def reply_count(self) -> int:
+        """How many replies this step gets."""
+        return len(self.before) + (self.script is not None)
+
     def queue_on(self, pipe: Any) -> None:  # redis-py types sync and async pipelines apart
         """Add this step's commands to a pipeline."""
         for command in self.before:
             pipe.execute_command(*command)
-        pipe.execute_command("EVALSHA", self.script.sha, len(self.keys), *self.keys, *self.args)
+        if self.script is not None:
+            pipe.execute_command("EVALSHA", self.script.sha, len(self.keys), *self.keys, *self.args)
 
     def read(self, replies: Sequence[Any]) -> T | Exception:
         """Read this step's replies. Exceptions are returned, so that steps stay apart."""
@@ -106,7 +114,7 @@ class Queue:
         """Run one step. Raises our errors, never a half-done step."""
         try:
             replies = self._send(call)
-            if _missing_script(replies):
+            if call.script is not None and _missing_script(replies):
                 self.redis.script_load(call.script.text)
                 replies = self._send(call)
         except redis.RedisError as error:
@@ -146,8 +154,14 @@ class AsyncQueue:
 
     def __init__(self, url: str, *, socket_timeout_s: float = 30.0) -> None:
         self.redis = redis.asyncio.Redis.from_url(
-            url, socket_timeout=socket_timeout_s, socket_connect_timeout=5, health_check_interval=30
+            url,
+            # redis-py would set a timer for every reply; ours is one a round trip.
+            socket_timeout=None,
+            socket_connect_timeout=5,
+            health_check_interval=30,
+            connection_class=PackedConnection,  # sockets and TLS, told by the URL, have their own
         )
+        self._timeout_s = socket_timeout_s
         self._pending: list[tuple[Call[Any], asyncio.Future[Any]]] = []
         self._sender: asyncio.Task[None] | None = None
 
@@ -191,17 +205,23 @@ class AsyncQueue:
                     answers[index] = calls[index].read(reply)
             if not missing:
                 break
-            for text in {calls[index].script.text for index in missing}:
+            for text in {script.text for index in missing if (script := calls[index].script)}:
                 await self.redis.script_load(text)
             todo = missing
         return answers
 
     async def _send(self, calls: Sequence[Call[Any]]) -> list[list[Any]]:
-        async with self.redis.pipeline(transaction=False) as pipe:
-            for call in calls:
-                call.queue_on(pipe)
-            replies = iter(await pipe.execute(raise_on_error=False))
-        return [[next(replies) for _ in range(len(call.before) + 1)] for call in calls]
+        try:
+            async with (
+                asyncio.timeout(self._timeout_s),
+                self.redis.pipeline(transaction=False) as pipe,
+            ):
+                for call in calls:
+                    call.queue_on(pipe)
+                replies = iter(await pipe.execute(raise_on_error=False))
+        except TimeoutError as error:
+            raise RedisTimeoutError(f"no reply in {self._timeout_s} s") from error
+        return [[next(replies) for _ in range(call.reply_count)] for call in calls]
 
     async def close(self) -> None:
         """Close the connections."""

@@ -5,13 +5,16 @@
 --      8 compute µs, 9 total µs, then per job: id, attempt, status, result, result ref,
 --      header length, error type, error
 -- Returns the ids that were accepted.
+-- A larger response is read when it is wanted, so that no subscriber's buffer overflows.
+local MAX_REPLY = 16384
 local worker, ttl = ARGV[2], ARGV[3]
 local ms = now_ms()
 local accepted, lines, good, late = {}, {}, 0, 0
 for i = 10, #ARGV, 8 do
   local id, attempt, status = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local job = key('job', id)
-  local f = redis.call('HMGET', job, 'status', 'worker', 'attempt', 'payload_key', 'cancel')
+  local f = redis.call('HMGET', job, 'status', 'worker', 'attempt', 'payload_key', 'cancel',
+    'reply_to')
   if f[1] == 'running' and f[2] == worker and f[3] == attempt then
     if f[5] == '1' then status = 'canceled' end
     redis.call('SREM', KEYS[1], id)
@@ -22,6 +25,10 @@ for i = 10, #ARGV, 8 do
       good = good + 1
       redis.call('HSET', job, 'result', ARGV[i + 3], 'result_ref', ARGV[i + 4],
         'result_header_length', ARGV[i + 5])
+      local size = #ARGV[i + 3]
+      if f[6] and size > 0 and size <= MAX_REPLY then
+        redis.call('PUBLISH', f[6], id .. '\n' .. ARGV[i + 5] .. '\n' .. ARGV[i + 3])
+      end
     elseif status == 'failed' then
       redis.call('HSET', job, 'error_type', ARGV[i + 6], 'error', ARGV[i + 7])
     end

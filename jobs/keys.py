@@ -80,3 +80,7 @@ class Keys:
     def changes(self) -> str:
         """Channel: a line `<status> <id>` per job that changed."""
         return f"{self.prefix}:changes"
+
+    def reply(self, listener: str) -> str:
+        """Channel: small responses, sent to whoever submitted the job and waits for its end."""
+        return f"{self.prefix}:reply:{listener}"

@@ -38,11 +38,15 @@ def list_jobs(
 def result(job_id: str, settings: JobsSettings) -> Call[StoredResult | None]:
     """A succeeded job's stored response; None when there is none."""
     return Call(
-        script("result"),
-        keys=[Keys(settings.key_prefix).job(job_id)],
-        args=[settings.key_prefix],
+        None,
+        keys=[],
+        args=[],
+        before=[("HMGET", Keys(settings.key_prefix).job(job_id), *_RESULT_FIELDS)],
         parse=lambda reply: _stored(reply) if reply[1] is not None else None,
     )
+
+
+_RESULT_FIELDS = ("result", "result_header_length", "result_ref")
 
 
 def _stored(reply: list[bytes]) -> StoredResult:

@@ -25,6 +25,8 @@ class NewJob:
     #: Milliseconds since the epoch by which the job must have started; 0 for no limit.
     start_by_ms: int = 0
     idempotency_key: str = ""
+    #: Channel on which someone waits for the response itself; "" for nobody.
+    reply_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ def submit(job: NewJob, settings: JobsSettings) -> Call[Submission]:
         "bytes": len(job.payload),
         "header_length": job.header_length,
     }
+    if job.reply_to:
+        fields["reply_to"] = job.reply_to
     return Call(
         script("submit"),
         keys=[

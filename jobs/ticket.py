@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import functools
 import json
-import uuid
+import os
 
 #: The Celery task that a ticket starts.
 TASK = "wherry.run_batch"
@@ -57,5 +57,5 @@ def ticket(family: str, group_id: str, queue_key: str) -> str:
     """Make a message for the family's queue, with ids of its own."""
     text = _template(family, group_id, queue_key)
     # One random number serves both ids: they name the same delivery.
-    unique = str(uuid.uuid4())
+    unique = os.urandom(16).hex()
     return text.replace(_ID, unique).replace(_TAG, unique)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ class TaskInput(BaseModel):
         return sum(len(entry) for field in self.ROWS for entry in getattr(self, field))
 
     @classmethod
+    @functools.cache  # read for every request
     def parameter_names(cls) -> tuple[str, ...]:
         """The fields that are request parameters."""
         tensors = {spec.field for spec in cls.TENSORS}

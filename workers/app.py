@@ -73,6 +73,8 @@ def _start_worker(node: str, instance: Any) -> None:
     settings = WorkerSettings()
     device = pin(resolve(settings.device))
     families = set(instance.app.amqp.queues.consume_from)
+    # Beside an event a job, Celery's own of each ticket would count every job's work twice.
+    app.tasks[TASK].send_events = settings.events == "batches"
     _worker = Worker(app, node, families, jobs=JobsSettings(), settings=settings, device=device)
     _worker.start()
 

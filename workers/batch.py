@@ -10,7 +10,14 @@ from typing import Any
 
 from ..jobs.record import ClaimedJob, Outcome
 from ..protocol import codec, v2
-from ..protocol.errors import BackendError, InvalidRequest, RowError, WherryError
+from ..protocol.errors import (
+    BackendError,
+    InvalidRequest,
+    InvalidTensor,
+    RowError,
+    WherryError,
+)
+from ..protocol.parameters import ON_ROW_ERROR, WARNING, remarks
 from ..tasks.base import TaskInput, TaskOutput
 from .models import LoadedModel
 from .split import run_rows
@@ -123,6 +130,9 @@ def _encode(
     if failed:
         errors = {str(i): {"error": e.message, "error_type": e.code} for i, e in failed.items()}
         parameters["row_errors"] = json.dumps(errors)
+    odd = remarks(request.parameters, model.task.input.parameter_names())
+    if odd:
+        parameters[WARNING] = "; ".join(odd)
     response = response.model_copy(
         update={
             "id": job_id,
@@ -133,14 +143,18 @@ def _encode(
     if request.outputs:
         response = codec.select_outputs(response, request.outputs)
     raw = {tensor.name for tensor in response.outputs if _is_heavy(tensor)}
-    body, header_length = codec.encode_response(response, binary_names=raw)
+    try:
+        body, header_length = codec.encode_response(response, binary_names=raw)
+    except InvalidTensor:
+        # NaN, infinity and half floats have no JSON form; who asks for binary data can have them.
+        body, header_length = codec.encode_response(response, binary=True)
     return body, header_length if header_length is not None else len(body)
 
 
 def _skips(request: v2.InferenceRequest) -> bool:
-    policy = (request.parameters or {}).get("on_row_error", "fail")
+    policy = (request.parameters or {}).get(ON_ROW_ERROR, "fail")
     if policy not in ("fail", "skip"):
-        raise InvalidRequest(f"parameter on_row_error: use 'fail' or 'skip', not {policy!r}")
+        raise InvalidRequest(f"parameter {ON_ROW_ERROR}: use 'fail' or 'skip', not {policy!r}")
     return bool(policy == "skip")
 
 

@@ -20,6 +20,11 @@ log = logging.getLogger(__name__)
 _MAX_WAITING = 50_000
 
 
+#: Events of one message at most, and seconds that the first of them may wait for company: a message
+#: costs as much as thirty events.
+_MAX_BUFFERED, _FLUSH_S = 256, 0.1
+
+
 @dataclass(frozen=True, slots=True)
 class _Event:
     type: str
@@ -100,23 +105,34 @@ class JobEvents:
                     connection,
                     hostname=self._node,
                     buffer_group={"task"},
-                    buffer_limit=64,
+                    buffer_limit=_MAX_BUFFERED,
                     on_send_buffered=None,
                 ) as dispatcher,
             ):
                 while True:
-                    event = self._next(dispatcher)
-                    if event is None:
+                    events, last = self._gather()
+                    for event in events:
+                        dispatcher.send(event.type, **event.fields)
+                    dispatcher.flush(groups=("task",))
+                    if last:
                         return True
-                    dispatcher.send(event.type, **event.fields)
         except Exception as error:
             # The broker is away, or one event was odd: neither may stop the jobs.
             log.warning("events are not sent: %s", type(error).__name__)
             return False
 
-    def _next(self, dispatcher: Any) -> _Event | None:
-        try:
-            return self._waiting.get_nowait()
-        except queue.Empty:
-            dispatcher.flush(groups=("task",))
-            return self._waiting.get()
+    def _gather(self) -> tuple[list[_Event], bool]:
+        """Events for one message; and whether they are the last."""
+        events: list[_Event] = []
+        wait_s, until = None, 0.0
+        while len(events) < _MAX_BUFFERED:
+            try:
+                event = self._waiting.get(timeout=wait_s)
+            except queue.Empty:
+                break
+            if event is None:
+                return events, True
+            until = until or time.monotonic() + _FLUSH_S
+            wait_s = max(until - time.monotonic(), 0.0)
+            events.append(event)
+        return events, False

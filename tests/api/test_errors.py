@@ -4,10 +4,13 @@ import asyncio
 
 import httpx
 import pytest
-from fastapi import Request
+from fastapi import APIRouter, Request, Response
+from starlette.types import Receive, Scope, Send
 
 from wherry.api import errors
 from wherry.api.app import create_app
+from wherry.api.door import Door
+from wherry.api.plain import PlainRoute, ShortWay
 from wherry.protocol import errors as tree
 
 
@@ -69,3 +72,56 @@ def test_an_unexpected_error_tells_nothing(api_settings, jobs_settings, caplog):
         "request_id": answer.headers["x-request-id"],
     }
     assert answer.headers["x-request-id"] in caplog.text
+
+
+def test_a_plain_route_that_breaks_tells_nothing_either(caplog):
+    async def nothing(*_: object) -> None:
+        raise AssertionError("the framework was asked")
+
+    class Room:
+        router = APIRouter(route_class=PlainRoute)
+
+    @Room.router.get("/broken/{name}")
+    async def broken(request: Request) -> Response:
+        raise ZeroDivisionError(request.path_params["name"])
+
+    app = Door(ShortWay(nothing, Room.router.routes, errors.answer))
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://x"
+        ) as client:
+            return await client.get("/broken/secret")
+
+    answer = asyncio.run(ask())
+    assert (answer.status_code, answer.json()["error_type"]) == (500, "internal_error")
+    assert "secret" not in answer.text
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+    assert "ZeroDivisionError: secret" in caplog.text
+    assert answer.headers["x-request-id"] in caplog.text
+
+
+def test_the_short_way_leaves_mounts_and_other_paths_to_the_framework():
+    seen = []
+
+    async def framework(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append((scope.get("root_path", ""), scope["path"]))
+        await Response("framework")(scope, receive, send)
+
+    router = APIRouter(route_class=PlainRoute)
+
+    @router.get("/plain")
+    async def plain(request: Request) -> Response:
+        return Response("plain")
+
+    app = ShortWay(framework, router.routes, errors.answer)
+
+    async def ask(root_path: str, path: str) -> str:
+        transport = httpx.ASGITransport(app, root_path=root_path)
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            return (await client.get(path)).text
+
+    assert asyncio.run(ask("", "/plain")) == "plain"
+    assert asyncio.run(ask("", "/other")) == "framework"
+    assert asyncio.run(ask("/under", "/plain")) == "framework"
+    assert seen == [("", "/other"), ("/under", "/plain")]

@@ -63,6 +63,8 @@ def test_flower_lists_every_job_by_its_id(watched: Stack) -> None:
     assert "invalid_row" in seen[bad]["exception"]
     assert {task["name"] for task in seen.values()} == {"embedding.embedding"}
     assert all(seen[job_id]["runtime"] > 0 for job_id in good)
+    listed = httpx.get(tasks, params={"limit": "1000"}, timeout=5).json().values()
+    assert "wherry.run_batch" not in {task["name"] for task in listed}, "jobs, not tickets"
 
 
 def _flower(url: str, job_ids: list[str]) -> dict[str, Any]:
