@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic_core import from_json
+from pydantic_core import to_json
 
 from ..jobs import Record
-from ..protocol import v2
+from ..protocol import codec
 from ..protocol.errors import InvalidRequest, JobNotFound, WherryError
 from ..protocol.states import JobState
 from . import examples
@@ -23,6 +24,9 @@ from .service import Service
 from .views import inference_response, job_view, json_response
 
 router = APIRouter(tags=["jobs"], route_class=PlainRoute)
+
+#: Results read at once: what may lie in memory beside those that fit the answer.
+_AT_ONCE = 32
 
 
 @router.post("/v2/jobs:batch", **examples.BATCH)
@@ -51,9 +55,7 @@ def _prepared(intake: Intake, entry: Any) -> Prepared | WherryError:
         version = entry.get("model_version")
         if version is not None and not isinstance(version, str):
             raise InvalidRequest("model_version: expected a string")
-        request = v2.InferenceRequest.parse(entry.get("request"))
-        for tensor in request.inputs:
-            tensor.check()
+        request = codec.request_of(entry.get("request"))
         return intake.prepare(request, entry["model_name"], version)
     except WherryError as error:
         return error
@@ -91,9 +93,8 @@ async def read_statuses(request: Request) -> Response:
     seconds = bounded_wait(str(document.get("wait", 0)), service.settings.max_wait_s)
     records = await service.wait_any(ids, seconds)
     views = [_view(job_id, record) for job_id, record in zip(ids, records, strict=True)]
-    if document.get("results") is True:
-        await _add_results(service, views)
-    return json_response({"jobs": views})
+    results = await _results(service, views) if document.get("results") is True else {}
+    return Response(_joined(views, results), media_type="application/json")
 
 
 def _ids(value: Any, limit: int) -> list[str]:
@@ -104,15 +105,41 @@ def _ids(value: Any, limit: int) -> list[str]:
     raise InvalidRequest(f"ids: expected a list of at most {limit} job ids")
 
 
-async def _add_results(service: Service, views: Sequence[dict[str, Any]]) -> None:
-    """Put a succeeded job's InferenceResponse beside its state, as JSON."""
+async def _results(service: Service, views: Sequence[dict[str, Any]]) -> dict[int, bytes]:
+    """The succeeded jobs' InferenceResponses as JSON, by their places among the views.
 
-    async def add(view: dict[str, Any]) -> None:
-        try:
-            answer = await inference_response(await service.response(view["id"]))
-        except WherryError as error:
-            view |= error_body(error)
-        else:
-            view["result"] = from_json(bytes(answer.body))
+    What goes beyond the bytes of one answer is marked in its view: the client asks again. The first
+    goes out whatever its size, so that asking again gets on.
+    """
+    succeeded = [at for at, view in enumerate(views) if view.get("status") == JobState.SUCCEEDED]
+    results: dict[int, bytes] = {}
+    left = service.settings.max_results_bytes
+    for start in range(0, len(succeeded), _AT_ONCE):
+        places = succeeded[start : start + _AT_ONCE]
+        read = [_result(service, views[at]["id"]) for at in places] if left > 0 else []
+        found = await asyncio.gather(*read)
+        for at, result in zip_longest(places, found):
+            if isinstance(result, WherryError):
+                views[at].update(error_body(result))
+            elif result is not None and (left >= len(result) or not results):
+                results[at] = result
+                left -= len(result)
+            else:
+                views[at]["result_omitted"] = True
+                left = 0
+    return results
 
-    await asyncio.gather(*(add(v) for v in views if v.get("status") == JobState.SUCCEEDED))
+
+async def _result(service: Service, job_id: str) -> bytes | WherryError:
+    try:
+        return bytes((await inference_response(await service.response(job_id))).body)
+    except WherryError as error:
+        return error
+
+
+def _joined(views: Sequence[dict[str, Any]], results: Mapping[int, bytes]) -> bytes:
+    """The answer; results are JSON already, and go in as they are."""
+    jobs = [to_json(view) for view in views]
+    for at, result in results.items():
+        jobs[at] = b"".join((jobs[at][:-1], b',"result":', result, b"}"))
+    return b'{"jobs":[%s]}' % b",".join(jobs)

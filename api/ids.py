@@ -31,7 +31,7 @@ def checked_id(given: str, *, what: str = "id") -> str:
         given.encode()
     except UnicodeEncodeError:
         raise InvalidRequest(f"{what}: not valid Unicode") from None
-    if any(character < " " or character == "\x7f" for character in given):
+    if any(character < " " or "\x7f" <= character <= "\x9f" for character in given):
         raise InvalidRequest(f"{what}: control characters cannot stand in an id")
     return given
 

@@ -24,6 +24,7 @@ from ..protocol.errors import (
     QueueFull,
     WherryError,
 )
+from ..protocol.parameters import BINARY_OUTPUT, ON_ROW_ERROR, PRIORITY, TIMEOUT, remarks
 from ..tasks.base import Task
 from ..tasks.catalog import Catalog, ModelDeclaration
 from .ids import checked_id, uuid7
@@ -31,10 +32,8 @@ from .settings import ApiSettings
 
 log = logging.getLogger(__name__)
 
-#: Parameters that are the server's, not the task's.
-PRIORITY, TIMEOUT, ON_ROW_ERROR = "priority", "timeout", "on_row_error"
-
-_BINARY_WISH = "binary_data_output"
+#: Values that say the same as leaving the parameter out.
+_DEFAULTS = {PRIORITY: (0, DEFAULT_PRIORITY), TIMEOUT: (0,), ON_ROW_ERROR: ("fail",)}
 
 #: Bytes of a body from which it is read in a thread, so that other requests go on meanwhile.
 OFF_LOOP_BYTES = 256 * 1024
@@ -103,13 +102,15 @@ class Intake:
                 f"{rows} rows; a request may have {self.settings.max_rows_per_job}: send several"
             )
         _check_row_errors(request)
+        if self.settings.strict_parameters:
+            _check_names(request, task)
         plain = _normal(inputs.to_inference_request(), request)
         payload, header_length = codec.encode_request(plain, binary=True)
         given = request.id if use_id else None
         job = NewJob(
             id=uuid7() if given is None else checked_id(given),
             task=task.name,
-            group=_group(declared, plain),
+            group=_group(declared, plain, _priority(request)),
             payload=payload,
             header_length=header_length or len(payload),
             fingerprint=_fingerprint(declared, payload),
@@ -119,9 +120,9 @@ class Intake:
         )
         return Prepared(request, job, fresh=given is None and not idempotency_key)
 
-    async def store_job(self, prepared: Prepared) -> Submission:
+    async def store_job(self, prepared: Prepared, *, reply_to: str = "") -> Submission:
         """Store a job and wake its workers. Raises what submit raises."""
-        job = prepared.job
+        job = replace(prepared.job, reply_to=reply_to) if reply_to else prepared.job
         if len(job.payload) <= self.jobs.inline_max_bytes:
             return await self.queue.run(submit(job, self.jobs))
         key = f"payload/{job.id}/{job.fingerprint}"
@@ -153,11 +154,15 @@ def _normal(plain: v2.InferenceRequest, request: v2.InferenceRequest) -> v2.Infe
     """The task's own view of a request, so that two ways to say the same are the same bytes.
 
     Without the id: the fingerprint tells requests apart, not ids. Without the wishes for binary
-    data: they are about one answer, not about the job.
+    data: they are about one answer, not about the job. Without what only says the default.
     """
     given = {**request.parameters, **plain.parameters}
-    plain.parameters = {name: given[name] for name in sorted(given) if name != _BINARY_WISH}
-    if request.outputs is not None:
+    plain.parameters = {
+        name: given[name]
+        for name in sorted(given)
+        if name != BINARY_OUTPUT and given[name] not in _DEFAULTS.get(name, ())
+    }
+    if request.outputs:
         plain.outputs = [v2.RequestOutput(name=output.name) for output in request.outputs]
     return plain
 
@@ -167,7 +172,7 @@ def _fingerprint(declared: ModelDeclaration, payload: bytes) -> str:
     return hashlib.blake2b(b"\0".join(parts), digest_size=16).hexdigest()
 
 
-def _group(declared: ModelDeclaration, request: v2.InferenceRequest) -> Group:
+def _group(declared: ModelDeclaration, request: v2.InferenceRequest, priority: int) -> Group:
     apart = {
         name: request.parameters[name]
         for name in declared.definition.group_by
@@ -177,7 +182,7 @@ def _group(declared: ModelDeclaration, request: v2.InferenceRequest) -> Group:
         declared.family,
         declared.name,
         declared.version,
-        priority=_priority(request),
+        priority=priority,
         digest=digest(apart),
     )
 
@@ -200,3 +205,9 @@ def _check_row_errors(request: v2.InferenceRequest) -> None:
     given = request.parameters.get(ON_ROW_ERROR, "fail")
     if given not in ("fail", "skip"):
         raise InvalidRequest(f"parameter {ON_ROW_ERROR}: use 'fail' or 'skip'")
+
+
+def _check_names(request: v2.InferenceRequest, task: Task) -> None:
+    odd = remarks(request.parameters, task.input.parameter_names())
+    if odd:
+        raise InvalidRequest("; ".join(odd))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -26,14 +27,23 @@ router = APIRouter(tags=["models"], route_class=PlainRoute)
 async def model_stats(request: Request) -> Response:
     """Counters in the shape of Triton's statistics extension."""
     service = Service.of(request)
-    everyone = "model" not in request.path_params
-    models = service.catalog.models if everyone else (service.declared(request),)
+    models = _asked(service, request)
     counted = await asyncio.gather(
         *(service.queue.run(stats(m.name, m.version, service.jobs)) for m in models)
     )
     return json_response(
         {"model_stats": [_stats(m, c) for m, c in zip(models, counted, strict=True)]}
     )
+
+
+def _asked(service: Service, request: Request) -> Sequence[ModelDeclaration]:
+    """The models whose statistics a path asks for: one version, one model's versions, or all."""
+    catalog, path = service.catalog, request.path_params
+    if "model" not in path:
+        return catalog.models
+    if "version" in path:
+        return [service.declared(request)]
+    return [catalog.get(path["model"], version) for version in catalog.versions(path["model"])]
 
 
 def _stats(model: ModelDeclaration, counted: dict[str, int]) -> dict[str, Any]:
@@ -96,7 +106,9 @@ async def model_ready(request: Request) -> Response:
     declared = service.declared(request)
     reason = _reason(declared, await service.fleet())
     body: dict[str, Any] = {"name": declared.name, "ready": not reason}
-    return json_response({**body, "reason": reason} if reason else body, 503 if reason else 200)
+    if not reason:
+        return json_response(body)
+    return json_response({**body, "reason": reason}, 503, {"Retry-After": "1"})
 
 
 def _reason(declared: ModelDeclaration, fleet: FleetView) -> str:

@@ -23,6 +23,15 @@ class ApiSettings(BaseSettings):
     max_jobs_per_batch: int = Field(
         default=1000, ge=1, description="Jobs in one /v2/jobs:batch request."
     )
+    max_results_bytes: int = Field(
+        default=16_777_216,
+        ge=1,
+        description="Bytes of results in one /v2/jobs:status answer; one result always goes out.",
+    )
+    strict_parameters: bool = Field(
+        default=False,
+        description="Refuse request parameters that nobody reads, instead of a warning.",
+    )
     infer_timeout_s: float = Field(
         default=60.0,
         gt=0,

@@ -14,6 +14,7 @@ from .errors import InvalidRequest, InvalidTensor
 from .v2 import (
     BASE64,
     CONTENT_TYPE,
+    TEXT,
     InferenceRequest,
     InferenceResponse,
     RequestOutput,
@@ -27,6 +28,7 @@ __all__ = [
     "decode_response",
     "encode_request",
     "encode_response",
+    "request_of",
     "select_outputs",
     "wants_binary",
 ]
@@ -42,7 +44,15 @@ def decode_request(body: Raw, header_length: int | None = None) -> InferenceRequ
     `header_length` is the Inference-Header-Content-Length, None for plain JSON. Raw tensors stay
     views of `body`. Raises InvalidRequest that names the field.
     """
-    request = _decode(InferenceRequest, body, header_length, "inputs")
+    return _checked(_decode(InferenceRequest, body, header_length, "inputs"))
+
+
+def request_of(document: object) -> InferenceRequest:
+    """Read a request that is parsed JSON already. Raises InvalidRequest that names the field."""
+    return _checked(_build(InferenceRequest, document, memoryview(b""), "inputs", has_header=False))
+
+
+def _checked(request: InferenceRequest) -> InferenceRequest:
     for tensor in request.inputs:
         tensor.check()
     return request
@@ -82,7 +92,7 @@ def encode_response(
         header["id"] = response.id
     if response.parameters:
         header["parameters"] = response.parameters
-    header["outputs"], raws = _tensors(response.outputs, names)
+    header["outputs"], raws = _tensors(response.outputs, names, mark_text=True)
     return _join(header, raws, always=binary)
 
 
@@ -117,24 +127,28 @@ def _decode(model: type[M], body: Raw, header_length: int | None, field: str) ->
                 f"Inference-Header-Content-Length is {header_length}, the body {len(view)} bytes"
             )
         header, rest = view[:header_length], view[header_length:]
-    document = _parse(header)
+    return _build(model, _parse(header), rest, field, has_header=header_length is not None)
+
+
+def _build(
+    model: type[M], document: object, rest: memoryview, field: str, *, has_header: bool
+) -> M:
+    if not isinstance(document, dict):
+        raise InvalidRequest(f"expected a JSON object, got {type(document).__name__}")
     tensors = document.get(field)
     if isinstance(tensors, list):
-        _attach(tensors, rest, field, has_header=header_length is not None)
+        _attach(tensors, rest, field, has_header=has_header)
     return model.parse(document)
 
 
-def _parse(header: memoryview) -> dict[str, Any]:
+def _parse(header: memoryview) -> Any:
     if not header:
         raise InvalidRequest("the body is empty; expected a JSON object")
     try:
         # jiter reads bytes, not views; a header is small, a plain JSON body is copied once.
-        document = from_json(bytes(header), allow_inf_nan=False)
+        return from_json(bytes(header), allow_inf_nan=False)
     except ValueError as error:
         raise InvalidRequest(f"the body is not JSON: {error}") from None
-    if not isinstance(document, dict):
-        raise InvalidRequest(f"expected a JSON object, got {type(document).__name__}")
-    return document
 
 
 def _attach(tensors: list[Any], rest: memoryview, field: str, *, has_header: bool) -> None:
@@ -161,7 +175,7 @@ def _attach(tensors: list[Any], rest: memoryview, field: str, *, has_header: boo
 
 
 def _tensors(
-    tensors: Sequence[Tensor], raw_names: Collection[str]
+    tensors: Sequence[Tensor], raw_names: Collection[str], *, mark_text: bool = False
 ) -> tuple[list[dict[str, Any]], list[Raw]]:
     headers, raws = [], []
     for tensor in tensors:
@@ -173,6 +187,8 @@ def _tensors(
         if tensor.name in raw_names:
             raw = tensor.raw()
             header["parameters"] = {**tensor.parameters, _SIZE: memoryview(raw).nbytes}
+            if mark_text and _holds_text(tensor):
+                header["parameters"][CONTENT_TYPE] = TEXT
             raws.append(raw)
         else:
             data, marks = _json_data(tensor)
@@ -182,6 +198,16 @@ def _tensors(
     return headers, raws
 
 
+def _holds_text(tensor: Tensor) -> bool:
+    """Whether the elements are strings: raw, they would look like any bytes."""
+    if tensor.datatype is not Datatype.BYTES or tensor.is_raw or tensor.is_base64:
+        return False
+    first = tensor.data
+    while isinstance(first, list):
+        first = first[0] if first else None
+    return isinstance(first, str)
+
+
 def _json_data(tensor: Tensor) -> tuple[Any, dict[str, str]]:
     """A tensor's data as JSON takes it, and the parameters that say how."""
     if tensor.datatype.binary_only:
@@ -189,7 +215,8 @@ def _json_data(tensor: Tensor) -> tuple[Any, dict[str, str]]:
             f"tensor {tensor.name!r}: {tensor.datatype} has no JSON form; ask for binary data"
         )
     data, marks = tensor.data, {}
-    values: Sequence[Any] = tensor.flat()
+    text = tensor.is_raw and tensor.parameters.get(CONTENT_TYPE) == TEXT
+    values: Sequence[Any] = tensor.texts() if text else tensor.flat()
     if tensor.datatype is Datatype.BYTES and any(isinstance(value, bytes) for value in values):
         values = [base64.b64encode(v).decode() if isinstance(v, bytes) else v for v in values]
         data, marks = _nest(values, tensor.shape), {CONTENT_TYPE: BASE64}

@@ -19,7 +19,7 @@ Raw = bytes | bytearray | memoryview
 
 #: BYTES elements carry their length in front: four bytes, unsigned, little-endian.
 _PREFIX = struct.Struct("<I")
-_FP32_MAX = 3.4028234663852886e38
+_FLOAT_MAX = {Datatype.FP32: 3.4028234663852886e38, Datatype.FP64: sys.float_info.max}
 
 
 def flatten(data: Sequence[Any], *, name: str, strict: bool = True) -> Sequence[Any]:
@@ -49,13 +49,15 @@ def check_values(values: Sequence[Any], datatype: Datatype, *, name: str) -> Non
         if low < limits[0] or high > limits[1]:
             value = low if low < limits[0] else high
             raise InvalidTensor(
-                f"tensor {name!r}: {value} is out of the range of {datatype}, "
+                f"tensor {name!r}: {value!s:.40} is out of the range of {datatype}, "
                 f"{limits[0]} to {limits[1]}"
             )
-    if datatype is Datatype.FP32 and values:
+    greatest = _FLOAT_MAX.get(datatype)
+    if greatest and values:
         value = max(values, key=abs)
-        if abs(value) > _FP32_MAX and math.isfinite(value):
-            raise InvalidTensor(f"tensor {name!r}: {value} is out of the range of FP32")
+        # 1e400 is a JSON number, read as infinity; an integer may be longer than any float.
+        if abs(value) > greatest:
+            raise InvalidTensor(f"tensor {name!r}: {value!s:.40} is out of the range of {datatype}")
 
 
 _KINDS: dict[Datatype, set[type]] = {
@@ -169,7 +171,7 @@ def blob_of(element: str | bytes, *, name: str) -> bytes:
         return base64.b64decode(element, validate=True)
     except (binascii.Error, ValueError):
         raise InvalidTensor(
-            f"tensor {name!r}: a file in JSON must be base64; or send it as binary data"
+            f"tensor {name!r}: not base64, as a file in JSON must be; or send it as binary data"
         ) from None
 
 

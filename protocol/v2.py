@@ -10,7 +10,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictStr,
+    ValidationError,
+    field_validator,
+)
 
 from .datatypes import Datatype
 from .elements import (
@@ -25,12 +33,16 @@ from .elements import (
 )
 from .errors import InvalidRequest, InvalidTensor
 
-#: Values are bool, int, float or str in the specification; extensions nest.
-Parameters = dict[str, Any]
+#: Values are bool, int, float or str in the specification; extensions nest. Clients that write
+#: every field of theirs send null for none.
+Parameters = Annotated[
+    dict[str, Any], BeforeValidator(lambda given: {} if given is None else given)
+]
 Dimension = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
 
-#: Marks a BYTES tensor whose strings are base64 (MLServer's convention).
-CONTENT_TYPE, BASE64 = "content_type", "base64"
+#: Says what the elements of a BYTES tensor are: text, or files that JSON carries as base64.
+#: MLServer's convention; its other content types are hints that change nothing here.
+CONTENT_TYPE, BASE64, TEXT = "content_type", "base64", "str"
 
 
 class _Model(BaseModel):
@@ -74,6 +86,15 @@ class Tensor(_Model):
         return not isinstance(self.data, list)
 
     @property
+    def is_base64(self) -> bool:
+        """Whether the elements are strings of base64, by the tensor's own word."""
+        return (
+            self.parameters.get(CONTENT_TYPE) == BASE64
+            and self.datatype is Datatype.BYTES
+            and not self.is_raw
+        )
+
+    @property
     def element_count(self) -> int:
         """Product of the shape; a Python int, so it never wraps."""
         return math.prod(self.shape)
@@ -85,8 +106,9 @@ class Tensor(_Model):
         return flatten(self.data, name=self.name, strict=False)
 
     def texts(self) -> list[str]:
-        """BYTES elements as text. Raises InvalidTensor unless UTF-8."""
-        return [text_of(element, name=self.name) for element in self._bytes_elements()]
+        """BYTES elements as text; base64 where the tensor says so. Raises InvalidTensor."""
+        elements = self.blobs() if self.is_base64 else self._bytes_elements()
+        return [text_of(element, name=self.name) for element in elements]
 
     def blobs(self) -> list[bytes]:
         """BYTES elements as files: bytes as they are, strings from strict base64."""
@@ -105,7 +127,8 @@ class Tensor(_Model):
         if self.is_raw:
             data: Raw = self.data
             return data
-        return raw_of(self.flat(), self.datatype, name=self.name)
+        values = self.blobs() if self.is_base64 else self.flat()
+        return raw_of(values, self.datatype, name=self.name)
 
     def check(self) -> None:
         """Hold the data against shape and datatype. Raises InvalidTensor; allocates by neither."""

@@ -103,8 +103,11 @@ class Catalog:
         return tuple(sorted({model.family for model in self.models}))
 
 
-def load_catalog(path: Path) -> Catalog:
-    """Read models.toml. Raises CatalogError that names the file, the model and the field."""
+def load_catalog(path: Path, *, sources: bool = True) -> Catalog:
+    """Read models.toml. Raises CatalogError that names the file, the model and the field.
+
+    `sources=False` is for who needs no weights: sources stay as written, installed here or not.
+    """
     try:
         document = tomllib.loads(path.read_text())
     except FileNotFoundError:
@@ -115,7 +118,8 @@ def load_catalog(path: Path) -> Catalog:
     if not isinstance(tables, list) or not tables or not all(isinstance(t, dict) for t in tables):
         raise CatalogError(f"{path}: expected [[models]] tables, one a model")
     try:
-        return Catalog([_declaration(table, path) for table in tables])
+        declared = [_declaration(table, path) for table in tables]
+        return Catalog([_located(model, path) for model in declared] if sources else declared)
     except CatalogError as error:
         text = str(error)
         raise CatalogError(text if text.startswith(str(path)) else f"{path}: {text}") from None
@@ -123,16 +127,18 @@ def load_catalog(path: Path) -> Catalog:
 
 def _declaration(table: dict[str, Any], path: Path) -> ModelDeclaration:
     try:
-        declared = ModelDeclaration.model_validate(table)
+        return ModelDeclaration.model_validate(table)
     except ValidationError as error:
         raise CatalogError(
             f"{path}: model {table.get('name', '?')!r}: {v2.describe(error)}"
         ) from None
-    source = declared.source
-    if source is None:
+
+
+def _located(declared: ModelDeclaration, path: Path) -> ModelDeclaration:
+    if declared.source is None:
         return declared
     try:
-        located = locate(source, path.parent)
+        located = locate(declared.source, path.parent)
     except ValueError as error:
         raise CatalogError(f"{path}: model {declared.name!r}: source: {error}") from None
     return declared.model_copy(update={"source": located})

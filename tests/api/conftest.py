@@ -19,7 +19,8 @@ from wherry.jobs.finish import finish
 from wherry.jobs.fleet import heartbeat, view
 from wherry.jobs.record import BatchStats, ClaimedJob
 from wherry.jobs.stores import open_store
-from wherry.protocol import codec
+from wherry.protocol import codec, v2
+from wherry.protocol.datatypes import Datatype
 from wherry.protocol.errors import WherryError
 from wherry.tasks.catalog import load_catalog
 from wherry.tasks.create import create_task
@@ -126,6 +127,7 @@ class Worker:
     def __post_init__(self) -> None:
         self._store = open_store(self.jobs)
         self._catalog = load_catalog(self.models)
+        self._timers: list[threading.Timer] = []
 
     def beat(self, *families: str, models: tuple[str, ...] = ()) -> None:
         info: dict[str, object] = {"families": list(families), "models": list(models)}
@@ -145,6 +147,16 @@ class Worker:
         for job, stats in claimed:
             self.finish(self.answer(job, stats), stats)
         return len(claimed)
+
+    def serve_in(self, seconds: float) -> None:
+        """Answer what waits then; `close` waits for it."""
+        self._timers.append(threading.Timer(seconds, self.serve))
+        self._timers[-1].start()
+
+    def close(self) -> None:
+        for timer in self._timers:
+            timer.join()
+        self.queue.close()
 
     def finish(self, outcome: Outcome, stats: BatchStats) -> None:
         self.queue.run(finish(WORKER, [outcome], stats, self.jobs))
@@ -178,9 +190,9 @@ class Worker:
 
 @pytest.fixture
 def worker(redis_url: str, jobs_settings: JobsSettings, models_file: Path) -> Iterator[Worker]:
-    queue = Queue(redis_url)
-    yield Worker(queue, jobs_settings, models_file)
-    queue.close()
+    worker = Worker(Queue(redis_url), jobs_settings, models_file)
+    yield worker
+    worker.close()
 
 
 @pytest.fixture
@@ -197,6 +209,28 @@ def serving(worker: Worker) -> Iterator[Worker]:
     yield worker
     stopped.set()
     thread.join()
+
+
+@pytest.fixture
+def without_json_form(worker: Worker) -> Callable[[str], None]:
+    """Answer a job with a vector that holds NaN."""
+
+    def answer(job_id: str) -> None:
+        data = [[1.0, float("nan")]]
+        output = v2.ResponseOutput(
+            name="embedding", shape=[1, 2], datatype=Datatype.FP32, data=data
+        )
+        response = v2.InferenceResponse(model_name="embedding", id=job_id, outputs=[output])
+        body, length = codec.encode_response(response, binary=True)
+        for job, stats in worker.claim():
+            outcome = (
+                Outcome(id=job.id, attempt=1, result=body, header_length=length or 0)
+                if job.id == job_id
+                else worker.answer(job, stats)
+            )
+            worker.finish(outcome, stats)
+
+    return answer
 
 
 Job = dict[str, object]

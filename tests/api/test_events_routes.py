@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import threading
 
 import pytest
 
@@ -20,7 +19,7 @@ def events(text):
 
 def test_events_come_as_they_happen_and_end_with_the_job(http, worker, texts):
     job = http.post(JOBS, json=texts("a")).json()
-    threading.Timer(0.2, worker.serve).start()
+    worker.serve_in(0.2)
     with http.stream("GET", job["events_url"]) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert "content-encoding" not in answer.headers

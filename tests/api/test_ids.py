@@ -26,7 +26,7 @@ def test_a_path_holds_any_id_in_one_segment(job_id):
     assert id_from_path(segment) == job_id
 
 
-@pytest.mark.parametrize("job_id", ["", ".", "..", "\t", "\x7f", "\ud800", "x" * 257])
+@pytest.mark.parametrize("job_id", ["", ".", "..", "\t", "\x7f", "\x85", "\ud800", "x" * 257])
 def test_what_cannot_be_an_id(job_id):
     with pytest.raises(InvalidRequest):
         checked_id(job_id)

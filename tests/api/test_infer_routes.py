@@ -86,11 +86,31 @@ def test_respond_async_answers_at_once_when_the_wait_is_enough(http, serving, te
     assert (answer.status_code, "outputs" in answer.json()) == (200, True)
 
 
+def test_the_same_idempotency_key_is_the_same_job(http, worker, texts):
+    key = {"Idempotency-Key": "infer-1", "Prefer": "wait=2"}
+    worker.serve_in(0.1)
+    first = http.post(INFER, json=texts("a", id="x"), headers=key)
+    assert first.status_code == 200, first.text
+    again = http.post(INFER, json=texts("a", id="y"), headers=key)
+    assert (again.status_code, again.json()["outputs"]) == (200, first.json()["outputs"])
+    assert again.json()["id"] == "y"
+    assert len(http.get("/v2/jobs").json()["jobs"]) == 1
+    other = http.post(INFER, json=texts("b"), headers=key)
+    assert (other.status_code, other.json()["error_type"]) == (409, "conflict")
+
+
+def test_respond_async_sent_again_answers_what_there_is(http, worker, texts):
+    prefer = {"Prefer": "respond-async"}
+    assert http.post(INFER, json=texts("a", id="again"), headers=prefer).status_code == 202
+    worker.serve()
+    answer = http.post(INFER, json=texts("a", id="again"), headers=prefer)
+    assert (answer.status_code, answer.json()["id"]) == (200, "again")
+    assert "outputs" in answer.json()
+
+
 def test_a_slow_answer_comes_too(http, worker, texts):
-    timer = threading.Timer(0.6, worker.serve)
-    timer.start()
+    worker.serve_in(0.6)
     assert http.post(INFER, json=texts("a")).status_code == 200
-    timer.join()
 
 
 def test_a_failed_job_is_its_error(http, serving):

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import threading
 import time
 from urllib.parse import quote
 
@@ -8,6 +7,7 @@ import httpx
 import pytest
 
 from wherry.jobs import JobsSettings, Outcome
+from wherry.protocol import codec
 
 from .conftest import Server
 
@@ -91,7 +91,7 @@ def test_the_same_idempotency_key_is_the_same_job(http, texts):
 
 def test_a_long_poll_ends_with_the_job(http, worker, texts):
     job = http.post(JOBS, json=texts("a")).json()
-    threading.Timer(0.2, worker.serve).start()
+    worker.serve_in(0.2)
     started = time.monotonic()
     answer = http.get(job["status_url"], params={"wait": "3"})
     assert (answer.status_code, answer.json()["status"]) == (200, "succeeded")
@@ -182,6 +182,28 @@ def test_a_result_comes_as_the_reader_wants_it(http, worker, texts):
     assert http.get(job["result_url"], params={"output": "embedding"}).status_code == 200
     unknown = http.get(job["result_url"], params={"output": "nope"})
     assert (unknown.status_code, "nope" in unknown.json()["error"]) == (400, True)
+
+
+def test_a_result_without_a_json_form_comes_in_binary(http, texts, without_json_form):
+    job = http.post(JOBS, json=texts("a")).json()
+    without_json_form(job["id"])
+    refused = http.get(job["result_url"])
+    assert (refused.status_code, refused.json()["error_type"]) == (400, "invalid_tensor")
+    assert "ask for binary data" in refused.json()["error"]
+    raw = http.get(job["result_url"], params={"binary": "true"})
+    length = int(raw.headers["inference-header-content-length"])
+    first, second = codec.decode_response(raw.content, length).outputs[0].flat()
+    assert first == 1
+    assert second != second
+
+
+def test_what_only_says_the_default_makes_no_other_request(http, texts):
+    first = http.post(JOBS, json=texts("a", id="one"))
+    defaults = {"priority": 0, "timeout": 0, "on_row_error": "fail", "normalize": True}
+    again = http.post(JOBS, json=texts("a", id="one", parameters=defaults, outputs=[]))
+    assert (again.status_code, again.json()["id"]) == (first.status_code, "one")
+    other = http.post(JOBS, json=texts("a", id="one", parameters={"priority": 4}))
+    assert other.status_code == 409
 
 
 def test_the_outputs_that_were_asked_for_come_in_that_order(http, worker):

@@ -28,7 +28,8 @@ def test_versions(http):
 
 
 def test_a_model_is_ready_when_a_worker_serves_it(http, worker):
-    assert http.get("/v2/models/embedding/ready").status_code == 503
+    away = http.get("/v2/models/embedding/ready")
+    assert (away.status_code, away.headers["retry-after"]) == (503, "1")
     worker.beat("text", models=("embedding",))
     for path in ("embedding", "embedding/versions/1"):
         answer = http.get(f"/v2/models/{path}/ready")
@@ -60,6 +61,7 @@ def test_the_index_lists_states(http, worker):
     ]
     assert entries[0]["reason"]
     assert {e["task"] for e in entries} == set(task_names())
+    assert http.post("/v2/repository/index", content=b"[").status_code == 400
     ready = http.post("/v2/repository/index", json={"ready": True}).json()
     assert [e["version"] for e in ready] == ["1", "2"]
 
@@ -74,6 +76,32 @@ def test_stats_count(http, worker, texts, path):
     assert stats["last_inference"] > 0
 
 
-def test_stats_of_one_version(http):
+@pytest.mark.parametrize(
+    ("path", "versions"),
+    [
+        ("embedding/versions/1/stats", ["1"]),
+        ("embedding/stats", ["1", "2"]),
+        ("stats", ["1", "1", "1", "2"]),
+    ],
+)
+def test_stats_without_a_version_are_those_of_all(http, path, versions):
+    stats = http.get(f"/v2/models/{path}").json()["model_stats"]
+    assert [entry["version"] for entry in stats] == versions
+
+
+def test_stats_have_tritons_shape(http):
     [stats] = http.get("/v2/models/embedding/versions/1/stats").json()["model_stats"]
-    assert (stats["version"], stats["inference_count"]) == ("1", 0)
+    for name in ("last_inference", "inference_count", "execution_count"):
+        assert stats[name] == 0
+    assert set(stats["inference_stats"]) == {
+        "success",
+        "fail",
+        "queue",
+        "compute_input",
+        "compute_infer",
+        "compute_output",
+        "cache_hit",
+        "cache_miss",
+    }
+    assert all(set(entry) == {"count", "ns"} for entry in stats["inference_stats"].values())
+    assert stats["batch_stats"] == []

@@ -6,7 +6,14 @@ import wherry
 def test_server_metadata(http):
     body = http.get("/v2").json()
     assert (body["name"], body["version"]) == ("wherry", wherry.__version__)
-    assert {"binary_tensor_data", "async_jobs"} <= set(body["extensions"])
+    assert body["extensions"] == [
+        "binary_tensor_data",
+        "model_repository",
+        "schedule_policy",
+        "parameters",
+        "statistics",
+        "async_jobs",
+    ]
 
 
 def test_live(http):

@@ -6,7 +6,13 @@ import pytest
 
 from wherry.protocol import codec, v2
 from wherry.protocol.datatypes import Datatype
-from wherry.protocol.errors import InvalidRequest, QueueFull, WherryError, from_code
+from wherry.protocol.errors import (
+    InvalidRequest,
+    InvalidTensor,
+    QueueFull,
+    WherryError,
+    from_code,
+)
 from wherry.protocol.states import JobState
 
 FLOATS = v2.ResponseOutput(name="f", shape=[2, 2], datatype=Datatype.FP32, data=[[1, 2], [3, 4]])
@@ -33,6 +39,35 @@ def test_a_mixed_response_is_read_back_whole() -> None:
     assert list(read.output("f").flat()) == [1, 2, 3, 4]
     assert read.output("b").blobs() == [b"\x00\xff", b"hi"]
     assert read.output("t").texts() == ["ü", "b"]
+
+
+def test_text_is_text_again_after_it_was_raw() -> None:
+    body, length = codec.encode_response(RESPONSE, binary=True)
+    text, _ = codec.encode_response(codec.decode_response(body, length))
+    _, files, texts = json.loads(text)["outputs"]
+    assert texts["data"] == ["ü", "b"]
+    assert (files["data"], files["parameters"]) == (["AP8=", "aGk="], {"content_type": "base64"})
+
+
+def test_a_raw_output_has_its_size_and_no_data() -> None:
+    body, length = codec.encode_response(RESPONSE, binary_names={"f", "t"})
+    assert length is not None
+    floats, files, texts = json.loads(body[:length])["outputs"]
+    assert (floats["parameters"], "data" in floats) == ({"binary_data_size": 16}, False)
+    assert files["data"] == ["AP8=", "aGk="]
+    assert "data" not in texts
+    raw = b"\x00\x00\x80\x3f\x00\x00\x00\x40\x00\x00\x40\x40\x00\x00\x80\x40"
+    assert body[length:] == raw + b"\x02\x00\x00\x00\xc3\xbc\x01\x00\x00\x00b"
+
+
+@pytest.mark.parametrize("datatype", [Datatype.FP16, Datatype.BF16])
+def test_half_floats_are_answered_in_binary_only(datatype: Datatype) -> None:
+    half = v2.ResponseOutput(name="h", shape=[1], datatype=datatype, data=[1.0])
+    response = v2.InferenceResponse(model_name="m", outputs=[half])
+    with pytest.raises(InvalidTensor, match="ask for binary data"):
+        codec.encode_response(response)
+    body, length = codec.encode_response(response, binary_names={"h"})
+    assert list(codec.decode_response(body, length).outputs[0].flat()) == [1.0]
 
 
 def test_raw_data_asked_for_as_json_nests_per_row() -> None:

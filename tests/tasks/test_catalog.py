@@ -90,6 +90,14 @@ def test_source_is_a_folder_beside_the_file_or_a_hub_id(tmp_path: Path) -> None:
     assert hub == "google/vit-base-patch16-224"
 
 
+def test_who_needs_no_weights_needs_no_package(tmp_path: Path) -> None:
+    path = tmp_path / "models.toml"
+    path.write_text(ONE + 'source = "package:no_such_package/x"\n')
+    assert load_catalog(path, sources=False).get("a").source == "package:no_such_package/x"
+    with pytest.raises(CatalogError, match="is not installed"):
+        load_catalog(path)
+
+
 def test_source_in_a_package(tmp_path: Path) -> None:
     source = load(tmp_path, ONE + 'source = "package:wherry.tasks/weights/digits"').get("a").source
     assert source is not None

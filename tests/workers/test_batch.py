@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from wherry.jobs.record import ClaimedJob
+from wherry.protocol import codec, v2
+from wherry.tasks.backends import create_backend
+from wherry.tasks.backends.device import Device
+from wherry.tasks.catalog import ModelDeclaration
+from wherry.tasks.text.embedding import EmbeddingOutput
+from wherry.workers.batch import run_batch
+from wherry.workers.models import LoadedModel
+
+
+class Fixed:
+    """A backend that answers every row with the same vector."""
+
+    def __init__(self, vector: list[float]) -> None:
+        self._vector = vector
+
+    def run(self, rows: Any) -> list[EmbeddingOutput]:
+        return [EmbeddingOutput(embeddings=[self._vector]) for _ in rows]
+
+
+def loaded(task: str = "embedding", backend: Any = None) -> LoadedModel:
+    declared = ModelDeclaration(name="m", task=task, backend="stub")
+    if backend is None:
+        backend = create_backend("stub", task, None, device=Device("cpu"))
+        backend.load()
+    return LoadedModel(declared, declared.definition, backend, declared.max_batch_size)
+
+
+def answer(model: LoadedModel, **fields: Any) -> v2.InferenceResponse:
+    body, length = run(model, **fields)
+    return codec.decode_response(body, length)
+
+
+def run(model: LoadedModel, **fields: Any) -> tuple[bytes, int]:
+    texts = {"name": "text", "shape": [1], "datatype": "BYTES", "data": ["a"]}
+    payload = json.dumps({"inputs": [texts], **fields}).encode()
+    job = ClaimedJob(
+        id="j",
+        attempt=1,
+        rows=1,
+        header_length=len(payload),
+        payload_key="",
+        payload_ref="",
+        created_at_ms=0,
+    )
+    [encoded] = run_batch(model, [job], [payload]).answers
+    assert encoded.error is None
+    return encoded.body, encoded.header_length
+
+
+@pytest.mark.parametrize(
+    ("parameters", "warning"),
+    [
+        ({"normalise": True}, "unknown parameter 'normalise', did you mean 'normalize'?"),
+        ({"timeot": 1}, "unknown parameter 'timeot', did you mean 'timeout'?"),
+        ({"xyz": 1, "q": 2}, "unknown parameter 'xyz'; unknown parameter 'q'"),
+        ({"normalize": True, "priority": 1, "content_type": "str"}, None),
+        ({}, None),
+    ],
+)
+def test_a_parameter_that_nobody_reads_is_remarked_on(parameters: Any, warning: Any) -> None:
+    assert answer(loaded(), parameters=parameters).parameters.get("warning") == warning
+
+
+def test_remarks_do_not_grow_with_nonsense() -> None:
+    nonsense = {f"{number}" * 10_000: 1 for number in range(1000)}
+    assert len(answer(loaded(), parameters=nonsense).parameters["warning"]) < 1000
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_an_answer_without_a_json_form_is_kept_in_binary(value: float) -> None:
+    body, length = run(loaded(backend=Fixed([1.0, value])))
+    assert length < len(body), "raw tensors follow the JSON"
+    assert str(list(codec.decode_response(body, length).outputs[0].flat())) == str([1.0, value])
