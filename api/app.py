@@ -63,7 +63,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         queue, store = AsyncQueue(jobs.redis_url), open_store(jobs)
-        catalog = load_catalog(settings.models, sources=False)
+        catalog = load_catalog(settings.models, families=())
         waiters = Waiters(queue, jobs)
         app.state.service = Service(
             settings,

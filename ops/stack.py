@@ -166,6 +166,8 @@ class Stack:
             "WHERRY_REDIS_URL": self.redis_url,
             "WHERRY_MODELS": str(self.models.absolute()),
             "PYTHONUNBUFFERED": "1",
+            # Celery warns of root because of pickle, which our workers refuse.
+            "PYTHONWARNINGS": "ignore:You're running the worker with superuser",
             **self.env,
         }
 

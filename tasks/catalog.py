@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,10 +103,11 @@ class Catalog:
         return tuple(sorted({model.family for model in self.models}))
 
 
-def load_catalog(path: Path, *, sources: bool = True) -> Catalog:
+def load_catalog(path: Path, *, families: Collection[str] | None = None) -> Catalog:
     """Read models.toml. Raises CatalogError that names the file, the model and the field.
 
-    `sources=False` is for who needs no weights: sources stay as written, installed here or not.
+    Only sources of the `families` are looked up, all when it is None: an API needs no weights, and
+    a worker none of other families. The rest stay as written, installed here or not.
     """
     try:
         document = tomllib.loads(path.read_text())
@@ -119,7 +120,12 @@ def load_catalog(path: Path, *, sources: bool = True) -> Catalog:
         raise CatalogError(f"{path}: expected [[models]] tables, one a model")
     try:
         declared = [_declaration(table, path) for table in tables]
-        return Catalog([_located(model, path) for model in declared] if sources else declared)
+        return Catalog(
+            [
+                _located(model, path) if families is None or model.family in families else model
+                for model in declared
+            ]
+        )
     except CatalogError as error:
         text = str(error)
         raise CatalogError(text if text.startswith(str(path)) else f"{path}: {text}") from None

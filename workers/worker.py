@@ -65,7 +65,8 @@ class Worker:
         self._queue = Queue(jobs.redis_url)
         self._store: Store = open_store(jobs)
         self._device = Device(device)
-        self._models = Models(load_catalog(settings.models), families, self._device)
+        catalog = load_catalog(settings.models, families=families)
+        self._models = Models(catalog, families, self._device)
         self._events = JobEvents(app, node) if settings.events == "jobs" else None
         self._draining = threading.Event()
         self._lease = Lease(

@@ -93,7 +93,7 @@ def test_source_is_a_folder_beside_the_file_or_a_hub_id(tmp_path: Path) -> None:
 def test_who_needs_no_weights_needs_no_package(tmp_path: Path) -> None:
     path = tmp_path / "models.toml"
     path.write_text(ONE + 'source = "package:no_such_package/x"\n')
-    assert load_catalog(path, sources=False).get("a").source == "package:no_such_package/x"
+    assert load_catalog(path, families=()).get("a").source == "package:no_such_package/x"
     with pytest.raises(CatalogError, match="is not installed"):
         load_catalog(path)
 
