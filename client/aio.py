@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -12,7 +13,8 @@ from . import operations
 from .client import arguments, base_url
 from .flow import Flow, Pause, Reply, Step, failed, reply_of
 from .jobs import JobView
-from .mapping import Emit, MapRun, NeedInput
+from .map_steps import Emit, Ended, NeedInput, next_input_async
+from .mapping import MapRun
 from .operations import Input, Output, Wishes
 
 T = TypeVar("T")
@@ -50,21 +52,26 @@ class AsyncClient:
         """A job's state at its end. Raises DeadlineExceeded."""
         return await self._run(operations.wait(job_id, timeout_s, patience_s=self._patience_s))
 
-    async def result(self, job_id: str, timeout_s: float | None = None) -> Output:
+    async def result(
+        self, job_id: str, timeout_s: float | None = None, *, plain: bool = False
+    ) -> Output:
         """A job's answer, waited for. Raises the job's error."""
-        return await self._run(operations.result(job_id, timeout_s, patience_s=self._patience_s))
+        flow = operations.result(job_id, timeout_s, plain=plain, patience_s=self._patience_s)
+        return await self._run(flow)
 
     async def cancel(self, job_id: str) -> JobView:
         """Cancel a job."""
         return await self._run(operations.cancel(job_id, patience_s=self._patience_s))
 
-    async def infer(self, model: str, inputs: Input, *, priority: int = 0) -> Output:
-        """Submit and wait in one call."""
-        wishes = Wishes(priority=priority)
-        flow = operations.infer(model, inputs, wishes, patience_s=self._patience_s)
+    async def infer(
+        self, model: str, inputs: Input, timeout_s: float | None = None, *, priority: int = 0
+    ) -> Output:
+        """Submit and wait in one call. Raises the job's error, or DeadlineExceeded."""
+        wishes, patience_s = Wishes(priority=priority), self._patience_s
+        flow = operations.infer(model, inputs, wishes, timeout_s, patience_s=patience_s)
         return await self._run(flow)
 
-    async def map(
+    def map(
         self,
         model: str,
         inputs: Iterable[Input] | AsyncIterable[Input],
@@ -72,25 +79,42 @@ class AsyncClient:
         in_flight: int = 256,
         priority: int = 0,
         return_errors: bool = False,
-    ) -> AsyncIterator[Output | WherryError]:
-        """Answers to inputs, in order, however many: `in_flight` at a time are in memory."""
-        mapping = MapRun(model, Wishes(priority=priority), in_flight, self._patience_s)
-        source, flow = _async(inputs), mapping.run()
-        given: Reply | Input | None = None
-        while True:
-            try:
-                step = flow.send(given)
-            except StopIteration:
-                return
-            given = None
-            if isinstance(step, Emit):
-                if isinstance(step.answer, WherryError) and not return_errors:
-                    raise step.answer
-                yield step.answer
-            elif isinstance(step, NeedInput):
-                given = await anext(source, None)
-            else:
-                given = await self._do(step)
+        id_prefix: str = "",
+    ) -> AsyncGenerator[Output | WherryError, None]:
+        """Answers to inputs, in order, however many: `in_flight` at a time are in memory.
+
+        Close it (`contextlib.aclosing`) when you leave early: that cancels what is under way.
+        """
+        mapping = MapRun(
+            model=model,
+            priority=priority,
+            in_flight=in_flight,
+            id_prefix=id_prefix,
+            patience_s=self._patience_s,
+        )
+        return self._answers(mapping, _async(inputs), return_errors=return_errors)
+
+    async def _answers(
+        self, mapping: MapRun, source: AsyncIterator[Input], *, return_errors: bool
+    ) -> AsyncGenerator[Output | WherryError, None]:
+        flow = mapping.run()
+        given: Reply | Input | Ended | None = None
+        try:
+            while True:
+                try:
+                    step = flow.send(given)
+                except StopIteration:
+                    return
+                given = None
+                if isinstance(step, Emit):
+                    yield step.given(return_errors=return_errors)
+                elif isinstance(step, NeedInput):
+                    given = await next_input_async(source)
+                else:
+                    given = await self._do(step)
+        finally:
+            with contextlib.suppress(RuntimeError):  # a forgotten map may outlive the connections
+                await self._run(mapping.abandon())
 
     async def models(self) -> list[dict[str, Any]]:
         """The models and their states."""
@@ -116,7 +140,7 @@ class AsyncClient:
             return Reply(0)
         try:
             return reply_of(await self._http.request(**arguments(step, self._timeout_s)))
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             return failed(error)
 
     async def close(self) -> None:
@@ -135,10 +159,10 @@ class AsyncClient:
         await self.close()
 
 
-async def _async(inputs: Iterable[Input] | AsyncIterable[Input]) -> AsyncIterator[Input]:
-    if isinstance(inputs, AsyncIterable):
-        async for item in inputs:
-            yield item
-    else:
-        for item in inputs:
-            yield item
+def _async(inputs: Iterable[Input] | AsyncIterable[Input]) -> AsyncIterator[Input]:
+    return aiter(inputs) if isinstance(inputs, AsyncIterable) else _each(iter(inputs))
+
+
+async def _each(inputs: Iterator[Input]) -> AsyncIterator[Input]:
+    for item in inputs:
+        yield item

@@ -1,18 +1,20 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
 
-from ..protocol.errors import WherryError
+from ..protocol.errors import InvalidRequest, WherryError
 from . import operations
 from .flow import Call, Flow, Pause, Reply, Step, failed, reply_of
 from .jobs import JobView
-from .mapping import Emit, MapRun, NeedInput
+from .map_steps import Emit, Ended, NeedInput, next_input
+from .mapping import MapRun
 from .operations import Input, Output, Wishes
 
 T = TypeVar("T")
@@ -22,14 +24,25 @@ DEFAULT_URL = "http://127.0.0.1:8750"
 
 
 def base_url(url: str | None) -> str:
-    """The server's address: as given, else WHERRY_URL, else the local stack."""
-    return (url or os.environ.get("WHERRY_URL") or DEFAULT_URL).rstrip("/")
+    """The server's address: as given, else WHERRY_URL, else the local stack.
+
+    Raises InvalidRequest for one that leads nowhere, which no patience would help.
+    """
+    found = (url or os.environ.get("WHERRY_URL") or DEFAULT_URL).rstrip("/")
+    try:
+        parts = httpx.URL(found)
+    except httpx.InvalidURL as error:
+        raise InvalidRequest(f"url {found!r}: {error}") from None
+    if parts.scheme not in ("http", "https") or not parts.host:
+        raise InvalidRequest(f"url {found!r}: expected one like {DEFAULT_URL}")
+    return found
 
 
 class Client:
     """A fleet, from synchronous code. Threads may share it.
 
-    `timeout_s` bounds one call, `patience_s` how long a full or absent server is tried again.
+    `timeout_s` bounds one call, on top of a wait that it asks for; `patience_s` how long a full or
+    absent server is tried again.
     """
 
     def __init__(
@@ -63,18 +76,24 @@ class Client:
         """A job's state at its end. Raises DeadlineExceeded."""
         return self._run(operations.wait(job_id, timeout_s, patience_s=self._patience_s))
 
-    def result(self, job_id: str, timeout_s: float | None = None) -> Output:
-        """A job's answer, waited for, as its task's Output. Raises the job's error."""
-        return self._run(operations.result(job_id, timeout_s, patience_s=self._patience_s))
+    def result(self, job_id: str, timeout_s: float | None = None, *, plain: bool = False) -> Output:
+        """A job's answer, waited for, as its task's Output. Raises the job's error.
+
+        `plain` gives the InferenceResponse itself, with its parameters.
+        """
+        flow = operations.result(job_id, timeout_s, plain=plain, patience_s=self._patience_s)
+        return self._run(flow)
 
     def cancel(self, job_id: str) -> JobView:
         """Cancel a job: at once while it waits, at its batch's end while it runs."""
         return self._run(operations.cancel(job_id, patience_s=self._patience_s))
 
-    def infer(self, model: str, inputs: Input, *, priority: int = 0) -> Output:
-        """Submit and wait in one call."""
-        wishes = Wishes(priority=priority)
-        return self._run(operations.infer(model, inputs, wishes, patience_s=self._patience_s))
+    def infer(
+        self, model: str, inputs: Input, timeout_s: float | None = None, *, priority: int = 0
+    ) -> Output:
+        """Submit and wait in one call. Raises the job's error, or DeadlineExceeded."""
+        wishes, patience_s = Wishes(priority=priority), self._patience_s
+        return self._run(operations.infer(model, inputs, wishes, timeout_s, patience_s=patience_s))
 
     def map(
         self,
@@ -84,26 +103,44 @@ class Client:
         in_flight: int = 256,
         priority: int = 0,
         return_errors: bool = False,
-    ) -> Iterator[Output | WherryError]:
+        id_prefix: str = "",
+    ) -> Generator[Output | WherryError, None, None]:
         """Answers to inputs, in order, however many: `in_flight` at a time are in memory.
 
-        An input's error is raised, or with `return_errors` stands in its answer's place.
+        An input's error is raised, or with `return_errors` stands in its answer's place. Jobs that
+        are under way when the generator is closed are canceled. With `id_prefix` the jobs are
+        called `<prefix>0` and so on, and go on instead: the same map again reads their answers.
         """
-        mapping = MapRun(model, Wishes(priority=priority), in_flight, self._patience_s)
-        source, flow, given = iter(inputs), mapping.run(), None
+        mapping = MapRun(
+            model=model,
+            priority=priority,
+            in_flight=in_flight,
+            id_prefix=id_prefix,
+            patience_s=self._patience_s,
+        )
+        return self._answers(mapping, iter(inputs), return_errors=return_errors)
+
+    def _answers(
+        self, mapping: MapRun, source: Iterator[Input], *, return_errors: bool
+    ) -> Generator[Output | WherryError, None, None]:
+        flow = mapping.run()
+        given: Reply | Input | Ended | None = None
         try:
-            step = next(flow)
             while True:
-                if isinstance(step, Emit):
-                    if isinstance(step.answer, WherryError) and not return_errors:
-                        raise step.answer
-                    yield step.answer
-                    step = next(flow)
-                else:
-                    given = next(source, None) if isinstance(step, NeedInput) else self._do(step)
+                try:
                     step = flow.send(given)
-        except StopIteration:
-            return
+                except StopIteration:
+                    return
+                given = None
+                if isinstance(step, Emit):
+                    yield step.given(return_errors=return_errors)
+                elif isinstance(step, NeedInput):
+                    given = next_input(source)
+                else:
+                    given = self._do(step)
+        finally:
+            with contextlib.suppress(RuntimeError):  # a forgotten map may outlive the connections
+                self._run(mapping.abandon())
 
     def models(self) -> list[dict[str, Any]]:
         """The models and their states."""
@@ -128,7 +165,7 @@ class Client:
             return Reply(0)
         try:
             return reply_of(self._http.request(**arguments(step, self._timeout_s)))
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             return failed(error)
 
     def close(self) -> None:
@@ -154,5 +191,5 @@ def arguments(call: Call, timeout_s: float) -> dict[str, Any]:
         "url": call.path,
         "content": call.content,
         "headers": dict(call.headers),
-        "timeout": timeout_s + call.held_s,
+        "timeout": httpx.Timeout(timeout_s, read=timeout_s + call.held_s),
     }

@@ -1,30 +1,45 @@
-"""`wherry submit | status | result | cancel | models | queues`."""
+"""`wherry submit | status | result | cancel | models | queues`.
+
+Exit status 0: all went well; 1: something failed; 2: the command was not understood.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
+from pydantic_core import from_json
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ..protocol.errors import WherryError
-from ..tasks.base import Task, TaskInput
-from ..tasks.registry import get_task
+from ..protocol import codec
+from ..protocol.errors import Unavailable, WherryError
+from ..tasks.base import Task, TaskInput, TaskOutput
+from ..tasks.registry import get_task, task_names
 from .client import Client
+from .command_inputs import named_inputs, parameters_of
 from .jobs import JobView
+from .operations import Output, model_path
 from .tables import jobs_table, models_table, output_table, queues_table
 
+T = TypeVar("T")
+
 Url = Annotated[str, typer.Option(help="The server; default WHERRY_URL, else the local stack.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines, one value a line.")]
+Timeout = Annotated[float | None, typer.Option(min=0, help="Seconds to wait; default: no limit.")]
+
+#: Seconds that a command tries a full or absent server.
+_PATIENCE_S = 5.0
 
 _out, _err = Console(), Console(stderr=True)
 
@@ -39,19 +54,28 @@ def register(app: typer.Typer) -> None:
 def _client(url: str) -> Iterator[Client]:
     """A client whose errors become one line and exit status 1."""
     try:
-        with Client(url or None, patience_s=5.0) as client:
+        with Client(url or None, patience_s=_PATIENCE_S) as client:
             yield client
-    except WherryError as error:
-        _err.print(f"[red]error:[/] {error.message}", highlight=False)
+    except BrokenPipeError:
+        raise  # whoever read us has left: typer ends quietly
+    except (WherryError, OSError) as error:
+        _err.print(f"[red]error:[/] {escape(_text(error))}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
+
+
+def _text(error: WherryError | OSError) -> str:
+    return error.message if isinstance(error, WherryError) else str(error)
 
 
 def _print_json(document: Any) -> None:
     sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
 
 
 def submit(
-    files: Annotated[list[Path] | None, typer.Argument(help="One job each.", exists=True)] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="One job each.", exists=True, dir_okay=False)
+    ] = None,
     model: Annotated[str, typer.Option("--model", "-m", help="The model's name.")] = "",
     text: Annotated[list[str] | None, typer.Option(help="A text; may be repeated.")] = None,
     param: Annotated[
@@ -60,97 +84,124 @@ def submit(
     id: Annotated[str, typer.Option(help="The job's id; for one job.")] = "",  # noqa: A002
     priority: Annotated[int, typer.Option(min=0, max=9, help="1 is the highest.")] = 0,
     wait: Annotated[bool, typer.Option("--wait", help="Wait, and print the answers.")] = False,
+    timeout: Timeout = None,
     url: Url = "",
     as_json: AsJson = False,
 ) -> None:
-    """Submit files or texts as jobs."""
+    """Submit files or texts as jobs. What fails stops no other."""
     if not model:
         raise typer.BadParameter("name the model with --model")
+    if timeout is not None and not wait:
+        raise typer.BadParameter("--timeout goes with --wait")
     with _client(url) as client:
-        task = get_task(client.get(f"/v2/models/{model}")["parameters"]["task"])
-        inputs = _inputs(task, files or [], text or [], _parameters(param or []))
+        parameters = parameters_of(param or [])
+        inputs = named_inputs(_task(client, model), files or [], text or [], parameters)
         if id and len(inputs) != 1:
             raise typer.BadParameter("--id is for one job")
-        names = [name for name, _ in inputs]
-        jobs = [client.submit(model, item, id=id or None, priority=priority) for _, item in inputs]
-        if not wait:
-            _show_jobs(jobs, as_json=as_json, names=names)
-            return
-        failed = _wait_and_show(client, names, jobs, as_json=as_json)
+
+        def send(read: Callable[[], TaskInput]) -> JobView:
+            return client.submit(model, read(), id=id or None, priority=priority)
+
+        sent = _attempt((name, partial(send, read)) for name, read in inputs)
+        if wait:
+            failed = _show_answers(client, list(sent), timeout, as_json=as_json)
+        else:
+            failed = _show_jobs(sent, "input", as_json=as_json)
     raise typer.Exit(1 if failed else 0)
 
 
-def _inputs(
-    task: Task, files: list[Path], texts: list[str], parameters: dict[str, Any]
-) -> list[tuple[str, TaskInput]]:
-    """Named inputs: a file a job; for text tasks a line a row."""
-    spec = task.inputs[0]
-    if spec.is_file:
-        if not files:
-            raise typer.BadParameter(f"{task.name} takes files")
-        rows = [(file.name, [file.read_bytes()]) for file in files]
-        return [(n, task.input.validated({spec.field: r, **parameters})) for n, r in rows]
-    lines = [(file.name, file.read_text().splitlines()) for file in files]
-    if texts:
-        lines.append(("text", texts))
-    if not any(row for _, row in lines):
-        raise typer.BadParameter(f"{task.name} takes --text or text files")
-    return [(n, task.input.validated({spec.field: r, **parameters})) for n, r in lines]
+def _task(client: Client, model: str) -> Task:
+    name = str(client.get(model_path(model)).get("parameters", {}).get("task", ""))
+    if name not in task_names():
+        raise WherryError(f"model {model!r} has no task that this client knows")
+    return get_task(name)
 
 
-def _parameters(given: list[str]) -> dict[str, Any]:
-    parameters = {}
-    for item in given:
-        name, equals, value = item.partition("=")
-        if not equals:
-            raise typer.BadParameter(f"--param {item!r}: expected name=value")
+def _attempt(
+    calls: Iterable[tuple[str, Callable[[], T]]],
+) -> Iterator[tuple[str, T | WherryError]]:
+    """Each call's value or error. Once the server is away, the rest is not tried."""
+    away: Unavailable | None = None
+    for name, call in calls:
+        outcome: T | WherryError
         try:
-            parameters[name] = json.loads(value)
-        except ValueError:
-            parameters[name] = value
-    return parameters
+            outcome = away or call()
+        except WherryError as error:
+            outcome = error
+            away = error if isinstance(error, Unavailable) else None
+        except OSError as error:
+            outcome = WherryError(error.strerror or str(error))
+        yield name, outcome
 
 
-def _show_jobs(jobs: list[JobView], *, as_json: bool, names: list[str] | None = None) -> None:
-    if as_json:
-        for job in jobs:
-            _print_json(job.model_dump(mode="json", exclude={"result"}))
-    else:
-        _out.print(jobs_table(jobs, names))
+def _show_jobs(
+    outcomes: Iterable[tuple[str, JobView | WherryError]], what: str, *, as_json: bool
+) -> int:
+    """Print jobs: as JSON each as it comes, else as one table. Answers how many failed."""
+    failed, jobs = 0, []
+    for name, outcome in outcomes:
+        if isinstance(outcome, WherryError):
+            failed += 1
+            _show_error({what: name}, outcome, as_json=as_json)
+        elif as_json:
+            named = {} if what == "id" else {what: name}
+            _print_json({**named, **outcome.model_dump(mode="json", exclude={"result"})})
+        else:
+            jobs.append((name, outcome))
+    if jobs:
+        names = None if what == "id" else [name for name, _ in jobs]
+        _out.print(jobs_table([job for _, job in jobs], names))
+    return failed
 
 
-def _wait_and_show(client: Client, names: list[str], jobs: list[JobView], *, as_json: bool) -> int:
+def _show_answers(
+    client: Client,
+    sent: list[tuple[str, JobView | WherryError]],
+    timeout: float | None,
+    *,
+    as_json: bool,
+) -> int:
     """Print each answer as it comes, in order. Answers how many failed."""
-    failed, several = 0, len(jobs) > 1 and not as_json
-    with _progress(several) as progress:
-        bar = progress.add_task("jobs", total=len(jobs))
-        for name, job in zip(names, jobs, strict=True):
+    failed = 0
+    with _progress(visible=len(sent) > 1 and not as_json) as progress:
+        bar = progress.add_task("jobs", total=len(sent))
+        for name, outcome in sent:
+            named = {"input": name}
             try:
-                output = client.result(job.id)
+                if isinstance(outcome, WherryError):
+                    raise outcome
+                named["id"] = outcome.id
+                output = client.result(outcome.id, timeout)
             except WherryError as error:
                 failed += 1
-                _show_error(name, job.id, error, as_json=as_json)
+                _show_error(named, error, as_json=as_json)
             else:
                 if as_json:
-                    _print_json(
-                        {"id": job.id, "input": name, "output": output.model_dump(mode="json")}
-                    )
+                    _print_json({**named, "output": _document(output)})
                 else:
-                    progress.console.print(output_table(name, job.id, output))
+                    progress.console.print(output_table(name, outcome.id, output))
             progress.advance(bar)
     return failed
 
 
-def _progress(visible: bool) -> Progress:  # one flag, named at the call
+def _progress(*, visible: bool) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     return Progress(*columns, TimeElapsedColumn(), console=_out, disable=not visible)
 
 
-def _show_error(name: str, job_id: str, error: WherryError, *, as_json: bool) -> None:
+def _document(output: Output) -> Any:
+    """An answer as JSON."""
+    if isinstance(output, TaskOutput):
+        return from_json(output.model_dump_json())
+    return from_json(codec.encode_response(output)[0])
+
+
+def _show_error(named: dict[str, str], error: WherryError, *, as_json: bool) -> None:
     if as_json:
-        _print_json({"id": job_id, "input": name, "error": error.message, "error_type": error.code})
+        _print_json({**named, "error": error.message, "error_type": error.code})
     else:
-        _err.print(f"[red]{name}:[/] {error.message}", highlight=False)
+        line = f"[red]{escape(next(iter(named.values())))}:[/] {escape(error.message)}"
+        _err.print(line, highlight=False, soft_wrap=True)
 
 
 def status(
@@ -160,25 +211,31 @@ def status(
 ) -> None:
     """Show jobs as they stand."""
     with _client(url) as client:
-        _show_jobs([client.status(job_id) for job_id in ids], as_json=as_json)
+        found = _attempt((job_id, partial(client.status, job_id)) for job_id in ids)
+        failed = _show_jobs(found, "id", as_json=as_json)
+    raise typer.Exit(1 if failed else 0)
 
 
 def result(
     id: Annotated[str, typer.Argument(help="A job id.")],  # noqa: A002
     out: Annotated[Path | None, typer.Option(help="Write the answer here, as JSON.")] = None,
+    timeout: Timeout = None,
     url: Url = "",
     as_json: AsJson = False,
 ) -> None:
     """Wait for a job and show its answer."""
     with _client(url) as client:
-        output = client.result(id)
-    document = output.model_dump_json()
-    if out is not None:
-        out.write_text(document)
-    elif as_json:
-        sys.stdout.write(document + "\n")
-    else:
-        _out.print(output_table("", id, output))
+        try:
+            output = client.result(id, timeout)
+        except WherryError as error:
+            _show_error({"id": id}, error, as_json=as_json)
+            raise typer.Exit(1) from None
+        if out is not None:
+            out.write_text(json.dumps(_document(output), ensure_ascii=False), encoding="utf-8")
+        elif as_json:
+            _print_json(_document(output))
+        else:
+            _out.print(output_table("", id, output))
 
 
 def cancel(
@@ -188,16 +245,15 @@ def cancel(
 ) -> None:
     """Cancel jobs."""
     with _client(url) as client:
-        _show_jobs([client.cancel(job_id) for job_id in ids], as_json=as_json)
+        canceled = _attempt((job_id, partial(client.cancel, job_id)) for job_id in ids)
+        failed = _show_jobs(canceled, "id", as_json=as_json)
+    raise typer.Exit(1 if failed else 0)
 
 
 def models(url: Url = "", as_json: AsJson = False) -> None:
     """List the models and their states."""
     with _client(url) as client:
         listed = client.models()
-        for entry in listed:
-            found = client.get(f"/v2/models/{entry['name']}")
-            entry |= {"task": found["parameters"]["task"], "platform": found["platform"]}
     if as_json:
         _print_json(listed)
     else:
@@ -213,6 +269,9 @@ def queues(
     with _client(url) as client:
         if as_json:
             _print_json(client.get("/v2/queues"))
+            while watch:
+                time.sleep(1)
+                _print_json(client.get("/v2/queues"))
         elif watch:
             _watch(client)
         else:

@@ -7,13 +7,15 @@ holds no connection, and two small drivers run all of them.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import httpx
+from pydantic_core import from_json
 
-from ..protocol.errors import DeadlineExceeded, Unavailable, WherryError, from_code
+from ..protocol import errors
 
 T = TypeVar("T")
 
@@ -50,11 +52,15 @@ class Reply:
     failure: str = ""
 
     def json(self) -> Any:
-        """The body as JSON."""
-        from pydantic_core import from_json
+        """The body as JSON. Raises WherryError when it is none."""
+        try:
+            return from_json(self.content)
+        except ValueError:
+            raise errors.WherryError(NO_WHERRY) from None
 
-        return from_json(self.content)
 
+#: What a client says of an answer that it cannot read.
+NO_WHERRY = "the answer cannot be read; is a Wherry server at this address?"
 
 Step = Call | Pause
 Flow = Generator[Step, Reply, T]
@@ -65,45 +71,72 @@ def reply_of(response: httpx.Response) -> Reply:
     return Reply(response.status_code, response.content, response.headers)
 
 
-def failed(error: httpx.TransportError) -> Reply:
+def failed(error: httpx.RequestError) -> Reply:
     """A driver's answer to a call that found no server."""
     return Reply(0, failure=f"{type(error).__name__}: {error}")
 
 
-def ask(call: Call, *, patience_s: float) -> Flow[Reply]:
+def ask(call: Call, *, patience_s: float, accept: int = 0) -> Flow[Reply]:
     """Make a call; while the server is away or full, try again for some seconds.
 
-    Every call of this client may be repeated: submissions carry an id. Raises the server's error,
-    or Unavailable when none answered.
+    Every call of this client may be repeated: what makes a job carries a name. Raises the server's
+    error, or Unavailable when none answered. `accept` is an error status to hand back instead.
     """
-    pause_s, waited_s = _FIRST_PAUSE_S, 0.0
+    pause_s, give_up_at = _FIRST_PAUSE_S, None
     while True:
         reply = yield call
-        if reply.status and reply.status < 400:
+        lasting = reply.status >= 400 and not _transient(reply)
+        if 0 < reply.status < 400 or (lasting and reply.status == accept):
             return reply
-        error = error_of(reply)
-        if not _transient(reply) or waited_s >= patience_s:
-            raise error
-        named = reply.headers.get("retry-after", "")
-        wait_s = float(named) if named.isdigit() else pause_s
-        wait_s *= random.uniform(0.5, 1.0)  # noqa: S311 # spreads clients, hides nothing
+        # Patience begins with the first failure: a long poll that broke off late has all of it.
+        now = time.monotonic()
+        give_up_at = now + patience_s if give_up_at is None else give_up_at
+        wait_s = _wait_s(reply, pause_s)
+        if lasting or now + wait_s > give_up_at:
+            raise error_of(reply)
         yield Pause(wait_s)
-        waited_s += wait_s
         pause_s = min(pause_s * 2, _LAST_PAUSE_S)
 
 
+def _wait_s(reply: Reply, pause_s: float) -> float:
+    """Seconds until the next try: never before the Retry-After. The jitter spreads clients."""
+    named = reply.headers.get("retry-after", "")
+    if named.isdecimal():
+        return float(named) + random.uniform(0, pause_s)  # noqa: S311 # hides nothing
+    return pause_s * random.uniform(0.5, 1.0)  # noqa: S311 # hides nothing
+
+
 def _transient(reply: Reply) -> bool:
-    return reply.status in (0, 429, 502, 503)
+    # A 504 with a Location is the server's own and names a job; without, it is a proxy's.
+    lost = reply.status == 504 and "location" not in reply.headers
+    return lost or reply.status in (0, 429, 502, 503)
 
 
-def error_of(reply: Reply) -> WherryError:
+#: What a status means when its `error_type` says nothing to us, as the extension's section 6 asks.
+_BY_STATUS: Mapping[int, type[errors.WherryError]] = {
+    404: errors.NotFound,
+    409: errors.Conflict,
+    410: errors.JobGone,
+    413: errors.PayloadTooLarge,
+    429: errors.Unavailable,
+    502: errors.Unavailable,
+    503: errors.Unavailable,
+    504: errors.DeadlineExceeded,
+}
+
+
+def error_of(reply: Reply) -> errors.WherryError:
     """The error that a reply stands for."""
     if not reply.status:
-        return Unavailable(f"the server cannot be reached ({reply.failure})")
+        return errors.Unavailable(f"the server cannot be reached ({reply.failure})")
+    code, text = "", f"the server answered {reply.status}"
     try:
-        body = reply.json()
-        return from_code(str(body.get("error_type", "")), str(body["error"]))
-    except (ValueError, KeyError, AttributeError):
-        if reply.status == 504:
-            return DeadlineExceeded()
-        return from_code("", f"the server answered {reply.status}")
+        body = from_json(reply.content)
+        code, text = str(body.get("error_type", "")), str(body["error"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass  # a proxy's page, or a server of another kind
+    known = errors.from_code(code, text)
+    if known.code == code:
+        return known
+    usual = errors.InvalidRequest if reply.status < 500 else errors.WherryError
+    return _BY_STATUS.get(reply.status, usual)(text)

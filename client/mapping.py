@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import deque
-from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..protocol import v2
-from ..protocol.errors import Unavailable, WherryError, from_code
-from ..tasks.base import Task
-from .flow import Flow, Pause, Reply, Step
+from ..protocol.errors import InvalidRequest, Unavailable, WherryError, from_code
+from ..protocol.states import JobState
+from ..tasks.base import Task, TaskInput
+from .flow import Flow, Pause
 from .jobs import JobView
+from .map_steps import Emit, Ended, MapFlow, NeedInput, steps
 from .operations import (
+    POLL_EVERY_S,
     POLL_S,
     Input,
     Output,
     Wishes,
+    cancel,
+    fetch,
     output_of,
     read_many,
     request_of,
+    submit,
     submit_many,
     task_of,
 )
@@ -29,18 +35,10 @@ from .operations import (
 _CHUNK = 64
 #: Bytes in one submission, so that a chunk of large images stays far under the server's limit.
 _CHUNK_BYTES = 8 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class NeedInput:
-    """The flow asks its driver for the next input."""
-
-
-@dataclass(frozen=True, slots=True)
-class Emit:
-    """The flow hands its driver the next answer."""
-
-    answer: Output | WherryError
+#: Jobs in one look at their states.
+_READ = 1000
+#: Seconds to gather inputs before those at hand are sent: a slow source delays none by more.
+_GATHER_S = 0.1
 
 
 @dataclass(slots=True)
@@ -49,114 +47,191 @@ class _Item:
     request: v2.InferenceRequest
     task: Task | None
     size: int
+    #: Whether the id is ours, so that nobody else can ask for the job.
+    ours: bool
 
 
-#: A map yields steps, asks for inputs (an Input, or None at their end) and emits answers.
-MapStep = Step | NeedInput | Emit
-MapFlow = Generator[MapStep, Reply | Input | None, None]
+#: What the server says of one submission: an item of `/v2/jobs:batch`.
+Outcome = dict[str, Any]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class MapRun:
     """The state of one map: what waits to be sent, what is in flight, what is answered."""
 
     model: str
-    wishes: Wishes
+    priority: int
     in_flight: int
+    id_prefix: str
     patience_s: float
     to_send: deque[_Item] = field(default_factory=deque)
-    pending: dict[str, _Item] = field(default_factory=dict)
+    #: On its way: stored or not, until the server has answered.
+    offered: list[_Item] = field(default_factory=list)
+    #: By job id; two inputs may bear the same.
+    pending: dict[str, list[_Item]] = field(default_factory=dict)
     answers: dict[int, Output | WherryError] = field(default_factory=dict)
     taken: int = 0
     emitted: int = 0
-    exhausted: bool = False
+    ended: Ended | None = None
+    #: Since when the server has refused all, with nothing of ours in flight.
+    refused_since: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.in_flight < 1:
+            raise ValueError(f"in_flight: {self.in_flight} is not 1 or more")
 
     def run(self) -> MapFlow:
-        """Answer every input, in order."""
+        """Answer every input, in order. What the source raises comes after the answers before."""
         while True:
             yield from self._take_inputs()
-            yield from _steps(self._send())
-            yield from _steps(self._read())
+            yield from steps(self._send())
+            yield from steps(self._read())
             while self.emitted in self.answers:
                 yield Emit(self.answers.pop(self.emitted))
                 self.emitted += 1
-            if self.exhausted and self.emitted == self.taken:
+            if self.ended and self.emitted == self.taken:
+                if self.ended.error is not None:
+                    raise self.ended.error
                 return
 
-    def _take_inputs(self) -> MapFlow:
+    def abandon(self) -> Flow[None]:
+        """Cancel the jobs that nobody will read. One under a caller's own id may be resumed."""
+        items = [item for waiting in self.pending.values() for item in waiting]
+        for item in items + self.offered:
+            if item.ours:
+                try:
+                    yield from cancel(str(item.request.id), patience_s=0)
+                except Unavailable:
+                    return
+                except WherryError:
+                    continue  # unknown: it was never stored
+
+    @property
+    def _room(self) -> bool:
         # Answers that wait for an earlier one count too: that is what bounds the memory.
-        while not self.exhausted and self.taken - self.emitted < self.in_flight:
+        return self.ended is None and self.taken - self.emitted < self.in_flight
+
+    def _take_inputs(self) -> MapFlow:
+        started_at = time.monotonic()
+        while self._room:
             given = yield NeedInput()
-            if given is None:
-                self.exhausted = True
+            if isinstance(given, Ended):
+                self.ended = given
                 return
-            assert not isinstance(given, Reply)
-            request = request_of(given, self.wishes)
-            size = sum(_size(tensor) for tensor in request.inputs)
-            self.to_send.append(_Item(self.taken, request, task_of(given), size))
+            if not isinstance(given, (TaskInput, v2.InferenceRequest)):
+                raise TypeError(f"inputs: {type(given).__name__} is no task's Input")
+            self.to_send.append(self._item(given))
             self.taken += 1
+            if time.monotonic() - started_at > _GATHER_S:
+                return
+
+    def _item(self, given: Input) -> _Item:
+        named = f"{self.id_prefix}{self.taken}" if self.id_prefix else None
+        request = request_of(given, Wishes(named, self.priority))
+        own_id = isinstance(given, v2.InferenceRequest) and given.id
+        size = sum(_size(tensor) for tensor in request.inputs)
+        return _Item(self.taken, request, task_of(given), size, not (named or own_id))
 
     def _send(self) -> Flow[None]:
         while self.to_send:
-            chunk: list[_Item] = []
-            size = 0
-            while self.to_send and len(chunk) < _CHUNK and size < _CHUNK_BYTES:
-                chunk.append(self.to_send.popleft())
-                size += chunk[-1].size
-            requests = [item.request for item in chunk]
-            outcomes = yield from submit_many(self.model, requests, patience_s=self.patience_s)
-            full = [i for i, o in zip(chunk, outcomes, strict=True) if not self._accepted(i, o)]
+            self.offered = self._chunk()
+            outcomes = yield from self._offer(self.offered)
+            chunk, self.offered = self.offered, []
+            refusals = [self._note(i, o) for i, o in zip(chunk, outcomes, strict=True)]
+            full = [i for i, refusal in zip(chunk, refusals, strict=True) if refusal]
             if full:
                 # The server's queue is full: let it drain before offering these again.
                 self.to_send.extendleft(reversed(full))
-                if not self.pending:
-                    yield Pause(1.0)
+                yield from self._wait_for_room(next(filter(None, refusals)))
                 return
+            self.refused_since = None
 
-    def _accepted(self, item: _Item, outcome: dict[str, Any]) -> bool:
-        """Note an outcome; False when the job should be offered again."""
+    def _chunk(self) -> list[_Item]:
+        chunk = [self.to_send.popleft()]
+        size = chunk[0].size
+        while self.to_send and len(chunk) < _CHUNK:
+            size += self.to_send[0].size
+            if size > _CHUNK_BYTES:
+                break
+            chunk.append(self.to_send.popleft())
+        return chunk
+
+    def _offer(self, chunk: list[_Item]) -> Flow[list[Outcome]]:
+        if chunk[0].size <= _CHUNK_BYTES:
+            requests = [item.request for item in chunk]
+            try:
+                return (yield from submit_many(self.model, requests, patience_s=self.patience_s))
+            except InvalidRequest:
+                pass  # too large together, or not to be told in JSON
+        outcomes = []
+        for item in chunk:
+            outcomes.append((yield from self._offer_alone(item)))  # noqa: PERF401 # it yields
+        return outcomes
+
+    def _offer_alone(self, item: _Item) -> Flow[Outcome]:
+        try:
+            yield from submit(self.model, item.request, Wishes(), patience_s=self.patience_s)
+        except WherryError as error:
+            if isinstance(error, Unavailable) and not self.pending:
+                raise
+            return {"error": error.message, "error_type": error.code}
+        return {}
+
+    def _note(self, item: _Item, outcome: Outcome) -> Unavailable | None:
+        """Note an outcome; the refusal of a job that should be offered again."""
         if "error" in outcome:
             error = from_code(outcome.get("error_type", ""), outcome["error"])
             if isinstance(error, Unavailable):
-                return False
+                return error
             self.answers[item.index] = error
         else:
-            self.pending[str(item.request.id)] = item
-        return True
+            self.pending.setdefault(str(item.request.id), []).append(item)
+        return None
+
+    def _wait_for_room(self, refusal: Unavailable) -> Flow[None]:
+        if self.pending:
+            self.refused_since = None
+            return  # ours end, and are read meanwhile
+        now = time.monotonic()
+        self.refused_since = self.refused_since or now
+        if now - self.refused_since >= self.patience_s:
+            raise refusal
+        yield Pause(POLL_EVERY_S)
 
     def _read(self) -> Flow[None]:
         if not self.pending:
             return
-        ids = list(self.pending)[:1000]
-        for view in (yield from read_many(ids, POLL_S, patience_s=self.patience_s)):
-            answer = _answer(self.pending[view["id"]], view)
+        # Where there is room for inputs, the next one matters as much as the next answer.
+        held_s, asked_at, read = 0.0 if self._room else POLL_S, time.monotonic(), 0
+        ids = list(self.pending)[:_READ]
+        for view in (yield from read_many(ids, held_s, patience_s=self.patience_s)):
+            answer = yield from self._answer(self.pending[view["id"]][0], view)
             if answer is not None:
-                self.answers[self.pending.pop(view["id"]).index] = answer
+                read += 1
+                for item in self.pending.pop(view["id"]):
+                    self.answers[item.index] = answer
+        # The server may answer earlier than asked, even at once.
+        pause_s = asked_at + POLL_EVERY_S - time.monotonic()
+        if held_s and not read and pause_s > 0:
+            yield Pause(pause_s)
 
-
-def _steps(flow: Flow[None]) -> MapFlow:
-    """A flow that asks for no input, as part of a map's."""
-    reply: Reply | None = None
-    while True:
+    def _answer(self, item: _Item, view: dict[str, Any]) -> Flow[Output | WherryError | None]:
         try:
-            step = next(flow) if reply is None else flow.send(reply)
-        except StopIteration:
-            return
-        given = yield step
-        assert isinstance(given, Reply)
-        reply = given
-
-
-def _answer(item: _Item, view: dict[str, Any]) -> Output | WherryError | None:
-    if "error_type" in view:
-        return from_code(view["error_type"], view["error"])
-    job = JobView.model_validate(view)
-    if not job.done:
-        return None
-    failure = job.failure()
-    if failure is not None:
-        return failure
-    return output_of(item.task, v2.InferenceResponse.parse(job.result))
+            if view.get("status") == JobState.SUCCEEDED and "result" not in view:
+                # JSON cannot carry it, or the store was away for a moment.
+                response = yield from fetch(view["id"], patience_s=self.patience_s)
+                return output_of(item.task, response)
+            if "error_type" in view:
+                return from_code(view["error_type"], view["error"])
+            job = JobView.model_validate(view)
+            if not job.done:
+                return None
+            failure = job.failure()
+            return failure or output_of(item.task, v2.InferenceResponse.parse(job.result))
+        except Unavailable:
+            raise
+        except WherryError as error:
+            return error
 
 
 def _size(tensor: v2.Tensor) -> int:

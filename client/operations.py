@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import math
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from ..protocol import codec, v2
-from ..protocol.errors import DeadlineExceeded
+from ..protocol.errors import DeadlineExceeded, InvalidRequest, JobNotFound, WherryError
 from ..tasks.base import Task, TaskInput, TaskOutput
 from ..tasks.registry import get_task, task_names
-from .flow import Call, Flow, ask
+from .flow import NO_WHERRY, Call, Flow, Pause, Reply, ask
 from .jobs import JobView
 
 #: Seconds that one long poll asks the server to hold.
 POLL_S = 20.0
+#: Seconds that `infer` asks the server to hold; a job that takes longer is polled.
+_INFER_S = 60.0
+#: Seconds between two polls at least: a server may hold none of them.
+POLL_EVERY_S = 1.0
 
 _HEADER_LENGTH = "Inference-Header-Content-Length"
 
@@ -36,7 +43,7 @@ class Wishes:
 
     def parameters(self) -> dict[str, int]:
         """As OIP request parameters: priority, and timeout in µs."""
-        named = {"priority": self.priority, "timeout": int(self.timeout_s * 1e6)}
+        named = {"priority": self.priority, "timeout": math.ceil(self.timeout_s * 1e6)}
         return {name: value for name, value in named.items() if value}
 
 
@@ -65,31 +72,64 @@ def output_of(task: Task | None, response: v2.InferenceResponse) -> Output:
     return task.output.from_inference_response(response) if task else response
 
 
-def _infer_call(model: str, verb: str, request: v2.InferenceRequest, held_s: float = 0.0) -> Call:
+def _infer_call(
+    model: str,
+    verb: str,
+    request: v2.InferenceRequest,
+    held_s: float = 0.0,
+    headers: Mapping[str, str] | None = None,
+) -> Call:
     body, header_length = codec.encode_request(request, binary=True)
-    headers = {_HEADER_LENGTH: str(header_length), "Content-Type": "application/octet-stream"}
-    return Call("POST", f"/v2/models/{quote(model, safe='')}/{verb}", body, headers, held_s)
+    form = {_HEADER_LENGTH: str(header_length), "Content-Type": "application/octet-stream"}
+    return Call("POST", f"{model_path(model)}/{verb}", body, {**form, **(headers or {})}, held_s)
+
+
+def model_path(model: str) -> str:
+    """Where a model is."""
+    return f"/v2/models/{quote(model, safe='')}"
 
 
 def _job_path(job_id: str, rest: str = "", **query: Any) -> str:
+    if job_id in ("", ".", ".."):  # a URL would take these for another path
+        raise JobNotFound(f"no job {job_id!r}")
     asked = {name: value for name, value in query.items() if value}
     return f"/v2/jobs/{quote(job_id, safe='')}{rest}" + (f"?{urlencode(asked)}" if asked else "")
+
+
+def _job(reply: Reply) -> JobView:
+    try:
+        return JobView.model_validate_json(reply.content)
+    except ValidationError:
+        raise WherryError(NO_WHERRY) from None
 
 
 def submit(model: str, inputs: Input, wishes: Wishes, *, patience_s: float) -> Flow[JobView]:
     """Submit a job."""
     request = request_of(inputs, wishes)
     reply = yield from ask(_infer_call(model, "jobs", request), patience_s=patience_s)
-    return JobView.model_validate(reply.json())
+    return _job(reply)
 
 
-def infer(model: str, inputs: Input, wishes: Wishes, *, patience_s: float) -> Flow[Output]:
-    """Run a request and wait for its answer in one call."""
+def infer(
+    model: str, inputs: Input, wishes: Wishes, timeout_s: float | None, *, patience_s: float
+) -> Flow[Output]:
+    """Run a request and wait for its answer; DeadlineExceeded names the job, which goes on."""
+    deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
     request = request_of(inputs, wishes)
-    reply = yield from ask(
-        _infer_call(model, "infer", request, held_s=POLL_S * 3), patience_s=patience_s
-    )
-    return output_of(task_of(inputs), response_of(reply.content, reply.headers))
+    # Binary, because JSON has no NaN.
+    request.parameters.setdefault("binary_data_output", True)
+    held_s = min(_INFER_S, math.inf if timeout_s is None else timeout_s)
+    # `infer` echoes the id and lets it repeat: only the key makes sending again harmless.
+    headers = {"Idempotency-Key": str(uuid.uuid4()), "Prefer": f"wait={held_s:.3f}"}
+    call = _infer_call(model, "infer", request, held_s, headers)
+    reply = yield from ask(call, patience_s=patience_s, accept=504)
+    if reply.status != 504:
+        return output_of(task_of(inputs), response_of(reply.content, reply.headers))
+    job_id = str(reply.json()["id"])
+    left = None if timeout_s is None else max(0.0, deadline - time.monotonic())
+    yield from _succeeded(job_id, left, patience_s=patience_s)
+    response = yield from fetch(job_id, patience_s=patience_s)
+    return output_of(task_of(inputs), response.model_copy(update={"id": request.id}))
 
 
 def response_of(content: bytes, headers: Mapping[str, str]) -> v2.InferenceResponse:
@@ -101,41 +141,60 @@ def response_of(content: bytes, headers: Mapping[str, str]) -> v2.InferenceRespo
 def status(job_id: str, *, patience_s: float) -> Flow[JobView]:
     """A job's state."""
     reply = yield from ask(Call("GET", _job_path(job_id)), patience_s=patience_s)
-    return JobView.model_validate(reply.json())
+    return _job(reply)
 
 
 def wait(job_id: str, timeout_s: float | None, *, patience_s: float) -> Flow[JobView]:
     """A job's state at its end. Raises DeadlineExceeded when it is not done in time."""
-    left = timeout_s
+    deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
     while True:
-        held_s = POLL_S if left is None else min(POLL_S, left)
+        asked_at = time.monotonic()
+        left = max(0.0, deadline - asked_at)
+        held_s = min(POLL_S, left)
         call = Call("GET", _job_path(job_id, wait=round(held_s, 3)), held_s=held_s)
-        reply = yield from ask(call, patience_s=patience_s)
-        job = JobView.model_validate(reply.json())
+        reply = yield from ask(call, patience_s=min(patience_s, left))
+        job = _job(reply)
         if job.done:
             return job
-        if left is not None:
-            left -= held_s
-            if left <= 0:
-                raise DeadlineExceeded(f"job {job_id!r} is {job.status} after {timeout_s} s")
+        if time.monotonic() >= deadline:
+            raise DeadlineExceeded(f"job {job_id!r} is still {job.status}; it goes on")
+        # The server may answer earlier than asked, even at once.
+        pause_s = min(asked_at + POLL_EVERY_S, deadline) - time.monotonic()
+        if pause_s > 0:
+            yield Pause(pause_s)
 
 
-def result(job_id: str, timeout_s: float | None, *, patience_s: float) -> Flow[Output]:
+def result(job_id: str, timeout_s: float | None, *, plain: bool, patience_s: float) -> Flow[Output]:
     """A job's answer, waited for. Raises the job's error when it has none."""
+    job = yield from _succeeded(job_id, timeout_s, patience_s=patience_s)
+    response = yield from fetch(job_id, patience_s=patience_s)
+    if plain or job.task not in task_names():
+        return response
+    try:
+        return output_of(get_task(job.task), response)
+    except InvalidRequest:
+        return response  # its request chose among the outputs, so they make no whole Output
+
+
+def _succeeded(job_id: str, timeout_s: float | None, *, patience_s: float) -> Flow[JobView]:
     job = yield from wait(job_id, timeout_s, patience_s=patience_s)
     failure = job.failure()
     if failure is not None:
         raise failure
+    return job
+
+
+def fetch(job_id: str, *, patience_s: float) -> Flow[v2.InferenceResponse]:
+    """A succeeded job's response, in binary, which carries all that JSON cannot."""
     call = Call("GET", _job_path(job_id, "/result"), headers={"Accept": "application/octet-stream"})
     reply = yield from ask(call, patience_s=patience_s)
-    task = get_task(job.task) if job.task in task_names() else None
-    return output_of(task, response_of(reply.content, reply.headers))
+    return response_of(reply.content, reply.headers)
 
 
 def cancel(job_id: str, *, patience_s: float) -> Flow[JobView]:
     """Cancel a job."""
     reply = yield from ask(Call("POST", _job_path(job_id, "/cancel")), patience_s=patience_s)
-    return JobView.model_validate(reply.json())
+    return _job(reply)
 
 
 def get_json(path: str, *, patience_s: float) -> Flow[dict[str, Any]]:

@@ -6,8 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.json import JSON
 from rich.table import Table
+from rich.text import Text
 
+from ..protocol import codec
+from ..tasks.base import TaskOutput
 from ..tasks.text.embedding import EmbeddingOutput
 from ..tasks.vision.image_classification import ImageClassificationOutput
 from ..tasks.vision.object_detection import ObjectDetectionOutput
@@ -18,20 +22,26 @@ _COLOURS = {"succeeded": "green", "failed": "red", "running": "cyan", "canceled"
 
 
 def jobs_table(jobs: list[JobView], names: list[str] | None = None) -> Table:
-    """Jobs, a line each."""
-    table = Table("id", "status", "model", "position", "took", "error")
-    if names:
-        table.add_column("input")
-    for number, job in enumerate(jobs):
-        cells = [
-            job.id,
-            f"[{_COLOURS.get(job.status, 'white')}]{job.status}[/]",
-            job.model_name,
-            "" if job.queue_position is None else str(job.queue_position),
-            _took(job.created_at, job.finished_at),
-            job.error.message if job.error else "",
-        ]
-        table.add_row(*cells, *([names[number]] if names else []))
+    """Jobs, a line each; a column that would be empty is left out."""
+    columns: dict[str, list[Text]] = {
+        "id": [Text(job.id) for job in jobs],
+        "status": [Text(job.status, style=_COLOURS.get(job.status, "white")) for job in jobs],
+        "model": [Text(job.model_name) for job in jobs],
+        "position": [
+            Text("" if job.queue_position is None else str(job.queue_position)) for job in jobs
+        ],
+        "took": [Text(_took(job.created_at, job.finished_at)) for job in jobs],
+        "error": [Text(job.error.message if job.error else "") for job in jobs],
+        "input": [Text(name) for name in names or ()],
+    }
+    filled = {title: cells for title, cells in columns.items() if any(map(len, cells))}
+    table = Table()
+    for title in filled:
+        # An id is there to be copied: it stays whole in a narrow terminal and in a pipe.
+        whole = max(map(len, columns["id"])) if title == "id" else None
+        table.add_column(title, overflow="fold", no_wrap=title == "id", min_width=whole)
+    for row in zip(*filled.values(), strict=True):
+        table.add_row(*row)
     return table
 
 
@@ -41,12 +51,12 @@ def _took(start: datetime, end: datetime | None) -> str:
 
 def output_table(name: str, job_id: str, output: Output) -> RenderableType:
     """An answer."""
-    title = f"{name}  [dim]{job_id}[/]" if name else job_id
+    title = Text.assemble(name, "  ", (job_id, "dim")) if name else Text(job_id)
     if isinstance(output, ImageClassificationOutput):
         table = Table("row", "label", "score", title=title)
         for row, results in enumerate(output.results):
             for found in results:
-                table.add_row(str(row), found.label, f"{found.score:.4f}")
+                table.add_row(str(row), Text(found.label), f"{found.score:.4f}")
         return table
     if isinstance(output, ObjectDetectionOutput):
         table = Table("row", "label", "score", "box", title=title)
@@ -54,7 +64,7 @@ def output_table(name: str, job_id: str, output: Output) -> RenderableType:
             for item in detections:
                 corners = (item.box.xmin, item.box.ymin, item.box.xmax, item.box.ymax)
                 box = ", ".join(f"{corner:.0f}" for corner in corners)
-                table.add_row(str(row), item.label, f"{item.score:.4f}", box)
+                table.add_row(str(row), Text(item.label), f"{item.score:.4f}", box)
         return table
     if isinstance(output, EmbeddingOutput):
         table = Table("row", "dimensions", "embedding", title=title)
@@ -62,7 +72,9 @@ def output_table(name: str, job_id: str, output: Output) -> RenderableType:
             head = ", ".join(f"{value:+.4f}" for value in vector[:6])
             table.add_row(str(row), str(len(vector)), f"{head}, ...")
         return table
-    return Group(title, output.model_dump_json(indent=2))
+    if isinstance(output, TaskOutput):
+        return Group(title, JSON(output.model_dump_json()))
+    return Group(title, JSON(codec.encode_response(output)[0].decode()))
 
 
 def models_table(listed: list[dict[str, Any]]) -> Table:
@@ -73,10 +85,10 @@ def models_table(listed: list[dict[str, Any]]) -> Table:
         table.add_row(
             entry["name"],
             entry["version"],
-            entry["task"],
-            entry["platform"].removeprefix("wherry_"),
+            entry.get("task", ""),
+            entry.get("platform", "").removeprefix("wherry_"),
             f"[{colour}]{entry['state']}[/]",
-            entry["reason"],
+            Text(entry["reason"]),
         )
     return table
 

@@ -1,0 +1,63 @@
+"""From a command line's files, texts and parameters to a task's inputs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from ..protocol.errors import InvalidRequest
+from ..tasks.base import Task, TaskInput
+
+#: A name to show, and the input, read when it is its turn: files may be many and large.
+NamedInput = tuple[str, Callable[[], TaskInput]]
+
+
+def named_inputs(
+    task: Task, files: Sequence[Path], texts: Sequence[str], parameters: dict[str, Any]
+) -> list[NamedInput]:
+    """A file a job; of a text file, each line is a row. All texts together are one job."""
+    spec = task.inputs[0]
+    if spec.is_file and (texts or not files):
+        raise typer.BadParameter(f"{task.name} takes files")
+    if not texts and not files:
+        raise typer.BadParameter(f"{task.name} takes --text or text files")
+    read: Callable[[Path], Sequence[Any]] = _blob if spec.is_file else _lines
+
+    def whole(rows: Callable[[], Sequence[Any]]) -> TaskInput:
+        return task.input.validated({**parameters, spec.field: rows()})
+
+    named: list[NamedInput] = [(str(f), partial(whole, partial(read, f))) for f in files]
+    if texts:
+        named.append(("text", partial(whole, partial(list, texts))))
+    return named
+
+
+def _blob(file: Path) -> list[bytes]:
+    return [file.read_bytes()]
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        with file.open(encoding="utf-8") as lines:
+            return [line.rstrip("\n") for line in lines]
+    except UnicodeDecodeError:
+        raise InvalidRequest("the file is not UTF-8 text") from None
+
+
+def parameters_of(given: Sequence[str]) -> dict[str, Any]:
+    """`name=value` items; a value that is JSON is taken as such, any other as text."""
+    parameters = {}
+    for item in given:
+        name, equals, value = item.partition("=")
+        if not equals or not name:
+            raise typer.BadParameter(f"--param {item!r}: expected name=value")
+        try:
+            parameters[name] = json.loads(value)
+        except ValueError:
+            parameters[name] = value
+    return parameters
