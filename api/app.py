@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -42,6 +43,13 @@ _ROUTES = (
 )
 
 
+def _calm_collector() -> None:
+    """Look for garbage cycles less often: requests make none, and looking costs a twentieth of each."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 class _Api(FastAPI):
     """FastAPI behind our door, with the short way to the plain routes."""
 
@@ -75,6 +83,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
             waiters,
         )
         waiters.start()
+        _calm_collector()
         yield
         await waiters.stop()
         await queue.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
@@ -30,6 +31,8 @@ class Door:
 
     def __init__(self, app: ASGIApp) -> None:
         self._plain = app
+        # A number is as good a name as a UUID, and costs no random bytes.
+        self._prefix, self._numbers = uuid7().encode(), itertools.count(1)
         # Raw tensors hardly shrink; server-sent events must not be held back.
         self._compressed = GZipMiddleware(
             app,
@@ -50,7 +53,7 @@ class Door:
             elif name == b"accept-encoding":
                 compress = compress or accepts_gzip(value)
         kept = bool(_PRINTABLE.fullmatch(given))
-        request_id = given if kept else uuid7().encode()
+        request_id = given if kept else b"%s-%x" % (self._prefix, next(self._numbers))
         scope[REQUEST_ID] = request_id.decode("ascii")
         if scope["path"].startswith(_JOBS):
             # Servers hand over a decoded path, in which an id's slash looks like a separator.

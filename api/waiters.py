@@ -12,6 +12,7 @@ import redis
 
 from ..jobs import AsyncQueue, JobsSettings
 from ..jobs.keys import Keys
+from ..jobs.read import read_replies
 from ..jobs.record import StoredResult
 from ..protocol.states import JobState
 from .ids import uuid7
@@ -134,12 +135,11 @@ class Waiters:
                     lines = message["data"].decode().split("\n")
                     self._tell(_change(line) for line in lines)
 
-    def _hand_over(self, reply: bytes) -> None:
-        job_id, header_length, body = reply.split(b"\n", 2)
-        response = StoredResult(body=body, header_length=int(header_length), ref="")
-        for watch in self._watches.get(job_id.decode(), ()):
-            watch.response = response
-            watch.tell(JobState.SUCCEEDED)
+    def _hand_over(self, replies: bytes) -> None:
+        for job_id, response in read_replies(replies):
+            for watch in self._watches.get(job_id, ()):
+                watch.response = response
+                watch.tell(JobState.SUCCEEDED)
 
     def _tell(self, changes: Iterable[tuple[str, str]]) -> None:
         for status, job_id in changes:

@@ -3,12 +3,13 @@
 -- KEYS 1 job, 2 totals, 3 deadlines
 -- ARGV 1 prefix, 2 id, 3 result ttl s
 -- Returns the status it found, or false for an unknown id.
-local f = redis.call('HMGET', KEYS[1], 'status', 'group', 'attempt', 'payload_key')
+local f = redis.call('HMGET', KEYS[1], 'status', 'group', 'attempt', 'payload_key',
+  'history')
 if not f[1] then return false end
 if f[1] == 'queued' then
   local ms = now_ms()
   redis.call('HSET', KEYS[1], 'status', 'canceled', 'finished_at', text(ms), 'history',
-    history(KEYS[1], 'canceled', ms, f[3], ''))
+    history(f[5], 'canceled', ms, f[3], ''))
   redis.call('EXPIRE', KEYS[1], ARGV[3])
   redis.call('DEL', f[4])
   redis.call('ZREM', KEYS[3], ARGV[2])

@@ -19,40 +19,48 @@ if delay > 0 and tonumber(state[2] or '0') < tonumber(ARGV[7]) then
   end
 end
 
-local out, lines, rows, bytes, claimed, expired, popped = {0}, {}, 0, 0, 0, 0, 0
-while rows < max_rows do
-  local id = redis.call('LPOP', KEYS[1])
-  if not id then break end
+local out, lines, taken, rows, bytes, expired, popped = {0}, {}, {}, 0, 0, 0, 0
+-- Every job has a row at least, so max_rows are enough (and Lua unpacks 8,000 values at most);
+-- those that do not fit go back.
+local ids = redis.call('LPOP', KEYS[1], math.min(max_rows, 4000)) or {}
+local left = #ids + 1
+for i, id in ipairs(ids) do
   local job = key('job', id)
   local f = redis.call('HMGET', job, 'status', 'rows', 'bytes', 'start_by', 'solo', 'attempt',
-    'header_length', 'payload_key', 'payload_ref', 'created_at')
+    'header_length', 'payload_key', 'payload_ref', 'created_at', 'history')
   local solo = f[5] == '1'
   if f[1] ~= 'queued' then
     popped = popped + 1 -- canceled or expired while it waited; counted when that happened
   elseif tonumber(f[4]) > 0 and tonumber(f[4]) < ms then
     popped, expired = popped + 1, expired + 1
     redis.call('HSET', job, 'status', 'expired', 'finished_at', text(ms), 'history',
-      history(job, 'expired', ms, f[6], ''))
+      history(f[11], 'expired', ms, f[6], ''))
     redis.call('EXPIRE', job, ARGV[6])
     redis.call('DEL', f[8])
     redis.call('ZREM', KEYS[6], id)
     lines[#lines + 1] = 'expired ' .. id
-  elseif claimed > 0 and (solo or rows + f[2] > max_rows or bytes + f[3] > max_bytes) then
-    redis.call('LPUSH', KEYS[1], id)
+  elseif #taken > 0 and (solo or rows + f[2] > max_rows or bytes + f[3] > max_bytes) then
+    left = i
     break
   else
     local attempt = f[6] + 1
-    popped, claimed, rows, bytes = popped + 1, claimed + 1, rows + f[2], bytes + f[3]
+    popped, rows, bytes = popped + 1, rows + f[2], bytes + f[3]
+    taken[#taken + 1] = id
     redis.call('HSET', job, 'status', 'running', 'worker', worker, 'attempt', attempt,
-      'started_at', text(ms), 'history', history(job, 'running', ms, attempt, worker))
-    redis.call('SADD', KEYS[4], id)
+      'started_at', text(ms), 'history', history(f[11], 'running', ms, attempt, worker))
     if tonumber(f[4]) > 0 then redis.call('ZREM', KEYS[6], id) end
     lines[#lines + 1] = 'running ' .. id
     for _, v in ipairs({id, attempt, f[2], f[7], f[8], f[9], f[10]}) do out[#out + 1] = v end
-    if solo then break end
+    if solo or rows >= max_rows then
+      left = i + 1
+      break
+    end
   end
 end
+for i = #ids, left, -1 do redis.call('LPUSH', KEYS[1], ids[i]) end
 
+local claimed = #taken
+if claimed > 0 then redis.call('SADD', KEYS[4], unpack(taken)) end
 redis.call('HINCRBY', KEYS[2], 'popped', popped)
 redis.call('HINCRBY', KEYS[2], 'running', claimed)
 local waiting = redis.call('HINCRBY', KEYS[2], 'waiting', -(claimed + expired))

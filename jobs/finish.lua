@@ -9,30 +9,34 @@
 local MAX_REPLY = 16384
 local worker, ttl = ARGV[2], ARGV[3]
 local ms = now_ms()
-local accepted, lines, good, late = {}, {}, 0, 0
+local accepted, payloads, lines, replies, good, late = {}, {}, {}, {}, 0, 0
+local function append(list, ...)
+  for _, value in ipairs({...}) do list[#list + 1] = value end
+end
 for i = 10, #ARGV, 8 do
   local id, attempt, status = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local job = key('job', id)
   local f = redis.call('HMGET', job, 'status', 'worker', 'attempt', 'payload_key', 'cancel',
-    'reply_to')
+    'reply_to', 'history')
   if f[1] == 'running' and f[2] == worker and f[3] == attempt then
     if f[5] == '1' then status = 'canceled' end
-    redis.call('SREM', KEYS[1], id)
-    redis.call('DEL', f[4])
-    redis.call('HSET', job, 'status', status, 'finished_at', text(ms), 'history',
-      history(job, status, ms, attempt, worker))
+    local fields = {'status', status, 'finished_at', text(ms), 'history',
+      history(f[7], status, ms, attempt, worker)}
     if status == 'succeeded' then
       good = good + 1
-      redis.call('HSET', job, 'result', ARGV[i + 3], 'result_ref', ARGV[i + 4],
-        'result_header_length', ARGV[i + 5])
-      local size = #ARGV[i + 3]
-      if f[6] and size > 0 and size <= MAX_REPLY then
-        redis.call('PUBLISH', f[6], id .. '\n' .. ARGV[i + 5] .. '\n' .. ARGV[i + 3])
+      local result, header_length = ARGV[i + 3], ARGV[i + 5]
+      append(fields, 'result', result, 'result_ref', ARGV[i + 4], 'result_header_length',
+        header_length)
+      if f[6] and #result > 0 and #result <= MAX_REPLY then
+        replies[f[6]] = replies[f[6]] or {}
+        append(replies[f[6]], id, '\n', header_length, '\n', #result, '\n', result)
       end
     elseif status == 'failed' then
-      redis.call('HSET', job, 'error_type', ARGV[i + 6], 'error', ARGV[i + 7])
+      append(fields, 'error_type', ARGV[i + 6], 'error', ARGV[i + 7])
     end
+    redis.call('HSET', job, unpack(fields))
     redis.call('EXPIRE', job, ttl)
+    payloads[#payloads + 1] = f[4]
     accepted[#accepted + 1] = id
     lines[#lines + 1] = status .. ' ' .. id
   else
@@ -43,6 +47,8 @@ end
 local n = #accepted
 if late > 0 then redis.call('HINCRBY', KEYS[2], 'late', late) end
 if n > 0 then
+  redis.call('SREM', KEYS[1], unpack(accepted))
+  redis.call('DEL', unpack(payloads))
   redis.call('HINCRBY', KEYS[2], 'running', -n)
   redis.call('HINCRBY', KEYS[2], 'succeeded', good)
   redis.call('HINCRBY', KEYS[2], 'failed', n - good)
@@ -61,5 +67,6 @@ if n > 0 then
   end
   redis.call('HSET', KEYS[4], 'last_inference', text(ms))
 end
+for channel, found in pairs(replies) do redis.call('PUBLISH', channel, table.concat(found)) end
 announce(lines)
 return accepted

@@ -7,9 +7,8 @@ local function now_ms()
 end
 -- Lua prints large numbers in powers of ten; Redis stores text.
 local function text(number) return string.format('%.0f', number) end
--- One line of history: status|ms|attempt|worker.
-local function history(job, status, ms, attempt, worker)
-  local old = redis.call('HGET', job, 'history')
+-- A history with one more line: status|ms|attempt|worker.
+local function history(old, status, ms, attempt, worker)
   local line = status .. '|' .. text(ms) .. '|' .. attempt .. '|' .. worker
   return old and (old .. '\n' .. line) or line
 end

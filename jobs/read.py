@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..protocol.states import JobState
@@ -47,6 +47,23 @@ def result(job_id: str, settings: JobsSettings) -> Call[StoredResult | None]:
 
 
 _RESULT_FIELDS = ("result", "result_header_length", "result_ref")
+
+
+def read_replies(message: bytes) -> Iterator[tuple[str, StoredResult]]:
+    """Job ids and responses of one message on a `reply_to` channel, as finish.lua packs them."""
+    at = 0
+    while at < len(message):
+        job_id, header_length, size, _ = message[at : at + _REPLY_HEADER].split(b"\n", 3)
+        start = at + len(job_id) + len(header_length) + len(size) + 3
+        at = start + int(size)
+        yield (
+            job_id.decode(),
+            StoredResult(body=message[start:at], header_length=int(header_length), ref=""),
+        )
+
+
+#: More bytes than an id (256 characters) and two numbers take.
+_REPLY_HEADER = 1100
 
 
 def _stored(reply: list[bytes]) -> StoredResult:

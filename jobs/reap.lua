@@ -9,28 +9,29 @@ if ARGV[5] ~= '1' and redis.call('EXISTS', KEYS[1]) == 1 then return {0, 0} end
 local requeued, dead, groups, lines = 0, 0, {}, {}
 for _, id in ipairs(redis.call('SMEMBERS', KEYS[2])) do
   local job = key('job', id)
-  local f = redis.call('HMGET', job, 'status', 'worker', 'attempt', 'group', 'cancel')
+  local f = redis.call('HMGET', job, 'status', 'worker', 'attempt', 'group', 'cancel',
+    'history')
   if f[1] == 'running' and f[2] == worker then
     local group = key('group', f[4])
     redis.call('HINCRBY', group, 'running', -1)
     redis.call('HINCRBY', KEYS[4], 'running', -1)
     if f[5] == '1' then
       redis.call('HSET', job, 'status', 'canceled', 'finished_at', text(ms), 'history',
-        history(job, 'canceled', ms, f[3], ''))
+        history(f[6], 'canceled', ms, f[3], ''))
       redis.call('EXPIRE', job, ARGV[4])
       lines[#lines + 1] = 'canceled ' .. id
     elseif tonumber(f[3]) >= tonumber(ARGV[3]) then
       dead = dead + 1
       redis.call('HSET', job, 'status', 'failed', 'error_type', 'worker_lost', 'error',
         'the worker died ' .. f[3] .. ' times while it ran this job', 'finished_at', text(ms),
-        'history', history(job, 'failed', ms, f[3], worker))
+        'history', history(f[6], 'failed', ms, f[3], worker))
       redis.call('ZADD', KEYS[5], ms, id) -- no TTL: a dead letter waits for an operator
       redis.call('HINCRBY', KEYS[4], 'failed', 1)
       lines[#lines + 1] = 'failed ' .. id
     else
       requeued = requeued + 1
       redis.call('HSET', job, 'status', 'queued', 'worker', '', 'solo', '1', 'history',
-        history(job, 'queued', ms, f[3], ''))
+        history(f[6], 'queued', ms, f[3], ''))
       redis.call('LPUSH', key('wait', f[4]), id)
       redis.call('HINCRBY', group, 'waiting', 1)
       redis.call('HINCRBY', group, 'popped', -1)

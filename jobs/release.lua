@@ -7,12 +7,12 @@ local worker, ms, n = ARGV[2], now_ms(), 0
 for i = #ARGV - 1, 4, -2 do -- last first, so that the head of the list keeps their order
   local id, attempt = ARGV[i], ARGV[i + 1]
   local job = key('job', id)
-  local f = redis.call('HMGET', job, 'status', 'worker', 'attempt')
+  local f = redis.call('HMGET', job, 'status', 'worker', 'attempt', 'history')
   if f[1] == 'running' and f[2] == worker and f[3] == attempt then
     n = n + 1
     redis.call('SREM', KEYS[1], id)
     redis.call('HSET', job, 'status', 'queued', 'attempt', attempt - 1, 'worker', '', 'history',
-      history(job, 'queued', ms, attempt - 1, ''))
+      history(f[4], 'queued', ms, attempt - 1, ''))
     redis.call('LPUSH', KEYS[2], id)
   end
 end

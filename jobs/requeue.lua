@@ -3,12 +3,12 @@
 -- KEYS 1 job, 2 dead, 3 totals, 4 groups
 -- ARGV 1 prefix, 2 id, 3 Celery queue, 4 ticket
 -- Returns 'requeued', 'not_dead' or false for an unknown id.
-local f = redis.call('HMGET', KEYS[1], 'status', 'group')
+local f = redis.call('HMGET', KEYS[1], 'status', 'group', 'history')
 if not f[1] then return false end
 if redis.call('ZREM', KEYS[2], ARGV[2]) == 0 then return 'not_dead' end
 local ms, group = now_ms(), key('group', f[2])
 redis.call('HSET', KEYS[1], 'status', 'queued', 'attempt', 0, 'worker', '', 'solo', '1',
-  'history', history(KEYS[1], 'queued', ms, 0, ''))
+  'history', history(f[3], 'queued', ms, 0, ''))
 redis.call('HDEL', KEYS[1], 'error', 'error_type', 'finished_at')
 redis.call('RPUSH', key('wait', f[2]), ARGV[2])
 redis.call('HSET', KEYS[1], 'seq', redis.call('HINCRBY', group, 'pushed', 1))

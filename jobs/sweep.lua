@@ -7,10 +7,10 @@ local ms = now_ms()
 local lines = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(ms), 'LIMIT', 0, 200)) do
   local job = key('job', id)
-  local f = redis.call('HMGET', job, 'status', 'group', 'attempt', 'payload_key')
+  local f = redis.call('HMGET', job, 'status', 'group', 'attempt', 'payload_key', 'history')
   if f[1] == 'queued' then
     redis.call('HSET', job, 'status', 'expired', 'finished_at', text(ms), 'history',
-      history(job, 'expired', ms, f[3], ''))
+      history(f[5], 'expired', ms, f[3], ''))
     redis.call('EXPIRE', job, ARGV[2])
     redis.call('DEL', f[4])
     redis.call('HINCRBY', key('group', f[2]), 'waiting', -1)

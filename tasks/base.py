@@ -141,7 +141,8 @@ class ParameterSpec:
     schema: Mapping[str, Any]  # JSON Schema
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Tasks are singletons: to hash one by all its fields would cost more than to read a request.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Task:
     """A declared task: the one place that says what it takes and gives."""
 

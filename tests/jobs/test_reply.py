@@ -10,8 +10,8 @@ import pytest
 from wherry.jobs import Group, JobsSettings, NewJob, Outcome, Queue
 from wherry.jobs.claim import BatchBudget, claim
 from wherry.jobs.finish import finish
-from wherry.jobs.read import result
-from wherry.jobs.record import BatchStats
+from wherry.jobs.read import read_replies, result
+from wherry.jobs.record import BatchStats, StoredResult
 from wherry.jobs.submit import submit
 
 GROUP = Group("vision", "digits", "1")
@@ -44,12 +44,14 @@ def test_only_a_small_response_is_sent_to_who_asked(
         batch = BatchStats(group=GROUP, rows=1, max_rows=1, executions=1)
         assert queue.run(finish("w1", [outcome], batch, settings)) == {job.id}
         queue.redis.publish("here", "end")
-        messages = []
+        messages: list[bytes] = []
         while not messages or messages[-1] != b"end":
             message = listener.get_message(timeout=5)
             assert message is not None
             messages.append(message["data"])
-    assert messages[:-1] == ([job.id.encode() + b"\n2\n" + body] if heard else [])
+    replies = [reply for message in messages[:-1] for reply in read_replies(message)]
+    told = StoredResult(body=body, header_length=2, ref="")
+    assert replies == ([(job.id, told)] if heard else [])
     stored = queue.run(result(job.id, settings))
     assert stored is not None
     assert stored.body == body
@@ -73,3 +75,27 @@ def test_a_failure_sends_no_response(
         message = listener.get_message(timeout=5)
     assert message is not None
     assert message["data"] == b"end"
+
+
+def test_a_batchs_responses_share_a_message(
+    queue: Queue, settings: JobsSettings, new_job: Callable[..., NewJob]
+) -> None:
+    ids = ["a", "ü" * 256, "with\ttab", "b"]
+    for job_id in ids:
+        queue.run(submit(replace(new_job(), id=job_id, reply_to="here"), settings))
+    claimed = queue.run(claim(GROUP, "w1", BatchBudget(), settings)).jobs
+    outcomes = [
+        Outcome(id=job.id, attempt=1, result=b"{\n}" * n, header_length=n)
+        for n, job in enumerate(claimed, 1)
+    ]
+    with queue.redis.pubsub(ignore_subscribe_messages=True) as listener:
+        listener.subscribe("here")
+        listener.get_message(timeout=5)
+        batch = BatchStats(group=GROUP, rows=4, max_rows=4, executions=1)
+        queue.run(finish("w1", outcomes, batch, settings))
+        message = listener.get_message(timeout=5)
+    assert message is not None
+    assert list(read_replies(message["data"])) == [
+        (job_id, StoredResult(body=b"{\n}" * n, header_length=n, ref=""))
+        for n, job_id in enumerate(ids, 1)
+    ]
