@@ -44,7 +44,7 @@ _ROUTES = (
 
 
 def _calm_collector() -> None:
-    """Look for garbage cycles less often: requests make none, and looking costs a twentieth of each."""
+    """Look for garbage cycles less often: requests make none, and looking costs a twentieth."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)

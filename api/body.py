@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import Request
 from pydantic_core import from_json
+from starlette.requests import ClientDisconnect
 
 from ..protocol.errors import InvalidRequest, PayloadTooLarge
 
@@ -27,13 +28,16 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
         return await _inflate(request, _WINDOW[encoding], max_bytes)
     if encoding not in ("", "identity"):
         raise InvalidRequest(f"Content-Encoding {encoding[:40]!r}: use gzip, deflate or none")
-    chunks, size = [], 0
-    async for chunk in request.stream():
+    chunks, size, more = [], 0, True
+    while more:  # what request.stream() does, less a generator for the one chunk that most have
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk, more = message.get("body", b""), message.get("more_body", False)
         size += len(chunk)
         if size > max_bytes:
             raise _too_large(max_bytes)
-        if chunk:
-            chunks.append(chunk)
+        chunks.append(chunk)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 

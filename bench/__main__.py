@@ -25,7 +25,7 @@ from wherry.tasks.vision.image_classification import ImageClassificationInput
 
 from . import load, vit
 
-_NOOP, _CLIENTS, _ROUNDS, _IMAGES, _BATCH = 4000, 64, 7, 640, 16
+_NOOP, _CLIENTS, _ROUNDS, _IMAGES, _BATCH = 4000, (64, 256), 7, 640, 16
 
 _MODELS = """
 [[models]]
@@ -68,34 +68,39 @@ def _request(path: str, text: str) -> load.Request:
 
 
 def _noop(stack: Stack, folder: Path, table: Table) -> None:
-    """Submit to result readable, 1 KB in, 64 clients; turn about with the plain service, since a
-    shared machine's speed changes by the second.
+    """Submit to result readable, 1 KB in; turn about with the plain service, since a shared
+    machine's speed changes by the second.
     """
     text = "x" * 1000
     ours = [_request("/v2/models/noop/infer", text) for _ in range(_NOOP)]
     theirs = [load.Request("/infer", text.encode()) for _ in range(_NOOP // 8)]
     with _plain(folder) as plain_url:
-        load.run(stack.url, ours[:500], _CLIENTS)
-        load.run(plain_url, theirs[:100], _CLIENTS)
-        rates = [
-            (load.run(stack.url, ours, _CLIENTS).rate, load.run(plain_url, theirs, _CLIENTS).rate)
-            for _ in range(_ROUNDS)
-        ]
-    ratios = sorted(one / other for one, other in rates)
-    table.add_row(
-        f"no-op jobs/s, HTTP submit to result, 64 clients, median of {_ROUNDS} rounds",
-        f"{statistics.median(one for one, _ in rates):.0f}/s",
-        "FastAPI + Celery + Redis, a task a request: "
-        f"{statistics.median(other for _, other in rates):.0f}/s",
-        f"{statistics.median(ratios):.1f} ({ratios[0]:.1f} to {ratios[-1]:.1f})",
-        ">= 5",
-    )
+        for clients in _CLIENTS:
+            load.run(stack.url, ours[:500], clients)
+            load.run(plain_url, theirs[:100], clients)
+            rates = [
+                (load.run(stack.url, ours, clients).rate, load.run(plain_url, theirs, clients).rate)
+                for _ in range(_ROUNDS)
+            ]
+            _compare(table, clients, rates)
     with Client(stack.url) as client:
         inputs = (EmbeddingInput(texts=[text]) for _ in range(_NOOP))
         started = time.perf_counter()
         count = sum(1 for _ in client.map("noop", inputs, in_flight=1000))
         mapped = count / (time.perf_counter() - started)
     table.add_row("no-op jobs/s, Client.map", f"{mapped:.0f}/s", "", "", "")
+
+
+def _compare(table: Table, clients: int, rates: list[tuple[float, float]]) -> None:
+    ratios = sorted(one / other for one, other in rates)
+    table.add_row(
+        f"no-op jobs/s, HTTP submit to result, {clients} clients, median of {len(rates)} rounds",
+        f"{statistics.median(one for one, _ in rates):.0f}/s",
+        "FastAPI + Celery + Redis, a task a request: "
+        f"{statistics.median(other for _, other in rates):.0f}/s",
+        f"{statistics.median(ratios):.1f} ({ratios[0]:.1f} to {ratios[-1]:.1f})",
+        ">= 5",
+    )
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
@@ -86,6 +87,9 @@ class Worker:
             self._events.start()
         self._lease.start()
         self._keeper.start()
+        # Models are here to stay: without this, each look for garbage would walk all of them.
+        gc.collect()
+        gc.freeze()
         names = ", ".join(model.declaration.name for model in self._models) or "no models"
         log.info("worker %s is ready on %s with %s", self._id, self._device.name, names)
 
