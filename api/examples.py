@@ -2,65 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import struct
-import zlib
+import json
 from typing import Any
 
-from ..protocol.datatypes import Datatype
+from ..protocol import codec
 from ..tasks.base import Task
 from ..tasks.registry import get_task, task_names
-from ..tasks.tensors import TensorSpec
 
 _JSON, _OCTETS, _EVENTS = "application/json", "application/octet-stream", "text/event-stream"
-_SENTENCES = ["A boat waits at the stairs.", "A ferry is moored by the steps."]
-
-
-def _png(side: int = 8) -> bytes:
-    """A red square: small enough to read, real enough to classify."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        body = kind + data
-        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-
-    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    pixels = zlib.compress((b"\0" + b"\xd0\x30\x30" * side) * side)
-    chunks = chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + chunks
-
-
-def _wav() -> bytes:
-    """A tenth of a second of silence, 16 kHz, 16 bits."""
-    data = bytes(3200)
-    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 16_000, 32_000, 2, 16)
-    return (
-        b"RIFF"
-        + struct.pack("<I", 36 + len(data))
-        + b"WAVE"
-        + form
-        + (b"data" + struct.pack("<I", len(data)) + data)
-    )
-
-
-def _tensor(spec: TensorSpec) -> dict[str, Any]:
-    tensor: dict[str, Any] = {"name": spec.name, "datatype": spec.datatype.value}
-    if spec.is_file:
-        file = _png() if spec.content == "image" else _wav()
-        tensor["parameters"] = {"content_type": "base64"}
-        tensor["data"] = [base64.b64encode(file).decode()]
-    elif spec.datatype is Datatype.BYTES:
-        tensor["data"] = _SENTENCES[:1]
-    else:
-        tensor["data"] = [0]
-    return {**tensor, "shape": [1] * len(spec.shape)}
 
 
 def request_of(task: Task) -> dict[str, Any]:
-    """A request of one row, with the task's parameters at their defaults."""
-    defaults = {p.name: p.schema["default"] for p in task.parameters if "default" in p.schema}
-    given = {name: value for name, value in defaults.items() if value is not None}
-    body: dict[str, Any] = {"parameters": given} if given else {}
-    return {**body, "inputs": [_tensor(spec) for spec in task.inputs]}
+    """The request of the task's golden example."""
+    body, _ = codec.encode_request(task.example.input.to_inference_request(), binary=False)
+    document: dict[str, Any] = json.loads(body)
+    return document
 
 
 REQUESTS = {name: request_of(get_task(name)) for name in task_names()}

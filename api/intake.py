@@ -25,7 +25,7 @@ from ..protocol.errors import (
     WherryError,
 )
 from ..protocol.parameters import BINARY_OUTPUT, ON_ROW_ERROR, PRIORITY, TIMEOUT, remarks
-from ..tasks.base import Task
+from ..tasks.base import Task, TaskInput
 from ..tasks.catalog import Catalog, ModelDeclaration
 from .ids import checked_id, uuid7
 from .settings import ApiSettings
@@ -94,13 +94,14 @@ class Intake:
         """Make a job. Raises ModelNotFound, InvalidRequest, PayloadTooLarge; stores nothing."""
         declared = self.catalog.get(model, version)
         task = declared.definition
-        codec.check_inputs(request, *_metadata(task))
+        codec.check_inputs(request, *_metadata(task), optional=_optional(task))
         inputs = task.input.from_inference_request(request)
         rows = inputs.row_count
         if rows > self.settings.max_rows_per_job:
             raise PayloadTooLarge(
                 f"{rows} rows; a request may have {self.settings.max_rows_per_job}: send several"
             )
+        _check_costs(inputs, task)
         _check_row_errors(request)
         if self.settings.strict_parameters:
             _check_names(request, task)
@@ -148,6 +149,21 @@ Metadata = Sequence[v2.TensorMetadata]
 @functools.cache
 def _metadata(task: Task) -> tuple[Metadata, Metadata]:
     return [spec.metadata() for spec in task.inputs], [spec.metadata() for spec in task.outputs]
+
+
+@functools.cache
+def _optional(task: Task) -> frozenset[str]:
+    return frozenset(spec.name for spec in task.inputs if spec.optional)
+
+
+def _check_costs(inputs: TaskInput, task: Task) -> None:
+    costs = inputs.costs()
+    heaviest = max(costs)
+    if heaviest > task.max_row_cost:
+        raise PayloadTooLarge(
+            f"row {costs.index(heaviest)} has {heaviest} {task.cost_unit}; "
+            f"{task.name} takes {task.max_row_cost} a row"
+        )
 
 
 def _normal(plain: v2.InferenceRequest, request: v2.InferenceRequest) -> v2.InferenceRequest:

@@ -91,6 +91,8 @@ async def model_metadata(request: Request) -> Response:
             "family": task.family,
             "max_batch_size": declared.max_batch_size,
             "max_rows_per_job": service.settings.max_rows_per_job,
+            "max_row_cost": task.max_row_cost,
+            "cost_unit": task.cost_unit,
             "max_body_bytes": service.settings.max_body_bytes,
             "request_parameters": {p.name: dict(p.schema) for p in task.parameters},
         },

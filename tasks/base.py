@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from ..protocol import v2
+from ..protocol.datatypes import Datatype
 from ..protocol.errors import InvalidRequest
-from .tensors import TensorSpec
+from . import cost
+from .tensors import TensorSpec, padded, unpadded
 
 Family = Literal["vision", "audio", "text", "multimodal"]
 
@@ -24,7 +26,7 @@ class TaskInput(BaseModel):
 
     #: The tensors that fill fields; the other fields are request parameters.
     TENSORS: ClassVar[tuple[TensorSpec, ...]]
-    #: Fields that hold one entry a row.
+    #: Fields that hold one entry a row; one that may be missing is None then.
     ROWS: ClassVar[tuple[str, ...]]
 
     @property
@@ -36,14 +38,37 @@ class TaskInput(BaseModel):
         """One input a row."""
         if self.row_count == 1:
             return [self]
+        given = {field: values for field in self.ROWS if (values := getattr(self, field))}
         return [
-            self.model_copy(update={field: [getattr(self, field)[row]] for field in self.ROWS})
+            self.model_copy(update={field: [values[row]] for field, values in given.items()})
             for row in range(self.row_count)
         ]
 
-    def cost(self) -> int:
-        """What the rows weigh in a batch: their characters or bytes."""
-        return sum(len(entry) for field in self.ROWS for entry in getattr(self, field))
+    def costs(self) -> list[int]:
+        """What each row weighs, in the unit that `tasks.cost.unit` tells: pixels, tokens, or ms."""
+        kind = cost.unit(spec.content for spec in self.TENSORS)
+        rate: int | None = getattr(self, "sample_rate", None)
+        return [
+            sum(cost.weigh(kind, spec.content, entry, rate) for spec, entry in self._entries(row))
+            for row in range(self.row_count)
+        ]
+
+    def _entries(self, row: int) -> Iterator[tuple[TensorSpec, Any]]:
+        for spec in self.TENSORS:
+            values = getattr(self, spec.field)
+            if values is not None:
+                yield spec, values[row] if spec.field in self.ROWS else values
+
+    @model_validator(mode="after")
+    def _check_row_counts(self) -> Self:
+        for field in self.ROWS[1:]:
+            values = getattr(self, field)
+            if values is not None and len(values) != self.row_count:
+                raise ValueError(
+                    f"{field}: expected {self.row_count} entries, as {self.ROWS[0]} has, "
+                    f"got {len(values)}"
+                )
+        return self
 
     @classmethod
     @functools.cache  # read for every request
@@ -53,16 +78,16 @@ class TaskInput(BaseModel):
         return tuple(name for name in cls.model_fields if name not in tensors)
 
     def to_inference_request(self) -> v2.InferenceRequest:
-        """Write as an OIP v2 request. Parameters that are None are left out."""
+        """Write as an OIP v2 request. Fields that are None are left out."""
         values = {name: getattr(self, name) for name in self.parameter_names()}
         return v2.InferenceRequest(
-            inputs=[self._tensor(spec) for spec in self.TENSORS],
+            inputs=[
+                spec.write(value)
+                for spec in self.TENSORS
+                if (value := getattr(self, spec.field)) is not None
+            ],
             parameters={name: value for name, value in values.items() if value is not None},
         )
-
-    def _tensor(self, spec: TensorSpec) -> v2.RequestInput:
-        data = list(getattr(self, spec.field))
-        return v2.RequestInput(name=spec.name, shape=[len(data)], datatype=spec.datatype, data=data)
 
     @classmethod
     def from_inference_request(cls, request: v2.InferenceRequest) -> Self:
@@ -75,9 +100,12 @@ class TaskInput(BaseModel):
             for name in cls.parameter_names()
             if name in request.parameters
         }
+        given = {tensor.name: tensor for tensor in request.inputs}
         for spec in cls.TENSORS:
-            tensor = request.input(spec.name)
-            fields[spec.field] = tensor.blobs() if spec.is_file else tensor.texts()
+            if spec.name in given:
+                fields[spec.field] = spec.read(given[spec.name])
+            elif not spec.optional:
+                raise InvalidRequest(f"input {spec.name!r} is missing")
         return cls.validated(fields)
 
     @classmethod
@@ -133,12 +161,123 @@ class TaskOutput(BaseModel, ABC):
         )
 
 
+class ItemsOutput(TaskOutput):
+    """Answers that are a list of items a row: labels, boxes, spans.
+
+    Each tensor holds one attribute of the items, the one of its name, [n, m] with shorter rows
+    padded. An attribute that is a model itself (a box) has its fields as the third dimension.
+    """
+
+    #: The items' class, and the tensors in the order in which they are sent.
+    ITEM: ClassVar[type[BaseModel]]
+    TENSORS: ClassVar[tuple[TensorSpec, ...]]
+
+    @classmethod
+    def empty(cls) -> Self:
+        """Nothing found."""
+        return cls.model_validate({cls.ROWS[0]: [[]]})
+
+    def to_inference_response(self, model_name: str) -> v2.InferenceResponse:
+        """A tensor per attribute."""
+        rows: list[list[Any]] = getattr(self, self.ROWS[0])
+        return v2.InferenceResponse(
+            model_name=model_name, outputs=[_attribute(spec, rows) for spec in self.TENSORS]
+        )
+
+    @classmethod
+    def from_inference_response(cls, response: v2.InferenceResponse) -> Self:
+        """Read the tensors, without the padding."""
+        columns = [
+            unpadded(response.output(spec.name), width=_width(spec), files=spec.is_file)
+            for spec in cls.TENSORS
+        ]
+        rows = [
+            [cls._item(values) for values in zip(*row, strict=True)]
+            for row in zip(*columns, strict=True)
+        ]
+        return cls.model_validate({cls.ROWS[0]: rows})
+
+    @classmethod
+    def _item(cls, values: Sequence[Any]) -> BaseModel:
+        fields = {
+            spec.name: value if _width(spec) == 1 else _nested(cls.ITEM, spec.name, value)
+            for spec, value in zip(cls.TENSORS, values, strict=True)
+        }
+        return cls.ITEM.model_validate(fields)
+
+
+def _width(spec: TensorSpec) -> int:
+    return spec.shape[2] if len(spec.shape) == 3 else 1
+
+
+def _attribute(spec: TensorSpec, rows: list[list[Any]]) -> v2.ResponseOutput:
+    values = [[getattr(item, spec.name) for item in row] for row in rows]
+    if _width(spec) > 1:
+        fields = [[list(value.model_dump().values()) for value in row] for row in values]
+        return padded(spec, fields, [0.0] * _width(spec), width=_width(spec))
+    if spec.datatype is Datatype.BYTES:
+        return padded(spec, values, b"" if spec.is_file else "")
+    return padded(spec, values, 0.0 if spec.datatype in (Datatype.FP32, Datatype.FP64) else 0)
+
+
+def _nested(item: type[BaseModel], name: str, values: Sequence[Any]) -> dict[str, Any]:
+    cls: Any = item.model_fields[name].annotation
+    return dict(zip(cls.model_fields, values, strict=True))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterSpec:
     """A request parameter as JSON Schema tells it."""
 
     name: str
     schema: Mapping[str, Any]  # JSON Schema
+
+
+#: How an answer is shown to people.
+Renderer = Literal[
+    "audio",
+    "boxes",
+    "chat",
+    "image",
+    "images",
+    "json",
+    "keypoints",
+    "labels",
+    "masks",
+    "scores",
+    "spans",
+    "table",
+    "text",
+    "vector",
+]
+
+#: What people give an input with.
+Control = Literal["audio", "image", "images", "json", "labels", "table", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Widget:
+    """How a page offers a task: a control per input tensor, and what shows the answer."""
+
+    controls: tuple[Control, ...]
+    renderer: Renderer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aliases:
+    """What other systems call the task; empty where they have no such thing."""
+
+    huggingface: tuple[str, ...] = ()
+    instill: str = ""
+    pixano: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A golden example: an input and the answer it should get, shown in the docs and tested."""
+
+    input: TaskInput
+    output: TaskOutput
 
 
 # Tasks are singletons: to hash one by all its fields would cost more than to read a request.
@@ -153,6 +292,13 @@ class Task:
     input: type[TaskInput]
     output: type[TaskOutput]
     outputs: tuple[TensorSpec, ...]
+    #: A hub id for the transformers backend; "" where a model must be named.
+    default_model: str
+    example: Example
+    widget: Widget
+    aliases: Aliases
+    #: The most one row may weigh, in `cost_unit`.
+    max_row_cost: int
     #: Parameters that jobs must share to run in one batch.
     group_by: tuple[str, ...] = ()
 
@@ -160,6 +306,11 @@ class Task:
     def inputs(self) -> tuple[TensorSpec, ...]:
         """The input tensors."""
         return self.input.TENSORS
+
+    @property
+    def cost_unit(self) -> cost.Unit:
+        """What rows are weighed in."""
+        return cost.unit(spec.content for spec in self.inputs)
 
     @property
     def parameters(self) -> tuple[ParameterSpec, ...]:

@@ -14,6 +14,17 @@ _TASKS = {
 }
 
 
+def task_of(alias: str) -> Task:
+    """The task that another system calls so; its own name counts first. Raises ValueError."""
+    if alias in _TASKS:
+        return get_task(alias)
+    for task in map(get_task, _TASKS):
+        known = task.aliases
+        if alias in (*known.huggingface, *known.pixano, known.instill):
+            return task
+    raise ValueError(f"no task is called {alias!r}; there are {', '.join(task_names())}")
+
+
 def task_names() -> tuple[str, ...]:
     """The names of all tasks, sorted."""
     return tuple(sorted(_TASKS))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,41 +10,104 @@ from ..protocol.datatypes import Datatype
 from ..protocol.elements import flatten
 from ..protocol.errors import InvalidTensor
 
-#: What a BYTES tensor's elements are. Files travel as base64 in JSON, text as it is.
-Content = Literal["text", "image", "audio", "tensor"]
+#: What a BYTES tensor's elements are. Files travel as base64 in JSON, text as it is; `json` is text
+#: that holds a JSON value, for what is no rectangle of numbers (points, tables, messages).
+Content = Literal["text", "json", "image", "audio", "tensor"]
 
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """A tensor of a task: its OIP name and form, and the field of Input or Output it fills."""
+    """A tensor of a task: its OIP name and form, and the field of Input or Output it fills.
+
+    Shape (1,) is one value for all rows, where the field is no list.
+    """
 
     name: str
     datatype: Datatype
     shape: tuple[int, ...]
     field: str
     content: Content = "tensor"
+    #: Whether a request may leave it out; its field is then None.
+    optional: bool = False
 
     @property
     def is_file(self) -> bool:
         """Whether the elements are whole files."""
         return self.content in ("image", "audio")
 
+    @property
+    def is_scalar(self) -> bool:
+        """Whether it holds one value for all rows."""
+        return self.shape == (1,)
+
     def metadata(self) -> v2.TensorMetadata:
         """The tensor as the model metadata endpoint shows it."""
         parameters: v2.Parameters = {"content": self.content}
         if self.is_file:
             parameters[v2.CONTENT_TYPE] = v2.BASE64
+        if self.optional:
+            parameters["optional"] = True
         return v2.TensorMetadata(
             name=self.name, datatype=self.datatype, shape=list(self.shape), parameters=parameters
         )
+
+    def write(self, value: Any) -> v2.RequestInput:
+        """The tensor that a field's value makes: one value, one a row, or a list a row."""
+        values = [value] if self.is_scalar else list(value)
+        if self.content == "json":
+            values = [json.dumps(entry, ensure_ascii=False) for entry in values]
+        if len(self.shape) == 1:
+            return v2.RequestInput(
+                name=self.name, shape=[len(values)], datatype=self.datatype, data=values
+            )
+        rows = padded(self, values, b"" if self.is_file else "")
+        return v2.RequestInput(**dict(rows))
+
+    def read(self, tensor: v2.Tensor) -> Any:
+        """The field's value that a tensor holds. Raises InvalidTensor."""
+        if len(self.shape) > 1:
+            return unpadded(tensor, files=self.is_file)
+        values = _elements(tensor, files=self.is_file)
+        if self.content == "json":
+            values = [_json(text, self.name, index) for index, text in enumerate(values)]
+        if not self.is_scalar:
+            return values
+        if len(values) != 1:
+            raise InvalidTensor(f"tensor {self.name!r}: one value for all rows, got {len(values)}")
+        return values[0]
+
+
+def _elements(tensor: v2.Tensor, *, files: bool) -> list[Any]:
+    if tensor.datatype is not Datatype.BYTES:
+        return list(tensor.flat())
+    return tensor.blobs() if files else tensor.texts()
+
+
+def _json(text: str, name: str, index: int) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InvalidTensor(f"tensor {name!r}: element {index} is not JSON: {error}") from None
 
 
 #: Parameter of a padded tensor: how many entries of each row are real, `2,5`.
 ROW_LENGTHS = "row_lengths"
 
 
+def column(spec: TensorSpec, values: list[Any]) -> v2.ResponseOutput:
+    """A tensor [n] of one value a row."""
+    return v2.ResponseOutput(
+        name=spec.name, shape=[len(values)], datatype=spec.datatype, data=list(values)
+    )
+
+
+def values_of(spec: TensorSpec, response: v2.InferenceResponse) -> list[Any]:
+    """The values of a `column`. Raises InvalidRequest when the tensor is missing."""
+    return _elements(response.output(spec.name), files=spec.is_file)
+
+
 def padded(
-    spec: TensorSpec, rows: list[list[Any]], pad: Any, *, width: int = 1
+    spec: TensorSpec, rows: Sequence[Sequence[Any]], pad: Any, *, width: int = 1
 ) -> v2.ResponseOutput:
     """A tensor [n, m] (or [n, m, width], each row flat) of rows that may differ in length.
 
@@ -53,7 +117,7 @@ def padded(
     longest = max(lengths, default=0)
     data = []
     for row in rows:
-        full = row + [pad] * (longest - len(row))
+        full = [*row, *[pad] * (longest - len(row))]
         data.append(full if width == 1 else [value for entry in full for value in entry])
     shape = [len(rows), longest] if width == 1 else [len(rows), longest, width]
     ragged = len(set(lengths)) > 1
@@ -66,14 +130,13 @@ def padded(
     )
 
 
-def unpadded(tensor: v2.Tensor, *, width: int = 1) -> list[list[Any]]:
+def unpadded(tensor: v2.Tensor, *, width: int = 1, files: bool = False) -> list[list[Any]]:
     """The rows of a `padded` tensor, nested or flat, JSON or raw; entries of `width` as lists.
 
     Where rows are nested their own lengths count: other servers send ragged rows under the shape
     of the shortest. Raises InvalidTensor for a shape or lengths that do not fit.
     """
-    texts = tensor.datatype is Datatype.BYTES
-    flat: Sequence[Any] = tensor.texts() if texts else tensor.flat()
+    flat = _elements(tensor, files=files)
     held = _held(tensor, width)
     rows, start = [], 0
     for length, entries_held in zip(_lengths(tensor, held), held, strict=True):

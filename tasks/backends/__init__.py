@@ -5,17 +5,13 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from ..registry import get_task
+from ..registry import get_task, task_names
 from .base import Backend
 from .device import Device
 
 #: backend -> task -> module:class. Modules load when a backend is made.
 _TABLE: dict[str, dict[str, str]] = {
-    "stub": {
-        "embedding": "stub:Stub",
-        "image-classification": "stub:Stub",
-        "object-detection": "stub:Stub",
-    },
+    "stub": dict.fromkeys(task_names(), "stub:Stub"),
     "transformers": {
         "embedding": "transformers.embedding:Embedding",
         "image-classification": "transformers.image_classification:ImageClassification",

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base import TaskInput
-from ..vision.image_classification import ClassificationResult, ImageClassificationOutput
+from ..base import Task, TaskInput, TaskOutput
+from ..labels import ClassificationResult
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -38,16 +38,12 @@ def probabilities(
 
 
 def classification(
-    row: TaskInput, scores: NDArray[np.float32], labels: Mapping[int, str]
-) -> ImageClassificationOutput:
+    task: Task, row: TaskInput, scores: NDArray[np.float32], labels: Mapping[int, str]
+) -> TaskOutput:
     """The row's top_k labels. scores: (labels,)."""
     top_k: Any = getattr(row, "top_k", 1)
     best = np.argsort(-scores, kind="stable")[:top_k]
-    return ImageClassificationOutput(
-        results=[
-            [
-                ClassificationResult(label=labels.get(int(i), str(i)), score=float(scores[i]))
-                for i in best
-            ]
-        ]
-    )
+    found = [
+        ClassificationResult(label=labels.get(int(i), str(i)), score=float(scores[i])) for i in best
+    ]
+    return task.output.model_validate({"results": [found]})

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base import TaskInput
-from ..vision.object_detection import BoundingBox, DetectedObject, ObjectDetectionOutput
+from ..base import Task, TaskInput, TaskOutput
+from ..boxes import BoundingBox, DetectedObject
 from .sizes import Size
 
 
@@ -22,30 +22,28 @@ def corners(boxes: NDArray[np.float32], size: Size) -> NDArray[np.float32]:
 
 
 def detection(
+    task: Task,
     row: TaskInput,
     scores: NDArray[np.float32],
     names: NDArray[Any],
     boxes: NDArray[np.float32],
     labels: Mapping[int, str],
-) -> ObjectDetectionOutput:
+) -> TaskOutput:
     """The row's objects above its threshold, surest first.
 
     scores, names: (Q,); boxes: (Q, 4) as xmin, ymin, xmax, ymax in pixels.
     """
     threshold: Any = getattr(row, "threshold", 0.5)
     order = [q for q in np.argsort(-scores, kind="stable").tolist() if scores[q] > threshold]
-    return ObjectDetectionOutput(
-        detections=[
-            [
-                DetectedObject(
-                    label=labels.get(int(names[q]), str(int(names[q]))),
-                    score=float(scores[q]),
-                    box=_box(boxes[q].tolist()),
-                )
-                for q in order
-            ]
-        ]
-    )
+    found = [
+        DetectedObject(
+            label=labels.get(int(names[q]), str(int(names[q]))),
+            score=float(scores[q]),
+            box=_box(boxes[q].tolist()),
+        )
+        for q in order
+    ]
+    return task.output.model_validate({"detections": [found]})
 
 
 def _box(edges: list[float]) -> BoundingBox:

@@ -8,12 +8,10 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ...protocol.errors import RowError
+from ..vision.images import MAX_PIXELS
 
 # Pillow's own guard warns, process-wide; ours refuses the row that is too large.
 Image.MAX_IMAGE_PIXELS = None
-
-#: Pixels of one image, at most: 300 MB as RGB bytes.
-MAX_PIXELS = 100_000_000
 
 # A build of Pillow may lack a format (AVIF, WEBP), which only shows once its readers are loaded.
 Image.init()

@@ -11,20 +11,17 @@ from pydantic import Field
 
 from ...protocol import v2
 from ...protocol.datatypes import Datatype
-from ..base import Task, TaskInput, TaskOutput
+from ..base import Aliases, Example, Task, TaskOutput, Widget
+from ..samples import TEXT
 from ..tensors import TensorSpec, padded, unpadded
+from .texts import MAX_TOKENS, TextsInput
 
-TEXT = TensorSpec("text", Datatype.BYTES, (-1,), "texts", "text")
 EMBEDDING = TensorSpec("embedding", Datatype.FP32, (-1, -1), "embeddings")
 
 
-class EmbeddingInput(TaskInput):
+class EmbeddingInput(TextsInput):
     """Texts to embed."""
 
-    TENSORS: ClassVar[tuple[TensorSpec, ...]] = (TEXT,)
-    ROWS: ClassVar[tuple[str, ...]] = ("texts",)
-
-    texts: list[str] = Field(min_length=1, description="Texts, one a row.")
     normalize: bool = Field(default=True, description="Scale each vector to length 1.")
 
 
@@ -60,4 +57,13 @@ TASK = Task(
     input=EmbeddingInput,
     output=EmbeddingOutput,
     outputs=(EMBEDDING,),
+    default_model="sentence-transformers/all-MiniLM-L6-v2",
+    max_row_cost=MAX_TOKENS,
+    widget=Widget(("text",), "vector"),
+    aliases=Aliases(
+        huggingface=("sentence-embeddings",), instill="TASK_EMBEDDING", pixano=("embedding",)
+    ),
+    example=Example(
+        EmbeddingInput(texts=[TEXT]), EmbeddingOutput(embeddings=[[0.5, -0.5, 0.5, 0.5]])
+    ),
 )

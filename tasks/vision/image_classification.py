@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from pydantic import Field
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from ...protocol import v2
-from ...protocol.datatypes import Datatype
-from ..base import Task, TaskOutput
-from ..tensors import TensorSpec, padded, unpadded
-from .images import ImagesInput
-
-LABEL = TensorSpec("label", Datatype.BYTES, (-1, -1), "results", "text")
-SCORE = TensorSpec("score", Datatype.FP32, (-1, -1), "results")
+from ..base import Aliases, Example, Task, Widget
+from ..labels import LABEL, SCORE, ClassificationResult, LabelsOutput
+from ..samples import PNG
+from .images import MAX_PIXELS, ImagesInput
 
 
 class ImageClassificationInput(ImagesInput):
@@ -22,52 +16,8 @@ class ImageClassificationInput(ImagesInput):
     top_k: int = Field(default=5, ge=1, description="Most labels to answer per image.")
 
 
-class ClassificationResult(BaseModel):
-    """A label and how sure the model is of it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    label: str
-    score: float = Field(description="Probability, 0 to 1.")
-
-
-class ImageClassificationOutput(TaskOutput):
+class ImageClassificationOutput(LabelsOutput):
     """Per image, the likeliest labels first."""
-
-    ROWS: ClassVar[tuple[str, ...]] = ("results",)
-
-    results: list[list[ClassificationResult]]
-
-    @classmethod
-    def empty(cls) -> Self:
-        """No labels."""
-        return cls(results=[[]])
-
-    def to_inference_response(self, model_name: str) -> v2.InferenceResponse:
-        """Label and score, a list per image."""
-        return v2.InferenceResponse(
-            model_name=model_name,
-            outputs=[
-                padded(LABEL, [[r.label for r in row] for row in self.results], ""),
-                padded(SCORE, [[r.score for r in row] for row in self.results], 0.0),
-            ],
-        )
-
-    @classmethod
-    def from_inference_response(cls, response: v2.InferenceResponse) -> Self:
-        """Read label and score."""
-        rows = zip(
-            unpadded(response.output("label")), unpadded(response.output("score")), strict=True
-        )
-        return cls(
-            results=[
-                [
-                    ClassificationResult(label=label, score=score)
-                    for label, score in zip(labels, scores, strict=True)
-                ]
-                for labels, scores in rows
-            ]
-        )
 
 
 TASK = Task(
@@ -78,4 +28,19 @@ TASK = Task(
     input=ImageClassificationInput,
     output=ImageClassificationOutput,
     outputs=(LABEL, SCORE),
+    default_model="google/vit-base-patch16-224",
+    max_row_cost=MAX_PIXELS,
+    widget=Widget(("image",), "labels"),
+    aliases=Aliases(huggingface=("image-classification",), instill="TASK_CLASSIFICATION"),
+    example=Example(
+        ImageClassificationInput(images=[PNG], top_k=2),
+        ImageClassificationOutput(
+            results=[
+                [
+                    ClassificationResult(label="fog", score=0.75),
+                    ClassificationResult(label="wall", score=0.125),
+                ]
+            ]
+        ),
+    ),
 )

@@ -10,6 +10,9 @@ from ..tensors import TensorSpec
 
 IMAGE = TensorSpec("image", Datatype.BYTES, (-1,), "images", "image")
 
+#: Pixels of one image, at most.
+MAX_PIXELS = 100_000_000
+
 
 class ImagesInput(TaskInput):
     """A batch of image files in any format that Pillow reads."""

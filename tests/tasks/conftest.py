@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
+
+from wherry.tasks.tiny import build
 
 from . import tiny
 
@@ -23,6 +26,17 @@ def _one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_model(models: Path) -> Callable[[str], Path]:
+    """The tiny model of a name in `wherry.tasks.tiny.BUILDERS`, built once a session."""
+
+    @functools.cache
+    def made(name: str) -> Path:
+        return build(name, models / "built" / name)
+
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -7,18 +7,14 @@ import pytest
 from wherry.protocol import codec
 from wherry.protocol.errors import InvalidRequest
 from wherry.tasks.base import TaskInput, TaskOutput
+from wherry.tasks.boxes import BoundingBox, DetectedObject
+from wherry.tasks.labels import ClassificationResult
 from wherry.tasks.text.embedding import EmbeddingInput, EmbeddingOutput
 from wherry.tasks.vision.image_classification import (
-    ClassificationResult,
     ImageClassificationInput,
     ImageClassificationOutput,
 )
-from wherry.tasks.vision.object_detection import (
-    BoundingBox,
-    DetectedObject,
-    ObjectDetectionInput,
-    ObjectDetectionOutput,
-)
+from wherry.tasks.vision.object_detection import ObjectDetectionInput, ObjectDetectionOutput
 
 INPUTS: list[TaskInput] = [
     ImageClassificationInput(images=[b"\x89PNG\x00\xff", b"GIF"], top_k=2),

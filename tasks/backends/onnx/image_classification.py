@@ -34,4 +34,6 @@ class ImageClassification(OnnxVisionBackend):
     ) -> list[TaskOutput]:
         logits = self.forward({"pixel_values": values})["logits"]  # (B, labels)
         scores, labels = probabilities(logits, self.config.get("problem_type")), self.labels()
-        return [classification(row, s, labels) for row, s in zip(inputs, scores, strict=True)]
+        return [
+            classification(self.task, row, s, labels) for row, s in zip(inputs, scores, strict=True)
+        ]

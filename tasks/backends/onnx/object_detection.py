@@ -42,6 +42,8 @@ class ObjectDetection(OnnxVisionBackend):
         scores = softmax(out["logits"])[..., :-1]  # the last class is 'no object'
         best, sure = scores.argmax(axis=-1), scores.max(axis=-1)  # (B, Q)
         return [
-            detection(row, sure[i], best[i], corners(out["pred_boxes"][i], image.size), labels)
+            detection(
+                self.task, row, sure[i], best[i], corners(out["pred_boxes"][i], image.size), labels
+            )
             for i, (row, image) in enumerate(zip(inputs, rows, strict=True))
         ]

@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...base import Task
+from ...vision.images import MAX_PIXELS
 from ..device import Device
-from ..images import MAX_PIXELS
 from ..pixels import Pixels
 from .base import OnnxBackend
 

@@ -29,13 +29,12 @@ _OUT_OF_MEMORY = (
 
 
 class TransformersBackend(Backend):
-    """A model of transformers. `source` is a folder or a hub id; None takes the default model.
+    """A model of transformers. `source` is a folder or a hub id, None the task's default.
 
     `dtype` is float32, float16 or bfloat16. `threads` bounds torch's threads in this process: two
     threads beside a busy second core can be slower than one. `revision` pins a hub model.
     """
 
-    default_model: str
     #: The auto class of transformers that loads the model.
     auto_class: str
 
@@ -49,7 +48,7 @@ class TransformersBackend(Backend):
         threads: int = 0,
         revision: str | None = None,
     ) -> None:
-        super().__init__(task, source or self.default_model, device=device)
+        super().__init__(task, source or task.default_model, device=device)
         if dtype not in _DTYPES:
             raise ValueError(f"dtype {dtype!r}: use {', '.join(_DTYPES)}")
         self._dtype, self._threads, self._revision = _DTYPES[dtype], threads, revision

@@ -12,7 +12,6 @@ from .base import TransformersBackend
 class Embedding(TransformersBackend):
     """Mean pooling over an AutoModel's last hidden state, padding left out."""
 
-    default_model = "sentence-transformers/all-MiniLM-L6-v2"
     auto_class = "AutoModel"
     tokenizer: Any
 

@@ -11,7 +11,6 @@ from .vision import Tensors, VisionBackend
 class ImageClassification(VisionBackend):
     """The labels of an AutoModelForImageClassification."""
 
-    default_model = "google/vit-base-patch16-224"
     auto_class = "AutoModelForImageClassification"
 
     def answer(
@@ -26,6 +25,6 @@ class ImageClassification(VisionBackend):
         config = self.model.config
         scores = probabilities(logits, getattr(config, "problem_type", None))
         return [
-            classification(row, row_scores, config.id2label)
+            classification(self.task, row, row_scores, config.id2label)
             for row, row_scores in zip(inputs, scores, strict=True)
         ]

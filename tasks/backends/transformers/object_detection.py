@@ -13,7 +13,6 @@ from .vision import Tensors, VisionBackend
 class ObjectDetection(VisionBackend):
     """Boxes of an AutoModelForObjectDetection: DETR and its kin, YOLOS."""
 
-    default_model = "facebook/detr-resnet-50"
     auto_class = "AutoModelForObjectDetection"
 
     def answer(
@@ -29,6 +28,8 @@ class ObjectDetection(VisionBackend):
             rows = [{n: t.float().cpu().numpy() for n, t in row.items()} for row in found]
         labels = self.model.config.id2label
         return [
-            detection(row, objects["scores"], objects["labels"], objects["boxes"], labels)
+            detection(
+                self.task, row, objects["scores"], objects["labels"], objects["boxes"], labels
+            )
             for row, objects in zip(inputs, rows, strict=True)
         ]

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
+from ...vision.images import MAX_PIXELS
 from ..device import Device
-from ..images import MAX_PIXELS, decode
+from ..images import decode
 from ..pixels import Pixels
 from ..rows import Decoded, alike
 from ..sizes import Size

@@ -11,9 +11,13 @@ from wherry.tasks.backends.detect import corners, detection
 from wherry.tasks.backends.pool import embeddings, mean_pooled
 from wherry.tasks.backends.rows import Decoded, alike
 from wherry.tasks.base import TaskInput
+from wherry.tasks.registry import get_task
 from wherry.tasks.text.embedding import EmbeddingInput, EmbeddingOutput
-from wherry.tasks.vision.image_classification import ImageClassificationInput
-from wherry.tasks.vision.object_detection import ObjectDetectionInput
+from wherry.tasks.vision.image_classification import (
+    ImageClassificationInput,
+    ImageClassificationOutput,
+)
+from wherry.tasks.vision.object_detection import ObjectDetectionInput, ObjectDetectionOutput
 
 LOGITS = np.array([[0.0, 2.0, -1.0]], dtype=np.float32)
 
@@ -45,7 +49,10 @@ def test_regression_stays_as_it_is() -> None:
 
 def test_more_labels_asked_for_than_there_are() -> None:
     row = ImageClassificationInput(images=[b"x"], top_k=99)
-    (results,) = classification(row, LOGITS[0], {0: "a", 1: "b"}).results
+    task = get_task("image-classification")
+    output = classification(task, row, LOGITS[0], {0: "a", 1: "b"})
+    assert isinstance(output, ImageClassificationOutput)
+    (results,) = output.results
     assert [result.label for result in results] == ["b", "a", "2"]  # a label without a name
 
 
@@ -58,7 +65,10 @@ def test_objects_are_above_the_threshold_and_surest_first() -> None:
     row = ObjectDetectionInput(images=[b"x"], threshold=0.5)
     scores = np.array([0.5, 0.6, 0.9], dtype=np.float32)
     boxes = np.arange(12, dtype=np.float32).reshape(3, 4)
-    (objects,) = detection(row, scores, np.array([0, 1, 7]), boxes, {0: "a", 1: "b"}).detections
+    task = get_task("object-detection")
+    output = detection(task, row, scores, np.array([0, 1, 7]), boxes, {0: "a", 1: "b"})
+    assert isinstance(output, ObjectDetectionOutput)
+    (objects,) = output.detections
     assert [(o.label, o.box.xmin) for o in objects] == [("7", 8.0), ("b", 4.0)]
 
 

@@ -12,12 +12,9 @@ from PIL import Image
 from transformers import AutoImageProcessor, AutoModelForObjectDetection
 
 from wherry.protocol.errors import RowError
+from wherry.tasks.boxes import DetectedObject
 from wherry.tasks.create import LocalTask, create_task
-from wherry.tasks.vision.object_detection import (
-    DetectedObject,
-    ObjectDetectionInput,
-    ObjectDetectionOutput,
-)
+from wherry.tasks.vision.object_detection import ObjectDetectionInput, ObjectDetectionOutput
 
 from .. import tiny
 

@@ -1,0 +1,121 @@
+"""What tiny models share: sizes, labels, tokenizers trained on a handful of sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers as hf
+from tokenizers import (
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
+
+SQUARE = {"height": 64, "width": 64}
+NAMES = {0: "cat", 1: "dog", 2: "car"}
+LABELS: dict[str, Any] = {"id2label": NAMES, "label2id": {v: k for k, v in NAMES.items()}}
+SMALL: dict[str, Any] = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 37,
+}
+
+_TEXTS = (
+    "the quick brown fox jumps over the lazy dog",
+    "a photo of a cat and a dog beside the red car",
+    "hello world how are you, what is the capital of france",
+    "my name is ada and i live in london",
+) * 20
+
+
+def save(folder: Path, *parts: Any) -> None:
+    """Save a model, its processors and tokenizers side by side."""
+    for part in parts:
+        part.save_pretrained(folder)
+
+
+def loud(model: Any, *names: str) -> Any:
+    """Enlarge the weights whose names hold one of these: random heads answer all but the same for
+    every row, and a test of batching needs rows that differ.
+    """
+    for name, parameter in model.named_parameters():
+        if any(part in name for part in names):
+            torch.nn.init.normal_(parameter, std=0.5)
+    return model
+
+
+def wordpiece(*, max_length: int = 64) -> Any:
+    """A BERT-like tokenizer with pairs, token types and a mask."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokenizer.train_from_iterator(
+        _TEXTS,
+        trainers.WordPieceTrainer(show_progress=False, vocab_size=300, special_tokens=special),
+    )
+    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
+    )
+    return hf.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        unk_token="[UNK]",
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+        model_max_length=max_length,
+    )
+
+
+def bpe(
+    *,
+    extra: Sequence[str] = (),
+    bos: str = "<s>",
+    eos: str = "</s>",
+    pad: str = "<pad>",
+    unk: str = "<unk>",
+    max_length: int = 512,
+    framed: bool = False,
+    **more: Any,
+) -> Any:
+    """A byte-level tokenizer; `framed` puts bos and eos around every text."""
+    tokenizer = Tokenizer(models.BPE(unk_token=unk))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    special = list(dict.fromkeys([bos, pad, eos, unk, *extra]))
+    tokenizer.train_from_iterator(
+        _TEXTS,
+        trainers.BpeTrainer(
+            show_progress=False,
+            vocab_size=500,
+            special_tokens=special,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        ),
+    )
+    if framed:
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"{bos} $A {eos}",
+            pair=f"{bos} $A {eos} {eos} $B {eos}",
+            special_tokens=[(bos, tokenizer.token_to_id(bos)), (eos, tokenizer.token_to_id(eos))],
+        )
+    return hf.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token=bos,
+        eos_token=eos,
+        pad_token=pad,
+        unk_token=unk,
+        model_max_length=max_length,
+        **more,
+    )
