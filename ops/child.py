@@ -89,7 +89,8 @@ class Child:
         """SIGTERM and wait; SIGKILL when it still runs after some seconds."""
         if not self.started:
             return
-        self.begin_stop()
+        if not self._stopping.is_set():  # a second signal would break off an orderly stop
+            self.begin_stop()
         process = self._process
         if process is not None:
             try:
