@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -28,7 +29,8 @@ async def page(request: Request) -> HTMLResponse:
     """Every call with what it does and example bodies."""
     schema = request.app.openapi()
     groups: dict[str, list[str]] = {}
-    for path, calls in schema["paths"].items():
+    # The path that most people want, without a version, before its longer sister.
+    for path, calls in sorted(schema["paths"].items(), key=lambda entry: "{version}" in entry[0]):
         for verb, call in calls.items():
             name = (call.get("tags") or ["other"])[0]
             groups.setdefault(name, []).append(_call(verb, path, call))
@@ -56,12 +58,17 @@ def _call(verb: str, path: str, call: dict[str, Any]) -> str:
     )
     return (
         f"<details><summary><span class=verb>{verb.upper()}</span><code>{html.escape(path)}</code>"
-        f"<span class=what>{html.escape(call.get('description', '').splitlines()[0])}</span>"
+        f"<span class=what>{_prose(call.get('description', '').splitlines()[0])}</span>"
         f"</summary>{bodies or '<p>No body.</p>'}</details>"
     )
 
 
+def _prose(text: str) -> str:
+    """A docstring's line, its backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+
+
 def _curl(verb: str, path: str, name: str, body: Any) -> str:
     target = path.replace("{model}", name).replace("{version}", "1")
-    text = json.dumps(body, indent=2)
+    text = json.dumps(body, indent=2).replace("'", "'\\''")
     return f"curl -X {verb.upper()} $WHERRY_URL{target} -d '{text}'"
