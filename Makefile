@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: install demo test test-slow test-peers test-gpu chaos lint types format bench docs clean
+.PHONY: install demo test test-slow test-peers test-gpu chaos lint types format bench bench-tasks docs clean
 
 install: .venv/installed
 
@@ -46,9 +46,13 @@ format: install
 bench: install
 	$(BIN)/python -m bench
 
+bench-tasks: install
+	$(BIN)/python -m bench.tasks
+
 docs: install
 	$(BIN)/python -m wherry.ops.settings_doc > docs/settings.md.new
 	mv docs/settings.md.new docs/settings.md
+	$(BIN)/python -m wherry.ops.tasks_doc docs/tasks
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .wherry

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _ROOMS = (
     ("client.commands", ("submit", "status", "result", "cancel", "models", "queues"), "client"),
     ("workers.commands", ("worker",), "worker"),
+    ("ops.task_commands", ("tasks", "new-task"), "client"),
+    ("ops.export_command", ("export",), "export"),
     ("ops.commands", ("up",), "local"),
     ("", ("demo",), "demo"),
 )
@@ -75,3 +77,7 @@ def _missing(error: ModuleNotFoundError, extra: str) -> str:
 
 def _extra_of(command: str) -> str:
     return next((extra for _, commands, extra in _ROOMS if command in commands), "all")
+
+
+if __name__ == "__main__":
+    main()

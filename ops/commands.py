@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 #: One small, real model per task, named after the task: also what the demo runs.
 SAMPLE_MODELS = Path(__file__).parent / "demo" / "models.toml"
@@ -52,11 +53,20 @@ def up(
     log_level: Annotated[LogLevel, typer.Option(help="Of every service.")] = "warning",
 ) -> None:
     """Run the whole stack here until Ctrl-C: Redis, the API, a worker per family, Flower."""
+    from .samples import SamplesError, write_samples
     from .stack import Stack
     from .up import serve
 
+    console = Console(soft_wrap=True, highlight=False)
+    chosen = choose_models(models, sample_models=sample_models)
+    if chosen is None:
+        try:
+            chosen = write_samples(data_dir / "samples", log=console.print)
+        except SamplesError as error:
+            console.print(f"[red]error:[/] {escape(str(error))}")
+            raise typer.Exit(1) from None
     stack = Stack(
-        models=choose_models(models, sample_models=sample_models),
+        models=chosen,
         data_dir=data_dir,
         port=port,
         redis_url=redis_url,
@@ -66,16 +76,16 @@ def up(
         concurrency=concurrency,
         log_level=log_level,
     )
-    raise typer.Exit(serve(stack, Console(soft_wrap=True, highlight=False)))
+    raise typer.Exit(serve(stack, console))
 
 
-def choose_models(models: Path | None, *, sample_models: bool) -> Path:
-    """The declarations to serve. Raises BadParameter when two are named."""
+def choose_models(models: Path | None, *, sample_models: bool) -> Path | None:
+    """The declarations to serve, None for the samples. Raises BadParameter when two are named."""
     if sample_models and models is not None:
         raise typer.BadParameter("use --models or --sample-models, not both")
     if models is not None:
         return models
-    return DEFAULT_MODELS if DEFAULT_MODELS.exists() and not sample_models else SAMPLE_MODELS
+    return DEFAULT_MODELS if DEFAULT_MODELS.exists() and not sample_models else None
 
 
 def demo() -> None:

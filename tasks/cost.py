@@ -12,13 +12,12 @@ from typing import Any, Literal
 
 import imagesize  # type: ignore[import-untyped] # it ships no types
 
+from .audio import headers
+
 Unit = Literal["pixels", "tokens", "milliseconds"]
 
 #: Bytes of text a token stands for, about: English in the common tokenizers.
 _BYTES_PER_TOKEN = 4
-
-#: Bytes of compressed sound a millisecond takes at least, about: 32 kbit/s.
-_BYTES_PER_MS = 4
 
 
 def unit(contents: Iterable[str]) -> Unit:
@@ -32,14 +31,14 @@ def unit(contents: Iterable[str]) -> Unit:
 def weigh(kind: Unit, content: str, entry: Any, sample_rate: int | None) -> int:
     """What one entry of a tensor weighs in its task's unit; text beside an image weighs nothing.
 
-    `sample_rate` is that of sound sent as raw samples, None for files.
+    `sample_rate` is that of sound sent as raw samples; files say their own.
     """
     if kind == "tokens":
         return _tokens(entry)
     if content == "image" and kind == "pixels":
         return sum(map(_pixels, entry)) if isinstance(entry, list) else _pixels(entry)
     if content == "audio" and kind == "milliseconds":
-        return _milliseconds(entry, sample_rate)
+        return headers.milliseconds(entry, sample_rate)
     return 0
 
 
@@ -49,12 +48,6 @@ def _pixels(file: bytes) -> int:
     except Exception:
         return 0  # no image, or a broken one: the row's own error will say so
     return max(0, int(width)) * max(0, int(height))
-
-
-def _milliseconds(data: bytes, sample_rate: int | None) -> int:
-    if sample_rate:  # raw 32-bit samples
-        return len(data) * 1000 // (4 * sample_rate)
-    return len(data) // _BYTES_PER_MS
 
 
 def _tokens(entry: Any) -> int:

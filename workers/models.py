@@ -43,8 +43,15 @@ class LoadedModel:
 class Models:
     """The loaded models of a worker, by name and version."""
 
-    def __init__(self, catalog: Catalog, families: Collection[str], device: Device) -> None:
-        self._device = device
+    def __init__(
+        self,
+        catalog: Catalog,
+        families: Collection[str],
+        device: Device,
+        *,
+        handler_dir: str = "",
+    ) -> None:
+        self._device, self._handler_dir = device, handler_dir
         self._declared = [m for m in catalog.models if m.family in families]
         self._loaded: dict[tuple[str, str], LoadedModel] = {}
         self._lock = threading.Lock()
@@ -79,12 +86,15 @@ class Models:
         if not found:
             raise ModelNotFound(f"this worker does not serve model {name!r} version {version!r}")
         declaration, started = found[0], time.monotonic()
+        parameters = dict(declaration.parameters)
+        if declaration.backend == "handler":  # the operator's word, never a declaration's
+            parameters["handler_dir"] = self._handler_dir
         backend = create_backend(
             declaration.backend,
             declaration.task,
             declaration.source,
             device=self._device,
-            **declaration.parameters,
+            **parameters,
         )
         backend.load()
         loaded_s = time.monotonic() - started

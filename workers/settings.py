@@ -27,6 +27,10 @@ class WorkerSettings(BaseSettings):
         ge=1,
         description="Bytes of payload that one batch may hold; one job always may.",
     )
+    handler_dir: str = Field(  # no Path: an empty one would be the working directory
+        default="",
+        description="Directory of trusted custom handlers: their code is run. Off when empty.",
+    )
     batch_timeout_s: float = Field(
         default=600.0,
         gt=0,

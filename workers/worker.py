@@ -67,7 +67,7 @@ class Worker:
         self._store: Store = open_store(jobs)
         self._device = Device(device)
         catalog = load_catalog(settings.models, families=families)
-        self._models = Models(catalog, families, self._device)
+        self._models = Models(catalog, families, self._device, handler_dir=settings.handler_dir)
         self._events = JobEvents(app, node) if settings.events == "jobs" else None
         self._draining = threading.Event()
         self._lease = Lease(

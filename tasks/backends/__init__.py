@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
+from importlib.metadata import EntryPoint
 from typing import Any
 
+from .. import entry_points
 from ..registry import get_task, task_names
 from .base import Backend
 from .device import Device
@@ -13,24 +16,89 @@ from .device import Device
 _TABLE: dict[str, dict[str, str]] = {
     "stub": dict.fromkeys(task_names(), "stub:Stub"),
     "transformers": {
+        "audio-classification": "transformers.audio_classification:AudioClassification",
+        "automatic-speech-recognition": "transformers.automatic_speech_recognition:Recognition",
+        "chat": "transformers.chat:Chat",
+        "depth-estimation": "transformers.depth_estimation:DepthEstimation",
+        "document-question-answering": "transformers.document_question_answering:DocumentAnswering",
         "embedding": "transformers.embedding:Embedding",
+        "feature-extraction": "transformers.feature_extraction:FeatureExtraction",
+        "fill-mask": "transformers.fill_mask:FillMask",
+        "image-anonymization": "transformers.image_anonymization:ImageAnonymization",
         "image-classification": "transformers.image_classification:ImageClassification",
+        "image-feature-extraction": "transformers.image_feature_extraction:ImageFeatureExtraction",
+        "image-segmentation": "transformers.image_segmentation:ImageSegmentation",
+        "image-text-to-text": "transformers.image_text_to_text:ImageTextToText",
+        "image-to-image": "transformers.image_to_image:ImageToImage",
+        "image-to-text": "transformers.image_to_text:ImageToText",
+        "keypoint-detection": "transformers.keypoint_detection:KeypointDetection",
+        "mask-generation": "transformers.mask_generation:MaskGeneration",
         "object-detection": "transformers.object_detection:ObjectDetection",
+        "optical-character-recognition": "transformers.optical_character_recognition:LineReading",
+        "question-answering": "transformers.question_answering:QuestionAnswering",
+        "ranking": "transformers.ranking:Ranking",
+        "sentence-similarity": "transformers.sentence_similarity:SentenceSimilarity",
+        "summarization": "transformers.summarization:Summarization",
+        "text-classification": "transformers.text_classification:TextClassification",
+        "text-generation": "transformers.text_generation:TextGeneration",
+        "text-to-image": "transformers.text_to_image:TextToImage",
+        "text-to-speech": "transformers.text_to_speech:TextToSpeech",
+        "text2text-generation": "transformers.text2text_generation:Text2TextGeneration",
+        "token-classification": "transformers.token_classification:TokenClassification",
+        "translation": "transformers.translation:Translation",
+        "video-mask-generation": "transformers.video_mask_generation:VideoMaskGeneration",
+        "visual-question-answering": "transformers.visual_question_answering:VisualAnswering",
+        "zero-shot-classification": "transformers.zero_shot_classification:ZeroShotClassification",
+        "zero-shot-image-classification": "transformers.zero_shot_image_classification:ZeroShotImageClassification",  # noqa: E501
+        "zero-shot-object-detection": "transformers.zero_shot_object_detection:ZeroShotObjectDetection",  # noqa: E501
     },
     "onnxruntime": {
+        "audio-classification": "onnx.backend:DialectBackend",
+        "automatic-speech-recognition": "onnx.backend:DialectBackend",
+        "depth-estimation": "onnx.backend:DialectBackend",
         "embedding": "onnx.embedding:Embedding",
-        "image-classification": "onnx.image_classification:ImageClassification",
-        "object-detection": "onnx.object_detection:ObjectDetection",
+        "image-anonymization": "onnx.anonymization:ImageAnonymization",
+        "image-classification": "onnx.backend:DialectBackend",
+        "image-segmentation": "onnx.backend:DialectBackend",
+        "object-detection": "onnx.backend:DialectBackend",
+        "optical-character-recognition": "onnx.optical_character_recognition:PageReading",
+        "visual-question-answering": "onnx.backend:DialectBackend",
+        "zero-shot-image-classification": "onnx.backend:DialectBackend",
+        "zero-shot-object-detection": "onnx.backend:DialectBackend",
+    },
+    "handler": {
+        "custom": "handler:Handler",
     },
 }
 
 #: backend -> the extra that brings its packages.
-_EXTRAS = {"stub": "worker", "transformers": "transformers", "onnxruntime": "onnx"}
+_EXTRAS = {
+    "handler": "worker",
+    "stub": "worker",
+    "transformers": "transformers",
+    "onnxruntime": "onnx",
+}
+
+#: package -> the extra that brings it, where that is not its backend's.
+_PACKAGES = {"diffusers": "diffusers", "rapidocr": "ocr", "soundfile": "audio", "soxr": "audio"}
 
 
 def backend_table() -> dict[str, list[str]]:
     """Per backend, the tasks it can do."""
-    return {backend: list(tasks) for backend, tasks in _TABLE.items()}
+    table = {backend: list(tasks) for backend, tasks in _TABLE.items()}
+    for backend, tasks in _brought().items():
+        table[backend] = list(dict.fromkeys([*table.get(backend, ()), *tasks]))
+    return table
+
+
+@functools.cache
+def _brought() -> dict[str, dict[str, EntryPoint]]:
+    """The classes of other packages: backend -> task -> entry point."""
+    table: dict[str, dict[str, EntryPoint]] = {}
+    for name, point in entry_points.found("wherry.backends").items():
+        backend, _, task_name = name.partition(".")
+        table.setdefault(backend, {})[task_name] = point
+    return table
 
 
 def create_backend(
@@ -41,19 +109,27 @@ def create_backend(
     Raises ValueError for an unknown backend or task, or a parameter the backend does not take;
     ModuleNotFoundError that names the extra to install when a package is missing.
     """
-    task = get_task(task_name)
-    if name not in _TABLE:
-        raise ValueError(f"unknown backend {name!r}; there are {', '.join(_TABLE)}")
-    if task_name not in _TABLE[name]:
+    task, table = get_task(task_name), backend_table()
+    if name not in table:
+        raise ValueError(f"unknown backend {name!r}; there are {', '.join(table)}")
+    if task_name not in table[name]:
         raise ValueError(f"backend {name!r} cannot do {task_name!r}")
-    module, _, cls = _TABLE[name][task_name].partition(":")
-    try:
-        made = getattr(importlib.import_module(f".{module}", __package__), cls)
-    except ModuleNotFoundError as error:
-        hint = f"backend {name!r} needs {error.name}: pip install 'wherry[{_EXTRAS[name]}]'"
-        raise ModuleNotFoundError(hint, name=error.name) from error
+    made = _class_of(name, task_name)
     try:
         backend: Backend = made(task, source, device=device, **parameters)
     except TypeError as error:
         raise ValueError(f"backend {name!r} for {task_name!r}: {error}") from error
     return backend
+
+
+def _class_of(name: str, task_name: str) -> Any:
+    """The class of a backend for a task."""
+    if task_name not in _TABLE.get(name, {}):
+        return entry_points.load(_brought()[name][task_name])
+    module, _, cls = _TABLE[name][task_name].partition(":")
+    try:
+        return getattr(importlib.import_module(f".{module}", __package__), cls)
+    except ModuleNotFoundError as error:
+        extra = _PACKAGES.get(error.name or "", _EXTRAS[name])
+        hint = f"backend {name!r} needs {error.name}: pip install 'wherry[{extra}]'"
+        raise ModuleNotFoundError(hint, name=error.name) from error

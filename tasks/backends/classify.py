@@ -40,8 +40,8 @@ def probabilities(
 def classification(
     task: Task, row: TaskInput, scores: NDArray[np.float32], labels: Mapping[int, str]
 ) -> TaskOutput:
-    """The row's top_k labels. scores: (labels,)."""
-    top_k: Any = getattr(row, "top_k", 1)
+    """The row's top_k labels; all where the task has no top_k. scores: (labels,)."""
+    top_k: Any = getattr(row, "top_k", None)
     best = np.argsort(-scores, kind="stable")[:top_k]
     found = [
         ClassificationResult(label=labels.get(int(i), str(i)), score=float(scores[i])) for i in best

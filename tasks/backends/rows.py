@@ -26,8 +26,8 @@ class Decoded(Generic[T]):
             except RowError as error:
                 self._errors[index] = error
 
-    def answers(self, outputs: Sequence[TaskOutput]) -> list[TaskOutput | RowError]:
-        """One answer a row of the batch, given the readable rows' outputs."""
+    def answers(self, outputs: Sequence[TaskOutput | RowError]) -> list[TaskOutput | RowError]:
+        """One answer a row of the batch, given the readable rows'."""
         following = iter(outputs)
         return [
             self._errors[index] if index in self._errors else next(following)

@@ -26,7 +26,7 @@ class Fitted(NamedTuple):
 
 #: Answers rows whose images are of one size: inputs, images, pixel_values (B, 3, H, W).
 Answer = Callable[
-    [Sequence[TaskInput], Sequence[Fitted], NDArray[np.float32]], Sequence[TaskOutput]
+    [Sequence[TaskInput], Sequence[Fitted], NDArray[np.float32]], Sequence[TaskOutput | RowError]
 ]
 
 
@@ -46,7 +46,7 @@ def run_fitted(
     answer depend on its neighbours: a DETR's logits moved by 0.08, with its mask.
     """
     decoded = Decoded(batch, lambda row: fitted(row, pixels, max_pixels))
-    found: dict[int, TaskOutput] = {}
+    found: dict[int, TaskOutput | RowError] = {}
     for group in alike(row.image.size for row in decoded.rows):
         rows = [decoded.rows[i] for i in group]
         values = pixels.normalise([row.image for row in rows])

@@ -14,7 +14,7 @@ ROOMS = ("api", "client", "jobs", "ops", "protocol", "tasks", "workers")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 #: Files that code reads beside itself, so a wheel must carry them.
-DATA_SUFFIXES = {".json", ".lua", ".onnx", ".safetensors", ".toml"}
+DATA_SUFFIXES = {".json", ".lua", ".onnx", ".safetensors", ".tmpl", ".toml"}
 
 
 @pytest.mark.parametrize("room", ROOMS)

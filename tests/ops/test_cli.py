@@ -8,8 +8,7 @@ import pytest
 import typer
 
 import wherry
-from wherry.ops.commands import SAMPLE_MODELS, choose_models
-from wherry.tasks.catalog import load_catalog
+from wherry.ops.commands import choose_models
 
 COMMANDS = {
     "version",
@@ -19,6 +18,8 @@ COMMANDS = {
     "cancel",
     "models",
     "queues",
+    "tasks",
+    "new-task",
     "worker",
     "up",
     "demo",
@@ -71,15 +72,10 @@ def test_models_are_chosen_by_name_then_by_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert choose_models(None, sample_models=False) == SAMPLE_MODELS
+    assert choose_models(None, sample_models=False) is None
     Path("models.toml").touch()
     assert choose_models(None, sample_models=False) == Path("models.toml")
-    assert choose_models(None, sample_models=True) == SAMPLE_MODELS
+    assert choose_models(None, sample_models=True) is None
     assert choose_models(Path("mine.toml"), sample_models=False) == Path("mine.toml")
     with pytest.raises(typer.BadParameter, match="not both"):
         choose_models(Path("mine.toml"), sample_models=True)
-
-
-def test_a_sample_model_is_named_after_its_task() -> None:
-    for model in load_catalog(SAMPLE_MODELS).models:
-        assert model.name == model.task

@@ -5,10 +5,8 @@ last_hidden_state (B, T, D) to pool.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from tokenizers import Tokenizer
 
 from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
@@ -16,6 +14,7 @@ from ..pool import embeddings, mean_pooled
 from .base import OnnxBackend
 
 _POOLED, _HIDDEN = "sentence_embedding", "last_hidden_state"
+_NEEDED, _OPTIONAL = {"input_ids", "attention_mask"}, {"token_type_ids"}
 
 
 class Embedding(OnnxBackend):
@@ -23,24 +22,17 @@ class Embedding(OnnxBackend):
 
     def load_processor(self) -> None:
         """Read tokenizer.json; longer texts are cut to what the model's positions allow."""
-        self._output = _POOLED if _POOLED in self.output_names else _HIDDEN
-        self.require(
-            {"input_ids", "attention_mask"},
-            {self._output},
-            optional=frozenset({"token_type_ids"}),
-        )
-        path = self.folder / "tokenizer.json"
-        if not path.exists():
-            raise ValueError(f"{self.folder} holds no tokenizer.json")
-        self.tokenizer = Tokenizer.from_file(str(path))
-        self.tokenizer.enable_truncation(self._max_tokens())
-        self.tokenizer.enable_padding(pad_id=int(self.config.get("pad_token_id") or 0))
-
-    def _max_tokens(self) -> int:
-        told: Any = self.read_json("tokenizer_config.json").get("model_max_length")
-        positions = int(self.config.get("max_position_embeddings") or 512)
-        # A tokenizer that knows no limit says 1e30.
-        return min(positions, int(told)) if told else positions
+        self._output = _POOLED if _POOLED in self.graph.outputs else _HIDDEN
+        taken, given = set(self.graph.inputs), set(self.graph.outputs)
+        if not (taken >= _NEEDED and taken <= _NEEDED | _OPTIONAL and self._output in given):
+            raise ValueError(
+                f"{self.folder}: a graph with inputs {list(self.graph.inputs)} and outputs "
+                f"{list(self.graph.outputs)} does not fit {self.task.name}: expected inputs "
+                f"{sorted(_NEEDED)} and outputs {[self._output]}"
+            )
+        self.tokenizer = self.model.tokenizer()
+        self.tokenizer.enable_truncation(self.model.max_tokens())
+        self.tokenizer.enable_padding(pad_id=int(self.model.config.get("pad_token_id") or 0))
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """One run for all rows, padded to the longest."""
@@ -51,5 +43,5 @@ class Embedding(OnnxBackend):
             "attention_mask": mask,
             "token_type_ids": np.array([e.type_ids for e in encoded], dtype=np.int64),
         }
-        out = self.forward({name: arrays[name] for name in self.input_names})[self._output]
+        out = self.graph.run_rows(arrays)[self._output]
         return list(embeddings(batch, out if out.ndim == 2 else mean_pooled(out, mask)))

@@ -45,7 +45,7 @@ class VisionBackend(TransformersBackend):
         **parameters: Any,  # the base's own
     ) -> None:
         super().__init__(task, source, device=device, **parameters)
-        self._max_pixels = max_pixels
+        self._max_pixels = min(max_pixels, task.max_row_cost)
         self.processor: Any = None
         self.pixels: Pixels | None = None
 
@@ -61,8 +61,11 @@ class VisionBackend(TransformersBackend):
     @abstractmethod
     def answer(
         self, inputs: Sequence[TaskInput], sizes: Sequence[Size], tensors: Tensors
-    ) -> Sequence[TaskOutput]:
-        """One forward over images of one size, given the sizes they were sent in."""
+    ) -> Sequence[TaskOutput | RowError]:
+        """One forward over images of one size, given the sizes they were sent in.
+
+        A row that the model cannot answer gets its own RowError.
+        """
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """One forward for all readable rows; one per size where the model takes many sizes."""
@@ -72,13 +75,13 @@ class VisionBackend(TransformersBackend):
 
     def _answer_fitted(
         self, inputs: Sequence[TaskInput], rows: Sequence[Fitted], values: NDArray[np.float32]
-    ) -> Sequence[TaskOutput]:
+    ) -> Sequence[TaskOutput | RowError]:
         tensors = {"pixel_values": torch.from_numpy(values)}
         return self.answer(inputs, [row.size for row in rows], tensors)
 
     def _run_processed(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         decoded = Decoded(batch, self._process)
-        found: dict[int, TaskOutput] = {}
+        found: dict[int, TaskOutput | RowError] = {}
         for group in alike(_shapes(row.tensors) for row in decoded.rows):
             rows = [decoded.rows[i] for i in group]
             tensors = {
@@ -99,7 +102,9 @@ class VisionBackend(TransformersBackend):
             raise RowError(
                 f"the model's processor refuses an image of {image.width} x {image.height} pixels"
             ) from None
-        return Processed(dict(tensors), image.size)
+        # Some processors add notes of their own to the tensors: texts, sizes.
+        kept = {name: t for name, t in tensors.items() if isinstance(t, torch.Tensor)}
+        return Processed(kept, image.size)
 
 
 def _shapes(tensors: Tensors) -> tuple[tuple[int, ...], ...]:

@@ -1,0 +1,101 @@
+"""`wherry tasks` and `wherry new-task`: what the fleet can do, and the start of something new."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from ..tasks.base import Family, Task
+from ..tasks.registry import get_task, task_names, task_of
+from .new_task import NewTaskError, checkout, write_task
+from .task_card import backends_of, card, range_of, tensor_line, type_of
+
+_MAX_DEFAULT = 16
+
+
+def register(app: typer.Typer) -> None:
+    """Add this room's commands."""
+    app.command("tasks")(tasks)
+    app.command("new-task")(new_task)
+
+
+def tasks(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Only these, by any name that they go by.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """List every task: family, backends, default model, tensors and parameters."""
+    try:
+        chosen = [task_of(name) for name in names] if names else list(map(get_task, task_names()))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    if as_json:
+        sys.stdout.write(json.dumps([card(task) for task in chosen], ensure_ascii=False) + "\n")
+    else:
+        Console().print(tasks_table(chosen))
+
+
+def new_task(
+    name: Annotated[str, typer.Argument(help="Lower-case words with hyphens: bird-song.")],
+    family: Annotated[Family, typer.Option(help="Whose workers serve it.")],
+    root: Annotated[
+        Path | None, typer.Option(help="A checkout of Wherry. Default: the one that runs this.")
+    ] = None,
+) -> None:
+    """Write a task, its backend and its test from templates, and register them."""
+    try:
+        written = write_task(root or checkout(), name, family)
+    except NewTaskError as error:
+        raise typer.BadParameter(str(error)) from None
+    console = Console(soft_wrap=True, highlight=False)
+    for file in written:
+        console.print(f"  {escape(str(file))}")
+    console.print("It labels rows, as made; docs/adding-a-task.md tells what to change. Check it:")
+    module = name.replace("-", "_")
+    console.print(
+        "  python -m pytest tests/tasks/test_every_task.py "
+        f"tests/tasks/backends/test_{module}.py -k '{name} or {module}'"
+    )
+
+
+def tasks_table(chosen: list[Task]) -> Table:
+    """Tasks, a block each; an optional tensor ends in a question mark."""
+    table = Table(show_lines=True)
+    for title in ("task", "backends, default model", "inputs", "outputs", "parameters"):
+        table.add_column(title, overflow="fold", no_wrap=title == "task")
+    for task in chosen:
+        table.add_row(
+            Text.assemble((task.name, "bold"), "\n", (task.family, "dim")),
+            Text("\n".join([", ".join(backends_of(task)), task.default_model])),
+            Text("\n".join(map(tensor_line, task.inputs))),
+            Text("\n".join(map(tensor_line, task.outputs))),
+            Text("\n".join(_parameter_lines(task))),
+        )
+    return table
+
+
+def _parameter_lines(task: Task) -> list[str]:
+    lines = []
+    for parameter in task.parameters:
+        default = parameter.schema.get("default")
+        limits = range_of(task, parameter)
+        lines.append(
+            f"{parameter.name}: {type_of(task, parameter)}"
+            + (f" {limits}" if limits else "")
+            + ("" if default is None else f" = {_short(default)}")
+        )
+    return lines
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _MAX_DEFAULT else f"{text[:_MAX_DEFAULT]}..."

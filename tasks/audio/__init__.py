@@ -1,0 +1,1 @@
+"""Audio tasks: sound in, or sound out."""

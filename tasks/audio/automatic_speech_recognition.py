@@ -1,0 +1,123 @@
+"""Speech recognition. OIP: audio BYTES [n] -> text BYTES [n], chunks_* [n, m] when asked for.
+
+No dependency brings a trained model: tests prove parity with transformers, not meaning.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ...protocol import v2
+from ...protocol.datatypes import Datatype
+from ..base import Aliases, Example, Task, TaskOutput, Widget
+from ..samples import PCM, SAMPLE_RATE
+from ..tensors import TensorSpec, column, padded, unpadded, values_of
+from .sounds import SoundsInput
+
+TEXT = TensorSpec("text", Datatype.BYTES, (-1,), "texts", "text")
+CHUNK_TEXTS = TensorSpec("chunks_texts", Datatype.BYTES, (-1, -1), "chunks", "text", optional=True)
+CHUNK_STARTS = TensorSpec("chunks_ts_start", Datatype.FP32, (-1, -1), "chunks", optional=True)
+CHUNK_ENDS = TensorSpec("chunks_ts_end", Datatype.FP32, (-1, -1), "chunks", optional=True)
+
+#: Seconds of one sound, at most.
+MAX_SECONDS = 3600
+
+
+class SpeechChunk(BaseModel):
+    """A part of what was said, and when."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    start: float = Field(description="Seconds from the sound's begin.")
+    end: float = Field(description="Seconds from the sound's begin.")
+
+
+class AutomaticSpeechRecognitionInput(SoundsInput):
+    """Sounds to write down."""
+
+    language: str | None = Field(
+        default=None,
+        description="What is spoken, as code or English name (en, english); None lets the model "
+        "find out. For models of many languages.",
+    )
+    return_timestamps: bool = Field(
+        default=False,
+        description="Also answer when what was said: by sentence (Whisper) or by word (CTC).",
+    )
+
+
+class AutomaticSpeechRecognitionOutput(TaskOutput):
+    """Per sound, what was said; `chunks` is None where timestamps were not asked for."""
+
+    ROWS: ClassVar[tuple[str, ...]] = ("texts", "chunks")
+
+    texts: list[str]
+    chunks: list[list[SpeechChunk] | None]
+
+    @classmethod
+    def empty(cls) -> Self:
+        """Nothing said."""
+        return cls(texts=[""], chunks=[None])
+
+    def to_inference_response(self, model_name: str) -> v2.InferenceResponse:
+        """text, and with timestamps a list per sound of each of the chunks' attributes."""
+        outputs = [column(TEXT, self.texts)]
+        if any(row is not None for row in self.chunks):
+            rows = [row or [] for row in self.chunks]
+            outputs += [
+                padded(CHUNK_TEXTS, [[chunk.text for chunk in row] for row in rows], ""),
+                padded(CHUNK_STARTS, [[chunk.start for chunk in row] for row in rows], 0.0),
+                padded(CHUNK_ENDS, [[chunk.end for chunk in row] for row in rows], 0.0),
+            ]
+        return v2.InferenceResponse(model_name=model_name, outputs=outputs)
+
+    @classmethod
+    def from_inference_response(cls, response: v2.InferenceResponse) -> Self:
+        """Read the text, and the chunks where there are any."""
+        texts = values_of(TEXT, response)
+        if all(tensor.name != CHUNK_TEXTS.name for tensor in response.outputs):
+            return cls(texts=texts, chunks=[None] * len(texts))
+        columns = [
+            unpadded(response.output(spec.name)) for spec in (CHUNK_TEXTS, CHUNK_STARTS, CHUNK_ENDS)
+        ]
+        chunks = [
+            [SpeechChunk(text=t, start=s, end=e) for t, s, e in zip(*row, strict=True)]
+            for row in zip(*columns, strict=True)
+        ]
+        return cls.model_validate({"texts": texts, "chunks": chunks})
+
+
+TASK = Task(
+    name="automatic-speech-recognition",
+    family="audio",
+    title="Speech recognition",
+    description="Writes down what is said, on request with the time of each part.",
+    input=AutomaticSpeechRecognitionInput,
+    output=AutomaticSpeechRecognitionOutput,
+    outputs=(TEXT, CHUNK_TEXTS, CHUNK_STARTS, CHUNK_ENDS),
+    default_model="openai/whisper-base",
+    max_row_cost=MAX_SECONDS * 1000,
+    widget=Widget(("audio",), "text"),
+    aliases=Aliases(
+        huggingface=("automatic-speech-recognition",), instill="TASK_SPEECH_RECOGNITION"
+    ),
+    # One generate of Whisper runs either with or without timestamps.
+    group_by=("return_timestamps",),
+    example=Example(
+        AutomaticSpeechRecognitionInput(
+            audio=[PCM], sample_rate=SAMPLE_RATE, language="en", return_timestamps=True
+        ),
+        AutomaticSpeechRecognitionOutput(
+            texts=[" All aboard. Cast off!"],
+            chunks=[
+                [
+                    SpeechChunk(text=" All aboard.", start=0.0, end=0.0625),
+                    SpeechChunk(text=" Cast off!", start=0.0625, end=0.125),
+                ]
+            ],
+        ),
+    ),
+)

@@ -1,0 +1,80 @@
+"""Text to speech. OIP: text BYTES [n] -> audio BYTES [n] (WAV files), sample_rate INT32 [n].
+
+No dependency brings a trained model: tests prove parity with transformers, not meaning.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from pydantic import Field
+
+from ...protocol import v2
+from ...protocol.datatypes import Datatype
+from ..base import Aliases, Example, Task, TaskOutput, Widget
+from ..samples import SAMPLE_RATE, TEXT, WAV
+from ..tensors import TensorSpec, column, values_of
+from ..text.texts import TextsInput
+
+AUDIO = TensorSpec("audio", Datatype.BYTES, (-1,), "audio", "audio")
+RATE = TensorSpec("sample_rate", Datatype.INT32, (-1,), "sample_rates")
+
+#: Tokens of one text, at most: some minutes of speech.
+MAX_TOKENS = 1_000
+
+
+class TextToSpeechInput(TextsInput):
+    """Texts to speak."""
+
+    speaker: int | None = Field(
+        default=None, ge=0, description="Whose voice, of models that have several."
+    )
+    speed: float | None = Field(
+        default=None, ge=0.25, le=4, description="2 speaks twice as fast; None as the model does."
+    )
+    seed: int = Field(
+        default=0, ge=0, le=2**63 - 1, description="Another one makes another reading."
+    )
+
+
+class TextToSpeechOutput(TaskOutput):
+    """Per text, a WAV file of one channel and 16 bits, and its samples per second."""
+
+    ROWS: ClassVar[tuple[str, ...]] = ("audio", "sample_rates")
+
+    audio: list[bytes]
+    sample_rates: list[int]
+
+    @classmethod
+    def empty(cls) -> Self:
+        """No sound."""
+        return cls(audio=[b""], sample_rates=[0])
+
+    def to_inference_response(self, model_name: str) -> v2.InferenceResponse:
+        """Audio and sample_rate."""
+        outputs = [column(AUDIO, self.audio), column(RATE, self.sample_rates)]
+        return v2.InferenceResponse(model_name=model_name, outputs=outputs)
+
+    @classmethod
+    def from_inference_response(cls, response: v2.InferenceResponse) -> Self:
+        """Read audio and sample_rate."""
+        return cls(audio=values_of(AUDIO, response), sample_rates=values_of(RATE, response))
+
+
+TASK = Task(
+    name="text-to-speech",
+    family="audio",
+    title="Text to speech",
+    description="Speaks texts: a WAV file for each.",
+    input=TextToSpeechInput,
+    output=TextToSpeechOutput,
+    outputs=(AUDIO, RATE),
+    default_model="facebook/mms-tts-eng",
+    max_row_cost=MAX_TOKENS,
+    widget=Widget(("text",), "audio"),
+    aliases=Aliases(huggingface=("text-to-speech", "text-to-audio")),
+    example=Example(
+        TextToSpeechInput(texts=[TEXT], seed=7),
+        TextToSpeechOutput(audio=[WAV], sample_rates=[SAMPLE_RATE]),
+    ),
+)

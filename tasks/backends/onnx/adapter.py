@@ -1,0 +1,45 @@
+"""What a dialect's adapter is made of; docs/onnx-adapters.md shows how to write one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from ....protocol.errors import RowError
+from ...base import Task, TaskInput, TaskOutput
+from .graph import Shapes
+from .model import OnnxModel
+
+
+class Adapter(ABC):
+    """Answers tasks with the graphs of one dialect: of certain inputs and outputs.
+
+    It is made when its model loads, and reads all it needs then, so that a folder that lacks
+    something fails at once, with a ValueError.
+    """
+
+    #: What the dialect is called.
+    dialect: ClassVar[str]
+    #: The tasks it answers.
+    tasks: ClassVar[tuple[str, ...]]
+
+    def __init__(self, task: Task, model: OnnxModel) -> None:
+        self.task, self.model, self.graph = task, model, model.graph
+
+    @classmethod
+    @abstractmethod
+    def accepts(cls, inputs: Shapes, outputs: Shapes, config: Mapping[str, Any]) -> bool:
+        """Whether a graph of these names (and axes), with this config.json, speaks the dialect."""
+
+    @abstractmethod
+    def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
+        """Answer inputs of one row each, in order: an output, or that row's own error.
+
+        Raises OutOfMemory when the device cannot hold the batch. Several threads may call it.
+        """
+
+
+def has_rank(shape: Sequence[object], rank: int) -> bool:
+    """Whether a tensor may have that many axes; a graph need not tell."""
+    return len(shape) in (0, rank)

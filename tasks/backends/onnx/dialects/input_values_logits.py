@@ -1,0 +1,53 @@
+"""Dialect input-values-logits: input_values (B, samples) -> logits (B, labels)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .....protocol.errors import RowError
+from ....base import Task, TaskInput, TaskOutput
+from ...classify import classification, probabilities
+from ...rows import Decoded
+from ..adapter import Adapter, has_rank
+from ..graph import Shapes
+from ..model import OnnxModel
+from ..sounds import Listener
+
+
+class InputValuesLogits(Adapter):
+    """The labels of a sound: wav2vec 2.0 and its kin."""
+
+    dialect: ClassVar[str] = "input-values-logits"
+    tasks: ClassVar[tuple[str, ...]] = ("audio-classification",)
+
+    def __init__(self, task: Task, model: OnnxModel) -> None:
+        super().__init__(task, model)
+        self.listener = Listener.read(task, model)
+
+    @classmethod
+    def accepts(cls, inputs: Shapes, outputs: Shapes, config: Mapping[str, Any]) -> bool:  # noqa: ARG003 # names tell
+        """Plain samples have two axes (spectrograms three), as have labels (letters three)."""
+        return (
+            {*inputs} - {"attention_mask"} == {"input_values"}
+            and has_rank(inputs["input_values"], 2)
+            and "logits" in outputs
+            and has_rank(outputs["logits"], 2)
+        )
+
+    def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
+        """One run for all readable rows, where the model has a mask; else one per length."""
+        sounds = Decoded(batch, self.listener.heard)
+        if not sounds.rows:
+            return sounds.answers([])
+        logits = np.stack(self.listener.logits(self.graph, sounds.rows))  # (B, labels)
+        scores = probabilities(logits, self.model.config.get("problem_type"))
+        labels = self.model.labels()
+        return sounds.answers(
+            [
+                classification(self.task, row, s, labels)
+                for row, s in zip(sounds.inputs, scores, strict=True)
+            ]
+        )

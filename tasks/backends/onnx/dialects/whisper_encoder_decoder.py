@@ -1,0 +1,247 @@
+"""Dialect whisper-encoder-decoder: two graphs.
+
+encoder_model.onnx: input_features (B, mels, frames) -> last_hidden_state (B, T, D).
+decoder_model.onnx: input_ids (B, t), encoder_hidden_states (B, T, D) -> logits (B, t, vocabulary).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .....protocol.errors import RowError
+from ....audio.automatic_speech_recognition import AutomaticSpeechRecognitionInput, SpeechChunk
+from ....base import Task, TaskInput, TaskOutput
+from ...rows import Decoded
+from ...sound import Samples, decode
+from ...windows import Cut
+from ..adapter import Adapter
+from ..graph import Shapes
+from ..joining import joined
+from ..mel import log_mel
+from ..model import OnnxModel
+from ..speech_rules import SpeechRules
+
+_Floats = NDArray[np.float32]
+
+#: Windows that one run takes.
+_MAX_ROWS = 16
+
+
+class _Heard(NamedTuple):
+    samples: Samples
+    language: int | None
+
+
+class _Piece(NamedTuple):
+    """What one run of the decoder hears: a picture (mels, frames) and the language's token."""
+
+    picture: _Floats
+    language: int | None
+
+
+class WhisperEncoderDecoder(Adapter):
+    """Whisper. Sounds over `chunk_length_s` seconds, 30 at most, are heard in windows that overlap;
+    for timestamps in windows of 30 s, each from where the last sentence of the one before ended.
+    """
+
+    dialect: ClassVar[str] = "whisper-encoder-decoder"
+    tasks: ClassVar[tuple[str, ...]] = ("automatic-speech-recognition",)
+
+    def __init__(self, task: Task, model: OnnxModel, *, chunk_length_s: float = 30.0) -> None:
+        super().__init__(task, model)
+        encoder = "encoder_model.onnx"
+        self.encoder = self.graph if self.graph.path.name == encoder else model.open(encoder)
+        self.decoder = model.open("decoder_model.onnx")
+        self.rules = SpeechRules.read(model.read_json("generation_config.json"), model.config)
+        self.tokenizer = model.tokenizer()
+        self._special = {
+            number
+            for number, token in self.tokenizer.get_added_tokens_decoder().items()
+            if token.special
+        }
+        heard = model.read_json("preprocessor_config.json")
+        heard = heard or model.read_json("processor_config.json").get("feature_extractor") or {}
+        self.rate = int(heard.get("sampling_rate") or 16_000)
+        self._spectrum = {
+            "mels": int(heard.get("feature_size") or 80),
+            "rate": self.rate,
+            "n_fft": int(heard.get("n_fft") or 400),
+            "hop": int(heard.get("hop_length") or 160),
+        }
+        self._seconds = float(heard.get("chunk_length") or 30)
+        self._frames = int(self._seconds * self.rate) // self._spectrum["hop"]
+        if chunk_length_s > self._seconds:
+            raise ValueError(
+                f"chunk_length_s {chunk_length_s}: the model hears {self._seconds} seconds at once"
+            )
+        self._cut = Cut.of(chunk_length_s, self.rate)
+
+    @classmethod
+    def accepts(cls, inputs: Shapes, outputs: Shapes, config: Mapping[str, Any]) -> bool:
+        """By the configuration, or by the encoder's names."""
+        encoder = "input_features" in inputs and "last_hidden_state" in outputs
+        return config.get("model_type") == "whisper" or encoder
+
+    def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
+        """Windows of all readable rows share runs."""
+        rows = Decoded(batch, self._hear)
+        timed = any(row.return_timestamps for row in rows.inputs)  # type: ignore[attr-defined] # its own Input
+        answers = (self._timed if timed else self._plain)(rows.rows)
+        return rows.answers(
+            [
+                self._answer(row, text, chunks)
+                for row, (text, chunks) in zip(rows.inputs, answers, strict=True)
+            ]
+        )
+
+    def _hear(self, row: TaskInput) -> _Heard:
+        assert isinstance(row, AutomaticSpeechRecognitionInput)
+        samples = decode(
+            row.audio[0],
+            row.sample_rate,
+            rate=self.rate,
+            max_seconds=self.task.max_row_cost / 1000,
+        )
+        return _Heard(samples, self.rules.language(row.language))
+
+    def _answer(self, row: TaskInput, text: str, chunks: list[SpeechChunk]) -> TaskOutput:
+        asked: bool = getattr(row, "return_timestamps", False)
+        return self.task.output.model_validate(
+            {"texts": [text], "chunks": [chunks if asked else None]}
+        )
+
+    def _plain(self, rows: Sequence[_Heard]) -> list[tuple[str, list[SpeechChunk]]]:
+        """The text of windows that overlap, joined where their tokens agree."""
+        pieces, counts = [], []
+        for heard in rows:
+            windows = self._cut.windows(len(heard.samples))
+            counts.append(len(windows))
+            pieces += [
+                _Piece(self._picture(heard.samples[w.start : w.stop]), heard.language)
+                for w in windows
+            ]
+        said = self._decode(pieces, timed=False)
+        texts: list[tuple[str, list[SpeechChunk]]] = []
+        for count in counts:
+            own, said = said[:count], said[count:]
+            texts.append((self._text(joined([self._words(tokens) for tokens in own])), []))
+        return texts
+
+    def _timed(self, rows: Sequence[_Heard]) -> list[tuple[str, list[SpeechChunk]]]:
+        """Sentences with their times: a window each of all unfinished rows in turn."""
+        pictures = [self._picture(heard.samples) for heard in rows]
+        at = [0] * len(rows)
+        chunks: list[list[SpeechChunk]] = [[] for _ in rows]
+        while left := [i for i, picture in enumerate(pictures) if at[i] < picture.shape[1]]:
+            pieces = [
+                _Piece(self._padded(pictures[i][:, at[i] : at[i] + self._frames]), rows[i].language)
+                for i in left
+            ]
+            for i, tokens in zip(left, self._decode(pieces, timed=True), strict=True):
+                found, frames = self._sentences(tokens, at[i], len(rows[i].samples) / self.rate)
+                chunks[i] += found
+                at[i] += frames
+        return [("".join(chunk.text for chunk in row), row) for row in chunks]
+
+    def _sentences(
+        self, tokens: Sequence[int], at: int, seconds: float
+    ) -> tuple[list[SpeechChunk], int]:
+        """The sentences of a window that begins at a frame, and how many frames they cover: what
+        follows the last pair of timestamps was cut off, and is heard again in the next window.
+        """
+        first, hop = self.rules.first_time, self._spectrum["hop"]
+        per_time = self._seconds / (self.model.config.get("max_source_positions") or 1500)
+        begin = at * hop / self.rate
+        times = [token >= first for token in tokens]
+        ends = [i + 1 for i in range(len(tokens) - 1) if times[i] and times[i + 1]]
+        covered = self._frames
+        if ends and times[-2:] == [False, True]:
+            ends.append(len(tokens))  # silence follows
+        elif ends:
+            covered = max(1, round((tokens[ends[-1] - 1] - first) * per_time * self.rate / hop))
+        else:
+            ends = [len(tokens)]
+        found, start = [], 0
+        for stop in ends:
+            part = tokens[start:stop]
+            told = [(t - first) * per_time for t in part if t >= first]
+            words = self._words(part)
+            if words:
+                opens = begin + told[0] if told else begin
+                # An end that was not told is the sound's.
+                ends_at = begin + told[-1] if len(told) > 1 else max(opens, seconds)
+                found.append(
+                    SpeechChunk(
+                        text=self._text(words), start=round(opens, 2), end=round(ends_at, 2)
+                    )
+                )
+            start = stop
+        return found, covered
+
+    def _picture(self, samples: Samples) -> _Floats:
+        """(mels, frames), silence after a sound that is shorter than a window."""
+        least = self._frames * self._spectrum["hop"]
+        return log_mel(np.pad(samples, (0, max(0, least - len(samples)))), **self._spectrum)
+
+    def _padded(self, picture: _Floats) -> _Floats:
+        return np.pad(picture, ((0, 0), (0, self._frames - picture.shape[1])))
+
+    def _words(self, tokens: Sequence[int]) -> list[int]:
+        return [t for t in tokens if t < self.rules.first_time and t not in self._special]
+
+    def _text(self, tokens: list[int]) -> str:
+        text: str = self.tokenizer.decode(tokens)
+        return text
+
+    def _decode(self, pieces: Sequence[_Piece], *, timed: bool) -> list[list[int]]:
+        """The likeliest tokens of each piece."""
+        said: list[list[int]] = []
+        for start in range(0, len(pieces), _MAX_ROWS):
+            part = pieces[start : start + _MAX_ROWS]
+            pictures = np.stack([piece.picture for piece in part])
+            hidden = self.encoder.run_rows({"input_features": pictures})["last_hidden_state"]
+            prompts = self._prompts(hidden, [piece.language for piece in part], timed=timed)
+            said += self._speak(hidden, prompts, timed=timed)
+        return said
+
+    def _prompts(
+        self, hidden: _Floats, languages: Sequence[int | None], *, timed: bool
+    ) -> list[list[int]]:
+        told = list(languages)
+        unknown = [i for i, language in enumerate(told) if language is None]
+        if unknown and self.rules.languages:
+            start = np.full((len(unknown), 1), self.rules.start, dtype=np.int64)
+            numbers = np.array(sorted(self.rules.languages.values()))
+            logits = self._next(hidden[unknown], start)[:, numbers]
+            for i, best in zip(unknown, logits.argmax(axis=1), strict=True):
+                told[i] = int(numbers[best])
+        return [self.rules.prompt(language, timed=timed) for language in told]
+
+    def _speak(
+        self, hidden: _Floats, prompts: Sequence[list[int]], *, timed: bool
+    ) -> list[list[int]]:
+        """Greedy: the likeliest token that the rules allow, until each row has ended."""
+        said = [[*prompt] for prompt in prompts]
+        length = len(said[0])  # prompts of a batch are of one length
+        speaking = list(range(len(said)))
+        for _ in range(self.rules.most_new(length)):
+            spoken = [said[i] for i in speaking]
+            logits = self._next(hidden[speaking], np.array(spoken, dtype=np.int64))
+            logits = self.rules.allowed(logits, spoken, prompt=length, timed=timed)
+            for i, token in zip(list(speaking), logits.argmax(axis=1).tolist(), strict=True):
+                if token == self.rules.end:
+                    speaking.remove(i)
+                else:
+                    said[i].append(token)
+            if not speaking:
+                break
+        return [tokens[length:] for tokens in said]
+
+    def _next(self, hidden: _Floats, ids: NDArray[np.int64]) -> _Floats:
+        out = self.decoder.run_rows({"input_ids": ids, "encoder_hidden_states": hidden})
+        logits: _Floats = out["logits"][:, -1]
+        return logits

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from ....protocol.errors import OutOfMemory
+from ..device import Device
+
+#: Axes of an input or output: a number where it is fixed, a name or None where it is free; empty
+#: where the graph does not tell.
+Shape = tuple[int | str | None, ...]
+Shapes = Mapping[str, Shape]
+
+Arrays = Mapping[str, NDArray[Any]]
+
+_DTYPES = {
+    "tensor(bool)": np.bool_,
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+    "tensor(uint8)": np.uint8,
+}
+
+_MEMORY_WORDS = ("allocate memory", "out of memory", "bad allocation")
+
+
+class Graph:
+    """An ONNX file on a device. `threads` bounds its threads; 0 takes every core of the process."""
+
+    def __init__(self, path: Path, device: Device, *, threads: int = 0) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads or _cores()
+        options.log_severity_level = 3  # its advice on initializers would drown a worker's log
+        self.path, self._device = path, device
+        # onnxruntime ships no types.
+        self.session: Any = ort.InferenceSession(
+            str(path), options, providers=_providers(device.name)
+        )
+        taken, given = self.session.get_inputs(), self.session.get_outputs()
+        self.inputs: dict[str, Shape] = {node.name: tuple(node.shape) for node in taken}
+        self.outputs: dict[str, Shape] = {node.name: tuple(node.shape) for node in given}
+        self._types = {node.name: _DTYPES.get(node.type) for node in taken}
+        #: What the exporter wrote down, such as the names of classes.
+        self.metadata: dict[str, str] = dict(self.session.get_modelmeta().custom_metadata_map or {})
+
+    def fixed_rows(self, name: str) -> int | None:
+        """How many rows an input takes at once; None where it takes any number."""
+        axis = self.inputs[name][0] if self.inputs[name] else None
+        return axis if isinstance(axis, int) else None
+
+    def run(self, arrays: Arrays) -> dict[str, NDArray[Any]]:
+        """One run of the graph while holding the device. Arrays take the graph's types, those it
+        has no input for are left out, and floats come back as float32. Raises OutOfMemory.
+        """
+        feed = {
+            name: array.astype(self._types[name] or array.dtype, copy=False)
+            for name, array in arrays.items()
+            if name in self.inputs
+        }
+        try:
+            with self._device.compute():
+                values = self.session.run(None, feed)
+        except Exception as error:
+            # The runtime's exceptions share no base but Exception; the text alone tells.
+            if any(words in str(error).lower() for words in _MEMORY_WORDS):
+                raise OutOfMemory from error
+            raise
+        return {
+            name: array.astype(np.float32, copy=False) if array.dtype.kind == "f" else array
+            for name, array in zip(self.outputs, map(np.asarray, values), strict=True)
+        }
+
+    def run_rows(self, arrays: Arrays) -> dict[str, NDArray[Any]]:
+        """Run arrays whose first axis is the batch: in one run, or, where the graph's batch is
+        fixed, in as many as that takes. The last is filled up with its last row.
+        """
+        feed = {name: array for name, array in arrays.items() if name in self.inputs}
+        fixed = next((n for name in feed if (n := self.fixed_rows(name))), None)
+        count = len(next(iter(feed.values())))
+        if fixed is None or fixed == count:
+            return self.run(feed)
+        runs = []
+        for start in range(0, count, fixed):
+            rows = np.arange(start, start + fixed).clip(max=count - 1)
+            runs.append(self.run({name: array[rows] for name, array in feed.items()}))
+        return {name: np.concatenate([run[name] for run in runs])[:count] for name in self.outputs}
+
+
+def _providers(device: str) -> list[Any]:
+    if not device.startswith("cuda"):
+        return ["CPUExecutionProvider"]
+    # The default arena doubles at each growth; asking for what is needed keeps others alive.
+    options = {
+        "device_id": int(device.partition(":")[2] or 0),
+        "arena_extend_strategy": "kSameAsRequested",
+    }
+    return [("CUDAExecutionProvider", options), "CPUExecutionProvider"]
+
+
+def _cores() -> int:
+    # The runtime's own default counts cores that the process may not use.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,48 @@
+"""What the adapters that look at images share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....protocol.errors import RowError
+from ...base import Task, TaskInput, TaskOutput
+from ..pixels import Pixels
+from ..vision import Fitted, run_fitted
+from .adapter import Adapter
+from .model import OnnxModel
+from .preprocess import read_pixels
+
+
+class ImageAdapter(Adapter):
+    """Images in, resized as the model's preprocessor does."""
+
+    #: The graph's input that takes the pixels, (B, 3, H, W).
+    image_input: ClassVar[str] = "pixel_values"
+
+    def __init__(self, task: Task, model: OnnxModel) -> None:
+        super().__init__(task, model)
+        self.pixels = self.read_pixels()
+
+    def read_pixels(self) -> Pixels:
+        """How images are prepared. Raises ValueError when the folder does not tell."""
+        return read_pixels(self.model, self.image_input)
+
+    @abstractmethod
+    def answer(
+        self, inputs: Sequence[TaskInput], rows: Sequence[Fitted], values: NDArray[np.float32]
+    ) -> Sequence[TaskOutput | RowError]:
+        """Answer rows whose images are of one size. values: (B, 3, H, W)."""
+
+    def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
+        """One run for all readable rows of a size."""
+        return run_fitted(batch, self.pixels, self.model.max_pixels, self.answer)
+
+    def masked(self, values: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:
+        """The pixels as the graph's input, with the pixel_mask that some graphs want."""
+        mask = np.ones((len(values), *values.shape[2:]), dtype=np.int64)
+        return {self.image_input: values, "pixel_mask": mask}

@@ -1,0 +1,160 @@
+"""Generating text: one `generate` for many prompts, and what came of each.
+
+The same settings hold for a whole batch, but chance does not: every row draws from its own seed, so
+that a row says the same whatever runs beside it. That is exact as far as the logits are: in float32
+neighbours move them in the seventh digit, in half precision visibly, and a near tie may then fall
+the other way.
+
+Streaming would hand transformers' `streamer` on to the model: it is given the tokens of all rows at
+each step, and `Stops.end` tells where a row ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+
+from ....protocol.errors import RowError
+from .sampling import RowSampler, Warping, own_numbers
+from .stopping import Stops
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameters:
+    """How to generate; None leaves it to the model's own generation config."""
+
+    max_new_tokens: int
+    do_sample: bool = False
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    repetition_penalty: float | None = None
+    num_beams: int | None = None
+    stop: tuple[str, ...] = ()
+
+    @property
+    def draws(self) -> bool:
+        """Whether tokens are drawn; temperature 0 means the likeliest."""
+        return self.do_sample and self.temperature != 0
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What the model said to one prompt."""
+
+    text: str
+    finish_reason: Literal["stop", "length"]
+    #: Tokens made, the one that ended the text included.
+    tokens: int
+
+
+def generate(
+    model: Any,
+    tokenizer: Any,
+    inputs: Mapping[str, torch.Tensor],
+    parameters: Parameters,
+    *,
+    seeds: Sequence[int | None] = (),
+) -> list[Completion]:
+    """Generate for a padded batch on the model's device, with one call of `model.generate`.
+
+    Decoder-only models need input_ids (B, T) and attention_mask padded on the left. All rows may
+    have `max_new_tokens`, so bound it with `budget` first. `seeds` is one a row; None draws anew
+    each time. Call it within `TransformersBackend.forward`.
+    """
+    rows = next(iter(inputs.values())).shape[0]
+    start = _prompt_length(model, inputs)
+    stops = Stops.of(model, tokenizer, parameters.stop)
+    arguments: dict[str, Any] = {
+        "max_new_tokens": parameters.max_new_tokens,
+        "do_sample": False,  # RowSampler draws
+        "pad_token_id": pad_token(model, tokenizer),
+        "stopping_criteria": stops.criteria(start),
+        "num_return_sequences": 1,
+        "return_dict_in_generate": False,
+    }
+    if parameters.num_beams is not None:
+        arguments["num_beams"] = parameters.num_beams
+    if parameters.repetition_penalty is not None:
+        arguments["repetition_penalty"] = float(parameters.repetition_penalty)
+    if parameters.draws:
+        warping = Warping.of(
+            model.generation_config, parameters.temperature, parameters.top_p, parameters.top_k
+        )
+        numbers = own_numbers(seeds or [None] * rows, parameters.max_new_tokens)
+        sampler = RowSampler(warping, numbers, start)
+        arguments |= {"logits_processor": [sampler], "num_beams": 1}
+    sequences = model.generate(**inputs, **arguments).cpu()
+    return [
+        _completion(tokenizer, stops, prompt, row[start:].tolist())
+        for prompt, row in zip(_prompts(model, inputs), sequences, strict=True)
+    ]
+
+
+def budget(model: Any, prompt_tokens: int, max_new_tokens: int, *, started: int = 1) -> int:
+    """How many tokens a row may get: what it asks for, within the model's positions.
+
+    `started` is how many tokens an encoder-decoder's text starts with. Raises RowError for a prompt
+    that leaves no room.
+    """
+    if model.config.is_encoder_decoder:  # prompt and text are counted apart
+        check_length(prompt_tokens, positions(model, "encoder"))
+        limit = positions(model, "decoder")
+        return max_new_tokens if limit is None else min(max_new_tokens, limit - started)
+    limit = positions(model, "decoder")
+    if limit is None:
+        return max_new_tokens
+    check_length(prompt_tokens, limit - 1)
+    return min(max_new_tokens, limit - prompt_tokens)
+
+
+def positions(model: Any, side: Literal["encoder", "decoder"]) -> int | None:
+    """How many tokens that side can tell the places of; None for no limit (T5, BLOOM)."""
+    config = model.config.get_text_config()
+    both: int | None = getattr(config, "max_position_embeddings", None)
+    own: int | None = getattr(config, f"max_{side}_position_embeddings", None)  # LED
+    return own or both
+
+
+def check_length(tokens: int, limit: int | None) -> None:
+    """Raise RowError for a prompt longer than the model takes."""
+    if limit is not None and tokens > limit:
+        raise RowError(f"the text has {tokens} tokens; this model takes {limit} at most")
+
+
+def pad_token(model: Any, tokenizer: Any) -> int:
+    """What fills up shorter rows; any token does, as the mask leaves it out."""
+    own = model.generation_config
+    ends = own.eos_token_id if isinstance(own.eos_token_id, list) else [own.eos_token_id]
+    for token in (tokenizer.pad_token_id, own.pad_token_id, tokenizer.eos_token_id, *ends):
+        if token is not None:
+            return int(token)
+    return 0
+
+
+def _prompt_length(model: Any, inputs: Mapping[str, torch.Tensor]) -> int:
+    """How many of the tokens that `generate` gives back were there before."""
+    if model.config.is_encoder_decoder:
+        started = inputs.get("decoder_input_ids")
+        return 1 if started is None else started.shape[1]
+    return inputs["input_ids"].shape[1]
+
+
+def _prompts(model: Any, inputs: Mapping[str, torch.Tensor]) -> list[list[int]]:
+    """The rows' own prompts, without padding; nothing where the text starts afresh."""
+    if model.config.is_encoder_decoder:
+        return [[] for _ in next(iter(inputs.values()))]
+    mask = inputs["attention_mask"].bool()
+    return [ids[kept].tolist() for ids, kept in zip(inputs["input_ids"], mask, strict=True)]
+
+
+def _completion(tokenizer: Any, stops: Stops, prompt: list[int], tokens: list[int]) -> Completion:
+    end, stopped = stops.end(tokens)
+    made = tokens[:end]
+    # Decoded behind the prompt: some tokenizers drop the space that a text begins with.
+    before = tokenizer.decode(prompt, skip_special_tokens=True)
+    text = tokenizer.decode([*prompt, *made], skip_special_tokens=True)[len(before) :]
+    return Completion(stops.cut(text), "stop" if stopped else "length", len(made))

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ....protocol.errors import RowError
+from ...base import TaskInput, TaskOutput
+from ...text.question_answering import Answer, QuestionAnsweringInput, QuestionAnsweringOutput
+from ..rows import Decoded
+from ..spans import Piece, best, passages
+from .text import TextBackend, Tokens, real_tokens
+
+
+class _Pieces(NamedTuple):
+    """A question with its context, in pieces that overlap where it is longer than the model."""
+
+    tokens: list[Tokens]
+    pieces: list[Piece]
+
+
+class QuestionAnswering(TextBackend):
+    """The passages of an AutoModelForQuestionAnswering."""
+
+    auto_class = "AutoModelForQuestionAnswering"
+
+    def load_processor(self) -> None:
+        """Load the tokenizer. Raises ValueError for one that knows no places in the text."""
+        super().load_processor()
+        self.needs_offsets()
+
+    def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
+        """Answer all readable rows; pieces alike in length share a forward."""
+        decoded = Decoded(batch, self._pieces)
+        found = iter(self.infer([tokens for row in decoded.rows for tokens in row.tokens], _logits))
+        answers: list[TaskOutput] = []
+        for row, (_, pieces) in zip(decoded.inputs, decoded.rows, strict=True):
+            logits = [next(found) for _ in pieces]
+            answers.append(_answer(cast("QuestionAnsweringInput", row), pieces, logits))
+        return decoded.answers(answers)
+
+    def _pieces(self, given: TaskInput) -> _Pieces:
+        row = cast("QuestionAnsweringInput", given)
+        context = row.contexts[0]
+        question, count = self._question(row)
+        longest = min(row.max_seq_len, self.max_tokens)
+        room = longest - count - self.tokenizer.num_special_tokens_to_add(pair=True)
+        if room < 1:
+            raise RowError(f"a question of {count} tokens leaves no room for the context")
+        encoded = self.tokenizer(
+            question,
+            context,
+            truncation="only_second",
+            max_length=longest,
+            stride=min(row.doc_stride, room // 2),
+            return_overflowing_tokens=True,
+            return_offsets_mapping=True,
+        )
+        names = [name for name in self._names if name in encoded]
+        every = range(len(encoded["input_ids"]))
+        pieces = [self._piece(encoded, piece) for piece in every]
+        if not any(piece.in_context.any() for piece in pieces):
+            raise RowError("the context is empty")
+        return _Pieces([{name: encoded[name][piece] for name in names} for piece in every], pieces)
+
+    def _question(self, row: QuestionAnsweringInput) -> tuple[str, int]:
+        """The question, cut where it is too long, and its count of tokens."""
+        question = row.questions[0]
+        encoded = self.tokenizer(
+            question, add_special_tokens=False, return_offsets_mapping=True, truncation=False
+        )
+        offsets = encoded["offset_mapping"][: row.max_question_len]
+        if not offsets:
+            raise RowError("the question is empty")
+        return question[: offsets[-1][1]], len(offsets)
+
+    def _piece(self, encoded: Any, piece: int) -> Piece:
+        ids, null = encoded["input_ids"][piece], self.tokenizer.cls_token_id
+        return Piece(
+            offsets=encoded["offset_mapping"][piece],
+            in_context=np.array([of == 1 for of in encoded.sequence_ids(piece)]),
+            words=encoded.word_ids(piece),
+            null=ids.index(null) if null in ids else None,
+        )
+
+
+def _logits(out: Any, tensors: Mapping[str, torch.Tensor]) -> Sequence[torch.Tensor]:
+    both = torch.stack([out.start_logits, out.end_logits], dim=-1)
+    return real_tokens(both, tensors)  # B times (T, 2)
+
+
+def _answer(
+    row: QuestionAnsweringInput, pieces: Sequence[Piece], logits: Sequence[NDArray[np.float32]]
+) -> TaskOutput:
+    """The row's passages. logits: (T, 2) a piece. Each piece is normalised by itself."""
+    found: list[Answer] = []
+    nulls: list[float] = []
+    for piece, own in zip(pieces, logits, strict=True):
+        answers, null = passages(
+            piece,
+            own,
+            row.contexts[0],
+            top_k=row.top_k,
+            max_tokens=row.max_answer_len,
+            whole_words=row.align_to_words,
+        )
+        found += answers
+        nulls.append(null)
+    return QuestionAnsweringOutput(
+        answers=[best(found, nulls, row.top_k, null=row.handle_impossible_answer)]
+    )

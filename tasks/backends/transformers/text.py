@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..lengths import alike_in_length
+from .base import TransformersBackend
+
+#: One sequence as the tokenizer makes it: input_ids and the like, a list of T each.
+Tokens = Mapping[str, Any]
+
+#: Takes from a model's output, given its inputs (B, T), what a task needs: one entry a sequence.
+Read = Callable[[Any, Mapping[str, torch.Tensor]], torch.Tensor | Sequence[torch.Tensor]]
+
+
+class TextBackend(TransformersBackend):
+    """Models that read text. Longer texts are cut to what the model's positions allow."""
+
+    tokenizer: Any
+
+    def load_processor(self) -> None:
+        """Load the tokenizer."""
+        from transformers import AutoTokenizer
+
+        self.tokenizer = AutoTokenizer.from_pretrained(
+            self.source, revision=self._revision, trust_remote_code=False
+        )
+        self.tokenizer.model_max_length = min(self.tokenizer.model_max_length, self._positions())
+        if self.tokenizer.pad_token is None:  # GPT and its kin
+            self.tokenizer.pad_token = self.tokenizer.eos_token
+            self.model.config.pad_token_id = self.tokenizer.pad_token_id
+        takes = inspect.signature(self.model.forward).parameters
+        self._names = [name for name in self.tokenizer.model_input_names if name in takes]
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens that the model reads at once, special ones included."""
+        tokens: int = self.tokenizer.model_max_length
+        return tokens
+
+    def _positions(self) -> int:
+        positions: int = getattr(self.model.config, "max_position_embeddings", None) or 512
+        table = getattr(self.model.base_model, "embeddings", None)
+        padding = getattr(getattr(table, "position_embeddings", None), "padding_idx", None)
+        # RoBERTa counts from behind its padding position.
+        return positions if padding is None else positions - padding - 1
+
+    def needs_offsets(self) -> None:
+        """Raise ValueError for a tokenizer that does not tell where its tokens stand."""
+        if not self.tokenizer.is_fast:
+            raise ValueError(f"{self.source}: needs a fast tokenizer, with a tokenizer.json")
+
+    def tokens(
+        self,
+        texts: Sequence[str],
+        pairs: Sequence[str] | None = None,
+        truncation: str | bool = True,
+    ) -> list[Tokens]:
+        """Tokenize texts, or pairs of them, without padding."""
+        if not texts:
+            return []
+        encoded = self.tokenizer(
+            list(texts), None if pairs is None else list(pairs), truncation=truncation
+        )
+        return [
+            {name: encoded[name][row] for name in self._names if name in encoded}
+            for row in range(len(texts))
+        ]
+
+    def infer(self, sequences: Sequence[Tokens], read: Read) -> list[NDArray[np.float32]]:
+        """Run sequences, those alike in length together; answer what `read` takes, in order."""
+        groups = alike_in_length([len(tokens["input_ids"]) for tokens in sequences])
+        inputs = [self._padded([sequences[row] for row in group]) for group in groups]
+        found: dict[int, NDArray[np.float32]] = {}
+        with self.forward():
+            for group, tensors in zip(groups, inputs, strict=True):
+                moved = self.to_device(tensors)
+                found.update(zip(group, _arrays(read(self.model(**moved), moved)), strict=True))
+        return [found[row] for row in range(len(sequences))]
+
+    def _padded(self, sequences: Sequence[Tokens]) -> dict[str, torch.Tensor]:
+        rows = [{n: tokens[n] for n in self._names if n in tokens} for tokens in sequences]
+        return dict(self.tokenizer.pad(rows, return_tensors="pt"))
+
+
+def _arrays(found: torch.Tensor | Sequence[torch.Tensor]) -> list[NDArray[np.float32]]:
+    if isinstance(found, torch.Tensor):
+        return list(found.float().cpu().numpy())
+    return [entry.float().cpu().numpy() for entry in found]
+
+
+def logits(out: Any, _: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """The logits of a classifier, (B, labels)."""
+    found: torch.Tensor = out.logits
+    return found
+
+
+def real_tokens(
+    values: torch.Tensor, tensors: Mapping[str, torch.Tensor]
+) -> Sequence[torch.Tensor]:
+    """Values of tokens without those of padding. values: (B, T, ...) -> B times (own T, ...)."""
+    masks = tensors["attention_mask"].bool()
+    return [row[mask] for row, mask in zip(values, masks, strict=True)]
+
+
+class PooledTextBackend(TextBackend):
+    """One vector a text: the mean over an AutoModel's last hidden state, padding left out."""
+
+    auto_class = "AutoModel"
+
+    def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The vectors, (B, D), not of any particular length."""
+        return np.stack(self.infer(self.tokens(texts), _mean))
+
+
+def _mean(out: Any, tensors: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    weights = tensors["attention_mask"][..., None].float()  # (B, T, 1)
+    total = (out.last_hidden_state.float() * weights).sum(1)
+    mean: torch.Tensor = total / weights.sum(1).clamp(min=1e-9)
+    return mean

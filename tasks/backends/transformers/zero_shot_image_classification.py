@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...base import TaskInput, TaskOutput
+from ...labels import ClassificationResult
+from ...vision.zero_shot_image_classification import (
+    ZeroShotImageClassificationInput,
+    ZeroShotImageClassificationOutput,
+)
+from ..classify import sigmoid, softmax
+from ..sizes import Size
+from .vision import Tensors, VisionBackend
+
+
+class ZeroShotImageClassification(VisionBackend):
+    """CLIP, SigLIP and their kin: images and sentences in one space.
+
+    Rows with labels of their own share a forward. The model gets the union of their sentences, and
+    a row's scores come from its own columns: a sentence's vector does not depend on the others.
+    """
+
+    auto_class = "AutoModelForZeroShotImageClassification"
+    tokenizer: Any
+
+    def load_processor(self) -> None:
+        """Load the image processor and the tokenizer."""
+        from transformers import AutoTokenizer
+
+        super().load_processor()
+        self.tokenizer = AutoTokenizer.from_pretrained(
+            self.source, revision=self._revision, trust_remote_code=False
+        )
+        # SigLIP was trained on sentences padded to 64 tokens, and scores each label by itself.
+        self._alone = "siglip" in self.model.config.model_type
+        text = getattr(self.model.config, "text_config", self.model.config)
+        positions = 64 if self._alone else getattr(text, "max_position_embeddings", 512)
+        self.tokenizer.model_max_length = min(self.tokenizer.model_max_length, positions)
+
+    def answer(
+        self,
+        inputs: Sequence[TaskInput],
+        sizes: Sequence[Size],  # noqa: ARG002 # sizes matter to detection only
+        tensors: Tensors,
+    ) -> list[TaskOutput]:
+        """One forward. pixel_values: (B, 3, H, W), sentences: (U, T) -> logits: (B, U)."""
+        rows = [_sentences(row) for row in inputs]
+        union = {
+            sentence: i for i, sentence in enumerate(dict.fromkeys(s for r in rows for s in r))
+        }
+        encoded = self.tokenizer(
+            list(union),
+            padding="max_length" if self._alone else True,
+            truncation=True,
+            return_tensors="pt",
+        )
+        with self.forward():
+            out = self.model(**self.to_device({**tensors, **encoded}))
+            logits = out.logits_per_image.float().cpu().numpy()
+        own = [logits[n, [union[s] for s in row]] for n, row in enumerate(rows)]
+        scores = [sigmoid(row) if self._alone else softmax(row) for row in own]
+        return [_ranked(row, values) for row, values in zip(inputs, scores, strict=True)]
+
+
+def _sentences(row: TaskInput) -> list[str]:
+    assert isinstance(row, ZeroShotImageClassificationInput)
+    return [row.hypothesis_template.replace("{}", label) for label in row.candidate_labels]
+
+
+def _ranked(row: TaskInput, scores: Any) -> ZeroShotImageClassificationOutput:
+    assert isinstance(row, ZeroShotImageClassificationInput)
+    results = [
+        ClassificationResult(label=row.candidate_labels[i], score=float(scores[i]))
+        for i in np.argsort(-scores, kind="stable")
+    ]
+    return ZeroShotImageClassificationOutput(results=[results])

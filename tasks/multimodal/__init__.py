@@ -1,0 +1,1 @@
+"""Multimodal tasks: images and text together, or one made from the other."""

@@ -1,0 +1,83 @@
+"""Text about images. OIP: image BYTES [n], text BYTES [n] or [1] -> text BYTES [n].
+
+Each text is what a user says beside the image; models that have a chat template get it so.
+The tests' model has random weights: no trained one comes with a dependency.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import Field, model_validator
+
+from ..base import Aliases, Example, Task, Widget
+from ..samples import PNG
+from ..tensors import TensorSpec
+from ..text.generation import MAX_NEW_TOKENS
+from ..text.texts import TEXT
+from ..vision.images import IMAGE, MAX_PIXELS, ImagesInput
+from .written import WRITTEN, WrittenOutput
+
+
+class ImageTextToTextInput(ImagesInput):
+    """Images, and a text to answer beside each; one text serves all images."""
+
+    TENSORS: ClassVar[tuple[TensorSpec, ...]] = (IMAGE, TEXT)
+    ROWS: ClassVar[tuple[str, ...]] = ("images", "texts")
+
+    texts: list[str] = Field(min_length=1, description="Prompts: one an image, or one for all.")
+    max_new_tokens: int = Field(
+        default=100,
+        ge=1,
+        le=MAX_NEW_TOKENS,
+        description="Tokens to write per image at most, within the model's positions.",
+    )
+    do_sample: bool = Field(
+        default=False, description="Draw tokens by chance instead of taking the likeliest."
+    )
+    temperature: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Flattens (over 1) or sharpens (under 1) the chances; 0 takes the likeliest.",
+    )
+    top_p: float | None = Field(
+        default=None, gt=0, le=1, description="Draw from the likeliest tokens of this sum."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spread_one_text(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict):
+            return fields
+        images, texts = fields.get("images"), fields.get("texts")
+        if isinstance(images, list) and isinstance(texts, list) and len(texts) == 1:
+            return {**fields, "texts": texts * len(images)}
+        return fields
+
+
+class ImageTextToTextOutput(WrittenOutput):
+    """Per image, the text written."""
+
+
+TASK = Task(
+    name="image-text-to-text",
+    family="multimodal",
+    title="Text from image and text",
+    description="Answers a text beside an image in free words, as vision-language models do.",
+    input=ImageTextToTextInput,
+    output=ImageTextToTextOutput,
+    outputs=(WRITTEN,),
+    default_model="llava-hf/llava-interleave-qwen-0.5b-hf",
+    max_row_cost=MAX_PIXELS,
+    widget=Widget(("image", "text"), "text"),
+    aliases=Aliases(
+        huggingface=("image-text-to-text",),
+        pixano=("text_image_conditional_generation", "vlm"),
+    ),
+    group_by=("max_new_tokens", "do_sample", "temperature", "top_p"),
+    example=Example(
+        ImageTextToTextInput(images=[PNG], texts=["What is this?"]),
+        ImageTextToTextOutput(texts=["A grey square."]),
+    ),
+)

@@ -1,0 +1,90 @@
+"""Ranking of texts by a query. OIP: query BYTES [n], texts BYTES [n] (a JSON list of texts each)
+-> index INT64, score FP32, text BYTES [n, m].
+
+A cross-encoder reads the query with each text (Nogueira and Cho, 2019).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ...protocol.datatypes import Datatype
+from ..base import Aliases, Example, ItemsOutput, Task, TaskInput, Widget
+from ..samples import TEXT as SAMPLE
+from ..tensors import TensorSpec
+from .texts import MAX_TOKENS
+
+QUERY = TensorSpec("query", Datatype.BYTES, (-1,), "queries", "text")
+TEXTS = TensorSpec("texts", Datatype.BYTES, (-1,), "texts", "json")
+OUTPUTS = (
+    TensorSpec("index", Datatype.INT64, (-1, -1), "rankings"),
+    TensorSpec("score", Datatype.FP32, (-1, -1), "rankings"),
+    TensorSpec("text", Datatype.BYTES, (-1, -1), "rankings", "text"),
+)
+
+
+class RankingInput(TaskInput):
+    """Queries, and for each the texts to put in order."""
+
+    TENSORS: ClassVar[tuple[TensorSpec, ...]] = (QUERY, TEXTS)
+    ROWS: ClassVar[tuple[str, ...]] = ("queries", "texts")
+
+    queries: list[str] = Field(min_length=1, description="Queries, one a row.")
+    texts: list[list[str]] = Field(min_length=1, description="Texts to rank, a list a row.")
+    top_k: int | None = Field(
+        default=None, ge=1, description="Most texts to answer per query; all when not given."
+    )
+    raw_scores: bool = Field(
+        default=False, description="Answer the model's logits instead of scores from 0 to 1."
+    )
+    return_text: bool = Field(
+        default=True, description="Answer the texts too; without, their text is empty."
+    )
+
+
+class Ranked(BaseModel):
+    """A text in its place."""
+
+    model_config = ConfigDict(frozen=True)
+
+    index: int = Field(description="Its position in the request.")
+    score: float = Field(description="How well it fits the query.")
+    text: str = ""
+
+
+class RankingOutput(ItemsOutput):
+    """Per query, the texts that fit best first."""
+
+    ITEM: ClassVar[type[BaseModel]] = Ranked
+    TENSORS: ClassVar[tuple[TensorSpec, ...]] = OUTPUTS
+    ROWS: ClassVar[tuple[str, ...]] = ("rankings",)
+
+    rankings: list[list[Ranked]]
+
+
+TASK = Task(
+    name="ranking",
+    family="text",
+    title="Text ranking",
+    description="Puts texts in the order in which they answer a query.",
+    input=RankingInput,
+    output=RankingOutput,
+    outputs=OUTPUTS,
+    default_model="cross-encoder/ms-marco-MiniLM-L6-v2",
+    max_row_cost=MAX_TOKENS,
+    widget=Widget(("text", "json"), "table"),
+    aliases=Aliases(huggingface=("text-ranking", "sentence-ranking")),
+    example=Example(
+        RankingInput(queries=["Who jumps?"], texts=[["Rates rose today.", SAMPLE]]),
+        RankingOutput(
+            rankings=[
+                [
+                    Ranked(index=1, score=0.875, text=SAMPLE),
+                    Ranked(index=0, score=0.125, text="Rates rose today."),
+                ]
+            ]
+        ),
+    ),
+)

@@ -1,0 +1,16 @@
+"""Texts made into other texts: what summaries, translations and their like take."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from .generation import GenerationInput
+from .texts import TextsInput
+
+
+class RewritingInput(GenerationInput, TextsInput):
+    """Texts to make into others."""
+
+    truncate: bool = Field(
+        default=False, description="Cut a text that is too long for the model; else it fails."
+    )

@@ -1,0 +1,161 @@
+"""Tiny models that listen and speak: wav2vec 2.0, Whisper, VITS."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers as hf
+
+from .parts import LABELS, SMALL, bpe, loud, save
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz'"
+
+#: Three convolutions: an output for each 128 samples.
+_WAV2VEC2: dict[str, Any] = {
+    **SMALL,
+    "conv_dim": (16, 16, 16),
+    "conv_kernel": (10, 3, 3),
+    "conv_stride": (8, 4, 4),
+    "num_feat_extract_layers": 3,
+    "num_conv_pos_embeddings": 16,
+    "num_conv_pos_embedding_groups": 2,
+}
+_WHISPER: dict[str, Any] = {
+    "d_model": 16,
+    "encoder_layers": 1,
+    "decoder_layers": 1,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+    "encoder_ffn_dim": 32,
+    "decoder_ffn_dim": 32,
+    "max_target_positions": 64,
+}
+
+
+def wav2vec2_classifier(folder: Path, *, masked: bool = False) -> None:
+    """Classifies sounds. `masked` pads with a mask, and its norms look at one moment each."""
+    config = hf.Wav2Vec2Config(
+        **_WAV2VEC2, feat_extract_norm=_norm(masked), classifier_proj_size=16, **LABELS
+    )
+    model = loud(hf.Wav2Vec2ForSequenceClassification(config), "classifier", "projector")
+    save(folder, model, _extractor(masked))
+
+
+def masked_wav2vec2_classifier(folder: Path) -> None:
+    """Classifies sounds, padded with a mask."""
+    wav2vec2_classifier(folder, masked=True)
+
+
+def wav2vec2_ctc(folder: Path, *, masked: bool = False) -> None:
+    """Hears letters. `masked` as for the classifier."""
+    words = ["<pad>", "<s>", "</s>", "<unk>", "|", *_LETTERS]
+    config = hf.Wav2Vec2Config(
+        **_WAV2VEC2, feat_extract_norm=_norm(masked), vocab_size=len(words), pad_token_id=0
+    )
+    vocabulary = folder / "vocab.json"
+    vocabulary.write_text(json.dumps({word: i for i, word in enumerate(words)}))
+    model = loud(hf.Wav2Vec2ForCTC(config), "lm_head")
+    save(folder, model, _extractor(masked), hf.Wav2Vec2CTCTokenizer(str(vocabulary)))
+
+
+def masked_wav2vec2_ctc(folder: Path) -> None:
+    """Hears letters, padded with a mask."""
+    wav2vec2_ctc(folder, masked=True)
+
+
+def whisper(folder: Path) -> None:
+    """Writes 12 tokens for every window, in English or French."""
+    tokenizer = _whisper_tokenizer()
+    number = tokenizer.convert_tokens_to_ids
+    ends, start = number("<|endoftext|>"), number("<|startoftranscript|>")
+    special = {
+        "decoder_start_token_id": start,
+        "bos_token_id": ends,
+        "eos_token_id": ends,
+        "pad_token_id": ends,
+    }
+    model = loud(
+        hf.WhisperForConditionalGeneration(
+            hf.WhisperConfig(vocab_size=len(tokenizer), **special, **_WHISPER)
+        ),
+        "conv",
+        "embed",
+        "layers",
+    )
+    with torch.no_grad():
+        # Random timestamps, of which there are three times as many, would drown the words.
+        model.model.decoder.embed_tokens.weight[number("<|0.00|>") :] *= 0.5
+        # What is heard would be drowned by 29 seconds of silence.
+        model.model.encoder.layer_norm.weight *= 4
+    model.generation_config = hf.GenerationConfig(
+        **special,
+        max_new_tokens=12,
+        no_repeat_ngram_size=2,  # else they stammer, and all rows the same
+        is_multilingual=True,
+        no_timestamps_token_id=number("<|notimestamps|>"),
+        prev_sot_token_id=number("<|startofprev|>"),
+        lang_to_id={name: number(name) for name in ("<|en|>", "<|fr|>")},
+        task_to_id={name: number(f"<|{name}|>") for name in ("transcribe", "translate")},
+    )
+    save(folder, model, hf.WhisperFeatureExtractor(), tokenizer)
+
+
+def vits(folder: Path) -> None:
+    """Speaks small letters, 16 kHz, as two speakers."""
+    vocabulary = folder / "vocab.json"
+    vocabulary.write_text(json.dumps({letter: i for i, letter in enumerate("_ -" + _LETTERS)}))
+    tokenizer = hf.VitsTokenizer(
+        str(vocabulary), pad_token="_", unk_token="_", phonemize=False, is_uroman=False
+    )
+    config = hf.VitsConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        ffn_dim=16,
+        spectrogram_bins=9,
+        flow_size=16,
+        num_speakers=2,
+        speaker_embedding_size=8,
+        upsample_initial_channel=16,
+        upsample_rates=[8, 8],
+        upsample_kernel_sizes=[16, 16],
+        resblock_kernel_sizes=[3],
+        resblock_dilation_sizes=[[1, 3]],
+        prior_encoder_num_flows=1,
+        prior_encoder_num_wavenet_layers=1,
+        posterior_encoder_num_wavenet_layers=1,
+        duration_predictor_num_flows=1,
+        depth_separable_num_layers=1,
+        duration_predictor_filter_channels=16,
+    )
+    save(folder, hf.VitsModel(config), tokenizer)
+
+
+def _norm(masked: bool) -> str:
+    return "layer" if masked else "group"
+
+
+def _extractor(masked: bool) -> Any:
+    return hf.Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=masked)
+
+
+def _whisper_tokenizer() -> Any:
+    end = "<|endoftext|>"
+    trained = json.loads(bpe(bos=end, eos=end, pad=end, unk=end).backend_tokenizer.to_str())
+    tokenizer = hf.WhisperTokenizer(
+        vocab=trained["model"]["vocab"],
+        merges=[tuple(merge) for merge in trained["model"]["merges"]],
+        pad_token=end,
+    )
+    names = ("startoftranscript", "en", "fr", "translate", "transcribe", "startoflm")
+    more = ("startofprev", "nospeech", "notimestamps")
+    tokenizer.add_special_tokens(
+        {"extra_special_tokens": [f"<|{name}|>" for name in (*names, *more)]}
+    )
+    # A timestamp for each 20 ms of 30 s; they are no special tokens.
+    tokenizer.add_tokens([f"<|{i * 0.02:.2f}|>" for i in range(1501)])
+    return tokenizer

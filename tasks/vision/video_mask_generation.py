@@ -1,0 +1,141 @@
+"""Object tracking. OIP: video BYTES [n, frames] -> objects_ids, frame_indexes, mask [n, m].
+
+A row is one video, given as its frames, image files of one size. Prompts name objects on some
+frames; each object is then followed through the others, forwards from its first prompt and
+backwards (SAM 2, Ravi et al., 2024). No trained model can be had without a download.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from ...protocol import v2
+from ...protocol.datatypes import Datatype
+from ..base import Aliases, Example, Task, TaskInput, TaskOutput, Widget
+from ..samples import PNG
+from ..tensors import TensorSpec, padded, unpadded
+from .images import MAX_PIXELS
+from .prompts import BOXES, LABELS, POINTS, Boxes, PointLabels, Points, check_prompts
+
+VIDEO = TensorSpec("video", Datatype.BYTES, (-1, -1), "videos", "image")
+OBJECTS = TensorSpec("objects_ids", Datatype.BYTES, (-1,), "objects_ids", "json")
+FRAMES = TensorSpec("frame_indexes", Datatype.BYTES, (-1,), "frame_indexes", "json")
+
+OBJECT = TensorSpec("objects_ids", Datatype.INT32, (-1, -1), "objects_ids")
+FRAME = TensorSpec("frame_indexes", Datatype.INT32, (-1, -1), "frame_indexes")
+MASK = TensorSpec("mask", Datatype.BYTES, (-1, -1), "masks", "image")
+
+_Index = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class VideoMaskGenerationInput(TaskInput):
+    """Videos, and the objects to follow in them: parallel lists, one entry a prompt."""
+
+    TENSORS: ClassVar[tuple[TensorSpec, ...]] = (VIDEO, OBJECTS, FRAMES, POINTS, LABELS, BOXES)
+    ROWS: ClassVar[tuple[str, ...]] = (
+        *("videos", "objects_ids", "frame_indexes"),
+        *("points", "labels", "boxes"),
+    )
+
+    videos: list[Annotated[list[bytes], Field(min_length=1)]] = Field(
+        min_length=1, description="Per row the frames, image files of one size."
+    )
+    objects_ids: list[Annotated[list[_Index], Field(min_length=1)]] = Field(
+        description="Per row [prompt]: the object that the prompt is for."
+    )
+    frame_indexes: list[list[_Index]] = Field(
+        description="Per row [prompt]: the frame that the prompt is on, from 0."
+    )
+    points: list[Points] | None = Field(
+        default=None, description="Per row [prompt][point][2], x and y in pixels; [] for none."
+    )
+    labels: list[PointLabels] | None = Field(
+        default=None,
+        description="Per row [prompt][point]: 1 on the object, 0 beside it; 1 if [].",
+    )
+    boxes: list[Boxes] | None = Field(
+        default=None, description="Per row [prompt][4], corners in pixels; [] for none."
+    )
+
+    @model_validator(mode="after")
+    def _check_prompts(self) -> Self:
+        nothing: list[list[Any]] = [[]] * self.row_count
+        for video, objects, frames, points, labels, boxes in zip(
+            self.videos,
+            self.objects_ids,
+            self.frame_indexes,
+            self.points or nothing,
+            self.labels or nothing,
+            self.boxes or nothing,
+            strict=True,
+        ):
+            check_prompts(points, labels, boxes)
+            if len(frames) != len(objects):
+                raise ValueError("frame_indexes: expected as many as objects_ids")
+            if max(frames) >= len(video):
+                raise ValueError(f"frame_indexes: {max(frames)} in a video of {len(video)} frames")
+            if len(points or boxes) != len(objects):
+                raise ValueError("points, boxes: expected a prompt for each of objects_ids")
+        return self
+
+
+class VideoMaskGenerationOutput(TaskOutput):
+    """Per video three parallel lists, one entry per object and frame, frame by frame."""
+
+    ROWS: ClassVar[tuple[str, ...]] = ("objects_ids", "frame_indexes", "masks")
+
+    objects_ids: list[list[int]]
+    frame_indexes: list[list[int]]
+    masks: list[list[bytes]] = Field(description="Grey PNGs of the frame's size, 0 or 255.")
+
+    @classmethod
+    def empty(cls) -> Self:
+        """No object found."""
+        return cls(objects_ids=[[]], frame_indexes=[[]], masks=[[]])
+
+    def to_inference_response(self, model_name: str) -> v2.InferenceResponse:
+        """A tensor per list."""
+        return v2.InferenceResponse(
+            model_name=model_name,
+            outputs=[
+                padded(OBJECT, self.objects_ids, 0),
+                padded(FRAME, self.frame_indexes, 0),
+                padded(MASK, self.masks, b""),
+            ],
+        )
+
+    @classmethod
+    def from_inference_response(cls, response: v2.InferenceResponse) -> Self:
+        """Read the lists, without the padding."""
+        return cls(
+            objects_ids=unpadded(response.output(OBJECT.name)),
+            frame_indexes=unpadded(response.output(FRAME.name)),
+            masks=unpadded(response.output(MASK.name), files=True),
+        )
+
+
+TASK = Task(
+    name="video-mask-generation",
+    family="vision",
+    title="Video mask generation",
+    description="Follows objects that points or boxes mark through the frames of a video.",
+    input=VideoMaskGenerationInput,
+    output=VideoMaskGenerationOutput,
+    outputs=(OBJECT, FRAME, MASK),
+    default_model="facebook/sam2.1-hiera-tiny",
+    max_row_cost=10 * MAX_PIXELS,
+    widget=Widget(("images", "json", "json", "json", "json", "json"), "masks"),
+    aliases=Aliases(pixano=("video_mask_generation", "tracking")),
+    example=Example(
+        VideoMaskGenerationInput(
+            videos=[[PNG, PNG]],
+            objects_ids=[[1]],
+            frame_indexes=[[0]],
+            points=[[[[2.0, 3.5]]]],
+            labels=[[[1]]],
+        ),
+        VideoMaskGenerationOutput(objects_ids=[[1, 1]], frame_indexes=[[0, 1]], masks=[[PNG, PNG]]),
+    ),
+)

@@ -1,0 +1,42 @@
+"""Every task through the queue: its golden example, sent to a small real model, answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from wherry.client import Client
+from wherry.ops.samples import write_samples
+from wherry.ops.stack import Stack
+from wherry.tasks.registry import get_task, task_names
+
+#: All models are built, and every family's worker loads them, before the first test.
+pytestmark = pytest.mark.timeout(360)
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A client of `wherry up --sample-models`: every family's worker runs."""
+    folder = tmp_path_factory.mktemp("samples")
+    models = write_samples(folder / "samples")
+    with (
+        Stack(models=models, data_dir=folder, flower=False) as stack,
+        Client(stack.url) as client,
+    ):
+        yield client
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_its_example_is_answered_row_by_row(samples: Client, name: str) -> None:
+    task = get_task(name)
+    inputs = task.example.input
+    job = samples.submit(name, inputs)
+    output = samples.result(job.id, timeout_s=60)
+    assert isinstance(output, task.output)
+    assert len(output.rows()) == inputs.row_count
+
+
+def test_every_sample_model_is_ready(samples: Client) -> None:
+    states = {model["name"]: model["state"] for model in samples.models()}
+    assert states == dict.fromkeys(task_names(), "READY")

@@ -1,0 +1,57 @@
+"""`wherry export`, as a person calls it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from wherry.ops import export_command
+from wherry.tasks.create import create_task
+from wherry.tasks.samples import PNG
+from wherry.tasks.tiny import build
+
+TASK = "image-classification"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(build(TASK, tmp_path_factory.mktemp("tiny") / "model"))
+
+
+@pytest.fixture(scope="module")
+def app() -> typer.Typer:
+    made = typer.Typer()
+    made.callback()(lambda: None)  # else the one command would need no name
+    export_command.register(made)
+    return made
+
+
+def test_export_writes_a_folder_that_serves(app: typer.Typer, model: str, tmp_path: Path) -> None:
+    out = str(tmp_path / "graph")
+    done = CliRunner().invoke(app, ["export", model, out, "--task", TASK])
+    assert done.exit_code == 0, done.output
+    assert "differs" in done.output
+    assert 'backend = "onnxruntime"' in done.output
+    answers = [
+        create_task(backend, TASK, source).run(images=[PNG], top_k=3)
+        for backend, source in (("onnxruntime", out), ("transformers", model))
+    ]
+    first, second = (answer.output("score").flat() for answer in answers)
+    assert list(first) == pytest.approx(list(second), abs=1e-3)
+
+
+def test_what_differs_too_much_fails(app: typer.Typer, model: str, tmp_path: Path) -> None:
+    done = CliRunner().invoke(
+        app, ["export", model, str(tmp_path), "--task", TASK, "--tolerance", "0"]
+    )
+    assert done.exit_code == 1
+    assert "over the tolerance of 0" in done.output
+
+
+def test_a_task_without_a_graph_is_told(app: typer.Typer, model: str, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["export", model, str(tmp_path), "--task", "chat"])
+    assert done.exit_code == 2
+    assert "chat" in done.output

@@ -1,0 +1,159 @@
+"""task-inference 0.1.1b1, the library that Wherry's tasks come from, as a client of our stack.
+
+Its own Input classes write each request, its own Output classes read each answer, in an
+environment of its own; the answers are held against what our client reads for the same input.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import subprocess
+import venv
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from wherry.client import Client
+from wherry.ops.samples import write_samples
+from wherry.ops.stack import Stack
+from wherry.tasks.registry import get_task
+
+from .leaves import leaves
+
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(600)]
+
+PACKAGE = "task-inference==0.1.1b1"
+#: What seed_client.py asks for, as fields of our inputs.
+FIELDS: dict[str, dict[str, Any]] = {
+    "audio-classification": {"sample_rate": 16_000, "top_k": 2},
+    "automatic-speech-recognition": {"sample_rate": 16_000},
+    "depth-estimation": {},
+    "image-anonymization": {"strategy": "pixelate", "classes": ["circle"]},
+    "image-classification": {"top_k": 3},
+    "image-segmentation": {"threshold": 0.1},
+    "mask-generation": {"pred_iou_thresh": 0.0, "stability_score_thresh": 0.0},
+    "object-detection": {"threshold": 0.2},
+    "visual-question-answering": {"question": "what is this?", "top_k": 2},
+    "zero-shot-image-classification": {"candidate_labels": ["circle", "square"]},
+    "zero-shot-object-detection": {"candidate_labels": ["circle", "square"], "threshold": 0.0},
+}
+WIRES = ("as_json", "as_binary")
+
+Parsed = dict[tuple[str, str, int], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def seed_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with task-inference and what its protocol imports; it pins an old
+    transformers, which none of that needs."""
+    folder = tmp_path_factory.mktemp("seed")
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    pins = [
+        f"{name}=={importlib.metadata.version(name)}" for name in ("numpy", "pillow", "pydantic")
+    ]
+    for wanted in (["--no-deps", PACKAGE], pins):
+        done = subprocess.run(
+            [python, "-m", "pip", "install", "--quiet", *wanted], capture_output=True, text=True
+        )
+        if done.returncode:
+            pytest.skip(f"no package index to install from: {done.stderr[-300:]}")
+    return python
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture of a circle and one of noise, of one size; two sounds of two lengths."""
+    folder = tmp_path_factory.mktemp("inputs")
+    random = np.random.default_rng(0)
+    for index in range(2):
+        pixels = random.integers(0, 255, (48, 64, 3), dtype=np.uint8)
+        image = Image.fromarray(pixels)
+        if index == 0:
+            image.paste("white", (0, 0, 64, 48))
+            ImageDraw.Draw(image).ellipse((16, 8, 48, 40), fill="red")
+        image.save(folder / f"{index}.png")
+        sound = random.normal(0, 0.1, 8_000 + 4_000 * index).astype("<f4")
+        (folder / f"{index}.pcm").write_bytes(sound.tobytes())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    folder = tmp_path_factory.mktemp("stack")
+    models = write_samples(folder / "samples")
+    with Stack(models=models, data_dir=folder, flower=False) as stack, Client(stack.url) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def parsed(seed_python: Path, inputs: Path, client: Client) -> Parsed:
+    """What task-inference read: task, wire form, rows -> a line of seed_client.py."""
+    script = Path(__file__).with_name("seed_client.py")
+    done = subprocess.run(
+        [seed_python, script, client.url, inputs], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    lines = map(json.loads, done.stdout.splitlines())
+    return {(line["task"], line["wire"], len(line["rows"])): line for line in lines}
+
+
+def ours(client: Client, task_name: str, folder: Path, count: int) -> list[Counter[str]]:
+    """What our client reads for the same rows."""
+    task = get_task(task_name)
+    field, suffix = ("audio", "pcm") if task.family == "audio" else ("images", "png")
+    files = [path.read_bytes() for path in sorted(folder.glob(f"*.{suffix}"))[:count]]
+    output = client.infer(task_name, task.input(**{field: files}, **FIELDS[task_name]), 60)
+    assert isinstance(output, task.output)
+    rows = [row.model_dump() for row in output.rows()]
+    for row in rows:
+        if task_name == "depth-estimation":
+            (depth,) = row["predicted_depth"]
+            row["predicted_depth"] = np.frombuffer(depth["values"], "<f4").tolist()
+    return [Counter(leaves(row)) for row in rows]
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("task", sorted(FIELDS))
+def test_it_reads_what_our_client_reads(
+    task: str, wire: str, parsed: Parsed, client: Client, inputs: Path
+) -> None:
+    (row,) = parsed[task, wire, 1]["rows"]
+    assert leaves(row), "an empty answer would show nothing"
+    assert [Counter(leaves(row))] == ours(client, task, inputs, 1)
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("task", sorted(FIELDS))
+def test_rows_of_different_lengths_all_arrive(
+    task: str, wire: str, parsed: Parsed, client: Client, inputs: Path
+) -> None:
+    # It knows no padding: entries that fill a shorter row up are entries to it.
+    rows = parsed[task, wire, 2]["rows"]
+    expected = ours(client, task, inputs, 2)
+    assert len(rows) == len(expected) == 2
+    for row, want in zip(rows, expected, strict=True):
+        extra = Counter(leaves(row)) - want
+        assert not want - Counter(leaves(row))
+        assert set(extra) <= {"", "0.0000", *leaves(b"")}
+
+
+def test_every_task_that_it_has_was_asked(seed_python: Path, parsed: Parsed) -> None:
+    code = (
+        "from task_inference.tasks import audio, vision\n"
+        "from task_inference import BaseTask\n"
+        "for task in BaseTask.__subclasses__(): print(task.TASK_NAME)\n"
+    )
+    done = subprocess.run([seed_python, "-c", code], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == set(FIELDS)
+
+
+def test_depth_keeps_the_size_of_the_image(parsed: Parsed) -> None:
+    for wire in WIRES:
+        assert parsed["depth-estimation", wire, 1]["fields"] == {"width": 64, "height": 48}

@@ -1,0 +1,115 @@
+"""docs/onnx-adapters.md, followed to the letter."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import runpy
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+from wherry.tasks import entry_points
+from wherry.tasks.backends.onnx.dialects import dialects
+from wherry.tasks.create import create_task
+
+PAGE = (Path(__file__).parents[4] / "docs" / "onnx-adapters.md").read_text(encoding="utf-8")
+
+#: A file of the page: its path in a line of its own, then its text.
+FILES = dict(re.findall(r"^`([^`\n]+)`:\n\n```\w+\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE))
+
+#: Shown once the package is installed.
+(CODE,) = (b for b in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "create_task" in b)
+
+
+def photo_model(folder: Path) -> None:
+    """The redder, the likelier: chances are the mean of red, and the rest of it."""
+    red, rest = np.array([[1.0], [0.0], [0.0]]), np.array([[-1.0], [0.0], [0.0]])
+    weights = np.concatenate([red, rest], axis=1).astype(np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("GlobalAveragePool", ["photo"], ["means"]),
+            helper.make_node("Flatten", ["means"], ["flat"]),
+            helper.make_node("Gemm", ["flat", "weights", "bias"], ["chance"]),
+        ],
+        "photo",
+        [helper.make_tensor_value_info("photo", TensorProto.FLOAT, ["batch", 3, 8, 8])],
+        [helper.make_tensor_value_info("chance", TensorProto.FLOAT, ["batch", 2])],
+        [
+            numpy_helper.from_array(weights, "weights"),
+            numpy_helper.from_array(np.array([0.0, 1.0], dtype=np.float32), "bias"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
+    folder.mkdir()
+    onnx.save(model, folder / "model.onnx")
+    (folder / "config.json").write_text(json.dumps({"id2label": {"0": "red", "1": "other"}}))
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with the graph and a photo, where Python runs."""
+    monkeypatch.chdir(tmp_path)
+    photo_model(tmp_path / "photo-model")
+    buffer = io.BytesIO()
+    Image.new("RGB", (30, 20), (255, 0, 0)).save(buffer, "PNG")
+    (tmp_path / "photo.png").write_bytes(buffer.getvalue())
+    entry_points.found.cache_clear()
+    yield tmp_path
+    entry_points.found.cache_clear()
+
+
+def install(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What pip would leave behind: the module, and a folder that tells its entry points."""
+    site = home / "site"
+    told = site / "photo_chance-1.0.dist-info"
+    told.mkdir(parents=True)
+    (site / "photo_chance.py").write_text(FILES["photo-chance/photo_chance.py"])
+    project = tomllib.loads(FILES["photo-chance/pyproject.toml"])["project"]
+    (told / "METADATA").write_text(f"Name: {project['name']}\nVersion: {project['version']}\n")
+    lines = [
+        line
+        for group, points in project["entry-points"].items()
+        for line in (f"[{group}]", *(f"{name} = {place}" for name, place in points.items()))
+    ]
+    (told / "entry_points.txt").write_text("\n".join(lines))
+    monkeypatch.syspath_prepend(site)
+
+
+def test_a_graph_of_no_dialect_is_told(home: Path) -> None:
+    with pytest.raises(ValueError, match=r"photo \[.*chance \[.*pixel-logits"):
+        create_task("onnxruntime", "image-classification", "photo-model")
+
+
+def test_the_pages_adapter_answers_the_pages_code(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(home, monkeypatch)
+    (home / "run.py").write_text(CODE)
+    runpy.run_path("run.py")
+    assert capsys.readouterr().out == "red\n"
+    blue = io.BytesIO()
+    Image.new("RGB", (9, 9), (0, 0, 255)).save(blue, "PNG")
+    task = create_task("onnxruntime", "image-classification", "photo-model")
+    answer = task.run(images=[(home / "photo.png").read_bytes(), blue.getvalue()], top_k=2)
+    assert answer.output("label").texts() == ["red", "other", "other", "red"]
+
+
+def test_custom_adapters_are_asked_first(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(home, monkeypatch)
+    assert [*dialects("image-classification")] == ["photo-chance", "pixel-logits"]
+
+
+def test_the_table_is_the_order() -> None:
+    rows = re.findall(r"^\| ([a-z, -]+) \| ([a-z0-9, -]+) \|$", PAGE, re.MULTILINE)
+    listed = {task: named.split(", ") for tasks, named in rows[1:] for task in tasks.split(", ")}
+    assert listed.pop("image-anonymization") == listed["object-detection"]
+    assert {task: [*dialects(task)] for task in listed} == listed
+    assert len({name for names in listed.values() for name in names}) == 14

@@ -1,0 +1,315 @@
+"""Which adapter takes which graph, and what adapters do for every graph."""
+
+from __future__ import annotations
+
+import functools
+import io
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from wherry.protocol.errors import RowError
+from wherry.tasks.backends.onnx.dialects import resolve
+from wherry.tasks.backends.onnx.joining import joined
+from wherry.tasks.backends.onnx.mel import filters
+from wherry.tasks.create import LocalTask, create_task
+from wherry.tasks.export import export
+from wherry.tasks.vision.depth_estimation import DepthEstimationOutput
+
+from ... import sounds, tiny
+from . import graphs
+
+Exported = Callable[[str, str], Path]
+
+BATCH = "batch"
+PIXELS = {"pixel_values": (BATCH, 3, 64, 64)}
+TEXT = dict.fromkeys(("input_ids", "attention_mask"), ("texts", "tokens"))
+MASK = {"pixel_mask": (BATCH, 64, 64)}
+TYPES = {"token_type_ids": (BATCH, "tokens")}
+SAMPLES = {"input_values": (BATCH, "samples")}
+ROWS = {"logits": (BATCH, 3)}
+MAPS = {"logits": (BATCH, 3, 16, 16)}
+QUERIES = {"logits": (BATCH, 5, 4), "pred_boxes": (BATCH, 5, 4)}
+IMAGES = {"images": (1, 3, 64, 64)}
+ANY = {"x": (1, 3, 64, 64)}
+
+
+@pytest.mark.parametrize(
+    ("task", "inputs", "outputs", "dialect"),
+    [
+        ("image-classification", PIXELS, ROWS, "pixel-logits"),
+        ("image-classification", PIXELS, {"logits": ()}, "pixel-logits"),  # rank not told
+        ("image-classification", PIXELS, MAPS, None),
+        ("image-classification", PIXELS, QUERIES, None),
+        ("object-detection", IMAGES, QUERIES, "transformers-detr"),
+        ("object-detection", {**IMAGES, **MASK}, QUERIES, "transformers-detr"),
+        ("object-detection", PIXELS, QUERIES, "transformers-yolos"),
+        ("object-detection", {**PIXELS, **MASK}, QUERIES, "transformers-yolos"),
+        ("object-detection", ANY, {"boxes": (), "labels": ()}, "torchvision-detection"),
+        ("object-detection", IMAGES, {"pred_boxes": (), "labels": ()}, "torchvision-detection"),
+        ("object-detection", IMAGES, {"output0": (1, 6, 84)}, "yolov8"),
+        ("object-detection", IMAGES, {"logits": (1, 6, 84)}, None),
+        ("object-detection", PIXELS, ROWS, None),
+        ("depth-estimation", PIXELS, {"predicted_depth": (BATCH, 8, 8)}, "predicted-depth"),
+        ("image-segmentation", PIXELS, MAPS, "semantic-logits"),
+        ("image-segmentation", PIXELS, ROWS, None),
+        (
+            "visual-question-answering",
+            {**TEXT, **PIXELS, **MASK, **TYPES},
+            ROWS,
+            "transformers-vilt",
+        ),
+        (
+            "visual-question-answering",
+            {**TEXT, **PIXELS, **MASK},
+            ROWS,
+            "transformers-vilt-no-token-type",
+        ),
+        (
+            "zero-shot-image-classification",
+            {**TEXT, **PIXELS},
+            {"logits_per_image": (BATCH, "texts")},
+            "transformers-clip",
+        ),
+        ("zero-shot-object-detection", {**TEXT, **PIXELS}, QUERIES, "transformers-owlvit"),
+        ("audio-classification", SAMPLES, ROWS, "input-values-logits"),
+        ("audio-classification", {"input_values": (BATCH, 1024, 128)}, ROWS, None),
+        ("automatic-speech-recognition", SAMPLES, {"logits": (BATCH, "t", 30)}, "wav2vec2-ctc"),
+        (
+            "automatic-speech-recognition",
+            {"input_features": (BATCH, 80, 3000)},
+            {"last_hidden_state": ()},
+            "whisper-encoder-decoder",
+        ),
+        ("automatic-speech-recognition", SAMPLES, ROWS, None),
+    ],
+)
+def test_a_graph_is_known_by_its_names(
+    task: str, inputs: Any, outputs: Any, dialect: str | None
+) -> None:
+    if dialect is not None:
+        assert resolve(task, inputs, outputs, {}).dialect == dialect
+        return
+    with pytest.raises(
+        ValueError, match=r"No adapter .* inputs .* outputs .* dialects: \["
+    ) as told:
+        resolve(task, inputs, outputs, {})
+    for name in (*inputs, *outputs):
+        assert name in str(told.value)
+
+
+def test_whisper_is_known_by_its_configuration() -> None:
+    found = resolve("automatic-speech-recognition", ANY, ANY, {"model_type": "whisper"})
+    assert found.dialect == "whisper-encoder-decoder"
+
+
+@pytest.fixture(scope="module")
+def exported(tiny_model: Callable[[str], Path], tmp_path_factory: Any) -> Exported:
+    @functools.cache
+    def made(name: str, task: str) -> Path:
+        folder: Path = tmp_path_factory.mktemp("onnx") / name
+        export(str(tiny_model(name)), folder, task)
+        return folder
+
+    return made
+
+
+def process(task: LocalTask, **fields: Any) -> Any:
+    return task.process(task.task.input.validated(fields))
+
+
+def close(one: Any, other: Any) -> None:
+    if isinstance(one, dict):
+        assert one.keys() == other.keys()
+        one, other = [*one.values()], [*other.values()]
+    if isinstance(one, list):
+        assert len(one) == len(other)
+        for a, b in zip(one, other, strict=True):
+            close(a, b)
+    else:
+        assert one == (pytest.approx(other, abs=1e-3) if isinstance(one, float) else other)
+
+
+@pytest.mark.parametrize(
+    ("task", "rows", "fields"),
+    [
+        ("image-classification", {"pixel_values": 1}, {}),
+        ("image-classification", {"pixel_values": 3}, {}),  # the second run is filled up
+        ("object-detection", {"pixel_values": 1}, {"threshold": 0.0}),
+        ("zero-shot-image-classification", {"pixel_values": 1}, {}),
+        ("zero-shot-image-classification", {"input_ids": 2, "attention_mask": 2}, {}),
+        (
+            "zero-shot-image-classification",
+            {"pixel_values": 1, "input_ids": 1, "attention_mask": 1},
+            {},
+        ),
+        ("zero-shot-object-detection", {"pixel_values": 1}, {"threshold": 0.0}),
+        (
+            "zero-shot-object-detection",
+            {"pixel_values": 1, "input_ids": 2, "attention_mask": 2},
+            {"threshold": 0.0},
+        ),
+    ],
+)
+def test_a_fixed_batch_answers_as_a_free_one(
+    task: str, rows: dict[str, int], fields: dict[str, Any], exported: Exported, tmp_path: Path
+) -> None:
+    free = exported(task, task)
+    fixed = graphs.fixed(shutil.copytree(free, tmp_path / "fixed"), **rows)
+    if task.startswith("zero-shot"):
+        fields = {**fields, "candidate_labels": ["a cat", "dog", "the red car"]}
+    fields = {**fields, "images": tiny.images()}
+    tasks = [create_task("onnxruntime", task, str(folder)) for folder in (fixed, free)]
+    assert tasks[0].backend.graph.fixed_rows("pixel_values") == rows.get("pixel_values")  # type: ignore[attr-defined] # an OnnxBackend
+    close(*[process(one, **fields).model_dump() for one in tasks])
+
+
+@pytest.mark.parametrize("task", ["zero-shot-image-classification", "zero-shot-object-detection"])
+def test_rows_of_a_batch_have_their_own_labels(task: str, exported: Exported) -> None:
+    backend = create_task("onnxruntime", task, str(exported(task, task)))
+    kinds = (["dog"], ["a cat", "the red car"], ["dog", "hello world"])
+    rows = [
+        backend.task.input.validated({"images": [data], "candidate_labels": labels})
+        for data, labels in zip(tiny.images(), kinds, strict=False)
+    ]
+    together = backend.backend.run(rows)
+    alone = [answer for row in rows for answer in backend.backend.run([row])]
+    for one, other in zip(together, alone, strict=True):
+        assert not isinstance(one, RowError)
+        assert not isinstance(other, RowError)
+        close(one.model_dump(), other.model_dump())
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "good", "fields"),
+    [
+        ("audio-classification", "", sounds.file(sounds.tone(1, 440)), {}),
+        (
+            "automatic-speech-recognition-ctc",
+            "automatic-speech-recognition",
+            sounds.file(sounds.tone(1, 440)),
+            {},
+        ),
+        ("automatic-speech-recognition", "", sounds.file(sounds.tone(1, 440)), {}),
+        ("depth-estimation", "", tiny.images()[0], {}),
+        ("image-segmentation-semantic", "image-segmentation", tiny.images()[0], {}),
+        ("visual-question-answering", "", tiny.images()[0], {"question": "is it red"}),
+        (
+            "zero-shot-image-classification",
+            "",
+            tiny.images()[0],
+            {"candidate_labels": ["dog"]},
+        ),
+        ("zero-shot-object-detection", "", tiny.images()[0], {"candidate_labels": ["dog"]}),
+    ],
+)
+def test_a_bad_row_fails_alone(
+    name: str, task: str, good: bytes, fields: dict[str, Any], exported: Exported
+) -> None:
+    task = task or name
+    backend = create_task("onnxruntime", task, str(exported(name, task)))
+    rows = backend.task.input.ROWS[0]
+    given = backend.task.input.validated({rows: [good, b"junk", good], **fields}).rows()
+    first, bad, second = backend.backend.run(given)
+    assert isinstance(bad, RowError)
+    assert not isinstance(first, RowError)
+    assert first == second
+    (nothing,) = backend.backend.run(given[1:2])
+    assert isinstance(nothing, RowError)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "1"])
+def test_images_of_every_mode_become_rgb(mode: str, exported: Exported) -> None:
+    task = create_task(
+        "onnxruntime", "image-classification", str(exported(*["image-classification"] * 2))
+    )
+    image = tiny.noise(50, 70).convert(mode)
+    kind = "TIFF" if mode == "CMYK" else "PNG"
+    as_is, as_rgb = tiny.encode(image, kind), tiny.encode(image.convert("RGB"))
+    first, second = process(task, images=[as_is, as_rgb]).results
+    assert first == second
+
+
+def test_depth_keeps_more_than_eight_bits(exported: Exported) -> None:
+    task = create_task("onnxruntime", "depth-estimation", str(exported(*["depth-estimation"] * 2)))
+    output = process(task, images=tiny.images()[-1:])
+    assert isinstance(output, DepthEstimationOutput)
+    values = np.frombuffer(output.predicted_depth[0].values, "<f4")
+    assert len(np.unique(values)) > 5_000
+
+
+def test_segments_cover_the_image_whatever_the_threshold(exported: Exported) -> None:
+    folder = exported("image-segmentation-semantic", "image-segmentation")
+    task = create_task("onnxruntime", "image-segmentation", str(folder))
+    data = tiny.images()[0]
+    strict = process(task, images=[data], threshold=1.0, mask_threshold=1.0).segments[0]
+    assert strict == process(task, images=[data], threshold=0.0, subtask="semantic").segments[0]
+    masks = [np.asarray(Image.open(io.BytesIO(one.mask))).astype(int) for one in strict]
+    assert (np.sum(masks, axis=0) == 255).all()
+    with pytest.raises(RowError, match="panoptic"):
+        process(task, images=[data], subtask="panoptic")
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100])
+def test_raw_samples_are_heard_at_their_rate(rate: int, exported: Exported) -> None:
+    task = create_task(
+        "onnxruntime", "audio-classification", str(exported(*["audio-classification"] * 2))
+    )
+    tone = sounds.tone(1, 440, rate)
+    raw = process(task, audio=[tone.tobytes()], sample_rate=rate).results
+    assert raw == process(task, audio=[sounds.file(tone, rate)]).results
+    assert raw != process(task, audio=[tone.tobytes()], sample_rate=16_000).results
+
+
+def test_whisper_hears_beyond_its_window(exported: Exported) -> None:
+    name = "automatic-speech-recognition"
+    task = create_task("onnxruntime", name, str(exported(name, name)))
+    long, begin = sounds.tone(40, 300), sounds.tone(40, 300)[: 30 * sounds.RATE]
+    texts = process(
+        task, audio=[long.tobytes(), begin.tobytes()], sample_rate=16_000, language="en"
+    ).texts
+    assert len(texts[0]) > len(texts[1])
+    chunks = process(
+        task, audio=[long.tobytes()], sample_rate=16_000, language="en", return_timestamps=True
+    ).chunks[0]
+    assert max(chunk.start for chunk in chunks) >= 30.0
+    with pytest.raises(RowError, match="klingon"):
+        process(task, audio=[begin.tobytes()], sample_rate=16_000, language="klingon")
+
+
+def test_parameters_reach_the_adapter_or_are_refused(exported: Exported) -> None:
+    name = "automatic-speech-recognition"
+    folder = str(exported(name, name))
+    for parameters, said in (
+        ({"colour": 1}, "whisper-encoder-decoder.*colour"),
+        ({"chunk_length_s": 60.0}, "30.0 seconds at once"),
+        ({"dialect": "sonar"}, "no dialect 'sonar'.*wav2vec2-ctc"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            create_task("onnxruntime", name, folder, parameters)
+
+
+@pytest.mark.parametrize(
+    ("windows", "whole"),
+    [
+        ([], []),
+        ([[1, 2, 3]], [1, 2, 3]),
+        ([[1, 2, 3, 4, 5], [4, 5, 6, 7]], [1, 2, 3, 4, 5, 6, 7]),
+        ([[1, 2, 3], [7, 8, 9]], [1, 2, 3, 7, 8, 9]),
+        ([[1, 2, 3, 4], [3, 4, 5, 6], [5, 6, 7]], [1, 2, 3, 4, 5, 6, 7]),
+    ],
+)
+def test_windows_are_joined_where_they_agree(windows: list[list[int]], whole: list[int]) -> None:
+    assert joined(windows) == whole
+
+
+def test_mel_filters_are_slaneys() -> None:
+    from transformers.audio_utils import mel_filter_bank
+
+    theirs = mel_filter_bank(201, 80, 0.0, 8000.0, 16_000, norm="slaney", mel_scale="slaney")
+    assert filters(80, 16_000, 400) == pytest.approx(theirs, abs=1e-12)

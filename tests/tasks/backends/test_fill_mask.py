@@ -1,0 +1,76 @@
+"""Batches against the pipeline of transformers, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from transformers import pipeline
+
+from wherry.protocol.errors import RowError
+from wherry.tasks.create import LocalTask, create_task
+from wherry.tasks.text.fill_mask import Filling, FillMaskInput, FillMaskOutput
+
+TOLERANCE = 1e-3
+TEXTS = [
+    "the quick [MASK] fox",
+    "[MASK]",
+    "hello world how are you, what is the [MASK] of france",
+    "my [MASK] is ada and i [MASK] in london",
+]
+
+Made = Callable[[str], Path]
+
+
+@pytest.fixture
+def folder(tiny_model: Made) -> Path:
+    return tiny_model("fill-mask")
+
+
+@pytest.fixture
+def task(folder: Path) -> LocalTask:
+    return create_task("transformers", "fill-mask", str(folder))
+
+
+def fill(task: LocalTask, texts: list[str], **fields: Any) -> list[list[Filling]]:
+    output = task.process(FillMaskInput(texts=texts, **fields))
+    assert isinstance(output, FillMaskOutput)
+    return output.fillings
+
+
+def own_fillings(folder: Path, text: str, **options: Any) -> list[dict[str, Any]]:
+    """The pipeline's answer to one text; those of several masks one after the other."""
+    found: Any = pipeline("fill-mask", model=str(folder))(text, **options)
+    return found if isinstance(found[0], dict) else [item for mask in found for item in mask]
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"top_k": 2}, {"targets": ["fox", "cat", "name"]}, {"targets": ["foxes"]}]
+)
+def test_batch_equals_the_pipelines_single_answers(
+    task: LocalTask, folder: Path, fields: dict[str, Any]
+) -> None:
+    together = fill(task, TEXTS, **fields)
+    for found, text in zip(together, TEXTS, strict=True):
+        own = own_fillings(folder, text, **fields)
+        assert [item.score for item in found] == pytest.approx(
+            [item["score"] for item in own], abs=TOLERANCE
+        )
+        for item, expected in zip(found, own, strict=True):
+            expected.pop("score")
+            assert item.model_dump(exclude={"score"}) == expected
+    assert together[0] != together[1]
+    assert len(together[3]) == 2 * len(together[0])  # two masks
+
+
+def test_rows_that_cannot_be_filled_fail_alone(task: LocalTask) -> None:
+    unknown = FillMaskInput(texts=TEXTS[:1], targets=[""])
+    rows = FillMaskInput(texts=[TEXTS[0], "no gap", "fox " * 80 + "[MASK]", TEXTS[1]]).rows()
+    first, plain, long, second, untargeted = task.backend.run([*rows, unknown])
+    assert isinstance(plain, RowError)
+    assert "[MASK]" in plain.message
+    assert isinstance(long, RowError)
+    assert isinstance(untargeted, RowError)
+    assert [first, second] == task.backend.run([rows[0], rows[3]])

@@ -1,0 +1,136 @@
+"""Against transformers' own pipeline, row by row."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from transformers import pipeline
+
+from wherry.protocol.errors import RowError
+from wherry.tasks.create import LocalTask, create_task
+from wherry.tasks.multimodal.image_text_to_text import ImageTextToTextInput, ImageTextToTextOutput
+
+from .. import tiny
+
+TEXTS = ["what is it", "hello", "a photo of a cat and a dog beside the red car", "the fox"]
+TOKENS = 8
+
+
+@pytest.fixture(scope="module")
+def folder(tiny_model: Callable[[str], Path]) -> Path:
+    return tiny_model("image-text-to-text")
+
+
+@pytest.fixture(scope="module")
+def task(folder: Path) -> LocalTask:
+    return create_task("transformers", "image-text-to-text", str(folder))
+
+
+def write(task: LocalTask, texts: list[str] = TEXTS, **parameters: Any) -> list[str]:
+    output = task.process(
+        ImageTextToTextInput(
+            images=tiny.images(), texts=texts, **{"max_new_tokens": TOKENS, **parameters}
+        )
+    )
+    assert isinstance(output, ImageTextToTextOutput)
+    return output.texts
+
+
+def opened(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data)).convert("RGB")
+
+
+def test_batch_equals_the_pipelines_single_answers(task: LocalTask, folder: Path) -> None:
+    own = pipeline("image-text-to-text", model=str(folder))
+    together = write(task)
+    for text, prompt, data in zip(together, TEXTS, tiny.images(), strict=True):
+        parts = [{"type": "image", "image": opened(data)}, {"type": "text", "text": prompt}]
+        (answer,) = own(
+            text=[{"role": "user", "content": parts}],
+            return_full_text=False,
+            generate_kwargs={"max_new_tokens": TOKENS, "do_sample": False},
+        )
+        assert text == answer["generated_text"].strip()
+    assert len(set(together)) == 4  # rows do differ
+
+
+def test_the_image_counts(task: LocalTask) -> None:
+    assert len(set(write(task, ["hello"]))) > 1
+
+
+def test_one_text_serves_all_images(task: LocalTask) -> None:
+    assert write(task, ["hello"]) == write(task, ["hello"] * 4)
+
+
+def test_without_a_chat_template_the_image_stands_first(folder: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    shutil.copytree(folder, bare)
+    (bare / "chat_template.jinja").unlink()
+    task = create_task("transformers", "image-text-to-text", str(bare))
+    backend: Any = task.backend
+    own = pipeline("image-text-to-text", model=str(bare))
+    (answer,) = own(
+        images=opened(tiny.images()[2]),
+        text=f"<image>\n{TEXTS[2]}",
+        return_full_text=False,
+        generate_kwargs={"max_new_tokens": TOKENS, "do_sample": False},
+    )
+    assert backend.processor.chat_template is None
+    assert write(task)[2] == answer["generated_text"].strip()
+
+
+def test_a_mark_of_an_image_in_the_text_is_no_image(task: LocalTask) -> None:
+    assert write(task, ["hel<image>lo"]) == write(task, ["hello"])
+
+
+def test_a_bad_row_fails_alone(task: LocalTask) -> None:
+    images = tiny.images()
+    rows = ImageTextToTextInput(
+        images=[images[0], b"junk", images[2]], texts=TEXTS[:3], max_new_tokens=TOKENS
+    ).rows()
+    first, bad, third = task.backend.run(rows)
+    assert isinstance(bad, RowError)
+    assert isinstance(first, ImageTextToTextOutput)
+    assert isinstance(third, ImageTextToTextOutput)
+    together = write(task)
+    assert [first.texts[0], third.texts[0]] == [together[0], together[2]]
+
+
+def test_a_text_that_is_too_long_fails_alone(task: LocalTask) -> None:
+    long, fine = task.backend.run(
+        ImageTextToTextInput(
+            images=tiny.images()[:2], texts=["lazy dog " * 300, "hello"], max_new_tokens=2
+        ).rows()
+    )
+    assert isinstance(long, RowError)
+    assert "tokens" in long.message
+    assert isinstance(fine, ImageTextToTextOutput)
+
+
+def test_max_new_tokens_bounds_the_text(task: LocalTask) -> None:
+    short, long = write(task, max_new_tokens=2), write(task, max_new_tokens=12)
+    for few, many in zip(short, long, strict=True):
+        assert len(few) < len(many)
+
+
+def test_sampling_draws(task: LocalTask) -> None:
+    first, second = (write(task, do_sample=True, temperature=5.0) for _ in range(2))
+    assert first != second
+    assert write(task, do_sample=True, temperature=0.0) == write(task)
+    assert write(task, do_sample=True, temperature=5.0, top_p=1e-6) == write(task)
+
+
+def test_the_example_warms_up(task: LocalTask) -> None:
+    (answer,) = task.backend.run([task.backend.example()])
+    assert isinstance(answer, ImageTextToTextOutput)
+
+
+def test_another_number_of_texts_is_refused() -> None:
+    with pytest.raises(ValueError, match="texts"):
+        ImageTextToTextInput(images=tiny.images(), texts=["a", "b"])
