@@ -39,6 +39,7 @@ _TABLE: dict[str, dict[str, str]] = {
         "ranking": "transformers.ranking:Ranking",
         "sentence-similarity": "transformers.sentence_similarity:SentenceSimilarity",
         "summarization": "transformers.summarization:Summarization",
+        "table-question-answering": "transformers.table_question_answering:TableQuestionAnswering",
         "text-classification": "transformers.text_classification:TextClassification",
         "text-generation": "transformers.text_generation:TextGeneration",
         "text-to-image": "transformers.text_to_image:TextToImage",
@@ -80,7 +81,13 @@ _EXTRAS = {
 }
 
 #: package -> the extra that brings it, where that is not its backend's.
-_PACKAGES = {"diffusers": "diffusers", "rapidocr": "ocr", "soundfile": "audio", "soxr": "audio"}
+_PACKAGES = {
+    "diffusers": "diffusers",
+    "pandas": "tables",
+    "rapidocr": "ocr",
+    "soundfile": "audio",
+    "soxr": "audio",
+}
 
 
 def backend_table() -> dict[str, list[str]]:

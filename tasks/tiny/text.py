@@ -7,25 +7,11 @@ from typing import Any
 
 import transformers as hf
 
-from .parts import NAMES, SMALL, bpe, loud, save
+from .parts import NAMES, SMALL, bpe, loud, save, vocabulary
 
 _POSITIONS = 64
 _NLI = ("contradiction", "neutral", "entailment")
 _ENTITIES = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
-
-
-_WORDS = (
-    "a ada am and are beside brown capital car cat dog er est fox france hello how i in ing is "
-    "jump lazy live london my name of over paris photo quick red s the what who world you"
-)
-
-
-def _vocabulary() -> dict[str, int]:
-    """Pieces of words by their ids. Written, not trained: training orders them anew each time."""
-    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *".,?!", *letters, *_WORDS.split()]
-    pieces += [f"##{piece}" for piece in (*letters, "er", "est", "ing", "ish", "s")]
-    return {piece: i for i, piece in enumerate(dict.fromkeys(pieces))}
 
 
 def _labels(*names: str) -> dict[str, Any]:
@@ -37,7 +23,7 @@ def _labels(*names: str) -> dict[str, Any]:
 
 def _bert(model: Any, folder: Path, *louder: str, **config: Any) -> None:
     # The model's own class, as in real folders: it knows which text of a pair a token is of.
-    tokenizer = hf.BertTokenizer(vocab=_vocabulary(), model_max_length=_POSITIONS)
+    tokenizer = hf.BertTokenizer(vocab=vocabulary(), model_max_length=_POSITIONS)
     settings = hf.BertConfig(
         **SMALL, vocab_size=len(tokenizer), max_position_embeddings=_POSITIONS, **config
     )
@@ -52,7 +38,7 @@ def _bert(model: Any, folder: Path, *louder: str, **config: Any) -> None:
 
 def text_classification(folder: Path) -> None:
     """DistilBERT of three labels."""
-    tokenizer = hf.DistilBertTokenizer(vocab=_vocabulary(), model_max_length=_POSITIONS)
+    tokenizer = hf.DistilBertTokenizer(vocab=vocabulary(), model_max_length=_POSITIONS)
     config = hf.DistilBertConfig(
         vocab_size=len(tokenizer),
         dim=32,
@@ -118,10 +104,10 @@ def ranking(folder: Path) -> None:
 
 def table_question_answering(folder: Path) -> None:
     """TAPAS that selects cells and an aggregator. Needs pandas."""
-    words = _vocabulary()
-    vocabulary = folder / "vocab.txt"
-    vocabulary.write_text("\n".join(sorted(words, key=words.__getitem__)))
-    tokenizer = hf.TapasTokenizer(str(vocabulary), model_max_length=_POSITIONS, empty_token="[UNK]")
+    words = vocabulary()
+    file = folder / "vocab.txt"
+    file.write_text("\n".join(sorted(words, key=words.__getitem__)))
+    tokenizer = hf.TapasTokenizer(str(file), model_max_length=_POSITIONS, empty_token="[UNK]")
     config = hf.TapasConfig(
         **SMALL,
         vocab_size=len(words),

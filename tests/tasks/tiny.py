@@ -12,12 +12,13 @@ import numpy as np
 import torch
 import transformers as hf
 from PIL import Image
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.detr.image_processing_pil_detr import DetrImageProcessorPil
 from transformers.models.segformer.image_processing_pil_segformer import SegformerImageProcessorPil
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 from transformers.models.yolos.image_processing_pil_yolos import YolosImageProcessorPil
+
+from wherry.tasks.tiny.parts import wordpiece
 
 SQUARE = {"height": 64, "width": 64}
 NAMES = {0: "cat", 1: "dog", 2: "car"}
@@ -28,7 +29,6 @@ _SMALL: dict[str, Any] = {
     "num_attention_heads": 2,
     "intermediate_size": 37,
 }
-_TEXTS = ("the quick brown fox jumps over the lazy dog", "hello world how are you") * 20
 
 
 def noise(width: int, height: int, seed: int = 0) -> Image.Image:
@@ -124,7 +124,7 @@ def detr(folder: Path) -> Path:
 def bert(folder: Path, *, pooled: bool = False) -> Path:
     """A BERT with a tokenizer trained here; also as ONNX, hidden states or pooled."""
     torch.manual_seed(0)
-    tokenizer = _wordpiece()
+    tokenizer = wordpiece(max_length=32)
     config = hf.BertConfig(**_SMALL, vocab_size=len(tokenizer), max_position_embeddings=32)
     model = hf.BertModel(config).eval()
     _save(folder, model, tokenizer)
@@ -208,28 +208,6 @@ def _save(folder: Path, *parts: Any) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for part in parts:
         part.save_pretrained(folder)
-
-
-def _wordpiece() -> Any:
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
-    tokenizer.train_from_iterator(
-        _TEXTS,
-        trainers.WordPieceTrainer(show_progress=False, vocab_size=300, special_tokens=special),
-    )
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    return hf.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        unk_token="[UNK]",
-        pad_token="[PAD]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-        model_max_length=32,
-    )
 
 
 def edit_json(path: Path, **changes: Any) -> None:

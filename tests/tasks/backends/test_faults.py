@@ -86,7 +86,9 @@ class Full:
 def test_onnxruntime_out_of_memory_is_ours(vit: Path) -> None:
     backend: Any = create_task("onnxruntime", "image-classification", str(vit)).backend
     session = backend.graph.session
-    backend.graph.session = Full(session, "Failed to allocate memory for requested buffer of size 8")
+    backend.graph.session = Full(
+        session, "Failed to allocate memory for requested buffer of size 8"
+    )
     with pytest.raises(OutOfMemory):
         backend.run(rows())
     backend.graph.session = Full(session, "INVALID_ARGUMENT")
