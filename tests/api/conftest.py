@@ -24,29 +24,20 @@ from wherry.protocol.datatypes import Datatype
 from wherry.protocol.errors import WherryError
 from wherry.tasks.catalog import load_catalog
 from wherry.tasks.create import create_task
+from wherry.tasks.registry import task_names
 
-MODELS = """
+#: A stub of every task, named after it; one has a second version.
+MODELS = "".join(
+    f"""
 [[models]]
-name = "image-classification"
-task = "image-classification"
+name = "{name}"
+task = "{name}"
 backend = "stub"
-
-[[models]]
-name = "object-detection"
-task = "object-detection"
-backend = "stub"
-
-[[models]]
-name = "embedding"
-task = "embedding"
-backend = "stub"
-
-[[models]]
-name = "embedding"
-task = "embedding"
-backend = "stub"
-version = "2"
+version = "{version}"
 """
+    for name in task_names()
+    for version in (("1", "2") if name == "embedding" else ("1",))
+)
 
 WORKER = "test@host/1"
 BODY_LIMIT = 1_000_000

@@ -53,12 +53,9 @@ def test_an_unloaded_model_takes_no_jobs(http, worker, texts):
 def test_the_index_lists_states(http, worker):
     worker.beat("text", models=("embedding",))
     entries = http.post("/v2/repository/index").json()
-    assert [(e["name"], e["version"], e["state"]) for e in entries] == [
-        ("image-classification", "1", "UNAVAILABLE"),
-        ("object-detection", "1", "UNAVAILABLE"),
-        ("embedding", "1", "READY"),
-        ("embedding", "2", "READY"),
-    ]
+    states = {(e["name"], e["version"]): e["state"] for e in entries}
+    assert states.pop(("embedding", "1")) == states.pop(("embedding", "2")) == "READY"
+    assert set(states.values()) == {"UNAVAILABLE"}
     assert entries[0]["reason"]
     assert {e["task"] for e in entries} == set(task_names())
     assert http.post("/v2/repository/index", content=b"[").status_code == 400
@@ -81,7 +78,7 @@ def test_stats_count(http, worker, texts, path):
     [
         ("embedding/versions/1/stats", ["1"]),
         ("embedding/stats", ["1", "2"]),
-        ("stats", ["1", "1", "1", "2"]),
+        ("stats", [v for name in task_names() for v in ("12" if name == "embedding" else "1")]),
     ],
 )
 def test_stats_without_a_version_are_those_of_all(http, path, versions):

@@ -23,10 +23,10 @@ def test_live(http):
 def test_ready_needs_a_worker_of_every_family(http, worker):
     answer = http.get("/v2/health/ready")
     assert (answer.status_code, answer.json()["ready"]) == (503, False)
-    assert len(answer.json()["reasons"]) == 2
-    worker.beat("text")
+    assert len(answer.json()["reasons"]) == 4
+    worker.beat("audio", "multimodal", "text")
     assert http.get("/v2/health/ready").json()["reasons"] == ["no worker for family 'vision'"]
-    worker.beat("text", "vision")
+    worker.beat("audio", "multimodal", "text", "vision")
     assert http.get("/v2/health/ready").json() == {"ready": True}
 
 
