@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..protocol.datatypes import Datatype
-from .base import ItemsOutput
+from .items import ItemsOutput
 from .tensors import TensorSpec
 
 LABEL = TensorSpec("label", Datatype.BYTES, (-1, -1), "results", "text")

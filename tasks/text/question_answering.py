@@ -13,7 +13,8 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...protocol.datatypes import Datatype
-from ..base import Aliases, Example, ItemsOutput, Task, TaskInput, Widget
+from ..base import Aliases, Example, Task, TaskInput, Widget
+from ..items import ItemsOutput
 from ..samples import TEXT as SAMPLE
 from ..tensors import TensorSpec
 from .texts import MAX_TOKENS

@@ -13,7 +13,8 @@ from typing import ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ...protocol.datatypes import Datatype
-from ..base import Aliases, Example, ItemsOutput, Task, Widget
+from ..base import Aliases, Example, Task, Widget
+from ..items import ItemsOutput
 from ..samples import TEXT as SAMPLE
 from ..tensors import TensorSpec
 from .texts import MAX_TOKENS, TextsInput

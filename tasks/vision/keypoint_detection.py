@@ -12,7 +12,8 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...protocol.datatypes import Datatype
-from ..base import Aliases, Example, ItemsOutput, Task, Widget
+from ..base import Aliases, Example, Task, Widget
+from ..items import ItemsOutput
 from ..samples import PNG
 from ..tensors import TensorSpec
 from .images import IMAGE, MAX_PIXELS, ImagesInput
