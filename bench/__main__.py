@@ -46,7 +46,7 @@ parameters = {{ threads = 1 }}
 
 def main() -> None:
     """Measure and print."""
-    console = Console()
+    console = Console(width=max(Console().width, 110))  # figures must not be cut
     table = Table("what", "reached", "held against", "ratio", "target")
     with tempfile.TemporaryDirectory(prefix="wherry-bench-") as name:
         folder = Path(name)
