@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.json:
         sys.stdout.write(json.dumps([asdict(row) for row in rows]) + "\n")
     else:
-        Console().print(table)
+        Console(width=max(Console().width, 110)).print(table)
         for row in rows:
             if row.error:
                 Console(soft_wrap=True).print(f"{row.task} on {row.backend}: {escape(row.error)}")
