@@ -8,12 +8,10 @@ import torch
 
 from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
-from ...vision.images import MAX_PIXELS
-from ..device import Device
 from ..document_spans import Span, best_answers
 from ..images import decode
 from ..rows import Decoded
-from .base import TransformersBackend
+from .images import ImagesBackend
 
 _Words = list[tuple[str, Sequence[float]]]
 
@@ -26,7 +24,7 @@ class _Page(NamedTuple):
     windows: list[dict[str, torch.Tensor]]
 
 
-class DocumentAnswering(TransformersBackend):
+class DocumentAnswering(ImagesBackend):
     """Answers of a LayoutLM, which knows a page by its words and where they stand.
 
     It sees no pixels: an image is decoded only where its words are not given, and then read with
@@ -36,17 +34,8 @@ class DocumentAnswering(TransformersBackend):
     auto_class = "AutoModelForDocumentQuestionAnswering"
     tokenizer: Any
 
-    def __init__(
-        self,
-        task: Task,
-        source: str | None,
-        *,
-        device: Device,
-        max_pixels: int = MAX_PIXELS,
-        **parameters: Any,  # the base's own
-    ) -> None:
-        super().__init__(task, source, device=device, **parameters)
-        self._max_pixels = max_pixels
+    def __init__(self, task: Task, source: str | None, **parameters: Any) -> None:
+        super().__init__(task, source, **parameters)
         self._reader: Any = None
         self._opening = threading.Lock()
 

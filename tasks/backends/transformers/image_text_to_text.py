@@ -8,13 +8,11 @@ import torch
 from PIL import Image
 
 from ....protocol.errors import RowError
-from ...base import Task, TaskInput, TaskOutput
-from ...vision.images import MAX_PIXELS
-from ..device import Device
+from ...base import TaskInput, TaskOutput
 from ..images import decode
 from ..rows import Decoded, alike
-from .base import TransformersBackend
 from .generate import Parameters, budget, generate, pad_token
+from .images import ImagesBackend
 from .vision import Tensors
 
 log = logging.getLogger(__name__)
@@ -22,7 +20,7 @@ log = logging.getLogger(__name__)
 _IDS = "input_ids"
 
 
-class ImageTextToText(TransformersBackend):
+class ImageTextToText(ImagesBackend):
     """What an AutoModelForImageTextToText answers to an image and a text.
 
     Where the processor has a chat template, the two are a user's message. `max_pixels` bounds a
@@ -30,19 +28,7 @@ class ImageTextToText(TransformersBackend):
     """
 
     auto_class = "AutoModelForImageTextToText"
-
-    def __init__(
-        self,
-        task: Task,
-        source: str | None,
-        *,
-        device: Device,
-        max_pixels: int = MAX_PIXELS,
-        **parameters: Any,  # the base's own
-    ) -> None:
-        super().__init__(task, source, device=device, **parameters)
-        self._max_pixels = max_pixels
-        self.processor: Any = None
+    processor: Any
 
     def load_processor(self) -> None:
         """Load the processor: images, tokens, and the chat template that joins them."""

@@ -12,15 +12,13 @@ from PIL import Image
 
 from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
-from ...vision.images import MAX_PIXELS
 from ...vision.mask_generation import MaskGenerationInput, MaskGenerationOutput, ObjectMask
-from ..device import Device
 from ..images import decode
 from ..mask_search import Crop, crops, cut_off, grid, suppress
 from ..png import mask_png
 from ..rows import Decoded
 from ..sizes import Size
-from .base import TransformersBackend
+from .images import ImagesBackend
 from .segment_anything import Canvas, Masks, Prompt, decode_prompts
 
 #: Pixels of masks brought to the image's size at once.
@@ -62,7 +60,7 @@ class Row:
     found: list[Found] = field(default_factory=list)
 
 
-class MaskGeneration(TransformersBackend):
+class MaskGeneration(ImagesBackend):
     """Masks of an AutoModelForMaskGeneration: SAM, SAM 2.
 
     Images go through the encoder together, crops in rounds of as many as the batch has rows; then
@@ -78,15 +76,12 @@ class MaskGeneration(TransformersBackend):
         task: Task,
         source: str | None,
         *,
-        device: Device,
         points_per_batch: int = 64,
         points_per_side: int = 32,
-        max_pixels: int = MAX_PIXELS,
         **parameters: Any,  # the base's own
     ) -> None:
-        super().__init__(task, source, device=device, **parameters)
+        super().__init__(task, source, **parameters)
         self._points_per_batch, self._points_per_side = points_per_batch, points_per_side
-        self._max_pixels = max_pixels
 
     def load_processor(self) -> None:
         """Read what the model wants to see. Raises ValueError for SAM-HQ, which wants more."""

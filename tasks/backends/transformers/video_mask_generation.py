@@ -8,15 +8,13 @@ import torch
 from PIL import Image
 
 from ....protocol.errors import RowError
-from ...base import Task, TaskInput, TaskOutput
-from ...vision.images import MAX_PIXELS
+from ...base import TaskInput, TaskOutput
 from ...vision.video_mask_generation import VideoMaskGenerationInput, VideoMaskGenerationOutput
-from ..device import Device
 from ..images import decode
 from ..png import mask_png
 from ..rows import Decoded
 from ..sizes import Size
-from .base import TransformersBackend
+from .images import ImagesBackend
 from .segment_anything import Canvas
 
 #: Labels of points that are a box's corners.
@@ -39,7 +37,7 @@ class Tracked(NamedTuple):
     logits: torch.Tensor
 
 
-class VideoMaskGeneration(TransformersBackend):
+class VideoMaskGeneration(ImagesBackend):
     """SAM 2's tracker.
 
     Videos of a batch are tracked one after the other: each frame needs the memory of those before.
@@ -47,18 +45,6 @@ class VideoMaskGeneration(TransformersBackend):
 
     auto_class = "Sam2VideoModel"
     canvas: Canvas
-
-    def __init__(
-        self,
-        task: Task,
-        source: str | None,
-        *,
-        device: Device,
-        max_pixels: int = MAX_PIXELS,
-        **parameters: Any,  # the base's own
-    ) -> None:
-        super().__init__(task, source, device=device, **parameters)
-        self._max_pixels = max_pixels
 
     def load_processor(self) -> None:
         """Read what the model wants to see."""

@@ -11,14 +11,12 @@ from numpy.typing import NDArray
 
 from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
-from ...vision.images import MAX_PIXELS
-from ..device import Device
 from ..images import decode
 from ..pixels import Pixels
 from ..rows import Decoded, alike
 from ..sizes import Size
 from ..vision import Fitted, run_fitted
-from .base import TransformersBackend
+from .images import ImagesBackend
 
 log = logging.getLogger(__name__)
 
@@ -32,20 +30,12 @@ class Processed(NamedTuple):
     size: Size
 
 
-class VisionBackend(TransformersBackend):
-    """Models that look at images. `max_pixels` bounds a row's size before it is decoded."""
+class VisionBackend(ImagesBackend):
+    """Models that look at one image a row."""
 
-    def __init__(
-        self,
-        task: Task,
-        source: str | None,
-        *,
-        device: Device,
-        max_pixels: int = MAX_PIXELS,
-        **parameters: Any,  # the base's own
-    ) -> None:
-        super().__init__(task, source, device=device, **parameters)
-        self._max_pixels = min(max_pixels, task.max_row_cost)
+    def __init__(self, task: Task, source: str | None, **parameters: Any) -> None:
+        super().__init__(task, source, **parameters)
+        self._max_pixels = min(self._max_pixels, task.max_row_cost)
         self.processor: Any = None
         self.pixels: Pixels | None = None
 
