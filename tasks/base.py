@@ -99,12 +99,10 @@ class TaskInput(BaseModel):
             for name in cls.parameter_names()
             if name in request.parameters
         }
-        given = {tensor.name: tensor for tensor in request.inputs}
+        given = {tensor.name for tensor in request.inputs}
         for spec in cls.TENSORS:
-            if spec.name in given:
-                fields[spec.field] = spec.read(given[spec.name])
-            elif not spec.optional:
-                raise InvalidRequest(f"input {spec.name!r} is missing")
+            if spec.name in given or not spec.optional:
+                fields[spec.field] = spec.read(request.input(spec.name))
         return cls.validated(fields)
 
     @classmethod
