@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from ..base import Aliases, Example, Task, Widget
 from ..samples import PNG
 from ..tensors import TensorSpec
-from ..text.generation import MAX_NEW_TOKENS
+from ..text.generation import MAX_NEW_TOKENS, DoSample, Temperature, TopP
 from ..text.texts import TEXT
 from ..vision.images import IMAGE, MAX_PIXELS, ImagesInput
 from .written import WRITTEN, WrittenOutput
@@ -32,18 +32,9 @@ class ImageTextToTextInput(ImagesInput):
         le=MAX_NEW_TOKENS,
         description="Tokens to write per image at most, within the model's positions.",
     )
-    do_sample: bool = Field(
-        default=False, description="Draw tokens by chance instead of taking the likeliest."
-    )
-    temperature: float | None = Field(
-        default=None,
-        ge=0,
-        allow_inf_nan=False,
-        description="Flattens (over 1) or sharpens (under 1) the chances; 0 takes the likeliest.",
-    )
-    top_p: float | None = Field(
-        default=None, gt=0, le=1, description="Draw from the likeliest tokens of this sum."
-    )
+    do_sample: DoSample = False
+    temperature: Temperature = None
+    top_p: TopP = None
 
     @model_validator(mode="before")
     @classmethod

@@ -26,6 +26,21 @@ GROUP_BY = (
     "stop",
 )
 
+#: Parameters of every task that can draw tokens, whatever else it takes.
+DoSample = Annotated[
+    bool, Field(description="Draw tokens by chance instead of taking the likeliest.")
+]
+Temperature = Annotated[
+    float | None,
+    Field(
+        ge=0,
+        allow_inf_nan=False,
+        description="Flattens (over 1) or sharpens (under 1) the chances; 0 takes the likeliest.",
+    ),
+]
+TopP = Annotated[
+    float | None, Field(gt=0, le=1, description="Draw from the likeliest tokens of this sum.")
+]
 StopString = Annotated[str, Field(min_length=1, max_length=256)]
 
 
@@ -38,18 +53,9 @@ class GenerationInput(TaskInput):
         le=MAX_NEW_TOKENS,
         description="Tokens to generate at most, within the model's positions.",
     )
-    do_sample: bool = Field(
-        default=False, description="Draw tokens by chance instead of taking the likeliest."
-    )
-    temperature: float | None = Field(
-        default=None,
-        ge=0,
-        allow_inf_nan=False,
-        description="Flattens (over 1) or sharpens (under 1) the chances; 0 takes the likeliest.",
-    )
-    top_p: float | None = Field(
-        default=None, gt=0, le=1, description="Draw from the likeliest tokens of this sum."
-    )
+    do_sample: DoSample = False
+    temperature: Temperature = None
+    top_p: TopP = None
     top_k: int | None = Field(
         default=None, ge=0, description="Draw from this many of the likeliest tokens; 0 for all."
     )
