@@ -37,8 +37,8 @@ def yolos(folder: Path) -> None:
     save(folder, model, YolosImageProcessorPil(size=SQUARE))
 
 
-def detr(folder: Path) -> None:
-    """A detector of five queries whose images keep their aspect ratio."""
+def detr_config() -> Any:
+    """A detector of five queries behind a ResNet."""
     backbone = hf.ResNetConfig(
         embedding_size=8,
         hidden_sizes=[8, 8, 16, 16],
@@ -46,7 +46,7 @@ def detr(folder: Path) -> None:
         layer_type="basic",
         out_features=["stage4"],
     )
-    config = hf.DetrConfig(
+    return hf.DetrConfig(
         **LABELS,
         use_timm_backbone=False,
         use_pretrained_backbone=False,
@@ -61,7 +61,11 @@ def detr(folder: Path) -> None:
         decoder_ffn_dim=32,
         num_queries=5,
     )
-    model = loud(hf.DetrForObjectDetection(config), "labels_classifier", "bbox")
+
+
+def detr(folder: Path) -> None:
+    """A detector of five queries whose images keep their aspect ratio."""
+    model = loud(hf.DetrForObjectDetection(detr_config()), "labels_classifier", "bbox")
     save(folder, model, DetrImageProcessorPil(size={"shortest_edge": 64, "longest_edge": 96}))
 
 

@@ -18,17 +18,11 @@ from transformers.models.segformer.image_processing_pil_segformer import Segform
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 from transformers.models.yolos.image_processing_pil_yolos import YolosImageProcessorPil
 
-from wherry.tasks.tiny.parts import wordpiece
+from wherry.tasks.tiny.parts import LABELS, SMALL, SQUARE, loud, save, wordpiece
+from wherry.tasks.tiny.vision import detr_config
 
-SQUARE = {"height": 64, "width": 64}
-NAMES = {0: "cat", 1: "dog", 2: "car"}
-_LABELS: dict[str, Any] = {"id2label": NAMES, "label2id": {v: k for k, v in NAMES.items()}}
-_SMALL: dict[str, Any] = {
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 37,
-}
+#: Random heads answer all but the same for every image.
+_HEADS = ("classifier", "bbox")
 
 
 def noise(width: int, height: int, seed: int = 0) -> Image.Image:
@@ -55,11 +49,11 @@ def vit(folder: Path, *, problem_type: str | None = None) -> Path:
     """A ViT with a plain processor; also as ONNX."""
     torch.manual_seed(0)
     config = hf.ViTConfig(
-        **_SMALL, image_size=64, patch_size=16, problem_type=problem_type, **_LABELS
+        **SMALL, image_size=64, patch_size=16, problem_type=problem_type, **LABELS
     )
     # Random heads answer all but the same for every image; larger weights make rows differ.
-    model = _loud(hf.ViTForImageClassification(config))
-    _save(folder, model, ViTImageProcessorPil(size=SQUARE))
+    model = loud(hf.ViTForImageClassification(config), *_HEADS)
+    save(folder, model, ViTImageProcessorPil(size=SQUARE))
     _export(folder, model, "pixel_values", ["logits"])
     return folder
 
@@ -82,10 +76,10 @@ def yolos(folder: Path, *, size: dict[str, int] | None = None) -> Path:
     """A YOLOS; also as ONNX of a fixed size."""
     torch.manual_seed(0)
     config = hf.YolosConfig(
-        **_SMALL, image_size=[64, 64], patch_size=16, num_detection_tokens=5, **_LABELS
+        **SMALL, image_size=[64, 64], patch_size=16, num_detection_tokens=5, **LABELS
     )
-    model = _loud(hf.YolosForObjectDetection(config))
-    _save(folder, model, YolosImageProcessorPil(size=size or SQUARE))
+    model = loud(hf.YolosForObjectDetection(config), *_HEADS)
+    save(folder, model, YolosImageProcessorPil(size=size or SQUARE))
     _export(folder, model, "pixel_values", ["logits", "pred_boxes"])
     return folder
 
@@ -93,30 +87,8 @@ def yolos(folder: Path, *, size: dict[str, int] | None = None) -> Path:
 def detr(folder: Path) -> Path:
     """A DETR whose images keep their aspect ratio; also as ONNX, input `images`, of any size."""
     torch.manual_seed(0)
-    backbone = hf.ResNetConfig(
-        embedding_size=8,
-        hidden_sizes=[8, 8, 16, 16],
-        depths=[1, 1, 1, 1],
-        layer_type="basic",
-        out_features=["stage4"],
-    )
-    config = hf.DetrConfig(
-        use_timm_backbone=False,
-        use_pretrained_backbone=False,
-        backbone=None,
-        backbone_config=backbone,
-        d_model=32,
-        encoder_layers=1,
-        decoder_layers=1,
-        encoder_attention_heads=2,
-        decoder_attention_heads=2,
-        encoder_ffn_dim=32,
-        decoder_ffn_dim=32,
-        num_queries=5,
-        **_LABELS,
-    )
-    model = hf.DetrForObjectDetection(config)
-    _save(folder, model, DetrImageProcessorPil(size={"shortest_edge": 64, "longest_edge": 96}))
+    model = hf.DetrForObjectDetection(detr_config())
+    save(folder, model, DetrImageProcessorPil(size={"shortest_edge": 64, "longest_edge": 96}))
     _export(folder, model, "images", ["logits", "pred_boxes"], any_size=True)
     return folder
 
@@ -125,9 +97,9 @@ def bert(folder: Path, *, pooled: bool = False) -> Path:
     """A BERT with a tokenizer trained here; also as ONNX, hidden states or pooled."""
     torch.manual_seed(0)
     tokenizer = wordpiece(max_length=32)
-    config = hf.BertConfig(**_SMALL, vocab_size=len(tokenizer), max_position_embeddings=32)
+    config = hf.BertConfig(**SMALL, vocab_size=len(tokenizer), max_position_embeddings=32)
     model = hf.BertModel(config).eval()
-    _save(folder, model, tokenizer)
+    save(folder, model, tokenizer)
     names = ["input_ids", "attention_mask", "token_type_ids"]
     output = "sentence_embedding" if pooled else "last_hidden_state"
     sample = torch.ones(2, 7, dtype=torch.int64)
@@ -195,19 +167,6 @@ def _write_onnx(
             dynamic_axes={**free, **{name: {0: "batch"} for name in outputs}},
             dynamo=False,
         )
-
-
-def _loud(model: Any) -> Any:
-    for name, parameter in model.named_parameters():
-        if "classifier" in name or "bbox" in name:
-            torch.nn.init.normal_(parameter, std=0.5)
-    return model
-
-
-def _save(folder: Path, *parts: Any) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for part in parts:
-        part.save_pretrained(folder)
 
 
 def edit_json(path: Path, **changes: Any) -> None:
