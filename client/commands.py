@@ -81,7 +81,7 @@ def submit(
     param: Annotated[
         list[str] | None, typer.Option(help="A request parameter, top_k=3; may be repeated.")
     ] = None,
-    id: Annotated[str, typer.Option(help="The job's id; for one job.")] = "",  # noqa: A002
+    id: Annotated[str, typer.Option(help="The job's id; for one job.")] = "",  # noqa: A002 # what people type
     priority: Annotated[int, typer.Option(min=0, max=9, help="1 is the highest.")] = 0,
     wait: Annotated[bool, typer.Option("--wait", help="Wait, and print the answers.")] = False,
     timeout: Timeout = None,
@@ -217,7 +217,7 @@ def status(
 
 
 def result(
-    id: Annotated[str, typer.Argument(help="A job id.")],  # noqa: A002
+    id: Annotated[str, typer.Argument(help="A job id.")],  # noqa: A002 # what people type
     out: Annotated[Path | None, typer.Option(help="Write the answer here, as JSON.")] = None,
     timeout: Timeout = None,
     url: Url = "",

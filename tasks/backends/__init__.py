@@ -50,8 +50,8 @@ _TABLE: dict[str, dict[str, str]] = {
         "video-mask-generation": "transformers.video_mask_generation:VideoMaskGeneration",
         "visual-question-answering": "transformers.visual_question_answering:VisualAnswering",
         "zero-shot-classification": "transformers.zero_shot_classification:ZeroShotClassification",
-        "zero-shot-image-classification": "transformers.zero_shot_image_classification:ZeroShotImageClassification",  # noqa: E501
-        "zero-shot-object-detection": "transformers.zero_shot_object_detection:ZeroShotObjectDetection",  # noqa: E501
+        "zero-shot-image-classification": "transformers.zero_shot_image_classification:ZeroShotImageClassification",  # noqa: E501 # one row
+        "zero-shot-object-detection": "transformers.zero_shot_object_detection:ZeroShotObjectDetection",  # noqa: E501 # one row
     },
     "onnxruntime": {
         "audio-classification": "onnx.backend:DialectBackend",

@@ -225,7 +225,7 @@ def test_cancel_calls_off_what_waits(wherry: Wherry, client: Client) -> None:
 
 def test_models_and_queues_show_the_fleet(wherry: Wherry) -> None:
     [models] = lines(wherry("models", "--json"))
-    assert {m["name"]: m["task"] for m in models}["slow"] == "image-classification"  # type: ignore[index]
+    assert {m["name"]: m["task"] for m in models}["slow"] == "image-classification"  # type: ignore[index] # parsed JSON
     assert "READY" in wherry("models").stdout
     [fleet] = lines(wherry("queues", "--json"))
     assert set(fleet) >= {"queues", "workers", "totals"}

@@ -61,7 +61,7 @@ def test_room_for_none_in_flight_is_refused(in_flight: int, client: Client) -> N
 def test_an_input_that_is_none_is_a_type_error_and_no_silent_end(
     wrong: object, client: Client
 ) -> None:
-    inputs: list[Input] = [embed("a"), wrong, embed("b")]  # type: ignore[list-item]
+    inputs: list[Input] = [embed("a"), wrong, embed("b")]  # type: ignore[list-item] # wrong on purpose
     with pytest.raises(TypeError, match="Input"):
         list(client.map("embedding", inputs))
 

@@ -30,9 +30,9 @@ class Ctc:
     def tokens(
         self,
         tensors: Tensors,
-        languages: Sequence[str | None],  # noqa: ARG002
+        languages: Sequence[str | None],  # noqa: ARG002 # CTC models know one
         *,
-        timestamps: bool,  # noqa: ARG002
+        timestamps: bool,  # noqa: ARG002 # each token has its moment
     ) -> list[torch.Tensor]:
         """The likeliest token of each moment, (T,) a row. input_values: (B, samples)."""
         return list(self._model(**tensors).logits.argmax(dim=-1).cpu())

@@ -88,8 +88,7 @@ class Whisper:
             }
             for row, w in zip(tokens, windows, strict=True)
         ]
-        # transformers' own joining of windows, which it has nowhere public but in a pipeline
-        text, found = self._tokenizer._decode_asr(  # noqa: SLF001
+        text, found = self._tokenizer._decode_asr(  # noqa: SLF001 # public only in a pipeline
             outputs,
             return_timestamps=timestamps,
             return_language=False,

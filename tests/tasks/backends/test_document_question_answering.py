@@ -158,7 +158,7 @@ def drawn_page() -> bytes:
 
 
 def test_a_page_is_read_where_its_words_are_not_given(task: LocalTask) -> None:
-    pytest.importorskip("rapidocr")
+    pytest.importorskip("rapidocr", reason="in the extra ocr")
     read, bad, given = task.backend.run(
         DocumentQuestionAnsweringInput(
             images=[drawn_page(), b"junk", b"not looked at"],

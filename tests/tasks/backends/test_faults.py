@@ -50,7 +50,7 @@ def test_torch_out_of_memory_is_ours_and_lets_go_of_the_batch(
         held.append(weakref.ref(activations))
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr(task.backend.model, "forward", forward)  # type: ignore[attr-defined]
+    monkeypatch.setattr(task.backend.model, "forward", forward)  # type: ignore[attr-defined] # a backend of transformers
     with pytest.raises(OutOfMemory) as caught:
         task.backend.run(rows())
     gc.collect()
@@ -64,7 +64,7 @@ def test_other_errors_of_the_model_pass_through(vit: Path, monkeypatch: pytest.M
     def forward(pixel_values: torch.Tensor) -> None:
         raise RuntimeError("boom")
 
-    monkeypatch.setattr(task.backend.model, "forward", forward)  # type: ignore[attr-defined]
+    monkeypatch.setattr(task.backend.model, "forward", forward)  # type: ignore[attr-defined] # a backend of transformers
     with pytest.raises(RuntimeError, match="boom"):
         task.backend.run(rows())
     assert task.backend.device.busy_s > 0

@@ -42,7 +42,7 @@ def trocr(folder: Path) -> LocalTask:
 
 @pytest.fixture(scope="module")
 def pages() -> LocalTask:
-    pytest.importorskip("rapidocr")
+    pytest.importorskip("rapidocr", reason="in the extra ocr")
     return create_task("onnxruntime", "optical-character-recognition", None, {"threads": 1})
 
 
@@ -169,7 +169,7 @@ def test_a_bad_row_fails_alone(backend: str, request: pytest.FixtureRequest) -> 
 
 
 def test_the_models_of_rapidocr_need_no_source() -> None:
-    pytest.importorskip("rapidocr")
+    pytest.importorskip("rapidocr", reason="in the extra ocr")
     with pytest.raises(ValueError, match="inside"):
         create_task("onnxruntime", "optical-character-recognition", "/somewhere")
 

@@ -19,7 +19,7 @@ from wherry.protocol.errors import RowError
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.multimodal.text_to_image import TextToImageInput, TextToImageOutput
 
-diffusers = pytest.importorskip("diffusers")
+diffusers = pytest.importorskip("diffusers", reason="in the extra of its name")
 
 PROMPTS = ["a photo of a cat", "a red car", "the quick brown fox jumps over the lazy dog"]
 
