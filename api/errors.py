@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -13,6 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from ..protocol import errors
 from .door import REQUEST_ID
+from .plain import Endpoint
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,13 @@ def error_body(error: errors.WherryError) -> dict[str, object]:
     return {"error": error.message, "error_type": error.code}
 
 
+def retry_after(error: errors.WherryError) -> dict[str, str]:
+    """The header that says when to try again; none where that is no use."""
+    if not isinstance(error, errors.Unavailable):
+        return {}
+    return {"Retry-After": str(error.retry_after_s)}
+
+
 def error_response(
     request: Request,
     error: errors.WherryError,
@@ -54,9 +63,7 @@ def error_response(
     **fields: object,
 ) -> Response:
     """Answer with one of our errors; `fields` join the body."""
-    named = dict(headers or {})
-    if isinstance(error, errors.Unavailable):
-        named["Retry-After"] = str(error.retry_after_s)
+    named = {**(headers or {}), **retry_after(error)}
     return _answer(request, status_of(error), {**error_body(error), **fields}, named)
 
 
@@ -68,6 +75,32 @@ def _answer(
 ) -> Response:
     named = {**body, "request_id": request.scope.get(REQUEST_ID, "")}
     return Response(to_json(named), status, headers, "application/json")
+
+
+#: An error as another system's clients read it: status, code and text to a body.
+Shape = Callable[[Request, int, errors.WherryError], Mapping[str, object]]
+
+
+def shaped(shape: Shape) -> Callable[[Endpoint], Endpoint]:
+    """Let a route's own errors go out in another system's shape."""
+
+    def wrap(endpoint: Endpoint) -> Endpoint:
+        @functools.wraps(endpoint)
+        async def guarded(request: Request) -> Response:
+            try:
+                return await endpoint(request)
+            except errors.WherryError as error:
+                status = status_of(error)
+                return Response(
+                    to_json(shape(request, status, error)),
+                    status,
+                    retry_after(error),
+                    "application/json",
+                )
+
+        return guarded
+
+    return wrap
 
 
 async def _ours(request: Request, error: Exception) -> Response:

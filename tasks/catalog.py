@@ -89,6 +89,17 @@ class Catalog:
             )
         return versions[version]
 
+    def find(self, name: str) -> ModelDeclaration:
+        """A model by its name, or by the hub id that is its source: what other systems call it.
+
+        Raises ModelNotFound.
+        """
+        if name not in self._by_name:
+            for model in self.models:
+                if name == (model.source or model.definition.default_model):
+                    return model
+        return self.get(name)
+
     def names(self) -> tuple[str, ...]:
         """Model names in the order of their declaration."""
         return tuple(self._by_name)

@@ -1,0 +1,115 @@
+"""Running a request while its client waits: a job like any other, and a wait for its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from ..jobs.record import StoredResult
+from ..jobs.recover import cancel
+from ..protocol import codec
+from ..protocol.errors import DeadlineExceeded, InvalidRequest, Unavailable
+from ..protocol.states import JobState
+from ..tasks.base import TaskInput, TaskOutput
+from ..tasks.catalog import ModelDeclaration
+from .ids import job_path
+from .intake import OFF_LOOP_BYTES, Prepared
+from .service import Service, outcome_error
+
+#: Seconds of waiting after which it is watched whether the client is still there: most answers
+#: come sooner, and the watch costs as much as the wait.
+_PATIENT_S = 0.25
+
+
+#: Ends when the client is gone. After a body is read, `Request.receive` is one.
+Hangup = Callable[[], Awaitable[object]]
+
+
+class Ended(NamedTuple):
+    """A job at the end of our wait."""
+
+    id: str
+    status: JobState | None  # None while Redis is away
+    response: StoredResult | None = None  # where it came along
+
+
+async def run(service: Service, hangup: Hangup, prepared: Prepared, seconds: float) -> Ended:
+    """Store the job and wait for its end; a job that only we know is canceled on a hang-up."""
+    deadline = time.monotonic() + seconds
+    with service.waiters.watching([prepared.job.id]) as watch:
+        stored = await service.intake.store_job(
+            prepared, reply_to=service.waiters.reply_channel if seconds > 0 else ""
+        )
+        # We listen since before the job was there, so a good end needs no look at the record.
+        if stored.created and await watch.heard(min(seconds, _PATIENT_S)) == JobState.SUCCEEDED:
+            return Ended(stored.id, JobState.SUCCEEDED, watch.response)
+    left = deadline - time.monotonic()
+    try:
+        status = await _wait_or_cancel(service, hangup, stored.id, left, mine=prepared.fresh)
+        return Ended(stored.id, status)
+    except Unavailable:
+        return Ended(stored.id, None)  # the job is safe, only we cannot see it
+
+
+async def answer(
+    service: Service, hangup: Hangup, model: ModelDeclaration, given: TaskInput
+) -> TaskOutput:
+    """A task's answer to its input, through the queue: what every compatible surface does.
+
+    Raises what the intake refuses, the job's own error, and DeadlineExceeded with its path.
+    """
+    prepared = await prepare(service, model, given)
+    ended = await run(service, hangup, prepared, service.settings.infer_timeout_s)
+    return await output(service, model, ended)
+
+
+async def prepare(
+    service: Service, model: ModelDeclaration, given: TaskInput, **parameters: bool
+) -> Prepared:
+    """A job of the server's own id; `parameters` are the server's, not the task's."""
+
+    def work() -> Prepared:
+        plain = given.to_inference_request()
+        plain.parameters = {**plain.parameters, **parameters}
+        return service.intake.prepare(plain, model.name, model.version, use_id=False)
+
+    return await asyncio.to_thread(work)
+
+
+async def output(service: Service, model: ModelDeclaration, ended: Ended) -> TaskOutput:
+    """An ended job's answer. Raises the job's error, or DeadlineExceeded when it has not ended."""
+    if ended.status is not JobState.SUCCEEDED:
+        error = outcome_error(await service.record(ended.id)) if ended.status else None
+        raise error or DeadlineExceeded(f"no answer yet; poll {job_path(ended.id)}")
+    stored = ended.response or await service.response(ended.id)
+
+    def work() -> TaskOutput:
+        response = codec.decode_response(stored.body, stored.header_length)
+        return model.definition.output.from_inference_response(response)
+
+    return await asyncio.to_thread(work) if len(stored.body) >= OFF_LOOP_BYTES else work()
+
+
+async def _wait_or_cancel(
+    service: Service, hangup: Hangup, job_id: str, seconds: float, *, mine: bool
+) -> JobState:
+    """Wait for a job's end; when the client hangs up, cancel a job that nobody else can know."""
+    if seconds <= 0:
+        return (await service.record(job_id)).status
+    waiting = asyncio.create_task(service.wait(job_id, seconds))
+    gone = asyncio.ensure_future(hangup())
+    try:
+        await asyncio.wait([waiting, gone], return_when=asyncio.FIRST_COMPLETED)
+        if waiting.done():
+            return waiting.result().status
+        if mine:
+            await service.queue.run(cancel(job_id, service.jobs))
+        raise InvalidRequest("the client hung up")
+    finally:
+        for task in (waiting, gone):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await task

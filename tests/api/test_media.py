@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import pytest
+
+from wherry.api.media import read_media
+from wherry.protocol.errors import InvalidRequest
+
+
+@pytest.mark.parametrize(
+    "text", ["aGk=", "data:image/png;base64,aGk=", "DATA:;base64,aGk=", "data:a/b;c=d;base64,aGk="]
+)
+def test_a_file_comes_plain_or_as_a_data_uri(text: str) -> None:
+    assert read_media(text, "image") == b"hi"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("https://example.org/a.png", "image: URLs are not fetched"),
+        ("file:///etc/passwd", "image: URLs are not fetched"),
+        ("/etc/passwd?", "image: not base64"),
+        ("aGk", "image: not base64"),
+        ("aGk=\n", "image: not base64"),
+        ("data:image/png,hi", "image: not base64"),
+        ("größe", "image: not base64"),
+        (7, "image: expected base64 text, got int"),
+    ],
+)
+def test_anything_else_names_the_field(text: object, says: str) -> None:
+    with pytest.raises(InvalidRequest, match=says):
+        read_media(text, "image")
