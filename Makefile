@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: install demo test test-slow test-peers test-gpu chaos lint types format bench bench-tasks docs clean
+.PHONY: install demo test test-slow test-peers test-gpu chaos lint types format bench bench-tasks compatibility docs clean
 
 install: .venv/installed
 
@@ -23,6 +23,11 @@ test-slow: install
 
 test-peers: install
 	$(BIN)/python -m pytest -m peer
+
+# Writes what the peer tests see to docs/compatibility.md.
+compatibility: install
+	WHERRY_RECORD_COMPATIBILITY=1 $(BIN)/python -m pytest -m peer
+	$(BIN)/python tests/peers/compatibility.py docs/compatibility.md
 
 test-gpu: install
 	$(BIN)/python -m pytest -m gpu

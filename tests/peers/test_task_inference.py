@@ -6,12 +6,9 @@ environment of its own; the answers are held against what our client reads for t
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import subprocess
-import venv
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +17,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 from wherry.client import Client
-from wherry.ops.samples import write_samples
-from wherry.ops.stack import Stack
 from wherry.tasks.registry import get_task
 
+from .conftest import Environment
 from .leaves import leaves
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(600)]
@@ -49,22 +45,9 @@ Parsed = dict[tuple[str, str, int], dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def seed_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with task-inference and what its protocol imports; it pins an old
-    transformers, which none of that needs."""
-    folder = tmp_path_factory.mktemp("seed")
-    venv.create(folder, with_pip=True)
-    python = folder / "bin" / "python"
-    pins = [
-        f"{name}=={importlib.metadata.version(name)}" for name in ("numpy", "pillow", "pydantic")
-    ]
-    for wanted in (["--no-deps", PACKAGE], pins):
-        done = subprocess.run(
-            [python, "-m", "pip", "install", "--quiet", *wanted], capture_output=True, text=True
-        )
-        if done.returncode:
-            pytest.skip(f"no package index to install from: {done.stderr[-300:]}")
-    return python
+def seed_python(environment: Environment) -> Path:
+    """What task-inference's protocol imports alone: it pins a transformers that this needs not."""
+    return environment("seed", f"--no-deps {PACKAGE}", same=("numpy", "pillow", "pydantic"))
 
 
 @pytest.fixture(scope="module")
@@ -82,14 +65,6 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         sound = random.normal(0, 0.1, 8_000 + 4_000 * index).astype("<f4")
         (folder / f"{index}.pcm").write_bytes(sound.tobytes())
     return folder
-
-
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    folder = tmp_path_factory.mktemp("stack")
-    models = write_samples(folder / "samples")
-    with Stack(models=models, data_dir=folder, flower=False) as stack, Client(stack.url) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +95,9 @@ def ours(client: Client, task_name: str, folder: Path, count: int) -> list[Count
 
 
 @pytest.mark.parametrize("wire", WIRES)
-@pytest.mark.parametrize("task", sorted(FIELDS))
+@pytest.mark.parametrize(
+    "task", [pytest.param(t, marks=pytest.mark.call(PACKAGE, t)) for t in sorted(FIELDS)]
+)
 def test_it_reads_what_our_client_reads(
     task: str, wire: str, parsed: Parsed, client: Client, inputs: Path
 ) -> None:
