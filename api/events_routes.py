@@ -1,27 +1,32 @@
-"""Server-sent events: a job's history, live."""
+"""Server-sent events: a job's history, live, and its tokens."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
 from pydantic_core import to_json
 
 from ..jobs.record import Record
-from ..protocol.errors import JobNotFound, Unavailable
+from ..jobs.told import START
+from ..protocol.errors import InvalidRequest, JobNotFound, Unavailable
 from . import examples
 from .ids import path_job_id
 from .plain import PlainRoute
 from .prefer import whole_number
 from .service import Service
+from .streams import STILL_HERE, EventStream, chunks, event
 from .views import change_view
 
 router = APIRouter(tags=["jobs"], route_class=PlainRoute)
 
 #: Seconds of silence after which a comment is sent at the latest: proxies close quiet streams.
 _KEEP_ALIVE_S = 15.0
+
+#: Where in a stream of tokens something is.
+_PLACE = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
 
 #: Seconds between two looks while Redis is away.
 _RETRY_S = 0.5
@@ -33,11 +38,7 @@ async def get_events(request: Request) -> Response:
     service, job_id = Service.of(request), path_job_id(request)
     seen = whole_number(request.headers.get("last-event-id") or "0", what="Last-Event-ID")
     await service.record(job_id)
-    return StreamingResponse(
-        _stream(service, job_id, seen),
-        media_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-    )
+    return EventStream(_stream(service, job_id, seen))
 
 
 async def _stream(service: Service, job_id: str, seen: int) -> AsyncIterator[bytes]:
@@ -57,10 +58,34 @@ async def _stream(service: Service, job_id: str, seen: int) -> AsyncIterator[byt
             if record.status.terminal:
                 return
             if not await watch.heard(_KEEP_ALIVE_S):
-                yield b": still here\n\n"
+                yield STILL_HERE
 
 
 def _event(record: Record, number: int) -> bytes:
     data = to_json({"id": record.id, **change_view(record, number)})
     status = record.history[number].status.value.encode()
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (number + 1, status, data)
+
+
+@router.get("/v2/jobs/{job_id}/stream", **examples.STREAM)
+async def get_stream(request: Request) -> Response:
+    """Server-sent tokens of a job that was submitted with `stream`; `Last-Event-ID` replays."""
+    service, job_id = Service.of(request), path_job_id(request)
+    after = request.headers.get("last-event-id") or START
+    if not _PLACE.fullmatch(after):
+        raise InvalidRequest(f"Last-Event-ID: {after[:40]!r} is not one that was sent")
+    await service.record(job_id)
+    return EventStream(_chunks(service, job_id, after))
+
+
+async def _chunks(service: Service, job_id: str, after: str) -> AsyncIterator[bytes]:
+    async for placed in chunks(service, job_id, after):
+        if placed is None:
+            yield STILL_HERE
+            continue
+        chunk = placed.chunk
+        tokens = [token._asdict() for token in chunk.tokens]
+        view = {"row": chunk.row, "at": chunk.at, "text": chunk.text, "tokens": tokens}
+        yield event(view, kind="tokens", place=placed.place)
+    record = await service.record(job_id)
+    yield event({"id": job_id, "status": record.status.value}, kind=record.status.value)

@@ -121,6 +121,14 @@ EVENTS = _route(
     (200, "One event a change.", _content("id: 1\nevent: queued\ndata: {...}", _EVENTS)),
     bad=(400, 404, 503),
 )
+STREAM = _route(
+    (
+        200,
+        "One event for each few tokens; the last names the job's end.",
+        _content('id: 1763720000000-0\nevent: tokens\ndata: {"row": 0, "text": ...}', _EVENTS),
+    ),
+    bad=(400, 404, 503),
+)
 BATCH = _route(
     (
         200,

@@ -24,7 +24,7 @@ from ..protocol.errors import (
     QueueFull,
     WherryError,
 )
-from ..protocol.parameters import BINARY_OUTPUT, ON_ROW_ERROR, PRIORITY, TIMEOUT, remarks
+from ..protocol.parameters import BINARY_OUTPUT, ON_ROW_ERROR, PRIORITY, STREAM, TIMEOUT, remarks
 from ..tasks.base import Task, TaskInput
 from ..tasks.catalog import Catalog, ModelDeclaration
 from .ids import checked_id, uuid7
@@ -33,7 +33,12 @@ from .settings import ApiSettings
 log = logging.getLogger(__name__)
 
 #: Values that say the same as leaving the parameter out.
-_DEFAULTS = {PRIORITY: (0, DEFAULT_PRIORITY), TIMEOUT: (0,), ON_ROW_ERROR: ("fail",)}
+_DEFAULTS = {
+    PRIORITY: (0, DEFAULT_PRIORITY),
+    TIMEOUT: (0,),
+    ON_ROW_ERROR: ("fail",),
+    STREAM: (False,),
+}
 
 #: Bytes of a body from which it is read in a thread, so that other requests go on meanwhile.
 OFF_LOOP_BYTES = 256 * 1024
@@ -103,6 +108,7 @@ class Intake:
             )
         _check_costs(inputs, task)
         _check_row_errors(request)
+        _check_stream(request)
         if self.settings.strict_parameters:
             _check_names(request, task)
         plain = _normal(inputs.to_inference_request(), request)
@@ -221,6 +227,11 @@ def _check_row_errors(request: v2.InferenceRequest) -> None:
     given = request.parameters.get(ON_ROW_ERROR, "fail")
     if given not in ("fail", "skip"):
         raise InvalidRequest(f"parameter {ON_ROW_ERROR}: use 'fail' or 'skip'")
+
+
+def _check_stream(request: v2.InferenceRequest) -> None:
+    if type(request.parameters.get(STREAM, False)) is not bool:
+        raise InvalidRequest(f"parameter {STREAM}: use true or false")
 
 
 def _check_names(request: v2.InferenceRequest, task: Task) -> None:

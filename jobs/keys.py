@@ -33,6 +33,10 @@ class Keys:
         """Set: ids of the jobs a worker has claimed."""
         return f"{self.prefix}:running:{worker}"
 
+    def told(self, job_id: str) -> str:
+        """Stream: what a running job has said so far, in chunks."""
+        return f"{self.prefix}:told:{job_id}"
+
     def idempotency(self, key: str) -> str:
         """String: the job id that an Idempotency-Key stands for."""
         return f"{self.prefix}:idem:{key}"

@@ -22,6 +22,9 @@ class JobsSettings(BaseSettings):
     result_ttl_s: int = Field(
         default=86_400, ge=1, description="Seconds a finished job and its result are kept."
     )
+    stream_ttl_s: int = Field(
+        default=600, ge=1, description="Seconds that streamed tokens are kept for replay."
+    )
     inline_max_bytes: int = Field(
         default=262_144, ge=0, description="Bytes up to which a payload or result stays in Redis."
     )

@@ -12,8 +12,13 @@ PRIORITY, TIMEOUT, ON_ROW_ERROR = "priority", "timeout", "on_row_error"
 #: The wish for all outputs in binary: about one answer, not about the work.
 BINARY_OUTPUT = "binary_data_output"
 
+#: The wish to hear tokens while they are made, where the model makes some.
+STREAM = "stream"
+
 #: What any task may be sent. The content type of a whole request is MLServer's hint.
-SERVER_PARAMETERS = frozenset({PRIORITY, TIMEOUT, ON_ROW_ERROR, BINARY_OUTPUT, CONTENT_TYPE})
+SERVER_PARAMETERS = frozenset(
+    {PRIORITY, TIMEOUT, ON_ROW_ERROR, STREAM, BINARY_OUTPUT, CONTENT_TYPE}
+)
 
 #: Response parameter that says what of a request was not understood.
 WARNING = "warning"

@@ -17,10 +17,12 @@ from ..protocol.errors import (
     RowError,
     WherryError,
 )
-from ..protocol.parameters import ON_ROW_ERROR, WARNING, remarks
+from ..protocol.parameters import ON_ROW_ERROR, STREAM, WARNING, remarks
+from ..tasks.backends.base import StreamingBackend
 from ..tasks.base import TaskInput, TaskOutput
 from .models import LoadedModel
-from .split import run_rows
+from .split import Run, run_rows
+from .telling import Telling
 
 log = logging.getLogger(__name__)
 
@@ -76,15 +78,44 @@ class BatchResult:
 
 
 def run_batch(
-    model: LoadedModel, jobs: Sequence[ClaimedJob], payloads: Sequence[bytes | WherryError]
+    model: LoadedModel,
+    jobs: Sequence[ClaimedJob],
+    payloads: Sequence[bytes | WherryError],
+    telling: Telling | None = None,
 ) -> BatchResult:
-    """Run the jobs of one batch. Never raises for a job's fault: each ends in its own answer."""
+    """Run the jobs of one batch. Never raises for a job's fault: each ends in its own answer.
+
+    `telling` hears the tokens of the jobs that ask for a stream, where the model makes some.
+    """
     works = [_open(model, job, payload) for job, payload in zip(jobs, payloads, strict=True)]
     rows = [row for work in works for row in work.rows]
-    done = run_rows(model.backend.run, rows, model.max_rows)
+    done = run_rows(_runner(model, works, telling), rows, model.max_rows)
+    if telling:
+        telling.flush()
     answers = iter(done.rows)
     encoded = tuple(_close(model, work, [next(answers) for _ in work.rows]) for work in works)
     return BatchResult(encoded, len(rows), done.executions, done.fitted)
+
+
+def _runner(
+    model: LoadedModel, works: Sequence[_Work], telling: Telling | None
+) -> Run[TaskInput, TaskOutput]:
+    """How a part of the batch is run: with listeners for the rows of the jobs that want them."""
+    backend = model.backend
+    wanted = {
+        id(row): (work.job, index)
+        for work in works
+        if work.request and (work.request.parameters or {}).get(STREAM) is True
+        for index, row in enumerate(work.rows)
+    }
+    if not telling or not wanted or not isinstance(backend, StreamingBackend):
+        return backend.run
+
+    def run(rows: Sequence[TaskInput]) -> Sequence[TaskOutput | RowError]:
+        places = [wanted.get(id(row)) for row in rows]
+        return backend.stream(rows, [place and telling.listener(*place) for place in places])
+
+    return run
 
 
 def _open(model: LoadedModel, job: ClaimedJob, payload: bytes | WherryError) -> _Work:

@@ -19,6 +19,7 @@ from ..jobs.record import BatchStats, ClaimedJob, Outcome
 from ..jobs.recover import reap
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import Store, open_store
+from ..jobs.told import tell
 from ..protocol.errors import BackendError, Unavailable, WherryError
 from ..tasks.backends.device import Device
 from ..tasks.catalog import load_catalog
@@ -29,6 +30,7 @@ from .keeper import Keeper
 from .lease import Lease
 from .models import LoadedModel, Models
 from .settings import WorkerSettings
+from .telling import Telling
 
 log = logging.getLogger(__name__)
 
@@ -165,7 +167,8 @@ class Worker:
         if self._events:
             self._events.claimed(f"{model.task.name}.{model.declaration.name}", jobs)
         try:
-            result = run_batch(model, jobs, self._payloads(jobs))
+            telling = Telling(lambda said: self._queue.run(tell(self._id, said, self._jobs)))
+            result = run_batch(model, jobs, self._payloads(jobs), telling)
             outcomes = [self._store_answer(answer) for answer in result.answers]
             rows, executions = result.rows, result.executions
             if result.fitted is not None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from ...protocol.errors import RowError
 from ..base import Task, TaskInput, TaskOutput
+from ..text.tokens import Listener
 from .device import Device
 
 
@@ -35,3 +36,20 @@ class Backend(ABC):
     def example(self) -> TaskInput:
         """A row to warm up with."""
         return self.task.example.input.rows()[0]
+
+
+class StreamingBackend(Backend):
+    """A model that tells of its rows' tokens before their answers are whole."""
+
+    @abstractmethod
+    def stream(
+        self, batch: Sequence[TaskInput], listeners: Sequence[Listener | None]
+    ) -> list[TaskOutput | RowError]:
+        """Answer as `run` does, telling each row's tokens to its listener, where it has one.
+
+        A row whose listener has had enough may end early; what it answers is of no interest.
+        """
+
+    def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
+        """Answer with nobody listening."""
+        return self.stream(batch, [None] * len(batch))

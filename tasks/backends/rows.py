@@ -17,12 +17,15 @@ class Decoded(Generic[T]):
     def __init__(self, batch: Sequence[TaskInput], decode: Callable[[TaskInput], T]) -> None:
         self.rows: list[T] = []
         self.inputs: list[TaskInput] = []
+        #: Where each of them is in the batch.
+        self.places: list[int] = []
         self._errors: dict[int, RowError] = {}
         self._count = len(batch)
         for index, row in enumerate(batch):
             try:
                 self.rows.append(decode(row))
                 self.inputs.append(row)
+                self.places.append(index)
             except RowError as error:
                 self._errors[index] = error
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import re
 import time
 from collections.abc import Callable, Sequence
 
@@ -16,18 +17,21 @@ from ..base import Task, TaskInput, TaskOutput
 from ..boxes import BoundingBox, DetectedObject
 from ..labels import ClassificationResult
 from ..text.embedding import EmbeddingOutput
+from ..text.generation import Generation, GenerationOutput
+from ..text.tokens import Listener, Token
 from ..vision.image_classification import ImageClassificationOutput
 from ..vision.object_detection import ObjectDetectionOutput
-from .base import Backend
+from .base import StreamingBackend
 from .device import Device
 
 _LABELS = ("anchor", "barge", "canoe", "dinghy", "ferry", "gig", "hull", "skiff", "tug", "wherry")
 
 
-class Stub(Backend):
+class Stub(StreamingBackend):
     """Answers from a hash of the row, or for most tasks with the task's golden example.
 
-    `delay_s` and `delay_per_row_s` simulate a model's time. Rows that hold `reject_on` are refused
+    `delay_s`, `delay_per_row_s` and, for texts that are listened to, `delay_per_token_s` simulate a
+    model's time. `words` makes generated texts so long. Rows that hold `reject_on` are refused
     alone, `raise_on` makes the whole forward raise, `crash_on` kills the process.
     """
 
@@ -39,12 +43,15 @@ class Stub(Backend):
         device: Device,
         delay_s: float = 0.0,
         delay_per_row_s: float = 0.0,
+        delay_per_token_s: float = 0.0,
+        words: int = 0,
         reject_on: str = "",
         raise_on: str = "",
         crash_on: str = "",
     ) -> None:
         super().__init__(task, source, device=device)
         self._delay_s, self._delay_per_row_s = delay_s, delay_per_row_s
+        self._delay_per_token_s, self._words = delay_per_token_s, words
         self._reject_on = reject_on.encode()
         self._raise_on = raise_on.encode()
         self._crash_on = crash_on.encode()
@@ -52,8 +59,10 @@ class Stub(Backend):
     def load(self) -> None:
         """Nothing to load."""
 
-    def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
-        """Answer each row from its bytes."""
+    def stream(
+        self, batch: Sequence[TaskInput], listeners: Sequence[Listener | None]
+    ) -> list[TaskOutput | RowError]:
+        """Answer each row from its bytes; a text is told word by word."""
         contents = [_content(row) for row in batch]
         with self.device.compute():
             delay_s = self._delay_s + self._delay_per_row_s * len(batch)
@@ -63,15 +72,39 @@ class Stub(Backend):
                 ctypes.string_at(0)  # a real crash: no handler of ours gets a say
             if self._raise_on and any(self._raise_on in content for content in contents):
                 raise RuntimeError("the stub was asked to raise")
-        return [self._answer(row, content) for row, content in zip(batch, contents, strict=True)]
+            answers = [self._answer(*row) for row in zip(batch, contents, strict=True)]
+            self._tell(answers, listeners)
+        return answers
+
+    def _tell(
+        self, answers: Sequence[TaskOutput | RowError], listeners: Sequence[Listener | None]
+    ) -> None:
+        """Tell the words of all texts in step, as a model would, until nobody listens."""
+        words = {
+            listener: _words(answer)
+            for listener, answer in zip(listeners, answers, strict=True)
+            if listener and isinstance(answer, GenerationOutput)
+        }
+        for number in range(max(map(len, words.values()), default=0)):
+            time.sleep(self._delay_per_token_s)
+            for listener in [heard for heard, told in words.items() if number < len(told)]:
+                if not listener(Token(number, words[listener][number], logprob=0.0)):
+                    del words[listener]
 
     def _answer(self, row: TaskInput, content: bytes) -> TaskOutput | RowError:
         if self._reject_on and self._reject_on in content:
             return RowError("the stub was asked to reject this row")
+        if self._words and issubclass(self.task.output, GenerationOutput):
+            return _write(self.task.output, hashlib.sha256(content).digest(), self._words)
         answer = _ANSWERS.get(self.task.name)
         if answer is None:
             return self.task.example.output.rows()[0]
         return answer(row, hashlib.sha256(content).digest())
+
+
+def _words(answer: GenerationOutput) -> list[str]:
+    """The text in pieces that begin with their space, as tokens do."""
+    return re.findall(r"\s*\S+|\s+$", answer.generations[0].text)
 
 
 def _content(row: TaskInput) -> bytes:
@@ -118,6 +151,14 @@ def _embed(row: TaskInput, digest: bytes) -> TaskOutput:
         length = sum(value * value for value in vector) ** 0.5
         vector = [value / length for value in vector]
     return EmbeddingOutput(embeddings=[vector])
+
+
+def _write(output: type[GenerationOutput], digest: bytes, words: int) -> TaskOutput:
+    text = " ".join(_LABELS[digest[i % 32] % len(_LABELS)] for i in range(words))
+    generation = Generation(
+        text=text, finish_reason="length", prompt_tokens=1, completion_tokens=words
+    )
+    return output(generations=[generation])
 
 
 _ANSWERS: dict[str, Callable[[TaskInput, bytes], TaskOutput]] = {

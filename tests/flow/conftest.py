@@ -34,6 +34,13 @@ backend = "stub"
 name = "embedding"
 task = "embedding"
 backend = "stub"
+
+[[models]]
+name = "writer"
+task = "text-generation"
+backend = "stub"
+max_batch_size = 4
+parameters = { words = 40, delay_per_token_s = 0.02 }
 """
 
 

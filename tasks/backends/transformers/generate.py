@@ -5,8 +5,8 @@ that a row says the same whatever runs beside it. That is exact as far as the lo
 neighbours move them in the seventh digit, in half precision visibly, and a near tie may then fall
 the other way.
 
-Streaming would hand transformers' `streamer` on to the model: it is given the tokens of all rows at
-each step, and `Stops.end` tells where a row ends.
+Rows may have listeners, who hear of their tokens as they are made: transformers' `streamer` is
+given those of all rows at each step.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from typing import Any, Literal
 import torch
 
 from ....protocol.errors import RowError
+from ...text.tokens import Listener
 from .sampling import RowSampler, Warping, own_numbers
 from .stopping import Stops
+from .telling import Telling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +60,14 @@ def generate(
     parameters: Parameters,
     *,
     seeds: Sequence[int | None] = (),
+    listeners: Sequence[Listener | None] = (),
 ) -> list[Completion]:
     """Generate for a padded batch on the model's device, with one call of `model.generate`.
 
     Decoder-only models need input_ids (B, T) and attention_mask padded on the left. All rows may
     have `max_new_tokens`, so bound it with `budget` first. `seeds` is one a row; None draws anew
-    each time. Call it within `TransformersBackend.forward`.
+    each time. `listeners`, one a row, hear each token, but for beam search, which takes words back;
+    a row whose listener has had enough ends. Call it within `TransformersBackend.forward`.
     """
     rows = next(iter(inputs.values())).shape[0]
     start = _prompt_length(model, inputs)
@@ -80,14 +84,21 @@ def generate(
         arguments["num_beams"] = parameters.num_beams
     if parameters.repetition_penalty is not None:
         arguments["repetition_penalty"] = float(parameters.repetition_penalty)
+    processors: list[Any] = []
+    if any(listeners) and (parameters.num_beams or 1) == 1:
+        telling = Telling(tokenizer, stops, _prompts(model, inputs), listeners)
+        arguments["streamer"] = telling
+        arguments["stopping_criteria"].append(telling.hush)
+        processors.append(telling.look)  # before the sampler leaves one token
     if parameters.draws:
         warping = Warping.of(
             model.generation_config, parameters.temperature, parameters.top_p, parameters.top_k
         )
         numbers = own_numbers(seeds or [None] * rows, parameters.max_new_tokens)
         sampler = RowSampler(warping, numbers, start)
-        arguments |= {"logits_processor": [sampler], "num_beams": 1}
-    sequences = model.generate(**inputs, **arguments).cpu()
+        processors.append(sampler)
+        arguments["num_beams"] = 1
+    sequences = model.generate(**inputs, logits_processor=processors, **arguments).cpu()
     return [
         _completion(tokenizer, stops, prompt, row[start:].tolist())
         for prompt, row in zip(_prompts(model, inputs), sequences, strict=True)

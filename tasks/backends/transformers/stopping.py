@@ -40,10 +40,22 @@ class Stops:
 
         What follows the end is padding, there because other rows were longer.
         """
-        for count, token in enumerate(tokens, start=1):
-            if token in self.end_tokens or self.ends_in_string(tokens[:count]):
+        for count in range(1, len(tokens) + 1):
+            if self.ends(tokens[:count]):
                 return count, True
         return len(tokens), False
+
+    def ends(self, tokens: list[int]) -> bool:
+        """Whether the last of a row's new tokens ends it."""
+        return tokens[-1] in self.end_tokens or self.ends_in_string(tokens)
+
+    def may_follow(self, text: str) -> bool:
+        """Whether a text has one of the strings, or could be about to: its end begins one."""
+        return any(
+            text.find(string) >= 0
+            or any(text.endswith(string[:size]) for size in range(1, len(string)))
+            for string in self.strings
+        )
 
     def ends_in_string(self, tokens: list[int]) -> bool:
         """Whether the last of these tokens made one of the strings whole."""

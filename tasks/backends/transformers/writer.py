@@ -10,6 +10,8 @@ import torch
 from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
 from ...text.generation import Generation, GenerationInput
+from ...text.tokens import Listener
+from ..base import StreamingBackend
 from ..device import Device
 from ..rows import Decoded, alike
 from .base import TransformersBackend
@@ -24,7 +26,7 @@ class Prompt(NamedTuple):
     start: tuple[int, ...] = ()
 
 
-class Writer(TransformersBackend):
+class Writer(TransformersBackend, StreamingBackend):
     """Models that write text, with one `generate` for all rows of a batch.
 
     Rows of a batch share their settings (`Task.group_by`), except for seeds.
@@ -64,7 +66,9 @@ class Writer(TransformersBackend):
         """The text to answer."""
         return completion.text
 
-    def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
+    def stream(
+        self, batch: Sequence[TaskInput], listeners: Sequence[Listener | None]
+    ) -> list[TaskOutput | RowError]:
         """One generate for all readable rows; rows near to the model's limit have their own.
 
         A finished row is still moved on while others are written, so all rows of one generate must
@@ -75,7 +79,8 @@ class Writer(TransformersBackend):
         for group in alike((row.budget, len(row.start)) for row in decoded.rows):
             prompts = [decoded.rows[i] for i in group]
             inputs = [decoded.inputs[i] for i in group]
-            found.update(zip(group, self._write(inputs, prompts), strict=True))
+            heard = [listeners[decoded.places[i]] for i in group]
+            found.update(zip(group, self._write(inputs, prompts, heard), strict=True))
         return decoded.answers([found[i] for i in range(len(decoded.rows))])
 
     def _prompt(self, row: Any) -> Prompt:
@@ -89,7 +94,12 @@ class Writer(TransformersBackend):
         room = budget(self.model, len(tokens), row.max_new_tokens, started=max(1, len(start)))
         return Prompt(tokens, room, start)
 
-    def _write(self, inputs: Sequence[Any], prompts: Sequence[Prompt]) -> list[TaskOutput]:
+    def _write(
+        self,
+        inputs: Sequence[Any],
+        prompts: Sequence[Prompt],
+        listeners: Sequence[Listener | None],
+    ) -> list[TaskOutput]:
         tensors = self._padded([prompt.tokens for prompt in prompts])
         if prompts[0].start:
             tensors["decoder_input_ids"] = torch.tensor([prompt.start for prompt in prompts])
@@ -100,6 +110,7 @@ class Writer(TransformersBackend):
                 self.to_device(tensors),
                 _parameters(inputs[0], prompts[0].budget),
                 seeds=[row.seed for row in inputs],
+                listeners=listeners,
             )
         return [
             self._output(row, prompt, completion)

@@ -1,0 +1,175 @@
+"""Tokens on their way to a client: a job's chunks from Redis, each token once.
+
+A worker that dies starts its job anew elsewhere, from the first token on. What was told before is
+then passed over, so that nobody sees a token twice; drawn texts have a seed for that reason. Should
+the second text differ all the same (another kind of device), the stream breaks with an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import NamedTuple
+
+from pydantic_core import to_json
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from ..jobs.recover import cancel
+from ..jobs.told import START, told
+from ..protocol.errors import Unavailable, WherryError, WorkerLost
+from ..protocol.parameters import STREAM
+from ..tasks.base import TaskInput, TaskOutput
+from ..tasks.catalog import ModelDeclaration
+from ..tasks.text.generation import GenerationInput, GenerationOutput
+from ..tasks.text.tokens import Chunk, Token
+from .run import Ended, output, prepare
+from .service import Service
+
+#: Seconds between two looks while Redis is away.
+_RETRY_S = 0.5
+
+#: Seconds of silence after which a reader is told so: proxies close quiet streams.
+_KEEP_ALIVE_S = 15.0
+
+#: Cancellations under way; the loop itself keeps no task alive.
+_leaving: set[asyncio.Task[None]] = set()
+
+
+class Reader:
+    """Keeps the tokens of every row that have not been seen."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, list[int]] = {}
+
+    def new(self, chunk: Chunk) -> list[Token]:
+        """The chunk's unseen tokens. Raises WorkerLost when it contradicts what was seen."""
+        seen = self._seen.setdefault(chunk.row, [])
+        known = max(0, len(seen) - chunk.at)
+        again = [token.id for token in chunk.tokens[:known]]
+        if chunk.at > len(seen) or again != seen[chunk.at : chunk.at + len(again)]:
+            raise WorkerLost("the worker was lost, and the text cannot be gone on with: try again")
+        fresh = chunk.tokens[known:]
+        seen.extend(token.id for token in fresh)
+        return fresh
+
+
+class Stream:
+    """One job's tokens, then its answer."""
+
+    def __init__(self, service: Service, model: ModelDeclaration, job_id: str) -> None:
+        self._service, self._model, self.job_id = service, model, job_id
+        self._ended = False
+
+    @classmethod
+    async def start(cls, service: Service, model: ModelDeclaration, given: TaskInput) -> Stream:
+        """Submit an input. Raises what the intake refuses."""
+        if isinstance(given, GenerationInput) and given.do_sample and given.seed is None:
+            given = given.model_copy(update={"seed": secrets.randbits(62)})
+        prepared = await prepare(service, model, given, **{STREAM: True})
+        stored = await service.intake.store_job(prepared)
+        return cls(service, model, stored.id)
+
+    async def tokens(self) -> AsyncIterator[tuple[int, Token] | None]:
+        """Rows and their tokens, until the job has ended; None when it is silent for long.
+
+        Raises WorkerLost, JobNotFound.
+        """
+        reader = Reader()
+        async for placed in chunks(self._service, self.job_id):
+            if placed is None:
+                yield None
+                continue
+            for token in reader.new(placed.chunk):
+                yield placed.chunk.row, token
+        self._ended = True
+
+    async def answer(self) -> TaskOutput:
+        """The whole answer, once the tokens are at their end. Raises the job's error."""
+        record = await self._service.record(self.job_id)
+        return await output(self._service, self._model, Ended(self.job_id, record.status))
+
+    def leave(self) -> None:
+        """Cancel the job if it has not ended: nobody else knows it. Call it when all is over."""
+        if not self._ended:
+            task = asyncio.get_running_loop().create_task(self._cancel())
+            _leaving.add(task)
+            task.add_done_callback(_leaving.discard)
+
+    async def _cancel(self) -> None:
+        with suppress(WherryError):
+            await self._service.queue.run(cancel(self.job_id, self._service.jobs))
+
+
+class Placed(NamedTuple):
+    """A chunk, and the place after which to read on."""
+
+    place: str
+    chunk: Chunk
+
+
+async def chunks(service: Service, job_id: str, after: str = START) -> AsyncIterator[Placed | None]:
+    """A job's chunks after a place, until it has ended; None when it is silent for long."""
+    with service.waiters.watching([job_id], every_change=True) as watch:
+        heard_at = time.monotonic()
+        while True:
+            watch.clear()
+            try:
+                # The state first: what is told after a job's end is none of its.
+                record = await service.record(job_id)
+                entries = await service.queue.run(told(job_id, after, service.jobs))
+            except Unavailable:
+                await asyncio.sleep(_RETRY_S)
+                continue
+            for entry in entries:
+                after, heard_at = entry.place, time.monotonic()
+                yield Placed(after, Chunk.model_validate_json(entry.chunk))
+            if entries:
+                continue  # there may be more
+            if record.status.terminal:
+                return
+            if not await watch.heard(_KEEP_ALIVE_S) and time.monotonic() - heard_at > _KEEP_ALIVE_S:
+                heard_at = time.monotonic()
+                yield None
+
+
+class EventStream(StreamingResponse):
+    """Server-sent events; the job that they tell of is canceled when its client leaves early."""
+
+    def __init__(self, source: AsyncIterator[bytes], stream: Stream | None = None) -> None:
+        super().__init__(
+            source,
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+        self._stream = stream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the events."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            if self._stream:
+                self._stream.leave()
+
+
+#: What keeps a quiet stream open.
+STILL_HERE = b": still here\n\n"
+
+
+def event(data: object, *, kind: str = "", place: str = "") -> bytes:
+    """One server-sent event."""
+    named = f"event: {kind}\n" if kind else ""
+    placed = f"id: {place}\n" if place else ""
+    return b"%s%sdata: %s\n\n" % (placed.encode(), named.encode(), to_json(data))
+
+
+def rest(row: int, seen: str, answer: TaskOutput) -> str:
+    """What a row's whole text has beyond what was told of it."""
+    if not isinstance(answer, GenerationOutput):
+        return ""
+    whole = answer.generations[row].text
+    return whole[len(seen) :] if whole.startswith(seen) else ""

@@ -1,0 +1,63 @@
+"""What running jobs say before they end: chunks in a stream, kept a while for replay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from .call import Call, script
+from .keys import Keys
+from .record import ClaimedJob
+from .settings import JobsSettings
+
+#: The place before the first chunk.
+START = "0-0"
+
+#: Chunks read at once.
+_MOST = 256
+
+
+class Told(NamedTuple):
+    """A chunk, and the place after which to read on."""
+
+    place: str
+    chunk: bytes
+
+
+def tell(
+    worker: str, said: Sequence[tuple[ClaimedJob, bytes]], settings: JobsSettings
+) -> Call[frozenset[str]]:
+    """Add chunks. Answers the ids that nobody wants to hear more of.
+
+    An attempt whose lease has passed to another worker adds nothing.
+    """
+    return Call(
+        script("tell"),
+        keys=[],
+        args=[
+            settings.key_prefix,
+            worker,
+            settings.stream_ttl_s,
+            *(value for job, chunk in said for value in (job.id, job.attempt, chunk)),
+        ],
+        parse=lambda reply: frozenset(item.decode() for item in reply),
+    )
+
+
+def told(job_id: str, after: str, settings: JobsSettings) -> Call[list[Told]]:
+    """The next chunks after a place."""
+    key = Keys(settings.key_prefix).told(job_id)
+    return Call(
+        None,
+        keys=[],
+        args=[],
+        before=[("XRANGE", key, f"({after}", "+", "COUNT", _MOST)],
+        parse=lambda reply: [_told(entry) for entry in reply],
+    )
+
+
+def _told(entry: tuple[bytes, Any]) -> Told:
+    place, fields = entry
+    # Read by name or as Redis sends them: pipelines of both kinds come here.
+    chunk = fields[b"c"] if isinstance(fields, dict) else fields[1]
+    return Told(place.decode(), chunk)

@@ -1,0 +1,153 @@
+"""Tokens told while a text is written, against the answer that comes in the end."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from wherry.tasks.backends import create_backend
+from wherry.tasks.backends.base import StreamingBackend
+from wherry.tasks.backends.device import Device
+from wherry.tasks.backends.transformers.stopping import Stops
+from wherry.tasks.backends.transformers.telling import RunningText
+from wherry.tasks.text.generation import GenerationOutput
+from wherry.tasks.text.text_generation import TextGenerationInput
+from wherry.tasks.text.tokens import Token
+from wherry.tasks.tiny.parts import bpe
+
+PROMPTS = ["the boat is", "a wherry waits at the stairs for", "one"]
+
+
+@pytest.fixture(scope="module")
+def backend(tiny_model: Callable[[str], Path]) -> StreamingBackend:
+    made = create_backend(
+        "transformers",
+        "text-generation",
+        str(tiny_model("text-generation")),
+        device=Device("cpu"),
+    )
+    made.load()
+    assert isinstance(made, StreamingBackend)
+    return made
+
+
+class Ear:
+    """Hears tokens, up to a number."""
+
+    def __init__(self, patience: int = 10_000) -> None:
+        self.tokens: list[Token] = []
+        self._patience = patience
+
+    def __call__(self, token: Token) -> bool:
+        self.tokens.append(token)
+        return len(self.tokens) < self._patience
+
+    @property
+    def text(self) -> str:
+        return "".join(token.text for token in self.tokens)
+
+
+def stream(backend: StreamingBackend, ears: list[Ear | None], **parameters: object) -> list[str]:
+    rows = TextGenerationInput.validated(
+        {"texts": PROMPTS, "max_new_tokens": 12, **parameters}
+    ).rows()
+    texts = []
+    for answer in backend.stream(rows, ears):
+        assert isinstance(answer, GenerationOutput)
+        texts.append(answer.generations[0].text)
+    return texts
+
+
+@pytest.mark.parametrize("drawn", [{}, {"do_sample": True, "seed": 5, "temperature": 0.8}])
+def test_what_is_told_is_the_text(backend: StreamingBackend, drawn: dict[str, object]) -> None:
+    ears = [Ear(), None, Ear()]
+    texts = stream(backend, list(ears), **drawn)
+    assert texts == stream(backend, [None] * 3, **drawn), "listening changes nothing"
+    for ear, text in zip(ears, texts, strict=True):
+        if ear:
+            assert ear.text
+            assert text.startswith(ear.text)
+            assert len(text) - len(ear.text) <= 4, "only bytes of a broken character are held"
+
+
+def test_chances_are_the_models_own(backend: StreamingBackend) -> None:
+    ear = Ear()
+    stream(backend, [ear, None, None], do_sample=True, seed=1, temperature=2.0)
+    model, tokenizer = backend.model, backend.tokenizer  # type: ignore[attr-defined]
+    prompt = tokenizer(PROMPTS[0])["input_ids"]
+    made = [token.id for token in ear.tokens]
+    with torch.no_grad():
+        logits = model(torch.tensor([[*prompt, *made]])).logits[0]
+    for place, token in enumerate(ear.tokens):
+        own = logits[len(prompt) + place - 1].log_softmax(-1)[token.id]
+        assert token.logprob == pytest.approx(float(own), abs=1e-3)
+
+
+def test_a_row_ends_when_its_listener_has_had_enough(backend: StreamingBackend) -> None:
+    alone = stream(backend, [None] * 3)
+    ear = Ear(patience=2)
+    rows = TextGenerationInput(texts=PROMPTS, max_new_tokens=12).rows()
+    answers = backend.stream(rows, [None, ear, None])
+    counts = [a.generations[0].completion_tokens for a in answers]  # type: ignore[union-attr]
+    assert len(ear.tokens) == 2
+    texts = [a.generations[0].text for a in answers]  # type: ignore[union-attr]
+    assert (texts[0], texts[2]) == (alone[0], alone[2]), "the others go on"
+    assert counts[0] == 12
+
+
+def test_when_all_have_had_enough_the_batch_ends(backend: StreamingBackend) -> None:
+    steps = 0
+    model = backend.model  # type: ignore[attr-defined]
+    hook = model.register_forward_hook(lambda *_: count())
+
+    def count() -> None:
+        nonlocal steps
+        steps += 1
+
+    try:
+        stream(backend, [Ear(2), Ear(3), Ear(1)])
+    finally:
+        hook.remove()
+    assert steps <= 4
+
+
+def test_a_stop_string_is_never_told(backend: StreamingBackend) -> None:
+    plain = Ear()
+    stream(backend, [plain, None, None])
+    texts = [token.text for token in plain.tokens]
+    # A string that begins within one token and ends within the next.
+    stop = next(a[-1] + b[0] for a, b in itertools.pairwise(texts[2:]) if a and b)
+    ear = Ear()
+    [text, *_] = stream(backend, [ear, None, None], stop=[stop])
+    assert plain.text.startswith(text)
+    assert stop not in text
+    assert text.startswith(ear.text)
+
+
+def test_beam_search_tells_nothing_and_answers_all(backend: StreamingBackend) -> None:
+    ear = Ear()
+    assert all(stream(backend, [ear, None, None], num_beams=2))
+    assert not ear.tokens
+
+
+def test_characters_of_many_tokens_are_told_whole() -> None:
+    tokenizer = bpe(bos="<s>", eos="</s>", pad="<pad>", unk="<unk>")
+    text = " héllo wörld 日本 🛶 end"
+    running = RunningText(tokenizer, tokenizer(" the boat")["input_ids"])
+    told = [running.add(token) for token in tokenizer(text, add_special_tokens=False)["input_ids"]]
+    assert "\ufffd" not in "".join(told)
+    assert "".join(told) == text
+    assert "" in told, "some tokens are parts of a character"
+
+
+@pytest.mark.parametrize(
+    ("text", "may"),
+    [("ab", False), ("a\n", True), ("a\nUs", True), ("a\nUser: b", True), ("\nX", False)],
+)
+def test_text_is_held_only_while_a_stop_string_may_follow(text: str, may: bool) -> None:
+    stops = Stops(tokenizer=None, end_tokens=frozenset(), strings=("\nUser",), window=9)
+    assert stops.may_follow(text) == may

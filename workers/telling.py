@@ -1,0 +1,72 @@
+"""Sending what the rows of a batch say while they are written, a few times a second."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from ..jobs.record import ClaimedJob
+from ..protocol.errors import WherryError
+from ..tasks.text.tokens import Chunk, Listener, Token
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two sendings: readers see words, not each token, and Redis has a rest.
+_INTERVAL_S = 0.03
+
+#: Sends chunks; answers the ids that nobody wants to hear more of.
+Send = Callable[[Sequence[tuple[ClaimedJob, bytes]]], frozenset[str]]
+
+
+class Telling:
+    """What the jobs of one batch say. One thread uses it: the one that runs the model."""
+
+    def __init__(self, send: Send, clock: Callable[[], float] = time.monotonic) -> None:
+        self._send, self._clock = send, clock
+        self._pending: dict[tuple[str, int], _Pending] = {}
+        self._unwanted: frozenset[str] = frozenset()
+        self._sent_at = -_INTERVAL_S  # a first token goes out at once
+
+    def listener(self, job: ClaimedJob, row: int) -> Listener:
+        """Who hears the tokens of a job's row. One that is run anew needs a new listener."""
+        made = 0
+
+        def hear(token: Token) -> bool:
+            nonlocal made
+            pending = self._pending.setdefault((job.id, row), _Pending(job, made))
+            if made < pending.at + len(pending.tokens):  # the row began anew, unsent
+                pending = self._pending[job.id, row] = _Pending(job, made)
+            pending.tokens.append(token)
+            made += 1
+            if self._clock() - self._sent_at >= _INTERVAL_S:
+                self.flush()
+            return job.id not in self._unwanted
+
+        return hear
+
+    def flush(self) -> None:
+        """Send what is pending. A queue that is away or full is tried again with the next tokens:
+        the whole answer comes in the end, whatever was told of it.
+        """
+        self._sent_at = self._clock()
+        said = [(p.job, p.chunk(row)) for (_, row), p in self._pending.items() if p.tokens]
+        if not said:
+            return
+        try:
+            self._unwanted |= self._send(said)
+        except WherryError as error:
+            log.warning("%d chunks wait: %s", len(said), error.message)
+            return
+        self._pending.clear()
+
+
+class _Pending:
+    """Tokens of one row that are not sent yet."""
+
+    def __init__(self, job: ClaimedJob, at: int) -> None:
+        self.job, self.at = job, at
+        self.tokens: list[Token] = []
+
+    def chunk(self, row: int) -> bytes:
+        return Chunk(row=row, at=self.at, tokens=self.tokens).model_dump_json().encode()
