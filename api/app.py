@@ -23,10 +23,14 @@ from . import (
     jobs_routes,
     models_routes,
     page,
+    pixano,
     server_routes,
 )
 from .door import Door
+from .huggingface import routes as huggingface_routes
+from .instill import routes as instill_routes
 from .intake import Intake
+from .openai import routes as openai_routes
 from .plain import ShortWay
 from .service import Service
 from .settings import ApiSettings
@@ -41,6 +45,10 @@ _ROUTES = (
     generate_routes,
     models_routes,
     server_routes,
+    openai_routes,
+    instill_routes,
+    pixano,
+    huggingface_routes,
     page,
 )
 

@@ -137,23 +137,23 @@ async def chunks(service: Service, job_id: str, after: str = START) -> AsyncIter
 
 
 class EventStream(StreamingResponse):
-    """Server-sent events; the job that they tell of is canceled when its client leaves early."""
+    """Server-sent events; jobs that they tell of are canceled when their client leaves early."""
 
-    def __init__(self, source: AsyncIterator[bytes], stream: Stream | None = None) -> None:
+    def __init__(self, source: AsyncIterator[bytes], *streams: Stream) -> None:
         super().__init__(
             source,
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
-        self._stream = stream
+        self._streams = streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the events."""
         try:
             await super().__call__(scope, receive, send)
         finally:
-            if self._stream:
-                self._stream.leave()
+            for stream in self._streams:
+                stream.leave()
 
 
 #: What keeps a quiet stream open.

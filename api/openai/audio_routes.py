@@ -1,0 +1,187 @@
+"""Speech to text, and text to speech."""
+
+from __future__ import annotations
+
+import io
+import wave
+from collections.abc import AsyncGenerator
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from ...protocol.errors import InvalidRequest
+from ...tasks.audio.automatic_speech_recognition import (
+    AutomaticSpeechRecognitionInput,
+    AutomaticSpeechRecognitionOutput,
+    SpeechChunk,
+)
+from ...tasks.audio.text_to_speech import TextToSpeechInput, TextToSpeechOutput
+from ..body import read_body
+from ..errors import shaped
+from ..plain import PlainRoute
+from ..run import answer
+from ..service import Service
+from ..views import json_response
+from .shapes import OpenAIRequest, error_shape, model_for, read, validated
+
+router = APIRouter(tags=["openai"], route_class=PlainRoute)
+
+#: Formats of an answer that tell when each part was said.
+_TIMED = ("verbose_json", "srt", "vtt")
+
+
+class TranscriptionRequest(OpenAIRequest):
+    """What to write down, besides the file itself."""
+
+    language: str | None = None
+    response_format: Literal["json", "text", "verbose_json", "srt", "vtt"] = "json"
+    timestamp_granularities: tuple[Literal["segment", "word"], ...] = ()
+    # Hints for OpenAI's own models.
+    prompt: Any = None
+    temperature: Any = None
+    chunking_strategy: Any = None
+
+
+class SpeechRequest(OpenAIRequest):
+    """What to speak. A voice is a number, of models that have several, or `default`."""
+
+    input: str = Field(min_length=1)
+    voice: Any = "default"
+    speed: float | None = None
+    response_format: Literal["wav", "pcm"] = "wav"
+    instructions: Any = None
+    stream_format: Any = None
+
+
+@router.post("/v1/audio/transcriptions")
+@shaped(error_shape)
+async def transcriptions(request: Request) -> Response:
+    """Write down what is said in a file."""
+    service = Service.of(request)
+    fields, sound = await _form(request)
+    asked = validated(TranscriptionRequest, fields)
+    if "word" in asked.timestamp_granularities:
+        raise InvalidRequest("timestamp_granularities: word is not supported; use segment")
+    model = model_for(service, asked.model, "automatic-speech-recognition")
+    given = AutomaticSpeechRecognitionInput.validated(
+        {
+            "audio": [sound],
+            "language": asked.language,
+            "return_timestamps": asked.response_format in _TIMED,
+        }
+    )
+    output = await answer(service, request.receive, model, given)
+    assert isinstance(output, AutomaticSpeechRecognitionOutput)
+    return _transcription(asked, output.texts[0], output.chunks[0] or [])
+
+
+def _transcription(asked: TranscriptionRequest, text: str, chunks: list[SpeechChunk]) -> Response:
+    match asked.response_format:
+        case "text":
+            return Response(text + "\n", media_type="text/plain")
+        case "srt":
+            return Response(_srt(chunks), media_type="application/x-subrip")
+        case "vtt":
+            return Response(_vtt(chunks), media_type="text/vtt")
+        case "verbose_json":
+            return json_response(_verbose(asked, text, chunks))
+        case _:
+            return json_response({"text": text})
+
+
+def _verbose(asked: TranscriptionRequest, text: str, chunks: list[SpeechChunk]) -> dict[str, Any]:
+    return {
+        "task": "transcribe",
+        "language": asked.language or "",
+        "duration": chunks[-1].end if chunks else 0.0,
+        "text": text,
+        "segments": [
+            {"id": number, "start": chunk.start, "end": chunk.end, "text": chunk.text}
+            for number, chunk in enumerate(chunks)
+        ],
+    }
+
+
+def _srt(chunks: list[SpeechChunk]) -> str:
+    parts = [
+        f"{number}\n{_time(chunk.start, ',')} --> {_time(chunk.end, ',')}\n{chunk.text.strip()}\n"
+        for number, chunk in enumerate(chunks, start=1)
+    ]
+    return "\n".join(parts)
+
+
+def _vtt(chunks: list[SpeechChunk]) -> str:
+    parts = [
+        f"{_time(chunk.start, '.')} --> {_time(chunk.end, '.')}\n{chunk.text.strip()}\n"
+        for chunk in chunks
+    ]
+    return "WEBVTT\n\n" + "\n".join(parts)
+
+
+def _time(seconds: float, point: str) -> str:
+    ms = round(seconds * 1000)
+    minutes, ms = divmod(ms, 60_000)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{ms // 1000:02}{point}{ms % 1000:03}"
+
+
+async def _form(request: Request) -> tuple[dict[str, object], bytes]:
+    """A form's fields and its file. Raises InvalidRequest."""
+    service = Service.of(request)
+    body = await read_body(request, service.settings.max_body_bytes)
+
+    async def stream() -> AsyncGenerator[bytes]:
+        yield body
+
+    try:
+        form = await MultiPartParser(
+            request.headers, stream(), max_files=1, max_fields=32, max_part_size=64 * 1024
+        ).parse()
+    except (MultiPartException, KeyError, AssertionError) as error:
+        raise InvalidRequest(f"expected multipart/form-data: {error}") from None
+    try:
+        return await _fields(form)
+    finally:
+        await form.close()
+
+
+async def _fields(form: FormData) -> tuple[dict[str, object], bytes]:
+    fields: dict[str, object] = {}
+    sound = b""
+    for name, value in form.multi_items():
+        if isinstance(value, UploadFile):
+            if name != "file":
+                raise InvalidRequest(f"{name}: only `file` is a file")
+            sound = await value.read()
+        elif name.endswith("[]"):
+            fields[name[:-2]] = [v for v in form.getlist(name) if isinstance(v, str)]
+        else:
+            fields[name] = value
+    if not sound:
+        raise InvalidRequest("file: the sound is missing")
+    return fields, sound
+
+
+@router.post("/v1/audio/speech")
+@shaped(error_shape)
+async def speech(request: Request) -> Response:
+    """Speak a text: a WAV file, or its raw samples of 16 bits."""
+    service = Service.of(request)
+    asked = await read(request, SpeechRequest)
+    model = model_for(service, asked.model, "text-to-speech")
+    given = TextToSpeechInput.validated(
+        {"texts": [asked.input], "speaker": _speaker(asked.voice), "speed": asked.speed}
+    )
+    output = await answer(service, request.receive, model, given)
+    assert isinstance(output, TextToSpeechOutput)
+    if asked.response_format == "wav":
+        return Response(output.audio[0], media_type="audio/wav")
+    with wave.open(io.BytesIO(output.audio[0])) as sound:
+        return Response(sound.readframes(sound.getnframes()), media_type="audio/pcm")
+
+
+def _speaker(voice: object) -> int | None:
+    """A voice by its number; names are those of OpenAI's own voices, which no model here has."""
+    return int(voice) if isinstance(voice, str) and voice.isdecimal() else None

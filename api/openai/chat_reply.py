@@ -1,0 +1,109 @@
+"""A chat completion as OpenAI's clients read it, whole or in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...tasks.text.generation import Generation
+from ...tasks.text.tokens import Token
+from ..streams import event
+from .choices import Choice, Said
+from .shapes import new_id, now
+
+#: What a stream ends with.
+DONE = b"data: [DONE]\n\n"
+
+
+class ChatReply:
+    """One answer, whole or in parts."""
+
+    def __init__(self, model: str, *, logprobs: bool) -> None:
+        self._head = {"id": new_id("chatcmpl"), "created": now(), "model": model}
+        self._logprobs = logprobs
+
+    def whole(self, found: Sequence[Choice]) -> dict[str, object]:
+        """The answer."""
+        return {
+            **self._head,
+            "object": "chat.completion",
+            "choices": [
+                {
+                    "index": index,
+                    "message": {
+                        "role": "assistant",
+                        "content": choice.generation.text,
+                        "refusal": None,
+                    },
+                    "logprobs": self._chances(choice.tokens),
+                    "finish_reason": choice.generation.finish_reason,
+                }
+                for index, choice in enumerate(found)
+            ],
+            "usage": usage_of([choice.generation for choice in found]),
+        }
+
+    def begin(self, index: int) -> bytes:
+        """A choice's first event."""
+        return self._chunk(index, {"role": "assistant", "content": ""})
+
+    def part(self, said: Said) -> bytes:
+        """What a choice says next."""
+        delta = {"content": said.text} if said.text or not said.end else {}
+        return self._chunk(
+            said.index,
+            delta,
+            logprobs=self._chances(said.tokens),
+            finish_reason=said.end.finish_reason if said.end else None,
+        )
+
+    def usage(self, ends: Sequence[Generation]) -> bytes:
+        """The last event, where it was asked for."""
+        return event(
+            {
+                **self._head,
+                "object": "chat.completion.chunk",
+                "choices": [],
+                "usage": usage_of(ends),
+            }
+        )
+
+    def _chunk(
+        self,
+        index: int,
+        delta: dict[str, str],
+        *,
+        logprobs: object = None,
+        finish_reason: str | None = None,
+    ) -> bytes:
+        choice = {
+            "index": index,
+            "delta": delta,
+            "logprobs": logprobs,
+            "finish_reason": finish_reason,
+        }
+        return event({**self._head, "object": "chat.completion.chunk", "choices": [choice]})
+
+    def _chances(self, tokens: Sequence[Token]) -> dict[str, object] | None:
+        if not self._logprobs or not tokens:
+            return None
+        return {"content": [_chance(token) for token in tokens], "refusal": None}
+
+
+def _chance(token: Token) -> dict[str, object]:
+    return {
+        "token": token.text,
+        "logprob": token.logprob,
+        "bytes": list(token.text.encode()),
+        "top_logprobs": [],
+    }
+
+
+def usage_of(generations: Sequence[Generation]) -> dict[str, int]:
+    """Tokens read and made; choices of one prompt read it once."""
+    prompt = generations[0].prompt_tokens if generations else 0
+    made = sum(generation.completion_tokens for generation in generations)
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": made,
+        "total_tokens": prompt + made,
+    }
