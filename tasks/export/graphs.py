@@ -19,6 +19,13 @@ Sample = Callable[[int], dict[str, torch.Tensor]]
 
 _OPSET = 17
 
+#: How models are loaded: float32 whatever their files hold, attention in operators that ONNX has.
+LOADING: dict[str, Any] = {
+    "attn_implementation": "eager",
+    "dtype": torch.float32,
+    "trust_remote_code": False,
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:

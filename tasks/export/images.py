@@ -10,7 +10,7 @@ import torch
 import transformers as hf
 from PIL import Image
 
-from .graphs import Axes, Sample, Signature, write
+from .graphs import LOADING, Axes, Sample, Signature, write
 
 _PIXELS = "pixel_values"
 
@@ -39,7 +39,7 @@ def image_segmentation(source: str, folder: Path) -> float:
 
 
 def _export(source: str, folder: Path, auto: Any, outputs: Mapping[str, Axes]) -> float:
-    model = auto.from_pretrained(source, trust_remote_code=False, attn_implementation="eager")
+    model = auto.from_pretrained(source, **LOADING)
     processor = hf.AutoImageProcessor.from_pretrained(source, trust_remote_code=False)
     sample, axes = pixels(processor)
     for part in (model.config, processor):

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import transformers as hf
 
-from .graphs import Axes, Sample, Signature, write
+from .graphs import LOADING, Axes, Sample, Signature, write
 from .images import pixels
 from .texts import TEXT_AXES, texts
 
@@ -109,7 +109,7 @@ class _Whole:
 
 def _load(source: str, folder: Path, auto: Any) -> tuple[Any, Sample, Axes, Any]:
     """The model, noise for it with its free axes, and its tokenizer; their files are written."""
-    model = auto.from_pretrained(source, trust_remote_code=False, attn_implementation="eager")
+    model = auto.from_pretrained(source, **LOADING)
     processor: Any = hf.AutoImageProcessor.from_pretrained(source, trust_remote_code=False)
     tokenizer: Any = hf.AutoTokenizer.from_pretrained(source, trust_remote_code=False)
     for part in (model.config, processor, tokenizer):

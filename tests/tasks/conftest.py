@@ -1,14 +1,19 @@
-"""Tiny models, made once a session."""
+"""Tiny models, made once a session; trained ones of packages, made once on this machine."""
 
 from __future__ import annotations
 
 import functools
+import hashlib
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
+from wherry.tasks import packaged
 from wherry.tasks.tiny import build
 
 from . import tiny
@@ -35,6 +40,34 @@ def tiny_model(models: Path) -> Callable[[str], Path]:
     @functools.cache
     def made(name: str) -> Path:
         return build(name, models / "built" / name)
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def packaged_model() -> Callable[[str], Path]:
+    """The trained model of a name in `wherry.tasks.packaged.BUILDERS`.
+
+    Kept under the system's temporary folder until the code that builds them changes.
+    """
+    digest = hashlib.sha256()
+    for file in sorted(Path(packaged.__file__).parent.glob("*.py")):
+        digest.update(file.read_bytes())
+    kept = Path(tempfile.gettempdir(), f"wherry-packaged-{os.getuid()}", digest.hexdigest()[:12])
+
+    @functools.cache
+    def made(name: str) -> Path:
+        folder = kept / name
+        if not folder.exists():
+            half = kept / f"{name}.{os.getpid()}"
+            packaged.build(name, half)
+            try:
+                half.rename(folder)  # whole, or not there
+            except OSError:
+                shutil.rmtree(half)
+                if not folder.exists():  # no other session was first
+                    raise
+        return folder
 
     return made
 

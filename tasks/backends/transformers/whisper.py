@@ -100,12 +100,15 @@ class Whisper:
 
 
 def _timed(chunks: Sequence[dict[str, Any]], seconds: float) -> list[SpeechChunk]:
-    """Chunks with the times that were not told: on from the chunk before, up to the sound's end."""
+    """Chunks with the times that were not told: on from the chunk before, up to the sound's end.
+
+    Nothing is said after it, though Whisper, to which 30 seconds are played, may tell such times.
+    """
     timed: list[SpeechChunk] = []
     for chunk in chunks:
         start, end = chunk["timestamp"]
         if start is None:
             start = timed[-1].end if timed else 0.0
-        end = max(start, seconds) if end is None else end
-        timed.append(SpeechChunk(text=chunk["text"], start=start, end=end))
+        times = (min(start, seconds), seconds if end is None else min(end, seconds))
+        timed.append(SpeechChunk(text=chunk["text"], start=times[0], end=times[1]))
     return timed

@@ -98,19 +98,22 @@ def test_whisper_writes_what_the_pipeline_writes(beams: int, tiny_model: TinyMod
 def test_whispers_times_are_the_pipelines(tiny_model: TinyModel) -> None:
     folder = tiny_model(WHISPER)
     together = recognise(created(folder), return_timestamps=True)
-    own, untold = pipeline(folder), 0
+    own, untold, late = pipeline(folder), 0, 0
     for tone, text, chunks in zip(TONES, together.texts, together.chunks, strict=True):
         expected = own(tone, return_timestamps=True, generate_kwargs=WORDS)
+        seconds = len(tone) / sounds.RATE
         assert chunks is not None
         assert text == expected["text"]
         assert [chunk.text for chunk in chunks] == [c["text"] for c in expected["chunks"]]
         for chunk, theirs in zip(chunks, expected["chunks"], strict=True):
             start, end = theirs["timestamp"]
             untold += end is None
-            assert start is None or chunk.start == pytest.approx(start, abs=1e-3)
-            assert end is None or chunk.end == pytest.approx(end, abs=1e-3)
+            late += start is not None and start > seconds
+            assert start is None or chunk.start == pytest.approx(min(start, seconds), abs=1e-3)
+            assert end is None or chunk.end == pytest.approx(min(end, seconds), abs=1e-3)
             assert chunk.end >= chunk.start or end is not None
     assert untold  # the case of a sentence without end is among them
+    assert late  # and of one that the pipeline hears after the sound
 
 
 def test_one_generate_for_the_windows_of_all_rows(

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from wherry.tasks.backends.onnx.backend import DialectBackend
 from wherry.tasks.base import TaskOutput
@@ -27,9 +28,11 @@ TinyModel = Callable[[str], Path]
 Exported = Callable[[str, str], Path]
 
 TOLERANCE = 1e-3
+SAFETENSORS = "model.safetensors"
 
 IMAGES = {"images": tiny.images()}
 SOUNDS = {"audio": [tone.tobytes() for tone in sounds.tones()], "sample_rate": sounds.RATE}
+TEXTS = {"texts": ["a cat", "the red car is beside the dog", "hello " * 70]}
 LABELS = {"candidate_labels": ["a cat", "the red car", "dog"]}
 
 #: Model of wherry.tasks.tiny, its task, an input of rows that differ, the dialect of its graph.
@@ -45,7 +48,8 @@ CASES = [
         "wav2vec2-ctc",
     ),
     ("depth-estimation", "", IMAGES, "predicted-depth"),
-    ("embedding", "", {"texts": ["a cat", "the red car is beside the dog", "hello"]}, ""),
+    ("embedding", "", TEXTS, "last-hidden-state"),
+    ("feature-extraction", "", TEXTS, "last-hidden-state"),
     ("image-anonymization", "", {**IMAGES, "threshold": 0.0, "strategy": "pixelate"}, ""),
     ("image-classification", "", IMAGES, "pixel-logits"),
     ("image-segmentation-semantic", "image-segmentation", IMAGES, "semantic-logits"),
@@ -57,11 +61,32 @@ CASES = [
         "transformers-yolos",
     ),
     (
+        "ranking",
+        "",
+        {"queries": ["who", "what is red"], "texts": [TEXTS["texts"], ["the car", "a dog " * 60]]},
+        "text-logits",
+    ),
+    (
+        "sentence-similarity",
+        "",
+        {"source_sentences": ["a cat", "who"], "sentences": [TEXTS["texts"], ["the car", "who"]]},
+        "last-hidden-state",
+    ),
+    ("text-classification", "", {**TEXTS, "top_k": 3}, "text-logits"),
+    (
+        "text-pairs",
+        "text-classification",
+        {**TEXTS, "text_pairs": ["the dog", "hello " * 60, "who"], "function_to_apply": "none"},
+        "text-logits",
+    ),
+    ("token-classification", "", {**TEXTS, "ignore_labels": []}, "token-logits"),
+    (
         "visual-question-answering",
         "",
         {**IMAGES, "question": "what is the red car", "top_k": 3},
         "transformers-vilt-no-token-type",
     ),
+    ("zero-shot-classification", "", {**TEXTS, **LABELS}, "text-logits"),
     ("zero-shot-image-classification", "", {**IMAGES, **LABELS}, "transformers-clip"),
     (
         "zero-shot-object-detection",
@@ -139,6 +164,17 @@ def test_graph_answers_as_the_model(
     own = create_task("transformers", task, str(tiny_model(name))).process(given)
     assert rows_differ(own)
     assert_close(plain(answer), plain(own))
+
+
+@pytest.mark.parametrize("name", ["automatic-speech-recognition", "embedding"])
+def test_weights_kept_in_half_precision_are_exported_in_full(
+    name: str, tiny_model: TinyModel, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(tiny_model(name), tmp_path / "half")
+    weights = {key: tensor.half() for key, tensor in load_file(folder / SAFETENSORS).items()}
+    save_file(weights, folder / SAFETENSORS, metadata={"format": "pt"})
+    tiny.edit_json(folder / "config.json", dtype="float16")
+    assert export(str(folder), tmp_path / "onnx", name) < TOLERANCE
 
 
 def test_every_task_with_a_graph_can_be_exported() -> None:

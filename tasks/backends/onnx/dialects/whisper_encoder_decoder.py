@@ -1,7 +1,8 @@
-"""Dialect whisper-encoder-decoder: two graphs.
+"""Dialect whisper-encoder-decoder: two graphs, or three.
 
 encoder_model.onnx: input_features (B, mels, frames) -> last_hidden_state (B, T, D).
 decoder_model.onnx: input_ids (B, t), encoder_hidden_states (B, T, D) -> logits (B, t, vocabulary).
+decoder_with_past_model.onnx makes it quicker: ..speech_decoder.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ..graph import Shapes
 from ..joining import joined
 from ..mel import log_mel
 from ..model import OnnxModel
+from ..speech_decoder import SpeechDecoder
 from ..speech_rules import SpeechRules
 
 _Floats = NDArray[np.float32]
@@ -55,8 +57,8 @@ class WhisperEncoderDecoder(Adapter):
         super().__init__(task, model)
         encoder = "encoder_model.onnx"
         self.encoder = self.graph if self.graph.path.name == encoder else model.open(encoder)
-        self.decoder = model.open("decoder_model.onnx")
         self.rules = SpeechRules.read(model.read_json("generation_config.json"), model.config)
+        self.decoder = SpeechDecoder(model, self.rules)
         self.tokenizer = model.tokenizer()
         self._special = {
             number
@@ -172,13 +174,10 @@ class WhisperEncoderDecoder(Adapter):
             words = self._words(part)
             if words:
                 opens = begin + told[0] if told else begin
-                # An end that was not told is the sound's.
-                ends_at = begin + told[-1] if len(told) > 1 else max(opens, seconds)
-                found.append(
-                    SpeechChunk(
-                        text=self._text(words), start=round(opens, 2), end=round(ends_at, 2)
-                    )
-                )
+                # An end that was not told is the sound's, and nothing is said after that.
+                ends_at = begin + told[-1] if len(told) > 1 else seconds
+                opens, ends_at = (min(round(time, 2), seconds) for time in (opens, ends_at))
+                found.append(SpeechChunk(text=self._text(words), start=opens, end=ends_at))
             start = stop
         return found, covered
 
@@ -205,7 +204,7 @@ class WhisperEncoderDecoder(Adapter):
             pictures = np.stack([piece.picture for piece in part])
             hidden = self.encoder.run_rows({"input_features": pictures})["last_hidden_state"]
             prompts = self._prompts(hidden, [piece.language for piece in part], timed=timed)
-            said += self._speak(hidden, prompts, timed=timed)
+            said += self.decoder.speak(hidden, prompts, timed=timed)
         return said
 
     def _prompts(
@@ -216,32 +215,7 @@ class WhisperEncoderDecoder(Adapter):
         if unknown and self.rules.languages:
             start = np.full((len(unknown), 1), self.rules.start, dtype=np.int64)
             numbers = np.array(sorted(self.rules.languages.values()))
-            logits = self._next(hidden[unknown], start)[:, numbers]
+            logits = self.decoder.logits(hidden[unknown], start)[:, numbers]
             for i, best in zip(unknown, logits.argmax(axis=1), strict=True):
                 told[i] = int(numbers[best])
         return [self.rules.prompt(language, timed=timed) for language in told]
-
-    def _speak(
-        self, hidden: _Floats, prompts: Sequence[list[int]], *, timed: bool
-    ) -> list[list[int]]:
-        """Greedy: the likeliest token that the rules allow, until each row has ended."""
-        said = [[*prompt] for prompt in prompts]
-        length = len(said[0])  # prompts of a batch are of one length
-        speaking = list(range(len(said)))
-        for _ in range(self.rules.most_new(length)):
-            spoken = [said[i] for i in speaking]
-            logits = self._next(hidden[speaking], np.array(spoken, dtype=np.int64))
-            logits = self.rules.allowed(logits, spoken, prompt=length, timed=timed)
-            for i, token in zip(list(speaking), logits.argmax(axis=1).tolist(), strict=True):
-                if token == self.rules.end:
-                    speaking.remove(i)
-                else:
-                    said[i].append(token)
-            if not speaking:
-                break
-        return [tokens[length:] for tokens in said]
-
-    def _next(self, hidden: _Floats, ids: NDArray[np.int64]) -> _Floats:
-        out = self.decoder.run_rows({"input_ids": ids, "encoder_hidden_states": hidden})
-        logits: _Floats = out["logits"][:, -1]
-        return logits
