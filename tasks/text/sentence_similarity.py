@@ -1,7 +1,8 @@
 """Sentence similarity. OIP: source_sentence BYTES [n], sentences BYTES [n] (a JSON list of texts
 each) -> score FP32 [n, m].
 
-The cosine between mean-pooled vectors (Reimers and Gurevych, 2019).
+The cosine between pooled vectors (Reimers and Gurevych, 2019). Models, how they pool, and the
+trained ones of packages are those of `embedding`.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import importlib.metadata
 import json
 import subprocess
 import venv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,9 @@ def client(fleet: Stack) -> Iterator[Client]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Note what came of a marked call."""
     report = yield
     mark = item.get_closest_marker("call")

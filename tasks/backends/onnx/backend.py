@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Sequence
 from typing import Any
@@ -7,16 +8,19 @@ from typing import Any
 from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
 from ...vision.images import MAX_PIXELS
+from ..base import Backend
 from ..device import Device
-from .base import OnnxBackend
 from .dialects import resolve
+from .graph import Graph
+from .model import OnnxModel, folder_of
 
 
-class DialectBackend(OnnxBackend):
-    """A task done by whichever adapter speaks the graph's dialect.
+class DialectBackend(Backend):
+    """A folder's graph on ONNX Runtime, fed and read by whichever adapter speaks its dialect.
 
-    `dialect` names one where several would do; empty takes the first that accepts the graph. What
-    else is given goes to the adapter.
+    `dialect` names one where several would do; empty takes the first that accepts the graph.
+    `threads` bounds each graph's threads, 0 takes every core of the process; `max_pixels` bounds a
+    row's image before it is decoded. What else is given goes to the adapter.
     """
 
     def __init__(
@@ -30,26 +34,38 @@ class DialectBackend(OnnxBackend):
         dialect: str = "",
         **options: Any,  # the adapter's own
     ) -> None:
-        super().__init__(task, source, device=device, threads=threads, max_pixels=max_pixels)
+        super().__init__(task, source, device=device)
+        self._open = functools.partial(
+            OnnxModel, folder_of(source), device, threads=threads, max_pixels=max_pixels
+        )
         self._dialect, self._options = dialect, options
         self.adapter: Any = None  # an Adapter between load and close
 
-    def load_processor(self) -> None:
-        """Find the adapter. Raises ValueError that names the graph's inputs and outputs, and the
-        dialects there are; or what the adapter does not take.
+    def load(self) -> None:
+        """Open the graph on the device and find its adapter.
+
+        Raises ValueError that names the graph's inputs and outputs, and the dialects there are; or
+        what the adapter does not take.
         """
+        model = self._open()
         found = resolve(
             self.task.name,
-            self.graph.inputs,
-            self.graph.outputs,
-            self.model.config,
+            model.graph.inputs,
+            model.graph.outputs,
+            model.config,
             dialect=self._dialect,
         )
         try:
-            inspect.signature(found).bind(self.task, self.model, **self._options)
+            inspect.signature(found).bind(self.task, model, **self._options)
         except TypeError as error:
             raise ValueError(f"dialect {found.dialect!r}: {error}") from None
-        self.adapter = found(self.task, self.model, **self._options)
+        self.adapter = found(self.task, model, **self._options)
+
+    @property
+    def graph(self) -> Graph:
+        """The folder's graph."""
+        graph: Graph = self.adapter.graph
+        return graph
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """As the adapter answers."""
@@ -58,5 +74,4 @@ class DialectBackend(OnnxBackend):
 
     def close(self) -> None:
         """Drop the graphs."""
-        super().close()
         self.adapter = None

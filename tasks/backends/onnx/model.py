@@ -6,7 +6,6 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from ...vision.images import MAX_PIXELS
 from ..device import Device
 from .graph import Graph
 
@@ -14,21 +13,25 @@ from .graph import Graph
 _GRAPHS = ("model.onnx", "model_optimized.onnx", "encoder_model.onnx")
 
 
+#: Model types whose positions begin behind that of the padding token.
+_COUNT_FROM_PADDING = ("roberta", "camembert", "longformer", "mpnet")
+
+
 class OnnxModel:
     """A model's folder: its graph, and the files that tell how to feed it.
 
-    Raises ValueError when there is no folder or no graph in it.
+    Raises ValueError when there is no graph in it.
     """
 
     def __init__(
         self,
-        source: str | None,
+        folder: Path,
         device: Device,
         *,
-        threads: int = 0,
-        max_pixels: int = MAX_PIXELS,
+        threads: int,
+        max_pixels: int,
     ) -> None:
-        self.folder = folder_of(source)
+        self.folder = folder
         self.max_pixels = max_pixels
         self._device, self._threads = device, threads
         self.config = self.read_json("config.json")
@@ -77,6 +80,8 @@ class OnnxModel:
         """How many tokens a text may have: what the tokenizer says, within the positions."""
         text = self.config.get("text_config") or self.config
         positions = int(text.get("max_position_embeddings") or default)
+        if str(text.get("model_type")).removeprefix("xlm-") in _COUNT_FROM_PADDING:
+            positions -= int(text.get("pad_token_id", 1)) + 1
         told: Any = self.read_json("tokenizer_config.json").get("model_max_length")
         # A tokenizer that knows no limit says 1e30.
         return min(positions, int(told)) if told else positions

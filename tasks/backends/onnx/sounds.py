@@ -45,7 +45,9 @@ class Listener(NamedTuple):
         return cls(
             rate=int(told.get("sampling_rate") or 16_000),
             normalise=bool(told.get("do_normalize", True)),
-            pads=bool(masked) and config.get("feat_extract_norm") == "layer",
+            pads=bool(masked)
+            and config.get("feat_extract_norm") == "layer"
+            and not model.graph.rows_alone,
             max_seconds=task.max_row_cost / 1000,
             layers=tuple(zip(kernels, strides, strict=True)),
         )

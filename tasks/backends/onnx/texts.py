@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
 from .model import OnnxModel
 
@@ -21,12 +21,11 @@ class Texts:
     """
 
     def __init__(self, model: OnnxModel, *, to_length: bool = False) -> None:
-        axes = model.graph.inputs["input_ids"]
-        fixed = axes[1] if len(axes) == 2 and isinstance(axes[1], int) else None
+        fixed = fixed_length(model)
         length = fixed or model.max_tokens()
         self._tokenizer = model.tokenizer()
         self._tokenizer.enable_truncation(length)
-        pad = int(_pad_id(model, self._tokenizer))
+        pad = pad_id(model, self._tokenizer)
         self._tokenizer.enable_padding(
             pad_id=pad,
             pad_token=self._tokenizer.id_to_token(pad) or "[PAD]",
@@ -42,12 +41,23 @@ class Texts:
         }
 
 
-def _pad_id(model: OnnxModel, tokenizer: Any) -> int:
-    """The padding token's number: as the tokenizer's settings name it, else as config.json does."""
-    token = model.read_json("tokenizer_config.json").get("pad_token")
+def fixed_length(model: OnnxModel) -> int | None:
+    """How many tokens every text must have; None where the graph takes any number."""
+    axes = model.graph.inputs["input_ids"]
+    return axes[1] if len(axes) == 2 and isinstance(axes[1], int) else None
+
+
+def token_id(model: OnnxModel, tokenizer: Tokenizer, name: str) -> int | None:
+    """The number of a special token, such as unk_token; None where the folder does not name it."""
+    token = model.read_json("tokenizer_config.json").get(name)
     token = token.get("content") if isinstance(token, dict) else token
-    number = tokenizer.token_to_id(token) if token else None
+    return tokenizer.token_to_id(token) if token else None
+
+
+def pad_id(model: OnnxModel, tokenizer: Tokenizer) -> int:
+    """The padding token's number: as the tokenizer's settings name it, else as config.json does."""
+    number = token_id(model, tokenizer, "pad_token")
     if number is not None:
-        return int(number)
+        return number
     text = model.config.get("text_config") or model.config
     return int(text.get("pad_token_id") or 0)

@@ -1,17 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ....protocol.errors import RowError
-from ...base import TaskInput, TaskOutput
-from ..pool import embeddings
-from .text import PooledTextBackend
+from ..reading import embedding
+from .reading import PoolingBackend
 
 
-class Embedding(PooledTextBackend):
-    """Mean pooling over an AutoModel's last hidden state, padding left out."""
+class Embedding(PoolingBackend):
+    """The pooled last hidden state of an AutoModel."""
 
-    def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
-        """Answer all rows; those alike in length share a forward."""
-        texts = [row.texts[0] for row in batch]  # type: ignore[attr-defined] # its own Input
-        return list(embeddings(batch, self.vectors(texts)))
+    reading = embedding.Embedding

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
 from ...text.question_answering import Answer, QuestionAnsweringInput, QuestionAnsweringOutput
+from ..reading.reader import Tokens
 from ..rows import Decoded
 from ..spans import Piece, best, passages
-from .text import TextBackend, Tokens, real_tokens
+from .text import TextBackend, real_tokens
 
 
 class _Pieces(NamedTuple):

@@ -1,51 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
-
-import numpy as np
-from numpy.typing import NDArray
-
-from ....protocol.errors import RowError
-from ...base import TaskInput, TaskOutput
-from ...text.ranking import Ranked, RankingInput, RankingOutput
-from ..classify import sigmoid
-from .text import TextBackend, logits
+from ..reading import ranking
+from .reading import ReadingBackend
 
 
-class Ranking(TextBackend):
+class Ranking(ReadingBackend):
     """A cross-encoder: an AutoModelForSequenceClassification with one label."""
 
     auto_class = "AutoModelForSequenceClassification"
-
-    def load_processor(self) -> None:
-        """Load the tokenizer. Raises ValueError for a model with more labels than one."""
-        super().load_processor()
-        if self.model.config.num_labels != 1:
-            raise ValueError(
-                f"ranking needs a model with one label, {self.source} "
-                f"has {self.model.config.num_labels}"
-            )
-
-    def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
-        """Read each query with each of its texts; those alike in length share a forward."""
-        rows = cast("Sequence[RankingInput]", batch)
-        queries = [row.queries[0] for row in rows for _ in row.texts[0]]
-        texts = [text for row in rows for text in row.texts[0]]
-        found = iter(self.infer(self.tokens(queries, texts), logits))  # (1,) each
-        answers: list[TaskOutput | RowError] = []
-        for row in rows:
-            own = np.array([next(found)[0] for _ in row.texts[0]], dtype=np.float32)
-            answers.append(_ranking(row, own))
-        return answers
-
-
-def _ranking(row: RankingInput, own: NDArray[np.float32]) -> RankingOutput:
-    """The row's texts, the best first. own: (texts,)."""
-    order = np.argsort(-own, kind="stable")[: row.top_k].tolist()
-    scores = own if row.raw_scores else sigmoid(own)
-    ranked = [
-        Ranked(index=i, score=float(scores[i]), text=row.texts[0][i] if row.return_text else "")
-        for i in order
-    ]
-    return RankingOutput(rankings=[ranked])
+    reading = ranking.Ranking

@@ -17,8 +17,9 @@ from ...text.table_question_answering import (
     TableQuestionAnsweringInput,
     TableQuestionAnsweringOutput,
 )
+from ..reading.reader import Tokens
 from ..rows import Decoded
-from .text import TextBackend, Tokens, real_tokens
+from .text import TextBackend, real_tokens
 
 log = logging.getLogger(__name__)
 

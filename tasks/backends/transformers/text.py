@@ -2,17 +2,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ..lengths import alike_in_length
+from ..reading.reader import Tokens, Truncation
 from .base import TransformersBackend
-
-#: One sequence as the tokenizer makes it: input_ids and the like, a list of T each.
-Tokens = Mapping[str, Any]
 
 #: Takes from a model's output, given its inputs (B, T), what a task needs: one entry a sequence.
 Read = Callable[[Any, Mapping[str, torch.Tensor]], torch.Tensor | Sequence[torch.Tensor]]
@@ -59,7 +57,7 @@ class TextBackend(TransformersBackend):
         self,
         texts: Sequence[str],
         pairs: Sequence[str] | None = None,
-        truncation: str | bool = True,
+        truncation: Truncation | Literal[False] = "longest_first",
     ) -> list[Tokens]:
         """Tokenize texts, or pairs of them, without padding."""
         if not texts:
@@ -94,32 +92,9 @@ def _arrays(found: torch.Tensor | Sequence[torch.Tensor]) -> list[NDArray[np.flo
     return [entry.float().cpu().numpy() for entry in found]
 
 
-def logits(out: Any, _: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """The logits of a classifier, (B, labels)."""
-    found: torch.Tensor = out.logits
-    return found
-
-
 def real_tokens(
     values: torch.Tensor, tensors: Mapping[str, torch.Tensor]
 ) -> Sequence[torch.Tensor]:
     """Values of tokens without those of padding. values: (B, T, ...) -> B times (own T, ...)."""
     masks = tensors["attention_mask"].bool()
     return [row[mask] for row, mask in zip(values, masks, strict=True)]
-
-
-class PooledTextBackend(TextBackend):
-    """One vector a text: the mean over an AutoModel's last hidden state, padding left out."""
-
-    auto_class = "AutoModel"
-
-    def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """The vectors, (B, D), not of any particular length."""
-        return np.stack(self.infer(self.tokens(texts), _mean))
-
-
-def _mean(out: Any, tensors: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    weights = tensors["attention_mask"][..., None].float()  # (B, T, 1)
-    total = (out.last_hidden_state.float() * weights).sum(1)
-    mean: torch.Tensor = total / weights.sum(1).clamp(min=1e-9)
-    return mean

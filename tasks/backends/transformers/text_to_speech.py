@@ -1,17 +1,15 @@
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import soundfile
 import torch
 
 from ....protocol.errors import RowError
 from ...audio.text_to_speech import TextToSpeechInput
 from ...base import TaskInput, TaskOutput
 from ..rows import Decoded
+from ..sound import Samples, wav
 from .base import TransformersBackend
 
 
@@ -71,7 +69,7 @@ class TextToSpeech(TransformersBackend):
             raise RowError("the text has nothing to speak")
         return ids
 
-    def _speak(self, row: TaskInput, ids: torch.Tensor) -> np.ndarray[Any, np.dtype[np.float32]]:
+    def _speak(self, row: TaskInput, ids: torch.Tensor) -> Samples:
         assert isinstance(row, TextToSpeechInput)
         device = self.device.name
         with torch.random.fork_rng([device] if device.startswith("cuda") else []):
@@ -79,12 +77,5 @@ class TextToSpeech(TransformersBackend):
             made = self.model(
                 input_ids=ids.to(device), speaker_id=row.speaker, speaking_rate=row.speed
             )
-        wave: np.ndarray[Any, np.dtype[np.float32]] = made.waveform[0].float().cpu().numpy()
+        wave: Samples = made.waveform[0].float().cpu().numpy()
         return wave
-
-
-def wav(wave: np.ndarray[Any, np.dtype[np.float32]], rate: int) -> bytes:
-    """A WAV file of 16-bit samples. wave: (samples,), -1 to 1."""
-    file = io.BytesIO()
-    soundfile.write(file, wave, rate, format="WAV", subtype="PCM_16")
-    return file.getvalue()

@@ -1,61 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
-
-import numpy as np
-from numpy.typing import NDArray
-
-from ....protocol.errors import RowError
-from ...base import TaskInput, TaskOutput
-from ...text.zero_shot_classification import ZeroShotClassificationInput
-from ..classify import classification, softmax
-from ..rows import Decoded
-from .text import TextBackend, Tokens, logits
+from ..reading import zero_shot_classification
+from .reading import ReadingBackend
 
 
-class ZeroShotClassification(TextBackend):
+class ZeroShotClassification(ReadingBackend):
     """A model of natural language inference that reads each text with each label."""
 
     auto_class = "AutoModelForSequenceClassification"
-
-    def load_processor(self) -> None:
-        """Load the tokenizer. Raises ValueError for a model that knows no entailment."""
-        super().load_processor()
-        names = {int(i): name.lower() for i, name in self.model.config.id2label.items()}
-        entails = [i for i, name in names.items() if name.startswith("entail")]
-        if not entails:
-            raise ValueError(f"{self.source}: no label is called entailment: {[*names.values()]}")
-        self._entails = entails[0]
-        # Where no label is called contradiction it is the first, or the last behind entailment.
-        contradicts = [i for i, name in names.items() if name.startswith(("contra", "not"))]
-        self._contradicts = (contradicts or [0 if self._entails else max(names)])[0]
-
-    def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
-        """Read every text with every label; those alike in length share a forward."""
-        decoded = Decoded(batch, self._tokens)
-        found = iter(self.infer([pair for row in decoded.rows for pair in row], logits))
-        answers = []
-        for row, pairs in zip(decoded.inputs, decoded.rows, strict=True):
-            answers.append(self._answer(row, np.stack([next(found) for _ in pairs])))
-        return decoded.answers(answers)
-
-    def _tokens(self, given: TaskInput) -> list[Tokens]:
-        row = cast("ZeroShotClassificationInput", given)
-        labels = row.candidate_labels
-        hypotheses = [row.hypothesis_template.replace("{}", label) for label in labels]
-        room = self.max_tokens - self.tokenizer.num_special_tokens_to_add(pair=True)
-        plain = self.tokenizer(hypotheses, add_special_tokens=False)["input_ids"]
-        longest = max(map(len, plain))
-        if longest >= room:  # nothing would be left of the text, which alone may be cut
-            raise RowError(f"a label of {longest} tokens is too long; the model reads {room}")
-        return self.tokens(row.texts * len(labels), hypotheses, truncation="only_first")
-
-    def _answer(self, given: TaskInput, own: NDArray[np.float32]) -> TaskOutput:
-        """Every label with its score. own: (L, labels of the model)."""
-        row = cast("ZeroShotClassificationInput", given)
-        if row.multi_label or len(own) == 1:
-            scores = softmax(own[:, [self._contradicts, self._entails]])[:, 1]
-        else:
-            scores = softmax(own[:, self._entails])
-        return classification(self.task, row, scores, dict(enumerate(row.candidate_labels)))
+    reading = zero_shot_classification.ZeroShotClassification

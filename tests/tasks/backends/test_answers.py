@@ -8,7 +8,7 @@ import pytest
 from wherry.protocol.errors import RowError
 from wherry.tasks.backends.classify import classification, probabilities
 from wherry.tasks.backends.detect import corners, detection
-from wherry.tasks.backends.pool import embeddings, mean_pooled
+from wherry.tasks.backends.pool import embeddings, pooled
 from wherry.tasks.backends.rows import Decoded, alike
 from wherry.tasks.base import TaskInput
 from wherry.tasks.registry import get_task
@@ -74,7 +74,7 @@ def test_objects_are_above_the_threshold_and_surest_first() -> None:
 
 def test_padding_does_not_count_in_the_mean() -> None:
     hidden = np.array([[[1.0, 0.0], [3.0, 0.0], [99.0, 99.0]]], dtype=np.float32)
-    assert mean_pooled(hidden, np.array([[1, 1, 0]])).tolist() == [[2.0, 0.0]]
+    assert pooled(hidden, np.array([[1, 1, 0]])).tolist() == [[2.0, 0.0]]
 
 
 def test_each_row_says_whether_to_normalise() -> None:

@@ -30,6 +30,11 @@ _DIALECTS = {
     "input-values-logits": "input_values_logits:InputValuesLogits",
     "whisper-encoder-decoder": "whisper_encoder_decoder:WhisperEncoderDecoder",
     "wav2vec2-ctc": "wav2vec2_ctc:Wav2vec2Ctc",
+    "silero-vad": "silero_vad:SileroVad",
+    "text-logits": "text_logits:TextLogits",
+    "token-logits": "token_logits:TokenLogits",
+    "sentence-embedding": "sentence_embedding:SentenceEmbedding",
+    "last-hidden-state": "last_hidden_state:LastHiddenState",
 }
 
 

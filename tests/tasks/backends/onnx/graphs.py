@@ -66,12 +66,12 @@ def write(
     return folder
 
 
-def fixed(folder: Path, **rows: int) -> Path:
-    """Nail a graph's inputs to so many rows."""
+def fixed(folder: Path, *, axis: int = 0, **sizes: int) -> Path:
+    """Nail an axis of a graph's inputs to a size: the rows, unless told otherwise."""
     model = onnx.load(folder / "model.onnx")
     for node in model.graph.input:
-        if node.name in rows:
-            node.type.tensor_type.shape.dim[0].dim_value = rows[node.name]
+        if node.name in sizes:
+            node.type.tensor_type.shape.dim[axis].dim_value = sizes[node.name]
     for node in model.graph.output:
         for dim in node.type.tensor_type.shape.dim:
             dim.dim_param = "" if dim.dim_value else "free"

@@ -1,0 +1,35 @@
+"""Dialect text-logits: input_ids and, if the graph wants them, attention_mask and token_type_ids
+(B, T) -> logits (B, labels).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from ...reading.ranking import Ranking
+from ...reading.reader import Reading
+from ...reading.text_classification import TextClassification
+from ...reading.zero_shot_classification import ZeroShotClassification
+from ..adapter import has_rank
+from ..graph import Shapes
+from ..reader import reads
+from ..reading import ReadingAdapter
+
+
+class TextLogits(ReadingAdapter):
+    """A sequence classifier: a cross-encoder, or one of natural language inference, too."""
+
+    dialect: ClassVar[str] = "text-logits"
+    readings: ClassVar[Mapping[str, type[Reading]]] = {
+        "ranking": Ranking,
+        "text-classification": TextClassification,
+        "zero-shot-classification": ZeroShotClassification,
+    }
+    tasks: ClassVar[tuple[str, ...]] = tuple(readings)
+    output: ClassVar[str] = "logits"
+
+    @classmethod
+    def accepts(cls, inputs: Shapes, outputs: Shapes, config: Mapping[str, Any]) -> bool:  # noqa: ARG003 # names tell
+        """A label a text has two axes (a label a token three)."""
+        return reads(inputs) and "logits" in outputs and has_rank(outputs["logits"], 2)

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....protocol.errors import RowError
+from ...base import Task, TaskInput, TaskOutput
+from ...text.ranking import Ranked, RankingInput, RankingOutput
+from ..classify import sigmoid
+from .reader import Reader, Reading
+
+
+class Ranking(Reading):
+    """A cross-encoder with one label reads each query with each of its texts."""
+
+    def __init__(self, task: Task, reader: Reader) -> None:
+        super().__init__(task, reader)
+        if reader.classes not in (1, None):
+            raise ValueError(
+                f"ranking needs a model with one label, {reader.name} has {reader.classes}"
+            )
+
+    def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
+        """Pairs of all rows together."""
+        rows = cast("Sequence[RankingInput]", batch)
+        queries = [row.queries[0] for row in rows for _ in row.texts[0]]
+        texts = [text for row in rows for text in row.texts[0]]
+        found = iter(self.reader.logits(self.reader.tokens(queries, texts)))  # (1,) each
+        answers: list[TaskOutput | RowError] = []
+        for row in rows:
+            own = np.array([next(found)[0] for _ in row.texts[0]], dtype=np.float32)
+            answers.append(_ranking(row, own))
+        return answers
+
+
+def _ranking(row: RankingInput, own: NDArray[np.float32]) -> RankingOutput:
+    """The row's texts, the best first. own: (texts,)."""
+    order = np.argsort(-own, kind="stable")[: row.top_k].tolist()
+    scores = own if row.raw_scores else sigmoid(own)
+    ranked = [
+        Ranked(index=i, score=float(scores[i]), text=row.texts[0][i] if row.return_text else "")
+        for i in order
+    ]
+    return RankingOutput(rankings=[ranked])

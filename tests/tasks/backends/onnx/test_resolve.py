@@ -1,0 +1,116 @@
+"""Which adapter takes which graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from wherry.tasks.backends.onnx.dialects import resolve
+
+BATCH = "batch"
+PIXELS = {"pixel_values": (BATCH, 3, 64, 64)}
+TEXT = dict.fromkeys(("input_ids", "attention_mask"), ("texts", "tokens"))
+MASK = {"pixel_mask": (BATCH, 64, 64)}
+TYPES = {"token_type_ids": (BATCH, "tokens")}
+SAMPLES = {"input_values": (BATCH, "samples")}
+CHUNKS = {"input": (BATCH, "chunk"), "state": (2, BATCH, 128)}
+ROWS = {"logits": (BATCH, 3)}
+LETTERS = {"logits": (BATCH, "tokens", 30)}
+BOTH = {"token_embeddings": (), "sentence_embedding": ()}
+MAPS = {"logits": (BATCH, 3, 16, 16)}
+QUERIES = {"logits": (BATCH, 5, 4), "pred_boxes": (BATCH, 5, 4)}
+IMAGES = {"images": (1, 3, 64, 64)}
+ANY = {"x": (1, 3, 64, 64)}
+
+
+@pytest.mark.parametrize(
+    ("task", "inputs", "outputs", "dialect"),
+    [
+        ("image-classification", PIXELS, ROWS, "pixel-logits"),
+        ("image-classification", PIXELS, {"logits": ()}, "pixel-logits"),  # rank not told
+        ("image-classification", PIXELS, MAPS, None),
+        ("image-classification", PIXELS, QUERIES, None),
+        ("object-detection", IMAGES, QUERIES, "transformers-detr"),
+        ("object-detection", {**IMAGES, **MASK}, QUERIES, "transformers-detr"),
+        ("object-detection", PIXELS, QUERIES, "transformers-yolos"),
+        ("object-detection", {**PIXELS, **MASK}, QUERIES, "transformers-yolos"),
+        ("object-detection", ANY, {"boxes": (), "labels": ()}, "torchvision-detection"),
+        ("object-detection", IMAGES, {"pred_boxes": (), "labels": ()}, "torchvision-detection"),
+        ("object-detection", IMAGES, {"output0": (1, 6, 84)}, "yolov8"),
+        ("object-detection", IMAGES, {"logits": (1, 6, 84)}, None),
+        ("object-detection", PIXELS, ROWS, None),
+        ("depth-estimation", PIXELS, {"predicted_depth": (BATCH, 8, 8)}, "predicted-depth"),
+        ("image-segmentation", PIXELS, MAPS, "semantic-logits"),
+        ("image-segmentation", PIXELS, ROWS, None),
+        (
+            "visual-question-answering",
+            {**TEXT, **PIXELS, **MASK, **TYPES},
+            ROWS,
+            "transformers-vilt",
+        ),
+        (
+            "visual-question-answering",
+            {**TEXT, **PIXELS, **MASK},
+            ROWS,
+            "transformers-vilt-no-token-type",
+        ),
+        (
+            "zero-shot-image-classification",
+            {**TEXT, **PIXELS},
+            {"logits_per_image": (BATCH, "texts")},
+            "transformers-clip",
+        ),
+        ("zero-shot-object-detection", {**TEXT, **PIXELS}, QUERIES, "transformers-owlvit"),
+        ("audio-classification", SAMPLES, ROWS, "input-values-logits"),
+        ("audio-classification", {"input_values": (BATCH, 1024, 128)}, ROWS, None),
+        ("audio-classification", CHUNKS, {"output": (BATCH, 1), "stateN": ()}, "silero-vad"),
+        ("audio-classification", {**CHUNKS, "sr": ()}, {"output": (), "stateN": ()}, "silero-vad"),
+        ("audio-classification", {**CHUNKS, "h": ()}, {"output": (), "stateN": ()}, None),
+        ("audio-classification", CHUNKS, {"output": (BATCH, 1)}, None),
+        ("automatic-speech-recognition", SAMPLES, {"logits": (BATCH, "t", 30)}, "wav2vec2-ctc"),
+        (
+            "automatic-speech-recognition",
+            {"input_features": (BATCH, 80, 3000)},
+            {"last_hidden_state": ()},
+            "whisper-encoder-decoder",
+        ),
+        ("automatic-speech-recognition", SAMPLES, ROWS, None),
+        ("ranking", TEXT, {"logits": (BATCH, 1)}, "text-logits"),
+        ("ranking", {"input_ids": ()}, {"logits": ()}, "text-logits"),
+        ("ranking", {**TEXT, **PIXELS}, ROWS, None),
+        ("text-classification", {**TEXT, **TYPES}, ROWS, "text-logits"),
+        ("text-classification", TEXT, LETTERS, None),
+        ("zero-shot-classification", TEXT, ROWS, "text-logits"),
+        ("token-classification", TEXT, LETTERS, "token-logits"),
+        ("token-classification", TEXT, ROWS, None),
+        ("embedding", TEXT, {"last_hidden_state": ()}, "last-hidden-state"),
+        (
+            "embedding",
+            TEXT,
+            {"token_embeddings": (), "sentence_embedding": ()},
+            "sentence-embedding",
+        ),
+        ("feature-extraction", TEXT, {"token_embeddings": ()}, "last-hidden-state"),
+        ("feature-extraction", TEXT, {"sentence_embedding": ()}, None),
+        ("sentence-similarity", TEXT, {"token_embeddings": ()}, "last-hidden-state"),
+        ("sentence-similarity", TEXT, ROWS, None),
+    ],
+)
+def test_a_graph_is_known_by_its_names(
+    task: str, inputs: Any, outputs: Any, dialect: str | None
+) -> None:
+    if dialect is not None:
+        assert resolve(task, inputs, outputs, {}).dialect == dialect
+        return
+    with pytest.raises(
+        ValueError, match=r"No adapter .* inputs .* outputs .* dialects: \["
+    ) as told:
+        resolve(task, inputs, outputs, {})
+    for name in (*inputs, *outputs):
+        assert name in str(told.value)
+
+
+def test_whisper_is_known_by_its_configuration() -> None:
+    found = resolve("automatic-speech-recognition", ANY, ANY, {"model_type": "whisper"})
+    assert found.dialect == "whisper-encoder-decoder"
