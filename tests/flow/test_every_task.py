@@ -10,6 +10,7 @@ from wherry.client import Client
 from wherry.ops.samples import write_samples
 from wherry.ops.stack import Stack
 from wherry.tasks.registry import get_task, task_names
+from wherry.tasks.text.generation import GenerationOutput
 
 #: All models are built, and every family's worker loads them, before the first test.
 pytestmark = pytest.mark.timeout(360)
@@ -40,3 +41,12 @@ def test_its_example_is_answered_row_by_row(samples: Client, name: str) -> None:
 def test_every_sample_model_is_ready(samples: Client) -> None:
     states = {model["name"]: model["state"] for model in samples.models()}
     assert states == dict.fromkeys(task_names(), "READY")
+
+
+def test_trained_models_know_what_they_are_asked(samples: Client) -> None:
+    for name in ("chat", "text-generation"):
+        task = get_task(name)
+        job = samples.submit(name, task.example.input)
+        output = samples.result(job.id, timeout_s=60)
+        assert isinstance(output, GenerationOutput)
+        assert "Paris" in output.generations[0].text

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from .generate import positions
 from .writer import Writer
@@ -10,9 +10,33 @@ _NO_LIMIT = 10**9
 
 
 class Text2TextGeneration(Writer):
-    """What an AutoModelForSeq2SeqLM makes of a text."""
+    """What an AutoModelForSeq2SeqLM makes of a text, or a chat model that is asked to."""
 
     auto_class = "AutoModelForSeq2SeqLM"
+    #: Whether chat models can do the task: what is wanted can be said in words.
+    chat_models: ClassVar[bool] = True
+
+    def load(self) -> None:
+        """Load the model; its config tells whether it has an encoder."""
+        from transformers import AutoConfig
+
+        config = AutoConfig.from_pretrained(
+            self.source, revision=self._revision, trust_remote_code=False
+        )
+        if self.chat_models and not config.is_encoder_decoder:
+            self.auto_class = "AutoModelForCausalLM"
+        super().load()
+
+    def load_processor(self) -> None:
+        """Load the tokenizer. Raises ValueError when a model without encoder cannot be asked."""
+        super().load_processor()
+        if self.asks and not self.tokenizer.chat_template:
+            raise ValueError(f"{self.source} has neither an encoder nor a chat template")
+
+    @property
+    def asks(self) -> bool:
+        """Whether the model is a chat model."""
+        return not self.model.config.is_encoder_decoder
 
     def settings(self, task: str) -> dict[str, Any]:
         """What the model's config says of a task: T5's says how a text must begin for it."""
@@ -25,11 +49,32 @@ class Text2TextGeneration(Writer):
 
     def encode(self, row: Any) -> list[int]:
         """The text's tokens behind the prefix, cut if that is wished for."""
+        if self.asks:
+            return self._question(row)
         text, limit = self.prefix(row) + row.texts[0], self._limit()
         if row.truncate and limit:
             cut: list[int] = self.tokenizer(text, truncation=True, max_length=limit)["input_ids"]
             return cut
         tokens: list[int] = self.tokenizer(text)["input_ids"]
+        return tokens
+
+    def _question(self, row: Any) -> list[int]:
+        """The same as a chat's message; a cut text leaves room for the answer."""
+        tokens = self._message(row, row.texts[0])
+        limit = self._limit()
+        if row.truncate and limit:
+            answer = min(row.max_new_tokens, limit // 2)
+            over = len(tokens) - (limit - answer)
+            if over > 0:
+                own = self.tokenizer(row.texts[0], add_special_tokens=False)["input_ids"]
+                tokens = self._message(row, self.tokenizer.decode(own[: max(0, len(own) - over)]))
+        return tokens
+
+    def _message(self, row: Any, text: str) -> list[int]:
+        message = {"role": "user", "content": self.prefix(row) + text}
+        tokens: list[int] = self.tokenizer.apply_chat_template(
+            [message], add_generation_prompt=True, return_dict=False
+        )
         return tokens
 
     def _limit(self) -> int | None:

@@ -14,6 +14,8 @@ class Translation(Text2TextGeneration):
     M2M100); a text that names the pair (T5), or the target (Marian's `>>fra<<`); one pair only.
     """
 
+    chat_models = False  # languages are named in many ways, of which words are only one
+
     def encode(self, row: Any) -> list[int]:
         """The text's tokens, in the language it is in."""
         if self._has_language_tokens and row.src_lang:
