@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -39,4 +40,17 @@ class ApiSettings(BaseSettings):
     )
     max_wait_s: float = Field(
         default=60.0, ge=0, description="Longest wait in seconds that a client may ask for."
+    )
+    instill_bounding_box_key: Literal["bounding_box", "bounding-box"] = Field(
+        default="bounding_box",
+        description="What Instill's answers call a box: as its documents do, or its JSON Schema.",
+    )
+    grpc_port: int = Field(
+        default=0,
+        ge=0,
+        le=65_535,
+        description="Port of OIP v2 over gRPC; 0 for none. Needs the extra `grpc`.",
+    )
+    grpc_host: str = Field(
+        default="127.0.0.1", description="Address that the gRPC port listens on."
     )

@@ -64,6 +64,7 @@ TASK = Task(
     widget=Widget(("image", "text"), "text"),
     aliases=Aliases(
         huggingface=("image-text-to-text",),
+        instill="TASK_CHAT",
         pixano=("text_image_conditional_generation", "vlm"),
     ),
     group_by=("max_new_tokens", "do_sample", "temperature", "top_p"),

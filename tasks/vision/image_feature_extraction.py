@@ -1,6 +1,7 @@
 """Image feature extraction. OIP: image BYTES [n] -> embedding FP32 [n, dim].
 
-No trained model is at hand without a download: tests prove parity with random weights.
+Tests ask a CLIP, trained by `wherry.tasks.train.clip`, whether drawings of one colour and shape
+are close; `wherry up --sample-models` serves it.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ TASK = Task(
     default_model="facebook/dinov2-small",
     max_row_cost=MAX_PIXELS,
     widget=Widget(("image",), "vector"),
-    aliases=Aliases(huggingface=("image-feature-extraction",)),
+    aliases=Aliases(huggingface=("image-feature-extraction",), instill="TASK_EMBEDDING"),
     example=Example(
         ImageFeatureExtractionInput(images=[PNG], pool=True),
         ImageFeatureExtractionOutput(embeddings=[[0.5, -0.25, 0.875]]),
