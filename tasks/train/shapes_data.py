@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from sklearn.datasets import load_sample_images
 
 SHAPES = ("circle", "square", "triangle")
-COLOURS = ((220, 40, 40), (40, 180, 60), (50, 80, 220), (230, 210, 40))
+COLOURS = {
+    "red": (220, 40, 40),
+    "green": (40, 180, 60),
+    "blue": (50, 80, 220),
+    "yellow": (230, 210, 40),
+}
 
 #: Height and width of a picture in pixels.
 SIZE = 64
@@ -17,10 +25,16 @@ SIZE = 64
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A shape in a picture: index into SHAPES, and xmin, ymin, xmax, ymax in pixels."""
+    """A shape in a picture: index into SHAPES, xmin, ymin, xmax, ymax in pixels, and colour."""
 
     shape: int
     box: tuple[int, int, int, int]
+    colour: str
+
+    @property
+    def caption(self) -> str:
+        """What it is, as people say: red circle."""
+        return f"{self.colour} {SHAPES[self.shape]}"
 
 
 def draw(rng: np.random.Generator, most: int = 1) -> tuple[Image.Image, list[Drawn]]:
@@ -35,15 +49,28 @@ def draw(rng: np.random.Generator, most: int = 1) -> tuple[Image.Image, list[Dra
         if any(overlap(box, other.box) > 0.05 for other in drawn):
             continue
         shape = int(rng.integers(len(SHAPES)))
-        colour = COLOURS[int(rng.integers(len(COLOURS)))]
-        if shape == 0:
-            pen.ellipse(box, fill=colour)
-        elif shape == 1:
-            pen.rectangle(box, fill=colour)
-        else:
-            pen.polygon([(x, box[1]), (box[0], box[3]), (box[2], box[3])], fill=colour)
-        drawn.append(Drawn(shape, box))
+        colour = tuple(COLOURS)[int(rng.integers(len(COLOURS)))]
+        drawn.append(Drawn(shape, box, colour))
+        _paint(pen, drawn[-1], COLOURS[colour])
     return image, drawn
+
+
+def _paint(pen: ImageDraw.ImageDraw, drawn: Drawn, fill: tuple[int, int, int] | int) -> None:
+    left, top, right, bottom = drawn.box
+    if drawn.shape == 0:
+        pen.ellipse(drawn.box, fill=fill)
+    elif drawn.shape == 1:
+        pen.rectangle(drawn.box, fill=fill)
+    else:
+        pen.polygon([((left + right) / 2, top), (left, bottom), (right, bottom)], fill=fill)
+
+
+def label_map(drawn: Sequence[Drawn]) -> NDArray[Any]:
+    """What each pixel shows, (64, 64) int64: 0 for the ground, 1 + the index into SHAPES."""
+    image = Image.new("L", (SIZE, SIZE))
+    for item in drawn:
+        _paint(ImageDraw.Draw(image), item, 1 + item.shape)
+    return np.asarray(image).astype(np.int64)
 
 
 def photographs() -> list[Image.Image]:

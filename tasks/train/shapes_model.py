@@ -51,11 +51,11 @@ def _tell_apart(model: YolosForObjectDetection) -> None:
     start = model.vit.embeddings
     start.detection_tokens.normal_(0, 0.5)
     start.cls_token.normal_(0, 0.5)
-    start.position_embeddings[:, 1:-ANSWERS] = 0.5 * _waves(SIZE // PATCH, WIDTH)
+    start.position_embeddings[:, 1:-ANSWERS] = 0.5 * waves(SIZE // PATCH, WIDTH)
     torch.nn.init.xavier_uniform_(start.patch_embeddings.projection.weight.view(WIDTH, -1))
 
 
-def _waves(side: int, width: int) -> torch.Tensor:
+def waves(side: int, width: int) -> torch.Tensor:
     """Sines and cosines of the row and the column of each patch: (1, side * side, width)."""
     frequencies = 100 ** -(torch.arange(width // 4) / (width // 4))
     angles = torch.arange(side)[:, None] * frequencies

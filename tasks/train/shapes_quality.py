@@ -1,9 +1,12 @@
-"""How well a detector does on drawn shapes: what it finds, and what it makes up."""
+"""How well a model does on drawn shapes: what it finds, what it makes up, which pixels it marks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
 
 from .shapes_data import Drawn, overlap
 
@@ -42,3 +45,9 @@ def _hits(truth: Sequence[Drawn], answer: Sequence[Found]) -> int:
                 left.remove(drawn)
                 break
     return len(truth) - len(left)
+
+
+def label_overlaps(truth: NDArray[Any], found: NDArray[Any], labels: int) -> list[float]:
+    """Intersection over union of each label's pixels, over all of two stacks of label maps."""
+    both = ((truth == label, found == label) for label in range(labels))
+    return [float((a & b).sum() / max((a | b).sum(), 1)) for a, b in both]

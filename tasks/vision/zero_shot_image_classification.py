@@ -1,8 +1,10 @@
 """Zero-shot image classification. OIP: image BYTES [n], candidate_labels BYTES [L] -> label, score.
 
 label BYTES and score FP32 are [n, L], the likeliest first (CLIP, Radford et al., 2021). Rows of
-one batch may have labels of their own: the model sees each label once. No trained model can be
-had without a download.
+one batch may have labels of their own: the model sees each label once.
+
+Tests ask a CLIP, trained by `wherry.tasks.train.clip`, for the colour and shape of drawings, by
+both backends; `wherry up --sample-models` serves it.
 """
 
 from __future__ import annotations

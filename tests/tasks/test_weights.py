@@ -11,14 +11,21 @@ from PIL import Image
 
 import wherry.tasks
 from wherry.tasks.create import LocalTask, create_task
+from wherry.tasks.train.clip import KINDS
 from wherry.tasks.train.digits_data import load, split
-from wherry.tasks.train.shapes_data import SHAPES, draw
-from wherry.tasks.train.shapes_quality import Found, quality
+from wherry.tasks.train.segmenter import LABELS
+from wherry.tasks.train.shapes_data import SHAPES, SIZE, draw, label_map
+from wherry.tasks.train.shapes_quality import Found, label_overlaps, quality
 from wherry.tasks.vision.image_classification import (
     ImageClassificationInput,
     ImageClassificationOutput,
 )
+from wherry.tasks.vision.image_segmentation import ImageSegmentationInput, ImageSegmentationOutput
 from wherry.tasks.vision.object_detection import ObjectDetectionInput, ObjectDetectionOutput
+from wherry.tasks.vision.zero_shot_image_classification import (
+    ZeroShotImageClassificationInput,
+    ZeroShotImageClassificationOutput,
+)
 
 WEIGHTS = Path(next(iter(wherry.tasks.__path__))) / "weights"
 
@@ -71,3 +78,42 @@ def found(task: LocalTask, images: list[bytes], *, threshold: float) -> list[lis
         [(SHAPES.index(o.label), (o.box.xmin, o.box.ymin, o.box.xmax, o.box.ymax)) for o in row]
         for row in output.detections
     ]
+
+
+@pytest.mark.parametrize("backend", ["transformers", "onnxruntime"])
+def test_captions_of_pictures_that_were_never_drawn_before(backend: str) -> None:
+    rng = np.random.default_rng(99)
+    pictures = [draw(rng) for _ in range(300)]
+    task = create_task(
+        backend, "zero-shot-image-classification", str(WEIGHTS / "shapes-clip"), {"threads": 1}
+    )
+    output = task.process(
+        ZeroShotImageClassificationInput(
+            images=[png(image) for image, _ in pictures],
+            candidate_labels=[f"a {label}" for label in KINDS[0]],
+        )
+    )
+    assert isinstance(output, ZeroShotImageClassificationOutput)
+    best = [row[0].label for row in output.results]
+    truths = [f"a {drawn.caption}" for _, (drawn,) in pictures]
+    assert np.mean([a == b for a, b in zip(best, truths, strict=True)]) >= 0.95
+
+
+@pytest.mark.parametrize("backend", ["transformers", "onnxruntime"])
+def test_pixels_of_pictures_that_were_never_drawn_before(backend: str) -> None:
+    rng = np.random.default_rng(99)
+    pictures = [draw(rng, most=3) for _ in range(100)]
+    task = create_task(
+        backend, "image-segmentation", str(WEIGHTS / "shapes-segmenter"), {"threads": 1}
+    )
+    output = task.process(ImageSegmentationInput(images=[png(image) for image, _ in pictures]))
+    assert isinstance(output, ImageSegmentationOutput)
+    found = np.zeros((len(pictures), SIZE, SIZE), np.int64)
+    for one, segments in zip(found, output.segments, strict=True):
+        for segment in segments:
+            mask = np.asarray(Image.open(io.BytesIO(segment.mask)))
+            one[mask == 255] = LABELS.index(segment.label)
+    truth = np.stack([label_map(drawn) for _, drawn in pictures])
+    overlaps = label_overlaps(truth, found, len(LABELS))
+    assert min(overlaps[1:]) >= 0.92
+    assert overlaps[0] >= 0.97

@@ -19,7 +19,7 @@ def test_answers_start_apart() -> None:
 
 
 def test_boxes_are_relative_centres_and_sizes() -> None:
-    labels = target([Drawn(2, (16, 0, 48, 64))])
+    labels = target([Drawn(2, (16, 0, 48, 64), "red")])
     assert labels["class_labels"].tolist() == [2]
     assert labels["boxes"].tolist() == [[0.5, 0.5, 0.5, 1.0]]
 

@@ -3,11 +3,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wherry.tasks.train.shapes_data import SIZE, Drawn, draw, overlap, photographs, piece
-from wherry.tasks.train.shapes_quality import Quality, quality
+from wherry.tasks.train.shapes_data import (
+    COLOURS,
+    SHAPES,
+    SIZE,
+    Drawn,
+    draw,
+    label_map,
+    overlap,
+    photographs,
+    piece,
+)
+from wherry.tasks.train.shapes_quality import Quality, label_overlaps, quality
 
 BOX = (10, 10, 30, 30)
-TRUTH = [Drawn(1, BOX)]
+TRUTH = [Drawn(1, BOX, "red")]
 
 
 def test_one_right_answer() -> None:
@@ -47,3 +57,35 @@ def test_drawings_repeat_by_seed_and_stay_inside() -> None:
 def test_pieces_of_photographs_hold_no_shapes() -> None:
     image, drawn = piece(np.random.default_rng(0), photographs())
     assert (image.size, image.mode, drawn) == ((SIZE, SIZE), "RGB", [])
+
+
+def test_a_label_map_marks_the_pixels_of_each_colour() -> None:
+    for seed in range(20):
+        image, drawn = draw(np.random.default_rng(seed), most=3)
+        found, pixels = label_map(drawn), np.asarray(image)
+        assert found.shape == (SIZE, SIZE)
+        for item in drawn:
+            shown = found == 1 + item.shape
+            coloured = (pixels == COLOURS[item.colour]).all(-1)
+            left, top, right, bottom = item.box
+            box = np.s_[top : bottom + 1, left : right + 1]
+            assert coloured[box].sum() > 0
+            assert shown[box][coloured[box]].mean() > 0.9  # a later shape may lie on a corner
+        ground = pixels[found == 0]
+        assert not any((ground == colour).all(-1).any() for colour in COLOURS.values())
+
+
+def test_a_drawing_says_what_it_shows() -> None:
+    assert Drawn(0, BOX, "red").caption == "red circle"
+    assert {drawn.caption for drawn in map(_one, range(300))} == {
+        f"{colour} {shape}" for colour in COLOURS for shape in SHAPES
+    }
+
+
+def _one(seed: int) -> Drawn:
+    return draw(np.random.default_rng(seed))[1][0]
+
+
+def test_overlaps_of_labels() -> None:
+    truth, found = np.array([[[0, 0], [1, 1]]]), np.array([[[0, 1], [1, 1]]])
+    assert label_overlaps(truth, found, 3) == [0.5, pytest.approx(2 / 3), 0.0]
