@@ -45,7 +45,7 @@ _ROUTES = (
     generate_routes,
     models_routes,
     server_routes,
-    openai_routes,
+    *openai_routes.ROOMS,
     instill_routes,
     pixano,
     huggingface_routes,
@@ -58,6 +58,24 @@ def _calm_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+
+
+@asynccontextmanager
+async def _grpc(service: Service) -> AsyncIterator[None]:
+    """The gRPC server, where a port is set."""
+    port = service.settings.grpc_port
+    if not port:
+        yield
+        return
+    try:
+        from .oip_grpc import server
+    except ImportError as error:  # an extra that most do without
+        raise RuntimeError(
+            f"WHERRY_GRPC_PORT is {port}, but gRPC is not installed: pip install 'wherry[grpc]'"
+        ) from error
+    listening = await server.start(service, port)
+    yield
+    await server.stop(listening)
 
 
 class _Api(FastAPI):
@@ -93,8 +111,9 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
             waiters,
         )
         waiters.start()
-        _calm_collector()
-        yield
+        async with _grpc(app.state.service):
+            _calm_collector()
+            yield
         await waiters.stop()
         await queue.close()
 

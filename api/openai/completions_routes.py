@@ -47,8 +47,21 @@ class CompletionRequest(SamplingRequest):
 @shaped(error_shape)
 async def completions(request: Request) -> Response:
     """Go on with texts."""
+    return await complete(request, await read(request, CompletionRequest))
+
+
+@router.post("/models/{model:path}/v1/completions")
+@shaped(error_shape)
+async def model_completions(request: Request) -> Response:
+    """The same for the model of the path, as Hugging Face's endpoints have it."""
+    return await complete(
+        request, await read(request, CompletionRequest, model=request.path_params["model"])
+    )
+
+
+async def complete(request: Request, asked: CompletionRequest) -> Response:
+    """Run texts, whole or streamed."""
     service = Service.of(request)
-    asked = await read(request, CompletionRequest)
     model = model_for(service, asked.model, "text-generation")
     inputs = asked.choices(
         [

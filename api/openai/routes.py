@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from . import (
     audio_routes,
     chat_routes,
@@ -13,13 +11,12 @@ from . import (
     models_routes,
 )
 
-router = APIRouter()
-for _room in (
+#: One router a room; nested ones would miss the short way to plain routes.
+ROOMS = (
     chat_routes,
     completions_routes,
     embeddings_routes,
     audio_routes,
     images_routes,
     models_routes,
-):
-    router.include_router(_room.router)
+)

@@ -89,6 +89,10 @@ def test_the_path_names_the_model_for_hugging_faces_clients(
     answer = http.post("/models/chat/v1/chat/completions", json=chat(model="dummy"))
     assert answer.status_code == 200, answer.text
     assert answer.json()["model"] == "chat"
+    body = {"model": "dummy", "prompt": "The"}
+    answer = http.post("/models/text-generation/v1/completions", json=body)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["model"] == "text-generation"
 
 
 def test_a_model_of_images_answers_about_one(http: httpx.Client, serving: Worker) -> None:

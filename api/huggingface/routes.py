@@ -1,0 +1,158 @@
+"""`/models/{model}`: one path for every task, as Hugging Face's inference servers have it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request, Response
+from pydantic_core import to_json
+
+from ...protocol.errors import (
+    DeadlineExceeded,
+    InvalidRequest,
+    ModelNotReady,
+    PayloadTooLarge,
+    WherryError,
+)
+from ...tasks.base import TaskInput
+from ...tasks.catalog import ModelDeclaration
+from ...tasks.text.generation import GenerationInput
+from .. import errors, models_routes
+from ..body import read_body
+from ..intake import OFF_LOOP_BYTES
+from ..plain import PlainRoute
+from ..run import answer
+from ..service import Service
+from . import read, read_media, write, write_media
+from .answered import Answered, Raw
+from .asked import Asked, Rows, read_asked
+from .generation import stream_response, with_details
+from .parameters import fields
+
+router = APIRouter(tags=["hugging face"], route_class=PlainRoute)
+
+READERS = {**read.READERS, **read_media.READERS}
+WRITERS = {**write.WRITERS, **write_media.WRITERS}
+
+#: Tasks that InferenceClient.text_generation asks for, which may want to know of tokens.
+_DETAILED = ("chat", "text-generation", "text2text-generation")
+
+#: Seconds after which a client may ask a model again that is loading.
+_LOADING_S = 10
+
+
+def _shape(_: Request, status: int, error: WherryError) -> Mapping[str, object]:
+    """The error as a text, since the JavaScript client shows no other; beside it the kinds that
+    text-generation-inference has, which InferenceClient makes exceptions of.
+    """
+    kinds = {400: "validation", 413: "validation", 503: "overloaded"}
+    kind: dict[str, object] = {"error_type": kinds[status]} if status in kinds else {}
+    if isinstance(error, ModelNotReady):
+        kind["estimated_time"] = error.retry_after_s
+    return {"error": error.message, **kind}
+
+
+@router.get("/models/{model:path}/health")
+@errors.shaped(_shape)
+async def health(request: Request) -> Response:
+    """Whether a live worker serves the model."""
+    return await _ready(request, Service.of(request).catalog.find(request.path_params["model"]))
+
+
+@router.get("/models/{model:path}/info")
+@errors.shaped(_shape)
+async def info(request: Request) -> Response:
+    """What a model is."""
+    service = Service.of(request)
+    model = service.catalog.find(request.path_params["model"])
+    return _json(
+        {
+            "model_id": model.name,
+            "model_sha": model.version,
+            "model_pipeline_tag": model.task,
+            "max_client_batch_size": service.settings.max_rows_per_job,
+        }
+    )
+
+
+@router.post("/models/{model:path}")
+@errors.shaped(_shape)
+async def infer(request: Request) -> Response:
+    """Run a request of any task."""
+    service = Service.of(request)
+    model = service.catalog.find(request.path_params["model"])
+    body = await read_body(request, service.settings.max_body_bytes)
+
+    def read_all() -> tuple[Asked, Rows, TaskInput]:
+        return _read(model, body, request)
+
+    large = len(body) >= OFF_LOOP_BYTES
+    asked, rows, given = await asyncio.to_thread(read_all) if large else read_all()
+    if asked.stream:
+        return await stream_response(service, model, _streamed(model, given, rows))
+    try:
+        if model.task in _DETAILED and asked.parameters.get("details") is True and not rows.form:
+            assert isinstance(given, GenerationInput)
+            return _json(await with_details(service, request.receive, model, given))
+        output = await answer(service, request.receive, model, given)
+    except DeadlineExceeded:
+        await _refuse_if_loading(request, model)
+        raise
+    # Pictures and maps take a while to write.
+    return await asyncio.to_thread(_written, Answered(output, given, rows, asked), model.task)
+
+
+def _read(model: ModelDeclaration, body: bytes, request: Request) -> tuple[Asked, Rows, TaskInput]:
+    """A body as the input of the model's task. Raises InvalidRequest that names the task."""
+    task = model.definition
+    if task.name not in READERS:
+        raise InvalidRequest(
+            f"model {model.name!r} does {task.name}, which Hugging Face's clients have no form "
+            f"for; use /v2/models/{model.name}/infer"
+        )
+    try:
+        asked = read_asked(task, body, request.headers, request.query_params.multi_items())
+        rows = READERS[task.name](asked)
+        given = task.input.validated({**fields(task, asked.parameters), **rows.fields})
+    except PayloadTooLarge:
+        raise
+    except InvalidRequest as error:
+        raise InvalidRequest(f"model {model.name!r} does {task.name}: {error.message}") from None
+    return asked, rows, given
+
+
+def _streamed(model: ModelDeclaration, given: TaskInput, rows: Rows) -> GenerationInput:
+    """An input whose text can be streamed. Raises InvalidRequest."""
+    if not isinstance(given, GenerationInput):
+        raise InvalidRequest(f"stream: model {model.name!r} does {model.task}, which has no tokens")
+    if rows.many:
+        raise InvalidRequest("stream: one text at a time; send several requests")
+    return given
+
+
+async def _ready(request: Request, model: ModelDeclaration) -> Response:
+    request.scope["path_params"] = {"model": model.name}  # of a hub id, the name
+    return await models_routes.model_ready(request)
+
+
+async def _refuse_if_loading(request: Request, model: ModelDeclaration) -> None:
+    """Say 503 where nobody serves the model yet. Raises ModelNotReady."""
+    if (await _ready(request, model)).status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+        return
+    loading = ModelNotReady(f"model {model.name!r} is currently loading")
+    loading.retry_after_s = _LOADING_S
+    raise loading
+
+
+def _written(answered: Answered, task: str) -> Response:
+    written = WRITERS[task](answered)
+    if isinstance(written, Raw):
+        return Response(written.body, media_type=written.media_type)
+    return _json(written)
+
+
+def _json(body: object) -> Response:
+    # JSON has no NaN; numpy reads null as one.
+    return Response(to_json(body, inf_nan_mode="null"), media_type="application/json")
