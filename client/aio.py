@@ -3,19 +3,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
 from ..protocol.errors import WherryError
 from . import operations
-from .client import arguments, base_url
+from .client import Client, arguments, base_url
 from .flow import Flow, Pause, Reply, Step, failed, reply_of
 from .jobs import JobView
 from .map_steps import Emit, Ended, NeedInput, next_input_async
 from .mapping import MapRun
 from .operations import Input, Output, Wishes
+
+if TYPE_CHECKING:
+    from .annotate import Summary
 
 T = TypeVar("T")
 
@@ -116,6 +120,11 @@ class AsyncClient:
             with contextlib.suppress(RuntimeError):  # a forgotten map may outlive the connections
                 await self._run(mapping.abandon())
 
+    async def annotate(self, source: str | Path, *, model: str, **options: Any) -> Summary:
+        """Annotate a data set, in a thread of its own; the options are `Client.annotate`'s."""
+        with Client(self.url, timeout_s=self._timeout_s, patience_s=self._patience_s) as client:
+            return await asyncio.to_thread(client.annotate, source, model=model, **options)
+
     async def models(self) -> list[dict[str, Any]]:
         """The models and their states."""
         return await self._run(operations.models(patience_s=self._patience_s))
@@ -123,6 +132,10 @@ class AsyncClient:
     async def get(self, path: str) -> dict[str, Any]:
         """Any document of the server."""
         return await self._run(operations.get_json(path, patience_s=self._patience_s))
+
+    async def post(self, path: str, document: object) -> dict[str, Any]:
+        """Send a document to any path of the server."""
+        return await self._run(operations.post_json(path, document, patience_s=self._patience_s))
 
     async def _run(self, flow: Flow[T]) -> T:
         reply: Any = None  # a generator's first send takes None

@@ -3,9 +3,10 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
@@ -16,6 +17,9 @@ from .jobs import JobView
 from .map_steps import Emit, Ended, NeedInput, next_input
 from .mapping import MapRun
 from .operations import Input, Output, Wishes
+
+if TYPE_CHECKING:
+    from .annotate import Progress, Summary
 
 T = TypeVar("T")
 
@@ -142,6 +146,34 @@ class Client:
             with contextlib.suppress(RuntimeError):  # a forgotten map may outlive the connections
                 self._run(mapping.abandon())
 
+    def annotate(
+        self,
+        source: str | Path,
+        *,
+        model: str,
+        out: str | Path,
+        format: str = "",  # noqa: A002 # what the command calls it
+        parameters: Mapping[str, Any] | None = None,
+        observer: Callable[[Progress], None] = lambda _: None,
+        **options: Any,  # Options' own fields
+    ) -> Summary:
+        """Annotate a data set, as `wherry annotate` does; see docs/annotate.md.
+
+        `observer` is told where the run stands. The same call again goes on with a run that broke
+        off. Raises InvalidRequest, TooManyErrors, Unavailable.
+        """
+        from .annotate import Options, annotate
+
+        asked = Options(
+            source=str(source),
+            model=model,
+            out=Path(out),
+            format=format,
+            parameters=parameters or {},
+            **options,
+        )
+        return annotate(self, asked, observer)
+
     def models(self) -> list[dict[str, Any]]:
         """The models and their states."""
         return self._run(operations.models(patience_s=self._patience_s))
@@ -149,6 +181,10 @@ class Client:
     def get(self, path: str) -> dict[str, Any]:
         """Any document of the server, `/v2/queues` for one."""
         return self._run(operations.get_json(path, patience_s=self._patience_s))
+
+    def post(self, path: str, document: object) -> dict[str, Any]:
+        """Send a document to any path of the server, `/pixano/v1/inference/ner` for one."""
+        return self._run(operations.post_json(path, document, patience_s=self._patience_s))
 
     def _run(self, flow: Flow[T]) -> T:
         try:

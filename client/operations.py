@@ -204,6 +204,16 @@ def get_json(path: str, *, patience_s: float) -> Flow[dict[str, Any]]:
     return document
 
 
+def post_json(path: str, document: object, *, patience_s: float) -> Flow[dict[str, Any]]:
+    """Send a document to any path of the server; {} for an answer without a body."""
+    # The key makes sending again harmless where the path makes a job of it.
+    headers = {"Idempotency-Key": str(uuid.uuid4()), "Content-Type": "application/json"}
+    call = Call("POST", path, to_json(document), headers, _INFER_S)
+    reply = yield from ask(call, patience_s=patience_s)
+    answer: dict[str, Any] = reply.json() if reply.content else {}
+    return answer
+
+
 def models(*, patience_s: float) -> Flow[list[dict[str, Any]]]:
     """The models and their states, as the repository index lists them."""
     reply = yield from ask(Call("POST", "/v2/repository/index", b"{}"), patience_s=patience_s)

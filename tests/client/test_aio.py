@@ -25,7 +25,10 @@ from .conftest import classify, embed, vector
 from .proxy import Fate, Lose, Proxy, Seen, full
 
 #: What only differs by how it is awaited.
-SAME = ("submit", "status", "wait", "result", "cancel", "infer", "map", "models", "get", "__init__")
+SAME = (
+    *("submit", "status", "wait", "result", "cancel", "infer", "map", "models", "get", "post"),
+    "__init__",
+)
 
 
 def run(url: str, work: Callable[[AsyncClient], Awaitable[None]]) -> None:
