@@ -26,6 +26,8 @@ from . import (
     pixano,
     server_routes,
 )
+from .batches import routes as batches_routes
+from .batches.runner import Runner
 from .door import Door
 from .huggingface import routes as huggingface_routes
 from .instill import routes as instill_routes
@@ -49,6 +51,7 @@ _ROUTES = (
     instill_routes,
     pixano,
     huggingface_routes,
+    batches_routes,
     page,
 )
 
@@ -110,10 +113,13 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
             Intake(catalog, queue, store, jobs, settings),
             waiters,
         )
+        app.state.batches = batches = Runner(app)
         waiters.start()
+        batches.start()
         async with _grpc(app.state.service):
             _calm_collector()
             yield
+        await batches.stop()
         await waiters.stop()
         await queue.close()
 

@@ -27,23 +27,27 @@ router = APIRouter(tags=["models"], route_class=PlainRoute)
 async def model_stats(request: Request) -> Response:
     """Counters in the shape of Triton's statistics extension."""
     service = Service.of(request)
-    models = _asked(service, request)
+    path = request.path_params
+    counted = await stats_of(service, path.get("model"), path.get("version"))
+    return json_response({"model_stats": counted})
+
+
+async def stats_of(service: Service, name: str | None, version: str | None) -> list[dict[str, Any]]:
+    """Counters of one version, one model's versions, or of all. Raises ModelNotFound."""
+    models = _asked(service, name, version)
     counted = await asyncio.gather(
         *(service.queue.run(stats(m.name, m.version, service.jobs)) for m in models)
     )
-    return json_response(
-        {"model_stats": [_stats(m, c) for m, c in zip(models, counted, strict=True)]}
-    )
+    return [_stats(m, c) for m, c in zip(models, counted, strict=True)]
 
 
-def _asked(service: Service, request: Request) -> Sequence[ModelDeclaration]:
-    """The models whose statistics a path asks for: one version, one model's versions, or all."""
-    catalog, path = service.catalog, request.path_params
-    if "model" not in path:
+def _asked(service: Service, name: str | None, version: str | None) -> Sequence[ModelDeclaration]:
+    catalog = service.catalog
+    if not name:
         return catalog.models
-    if "version" in path:
-        return [service.declared(request)]
-    return [catalog.get(path["model"], version) for version in catalog.versions(path["model"])]
+    if version:
+        return [catalog.get(name, version)]
+    return [catalog.get(name, known) for known in catalog.versions(name)]
 
 
 def _stats(model: ModelDeclaration, counted: dict[str, int]) -> dict[str, Any]:
@@ -78,9 +82,14 @@ def _stats(model: ModelDeclaration, counted: dict[str, int]) -> dict[str, Any]:
 async def model_metadata(request: Request) -> Response:
     """What a model takes and gives, with its limits and parameters."""
     service = Service.of(request)
-    declared = service.declared(request)
+    metadata = metadata_of(service, service.declared(request))
+    return json_response(metadata.model_dump(mode="json", exclude_none=True))
+
+
+def metadata_of(service: Service, declared: ModelDeclaration) -> v2.ModelMetadata:
+    """A model's metadata."""
     task = declared.definition
-    metadata = v2.ModelMetadata(
+    return v2.ModelMetadata(
         name=declared.name,
         versions=list(service.catalog.versions(declared.name)),
         platform=f"wherry_{declared.backend}",
@@ -97,7 +106,6 @@ async def model_metadata(request: Request) -> Response:
             "request_parameters": {p.name: dict(p.schema) for p in task.parameters},
         },
     )
-    return json_response(metadata.model_dump(mode="json", exclude_none=True))
 
 
 @router.get("/v2/models/{model}/ready")
@@ -106,14 +114,14 @@ async def model_ready(request: Request) -> Response:
     """Whether a live worker serves the model and it is not unloaded."""
     service = Service.of(request)
     declared = service.declared(request)
-    reason = _reason(declared, await service.fleet())
+    reason = why_unavailable(declared, await service.fleet())
     body: dict[str, Any] = {"name": declared.name, "ready": not reason}
     if not reason:
         return json_response(body)
     return json_response({**body, "reason": reason}, 503, {"Retry-After": "1"})
 
 
-def _reason(declared: ModelDeclaration, fleet: FleetView) -> str:
+def why_unavailable(declared: ModelDeclaration, fleet: FleetView) -> str:
     """Why a model is unavailable; "" when it is not."""
     if declared.name in fleet.unloaded:
         return "unloaded"
@@ -129,9 +137,14 @@ async def repository_index(request: Request) -> Response:
     """Every declared model and its state; `{"ready": true}` keeps the ready ones."""
     service = Service.of(request)
     only_ready = (await _options(request)).get("ready") is True
+    return json_response(await index_of(service, only_ready=only_ready))
+
+
+async def index_of(service: Service, *, only_ready: bool) -> list[dict[str, str]]:
+    """The repository's entries."""
     fleet = await service.fleet()
-    entries = [_entry(model, _reason(model, fleet)) for model in service.catalog.models]
-    return json_response([e for e in entries if e["state"] == "READY" or not only_ready])
+    entries = [_entry(model, why_unavailable(model, fleet)) for model in service.catalog.models]
+    return [entry for entry in entries if entry["state"] == "READY" or not only_ready]
 
 
 def _entry(model: ModelDeclaration, reason: str) -> dict[str, str]:

@@ -11,12 +11,14 @@ from typing import NamedTuple
 from ..jobs.record import StoredResult
 from ..jobs.recover import cancel
 from ..protocol import codec
-from ..protocol.errors import DeadlineExceeded, InvalidRequest, Unavailable
+from ..protocol.errors import DeadlineExceeded, InvalidRequest, Unavailable, WherryError
+from ..protocol.parameters import PRIORITY
 from ..protocol.states import JobState
 from ..tasks.base import TaskInput, TaskOutput
 from ..tasks.catalog import ModelDeclaration
 from .ids import job_path
 from .intake import OFF_LOOP_BYTES, Prepared
+from .lane import BULK_PRIORITY, lane
 from .service import Service, outcome_error
 
 #: Seconds of waiting after which it is watched whether the client is still there: most answers
@@ -38,6 +40,15 @@ class Ended(NamedTuple):
 
 async def run(service: Service, hangup: Hangup, prepared: Prepared, seconds: float) -> Ended:
     """Store the job and wait for its end; a job that only we know is canceled on a hang-up."""
+    try:
+        return await _run(service, hangup, prepared, seconds)
+    except asyncio.CancelledError:  # how gRPC says that a client is gone
+        if prepared.fresh:
+            abandon(service, prepared.job.id)
+        raise
+
+
+async def _run(service: Service, hangup: Hangup, prepared: Prepared, seconds: float) -> Ended:
     deadline = time.monotonic() + seconds
     with service.waiters.watching([prepared.job.id]) as watch:
         stored = await service.intake.store_job(
@@ -69,28 +80,55 @@ async def answer(
 async def prepare(
     service: Service, model: ModelDeclaration, given: TaskInput, **parameters: bool
 ) -> Prepared:
-    """A job of the server's own id; `parameters` are the server's, not the task's."""
+    """A job of the server's own id or its lane's; `parameters` are the server's, not the task's."""
+    bulk = lane.get()
+    # What was told as it was written is soon forgotten: such a job has no use for a name.
+    job_id = bulk.next_id() if bulk and not parameters else None
 
     def work() -> Prepared:
         plain = given.to_inference_request()
         plain.parameters = {**plain.parameters, **parameters}
-        return service.intake.prepare(plain, model.name, model.version, use_id=False)
+        if bulk:
+            plain.parameters[PRIORITY] = BULK_PRIORITY
+        plain.id = job_id
+        return service.intake.prepare(plain, model.name, model.version)
 
     return await asyncio.to_thread(work)
 
 
 async def output(service: Service, model: ModelDeclaration, ended: Ended) -> TaskOutput:
-    """An ended job's answer. Raises the job's error, or DeadlineExceeded when it has not ended."""
-    if ended.status is not JobState.SUCCEEDED:
-        error = outcome_error(await service.record(ended.id)) if ended.status else None
-        raise error or DeadlineExceeded(f"no answer yet; poll {job_path(ended.id)}")
-    stored = ended.response or await service.response(ended.id)
+    """An ended job's answer. Raises what `finished` raises."""
+    stored = await finished(service, ended)
 
     def work() -> TaskOutput:
         response = codec.decode_response(stored.body, stored.header_length)
         return model.definition.output.from_inference_response(response)
 
     return await asyncio.to_thread(work) if len(stored.body) >= OFF_LOOP_BYTES else work()
+
+
+async def finished(service: Service, ended: Ended) -> StoredResult:
+    """An ended job's response. Raises the job's error, or DeadlineExceeded if it has not ended."""
+    if ended.status is not JobState.SUCCEEDED:
+        error = outcome_error(await service.record(ended.id)) if ended.status else None
+        raise error or DeadlineExceeded(f"no answer yet; poll {job_path(ended.id)}")
+    return ended.response or await service.response(ended.id)
+
+
+#: Cancellations under way; the loop itself keeps no task alive.
+_abandoned: set[asyncio.Task[None]] = set()
+
+
+def abandon(service: Service, job_id: str) -> None:
+    """Cancel a job that nobody else knows, beside whatever is being torn down here."""
+
+    async def work() -> None:
+        with contextlib.suppress(WherryError):
+            await service.queue.run(cancel(job_id, service.jobs))
+
+    task = asyncio.get_running_loop().create_task(work())
+    _abandoned.add(task)
+    task.add_done_callback(_abandoned.discard)
 
 
 async def _wait_or_cancel(
@@ -106,7 +144,7 @@ async def _wait_or_cancel(
         if waiting.done():
             return waiting.result().status
         if mine:
-            await service.queue.run(cancel(job_id, service.jobs))
+            abandon(service, job_id)
         raise InvalidRequest("the client hung up")
     finally:
         for task in (waiting, gone):

@@ -59,17 +59,21 @@ async def live(_: Request) -> Response:
 @router.get("/v2/health/ready")
 async def ready(request: Request) -> Response:
     """Whether Redis answers and every declared model's family has a live worker."""
-    service = Service.of(request)
-    try:
-        async with asyncio.timeout(_READY_TIMEOUT_S):
-            reasons = _unserved(service, await service.fleet())
-    except Unavailable as error:
-        reasons = [error.message]
-    except TimeoutError:
-        reasons = ["the queue does not answer"]
+    reasons = await why_not_ready(Service.of(request))
     if reasons:
         return json_response({"ready": False, "reasons": reasons}, 503, {"Retry-After": "1"})
     return json_response({"ready": True})
+
+
+async def why_not_ready(service: Service) -> list[str]:
+    """What keeps the server from being ready; [] when it is."""
+    try:
+        async with asyncio.timeout(_READY_TIMEOUT_S):
+            return _unserved(service, await service.fleet())
+    except Unavailable as error:
+        return [error.message]
+    except TimeoutError:
+        return ["the queue does not answer"]
 
 
 def _unserved(service: Service, fleet: FleetView) -> list[str]:

@@ -11,22 +11,20 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import NamedTuple
 
 from pydantic_core import to_json
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from ..jobs.recover import cancel
 from ..jobs.told import START, told
-from ..protocol.errors import Unavailable, WherryError, WorkerLost
+from ..protocol.errors import Unavailable, WorkerLost
 from ..protocol.parameters import STREAM
 from ..tasks.base import TaskInput, TaskOutput
 from ..tasks.catalog import ModelDeclaration
 from ..tasks.text.generation import GenerationInput, GenerationOutput
 from ..tasks.text.tokens import Chunk, Token
-from .run import Ended, output, prepare
+from .run import Ended, abandon, output, prepare
 from .service import Service
 
 #: Seconds between two looks while Redis is away.
@@ -34,9 +32,6 @@ _RETRY_S = 0.5
 
 #: Seconds of silence after which a reader is told so: proxies close quiet streams.
 _KEEP_ALIVE_S = 15.0
-
-#: Cancellations under way; the loop itself keeps no task alive.
-_leaving: set[asyncio.Task[None]] = set()
 
 
 class Reader:
@@ -95,13 +90,7 @@ class Stream:
     def leave(self) -> None:
         """Cancel the job if it has not ended: nobody else knows it. Call it when all is over."""
         if not self._ended:
-            task = asyncio.get_running_loop().create_task(self._cancel())
-            _leaving.add(task)
-            task.add_done_callback(_leaving.discard)
-
-    async def _cancel(self) -> None:
-        with suppress(WherryError):
-            await self._service.queue.run(cancel(self.job_id, self._service.jobs))
+            abandon(self._service, self.job_id)
 
 
 class Placed(NamedTuple):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import httpx
 import redis
 
@@ -17,6 +19,12 @@ def choose_port(wanted: int, option: str) -> int:
     if wanted and not is_free(wanted):
         raise StackError(f"port {wanted} is taken: {option} N takes another, {option} 0 a free one")
     return wanted or free_port()
+
+
+def require_grpc() -> None:
+    """Raises StackError when the API could not speak gRPC."""
+    if importlib.util.find_spec("grpc") is None:
+        raise StackError("--grpc-port needs gRPC, which is an extra: pip install 'wherry[grpc]'")
 
 
 def ping_redis(url: str) -> None:

@@ -26,6 +26,10 @@ def register(app: typer.Typer) -> None:
 
 def up(
     port: Annotated[int, typer.Option(help="Port of the API; 0 picks a free one.")] = 8750,
+    grpc_port: Annotated[
+        int | None,
+        typer.Option(help="Port of OIP v2 over gRPC; 0 picks a free one. Default: none."),
+    ] = None,
     models: Annotated[
         Path | None,
         typer.Option(
@@ -69,6 +73,7 @@ def up(
         models=chosen,
         data_dir=data_dir,
         port=port,
+        grpc_port=grpc_port,
         redis_url=redis_url,
         flower=flower,
         flower_port=flower_port,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..tasks.catalog import load_catalog
 from ..workers.device import resolve
-from .checks import StackError, answers, choose_port, ping_redis
+from .checks import StackError, answers, choose_port, ping_redis, require_grpc
 from .child import Child
 from .data_folder import DataFolder
 from .redis_server import RedisServer
@@ -56,6 +56,8 @@ class Stack:
     models: Path
     data_dir: Path
     port: int = 0
+    #: OIP v2 over gRPC besides; None for none.
+    grpc_port: int | None = None
     redis_url: str = ""
     flower: bool = True
     flower_port: int = 0
@@ -79,6 +81,11 @@ class Stack:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def grpc_url(self) -> str:
+        """Where the API answers gRPC, as gRPC's clients write it."""
+        return f"127.0.0.1:{self.grpc_port}"
+
+    @property
     def flower_url(self) -> str:
         """Where Flower answers."""
         return f"http://127.0.0.1:{self.flower_port}"
@@ -91,8 +98,15 @@ class Stack:
         families = load_catalog(self.models).families()
         self.port = choose_port(self.port, "--port")
         self.flower_port = choose_port(self.flower_port, "--flower-port") if self.flower else 0
+        if self.grpc_port is not None:
+            require_grpc()
+            self.grpc_port = choose_port(self.grpc_port, "--grpc-port")
         self._start_redis()
-        self._spawn("api", api_command(self.port, log_level=self.log_level))
+        self._spawn(
+            "api",
+            api_command(self.port, log_level=self.log_level),
+            **({"WHERRY_GRPC_PORT": str(self.grpc_port)} if self.grpc_port else {}),
+        )
         for index, family in enumerate(families):
             for number in range(self.workers_per_family):
                 self._spawn_worker(family, number, index * self.workers_per_family + number)
@@ -176,6 +190,8 @@ class Stack:
         deadline = time.monotonic() + _READY_TIMEOUT_S
         self._wait("api", f"{self.url}/v2/health/live", deadline)
         self.log("api", f"ready at {self.url}  (page: {self.url}/docs)")
+        if self.grpc_port:
+            self.log("api", f"gRPC ready at {self.grpc_url}")
         self._wait("workers", f"{self.url}/v2/health/ready", deadline)
         for name, child in self.children.items():
             if name.startswith("worker-"):

@@ -34,5 +34,6 @@ def serve(stack: Stack, console: Console) -> int:
 
 
 def _others(stack: Stack) -> str:
+    grpc = f"gRPC {stack.grpc_url}   " if stack.grpc_port else ""
     flower = f"Flower {stack.flower_url}   " if stack.flower else ""
-    return f"{flower}Redis {stack.redis_url}"
+    return f"{grpc}{flower}Redis {stack.redis_url}"

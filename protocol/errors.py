@@ -155,7 +155,8 @@ class WorkerLost(WherryError):
 def _tree(root: type[WherryError]) -> dict[str, type[WherryError]]:
     classes = {root.code: root}
     for child in root.__subclasses__():
-        classes |= _tree(child)
+        if child.__module__ == __name__:  # others' own classes never travel
+            classes |= _tree(child)
     return classes
 
 

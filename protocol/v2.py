@@ -255,8 +255,11 @@ def _check_tensor(tensor: Tensor, declared: TensorMetadata) -> None:
         raise InvalidTensor(
             f"tensor {tensor.name!r}: expected {declared.datatype}, got {tensor.datatype}"
         )
-    fits = len(tensor.shape) == len(declared.shape) and all(
-        want in (-1, got) for want, got in zip(declared.shape, tensor.shape, strict=True)
+    shape = tensor.shape
+    if len(declared.shape) == 1 and shape[1:] == [1]:
+        shape = shape[:1]  # MLServer's codecs write a list as a column
+    fits = len(shape) == len(declared.shape) and all(
+        want in (-1, got) for want, got in zip(declared.shape, shape, strict=True)
     )
     if not fits:
         raise InvalidTensor(

@@ -166,7 +166,7 @@ BAD_BODIES = [
     ({"inputs": [tensor(datatype="FLOAT")]}, "inputs[0].datatype"),
     ({"inputs": [tensor(datatype="FP32", data=[1.0])]}, "'text': expected BYTES, got FP32"),
     ({"inputs": [tensor(shape=[2])]}, "shape [2] needs 2 elements, got 1"),
-    ({"inputs": [tensor(shape=[1, 1])]}, "expected shape [-1], got [1, 1]"),
+    ({"inputs": [tensor(shape=[1, 1, 1])]}, "expected shape [-1], got [1, 1, 1]"),
     ({"inputs": [tensor(shape=[-1])]}, "inputs[0].shape[0]"),
     ({"inputs": [tensor(shape=[1.5])]}, "inputs[0].shape[0]"),
     ({"inputs": [tensor(shape=[True])]}, "inputs[0].shape[0]"),

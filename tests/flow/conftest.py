@@ -50,7 +50,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     models = folder / "models.toml"
     models.write_text(MODELS)
     env = {"WHERRY_LEASE_TTL_S": "5", "WHERRY_INLINE_MAX_BYTES": "20000"}
-    with Stack(models=models, data_dir=folder, flower=False, env=env) as stack:
+    with Stack(models=models, data_dir=folder, flower=False, grpc_port=0, env=env) as stack:
         yield stack
 
 

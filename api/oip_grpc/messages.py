@@ -1,0 +1,176 @@
+"""The messages of OIP v2's gRPC form, made from a table instead of generated code.
+
+Numbers and names are the protocol's (https://github.com/kserve/open-inference-protocol), with the
+repository, statistics and stream calls of Triton's extensions. They live in a pool of their own, so
+that another library's copy of the same messages does no harm in one process.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+PACKAGE = "inference"
+SERVICE = f"{PACKAGE}.GRPCInferenceService"
+
+_TENSOR_METADATA = "name=1 string, datatype=2 string, shape=3 repeated int64"
+_TENSOR = (
+    "name=1 string, datatype=2 string, shape=3 repeated int64, parameters=4 map InferParameter"
+    ", contents=5 InferTensorContents"
+)
+_MODEL = "name=1 string, version=2 string"
+_REPOSITORY = (
+    "repository_name=1 string, model_name=2 string, parameters=3 map ModelRepositoryParameter"
+)
+
+#: Message -> its fields: name=number, then repeated, map (from string) or oneof, then the type.
+_MESSAGES = {
+    "ServerLiveRequest": "",
+    "ServerLiveResponse": "live=1 bool",
+    "ServerReadyRequest": "",
+    "ServerReadyResponse": "ready=1 bool",
+    "ModelReadyRequest": _MODEL,
+    "ModelReadyResponse": "ready=1 bool",
+    "ServerMetadataRequest": "",
+    "ServerMetadataResponse": "name=1 string, version=2 string, extensions=3 repeated string",
+    "ModelMetadataRequest": _MODEL,
+    "ModelMetadataResponse": (
+        "name=1 string, versions=2 repeated string, platform=3 string"
+        ", inputs=4 repeated ModelMetadataResponse.TensorMetadata"
+        ", outputs=5 repeated ModelMetadataResponse.TensorMetadata"
+    ),
+    "ModelMetadataResponse.TensorMetadata": _TENSOR_METADATA,
+    "ModelInferRequest": (
+        "model_name=1 string, model_version=2 string, id=3 string"
+        ", parameters=4 map InferParameter"
+        ", inputs=5 repeated ModelInferRequest.InferInputTensor"
+        ", outputs=6 repeated ModelInferRequest.InferRequestedOutputTensor"
+        ", raw_input_contents=7 repeated bytes"
+    ),
+    "ModelInferRequest.InferInputTensor": _TENSOR,
+    "ModelInferRequest.InferRequestedOutputTensor": (
+        "name=1 string, parameters=2 map InferParameter"
+    ),
+    "ModelInferResponse": (
+        "model_name=1 string, model_version=2 string, id=3 string"
+        ", parameters=4 map InferParameter"
+        ", outputs=5 repeated ModelInferResponse.InferOutputTensor"
+        ", raw_output_contents=6 repeated bytes"
+    ),
+    "ModelInferResponse.InferOutputTensor": _TENSOR,
+    "ModelStreamInferResponse": "error_message=1 string, infer_response=2 ModelInferResponse",
+    "InferParameter": (
+        "bool_param=1 oneof bool, int64_param=2 oneof int64, string_param=3 oneof string"
+        ", double_param=4 oneof double, uint64_param=5 oneof uint64"
+    ),
+    "InferTensorContents": (
+        "bool_contents=1 repeated bool, int_contents=2 repeated int32"
+        ", int64_contents=3 repeated int64, uint_contents=4 repeated uint32"
+        ", uint64_contents=5 repeated uint64, fp32_contents=6 repeated float"
+        ", fp64_contents=7 repeated double, bytes_contents=8 repeated bytes"
+    ),
+    "ModelRepositoryParameter": (
+        "bool_param=1 oneof bool, int64_param=2 oneof int64, string_param=3 oneof string"
+        ", bytes_param=4 oneof bytes"
+    ),
+    "ModelStatisticsRequest": _MODEL,
+    "StatisticDuration": "count=1 uint64, ns=2 uint64",
+    "InferStatistics": ", ".join(
+        f"{name}={number} StatisticDuration"
+        for number, name in enumerate(
+            (
+                *("success", "fail", "queue", "compute_input", "compute_infer", "compute_output"),
+                *("cache_hit", "cache_miss"),
+            ),
+            start=1,
+        )
+    ),
+    "InferResponseStatistics": ", ".join(
+        f"{name}={number} StatisticDuration"
+        for number, name in enumerate(
+            ("compute_infer", "compute_output", "success", "fail", "empty_response", "cancel"),
+            start=1,
+        )
+    ),
+    "InferBatchStatistics": (
+        "batch_size=1 uint64, compute_input=2 StatisticDuration"
+        ", compute_infer=3 StatisticDuration, compute_output=4 StatisticDuration"
+    ),
+    "MemoryUsage": "type=1 string, id=2 int64, byte_size=3 uint64",
+    "ModelStatistics": (
+        "name=1 string, version=2 string, last_inference=3 uint64, inference_count=4 uint64"
+        ", execution_count=5 uint64, inference_stats=6 InferStatistics"
+        ", batch_stats=7 repeated InferBatchStatistics, memory_usage=8 repeated MemoryUsage"
+        ", response_stats=9 map InferResponseStatistics"
+    ),
+    "ModelStatisticsResponse": "model_stats=1 repeated ModelStatistics",
+    "RepositoryIndexRequest": "repository_name=1 string, ready=2 bool",
+    "RepositoryIndexResponse": "models=1 repeated RepositoryIndexResponse.ModelIndex",
+    "RepositoryIndexResponse.ModelIndex": (
+        "name=1 string, version=2 string, state=3 string, reason=4 string"
+    ),
+    "RepositoryModelLoadRequest": _REPOSITORY,
+    "RepositoryModelLoadResponse": "",
+    "RepositoryModelUnloadRequest": _REPOSITORY,
+    "RepositoryModelUnloadResponse": "",
+}
+
+_FIELD = re.compile(r"(\w+)=(\d+) (?:(repeated|map|oneof) )?([\w.]+)")
+_Field = descriptor_pb2.FieldDescriptorProto
+
+
+def _build() -> dict[str, type[Any]]:
+    """Message classes by name."""
+    file = descriptor_pb2.FileDescriptorProto(
+        name="wherry/open_inference_grpc.proto", package=PACKAGE, syntax="proto3"
+    )
+    made: dict[str, descriptor_pb2.DescriptorProto] = {}
+    for name, fields in _MESSAGES.items():
+        outer, _, inner = name.rpartition(".")
+        message = made[outer].nested_type.add() if outer else file.message_type.add()
+        message.name, made[name] = inner or name, message
+        for field, number, kind, of in _FIELD.findall(fields):
+            _add_field(message, name, field, int(number), kind, of)
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return {
+        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{PACKAGE}.{name}"))
+        for name in _MESSAGES
+    }
+
+
+def _add_field(
+    message: descriptor_pb2.DescriptorProto, owner: str, name: str, number: int, kind: str, of: str
+) -> None:
+    if kind == "map":
+        of = _add_entry(message, owner, name, of)
+    field = message.field.add(name=name, number=number, label=_Field.LABEL_OPTIONAL)
+    if kind in ("repeated", "map"):
+        field.label = _Field.LABEL_REPEATED
+    if kind == "oneof":
+        if not message.oneof_decl:
+            message.oneof_decl.add(name="parameter_choice")
+        field.oneof_index = 0
+    _set_type(field, of)
+
+
+def _add_entry(message: descriptor_pb2.DescriptorProto, owner: str, name: str, of: str) -> str:
+    """A map is a repeated message of key and value."""
+    entry = message.nested_type.add(name=f"{name.title().replace('_', '')}Entry")
+    entry.options.map_entry = True
+    entry.field.add(name="key", number=1, label=_Field.LABEL_OPTIONAL, type=_Field.TYPE_STRING)
+    _set_type(entry.field.add(name="value", number=2, label=_Field.LABEL_OPTIONAL), of)
+    return f"{owner}.{entry.name}"
+
+
+def _set_type(field: descriptor_pb2.FieldDescriptorProto, of: str) -> None:
+    scalar = getattr(_Field, f"TYPE_{of.upper()}", None)
+    if scalar is not None:
+        field.type = scalar
+    else:
+        field.type, field.type_name = _Field.TYPE_MESSAGE, f".{PACKAGE}.{of}"
+
+
+MESSAGES = _build()
