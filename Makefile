@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: install demo test test-slow test-peers test-gpu chaos lint types format bench bench-tasks compatibility docs clean
+.PHONY: install demo test test-slow test-peers test-gpu chaos lint types format bench bench-generation bench-tasks bench-annotate compatibility docs clean
 
 install: .venv/installed
 
@@ -25,6 +25,9 @@ test-slow: install
 
 test-peers: install
 	$(BIN)/python -m pytest -m peer
+
+bench-annotate: install
+	$(BIN)/python -m bench.annotate
 
 # Writes what the peer tests see to docs/compatibility.md.
 compatibility: install
@@ -52,6 +55,9 @@ format: install
 
 bench: install
 	$(BIN)/python -m bench
+
+bench-generation: install
+	$(BIN)/python -m bench.generation
 
 bench-tasks: install
 	$(BIN)/python -m bench.tasks

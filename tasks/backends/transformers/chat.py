@@ -4,10 +4,10 @@ from jinja2 import TemplateError
 
 from ....protocol.errors import RowError
 from ...text.chat import ChatInput, Message
-from .writer import Writer
+from .continuous_writer import ContinuousWriter
 
 
-class Chat(Writer):
+class Chat(ContinuousWriter):
     """An AutoModelForCausalLM behind its tokenizer's chat template."""
 
     auto_class = "AutoModelForCausalLM"

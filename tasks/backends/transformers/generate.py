@@ -100,7 +100,7 @@ def generate(
         arguments["num_beams"] = 1
     sequences = model.generate(**inputs, logits_processor=processors, **arguments).cpu()
     return [
-        _completion(tokenizer, stops, prompt, row[start:].tolist())
+        completion(tokenizer, stops, prompt, row[start:].tolist())
         for prompt, row in zip(_prompts(model, inputs), sequences, strict=True)
     ]
 
@@ -162,7 +162,8 @@ def _prompts(model: Any, inputs: Mapping[str, torch.Tensor]) -> list[list[int]]:
     return [ids[kept].tolist() for ids, kept in zip(inputs["input_ids"], mask, strict=True)]
 
 
-def _completion(tokenizer: Any, stops: Stops, prompt: list[int], tokens: list[int]) -> Completion:
+def completion(tokenizer: Any, stops: Stops, prompt: list[int], tokens: list[int]) -> Completion:
+    """What a row's new tokens say, up to its end."""
     end, stopped = stops.end(tokens)
     made = tokens[:end]
     # Decoded behind the prompt: some tokenizers drop the space that a text begins with.

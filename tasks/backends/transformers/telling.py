@@ -44,7 +44,7 @@ class RunningText:
         return text
 
 
-class _Row:
+class ToldRow:
     """One row's tokens on their way to its listener."""
 
     def __init__(
@@ -61,6 +61,7 @@ class _Row:
         self.gone = False
 
     def add(self, token: int, logprob: float) -> None:
+        """Tell a token, as soon as it cannot be part of a stop string."""
         if self.ended or self.gone:
             return  # padding, there because other rows are longer
         self._made.append(token)
@@ -94,7 +95,7 @@ class Telling(BaseStreamer):  # type: ignore[misc] # transformers is untyped
         listeners: Sequence[Listener | None],
     ) -> None:
         self._rows = {
-            index: _Row(listener, tokenizer, prompt, stops)
+            index: ToldRow(listener, tokenizer, prompt, stops)
             for index, (listener, prompt) in enumerate(zip(listeners, prompts, strict=True))
             if listener
         }

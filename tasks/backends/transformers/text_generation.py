@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 from ...text.text_generation import TextGenerationInput
+from .continuous_writer import ContinuousWriter
 from .generate import Completion
-from .writer import Writer
 
 
-class TextGeneration(Writer):
+class TextGeneration(ContinuousWriter):
     """How an AutoModelForCausalLM goes on."""
 
     auto_class = "AutoModelForCausalLM"

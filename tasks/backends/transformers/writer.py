@@ -69,19 +69,31 @@ class Writer(TransformersBackend, StreamingBackend):
     def stream(
         self, batch: Sequence[TaskInput], listeners: Sequence[Listener | None]
     ) -> list[TaskOutput | RowError]:
-        """One generate for all readable rows; rows near to the model's limit have their own.
+        """Write for all readable rows."""
+        decoded = Decoded(batch, self._prompt)
+        heard = [listeners[place] for place in decoded.places]
+        return decoded.answers(self.write(decoded.inputs, decoded.rows, heard))
+
+    def write(
+        self,
+        inputs: Sequence[Any],
+        prompts: Sequence[Prompt],
+        listeners: Sequence[Listener | None],
+    ) -> list[TaskOutput]:
+        """One generate for all rows; rows near to the model's limit have their own.
 
         A finished row is still moved on while others are written, so all rows of one generate must
         have room for the same number of tokens.
         """
-        decoded = Decoded(batch, self._prompt)
         found: dict[int, TaskOutput] = {}
-        for group in alike((row.budget, len(row.start)) for row in decoded.rows):
-            prompts = [decoded.rows[i] for i in group]
-            inputs = [decoded.inputs[i] for i in group]
-            heard = [listeners[decoded.places[i]] for i in group]
-            found.update(zip(group, self._write(inputs, prompts, heard), strict=True))
-        return decoded.answers([found[i] for i in range(len(decoded.rows))])
+        for group in alike((prompt.budget, len(prompt.start)) for prompt in prompts):
+            outputs = self._generate(
+                [inputs[i] for i in group],
+                [prompts[i] for i in group],
+                [listeners[i] for i in group],
+            )
+            found.update(zip(group, outputs, strict=True))
+        return [found[i] for i in range(len(prompts))]
 
     def _prompt(self, row: Any) -> Prompt:
         try:
@@ -94,7 +106,7 @@ class Writer(TransformersBackend, StreamingBackend):
         room = budget(self.model, len(tokens), row.max_new_tokens, started=max(1, len(start)))
         return Prompt(tokens, room, start)
 
-    def _write(
+    def _generate(
         self,
         inputs: Sequence[Any],
         prompts: Sequence[Prompt],
@@ -108,12 +120,12 @@ class Writer(TransformersBackend, StreamingBackend):
                 self.model,
                 self.tokenizer,
                 self.to_device(tensors),
-                _parameters(inputs[0], prompts[0].budget),
+                parameters_of(inputs[0], prompts[0].budget),
                 seeds=[row.seed for row in inputs],
                 listeners=listeners,
             )
         return [
-            self._output(row, prompt, completion)
+            self.output(row, prompt, completion)
             for row, prompt, completion in zip(inputs, prompts, completions, strict=True)
         ]
 
@@ -131,7 +143,8 @@ class Writer(TransformersBackend, StreamingBackend):
             mask[row, place] = 1
         return {"input_ids": ids, "attention_mask": mask}
 
-    def _output(self, row: Any, prompt: Prompt, completion: Completion) -> TaskOutput:
+    def output(self, row: Any, prompt: Prompt, completion: Completion) -> TaskOutput:
+        """A row's answer."""
         generation = Generation(
             text=self.text(row, completion),
             finish_reason=completion.finish_reason,
@@ -141,7 +154,8 @@ class Writer(TransformersBackend, StreamingBackend):
         return self.task.output.model_validate({"generations": [generation]})
 
 
-def _parameters(row: GenerationInput, max_new_tokens: int) -> Parameters:
+def parameters_of(row: GenerationInput, max_new_tokens: int) -> Parameters:
+    """How a row wants to be written."""
     return Parameters(
         max_new_tokens=max_new_tokens,
         do_sample=row.do_sample,
