@@ -10,10 +10,13 @@ local patience = tonumber(ARGV[3])
 if patience > 0 then patience = math.max(patience, 4 * tonumber(f[3] or '0')) end
 if ms - tonumber(f[2] or '0') < patience then return 0 end
 local tickets = tonumber(f[4] or '0')
-if tickets >= tonumber(ARGV[4]) then
-  -- All still queue up: the workers are busy or gone. An empty queue means they were lost.
-  if redis.call('LLEN', KEYS[2]) > 0 then return 0 end
+if redis.call('LLEN', KEYS[2]) == 0 then
+  -- None is on its way: those counted are lost, or with a worker that has had no thread for them
+  -- all this time. One too many costs a millisecond; one that is counted for ever would keep every
+  -- later submit from sending any.
   tickets = 0
+elseif tickets >= tonumber(ARGV[4]) then
+  return 0 -- all still queue up: the workers are busy or gone
 end
 push_ticket(KEYS[1], KEYS[2], ARGV[2], tickets, ms)
 return 1

@@ -330,9 +330,21 @@ def test_a_lost_ticket_is_replaced_and_surplus_ones_are_not_made(
     queue.redis.delete(GROUP.queue_key)
     for _ in range(10):
         queue.run(reissue(GROUP, settings, patience_ms=0))
-    assert queue.redis.llen(GROUP.queue_key) == 3, "with the lost one, four"
+    assert queue.redis.llen(GROUP.queue_key) == 4, "four at most"
     queue.redis.delete(GROUP.queue_key)
     assert queue.run(reissue(GROUP, settings, patience_ms=0)), "all lost: begin again"
+
+
+def test_a_ticket_once_lost_delays_no_later_job(
+    queue: Queue, settings: JobsSettings, new_job: Make
+) -> None:
+    queue.run(submit(new_job(), settings))
+    queue.redis.delete(GROUP.queue_key)  # popped by a worker that was killed
+    assert queue.run(reissue(GROUP, settings, patience_ms=0))
+    queue.redis.lpop(GROUP.queue_key)
+    assert len(take(queue, settings)) == 1
+    queue.run(submit(new_job(), settings))
+    assert queue.redis.llen(GROUP.queue_key) == 1, "the next job sends its own ticket"
 
 
 def test_sweep_names_the_groups_that_wait_unclaimed(
