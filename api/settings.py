@@ -41,6 +41,20 @@ class ApiSettings(BaseSettings):
     max_wait_s: float = Field(
         default=60.0, ge=0, description="Longest wait in seconds that a client may ask for."
     )
+    max_file_bytes: int = Field(
+        default=1_073_741_824, ge=1, description="Bytes of one file sent to /v1/files."
+    )
+    max_batch_lines: int = Field(
+        default=200_000, ge=1, description="Lines in the input file of one /v1/batches batch."
+    )
+    batch_window: int = Field(
+        default=256, ge=1, description="Lines of one batch that are in the queue at a time."
+    )
+    batches_at_once: int = Field(
+        default=2,
+        ge=0,
+        description="Batches that one API process runs at a time; 0 leaves them to others.",
+    )
     instill_bounding_box_key: Literal["bounding_box", "bounding-box"] = Field(
         default="bounding_box",
         description="What Instill's answers call a box: as its documents do, or its JSON Schema.",

@@ -132,7 +132,11 @@ def error_of(reply: Reply) -> errors.WherryError:
     code, text = "", f"the server answered {reply.status}"
     try:
         body = from_json(reply.content)
-        code, text = str(body.get("error_type", "")), str(body["error"])
+        told = body["error"]
+        if isinstance(told, dict):  # as OpenAI's paths say it
+            code, text = str(told["code"]), str(told["message"])
+        else:
+            code, text = str(body.get("error_type", "")), str(told)
     except (ValueError, KeyError, TypeError, AttributeError):
         pass  # a proxy's page, or a server of another kind
     known = errors.from_code(code, text)

@@ -45,6 +45,28 @@ class Keys:
         """Hash: a model's counters, in Triton's words."""
         return f"{self.prefix}:stats:{model}:{version}"
 
+    def file(self, file_id: str) -> str:
+        """String: what is known of a file, as JSON."""
+        return f"{self.prefix}:file:{file_id}"
+
+    def files(self, purpose: str = "") -> str:
+        """Sorted set: ids of all files, or of those of a purpose, by time in ms."""
+        return f"{self.prefix}:files:{purpose}" if purpose else f"{self.prefix}:files"
+
+    def batch(self, batch_id: str) -> str:
+        """Hash: what a batch was asked for, its status, progress and owner."""
+        return f"{self.prefix}:batch:{batch_id}"
+
+    @property
+    def batches(self) -> str:
+        """Sorted set: ids of batches by time, in ms."""
+        return f"{self.prefix}:batches"
+
+    @property
+    def leases(self) -> str:
+        """Sorted set: ids of the batches to run by the time their lease runs out, in ms."""
+        return f"{self.prefix}:leases"
+
     @property
     def groups(self) -> str:
         """Set: ids of the groups that have jobs or had some lately."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 #: The room that registers the commands, the commands, the extra that brings what they need.
 _ROOMS = (
     ("client.commands", ("submit", "status", "result", "cancel", "models", "queues"), "client"),
+    ("client.annotate.command", ("annotate",), "client"),
+    ("client.batch_commands", ("batch",), "client"),
     ("workers.commands", ("worker",), "worker"),
     ("ops.task_commands", ("tasks", "new-task"), "client"),
     ("ops.export_command", ("export",), "export"),

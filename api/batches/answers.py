@@ -1,0 +1,148 @@
+"""One line of a batch: its request run through the queue until it has an answer to stay."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from typing import NamedTuple
+
+from fastapi import FastAPI, Request, Response
+from pydantic_core import to_json
+
+from ...protocol import codec
+from ...protocol.errors import (
+    DeadlineExceeded,
+    InvalidRequest,
+    JobNotFound,
+    ModelNotFound,
+    NotFound,
+    Unavailable,
+    WherryError,
+)
+from ...protocol.parameters import PRIORITY
+from ..errors import error_body, status_of
+from ..intake import OFF_LOOP_BYTES, Prepared
+from ..lane import BULK_PRIORITY, Lane, lane
+from ..run import Ended, finished, run
+from ..service import Service
+from ..views import inference_response
+from . import endpoints
+from .lines import Asked
+
+log = logging.getLogger(__name__)
+
+#: Seconds before the second try of a line that could not be run now; they double, up to the last.
+_FIRST_PAUSE_S, _LAST_PAUSE_S = 0.1, 5.0
+
+#: Times that a result which is gone is computed again.
+_LOST = 3
+
+#: Statuses that say: not now.
+_NOT_NOW = frozenset({429, 503, 504})
+
+
+class Answer(NamedTuple):
+    """A line's answer: an HTTP status and a body of JSON, or why it was not run."""
+
+    status: int
+    body: bytes = b""
+    code: str = ""
+    message: str = ""
+
+    def line(self, name: str, custom_id: str) -> bytes:
+        """A line of the output, as OpenAI writes it. The body goes in as it is."""
+        head = b'{"id":%s,"custom_id":%s,"response":' % (
+            to_json(f"batch_req_{name.removeprefix('batch_')}"),
+            to_json(custom_id),
+        )
+        if not self.status:
+            error = to_json({"code": self.code, "message": self.message})
+            return b'%snull,"error":%s}' % (head, error)
+        body = self.body.replace(b"\n", b" ")  # between tokens: in JSON's strings it is escaped
+        form = b'%s{"status_code":%d,"request_id":%s,"body":%s},"error":null}'
+        return form % (head, self.status, to_json(name), body)
+
+
+async def answer(app: FastAPI, name: str, asked: Asked, size: int) -> Answer:
+    """Run a line, as often as it takes; `name` is its job's. Never raises but when canceled."""
+    pause_s, lost = _FIRST_PAUSE_S, 0
+    while True:
+        # A lane a try: the same jobs have the same names again.
+        lane.set(Lane(name))
+        try:
+            found = await _try(app, name, asked, size)
+        except WherryError as error:
+            found = Answer(status_of(error), to_json(error_body(error)))
+            gone = isinstance(error, NotFound) and not isinstance(error, ModelNotFound)
+            lost += gone
+            again = isinstance(error, Unavailable | DeadlineExceeded) or (gone and lost < _LOST)
+        except Exception:
+            log.exception("line %s failed", name)
+            return Answer(500, b'{"error":"internal error","error_type":"internal_error"}')
+        else:
+            again = found.status in _NOT_NOW
+        if not again:
+            return found
+        await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 # hides nothing
+        pause_s = min(pause_s * 2, _LAST_PAUSE_S)
+
+
+async def _try(app: FastAPI, name: str, asked: Asked, size: int) -> Answer:
+    route = endpoints.ROUTES.get(asked.url)
+    if route is None:
+        service: Service = app.state.service
+        response = await _infer(service, name, asked, size)
+    elif asked.body.get("stream"):
+        raise InvalidRequest("stream: a batch's answers are whole; leave it out")
+    else:
+        response = await route(_request(app, asked))
+    return Answer(response.status_code, bytes(response.body))
+
+
+async def _infer(service: Service, name: str, asked: Asked, size: int) -> Response:
+    model = endpoints.infer_model(asked.url)
+    assert model is not None
+
+    def work() -> tuple[Prepared, str | None]:
+        request = codec.request_of(asked.body)
+        own_id, request.id = request.id, name
+        if not request.parameters.get(PRIORITY):
+            request.parameters = {**request.parameters, PRIORITY: BULK_PRIORITY}
+        return service.intake.prepare(request, *model), own_id
+
+    prepared, own_id = work() if size < OFF_LOOP_BYTES else await asyncio.to_thread(work)
+    ended = await run(service, _never, prepared, service.settings.infer_timeout_s)
+    while ended.status is None or not ended.status.terminal:
+        try:
+            record = await service.wait(name, service.settings.infer_timeout_s)
+        except JobNotFound:
+            raise Unavailable("the job was forgotten; it is made again") from None
+        ended = Ended(name, record.status)
+    return await inference_response(await finished(service, ended), response_id=own_id)
+
+
+def _request(app: FastAPI, asked: Asked) -> Request:
+    """A request as the route takes it, from a client that never hangs up."""
+    unread = [to_json(asked.body)]
+
+    async def receive() -> dict[str, object]:
+        if unread:
+            return {"type": "http.request", "body": unread.pop(), "more_body": False}
+        await _never()
+        return {"type": "http.disconnect"}
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": asked.url,
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json")],
+        "path_params": {},
+        "app": app,
+    }
+    return Request(scope, receive)
+
+
+async def _never() -> None:
+    await asyncio.get_running_loop().create_future()

@@ -1,0 +1,131 @@
+"""Files: what goes into batches, and what comes out of them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+
+from ...jobs.files import File, file_page, forget_file, get_file, put_file
+from ...protocol.errors import InvalidRequest, NotFound
+from ..errors import shaped
+from ..ids import uuid7
+from ..openai.shapes import error_shape
+from ..plain import PlainRoute
+from ..service import Service
+from ..views import json_response
+from .growing import remove
+from .upload import receive
+from .views import file_view, list_view, read_limit
+
+router = APIRouter(tags=["openai"], route_class=PlainRoute)
+
+_PURPOSE = "batch"
+
+#: Files in one page, at most.
+_MOST = 10_000
+
+
+@router.post("/v1/files")
+@shaped(error_shape)
+async def create_file(request: Request) -> Response:
+    """Take a file in."""
+    service = Service.of(request)
+    file_id = f"file-{uuid7().replace('-', '')}"
+    found = await receive(
+        request, service.store, f"file/{file_id}", service.settings.max_file_bytes
+    )
+    try:
+        purpose = found.fields.get("purpose")
+        if purpose != _PURPOSE:
+            raise InvalidRequest(f"purpose: only {_PURPOSE!r} is for anything here")
+        if found.filename is None:
+            raise InvalidRequest("file: the form has none")
+        file = File(
+            id=file_id,
+            filename=found.filename,
+            purpose=purpose,
+            created_at=int(time.time()),
+            parts=tuple(found.parts),
+        )
+        await service.queue.run(put_file(file, service.jobs))
+    except BaseException:
+        await remove(service.store, [part.ref for part in found.parts])
+        raise
+    return json_response(file_view(file))
+
+
+@router.get("/v1/files")
+@shaped(error_shape)
+async def list_files(request: Request) -> Response:
+    """Files, newest first if not asked otherwise."""
+    service, query = Service.of(request), request.query_params
+    limit = read_limit(query.get("limit"), _MOST, _MOST)
+    order = query.get("order", "desc")
+    if order not in ("asc", "desc"):
+        raise InvalidRequest("order: use asc or desc")
+    after = query.get("after", "")
+    ids = await service.queue.run(
+        file_page(
+            query.get("purpose", ""),
+            after,
+            limit + 1,
+            service.jobs,
+            newest_first=order == "desc",
+        )
+    )
+    if ids is None:
+        raise InvalidRequest(f"after: no file {after[:100]!r}")
+    found = await asyncio.gather(
+        *(service.queue.run(get_file(i, service.jobs)) for i in ids[:limit])
+    )
+    views = [file_view(file) for file in found if file]
+    return json_response(list_view(views, more=len(ids) > limit))
+
+
+@router.get("/v1/files/{file_id}")
+@shaped(error_shape)
+async def retrieve_file(request: Request) -> Response:
+    """What is known of a file."""
+    return json_response(file_view(await known_file(request)))
+
+
+@router.get("/v1/files/{file_id}/content")
+@shaped(error_shape)
+async def file_content(request: Request) -> Response:
+    """A file's bytes."""
+    service, file = Service.of(request), await known_file(request)
+
+    async def parts() -> AsyncIterator[bytes]:
+        for part in file.parts:
+            yield await asyncio.to_thread(service.store.get, part.ref)
+
+    name = quote(file.filename, safe="")
+    headers = {
+        "Content-Length": str(file.bytes),
+        "Content-Disposition": f"attachment; filename*=utf-8''{name}",
+    }
+    return StreamingResponse(parts(), headers=headers, media_type="application/octet-stream")
+
+
+@router.delete("/v1/files/{file_id}")
+@shaped(error_shape)
+async def delete_file(request: Request) -> Response:
+    """Forget a file."""
+    service, file = Service.of(request), await known_file(request)
+    if await service.queue.run(forget_file(file, service.jobs)):
+        await remove(service.store, [part.ref for part in file.parts])
+    return json_response({"id": file.id, "object": "file", "deleted": True})
+
+
+async def known_file(request: Request) -> File:
+    """The file that a request's path names. Raises NotFound."""
+    service, file_id = Service.of(request), request.path_params["file_id"]
+    file = await service.queue.run(get_file(file_id, service.jobs))
+    if file is None:
+        raise NotFound(f"no file {file_id[:100]!r}")
+    return file

@@ -1,0 +1,83 @@
+"""A file while it grows: parts of a good size, and a last one that is written again until it is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+
+from ...jobs.files import Part
+from ...jobs.stores import Store
+from ...protocol.errors import WherryError
+from ..ids import uuid7
+
+#: Bytes from which a part stays as it is.
+PART_BYTES = 4 * 1024 * 1024
+
+#: Seconds that a blob outlives its use: a Redis that lost its last second names it again.
+KEPT_S = 30.0
+
+_removals: set[asyncio.Task[None]] = set()
+
+
+class Growing:
+    """Lines on their way into the store. What is flushed counts once its parts are saved."""
+
+    def __init__(self, store: Store, name: str, parts: Sequence[Part]) -> None:
+        self._store, self._name = store, name
+        self._parts = list(parts)
+        self._last = bytearray()
+        self._added = 0
+
+    async def open(self) -> None:
+        """Read the last part, if it may still grow. Raises NotFound, Unavailable."""
+        if self._parts and self._parts[-1].bytes < PART_BYTES:
+            self._last += await asyncio.to_thread(self._store.get, self._parts[-1].ref)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts in the store."""
+        return tuple(self._parts)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that are not in the store yet."""
+        return self._added
+
+    def add(self, line: bytes) -> None:
+        """Add a line."""
+        self._last += line
+        self._last += b"\n"
+        self._added += len(line) + 1
+
+    async def flush(self) -> None:
+        """Put what was added into the store. Raises Unavailable; then it may be tried again."""
+        if not self._added:
+            return
+        data = bytes(self._last)
+        ref = await asyncio.to_thread(self._store.put, f"{self._name}/{uuid7()}", data)
+        if len(data) > self._added:  # the last part was there already, and shorter
+            remove_later(self._store, [self._parts.pop().ref])
+        self._parts.append(Part(ref, len(data)))
+        self._added = 0
+        if len(data) >= PART_BYTES:
+            self._last = bytearray()
+
+
+def remove_later(store: Store, refs: Sequence[str]) -> None:
+    """Delete blobs after a while."""
+    loop = asyncio.get_running_loop()
+
+    def begin() -> None:
+        task = loop.create_task(remove(store, refs))
+        _removals.add(task)
+        task.add_done_callback(_removals.discard)
+
+    loop.call_later(KEPT_S, begin)
+
+
+async def remove(store: Store, refs: Sequence[str]) -> None:
+    """Delete blobs; one that cannot be is left behind."""
+    for ref in refs:
+        with contextlib.suppress(WherryError, OSError):
+            await asyncio.to_thread(store.delete, ref)

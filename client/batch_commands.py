@@ -1,0 +1,272 @@
+"""`wherry batch submit | status | list | cancel | result`.
+
+Exit status 0: all went well; 1: something failed, lines of a batch included; 2: the command was not
+understood.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Annotated, Any
+from urllib.parse import quote, urlencode
+
+import httpx
+import typer
+from pydantic_core import from_json
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ..protocol.errors import WherryError
+from .client import Client
+from .flow import error_of, failed, reply_of
+
+Url = Annotated[str, typer.Option(help="The server; default WHERRY_URL, else the local stack.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines, one value a line.")]
+BatchId = Annotated[str, typer.Argument(help="A batch's id.")]
+
+#: Seconds between two looks at a batch, and that a server which is away is waited for.
+_LOOK_S, _PATIENCE_S = 1.0, 60.0
+
+#: Seconds without a byte after which a transfer is given up.
+_TRANSFER_S = 60.0
+
+_ENDS = ("failed", "completed", "expired", "cancelled")
+_COLOURS = {"completed": "green", "failed": "red", "expired": "red", "cancelled": "yellow"}
+
+_out, _err = Console(), Console(stderr=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    batch = typer.Typer(no_args_is_help=True)
+    for name, command in (
+        ("submit", submit),
+        ("status", status),
+        ("list", list_batches),
+        ("cancel", cancel),
+        ("result", result),
+    ):
+        batch.command(name)(command)
+    app.add_typer(batch, name="batch", help="Files of requests, answered on the server.")
+
+
+def submit(
+    file: Annotated[Path, typer.Argument(help="A request a line.", exists=True, dir_okay=False)],
+    endpoint: Annotated[
+        str, typer.Option(help="The path that every line asks; default: the first line's.")
+    ] = "",
+    window: Annotated[str, typer.Option(help="Time until it must be done: 24h, 90m, 7d.")] = "24h",
+    meta: Annotated[
+        list[str] | None, typer.Option(help="Something to note, name=value; may be repeated.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it is done.")] = False,
+    url: Url = "",
+    as_json: AsJson = False,
+) -> None:
+    """Send a file of requests, and have its lines answered."""
+    asked = {
+        "endpoint": endpoint or _first_url(file),
+        "completion_window": window,
+        "metadata": dict(_pair(text) for text in meta) if meta else None,
+    }
+    with _client(url) as client:
+        sent = _upload(client, file)
+        batch = client.post("/v1/batches", {"input_file_id": sent["id"], **asked})
+        if wait:
+            batch = _wait(client, batch, visible=not as_json)
+    _show([batch], as_json=as_json)
+    if wait:
+        raise typer.Exit(_exit(batch))
+
+
+def status(
+    id: BatchId,  # noqa: A002 # what people type
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it is done.")] = False,
+    url: Url = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show a batch as it stands."""
+    with _client(url) as client:
+        batch = client.get(_path(id))
+        if wait:
+            batch = _wait(client, batch, visible=not as_json)
+    _show([batch], as_json=as_json)
+    if wait:
+        raise typer.Exit(_exit(batch))
+
+
+def list_batches(
+    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 20,
+    url: Url = "",
+    as_json: AsJson = False,
+) -> None:
+    """List batches."""
+    found: list[dict[str, Any]] = []
+    with _client(url) as client:
+        after, more = "", True
+        while more and len(found) < limit:
+            query = urlencode({"limit": min(100, limit - len(found)), "after": after})
+            page = client.get(f"/v1/batches?{query}")
+            found += page["data"]
+            more, after = page["has_more"], page["last_id"] or ""
+    _show(found, as_json=as_json)
+
+
+def cancel(
+    id: BatchId,  # noqa: A002 # what people type
+    url: Url = "",
+    as_json: AsJson = False,
+) -> None:
+    """End a batch; what was answered stays."""
+    with _client(url) as client:
+        batch = client.post(f"{_path(id)}/cancel", {})
+    _show([batch], as_json=as_json)
+
+
+def result(
+    id: BatchId,  # noqa: A002 # what people type
+    out: Annotated[Path | None, typer.Option(help="Write the answers here.")] = None,
+    errors: Annotated[Path | None, typer.Option(help="Write the lines that failed here.")] = None,
+    url: Url = "",
+) -> None:
+    """Wait for a batch and fetch its answers, a line each; they go to standard output."""
+    with _client(url) as client:
+        batch = _wait(client, client.get(_path(id)), visible=out is not None)
+        for name, path in (("output_file_id", out), ("error_file_id", errors)):
+            if path is not None:
+                part = path.with_name(path.name + ".part")
+                with part.open("wb") as file:
+                    _download(client, batch[name], file)
+                part.replace(path)
+            elif name == "output_file_id":
+                _download(client, batch[name], sys.stdout.buffer)
+    for error in _errors(batch):
+        _err.print(f"[red]error:[/] {escape(error)}", highlight=False, soft_wrap=True)
+    raise typer.Exit(_exit(batch))
+
+
+@contextmanager
+def _client(url: str) -> Iterator[Client]:
+    """A client whose errors become one line and exit status 1."""
+    try:
+        with Client(url or None, patience_s=_PATIENCE_S) as client:
+            yield client
+    except BrokenPipeError:
+        raise  # whoever read us has left: typer ends quietly
+    except (WherryError, OSError) as error:
+        text = error.message if isinstance(error, WherryError) else str(error)
+        _err.print(f"[red]error:[/] {escape(text)}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+
+
+def _path(batch_id: str) -> str:
+    return f"/v1/batches/{quote(batch_id, safe='')}"
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise typer.BadParameter(f"--meta {text}: expected name=value")
+    return name, value
+
+
+def _first_url(file: Path) -> str:
+    with file.open("rb") as lines:
+        first = next((line for line in lines if line.strip()), b"")
+    try:
+        return str(from_json(first)["url"])
+    except (ValueError, KeyError, TypeError):
+        raise typer.BadParameter("the first line names no url; name --endpoint") from None
+
+
+def _upload(client: Client, path: Path) -> dict[str, Any]:
+    """Send a file, of which little is in memory at a time."""
+    try:
+        with path.open("rb") as file:
+            answer = httpx.post(
+                f"{client.url}/v1/files",
+                data={"purpose": "batch"},
+                files={"file": (path.name, file, "application/jsonl")},
+                timeout=_TRANSFER_S,
+            )
+    except httpx.RequestError as error:
+        raise error_of(failed(error)) from None
+    reply = reply_of(answer)
+    if reply.status >= 400:
+        raise error_of(reply)
+    document: dict[str, Any] = reply.json()
+    return document
+
+
+def _download(client: Client, file_id: str | None, out: IO[bytes]) -> None:
+    """Fetch a file; a batch without one has nothing in it."""
+    if file_id is None:
+        return
+    url = f"{client.url}/v1/files/{quote(file_id, safe='')}/content"
+    try:
+        with httpx.stream("GET", url, timeout=_TRANSFER_S) as answer:
+            if answer.status_code >= 400:
+                answer.read()
+                raise error_of(reply_of(answer))
+            for chunk in answer.iter_bytes():
+                out.write(chunk)
+        out.flush()
+    except httpx.RequestError as error:
+        raise error_of(failed(error)) from None
+
+
+def _wait(client: Client, batch: dict[str, Any], *, visible: bool) -> dict[str, Any]:
+    """A batch at its end; a bar shows its lines."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=_err, disable=not visible) as progress:
+        bar = progress.add_task(batch["status"], total=None)
+        while batch["status"] not in _ENDS:
+            time.sleep(_LOOK_S)
+            batch = client.get(_path(batch["id"]))
+            counts = batch["request_counts"]
+            progress.update(
+                bar,
+                description=batch["status"],
+                total=counts["total"] or None,
+                completed=counts["completed"] + counts["failed"],
+            )
+    return batch
+
+
+def _exit(batch: dict[str, Any]) -> int:
+    good = batch["status"] == "completed" and not batch["request_counts"]["failed"]
+    return 0 if good else 1
+
+
+def _errors(batch: dict[str, Any]) -> list[str]:
+    data = (batch["errors"] or {}).get("data", [])
+    return [
+        (f"line {error['line']}: " if error.get("line") else "") + str(error["message"])
+        for error in data
+    ]
+
+
+def _show(batches: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        for batch in batches:
+            sys.stdout.write(json.dumps(batch, ensure_ascii=False) + "\n")
+        return
+    table = Table("id", "status", "endpoint", "lines", "good", "failed")
+    table.columns[0].no_wrap = True
+    table.columns[0].min_width = max((len(batch["id"]) for batch in batches), default=0)
+    for batch in batches:
+        counts, state = batch["request_counts"], str(batch["status"])
+        named = f"[{_COLOURS.get(state, 'cyan')}]{state}[/]"
+        numbers = [str(counts[name]) for name in ("total", "completed", "failed")]
+        table.add_row(batch["id"], named, escape(batch["endpoint"]), *numbers)
+    _out.print(table)
+    for batch in batches:
+        for error in _errors(batch):
+            _err.print(f"[red]error:[/] {escape(error)}", highlight=False, soft_wrap=True)

@@ -1,0 +1,206 @@
+"""Batches in Redis: what was asked, how far it has come, and who is at it.
+
+A batch is run by one owner at a time, who holds a lease on it. What an owner saves is how far the
+batch has come, all at once; one whose lease passed to another saves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+from .call import Call, script
+from .files import Part, page
+from .keys import Keys
+from .settings import JobsSettings
+
+
+class BatchStatus(StrEnum):
+    """The states of OpenAI's Batch API, in its words."""
+
+    VALIDATING = "validating"
+    FAILED = "failed"
+    IN_PROGRESS = "in_progress"
+    FINALIZING = "finalizing"
+    COMPLETED = "completed"
+    EXPIRED = "expired"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether it stays so."""
+        return self in _ENDS
+
+
+_ENDS = frozenset(
+    {BatchStatus.FAILED, BatchStatus.COMPLETED, BatchStatus.EXPIRED, BatchStatus.CANCELLED}
+)
+
+
+class Asked(BaseModel):
+    """What a client asked for; it never changes. Times are seconds since the epoch."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    endpoint: str
+    input_file_id: str
+    completion_window: str
+    created_at: int
+    expires_at: int
+    metadata: dict[str, str] | None = None
+
+
+class BatchError(BaseModel):
+    """Why a batch failed; `line` counts from 1."""
+
+    code: str
+    message: str
+    param: str | None = None
+    line: int | None = None
+
+
+class Progress(BaseModel):
+    """How far a batch has come: what an owner saves, and the next one goes on from."""
+
+    #: Lines of the input that have their line of output, and the bytes they take.
+    lines: int = 0
+    position: int = 0
+    total: int = 0
+    completed: int = 0
+    failed: int = 0
+    output: tuple[Part, ...] = ()
+    error: tuple[Part, ...] = ()
+    output_file_id: str | None = None
+    error_file_id: str | None = None
+    errors: tuple[BatchError, ...] = ()
+    #: Whether the time was up before the end.
+    late: bool = False
+    #: How often a run broke off by a fault of ours.
+    faults: int = 0
+    in_progress_at: int | None = None
+    finalizing_at: int | None = None
+    completed_at: int | None = None
+    failed_at: int | None = None
+    expired_at: int | None = None
+    cancelled_at: int | None = None
+
+
+class Batch(NamedTuple):
+    """A batch as it stands."""
+
+    asked: Asked
+    status: BatchStatus
+    progress: Progress
+    cancelling_at: int | None
+
+
+def create_batch(asked: Asked, settings: JobsSettings) -> Call[bool]:
+    """Write a batch down and offer it. False for a known id, which stays as it is."""
+    keys = Keys(settings.key_prefix)
+    return Call(
+        script("batch_create"),
+        keys=[keys.batch(asked.id), keys.batches, keys.leases],
+        args=[
+            settings.key_prefix,
+            asked.id,
+            asked.model_dump_json(),
+            Progress().model_dump_json(),
+        ],
+        parse=bool,
+    )
+
+
+def get_batch(batch_id: str, settings: JobsSettings) -> Call[Batch | None]:
+    """A batch; None for an unknown id."""
+    key = Keys(settings.key_prefix).batch(batch_id)
+    return Call(None, keys=[], args=[], before=[("HMGET", key, *_FIELDS)], parse=_batch)
+
+
+def batch_page(after: str, limit: int, settings: JobsSettings) -> Call[list[str] | None]:
+    """Ids of batches, newest first; None when there is none called `after`."""
+    return page(Keys(settings.key_prefix).batches, after, limit, settings, newest_first=True)
+
+
+def take_batch(owner: str, lease_s: float, settings: JobsSettings) -> Call[Batch | None]:
+    """Lease a batch that nobody is at; None when there is none."""
+    return Call(
+        script("batch_take"),
+        keys=[Keys(settings.key_prefix).leases],
+        args=[settings.key_prefix, owner, int(lease_s * 1000)],
+        parse=lambda reply: None if reply is None else _batch(reply),
+    )
+
+
+def save_batch(
+    batch_id: str,
+    owner: str,
+    *,
+    was: BatchStatus,
+    status: BatchStatus,
+    progress: Progress | None,
+    lease_s: float,
+    settings: JobsSettings,
+) -> Call[BatchStatus | None]:
+    """Save a batch's progress, and its status unless that is no longer what it `was`.
+
+    Answers the status it then has; None for one who no longer owns it. A lease of 0 gives the
+    batch back; a status to stay ends it.
+    """
+    keys = Keys(settings.key_prefix)
+    return Call(
+        script("batch_save"),
+        keys=[keys.batch(batch_id), keys.leases],
+        args=[
+            settings.key_prefix,
+            batch_id,
+            owner,
+            was.value,
+            status.value,
+            progress.model_dump_json() if progress else "",
+            -1 if status.terminal else int(lease_s * 1000),
+        ],
+        parse=lambda reply: None if reply is None else BatchStatus(reply.decode()),
+    )
+
+
+def cancel_batch(batch_id: str, settings: JobsSettings) -> Call[BatchStatus | None]:
+    """Ask for a batch's end. Answers the status it had; None for an unknown id."""
+    return Call(
+        script("batch_cancel"),
+        keys=[Keys(settings.key_prefix).batch(batch_id)],
+        args=[settings.key_prefix],
+        parse=lambda reply: None if reply is None else BatchStatus(reply.decode()),
+    )
+
+
+def forget_soon(job_ids: Sequence[str], seconds: int, settings: JobsSettings) -> Call[list[str]]:
+    """Let ended jobs go after some seconds: their answers are kept elsewhere.
+
+    Answers where the store has their results, for the caller to remove after that time.
+    """
+    return Call(
+        script("forget"),
+        keys=[],
+        args=[settings.key_prefix, seconds, *job_ids],
+        parse=lambda reply: [ref.decode() for ref in reply],
+    )
+
+
+_FIELDS = ("asked", "status", "progress", "cancelling_at")
+
+
+def _batch(reply: list[Any]) -> Batch | None:
+    asked, status, progress, cancelling_at = reply
+    if asked is None:
+        return None
+    return Batch(
+        Asked.model_validate_json(asked),
+        BatchStatus(status.decode()),
+        Progress.model_validate_json(progress),
+        int(cancelling_at) if cancelling_at else None,
+    )
