@@ -46,7 +46,7 @@ def public(kind: type) -> set[str]:
 
 
 def test_both_clients_have_the_same_methods() -> None:
-    assert public(Client) == public(AsyncClient) == {*SAME, "close"} - {"__init__"}
+    assert public(Client) == public(AsyncClient) == {*SAME, "annotate", "close"} - {"__init__"}
 
 
 @pytest.mark.parametrize("name", SAME)

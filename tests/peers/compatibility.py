@@ -31,11 +31,10 @@ def note(client: str, call: str, *, passed: bool) -> None:
 
 
 def save() -> None:
-    """Put what was seen in place of what is written of the same clients."""
+    """Put what was seen in place of what is written of the same calls."""
     if not _seen or not os.environ.get(RECORD):
         return
-    clients = {client for client, _ in _seen}
-    kept = [row for row in load() if row[0] not in clients]
+    kept = [row for row in load() if (row[0], row[1]) not in _seen]
     rows = sorted([*kept, *((client, call, ok) for (client, call), ok in _seen.items())])
     RESULTS.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
 

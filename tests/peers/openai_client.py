@@ -27,7 +27,7 @@ def chat(**options):
 
 def streamed(**options):
     parts = list(chat(stream=True, stream_options={"include_usage": True}, **options))
-    text = {}
+    text: dict[int, str] = {}
     for part in parts:
         for choice in part.choices:
             text[choice.index] = text.get(choice.index, "") + (choice.delta.content or "")
@@ -76,7 +76,7 @@ def completion_streamed():
     stream = client.completions.create(
         model="text-generation", prompt=["The boat", "One two"], max_tokens=6, stream=True
     )
-    text = {}
+    text: dict[int, str] = {}
     for part in stream:
         for choice in part.choices:
             text[choice.index] = text.get(choice.index, "") + choice.text

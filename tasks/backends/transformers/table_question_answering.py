@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
-import pandas as pd  # type: ignore[import-untyped] # it ships no types
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 

@@ -21,7 +21,7 @@ class Text2TextGeneration(Writer):
         from transformers import AutoConfig
 
         config = AutoConfig.from_pretrained(
-            self.source, revision=self._revision, trust_remote_code=False
+            str(self.source), revision=self._revision, trust_remote_code=False
         )
         if self.chat_models and not config.is_encoder_decoder:
             self.auto_class = "AutoModelForCausalLM"

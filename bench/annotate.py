@@ -1,0 +1,139 @@
+"""`make bench-annotate`: a folder of photographs annotated, held against a plain loop and Ray Data.
+
+All three run the same model with the same code on the same files; Ray Data in an environment of its
+own, made on the first run.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+import venv
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from wherry.client import Client
+from wherry.client.annotate import Options, annotate
+from wherry.client.annotate.annotate import origin_of, sizes
+from wherry.client.annotate.forecast import forecast
+from wherry.client.annotate.sources import open_source
+from wherry.ops.stack import Stack
+
+from . import vit
+
+_IMAGES, _BATCH = 640, 16
+_RAY = "ray[data]==2.60.0"
+_RAY_FOLDER = Path(".wherry/bench-ray")
+
+_MODELS = """
+[[models]]
+name = "vit"
+task = "image-classification"
+backend = "transformers"
+source = "{vit}"
+max_batch_size = {batch}
+parameters = {{ threads = 1 }}
+"""
+
+
+def main() -> None:
+    """Measure and print."""
+    table = Table("what", "reached", "held against", "ratio", "target")
+    with tempfile.TemporaryDirectory(prefix="wherry-bench-") as name:
+        folder = Path(name)
+        vit.save_model(folder / "vit")
+        images = vit.photographs(_IMAGES)
+        photos = folder / "photos"
+        photos.mkdir()
+        for number, image in enumerate(images):
+            (photos / f"{number:06}.jpg").write_bytes(image)
+        python = _ray_python()
+        before = vit.plain_loop(folder / "vit", images, _BATCH)
+        theirs = [_ray(python, folder)]
+        rate, told = _ours(folder, photos)
+        after = vit.plain_loop(folder / "vit", images, _BATCH)
+        theirs.append(_ray(python, folder))
+    limit = (before + after) / 2
+    ray = sum(theirs) / 2
+    table.add_row(
+        f"annotate, rows/s, whole run, {_IMAGES} JPEG of 640 x 480, batch {_BATCH}",
+        f"{rate:.1f}/s",
+        f"the same in one plain loop: {before:.1f}/s before, {after:.1f}/s after",
+        f"{rate / limit:.2f}",
+        ">= 0.95",
+    )
+    table.add_row(
+        "the same",
+        f"{rate:.1f}/s",
+        f"Ray Data map_batches, from its first batch on: {theirs[0]:.1f}/s, {theirs[1]:.1f}/s",
+        f"{rate / ray:.2f}",
+        "> 1",
+    )
+    table.add_row(*told)
+    Console(width=max(Console().width, 110)).print(table)
+
+
+def _ours(folder: Path, photos: Path) -> tuple[float, tuple[str, str, str, str, str]]:
+    """Rows a second of a whole run, and what a dry run said of it before."""
+    models = folder / "models.toml"
+    models.write_text(_MODELS.format(vit=folder / "vit", batch=_BATCH))
+    with (
+        Stack(models=models, data_dir=folder, flower=False) as stack,
+        Client(stack.url, timeout_s=120) as client,
+    ):
+        options = Options(source=str(photos), model="vit", out=folder / "out.jsonl")
+        origin = origin_of(client, options)
+        source = open_source(str(photos), origin.task)
+        told = forecast(client, source, origin, *sizes(client, origin), rows=_IMAGES)
+        started = time.perf_counter()
+        summary = annotate(client, options)
+        seconds = time.perf_counter() - started
+    assert (summary.rows, summary.failed) == (_IMAGES, 0)
+    said = told.seconds or 0.0
+    held = (told.seconds_low or 0.0) <= seconds <= (told.seconds_high or 0.0)
+    return _IMAGES / seconds, (
+        "dry run of 50 rows: predicted seconds",
+        f"{said:.1f} ({told.seconds_low:.1f} to {told.seconds_high:.1f})",
+        f"the run took {seconds:.1f}",
+        f"{said / seconds:.2f}",
+        "held" if held else "not within its interval",
+    )
+
+
+def _ray_python() -> Path:
+    """Ray Data's environment, which borrows everything else from ours."""
+    python = _RAY_FOLDER / "bin" / "python"
+    if not python.exists():
+        venv.create(_RAY_FOLDER, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", _RAY], check=True)
+        own = Path(sysconfig.get_path("purelib", vars={"base": str(_RAY_FOLDER)}))
+        (own / "borrowed.pth").write_text(
+            f"{sysconfig.get_path('purelib')}\n{Path(__file__).parents[1] / 'src'}\n"
+        )
+    return python
+
+
+def _ray(python: Path, folder: Path) -> float:
+    done = subprocess.run(
+        [
+            *(python, Path(__file__).with_name("ray_data.py")),
+            *(folder / "vit", folder / "photos", str(_BATCH)),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(f"Ray Data failed:\n{done.stderr[-3000:]}")
+    rate: float = json.loads(done.stdout.splitlines()[-1])
+    return rate
+
+
+if __name__ == "__main__":
+    main()

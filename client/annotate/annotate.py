@@ -1,0 +1,244 @@
+"""`Client.annotate`: a data set in, annotations out, however often it is broken off."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import to_json
+
+from ...protocol.errors import InvalidRequest, NotFound, WherryError
+from ...tasks.base import Task
+from ...tasks.registry import get_task, task_names
+from ..client import Client
+from ..operations import model_path
+from .compute import compute_s
+from .formats import format_of, formats_for
+from .ledger import Ledger
+from .output import Findings, write_output
+from .report import Sampler, samples, write_report
+from .rows import Origin
+from .run import AnnotateRun, Progress
+from .sources import Columns, open_source
+
+#: Jobs in flight for each live worker: what it runs, what it has claimed, what waits.
+_JOBS_PER_WORKER = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What to annotate, with what, and where to put it."""
+
+    source: str
+    model: str
+    out: Path
+    #: "" for what the name of `out` says.
+    format: str = ""
+    #: The task's parameters.
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    columns: Columns = field(default_factory=Columns)
+    #: Finished rows of earlier runs count; else a finished run is started afresh.
+    reuse: bool = True
+    #: An errors file of the last run, whose rows are tried again.
+    retry_errors: Path | None = None
+    max_errors: int | None = None
+    #: Whether to write a page about the run too.
+    report: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run came to."""
+
+    out: Path
+    errors: Path | None
+    rows: int
+    failed: int
+    reused: int
+    seconds: float
+    rows_per_s: float
+    findings: Findings
+    stages: Mapping[str, float]
+    #: What devices computed for this model meanwhile, for everybody; None where nobody knows.
+    compute_seconds: float | None
+    #: The page about the run; None without one.
+    report: Path | None
+    origin: Origin
+
+
+#: Told where a run stands, after each job.
+Observer = Callable[[Progress], None]
+
+
+def annotate(client: Client, options: Options, observer: Observer = lambda _: None) -> Summary:
+    """Annotate a data set. Started again after anything, it goes on where it was.
+
+    Raises what the source, the format and the server refuse; TooManyErrors.
+    """
+    started = time.monotonic()
+    origin = origin_of(client, options)
+    format_name = options.format or format_of(options.out, origin.task)
+    if format_name not in formats_for(origin.task):
+        fit = ", ".join(formats_for(origin.task))
+        raise InvalidRequest(f"format {format_name!r} does not hold {origin.task.name}: use {fit}")
+    source = open_source(options.source, origin.task, options.columns)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    with Ledger(ledger_path(options.out)) as ledger:
+        if options.retry_errors:
+            ledger.forget_failures(_ids(options.retry_errors))
+        ledger.begin(reuse=options.reuse)
+        rows_per_job, jobs = sizes(client, origin)
+        run = AnnotateRun(
+            client,
+            source,
+            origin,
+            ledger,
+            rows_per_job,
+            jobs,
+            max_errors=options.max_errors,
+            sampler=Sampler(ledger, origin.task) if options.report else None,
+        )
+        computed = _computed(client, options.model)
+        for progress in run.run():
+            observer(progress)
+        ran, rows_per_s = time.monotonic(), run.progress.rows_per_s
+        findings = write_output(ledger, origin, format_name, options.out)
+        ledger.finish()
+        ended = time.monotonic()
+        summary = Summary(
+            out=options.out,
+            errors=_beside(options.out, "errors.jsonl") if findings.failed else None,
+            rows=findings.rows,
+            failed=findings.failed,
+            reused=run.progress.reused,
+            seconds=ended - started,
+            rows_per_s=rows_per_s,
+            findings=findings,
+            stages={"answering": ran - started, "writing": ended - ran},
+            compute_seconds=_since(computed, _computed(client, options.model)),
+            report=_beside(options.out, "report.html") if options.report else None,
+            origin=origin,
+        )
+        write_summary(summary, ledger)
+    return summary
+
+
+def _computed(client: Client, model: str) -> float | None:
+    """Seconds that the model has computed so far; None where the server does not say."""
+    try:
+        return compute_s(client, model)
+    except WherryError:
+        return None
+
+
+def _since(before: float | None, after: float | None) -> float | None:
+    """Seconds between; None where they were not known, or Redis began anew."""
+    if before is None or after is None or after < before:
+        return None
+    return after - before
+
+
+def _beside(out: Path, suffix: str) -> Path:
+    return out.with_name(f"{out.name}.{suffix}")
+
+
+def _ids(errors: Path) -> Iterator[str]:
+    """The ids of an errors file. Raises InvalidRequest that names the line."""
+    with errors.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                yield str(json.loads(line)["id"])
+            except (ValueError, KeyError, TypeError):
+                raise InvalidRequest(f"{errors}: line {number} is no error of a row") from None
+
+
+def ledger_path(out: Path) -> Path:
+    """Where an output's ledger is."""
+    return _beside(out, "ledger")
+
+
+def origin_of(client: Client, options: Options) -> Origin:
+    """The model as the server declares it, with these parameters. Raises InvalidRequest."""
+    metadata = _metadata(client, options.model)
+    task = _task(options.model, metadata)
+    # Inputs that all rows share, such as candidate_labels, are given like parameters.
+    shared = [spec.field for spec in task.inputs if spec.field not in task.input.ROWS]
+    known = (*task.input.parameter_names(), *shared)
+    for name in options.parameters:
+        if name not in known:
+            fit = ", ".join(known) or "none"
+            raise InvalidRequest(f"param {name}: {task.name} has no such parameter: {fit}")
+    return Origin(
+        task=task,
+        model=options.model,
+        version=str(metadata["versions"][-1]),
+        parameters=options.parameters,
+        source=options.source,
+    )
+
+
+def _metadata(client: Client, model: str) -> dict[str, Any]:
+    try:
+        return client.get(model_path(model))
+    except NotFound as error:
+        raise InvalidRequest(f"model: {error.message}") from None
+
+
+def _task(model: str, metadata: Mapping[str, Any]) -> Task:
+    name = str(metadata.get("parameters", {}).get("task", ""))
+    if name not in task_names():
+        raise WherryError(f"model {model!r} has no task that this client knows")
+    return get_task(name)
+
+
+def sizes(client: Client, origin: Origin) -> tuple[int, int]:
+    """Rows a job, and jobs in flight."""
+    rows = _metadata(client, origin.model)["parameters"]["max_batch_size"]
+    workers = client.get("/v2/queues")["workers"]
+    serving = sum(w["alive"] and origin.model in w["models"] for w in workers)
+    return max(1, int(rows)), _JOBS_PER_WORKER * max(1, serving)
+
+
+def view(summary: Summary) -> dict[str, Any]:
+    """A summary as JSON."""
+    return {
+        "out": str(summary.out),
+        "errors": str(summary.errors) if summary.errors else None,
+        "report": str(summary.report) if summary.report else None,
+        "source": summary.origin.source,
+        "rows": summary.rows,
+        "failed": summary.failed,
+        "reused": summary.reused,
+        "seconds": round(summary.seconds, 3),
+        "rows_per_s": round(summary.rows_per_s, 3),
+        "model": summary.origin.model,
+        "version": summary.origin.version,
+        "task": summary.origin.task.name,
+        "parameters": dict(summary.origin.parameters),
+        "labels": dict(summary.findings.labels.most_common()),
+        "score_histogram": summary.findings.scores,
+        "error_types": dict(summary.findings.error_types),
+        "stages_s": {name: round(seconds, 3) for name, seconds in summary.stages.items()},
+        "compute_seconds": _rounded(summary.compute_seconds),
+    }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
+
+
+def write_summary(summary: Summary, ledger: Ledger) -> None:
+    """Write the summary beside the output: as JSON, and as a page where one is wanted."""
+    document, page = view(summary), _beside(summary.out, "report.html")
+    path = _beside(summary.out, "report.json")
+    half = path.with_name(f".{path.name}.half")
+    half.write_bytes(to_json(document, indent=2) + b"\n")
+    half.replace(path)
+    if summary.report:
+        write_report(page, document, samples(ledger, summary.origin.task))
+    else:
+        page.unlink(missing_ok=True)  # it would tell of an earlier run

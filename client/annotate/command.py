@@ -1,0 +1,159 @@
+"""`wherry annotate`.
+
+Exit status 0: every row has its answer; 1: some rows failed, or the run broke off; 2: the command
+was not understood.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ...protocol.errors import WherryError
+from ...tasks.registry import task_of
+from ..client import Client
+from ..command_inputs import parameters_of
+from .annotate import Options, Summary, annotate, origin_of, sizes, view
+from .forecast import Forecast, forecast
+from .live import View
+from .sources import Columns, open_source
+
+#: Seconds that a run waits for a server that is away: long enough for a restart by hand.
+_PATIENCE_S = 600.0
+
+_out, _err = Console(), Console(stderr=True)
+
+Column = Annotated[str, typer.Option(help="The column of a table that holds it.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("annotate")(annotate_command)
+
+
+def annotate_command(
+    source: Annotated[
+        str, typer.Argument(help="Folder, glob, list, table, tar shards, or s3:// prefix.")
+    ],
+    model: Annotated[str, typer.Option("--model", "-m", help="The model's name.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where the annotations go.")],
+    task: Annotated[str, typer.Option(help="The task that the model must do.")] = "",
+    format: Annotated[str, typer.Option("--format", "-f", help="Default: by OUT's name.")] = "",  # noqa: A002 # what people type
+    param: Annotated[
+        list[str] | None, typer.Option(help="A task parameter, threshold=0.5; may be repeated.")
+    ] = None,
+    image_column: Column = "",
+    text_column: Column = "",
+    audio_column: Column = "",
+    id_column: Column = "",
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="Another input's column, questions=query; may be repeated."),
+    ] = None,
+    reuse: Annotated[bool, typer.Option(help="Keep what earlier runs have finished.")] = True,
+    retry_errors: Annotated[
+        Path | None, typer.Option(help="Try the rows of this errors file again.", exists=True)
+    ] = None,
+    max_errors: Annotated[
+        int | None, typer.Option(min=0, help="Break off when more rows fail.")
+    ] = None,
+    report: Annotated[bool, typer.Option(help="Write a page about the run, with samples.")] = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Run 50 rows, predict.")] = False,
+    patience: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait for a server that is away.")
+    ] = _PATIENCE_S,
+    url: Annotated[str, typer.Option(help="The server; default WHERRY_URL.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Annotate a data set. Run it again after anything: it goes on where it was."""
+    given = {"images": image_column, "texts": text_column, "audio": audio_column}
+    fields = {name: value for name, value in given.items() if value}
+    options = Options(
+        source=source,
+        model=model,
+        out=out,
+        format=format,
+        parameters=parameters_of(param or []),
+        columns=Columns(id=id_column, fields=fields | parameters_of(column or [])),
+        reuse=reuse,
+        retry_errors=retry_errors,
+        max_errors=max_errors,
+        report=report,
+    )
+    try:
+        with Client(url or None, patience_s=patience) as client:
+            _check_task(client, options, task)
+            if dry_run:
+                _predict(client, options, as_json=as_json)
+                return
+            with View(_err, client, model) as shown:
+                summary = annotate(client, options, shown)
+    except (WherryError, OSError) as error:
+        text = error.message if isinstance(error, WherryError) else str(error)
+        _err.print(f"[red]error:[/] {escape(text)}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        _err.print("stopped; run the same command again to go on")
+        raise typer.Exit(130) from None
+    _show(summary, as_json=as_json)
+    raise typer.Exit(1 if summary.failed else 0)
+
+
+def _check_task(client: Client, options: Options, name: str) -> None:
+    if name:
+        wanted, found = task_of(name), origin_of(client, options).task
+        if wanted is not found:
+            raise typer.BadParameter(f"--task {name}: model {options.model!r} does {found.name}")
+
+
+def _predict(client: Client, options: Options, *, as_json: bool) -> None:
+    origin = origin_of(client, options)
+    source = open_source(options.source, origin.task, options.columns)
+    seen = forecast(client, source, origin, *sizes(client, origin))
+    if as_json:
+        _print_json(asdict(seen))
+    else:
+        _out.print(_forecast_table(seen))
+
+
+def _forecast_table(seen: Forecast) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_row("sampled", f"{seen.sampled} rows, {seen.failed} failed")
+    table.add_row("pace", f"{seen.rows_per_s:,.1f} rows/s")
+    if seen.rows is None or seen.seconds is None:
+        table.add_row("whole source", "it does not say how many rows it has")
+        return table
+    low, high = seen.seconds_low or 0.0, seen.seconds_high or 0.0
+    table.add_row("whole source", f"{seen.rows:,} rows")
+    table.add_row("time", f"{seen.seconds:,.0f} s ({low:,.0f} to {high:,.0f})")
+    table.add_row("compute", f"{seen.compute_seconds or 0:,.0f} s on the devices")
+    return table
+
+
+def _show(summary: Summary, *, as_json: bool) -> None:
+    if as_json:
+        _print_json(view(summary))
+        return
+    table = Table.grid(padding=(0, 2))
+    table.add_row("annotations", str(summary.out))
+    if summary.errors:
+        table.add_row("errors", f"[red]{summary.errors}[/] ({summary.failed} rows)")
+    if summary.report:
+        table.add_row("report", str(summary.report))
+    table.add_row("rows", f"{summary.rows:,}, of which {summary.reused:,} were done before")
+    table.add_row("time", f"{summary.seconds:,.1f} s, {summary.rows_per_s:,.1f} rows/s")
+    for label, count in summary.findings.labels.most_common(8):
+        table.add_row("", f"{count:>8,} {escape(label)}")
+    _out.print(table)
+
+
+def _print_json(document: Any) -> None:
+    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")

@@ -1,0 +1,94 @@
+"""Formats: what annotations are written as. One small file each; `fits.py` says what suits a task.
+
+Each loads only when it is chosen, with what it needs: pyarrow for parquet and datasets, numpy and
+Pillow for masks.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from ....protocol.errors import InvalidRequest
+from ....tasks.base import Task
+from ..rows import Origin
+from .base import Writer
+from .fits import fits
+
+__all__ = ["FORMATS", "Writer", "format_of", "formats_for", "open_writer"]
+
+#: Format -> file:class.
+FORMATS = {
+    "jsonl": "jsonl:JsonLines",
+    "oip-jsonl": "oip_jsonl:OipLines",
+    "parquet": "parquet:Parquet",
+    "csv": "comma_separated:CommaSeparated",
+    "datasets": "datasets_folder:DatasetsFolder",
+    "coco-detection": "coco_detection:CocoDetection",
+    "coco-instance": "coco_instance:CocoInstance",
+    "coco-panoptic": "coco_panoptic:CocoPanoptic",
+    "coco-keypoints": "coco_keypoints:CocoKeypoints",
+    "coco-captions": "coco_captions:CocoCaptions",
+    "label-studio": "label_studio:LabelStudio",
+    "yolo": "yolo:Yolo",
+    "voc": "voc:Voc",
+    "masks": "files:Files",
+    "semantic-masks": "semantic_masks:SemanticMasks",
+    "files": "files:Files",
+}
+
+#: Suffix of OUT -> formats, of which the first that fits is taken.
+_SUFFIXES = {
+    ".jsonl": ("jsonl",),
+    ".ndjson": ("jsonl",),
+    ".parquet": ("parquet",),
+    ".csv": ("csv",),
+    ".json": (
+        "coco-detection",
+        "coco-instance",
+        "coco-keypoints",
+        "coco-captions",
+        "label-studio",
+    ),
+    ".xml": (),  # VOC is a folder of them
+    ".txt": (),
+    "": ("masks", "files", "datasets"),
+}
+
+_EXTRA = "pip install 'wherry[annotate]'"
+
+
+def formats_for(task: Task) -> tuple[str, ...]:
+    """The formats that can hold the task's answers, the native one first."""
+    return tuple(name for name in FORMATS if fits(name, task))
+
+
+def format_of(path: str | Path, task: Task) -> str:
+    """The format that a path's suffix stands for; a folder where it has none of those known.
+
+    Raises InvalidRequest where no format of that suffix fits the task.
+    """
+    suffix = Path(path).suffix.lower()
+    for name in _SUFFIXES.get(suffix, _SUFFIXES[""]):
+        if fits(name, task):
+            return name
+    raise InvalidRequest(
+        f"{Path(path).name!r}: no format that ends in {suffix} fits {task.name}; name one of "
+        + ", ".join(formats_for(task))
+    )
+
+
+def open_writer(name: str, path: Path, origin: Origin) -> Writer:
+    """A writer of a format. Raises InvalidRequest for one that does not fit, or lacks a package."""
+    task = origin.task
+    if name not in FORMATS:
+        raise InvalidRequest(f"unknown format {name!r}; there are {', '.join(FORMATS)}")
+    if not fits(name, task):
+        fit = ", ".join(formats_for(task))
+        raise InvalidRequest(f"format {name!r} cannot hold what {task.name} answers; use {fit}")
+    module, _, found = FORMATS[name].partition(":")
+    try:
+        writer: type[Writer] = getattr(importlib.import_module(f".{module}", __package__), found)
+    except ModuleNotFoundError as error:
+        raise InvalidRequest(f"format {name!r} needs {error.name}: {_EXTRA}") from error
+    return writer(path, origin)

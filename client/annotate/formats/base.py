@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, Self
+
+from ..rows import Annotation, Origin
+
+
+class Writer(ABC):
+    """Writes annotations as they come, in constant memory, to a place that is renamed at the end.
+
+    `path` is free for it to make: a file, or a folder where `is_folder`. The same annotations make
+    the same bytes: no times, no random names.
+    """
+
+    is_folder: ClassVar[bool] = False
+
+    def __init__(self, path: Path, origin: Origin) -> None:
+        self.path, self.origin = path, origin
+
+    @abstractmethod
+    def write(self, annotation: Annotation) -> None:
+        """Write one row's answer."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Make the output whole."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.close()

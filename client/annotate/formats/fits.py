@@ -1,0 +1,112 @@
+"""Which formats can hold what a task answers, told from the task's tensors and its items' fields.
+
+Tasks of other packages fit by the same rules.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from ....tasks.base import Task, TaskOutput
+from .records import entries, files_in, masks_in
+
+
+def item_fields(task: Task) -> frozenset[str]:
+    """The fields of a row's items; none where a row has no items, or not only items."""
+    held = entries(task)
+    item = held[0].item if len(held) == 1 else None
+    return frozenset(item.model_fields if item else ())
+
+
+def items_of(output: TaskOutput) -> list[Any]:
+    """One row's items."""
+    items: list[Any] = getattr(output, output.ROWS[0])[0]
+    return items
+
+
+def label_of(item: Any) -> str:
+    """What an item is; masks may come without a name for it."""
+    label: str = getattr(item, "label", "object")
+    return label
+
+
+def medium(task: Task) -> str:
+    """What a row shows people: `image`, `audio`, or "" for text and the rest."""
+    contents = {spec.content for spec in task.inputs if len(spec.shape) == 1}
+    return next((content for content in ("image", "audio") if content in contents), "")
+
+
+def has_boxes(task: Task) -> bool:
+    """Whether it answers labelled boxes."""
+    return medium(task) == "image" and {"label", "box"} <= item_fields(task)
+
+
+def has_lines(task: Task) -> bool:
+    """Whether it answers texts in boxes."""
+    return medium(task) == "image" and {"text", "box"} <= item_fields(task)
+
+
+def has_masks(task: Task) -> bool:
+    """Whether it answers masks of an image's objects."""
+    return medium(task) == "image" and "mask" in item_fields(task)
+
+
+def has_segments(task: Task) -> bool:
+    """Whether it answers labelled masks."""
+    return has_masks(task) and "label" in item_fields(task)
+
+
+def has_keypoints(task: Task) -> bool:
+    """Whether it answers keypoints."""
+    return medium(task) == "image" and {"label", "x", "y", "object"} <= item_fields(task)
+
+
+def has_labels(task: Task) -> bool:
+    """Whether it answers labels of a whole image or sound."""
+    return medium(task) != "" and item_fields(task) == {"label", "score"}
+
+
+def has_answers(task: Task) -> bool:
+    """Whether it answers short texts about an image, with scores."""
+    return medium(task) == "image" and {"answer", "score"} <= item_fields(task)
+
+
+def has_text(task: Task) -> bool:
+    """Whether it answers one text about an image or a sound."""
+    return medium(task) != "" and any(e.name == "text" for e in entries(task))
+
+
+def _is_captioned(task: Task) -> bool:
+    return medium(task) == "image" and has_text(task)
+
+
+def _is_drawn(task: Task) -> bool:
+    """Whether Label Studio can show it."""
+    rules = (has_boxes, has_lines, has_masks, has_keypoints, has_labels, has_answers, has_text)
+    return any(rule(task) for rule in rules)
+
+
+#: Format -> the tasks it fits; formats that are not here fit all.
+_RULES: dict[str, Callable[[Task], bool]] = {
+    "coco-captions": _is_captioned,
+    "coco-detection": has_boxes,
+    "coco-instance": has_masks,
+    "coco-keypoints": has_keypoints,
+    "coco-panoptic": has_segments,
+    "csv": lambda task: not files_in(task),
+    "files": files_in,
+    "label-studio": _is_drawn,
+    "masks": masks_in,
+    "semantic-masks": has_segments,
+    "voc": has_boxes,
+    "yolo": lambda task: has_boxes(task) or has_masks(task),
+}
+
+
+@functools.cache
+def fits(name: str, task: Task) -> bool:
+    """Whether a format can hold a task's answers."""
+    rule = _RULES.get(name)
+    return rule is None or rule(task)

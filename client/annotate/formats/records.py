@@ -1,0 +1,165 @@
+"""One row's answer as plain values, the same for every table-like format.
+
+    id, path, index, size    whose answer it is; size is [width, height] in pixels, None without
+    <name> ...               what the Output holds
+
+An Output's field keeps its name where it lists items (`detections`). A field that one tensor fills
+with a value a row has that tensor's name (`texts` -> `text`), and one that holds a model per row is
+unpacked (`text`, `finish_reason`, ...). Masks are run lengths as COCO has them, other files bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from ....tasks.base import Task
+from ..rows import Annotation
+from .rounding import PIXELS, number, pixels
+
+HEAD = ("id", "path", "index", "size")
+#: Tensors and fields of items that hold masks.
+MASK = "mask"
+
+#: Name and content of a file -> what stands in its place.
+Keep = Callable[[str, bytes], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A field of an Output, as it stands in records."""
+
+    field: str
+    #: "" where its model's fields stand there themselves.
+    name: str
+    #: One row's type.
+    kind: Any
+
+    @property
+    def item(self) -> type[BaseModel] | None:
+        """The model that a row has a list of, if it does."""
+        return model_in(element(self.kind))
+
+
+@functools.cache
+def entries(task: Task) -> tuple[Entry, ...]:
+    """What a record of the task holds after its head."""
+    return tuple(_entry(task, field) for field in task.output.ROWS)
+
+
+def bare(kind: Any) -> Any:
+    """A type without its None."""
+    parts = [part for part in get_args(kind) if part is not NoneType]
+    return parts[0] if len(parts) == 1 and get_origin(kind) in (UnionType, Union) else kind
+
+
+def element(kind: Any) -> Any:
+    """What a list holds; None for what is no list."""
+    kind = bare(kind)
+    return get_args(kind)[0] if get_origin(kind) is list else None
+
+
+def model_in(kind: Any) -> type[BaseModel] | None:
+    """The type, where it is a model's."""
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def runs_or_bytes(name: str, data: bytes) -> Any:
+    """A file as it stands in records: masks as run lengths, others as they are."""
+    if name != MASK:
+        return data
+    from .mask_runs import runs_of  # numpy and Pillow, for masks alone
+
+    return runs_of(data)
+
+
+def record_of(annotation: Annotation, task: Task, keep: Keep = runs_or_bytes) -> dict[str, Any]:
+    """The record of a row: numbers are rounded, files are what `keep` makes of them."""
+    size = None if annotation.size is None else list(annotation.size)
+    record: dict[str, Any] = {
+        "id": annotation.id,
+        "path": annotation.path,
+        "index": annotation.index,
+        "size": size,
+    }
+    for entry in entries(task):
+        value = getattr(annotation.output, entry.field)[0]
+        if entry.kind is Any:
+            record[entry.name] = value  # its numbers are somebody else's
+        elif entry.name:
+            record[entry.name] = _plain(value, entry.name, keep)
+        else:
+            record |= _plain(value, "", keep)
+    return record
+
+
+def annotation_of(record: Mapping[str, Any], task: Task) -> Annotation:
+    """The row of a record. Raises KeyError or ValueError for another task's."""
+    fields = {}
+    for entry in entries(task):
+        value = record[entry.name] if entry.name else record
+        fields[entry.field] = [_filled(value, entry.kind)]
+    size = record["size"]
+    return Annotation(
+        index=record["index"],
+        id=record["id"],
+        path=record["path"],
+        output=task.output.model_validate(fields),
+        size=None if size is None else (size[0], size[1]),
+    )
+
+
+def files_in(task: Task) -> bool:
+    """Whether its answers hold files other than masks."""
+    return any(spec.is_file and spec.name != MASK for spec in task.outputs)
+
+
+def masks_in(task: Task) -> bool:
+    """Whether its answers hold masks."""
+    return any(spec.is_file and spec.name == MASK for spec in task.outputs)
+
+
+def _entry(task: Task, field: str) -> Entry:
+    kind = element(task.output.model_fields[field].annotation)
+    specs = [spec.name for spec in task.outputs if spec.field == field]
+    name = specs[0] if len(specs) == 1 else field
+    entry = Entry(field, field if field in specs else name, kind)
+    if entry.item is not None:
+        return replace(entry, name=field)
+    if model_in(kind) is not None and field not in specs:
+        return replace(entry, name="")
+    return entry
+
+
+def _plain(value: Any, name: str, keep: Keep) -> Any:
+    if isinstance(value, float):
+        return pixels(value) if name in PIXELS else number(value)
+    if isinstance(value, BaseModel):
+        return {key: _plain(part, key, keep) for key, part in value.__dict__.items()}
+    if isinstance(value, list):
+        return [_plain(part, name, keep) for part in value]
+    return keep(name, value) if isinstance(value, bytes) else value
+
+
+def _filled(value: Any, kind: Any) -> Any:
+    """A value of a record as an Output has it: masks are files again, what JSON lacks is NaN."""
+    if value is None:
+        return math.nan if kind is float else None
+    inner, model = element(kind), model_in(bare(kind))
+    if inner is not None:
+        return [_filled(part, inner) for part in value]
+    if model is not None:
+        fields = model.model_fields.items()
+        return {name: _filled(value[name], field.annotation) for name, field in fields}
+    if kind is bytes and isinstance(value, dict):
+        from .mask_runs import file_of
+
+        return file_of(value)
+    return base64.b64decode(value) if kind is bytes and isinstance(value, str) else value

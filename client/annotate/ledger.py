@@ -1,0 +1,242 @@
+"""What a run has done so far, on disk: one SQLite file beside the output.
+
+Answers are kept by the content of their row, so that a run that broke off, or one over a data set
+that has grown, finds what is done. Nothing here grows in memory with the data set.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from ...protocol.errors import InvalidRequest
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS failures (
+  key BLOB PRIMARY KEY, error TEXT NOT NULL, error_type TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rows (
+  position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, key BLOB NOT NULL,
+  width INTEGER, height INTEGER
+);
+CREATE TABLE IF NOT EXISTS samples (
+  key BLOB PRIMARY KEY, position INTEGER NOT NULL, id TEXT NOT NULL, picture BLOB NOT NULL,
+  width INTEGER NOT NULL, height INTEGER NOT NULL, texts TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS jobs (id TEXT PRIMARY KEY, keys BLOB NOT NULL) WITHOUT ROWID;
+"""
+
+#: Bytes of a row's key.
+KEY_BYTES = 16
+
+#: Rows inserted at once.
+_BUFFER = 512
+
+
+class Placed(NamedTuple):
+    """A row in its place, with what came of it."""
+
+    position: int
+    id: str
+    path: str
+    size: tuple[int, int] | None
+    #: The stored answer; None for a failed row.
+    body: bytes | None
+    error: str
+    error_type: str
+
+
+class Sampled(NamedTuple):
+    """A row that the report shows."""
+
+    key: bytes
+    position: int
+    id: str
+    #: A small picture file, and the size in pixels of the image that it shows; b"", 0, 0 without.
+    picture: bytes
+    width: int
+    height: int
+    #: JSON: field of the Input -> text.
+    texts: str
+
+
+class Ledger:
+    """One output's ledger. One process at a time may hold it."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=1)
+        self._pending: list[tuple[object, ...]] = []
+        try:
+            # Held to the end: another run on the same output is told at once.
+            self._db.executescript(
+                "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
+                "PRAGMA synchronous = NORMAL;" + _SCHEMA
+            )
+            self._db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            self._db.close()
+            if "locked" not in str(error):
+                raise InvalidRequest(f"{path}: {error}") from None
+            raise InvalidRequest(f"{path}: another run writes this output") from None
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise InvalidRequest(f"{path}: not a ledger of ours: {error}") from None
+
+    def commit(self) -> None:
+        """Keep what was noted, whatever happens to this process."""
+        self._flush()
+        self._db.execute("COMMIT")
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def close(self) -> None:
+        """Keep everything and let the file go."""
+        self._flush()
+        self._db.execute("COMMIT")
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # --- a run ---
+
+    def begin(self, *, reuse: bool) -> None:
+        """Start a run: rows are placed anew. Without `reuse` a finished run's answers go too."""
+        self._db.execute("DELETE FROM rows")
+        self._db.execute("DELETE FROM samples")
+        if not reuse and self.meta("complete") == "yes":
+            self._db.executescript("DELETE FROM answers; DELETE FROM failures;")
+            self._db.execute("BEGIN IMMEDIATE")
+        self.set_meta("complete", "no")
+
+    def finish(self) -> None:
+        """Note that every row has its answer and the output is written."""
+        self.set_meta("complete", "yes")
+        self.commit()
+
+    def meta(self, name: str) -> str:
+        """A noted value, "" where there is none."""
+        found = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return str(found[0]) if found else ""
+
+    def set_meta(self, name: str, value: str) -> None:
+        """Note a value."""
+        self._db.execute("REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    # --- rows ---
+
+    def place(
+        self, position: int, id_: str, path: str, key: bytes, size: tuple[int, int] | None
+    ) -> None:
+        """Give a row its place. Raises InvalidRequest, now or later, for an id seen before."""
+        width, height = size or (None, None)
+        self._pending.append((position, id_, path, key, width, height))
+        if len(self._pending) >= _BUFFER:
+            self._flush()
+
+    def _flush(self) -> None:
+        try:
+            self._db.executemany("INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?)", self._pending)
+        except sqlite3.IntegrityError:
+            raise InvalidRequest(f"two rows have the same id: {self._twice()}") from None
+        finally:
+            self._pending.clear()
+
+    def _twice(self) -> str:
+        seen: set[object] = set()
+        for row in self._pending:
+            known = self._db.execute(
+                "SELECT 1 FROM rows WHERE id = ? AND position != ?", (row[1], row[0])
+            )
+            if row[1] in seen or known.fetchone():
+                return repr(row[1])
+            seen.add(row[1])
+        return "?"
+
+    def done(self, key: bytes) -> bool:
+        """Whether a row of this content is finished, well or not."""
+        for table in ("answers", "failures"):
+            if self._db.execute(f"SELECT 1 FROM {table} WHERE key = ?", (key,)).fetchone():  # noqa: S608 # our own names
+                return True
+        return False
+
+    def answer(self, key: bytes, body: bytes) -> None:
+        """Keep a row's answer."""
+        self._db.execute("REPLACE INTO answers VALUES (?, ?)", (key, zlib.compress(body, 1)))
+
+    def fail(self, key: bytes, error: str, error_type: str) -> None:
+        """Keep why a row has none."""
+        self._db.execute("REPLACE INTO failures VALUES (?, ?, ?)", (key, error, error_type))
+
+    def forget_failures(self, ids: Iterable[str]) -> int:
+        """Let failed rows of the last run be tried again. Answers how many were found."""
+        forget = "DELETE FROM failures WHERE key = (SELECT key FROM rows WHERE id = ?)"
+        return sum(self._db.execute(forget, (id_,)).rowcount for id_ in ids)
+
+    def placed(self) -> Iterator[Placed]:
+        """Every row of this run in its order, with its answer or its error."""
+        self._flush()
+        found = self._db.execute(
+            "SELECT position, id, path, width, height, body, error, error_type FROM rows"
+            " LEFT JOIN answers USING (key) LEFT JOIN failures USING (key) ORDER BY position"
+        )
+        for position, id_, path, width, height, body, error, error_type in found:
+            yield Placed(
+                position,
+                id_,
+                path,
+                (width, height) if width else None,
+                zlib.decompress(body) if body is not None else None,
+                error or "",
+                error_type or "",
+            )
+
+    # --- rows that the report shows ---
+
+    def keep_sample(self, sampled: Sampled) -> None:
+        """Keep a row for the report."""
+        self._db.execute("REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?)", sampled)
+
+    def drop_sample(self, key: bytes) -> None:
+        """Let it go again."""
+        self._db.execute("DELETE FROM samples WHERE key = ?", (key,))
+
+    def samples(self) -> Iterator[tuple[Sampled, bytes | None, str]]:
+        """What was kept, in the rows' order, each with its answer or its error."""
+        found = self._db.execute(
+            "SELECT samples.*, body, error FROM samples"
+            " LEFT JOIN answers USING (key) LEFT JOIN failures USING (key) ORDER BY position"
+        )
+        for *kept, body, error in found:
+            yield Sampled(*kept), None if body is None else zlib.decompress(body), error or ""
+
+    # --- jobs under way ---
+
+    def sent(self, job_id: str, keys: Sequence[bytes]) -> None:
+        """Note a job before it is sent, so that a later run finds its answer."""
+        self._db.execute("REPLACE INTO jobs VALUES (?, ?)", (job_id, b"".join(keys)))
+
+    def read(self, job_id: str) -> None:
+        """Note that a job's answer is kept, or is nobody's any more."""
+        self._db.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
+
+    def under_way(self) -> list[tuple[str, list[bytes]]]:
+        """Jobs that were sent and not read."""
+        found = self._db.execute("SELECT id, keys FROM jobs").fetchall()
+        return [
+            (job_id, [keys[i : i + KEY_BYTES] for i in range(0, len(keys), KEY_BYTES)])
+            for job_id, keys in found
+        ]

@@ -1,0 +1,127 @@
+"""From a finished ledger to files: the answers in their format, the errors, what to report."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...tasks.base import TaskOutput
+from .formats import open_writer
+from .ledger import Ledger, Placed
+from .packing import read_answer
+from .rows import Annotation, Origin
+
+#: Scores are counted in bins of a twentieth.
+SCORE_BINS = 20
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was found in all rows."""
+
+    rows: int = 0
+    failed: int = 0
+    labels: Counter[str] = field(default_factory=Counter)
+    scores: list[int] = field(default_factory=lambda: [0] * SCORE_BINS)
+    error_types: Counter[str] = field(default_factory=Counter)
+
+    def add(self, output: TaskOutput) -> None:
+        """Count one row's labels and scores."""
+        for label, score in _labelled(output):
+            if label:
+                self.labels[label] += 1
+            if 0 <= score <= 1:
+                self.scores[min(SCORE_BINS - 1, int(score * SCORE_BINS))] += 1
+
+
+def write_output(ledger: Ledger, origin: Origin, format_name: str, out: Path) -> Findings:
+    """Write every row's answer or error, in the source's order; each file is whole or not there.
+
+    Errors go to `<out>.errors.jsonl`, which is only there when some row failed.
+    """
+    findings = Findings()
+    half = out.with_name(f".{out.name}.half")
+    errors = out.with_name(f"{out.name}.errors.jsonl")
+    half_errors = errors.with_name(f".{errors.name}.half")
+    _remove(half)
+    with half_errors.open("w", encoding="utf-8") as failed:
+        with open_writer(format_name, half, origin) as writer:
+            for placed in ledger.placed():
+                findings.rows += 1
+                if placed.body is None:
+                    findings.failed += 1
+                    findings.error_types[placed.error_type] += 1
+                    failed.write(_error_line(placed))
+                    continue
+                annotation = _annotation(origin, placed, placed.body)
+                findings.add(annotation.output)
+                writer.write(annotation)
+        failed.flush()
+        os.fsync(failed.fileno())
+    _replace(half, out)
+    if findings.failed:
+        half_errors.replace(errors)
+    else:
+        half_errors.unlink()
+        errors.unlink(missing_ok=True)
+    return findings
+
+
+def _annotation(origin: Origin, placed: Placed, body: bytes) -> Annotation:
+    return Annotation(
+        index=placed.position,
+        id=placed.id,
+        path=placed.path,
+        output=read_answer(origin.task, body),
+        size=placed.size,
+    )
+
+
+def _error_line(placed: Placed) -> str:
+    line = {
+        "id": placed.id,
+        "path": placed.path,
+        "index": placed.position,
+        "error": placed.error,
+        "error_type": placed.error_type,
+    }
+    return json.dumps(line, ensure_ascii=False) + "\n"
+
+
+def _replace(half: Path, out: Path) -> None:
+    """Put a finished output in its place: a file at once, a folder in two renames."""
+    if half.is_dir() and out.exists():
+        old = out.with_name(f".{out.name}.old")
+        _remove(old)
+        out.rename(old)
+        half.rename(out)
+        _remove(old)
+    else:
+        half.replace(out)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _labelled(output: TaskOutput) -> Iterator[tuple[str, float]]:
+    """Labels ("" without) and scores (NaN without) of whatever a row's answer lists."""
+    for name in type(output).model_fields:
+        rows = getattr(output, name)
+        row = rows[0] if isinstance(rows, list) and rows else None
+        for item in row if isinstance(row, list) else ():
+            label = getattr(item, "label", "") or getattr(item, "entity", "")
+            score = getattr(item, "score", math.nan)
+            yield (
+                label if isinstance(label, str) else "",
+                score if isinstance(score, float) else math.nan,
+            )

@@ -1,0 +1,118 @@
+"""Small pictures for a page: of images, and of masks to lay over them. Pillow and numpy."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageOps
+
+from ....protocol.errors import InvalidRequest
+from ..formats.painted import painted
+from .colours import Colour
+
+#: Pixels of a picture's longer side.
+SIDE = 320
+
+#: Bytes of a picture and of an overlay: 24 of each stay below 2 MB as data URIs.
+_MAX_PICTURE, _MAX_OVERLAY = 36_000, 24_000
+
+#: Larger images have no picture: to read one takes too much memory for a look.
+_MAX_PIXELS = 50_000_000
+
+#: Steps of JPEG quality down to what fits.
+_QUALITIES = (80, 60, 40, 20)
+
+#: How much of the image a mask hides, of 255, and its rim.
+_FILL, _RIM = 110, 255
+
+#: A palette holds 256 colours: two for each item, and one that shows nothing.
+_MAX_ITEMS = 127
+
+#: What is read; Pillow knows more, some of it by starting other programs (EPS: Ghostscript).
+_FORMATS = ("AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+
+
+#: EXIF orientations that swap width and height (TIFF 6.0's tag 274).
+_ON_ITS_SIDE = (5, 6, 7, 8)
+
+
+class Thumbnail(NamedTuple):
+    """A small picture as a file, and the width and height of the image that it shows, upright."""
+
+    file: bytes
+    size: tuple[int, int]
+
+
+def thumbnail(data: bytes) -> Thumbnail | None:
+    """A small picture of an image file; None where it cannot be read or is too large."""
+    if not data:
+        return None
+    Image.init()  # a build of Pillow may lack a format, which only shows then
+    try:
+        with Image.open(io.BytesIO(data), formats=[f for f in _FORMATS if f in Image.OPEN]) as file:
+            if file.width * file.height > _MAX_PIXELS:
+                return None
+            width, height = file.size
+            turned = file.getexif().get(ExifTags.Base.Orientation, 1) in _ON_ITS_SIDE
+            file.draft("RGB", (SIDE, SIDE))  # a JPEG is read at a fraction of its size
+            small = _eight_bits(ImageOps.exif_transpose(file))
+            small.thumbnail((SIDE, SIDE))
+            return Thumbnail(_written(small), (height, width) if turned else (width, height))
+    except Exception:  # Pillow's readers raise many kinds on broken files, and warn of bombs
+        return None
+
+
+def overlay(items: Sequence[Any], size: tuple[int, int], colours: Sequence[Colour]) -> bytes:
+    """A PNG of masks, see-through, each in its colour with a rim; b"" where they do not fit."""
+    items = items[:_MAX_ITEMS]
+    try:
+        owner = painted(items, size)
+    except InvalidRequest:
+        return b""
+    palette = [0, 0, 0] + [part for colour in colours[: len(items)] for part in colour.rgb * 2]
+    alpha = bytes([0] + [_FILL, _RIM] * len(items))
+    step = max(1, -(-max(owner.shape) // SIDE))
+    while True:
+        image = Image.fromarray(_rimmed(owner[step // 2 :: step, step // 2 :: step]))
+        image.putpalette(palette)
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG", transparency=alpha, optimize=True)
+        if buffer.tell() <= _MAX_OVERLAY:
+            return buffer.getvalue()
+        step *= 2
+
+
+def _rimmed(owner: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """Indices into the palette (H, W): 0 for none, 2k - 1 for item k, 2k for its rim."""
+    padded = np.pad(owner, 1)
+    near = [padded[1:-1, :-2], padded[1:-1, 2:], padded[:-2, 1:-1], padded[2:, 1:-1]]
+    rim = np.any([owner != other for other in near], axis=0)
+    return np.where(owner > 0, 2 * owner - ~rim, 0).astype(np.uint8)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """RGB or grey; 16 bits become 8, not white."""
+    if image.mode.startswith("I"):
+        values = np.asarray(image)
+        if values.max(initial=0) > 255:
+            values = values.clip(0, 65535) >> 8
+        return Image.fromarray(values.astype(np.uint8))
+    return image if image.mode == "L" else image.convert("RGB")
+
+
+def _written(image: Image.Image) -> bytes:
+    """A drawing as PNG, a photograph as JPEG, of bounded size."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", optimize=True)
+    if buffer.tell() <= _MAX_PICTURE // 2:
+        return buffer.getvalue()
+    for quality in _QUALITIES:
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=quality, optimize=True)
+        if buffer.tell() <= _MAX_PICTURE:
+            break
+    return buffer.getvalue()

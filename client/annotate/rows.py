@@ -1,0 +1,55 @@
+"""What goes in and what comes out of an annotation run, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...tasks.base import Task, TaskOutput
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """One row of a data set, as a source reads it."""
+
+    #: Unique within the source and the same in every run: a path below the source, or an id column.
+    id: str
+    #: What the task reads: field of its Input that holds rows (`images`, `texts`) -> this row's.
+    values: Mapping[str, Any]
+    #: Where people find the row's file, "" where it has none.
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableRow:
+    """A row that a source found and could not read."""
+
+    id: str
+    reason: str
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """One row's answer."""
+
+    #: Counts the source's rows from 0; unreadable and failed ones have a number too.
+    index: int
+    id: str
+    path: str
+    #: One row: `output.rows()` has one entry.
+    output: TaskOutput
+    #: Width and height in pixels of the row's image; None without one.
+    size: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What made the annotations of one output."""
+
+    task: Task
+    model: str
+    version: str
+    parameters: Mapping[str, Any]
+    source: str

@@ -1,0 +1,265 @@
+"""An annotation run: rows of a source through the fleet into the ledger.
+
+Every row is answered once, whatever breaks meanwhile: a job is noted before it is sent, an answer
+when it is read, and a run that is started again goes on from there. What fails as a pack is sent
+again in halves until the rows at fault stand alone.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...protocol import v2
+from ...protocol.errors import (
+    BackendError,
+    InvalidRequest,
+    JobGone,
+    JobNotFound,
+    NotFound,
+    Unavailable,
+    WherryError,
+    from_code,
+)
+from ..client import Client
+from .ledger import Ledger
+from .packing import Pack, Packed, Packer, image_size, pack_answer
+from .report import Sampler
+from .rows import Origin, SourceRow, UnreadableRow
+from .sources.base import Source
+
+#: The bulk lane: everything else goes first.
+_PRIORITY = 9
+
+#: Times that rows whose job was lost are sent again before they count as failed.
+_MAX_TRIES = 5
+
+#: Seconds between two commits of the ledger at most.
+_COMMIT_S = 0.5
+
+
+class TooManyErrors(WherryError):
+    """More rows failed than may."""
+
+    code = "too_many_errors"
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a run stands."""
+
+    #: Rows in all; None while the source has not said.
+    total: int | None = None
+    #: Rows read from the source.
+    read: int = 0
+    #: Rows that an earlier run had finished, or an equal row of this one.
+    reused: int = 0
+    done: int = 0
+    failed: int = 0
+    in_flight: int = 0
+    retried: int = 0
+    started_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def rows_per_s(self) -> float:
+        """Rows answered a second, those of earlier runs left out."""
+        return self.done / max(1e-9, time.monotonic() - self.started_at)
+
+
+@dataclass(slots=True)
+class AnnotateRun:
+    """One run over one source."""
+
+    client: Client
+    source: Source
+    origin: Origin
+    ledger: Ledger
+    #: Rows in one job: what the model takes in one forward.
+    rows_per_job: int
+    #: Jobs sent and not read: enough that no worker waits, no more.
+    jobs_in_flight: int
+    max_errors: int | None = None
+    #: Takes rows for the report; None for no report.
+    sampler: Sampler | None = None
+    progress: Progress = field(default_factory=Progress)
+    _packs: deque[Pack] = field(default_factory=deque)
+    _again: deque[Pack] = field(default_factory=deque)
+    #: Keys of rows on their way: an equal row need not go too.
+    _under_way: set[bytes] = field(default_factory=set)
+    _committed_at: float = 0.0
+
+    def run(self) -> Iterator[Progress]:
+        """Answer every row; yields after each job. Raises TooManyErrors, Unavailable."""
+        self.progress.total = self.source.count()
+        yield from self._read_left_over()
+        rows = self._packs_of_source()
+        while True:
+            answers = self.client.map(
+                self.origin.model,
+                self._requests(rows),
+                in_flight=self.jobs_in_flight,
+                return_errors=True,
+            )
+            for answer in answers:
+                pack = self._packs.popleft()
+                self._take(pack, answer)
+                yield self._noted()
+            if not self._again:
+                break
+        self.progress.total = self.progress.read
+        self.ledger.commit()
+        yield self.progress
+
+    # --- sending ---
+
+    def _requests(self, rows: Iterator[Pack]) -> Iterator[v2.InferenceRequest]:
+        while True:
+            pack = self._again.popleft() if self._again else next(rows, None)
+            if pack is None:
+                return
+            self.ledger.sent(pack.job_id, [row.key for row in pack.rows])
+            self.ledger.commit()
+            self._packs.append(pack)
+            self.progress.in_flight += len(pack.rows)
+            yield pack.request(_PRIORITY)
+
+    def _packs_of_source(self) -> Iterator[Pack]:
+        pack, packer = Pack(), Packer(self.origin)
+        for position, row in enumerate(self.source):
+            self.progress.read += 1
+            packed = self._place(position, row, packer)
+            if packed is None:
+                continue
+            if not pack.fits(packed, self.rows_per_job):
+                yield pack
+                pack = Pack()
+            pack.rows.append(packed)
+        if pack.rows:
+            yield pack
+
+    def _place(
+        self, position: int, row: SourceRow | UnreadableRow, packer: Packer
+    ) -> Packed | None:
+        """Give a row its place; what is to be sent of it, if anything."""
+        if isinstance(row, UnreadableRow):
+            self._unreadable(position, row, packer)
+            return None
+        key = packer.key(row.values)
+        self.ledger.place(position, row.id, row.path, key, image_size(self.origin.task, row))
+        if self.sampler:
+            self.sampler.offer(position, row, key)
+        if key in self._under_way or self.ledger.done(key):
+            self.progress.reused += 1
+            return None
+        try:
+            packed = packer.pack(row)
+        except InvalidRequest as error:
+            self._fail(key, error)
+            return None
+        self._under_way.add(key)
+        return packed
+
+    def _unreadable(self, position: int, row: UnreadableRow, packer: Packer) -> None:
+        key = packer.key({"": f"{row.id}\n{row.reason}"})
+        self.ledger.place(position, row.id, row.path, key, None)
+        if self.ledger.done(key):
+            self.progress.reused += 1
+        else:
+            self._fail(key, InvalidRequest(row.reason))
+
+    # --- reading ---
+
+    def _take(self, pack: Pack, answer: object) -> None:
+        """Note what came of a job."""
+        self.progress.in_flight -= len(pack.rows)
+        self.ledger.read(pack.job_id)
+        if isinstance(answer, v2.InferenceResponse):
+            self._keep(pack, answer)
+        elif isinstance(answer, WherryError):
+            self._retry(pack, answer)
+        else:
+            raise TypeError(f"a job answered {type(answer).__name__}")
+
+    def _keep(self, pack: Pack, response: v2.InferenceResponse) -> None:
+        rows = self.origin.task.output.from_inference_response(response).rows()
+        if len(rows) != len(pack.rows):
+            raise WherryError(f"job {pack.job_id} answered {len(rows)} of {len(pack.rows)} rows")
+        errors = _row_errors(response)
+        for index, (packed, output) in enumerate(zip(pack.rows, rows, strict=True)):
+            self._under_way.discard(packed.key)
+            if index in errors:
+                self._fail(packed.key, errors[index])
+            else:
+                self.ledger.answer(packed.key, pack_answer(output, self.origin.model))
+                self.progress.done += 1
+
+    def _retry(self, pack: Pack, error: WherryError) -> None:
+        """Send a pack again: whole when its job was lost, halved when a row may be at fault."""
+        if isinstance(error, NotFound) and not isinstance(error, JobNotFound):
+            raise error  # the model is gone: no row will do better
+        lost = isinstance(error, JobNotFound | JobGone | Unavailable)
+        if lost and pack.tries < _MAX_TRIES:
+            self._again.append(pack.again())
+        elif not lost and len(pack.rows) > 1:
+            self._again.extend(pack.halves())
+        else:
+            for packed in pack.rows:
+                self._under_way.discard(packed.key)
+                self._fail(packed.key, error)
+            return
+        self.progress.retried += len(pack.rows)
+
+    def _fail(self, key: bytes, error: WherryError) -> None:
+        self.ledger.fail(key, error.message, error.code)
+        self.progress.failed += 1
+        if self.max_errors is not None and self.progress.failed > self.max_errors:
+            self.ledger.commit()
+            raise TooManyErrors(
+                f"{self.progress.failed} rows failed, {self.max_errors} may; the last: "
+                f"{error.message}"
+            )
+
+    def _read_left_over(self) -> Iterator[Progress]:
+        """Read the jobs that an earlier run sent and did not read."""
+        for job_id, keys in self.ledger.under_way():
+            try:
+                response = self.client.result(job_id, plain=True)
+            except Unavailable:
+                raise
+            except WherryError:
+                pass  # its rows are sent again when the source comes to them
+            else:
+                assert isinstance(response, v2.InferenceResponse)
+                self._keep_left_over(keys, response)
+            self.ledger.read(job_id)
+            yield self._noted()
+
+    def _keep_left_over(self, keys: Sequence[bytes], response: v2.InferenceResponse) -> None:
+        rows = self.origin.task.output.from_inference_response(response).rows()
+        errors = _row_errors(response)
+        for index, (key, output) in enumerate(zip(keys, rows, strict=False)):
+            if index not in errors:
+                self.ledger.answer(key, pack_answer(output, self.origin.model))
+
+    def _noted(self) -> Progress:
+        if time.monotonic() - self._committed_at > _COMMIT_S:
+            self.ledger.commit()
+            self._committed_at = time.monotonic()
+        return self.progress
+
+
+def _row_errors(response: v2.InferenceResponse) -> dict[int, WherryError]:
+    """Errors of single rows, by their place in the job."""
+    told: Any = (response.parameters or {}).get("row_errors")
+    if not told:
+        return {}
+    errors: dict[str, dict[str, str]] = json.loads(told)
+    return {int(index): _named(error) for index, error in errors.items()}
+
+
+def _named(told: dict[str, str]) -> WherryError:
+    return from_code(told.get("error_type", BackendError.code), told.get("error", ""))

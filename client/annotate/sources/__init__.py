@@ -1,0 +1,9 @@
+"""Sources: data sets read row by row, in constant memory and always in the same order.
+
+May import tasks and protocol. Knows no server, no format of answers.
+"""
+
+from .base import Columns, Source
+from .choose import open_source
+
+__all__ = ["Columns", "Source", "open_source"]

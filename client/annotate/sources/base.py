@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ....tasks.base import Task
+from ..rows import SourceRow, UnreadableRow
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns of a table hold what; "" for the usual names."""
+
+    id: str = ""
+    #: Field of the task's Input (`images`) -> column.
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+class Source(ABC):
+    """A data set to read once, in an order that is the same each time, in constant memory."""
+
+    def __init__(self, task: Task, columns: Columns) -> None:
+        self.task, self.columns = task, columns
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
+        """Every row. One that cannot be read is an UnreadableRow, and the next ones follow."""
+
+    def count(self) -> int | None:
+        """How many rows, where that is known without reading all of them."""
+        return None

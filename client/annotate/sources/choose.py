@@ -1,0 +1,156 @@
+"""From what people write to the source that reads it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from ....protocol.errors import InvalidRequest, RowError
+from ....tasks.base import Task
+from . import saved
+from .base import Columns, Source
+from .delimited import Delimited
+from .files import Files, LocalFiles
+from .folder import FolderSource, ListedFiles, OneFile, find
+from .jsonl import JsonLines
+from .kinds import Kind, kind_of, needed_file, suffixes
+from .plain_lines import PlainLines
+from .remote import is_url, open_url
+from .shards import ShardSource
+from .spelling import expanded, has_braces, is_glob, split_glob
+from .table import TableReader, TableSource
+from .walking import Pattern
+
+_USUAL = Columns()
+
+_UNDERSTOOD = (
+    "a source is a folder, a glob, a list of paths (@FILE, .lst, .paths), JSONL, CSV, TSV, "
+    "Parquet, Arrow or Feather, a folder that `datasets` saved (FOLDER#SPLIT), tar shards "
+    "(shard-{000..012}.tar), or any of these behind s3://"
+)
+
+
+def open_source(spec: str, task: Task, columns: Columns = _USUAL) -> Source:
+    """The source that `spec` names, for a task's rows. Raises InvalidRequest.
+
+    What is there under that very name comes first: brackets, braces and # may be part of it.
+    """
+    files, path = _place(spec)
+    opened = _Opening(task, columns, files)
+    try:
+        source = opened.one(path) or opened.split(path) or opened.many(path)
+        if source is None and spec.startswith("@") and len(spec) > 1:
+            files, path = _place(spec[1:])
+            return ListedFiles(task, columns, files, path)
+    except RowError as error:
+        raise InvalidRequest(f"{spec}: {error.message}") from None
+    if source is None:
+        raise InvalidRequest(f"{spec}: there is no such file or folder; {_UNDERSTOOD}")
+    return source
+
+
+def _place(spec: str) -> tuple[Files, str]:
+    if not spec:
+        raise InvalidRequest(f"the source is empty; {_UNDERSTOOD}")
+    if is_url(spec):
+        return open_url(spec)
+    return LocalFiles(), os.path.expanduser(spec).replace(os.sep, "/")  # noqa: PTH111 # no Path: see join
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """The steps that find what a path names."""
+
+    task: Task
+    columns: Columns
+    files: Files
+
+    def one(self, path: str) -> Source | None:
+        """A file or a folder of exactly that name."""
+        if self.files.is_file(path):
+            return self._file(path)
+        if not self.files.is_folder(path):
+            return None
+        path = path.rstrip("/") or path[:1]
+        if saved.is_saved(self.files, path):
+            return self._saved(path, "")
+        return FolderSource(self.task, self.columns, self.files, path)
+
+    def split(self, path: str) -> Source | None:
+        """A folder that `datasets` saved, and one of its splits: `folder#train`."""
+        folder, hash_, split = path.rpartition("#")
+        folder = folder.rstrip("/")
+        if hash_ and self.files.is_folder(folder) and saved.is_saved(self.files, folder):
+            return self._saved(folder, split)
+        return None
+
+    def many(self, path: str) -> Source | None:
+        """Files by braces or a glob."""
+        if has_braces(path):
+            return self._braces(path)
+        if not is_glob(path):
+            return None
+        root, pattern = split_glob(path)
+        if not self.files.is_folder(root):
+            return None
+        kind = kind_of(pattern)
+        if kind is None or kind == "text":
+            return FolderSource(self.task, self.columns, self.files, root, pattern)
+
+        def paths() -> Iterable[str]:
+            found = find(self.files, root, Pattern(pattern), lambda _: True)
+            return (self.files.join(root, f.path) for f in found if not f.reason)
+
+        if next(iter(paths()), None) is None:
+            return None
+        return self._kind(kind, paths, one=False)
+
+    def _braces(self, path: str) -> Source | None:
+        if not self.files.is_file(next(iter(expanded(path)))):
+            return None
+        kind = kind_of(path)
+        if kind is None or kind == "text":
+            raise InvalidRequest(f"{path}: braces name tables and tar shards; for files use a glob")
+        return self._kind(kind, lambda: expanded(path), one=False)
+
+    def _file(self, path: str) -> Source:
+        kind = kind_of(path)
+        if kind is not None and not (kind == "text" and self._is_file_task()):
+            return self._kind(kind, lambda: (path,), one=True)
+        spec = needed_file(self.task)
+        if path.lower().endswith(suffixes(spec.content)):
+            return OneFile(self.task, self.columns, self.files, path)
+        raise InvalidRequest(
+            f"{self.files.shown(path)}: is no {spec.content} file by its name; {_UNDERSTOOD}"
+        )
+
+    def _is_file_task(self) -> bool:
+        return any(spec.is_file for spec in self.task.inputs)
+
+    def _saved(self, folder: str, split: str) -> Source:
+        paths = saved.arrow_files(self.files, folder, split)
+        if not paths:
+            raise InvalidRequest(f"{self.files.shown(folder)}: has no rows")
+        return TableSource(self.task, self.columns, self.files, lambda: paths, _reader("arrow"))
+
+    def _kind(self, kind: Kind, paths: Callable[[], Iterable[str]], *, one: bool) -> Source:
+        if kind == "tar":
+            return ShardSource(self.task, self.columns, self.files, paths, one=one)
+        if kind == "paths":
+            if one:
+                return ListedFiles(self.task, self.columns, self.files, next(iter(paths())))
+            raise InvalidRequest("one list of paths is read at a time")
+        return TableSource(self.task, self.columns, self.files, paths, _reader(kind))
+
+
+def _reader(kind: Kind) -> TableReader:
+    if kind == "lines":
+        return JsonLines()
+    if kind == "text":
+        return PlainLines()
+    if kind in ("csv", "tsv"):
+        return Delimited("\t" if kind == "tsv" else "")
+    from . import arrow  # only here: its package is large, and may not be there
+
+    return arrow.Parquet() if kind == "parquet" else arrow.Arrow()

@@ -1,0 +1,154 @@
+"""Where a source's files lie, and how they are found and read. Paths have forward slashes."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from ....protocol.errors import InvalidRequest, RowError
+
+
+class Entry(NamedTuple):
+    """What a folder holds."""
+
+    name: str
+    is_folder: bool
+
+
+class Files(ABC):
+    """A place that holds files."""
+
+    #: Reads at a time that pay: 1 where a read takes no waiting.
+    threads: int = 1
+
+    @abstractmethod
+    def is_file(self, path: str) -> bool:
+        """Whether there is a file of that path."""
+
+    @abstractmethod
+    def is_folder(self, path: str) -> bool:
+        """Whether there is a folder of that path."""
+
+    @abstractmethod
+    def open(self, path: str) -> BinaryIO:
+        """A file to read from its beginning. Raises RowError."""
+
+    @abstractmethod
+    def read(self, path: str) -> bytes:
+        """A whole file. Raises RowError."""
+
+    @abstractmethod
+    def entries(self, folder: str) -> Iterator[Entry]:
+        """What a folder holds, in any order, nothing but files and folders. Raises RowError."""
+
+    @abstractmethod
+    def join(self, folder: str, path: str) -> str:
+        """A path as seen from a folder."""
+
+    def identity(self, folder: str) -> Hashable | None:  # noqa: ARG002 # for places with links
+        """What tells a folder from any other, however it is reached; None where links are not."""
+        return None
+
+    def shown(self, path: str) -> str:
+        """A path for people."""
+        return path
+
+    def folder_of(self, path: str) -> str:
+        """The folder that a file is in, "" for the working one."""
+        return path.rpartition("/")[0] or path[: path.startswith("/")]
+
+
+class LocalFiles(Files):
+    """This machine's files."""
+
+    def is_file(self, path: str) -> bool:
+        """Whether there is a file of that path."""
+        return Path(path).is_file()
+
+    def is_folder(self, path: str) -> bool:
+        """Whether there is a folder of that path."""
+        return Path(path or ".").is_dir()
+
+    def open(self, path: str) -> BinaryIO:
+        """A file to read from its beginning. Raises RowError."""
+        try:
+            return open(path, "rb")  # noqa: PTH123 # Path would intern every name
+        except (OSError, ValueError) as error:
+            raise RowError(reason_of(error)) from None
+
+    def read(self, path: str) -> bytes:
+        """A whole file. Raises RowError."""
+        try:
+            with self.open(path) as file:
+                return file.read()
+        except (OSError, ValueError) as error:
+            raise RowError(reason_of(error)) from None
+
+    def entries(self, folder: str) -> Iterator[Entry]:
+        """Files and folders in a folder. Raises RowError."""
+        try:
+            with os.scandir(folder or ".") as found:
+                for entry in found:
+                    kind = _kind(entry)
+                    if kind is not None:
+                        yield Entry(entry.name, kind)
+        except OSError as error:
+            raise RowError(reason_of(error)) from None
+
+    def join(self, folder: str, path: str) -> str:
+        """A path as seen from a folder."""
+        return os.path.join(folder, path).replace(os.sep, "/")  # noqa: PTH118 # Path loses "./"
+
+    def identity(self, folder: str) -> Hashable | None:
+        """Its device and inode."""
+        try:
+            status = Path(folder or ".").stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def shown(self, path: str) -> str:
+        """As valid text."""
+        return told(path)
+
+
+def _kind(entry: os.DirEntry[str]) -> bool | None:
+    """Whether it is a folder; None for what is neither folder nor file: a pipe would block."""
+    try:
+        if entry.is_dir():
+            return True
+        # A link to nothing counts as a file: that it cannot be read is worth telling.
+        return False if entry.is_file() or entry.is_symlink() else None
+    except OSError:  # a link to itself
+        return False
+
+
+def reason_of(error: Exception) -> str:
+    """Why a file could not be read, the same in every run."""
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return str(error) or type(error).__name__
+
+
+def told(name: str) -> str:
+    r"""A file's name as valid text: bytes that are no UTF-8 become `\xff`."""
+    if name.isascii():
+        return name
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def not_empty(data: bytes) -> bytes:
+    """A file's bytes. Raises RowError when there are none."""
+    if not data:
+        raise RowError("the file is empty")
+    return data
+
+
+def missing(package: str) -> InvalidRequest:
+    """The error for a package that is not installed."""
+    return InvalidRequest(f"{package} is not installed: pip install 'wherry[annotate]'")

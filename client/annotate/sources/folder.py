@@ -1,0 +1,128 @@
+"""Files as rows: all below a folder, those of a glob, those that a list names, or one."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+
+from ....protocol.errors import InvalidRequest, RowError
+from ....tasks.base import Task
+from ..rows import SourceRow, UnreadableRow
+from .ahead import ahead
+from .base import Columns, Source
+from .cells import utf8
+from .files import Files, not_empty, told
+from .kinds import needed_file, suffixes
+from .remote import RemoteFiles, located
+from .text_files import lines
+from .walking import EVERYTHING, Found, Pattern, matching, walk
+
+
+class FileRows(Source):
+    """A file is a row, and its path below the source the row's id."""
+
+    def __init__(self, task: Task, columns: Columns, files: Files, root: str) -> None:
+        super().__init__(task, columns)
+        self._spec, self._files, self._root = needed_file(task), files, root
+
+    @abstractmethod
+    def found(self) -> Iterable[Found]:
+        """The files, in order."""
+
+    def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
+        return ahead(self.found(), self._row, self._files.threads)
+
+    def _row(self, found: Found) -> SourceRow | UnreadableRow:
+        files, path = self._files, found.path
+        try:
+            files, path = located(files, self._root, path)
+            if found.reason:
+                raise RowError(found.reason)
+            data = not_empty(files.read(path))
+            value = data if self._spec.is_file else utf8(data)
+        except RowError as error:
+            return UnreadableRow(told(found.path), error.message, files.shown(path))
+        return SourceRow(told(found.path), {self._spec.field: value}, files.shown(path))
+
+
+class FolderSource(FileRows):
+    """Files below a folder, hidden ones left out, whose names fit the task or the glob."""
+
+    def __init__(
+        self, task: Task, columns: Columns, files: Files, root: str, pattern: str = ""
+    ) -> None:
+        """Raises InvalidRequest when no file fits."""
+        super().__init__(task, columns, files, root)
+        self._pattern = Pattern(pattern) if pattern else EVERYTHING
+        _, dot, suffix = pattern.rpartition("/")[2].rpartition(".")
+        # A glob that names a suffix means it.
+        self._ends = () if dot and suffix.strip("*?") else suffixes(self._spec.content)
+        if next(iter(self.found()), None) is None:
+            shown = files.shown(files.join(root, pattern) if pattern else root)
+            ends = " ".join(suffixes(self._spec.content))
+            raise InvalidRequest(
+                f"{shown}: no {self._spec.content} files are there ({ends}); tables and tar shards "
+                f"are named themselves: {files.shown(root)}/*.parquet"
+            )
+
+    def found(self) -> Iterator[Found]:
+        """The files, in order."""
+        return find(self._files, self._root, self._pattern, self._wanted)
+
+    def _wanted(self, name: str) -> bool:
+        return not self._ends or name.lower().endswith(self._ends)
+
+
+class ListedFiles(FileRows):
+    """The files that a list names, a path a line, relative to the list's own folder."""
+
+    def __init__(self, task: Task, columns: Columns, files: Files, path: str) -> None:
+        """Raises InvalidRequest when there is no such list."""
+        super().__init__(task, columns, files, files.folder_of(path))
+        self._path = path
+        try:
+            files.open(path).close()
+        except RowError as error:
+            raise InvalidRequest(f"{files.shown(path)}: {error.message}") from None
+
+    def found(self) -> Iterator[Found]:
+        """The files, in order."""
+        try:
+            for line in lines(self._files, self._path, most=1 << 20):
+                path = (line or b"").decode("utf-8", "surrogateescape").strip()
+                if line is None or "\0" in path:
+                    yield Found("", "a line of the list is no path")
+                elif path:
+                    yield Found(path.removeprefix("./"))
+        except RowError as error:
+            name = self._path.rpartition("/")[2]
+            yield Found(name, f"the rest of this list cannot be read: {error.message}")
+
+
+class OneFile(FileRows):
+    """A single file."""
+
+    def __init__(self, task: Task, columns: Columns, files: Files, path: str) -> None:
+        super().__init__(task, columns, files, files.folder_of(path))
+        self._name = path.rpartition("/")[2]
+
+    def found(self) -> Iterable[Found]:
+        """The files, in order."""
+        return (Found(self._name),)
+
+    def count(self) -> int | None:
+        """One."""
+        return 1
+
+
+def find(
+    files: Files,
+    root: str,
+    pattern: Pattern,
+    wanted: Callable[[str], bool],
+) -> Iterator[Found]:
+    """Files below a root in the order of their paths, however the place is best listed."""
+    keys = files.keys(root) if isinstance(files, RemoteFiles) else None
+    if keys is None:
+        return walk(files, root, pattern, wanted)
+    return (Found(key) for key in keys if matching(pattern, wanted, key))

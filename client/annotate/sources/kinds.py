@@ -1,0 +1,87 @@
+"""What a file's name says it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from ....protocol.errors import InvalidRequest
+from ....tasks.base import Task
+from ....tasks.tensors import Content, TensorSpec
+
+#: The formats that workers read; see tasks/backends/images.py and soundfile's.
+_SUFFIXES: Mapping[Content, tuple[str, ...]] = {
+    "image": (
+        *(".avif", ".bmp", ".gif", ".ico", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg"),
+        *(".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
+    ),
+    "audio": (
+        *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus"),
+        ".wav",
+    ),
+    "text": (".txt",),
+}
+
+Kind = Literal["lines", "csv", "tsv", "parquet", "arrow", "tar", "paths", "text"]
+
+_KINDS: Mapping[str, Kind] = {
+    ".jsonl": "lines",
+    ".ndjson": "lines",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
+    ".tar": "tar",
+    ".tgz": "tar",
+    ".tbz2": "tar",
+    ".txz": "tar",
+    ".lst": "paths",
+    ".paths": "paths",
+    ".txt": "text",
+}
+
+#: Kinds that may be packed in gzip; a tar knows itself how it is packed.
+_PACKED = (".gz", ".bz2", ".xz")
+
+
+def kind_of(name: str) -> Kind | None:
+    """What a file's name says it is, if it is no single row."""
+    name = name.lower()
+    stem, dot, last = name.rpartition(".")
+    if dot + last in _PACKED:
+        kind = _KINDS.get(_suffix(stem))
+        fits = kind == "tar" or (dot + last == ".gz" and kind in ("lines", "csv", "tsv"))
+        return kind if fits else None
+    return _KINDS.get(_suffix(name))
+
+
+def is_gzip(name: str) -> bool:
+    """Whether a table's name says that it is packed."""
+    return name.lower().endswith(".gz")
+
+
+def suffixes(content: Content) -> tuple[str, ...]:
+    """How files of that content end; () for what is no file."""
+    return _SUFFIXES.get(content, ())
+
+
+def needed_file(task: Task) -> TensorSpec:
+    """The one input that files can be. Raises InvalidRequest for a task that takes others."""
+    specs = {spec.field: spec for spec in task.inputs if not spec.optional}
+    needed = [specs[field] for field in task.input.ROWS if field in specs]
+    if len(needed) == 1 and len(needed[0].shape) == 1 and suffixes(needed[0].content):
+        return needed[0]
+    names = " and ".join(spec.name for spec in needed)
+    raise InvalidRequest(
+        f"{task.name} needs {names} of every row: give a table with such columns (JSONL, CSV, "
+        f"Parquet, Arrow) or tar shards instead of files"
+    )
+
+
+def _suffix(name: str) -> str:
+    base = name.rpartition("/")[2]
+    stem, dot, last = base.rpartition(".")
+    return dot + last if stem else ""

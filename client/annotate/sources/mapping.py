@@ -1,0 +1,147 @@
+"""Which column of a table fills which input of the task."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ....protocol.errors import InvalidRequest
+from ....tasks.base import Task
+from ....tasks.tensors import Content, TensorSpec
+from .base import Columns
+from .kinds import suffixes
+
+#: `Columns.id` that asks for row numbers although there is an id column.
+ROW_NUMBER = "#"
+
+_IDS = ("id", "_id", "uid", "uuid", "guid", "__key__")
+
+#: What people call a file's column, besides what it holds.
+_PATHS = ("file_name", "filename", "file_path", "filepath", "path", "file")
+
+#: What people call the column of an input, the surest first; its own names come before.
+_USUAL: Mapping[str, tuple[str, ...]] = {
+    "context": ("passage", "document", "text"),
+    "messages": ("conversation",),
+    "prompt": ("text", "caption"),
+    "query": ("question",),
+    "question": ("query",),
+    "sentences": ("candidates", "passages", "documents"),
+    "source_sentence": ("source", "sentence", "query", "sentence1"),
+    "text": (
+        *("sentence", "sentence1", "premise", "content", "document", "article", "body"),
+        *("question", "prompt", "review", "txt"),
+    ),
+    "texts": ("passages", "documents", "sentences", "candidates"),
+}
+
+#: Columns that people expect to be fetched.
+_LINKS = ("url", "image_url", "audio_url", "link")
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """The columns that rows are read from."""
+
+    #: None for row numbers.
+    id: str | None
+    #: Input -> column.
+    inputs: Mapping[TensorSpec, str]
+
+    @property
+    def columns(self) -> list[str]:
+        """All of them, once each."""
+        return list(dict.fromkeys([*([self.id] if self.id else []), *self.inputs.values()]))
+
+
+class ColumnFinder:
+    """Finds the columns of a task's inputs among a table's."""
+
+    def __init__(self, task: Task, columns: Columns) -> None:
+        specs = {spec.field: spec for spec in task.inputs}
+        self._task, self._id = task, columns.id
+        self._specs = [specs[field] for field in task.input.ROWS]
+        by_name = {name: spec.field for spec in self._specs for name in (spec.name, spec.field)}
+        self._asked: dict[str, str] = {}
+        for name, column in columns.fields.items():
+            if name not in by_name:
+                fit = ", ".join(spec.field for spec in self._specs)
+                raise InvalidRequest(f"columns: {task.name} has no rows of {name!r}: use {fit}")
+            self._asked[by_name[name]] = column
+        # Lines of JSON mostly have the same columns.
+        self.find = functools.lru_cache(maxsize=64)(self._find)
+
+    def usual(self) -> frozenset[str]:
+        """Every name that could be looked for, in lower case."""
+        names = {*_IDS, self._id, *self._asked.values()}
+        return frozenset(name.lower() for spec in self._specs for name in (*_names(spec), *names))
+
+    def _find(
+        self, columns: tuple[str, ...], contents: tuple[tuple[str, Content], ...] = ()
+    ) -> Mapped:
+        """The columns to read. `contents` are columns that say themselves what they hold.
+
+        Raises InvalidRequest that names what is missing.
+        """
+        known = {column.lower(): column for column in reversed(columns)}
+        found: dict[TensorSpec, str] = {}
+        for spec in self._specs:
+            column = self._asked.get(spec.field)
+            if column is not None:
+                if column and column not in columns:
+                    raise InvalidRequest(f"there is no column {column!r}: {_listed(columns)}")
+            else:
+                taken = {*found.values(), *self._asked.values()}
+                column = _first(spec, known, dict(contents), taken)
+            if column:
+                found[spec] = column
+            elif not spec.optional:
+                raise InvalidRequest(self._missing(spec, columns))
+        return Mapped(self._id_column(columns, known), found)
+
+    def _id_column(self, columns: tuple[str, ...], known: Mapping[str, str]) -> str | None:
+        if self._id == ROW_NUMBER:
+            return None
+        if self._id and self._id not in columns:
+            raise InvalidRequest(f"there is no column {self._id!r}: {_listed(columns)}")
+        return self._id or next((known[name] for name in _IDS if name in known), None)
+
+    def _missing(self, spec: TensorSpec, columns: tuple[str, ...]) -> str:
+        links = [column for column in columns if column.lower() in _LINKS]
+        if spec.is_file and links:
+            return (
+                f"column {links[0]!r}: URLs are not fetched: download the files, and give a "
+                f"column of their paths"
+            )
+        return (
+            f"{self._task.name} needs {spec.name!r} of every row, and no column is called so: "
+            f"name the one for {spec.field!r}; {_listed(columns)}"
+        )
+
+
+def _first(
+    spec: TensorSpec, known: Mapping[str, str], contents: Mapping[str, Content], taken: set[str]
+) -> str | None:
+    for name in _names(spec):
+        if name in known and known[name] not in taken:
+            return known[name]
+    typed = (c for c, content in contents.items() if content == spec.content and c not in taken)
+    return next(typed, None)
+
+
+def _names(spec: TensorSpec) -> tuple[str, ...]:
+    own = (spec.name, spec.field)
+    if spec.optional:  # others' `labels` and `boxes` mostly mean something else
+        return (*own, "sentence2", "hypothesis") if spec.name == "text_pair" else own
+    if not spec.is_file:
+        return (*own, *_USUAL.get(spec.name, ()))
+    noun = spec.content
+    short = ("img", "picture", "photo") if noun == "image" else ("sound", "speech")
+    files = (f"{noun}_path", f"{noun}_file", f"{noun}_filename", *_PATHS)
+    ends = tuple(suffix[1:] for suffix in suffixes(noun))  # as tar shards name what they hold
+    return (*own, noun, f"{noun}s", *short, *files, *ends)
+
+
+def _listed(columns: tuple[str, ...]) -> str:
+    return f"the columns are {', '.join(columns[:20])}{', ...' if len(columns) > 20 else ''}"

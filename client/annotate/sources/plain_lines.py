@@ -1,0 +1,32 @@
+"""A text file whose lines are rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .files import Files
+from .mapping import Mapped
+from .table import Head, Record, TableReader
+from .text_files import lines
+
+
+class PlainLines(TableReader):
+    """`.txt`, named alone; every line counts, blank ones are left out."""
+
+    def head(self, files: Files, path: str) -> Head:
+        """One column, the line."""
+        files.open(path).close()
+        return Head(("text",))
+
+    def records(
+        self,
+        files: Files,
+        path: str,
+        mapped: Mapped,  # noqa: ARG002 # there is one
+    ) -> Iterator[Record]:
+        """The lines."""
+        for number, line in enumerate(lines(files, path), start=1):
+            if line is None:
+                yield Record({}, f"line {number} is too long")
+            elif line.strip():
+                yield Record({"text": line})

@@ -1,0 +1,129 @@
+"""WebDataset shards: a tar whose members that share a name, up to its first dot, are one row.
+
+The convention is WebDataset's: https://github.com/webdataset/webdataset ("files that belong
+together, and make up a training sample, share the same basename").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pydantic_core import from_json
+
+from ....protocol.errors import InvalidRequest, RowError
+from ....tasks.base import Task
+from ..rows import SourceRow, UnreadableRow
+from .base import Columns, Source
+from .cells import Member
+from .files import Files, told
+from .mapping import ColumnFinder
+from .table import Record, RowMaker
+from .tar import members
+
+_KEY, _JSON = "__key__", "json"
+
+
+@dataclass(slots=True)
+class _Group:
+    """The members of one row: what follows the first dot of their names -> what they hold."""
+
+    key: str
+    cells: dict[str, Member | None] = field(default_factory=dict)
+    reason: str = ""
+
+
+class ShardSource(Source):
+    """Rows of tar shards, read as streams; their keys are the ids."""
+
+    def __init__(
+        self,
+        task: Task,
+        columns: Columns,
+        files: Files,
+        paths: Callable[[], Iterable[str]],
+        *,
+        one: bool,
+    ) -> None:
+        """With more than `one` shard ids begin with the shard's name. Raises InvalidRequest."""
+        super().__init__(task, columns)
+        self._files, self._paths, self._one = files, paths, one
+        self._finder = ColumnFinder(task, replace(columns, id=columns.id or _KEY))
+        self._usual = self._finder.usual()
+        self._read = self._usual | {_JSON}
+        first = next(iter(paths()))
+        try:
+            files.open(first).close()
+        except RowError as error:
+            raise InvalidRequest(f"{files.shown(first)}: {error.message}") from None
+
+    def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
+        for path in self._paths():
+            shown = self._files.shown(path)
+            shard = shown.rpartition("/")[2]
+            prefix = "" if self._one else f"{shard.partition('.')[0]}/"
+            maker = RowMaker(self._finder, self._files, self._files.folder_of(path))
+            try:
+                for group in self._groups(path, shown):
+                    id_ = prefix + told(group.key)
+                    record = Record({_KEY: id_, **_columns(group.cells)}, group.reason)
+                    if self._is_row(group, record):
+                        yield maker.row(id_, record, path=f"{shown}/{told(group.key)}")
+            except RowError as error:
+                reason = f"the rest of this shard cannot be read: {error.message}"
+                yield UnreadableRow(f"{shard}#rest", reason, shown)
+
+    def _groups(self, path: str, shown: str) -> Iterator[_Group]:
+        """Members that follow each other under one key. Raises RowError."""
+        group: _Group | None = None
+        with closing(members(self._files.open(path), self._wanted)) as found:
+            for name, data in found:
+                key, end = _split(name)
+                if group is None or key != group.key:
+                    if group is not None:
+                        yield group
+                    group = _Group(key)
+                if end in group.cells:
+                    group.reason = f"there are two members {told(name)}"
+                member = None if data is None else Member(data, f"{shown}/{told(name)}")
+                group.cells[end] = member
+        if group is not None:
+            yield group
+
+    def _is_row(self, group: _Group, record: Record) -> bool:
+        """Whether it is more than some JSON that is about something else."""
+        names = {name.lower() for name in record.cells if name != _KEY}
+        return bool(group.cells.keys() - {_JSON} or names & self._usual)
+
+    def _wanted(self, name: str) -> bool:
+        end = _split(name)[1]
+        last = end.rpartition(".")[2]
+        hidden = name.startswith(".") or "/." in name
+        return not hidden and (end in self._read or last in self._read)
+
+
+def _split(name: str) -> tuple[str, str]:
+    """A member's key and what follows it."""
+    folder, slash, base = name.rpartition("/")
+    stem, _, end = base.partition(".")
+    return folder + slash + stem, end.lower()
+
+
+def _columns(cells: Mapping[str, Member | None]) -> dict[str, Any]:  # any JSON among them
+    """The members, those of longer endings by their last (`left.jpg`), and what their JSON says."""
+    columns: dict[str, Any] = dict(cells)
+    for end in cells:
+        last = end.rpartition(".")[2]
+        if sum(other.endswith(f".{last}") for other in cells) == 1:
+            columns.setdefault(last, cells[end])
+    described = columns.get(_JSON)
+    if isinstance(described, Member):
+        try:
+            document = from_json(described.data)
+        except ValueError:
+            document = None
+        if isinstance(document, dict):
+            columns = {**document, **columns}
+    return columns

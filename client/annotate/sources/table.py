@@ -1,0 +1,170 @@
+"""Rows of tables, one or many files of one kind."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ....protocol.errors import InvalidRequest, RowError
+from ....tasks.base import Task
+from ....tasks.tensors import Content
+from ..rows import SourceRow, UnreadableRow
+from .ahead import ahead
+from .base import Columns, Source
+from .cells import CellReader, UnreadFile, id_of
+from .files import Files
+from .mapping import ColumnFinder, Mapped
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A row as its file holds it: column -> cell; what is wrong with it where it has none."""
+
+    cells: Mapping[str, Any]  # whatever the format can hold
+    reason: str = ""
+
+
+class Head(NamedTuple):
+    """What a table says of its columns before the first row."""
+
+    columns: tuple[str, ...]
+    #: Columns that say what they hold.
+    contents: tuple[tuple[str, Content], ...] = ()
+
+
+class TableReader(ABC):
+    """Reads one kind of file. All raise RowError for one that is broken."""
+
+    @abstractmethod
+    def head(self, files: Files, path: str) -> Head:
+        """The columns, as far as they can be told; none for an empty table."""
+
+    @abstractmethod
+    def records(self, files: Files, path: str, mapped: Mapped) -> Iterator[Record]:
+        """The rows in order, with the columns of `mapped` where they have them."""
+
+    def count(self, files: Files, path: str) -> int | None:  # noqa: ARG002 # for files that say
+        """How many rows, where the file says so."""
+        return None
+
+
+class TableSource(Source):
+    """Rows of one or more tables, read one after the other and counted on."""
+
+    def __init__(
+        self,
+        task: Task,
+        columns: Columns,
+        files: Files,
+        paths: Callable[[], Iterable[str]],
+        reader: TableReader,
+    ) -> None:
+        """Raises InvalidRequest when the first table cannot be read or lacks a column."""
+        super().__init__(task, columns)
+        self._files, self._paths, self._reader = files, paths, reader
+        self._finder = ColumnFinder(task, columns)
+        first = next(iter(paths()))
+        try:
+            head = reader.head(files, first)
+        except RowError as error:
+            raise InvalidRequest(f"{files.shown(first)}: {error.message}") from None
+        if head.columns:
+            self._mapped(head, files.shown(first))
+
+    def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
+        return ahead(self._works(), _made, self._files.threads)
+
+    def count(self) -> int | None:
+        """The rows of all tables, where each of them tells."""
+        total = 0
+        for path in self._paths():
+            try:
+                rows = self._reader.count(self._files, path)
+            except RowError:
+                return None
+            if rows is None:
+                return None
+            total += rows
+        return total
+
+    def _works(self) -> Iterator[_Work | UnreadableRow]:
+        number = 0
+        for path in self._paths():
+            maker = RowMaker(self._finder, self._files, self._files.folder_of(path))
+            try:
+                head = self._reader.head(self._files, path)
+                mapped = self._mapped(head, "") if head.columns else Mapped(None, {})
+                for record in self._reader.records(self._files, path, mapped):
+                    yield _Work(maker, number, record, head.contents)
+                    number += 1
+            except (RowError, InvalidRequest) as error:
+                shown = self._files.shown(path)
+                reason = f"the rest of this file cannot be read: {error.message}"
+                yield UnreadableRow(f"{shown}#{number}", reason, shown)
+
+    def _mapped(self, head: Head, shown: str) -> Mapped:
+        try:
+            return self._finder.find(*head)
+        except InvalidRequest as error:
+            raise InvalidRequest(f"{shown}: {error.message}" if shown else error.message) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    maker: RowMaker
+    number: int
+    record: Record
+    contents: tuple[tuple[str, Content], ...]
+
+
+def _made(work: _Work | UnreadableRow) -> SourceRow | UnreadableRow:
+    if isinstance(work, UnreadableRow):
+        return work
+    return work.maker.row(str(work.number), work.record, work.contents)
+
+
+class RowMaker:
+    """Makes rows of records that lie in one folder."""
+
+    def __init__(self, finder: ColumnFinder, files: Files, folder: str) -> None:
+        self._finder, self._cells = finder, CellReader(files, folder)
+
+    def row(
+        self,
+        number: str,
+        record: Record,
+        contents: tuple[tuple[str, Content], ...] = (),
+        path: str = "",
+    ) -> SourceRow | UnreadableRow:
+        """The row, under its id or this number; `path` where no cell tells another."""
+        if record.reason:
+            return UnreadableRow(number, record.reason, path)
+        try:
+            mapped = self._finder.find(tuple(record.cells), contents)
+            if mapped.id is not None:
+                # An empty id must not take the place of a row that is called so.
+                number = id_of(record.cells[mapped.id]) or f"#{number}"
+            return self._read(number, record, mapped, path)
+        except (InvalidRequest, RowError) as error:
+            return UnreadableRow(number, error.message, path)
+
+    def _read(
+        self, number: str, record: Record, mapped: Mapped, path: str
+    ) -> SourceRow | UnreadableRow:
+        values = {}
+        shown = ""
+        for spec, column in mapped.inputs.items():
+            value = record.cells[column]
+            if value is None and spec.optional:
+                continue
+            try:
+                cell = self._cells.read(spec, value)
+            except UnreadFile as error:
+                return UnreadableRow(number, error.message, error.path)
+            except RowError as error:
+                return UnreadableRow(number, f"column {column!r}: {error.message}", shown or path)
+            values[spec.field] = cell.value
+            shown = shown or cell.path
+        return SourceRow(number, values, shown or path)

@@ -1,0 +1,196 @@
+"""Which formats there are, which task each fits, and what all of them keep to."""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wherry.client.annotate.formats import FORMATS, format_of, formats_for, open_writer
+from wherry.protocol.errors import InvalidRequest
+from wherry.tasks.registry import get_task, task_names
+
+from .answers import HARD_IDS, box, contents, examples, origin, row, written
+
+#: Formats that hold every task.
+ALL = {"jsonl", "oip-jsonl", "parquet", "datasets"}
+BOXES = ALL | {"csv", "coco-detection", "label-studio", "yolo", "voc"}
+MASKS = ALL | {"csv", "coco-instance", "label-studio", "yolo", "masks"}
+SEEN = ALL | {"csv", "label-studio"}
+TABLE = ALL | {"csv"}
+FILES = ALL | {"files"}
+
+FITS = {
+    "object-detection": BOXES,
+    "zero-shot-object-detection": BOXES,
+    "image-segmentation": MASKS | {"coco-panoptic", "semantic-masks"},
+    "mask-generation": MASKS,
+    "video-mask-generation": TABLE | {"masks"},
+    "keypoint-detection": SEEN | {"coco-keypoints"},
+    "image-to-text": SEEN | {"coco-captions"},
+    "image-text-to-text": SEEN | {"coco-captions"},
+    "image-classification": SEEN,
+    "zero-shot-image-classification": SEEN,
+    "audio-classification": SEEN,
+    "automatic-speech-recognition": SEEN,
+    "visual-question-answering": SEEN,
+    "document-question-answering": SEEN,
+    "optical-character-recognition": SEEN,
+    "depth-estimation": FILES,
+    "image-anonymization": FILES,
+    "image-to-image": FILES,
+    "text-to-image": FILES,
+    "text-to-speech": FILES,
+}
+
+PAIRS = [
+    (task, name) for task in task_names() for name in FORMATS if name in formats_for(get_task(task))
+]
+
+
+@pytest.mark.parametrize("task", task_names())
+def test_a_task_has_the_formats_that_can_hold_it(task):
+    assert set(formats_for(get_task(task))) == FITS.get(task, TABLE)
+    assert formats_for(get_task(task))[0] == "jsonl"
+
+
+@pytest.mark.parametrize(("task", "name"), PAIRS)
+def test_the_same_answers_make_the_same_bytes(tmp_path, task, name):
+    first = contents(written(name, tmp_path / "first", examples(task), task))
+    assert first == contents(written(name, tmp_path / "second", examples(task), task))
+    assert any(len(held) > 10 for held in first.values())
+
+
+@pytest.mark.parametrize(("task", "name"), PAIRS)
+def test_no_rows_make_an_output_too(tmp_path, task, name):
+    assert contents(written(name, tmp_path / "out", [], task))
+
+
+@pytest.mark.parametrize("name", sorted(BOXES))
+def test_noise_of_the_seventh_digit_is_not_seen(tmp_path, name):
+    def rows(noise: float) -> Any:
+        found = box("boat", 0.87512341 + noise, 10.001, 20.002 + noise, 100.003, 200.004 + noise)
+        return [row("object-detection", 0, [found])]
+
+    clean, noisy = (
+        written(name, tmp_path / str(n), rows(n), "object-detection") for n in (0, 3e-8)
+    )
+    other = written(name, tmp_path / "other", [row("object-detection", 0, [])], "object-detection")
+    assert contents(clean) == contents(noisy)
+    assert contents(clean) != contents(other)
+
+
+@pytest.mark.parametrize("name", sorted(BOXES))
+def test_any_id_stays_within_the_output(tmp_path, name):
+    rows = [
+        row("object-detection", n, [box("boat", 0.5, 1, 2, 30, 40)], row_id)
+        for n, row_id in enumerate(HARD_IDS)
+    ]
+    out = tmp_path / "deep" / "out"
+    out.parent.mkdir()
+    written(name, out, rows, "object-detection")
+    assert list(tmp_path.iterdir()) == [out.parent]
+    assert list(out.parent.iterdir()) == [out]
+    files = [file for file in contents(out) if file.startswith(("labels/", "Annotations/"))]
+    assert len(files) in (0, len(HARD_IDS))
+
+
+@pytest.mark.parametrize(
+    ("path", "task", "name"),
+    [
+        ("out.jsonl", "embedding", "jsonl"),
+        ("OUT.NDJSON", "embedding", "jsonl"),
+        ("out.parquet", "object-detection", "parquet"),
+        ("out.csv", "object-detection", "csv"),
+        ("out.json", "object-detection", "coco-detection"),
+        ("out.json", "image-segmentation", "coco-instance"),
+        ("out.json", "mask-generation", "coco-instance"),
+        ("out.json", "keypoint-detection", "coco-keypoints"),
+        ("out.json", "image-to-text", "coco-captions"),
+        ("out.json", "image-classification", "label-studio"),
+        ("out", "image-segmentation", "masks"),
+        ("out", "text-to-image", "files"),
+        ("out", "object-detection", "datasets"),
+        ("out.v2", "embedding", "datasets"),
+    ],
+)
+def test_a_suffix_stands_for_a_format(path, task, name):
+    assert format_of(path, get_task(task)) == name
+    assert format_of(Path("some") / path, get_task(task)) == name
+
+
+@pytest.mark.parametrize(
+    ("path", "task"), [("out.json", "embedding"), ("out.csv", "text-to-image"), ("a.xml", "custom")]
+)
+def test_a_suffix_without_a_fitting_format_is_refused(path, task):
+    with pytest.raises(InvalidRequest, match=f"fits {task}; name one of jsonl, oip-jsonl, parquet"):
+        format_of(path, get_task(task))
+
+
+def test_a_format_that_does_not_fit_names_those_that_do(tmp_path):
+    with pytest.raises(InvalidRequest, match="'voc' cannot hold what embedding answers; use jsonl"):
+        open_writer("voc", tmp_path / "out", origin("embedding"))
+    with pytest.raises(InvalidRequest, match="unknown format 'vox'; there are jsonl, oip-jsonl"):
+        open_writer("vox", tmp_path / "out", origin("embedding"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_package_names_the_extra(tmp_path, monkeypatch):
+    real = builtins.__import__
+
+    def without_pyarrow(name: str, *rest: Any) -> Any:
+        if name.split(".")[0] == "pyarrow":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return real(name, *rest)
+
+    for module in ("columns", "parquet"):
+        monkeypatch.delitem(sys.modules, f"wherry.client.annotate.formats.{module}", raising=False)
+    monkeypatch.setattr(builtins, "__import__", without_pyarrow)
+    with pytest.raises(InvalidRequest, match=r"needs pyarrow.*wherry\[annotate\]"):
+        open_writer("parquet", tmp_path / "out", origin("embedding"))
+
+
+def test_the_formats_are_told_without_numpy_or_pyarrow():
+    # Without the package around them: the report's pictures need numpy.
+    program = """
+import sys, types, wherry.client
+package = types.ModuleType("wherry.client.annotate")
+package.__path__ = [wherry.client.__path__[0] + "/annotate"]
+sys.modules[package.__name__] = package
+from wherry.client.annotate import formats
+from wherry.tasks.registry import get_task
+assert "masks" in formats.formats_for(get_task("image-segmentation"))
+print([name for name in ("pyarrow", "datasets", "numpy", "PIL") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_every_format_is_there(name):
+    module, _, writer = FORMATS[name].partition(":")
+    found = getattr(importlib.import_module(f"wherry.client.annotate.formats.{module}"), writer)
+    assert found.__doc__
+
+
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [p for p in PAIRS if p[0] in ("object-detection", "image-segmentation", "keypoint-detection")],
+)
+def test_a_run_that_breaks_off_leaves_no_file_open(tmp_path, task, name):
+    def broken_off() -> None:
+        with open_writer(name, tmp_path / "out", origin(task)) as writer:
+            writer.write(examples(task)[0])
+            raise KeyboardInterrupt
+
+    # An open file would warn when it is collected, and warnings are errors.
+    with pytest.raises(KeyboardInterrupt):
+        broken_off()
+    fds = Path("/proc/self/fd").iterdir()
+    open_files = [file.resolve() for file in fds if file.is_symlink()]
+    assert not [file for file in open_files if file.is_relative_to(tmp_path)]

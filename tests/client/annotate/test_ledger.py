@@ -1,0 +1,123 @@
+"""What a run has done survives it, by the content of its rows."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wherry.client.annotate.ledger import KEY_BYTES, Ledger
+from wherry.protocol.errors import InvalidRequest
+
+
+def key(number: int) -> bytes:
+    return number.to_bytes(KEY_BYTES, "big")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "out.ledger"
+
+
+def test_rows_come_back_in_order_with_what_came_of_them(path: Path) -> None:
+    with Ledger(path) as ledger:
+        ledger.begin(reuse=True)
+        for position in range(1000):
+            ledger.place(position, f"row {position}", f"p{position}", key(position % 500), (4, 3))
+        for number in range(400):
+            ledger.answer(key(number), b"answer %d" % number)
+        ledger.fail(key(450), "no", "invalid_row")
+        rows = list(ledger.placed())
+    assert [row.position for row in rows] == list(range(1000))
+    assert (rows[7].id, rows[7].path, rows[7].size) == ("row 7", "p7", (4, 3))
+    assert rows[7].body == rows[507].body == b"answer 7"
+    assert (rows[950].body, rows[950].error, rows[950].error_type) == (None, "no", "invalid_row")
+    assert rows[499].body is None
+    assert not rows[499].error
+
+
+def test_what_was_committed_outlives_kill(path: Path) -> None:
+    script = f"""
+import os, signal
+from pathlib import Path
+from wherry.client.annotate.ledger import Ledger
+ledger = Ledger(Path({str(path)!r}))
+ledger.begin(reuse=True)
+ledger.answer({key(1)!r}, b"kept")
+ledger.sent("job", [{key(2)!r}, {key(3)!r}])
+ledger.commit()
+ledger.answer({key(4)!r}, b"not kept")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", script], check=False)
+    assert done.returncode == -9
+    with Ledger(path) as ledger:
+        assert ledger.done(key(1))
+        assert not ledger.done(key(4))
+        assert ledger.under_way() == [("job", [key(2), key(3)])]
+
+
+def test_a_second_run_on_one_output_is_refused(path: Path) -> None:
+    with Ledger(path), pytest.raises(InvalidRequest, match="another run writes this output"):
+        Ledger(path)
+    with Ledger(path):
+        pass  # it is free again
+
+
+def test_what_is_no_ledger_is_refused(path: Path) -> None:
+    path.write_bytes(b"my own file, not yours" * 100)
+    with pytest.raises(InvalidRequest, match="not a ledger of ours"):
+        Ledger(path)
+
+
+@pytest.mark.parametrize("apart", [1, 2000])
+def test_two_rows_of_one_id_are_refused(path: Path, apart: int) -> None:
+    def place_all(ledger: Ledger) -> None:
+        for position in range(apart + 1):
+            ledger.place(position, f"row {position % apart}", "", key(position), None)
+        ledger.commit()
+
+    with Ledger(path) as ledger:
+        ledger.begin(reuse=True)
+        with pytest.raises(InvalidRequest, match="two rows have the same id: 'row 0'"):
+            place_all(ledger)
+
+
+def test_without_reuse_only_a_finished_run_is_forgotten(path: Path) -> None:
+    with Ledger(path) as ledger:
+        ledger.begin(reuse=False)
+        ledger.answer(key(1), b"a")
+    with Ledger(path) as ledger:
+        ledger.begin(reuse=False)
+        assert ledger.done(key(1)), "the run broke off: this one goes on with it"
+        ledger.finish()
+    with Ledger(path) as ledger:
+        ledger.begin(reuse=True)
+        assert ledger.done(key(1))
+        ledger.finish()
+    with Ledger(path) as ledger:
+        ledger.begin(reuse=False)
+        assert not ledger.done(key(1))
+
+
+def test_failures_are_forgotten_by_the_rows_ids(path: Path) -> None:
+    with Ledger(path) as ledger:
+        ledger.begin(reuse=True)
+        for number in range(3):
+            ledger.place(number, f"row {number}", "", key(number), None)
+            ledger.fail(key(number), "no", "invalid_row")
+        ledger.commit()
+        assert ledger.forget_failures(["row 1", "nobody"]) == 1
+        assert [ledger.done(key(number)) for number in range(3)] == [True, False, True]
+
+
+def test_answers_take_little_room(path: Path) -> None:
+    with Ledger(path) as ledger:
+        ledger.begin(reuse=True)
+        for number in range(5000):
+            ledger.answer(key(number), b'{"outputs": [{"name": "label", "data": ["cat"]}]}' * 4)
+    assert path.stat().st_size < 5000 * 150
+    assert sqlite3.connect(path).execute("SELECT count(*) FROM answers").fetchone() == (5000,)

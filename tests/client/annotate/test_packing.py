@@ -1,0 +1,78 @@
+"""Rows in jobs, and what tells one row from another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wherry.client.annotate.packing import Pack, Packer, joined, pack_answer, read_answer
+from wherry.client.annotate.rows import Origin, SourceRow
+from wherry.tasks.registry import get_task, task_names
+
+CLASSIFY = get_task("text-classification")
+
+
+def packer(**parameters: Any) -> Packer:
+    return Packer(Origin(CLASSIFY, "m", "1", parameters, "here"))
+
+
+def row(**values: Any) -> SourceRow:
+    return SourceRow("id", values)
+
+
+def test_a_row_is_known_by_content_model_and_parameters() -> None:
+    key = packer().key({"texts": "a"})
+    assert key == packer().key({"texts": "a"})
+    others = [
+        packer().key({"texts": "b"}),
+        packer(top_k=1).key({"texts": "a"}),
+        packer().key({"texts": "a", "text_pairs": ""}),
+        Packer(Origin(CLASSIFY, "m", "2", {}, "here")).key({"texts": "a"}),
+        Packer(Origin(CLASSIFY, "n", "1", {}, "here")).key({"texts": "a"}),
+    ]
+    assert len({key, *others}) == 6
+
+
+def test_fields_cannot_run_into_each_other() -> None:
+    one = packer().key({"texts": "ab", "text_pairs": "c"})
+    assert one != packer().key({"texts": "a", "text_pairs": "bc"})
+
+
+def test_rows_with_other_inputs_go_apart() -> None:
+    plain, paired = (
+        packer().pack(row(texts="a")),
+        packer().pack(row(texts="a", text_pairs="b")),
+    )
+    assert Pack([plain]).fits(plain, 8)
+    assert not Pack([plain]).fits(paired, 8)
+    assert not Pack([paired]).fits(plain, 8)
+    assert Pack([paired]).fits(paired, 8)
+
+
+def test_a_pack_has_room_for_a_batch_and_no_more() -> None:
+    packed = packer().pack(row(texts="a"))
+    assert not Pack([packed] * 8).fits(packed, 8)
+    heavy = packer().pack(row(texts="a" * 5_000_000))
+    assert not Pack([heavy]).fits(heavy, 8)
+    assert Pack().fits(heavy, 8), "a row goes alone, however large"
+
+
+def test_halves_end_at_single_rows() -> None:
+    packed = [packer().pack(row(texts=str(n))) for n in range(5)]
+    left, right = Pack(packed).halves()
+    assert left.rows + right.rows == packed
+    assert len(Pack(packed[:1]).halves()) == 1
+    assert Pack(packed).job_id != Pack(packed).job_id
+
+
+def test_inputs_of_one_row_join_to_the_batch_they_came_from() -> None:
+    for name in task_names():
+        given = get_task(name).example.input
+        assert joined(given.rows()) == given, name
+
+
+def test_answers_of_every_task_are_kept_whole() -> None:
+    for name in task_names():
+        task = get_task(name)
+        for output in task.example.output.rows():
+            again = read_answer(task, pack_answer(output, "m"))
+            assert again == output or again.model_dump() == output.model_dump(), name

@@ -1,0 +1,278 @@
+"""Which source a spelling names, and files as rows."""
+
+from __future__ import annotations
+
+import os
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from wherry.client.annotate.rows import SourceRow, UnreadableRow
+from wherry.client.annotate.sources.sorting import in_order
+from wherry.client.annotate.sources.spelling import expanded
+from wherry.client.annotate.sources.walking import Pattern, matching
+from wherry.protocol.errors import InvalidRequest
+from wherry.tasks.registry import get_task
+
+from .opened import open_source
+
+IMAGES = get_task("image-classification")
+TEXTS = get_task("text-classification")
+
+
+def fill(folder: Path, *names: str) -> Path:
+    """Files that hold their own name."""
+    for name in names:
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(name.encode())
+    return folder
+
+
+def ids(spec: object, task=IMAGES) -> list[str]:
+    return [row.id for row in open_source(str(spec), task)]
+
+
+def test_folder_gives_the_fitting_files_by_path(tmp_path):
+    fill(tmp_path, "b.JPG", "a/z.png", "a.webp", "a/b/c.jpeg", "notes.txt", "a/.hidden.jpg")
+    fill(tmp_path, ".git/x.jpg")
+    rows = list(open_source(str(tmp_path), IMAGES))
+    # The order of whole paths: "." comes before "/".
+    assert [row.id for row in rows] == ["a.webp", "a/b/c.jpeg", "a/z.png", "b.JPG"]
+    assert rows[1] == SourceRow(
+        "a/b/c.jpeg", {"images": b"a/b/c.jpeg"}, str(tmp_path / "a/b/c.jpeg")
+    )
+
+
+def test_folder_is_the_same_each_time_and_spelled_with_a_slash(tmp_path):
+    fill(tmp_path, *(f"{n % 7}/{n}.jpg" for n in range(50)))
+    source = open_source(f"{tmp_path}/", IMAGES)
+    assert list(source) == list(source)
+    assert [row.id for row in source] == sorted(f"{n % 7}/{n}.jpg" for n in range(50))
+    assert source.count() is None
+
+
+def test_relative_folder_and_working_folder(tmp_path, monkeypatch):
+    fill(tmp_path, "p/a.jpg")
+    monkeypatch.chdir(tmp_path)
+    assert [(row.id, row.path) for row in open_source("p", IMAGES)] == [("a.jpg", "p/a.jpg")]
+    assert [(row.id, row.path) for row in open_source(".", IMAGES)] == [("p/a.jpg", "./p/a.jpg")]
+    assert [(row.id, row.path) for row in open_source("p/a.jpg", IMAGES)] == [("a.jpg", "p/a.jpg")]
+    assert ids("*/a.jpg") == ["p/a.jpg"]
+
+
+def test_text_files_are_a_row_each(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfone\r\ntwo\r\n")
+    (tmp_path / "b.txt").write_bytes(b"\xff\xfe")
+    (tmp_path / "c.txt").write_bytes(b"")
+    rows = list(open_source(str(tmp_path), TEXTS))
+    assert rows == [
+        SourceRow("a.txt", {"texts": "one\ntwo"}, str(tmp_path / "a.txt")),
+        UnreadableRow("b.txt", "it is not UTF-8 text", str(tmp_path / "b.txt")),
+        UnreadableRow("c.txt", "the file is empty", str(tmp_path / "c.txt")),
+    ]
+
+
+def test_one_text_file_is_a_row_a_line(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfone\r\n\r\ntwo\xff\r\n")
+    assert list(open_source(str(tmp_path / "a.txt"), TEXTS)) == [
+        SourceRow("0", {"texts": "one"}),
+        UnreadableRow("1", "column 'text': it is not UTF-8 text"),
+    ]
+
+
+def test_sounds_are_found(tmp_path):
+    fill(tmp_path, "a.flac", "b.MP3", "c.jpg")
+    assert ids(tmp_path, get_task("audio-classification")) == ["a.flac", "b.MP3"]
+
+
+def test_what_cannot_be_read_is_told_and_the_rest_follows(tmp_path):
+    fill(tmp_path, "z.jpg")
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nothing")
+    (tmp_path / "self.jpg").symlink_to("self.jpg")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    rows = list(open_source(str(tmp_path), IMAGES))
+    assert [(r.id, getattr(r, "reason", "")) for r in rows] == [
+        ("empty.jpg", "the file is empty"),
+        ("gone.jpg", "there is no such file"),
+        ("self.jpg", "too many levels of symbolic links"),
+        ("z.jpg", ""),
+    ]
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path):
+    fill(tmp_path, "a/x.jpg", "other/y.jpg")
+    (tmp_path / "a/back").symlink_to(tmp_path / "a")
+    (tmp_path / "a/there").symlink_to(tmp_path / "other")
+    assert ids(tmp_path / "a") == ["there/y.jpg", "x.jpg"]
+    assert ids(tmp_path) == ["a/there/y.jpg", "a/x.jpg", "other/y.jpg"]
+
+
+def test_folder_that_goes_away_is_one_unreadable_row(tmp_path):
+    fill(tmp_path, "a.jpg", "b/c.jpg", "d.jpg")
+    rows = iter(open_source(str(tmp_path), IMAGES))
+    assert next(rows).id == "a.jpg"
+    (tmp_path / "b/c.jpg").unlink()
+    (tmp_path / "b").rmdir()
+    (tmp_path / "d.jpg").unlink()
+    assert list(rows) == [
+        UnreadableRow("b/", "there is no such file", f"{tmp_path}/b/"),
+        UnreadableRow("d.jpg", "there is no such file", str(tmp_path / "d.jpg")),
+    ]
+
+
+def test_names_of_any_writing(tmp_path):
+    odd = os.fsdecode(b"\xff.jpg")
+    fill(tmp_path, "é.jpg", "日本.jpg", "a b#c[1]{x,y}.jpg", "e\nf.jpg")
+    (tmp_path / odd).write_bytes(b"odd")
+    rows = list(open_source(str(tmp_path), IMAGES))
+    found = {row.id: row.values["images"] for row in rows if isinstance(row, SourceRow)}
+    assert found["日本.jpg"] == "日本.jpg".encode()
+    assert found["\\xff.jpg"] == b"odd"
+    assert len(found) == 5
+    for row in rows:
+        (row.id + row.path).encode()
+
+
+@pytest.mark.parametrize("name", ["a[1].jpg", "a{1,2}.jpg", "a#b.jpg", "@a.jpg", "a*.jpg"])
+def test_what_is_there_by_that_very_name_comes_first(tmp_path, name, monkeypatch):
+    fill(tmp_path, name, "a1.jpg")
+    monkeypatch.chdir(tmp_path)
+    assert ids(name) == [name]
+
+
+@pytest.mark.parametrize(
+    ("glob", "found"),
+    [
+        ("*.jpg", ["a.jpg"]),
+        ("*", ["a.jpg", "b.png"]),  # what fits the task
+        ("*.dat", ["c.dat"]),  # what is named
+        ("**/*.jpg", ["a.jpg", "x/d.jpg", "x/y/e.jpg"]),
+        ("x/**", ["d.jpg", "y/e.jpg"]),  # seen from the folder above the first pattern
+        ("*/*.jpg", ["x/d.jpg"]),
+        ("?/[xy]/*.jpg", ["x/y/e.jpg"]),
+        ("x*/**/y/*", ["x/y/e.jpg"]),
+        (".*/*.jpg", [".h/f.jpg"]),
+        ("[!b].*", ["a.jpg"]),
+    ],
+)
+def test_glob(tmp_path, glob, found):
+    fill(tmp_path, "a.jpg", "b.png", "c.dat", "x/d.jpg", "x/y/e.jpg", ".h/f.jpg", "x/.i.jpg")
+    assert ids(f"{tmp_path}/{glob}") == found
+
+
+def test_glob_enters_only_what_can_match(tmp_path, monkeypatch):
+    fill(tmp_path, "a/1.jpg", "b/2.jpg", "a/deep/3.jpg")
+    entered = []
+    scandir = os.scandir
+
+    def enter(folder):
+        entered.append(Path(folder).name)
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", enter)
+    assert ids(f"{tmp_path}/a*/*.jpg") == ["a/1.jpg"]
+    assert set(entered) == {tmp_path.name, "a"}
+
+
+@pytest.mark.parametrize("listed", ["files.lst", "files.paths", "@files.txt"])
+def test_list_of_paths_is_relative_to_itself(tmp_path, listed):
+    fill(tmp_path / "in", "a.jpg", "b c.jpg")
+    (tmp_path / "in" / listed.removeprefix("@")).write_bytes(
+        b"\xef\xbb\xbf./a.jpg\r\n\r\nb c.jpg\r\ngone.jpg\nhttps://x/y.jpg\n"
+        + bytes(tmp_path / "in/a.jpg")
+    )
+    at = "@" if listed.startswith("@") else ""
+    rows = list(open_source(f"{at}{tmp_path}/in/{listed.removeprefix('@')}", IMAGES))
+    assert [row.id for row in rows] == [
+        *("a.jpg", "b c.jpg", "gone.jpg", "https://x/y.jpg", str(tmp_path / "in/a.jpg"))
+    ]
+    assert rows[0] == SourceRow("a.jpg", {"images": b"a.jpg"}, str(tmp_path / "in/a.jpg"))
+    assert isinstance(rows[2], UnreadableRow)
+    assert rows[2].reason == "there is no such file"
+    assert isinstance(rows[3], UnreadableRow)
+    assert "not fetched" in rows[3].reason
+    assert isinstance(rows[4], SourceRow)
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ("", "the source is empty"),
+        ("nowhere", "nowhere: there is no such file or folder; a source is a folder"),
+        ("nowhere/*.jpg", "there is no such file or folder"),
+        ("nowhere-{0..3}.tar", "there is no such file or folder"),
+        ("@nowhere.txt", "nowhere.txt: there is no such file"),
+        ("empty", "empty: no image files are there"),
+        ("empty/*.parquet", "there is no such file or folder"),
+        ("data.json", "data.json: is no image file by its name"),
+        ("foo://x/y", "foo://x/y: Protocol not known: foo"),
+    ],
+)
+def test_what_is_not_there_is_told_at_once(tmp_path, monkeypatch, spec, told):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "data.json").write_text("[]")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidRequest) as raised:
+        open_source(spec, IMAGES)
+    assert told in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("task", "needed"),
+    [
+        ("document-question-answering", "image and question"),
+        ("chat", "messages"),
+        ("question-answering", "question and context"),
+        ("video-mask-generation", "video and objects_ids and frame_indexes"),
+    ],
+)
+def test_folder_cannot_serve_a_task_of_other_inputs(tmp_path, task, needed):
+    fill(tmp_path, "a.jpg")
+    with pytest.raises(InvalidRequest, match=f"{task} needs {needed} of every row"):
+        open_source(str(tmp_path), get_task(task))
+
+
+def test_braces_as_a_shell_reads_them():
+    assert list(expanded("s-{08..11}.{a,b}")) == [
+        f"s-{n}.{end}" for n in ("08", "09", "10", "11") for end in "ab"
+    ]
+    assert list(expanded("{2..0}")) == ["2", "1", "0"]
+    assert list(expanded("{9..10}")) == ["9", "10"]
+    assert list(expanded("a{x}{1,}")) == ["a{x}1", "a{x}"]
+
+
+@pytest.mark.parametrize("run", [1, 3, 7, 100])
+def test_names_are_sorted_in_runs(run):
+    names = [f"{n * 7919 % 50}é\n" for n in range(50)] + [os.fsdecode(b"\xff"), "a" * 20_000]
+    assert list(in_order(names, run=run)) == sorted(names)
+
+
+def test_flat_listing_matches_as_a_walk_does(tmp_path):
+    names = ["a.jpg", "x/b.jpg", "x/y/c.jpg", ".h/d.jpg", "x/.e.jpg"]
+    fill(tmp_path, *names)
+    for glob in ("**/*", "*", "*/*", "x/**/*.jpg", "**"):
+        flat = [n for n in sorted(names) if matching(Pattern(glob), lambda _: True, n)]
+        if not glob.startswith("x"):
+            assert ids(f"{tmp_path}/{glob}") == flat
+    assert matching(Pattern("x/**/*.jpg"), lambda _: True, "x/y/c.jpg")
+
+
+def test_folder_of_20_000_files_takes_no_memory(tmp_path):
+    for folder in range(20):
+        (tmp_path / f"{folder:02}").mkdir()
+        for number in range(1000):
+            (tmp_path / f"{folder:02}/{number:04}.jpg").write_bytes(b"x")
+    held = []
+    tracemalloc.start()
+    try:
+        for number, _ in enumerate(open_source(str(tmp_path), IMAGES)):
+            if number % 1000 == 500:
+                held.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert len(held) == 20
+    # One folder's names are held; 20,000 paths would be 2 MB, the rows 10 MB.
+    assert max(held) - held[0] < 500_000
