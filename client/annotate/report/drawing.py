@@ -25,10 +25,10 @@ _TILE = (300, 225)
 _FONT, _PADDING, _RADIUS = 12.0, 3.0, 3.5
 
 #: Width of a letter, of its height.
-_LETTER = 0.56
+_LETTER = 0.62
 
 #: Boxes that are drawn, and those that have a chip: more hide the picture.
-_MOST_BOXES, _MOST_CHIPS, _CHIP_LETTERS = 100, 12, 24
+_MOST_BOXES, _MOST_CHIPS, _CHIP_LETTERS = 100, 12, 16
 
 #: Images up to this side keep their pixels' edges.
 _COARSE = 128
@@ -90,9 +90,12 @@ def _boxes(items: Sequence[Item], size: tuple[int, int], unit: float) -> Iterato
         yield f'<rect class="halo" {place}/>'
         yield f'<rect class="box" {place} stroke="{item.colour.css}"><title>{title}</title></rect>'
     taken: list[Area] = []
-    for item, area in boxed[:_MOST_CHIPS]:
-        text = cut(f"{cut(item.name, _CHIP_LETTERS)} {score(item.score)}".strip(), 32)
+    surest = sorted(boxed, key=lambda pair: -(pair[0].score or 0))
+    for item, area in surest[:_MOST_CHIPS]:
+        text = f"{cut(item.name, _CHIP_LETTERS)} {score(item.score)}".strip()
         chip = _chip(area, _text_width(text) * unit, size, unit, taken)
+        if chip is None:
+            continue  # the box's title and the caption tell
         taken.append(chip)
         yield (
             f'<rect class="chip" {_place(chip)} fill="{item.colour.css}"/>'
@@ -142,8 +145,8 @@ def _place(area: Area) -> str:
 
 def _chip(
     box: Area, text_width: float, size: tuple[int, int], unit: float, taken: Sequence[Area]
-) -> Area:
-    """Where a box's label goes: above it, inside, below; the first place inside the image free."""
+) -> Area | None:
+    """Where a box's label goes: above it, inside, below; the first place that is free, if any."""
     width = text_width + 2 * _PADDING * unit
     height = (_FONT + _PADDING) * unit
     left = max(0.0, min(box.left, size[0] - width))
@@ -153,7 +156,7 @@ def _chip(
     if box.top < height:
         places = [*places[1:], places[0]]
     free = (place for place in places if not any(place.meets(other) for other in taken))
-    return next(free, places[0])
+    return next(free, None)
 
 
 def _text_width(text: str) -> float:
