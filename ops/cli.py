@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 #: The room that registers the commands, the commands, the extra that brings what they need.
 _ROOMS = (
     ("client.commands", ("submit", "status", "result", "cancel", "models", "queues"), "client"),
-    ("client.annotate.command", ("annotate",), "client"),
+    ("client.annotate.command", ("annotate",), "annotate"),
     ("client.batch_commands", ("batch",), "client"),
     ("workers.commands", ("worker",), "worker"),
     ("ops.task_commands", ("tasks", "new-task"), "client"),
