@@ -37,8 +37,8 @@ def error_shape(_: object, status: int, error: WherryError) -> dict[str, object]
 def _text_only(value: object) -> object:
     first = value[0] if isinstance(value, list) and value else value
     if isinstance(first, int | list):
-        # pydantic wants a ValueError
-        raise ValueError("tokens are not taken: their meaning is a model's own; send text")  # noqa: TRY004
+        text = "tokens are not taken: their meaning is a model's own; send text"
+        raise ValueError(text)  # noqa: TRY004 # pydantic wants a ValueError
     return value
 
 

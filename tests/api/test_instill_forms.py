@@ -70,7 +70,7 @@ def test_a_box_is_called_as_the_operator_says() -> None:
 
 def test_the_likeliest_category_alone_is_asked_for_and_answered() -> None:
     plan = asked("image-classification", {"data": IMAGE})
-    assert [job.top_k for job in plan.jobs] == [1]  # type: ignore[attr-defined]
+    assert [job.top_k for job in plan.jobs] == [1]  # type: ignore[attr-defined] # its task's Input
     golden = get_task("image-classification").example.output
     (output,) = answered("image-classification", plan, golden)["taskOutputs"]
     assert output == {"data": {"category": "fog", "score": 0.75}}
@@ -171,7 +171,7 @@ def test_parameters_are_passed_under_our_names() -> None:
 
 def test_several_answers_differ_in_their_seed_and_share_the_prompt() -> None:
     plan = asked("text-generation", {"data": {"prompt": "Once"}, "parameter": {"n": 3, "seed": 5}})
-    assert [job.seed for job in plan.jobs] == [5, 6, 7]  # type: ignore[attr-defined]
+    assert [job.seed for job in plan.jobs] == [5, 6, 7]  # type: ignore[attr-defined] # its task's Input
     golden = get_task("text-generation").example.output
     (output,) = answered("text-generation", plan, golden, golden, golden)["taskOutputs"]
     assert [choice["index"] for choice in output["data"]["choices"]] == [0, 1, 2]
@@ -187,7 +187,7 @@ def test_a_system_message_stands_before_the_prompt() -> None:
     assert isinstance(job, TextGenerationInput)
     assert job.texts == ["Be brief.\n\nOnce"]
     (job,) = inputs("text-generation", {"prompt": "Once", "system-message": ""})
-    assert job.texts == ["Once"]  # type: ignore[attr-defined]
+    assert job.texts == ["Once"]  # type: ignore[attr-defined] # its task's Input
 
 
 def test_messages_keep_their_parts_and_lose_their_names() -> None:
@@ -211,14 +211,14 @@ def test_entries_whose_parameters_agree_share_a_job() -> None:
     texts = [{"data": {"prompt": text}, "parameter": {"seed": seed}} for text, seed in
              (("a", 0), ("b", 1), ("c", 0), ("d", 0))]  # fmt: skip
     plan = asked("text-generation", *texts)
-    assert [job.texts for job in plan.jobs] == [["a", "c", "d"], ["b"]]  # type: ignore[attr-defined]
+    assert [job.texts for job in plan.jobs] == [["a", "c", "d"], ["b"]]  # type: ignore[attr-defined] # its task's Input
     golden = get_task("text-generation").example.output
     made = [
         golden.model_copy(
             update={
                 "generations": [
-                    golden.generations[0].model_copy(update={"text": text.upper()})  # type: ignore[attr-defined]
-                    for text in job.texts  # type: ignore[attr-defined]
+                    golden.generations[0].model_copy(update={"text": text.upper()})  # type: ignore[attr-defined] # its Output
+                    for text in job.texts  # type: ignore[attr-defined] # its task's Input
                 ]
             }
         )
@@ -231,7 +231,7 @@ def test_entries_whose_parameters_agree_share_a_job() -> None:
 def test_rows_beyond_what_a_job_may_have_are_the_next_jobs() -> None:
     entry = {"data": DATA["embedding"]}
     plan = asked("embedding", entry, entry, rows=3)
-    assert [job.texts for job in plan.jobs] == [["a", "b", "a"], ["b"]]  # type: ignore[attr-defined]
+    assert [job.texts for job in plan.jobs] == [["a", "b", "a"], ["b"]]  # type: ignore[attr-defined] # its task's Input
     made = [EmbeddingOutput(embeddings=[[1.0], [2.0], [3.0]]), EmbeddingOutput(embeddings=[[4.0]])]
     first, second = answered("embedding", plan, *made)["taskOutputs"]
     assert [item["vector"] for item in first["data"]["embeddings"]] == [[1.0], [2.0]]
@@ -241,7 +241,7 @@ def test_rows_beyond_what_a_job_may_have_are_the_next_jobs() -> None:
 def test_vectors_are_indexed_and_cut_on_demand() -> None:
     entry = {"data": DATA["embedding"], "parameter": {"dimensions": 2, "input-type": "query"}}
     plan = asked("embedding", entry, {"data": DATA["embedding"]})
-    assert [job.texts for job in plan.jobs] == [["a", "b", "a", "b"]]  # type: ignore[attr-defined]
+    assert [job.texts for job in plan.jobs] == [["a", "b", "a", "b"]]  # type: ignore[attr-defined] # its task's Input
     vectors = EmbeddingOutput(embeddings=[[0.6, 0.0, 0.8]] * 4)
     cut, whole = answered("embedding", plan, vectors)["taskOutputs"]
     assert [item["index"] for item in cut["data"]["embeddings"]] == [0, 1]
@@ -253,7 +253,7 @@ def test_vectors_are_indexed_and_cut_on_demand() -> None:
 
 def test_a_custom_handler_gets_the_data_and_what_is_beside_it() -> None:
     (job,) = inputs("custom", {"inputs": "a"}, shout=True)
-    assert job.data == [{"inputs": "a", "parameters": {"shout": True}}]  # type: ignore[attr-defined]
+    assert job.data == [{"inputs": "a", "parameters": {"shout": True}}]  # type: ignore[attr-defined] # its task's Input
     plan = asked("custom", {"data": {"inputs": "a"}})
     (output,) = answered("custom", plan, CustomOutput(results=[3]))["taskOutputs"]
     assert output == {"data": {"result": 3}}

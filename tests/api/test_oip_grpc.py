@@ -244,7 +244,7 @@ def test_answered_images_are_files(infer: Call, serving: Worker, raw: bool) -> N
     if raw:
         request = asked("text-to-image", inputs=[tensor], raw_input_contents=[raw_bytes(b"a boat")])
     else:
-        tensor["contents"] = {"bytes_contents": [b"a boat"]}  # type: ignore[assignment]
+        tensor["contents"] = {"bytes_contents": [b"a boat"]}  # type: ignore[assignment] # JSON
         request = asked("text-to-image", inputs=[tensor])
     answer = infer(request)
     [output] = answer.outputs

@@ -15,7 +15,7 @@ from wherry.protocol.datatypes import Datatype
 from wherry.protocol.errors import InvalidRequest
 from wherry.tasks.registry import get_task
 
-service_pb2 = pytest.importorskip("tritonclient.grpc.service_pb2")
+service_pb2 = pytest.importorskip("tritonclient.grpc.service_pb2", reason="in the test group")
 
 
 def fields(message: Any) -> dict[str, tuple[Any, ...]]:

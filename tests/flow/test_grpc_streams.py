@@ -14,8 +14,8 @@ from wherry.ops.stack import Stack
 from wherry.tasks.text.generation import GenerationOutput
 from wherry.tasks.text.text_generation import TextGenerationInput
 
-grpc = pytest.importorskip("grpc")
-messages = pytest.importorskip("wherry.api.oip_grpc.messages")
+grpc = pytest.importorskip("grpc", reason="in the extra of its name")
+messages = pytest.importorskip("wherry.api.oip_grpc.messages", reason="needs the extra grpc")
 
 
 @pytest.fixture

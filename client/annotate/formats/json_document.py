@@ -21,7 +21,7 @@ class GrowingArray:
     def __init__(self, beside: Path, held: ExitStack) -> None:
         # Without a name: it is gone with the process, however that ends.
         self._file: IO[str] = held.enter_context(
-            tempfile.TemporaryFile(  # noqa: SIM115 (`held` closes it)
+            tempfile.TemporaryFile(  # noqa: SIM115 # `held` closes it
                 "w+", encoding="utf-8", errors=ERRORS, newline="\n", dir=beside.parent
             )
         )
