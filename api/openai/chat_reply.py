@@ -7,11 +7,8 @@ from collections.abc import Sequence
 from ...tasks.text.generation import Generation
 from ...tasks.text.tokens import Token
 from ..streams import event
-from .choices import Choice, Said
+from .choices import Choice, Said, usage_of
 from .shapes import new_id, now
-
-#: What a stream ends with.
-DONE = b"data: [DONE]\n\n"
 
 
 class ChatReply:
@@ -39,12 +36,12 @@ class ChatReply:
                 }
                 for index, choice in enumerate(found)
             ],
-            "usage": usage_of([choice.generation for choice in found]),
+            "usage": usage_of([choice.generation for choice in found], len(found)),
         }
 
-    def begin(self, index: int) -> bytes:
-        """A choice's first event."""
-        return self._chunk(index, {"role": "assistant", "content": ""})
+    def begin(self, index: int) -> list[bytes]:
+        """A choice's first events."""
+        return [self._chunk(index, {"role": "assistant", "content": ""})]
 
     def part(self, said: Said) -> bytes:
         """What a choice says next."""
@@ -63,7 +60,7 @@ class ChatReply:
                 **self._head,
                 "object": "chat.completion.chunk",
                 "choices": [],
-                "usage": usage_of(ends),
+                "usage": usage_of(ends, len(ends)),
             }
         )
 
@@ -95,15 +92,4 @@ def _chance(token: Token) -> dict[str, object]:
         "logprob": token.logprob,
         "bytes": list(token.text.encode()),
         "top_logprobs": [],
-    }
-
-
-def usage_of(generations: Sequence[Generation]) -> dict[str, int]:
-    """Tokens read and made; choices of one prompt read it once."""
-    prompt = generations[0].prompt_tokens if generations else 0
-    made = sum(generation.completion_tokens for generation in generations)
-    return {
-        "prompt_tokens": prompt,
-        "completion_tokens": made,
-        "total_tokens": prompt + made,
     }

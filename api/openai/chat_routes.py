@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, Request, Response
 
-from ...protocol.errors import InvalidRequest, WherryError
+from ...protocol.errors import InvalidRequest
 from ...tasks.catalog import ModelDeclaration
 from ...tasks.multimodal.image_text_to_text import ImageTextToTextInput, ImageTextToTextOutput
 from ...tasks.text.chat import ChatInput
 from ...tasks.text.generation import Generation
-from ..errors import shaped, status_of
+from ..errors import shaped
 from ..media import read_media
 from ..plain import PlainRoute
 from ..run import answer
 from ..service import Service
-from ..streams import STILL_HERE, EventStream, Stream, event
+from ..streams import EventStream
 from ..views import json_response
 from . import choices
-from .chat_reply import DONE, ChatReply
+from .chat_reply import ChatReply
 from .chat_request import ChatMessage, ChatRequest
 from .shapes import error_shape, model_for, read
 
@@ -29,19 +29,11 @@ _IMAGE_TASK = "image-text-to-text"
 
 
 @router.post("/v1/chat/completions")
-@shaped(error_shape)
-async def chat_completions(request: Request) -> Response:
-    """Answer a conversation."""
-    return await complete(request, await read(request, ChatRequest))
-
-
 @router.post("/models/{model:path}/v1/chat/completions")
 @shaped(error_shape)
-async def model_chat_completions(request: Request) -> Response:
-    """The same for the model of the path, as Hugging Face's endpoints have it."""
-    return await complete(
-        request, await read(request, ChatRequest, model=request.path_params["model"])
-    )
+async def chat_completions(request: Request) -> Response:
+    """Answer a conversation. Hugging Face's endpoints have the model in the path."""
+    return await complete(request, await read(request, ChatRequest, **request.path_params))
 
 
 async def complete(request: Request, asked: ChatRequest) -> Response:
@@ -58,7 +50,7 @@ async def complete(request: Request, asked: ChatRequest) -> Response:
     reply = ChatReply(model.name, logprobs=bool(asked.logprobs))
     if asked.stream:
         streams = await choices.start(service, model, inputs)
-        return EventStream(_events(reply, streams, usage=asked.with_usage), *streams)
+        return EventStream(choices.events(reply, streams, usage=asked.with_usage), *streams)
     found = await choices.whole(request, model, inputs, tokens=bool(asked.logprobs))
     return json_response(reply.whole(found))
 
@@ -99,29 +91,9 @@ async def _about_images(request: Request, model: ModelDeclaration, asked: ChatRe
 
 
 async def _at_once(reply: ChatReply, end: Generation, *, usage: bool) -> AsyncIterator[bytes]:
-    yield reply.begin(0)
+    for begin in reply.begin(0):
+        yield begin
     yield reply.part(choices.Said(0, end.text, end=end))
     if usage:
         yield reply.usage([end])
-    yield DONE
-
-
-async def _events(
-    reply: ChatReply, streams: Sequence[Stream], *, usage: bool
-) -> AsyncIterator[bytes]:
-    ends: list[Generation] = []
-    for index in range(len(streams)):
-        yield reply.begin(index)
-    try:
-        async for said in choices.merged(streams):
-            if said is None:
-                yield STILL_HERE
-                continue
-            if said.end:
-                ends.append(said.end)
-            yield reply.part(said)
-        if usage:
-            yield reply.usage(ends)
-        yield DONE
-    except WherryError as error:
-        yield event(error_shape(None, status_of(error), error))
+    yield choices.DONE

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from fastapi import Request
 
@@ -15,11 +15,16 @@ from ...tasks.base import TaskInput
 from ...tasks.catalog import ModelDeclaration
 from ...tasks.text.generation import Generation, GenerationOutput
 from ...tasks.text.tokens import Token
+from ..errors import status_of
 from ..run import answer
 from ..service import Service
-from ..streams import Stream, rest
+from ..streams import STILL_HERE, Stream, event, rest
+from .shapes import error_shape
 
 T = TypeVar("T")
+
+#: What a stream ends with.
+DONE = b"data: [DONE]\n\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,54 @@ async def start(
             stream.leave()
         raise
     return streams
+
+
+class Reply(Protocol):
+    """What each kind of completion makes of its choices."""
+
+    def begin(self, index: int) -> list[bytes]:
+        """A choice's first events."""
+        ...
+
+    def part(self, said: Said) -> bytes:
+        """What a choice says next."""
+        ...
+
+    def usage(self, ends: Sequence[Generation]) -> bytes:
+        """The last event, where it was asked for."""
+        ...
+
+
+async def events(reply: Reply, streams: Sequence[Stream], *, usage: bool) -> AsyncIterator[bytes]:
+    """All choices as server-sent events; an error on the way is the last of them."""
+    ends: dict[int, Generation] = {}
+    for index in range(len(streams)):
+        for begin in reply.begin(index):
+            yield begin
+    try:
+        async for said in merged(streams):
+            if said is None:
+                yield STILL_HERE
+                continue
+            if said.end:
+                ends[said.index] = said.end
+            yield reply.part(said)
+        if usage:
+            yield reply.usage([ends[index] for index in sorted(ends)])
+        yield DONE
+    except WherryError as error:
+        yield event(error_shape(None, status_of(error), error))
+
+
+def usage_of(generations: Sequence[Generation], per_prompt: int) -> dict[str, int]:
+    """Tokens read and made; the choices of one prompt, which follow each other, read it once."""
+    prompt = sum(generation.prompt_tokens for generation in generations[::per_prompt])
+    made = sum(generation.completion_tokens for generation in generations)
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": made,
+        "total_tokens": prompt + made,
+    }
 
 
 async def merged(streams: Sequence[Stream]) -> AsyncIterator[Said | None]:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field, field_validator
 
-from ...protocol.errors import WherryError
 from ...tasks.text.generation import Generation
 from ...tasks.text.text_generation import TextGenerationInput
 from ...tasks.text.tokens import Token
-from ..errors import shaped, status_of
+from ..errors import shaped
 from ..plain import PlainRoute
 from ..service import Service
-from ..streams import STILL_HERE, EventStream, Stream, event
+from ..streams import EventStream, event
 from ..views import json_response
 from . import choices
-from .chat_reply import DONE
 from .sampling import SamplingRequest
 from .shapes import Texts, error_shape, listed, model_for, new_id, now, read
 
@@ -44,19 +42,11 @@ class CompletionRequest(SamplingRequest):
 
 
 @router.post("/v1/completions")
-@shaped(error_shape)
-async def completions(request: Request) -> Response:
-    """Go on with texts."""
-    return await complete(request, await read(request, CompletionRequest))
-
-
 @router.post("/models/{model:path}/v1/completions")
 @shaped(error_shape)
-async def model_completions(request: Request) -> Response:
-    """The same for the model of the path, as Hugging Face's endpoints have it."""
-    return await complete(
-        request, await read(request, CompletionRequest, model=request.path_params["model"])
-    )
+async def completions(request: Request) -> Response:
+    """Go on with texts. Hugging Face's endpoints have the model in the path."""
+    return await complete(request, await read(request, CompletionRequest, **request.path_params))
 
 
 async def complete(request: Request, asked: CompletionRequest) -> Response:
@@ -72,31 +62,9 @@ async def complete(request: Request, asked: CompletionRequest) -> Response:
     reply = _Reply(asked, model.name)
     if asked.stream:
         streams = await choices.start(service, model, inputs)
-        return EventStream(_events(reply, streams, usage=asked.with_usage), *streams)
+        return EventStream(choices.events(reply, streams, usage=asked.with_usage), *streams)
     found = await choices.whole(request, model, inputs, tokens=asked.logprobs is not None)
     return json_response(reply.whole(found))
-
-
-async def _events(reply: _Reply, streams: Sequence[Stream], *, usage: bool) -> AsyncIterator[bytes]:
-    ends: dict[int, Generation] = {}
-    for index in range(len(streams)):
-        if text := reply.echo(index):
-            yield event(reply.view([reply.choice(index, text)]))
-    try:
-        async for said in choices.merged(streams):
-            if said is None:
-                yield STILL_HERE
-                continue
-            if said.end:
-                ends[said.index] = said.end
-            yield event(
-                reply.view([reply.choice(said.index, said.text, said.end, tokens=said.tokens)])
-            )
-        if usage:
-            yield event(reply.view([], usage=reply.usage([ends[index] for index in sorted(ends)])))
-        yield DONE
-    except WherryError as error:
-        yield event(error_shape(None, status_of(error), error))
 
 
 class _Reply:
@@ -109,24 +77,39 @@ class _Reply:
 
     def whole(self, found: Sequence[choices.Choice]) -> dict[str, Any]:
         said = [
-            self.choice(
+            self._choice(
                 index,
-                self.echo(index) + choice.generation.text,
+                self._echo(index) + choice.generation.text,
                 choice.generation,
                 tokens=choice.tokens,
             )
             for index, choice in enumerate(found)
         ]
-        return self.view(said, usage=self.usage([choice.generation for choice in found]))
+        return self._view(said, usage=self._count([choice.generation for choice in found]))
 
-    def view(self, said: list[dict[str, Any]], **fields: object) -> dict[str, Any]:
+    def begin(self, index: int) -> list[bytes]:
+        echo = self._echo(index)
+        return [event(self._view([self._choice(index, echo)]))] if echo else []
+
+    def part(self, said: choices.Said) -> bytes:
+        return event(
+            self._view([self._choice(said.index, said.text, said.end, tokens=said.tokens)])
+        )
+
+    def usage(self, ends: Sequence[Generation]) -> bytes:
+        return event(self._view([], usage=self._count(ends)))
+
+    def _count(self, generations: Sequence[Generation]) -> dict[str, int]:
+        return choices.usage_of(generations, self._asked.n)
+
+    def _view(self, said: list[dict[str, Any]], **fields: object) -> dict[str, Any]:
         return {**self._head, "choices": said, **fields}
 
-    def echo(self, index: int) -> str:
+    def _echo(self, index: int) -> str:
         """The prompt, where it is to stand before its text."""
         return listed(self._asked.prompt)[index // self._asked.n] if self._asked.echo else ""
 
-    def choice(
+    def _choice(
         self,
         index: int,
         text: str,
@@ -140,16 +123,6 @@ class _Reply:
             "text": text,
             "logprobs": _chances(tokens) if wanted else None,
             "finish_reason": end.finish_reason if end else None,
-        }
-
-    def usage(self, generations: Sequence[Generation]) -> dict[str, int]:
-        """Tokens read, each prompt once, and made."""
-        prompt = sum(generation.prompt_tokens for generation in generations[:: self._asked.n])
-        made = sum(generation.completion_tokens for generation in generations)
-        return {
-            "prompt_tokens": prompt,
-            "completion_tokens": made,
-            "total_tokens": prompt + made,
         }
 
 

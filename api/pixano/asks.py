@@ -7,6 +7,7 @@ an `image_embedding` with its features, which only spares the server work.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -42,7 +43,7 @@ class Given(NamedTuple):
     number: int = 0
 
 
-class Ask(BaseModel):
+class Ask(BaseModel, ABC):
     """A request; fields that it does not know are passed over."""
 
     model_config = ConfigDict(
@@ -54,9 +55,9 @@ class Ask(BaseModel):
 
     model: str
 
+    @abstractmethod
     def given(self, model: ModelDeclaration) -> Given:
         """The input of the model's task. Raises InvalidRequest that names the field."""
-        raise NotImplementedError
 
 
 class SegmentationAsk(Ask):
