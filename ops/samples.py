@@ -63,17 +63,21 @@ def write_samples(
     folder: Path,
     names: Sequence[str] | None = None,
     *,
+    generators: bool = True,
     log: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Write models.toml with one small model per task, or for the tasks of these names alone.
 
     Models that it names are built if need be, in a child process, since that needs torch, and kept
-    until the code that builds them changes. Answers the file. Raises SamplesError.
+    until the code that builds them changes. Without `generators` a tiny model stands in for the
+    trained ones that write a token at a time. Answers the file. Raises SamplesError.
     """
     names = names or task_names()
     folder = folder.absolute() / _fingerprint()
     _forget_others(folder)
-    sources = {name: source for name in names if (source := _source(name, folder))}
+    sources = {
+        name: source for name in names if (source := _source(name, folder, generators=generators))
+    }
     # Several tasks may share a model.
     missing = sorted({Path(source).name for source in sources.values() if not _exists(source)})
     if missing:
@@ -104,12 +108,12 @@ def _installed(backend: str) -> bool:
     return needed is None or importlib.util.find_spec(needed) is not None
 
 
-def _source(task_name: str, folder: Path) -> str | None:
+def _source(task_name: str, folder: Path, *, generators: bool) -> str | None:
     """Where a task's sample is or will be; None for the stub."""
     if backend_of(task_name) == "stub":
         return None
     trained = TRAINED.get(task_name, "")
-    if packaged.available(trained):
+    if generators and packaged.available(trained):
         return str(folder / trained)
     if trained and _exists(trained) and _installed(backend_of(task_name, trained)):
         return trained
