@@ -17,8 +17,9 @@ install: .venv/installed
 demo: install
 	$(BIN)/wherry demo
 
+# Each file runs in one of a few processes; by hand, `pytest` runs in one.
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow
