@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ....tasks.boxes import BoundingBox
+from ....tasks.rounding import pixels
 from ..rows import Annotation, Origin
 from .categories import Categories
 from .held_files import HeldFiles
 from .json_document import GrowingArray, write_entries
-from .rounding import pixels
 from .text import json_text
 
 

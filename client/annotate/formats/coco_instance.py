@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from ....tasks.masks import read_mask
 from ....tasks.rle import encode_compressed
+from ....tasks.rounding import number
 from ..rows import Annotation
 from .coco import Coco, image_id
 from .fits import items_of, label_of
-from .rounding import number
 
 
 class CocoInstance(Coco):

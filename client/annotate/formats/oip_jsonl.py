@@ -7,9 +7,9 @@ from typing import Any
 
 from ....protocol import codec, v2
 from ....protocol.datatypes import Datatype
+from ....tasks.rounding import PIXELS, number, pixels
 from ..rows import Annotation, Origin
 from .held_files import HeldFiles
-from .rounding import PIXELS, number, pixels
 from .text import clean, unbroken
 
 _FLOATS = (Datatype.FP16, Datatype.FP32, Datatype.FP64)

@@ -21,8 +21,8 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from ....tasks.base import Task
+from ....tasks.rounding import PIXELS, number, pixels
 from ..rows import Annotation
-from .rounding import PIXELS, number, pixels
 
 HEAD = ("id", "path", "index", "size")
 #: Tensors and fields of items that hold masks.

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 from xml.sax.saxutils import escape
 
+from ....tasks.rounding import number
 from ..rows import Annotation, Origin
 from .coco import file_name
 from .file_names import FileNames
 from .fits import items_of
 from .held_files import HeldFiles
-from .rounding import number
 from .text import json_text, xml_text
 
 

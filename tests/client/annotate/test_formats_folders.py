@@ -12,9 +12,9 @@ import pytest
 import yaml
 from PIL import Image
 
-from wherry.client.annotate.formats.polygons import polygon
 from wherry.protocol.errors import InvalidRequest
 from wherry.tasks.masks import read_mask
+from wherry.tasks.polygons import polygon
 from wherry.tasks.registry import get_task
 
 from .answers import (

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wherry.client.annotate.formats.label_studio_rle import brush_rle
+from wherry.tasks.label_studio.brush_rle import brush_rle
 
 from .answers import HARD_IDS, HARD_LABELS, box, disc, examples, row, segment, written
 

@@ -178,7 +178,7 @@ def test_large_row_group_is_not_held(tmp_path):
 
 @pytest.fixture(scope="module")
 def datasets():
-    return pytest.importorskip("datasets")
+    return pytest.importorskip("datasets", reason="in the test group")
 
 
 def test_saved_folder_of_images(tmp_path, datasets):

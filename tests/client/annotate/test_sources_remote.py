@@ -33,7 +33,7 @@ TEXTS = get_task("text-classification")
 @pytest.fixture
 def bucket(s3: JobsSettings, monkeypatch) -> Iterator[Any]:
     """An empty bucket `photos`, where the environment says that it is."""
-    s3fs = pytest.importorskip("s3fs")
+    s3fs = pytest.importorskip("s3fs", reason="in the extra annotate")
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3.s3_endpoint_url)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")

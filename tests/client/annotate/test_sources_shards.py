@@ -39,7 +39,7 @@ def pack(path, *members, mode="w"):
 
 
 def test_shards_of_webdatasets_writer(tmp_path):
-    webdataset = pytest.importorskip("webdataset")
+    webdataset = pytest.importorskip("webdataset", reason="in the test group")
     with webdataset.ShardWriter(f"file:{tmp_path}/s-%03d.tar", maxcount=3, verbose=0) as writer:
         for n in range(7):
             writer.write({"__key__": f"k{n}", "png": PNG, "json": {"question": f"q{n}"}})

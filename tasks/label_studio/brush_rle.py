@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ....tasks.rle import counts
+from ..rle import counts
 
 _CHANNELS, _VALUE_BITS = 4, 8
 _SIZES = np.array((3, 4, 8, 16))
