@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,14 @@ from ...tasks.registry import get_task, task_names
 from ..client import Client
 from ..operations import model_path
 from .compute import compute_s
+from .constants import SharedInputs, constants_of
 from .formats import format_of, formats_for
 from .ledger import Ledger
 from .output import Findings, write_output
 from .report import Sampler, samples, write_report
 from .rows import Origin
 from .run import AnnotateRun, Progress
-from .sources import Columns, open_source
+from .sources import Columns, Source, open_source
 
 #: Jobs in flight for each live worker: what it runs, what it has claimed, what waits.
 _JOBS_PER_WORKER = 4
@@ -40,6 +41,8 @@ class Options:
     format: str = ""
     #: The task's parameters.
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    #: What all rows share of the task's inputs, by the input's name: `{"text": "What is it?"}`.
+    inputs: Mapping[str, Any] = field(default_factory=dict)
     columns: Columns = field(default_factory=Columns)
     #: Finished rows of earlier runs count; else a finished run is started afresh.
     reuse: bool = True
@@ -85,7 +88,7 @@ def annotate(client: Client, options: Options, observer: Observer = lambda _: No
     if format_name not in formats_for(origin.task):
         fit = ", ".join(formats_for(origin.task))
         raise InvalidRequest(f"format {format_name!r} does not hold {origin.task.name}: use {fit}")
-    source = open_source(options.source, origin.task, options.columns)
+    source = source_of(options, origin)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     with Ledger(ledger_path(options.out)) as ledger:
         if options.retry_errors:
@@ -165,7 +168,7 @@ def origin_of(client: Client, options: Options) -> Origin:
     """The model as the server declares it, with these parameters. Raises InvalidRequest."""
     metadata = _metadata(client, options.model)
     task = _task(options.model, metadata)
-    # Inputs that all rows share, such as candidate_labels, are given like parameters.
+    # Inputs that are no rows, such as candidate_labels, may be given like parameters too.
     shared = [spec.field for spec in task.inputs if spec.field not in task.input.ROWS]
     known = (*task.input.parameter_names(), *shared)
     for name in options.parameters:
@@ -176,9 +179,18 @@ def origin_of(client: Client, options: Options) -> Origin:
         task=task,
         model=options.model,
         version=str(metadata["versions"][-1]),
-        parameters=options.parameters,
+        parameters={**options.parameters, **constants_of(task, options.inputs)},
         source=options.source,
     )
+
+
+def source_of(options: Options, origin: Origin) -> Source:
+    """The rows to annotate, with the inputs that all of them share. Raises InvalidRequest."""
+    task, rows = origin.task, origin.task.input.ROWS
+    given = constants_of(task, options.inputs)
+    constants = {name: value for name, value in given.items() if name in rows}
+    source = open_source(options.source, task, replace(options.columns, constants=constants))
+    return SharedInputs(source) if constants else source
 
 
 def _metadata(client: Client, model: str) -> dict[str, Any]:

@@ -41,6 +41,9 @@ _MAX_TRIES = 5
 #: Seconds between two commits of the ledger at most.
 _COMMIT_S = 0.5
 
+#: Jobs that the server is told to forget in one call, at most.
+_FORGET = 1000
+
 
 class TooManyErrors(WherryError):
     """More rows failed than may."""
@@ -90,6 +93,8 @@ class AnnotateRun:
     _again: deque[Pack] = field(default_factory=deque)
     #: Keys of rows on their way: an equal row need not go too.
     _under_way: set[bytes] = field(default_factory=set)
+    #: Jobs whose answers the ledger has: the server need not keep them.
+    _kept: list[str] = field(default_factory=list)
     _committed_at: float = 0.0
 
     def run(self) -> Iterator[Progress]:
@@ -111,7 +116,7 @@ class AnnotateRun:
             if not self._again:
                 break
         self.progress.total = self.progress.read
-        self.ledger.commit()
+        self._commit()
         yield self.progress
 
     # --- sending ---
@@ -179,6 +184,7 @@ class AnnotateRun:
         self.ledger.read(pack.job_id)
         if isinstance(answer, v2.InferenceResponse):
             self._keep(pack, answer)
+            self._kept.append(pack.job_id)
         elif isinstance(answer, WherryError):
             self._retry(pack, answer)
         else:
@@ -235,6 +241,7 @@ class AnnotateRun:
             else:
                 assert isinstance(response, v2.InferenceResponse)
                 self._keep_left_over(keys, response)
+                self._kept.append(job_id)
             self.ledger.read(job_id)
             yield self._noted()
 
@@ -247,9 +254,21 @@ class AnnotateRun:
 
     def _noted(self) -> Progress:
         if time.monotonic() - self._committed_at > _COMMIT_S:
-            self.ledger.commit()
+            self._commit()
             self._committed_at = time.monotonic()
         return self.progress
+
+    def _commit(self) -> None:
+        """Keep the answers on disk, then let the server forget them: it has room for others."""
+        self.ledger.commit()
+        while self._kept:
+            try:
+                self.client.forget(self._kept[:_FORGET])
+            except Unavailable:
+                return  # the next time
+            except WherryError:
+                pass  # a server that cannot: its results have an end of their own
+            del self._kept[:_FORGET]
 
 
 def _row_errors(response: v2.InferenceResponse) -> dict[int, WherryError]:

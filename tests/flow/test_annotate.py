@@ -16,11 +16,15 @@ import pytest
 from PIL import Image
 
 from wherry.client import Client
-from wherry.client.annotate import Options, TooManyErrors, annotate
+from wherry.client.annotate import Options, Progress, TooManyErrors, annotate
 from wherry.client.annotate.annotate import ledger_path
 from wherry.client.annotate.ledger import Ledger
 from wherry.ops.stack import Stack
 from wherry.protocol.errors import InvalidRequest
+from wherry.tasks.text.question_answering import (
+    QuestionAnsweringInput,
+    QuestionAnsweringOutput,
+)
 
 #: The stub refuses rows that hold this, alone.
 BAD = b"REJECT"
@@ -58,15 +62,22 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 
 def test_a_folder_is_annotated_in_order(client: Client, photos: Path, tmp_path: Path) -> None:
-    summary = annotate(client, options(photos, tmp_path))
+    jobs: dict[str, Any] = {}
+
+    def look(_: Progress) -> None:
+        listed = client.get("/v2/jobs?model=image-classification&limit=30")["jobs"]
+        jobs.update({job["id"]: job for job in listed if job["id"].startswith("annotate-")})
+
+    summary = annotate(client, options(photos, tmp_path), look)
     rows = lines(tmp_path / "out.jsonl")
     files = sorted(str(path.relative_to(photos)) for path in photos.rglob("*.png"))
     assert [row["id"] for row in rows] == files
     assert (summary.rows, summary.failed, summary.errors) == (60, 0, None)
     assert sum(summary.findings.labels.values()) == 60 * 5
-    jobs = client.get("/v2/jobs?model=image-classification&limit=30")["jobs"]
-    assert any(job["rows"] == 8 for job in jobs), "jobs are as large as a batch"
-    assert all(job["priority"] == 9 for job in jobs if job["id"].startswith("annotate-"))
+    assert any(job["rows"] == 8 for job in jobs.values()), "jobs are as large as a batch"
+    assert all(job["priority"] == 9 for job in jobs.values())
+    left = client.get("/v2/jobs?model=image-classification&limit=1000")["jobs"]
+    assert not jobs.keys() & {job["id"] for job in left}, "answers that are kept are let go"
 
 
 def test_bad_rows_are_told_apart(client: Client, photos: Path, tmp_path: Path) -> None:
@@ -151,6 +162,27 @@ def test_what_cannot_work_is_said_at_once(
 ) -> None:
     with pytest.raises(InvalidRequest, match=says):
         annotate(client, options(photos, tmp_path, **fields))
+
+
+def test_one_question_is_asked_of_every_text(stack: Stack, client: Client, tmp_path: Path) -> None:
+    texts, out = tmp_path / "texts", tmp_path / "answers.jsonl"
+    texts.mkdir()
+    for number in range(5):
+        (texts / f"{number}.txt").write_text(f"Boat {number} is red.")
+    command = [
+        *(sys.executable, "-m", "wherry.ops.cli", "annotate", str(texts)),
+        *("--task", "question-answering", "--model", "question-answering", "--json"),
+        *("--input", "question=Which is red?", "--out", str(out), "--url", stack.url),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["parameters"] == {"questions": "Which is red?"}
+    assert [row["id"] for row in lines(out)] == [f"{number}.txt" for number in range(5)]
+    asked = QuestionAnsweringInput(questions=["Which is red?"], contexts=["Boat 3 is red."])
+    answer = client.infer("question-answering", asked)
+    assert isinstance(answer, QuestionAnsweringOutput)
+    assert [a["answer"] for a in lines(out)[3]["answers"]] == [
+        a.answer for a in answer.rows()[0].answers[0]
+    ]
 
 
 def inference_count(client: Client) -> int:

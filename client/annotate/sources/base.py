@@ -3,6 +3,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ....tasks.base import Task
 from ..rows import SourceRow, UnreadableRow
@@ -15,6 +16,8 @@ class Columns:
     id: str = ""
     #: Field of the task's Input (`images`) -> column.
     fields: Mapping[str, str] = field(default_factory=dict)
+    #: Field of the task's Input -> what all rows share: no column is looked for.
+    constants: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Source(ABC):

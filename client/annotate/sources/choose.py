@@ -118,7 +118,7 @@ class _Opening:
         kind = kind_of(path)
         if kind is not None and not (kind == "text" and self._is_file_task()):
             return self._kind(kind, lambda: (path,), one=True)
-        spec = needed_file(self.task)
+        spec = needed_file(self.task, self.columns.constants)
         if path.lower().endswith(suffixes(spec.content)):
             return OneFile(self.task, self.columns, self.files, path)
         raise InvalidRequest(

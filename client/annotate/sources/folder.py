@@ -23,7 +23,7 @@ class FileRows(Source):
 
     def __init__(self, task: Task, columns: Columns, files: Files, root: str) -> None:
         super().__init__(task, columns)
-        self._spec, self._files, self._root = needed_file(task), files, root
+        self._spec, self._files, self._root = needed_file(task, columns.constants), files, root
 
     @abstractmethod
     def found(self) -> Iterable[Found]:

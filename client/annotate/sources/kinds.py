@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 from ....protocol.errors import InvalidRequest
@@ -68,16 +68,21 @@ def suffixes(content: Content) -> tuple[str, ...]:
     return _SUFFIXES.get(content, ())
 
 
-def needed_file(task: Task) -> TensorSpec:
-    """The one input that files can be. Raises InvalidRequest for a task that takes others."""
+def needed_file(task: Task, shared: Collection[str] = ()) -> TensorSpec:
+    """The one input that files can be, besides what all rows share.
+
+    Raises InvalidRequest for a task that takes others.
+    """
     specs = {spec.field: spec for spec in task.inputs if not spec.optional}
-    needed = [specs[field] for field in task.input.ROWS if field in specs]
+    needed = [specs[f] for f in task.input.ROWS if f in specs and f not in shared]
     if len(needed) == 1 and len(needed[0].shape) == 1 and suffixes(needed[0].content):
         return needed[0]
     names = " and ".join(spec.name for spec in needed)
+    texts = [spec.name for spec in needed if not spec.is_file]
+    one_for_all = f", or one {texts[0]} for all rows (--input {texts[0]}=...)" if texts else ""
     raise InvalidRequest(
-        f"{task.name} needs {names} of every row: give a table with such columns (JSONL, CSV, "
-        f"Parquet, Arrow) or tar shards instead of files"
+        f"{task.name} needs {names or 'nothing'} of every row: give a table with such columns "
+        f"(JSONL, CSV, Parquet, Arrow) or tar shards instead of files{one_for_all}"
     )
 
 

@@ -61,7 +61,8 @@ class ColumnFinder:
     def __init__(self, task: Task, columns: Columns) -> None:
         specs = {spec.field: spec for spec in task.inputs}
         self._task, self._id = task, columns.id
-        self._specs = [specs[field] for field in task.input.ROWS]
+        shared = columns.constants
+        self._specs = [specs[field] for field in task.input.ROWS if field not in shared]
         by_name = {name: spec.field for spec in self._specs for name in (spec.name, spec.field)}
         self._asked: dict[str, str] = {}
         for name, column in columns.fields.items():

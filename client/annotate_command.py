@@ -1,4 +1,4 @@
-"""`wherry annotate`.
+"""`wherry annotate`. What it runs is imported when it is called: numpy and Pillow among it.
 
 Exit status 0: every row has its answer; 1: some rows failed, or the run broke off; 2: the command
 was not understood.
@@ -10,21 +10,20 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ...protocol.errors import WherryError
-from ...tasks.registry import task_of
-from ..client import Client
-from ..command_inputs import parameters_of
-from .annotate import Options, Summary, annotate, origin_of, sizes, view
-from .forecast import Forecast, forecast
-from .live import View
-from .sources import Columns, open_source
+from ..protocol.errors import WherryError
+from .client import Client
+from .command_inputs import parameters_of, texts_of
+
+if TYPE_CHECKING:
+    from .annotate import Options, Summary
+    from .annotate.forecast import Forecast
 
 #: Seconds that a run waits for a server that is away: long enough for a restart by hand.
 _PATIENCE_S = 600.0
@@ -50,6 +49,10 @@ def annotate_command(
     param: Annotated[
         list[str] | None, typer.Option(help="A task parameter, threshold=0.5; may be repeated.")
     ] = None,
+    input: Annotated[  # noqa: A002 # what people type
+        list[str] | None,
+        typer.Option(help='An input that all rows share, text="What is it?"; may be repeated.'),
+    ] = None,
     image_column: Column = "",
     text_column: Column = "",
     audio_column: Column = "",
@@ -74,6 +77,9 @@ def annotate_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Annotate a data set. Run it again after anything: it goes on where it was."""
+    from .annotate import Columns, Options, annotate
+    from .annotate.live import View
+
     given = {"images": image_column, "texts": text_column, "audio": audio_column}
     fields = {name: value for name, value in given.items() if value}
     options = Options(
@@ -82,6 +88,7 @@ def annotate_command(
         out=out,
         format=format,
         parameters=parameters_of(param or []),
+        inputs=texts_of(input or []),
         columns=Columns(id=id_column, fields=fields | parameters_of(column or [])),
         reuse=reuse,
         retry_errors=retry_errors,
@@ -108,6 +115,9 @@ def annotate_command(
 
 
 def _check_task(client: Client, options: Options, name: str) -> None:
+    from ..tasks.registry import task_of
+    from .annotate.annotate import origin_of
+
     if name:
         wanted, found = task_of(name), origin_of(client, options).task
         if wanted is not found:
@@ -115,8 +125,11 @@ def _check_task(client: Client, options: Options, name: str) -> None:
 
 
 def _predict(client: Client, options: Options, *, as_json: bool) -> None:
+    from .annotate.annotate import origin_of, sizes, source_of
+    from .annotate.forecast import forecast
+
     origin = origin_of(client, options)
-    source = open_source(options.source, origin.task, options.columns)
+    source = source_of(options, origin)
     seen = forecast(client, source, origin, *sizes(client, origin))
     if as_json:
         _print_json(asdict(seen))
@@ -139,6 +152,8 @@ def _forecast_table(seen: Forecast) -> Table:
 
 
 def _show(summary: Summary, *, as_json: bool) -> None:
+    from .annotate.annotate import view
+
     if as_json:
         _print_json(view(summary))
         return
