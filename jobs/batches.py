@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from .call import Call, script
 from .files import Part, page
 from .keys import Keys
+from .owned import NOBODY
 from .settings import JobsSettings
 
 
@@ -53,6 +54,7 @@ class Asked(BaseModel):
     created_at: int
     expires_at: int
     metadata: dict[str, str] | None = None
+    tenant: str = NOBODY
 
 
 class BatchError(BaseModel):
@@ -104,7 +106,12 @@ def create_batch(asked: Asked, settings: JobsSettings) -> Call[bool]:
     keys = Keys(settings.key_prefix)
     return Call(
         script("batch_create"),
-        keys=[keys.batch(asked.id), keys.batches, keys.leases],
+        keys=[
+            keys.batch(asked.id),
+            keys.leases,
+            keys.batches(),
+            keys.batches(asked.tenant),
+        ],
         args=[
             settings.key_prefix,
             asked.id,
@@ -121,9 +128,12 @@ def get_batch(batch_id: str, settings: JobsSettings) -> Call[Batch | None]:
     return Call(None, keys=[], args=[], before=[("HMGET", key, *_FIELDS)], parse=_batch)
 
 
-def batch_page(after: str, limit: int, settings: JobsSettings) -> Call[list[str] | None]:
-    """Ids of batches, newest first; None when there is none called `after`."""
-    return page(Keys(settings.key_prefix).batches, after, limit, settings, newest_first=True)
+def batch_page(
+    after: str, limit: int, settings: JobsSettings, *, tenant: str = ""
+) -> Call[list[str] | None]:
+    """Ids of batches, newest first, of one tenant's or of all; None when none is `after`."""
+    index = Keys(settings.key_prefix).batches(tenant)
+    return page(index, after, limit, settings, newest_first=True)
 
 
 def take_batch(owner: str, lease_s: float, settings: JobsSettings) -> Call[Batch | None]:

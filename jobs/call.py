@@ -12,9 +12,12 @@ from typing import Any, Generic, TypeVar
 
 import redis
 import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, OutOfMemoryError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
 
 from ..protocol import errors
 from .connection import PackedConnection
@@ -24,6 +27,10 @@ T = TypeVar("T")
 _HERE = Path(__file__).parent
 #: Redis commands that one round trip carries at most; more wait for the next.
 _MAX_PIPELINE = 256
+
+#: Tries of a broken call beyond the first, and seconds before the first and the longest of them,
+#: which are jittered. Every step may be sent twice: what it did the first time is found done.
+_RETRIES, _BACKOFF = 4, ExponentialWithJitterBackoff(base=0.1, cap=1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +114,11 @@ class Queue:
 
     def __init__(self, url: str, *, socket_timeout_s: float = 30.0) -> None:
         self.redis = redis.Redis.from_url(
-            url, socket_timeout=socket_timeout_s, socket_connect_timeout=5, health_check_interval=30
+            url,
+            socket_timeout=socket_timeout_s,
+            socket_connect_timeout=5,
+            health_check_interval=30,
+            retry=Retry(_BACKOFF, _RETRIES),
         )
 
     def run(self, call: Call[T]) -> T:
@@ -159,6 +170,7 @@ class AsyncQueue:
             socket_timeout=None,
             socket_connect_timeout=5,
             health_check_interval=30,
+            retry=AsyncRetry(_BACKOFF, _RETRIES),
             connection_class=PackedConnection,  # sockets and TLS, told by the URL, have their own
         )
         self._timeout_s = socket_timeout_s

@@ -3,18 +3,14 @@
 -- KEYS 1 job, 2 totals, 3 deadlines
 -- ARGV 1 prefix, 2 id, 3 result ttl s
 -- Returns the status it found, or false for an unknown id.
-local f = redis.call('HMGET', KEYS[1], 'status', 'group', 'attempt', 'payload_key',
-  'history')
+local f = redis.call('HMGET', KEYS[1], 'status', 'group', 'attempt', 'payload_key', 'history',
+  'webhook', 'bytes')
 if not f[1] then return false end
 if f[1] == 'queued' then
-  local ms = now_ms()
-  redis.call('HSET', KEYS[1], 'status', 'canceled', 'finished_at', text(ms), 'history',
-    history(f[5], 'canceled', ms, f[3], ''))
-  redis.call('EXPIRE', KEYS[1], ARGV[3])
+  end_job(ARGV[2], 'canceled', now_ms(), ARGV[3], f[3], '', f[5], f[6])
   redis.call('DEL', f[4])
   redis.call('ZREM', KEYS[3], ARGV[2])
-  redis.call('HINCRBY', key('group', f[2]), 'waiting', -1) -- claim drops the id when it meets it
-  redis.call('HINCRBY', KEYS[2], 'waiting', -1)
+  count_waiting(f[2], -1, -f[7]) -- its id stays in the list until a claim meets it
   redis.call('HINCRBY', KEYS[2], 'canceled', 1)
   announce({'canceled ' .. ARGV[2]})
 elseif f[1] == 'running' then

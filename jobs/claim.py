@@ -1,5 +1,8 @@
+"""Claim: the next batch of a family for one worker, of the group that is due."""
+
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +15,9 @@ from .ticket import ticket
 
 _FIELDS = 7
 
+#: What claim.lua says instead of a wait when no job is of a model that the worker serves.
+_FOREIGN = -1
+
 
 @dataclass(frozen=True, slots=True)
 class BatchBudget:
@@ -23,40 +29,60 @@ class BatchBudget:
     max_delay_ms: int = 0
 
 
-def claim(group: Group, worker: str, budget: BatchBudget, settings: JobsSettings) -> Call[Claim]:
-    """Bind the next batch of a group to a worker, and pass the ticket on when jobs remain.
+def claim(
+    hint: Group,
+    worker: str,
+    budgets: Mapping[str, BatchBudget],
+    settings: JobsSettings,
+    *,
+    patient: bool = False,
+) -> Call[Claim]:
+    """Bind the next batch to a worker, and pass on the ticket of `hint` when jobs remain there.
 
-    One job is always taken, however large; a job that was aboard a crash comes alone.
+    `budgets` has one for each model that the worker serves, by `Group.model_id`; other models'
+    jobs are left to others. One job is always taken, however large; a job that was aboard a crash
+    comes alone. `patient` lets a batch that is not full wait, while no other is full either.
     """
     keys = Keys(settings.key_prefix)
     return Call(
         script("claim"),
         keys=[
-            keys.wait(group.id),
-            keys.group(group.id),
+            keys.group(hint.id),
             keys.totals,
             keys.running(worker),
-            group.queue_key,
+            hint.queue_key,
             keys.deadlines,
         ],
         args=[
             settings.key_prefix,
             worker,
-            budget.max_rows,
-            budget.max_bytes,
-            ticket(group.family, group.id, group.queue_key),
+            hint.id,
+            ticket(hint.family, hint.id, hint.queue_key),
             settings.result_ttl_s,
-            budget.preferred_rows,
-            budget.max_delay_ms,
+            "".join(_line(model_id, budget) for model_id, budget in budgets.items()),
+            "1" if patient else "0",
         ],
         parse=_read_claim,
     )
 
 
+def _line(model_id: str, budget: BatchBudget) -> str:
+    return (
+        f"\n{model_id} {budget.max_rows} {budget.max_bytes} {budget.preferred_rows} "
+        f"{budget.max_delay_ms}"
+    )
+
+
 def _read_claim(reply: list[Any]) -> Claim:
-    wait_ms, flat = int(reply[0]), reply[1:]
+    wait_ms, group_id, charged_us, flat = int(reply[0]), reply[1].decode(), reply[2], reply[3:]
     rows = (flat[i : i + _FIELDS] for i in range(0, len(flat), _FIELDS))
-    return Claim(tuple(_read_job(row) for row in rows), wait_ms)
+    return Claim(
+        group=Group.parse(group_id) if group_id else None,
+        jobs=tuple(_read_job(row) for row in rows),
+        wait_ms=max(0, wait_ms),
+        charged_us=int(charged_us),
+        is_foreign=wait_ms == _FOREIGN,
+    )
 
 
 def _read_job(row: list[Any]) -> ClaimedJob:

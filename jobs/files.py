@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from .call import Call, script
 from .keys import Keys
+from .owned import NOBODY
 from .settings import JobsSettings
 
 
@@ -27,6 +28,7 @@ class File(BaseModel):
     filename: str
     purpose: str
     created_at: int  # seconds since the epoch
+    tenant: str = NOBODY
     parts: tuple[Part, ...]
 
     @property
@@ -39,7 +41,7 @@ def put_file(file: File, settings: JobsSettings) -> Call[None]:
     """Write a file down. An id that is known stays as it is."""
     return Call(
         script("file_put"),
-        keys=_keys(file.id, file.purpose, settings),
+        keys=_keys(file, settings),
         args=[settings.key_prefix, file.id, file.model_dump_json()],
         parse=lambda _: None,
     )
@@ -60,17 +62,24 @@ def forget_file(file: File, settings: JobsSettings) -> Call[File | None]:
     """Take a file out of the books, once: None for whoever comes second."""
     return Call(
         script("file_forget"),
-        keys=_keys(file.id, file.purpose, settings),
+        keys=_keys(file, settings),
         args=[settings.key_prefix, file.id],
         parse=_file,
     )
 
 
 def file_page(
-    purpose: str, after: str, limit: int, settings: JobsSettings, *, newest_first: bool = True
+    purpose: str,
+    after: str,
+    limit: int,
+    settings: JobsSettings,
+    *,
+    newest_first: bool = True,
+    tenant: str = "",
 ) -> Call[list[str] | None]:
-    """Ids of files; None when there is none called `after`."""
-    return page(Keys(settings.key_prefix).files(purpose), after, limit, settings, newest_first)
+    """Ids of files, of one tenant's or of all; None when there is none called `after`."""
+    index = Keys(settings.key_prefix).files(purpose, tenant)
+    return page(index, after, limit, settings, newest_first)
 
 
 def page(
@@ -85,9 +94,10 @@ def page(
     )
 
 
-def _keys(file_id: str, purpose: str, settings: JobsSettings) -> list[str]:
+def _keys(file: File, settings: JobsSettings) -> list[str]:
     keys = Keys(settings.key_prefix)
-    return [keys.file(file_id), keys.files(), keys.files(purpose)]
+    indexes = [keys.files(p, t) for t in ("", file.tenant) for p in ("", file.purpose)]
+    return [keys.file(file.id), *indexes]
 
 
 def _file(reply: bytes | None) -> File | None:

@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
 -- finish: end the attempts of one batch, each accepted only from the worker that holds its lease.
--- KEYS 1 running:<worker>, 2 totals, 3 group, 4 stats
+-- KEYS 1 running:<worker>, 2 totals, 3 group, 4 stats, 5 pace, 6 deadlines, 7 flows, 8 idle
 -- ARGV 1 prefix, 2 worker, 3 result ttl s, 4 rows, 5 max rows, 6 executions, 7 queue µs,
---      8 compute µs, 9 total µs, then per job: id, attempt, status, result, result ref,
---      header length, error type, error
+--      8 compute µs, 9 total µs, 10 µs charged at the claim, 11 model/version, 12 flow, then per
+--      job: id, attempt, status, result, result ref, header length, error type, error
 -- Returns the ids that were accepted.
 -- A larger response is read when it is wanted, so that no subscriber's buffer overflows.
 local MAX_REPLY = 16384
@@ -13,15 +13,14 @@ local accepted, payloads, lines, replies, good, late = {}, {}, {}, {}, 0, 0
 local function append(list, ...)
   for _, value in ipairs({...}) do list[#list + 1] = value end
 end
-for i = 10, #ARGV, 8 do
+for i = 13, #ARGV, 8 do
   local id, attempt, status = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local job = key('job', id)
   local f = redis.call('HMGET', job, 'status', 'worker', 'attempt', 'payload_key', 'cancel',
-    'reply_to', 'history')
+    'reply_to', 'history', 'webhook', 'execution_timeout_ms')
   if f[1] == 'running' and f[2] == worker and f[3] == attempt then
     if f[5] == '1' then status = 'canceled' end
-    local fields = {'status', status, 'finished_at', text(ms), 'history',
-      history(f[7], status, ms, attempt, worker)}
+    local fields = {}
     if status == 'succeeded' then
       good = good + 1
       local result, header_length = ARGV[i + 3], ARGV[i + 5]
@@ -34,13 +33,40 @@ for i = 10, #ARGV, 8 do
     elseif status == 'failed' then
       append(fields, 'error_type', ARGV[i + 6], 'error', ARGV[i + 7])
     end
-    redis.call('HSET', job, unpack(fields))
-    redis.call('EXPIRE', job, ttl)
+    end_job(id, status, ms, ttl, attempt, worker, f[7], f[8], unpack(fields))
+    if f[9] then redis.call('ZREM', KEYS[6], id) end
     payloads[#payloads + 1] = f[4]
     accepted[#accepted + 1] = id
     lines[#lines + 1] = status .. ' ' .. id
   else
     late = late + 1
+  end
+end
+
+-- What the family does while it has work, over ten seconds of such: the base of
+-- estimated_start_at. And a row's device time in this model, which the next claim charges.
+local function keep_pace(n)
+  local rows, us = tonumber(ARGV[4]), tonumber(ARGV[8])
+  local cost = cost_field(ARGV[11], rows)
+  local f = redis.call('HMGET', KEYS[5], 'at', 'since', 'jobs', 'batches', 'busy_ms', cost)
+  local busy = math.max(0, ms - math.max(tonumber(f[1] or '0'), tonumber(f[2] or '0')))
+  local keep, fields = math.exp(-busy / 10000), {'at', text(ms)}
+  for i, gained in ipairs({n, 1, busy}) do
+    append(fields, ({'jobs', 'batches', 'busy_ms'})[i],
+      string.format('%.3f', tonumber(f[i + 2] or '0') * keep + gained))
+  end
+  if rows > 0 and us > 0 then
+    append(fields, cost, string.format('%.1f', us / rows * 0.3 + (f[6] or us / rows) * 0.7))
+  end
+  redis.call('HSET', KEYS[5], unpack(fields))
+end
+-- The claim charged an estimate: give back or take the rest, whether the flow waits or not.
+local function settle(weight)
+  local charged = tonumber(ARGV[10])
+  if charged == 0 then return end
+  local rest = (tonumber(ARGV[8]) - charged) / weight
+  if not redis.call('ZADD', KEYS[7], 'XX', 'INCR', rest, ARGV[12]) then
+    redis.call('ZADD', KEYS[8], 'XX', 'INCR', rest, ARGV[12])
   end
 end
 
@@ -53,11 +79,13 @@ if n > 0 then
   redis.call('HINCRBY', KEYS[2], 'succeeded', good)
   redis.call('HINCRBY', KEYS[2], 'failed', n - good)
   redis.call('HINCRBY', KEYS[3], 'running', -n)
-  -- Jobs a second, forgotten over ten seconds: the base of estimated_start_at.
-  local old = redis.call('HMGET', KEYS[3], 'rate', 'rate_at')
+  -- Jobs a second, forgotten over ten seconds.
+  local old = redis.call('HMGET', KEYS[3], 'rate', 'rate_at', 'weight')
   local kept = old[1] and tonumber(old[1]) * math.exp(-(ms - tonumber(old[2])) / 10000) or 0
   redis.call('HSET', KEYS[3], 'rate', string.format('%.6f', kept + n / 10), 'rate_at', text(ms),
     'batch_ms', text(ARGV[9] / 1000))
+  keep_pace(n)
+  settle(tonumber(old[3] or '1'))
   redis.call('HINCRBY', KEYS[3], 'rows', ARGV[4])
   redis.call('HINCRBY', KEYS[3], 'capacity', ARGV[5])
   for field, value in pairs({inference_count = ARGV[4], execution_count = ARGV[6],

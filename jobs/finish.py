@@ -26,6 +26,10 @@ def finish(
             keys.totals,
             keys.group(group.id),
             keys.stats(group.model, group.version),
+            keys.pace(group.family),
+            keys.deadlines,
+            keys.flows(group.family),
+            keys.idle(group.family),
         ],
         args=[
             settings.key_prefix,
@@ -37,6 +41,9 @@ def finish(
             stats.queue_us,
             stats.compute_us,
             stats.total_us,
+            stats.charged_us,
+            group.model_id,
+            group.flow,
             *(value for outcome in outcomes for value in _arguments(outcome)),
         ],
         parse=lambda reply: frozenset(item.decode() for item in reply),
@@ -65,7 +72,6 @@ def release(
         script("release"),
         keys=[
             keys.running(worker),
-            keys.wait(group.id),
             keys.group(group.id),
             keys.totals,
             group.queue_key,
@@ -73,6 +79,7 @@ def release(
         args=[
             settings.key_prefix,
             worker,
+            group.id,
             ticket(group.family, group.id, group.queue_key),
             *(value for job in jobs for value in (job.id, job.attempt)),
         ],

@@ -62,6 +62,17 @@ def heartbeat(worker: str, info: dict[str, object], settings: JobsSettings) -> C
     )
 
 
+def uptime() -> Call[float]:
+    """Seconds since Redis was started."""
+    return Call(
+        None,
+        keys=[],
+        args=[],
+        before=[("INFO", "server")],
+        parse=lambda info: float(info["uptime_in_seconds"]),
+    )
+
+
 def _pairs(flat: list[bytes]) -> dict[str, str]:
     words = [item.decode() for item in flat]
     return dict(zip(words[::2], words[1::2], strict=True))

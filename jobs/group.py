@@ -11,9 +11,8 @@ from urllib.parse import quote, unquote
 #: Priority of a job that names none: OIP's 0 means "the default".
 DEFAULT_PRIORITY = 5
 
-#: kombu's Redis transport serves one list per priority step, lowest step first. The separator and
-#: the steps are kombu's own defaults (kombu.transport.redis.Channel.sep, PRIORITY_STEPS).
-_KOMBU_SEPARATOR = "\x06\x16"
+#: Priority of jobs that nobody waits for: a lane of their own, which has a smaller share.
+BULK_PRIORITY = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +46,23 @@ class Group:
 
     @property
     def queue_key(self) -> str:
-        """The Redis list of the family's Celery queue that this priority's tickets wait in."""
-        step = (
-            0 if self.priority < DEFAULT_PRIORITY else 3 if self.priority == DEFAULT_PRIORITY else 6
-        )
-        return f"{self.family}{_KOMBU_SEPARATOR}{step}" if step else self.family
+        """The Redis list of the family's Celery queue. Its order means nothing: claim chooses."""
+        return self.family
+
+    @property
+    def is_bulk(self) -> bool:
+        """Whether its jobs take the bulk lane."""
+        return self.priority == BULK_PRIORITY
+
+    @property
+    def flow(self) -> str:
+        """Whose turn its jobs take: the tenant's, in their lane (1 interactive, 2 bulk)."""
+        return _joined("2" if self.is_bulk else "1", self.tenant)
+
+    @property
+    def model_id(self) -> str:
+        """Model and version as one word."""
+        return _joined(self.model, self.version)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,30 @@ class Keys:
         """List: ids of the jobs of a group that wait, oldest first."""
         return f"{self.prefix}:wait:{group_id}"
 
+    def flows(self, family: str) -> str:
+        """Sorted set: flows that wait, by the share they have had (claim serves the least)."""
+        return f"{self.prefix}:flows:{family}"
+
+    def idle(self, family: str) -> str:
+        """Sorted set: flows that do not wait but have had more than those that do."""
+        return f"{self.prefix}:idle:{family}"
+
+    def flow(self, family: str, flow: str) -> str:
+        """Sorted set: a flow's groups that wait, by priority, then by their last turn."""
+        return f"{self.prefix}:flow:{family}/{flow}"
+
+    def pace(self, family: str) -> str:
+        """Hash: how fast a family works, and a row's device time by model and size."""
+        return f"{self.prefix}:pace:{family}"
+
+    def tenant(self, tenant: str) -> str:
+        """Hash: jobs that a tenant has waiting, by family and lane, and bytes; gone without any."""
+        return f"{self.prefix}:tenant:{quote(tenant, safe='')}"
+
+    def bucket(self, tenant: str) -> str:
+        """String with a TTL: when a tenant with a submit rate may submit at will again, in µs."""
+        return f"{self.prefix}:bucket:{quote(tenant, safe='')}"
+
     def alive(self, worker: str) -> str:
         """String with a TTL: a worker's heartbeat, the lease of all it runs."""
         return f"{self.prefix}:alive:{worker}"
@@ -32,6 +57,10 @@ class Keys:
     def running(self, worker: str) -> str:
         """Set: ids of the jobs a worker has claimed."""
         return f"{self.prefix}:running:{worker}"
+
+    def alone(self, worker: str) -> str:
+        """String: id of the job that a worker runs with nothing beside it."""
+        return f"{self.prefix}:alone:{worker}"
 
     def told(self, job_id: str) -> str:
         """Stream: what a running job has said so far, in chunks."""
@@ -45,22 +74,40 @@ class Keys:
         """Hash: a model's counters, in Triton's words."""
         return f"{self.prefix}:stats:{model}:{version}"
 
+    def fits(self, what: str) -> str:
+        """Hash: rows that fit a kind of device, by a model's shape bucket."""
+        return f"{self.prefix}:fits:{what}"
+
     def file(self, file_id: str) -> str:
         """String: what is known of a file, as JSON."""
         return f"{self.prefix}:file:{file_id}"
 
-    def files(self, purpose: str = "") -> str:
-        """Sorted set: ids of all files, or of those of a purpose, by time in ms."""
-        return f"{self.prefix}:files:{purpose}" if purpose else f"{self.prefix}:files"
+    def files(self, purpose: str = "", tenant: str = "") -> str:
+        """Sorted set: ids of all files, of a purpose's, of a tenant's, by time in ms."""
+        whose = f"{self.prefix}:files@{tenant}" if tenant else f"{self.prefix}:files"
+        return f"{whose}:{purpose}" if purpose else whose
 
     def batch(self, batch_id: str) -> str:
         """Hash: what a batch was asked for, its status, progress and owner."""
         return f"{self.prefix}:batch:{batch_id}"
 
     @property
-    def batches(self) -> str:
-        """Sorted set: ids of batches by time, in ms."""
-        return f"{self.prefix}:batches"
+    def api_keys(self) -> str:
+        """Hash: API keys by id, as JSON; their secrets only as digests."""
+        return f"{self.prefix}:keys"
+
+    def batches(self, tenant: str = "") -> str:
+        """Sorted set: ids of all batches, or of a tenant's, by time in ms."""
+        return f"{self.prefix}:batches@{tenant}" if tenant else f"{self.prefix}:batches"
+
+    def swept(self, store: str) -> str:
+        """String with a TTL: some process has swept a blob store within this time."""
+        return f"{self.prefix}:swept:{store}"
+
+    @property
+    def fleet(self) -> str:
+        """String: a name of this fleet's own, which it leaves in its blob store."""
+        return f"{self.prefix}:fleet"
 
     @property
     def leases(self) -> str:
@@ -89,8 +136,13 @@ class Keys:
 
     @property
     def deadlines(self) -> str:
-        """Sorted set: ids of waiting jobs by the time they must have started, in ms."""
+        """Sorted set: ids of jobs by when they must have started, or ended once they run, in ms."""
         return f"{self.prefix}:deadlines"
+
+    @property
+    def sweep(self) -> str:
+        """String with a TTL: where the next sweep goes on among the groups."""
+        return f"{self.prefix}:sweep"
 
     @property
     def dead(self) -> str:
@@ -106,6 +158,30 @@ class Keys:
     def changes(self) -> str:
         """Channel: a line `<status> <id>` per job that changed."""
         return f"{self.prefix}:changes"
+
+    @property
+    def webhooks(self) -> str:
+        """List: ids of jobs that ended and have a webhook to call, oldest first."""
+        return f"{self.prefix}:webhooks"
+
+    @property
+    def webhooks_due(self) -> str:
+        """Sorted set: names of the webhooks to deliver by when they are due, or leased until."""
+        return f"{self.prefix}:webhooks:due"
+
+    @property
+    def webhooks_failed(self) -> str:
+        """Sorted set: names of the webhooks that were given up, by time in ms."""
+        return f"{self.prefix}:webhooks:failed"
+
+    @property
+    def webhook_totals(self) -> str:
+        """Hash: what became of webhooks, counted."""
+        return f"{self.prefix}:webhooks:totals"
+
+    def webhook(self, name: str) -> str:
+        """Hash: a webhook's URL, tries, last error and body."""
+        return f"{self.prefix}:webhook:{name}"
 
     def reply(self, listener: str) -> str:
         """Channel: small responses, sent to whoever submitted the job and waits for its end."""

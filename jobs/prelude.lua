@@ -19,3 +19,104 @@ end
 local function announce(lines)
   if #lines > 0 then redis.call('PUBLISH', P .. ':changes', table.concat(lines, '\n')) end
 end
+
+-- Fair shares. A flow is one tenant's jobs of one lane of a family; its pass is the device time that
+-- it was given, over its weight. The flow of the least pass is next.
+
+-- Where a group takes its turn: family, flow, tenant, priority. Lane 1 is interactive, 2 bulk, so
+-- that equal passes sort by lane.
+local function place(id)
+  local family, tenant, priority = string.match(id, '^([^/]+)/[^/]+/[^/]+/([^/]+)/(%d)')
+  return family, (priority == '9' and '2/' or '1/') .. tenant, tenant, priority
+end
+-- A group's place in its flow: by priority, then by when it was last served or came.
+local function turn(priority)
+  local t = redis.call('TIME')
+  return priority * 1e14 + t[1] * 1e4 + math.floor(t[2] / 100)
+end
+-- Where a model's device time a row is kept, for batches of about so many rows: a small batch costs
+-- more a row. To guess one from the other would charge too much, and strand who comes meanwhile.
+local function cost_field(model, rows)
+  return model .. ' ' .. math.floor(math.log(math.max(1, rows)) / math.log(2) + 1e-9)
+end
+-- Where the batch served last began. Who comes begins there, too (start-time fair queueing: Goyal, Vin
+-- and Cheng 1996), and not at the least pass: that is already charged for batches which still run.
+local function served_at(family)
+  return tonumber(redis.call('HGET', key('pace', family), 'served_at') or '0')
+end
+-- The first job of a group waits. A flow that was away owes what it has used, but has saved nothing up.
+local function enter(id)
+  local family, flow, _, priority = place(id)
+  local flows = key('flows', family)
+  redis.call('ZADD', key('flow', family .. '/' .. flow), turn(priority), id)
+  if redis.call('ZSCORE', flows, flow) then return end
+  local pass = 0
+  if redis.call('EXISTS', flows) == 1 then
+    local idle = key('idle', family)
+    pass = math.max(served_at(family), tonumber(redis.call('ZSCORE', idle, flow) or '0'))
+    redis.call('ZREM', idle, flow)
+  else
+    redis.call('HSET', key('pace', family), 'since', text(now_ms()), 'served_at', 0)
+  end
+  redis.call('ZADD', flows, pass, flow)
+end
+-- The last job of a group waits no more. What its list still has was ended while it waited.
+local function leave(id)
+  local family, flow = place(id)
+  local flows, members, wait = key('flows', family), key('flow', family .. '/' .. flow), key('wait', id)
+  local ended = redis.call('LLEN', wait)
+  if ended > 0 then
+    redis.call('HINCRBY', key('group', id), 'popped', ended)
+    redis.call('DEL', wait)
+  end
+  redis.call('ZREM', members, id)
+  if redis.call('EXISTS', members) == 1 then return end
+  local idle = key('idle', family)
+  if redis.call('ZCARD', flows) == 1 then
+    redis.call('DEL', flows, idle) -- nobody waits, so nobody is owed anything
+    return
+  end
+  redis.call('ZADD', idle, redis.call('ZSCORE', flows, flow), flow)
+  redis.call('ZREM', flows, flow)
+  redis.call('ZREMRANGEBYSCORE', idle, '-inf', served_at(family)) -- they would begin there anyway
+end
+-- Jobs of a group begin to wait (n > 0) or wait no more: the one place that counts them.
+-- Returns how many of the group wait now.
+local function count_waiting(id, n, bytes)
+  local family, flow, tenant = place(id)
+  local owner, lane = key('tenant', tenant), family .. '/' .. string.sub(flow, 1, 1)
+  if tenant ~= '-' then redis.call('HINCRBY', owner, 'bytes', bytes) end -- '-' has no limits
+  if redis.call('HINCRBY', owner, lane, n) == 0 then
+    redis.call('HDEL', owner, lane)
+    local left = redis.call('HKEYS', owner)
+    if #left == 1 and left[1] == 'bytes' then redis.call('DEL', owner) end
+  end
+  redis.call('HINCRBY', P .. ':totals', 'waiting', n)
+  local waiting = redis.call('HINCRBY', key('group', id), 'waiting', n)
+  if n > 0 and waiting == n then enter(id) end
+  if n < 0 and waiting == 0 then leave(id) end
+  return waiting
+end
+
+-- A job ends. Its payload and its place among the running are the caller's to clear; more fields
+-- may follow. A ttl of '' keeps it for ever.
+local function end_job(id, status, ms, ttl, attempt, worker, old, webhook, ...)
+  local job = key('job', id)
+  redis.call('HSET', job, 'status', status, 'finished_at', text(ms), 'history',
+    history(old, status, ms, attempt, worker), ...)
+  if ttl ~= '' then redis.call('EXPIRE', job, ttl) end
+  if webhook then redis.call('RPUSH', P .. ':webhooks', id) end
+end
+-- A running job waits again, at the head of its group; more fields may follow.
+local function put_back(id, group, ms, attempt, old, start_by, bytes, ...)
+  redis.call('HSET', key('job', id), 'status', 'queued', 'worker', '', 'attempt', attempt, 'history',
+    history(old, 'queued', ms, attempt, ''), ...)
+  redis.call('LPUSH', key('wait', group), id)
+  redis.call('HINCRBY', key('group', group), 'popped', -1)
+  if start_by == '0' then
+    redis.call('ZREM', P .. ':deadlines', id) -- how long it may run counts from its next start
+  else
+    redis.call('ZADD', P .. ':deadlines', start_by, id)
+  end
+  count_waiting(group, 1, tonumber(bytes))
+end

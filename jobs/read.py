@@ -1,14 +1,15 @@
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..protocol.states import JobState
 from .call import Call, script
+from .estimate import Flow, Pace
 from .group import Group
 from .keys import Keys
+from .owned import NOBODY, stored_id
 from .record import Change, Record, StoredResult
 from .settings import JobsSettings
 
@@ -19,18 +20,27 @@ def read(job_ids: Sequence[str], settings: JobsSettings) -> Call[list[Record | N
         script("read"),
         keys=[],
         args=[settings.key_prefix, *job_ids],
-        parse=lambda reply: [_record(fields) if fields else None for fields in reply],
+        parse=_records,
     )
 
 
 def list_jobs(
-    settings: JobsSettings, *, status: str = "", model: str = "", limit: int = 50, after: str = ""
+    settings: JobsSettings,
+    *,
+    status: str = "",
+    model: str = "",
+    limit: int = 50,
+    after: str = "",
+    tenant: str = NOBODY,
 ) -> Call[tuple[list[str], str]]:
-    """Ids of jobs, newest first, and the cursor of the next page ("" at the end)."""
+    """Ids of jobs, newest first, and the cursor of the next page ("" at the end).
+
+    Those of one tenant, or of all for nobody.
+    """
     return Call(
         script("list"),
         keys=[Keys(settings.key_prefix).index],
-        args=[settings.key_prefix, status, model, limit, after],
+        args=[settings.key_prefix, status, model, limit, after, stored_id(tenant, "")],
         parse=lambda reply: ([item.decode() for item in reply[1:]], reply[0].decode()),
     )
 
@@ -70,12 +80,33 @@ def _stored(reply: list[bytes]) -> StoredResult:
     return StoredResult(body=reply[0], header_length=int(reply[1]), ref=reply[2].decode())
 
 
-def _record(f: list[Any]) -> Record:
+def _records(reply: list[Any]) -> list[Record | None]:
+    paces = {item[0]: _pace(item) for item in reply[0]}
+    now_ms = int(time.time() * 1000)
+    return [_record(fields, paces, now_ms) if fields else None for fields in reply[1:]]
+
+
+def _pace(item: list[Any]) -> Pace:
+    _, ended_at, since, jobs, batches, busy_ms, flat = item
+    return Pace(
+        jobs=float(jobs),
+        batches=float(batches),
+        busy_ms=float(busy_ms),
+        ended_at_ms=int(ended_at),
+        waits_since_ms=int(since),
+        flows={
+            name.decode(): Flow(float(weight), int(waiting))
+            for name, weight, waiting in zip(flat[::3], flat[1::3], flat[2::3], strict=True)
+        },
+    )
+
+
+def _record(f: list[Any], paces: Mapping[bytes, Pace], now_ms: int) -> Record:
     status = JobState(f[3].decode())
     position, start = None, None
-    if status is JobState.QUEUED and len(f) > 14:
-        position = max(0, int(f[13]) - int(f[14]) - 1)
-        start = _estimate(position, f[15], f[16])
+    if status is JobState.QUEUED:
+        position = int(f[14])
+        start = paces[f[16]].start_ms(position, f[15].decode(), now_ms)
     return Record(
         id=f[0].decode(),
         task=f[1].decode(),
@@ -106,14 +137,3 @@ def _optional_ms(value: bytes | None) -> int | None:
 def _change(line: str) -> Change:
     status, at_ms, attempt, worker = line.split("|", 3)
     return Change(JobState(status), int(at_ms), int(attempt), worker)
-
-
-def _estimate(position: int, rate: bytes, rate_at: bytes) -> int | None:
-    """When the job should start, from the group's recent rate; None while nothing runs."""
-    if not rate:
-        return None
-    now_ms = time.time() * 1000
-    jobs_per_s = float(rate) * math.exp(-(now_ms - float(rate_at)) / 10_000)
-    if jobs_per_s < 0.01:
-        return None
-    return int(now_ms + 1000 * position / jobs_per_s)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from ..protocol.states import JobState
 from .group import Group
+from .tenants import UNLIMITED, Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,13 @@ class NewJob:
     idempotency_key: str = ""
     #: Channel on which someone waits for the response itself; "" for nobody.
     reply_to: str = ""
+    #: The tenant's share of the fleet, held against that of others who have jobs waiting.
+    weight: float = 1.0
+    limits: Limits = UNLIMITED
+    #: URL to call when the job has ended; "" for none.
+    webhook: str = ""
+    #: Milliseconds that an attempt may run; 0 for no limit.
+    execution_timeout_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +104,14 @@ class ClaimedJob:
 class Claim:
     """What a ticket brought: jobs, or a wait of some milliseconds for a fuller batch."""
 
+    #: The group that was due, which need not be the ticket's; None without jobs.
+    group: Group | None = None
     jobs: tuple[ClaimedJob, ...] = ()
     wait_ms: int = 0
+    #: Device time in µs that the group's flow was charged; finish settles the rest.
+    charged_us: int = 0
+    #: Whether jobs wait, but none of a model that this worker serves: the ticket is for another.
+    is_foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +143,8 @@ class BatchStats:
     queue_us: int = 0
     compute_us: int = 0
     total_us: int = 0
+    #: What the claim charged for the batch; 0 when it is not to be settled.
+    charged_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,8 @@ def reap(worker: str, settings: JobsSettings, *, gone: bool = False) -> Call[Rea
             keys.totals,
             keys.dead,
             keys.groups,
+            keys.deadlines,
+            keys.alone(worker),
         ],
         args=[
             settings.key_prefix,
@@ -52,12 +54,19 @@ def reap(worker: str, settings: JobsSettings, *, gone: bool = False) -> Call[Rea
     )
 
 
+def note_alone(worker: str, job_id: str, settings: JobsSettings) -> Call[None]:
+    """Note which job a worker runs with nothing beside it: a crash is its fault. "" for none."""
+    key = Keys(settings.key_prefix).alone(worker)
+    noted = ("SET", key, job_id, "EX", settings.result_ttl_s) if job_id else ("DEL", key)
+    return Call(None, keys=[], args=[], before=[noted], parse=lambda _: None)
+
+
 def sweep(settings: JobsSettings) -> Call[tuple[Group, ...]]:
-    """Expire what is past its deadline; answer the groups whose jobs wait unclaimed."""
+    """End what is past its deadline; answer groups whose jobs wait unclaimed, a page a call."""
     keys = Keys(settings.key_prefix)
     return Call(
         script("sweep"),
-        keys=[keys.deadlines, keys.groups, keys.index, keys.totals],
+        keys=[keys.deadlines, keys.groups, keys.index, keys.totals, keys.sweep],
         args=[settings.key_prefix, settings.result_ttl_s, PATIENCE_MS],
         parse=_groups,
     )
@@ -90,7 +99,7 @@ def requeue(job_id: str, group: Group, settings: JobsSettings) -> Call[None]:
 
     return Call(
         script("requeue"),
-        keys=[keys.job(job_id), keys.dead, keys.totals, keys.groups],
+        keys=[keys.job(job_id), keys.dead, keys.groups],
         args=[
             settings.key_prefix,
             job_id,

@@ -1,18 +1,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class JobsSettings(BaseSettings):
     """Where jobs live and how long. Shared by the API and every worker."""
 
-    model_config = SettingsConfigDict(env_prefix="WHERRY_", extra="ignore")
+    # What cannot be read may be half a password: errors do not show it.
+    model_config = SettingsConfigDict(
+        env_prefix="WHERRY_", extra="ignore", hide_input_in_errors=True
+    )
 
     redis_url: str = Field(
         default="redis://127.0.0.1:6379/0",
+        repr=False,  # it may hold a password
         description="Redis or Valkey 7.0 or newer; also Celery's broker.",
     )
     key_prefix: str = Field(
@@ -30,6 +35,16 @@ class JobsSettings(BaseSettings):
     )
     max_waiting: int = Field(
         default=100_000, ge=1, description="Jobs that may wait in all; past it submit answers 503."
+    )
+    interactive_weight: float = Field(
+        default=8.0,
+        gt=0,
+        description="Share of the jobs of priority 1 to 8, held against bulk_weight.",
+    )
+    bulk_weight: float = Field(
+        default=1.0,
+        gt=0,
+        description="Share of the jobs of priority 9 while others wait; alone they get everything.",
     )
     max_attempts: int = Field(
         default=3,
@@ -55,3 +70,33 @@ class JobsSettings(BaseSettings):
         default=None, description="S3 key id; empty: boto3's own credential chain."
     )
     s3_secret_access_key: SecretStr | None = Field(default=None, description="S3 secret key.")
+    s3_timeout_s: float = Field(
+        default=10.0,
+        gt=0,
+        description="Seconds without a byte after which an S3 call is tried anew.",
+    )
+    s3_attempts: int = Field(
+        default=4, ge=1, description="Times that an S3 call is tried, with backoff and jitter."
+    )
+    sweep_every_s: int = Field(
+        default=3600,
+        ge=0,
+        description="Seconds between two sweeps of orphaned blobs, over the whole fleet; 0: never.",
+    )
+    sweep_age_s: int = Field(
+        default=21_600,
+        ge=60,
+        description="Seconds since it was written before a blob can count as orphaned.",
+    )
+
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis_url(cls, url: str) -> str:
+        try:
+            urlsplit(url).port  # noqa: B018 # what Redis's clients read first
+        except ValueError:
+            raise ValueError(
+                "cannot be read: expected redis://:password@host:6379/0, "
+                "special characters of the password percent-encoded"
+            ) from None
+        return url

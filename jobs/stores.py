@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
+import contextlib
+import random
+import socket
 import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import quote, urlparse
+from typing import Any, NamedTuple, Protocol, TypeVar
+from urllib.parse import quote, unquote, urlparse
 
 from ..protocol import errors
 from .settings import JobsSettings
@@ -14,16 +19,38 @@ from .settings import JobsSettings
 #: Seconds a presigned URL stays good.
 _PRESIGNED_S = 3600
 
+#: Seconds before the second try of a read that broke off; they double with each, less some jitter.
+_FIRST_PAUSE_S = 0.2
+
+#: First word of the key of what is not written to its end yet.
+PART = "part"
+
+T = TypeVar("T")
+
+
+class Blob(NamedTuple):
+    """What a store lists: a key, the reference to it, and when it was written (epoch seconds)."""
+
+    key: str
+    ref: str
+    written_at: float
+
 
 class Store(Protocol):
-    """Bytes under a key. `put` answers the reference that `get`, `delete` and `url` take."""
+    """Bytes under a key. `put` answers the reference that `get`, `delete` and `url` take.
+
+    All raise StoreUnavailable when the store is away or refuses.
+    """
+
+    #: The store, told apart from every other by all who can reach it.
+    name: str
 
     def put(self, key: str, data: bytes) -> str:
-        """Store all of the data, or raise Unavailable."""
+        """Store all of the data, or none."""
         ...
 
     def get(self, ref: str) -> bytes:
-        """Read it back. Raises NotFound when it is gone, Unavailable when the store is."""
+        """Read it back. Raises NotFound when it is gone."""
         ...
 
     def delete(self, ref: str) -> None:
@@ -32,25 +59,32 @@ class Store(Protocol):
     def url(self, ref: str) -> str | None:
         """A link that a client may follow without credentials, or None where there is none."""
 
+    def blobs(self, prefix: str = "") -> Iterator[Blob]:
+        """What it holds under keys that begin so, in any order."""
+        ...
+
 
 class FolderStore:
     """A local folder. The default, for one machine or a shared file system."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.name = f"folder:{socket.gethostname()}:{folder.absolute()}"
 
     def put(self, key: str, data: bytes) -> str:
         """Write beside, then rename: a reader sees all of it or nothing."""
-        target = self._path(key)
+        target, part = self._path(key), self._path(f"{PART}/{uuid.uuid4()}")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
-                file.write(data)
-            Path(file.name).replace(target)
+            for path in (target, part):
+                path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                part.write_bytes(data)
+                part.replace(target)
+            except OSError:
+                part.unlink(missing_ok=True)
+                raise
         except OSError as error:
-            raise errors.Unavailable(
-                f"the blob folder refused a write: {error.strerror}"
-            ) from error
+            raise _refused("write", error) from error
         return key
 
     def get(self, ref: str) -> bytes:
@@ -59,10 +93,23 @@ class FolderStore:
             return self._path(ref).read_bytes()
         except FileNotFoundError:
             raise errors.NotFound(f"no blob {ref!r}") from None
+        except OSError as error:
+            raise _refused("read", error) from error
 
     def delete(self, ref: str) -> None:
         """Unlink the file."""
-        self._path(ref).unlink(missing_ok=True)
+        try:
+            self._path(ref).unlink(missing_ok=True)
+        except OSError as error:
+            raise _refused("removal", error) from error
+
+    def blobs(self, prefix: str = "") -> Iterator[Blob]:
+        """The files, by the names that `_path` gave them."""
+        for path in self._folder.glob("*/*"):
+            key = unquote(path.name)
+            if key.startswith(prefix):
+                with contextlib.suppress(FileNotFoundError):  # gone since
+                    yield Blob(key, key, path.stat().st_mtime)
 
     def url(self, ref: str) -> str | None:  # noqa: ARG002 # a folder has no links
         """None: a folder is not served."""
@@ -74,10 +121,19 @@ class FolderStore:
         return self._folder / name[:2] / name
 
 
+def _refused(what: str, error: OSError) -> errors.StoreUnavailable:
+    return errors.StoreUnavailable(f"the blob folder refused a {what}: {error.strerror}")
+
+
 class S3Store:
-    """An S3 bucket under a prefix."""
+    """An S3 bucket under a prefix.
+
+    Each call is tried `s3_attempts` times, with backoff and jitter (botocore's standard mode; its
+    own for the body of a read, which botocore does not try again).
+    """
 
     def __init__(self, url: str, settings: JobsSettings) -> None:
+        self.name = url.rstrip("/")
         parts = urlparse(url)
         self._bucket, self._prefix = parts.netloc, parts.path.strip("/")
         self._settings = settings
@@ -104,27 +160,38 @@ class S3Store:
             aws_access_key_id=settings.s3_access_key_id,
             aws_secret_access_key=secret.get_secret_value() if secret else None,
             config=Config(
-                retries={"mode": "standard", "max_attempts": 4},
-                connect_timeout=5,
-                read_timeout=30,
+                retries={"mode": "standard", "total_max_attempts": settings.s3_attempts},
+                connect_timeout=min(5.0, settings.s3_timeout_s),
+                read_timeout=settings.s3_timeout_s,
+                max_pool_connections=32,
                 s3={"addressing_style": "path" if settings.s3_endpoint_url else "auto"},
             ),
         )
 
     def put(self, key: str, data: bytes) -> str:
         """One PutObject."""
-        ref = f"{self._prefix}/{quote(key, safe='')}".lstrip("/")
-        self._ask("put_object", Bucket=self._bucket, Key=ref, Body=data)
+        ref = self._ref(key)
+        self._told(lambda: self.client.put_object(Bucket=self._bucket, Key=ref, Body=data))
         return ref
 
     def get(self, ref: str) -> bytes:
-        """One GetObject."""
-        body: bytes = self._ask("get_object", Bucket=self._bucket, Key=ref)["Body"].read()
-        return body
+        """One GetObject, and another when its body breaks off, which botocore lets pass."""
+        from botocore.exceptions import BotoCoreError
+
+        attempts = self._settings.s3_attempts
+        for attempt in range(attempts):
+            answer = self._told(lambda: self.client.get_object(Bucket=self._bucket, Key=ref), ref)
+            try:
+                body: bytes = answer["Body"].read()  # checks length and checksum
+            except BotoCoreError:
+                time.sleep(random.uniform(0.5, 1) * _FIRST_PAUSE_S * 2**attempt)  # noqa: S311
+            else:
+                return body
+        raise errors.StoreUnavailable(f"the blob store broke off a read {attempts} times")
 
     def delete(self, ref: str) -> None:
         """One DeleteObject."""
-        self._ask("delete_object", Bucket=self._bucket, Key=ref)
+        self._told(lambda: self.client.delete_object(Bucket=self._bucket, Key=ref))
 
     def url(self, ref: str) -> str | None:
         """A presigned GET, good for an hour."""
@@ -133,18 +200,34 @@ class S3Store:
         )
         return url
 
-    def _ask(self, operation: str, **arguments: Any) -> Any:
-        from botocore.exceptions import BotoCoreError, ClientError
+    def blobs(self, prefix: str = "") -> Iterator[Blob]:
+        """ListObjectsV2, page by page."""
+        start = self._ref(prefix)
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=start
+        )
+        listed = iter(pages)
+        while page := self._told(lambda: next(listed, None)):
+            for entry in page.get("Contents", []):
+                name = entry["Key"].removeprefix(self._ref(""))
+                yield Blob(unquote(name), entry["Key"], entry["LastModified"].timestamp())
+
+    def _ref(self, key: str) -> str:
+        return f"{self._prefix}/{quote(key, safe='')}".lstrip("/")
+
+    def _told(self, ask: Callable[[], T], ref: str = "") -> T:
+        """Ask S3; its errors become ours."""
+        from botocore import exceptions as boto
 
         try:
-            return getattr(self.client, operation)(**arguments)
-        except ClientError as error:
+            return ask()
+        except boto.ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
             if code in {"NoSuchKey", "404"}:
-                raise errors.NotFound(f"no blob {arguments['Key']!r}") from None
-            raise errors.Unavailable(f"the blob store answered {code}; retry later") from error
-        except BotoCoreError as error:
-            raise errors.Unavailable("the blob store cannot be reached; retry later") from error
+                raise errors.NotFound(f"no blob {ref!r}") from None
+            raise errors.StoreUnavailable(f"the blob store answered {code}; retry later") from error
+        except boto.BotoCoreError as error:
+            raise errors.StoreUnavailable from error
 
 
 def open_store(settings: JobsSettings) -> Store:

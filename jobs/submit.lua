@@ -4,32 +4,61 @@
 --      9 deadlines, 10 unloaded, 11 idempotency (or '')
 -- ARGV 1 prefix, 2 id, 3 group id, 4 fingerprint, 5 payload ('' if already set or in the store),
 --      6 payload ref, 7 ticket, 8 max waiting, 9 start-by ms, 10 result ttl s, 11 model,
---      12.. job fields and values
--- Returns {verdict, id}: created, known, conflict, full, unloaded, lost.
-local id, fingerprint = ARGV[2], ARGV[4]
+--      12 weight of the flow, 13 bytes, 14 the tenant's limits: '' or 'waiting bytes jobs/s',
+--      15.. job fields and values
+-- Returns {verdict, id}: created, known, conflict, full, unloaded, lost; or {'limited', id, limit,
+--      ms until a retry makes sense}.
+local id, fingerprint, bytes = ARGV[2], ARGV[4], tonumber(ARGV[13])
 if KEYS[11] ~= '' then id = redis.call('GET', KEYS[11]) or id end
 local old = redis.call('HGET', key('job', id), 'fingerprint')
 if old then return {old == fingerprint and 'known' or 'conflict', id} end
 if redis.call('SISMEMBER', KEYS[10], ARGV[11]) == 1 then return {'unloaded', id} end
 local totals = redis.call('HMGET', KEYS[5], 'waiting', 'submitted')
-local waiting, submitted = tonumber(totals[1] or '0'), tonumber(totals[2] or '0') + 1
-if waiting >= tonumber(ARGV[8]) then return {'full', id} end
+local submitted = tonumber(totals[2] or '0') + 1
+if tonumber(totals[1] or '0') >= tonumber(ARGV[8]) then return {'full', id} end
+
+local bucket, bucket_us, from_us = nil, 0, 0
+if ARGV[14] ~= '' then
+  local most, most_bytes, rate = string.match(ARGV[14], '(%S+) (%S+) (%S+)')
+  local _, _, tenant = place(ARGV[3])
+  local waits, waiting_bytes, has = 0, 0, redis.call('HGETALL', key('tenant', tenant))
+  for i = 1, #has, 2 do
+    if has[i] == 'bytes' then waiting_bytes = tonumber(has[i + 1]) else waits = waits + has[i + 1] end
+  end
+  if most ~= '0' and waits >= tonumber(most) then return {'limited', id, 'max_waiting', 1000} end
+  if most_bytes ~= '0' and waiting_bytes + bytes > tonumber(most_bytes) then
+    return {'limited', id, 'max_waiting_bytes', 1000}
+  end
+  if rate ~= '0' then
+    -- A bucket of one second's jobs, kept as the time at which it is full again.
+    local t, each_us = redis.call('TIME'), 1e6 / tonumber(rate)
+    local us = t[1] * 1e6 + t[2]
+    bucket, from_us = key('bucket', tenant), us
+    bucket_us = math.max(us, tonumber(redis.call('GET', bucket) or '0')) + each_us
+    local over_us = bucket_us - us - math.max(1e6, each_us)
+    if over_us > 0 then return {'limited', id, 'submits_per_s', math.ceil(over_us / 1000)} end
+  end
+end
 
 if ARGV[5] ~= '' then
   redis.call('SET', KEYS[2], ARGV[5])
 elseif ARGV[6] == '' and redis.call('PERSIST', KEYS[2]) == 0 and redis.call('EXISTS', KEYS[2]) == 0 then
   return {'lost', id}
 end
+if bucket then redis.call('SET', bucket, text(bucket_us), 'PX', math.ceil((bucket_us - from_us) / 1000)) end
 local ms = now_ms()
-local group = redis.call('HMGET', KEYS[4], 'tickets', 'pushed', 'waiting')
-local seq = tonumber(group[2] or '0') + 1
+local group = redis.call('HMGET', KEYS[4], 'tickets', 'popped', 'weight')
+local seq = redis.call('RPUSH', KEYS[3], id) + (group[2] or 0)
 redis.call('HSET', KEYS[1], 'id', id, 'group', ARGV[3], 'fingerprint', fingerprint, 'status', 'queued',
   'attempt', 0, 'seq', seq, 'created_at', text(ms), 'payload_key', KEYS[2], 'payload_ref', ARGV[6],
-  'start_by', ARGV[9], 'history', history(false, 'queued', ms, 0, ''), unpack(ARGV, 12))
-redis.call('RPUSH', KEYS[3], id)
-redis.call('HSET', KEYS[4], 'pushed', seq, 'waiting', tonumber(group[3] or '0') + 1)
-if not group[2] then redis.call('SADD', KEYS[6], ARGV[3]) end -- both are forgotten together
-redis.call('HSET', KEYS[5], 'waiting', waiting + 1, 'submitted', submitted)
+  'start_by', ARGV[9], 'bytes', ARGV[13], 'history', history(false, 'queued', ms, 0, ''),
+  unpack(ARGV, 15))
+if group[3] ~= ARGV[12] then
+  redis.call('HSET', KEYS[4], 'weight', ARGV[12])
+  redis.call('SADD', KEYS[6], ARGV[3]) -- both are forgotten together
+end
+redis.call('HSET', KEYS[5], 'submitted', submitted)
+count_waiting(ARGV[3], 1, bytes)
 redis.call('ZADD', KEYS[7], submitted, id)
 if ARGV[9] ~= '0' then redis.call('ZADD', KEYS[9], ARGV[9], id) end
 if KEYS[11] ~= '' then redis.call('SET', KEYS[11], id, 'EX', ARGV[10]) end

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..protocol import errors
@@ -7,38 +8,47 @@ from .call import Call, script
 from .keys import Keys
 from .record import NewJob, Submission
 from .settings import JobsSettings
+from .tenants import UNLIMITED, Limits
 from .ticket import ticket
 
 #: A larger payload goes ahead as a plain SET: Lua copies its arguments, a command does not.
 _SCRIPT_ARGUMENT_MAX_BYTES = 65_536
 
 #: Seconds that a payload sent ahead outlives a submit that never followed.
-_ORPHAN_TTL_S = 3600
+_ORPHAN_TTL_S = 60
 
 
 def submit(job: NewJob, settings: JobsSettings) -> Call[Submission]:
     """Store a job and wake its group.
 
-    Raises QueueFull, Conflict (known id, other body), ModelNotReady (unloaded by an operator).
+    Raises QueueFull, TenantLimit, PayloadTooLarge (for the tenant's limit), Conflict (known id,
+    other body), ModelNotReady (unloaded by an operator).
     A known id with the same body answers that job, `created=False`.
     """
     keys = Keys(settings.key_prefix)
     group = job.group
+    most = job.limits.max_waiting_bytes
+    if 0 < most < len(job.payload):
+        raise errors.PayloadTooLarge(f"{len(job.payload)} bytes; this API key's limit is {most}")
     payload_key = keys.payload(job.id, job.fingerprint)
     inline = b"" if job.payload_ref else job.payload
     before: tuple[tuple[Any, ...], ...] = ()
     if len(inline) > _SCRIPT_ARGUMENT_MAX_BYTES:
-        before = (("SET", payload_key, inline, "EX", _ORPHAN_TTL_S),)
+        # Not over one that waits already under this id: that has no end.
+        before = (("SET", payload_key, inline, "NX", "EX", _ORPHAN_TTL_S),)
         inline = b""
     fields: dict[str, str | int] = {
         "task": job.task,
         "model": group.model,
         "rows": job.rows,
-        "bytes": len(job.payload),
         "header_length": job.header_length,
     }
     if job.reply_to:
         fields["reply_to"] = job.reply_to
+    if job.webhook:
+        fields["webhook"] = job.webhook
+    if job.execution_timeout_ms:
+        fields["execution_timeout_ms"] = job.execution_timeout_ms
     return Call(
         script("submit"),
         keys=[
@@ -66,14 +76,28 @@ def submit(job: NewJob, settings: JobsSettings) -> Call[Submission]:
             job.start_by_ms,
             settings.result_ttl_s,
             group.model,
+            f"{_weight(job, settings):g}",
+            len(job.payload),
+            _limits(job.limits),
             *(item for pair in fields.items() for item in pair),
         ],
-        parse=_read_verdict,
+        parse=lambda reply: _read_verdict(reply, job.limits),
         before=before,
     )
 
 
-def _read_verdict(reply: list[bytes]) -> Submission:
+def _weight(job: NewJob, settings: JobsSettings) -> float:
+    lane = settings.bulk_weight if job.group.is_bulk else settings.interactive_weight
+    return job.weight * lane
+
+
+def _limits(limits: Limits) -> str:
+    if limits == UNLIMITED:
+        return ""
+    return f"{limits.max_waiting} {limits.max_waiting_bytes} {limits.submits_per_s:g}"
+
+
+def _read_verdict(reply: list[Any], limits: Limits) -> Submission:
     verdict, job_id = reply[0].decode(), reply[1].decode()
     match verdict:
         case "created" | "known":
@@ -82,6 +106,12 @@ def _read_verdict(reply: list[bytes]) -> Submission:
             raise errors.Conflict(f"job {job_id!r} exists with another body; use another id")
         case "full":
             raise errors.QueueFull("the queue is full; retry later")
+        case "limited":
+            name = reply[2].decode()
+            raise errors.TenantLimit(
+                f"this API key's limit {name} of {getattr(limits, name):g} is reached; retry later",
+                retry_after_s=max(1, math.ceil(int(reply[3]) / 1000)),
+            )
         case "unloaded":
             raise errors.ModelNotReady("the model is unloaded; load it, then retry")
         case _:

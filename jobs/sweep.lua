@@ -1,31 +1,46 @@
 #!lua flags=allow-oom
--- sweep: expire what has waited past its deadline, forget what is long over, name the late groups.
--- KEYS 1 deadlines, 2 groups, 3 index, 4 totals
+-- sweep: expire what has waited past its deadline, fail what has run past its own, forget what is
+-- long over, name the late groups.
+-- KEYS 1 deadlines, 2 groups, 3 index, 4 totals, 5 sweep
 -- ARGV 1 prefix, 2 result ttl s, 3 patience ms
 -- Returns the ids of the groups that have jobs waiting and no claim for too long.
 local ms = now_ms()
 local lines = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(ms), 'LIMIT', 0, 200)) do
-  local job = key('job', id)
-  local f = redis.call('HMGET', job, 'status', 'group', 'attempt', 'payload_key', 'history')
+  local f = redis.call('HMGET', key('job', id), 'status', 'group', 'attempt', 'payload_key', 'history',
+    'webhook', 'bytes', 'worker', 'execution_timeout_ms')
   if f[1] == 'queued' then
-    redis.call('HSET', job, 'status', 'expired', 'finished_at', text(ms), 'history',
-      history(f[5], 'expired', ms, f[3], ''))
-    redis.call('EXPIRE', job, ARGV[2])
+    end_job(id, 'expired', ms, ARGV[2], f[3], '', f[5], f[6])
     redis.call('DEL', f[4])
-    redis.call('HINCRBY', key('group', f[2]), 'waiting', -1)
-    redis.call('HINCRBY', KEYS[4], 'waiting', -1)
+    count_waiting(f[2], -1, -f[7])
     lines[#lines + 1] = 'expired ' .. id
+  elseif f[1] == 'running' and f[9] then -- its worker's finish comes too late, and is counted so
+    end_job(id, 'failed', ms, ARGV[2], f[3], f[8], f[5], f[6], 'error_type', 'deadline_exceeded',
+      'error', 'the job ran longer than its limit of ' .. f[9] .. ' ms')
+    redis.call('DEL', f[4])
+    redis.call('SREM', key('running', f[8]), id)
+    redis.call('HINCRBY', key('group', f[2]), 'running', -1)
+    redis.call('HINCRBY', KEYS[4], 'running', -1)
+    redis.call('HINCRBY', KEYS[4], 'failed', 1)
+    lines[#lines + 1] = 'failed ' .. id
   end
   redis.call('ZREM', KEYS[1], id)
 end
 announce(lines)
-for _, id in ipairs(redis.call('ZRANGE', KEYS[3], 0, 49)) do
-  if redis.call('EXISTS', key('job', id)) == 1 then break end
-  redis.call('ZREM', KEYS[3], id)
+-- Dead letters stay for ever, and may head the index: what is behind them must be met, too.
+local from = ms % (redis.call('ZCARD', P .. ':dead') + 1)
+for _, id in ipairs(redis.call('ZRANGE', KEYS[3], from, from + 49)) do
+  if redis.call('EXISTS', key('job', id)) == 0 then
+    redis.call('ZREM', KEYS[3], id)
+  elseif not redis.call('ZSCORE', P .. ':dead', id) then
+    break
+  end
 end
+-- Some hundred groups a time, all keepers together: thousands must not hold Redis up.
+local page = redis.call('SSCAN', KEYS[2], redis.call('GETDEL', KEYS[5]) or '0', 'COUNT', 300)
+if page[1] ~= '0' then redis.call('SET', KEYS[5], page[1], 'PX', 60000) end
 local late = {}
-for _, id in ipairs(redis.call('SMEMBERS', KEYS[2])) do
+for _, id in ipairs(page[2]) do
   local f = redis.call('HMGET', key('group', id), 'waiting', 'stamp', 'running')
   local idle = ms - tonumber(f[2] or '0')
   if tonumber(f[1] or '0') > 0 then

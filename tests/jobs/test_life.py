@@ -29,7 +29,8 @@ Make = Callable[..., NewJob]
 def take(
     queue: Queue, settings: JobsSettings, worker: str = "w1", group: Group = GROUP, **budget: int
 ) -> tuple[ClaimedJob, ...]:
-    return queue.run(claim(group, worker, BatchBudget(**budget), settings)).jobs
+    budgets = {group.model_id: BatchBudget(**budget)}
+    return queue.run(claim(group, worker, budgets, settings)).jobs
 
 
 def end(queue: Queue, settings: JobsSettings, worker: str, *outcomes: Outcome) -> frozenset[str]:
@@ -191,9 +192,8 @@ def test_a_small_batch_waits_for_company_up_to_its_delay(
     queue: Queue, settings: JobsSettings, new_job: Make
 ) -> None:
     queue.run(submit(new_job(), settings))
-    waits = queue.run(
-        claim(GROUP, "w1", BatchBudget(preferred_rows=4, max_delay_ms=60_000), settings)
-    )
+    budgets = {GROUP.model_id: BatchBudget(preferred_rows=4, max_delay_ms=60_000)}
+    waits = queue.run(claim(GROUP, "w1", budgets, settings))
     assert not waits.jobs
     assert 0 < waits.wait_ms <= 60_000
     for _ in range(3):

@@ -15,6 +15,7 @@ from wherry.jobs.record import BatchStats, StoredResult
 from wherry.jobs.submit import submit
 
 GROUP = Group("vision", "digits", "1")
+BUDGETS = {GROUP.model_id: BatchBudget()}
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def test_only_a_small_response_is_sent_to_who_asked(
         listener.get_message(timeout=5)
         job = replace(new_job(), reply_to=reply_to)
         queue.run(submit(job, settings))
-        [claimed] = queue.run(claim(GROUP, "w1", BatchBudget(), settings)).jobs
+        [claimed] = queue.run(claim(GROUP, "w1", BUDGETS, settings)).jobs
         outcome = Outcome(id=job.id, attempt=claimed.attempt, result=body, header_length=2)
         batch = BatchStats(group=GROUP, rows=1, max_rows=1, executions=1)
         assert queue.run(finish("w1", [outcome], batch, settings)) == {job.id}
@@ -62,7 +63,7 @@ def test_a_failure_sends_no_response(
 ) -> None:
     job = replace(new_job(), reply_to="here")
     queue.run(submit(job, settings))
-    [claimed] = queue.run(claim(GROUP, "w1", BatchBudget(), settings)).jobs
+    [claimed] = queue.run(claim(GROUP, "w1", BUDGETS, settings)).jobs
     outcome = Outcome(
         id=job.id, attempt=claimed.attempt, result=b"{}", error_type="backend_error", error="no"
     )
@@ -83,7 +84,7 @@ def test_a_batchs_responses_share_a_message(
     ids = ["a", "ü" * 256, "with\ttab", "b"]
     for job_id in ids:
         queue.run(submit(replace(new_job(), id=job_id, reply_to="here"), settings))
-    claimed = queue.run(claim(GROUP, "w1", BatchBudget(), settings)).jobs
+    claimed = queue.run(claim(GROUP, "w1", BUDGETS, settings)).jobs
     outcomes = [
         Outcome(id=job.id, attempt=1, result=b"{\n}" * n, header_length=n)
         for n, job in enumerate(claimed, 1)

@@ -17,6 +17,7 @@ from wherry.jobs.submit import submit
 from wherry.jobs.told import START, tell, told
 
 GROUP = Group("vision", "digits", "1")
+BUDGETS = {GROUP.model_id: BatchBudget()}
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def running(
 ) -> tuple[ClaimedJob, ClaimedJob]:
     for _ in range(2):
         queue.run(submit(new_job(), settings))
-    first, second = queue.run(claim(GROUP, "w1", BatchBudget(), settings)).jobs
+    first, second = queue.run(claim(GROUP, "w1", BUDGETS, settings)).jobs
     return first, second
 
 

@@ -1,0 +1,100 @@
+"""Dead letters: jobs that were aboard too many crashes. They keep their payload for a replay.
+
+`recover.reap` makes them, `recover.requeue` replays them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ..protocol import errors
+from .call import Call, script
+from .keys import Keys
+from .settings import JobsSettings
+
+_CURSOR = re.compile(r"\d{1,16}:.+", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadPage:
+    """Dead letters' ids, newest first, and the cursor of the next page ("" at the end)."""
+
+    ids: tuple[str, ...]
+    following: str
+    #: How many there are in all.
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadRequest:
+    """What a dead letter was asked: the head of its request, and where the whole of it is."""
+
+    size: int
+    header_length: int
+    #: Set when the blob store holds it; `header` is empty then.
+    ref: str
+    header: bytes
+
+
+def list_dead(
+    settings: JobsSettings, *, model: str = "", error: str = "", limit: int = 50, after: str = ""
+) -> Call[DeadPage]:
+    """Dead letters of a model, or whose error holds some words. Raises InvalidRequest.
+
+    Letters may come and go between two pages: none that stays is missed or told twice.
+    """
+    if after and not _CURSOR.fullmatch(after):
+        raise errors.InvalidRequest("after: use the cursor that a page gave")
+    return Call(
+        script("dead_list"),
+        keys=[Keys(settings.key_prefix).dead],
+        args=[settings.key_prefix, model, error, limit, after],
+        parse=_page,
+    )
+
+
+def read_dead(job_id: str, settings: JobsSettings) -> Call[DeadRequest]:
+    """A dead letter's request. Raises NotFound when the job is no dead letter."""
+    keys = Keys(settings.key_prefix)
+
+    def read(reply: list[Any] | None) -> DeadRequest:
+        if reply is None:
+            raise errors.NotFound(f"no dead letter {job_id!r}")
+        size, header_length, ref, header = reply
+        return DeadRequest(int(size), int(header_length), ref.decode(), header)
+
+    return Call(
+        script("dead_read"),
+        keys=[keys.job(job_id), keys.dead],
+        args=[settings.key_prefix, job_id],
+        parse=read,
+    )
+
+
+def drop(job_id: str, settings: JobsSettings) -> Call[str]:
+    """Give a dead letter up. Answers the blob that is the caller's to remove, "" for none.
+
+    Raises JobNotFound, or Conflict when the job is no dead letter.
+    """
+    keys = Keys(settings.key_prefix)
+
+    def read(reply: bytes | int | None) -> str:
+        if reply is None:
+            raise errors.JobNotFound(f"no job {job_id!r}")
+        if isinstance(reply, int):
+            raise errors.Conflict(f"job {job_id!r} is no dead letter")
+        return reply.decode()
+
+    return Call(
+        script("dead_drop"),
+        keys=[keys.job(job_id), keys.dead],
+        args=[settings.key_prefix, job_id, settings.result_ttl_s],
+        parse=read,
+    )
+
+
+def _page(reply: list[Any]) -> DeadPage:
+    following, total, *ids = reply
+    return DeadPage(tuple(item.decode() for item in ids), following.decode(), int(total))

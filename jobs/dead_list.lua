@@ -1,0 +1,27 @@
+#!lua flags=no-writes,allow-oom
+-- dead_list: ids of dead letters, newest first.
+-- KEYS 1 dead
+-- ARGV 1 prefix, 2 model or '', 3 words that the error holds or '', 4 limit,
+--      5 cursor, <ms>:<id> ('' for the newest)
+-- Returns {next cursor or '', how many dead letters there are, id, ...}. Looks at 2,000 at most a call.
+local limit, found = tonumber(ARGV[4]), {'', redis.call('ZCARD', KEYS[1])}
+local from, after = '+inf', ''
+if ARGV[5] ~= '' then from, after = string.match(ARGV[5], '^(%d+):(.*)$') end
+local seen = redis.call('ZREVRANGEBYSCORE', KEYS[1], from, '-inf', 'WITHSCORES', 'LIMIT', 0, 2000)
+for i = 1, #seen, 2 do
+  local id, ms = seen[i], seen[i + 1]
+  if ms ~= from or id < after then -- those of one time are sorted by id, the last one first
+    local f = redis.call('HMGET', key('job', id), 'model', 'error_type', 'error')
+    local told = f[1] and (f[2] .. ' ' .. f[3])
+    if told and (ARGV[2] == '' or f[1] == ARGV[2])
+      and (ARGV[3] == '' or string.find(told, ARGV[3], 1, true)) then
+      found[#found + 1] = id
+    end
+  end
+  local last = i + 1 == #seen
+  if #found - 2 == limit or last then
+    if not last or #seen == 4000 then found[1] = ms .. ':' .. id end
+    break
+  end
+end
+return found

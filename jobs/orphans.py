@@ -1,0 +1,156 @@
+"""Orphaned blobs: payloads and results in the store that no job refers to any more.
+
+They are left by a submit that died between its two steps, by results whose record has run out, by
+attempts that lost their lease. Each blob's key is written once and never again, so a blob that
+is an orphan stays one, however long its removal takes.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ..protocol.states import JobState
+from .call import Call, Queue
+from .keys import Keys
+from .settings import JobsSettings
+from .stores import PART, Blob, Store
+
+T = TypeVar("T")
+
+#: Where each fleet that writes to a store leaves its name.
+_FLEETS = "fleet/"
+
+
+def payload_key(job_id: str, fingerprint: str) -> str:
+    """A key for a payload. Its last part is new each time: a second submit must not share it."""
+    return f"payload/{job_id}/{fingerprint}/{uuid.uuid4().hex}"
+
+
+def result_key(job_id: str, attempt: int, worker: str) -> str:
+    """A key for an attempt's result: a late attempt must not overwrite the accepted one."""
+    return f"result/{job_id}/{attempt}/{worker}"
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """What a job says of its blobs."""
+
+    status: JobState
+    payload_ref: str
+    result_ref: str
+    #: Its payload is kept for replay.
+    dead_letter: bool
+
+    def wants(self, ref: str, kind: str) -> bool:
+        """Whether a blob is or may yet be of use to the job."""
+        if not self.status.terminal:
+            return kind == "result" or ref == self.payload_ref
+        return ref == (self.payload_ref if self.dead_letter else self.result_ref)
+
+
+def references(job_id: str, settings: JobsSettings) -> Call[References | None]:
+    """What a job says of its blobs; None for an unknown id."""
+    fields = ("status", "payload_ref", "result_ref", "error_type")
+    return Call(
+        None,
+        keys=[],
+        args=[],
+        before=[("HMGET", Keys(settings.key_prefix).job(job_id), *fields)],
+        parse=_references,
+    )
+
+
+def _references(reply: list[bytes | None]) -> References | None:
+    status, payload_ref, result_ref, error_type = ((f or b"").decode() for f in reply)
+    if not status:
+        return None
+    return References(JobState(status), payload_ref, result_ref, error_type == "worker_lost")
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep saw and removed."""
+
+    seen: int
+    orphans: int
+    removed: int
+
+
+class SharedStoreError(Exception):
+    """Another fleet writes to this store, or wrote to it before Redis was emptied."""
+
+
+class Sweeper:
+    """Removes orphans. Any process may; none removes what a job refers to, or what is young."""
+
+    def __init__(self, queue: Queue, store: Store, settings: JobsSettings) -> None:
+        self._queue, self._store, self._settings = queue, store, settings
+
+    def due(self) -> bool:
+        """Whether it is time for a sweep, and it is for this process to do: true once a period."""
+        key = Keys(self._settings.key_prefix).swept(self._store.name)
+        command = ("SET", key, "1", "NX", "EX", self._settings.sweep_every_s)
+        return self._queue.run(_plain(command, bool))
+
+    def sweep(
+        self,
+        *,
+        dry_run: bool = False,
+        adopt: bool = False,
+        found: Callable[[Blob], None] = lambda _: None,
+    ) -> Swept:
+        """One sweep. `adopt` takes the store over from other fleets, which must be gone.
+
+        Raises SharedStoreError, StoreUnavailable, Unavailable; what is done is done.
+        """
+        self._own(adopt=adopt, dry_run=dry_run)
+        seen = orphans = removed = 0
+        for kind in (PART, "payload", "result"):
+            for blob in self._store.blobs(kind + "/"):
+                seen += 1
+                if not self._is_orphan(kind, blob):
+                    continue
+                orphans += 1
+                found(blob)
+                if not dry_run:
+                    self._store.delete(blob.ref)
+                    removed += 1
+        return Swept(seen, orphans, removed)
+
+    def _is_orphan(self, kind: str, blob: Blob) -> bool:
+        if time.time() - blob.written_at < self._settings.sweep_age_s:
+            return False
+        if kind == PART:
+            return True
+        job_id = blob.key.removeprefix(f"{kind}/").rsplit("/", 2)[0]
+        job = self._queue.run(references(job_id, self._settings))
+        return job is None or not job.wants(blob.ref, kind)
+
+    def _own(self, *, adopt: bool, dry_run: bool) -> None:
+        """Leave this fleet's name in the store, and make sure that there is no other's."""
+        mine = _FLEETS + self._fleet()
+        marks = list(self._store.blobs(_FLEETS))
+        if all(mark.key != mine for mark in marks) and not dry_run:
+            self._store.put(mine, b"")
+        others = [mark for mark in marks if mark.key != mine]
+        if others and not adopt:
+            names = ", ".join(mark.key.removeprefix(_FLEETS) for mark in others)
+            raise SharedStoreError(
+                f"{self._store.name} has blobs of another fleet ({names}), or Redis was emptied:"
+                " nothing is swept until you run `wherry sweep --adopt`, or give each a store"
+            )
+        for mark in others if not dry_run else ():
+            self._store.delete(mark.ref)
+
+    def _fleet(self) -> str:
+        key = Keys(self._settings.key_prefix).fleet
+        self._queue.run(_plain(("SET", key, uuid.uuid4().hex, "NX"), bool))
+        return self._queue.run(_plain(("GET", key), lambda reply: str(reply.decode())))
+
+
+def _plain(command: tuple[Any, ...], parse: Callable[[Any], T]) -> Call[T]:
+    return Call(None, keys=[], args=[], before=[command], parse=parse)

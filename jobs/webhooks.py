@@ -1,0 +1,157 @@
+"""Webhooks in Redis: an outbox that the ends of jobs are written to, and who delivers what of it.
+
+The script that ends a job pushes its id, so that no end is missed. Deliverers lease what is due;
+one that does not say how it went, because it died, leaves it to the next when its lease is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from .call import Call, script
+from .group import Group
+from .keys import Keys
+from .settings import JobsSettings
+
+
+class Delivery(NamedTuple):
+    """A webhook to deliver now. Its name stays its own: a job's end has one."""
+
+    name: str
+    url: str
+    group: Group
+    since_ms: int
+    tries: int
+    #: What is to be sent; empty before the first try.
+    body: bytes
+
+    @property
+    def job_id(self) -> str:
+        """The job that ended."""
+        return self.name.partition("|")[2]
+
+    @property
+    def finished_at_ms(self) -> int:
+        """When it ended."""
+        return int(self.name.partition("|")[0])
+
+
+class Settled(StrEnum):
+    """How a delivery went."""
+
+    DELIVERED = "delivered"
+    #: There is nothing to tell: the job is forgotten, or was replayed.
+    LOST = "lost"
+    AGAIN = "again"
+    #: Not tried, so that another may.
+    BACK = "back"
+    FAILED = "failed"
+
+
+class ListedWebhook(NamedTuple):
+    """A webhook as an operator sees it: due, or given up, at some time in ms."""
+
+    job_id: str
+    finished_at_ms: int
+    url: str
+    at_ms: int
+    since_ms: int
+    tries: int
+    error: str
+
+
+class WebhookList(NamedTuple):
+    """How many wait and were given up, what became of the others, and some of them."""
+
+    waiting: int
+    failed: int
+    totals: dict[str, int]
+    webhooks: list[ListedWebhook]
+
+
+def take_webhooks(count: int, lease_s: float, settings: JobsSettings) -> Call[list[Delivery]]:
+    """Lease webhooks that are due, at most `count`."""
+    keys = Keys(settings.key_prefix)
+    return Call(
+        script("webhook_take"),
+        keys=[keys.webhooks, keys.webhooks_due, keys.webhook_totals],
+        args=[settings.key_prefix, count, int(lease_s * 1000)],
+        parse=lambda reply: [_delivery(*fields) for fields in reply],
+    )
+
+
+def settle_webhook(
+    name: str,
+    how: Settled,
+    settings: JobsSettings,
+    *,
+    due_in_s: float = 0.0,
+    error: str = "",
+    body: bytes = b"",
+    keep_s: int = 1,
+) -> Call[bool]:
+    """Write down how a delivery went. False when another had ended it before."""
+    keys = Keys(settings.key_prefix)
+    return Call(
+        script("webhook_settle"),
+        keys=[keys.webhook(name), keys.webhooks_due, keys.webhooks_failed, keys.webhook_totals],
+        args=[settings.key_prefix, name, how.value, int(due_in_s * 1000), error, body, keep_s],
+        parse=bool,
+    )
+
+
+def list_webhooks(settings: JobsSettings, *, failed: bool, limit: int) -> Call[WebhookList]:
+    """The webhooks that wait, soonest first; or those that were given up, latest first."""
+    keys = Keys(settings.key_prefix)
+    return Call(
+        script("webhook_list"),
+        keys=[keys.webhooks, keys.webhooks_due, keys.webhooks_failed, keys.webhook_totals],
+        args=[settings.key_prefix, "failed" if failed else "waiting", limit],
+        parse=_listed,
+    )
+
+
+def retry_webhooks(job_ids: Sequence[str], settings: JobsSettings) -> Call[int]:
+    """Deliver webhooks of these jobs, or of all, that were given up. Answers how many."""
+    keys = Keys(settings.key_prefix)
+    return Call(
+        script("webhook_retry"),
+        keys=[keys.webhooks_due, keys.webhooks_failed],
+        args=[settings.key_prefix, *job_ids],
+        parse=int,
+    )
+
+
+def _delivery(
+    name: bytes, url: bytes, group: bytes, since: bytes, tries: bytes, body: bytes
+) -> Delivery:
+    return Delivery(
+        name.decode(), url.decode(), Group.parse(group.decode()), int(since), int(tries), body
+    )
+
+
+def _listed(reply: list[Any]) -> WebhookList:
+    waiting, failed, totals, *found = reply
+    return WebhookList(
+        int(waiting),
+        int(failed),
+        {k.decode(): int(v) for k, v in zip(totals[::2], totals[1::2], strict=True)},
+        [_entry(*fields) for fields in found],
+    )
+
+
+def _entry(
+    name: bytes, at: bytes, url: bytes, since: bytes, tries: bytes, error: bytes
+) -> ListedWebhook:
+    finished_at, _, job_id = name.decode().partition("|")
+    return ListedWebhook(
+        job_id,
+        int(finished_at),
+        url.decode(),
+        int(float(at)),
+        int(since),
+        int(tries),
+        error.decode(),
+    )
