@@ -15,16 +15,32 @@ from celery.exceptions import ImproperlyConfigured
 from ..jobs.group import Group
 from ..jobs.settings import JobsSettings
 from ..jobs.ticket import TASK
+from . import transport
 from .device import pin, resolve
 from .settings import WorkerSettings
 from .worker import Worker
 
 log = logging.getLogger(__name__)
 
+transport.install()
 app = Celery("wherry")
 app.conf.update(
     broker_url=JobsSettings().redis_url,
     broker_connection_retry_on_startup=True,
+    # However long Redis is away: who gives up after an hour is missed when it comes back.
+    broker_connection_max_retries=None,
+    # About late acknowledgement, which tickets have not; unset, each reconnection warns of it.
+    worker_cancel_long_running_tasks_on_connection_loss=True,
+    broker_transport_options={
+        # Tickets are acknowledged on receipt, so keeping a copy of each until then is work for
+        # nothing; and it fails when Redis is full, which would end the consumer.
+        "ack_emulation": False,
+        # A half-open connection must not hold the event loop, nor a reconnection, for ever.
+        "socket_timeout": 30,
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+    },
     # JSON only: a pickled message would run code.
     accept_content=["json"],
     task_serializer="json",
@@ -43,13 +59,14 @@ app.conf.update(
 _worker: Worker | None = None
 
 
-@app.task(name=TASK, ignore_result=True)
+@app.task(name=TASK, ignore_result=True, Strategy=f"{__package__}.tickets:careful")
 def run_batch(family: str, group_id: str) -> None:  # noqa: ARG001 # Flower shows it
     """Serve one batch of a group. Sent by submit, claim and the keeper as a ticket."""
     if _worker is None:
         log.error("a ticket came to a process that is no Wherry worker")
         return
-    _worker.serve(Group.parse(group_id))
+    with _worker.consuming.serving():
+        _worker.serve(Group.parse(group_id))
 
 
 @signals.celeryd_after_setup.connect
@@ -75,7 +92,16 @@ def _start_worker(node: str, instance: Any) -> None:
     families = set(instance.app.amqp.queues.consume_from)
     # Beside an event a job, Celery's own of each ticket would count every job's work twice.
     app.tasks[TASK].send_events = settings.events == "batches"
-    _worker = Worker(app, node, families, jobs=JobsSettings(), settings=settings, device=device)
+    _worker = Worker(
+        app,
+        node,
+        families,
+        jobs=JobsSettings(),
+        settings=settings,
+        device=device,
+        threads=instance.concurrency,
+        consumer=lambda: instance.consumer,
+    )
     _worker.start()
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..jobs.owned import NOBODY, own_id
 from ..jobs.record import ClaimedJob, Outcome
 from ..protocol import codec, v2
 from ..protocol.errors import (
@@ -74,7 +75,6 @@ class BatchResult:
     answers: tuple[Encoded, ...]
     rows: int
     executions: int
-    fitted: int | None
 
 
 def run_batch(
@@ -82,19 +82,23 @@ def run_batch(
     jobs: Sequence[ClaimedJob],
     payloads: Sequence[bytes | WherryError],
     telling: Telling | None = None,
+    tenant: str = NOBODY,
 ) -> BatchResult:
     """Run the jobs of one batch. Never raises for a job's fault: each ends in its own answer.
 
     `telling` hears the tokens of the jobs that ask for a stream, where the model makes some.
+    Answers carry the ids that their tenant knows.
     """
     works = [_open(model, job, payload) for job, payload in zip(jobs, payloads, strict=True)]
     rows = [row for work in works for row in work.rows]
-    done = run_rows(_runner(model, works, telling), rows, model.max_rows)
+    done = run_rows(_runner(model, works, telling), rows, model.budget)
     if telling:
         telling.flush()
     answers = iter(done.rows)
-    encoded = tuple(_close(model, work, [next(answers) for _ in work.rows]) for work in works)
-    return BatchResult(encoded, len(rows), done.executions, done.fitted)
+    encoded = tuple(
+        _close(model, work, [next(answers) for _ in work.rows], tenant) for work in works
+    )
+    return BatchResult(encoded, len(rows), done.executions)
 
 
 def _runner(
@@ -132,11 +136,11 @@ def _open(model: LoadedModel, job: ClaimedJob, payload: bytes | WherryError) -> 
     return _Work(job, request, rows)
 
 
-def _close(model: LoadedModel, work: _Work, answers: Sequence[Any]) -> Encoded:
+def _close(model: LoadedModel, work: _Work, answers: Sequence[Any], tenant: str) -> Encoded:
     if work.request is None:
         return Encoded(work.job, error=work.error)
     try:
-        body, header_length = _encode(model, work.job.id, work.request, answers)
+        body, header_length = _encode(model, own_id(tenant, work.job.id), work.request, answers)
     except WherryError as error:
         return Encoded(work.job, error=error)
     except Exception as error:

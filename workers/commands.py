@@ -11,6 +11,7 @@ import typer
 def register(app: typer.Typer) -> None:
     """Add this room's commands."""
     app.command("worker")(worker)
+    app.command("sweep")(sweep)
 
 
 def worker(
@@ -46,3 +47,35 @@ def worker(
             "--task-events",
         ]
     )
+
+
+def sweep(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list what would be removed.")
+    ] = False,
+    adopt: Annotated[
+        bool,
+        typer.Option(
+            "--adopt", help="Sweep though other fleets used this store: they are gone for good."
+        ),
+    ] = False,
+) -> None:
+    """Remove payloads and results from the blob store that no job refers to. Workers do so too."""
+    from ..jobs.call import Queue
+    from ..jobs.orphans import SharedStoreError, Sweeper
+    from ..jobs.settings import JobsSettings
+    from ..jobs.stores import open_store
+    from ..protocol.errors import WherryError
+
+    settings = JobsSettings()
+    queue = Queue(settings.redis_url)
+    try:
+        swept = Sweeper(queue, open_store(settings), settings).sweep(
+            dry_run=dry_run, adopt=adopt, found=lambda blob: typer.echo(blob.key)
+        )
+    except (SharedStoreError, WherryError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
+    finally:
+        queue.close()
+    typer.echo(f"{swept.orphans} of {swept.seen} are orphans; {swept.removed} removed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 
 def list_gpus() -> list[int]:
@@ -21,6 +21,33 @@ def list_gpus() -> list[int]:
     except (OSError, subprocess.SubprocessError):
         return []
     return [int(index) for index in re.findall(r"^GPU (\d+):", listing, flags=re.MULTILINE)]
+
+
+def kind(device: str, environ: Mapping[str, str] = os.environ) -> str:
+    """What a pinned device is, with its memory: `NVIDIA H200, 143771 MiB`, or `cpu, 24 GiB`.
+
+    Devices of one kind bear the same batches. What cannot be told is left out.
+    """
+    if device == "cpu":
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return f"cpu, {memory >> 30} GiB"
+    visible = environ.get("CUDA_VISIBLE_DEVICES", "0")
+    try:
+        told = subprocess.run(
+            [  # noqa: S607 # where the driver installs it, on PATH
+                "nvidia-smi",
+                f"--id={visible}",
+                "--query-gpu=name,memory.total",
+                "--format=csv,noheader",
+            ],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return "cuda"
+    return told.strip() or "cuda"
 
 
 def resolve(device: str, number: int = 0, gpus: Callable[[], list[int]] = list_gpus) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 
 from ..jobs.call import Queue
-from ..jobs.fleet import view
+from ..jobs.fleet import uptime, view
 from ..jobs.recover import reap, reissue, sweep
 from ..jobs.settings import JobsSettings
 from ..protocol.errors import WherryError
+from .consuming import Consuming
 from .identity import is_gone
 from .threads import Every
 
@@ -24,8 +27,21 @@ class Keeper:
     All keepers do the same; every step is one atomic script, so it matters not who comes first.
     """
 
-    def __init__(self, worker: str, queue: Queue, settings: JobsSettings) -> None:
+    def __init__(
+        self,
+        worker: str,
+        queue: Queue,
+        settings: JobsSettings,
+        consuming: Consuming,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._worker, self._queue, self._settings = worker, queue, settings
+        self._consuming, self._clock = consuming, clock
+        #: When Redis last answered; None before the first look.
+        self._seen_at: float | None = None
+        #: Until when a missing heartbeat proves nothing.
+        self._lenient_until = clock()
         self._thread = Every("wherry-keeper", PERIOD_S, self._tick)
 
     def start(self) -> None:
@@ -44,15 +60,35 @@ class Keeper:
 
     def look(self) -> None:
         """One round."""
-        for worker in self._queue.run(view(self._settings)).workers:
+        fleet = self._queue.run(view(self._settings))
+        self._note_outage()
+        lenient = self._clock() < self._lenient_until
+        for worker in fleet.workers:
             if worker.id == self._worker:
                 continue
             gone = worker.alive and is_gone(dict(worker.info))
-            if gone or not worker.alive:
+            if gone or not (worker.alive or lenient):
                 self._take_back(worker.id, gone=gone)
         for group in self._queue.run(sweep(self._settings)):
             if self._queue.run(reissue(group, self._settings)):
                 log.info("another ticket for %s, whose jobs waited unclaimed", group.id)
+        self._consuming.look(fleet.groups)
+
+    def _note_outage(self) -> None:
+        """After a time without Redis, give everybody a lease's time to beat again.
+
+        Heartbeats run out in a Redis that is away, too: those of healthy workers as well.
+        """
+        now, lease_s = self._clock(), self._settings.lease_ttl_s
+        if self._seen_at is None:
+            young = self._queue.run(uptime()) < lease_s
+            away = lease_s if young else 0.0
+        else:
+            away = now - self._seen_at
+        self._seen_at = now
+        if away > lease_s / 2:  # a beat is due each third of it
+            self._lenient_until = now + lease_s
+            self._consuming.forget()
 
     def _take_back(self, worker: str, *, gone: bool) -> None:
         reaped = self._queue.run(reap(worker, self._settings, gone=gone))

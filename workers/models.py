@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
+from ..jobs.group import Group
 from ..protocol.errors import ModelNotFound
 from ..tasks.backends import create_backend
 from ..tasks.backends.base import Backend
 from ..tasks.backends.device import Device
-from ..tasks.base import Task
+from ..tasks.base import Task, TaskInput
 from ..tasks.catalog import Catalog, ModelDeclaration
 from ..tasks.registry import get_task
+from .budget import Budget, declared_budget
 
 log = logging.getLogger(__name__)
 
@@ -26,18 +28,18 @@ class LoadedModel:
     declaration: ModelDeclaration
     task: Task
     backend: Backend
-    max_rows: int
+    budget: Budget[TaskInput]
 
-    def shrink(self, fitted: int) -> None:
-        """Remember that only `fitted` rows went through where more ran out of memory."""
-        if fitted < self.max_rows:
-            log.warning(
-                "%s: batch budget %d -> %d rows after out of memory",
-                self.declaration.name,
-                self.max_rows,
-                fitted,
-            )
-            self.max_rows = max(1, fitted)
+    @property
+    def group_model_id(self) -> str:
+        """The model as groups name it."""
+        declared = self.declaration
+        return Group(declared.family, declared.name, declared.version).model_id
+
+    @property
+    def max_rows(self) -> int:
+        """Rows that one batch may hold now."""
+        return self.budget.most
 
 
 class Models:
@@ -50,8 +52,9 @@ class Models:
         device: Device,
         *,
         handler_dir: str = "",
+        budget: Callable[[ModelDeclaration], Budget[TaskInput]] = declared_budget,
     ) -> None:
-        self._device, self._handler_dir = device, handler_dir
+        self._device, self._budget, self._handler_dir = device, budget, handler_dir
         self._declared = [m for m in catalog.models if m.family in families]
         self._loaded: dict[tuple[str, str], LoadedModel] = {}
         self._lock = threading.Lock()
@@ -106,5 +109,5 @@ class Models:
             time.monotonic() - started - loaded_s,
         )
         return LoadedModel(
-            declaration, get_task(declaration.task), backend, declaration.max_batch_size
+            declaration, get_task(declaration.task), backend, self._budget(declaration)
         )

@@ -36,6 +36,22 @@ class WorkerSettings(BaseSettings):
         gt=0,
         description="Seconds after which a batch counts as hung; the process then exits.",
     )
+    store_failure: Literal["fail", "wait"] = Field(
+        default="fail",
+        description="When the blob store stays away: `fail` the job, or let it `wait` with its"
+        " worker.",
+    )
+    store_wait_s: float = Field(
+        default=120.0,
+        gt=0,
+        description="Seconds that jobs wait for a blob store that is away, before they fail.",
+    )
+    ticket_patience_s: float = Field(
+        default=10.0,
+        gt=0,
+        description="Seconds without a ticket, while jobs wait and a thread is free, after which"
+        " Celery's consumer is restarted.",
+    )
     drain_timeout_s: float = Field(
         default=30.0,
         gt=0,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from ..protocol.errors import BackendError, OutOfMemory, RowError, WherryError
+from .budget import Budget
 
 log = logging.getLogger(__name__)
 
@@ -24,43 +25,41 @@ class Answers(Generic[O]):
 
     rows: list[O | WherryError] = field(default_factory=list)
     executions: int = 0
-    #: The largest batch that fitted when a larger one ran out of memory; None when none did.
-    fitted: int | None = None
 
 
-def run_rows(run: Run[R, O], rows: Sequence[R], max_rows: int) -> Answers[O]:
-    """Run rows in batches of at most `max_rows`; one bad row fails alone.
+def run_rows(run: Run[R, O], rows: Sequence[R], budget: Budget[R]) -> Answers[O]:
+    """Run rows in batches within the budget, which learns from it; one bad row fails alone.
 
-    A batch that raises is halved until the rows at fault stand alone. Out of memory halves the
-    size of all later batches too.
+    A batch that raises is halved until the rows at fault stand alone.
     """
     answers: Answers[O] = Answers()
     start = 0
     while start < len(rows):
-        size = min(max_rows, answers.fitted or max_rows)
-        _run_part(run, rows[start : start + size], answers)
+        size = budget.take(rows, start)
+        _run_part(run, rows[start : start + size], answers, budget)
         start += size
     return answers
 
 
-def _run_part(run: Run[R, O], rows: Sequence[R], answers: Answers[O]) -> None:
+def _run_part(run: Run[R, O], rows: Sequence[R], answers: Answers[O], budget: Budget[R]) -> None:
     try:
         answers.executions += 1
         out = run(rows)
         if len(out) != len(rows):
             raise BackendError(f"the backend answered {len(out)} rows for {len(rows)}")
     except Exception as error:
+        if isinstance(error, OutOfMemory):
+            budget.ran_out(rows)
         if len(rows) == 1:
             answers.rows.append(_blame(error))
             return
-        half = len(rows) // 2
-        if isinstance(error, OutOfMemory):
-            answers.fitted = min(answers.fitted or half, half)
-        else:
+        if not isinstance(error, OutOfMemory):
             log.warning("a batch of %d raised; halving it to find the rows at fault", len(rows))
-        _run_part(run, rows[:half], answers)
-        _run_part(run, rows[half:], answers)
+        half = len(rows) // 2
+        _run_part(run, rows[:half], answers, budget)
+        _run_part(run, rows[half:], answers, budget)
     else:
+        budget.ran(rows)
         answers.rows.extend(out)
 
 

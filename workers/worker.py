@@ -6,7 +6,8 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence, Set
+from typing import Any
 
 from celery import Celery
 
@@ -14,22 +15,29 @@ from ..jobs.call import Queue
 from ..jobs.claim import BatchBudget, claim
 from ..jobs.finish import finish, release
 from ..jobs.group import Group
+from ..jobs.orphans import Sweeper
 from ..jobs.read import read
-from ..jobs.record import BatchStats, ClaimedJob, Outcome
-from ..jobs.recover import reap
+from ..jobs.record import BatchStats, Claim, ClaimedJob, Outcome
+from ..jobs.recover import note_alone, reap, reissue
 from ..jobs.settings import JobsSettings
-from ..jobs.stores import Store, open_store
+from ..jobs.stores import open_store
 from ..jobs.told import tell
 from ..protocol.errors import BackendError, Unavailable, WherryError
 from ..tasks.backends.device import Device
 from ..tasks.catalog import load_catalog
 from .batch import Encoded, run_batch
+from .blobs import Answer, Blobs
+from .budget import Budgets
+from .consuming import Consuming, restart_consumer
+from .device import kind as device_kind
 from .events import JobEvents
 from .identity import Identity
 from .keeper import Keeper
 from .lease import Lease
 from .models import LoadedModel, Models
+from .quarantine import Quarantine
 from .settings import WorkerSettings
+from .sweeping import Sweeping
 from .telling import Telling
 
 log = logging.getLogger(__name__)
@@ -37,8 +45,8 @@ log = logging.getLogger(__name__)
 #: Seconds after which a batch that waits for company looks whether it has filled.
 _LOOK_AGAIN_S = 0.02
 
-#: Age in ms up to which a job may wait for company while the device computes something else.
-_PATIENCE_MS = 60_000
+#: Seconds after which a ticket for models that this worker has not goes back for another worker.
+_PASS_ON_S = 0.05
 
 #: Seconds between two tries to hand a finished batch to a Redis that is away.
 _RETRY_S = 0.5
@@ -55,23 +63,44 @@ class Worker:
         self,
         app: Celery,
         node: str,
-        families: Collection[str],
+        families: Set[str],
         *,
         jobs: JobsSettings,
         settings: WorkerSettings,
         device: str,
+        threads: int,
+        consumer: Callable[[], Any],  # celery's Consumer, once there is one; it ships no types
     ) -> None:
         self._jobs, self._settings = jobs, settings
         self._families = sorted(families)
         self._identity = Identity.mine(node)
         self._id = self._identity.id
         self._queue = Queue(jobs.redis_url)
-        self._store: Store = open_store(jobs)
+        store = open_store(jobs)
         self._device = Device(device)
         catalog = load_catalog(settings.models, families=families)
-        self._models = Models(catalog, families, self._device, handler_dir=settings.handler_dir)
+        budgets = Budgets(self._queue, jobs, device_kind(device))
+        self._models = Models(
+            catalog,
+            families,
+            self._device,
+            handler_dir=settings.handler_dir,
+            budget=budgets.open,
+        )
         self._events = JobEvents(app, node) if settings.events == "jobs" else None
         self._draining = threading.Event()
+        self._quarantine = Quarantine(
+            lambda suspect: self._queue.run(note_alone(self._id, suspect, jobs))
+        )
+        self._blobs = Blobs(
+            store,
+            self._queue,
+            jobs,
+            policy=settings.store_failure,
+            wait_s=settings.store_wait_s,
+            stopping=self._draining,
+        )
+        self._sweeping = Sweeping(Sweeper(self._queue, store, jobs), jobs)
         self._lease = Lease(
             self._id,
             self._queue,
@@ -80,7 +109,15 @@ class Worker:
             give_back=self._give_back,
             batch_timeout_s=settings.batch_timeout_s,
         )
-        self._keeper = Keeper(self._id, self._queue, jobs)
+        #: Whether tickets come. Whoever calls `serve` says so to it.
+        self.consuming = Consuming(
+            threads=threads,
+            patience_s=settings.ticket_patience_s,
+            families=lambda: families & set(app.amqp.queues.consume_from),
+            probe=lambda group: self._queue.run(reissue(group, jobs, patience_ms=0)),
+            restart=lambda: restart_consumer(consumer()),
+        )
+        self._keeper = Keeper(self._id, self._queue, jobs, self.consuming)
 
     def start(self) -> None:
         """Load and warm the models, then show up in the fleet."""
@@ -89,6 +126,7 @@ class Worker:
             self._events.start()
         self._lease.start()
         self._keeper.start()
+        self._sweeping.start()
         # Models are here to stay: without this, each look for garbage would walk all of them.
         gc.collect()
         gc.freeze()
@@ -102,6 +140,7 @@ class Worker:
     def stop(self) -> None:
         """Say goodbye, in the order that keeps every promise."""
         self.drain()
+        self._sweeping.stop()
         self._keeper.stop()
         self._lease.stop()
         try:
@@ -111,30 +150,30 @@ class Worker:
             log.warning("left without a goodbye (%s); the lease will run out", error.message)
         if self._events:
             self._events.stop()
+        self._blobs.close()
         self._models.close()
         self._queue.close()
 
-    def serve(self, group: Group) -> int:
-        """Run one batch of a group, as its ticket asks. Answers how many jobs it had."""
+    def serve(self, hint: Group) -> int:
+        """Run the batch that is due, now that a ticket came. Answers how many jobs it had."""
         if self._draining.is_set():
             return 0  # the keepers replace the ticket
-        try:
-            model = self._models.get(group.model, group.version)
-        except WherryError as error:
-            log.warning("ticket for %s: %s", group.id, error.message)
-            return 0
-        jobs = self._claim(group, model)
-        if not jobs:
+        claimed = self._claim(hint)
+        if claimed.is_foreign:
+            self._draining.wait(_PASS_ON_S)  # or the two of us would play ping-pong
+            self._queue.run(reissue(hint, self._jobs, patience_ms=0))
+        group, jobs = claimed.group, claimed.jobs
+        if group is None or not jobs:
             return 0
         with self._lease.holding(group, (job.id for job in jobs)):
             if self._draining.is_set():
                 self._queue.run(release(group, self._id, jobs, self._jobs))
                 return 0
-            self._run(group, model, jobs)
+            self._run(group, claimed)
         return len(jobs)
 
-    def _claim(self, group: Group, model: LoadedModel) -> Sequence[ClaimedJob]:
-        """The next batch: at once when the device is idle or the batch full.
+    def _claim(self, hint: Group) -> Claim:
+        """The next batch: at once when the device is idle or a batch full.
 
         While the device computes, a part-filled batch waits for company, which costs nothing; but
         for one forward at most, so that no group waits for ever beside a busy one.
@@ -142,42 +181,47 @@ class Worker:
         turn = self._device.turn
         while True:
             patient = self._device.busy and self._device.turn == turn
-            budget = self._budget(model, patient=patient)
-            claimed = self._queue.run(claim(group, self._id, budget, self._jobs))
+            budgets = {model.group_model_id: self._budget(model) for model in self._models}
+            claimed = self._queue.run(claim(hint, self._id, budgets, self._jobs, patient=patient))
             if claimed.jobs or not claimed.wait_ms or self._draining.is_set():
-                return claimed.jobs
+                return claimed
+            # Another group may be due long before this one has filled.
+            look_again_s = min(claimed.wait_ms / 1000, _LOOK_AGAIN_S)
             if patient:
-                self._device.wait_for_turn(turn, _LOOK_AGAIN_S)
+                self._device.wait_for_turn(turn, look_again_s)
             else:
-                self._draining.wait(claimed.wait_ms / 1000)
+                self._draining.wait(look_again_s)
 
-    def _budget(self, model: LoadedModel, *, patient: bool) -> BatchBudget:
+    def _budget(self, model: LoadedModel) -> BatchBudget:
+        """What a batch of a model may hold. Asked at each claim, so that it may change."""
         declared = model.declaration
         largest = max(declared.preferred_batch_size, default=model.max_rows)
         return BatchBudget(
             max_rows=model.max_rows,
             max_bytes=self._settings.max_batch_bytes,
-            preferred_rows=model.max_rows if patient else min(largest, model.max_rows),
-            max_delay_ms=_PATIENCE_MS if patient else declared.max_queue_delay_microseconds // 1000,
+            preferred_rows=min(largest, model.max_rows),
+            max_delay_ms=declared.max_queue_delay_microseconds // 1000,
         )
 
-    def _run(self, group: Group, model: LoadedModel, jobs: Sequence[ClaimedJob]) -> None:
+    def _run(self, group: Group, claimed: Claim) -> None:
+        model, jobs = self._models.get(group.model, group.version), claimed.jobs
         started, started_ms = time.monotonic(), time.time() * 1000
-        busy_s = self._device.busy_s
+        busy_s, held_s = self._device.busy_s, self._device.held_s
         if self._events:
             self._events.claimed(f"{model.task.name}.{model.declaration.name}", jobs)
         try:
             telling = Telling(lambda said: self._queue.run(tell(self._id, said, self._jobs)))
-            result = run_batch(model, jobs, self._payloads(jobs), telling)
-            outcomes = [self._store_answer(answer) for answer in result.answers]
+            payloads = self._blobs.payloads(jobs)
+            # What someone waits for goes first.
+            with self._quarantine.around(jobs), self._device.ranked(int(group.is_bulk)):
+                result = run_batch(model, jobs, payloads, telling, group.tenant)
+            answers = self._blobs.keep(result.answers, self._id)
             rows, executions = result.rows, result.executions
-            if result.fitted is not None:
-                model.shrink(result.fitted)
         except Exception as error:
             # A fault of ours, not of a row: each job must still end.
             log.exception("the batch of %s broke", group.id)
             fault = BackendError(f"the worker raised {type(error).__name__}")
-            outcomes = [Encoded(job, error=fault).outcome() for job in jobs]
+            answers = [Answer(Encoded(job, error=fault)) for job in jobs]
             rows, executions = sum(job.rows for job in jobs), 0
         total_s = time.monotonic() - started
         stats = BatchStats(
@@ -186,40 +230,22 @@ class Worker:
             max_rows=executions * model.max_rows,
             executions=executions,
             queue_us=int(sum(max(0.0, started_ms - job.created_at_ms) for job in jobs) * 1000),
-            compute_us=int(min(self._device.busy_s - busy_s, total_s) * 1e6),
+            # Some backends compute in a thread of their own, for several batches together.
+            compute_us=int(
+                (self._device.held_s - held_s or min(self._device.busy_s - busy_s, total_s)) * 1e6
+            ),
             total_us=int(total_s * 1e6),
+            charged_us=claimed.charged_us,
         )
-        self._finish(outcomes, stats)
-        for job in jobs:
-            if job.payload_ref:
-                self._forget(job.payload_ref)
+        outcomes = [answer.outcome() for answer in answers if not answer.interrupted]
+        self._blobs.settle(jobs, outcomes, self._finish(outcomes, stats))
+        unfinished = [answer.encoded.job for answer in answers if answer.interrupted]
+        if unfinished:
+            self._queue.run(release(group, self._id, unfinished, self._jobs))
         if self._events:
             self._events.finished(outcomes, total_s)
 
-    def _payloads(self, jobs: Sequence[ClaimedJob]) -> list[bytes | WherryError]:
-        inline = self._queue.values([job.payload_key for job in jobs])
-        return [
-            self._blob(job.payload_ref) if job.payload_ref else _present(value)
-            for job, value in zip(jobs, inline, strict=True)
-        ]
-
-    def _blob(self, ref: str) -> bytes | WherryError:
-        try:
-            return self._store.get(ref)
-        except WherryError as error:
-            return error
-
-    def _store_answer(self, answer: Encoded) -> Outcome:
-        if len(answer.body) <= self._jobs.inline_max_bytes:
-            return answer.outcome()
-        try:
-            # The attempt is part of the key: a late attempt must not overwrite the accepted one.
-            key = f"result/{answer.job.id}/{answer.job.attempt}/{self._id}"
-            return answer.outcome(self._store.put(key, answer.body))
-        except WherryError as error:
-            return Encoded(answer.job, error=error).outcome()
-
-    def _finish(self, outcomes: Sequence[Outcome], stats: BatchStats) -> None:
+    def _finish(self, outcomes: Sequence[Outcome], stats: BatchStats) -> frozenset[str]:
         """Hand the batch over; while Redis is away, hold it and try again."""
         deadline: float | None = None
         while True:
@@ -235,16 +261,7 @@ class Worker:
                 continue
             if len(accepted) < len(outcomes):
                 log.warning("%d late answers were dropped", len(outcomes) - len(accepted))
-            for outcome in outcomes:
-                if outcome.result_ref and outcome.id not in accepted:
-                    self._forget(outcome.result_ref)
-            return
-
-    def _forget(self, ref: str) -> None:
-        try:
-            self._store.delete(ref)
-        except WherryError as error:
-            log.warning("blob %s stays behind: %s", ref, error.message)
+            return accepted
 
     def _give_back(self, job_ids: list[str]) -> None:
         for record in self._queue.run(read(job_ids, self._jobs)):
@@ -270,7 +287,3 @@ class Worker:
             "state": "draining" if self._draining.is_set() else "ready",
             "seen_at_ms": int(time.time() * 1000),
         }
-
-
-def _present(value: bytes | None) -> bytes | WherryError:
-    return BackendError("the payload is gone") if value is None else value

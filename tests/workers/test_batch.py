@@ -12,6 +12,7 @@ from wherry.tasks.backends.device import Device
 from wherry.tasks.catalog import ModelDeclaration
 from wherry.tasks.text.embedding import EmbeddingOutput
 from wherry.workers.batch import run_batch
+from wherry.workers.budget import declared_budget
 from wherry.workers.models import LoadedModel
 
 
@@ -30,7 +31,7 @@ def loaded(task: str = "embedding", backend: Any = None) -> LoadedModel:
     if backend is None:
         backend = create_backend("stub", task, None, device=Device("cpu"))
         backend.load()
-    return LoadedModel(declared, declared.definition, backend, declared.max_batch_size)
+    return LoadedModel(declared, declared.definition, backend, declared_budget(declared))
 
 
 def answer(model: LoadedModel, **fields: Any) -> v2.InferenceResponse:

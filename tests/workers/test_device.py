@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from wherry.workers.device import list_gpus, pin, resolve
+from wherry.workers.device import kind, list_gpus, pin, resolve
 
 
 @pytest.mark.parametrize(
@@ -47,3 +49,13 @@ def test_gpus_are_read_from_the_drivers_own_list(tmp_path, monkeypatch):
     assert list_gpus() == [0, 1]
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     assert list_gpus() == []
+
+
+def test_devices_of_one_kind_are_called_the_same_wherever_they_are(monkeypatch, tmp_path):
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text('#!/bin/sh\n[ "$1" = --id=3 ] && echo "NVIDIA H200, 143771 MiB"\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    assert kind("cuda:0", {"CUDA_VISIBLE_DEVICES": "3"}) == "NVIDIA H200, 143771 MiB"
+    assert kind("cuda:0", {"CUDA_VISIBLE_DEVICES": "7"}) == "cuda", "it cannot be told"
+    assert re.fullmatch(r"cpu, \d+ GiB", kind("cpu"))

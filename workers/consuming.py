@@ -1,0 +1,123 @@
+"""Whether tickets still reach this worker: Celery's consumer can be connected and yet deaf.
+
+Its known ways: a socket that is open on our side only, a reconnection that forgot to subscribe,
+message credit that was never given back. None of them raises anything, so the look is from end to
+end: jobs wait, a thread is free, and no ticket comes.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from redis.exceptions import ConnectionError as BrokenConnection
+
+from ..jobs.group import Group
+from ..jobs.record import GroupView
+from .threads import die
+
+log = logging.getLogger(__name__)
+
+#: Restarts of the consumer that may change nothing; after them the process ends itself.
+_MAX_RESTARTS = 2
+
+
+class Consuming:
+    """Watches that tickets come while jobs of this worker's families wait and a thread is free.
+
+    After `patience_s` of silence the consumer is restarted, after two restarts in vain the process
+    is. Half-way it asks for a ticket through `probe`: if a healthy worker had none, there was none.
+    """
+
+    def __init__(
+        self,
+        *,
+        threads: int,
+        patience_s: float,
+        families: Callable[[], Collection[str]],
+        probe: Callable[[Group], object],
+        restart: Callable[[], None],
+        end: Callable[[str], None] = die,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._threads, self._patience_s = threads, patience_s
+        self._families, self._probe = families, probe
+        self._restart, self._end, self._clock = restart, end, clock
+        self._lock = threading.Lock()
+        self._busy = 0
+        self._restarts = 0
+        self._silent_since: float | None = None
+        self._probed = False
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """A ticket came; a thread is taken until it is served."""
+        with self._lock:
+            self._busy += 1
+            self._restarts = 0
+            self._silent_since = None
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy -= 1
+                self._silent_since = None
+
+    def forget(self) -> None:
+        """Count anew: Redis was away, or Celery's consumer has just (re)started by itself."""
+        with self._lock:
+            self._silent_since = None
+
+    def look(self, groups: Sequence[GroupView]) -> None:
+        """Judge by what waits now. Call it twice a second or so."""
+        families = self._families()
+        waiting = [g.group for g in groups if g.waiting > 0 and g.group.family in families]
+        with self._lock:
+            if not waiting or self._busy >= self._threads:
+                self._silent_since = None
+                return
+            if self._silent_since is None:
+                self._silent_since, self._probed = self._clock(), False
+                return
+            silent_s = self._clock() - self._silent_since
+            probe = not self._probed and silent_s >= self._patience_s / 2
+            self._probed |= probe
+        if probe:
+            for group in waiting:
+                self._probe(group)
+        elif silent_s >= self._patience_s:
+            self._mend(silent_s, waiting)
+
+    def _mend(self, silent_s: float, waiting: Sequence[Group]) -> None:
+        if self._restarts >= _MAX_RESTARTS:
+            self._end(
+                f"no ticket came for {silent_s:.0f} s while jobs of {len(waiting)} groups waited,"
+                f" and {self._restarts} restarts of the consumer changed nothing"
+            )
+        self._restarts += 1
+        self.forget()
+        log.error(
+            "no ticket came for %.0f s while jobs of %d groups waited (%s, ...) and a thread was"
+            " free: the consumer is restarted",
+            silent_s,
+            len(waiting),
+            waiting[0].id,
+        )
+        self._restart()
+
+
+def restart_consumer(consumer: Any) -> None:  # celery.worker.consumer.Consumer ships no types
+    """Make Celery's consumer connect and subscribe anew, from any thread.
+
+    It does so when its event loop meets a broken connection, so it is given one; what runs in the
+    pool goes on. `app.control` would go through the very consumer that does not listen.
+    """
+
+    def break_off() -> None:
+        raise BrokenConnection("Wherry restarts a consumer that hears nothing")
+
+    consumer.call_soon(break_off)
