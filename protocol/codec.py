@@ -6,11 +6,12 @@ import base64
 from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from .datatypes import Datatype
 from .elements import Raw, all_finite
 from .errors import InvalidRequest, InvalidTensor
+from .json_text import parse_json
 from .v2 import (
     BASE64,
     CONTENT_TYPE,
@@ -120,13 +121,14 @@ def select_outputs(
 def _decode(model: type[M], body: Raw, header_length: int | None, field: str) -> M:
     view = memoryview(body).cast("B")
     if header_length is None:
-        header, rest = view, view[:0]
+        # jiter reads no views: a header is copied, a plain JSON body, bytes already, is not.
+        header, rest = bytes(body), view[:0]
     else:
         if not 0 <= header_length <= len(view):
             raise InvalidRequest(
                 f"Inference-Header-Content-Length is {header_length}, the body {len(view)} bytes"
             )
-        header, rest = view[:header_length], view[header_length:]
+        header, rest = bytes(view[:header_length]), view[header_length:]
     return _build(model, _parse(header), rest, field, has_header=header_length is not None)
 
 
@@ -141,14 +143,10 @@ def _build(
     return model.parse(document)
 
 
-def _parse(header: memoryview) -> Any:
+def _parse(header: bytes) -> Any:
     if not header:
         raise InvalidRequest("the body is empty; expected a JSON object")
-    try:
-        # jiter reads bytes, not views; a header is small, a plain JSON body is copied once.
-        return from_json(bytes(header), allow_inf_nan=False)
-    except ValueError as error:
-        raise InvalidRequest(f"the body is not JSON: {error}") from None
+    return parse_json(header)
 
 
 def _attach(tensors: list[Any], rest: memoryview, field: str, *, has_header: bool) -> None:
@@ -185,11 +183,12 @@ def _tensors(
             "datatype": tensor.datatype.value,
         }
         if tensor.name in raw_names:
-            raw = tensor.raw()
-            header["parameters"] = {**tensor.parameters, _SIZE: memoryview(raw).nbytes}
+            pieces = tensor.raw_pieces()
+            size = sum(memoryview(piece).nbytes for piece in pieces)
+            header["parameters"] = {**tensor.parameters, _SIZE: size}
             if mark_text and _holds_text(tensor):
                 header["parameters"][CONTENT_TYPE] = TEXT
-            raws.append(raw)
+            raws += pieces
         else:
             data, marks = _json_data(tensor)
             header |= _parameters({**tensor.parameters, **marks})

@@ -13,12 +13,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .datatypes import Datatype
-from .errors import InvalidTensor
+from .errors import InvalidTensor, PayloadTooLarge
 
 Raw = bytes | bytearray | memoryview
 
 #: BYTES elements carry their length in front: four bytes, unsigned, little-endian.
 _PREFIX = struct.Struct("<I")
+
+#: Elements of one BYTES tensor, at most: empty ones take four bytes here, and 41 as Python's.
+MAX_ELEMENTS = 1_000_000
+
 _FLOAT_MAX = {Datatype.FP32: 3.4028234663852886e38, Datatype.FP64: sys.float_info.max}
 
 
@@ -78,9 +82,16 @@ def check_raw(raw: Raw, datatype: Datatype, count: int, *, name: str) -> None:
                 f"of {datatype}, got {size}"
             )
         return
-    found = sum(1 for _ in split_bytes(raw, name=name))
+    if MAX_ELEMENTS < count <= size // _PREFIX.size:
+        raise PayloadTooLarge(
+            f"tensor {name!r} has {count} BYTES elements; {MAX_ELEMENTS} are allowed"
+        )
+    # One more than there should be is looked for, no more: four bytes make an element.
+    most = min(count, MAX_ELEMENTS) + 1
+    found = sum(1 for _ in itertools.islice(split_bytes(raw, name=name), most))
     if found != count:
-        raise InvalidTensor(f"tensor {name!r}: expected {count} BYTES elements, got {found}")
+        got = f"{found} or more" if found == most else found
+        raise InvalidTensor(f"tensor {name!r}: expected {count} BYTES elements, got {got}")
 
 
 def split_bytes(raw: Raw, *, name: str) -> Iterable[memoryview]:
@@ -136,6 +147,14 @@ def raw_of(values: Sequence[Any], datatype: Datatype, *, name: str) -> bytes:
         return array(str(datatype.code), values).tobytes()
     except (TypeError, OverflowError, ValueError, struct.error) as error:
         raise InvalidTensor(f"tensor {name!r}: not {datatype} data: {error}") from None
+
+
+def bytes_pieces(values: Sequence[str | bytes], *, name: str) -> list[Raw]:
+    """Raw data of BYTES values, a prefix and an element in turn. Raises InvalidTensor."""
+    try:
+        return list(_prefixed(values))
+    except (TypeError, ValueError, AttributeError, struct.error) as error:
+        raise InvalidTensor(f"tensor {name!r}: not BYTES data: {error}") from None
 
 
 def _prefixed(values: Sequence[str | bytes]) -> Iterable[bytes]:

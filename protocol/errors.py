@@ -4,13 +4,17 @@
      ├ InvalidRequest        a request that can never work
      │  ├ InvalidTensor      one tensor's data or shape
      │  └ PayloadTooLarge    over a size limit
+     ├ Unauthorized          no API key, or one that is not known
+     ├ Forbidden             a key that may not do this
      ├ NotFound
      │  ├ ModelNotFound
      │  └ JobNotFound
      ├ Conflict              a known id with another body
      ├ Unavailable           not now; retry
      │  ├ QueueFull
-     │  └ ModelNotReady
+     │  ├ TenantLimit        one tenant has too much waiting, or submits too fast
+     │  ├ ModelNotReady
+     │  └ StoreUnavailable   where large payloads and results live
      ├ DeadlineExceeded
      ├ JobGone
      │  ├ JobCanceled
@@ -28,6 +32,9 @@ from __future__ import annotations
 import inspect
 from typing import ClassVar
 
+#: Characters of an error's text, at most.
+_LONGEST = 2000
+
 
 class WherryError(Exception):
     """Something went wrong."""
@@ -36,7 +43,9 @@ class WherryError(Exception):
     retryable: ClassVar[bool] = False
 
     def __init__(self, message: str | None = None) -> None:
-        self.message = message or inspect.cleandoc(type(self).__doc__ or "")
+        message = message or inspect.cleandoc(type(self).__doc__ or "")
+        # A text that quotes the request must not grow with it.
+        self.message = message if len(message) <= _LONGEST else message[: _LONGEST - 1] + "…"
         super().__init__(self.message)
 
 
@@ -56,6 +65,18 @@ class PayloadTooLarge(InvalidRequest):
     """The request is too large."""
 
     code = "payload_too_large"
+
+
+class Unauthorized(WherryError):
+    """An API key is needed."""
+
+    code = "unauthorized"
+
+
+class Forbidden(WherryError):
+    """This API key may not do that."""
+
+    code = "forbidden"
 
 
 class NotFound(WherryError):
@@ -97,10 +118,27 @@ class QueueFull(Unavailable):
     code = "queue_full"
 
 
+class TenantLimit(Unavailable):
+    """A limit of this API key is reached; retry later."""
+
+    code = "limit_reached"
+
+    def __init__(self, message: str | None = None, *, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class ModelNotReady(Unavailable):
     """The model is not ready; retry later."""
 
     code = "model_not_ready"
+
+
+class StoreUnavailable(Unavailable):
+    """The blob store cannot be reached; retry later."""
+
+    code = "store_unavailable"
+    retry_after_s = 5
 
 
 class DeadlineExceeded(WherryError):

@@ -9,15 +9,30 @@ from .v2 import CONTENT_TYPE
 
 PRIORITY, TIMEOUT, ON_ROW_ERROR = "priority", "timeout", "on_row_error"
 
+#: Seconds that an attempt may run; Triton's `timeout` is about the time to start.
+EXECUTION_TIMEOUT = "execution_timeout_s"
+
 #: The wish for all outputs in binary: about one answer, not about the work.
 BINARY_OUTPUT = "binary_data_output"
 
 #: The wish to hear tokens while they are made, where the model makes some.
 STREAM = "stream"
 
+#: The wish for a call at the job's end: about who hears of it, not about the work.
+WEBHOOK = "webhook"
+
 #: What any task may be sent. The content type of a whole request is MLServer's hint.
 SERVER_PARAMETERS = frozenset(
-    {PRIORITY, TIMEOUT, ON_ROW_ERROR, STREAM, BINARY_OUTPUT, CONTENT_TYPE}
+    {
+        PRIORITY,
+        TIMEOUT,
+        EXECUTION_TIMEOUT,
+        ON_ROW_ERROR,
+        STREAM,
+        WEBHOOK,
+        BINARY_OUTPUT,
+        CONTENT_TYPE,
+    }
 )
 
 #: Response parameter that says what of a request was not understood.

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -24,6 +23,7 @@ from .datatypes import Datatype
 from .elements import (
     Raw,
     blob_of,
+    bytes_pieces,
     check_raw,
     check_values,
     flatten,
@@ -32,20 +32,27 @@ from .elements import (
     values_of,
 )
 from .errors import InvalidRequest, InvalidTensor
+from .first_fault import FirstFault
 
 #: Values are bool, int, float or str in the specification; extensions nest. Clients that write
 #: every field of theirs send null for none.
 Parameters = Annotated[
     dict[str, Any], BeforeValidator(lambda given: {} if given is None else given)
 ]
+#: Characters of a tensor's name, at most: errors quote it.
+MAX_NAME = 512
+
+#: Characters shown of each step of a path to a fault; a key may be as long as the body.
+_SHOWN = 80
+
 Dimension = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
 
-#: Says what the elements of a BYTES tensor are: text, or files that JSON carries as base64.
-#: MLServer's convention; its other content types are hints that change nothing here.
-CONTENT_TYPE, BASE64, TEXT = "content_type", "base64", "str"
+#: Says what the elements of a BYTES tensor are: text, files that JSON carries as base64, or URLs of
+#: files. MLServer's convention; its other content types are hints that change nothing here.
+CONTENT_TYPE, BASE64, TEXT, URL = "content_type", "base64", "str", "url"
 
 
-class _Model(BaseModel):
+class _Model(FirstFault):
     model_config = ConfigDict(extra="ignore", arbitrary_types_allowed=True)
 
     @classmethod
@@ -60,14 +67,16 @@ class _Model(BaseModel):
 def describe(error: ValidationError) -> str:
     """The first fault of a validation as one line: `inputs[0].shape[1]: ...`."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+    path = "".join(
+        f"[{part}]" if isinstance(part, int) else f".{part[:_SHOWN]}" for part in first["loc"]
+    )
     return f"{path.lstrip('.') or 'request'}: {first['msg'].removeprefix('Value error, ')}"
 
 
 class Tensor(_Model):
     """A named tensor with its data."""
 
-    name: StrictStr = Field(min_length=1)
+    name: StrictStr = Field(min_length=1, max_length=MAX_NAME)
     shape: list[Dimension] = Field(max_length=32)
     datatype: Datatype
     parameters: Parameters = Field(default_factory=dict)
@@ -130,6 +139,13 @@ class Tensor(_Model):
         values = self.blobs() if self.is_base64 else self.flat()
         return raw_of(values, self.datatype, name=self.name)
 
+    def raw_pieces(self) -> list[Raw]:
+        """Raw data in pieces: whoever joins them with more spares a copy of large files."""
+        if self.is_raw or self.datatype is not Datatype.BYTES:
+            return [self.raw()]
+        values = self.blobs() if self.is_base64 else self.flat()
+        return bytes_pieces(values, name=self.name)
+
     def check(self) -> None:
         """Hold the data against shape and datatype. Raises InvalidTensor; allocates by neither."""
         if self.is_raw:
@@ -151,7 +167,7 @@ class RequestInput(Tensor):
 class RequestOutput(_Model):
     """An output that a request asks for."""
 
-    name: StrictStr = Field(min_length=1)
+    name: StrictStr = Field(min_length=1, max_length=MAX_NAME)
     parameters: Parameters = Field(default_factory=dict)
 
 

@@ -12,13 +12,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from ..protocol import v2
 from ..protocol.errors import InvalidRequest
+from ..protocol.first_fault import FirstFault
 from . import cost
 from .tensors import TensorSpec
 
 Family = Literal["vision", "audio", "text", "multimodal"]
 
 
-class TaskInput(BaseModel):
+class TaskInput(FirstFault):
     """A batch of rows for one task, with the parameters that hold for all of them."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")

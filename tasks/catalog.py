@@ -80,12 +80,14 @@ class Catalog:
         """A model; its last declared version when none is asked for. Raises ModelNotFound."""
         versions = self._by_name.get(name)
         if versions is None:
-            raise ModelNotFound(f"unknown model {name!r}; there are {', '.join(self.names())}")
+            raise ModelNotFound(
+                f"unknown model {name[:200]!r}; there are {', '.join(self.names())}"
+            )
         if version is None:
             return next(reversed(versions.values()))
         if version not in versions:
             raise ModelNotFound(
-                f"model {name!r} has no version {version!r}; there are {', '.join(versions)}"
+                f"model {name!r} has no version {version[:200]!r}; there are {', '.join(versions)}"
             )
         return versions[version]
 

@@ -9,6 +9,7 @@ from ..protocol import v2
 from ..protocol.datatypes import Datatype
 from ..protocol.elements import flatten
 from ..protocol.errors import InvalidTensor
+from ..protocol.json_text import check_size, parse_json
 
 #: What a BYTES tensor's elements are. Files travel as base64 in JSON, text as it is; `json` is text
 #: that holds a JSON value, for what is no rectangle of numbers (points, tables, messages).
@@ -69,7 +70,12 @@ class TensorSpec:
             return unpadded(tensor, files=self.is_file)
         values = _elements(tensor, files=self.is_file)
         if self.content == "json":
-            values = [_json(text, self.name, index) for index, text in enumerate(values)]
+            what = f"tensor {self.name!r}"
+            check_size(values, what=what)
+            values = [
+                parse_json(text, what=f"{what}: element {index}")
+                for index, text in enumerate(values)
+            ]
         if not self.is_scalar:
             return values
         if len(values) != 1:
@@ -81,13 +87,6 @@ def _elements(tensor: v2.Tensor, *, files: bool) -> list[Any]:
     if tensor.datatype is not Datatype.BYTES:
         return list(tensor.flat())
     return tensor.blobs() if files else tensor.texts()
-
-
-def _json(text: str, name: str, index: int) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise InvalidTensor(f"tensor {name!r}: element {index} is not JSON: {error}") from None
 
 
 #: Parameter of a padded tensor: how many entries of each row are real, `2,5`.

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import heapq
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -11,28 +13,58 @@ class Device:
 
     def __init__(self, name: str = "cpu") -> None:
         self.name = name
-        self._lock = threading.Lock()
-        self._released = threading.Condition()
+        self._changed = threading.Condition()
+        self._held = False
+        self._waiting: list[tuple[int, int]] = []
+        self._places = itertools.count()
         self._busy_s = 0.0
         self._turn = 0
+        self._mine = threading.local()
 
     @contextmanager
     def compute(self) -> Iterator[None]:
-        """Hold the device while a model runs."""
-        with self._lock:
-            started = time.perf_counter()
+        """Hold the device while a model runs. Who waits goes by rank, then by when they came."""
+        self._acquire()
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            held_s = time.perf_counter() - started
+            self._mine.held_s = self.held_s + held_s
+            with self._changed:
+                self._held = False
+                self._busy_s += held_s
+                self._turn += 1
+                self._changed.notify_all()
+
+    def _acquire(self) -> None:
+        place = (getattr(self._mine, "rank", 0), next(self._places))
+        with self._changed:
+            heapq.heappush(self._waiting, place)
             try:
-                yield
-            finally:
-                with self._released:
-                    self._busy_s += time.perf_counter() - started
-                    self._turn += 1
-                    self._released.notify_all()
+                self._changed.wait_for(lambda: not self._held and self._waiting[0] == place)
+            except BaseException:
+                # Whoever gives up must not block those behind it.
+                self._waiting.remove(place)
+                heapq.heapify(self._waiting)
+                self._changed.notify_all()
+                raise
+            heapq.heappop(self._waiting)
+            self._held = True
+
+    @contextmanager
+    def ranked(self, rank: int) -> Iterator[None]:
+        """Let this thread wait for the device behind those of a lower rank; 0 is the usual one."""
+        self._mine.rank = rank
+        try:
+            yield
+        finally:
+            self._mine.rank = 0
 
     @property
     def busy(self) -> bool:
         """Whether a model runs now."""
-        return self._lock.locked()
+        return self._held
 
     @property
     def turn(self) -> int:
@@ -41,10 +73,16 @@ class Device:
 
     def wait_for_turn(self, turn: int, timeout_s: float) -> None:
         """Wait until the device has been let go more than `turn` times, or some seconds."""
-        with self._released:
-            self._released.wait_for(lambda: self._turn > turn, timeout_s)
+        with self._changed:
+            self._changed.wait_for(lambda: self._turn > turn, timeout_s)
 
     @property
     def busy_s(self) -> float:
         """Seconds that the device has been held in all."""
         return self._busy_s
+
+    @property
+    def held_s(self) -> float:
+        """Seconds that this thread has held the device in all."""
+        held: float = getattr(self._mine, "held_s", 0.0)
+        return held

@@ -10,8 +10,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from ...protocol.errors import RowError
 from ..vision.images import MAX_PIXELS
 
-# Pillow's own guard warns, process-wide; ours refuses the row that is too large.
-Image.MAX_IMAGE_PIXELS = None
+# Ours refuses the row that is too large; Pillow's own guard is for an image inside an image, which
+# is decoded while the outer one is opened: an icon may hold a PNG of any size.
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 # A build of Pillow may lack a format (AVIF, WEBP), which only shows once its readers are loaded.
 Image.init()
@@ -41,6 +42,8 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
             raise RowError(f"the image has {width} x {height} pixels; {max_pixels} are allowed")
         ImageOps.exif_transpose(image, in_place=True)
         return _rgb(image)
+    except Image.DecompressionBombError:
+        raise RowError(f"the image has too many pixels; {max_pixels} are allowed") from None
     except UnidentifiedImageError:
         raise RowError("not an image of a known format") from None
     except RowError:

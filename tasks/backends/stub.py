@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import os
 import re
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from ...protocol.errors import RowError
+from ...protocol.errors import OutOfMemory, RowError
 from ..base import Task, TaskInput, TaskOutput
 from ..boxes import BoundingBox, DetectedObject
 from ..labels import ClassificationResult
@@ -26,13 +28,18 @@ from .device import Device
 
 _LABELS = ("anchor", "barge", "canoe", "dinghy", "ferry", "gig", "hull", "skiff", "tug", "wherry")
 
+#: How a shell reports a process that the kernel killed (128 + SIGKILL).
+_KILLED = 137
+
 
 class Stub(StreamingBackend):
     """Answers from a hash of the row, or for most tasks with the task's golden example.
 
     `delay_s`, `delay_per_row_s` and, for texts that are listened to, `delay_per_token_s` simulate a
     model's time. `words` makes generated texts so long. Rows that hold `reject_on` are refused
-    alone, `raise_on` makes the whole forward raise, `crash_on` kills the process.
+    alone, `raise_on` makes the whole forward raise, `crash_on` kills the process. `exit_on` ends it
+    as the kernel does when memory runs out: once a row, where there is a folder `exit_once` to keep
+    that in mind. A forward of over `fits_rows` rows runs out of the device's memory.
     """
 
     def __init__(
@@ -48,6 +55,9 @@ class Stub(StreamingBackend):
         reject_on: str = "",
         raise_on: str = "",
         crash_on: str = "",
+        exit_on: str = "",
+        exit_once: str = "",
+        fits_rows: int = 0,
     ) -> None:
         super().__init__(task, source, device=device)
         self._delay_s, self._delay_per_row_s = delay_s, delay_per_row_s
@@ -55,6 +65,9 @@ class Stub(StreamingBackend):
         self._reject_on = reject_on.encode()
         self._raise_on = raise_on.encode()
         self._crash_on = crash_on.encode()
+        self._exit_on = exit_on.encode()
+        self._exit_once = Path(exit_once) if exit_once else None
+        self._fits_rows = fits_rows
 
     def load(self) -> None:
         """Nothing to load."""
@@ -68,13 +81,31 @@ class Stub(StreamingBackend):
             delay_s = self._delay_s + self._delay_per_row_s * len(batch)
             if delay_s:
                 time.sleep(delay_s)
-            if self._crash_on and any(self._crash_on in content for content in contents):
-                ctypes.string_at(0)  # a real crash: no handler of ours gets a say
-            if self._raise_on and any(self._raise_on in content for content in contents):
-                raise RuntimeError("the stub was asked to raise")
+            self._fail(contents)
             answers = [self._answer(*row) for row in zip(batch, contents, strict=True)]
             self._tell(answers, listeners)
         return answers
+
+    def _fail(self, contents: Sequence[bytes]) -> None:
+        """End the process or the forward, if a row asks for it or there are too many."""
+        if self._crash_on and any(self._crash_on in content for content in contents):
+            ctypes.string_at(0)  # a real crash: no handler of ours gets a say
+        if self._exit_on and any(self._exit_on in row and self._is_first(row) for row in contents):
+            os._exit(_KILLED)
+        if self._fits_rows and len(contents) > self._fits_rows:
+            raise OutOfMemory(f"the stub holds {self._fits_rows} rows")
+        if self._raise_on and any(self._raise_on in content for content in contents):
+            raise RuntimeError("the stub was asked to raise")
+
+    def _is_first(self, content: bytes) -> bool:
+        """Whether this row has not ended a process before."""
+        if self._exit_once is None:
+            return True
+        try:
+            (self._exit_once / hashlib.sha256(content).hexdigest()).touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
 
     def _tell(
         self, answers: Sequence[TaskOutput | RowError], listeners: Sequence[Listener | None]

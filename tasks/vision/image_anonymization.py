@@ -8,13 +8,14 @@ answer is an upright PNG without metadata.
 
 from __future__ import annotations
 
-import json
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator
 
 from ...protocol import v2
 from ...protocol.datatypes import Datatype
+from ...protocol.errors import InvalidRequest
+from ...protocol.json_text import parse_json
 from ..base import Aliases, Example, Task, TaskOutput, Widget
 from ..samples import PNG
 from ..tensors import TensorSpec, column, values_of
@@ -45,8 +46,8 @@ class ImageAnonymizationInput(ImagesInput):
         """OIP parameters hold no lists: strict clients send one as JSON in a string."""
         if isinstance(classes, str):
             try:
-                return json.loads(classes)
-            except ValueError:
+                return parse_json(classes)
+            except InvalidRequest:
                 raise ValueError("expected a list of labels, or one as JSON") from None
         return classes
 

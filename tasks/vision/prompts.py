@@ -21,7 +21,9 @@ Box = Annotated[list[_Coordinate], Field(min_length=4, max_length=4)]
 PointLabel = Annotated[int, Field(ge=0, le=1)]
 
 #: One row's prompts; each has some points, and their labels in the same order.
-Points = Annotated[list[Annotated[list[Point], Field(min_length=1)]], Field(max_length=1000)]
+Points = Annotated[
+    list[Annotated[list[Point], Field(min_length=1, max_length=1000)]], Field(max_length=1000)
+]
 PointLabels = Annotated[list[list[PointLabel]], Field(max_length=1000)]
 Boxes = Annotated[list[Box], Field(max_length=1000)]
 

@@ -27,6 +27,9 @@ OBJECT = TensorSpec("objects_ids", Datatype.INT32, (-1, -1), "objects_ids")
 FRAME = TensorSpec("frame_indexes", Datatype.INT32, (-1, -1), "frame_indexes")
 MASK = TensorSpec("mask", Datatype.BYTES, (-1, -1), "masks", "image")
 
+#: Frames of one video, at most. Each takes the model's own size in memory, however small it is.
+MAX_FRAMES = 1000
+
 _Index = Annotated[int, Field(ge=0, lt=2**31)]
 
 
@@ -39,7 +42,7 @@ class VideoMaskGenerationInput(TaskInput):
         *("points", "labels", "boxes"),
     )
 
-    videos: list[Annotated[list[bytes], Field(min_length=1)]] = Field(
+    videos: list[Annotated[list[bytes], Field(min_length=1, max_length=MAX_FRAMES)]] = Field(
         min_length=1, description="Per row the frames, image files of one size."
     )
     objects_ids: list[Annotated[list[_Index], Field(min_length=1)]] = Field(

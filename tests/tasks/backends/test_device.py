@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -46,3 +47,43 @@ def test_an_error_lets_go() -> None:
     with device.compute():
         pass
     assert device.busy_s > 0
+
+
+def test_a_lower_rank_goes_first_and_equals_in_order() -> None:
+    device, order = Device(), []
+
+    def work(name: str, rank: int) -> None:
+        with device.ranked(rank), device.compute():
+            order.append(name)
+
+    with device.compute():
+        threads = []
+        for name, rank in (("bulk 1", 1), ("bulk 2", 1), ("first", 0), ("second", 0)):
+            threads.append(threading.Thread(target=work, args=(name, rank)))
+            threads[-1].start()
+            wait_until(lambda: len(device._waiting) == len(threads))
+    for thread in threads:
+        thread.join()
+    assert order == ["first", "second", "bulk 1", "bulk 2"]
+
+
+def test_a_thread_counts_what_it_held_itself() -> None:
+    device = Device()
+
+    def work() -> None:
+        with device.compute():
+            time.sleep(0.005)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert (device.held_s, device.busy_s > 0) == (0.0, True)
+    work()
+    assert 0 < device.held_s < device.busy_s
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)

@@ -90,7 +90,7 @@ def test_what_is_no_image_is_a_row_error(data: bytes, said: str) -> None:
 def test_too_many_pixels_are_refused_before_they_are_decoded() -> None:
     bomb = io.BytesIO()
     Image.new("1", (20_000, 20_000)).save(bomb, "PNG")  # 400 million pixels in 50 KB
-    with pytest.raises(RowError, match="20000 x 20000 pixels; 100000000 are allowed"):
+    with pytest.raises(RowError, match="too many pixels; 100000000 are allowed"):
         decode(bomb.getvalue())
 
 

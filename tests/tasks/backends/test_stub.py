@@ -4,10 +4,11 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from wherry.protocol.errors import RowError
+from wherry.protocol.errors import OutOfMemory, RowError
 from wherry.tasks.backends import create_backend
 from wherry.tasks.backends.base import Backend
 from wherry.tasks.backends.device import Device
@@ -81,3 +82,20 @@ def test_a_crash_is_real() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
     assert done.returncode == -signal.SIGSEGV
+
+
+def test_an_exit_for_want_of_memory_takes_each_row_once_where_that_is_kept(tmp_path: Path) -> None:
+    code = (
+        "from wherry.tasks.create import create_task\n"
+        f"knobs = {{'exit_on': 'x', 'exit_once': {str(tmp_path)!r}}}\n"
+        "create_task('stub', 'embedding', None, knobs).run(texts=['x'])\n"
+    )
+    ends = [subprocess.run([sys.executable, "-c", code], check=False).returncode for _ in range(2)]
+    assert ends == [137, 0]
+
+
+def test_a_small_device_runs_out_of_memory() -> None:
+    small = stub(fits_rows=2)
+    assert len(small.run(texts("a", "b"))) == 2
+    with pytest.raises(OutOfMemory):
+        small.run(texts("a", "b", "c"))
