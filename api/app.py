@@ -16,8 +16,10 @@ from ..jobs.stores import open_store
 from ..tasks.catalog import load_catalog
 from . import (
     batch_routes,
+    dead_routes,
     errors,
     events_routes,
+    forget_routes,
     generate_routes,
     infer_routes,
     jobs_routes,
@@ -26,13 +28,21 @@ from . import (
     pixano,
     server_routes,
 )
+from .access.book import KeyBook
+from .access.guard import Guard
 from .batches import routes as batches_routes
 from .batches.runner import Runner
 from .door import Door
 from .huggingface import routes as huggingface_routes
 from .instill import routes as instill_routes
 from .intake import Intake
+from .label_studio import routes as label_studio_routes
 from .openai import routes as openai_routes
+from .openai.shapes import error_shape as openai_shape
+from .outbound import webhooks_routes
+from .outbound.deliver import Deliverer
+from .outbound.outbound import Outbound
+from .pixano.inference_routes import error_of as pixano_shape
 from .plain import ShortWay
 from .service import Service
 from .settings import ApiSettings
@@ -44,15 +54,28 @@ _ROUTES = (
     jobs_routes,
     events_routes,
     batch_routes,
+    forget_routes,
     generate_routes,
     models_routes,
     server_routes,
+    dead_routes,
     *openai_routes.ROOMS,
     instill_routes,
+    label_studio_routes,
     pixano,
     huggingface_routes,
     batches_routes,
+    webhooks_routes,
     page,
+)
+
+
+#: Whose errors a path's clients read, by how it begins; others read ours.
+_SHAPES = (
+    ("/v1/", openai_shape),
+    ("/v1alpha/", instill_routes.error_shape),
+    ("/pixano/v1/", pixano_shape),
+    ("/models/", huggingface_routes.error_shape),
 )
 
 
@@ -64,7 +87,7 @@ def _calm_collector() -> None:
 
 
 @asynccontextmanager
-async def _grpc(service: Service) -> AsyncIterator[None]:
+async def _grpc(service: Service, keys: KeyBook) -> AsyncIterator[None]:
     """The gRPC server, where a port is set."""
     port = service.settings.grpc_port
     if not port:
@@ -76,7 +99,7 @@ async def _grpc(service: Service) -> AsyncIterator[None]:
         raise RuntimeError(
             f"WHERRY_GRPC_PORT is {port}, but gRPC is not installed: pip install 'wherry[grpc]'"
         ) from error
-    listening = await server.start(service, port)
+    listening = await server.start(service, port, keys)
     yield
     await server.stop(listening)
 
@@ -92,7 +115,7 @@ class _Api(FastAPI):
     @functools.cached_property
     def _door(self) -> ASGIApp:
         routes = [route for room in _ROUTES for route in room.router.routes]
-        return Door(ShortWay(super().__call__, routes, errors.answer))
+        return Door(Guard(ShortWay(super().__call__, routes, errors.answer), _SHAPES))
 
 
 def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = None) -> FastAPI:
@@ -103,24 +126,33 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         queue, store = AsyncQueue(jobs.redis_url), open_store(jobs)
         catalog = load_catalog(settings.models, families=())
-        waiters = Waiters(queue, jobs)
+        waiters, outbound = Waiters(queue, jobs), Outbound(settings)
+        deliverer = Deliverer(queue, jobs, settings, outbound.hooks)
+        keys = KeyBook(settings.api_keys, queue, jobs, required=settings.require_api_keys)
+        app.state.keys = keys
+        await keys.start()
         app.state.service = Service(
             settings,
             jobs,
             catalog,
             queue,
             store,
-            Intake(catalog, queue, store, jobs, settings),
+            Intake(catalog, queue, store, jobs, settings, outbound),
             waiters,
         )
         app.state.batches = batches = Runner(app)
         waiters.start()
         batches.start()
-        async with _grpc(app.state.service):
+        if outbound.calls and settings.webhooks_at_once:
+            deliverer.start()
+        async with _grpc(app.state.service, keys):
             _calm_collector()
             yield
         await batches.stop()
+        await deliverer.stop()
         await waiters.stop()
+        await keys.stop()
+        await outbound.close()
         await queue.close()
 
     app = _Api(

@@ -15,8 +15,10 @@ from ..protocol import codec
 from ..protocol.errors import InvalidRequest, JobNotFound, WherryError
 from ..protocol.states import JobState
 from . import examples
+from .access.caller import caller
 from .body import json_object, read_body
 from .errors import error_body, status_of
+from .ids import shown_id
 from .intake import OFF_LOOP_BYTES, Intake, Prepared
 from .plain import PlainRoute
 from .prefer import bounded_wait
@@ -42,7 +44,9 @@ async def submit_batch(request: Request) -> Response:
             raise InvalidRequest(f"jobs: expected a list of 1 to {limit} entries")
         return [_prepared(service.intake, entry) for entry in entries]
 
-    prepared = prepare() if len(body) < OFF_LOOP_BYTES else await asyncio.to_thread(prepare)
+    prepared = await service.intake.outbound.files.read(
+        prepare, in_thread=len(body) >= OFF_LOOP_BYTES
+    )
     outcomes = await asyncio.gather(*(_stored(service.intake, job) for job in prepared))
     records = iter(await service.records([o for o in outcomes if isinstance(o, str)]))
     return json_response({"jobs": [_outcome(i, o, records) for i, o in enumerate(outcomes)]})
@@ -80,6 +84,7 @@ def _outcome(
 
 def _view(job_id: str, record: Record | None) -> dict[str, Any]:
     if record is None:
+        job_id = shown_id(job_id)
         return {"id": job_id, **error_body(JobNotFound(f"no job {job_id!r}"))}
     return job_view(record)
 
@@ -89,15 +94,17 @@ async def read_statuses(request: Request) -> Response:
     """The states of many jobs; with `wait`, once one has ended; with `results`, answers too."""
     service = Service.of(request)
     document = json_object(await read_body(request, service.settings.max_body_bytes))
-    ids = _ids(document.get("ids"), service.settings.max_jobs_per_batch)
+    given = job_ids(document.get("ids"), service.settings.max_jobs_per_batch)
+    ids = [caller.get().stored(job_id) for job_id in given]
     seconds = bounded_wait(str(document.get("wait", 0)), service.settings.max_wait_s)
     records = await service.wait_any(ids, seconds)
     views = [_view(job_id, record) for job_id, record in zip(ids, records, strict=True)]
-    results = await _results(service, views) if document.get("results") is True else {}
+    results = await _results(service, ids, views) if document.get("results") is True else {}
     return Response(_joined(views, results), media_type="application/json")
 
 
-def _ids(value: Any, limit: int) -> list[str]:
+def job_ids(value: Any, limit: int) -> list[str]:
+    """The `ids` of a body. Raises InvalidRequest."""
     if isinstance(value, list) and len(value) <= limit:
         ids = [entry for entry in value if isinstance(entry, str)]
         if len(ids) == len(value):
@@ -105,7 +112,9 @@ def _ids(value: Any, limit: int) -> list[str]:
     raise InvalidRequest(f"ids: expected a list of at most {limit} job ids")
 
 
-async def _results(service: Service, views: Sequence[dict[str, Any]]) -> dict[int, bytes]:
+async def _results(
+    service: Service, ids: Sequence[str], views: Sequence[dict[str, Any]]
+) -> dict[int, bytes]:
     """The succeeded jobs' InferenceResponses as JSON, by their places among the views.
 
     What goes beyond the bytes of one answer is marked in its view: the client asks again. The first
@@ -116,7 +125,7 @@ async def _results(service: Service, views: Sequence[dict[str, Any]]) -> dict[in
     left = service.settings.max_results_bytes
     for start in range(0, len(succeeded), _AT_ONCE):
         places = succeeded[start : start + _AT_ONCE]
-        read = [_result(service, views[at]["id"]) for at in places] if left > 0 else []
+        read = [_result(service, ids[at]) for at in places] if left > 0 else []
         found = await asyncio.gather(*read)
         for at, result in zip_longest(places, found):
             if isinstance(result, WherryError):

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import AsyncIterable
 from typing import Any
 
 from fastapi import Request
-from pydantic_core import from_json
 from starlette.requests import ClientDisconnect
 
 from ..protocol.errors import InvalidRequest, PayloadTooLarge
+from ..protocol.json_text import parse_json
 
 #: Where the JSON of a binary request ends.
 HEADER_LENGTH = "inference-header-content-length"
 
-#: zlib's window bits: gzip alone, and zlib as `deflate` means it.
-_WINDOW = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+#: Encodings that are inflated, with zlib's window bits: gzip alone, and zlib as `deflate` means it.
+WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+
+
+#: Bytes inflated at a time.
+_PIECE_BYTES = 1 << 20
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
@@ -24,32 +29,37 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if declared.isascii() and declared.isdigit() and int(declared) > max_bytes:
         raise _too_large(max_bytes)
-    if encoding in _WINDOW:
-        return await _inflate(request, _WINDOW[encoding], max_bytes)
+    if encoding in WINDOWS:
+        return await inflate(request.stream(), encoding, max_bytes)
     if encoding not in ("", "identity"):
         raise InvalidRequest(f"Content-Encoding {encoding[:40]!r}: use gzip, deflate or none")
-    chunks, size, more = [], 0, True
+    body, more = bytearray(), True
     while more:  # what request.stream() does, less a generator for the one chunk that most have
         message = await request.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
-        chunk, more = message.get("body", b""), message.get("more_body", False)
-        size += len(chunk)
-        if size > max_bytes:
+        chunk: bytes = message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) + len(chunk) > max_bytes:
             raise _too_large(max_bytes)
-        chunks.append(chunk)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        if not more and not body:
+            return chunk
+        # A list of chunks would leave the heap in pieces, as large again as the body.
+        body += chunk
+    return bytes(body)
 
 
-async def _inflate(request: Request, window: int, max_bytes: int) -> bytes:
-    inflater, out, taken = zlib.decompressobj(window), bytearray(), 0
+async def inflate(chunks: AsyncIterable[bytes], encoding: str, max_bytes: int) -> bytes:
+    """What was compressed. Raises InvalidRequest, and PayloadTooLarge past `max_bytes`."""
+    inflater, out, taken = zlib.decompressobj(WINDOWS[encoding]), bytearray(), 0
     try:
-        async for chunk in request.stream():
+        async for chunk in chunks:
             taken += len(chunk)
-            # One byte over the limit is asked for, so that a bomb shows without being inflated.
-            out += inflater.decompress(chunk, max_bytes + 1 - len(out))
-            if max(len(out), taken) > max_bytes or inflater.unconsumed_tail:
-                raise _too_large(max_bytes)
+            while chunk:
+                out += inflater.decompress(chunk, _PIECE_BYTES)
+                if max(len(out), taken) > max_bytes:
+                    raise _too_large(max_bytes)
+                chunk = inflater.unconsumed_tail
     except zlib.error as error:
         raise InvalidRequest(f"the body cannot be inflated: {error}") from None
     if not inflater.eof:
@@ -77,10 +87,7 @@ def header_length(request: Request) -> int | None:
 
 def json_object(body: bytes) -> dict[str, Any]:
     """A body's JSON object. Raises InvalidRequest."""
-    try:
-        document = from_json(body, allow_inf_nan=False)
-    except ValueError as error:
-        raise InvalidRequest(f"the body is not JSON: {error}") from None
+    document = parse_json(body)
     if not isinstance(document, dict):
         raise InvalidRequest(f"expected a JSON object, got {type(document).__name__}")
     return document

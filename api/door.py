@@ -9,12 +9,13 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .ids import uuid7
+from .outbound.outbound import WEBHOOK_HEADER, asked_webhook
 
 #: Where a request's id lies in its ASGI scope.
 REQUEST_ID = "wherry.request_id"
 
 _HEADER = b"x-request-id"
-_JOBS = "/v2/jobs/"
+_JOBS = ("/v2/jobs/", "/v2/dead/")
 
 #: Bytes from which an answer is compressed for a client that asks; below it the work costs more.
 _GZIP_MIN_BYTES = 8192
@@ -46,12 +47,15 @@ class Door:
         if scope["type"] != "http":
             await self._plain(scope, receive, send)
             return
-        given, compress = b"", False
+        given, webhook, compress = b"", b"", False
         for name, value in scope["headers"]:
             if name == _HEADER:
                 given = value
+            elif name == WEBHOOK_HEADER:
+                webhook = value
             elif name == b"accept-encoding":
                 compress = compress or accepts_gzip(value)
+        asked_webhook.set(webhook.decode("latin-1"))
         kept = bool(_PRINTABLE.fullmatch(given))
         request_id = given if kept else b"%s-%x" % (self._prefix, next(self._numbers))
         scope[REQUEST_ID] = request_id.decode("ascii")

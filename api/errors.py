@@ -23,9 +23,12 @@ _STATUS: dict[type[errors.WherryError], int] = {
     errors.WherryError: 500,
     errors.InvalidRequest: 400,
     errors.PayloadTooLarge: 413,
+    errors.Unauthorized: 401,
+    errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.Unavailable: 503,
+    errors.TenantLimit: 429,
     errors.DeadlineExceeded: 504,
     errors.JobGone: 410,
     errors.RowError: 400,
@@ -90,17 +93,25 @@ def shaped(shape: Shape) -> Callable[[Endpoint], Endpoint]:
             try:
                 return await endpoint(request)
             except errors.WherryError as error:
-                status = status_of(error)
-                return Response(
-                    to_json(shape(request, status, error)),
-                    status,
-                    retry_after(error),
-                    "application/json",
-                )
+                return shaped_response(request, error, shape)
 
         return guarded
 
     return wrap
+
+
+def shaped_response(
+    request: Request,
+    error: errors.WherryError,
+    shape: Shape | None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Answer with one of our errors in another system's shape, or in ours."""
+    if shape is None:
+        return error_response(request, error, headers=headers)
+    status = status_of(error)
+    named = {**(headers or {}), **retry_after(error)}
+    return Response(to_json(shape(request, status, error)), status, named, "application/json")
 
 
 async def _ours(request: Request, error: Exception) -> Response:

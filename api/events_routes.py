@@ -13,7 +13,7 @@ from ..jobs.record import Record
 from ..jobs.told import START
 from ..protocol.errors import InvalidRequest, JobNotFound, Unavailable
 from . import examples
-from .ids import path_job_id
+from .ids import path_job_id, shown_id
 from .plain import PlainRoute
 from .prefer import whole_number
 from .service import Service
@@ -62,7 +62,7 @@ async def _stream(service: Service, job_id: str, seen: int) -> AsyncIterator[byt
 
 
 def _event(record: Record, number: int) -> bytes:
-    data = to_json({"id": record.id, **change_view(record, number)})
+    data = to_json({"id": shown_id(record.id), **change_view(record, number)})
     status = record.history[number].status.value.encode()
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (number + 1, status, data)
 
@@ -88,4 +88,4 @@ async def _chunks(service: Service, job_id: str, after: str) -> AsyncIterator[by
         view = {"row": chunk.row, "at": chunk.at, "text": chunk.text, "tokens": tokens}
         yield event(view, kind="tokens", place=placed.place)
     record = await service.record(job_id)
-    yield event({"id": job_id, "status": record.status.value}, kind=record.status.value)
+    yield event({"id": shown_id(job_id), "status": record.status.value}, kind=record.status.value)

@@ -66,7 +66,8 @@ _CODES = {
 
 
 def _content(example: Any, kind: str = _JSON) -> dict[str, Any]:
-    return {kind: {"schema": {"type": "object"}, "example": example}}
+    form = "array" if isinstance(example, list) else "object"
+    return {kind: {"schema": {"type": form}, "example": example}}
 
 
 def _route(
@@ -153,6 +154,11 @@ STATUS = _route(
     (200, "The jobs' states, in the order of the ids.", _content({"jobs": [_JOB]})),
     bad=(400, 503),
     bodies={"wait for one": {"ids": [_JOB_ID], "wait": 20, "results": True}},
+)
+FORGET = _route(
+    (204, "They are gone.", {}),
+    bad=(400, 503),
+    bodies={"one": {"ids": [_JOB_ID]}},
 )
 INDEX = _route(
     (

@@ -7,6 +7,7 @@ from urllib.parse import quote, unquote_to_bytes
 from fastapi import Request
 
 from ..protocol.errors import InvalidRequest, JobNotFound
+from .access.caller import caller
 
 #: Characters of a job id, at most.
 MAX_ID = 256
@@ -36,9 +37,14 @@ def checked_id(given: str, *, what: str = "id") -> str:
     return given
 
 
+def shown_id(job_id: str) -> str:
+    """What the caller calls a job of its own; an admin calls it as Redis does."""
+    return caller.get().shown(job_id)
+
+
 def job_path(job_id: str) -> str:
-    """A job's path; any id, slashes included, stays one segment."""
-    return f"/v2/jobs/{quote(job_id, safe='')}"
+    """A job's path as the caller asks it; any id, slashes included, stays one segment."""
+    return f"/v2/jobs/{quote(shown_id(job_id), safe='')}"
 
 
 def id_from_path(segment: str) -> str:
@@ -50,11 +56,11 @@ def id_from_path(segment: str) -> str:
 
 
 def path_job_id(request: Request) -> str:
-    """The job that a request's path names. Raises JobNotFound."""
-    return id_from_path(request.path_params["job_id"])
+    """The job that a request's path names, as Redis calls it. Raises JobNotFound."""
+    return caller.get().stored(id_from_path(request.path_params["job_id"]))
 
 
 def idempotency_key(request: Request) -> str:
-    """A request's Idempotency-Key; "" for none. Raises InvalidRequest."""
+    """A request's Idempotency-Key among its tenant's; "" for none. Raises InvalidRequest."""
     key = request.headers.get("idempotency-key", "")
-    return checked_id(key, what="Idempotency-Key") if key else ""
+    return caller.get().stored(checked_id(key, what="Idempotency-Key")) if key else ""

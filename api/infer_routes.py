@@ -10,7 +10,7 @@ from ..protocol.states import JobState
 from . import examples
 from .body import header_length, read_body
 from .errors import error_response
-from .ids import idempotency_key, job_path
+from .ids import idempotency_key, job_path, shown_id
 from .intake import Prepared
 from .plain import PlainRoute
 from .prefer import Preferences
@@ -64,8 +64,8 @@ async def _no_result(
     record = await service.record(job_id) if status else None
     error = outcome_error(record) if record else None
     if error is not None:
-        return error_response(request, error, id=prepared.request.id or job_id)
+        return error_response(request, error, id=prepared.request.id or shown_id(job_id))
     if record and Preferences.of(request, 0).respond_async:
         return job_response(record, 202, {**where, "Preference-Applied": "respond-async"})
     late = DeadlineExceeded(f"no answer yet; poll {job_path(job_id)}")
-    return error_response(request, late, headers=where, id=job_id)
+    return error_response(request, late, headers=where, id=shown_id(job_id))

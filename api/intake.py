@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import functools
 import hashlib
 import logging
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from ..jobs import AsyncQueue, Group, JobsSettings, NewJob
 from ..jobs.group import DEFAULT_PRIORITY, digest
+from ..jobs.orphans import payload_key, references
 from ..jobs.record import Submission
 from ..jobs.stores import Store
 from ..jobs.submit import submit
@@ -22,12 +23,26 @@ from ..protocol.errors import (
     ModelNotReady,
     PayloadTooLarge,
     QueueFull,
+    TenantLimit,
     WherryError,
 )
-from ..protocol.parameters import BINARY_OUTPUT, ON_ROW_ERROR, PRIORITY, STREAM, TIMEOUT, remarks
+from ..protocol.parameters import (
+    BINARY_OUTPUT,
+    EXECUTION_TIMEOUT,
+    ON_ROW_ERROR,
+    PRIORITY,
+    STREAM,
+    TIMEOUT,
+    WEBHOOK,
+    remarks,
+)
 from ..tasks.base import Task, TaskInput
 from ..tasks.catalog import Catalog, ModelDeclaration
-from .ids import checked_id, uuid7
+from .access.caller import Caller, caller
+from .blob_lane import in_store
+from .ids import checked_id, shown_id, uuid7
+from .outbound.inputs import file_at
+from .outbound.outbound import Outbound
 from .settings import ApiSettings
 
 log = logging.getLogger(__name__)
@@ -46,7 +61,7 @@ OFF_LOOP_BYTES = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A request that can be stored: what the client asked, and the job made of it."""
+    """A request that can be stored: what the client asked, less its tensors, and the job."""
 
     request: v2.InferenceRequest
     job: NewJob
@@ -63,6 +78,7 @@ class Intake:
     store: Store
     jobs: JobsSettings
     settings: ApiSettings
+    outbound: Outbound
 
     async def read(
         self,
@@ -85,7 +101,7 @@ class Intake:
                 request, model, version, use_id=use_id, idempotency_key=idempotency_key
             )
 
-        return work() if len(body) < OFF_LOOP_BYTES else await asyncio.to_thread(work)
+        return await self.outbound.files.read(work, in_thread=len(body) >= OFF_LOOP_BYTES)
 
     def prepare(
         self,
@@ -99,6 +115,7 @@ class Intake:
         """Make a job. Raises ModelNotFound, InvalidRequest, PayloadTooLarge; stores nothing."""
         declared = self.catalog.get(model, version)
         task = declared.definition
+        request = _with_files(request, task)
         codec.check_inputs(request, *_metadata(task), optional=_optional(task))
         inputs = task.input.from_inference_request(request)
         rows = inputs.row_count
@@ -113,40 +130,85 @@ class Intake:
             _check_names(request, task)
         plain = _normal(inputs.to_inference_request(), request)
         payload, header_length = codec.encode_request(plain, binary=True)
-        given = request.id if use_id else None
+        given, who = request.id if use_id else None, caller.get()
         job = NewJob(
-            id=uuid7() if given is None else checked_id(given),
+            id=who.stored(uuid7() if given is None else checked_id(given)),
             task=task.name,
-            group=_group(declared, plain, _priority(request)),
+            group=_group(declared, plain, _priority(request), who),
             payload=payload,
             header_length=header_length or len(payload),
             fingerprint=_fingerprint(declared, payload),
             rows=rows,
             start_by_ms=_start_by_ms(request),
+            execution_timeout_ms=_execution_timeout_ms(request),
             idempotency_key=idempotency_key,
+            webhook=self.outbound.webhook(request.parameters.get(WEBHOOK)),
+            weight=who.weight,
+            limits=who.limits,
         )
-        return Prepared(request, job, fresh=given is None and not idempotency_key)
+        # The data is in the job: held here too, it would stay as long as the client waits.
+        asked = request.model_copy(update={"inputs": []})
+        return Prepared(asked, job, fresh=given is None and not idempotency_key)
 
     async def store_job(self, prepared: Prepared, *, reply_to: str = "") -> Submission:
         """Store a job and wake its workers. Raises what submit raises."""
         job = replace(prepared.job, reply_to=reply_to) if reply_to else prepared.job
+        if job.webhook:
+            await self.outbound.check_webhook(job.webhook)
         if len(job.payload) <= self.jobs.inline_max_bytes:
-            return await self.queue.run(submit(job, self.jobs))
-        key = f"payload/{job.id}/{job.fingerprint}"
-        ref = await asyncio.to_thread(self.store.put, key, job.payload)
+            return await self._submit(job)
+        ref = await in_store(self.store.put, payload_key(job.id, job.fingerprint), job.payload)
         try:
-            return await self.queue.run(submit(replace(job, payload_ref=ref), self.jobs))
-        except (Conflict, QueueFull, ModelNotReady):
-            # Under a client's id the same body may be going in beside us: its bytes must stay.
-            if prepared.fresh:
-                await asyncio.to_thread(self._forget, ref)
+            submission = await self._submit(replace(job, payload_ref=ref))
+        except (Conflict, QueueFull, TenantLimit, ModelNotReady, PayloadTooLarge):
+            await in_store(self._forget, ref)
             raise
+        if not submission.created:
+            await self._forget_unless_used(ref, submission.id)
+        return submission
+
+    async def _submit(self, job: NewJob) -> Submission:
+        try:
+            return await self.queue.run(submit(job, self.jobs))
+        except Conflict as error:
+            raise Conflict(error.message.replace(job.id, shown_id(job.id))) from None
+
+    async def _forget_unless_used(self, ref: str, job_id: str) -> None:
+        """Remove a second payload of a known job; it may be the first, if only its reply was lost.
+
+        Whatever cannot be asked or removed now is left to the sweeper.
+        """
+        with contextlib.suppress(WherryError):
+            job = await self.queue.run(references(job_id, self.jobs))
+            if job is None or job.payload_ref != ref:
+                await in_store(self._forget, ref)
 
     def _forget(self, ref: str) -> None:
         try:
             self.store.delete(ref)
         except WherryError as error:
             log.warning("blob %s stays behind: %s", ref, error.message)
+
+
+def _with_files(request: v2.InferenceRequest, task: Task) -> v2.InferenceRequest:
+    """A request whose tensors hold the files that they name by URL, where any does."""
+    if not any(tensor.parameters.get(v2.CONTENT_TYPE) == v2.URL for tensor in request.inputs):
+        return request
+    names = {spec.name for spec in task.inputs if spec.is_file}
+    tensors = [
+        _fetched(tensor)
+        if tensor.parameters.get(v2.CONTENT_TYPE) == v2.URL and tensor.name in names
+        else tensor
+        for tensor in request.inputs
+    ]
+    return request.model_copy(update={"inputs": tensors})
+
+
+def _fetched(tensor: v2.RequestInput) -> v2.RequestInput:
+    urls = tensor.texts()
+    files = [file_at(url, f"tensor {tensor.name!r}, URL {i}") for i, url in enumerate(urls)]
+    parameters = {k: v for k, v in tensor.parameters.items() if k != v2.CONTENT_TYPE}
+    return tensor.model_copy(update={"data": files, "parameters": parameters})
 
 
 Metadata = Sequence[v2.TensorMetadata]
@@ -176,13 +238,14 @@ def _normal(plain: v2.InferenceRequest, request: v2.InferenceRequest) -> v2.Infe
     """The task's own view of a request, so that two ways to say the same are the same bytes.
 
     Without the id: the fingerprint tells requests apart, not ids. Without the wishes for binary
-    data: they are about one answer, not about the job. Without what only says the default.
+    data and for a webhook: they are about who hears of the answer, not about the
+    job. Without what only says the default.
     """
     given = {**request.parameters, **plain.parameters}
     plain.parameters = {
         name: given[name]
         for name in sorted(given)
-        if name != BINARY_OUTPUT and given[name] not in _DEFAULTS.get(name, ())
+        if name not in (BINARY_OUTPUT, WEBHOOK) and given[name] not in _DEFAULTS.get(name, ())
     }
     if request.outputs:
         plain.outputs = [v2.RequestOutput(name=output.name) for output in request.outputs]
@@ -190,11 +253,15 @@ def _normal(plain: v2.InferenceRequest, request: v2.InferenceRequest) -> v2.Infe
 
 
 def _fingerprint(declared: ModelDeclaration, payload: bytes) -> str:
-    parts = (declared.name.encode(), declared.version.encode(), payload)
-    return hashlib.blake2b(b"\0".join(parts), digest_size=16).hexdigest()
+    fingerprint = hashlib.blake2b(digest_size=16)
+    for part in (declared.name.encode(), b"\0", declared.version.encode(), b"\0", payload):
+        fingerprint.update(part)  # joined, the payload would be in memory twice
+    return fingerprint.hexdigest()
 
 
-def _group(declared: ModelDeclaration, request: v2.InferenceRequest, priority: int) -> Group:
+def _group(
+    declared: ModelDeclaration, request: v2.InferenceRequest, priority: int, who: Caller
+) -> Group:
     apart = {
         name: request.parameters[name]
         for name in declared.definition.group_by
@@ -204,6 +271,7 @@ def _group(declared: ModelDeclaration, request: v2.InferenceRequest, priority: i
         declared.family,
         declared.name,
         declared.version,
+        tenant=who.tenant,
         priority=priority,
         digest=digest(apart),
     )
@@ -221,6 +289,15 @@ def _start_by_ms(request: v2.InferenceRequest) -> int:
     if type(given) is not int or not 0 <= given <= 10**15:
         raise InvalidRequest("parameter timeout: microseconds until the job must have started")
     return int(time.time() * 1000 + given / 1000) if given else 0
+
+
+def _execution_timeout_ms(request: v2.InferenceRequest) -> int:
+    given = request.parameters.get(EXECUTION_TIMEOUT)
+    if given is None:
+        return 0
+    if type(given) not in (int, float) or not 0 < given <= 10**9:
+        raise InvalidRequest(f"parameter {EXECUTION_TIMEOUT}: seconds that it may run, over 0")
+    return max(1, int(given * 1000))
 
 
 def _check_row_errors(request: v2.InferenceRequest) -> None:

@@ -16,9 +16,10 @@ from ..protocol import v2
 from ..protocol.errors import InvalidRequest
 from ..protocol.states import JobState
 from . import examples
+from .access.caller import caller
 from .body import header_length, read_body
 from .errors import error_response
-from .ids import idempotency_key, job_path, path_job_id
+from .ids import idempotency_key, job_path, path_job_id, shown_id
 from .plain import PlainRoute
 from .prefer import Preferences, bounded_wait, whole_number
 from .service import Service, outcome_error
@@ -60,7 +61,7 @@ async def get_result(request: Request) -> Response:
         return job_response(record)
     error = outcome_error(record)
     if error is not None:
-        return error_response(request, error, id=job_id, job=job_view(record))
+        return error_response(request, error, id=shown_id(job_id), job=job_view(record))
     if query.get("redirect") == "true" or Preferences.of(request, 0).redirect:
         elsewhere = await _redirect(service, job_id)
         if elsewhere is not None:
@@ -91,6 +92,7 @@ async def _redirect(service: Service, job_id: str) -> Response | None:
 async def cancel_job(request: Request) -> Response:
     """Cancel: at once while it waits, at its batch's end while it runs. Harmless afterwards."""
     service, job_id = Service.of(request), path_job_id(request)
+    await service.record(job_id)  # before anything is done: it may be another's
     await service.queue.run(cancel(job_id, service.jobs))
     return job_response(await service.record(job_id), 200)
 
@@ -129,6 +131,7 @@ async def get_jobs(request: Request) -> Response:
                 query.get("limit", _PAGE), what="limit", least=1, most=_LARGEST_PAGE
             ),
             after=after,
+            tenant=caller.get().tenant,
         )
     )
     records = await service.records(ids)

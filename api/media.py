@@ -1,4 +1,4 @@
-"""Files inside JSON, as other systems send them: base64, or a data URI."""
+"""Files inside JSON, as other systems send them: base64, a data URI, or a URL to fetch."""
 
 from __future__ import annotations
 
@@ -7,19 +7,25 @@ import binascii
 import re
 
 from ..protocol.errors import InvalidRequest
+from .outbound.inputs import file_at
 
 _DATA_URI = re.compile(r"data:[^,]{0,200}?;base64,", re.IGNORECASE)
 _URL = re.compile(r"[a-z][a-z0-9+.\-]*://", re.IGNORECASE)
 
 
+def is_url(text: str) -> bool:
+    """Whether a text says where a file is, and is not the file itself."""
+    return _URL.match(text) is not None
+
+
 def read_media(text: object, field: str) -> bytes:
-    """The bytes of a file. Raises InvalidRequest that names the field: for URLs too, since the
-    server fetches nothing for a client.
+    """The bytes of a file. Raises InvalidRequest that names the field: for URLs too, unless the
+    operator allows their hosts.
     """
     if not isinstance(text, str):
         raise InvalidRequest(f"{field}: expected base64 text, got {type(text).__name__}")
-    if _URL.match(text):
-        raise InvalidRequest(f"{field}: URLs are not fetched; send the file in base64")
+    if is_url(text):
+        return file_at(text, field)
     uri = _DATA_URI.match(text)
     try:
         return base64.b64decode(text[uri.end() if uri else 0 :], validate=True)

@@ -12,6 +12,7 @@ from ..jobs.fleet import FleetView
 from ..jobs.record import GroupView, WorkerView
 from ..protocol import v2
 from ..protocol.errors import Unavailable
+from .access.caller import Caller, caller
 from .plain import PlainRoute
 from .service import Service
 from .views import json_response, timestamp
@@ -87,8 +88,10 @@ def _unserved(service: Service, fleet: FleetView) -> list[str]:
 
 @router.get("/v2/queues")
 async def queues(request: Request) -> Response:
-    """Groups, workers and totals of the fleet, all of one instant."""
-    fleet = await Service.of(request).fleet()
+    """Groups, workers and totals of the fleet, all of one instant; a tenant sees its own groups."""
+    fleet, who = await Service.of(request).fleet(), caller.get()
+    if not who.admin:
+        return json_response(_own_queues(fleet, who))
     groups = sorted(fleet.groups, key=lambda seen: seen.group.id)
     return json_response(
         {
@@ -98,6 +101,20 @@ async def queues(request: Request) -> Response:
             "at": timestamp(fleet.now_ms),
         }
     )
+
+
+def _own_queues(fleet: FleetView, who: Caller) -> dict[str, Any]:
+    """What one tenant may know: its own groups, and nothing of workers and of others."""
+    mine = [seen for seen in fleet.groups if who.sees(seen.group.tenant)]
+    return {
+        "queues": [_group(seen) for seen in sorted(mine, key=lambda seen: seen.group.id)],
+        "workers": [],
+        "totals": {
+            "waiting": sum(seen.waiting for seen in mine),
+            "running": sum(seen.running for seen in mine),
+        },
+        "at": timestamp(fleet.now_ms),
+    }
 
 
 def _group(seen: GroupView) -> dict[str, Any]:

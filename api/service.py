@@ -25,6 +25,9 @@ from ..protocol.errors import (
 )
 from ..protocol.states import JobState
 from ..tasks.catalog import Catalog, ModelDeclaration
+from .access.caller import caller
+from .blob_lane import in_store
+from .ids import shown_id
 from .intake import Intake
 from .settings import ApiSettings
 from .waiters import Waiters
@@ -35,7 +38,7 @@ _RETRY_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One API process."""
+    """One API process. Its job ids are Redis's; another tenant's jobs are unknown here."""
 
     settings: ApiSettings
     jobs: JobsSettings
@@ -61,8 +64,12 @@ class Service:
         return await self.queue.run(view(self.jobs))
 
     async def records(self, job_ids: Sequence[str]) -> list[Record | None]:
-        """Records, in order; None for an unknown id."""
-        return await self.queue.run(read(job_ids, self.jobs)) if job_ids else []
+        """Records, in order; None for an unknown id, and for one that is not the caller's."""
+        if not job_ids:
+            return []
+        who = caller.get()
+        found = await self.queue.run(read(job_ids, self.jobs))
+        return [r if r is not None and who.sees(r.group.tenant) else None for r in found]
 
     async def record(self, job_id: str) -> Record:
         """A record. Raises JobNotFound."""
@@ -100,16 +107,16 @@ class Service:
         """A succeeded job's response bytes. Raises NotFound when they are gone."""
         stored = await self.queue.run(result(job_id, self.jobs))
         if stored is None:
-            raise NotFound(f"the result of job {job_id!r} is gone")
+            raise NotFound(f"the result of job {shown_id(job_id)!r} is gone")
         if not stored.ref:
             return stored
-        body = await asyncio.to_thread(self.store.get, stored.ref)
+        body = await in_store(self.store.get, stored.ref)
         return StoredResult(body=body, header_length=stored.header_length, ref="")
 
 
 def _known(record: Record | None, job_id: str) -> Record:
     if record is None:
-        raise JobNotFound(f"no job {job_id!r}")
+        raise JobNotFound(f"no job {shown_id(job_id)!r}")
     return record
 
 
@@ -119,8 +126,8 @@ def outcome_error(record: Record) -> WherryError | None:
         case JobState.FAILED:
             return from_code(record.error_type, record.error)
         case JobState.CANCELED:
-            return JobCanceled(f"job {record.id!r} was canceled")
+            return JobCanceled(f"job {shown_id(record.id)!r} was canceled")
         case JobState.EXPIRED:
-            return JobExpired(f"job {record.id!r} did not start before its deadline")
+            return JobExpired(f"job {shown_id(record.id)!r} did not start before its deadline")
         case _:
             return None

@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from .outbound.settings import OutboundSettings
 
 
-class ApiSettings(BaseSettings):
+class ApiSettings(OutboundSettings):
     """How the HTTP surface behaves."""
 
     model_config = SettingsConfigDict(env_prefix="WHERRY_", extra="ignore")
@@ -58,6 +60,22 @@ class ApiSettings(BaseSettings):
     instill_bounding_box_key: Literal["bounding_box", "bounding-box"] = Field(
         default="bounding_box",
         description="What Instill's answers call a box: as its documents do, or its JSON Schema.",
+    )
+    api_keys: Path | None = Field(
+        default=None,
+        description="File of API keys (TOML), read again when it changes; once set, keys are due.",
+    )
+    require_api_keys: bool = Field(
+        default=False,
+        description="Answer nobody without an API key, even while there are none.",
+    )
+    label_studio_uploads: Path | None = Field(
+        default=None,
+        description="Where files uploaded to Label Studio lie: its data folder's media/upload.",
+    )
+    label_studio_local_files: Path | None = Field(
+        default=None,
+        description="What Label Studio serves local files from: its LOCAL_FILES_DOCUMENT_ROOT.",
     )
     grpc_port: int = Field(
         default=0,

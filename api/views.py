@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from ..jobs.record import Record, StoredResult
 from ..protocol import codec, v2
-from .ids import job_path
+from .ids import job_path, shown_id
 from .intake import OFF_LOOP_BYTES
 
 _OCTETS, _HEADER_LENGTH = "application/octet-stream", "Inference-Header-Content-Length"
@@ -31,7 +31,7 @@ def job_view(record: Record) -> dict[str, Any]:
     path = job_path(record.id)
     error = {"type": record.error_type, "message": record.error} if record.error_type else None
     return {
-        "id": record.id,
+        "id": shown_id(record.id),
         "status": record.status.value,
         "model_name": record.group.model,
         "model_version": record.group.version,

@@ -111,14 +111,16 @@ async def _infer(service: Service, name: str, asked: Asked, size: int) -> Respon
             request.parameters = {**request.parameters, PRIORITY: BULK_PRIORITY}
         return service.intake.prepare(request, *model), own_id
 
-    prepared, own_id = work() if size < OFF_LOOP_BYTES else await asyncio.to_thread(work)
+    prepared, own_id = await service.intake.outbound.files.read(
+        work, in_thread=size >= OFF_LOOP_BYTES
+    )
     ended = await run(service, _never, prepared, service.settings.infer_timeout_s)
     while ended.status is None or not ended.status.terminal:
         try:
-            record = await service.wait(name, service.settings.infer_timeout_s)
+            record = await service.wait(prepared.job.id, service.settings.infer_timeout_s)
         except JobNotFound:
             raise Unavailable("the job was forgotten; it is made again") from None
-        ended = Ended(name, record.status)
+        ended = Ended(prepared.job.id, record.status)
     return await inference_response(await finished(service, ended), response_id=own_id)
 
 

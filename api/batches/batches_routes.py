@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from ...jobs.batches import (
     Asked,
@@ -20,9 +20,10 @@ from ...jobs.batches import (
     create_batch,
     get_batch,
 )
-from ...jobs.files import get_file
 from ...protocol import v2
 from ...protocol.errors import Conflict, InvalidRequest, NotFound
+from ...protocol.first_fault import FirstFault, few_fields
+from ..access.caller import caller
 from ..body import json_object, read_body
 from ..errors import shaped
 from ..ids import idempotency_key, uuid7
@@ -31,6 +32,7 @@ from ..plain import PlainRoute
 from ..service import Service
 from ..views import json_response
 from .endpoints import checked_endpoint
+from .files_routes import own_file
 from .views import batch_view, list_view, read_limit
 
 router = APIRouter(tags=["openai"], route_class=PlainRoute)
@@ -43,7 +45,7 @@ _LONGEST_S = 30 * 86_400
 _PAIRS, _NAME, _VALUE = 16, 64, 512
 
 
-class BatchRequest(BaseModel):
+class BatchRequest(FirstFault):
     """A batch to make."""
 
     model_config = ConfigDict(extra="forbid")
@@ -54,6 +56,8 @@ class BatchRequest(BaseModel):
     metadata: dict[str, str] | None = Field(default=None, max_length=_PAIRS)
     #: Taken and left unread: files stay until they are deleted.
     output_expires_after: Any = None
+
+    _few_fields = model_validator(mode="before")(few_fields)
 
 
 @router.post("/v1/batches")
@@ -67,7 +71,7 @@ async def create(request: Request) -> Response:
     except ValidationError as error:
         raise InvalidRequest(v2.describe(error)) from None
     _check_metadata(asked.metadata or {})
-    file = await service.queue.run(get_file(asked.input_file_id, service.jobs))
+    file = await own_file(service, asked.input_file_id)
     if file is None:
         raise InvalidRequest(f"input_file_id: no file {asked.input_file_id[:100]!r}")
     if file.purpose != "batch":
@@ -81,6 +85,7 @@ async def create(request: Request) -> Response:
         created_at=now,
         expires_at=now + _seconds(asked.completion_window),
         metadata=asked.metadata,
+        tenant=caller.get().tenant,
     )
     created = await service.queue.run(create_batch(made, service.jobs))
     batch = await _known(service, made.id)
@@ -96,7 +101,9 @@ async def list_batches(request: Request) -> Response:
     """Batches, newest first."""
     service, query = Service.of(request), request.query_params
     limit, after = read_limit(query.get("limit"), 20, 100), query.get("after", "")
-    ids = await service.queue.run(batch_page(after, limit + 1, service.jobs))
+    ids = await service.queue.run(
+        batch_page(after, limit + 1, service.jobs, tenant=caller.get().only)
+    )
     if ids is None:
         raise InvalidRequest(f"after: no batch {after[:100]!r}")
     found = await asyncio.gather(
@@ -119,6 +126,7 @@ async def retrieve(request: Request) -> Response:
 async def cancel(request: Request) -> Response:
     """End a batch: what waits is cancelled, what was answered stays."""
     service, batch_id = Service.of(request), request.path_params["batch_id"]
+    await _known(service, batch_id)  # before anything is done: it may be another's
     status = await service.queue.run(cancel_batch(batch_id, service.jobs))
     if status is not None and (status.terminal or status is BatchStatus.FINALIZING):
         raise Conflict(f"batch {batch_id!r} is {status.value}: there is nothing to cancel")
@@ -127,7 +135,7 @@ async def cancel(request: Request) -> Response:
 
 async def _known(service: Service, batch_id: str) -> Batch:
     batch = await service.queue.run(get_batch(batch_id, service.jobs))
-    if batch is None:
+    if batch is None or not caller.get().sees(batch.asked.tenant):
         raise NotFound(f"no batch {batch_id[:100]!r}")
     return batch
 

@@ -12,6 +12,7 @@ from fastapi.responses import StreamingResponse
 
 from ...jobs.files import File, file_page, forget_file, get_file, put_file
 from ...protocol.errors import InvalidRequest, NotFound
+from ..access.caller import caller
 from ..errors import shaped
 from ..ids import uuid7
 from ..openai.shapes import error_shape
@@ -50,6 +51,7 @@ async def create_file(request: Request) -> Response:
             filename=found.filename,
             purpose=purpose,
             created_at=int(time.time()),
+            tenant=caller.get().tenant,
             parts=tuple(found.parts),
         )
         await service.queue.run(put_file(file, service.jobs))
@@ -76,6 +78,7 @@ async def list_files(request: Request) -> Response:
             limit + 1,
             service.jobs,
             newest_first=order == "desc",
+            tenant=caller.get().only,
         )
     )
     if ids is None:
@@ -124,8 +127,14 @@ async def delete_file(request: Request) -> Response:
 
 async def known_file(request: Request) -> File:
     """The file that a request's path names. Raises NotFound."""
-    service, file_id = Service.of(request), request.path_params["file_id"]
-    file = await service.queue.run(get_file(file_id, service.jobs))
+    file_id = request.path_params["file_id"]
+    file = await own_file(Service.of(request), file_id)
     if file is None:
         raise NotFound(f"no file {file_id[:100]!r}")
     return file
+
+
+async def own_file(service: Service, file_id: str) -> File | None:
+    """A file; None for an unknown id, and for one that is not the caller's."""
+    file = await service.queue.run(get_file(file_id, service.jobs))
+    return file if file is not None and caller.get().sees(file.tenant) else None

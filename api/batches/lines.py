@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from pydantic_core import from_json
-
 from ...jobs.files import Part
 from ...jobs.stores import Store
+from ...protocol.errors import InvalidRequest
+from ...protocol.json_text import parse_json
 
 
 class Line(NamedTuple):
@@ -80,9 +80,9 @@ class LineError(Exception):
 def read_line(text: bytes) -> Asked:
     """A line's request. Raises LineError."""
     try:
-        document = from_json(text, allow_inf_nan=False)
-    except ValueError as error:
-        raise LineError("invalid_json_line", f"the line is not JSON: {error}") from None
+        document = parse_json(text, what="the line")
+    except InvalidRequest as error:
+        raise LineError("invalid_json_line", error.message) from None
     if not isinstance(document, dict):
         raise LineError("invalid_json_line", "the line is JSON, but no object")
     custom_id, url, body = (document.get(name) for name in ("custom_id", "url", "body"))

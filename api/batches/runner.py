@@ -9,7 +9,9 @@ import logging
 from fastapi import FastAPI
 
 from ...jobs.batches import BatchError, take_batch
+from ...jobs.owned import NOBODY
 from ...protocol.errors import NotFound, WherryError
+from ..access.caller import EVERYONE, Caller, caller
 from ..ids import uuid7
 from ..service import Service
 from .hold import Hold, LeaseLostError
@@ -71,12 +73,18 @@ class Runner:
         task.add_done_callback(self._ended)
         return True
 
+    def _owner(self, tenant: str) -> Caller:
+        """Whom a batch is run for: an operator's own, or a tenant as its keys are now."""
+        return EVERYONE if tenant == NOBODY else self._app.state.keys.tenant(tenant)
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._runs.discard(task)
         self.kick()
 
     async def _run(self, hold: Hold) -> None:
         beating = asyncio.create_task(hold.beat())
+        # A task of its own has a context of its own: this caller ends with it.
+        caller.set(self._owner(hold.asked.tenant))
         work = Work(self._app, hold)
         try:
             await work.run()

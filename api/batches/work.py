@@ -19,6 +19,7 @@ from ...jobs.batches import BatchError, BatchStatus, forget_soon
 from ...jobs.files import File, Part, get_file, put_file
 from ...jobs.recover import cancel
 from ...protocol.errors import NotFound, WherryError
+from ..access.caller import caller
 from ..lane import lane_id
 from ..service import Service
 from .answers import Answer, answer
@@ -44,11 +45,12 @@ _CANCELLED = Answer(0, code="batch_cancelled", message="the batch was cancelled 
 
 
 class Work:
-    """One batch under way."""
+    """One batch under way, for the caller that is set: its owner."""
 
     def __init__(self, app: FastAPI, hold: Hold) -> None:
         service: Service = app.state.service
         self._app, self._service, self._hold, self._progress = app, service, hold, hold.progress
+        self._owner = caller.get()
         self._output = Growing(service.store, f"batch/{hold.id}/output", self._progress.output)
         self._error = Growing(service.store, f"batch/{hold.id}/error", self._progress.error)
         self._window = Window(service.settings.batch_window, self._answer_line)
@@ -209,7 +211,8 @@ class Work:
         service = self._service
         for number in range(_MOST_JOBS):
             try:
-                await service.queue.run(cancel(lane_id(self._name(line), number), service.jobs))
+                job_id = self._owner.stored(lane_id(self._name(line), number))
+                await service.queue.run(cancel(job_id, service.jobs))
             except NotFound:
                 return
             except WherryError:
@@ -224,7 +227,7 @@ class Work:
         progress.completed += good
         progress.failed += not good
         progress.lines, progress.position = line.number, line.end
-        self._answered.append(self._name(line))
+        self._answered.append(self._owner.stored(self._name(line)))
 
     async def _save_if_due(self) -> None:
         added = self._output.waiting_bytes + self._error.waiting_bytes
@@ -277,6 +280,7 @@ class Work:
             filename=f"{self._hold.id}_{kind}.jsonl",
             purpose="batch_output",
             created_at=_now(),
+            tenant=self._owner.tenant,
             parts=parts,
         )
         await self._service.queue.run(put_file(file, self._service.jobs))

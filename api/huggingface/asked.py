@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
-from ...protocol.errors import InvalidRequest
+from ...protocol.errors import InvalidRequest, PayloadTooLarge
+from ...protocol.json_text import parse_json
 from ...tasks.base import Task
 
 #: What the root of a body may hold besides inputs and parameters, and says nothing here.
@@ -22,6 +23,10 @@ _NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,18})?([eE][-+]?\d{1,3})?")
 
 #: A string, closed or not, or a comma before a closing bracket. Possessive: linear in the body.
 _STRING_OR_COMMA = re.compile(r'"(?:[^"\\]|\\.)*+"?|,(?=\s*+[}\]])', re.DOTALL)
+
+#: Bytes of a body that is repaired: each control character takes a string of its own.
+_MAX_REPAIRED_BYTES = 1_000_000
+
 _CONTROL = re.compile(r"[\x00-\x1f]")
 
 
@@ -115,13 +120,17 @@ def read_json(body: bytes) -> Any:
     strings, and commas after the last entry. Raises InvalidRequest.
     """
     try:
-        return from_json(body, allow_inf_nan=False)
-    except ValueError as error:
+        return parse_json(body)
+    except PayloadTooLarge:
+        raise
+    except InvalidRequest as error:
+        if len(body) > _MAX_REPAIRED_BYTES:
+            raise
         reason = error
     try:
         return from_json(_STRING_OR_COMMA.sub(_repaired, body.decode()), allow_inf_nan=False)
     except ValueError:
-        raise InvalidRequest(f"the body is not JSON: {reason}") from None
+        raise reason from None
 
 
 def _repaired(match: re.Match[str]) -> str:

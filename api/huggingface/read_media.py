@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...protocol.errors import InvalidRequest
-from ..media import read_media
+from ..media import is_url, read_media
 from .asked import Asked, Rows
 from .read import Reader, candidate_labels, entries, part, text
 
@@ -22,9 +22,9 @@ def _file(value: object, name: str) -> bytes:
     if isinstance(value, dict):
         value = part(value, name)
     field = "inputs"
-    if isinstance(value, str):
-        if "\n" in value or " " in value:
-            value = "".join(value.split())
+    if isinstance(value, str) and not is_url(value):
+        for space in "\n\r\t ":
+            value = value.replace(space, "")
         if not value:
             raise InvalidRequest(f"{field}: the file is empty")
         value += "=" * (-len(value.rpartition(",")[2]) % 4)

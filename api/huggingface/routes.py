@@ -43,7 +43,7 @@ _DETAILED = ("chat", "text-generation", "text2text-generation")
 _LOADING_S = 10
 
 
-def _shape(_: Request, status: int, error: WherryError) -> Mapping[str, object]:
+def error_shape(_: Request, status: int, error: WherryError) -> Mapping[str, object]:
     """The error as a text, since the JavaScript client shows no other; beside it the kinds that
     text-generation-inference has, which InferenceClient makes exceptions of.
     """
@@ -55,14 +55,14 @@ def _shape(_: Request, status: int, error: WherryError) -> Mapping[str, object]:
 
 
 @router.get("/models/{model:path}/health")
-@errors.shaped(_shape)
+@errors.shaped(error_shape)
 async def health(request: Request) -> Response:
     """Whether a live worker serves the model."""
     return await _ready(request, Service.of(request).catalog.find(request.path_params["model"]))
 
 
 @router.get("/models/{model:path}/info")
-@errors.shaped(_shape)
+@errors.shaped(error_shape)
 async def info(request: Request) -> Response:
     """What a model is."""
     service = Service.of(request)
@@ -78,7 +78,7 @@ async def info(request: Request) -> Response:
 
 
 @router.post("/models/{model:path}")
-@errors.shaped(_shape)
+@errors.shaped(error_shape)
 async def infer(request: Request) -> Response:
     """Run a request of any task."""
     service = Service.of(request)
@@ -88,8 +88,9 @@ async def infer(request: Request) -> Response:
     def read_all() -> tuple[Asked, Rows, TaskInput]:
         return _read(model, body, request)
 
-    large = len(body) >= OFF_LOOP_BYTES
-    asked, rows, given = await asyncio.to_thread(read_all) if large else read_all()
+    asked, rows, given = await service.intake.outbound.files.read(
+        read_all, in_thread=len(body) >= OFF_LOOP_BYTES
+    )
     if asked.stream:
         return await stream_response(service, model, _streamed(model, given, rows))
     try:

@@ -42,9 +42,12 @@ _CODES: dict[type[errors.WherryError], int] = {
     errors.WherryError: 13,  # INTERNAL
     errors.InvalidRequest: 3,  # INVALID_ARGUMENT
     errors.RowError: 3,
+    errors.Unauthorized: 16,  # UNAUTHENTICATED
+    errors.Forbidden: 7,  # PERMISSION_DENIED
     errors.NotFound: 5,
     errors.Conflict: 6,  # ALREADY_EXISTS
     errors.Unavailable: 14,
+    errors.TenantLimit: 8,  # RESOURCE_EXHAUSTED
     errors.DeadlineExceeded: 4,
     errors.JobGone: 1,  # CANCELLED
 }
@@ -54,14 +57,14 @@ def _code(error: errors.WherryError) -> int:
     return next(_CODES[cls] for cls in type(error).__mro__ if cls in _CODES)
 
 
-def _status(_: Request, __: int, error: errors.WherryError) -> dict[str, Any]:
+def error_shape(_: Request, __: int, error: errors.WherryError) -> dict[str, Any]:
     """An error as grpc-gateway writes a google.rpc.Status."""
     return {"code": _code(error), "message": error.message, "details": []}
 
 
 @router.post(f"{_MODEL}/trigger")
 @router.post(f"{_VERSION}/trigger")
-@shaped(_status)
+@shaped(error_shape)
 async def trigger(request: Request) -> Response:
     """Ask a model; the answers have the order of `taskInputs`, and one that fails fails all."""
     service = Service.of(request)
@@ -72,7 +75,7 @@ async def trigger(request: Request) -> Response:
 
 @router.post(f"{_MODEL}/trigger-async")
 @router.post(f"{_VERSION}/trigger-async")
-@shaped(_status)
+@shaped(error_shape)
 async def trigger_async(request: Request) -> Response:
     """Ask a model and answer at once with the operation to poll."""
     service = Service.of(request)
@@ -87,7 +90,7 @@ for _path in _OLDER:
 
 
 @router.get("/v1alpha/operations/{operation}")
-@shaped(_status)
+@shaped(error_shape)
 async def operation(request: Request) -> Response:
     """How an operation stands; its answer or its error once it is done."""
     service = Service.of(request)
@@ -116,7 +119,7 @@ async def operation(request: Request) -> Response:
 
 @router.get("/v1alpha/models")
 @router.get("/v1alpha/namespaces/{namespace}/models")
-@shaped(_status)
+@shaped(error_shape)
 async def models(request: Request) -> Response:
     """The models that can be triggered. Namespaces are nothing here: each has them all."""
     service = Service.of(request)
@@ -126,7 +129,7 @@ async def models(request: Request) -> Response:
 
 
 @router.get(_MODEL)
-@shaped(_status)
+@shaped(error_shape)
 async def model(request: Request) -> Response:
     """One model."""
     service = Service.of(request)
@@ -199,7 +202,8 @@ async def _asked(service: Service, request: Request) -> tuple[ModelDeclaration, 
     def work() -> Plan:
         return read(json_object(body), found.definition, service.settings.max_rows_per_job)
 
-    return found, work() if len(body) < OFF_LOOP_BYTES else await asyncio.to_thread(work)
+    large = len(body) >= OFF_LOOP_BYTES
+    return found, await service.intake.outbound.files.read(work, in_thread=large)
 
 
 async def _answers(

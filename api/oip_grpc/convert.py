@@ -7,12 +7,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from ...protocol import v2
 from ...protocol.datatypes import Datatype
 from ...protocol.elements import text_of, values_of
-from ...protocol.errors import InvalidRequest
+from ...protocol.errors import InvalidRequest, PayloadTooLarge
+from ...protocol.json_text import parse_json
 from ...tasks.base import Task
 from .messages import MESSAGES
 
@@ -124,8 +125,10 @@ def read_json(parameters: Mapping[str, Any], task: Task) -> dict[str, Any]:
 
 def _json(name: str, text: str) -> Any:
     try:
-        return from_json(text, allow_inf_nan=False)
-    except ValueError:
+        return parse_json(text)
+    except PayloadTooLarge:
+        raise
+    except InvalidRequest:
         raise InvalidRequest(f"parameter {name}: takes no text; expected JSON") from None
 
 

@@ -98,7 +98,8 @@ class InferenceService:
             # A waiting client's id is echoed, not used as the job's: OIP lets ids repeat.
             return self._service.intake.prepare(request, model.name, model.version, use_id=False)
 
-        return work() if asked.ByteSize() < OFF_LOOP_BYTES else await asyncio.to_thread(work)
+        large = asked.ByteSize() >= OFF_LOOP_BYTES
+        return await self._service.intake.outbound.files.read(work, in_thread=large)
 
     def _model(self, asked: Any) -> ModelDeclaration:
         return self._service.catalog.get(asked.model_name, asked.model_version or None)

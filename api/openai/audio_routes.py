@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import wave
 from collections.abc import AsyncGenerator
 from typing import Any, Literal
@@ -28,6 +29,8 @@ from ..views import json_response
 from .shapes import OpenAIRequest, error_shape, model_for, read, validated
 
 router = APIRouter(tags=["openai"], route_class=PlainRoute)
+
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 #: Formats of an answer that tell when each part was said.
 _TIMED = ("verbose_json", "srt", "vtt")
@@ -184,4 +187,4 @@ async def speech(request: Request) -> Response:
 
 def _speaker(voice: object) -> int | None:
     """A voice by its number; names are those of OpenAI's own voices, which no model here has."""
-    return int(voice) if isinstance(voice, str) and voice.isdecimal() else None
+    return int(voice) if isinstance(voice, str) and _NUMBER.fullmatch(voice) else None

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from ...protocol.first_fault import FirstFault, few_fields
 from .sampling import SamplingRequest
 
 
@@ -16,7 +17,7 @@ class ImageUrl(BaseModel):
     detail: Any = None
 
 
-class Part(BaseModel):
+class Part(FirstFault):
     """A part of a message."""
 
     model_config = ConfigDict(extra="forbid")
@@ -24,6 +25,8 @@ class Part(BaseModel):
     type: Literal["text", "image_url"]
     text: str = ""
     image_url: ImageUrl | None = None
+
+    _few_fields = model_validator(mode="before")(few_fields)
 
     @model_validator(mode="after")
     def _check_content(self) -> Part:

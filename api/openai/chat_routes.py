@@ -69,16 +69,20 @@ async def _about_images(request: Request, model: ModelDeclaration, asked: ChatRe
         )
     if asked.n > 1:
         raise InvalidRequest("n: one choice only for models of images")
+    service, url = Service.of(request), message.images[0]
+    image = await service.intake.outbound.files.read(
+        lambda: read_media(url, "messages: image_url"), in_thread=False
+    )
     fields = asked.parameters()
     known = ImageTextToTextInput.parameter_names()
     given = ImageTextToTextInput.validated(
         {
-            "images": [read_media(message.images[0], "messages: image_url")],
+            "images": [image],
             "texts": [message.text],
             **{name: value for name, value in fields.items() if name in known},
         }
     )
-    output = await answer(Service.of(request), request.receive, model, given)
+    output = await answer(service, request.receive, model, given)
     assert isinstance(output, ImageTextToTextOutput)
     # The task counts no tokens.
     end = Generation(

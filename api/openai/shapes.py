@@ -7,10 +7,11 @@ import time
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from ...protocol import v2
 from ...protocol.errors import InvalidRequest, WherryError
+from ...protocol.first_fault import FirstFault, few_fields
 from ...tasks.catalog import ModelDeclaration
 from ..body import json_object, read_body
 from ..ids import uuid7
@@ -51,7 +52,7 @@ def listed(texts: str | list[str]) -> list[str]:
     return [texts] if isinstance(texts, str) else texts
 
 
-class OpenAIRequest(BaseModel):
+class OpenAIRequest(FirstFault):
     """A request's body. What is about OpenAI's own service is taken and left unread."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -63,6 +64,8 @@ class OpenAIRequest(BaseModel):
     service_tier: Any = None
     safety_identifier: Any = None
     prompt_cache_key: Any = None
+
+    _few_fields = model_validator(mode="before")(few_fields)
 
 
 R = TypeVar("R", bound=OpenAIRequest)

@@ -10,10 +10,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 from pydantic.alias_generators import to_camel
 
 from ...protocol.errors import InvalidRequest
+from ...protocol.first_fault import FirstFault
 from ...tasks.base import TaskInput
 from ...tasks.catalog import ModelDeclaration
 from ...tasks.vision.image_feature_extraction import ImageFeatureExtractionInput
@@ -43,7 +44,7 @@ class Given(NamedTuple):
     number: int = 0
 
 
-class Ask(BaseModel, ABC):
+class Ask(FirstFault, ABC):
     """A request; fields that it does not know are passed over."""
 
     model_config = ConfigDict(

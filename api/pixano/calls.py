@@ -19,8 +19,9 @@ from ...protocol.errors import DeadlineExceeded, InvalidRequest, JobNotFound
 from ...protocol.states import JobState
 from ...tasks.registry import get_task
 from ...tasks.text.texts import TEXT
+from ..access.caller import caller
 from ..body import json_object, read_body
-from ..ids import idempotency_key
+from ..ids import idempotency_key, shown_id
 from ..intake import OFF_LOOP_BYTES, Prepared
 from ..run import run
 from ..service import Service, outcome_error
@@ -63,7 +64,7 @@ async def prepare(request: Request, capability: Capability) -> Prepared:
         job = replace(prepared.job, id=f"{prepared.job.id}{_NUMBER}{given.number}")
         return replace(prepared, job=job)
 
-    return work() if len(body) < OFF_LOOP_BYTES else await asyncio.to_thread(work)
+    return await service.intake.outbound.files.read(work, in_thread=len(body) >= OFF_LOOP_BYTES)
 
 
 def _ask(body: bytes, content_type: str, capability: Capability) -> Ask:
@@ -118,7 +119,7 @@ async def submit(request: Request, capability: Capability) -> Record:
 async def known(request: Request, capability: Capability | None = None) -> Record:
     """The job that a path names, of that capability if one is said. Raises JobNotFound."""
     job_id = request.path_params["job_id"]
-    record = await Service.of(request).record(job_id)
+    record = await Service.of(request).record(caller.get().stored(job_id))
     if of_task(record.task) is not (capability or of_task(record.task)):
         raise JobNotFound(f"job {job_id!r} is none of this path's")
     return record
@@ -136,7 +137,7 @@ async def result(service: Service, record: Record, wire: Wire, *, text: str = ""
     error = outcome_error(record)
     if error is not None:
         raise error
-    view = {"id": record.id, "status": "SUCCESS", **_frame(record)}
+    view = {"id": shown_id(record.id), "status": "SUCCESS", **_frame(record)}
     return await _with_data(service, record, wire, view, text=text)
 
 
@@ -144,7 +145,7 @@ async def job(service: Service, record: Record, wire: Wire, status: int = 200) -
     """A job's state, with its data once it has some."""
     error = outcome_error(record)
     view = {
-        "job_id": record.id,
+        "job_id": shown_id(record.id),
         "status": _STATES[record.status],
         "detail": error.message if error else None,
         **_frame(record),
@@ -192,8 +193,10 @@ async def _with_data(
 
 def _text(prepared: Prepared) -> str:
     """The text of a request about one; "" for others."""
-    tensors = [tensor for tensor in prepared.request.inputs if tensor.name == TEXT.name]
-    return str(tensors[0].data[0]) if tensors else ""
+    job = prepared.job
+    inputs = codec.decode_request(job.payload, job.header_length).inputs
+    found = [tensor.texts() for tensor in inputs if tensor.name == TEXT.name]
+    return found[0][0] if found else ""
 
 
 def _number(job_id: str) -> int:

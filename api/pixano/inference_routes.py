@@ -24,10 +24,13 @@ new = APIRouter(prefix="/v1", tags=["pixano"], route_class=PlainRoute)
 #: What `/v1` calls a status; its clients hand the word on.
 _CODES = {
     400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
     404: "not_found",
     409: "conflict",
     410: "gone",
     413: "payload_too_large",
+    429: "too_many_requests",
     500: "internal_error",
     503: "unavailable",
     504: "timeout",

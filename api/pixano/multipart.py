@@ -11,6 +11,9 @@ _BOUNDARY = re.compile(r'multipart/form-data\s*;.*?\bboundary="?([^";]{1,200})"?
 _NAME = re.compile(
     rb'^content-disposition:\s*form-data\s*;.*?\bname="([^"]*)"', re.IGNORECASE | re.MULTILINE
 )
+#: Parts of a form, at most: a video's frames, and what goes with them.
+_MAX_PARTS = 4096
+
 _END = b"\r\n"
 
 
@@ -25,6 +28,8 @@ def read_form(body: bytes, content_type: str) -> Mapping[str, list[bytes]]:
     if boundary is None:
         raise InvalidRequest("Content-Type: a form needs its boundary")
     mark = _END + b"--" + boundary[1].encode("latin-1", "replace")
+    if body.count(mark) > _MAX_PARTS:
+        raise InvalidRequest(f"the form has over {_MAX_PARTS} parts")
     _, *parts = (_END + body).split(mark)
     if not parts or not parts[-1].startswith(b"--"):
         raise InvalidRequest("the form is incomplete: its last boundary is missing")

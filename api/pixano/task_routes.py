@@ -13,6 +13,7 @@ from fastapi import APIRouter, Request, Response
 from ...jobs.record import Record
 from ...protocol.errors import NotFound
 from ...protocol.states import JobState
+from ..ids import shown_id
 from ..plain import PlainRoute
 from ..service import Service
 from ..views import json_response
@@ -71,4 +72,4 @@ def _capability(request: Request) -> Capability:
 
 
 def _task(record: Record) -> Response:
-    return json_response({"id": record.id, "status": _STATES[record.status]})
+    return json_response({"id": shown_id(record.id), "status": _STATES[record.status]})

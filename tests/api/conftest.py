@@ -17,6 +17,7 @@ from wherry.jobs import JobsSettings, Outcome, Queue
 from wherry.jobs.claim import BatchBudget, claim
 from wherry.jobs.finish import finish
 from wherry.jobs.fleet import heartbeat, view
+from wherry.jobs.owned import own_id
 from wherry.jobs.record import BatchStats, ClaimedJob
 from wherry.jobs.stores import open_store
 from wherry.protocol import codec, v2
@@ -25,6 +26,8 @@ from wherry.protocol.errors import WherryError
 from wherry.tasks.catalog import load_catalog
 from wherry.tasks.create import create_task
 from wherry.tasks.registry import task_names
+
+from .keyed import Tenants, write_keys
 
 #: A stub of every task, named after it; one has a second version.
 MODELS = "".join(
@@ -128,8 +131,11 @@ class Worker:
         claimed = []
         for seen in self.queue.run(view(self.jobs)).groups:
             if seen.waiting:
-                batch = self.queue.run(claim(seen.group, WORKER, BatchBudget(), self.jobs))
-                claimed += [(job, BatchStats(group=seen.group)) for job in batch.jobs]
+                budgets = {seen.group.model_id: BatchBudget()}
+                batch = self.queue.run(claim(seen.group, WORKER, budgets, self.jobs))
+                claimed += [
+                    (job, BatchStats(group=batch.group)) for job in batch.jobs if batch.group
+                ]
         return claimed
 
     def serve(self) -> int:
@@ -158,7 +164,10 @@ class Worker:
             try:
                 request = codec.decode_request(self._payload(job), job.header_length)
                 response = task(request).model_copy(
-                    update={"id": job.id, "model_version": declared.version}
+                    update={
+                        "id": own_id(stats.group.tenant, job.id),
+                        "model_version": declared.version,
+                    }
                 )
                 body, length = codec.encode_response(response)
             except WherryError as error:
@@ -222,6 +231,37 @@ def without_json_form(worker: Worker) -> Callable[[str], None]:
             worker.finish(outcome, stats)
 
     return answer
+
+
+@pytest.fixture(scope="session")
+def keyed_jobs(jobs_settings: JobsSettings) -> JobsSettings:
+    return jobs_settings.model_copy(update={"key_prefix": "keyed"})
+
+
+@pytest.fixture(scope="session")
+def keyed_url(
+    api_settings: ApiSettings, keyed_jobs: JobsSettings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    file = write_keys(tmp_path_factory.mktemp("keys") / "keys.toml")
+    # Batches stay as they were made: one that ran on would run into the next test.
+    changes = {"api_keys": file, "batches_at_once": 0}
+    with Server(api_settings.model_copy(update=changes), keyed_jobs) as url:
+        yield url
+
+
+@pytest.fixture
+def tenants(keyed_url: str, redis_url: str) -> Iterator[Tenants]:
+    """Clients of a server that wants API keys: `tenants["acme"]`, `tenants[""]` without one."""
+    tenants = Tenants(keyed_url)
+    yield tenants
+    tenants.close()
+
+
+@pytest.fixture
+def keyed_worker(redis_url: str, keyed_jobs: JobsSettings, models_file: Path) -> Iterator[Worker]:
+    worker = Worker(Queue(redis_url), keyed_jobs, models_file)
+    yield worker
+    worker.close()
 
 
 Job = dict[str, object]

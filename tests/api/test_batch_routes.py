@@ -73,6 +73,20 @@ def test_states_of_many_in_the_order_of_the_ids(http, worker, texts):
     assert views[1]["error_type"] == "job_not_found"
 
 
+def test_ended_jobs_are_let_go_and_others_stay(http, worker, texts):
+    for job_id in ("a", "b"):
+        http.post("/v2/models/embedding/jobs", json=texts("x", id=job_id))
+    worker.serve()
+    http.post("/v2/models/embedding/jobs", json=texts("x", id="waits"))
+    answer = http.post("/v2/jobs:forget", json={"ids": ["a", "waits", "nope"]})
+    assert (answer.status_code, answer.content) == (204, b"")
+    states = http.post("/v2/jobs:status", json={"ids": ["a", "b", "waits"]}).json()["jobs"]
+    assert [view.get("status") for view in states] == [None, "succeeded", "queued"]
+    assert [job["id"] for job in http.get("/v2/jobs").json()["jobs"]] == ["waits", "b"]
+    assert http.post("/v2/jobs:forget", json={"ids": "a"}).status_code == 400
+    assert http.post("/v2/jobs:forget", json={"ids": []}).status_code == 204
+
+
 def test_states_wait_for_the_first_end(http, worker, texts):
     for job_id in ("a", "b"):
         http.post("/v2/models/embedding/jobs", json=texts("x", id=job_id))

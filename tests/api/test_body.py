@@ -28,7 +28,7 @@ def test_a_bomb_is_refused(http):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"x", gzip.compress(b"{}")[:-3], gzip.compress(b"{}") + b"more"]
+    "body", [b"", b"x", gzip.compress(b"{}", mtime=0)[:-3], gzip.compress(b"{}", mtime=0) + b"more"]
 )
 def test_a_broken_gzip_is_refused(http, body):
     answer = http.post(JOBS, content=body, headers={"Content-Encoding": "gzip"})

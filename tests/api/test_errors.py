@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -8,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.types import Receive, Scope, Send
 
 from wherry.api import errors
+from wherry.api.access.caller import EVERYONE
 from wherry.api.app import create_app
 from wherry.api.door import Door
 from wherry.api.plain import PlainRoute, ShortWay
@@ -58,6 +60,8 @@ def test_an_unexpected_error_tells_nothing(api_settings, jobs_settings, caplog):
     @app.get("/broken")
     async def broken(request: Request) -> None:
         raise ZeroDivisionError("the secret")
+
+    app.state.keys = SimpleNamespace(caller=lambda _: EVERYONE)  # what its lifespan would set
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)

@@ -6,6 +6,7 @@ import base64
 import pytest
 
 from wherry.api.intake import Intake
+from wherry.api.outbound.outbound import Outbound
 from wherry.api.settings import ApiSettings
 from wherry.jobs import AsyncQueue, JobsSettings
 from wherry.jobs.stores import FolderStore
@@ -18,12 +19,14 @@ from wherry.tasks.catalog import load_catalog
 def make_intake(models_file, tmp_path, redis_url):
     def make(max_waiting: int = 100) -> Intake:
         settings = JobsSettings(redis_url=redis_url, inline_max_bytes=1000, max_waiting=max_waiting)
+        api = ApiSettings(models=models_file, max_rows_per_job=4)
         return Intake(
             catalog=load_catalog(models_file),
             queue=AsyncQueue(redis_url),
             store=FolderStore(tmp_path / "blobs"),
             jobs=settings,
-            settings=ApiSettings(models=models_file, max_rows_per_job=4),
+            settings=api,
+            outbound=Outbound(api),
         )
 
     return make

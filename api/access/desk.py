@@ -1,0 +1,110 @@
+"""The desk where keys are handed out: what `wherry keys` does."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ...jobs import JobsSettings, Queue
+from ...jobs.access_keys import all_keys, forget_key, put_key
+from ...protocol.errors import InvalidRequest, NotFound
+from ...protocol.v2 import describe
+from .keys import ApiKey, Made, make, toml_entry
+
+_out, _err = Console(), Console(stderr=True)
+
+
+def create(fields: dict[str, Any], file: Path | None, *, hash_only: bool, as_json: bool) -> None:
+    """Make a key, keep its digest, print it. Raises InvalidRequest."""
+    try:
+        made = make(**fields)
+    except ValidationError as error:
+        raise InvalidRequest(describe(error)) from None
+    if not hash_only:
+        _keep(made.key, file)
+    _print_made(made, entry=hash_only, as_json=as_json)
+
+
+def _keep(key: ApiKey, file: Path | None) -> None:
+    if file is None:
+        with _queue() as (queue, settings):
+            queue.run(put_key(key.id, key.json_text(), settings))
+        return
+    # Digests are no secrets, but who has which limits is nobody's business.
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as out:
+        out.write(("\n" if out.tell() else "") + toml_entry(key))
+
+
+def _print_made(made: Made, *, entry: bool, as_json: bool) -> None:
+    if as_json:
+        _print_json({"key": made.token, **_view(made.key), "hash": made.key.hash})
+    elif entry:
+        sys.stdout.write(toml_entry(made.key))
+        sys.stderr.write(f"{made.token}\n")
+    else:
+        sys.stdout.write(f"{made.token}\n")
+        _err.print("This is the only time that the key is shown.", highlight=False)
+
+
+def show(*, as_json: bool) -> None:
+    """Print the keys in Redis."""
+    with _queue() as (queue, settings):
+        raw = queue.run(all_keys(settings))
+        found = [ApiKey.model_validate_json(text) for text in raw.values()]
+    found.sort(key=lambda key: (key.tenant, key.created_at or datetime.min.replace(tzinfo=UTC)))
+    if as_json:
+        for key in found:
+            _print_json(_view(key))
+        return
+    table = Table("id", "tenant", "scopes", "weight", "limits", "expires", "note")
+    for key in found:
+        limits = key.model_dump(
+            include={"max_waiting", "max_waiting_bytes", "submits_per_s"}, exclude_defaults=True
+        )
+        table.add_row(
+            key.id,
+            key.tenant,
+            ", ".join(key.scopes),
+            f"{key.weight:g}",
+            ", ".join(f"{name} {value:g}" for name, value in limits.items()),
+            f"{key.expires_at:%Y-%m-%d %H:%M}" if key.expires_at else "",
+            escape(key.note),
+        )
+    _out.print(table)
+
+
+def revoke(ids: Sequence[str]) -> None:
+    """Forget keys. Raises NotFound."""
+    with _queue() as (queue, settings):
+        for key_id in ids:
+            if not queue.run(forget_key(key_id, settings)):
+                raise NotFound(f"no key {key_id[:12]!r} in Redis")
+
+
+def _view(key: ApiKey) -> dict[str, Any]:
+    return key.model_dump(mode="json", exclude={"hash"}, exclude_none=True)
+
+
+@contextmanager
+def _queue() -> Iterator[tuple[Queue, JobsSettings]]:
+    settings = JobsSettings()
+    queue = Queue(settings.redis_url)
+    try:
+        yield queue, settings
+    finally:
+        queue.close()
+
+
+def _print_json(document: Any) -> None:
+    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")

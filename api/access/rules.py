@@ -1,0 +1,55 @@
+"""What a call needs. A path that no rule names needs more rather than less."""
+
+from __future__ import annotations
+
+import re
+
+from .caller import Scope
+
+#: For whoever watches the server and has no key: load balancers, containers.
+OPEN = frozenset(
+    {
+        "/v2/health/live",
+        "/v2/health/ready",
+        "/v1alpha/__liveness",
+        "/v1alpha/__readiness",
+        "/v1alpha/health/model",
+        "/v1alpha/ready/model",
+        "/pixano/health",
+        "/pixano056/health",
+    }
+)
+
+#: The operator's: keys, dead letters, webhooks, models opened and closed, what all did together.
+_ADMIN = re.compile(
+    r"/v2/(?:dead|keys|webhooks)(?:[/:].*)?"
+    r"|/v2/repository/models/.*"
+    r"|/v2/models/(?:.*/)?stats",
+    re.DOTALL,
+)
+
+#: The same in Pixano's words, by POST and DELETE: a GET of them tells how a model is.
+_ADMIN_WRITES = re.compile(r"/pixano(?:056)?/(?:providers/.*|v1/models(?:/.*)?)", re.DOTALL)
+
+#: What any key may ask by GET: which models there are, and how to call them.
+_ANY = re.compile(
+    r"/|/docs|/openapi\.json|/v2|/v2/models/.*|/models/.*|/v1/models(?:/.*)?|/label-studio/.*"
+    r"|/v1alpha/(?:models|namespaces/.*)"
+    r"|/pixano(?:056)?/(?:ready|app/.*|providers/.*|v1/(?:ready|info|models))",
+    re.DOTALL,
+)
+
+#: POSTs that change nothing.
+_ASKS = {"/v2/repository/index": None, "/v2/jobs:status": Scope.READ}
+
+
+def needed(method: str, path: str) -> Scope | None:
+    """The scope that a call needs; None where any key will do. OPEN paths need none."""
+    path = path.removesuffix("\n")  # as the routes' own patterns do
+    if _ADMIN.fullmatch(path):
+        return Scope.ADMIN
+    if method in ("GET", "HEAD"):
+        return None if _ANY.fullmatch(path) else Scope.READ
+    if path in _ASKS:
+        return _ASKS[path]
+    return Scope.ADMIN if _ADMIN_WRITES.fullmatch(path) else Scope.SUBMIT

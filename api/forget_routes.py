@@ -1,0 +1,29 @@
+"""The asynchronous extension: letting jobs go whose answers are kept elsewhere."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from ..jobs.batches import forget_soon
+from . import examples
+from .access.caller import caller
+from .batch_routes import job_ids
+from .batches.growing import remove_later
+from .body import json_object, read_body
+from .plain import PlainRoute
+from .service import Service
+
+router = APIRouter(tags=["jobs"], route_class=PlainRoute)
+
+
+@router.post("/v2/jobs:forget", **examples.FORGET)
+async def forget(request: Request) -> Response:
+    """Let ended jobs go now, with their results; those that have not ended stay."""
+    service = Service.of(request)
+    document = json_object(await read_body(request, service.settings.max_body_bytes))
+    asked = job_ids(document.get("ids"), service.settings.max_jobs_per_batch)
+    stored = [caller.get().stored(job_id) for job_id in asked]
+    refs = await service.queue.run(forget_soon(stored, 0, service.jobs)) if stored else []
+    if refs:
+        remove_later(service.store, refs)
+    return Response(status_code=204)

@@ -1,0 +1,120 @@
+"""Files that a request names by URL: all fetched at once, before the request becomes a job.
+
+Requests are read by plain functions, which cannot wait. So one that names URLs is read twice: the
+first time to learn which files it wants, the second time with them. Others are read once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import TypeVar
+
+from ...protocol.errors import InvalidRequest, PayloadTooLarge, WherryError
+from .allowed import NotAllowed, OutboundError
+from .fetch import Budget, Limits, fetch
+from .guard import Guard
+
+T = TypeVar("T")
+
+#: Readings of one request: a list of files is asked for as a whole, so that two do.
+_MOST_READINGS = 4
+
+
+class Files:
+    """The files of one request: what was fetched, and what its reading asks for besides."""
+
+    def __init__(self, guard: Guard, most: int) -> None:
+        self._guard, self._most = guard, most
+        self._found: dict[str, bytes | OutboundError] = {}
+        self.wanted: set[str] = set()
+        #: Whether this reading met a URL that is not going to be fetched.
+        self.refused = False
+
+    def get(self, url: str, field: str) -> bytes:
+        """A file; some stand-in while it is not fetched. Raises InvalidRequest."""
+        found = self._found.get(url)
+        if found is None:
+            self._want(url, field)
+            return b""
+        if isinstance(found, OutboundError):
+            raise InvalidRequest(f"{field}: {found}")
+        return found
+
+    def _want(self, url: str, field: str) -> None:
+        try:
+            self._guard.allowed.url(url)
+        except NotAllowed as error:
+            self.refused = True
+            raise InvalidRequest(f"{field}: {error}") from None
+        if url not in self.wanted and len(self._found) + len(self.wanted) >= self._most:
+            self.refused = True
+            raise PayloadTooLarge(f"{field}: a request may name {self._most} files by URL")
+        self.wanted.add(url)
+
+    def fill(self, found: dict[str, bytes | OutboundError]) -> None:
+        """Keep what was fetched, faults too."""
+        self._found |= found
+        self.wanted.clear()
+        self.refused = False
+
+
+_files: ContextVar[Files | None] = ContextVar("files", default=None)
+
+
+def file_at(url: str, field: str) -> bytes:
+    """The file that a URL names, while a `Reader` reads. Raises InvalidRequest for any fault."""
+    files = _files.get()
+    if files is None:
+        raise InvalidRequest(
+            f"{field}: URLs are not fetched (WHERRY_URL_HOSTS is empty); send the file in base64"
+        )
+    return files.get(url, field)
+
+
+class Reader:
+    """Reads requests that may name files by URL."""
+
+    def __init__(
+        self, guard: Guard, limits: Limits, *, at_once: int, max_files: int, max_bytes: int
+    ) -> None:
+        self._guard, self._limits = guard, limits
+        self._max_files, self._max_bytes = max_files, max_bytes
+        self._places = asyncio.Semaphore(at_once)
+
+    async def read(self, work: Callable[[], T], *, in_thread: bool) -> T:
+        """What `work` makes of a request; it may be called again, and must not mind.
+
+        Raises what `work` does.
+        """
+        if not self._guard.allowed:
+            return await asyncio.to_thread(work) if in_thread else work()
+        files, budget = Files(self._guard, self._max_files), Budget(self._max_bytes)
+        token = _files.set(files)
+        try:
+            for _ in range(_MOST_READINGS):
+                try:
+                    read = await asyncio.to_thread(work) if in_thread else work()
+                except WherryError:
+                    if files.refused or not files.wanted:
+                        raise
+                else:
+                    if not files.wanted:
+                        return read
+                files.fill(await self._fetch(files.wanted, budget))
+                in_thread = True
+        finally:
+            _files.reset(token)
+        raise InvalidRequest("the request names its files in too many steps")
+
+    async def _fetch(self, urls: set[str], budget: Budget) -> dict[str, bytes | OutboundError]:
+        async def one(url: str) -> bytes | OutboundError:
+            async with self._places:
+                try:
+                    return await fetch(self._guard, url, self._limits, budget)
+                except OutboundError as error:
+                    return error
+
+        ordered = list(urls)
+        return dict(zip(ordered, await asyncio.gather(*map(one, ordered)), strict=True))
