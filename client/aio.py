@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -11,7 +18,7 @@ import httpx
 
 from ..protocol.errors import WherryError
 from . import operations
-from .client import Client, arguments, base_url
+from .client import Client, arguments, base_url, key_headers
 from .flow import Flow, Pause, Reply, Step, failed, reply_of
 from .jobs import JobView
 from .map_steps import Emit, Ended, NeedInput, next_input_async
@@ -28,11 +35,23 @@ class AsyncClient:
     """A fleet, from asyncio code. The methods are `Client`'s."""
 
     def __init__(
-        self, url: str | None = None, *, timeout_s: float = 30.0, patience_s: float = 60.0
+        self,
+        url: str | None = None,
+        *,
+        api_key: str | None = None,
+        timeout_s: float = 30.0,
+        patience_s: float = 60.0,
     ) -> None:
         self.url = base_url(url)
+        #: What every request carries: the API key, where there is one.
+        self.headers = key_headers(api_key)
         self._timeout_s, self._patience_s = timeout_s, patience_s
-        self._http = httpx.AsyncClient(base_url=self.url, timeout=timeout_s, follow_redirects=True)
+        self._http = httpx.AsyncClient(
+            base_url=self.url,
+            timeout=timeout_s,
+            follow_redirects=True,
+            headers=self.headers,
+        )
 
     async def submit(
         self,
@@ -66,6 +85,10 @@ class AsyncClient:
     async def cancel(self, job_id: str) -> JobView:
         """Cancel a job."""
         return await self._run(operations.cancel(job_id, patience_s=self._patience_s))
+
+    async def forget(self, job_ids: Sequence[str]) -> None:
+        """Let ended jobs go."""
+        await self._run(operations.forget_many(job_ids, patience_s=self._patience_s))
 
     async def infer(
         self, model: str, inputs: Input, timeout_s: float | None = None, *, priority: int = 0
@@ -122,7 +145,10 @@ class AsyncClient:
 
     async def annotate(self, source: str | Path, *, model: str, **options: Any) -> Summary:
         """Annotate a data set, in a thread of its own; the options are `Client.annotate`'s."""
-        with Client(self.url, timeout_s=self._timeout_s, patience_s=self._patience_s) as client:
+        key = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        with Client(
+            self.url, api_key=key, timeout_s=self._timeout_s, patience_s=self._patience_s
+        ) as client:
             return await asyncio.to_thread(client.annotate, source, model=model, **options)
 
     async def models(self) -> list[dict[str, Any]]:
@@ -136,6 +162,10 @@ class AsyncClient:
     async def post(self, path: str, document: object) -> dict[str, Any]:
         """Send a document to any path of the server."""
         return await self._run(operations.post_json(path, document, patience_s=self._patience_s))
+
+    async def delete(self, path: str) -> dict[str, Any]:
+        """Remove what is at any path of the server, `/v2/dead/j1` for one."""
+        return await self._run(operations.delete_json(path, patience_s=self._patience_s))
 
     async def _run(self, flow: Flow[T]) -> T:
         reply: Any = None  # a generator's first send takes None

@@ -194,6 +194,7 @@ def _upload(client: Client, path: Path) -> dict[str, Any]:
                 f"{client.url}/v1/files",
                 data={"purpose": "batch"},
                 files={"file": (path.name, file, "application/jsonl")},
+                headers=client.headers,
                 timeout=_TRANSFER_S,
             )
     except httpx.RequestError as error:
@@ -211,7 +212,7 @@ def _download(client: Client, file_id: str | None, out: IO[bytes]) -> None:
         return
     url = f"{client.url}/v1/files/{quote(file_id, safe='')}/content"
     try:
-        with httpx.stream("GET", url, timeout=_TRANSFER_S) as answer:
+        with httpx.stream("GET", url, headers=client.headers, timeout=_TRANSFER_S) as answer:
             if answer.status_code >= 400:
                 answer.read()
                 raise error_of(reply_of(answer))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -42,19 +42,51 @@ def base_url(url: str | None) -> str:
     return found
 
 
+def key_headers(key: str | None) -> dict[str, str]:
+    """The API key as a header: as given, else WHERRY_API_KEY, else the file WHERRY_API_KEY_FILE.
+
+    Raises InvalidRequest for a file that cannot be read, and for a key that is no word.
+    """
+    found = key or os.environ.get("WHERRY_API_KEY", "")
+    path = os.environ.get("WHERRY_API_KEY_FILE", "")
+    if not found and path:
+        try:
+            found = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidRequest(f"WHERRY_API_KEY_FILE: {path}: {error}") from None
+    found = found.strip()
+    # Its text is kept out of the error: it may be half a key.
+    if not all("!" <= character <= "~" for character in found):
+        raise InvalidRequest("the API key: expected one word of plain letters and digits")
+    return {"Authorization": f"Bearer {found}"} if found else {}
+
+
 class Client:
     """A fleet, from synchronous code. Threads may share it.
 
+    `api_key` is taken from WHERRY_API_KEY, or the file WHERRY_API_KEY_FILE, where none is given.
     `timeout_s` bounds one call, on top of a wait that it asks for; `patience_s` how long a full or
     absent server is tried again.
     """
 
     def __init__(
-        self, url: str | None = None, *, timeout_s: float = 30.0, patience_s: float = 60.0
+        self,
+        url: str | None = None,
+        *,
+        api_key: str | None = None,
+        timeout_s: float = 30.0,
+        patience_s: float = 60.0,
     ) -> None:
         self.url = base_url(url)
+        #: What every request carries: the API key, where there is one.
+        self.headers = key_headers(api_key)
         self._timeout_s, self._patience_s = timeout_s, patience_s
-        self._http = httpx.Client(base_url=self.url, timeout=timeout_s, follow_redirects=True)
+        self._http = httpx.Client(
+            base_url=self.url,
+            timeout=timeout_s,
+            follow_redirects=True,
+            headers=self.headers,
+        )
 
     def submit(
         self,
@@ -91,6 +123,13 @@ class Client:
     def cancel(self, job_id: str) -> JobView:
         """Cancel a job: at once while it waits, at its batch's end while it runs."""
         return self._run(operations.cancel(job_id, patience_s=self._patience_s))
+
+    def forget(self, job_ids: Sequence[str]) -> None:
+        """Let ended jobs and their results go, a thousand at a time: you have read them.
+
+        Those that have not ended stay.
+        """
+        self._run(operations.forget_many(job_ids, patience_s=self._patience_s))
 
     def infer(
         self, model: str, inputs: Input, timeout_s: float | None = None, *, priority: int = 0
@@ -185,6 +224,10 @@ class Client:
     def post(self, path: str, document: object) -> dict[str, Any]:
         """Send a document to any path of the server, `/pixano/v1/inference/ner` for one."""
         return self._run(operations.post_json(path, document, patience_s=self._patience_s))
+
+    def delete(self, path: str) -> dict[str, Any]:
+        """Remove what is at any path of the server, `/v2/dead/j1` for one."""
+        return self._run(operations.delete_json(path, patience_s=self._patience_s))
 
     def _run(self, flow: Flow[T]) -> T:
         try:

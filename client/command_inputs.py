@@ -51,13 +51,21 @@ def _lines(file: Path) -> list[str]:
 
 def parameters_of(given: Sequence[str]) -> dict[str, Any]:
     """`name=value` items; a value that is JSON is taken as such, any other as text."""
-    parameters = {}
-    for item in given:
-        name, equals, value = item.partition("=")
-        if not equals or not name:
-            raise typer.BadParameter(f"--param {item!r}: expected name=value")
+    parameters: dict[str, Any] = {}
+    for name, value in texts_of(given, "--param").items():
         try:
             parameters[name] = json.loads(value)
         except ValueError:
             parameters[name] = value
     return parameters
+
+
+def texts_of(given: Sequence[str], option: str = "--input") -> dict[str, str]:
+    """`name=value` items, the values as they are."""
+    texts = {}
+    for item in given:
+        name, equals, value = item.partition("=")
+        if not equals or not name:
+            raise typer.BadParameter(f"{option} {item!r}: expected name=value")
+        texts[name] = value
+    return texts

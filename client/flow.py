@@ -114,11 +114,13 @@ def _transient(reply: Reply) -> bool:
 
 #: What a status means when its `error_type` says nothing to us, as the extension's section 6 asks.
 _BY_STATUS: Mapping[int, type[errors.WherryError]] = {
+    401: errors.Unauthorized,
+    403: errors.Forbidden,
     404: errors.NotFound,
     409: errors.Conflict,
     410: errors.JobGone,
     413: errors.PayloadTooLarge,
-    429: errors.Unavailable,
+    429: errors.TenantLimit,
     502: errors.Unavailable,
     503: errors.Unavailable,
     504: errors.DeadlineExceeded,

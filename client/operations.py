@@ -214,6 +214,13 @@ def post_json(path: str, document: object, *, patience_s: float) -> Flow[dict[st
     return answer
 
 
+def delete_json(path: str, *, patience_s: float) -> Flow[dict[str, Any]]:
+    """Remove what is at any path of the server."""
+    reply = yield from ask(Call("DELETE", path), patience_s=patience_s)
+    answer: dict[str, Any] = reply.json() if reply.content else {}
+    return answer
+
+
 def models(*, patience_s: float) -> Flow[list[dict[str, Any]]]:
     """The models and their states, as the repository index lists them."""
     reply = yield from ask(Call("POST", "/v2/repository/index", b"{}"), patience_s=patience_s)
@@ -233,6 +240,12 @@ def submit_many(
     reply = yield from ask(Call("POST", "/v2/jobs:batch", body), patience_s=patience_s)
     outcomes: list[dict[str, Any]] = reply.json()["jobs"]
     return outcomes
+
+
+def forget_many(job_ids: Sequence[str], *, patience_s: float) -> Flow[None]:
+    """Let ended jobs go in one round trip."""
+    body = to_json({"ids": list(job_ids)})
+    yield from ask(Call("POST", "/v2/jobs:forget", body), patience_s=patience_s)
 
 
 def read_many(

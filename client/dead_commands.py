@@ -1,0 +1,183 @@
+"""`wherry dead list | show | replay | drop`: jobs that were aboard too many crashes.
+
+Exit status 0: all went well; 1: something failed; 2: the command was not understood.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode
+
+import typer
+from rich.console import Console
+from rich.json import JSON
+from rich.markup import escape
+from rich.table import Table
+
+from ..protocol.errors import WherryError
+from .client import Client
+
+Url = Annotated[str, typer.Option(help="The server; default WHERRY_URL, else the local stack.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines, one value a line.")]
+Model = Annotated[str, typer.Option("--model", "-m", help="Only those of this model.")]
+Error = Annotated[str, typer.Option(help="Only those whose error holds these words.")]
+Ids = Annotated[list[str] | None, typer.Argument(help="Ids of dead letters.")]
+
+#: Dead letters that one call lists, replays or drops.
+_PAGE = 500
+
+#: Seconds that a command tries a server that is away.
+_PATIENCE_S = 5.0
+
+_out, _err = Console(), Console(stderr=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    dead = typer.Typer(no_args_is_help=True)
+    for name, command in (
+        ("list", list_dead),
+        ("show", show),
+        ("replay", replay),
+        ("drop", drop),
+    ):
+        dead.command(name)(command)
+    app.add_typer(dead, name="dead", help="Jobs whose worker died each time they were run.")
+
+
+def list_dead(
+    model: Model = "",
+    error: Error = "",
+    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 50,
+    all_: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    url: Url = "",
+    as_json: AsJson = False,
+) -> None:
+    """List dead letters."""
+    found: list[dict[str, Any]] = []
+    with _client(url) as client:
+        after, total = "", 0
+        while all_ or len(found) < limit:
+            size = _PAGE if all_ else min(_PAGE, limit - len(found))
+            page = client.get(f"/v2/dead?{_query(model, error, size, after)}")
+            found += page["jobs"]
+            after, total = page["next"] or "", page["total"]
+            if not after:
+                break
+    if as_json:
+        _print_json(found)
+        return
+    table = Table("id", "model", "died", "attempts", "error")
+    for job in found:
+        cells = (job["id"], job["model_name"], job["finished_at"], str(job["attempt"]))
+        table.add_row(*map(escape, cells), escape(job["error"]["message"]))
+    _out.print(table)
+    _out.print(f"{len(found)} of {total} dead letters")
+
+
+def show(
+    id: Annotated[str, typer.Argument(help="A dead letter's id.")],  # noqa: A002 # what people type
+    url: Url = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show a dead letter: its history, and what it was asked."""
+    with _client(url) as client:
+        found = client.get(_path(id))
+    if as_json:
+        _print_json([found])
+    else:
+        _out.print(JSON(json.dumps(found)))
+
+
+def replay(
+    ids: Ids = None,
+    model: Model = "",
+    error: Error = "",
+    all_: Annotated[bool, typer.Option("--all", help="All that there are now.")] = False,
+    url: Url = "",
+    as_json: AsJson = False,
+) -> None:
+    """Put dead letters back in their queues, under their ids."""
+
+    def one(client: Client, job_id: str) -> None:
+        client.post(f"{_path(job_id)}/replay", {})
+
+    _each("replay", "replayed", one, ids, (model, error), all_=all_, url=url, as_json=as_json)
+
+
+def drop(
+    ids: Ids = None,
+    model: Model = "",
+    error: Error = "",
+    all_: Annotated[bool, typer.Option("--all", help="All that there are now.")] = False,
+    url: Url = "",
+    as_json: AsJson = False,
+) -> None:
+    """Give dead letters up: their payloads are removed."""
+
+    def one(client: Client, job_id: str) -> None:
+        client.delete(_path(job_id))
+
+    _each("drop", "dropped", one, ids, (model, error), all_=all_, url=url, as_json=as_json)
+
+
+def _each(
+    verb: str,
+    past: str,
+    one: Callable[[Client, str], None],
+    ids: list[str] | None,
+    filters: tuple[str, str],
+    *,
+    all_: bool,
+    url: str,
+    as_json: bool,
+) -> None:
+    """Do something to the ids given, or to all that the filters let through."""
+    if bool(ids) == (all_ or any(filters)):
+        raise typer.BadParameter("name ids, or use --all, --model or --error")
+    done: list[str] = []
+    with _client(url) as client:
+        for job_id in ids or ():
+            one(client, job_id)
+            done.append(job_id)
+        # Pages go from the newest to the oldest: what dies again meanwhile is not met twice.
+        after, more = "", not ids
+        while more:
+            page = client.post(f"/v2/dead:{verb}?{_query(*filters, _PAGE, after)}", {})
+            done += page[past]
+            after, more = page["next"] or "", bool(page["next"])
+    if as_json:
+        _print_json([{"id": job_id, "done": past} for job_id in done])
+    else:
+        _out.print(f"{past} {len(done)}")
+
+
+def _query(model: str, error: str, limit: int, after: str) -> str:
+    return urlencode({"model": model, "error": error, "limit": limit, "after": after})
+
+
+def _path(job_id: str) -> str:
+    return f"/v2/dead/{quote(job_id, safe='')}"
+
+
+@contextmanager
+def _client(url: str) -> Iterator[Client]:
+    """A client whose errors become one line and exit status 1."""
+    try:
+        with Client(url or None, patience_s=_PATIENCE_S) as client:
+            yield client
+    except BrokenPipeError:
+        raise  # whoever read us has left: typer ends quietly
+    except (WherryError, OSError) as error:
+        text = error.message if isinstance(error, WherryError) else str(error)
+        _err.print(f"[red]error:[/] {escape(text)}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+
+
+def _print_json(documents: list[Any]) -> None:
+    for document in documents:
+        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
