@@ -16,9 +16,12 @@ import pytest
 
 from wherry.ops.stack import Stack
 
+from .ledger import Ledger
+
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
-ROWS, KILLS = 20_000, 3
+#: Rows of the source and kills of each part: in the full form, and in the short one.
+FULL, SHORT = (20_000, 3), (7_000, 1)
 
 #: Some rows are refused, and some are written twice.
 MODELS = """
@@ -43,10 +46,15 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Path:
+def size(full: bool) -> tuple[int, int]:
+    return FULL if full else SHORT
+
+
+@pytest.fixture
+def source(tmp_path: Path, size: tuple[int, int]) -> Path:
     path = tmp_path / "rows.jsonl"
     with path.open("w") as rows:
-        for number in range(ROWS):
+        for number in range(size[0]):
             text = f"row {number // 2 if number % 100 == 1 else number}"
             if number % 1000 == 500:
                 text += " REJECT"
@@ -105,9 +113,14 @@ def annotating(stack: Stack, source: Path) -> Iterator[Callable[[Path], Annotati
 
 
 def test_the_output_is_that_of_an_undisturbed_run(
-    stack: Stack, annotating: Callable[[Path], Annotating], tmp_path: Path
+    stack: Stack,
+    annotating: Callable[[Path], Annotating],
+    tmp_path: Path,
+    size: tuple[int, int],
+    chance: random.Random,
+    faults: Ledger,
 ) -> None:
-    chance = random.Random(7)
+    count, kills = size
     run = annotating(tmp_path / "killed.csv")
 
     def kill_redis() -> None:
@@ -120,7 +133,7 @@ def test_the_output_is_that_of_an_undisturbed_run(
         lambda: stack.worker("text", chance.randrange(2)).signal(signal.SIGKILL),
         kill_redis,
     ]
-    orders = parts * KILLS
+    orders = parts * kills
     chance.shuffle(orders)
     for kill in orders:
         time.sleep(chance.uniform(1.0, 2.5))
@@ -128,8 +141,17 @@ def test_the_output_is_that_of_an_undisturbed_run(
         kill()
     killed = run.summary()
     whole = annotating(tmp_path / "whole.csv").summary()
-    assert run.starts == KILLS + 1
-    assert (killed["rows"], killed["failed"]) == (whole["rows"], whole["failed"]) == (ROWS, 20)
+    faults.record(
+        fault="annotate, API, worker or Redis killed under a bulk run",
+        injected=len(orders),
+        jobs=count,
+        lost=whole["rows"] - killed["rows"],
+        duplicated=len((tmp_path / "killed.csv").read_bytes().splitlines())
+        - len((tmp_path / "whole.csv").read_bytes().splitlines()),
+    )
+    assert run.starts == kills + 1
+    failed = count // 1000
+    assert (killed["rows"], killed["failed"]) == (whole["rows"], whole["failed"]) == (count, failed)
     assert (tmp_path / "killed.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
     errors = "csv.errors.jsonl"
     killed_errors = (tmp_path / f"killed.{errors}").read_bytes()

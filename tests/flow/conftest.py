@@ -36,6 +36,11 @@ task = "embedding"
 backend = "stub"
 
 [[models]]
+name = "question-answering"
+task = "question-answering"
+backend = "stub"
+
+[[models]]
 name = "writer"
 task = "text-generation"
 backend = "stub"
