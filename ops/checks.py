@@ -32,8 +32,10 @@ def ping_redis(url: str) -> None:
     try:
         with redis.Redis.from_url(url, socket_connect_timeout=5) as probe:
             probe.ping()
-    except (redis.RedisError, ValueError) as error:  # they name the host, never the password
+    except redis.RedisError as error:  # it names the host, never the password
         raise StackError(f"the Redis that was named does not answer: {error}") from None
+    except ValueError:  # its text may hold half a password
+        raise StackError("the Redis URL cannot be read: expected redis://host:port/0") from None
 
 
 def answers(url: str) -> bool:

@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 #: The room that registers the commands, the commands, the extra that brings what they need.
 _ROOMS = (
     ("client.commands", ("submit", "status", "result", "cancel", "models", "queues"), "client"),
-    ("client.annotate.command", ("annotate",), "annotate"),
+    ("client.annotate_command", ("annotate",), "annotate"),
     ("client.batch_commands", ("batch",), "client"),
-    ("workers.commands", ("worker",), "worker"),
+    ("client.dead_commands", ("dead",), "client"),
+    ("client.webhook_commands", ("webhooks",), "client"),
+    ("workers.commands", ("worker", "sweep"), "worker"),
+    ("api.access.commands", ("keys",), "api"),
     ("ops.task_commands", ("tasks", "new-task"), "client"),
     ("ops.export_command", ("export",), "export"),
     ("ops.commands", ("up",), "local"),

@@ -43,6 +43,10 @@ def up(
     redis_url: Annotated[
         str, typer.Option(envvar="WHERRY_REDIS_URL", help="A Redis to use; empty starts one.")
     ] = "",
+    fsync: Annotated[
+        Literal["everysec", "always"],
+        typer.Option(help="When the Redis that is started syncs what it accepted to disk."),
+    ] = "everysec",
     data_dir: Annotated[Path, typer.Option(help="Folder of the queue and blobs.")] = Path(
         ".wherry"
     ),
@@ -80,6 +84,7 @@ def up(
         device=device,
         concurrency=concurrency,
         log_level=log_level,
+        appendfsync=fsync,
     )
     raise typer.Exit(serve(stack, console))
 

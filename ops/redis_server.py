@@ -6,13 +6,17 @@ import importlib.util
 import shutil
 import time
 from pathlib import Path
+from typing import Literal
 
 import redis
 
 from .child import Child, OnLine
 from .ports import free_port
 
-__all__ = ["NoRedisError", "RedisServer", "find_binary", "free_port"]
+__all__ = ["Fsync", "NoRedisError", "RedisServer", "find_binary", "free_port"]
+
+#: When what was written is on disk: within a second, or before it is answered.
+Fsync = Literal["everysec", "always"]
 
 #: Seconds that a server may take to answer its first PING; it reads its append-only file first.
 _START_TIMEOUT_S = 20.0
@@ -59,8 +63,11 @@ def _server_pid(probe: redis.Redis) -> int | None:
 
 
 class RedisServer:
-    """A server on loopback. It appends every write to a file, synced each second, and evicts
-    nothing; so a restart finds what was accepted, and a full memory refuses instead of forgetting.
+    """A server on loopback. It appends every write to a file and evicts nothing; so a restart finds
+    what was accepted, and a full memory refuses instead of forgetting.
+
+    The file is synced each second: a kill can take what was answered while the disk was slow, two
+    seconds' worth at most. With `appendfsync` "always" nothing is answered before it is on disk.
 
     With `supervised`, a server that ends by itself is started again, on the same data.
     """
@@ -72,7 +79,9 @@ class RedisServer:
         port: int | None = None,
         on_line: OnLine = _ignore,
         supervised: bool = False,
+        appendfsync: Fsync = "everysec",
     ) -> None:
+        self._appendfsync = appendfsync
         self.folder, self.port = folder, port or free_port()
         self._on_line, self._supervised = on_line, supervised
         self._child: Child | None = None
@@ -107,7 +116,7 @@ class RedisServer:
             str(find_binary()),
             *("--bind", "127.0.0.1", "--port", str(self.port)),
             *("--dir", str(self.folder), "--save", ""),
-            *("--appendonly", "yes", "--appendfsync", "everysec"),
+            *("--appendonly", "yes", "--appendfsync", self._appendfsync),
             *("--maxmemory-policy", "noeviction", "--loglevel", "warning"),
         ]
 
@@ -130,7 +139,7 @@ class RedisServer:
             self._child = None
 
     def kill(self) -> None:
-        """Kill -9: what was not synced yet is lost, a second's worth at most."""
+        """Kill -9."""
         if self._child is not None:
             self._child.kill()
             self._child = None

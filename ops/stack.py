@@ -16,7 +16,7 @@ from ..workers.device import resolve
 from .checks import StackError, answers, choose_port, ping_redis, require_grpc
 from .child import Child
 from .data_folder import DataFolder
-from .redis_server import RedisServer
+from .redis_server import Fsync, RedisServer
 from .services import api_command, flower_command, worker_command
 
 __all__ = ["Log", "Stack", "StackError", "StackHaltedError", "worker_name"]
@@ -65,6 +65,7 @@ class Stack:
     concurrency: int = 3
     workers_per_family: int = 1
     log_level: str = "warning"
+    appendfsync: Fsync = "everysec"
     env: dict[str, str] = field(default_factory=dict)
     log: Log = lambda service, line: None  # noqa: ARG005 # a silent default
     #: Set it from a signal handler to give up starting.
@@ -147,7 +148,10 @@ class Stack:
             self.log("redis", "ready, and not ours to stop")
             return
         self.redis = RedisServer(
-            self._folder.redis, on_line=partial(self.log, "redis"), supervised=True
+            self._folder.redis,
+            on_line=partial(self.log, "redis"),
+            supervised=True,
+            appendfsync=self.appendfsync,
         )
         self.redis.start()
         self.redis_url = self.redis.url

@@ -11,6 +11,8 @@ import wherry
 from wherry.ops.commands import choose_models
 
 COMMANDS = {
+    "annotate",
+    "batch",
     "version",
     "submit",
     "status",
@@ -49,6 +51,7 @@ def test_it_lists_every_command() -> None:
     [
         ("typer", ["version"], "client"),
         ("httpx", ["queues"], "client"),
+        ("numpy", ["annotate", "photos", "--model", "m", "--out", "o.jsonl"], "annotate"),
         ("celery", ["worker", "vision"], "worker"),
         ("redis", ["up"], "local"),
         ("sklearn", ["demo"], "demo"),
@@ -66,6 +69,21 @@ def test_commands_that_do_not_need_it_still_work() -> None:
     assert call("version", without="redis").returncode == 0
     assert call("submit", "--help", without="celery").returncode == 0
     assert call("worker", "--help", without="httpx").returncode == 0
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["annotate", "--help"], ["queues", "--help"]])
+def test_what_only_annotating_needs_is_not_loaded(arguments: list[str]) -> None:
+    heavy = {"numpy", "PIL", "pyarrow", "fsspec", "sqlite3", "celery", "redis", "fastapi", "torch"}
+    code = (
+        "import sys\n"
+        "from wherry.ops.cli import main\n"
+        "try:\n    main()\n"
+        f"finally:\n    print({heavy!r} & sys.modules.keys(), file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    assert done.stderr == "set()\n"
 
 
 def test_models_are_chosen_by_name_then_by_place(

@@ -30,7 +30,7 @@ def test_every_setting_is_described_and_has_our_prefix(settings: type[BaseSettin
 def test_a_duration_or_size_carries_its_unit(settings: type[BaseSettings]) -> None:
     for name, field in settings.model_fields.items():
         if field.annotation is float:
-            assert name.endswith(("_s", "_ms")), name
+            assert name.endswith(("_s", "_ms", "_weight")), name
 
 
 def test_secrets_have_no_default_to_show() -> None:
