@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: install demo test test-slow test-peers test-gpu chaos lint types format bench bench-generation bench-tasks bench-annotate compatibility docs clean
+.PHONY: install demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-generation bench-tasks bench-queue bench-annotate bench-annotate-memory compatibility docs clean
 
 install: .venv/installed
 
@@ -22,13 +22,16 @@ test: install
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-slow: install
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "slow and not peer"
 
 test-peers: install
 	$(BIN)/python -m pytest -m peer
 
 bench-annotate: install
 	$(BIN)/python -m bench.annotate
+
+bench-annotate-memory: install
+	$(BIN)/python -m bench.annotate_memory
 
 # Writes what the peer tests see to docs/compatibility.md.
 compatibility: install
@@ -38,8 +41,9 @@ compatibility: install
 test-gpu: install
 	$(BIN)/python -m pytest -m gpu
 
+# Kills by the hundred, then one table of what was lost (nothing); `pytest -m chaos` is the short form.
 chaos: install
-	$(BIN)/python -m pytest -m chaos
+	WHERRY_CHAOS=full $(BIN)/python -m pytest -m chaos tests/chaos
 
 lint: install
 	$(BIN)/ruff check .
@@ -63,6 +67,9 @@ bench-generation: install
 bench-tasks: install
 	$(BIN)/python -m bench.tasks
 
+bench-queue: install
+	$(BIN)/python -m bench.queue
+
 docs: install
 	$(BIN)/python -m wherry.ops.settings_doc > docs/settings.md.new
 	mv docs/settings.md.new docs/settings.md
@@ -70,3 +77,7 @@ docs: install
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .wherry
+
+# Coverage-guided fuzzing of the binary reader; FUZZ_S is seconds. Needs atheris (Linux wheels).
+fuzz: install
+	$(BIN)/python tests/fuzz/codec.py -max_total_time=$${FUZZ_S:-60}
