@@ -260,7 +260,9 @@ def _show(batches: list[dict[str, Any]], *, as_json: bool) -> None:
             sys.stdout.write(json.dumps(batch, ensure_ascii=False) + "\n")
         return
     table = Table("id", "status", "endpoint", "lines", "good", "failed")
-    table.columns[0].no_wrap = True
+    for column in table.columns[:2]:  # a narrow terminal may cut the rest
+        column.no_wrap = True
+    table.columns[1].min_width = max((len(batch["status"]) for batch in batches), default=0)
     table.columns[0].min_width = max((len(batch["id"]) for batch in batches), default=0)
     for batch in batches:
         counts, state = batch["request_counts"], str(batch["status"])

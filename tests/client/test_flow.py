@@ -74,7 +74,9 @@ def test_a_504_that_names_a_job_is_the_servers_last_word() -> None:
     ("status", "kind"),
     [
         (400, errors.InvalidRequest),
-        (401, errors.InvalidRequest),
+        (401, errors.Unauthorized),
+        (403, errors.Forbidden),
+        (429, errors.TenantLimit),
         (404, errors.NotFound),
         (405, errors.InvalidRequest),
         (409, errors.Conflict),

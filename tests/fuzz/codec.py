@@ -37,7 +37,9 @@ def seeds(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for datatype, size in {"BYTES": 5, "FP32": 4, "BF16": 2, "BOOL": 1, "INT64": 8}.items():
         tensor = {
-            **{"name": "x", "shape": [1], "datatype": datatype},
+            "name": "x",
+            "shape": [1],
+            "datatype": datatype,
             "parameters": {"binary_data_size": size},
         }
         head = json.dumps({"id": "a", "inputs": [tensor], "parameters": {"a": 1}}).encode()
