@@ -6,12 +6,11 @@ import contextlib
 import functools
 import hashlib
 import logging
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..jobs import AsyncQueue, Group, JobsSettings, NewJob
-from ..jobs.group import DEFAULT_PRIORITY, digest
+from ..jobs.group import digest
 from ..jobs.orphans import payload_key, references
 from ..jobs.record import Submission
 from ..jobs.stores import Store
@@ -19,25 +18,16 @@ from ..jobs.submit import submit
 from ..protocol import codec, v2
 from ..protocol.errors import (
     Conflict,
-    InvalidRequest,
     ModelNotReady,
     PayloadTooLarge,
     QueueFull,
     TenantLimit,
     WherryError,
 )
-from ..protocol.parameters import (
-    BINARY_OUTPUT,
-    EXECUTION_TIMEOUT,
-    ON_ROW_ERROR,
-    PRIORITY,
-    STREAM,
-    TIMEOUT,
-    WEBHOOK,
-    remarks,
-)
+from ..protocol.parameters import BINARY_OUTPUT, WEBHOOK
 from ..tasks.base import Task, TaskInput
 from ..tasks.catalog import Catalog, ModelDeclaration
+from . import own_parameters
 from .access.caller import Caller, caller
 from .blob_lane import in_store
 from .ids import checked_id, shown_id, uuid7
@@ -46,14 +36,6 @@ from .outbound.outbound import Outbound
 from .settings import ApiSettings
 
 log = logging.getLogger(__name__)
-
-#: Values that say the same as leaving the parameter out.
-_DEFAULTS = {
-    PRIORITY: (0, DEFAULT_PRIORITY),
-    TIMEOUT: (0,),
-    ON_ROW_ERROR: ("fail",),
-    STREAM: (False,),
-}
 
 #: Bytes of a body from which it is read in a thread, so that other requests go on meanwhile.
 OFF_LOOP_BYTES = 256 * 1024
@@ -124,23 +106,22 @@ class Intake:
                 f"{rows} rows; a request may have {self.settings.max_rows_per_job}: send several"
             )
         _check_costs(inputs, task)
-        _check_row_errors(request)
-        _check_stream(request)
+        own_parameters.check_switches(request)
         if self.settings.strict_parameters:
-            _check_names(request, task)
+            own_parameters.check_names(request, task)
         plain = _normal(inputs.to_inference_request(), request)
         payload, header_length = codec.encode_request(plain, binary=True)
         given, who = request.id if use_id else None, caller.get()
         job = NewJob(
             id=who.stored(uuid7() if given is None else checked_id(given)),
             task=task.name,
-            group=_group(declared, plain, _priority(request), who),
+            group=_group(declared, plain, own_parameters.priority(request), who),
             payload=payload,
             header_length=header_length or len(payload),
             fingerprint=_fingerprint(declared, payload),
             rows=rows,
-            start_by_ms=_start_by_ms(request),
-            execution_timeout_ms=_execution_timeout_ms(request),
+            start_by_ms=own_parameters.start_by_ms(request),
+            execution_timeout_ms=own_parameters.execution_timeout_ms(request),
             idempotency_key=idempotency_key,
             webhook=self.outbound.webhook(request.parameters.get(WEBHOOK)),
             weight=who.weight,
@@ -245,7 +226,8 @@ def _normal(plain: v2.InferenceRequest, request: v2.InferenceRequest) -> v2.Infe
     plain.parameters = {
         name: given[name]
         for name in sorted(given)
-        if name not in (BINARY_OUTPUT, WEBHOOK) and given[name] not in _DEFAULTS.get(name, ())
+        if name not in (BINARY_OUTPUT, WEBHOOK)
+        and given[name] not in own_parameters.DEFAULTS.get(name, ())
     }
     if request.outputs:
         plain.outputs = [v2.RequestOutput(name=output.name) for output in request.outputs]
@@ -275,43 +257,3 @@ def _group(
         priority=priority,
         digest=digest(apart),
     )
-
-
-def _priority(request: v2.InferenceRequest) -> int:
-    given = request.parameters.get(PRIORITY, 0)
-    if type(given) is not int or not 0 <= given <= 9:
-        raise InvalidRequest("parameter priority: 1 (highest) to 9, or 0 for the default")
-    return given or DEFAULT_PRIORITY
-
-
-def _start_by_ms(request: v2.InferenceRequest) -> int:
-    given = request.parameters.get(TIMEOUT, 0)
-    if type(given) is not int or not 0 <= given <= 10**15:
-        raise InvalidRequest("parameter timeout: microseconds until the job must have started")
-    return int(time.time() * 1000 + given / 1000) if given else 0
-
-
-def _execution_timeout_ms(request: v2.InferenceRequest) -> int:
-    given = request.parameters.get(EXECUTION_TIMEOUT)
-    if given is None:
-        return 0
-    if type(given) not in (int, float) or not 0 < given <= 10**9:
-        raise InvalidRequest(f"parameter {EXECUTION_TIMEOUT}: seconds that it may run, over 0")
-    return max(1, int(given * 1000))
-
-
-def _check_row_errors(request: v2.InferenceRequest) -> None:
-    given = request.parameters.get(ON_ROW_ERROR, "fail")
-    if given not in ("fail", "skip"):
-        raise InvalidRequest(f"parameter {ON_ROW_ERROR}: use 'fail' or 'skip'")
-
-
-def _check_stream(request: v2.InferenceRequest) -> None:
-    if type(request.parameters.get(STREAM, False)) is not bool:
-        raise InvalidRequest(f"parameter {STREAM}: use true or false")
-
-
-def _check_names(request: v2.InferenceRequest, task: Task) -> None:
-    odd = remarks(request.parameters, task.input.parameter_names())
-    if odd:
-        raise InvalidRequest("; ".join(odd))
