@@ -6,20 +6,17 @@ was not understood.
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..protocol.errors import WherryError
 from .client import Client
 from .command_inputs import parameters_of, texts_of
+from .terminal import AsJson, Url, connected, print_json, stderr, stdout
 
 if TYPE_CHECKING:
     from .annotate import Options, Summary
@@ -27,8 +24,6 @@ if TYPE_CHECKING:
 
 #: Seconds that a run waits for a server that is away: long enough for a restart by hand.
 _PATIENCE_S = 600.0
-
-_out, _err = Console(), Console(stderr=True)
 
 Column = Annotated[str, typer.Option(help="The column of a table that holds it.")]
 
@@ -73,8 +68,8 @@ def annotate_command(
     patience: Annotated[
         float, typer.Option(min=0, help="Seconds to wait for a server that is away.")
     ] = _PATIENCE_S,
-    url: Annotated[str, typer.Option(help="The server; default WHERRY_URL.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    url: Url = "",
+    as_json: AsJson = False,
 ) -> None:
     """Annotate a data set. Run it again after anything: it goes on where it was."""
     from .annotate import Columns, Options, annotate
@@ -96,19 +91,15 @@ def annotate_command(
         report=report,
     )
     try:
-        with Client(url or None, patience_s=patience) as client:
+        with connected(url, patience) as client:
             _check_task(client, options, task)
             if dry_run:
                 _predict(client, options, as_json=as_json)
                 return
-            with View(_err, client, model) as shown:
+            with View(stderr, client, model) as shown:
                 summary = annotate(client, options, shown)
-    except (WherryError, OSError) as error:
-        text = error.message if isinstance(error, WherryError) else str(error)
-        _err.print(f"[red]error:[/] {escape(text)}", highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        _err.print("stopped; run the same command again to go on")
+        stderr.print("stopped; run the same command again to go on")
         raise typer.Exit(130) from None
     _show(summary, as_json=as_json)
     raise typer.Exit(1 if summary.failed else 0)
@@ -132,9 +123,9 @@ def _predict(client: Client, options: Options, *, as_json: bool) -> None:
     source = source_of(options, origin)
     seen = forecast(client, source, origin, *sizes(client, origin))
     if as_json:
-        _print_json(asdict(seen))
+        print_json(asdict(seen))
     else:
-        _out.print(_forecast_table(seen))
+        stdout.print(_forecast_table(seen))
 
 
 def _forecast_table(seen: Forecast) -> Table:
@@ -155,7 +146,7 @@ def _show(summary: Summary, *, as_json: bool) -> None:
     from .annotate.annotate import view
 
     if as_json:
-        _print_json(view(summary))
+        print_json(view(summary))
         return
     table = Table.grid(padding=(0, 2))
     table.add_row("annotations", str(summary.out))
@@ -167,8 +158,4 @@ def _show(summary: Summary, *, as_json: bool) -> None:
     table.add_row("time", f"{summary.seconds:,.1f} s, {summary.rows_per_s:,.1f} rows/s")
     for label, count in summary.findings.labels.most_common(8):
         table.add_row("", f"{count:>8,} {escape(label)}")
-    _out.print(table)
-
-
-def _print_json(document: Any) -> None:
-    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+    stdout.print(table)

@@ -6,11 +6,8 @@ understood.
 
 from __future__ import annotations
 
-import json
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Annotated, Any
 from urllib.parse import quote, urlencode
@@ -18,17 +15,14 @@ from urllib.parse import quote, urlencode
 import httpx
 import typer
 from pydantic_core import from_json
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ..protocol.errors import WherryError
 from .client import Client
 from .flow import error_of, failed, reply_of
+from .terminal import AsJson, Url, connected, print_error, print_json, stderr, stdout
 
-Url = Annotated[str, typer.Option(help="The server; default WHERRY_URL, else the local stack.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines, one value a line.")]
 BatchId = Annotated[str, typer.Argument(help="A batch's id.")]
 
 #: Seconds between two looks at a batch, and that a server which is away is waited for.
@@ -39,8 +33,6 @@ _TRANSFER_S = 60.0
 
 _ENDS = ("failed", "completed", "expired", "cancelled")
 _COLOURS = {"completed": "green", "failed": "red", "expired": "red", "cancelled": "yellow"}
-
-_out, _err = Console(), Console(stderr=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -76,7 +68,7 @@ def submit(
         "completion_window": window,
         "metadata": dict(_pair(text) for text in meta) if meta else None,
     }
-    with _client(url) as client:
+    with connected(url, _PATIENCE_S) as client:
         sent = _upload(client, file)
         batch = client.post("/v1/batches", {"input_file_id": sent["id"], **asked})
         if wait:
@@ -93,7 +85,7 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show a batch as it stands."""
-    with _client(url) as client:
+    with connected(url, _PATIENCE_S) as client:
         batch = client.get(_path(id))
         if wait:
             batch = _wait(client, batch, visible=not as_json)
@@ -109,7 +101,7 @@ def list_batches(
 ) -> None:
     """List batches."""
     found: list[dict[str, Any]] = []
-    with _client(url) as client:
+    with connected(url, _PATIENCE_S) as client:
         after, more = "", True
         while more and len(found) < limit:
             query = urlencode({"limit": min(100, limit - len(found)), "after": after})
@@ -125,7 +117,7 @@ def cancel(
     as_json: AsJson = False,
 ) -> None:
     """End a batch; what was answered stays."""
-    with _client(url) as client:
+    with connected(url, _PATIENCE_S) as client:
         batch = client.post(f"{_path(id)}/cancel", {})
     _show([batch], as_json=as_json)
 
@@ -137,7 +129,7 @@ def result(
     url: Url = "",
 ) -> None:
     """Wait for a batch and fetch its answers, a line each; they go to standard output."""
-    with _client(url) as client:
+    with connected(url, _PATIENCE_S) as client:
         batch = _wait(client, client.get(_path(id)), visible=out is not None)
         for name, path in (("output_file_id", out), ("error_file_id", errors)):
             if path is not None:
@@ -148,22 +140,8 @@ def result(
             elif name == "output_file_id":
                 _download(client, batch[name], sys.stdout.buffer)
     for error in _errors(batch):
-        _err.print(f"[red]error:[/] {escape(error)}", highlight=False, soft_wrap=True)
+        print_error(error)
     raise typer.Exit(_exit(batch))
-
-
-@contextmanager
-def _client(url: str) -> Iterator[Client]:
-    """A client whose errors become one line and exit status 1."""
-    try:
-        with Client(url or None, patience_s=_PATIENCE_S) as client:
-            yield client
-    except BrokenPipeError:
-        raise  # whoever read us has left: typer ends quietly
-    except (WherryError, OSError) as error:
-        text = error.message if isinstance(error, WherryError) else str(error)
-        _err.print(f"[red]error:[/] {escape(text)}", highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from None
 
 
 def _path(batch_id: str) -> str:
@@ -226,7 +204,7 @@ def _download(client: Client, file_id: str | None, out: IO[bytes]) -> None:
 def _wait(client: Client, batch: dict[str, Any], *, visible: bool) -> dict[str, Any]:
     """A batch at its end; a bar shows its lines."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=_err, disable=not visible) as progress:
+    with Progress(*columns, TimeElapsedColumn(), console=stderr, disable=not visible) as progress:
         bar = progress.add_task(batch["status"], total=None)
         while batch["status"] not in _ENDS:
             time.sleep(_LOOK_S)
@@ -257,7 +235,7 @@ def _errors(batch: dict[str, Any]) -> list[str]:
 def _show(batches: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         for batch in batches:
-            sys.stdout.write(json.dumps(batch, ensure_ascii=False) + "\n")
+            print_json(batch)
         return
     table = Table("id", "status", "endpoint", "lines", "good", "failed")
     for column in table.columns[:2]:  # a narrow terminal may cut the rest
@@ -269,7 +247,7 @@ def _show(batches: list[dict[str, Any]], *, as_json: bool) -> None:
         named = f"[{_COLOURS.get(state, 'cyan')}]{state}[/]"
         numbers = [str(counts[name]) for name in ("total", "completed", "failed")]
         table.add_row(batch["id"], named, escape(batch["endpoint"]), *numbers)
-    _out.print(table)
+    stdout.print(table)
     for batch in batches:
         for error in _errors(batch):
-            _err.print(f"[red]error:[/] {escape(error)}", highlight=False, soft_wrap=True)
+            print_error(error)

@@ -6,17 +6,14 @@ Exit status 0: all went well; 1: something failed; 2: the command was not unders
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic_core import from_json
-from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -31,45 +28,17 @@ from .command_inputs import named_inputs, parameters_of
 from .jobs import JobView
 from .operations import Output, model_path
 from .tables import jobs_table, models_table, output_table, queues_table
+from .terminal import AsJson, Url, connected, print_json, stderr, stdout
 
 T = TypeVar("T")
 
-Url = Annotated[str, typer.Option(help="The server; default WHERRY_URL, else the local stack.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines, one value a line.")]
 Timeout = Annotated[float | None, typer.Option(min=0, help="Seconds to wait; default: no limit.")]
-
-#: Seconds that a command tries a full or absent server.
-_PATIENCE_S = 5.0
-
-_out, _err = Console(), Console(stderr=True)
 
 
 def register(app: typer.Typer) -> None:
     """Add this room's commands."""
     for command in (submit, status, result, cancel, models, queues):
         app.command(command.__name__)(command)
-
-
-@contextmanager
-def _client(url: str) -> Iterator[Client]:
-    """A client whose errors become one line and exit status 1."""
-    try:
-        with Client(url or None, patience_s=_PATIENCE_S) as client:
-            yield client
-    except BrokenPipeError:
-        raise  # whoever read us has left: typer ends quietly
-    except (WherryError, OSError) as error:
-        _err.print(f"[red]error:[/] {escape(_text(error))}", highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from None
-
-
-def _text(error: WherryError | OSError) -> str:
-    return error.message if isinstance(error, WherryError) else str(error)
-
-
-def _print_json(document: Any) -> None:
-    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
 
 
 def submit(
@@ -93,7 +62,7 @@ def submit(
         raise typer.BadParameter("name the model with --model")
     if timeout is not None and not wait:
         raise typer.BadParameter("--timeout goes with --wait")
-    with _client(url) as client:
+    with connected(url) as client:
         parameters = parameters_of(param or [])
         inputs = named_inputs(_task(client, model), files or [], text or [], parameters)
         if id and len(inputs) != 1:
@@ -145,12 +114,12 @@ def _show_jobs(
             _show_error({what: name}, outcome, as_json=as_json)
         elif as_json:
             named = {} if what == "id" else {what: name}
-            _print_json({**named, **outcome.model_dump(mode="json", exclude={"result"})})
+            print_json({**named, **outcome.model_dump(mode="json", exclude={"result"})})
         else:
             jobs.append((name, outcome))
     if jobs:
         names = None if what == "id" else [name for name, _ in jobs]
-        _out.print(jobs_table([job for _, job in jobs], names))
+        stdout.print(jobs_table([job for _, job in jobs], names))
     return failed
 
 
@@ -177,7 +146,7 @@ def _show_answers(
                 _show_error(named, error, as_json=as_json)
             else:
                 if as_json:
-                    _print_json({**named, "output": _document(output)})
+                    print_json({**named, "output": _document(output)})
                 else:
                     progress.console.print(output_table(name, outcome.id, output))
             progress.advance(bar)
@@ -186,7 +155,7 @@ def _show_answers(
 
 def _progress(*, visible: bool) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, TimeElapsedColumn(), console=_out, disable=not visible)
+    return Progress(*columns, TimeElapsedColumn(), console=stdout, disable=not visible)
 
 
 def _document(output: Output) -> Any:
@@ -198,10 +167,10 @@ def _document(output: Output) -> Any:
 
 def _show_error(named: dict[str, str], error: WherryError, *, as_json: bool) -> None:
     if as_json:
-        _print_json({**named, "error": error.message, "error_type": error.code})
+        print_json({**named, "error": error.message, "error_type": error.code})
     else:
         line = f"[red]{escape(next(iter(named.values())))}:[/] {escape(error.message)}"
-        _err.print(line, highlight=False, soft_wrap=True)
+        stderr.print(line, highlight=False, soft_wrap=True)
 
 
 def status(
@@ -210,7 +179,7 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show jobs as they stand."""
-    with _client(url) as client:
+    with connected(url) as client:
         found = _attempt((job_id, partial(client.status, job_id)) for job_id in ids)
         failed = _show_jobs(found, "id", as_json=as_json)
     raise typer.Exit(1 if failed else 0)
@@ -224,7 +193,7 @@ def result(
     as_json: AsJson = False,
 ) -> None:
     """Wait for a job and show its answer."""
-    with _client(url) as client:
+    with connected(url) as client:
         try:
             output = client.result(id, timeout)
         except WherryError as error:
@@ -233,9 +202,9 @@ def result(
         if out is not None:
             out.write_text(json.dumps(_document(output), ensure_ascii=False), encoding="utf-8")
         elif as_json:
-            _print_json(_document(output))
+            print_json(_document(output))
         else:
-            _out.print(output_table("", id, output))
+            stdout.print(output_table("", id, output))
 
 
 def cancel(
@@ -244,7 +213,7 @@ def cancel(
     as_json: AsJson = False,
 ) -> None:
     """Cancel jobs."""
-    with _client(url) as client:
+    with connected(url) as client:
         canceled = _attempt((job_id, partial(client.cancel, job_id)) for job_id in ids)
         failed = _show_jobs(canceled, "id", as_json=as_json)
     raise typer.Exit(1 if failed else 0)
@@ -252,12 +221,12 @@ def cancel(
 
 def models(url: Url = "", as_json: AsJson = False) -> None:
     """List the models and their states."""
-    with _client(url) as client:
+    with connected(url) as client:
         listed = client.models()
     if as_json:
-        _print_json(listed)
+        print_json(listed)
     else:
-        _out.print(models_table(listed))
+        stdout.print(models_table(listed))
 
 
 def queues(
@@ -266,20 +235,20 @@ def queues(
     as_json: AsJson = False,
 ) -> None:
     """Show what waits, what runs, and who runs it."""
-    with _client(url) as client:
+    with connected(url) as client:
         if as_json:
-            _print_json(client.get("/v2/queues"))
+            print_json(client.get("/v2/queues"))
             while watch:
                 time.sleep(1)
-                _print_json(client.get("/v2/queues"))
+                print_json(client.get("/v2/queues"))
         elif watch:
             _watch(client)
         else:
-            _out.print(queues_table(client.get("/v2/queues")))
+            stdout.print(queues_table(client.get("/v2/queues")))
 
 
 def _watch(client: Client) -> None:
-    with Live(Table(), console=_out, auto_refresh=False) as live:
+    with Live(Table(), console=stdout, auto_refresh=False) as live:
         try:
             while True:
                 live.update(queues_table(client.get("/v2/queues")), refresh=True)

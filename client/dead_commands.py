@@ -6,34 +6,24 @@ Exit status 0: all went well; 1: something failed; 2: the command was not unders
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 import typer
-from rich.console import Console
 from rich.json import JSON
 from rich.markup import escape
 from rich.table import Table
 
-from ..protocol.errors import WherryError
 from .client import Client
+from .terminal import AsJson, Url, connected, print_json, stdout
 
-Url = Annotated[str, typer.Option(help="The server; default WHERRY_URL, else the local stack.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines, one value a line.")]
 Model = Annotated[str, typer.Option("--model", "-m", help="Only those of this model.")]
 Error = Annotated[str, typer.Option(help="Only those whose error holds these words.")]
 Ids = Annotated[list[str] | None, typer.Argument(help="Ids of dead letters.")]
 
 #: Dead letters that one call lists, replays or drops.
 _PAGE = 500
-
-#: Seconds that a command tries a server that is away.
-_PATIENCE_S = 5.0
-
-_out, _err = Console(), Console(stderr=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -59,7 +49,7 @@ def list_dead(
 ) -> None:
     """List dead letters."""
     found: list[dict[str, Any]] = []
-    with _client(url) as client:
+    with connected(url) as client:
         after, total = "", 0
         while all_ or len(found) < limit:
             size = _PAGE if all_ else min(_PAGE, limit - len(found))
@@ -69,14 +59,15 @@ def list_dead(
             if not after:
                 break
     if as_json:
-        _print_json(found)
+        for dead in found:
+            print_json(dead)
         return
     table = Table("id", "model", "died", "attempts", "error")
     for job in found:
         cells = (job["id"], job["model_name"], job["finished_at"], str(job["attempt"]))
         table.add_row(*map(escape, cells), escape(job["error"]["message"]))
-    _out.print(table)
-    _out.print(f"{len(found)} of {total} dead letters")
+    stdout.print(table)
+    stdout.print(f"{len(found)} of {total} dead letters")
 
 
 def show(
@@ -85,12 +76,12 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a dead letter: its history, and what it was asked."""
-    with _client(url) as client:
+    with connected(url) as client:
         found = client.get(_path(id))
     if as_json:
-        _print_json([found])
+        print_json(found)
     else:
-        _out.print(JSON(json.dumps(found)))
+        stdout.print(JSON(json.dumps(found)))
 
 
 def replay(
@@ -140,7 +131,7 @@ def _each(
     if bool(ids) == (all_ or any(filters)):
         raise typer.BadParameter("name ids, or use --all, --model or --error")
     done: list[str] = []
-    with _client(url) as client:
+    with connected(url) as client:
         for job_id in ids or ():
             one(client, job_id)
             done.append(job_id)
@@ -151,9 +142,10 @@ def _each(
             done += page[past]
             after, more = page["next"] or "", bool(page["next"])
     if as_json:
-        _print_json([{"id": job_id, "done": past} for job_id in done])
+        for job_id in done:
+            print_json({"id": job_id, "done": past})
     else:
-        _out.print(f"{past} {len(done)}")
+        stdout.print(f"{past} {len(done)}")
 
 
 def _query(model: str, error: str, limit: int, after: str) -> str:
@@ -162,22 +154,3 @@ def _query(model: str, error: str, limit: int, after: str) -> str:
 
 def _path(job_id: str) -> str:
     return f"/v2/dead/{quote(job_id, safe='')}"
-
-
-@contextmanager
-def _client(url: str) -> Iterator[Client]:
-    """A client whose errors become one line and exit status 1."""
-    try:
-        with Client(url or None, patience_s=_PATIENCE_S) as client:
-            yield client
-    except BrokenPipeError:
-        raise  # whoever read us has left: typer ends quietly
-    except (WherryError, OSError) as error:
-        text = error.message if isinstance(error, WherryError) else str(error)
-        _err.print(f"[red]error:[/] {escape(text)}", highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from None
-
-
-def _print_json(documents: list[Any]) -> None:
-    for document in documents:
-        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")

@@ -6,25 +6,13 @@ Exit status 0: all went well; 1: something failed; 2: the command was not unders
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..protocol.errors import WherryError
-from .client import Client
-
-Url = Annotated[str, typer.Option(help="The server; default WHERRY_URL, else the local stack.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines, one value a line.")]
-
-#: Seconds that a command tries a full or absent server.
-_PATIENCE_S = 5.0
-
-_out, _err = Console(), Console(stderr=True)
+from .terminal import AsJson, Url, connected, stdout
 
 
 def register(app: typer.Typer) -> None:
@@ -33,17 +21,6 @@ def register(app: typer.Typer) -> None:
     webhooks.command("list")(list_webhooks)
     webhooks.command("retry")(retry)
     app.add_typer(webhooks, name="webhooks", help="Webhooks that wait, or were given up.")
-
-
-@contextmanager
-def _client(url: str) -> Iterator[Client]:
-    """A client whose errors become one line and exit status 1."""
-    try:
-        with Client(url or None, patience_s=_PATIENCE_S) as client:
-            yield client
-    except WherryError as error:
-        _err.print(f"[red]{escape(error.message)}[/red]")
-        raise typer.Exit(1) from None
 
 
 def list_webhooks(
@@ -56,16 +33,16 @@ def list_webhooks(
 ) -> None:
     """List the webhooks that were given up, latest first."""
     status = "waiting" if waiting else "failed"
-    with _client(url) as client:
+    with connected(url) as client:
         found = client.get(f"/v2/webhooks?status={status}&limit={limit}")
     if as_json:
         for webhook in found["webhooks"]:
             typer.echo(json.dumps(webhook))
         return
     if found["webhooks"]:
-        _out.print(_table(found["webhooks"], "due_at" if waiting else "failed_at"))
+        stdout.print(_table(found["webhooks"], "due_at" if waiting else "failed_at"))
     totals = found["totals"]
-    _out.print(
+    stdout.print(
         f"{found['waiting']} waiting, {found['failed']} given up; "
         f"{totals['delivered']} delivered, {totals['lost']} lost so far"
     )
@@ -79,9 +56,9 @@ def retry(
     """Deliver webhooks that were given up after all."""
     if bool(jobs) == every:
         raise typer.BadParameter("name jobs, or say --all")
-    with _client(url) as client:
+    with connected(url) as client:
         retried = client.post("/v2/webhooks:retry", {"job_ids": jobs} if jobs else {})["retried"]
-    _out.print(f"{retried} tried again")
+    stdout.print(f"{retried} tried again")
     if jobs and not retried:
         raise typer.Exit(1)
 

@@ -15,7 +15,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from wherry.client import Client, commands
+from wherry.client import Client, commands, terminal
 from wherry.ops.ports import free_port
 from wherry.ops.stack import Stack
 from wherry.protocol import v2
@@ -247,7 +247,7 @@ def test_models_and_queues_show_the_fleet(wherry: Wherry) -> None:
 def test_without_a_server_each_command_says_so_and_exits_with_1(
     arguments: list[str], wherry: Wherry, files: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commands, "_PATIENCE_S", 0.0)
+    monkeypatch.setattr(terminal, "PATIENCE_S", 0.0)
     for url, said in ((f"http://127.0.0.1:{free_port()}", "cannot be reached"), ("here", "url")):
         done = wherry(*arguments, "--url", url)
         assert done.exit_code == 1
@@ -258,7 +258,7 @@ def test_without_a_server_each_command_says_so_and_exits_with_1(
 def test_once_the_server_is_full_the_rest_is_not_tried(
     proxy: Proxy, wherry: Wherry, files: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commands, "_PATIENCE_S", 0.0)
+    monkeypatch.setattr(terminal, "PATIENCE_S", 0.0)
     proxy.rule = lambda seen: Answer(503) if len(proxy.asked("/jobs")) > 1 else None
     call = ("submit", *files, "-m", "image-classification", "--url", proxy.url, "--json")
     done = wherry(*call)

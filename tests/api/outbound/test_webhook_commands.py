@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from wherry.client import webhook_commands
+from wherry.client import terminal, webhook_commands
 from wherry.jobs import JobsSettings, Queue
 from wherry.jobs.webhooks import Settled, settle_webhook, take_webhooks
 
@@ -67,6 +67,6 @@ def test_some_or_all_are_tried_again(wherry: Wherry) -> None:
 
 
 def test_a_server_that_is_away_is_one_line(wherry: Wherry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook_commands, "_PATIENCE_S", 0.1)
+    monkeypatch.setattr(terminal, "PATIENCE_S", 0.1)
     away = wherry("list", "--url", "http://127.0.0.1:1")
     assert away.exit_code == 1
