@@ -35,21 +35,24 @@ _AT_ONCE = 32
 async def submit_batch(request: Request) -> Response:
     """Submit many jobs in one round trip; each has an outcome of its own."""
     service = Service.of(request)
+    prepared = await _all_prepared(service, request)
+    outcomes = await asyncio.gather(*(_stored(service.intake, job) for job in prepared))
+    records = iter(await service.records([o for o in outcomes if isinstance(o, str)]))
+    return json_response({"jobs": [_outcome(i, o, records) for i, o in enumerate(outcomes)]})
+
+
+async def _all_prepared(service: Service, request: Request) -> list[Prepared | WherryError]:
     body = await read_body(request, service.settings.max_body_bytes)
     limit = service.settings.max_jobs_per_batch
 
-    def prepare() -> list[Prepared | WherryError]:
+    def work() -> list[Prepared | WherryError]:
         entries = json_object(body).get("jobs")
         if not isinstance(entries, list) or not 1 <= len(entries) <= limit:
             raise InvalidRequest(f"jobs: expected a list of 1 to {limit} entries")
         return [_prepared(service.intake, entry) for entry in entries]
 
-    prepared = await service.intake.outbound.files.read(
-        prepare, in_thread=len(body) >= OFF_LOOP_BYTES
-    )
-    outcomes = await asyncio.gather(*(_stored(service.intake, job) for job in prepared))
-    records = iter(await service.records([o for o in outcomes if isinstance(o, str)]))
-    return json_response({"jobs": [_outcome(i, o, records) for i, o in enumerate(outcomes)]})
+    large = len(body) >= OFF_LOOP_BYTES
+    return await service.intake.outbound.files.read(work, in_thread=large)
 
 
 def _prepared(intake: Intake, entry: Any) -> Prepared | WherryError:

@@ -27,9 +27,8 @@ async def infer(request: Request) -> Response:
     """Run a request through the queue and wait for its answer; 504 names the job to poll."""
     service, path = Service.of(request), request.path_params
     prefer = Preferences.of(request, service.settings.infer_timeout_s)
-    body = await read_body(request, service.settings.max_body_bytes)
     prepared = await service.intake.read(
-        body,
+        await read_body(request, service.settings.max_body_bytes),
         header_length(request),
         path["model"],
         path.get("version"),

@@ -8,6 +8,7 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ..jobs import AsyncQueue, Group, JobsSettings, NewJob
 from ..jobs.group import digest
@@ -76,14 +77,23 @@ class Intake:
 
         Raises what `prepare` raises, and InvalidRequest for a body that is none.
         """
+        in_thread = len(body) >= OFF_LOOP_BYTES
+        # Each form is let go as soon as the next is made of it, or there would be four at a time.
+        held: list[Any] = [body]  # bytes, then the request that they are
+        del body
 
         def work() -> Prepared:
-            request = codec.decode_request(body, header_length)
+            if isinstance(held[0], bytes):
+                held.append(codec.decode_request(held.pop(), header_length))
             return self.prepare(
-                request, model, version, use_id=use_id, idempotency_key=idempotency_key
+                held[0] if _names_urls(held[0]) else held.pop(),
+                model,
+                version,
+                use_id=use_id,
+                idempotency_key=idempotency_key,
             )
 
-        return await self.outbound.files.read(work, in_thread=len(body) >= OFF_LOOP_BYTES)
+        return await self.outbound.files.read(work, in_thread=in_thread)
 
     def prepare(
         self,
@@ -100,6 +110,9 @@ class Intake:
         request = _with_files(request, task)
         codec.check_inputs(request, *_metadata(task), optional=_optional(task))
         inputs = task.input.from_inference_request(request)
+        # The data is in the inputs, then in the job: held here too, it would stay as long as the
+        # client waits.
+        request = request.model_copy(update={"inputs": []})
         rows = inputs.row_count
         if rows > self.settings.max_rows_per_job:
             raise PayloadTooLarge(
@@ -127,9 +140,7 @@ class Intake:
             weight=who.weight,
             limits=who.limits,
         )
-        # The data is in the job: held here too, it would stay as long as the client waits.
-        asked = request.model_copy(update={"inputs": []})
-        return Prepared(asked, job, fresh=given is None and not idempotency_key)
+        return Prepared(request, job, fresh=given is None and not idempotency_key)
 
     async def store_job(self, prepared: Prepared, *, reply_to: str = "") -> Submission:
         """Store a job and wake its workers. Raises what submit raises."""
@@ -171,9 +182,13 @@ class Intake:
             log.warning("blob %s stays behind: %s", ref, error.message)
 
 
+def _names_urls(request: v2.InferenceRequest) -> bool:
+    return any(tensor.parameters.get(v2.CONTENT_TYPE) == v2.URL for tensor in request.inputs)
+
+
 def _with_files(request: v2.InferenceRequest, task: Task) -> v2.InferenceRequest:
     """A request whose tensors hold the files that they name by URL, where any does."""
-    if not any(tensor.parameters.get(v2.CONTENT_TYPE) == v2.URL for tensor in request.inputs):
+    if not _names_urls(request):
         return request
     names = {spec.name for spec in task.inputs if spec.is_file}
     tensors = [

@@ -43,9 +43,12 @@ def decode_request(body: Raw, header_length: int | None = None) -> InferenceRequ
     """Read a request; every tensor's data is held against its shape and datatype.
 
     `header_length` is the Inference-Header-Content-Length, None for plain JSON. Raw tensors stay
-    views of `body`. Raises InvalidRequest that names the field.
+    views of `body`; nothing holds on to plain JSON. Raises InvalidRequest that names the field.
     """
-    return _checked(_decode(InferenceRequest, body, header_length, "inputs"))
+    document, rest = _split(body, header_length)
+    del body
+    has_header = header_length is not None
+    return _checked(_build(InferenceRequest, document, rest, "inputs", has_header=has_header))
 
 
 def request_of(document: object) -> InferenceRequest:
@@ -61,7 +64,9 @@ def _checked(request: InferenceRequest) -> InferenceRequest:
 
 def decode_response(body: Raw, header_length: int | None = None) -> InferenceResponse:
     """Read a response; its nesting is taken as it comes. Raises InvalidRequest."""
-    return _decode(InferenceResponse, body, header_length, "outputs")
+    document, rest = _split(body, header_length)
+    has_header = header_length is not None
+    return _build(InferenceResponse, document, rest, "outputs", has_header=has_header)
 
 
 def encode_request(request: InferenceRequest, *, binary: bool) -> tuple[bytes, int | None]:
@@ -118,18 +123,17 @@ def select_outputs(
     return response.model_copy(update={"outputs": [response.output(o.name) for o in outputs]})
 
 
-def _decode(model: type[M], body: Raw, header_length: int | None, field: str) -> M:
-    view = memoryview(body).cast("B")
+def _split(body: Raw, header_length: int | None) -> tuple[Any, memoryview]:
+    """The parsed JSON, and the raw data that follows it."""
     if header_length is None:
         # jiter reads no views: a header is copied, a plain JSON body, bytes already, is not.
-        header, rest = bytes(body), view[:0]
-    else:
-        if not 0 <= header_length <= len(view):
-            raise InvalidRequest(
-                f"Inference-Header-Content-Length is {header_length}, the body {len(view)} bytes"
-            )
-        header, rest = bytes(view[:header_length]), view[header_length:]
-    return _build(model, _parse(header), rest, field, has_header=header_length is not None)
+        return _parse(bytes(body)), memoryview(b"")
+    view = memoryview(body).cast("B")
+    if not 0 <= header_length <= len(view):
+        raise InvalidRequest(
+            f"Inference-Header-Content-Length is {header_length}, the body {len(view)} bytes"
+        )
+    return _parse(bytes(view[:header_length])), view[header_length:]
 
 
 def _build(

@@ -12,9 +12,14 @@ import boto3
 import pytest
 import redis
 from botocore.config import Config
+from hypothesis import settings
 
 from wherry.jobs.settings import JobsSettings
 from wherry.ops.redis_server import RedisServer, free_port
+
+# Time decides no test: machines are busy.
+settings.register_profile("wherry", deadline=None)
+settings.load_profile("wherry")
 
 
 @pytest.fixture(scope="session")

@@ -83,14 +83,7 @@ async def infer(request: Request) -> Response:
     """Run a request of any task."""
     service = Service.of(request)
     model = service.catalog.find(request.path_params["model"])
-    body = await read_body(request, service.settings.max_body_bytes)
-
-    def read_all() -> tuple[Asked, Rows, TaskInput]:
-        return _read(model, body, request)
-
-    asked, rows, given = await service.intake.outbound.files.read(
-        read_all, in_thread=len(body) >= OFF_LOOP_BYTES
-    )
+    asked, rows, given = await _asked(service, model, request)
     if asked.stream:
         return await stream_response(service, model, _streamed(model, given, rows))
     try:
@@ -103,6 +96,19 @@ async def infer(request: Request) -> Response:
         raise
     # Pictures and maps take a while to write.
     return await asyncio.to_thread(_written, Answered(output, given, rows, asked), model.task)
+
+
+async def _asked(
+    service: Service, model: ModelDeclaration, request: Request
+) -> tuple[Asked, Rows, TaskInput]:
+    """What is asked. The body is let go with it: a client may wait long for its answer."""
+    body = await read_body(request, service.settings.max_body_bytes)
+
+    def work() -> tuple[Asked, Rows, TaskInput]:
+        return _read(model, body, request)
+
+    large = len(body) >= OFF_LOOP_BYTES
+    return await service.intake.outbound.files.read(work, in_thread=large)
 
 
 def _read(model: ModelDeclaration, body: bytes, request: Request) -> tuple[Asked, Rows, TaskInput]:
