@@ -80,17 +80,22 @@ class Fleet:
         return Hit(worker, at_ms)
 
     def ended(self, ids: Sequence[str], timeout_s: float) -> list[Record]:
-        """Records once every job has ended. An id that Redis does not know is an error."""
+        """Records once every job has ended. An id that Redis does not know is an error, and so is
+        a time in which none ends: what a long run leaves behind takes a while.
+        """
         deadline = time.monotonic() + timeout_s
-        left, ended = list(ids), {}
+        left, ended = list(ids), dict[str, Record]()
         while left:
+            before = len(ended)
             for record in self._records(left):
                 if record.status.terminal:
                     ended[record.id] = record
             left = [job_id for job_id in left if job_id not in ended]
-            if left and time.monotonic() > deadline:
+            if len(ended) > before:
+                deadline = time.monotonic() + timeout_s
+            elif time.monotonic() > deadline:
                 raise AssertionError(f"{len(left)} of {len(ids)} jobs never ended: {left[:5]}")
-            time.sleep(0.05 if left else 0)
+            time.sleep(min(1.0, len(left) / 1000))  # reading thousands keeps Redis from its work
         return [ended[job_id] for job_id in ids]
 
     def _records(self, ids: Sequence[str]) -> Iterator[Record]:
@@ -129,6 +134,9 @@ class Source:
     #: Jobs of one call, and that wait at least in a backlog.
     BATCH, BACKLOG = 100, 300
 
+    #: Jobs that wait at most in a trickle: two batches a thread of one worker.
+    MOST_OF_A_TRICKLE = 100
+
     def __enter__(self) -> Self:
         self._sending = self._pool.submit(self._run)
         return self
@@ -155,7 +163,9 @@ class Source:
     def _run(self) -> None:
         while not self._stopped.is_set():
             if self.trickle:
-                self._send(1)
+                # Kills take more than jobs bring, now and then: a trickle must not pile up.
+                if self.fleet.waiting() < self.MOST_OF_A_TRICKLE:
+                    self._send(1)
                 self._stopped.wait(0.02)
             elif self.fleet.waiting() < self.BACKLOG:
                 self._send(self.BATCH)
