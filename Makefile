@@ -68,7 +68,7 @@ bench-tasks: install
 	$(BIN)/python -m bench.tasks
 
 bench-queue: install
-	$(BIN)/python -m bench.queue
+	$(BIN)/python -m bench.order
 
 docs: install
 	$(BIN)/python -m wherry.ops.settings_doc > docs/settings.md.new
