@@ -181,7 +181,7 @@ def _waits(table: Table, beside: str, held: str, records: Sequence[Record]) -> N
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m bench.queue", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.order", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--bulk", type=int, default=100_000, metavar="ROWS")
     parser.add_argument("--seconds", type=float, default=30.0)
