@@ -79,7 +79,7 @@ class Intake:
         """
         in_thread = len(body) >= OFF_LOOP_BYTES
         # Each form is let go as soon as the next is made of it, or there would be four at a time.
-        held: list[Any] = [body]  # bytes, then the request that they are
+        held = list[Any]((body,))  # bytes, then the request that they are
         del body
 
         def work() -> Prepared:
