@@ -8,7 +8,6 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ..jobs import AsyncQueue, Group, JobsSettings, NewJob
 from ..jobs.group import digest
@@ -79,18 +78,18 @@ class Intake:
         """
         in_thread = len(body) >= OFF_LOOP_BYTES
         # Each form is let go as soon as the next is made of it, or there would be four at a time.
-        held = list[Any]((body,))  # bytes, then the request that they are
+        held: list[bytes] = [body]
+        read: list[v2.InferenceRequest] = []
         del body
 
+        def request() -> v2.InferenceRequest:
+            if not read:
+                read.append(codec.decode_request(held.pop(), header_length))
+            return read[0] if _names_urls(read[0]) else read.pop()
+
         def work() -> Prepared:
-            if isinstance(held[0], bytes):
-                held.append(codec.decode_request(held.pop(), header_length))
             return self.prepare(
-                held[0] if _names_urls(held[0]) else held.pop(),
-                model,
-                version,
-                use_id=use_id,
-                idempotency_key=idempotency_key,
+                request(), model, version, use_id=use_id, idempotency_key=idempotency_key
             )
 
         return await self.outbound.files.read(work, in_thread=in_thread)
