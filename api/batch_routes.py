@@ -97,8 +97,7 @@ async def read_statuses(request: Request) -> Response:
     """The states of many jobs; with `wait`, once one has ended; with `results`, answers too."""
     service = Service.of(request)
     document = json_object(await read_body(request, service.settings.max_body_bytes))
-    given = job_ids(document.get("ids"), service.settings.max_jobs_per_batch)
-    ids = [caller.get().stored(job_id) for job_id in given]
+    ids = stored_ids(document, service.settings.max_jobs_per_batch)
     seconds = bounded_wait(str(document.get("wait", 0)), service.settings.max_wait_s)
     records = await service.wait_any(ids, seconds)
     views = [_view(job_id, record) for job_id, record in zip(ids, records, strict=True)]
@@ -106,10 +105,11 @@ async def read_statuses(request: Request) -> Response:
     return Response(_joined(views, results), media_type="application/json")
 
 
-def job_ids(value: Any, limit: int) -> list[str]:
-    """The `ids` of a body. Raises InvalidRequest."""
+def stored_ids(document: Mapping[str, Any], limit: int) -> list[str]:
+    """The `ids` of a body, as Redis has them. Raises InvalidRequest."""
+    value, who = document.get("ids"), caller.get()
     if isinstance(value, list) and len(value) <= limit:
-        ids = [entry for entry in value if isinstance(entry, str)]
+        ids = [who.stored(entry) for entry in value if isinstance(entry, str)]
         if len(ids) == len(value):
             return ids
     raise InvalidRequest(f"ids: expected a list of at most {limit} job ids")

@@ -6,8 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from ..jobs.batches import forget_soon
 from . import examples
-from .access.caller import caller
-from .batch_routes import job_ids
+from .batch_routes import stored_ids
 from .batches.growing import remove_later
 from .body import json_object, read_body
 from .plain import PlainRoute
@@ -21,8 +20,7 @@ async def forget(request: Request) -> Response:
     """Let ended jobs go now, with their results; those that have not ended stay."""
     service = Service.of(request)
     document = json_object(await read_body(request, service.settings.max_body_bytes))
-    asked = job_ids(document.get("ids"), service.settings.max_jobs_per_batch)
-    stored = [caller.get().stored(job_id) for job_id in asked]
+    stored = stored_ids(document, service.settings.max_jobs_per_batch)
     refs = await service.queue.run(forget_soon(stored, 0, service.jobs)) if stored else []
     if refs:
         remove_later(service.store, refs)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 
-#: The lowest priority: whatever a person waits for goes first.
-BULK_PRIORITY = 9
-
 
 class Lane:
     """What one line of a batch calls its jobs, so that running it again finds them."""

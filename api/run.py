@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from ..jobs.group import BULK_PRIORITY
 from ..jobs.record import StoredResult
 from ..jobs.recover import cancel
 from ..protocol import codec
@@ -18,7 +19,7 @@ from ..tasks.base import TaskInput, TaskOutput
 from ..tasks.catalog import ModelDeclaration
 from .ids import job_path
 from .intake import OFF_LOOP_BYTES, Prepared
-from .lane import BULK_PRIORITY, lane
+from .lane import lane
 from .service import Service, outcome_error
 
 #: Seconds of waiting after which it is watched whether the client is still there: most answers

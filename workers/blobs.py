@@ -91,7 +91,12 @@ class Blobs:
 
     def keep(self, answers: Sequence[Encoded], worker: str) -> list[Answer]:
         """Put the large results into the store."""
-        return list(self._pool.map(lambda answer: self._keep(answer, worker), answers))
+        large = [a for a in answers if len(a.body) > self._jobs.inline_max_bytes]
+        kept = iter(list(self._pool.map(lambda answer: self._keep(answer, worker), large)))
+        return [
+            next(kept) if len(answer.body) > self._jobs.inline_max_bytes else Answer(answer)
+            for answer in answers
+        ]
 
     def forget(self, ref: str) -> None:
         """Remove a blob; one that stays behind is the sweeper's."""
@@ -142,8 +147,6 @@ class Blobs:
             return error
 
     def _keep(self, answer: Encoded, worker: str) -> Answer:
-        if len(answer.body) <= self._jobs.inline_max_bytes:
-            return Answer(answer)
         key = result_key(answer.job.id, answer.job.attempt, worker)
         try:
             return Answer(answer, self._ask(lambda: self._store.put(key, answer.body)))
@@ -167,7 +170,7 @@ class Blobs:
                     self._away_since = None
                 return answer
             # Up to a half less: the workers that wait must not all come back at once.
-            if self._stopping.wait(pause_s * random.uniform(0.5, 1)):  # noqa: S311
+            if self._stopping.wait(pause_s * random.uniform(0.5, 1)):  # noqa: S311 # no secret
                 raise InterruptedWaitError
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 

@@ -10,16 +10,7 @@ from collections.abc import Callable, Mapping
 
 def list_gpus() -> list[int]:
     """Indices of this machine's NVIDIA GPUs; empty without a driver. Loads no CUDA."""
-    try:
-        listing = subprocess.run(
-            ["nvidia-smi", "-L"],  # noqa: S607 # where the driver installs it, on PATH
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=True,
-        ).stdout
-    except (OSError, subprocess.SubprocessError):
-        return []
+    listing = _nvidia_smi("-L")
     return [int(index) for index in re.findall(r"^GPU (\d+):", listing, flags=re.MULTILINE)]
 
 
@@ -32,22 +23,22 @@ def kind(device: str, environ: Mapping[str, str] = os.environ) -> str:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         return f"cpu, {memory >> 30} GiB"
     visible = environ.get("CUDA_VISIBLE_DEVICES", "0")
+    told = _nvidia_smi(f"--id={visible}", "--query-gpu=name,memory.total", "--format=csv,noheader")
+    return told.strip() or "cuda"
+
+
+def _nvidia_smi(*arguments: str) -> str:
+    """What the driver's own tool prints; nothing without a driver."""
     try:
-        told = subprocess.run(
-            [  # noqa: S607 # where the driver installs it, on PATH
-                "nvidia-smi",
-                f"--id={visible}",
-                "--query-gpu=name,memory.total",
-                "--format=csv,noheader",
-            ],
+        return subprocess.run(
+            ["nvidia-smi", *arguments],  # noqa: S607 # where the driver installs it, on PATH
             capture_output=True,
             text=True,
             timeout=20,
             check=True,
         ).stdout
     except (OSError, subprocess.SubprocessError):
-        return "cuda"
-    return told.strip() or "cuda"
+        return ""
 
 
 def resolve(device: str, number: int = 0, gpus: Callable[[], list[int]] = list_gpus) -> str:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from fastapi import FastAPI, Request, Response
 from pydantic_core import to_json
 
+from ...jobs.group import BULK_PRIORITY
 from ...protocol import codec
 from ...protocol.errors import (
     DeadlineExceeded,
@@ -23,7 +24,7 @@ from ...protocol.errors import (
 from ...protocol.parameters import PRIORITY
 from ..errors import error_body, status_of
 from ..intake import OFF_LOOP_BYTES, Prepared
-from ..lane import BULK_PRIORITY, Lane, lane
+from ..lane import Lane, lane
 from ..run import Ended, finished, run
 from ..service import Service
 from ..views import inference_response

@@ -49,7 +49,7 @@ def follow(client: Client, ids: list[str], timeout_s: float = 60) -> Ended:
             lost += 1
             continue
         if job.status is not JobState.SUCCEEDED:
-            print(f"lost: {job}")  # noqa: T201
+            print(f"lost: {job}")  # noqa: T201 # as above
         ends = [change.status for change in job.history].count(JobState.SUCCEEDED)
         lost += job.status is not JobState.SUCCEEDED
         duplicated += max(0, ends - 1)
