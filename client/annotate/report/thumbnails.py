@@ -61,7 +61,8 @@ def thumbnail(data: bytes) -> Thumbnail | None:
             file.draft("RGB", (SIDE, SIDE))  # a JPEG is read at a fraction of its size
             small = _eight_bits(ImageOps.exif_transpose(file))
             small.thumbnail((SIDE, SIDE))
-            return Thumbnail(_written(small), (height, width) if turned else (width, height))
+            written = _photograph(small) if file.format == "JPEG" else _written(small)
+            return Thumbnail(written, (height, width) if turned else (width, height))
     except Exception:  # Pillow's readers raise many kinds on broken files, and warn of bombs
         return None
 
@@ -107,8 +108,11 @@ def _written(image: Image.Image) -> bytes:
     """A drawing as PNG, a photograph as JPEG, of bounded size."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG", optimize=True)
-    if buffer.tell() <= _MAX_PICTURE // 2:
-        return buffer.getvalue()
+    return buffer.getvalue() if buffer.tell() <= _MAX_PICTURE // 2 else _photograph(image)
+
+
+def _photograph(image: Image.Image) -> bytes:
+    """A JPEG of bounded size."""
     for quality in _QUALITIES:
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=quality, optimize=True)
