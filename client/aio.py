@@ -61,9 +61,11 @@ class AsyncClient:
         id: str | None = None,  # noqa: A002 # the protocol's word
         priority: int = 0,
         timeout_s: float = 0.0,
+        execution_timeout_s: float = 0.0,
+        webhook: str = "",
     ) -> JobView:
         """Submit a job."""
-        wishes = Wishes(id, priority, timeout_s)
+        wishes = Wishes(id, priority, timeout_s, execution_timeout_s, webhook)
         flow = operations.submit(model, inputs, wishes, patience_s=self._patience_s)
         return await self._run(flow)
 

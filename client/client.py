@@ -96,12 +96,15 @@ class Client:
         id: str | None = None,  # noqa: A002 # the protocol's word
         priority: int = 0,
         timeout_s: float = 0.0,
+        execution_timeout_s: float = 0.0,
+        webhook: str = "",
     ) -> JobView:
         """Submit a job. The same `id` again is the same job. Priority 1 is the highest.
 
-        `timeout_s` is how long it may wait to start.
+        `timeout_s` is how long it may wait to start, `execution_timeout_s` how long it may run.
+        `webhook` is a URL to call at its end; `wherry.client.webhooks` reads such a call.
         """
-        wishes = Wishes(id, priority, timeout_s)
+        wishes = Wishes(id, priority, timeout_s, execution_timeout_s, webhook)
         return self._run(operations.submit(model, inputs, wishes, patience_s=self._patience_s))
 
     def status(self, job_id: str) -> JobView:

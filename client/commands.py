@@ -52,6 +52,7 @@ def submit(
     ] = None,
     id: Annotated[str, typer.Option(help="The job's id; for one job.")] = "",  # noqa: A002 # what people type
     priority: Annotated[int, typer.Option(min=0, max=9, help="1 is the highest.")] = 0,
+    webhook: Annotated[str, typer.Option(help="A URL to call at each job's end.")] = "",
     wait: Annotated[bool, typer.Option("--wait", help="Wait, and print the answers.")] = False,
     timeout: Timeout = None,
     url: Url = "",
@@ -69,7 +70,7 @@ def submit(
             raise typer.BadParameter("--id is for one job")
 
         def send(read: Callable[[], TaskInput]) -> JobView:
-            return client.submit(model, read(), id=id or None, priority=priority)
+            return client.submit(model, read(), id=id or None, priority=priority, webhook=webhook)
 
         sent = _attempt((name, partial(send, read)) for name, read in inputs)
         if wait:

@@ -15,6 +15,7 @@ from pydantic_core import from_json, to_json
 
 from ..protocol import codec, v2
 from ..protocol.errors import DeadlineExceeded, InvalidRequest, JobNotFound, WherryError
+from ..protocol.parameters import EXECUTION_TIMEOUT, PRIORITY, TIMEOUT, WEBHOOK
 from ..tasks.base import Task, TaskInput, TaskOutput
 from ..tasks.registry import get_task, task_names
 from .flow import NO_WHERRY, Call, Flow, Pause, Reply, ask
@@ -40,10 +41,17 @@ class Wishes:
     id: str | None = None
     priority: int = 0
     timeout_s: float = 0.0
+    execution_timeout_s: float = 0.0
+    webhook: str = ""
 
-    def parameters(self) -> dict[str, int]:
-        """As OIP request parameters: priority, and timeout in µs."""
-        named = {"priority": self.priority, "timeout": math.ceil(self.timeout_s * 1e6)}
+    def parameters(self) -> dict[str, int | float | str]:
+        """As request parameters; OIP's timeout is in µs."""
+        named: dict[str, int | float | str] = {
+            PRIORITY: self.priority,
+            TIMEOUT: math.ceil(self.timeout_s * 1e6),
+            EXECUTION_TIMEOUT: self.execution_timeout_s,
+            WEBHOOK: self.webhook,
+        }
         return {name: value for name, value in named.items() if value}
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -124,3 +125,16 @@ def test_a_failed_a_canceled_and_an_expired_job_raise_their_own_error(client: Cl
     for job, kind in wanted:
         with pytest.raises(kind):
             client.result(job.id, 20)
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        ({"webhook": "https://hooks.example.org"}, "webhook"),  # this stack allows no host
+        ({"execution_timeout_s": -1.0}, "execution_timeout_s"),
+        ({"priority": 10}, "priority"),
+    ],
+)
+def test_wishes_reach_the_server(client: Client, wish: dict[str, Any], said: str) -> None:
+    with pytest.raises(errors.InvalidRequest, match=said):
+        client.submit("embedding", embed("a"), **wish)
