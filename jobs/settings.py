@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from . import redis_url as redis_urls
 
 
 class JobsSettings(BaseSettings):
@@ -18,7 +19,7 @@ class JobsSettings(BaseSettings):
     redis_url: str = Field(
         default="redis://127.0.0.1:6379/0",
         repr=False,  # it may hold a password
-        description="Redis or Valkey 7.0 or newer; also Celery's broker.",
+        description="Redis or Valkey 7.0 or newer, rediss:// over TLS; also Celery's broker.",
     )
     key_prefix: str = Field(
         default="wherry",
@@ -81,7 +82,7 @@ class JobsSettings(BaseSettings):
     sweep_every_s: int = Field(
         default=3600,
         ge=0,
-        description="Seconds between two sweeps of orphaned blobs, over the whole fleet; 0: never.",
+        description="Seconds between two sweeps of the blob store, over the whole fleet; 0: never.",
     )
     sweep_age_s: int = Field(
         default=21_600,
@@ -92,11 +93,5 @@ class JobsSettings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _check_redis_url(cls, url: str) -> str:
-        try:
-            urlsplit(url).port  # noqa: B018 # what Redis's clients read first
-        except ValueError:
-            raise ValueError(
-                "cannot be read: expected redis://:password@host:6379/0, "
-                "special characters of the password percent-encoded"
-            ) from None
+        redis_urls.check(url)
         return url

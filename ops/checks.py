@@ -7,6 +7,7 @@ import importlib.util
 import httpx
 import redis
 
+from ..jobs import redis_url
 from .ports import free_port, is_free
 
 
@@ -30,10 +31,17 @@ def require_grpc() -> None:
 def ping_redis(url: str) -> None:
     """Raises StackError when no Redis answers there."""
     try:
+        redis_url.check(url)
+    except ValueError as error:  # it shows nothing of a password
+        raise StackError(f"the Redis URL {error}") from None
+    try:
         with redis.Redis.from_url(url, socket_connect_timeout=5) as probe:
             probe.ping()
     except redis.RedisError as error:  # it names the host, never the password
-        raise StackError(f"the Redis that was named does not answer: {error}") from None
+        broke_off = type(error) is redis.ConnectionError and "connecting" not in str(error)
+        plain = broke_off and url.startswith("redis://")
+        hint = " (where its port speaks TLS, write rediss://)" if plain else ""
+        raise StackError(f"the Redis that was named does not answer: {error}{hint}") from None
     except ValueError:  # its text may hold half a password
         raise StackError("the Redis URL cannot be read: expected redis://host:port/0") from None
 

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 transport.install()
 app = Celery("wherry")
 app.conf.update(
-    broker_url=JobsSettings().redis_url,
+    **transport.broker(JobsSettings().redis_url),
     broker_connection_retry_on_startup=True,
     # However long Redis is away: who gives up after an hour is missed when it comes back.
     broker_connection_max_retries=None,
@@ -78,7 +78,9 @@ def _start(sender: str, instance: Any, **_: object) -> None:  # Celery gives its
     try:
         _start_worker(sender, instance)
     except Exception as error:
-        log.critical("this worker cannot start: %s", error, exc_info=True)
+        # What Redis says, a certificate that does not fit above all, is the cause of our own error.
+        why = f"{error} ({error.__cause__})" if error.__cause__ else error
+        log.critical("this worker cannot start: %s", why, exc_info=True)
         raise SystemExit(1) from error
 
 

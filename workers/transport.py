@@ -1,6 +1,7 @@
 """kombu's Redis transport, so that a worker can start and reconnect while Redis is full.
 
 A worker that cannot come back then would keep Redis full: it is the workers that make room.
+And Celery's settings for that Redis, of which kombu and Flower read the URL another way than we do.
 """
 
 from __future__ import annotations
@@ -8,9 +9,12 @@ from __future__ import annotations
 import contextlib
 import logging
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 from kombu.transport import TRANSPORT_ALIASES, redis
 from redis.exceptions import OutOfMemoryError
+
+from ..jobs import redis_url
 
 log = logging.getLogger(__name__)
 
@@ -47,3 +51,16 @@ def install() -> None:
     """Let kombu take this transport for redis:// and rediss://, by which it also settles TLS."""
     name = f"{__name__}:Transport"
     TRANSPORT_ALIASES.update(redis=name, rediss=name)
+
+
+def broker(url: str) -> dict[str, Any]:
+    """Celery's settings for a Redis. TLS is told in full: in the URL to kombu, beside it to Flower.
+
+    Flower reads no parameters, and kombu checks no certificate of a rediss:// that has none.
+    """
+    tls = redis_url.tls(url) or {}
+    spelled = {name: "false" if value is False else value for name, value in tls.items()}
+    return {
+        "broker_url": urlsplit(url)._replace(query=urlencode(spelled)).geturl(),
+        "broker_use_ssl": tls or False,
+    }

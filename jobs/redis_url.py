@@ -1,0 +1,60 @@
+"""What a Redis URL may say. Redis's clients read its parameters, each in its own way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from redis.connection import parse_url
+
+#: Parameters that name a file, of those for TLS.
+_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+
+#: What redis-py, for the API and the workers, kombu and Flower all can do.
+_TLS = (*_FILES, "ssl_cert_reqs", "ssl_check_hostname")
+
+_CERT_REQS = ("none", "optional", "required")
+
+
+def check(url: str) -> None:
+    """Raises ValueError, whose text shows nothing of a password, for what would fail later."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 # what Redis's clients read first
+    except ValueError:
+        raise ValueError(
+            "cannot be read: expected redis://:password@host:6379/0, "
+            "special characters of the password percent-encoded"
+        ) from None
+    if parts.scheme not in ("redis", "rediss"):
+        return
+    said = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    if not said.keys() <= set(_TLS):  # which is not shown: it may be half a password
+        raise ValueError(f"has a parameter other than {', '.join(_TLS)}")
+    if said and parts.scheme == "redis":
+        raise ValueError("has parameters for TLS, but begins with redis:// instead of rediss://")
+    if said.get("ssl_cert_reqs", "required") not in _CERT_REQS:
+        raise ValueError(f"has an ssl_cert_reqs other than {', '.join(_CERT_REQS)}")
+    for name in _FILES:
+        if name in said:
+            _check_readable(name, Path(said[name]))
+
+
+def _check_readable(name: str, path: Path) -> None:
+    """OpenSSL would tell neither the parameter nor the file."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise ValueError(f"has an {name} that cannot be read: {path}: {error.strerror}") from None
+
+
+def tls(url: str) -> dict[str, Any] | None:
+    """The options of TLS by redis-py's names and in its types; None where there is none.
+
+    A certificate is asked for and checked unless the URL says otherwise.
+    """
+    if urlsplit(url).scheme != "rediss":
+        return None
+    said = {name: value for name, value in parse_url(url).items() if name in _TLS}
+    return {"ssl_cert_reqs": "required", "ssl_check_hostname": True, **said}
