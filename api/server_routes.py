@@ -89,7 +89,7 @@ def _unserved(service: Service, fleet: FleetView) -> list[str]:
 @router.get("/v2/queues")
 async def queues(request: Request) -> Response:
     """Groups, workers and totals of the fleet, all of one instant; a tenant sees its own groups."""
-    fleet, who = await Service.of(request).fleet(), caller.get()
+    fleet, who = await Service.of(request).fleet(groups=True), caller.get()
     if not who.admin:
         return json_response(_own_queues(fleet, who))
     groups = sorted(fleet.groups, key=lambda seen: seen.group.id)

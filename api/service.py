@@ -59,9 +59,9 @@ class Service:
         path = request.path_params
         return self.catalog.get(path["model"], path.get("version"))
 
-    async def fleet(self) -> FleetView:
-        """Groups, workers and totals of one instant."""
-        return await self.queue.run(view(self.jobs))
+    async def fleet(self, *, groups: bool = False) -> FleetView:
+        """Workers and totals of one instant, and the groups, of which there may be thousands."""
+        return await self.queue.run(view(self.jobs, groups=groups))
 
     async def records(self, job_ids: Sequence[str]) -> list[Record | None]:
         """Records, in order; None for an unknown id, and for one that is not the caller's."""

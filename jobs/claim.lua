@@ -6,7 +6,8 @@
 --      6 budgets: a line ' model/version rows bytes preferred-rows delay-ms' for each model that
 --      the worker serves, 7 '1' while its device is busy: a batch that is not full may wait
 -- Returns {wait ms (-1: none of this worker's models waits), group id, charged µs,
---      id, attempt, rows, header length, payload key, payload ref, created ms, id, ...}.
+--      id, attempt, rows, header length, payload key, payload ref, created ms, '1' when it was
+--      aboard a crash, id, ...}.
 
 -- Flows and groups looked at: who lingers or is for others must not make this slow.
 local MOST_FLOWS, MOST_GROUPS = 16, 16
@@ -103,7 +104,7 @@ local function take(group, wait_list)
         redis.call('ZREM', KEYS[5], id)
       end
       lines[#lines + 1] = 'running ' .. id
-      for _, v in ipairs({id, attempt, f[2], f[7], f[8], f[9], f[10]}) do out[#out + 1] = v end
+      for _, v in ipairs({id, attempt, f[2], f[7], f[8], f[9], f[10], f[5] or ''}) do out[#out + 1] = v end
       if solo or rows >= budget.rows then
         left = i + 1
         break

@@ -13,7 +13,7 @@ from .record import Claim, ClaimedJob
 from .settings import JobsSettings
 from .ticket import ticket
 
-_FIELDS = 7
+_FIELDS = 8
 
 #: What claim.lua says instead of a wait when no job is of a model that the worker serves.
 _FOREIGN = -1
@@ -86,7 +86,7 @@ def _read_claim(reply: list[Any]) -> Claim:
 
 
 def _read_job(row: list[Any]) -> ClaimedJob:
-    job_id, attempt, rows, header_length, payload_key, payload_ref, created_at = row
+    job_id, attempt, rows, header_length, payload_key, payload_ref, created_at, solo = row
     return ClaimedJob(
         id=job_id.decode(),
         attempt=int(attempt),
@@ -95,4 +95,5 @@ def _read_job(row: list[Any]) -> ClaimedJob:
         payload_key=payload_key.decode(),
         payload_ref=payload_ref.decode(),
         created_at_ms=int(created_at),
+        is_suspect=solo == b"1",
     )

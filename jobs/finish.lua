@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
 -- finish: end the attempts of one batch, each accepted only from the worker that holds its lease.
--- KEYS 1 running:<worker>, 2 totals, 3 group, 4 stats, 5 pace, 6 deadlines, 7 flows, 8 idle
+-- KEYS 1 running:<worker>, 2 totals, 3 group, 4 stats, 5 pace, 6 deadlines
 -- ARGV 1 prefix, 2 worker, 3 result ttl s, 4 rows, 5 max rows, 6 executions, 7 queue µs,
---      8 compute µs, 9 total µs, 10 µs charged at the claim, 11 model/version, 12 flow, then per
---      job: id, attempt, status, result, result ref, header length, error type, error
+--      8 compute µs, 9 total µs, 10 µs charged at the claim, 11 model/version, 12 family, 13 flow,
+--      then per job: id, attempt, status, result, result ref, header length, error type, error
 -- Returns the ids that were accepted.
 -- A larger response is read when it is wanted, so that no subscriber's buffer overflows.
 local MAX_REPLY = 16384
@@ -13,7 +13,7 @@ local accepted, payloads, lines, replies, good, late = {}, {}, {}, {}, 0, 0
 local function append(list, ...)
   for _, value in ipairs({...}) do list[#list + 1] = value end
 end
-for i = 13, #ARGV, 8 do
+for i = 14, #ARGV, 8 do
   local id, attempt, status = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local job = key('job', id)
   local f = redis.call('HMGET', job, 'status', 'worker', 'attempt', 'payload_key', 'cancel',
@@ -60,15 +60,6 @@ local function keep_pace(n)
   end
   redis.call('HSET', KEYS[5], unpack(fields))
 end
--- The claim charged an estimate: give back or take the rest, whether the flow waits or not.
-local function settle(weight)
-  local charged = tonumber(ARGV[10])
-  if charged == 0 then return end
-  local rest = (tonumber(ARGV[8]) - charged) / weight
-  if not redis.call('ZADD', KEYS[7], 'XX', 'INCR', rest, ARGV[12]) then
-    redis.call('ZADD', KEYS[8], 'XX', 'INCR', rest, ARGV[12])
-  end
-end
 
 local n = #accepted
 if late > 0 then redis.call('HINCRBY', KEYS[2], 'late', late) end
@@ -85,7 +76,8 @@ if n > 0 then
   redis.call('HSET', KEYS[3], 'rate', string.format('%.6f', kept + n / 10), 'rate_at', text(ms),
     'batch_ms', text(ARGV[9] / 1000))
   keep_pace(n)
-  settle(tonumber(old[3] or '1'))
+  local charged = tonumber(ARGV[10]) -- an estimate
+  if charged > 0 then settle(ARGV[12], ARGV[13], (ARGV[8] - charged) / (old[3] or 1)) end
   redis.call('HINCRBY', KEYS[3], 'rows', ARGV[4])
   redis.call('HINCRBY', KEYS[3], 'capacity', ARGV[5])
   for field, value in pairs({inference_count = ARGV[4], execution_count = ARGV[6],

@@ -28,8 +28,6 @@ def finish(
             keys.stats(group.model, group.version),
             keys.pace(group.family),
             keys.deadlines,
-            keys.flows(group.family),
-            keys.idle(group.family),
         ],
         args=[
             settings.key_prefix,
@@ -43,6 +41,7 @@ def finish(
             stats.total_us,
             stats.charged_us,
             group.model_id,
+            group.family,
             group.flow,
             *(value for outcome in outcomes for value in _arguments(outcome)),
         ],
@@ -64,9 +63,17 @@ def _arguments(outcome: Outcome) -> tuple[str | bytes | int, ...]:
 
 
 def release(
-    group: Group, worker: str, jobs: Sequence[ClaimedJob], settings: JobsSettings
+    group: Group,
+    worker: str,
+    jobs: Sequence[ClaimedJob],
+    settings: JobsSettings,
+    *,
+    charged_us: int = 0,
 ) -> Call[int]:
-    """Give back claimed jobs that were never begun; their attempt does not count."""
+    """Give back claimed jobs that were never begun; their attempt does not count.
+
+    `charged_us` is what their claim charged their flow: that is given back, too.
+    """
     keys = Keys(settings.key_prefix)
     return Call(
         script("release"),
@@ -81,6 +88,7 @@ def release(
             worker,
             group.id,
             ticket(group.family, group.id, group.queue_key),
+            charged_us,
             *(value for job in jobs for value in (job.id, job.attempt)),
         ],
         parse=int,

@@ -1,9 +1,10 @@
 #!lua flags=no-writes,allow-oom
--- fleet: groups, workers and totals at one instant. KEYS none. ARGV 1 prefix
+-- fleet: groups, workers and totals at one instant. KEYS none.
+-- ARGV 1 prefix, 2 '0' without the groups, which may be many
 -- Returns {now ms, totals, unloaded, {{group id, fields, oldest created ms or ''}, ...},
 --          {{worker, heartbeat or '', running}, ...}}.
 local groups, workers = {}, {}
-for _, id in ipairs(redis.call('SMEMBERS', P .. ':groups')) do
+for _, id in ipairs(ARGV[2] == '0' and {} or redis.call('ZRANGE', P .. ':groups:due', 0, -1)) do
   local head = redis.call('LINDEX', key('wait', id), 0)
   local born = head and redis.call('HGET', key('job', head), 'created_at') or ''
   groups[#groups + 1] = {id, redis.call('HGETALL', key('group', id)), born or ''}

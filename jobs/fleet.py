@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,9 +27,23 @@ class FleetView:
     now_ms: int
 
 
-def view(settings: JobsSettings) -> Call[FleetView]:
-    """Groups, workers and totals, all of one instant."""
-    return Call(script("fleet"), keys=[], args=[settings.key_prefix], parse=_read_fleet)
+def view(settings: JobsSettings, *, groups: bool = True) -> Call[FleetView]:
+    """Groups, workers and totals, all of one instant.
+
+    There may be tens of thousands of groups; who asks often does without.
+    """
+    args = [settings.key_prefix, "1" if groups else "0"]
+    return Call(script("fleet"), keys=[], args=args, parse=_read_fleet)
+
+
+def waiting(families: Iterable[str], settings: JobsSettings) -> Call[tuple[Group, ...]]:
+    """Some groups that have jobs waiting, a few of each family that has any."""
+    return Call(
+        script("waiting"),
+        keys=[],
+        args=[settings.key_prefix, *families],
+        parse=lambda reply: tuple(Group.parse(item.decode()) for item in reply),
+    )
 
 
 def stats(model: str, version: str, settings: JobsSettings) -> Call[dict[str, int]]:

@@ -87,6 +87,14 @@ class Keys:
         whose = f"{self.prefix}:files@{tenant}" if tenant else f"{self.prefix}:files"
         return f"{whose}:{purpose}" if purpose else whose
 
+    def readers(self, file_id: str) -> str:
+        """Set: ids of the batches that read a file, which is not removed meanwhile."""
+        return f"{self.prefix}:readers:{file_id}"
+
+    def expiring(self, kind: str) -> str:
+        """Sorted set: ids of the files, or of the batches, that go some time, by when, in ms."""
+        return f"{self.prefix}:expiring:{kind}"
+
     def batch(self, batch_id: str) -> str:
         """Hash: what a batch was asked for, its status, progress and owner."""
         return f"{self.prefix}:batch:{batch_id}"
@@ -116,8 +124,8 @@ class Keys:
 
     @property
     def groups(self) -> str:
-        """Set: ids of the groups that have jobs or had some lately."""
-        return f"{self.prefix}:groups"
+        """Sorted set: groups that have jobs or had some lately, by when a keeper looks, in ms."""
+        return f"{self.prefix}:groups:due"
 
     @property
     def workers(self) -> str:
@@ -138,11 +146,6 @@ class Keys:
     def deadlines(self) -> str:
         """Sorted set: ids of jobs by when they must have started, or ended once they run, in ms."""
         return f"{self.prefix}:deadlines"
-
-    @property
-    def sweep(self) -> str:
-        """String with a TTL: where the next sweep goes on among the groups."""
-        return f"{self.prefix}:sweep"
 
     @property
     def dead(self) -> str:

@@ -16,8 +16,29 @@ local function push_ticket(group, queue, ticket, tickets, ms)
   redis.call('LPUSH', queue, ticket)
   redis.call('HSET', group, 'tickets', tickets + 1, 'stamp', text(ms))
 end
+-- Whether one of the files or batches that go some time should have gone so many ms ago.
+local function expired(expiring, id, for_ms)
+  local at = redis.call('ZSCORE', expiring, id)
+  return at and tonumber(at) <= now_ms() - for_ms
+end
 local function announce(lines)
   if #lines > 0 then redis.call('PUBLISH', P .. ':changes', table.concat(lines, '\n')) end
+end
+
+-- Lost tickets.
+
+-- Ms that jobs wait unclaimed before their group gets another ticket, at least. No group that waits
+-- goes longer without a keeper's look.
+local PATIENCE_MS, MOST_TICKETS = 2000, 4
+local function patience(batch_ms) return math.max(PATIENCE_MS, 4 * tonumber(batch_ms or '0')) end
+-- How many tickets a group that waits too long may still count on; nil: as many as it may have queue
+-- up, since the workers are busy or gone.
+local function outstanding(queue, tickets)
+  -- None is on its way: those counted are lost, or with a worker that has had no thread for them
+  -- all this time. One too many costs a millisecond; one that is counted for ever would keep every
+  -- later submit from sending any.
+  if redis.call('LLEN', queue) == 0 then return 0 end
+  return tonumber(tickets or '0') < MOST_TICKETS and tonumber(tickets or '0') or nil
 end
 
 -- Fair shares. A flow is one tenant's jobs of one lane of a family; its pass is the device time that
@@ -48,6 +69,7 @@ end
 local function enter(id)
   local family, flow, _, priority = place(id)
   local flows = key('flows', family)
+  redis.call('ZADD', P .. ':groups:due', 'LT', text(now_ms() + PATIENCE_MS), id)
   redis.call('ZADD', key('flow', family .. '/' .. flow), turn(priority), id)
   if redis.call('ZSCORE', flows, flow) then return end
   local pass = 0
@@ -79,6 +101,17 @@ local function leave(id)
   redis.call('ZADD', idle, redis.call('ZSCORE', flows, flow), flow)
   redis.call('ZREM', flows, flow)
   redis.call('ZREMRANGEBYSCORE', idle, '-inf', served_at(family)) -- they would begin there anyway
+end
+-- A flow has had more device time than it was charged, or less; whether it waits or not. All begin at 0:
+-- a charge from before everything was forgotten is not given back out of nothing.
+local function settle(family, flow, amount)
+  for _, kind in ipairs({'flows', 'idle'}) do
+    local pass = redis.call('ZADD', key(kind, family), 'XX', 'INCR', amount, flow)
+    if pass then
+      if tonumber(pass) < 0 then redis.call('ZADD', key(kind, family), 0, flow) end
+      return
+    end
+  end
 end
 -- Jobs of a group begin to wait (n > 0) or wait no more: the one place that counts them.
 -- Returns how many of the group wait now.

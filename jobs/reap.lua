@@ -2,14 +2,14 @@
 -- reap: take back what a dead worker ran. Each job goes to the head of its group, to run alone;
 -- one that has used up its attempts becomes a dead letter. If one ran with nothing beside it, the
 -- others only waited: they go back as they were, and this attempt is spared them.
--- KEYS 1 alive:<worker>, 2 running:<worker>, 3 workers, 4 totals, 5 dead, 6 groups, 7 deadlines,
---      8 alone:<worker>
+-- KEYS 1 alive:<worker>, 2 running:<worker>, 3 workers, 4 totals, 5 dead, 6 deadlines,
+--      7 alone:<worker>
 -- ARGV 1 prefix, 2 worker, 3 max attempts, 4 result ttl s, 5 '1' when the process is known to be gone
 -- Returns {requeued, dead, group id, ...}: the groups that need a ticket.
 local worker, ms = ARGV[2], now_ms()
 if ARGV[5] ~= '1' and redis.call('EXISTS', KEYS[1]) == 1 then return {0, 0} end
 local requeued, dead, groups, lines = 0, 0, {}, {}
-local alone = redis.call('GET', KEYS[8])
+local alone = redis.call('GET', KEYS[7])
 if alone and redis.call('SISMEMBER', KEYS[2], alone) == 0 then alone = false end
 for _, id in ipairs(redis.call('SMEMBERS', KEYS[2])) do
   local job = key('job', id)
@@ -22,7 +22,7 @@ for _, id in ipairs(redis.call('SMEMBERS', KEYS[2])) do
     if f[5] == '1' then
       end_job(id, 'canceled', ms, ARGV[4], f[3], '', f[6], f[7])
       redis.call('DEL', f[8])
-      redis.call('ZREM', KEYS[7], id)
+      redis.call('ZREM', KEYS[6], id)
       redis.call('HINCRBY', KEYS[4], 'canceled', 1)
       lines[#lines + 1] = 'canceled ' .. id
     elseif not innocent and f[3] - spared >= tonumber(ARGV[3]) then
@@ -31,7 +31,7 @@ for _, id in ipairs(redis.call('SMEMBERS', KEYS[2])) do
       end_job(id, 'failed', ms, '', f[3], worker, f[6], f[7], 'error_type', 'worker_lost', 'error',
         'the worker died ' .. f[3] - spared .. ' times while it ran this job')
       redis.call('ZADD', KEYS[5], ms, id)
-      redis.call('ZREM', KEYS[7], id)
+      redis.call('ZREM', KEYS[6], id)
       redis.call('HINCRBY', KEYS[4], 'failed', 1)
       lines[#lines + 1] = 'failed ' .. id
     else
@@ -42,13 +42,12 @@ for _, id in ipairs(redis.call('SMEMBERS', KEYS[2])) do
         put_back(id, f[4], ms, f[3], f[6], f[9], f[10], 'solo', '1')
       end
       redis.call('HINCRBY', KEYS[4], 'requeued', 1)
-      redis.call('SADD', KEYS[6], f[4])
       groups[f[4]] = true
       lines[#lines + 1] = 'queued ' .. id
     end
   end
 end
-redis.call('DEL', KEYS[1], KEYS[2], KEYS[8])
+redis.call('DEL', KEYS[1], KEYS[2], KEYS[7])
 redis.call('SREM', KEYS[3], worker)
 announce(lines)
 local out = {requeued, dead}

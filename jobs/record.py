@@ -98,6 +98,8 @@ class ClaimedJob:
     payload_key: str
     payload_ref: str
     created_at_ms: int
+    #: Whether it was aboard a crash, in this life or before its replay: it runs alone.
+    is_suspect: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +12,6 @@ from .group import Group
 from .keys import Keys
 from .settings import JobsSettings
 from .ticket import ticket
-
-#: Milliseconds that jobs wait unclaimed before their group gets another ticket, at least.
-PATIENCE_MS = 2000
-
-#: Tickets of one group that may be outstanding.
-_MAX_TICKETS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +34,6 @@ def reap(worker: str, settings: JobsSettings, *, gone: bool = False) -> Call[Rea
             keys.workers,
             keys.totals,
             keys.dead,
-            keys.groups,
             keys.deadlines,
             keys.alone(worker),
         ],
@@ -62,28 +56,32 @@ def note_alone(worker: str, job_id: str, settings: JobsSettings) -> Call[None]:
 
 
 def sweep(settings: JobsSettings) -> Call[tuple[Group, ...]]:
-    """End what is past its deadline; answer groups whose jobs wait unclaimed, a page a call."""
+    """End what is past its deadline; answer groups that need another ticket, a page a call."""
     keys = Keys(settings.key_prefix)
     return Call(
         script("sweep"),
-        keys=[keys.deadlines, keys.groups, keys.index, keys.totals, keys.sweep],
-        args=[settings.key_prefix, settings.result_ttl_s, PATIENCE_MS],
+        keys=[keys.deadlines, keys.groups, keys.index, keys.totals],
+        args=[settings.key_prefix, settings.result_ttl_s],
         parse=_groups,
     )
 
 
-def reissue(group: Group, settings: JobsSettings, *, patience_ms: int = PATIENCE_MS) -> Call[bool]:
-    """Push a ticket for a group that has waited longer than its patience; 0 pushes at once."""
+def reissue(groups: Sequence[Group], settings: JobsSettings, *, at_once: bool = False) -> Call[int]:
+    """Push a ticket for each group that has waited longer than its patience; answer how many.
+
+    Patience is max(2 s, 4 x the group's last batch) since its last claim or ticket; `at_once` has
+    none. Four tickets of a group may queue up.
+    """
+    keys = Keys(settings.key_prefix)
     return Call(
         script("reissue"),
-        keys=[Keys(settings.key_prefix).group(group.id), group.queue_key],
+        keys=[name for group in groups for name in (keys.group(group.id), group.queue_key)],
         args=[
             settings.key_prefix,
-            ticket(group.family, group.id, group.queue_key),
-            patience_ms,
-            _MAX_TICKETS,
+            "1" if at_once else "0",
+            *(ticket(group.family, group.id, group.queue_key) for group in groups),
         ],
-        parse=bool,
+        parse=int,
     )
 
 
@@ -99,7 +97,7 @@ def requeue(job_id: str, group: Group, settings: JobsSettings) -> Call[None]:
 
     return Call(
         script("requeue"),
-        keys=[keys.job(job_id), keys.dead, keys.groups],
+        keys=[keys.job(job_id), keys.dead],
         args=[
             settings.key_prefix,
             job_id,

@@ -1,20 +1,27 @@
 #!lua flags=allow-oom
 -- release: give claimed jobs back unharmed; a draining worker says it never began them.
 -- KEYS 1 running:<worker>, 2 group, 3 totals, 4 Celery queue
--- ARGV 1 prefix, 2 worker, 3 group id, 4 ticket, then per job: id, attempt
+-- ARGV 1 prefix, 2 worker, 3 group id, 4 ticket, 5 µs charged at the claim, then per job: id, attempt
 -- Returns how many went back.
-local worker, ms, n = ARGV[2], now_ms(), 0
-for i = #ARGV - 1, 5, -2 do -- last first, so that the head of the list keeps their order
+local worker, ms, held = ARGV[2], now_ms(), {}
+for i = #ARGV - 1, 6, -2 do -- last first, so that the head of the list keeps their order
   local id, attempt = ARGV[i], ARGV[i + 1]
   local f = redis.call('HMGET', key('job', id), 'status', 'worker', 'attempt', 'history', 'start_by',
     'bytes')
-  if f[1] == 'running' and f[2] == worker and f[3] == attempt then
-    n = n + 1
-    redis.call('SREM', KEYS[1], id)
-    put_back(id, ARGV[3], ms, attempt - 1, f[4], f[5], f[6])
-  end
+  if f[1] == 'running' and f[2] == worker and f[3] == attempt then held[#held + 1] = {id, f} end
 end
+local n, charged = #held, tonumber(ARGV[5])
 if n > 0 then
+  if charged > 0 then -- first, so that a flow which comes back by this owes nothing for it
+    local family, flow = place(ARGV[3])
+    local part = n / ((#ARGV - 5) / 2)
+    settle(family, flow, -charged * part / (redis.call('HGET', KEYS[2], 'weight') or 1))
+  end
+  for _, job in ipairs(held) do
+    local id, f = job[1], job[2]
+    redis.call('SREM', KEYS[1], id)
+    put_back(id, ARGV[3], ms, f[3] - 1, f[4], f[5], f[6])
+  end
   redis.call('HINCRBY', KEYS[2], 'running', -n)
   redis.call('HINCRBY', KEYS[3], 'running', -n)
   local tickets = tonumber(redis.call('HGET', KEYS[2], 'tickets') or '0')

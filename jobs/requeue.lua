@@ -1,6 +1,6 @@
 #!lua
 -- requeue: replay a dead letter under its own id, with its history.
--- KEYS 1 job, 2 dead, 3 groups
+-- KEYS 1 job, 2 dead
 -- ARGV 1 prefix, 2 id, 3 Celery queue, 4 ticket
 -- Returns 'requeued', 'not_dead' or false for an unknown id.
 local f = redis.call('HMGET', KEYS[1], 'status', 'group', 'history', 'bytes')
@@ -13,7 +13,6 @@ redis.call('HDEL', KEYS[1], 'error', 'error_type', 'finished_at', 'spared')
 redis.call('HSET', KEYS[1], 'status', 'queued', 'attempt', 0, 'worker', '', 'solo', '1', 'start_by', 0,
   'seq', seq, 'history', history(f[3], 'queued', ms, 0, ''))
 count_waiting(f[2], 1, tonumber(f[4]))
-redis.call('SADD', KEYS[3], f[2])
 local tickets = tonumber(redis.call('HGET', group, 'tickets') or '0')
 if tickets <= 0 then push_ticket(group, ARGV[3], ARGV[4], 0, ms) end
 announce({'queued ' .. ARGV[2]})

@@ -1,7 +1,7 @@
 #!lua
 -- submit: write a job and wake its group, or refuse; nothing in between.
--- KEYS 1 job, 2 payload, 3 wait list, 4 group, 5 totals, 6 groups, 7 index, 8 Celery queue,
---      9 deadlines, 10 unloaded, 11 idempotency (or '')
+-- KEYS 1 job, 2 payload, 3 wait list, 4 group, 5 totals, 6 index, 7 Celery queue, 8 deadlines,
+--      9 unloaded, 10 idempotency (or '')
 -- ARGV 1 prefix, 2 id, 3 group id, 4 fingerprint, 5 payload ('' if already set or in the store),
 --      6 payload ref, 7 ticket, 8 max waiting, 9 start-by ms, 10 result ttl s, 11 model,
 --      12 weight of the flow, 13 bytes, 14 the tenant's limits: '' or 'waiting bytes jobs/s',
@@ -9,10 +9,10 @@
 -- Returns {verdict, id}: created, known, conflict, full, unloaded, lost; or {'limited', id, limit,
 --      ms until a retry makes sense}.
 local id, fingerprint, bytes = ARGV[2], ARGV[4], tonumber(ARGV[13])
-if KEYS[11] ~= '' then id = redis.call('GET', KEYS[11]) or id end
+if KEYS[10] ~= '' then id = redis.call('GET', KEYS[10]) or id end
 local old = redis.call('HGET', key('job', id), 'fingerprint')
 if old then return {old == fingerprint and 'known' or 'conflict', id} end
-if redis.call('SISMEMBER', KEYS[10], ARGV[11]) == 1 then return {'unloaded', id} end
+if redis.call('SISMEMBER', KEYS[9], ARGV[11]) == 1 then return {'unloaded', id} end
 local totals = redis.call('HMGET', KEYS[5], 'waiting', 'submitted')
 local submitted = tonumber(totals[2] or '0') + 1
 if tonumber(totals[1] or '0') >= tonumber(ARGV[8]) then return {'full', id} end
@@ -53,15 +53,12 @@ redis.call('HSET', KEYS[1], 'id', id, 'group', ARGV[3], 'fingerprint', fingerpri
   'attempt', 0, 'seq', seq, 'created_at', text(ms), 'payload_key', KEYS[2], 'payload_ref', ARGV[6],
   'start_by', ARGV[9], 'bytes', ARGV[13], 'history', history(false, 'queued', ms, 0, ''),
   unpack(ARGV, 15))
-if group[3] ~= ARGV[12] then
-  redis.call('HSET', KEYS[4], 'weight', ARGV[12])
-  redis.call('SADD', KEYS[6], ARGV[3]) -- both are forgotten together
-end
+if group[3] ~= ARGV[12] then redis.call('HSET', KEYS[4], 'weight', ARGV[12]) end
 redis.call('HSET', KEYS[5], 'submitted', submitted)
 count_waiting(ARGV[3], 1, bytes)
-redis.call('ZADD', KEYS[7], submitted, id)
-if ARGV[9] ~= '0' then redis.call('ZADD', KEYS[9], ARGV[9], id) end
-if KEYS[11] ~= '' then redis.call('SET', KEYS[11], id, 'EX', ARGV[10]) end
+redis.call('ZADD', KEYS[6], submitted, id)
+if ARGV[9] ~= '0' then redis.call('ZADD', KEYS[8], ARGV[9], id) end
+if KEYS[10] ~= '' then redis.call('SET', KEYS[10], id, 'EX', ARGV[10]) end
 local tickets = tonumber(group[1] or '0')
-if tickets <= 0 then push_ticket(KEYS[4], KEYS[8], ARGV[7], 0, ms) end
+if tickets <= 0 then push_ticket(KEYS[4], KEYS[7], ARGV[7], 0, ms) end
 return {'created', id}

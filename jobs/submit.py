@@ -57,7 +57,6 @@ def submit(job: NewJob, settings: JobsSettings) -> Call[Submission]:
             keys.wait(group.id),
             keys.group(group.id),
             keys.totals,
-            keys.groups,
             keys.index,
             group.queue_key,
             keys.deadlines,

@@ -1,9 +1,14 @@
 #!lua flags=allow-oom
 -- sweep: expire what has waited past its deadline, fail what has run past its own, forget what is
 -- long over, name the late groups.
--- KEYS 1 deadlines, 2 groups, 3 index, 4 totals, 5 sweep
--- ARGV 1 prefix, 2 result ttl s, 3 patience ms
--- Returns the ids of the groups that have jobs waiting and no claim for too long.
+-- KEYS 1 deadlines, 2 groups, 3 index, 4 totals
+-- ARGV 1 prefix, 2 result ttl s
+-- Returns the ids of the groups that have jobs waiting, no claim for too long and need a ticket.
+
+-- Groups looked at.
+local MOST_GROUPS = 500
+-- Ms after which a group without jobs is forgotten.
+local FORGET_MS = 600000
 local ms = now_ms()
 local lines = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(ms), 'LIMIT', 0, 200)) do
@@ -36,18 +41,26 @@ for _, id in ipairs(redis.call('ZRANGE', KEYS[3], from, from + 49)) do
     break
   end
 end
--- Some hundred groups a time, all keepers together: thousands must not hold Redis up.
-local page = redis.call('SSCAN', KEYS[2], redis.call('GETDEL', KEYS[5]) or '0', 'COUNT', 300)
-if page[1] ~= '0' then redis.call('SET', KEYS[5], page[1], 'PX', 60000) end
+-- The groups that are due for a look, oldest first, a page a time: thousands must not hold Redis up.
+-- Claims do not move a group's due time, so it is looked at early, never late.
 local late = {}
-for _, id in ipairs(page[2]) do
-  local f = redis.call('HMGET', key('group', id), 'waiting', 'stamp', 'running')
-  local idle = ms - tonumber(f[2] or '0')
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', text(ms), 'LIMIT', 0, MOST_GROUPS)) do
+  local f = redis.call('HMGET', key('group', id), 'waiting', 'stamp', 'batch_ms', 'tickets', 'running')
+  local stamp, again = tonumber(f[2] or '0'), ms + PATIENCE_MS
   if tonumber(f[1] or '0') > 0 then
-    if idle > tonumber(ARGV[3]) then late[#late + 1] = id end
-  elseif idle > 600000 and tonumber(f[3] or '0') <= 0 then
-    redis.call('SREM', KEYS[2], id)
+    local rest = stamp + patience(f[3]) - ms
+    if rest > 0 then
+      again = math.min(again, ms + rest)
+    elseif outstanding(string.match(id, '^[^/]+'), f[4]) then -- a family's queue is named after it
+      late[#late + 1] = id
+    end
+  elseif stamp + FORGET_MS > ms or tonumber(f[5] or '0') > 0 then
+    again = math.max(again, stamp + FORGET_MS)
+  else
+    again = nil
+    redis.call('ZREM', KEYS[2], id)
     redis.call('DEL', key('group', id), key('wait', id))
   end
+  if again then redis.call('ZADD', KEYS[2], text(again), id) end
 end
 return late

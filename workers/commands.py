@@ -60,7 +60,7 @@ def sweep(
         ),
     ] = False,
 ) -> None:
-    """Remove payloads and results from the blob store that no job refers to. Workers do so too."""
+    """Remove what has expired, and blobs that nothing refers to. Workers do so too."""
     from ..jobs.call import Queue
     from ..jobs.orphans import SharedStoreError, Sweeper
     from ..jobs.settings import JobsSettings
@@ -70,9 +70,10 @@ def sweep(
     settings = JobsSettings()
     queue = Queue(settings.redis_url)
     try:
-        swept = Sweeper(queue, open_store(settings), settings).sweep(
-            dry_run=dry_run, adopt=adopt, found=lambda blob: typer.echo(blob.key)
-        )
+        sweeper = Sweeper(queue, open_store(settings), settings)
+        gone = sweeper.expired.remove(dry_run=dry_run, found=typer.echo)
+        typer.echo(f"{gone.files} files and {gone.batches} batches had expired")
+        swept = sweeper.sweep(dry_run=dry_run, adopt=adopt, found=lambda blob: typer.echo(blob.key))
     except (SharedStoreError, WherryError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None

@@ -17,7 +17,6 @@ from typing import Any
 from redis.exceptions import ConnectionError as BrokenConnection
 
 from ..jobs.group import Group
-from ..jobs.record import GroupView
 from .threads import die
 
 log = logging.getLogger(__name__)
@@ -39,13 +38,15 @@ class Consuming:
         threads: int,
         patience_s: float,
         families: Callable[[], Collection[str]],
-        probe: Callable[[Group], object],
+        probe: Callable[[Sequence[Group]], object],
         restart: Callable[[], None],
         end: Callable[[str], None] = die,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._threads, self._patience_s = threads, patience_s
-        self._families, self._probe = families, probe
+        #: Whose tickets this worker should hear.
+        self.families = families
+        self._probe = probe
         self._restart, self._end, self._clock = restart, end, clock
         self._lock = threading.Lock()
         self._busy = 0
@@ -72,10 +73,8 @@ class Consuming:
         with self._lock:
             self._silent_since = None
 
-    def look(self, groups: Sequence[GroupView]) -> None:
-        """Judge by what waits now. Call it twice a second or so."""
-        families = self._families()
-        waiting = [g.group for g in groups if g.waiting > 0 and g.group.family in families]
+    def look(self, waiting: Sequence[Group]) -> None:
+        """Judge by some groups of `families` that wait now. Call it twice a second or so."""
         with self._lock:
             if not waiting or self._busy >= self._threads:
                 self._silent_since = None
@@ -87,24 +86,22 @@ class Consuming:
             probe = not self._probed and silent_s >= self._patience_s / 2
             self._probed |= probe
         if probe:
-            for group in waiting:
-                self._probe(group)
+            self._probe(waiting)
         elif silent_s >= self._patience_s:
             self._mend(silent_s, waiting)
 
     def _mend(self, silent_s: float, waiting: Sequence[Group]) -> None:
         if self._restarts >= _MAX_RESTARTS:
             self._end(
-                f"no ticket came for {silent_s:.0f} s while jobs of {len(waiting)} groups waited,"
+                f"no ticket came for {silent_s:.0f} s while jobs waited ({waiting[0].id}, ...),"
                 f" and {self._restarts} restarts of the consumer changed nothing"
             )
         self._restarts += 1
         self.forget()
         log.error(
-            "no ticket came for %.0f s while jobs of %d groups waited (%s, ...) and a thread was"
-            " free: the consumer is restarted",
+            "no ticket came for %.0f s while jobs waited (%s, ...) and a thread was free: the"
+            " consumer is restarted",
             silent_s,
-            len(waiting),
             waiting[0].id,
         )
         self._restart()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from ..jobs.call import Queue
-from ..jobs.fleet import uptime, view
+from ..jobs.fleet import uptime, view, waiting
 from ..jobs.recover import reap, reissue, sweep
 from ..jobs.settings import JobsSettings
 from ..protocol.errors import WherryError
@@ -60,7 +60,7 @@ class Keeper:
 
     def look(self) -> None:
         """One round."""
-        fleet = self._queue.run(view(self._settings))
+        fleet = self._queue.run(view(self._settings, groups=False))
         self._note_outage()
         lenient = self._clock() < self._lenient_until
         for worker in fleet.workers:
@@ -69,10 +69,15 @@ class Keeper:
             gone = worker.alive and is_gone(dict(worker.info))
             if gone or not (worker.alive or lenient):
                 self._take_back(worker.id, gone=gone)
-        for group in self._queue.run(sweep(self._settings)):
-            if self._queue.run(reissue(group, self._settings)):
-                log.info("another ticket for %s, whose jobs waited unclaimed", group.id)
-        self._consuming.look(fleet.groups)
+        late = self._queue.run(sweep(self._settings))
+        if late and (pushed := self._queue.run(reissue(late, self._settings))):
+            log.info(
+                "another ticket for %d groups (%s, ...), whose jobs waited unclaimed",
+                pushed,
+                late[0].id,
+            )
+        unheard = self._queue.run(waiting(self._consuming.families(), self._settings))
+        self._consuming.look(unheard)
 
     def _note_outage(self) -> None:
         """After a time without Redis, give everybody a lease's time to beat again.
@@ -99,5 +104,4 @@ class Keeper:
                 reaped.requeued,
                 reaped.dead,
             )
-        for group in reaped.groups:
-            self._queue.run(reissue(group, self._settings, patience_ms=0))
+        self._queue.run(reissue(reaped.groups, self._settings, at_once=True))

@@ -30,7 +30,7 @@ class Quarantine:
     @contextmanager
     def around(self, jobs: Sequence[ClaimedJob]) -> Iterator[None]:
         """Run a batch at the time that is right for it."""
-        suspect = len(jobs) == 1 and jobs[0].attempt > 1
+        suspect = len(jobs) == 1 and jobs[0].is_suspect
         with self._changed:
             self._suspects += suspect
             self._changed.wait_for(lambda: not (self._running if suspect else self._suspects))

@@ -12,7 +12,7 @@ from typing import Any
 from celery import Celery
 
 from ..jobs.call import Queue
-from ..jobs.claim import BatchBudget, claim
+from ..jobs.claim import claim
 from ..jobs.finish import finish, release
 from ..jobs.group import Group
 from ..jobs.orphans import Sweeper
@@ -34,7 +34,7 @@ from .events import JobEvents
 from .identity import Identity
 from .keeper import Keeper
 from .lease import Lease
-from .models import LoadedModel, Models
+from .models import Models
 from .quarantine import Quarantine
 from .settings import WorkerSettings
 from .sweeping import Sweeping
@@ -114,7 +114,7 @@ class Worker:
             threads=threads,
             patience_s=settings.ticket_patience_s,
             families=lambda: families & set(app.amqp.queues.consume_from),
-            probe=lambda group: self._queue.run(reissue(group, jobs, patience_ms=0)),
+            probe=lambda groups: self._queue.run(reissue(groups, jobs, at_once=True)),
             restart=lambda: restart_consumer(consumer()),
         )
         self._keeper = Keeper(self._id, self._queue, jobs, self.consuming)
@@ -161,13 +161,14 @@ class Worker:
         claimed = self._claim(hint)
         if claimed.is_foreign:
             self._draining.wait(_PASS_ON_S)  # or the two of us would play ping-pong
-            self._queue.run(reissue(hint, self._jobs, patience_ms=0))
+            self._queue.run(reissue([hint], self._jobs, at_once=True))
         group, jobs = claimed.group, claimed.jobs
         if group is None or not jobs:
             return 0
         with self._lease.holding(group, (job.id for job in jobs)):
             if self._draining.is_set():
-                self._queue.run(release(group, self._id, jobs, self._jobs))
+                charged_us = claimed.charged_us
+                self._queue.run(release(group, self._id, jobs, self._jobs, charged_us=charged_us))
                 return 0
             self._run(group, claimed)
         return len(jobs)
@@ -181,7 +182,7 @@ class Worker:
         turn = self._device.turn
         while True:
             patient = self._device.busy and self._device.turn == turn
-            budgets = {model.group_model_id: self._budget(model) for model in self._models}
+            budgets = self._models.batch_budgets(self._settings.max_batch_bytes)
             claimed = self._queue.run(claim(hint, self._id, budgets, self._jobs, patient=patient))
             if claimed.jobs or not claimed.wait_ms or self._draining.is_set():
                 return claimed
@@ -191,17 +192,6 @@ class Worker:
                 self._device.wait_for_turn(turn, look_again_s)
             else:
                 self._draining.wait(look_again_s)
-
-    def _budget(self, model: LoadedModel) -> BatchBudget:
-        """What a batch of a model may hold. Asked at each claim, so that it may change."""
-        declared = model.declaration
-        largest = max(declared.preferred_batch_size, default=model.max_rows)
-        return BatchBudget(
-            max_rows=model.max_rows,
-            max_bytes=self._settings.max_batch_bytes,
-            preferred_rows=min(largest, model.max_rows),
-            max_delay_ms=declared.max_queue_delay_microseconds // 1000,
-        )
 
     def _run(self, group: Group, claimed: Claim) -> None:
         model, jobs = self._models.get(group.model, group.version), claimed.jobs
@@ -240,7 +230,7 @@ class Worker:
         outcomes = [answer.outcome() for answer in answers if not answer.interrupted]
         self._blobs.settle(jobs, outcomes, self._finish(outcomes, stats))
         unfinished = [answer.encoded.job for answer in answers if answer.interrupted]
-        if unfinished:
+        if unfinished:  # the device did work for them, so what was charged stays
             self._queue.run(release(group, self._id, unfinished, self._jobs))
         if self._events:
             self._events.finished(outcomes, total_s)

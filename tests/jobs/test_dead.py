@@ -119,6 +119,23 @@ def test_a_replay_keeps_id_and_history_and_the_payload(queue, once, new_job):
     assert queue.run(list_dead(once)).total == 0
 
 
+def test_a_replay_is_under_suspicion_at_once_and_harms_nobody_beside_it(queue, once, new_job):
+    letter, good = new_job(), new_job(group=Group("vision", "letters", "1"))
+    die_with(queue, once, letter)
+    queue.run(requeue(letter.id, GROUP, once))
+    for job in (new_job(), new_job(), good):
+        queue.run(submit(job, once))
+    [again] = claimed(queue, once, WORKER)
+    assert (again.id, again.attempt, again.is_suspect) == (letter.id, 1, True), "and alone"
+    [beside] = claimed(queue, once, WORKER, good.group)
+    assert not beside.is_suspect
+    queue.run(note_alone(WORKER, letter.id, once))
+    queue.run(reap(WORKER, once, gone=True))
+    assert queue.run(list_dead(once)).ids == (letter.id,)
+    assert status(queue, once, good.id) is JobState.QUEUED
+    assert not any(job.is_suspect for job in claimed(queue, once, "fresh"))
+
+
 def test_a_replayed_job_that_kills_again_is_a_dead_letter_again(queue, once, new_job):
     job = new_job()
     die_with(queue, once, job)

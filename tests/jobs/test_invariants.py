@@ -89,14 +89,13 @@ class Play:
         if self.random.random() < 0.5:
             self.held[worker].clear()  # else it is only frozen: its answers come late
         reaped = self.queue.run(reap(worker, self.settings, gone=True))
-        for group in reaped.groups:
-            self.queue.run(reissue(group, self.settings, patience_ms=0))
+        self.queue.run(reissue(reaped.groups, self.settings, at_once=True))
 
     def give_back(self) -> None:
         worker = self.random.choice(WORKERS)
         if self.held[worker]:
-            group, jobs, _ = self.held[worker].pop()
-            self.queue.run(release(group, worker, jobs, self.settings))
+            group, jobs, charged = self.held[worker].pop()
+            self.queue.run(release(group, worker, jobs, self.settings, charged_us=charged))
 
     def replay(self) -> None:
         for raw in self.redis.zrange(KEYS.dead, 0, 0):
@@ -158,6 +157,12 @@ def check_flows(play: Play, waiting: Counter[str]) -> None:
         for member in redis.zrange(KEYS.flow("vision", flow.decode()), 0, -1)
     }
     assert found == set(waiting), "just the groups that wait have a turn"
+    for flows in (KEYS.flows("vision"), KEYS.idle("vision")):
+        assert all(score >= 0 for _, score in redis.zrange(flows, 0, -1, withscores=True))
+    seconds, microseconds = redis.time()
+    within_2_s = (seconds + 2) * 1000 + microseconds / 1000
+    due = {member.decode() for member in redis.zrangebyscore(KEYS.groups, 0, within_2_s)}
+    assert set(waiting) <= due, "a keeper looks at each group that waits, and soon"
 
 
 @pytest.mark.parametrize(
@@ -182,8 +187,8 @@ def _drain(play: Play) -> None:
     """All workers die, others come: tickets alone must bring every job to its end."""
     for worker in WORKERS:
         play.held[worker].clear()
-        for group in play.queue.run(reap(worker, play.settings, gone=True)).groups:
-            play.queue.run(reissue(group, play.settings, patience_ms=0))
+        reaped = play.queue.run(reap(worker, play.settings, gone=True))
+        play.queue.run(reissue(reaped.groups, play.settings, at_once=True))
     while play.redis.llen("vision"):
         play.serve()
         while any(play.held.values()):
@@ -211,6 +216,7 @@ def test_nothing_is_left_of_jobs_that_are_over(
     for group in GROUPS:
         if redis.exists(KEYS.group(group.id)):
             redis.hset(KEYS.group(group.id), "stamp", 1)
+            redis.zadd(KEYS.groups, {group.id: 1})
     for _ in range(20):
         queue.run(sweep(settings))
     assert {key.decode().split(":")[1] for key in redis.keys("wherry:*")} <= {
@@ -226,9 +232,12 @@ def test_a_sweep_reaches_every_one_of_thousands_of_groups(
     queue: Queue, settings: JobsSettings, new_job: Make
 ) -> None:
     groups = [replace(GROUPS[0], digest=f"d{number}") for number in range(700)]
-    for group in groups:
+    pipe = queue.redis.pipeline()
+    for number, group in enumerate(groups):
         queue.run(submit(new_job(group=group), settings))
-        queue.redis.hset(KEYS.group(group.id), "stamp", 1)
-    pages = [queue.run(sweep(settings)) for _ in range(6)]
-    assert {group for page in pages for group in page} == set(groups)
-    assert max(len(page) for page in pages) < 500, "a page at a time"
+        pipe.hset(KEYS.group(group.id), "stamp", 1)
+        pipe.zadd(KEYS.groups, {group.id: number})
+    pipe.execute()
+    pages = [queue.run(sweep(settings)) for _ in range(3)]
+    assert [group for page in pages for group in page] == groups, "the oldest first, each once"
+    assert [len(page) for page in pages] == [500, 200, 0], "a page at a time"

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import time
 from collections.abc import Callable
 
 import pytest
-from kombu.connection import Connection
 
 from wherry.jobs import ClaimedJob, Group, JobsSettings, NewJob, Outcome, Queue
 from wherry.jobs.claim import BatchBudget, claim
@@ -17,7 +14,7 @@ from wherry.jobs.fleet import heartbeat, set_loaded, stats, view
 from wherry.jobs.keys import Keys
 from wherry.jobs.read import list_jobs, read, result
 from wherry.jobs.record import BatchStats
-from wherry.jobs.recover import cancel, reap, reissue, requeue, sweep
+from wherry.jobs.recover import cancel, reap, requeue, sweep
 from wherry.jobs.submit import submit
 from wherry.protocol import errors
 from wherry.protocol.states import JobState
@@ -78,35 +75,6 @@ def test_payloads_of_any_size_arrive_whole(
     [claimed] = take(queue, settings)
     assert queue.values([claimed.payload_key]) == [payload]
     assert queue.redis.ttl(claimed.payload_key) == -1, "a payload sent ahead must not expire"
-
-
-def test_the_ticket_is_a_message_kombu_reads(
-    queue: Queue, settings: JobsSettings, new_job: Make
-) -> None:
-    queue.run(submit(new_job(group=Group("vision", "digits", "1", priority=1)), settings))
-    with Connection(settings.redis_url) as connection, connection.SimpleQueue("vision") as simple:
-        message = simple.get(timeout=2)
-        message.ack()
-    args, kwargs, _ = message.payload
-    assert message.headers["task"] == "wherry.run_batch"
-    assert args == ["vision", "vision/digits/1/-/1/-"]
-    assert kwargs == {}
-
-
-def test_one_ticket_circulates_per_group(
-    queue: Queue, settings: JobsSettings, new_job: Make
-) -> None:
-    for _ in range(5):
-        queue.run(submit(new_job(), settings))
-    assert queue.redis.llen(GROUP.queue_key) == 1
-    raw = queue.redis.lpop(GROUP.queue_key)
-    assert isinstance(raw, bytes)
-    assert json.loads(base64.b64decode(json.loads(raw)["body"]))[0] == ["vision", GROUP.id]
-    assert len(take(queue, settings, max_rows=3)) == 3
-    assert queue.redis.llen(GROUP.queue_key) == 1, "jobs remain, so the ticket goes round"
-    queue.redis.delete(GROUP.queue_key)
-    assert len(take(queue, settings, max_rows=3)) == 2
-    assert queue.redis.llen(GROUP.queue_key) == 0, "none remain, so it is dropped"
 
 
 def test_the_same_submission_again_is_the_same_job(
@@ -319,40 +287,6 @@ def test_released_jobs_keep_their_order_and_their_attempts(
     again = take(queue, settings, "w2")
     assert [job.id for job in again] == ids
     assert {job.attempt for job in again} == {1}
-
-
-def test_a_lost_ticket_is_replaced_and_surplus_ones_are_not_made(
-    queue: Queue, settings: JobsSettings, new_job: Make
-) -> None:
-    queue.run(submit(new_job(), settings))
-    assert not queue.run(reissue(GROUP, settings)), "too early"
-    assert queue.run(sweep(settings)) == ()
-    queue.redis.delete(GROUP.queue_key)
-    for _ in range(10):
-        queue.run(reissue(GROUP, settings, patience_ms=0))
-    assert queue.redis.llen(GROUP.queue_key) == 4, "four at most"
-    queue.redis.delete(GROUP.queue_key)
-    assert queue.run(reissue(GROUP, settings, patience_ms=0)), "all lost: begin again"
-
-
-def test_a_ticket_once_lost_delays_no_later_job(
-    queue: Queue, settings: JobsSettings, new_job: Make
-) -> None:
-    queue.run(submit(new_job(), settings))
-    queue.redis.delete(GROUP.queue_key)  # popped by a worker that was killed
-    assert queue.run(reissue(GROUP, settings, patience_ms=0))
-    queue.redis.lpop(GROUP.queue_key)
-    assert len(take(queue, settings)) == 1
-    queue.run(submit(new_job(), settings))
-    assert queue.redis.llen(GROUP.queue_key) == 1, "the next job sends its own ticket"
-
-
-def test_sweep_names_the_groups_that_wait_unclaimed(
-    queue: Queue, settings: JobsSettings, new_job: Make
-) -> None:
-    queue.run(submit(new_job(), settings))
-    queue.redis.hset(Keys("wherry").group(GROUP.id), "stamp", 1)
-    assert queue.run(sweep(settings)) == (GROUP,)
 
 
 def test_the_position_counts_the_jobs_ahead(

@@ -3,63 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from wherry.jobs import Group, JobsSettings, NewJob, Outcome, Queue
-from wherry.jobs.claim import BatchBudget, claim
-from wherry.jobs.finish import finish
-from wherry.jobs.record import BatchStats, Claim
+from wherry.jobs import JobsSettings, Queue
+from wherry.jobs.claim import BatchBudget
 from wherry.jobs.recover import cancel, reissue
-from wherry.jobs.submit import submit
 
-GROUP = Group("vision", "digits", "1")
-HEAVY = replace(GROUP, model="heavy")
-Make = Callable[..., NewJob]
-
-
-class Fleet:
-    """One worker that is driven by hand, with a device time a row of each model."""
-
-    def __init__(self, queue: Queue, settings: JobsSettings, new_job: Make) -> None:
-        self.queue, self.settings, self.new_job = queue, settings, new_job
-        self.row_us = {"digits": 1000, "heavy": 20_000}
-        self.budgets = {g.model_id: BatchBudget(max_rows=8) for g in (GROUP, HEAVY)}
-
-    def add(self, group: Group, count: int = 1, **fields: object) -> list[str]:
-        jobs = [self.new_job(group=group, **fields) for _ in range(count)]
-        return [self.queue.run(submit(job, self.settings)).id for job in jobs]
-
-    def claim(self, hint: Group = GROUP, *, patient: bool = False) -> Claim:
-        call = claim(hint, "w1", self.budgets, self.settings, patient=patient)
-        return self.queue.run(call)
-
-    def finish(self, claimed: Claim) -> None:
-        assert claimed.group is not None
-        outcomes = [Outcome(id=job.id, attempt=job.attempt) for job in claimed.jobs]
-        rows = len(outcomes)
-        stats = BatchStats(
-            group=claimed.group,
-            rows=rows,
-            max_rows=8,
-            executions=1,
-            compute_us=rows * self.row_us[claimed.group.model],
-            charged_us=claimed.charged_us,
-        )
-        assert len(self.queue.run(finish("w1", outcomes, stats, self.settings))) == rows
-
-    def serve(self, hint: Group = GROUP) -> Group:
-        claimed = self.claim(hint)
-        assert claimed.group is not None
-        self.finish(claimed)
-        return claimed.group
-
-
-@pytest.fixture
-def fleet(queue: Queue, settings: JobsSettings, new_job: Make) -> Fleet:
-    return Fleet(queue, settings, new_job)
+from .fleet import GROUP, HEAVY, Fleet, Make
 
 
 def test_a_tenants_jobs_go_by_priority(fleet: Fleet) -> None:
@@ -221,7 +173,7 @@ def test_a_worker_leaves_other_models_to_others(fleet: Fleet) -> None:
     assert fleet.queue.redis.llen("vision") == 2, "and the ticket stays for another worker"
     claimed = fleet.claim(strange)
     assert (claimed.is_foreign, claimed.jobs) == (True, ())
-    assert fleet.queue.run(reissue(strange, fleet.settings, patience_ms=0))
+    assert fleet.queue.run(reissue([strange], fleet.settings, at_once=True))
 
 
 def test_the_tickets_own_model_is_found_behind_any_number_of_others(fleet: Fleet) -> None:

@@ -5,14 +5,9 @@ from __future__ import annotations
 import pytest
 
 from wherry.jobs.group import Group
-from wherry.jobs.record import GroupView
 from wherry.workers.consuming import Consuming
 
 GROUP = Group("text", "embedding", "1")
-
-
-def seen(waiting: int, group: Group = GROUP) -> GroupView:
-    return GroupView(group, waiting, running=0, oldest_s=60.0, jobs_per_s=0.0, batch_fill=0.0)
 
 
 class Watched:
@@ -25,13 +20,13 @@ class Watched:
             threads=threads,
             patience_s=10,
             families=lambda: {"text"},
-            probe=lambda group: self.did.append("probe"),
+            probe=lambda groups: self.did.append("probe"),
             restart=lambda: self.did.append("restart"),
             end=lambda reason: self.did.append("end"),
             clock=lambda: self.now_s,
         )
 
-    def look(self, *groups: GroupView, for_s: float = 0.0) -> None:
+    def look(self, *groups: Group, for_s: float = 0.0) -> None:
         """Look twice a second."""
         until = self.now_s + for_s
         while True:
@@ -47,20 +42,20 @@ def watched() -> Watched:
 
 
 def test_silence_while_jobs_wait_restarts_the_consumer_after_a_probe(watched: Watched) -> None:
-    watched.look(seen(3), for_s=9.5)
+    watched.look(GROUP, for_s=9.5)
     assert watched.did == ["probe"]
-    watched.look(seen(3), for_s=1)
+    watched.look(GROUP, for_s=1)
     assert watched.did == ["probe", "restart"]
 
 
 def test_restarts_in_vain_end_the_process(watched: Watched) -> None:
-    watched.look(seen(3), for_s=31.5)
+    watched.look(GROUP, for_s=31.5)
     assert watched.did == ["probe", "restart"] * 2 + ["probe", "end", "restart"]
 
 
 def test_a_ticket_shows_that_it_hears(watched: Watched) -> None:
     for _ in range(10):
-        watched.look(seen(3), for_s=4)
+        watched.look(GROUP, for_s=4)
         with watched.consuming.serving():
             pass
     assert not watched.did
@@ -68,35 +63,34 @@ def test_a_ticket_shows_that_it_hears(watched: Watched) -> None:
 
 def test_a_restart_that_helped_is_forgotten(watched: Watched) -> None:
     for _ in range(5):
-        watched.look(seen(3), for_s=10.5)
+        watched.look(GROUP, for_s=10.5)
         with watched.consuming.serving():
             pass
     assert watched.did == ["probe", "restart"] * 5
 
 
-@pytest.mark.parametrize("group", [seen(0), seen(3, Group("vision", "m", "1"))])
-def test_no_job_of_ours_waits_no_alarm(watched: Watched, group: GroupView) -> None:
-    watched.look(group, for_s=60)
+def test_no_job_of_ours_waits_no_alarm(watched: Watched) -> None:
+    watched.look(for_s=60)
     assert not watched.did
 
 
 def test_no_free_thread_no_alarm(watched: Watched) -> None:
     with watched.consuming.serving(), watched.consuming.serving():
-        watched.look(seen(3), for_s=60)
+        watched.look(GROUP, for_s=60)
     assert not watched.did
-    watched.look(seen(3), for_s=9.5)
+    watched.look(GROUP, for_s=9.5)
     assert watched.did == ["probe"], "it counts from when a thread came free"
 
 
 def test_a_thread_that_hangs_does_not_hide_that_the_others_hear_nothing(watched: Watched) -> None:
     with watched.consuming.serving():
-        watched.look(seen(3), for_s=10.5)
+        watched.look(GROUP, for_s=10.5)
     assert watched.did == ["probe", "restart"]
 
 
 def test_a_redis_that_was_away_is_no_silence(watched: Watched) -> None:
-    watched.look(seen(3), for_s=4)
+    watched.look(GROUP, for_s=4)
     watched.now_s += 20
     watched.consuming.forget()
-    watched.look(seen(3), for_s=4)
+    watched.look(GROUP, for_s=4)
     assert not watched.did

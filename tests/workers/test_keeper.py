@@ -1,8 +1,9 @@
-"""The keeper after a time without Redis: a missing heartbeat proves nothing then."""
+"""The keeper: dead workers and lost tickets, and what a time without Redis proves: nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -32,22 +33,30 @@ class Kept:
             threads=1,
             patience_s=10,
             families=lambda: {"text"},
-            probe=lambda group: None,
+            probe=lambda groups: None,
             restart=self._restart,
             clock=lambda: self.now_s,
         )
         self.keeper = Keeper("me", queue, settings, consuming, clock=lambda: self.now_s)
+        self.submit("job", GROUP)
+        queue.run(heartbeat("other", {}, settings))
+        assert queue.run(claim(GROUP, "other", {GROUP.model_id: BatchBudget()}, settings)).jobs
+
+    def submit(self, job_id: str, group: Group) -> None:
         job = NewJob(
-            id="job",
+            id=job_id,
             task="embedding",
-            group=GROUP,
+            group=group,
             payload=b"{}",
             header_length=2,
             fingerprint="f",
         )
-        queue.run(submit(job, settings))
-        queue.run(heartbeat("other", {}, settings))
-        assert queue.run(claim(GROUP, "other", {GROUP.model_id: BatchBudget()}, settings)).jobs
+        self.queue.run(submit(job, self.settings))
+
+    def commands(self) -> int:
+        """Commands that Redis has run so far, those inside scripts too."""
+        stats = self.queue.redis.info("commandstats")
+        return sum(int(item["calls"]) for item in stats.values())
 
     def _restart(self) -> None:
         self.restarts += 1
@@ -83,6 +92,36 @@ def test_a_dead_workers_jobs_are_taken_back(kept: Kept) -> None:
     assert kept.look(0.5) is JobState.RUNNING
     kept.heartbeat_runs_out()
     assert kept.look(0.5) is JobState.QUEUED
+
+
+def test_lost_tickets_are_replaced(kept: Kept) -> None:
+    keys, groups = Keys("wherry"), [replace(GROUP, digest=f"d{number}") for number in range(3)]
+    for number, group in enumerate(groups):
+        kept.submit(f"more-{number}", group)
+    kept.queue.redis.delete(GROUP.queue_key)
+    kept.look(0.5)
+    assert kept.queue.redis.llen(GROUP.queue_key) == 0, "too early to miss them"
+    for group in groups:  # as if they had waited for 2 s
+        kept.queue.redis.hincrby(keys.group(group.id), "stamp", -2000)
+        kept.queue.redis.zincrby(keys.groups, -2000, group.id)
+    kept.look(0.5)
+    assert kept.queue.redis.llen(GROUP.queue_key) == 3
+
+
+def test_a_look_costs_no_more_among_thousands_of_groups(kept: Kept) -> None:
+    def cost() -> int:
+        before = kept.commands()
+        kept.look(0.5)
+        return kept.commands() - before
+
+    kept.look(0.5)
+    few = cost()
+    for number in range(1000):
+        group = replace(GROUP, digest=f"d{number}")
+        kept.submit(f"more-{number}", group)
+        # None is due, whatever time the test takes.
+        kept.queue.redis.zadd(Keys("wherry").groups, {group.id: 4e12})
+    assert cost() <= few + 5
 
 
 def test_after_an_outage_a_worker_has_a_leases_time_to_beat_again(kept: Kept) -> None:

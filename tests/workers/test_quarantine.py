@@ -10,15 +10,16 @@ from wherry.protocol.errors import Unavailable
 from wherry.workers.quarantine import Quarantine
 
 
-def job(name: str, attempt: int = 1) -> ClaimedJob:
+def job(name: str, *, suspect: bool = False) -> ClaimedJob:
     return ClaimedJob(
         id=name,
-        attempt=attempt,
+        attempt=1,
         rows=1,
         header_length=0,
         payload_key="",
         payload_ref="",
         created_at_ms=0,
+        is_suspect=suspect,
     )
 
 
@@ -27,8 +28,8 @@ def test_a_suspect_runs_with_nothing_beside_it_and_the_others_side_by_side():
     running: set[str] = set()
     lock, quarantine = threading.Lock(), Quarantine(lambda job_id: None)
 
-    def run(name: str, attempt: int) -> None:
-        with quarantine.around([job(name, attempt)]):
+    def run(name: str, suspect: bool) -> None:
+        with quarantine.around([job(name, suspect=suspect)]):
             with lock:
                 running.add(name)
                 for each in running:
@@ -38,7 +39,7 @@ def test_a_suspect_runs_with_nothing_beside_it_and_the_others_side_by_side():
                 running.discard(name)
 
     with ThreadPoolExecutor(6) as pool:
-        done = [pool.submit(run, f"{n}", 2 if n % 4 == 0 else 1) for n in range(60)]
+        done = [pool.submit(run, f"{n}", n % 4 == 0) for n in range(60)]
     assert all(future.result() is None for future in done)
     for name, seen in beside.items():
         if int(name) % 4 == 0:
@@ -49,7 +50,7 @@ def test_a_suspect_runs_with_nothing_beside_it_and_the_others_side_by_side():
 def test_it_notes_the_suspect_while_it_runs():
     noted: list[str] = []
     quarantine = Quarantine(noted.append)
-    with quarantine.around([job("a", 2)]):
+    with quarantine.around([job("a", suspect=True)]):
         assert noted == ["a"]
     with quarantine.around([job("b"), job("c")]), quarantine.around([job("d")]):
         pass
@@ -61,7 +62,7 @@ def test_a_batch_that_raises_or_a_redis_that_is_away_blocks_nobody():
         raise Unavailable
 
     quarantine = Quarantine(away)
-    with pytest.raises(KeyError), quarantine.around([job("a", 2)]):
+    with pytest.raises(KeyError), quarantine.around([job("a", suspect=True)]):
         raise KeyError
     with quarantine.around([job("b")]):
         pass
