@@ -14,6 +14,7 @@ from ..jobs.dead import DeadPage, DeadRequest, drop, list_dead, read_dead
 from ..jobs.recover import requeue
 from ..protocol.errors import Conflict, InvalidRequest, JobNotFound, WherryError
 from ..protocol.json_text import parse_json
+from .blob_lane import in_store
 from .ids import path_job_id, shown_id
 from .plain import PlainRoute
 from .prefer import whole_number
@@ -117,7 +118,7 @@ async def _drop(service: Service, record: Record) -> None:
     ref = await service.queue.run(drop(record.id, service.jobs))
     if ref:
         try:
-            await asyncio.to_thread(service.store.delete, ref)
+            await in_store(service.store.delete, ref)
         except WherryError as error:
             log.warning("blob %s stays behind: %s", ref, error.message)
 
@@ -128,7 +129,7 @@ async def _summary(service: Service, asked: DeadRequest) -> dict[str, Any]:
     if asked.ref:
         stored = asked.ref
         try:
-            header = await asyncio.to_thread(service.store.get, asked.ref)
+            header = await in_store(service.store.get, asked.ref)
         except WherryError as error:
             return {"bytes": asked.size, "payload": stored, "problem": error.message}
     try:

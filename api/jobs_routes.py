@@ -5,8 +5,6 @@ Specified in docs/async-extension.md.
 
 from __future__ import annotations
 
-import asyncio
-
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
@@ -17,6 +15,7 @@ from ..protocol.errors import InvalidRequest
 from ..protocol.states import JobState
 from . import examples
 from .access.caller import caller
+from .blob_lane import in_store
 from .body import header_length, read_body
 from .errors import error_response
 from .ids import idempotency_key, job_path, path_job_id, shown_id
@@ -79,7 +78,7 @@ async def _redirect(service: Service, job_id: str) -> Response | None:
     stored = await service.queue.run(result(job_id, service.jobs))
     if stored is None or not stored.ref:
         return None
-    url = await asyncio.to_thread(service.store.url, stored.ref)
+    url = await in_store(service.store.url, stored.ref)
     if url is None:
         return None
     # The store knows no such header, so it is told here where the JSON ends.

@@ -46,6 +46,11 @@ class ApiSettings(OutboundSettings):
     max_file_bytes: int = Field(
         default=1_073_741_824, ge=1, description="Bytes of one file sent to /v1/files."
     )
+    files_ttl_s: int = Field(
+        default=2_592_000,
+        ge=0,
+        description="Seconds files and ended batches are kept if not asked otherwise; 0: for ever.",
+    )
     max_batch_lines: int = Field(
         default=200_000, ge=1, description="Lines in the input file of one /v1/batches batch."
     )

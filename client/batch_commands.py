@@ -31,6 +31,8 @@ _LOOK_S, _PATIENCE_S = 1.0, 60.0
 #: Seconds without a byte after which a transfer is given up.
 _TRANSFER_S = 60.0
 
+_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
 _ENDS = ("failed", "completed", "expired", "cancelled")
 _COLOURS = {"completed": "green", "failed": "red", "expired": "red", "cancelled": "yellow"}
 
@@ -55,6 +57,9 @@ def submit(
         str, typer.Option(help="The path that every line asks; default: the first line's.")
     ] = "",
     window: Annotated[str, typer.Option(help="Time until it must be done: 24h, 90m, 7d.")] = "24h",
+    keep: Annotated[
+        str, typer.Option(help="Time that file and answers stay: 1h to 30d; default: the server's.")
+    ] = "",
     meta: Annotated[
         list[str] | None, typer.Option(help="Something to note, name=value; may be repeated.")
     ] = None,
@@ -63,13 +68,16 @@ def submit(
     as_json: AsJson = False,
 ) -> None:
     """Send a file of requests, and have its lines answered."""
-    asked = {
+    asked: dict[str, Any] = {
         "endpoint": endpoint or _first_url(file),
         "completion_window": window,
         "metadata": dict(_pair(text) for text in meta) if meta else None,
     }
+    stays: dict[str, Any] = {"anchor": "created_at", "seconds": _seconds(keep)} if keep else {}
+    if stays:
+        asked["output_expires_after"] = stays
     with connected(url, _PATIENCE_S) as client:
-        sent = _upload(client, file)
+        sent = _upload(client, file, {f"expires_after[{name}]": v for name, v in stays.items()})
         batch = client.post("/v1/batches", {"input_file_id": sent["id"], **asked})
         if wait:
             batch = _wait(client, batch, visible=not as_json)
@@ -155,6 +163,13 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
+def _seconds(text: str) -> int:
+    number, unit = text[:-1], text[-1:]
+    if not (number.isascii() and number.isdigit() and unit in _UNIT_S):
+        raise typer.BadParameter(f"--keep {text}: expected a time such as 12h or 7d")
+    return int(number) * _UNIT_S[unit]
+
+
 def _first_url(file: Path) -> str:
     with file.open("rb") as lines:
         first = next((line for line in lines if line.strip()), b"")
@@ -164,13 +179,13 @@ def _first_url(file: Path) -> str:
         raise typer.BadParameter("the first line names no url; name --endpoint") from None
 
 
-def _upload(client: Client, path: Path) -> dict[str, Any]:
+def _upload(client: Client, path: Path, fields: dict[str, Any]) -> dict[str, Any]:
     """Send a file, of which little is in memory at a time."""
     try:
         with path.open("rb") as file:
             answer = httpx.post(
                 f"{client.url}/v1/files",
-                data={"purpose": "batch"},
+                data={"purpose": "batch", **fields},
                 files={"file": (path.name, file, "application/jsonl")},
                 headers=client.headers,
                 timeout=_TRANSFER_S,
@@ -219,6 +234,10 @@ def _wait(client: Client, batch: dict[str, Any], *, visible: bool) -> dict[str, 
     return batch
 
 
+def _time(seconds: int | None) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(seconds)) if seconds else ""
+
+
 def _exit(batch: dict[str, Any]) -> int:
     good = batch["status"] == "completed" and not batch["request_counts"]["failed"]
     return 0 if good else 1
@@ -237,7 +256,7 @@ def _show(batches: list[dict[str, Any]], *, as_json: bool) -> None:
         for batch in batches:
             print_json(batch)
         return
-    table = Table("id", "status", "endpoint", "lines", "good", "failed")
+    table = Table("id", "status", "endpoint", "lines", "good", "failed", "kept until (UTC)")
     for column in table.columns[:2]:  # a narrow terminal may cut the rest
         column.no_wrap = True
     table.columns[1].min_width = max((len(batch["status"]) for batch in batches), default=0)
@@ -246,7 +265,8 @@ def _show(batches: list[dict[str, Any]], *, as_json: bool) -> None:
         counts, state = batch["request_counts"], str(batch["status"])
         named = f"[{_COLOURS.get(state, 'cyan')}]{state}[/]"
         numbers = [str(counts[name]) for name in ("total", "completed", "failed")]
-        table.add_row(batch["id"], named, escape(batch["endpoint"]), *numbers)
+        until = _time(batch.get("output_expires_at"))
+        table.add_row(batch["id"], named, escape(batch["endpoint"]), *numbers, until)
     stdout.print(table)
     for batch in batches:
         for error in _errors(batch):

@@ -55,6 +55,20 @@ class Asked(BaseModel):
     expires_at: int
     metadata: dict[str, str] | None = None
     tenant: str = NOBODY
+    #: Seconds that its output files stay, if the client has said so.
+    output_kept_s: int | None = None
+    #: When the input goes, which it does not while the batch reads it.
+    input_expires_at: int | None = None
+
+
+def output_keys(batch_id: str, kind: str) -> str:
+    """How the store's keys for the parts of a batch's `output` or `error` file begin."""
+    return f"batch/{batch_id}/{kind}"
+
+
+def output_file_id(batch_id: str, kind: str) -> str:
+    """The id that a batch's `output` or `error` file has, once it has one."""
+    return f"file-{batch_id.removeprefix('batch_')}-{kind}"
 
 
 class BatchError(BaseModel):
@@ -79,6 +93,8 @@ class Progress(BaseModel):
     error: tuple[Part, ...] = ()
     output_file_id: str | None = None
     error_file_id: str | None = None
+    #: When those two go, or None.
+    output_expires_at: int | None = None
     errors: tuple[BatchError, ...] = ()
     #: Whether the time was up before the end.
     late: bool = False
@@ -147,34 +163,58 @@ def take_batch(owner: str, lease_s: float, settings: JobsSettings) -> Call[Batch
 
 
 def save_batch(
-    batch_id: str,
+    asked: Asked,
     owner: str,
     *,
     was: BatchStatus,
     status: BatchStatus,
     progress: Progress | None,
     lease_s: float,
+    kept_s: int,
     settings: JobsSettings,
 ) -> Call[BatchStatus | None]:
     """Save a batch's progress, and its status unless that is no longer what it `was`.
 
     Answers the status it then has; None for one who no longer owns it. A lease of 0 gives the
-    batch back; a status to stay ends it.
+    batch back; a status to stay ends it, lets its input go, and has it forgotten `kept_s` later
+    (0: never).
     """
     keys = Keys(settings.key_prefix)
     return Call(
         script("batch_save"),
-        keys=[keys.batch(batch_id), keys.leases],
+        keys=[
+            keys.batch(asked.id),
+            keys.leases,
+            keys.readers(asked.input_file_id),
+            keys.expiring("batch"),
+        ],
         args=[
             settings.key_prefix,
-            batch_id,
+            asked.id,
             owner,
             was.value,
             status.value,
             progress.model_dump_json() if progress else "",
             -1 if status.terminal else int(lease_s * 1000),
+            kept_s * 1000,
         ],
         parse=lambda reply: None if reply is None else BatchStatus(reply.decode()),
+    )
+
+
+def forget_batch(asked: Asked, settings: JobsSettings) -> Call[bool]:
+    """Take a batch out of the books, once, if its time is over."""
+    keys = Keys(settings.key_prefix)
+    return Call(
+        script("batch_forget"),
+        keys=[
+            keys.batch(asked.id),
+            keys.expiring("batch"),
+            keys.batches(),
+            keys.batches(asked.tenant),
+        ],
+        args=[settings.key_prefix, asked.id],
+        parse=bool,
     )
 
 

@@ -6,10 +6,14 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from ..protocol import errors
 from .call import Call, script
 from .keys import Keys
 from .owned import NOBODY
 from .settings import JobsSettings
+
+#: Seconds that sending a file may take; its parts count as orphaned only after twice that.
+LONGEST_UPLOAD_S = 21_600
 
 
 class Part(NamedTuple):
@@ -28,6 +32,8 @@ class File(BaseModel):
     filename: str
     purpose: str
     created_at: int  # seconds since the epoch
+    #: When it goes, in seconds since the epoch; None stays until it is deleted.
+    expires_at: int | None = None
     tenant: str = NOBODY
     parts: tuple[Part, ...]
 
@@ -36,19 +42,30 @@ class File(BaseModel):
         """How long it is."""
         return sum(part.bytes for part in self.parts)
 
+    def expired(self, now_s: float) -> bool:
+        """Whether it is gone for whoever asks. Its bytes follow when it is swept."""
+        return self.expires_at is not None and self.expires_at <= now_s
 
-def put_file(file: File, settings: JobsSettings) -> Call[None]:
-    """Write a file down. An id that is known stays as it is."""
+
+def file_keys(file_id: str) -> str:
+    """How the store's keys for the parts of a file that is sent begin."""
+    return f"file/{file_id}"
+
+
+def put_file(file: File, settings: JobsSettings) -> Call[File]:
+    """Write a file down. An id that is known stays as it is; answers what is in the books."""
+    keys = Keys(settings.key_prefix)
+    expires_ms = "" if file.expires_at is None else file.expires_at * 1000
     return Call(
         script("file_put"),
-        keys=_keys(file, settings),
-        args=[settings.key_prefix, file.id, file.model_dump_json()],
-        parse=lambda _: None,
+        keys=[keys.file(file.id), keys.expiring("file"), *_indexes(file, settings)],
+        args=[settings.key_prefix, file.id, file.model_dump_json(), expires_ms],
+        parse=File.model_validate_json,
     )
 
 
 def get_file(file_id: str, settings: JobsSettings) -> Call[File | None]:
-    """A file; None for an unknown id."""
+    """A file, be it expired; None for an unknown id."""
     return Call(
         None,
         keys=[],
@@ -58,13 +75,51 @@ def get_file(file_id: str, settings: JobsSettings) -> Call[File | None]:
     )
 
 
-def forget_file(file: File, settings: JobsSettings) -> Call[File | None]:
-    """Take a file out of the books, once: None for whoever comes second."""
+def hold_file(
+    file_id: str, batch_id: str, now_s: float, settings: JobsSettings
+) -> Call[File | None]:
+    """Keep a file for a batch until `save_batch` ends that; again is harmless.
+
+    None for an unknown id, and for a file that expired before it was held.
+    """
+    keys = Keys(settings.key_prefix)
+    return Call(
+        script("file_hold"),
+        keys=[keys.file(file_id), keys.readers(file_id), keys.expiring("file")],
+        args=[settings.key_prefix, file_id, batch_id, int(now_s * 1000)],
+        parse=_file,
+    )
+
+
+def forget_file(
+    file: File, settings: JobsSettings, *, expired_for_s: float | None = None
+) -> Call[File | None]:
+    """Take a file out of the books, once: None for whoever comes second.
+
+    With `expired_for_s` only if it has been expired for so long. Raises Conflict while a batch
+    reads it.
+    """
+    keys = Keys(settings.key_prefix)
+
+    def read(reply: bytes | int | None) -> File | None:
+        if isinstance(reply, int):
+            raise errors.Conflict(f"a batch reads file {file.id!r}: cancel it, or wait for its end")
+        return _file(reply)
+
     return Call(
         script("file_forget"),
-        keys=_keys(file, settings),
-        args=[settings.key_prefix, file.id],
-        parse=_file,
+        keys=[
+            keys.file(file.id),
+            keys.readers(file.id),
+            keys.expiring("file"),
+            *_indexes(file, settings),
+        ],
+        args=[
+            settings.key_prefix,
+            file.id,
+            "" if expired_for_s is None else int(expired_for_s * 1000),
+        ],
+        parse=read,
     )
 
 
@@ -94,10 +149,9 @@ def page(
     )
 
 
-def _keys(file: File, settings: JobsSettings) -> list[str]:
+def _indexes(file: File, settings: JobsSettings) -> list[str]:
     keys = Keys(settings.key_prefix)
-    indexes = [keys.files(p, t) for t in ("", file.tenant) for p in ("", file.purpose)]
-    return [keys.file(file.id), *indexes]
+    return [keys.files(p, t) for t in ("", file.tenant) for p in ("", file.purpose)]
 
 
 def _file(reply: bytes | None) -> File | None:

@@ -1,8 +1,9 @@
-"""Orphaned blobs: payloads and results in the store that no job refers to any more.
+"""Orphaned blobs: what in the store no job, file or batch refers to any more.
 
 They are left by a submit that died between its two steps, by results whose record has run out, by
-attempts that lost their lease. Each blob's key is written once and never again, so a blob that
-is an orphan stays one, however long its removal takes.
+attempts that lost their lease, by an upload or a removal of a file that broke off. Each blob's key
+is written once and never again, so a blob that is an orphan stays one, however long its removal
+takes.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ..protocol.states import JobState
+from .batches import get_batch, output_file_id
 from .call import Call, Queue
+from .expired import Remover
+from .files import LONGEST_UPLOAD_S, get_file
 from .keys import Keys
 from .settings import JobsSettings
 from .stores import PART, Blob, Store
@@ -89,6 +93,8 @@ class Sweeper:
 
     def __init__(self, queue: Queue, store: Store, settings: JobsSettings) -> None:
         self._queue, self._store, self._settings = queue, store, settings
+        #: Removes files and batches whose time is over; that may leave orphans.
+        self.expired = Remover(queue, store, settings)
 
     def due(self) -> bool:
         """Whether it is time for a sweep, and it is for this process to do: true once a period."""
@@ -109,7 +115,7 @@ class Sweeper:
         """
         self._own(adopt=adopt, dry_run=dry_run)
         seen = orphans = removed = 0
-        for kind in (PART, "payload", "result"):
+        for kind in (PART, "payload", "result", "file", "batch"):
             for blob in self._store.blobs(kind + "/"):
                 seen += 1
                 if not self._is_orphan(kind, blob):
@@ -122,13 +128,33 @@ class Sweeper:
         return Swept(seen, orphans, removed)
 
     def _is_orphan(self, kind: str, blob: Blob) -> bool:
-        if time.time() - blob.written_at < self._settings.sweep_age_s:
+        age_s = time.time() - blob.written_at
+        if age_s < self._settings.sweep_age_s:
             return False
-        if kind == PART:
-            return True
-        job_id = blob.key.removeprefix(f"{kind}/").rsplit("/", 2)[0]
-        job = self._queue.run(references(job_id, self._settings))
-        return job is None or not job.wants(blob.ref, kind)
+        name = blob.key.removeprefix(f"{kind}/")
+        owner, _, rest = name.partition("/")
+        match kind:
+            case "file":  # its parts come before its record, the last of them late
+                return age_s > 2 * LONGEST_UPLOAD_S and not self._in_file(owner, blob)
+            case "batch":
+                return not self._in_batch(owner, rest.partition("/")[0], blob)
+            case "payload" | "result":
+                job = self._queue.run(references(name.rsplit("/", 2)[0], self._settings))
+                return job is None or not job.wants(blob.ref, kind)
+            case _:
+                return True
+
+    def _in_file(self, file_id: str, blob: Blob) -> bool:
+        file = self._queue.run(get_file(file_id, self._settings))
+        return file is not None and any(part.ref == blob.ref for part in file.parts)
+
+    def _in_batch(self, batch_id: str, kind: str, blob: Blob) -> bool:
+        """Whether a batch's output holds it. Until the batch has ended, that is in its progress."""
+        batch = self._queue.run(get_batch(batch_id, self._settings))
+        if batch is not None and not batch.status.terminal:
+            parts = (*batch.progress.output, *batch.progress.error)
+            return any(part.ref == blob.ref for part in parts)
+        return self._in_file(output_file_id(batch_id, kind), blob)
 
     def _own(self, *, adopt: bool, dry_run: bool) -> None:
         """Leave this fleet's name in the store, and make sure that there is no other's."""

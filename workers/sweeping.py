@@ -1,4 +1,4 @@
-"""The sweep of orphaned blobs: a thread in every worker, of which one a period does the work."""
+"""The sweep of the blob store: a thread in every worker, of which one a period does the work."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ class Sweeping:
     def _tick(self) -> None:
         try:
             if self._sweeper.due():
+                gone = self._sweeper.expired.remove()
+                log.info("%d files and %d batches had expired", gone.files, gone.batches)
                 swept = self._sweeper.sweep()
                 log.info("swept the blob store: %d of %d were orphans", swept.removed, swept.seen)
         except (SharedStoreError, WherryError) as error:

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import re
 import time
-from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import ConfigDict, Field, ValidationError, model_validator
@@ -32,6 +31,7 @@ from ..plain import PlainRoute
 from ..service import Service
 from ..views import json_response
 from .endpoints import checked_endpoint
+from .expiry import ExpiresAfter
 from .files_routes import own_file
 from .views import batch_view, list_view, read_limit
 
@@ -54,8 +54,7 @@ class BatchRequest(FirstFault):
     endpoint: str
     completion_window: str = "24h"
     metadata: dict[str, str] | None = Field(default=None, max_length=_PAIRS)
-    #: Taken and left unread: files stay until they are deleted.
-    output_expires_after: Any = None
+    output_expires_after: ExpiresAfter | None = None
 
     _few_fields = model_validator(mode="before")(few_fields)
 
@@ -86,6 +85,8 @@ async def create(request: Request) -> Response:
         expires_at=now + _seconds(asked.completion_window),
         metadata=asked.metadata,
         tenant=caller.get().tenant,
+        output_kept_s=asked.output_expires_after and asked.output_expires_after.seconds,
+        input_expires_at=file.expires_at,
     )
     created = await service.queue.run(create_batch(made, service.jobs))
     batch = await _known(service, made.id)

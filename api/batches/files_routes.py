@@ -10,15 +10,17 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
-from ...jobs.files import File, file_page, forget_file, get_file, put_file
+from ...jobs.files import File, file_keys, file_page, forget_file, get_file, put_file
 from ...protocol.errors import InvalidRequest, NotFound
 from ..access.caller import caller
+from ..blob_lane import in_store
 from ..errors import shaped
 from ..ids import uuid7
 from ..openai.shapes import error_shape
 from ..plain import PlainRoute
 from ..service import Service
 from ..views import json_response
+from .expiry import asked_in_form, expires_at
 from .growing import remove
 from .upload import receive
 from .views import file_view, list_view, read_limit
@@ -38,7 +40,7 @@ async def create_file(request: Request) -> Response:
     service = Service.of(request)
     file_id = f"file-{uuid7().replace('-', '')}"
     found = await receive(
-        request, service.store, f"file/{file_id}", service.settings.max_file_bytes
+        request, service.store, file_keys(file_id), service.settings.max_file_bytes
     )
     try:
         purpose = found.fields.get("purpose")
@@ -46,11 +48,13 @@ async def create_file(request: Request) -> Response:
             raise InvalidRequest(f"purpose: only {_PURPOSE!r} is for anything here")
         if found.filename is None:
             raise InvalidRequest("file: the form has none")
+        now = int(time.time())
         file = File(
             id=file_id,
             filename=found.filename,
             purpose=purpose,
-            created_at=int(time.time()),
+            created_at=now,
+            expires_at=expires_at(now, asked_in_form(found.fields), service.settings),
             tenant=caller.get().tenant,
             parts=tuple(found.parts),
         )
@@ -70,24 +74,41 @@ async def list_files(request: Request) -> Response:
     order = query.get("order", "desc")
     if order not in ("asc", "desc"):
         raise InvalidRequest("order: use asc or desc")
-    after = query.get("after", "")
-    ids = await service.queue.run(
-        file_page(
-            query.get("purpose", ""),
-            after,
-            limit + 1,
-            service.jobs,
-            newest_first=order == "desc",
-            tenant=caller.get().only,
+    found = await _page(
+        service,
+        query.get("purpose", ""),
+        query.get("after", ""),
+        limit + 1,
+        newest_first=order == "desc",
+    )
+    views = [file_view(file) for file in found[:limit]]
+    return json_response(list_view(views, more=len(found) > limit))
+
+
+async def _page(
+    service: Service, purpose: str, after: str, limit: int, *, newest_first: bool
+) -> list[File]:
+    """So many of the caller's files; those that have expired are passed over."""
+    found: list[File] = []
+    while True:
+        ids = await service.queue.run(
+            file_page(
+                purpose,
+                after,
+                limit - len(found),
+                service.jobs,
+                newest_first=newest_first,
+                tenant=caller.get().only,
+            )
         )
-    )
-    if ids is None:
-        raise InvalidRequest(f"after: no file {after[:100]!r}")
-    found = await asyncio.gather(
-        *(service.queue.run(get_file(i, service.jobs)) for i in ids[:limit])
-    )
-    views = [file_view(file) for file in found if file]
-    return json_response(list_view(views, more=len(ids) > limit))
+        if ids is None:
+            raise InvalidRequest(f"after: no file {after[:100]!r}")
+        files = await asyncio.gather(*(service.queue.run(get_file(i, service.jobs)) for i in ids))
+        now = time.time()
+        found += [file for file in files if file and not file.expired(now)]
+        if not ids or len(found) >= limit:
+            return found
+        after = ids[-1]
 
 
 @router.get("/v1/files/{file_id}")
@@ -105,7 +126,7 @@ async def file_content(request: Request) -> Response:
 
     async def parts() -> AsyncIterator[bytes]:
         for part in file.parts:
-            yield await asyncio.to_thread(service.store.get, part.ref)
+            yield await in_store(service.store.get, part.ref)
 
     name = quote(file.filename, safe="")
     headers = {
@@ -135,6 +156,8 @@ async def known_file(request: Request) -> File:
 
 
 async def own_file(service: Service, file_id: str) -> File | None:
-    """A file; None for an unknown id, and for one that is not the caller's."""
+    """A file; None for an unknown id, for one that is not the caller's, and for an expired one."""
     file = await service.queue.run(get_file(file_id, service.jobs))
-    return file if file is not None and caller.get().sees(file.tenant) else None
+    if file is None or file.expired(time.time()):
+        return None
+    return file if caller.get().sees(file.tenant) else None

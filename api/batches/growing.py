@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from ...jobs.files import Part
 from ...jobs.stores import Store
 from ...protocol.errors import WherryError
+from ..blob_lane import in_store
 from ..ids import uuid7
 
 #: Bytes from which a part stays as it is.
@@ -16,6 +17,9 @@ PART_BYTES = 4 * 1024 * 1024
 
 #: Seconds that a blob outlives its use: a Redis that lost its last second names it again.
 KEPT_S = 30.0
+
+#: Seconds between two tries to write while the store is away.
+_RETRY_S = 1.0
 
 _removals: set[asyncio.Task[None]] = set()
 
@@ -32,7 +36,7 @@ class Growing:
     async def open(self) -> None:
         """Read the last part, if it may still grow. Raises NotFound, Unavailable."""
         if self._parts and self._parts[-1].bytes < PART_BYTES:
-            self._last += await asyncio.to_thread(self._store.get, self._parts[-1].ref)
+            self._last += await in_store(self._store.get, self._parts[-1].ref)
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -55,13 +59,21 @@ class Growing:
         if not self._added:
             return
         data = bytes(self._last)
-        ref = await asyncio.to_thread(self._store.put, f"{self._name}/{uuid7()}", data)
+        ref = await in_store(self._store.put, f"{self._name}/{uuid7()}", data)
         if len(data) > self._added:  # the last part was there already, and shorter
             remove_later(self._store, [self._parts.pop().ref])
         self._parts.append(Part(ref, len(data)))
         self._added = 0
         if len(data) >= PART_BYTES:
             self._last = bytearray()
+
+    async def flush_patiently(self) -> None:
+        """Flush, however long the store is away: nothing is lost meanwhile."""
+        while True:
+            with contextlib.suppress(WherryError):
+                await self.flush()
+                return
+            await asyncio.sleep(_RETRY_S)
 
 
 def remove_later(store: Store, refs: Sequence[str]) -> None:
@@ -77,7 +89,7 @@ def remove_later(store: Store, refs: Sequence[str]) -> None:
 
 
 async def remove(store: Store, refs: Sequence[str]) -> None:
-    """Delete blobs; one that cannot be is left behind."""
+    """Delete blobs; one that cannot be is left to the sweeper."""
     for ref in refs:
         with contextlib.suppress(WherryError, OSError):
-            await asyncio.to_thread(store.delete, ref)
+            await in_store(store.delete, ref)

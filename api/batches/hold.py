@@ -8,6 +8,7 @@ import contextlib
 from ...jobs.batches import Batch, BatchStatus, Progress, save_batch
 from ...protocol.errors import WherryError
 from ..service import Service
+from .expiry import record_kept_s
 
 #: Leases renewed before they run out, and how soon at the latest a cancellation is heard.
 _BEATS_A_LEASE, _BEAT_S = 4, 1.0
@@ -62,12 +63,13 @@ class Hold:
         async with self._saving:
             found = await self._service.queue.run(
                 save_batch(
-                    self.id,
+                    self.asked,
                     self._owner,
                     was=was,
                     status=status,
                     progress=progress,
                     lease_s=lease_s,
+                    kept_s=record_kept_s(self.asked, self._service.settings),
                     settings=self._service.jobs,
                 )
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ from ...jobs.files import Part
 from ...jobs.stores import Store
 from ...protocol.errors import InvalidRequest
 from ...protocol.json_text import parse_json
+from ..blob_lane import in_store
 
 
 class Line(NamedTuple):
@@ -41,7 +41,7 @@ async def read_lines(
         start += part.bytes
         if start <= position:
             continue
-        data = await asyncio.to_thread(store.get, part.ref)
+        data = await in_store(store.get, part.ref)
         if start - part.bytes < position:
             data = data[position - (start - part.bytes) :]
         *whole, rest = (rest + data).split(b"\n")

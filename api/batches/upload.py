@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from dataclasses import dataclass, field
 
 from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from ...jobs.files import Part
+from ...jobs.files import LONGEST_UPLOAD_S, Part
 from ...jobs.stores import Store
 from ...protocol.errors import InvalidRequest, PayloadTooLarge
+from ..blob_lane import in_store
 from .growing import PART_BYTES, remove
 
 #: Bytes of all that is not the file.
@@ -37,7 +39,7 @@ async def receive(request: Request, store: Store, name: str, max_bytes: int) -> 
     Whatever goes wrong, no part stays behind. Raises InvalidRequest, PayloadTooLarge.
     """
     too_large = PayloadTooLarge(f"file: over {max_bytes} bytes; send several files")
-    form, taken = _Form(_boundary(request)), 0
+    form, taken, began = _Form(_boundary(request)), 0, time.monotonic()
     parts: list[Part] = []
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared) > max_bytes + _FORM_BYTES:
@@ -45,7 +47,7 @@ async def receive(request: Request, store: Store, name: str, max_bytes: int) -> 
 
     async def put() -> None:
         data = form.take()
-        ref = await asyncio.to_thread(store.put, f"{name}/{len(parts)}", data)
+        ref = await in_store(store.put, f"{name}/{len(parts)}", data)
         parts.append(Part(ref, len(data)))
 
     try:
@@ -53,6 +55,8 @@ async def receive(request: Request, store: Store, name: str, max_bytes: int) -> 
             form.feed(chunk)
             if taken + form.waiting > max_bytes:
                 raise too_large
+            if time.monotonic() - began > LONGEST_UPLOAD_S:
+                raise InvalidRequest(f"file: not here after {LONGEST_UPLOAD_S} s; send several")
             if form.waiting >= PART_BYTES:
                 taken += form.waiting
                 await put()

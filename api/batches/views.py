@@ -17,7 +17,7 @@ def file_view(file: File) -> dict[str, Any]:
         "object": "file",
         "bytes": file.bytes,
         "created_at": file.created_at,
-        "expires_at": None,
+        "expires_at": file.expires_at,
         "filename": file.filename,
         "purpose": file.purpose,
         "status": "processed",
@@ -55,6 +55,9 @@ def batch_view(batch: Batch) -> dict[str, Any]:
             "failed": progress.failed,
         },
         "usage": None,
+        "output_expires_after": asked.output_kept_s
+        and {"anchor": "created_at", "seconds": asked.output_kept_s},
+        "output_expires_at": progress.output_expires_at,
         "metadata": asked.metadata,
     }
 

@@ -15,8 +15,8 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from ...jobs.batches import BatchError, BatchStatus, forget_soon
-from ...jobs.files import File, Part, get_file, put_file
+from ...jobs.batches import BatchError, BatchStatus, forget_soon, output_keys
+from ...jobs.files import get_file, hold_file
 from ...jobs.recover import cancel
 from ...protocol.errors import NotFound, WherryError
 from ..access.caller import caller
@@ -24,6 +24,8 @@ from ..lane import lane_id
 from ..service import Service
 from .answers import Answer, answer
 from .check import Check
+from .ends import write_files
+from .expiry import input_gone
 from .growing import PART_BYTES, Growing, remove_later
 from .hold import Hold, LeaseLostError
 from .lines import Asked, Line, LineTooLongError, read_line, read_lines
@@ -51,8 +53,9 @@ class Work:
         service: Service = app.state.service
         self._app, self._service, self._hold, self._progress = app, service, hold, hold.progress
         self._owner = caller.get()
-        self._output = Growing(service.store, f"batch/{hold.id}/output", self._progress.output)
-        self._error = Growing(service.store, f"batch/{hold.id}/error", self._progress.error)
+        store, saved = service.store, hold.progress
+        self._output = Growing(store, output_keys(hold.id, "output"), saved.output)
+        self._error = Growing(store, output_keys(hold.id, "error"), saved.error)
         self._window = Window(service.settings.batch_window, self._answer_line)
         self._saved_at = time.monotonic()
         self._answered: list[str] = []
@@ -80,22 +83,13 @@ class Work:
         self._progress = self._hold.rewind()
         self._progress.errors = (error,)
         self._progress.failed_at = _now()
-        await self._write_files()
+        await write_files(self._service, self._hold.asked, self._progress)
         await self._hold.save(BatchStatus.FAILED)
 
     # Validation
 
     async def _validate(self) -> None:
-        settings = self._service.settings
-        check = Check(self._hold.asked.endpoint, self._service.catalog, settings.max_batch_lines)
-        try:
-            async for chunk in self._lines():
-                await asyncio.to_thread(check.look, chunk)
-                if check.hopeless or self._hold.news.is_set():
-                    break
-        except LineTooLongError as error:
-            check.too_long(error.number, settings.max_body_bytes)
-        check.end()
+        check = await self._look_over()
         if check.errors:
             self._progress.errors = tuple(check.errors)
             self._progress.failed_at = _now()
@@ -106,6 +100,24 @@ class Work:
             self._progress.total = check.total
             self._progress.in_progress_at = _now()
             await self._hold.save(BatchStatus.IN_PROGRESS)
+
+    async def _look_over(self) -> Check:
+        service, asked = self._service, self._hold.asked
+        settings = service.settings
+        check = Check(asked.endpoint, service.catalog, settings.max_batch_lines)
+        held = hold_file(asked.input_file_id, asked.id, time.time(), service.jobs)
+        if await service.queue.run(held) is None:
+            check.errors.append(input_gone(asked))
+            return check
+        try:
+            async for chunk in self._lines():
+                await asyncio.to_thread(check.look, chunk)
+                if check.hopeless or self._hold.news.is_set():
+                    break
+        except LineTooLongError as error:
+            check.too_long(error.number, settings.max_body_bytes)
+        check.end()
+        return check
 
     async def _lines(self) -> AsyncIterator[list[Line]]:
         """The lines of the input that have no line of output yet."""
@@ -238,7 +250,7 @@ class Work:
     async def _save(self) -> None:
         """Put what was written into the store, then say so."""
         for file in (self._output, self._error):
-            await _patiently(file)
+            await file.flush_patiently()
         self._progress.output, self._progress.error = self._output.parts, self._error.parts
         await self._hold.save()
         self._saved_at = time.monotonic()
@@ -255,7 +267,7 @@ class Work:
 
     async def _finish(self) -> None:
         progress = self._progress
-        await self._write_files()
+        await write_files(self._service, self._hold.asked, self._progress)
         if self._hold.status is BatchStatus.CANCELLING:
             progress.cancelled_at = _now()
             await self._hold.save(BatchStatus.CANCELLED)
@@ -265,35 +277,6 @@ class Work:
         else:
             progress.completed_at = _now()
             await self._hold.save(BatchStatus.COMPLETED)
-
-    async def _write_files(self) -> None:
-        """Make files of the parts; a second time they are there already."""
-        progress = self._progress
-        progress.output_file_id = await self._file("output", progress.output)
-        progress.error_file_id = await self._file("error", progress.error)
-
-    async def _file(self, kind: str, parts: tuple[Part, ...]) -> str | None:
-        if not parts:
-            return None
-        file = File(
-            id=f"file-{self._hold.id.removeprefix('batch_')}-{kind}",
-            filename=f"{self._hold.id}_{kind}.jsonl",
-            purpose="batch_output",
-            created_at=_now(),
-            tenant=self._owner.tenant,
-            parts=parts,
-        )
-        await self._service.queue.run(put_file(file, self._service.jobs))
-        return file.id
-
-
-async def _patiently(file: Growing) -> None:
-    """Flush, however long the store is away: nothing is lost meanwhile."""
-    while True:
-        with contextlib.suppress(WherryError):
-            await file.flush()
-            return
-        await asyncio.sleep(_SAVE_S)
 
 
 def _now() -> int:

@@ -123,3 +123,15 @@ def test_a_file_over_the_limit_is_refused_while_it_comes(
             content = iter([form]) if headers else form
             answer = http.post("/v1/files", headers=FORM, content=content)
             assert answer.status_code == 413
+
+
+def test_a_file_that_comes_too_slowly_is_refused_and_leaves_nothing(
+    http: httpx.Client, jobs_settings: JobsSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first parts would count as orphans before it is a file."""
+    monkeypatch.setattr("wherry.api.batches.upload.LONGEST_UPLOAD_S", -1)
+    before = set(jobs_settings.store_dir.rglob("*"))
+    answer = http.post("/v1/files", data={"purpose": "batch"}, files={"file": ("a", b"x")})
+    assert answer.status_code == 400
+    assert "send several" in answer.json()["error"]["message"]
+    assert {p for p in jobs_settings.store_dir.rglob("*") if p.is_file()} <= before

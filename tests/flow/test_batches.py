@@ -13,6 +13,9 @@ from typing import Any
 import httpx
 import pytest
 import typer
+from redis import Redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
 from typer.testing import CliRunner, Result
 
 from wherry.client import batch_commands
@@ -52,7 +55,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("batches")
     models = folder / "models.toml"
     models.write_text(MODELS)
-    env = {"WHERRY_LEASE_TTL_S": "3"}
+    env = {"WHERRY_LEASE_TTL_S": "3", "WHERRY_SWEEP_EVERY_S": "1"}
     with Stack(models=models, data_dir=folder, flower=False, env=env) as stack:
         yield stack
 
@@ -149,10 +152,12 @@ def test_a_batch_survives_redis(stack: Stack, http: httpx.Client, tmp_path: Path
 
 def test_the_commands_send_a_batch_and_fetch_its_answers(wherry: Wherry, tmp_path: Path) -> None:
     path = write_lines(tmp_path / "in.jsonl", 200, bad=7)
-    sent = wherry("batch", "submit", path, "--meta", "for=a test", "--wait", "--json")
+    options = ("--meta", "for=a test", "--keep", "2h", "--wait", "--json")
+    sent = wherry("batch", "submit", path, *options)
     assert sent.exit_code == 1, "a line failed"
     batch = json.loads(sent.stdout)
     assert batch["metadata"] == {"for": "a test"}
+    assert batch["output_expires_after"] == {"anchor": "created_at", "seconds": 7200}
     assert batch["request_counts"] == {"total": 200, "completed": 199, "failed": 1}
     out, errors = tmp_path / "out.jsonl", tmp_path / "errors.jsonl"
     assert wherry("batch", "result", batch["id"], "--out", out, "--errors", errors).exit_code == 1
@@ -163,6 +168,7 @@ def test_the_commands_send_a_batch_and_fetch_its_answers(wherry: Wherry, tmp_pat
     assert printed.stdout_bytes == out.read_bytes()
     shown = wherry("batch", "status", batch["id"])
     assert batch["id"] in shown.stdout
+    assert time.strftime("%Y-%m-%d %H:%M", time.gmtime(batch["output_expires_at"])) in shown.stdout
     assert "completed" in shown.stdout
     listed = [json.loads(x) for x in wherry("batch", "list", "--json").stdout.splitlines()]
     assert listed[0]["id"] == batch["id"]
@@ -187,6 +193,38 @@ def test_what_is_wrong_is_one_line(wherry: Wherry, tmp_path: Path) -> None:
     done = wherry("batch", "submit", path, "--endpoint", ENDPOINT, "--wait")
     assert done.exit_code == 1
     assert "line 1: custom_id" in done.stderr
+    assert wherry("batch", "submit", path, "--keep", "soon").exit_code == 2
+    short = wherry("batch", "submit", path, "--endpoint", ENDPOINT, "--keep", "1m")
+    assert short.exit_code == 1
+    assert "expires_after.seconds" in short.stderr
     unknown = wherry("batch", "status", "batch_none")
     assert unknown.exit_code == 1
     assert "no batch" in unknown.stderr
+
+
+@pytest.mark.slow
+def test_what_has_expired_is_swept_by_a_worker_after_a_restart(
+    stack: Stack, http: httpx.Client, tmp_path: Path
+) -> None:
+    batch_id = create(http, write_lines(tmp_path / "in.jsonl", 3))
+    batch = until(http, batch_id, 4)
+    names = [batch["input_file_id"], batch["output_file_id"], batch_id]
+    blobs = [path for path in stack.data_dir.rglob("*") if any(n in path.name for n in names)]
+    assert len(blobs) >= 2
+    assert stack.redis is not None
+    os.kill(stack.redis.pid, signal.SIGTERM)
+    kill(stack, "worker-text")
+    retry = Retry(ExponentialBackoff(), 20)
+    with Redis.from_url(stack.redis_url, retry=retry) as redis:  # time is moved on
+        for kind, name in zip(("file", "file", "batch"), names, strict=True):
+            assert redis.zadd(f"wherry:expiring:{kind}", {name: 1}, xx=True, ch=True)
+    deadline = time.monotonic() + 30
+    while any(path.exists() for path in blobs) or status(http, f"/v1/batches/{batch_id}") != 404:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    for name in names[:2]:
+        assert status(http, f"/v1/files/{name}/content") == 404
+
+
+def status(http: httpx.Client, path: str) -> int:
+    return http.get(path).status_code

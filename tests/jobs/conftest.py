@@ -8,6 +8,8 @@ import pytest
 
 from wherry.jobs import Group, JobsSettings, NewJob, Queue
 
+from .fleet import Fleet
+
 GROUP = Group("vision", "digits", "1")
 
 
@@ -39,3 +41,8 @@ def new_job() -> Callable[..., NewJob]:
         return replace(job, **changes)  # type: ignore[arg-type] # the test names real fields
 
     return make
+
+
+@pytest.fixture
+def fleet(queue: Queue, settings: JobsSettings, new_job: Callable[..., NewJob]) -> Fleet:
+    return Fleet(queue, settings, new_job)

@@ -58,12 +58,13 @@ def save(
 ) -> BatchStatus | None:
     return queue.run(
         save_batch(
-            "batch_1",
+            asked(),
             owner,
             was=was,
             status=status,
             progress=progress,
             lease_s=lease_s,
+            kept_s=60,
             settings=settings,
         )
     )
@@ -167,8 +168,8 @@ def test_files_are_written_read_and_forgotten_once(queue: Queue, settings: JobsS
         created_at=1,
         parts=(Part("one", 3), Part("two", 4)),
     )
-    queue.run(put_file(file, settings))
-    queue.run(put_file(file.model_copy(update={"filename": "other"}), settings))
+    assert queue.run(put_file(file, settings)) == file
+    assert queue.run(put_file(file.model_copy(update={"filename": "b"}), settings)) == file
     assert queue.run(get_file("file-1", settings)) == file
     assert file.bytes == 7
     for purpose, ids in (("", ["file-1"]), ("batch", ["file-1"]), ("batch_output", [])):

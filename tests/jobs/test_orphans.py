@@ -103,7 +103,7 @@ def test_what_a_job_wants_stays_and_what_it_wants_no_more_goes(
     coming = jobs.store.put(result_key("running", 1, "w"), b"not finished yet")
     waiting = jobs.submit("waiting")
     second = jobs.store.put(payload_key("waiting", "f0"), b"a second submit's")
-    other = jobs.store.put("file/42/0", b"none of a job's")
+    other = jobs.store.put("elsewhere/42", b"none of ours")
     assert left(jobs.store) >= {done_payload, late, second}
     assert sweeper.sweep().removed == 3
     assert left(jobs.store) == {result, running, coming, waiting, other}

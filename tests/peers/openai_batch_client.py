@@ -31,9 +31,9 @@ def line(number, url, body):
     return {"custom_id": f"c{number}", "method": "POST", "url": url, "body": body}
 
 
-def send(name, lines):
+def send(name, lines, **options):
     with write(name, lines).open("rb") as file:
-        return client.files.create(file=file, purpose="batch")
+        return client.files.create(file=file, purpose="batch", **options)
 
 
 def start(file, endpoint, **options):
@@ -65,13 +65,14 @@ def counts(batch):
 infer = "/v2/models/embedding/infer"
 tensor = {"name": "text", "shape": [1], "datatype": "BYTES"}
 many = [line(n, infer, {"inputs": [{**tensor, "data": [f"text {n % 50}"]}]}) for n in range(LINES)]
-file = send("many.jsonl", many)
+two_hours = {"anchor": "created_at", "seconds": 7200}
+file = send("many.jsonl", many, expires_after=two_hours)
 say("files.create", file.model_dump())
 say("files.retrieve", client.files.retrieve(file.id).model_dump())
 content = client.files.content(file.id).read()
 say("files.content", content == (FOLDER / "many.jsonl").read_bytes())
 
-batch = start(file, infer, metadata={"for": "a test"})
+batch = start(file, infer, metadata={"for": "a test"}, output_expires_after=two_hours)
 say("batches.create", batch.model_dump())
 batch, seen = ended(batch)
 found = answers(batch)
@@ -85,6 +86,7 @@ say(
         "names": [one["custom_id"] for one in found],
         "vectors": [one["response"]["body"]["outputs"][0]["data"] for one in found[:2]],
         "codes": sorted({one["response"]["status_code"] for one in found}),
+        "output": client.files.retrieve(batch.output_file_id).model_dump(),
     },
 )
 

@@ -54,6 +54,7 @@ def _(saw: Any, client: Client) -> None:
     assert (saw["object"], saw["filename"]) == ("file", "many.jsonl")
     assert (saw["purpose"], saw["status"]) == ("batch", "processed")
     assert saw["bytes"] > LINES * 100
+    assert saw["expires_at"] - saw["created_at"] == 7200
 
 
 @check("files.retrieve")
@@ -85,6 +86,7 @@ def _(saw: Any, client: Client) -> None:
     assert {"validating", "in_progress", "completed"} >= {*saw["seen"]} - {"finalizing"}
     assert saw["counts"] == {"total": LINES, "completed": LINES, "failed": 0}
     assert saw["metadata"] == {"for": "a test"}
+    assert saw["output"]["expires_at"] - saw["output"]["created_at"] == 7200
     assert (saw["names"], saw["codes"]) == (NAMES, [200])
     ours = _vectors(client, "text 0", "text 1")
     assert np.array(saw["vectors"]).reshape(2, -1) == pytest.approx(ours, abs=1e-5)

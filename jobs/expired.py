@@ -1,0 +1,87 @@
+"""Files and batches whose time is over: out of the books first, then their bytes out of the store.
+
+A blob that stays behind in between is named by nobody, and goes as an orphan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..protocol.errors import Conflict
+from .batches import forget_batch, get_batch
+from .call import Call, Queue, script
+from .files import forget_file, get_file
+from .keys import Keys
+from .settings import JobsSettings
+from .stores import Store
+
+#: Seconds that an expired file's bytes still stay, for whoever was just reading it.
+READ_OUT_S = 3600
+
+#: Ids asked for at a time.
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """How many went, or would go."""
+
+    files: int
+    batches: int
+
+
+def expired(kind: str, for_s: float, skip: int, settings: JobsSettings) -> Call[list[str]]:
+    """Some ids of a `file` or `batch` whose time has been over for so long, the oldest first."""
+    return Call(
+        script("expired"),  # by Redis's clock, which all share
+        keys=[Keys(settings.key_prefix).expiring(kind)],
+        args=[settings.key_prefix, int(for_s * 1000), skip, _PAGE],
+        parse=lambda reply: [item.decode() for item in reply],
+    )
+
+
+class Remover:
+    """Removes what has expired. Any process may; each file and batch goes once."""
+
+    def __init__(self, queue: Queue, store: Store, settings: JobsSettings) -> None:
+        self._queue, self._store, self._settings = queue, store, settings
+
+    def remove(
+        self, *, dry_run: bool = False, found: Callable[[str], None] = lambda _: None
+    ) -> Removed:
+        """Remove all that is due; a dry run only tells of it.
+
+        Raises StoreUnavailable, Unavailable; what is done is done.
+        """
+        gone = {"file": 0, "batch": 0}
+        for kind, for_s, forget in (
+            ("file", READ_OUT_S, self._forget_file),
+            ("batch", 0, self._forget_batch),
+        ):
+            kept = 0
+            while ids := self._queue.run(expired(kind, for_s, kept, self._settings)):
+                for item in ids:
+                    goes = dry_run or forget(item)
+                    kept += dry_run or not goes
+                    if goes:
+                        gone[kind] += 1
+                        found(item)
+        return Removed(gone["file"], gone["batch"])
+
+    def _forget_file(self, file_id: str) -> bool:
+        """Whether it was there, and no batch reads it."""
+        file = self._queue.run(get_file(file_id, self._settings))
+        if file is None:
+            return False
+        try:
+            gone = self._queue.run(forget_file(file, self._settings, expired_for_s=READ_OUT_S))
+        except Conflict:
+            return False
+        for part in gone.parts if gone else ():
+            self._store.delete(part.ref)
+        return gone is not None
+
+    def _forget_batch(self, batch_id: str) -> bool:
+        batch = self._queue.run(get_batch(batch_id, self._settings))
+        return batch is not None and self._queue.run(forget_batch(batch.asked, self._settings))
