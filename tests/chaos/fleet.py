@@ -47,13 +47,14 @@ class Fleet:
         self.queue.close()
 
     def submit(self, model: str, rows: Sequence[tuple[str, bytes]]) -> None:
-        """Submit jobs of one picture each, under their ids, in one round trip."""
+        """Submit jobs of one picture each, under their ids, as many in a call as it may hold."""
         jobs = [
             {"model_name": model, "request": {"id": job_id, "inputs": [_picture(content)]}}
             for job_id, content in rows
         ]
-        answer = self.client.post("/v2/jobs:batch", {"jobs": jobs})
-        assert all(item["status_code"] == 202 for item in answer["jobs"]), answer["jobs"][:3]
+        for first in range(0, len(jobs), 1000):
+            answer = self.client.post("/v2/jobs:batch", {"jobs": jobs[first : first + 1000]})
+            assert all(item["status_code"] == 202 for item in answer["jobs"]), answer["jobs"][:3]
 
     def totals(self) -> dict[str, int]:
         return self.queue.run(view(self.settings)).totals
