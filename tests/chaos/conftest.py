@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+
+from wherry.ops import child
 
 from .ledger import Ledger
 
@@ -52,6 +54,14 @@ def pytest_terminal_summary(
     path: Path | None = config.getoption("--chaos-json", None)
     if path:
         path.write_text(ledger.as_json() + "\n")
+
+
+@pytest.fixture(scope="package", autouse=True)
+def prompt_supervisor() -> Iterator[None]:
+    """What was killed starts again half a second later, however often: kills are what is tested."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(child, "_LAST_WAIT_S", 0.5)
+        yield
 
 
 @pytest.fixture(scope="session")
