@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
 from ..jobs import Record
-from ..protocol import codec
+from ..protocol import codec, v2
 from ..protocol.errors import InvalidRequest, JobNotFound, WherryError
 from ..protocol.states import JobState
 from . import examples
 from .access.caller import caller
-from .body import json_object, read_body
+from .body import off_loop, read_document
 from .errors import error_body, status_of
 from .ids import shown_id
-from .intake import OFF_LOOP_BYTES, Intake, Prepared
+from .intake import Intake, Prepared
 from .plain import PlainRoute
 from .prefer import bounded_wait
 from .service import Service
@@ -42,28 +42,51 @@ async def submit_batch(request: Request) -> Response:
 
 
 async def _all_prepared(service: Service, request: Request) -> list[Prepared | WherryError]:
-    body = await read_body(request, service.settings.max_body_bytes)
-    limit = service.settings.max_jobs_per_batch
+    asked, large = await _asked(service, request)
 
     def work() -> list[Prepared | WherryError]:
-        entries = json_object(body).get("jobs")
-        if not isinstance(entries, list) or not 1 <= len(entries) <= limit:
-            raise InvalidRequest(f"jobs: expected a list of 1 to {limit} entries")
-        return [_prepared(service.intake, entry) for entry in entries]
+        return [_prepared(service.intake, entry) for entry in asked]
 
-    large = len(body) >= OFF_LOOP_BYTES
-    return await service.intake.outbound.files.read(work, in_thread=large)
+    return await off_loop(work, large=large)
 
 
-def _prepared(intake: Intake, entry: Any) -> Prepared | WherryError:
+async def _asked(service: Service, request: Request) -> tuple[list[_Asked | WherryError], bool]:
+    """The requests of a body, files named by URL fetched, and whether it was large."""
+    document, large = await read_document(request, service.settings.max_body_bytes)
+    entries, limit = document.get("jobs"), service.settings.max_jobs_per_batch
+    if not isinstance(entries, list) or not 1 <= len(entries) <= limit:
+        raise InvalidRequest(f"jobs: expected a list of 1 to {limit} entries")
+
+    def work() -> list[_Asked | WherryError]:
+        return [_read(service.intake, entry) for entry in entries]
+
+    return await service.intake.outbound.files.read(work, in_thread=large), large
+
+
+class _Asked(NamedTuple):
+    request: v2.InferenceRequest
+    model: str
+    version: str | None
+
+
+def _read(intake: Intake, entry: Any) -> _Asked | WherryError:
     try:
         if not isinstance(entry, dict) or not isinstance(entry.get("model_name"), str):
             raise InvalidRequest("expected an object with model_name and request")
         version = entry.get("model_version")
         if version is not None and not isinstance(version, str):
             raise InvalidRequest("model_version: expected a string")
-        request = codec.request_of(entry.get("request"))
-        return intake.prepare(request, entry["model_name"], version)
+        request, model = codec.request_of(entry.get("request")), entry["model_name"]
+        return _Asked(intake.with_files(request, model, version), model, version)
+    except WherryError as error:
+        return error
+
+
+def _prepared(intake: Intake, asked: _Asked | WherryError) -> Prepared | WherryError:
+    if isinstance(asked, WherryError):
+        return asked
+    try:
+        return intake.prepare(*asked)
     except WherryError as error:
         return error
 
@@ -96,7 +119,7 @@ def _view(job_id: str, record: Record | None) -> dict[str, Any]:
 async def read_statuses(request: Request) -> Response:
     """The states of many jobs; with `wait`, once one has ended; with `results`, answers too."""
     service = Service.of(request)
-    document = json_object(await read_body(request, service.settings.max_body_bytes))
+    document = (await read_document(request, service.settings.max_body_bytes)).fields
     ids = stored_ids(document, service.settings.max_jobs_per_batch)
     seconds = bounded_wait(str(document.get("wait", 0)), service.settings.max_wait_s)
     records = await service.wait_any(ids, seconds)

@@ -1,11 +1,16 @@
-"""Request bodies: read, inflate, bound."""
+"""Request bodies: read, inflate, bound.
+
+A body is to be in memory twice at most while a job is made of it. So whoever reads one hands it on
+and keeps none: it goes when it is parsed, what was parsed when files are made of it, and so forth.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import zlib
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Callable
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
@@ -19,9 +24,40 @@ HEADER_LENGTH = "inference-header-content-length"
 #: Encodings that are inflated, with zlib's window bits: gzip alone, and zlib as `deflate` means it.
 WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
+#: Bytes of a body from which it is read in a thread, so that other requests go on meanwhile.
+OFF_LOOP_BYTES = 256 * 1024
 
 #: Bytes inflated at a time.
 _PIECE_BYTES = 1 << 20
+
+T = TypeVar("T")
+
+
+class Document(NamedTuple):
+    """A body's JSON object."""
+
+    fields: dict[str, Any]
+    #: Whether the body was large: what is made of it is made in a thread.
+    large: bool
+
+
+async def parsed(body: bytes, parse: Callable[[bytes], T]) -> T:
+    """What `parse` makes of a body, in a thread if it is large. The caller is to hold no body."""
+    return await off_loop(lambda: parse(body), large=len(body) >= OFF_LOOP_BYTES)
+
+
+async def off_loop(work: Callable[[], T], *, large: bool) -> T:
+    """Run a function, in a thread if it has much to do."""
+    return await asyncio.to_thread(work) if large else work()
+
+
+async def read_document(request: Request, max_bytes: int) -> Document:
+    """A request's JSON object. Raises InvalidRequest, PayloadTooLarge."""
+
+    def parse(body: bytes) -> Document:
+        return Document(json_object(body), len(body) >= OFF_LOOP_BYTES)
+
+    return await parsed(await read_body(request, max_bytes), parse)
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:

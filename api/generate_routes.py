@@ -14,7 +14,7 @@ from ..protocol.errors import InvalidRequest, WherryError
 from ..tasks.base import TaskInput, TaskOutput
 from ..tasks.catalog import ModelDeclaration
 from ..tasks.text.generation import GenerationOutput
-from .body import json_object, read_body
+from .body import read_document
 from .errors import error_body
 from .plain import PlainRoute
 from .run import answer
@@ -82,7 +82,7 @@ async def _read(request: Request) -> _Asked:
     """Read a request. Raises InvalidRequest that names the field."""
     service = Service.of(request)
     model = service.declared(request)
-    body = json_object(await read_body(request, service.settings.max_body_bytes))
+    body = (await read_document(request, service.settings.max_body_bytes)).fields
     if not issubclass(model.definition.output, GenerationOutput):
         raise InvalidRequest(
             f"model {model.name!r} does {model.task}, which generates no text; use .../infer"

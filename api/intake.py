@@ -30,15 +30,13 @@ from ..tasks.catalog import Catalog, ModelDeclaration
 from . import own_parameters
 from .access.caller import Caller, caller
 from .blob_lane import in_store
+from .body import OFF_LOOP_BYTES, parsed
 from .ids import checked_id, shown_id, uuid7
 from .outbound.inputs import file_at
 from .outbound.outbound import Outbound
 from .settings import ApiSettings
 
 log = logging.getLogger(__name__)
-
-#: Bytes of a body from which it is read in a thread, so that other requests go on meanwhile.
-OFF_LOOP_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +75,22 @@ class Intake:
         Raises what `prepare` raises, and InvalidRequest for a body that is none.
         """
         in_thread = len(body) >= OFF_LOOP_BYTES
-        # Each form is let go as soon as the next is made of it, or there would be four at a time.
-        held: list[bytes] = [body]
-        read: list[v2.InferenceRequest] = []
+        reading = parsed(body, lambda raw: codec.decode_request(raw, header_length))
         del body
-
-        def request() -> v2.InferenceRequest:
-            if not read:
-                read.append(codec.decode_request(held.pop(), header_length))
-            return read[0] if _names_urls(read[0]) else read.pop()
+        request = await reading
 
         def work() -> Prepared:
             return self.prepare(
-                request(), model, version, use_id=use_id, idempotency_key=idempotency_key
+                request, model, version, use_id=use_id, idempotency_key=idempotency_key
             )
 
         return await self.outbound.files.read(work, in_thread=in_thread)
+
+    def with_files(
+        self, request: v2.InferenceRequest, model: str, version: str | None = None
+    ) -> v2.InferenceRequest:
+        """A request whose tensors hold the files that they name by URL; a copy, where any does."""
+        return _with_files(request, self.catalog.get(model, version).definition)
 
     def prepare(
         self,
@@ -103,15 +101,18 @@ class Intake:
         use_id: bool = True,
         idempotency_key: str = "",
     ) -> Prepared:
-        """Make a job. Raises ModelNotFound, InvalidRequest, PayloadTooLarge; stores nothing."""
+        """Make a job. Raises ModelNotFound, InvalidRequest, PayloadTooLarge; stores nothing.
+
+        Takes the tensors out of the request, unless it names files by URL and may be read again.
+        """
         declared = self.catalog.get(model, version)
         task = declared.definition
         request = _with_files(request, task)
         codec.check_inputs(request, *_metadata(task), optional=_optional(task))
         inputs = task.input.from_inference_request(request)
-        # The data is in the inputs, then in the job: held here too, it would stay as long as the
-        # client waits.
-        request = request.model_copy(update={"inputs": []})
+        # The data is in the inputs, then in the job: here too, it would be in memory thrice, and
+        # stay as long as the client waits.
+        request.inputs = []
         rows = inputs.row_count
         if rows > self.settings.max_rows_per_job:
             raise PayloadTooLarge(

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import binascii
 import re
+from io import BytesIO
 
 from ..protocol.errors import InvalidRequest
 from .outbound.inputs import file_at
 
 _DATA_URI = re.compile(r"data:[^,]{0,200}?;base64,", re.IGNORECASE)
+#: Characters of base64 decoded at a time: whole groups of four.
+_PIECE = 1 << 20
+
 _URL = re.compile(r"[a-z][a-z0-9+.\-]*://", re.IGNORECASE)
 
 
@@ -27,7 +31,17 @@ def read_media(text: object, field: str) -> bytes:
         return file_at(text, field)
     uri = _DATA_URI.match(text)
     try:
-        # base64.b64decode would copy the text first.
-        return binascii.a2b_base64(text[uri.end() if uri else 0 :], strict_mode=True)
-    except (binascii.Error, ValueError):
+        return _decoded(text, uri.end() if uri else 0)
+    except ValueError:
         raise InvalidRequest(f"{field}: not base64") from None
+
+
+def _decoded(text: str, start: int) -> bytes:
+    """Strict base64 from `start` on, whose text is not copied. Raises ValueError."""
+    file = BytesIO()
+    for at in range(start, len(text), _PIECE):
+        piece = text[at : at + _PIECE]
+        if piece.endswith("=") and at + _PIECE < len(text):
+            raise binascii.Error("padding before the end")
+        file.write(binascii.a2b_base64(piece, strict_mode=True))
+    return file.getvalue()

@@ -17,8 +17,9 @@ from ..protocol.parameters import PRIORITY
 from ..protocol.states import JobState
 from ..tasks.base import TaskInput, TaskOutput
 from ..tasks.catalog import ModelDeclaration
+from .body import OFF_LOOP_BYTES, off_loop
 from .ids import job_path
-from .intake import OFF_LOOP_BYTES, Prepared
+from .intake import Prepared
 from .lane import lane
 from .service import Service, outcome_error
 
@@ -105,7 +106,7 @@ async def output(service: Service, model: ModelDeclaration, ended: Ended) -> Tas
         response = codec.decode_response(stored.body, stored.header_length)
         return model.definition.output.from_inference_response(response)
 
-    return await asyncio.to_thread(work) if len(stored.body) >= OFF_LOOP_BYTES else work()
+    return await off_loop(work, large=len(stored.body) >= OFF_LOOP_BYTES)
 
 
 async def finished(service: Service, ended: Ended) -> StoredResult:

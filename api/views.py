@@ -12,8 +12,8 @@ from pydantic_core import to_json
 
 from ..jobs.record import Record, StoredResult
 from ..protocol import codec, v2
+from .body import OFF_LOOP_BYTES
 from .ids import job_path, shown_id
-from .intake import OFF_LOOP_BYTES
 
 _OCTETS, _HEADER_LENGTH = "application/octet-stream", "Inference-Header-Content-Length"
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from io import BytesIO
 from typing import Any, TypeVar
 
 from pydantic_core import to_json
@@ -35,6 +36,9 @@ __all__ = [
 ]
 
 _SIZE = "binary_data_size"
+
+#: Raw data: how many bytes, and these.
+Pieces = tuple[int, Iterable[Raw]]
 
 M = TypeVar("M", InferenceRequest, InferenceResponse)
 
@@ -178,8 +182,8 @@ def _attach(tensors: list[Any], rest: memoryview, field: str, *, has_header: boo
 
 def _tensors(
     tensors: Sequence[Tensor], raw_names: Collection[str], *, mark_text: bool = False
-) -> tuple[list[dict[str, Any]], list[Raw]]:
-    headers, raws = [], []
+) -> tuple[list[dict[str, Any]], list[Pieces]]:
+    headers, raws = [], list[Pieces]()
     for tensor in tensors:
         header: dict[str, Any] = {
             "name": tensor.name,
@@ -188,11 +192,10 @@ def _tensors(
         }
         if tensor.name in raw_names:
             pieces = tensor.raw_pieces()
-            size = sum(memoryview(piece).nbytes for piece in pieces)
-            header["parameters"] = {**tensor.parameters, _SIZE: size}
+            header["parameters"] = {**tensor.parameters, _SIZE: pieces[0]}
             if mark_text and _holds_text(tensor):
                 header["parameters"][CONTENT_TYPE] = TEXT
-            raws += pieces
+            raws.append(pieces)
         else:
             data, marks = _json_data(tensor)
             header |= _parameters({**tensor.parameters, **marks})
@@ -245,8 +248,18 @@ def _parameters(parameters: dict[str, Any]) -> dict[str, Any]:
     return {"parameters": parameters} if parameters else {}
 
 
-def _join(header: dict[str, Any], raws: list[Raw], *, always: bool) -> tuple[bytes, int | None]:
+def _join(
+    header: dict[str, Any], raws: Sequence[Pieces], *, always: bool
+) -> tuple[bytes, int | None]:
     text = to_json(header)
     if not raws and not always:
         return text, None
-    return b"".join([text, *raws]), len(text)
+    # bytes.join would hold all pieces and their copy, and so would a buffer that grows.
+    body = BytesIO()
+    body.seek(len(text) + sum(size for size, _ in raws) - 1)
+    body.write(b"\0")
+    body.seek(0)
+    body.write(text)
+    for _, pieces in raws:
+        body.writelines(pieces)
+    return body.getvalue(), len(text)

@@ -22,6 +22,9 @@ _PREFIX = struct.Struct("<I")
 #: Elements of one BYTES tensor, at most: empty ones take four bytes here, and 41 as Python's.
 MAX_ELEMENTS = 1_000_000
 
+#: Characters of a text that are written at a time.
+_PIECE = 65_536
+
 _FLOAT_MAX = {Datatype.FP32: 3.4028234663852886e38, Datatype.FP64: sys.float_info.max}
 
 
@@ -136,7 +139,7 @@ def raw_of(values: Sequence[Any], datatype: Datatype, *, name: str) -> bytes:
     """Raw data of Python values; BYTES elements may be `bytes` or `str`. Raises InvalidTensor."""
     try:
         if datatype is Datatype.BYTES:
-            return b"".join(_prefixed(values))
+            return b"".join(bytes_pieces(values))
         if datatype is Datatype.BOOL:
             return bytes(map(bool, values))
         if datatype is Datatype.BF16:
@@ -148,19 +151,42 @@ def raw_of(values: Sequence[Any], datatype: Datatype, *, name: str) -> bytes:
         raise InvalidTensor(f"tensor {name!r}: not {datatype} data: {error}") from None
 
 
-def bytes_pieces(values: Sequence[str | bytes], *, name: str) -> list[Raw]:
-    """Raw data of BYTES values, a prefix and an element in turn. Raises InvalidTensor."""
+def bytes_size(values: Sequence[str | bytes], *, name: str) -> int:
+    """How many bytes the raw data of BYTES values takes. Raises InvalidTensor."""
     try:
-        return list(_prefixed(values))
-    except (TypeError, ValueError, AttributeError, struct.error) as error:
+        return sum(map(_length, values)) + len(values) * _PREFIX.size
+    except (TypeError, ValueError) as error:
         raise InvalidTensor(f"tensor {name!r}: not BYTES data: {error}") from None
 
 
-def _prefixed(values: Sequence[str | bytes]) -> Iterable[bytes]:
+def bytes_pieces(values: Sequence[str | bytes]) -> Iterable[bytes]:
+    """Raw data of BYTES values, piece by piece: no text is in memory whole a second time.
+
+    The values are those that `bytes_size` took; what it refuses raises errors of Python's here.
+    """
     for value in values:
-        element = value.encode() if isinstance(value, str) else value
-        yield _PREFIX.pack(len(element))
-        yield element
+        if isinstance(value, str) and len(value) > _PIECE:
+            yield _PREFIX.pack(_length(value))
+            for at in range(0, len(value), _PIECE):
+                yield value[at : at + _PIECE].encode()
+        else:
+            element = value.encode() if isinstance(value, str) else value
+            yield _PREFIX.pack(len(element))
+            yield element
+
+
+def _length(value: str | bytes) -> int:
+    return utf8_size(value) if isinstance(value, str) else memoryview(value).nbytes
+
+
+def utf8_size(text: str, errors: str = "strict") -> int:
+    """How many bytes a text takes as UTF-8, which is not made whole. Raises UnicodeEncodeError."""
+    if text.isascii():
+        return len(text)
+    if len(text) <= _PIECE:
+        return len(text.encode(errors=errors))
+    pieces = range(0, len(text), _PIECE)
+    return sum(len(text[at : at + _PIECE].encode(errors=errors)) for at in pieces)
 
 
 def _bfloat16(value: float) -> bytes:
@@ -171,7 +197,7 @@ def _bfloat16(value: float) -> bytes:
     return struct.pack("<H", min((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16, 0xFFFF))
 
 
-def text_of(element: str | bytes, *, name: str) -> str:
+def text_of(element: str | bytes | memoryview, *, name: str) -> str:
     """A text element. Raises InvalidTensor unless it is UTF-8."""
     if isinstance(element, str):
         return element

@@ -7,7 +7,7 @@ bytes-like raw data: little-endian, row-major, BYTES elements behind four-byte l
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -24,10 +24,12 @@ from .elements import (
     Raw,
     blob_of,
     bytes_pieces,
+    bytes_size,
     check_raw,
     check_values,
     flatten,
     raw_of,
+    split_bytes,
     text_of,
     values_of,
 )
@@ -116,7 +118,13 @@ class Tensor(_Model):
 
     def texts(self) -> list[str]:
         """BYTES elements as text; base64 where the tensor says so. Raises InvalidTensor."""
-        elements = self.blobs() if self.is_base64 else self._bytes_elements()
+        elements: Iterable[str | bytes | memoryview]
+        if self.is_raw and self.datatype is Datatype.BYTES:
+            elements = split_bytes(self.data, name=self.name)
+        else:
+            elements = self._bytes_elements()
+            if self.is_base64:
+                elements = (blob_of(element, name=self.name) for element in elements)
         return [text_of(element, name=self.name) for element in elements]
 
     def blobs(self) -> list[bytes]:
@@ -139,12 +147,13 @@ class Tensor(_Model):
         values = self.blobs() if self.is_base64 else self.flat()
         return raw_of(values, self.datatype, name=self.name)
 
-    def raw_pieces(self) -> list[Raw]:
-        """Raw data in pieces: whoever joins them with more spares a copy of large files."""
+    def raw_pieces(self) -> tuple[int, Iterable[Raw]]:
+        """Raw data in pieces, and the bytes of all: whoever joins them with more spares a copy."""
         if self.is_raw or self.datatype is not Datatype.BYTES:
-            return [self.raw()]
+            raw = self.raw()
+            return memoryview(raw).nbytes, [raw]
         values = self.blobs() if self.is_base64 else self.flat()
-        return bytes_pieces(values, name=self.name)
+        return bytes_size(values, name=self.name), bytes_pieces(values)
 
     def check(self) -> None:
         """Hold the data against shape and datatype. Raises InvalidTensor; allocates by neither."""

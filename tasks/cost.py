@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import imagesize  # type: ignore[import-untyped] # it ships no types
 
+from ..protocol.elements import utf8_size
 from .audio import headers
 
 Unit = Literal["pixels", "tokens", "milliseconds"]
@@ -52,7 +53,7 @@ def _pixels(file: bytes) -> int:
 
 def _tokens(entry: Any) -> int:
     if isinstance(entry, str):
-        return -(-len(entry.encode(errors="replace")) // _BYTES_PER_TOKEN)
+        return -(-utf8_size(entry, errors="replace") // _BYTES_PER_TOKEN)
     if isinstance(entry, dict):
         return sum(map(_tokens, entry.values()))
     if isinstance(entry, list | tuple):

@@ -22,8 +22,9 @@ from ...protocol.errors import (
     WherryError,
 )
 from ...protocol.parameters import PRIORITY
+from ..body import OFF_LOOP_BYTES
 from ..errors import error_body, status_of
-from ..intake import OFF_LOOP_BYTES, Prepared
+from ..intake import Prepared
 from ..lane import Lane, lane
 from ..run import Ended, finished, run
 from ..service import Service

@@ -107,7 +107,7 @@ def _document(task: Task, body: bytes, *, is_json: bool) -> dict[str, Any] | Non
     try:
         found = read_json(body)
     except InvalidRequest:
-        if not is_json and _takes_file(task):
+        if not is_json and takes_file(task):
             return None  # raw samples may begin with any byte
         raise
     if not isinstance(found, dict):
@@ -140,7 +140,8 @@ def _repaired(match: re.Match[str]) -> str:
     return _CONTROL.sub(lambda control: f"\\u{ord(control[0]):04x}", found)
 
 
-def _takes_file(task: Task) -> bool:
+def takes_file(task: Task) -> bool:
+    """Whether a row of the task is a file, or has one."""
     return any(spec.is_file for spec in task.inputs)
 
 
@@ -148,7 +149,7 @@ def _plain(task: Task, body: bytes) -> bytes | str:
     """A body that is no JSON: a file for tasks that take one, else a text."""
     if not body:
         raise InvalidRequest("the body is empty; send JSON with inputs, or a file")
-    if _takes_file(task):
+    if takes_file(task):
         return body
     try:
         return body.decode()

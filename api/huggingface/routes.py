@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
@@ -16,18 +17,17 @@ from ...protocol.errors import (
     PayloadTooLarge,
     WherryError,
 )
-from ...tasks.base import TaskInput
+from ...tasks.base import Task, TaskInput
 from ...tasks.catalog import ModelDeclaration
 from ...tasks.text.generation import GenerationInput
 from .. import errors, models_routes
-from ..body import read_body
-from ..intake import OFF_LOOP_BYTES
+from ..body import OFF_LOOP_BYTES, parsed, read_body
 from ..plain import PlainRoute
 from ..run import answer
 from ..service import Service
 from . import read, read_media, write, write_media
 from .answered import Answered, Raw
-from .asked import Asked, Rows, read_asked
+from .asked import Asked, Rows, read_asked, takes_file
 from .generation import stream_response, with_details
 from .parameters import fields
 
@@ -101,32 +101,37 @@ async def infer(request: Request) -> Response:
 async def _asked(
     service: Service, model: ModelDeclaration, request: Request
 ) -> tuple[Asked, Rows, TaskInput]:
-    """What is asked. The body is let go with it: a client may wait long for its answer."""
-    body = await read_body(request, service.settings.max_body_bytes)
+    """What is asked, as the input of the model's task. Raises InvalidRequest that names the task.
 
-    def work() -> tuple[Asked, Rows, TaskInput]:
-        return _read(model, body, request)
-
-    large = len(body) >= OFF_LOOP_BYTES
-    return await service.intake.outbound.files.read(work, in_thread=large)
-
-
-def _read(model: ModelDeclaration, body: bytes, request: Request) -> tuple[Asked, Rows, TaskInput]:
-    """A body as the input of the model's task. Raises InvalidRequest that names the task."""
+    Files are in the input alone: a client may wait long for its answer.
+    """
     task = model.definition
     if task.name not in READERS:
         raise InvalidRequest(
             f"model {model.name!r} does {task.name}, which Hugging Face's clients have no form "
             f"for; use /v2/models/{model.name}/infer"
         )
-    try:
+
+    def parse(body: bytes) -> tuple[Asked, bool]:
         asked = read_asked(task, body, request.headers, request.query_params.multi_items())
-        rows = READERS[task.name](asked)
-        given = task.input.validated({**fields(task, asked.parameters), **rows.fields})
+        return asked, len(body) >= OFF_LOOP_BYTES
+
+    reading = parsed(await read_body(request, service.settings.max_body_bytes), parse)
+    try:
+        found, large = await reading
+        return await service.intake.outbound.files.read(lambda: _read(task, found), in_thread=large)
     except PayloadTooLarge:
         raise
     except InvalidRequest as error:
         raise InvalidRequest(f"model {model.name!r} does {task.name}: {error.message}") from None
+
+
+def _read(task: Task, found: Asked) -> tuple[Asked, Rows, TaskInput]:
+    asked = replace(found, parameters=dict(found.parameters))  # a reader takes some out
+    rows = READERS[task.name](asked)
+    given = task.input.validated({**fields(task, asked.parameters), **rows.fields})
+    if takes_file(task):
+        asked = replace(asked, inputs=None, document={})
     return asked, rows, given
 
 

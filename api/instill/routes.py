@@ -16,9 +16,8 @@ from ...protocol.states import JobState
 from ...tasks.base import TaskOutput
 from ...tasks.catalog import ModelDeclaration
 from .. import server_routes
-from ..body import json_object, read_body
+from ..body import read_document
 from ..errors import shaped
-from ..intake import OFF_LOOP_BYTES
 from ..plain import PlainRoute
 from ..run import Ended, answer, output
 from ..service import Service, outcome_error
@@ -197,12 +196,11 @@ def _view(service: Service, request: Request, shown: ModelDeclaration) -> dict[s
 async def _asked(service: Service, request: Request) -> tuple[ModelDeclaration, Plan]:
     found = _model(service, request)
     _form(service, found)
-    body = await read_body(request, service.settings.max_body_bytes)
+    document, large = await read_document(request, service.settings.max_body_bytes)
 
     def work() -> Plan:
-        return read(json_object(body), found.definition, service.settings.max_rows_per_job)
+        return read(document, found.definition, service.settings.max_rows_per_job)
 
-    large = len(body) >= OFF_LOOP_BYTES
     return found, await service.intake.outbound.files.read(work, in_thread=large)
 
 

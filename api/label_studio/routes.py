@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from ...protocol.errors import DeadlineExceeded, ModelNotReady, Unavailable, WherryError
 from ...tasks.catalog import ModelDeclaration
-from ..body import json_object, read_body
+from ..body import read_body, read_document
 from ..models_routes import why_unavailable
 from ..plain import PlainRoute
 from ..run import answer
@@ -45,7 +45,7 @@ async def setup(request: Request) -> Response:
     """Check that the project can show what the model answers; nothing is kept."""
     service = Service.of(request)
     model = service.declared(request)
-    document = await _document(service, request)
+    document = (await read_document(request, service.settings.max_body_bytes)).fields
     check(model.definition, read_config(document.get("schema")))
     return json_response({"model_version": version_of(model)})
 
@@ -59,16 +59,7 @@ async def predict(request: Request) -> Response:
     """
     service = Service.of(request)
     model = service.declared(request)
-    document = await _document(service, request)
-    config = read_config(document.get("label_config"))
-    check(model.definition, config)
-    settings = service.settings
-    places = Places(settings.label_studio_uploads, settings.label_studio_local_files)
-
-    def work() -> list[Row | WherryError]:
-        return read_tasks(document.get("tasks"), model.definition, config, places)
-
-    rows = await service.intake.outbound.files.read(work, in_thread=True)
+    config, rows = await _asked(service, model, request)
     results = await _predictions(service, request, model, config, rows)
     return json_response({"results": results, "model_version": version_of(model)})
 
@@ -91,8 +82,19 @@ async def webhook(request: Request) -> Response:
     return json_response({"status": "ignored", "message": "models are not trained here"})
 
 
-async def _document(service: Service, request: Request) -> dict[str, Any]:
-    return json_object(await read_body(request, service.settings.max_body_bytes))
+async def _asked(
+    service: Service, model: ModelDeclaration, request: Request
+) -> tuple[Config, list[Row | WherryError]]:
+    settings = service.settings
+    document, _ = await read_document(request, settings.max_body_bytes)
+    config = read_config(document.get("label_config"))
+    check(model.definition, config)
+    places = Places(settings.label_studio_uploads, settings.label_studio_local_files)
+
+    def work() -> list[Row | WherryError]:
+        return read_tasks(document.get("tasks"), model.definition, config, places)
+
+    return config, await service.intake.outbound.files.read(work, in_thread=True)
 
 
 async def _predictions(

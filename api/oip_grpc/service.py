@@ -7,7 +7,7 @@ import contextlib
 import logging
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 import grpc.aio
@@ -21,7 +21,8 @@ from ...protocol.errors import InvalidRequest, WherryError
 from ...protocol.parameters import STREAM
 from ...tasks.catalog import ModelDeclaration
 from ...tasks.text.generation import GenerationOutput
-from ..intake import OFF_LOOP_BYTES, Prepared
+from ..body import OFF_LOOP_BYTES, off_loop, parsed
+from ..intake import Prepared
 from ..models_routes import index_of, metadata_of, stats_of, why_unavailable
 from ..run import finished, run
 from ..server_routes import EXTENSIONS, why_not_ready
@@ -36,6 +37,13 @@ log = logging.getLogger(__name__)
 
 #: Elements of a response from which it is written in a thread.
 _MANY = 20_000
+
+
+class _Asked(NamedTuple):
+    prepared: Prepared
+    model: ModelDeclaration
+    #: Whether the answer's tensors go raw.
+    raw: bool
 
 
 class InferenceService:
@@ -83,33 +91,42 @@ class InferenceService:
         # What Triton's message has no field for is left out.
         return ParseDict(known, MESSAGES["ModelStatisticsResponse"](), ignore_unknown_fields=True)
 
-    async def ModelInfer(self, asked: Any) -> Any:  # noqa: N802 # the protocol's name
+    async def ModelInfer(self, body: bytes) -> Any:  # noqa: N802 # the protocol's name
         """Run a request through the queue and wait for its answer."""
-        prepared = await self._prepare(asked)
-        return await _written(asked, prepared.request, await self._whole(prepared))
+        asked = await self._prepare(body)
+        return await _written(asked, await self._whole(asked.prepared))
 
-    async def _prepare(self, asked: Any) -> Prepared:
+    async def _prepare(self, body: bytes) -> _Asked:
+        request, model, raw = await parsed(body, self._read)
+
         def work() -> Prepared:
-            request = read_request(asked)
-            model = self._model(asked)
-            request.parameters = read_json(request.parameters, model.definition)
-            if _tells(model, request):
-                request.parameters.setdefault("seed", secrets.randbits(62))
             # A waiting client's id is echoed, not used as the job's: OIP lets ids repeat.
             return self._service.intake.prepare(request, model.name, model.version, use_id=False)
 
-        large = asked.ByteSize() >= OFF_LOOP_BYTES
-        return await self._service.intake.outbound.files.read(work, in_thread=large)
+        large = len(body) >= OFF_LOOP_BYTES
+        prepared = await self._service.intake.outbound.files.read(work, in_thread=large)
+        return _Asked(prepared, model, raw)
 
-    def _model(self, asked: Any) -> ModelDeclaration:
-        return self._service.catalog.get(asked.model_name, asked.model_version or None)
+    def _read(self, body: bytes) -> tuple[v2.InferenceRequest, ModelDeclaration, bool]:
+        """A message's request, its model, and whether it is to be answered raw. The message itself,
+        which holds all data a second time, is let go.
+        """
+        message = _parsed(MESSAGES["ModelInferRequest"], body)
+        request = read_request(message)
+        model = self._service.catalog.get(message.model_name, message.model_version or None)
+        request.parameters = read_json(request.parameters, model.definition)
+        if _tells(model, request):
+            request.parameters.setdefault("seed", secrets.randbits(62))
+        raw = bool(message.raw_input_contents)
+        return request, model, raw or codec.wants_binary(request) != (False, frozenset())
 
     async def _whole(self, prepared: Prepared) -> v2.InferenceResponse:
         ended = await run(self._service, _never, prepared, self._service.settings.infer_timeout_s)
         stored = await finished(self._service, ended)
-        if len(stored.body) < OFF_LOOP_BYTES:
-            return codec.decode_response(stored.body, stored.header_length)
-        return await asyncio.to_thread(codec.decode_response, stored.body, stored.header_length)
+        return await off_loop(
+            lambda: codec.decode_response(stored.body, stored.header_length),
+            large=len(stored.body) >= OFF_LOOP_BYTES,
+        )
 
     async def ModelStreamInfer(  # noqa: N802 # the protocol's name
         self, asked: AsyncIterator[bytes], context: Context
@@ -125,28 +142,27 @@ class InferenceService:
     async def _stream(self, body: bytes) -> AsyncIterator[Any]:
         """The answers to one request of a stream, or its error; raises none."""
         kind = MESSAGES["ModelStreamInferResponse"]
-        asked = MESSAGES["ModelInferRequest"]()
         try:
-            asked = _parsed(MESSAGES["ModelInferRequest"], body)
-            async with contextlib.aclosing(self._answers(asked)) as answers:
+            async with contextlib.aclosing(self._answers(body)) as answers:
                 async for answer in answers:
                     yield kind(infer_response=answer)
         except WherryError as error:
-            yield kind(error_message=error.message, infer_response={"id": asked.id})
+            yield kind(error_message=error.message, infer_response={"id": _id_of(body)})
         except Exception:
             log.exception("a request of a gRPC stream failed")
-            yield kind(error_message="internal error", infer_response={"id": asked.id})
+            yield kind(error_message="internal error", infer_response={"id": _id_of(body)})
 
-    async def _answers(self, asked: Any) -> AsyncGenerator[Any]:
-        prepared, model = await self._prepare(asked), self._model(asked)
-        if not _tells(model, prepared.request):
-            whole = await self._whole(prepared)
+    async def _answers(self, body: bytes) -> AsyncGenerator[Any]:
+        asked = await self._prepare(body)
+        if not _tells(asked.model, asked.prepared.request):
+            whole = await self._whole(asked.prepared)
             whole.parameters = {**whole.parameters, FINAL: True}
-            yield await _written(asked, prepared.request, whole)
+            yield await _written(asked, whole)
             return
-        async with contextlib.aclosing(pieces(self._service, model, prepared)) as parts:
+        parts = pieces(self._service, asked.model, asked.prepared)
+        async with contextlib.aclosing(parts):
             async for part in parts:
-                yield await _written(asked, prepared.request, part)
+                yield await _written(asked, part)
 
     async def RepositoryIndex(self, asked: Any) -> Any:  # noqa: N802 # the protocol's name
         """Every declared model and its state."""
@@ -179,13 +195,13 @@ def _tells(model: ModelDeclaration, request: v2.InferenceRequest) -> bool:
     return writes and request.parameters.get(STREAM) is True
 
 
-async def _written(asked: Any, request: v2.InferenceRequest, response: v2.InferenceResponse) -> Any:
+async def _written(asked: _Asked, response: v2.InferenceResponse) -> Any:
     """A response as it was asked for: raw for a raw question, typed for a typed one."""
-    response.id = request.id
-    raw = bool(asked.raw_input_contents) or codec.wants_binary(request) != (False, frozenset())
-    if sum(tensor.element_count for tensor in response.outputs) < _MANY:
-        return write_response(response, raw=raw)
-    return await asyncio.to_thread(write_response, response, raw=raw)
+    response.id = asked.prepared.request.id
+    return await off_loop(
+        lambda: write_response(response, raw=asked.raw),
+        large=sum(tensor.element_count for tensor in response.outputs) >= _MANY,
+    )
 
 
 async def _never() -> None:
@@ -204,6 +220,9 @@ def handler(service: Service) -> grpc.GenericRpcHandler:
         for name, kind in MESSAGES.items()
         if name.endswith("Request")
     }
+    handlers["ModelInfer"] = grpc.unary_unary_rpc_method_handler(
+        guarded(calls.ModelInfer), response_serializer=_serialized
+    )
     handlers["ModelStreamInfer"] = grpc.stream_stream_rpc_method_handler(
         calls.ModelStreamInfer, response_serializer=_serialized
     )
@@ -222,6 +241,14 @@ def _reading(
         return await call(_parsed(kind, body))
 
     return read
+
+
+def _id_of(body: bytes) -> str:
+    """The id of a request that was refused; "" where the message is none."""
+    try:
+        return str(MESSAGES["ModelInferRequest"].FromString(body).id)
+    except DecodeError:
+        return ""
 
 
 def _parsed(kind: type[Any], body: bytes) -> Any:

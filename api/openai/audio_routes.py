@@ -5,13 +5,11 @@ from __future__ import annotations
 import io
 import re
 import wave
-from collections.abc import AsyncGenerator
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
-from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 
 from ...protocol.errors import InvalidRequest
 from ...tasks.audio.automatic_speech_recognition import (
@@ -20,8 +18,9 @@ from ...tasks.audio.automatic_speech_recognition import (
     SpeechChunk,
 )
 from ...tasks.audio.text_to_speech import TextToSpeechInput, TextToSpeechOutput
-from ..body import read_body
+from ..body import parsed, read_body
 from ..errors import shaped
+from ..multipart import read_form
 from ..plain import PlainRoute
 from ..run import answer
 from ..service import Service
@@ -34,6 +33,9 @@ _NUMBER = re.compile(r"[0-9]{1,9}")
 
 #: Formats of an answer that tell when each part was said.
 _TIMED = ("verbose_json", "srt", "vtt")
+
+#: Fields of a form besides its file, and bytes of one, at most.
+_MAX_FIELDS, _MAX_FIELD_BYTES = 32, 65_536
 
 
 class TranscriptionRequest(OpenAIRequest):
@@ -66,6 +68,8 @@ async def transcriptions(request: Request) -> Response:
     service = Service.of(request)
     fields, sound = await _form(request)
     asked = validated(TranscriptionRequest, fields)
+    if not sound:
+        raise InvalidRequest("file: the sound is missing")
     if "word" in asked.timestamp_granularities:
         raise InvalidRequest("timestamp_granularities: word is not supported; use segment")
     model = model_for(service, asked.model, "automatic-speech-recognition")
@@ -131,40 +135,30 @@ def _time(seconds: float, point: str) -> str:
 
 
 async def _form(request: Request) -> tuple[dict[str, object], bytes]:
-    """A form's fields and its file. Raises InvalidRequest."""
-    service = Service.of(request)
-    body = await read_body(request, service.settings.max_body_bytes)
+    """A form's fields and its file; b"" where there is none. Raises InvalidRequest."""
+    content_type = request.headers.get("content-type", "")
 
-    async def stream() -> AsyncGenerator[bytes]:
-        yield body
+    def parse(body: bytes) -> tuple[dict[str, object], bytes]:
+        parts = dict(read_form(body, content_type))
+        files = parts.pop("file", [memoryview(b"")])
+        if len(files) > 1:
+            raise InvalidRequest("file: one at a time")
+        return _fields(parts), bytes(files[0])
 
-    try:
-        form = await MultiPartParser(
-            request.headers, stream(), max_files=1, max_fields=32, max_part_size=64 * 1024
-        ).parse()
-    except (MultiPartException, KeyError, AssertionError) as error:
-        raise InvalidRequest(f"expected multipart/form-data: {error}") from None
-    try:
-        return await _fields(form)
-    finally:
-        await form.close()
+    limit = Service.of(request).settings.max_body_bytes
+    return await parsed(await read_body(request, limit), parse)
 
 
-async def _fields(form: FormData) -> tuple[dict[str, object], bytes]:
+def _fields(parts: Mapping[str, list[memoryview]]) -> dict[str, object]:
     fields: dict[str, object] = {}
-    sound = b""
-    for name, value in form.multi_items():
-        if isinstance(value, UploadFile):
-            if name != "file":
-                raise InvalidRequest(f"{name}: only `file` is a file")
-            sound = await value.read()
-        elif name.endswith("[]"):
-            fields[name[:-2]] = [v for v in form.getlist(name) if isinstance(v, str)]
-        else:
-            fields[name] = value
-    if not sound:
-        raise InvalidRequest("file: the sound is missing")
-    return fields, sound
+    if sum(map(len, parts.values())) > _MAX_FIELDS:
+        raise InvalidRequest(f"the form has over {_MAX_FIELDS} fields")
+    for name, values in parts.items():
+        if any(len(value) > _MAX_FIELD_BYTES for value in values):
+            raise InvalidRequest(f"{name[:80]}: over {_MAX_FIELD_BYTES} bytes")
+        texts = [str(value, "utf-8", "replace") for value in values]
+        fields[name.removesuffix("[]")] = texts if name.endswith("[]") else texts[-1]
+    return fields
 
 
 @router.post("/v1/audio/speech")

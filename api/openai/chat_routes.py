@@ -11,6 +11,7 @@ from ...tasks.catalog import ModelDeclaration
 from ...tasks.multimodal.image_text_to_text import ImageTextToTextInput, ImageTextToTextOutput
 from ...tasks.text.chat import ChatInput
 from ...tasks.text.generation import Generation
+from ..body import OFF_LOOP_BYTES
 from ..errors import shaped
 from ..media import read_media
 from ..plain import PlainRoute
@@ -69,10 +70,8 @@ async def _about_images(request: Request, model: ModelDeclaration, asked: ChatRe
         )
     if asked.n > 1:
         raise InvalidRequest("n: one choice only for models of images")
-    service, url = Service.of(request), message.images[0]
-    image = await service.intake.outbound.files.read(
-        lambda: read_media(url, "messages: image_url"), in_thread=False
-    )
+    service = Service.of(request)
+    image = await _image(service, message)
     fields = asked.parameters()
     known = ImageTextToTextInput.parameter_names()
     given = ImageTextToTextInput.validated(
@@ -92,6 +91,14 @@ async def _about_images(request: Request, model: ModelDeclaration, asked: ChatRe
     if asked.stream:
         return EventStream(_at_once(reply, end, usage=asked.with_usage))
     return json_response(reply.whole([choices.Choice(end)]))
+
+
+async def _image(service: Service, message: ChatMessage) -> bytes:
+    """The image of a message, which is left without: its base64 would be held as long as that."""
+    url, message.content = message.images[0], message.text
+    return await service.intake.outbound.files.read(
+        lambda: read_media(url, "messages: image_url"), in_thread=len(url) >= OFF_LOOP_BYTES
+    )
 
 
 async def _at_once(reply: ChatReply, end: Generation, *, usage: bool) -> AsyncIterator[bytes]:

@@ -13,7 +13,7 @@ from ...protocol import v2
 from ...protocol.errors import InvalidRequest, WherryError
 from ...protocol.first_fault import FirstFault, few_fields
 from ...tasks.catalog import ModelDeclaration
-from ..body import json_object, read_body
+from ..body import read_document
 from ..ids import uuid7
 from ..service import Service
 
@@ -74,8 +74,8 @@ R = TypeVar("R", bound=OpenAIRequest)
 async def read(request: Request, kind: type[R], **fields: object) -> R:
     """A request's JSON body; `fields` replace what it says. Raises InvalidRequest."""
     service = Service.of(request)
-    body = json_object(await read_body(request, service.settings.max_body_bytes))
-    return validated(kind, {**body, **fields})
+    document, _ = await read_document(request, service.settings.max_body_bytes)
+    return validated(kind, {**document, **fields})
 
 
 def validated(kind: type[R], fields: dict[str, object]) -> R:

@@ -17,18 +17,19 @@ from ...jobs.recover import cancel
 from ...protocol import codec, v2
 from ...protocol.errors import DeadlineExceeded, InvalidRequest, JobNotFound
 from ...protocol.states import JobState
+from ...tasks.catalog import ModelDeclaration
 from ...tasks.registry import get_task
 from ...tasks.text.texts import TEXT
 from ..access.caller import caller
-from ..body import json_object, read_body
+from ..body import OFF_LOOP_BYTES, json_object, off_loop, parsed, read_body
 from ..ids import idempotency_key, shown_id
-from ..intake import OFF_LOOP_BYTES, Prepared
+from ..intake import Prepared
+from ..multipart import is_form, read_form
 from ..run import run
 from ..service import Service, outcome_error
 from .answers import Wire, write_answer
-from .asks import Ask
+from .asks import Ask, Given
 from .capabilities import Capability, model_for, of_task
-from .multipart import is_form, read_form
 
 #: Between a job's id and the number that its answer has to be read with (`asks.Given`). It goes
 #: in the id because a result outlives its request, and this process.
@@ -48,23 +49,35 @@ _STATES: Mapping[JobState, str] = {
 async def prepare(request: Request, capability: Capability) -> Prepared:
     """Make a job of a request, JSON or a form. Raises ModelNotFound, InvalidRequest."""
     service, key = Service.of(request), idempotency_key(request)
-    body = await read_body(request, service.settings.max_body_bytes)
-    content_type = request.headers.get("content-type", "")
+    model, given, large = await _given(request, capability)
 
     def work() -> Prepared:
-        ask = _ask(body, content_type, capability)
-        model = model_for(service.catalog, ask.model, capability)
-        given = ask.given(model)
-        plain = given.input.to_inference_request()
-        prepared = service.intake.prepare(
-            plain, model.name, model.version, use_id=False, idempotency_key=key
+        return service.intake.prepare(
+            given.input.to_inference_request(),
+            model.name,
+            model.version,
+            use_id=False,
+            idempotency_key=key,
         )
-        if not given.number:
-            return prepared
-        job = replace(prepared.job, id=f"{prepared.job.id}{_NUMBER}{given.number}")
-        return replace(prepared, job=job)
 
-    return await service.intake.outbound.files.read(work, in_thread=len(body) >= OFF_LOOP_BYTES)
+    prepared = await off_loop(work, large=large)
+    if not given.number:
+        return prepared
+    job = replace(prepared.job, id=f"{prepared.job.id}{_NUMBER}{given.number}")
+    return replace(prepared, job=job)
+
+
+async def _given(request: Request, capability: Capability) -> tuple[ModelDeclaration, Given, bool]:
+    """The model that is asked, what it is given, and whether that is large."""
+    service, content_type = Service.of(request), request.headers.get("content-type", "")
+
+    def parse(body: bytes) -> tuple[Ask, bool]:
+        return _ask(body, content_type, capability), len(body) >= OFF_LOOP_BYTES
+
+    ask, large = await parsed(await read_body(request, service.settings.max_body_bytes), parse)
+    model = model_for(service.catalog, ask.model, capability)
+    given = await service.intake.outbound.files.read(lambda: ask.given(model), in_thread=large)
+    return model, given, large
 
 
 def _ask(body: bytes, content_type: str, capability: Capability) -> Ask:
@@ -79,7 +92,7 @@ def _ask(body: bytes, content_type: str, capability: Capability) -> Ask:
         raise InvalidRequest(v2.describe(error)) from None
 
 
-def _of_form(parts: Mapping[str, list[bytes]], capability: Capability) -> dict[str, Any]:
+def _of_form(parts: Mapping[str, list[memoryview]], capability: Capability) -> dict[str, Any]:
     """A form's `metadata`, which is JSON, and its files."""
     field, part = capability.ask.FORM
     if not field:
@@ -88,8 +101,9 @@ def _of_form(parts: Mapping[str, list[bytes]], capability: Capability) -> dict[s
         raise InvalidRequest("metadata: the form has no such part")
     if part not in parts:
         raise InvalidRequest(f"{part}: the form has no such part")
-    files = parts[part]
-    return {**json_object(parts["metadata"][0]), field: files if part == "frames" else files[0]}
+    files = [bytes(file) for file in parts[part]]
+    fields = json_object(bytes(parts["metadata"][0]))
+    return {**fields, field: files if part == "frames" else files[0]}
 
 
 async def answer(request: Request, capability: Capability, wire: Wire) -> Response:

@@ -53,8 +53,11 @@ def test_two_ways_to_say_the_same_are_the_same_job(make_intake):
 
 
 def test_another_version_is_another_job(make_intake, texts):
-    intake, request = make_intake(), v2.InferenceRequest.parse(texts("a"))
-    jobs = [intake.prepare(request, "embedding", version).job for version in (None, "1", "2")]
+    intake = make_intake()
+    jobs = [
+        intake.prepare(v2.InferenceRequest.parse(texts("a")), "embedding", version).job
+        for version in (None, "1", "2")
+    ]
     assert jobs[0].fingerprint == jobs[2].fingerprint != jobs[1].fingerprint
     assert [job.group.version for job in jobs] == ["2", "1", "2"]
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import base64
+import os
+
 import pytest
 
-from wherry.api.media import read_media
+from wherry.api.media import _PIECE, read_media
 from wherry.protocol.errors import InvalidRequest
 
 
@@ -11,6 +14,13 @@ from wherry.protocol.errors import InvalidRequest
 )
 def test_a_file_comes_plain_or_as_a_data_uri(text: str) -> None:
     assert read_media(text, "image") == b"hi"
+
+
+@pytest.mark.parametrize("start", ["", "data:image/png;base64,"])
+@pytest.mark.parametrize("size", [_PIECE * 3 // 4, _PIECE * 2 + 1])
+def test_a_file_of_several_pieces_keeps_every_byte(start: str, size: int) -> None:
+    file = os.urandom(size)
+    assert read_media(start + base64.b64encode(file).decode(), "image") == file
 
 
 @pytest.mark.parametrize(
@@ -23,6 +33,7 @@ def test_a_file_comes_plain_or_as_a_data_uri(text: str) -> None:
         ("aGk=\n", "image: not base64"),
         ("data:image/png,hi", "image: not base64"),
         ("größe", "image: not base64"),
+        pytest.param("A" * (_PIECE - 2) + "==AAAA", "image: not base64", id="padding amid"),
         (7, "image: expected base64 text, got int"),
     ],
 )

@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 
 from wherry.api.pixano.answers import Wire
 from wherry.api.pixano.capabilities import BY_NAME, BY_PATH
-from wherry.api.pixano.multipart import read_form
-from wherry.protocol.errors import InvalidRequest
 
 from .conftest import Worker
 from .pixano_asks import ASKS, IMAGE, Document
@@ -88,29 +86,7 @@ def test_a_refusal_names_the_field(
     assert text in answer.json()["error"]
 
 
-# --- Forms and rubbish ---------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("body", "content_type"),
-    [
-        (b"", "multipart/form-data"),
-        (b"--x\r\n\r\n", "multipart/form-data; boundary=x"),
-        (b"--x\r\nA: b\r\n\r\nc\r\n--x--", "multipart/form-data; boundary=x"),
-    ],
-)
-def test_a_broken_form_is_refused(body: bytes, content_type: str) -> None:
-    with pytest.raises(InvalidRequest):
-        read_form(body, content_type)
-
-
-@given(files=st.lists(st.binary(max_size=50), min_size=1, max_size=4))
-def test_a_form_keeps_every_byte(files: list[bytes]) -> None:
-    request = httpx.Request(
-        "POST", "http://x", files=[("frames", (f"{i}", file)) for i, file in enumerate(files)]
-    )
-    request.read()
-    assert read_form(request.content, request.headers["content-type"]) == {"frames": files}
+# --- Rubbish -------------------------------------------------------------------------------------
 
 
 JSON = st.recursive(

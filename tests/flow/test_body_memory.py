@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 import struct
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -17,35 +16,42 @@ import pytest
 from wherry.ops.ports import free_port
 from wherry.ops.services import api_command
 
+from .body_forms import SURFACES, TASKS, UPLOAD, WIDE, Surface
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads Linux' /proc"),
 ]
 
-MODELS = '[[models]]\nname = "images"\ntask = "image-classification"\nbackend = "stub"\n'
 FILE = os.urandom(24 << 20)
 
 #: What a request costs besides: buffers of the socket and of the allocator.
 SLACK = 4 << 20
+
+#: Answers of a fleet without workers: taken, or given up at the deadline.
+TAKEN = (200, 202, 503, 504)
 
 
 class Api:
     """A process of its own, so that nothing else is measured."""
 
     def __init__(self, folder: Path, redis_url: str) -> None:
-        (folder / "models.toml").write_text(MODELS)
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}/v2/models/images/jobs"
+        models = (f'[[models]]\nname = "{t}"\ntask = "{t}"\nbackend = "stub"\n' for t in TASKS)
+        (folder / "models.toml").write_text("".join(models))
+        port, self.grpc_port = free_port(), free_port()
+        self.url = f"http://127.0.0.1:{port}"
         settings = {
             "WHERRY_REDIS_URL": redis_url,
             "WHERRY_MODELS": str(folder / "models.toml"),
             "WHERRY_STORE_DIR": str(folder / "blobs"),
+            "WHERRY_INFER_TIMEOUT_S": "1",
+            "WHERRY_GRPC_PORT": str(self.grpc_port),
         }
         self.process = subprocess.Popen(api_command(port), env={**os.environ, **settings})
         deadline = time.monotonic() + 60
         while True:
             try:
-                httpx.get(f"http://127.0.0.1:{port}/v2/health/live").raise_for_status()
+                httpx.get(f"{self.url}/v2/health/live").raise_for_status()
             except httpx.HTTPError:
                 assert time.monotonic() < deadline, "the API does not start"
                 time.sleep(0.1)
@@ -58,13 +64,24 @@ class Api:
         (found,) = (line for line in lines if line.startswith(f"{field}:"))
         return int(found.split()[1]) * 1024
 
-    def peak(self, body: bytes, headers: dict[str, str]) -> int:
-        """Bytes that the process grew by at most, while it took a body."""
+    def peak(self, send: Callable[..., None], *request: object) -> int:
+        """Bytes that the process grew by at most, while it took a request."""
         Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")  # forgets the peak so far
         before = self.status("VmRSS")
-        answer = httpx.post(self.url, content=body, headers=headers, timeout=60)
-        assert answer.status_code == 202, answer.text
+        send(*request)
         return self.status("VmHWM") - before
+
+    def times(self, surface: Surface) -> float:
+        """How often a large body was in memory at most, less the slack."""
+        for file in (b"small", FILE):  # the first request of all loads much
+            body, headers = surface.form(file)
+            grown = self.peak(self.post, surface.path, body, headers)
+        return (grown - SLACK) / len(body)
+
+    def post(self, path: str, body: bytes, headers: dict[str, str]) -> None:
+        """Send a request that is taken."""
+        answer = httpx.post(self.url + path, content=body, headers=headers, timeout=60)
+        assert answer.status_code in TAKEN, answer.text
 
 
 @pytest.fixture
@@ -75,23 +92,46 @@ def api(tmp_path: Path, redis_url: str) -> Iterator[Api]:
     api.process.wait(30)
 
 
-def as_json(file: bytes) -> tuple[bytes, dict[str, str]]:
-    data = [base64.b64encode(file).decode()]
-    tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": data}
-    return json.dumps({"inputs": [tensor]}).encode(), {"content-type": "application/json"}
+@pytest.mark.parametrize("name", SURFACES)
+def test_a_body_is_in_memory_twice_at_most(api: Api, name: str) -> None:
+    assert api.times(SURFACES[name]) <= 2
 
 
-def as_binary(file: bytes) -> tuple[bytes, dict[str, str]]:
-    sized = {"binary_data_size": len(file) + 4}
-    tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "parameters": sized}
-    header = json.dumps({"inputs": [tensor]}).encode()
-    headers = {"inference-header-content-length": str(len(header))}
-    return header + struct.pack("<I", len(file)) + file, headers
+def test_a_file_for_batches_is_never_whole_in_memory(api: Api) -> None:
+    assert api.times(UPLOAD) <= 0.5
 
 
-@pytest.mark.parametrize("form", [as_json, as_binary])
-def test_a_body_is_in_memory_twice_at_most(api: Api, form: object) -> None:
-    assert callable(form)
-    api.peak(*form(b"small"))  # what the first request of all loads
-    body, headers = form(FILE)
-    assert api.peak(body, headers) <= 2 * len(body) + SLACK
+@pytest.mark.parametrize(("name", "times"), [("two bytes", 3), ("four bytes", 5)])
+def test_wide_text_takes_what_python_gives_a_character(api: Api, name: str, times: int) -> None:
+    assert api.times(WIDE[name]) <= times
+
+
+def raw(message: Any, file: bytes) -> None:
+    message.raw_input_contents.append(struct.pack("<I", len(file)) + file)
+
+
+def typed(message: Any, file: bytes) -> None:
+    message.inputs[0].contents.bytes_contents.append(file)
+
+
+@pytest.mark.parametrize("put", [raw, typed])
+def test_grpc_takes_four_times_the_message(api: Api, put: Callable[[Any, bytes], None]) -> None:
+    """gRPC's own server takes three."""
+    grpc = pytest.importorskip("grpc", reason="an extra")
+    from wherry.api.oip_grpc.messages import MESSAGES
+
+    def send(body: bytes) -> None:
+        options = [("grpc.max_send_message_length", -1)]
+        with grpc.insecure_channel(f"127.0.0.1:{api.grpc_port}", options=options) as channel:
+            call = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+            with pytest.raises(grpc.RpcError) as refused:
+                call(body, timeout=60)
+            assert refused.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+    for file in (b"small", FILE):
+        message = MESSAGES["ModelInferRequest"](model_name="image-classification")
+        message.inputs.add(name="image", datatype="BYTES", shape=[1])
+        put(message, file)
+        body = message.SerializeToString()
+        grown = api.peak(send, body)
+    assert grown <= 4 * len(body) + SLACK

@@ -113,9 +113,11 @@ def _written(image: Image.Image) -> bytes:
 
 def _photograph(image: Image.Image) -> bytes:
     """A JPEG of bounded size."""
+    file = b""
     for quality in _QUALITIES:
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=quality, optimize=True)
-        if buffer.tell() <= _MAX_PICTURE:
+        file = buffer.getvalue()
+        if len(file) <= _MAX_PICTURE:
             break
-    return buffer.getvalue()
+    return file
