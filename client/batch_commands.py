@@ -15,7 +15,6 @@ from urllib.parse import quote, urlencode
 import httpx
 import typer
 from pydantic_core import from_json
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -256,17 +255,19 @@ def _show(batches: list[dict[str, Any]], *, as_json: bool) -> None:
         for batch in batches:
             print_json(batch)
         return
-    table = Table("id", "status", "endpoint", "lines", "good", "failed", "kept until (UTC)")
-    for column in table.columns[:2]:  # a narrow terminal may cut the rest
+    # As narrow as can be: 80 columns hold it with an id of 38.
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+    for title in ("id", "status", "lines", "good", "failed", "kept until (UTC)"):
+        table.add_column(title)
+    for column in table.columns[:-1]:  # the last may have the time below the date
         column.no_wrap = True
-    table.columns[1].min_width = max((len(batch["status"]) for batch in batches), default=0)
     table.columns[0].min_width = max((len(batch["id"]) for batch in batches), default=0)
+    table.columns[-1].min_width = len("2026-11-21")
     for batch in batches:
         counts, state = batch["request_counts"], str(batch["status"])
         named = f"[{_COLOURS.get(state, 'cyan')}]{state}[/]"
         numbers = [str(counts[name]) for name in ("total", "completed", "failed")]
-        until = _time(batch.get("output_expires_at"))
-        table.add_row(batch["id"], named, escape(batch["endpoint"]), *numbers, until)
+        table.add_row(batch["id"], named, *numbers, _time(batch.get("output_expires_at")))
     stdout.print(table)
     for batch in batches:
         for error in _errors(batch):

@@ -168,7 +168,9 @@ def test_the_commands_send_a_batch_and_fetch_its_answers(wherry: Wherry, tmp_pat
     assert printed.stdout_bytes == out.read_bytes()
     shown = wherry("batch", "status", batch["id"])
     assert batch["id"] in shown.stdout
-    assert time.strftime("%Y-%m-%d %H:%M", time.gmtime(batch["output_expires_at"])) in shown.stdout
+    date, clock = time.strftime("%Y-%m-%d %H:%M", time.gmtime(batch["output_expires_at"])).split()
+    assert date in shown.stdout
+    assert clock in shown.stdout, "below the date in 80 columns"
     assert "completed" in shown.stdout
     listed = [json.loads(x) for x in wherry("batch", "list", "--json").stdout.splitlines()]
     assert listed[0]["id"] == batch["id"]
