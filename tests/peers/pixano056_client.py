@@ -97,10 +97,12 @@ async def main():
         await client.image_mask_generation(SEGMENT.model_copy(update={"model": "nobody"}))
     except Exception as error:
         told("an unknown model", failure(error))
-    try:  # it revokes what takes too long
-        await client.video_mask_generation(FOLLOW, poll_interval=0.001, timeout=0.001)
-    except InferenceTooLongError as error:
-        told("a timeout", failure(error))
+    for _ in range(50):  # a busy machine may have the answer before the first look at the clock
+        try:  # it revokes what takes too long
+            await client.video_mask_generation(FOLLOW, poll_interval=0.001, timeout=0.001)
+        except InferenceTooLongError as error:
+            told("a timeout", failure(error))
+            break
 
 
 asyncio.run(main())

@@ -147,7 +147,7 @@ def segments(value: Value, ours: Ours) -> None:
 
 
 def polled(value: Value, ours: Ours) -> None:
-    assert value["first"] == "PENDING"
+    assert value["first"] in ("PENDING", "STARTED"), "a worker may be that quick"
     segments(value, ours)
 
 
