@@ -11,12 +11,12 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from wherry.jobs.record import Record
-from wherry.ops import child
 from wherry.ops.stack import Stack
 
 from .fleet import LEASE_S, Fleet, Hit, Source, duplicated, lost, recoveries_s
@@ -24,21 +24,24 @@ from .ledger import Ledger
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1200)]
 
-#: `busy` computes 100 rows a second; `long` takes three leases.
-MODELS = """
+#: It computes 100 rows a second.
+BUSY = """
 [[models]]
 name = "busy"
 task = "image-classification"
 backend = "stub"
 max_batch_size = 16
 parameters = {{ delay_per_row_s = 0.01, exit_on = "EXIT", exit_once = "{seen}" }}
+"""
 
+#: It takes three leases, to warm up too: workers that are killed have none of it.
+LONG = f"""
 [[models]]
 name = "long"
 task = "image-classification"
 backend = "stub"
 max_batch_size = 2
-parameters = {{ delay_s = {long_s} }}
+parameters = {{ delay_s = {3 * LEASE_S} }}
 """
 
 
@@ -48,21 +51,23 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("seen")
 
 
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory, seen: Path) -> Iterator[Fleet]:
-    folder = tmp_path_factory.mktemp("fleet")
-    models = folder / "models.toml"
-    models.write_text(MODELS.format(seen=seen, long_s=3 * LEASE_S))
+@contextmanager
+def running(folder: Path, models: str) -> Iterator[Fleet]:
+    (folder / "models.toml").write_text(models)
     # However often a job has bad luck here, it is not to blame.
     env = {"WHERRY_LEASE_TTL_S": str(LEASE_S), "WHERRY_MAX_ATTEMPTS": "50"}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(child, "_LAST_WAIT_S", 0.5)  # kills by the hundred are no crash loop
-        with Stack(
-            models=models, data_dir=folder, flower=False, workers_per_family=2, env=env
-        ) as stack:
-            fleet = Fleet(stack)
-            yield fleet
-            fleet.close()
+    with Stack(
+        models=folder / "models.toml", data_dir=folder, flower=False, workers_per_family=2, env=env
+    ) as stack:
+        fleet = Fleet(stack)
+        yield fleet
+        fleet.close()
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory, seen: Path) -> Iterator[Fleet]:
+    with running(tmp_path_factory.mktemp("fleet"), BUSY.format(seen=seen)) as fleet:
+        yield fleet
 
 
 class Killers(threading.Thread):
@@ -150,11 +155,12 @@ def test_nothing_is_lost_or_doubled_when_workers_exit_for_want_of_memory(
 
 
 def test_a_job_of_three_leases_under_a_healthy_worker_runs_once(
-    fleet: Fleet, faults: Ledger
+    tmp_path: Path, faults: Ledger
 ) -> None:
     ids = [f"long-{number}" for number in range(4)]
-    fleet.submit("long", [(job_id, job_id.encode()) for job_id in ids])
-    records = fleet.ended(ids, timeout_s=12 * LEASE_S)
+    with running(tmp_path, LONG) as fleet:
+        fleet.submit("long", [(job_id, job_id.encode()) for job_id in ids])
+        records = fleet.ended(ids, timeout_s=12 * LEASE_S)
     faults.record(
         fault="none: jobs of three leases",
         injected=0,
