@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import redis
 
 from wherry.api.access.keys import Made, make, toml_entry
 from wherry.client import AsyncClient, Client
 from wherry.jobs.access_keys import put_key
 from wherry.jobs.call import Queue
+from wherry.jobs.fleet import view
 from wherry.jobs.settings import JobsSettings
 from wherry.ops.stack import Stack
 from wherry.protocol import v2
@@ -200,7 +200,11 @@ def test_hugging_faces_client_gets_by_with_a_key(keyed: Stack) -> None:
 
 
 def test_redis_holds_tenants_apart(keyed: Stack) -> None:
-    with redis.Redis.from_url(keyed.redis_url) as connection:
-        owners = {str(group).split("/")[3] for group in connection.smembers("wherry:groups")}
-        assert {"acme", "beta"} <= owners
-        assert "-" not in owners
+    queue = Queue(keyed.redis_url)
+    try:
+        fleet = queue.run(view(JobsSettings(redis_url=keyed.redis_url)))
+    finally:
+        queue.close()
+    owners = {seen.group.tenant for seen in fleet.groups}
+    assert {"acme", "beta"} <= owners
+    assert "-" not in owners

@@ -17,8 +17,8 @@ ROOMS = ("api", "client", "jobs", "ops", "protocol", "tasks", "workers")
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of the package and of the tests of tasks."""
-    for folder in (*ROOMS, "tests/tasks"):
+    """A copy of the package, of the tests of tasks, and of the pages that they read."""
+    for folder in (*ROOMS, "tests/tasks", "docs"):
         shutil.copytree(
             ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__")
         )
