@@ -41,9 +41,13 @@ class Document(NamedTuple):
     large: bool
 
 
-async def parsed(body: bytes, parse: Callable[[bytes], T]) -> T:
-    """What `parse` makes of a body, in a thread if it is large. The caller is to hold no body."""
-    return await off_loop(lambda: parse(body), large=len(body) >= OFF_LOOP_BYTES)
+async def parsed(body: bytes, parse: Callable[[bytes], T]) -> tuple[T, bool]:
+    """What `parse` makes of a body, and whether that was large: then it is done in a thread.
+
+    The caller is to hold no body.
+    """
+    large = len(body) >= OFF_LOOP_BYTES
+    return await off_loop(lambda: parse(body), large=large), large
 
 
 async def off_loop(work: Callable[[], T], *, large: bool) -> T:
@@ -53,11 +57,7 @@ async def off_loop(work: Callable[[], T], *, large: bool) -> T:
 
 async def read_document(request: Request, max_bytes: int) -> Document:
     """A request's JSON object. Raises InvalidRequest, PayloadTooLarge."""
-
-    def parse(body: bytes) -> Document:
-        return Document(json_object(body), len(body) >= OFF_LOOP_BYTES)
-
-    return await parsed(await read_body(request, max_bytes), parse)
+    return Document(*await parsed(await read_body(request, max_bytes), json_object))
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:

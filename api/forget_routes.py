@@ -8,7 +8,7 @@ from ..jobs.batches import forget_soon
 from . import examples
 from .batch_routes import stored_ids
 from .batches.growing import remove_later
-from .body import json_object, read_body
+from .body import read_document
 from .plain import PlainRoute
 from .service import Service
 
@@ -19,7 +19,7 @@ router = APIRouter(tags=["jobs"], route_class=PlainRoute)
 async def forget(request: Request) -> Response:
     """Let ended jobs go now, with their results; those that have not ended stay."""
     service = Service.of(request)
-    document = json_object(await read_body(request, service.settings.max_body_bytes))
+    document = (await read_document(request, service.settings.max_body_bytes)).fields
     stored = stored_ids(document, service.settings.max_jobs_per_batch)
     refs = await service.queue.run(forget_soon(stored, 0, service.jobs)) if stored else []
     if refs:

@@ -30,7 +30,7 @@ from ..tasks.catalog import Catalog, ModelDeclaration
 from . import own_parameters
 from .access.caller import Caller, caller
 from .blob_lane import in_store
-from .body import OFF_LOOP_BYTES, parsed
+from .body import parsed
 from .ids import checked_id, shown_id, uuid7
 from .outbound.inputs import file_at
 from .outbound.outbound import Outbound
@@ -74,17 +74,16 @@ class Intake:
 
         Raises what `prepare` raises, and InvalidRequest for a body that is none.
         """
-        in_thread = len(body) >= OFF_LOOP_BYTES
         reading = parsed(body, lambda raw: codec.decode_request(raw, header_length))
         del body
-        request = await reading
+        request, large = await reading
 
         def work() -> Prepared:
             return self.prepare(
                 request, model, version, use_id=use_id, idempotency_key=idempotency_key
             )
 
-        return await self.outbound.files.read(work, in_thread=in_thread)
+        return await self.outbound.files.read(work, in_thread=large)
 
     def with_files(
         self, request: v2.InferenceRequest, model: str, version: str | None = None

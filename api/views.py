@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +11,7 @@ from pydantic_core import to_json
 
 from ..jobs.record import Record, StoredResult
 from ..protocol import codec, v2
-from .body import OFF_LOOP_BYTES
+from .body import OFF_LOOP_BYTES, off_loop
 from .ids import job_path, shown_id
 
 _OCTETS, _HEADER_LENGTH = "application/octet-stream", "Inference-Header-Content-Length"
@@ -103,7 +102,7 @@ async def inference_response(
         return codec.encode_response(response, binary=binary, binary_names=binary_names)
 
     large = len(stored.body) >= OFF_LOOP_BYTES
-    body, header_length = await asyncio.to_thread(work) if large else work()
+    body, header_length = await off_loop(work, large=large)
     if header_length is None:
         return Response(body, media_type="application/json")
     return Response(body, headers={_HEADER_LENGTH: str(header_length)}, media_type=_OCTETS)

@@ -23,7 +23,7 @@ from ...protocol import v2
 from ...protocol.errors import Conflict, InvalidRequest, NotFound
 from ...protocol.first_fault import FirstFault, few_fields
 from ..access.caller import caller
-from ..body import json_object, read_body
+from ..body import read_document
 from ..errors import shaped
 from ..ids import idempotency_key, uuid7
 from ..openai.shapes import error_shape
@@ -64,7 +64,7 @@ class BatchRequest(FirstFault):
 async def create(request: Request) -> Response:
     """Make a batch of a file's lines. The same Idempotency-Key again is the same batch."""
     service = Service.of(request)
-    body = json_object(await read_body(request, service.settings.max_body_bytes))
+    body = (await read_document(request, service.settings.max_body_bytes)).fields
     try:
         asked = BatchRequest.model_validate(body)
     except ValidationError as error:

@@ -21,7 +21,7 @@ from ...tasks.base import Task, TaskInput
 from ...tasks.catalog import ModelDeclaration
 from ...tasks.text.generation import GenerationInput
 from .. import errors, models_routes
-from ..body import OFF_LOOP_BYTES, parsed, read_body
+from ..body import parsed, read_body
 from ..plain import PlainRoute
 from ..run import answer
 from ..service import Service
@@ -112,9 +112,8 @@ async def _asked(
             f"for; use /v2/models/{model.name}/infer"
         )
 
-    def parse(body: bytes) -> tuple[Asked, bool]:
-        asked = read_asked(task, body, request.headers, request.query_params.multi_items())
-        return asked, len(body) >= OFF_LOOP_BYTES
+    def parse(body: bytes) -> Asked:
+        return read_asked(task, body, request.headers, request.query_params.multi_items())
 
     reading = parsed(await read_body(request, service.settings.max_body_bytes), parse)
     try:

@@ -97,13 +97,12 @@ class InferenceService:
         return await _written(asked, await self._whole(asked.prepared))
 
     async def _prepare(self, body: bytes) -> _Asked:
-        request, model, raw = await parsed(body, self._read)
+        (request, model, raw), large = await parsed(body, self._read)
 
         def work() -> Prepared:
             # A waiting client's id is echoed, not used as the job's: OIP lets ids repeat.
             return self._service.intake.prepare(request, model.name, model.version, use_id=False)
 
-        large = len(body) >= OFF_LOOP_BYTES
         prepared = await self._service.intake.outbound.files.read(work, in_thread=large)
         return _Asked(prepared, model, raw)
 

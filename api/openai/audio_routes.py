@@ -146,7 +146,8 @@ async def _form(request: Request) -> tuple[dict[str, object], bytes]:
         return _fields(parts), bytes(files[0])
 
     limit = Service.of(request).settings.max_body_bytes
-    return await parsed(await read_body(request, limit), parse)
+    form, _ = await parsed(await read_body(request, limit), parse)
+    return form
 
 
 def _fields(parts: Mapping[str, list[memoryview]]) -> dict[str, object]:

@@ -21,7 +21,7 @@ from ...tasks.catalog import ModelDeclaration
 from ...tasks.registry import get_task
 from ...tasks.text.texts import TEXT
 from ..access.caller import caller
-from ..body import OFF_LOOP_BYTES, json_object, off_loop, parsed, read_body
+from ..body import json_object, off_loop, parsed, read_body
 from ..ids import idempotency_key, shown_id
 from ..intake import Prepared
 from ..multipart import is_form, read_form
@@ -71,8 +71,8 @@ async def _given(request: Request, capability: Capability) -> tuple[ModelDeclara
     """The model that is asked, what it is given, and whether that is large."""
     service, content_type = Service.of(request), request.headers.get("content-type", "")
 
-    def parse(body: bytes) -> tuple[Ask, bool]:
-        return _ask(body, content_type, capability), len(body) >= OFF_LOOP_BYTES
+    def parse(body: bytes) -> Ask:
+        return _ask(body, content_type, capability)
 
     ask, large = await parsed(await read_body(request, service.settings.max_body_bytes), parse)
     model = model_for(service.catalog, ask.model, capability)

@@ -12,7 +12,7 @@ from ... import __version__
 from ...jobs.fleet import FleetView, set_loaded
 from ...protocol.errors import InvalidRequest, ModelNotFound
 from ...tasks.catalog import ModelDeclaration
-from ..body import json_object, read_body
+from ..body import read_document
 from ..errors import shaped
 from ..plain import PlainRoute
 from ..service import Service
@@ -236,4 +236,4 @@ async def _set_loaded(request: Request, model: ModelDeclaration, *, loaded: bool
 
 
 async def _body(request: Request) -> dict[str, Any]:
-    return json_object(await read_body(request, Service.of(request).settings.max_body_bytes))
+    return (await read_document(request, Service.of(request).settings.max_body_bytes)).fields
