@@ -9,6 +9,10 @@ from ..text.tokens import Listener
 from .device import Device
 
 
+class ModelRefused(Exception):
+    """A model cannot be served as it stands. Its text is one line: the fault and the remedy."""
+
+
 class Backend(ABC):
     """A model behind a task. Three verbs: load, run, close.
 
@@ -21,7 +25,7 @@ class Backend(ABC):
 
     @abstractmethod
     def load(self) -> None:
-        """Bring the model to its device."""
+        """Bring the model to its device. Raises ModelRefused when it is not whole or not fit."""
 
     @abstractmethod
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
