@@ -20,7 +20,7 @@ from rich.table import Table
 
 from .client import Client
 from .flow import error_of, failed, reply_of
-from .terminal import AsJson, Url, connected, print_error, print_json, stderr, stdout
+from .terminal import AsJson, Url, connected, print_error, print_json, show, stderr, stdout
 
 BatchId = Annotated[str, typer.Argument(help="A batch's id.")]
 
@@ -172,10 +172,15 @@ def _seconds(text: str) -> int:
 def _first_url(file: Path) -> str:
     with file.open("rb") as lines:
         first = next((line for line in lines if line.strip()), b"")
+    if not first:
+        raise typer.BadParameter(f"{file} holds no line")
     try:
-        return str(from_json(first)["url"])
-    except (ValueError, KeyError, TypeError):
-        raise typer.BadParameter("the first line names no url; name --endpoint") from None
+        asked = from_json(first)
+    except ValueError as error:
+        raise typer.BadParameter(f"{file}: its first line is not JSON: {error}") from None
+    if not isinstance(asked, dict) or not isinstance(asked.get("url"), str):
+        raise typer.BadParameter(f"{file}: its first line names no url; name --endpoint")
+    return str(asked["url"])
 
 
 def _upload(client: Client, path: Path, fields: dict[str, Any]) -> dict[str, Any]:
@@ -255,20 +260,23 @@ def _show(batches: list[dict[str, Any]], *, as_json: bool) -> None:
         for batch in batches:
             print_json(batch)
         return
+    if not batches:
+        stdout.print("no batches")
+        return
     # As narrow as can be: 80 columns hold it with an id of 38.
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
     for title in ("id", "status", "lines", "good", "failed", "kept until (UTC)"):
         table.add_column(title)
     for column in table.columns[:-1]:  # the last may have the time below the date
         column.no_wrap = True
-    table.columns[0].min_width = max((len(batch["id"]) for batch in batches), default=0)
+    table.columns[0].min_width = max(len(batch["id"]) for batch in batches)
     table.columns[-1].min_width = len("2026-11-21")
     for batch in batches:
         counts, state = batch["request_counts"], str(batch["status"])
         named = f"[{_COLOURS.get(state, 'cyan')}]{state}[/]"
         numbers = [str(counts[name]) for name in ("total", "completed", "failed")]
         table.add_row(batch["id"], named, *numbers, _time(batch.get("output_expires_at")))
-    stdout.print(table)
+    show(table)
     for batch in batches:
         for error in _errors(batch):
             print_error(error)

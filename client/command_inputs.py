@@ -22,10 +22,12 @@ def named_inputs(
 ) -> list[NamedInput]:
     """A file a job; of a text file, each line is a row. All texts together are one job."""
     spec = task.inputs[0]
-    if spec.is_file and (texts or not files):
-        raise typer.BadParameter(f"{task.name} takes files")
+    if spec.is_file and texts:
+        raise typer.BadParameter(f"{task.name} takes files, not --text")
+    if spec.is_file and not files:
+        raise typer.BadParameter(f"name a file: {task.name} takes files")
     if not texts and not files:
-        raise typer.BadParameter(f"{task.name} takes --text or text files")
+        raise typer.BadParameter(f"nothing to send: {task.name} takes --text or text files")
     read: Callable[[Path], Sequence[Any]] = _blob if spec.is_file else _lines
 
     def whole(rows: Callable[[], Sequence[Any]]) -> TaskInput:

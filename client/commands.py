@@ -28,7 +28,7 @@ from .command_inputs import named_inputs, parameters_of
 from .jobs import JobView
 from .operations import Output, model_path
 from .tables import jobs_table, models_table, output_table, queues_table
-from .terminal import AsJson, Url, connected, print_json, stderr, stdout
+from .terminal import AsJson, Url, connected, print_json, show, stderr, stdout
 
 T = TypeVar("T")
 
@@ -120,7 +120,7 @@ def _show_jobs(
             jobs.append((name, outcome))
     if jobs:
         names = None if what == "id" else [name for name, _ in jobs]
-        stdout.print(jobs_table([job for _, job in jobs], names))
+        show(jobs_table([job for _, job in jobs], names))
     return failed
 
 
@@ -149,7 +149,7 @@ def _show_answers(
                 if as_json:
                     print_json({**named, "output": _document(output)})
                 else:
-                    progress.console.print(output_table(name, outcome.id, output))
+                    progress.console.print(output_table(name, outcome.id, output), crop=False)
             progress.advance(bar)
     return failed
 
@@ -205,7 +205,7 @@ def result(
         elif as_json:
             print_json(_document(output))
         else:
-            stdout.print(output_table("", id, output))
+            show(output_table("", id, output))
 
 
 def cancel(
@@ -227,7 +227,7 @@ def models(url: Url = "", as_json: AsJson = False) -> None:
     if as_json:
         print_json(listed)
     else:
-        stdout.print(models_table(listed))
+        show(models_table(listed))
 
 
 def queues(
@@ -245,7 +245,7 @@ def queues(
         elif watch:
             _watch(client)
         else:
-            stdout.print(queues_table(client.get("/v2/queues")))
+            show(queues_table(client.get("/v2/queues")))
 
 
 def _watch(client: Client) -> None:

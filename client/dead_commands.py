@@ -12,11 +12,10 @@ from urllib.parse import quote, urlencode
 
 import typer
 from rich.json import JSON
-from rich.markup import escape
-from rich.table import Table
 
 from .client import Client
-from .terminal import AsJson, Url, connected, print_json, stdout
+from .terminal import AsJson, Url, connected, print_json, stdout, table
+from .terminal import show as show_on_stdout
 
 Model = Annotated[str, typer.Option("--model", "-m", help="Only those of this model.")]
 Error = Annotated[str, typer.Option(help="Only those whose error holds these words.")]
@@ -62,11 +61,20 @@ def list_dead(
         for dead in found:
             print_json(dead)
         return
-    table = Table("id", "model", "died", "attempts", "error")
-    for job in found:
-        cells = (job["id"], job["model_name"], job["finished_at"], str(job["attempt"]))
-        table.add_row(*map(escape, cells), escape(job["error"]["message"]))
-    stdout.print(table)
+    if not found:
+        stdout.print("no dead letters" + (" of this kind" if model or error else ""))
+        return
+    rows = [
+        (
+            job["id"],
+            job["model_name"],
+            job["finished_at"],
+            str(job["attempt"]),
+            job["error"]["message"],
+        )
+        for job in found
+    ]
+    show_on_stdout(table(("id", "model", "died", "attempts", "error"), rows, fold="error"))
     stdout.print(f"{len(found)} of {total} dead letters")
 
 

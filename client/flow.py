@@ -73,7 +73,8 @@ def reply_of(response: httpx.Response) -> Reply:
 
 def failed(error: httpx.RequestError) -> Reply:
     """A driver's answer to a call that found no server."""
-    return Reply(0, failure=f"{type(error).__name__}: {error}")
+    where = str(error.request.url.copy_with(raw_path=b"/")).rstrip("/")
+    return Reply(0, failure=f"at {where} ({str(error) or type(error).__name__})")
 
 
 def ask(call: Call, *, patience_s: float, accept: int = 0) -> Flow[Reply]:
@@ -130,7 +131,9 @@ _BY_STATUS: Mapping[int, type[errors.WherryError]] = {
 def error_of(reply: Reply) -> errors.WherryError:
     """The error that a reply stands for."""
     if not reply.status:
-        return errors.Unavailable(f"the server cannot be reached ({reply.failure})")
+        return errors.Unavailable(
+            f"the server cannot be reached {reply.failure}; WHERRY_URL or url names another"
+        )
     code, text = "", f"the server answered {reply.status}"
     try:
         body = from_json(reply.content)
@@ -141,6 +144,8 @@ def error_of(reply: Reply) -> errors.WherryError:
             code, text = str(body.get("error_type", "")), str(told)
     except (ValueError, KeyError, TypeError, AttributeError):
         pass  # a proxy's page, or a server of another kind
+    if reply.status == 401:
+        text += "; this client takes its key from WHERRY_API_KEY"
     known = errors.from_code(code, text)
     if known.code == code:
         return known

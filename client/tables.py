@@ -12,11 +12,10 @@ from rich.text import Text
 
 from ..protocol import codec
 from ..tasks.base import TaskOutput
-from ..tasks.text.embedding import EmbeddingOutput
-from ..tasks.vision.image_classification import ImageClassificationOutput
-from ..tasks.vision.object_detection import ObjectDetectionOutput
+from .answers import answer_table
 from .jobs import JobView
 from .operations import Output
+from .terminal import table
 
 _COLOURS = {"succeeded": "green", "failed": "red", "running": "cyan", "canceled": "yellow"}
 
@@ -35,14 +34,8 @@ def jobs_table(jobs: list[JobView], names: list[str] | None = None) -> Table:
         "input": [Text(name) for name in names or ()],
     }
     filled = {title: cells for title, cells in columns.items() if any(map(len, cells))}
-    table = Table()
-    for title in filled:
-        # An id is there to be copied: it stays whole in a narrow terminal and in a pipe.
-        whole = max(map(len, columns["id"])) if title == "id" else None
-        table.add_column(title, overflow="fold", no_wrap=title == "id", min_width=whole)
-    for row in zip(*filled.values(), strict=True):
-        table.add_row(*row)
-    return table
+    lines = list(zip(*filled.values(), strict=True))
+    return table(list(filled), lines, fold="model error input")
 
 
 def _took(start: datetime, end: datetime | None) -> str:
@@ -50,54 +43,36 @@ def _took(start: datetime, end: datetime | None) -> str:
 
 
 def output_table(name: str, job_id: str, output: Output) -> RenderableType:
-    """An answer."""
+    """An answer, under its name."""
     title = Text.assemble(name, "  ", (job_id, "dim")) if name else Text(job_id)
-    if isinstance(output, ImageClassificationOutput):
-        table = Table("row", "label", "score", title=title)
-        for row, results in enumerate(output.results):
-            for found in results:
-                table.add_row(str(row), Text(found.label), f"{found.score:.4f}")
-        return table
-    if isinstance(output, ObjectDetectionOutput):
-        table = Table("row", "label", "score", "box", title=title)
-        for row, detections in enumerate(output.detections):
-            for item in detections:
-                corners = (item.box.xmin, item.box.ymin, item.box.xmax, item.box.ymax)
-                box = ", ".join(f"{corner:.0f}" for corner in corners)
-                table.add_row(str(row), Text(item.label), f"{item.score:.4f}", box)
-        return table
-    if isinstance(output, EmbeddingOutput):
-        table = Table("row", "dimensions", "embedding", title=title)
-        for row, vector in enumerate(output.embeddings):
-            head = ", ".join(f"{value:+.4f}" for value in vector[:6])
-            table.add_row(str(row), str(len(vector)), f"{head}, ...")
-        return table
     if isinstance(output, TaskOutput):
-        return Group(title, JSON(output.model_dump_json()))
+        return Group(title, answer_table(output))
     return Group(title, JSON(codec.encode_response(output)[0].decode()))
 
 
-def models_table(listed: list[dict[str, Any]]) -> Table:
+def models_table(listed: list[dict[str, Any]]) -> RenderableType:
     """Models, a line each."""
-    table = Table("model", "version", "task", "backend", "state", "reason")
-    for entry in listed:
-        colour = "green" if entry["state"] == "READY" else "red"
-        table.add_row(
+    if not listed:
+        return "no models"
+    rows = [
+        (
             entry["name"],
             entry["version"],
             entry.get("task", ""),
             entry.get("platform", "").removeprefix("wherry_"),
-            f"[{colour}]{entry['state']}[/]",
-            Text(entry["reason"]),
+            Text(entry["state"], style="green" if entry["state"] == "READY" else "red"),
+            entry["reason"],
         )
-    return table
+        for entry in listed
+    ]
+    columns = ("model", "version", "task", "backend", "state", "reason")
+    return table(columns, rows, fold="task backend reason")
 
 
 def queues_table(fleet: dict[str, Any]) -> RenderableType:
     """Groups, workers and totals."""
-    groups = Table("model", "priority", "waiting", "running", "oldest", "jobs/s", "batch fill")
-    for queue in fleet["queues"]:
-        groups.add_row(
+    groups = [
+        (
             f"{queue['model']}:{queue['version']}",
             str(queue["priority"]),
             str(queue["waiting"]),
@@ -106,15 +81,23 @@ def queues_table(fleet: dict[str, Any]) -> RenderableType:
             f"{queue['jobs_per_s']:.1f}",
             f"{queue['batch_fill']:.0%}",
         )
-    workers = Table("worker", "device", "families", "running", "seen")
-    for worker in fleet["workers"]:
-        seen = worker["last_seen_s"]
-        workers.add_row(
+        for queue in fleet["queues"]
+    ]
+    titles = ("model", "priority", "waiting", "running", "oldest", "jobs/s", "batch fill")
+    workers = [
+        (
             worker["id"],
             worker["device"],
             ", ".join(worker["families"]),
             str(worker["running"]),
-            "never" if seen is None else f"{seen:.1f} s ago",
+            "never" if worker["last_seen_s"] is None else f"{worker['last_seen_s']:.1f} s ago",
         )
+        for worker in fleet["workers"]
+    ]
+    seen = ("worker", "device", "families", "running", "seen")
     totals = "   ".join(f"{name} {count}" for name, count in fleet["totals"].items())
-    return Group(groups, workers, totals)
+    return Group(
+        table(titles, groups, fold="") if groups else "nothing waits or runs",
+        table(seen, workers, fold="families") if workers else "no workers",
+        totals,
+    )

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import (
+    Console,
+    ConsoleDimensions,
+    ConsoleOptions,
+    RenderableType,
+    RenderResult,
+)
 from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
 
-from ..protocol.errors import WherryError
-from .client import Client
+from ..protocol.errors import InvalidRequest, WherryError
+from .client import Client, base_url
 
 Url = Annotated[str, typer.Option(help="The server; default WHERRY_URL, else the local stack.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines, one value a line.")]
@@ -21,13 +30,36 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines, o
 #: Seconds that a command tries a full or absent server.
 PATIENCE_S = 5.0
 
-stdout, stderr = Console(), Console(stderr=True)
+#: Columns that a pipe or a file has: nothing is cut or broken there.
+_ENDLESS = 100_000
+
+#: Columns that a column of words keeps beside those that are whole.
+_NARROW = 10
+
+
+class Output(Console):
+    """A console that is as wide as its lines where no terminal shows them."""
+
+    @property
+    def size(self) -> ConsoleDimensions:
+        """The terminal's size, COLUMNS' width, or no bounds."""
+        if self.is_terminal or "COLUMNS" in os.environ:
+            return super().size
+        return ConsoleDimensions(_ENDLESS, 25)
+
+
+stdout, stderr = Output(), Output(stderr=True)
 
 
 @contextmanager
 def connected(url: str, patience_s: float | None = None) -> Iterator[Client]:
-    """A client whose errors become one line and exit status 1."""
+    """A client whose errors become one line and exit status 1; for a URL that is none it is 2."""
     patience_s = PATIENCE_S if patience_s is None else patience_s
+    try:
+        base_url(url)
+    except InvalidRequest as error:
+        print_error(error.message)
+        raise typer.Exit(2) from None
     try:
         with Client(url or None, patience_s=patience_s) as client:
             yield client
@@ -46,6 +78,44 @@ def text_of(error: WherryError | OSError) -> str:
 def print_error(text: str) -> None:
     """One line on stderr."""
     stderr.print(f"[red]error:[/] {escape(text)}", highlight=False, soft_wrap=True)
+
+
+class WholeTable(Table):
+    """A table that is rather wider than its terminal than without one of its columns."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Print it, at its least width or wider."""
+        frame = 3 * len(self.columns) + 1  # a line and two blanks a column
+        least = frame + sum(column.min_width or 0 for column in self.columns)
+        return super().__rich_console__(
+            console, options.update(width=max(options.max_width, least))
+        )
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], *, fold: str) -> Table:
+    """A table whose cells are never markup, and whole but for the columns named in `fold`.
+
+    What is there to be copied or compared, names, ids and numbers, is not broken in a narrow
+    terminal: long words beside them are.
+    """
+    shown = WholeTable()
+    for at, title in enumerate(columns):
+        folded = title in fold.split()
+        longest = max([len(title), *(Text(str(row[at])).cell_len for row in rows)])
+        shown.add_column(
+            title,
+            overflow="fold",
+            no_wrap=not folded,
+            min_width=min(longest, _NARROW) if folded else longest,
+        )
+    for row in rows:
+        shown.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+    return shown
+
+
+def show(shown: RenderableType) -> None:
+    """Print on stdout; what is wider than the terminal goes on in its next line, never lost."""
+    stdout.print(shown, crop=False, highlight=False)
 
 
 def print_json(document: Any) -> None:

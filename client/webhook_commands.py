@@ -9,10 +9,9 @@ import json
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
-from .terminal import AsJson, Url, connected, stdout
+from .terminal import AsJson, Url, connected, show, stdout, table
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +39,7 @@ def list_webhooks(
             typer.echo(json.dumps(webhook))
         return
     if found["webhooks"]:
-        stdout.print(_table(found["webhooks"], "due_at" if waiting else "failed_at"))
+        show(_table(found["webhooks"], "due_at" if waiting else "failed_at"))
     totals = found["totals"]
     stdout.print(
         f"{found['waiting']} waiting, {found['failed']} given up; "
@@ -64,10 +63,9 @@ def retry(
 
 
 def _table(webhooks: list[dict[str, Any]], when: str) -> Table:
-    table = Table()
-    for title in ("job", when, "tries", "url", "error"):
-        table.add_column(title.replace("_at", ""), no_wrap=title == "job")
-    for one in webhooks:
-        cells = (one["job_id"], one[when], str(one["tries"]), one["url"], one["error"] or "")
-        table.add_row(*map(escape, cells))
-    return table
+    rows = [
+        (one["job_id"], one[when], str(one["tries"]), one["url"], one["error"] or "")
+        for one in webhooks
+    ]
+    columns = ("job", when.removesuffix("_at"), "tries", "url", "error")
+    return table(columns, rows, fold="url error")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 
@@ -41,14 +41,38 @@ def main() -> None:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
     )
+    say = typer.Option(
+        False, "--version", help="Print the version.", is_eager=True, callback=_print_version
+    )
+
+    @app.callback()
+    def options(version: bool = say) -> None:
+        pass
+
     app.command("version")(_version)
     for module, commands, extra in _ROOMS:
         if module:
             _register(app, module, commands, extra)
     try:
-        app()
+        _without_flag_types(typer.main.get_command(app))()
     except ModuleNotFoundError as error:  # a command imports what it runs when it is called
         sys.exit(_missing(error, _extra_of(next(iter(sys.argv[1:]), ""))))
+
+
+def _print_version(wanted: bool) -> None:  # as typer calls it
+    if wanted:
+        _version()
+        sys.exit(0)
+
+
+def _without_flag_types(command: Any) -> Any:  # typer's own click, whose types it keeps to itself
+    """A command whose help shows flags without `<bool>`, which nobody may type."""
+    for parameter in command.get_params(command.context_class(command)):  # --help among them
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
+    for inner in getattr(command, "commands", {}).values():
+        _without_flag_types(inner)
+    return command
 
 
 def _version() -> None:

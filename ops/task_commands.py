@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from ..client.terminal import show
 from ..tasks.base import Family, Task
 from ..tasks.registry import get_task, task_names, task_of
 from .new_task import NewTaskError, checkout, write_task
@@ -41,7 +42,7 @@ def tasks(
     if as_json:
         sys.stdout.write(json.dumps([card(task) for task in chosen], ensure_ascii=False) + "\n")
     else:
-        Console().print(tasks_table(chosen))
+        show(tasks_table(chosen))
 
 
 def new_task(

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from ..protocol import v2
 from ..protocol.errors import InvalidRequest
 from ..protocol.first_fault import FirstFault
+from ..protocol.parameters import remarks
 from . import cost
 from .tensors import TensorSpec
 
@@ -112,7 +113,8 @@ class TaskInput(FirstFault):
         try:
             return cls(**fields)
         except ValidationError as error:
-            raise InvalidRequest(v2.describe(error)) from None
+            odd = remarks(set(fields).difference(cls.model_fields), cls.model_fields)
+            raise InvalidRequest("; ".join(odd) or v2.describe(error)) from None
 
 
 class TaskOutput(BaseModel, ABC):

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from ...protocol.errors import WherryError
+from ...protocol.errors import Unavailable, WherryError
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
@@ -94,5 +94,7 @@ def _told() -> Iterator[None]:
         yield
     except (WherryError, OSError) as error:
         text = error.message if isinstance(error, WherryError) else str(error)
+        if isinstance(error, Unavailable):
+            text += "; WHERRY_REDIS_URL names the fleet's, which `wherry up` prints"
         _err.print(f"[red]error:[/] {escape(text)}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None

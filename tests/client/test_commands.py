@@ -128,7 +128,7 @@ def test_a_command_that_makes_no_sense_submits_nothing_and_exits_with_2(
         (["a.jpg", "-m", "nobody"], "error: .*nobody"),
         (["a.jpg", "-m", "../queues"], "error: no such path"),
         (["a.jpg", "-m", "image-classification", "--param", "top_k=0"], "a.jpg: top_k: "),
-        (["a.jpg", "-m", "image-classification", "--param", "hue=1"], "a.jpg: hue: "),
+        (["a.jpg", "-m", "image-classification", "--param", "tok_k=1"], "a.jpg: .* .top_k."),
         (["bytes.txt", "-m", "embedding"], "bytes.txt: the file is not UTF-8 text"),
         (["empty.txt", "-m", "embedding"], "empty.txt: texts: "),
     ],
@@ -226,7 +226,9 @@ def test_cancel_calls_off_what_waits(wherry: Wherry, client: Client) -> None:
 def test_models_and_queues_show_the_fleet(wherry: Wherry) -> None:
     [models] = lines(wherry("models", "--json"))
     assert {m["name"]: m["task"] for m in models}["slow"] == "image-classification"  # type: ignore[index] # parsed JSON
-    assert "READY" in wherry("models").stdout
+    shown = wherry("models").stdout
+    assert "READY" in shown
+    assert all(model["name"] in shown for model in models)
     [fleet] = lines(wherry("queues", "--json"))
     assert set(fleet) >= {"queues", "workers", "totals"}
     assert "batch fill" in wherry("queues").stdout
@@ -248,9 +250,10 @@ def test_without_a_server_each_command_says_so_and_exits_with_1(
     arguments: list[str], wherry: Wherry, files: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(terminal, "PATIENCE_S", 0.0)
-    for url, said in ((f"http://127.0.0.1:{free_port()}", "cannot be reached"), ("here", "url")):
+    away = f"http://127.0.0.1:{free_port()}"
+    for url, said, status in ((away, f"reached at {away} ", 1), ("here", "url 'here'", 2)):
         done = wherry(*arguments, "--url", url)
-        assert done.exit_code == 1
+        assert done.exit_code == status
         assert said in done.stderr
         assert len(done.stderr.splitlines()) == 1
 

@@ -36,9 +36,15 @@ def call(*arguments: str, without: str = "") -> subprocess.CompletedProcess[str]
     )
 
 
-def test_it_says_its_version() -> None:
-    done = call("version")
+@pytest.mark.parametrize("asked", ["version", "--version"])
+def test_it_says_its_version(asked: str) -> None:
+    done = call(asked)
     assert (done.returncode, done.stdout) == (0, f"{wherry.__version__}\n")
+
+
+@pytest.mark.parametrize("command", [[], ["submit"], ["batch", "list"], ["up"]])
+def test_flags_are_shown_without_a_type(command: list[str]) -> None:
+    assert "bool" not in call(*command, "--help").stdout
 
 
 def test_it_lists_every_command() -> None:
