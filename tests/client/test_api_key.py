@@ -126,6 +126,10 @@ def test_a_refusal_is_an_error_of_its_own(
 ) -> None:
     for body in (b"<html>a proxy's</html>", b'{"error":"text","error_type":"odd"}'):
         told = server(status, body)
-        with Client(told.url, api_key="wherry_a", patience_s=0) as client, pytest.raises(error):
+        with (
+            Client(told.url, api_key="wherry_a", patience_s=0) as client,
+            pytest.raises(error) as raised,
+        ):
             client.get("/v2/jobs")
         assert len(told.keys) == 1
+        assert ("WHERRY_API_KEY" in str(raised.value)) == (status == 401)
