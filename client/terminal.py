@@ -40,7 +40,7 @@ _NARROW = 10
 class Output(Console):
     """A console that is as wide as its lines where no terminal shows them."""
 
-    @property
+    @property  # type: ignore[misc] # nobody sets it
     def size(self) -> ConsoleDimensions:
         """The terminal's size, COLUMNS' width, or no bounds."""
         if self.is_terminal or "COLUMNS" in os.environ:

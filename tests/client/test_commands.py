@@ -224,8 +224,8 @@ def test_cancel_calls_off_what_waits(wherry: Wherry, client: Client) -> None:
 
 
 def test_models_and_queues_show_the_fleet(wherry: Wherry) -> None:
-    [models] = lines(wherry("models", "--json"))
-    assert {m["name"]: m["task"] for m in models}["slow"] == "image-classification"  # type: ignore[index] # parsed JSON
+    models: Any = lines(wherry("models", "--json"))[0]  # parsed JSON
+    assert {m["name"]: m["task"] for m in models}["slow"] == "image-classification"
     shown = wherry("models").stdout
     assert "READY" in shown
     assert all(model["name"] in shown for model in models)
