@@ -29,8 +29,7 @@ def answer_table(output: TaskOutput) -> Table:
         cells = {name: getattr(row, name)[0] for name in type(row).ROWS}
         lines += ({"row": str(number), **found} for found in _lines(cells))
     titles = list(dict.fromkeys(title for line in lines for title in line))
-    filled = [title for title in titles if any(line.get(title) for line in lines)]
-    return table(filled, [[line.get(t, "") for t in filled] for line in lines], fold=_WORDS)
+    return table(titles, [[line.get(t, "") for t in titles] for line in lines], fold=_WORDS)
 
 
 def _lines(cells: Mapping[str, Any]) -> Iterator[dict[str, str]]:

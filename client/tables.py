@@ -21,21 +21,21 @@ _COLOURS = {"succeeded": "green", "failed": "red", "running": "cyan", "canceled"
 
 
 def jobs_table(jobs: list[JobView], names: list[str] | None = None) -> Table:
-    """Jobs, a line each; a column that would be empty is left out."""
-    columns: dict[str, list[Text]] = {
-        "id": [Text(job.id) for job in jobs],
-        "status": [Text(job.status, style=_COLOURS.get(job.status, "white")) for job in jobs],
-        "model": [Text(job.model_name) for job in jobs],
-        "position": [
-            Text("" if job.queue_position is None else str(job.queue_position)) for job in jobs
-        ],
-        "took": [Text(_took(job.created_at, job.finished_at)) for job in jobs],
-        "error": [Text(job.error.message if job.error else "") for job in jobs],
-        "input": [Text(name) for name in names or ()],
-    }
-    filled = {title: cells for title, cells in columns.items() if any(map(len, cells))}
-    lines = list(zip(*filled.values(), strict=True))
-    return table(list(filled), lines, fold="model error input")
+    """Jobs, a line each; their inputs' names, where they are given, at the end."""
+    columns = ("id", "status", "model", "position", "took", "error", "input")
+    rows = [
+        (
+            job.id,
+            Text(job.status, style=_COLOURS.get(job.status, "white")),
+            job.model_name,
+            "" if job.queue_position is None else str(job.queue_position),
+            _took(job.created_at, job.finished_at),
+            job.error.message if job.error else "",
+            name,
+        )
+        for job, name in zip(jobs, names or [""] * len(jobs), strict=True)
+    ]
+    return table(columns, rows, fold="model error input")
 
 
 def _took(start: datetime, end: datetime | None) -> str:

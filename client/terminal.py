@@ -96,10 +96,12 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], *, fold:
     """A table whose cells are never markup, and whole but for the columns named in `fold`.
 
     What is there to be copied or compared, names, ids and numbers, is not broken in a narrow
-    terminal: long words beside them are.
+    terminal: long words beside them are. A column without a word in it is left out.
     """
     shown = WholeTable()
-    for at, title in enumerate(columns):
+    filled = [at for at in range(len(columns)) if any(len(row[at]) for row in rows)]
+    for at in filled:
+        title = columns[at]
         folded = title in fold.split()
         longest = max([len(title), *(Text(str(row[at])).cell_len for row in rows)])
         shown.add_column(
@@ -109,7 +111,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], *, fold:
             min_width=min(longest, _NARROW) if folded else longest,
         )
     for row in rows:
-        shown.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+        cells = (row[at] for at in filled)
+        shown.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in cells))
     return shown
 
 
