@@ -47,6 +47,11 @@ class Failures:
         fleet = self._queue.run(view(self._settings, groups=False))
         self._heeded = dict(fleet.load_asked)
 
+    def tell(self) -> None:
+        """Let the fleet know now."""
+        self._beat()
+        self.look(self._queue.run(view(self._settings, groups=False)))
+
     def info(self) -> dict[str, object]:
         """What the heartbeat carries of them, by `Group.model_id`."""
         return {

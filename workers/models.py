@@ -20,6 +20,7 @@ from ..tasks.backends.base import Backend, ModelRefused
 from ..tasks.backends.device import Device
 from ..tasks.base import Task, TaskInput
 from ..tasks.catalog import Catalog, ModelDeclaration
+from ..tasks.check import check_model
 from ..tasks.registry import get_task
 from .budget import Budget, declared_budget
 
@@ -219,6 +220,9 @@ class Models:
         raise self.fail(model_id, reason)
 
     def _warm_backend(self, declaration: ModelDeclaration) -> Backend:
+        faults = [fault.text for fault in check_model(declaration) if fault.is_error]
+        if faults:
+            raise ModelRefused("; ".join(faults))
         started = time.monotonic()
         parameters = dict(declaration.parameters)
         if declaration.backend == "handler":  # the operator's word, never a declaration's
