@@ -5,12 +5,16 @@ from __future__ import annotations
 import functools
 import os
 import ssl
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 #: Seconds that the hub may take to show that it is there.
 _TIMEOUT_S = 2.0
+
+#: Seconds for which its answer stands for all models.
+_REMEMBERED_S = 10
 
 _TRUE = frozenset({"1", "on", "yes", "true"})
 
@@ -42,12 +46,13 @@ def why_unreachable() -> str:
     for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         if os.environ.get(name, "").lower() in _TRUE:
             return f"{name} is set"
-    return _knock(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
+    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    return _knock(endpoint, int(time.monotonic() / _REMEMBERED_S))
 
 
-@functools.cache
-def _knock(endpoint: str) -> str:
-    """Ask for the hub's front page; the proxies of the environment are used as ever."""
+@functools.lru_cache(maxsize=4)
+def _knock(endpoint: str, _: int) -> str:
+    """Ask for the hub's front page, once for many models; through the environment's proxies."""
     if not endpoint.startswith(("http://", "https://")):
         return f"HF_ENDPOINT {endpoint!r} is no http URL"
     request = urllib.request.Request(endpoint, method="HEAD")  # noqa: S310 # http, seen above
