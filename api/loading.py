@@ -54,8 +54,8 @@ async def load(service: Service, name: str) -> None:
             raise ModelNotReady(f"model {name!r} is still loading; retry later")
         await asyncio.sleep(_LOOK_EVERY_S)
     for version in declared:
-        if error := failure_of(version, fleet):
-            raise error
+        if reason := _reason(fleet, version):
+            raise ModelFailed(not_loaded(name, reason))
 
 
 async def unload(service: Service, name: str) -> None:
@@ -77,7 +77,9 @@ def _versions(catalog: Catalog, name: str) -> list[ModelDeclaration]:
 
 
 def _is_under_way(fleet: FleetView, declared: list[ModelDeclaration], asked: int) -> bool:
-    """Whether some worker has still to try the model, for this request or a later one."""
+    """Whether a worker has still to try the model for this request, or the fleet to hear of it."""
+    if any(failure_of(model, fleet) and not _reason(fleet, model) for model in declared):
+        return True
     for worker in fleet.workers:
         info = worker.info if worker.alive else {}
         loading, heeded = info.get("loading"), info.get("load_heeded")
@@ -87,6 +89,19 @@ def _is_under_way(fleet: FleetView, declared: list[ModelDeclaration], asked: int
         if _failed_at(info, declared) and counts.get(declared[0].name, 0) < asked:
             return True
     return False
+
+
+def _reason(fleet: FleetView, declared: ModelDeclaration) -> str:
+    """Why a model failed, as workers tell it now; "" when one serves it or none failed it."""
+    reason, model_id = "", _id_of(declared)
+    for worker in fleet.workers:
+        info = worker.info if worker.alive else {}
+        served, failed = info.get("served"), info.get("failed")
+        if isinstance(served, list) and model_id in served:
+            return ""
+        if isinstance(failed, dict) and model_id in failed:
+            reason = str(failed[model_id])
+    return reason
 
 
 def _failed_at(info: Mapping[str, object], declared: list[ModelDeclaration]) -> bool:

@@ -33,6 +33,7 @@ def worker(
     from ..protocol import v2
     from ..tasks.base import FAMILIES
     from ..tasks.nearest import meant
+    from .__main__ import run
     from .checks import check
     from .device import resolve
     from .settings import WorkerSettings
@@ -56,8 +57,6 @@ def worker(
     # A model at fault is logged by the worker, which serves the others.
     if faults := checked.errors if settings.strict_models else checked.fatal:
         _refuse(faults, EXIT_UNUSABLE)
-    from .__main__ import run
-
     node = name or f"{'-'.join(families)}-{number}@%h"
     run(
         [

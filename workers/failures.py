@@ -14,6 +14,7 @@ from ..jobs.settings import JobsSettings
 from ..protocol.errors import ModelNotFound, WherryError
 from ..tasks.backends.base import ModelRefused
 from ..tasks.catalog import Catalog, CatalogError
+from .identity import is_gone
 from .models import Models
 
 #: Processes that a model may end while it loads, before it is left out.
@@ -88,8 +89,8 @@ class Failures:
             else:
                 self._models.retry(declaration)
         self._heeded |= asked
-        with contextlib.suppress(WherryError):  # the next beat tells as well
-            self._beat()
+        with contextlib.suppress(WherryError):  # the next beat and look tell as well
+            self.tell()
 
 
 def failed_everywhere(fleet: FleetView) -> dict[str, str]:
@@ -97,7 +98,8 @@ def failed_everywhere(fleet: FleetView) -> dict[str, str]:
     failed: dict[str, str] = {}
     others: set[str] = set()
     for worker in fleet.workers:
-        told = worker.info if worker.alive else {}
+        # One that died just now while it loaded would have the others wait for its lease to end.
+        told = worker.info if worker.alive and not is_gone(dict(worker.info)) else {}
         reasons = told.get("failed")
         if isinstance(reasons, dict):
             failed |= reasons

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -21,6 +23,7 @@ from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.backends.device import Device
 from wherry.tasks.catalog import Catalog, ModelDeclaration
 from wherry.workers.failures import Failures, counted, failed_everywhere
+from wherry.workers.identity import Identity
 from wherry.workers.models import Models
 
 BAD, GOOD = {"no_such_thing": 1}, {}
@@ -189,3 +192,14 @@ def test_a_model_that_ended_its_process_twice_is_refused_once(place: Place) -> N
 def test_a_fleet_of_older_workers_has_no_failures(place: Place) -> None:
     place.queue.run(heartbeat("old", {"models": ["bad"]}, place.settings))
     assert failed_everywhere(place.queue.run(view(place.settings))) == {}
+
+
+def test_a_worker_that_died_while_it_loaded_is_not_waited_for(place: Place) -> None:
+    place.models.load_all()
+    place.tell()
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    # Not waited for yet: its number is no other process's.
+    dead = {**Identity.mine("other").info(), "pid": child.pid, "started": "1"}
+    place.tell("other", **dead, failed={}, served=[], loading=["bad/1"])
+    assert place.look().failed
+    child.wait()
