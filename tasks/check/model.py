@@ -37,7 +37,9 @@ def check_model(declared: ModelDeclaration) -> list[Fault]:
 
 def _parameters(declared: ModelDeclaration, made: BackendClass) -> Iterator[Fault]:
     known = made.parameters()
-    for name in declared.parameters if known is not None else ():
+    if known is None:
+        return  # only the class itself can tell
+    for name in declared.parameters:
         if name not in known:
             hint = meant(name, known) or f"; there are {', '.join(sorted(known))}"
             yield Fault(f"parameters: {declared.backend!r} takes no {name!r}{hint}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from rich.console import Console
 from wherry.client import Client
 from wherry.jobs.call import Queue
 from wherry.jobs.group import Group
-from wherry.jobs.read import read
 from wherry.jobs.record import NewJob
 from wherry.jobs.settings import JobsSettings
 from wherry.jobs.submit import submit
@@ -59,11 +57,9 @@ def test_the_others_are_served_and_jobs_that_wait_end_with_the_reason(
         assert client.infer("good", EmbeddingInput(texts=["a"]))
         with pytest.raises(ModelFailed, match="model 'bad' could not be loaded: backend: unknown"):
             client.infer("bad", EmbeddingInput(texts=["a"]))
-        deadline = time.monotonic() + PATIENCE_S
-        while not (record := queue.run(read(["early"], settings))[0]).status.terminal:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        assert (record.error_type, "stubb" in record.error) == ("model_failed", True)
+        failure = client.wait("early", timeout_s=PATIENCE_S).failure()
+        assert isinstance(failure, ModelFailed)
+        assert "stubb" in failure.message
         models.write_text(GOOD + BAD.replace("stubb", "stub"))
         loaded = httpx.post(f"{stack.url}/v2/repository/models/bad/load", timeout=PATIENCE_S)
         assert loaded.status_code == 200, loaded.text
@@ -96,7 +92,7 @@ def test_up_says_which_models_are_not_there(
     class Stopping(Console):
         """A console that stops the stack once it is said to be ready."""
 
-        def print(self, *objects: object, **options: object) -> None:  # type: ignore[override] # narrower
+        def print(self, *objects: object, **options: object) -> None:
             super().print(*objects, **options)  # type: ignore[arg-type] # rich's own
             if "Ctrl-C stops" in str(objects[0]):
                 stack.halt.set()

@@ -26,7 +26,8 @@ from wherry.workers.failures import Failures, counted, failed_everywhere
 from wherry.workers.identity import Identity
 from wherry.workers.models import Models
 
-BAD, GOOD = {"no_such_thing": 1}, {}
+BAD: dict[str, object] = {"no_such_thing": 1}
+GOOD: dict[str, object] = {}
 GROUP = Group("text", "bad", "1")
 
 
