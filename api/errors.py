@@ -53,7 +53,7 @@ def error_body(error: errors.WherryError) -> dict[str, object]:
 
 def retry_after(error: errors.WherryError) -> dict[str, str]:
     """The header that says when to try again; none where that is no use."""
-    if not isinstance(error, errors.Unavailable):
+    if not isinstance(error, errors.Unavailable) or not error.retryable:
         return {}
     return {"Retry-After": str(error.retry_after_s)}
 

@@ -8,11 +8,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from ..jobs.fleet import FleetView, set_loaded, stats
+from ..jobs.fleet import FleetView, stats
 from ..protocol import v2
 from ..tasks.catalog import ModelDeclaration
 from . import examples
 from .body import json_object, read_body
+from .loading import failure_of, load, unload
 from .plain import PlainRoute
 from .service import Service
 from .views import json_response
@@ -114,17 +115,21 @@ async def model_ready(request: Request) -> Response:
     """Whether a live worker serves the model and it is not unloaded."""
     service = Service.of(request)
     declared = service.declared(request)
-    reason = why_unavailable(declared, await service.fleet())
+    fleet = await service.fleet()
+    reason = why_unavailable(declared, fleet)
     body: dict[str, Any] = {"name": declared.name, "ready": not reason}
     if not reason:
         return json_response(body)
-    return json_response({**body, "reason": reason}, 503, {"Retry-After": "1"})
+    later = {} if failure_of(declared, fleet) else {"Retry-After": "1"}
+    return json_response({**body, "reason": reason}, 503, later)
 
 
 def why_unavailable(declared: ModelDeclaration, fleet: FleetView) -> str:
     """Why a model is unavailable; "" when it is not."""
     if declared.name in fleet.unloaded:
         return "unloaded"
+    if error := failure_of(declared, fleet):
+        return error.message
     for worker in fleet.workers:
         models = worker.info.get("models")
         if worker.alive and isinstance(models, list) and declared.name in models:
@@ -166,19 +171,15 @@ async def _options(request: Request) -> dict[str, Any]:
 
 @router.post("/v2/repository/models/{model}/load")
 async def load_model(request: Request) -> Response:
-    """Open a model to requests again."""
-    return await _set_loaded(request, loaded=True)
+    """Open a model to requests again; one that failed to load is tried again first."""
+    await _options(request)
+    await load(Service.of(request), request.path_params["model"])
+    return Response(status_code=200)
 
 
 @router.post("/v2/repository/models/{model}/unload")
 async def unload_model(request: Request) -> Response:
     """Close a model to new requests; jobs that wait are still done."""
-    return await _set_loaded(request, loaded=False)
-
-
-async def _set_loaded(request: Request, *, loaded: bool) -> Response:
-    service = Service.of(request)
-    declared = service.declared(request)
     await _options(request)
-    await service.queue.run(set_loaded(declared.name, service.jobs, loaded=loaded))
+    await unload(Service.of(request), request.path_params["model"])
     return Response(status_code=200)

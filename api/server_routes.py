@@ -13,6 +13,7 @@ from ..jobs.record import GroupView, WorkerView
 from ..protocol import v2
 from ..protocol.errors import Unavailable
 from .access.caller import Caller, caller
+from .loading import failure_of
 from .plain import PlainRoute
 from .service import Service
 from .views import json_response, timestamp
@@ -59,29 +60,48 @@ async def live(_: Request) -> Response:
 
 @router.get("/v2/health/ready")
 async def ready(request: Request) -> Response:
-    """Whether Redis answers and every declared model's family has a live worker."""
-    reasons = await why_not_ready(Service.of(request))
+    """Whether Redis answers and every declared model's family has a live worker.
+
+    Models that failed to load are named; with `WHERRY_STRICT_MODELS`, as with Triton's strict
+    readiness, the server is not ready while there is one.
+    """
+    service = Service.of(request)
+    reasons, failed = await _state(service)
+    named = {"failed_models": failed} if failed else {}
     if reasons:
-        return json_response({"ready": False, "reasons": reasons}, 503, {"Retry-After": "1"})
-    return json_response({"ready": True})
+        body = {"ready": False, "reasons": reasons, **named}
+        return json_response(body, 503, {"Retry-After": "1"})
+    return json_response({"ready": True, **named})
 
 
 async def why_not_ready(service: Service) -> list[str]:
     """What keeps the server from being ready; [] when it is."""
+    return (await _state(service))[0]
+
+
+async def _state(service: Service) -> tuple[list[str], list[str]]:
+    """What keeps the server from being ready, and the models that failed."""
     try:
         async with asyncio.timeout(_READY_TIMEOUT_S):
-            return _unserved(service, await service.fleet())
+            fleet = await service.fleet()
     except Unavailable as error:
-        return [error.message]
+        return [error.message], []
     except TimeoutError:
-        return ["the queue does not answer"]
+        return ["the queue does not answer"], []
+    found = (model.name for model in service.catalog.models if failure_of(model, fleet))
+    failed = list(dict.fromkeys(found))
+    reasons = _unserved(service, fleet)
+    if service.settings.strict_models:
+        reasons += [f"model {name!r} could not be loaded" for name in failed]
+    return reasons, failed
 
 
 def _unserved(service: Service, fleet: FleetView) -> list[str]:
     served: set[object] = set()
     for worker in fleet.workers:
         families = worker.info.get("families")
-        if worker.alive and isinstance(families, list):
+        ready = worker.alive and worker.info.get("state") != "loading"
+        if ready and isinstance(families, list):
             served.update(families)
     return [f"no worker for family {f!r}" for f in service.catalog.families() if f not in served]
 
@@ -140,6 +160,8 @@ def _worker(worker: WorkerView, now_ms: int) -> dict[str, Any]:
         "families": info.get("families", []),
         "device": info.get("device"),
         "models": info.get("models", []),
+        "failed": info.get("failed", {}),
+        "state": info.get("state"),
         "running": worker.running,
         "last_seen_s": round((now_ms - seen) / 1000, 1) if isinstance(seen, int) else None,
     }

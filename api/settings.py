@@ -31,6 +31,10 @@ class ApiSettings(OutboundSettings):
         ge=1,
         description="Bytes of results in one /v2/jobs:status answer; one result always goes out.",
     )
+    strict_models: bool = Field(
+        default=False,
+        description="Call this API ready only when no declared model has failed to load.",
+    )
     strict_parameters: bool = Field(
         default=False,
         description="Refuse request parameters that nobody reads, instead of a warning.",

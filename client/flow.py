@@ -86,7 +86,7 @@ def ask(call: Call, *, patience_s: float, accept: int = 0) -> Flow[Reply]:
     pause_s, give_up_at = _FIRST_PAUSE_S, None
     while True:
         reply = yield call
-        lasting = reply.status >= 400 and not _transient(reply)
+        lasting = reply.status >= 400 and not (_transient(reply) and _may_pass(reply))
         if 0 < reply.status < 400 or (lasting and reply.status == accept):
             return reply
         # Patience begins with the first failure: a long poll that broke off late has all of it.
@@ -111,6 +111,11 @@ def _transient(reply: Reply) -> bool:
     # A 504 with a Location is the server's own and names a job; without, it is a proxy's.
     lost = reply.status == 504 and "location" not in reply.headers
     return lost or reply.status in (0, 429, 502, 503)
+
+
+def _may_pass(reply: Reply) -> bool:
+    """Whether the server does not say that a retry is no use."""
+    return reply.status != 503 or not isinstance(error_of(reply), errors.ModelFailed)
 
 
 #: What a status means when its `error_type` says nothing to us, as the extension's section 6 asks.

@@ -181,7 +181,7 @@ class MapRun:
         """Note an outcome; the refusal of a job that should be offered again."""
         if "error" in outcome:
             error = from_code(outcome.get("error_type", ""), outcome["error"])
-            if isinstance(error, Unavailable):
+            if isinstance(error, Unavailable) and error.retryable:
                 return error
             self.answers[item.index] = error
         else:

@@ -1,7 +1,7 @@
 #!lua flags=no-writes,allow-oom
 -- fleet: groups, workers and totals at one instant. KEYS none.
 -- ARGV 1 prefix, 2 '0' without the groups, which may be many
--- Returns {now ms, totals, unloaded, {{group id, fields, oldest created ms or ''}, ...},
+-- Returns {now ms, totals, unloaded, failed, loads asked for, {{group id, fields, oldest created ms or ''}, ...},
 --          {{worker, heartbeat or '', running}, ...}}.
 local groups, workers = {}, {}
 for _, id in ipairs(ARGV[2] == '0' and {} or redis.call('ZRANGE', P .. ':groups:due', 0, -1)) do
@@ -17,4 +17,5 @@ local totals = redis.call('HGETALL', P .. ':totals')
 totals[#totals + 1] = 'dead'
 totals[#totals + 1] = text(redis.call('ZCARD', P .. ':dead'))
 return {text(now_ms()), totals,
-  redis.call('SMEMBERS', P .. ':unloaded'), groups, workers}
+  redis.call('SMEMBERS', P .. ':unloaded'), redis.call('HGETALL', P .. ':failed'),
+  redis.call('HGETALL', P .. ':load:asked'), groups, workers}

@@ -158,6 +158,20 @@ class Keys:
         return f"{self.prefix}:unloaded"
 
     @property
+    def failed(self) -> str:
+        """Hash with a TTL: why, by model/version, for the models that no worker can serve."""
+        return f"{self.prefix}:failed"
+
+    @property
+    def load_asked(self) -> str:
+        """Hash: how often an operator asked to load a model, by its name."""
+        return f"{self.prefix}:load:asked"
+
+    def loading(self, node: str, model_id: str) -> str:
+        """Counter with a TTL: loads of a model that a worker's node began and did not end."""
+        return f"{self.prefix}:loading:{node}:{model_id}"
+
+    @property
     def changes(self) -> str:
         """Channel: a line `<status> <id>` per job that changed."""
         return f"{self.prefix}:changes"

@@ -1,18 +1,20 @@
 #!lua
 -- submit: write a job and wake its group, or refuse; nothing in between.
 -- KEYS 1 job, 2 payload, 3 wait list, 4 group, 5 totals, 6 index, 7 Celery queue, 8 deadlines,
---      9 unloaded, 10 idempotency (or '')
+--      9 unloaded, 10 idempotency (or ''), 11 failed
 -- ARGV 1 prefix, 2 id, 3 group id, 4 fingerprint, 5 payload ('' if already set or in the store),
 --      6 payload ref, 7 ticket, 8 max waiting, 9 start-by ms, 10 result ttl s, 11 model,
 --      12 weight of the flow, 13 bytes, 14 the tenant's limits: '' or 'waiting bytes jobs/s',
 --      15.. job fields and values
--- Returns {verdict, id}: created, known, conflict, full, unloaded, lost; or {'limited', id, limit,
---      ms until a retry makes sense}.
+-- Returns {verdict, id}: created, known, conflict, full, unloaded, lost; {'failed', id, reason}; or
+--      {'limited', id, limit, ms until a retry makes sense}.
 local id, fingerprint, bytes = ARGV[2], ARGV[4], tonumber(ARGV[13])
 if KEYS[10] ~= '' then id = redis.call('GET', KEYS[10]) or id end
 local old = redis.call('HGET', key('job', id), 'fingerprint')
 if old then return {old == fingerprint and 'known' or 'conflict', id} end
 if redis.call('SISMEMBER', KEYS[9], ARGV[11]) == 1 then return {'unloaded', id} end
+local why = redis.call('HGET', KEYS[11], string.match(ARGV[3], '^[^/]+/([^/]+/[^/]+)/'))
+if why then return {'failed', id, why} end
 local totals = redis.call('HMGET', KEYS[5], 'waiting', 'submitted')
 local submitted = tonumber(totals[2] or '0') + 1
 if tonumber(totals[1] or '0') >= tonumber(ARGV[8]) then return {'full', id} end

@@ -5,6 +5,7 @@ from typing import Any
 
 from ..protocol import errors
 from .call import Call, script
+from .failed import not_loaded
 from .keys import Keys
 from .record import NewJob, Submission
 from .settings import JobsSettings
@@ -22,7 +23,7 @@ def submit(job: NewJob, settings: JobsSettings) -> Call[Submission]:
     """Store a job and wake its group.
 
     Raises QueueFull, TenantLimit, PayloadTooLarge (for the tenant's limit), Conflict (known id,
-    other body), ModelNotReady (unloaded by an operator).
+    other body), ModelNotReady (unloaded by an operator), ModelFailed (no worker can load it).
     A known id with the same body answers that job, `created=False`.
     """
     keys = Keys(settings.key_prefix)
@@ -62,6 +63,7 @@ def submit(job: NewJob, settings: JobsSettings) -> Call[Submission]:
             keys.deadlines,
             keys.unloaded,
             keys.idempotency(job.idempotency_key) if job.idempotency_key else "",
+            keys.failed,
         ],
         args=[
             settings.key_prefix,
@@ -80,7 +82,7 @@ def submit(job: NewJob, settings: JobsSettings) -> Call[Submission]:
             _limits(job.limits),
             *(item for pair in fields.items() for item in pair),
         ],
-        parse=lambda reply: _read_verdict(reply, job.limits),
+        parse=lambda reply: _read_verdict(reply, job),
         before=before,
     )
 
@@ -96,8 +98,8 @@ def _limits(limits: Limits) -> str:
     return f"{limits.max_waiting} {limits.max_waiting_bytes} {limits.submits_per_s:g}"
 
 
-def _read_verdict(reply: list[Any], limits: Limits) -> Submission:
-    verdict, job_id = reply[0].decode(), reply[1].decode()
+def _read_verdict(reply: list[Any], job: NewJob) -> Submission:
+    verdict, job_id, limits = reply[0].decode(), reply[1].decode(), job.limits
     match verdict:
         case "created" | "known":
             return Submission(job_id, created=verdict == "created")
@@ -113,5 +115,7 @@ def _read_verdict(reply: list[Any], limits: Limits) -> Submission:
             )
         case "unloaded":
             raise errors.ModelNotReady("the model is unloaded; load it, then retry")
+        case "failed":
+            raise errors.ModelFailed(not_loaded(job.group.model, reply[2].decode()))
         case _:
             raise errors.Unavailable("the payload was lost on its way; retry")

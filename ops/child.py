@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from signal import SIGKILL, SIGTERM, Signals
 
 from .tether import tethered
@@ -28,7 +28,8 @@ _TAIL_LINES = 20
 class Child:
     """A process that dies with this one. Its lines go to `on_line`; ended, it is started again.
 
-    New starts wait 0.5 s, doubling to 10 s; a minute of life resets the wait.
+    New starts wait 0.5 s, doubling to 10 s; a minute of life resets the wait. After a status of
+    `hopeless` there is none: it would end so again.
     """
 
     def __init__(
@@ -39,12 +40,16 @@ class Child:
         env: Mapping[str, str] | None = None,
         on_line: OnLine,
         restart: bool = True,
+        hopeless: Collection[int] = (),
     ) -> None:
         self.name, self.command = name, list(command)
         #: How often it ended without being asked to.
         self.ends = 0
         #: The last lines that it printed.
         self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        #: Whether it ended with a status after which no new start can do better.
+        self.given_up = False
+        self._hopeless = frozenset(hopeless)
         self._env = None if env is None else dict(env)
         self._on_line, self._restart = on_line, restart
         self._stopping, self._spawned = threading.Event(), threading.Event()
@@ -116,7 +121,10 @@ class Child:
             if self._stopping.is_set():
                 return
             self.ends += 1
-            if not self._restart:
+            if status in self._hopeless:
+                self.given_up = True
+                self._say(f"ended ({describe(status)}): it cannot start as things are")
+            if self.given_up or not self._restart:
                 return
             wait_s = _FIRST_WAIT_S if time.monotonic() - began > _SETTLED_S else wait_s
             self._say(f"ended ({describe(status)}); starts again in {wait_s:.1f} s")

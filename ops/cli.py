@@ -24,6 +24,7 @@ _ROOMS = (
     ("api.access.commands", ("keys",), "api"),
     ("ops.task_commands", ("tasks", "new-task"), "client"),
     ("ops.export_command", ("export",), "export"),
+    ("ops.check_command", ("check",), "worker"),
     ("ops.commands", ("up",), "local"),
     ("", ("demo",), "demo"),
 )

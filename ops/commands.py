@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,11 +10,10 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from .check_command import DEFAULT_MODELS
+
 #: One small, real model per task, named after the task: also what the demo runs.
 SAMPLE_MODELS = Path(__file__).parent / "demo" / "models.toml"
-
-#: The declarations that are taken when nothing else is said.
-DEFAULT_MODELS = Path("models.toml")
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -58,6 +58,14 @@ def up(
     concurrency: Annotated[
         int, typer.Option("--concurrency", "-c", min=1, help="Batches in hand per worker.")
     ] = 3,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            envvar="WHERRY_STRICT_MODELS",
+            help="Start only if every model can be served. Default: serve the others.",
+        ),
+    ] = False,
     log_level: Annotated[LogLevel, typer.Option(help="Of every service.")] = "warning",
 ) -> None:
     """Run the whole stack here until Ctrl-C: Redis, the API, a worker per family, Flower."""
@@ -69,7 +77,7 @@ def up(
     chosen = choose_models(models, sample_models=sample_models)
     if chosen is None:
         try:
-            chosen = write_samples(data_dir / "samples", log=console.print)
+            chosen = write_samples(data_dir / "samples", log=partial(console.print, markup=False))
         except SamplesError as error:
             console.print(f"[red]error:[/] {escape(str(error))}")
             raise typer.Exit(1) from None
@@ -83,6 +91,7 @@ def up(
         flower_port=flower_port,
         device=device,
         concurrency=concurrency,
+        strict_models=strict,
         log_level=log_level,
         appendfsync=fsync,
     )

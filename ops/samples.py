@@ -164,7 +164,7 @@ _MARK = ".wherry-samples"
 
 
 def _build(folder: Path, names: Sequence[str]) -> None:
-    command = [sys.executable, "-m", "wherry.ops.samples", str(folder), *names]
+    command = [sys.executable, "-P", "-m", "wherry.ops.samples", str(folder), *names]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=_BUILD_TIMEOUT_S, check=False

@@ -5,10 +5,12 @@ compose.yaml runs the same; tests/ops/test_compose.py compares them.
 
 from __future__ import annotations
 
+import os
 import sys
 
-#: The Celery app that workers and Flower load.
-CELERY_APP = "wherry.workers.app"
+#: Celery's command line with Wherry's app, which `celery -A` would look for in the current folder
+#: first: files there would stand in for modules.
+_CELERY = (sys.executable, "-P", "-m", "wherry.workers")
 
 #: The factory that uvicorn calls.
 API_FACTORY = "wherry.api.app:create_app"
@@ -23,7 +25,8 @@ _API_GRACE_S = 5
 def api_command(port: int, *, log_level: str = "warning") -> list[str]:
     """Uvicorn with the API, on loopback."""
     return [
-        *(sys.executable, "-m", "uvicorn", "--factory", API_FACTORY),
+        # It would put the current folder first on the path: this is none.
+        *(sys.executable, "-P", "-m", "uvicorn", "--app-dir", os.devnull, "--factory", API_FACTORY),
         *("--host", "127.0.0.1", "--port", str(port), "--no-access-log"),
         *("--log-level", log_level, "--timeout-graceful-shutdown", str(_API_GRACE_S)),
     ]
@@ -34,7 +37,7 @@ def worker_command(
 ) -> list[str]:
     """A Celery worker of one family. Its settings, the device too, come from its environment."""
     return [
-        *(sys.executable, "-m", "celery", "--quiet", "-A", CELERY_APP, "worker"),
+        *(*_CELERY, "--quiet", "worker"),
         *("-Q", family, "-P", "threads", "-c", str(concurrency)),
         *("-n", f"{family}-{number}@%h", "--loglevel", log_level.upper()),
         *("-E", "--without-gossip", "--without-mingle"),
@@ -44,7 +47,7 @@ def worker_command(
 def flower_command(port: int, *, log_level: str = "warning") -> list[str]:
     """Flower on loopback: it serves /metrics without credentials, whatever its auth."""
     return [
-        *(sys.executable, "-m", "celery", "-A", CELERY_APP, "flower"),
+        *(*_CELERY, "flower"),
         *("--address=127.0.0.1", f"--port={port}", f"--max_tasks={FLOWER_MAX_TASKS}"),
         f"--logging={log_level}",
     ]

@@ -12,8 +12,10 @@ from functools import partial
 from pathlib import Path
 
 from ..tasks.catalog import load_catalog
+from ..workers.checks import check
 from ..workers.device import resolve
-from .checks import StackError, answers, choose_port, ping_redis, require_grpc
+from ..workers.threads import EXIT_UNUSABLE
+from .checks import StackError, answers, choose_port, failed_models, ping_redis, require_grpc
 from .child import Child
 from .data_folder import DataFolder
 from .redis_server import Fsync, RedisServer
@@ -28,7 +30,8 @@ Log = Callable[[str, str], None]
 _READY_TIMEOUT_S = 180.0
 
 #: A service that ended this often before the stack is ready will not come up.
-_ENDS_AT_START = 2
+#: A worker whose model ends its process leaves it out the third time.
+_ENDS_AT_START = 3
 
 #: Seconds that workers have to finish what they run.
 _STOP_TIMEOUT_S = 45.0
@@ -64,6 +67,8 @@ class Stack:
     device: str = "auto"
     concurrency: int = 3
     workers_per_family: int = 1
+    #: Whether a model that cannot be loaded keeps the stack from starting.
+    strict_models: bool = False
     log_level: str = "warning"
     appendfsync: Fsync = "everysec"
     env: dict[str, str] = field(default_factory=dict)
@@ -72,6 +77,8 @@ class Stack:
     halt: threading.Event = field(default_factory=threading.Event)
     redis: RedisServer | None = field(default=None, init=False)
     children: dict[str, Child] = field(default_factory=dict, init=False)
+    #: Why, by name, for the models that could not be loaded when it was ready.
+    failed_models: dict[str, str] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self._folder = DataFolder(self.data_dir)
@@ -96,7 +103,8 @@ class Stack:
 
         Raises StackError or CatalogError when that cannot be, StackHaltedError when `halt` is set.
         """
-        families = load_catalog(self.models).families()
+        families = load_catalog(self.models, families=()).families()
+        self._check()
         self.port = choose_port(self.port, "--port")
         self.flower_port = choose_port(self.flower_port, "--flower-port") if self.flower else 0
         if self.grpc_port is not None:
@@ -114,6 +122,14 @@ class Stack:
         if self.flower:
             self._spawn("flower", flower_command(self.flower_port, log_level=self.log_level))
         self._wait_until_ready()
+
+    def _check(self) -> None:
+        """Look at the models and devices first. What concerns one model its worker tells of."""
+        checked = check(self.models, device=self.device, per_family=self.workers_per_family)
+        for warning in checked.warnings:
+            self.log("check", str(warning))
+        if faults := checked.errors if self.strict_models else checked.fatal:
+            raise StackError("\n".join(map(str, faults)))
 
     def stop(self) -> None:
         """Stop in the order that loses nothing: see the reasons."""
@@ -172,7 +188,11 @@ class Stack:
         if self.halt.is_set():
             raise StackHaltedError
         child = Child(
-            name, command, env={**self._environment(), **env}, on_line=partial(self.log, name)
+            name,
+            command,
+            env={**self._environment(), **env},
+            on_line=partial(self.log, name),
+            hopeless={EXIT_UNUSABLE},
         )
         self.children[name] = child
         child.start()
@@ -183,6 +203,7 @@ class Stack:
             **os.environ,
             "WHERRY_REDIS_URL": self.redis_url,
             "WHERRY_MODELS": str(self.models.absolute()),
+            "WHERRY_STRICT_MODELS": str(self.strict_models).lower(),
             "PYTHONUNBUFFERED": "1",
             # Celery warns of root because of pickle, which our workers refuse.
             "PYTHONWARNINGS": "ignore:You're running the worker with superuser",
@@ -197,6 +218,7 @@ class Stack:
         if self.grpc_port:
             self.log("api", f"gRPC ready at {self.grpc_url}")
         self._wait("workers", f"{self.url}/v2/health/ready", deadline)
+        self.failed_models = failed_models(self.url)
         for name, child in self.children.items():
             if name.startswith("worker-"):
                 self.log(name, f"ready  (process {child.pid})")
@@ -215,7 +237,7 @@ class Stack:
 
     def _check_starting(self) -> None:
         for child in self.children.values():
-            if child.ends >= _ENDS_AT_START:
+            if child.given_up or child.ends >= _ENDS_AT_START:
                 lines = "\n".join(child.tail)
                 raise StackError(f"{child.name} does not start; its last lines:\n{lines}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 from rich.console import Console
+from rich.markup import escape
 
 from ..tasks.catalog import CatalogError
 from .data_folder import FolderInUseError
@@ -18,19 +19,30 @@ def serve(stack: Stack, console: Console) -> int:
     stack.log = LogView(console)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stack.halt.set())
-    console.print(f"Starting with the models of {stack.models}; they load first")
+    console.print(f"Starting with the models of {stack.models}; they load first", markup=False)
     try:
         with stack:
-            console.print(f"[bold green]Ready.[/]  API {stack.url}   {_others(stack)}")
+            console.print(f"{_readiness(stack)}  API {stack.url}   {_others(stack)}")
+            for reason in stack.failed_models.values():
+                console.print(f"         {reason}", markup=False)
             console.print(f"         export WHERRY_URL={stack.url}   Ctrl-C stops")
             stack.halt.wait()
     except StackHaltedError:
         pass
     except (StackError, CatalogError, FolderInUseError, NoRedisError) as error:
-        console.print(f"[red]error:[/] {error}")
+        for line in str(error).splitlines():
+            console.print(f"[red]error:[/] {escape(line)}")
         return 1
     console.print("Stopped in order.")
     return 0
+
+
+def _readiness(stack: Stack) -> str:
+    failed = stack.failed_models
+    if not failed:
+        return "[bold green]Ready.[/]"
+    count = f"{len(failed)} model{'' if len(failed) == 1 else 's'}"
+    return f"[bold yellow]Ready, but for {count}:[/] {escape(', '.join(failed))}."
 
 
 def _others(stack: Stack) -> str:

@@ -14,6 +14,7 @@
      │  ├ QueueFull
      │  ├ TenantLimit        one tenant has too much waiting, or submits too fast
      │  ├ ModelNotReady
+     │  │  └ ModelFailed     could not be loaded; retrying is no use
      │  └ StoreUnavailable   where large payloads and results live
      ├ DeadlineExceeded
      ├ JobGone
@@ -132,6 +133,14 @@ class ModelNotReady(Unavailable):
     """The model is not ready; retry later."""
 
     code = "model_not_ready"
+
+
+class ModelFailed(ModelNotReady):
+    """The model could not be loaded."""
+
+    code = "model_failed"
+    #: It stays so until somebody mends it and asks for another load.
+    retryable = False
 
 
 class StoreUnavailable(Unavailable):

@@ -6,7 +6,7 @@ import functools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
@@ -18,6 +18,9 @@ from . import cost
 from .tensors import TensorSpec
 
 Family = Literal["vision", "audio", "text", "multimodal"]
+
+#: All families.
+FAMILIES: tuple[Family, ...] = get_args(Family)
 
 
 class TaskInput(FirstFault):

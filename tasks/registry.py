@@ -10,6 +10,7 @@ import importlib
 
 from . import entry_points
 from .base import Task
+from .nearest import meant
 
 _TASKS = {
     "audio-classification": "audio.audio_classification",
@@ -76,7 +77,8 @@ def get_task(name: str) -> Task:
     Raises ValueError that lists the names there are, or tells what is wrong with another package's.
     """
     if name not in task_names():
-        raise ValueError(f"unknown task {name!r}; there are {', '.join(task_names())}")
+        hint = meant(name, task_names()) or f"; there are {', '.join(task_names())}"
+        raise ValueError(f"unknown task {name!r}{hint}")
     if name not in _TASKS:
         return _brought(name)
     task: Task = importlib.import_module(f".{_TASKS[name]}", __package__).TASK

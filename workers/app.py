@@ -7,17 +7,24 @@ their reason beside them; docs/architecture.md has the measurements.
 from __future__ import annotations
 
 import logging
-from typing import Any
+import signal
+from typing import Any, NoReturn
 
 from celery import Celery, signals
 from celery.exceptions import ImproperlyConfigured
+from pydantic import ValidationError
 
 from ..jobs.group import Group
 from ..jobs.settings import JobsSettings
 from ..jobs.ticket import TASK
+from ..protocol import v2
+from ..protocol.errors import ModelFailed
+from ..tasks.catalog import CatalogError
 from . import transport
 from .device import pin, resolve
+from .models import Stopped
 from .settings import WorkerSettings
+from .threads import EXIT_UNUSABLE
 from .worker import Worker
 
 log = logging.getLogger(__name__)
@@ -77,6 +84,12 @@ def _start(sender: str, instance: Any, **_: object) -> None:  # Celery gives its
     """
     try:
         _start_worker(sender, instance)
+    except ValidationError as error:
+        log.critical("this worker cannot start: %s", v2.describe(error))
+        raise SystemExit(EXIT_UNUSABLE) from error
+    except (CatalogError, ImproperlyConfigured, ModelFailed) as error:
+        log.critical("this worker cannot start: %s", error)
+        raise SystemExit(EXIT_UNUSABLE) from error
     except Exception as error:
         # What Redis says, a certificate that does not fit above all, is the cause of our own error.
         why = f"{error} ({error.__cause__})" if error.__cause__ else error
@@ -104,7 +117,19 @@ def _start_worker(node: str, instance: Any) -> None:
         threads=instance.concurrency,
         consumer=lambda: instance.consumer,
     )
-    _worker.start()
+    before = signal.signal(signal.SIGTERM, _stop_loading)
+    try:
+        _worker.start()
+    except SystemExit:
+        _worker.stop()
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stop_loading(*_: object) -> NoReturn:
+    """End a process that is told to while it loads; unwound, no model is blamed for its end."""
+    raise Stopped(0)
 
 
 @signals.worker_shutting_down.connect

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -27,14 +28,37 @@ def worker(
     loglevel: Annotated[str, typer.Option(help="Celery's log level.")] = "INFO",
 ) -> None:
     """Run one worker for the given task families on one device."""
+    from pydantic import ValidationError
+
+    from ..protocol import v2
+    from ..tasks.base import FAMILIES
+    from ..tasks.nearest import meant
+    from .__main__ import run
+    from .checks import check
     from .device import resolve
+    from .settings import WorkerSettings
+    from .threads import EXIT_UNUSABLE
 
-    # Pinned through the environment, before anything can import torch.
-    os.environ["WHERRY_DEVICE"] = resolve(device, number)
-    from .app import app as celery_app
-
+    for family in families:
+        if family not in FAMILIES:
+            hint = meant(family, FAMILIES) or f"; there are {', '.join(FAMILIES)}"
+            raise typer.BadParameter(f"unknown family {family!r}{hint}")
+    try:
+        # Pinned through the environment, before anything can import torch.
+        os.environ["WHERRY_DEVICE"] = resolve(device, number)
+        settings = WorkerSettings()
+    except ValidationError as error:
+        _refuse([f"the settings cannot be used: {v2.describe(error)}"], EXIT_UNUSABLE)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    checked = check(settings.models, families=families, device=os.environ["WHERRY_DEVICE"])
+    for warning in checked.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    # A model at fault is logged by the worker, which serves the others.
+    if faults := checked.errors if settings.strict_models else checked.fatal:
+        _refuse(faults, EXIT_UNUSABLE)
     node = name or f"{'-'.join(families)}-{number}@%h"
-    celery_app.worker_main(
+    run(
         [
             "worker",
             f"--queues={','.join(families)}",
@@ -47,6 +71,12 @@ def worker(
             "--task-events",
         ]
     )
+
+
+def _refuse(faults: Sequence[object], status: int) -> NoReturn:
+    for fault in faults:
+        typer.echo(f"error: {fault}", err=True)
+    raise typer.Exit(status)
 
 
 def sweep(

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 
 def list_gpus() -> list[int]:
@@ -25,6 +26,30 @@ def kind(device: str, environ: Mapping[str, str] = os.environ) -> str:
     visible = environ.get("CUDA_VISIBLE_DEVICES", "0")
     told = _nvidia_smi(f"--id={visible}", "--query-gpu=name,memory.total", "--format=csv,noheader")
     return told.strip() or "cuda"
+
+
+def free_bytes(device: str) -> int | None:
+    """Memory that a device has to give now; None where that cannot be told."""
+    if device != "cpu":
+        number = device.removeprefix("cuda:")
+        asked = ("--query-gpu=memory.free", "--format=csv,noheader,nounits")
+        told = _nvidia_smi(f"--id={number}", *asked).strip()
+        return int(told) << 20 if told.isdecimal() else None
+    found = re.search(r"^MemAvailable: +(\d+) kB", _read("/proc/meminfo"), flags=re.MULTILINE)
+    if found is None:
+        return None
+    free = int(found[1]) << 10
+    limit, used = _read("/sys/fs/cgroup/memory.max"), _read("/sys/fs/cgroup/memory.current")
+    if limit.isdecimal() and used.isdecimal():  # a container's own
+        free = min(free, max(0, int(limit) - int(used)))
+    return free
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return ""
 
 
 def _nvidia_smi(*arguments: str) -> str:

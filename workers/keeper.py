@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from ..jobs.call import Queue
-from ..jobs.fleet import uptime, view, waiting
+from ..jobs.fleet import FleetView, uptime, view, waiting
 from ..jobs.recover import reap, reissue, sweep
 from ..jobs.settings import JobsSettings
 from ..protocol.errors import WherryError
@@ -34,8 +34,11 @@ class Keeper:
         settings: JobsSettings,
         consuming: Consuming,
         *,
+        seen: Callable[[FleetView], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        #: Hears of the fleet at each look.
+        self._seen = seen
         self._worker, self._queue, self._settings = worker, queue, settings
         self._consuming, self._clock = consuming, clock
         #: When Redis last answered; None before the first look.
@@ -61,6 +64,7 @@ class Keeper:
     def look(self) -> None:
         """One round."""
         fleet = self._queue.run(view(self._settings, groups=False))
+        self._seen(fleet)
         self._note_outage()
         lenient = self._clock() < self._lenient_until
         for worker in fleet.workers:

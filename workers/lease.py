@@ -48,7 +48,7 @@ class Lease:
 
     def start(self) -> None:
         """Beat once before anything is claimed, then go on beating."""
-        self._beat()
+        self.beat()
         self._thread.start()
 
     def stop(self) -> None:
@@ -75,12 +75,13 @@ class Lease:
         if oldest and time.monotonic() - oldest[0] > self._batch_timeout_s:
             die(f"a batch of {oldest[1].id} hung for over {self._batch_timeout_s:.0f} s")
         try:
-            self._beat()
+            self.beat()
             self._find_strays()
         except WherryError as error:
             log.warning("heartbeat failed: %s", error.message)
 
-    def _beat(self) -> None:
+    def beat(self) -> None:
+        """Tell of this worker now."""
         self._queue.run(heartbeat(self._worker, self._info(), self._settings))
 
     def _find_strays(self) -> None:

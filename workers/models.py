@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from ..jobs.claim import BatchBudget
+from ..jobs.failed import not_loaded
 from ..jobs.group import Group
-from ..protocol.errors import ModelNotFound
+from ..protocol.errors import ModelFailed, ModelNotFound, Unavailable, WherryError
 from ..tasks.backends import create_backend
-from ..tasks.backends.base import Backend
+from ..tasks.backends.base import Backend, ModelRefused
 from ..tasks.backends.device import Device
 from ..tasks.base import Task, TaskInput
 from ..tasks.catalog import Catalog, ModelDeclaration
+from ..tasks.check import check_model
 from ..tasks.registry import get_task
 from .budget import Budget, declared_budget
 
 log = logging.getLogger(__name__)
+
+#: Rows of one batch of jobs that are refused: no device has to bear them.
+_REFUSED_ROWS = 1000
+
+
+class Stopped(SystemExit):
+    """The process was told to end while it loaded: no model's fault."""
 
 
 @dataclass(slots=True)
@@ -34,8 +46,7 @@ class LoadedModel:
     @property
     def group_model_id(self) -> str:
         """The model as groups name it."""
-        declared = self.declaration
-        return Group(declared.family, declared.name, declared.version).model_id
+        return _id_of(self.declaration)
 
     @property
     def max_rows(self) -> int:
@@ -55,7 +66,7 @@ class LoadedModel:
 
 
 class Models:
-    """The loaded models of a worker, by name and version."""
+    """The loaded models of a worker, by name and version, and why the others failed."""
 
     def __init__(
         self,
@@ -65,31 +76,97 @@ class Models:
         *,
         handler_dir: str = "",
         budget: Callable[[ModelDeclaration], Budget[TaskInput]] = declared_budget,
+        watched: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
     ) -> None:
         self._device, self._budget, self._handler_dir = device, budget, handler_dir
-        self._declared = [m for m in catalog.models if m.family in families]
-        self._loaded: dict[tuple[str, str], LoadedModel] = {}
-        self._lock = threading.Lock()
-        #: Rows that a batch of each loaded model may hold, and the budgets made from them.
-        self._budgets: tuple[list[int], Mapping[str, BatchBudget]] = ([], {})
+        #: Entered, with the model's id, around each load; may raise ModelRefused.
+        self._watched = watched
+        self._declared = {_id_of(m): m for m in catalog.models if m.family in families}
+        self._loaded: dict[str, LoadedModel] = {}
+        self._failed: dict[str, str] = {}
+        #: Held for moments. A load takes minutes, and has a lock of its own.
+        self._lock, self._load_lock = threading.Lock(), threading.Lock()
+        #: Ids of the models whose jobs are claimed to be refused.
+        self._refused: frozenset[str] = frozenset()
+        #: What the budgets were made for, and the budgets.
+        self._budgets: tuple[object, Mapping[str, BatchBudget]] = (None, {})
 
-    def load_all(self) -> None:
-        """Load and warm every declared model, so that no job pays for the first forward."""
-        for declaration in self._declared:
-            self.get(declaration.name, declaration.version)
+    def load_all(self, *, strict: bool = False) -> None:
+        """Load and warm every declared model, so that no job pays for the first forward.
+
+        One that cannot be loaded is left out; with `strict` it raises ModelFailed.
+        """
+        for declaration in self._declared.values():
+            try:
+                self.get(declaration.name, declaration.version)
+            except ModelFailed:
+                if strict:
+                    raise
 
     def get(self, name: str, version: str) -> LoadedModel:
-        """A model, loaded if need be. Raises ModelNotFound when it is not declared here."""
+        """A model, loaded if need be. Raises ModelNotFound when it is not declared here, and
+        ModelFailed when it could not be loaded, now or before.
+        """
+        model_id = f"{name}/{version}"
+        found = self._known(model_id)
+        if found is not None:
+            return found
+        with self._load_lock:
+            return self._known(model_id) or self._load(model_id)
+
+    def _known(self, model_id: str) -> LoadedModel | None:
         with self._lock:
-            model = self._loaded.get((name, version))
-            if model is None:
-                model = self._loaded[name, version] = self._load(name, version)
-            return model
+            if model_id in self._failed:
+                raise ModelFailed(not_loaded(_name_of(model_id), self._failed[model_id]))
+            return self._loaded.get(model_id)
+
+    def retry(self, declaration: ModelDeclaration) -> None:
+        """Try a model that failed again, as it is declared now."""
+        model_id = _id_of(declaration)
+        with self._lock:
+            before = self._failed.pop(model_id, None)
+        if before is None:
+            return
+        try:
+            if declaration.task != self._declared[model_id].task:
+                self.fail(model_id, "its task is another one now: restart the fleet")
+                return
+            self._declared[model_id] = declaration
+            self.get(declaration.name, declaration.version)
+        except ModelFailed:
+            pass  # noted
+        except Unavailable as error:
+            self.fail(model_id, error.message)
+
+    def fail(self, model_id: str, reason: str) -> ModelFailed:
+        """Note and log why a model cannot be loaded. Answers the error that its jobs get."""
+        with self._lock:
+            self._failed[model_id] = reason
+        error = ModelFailed(not_loaded(_name_of(model_id), reason))
+        log.error("%s", error.message)
+        return error
+
+    def refuse(self, model_ids: Collection[str]) -> None:
+        """Claim the jobs of these models too, as far as they failed here: to refuse them."""
+        with self._lock:
+            self._refused = frozenset(model_ids) & self._failed.keys()
 
     def __iter__(self) -> Iterator[LoadedModel]:
         """The models loaded now."""
         with self._lock:
             return iter(list(self._loaded.values()))
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """Why, by `Group.model_id`, for each model that could not be loaded."""
+        with self._lock:
+            return dict(self._failed)
+
+    @property
+    def loading(self) -> list[str]:
+        """Ids of the models that are still to be loaded."""
+        with self._lock:
+            return [i for i in self._declared if i not in self._loaded and i not in self._failed]
 
     def batch_budgets(self, max_bytes: int) -> Mapping[str, BatchBudget]:
         """What a batch of each loaded model may hold, by `Group.model_id`, for the next claim.
@@ -97,12 +174,15 @@ class Models:
         The rows that fit may change at any time, but rarely do: to make all budgets anew would be
         a third of a claim with 37 models.
         """
-        loaded = list(self)
-        rows = [model.max_rows for model in loaded]
+        loaded, refused = list(self), self._refused
+        now = [model.max_rows for model in loaded], refused
         known, budgets = self._budgets
-        if rows != known:
-            budgets = {model.group_model_id: model.batch_budget(max_bytes) for model in loaded}
-            self._budgets = rows, budgets
+        if now != known:
+            budgets = {
+                **dict.fromkeys(sorted(refused), BatchBudget(_REFUSED_ROWS, max_bytes)),
+                **{model.group_model_id: model.batch_budget(max_bytes) for model in loaded},
+            }
+            self._budgets = now, budgets
         return budgets
 
     def close(self) -> None:
@@ -112,11 +192,38 @@ class Models:
                 model.backend.close()
             self._loaded.clear()
 
-    def _load(self, name: str, version: str) -> LoadedModel:
-        found = [d for d in self._declared if (d.name, d.version) == (name, version)]
-        if not found:
+    def _load(self, model_id: str) -> LoadedModel:
+        """Load a model. Raises ModelFailed, which is remembered."""
+        if model_id not in self._declared:
+            name, _, version = model_id.rpartition("/")
             raise ModelNotFound(f"this worker does not serve model {name!r} version {version!r}")
-        declaration, started = found[0], time.monotonic()
+        declaration = self._declared[model_id]
+        try:
+            with self._watched(model_id):
+                loaded = LoadedModel(
+                    declaration,
+                    get_task(declaration.task),
+                    self._warm_backend(declaration),
+                    self._budget(declaration),
+                )
+        except (Stopped, Unavailable):
+            raise
+        except (Exception, SystemExit) as error:  # a folder's own code may exit
+            log.debug("model %s does not load", model_id, exc_info=True)
+            reason = _reason(error)
+        else:
+            with self._lock:
+                self._loaded[model_id] = loaded
+            return loaded
+        # Only now is the trace gone, which holds what was loaded so far.
+        gc.collect()
+        raise self.fail(model_id, reason)
+
+    def _warm_backend(self, declaration: ModelDeclaration) -> Backend:
+        faults = [fault.text for fault in check_model(declaration) if fault.is_error]
+        if faults:
+            raise ModelRefused("; ".join(faults))
+        started = time.monotonic()
         parameters = dict(declaration.parameters)
         if declaration.backend == "handler":  # the operator's word, never a declaration's
             parameters["handler_dir"] = self._handler_dir
@@ -127,15 +234,34 @@ class Models:
             device=self._device,
             **parameters,
         )
-        backend.load()
-        loaded_s = time.monotonic() - started
-        backend.run([backend.example()])
+        try:
+            backend.load()
+            loaded_s = time.monotonic() - started
+            backend.run([backend.example()])
+        except BaseException:
+            with contextlib.suppress(Exception):
+                backend.close()
+            raise
         log.info(
             "model %s: loaded in %.1f s, warm in %.1f s",
-            name,
+            declaration.name,
             loaded_s,
             time.monotonic() - started - loaded_s,
         )
-        return LoadedModel(
-            declaration, get_task(declaration.task), backend, self._budget(declaration)
-        )
+        return backend
+
+
+def _id_of(declared: ModelDeclaration) -> str:
+    return Group(declared.family, declared.name, declared.version).model_id
+
+
+def _name_of(model_id: str) -> str:
+    return model_id.rpartition("/")[0]
+
+
+def _reason(error: BaseException) -> str:
+    """One line that says why a model does not load."""
+    text = " ".join(str(error).split("\n", 1)[0].split())
+    if isinstance(error, ModelRefused | WherryError):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -27,6 +27,10 @@ class WorkerSettings(BaseSettings):
         ge=1,
         description="Bytes of payload that one batch may hold; one job always may.",
     )
+    strict_models: bool = Field(
+        default=False,
+        description="Start no worker that cannot load all its models. Else it serves the others.",
+    )
     handler_dir: str = Field(  # no Path: an empty one would be the working directory
         default="",
         description="Directory of trusted custom handlers: their code is run. Off when empty.",

@@ -12,6 +12,9 @@ log = logging.getLogger(__name__)
 #: Exit status of a process that ended itself (EX_SOFTWARE): its supervisor starts a fresh one.
 EXIT_BROKEN = 70
 
+#: Exit status of a worker that cannot start as it is told to (EX_CONFIG): a fresh one could not.
+EXIT_UNUSABLE = 78
+
 
 def die(reason: str) -> None:
     """End the process at once; its jobs' leases run out and others take them over."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import logging
 import threading
@@ -22,7 +23,7 @@ from ..jobs.recover import note_alone, reap, reissue
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import open_store
 from ..jobs.told import tell
-from ..protocol.errors import BackendError, Unavailable, WherryError
+from ..protocol.errors import BackendError, ModelFailed, Unavailable, WherryError
 from ..tasks.backends.device import Device
 from ..tasks.catalog import load_catalog
 from .batch import Encoded, run_batch
@@ -31,6 +32,7 @@ from .budget import Budgets
 from .consuming import Consuming, restart_consumer
 from .device import kind as device_kind
 from .events import JobEvents
+from .failures import Failures, counted
 from .identity import Identity
 from .keeper import Keeper
 from .lease import Lease
@@ -78,15 +80,20 @@ class Worker:
         self._queue = Queue(jobs.redis_url)
         store = open_store(jobs)
         self._device = Device(device)
-        catalog = load_catalog(settings.models, families=families)
+        declared = functools.partial(load_catalog, settings.models, families=families)
         budgets = Budgets(self._queue, jobs, device_kind(device))
         self._models = Models(
-            catalog,
+            declared(),
             families,
             self._device,
             handler_dir=settings.handler_dir,
             budget=budgets.open,
+            watched=functools.partial(counted, node, self._queue, jobs),
         )
+        self._failures = Failures(
+            self._models, self._queue, jobs, declared=declared, beat=lambda: self._lease.beat()
+        )
+        self._state = "loading"
         self._events = JobEvents(app, node) if settings.events == "jobs" else None
         self._draining = threading.Event()
         self._quarantine = Quarantine(
@@ -117,14 +124,21 @@ class Worker:
             probe=lambda groups: self._queue.run(reissue(groups, jobs, at_once=True)),
             restart=lambda: restart_consumer(consumer()),
         )
-        self._keeper = Keeper(self._id, self._queue, jobs, self.consuming)
+        self._keeper = Keeper(self._id, self._queue, jobs, self.consuming, seen=self._failures.look)
 
     def start(self) -> None:
-        """Load and warm the models, then show up in the fleet."""
-        self._models.load_all()
+        """Load and warm the models, and tell the fleet of it.
+
+        Raises ModelFailed with `strict_models`, when one cannot be loaded.
+        """
+        self._failures.start()
+        self._lease.start()  # so that others know what is still to come
+        self._models.load_all(strict=self._settings.strict_models)
+        self._failures.tell()  # before anybody takes this worker for ready
+        self._state = "ready"
+        self._lease.beat()
         if self._events:
             self._events.start()
-        self._lease.start()
         self._keeper.start()
         self._sweeping.start()
         # Models are here to stay: without this, each look for garbage would walk all of them.
@@ -135,6 +149,7 @@ class Worker:
 
     def drain(self) -> None:
         """Begin no more batches: finish what runs, give the rest back."""
+        self._state = "draining"
         self._draining.set()
 
     def stop(self) -> None:
@@ -194,7 +209,12 @@ class Worker:
                 self._draining.wait(look_again_s)
 
     def _run(self, group: Group, claimed: Claim) -> None:
-        model, jobs = self._models.get(group.model, group.version), claimed.jobs
+        jobs = claimed.jobs
+        try:
+            model = self._models.get(group.model, group.version)
+        except ModelFailed as error:
+            self._refuse(group, claimed, error)
+            return
         started, started_ms = time.monotonic(), time.time() * 1000
         busy_s, held_s = self._device.busy_s, self._device.held_s
         if self._events:
@@ -235,6 +255,12 @@ class Worker:
         if self._events:
             self._events.finished(outcomes, total_s)
 
+    def _refuse(self, group: Group, claimed: Claim, error: ModelFailed) -> None:
+        """End the jobs of a model that no worker can load."""
+        outcomes = [Encoded(job, error=error).outcome() for job in claimed.jobs]
+        stats = BatchStats(group=group, charged_us=claimed.charged_us)
+        self._blobs.settle(claimed.jobs, outcomes, self._finish(outcomes, stats))
+
     def _finish(self, outcomes: Sequence[Outcome], stats: BatchStats) -> frozenset[str]:
         """Hand the batch over; while Redis is away, hold it and try again."""
         deadline: float | None = None
@@ -274,6 +300,7 @@ class Worker:
             "families": self._families,
             "device": self._device.name,
             "models": [model.declaration.name for model in self._models],
-            "state": "draining" if self._draining.is_set() else "ready",
+            **self._failures.info(),
+            "state": self._state,
             "seen_at_ms": int(time.time() * 1000),
         }

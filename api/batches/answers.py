@@ -16,6 +16,7 @@ from ...protocol.errors import (
     DeadlineExceeded,
     InvalidRequest,
     JobNotFound,
+    ModelFailed,
     ModelNotFound,
     NotFound,
     Unavailable,
@@ -51,6 +52,8 @@ class Answer(NamedTuple):
     body: bytes = b""
     code: str = ""
     message: str = ""
+    #: Whether another try is no use, whatever the status.
+    lasting: bool = False
 
     def line(self, name: str, custom_id: str) -> bytes:
         """A line of the output, as OpenAI writes it. The body goes in as it is."""
@@ -78,12 +81,13 @@ async def answer(app: FastAPI, name: str, asked: Asked, size: int) -> Answer:
             found = Answer(status_of(error), to_json(error_body(error)))
             gone = isinstance(error, NotFound) and not isinstance(error, ModelNotFound)
             lost += gone
-            again = isinstance(error, Unavailable | DeadlineExceeded) or (gone and lost < _LOST)
+            later = isinstance(error, Unavailable | DeadlineExceeded)
+            again = (later and not isinstance(error, ModelFailed)) or (gone and lost < _LOST)
         except Exception:
             log.exception("line %s failed", name)
             return Answer(500, b'{"error":"internal error","error_type":"internal_error"}')
         else:
-            again = found.status in _NOT_NOW
+            again = found.status in _NOT_NOW and not found.lasting
         if not again:
             return found
         await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 # hides nothing
@@ -99,7 +103,8 @@ async def _try(app: FastAPI, name: str, asked: Asked, size: int) -> Answer:
         raise InvalidRequest("stream: a batch's answers are whole; leave it out")
     else:
         response = await route(_request(app, asked))
-    return Answer(response.status_code, bytes(response.body))
+    failed = response.status_code == 503 and "retry-after" not in response.headers
+    return Answer(response.status_code, bytes(response.body), lasting=failed)
 
 
 async def _infer(service: Service, name: str, asked: Asked, size: int) -> Response:

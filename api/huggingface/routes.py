@@ -22,6 +22,7 @@ from ...tasks.catalog import ModelDeclaration
 from ...tasks.text.generation import GenerationInput
 from .. import errors, models_routes
 from ..body import parsed, read_body
+from ..loading import failure_of
 from ..plain import PlainRoute
 from ..run import answer
 from ..service import Service
@@ -49,7 +50,7 @@ def error_shape(_: Request, status: int, error: WherryError) -> Mapping[str, obj
     """
     kinds = {400: "validation", 413: "validation", 503: "overloaded"}
     kind: dict[str, object] = {"error_type": kinds[status]} if status in kinds else {}
-    if isinstance(error, ModelNotReady):
+    if isinstance(error, ModelNotReady) and error.retryable:
         kind["estimated_time"] = error.retry_after_s
     return {"error": error.message, **kind}
 
@@ -152,6 +153,8 @@ async def _refuse_if_loading(request: Request, model: ModelDeclaration) -> None:
     """Say 503 where nobody serves the model yet. Raises ModelNotReady."""
     if (await _ready(request, model)).status_code != HTTPStatus.SERVICE_UNAVAILABLE:
         return
+    if error := failure_of(model, await Service.of(request).fleet()):
+        raise error
     loading = ModelNotReady(f"model {model.name!r} is currently loading")
     loading.retry_after_s = _LOADING_S
     raise loading

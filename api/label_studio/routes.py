@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from ...protocol.errors import DeadlineExceeded, ModelNotReady, Unavailable, WherryError
 from ...tasks.catalog import ModelDeclaration
 from ..body import read_body, read_document
+from ..loading import failure_of
 from ..models_routes import why_unavailable
 from ..plain import PlainRoute
 from ..run import answer
@@ -34,7 +35,10 @@ async def health(request: Request) -> Response:
     """Whether the model is served: Label Studio shows the backend as connected, or not."""
     service = Service.of(request)
     model = service.declared(request)
-    reason = why_unavailable(model, await service.fleet())
+    fleet = await service.fleet()
+    if error := failure_of(model, fleet):
+        raise error
+    reason = why_unavailable(model, fleet)
     if reason:
         raise ModelNotReady(f"model {model.name!r}: {reason}")
     return json_response({"status": "UP", "model_class": model.name})

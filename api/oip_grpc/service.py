@@ -15,7 +15,6 @@ from google.protobuf.json_format import ParseDict
 from google.protobuf.message import DecodeError
 
 from ... import __version__
-from ...jobs.fleet import set_loaded
 from ...protocol import codec, v2
 from ...protocol.errors import InvalidRequest, WherryError
 from ...protocol.parameters import STREAM
@@ -23,6 +22,7 @@ from ...tasks.catalog import ModelDeclaration
 from ...tasks.text.generation import GenerationOutput
 from ..body import OFF_LOOP_BYTES, off_loop, parsed
 from ..intake import Prepared
+from ..loading import load, unload
 from ..models_routes import index_of, metadata_of, stats_of, why_unavailable
 from ..run import finished, run
 from ..server_routes import EXTENSIONS, why_not_ready
@@ -173,19 +173,14 @@ class InferenceService:
         return message
 
     async def RepositoryModelLoad(self, asked: Any) -> Any:  # noqa: N802 # the protocol's name
-        """Open a model to requests again."""
-        await self._set_loaded(asked.model_name, loaded=True)
+        """Open a model to requests again; one that failed to load is tried again first."""
+        await load(self._service, asked.model_name)
         return MESSAGES["RepositoryModelLoadResponse"]()
 
     async def RepositoryModelUnload(self, asked: Any) -> Any:  # noqa: N802 # the protocol's name
         """Close a model to new requests."""
-        await self._set_loaded(asked.model_name, loaded=False)
+        await unload(self._service, asked.model_name)
         return MESSAGES["RepositoryModelUnloadResponse"]()
-
-    async def _set_loaded(self, name: str, *, loaded: bool) -> None:
-        service = self._service
-        declared = service.catalog.get(name)
-        await service.queue.run(set_loaded(declared.name, service.jobs, loaded=loaded))
 
 
 def _tells(model: ModelDeclaration, request: v2.InferenceRequest) -> bool:

@@ -9,11 +9,12 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from ... import __version__
-from ...jobs.fleet import FleetView, set_loaded
+from ...jobs.fleet import FleetView
 from ...protocol.errors import InvalidRequest, ModelNotFound
 from ...tasks.catalog import ModelDeclaration
 from ..body import read_document
 from ..errors import shaped
+from ..loading import failure_of, load, unload
 from ..plain import PlainRoute
 from ..service import Service
 from ..views import json_response
@@ -92,7 +93,7 @@ async def instantiate(request: Request) -> Response:
     model = _declared(request, config.get("name"))
     if config.get("task") not in (task_name(model.task), of_task(model.task).name):
         raise InvalidRequest(f"config.task: model {model.name!r} does {task_name(model.task)}")
-    await _set_loaded(request, model, loaded=True)
+    await load(Service.of(request), model.name)
     return json_response({"id": model.name, "status": "SUCCESS"})
 
 
@@ -108,7 +109,7 @@ async def instantiated(request: Request) -> Response:
 async def delete_model(request: Request) -> Response:
     """Close a model to new requests; what waits is still done."""
     model = _declared(request, request.path_params["name"])
-    await _set_loaded(request, model, loaded=False)
+    await unload(Service.of(request), model.name)
     return json_response(None)
 
 
@@ -144,7 +145,7 @@ async def models_v1(request: Request) -> Response:
 async def deploy(request: Request) -> Response:
     """Open a declared model to requests: other models are the operator's to declare."""
     model = _declared(request, (await _body(request)).get("name"))
-    await _set_loaded(request, model, loaded=True)
+    await load(Service.of(request), model.name)
     fleet = await Service.of(request).fleet()
     return json_response(_model(model, fleet, Wire.CAMEL), 201)
 
@@ -154,7 +155,7 @@ async def deploy(request: Request) -> Response:
 async def undeploy(request: Request) -> Response:
     """Close a model to new requests; what waits is still done."""
     model = _declared(request, request.path_params["name"])
-    await _set_loaded(request, model, loaded=False)
+    await unload(Service.of(request), model.name)
     return json_response({"status": "deleted", "model": model.name})
 
 
@@ -189,6 +190,8 @@ def _model(model: ModelDeclaration, fleet: FleetView, wire: Wire) -> Any:
 
 def _status(model: ModelDeclaration, fleet: FleetView) -> str:
     """As Ray Serve says it."""
+    if failure_of(model, fleet):
+        return "DEPLOY_FAILED"
     return "RUNNING" if model.name in _running(fleet) else "NOT_STARTED"
 
 
@@ -228,11 +231,6 @@ def _declared(request: Request, name: object) -> ModelDeclaration:
     if model.name not in {each.name for each in served(service.catalog)}:
         raise ModelNotFound(f"model {model.name!r} does {model.task}, which Pixano does not ask")
     return model
-
-
-async def _set_loaded(request: Request, model: ModelDeclaration, *, loaded: bool) -> None:
-    service = Service.of(request)
-    await service.queue.run(set_loaded(model.name, service.jobs, loaded=loaded))
 
 
 async def _body(request: Request) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from ...protocol.errors import (
     InvalidRequest,
     JobGone,
     JobNotFound,
+    ModelFailed,
     NotFound,
     Unavailable,
     WherryError,
@@ -205,8 +206,9 @@ class AnnotateRun:
 
     def _retry(self, pack: Pack, error: WherryError) -> None:
         """Send a pack again: whole when its job was lost, halved when a row may be at fault."""
-        if isinstance(error, NotFound) and not isinstance(error, JobNotFound):
-            raise error  # the model is gone: no row will do better
+        no_model = isinstance(error, NotFound) and not isinstance(error, JobNotFound)
+        if no_model or isinstance(error, ModelFailed):
+            raise error  # no row will do better
         lost = isinstance(error, JobNotFound | JobGone | Unavailable)
         if lost and pack.tries < _MAX_TRIES:
             self._again.append(pack.again())

@@ -106,6 +106,16 @@ def backend_table() -> dict[str, list[str]]:
     return table
 
 
+def backend_places(name: str) -> dict[str, str]:
+    """Per task, where a backend's own class for it is: `module:class` within this package."""
+    return dict(_TABLE.get(name, {}))
+
+
+def extra_of(backend: str, package: str) -> str:
+    """The extra that brings a package which a backend needs."""
+    return _PACKAGES.get(package, _EXTRAS[backend])
+
+
 @functools.cache
 def _brought() -> dict[str, dict[str, EntryPoint]]:
     """The classes of other packages: backend -> task -> entry point."""
@@ -145,6 +155,6 @@ def _class_of(name: str, task_name: str) -> Any:
     try:
         return getattr(importlib.import_module(f".{module}", __package__), cls)
     except ModuleNotFoundError as error:
-        extra = _PACKAGES.get(error.name or "", _EXTRAS[name])
+        extra = extra_of(name, error.name or "")
         hint = f"backend {name!r} needs {error.name}: pip install 'wherry[{extra}]'"
         raise ModuleNotFoundError(hint, name=error.name) from error

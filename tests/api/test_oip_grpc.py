@@ -17,6 +17,7 @@ import pytest
 from wherry.api.oip_grpc.messages import MESSAGES, SERVICE
 from wherry.api.settings import ApiSettings
 from wherry.jobs import JobsSettings
+from wherry.jobs.failed import set_failed
 from wherry.ops.ports import free_port
 from wherry.tasks.samples import PNG
 
@@ -162,6 +163,18 @@ def test_an_unloaded_model_is_unavailable(call: Call, refused: Call, worker: Wor
     code, text = refused(asked("embedding", "a"))
     assert code is Code.UNAVAILABLE
     assert "unloaded" in text
+
+
+def test_a_failed_model_is_unavailable_and_says_why(
+    call: Call, refused: Call, worker: Worker
+) -> None:
+    worker.queue.run(set_failed({"embedding/2": "no such folder"}, worker.jobs))
+    code, text = refused(asked("embedding", "a"))
+    assert (code, text) == (
+        Code.UNAVAILABLE,
+        "model 'embedding' could not be loaded: no such folder",
+    )
+    assert not call("ModelReady", name="embedding").ready
 
 
 def test_statistics_are_those_of_http(

@@ -63,6 +63,14 @@ def test_what_will_not_pass_is_raised_at_once(status: int) -> None:
         flow.send(Reply(status))
 
 
+def test_a_model_that_failed_is_not_asked_again() -> None:
+    flow = ask(CALL, patience_s=60)
+    next(flow)
+    body = b'{"error": "model \'m\' could not be loaded: no folder", "error_type": "model_failed"}'
+    with pytest.raises(errors.ModelFailed, match="no folder"):
+        flow.send(Reply(503, body))
+
+
 def test_a_504_that_names_a_job_is_the_servers_last_word() -> None:
     flow = ask(CALL, patience_s=60)
     next(flow)

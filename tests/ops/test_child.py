@@ -160,3 +160,11 @@ def _runs(pid: int) -> bool:
 def test_an_exit_in_words() -> None:
     assert describe(1) == "status 1"
     assert describe(-9) == "SIGKILL"
+
+
+def test_a_child_that_cannot_start_is_left_alone(lines: Lines) -> None:
+    child = Child("it", [sys.executable, "-c", "exit(78)"], on_line=lines, hopeless={78})
+    child.start()
+    lines.wait_for(lambda seen: "ended (status 78): it cannot start as things are" in seen)
+    child.stop()
+    assert (child.given_up, child.ends) == (True, 1)

@@ -24,6 +24,7 @@ COMMANDS = {
     "new-task",
     "worker",
     "up",
+    "check",
     "demo",
 }
 

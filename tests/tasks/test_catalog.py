@@ -6,7 +6,7 @@ import pytest
 
 import wherry.tasks
 from wherry.protocol.errors import ModelNotFound
-from wherry.tasks.catalog import Catalog, CatalogError, load_catalog
+from wherry.tasks.catalog import Catalog, CatalogError, load_catalog, locate
 
 ONE = '[[models]]\nname = "a"\ntask = "embedding"\nbackend = "stub"\n'
 
@@ -64,11 +64,12 @@ def test_unknown_model_and_version(tmp_path: Path) -> None:
         (ONE.replace('task = "embedding"\n', ""), "model 'a': task"),
         (ONE.replace("embedding", "origami"), "model 'a': task: unknown task 'origami'"),
         (ONE + "max_batch_size = 0", "model 'a': max_batch_size"),
-        (ONE + "max_batchsize = 4", "model 'a': max_batchsize"),
+        (ONE + "max_batchsize = 4", "model 'a': max_batchsize: .* mean 'max_batch_size'"),
+        (ONE + 'sorce = "x"', "model 'a': sorce: no such field; did you mean 'source'"),
+        (ONE.replace("embedding", "embeding"), "task 'embeding'; did you mean 'embedding'"),
+        ('name = "a"\n' + ONE, "unknown table 'name'"),
         (ONE.replace('"a"', '"a b"'), "model 'a b': name"),
         (ONE + ONE, "model 'a' version '1' is given twice"),
-        (ONE + 'source = "package:no_such_package/x"', "model 'a': source: package"),
-        (ONE + 'source = "package:wherry.tasks/no/such"', "model 'a': source: package"),
     ],
 )
 def test_errors_name_the_file_the_model_and_the_field(tmp_path: Path, text: str, said: str) -> None:
@@ -90,12 +91,50 @@ def test_source_is_a_folder_beside_the_file_or_a_hub_id(tmp_path: Path) -> None:
     assert hub == "google/vit-base-patch16-224"
 
 
-def test_who_needs_no_weights_needs_no_package(tmp_path: Path) -> None:
-    path = tmp_path / "models.toml"
-    path.write_text(ONE + 'source = "package:no_such_package/x"\n')
-    assert load_catalog(path, families=()).get("a").source == "package:no_such_package/x"
-    with pytest.raises(CatalogError, match="is not installed"):
-        load_catalog(path)
+@pytest.mark.parametrize("source", ["package:no_such_package/x", "package:wherry.tasks/no/such"])
+def test_a_package_that_is_not_there_is_told_by_who_needs_it(tmp_path: Path, source: str) -> None:
+    assert load(tmp_path, ONE + f'source = "{source}"').get("a").source == source
+    with pytest.raises(ValueError, match="package '[a-z_.]+' (is not installed|has no 'no/such')"):
+        locate(source, tmp_path)
+
+
+def test_all_faults_are_told_at_once_and_the_rest_can_be_looked_at(tmp_path: Path) -> None:
+    other = ONE.replace('"a"', '"b"')
+    with pytest.raises(CatalogError) as caught:
+        load(tmp_path, ONE + "sorce = 1\nversoin = 2\n" + other + ONE.replace("embedding", "x"))
+    assert len(str(caught.value).splitlines()) == 3
+    assert [model.name for model in caught.value.models] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("source", "is_path"),
+    [
+        ("./weights", True),
+        ("../weights", True),
+        ("/weights", True),
+        ("~/weights", True),
+        ("weights/", True),
+        ("there/weights", True),
+        ("a/b/c", True),
+        ("model.onnx", True),
+        ("with space/model", True),
+        ("google/vit-base-patch16-224", False),
+        ("gpt2", False),
+        ("microsoft/table-transformer.v1.1", False),
+    ],
+)
+def test_what_looks_like_a_path_is_no_hub_id(tmp_path: Path, source: str, *, is_path: bool) -> None:
+    (tmp_path / "there").mkdir()
+    for backend in ("transformers", "onnxruntime"):
+        text = ONE.replace("stub", backend) + f'source = "{source}"'
+        found = str(load(tmp_path, text).get("a").source)
+        assert Path(found).is_absolute() == is_path
+        assert is_path or found == source
+
+
+def test_a_handlers_source_is_relative_to_its_own_folder(tmp_path: Path) -> None:
+    text = '[[models]]\nname = "a"\ntask = "custom"\nbackend = "handler"\nsource = "./mine"'
+    assert load(tmp_path, text).get("a").source == "./mine"
 
 
 def test_source_in_a_package(tmp_path: Path) -> None:

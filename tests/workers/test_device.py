@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from wherry.workers.device import kind, list_gpus, pin, resolve
+from wherry.workers.device import free_bytes, kind, list_gpus, pin, resolve
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,10 @@ def test_devices_of_one_kind_are_called_the_same_wherever_they_are(monkeypatch, 
     assert kind("cuda:0", {"CUDA_VISIBLE_DEVICES": "3"}) == "NVIDIA H200, 143771 MiB"
     assert kind("cuda:0", {"CUDA_VISIBLE_DEVICES": "7"}) == "cuda", "it cannot be told"
     assert re.fullmatch(r"cpu, \d+ GiB", kind("cpu"))
+
+
+def test_memory_that_is_free_is_known_for_the_cpu_and_not_without_a_driver() -> None:
+    free = free_bytes("cpu")
+    assert free is None or free > 0
+    if not list_gpus():
+        assert free_bytes("cuda:0") is None

@@ -1,0 +1,9 @@
+#!lua flags=allow-oom
+-- failed: say which models no worker can serve, and why. KEYS 1 failed
+-- ARGV 1 prefix, 2 TTL ms, 3.. model/version, reason, ...
+redis.call('DEL', KEYS[1])
+if #ARGV > 2 then
+  redis.call('HSET', KEYS[1], unpack(ARGV, 3))
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+end
+return 1

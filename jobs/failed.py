@@ -1,0 +1,50 @@
+"""Models that could not be loaded: what the fleet is told of them, and another try."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .call import Call, script
+from .keys import Keys
+from .settings import JobsSettings
+
+#: Seconds for which a load that was begun and never ended is held against its model.
+_REMEMBERED_S = 3600
+
+
+def not_loaded(model: str, reason: str) -> str:
+    """What a client is told of a model that failed."""
+    return f"model {model!r} could not be loaded: {reason}"
+
+
+def set_failed(reasons: Mapping[str, str], settings: JobsSettings) -> Call[None]:
+    """Close these models, by model/version, to submissions and open all others.
+
+    It holds for a lease's time: who says so must go on saying it.
+    """
+    words = [word for pair in reasons.items() for word in pair]
+    return Call(
+        script("failed"),
+        keys=[Keys(settings.key_prefix).failed],
+        args=[settings.key_prefix, int(settings.lease_ttl_s * 1000), *words],
+        parse=lambda _: None,
+    )
+
+
+def ask_load(model: str, settings: JobsSettings) -> Call[int]:
+    """Ask all workers to try a model again that failed. Answers the number of the request."""
+    asked = ("HINCRBY", Keys(settings.key_prefix).load_asked, model, 1)
+    return Call(None, keys=[], args=[], before=[asked], parse=int)
+
+
+def begin_load(node: str, model_id: str, settings: JobsSettings) -> Call[int]:
+    """Note that a node begins to load a model. Answers how many loads before this never ended."""
+    key = Keys(settings.key_prefix).loading(node, model_id)
+    noted = [("SET", key, 0, "NX", "EX", _REMEMBERED_S), ("INCR", key)]
+    return Call(None, keys=[], args=[], before=noted, parse=lambda count: int(count) - 1)
+
+
+def end_load(node: str, model_id: str, settings: JobsSettings) -> Call[None]:
+    """Note that a load has ended, one way or the other."""
+    key = Keys(settings.key_prefix).loading(node, model_id)
+    return Call(None, keys=[], args=[], before=[("DEL", key)], parse=lambda _: None)

@@ -1,0 +1,54 @@
+"""`wherry check`: whether the declared models can be served, before anything is started."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ..workers.checks import Checked
+
+#: The declarations that are taken when nothing else is said.
+DEFAULT_MODELS = Path("models.toml")
+
+
+def register(app: typer.Typer) -> None:
+    """Add this command."""
+    app.command("check")(check)
+
+
+def check(
+    models: Annotated[
+        Path, typer.Argument(envvar="WHERRY_MODELS", help="Model declarations.")
+    ] = DEFAULT_MODELS,
+    device: Annotated[
+        str, typer.Option(envvar="WHERRY_DEVICE", help="cpu, cuda:N, or auto: as the workers'.")
+    ] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check models.toml and each model's files, in seconds; no weights are loaded."""
+    from ..workers.checks import check as look
+
+    checked = look(models, device=device)
+    if as_json:
+        faults = [
+            {"model": f.model, "level": "error" if f.is_error else "warning", "text": f.text}
+            for f in checked.findings
+        ]
+        told = {"ok": not checked.errors, "models": len(checked.models), "faults": faults}
+        typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
+    else:
+        for finding in checked.findings:
+            typer.echo(f"{'error' if finding.is_error else 'warning'}: {finding}", err=True)
+        count = len(checked.models)
+        typer.echo(f"{models}: {count} model{'' if count == 1 else 's'}, {_summary(checked)}")
+    raise typer.Exit(1 if checked.errors else 0)
+
+
+def _summary(checked: Checked) -> str:
+    counts = {"error": len(checked.errors), "warning": len(checked.warnings)}
+    named = [f"{n} {word}{'' if n == 1 else 's'}" for word, n in counts.items() if n]
+    return " and ".join(named) or "nothing is wrong with them"

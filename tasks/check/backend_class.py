@@ -1,0 +1,141 @@
+"""What a backend's class takes and needs, read from its source: importing it takes seconds."""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_BACKENDS = Path(__file__).parents[1] / "backends"
+
+#: Arguments that every backend is given and no declaration can set.
+_GIVEN = frozenset({"self", "task", "source", "device", "handler_dir"})
+
+
+@dataclass(frozen=True, slots=True)
+class BackendClass:
+    """A backend's class by its file and name."""
+
+    file: Path
+    name: str
+
+    @classmethod
+    def of(cls, place: str) -> BackendClass:
+        """The class of `transformers.chat:Chat`, as the table of backends has it."""
+        module, _, name = place.partition(":")
+        return cls(_BACKENDS.joinpath(*module.split(".")).with_suffix(".py"), name)
+
+    def parameters(self) -> frozenset[str] | None:
+        """What a declaration's `parameters` may name; None when that is not fixed."""
+        names: set[str] = set()
+        for found in self._lineage():
+            init = _method(found, "__init__")
+            if init is None:
+                continue
+            arguments = init.args
+            names.update(a.arg for a in [*arguments.posonlyargs, *arguments.args])
+            names.update(a.arg for a in arguments.kwonlyargs)
+            if arguments.kwarg is None:
+                return frozenset(names) - _GIVEN
+            if not _hands_on(init, arguments.kwarg.arg):
+                return None
+        return None
+
+    def auto_class(self) -> str:
+        """The auto class of transformers that loads its models; "" when it depends on them."""
+        if any("self.auto_class = " in file.read_text() for file in _files(self.file)):
+            return ""
+        for found in self._lineage():
+            for line in found.body:
+                match line:
+                    case ast.Assign([ast.Name("auto_class")], ast.Constant(str(named))):
+                        return named
+        return ""
+
+    def packages(self) -> frozenset[str]:
+        """Packages that are imported with its module."""
+        return frozenset(name for file in _files(self.file) for name in _imports(_tree(file))[0])
+
+    def _lineage(self) -> Iterator[ast.ClassDef]:
+        """The class and its bases, as far as they are among the backends; the first base counts."""
+        file, name = self.file, self.name
+        while True:
+            found = _class(_tree(file), name)
+            if found is None:
+                named = _imports(_tree(file))[1].get(name)
+                if named is None:
+                    return
+                file = _file_of(file, *named)
+                continue
+            yield found
+            bases = [base.id for base in found.bases if isinstance(base, ast.Name)]
+            if not bases:
+                return
+            name = bases[0]
+
+
+@functools.cache
+def _tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text())
+
+
+def _class(tree: ast.Module, name: str) -> ast.ClassDef | None:
+    classes = (node for node in tree.body if isinstance(node, ast.ClassDef))
+    return next((node for node in classes if node.name == name), None)
+
+
+def _method(found: ast.ClassDef, name: str) -> ast.FunctionDef | None:
+    methods = (node for node in found.body if isinstance(node, ast.FunctionDef))
+    return next((node for node in methods if node.name == name), None)
+
+
+def _hands_on(init: ast.FunctionDef, name: str) -> bool:
+    """Whether `super().__init__(..., **name)` is called."""
+    return any(
+        isinstance(call, ast.Call)
+        and ast.unparse(call.func) == "super().__init__"
+        and any(k.arg is None and ast.unparse(k.value) == name for k in call.keywords)
+        for call in ast.walk(init)
+    )
+
+
+#: Where a name was imported from: how many dots, the module.
+_Origin = tuple[int, str]
+
+
+def _imports(tree: ast.Module) -> tuple[list[str], dict[str, _Origin]]:
+    """The packages that a module imports when it is imported, and the names from its own one."""
+    packages: list[str] = []
+    names: dict[str, _Origin] = {}
+    for node in tree.body:
+        match node:
+            case ast.Import(aliases):
+                packages += [alias.name.partition(".")[0] for alias in aliases]
+            case ast.ImportFrom(str(module), _, 0):
+                packages.append(module.partition(".")[0])
+            case ast.ImportFrom(module, aliases, int(level)):
+                names |= {alias.asname or alias.name: (level, module or "") for alias in aliases}
+    return packages, names
+
+
+def _file_of(file: Path, level: int, module: str) -> Path:
+    folder = file.parents[level - 1]
+    path = folder.joinpath(*module.split(".")) if module else folder
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+@functools.cache
+def _files(file: Path) -> tuple[Path, ...]:
+    """A backend's file and those of the backends that it imports, however far."""
+    seen, left = {file: None}, [file]
+    while left:
+        at = left.pop()
+        for name, (level, module) in _imports(_tree(at))[1].items():
+            inner = _file_of(at, level, f"{module}.{name}" if module else name)
+            found = inner if inner.exists() else _file_of(at, level, module)
+            if found.is_relative_to(_BACKENDS) and found.exists() and found not in seen:
+                seen[found] = None
+                left.append(found)
+    return tuple(seen)

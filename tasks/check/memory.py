@@ -1,0 +1,30 @@
+"""What a model's weights will take, from the heads of its files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..catalog import ModelDeclaration
+from .folder import weight_files
+from .hub import cached
+from .safetensors import BrokenFileError, bytes_in_memory, read_header
+
+
+def weigh(declared: ModelDeclaration) -> int:
+    """Bytes that a model's weights take once loaded; 0 where that cannot be told."""
+    source = declared.source or declared.definition.default_model
+    if source is None:
+        return 0
+    folder = Path(source) if Path(source).is_dir() else cached(source)
+    if folder is None:
+        return 0
+    if declared.backend == "onnxruntime":
+        return sum(path.stat().st_size for path in folder.glob("*.onnx*") if path.is_file())
+    each = 4 if declared.parameters.get("dtype", "float32") == "float32" else 2
+    total = 0
+    for file in weight_files(folder):
+        try:
+            total += bytes_in_memory(read_header(file), each)
+        except (BrokenFileError, OSError, KeyError, TypeError):
+            continue  # a fault of its own
+    return total

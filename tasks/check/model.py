@@ -1,0 +1,90 @@
+"""All that can be said of a declared model without reading its weights."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..backends import backend_places, backend_table, extra_of
+from ..catalog import PACKAGE, ModelDeclaration, locate
+from ..nearest import meant
+from .architecture import architecture_faults
+from .backend_class import BackendClass
+from .fault import Fault
+from .folder import folder_faults, read_config
+from .hub import cached, why_unreachable
+
+
+def check_model(declared: ModelDeclaration) -> list[Fault]:
+    """What keeps a model from being served, or may; all faults that can be seen at once."""
+    table = backend_table()
+    if declared.backend not in table:
+        hint = meant(declared.backend, table) or f"; there are {', '.join(table)}"
+        return [Fault(f"backend: unknown backend {declared.backend!r}{hint}")]
+    if declared.task not in table[declared.backend]:
+        able = [name for name, tasks in table.items() if declared.task in tasks]
+        other = f"; {' and '.join(able)} can" if able else ""
+        return [Fault(f"backend: {declared.backend!r} cannot do {declared.task}{other}")]
+    place = backend_places(declared.backend).get(declared.task)
+    if place is None:  # another package's class: only it knows
+        return []
+    made = BackendClass.of(place)
+    return [*_parameters(declared, made), *_packages(declared, made), *_source(declared, made)]
+
+
+def _parameters(declared: ModelDeclaration, made: BackendClass) -> Iterator[Fault]:
+    known = made.parameters()
+    if known is None:
+        return  # only the class itself can tell
+    for name in declared.parameters:
+        if name not in known:
+            hint = meant(name, known) or f"; there are {', '.join(sorted(known))}"
+            yield Fault(f"parameters: {declared.backend!r} takes no {name!r}{hint}")
+
+
+def _packages(declared: ModelDeclaration, made: BackendClass) -> Iterator[Fault]:
+    for name in sorted(made.packages()):
+        if not _is_installed(name):
+            extra = extra_of(declared.backend, name)
+            yield Fault(f"backend {declared.backend!r} needs {name}: pip install 'wherry[{extra}]'")
+
+
+@functools.cache
+def _is_installed(name: str) -> bool:
+    return name in sys.stdlib_module_names or importlib.util.find_spec(name) is not None
+
+
+def _source(declared: ModelDeclaration, made: BackendClass) -> Iterator[Fault]:
+    source = declared.source or declared.definition.default_model
+    if declared.backend not in ("transformers", "onnxruntime") or source is None:
+        return  # others say at load what they want; some models come inside a package
+    if source.startswith(PACKAGE):
+        try:
+            locate(source, Path())
+        except ValueError as error:
+            yield Fault(f"source: {error}: install what brings it")
+        return
+    folder = Path(source) if Path(source).exists() else cached(source)
+    if folder is None:
+        yield from _absent(declared, source)
+    elif folder.is_dir():
+        for fault in folder_faults(declared, folder):
+            yield Fault(f"source: {fault.text}", fault.is_error)
+        if declared.backend == "transformers":
+            yield from architecture_faults(declared.task, made.auto_class(), read_config(folder))
+
+
+def _absent(declared: ModelDeclaration, source: str) -> Iterator[Fault]:
+    """A source that is neither here nor in the hub's cache."""
+    if Path(source).is_absolute():
+        yield Fault(f"source: there is no folder {source}")
+    elif declared.backend == "onnxruntime":
+        yield Fault(f"source: there is no folder {source!r} beside models.toml")
+    elif why := why_unreachable():
+        yield Fault(
+            f"source: there is no folder {source!r} beside models.toml, the hub's cache has no such"
+            f" model, and {why}"
+        )

@@ -1,0 +1,12 @@
+"""What somebody meant who wrote a name that is none."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def meant(word: str, names: Iterable[str]) -> str:
+    """`; did you mean 'x'?` behind a message about an unknown word; "" where none is near."""
+    near = difflib.get_close_matches(word.lower(), list(names), n=1, cutoff=0.75)
+    return f"; did you mean {near[0]!r}?" if near else ""

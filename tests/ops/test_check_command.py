@@ -1,0 +1,100 @@
+"""`wherry check`, and what `wherry worker` says and exits with when it cannot start."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GOOD = '[[models]]\nname = "good"\ntask = "embedding"\nbackend = "stub"\n'
+BAD = '[[models]]\nname = "bad"\ntask = "embedding"\nbackend = "stubb"\n'
+
+
+def run(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    code = "from wherry.ops.cli import main; main()"
+    given = {k: v for k, v in os.environ.items() if not k.startswith("WHERRY_")}
+    return subprocess.run(
+        [sys.executable, "-P", "-c", code, *arguments],
+        cwd=folder,
+        env={**given, **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_models_that_can_be_served(tmp_path: Path) -> None:
+    (tmp_path / "models.toml").write_text(GOOD)
+    done = run(tmp_path, "check")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "models.toml: 1 model, nothing is wrong with them\n"
+
+
+def test_each_fault_is_a_line_and_the_exit_status_1(tmp_path: Path) -> None:
+    (tmp_path / "other.toml").write_text(GOOD + BAD + BAD.replace("bad", "worse"))
+    done = run(tmp_path, "check", "other.toml", "--device", "cpu")
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        f"error: model {name!r}: backend: unknown backend 'stubb'; did you mean 'stub'?"
+        for name in ("bad", "worse")
+    ]
+    assert done.stdout == "other.toml: 3 models, 2 errors\n"
+
+
+def test_programs_read_json(tmp_path: Path) -> None:
+    (tmp_path / "models.toml").write_text(GOOD + BAD)
+    done = run(tmp_path, "check", "--json")
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["ok"], told["models"]) == (1, False, 2)
+    (fault,) = told["faults"]
+    assert (fault["model"], fault["level"]) == ("bad", "error")
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    done = run(tmp_path, "check")
+    assert (done.returncode, done.stdout) == (1, "models.toml: 0 models, 1 error\n")
+    assert done.stderr == "error: models.toml: no such file; WHERRY_MODELS names another\n"
+    assert run(tmp_path, "check", "--colour").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "status", "said"),
+    [
+        (["text"], {}, 78, "error: models.toml: no such file"),
+        (["text"], {"WHERRY_LEASE_TTL_S": "x"}, 78, "error: the settings cannot be used: lease"),
+        (["text"], {"WHERRY_EVENTS": "none"}, 78, "error: the settings cannot be used: events"),
+        (["text", "--device", "tpu"], {}, 2, "device 'tpu'"),
+        (["txt"], {}, 2, "unknown family 'txt'; did you mean 'text'?"),
+    ],
+)
+def test_a_worker_that_cannot_start_says_one_line(
+    tmp_path: Path, arguments: list[str], env: dict[str, str], status: int, said: str
+) -> None:
+    if "WHERRY_LEASE_TTL_S" in env:
+        (tmp_path / "models.toml").write_text(GOOD)
+    done = run(tmp_path, "worker", *arguments, **env)
+    assert done.returncode == status
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_strict_worker_needs_all_its_models(tmp_path: Path) -> None:
+    (tmp_path / "models.toml").write_text(GOOD + BAD)
+    done = run(tmp_path, "worker", "text", WHERRY_STRICT_MODELS="true")
+    assert done.returncode == 78
+    assert done.stderr.startswith("error: model 'bad': backend: unknown backend")
+
+
+@pytest.mark.parametrize("fault", ["no such file", "not TOML"])
+def test_celerys_own_command_line_exits_with_the_status(tmp_path: Path, fault: str) -> None:
+    if fault == "not TOML":
+        (tmp_path / "models.toml").write_text("[[")
+    command = [sys.executable, "-P", "-m", "wherry.workers", "worker", "-Q", "text", "-P", "solo"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 78
+    assert f"this worker cannot start: models.toml: {fault}" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,222 @@
+"""What a check says of a model, and that it needs no model runtime to say so."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wherry.tasks import tiny
+from wherry.tasks.catalog import ModelDeclaration
+from wherry.tasks.check import check_model, hub, weigh
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.build("text-classification", tmp_path_factory.mktemp("whole"))
+
+
+@pytest.fixture
+def folder(classifier: Path, tmp_path: Path) -> Path:
+    """A copy to spoil."""
+    return Path(shutil.copytree(classifier, tmp_path / "model"))
+
+
+@pytest.fixture(autouse=True)
+def no_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A hub that refuses at once, and an empty cache."""
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def declared(source: object, task: str = "text-classification", **more: Any) -> ModelDeclaration:
+    fields = {"backend": "transformers", **more}
+    return ModelDeclaration(name="m", task=task, source=source and str(source), **fields)
+
+
+def errors(source: object, task: str = "text-classification", **more: Any) -> list[str]:
+    return [fault.text for fault in check_model(declared(source, task, **more)) if fault.is_error]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("automatic-speech-recognition", "document-question-answering", "image-segmentation"),
+        *("image-text-to-text", "mask-generation", "table-question-answering", "text-to-image"),
+        *("text-to-speech", "translation", "zero-shot-object-detection"),
+    ],
+)
+def test_a_whole_model_has_no_faults(name: str, tmp_path: Path) -> None:
+    assert check_model(declared(tiny.build(name, tmp_path), name)) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"backend": "transformer"}, "unknown backend 'transformer'; did you mean 'transformers'?"),
+        ({"backend": "tensorrt"}, "unknown backend 'tensorrt'; there are "),
+        ({"backend": "handler"}, "'handler' cannot do text-classification; stub and transformers"),
+        ({"parameters": {"dtyp": "bfloat16"}}, "takes no 'dtyp'; did you mean 'dtype'?"),
+        ({"parameters": {"colour": 1}}, "takes no 'colour'; there are dtype, revision, threads"),
+        ({"backend": "onnxruntime"}, "holds no .onnx file: `wherry export "),
+    ],
+)
+def test_a_declaration_at_fault(classifier: Path, more: dict[str, Any], said: str) -> None:
+    (fault,) = errors(classifier, **more)
+    assert said in fault
+
+
+def test_the_parameters_of_a_dialect_are_the_adapters_to_judge(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").touch()
+    (tmp_path / "tokenizer.json").touch()
+    assert errors(tmp_path, backend="onnxruntime", parameters={"whatever": 1}) == []
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_file_that_is_missing_is_named(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    (fault,) = errors(folder)
+    assert fault.startswith(f"source: {folder} holds no ")
+    assert name in fault
+
+
+def test_a_folder_without_a_tokenizer(folder: Path) -> None:
+    for file in folder.iterdir():
+        if file.name not in ("config.json", "model.safetensors"):
+            file.unlink()
+    (fault,) = errors(folder)
+    assert "holds no tokenizer: copy tokenizer.json" in fault
+
+
+def test_a_folder_without_a_processor(tmp_path: Path) -> None:
+    tiny.build("image-classification", tmp_path)
+    (tmp_path / "preprocessor_config.json").unlink()
+    (fault,) = errors(tmp_path, "image-classification")
+    assert "holds no processor: copy preprocessor_config.json" in fault
+
+
+def test_pickled_weights_are_named_with_the_way_out(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    (fault,) = errors(folder)
+    assert "holds pytorch_model.bin and no safetensors" in fault
+    assert "save_pretrained" in fault
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer: `git lfs pull`"),
+        (b"", "cut short or no safetensors file"),
+        (struct.pack("<Q", 1 << 40) + b"{}", "cut short or no safetensors file"),
+        (struct.pack("<Q", 2) + b"[]", "no safetensors file"),
+        (
+            struct.pack("<Q", 80)
+            + json.dumps({"w": {"dtype": "F32", "shape": [9], "data_offsets": [0, 36]}})
+            .ljust(80)
+            .encode(),
+            "is cut short: copy or download it again",
+        ),
+    ],
+)
+def test_weights_that_are_not_whole(folder: Path, content: bytes, said: str) -> None:
+    (folder / "model.safetensors").write_bytes(content)
+    (fault,) = errors(folder)
+    assert said in fault
+    assert weigh(declared(folder)) == 0
+
+
+def test_a_missing_shard_is_named(folder: Path) -> None:
+    index = {"weight_map": {"a": "model.safetensors", "b": "model-2.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    (fault,) = errors(folder)
+    assert "lacks 1 of 2 weight files: model-2.safetensors" in fault
+
+
+def test_a_model_of_another_kind_says_what_it_does(folder: Path) -> None:
+    config = {"model_type": "vit", "architectures": ["ViTForImageClassification"]}
+    (folder / "config.json").write_text(json.dumps(config))
+    (fault,) = errors(folder)
+    assert fault == (
+        "a model of type 'vit' cannot do text-classification; as ViTForImageClassification it does"
+        " image-classification"
+    )
+
+
+def test_a_type_that_transformers_does_not_know(folder: Path) -> None:
+    (folder / "config.json").write_text(json.dumps({"model_type": "brt", "auto_map": {"a": "b"}}))
+    (fault,) = errors(folder)
+    assert "does not know the model type 'brt' and a model's own code is never run" in fault
+    assert "; did you mean '" in fault
+
+
+def test_a_model_saved_without_its_head_is_a_warning(folder: Path) -> None:
+    config = {"model_type": "bert", "architectures": ["BertModel"]}
+    (folder / "config.json").write_text(json.dumps(config))
+    (fault,) = check_model(declared(folder))
+    assert not fault.is_error
+    assert "saved as BertModel, and text-classification wants BertForSequence" in fault.text
+
+
+def test_a_package_that_is_not_installed(classifier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wherry.tasks.check.model._is_installed", lambda name: name != "torch")
+    (fault,) = errors(classifier)
+    assert fault == "backend 'transformers' needs torch: pip install 'wherry[transformers]'"
+    (fault,) = errors("package:no_such/model", backend="onnxruntime")
+    assert fault == "source: package 'no_such' is not installed: install what brings it"
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    assert errors(tmp_path / "no") == [f"source: there is no folder {tmp_path}/no"]
+    (fault,) = errors("owner/name", backend="onnxruntime")
+    assert fault == "source: there is no folder 'owner/name' beside models.toml"
+
+
+def test_a_hub_that_cannot_be_reached_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    (fault,) = errors("owner/name")
+    assert "the hub's cache has no such model, and http://127.0.0.1:9 cannot be reached" in fault
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    (fault,) = errors("owner/name")
+    assert fault.endswith("HF_HUB_OFFLINE is set")
+
+
+def test_a_model_in_the_hubs_cache_is_checked_as_a_folder(classifier: Path, tmp_path: Path) -> None:
+    snapshot = tmp_path / "cache" / "models--owner--name" / "snapshots" / "abc"
+    shutil.copytree(classifier, snapshot)
+    assert errors("owner/name") == []
+    assert weigh(declared("owner/name")) == weigh(declared(classifier)) > 0
+    (snapshot / "model.safetensors").unlink()
+    assert "holds no weights" in errors("owner/name")[0]
+    assert hub.cached("owner/other") is None
+
+
+def test_weights_are_weighed_as_they_are_loaded(classifier: Path) -> None:
+    full = weigh(declared(classifier))
+    assert 0 < full <= (classifier / "model.safetensors").stat().st_size
+    half = weigh(declared(classifier, parameters={"dtype": "bfloat16"}))
+    assert half < 0.6 * full
+
+
+def test_all_faults_are_told_at_once(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "config.json").write_text(json.dumps({"model_type": "vit"}))
+    assert len(errors(folder, parameters={"dtyp": 1, "thread": 2})) == 4
+
+
+def test_no_model_runtime_is_imported(classifier: Path) -> None:
+    code = (
+        "import sys; from wherry.tasks.catalog import ModelDeclaration as D;"
+        "from wherry.tasks.check import check_model;"
+        "d = D(name='m', task='text-classification', backend='transformers', source=sys.argv[1]);"
+        "assert check_model(d) == [];"
+        "loaded = {'torch', 'transformers', 'onnxruntime', 'numpy'} & set(sys.modules);"
+        "assert not loaded, loaded"
+    )
+    subprocess.run([sys.executable, "-c", code, str(classifier)], check=True)

@@ -1,0 +1,33 @@
+"""`python -P -m wherry.workers worker -Q vision ...`: Celery's command line with Wherry's app.
+
+`celery -A` puts the current folder before all else while it imports the app, so that a file there
+called `random.py` or `torch.py` would be run in a module's place. Here nothing is found by `-A`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from celery.bin.celery import celery
+from pydantic import ValidationError
+
+from ..protocol import v2
+from .threads import EXIT_UNUSABLE
+
+
+def run(arguments: Sequence[str]) -> NoReturn:
+    """Run Celery's command line, and exit with its status, which `app.worker_main` drops."""
+    try:
+        from .app import app
+    except ValidationError as error:  # the settings are read with the app
+        sys.stderr.write(f"error: the settings cannot be used: {v2.describe(error)}\n")
+        sys.exit(EXIT_UNUSABLE)
+    celery.params[0].default = app
+    celery.main(args=list(arguments), prog_name="celery")
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    run(sys.argv[1:])

@@ -1,0 +1,134 @@
+"""What is looked at before a worker, or a whole stack, starts: seconds, and no weights."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..tasks.catalog import Catalog, CatalogError, ModelDeclaration, load_catalog
+from ..tasks.check import check_model, weigh
+from .device import free_bytes, list_gpus, resolve
+
+#: Any of these is there where a GPU can be used that the driver's tool does not list.
+_DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of a check: what is wrong, and what to do."""
+
+    text: str
+    #: Whose fault it is; "" for one that concerns all models.
+    model: str = ""
+    #: False for a warning.
+    is_error: bool = True
+
+    def __str__(self) -> str:
+        return f"model {self.model!r}: {self.text}" if self.model else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A check's findings, and the models that were checked."""
+
+    models: Sequence[ModelDeclaration]
+    findings: Sequence[Finding]
+
+    @property
+    def fatal(self) -> list[Finding]:
+        """What keeps every model from being served."""
+        return [f for f in self.findings if f.is_error and not f.model]
+
+    @property
+    def errors(self) -> list[Finding]:
+        """What keeps some model from being served, or all."""
+        return [f for f in self.findings if f.is_error]
+
+    @property
+    def warnings(self) -> list[Finding]:
+        """What may be meant so."""
+        return [f for f in self.findings if not f.is_error]
+
+
+def check(
+    path: Path,
+    *,
+    families: Collection[str] | None = None,
+    device: str = "auto",
+    number: int = 0,
+    per_family: int = 1,
+    gpus: Callable[[], list[int]] = list_gpus,
+) -> Checked:
+    """Look at models.toml, each model of some families, and the devices of their workers.
+
+    With `families` they share one worker, that of `number`; else each has `per_family` of its own.
+    """
+    findings: list[Finding] = []
+    try:
+        declared = load_catalog(path, families=families).models
+    except CatalogError as error:
+        findings = [Finding(line) for line in str(error).split("\n")]
+        declared = error.models
+    served = [m for m in declared if families is None or m.family in families]
+    findings += [
+        Finding(fault.text, model.name, fault.is_error)
+        for model in served
+        for fault in check_model(model)
+    ]
+    groups = [set(families)] if families else [{f} for f in Catalog(served).families()]
+    loads: dict[str, int] = {}
+    for index in range(len(groups) * per_family):
+        group = groups[index // per_family]
+        try:
+            found = resolve(device, number + index, gpus)
+        except ValueError as error:
+            return Checked(served, [Finding(str(error)), *findings])
+        weight = sum(weigh(model) for model in served if model.family in group)
+        loads[found] = loads.get(found, 0) + weight
+    findings = [*_devices(loads, served, gpus), *findings, *_memory(loads)]
+    return Checked(served, findings)
+
+
+def _devices(
+    devices: Iterable[str], models: Sequence[ModelDeclaration], gpus: Callable[[], list[int]]
+) -> Iterator[Finding]:
+    wanted = [device for device in devices if device != "cpu"]
+    listed = gpus() if wanted else []
+    hidden = not listed and any(Path(driver).exists() for driver in _DRIVERS)
+    for device in wanted:
+        if not hidden and int(device.removeprefix("cuda:")) not in listed:
+            has = f"GPUs {', '.join(map(str, listed))}" if listed else "no GPU: use cpu or auto"
+            yield Finding(f"device {device!r}: this machine has {has}")
+    if wanted and any(m.backend == "transformers" for m in models) and _is_cpu_torch():
+        yield Finding(f"device {wanted[0]!r}: the torch that is installed is built for CPUs alone")
+
+
+def _is_cpu_torch() -> bool:
+    """Whether torch knows no GPU, as its version.py tells without an import."""
+    spec = importlib.util.find_spec("torch")
+    if spec is None or spec.origin is None:
+        return False
+    try:
+        text = (Path(spec.origin).parent / "version.py").read_text()
+    except OSError:
+        return False
+    told = re.findall(r"^(?:cuda|hip|xpu)\b.*= *(.+)$", text, flags=re.MULTILINE)
+    return bool(told) and all(value.strip() == "None" for value in told)
+
+
+def _memory(loads: dict[str, int]) -> Iterator[Finding]:
+    for device, weight in loads.items():
+        free = free_bytes(device)
+        if free is not None and weight > free:
+            yield Finding(
+                f"the weights for {device} take {_gib(weight)} and {_gib(free)} of memory are free:"
+                ' serve fewer models there, or with dtype = "bfloat16"',
+                is_error=False,
+            )
+
+
+def _gib(size: int) -> str:
+    return f"{size / (1 << 30):.1f} GiB"

@@ -1,0 +1,127 @@
+"""Models that no worker can load: the fleet is told, and one is tried again when asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from ..jobs.call import Queue
+from ..jobs.failed import begin_load, end_load, set_failed
+from ..jobs.fleet import FleetView, view
+from ..jobs.settings import JobsSettings
+from ..protocol.errors import ModelNotFound, WherryError
+from ..tasks.backends.base import ModelRefused
+from ..tasks.catalog import Catalog, CatalogError
+from .identity import is_gone
+from .models import Models
+
+#: Processes that a model may end while it loads, before it is left out.
+_MOST_ENDS = 2
+
+
+class Failures:
+    """Tells of the models that failed here, and tries them again when an operator asks.
+
+    A model is failed for the fleet, and its jobs are refused, when no live worker serves it or is
+    still to load it.
+    """
+
+    def __init__(
+        self,
+        models: Models,
+        queue: Queue,
+        settings: JobsSettings,
+        *,
+        declared: Callable[[], Catalog],
+        beat: Callable[[], None],
+    ) -> None:
+        self._models, self._queue, self._settings = models, queue, settings
+        self._declared, self._beat = declared, beat
+        #: The last request to load each model that was heeded.
+        self._heeded: dict[str, int] = {}
+        self._trying: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Take note, before the models are loaded, of what was asked before."""
+        fleet = self._queue.run(view(self._settings, groups=False))
+        self._heeded = dict(fleet.load_asked)
+
+    def tell(self) -> None:
+        """Let the fleet know now."""
+        self._beat()
+        self.look(self._queue.run(view(self._settings, groups=False)))
+
+    def info(self) -> dict[str, object]:
+        """What the heartbeat carries of them, by `Group.model_id`."""
+        return {
+            "served": [model.group_model_id for model in self._models],
+            "failed": self._models.failed,
+            "loading": self._models.loading,
+            "load_heeded": dict(self._heeded),
+        }
+
+    def look(self, fleet: FleetView) -> None:
+        """Say which models no worker can serve, and heed what was asked for since."""
+        reasons = failed_everywhere(fleet)
+        if reasons or fleet.failed:
+            self._queue.run(set_failed(reasons, self._settings))
+        self._models.refuse(reasons)
+        names = {model_id.rpartition("/")[0] for model_id in self._models.failed}
+        asked = sorted(n for n in names if fleet.load_asked.get(n, 0) > self._heeded.get(n, 0))
+        if asked and (self._trying is None or not self._trying.is_alive()):
+            counts = {name: fleet.load_asked[name] for name in asked}
+            self._trying = threading.Thread(
+                target=self._try, args=(counts,), name="wherry-load", daemon=True
+            )
+            self._trying.start()
+
+    def _try(self, asked: dict[str, int]) -> None:
+        for model_id in self._models.failed:
+            name, _, version = model_id.rpartition("/")
+            if name not in asked:
+                continue
+            try:
+                declaration = self._declared().get(name, version)
+            except (CatalogError, ModelNotFound) as error:
+                self._models.fail(model_id, str(error))
+            else:
+                self._models.retry(declaration)
+        self._heeded |= asked
+        with contextlib.suppress(WherryError):  # the next beat and look tell as well
+            self.tell()
+
+
+def failed_everywhere(fleet: FleetView) -> dict[str, str]:
+    """Why, by model id, for the models that no live worker serves or is still to load."""
+    failed: dict[str, str] = {}
+    others: set[str] = set()
+    for worker in fleet.workers:
+        # One that died just now while it loaded would have the others wait for its lease to end.
+        told = worker.info if worker.alive and not is_gone(dict(worker.info)) else {}
+        reasons = told.get("failed")
+        if isinstance(reasons, dict):
+            failed |= reasons
+        for ids in (told.get("served"), told.get("loading")):
+            if isinstance(ids, list):
+                others.update(ids)
+    return {model_id: why for model_id, why in sorted(failed.items()) if model_id not in others}
+
+
+@contextmanager
+def counted(node: str, queue: Queue, settings: JobsSettings, model_id: str) -> Iterator[None]:
+    """Count a load until it ends, so that a process that dies of it is known to the next.
+
+    Raises ModelRefused when two have died already; the count then begins anew.
+    """
+    ends = queue.run(begin_load(node, model_id, settings))
+    try:
+        if ends >= _MOST_ENDS:
+            raise ModelRefused(
+                f"the worker's process died {ends} times while it loaded: is there memory for it?"
+            )
+        yield
+    finally:
+        with contextlib.suppress(WherryError):  # its time runs out
+            queue.run(end_load(node, model_id, settings))
