@@ -42,10 +42,12 @@ class Keeper:
         self._seen_at: float | None = None
         #: Until when a missing heartbeat proves nothing.
         self._lenient_until = clock()
+        self._failing = self._after_loading = False
         self._thread = Every("wherry-keeper", PERIOD_S, self._tick)
 
-    def start(self) -> None:
-        """Start looking."""
+    def start(self, *, after_loading: bool = False) -> None:
+        """Start looking; `after_loading` says that Redis was loading until just now."""
+        self._after_loading = after_loading
         self._thread.start()
 
     def stop(self) -> None:
@@ -56,7 +58,11 @@ class Keeper:
         try:
             self.look()
         except WherryError as error:
-            log.warning("the keeper could not look: %s", error.message)
+            if not self._failing:  # once, however long it lasts
+                log.warning("the keeper cannot look: %s", error.message)
+            self._failing = True
+        else:
+            self._failing = False
 
     def look(self) -> None:
         """One round."""
@@ -86,7 +92,8 @@ class Keeper:
         """
         now, lease_s = self._clock(), self._settings.lease_ttl_s
         if self._seen_at is None:
-            young = self._queue.run(uptime()) < lease_s
+            # Redis counts the time that it loaded as well.
+            young = self._after_loading or self._queue.run(uptime()) < lease_s
             away = lease_s if young else 0.0
         else:
             away = now - self._seen_at

@@ -13,10 +13,13 @@ from ..jobs.fleet import heartbeat
 from ..jobs.group import Group
 from ..jobs.keys import Keys
 from ..jobs.settings import JobsSettings
-from ..protocol.errors import WherryError
+from ..protocol.errors import QueueLoading, WherryError
 from .threads import Every, die
 
 log = logging.getLogger(__name__)
+
+#: Seconds between two tries at the start while Redis loads.
+_LOADING_PAUSE_S = 1.0
 
 
 class Lease:
@@ -43,13 +46,28 @@ class Lease:
         self._held: set[str] = set()
         self._batches: dict[int, tuple[float, Group]] = {}
         self._stray: set[str] = set()
+        self._failing = False
         # Three beats a lease: one may be late and one may be lost.
         self._thread = Every("wherry-lease", settings.lease_ttl_s / 3, self._tick)
 
-    def start(self) -> None:
-        """Beat once before anything is claimed, then go on beating."""
-        self._beat()
+    def start(self) -> bool:
+        """Beat once before anything is claimed, then go on beating.
+
+        A Redis that is loading is waited for, and the answer is whether it was. From one that is
+        away it raises Unavailable.
+        """
+        waited = False
+        while True:
+            try:
+                self._beat()
+                break
+            except QueueLoading as error:
+                if not waited:
+                    log.warning("the start waits: %s", error.message)
+                waited = True
+                time.sleep(_LOADING_PAUSE_S)
         self._thread.start()
+        return waited
 
     def stop(self) -> None:
         """Stop beating. The caller says goodbye."""
@@ -78,7 +96,11 @@ class Lease:
             self._beat()
             self._find_strays()
         except WherryError as error:
-            log.warning("heartbeat failed: %s", error.message)
+            if not self._failing:  # once, however long it lasts
+                log.warning("heartbeats fail: %s", error.message)
+            self._failing = True
+        else:
+            self._failing = False
 
     def _beat(self) -> None:
         self._queue.run(heartbeat(self._worker, self._info(), self._settings))

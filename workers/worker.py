@@ -124,8 +124,8 @@ class Worker:
         self._models.load_all()
         if self._events:
             self._events.start()
-        self._lease.start()
-        self._keeper.start()
+        waited = self._lease.start()
+        self._keeper.start(after_loading=waited)
         self._sweeping.start()
         # Models are here to stay: without this, each look for garbage would walk all of them.
         gc.collect()
@@ -238,6 +238,7 @@ class Worker:
     def _finish(self, outcomes: Sequence[Outcome], stats: BatchStats) -> frozenset[str]:
         """Hand the batch over; while Redis is away, hold it and try again."""
         deadline: float | None = None
+        told = False
         while True:
             try:
                 accepted = self._queue.run(finish(self._id, outcomes, stats, self._jobs))
@@ -246,7 +247,9 @@ class Worker:
                     deadline = deadline or time.monotonic() + self._settings.drain_timeout_s
                     if time.monotonic() > deadline:
                         raise
-                log.warning("finish waits: %s", error.message)
+                if not told:
+                    log.warning("finish waits: %s", error.message)
+                told = True
                 time.sleep(_RETRY_S)
                 continue
             if len(accepted) < len(outcomes):
