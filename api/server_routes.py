@@ -70,7 +70,8 @@ async def why_not_ready(service: Service) -> list[str]:
     """What keeps the server from being ready; [] when it is."""
     try:
         async with asyncio.timeout(_READY_TIMEOUT_S):
-            return _unserved(service, await service.fleet())
+            wrong = [service.store.wrong] if service.store.wrong else []
+            return wrong + _unserved(service, await service.fleet())
     except Unavailable as error:
         return [error.message]
     except TimeoutError:
@@ -81,9 +82,10 @@ def _unserved(service: Service, fleet: FleetView) -> list[str]:
     served: set[object] = set()
     for worker in fleet.workers:
         families = worker.info.get("families")
-        if worker.alive and isinstance(families, list):
+        if worker.alive and not worker.why_waiting and isinstance(families, list):
             served.update(families)
-    return [f"no worker for family {f!r}" for f in service.catalog.families() if f not in served]
+    missing = [f"no worker for family {f!r}" for f in service.catalog.families() if f not in served]
+    return missing + fleet.why_waiting() if missing else []
 
 
 @router.get("/v2/queues")
@@ -140,6 +142,8 @@ def _worker(worker: WorkerView, now_ms: int) -> dict[str, Any]:
         "families": info.get("families", []),
         "device": info.get("device"),
         "models": info.get("models", []),
+        "state": info.get("state"),
+        "reason": info.get("reason", ""),
         "running": worker.running,
         "last_seen_s": round((now_ms - seen) / 1000, 1) if isinstance(seen, int) else None,
     }

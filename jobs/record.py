@@ -171,3 +171,8 @@ class WorkerView:
     alive: bool
     running: int
     info: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def why_waiting(self) -> str:
+        """Why it serves nothing though it could; "" when it serves, drains, or is none of ours."""
+        return str(self.info.get("reason", "")) if self.info.get("state") == "waiting" else ""

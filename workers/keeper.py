@@ -34,8 +34,10 @@ class Keeper:
         settings: JobsSettings,
         consuming: Consuming,
         *,
+        rejoined: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._rejoined = rejoined
         self._worker, self._queue, self._settings = worker, queue, settings
         self._consuming, self._clock = consuming, clock
         #: When Redis last answered; None before the first look.
@@ -101,6 +103,7 @@ class Keeper:
         if away > lease_s / 2:  # a beat is due each third of it
             self._lenient_until = now + lease_s
             self._consuming.forget()
+            self._rejoined()
 
     def _take_back(self, worker: str, *, gone: bool) -> None:
         reaped = self._queue.run(reap(worker, self._settings, gone=gone))

@@ -50,24 +50,26 @@ class Lease:
         # Three beats a lease: one may be late and one may be lost.
         self._thread = Every("wherry-lease", settings.lease_ttl_s / 3, self._tick)
 
-    def start(self) -> bool:
-        """Beat once before anything is claimed, then go on beating.
-
-        A Redis that is loading is waited for, and the answer is whether it was. From one that is
-        away it raises Unavailable.
-        """
+    def wait_while_loading(self) -> bool:
+        """Wait for a Redis that loads, and say whether it did; one that is away is no matter."""
         waited = False
         while True:
             try:
-                self._beat()
-                break
+                self._queue.members(Keys(self._settings.key_prefix).workers)
             except QueueLoading as error:
                 if not waited:
                     log.warning("the start waits: %s", error.message)
                 waited = True
                 time.sleep(_LOADING_PAUSE_S)
+            except WherryError:
+                return waited  # whoever needs it will say so
+            else:
+                return waited
+
+    def start(self) -> None:
+        """Beat once before anything is claimed, then go on beating."""
+        self._beat()
         self._thread.start()
-        return waited
 
     def stop(self) -> None:
         """Stop beating. The caller says goodbye."""

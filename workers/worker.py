@@ -26,14 +26,16 @@ from ..protocol.errors import BackendError, Unavailable, WherryError
 from ..tasks.backends.device import Device
 from ..tasks.catalog import load_catalog
 from .batch import Encoded, run_batch
+from .belonging import Belonging
 from .blobs import Answer, Blobs
 from .budget import Budgets
-from .consuming import Consuming, restart_consumer
+from .consuming import Consuming, Listening, restart_consumer
 from .device import kind as device_kind
 from .events import JobEvents
 from .identity import Identity
 from .keeper import Keeper
 from .lease import Lease
+from .missed import Missed
 from .models import Models
 from .quarantine import Quarantine
 from .settings import WorkerSettings
@@ -92,6 +94,14 @@ class Worker:
         self._quarantine = Quarantine(
             lambda suspect: self._queue.run(note_alone(self._id, suspect, jobs))
         )
+        self._belonging = Belonging(
+            store,
+            self._queue,
+            jobs,
+            [model for model in catalog.models if model.family in families],
+            listen=Listening(consumer, families).set,
+        )
+        self._missed = Missed(self._id, self._queue, jobs, self._belonging)
         self._blobs = Blobs(
             store,
             self._queue,
@@ -99,8 +109,11 @@ class Worker:
             policy=settings.store_failure,
             wait_s=settings.store_wait_s,
             stopping=self._draining,
+            rejoined=self._belonging.again,
         )
-        self._sweeping = Sweeping(Sweeper(self._queue, store, jobs), jobs)
+        self._sweeping = Sweeping(
+            Sweeper(self._queue, store, jobs), jobs, may=lambda: not self._belonging.wrong_store
+        )
         self._lease = Lease(
             self._id,
             self._queue,
@@ -117,14 +130,18 @@ class Worker:
             probe=lambda groups: self._queue.run(reissue(groups, jobs, at_once=True)),
             restart=lambda: restart_consumer(consumer()),
         )
-        self._keeper = Keeper(self._id, self._queue, jobs, self.consuming)
+        self._keeper = Keeper(
+            self._id, self._queue, jobs, self.consuming, rejoined=self._belonging.again
+        )
 
     def start(self) -> None:
         """Load and warm the models, then show up in the fleet."""
+        waited = self._lease.wait_while_loading()
         self._models.load_all()
         if self._events:
             self._events.start()
-        waited = self._lease.start()
+        self._belonging.start()
+        self._lease.start()
         self._keeper.start(after_loading=waited)
         self._sweeping.start()
         # Models are here to stay: without this, each look for garbage would walk all of them.
@@ -141,6 +158,7 @@ class Worker:
         """Say goodbye, in the order that keeps every promise."""
         self.drain()
         self._sweeping.stop()
+        self._belonging.stop()
         self._keeper.stop()
         self._lease.stop()
         try:
@@ -158,10 +176,12 @@ class Worker:
         """Run the batch that is due, now that a ticket came. Answers how many jobs it had."""
         if self._draining.is_set():
             return 0  # the keepers replace the ticket
+        if self._belonging.wrong_store:
+            self._pass_on(hint)
+            return 0
         claimed = self._claim(hint)
         if claimed.is_foreign:
-            self._draining.wait(_PASS_ON_S)  # or the two of us would play ping-pong
-            self._queue.run(reissue([hint], self._jobs, at_once=True))
+            self._pass_on(hint)
         group, jobs = claimed.group, claimed.jobs
         if group is None or not jobs:
             return 0
@@ -173,6 +193,11 @@ class Worker:
             self._run(group, claimed)
         return len(jobs)
 
+    def _pass_on(self, hint: Group) -> None:
+        """Give a ticket back for another worker."""
+        self._draining.wait(_PASS_ON_S)  # or the two of us would play ping-pong
+        self._queue.run(reissue([hint], self._jobs, at_once=True))
+
     def _claim(self, hint: Group) -> Claim:
         """The next batch: at once when the device is idle or a batch full.
 
@@ -183,6 +208,8 @@ class Worker:
         while True:
             patient = self._device.busy and self._device.turn == turn
             budgets = self._models.batch_budgets(self._settings.max_batch_bytes)
+            if refused := self._belonging.refused:
+                budgets = {name: each for name, each in budgets.items() if name not in refused}
             claimed = self._queue.run(claim(hint, self._id, budgets, self._jobs, patient=patient))
             if claimed.jobs or not claimed.wait_ms or self._draining.is_set():
                 return claimed
@@ -194,14 +221,17 @@ class Worker:
                 self._draining.wait(look_again_s)
 
     def _run(self, group: Group, claimed: Claim) -> None:
-        model, jobs = self._models.get(group.model, group.version), claimed.jobs
+        model = self._models.get(group.model, group.version)
+        jobs: Sequence[ClaimedJob] = claimed.jobs
         started, started_ms = time.monotonic(), time.time() * 1000
         busy_s, held_s = self._device.busy_s, self._device.held_s
         if self._events:
             self._events.claimed(f"{model.task.name}.{model.declaration.name}", jobs)
         try:
             telling = Telling(lambda said: self._queue.run(tell(self._id, said, self._jobs)))
-            payloads = self._blobs.payloads(jobs)
+            jobs, payloads = self._missed.sort_out(group, jobs, self._blobs.payloads(jobs))
+            if not jobs:
+                return
             # What someone waits for goes first.
             with self._quarantine.around(jobs), self._device.ranked(int(group.is_bulk)):
                 result = run_batch(model, jobs, payloads, telling, group.tenant)
@@ -271,12 +301,25 @@ class Worker:
             )
             self._queue.run(release(record.group, self._id, [job], self._jobs))
 
+    def _served(self) -> list[str]:
+        """The names of the models that jobs are taken for."""
+        if self._belonging.wrong_store:
+            return []
+        refused = self._belonging.refused
+        return [m.declaration.name for m in self._models if m.group_model_id not in refused]
+
+    def _state(self) -> str:
+        if self._draining.is_set():
+            return "draining"
+        return "waiting" if self._belonging.wrong_store else "ready"
+
     def _info(self) -> dict[str, object]:
         return {
             **self._identity.info(),
             "families": self._families,
             "device": self._device.name,
-            "models": [model.declaration.name for model in self._models],
-            "state": "draining" if self._draining.is_set() else "ready",
+            "models": self._served(),
+            "state": self._state(),
+            "reason": self._belonging.reason,
             "seen_at_ms": int(time.time() * 1000),
         }
