@@ -106,7 +106,7 @@ def queues_table(fleet: dict[str, Any]) -> RenderableType:
             f"{queue['jobs_per_s']:.1f}",
             f"{queue['batch_fill']:.0%}",
         )
-    workers = Table("worker", "device", "families", "running", "seen")
+    workers = Table("worker", "device", "families", "running", "seen", "state")
     for worker in fleet["workers"]:
         seen = worker["last_seen_s"]
         workers.add_row(
@@ -115,6 +115,7 @@ def queues_table(fleet: dict[str, Any]) -> RenderableType:
             ", ".join(worker["families"]),
             str(worker["running"]),
             "never" if seen is None else f"{seen:.1f} s ago",
+            Text(worker.get("reason") or worker.get("state") or ""),
         )
     totals = "   ".join(f"{name} {count}" for name, count in fleet["totals"].items())
     return Group(groups, workers, totals)
