@@ -33,6 +33,7 @@ from .access.guard import Guard
 from .batches import routes as batches_routes
 from .batches.runner import Runner
 from .door import Door
+from .fleet_store import FleetStore, Presence
 from .huggingface import routes as huggingface_routes
 from .instill import routes as instill_routes
 from .intake import Intake
@@ -124,8 +125,9 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        queue, store = AsyncQueue(jobs.redis_url), open_store(jobs)
+        queue, store = AsyncQueue(jobs.redis_url), FleetStore(open_store(jobs))
         catalog = load_catalog(settings.models, families=())
+        presence = Presence(queue, store, catalog, jobs)
         waiters, outbound = Waiters(queue, jobs), Outbound(settings)
         deliverer = Deliverer(queue, jobs, settings, outbound.hooks)
         keys = KeyBook(settings.api_keys, queue, jobs, required=settings.require_api_keys)
@@ -141,6 +143,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
             waiters,
         )
         app.state.batches = batches = Runner(app)
+        presence.start()
         waiters.start()
         batches.start()
         if outbound.calls and settings.webhooks_at_once:
@@ -151,6 +154,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
         await batches.stop()
         await deliverer.stop()
         await waiters.stop()
+        await presence.stop()
         await keys.stop()
         await outbound.close()
         await queue.close()

@@ -141,9 +141,19 @@ class Intake:
         )
         return Prepared(request, job, fresh=given is None and not idempotency_key)
 
-    async def store_job(self, prepared: Prepared, *, reply_to: str = "") -> Submission:
-        """Store a job and wake its workers. Raises what submit raises."""
-        job = replace(prepared.job, reply_to=reply_to) if reply_to else prepared.job
+    async def store_job(
+        self, prepared: Prepared, *, reply_to: str = "", brief_s: int = 0
+    ) -> Submission:
+        """Store a job and wake its workers. Raises what submit raises.
+
+        One that nobody else can name is kept for `brief_s` after its end, where that is said; but
+        as long as any other where a webhook is to tell of it.
+        """
+        job = prepared.job
+        if not prepared.fresh or job.webhook:
+            brief_s = 0
+        if reply_to or brief_s:
+            job = replace(job, reply_to=reply_to, brief_s=brief_s)
         if job.webhook:
             await self.outbound.check_webhook(job.webhook)
         if len(job.payload) <= self.jobs.inline_max_bytes:

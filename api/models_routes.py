@@ -134,7 +134,7 @@ def why_unavailable(declared: ModelDeclaration, fleet: FleetView) -> str:
         models = worker.info.get("models")
         if worker.alive and isinstance(models, list) and declared.name in models:
             return ""
-    return "no worker serves it now"
+    return "; ".join(["no worker serves it now", *fleet.why_waiting()])
 
 
 @router.post("/v2/repository/index", **examples.INDEX)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, NamedTuple
 
 from ..jobs.group import BULK_PRIORITY
 from ..jobs.record import StoredResult
-from ..jobs.recover import cancel
+from ..jobs.recover import cancel, keep
 from ..protocol import codec
 from ..protocol.errors import DeadlineExceeded, InvalidRequest, Unavailable, WherryError
 from ..protocol.parameters import PRIORITY
@@ -53,18 +53,22 @@ async def run(service: Service, hangup: Hangup, prepared: Prepared, seconds: flo
 async def _run(service: Service, hangup: Hangup, prepared: Prepared, seconds: float) -> Ended:
     deadline = time.monotonic() + seconds
     with service.waiters.watching([prepared.job.id]) as watch:
+        waits = seconds > 0
         stored = await service.intake.store_job(
-            prepared, reply_to=service.waiters.reply_channel if seconds > 0 else ""
+            prepared,
+            reply_to=service.waiters.reply_channel if waits else "",
+            brief_s=service.jobs.delivered_ttl_s if waits else 0,
         )
         # We listen since before the job was there, so a good end needs no look at the record.
         if stored.created and await watch.heard(min(seconds, _PATIENT_S)) == JobState.SUCCEEDED:
             return Ended(stored.id, JobState.SUCCEEDED, watch.response)
     left = deadline - time.monotonic()
-    try:
+    status = None
+    with contextlib.suppress(Unavailable):  # the job is safe, only we cannot see it
         status = await _wait_or_cancel(service, hangup, stored.id, left, mine=prepared.fresh)
-        return Ended(stored.id, status)
-    except Unavailable:
-        return Ended(stored.id, None)  # the job is safe, only we cannot see it
+    if waits and prepared.fresh and not (status and status.terminal):
+        await _keep(service, stored.id)
+    return Ended(stored.id, status)
 
 
 async def answer(
@@ -117,8 +121,33 @@ async def finished(service: Service, ended: Ended) -> StoredResult:
     return ended.response or await service.response(ended.id)
 
 
-#: Cancellations under way; the loop itself keeps no task alive.
-_abandoned: set[asyncio.Task[None]] = set()
+#: What goes on behind an answer; the loop itself keeps no task alive.
+_behind: set[asyncio.Task[None]] = set()
+
+#: Tries to have an answer kept that nobody waited for, and seconds between them.
+_KEEP_TRIES, _KEEP_PAUSE_S = 60, 1.0
+
+
+def _go_on(work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.get_running_loop().create_task(work)
+    _behind.add(task)
+    task.add_done_callback(_behind.discard)
+
+
+async def _keep(service: Service, job_id: str) -> None:
+    """Let the answer stay, now that its client is told to poll; behind us while Redis is away."""
+
+    async def go_on() -> None:
+        for _ in range(_KEEP_TRIES):
+            await asyncio.sleep(_KEEP_PAUSE_S)
+            with contextlib.suppress(WherryError):
+                await service.queue.run(keep(job_id, service.jobs))
+                return
+
+    try:
+        await service.queue.run(keep(job_id, service.jobs))
+    except Unavailable:
+        _go_on(go_on())
 
 
 def abandon(service: Service, job_id: str) -> None:
@@ -128,9 +157,7 @@ def abandon(service: Service, job_id: str) -> None:
         with contextlib.suppress(WherryError):
             await service.queue.run(cancel(job_id, service.jobs))
 
-    task = asyncio.get_running_loop().create_task(work())
-    _abandoned.add(task)
-    task.add_done_callback(_abandoned.discard)
+    _go_on(work())
 
 
 async def _wait_or_cancel(

@@ -90,7 +90,8 @@ async def _state(service: Service) -> tuple[list[str], list[str]]:
         return ["the queue does not answer"], []
     found = (model.name for model in service.catalog.models if failure_of(model, fleet))
     failed = list(dict.fromkeys(found))
-    reasons = _unserved(service, fleet)
+    wrong = [service.store.wrong] if service.store.wrong else []
+    reasons = wrong + _unserved(service, fleet)
     if service.settings.strict_models:
         reasons += [f"model {name!r} could not be loaded" for name in failed]
     return reasons, failed
@@ -100,10 +101,11 @@ def _unserved(service: Service, fleet: FleetView) -> list[str]:
     served: set[object] = set()
     for worker in fleet.workers:
         families = worker.info.get("families")
-        ready = worker.alive and worker.info.get("state") != "loading"
+        ready = worker.alive and not worker.why_waiting and worker.info.get("state") != "loading"
         if ready and isinstance(families, list):
             served.update(families)
-    return [f"no worker for family {f!r}" for f in service.catalog.families() if f not in served]
+    missing = [f"no worker for family {f!r}" for f in service.catalog.families() if f not in served]
+    return missing + fleet.why_waiting() if missing else []
 
 
 @router.get("/v2/queues")
@@ -162,6 +164,7 @@ def _worker(worker: WorkerView, now_ms: int) -> dict[str, Any]:
         "models": info.get("models", []),
         "failed": info.get("failed", {}),
         "state": info.get("state"),
+        "reason": info.get("reason", ""),
         "running": worker.running,
         "last_seen_s": round((now_ms - seen) / 1000, 1) if isinstance(seen, int) else None,
     }

@@ -13,7 +13,6 @@ from ..jobs import AsyncQueue, JobsSettings, Record
 from ..jobs.fleet import FleetView, view
 from ..jobs.read import read, result
 from ..jobs.record import StoredResult
-from ..jobs.stores import Store
 from ..protocol.errors import (
     JobCanceled,
     JobExpired,
@@ -27,6 +26,7 @@ from ..protocol.states import JobState
 from ..tasks.catalog import Catalog, ModelDeclaration
 from .access.caller import caller
 from .blob_lane import in_store
+from .fleet_store import FleetStore
 from .ids import shown_id
 from .intake import Intake
 from .settings import ApiSettings
@@ -44,7 +44,7 @@ class Service:
     jobs: JobsSettings
     catalog: Catalog
     queue: AsyncQueue
-    store: Store
+    store: FleetStore
     intake: Intake
     waiters: Waiters
 
@@ -110,7 +110,12 @@ class Service:
             raise NotFound(f"the result of job {shown_id(job_id)!r} is gone")
         if not stored.ref:
             return stored
-        body = await in_store(self.store.get, stored.ref)
+        try:
+            body = await in_store(self.store.get, stored.ref)
+        except NotFound as error:
+            raise NotFound(
+                f"the result of job {shown_id(job_id)!r} is gone: {error.message}"
+            ) from None
         return StoredResult(body=body, header_length=stored.header_length, ref="")
 
 

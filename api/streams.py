@@ -17,6 +17,7 @@ from pydantic_core import to_json
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from ..jobs.record import Submission
 from ..jobs.told import START, told
 from ..protocol.errors import Unavailable, WorkerLost
 from ..protocol.parameters import STREAM
@@ -24,6 +25,7 @@ from ..tasks.base import TaskInput, TaskOutput
 from ..tasks.catalog import ModelDeclaration
 from ..tasks.text.generation import GenerationInput, GenerationOutput
 from ..tasks.text.tokens import Chunk, Token
+from .intake import Prepared
 from .run import Ended, abandon, output, prepare
 from .service import Service
 
@@ -65,8 +67,7 @@ class Stream:
         if isinstance(given, GenerationInput) and given.do_sample and given.seed is None:
             given = given.model_copy(update={"seed": secrets.randbits(62)})
         prepared = await prepare(service, model, given, **{STREAM: True})
-        stored = await service.intake.store_job(prepared)
-        return cls(service, model, stored.id)
+        return cls(service, model, (await store_streamed(service, prepared)).id)
 
     async def tokens(self) -> AsyncIterator[tuple[int, Token] | None]:
         """Rows and their tokens, until the job has ended; None when it is silent for long.
@@ -91,6 +92,12 @@ class Stream:
         """Cancel the job if it has not ended: nobody else knows it. Call it when all is over."""
         if not self._ended:
             abandon(self._service, self.job_id)
+
+
+async def store_streamed(service: Service, prepared: Prepared) -> Submission:
+    """Store a job whose answer is read as it is written: it stays as long as what it has told."""
+    brief_s = max(service.jobs.delivered_ttl_s, service.jobs.stream_ttl_s)
+    return await service.intake.store_job(prepared, brief_s=brief_s)
 
 
 class Placed(NamedTuple):

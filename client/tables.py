@@ -91,13 +91,14 @@ def queues_table(fleet: dict[str, Any]) -> RenderableType:
             ", ".join(worker["families"]),
             str(worker["running"]),
             "never" if worker["last_seen_s"] is None else f"{worker['last_seen_s']:.1f} s ago",
+            worker.get("reason") or worker.get("state") or "",
         )
         for worker in fleet["workers"]
     ]
-    seen = ("worker", "device", "families", "running", "seen")
+    seen = ("worker", "device", "families", "running", "seen", "state")
     totals = "   ".join(f"{name} {count}" for name, count in fleet["totals"].items())
     return Group(
         table(titles, groups, fold="") if groups else "nothing waits or runs",
-        table(seen, workers, fold="families") if workers else "no workers",
+        table(seen, workers, fold="families state") if workers else "no workers",
         totals,
     )

@@ -14,8 +14,8 @@ import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import BusyLoadingError, NoScriptError, OutOfMemoryError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, OutOfMemoryError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
@@ -94,6 +94,8 @@ def translate(error: Exception) -> Exception:
         isinstance(error, ResponseError) and "OOM" in str(error)
     ):
         return errors.QueueFull("the queue's memory is full; retry later")
+    if isinstance(error, BusyLoadingError):
+        return errors.QueueLoading()
     if isinstance(error, (RedisConnectionError, RedisTimeoutError)):
         return errors.Unavailable("the queue cannot be reached; retry later")
     return error

@@ -120,6 +120,7 @@ local function take(group, wait_list)
     text(ms))
   if claimed > 0 then
     redis.call('SADD', KEYS[3], unpack(taken))
+    redis.call('SADD', P .. ':workers', worker) -- who was taken for dead and is not can die yet
     redis.call('HINCRBY', KEYS[2], 'running', claimed)
     local model = string.match(chosen, '^[^/]+/([^/]+/[^/]+)/')
     local each = redis.call('HGET', key('pace', family), cost_field(model, rows))

@@ -74,22 +74,47 @@ def release(
 
     `charged_us` is what their claim charged their flow: that is given back, too.
     """
-    keys = Keys(settings.key_prefix)
+    keys, args = _giving(group, worker, jobs, settings, charged_us=charged_us)
+    return Call(script("release"), keys=keys, args=args, parse=lambda reply: int(reply[0]))
+
+
+def give_up_missed(
+    group: Group, worker: str, jobs: Sequence[ClaimedJob], most: int, settings: JobsSettings
+) -> Call[frozenset[str]]:
+    """Give back claimed jobs whose payloads this worker does not find: another may.
+
+    Answers the ids of those that were missed `most` times, this one included: they stay with the
+    worker, which ends them.
+    """
+    keys, args = _giving(group, worker, jobs, settings, most_missed=most)
     return Call(
         script("release"),
-        keys=[
-            keys.running(worker),
-            keys.group(group.id),
-            keys.totals,
-            group.queue_key,
-        ],
-        args=[
+        keys=keys,
+        args=args,
+        parse=lambda reply: frozenset(item.decode() for item in reply[1:]),
+    )
+
+
+def _giving(
+    group: Group,
+    worker: str,
+    jobs: Sequence[ClaimedJob],
+    settings: JobsSettings,
+    *,
+    charged_us: int = 0,
+    most_missed: int | str = "",
+) -> tuple[list[str], list[str | int]]:
+    """The script's keys and arguments."""
+    keys = Keys(settings.key_prefix)
+    return (
+        [keys.running(worker), keys.group(group.id), keys.totals, group.queue_key],
+        [
             settings.key_prefix,
             worker,
             group.id,
             ticket(group.family, group.id, group.queue_key),
             charged_us,
+            most_missed,
             *(value for job in jobs for value in (job.id, job.attempt)),
         ],
-        parse=int,
     )

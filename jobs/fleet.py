@@ -30,6 +30,14 @@ class FleetView:
     load_asked: dict[str, int]
     now_ms: int
 
+    def why_waiting(self) -> list[str]:
+        """Why some workers live and serve nothing, a line each."""
+        return [
+            f"worker {worker.id} does not serve: {worker.why_waiting}"
+            for worker in self.workers
+            if worker.alive and worker.why_waiting
+        ]
+
 
 def view(settings: JobsSettings, *, groups: bool = True) -> Call[FleetView]:
     """Groups, workers and totals, all of one instant.

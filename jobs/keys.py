@@ -118,6 +118,16 @@ class Keys:
         return f"{self.prefix}:fleet"
 
     @property
+    def proof(self) -> str:
+        """String: a mark in this fleet's blob store, as JSON; see proof.py."""
+        return f"{self.prefix}:proof"
+
+    @property
+    def apis(self) -> str:
+        """Hash with a TTL: when each API last said that it lives, and what it declares, as JSON."""
+        return f"{self.prefix}:apis"
+
+    @property
     def leases(self) -> str:
         """Sorted set: ids of the batches to run by the time their lease runs out, in ms."""
         return f"{self.prefix}:leases"

@@ -131,13 +131,32 @@ local function count_waiting(id, n, bytes)
   return waiting
 end
 
+-- Look at some ids of the index, from where the last look ended, and forget those whose record is
+-- gone. The look goes round and round, so whatever lives for long holds nothing up.
+-- Returns how many were looked at, and how many are gone.
+local function tidy_index(most, from)
+  local index, totals = P .. ':index', P .. ':totals'
+  local seen = redis.call('ZRANGEBYSCORE', index, '(' .. (from or '0'), '+inf', 'WITHSCORES', 'LIMIT',
+    0, most)
+  local jobs, gone = {}, {}
+  for i = 1, #seen, 2 do jobs[#jobs + 1] = key('job', seen[i]) end
+  redis.call('HSET', totals, 'tidied', #jobs < most and 0 or seen[#seen])
+  if #jobs == 0 or redis.call('EXISTS', unpack(jobs)) == #jobs then return #jobs, 0 end
+  for i, job in ipairs(jobs) do
+    if redis.call('EXISTS', job) == 0 then gone[#gone + 1] = seen[2 * i - 1] end
+  end
+  redis.call('ZREM', index, unpack(gone))
+  return #jobs, #gone
+end
+
 -- A job ends. Its payload and its place among the running are the caller's to clear; more fields
--- may follow. A ttl of '' keeps it for ever.
+-- may follow. A ttl of '' keeps it for ever. An answer that goes to who waits for it stays for the
+-- job's own, shorter time (`keep` takes that back).
 local function end_job(id, status, ms, ttl, attempt, worker, old, webhook, ...)
   local job = key('job', id)
   redis.call('HSET', job, 'status', status, 'finished_at', text(ms), 'history',
     history(old, status, ms, attempt, worker), ...)
-  if ttl ~= '' then redis.call('EXPIRE', job, ttl) end
+  if ttl ~= '' then redis.call('EXPIRE', job, redis.call('HGET', job, 'brief') or ttl) end
   if webhook then redis.call('RPUSH', P .. ':webhooks', id) end
 end
 -- A running job waits again, at the head of its group; more fields may follow.

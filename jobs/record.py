@@ -35,6 +35,8 @@ class NewJob:
     webhook: str = ""
     #: Milliseconds that an attempt may run; 0 for no limit.
     execution_timeout_ms: int = 0
+    #: Seconds that it stays after its end, for one whose answer goes to who waits; 0: as any other.
+    brief_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,3 +171,8 @@ class WorkerView:
     alive: bool
     running: int
     info: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def why_waiting(self) -> str:
+        """Why it serves nothing though it could; "" when it serves, drains, or is none of ours."""
+        return str(self.info.get("reason", "")) if self.info.get("state") == "waiting" else ""

@@ -60,7 +60,7 @@ def sweep(settings: JobsSettings) -> Call[tuple[Group, ...]]:
     keys = Keys(settings.key_prefix)
     return Call(
         script("sweep"),
-        keys=[keys.deadlines, keys.groups, keys.index, keys.totals],
+        keys=[keys.deadlines, keys.groups, keys.webhooks_failed, keys.totals],
         args=[settings.key_prefix, settings.result_ttl_s],
         parse=_groups,
     )
@@ -124,6 +124,16 @@ def cancel(job_id: str, settings: JobsSettings) -> Call[None]:
         keys=[keys.job(job_id), keys.totals, keys.deadlines],
         args=[settings.key_prefix, job_id, settings.result_ttl_s],
         parse=read,
+    )
+
+
+def keep(job_id: str, settings: JobsSettings) -> Call[None]:
+    """Let a job's answer stay as long as any: nobody waits any more, and it is to be polled."""
+    return Call(
+        script("keep"),
+        keys=[Keys(settings.key_prefix).job(job_id)],
+        args=[settings.key_prefix, settings.result_ttl_s],
+        parse=lambda _: None,
     )
 
 

@@ -1,20 +1,29 @@
 #!lua flags=allow-oom
--- release: give claimed jobs back unharmed; a draining worker says it never began them.
+-- release: give claimed jobs back unharmed; a draining worker says it never began them, or one could
+-- not find their payloads, which another may.
 -- KEYS 1 running:<worker>, 2 group, 3 totals, 4 Celery queue
--- ARGV 1 prefix, 2 worker, 3 group id, 4 ticket, 5 µs charged at the claim, then per job: id, attempt
--- Returns how many went back.
-local worker, ms, held = ARGV[2], now_ms(), {}
-for i = #ARGV - 1, 6, -2 do -- last first, so that the head of the list keeps their order
+-- ARGV 1 prefix, 2 worker, 3 group id, 4 ticket, 5 µs charged at the claim, 6 how often a payload may be
+--      missed ('' when none was), then per job: id, attempt
+-- Returns {how many went back, id, ...}: the ids whose payload was missed that often, which stay.
+local worker, ms, held, out = ARGV[2], now_ms(), {}, {0}
+for i = #ARGV - 1, 7, -2 do -- last first, so that the head of the list keeps their order
   local id, attempt = ARGV[i], ARGV[i + 1]
   local f = redis.call('HMGET', key('job', id), 'status', 'worker', 'attempt', 'history', 'start_by',
     'bytes')
-  if f[1] == 'running' and f[2] == worker and f[3] == attempt then held[#held + 1] = {id, f} end
+  if f[1] == 'running' and f[2] == worker and f[3] == attempt then
+    local most = tonumber(ARGV[6])
+    if most and redis.call('HINCRBY', key('job', id), 'missed', 1) >= most then
+      out[#out + 1] = id
+    else
+      held[#held + 1] = {id, f}
+    end
+  end
 end
 local n, charged = #held, tonumber(ARGV[5])
 if n > 0 then
   if charged > 0 then -- first, so that a flow which comes back by this owes nothing for it
     local family, flow = place(ARGV[3])
-    local part = n / ((#ARGV - 5) / 2)
+    local part = n / ((#ARGV - 6) / 2)
     settle(family, flow, -charged * part / (redis.call('HGET', KEYS[2], 'weight') or 1))
   end
   for _, job in ipairs(held) do
@@ -27,4 +36,5 @@ if n > 0 then
   local tickets = tonumber(redis.call('HGET', KEYS[2], 'tickets') or '0')
   if tickets <= 0 then push_ticket(KEYS[2], KEYS[4], ARGV[4], 0, ms) end
 end
-return n
+out[1] = n
+return out

@@ -28,6 +28,12 @@ class JobsSettings(BaseSettings):
     result_ttl_s: int = Field(
         default=86_400, ge=1, description="Seconds a finished job and its result are kept."
     )
+    delivered_ttl_s: int = Field(
+        default=300,
+        ge=60,
+        description="Seconds that a job is kept whose answer went to a client that waited for it"
+        " and named no id; never longer than result_ttl_s.",
+    )
     stream_ttl_s: int = Field(
         default=600, ge=1, description="Seconds that streamed tokens are kept for replay."
     )

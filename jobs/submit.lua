@@ -8,14 +8,21 @@
 --      15.. job fields and values
 -- Returns {verdict, id}: created, known, conflict, full, unloaded, lost; {'failed', id, reason}; or
 --      {'limited', id, limit, ms until a retry makes sense}.
+
+-- Submissions after which the index is looked at, and how many ids a submission: more than the one that
+-- it adds, so that at most half as many ids as live are those of jobs that are gone.
+local TIDY_EVERY, TIDY_EACH = 32, 3
 local id, fingerprint, bytes = ARGV[2], ARGV[4], tonumber(ARGV[13])
-if KEYS[10] ~= '' then id = redis.call('GET', KEYS[10]) or id end
+if KEYS[10] ~= '' then
+  local known = redis.call('GET', KEYS[10])
+  if known and redis.call('EXISTS', key('job', known)) == 1 then id = known end -- it may be forgotten
+end
 local old = redis.call('HGET', key('job', id), 'fingerprint')
 if old then return {old == fingerprint and 'known' or 'conflict', id} end
 if redis.call('SISMEMBER', KEYS[9], ARGV[11]) == 1 then return {'unloaded', id} end
 local why = redis.call('HGET', KEYS[11], string.match(ARGV[3], '^[^/]+/([^/]+/[^/]+)/'))
 if why then return {'failed', id, why} end
-local totals = redis.call('HMGET', KEYS[5], 'waiting', 'submitted')
+local totals = redis.call('HMGET', KEYS[5], 'waiting', 'submitted', 'tidied')
 local submitted = tonumber(totals[2] or '0') + 1
 if tonumber(totals[1] or '0') >= tonumber(ARGV[8]) then return {'full', id} end
 
@@ -59,6 +66,7 @@ if group[3] ~= ARGV[12] then redis.call('HSET', KEYS[4], 'weight', ARGV[12]) end
 redis.call('HSET', KEYS[5], 'submitted', submitted)
 count_waiting(ARGV[3], 1, bytes)
 redis.call('ZADD', KEYS[6], submitted, id)
+if submitted % TIDY_EVERY == 0 then tidy_index(TIDY_EVERY * TIDY_EACH, totals[3]) end
 if ARGV[9] ~= '0' then redis.call('ZADD', KEYS[8], ARGV[9], id) end
 if KEYS[10] ~= '' then redis.call('SET', KEYS[10], id, 'EX', ARGV[10]) end
 local tickets = tonumber(group[1] or '0')

@@ -48,6 +48,8 @@ def submit(job: NewJob, settings: JobsSettings) -> Call[Submission]:
         fields["reply_to"] = job.reply_to
     if job.webhook:
         fields["webhook"] = job.webhook
+    if job.brief_s:
+        fields["brief"] = min(job.brief_s, settings.result_ttl_s)
     if job.execution_timeout_ms:
         fields["execution_timeout_ms"] = job.execution_timeout_ms
     return Call(

@@ -1,17 +1,21 @@
 #!lua flags=allow-oom
 -- sweep: expire what has waited past its deadline, fail what has run past its own, forget what is
--- long over, name the late groups.
--- KEYS 1 deadlines, 2 groups, 3 index, 4 totals
+-- long over, name the late groups. What may grow is looked at in pages that grow with it.
+-- KEYS 1 deadlines, 2 groups, 3 webhooks that failed, 4 totals
 -- ARGV 1 prefix, 2 result ttl s
 -- Returns the ids of the groups that have jobs waiting, no claim for too long and need a ticket.
 
--- Groups looked at.
-local MOST_GROUPS = 500
+-- What a look takes: of deadlines and groups at least so many, and a part of all there are; of the
+-- index so many pages, the next only after one that was mostly of jobs that are gone.
+local DEADLINES, GROUPS, PART, WEBHOOKS = 200, 500, 50, 50
+local PAGES, PAGE = 4, 500
+local function page(least, all) return math.max(least, math.ceil(redis.call('ZCARD', all) / PART)) end
 -- Ms after which a group without jobs is forgotten.
 local FORGET_MS = 600000
 local ms = now_ms()
 local lines = {}
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(ms), 'LIMIT', 0, 200)) do
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(ms), 'LIMIT', 0,
+    page(DEADLINES, KEYS[1]))) do
   local f = redis.call('HMGET', key('job', id), 'status', 'group', 'attempt', 'payload_key', 'history',
     'webhook', 'bytes', 'worker', 'execution_timeout_ms')
   if f[1] == 'queued' then
@@ -32,19 +36,19 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(ms), 'LIMI
   redis.call('ZREM', KEYS[1], id)
 end
 announce(lines)
--- Dead letters stay for ever, and may head the index: what is behind them must be met, too.
-local from = ms % (redis.call('ZCARD', P .. ':dead') + 1)
-for _, id in ipairs(redis.call('ZRANGE', KEYS[3], from, from + 49)) do
-  if redis.call('EXISTS', key('job', id)) == 0 then
-    redis.call('ZREM', KEYS[3], id)
-  elseif not redis.call('ZSCORE', P .. ':dead', id) then
-    break
-  end
+for _ = 1, PAGES do
+  local seen, gone = tidy_index(PAGE, redis.call('HGET', KEYS[4], 'tidied'))
+  if gone * 2 < seen or seen < PAGE then break end
+end
+for _, name in ipairs(redis.call('ZRANGE', KEYS[3], 0, WEBHOOKS - 1)) do
+  if redis.call('EXISTS', key('webhook', name)) == 1 then break end -- the rest is younger
+  redis.call('ZREM', KEYS[3], name)
 end
 -- The groups that are due for a look, oldest first, a page a time: thousands must not hold Redis up.
 -- Claims do not move a group's due time, so it is looked at early, never late.
 local late = {}
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', text(ms), 'LIMIT', 0, MOST_GROUPS)) do
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', text(ms), 'LIMIT', 0,
+    page(GROUPS, KEYS[2]))) do
   local f = redis.call('HMGET', key('group', id), 'waiting', 'stamp', 'batch_ms', 'tickets', 'running')
   local stamp, again = tonumber(f[2] or '0'), ms + PATIENCE_MS
   if tonumber(f[1] or '0') > 0 then

@@ -47,6 +47,13 @@ def up(
         Literal["everysec", "always"],
         typer.Option(help="When the Redis that is started syncs what it accepted to disk."),
     ] = "everysec",
+    redis_memory: Annotated[
+        str,
+        typer.Option(
+            envvar="WHERRY_REDIS_MEMORY",
+            help="What that Redis may hold, as 2gb; then it refuses. Default: half of the memory.",
+        ),
+    ] = "",
     data_dir: Annotated[Path, typer.Option(help="Folder of the queue and blobs.")] = Path(
         ".wherry"
     ),
@@ -69,10 +76,15 @@ def up(
     log_level: Annotated[LogLevel, typer.Option(help="Of every service.")] = "warning",
 ) -> None:
     """Run the whole stack here until Ctrl-C: Redis, the API, a worker per family, Flower."""
+    from .redis_server import checked_size
     from .samples import SamplesError, write_samples
     from .stack import Stack
     from .up import serve
 
+    try:
+        checked_size(redis_memory)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--redis-memory") from None
     console = Console(soft_wrap=True, highlight=False)
     chosen = choose_models(models, sample_models=sample_models)
     if chosen is None:
@@ -94,6 +106,7 @@ def up(
         strict_models=strict,
         log_level=log_level,
         appendfsync=fsync,
+        redis_memory=redis_memory,
     )
     raise typer.Exit(serve(stack, console))
 

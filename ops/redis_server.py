@@ -2,24 +2,55 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import os
+import re
 import shutil
+import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
+from .checks import StackError
 from .child import Child, OnLine
 from .ports import free_port
 
-__all__ = ["Fsync", "NoRedisError", "RedisServer", "find_binary", "free_port"]
+__all__ = [
+    "Fsync",
+    "NoRedisError",
+    "RedisServer",
+    "checked_size",
+    "find_binary",
+    "free_port",
+    "machine_bytes",
+]
 
 #: When what was written is on disk: within a second, or before it is answered.
 Fsync = Literal["everysec", "always"]
 
-#: Seconds that a server may take to answer its first PING; it reads its append-only file first.
+#: Seconds that a server may say nothing at its start. Reading its data may take any time.
 _START_TIMEOUT_S = 20.0
+
+#: Seconds between two lines that say how far the reading is.
+_TELL_EVERY_S = 3.0
+
+#: What begins a line of the server's: process, role, time, level.
+_STAMP = re.compile(r"^\d+:[A-Z] \d+ \w+ \d+ [\d:.]+ [.*#-] ")
+
+#: A size as the server takes it.
+_SIZE = re.compile(r"\d+([kmg]b?)?", re.IGNORECASE)
+
+#: Where a control group says how much memory its processes may take: version 2, then 1.
+_GROUP_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
 
 #: Seconds that a stopping server may take to write what it holds.
 _STOP_TIMEOUT_S = 20.0
@@ -48,18 +79,46 @@ def find_binary() -> Path:
     )
 
 
+def machine_bytes() -> int:
+    """The memory that processes of this machine, or of this container, may take."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for path in _GROUP_LIMITS:
+        with contextlib.suppress(OSError, ValueError):  # no such file; "max"
+            limits.append(int(path.read_text()))
+    return min(limits)
+
+
+def checked_size(text: str) -> str:
+    """A size as the server takes it: 500mb, 2gb. Raises ValueError."""
+    if text and not _SIZE.fullmatch(text):
+        raise ValueError(f"{text!r} is no size: write 500mb, 2gb or a number of bytes")
+    return text
+
+
 def _ignore(_: str) -> None:
     pass
 
 
-def _server_pid(probe: redis.Redis) -> int | None:
-    """The process that answers, which may be another server; None while none does."""
+def _seen(probe: redis.Redis) -> dict[str, Any] | None:
+    """What the server that answers says of itself, also while it loads; None while none does."""
     try:
-        probe.ping()  # an error while it still reads its file
-        pid: int = probe.info("server")["process_id"]
+        found: dict[str, Any] = probe.info("server", "persistence")
     except redis.RedisError:
         return None
-    return pid
+    return found
+
+
+def _progress(seen: dict[str, Any]) -> str:
+    text = f"loading what it kept: {float(seen.get('loading_loaded_perc', 0)):.0f} %"
+    left_s = int(seen.get("loading_eta_seconds", 0))
+    return f"{text}, about {left_s} s to go" if left_s > 0 else text
+
+
+def _last_words(lines: Iterable[str]) -> str:
+    """The server's last line, which says why; what its supervisor says of its end does not."""
+    words = [_STAMP.sub("", line).strip() for line in lines]
+    told = [line for line in words if line and not line.startswith("ended (")]
+    return told[-1] if told else "it said nothing"
 
 
 class RedisServer:
@@ -69,7 +128,8 @@ class RedisServer:
     The file is synced each second: a kill can take what was answered while the disk was slow, two
     seconds' worth at most. With `appendfsync` "always" nothing is answered before it is on disk.
 
-    With `supervised`, a server that ends by itself is started again, on the same data.
+    With `supervised`, a server that ends by itself is started again, on the same data. `maxmemory`
+    is in the server's own words (`2gb`), 0 for no limit.
     """
 
     def __init__(
@@ -80,8 +140,9 @@ class RedisServer:
         on_line: OnLine = _ignore,
         supervised: bool = False,
         appendfsync: Fsync = "everysec",
+        maxmemory: str = "0",
     ) -> None:
-        self._appendfsync = appendfsync
+        self._appendfsync, self._maxmemory = appendfsync, maxmemory
         self.folder, self.port = folder, port or free_port()
         self._on_line, self._supervised = on_line, supervised
         self._child: Child | None = None
@@ -99,14 +160,17 @@ class RedisServer:
             raise RuntimeError("the server does not run")
         return pid
 
-    def start(self) -> None:
-        """Start it and wait until it answers. Raises RuntimeError with its last lines."""
+    def start(self, halt: threading.Event | None = None) -> None:
+        """Start it and wait until it answers, however long it reads its data, or `halt` is set.
+
+        Raises StackError with its last words.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         child = Child("redis", self._command(), on_line=self._on_line, restart=self._supervised)
         self._child = child
         child.start()
         try:
-            self._wait(child)
+            self._wait(child, halt or threading.Event())
         except BaseException:
             self.kill()
             raise
@@ -117,20 +181,32 @@ class RedisServer:
             *("--bind", "127.0.0.1", "--port", str(self.port)),
             *("--dir", str(self.folder), "--save", ""),
             *("--appendonly", "yes", "--appendfsync", self._appendfsync),
-            *("--maxmemory-policy", "noeviction", "--loglevel", "warning"),
+            *("--maxmemory", self._maxmemory, "--maxmemory-policy", "noeviction"),
+            *("--loglevel", "warning"),
         ]
 
-    def _wait(self, child: Child) -> None:
+    def _wait(self, child: Child, halt: threading.Event) -> None:
         deadline = time.monotonic() + _START_TIMEOUT_S
-        with redis.Redis.from_url(self.url) as probe:
-            while True:
-                pid = _server_pid(probe)
-                if pid is not None and pid == child.pid:
-                    return
-                if pid is not None or child.ends or time.monotonic() > deadline:
-                    reason = f"port {self.port} is taken" if pid else "\n".join(child.tail)
-                    raise RuntimeError(f"the Redis server did not start: {reason}")
-                time.sleep(0.02)
+        told_at = time.monotonic()
+        with redis.Redis.from_url(self.url, retry=Retry(NoBackoff(), 0)) as probe:
+            while not halt.wait(0.02):
+                seen, now = _seen(probe), time.monotonic()
+                if seen and seen["process_id"] == child.pid:
+                    if not seen["loading"]:
+                        return
+                    deadline = now + _START_TIMEOUT_S
+                    if now - told_at >= _TELL_EVERY_S:
+                        told_at = now
+                        self._on_line(_progress(seen))
+                elif seen or child.ends or now > deadline:
+                    raise StackError(f"Redis did not start: {self._why(child, taken=bool(seen))}")
+
+    def _why(self, child: Child, *, taken: bool) -> str:
+        if taken:
+            return f"port {self.port} is taken"
+        if not child.ends:
+            return f"no answer within {_START_TIMEOUT_S:.0f} s; its data is in {self.folder}"
+        return f"{_last_words(child.tail)} (its data is in {self.folder})"
 
     def stop(self) -> None:
         """SIGTERM: the server writes what it holds, then ends."""

@@ -18,7 +18,7 @@ from ..workers.threads import EXIT_UNUSABLE
 from .checks import StackError, answers, choose_port, failed_models, ping_redis, require_grpc
 from .child import Child
 from .data_folder import DataFolder
-from .redis_server import Fsync, RedisServer
+from .redis_server import Fsync, RedisServer, machine_bytes
 from .services import api_command, flower_command, worker_command
 
 __all__ = ["Log", "Stack", "StackError", "StackHaltedError", "worker_name"]
@@ -71,6 +71,8 @@ class Stack:
     strict_models: bool = False
     log_level: str = "warning"
     appendfsync: Fsync = "everysec"
+    #: What the Redis of its own may hold, as `2gb`; "" for half of this machine's memory.
+    redis_memory: str = ""
     env: dict[str, str] = field(default_factory=dict)
     log: Log = lambda service, line: None  # noqa: ARG005 # a silent default
     #: Set it from a signal handler to give up starting.
@@ -168,8 +170,11 @@ class Stack:
             on_line=partial(self.log, "redis"),
             supervised=True,
             appendfsync=self.appendfsync,
+            maxmemory=self.redis_memory or str(machine_bytes() // 2),
         )
-        self.redis.start()
+        self.redis.start(self.halt)
+        if self.halt.is_set():
+            raise StackHaltedError
         self.redis_url = self.redis.url
         self.log("redis", f"ready at {self.redis_url}")
 

@@ -11,6 +11,7 @@
      │  └ JobNotFound
      ├ Conflict              a known id with another body
      ├ Unavailable           not now; retry
+     │  ├ QueueLoading       Redis reads what it kept, after a restart
      │  ├ QueueFull
      │  ├ TenantLimit        one tenant has too much waiting, or submits too fast
      │  ├ ModelNotReady
@@ -111,6 +112,13 @@ class Unavailable(WherryError):
     retryable = True
     #: Seconds after which a retry makes sense.
     retry_after_s: int = 1
+
+
+class QueueLoading(Unavailable):
+    """The queue is loading what it kept, after a restart; retry later."""
+
+    code = "loading"
+    retry_after_s = 5
 
 
 class QueueFull(Unavailable):

@@ -71,7 +71,9 @@ class Blobs:
         policy: Policy,
         wait_s: float,
         stopping: threading.Event,
+        rejoined: Callable[[], None] = lambda: None,
     ) -> None:
+        self._rejoined = rejoined
         self._store, self._queue, self._jobs = store, queue, jobs
         self._policy, self._wait_s, self._stopping = policy, wait_s, stopping
         self._lock = threading.Lock()
@@ -167,7 +169,9 @@ class Blobs:
                     raise
             else:
                 with self._lock:
-                    self._away_since = None
+                    was_away, self._away_since = self._away_since is not None, None
+                if was_away:
+                    self._rejoined()
                 return answer
             # Up to a half less: the workers that wait must not all come back at once.
             if self._stopping.wait(pause_s * random.uniform(0.5, 1)):  # noqa: S311 # no secret

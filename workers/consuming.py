@@ -118,3 +118,27 @@ def restart_consumer(consumer: Any) -> None:  # celery.worker.consumer.Consumer 
         raise BrokenConnection("Wherry restarts a consumer that hears nothing")
 
     consumer.call_soon(break_off)
+
+
+class Listening:
+    """Leaves the tickets of a worker's families to others, and takes them again."""
+
+    def __init__(self, consumer: Callable[[], Any], families: Collection[str]) -> None:
+        self._consumer, self._families = consumer, families
+        #: Those that were left by us: what an operator has canceled stays so.
+        self._left: set[str] = set()
+
+    def set(self, on: bool) -> None:
+        """Listen, or do not; as soon as the consumer has the time, if there is one yet."""
+        consumer = self._consumer()
+        if consumer is None or consumer.task_consumer is None:
+            return  # whoever judges comes again
+        if on:
+            for family in self._left:
+                consumer.call_soon(consumer.add_task_queue, family)
+            self._left.clear()
+            return
+        for family in self._families:
+            if family in consumer.app.amqp.queues.consume_from:
+                self._left.add(family)
+                consumer.call_soon(consumer.cancel_task_queue, family)

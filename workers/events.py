@@ -37,6 +37,7 @@ class JobEvents:
     def __init__(self, app: Celery, node: str) -> None:
         self._app, self._node = app, node
         self._waiting: queue.Queue[_Event | None] = queue.Queue(_MAX_WAITING)
+        self._failing = False
         self._thread = threading.Thread(target=self._run, name="wherry-events", daemon=True)
 
     def start(self) -> None:
@@ -114,11 +115,14 @@ class JobEvents:
                     for event in events:
                         dispatcher.send(event.type, **event.fields)
                     dispatcher.flush(groups=("task",))
+                    self._failing = False
                     if last:
                         return True
         except Exception as error:
             # The broker is away, or one event was odd: neither may stop the jobs.
-            log.warning("events are not sent: %s", type(error).__name__)
+            if not self._failing:  # once, however long it lasts
+                log.warning("events are not sent: %s", type(error).__name__)
+            self._failing = True
             return False
 
     def _gather(self) -> tuple[list[_Event], bool]:

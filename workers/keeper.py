@@ -35,20 +35,23 @@ class Keeper:
         consuming: Consuming,
         *,
         seen: Callable[[FleetView], None] = lambda _: None,
+        rejoined: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        #: Hears of the fleet at each look.
-        self._seen = seen
+        #: Hears of the fleet at each look, and of each time that Redis was away.
+        self._seen, self._rejoined = seen, rejoined
         self._worker, self._queue, self._settings = worker, queue, settings
         self._consuming, self._clock = consuming, clock
         #: When Redis last answered; None before the first look.
         self._seen_at: float | None = None
         #: Until when a missing heartbeat proves nothing.
         self._lenient_until = clock()
+        self._failing = self._after_loading = False
         self._thread = Every("wherry-keeper", PERIOD_S, self._tick)
 
-    def start(self) -> None:
-        """Start looking."""
+    def start(self, *, after_loading: bool = False) -> None:
+        """Start looking; `after_loading` says that Redis was loading until just now."""
+        self._after_loading = after_loading
         self._thread.start()
 
     def stop(self) -> None:
@@ -59,7 +62,11 @@ class Keeper:
         try:
             self.look()
         except WherryError as error:
-            log.warning("the keeper could not look: %s", error.message)
+            if not self._failing:  # once, however long it lasts
+                log.warning("the keeper cannot look: %s", error.message)
+            self._failing = True
+        else:
+            self._failing = False
 
     def look(self) -> None:
         """One round."""
@@ -90,7 +97,8 @@ class Keeper:
         """
         now, lease_s = self._clock(), self._settings.lease_ttl_s
         if self._seen_at is None:
-            young = self._queue.run(uptime()) < lease_s
+            # Redis counts the time that it loaded as well.
+            young = self._after_loading or self._queue.run(uptime()) < lease_s
             away = lease_s if young else 0.0
         else:
             away = now - self._seen_at
@@ -98,6 +106,7 @@ class Keeper:
         if away > lease_s / 2:  # a beat is due each third of it
             self._lenient_until = now + lease_s
             self._consuming.forget()
+            self._rejoined()
 
     def _take_back(self, worker: str, *, gone: bool) -> None:
         reaped = self._queue.run(reap(worker, self._settings, gone=gone))

@@ -13,10 +13,13 @@ from ..jobs.fleet import heartbeat
 from ..jobs.group import Group
 from ..jobs.keys import Keys
 from ..jobs.settings import JobsSettings
-from ..protocol.errors import WherryError
+from ..protocol.errors import QueueLoading, WherryError
 from .threads import Every, die
 
 log = logging.getLogger(__name__)
+
+#: Seconds between two tries at the start while Redis loads.
+_LOADING_PAUSE_S = 1.0
 
 
 class Lease:
@@ -43,8 +46,25 @@ class Lease:
         self._held: set[str] = set()
         self._batches: dict[int, tuple[float, Group]] = {}
         self._stray: set[str] = set()
+        self._failing = False
         # Three beats a lease: one may be late and one may be lost.
         self._thread = Every("wherry-lease", settings.lease_ttl_s / 3, self._tick)
+
+    def wait_while_loading(self) -> bool:
+        """Wait for a Redis that loads, and say whether it did; one that is away is no matter."""
+        waited = False
+        while True:
+            try:
+                self._queue.members(Keys(self._settings.key_prefix).workers)
+            except QueueLoading as error:
+                if not waited:
+                    log.warning("the start waits: %s", error.message)
+                waited = True
+                time.sleep(_LOADING_PAUSE_S)
+            except WherryError:
+                return waited  # whoever needs it will say so
+            else:
+                return waited
 
     def start(self) -> None:
         """Beat once before anything is claimed, then go on beating."""
@@ -78,7 +98,11 @@ class Lease:
             self.beat()
             self._find_strays()
         except WherryError as error:
-            log.warning("heartbeat failed: %s", error.message)
+            if not self._failing:  # once, however long it lasts
+                log.warning("heartbeats fail: %s", error.message)
+            self._failing = True
+        else:
+            self._failing = False
 
     def beat(self) -> None:
         """Tell of this worker now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from ..jobs.orphans import SharedStoreError, Sweeper
 from ..jobs.settings import JobsSettings
@@ -18,8 +19,14 @@ _LOOK_S = 60.0
 class Sweeping:
     """Sweeps when it is due. A slow store holds up nothing else here."""
 
-    def __init__(self, sweeper: Sweeper, settings: JobsSettings) -> None:
-        self._sweeper, self._wanted = sweeper, settings.sweep_every_s > 0
+    def __init__(
+        self,
+        sweeper: Sweeper,
+        settings: JobsSettings,
+        *,
+        may: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._sweeper, self._wanted, self._may = sweeper, settings.sweep_every_s > 0, may
         self._thread = Every("wherry-sweeper", min(_LOOK_S, settings.sweep_every_s), self._tick)
 
     def start(self) -> None:
@@ -33,7 +40,7 @@ class Sweeping:
 
     def _tick(self) -> None:
         try:
-            if self._sweeper.due():
+            if self._may() and self._sweeper.due():
                 gone = self._sweeper.expired.remove()
                 log.info("%d files and %d batches had expired", gone.files, gone.batches)
                 swept = self._sweeper.sweep()

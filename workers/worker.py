@@ -27,15 +27,17 @@ from ..protocol.errors import BackendError, ModelFailed, Unavailable, WherryErro
 from ..tasks.backends.device import Device
 from ..tasks.catalog import load_catalog
 from .batch import Encoded, run_batch
+from .belonging import Belonging
 from .blobs import Answer, Blobs
 from .budget import Budgets
-from .consuming import Consuming, restart_consumer
+from .consuming import Consuming, Listening, restart_consumer
 from .device import kind as device_kind
 from .events import JobEvents
 from .failures import Failures, counted
 from .identity import Identity
 from .keeper import Keeper
 from .lease import Lease
+from .missed import Missed
 from .models import Models
 from .quarantine import Quarantine
 from .settings import WorkerSettings
@@ -82,8 +84,9 @@ class Worker:
         self._device = Device(device)
         declared = functools.partial(load_catalog, settings.models, families=families)
         budgets = Budgets(self._queue, jobs, device_kind(device))
+        catalog = declared()
         self._models = Models(
-            declared(),
+            catalog,
             families,
             self._device,
             handler_dir=settings.handler_dir,
@@ -93,12 +96,20 @@ class Worker:
         self._failures = Failures(
             self._models, self._queue, jobs, declared=declared, beat=lambda: self._lease.beat()
         )
-        self._state = "loading"
+        self._loading = True
         self._events = JobEvents(app, node) if settings.events == "jobs" else None
         self._draining = threading.Event()
         self._quarantine = Quarantine(
             lambda suspect: self._queue.run(note_alone(self._id, suspect, jobs))
         )
+        self._belonging = Belonging(
+            store,
+            self._queue,
+            jobs,
+            [model for model in catalog.models if model.family in families],
+            listen=Listening(consumer, families).set,
+        )
+        self._missed = Missed(self._id, self._queue, jobs, self._belonging)
         self._blobs = Blobs(
             store,
             self._queue,
@@ -106,8 +117,11 @@ class Worker:
             policy=settings.store_failure,
             wait_s=settings.store_wait_s,
             stopping=self._draining,
+            rejoined=self._belonging.again,
         )
-        self._sweeping = Sweeping(Sweeper(self._queue, store, jobs), jobs)
+        self._sweeping = Sweeping(
+            Sweeper(self._queue, store, jobs), jobs, may=lambda: not self._belonging.wrong_store
+        )
         self._lease = Lease(
             self._id,
             self._queue,
@@ -124,22 +138,31 @@ class Worker:
             probe=lambda groups: self._queue.run(reissue(groups, jobs, at_once=True)),
             restart=lambda: restart_consumer(consumer()),
         )
-        self._keeper = Keeper(self._id, self._queue, jobs, self.consuming, seen=self._failures.look)
+        self._keeper = Keeper(
+            self._id,
+            self._queue,
+            jobs,
+            self.consuming,
+            seen=self._failures.look,
+            rejoined=self._belonging.again,
+        )
 
     def start(self) -> None:
-        """Load and warm the models, and tell the fleet of it.
+        """Load and warm the models, see that the store is the fleet's, and tell the fleet of it.
 
         Raises ModelFailed with `strict_models`, when one cannot be loaded.
         """
+        waited = self._lease.wait_while_loading()
         self._failures.start()
         self._lease.start()  # so that others know what is still to come
         self._models.load_all(strict=self._settings.strict_models)
         self._failures.tell()  # before anybody takes this worker for ready
-        self._state = "ready"
+        self._belonging.start()
+        self._loading = False
         self._lease.beat()
         if self._events:
             self._events.start()
-        self._keeper.start()
+        self._keeper.start(after_loading=waited)
         self._sweeping.start()
         # Models are here to stay: without this, each look for garbage would walk all of them.
         gc.collect()
@@ -149,13 +172,13 @@ class Worker:
 
     def drain(self) -> None:
         """Begin no more batches: finish what runs, give the rest back."""
-        self._state = "draining"
         self._draining.set()
 
     def stop(self) -> None:
         """Say goodbye, in the order that keeps every promise."""
         self.drain()
         self._sweeping.stop()
+        self._belonging.stop()
         self._keeper.stop()
         self._lease.stop()
         try:
@@ -173,10 +196,12 @@ class Worker:
         """Run the batch that is due, now that a ticket came. Answers how many jobs it had."""
         if self._draining.is_set():
             return 0  # the keepers replace the ticket
+        if self._belonging.wrong_store:
+            self._pass_on(hint)
+            return 0
         claimed = self._claim(hint)
         if claimed.is_foreign:
-            self._draining.wait(_PASS_ON_S)  # or the two of us would play ping-pong
-            self._queue.run(reissue([hint], self._jobs, at_once=True))
+            self._pass_on(hint)
         group, jobs = claimed.group, claimed.jobs
         if group is None or not jobs:
             return 0
@@ -188,6 +213,11 @@ class Worker:
             self._run(group, claimed)
         return len(jobs)
 
+    def _pass_on(self, hint: Group) -> None:
+        """Give a ticket back for another worker."""
+        self._draining.wait(_PASS_ON_S)  # or the two of us would play ping-pong
+        self._queue.run(reissue([hint], self._jobs, at_once=True))
+
     def _claim(self, hint: Group) -> Claim:
         """The next batch: at once when the device is idle or a batch full.
 
@@ -198,6 +228,8 @@ class Worker:
         while True:
             patient = self._device.busy and self._device.turn == turn
             budgets = self._models.batch_budgets(self._settings.max_batch_bytes)
+            if refused := self._belonging.refused:
+                budgets = {name: each for name, each in budgets.items() if name not in refused}
             claimed = self._queue.run(claim(hint, self._id, budgets, self._jobs, patient=patient))
             if claimed.jobs or not claimed.wait_ms or self._draining.is_set():
                 return claimed
@@ -209,7 +241,7 @@ class Worker:
                 self._draining.wait(look_again_s)
 
     def _run(self, group: Group, claimed: Claim) -> None:
-        jobs = claimed.jobs
+        jobs: Sequence[ClaimedJob] = claimed.jobs
         try:
             model = self._models.get(group.model, group.version)
         except ModelFailed as error:
@@ -221,7 +253,9 @@ class Worker:
             self._events.claimed(f"{model.task.name}.{model.declaration.name}", jobs)
         try:
             telling = Telling(lambda said: self._queue.run(tell(self._id, said, self._jobs)))
-            payloads = self._blobs.payloads(jobs)
+            jobs, payloads = self._missed.sort_out(group, jobs, self._blobs.payloads(jobs))
+            if not jobs:
+                return
             # What someone waits for goes first.
             with self._quarantine.around(jobs), self._device.ranked(int(group.is_bulk)):
                 result = run_batch(model, jobs, payloads, telling, group.tenant)
@@ -264,6 +298,7 @@ class Worker:
     def _finish(self, outcomes: Sequence[Outcome], stats: BatchStats) -> frozenset[str]:
         """Hand the batch over; while Redis is away, hold it and try again."""
         deadline: float | None = None
+        told = False
         while True:
             try:
                 accepted = self._queue.run(finish(self._id, outcomes, stats, self._jobs))
@@ -272,7 +307,9 @@ class Worker:
                     deadline = deadline or time.monotonic() + self._settings.drain_timeout_s
                     if time.monotonic() > deadline:
                         raise
-                log.warning("finish waits: %s", error.message)
+                if not told:
+                    log.warning("finish waits: %s", error.message)
+                told = True
                 time.sleep(_RETRY_S)
                 continue
             if len(accepted) < len(outcomes):
@@ -294,13 +331,28 @@ class Worker:
             )
             self._queue.run(release(record.group, self._id, [job], self._jobs))
 
+    def _served(self) -> list[str]:
+        """The names of the models that jobs are taken for."""
+        if self._belonging.wrong_store:
+            return []
+        refused = self._belonging.refused
+        return [m.declaration.name for m in self._models if m.group_model_id not in refused]
+
+    def _state(self) -> str:
+        if self._draining.is_set():
+            return "draining"
+        if self._loading:
+            return "loading"
+        return "waiting" if self._belonging.wrong_store else "ready"
+
     def _info(self) -> dict[str, object]:
         return {
             **self._identity.info(),
             "families": self._families,
             "device": self._device.name,
-            "models": [model.declaration.name for model in self._models],
+            "models": self._served(),
             **self._failures.info(),
-            "state": self._state,
+            "state": self._state(),
+            "reason": self._belonging.reason,
             "seen_at_ms": int(time.time() * 1000),
         }

@@ -11,7 +11,7 @@ from ...tasks.text.generation import TEXT
 from ..intake import Prepared
 from ..run import Ended, finished
 from ..service import Service
-from ..streams import Stream
+from ..streams import Stream, store_streamed
 
 #: Triton's word for the last answer to one request of a stream.
 FINAL = "triton_final_response"
@@ -26,7 +26,7 @@ async def pieces(
     the row's text. Whoever leaves early cancels the job. Raises what the intake and the job raise.
     """
     wanted = {output.name for output in prepared.request.outputs or ()}
-    stored = await service.intake.store_job(prepared)
+    stored = await store_streamed(service, prepared)
     stream = Stream(service, model, stored.id)
     seen = [""] * prepared.job.rows
     try:

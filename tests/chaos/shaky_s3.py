@@ -47,9 +47,14 @@ class ShakyS3:
         self.rule = lambda method, path: fate if method in methods else "well"
 
     def times(self, count: int, fate: Fate, *methods: str) -> None:
-        """Give so many of the next requests this fate."""
+        """Give so many of the next requests this fate; looks for the fleet's mark do not count."""
         left = [fate] * count
-        self.rule = lambda method, path: left.pop() if left and method in methods else "well"
+
+        def rule(method: str, path: str) -> Fate:
+            counts = left and method in methods and "proof" not in path
+            return left.pop() if counts else "well"
+
+        self.rule = rule
 
     def fate(self, method: str, path: str) -> Fate:
         with self._guard:

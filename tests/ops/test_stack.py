@@ -16,6 +16,7 @@ import redis
 
 from wherry.ops.data_folder import FolderInUseError
 from wherry.ops.ports import free_port, is_free
+from wherry.ops.redis_server import machine_bytes
 from wherry.ops.stack import Stack, StackError, StackHaltedError
 from wherry.tasks.catalog import CatalogError
 
@@ -98,6 +99,12 @@ def test_a_killed_redis_comes_back_with_its_data(stack: Stack) -> None:
 
         wait_until(kept)
     assert stack.redis.pid != before
+
+
+def test_the_stacks_redis_has_a_limit(stack: Stack) -> None:
+    with redis.Redis.from_url(stack.redis_url) as connection:
+        seen = connection.config_get("maxmemory", "maxmemory-policy")
+    assert seen == {"maxmemory": str(machine_bytes() // 2), "maxmemory-policy": "noeviction"}
 
 
 def test_a_second_stack_may_not_use_the_same_folder(stack: Stack, models: Path) -> None:

@@ -1,0 +1,89 @@
+"""What shows that processes are of one fleet: a mark in the blob store, and what each API declares.
+
+An API writes the mark under a name that nobody can guess and notes it in Redis: who finds it in
+the store that it was given has the right one. The fleet's name, which sweeps leave (`orphans`),
+shows nothing: each leaves it in its own store.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ..protocol.errors import NotFound
+from .call import Call, script
+from .keys import Keys
+from .settings import JobsSettings
+from .stores import Store
+
+#: Seconds between two beats of an API, and seconds without one after which it counts as gone.
+BEAT_S, GONE_S = 5.0, 20.0
+
+
+class Proof(NamedTuple):
+    """A mark: where it is, what it says, and what its writer calls the store."""
+
+    ref: str
+    token: str
+    store: str
+
+
+class Shown(NamedTuple):
+    """What can be known of the fleet."""
+
+    proof: Proof | None
+    #: What each API that lives declares: tasks by `Group.model_id`.
+    apis: Mapping[str, Mapping[str, str]]
+
+
+def shown(
+    settings: JobsSettings, *, api: str = "", tasks: Mapping[str, str] | None = None
+) -> Call[Shown]:
+    """What shows the fleet. With `api` it is that API's beat as well, with what it declares."""
+    keys = Keys(settings.key_prefix)
+    return Call(
+        script("proof"),
+        keys=[keys.proof, keys.apis],
+        args=[settings.key_prefix, int(GONE_S * 1000), api, json.dumps(tasks or {})],
+        parse=_shown,
+    )
+
+
+def leave(api: str, settings: JobsSettings) -> Call[None]:
+    """An API says that it ends."""
+    gone = ("HDEL", Keys(settings.key_prefix).apis, api)
+    return Call(None, keys=[], args=[], before=[gone], parse=lambda _: None)
+
+
+def set_proof(new: Proof, old: Proof | None, settings: JobsSettings) -> Call[bool]:
+    """Put a proof in the place of another; False when somebody else was faster."""
+    return Call(
+        script("proof_set"),
+        keys=[Keys(settings.key_prefix).proof],
+        args=[settings.key_prefix, json.dumps(old) if old else "", json.dumps(new)],
+        parse=bool,
+    )
+
+
+def write(store: Store) -> Proof:
+    """Write a mark. Raises StoreUnavailable."""
+    token = uuid.uuid4().hex
+    return Proof(store.put(f"proof/{token}", token.encode()), token, store.name)
+
+
+def is_in(store: Store, proof: Proof) -> bool:
+    """Whether a store has that mark. Raises StoreUnavailable when it cannot say."""
+    try:
+        return store.get(proof.ref) == proof.token.encode()
+    except NotFound:
+        return False
+
+
+def _shown(reply: list[Any]) -> Shown:
+    proof, *flat = reply
+    return Shown(
+        Proof(*json.loads(proof)) if proof else None,
+        {i.decode(): json.loads(a) for i, a in zip(flat[::2], flat[1::2], strict=True)},
+    )

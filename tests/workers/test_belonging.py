@@ -1,0 +1,247 @@
+"""A worker that has another blob store or other models than its fleet says so and claims none."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wherry.jobs.call import Queue
+from wherry.jobs.claim import BatchBudget, claim
+from wherry.jobs.group import Group
+from wherry.jobs.keys import Keys
+from wherry.jobs.proof import Proof, set_proof, shown, write
+from wherry.jobs.read import read
+from wherry.jobs.record import ClaimedJob, NewJob, Record
+from wherry.jobs.settings import JobsSettings
+from wherry.jobs.stores import FolderStore
+from wherry.jobs.submit import submit
+from wherry.protocol.errors import BackendError, StoreUnavailable
+from wherry.tasks.catalog import ModelDeclaration
+from wherry.workers.belonging import Belonging
+from wherry.workers.missed import MOST_MISSED, Missed
+
+GROUP = Group("text", "embedding", "1")
+MODEL = ModelDeclaration(name="embedding", task="embedding", backend="stub")
+KEYS = Keys("wherry")
+
+
+class Shaky(FolderStore):
+    """A folder that may be away."""
+
+    away = False
+
+    def get(self, ref: str) -> bytes:
+        if self.away:
+            raise StoreUnavailable
+        return super().get(ref)
+
+
+class Bench:
+    """A worker's place in a fleet whose API writes to the folder `api`."""
+
+    def __init__(self, redis_url: str, folder: Path) -> None:
+        self.settings = JobsSettings(redis_url=redis_url)
+        self.queue = Queue(redis_url)
+        self.api, self.store = FolderStore(folder / "api"), Shaky(folder / "worker")
+        self.listens: list[bool] = []
+        self.now_s = 0.0
+        self.belonging = Belonging(
+            self.store,
+            self.queue,
+            self.settings,
+            [MODEL],
+            listen=self.listens.append,
+            clock=lambda: self.now_s,
+        )
+        self.missed = Missed("w", self.queue, self.settings, self.belonging)
+
+    def mark(self, store: FolderStore) -> Proof:
+        proof = write(store)
+        self.queue.run(set_proof(proof, self.queue.run(shown(self.settings)).proof, self.settings))
+        return proof
+
+    def declare(self, api: str, **tasks: str) -> None:
+        tasks = {f"{name}/1": task for name, task in tasks.items()}
+        self.queue.run(shown(self.settings, api=api, tasks=tasks))
+
+    def submit(self, *ids: str) -> None:
+        for job_id in ids:
+            job = NewJob(
+                id=job_id,
+                task="embedding",
+                group=GROUP,
+                payload=b"{}",
+                payload_ref="payload/gone",
+                header_length=2,
+                fingerprint="f",
+            )
+            self.queue.run(submit(job, self.settings))
+
+    def claim(self) -> tuple[ClaimedJob, ...]:
+        budgets = {GROUP.model_id: BatchBudget()}
+        return self.queue.run(claim(GROUP, "w", budgets, self.settings)).jobs
+
+    def record(self, job_id: str) -> Record:
+        [found] = self.queue.run(read([job_id], self.settings))
+        assert found is not None
+        return found
+
+    def sort_out(self, jobs: tuple[ClaimedJob, ...]) -> tuple[list[str], list[Any]]:
+        payloads: list[Any] = []
+        for job in jobs:
+            try:
+                payloads.append(self.store.get(job.payload_ref))
+            except Exception as error:
+                payloads.append(error)
+        kept, found = self.missed.sort_out(GROUP, jobs, payloads)
+        return [job.id for job in kept], found
+
+
+@pytest.fixture
+def bench(redis_url: str, tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(redis_url, tmp_path)
+    yield bench
+    bench.queue.close()
+
+
+def test_with_the_fleets_store_it_serves(bench: Bench) -> None:
+    bench.mark(bench.store)
+    assert bench.belonging.look()
+    assert (bench.belonging.reason, bench.listens) == ("", [True])
+
+
+def test_with_another_store_it_says_both_and_listens_no_more_until_it_is_right(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.mark(bench.api)
+    for _ in range(3):
+        assert not bench.belonging.look()
+    told = [r.message for r in caplog.records if r.levelno == logging.ERROR]
+    assert told == [f"this worker claims nothing: {bench.belonging.reason}"], "once"
+    for store in (bench.api, bench.store):
+        assert store.name in bench.belonging.reason
+    assert "WHERRY_STORE_URL" in bench.belonging.reason
+    bench.mark(bench.store)
+    assert bench.belonging.look()
+    assert (bench.belonging.reason, bench.listens) == ("", [False, False, False, True])
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_store_that_is_away_proves_nothing(bench: Bench, right: bool) -> None:
+    bench.mark(bench.store if right else bench.api)
+    bench.belonging.look()
+    bench.store.away = True
+    assert bench.belonging.look() == right
+
+
+def test_before_any_api_it_serves_and_says_what_may_be_wrong(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert bench.belonging.look()
+    assert not caplog.records, "an API that starts beside it needs its time"
+    for _ in range(3):
+        assert bench.belonging.look()
+    [record] = caplog.records
+    assert "no API has shown itself under the key prefix 'wherry'" in record.message
+    assert "WHERRY_KEY_PREFIX" in record.message
+
+
+def test_it_looks_now_and_then_soon_while_it_is_wrong_and_at_once_when_told(bench: Bench) -> None:
+    redis: Any = bench.queue.redis
+
+    def looks(after_s: float) -> bool:
+        redis.config_resetstat()
+        bench.now_s += after_s
+        bench.belonging._tick()
+        return "cmdstat_evalsha" in redis.info("commandstats")
+
+    bench.mark(bench.store)
+    assert [looks(s) for s in (0, 1, 28, 2)] == [True, False, False, True]
+    bench.mark(bench.api)
+    assert [looks(s) for s in (29, 1.5, 4, 1.5)] == [False, True, False, True]
+    bench.belonging.again()
+    assert looks(0)
+
+
+def test_a_model_of_another_task_is_refused_and_no_other(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.mark(bench.store)
+    bench.declare("a", embedding="text-classification", other="embedding")
+    assert bench.belonging.look()
+    assert bench.belonging.refused == {
+        "embedding/1": "model embedding/1 does embedding here, and text-classification at the API:"
+        " give both the same models.toml"
+    }
+    assert bench.belonging.reason in caplog.text
+    bench.declare("b", embedding="embedding")  # as amid a change: one of the two is right
+    bench.belonging.look()
+    assert bench.belonging.refused == {}
+
+
+def test_a_model_that_no_api_declares_is_told_of_once(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.mark(bench.store)
+    bench.declare("a", other="embedding")
+    for _ in range(3):
+        assert bench.belonging.look()
+    assert bench.belonging.refused == {}
+    [record] = caplog.records
+    assert record.message == "model embedding/1 is declared by no API: nobody can ask for it"
+
+
+def test_a_payload_that_is_not_in_another_store_goes_back_however_often(bench: Bench) -> None:
+    bench.mark(bench.api)
+    bench.submit("a", "b")
+    for _ in range(MOST_MISSED + 2):
+        assert bench.sort_out(bench.claim()) == ([], [])
+        assert bench.record("a").status == "queued"
+    assert bench.belonging.wrong_store
+    record = bench.record("a")
+    assert record.attempt == 0, "it was not begun"
+    assert [job.id for job in bench.claim()] == ["a", "b"]
+
+
+def test_one_that_is_gone_from_the_fleets_store_fails_after_some_looks(bench: Bench) -> None:
+    bench.mark(bench.store)
+    bench.submit("a")
+    for _ in range(MOST_MISSED - 1):
+        assert bench.sort_out(bench.claim()) == ([], [])
+        assert bench.record("a").status == "queued"
+    ids, [error] = bench.sort_out(bench.claim())
+    assert ids == ["a"], "it is this worker's to end"
+    assert isinstance(error, BackendError)
+    assert error.message.startswith("the payload is gone: no blob 'payload/gone', and 3 looks")
+    assert bench.record("a").status == "running"
+
+
+def test_others_of_its_batch_go_on(bench: Bench) -> None:
+    bench.mark(bench.store)
+    bench.submit("a")
+    ref = bench.store.put("payload/gone", b"{}")
+    bench.submit("b", "c")
+    redis: Any = bench.queue.redis
+    redis.hset(KEYS.job("b"), "payload_ref", "payload/other")
+    assert ref == "payload/gone"
+    assert bench.sort_out(bench.claim()) == (["a", "c"], [b"{}", b"{}"])
+    assert bench.record("b").status == "queued"
+    assert redis.smembers(KEYS.running("w")) == {b"a", b"c"}
+
+
+def test_while_redis_is_away_they_stay_for_the_lease_to_find(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.mark(bench.store)
+    bench.submit("a")
+    jobs = bench.claim()
+    monkeypatch.setattr(bench.queue, "run", _away)
+    assert bench.sort_out(jobs) == ([], [])
+
+
+def _away(_: object) -> None:
+    raise StoreUnavailable

@@ -1,0 +1,145 @@
+"""Whether a worker belongs to its fleet: it reads the fleet's blob store and has the same models.
+
+One with another store, as on another machine with a folder, would fail each large job and write
+results where no API finds them. So it looks before its first claim, again when Redis or the store
+was away, and now and then: a mount can be lost. While the store is not the fleet's it claims
+nothing and says why; others go on.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection
+
+from ..jobs.call import Queue
+from ..jobs.group import Group
+from ..jobs.proof import Shown, is_in, shown
+from ..jobs.settings import JobsSettings
+from ..jobs.stores import Store
+from ..protocol.errors import WherryError
+from ..tasks.catalog import ModelDeclaration
+from .threads import Every
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two looks while all is well, and while it is not.
+_LOOK_S, _LOOK_AGAIN_S = 30.0, 5.0
+
+#: Seconds between two looks whether it is time for one.
+_TICK_S = 0.5
+
+
+class Belonging:
+    """What one worker knows of its place in the fleet. Threads share it.
+
+    `listen` starts and stops that tickets come here.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        queue: Queue,
+        settings: JobsSettings,
+        models: Collection[ModelDeclaration],
+        *,
+        listen: Callable[[bool], None] = lambda on: None,  # noqa: ARG005 # nobody sends any
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store, self._queue, self._settings = store, queue, settings
+        self._tasks = {
+            Group(model.family, model.name, model.version).model_id: model.task for model in models
+        }
+        self._listen, self._clock = listen, clock
+        #: Why this worker claims nothing; "" when it does.
+        self.wrong_store = ""
+        #: Why, by `Group.model_id`, for the models that it does not serve.
+        self.refused: dict[str, str] = {}
+        self._looking = threading.Lock()
+        self._due_at = float("-inf")
+        self._looks = 0
+        self._told: set[str] = set()
+        self._thread = Every("wherry-belonging", _TICK_S, self._tick)
+
+    @property
+    def reason(self) -> str:
+        """Why it serves nothing, or not all; "" when it serves all."""
+        return self.wrong_store or "; ".join(self.refused.values())
+
+    def start(self) -> None:
+        """Look, then go on looking."""
+        self._tick()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._thread.stop()
+
+    def again(self) -> None:
+        """Look soon: Redis or the store was away, and may be another now."""
+        self._due_at = float("-inf")
+
+    def look(self) -> bool:
+        """Look now. Answers whether the store is the fleet's, or nothing speaks against it."""
+        with self._looking:
+            try:
+                self._judge(self._queue.run(shown(self._settings)))
+            except WherryError as error:  # nothing was learnt: what was known holds
+                log.debug(
+                    "whether this worker belongs to its fleet is not known: %s", error.message
+                )
+            self._due_at = self._clock() + (_LOOK_AGAIN_S if self.wrong_store else _LOOK_S)
+            return not self.wrong_store
+
+    def _tick(self) -> None:
+        if self._clock() >= self._due_at:
+            self.look()
+
+    def _judge(self, seen: Shown) -> None:
+        self._looks += 1
+        self._compare(seen)
+        if seen.proof is None:
+            if self._looks > 1:  # an API that starts beside us needs its time
+                self._tell(
+                    "no API has shown itself under the key prefix"
+                    f" {self._settings.key_prefix!r} of this Redis: if one runs, it has another"
+                    " Redis or WHERRY_KEY_PREFIX, or is of an older version"
+                )
+            return
+        right = is_in(self._store, seen.proof)
+        if right and self.wrong_store:
+            log.warning("the blob store is the fleet's again: this worker serves")
+        if not right and not self.wrong_store:
+            why = (
+                f"its blob store ({self._store.name}) is not the one that the API uses"
+                f" ({seen.proof.store}): give both the same WHERRY_STORE_URL or WHERRY_STORE_DIR"
+            )
+            log.error("this worker claims nothing: %s", why)
+            self.wrong_store = why
+        if right:
+            self.wrong_store = ""
+        self._listen(right)
+
+    def _compare(self, seen: Shown) -> None:
+        """Hold our models against those of the APIs that live."""
+        refused = {}
+        for model_id, task in self._tasks.items():
+            theirs = {tasks[model_id] for tasks in seen.apis.values() if model_id in tasks}
+            if theirs and task not in theirs:
+                refused[model_id] = (
+                    f"model {model_id} does {task} here, and {', '.join(sorted(theirs))} at the"
+                    " API: give both the same models.toml"
+                )
+            elif seen.apis and not theirs:
+                self._tell(f"model {model_id} is declared by no API: nobody can ask for it")
+        for model_id in refused.keys() - self.refused.keys():
+            log.error("not served: %s", refused[model_id])
+        if seen.apis:
+            self.refused = refused
+
+    def _tell(self, text: str) -> None:
+        """Warn of something, once."""
+        if text not in self._told:
+            self._told.add(text)
+            log.warning("%s", text)
