@@ -50,7 +50,7 @@ class SharedInputs(Source):
 
     def __init__(self, source: Source) -> None:
         super().__init__(source.task, source.columns)
-        self._source = source
+        self._source, self.left_out = source, source.left_out
 
     def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
         shared = self.columns.constants

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,8 @@ class Source(ABC):
 
     def __init__(self, task: Task, columns: Columns) -> None:
         self.task, self.columns = task, columns
+        #: Files that are no rows for their kind, as the last reading met them: suffix -> how many.
+        self.left_out: Counter[str] = Counter()
 
     @abstractmethod
     def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:

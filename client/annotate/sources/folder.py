@@ -11,11 +11,14 @@ from ..rows import SourceRow, UnreadableRow
 from .ahead import ahead
 from .base import Columns, Source
 from .cells import utf8
-from .files import Files, not_empty, told
-from .kinds import needed_file, suffixes
+from .files import Files, LocalFiles, not_empty, told
+from .kinds import needed_file, suffix_of, suffixes
 from .remote import RemoteFiles, located
 from .text_files import lines
 from .walking import EVERYTHING, Found, Pattern, matching, walk
+
+#: Suffixes of files that are left out which are counted apart.
+_MOST_SUFFIXES = 100
 
 
 class FileRows(Source):
@@ -66,11 +69,21 @@ class FolderSource(FileRows):
             )
 
     def found(self) -> Iterator[Found]:
-        """The files, in order."""
+        """The files, in order; counts those that are left out."""
+        self.left_out.clear()
         return find(self._files, self._root, self._pattern, self._wanted)
 
+    def count(self) -> int | None:
+        """By a listing of its own; only of this machine's files."""
+        return sum(1 for _ in self.found()) if isinstance(self._files, LocalFiles) else None
+
     def _wanted(self, name: str) -> bool:
-        return not self._ends or name.lower().endswith(self._ends)
+        if not self._ends or name.lower().endswith(self._ends):
+            return True
+        suffix = told(suffix_of(name))
+        known = suffix in self.left_out or len(self.left_out) < _MOST_SUFFIXES
+        self.left_out[suffix if known else "others"] += 1
+        return False
 
 
 class ListedFiles(FileRows):
@@ -88,10 +101,10 @@ class ListedFiles(FileRows):
     def found(self) -> Iterator[Found]:
         """The files, in order."""
         try:
-            for line in lines(self._files, self._path, most=1 << 20):
+            for number, line in enumerate(lines(self._files, self._path, most=1 << 20), start=1):
                 path = (line or b"").decode("utf-8", "surrogateescape").strip()
                 if line is None or "\0" in path:
-                    yield Found("", "a line of the list is no path")
+                    yield Found(f"(line {number})", "it is no path")
                 elif path:
                     yield Found(path.removeprefix("./"))
         except RowError as error:

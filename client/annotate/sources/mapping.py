@@ -99,9 +99,11 @@ class ColumnFinder:
                 found[spec] = column
             elif not spec.optional:
                 raise InvalidRequest(self._missing(spec, columns))
-        return Mapped(self._id_column(columns, known), found)
+        return Mapped(self.id_column(columns), found)
 
-    def _id_column(self, columns: tuple[str, ...], known: Mapping[str, str]) -> str | None:
+    def id_column(self, columns: tuple[str, ...]) -> str | None:
+        """The column of ids; None for row numbers. Raises InvalidRequest for one that lacks."""
+        known = {column.lower(): column for column in reversed(columns)}
         if self._id == ROW_NUMBER:
             return None
         if self._id and self._id not in columns:

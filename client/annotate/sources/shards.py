@@ -64,7 +64,8 @@ class ShardSource(Source):
             shown = self._files.shown(path)
             shard = shown.rpartition("/")[2]
             prefix = "" if self._one else f"{shard.partition('.')[0]}/"
-            maker = RowMaker(self._finder, self._files, self._files.folder_of(path))
+            folder = self._files.folder_of(path)
+            maker = RowMaker(self._finder, self._files, folder, has_ids=True)
             try:
                 for group in self._groups(path, shown):
                     id_ = prefix + told(group.key)

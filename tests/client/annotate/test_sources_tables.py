@@ -275,7 +275,9 @@ def test_ids(tmp_path):
     written = [*({"text": "t", "id": id_} for id_ in given), {"text": "t"}]
     path = write(tmp_path / "a.jsonl", *written)
     rows = list(open_source(path, TEXTS))
-    assert [row.id for row in rows] == ["5", "a/b é", "#2", "#3", "4", "5", "6"]
+    assert [row.id for row in rows] == [
+        *("5", "a/b é", "(row 2)", "(row 3)", "(row 4)", "(row 5)", "(row 6)")
+    ]
     assert isinstance(rows[4], UnreadableRow)
     assert rows[4].reason == "an id is text or a number, not a list"
     numbered = open_source(path, TEXTS, Columns(id="#"))
