@@ -24,10 +24,8 @@ _STAGES = {
 
 
 def write_report(path: Path, summary: Mapping[str, Any], samples: Sequence[Sample]) -> None:
-    """Write the page of a summary, as `wherry annotate --json` prints it; whole or not at all."""
-    half = path.with_name(f".{path.name}.half")
-    half.write_text(page(summary, samples), encoding="utf-8")
-    half.replace(path)
+    """Write the page of a summary, as `wherry annotate --json` prints it."""
+    path.write_text(page(summary, samples), encoding="utf-8")
 
 
 def page(summary: Mapping[str, Any], samples: Sequence[Sample]) -> str:
