@@ -38,6 +38,9 @@ def displayed_size(data: bytes) -> tuple[int, int] | None:
 
 
 def _is_turned(image: Image.Image, data: bytes) -> bool:
+    """Whether Pillow will turn it on its side, and has not told its size so."""
+    if image.format == "TIFF":
+        return False  # its size is told upright
     if image.format == "PNG" and not any(sign in data for sign in _PNG_TELLS):
         return False  # Pillow would decode all of it to know
     return image.getexif().get(ExifTags.Base.Orientation, 1) in _ON_ITS_SIDE

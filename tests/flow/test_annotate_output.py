@@ -85,7 +85,8 @@ def test_labels_are_written_among_other_files_when_asked(stack: Stack, data_set:
 
 def test_python_is_refused_alike(stack: Stack, client: Client, data_set: Path) -> None:
     before = tree(data_set.parent)
-    images, asked = data_set / "images", {"model": "object-detection", "format": "yolo"}
+    images = data_set / "images"
+    asked: dict[str, Any] = {"model": "object-detection", "format": "yolo"}
 
     async def asynchronously() -> None:
         async with AsyncClient(stack.url) as other:

@@ -82,6 +82,35 @@ def test_one_text_file_is_a_row_a_line(tmp_path):
     ]
 
 
+def test_files_that_are_left_out_are_counted(tmp_path):
+    fill(tmp_path, "a.jpg", "b.HEIC", "in/c.heic", "in/notes.txt", "noise", ".hidden.heic")
+    source = open_source(str(tmp_path), IMAGES)
+    for _ in range(2):
+        assert len(list(source)) == source.count() == 1
+        assert source.left_out == {".heic": 2, ".txt": 1, "": 1}
+    asked = open_source(f"{tmp_path}/**/*.jpg", IMAGES)
+    assert (len(list(asked)), asked.left_out) == (1, {})
+
+
+def test_kinds_of_files_that_are_left_out_are_many(tmp_path):
+    fill(tmp_path, "a.jpg", *(f"b.{n}" for n in range(150)))
+    source = open_source(str(tmp_path), IMAGES)
+    list(source)
+    assert (sum(source.left_out.values()), source.left_out["others"]) == (150, 50)
+
+
+def test_every_file_that_workers_read_is_a_row(tmp_path):
+    fill(tmp_path, "a.mpo", "b.pfm", "c.apng", "d.w64", "e.mp2", "f.j2c")
+    assert ids(tmp_path) == ["a.mpo", "b.pfm", "c.apng", "f.j2c"]
+    assert ids(tmp_path, get_task("audio-classification")) == ["d.w64", "e.mp2"]
+
+
+def test_a_list_tells_its_bad_lines_by_number(tmp_path):
+    fill(tmp_path, "a.jpg")
+    (tmp_path / "x.lst").write_bytes(b"a\0.jpg\na.jpg\n\0\n")
+    assert ids(tmp_path / "x.lst") == ["(line 1)", "a.jpg", "(line 3)"]
+
+
 def test_sounds_are_found(tmp_path):
     fill(tmp_path, "a.flac", "b.MP3", "c.jpg")
     assert ids(tmp_path, get_task("audio-classification")) == ["a.flac", "b.MP3"]
