@@ -8,6 +8,11 @@ from typing import Any
 
 from ....tasks.base import Task
 from ..rows import SourceRow, UnreadableRow
+from .files import told
+from .kinds import suffix_of
+
+#: Suffixes of files that are left out which are counted apart.
+_MOST_SUFFIXES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,12 @@ class Source(ABC):
     @abstractmethod
     def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
         """Every row. One that cannot be read is an UnreadableRow, and the next ones follow."""
+
+    def leave_out(self, name: str) -> None:
+        """Count a file that is no row."""
+        suffix = told(suffix_of(name))
+        known = suffix in self.left_out or len(self.left_out) < _MOST_SUFFIXES
+        self.left_out[suffix if known else "others"] += 1
 
     def count(self) -> int | None:
         """How many rows, where that is known without reading all of them."""

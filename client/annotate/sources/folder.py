@@ -12,13 +12,10 @@ from .ahead import ahead
 from .base import Columns, Source
 from .cells import utf8
 from .files import Files, LocalFiles, not_empty, told
-from .kinds import needed_file, suffix_of, suffixes
+from .kinds import needed_file, suffixes
 from .remote import RemoteFiles, located
 from .text_files import lines
 from .walking import EVERYTHING, Found, Pattern, matching, walk
-
-#: Suffixes of files that are left out which are counted apart.
-_MOST_SUFFIXES = 100
 
 
 class FileRows(Source):
@@ -80,9 +77,7 @@ class FolderSource(FileRows):
     def _wanted(self, name: str) -> bool:
         if not self._ends or name.lower().endswith(self._ends):
             return True
-        suffix = told(suffix_of(name))
-        known = suffix in self.left_out or len(self.left_out) < _MOST_SUFFIXES
-        self.left_out[suffix if known else "others"] += 1
+        self.leave_out(name)
         return False
 
 
