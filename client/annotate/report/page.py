@@ -9,6 +9,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from ..sources.kinds import counted
 from . import charts, texts
 from .answers import items_in
 from .colours import PALETTE, Colours
@@ -102,7 +103,11 @@ def _made(summary: Mapping[str, Any]) -> str:
         "model": summary["model"],
         "version": summary["version"],
     }
-    facts |= {f"param {name}": _value(value) for name, value in summary["parameters"].items()}
+    facts |= {f"param {name}": _value(value) for name, value in summary["parameters"].items()} or {
+        "parameters": "none given: the task's own defaults"
+    }
+    if summary["left_out"]:
+        facts["left out"] = counted(summary["left_out"])
     rows = (
         f"<tr><th scope=row>{escaped(name)}</th><td>{escaped(value)}</td></tr>"
         for name, value in facts.items()

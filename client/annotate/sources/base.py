@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from ....tasks.base import Task
@@ -37,6 +38,10 @@ class Source(ABC):
     @abstractmethod
     def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
         """Every row. One that cannot be read is an UnreadableRow, and the next ones follow."""
+
+    def each(self, step: int) -> Iterator[SourceRow | UnreadableRow]:
+        """The first row, and every `step`-th after it."""
+        return islice(self, 0, None, step)
 
     def leave_out(self, name: str) -> None:
         """Count a file that is no row."""

@@ -99,7 +99,11 @@ class ColumnFinder:
                 found[spec] = column
             elif not spec.optional:
                 raise InvalidRequest(self._missing(spec, columns))
-        return Mapped(self.id_column(columns), found)
+        id_ = self.id_column(columns)
+        for column in (id_, *found.values()):
+            if column is not None and columns.count(column) > 1:
+                raise InvalidRequest(f"two columns are called {column!r}: name them apart")
+        return Mapped(id_, found)
 
     def id_column(self, columns: tuple[str, ...]) -> str | None:
         """The column of ids; None for row numbers. Raises InvalidRequest for one that lacks."""

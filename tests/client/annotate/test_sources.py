@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from wherry.client.annotate.rows import SourceRow, UnreadableRow
+from wherry.client.annotate.sources.files import LocalFiles
 from wherry.client.annotate.sources.sorting import in_order
 from wherry.client.annotate.sources.spelling import expanded
 from wherry.client.annotate.sources.walking import Pattern, matching
@@ -90,6 +91,15 @@ def test_files_that_are_left_out_are_counted(tmp_path):
         assert source.left_out == {".heic": 2, ".txt": 1, "": 1}
     asked = open_source(f"{tmp_path}/**/*.jpg", IMAGES)
     assert (len(list(asked)), asked.left_out) == (1, {})
+
+
+def test_a_sample_reads_no_other_file(tmp_path, monkeypatch):
+    fill(tmp_path, *(f"{number:03}.jpg" for number in range(100)))
+    read = []
+    monkeypatch.setattr(LocalFiles, "read", lambda _, path: read.append(path) or b"x")
+    rows = list(open_source(str(tmp_path), IMAGES).each(40))
+    assert [row.id for row in rows] == ["000.jpg", "040.jpg", "080.jpg"]
+    assert len(read) == 3
 
 
 def test_kinds_of_files_that_are_left_out_are_many(tmp_path):

@@ -307,6 +307,14 @@ def test_missing_and_linked_columns_are_told_at_once(tmp_path):
         open_source(path, IMAGES)
 
 
+def test_a_column_that_is_there_twice_is_told_where_it_is_needed(tmp_path):
+    (tmp_path / "a.csv").write_text("id,text,x,x\n1,a,,\n")
+    assert len(list(open_source(str(tmp_path / "a.csv"), TEXTS))) == 1
+    (tmp_path / "a.csv").write_text("id,text,text\n1,a,b\n")
+    with pytest.raises(InvalidRequest, match="two columns are called 'text'"):
+        open_source(str(tmp_path / "a.csv"), TEXTS)
+
+
 def test_first_rows_decide_together_whether_columns_are_there(tmp_path):
     path = write(tmp_path / "a.jsonl", {"error": "x"}, {"text": "t"})
     rows = list(open_source(path, TEXTS))
