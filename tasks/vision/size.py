@@ -23,8 +23,8 @@ FORMATS = tuple(
 #: EXIF orientations that swap width and height (TIFF 6.0's tag 274).
 _ON_ITS_SIDE = (5, 6, 7, 8)
 
-#: What a PNG has in it whose orientation is told anywhere, be it behind the pixels.
-_PNG_TELLS = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")
+#: What of a PNG may tell its orientation; Pillow looks for it behind the pixels too.
+_TELLING = (b"IHDR", b"eXIf", b"iTXt", b"tEXt", b"zTXt", b"IEND")
 
 
 def displayed_size(data: bytes) -> tuple[int, int] | None:
@@ -41,6 +41,21 @@ def _is_turned(image: Image.Image, data: bytes) -> bool:
     """Whether Pillow will turn it on its side, and has not told its size so."""
     if image.format == "TIFF":
         return False  # its size is told upright
-    if image.format == "PNG" and not any(sign in data for sign in _PNG_TELLS):
-        return False  # Pillow would decode all of it to know
-    return image.getexif().get(ExifTags.Base.Orientation, 1) in _ON_ITS_SIDE
+    if image.format == "PNG":
+        with Image.open(io.BytesIO(_without_pixels(data)), formats=("PNG",)) as told:
+            # The plugin's own method would decode all pixels first.
+            exif = Image.Image.getexif(told)
+    else:
+        exif = image.getexif()
+    return exif.get(ExifTags.Base.Orientation, 1) in _ON_ITS_SIDE
+
+
+def _without_pixels(png: bytes) -> bytes:
+    """A PNG file of the chunks that tell: length, name, data, CRC each (its standard, 5.3)."""
+    kept, at = [png[:8]], 8
+    while at < len(png):
+        end = at + 12 + int.from_bytes(png[at : at + 4])
+        if png[at + 4 : at + 8] in _TELLING:
+            kept.append(png[at:end])
+        at = end
+    return b"".join(kept)

@@ -8,7 +8,7 @@ import zlib
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from wherry.tasks.backends import images
 from wherry.tasks.vision.size import FORMATS, displayed_size
@@ -62,6 +62,19 @@ def test_a_png_may_say_it_last_or_in_words() -> None:
     start = plain.index(b"IDAT") - 4
     assert same(behind) == (24, 40)
     assert same(plain[:start] + words + plain[start:]) == (24, 40)
+
+
+def test_no_pixels_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {kind: stored(kind, exif=exif(6)) for kind in ("AVIF", "JPEG", "PNG", "TIFF", "WEBP")}
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda _: pytest.fail("it was decoded"))
+    assert {kind: displayed_size(file) for kind, file in files.items()} == dict.fromkeys(
+        files, (24, 40)
+    )
+
+
+def test_an_animated_png_has_its_size() -> None:
+    more = [Image.new("RGB", (40, 24), (n, 0, 0)) for n in range(1, 3)]
+    assert same(stored("PNG", save_all=True, append_images=more)) == (40, 24)
 
 
 def chunk(name: bytes, data: bytes) -> bytes:
