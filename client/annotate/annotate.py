@@ -104,8 +104,8 @@ def annotate(client: Client, options: Options, observer: Observer = lambda _: No
         for progress in run.run():
             observer(progress)
         ran, rows_per_s = time.monotonic(), run.progress.rows_per_s
+        out, errors = options.out, beside(options.out, ERRORS)
         with places.half() as half:
-            out, errors = options.out, beside(options.out, ERRORS)
             findings = write_output(ledger, origin, writer, half / out.name, half / errors.name)
             ended = time.monotonic()
             summary = Summary(

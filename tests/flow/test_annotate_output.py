@@ -10,6 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.ipc
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -173,6 +176,21 @@ def test_a_source_of_nothing_is_an_error(
     with pytest.raises(InvalidRequest, match="has no rows"):
         client.annotate(tmp_path / name, model="embedding", out=tmp_path / "out.jsonl")
     assert not (tmp_path / "out.jsonl").exists()
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.arrow", "saved"])
+def test_a_table_of_no_rows_is_an_error(client: Client, tmp_path: Path, name: str) -> None:
+    table = pa.table({"text": pa.array([], pa.string())})
+    if name == "a.parquet":
+        pq.write_table(table, tmp_path / name)
+    elif name == "a.arrow":
+        with pa.ipc.new_stream(tmp_path / name, table.schema) as stream:
+            stream.write_table(table)
+    else:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "state.json").write_text('{"_data_files": []}')
+    with pytest.raises(InvalidRequest, match="has no rows"):
+        client.annotate(tmp_path / name, model="embedding", out=tmp_path / "out.jsonl")
 
 
 def test_files_that_are_left_out_are_told(stack: Stack, data_set: Path) -> None:
