@@ -64,6 +64,10 @@ def annotate_command(
         int | None, typer.Option(min=0, help="Break off when more rows fail.")
     ] = None,
     report: Annotated[bool, typer.Option(help="Write a page about the run, with samples.")] = True,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace what no run with these options wrote at OUT."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Run 50 rows, predict.")] = False,
     patience: Annotated[
         float, typer.Option(min=0, help="Seconds to wait for a server that is away.")
@@ -89,6 +93,7 @@ def annotate_command(
         retry_errors=retry_errors,
         max_errors=max_errors,
         report=report,
+        overwrite=overwrite,
     )
     try:
         with connected(url, patience) as client:
@@ -144,6 +149,7 @@ def _forecast_table(seen: Forecast) -> Table:
 
 def _show(summary: Summary, *, as_json: bool) -> None:
     from .annotate.annotate import view
+    from .annotate.sources.kinds import counted
 
     if as_json:
         print_json(view(summary))
@@ -155,6 +161,8 @@ def _show(summary: Summary, *, as_json: bool) -> None:
     if summary.report:
         table.add_row("report", str(summary.report))
     table.add_row("rows", f"{summary.rows:,}, of which {summary.reused:,} were done before")
+    if summary.left_out:
+        table.add_row("left out", escape(counted(summary.left_out)))
     table.add_row("time", f"{summary.seconds:,.1f} s, {summary.rows_per_s:,.1f} rows/s")
     for label, count in summary.findings.labels.most_common(8):
         table.add_row("", f"{count:>8,} {escape(label)}")

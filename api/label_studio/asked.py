@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import imagesize  # type: ignore[import-untyped] # it ships no types
-
 from ...protocol.errors import InvalidRequest, WherryError
 from ...tasks.base import Task, TaskInput
 from ...tasks.label_studio.results import Size
 from ...tasks.tensors import TensorSpec
+from ...tasks.vision.size import displayed_size
 from ..media import read_media
 from .config import Config
 
@@ -102,7 +100,7 @@ class _Reading:
         found = self.data.get(shown.key)
         file = _media(found, f"data.{shown.key}", self.places)
         if spec.content == "image":
-            self.size = _size(file)
+            self.size = displayed_size(file)
         return file
 
 
@@ -127,11 +125,3 @@ def _own_file(folder: Path | None, rest: str, field: str, setting: str) -> bytes
     except (OSError, ValueError):
         pass
     raise InvalidRequest(f"{field}: there is no such file in the folder of {setting}")
-
-
-def _size(image: bytes) -> Size | None:
-    try:
-        width, height = imagesize.get(io.BytesIO(image))
-    except (ValueError, OSError):
-        return None
-    return (int(width), int(height)) if width > 0 and height > 0 else None

@@ -18,13 +18,16 @@ from ..client import Client
 from ..operations import model_path
 from .compute import compute_s
 from .constants import SharedInputs, constants_of
-from .formats import format_of, formats_for
+from .formats import Writer, format_of, writer_of
 from .ledger import Ledger
 from .output import Findings, write_output
+from .placing import ERRORS, PAGE, REPORT, Placing, all_paths, beside, named
 from .report import Sampler, samples, write_report
 from .rows import Origin
 from .run import AnnotateRun, Progress
-from .sources import Columns, Source, open_source
+from .sources import Columns, Source, open_source, refuse_overlap
+from .sources.choose import place_of
+from .sources.remote import is_url
 
 #: Jobs in flight for each live worker: what it runs, what it has claimed, what waits.
 _JOBS_PER_WORKER = 4
@@ -51,6 +54,8 @@ class Options:
     max_errors: int | None = None
     #: Whether to write a page about the run too.
     report: bool = True
+    #: Whether files at `out` may be replaced that no run with these options wrote.
+    overwrite: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,10 @@ class Summary:
     errors: Path | None
     rows: int
     failed: int
+    #: Rows that an earlier run had finished, or that are equal to another of this one.
     reused: int
+    #: Files of the source that are no rows, for their kind: suffix -> how many.
+    left_out: Mapping[str, int]
     seconds: float
     rows_per_s: float
     findings: Findings
@@ -84,50 +92,77 @@ def annotate(client: Client, options: Options, observer: Observer = lambda _: No
     """
     started = time.monotonic()
     origin = origin_of(client, options)
-    format_name = options.format or format_of(options.out, origin.task)
-    if format_name not in formats_for(origin.task):
-        fit = ", ".join(formats_for(origin.task))
-        raise InvalidRequest(f"format {format_name!r} does not hold {origin.task.name}: use {fit}")
+    writer, places = _output(options, origin)
     source = source_of(options, origin)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    with Ledger(ledger_path(options.out)) as ledger:
+    with places:
+        ledger = places.ledger
         if options.retry_errors:
             ledger.forget_failures(_ids(options.retry_errors))
         ledger.begin(reuse=options.reuse)
-        rows_per_job, jobs = sizes(client, origin)
-        run = AnnotateRun(
-            client,
-            source,
-            origin,
-            ledger,
-            rows_per_job,
-            jobs,
-            max_errors=options.max_errors,
-            sampler=Sampler(ledger, origin.task) if options.report else None,
-        )
+        run = _run(client, options, origin, source, ledger)
         computed = _computed(client, options.model)
         for progress in run.run():
             observer(progress)
         ran, rows_per_s = time.monotonic(), run.progress.rows_per_s
-        findings = write_output(ledger, origin, format_name, options.out)
+        out, errors = options.out, beside(options.out, ERRORS)
+        with places.half() as half:
+            findings = write_output(ledger, origin, writer, half / out.name, half / errors.name)
+            ended = time.monotonic()
+            summary = Summary(
+                out=out,
+                errors=errors if findings.failed else None,
+                rows=findings.rows,
+                failed=findings.failed,
+                reused=run.progress.reused,
+                left_out=dict(source.left_out),
+                seconds=ended - started,
+                rows_per_s=rows_per_s,
+                findings=findings,
+                stages={"answering": ran - started, "writing": ended - ran},
+                compute_seconds=_since(computed, _computed(client, options.model)),
+                report=beside(out, PAGE) if options.report else None,
+                origin=origin,
+            )
+            write_summary(summary, ledger, half)
+            places.place(half)
         ledger.finish()
-        ended = time.monotonic()
-        summary = Summary(
-            out=options.out,
-            errors=_beside(options.out, "errors.jsonl") if findings.failed else None,
-            rows=findings.rows,
-            failed=findings.failed,
-            reused=run.progress.reused,
-            seconds=ended - started,
-            rows_per_s=rows_per_s,
-            findings=findings,
-            stages={"answering": ran - started, "writing": ended - ran},
-            compute_seconds=_since(computed, _computed(client, options.model)),
-            report=_beside(options.out, "report.html") if options.report else None,
-            origin=origin,
-        )
-        write_summary(summary, ledger)
     return summary
+
+
+def _output(options: Options, origin: Origin) -> tuple[type[Writer], Placing]:
+    """What writes the output, and where. Raises InvalidRequest for what cannot work."""
+    out = named(options.out)
+    format_name = options.format or format_of(out, origin.task)
+    writer = writer_of(format_name, origin.task)
+    refuse_overlap(options.source, out, all_paths(out)[1:], is_folder=writer.is_folder)
+    columns = {"id": options.columns.id, **options.columns.fields}
+    files, path = place_of(options.source)
+    made = {
+        "source": files.shown(path if is_url(options.source) else str(Path(path).absolute())),
+        "model": origin.model,
+        "task": origin.task.name,
+        "parameters": dict(origin.parameters),
+        "columns": {name: column for name, column in columns.items() if column},
+        "format": format_name,
+    }
+    placing = Placing(out, made, is_folder=writer.is_folder, overwrite=options.overwrite)
+    return writer, placing
+
+
+def _run(
+    client: Client, options: Options, origin: Origin, source: Source, ledger: Ledger
+) -> AnnotateRun:
+    rows_per_job, jobs = sizes(client, origin)
+    return AnnotateRun(
+        client,
+        source,
+        origin,
+        ledger,
+        rows_per_job,
+        jobs,
+        max_errors=options.max_errors,
+        sampler=Sampler(ledger, origin.task) if options.report else None,
+    )
 
 
 def _computed(client: Client, model: str) -> float | None:
@@ -145,10 +180,6 @@ def _since(before: float | None, after: float | None) -> float | None:
     return after - before
 
 
-def _beside(out: Path, suffix: str) -> Path:
-    return out.with_name(f"{out.name}.{suffix}")
-
-
 def _ids(errors: Path) -> Iterator[str]:
     """The ids of an errors file. Raises InvalidRequest that names the line."""
     with errors.open(encoding="utf-8") as lines:
@@ -157,11 +188,6 @@ def _ids(errors: Path) -> Iterator[str]:
                 yield str(json.loads(line)["id"])
             except (ValueError, KeyError, TypeError):
                 raise InvalidRequest(f"{errors}: line {number} is no error of a row") from None
-
-
-def ledger_path(out: Path) -> Path:
-    """Where an output's ledger is."""
-    return _beside(out, "ledger")
 
 
 def origin_of(client: Client, options: Options) -> Origin:
@@ -223,8 +249,10 @@ def view(summary: Summary) -> dict[str, Any]:
         "report": str(summary.report) if summary.report else None,
         "source": summary.origin.source,
         "rows": summary.rows,
+        "answered": summary.rows - summary.failed,
         "failed": summary.failed,
         "reused": summary.reused,
+        "left_out": dict(summary.left_out),
         "seconds": round(summary.seconds, 3),
         "rows_per_s": round(summary.rows_per_s, 3),
         "model": summary.origin.model,
@@ -243,14 +271,10 @@ def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 3)
 
 
-def write_summary(summary: Summary, ledger: Ledger) -> None:
-    """Write the summary beside the output: as JSON, and as a page where one is wanted."""
-    document, page = view(summary), _beside(summary.out, "report.html")
-    path = _beside(summary.out, "report.json")
-    half = path.with_name(f".{path.name}.half")
-    half.write_bytes(to_json(document, indent=2) + b"\n")
-    half.replace(path)
+def write_summary(summary: Summary, ledger: Ledger, folder: Path) -> None:
+    """Write the summary to a folder: as JSON, and as a page where one is wanted."""
+    document = view(summary)
+    path = folder / beside(summary.out, REPORT).name
+    path.write_bytes(to_json(document, indent=2) + b"\n")
     if summary.report:
-        write_report(page, document, samples(ledger, summary.origin.task))
-    else:
-        page.unlink(missing_ok=True)  # it would tell of an earlier run
+        write_report(folder / summary.report.name, document, samples(ledger, summary.origin.task))

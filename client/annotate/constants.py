@@ -50,11 +50,15 @@ class SharedInputs(Source):
 
     def __init__(self, source: Source) -> None:
         super().__init__(source.task, source.columns)
-        self._source = source
+        self._source, self.left_out = source, source.left_out
 
     def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
+        return self.each(1)
+
+    def each(self, step: int) -> Iterator[SourceRow | UnreadableRow]:
+        """The source's own, with what is shared."""
         shared = self.columns.constants
-        for row in self._source:
+        for row in self._source.each(step):
             if isinstance(row, SourceRow):
                 yield replace(row, values={**row.values, **shared})
             else:

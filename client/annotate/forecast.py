@@ -50,7 +50,7 @@ class _Sample(Source):
     def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
         rows = self._whole.count() or 0
         step = max(1, min(rows // self._most, 1000))
-        return islice(self._whole, 0, self._most * step, step)
+        return islice(self._whole.each(step), self._most)
 
     def count(self) -> int | None:
         rows = self._whole.count()

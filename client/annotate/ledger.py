@@ -22,15 +22,22 @@ CREATE TABLE IF NOT EXISTS failures (
   key BLOB PRIMARY KEY, error TEXT NOT NULL, error_type TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rows (
-  position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, key BLOB NOT NULL,
-  width INTEGER, height INTEGER
+  position INTEGER PRIMARY KEY, id TEXT NOT NULL, path TEXT NOT NULL, key BLOB NOT NULL,
+  width INTEGER, height INTEGER, unread INTEGER NOT NULL, UNIQUE (id, unread)
 );
 CREATE TABLE IF NOT EXISTS samples (
   key BLOB PRIMARY KEY, position INTEGER NOT NULL, id TEXT NOT NULL, picture BLOB NOT NULL,
   width INTEGER NOT NULL, height INTEGER NOT NULL, texts TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS jobs (id TEXT PRIMARY KEY, keys BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS written (
+  path BLOB NOT NULL, digest BLOB NOT NULL, bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+  is_new INTEGER NOT NULL, PRIMARY KEY (path, digest)
+) WITHOUT ROWID;
 """
+
+#: SQLite's mark of whose a database is: "WHRY".
+_OURS = 0x57485259
 
 #: Bytes of a row's key.
 KEY_BYTES = 16
@@ -66,6 +73,16 @@ class Sampled(NamedTuple):
     texts: str
 
 
+class WrittenFile(NamedTuple):
+    """A file that a run wrote."""
+
+    #: From the ledger's folder, as the system encodes it.
+    path: bytes
+    digest: bytes
+    bytes: int
+    mtime_ns: int
+
+
 class Ledger:
     """One output's ledger. One process at a time may hold it."""
 
@@ -73,12 +90,17 @@ class Ledger:
         self._db = sqlite3.connect(path, isolation_level=None, timeout=1)
         self._pending: list[tuple[object, ...]] = []
         try:
+            self._refuse_foreign(path)
             # Held to the end: another run on the same output is told at once.
             self._db.executescript(
+                f"PRAGMA application_id = {_OURS};"
                 "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
                 "PRAGMA synchronous = NORMAL;" + _SCHEMA
             )
             self._db.execute("BEGIN IMMEDIATE")
+        except InvalidRequest:
+            self._db.close()
+            raise
         except sqlite3.OperationalError as error:
             self._db.close()
             if "locked" not in str(error):
@@ -87,6 +109,12 @@ class Ledger:
         except sqlite3.DatabaseError as error:
             self._db.close()
             raise InvalidRequest(f"{path}: not a ledger of ours: {error}") from None
+
+    def _refuse_foreign(self, path: Path) -> None:
+        """Leave somebody else's database as it is."""
+        mark = self._db.execute("PRAGMA application_id").fetchone()[0]
+        if mark != _OURS and self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
+            raise InvalidRequest(f"{path}: not a ledger of ours: a database of something else")
 
     def commit(self) -> None:
         """Keep what was noted, whatever happens to this process."""
@@ -139,27 +167,40 @@ class Ledger:
     # --- rows ---
 
     def place(
-        self, position: int, id_: str, path: str, key: bytes, size: tuple[int, int] | None
+        self,
+        position: int,
+        id_: str,
+        path: str,
+        key: bytes,
+        size: tuple[int, int] | None,
+        *,
+        unread: bool = False,
     ) -> None:
-        """Give a row its place. Raises InvalidRequest, now or later, for an id seen before."""
+        """Give a row its place. Raises InvalidRequest, now or later, for an id seen before.
+
+        An unread row has no answer to mix up: it may be called as another is.
+        """
         width, height = size or (None, None)
-        self._pending.append((position, id_, path, key, width, height))
+        apart = position + 1 if unread else 0
+        self._pending.append((position, id_, path, key, width, height, apart))
         if len(self._pending) >= _BUFFER:
             self._flush()
 
     def _flush(self) -> None:
         try:
-            self._db.executemany("INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?)", self._pending)
+            self._db.executemany("INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)", self._pending)
         except sqlite3.IntegrityError:
-            raise InvalidRequest(f"two rows have the same id: {self._twice()}") from None
+            raise InvalidRequest(
+                f"two rows have the same id: {self._twice()}; --id-column '#' calls rows by number"
+            ) from None
         finally:
             self._pending.clear()
 
     def _twice(self) -> str:
         seen: set[object] = set()
-        for row in self._pending:
+        for row in (row for row in self._pending if not row[6]):
             known = self._db.execute(
-                "SELECT 1 FROM rows WHERE id = ? AND position != ?", (row[1], row[0])
+                "SELECT 1 FROM rows WHERE id = ? AND NOT unread AND position != ?", (row[1], row[0])
             )
             if row[1] in seen or known.fetchone():
                 return repr(row[1])
@@ -183,7 +224,7 @@ class Ledger:
 
     def forget_failures(self, ids: Iterable[str]) -> int:
         """Let failed rows of the last run be tried again. Answers how many were found."""
-        forget = "DELETE FROM failures WHERE key = (SELECT key FROM rows WHERE id = ?)"
+        forget = "DELETE FROM failures WHERE key IN (SELECT key FROM rows WHERE id = ?)"
         return sum(self._db.execute(forget, (id_,)).rowcount for id_ in ids)
 
     def placed(self) -> Iterator[Placed]:
@@ -203,6 +244,11 @@ class Ledger:
                 error or "",
                 error_type or "",
             )
+
+    def paths(self) -> Iterator[str]:
+        """Where this run's rows were read from, those that say so."""
+        self._flush()
+        return (path for (path,) in self._db.execute("SELECT path FROM rows WHERE path != ''"))
 
     # --- rows that the report shows ---
 
@@ -240,3 +286,31 @@ class Ledger:
             (job_id, [keys[i : i + KEY_BYTES] for i in range(0, len(keys), KEY_BYTES)])
             for job_id, keys in found
         ]
+
+    # --- files that runs wrote ---
+
+    def note_written(self, file: WrittenFile) -> None:
+        """Note a file of this run before it is put in its place."""
+        self._db.execute("REPLACE INTO written VALUES (?, ?, ?, ?, 1)", file)
+
+    def written(self, path: bytes) -> list[WrittenFile]:
+        """What runs put there: more than one after a run that broke off while it did."""
+        query = "SELECT path, digest, bytes, mtime_ns FROM written WHERE path = ?"
+        return [WrittenFile(*found) for found in self._db.execute(query, (path,))]
+
+    def written_paths(self, *, new: bool | None = None) -> Iterator[bytes]:
+        """Every place where runs put a file: of this run, or those that it has nothing for."""
+        query = "SELECT DISTINCT path FROM written"
+        if new:
+            query += " WHERE is_new"
+        elif new is False:
+            query += " EXCEPT SELECT path FROM written WHERE is_new"
+        return (path for (path,) in self._db.execute(query))
+
+    def begin_writing(self) -> None:
+        """Count whatever is noted as an earlier run's."""
+        self._db.execute("UPDATE written SET is_new = 0")
+
+    def end_writing(self) -> None:
+        """Forget the earlier runs' files: this run's are in their places."""
+        self._db.execute("DELETE FROM written WHERE NOT is_new")

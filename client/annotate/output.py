@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import math
 import os
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ...protocol.errors import RowError
 from ...tasks.base import TaskOutput
-from .formats import open_writer
+from .formats import Writer
 from .ledger import Ledger, Placed
 from .packing import read_answer
 from .rows import Annotation, Origin
@@ -40,37 +40,42 @@ class Findings:
                 self.scores[min(SCORE_BINS - 1, int(score * SCORE_BINS))] += 1
 
 
-def write_output(ledger: Ledger, origin: Origin, format_name: str, out: Path) -> Findings:
-    """Write every row's answer or error, in the source's order; each file is whole or not there.
+def write_output(
+    ledger: Ledger, origin: Origin, writer: type[Writer], out: Path, errors: Path
+) -> Findings:
+    """Write every row's answer or error, in the source's order.
 
-    Errors go to `<out>.errors.jsonl`, which is only there when some row failed.
+    `errors` is only there when some row failed: one that has no answer, or one that the format
+    cannot hold.
     """
     findings = Findings()
-    half = out.with_name(f".{out.name}.half")
-    errors = out.with_name(f"{out.name}.errors.jsonl")
-    half_errors = errors.with_name(f".{errors.name}.half")
-    _remove(half)
-    with half_errors.open("w", encoding="utf-8") as failed:
-        with open_writer(format_name, half, origin) as writer:
+    with errors.open("w", encoding="utf-8") as failed:
+        with writer(out, origin) as writing:
             for placed in ledger.placed():
                 findings.rows += 1
-                if placed.body is None:
+                failure = _written(writing, origin, placed, findings)
+                if failure:
                     findings.failed += 1
-                    findings.error_types[placed.error_type] += 1
-                    failed.write(_error_line(placed))
-                    continue
-                annotation = _annotation(origin, placed, placed.body)
-                findings.add(annotation.output)
-                writer.write(annotation)
+                    findings.error_types[failure.error_type] += 1
+                    failed.write(_error_line(failure))
         failed.flush()
         os.fsync(failed.fileno())
-    _replace(half, out)
-    if findings.failed:
-        half_errors.replace(errors)
-    else:
-        half_errors.unlink()
-        errors.unlink(missing_ok=True)
+    if not findings.failed:
+        errors.unlink()
     return findings
+
+
+def _written(writer: Writer, origin: Origin, placed: Placed, findings: Findings) -> Placed | None:
+    """Write a row's answer and count what it holds; the row with its error where there is none."""
+    if placed.body is None:
+        return placed
+    annotation = _annotation(origin, placed, placed.body)
+    try:
+        writer.write(annotation)
+    except RowError as error:
+        return placed._replace(error=error.message, error_type=error.code)
+    findings.add(annotation.output)
+    return None
 
 
 def _annotation(origin: Origin, placed: Placed, body: bytes) -> Annotation:
@@ -92,25 +97,6 @@ def _error_line(placed: Placed) -> str:
         "error_type": placed.error_type,
     }
     return json.dumps(line, ensure_ascii=False) + "\n"
-
-
-def _replace(half: Path, out: Path) -> None:
-    """Put a finished output in its place: a file at once, a folder in two renames."""
-    if half.is_dir() and out.exists():
-        old = out.with_name(f".{out.name}.old")
-        _remove(old)
-        out.rename(old)
-        half.rename(out)
-        _remove(old)
-    else:
-        half.replace(out)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _labelled(output: TaskOutput) -> Iterator[tuple[str, float]]:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import imagesize  # type: ignore[import-untyped] # it ships no types
 from pydantic_core import to_json
 
 from ...protocol import codec, v2
 from ...protocol.parameters import ON_ROW_ERROR
 from ...tasks.base import Task, TaskInput, TaskOutput
+from ...tasks.vision.size import displayed_size
 from .ledger import KEY_BYTES
 from .rows import Origin, SourceRow
 
@@ -112,20 +111,12 @@ class Packer:
 
 
 def image_size(task: Task, row: SourceRow) -> tuple[int, int] | None:
-    """Width and height of a row's image in pixels, as its header tells; None without one."""
+    """Width and height of a row's image as it is displayed, in pixels; None without one."""
     for spec in task.inputs:
         value = row.values.get(spec.field)
         if spec.content == "image" and isinstance(value, bytes):
-            return _size(value)
+            return displayed_size(value)
     return None
-
-
-def _size(image: bytes) -> tuple[int, int] | None:
-    try:
-        width, height = imagesize.get(io.BytesIO(image))
-    except (ValueError, OSError):
-        return None
-    return (int(width), int(height)) if width > 0 and height > 0 else None
 
 
 def pack_answer(output: TaskOutput, model: str) -> bytes:

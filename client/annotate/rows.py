@@ -9,6 +9,11 @@ from typing import Any
 from ...tasks.base import Task, TaskOutput
 
 
+def unnamed(number: str) -> str:
+    """The name of a row without an id among others that have one; no id may look like it."""
+    return f"(row {number})"
+
+
 @dataclass(frozen=True, slots=True)
 class SourceRow:
     """One row of a data set, as a source reads it."""

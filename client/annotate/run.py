@@ -99,7 +99,9 @@ class AnnotateRun:
     _committed_at: float = 0.0
 
     def run(self) -> Iterator[Progress]:
-        """Answer every row; yields after each job. Raises TooManyErrors, Unavailable."""
+        """Answer every row; yields after each job. Raises TooManyErrors, Unavailable, and
+        InvalidRequest for a source without rows.
+        """
         self.progress.total = self.source.count()
         yield from self._read_left_over()
         rows = self._packs_of_source()
@@ -116,6 +118,8 @@ class AnnotateRun:
                 yield self._noted()
             if not self._again:
                 break
+        if not self.progress.read:
+            raise InvalidRequest(f"{self.origin.source}: has no rows")
         self.progress.total = self.progress.read
         self._commit()
         yield self.progress
@@ -171,7 +175,7 @@ class AnnotateRun:
 
     def _unreadable(self, position: int, row: UnreadableRow, packer: Packer) -> None:
         key = packer.key({"": f"{row.id}\n{row.reason}"})
-        self.ledger.place(position, row.id, row.path, key, None)
+        self.ledger.place(position, row.id, row.path, key, None, unread=True)
         if self.ledger.done(key):
             self.progress.reused += 1
         else:

@@ -130,6 +130,20 @@ def test_boxes_have_the_names_and_labels_of_the_project(studio, serving):
     assert found["result"], "the stub finds something"
 
 
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "JPEG"])
+def test_boxes_are_told_in_the_picture_as_it_is_shown(studio, serving, kind):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored lying
+    files = [io.BytesIO() for _ in range(5)]
+    for shade, file in enumerate(files):
+        Image.new("RGB", (40, 20), (shade, 0, 0)).save(file, kind, exif=exif)
+    data = [{"picture": uri(file.getvalue())} for file in files]
+    answer = studio.post("/object-detection/predict", json=asked(BOXES, *data))
+    results = [r for found in answer.json()["results"] for r in found["result"]]
+    sizes = {(r["original_width"], r["original_height"]) for r in results}
+    assert sizes == {(20, 40)}
+
+
 def test_many_tasks_keep_their_order_and_a_bad_one_is_empty(studio, serving):
     good = [{"picture": base64.b64encode(png((8 + n, 4))).decode()} for n in range(90)]
     data = [*good[:40], {"picture": "https://example.org/a.png"}, {"other": "x"}, *good[40:]]

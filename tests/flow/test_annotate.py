@@ -17,8 +17,8 @@ from PIL import Image
 
 from wherry.client import Client
 from wherry.client.annotate import Options, Progress, TooManyErrors, annotate
-from wherry.client.annotate.annotate import ledger_path
 from wherry.client.annotate.ledger import Ledger
+from wherry.client.annotate.placing import ledger_path
 from wherry.ops.stack import Stack
 from wherry.protocol.errors import InvalidRequest
 from wherry.tasks.text.question_answering import (
@@ -102,7 +102,9 @@ def test_a_second_run_computes_only_what_is_new(
     summary = annotate(client, options(photos, tmp_path))
     assert inference_count(client) - before == 2, "one is new, one has changed, one is a copy"
     assert (summary.rows, summary.reused) == (62, 60)
-    other = annotate(client, options(photos, tmp_path, parameters={"top_k": 1}))
+    with pytest.raises(InvalidRequest, match=r'parameters \{\} -> \{"top_k":1\}'):
+        annotate(client, options(photos, tmp_path, parameters={"top_k": 1}))
+    other = annotate(client, options(photos, tmp_path, parameters={"top_k": 1}, overwrite=True))
     assert other.reused == 1, "other parameters, other answers: but for the copy"
 
 
@@ -154,7 +156,7 @@ def test_a_row_that_makes_the_model_raise_fails_alone(
     [
         ({"model": "nope"}, "model: unknown model 'nope'"),
         ({"parameters": {"topk": 1}}, "param topk: image-classification has no such parameter"),
-        ({"format": "coco-captions"}, "does not hold image-classification"),
+        ({"format": "coco-captions"}, "cannot hold what image-classification answers"),
     ],
 )
 def test_what_cannot_work_is_said_at_once(

@@ -78,7 +78,10 @@ def lines(
             assert isinstance(answer, ObjectDetectionOutput)
             found[picture.name] = answer
         client.annotate(
-            pictures, model=MODEL, out=pictures / "predictions.json", format="label-studio"
+            pictures / "*.png",  # the folder itself would hold its output
+            model=MODEL,
+            out=pictures / "predictions.json",
+            format="label-studio",
         )
         (pictures / "99.png").write_bytes(b"no picture at all")
         backend = f"{stack.url}/label-studio/{MODEL}"

@@ -15,7 +15,7 @@ from ..rows import Origin
 from .base import Writer
 from .fits import fits
 
-__all__ = ["FORMATS", "Writer", "format_of", "formats_for", "open_writer"]
+__all__ = ["FORMATS", "Writer", "format_of", "formats_for", "open_writer", "writer_of"]
 
 #: Format -> file:class.
 FORMATS = {
@@ -78,9 +78,8 @@ def format_of(path: str | Path, task: Task) -> str:
     )
 
 
-def open_writer(name: str, path: Path, origin: Origin) -> Writer:
-    """A writer of a format. Raises InvalidRequest for one that does not fit, or lacks a package."""
-    task = origin.task
+def writer_of(name: str, task: Task) -> type[Writer]:
+    """What writes a format. Raises InvalidRequest for one that does not fit, or lacks a package."""
     if name not in FORMATS:
         raise InvalidRequest(f"unknown format {name!r}; there are {', '.join(FORMATS)}")
     if not fits(name, task):
@@ -91,4 +90,9 @@ def open_writer(name: str, path: Path, origin: Origin) -> Writer:
         writer: type[Writer] = getattr(importlib.import_module(f".{module}", __package__), found)
     except ModuleNotFoundError as error:
         raise InvalidRequest(f"format {name!r} needs {error.name}: {_EXTRA}") from error
-    return writer(path, origin)
+    return writer
+
+
+def open_writer(name: str, path: Path, origin: Origin) -> Writer:
+    """A writer of a format. Raises InvalidRequest for one that does not fit, or lacks a package."""
+    return writer_of(name, origin.task)(path, origin)

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
+from ....protocol.errors import RowError
 from ..rows import Annotation, Origin
 
 
@@ -22,7 +23,10 @@ class Writer(ABC):
 
     @abstractmethod
     def write(self, annotation: Annotation) -> None:
-        """Write one row's answer."""
+        """Write one row's answer. Raises RowError for one that the format cannot hold.
+
+        Nothing of such a row is in the output then.
+        """
 
     @abstractmethod
     def close(self) -> None:
@@ -39,3 +43,10 @@ class Writer(ABC):
     ) -> None:
         if error is None:
             self.close()
+
+
+def size_of(annotation: Annotation) -> tuple[int, int]:
+    """Width and height of a row's image. Raises RowError where they are not known."""
+    if not annotation.size or 0 in annotation.size:
+        raise RowError("the size of its image is not known")
+    return annotation.size

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 from ....tasks.boxes import BoundingBox
 from ....tasks.rounding import pixels
 from ..rows import Annotation, Origin
+from .base import size_of
 from .categories import Categories
 from .held_files import HeldFiles
 from .json_document import GrowingArray, write_entries
@@ -42,10 +43,11 @@ class Coco(HeldFiles):
 
     def write(self, annotation: Annotation) -> None:
         """Write one row's answer."""
-        self._file.write((",\n" if self._images else "\n") + json_text(_image(annotation)))
-        self._images += 1
+        image = json_text(_image(annotation))
         for entry in self._annotate(annotation):
             self._annotations.add(entry)
+        self._file.write((",\n" if self._images else "\n") + image)
+        self._images += 1
 
     @abstractmethod
     def _annotate(self, annotation: Annotation) -> Iterator[dict[str, Any]]:
@@ -111,7 +113,7 @@ def origin_of(origin: Origin) -> dict[str, Any]:
 
 
 def _image(annotation: Annotation) -> dict[str, Any]:
-    width, height = annotation.size or (0, 0)
+    width, height = size_of(annotation)
     return {
         "id": image_id(annotation),
         "file_name": file_name(annotation),

@@ -18,6 +18,7 @@ from PIL import Image
 
 from ....tasks.rounding import number
 from ..rows import Annotation, Origin
+from .base import size_of
 from .coco import Coco, image_id
 from .coco_instance import bounds
 from .file_names import FileNames
@@ -41,7 +42,7 @@ class CocoPanoptic(Coco):
 
     def _annotate(self, annotation: Annotation) -> Iterator[dict[str, Any]]:
         items = items_of(annotation.output)
-        owner = painted(items, annotation.size or (1, 1))
+        owner = painted(items, size_of(annotation))
         name = self._names.take(annotation.id, ".png")
         file = self.path / "panoptic" / name
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -12,11 +12,16 @@ import re
 import sqlite3
 import unicodedata
 
+from ..sources.kinds import suffixes
 from .text import clean
 
 #: Suffixes that a row's file may have; another one takes their place.
 _MEDIA = re.compile(
-    r"\.(?:jpe?g|png|webp|bmp|gif|tiff?|heic|avif|ppm|wav|flac|mp3|ogg|opus|m4a|txt)", re.IGNORECASE
+    "|".join(
+        re.escape(suffix)
+        for suffix in (*suffixes("image"), *suffixes("audio"), *suffixes("text"), ".heic", ".m4a")
+    ),
+    re.IGNORECASE,
 )
 #: What Windows refuses in a name, and what does not print.
 _REFUSED = re.compile(r'[<>:"\\|?*\x00-\x1f\x7f-\x9f\u2028\u2029]')

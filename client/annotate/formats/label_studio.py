@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ....protocol.errors import InvalidRequest
+from ....protocol.errors import RowError
 from ....tasks.label_studio.results import mean_score, results_of
 from ..rows import Annotation, Origin
 from .fits import has_answers, has_labels, medium
@@ -52,7 +52,7 @@ class LabelStudio(HeldFiles):
         try:
             found = list(results_of(annotation.output, annotation.size))
         except ValueError as error:
-            raise InvalidRequest(f"row {annotation.id!r}: {error}") from None
+            raise RowError(str(error)) from None
         return [
             {"id": f"{annotation.index}-{place}", "to_name": self._medium, **result}
             for place, result in (found[:1] if self._says_one else found)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ....protocol.errors import InvalidRequest
+from ....protocol.errors import RowError
 from ....tasks.masks import read_mask
 
 
@@ -24,6 +24,6 @@ def painted(items: Sequence[Any], size: tuple[int, int]) -> NDArray[np.int32]:
     # The surest last: it paints over the others.
     for place in sorted(range(len(items)), key=lambda i: (items[i].score, -i)):
         if masks[place].shape != shape:
-            raise InvalidRequest(f"masks of {masks[place].shape} and {shape} pixels in one image")
+            raise RowError(f"masks of {masks[place].shape} and {shape} pixels in one image")
         owner[masks[place]] = place + 1
     return owner

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from ..rows import Annotation, Origin
+from .base import size_of
 from .categories import Categories
 from .file_names import FileNames
 from .fits import items_of
@@ -44,7 +45,7 @@ class SemanticMasks(HeldFiles):
         """Write one row's answer."""
         items = items_of(annotation.output)
         numbers = np.array([0, *(self._classes.number(item.label) for item in items)])
-        classes = numbers[painted(items, annotation.size or (1, 1))]
+        classes = numbers[painted(items, size_of(annotation))]
         name = self._names.take(annotation.id, ".png")
         file = self.path / "masks" / name
         file.parent.mkdir(parents=True, exist_ok=True)

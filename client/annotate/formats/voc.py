@@ -17,6 +17,7 @@ from xml.sax.saxutils import escape
 
 from ....tasks.rounding import number
 from ..rows import Annotation, Origin
+from .base import size_of
 from .coco import file_name
 from .file_names import FileNames
 from .fits import items_of
@@ -40,10 +41,11 @@ class Voc(HeldFiles):
 
     def write(self, annotation: Annotation) -> None:
         """Write one row's answer."""
+        document = self._document(annotation)
         name = self._names.take(annotation.id, ".xml")
         file = self.path / "Annotations" / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(self._document(annotation), encoding="utf-8", newline="\n")
+        file.write_text(document, encoding="utf-8", newline="\n")
         self._listed.write(name.removesuffix(".xml") + "\n")
         row = {"id": annotation.id, "path": annotation.path, "file": f"Annotations/{name}"}
         self._index.write(json_text(row) + "\n")
@@ -53,7 +55,7 @@ class Voc(HeldFiles):
 
     def _document(self, annotation: Annotation) -> str:
         folder, _, name = file_name(annotation).rpartition("/")
-        size = annotation.size or (0, 0)
+        size = size_of(annotation)
         objects = "".join(_object(item, size) for item in items_of(annotation.output))
         return (
             "<annotation>\n"
@@ -86,9 +88,8 @@ def _object(item: Any, size: tuple[int, int]) -> str:
 
 def _edges(low: float, high: float, whole: int) -> tuple[int, int]:
     """The first and last pixel of a length, counted from 1."""
-    most = whole or max(1, round(high))
-    first = min(most, max(1, round(low) + 1))
-    return first, min(most, max(first, round(high)))
+    first = min(whole, max(1, round(low) + 1))
+    return first, min(whole, max(first, round(high)))
 
 
 def _tag(name: str, text: str) -> str:

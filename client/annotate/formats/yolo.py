@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ....protocol.errors import InvalidRequest
 from ..rows import Annotation, Origin
+from .base import size_of
 from .categories import Categories
 from .file_names import FileNames
 from .fits import has_masks, items_of, label_of
@@ -39,14 +39,13 @@ class Yolo(HeldFiles):
 
     def write(self, annotation: Annotation) -> None:
         """Write one row's answer."""
-        if not annotation.size or 0 in annotation.size:
-            raise InvalidRequest(f"row {annotation.id!r}: the size of its image is not known")
+        size = size_of(annotation)
         name = self._names.take(annotation.id, ".txt")
         file = self.path / "labels" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         lines = [
             f"{self._classes.number(label)} {numbers}\n"
-            for label, numbers in self._lines(items_of(annotation.output), annotation.size)
+            for label, numbers in self._lines(items_of(annotation.output), size)
         ]
         file.write_text("".join(lines), encoding="ascii", newline="\n")
         row = {"id": annotation.id, "path": annotation.path, "file": f"labels/{name}"}

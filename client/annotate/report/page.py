@@ -9,6 +9,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from ..sources.kinds import counted
 from . import charts, texts
 from .answers import items_in
 from .colours import PALETTE, Colours
@@ -24,10 +25,8 @@ _STAGES = {
 
 
 def write_report(path: Path, summary: Mapping[str, Any], samples: Sequence[Sample]) -> None:
-    """Write the page of a summary, as `wherry annotate --json` prints it; whole or not at all."""
-    half = path.with_name(f".{path.name}.half")
-    half.write_text(page(summary, samples), encoding="utf-8")
-    half.replace(path)
+    """Write the page of a summary, as `wherry annotate --json` prints it."""
+    path.write_text(page(summary, samples), encoding="utf-8")
 
 
 def page(summary: Mapping[str, Any], samples: Sequence[Sample]) -> str:
@@ -104,7 +103,11 @@ def _made(summary: Mapping[str, Any]) -> str:
         "model": summary["model"],
         "version": summary["version"],
     }
-    facts |= {f"param {name}": _value(value) for name, value in summary["parameters"].items()}
+    facts |= {f"param {name}": _value(value) for name, value in summary["parameters"].items()} or {
+        "parameters": "none given: the task's own defaults"
+    }
+    if summary["left_out"]:
+        facts["left out"] = counted(summary["left_out"])
     rows = (
         f"<tr><th scope=row>{escaped(name)}</th><td>{escaped(value)}</td></tr>"
         for name, value in facts.items()

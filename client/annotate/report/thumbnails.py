@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps
+from PIL import Image, ImageOps
 
-from ....protocol.errors import InvalidRequest
+from ....protocol.errors import RowError
+from ....tasks.vision.size import FORMATS, displayed_size
 from ..formats.painted import painted
 from .colours import Colour
 
@@ -32,13 +33,6 @@ _FILL, _RIM = 110, 255
 #: A palette holds 256 colours: two for each item, and one that shows nothing.
 _MAX_ITEMS = 127
 
-#: What is read; Pillow knows more, some of it by starting other programs (EPS: Ghostscript).
-_FORMATS = ("AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
-
-
-#: EXIF orientations that swap width and height (TIFF 6.0's tag 274).
-_ON_ITS_SIDE = (5, 6, 7, 8)
-
 
 class Thumbnail(NamedTuple):
     """A small picture as a file, and the width and height of the image that it shows, upright."""
@@ -51,18 +45,16 @@ def thumbnail(data: bytes) -> Thumbnail | None:
     """A small picture of an image file; None where it cannot be read or is too large."""
     if not data:
         return None
-    Image.init()  # a build of Pillow may lack a format, which only shows then
     try:
-        with Image.open(io.BytesIO(data), formats=[f for f in _FORMATS if f in Image.OPEN]) as file:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as file:
             if file.width * file.height > _MAX_PIXELS:
                 return None
-            width, height = file.size
-            turned = file.getexif().get(ExifTags.Base.Orientation, 1) in _ON_ITS_SIDE
             file.draft("RGB", (SIDE, SIDE))  # a JPEG is read at a fraction of its size
             small = _eight_bits(ImageOps.exif_transpose(file))
             small.thumbnail((SIDE, SIDE))
             written = _photograph(small) if file.format == "JPEG" else _written(small)
-            return Thumbnail(written, (height, width) if turned else (width, height))
+            size = displayed_size(data)
+            return Thumbnail(written, size) if size else None
     except Exception:  # Pillow's readers raise many kinds on broken files, and warn of bombs
         return None
 
@@ -72,7 +64,7 @@ def overlay(items: Sequence[Any], size: tuple[int, int], colours: Sequence[Colou
     items = items[:_MAX_ITEMS]
     try:
         owner = painted(items, size)
-    except InvalidRequest:
+    except RowError:
         return b""
     palette = [0, 0, 0] + [part for colour in colours[: len(items)] for part in colour.rgb * 2]
     alpha = bytes([0] + [_FILL, _RIM] * len(items))

@@ -5,5 +5,6 @@ May import tasks and protocol. Knows no server, no format of answers.
 
 from .base import Columns, Source
 from .choose import open_source
+from .overlap import refuse_overlap
 
-__all__ = ["Columns", "Source", "open_source"]
+__all__ = ["Columns", "Source", "open_source", "refuse_overlap"]

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from ....tasks.base import Task
 from ..rows import SourceRow, UnreadableRow
+from .files import told
+from .kinds import suffix_of
+
+#: Suffixes of files that are left out which are counted apart.
+_MOST_SUFFIXES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +32,22 @@ class Source(ABC):
 
     def __init__(self, task: Task, columns: Columns) -> None:
         self.task, self.columns = task, columns
+        #: Files that are no rows for their kind, as the last reading met them: suffix -> how many.
+        self.left_out: Counter[str] = Counter()
 
     @abstractmethod
     def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
         """Every row. One that cannot be read is an UnreadableRow, and the next ones follow."""
+
+    def each(self, step: int) -> Iterator[SourceRow | UnreadableRow]:
+        """The first row, and every `step`-th after it."""
+        return islice(self, 0, None, step)
+
+    def leave_out(self, name: str) -> None:
+        """Count a file that is no row."""
+        suffix = told(suffix_of(name))
+        known = suffix in self.left_out or len(self.left_out) < _MOST_SUFFIXES
+        self.left_out[suffix if known else "others"] += 1
 
     def count(self) -> int | None:
         """How many rows, where that is known without reading all of them."""

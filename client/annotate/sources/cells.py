@@ -127,7 +127,10 @@ def id_of(value: object) -> str:
         return ""
     if isinstance(value, bool) or not isinstance(value, int | float | str | bytes):
         raise RowError(f"an id is text or a number, not {_named(value)}")
-    return str(value) if isinstance(value, int | float) else text_of(value)
+    id_ = str(value) if isinstance(value, int | float) else text_of(value)
+    if id_.startswith("(row ") and id_.endswith(")"):
+        raise RowError(f"the id {id_!r} looks like the name of a row without one")
+    return id_
 
 
 def _json(value: object) -> object:

@@ -36,12 +36,12 @@ def open_source(spec: str, task: Task, columns: Columns = _USUAL) -> Source:
 
     What is there under that very name comes first: brackets, braces and # may be part of it.
     """
-    files, path = _place(spec)
+    files, path = place_of(spec)
     opened = _Opening(task, columns, files)
     try:
         source = opened.one(path) or opened.split(path) or opened.many(path)
         if source is None and spec.startswith("@") and len(spec) > 1:
-            files, path = _place(spec[1:])
+            files, path = place_of(spec[1:])
             return ListedFiles(task, columns, files, path)
     except RowError as error:
         raise InvalidRequest(f"{spec}: {error.message}") from None
@@ -50,7 +50,8 @@ def open_source(spec: str, task: Task, columns: Columns = _USUAL) -> Source:
     return source
 
 
-def _place(spec: str) -> tuple[Files, str]:
+def place_of(spec: str) -> tuple[Files, str]:
+    """Where a spelling leads. Raises InvalidRequest."""
     if not spec:
         raise InvalidRequest(f"the source is empty; {_UNDERSTOOD}")
     if is_url(spec):

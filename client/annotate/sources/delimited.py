@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from typing import Self
 
 from ....protocol.errors import RowError
 from .files import Files
@@ -22,7 +24,7 @@ class Delimited(TableReader):
     def head(self, files: Files, path: str) -> Head:
         """The header."""
         with closing(self._rows(files, path)) as rows:
-            return Head(tuple(next(rows, ([], ""))[0]))
+            return Head(tuple(_header(rows)))
 
     def records(
         self,
@@ -32,32 +34,83 @@ class Delimited(TableReader):
     ) -> Iterator[Record]:
         """The rows after the header."""
         rows = self._rows(files, path)
-        header, _ = next(rows, ([], ""))
+        header = _header(rows)
         for cells, reason in rows:
-            if reason:
-                yield Record({}, reason)
-            elif len(cells) != len(header):
-                yield Record({}, f"it has {len(cells)} cells, and the header {len(header)}")
-            else:
-                yield Record(dict(zip(header, cells, strict=True)))
+            yield Record(dict(zip(header, cells, strict=False)), reason)
 
     def _rows(self, files: Files, path: str) -> Generator[tuple[list[str], str], None, None]:
-        """Cells, or why there are none."""
+        """Cells, as many as the header's, or what is wrong with a row and the cells before that.
+
+        A row at fault ends with its first line: a quote that is never closed takes no others along.
+        """
         # The limit holds for the process. A quote that is never closed would hold all that follows.
         csv.field_size_limit(MAX_LINE_BYTES)
-        text = _text(files, path)
-        first = next(text, "")
-        rows = csv.reader(_again(first, text), delimiter=self._delimiter or _delimiter(first))
+        text = _Lines(_text(files, path))
+        delimiter = self._delimiter or _delimiter(text.first())
+        rows = csv.reader(text, delimiter=delimiter, strict=True)
+        width = 0
         while True:
+            text.taken.clear()
             try:
                 cells = next(rows)
             except StopIteration:
                 return
             except csv.Error as error:
-                yield [], f"line {rows.line_num}: {error}"
-            else:
-                if cells:
-                    yield cells, ""
+                line = text.give_back()
+                yield _begun(line, delimiter), f"line {text.number}: {error}"
+                continue
+            width = width or len(cells)
+            if len(cells) == width:
+                yield cells, ""
+            elif cells:
+                text.give_back()
+                yield cells, f"it has {len(cells)} cells, and the header {width}"
+
+
+class _Lines:
+    """Lines that can be given back."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines, self._back = lines, deque[str]()
+        #: Lines of the row that is being read.
+        self.taken: list[str] = []
+        #: Of the last line that was taken, from 1.
+        self.number = 0
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        line = self._back.popleft() if self._back else next(self._lines)
+        self.taken.append(line)
+        self.number += 1
+        return line
+
+    def first(self) -> str:
+        """The first line, which is still to be read; "" where there is none."""
+        line = next(self._lines, None)
+        if line is not None:
+            self._back.append(line)
+        return line or ""
+
+    def give_back(self) -> str:
+        """Give back what was taken of a row but its first line, which is answered."""
+        first, *others = self.taken
+        self._back.extendleft(reversed(others))
+        self.number -= len(others)
+        return first
+
+
+def _header(rows: Iterator[tuple[list[str], str]]) -> list[str]:
+    cells, reason = next(rows, ([], ""))
+    if reason:
+        raise RowError(f"its header cannot be read: {reason}")
+    return cells
+
+
+def _begun(line: str, delimiter: str) -> list[str]:
+    """The cells of a row that breaks off, without the one that does."""
+    return next(csv.reader([line], delimiter=delimiter), [])[:-1]
 
 
 def _text(files: Files, path: str) -> Iterator[str]:
@@ -66,11 +119,6 @@ def _text(files: Files, path: str) -> Iterator[str]:
             raise RowError("a line is too long")
         # What is no UTF-8 is told of the cell that has it.
         yield line.decode("utf-8", "surrogateescape")
-
-
-def _again(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest
 
 
 def _delimiter(header: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 from ....protocol.errors import InvalidRequest, RowError
 from ....tasks.base import Task
@@ -11,7 +12,7 @@ from ..rows import SourceRow, UnreadableRow
 from .ahead import ahead
 from .base import Columns, Source
 from .cells import utf8
-from .files import Files, not_empty, told
+from .files import Files, LocalFiles, not_empty, told
 from .kinds import needed_file, suffixes
 from .remote import RemoteFiles, located
 from .text_files import lines
@@ -30,7 +31,11 @@ class FileRows(Source):
         """The files, in order."""
 
     def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
-        return ahead(self.found(), self._row, self._files.threads)
+        return self.each(1)
+
+    def each(self, step: int) -> Iterator[SourceRow | UnreadableRow]:
+        """The first row, and every `step`-th after it; no other file is read."""
+        return ahead(islice(self.found(), 0, None, step), self._row, self._files.threads)
 
     def _row(self, found: Found) -> SourceRow | UnreadableRow:
         files, path = self._files, found.path
@@ -66,11 +71,19 @@ class FolderSource(FileRows):
             )
 
     def found(self) -> Iterator[Found]:
-        """The files, in order."""
+        """The files, in order; counts those that are left out."""
+        self.left_out.clear()
         return find(self._files, self._root, self._pattern, self._wanted)
 
+    def count(self) -> int | None:
+        """By a listing of its own; only of this machine's files."""
+        return sum(1 for _ in self.found()) if isinstance(self._files, LocalFiles) else None
+
     def _wanted(self, name: str) -> bool:
-        return not self._ends or name.lower().endswith(self._ends)
+        if not self._ends or name.lower().endswith(self._ends):
+            return True
+        self.leave_out(name)
+        return False
 
 
 class ListedFiles(FileRows):
@@ -88,10 +101,10 @@ class ListedFiles(FileRows):
     def found(self) -> Iterator[Found]:
         """The files, in order."""
         try:
-            for line in lines(self._files, self._path, most=1 << 20):
+            for number, line in enumerate(lines(self._files, self._path, most=1 << 20), start=1):
                 path = (line or b"").decode("utf-8", "surrogateescape").strip()
                 if line is None or "\0" in path:
-                    yield Found("", "a line of the list is no path")
+                    yield Found(f"(line {number})", "it is no path")
                 elif path:
                     yield Found(path.removeprefix("./"))
         except RowError as error:

@@ -12,12 +12,13 @@ from ....tasks.tensors import Content, TensorSpec
 #: The formats that workers read; see tasks/backends/images.py and soundfile's.
 _SUFFIXES: Mapping[Content, tuple[str, ...]] = {
     "image": (
-        *(".avif", ".bmp", ".gif", ".ico", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg"),
-        *(".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
+        *(".apng", ".avif", ".avifs", ".bmp", ".gif", ".ico", ".j2c", ".j2k", ".jfif", ".jp2"),
+        *(".jpc", ".jpe", ".jpeg", ".jpf", ".jpg", ".jpx", ".mpo", ".pbm", ".pfm", ".pgm"),
+        *(".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
     ),
     "audio": (
-        *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus"),
-        ".wav",
+        *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp2", ".mp3", ".oga", ".ogg"),
+        *(".opus", ".rf64", ".snd", ".w64", ".wav"),
     ),
     "text": (".txt",),
 }
@@ -52,10 +53,10 @@ def kind_of(name: str) -> Kind | None:
     name = name.lower()
     stem, dot, last = name.rpartition(".")
     if dot + last in _PACKED:
-        kind = _KINDS.get(_suffix(stem))
+        kind = _KINDS.get(suffix_of(stem))
         fits = kind == "tar" or (dot + last == ".gz" and kind in ("lines", "csv", "tsv"))
         return kind if fits else None
-    return _KINDS.get(_suffix(name))
+    return _KINDS.get(suffix_of(name))
 
 
 def is_gzip(name: str) -> bool:
@@ -86,7 +87,14 @@ def needed_file(task: Task, shared: Collection[str] = ()) -> TensorSpec:
     )
 
 
-def _suffix(name: str) -> str:
+def suffix_of(name: str) -> str:
+    """How a file's name ends, from its last dot on, in lower case; "" without one."""
     base = name.rpartition("/")[2]
     stem, dot, last = base.rpartition(".")
-    return dot + last if stem else ""
+    return (dot + last).lower() if stem else ""
+
+
+def counted(left_out: Mapping[str, int]) -> str:
+    """How many files of which kind, in words."""
+    pairs = sorted(left_out.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(f"{count:,} {suffix or 'without a suffix'}" for suffix, count in pairs)

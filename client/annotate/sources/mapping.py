@@ -99,9 +99,15 @@ class ColumnFinder:
                 found[spec] = column
             elif not spec.optional:
                 raise InvalidRequest(self._missing(spec, columns))
-        return Mapped(self._id_column(columns, known), found)
+        id_ = self.id_column(columns)
+        for column in (id_, *found.values()):
+            if column is not None and columns.count(column) > 1:
+                raise InvalidRequest(f"two columns are called {column!r}: name them apart")
+        return Mapped(id_, found)
 
-    def _id_column(self, columns: tuple[str, ...], known: Mapping[str, str]) -> str | None:
+    def id_column(self, columns: tuple[str, ...]) -> str | None:
+        """The column of ids; None for row numbers. Raises InvalidRequest for one that lacks."""
+        known = {column.lower(): column for column in reversed(columns)}
         if self._id == ROW_NUMBER:
             return None
         if self._id and self._id not in columns:

@@ -29,4 +29,4 @@ class PlainLines(TableReader):
             if line is None:
                 yield Record({}, f"line {number} is too long")
             elif line.strip():
-                yield Record({"text": line})
+                yield Record({"text": line.rstrip(b"\r\n")})

@@ -71,6 +71,11 @@ class RemoteFiles(Files):
         #: Whether it has ever answered; before that, what is wrong is better told at once.
         self._answered = False
 
+    @property
+    def is_local(self) -> bool:
+        """Whether its paths are this machine's."""
+        return self._scheme in ("file", "local")
+
     def is_file(self, path: str) -> bool:
         """Whether there is a file of that path."""
         return self.tried(path, lambda: bool(self._fs.isfile(path)))

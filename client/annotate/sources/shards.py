@@ -60,17 +60,21 @@ class ShardSource(Source):
             raise InvalidRequest(f"{files.shown(first)}: {error.message}") from None
 
     def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
+        self.left_out.clear()
         for path in self._paths():
             shown = self._files.shown(path)
             shard = shown.rpartition("/")[2]
             prefix = "" if self._one else f"{shard.partition('.')[0]}/"
-            maker = RowMaker(self._finder, self._files, self._files.folder_of(path))
+            folder = self._files.folder_of(path)
+            maker = RowMaker(self._finder, self._files, folder, has_ids=True)
             try:
                 for group in self._groups(path, shown):
                     id_ = prefix + told(group.key)
                     record = Record({_KEY: id_, **_columns(group.cells)}, group.reason)
                     if self._is_row(group, record):
                         yield maker.row(id_, record, path=f"{shown}/{told(group.key)}")
+                    else:
+                        self.leave_out(f"x.{_JSON}")
             except RowError as error:
                 reason = f"the rest of this shard cannot be read: {error.message}"
                 yield UnreadableRow(f"{shard}#rest", reason, shown)
@@ -78,9 +82,15 @@ class ShardSource(Source):
     def _groups(self, path: str, shown: str) -> Iterator[_Group]:
         """Members that follow each other under one key. Raises RowError."""
         group: _Group | None = None
-        with closing(members(self._files.open(path), self._wanted)) as found:
+        passed = _PassedOver(self)
+
+        def wanted(name: str) -> bool:
+            return self._wanted(name) or passed.over(name)
+
+        with closing(members(self._files.open(path), wanted)) as found:
             for name, data in found:
                 key, end = _split(name)
+                passed.keep(key)
                 if group is None or key != group.key:
                     if group is not None:
                         yield group
@@ -89,6 +99,7 @@ class ShardSource(Source):
                     group.reason = f"there are two members {told(name)}"
                 member = None if data is None else Member(data, f"{shown}/{told(name)}")
                 group.cells[end] = member
+        passed.settle()
         if group is not None:
             yield group
 
@@ -100,8 +111,43 @@ class ShardSource(Source):
     def _wanted(self, name: str) -> bool:
         end = _split(name)[1]
         last = end.rpartition(".")[2]
-        hidden = name.startswith(".") or "/." in name
-        return not hidden and (end in self._read or last in self._read)
+        return not _is_hidden(name) and (end in self._read or last in self._read)
+
+
+class _PassedOver:
+    """Members that are not read, until it is known whether they are a row's."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._row: str | None = None
+        self._key: str | None = None
+        self._names: list[str] = []
+
+    def over(self, name: str) -> bool:
+        """Pass over a member."""
+        key = _split(name)[0]
+        if key != self._row and not _is_hidden(name):
+            if key != self._key:
+                self.settle()
+            self._key = key
+            self._names.append(name)
+        return False
+
+    def keep(self, key: str) -> None:
+        """Take those of this key for a row's."""
+        self._row = key
+        if key == self._key:
+            self._names.clear()
+
+    def settle(self) -> None:
+        """Count those that are of no row."""
+        for name in self._names:
+            self._source.leave_out(name)
+        self._names.clear()
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or "/." in name
 
 
 def _split(name: str) -> tuple[str, str]:

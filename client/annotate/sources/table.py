@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ....protocol.errors import InvalidRequest, RowError
 from ....tasks.base import Task
 from ....tasks.tensors import Content
-from ..rows import SourceRow, UnreadableRow
+from ..rows import SourceRow, UnreadableRow, unnamed
 from .ahead import ahead
 from .base import Columns, Source
 from .cells import CellReader, UnreadFile, id_of
@@ -20,9 +20,10 @@ from .mapping import ColumnFinder, Mapped
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A row as its file holds it: column -> cell; what is wrong with it where it has none."""
+    """A row as its file holds it: column -> cell, as far as they can be told if it is at fault."""
 
     cells: Mapping[str, Any]  # whatever the format can hold
+    #: What is wrong with it.
     reason: str = ""
 
 
@@ -65,13 +66,7 @@ class TableSource(Source):
         super().__init__(task, columns)
         self._files, self._paths, self._reader = files, paths, reader
         self._finder = ColumnFinder(task, columns)
-        first = next(iter(paths()))
-        try:
-            head = reader.head(files, first)
-        except RowError as error:
-            raise InvalidRequest(f"{files.shown(first)}: {error.message}") from None
-        if head.columns:
-            self._mapped(head, files.shown(first))
+        self._has_ids = self._first_has_ids()
 
     def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
         return ahead(self._works(), _made, self._files.threads)
@@ -89,10 +84,25 @@ class TableSource(Source):
             total += rows
         return total
 
+    def _first_has_ids(self) -> bool:
+        """Whether rows have ids, by the first table that has columns; all others are read alike."""
+        for place, path in enumerate(self._paths()):
+            shown = self._files.shown(path)
+            try:
+                head = self._reader.head(self._files, path)
+            except RowError as error:
+                if place == 0:
+                    raise InvalidRequest(f"{shown}: {error.message}") from None
+                continue
+            if head.columns:
+                return self._mapped(head, shown).id is not None
+        return True
+
     def _works(self) -> Iterator[_Work | UnreadableRow]:
         number = 0
         for path in self._paths():
-            maker = RowMaker(self._finder, self._files, self._files.folder_of(path))
+            folder = self._files.folder_of(path)
+            maker = RowMaker(self._finder, self._files, folder, has_ids=self._has_ids)
             try:
                 head = self._reader.head(self._files, path)
                 mapped = self._mapped(head, "") if head.columns else Mapped(None, {})
@@ -128,8 +138,9 @@ def _made(work: _Work | UnreadableRow) -> SourceRow | UnreadableRow:
 class RowMaker:
     """Makes rows of records that lie in one folder."""
 
-    def __init__(self, finder: ColumnFinder, files: Files, folder: str) -> None:
+    def __init__(self, finder: ColumnFinder, files: Files, folder: str, *, has_ids: bool) -> None:
         self._finder, self._cells = finder, CellReader(files, folder)
+        self._has_ids = has_ids
 
     def row(
         self,
@@ -139,19 +150,25 @@ class RowMaker:
         path: str = "",
     ) -> SourceRow | UnreadableRow:
         """The row, under its id or this number; `path` where no cell tells another."""
-        if record.reason:
-            return UnreadableRow(number, record.reason, path)
+        # A number must not take the place of a row that has it for an id.
+        id_ = unnamed(number) if self._has_ids else number
         try:
+            if self._has_ids:
+                id_ = self._id(record) or id_
+            if record.reason:
+                return UnreadableRow(id_, record.reason, path)
             mapped = self._finder.find(tuple(record.cells), contents)
-            if mapped.id is not None:
-                # An empty id must not take the place of a row that is called so.
-                number = id_of(record.cells[mapped.id]) or f"#{number}"
-            return self._read(number, record, mapped, path)
+            return self._read(id_, record, mapped, path)
         except (InvalidRequest, RowError) as error:
-            return UnreadableRow(number, error.message, path)
+            return UnreadableRow(id_, record.reason or error.message, path)
+
+    def _id(self, record: Record) -> str:
+        """What the row's own column says; "" for nothing."""
+        column = self._finder.id_column(tuple(record.cells))
+        return "" if column is None else id_of(record.cells[column])
 
     def _read(
-        self, number: str, record: Record, mapped: Mapped, path: str
+        self, id_: str, record: Record, mapped: Mapped, path: str
     ) -> SourceRow | UnreadableRow:
         values = {}
         shown = ""
@@ -162,9 +179,9 @@ class RowMaker:
             try:
                 cell = self._cells.read(spec, value)
             except UnreadFile as error:
-                return UnreadableRow(number, error.message, error.path)
+                return UnreadableRow(id_, error.message, error.path)
             except RowError as error:
-                return UnreadableRow(number, f"column {column!r}: {error.message}", shown or path)
+                return UnreadableRow(id_, f"column {column!r}: {error.message}", shown or path)
             values[spec.field] = cell.value
             shown = shown or cell.path
-        return SourceRow(number, values, shown or path)
+        return SourceRow(id_, values, shown or path)

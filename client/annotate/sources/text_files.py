@@ -6,6 +6,7 @@ import gzip
 import zlib
 from collections.abc import Generator
 from contextlib import closing
+from io import TextIOWrapper
 from typing import BinaryIO, cast
 
 from ....protocol.errors import RowError
@@ -15,6 +16,7 @@ from .kinds import is_gzip
 #: Bytes a line may have: photographs in base64 fit, a file without line ends is not read whole.
 MAX_LINE_BYTES = 256 * 1024 * 1024
 
+_ENDS = ("\n", "\r")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -23,25 +25,34 @@ def lines(
 ) -> Generator[bytes | None, None, None]:
     """A file's lines with their ends, without a byte order mark; None for one that is too long.
 
-    Raises RowError when the file breaks off.
+    Lines end with LF, CRLF or CR. Raises RowError when the file breaks off.
     """
-    with closing(_opened(files, path)) as file:
+    # Latin-1 is bytes in the form of text, which Python knows how to divide into lines.
+    with closing(_opened(files, path)) as file, TextIOWrapper(file, "latin-1", newline="") as text:
         try:
             first = True
-            while line := file.readline(most):
-                if len(line) == most and not line.endswith(b"\n"):
-                    _skip_line(file)
+            while line := text.readline(most):
+                if len(line) == most and not line.endswith(_ENDS):
+                    _skip_line(text)
                     yield None
                 else:
-                    yield line.removeprefix(_BOM) if first else line
+                    data = line.encode("latin-1")
+                    yield _unmarked(data) if first else data
                 first = False
         except (OSError, EOFError, zlib.error) as error:
             raise RowError(reason_of(error)) from None
 
 
-def _skip_line(file: BinaryIO) -> None:
+def _unmarked(line: bytes) -> bytes:
+    """A file's first line without a byte order mark. Raises RowError for UTF-16's."""
+    if line.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise RowError("it is UTF-16 text: save it as UTF-8")
+    return line.removeprefix(_BOM)
+
+
+def _skip_line(text: TextIOWrapper) -> None:
     """Read to the line's end without keeping it."""
-    while (part := file.readline(1 << 20)) and not part.endswith(b"\n"):
+    while (part := text.readline(1 << 20)) and not part.endswith(_ENDS):
         pass
 
 

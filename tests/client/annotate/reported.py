@@ -52,6 +52,7 @@ def summary(**fields: Any) -> dict[str, Any]:
         "rows": 12345,
         "failed": 67,
         "reused": 890,
+        "left_out": {},
         "seconds": 3725.0,
         "rows_per_s": 3.25,
         "model": "detector",

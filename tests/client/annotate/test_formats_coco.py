@@ -15,7 +15,7 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from wherry.protocol.errors import InvalidRequest
+from wherry.protocol.errors import RowError
 
 from .answers import HARD_IDS, HARD_LABELS, SIZE, box, disc, row, segment, written
 
@@ -275,5 +275,5 @@ def test_semantic_maps_are_stuff(tmp_path):
 
 def test_masks_of_two_sizes_are_refused(tmp_path):
     found = [segment("a", 0.5, np.ones((4, 4))), segment("b", 0.5, np.ones((5, 4)))]
-    with pytest.raises(InvalidRequest, match="in one image"):
+    with pytest.raises(RowError, match="in one image"):
         panoptic(tmp_path, [row("image-segmentation", 0, found)])

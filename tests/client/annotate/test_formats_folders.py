@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from wherry.protocol.errors import InvalidRequest
+from wherry.client.annotate.formats import writer_of
+from wherry.protocol.errors import RowError
 from wherry.tasks.masks import read_mask
 from wherry.tasks.polygons import polygon
 from wherry.tasks.registry import get_task
@@ -25,6 +27,7 @@ from .answers import (
     contents,
     disc,
     examples,
+    origin,
     row,
     segment,
     written,
@@ -147,13 +150,16 @@ def test_yolo_polygons(tmp_path):
     assert np.array_equal(filled(np.round(corners, 2).tolist(), SIZE), ring)
 
 
-@pytest.mark.parametrize("name", ["yolo", "label-studio"])
-def test_an_image_of_unknown_size_is_refused(tmp_path, name):
-    rows = [row("object-detection", 0, [box("boat", 0.5, 1, 2, 3, 4)], size=None)]
-    with pytest.raises(
-        InvalidRequest, match="row '000000.jpg': the size of its image is not known"
-    ):
-        written(name, tmp_path / "out", rows, "object-detection")
+@pytest.mark.parametrize("name", ["yolo", "label-studio", "voc", "coco-detection"])
+def test_an_image_of_unknown_size_is_refused_and_leaves_nothing(tmp_path, name):
+    rows = [row("object-detection", n, [box("boat", 0.5, 1, 2, 3, 4)]) for n in range(2)]
+    writer = writer_of(name, get_task("object-detection"))
+    with writer(tmp_path / "out", origin("object-detection")) as writing:
+        writing.write(rows[0])
+        with pytest.raises(RowError, match="the size of its image is not known"):
+            writing.write(replace(rows[1], size=None))
+    written(name, tmp_path / "without", rows[:1], "object-detection")
+    assert contents(tmp_path / "out") == contents(tmp_path / "without")
 
 
 # Pascal VOC

@@ -45,6 +45,11 @@ def test_plain_names_stay_as_they_are():
     ]
 
 
+def test_the_suffix_of_every_source_is_taken_off():
+    ids = [f"{n}{suffix}" for n, suffix in enumerate((".mpo", ".jp2", ".ICO", ".w64", ".heic"))]
+    assert taken(ids) == [f"{n}.txt" for n in range(len(ids))]
+
+
 def test_long_names_that_clash_fit_every_system():
     sea = "\u6d77" * 100
     found = taken([f"{sea}.jpg", f"{sea}.txt/{sea}.jpg", f"{sea}.png", f"{sea}.txt/{sea}.png"])

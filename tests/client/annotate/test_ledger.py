@@ -73,6 +73,27 @@ def test_what_is_no_ledger_is_refused(path: Path) -> None:
         Ledger(path)
 
 
+def test_somebody_elses_database_is_left_as_it_is(path: Path) -> None:
+    with sqlite3.connect(path) as mine:
+        mine.execute("CREATE TABLE rows (photo TEXT)")
+        mine.execute("INSERT INTO rows VALUES ('mine')")
+    mine.close()
+    before = path.read_bytes()
+    with pytest.raises(InvalidRequest, match="not a ledger of ours"):
+        Ledger(path)
+    assert path.read_bytes() == before
+
+
+def test_unread_rows_may_be_called_as_others_are(path: Path) -> None:
+    with Ledger(path) as ledger:
+        ledger.begin(reuse=True)
+        for position, unread in enumerate([False, True, True]):
+            ledger.place(position, "row", "", key(position), None, unread=unread)
+            ledger.fail(key(position), "no", "invalid_row")
+        assert [row.id for row in ledger.placed()] == ["row"] * 3
+        assert ledger.forget_failures(["row"]) == 3
+
+
 @pytest.mark.parametrize("apart", [1, 2000])
 def test_two_rows_of_one_id_are_refused(path: Path, apart: int) -> None:
     def place_all(ledger: Ledger) -> None:

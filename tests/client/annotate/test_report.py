@@ -29,6 +29,7 @@ SUMMARY: dict[str, Any] = {
     "rows": 1234,
     "failed": 4,
     "reused": 30,
+    "left_out": {},
     "rows_per_s": 56.78,
     "seconds": 90.0,
     "compute_seconds": 12.0,

@@ -35,6 +35,14 @@ def test_the_page_has_the_summarys_numbers() -> None:
     assert reader.texts[at["0.95 to 1.00"] + 1] == "5,000"
 
 
+def test_it_says_what_was_left_out_and_that_no_parameter_was_given() -> None:
+    texts = read(page(summary(left_out={".heic": 2, "": 1}, parameters={}), [])).texts
+    at = {text: place for place, text in enumerate(texts)}
+    assert texts[at["left out"] + 1] == "2 .heic, 1 without a suffix"
+    assert texts[at["parameters"] + 1] == "none given: the task's own defaults"
+    assert "left out" not in read(page(summary(), [])).texts
+
+
 def test_bars_are_as_long_as_their_numbers_say() -> None:
     reader = read(page(summary(), []))
     widths = [float(a["width"] or 0) for a in reader.all("rect") if a["height"] == "1"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from wherry.client.annotate.rows import SourceRow, UnreadableRow
+from wherry.client.annotate.sources.files import LocalFiles
 from wherry.client.annotate.sources.sorting import in_order
 from wherry.client.annotate.sources.spelling import expanded
 from wherry.client.annotate.sources.walking import Pattern, matching
@@ -50,7 +51,7 @@ def test_folder_is_the_same_each_time_and_spelled_with_a_slash(tmp_path):
     source = open_source(f"{tmp_path}/", IMAGES)
     assert list(source) == list(source)
     assert [row.id for row in source] == sorted(f"{n % 7}/{n}.jpg" for n in range(50))
-    assert source.count() is None
+    assert source.count() == 50
 
 
 def test_relative_folder_and_working_folder(tmp_path, monkeypatch):
@@ -80,6 +81,44 @@ def test_one_text_file_is_a_row_a_line(tmp_path):
         SourceRow("0", {"texts": "one"}),
         UnreadableRow("1", "column 'text': it is not UTF-8 text"),
     ]
+
+
+def test_files_that_are_left_out_are_counted(tmp_path):
+    fill(tmp_path, "a.jpg", "b.HEIC", "in/c.heic", "in/notes.txt", "noise", ".hidden.heic")
+    source = open_source(str(tmp_path), IMAGES)
+    for _ in range(2):
+        assert len(list(source)) == source.count() == 1
+        assert source.left_out == {".heic": 2, ".txt": 1, "": 1}
+    asked = open_source(f"{tmp_path}/**/*.jpg", IMAGES)
+    assert (len(list(asked)), asked.left_out) == (1, {})
+
+
+def test_a_sample_reads_no_other_file(tmp_path, monkeypatch):
+    fill(tmp_path, *(f"{number:03}.jpg" for number in range(100)))
+    read = []
+    monkeypatch.setattr(LocalFiles, "read", lambda _, path: read.append(path) or b"x")
+    rows = list(open_source(str(tmp_path), IMAGES).each(40))
+    assert [row.id for row in rows] == ["000.jpg", "040.jpg", "080.jpg"]
+    assert len(read) == 3
+
+
+def test_kinds_of_files_that_are_left_out_are_many(tmp_path):
+    fill(tmp_path, "a.jpg", *(f"b.{n}" for n in range(150)))
+    source = open_source(str(tmp_path), IMAGES)
+    list(source)
+    assert (sum(source.left_out.values()), source.left_out["others"]) == (150, 50)
+
+
+def test_every_file_that_workers_read_is_a_row(tmp_path):
+    fill(tmp_path, "a.mpo", "b.pfm", "c.apng", "d.w64", "e.mp2", "f.j2c")
+    assert ids(tmp_path) == ["a.mpo", "b.pfm", "c.apng", "f.j2c"]
+    assert ids(tmp_path, get_task("audio-classification")) == ["d.w64", "e.mp2"]
+
+
+def test_a_list_tells_its_bad_lines_by_number(tmp_path):
+    fill(tmp_path, "a.jpg")
+    (tmp_path / "x.lst").write_bytes(b"a\0.jpg\na.jpg\n\0\n")
+    assert ids(tmp_path / "x.lst") == ["(line 1)", "a.jpg", "(line 3)"]
 
 
 def test_sounds_are_found(tmp_path):

@@ -97,6 +97,27 @@ def test_plain_tar_of_a_folder(tmp_path):
     assert "the columns are __key__, 1.png, 2.png" in rows[2].reason
 
 
+def test_members_of_no_row_are_counted(tmp_path):
+    path = pack(
+        tmp_path / "a.tar",
+        ("README", b"no row"),
+        ("1.cls", b"of a row"),
+        ("1.png", PNG),
+        ("1.txt", b"of a row"),
+        ("2.heic", b"x"),
+        ("2.cls", b"x"),
+        ("3.heic", b"x"),
+        ("about.json", b"{}"),
+        (".x.heic", b"hidden"),
+        ("4.png", PNG),
+        ("5.heic", b"x"),
+    )
+    source = open_source(path, IMAGES)
+    for _ in range(2):
+        assert [row.id for row in source] == ["1", "4"]
+        assert source.left_out == {"": 1, ".heic": 3, ".cls": 1, ".json": 1}
+
+
 def test_columns_and_ids_of_members(tmp_path):
     path = pack(
         tmp_path / "a.tar",

@@ -110,10 +110,54 @@ def test_many_tables_count_on(tmp_path):
     ]
 
 
-def test_empty_tables_have_no_rows(tmp_path):
-    for name in ("a.jsonl", "a.csv", "a.txt"):
-        (tmp_path / name).touch()
-        assert list(open_source(str(tmp_path / name), TEXTS)) == []
+@pytest.mark.parametrize("ends", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.tsv", "a.txt", "a.csv.gz"])
+def test_lines_end_in_any_way(tmp_path, name, ends):
+    json_lines = [b'{"text": "one"}', b'{"text": "two"}']
+    given = json_lines if name == "a.jsonl" else [b"text", b"one", b"two"]
+    body = b"\xef\xbb\xbf" + ends.join(given[1:] if name == "a.txt" else given) + ends
+    (tmp_path / name).write_bytes(gzip.compress(body) if name.endswith(".gz") else body)
+    rows = list(open_source(str(tmp_path / name), TEXTS))
+    assert [(row.id, row.values["texts"]) for row in rows] == [("0", "one"), ("1", "two")]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.tsv"])
+def test_utf_16_is_told_at_once(tmp_path, name):
+    (tmp_path / name).write_text('{"text": "a"}\n', encoding="utf-16")
+    with pytest.raises(InvalidRequest, match="it is UTF-16 text: save it as UTF-8"):
+        open_source(str(tmp_path / name), TEXTS)
+
+
+def test_a_row_at_fault_is_told_under_its_id_where_it_has_one(tmp_path):
+    (tmp_path / "a.jsonl").write_text(
+        '{"id": 7, "text": "good"}\n{"id": 8}\nbroken\n'
+        '{"id": 9, "text": 3}\n{"id": 2, "text": "x"}\n'
+    )
+    rows = list(open_source(str(tmp_path / "a.jsonl"), TEXTS))
+    assert [row.id for row in rows] == ["7", "8", "(row 2)", "9", "2"]
+    (tmp_path / "a.csv").write_text(
+        "id,text\n5\n6,a,b\n,empty\n\udcff,x\n", errors="surrogateescape"
+    )
+    rows = list(open_source(str(tmp_path / "a.csv"), TEXTS))
+    assert [row.id for row in rows] == ["5", "6", "(row 2)", "(row 3)"]
+    assert [isinstance(row, UnreadableRow) for row in rows] == [True, True, False, True]
+
+
+def test_no_id_looks_like_a_made_up_name(tmp_path):
+    path = write(tmp_path / "a.jsonl", {"id": "(row 1)", "text": "a"}, {"text": "b"})
+    first, second = open_source(path, TEXTS)
+    assert (first.id, first.reason) == (
+        "(row 0)",
+        "the id '(row 1)' looks like the name of a row without one",
+    )
+    assert second.id == "(row 1)"
+
+
+def test_the_first_table_decides_whether_rows_have_ids(tmp_path):
+    write(tmp_path / "a.jsonl", {"text": "a"})
+    write(tmp_path / "b.jsonl", {"id": 0, "text": "b"})
+    assert [row.id for row in open_source(f"{tmp_path}/*.jsonl", TEXTS)] == ["0", "1"]
+    assert [row.id for row in open_source(f"{tmp_path}/{{b,a}}.jsonl", TEXTS)] == ["0", "(row 1)"]
 
 
 # --- cells ---
@@ -263,6 +307,14 @@ def test_missing_and_linked_columns_are_told_at_once(tmp_path):
         open_source(path, IMAGES)
 
 
+def test_a_column_that_is_there_twice_is_told_where_it_is_needed(tmp_path):
+    (tmp_path / "a.csv").write_text("id,text,x,x\n1,a,,\n")
+    assert len(list(open_source(str(tmp_path / "a.csv"), TEXTS))) == 1
+    (tmp_path / "a.csv").write_text("id,text,text\n1,a,b\n")
+    with pytest.raises(InvalidRequest, match="two columns are called 'text'"):
+        open_source(str(tmp_path / "a.csv"), TEXTS)
+
+
 def test_first_rows_decide_together_whether_columns_are_there(tmp_path):
     path = write(tmp_path / "a.jsonl", {"error": "x"}, {"text": "t"})
     rows = list(open_source(path, TEXTS))
@@ -275,7 +327,9 @@ def test_ids(tmp_path):
     written = [*({"text": "t", "id": id_} for id_ in given), {"text": "t"}]
     path = write(tmp_path / "a.jsonl", *written)
     rows = list(open_source(path, TEXTS))
-    assert [row.id for row in rows] == ["5", "a/b é", "#2", "#3", "4", "5", "6"]
+    assert [row.id for row in rows] == [
+        *("5", "a/b é", "(row 2)", "(row 3)", "(row 4)", "(row 5)", "(row 6)")
+    ]
     assert isinstance(rows[4], UnreadableRow)
     assert rows[4].reason == "an id is text or a number, not a list"
     numbered = open_source(path, TEXTS, Columns(id="#"))
@@ -319,6 +373,40 @@ def test_csv_rows_at_fault(tmp_path):
         "",
     ]
     assert [row.id for row in rows] == ["0", "1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        (['1,"open', "2,b", "3,c"], ["1!", "2", "3"]),
+        (['1,"open', '2,"b"', "3,c"], ["1!", "2", "3"]),
+        (['1,"open', '2,",x', "3,c"], ["1!", "2!", "3"]),
+        (['1,"open', '2,""', "3,c"], ["1!", "2", "3"]),
+        (["1,a", "2,b", '3,"open'], ["1", "2", "3!"]),
+        (['1,"a"b', "2,b"], ["1!", "2"]),
+        (['1,"two', 'lines"', "2,b"], ["1", "2"]),
+        (['"1', "2,b", "3,c"], ["(row 0)!", "2", "3"]),
+        (['1,"open'] * 3, ["1!", "1!", "1!"]),
+    ],
+)
+def test_a_quote_that_never_closes_takes_no_other_row_along(tmp_path, lines, found):
+    (tmp_path / "a.csv").write_text("\n".join(["id,text", *lines, ""]))
+    rows = list(open_source(str(tmp_path / "a.csv"), TEXTS))
+    assert [row.id + "!" * isinstance(row, UnreadableRow) for row in rows] == found
+
+
+def test_a_header_that_cannot_be_read_is_told_at_once(tmp_path):
+    (tmp_path / "a.csv").write_text('id,"text\n1,a\n')
+    with pytest.raises(InvalidRequest, match="its header cannot be read: line 1"):
+        open_source(str(tmp_path / "a.csv"), TEXTS)
+
+
+def test_many_quotes_that_never_close_take_no_long_time(tmp_path):
+    with (tmp_path / "a.csv").open("w") as file:
+        file.write("id,text\n")
+        file.writelines(f'{n},"open\n' for n in range(20_000))
+    rows = list(open_source(str(tmp_path / "a.csv"), TEXTS))
+    assert len(rows) == 20_000
 
 
 def test_csv_cells_may_be_large(tmp_path):

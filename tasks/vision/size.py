@@ -1,0 +1,61 @@
+"""The size of an image as people see it, which boxes and masks are told in, by its header."""
+
+from __future__ import annotations
+
+import io
+
+from PIL import ExifTags, Image
+
+# A build of Pillow may lack a format (AVIF, WEBP), which only shows once its readers are loaded.
+Image.init()
+
+#: What workers read, see tasks/backends/images.py. Pillow knows more, some of it by starting other
+#: programs (EPS: Ghostscript).
+FORMATS = tuple(
+    name
+    for name in (
+        *("AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000"),
+        *("PNG", "PPM", "TIFF", "WEBP"),
+    )
+    if name in Image.OPEN
+)
+
+#: EXIF orientations that swap width and height (TIFF 6.0's tag 274).
+_ON_ITS_SIDE = (5, 6, 7, 8)
+
+#: What of a PNG may tell its orientation; Pillow looks for it behind the pixels too.
+_TELLING = (b"IHDR", b"eXIf", b"iTXt", b"tEXt", b"zTXt", b"IEND")
+
+
+def displayed_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height in pixels of an image that is turned as it says; None for what is none."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            width, height = image.size
+            return (height, width) if _is_turned(image, data) else (width, height)
+    except Exception:  # Pillow's readers raise many kinds on broken files, and warn of bombs
+        return None
+
+
+def _is_turned(image: Image.Image, data: bytes) -> bool:
+    """Whether Pillow will turn it on its side, and has not told its size so."""
+    if image.format == "TIFF":
+        return False  # its size is told upright
+    if image.format == "PNG":
+        with Image.open(io.BytesIO(_without_pixels(data)), formats=("PNG",)) as told:
+            # The plugin's own method would decode all pixels first.
+            exif = Image.Image.getexif(told)
+    else:
+        exif = image.getexif()
+    return exif.get(ExifTags.Base.Orientation, 1) in _ON_ITS_SIDE
+
+
+def _without_pixels(png: bytes) -> bytes:
+    """A PNG file of the chunks that tell: length, name, data, CRC each (its standard, 5.3)."""
+    kept, at = [png[:8]], 8
+    while at < len(png):
+        end = at + 12 + int.from_bytes(png[at : at + 4])
+        if png[at + 4 : at + 8] in _TELLING:
+            kept.append(png[at:end])
+        at = end
+    return b"".join(kept)

@@ -1,0 +1,317 @@
+"""What is not ours is not touched: outputs of every format, written again, and broken off."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wherry.client.annotate.formats import FORMATS, formats_for, writer_of
+from wherry.client.annotate.placing import Placing, beside, ledger_path, named
+from wherry.client.annotate.rows import Annotation
+from wherry.protocol.errors import InvalidRequest
+from wherry.tasks.base import Task
+from wherry.tasks.registry import get_task, task_names
+
+from .answers import examples, origin
+
+#: Format -> a task that it holds.
+TASKS = {
+    name: next(t for t in map(get_task, task_names()) if name in formats_for(t)) for name in FORMATS
+}
+IS_FOLDER = {name: writer_of(name, task).is_folder for name, task in TASKS.items()}
+FOLDERS = [name for name, is_folder in IS_FOLDER.items() if is_folder]
+FILES = [name for name, is_folder in IS_FOLDER.items() if not is_folder]
+
+
+def rows(task: Task, names: Sequence[str]) -> list[Annotation]:
+    """The task's example under each name."""
+    [first, *_] = examples(task.name)
+    return [
+        Annotation(place, name, f"photos/{name}", first.output, (8, 8))
+        for place, name in enumerate(names)
+    ]
+
+
+def run(
+    out: Path,
+    name: str,
+    ids: Sequence[str] = ("a.png", "b.png"),
+    *,
+    overwrite: bool = False,
+    errors: bool = False,
+    **made: Any,
+) -> None:
+    """What a run writes."""
+    task, is_folder = TASKS[name], IS_FOLDER[name]
+    made = {"format": name, "parameters": {}, **made}
+    with (
+        Placing(out, made, is_folder=is_folder, overwrite=overwrite) as places,
+        places.half() as half,
+    ):
+        with writer_of(name, task)(half / out.name, origin(task.name)) as writer:
+            for row in rows(task, ids):
+                writer.write(row)
+        (half / f"{out.name}.report.json").write_text("{}")
+        if errors:
+            (half / f"{out.name}.errors.jsonl").write_text("{}\n")
+        places.place(half)
+
+
+def tree(folder: Path) -> dict[str, bytes | None]:
+    """All there is below a folder; ledgers are what they are."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+        if ".ledger" not in path.name
+    }
+
+
+def files_of(out: Path) -> list[Path]:
+    return sorted(p for p in out.rglob("*") if p.is_file()) if out.is_dir() else [out]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_output_is_there_whole_and_the_same_again(tmp_path: Path, name: str) -> None:
+    run(tmp_path / "out", name)
+    once = tree(tmp_path)
+    assert not [path for path in once if path.startswith(".")], "nothing half is left"
+    run(tmp_path / "out", name)
+    assert tree(tmp_path) == once
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_no_run_wrote_is_not_replaced(tmp_path: Path, name: str) -> None:
+    out = tmp_path / "out"
+    if IS_FOLDER[name]:
+        (out / "labels").mkdir(parents=True)
+        (out / "labels" / "mine.txt").write_text("mine")
+    else:
+        out.write_text("mine")
+    before = tree(tmp_path)
+    with pytest.raises(InvalidRequest, match="--overwrite"):
+        run(out, name)
+    assert tree(tmp_path) == before
+    assert not ledger_path(out).exists()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_overwrite_replaces_what_is_written_and_nothing_else(tmp_path: Path, name: str) -> None:
+    run(tmp_path / "clean", name)
+    written = [p.relative_to(tmp_path / "clean") for p in files_of(tmp_path / "clean")]
+    out = tmp_path / "out"
+    for file in written:
+        (out / file).parent.mkdir(parents=True, exist_ok=True)
+        (out / file).write_text("not of a run")
+    mine = [out / "photo.jpg", out / "labels" / "mine.txt", out / ".git" / "HEAD"]
+    mine = mine if IS_FOLDER[name] else [tmp_path / "photo.jpg"]
+    for file in mine:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("mine")
+    run(out, name, overwrite=True)
+    assert all(file.read_text() == "mine" for file in mine)
+    for file in written:
+        assert (out / file).read_bytes() == (tmp_path / "clean" / file).read_bytes()
+    run(out, name)  # it is ours from now on
+    assert all(file.read_text() == "mine" for file in mine)
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_files_that_were_added_survive_and_those_of_rows_that_left_go(
+    tmp_path: Path, name: str
+) -> None:
+    out = tmp_path / "out"
+    run(out, name, ["a.png", "in/b.png"])
+    folders = [out, *(p for p in out.rglob("*") if p.is_dir())]
+    for folder in folders:
+        (folder / "mine.txt").write_text("mine")
+    run(out, name, ["c.png"])
+    for folder in folders:
+        assert (folder / "mine.txt").read_text() == "mine"
+        (folder / "mine.txt").unlink()
+    run(tmp_path / "clean", name, ["c.png"])
+    left = {path.relative_to(out) for path in files_of(out)}
+    assert left == {p.relative_to(tmp_path / "clean") for p in files_of(tmp_path / "clean")}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_that_was_edited_is_its_editors(tmp_path: Path, name: str) -> None:
+    out = tmp_path / "out"
+    run(out, name)
+    for edited in files_of(out):
+        was = edited.read_bytes()
+        edited.write_bytes(b"edited" + was[6:])
+        before = tree(tmp_path)
+        with pytest.raises(InvalidRequest, match=f"{edited.name}.*not as a run"):
+            run(out, name)
+        assert tree(tmp_path) == before
+        edited.write_bytes(was)
+    run(out, name)  # with other times, and what they held
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_what_came_to_a_place_meanwhile_is_not_replaced(tmp_path: Path, name: str) -> None:
+    """Names of files are known when the rows are: the last look is just before they are placed."""
+    out = tmp_path / "out"
+    run(out, name, ["a.png"])
+    run(tmp_path / "more", name, ["a.png", "b.png"])
+    ours = {p.relative_to(out) for p in files_of(out)}
+    new = [p.relative_to(tmp_path / "more") for p in files_of(tmp_path / "more")]
+    for file in (file for file in new if file not in ours):
+        (out / file).parent.mkdir(parents=True, exist_ok=True)
+        (out / file).write_text("mine")
+        before = tree(tmp_path)
+        with pytest.raises(InvalidRequest, match="--overwrite"):
+            run(out, name, ["a.png", "b.png"])
+        assert tree(tmp_path) == before
+        (out / file).unlink()
+
+
+@pytest.mark.parametrize("suffix", ["errors.jsonl", "report.json", "report.html"])
+def test_what_lies_beside_is_safe_too(tmp_path: Path, suffix: str) -> None:
+    out = tmp_path / "out.csv"
+    beside(out, suffix).write_text("mine")
+    with pytest.raises(InvalidRequest, match=f"{suffix}.*--overwrite"):
+        run(out, "csv")
+    assert beside(out, suffix).read_text() == "mine"
+    assert not out.exists()
+
+
+def test_errors_of_an_earlier_run_go_when_there_are_none(tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    run(out, "csv", errors=True)
+    assert beside(out, "errors.jsonl").exists()
+    run(out, "csv")
+    assert not beside(out, "errors.jsonl").exists()
+
+
+def test_another_output_under_one_name_says_what_it_would_replace(tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    run(out, "csv", parameters={"threshold": 0.5})
+    before = tree(tmp_path)
+    with pytest.raises(InvalidRequest) as raised:
+        run(out, "csv", parameters={"threshold": 0.7})
+    assert 'parameters {"threshold":0.5} -> {"threshold":0.7}' in raised.value.message
+    with pytest.raises(InvalidRequest, match='format "csv" -> "jsonl"'):
+        run(out, "jsonl", parameters={"threshold": 0.5})
+    assert tree(tmp_path) == before
+    run(out, "csv", parameters={"threshold": 0.7}, overwrite=True)
+    run(out, "csv", parameters={"threshold": 0.7})
+    out.unlink()
+    run(out, "csv")  # nothing of it is replaced
+
+
+@pytest.mark.parametrize(("name", "is_file"), [("csv", False), ("yolo", True)])
+def test_a_folder_is_never_replaced_by_a_file_nor_a_file_by_a_folder(
+    tmp_path: Path, name: str, is_file: bool
+) -> None:
+    out = tmp_path / "out"
+    if is_file:
+        out.write_text("mine")
+    else:
+        out.mkdir()
+    with pytest.raises(InvalidRequest, match="and this format writes a"):
+        run(out, name, overwrite=True)
+    assert out.is_file() == is_file
+
+
+def test_a_link_is_replaced_and_not_what_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_text("mine")
+    out = tmp_path / "out.csv"
+    out.symlink_to("photo.jpg")
+    with pytest.raises(InvalidRequest, match="--overwrite"):
+        run(out, "csv")
+    run(out, "csv", overwrite=True)
+    assert (tmp_path / "photo.jpg").read_text() == "mine"
+    assert not out.is_symlink()
+
+
+def test_a_link_inside_leads_nowhere(tmp_path: Path) -> None:
+    out, photos = tmp_path / "out", tmp_path / "photos"
+    photos.mkdir()
+    out.mkdir()
+    (out / "labels").symlink_to(photos)
+    with pytest.raises(InvalidRequest, match="labels: is in the way"):
+        run(out, "yolo", overwrite=True)
+    assert list(photos.iterdir()) == []
+
+
+def test_a_device_is_no_output(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "out.csv")
+    with pytest.raises(InvalidRequest, match="is no file"):
+        run(tmp_path / "out.csv", "csv", overwrite=True)
+
+
+def test_a_rows_own_file_is_never_replaced(tmp_path: Path) -> None:
+    """A table may name media that lie where an output goes."""
+    out = tmp_path / "out.csv"
+    out.write_text("a row")
+    made = {"format": "csv"}
+    with Placing(out, made, is_folder=False, overwrite=True) as places:
+        places.ledger.begin(reuse=True)
+        places.ledger.place(0, "a", f"{tmp_path}/../{tmp_path.name}/out.csv", b"k" * 16, None)
+        with places.half() as half:
+            (half / "out.csv").write_text("answers")
+            with pytest.raises(InvalidRequest, match="is a row of the source"):
+                places.place(half)
+    assert out.read_text() == "a row"
+
+
+@pytest.mark.parametrize("out", [".", "", "..", "/", "in/.."])
+def test_an_output_has_a_name_of_its_own(out: str) -> None:
+    with pytest.raises(InvalidRequest, match="name a file or folder of its own"):
+        named(Path(out))
+
+
+def test_an_output_is_no_url() -> None:
+    with pytest.raises(InvalidRequest, match="no URL"):
+        named(Path("s3://bucket/labels.csv"))
+
+
+#: Dies like a process that is killed, at a rename of its choice.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tests.client.annotate import test_placing
+
+left, replace = [int(sys.argv[3])], Path.replace
+
+def dying(self, target):
+    if not left[0]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    left[0] -= 1
+    return replace(self, target)
+
+Path.replace = dying
+test_placing.run(Path(sys.argv[1]), sys.argv[2], ["b.png", "c.png"], errors=True)
+"""
+
+
+@pytest.mark.parametrize("renames", range(4))
+@pytest.mark.parametrize("name", ["yolo", "csv"])
+def test_a_run_that_is_killed_while_it_places_is_gone_on_with(
+    tmp_path: Path, name: str, renames: int
+) -> None:
+    out = tmp_path / "out"
+    run(out, name, ["a.png", "b.png"])
+    mine = out / "labels" / "mine.txt" if IS_FOLDER[name] else tmp_path / "mine.txt"
+    mine.write_text("mine")
+    root = Path(__file__).parents[3]
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(out), name, str(renames)], check=False, cwd=root
+    )
+    killed = done.returncode == -9
+    assert killed or renames >= 3, "a table, its errors and its report are three"
+    run(out, name, ["b.png", "c.png"], errors=True)
+    assert mine.read_text() == "mine"
+    mine.unlink()
+    (tmp_path / "clean").mkdir()
+    run(tmp_path / "clean" / "out", name, ["b.png", "c.png"], errors=True)
+    left = tree(tmp_path)
+    clean = {path.removeprefix("clean/"): left[path] for path in left if path.startswith("clean/")}
+    assert {p: data for p, data in left.items() if not p.startswith("clean")} == clean

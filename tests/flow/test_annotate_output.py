@@ -1,0 +1,231 @@
+"""`wherry annotate` destroys nothing and loses no row in silence, tried as a user would."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.ipc
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from wherry.client import AsyncClient, Client
+from wherry.ops.stack import Stack
+from wherry.protocol.errors import InvalidRequest
+
+
+def wherry(stack: Stack, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """What the command says and answers."""
+    command = [sys.executable, "-m", "wherry.ops.cli", "annotate", *arguments, "--url", stack.url]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+
+
+@pytest.fixture
+def data_set(tmp_path: Path) -> Path:
+    """A folder as trainers want it: `images`, where labels are to come beside them."""
+    for number in range(6):
+        file = tmp_path / "ds" / "images" / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (20 + number, 16)).save(file)
+    (tmp_path / "ds" / "notes.txt").write_text("mine")
+    return tmp_path / "ds"
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("out", ["ds", "ds/images", "ds/images/out", ".", "ds/images/.."])
+def test_an_output_never_takes_the_place_of_its_source(
+    stack: Stack, data_set: Path, out: str
+) -> None:
+    before = tree(data_set.parent)
+    for more in ([], ["--overwrite"]):
+        done = wherry(
+            stack,
+            *("ds/images", "--model", "object-detection", "--format", "yolo", "--out", out, *more),
+            cwd=data_set.parent,
+        )
+        assert done.returncode == 1
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+        assert tree(data_set.parent) == before
+
+
+def test_labels_are_written_among_other_files_when_asked(stack: Stack, data_set: Path) -> None:
+    run = [
+        "ds/images",
+        "--model",
+        "object-detection",
+        "--format",
+        "yolo",
+        "--out",
+        "kept",
+        "--json",
+    ]
+    kept = data_set.parent / "kept"
+    (kept / "labels").mkdir(parents=True)
+    (kept / "labels" / "mine.txt").write_text("mine")
+    done = wherry(stack, *run, cwd=data_set.parent)
+    assert done.returncode == 1
+    assert "--overwrite" in done.stderr
+    assert list(data_set.parent.glob("kept.*")) == []
+    done = wherry(stack, *run, "--overwrite", cwd=data_set.parent)
+    assert done.returncode == 0, done.stderr
+    once = tree(kept)
+    assert once["labels/mine.txt"] == b"mine"
+    assert {f"labels/{number}.txt" for number in range(6)} <= once.keys()
+    again = wherry(stack, *run, cwd=data_set.parent)
+    assert (again.returncode, json.loads(again.stdout)["reused"]) == (0, 6)
+    assert tree(kept) == once
+
+
+def test_python_is_refused_alike(stack: Stack, client: Client, data_set: Path) -> None:
+    before = tree(data_set.parent)
+    images = data_set / "images"
+    asked: dict[str, Any] = {"model": "object-detection", "format": "yolo"}
+
+    async def asynchronously() -> None:
+        async with AsyncClient(stack.url) as other:
+            await other.annotate(images, out=data_set, **asked)
+
+    with pytest.raises(InvalidRequest, match="a folder around the source"):
+        client.annotate(images, out=data_set, **asked)
+    with pytest.raises(InvalidRequest, match="a folder around the source"):
+        asyncio.run(asynchronously())
+    with pytest.raises(InvalidRequest, match="not as a run of this output left it"):
+        client.annotate(
+            images, model="object-detection", out=data_set / "notes.txt", format="jsonl"
+        )
+    assert tree(data_set.parent) == before
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_broken_lines_among_numbered_ones_fail_alone(client: Client, tmp_path: Path) -> None:
+    source = tmp_path / "rows.jsonl"
+    source.write_text(
+        '{"id": 1, "text": "one"}\n{broken\n{"id": 2, "text": "two"}\n{"id": 3}\n'
+        '{"text": "no id"}\n{"id": 0, "text": "zero"}\n'
+    )
+    summary = client.annotate(source, model="embedding", out=tmp_path / "out.jsonl")
+    assert (summary.rows, summary.failed) == (6, 2)
+    assert [row["id"] for row in lines(tmp_path / "out.jsonl")] == ["1", "2", "(row 4)", "0"]
+    errors = {row["id"]: row["error"] for row in lines(tmp_path / "out.jsonl.errors.jsonl")}
+    assert errors.keys() == {"(row 1)", "3"}
+    assert errors["(row 1)"] == "line 2 is not JSON"
+    # They are tried again under these names.
+    source.write_text(source.read_text().replace("{broken", '{"id": 9, "text": "whole"}'))
+    again = client.annotate(
+        source,
+        model="embedding",
+        out=tmp_path / "out.jsonl",
+        retry_errors=tmp_path / "out.jsonl.errors.jsonl",
+    )
+    assert (again.rows, again.failed, again.reused) == (6, 1, 4)
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+def test_rows_add_up_whatever_ends_the_lines_and_whatever_is_wrong(
+    client: Client, tmp_path: Path, ends: str
+) -> None:
+    given = ["id,text", "1,one", '2,"never closed', "3,three", "4,too,many", "5,five"]
+    (tmp_path / "rows.csv").write_bytes(ends.join(given).encode())
+    progress = []
+    summary = client.annotate(
+        tmp_path / "rows.csv",
+        model="embedding",
+        out=tmp_path / "out.csv",
+        observer=lambda seen: progress.append((seen.read, seen.done + seen.failed + seen.reused)),
+    )
+    assert (summary.rows, summary.failed) == (5, 2)
+    assert progress[-1] == (5, 5)
+    report = json.loads((tmp_path / "out.csv.report.json").read_text())
+    assert (report["rows"], report["answered"], report["failed"]) == (5, 3, 2)
+    errors = {row["id"]: row["error"] for row in lines(tmp_path / "out.csv.errors.jsonl")}
+    assert errors == {
+        "2": "line 3: unexpected end of data",
+        "4": "it has 3 cells, and the header 2",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b""),
+        ("a.csv", b"id,text\r\n"),
+        ("a.csv", b"\xef\xbb\xbf"),
+        ("a.jsonl", b"\n\n"),
+        ("a.txt", b""),
+        ("a.lst", b"\n"),
+        ("a.tar", bytes(10240)),
+    ],
+)
+def test_a_source_of_nothing_is_an_error(
+    client: Client, tmp_path: Path, name: str, content: bytes
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InvalidRequest, match="has no rows"):
+        client.annotate(tmp_path / name, model="embedding", out=tmp_path / "out.jsonl")
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.arrow", "saved"])
+def test_a_table_of_no_rows_is_an_error(client: Client, tmp_path: Path, name: str) -> None:
+    table = pa.table({"text": pa.array([], pa.string())})
+    if name == "a.parquet":
+        pq.write_table(table, tmp_path / name)
+    elif name == "a.arrow":
+        with pa.ipc.new_stream(tmp_path / name, table.schema) as stream:
+            stream.write_table(table)
+    else:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "state.json").write_text('{"_data_files": []}')
+    with pytest.raises(InvalidRequest, match="has no rows"):
+        client.annotate(tmp_path / name, model="embedding", out=tmp_path / "out.jsonl")
+
+
+def test_files_that_are_left_out_are_told(stack: Stack, data_set: Path) -> None:
+    for name in ("a.HEIC", "b.heic", "c.json", "noise"):
+        (data_set / "images" / name).write_bytes(b"x")
+    run = ["ds/images", "--model", "object-detection", "--out", "out.jsonl"]
+    done = wherry(stack, *run, cwd=data_set.parent)
+    assert done.returncode == 0, done.stderr
+    assert "2 .heic, 1 without a suffix, 1 .json" in done.stdout
+    report = json.loads((data_set.parent / "out.jsonl.report.json").read_text())
+    assert report["rows"] == 6
+    assert report["left_out"] == {".heic": 2, ".json": 1, "": 1}
+
+
+def turned(kind: str) -> bytes:
+    """A picture of 200 x 400 that is stored lying."""
+    exif, file = Image.Exif(), io.BytesIO()
+    exif[0x0112] = 6
+    Image.new("RGB", (400, 200), (9, 99, 199)).save(file, kind, exif=exif)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("form", ["yolo", "label-studio", "coco-detection", "voc"])
+def test_every_picture_that_is_answered_is_exported(
+    client: Client, tmp_path: Path, form: str
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for kind in ("PNG", "WEBP", "JPEG", "TIFF", "AVIF"):
+        (photos / f"turned.{kind.lower()}").write_bytes(turned(kind))
+    Image.new("RGB", (32, 32)).save(photos / "icon.ico")
+    Image.new("RGB", (40, 30)).save(photos / "stream.j2k")
+    Image.new("F", (8, 6)).save(photos / "floats.pfm", "PPM")
+    Image.new("RGB", (8, 6)).save(
+        photos / "many.mpo", save_all=True, append_images=[Image.new("RGB", (8, 6))]
+    )
+    summary = client.annotate(photos, model="object-detection", out=tmp_path / "out", format=form)
+    assert (summary.rows, summary.failed) == (9, 0)
