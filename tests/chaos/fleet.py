@@ -69,7 +69,8 @@ class Fleet:
         return None if pid is None else next(found, None)
 
     def _alive(self) -> list[WorkerView]:
-        return [w for w in self.queue.run(view(self.settings)).workers if w.alive]
+        workers = self.queue.run(view(self.settings)).workers
+        return [w for w in workers if w.alive and w.info.get("state") != "loading"]
 
     def hit(self, number: int, signal: int) -> Hit | None:
         """Send a worker a signal; None when it is not up."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+import redis
 from rich.console import Console
 
 from wherry.client import Client
@@ -16,6 +19,7 @@ from wherry.jobs.group import Group
 from wherry.jobs.record import NewJob
 from wherry.jobs.settings import JobsSettings
 from wherry.jobs.submit import submit
+from wherry.ops.services import worker_command
 from wherry.ops.stack import Stack, StackError
 from wherry.ops.up import serve
 from wherry.protocol.errors import ModelFailed
@@ -131,3 +135,34 @@ def test_a_model_that_ends_its_process_is_left_out_the_third_time(tmp_path: Path
         assert stack.worker("multimodal").ends == 2
         assert "died 2 times while it loaded" in stack.failed_models["deadly"]
         assert client.infer("good", CustomInput(data=[{"inputs": 1}]))
+
+
+def test_a_worker_that_is_stopped_while_it_loads_blames_no_model(
+    tmp_path: Path, redis_url: str
+) -> None:
+    handler = tmp_path / "handlers" / "slow" / "handler.py"
+    handler.parent.mkdir(parents=True)
+    handler.write_text("import time\nprint('loading', flush=True)\ntime.sleep(600)\n")
+    path = tmp_path / "models.toml"
+    path.write_text(
+        '[[models]]\nname = "slow"\ntask = "custom"\nbackend = "handler"\nsource = "slow"\n'
+    )
+    env = {
+        **os.environ,
+        "WHERRY_REDIS_URL": redis_url,
+        "WHERRY_MODELS": str(path),
+        "WHERRY_HANDLER_DIR": str(handler.parents[1]),
+        "WHERRY_STORE_DIR": str(tmp_path / "blobs"),
+    }
+    command = worker_command("multimodal", 0)
+    with (
+        subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process,
+        redis.Redis.from_url(redis_url, decode_responses=True) as connection,
+    ):
+        assert process.stdout is not None
+        assert any("loading" in line for line in process.stdout)
+        assert len(connection.keys("wherry:loading:*")) == 1
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_S) == 0
+        assert connection.keys("wherry:loading:*") == []
+        assert connection.keys("wherry:alive:*") == []
