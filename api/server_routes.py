@@ -140,6 +140,7 @@ def _worker(worker: WorkerView, now_ms: int) -> dict[str, Any]:
         "families": info.get("families", []),
         "device": info.get("device"),
         "models": info.get("models", []),
+        "warnings": info.get("warnings", []),
         "running": worker.running,
         "last_seen_s": round((now_ms - seen) / 1000, 1) if isinstance(seen, int) else None,
     }

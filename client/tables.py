@@ -117,4 +117,9 @@ def queues_table(fleet: dict[str, Any]) -> RenderableType:
             "never" if seen is None else f"{seen:.1f} s ago",
         )
     totals = "   ".join(f"{name} {count}" for name, count in fleet["totals"].items())
-    return Group(groups, workers, totals)
+    warnings = [
+        Text(f"{worker['id']}: {warning}")
+        for worker in fleet["workers"]
+        for warning in worker.get("warnings", [])
+    ]
+    return Group(groups, workers, *warnings, totals)

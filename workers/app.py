@@ -15,6 +15,7 @@ from celery.exceptions import ImproperlyConfigured
 from ..jobs.group import Group
 from ..jobs.settings import JobsSettings
 from ..jobs.ticket import TASK
+from ..tasks.backends.device import Device
 from . import transport
 from .device import pin, resolve
 from .settings import WorkerSettings
@@ -90,7 +91,8 @@ def _start_worker(node: str, instance: Any) -> None:
     if "prefork" in pool:
         raise ImproperlyConfigured("Wherry workers share one device among threads: use -P threads")
     settings = WorkerSettings()
-    device = pin(resolve(settings.device))
+    asked = resolve(settings.device)
+    device = Device(pin(asked), asked=asked)
     families = set(instance.app.amqp.queues.consume_from)
     # Beside an event a job, Celery's own of each ticket would count every job's work twice.
     app.tasks[TASK].send_events = settings.events == "batches"

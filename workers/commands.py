@@ -19,7 +19,8 @@ def worker(
         list[str], typer.Argument(help="Task families: vision, audio, text, multimodal.")
     ],
     device: Annotated[
-        str, typer.Option(help="cpu, cuda:N, or auto: spread over the GPUs.")
+        str,
+        typer.Option(help="cpu, cuda:N, or auto: spread over the GPUs, else the CPU."),
     ] = "auto",
     number: Annotated[int, typer.Option(help="This worker's number on the machine, for auto.")] = 0,
     concurrency: Annotated[int, typer.Option("--concurrency", "-c", help="Batches in hand.")] = 3,
@@ -30,7 +31,11 @@ def worker(
     from .device import resolve
 
     # Pinned through the environment, before anything can import torch.
-    os.environ["WHERRY_DEVICE"] = resolve(device, number)
+    try:
+        os.environ["WHERRY_DEVICE"] = resolve(device, number)
+    except ValueError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
     from .app import app as celery_app
 
     node = name or f"{'-'.join(families)}-{number}@%h"

@@ -67,7 +67,7 @@ class Worker:
         *,
         jobs: JobsSettings,
         settings: WorkerSettings,
-        device: str,
+        device: Device,
         threads: int,
         consumer: Callable[[], Any],  # celery's Consumer, once there is one; it ships no types
     ) -> None:
@@ -77,9 +77,9 @@ class Worker:
         self._id = self._identity.id
         self._queue = Queue(jobs.redis_url)
         store = open_store(jobs)
-        self._device = Device(device)
+        self._device = device
         catalog = load_catalog(settings.models, families=families)
-        budgets = Budgets(self._queue, jobs, device_kind(device))
+        budgets = Budgets(self._queue, jobs, device_kind(device.name))
         self._models = Models(
             catalog,
             families,
@@ -273,6 +273,7 @@ class Worker:
             **self._identity.info(),
             "families": self._families,
             "device": self._device.name,
+            "warnings": list(self._device.warnings),
             "models": [model.declaration.name for model in self._models],
             "state": "draining" if self._draining.is_set() else "ready",
             "seen_at_ms": int(time.time() * 1000),

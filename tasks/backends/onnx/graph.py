@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ....protocol.errors import OutOfMemory
 from ..device import Device
+from .session import open_session
 
 #: Axes of an input or output: a number where it is fixed, a name or None where it is free; empty
 #: where the graph does not tell.
@@ -37,17 +38,17 @@ _MEMORY_WORDS = ("allocate memory", "out of memory", "bad allocation")
 
 
 class Graph:
-    """An ONNX file on a device. `threads` bounds its threads; 0 takes every core of the process."""
+    """An ONNX file on a device. `threads` bounds its threads; 0 takes every core of the process.
+
+    Raises ModelRefused for a file that ONNX Runtime cannot open, or a device it cannot use.
+    """
 
     def __init__(self, path: Path, device: Device, *, threads: int = 0) -> None:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or _cores()
         options.log_severity_level = 3  # its advice on initializers would drown a worker's log
         self.path, self._device = path, device
-        # onnxruntime ships no types.
-        self.session: Any = ort.InferenceSession(
-            str(path), options, providers=_providers(device.name)
-        )
+        self.session: Any = open_session(path, options, device)  # onnxruntime ships no types
         taken, given = self.session.get_inputs(), self.session.get_outputs()
         self.inputs: dict[str, Shape] = {node.name: tuple(node.shape) for node in taken}
         self.outputs: dict[str, Shape] = {node.name: tuple(node.shape) for node in given}
@@ -99,17 +100,6 @@ class Graph:
             rows = np.arange(start, start + fixed).clip(max=count - 1)
             runs.append(self.run({name: array[rows] for name, array in feed.items()}))
         return {name: np.concatenate([run[name] for run in runs])[:count] for name in self.outputs}
-
-
-def _providers(device: str) -> list[Any]:
-    if not device.startswith("cuda"):
-        return ["CPUExecutionProvider"]
-    # The default arena doubles at each growth; asking for what is needed keeps others alive.
-    options = {
-        "device_id": int(device.partition(":")[2] or 0),
-        "arena_extend_strategy": "kSameAsRequested",
-    }
-    return [("CUDAExecutionProvider", options), "CPUExecutionProvider"]
 
 
 def _mentions(path: Path, word: bytes) -> bool:
