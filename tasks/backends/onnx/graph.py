@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from ....protocol.errors import OutOfMemory
+from ..base import ModelRefused
 from ..device import Device
+from .checks import finite
 from .session import open_session
 
 #: Axes of an input or output: a number where it is fixed, a name or None where it is free; empty
@@ -63,6 +65,15 @@ class Graph:
         axis = self.inputs[name][0] if self.inputs[name] else None
         return axis if isinstance(axis, int) else None
 
+    def takes_integers(self, name: str) -> bool:
+        """Whether an input takes whole numbers, as images of 0 to 255 are."""
+        kind = self._types[name]
+        return kind is not None and np.dtype(kind).kind in "iu"
+
+    def read(self, output: str, arrays: Arrays) -> NDArray[Any]:
+        """One output of `run_rows`. Raises BackendError where it holds what is no number."""
+        return finite(self.run_rows(arrays)[output], output)
+
     def run(self, arrays: Arrays) -> dict[str, NDArray[Any]]:
         """One run of the graph while holding the device. Arrays take the graph's types, those it
         has no input for are left out, and floats come back as float32. Raises OutOfMemory.
@@ -100,6 +111,15 @@ class Graph:
             rows = np.arange(start, start + fixed).clip(max=count - 1)
             runs.append(self.run({name: array[rows] for name, array in feed.items()}))
         return {name: np.concatenate([run[name] for run in runs])[:count] for name in self.outputs}
+
+
+def needs(graph: Graph, inputs: Set[str], output: str) -> None:
+    """Raise ModelRefused where a graph has not these inputs, and this output besides others."""
+    if not (inputs <= {*graph.inputs} and output in graph.outputs):
+        raise ModelRefused(
+            f"{graph.path}: expected {', '.join(sorted(inputs))} -> {output}, got "
+            f"{', '.join(graph.inputs)} -> {', '.join(graph.outputs)}"
+        )
 
 
 def _mentions(path: Path, word: bytes) -> bool:

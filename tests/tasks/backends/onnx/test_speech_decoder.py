@@ -14,6 +14,7 @@ from wherry.tasks.audio.automatic_speech_recognition import (
     AutomaticSpeechRecognitionInput,
     AutomaticSpeechRecognitionOutput,
 )
+from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.export import export
 
@@ -102,5 +103,5 @@ def test_rows_that_have_ended_leave_the_others_their_own_past(whole: Path) -> No
 def test_decoders_that_do_not_fit_are_told(whole: Path, forgetful: Path) -> None:
     shutil.copy(whole / WITH_PAST, forgetful / "decoder_model.onnx")
     shutil.copy(whole / WITH_PAST, forgetful)
-    with pytest.raises(ValueError, match=r"takes past_key_values\.0\.encoder\.key"):
+    with pytest.raises(ModelRefused, match=r"takes past_key_values\.0\.encoder\.key"):
         create_task("onnxruntime", TASK, str(forgetful))
