@@ -69,8 +69,8 @@ class RelativeBoxes(DetectionAdapter):
         out = self.graph.run_rows(self.masked(values))
         scores = softmax(finite(out["logits"], "logits"))[..., :-1]
         self.model.labels(scores.shape[-1])  # counts: RT-DETR and its kin have no 'no object'
+        boxes = finite(out["pred_boxes"], "pred_boxes")
         best, sure = scores.argmax(axis=-1), scores.max(axis=-1)  # (B, Q)
         return [
-            Objects(sure[i], best[i], corners(out["pred_boxes"][i], row.size))
-            for i, row in enumerate(rows)
+            Objects(sure[i], best[i], corners(boxes[i], row.size)) for i, row in enumerate(rows)
         ]

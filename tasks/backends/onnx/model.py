@@ -13,7 +13,7 @@ from ..device import Device
 from .graph import Graph
 
 #: The graph of a folder is the first of these that is there, else its only .onnx file.
-_GRAPHS = ("model.onnx", "model_optimized.onnx", "encoder_model.onnx")
+_GRAPHS = ("model.onnx", "model_optimized.onnx", "encoder_model.onnx", "silero_vad.onnx")
 
 
 #: Model types whose positions begin behind that of the padding token.
