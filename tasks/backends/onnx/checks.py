@@ -1,7 +1,8 @@
 """What a graph's numbers must be before anything is made of them. A graph that was taken for one of
 another kind answers numbers too: nothing else would tell.
 
-Looking at every answer costs little beside the run: 8,400 candidates of 84 numbers, 0.3 ms.
+Every answer is looked at, not the first alone: half precision overflows on some images and not on
+others. That costs little beside the run: 8,400 candidates of 84 numbers take a core 0.7 ms.
 """
 
 from __future__ import annotations

@@ -121,13 +121,13 @@ class Suppressing(Yolo):
         candidates = self._upright(out)
         scores = self.scores(candidates)
         check_pixels(candidates[:, :2], max(row.image.size))
-        best, sure = scores.argmax(axis=1), scores.max(axis=1)
+        sure = scores.max(axis=1)
         chosen = np.flatnonzero(sure > threshold)
+        best, sure = scores[chosen].argmax(axis=1), sure[chosen]  # argmax is the slow one
         centre, half = candidates[chosen, :2], candidates[chosen, 2:4] / 2
         boxes = np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
-        kept = self.suppression.kept(boxes, sure[chosen], best[chosen])
-        chosen, boxes = chosen[kept], unboxed(boxes[kept], row.image.size, row.size)
-        return Objects(sure[chosen], best[chosen], boxes)
+        kept = self.suppression.kept(boxes, sure, best)
+        return Objects(sure[kept], best[kept], unboxed(boxes[kept], row.image.size, row.size))
 
     def _upright(self, out: _Floats) -> _Floats:
         """(N, M). Without class names, candidates are the more."""
