@@ -29,12 +29,14 @@ class Suppression:
         self, boxes: NDArray[np.float32], scores: NDArray[np.float32], classes: NDArray[Any]
     ) -> NDArray[np.int64]:
         """Positions of those that stay, surest first. boxes: (Q, 4), corners."""
-        if self.agnostic or not len(boxes):
-            return np.array(suppressed(boxes, scores, self.iou), dtype=np.int64)
-        # Each class in a place of its own: none overlaps another.
-        apart = (boxes.max() - boxes.min() + 1) * classes.astype(np.float64)
-        moved = boxes.astype(np.float64) + apart[:, None]
-        return np.array(suppressed(moved, scores, self.iou), dtype=np.int64)
+        everything = np.arange(len(boxes))
+        groups = [everything[classes == one] for one in np.unique(classes)]
+        kept = np.zeros(len(boxes), dtype=bool)
+        for group in [everything] if self.agnostic else groups:
+            kept[group[suppressed(boxes[group], scores[group], self.iou)]] = True
+        order = np.argsort(-scores, kind="stable")
+        surest: NDArray[np.int64] = order[kept[order]]
+        return surest
 
 
 def suppressed(boxes: NDArray[Any], scores: NDArray[np.float32], iou: float) -> list[int]:
