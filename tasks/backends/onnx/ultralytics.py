@@ -66,7 +66,9 @@ def forms(told: Told, named: str = "") -> set[str]:
     first, last = axes[1:] or (None, None)
     classes = class_count(written, told.config)
     found = set()
-    if classes is None or any(_may_be(axis, 4 + classes) for axis in (first, last)):
+    # Who writes a task, Ultralytics, has the candidates last.
+    usual = (first,) if written.task else (first, last)
+    if classes is None or any(_may_be(axis, 4 + classes) for axis in usual):
         found.add(RAW)
     if not written.task and (classes is None or _may_be(last, 5 + classes)):
         found.add(OBJECTNESS)

@@ -102,6 +102,8 @@ RELATIVE[0, 0] = [0.5, 0.5, 0.25, 0.25, 0.75, 1]
         (FINAL, {**ULTRALYTICS, "end2end": "True"}, "yolo-end2end", 0.75, BUS_EDGES),
         (FINAL, {**ULTRALYTICS, "args": "{'nms': True}"}, "yolo-end2end", 0.75, BUS_EDGES),
         (FINAL, WRITTEN, "yolo-end2end", 0.75, BUS_EDGES),  # 6 is neither 4 + 3 nor 5 + 3
+        # 4 + 2 as well, but Ultralytics has raw candidates last; as it wrote before it wrote args.
+        (FINAL, {"task": "detect", "names": "{0: 'a', 1: 'bus'}"}, "yolo-end2end", 0.75, BUS_EDGES),
         (
             RELATIVE,
             {**ULTRALYTICS, "head": "RTDETRDecoder"},
