@@ -165,6 +165,7 @@ def _worker(worker: WorkerView, now_ms: int) -> dict[str, Any]:
         "failed": info.get("failed", {}),
         "state": info.get("state"),
         "reason": info.get("reason", ""),
+        "warnings": info.get("warnings", []),
         "running": worker.running,
         "last_seen_s": round((now_ms - seen) / 1000, 1) if isinstance(seen, int) else None,
     }

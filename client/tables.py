@@ -97,8 +97,14 @@ def queues_table(fleet: dict[str, Any]) -> RenderableType:
     ]
     seen = ("worker", "device", "families", "running", "seen", "state")
     totals = "   ".join(f"{name} {count}" for name, count in fleet["totals"].items())
+    warnings = [
+        Text(f"{worker['id']}: {warning}")
+        for worker in fleet["workers"]
+        for warning in worker.get("warnings", [])
+    ]
     return Group(
         table(titles, groups, fold="") if groups else "nothing waits or runs",
         table(seen, workers, fold="families state") if workers else "no workers",
+        *warnings,
         totals,
     )

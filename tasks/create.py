@@ -64,7 +64,8 @@ def create_task(
 ) -> LocalTask:
     """Make a task with its model loaded. `model_params` go to the backend; `device` is one.
 
-    Raises ValueError for an unknown backend or task.
+    Raises ValueError for an unknown backend or task, ModelRefused for a model that cannot be served
+    as it stands.
     """
     parameters = dict(model_params or {})
     device = Device(str(parameters.pop("device", "cpu")))

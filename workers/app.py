@@ -19,6 +19,7 @@ from ..jobs.settings import JobsSettings
 from ..jobs.ticket import TASK
 from ..protocol import v2
 from ..protocol.errors import ModelFailed
+from ..tasks.backends.device import Device
 from ..tasks.catalog import CatalogError
 from . import transport
 from .device import pin, resolve
@@ -103,7 +104,11 @@ def _start_worker(node: str, instance: Any) -> None:
     if "prefork" in pool:
         raise ImproperlyConfigured("Wherry workers share one device among threads: use -P threads")
     settings = WorkerSettings()
-    device = pin(resolve(settings.device))
+    try:
+        asked = resolve(settings.device)
+    except ValueError as error:
+        raise ImproperlyConfigured(str(error)) from None
+    device = Device(pin(asked), asked=asked)
     families = set(instance.app.amqp.queues.consume_from)
     # Beside an event a job, Celery's own of each ticket would count every job's work twice.
     app.tasks[TASK].send_events = settings.events == "batches"

@@ -12,9 +12,6 @@ from ..tasks.catalog import Catalog, CatalogError, ModelDeclaration, load_catalo
 from ..tasks.check import check_model, weigh
 from .device import free_bytes, list_gpus, resolve
 
-#: Any of these is there where a GPU can be used that the driver's tool does not list.
-_DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
-
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -88,22 +85,16 @@ def check(
             return Checked(served, [Finding(str(error)), *findings])
         weight = sum(weigh(model) for model in served if model.family in group)
         loads[found] = loads.get(found, 0) + weight
-    findings = [*_devices(loads, served, gpus), *findings, *_memory(loads)]
+    findings = [*_runtimes(loads, served), *findings, *_memory(loads)]
     return Checked(served, findings)
 
 
-def _devices(
-    devices: Iterable[str], models: Sequence[ModelDeclaration], gpus: Callable[[], list[int]]
-) -> Iterator[Finding]:
-    wanted = [device for device in devices if device != "cpu"]
-    listed = gpus() if wanted else []
-    hidden = not listed and any(Path(driver).exists() for driver in _DRIVERS)
-    for device in wanted:
-        if not hidden and int(device.removeprefix("cuda:")) not in listed:
-            has = f"GPUs {', '.join(map(str, listed))}" if listed else "no GPU: use cpu or auto"
-            yield Finding(f"device {device!r}: this machine has {has}")
-    if wanted and any(m.backend == "transformers" for m in models) and _is_cpu_torch():
-        yield Finding(f"device {wanted[0]!r}: the torch that is installed is built for CPUs alone")
+def _runtimes(devices: Iterable[str], models: Sequence[ModelDeclaration]) -> Iterator[Finding]:
+    """Whether torch can use the GPUs. One that was named is used or refused; `auto` gives way."""
+    gpus = [device for device in devices if device != "cpu"]
+    if gpus and any(m.backend == "transformers" for m in models) and _is_cpu_torch():
+        text = f"device {gpus[0]!r}: the torch that is installed is built for CPUs alone"
+        yield Finding(text, is_error=not gpus[0].startswith("auto"))
 
 
 def _is_cpu_torch() -> bool:

@@ -20,7 +20,8 @@ def worker(
         list[str], typer.Argument(help="Task families: vision, audio, text, multimodal.")
     ],
     device: Annotated[
-        str, typer.Option(help="cpu, cuda:N, or auto: spread over the GPUs.")
+        str,
+        typer.Option(help="cpu, cuda:N, or auto: spread over the GPUs, else the CPU."),
     ] = "auto",
     number: Annotated[int, typer.Option(help="This worker's number on the machine, for auto.")] = 0,
     concurrency: Annotated[int, typer.Option("--concurrency", "-c", help="Batches in hand.")] = 3,
@@ -50,7 +51,7 @@ def worker(
     except ValidationError as error:
         _refuse([f"the settings cannot be used: {v2.describe(error)}"], EXIT_UNUSABLE)
     except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+        _refuse([str(error)], EXIT_UNUSABLE)
     checked = check(settings.models, families=families, device=os.environ["WHERRY_DEVICE"])
     for warning in checked.warnings:
         typer.echo(f"warning: {warning}", err=True)

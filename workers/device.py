@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+
+#: What there is where a GPU may be that nvidia-smi does not list: containers without the tool, WSL,
+#: Jetson, AMD.
+_DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/nvmap", "/dev/kfd")
 
 
 def list_gpus() -> list[int]:
@@ -31,7 +35,7 @@ def kind(device: str, environ: Mapping[str, str] = os.environ) -> str:
 def free_bytes(device: str) -> int | None:
     """Memory that a device has to give now; None where that cannot be told."""
     if device != "cpu":
-        number = device.removeprefix("cuda:")
+        number = device.partition(":")[2]
         asked = ("--query-gpu=memory.free", "--format=csv,noheader,nounits")
         told = _nvidia_smi(f"--id={number}", *asked).strip()
         return int(told) << 20 if told.isdecimal() else None
@@ -66,19 +70,35 @@ def _nvidia_smi(*arguments: str) -> str:
         return ""
 
 
-def resolve(device: str, number: int = 0, gpus: Callable[[], list[int]] = list_gpus) -> str:
-    """Turn `auto` into a device: worker `number` takes GPU `number` modulo their count, or the CPU.
+def resolve(
+    device: str,
+    number: int = 0,
+    gpus: Callable[[], list[int]] = list_gpus,
+    *,
+    drivers: Iterable[str] = _DRIVERS,
+) -> str:
+    """Settle which device a worker takes. `auto` is worker `number`'s share: auto:N, where N is GPU
+    `number` modulo their count, or the CPU. It stays auto, so that a runtime that cannot use the
+    GPU may take the CPU; a device that was named is used or refused.
 
-    Raises ValueError for anything but auto, cpu, cuda and cuda:N.
+    Raises ValueError for anything but auto, cpu, cuda and cuda:N, and for a GPU that is not there.
     """
-    if device == "auto":
-        found = gpus()
-        return f"cuda:{found[number % len(found)]}" if found else "cpu"
-    if device == "cuda":
-        return "cuda:0"
-    if device != "cpu" and not re.fullmatch(r"cuda:\d+", device):
+    found = re.fullmatch(r"(?:(auto)|cuda)(?::(\d+))?", device)
+    if device == "cpu":
+        return device
+    if found is None:
         raise ValueError(f"device {device!r}: use cpu, cuda, cuda:N or auto")
-    return device
+    there, wanted = gpus(), int(found[2] or 0)
+    if found[1]:
+        share = wanted if found[2] else number
+        return f"auto:{there[share % len(there)]}" if there else "cpu"
+    if there and wanted not in there:
+        names = ", ".join(f"cuda:{gpu}" for gpu in there)
+        raise ValueError(f"device {device!r}: this machine has {names}; use one of them or auto")
+    # Without the driver's tool nobody can tell yet; the model's runtime will.
+    if not there and not any(Path(driver).exists() for driver in drivers):
+        raise ValueError(f"device {device!r}: this machine has no GPU; use cpu or auto")
+    return f"cuda:{wanted}"
 
 
 def pin(device: str, environ: dict[str, str] | None = None) -> str:
@@ -88,5 +108,5 @@ def pin(device: str, environ: dict[str, str] | None = None) -> str:
         # A CPU worker beside GPU workers must not open a CUDA context by accident.
         environment.setdefault("CUDA_VISIBLE_DEVICES", "")
         return "cpu"
-    environment["CUDA_VISIBLE_DEVICES"] = device.removeprefix("cuda:")
+    environment["CUDA_VISIBLE_DEVICES"] = device.partition(":")[2]
     return "cuda:0"

@@ -17,7 +17,8 @@ class WorkerSettings(BaseSettings):
     )
     device: str = Field(
         default="cpu",
-        description="cpu, cuda:N (pinned before torch loads), or auto (spread over the GPUs).",
+        description="cpu, cuda:N (pinned before torch loads), or auto: spread over the GPUs, and"
+        " on the CPU what cannot use them. auto:N is worker N's share.",
     )
     events: Literal["jobs", "batches", "off"] = Field(
         default="jobs", description="Celery events: one set a job, Celery's own a batch, or none."

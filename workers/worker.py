@@ -71,7 +71,7 @@ class Worker:
         *,
         jobs: JobsSettings,
         settings: WorkerSettings,
-        device: str,
+        device: Device,
         threads: int,
         consumer: Callable[[], Any],  # celery's Consumer, once there is one; it ships no types
     ) -> None:
@@ -81,9 +81,9 @@ class Worker:
         self._id = self._identity.id
         self._queue = Queue(jobs.redis_url)
         store = open_store(jobs)
-        self._device = Device(device)
+        self._device = device
         declared = functools.partial(load_catalog, settings.models, families=families)
-        budgets = Budgets(self._queue, jobs, device_kind(device))
+        budgets = Budgets(self._queue, jobs, device_kind(device.name))
         catalog = declared()
         self._models = Models(
             catalog,
@@ -354,5 +354,6 @@ class Worker:
             **self._failures.info(),
             "state": self._state(),
             "reason": self._belonging.reason,
+            "warnings": list(self._device.warnings),
             "seen_at_ms": int(time.time() * 1000),
         }

@@ -9,10 +9,16 @@ from contextlib import contextmanager
 
 
 class Device:
-    """What a worker computes on, one batch at a time."""
+    """What a worker computes on, one batch at a time.
 
-    def __init__(self, name: str = "cpu") -> None:
-        self.name = name
+    `asked` is the device as its operator named it, where that is another name: a pinned process
+    sees its GPU as cuda:0. One that begins with auto was chosen, not asked for.
+    """
+
+    def __init__(self, name: str = "cpu", *, asked: str = "") -> None:
+        self.name, self.asked = name, asked or name
+        #: Which runtimes compute elsewhere, and why: only where the device was chosen.
+        self.warnings: list[str] = []
         self._changed = threading.Condition()
         self._held = False
         self._waiting: list[tuple[int, int]] = []

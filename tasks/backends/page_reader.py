@@ -40,6 +40,11 @@ class PageReader:
         for find in (False, True):
             self._reader(blank, use_det=find)
 
+    def sessions(self) -> list[Any]:
+        """The sessions of its graphs, which tell what they compute on."""
+        parts = (self._reader.text_det, self._reader.text_cls, self._reader.text_rec)
+        return [part.session.session for part in parts]
+
     def read(self, image: Image.Image) -> list[TextLine]:
         """The lines of an RGB image from top to bottom, boxes in its pixels."""
         pixels = np.asarray(_broad(image))[:, :, ::-1]  # OpenCV's order: BGR

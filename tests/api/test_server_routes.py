@@ -41,5 +41,6 @@ def test_queues_show_groups_workers_and_totals(http, worker, texts):
         ("embedding", 5, 1),
     ]
     assert fleet["workers"][0]["families"] == ["text"]
+    assert fleet["workers"][0]["warnings"] == []
     assert fleet["totals"]["waiting"] == 2
     assert fleet["totals"]["dead"] == 0

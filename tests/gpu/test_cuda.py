@@ -71,6 +71,7 @@ source = "{WEIGHTS / "digits"}"
     ):
         workers = httpx.get(f"{stack.url}/v2/queues").json()["workers"]
         assert [worker["device"] for worker in workers] == ["cuda:0"]
+        assert [worker["warnings"] for worker in workers] == [[]]
         [digit] = digits(1)
         answer = client.infer("digits", ImageClassificationInput(images=[digit.data]))
     assert isinstance(answer, ImageClassificationOutput)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 import base64
 import json
+import time
 from collections.abc import Callable
 
 import pytest

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
+from wherry.workers.commands import register
 from wherry.workers.device import free_bytes, kind, list_gpus, pin, resolve
+from wherry.workers.threads import EXIT_UNUSABLE
 
 
 @pytest.mark.parametrize(
@@ -12,18 +17,46 @@ from wherry.workers.device import free_bytes, kind, list_gpus, pin, resolve
     [
         ("cpu", 0, [0, 1], "cpu"),
         ("cuda", 3, [0, 1], "cuda:0"),
-        ("cuda:1", 0, [], "cuda:1"),
+        ("cuda:1", 0, [0, 1], "cuda:1"),
         ("auto", 0, [], "cpu"),
-        ("auto", 0, [0, 1], "cuda:0"),
-        ("auto", 1, [0, 1], "cuda:1"),
-        ("auto", 5, [0, 1], "cuda:1"),
+        ("auto", 0, [0, 1], "auto:0"),
+        ("auto", 1, [0, 1], "auto:1"),
+        ("auto", 5, [0, 1], "auto:1"),
+        ("auto", 1, [2, 3], "auto:3"),
+        ("auto:3", 0, [2, 3], "auto:3"),  # settled by whoever started the worker
+        ("auto:0", 0, [], "cpu"),
     ],
 )
 def test_devices_are_spread_over_the_gpus(device, number, gpus, expected):
     assert resolve(device, number, lambda: gpus) == expected
 
 
-@pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "tpu:0", ""])
+def test_a_gpu_that_is_not_there_is_refused_with_those_that_are():
+    with pytest.raises(ValueError, match="'cuda:2': this machine has cuda:0, cuda:1; use one"):
+        resolve("cuda:2", gpus=lambda: [0, 1])
+    with pytest.raises(ValueError, match="'cuda:1': this machine has no GPU; use cpu or auto"):
+        resolve("cuda:1", gpus=list, drivers=())
+
+
+def test_without_the_drivers_tool_a_gpu_is_the_runtimes_to_judge():
+    assert resolve("cuda:1", gpus=list, drivers=(os.devnull,)) == "cuda:1"
+
+
+def test_a_worker_asked_for_a_gpu_that_is_not_there_says_so_in_one_line(tmp_path, monkeypatch):
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 'GPU 0: H (UUID: a)'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    app = typer.Typer()
+    register(app)
+    ran = CliRunner().invoke(app, ["worker", "vision", "--device", "cuda:1"])
+    assert (ran.exit_code, ran.stdout) == (EXIT_UNUSABLE, "")
+    assert ran.stderr == (
+        "error: device 'cuda:1': this machine has cuda:0; use one of them or auto\n"
+    )
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "auto:", "tpu:0", ""])
 def test_an_unknown_device_is_refused(device):
     with pytest.raises(ValueError, match="use cpu, cuda, cuda:N or auto"):
         resolve(device)
@@ -33,6 +66,8 @@ def test_a_pinned_process_sees_its_gpu_alone():
     environ: dict[str, str] = {}
     assert pin("cuda:3", environ) == "cuda:0"
     assert environ == {"CUDA_VISIBLE_DEVICES": "3"}
+    assert pin("auto:2", environ) == "cuda:0"
+    assert environ == {"CUDA_VISIBLE_DEVICES": "2"}
 
 
 def test_a_cpu_worker_sees_no_gpu():

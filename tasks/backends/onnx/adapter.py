@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
@@ -12,11 +12,21 @@ from .graph import Shapes
 from .model import OnnxModel
 
 
+class Told(NamedTuple):
+    """What a file tells of itself: names and axes, config.json, and its exporter's metadata."""
+
+    inputs: Shapes
+    outputs: Shapes
+    config: Mapping[str, Any]
+    metadata: Mapping[str, str]
+
+
 class Adapter(ABC):
     """Answers tasks with the graphs of one dialect: of certain inputs and outputs.
 
     It is made when its model loads, and reads all it needs then, so that a folder that lacks
-    something fails at once, with a ValueError.
+    something fails at once, with a ValueError. It answers an example then, too: whatever it raises
+    refuses the model.
     """
 
     #: What the dialect is called.
@@ -31,6 +41,14 @@ class Adapter(ABC):
     @abstractmethod
     def accepts(cls, inputs: Shapes, outputs: Shapes, config: Mapping[str, Any]) -> bool:
         """Whether a graph of these names (and axes), with this config.json, speaks the dialect."""
+
+    @classmethod
+    def misfit(cls, told: Told, *, named: bool) -> str:  # noqa: ARG003 # for those that look closer
+        """Why a graph that is accepted is of another kind all the same; empty where it is not.
+
+        `named`: its operator says that it is of this dialect, which decides where nothing else can.
+        """
+        return ""
 
     @abstractmethod
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:

@@ -5,11 +5,12 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
-from ....protocol.errors import RowError
+from ....protocol.errors import OutOfMemory, RowError
 from ...base import Task, TaskInput, TaskOutput
 from ...vision.images import MAX_PIXELS
-from ..base import Backend
+from ..base import Backend, ModelRefused
 from ..device import Device
+from .adapter import Adapter, Told
 from .dialects import resolve
 from .graph import Graph
 from .model import OnnxModel, folder_of
@@ -18,7 +19,8 @@ from .model import OnnxModel, folder_of
 class DialectBackend(Backend):
     """A folder's graph on ONNX Runtime, fed and read by whichever adapter speaks its dialect.
 
-    `dialect` names one where several would do; empty takes the first that accepts the graph.
+    `dialect` names one where several would do; empty takes the first that the graph fits. `file`
+    names the graph where the folder holds several.
     `threads` bounds each graph's threads, 0 takes every core of the process; `max_pixels` bounds a
     row's image before it is decoded. What else is given goes to the adapter.
     """
@@ -32,34 +34,53 @@ class DialectBackend(Backend):
         threads: int = 0,
         max_pixels: int = MAX_PIXELS,
         dialect: str = "",
+        file: str = "",
         **options: Any,  # the adapter's own
     ) -> None:
         super().__init__(task, source, device=device)
         self._open = functools.partial(
-            OnnxModel, folder_of(source), device, threads=threads, max_pixels=max_pixels
+            OnnxModel,
+            folder_of(source),
+            device,
+            threads=threads,
+            max_pixels=max_pixels,
+            file=file,
         )
         self._dialect, self._options = dialect, options
         self.adapter: Any = None  # an Adapter between load and close
 
     def load(self) -> None:
-        """Open the graph on the device and find its adapter.
+        """Open the graph on the device, find its adapter, and let it answer the task's example.
 
-        Raises ValueError that names the graph's inputs and outputs, and the dialects there are; or
-        what the adapter does not take.
+        Raises ModelRefused that names the graph's inputs and outputs and what the dialects want;
+        or what the adapter does not take, or what is wrong with the answer.
         """
+        try:
+            adapter = self._adapter()
+        except ValueError as error:
+            raise ModelRefused(str(error)) from error
+        try:
+            adapter.run([self.example()])
+        except (ModelRefused, OutOfMemory):
+            raise
+        except Exception as error:  # whatever it is, no other row would fare better
+            said = " ".join(str(error).split()) or type(error).__name__
+            raise ModelRefused(
+                f"{self.source}: as dialect {adapter.dialect!r} the graph does not answer the "
+                f"task's example as it should: {said}; the model parameter `dialect` names another"
+            ) from error
+        self.adapter = adapter
+
+    def _adapter(self) -> Adapter:
         model = self._open()
-        found = resolve(
-            self.task.name,
-            model.graph.inputs,
-            model.graph.outputs,
-            model.config,
-            dialect=self._dialect,
-        )
+        graph = model.graph
+        told = Told(graph.inputs, graph.outputs, model.config, graph.metadata)
+        found = resolve(self.task.name, told, dialect=self._dialect)
         try:
             inspect.signature(found).bind(self.task, model, **self._options)
         except TypeError as error:
-            raise ValueError(f"dialect {found.dialect!r}: {error}") from None
-        self.adapter = found(self.task, model, **self._options)
+            raise ModelRefused(f"dialect {found.dialect!r}: {error}") from None
+        return found(self.task, model, **self._options)
 
     @property
     def graph(self) -> Graph:

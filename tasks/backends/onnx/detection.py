@@ -13,6 +13,7 @@ from ...base import TaskInput, TaskOutput
 from ..classify import softmax
 from ..detect import corners, detection
 from ..vision import Fitted
+from .checks import chances, finite
 from .images import ImageAdapter
 
 
@@ -38,12 +39,15 @@ class DetectionAdapter(ImageAdapter):
     def answer(
         self, inputs: Sequence[TaskInput], rows: Sequence[Fitted], values: NDArray[np.float32]
     ) -> list[TaskOutput]:
-        """Each row's objects above its threshold."""
-        labels = self.names()
-        return [
-            detection(self.task, row, *found, labels)
-            for row, found in zip(inputs, self.find(inputs, rows, values), strict=True)
-        ]
+        """Each row's objects above its threshold; classes without a name are LABEL_n."""
+        named = self.names()
+        answers = []
+        for row, found in zip(inputs, self.find(inputs, rows, values), strict=True):
+            finite(found.boxes, "boxes")
+            scores = chances(found.scores)
+            labels = {n: f"LABEL_{n}" for n in np.unique(found.names).astype(int).tolist()} | named
+            answers.append(detection(self.task, row, scores, found.names, found.boxes, labels))
+        return answers
 
     def names(self) -> dict[int, str]:
         """What the classes are called."""
@@ -63,9 +67,10 @@ class RelativeBoxes(DetectionAdapter):
     ) -> list[Objects]:
         """One run; the surest class of each query."""
         out = self.graph.run_rows(self.masked(values))
-        scores = softmax(out["logits"])[..., :-1]
+        scores = softmax(finite(out["logits"], "logits"))[..., :-1]
+        self.model.labels(scores.shape[-1])  # counts: RT-DETR and its kin have no 'no object'
+        boxes = finite(out["pred_boxes"], "pred_boxes")
         best, sure = scores.argmax(axis=-1), scores.max(axis=-1)  # (B, Q)
         return [
-            Objects(sure[i], best[i], corners(out["pred_boxes"][i], row.size))
-            for i, row in enumerate(rows)
+            Objects(sure[i], best[i], corners(boxes[i], row.size)) for i, row in enumerate(rows)
         ]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,10 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from ....protocol.errors import OutOfMemory
+from ..base import ModelRefused
 from ..device import Device
+from .checks import finite
+from .session import open_session
 
 #: Axes of an input or output: a number where it is fixed, a name or None where it is free; empty
 #: where the graph does not tell.
@@ -37,17 +40,17 @@ _MEMORY_WORDS = ("allocate memory", "out of memory", "bad allocation")
 
 
 class Graph:
-    """An ONNX file on a device. `threads` bounds its threads; 0 takes every core of the process."""
+    """An ONNX file on a device. `threads` bounds its threads; 0 takes every core of the process.
+
+    Raises ModelRefused for a file that ONNX Runtime cannot open, or a device it cannot use.
+    """
 
     def __init__(self, path: Path, device: Device, *, threads: int = 0) -> None:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or _cores()
         options.log_severity_level = 3  # its advice on initializers would drown a worker's log
         self.path, self._device = path, device
-        # onnxruntime ships no types.
-        self.session: Any = ort.InferenceSession(
-            str(path), options, providers=_providers(device.name)
-        )
+        self.session: Any = open_session(path, options, device)  # onnxruntime ships no types
         taken, given = self.session.get_inputs(), self.session.get_outputs()
         self.inputs: dict[str, Shape] = {node.name: tuple(node.shape) for node in taken}
         self.outputs: dict[str, Shape] = {node.name: tuple(node.shape) for node in given}
@@ -61,6 +64,15 @@ class Graph:
         """How many rows an input takes at once; None where it takes any number."""
         axis = self.inputs[name][0] if self.inputs[name] else None
         return axis if isinstance(axis, int) else None
+
+    def takes_integers(self, name: str) -> bool:
+        """Whether an input takes whole numbers, as images of 0 to 255 are."""
+        kind = self._types[name]
+        return kind is not None and np.dtype(kind).kind in "iu"
+
+    def read(self, output: str, arrays: Arrays) -> NDArray[Any]:
+        """One output of `run_rows`. Raises BackendError where it holds what is no number."""
+        return finite(self.run_rows(arrays)[output], output)
 
     def run(self, arrays: Arrays) -> dict[str, NDArray[Any]]:
         """One run of the graph while holding the device. Arrays take the graph's types, those it
@@ -101,15 +113,13 @@ class Graph:
         return {name: np.concatenate([run[name] for run in runs])[:count] for name in self.outputs}
 
 
-def _providers(device: str) -> list[Any]:
-    if not device.startswith("cuda"):
-        return ["CPUExecutionProvider"]
-    # The default arena doubles at each growth; asking for what is needed keeps others alive.
-    options = {
-        "device_id": int(device.partition(":")[2] or 0),
-        "arena_extend_strategy": "kSameAsRequested",
-    }
-    return [("CUDAExecutionProvider", options), "CPUExecutionProvider"]
+def needs(graph: Graph, inputs: Set[str], output: str) -> None:
+    """Raise ModelRefused where a graph has not these inputs, and this output besides others."""
+    if not (inputs <= {*graph.inputs} and output in graph.outputs):
+        raise ModelRefused(
+            f"{graph.path}: expected {', '.join(sorted(inputs))} -> {output}, got "
+            f"{', '.join(graph.inputs)} -> {', '.join(graph.outputs)}"
+        )
 
 
 def _mentions(path: Path, word: bytes) -> bool:

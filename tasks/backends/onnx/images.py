@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
 from ..pixels import Pixels
 from ..vision import Fitted, run_fitted
-from .adapter import Adapter
+from .adapter import Adapter, Told, has_rank
 from .model import OnnxModel
 from .preprocess import read_pixels
 
@@ -22,11 +22,22 @@ class ImageAdapter(Adapter):
     """Images in, resized as the model's preprocessor does."""
 
     #: The graph's input that takes the pixels, (B, 3, H, W).
-    image_input: ClassVar[str] = "pixel_values"
+    image_input: str = "pixel_values"
 
     def __init__(self, task: Task, model: OnnxModel) -> None:
         super().__init__(task, model)
         self.pixels = self.read_pixels()
+        if self.graph.takes_integers(self.image_input):
+            # Such a graph rescales and normalises by itself.
+            self.pixels = replace(self.pixels, scale=(1.0,) * 3, shift=(0.0,) * 3)
+
+    @classmethod
+    def misfit(cls, told: Told, *, named: bool) -> str:  # noqa: ARG003 # axes tell
+        """By the axes of its images."""
+        axes = told.inputs.get(cls.image_input, ())
+        if has_rank(axes, 4) and (not axes or axes[1] == 3 or not isinstance(axes[1], int)):
+            return ""
+        return f"its {cls.image_input} {[*axes]} is not (B, 3, H, W)"
 
     def read_pixels(self) -> Pixels:
         """How images are prepared. Raises ValueError when the folder does not tell."""

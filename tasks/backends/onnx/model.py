@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tokenizers import Tokenizer
 
+from ..base import ModelRefused
 from ..device import Device
 from .graph import Graph
 
-#: The graph of a folder is the first of these that is there, else its first .onnx file.
-_GRAPHS = ("model.onnx", "model_optimized.onnx", "encoder_model.onnx")
+#: The graph of a folder is the first of these that is there, else its only .onnx file.
+_GRAPHS = ("model.onnx", "model_optimized.onnx", "encoder_model.onnx", "silero_vad.onnx")
 
 
 #: Model types whose positions begin behind that of the padding token.
@@ -20,7 +23,8 @@ _COUNT_FROM_PADDING = ("roberta", "camembert", "longformer", "mpnet")
 class OnnxModel:
     """A model's folder: its graph, and the files that tell how to feed it.
 
-    Raises ValueError when there is no graph in it.
+    Graphs lie in it or in its folder `onnx`; `file` names the one to open, where there are several.
+    Raises ModelRefused when there is none, or no telling which.
     """
 
     def __init__(
@@ -30,27 +34,38 @@ class OnnxModel:
         *,
         threads: int,
         max_pixels: int,
+        file: str = "",
     ) -> None:
         self.folder = folder
         self.max_pixels = max_pixels
         self._device, self._threads = device, threads
         self.config = self.read_json("config.json")
-        self.graph = self.open(self._main_graph())
+        main = folder / file if file else self._main_graph()
+        #: Where the graphs lie.
+        self.graphs = main.parent
+        self.graph = self.open(main.name)
 
-    def _main_graph(self) -> str:
-        for name in _GRAPHS:
-            if (self.folder / name).exists():
-                return name
-        found = sorted(self.folder.glob("*.onnx"))
-        if not found:
-            raise ValueError(f"{self.folder} holds no .onnx file")
-        return found[0].name
+    def _main_graph(self) -> Path:
+        for place in (self.folder, self.folder / "onnx"):
+            for name in _GRAPHS:
+                if (place / name).exists():
+                    return place / name
+            found = sorted(place.glob("*.onnx"))
+            if len(found) > 1:
+                names = [str(path.relative_to(self.folder)) for path in found]
+                raise ModelRefused(
+                    f"{self.folder} holds {', '.join(names)}: name one as the model parameter "
+                    f"`file`, such as file = {names[0]!r}"
+                )
+            if found:
+                return found[0]
+        raise ModelRefused(f"{self.folder} holds no .onnx file, nor does its folder onnx")
 
     def open(self, name: str) -> Graph:
-        """A graph of the folder. Raises ValueError when it is not there."""
-        path = self.folder / name
+        """A graph beside the model's own. Raises ModelRefused when it is not there, or broken."""
+        path = self.graphs / name
         if not path.exists():
-            raise ValueError(f"{self.folder} holds no {name}")
+            raise ModelRefused(f"{self.graphs} holds no {name}")
         return Graph(path, self._device, threads=self._threads)
 
     def read_json(self, name: str) -> dict[str, Any]:
@@ -61,10 +76,22 @@ class OnnxModel:
         document: dict[str, Any] = json.loads(path.read_text())
         return document
 
-    def labels(self) -> dict[int, str]:
-        """id2label of config.json."""
-        named: dict[str, str] = self.config.get("id2label") or {}
-        return {int(number): name for number, name in named.items()}
+    def labels(
+        self, count: int | None = None, named: Mapping[int, str] = MappingProxyType({})
+    ) -> dict[int, str]:
+        """What classes are called: id2label of config.json, else `named`.
+
+        Given how many the graph has, those without a name are LABEL_n, as transformers calls them.
+        Raises ModelRefused where the names are of more, or of fewer.
+        """
+        told: Mapping[Any, str] = self.config.get("id2label") or named
+        labels = {int(number): str(name) for number, name in told.items()}
+        if count is None:
+            return labels
+        if labels and max(labels) + 1 != count:
+            whose = "id2label of config.json" if self.config.get("id2label") else "the file"
+            raise ModelRefused(f"{whose} names {max(labels) + 1} classes, the graph has {count}")
+        return {number: labels.get(number, f"LABEL_{number}") for number in range(count)}
 
     def tokenizer(self) -> Tokenizer:
         """tokenizer.json, neither padding nor cutting yet. Raises ValueError without it."""

@@ -10,6 +10,7 @@ from ..base import Backend
 from ..device import Device
 from ..images import decode
 from ..page_reader import PageReader
+from .session import check_place, runtime_place
 
 
 class PageReading(Backend):
@@ -37,10 +38,12 @@ class PageReading(Backend):
 
     def load(self) -> None:
         """Open the graphs."""
-        kind, _, number = self.device.name.partition(":")
+        kind, _, number = runtime_place(self.device).partition(":")
         self._reader = PageReader(
             threads=self._threads, cuda=int(number or 0) if kind == "cuda" else None
         )
+        for session in self._reader.sessions():
+            check_place(session, self.device)
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """Page by page: pages differ in size and in how many lines they hold. The lines of a page

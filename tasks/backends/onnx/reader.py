@@ -36,9 +36,10 @@ class TextReader:
         self._length = fixed_length(model)
         #: The graph's length where that is fixed, else what the model allows.
         self.max_tokens = self._length or model.max_tokens()
-        self.labels = model.labels()
         told = model.graph.outputs[output][-1:]  # the graph may say how many classes there are
         self.classes = int(told[0]) if told and isinstance(told[0], int) else None
+        self._labels_of = model.labels
+        self.labels = model.labels(self.classes if output == "logits" else None)
         self.classes = self.classes or len(self.labels) or None
         self.problem_type: str | None = model.config.get("problem_type")
         self.unknown_token = token_id(model, self._tokenizer, "unk_token")
@@ -81,7 +82,7 @@ class TextReader:
 
     def logits(self, sequences: Sequence[Tokens]) -> list[NDArray[np.float32]]:
         """Of each sequence, (labels,)."""
-        return self._infer(sequences, lambda out, _: out[self._output])
+        return self._named(self._infer(sequences, lambda out, _: out[self._output]))
 
     def states(self, sequences: Sequence[Tokens]) -> list[NDArray[np.float32]]:
         """The last hidden state of each sequence, (T, D)."""
@@ -89,11 +90,17 @@ class TextReader:
 
     def token_logits(self, sequences: Sequence[Tokens]) -> list[NDArray[np.float32]]:
         """Of each sequence, (T, labels)."""
-        return self._infer(sequences, self._real)
+        return self._named(self._infer(sequences, self._real))
 
     def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Of each text, (B, D): as the graph pools it, else as `pooling` says."""
         return np.stack(self._infer(self.tokens(texts), self._pooled))
+
+    def _named(self, logits: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """The same, their classes named and counted where the graph did not say how many."""
+        if logits and logits[0].shape[-1] != self.classes:
+            self.labels = self._labels_of(logits[0].shape[-1])
+        return logits
 
     def _real(self, out: Mapping[str, NDArray[Any]], mask: NDArray[np.int64]) -> list[Any]:
         return [row[own > 0] for row, own in zip(out[self._output], mask, strict=True)]
@@ -112,7 +119,7 @@ class TextReader:
         found: dict[int, NDArray[np.float32]] = {}
         for group in groups or alike_in_length(lengths):
             arrays = self._padded([sequences[i] for i in group], lengths[group[0]])
-            out = self._graph.run_rows(arrays)
+            out = {self._output: self._graph.read(self._output, arrays)}
             found.update(zip(group, read(out, arrays["attention_mask"]), strict=True))
         return [found[i] for i in range(len(sequences))]
 

@@ -82,7 +82,7 @@ class Listener(NamedTuple):
         for group in groups:
             for at in range(0, len(group), _MAX_ROWS):
                 part = group[at : at + _MAX_ROWS]
-                out = graph.run_rows(self._arrays([sounds[i] for i in part]))["logits"]
+                out = graph.read("logits", self._arrays([sounds[i] for i in part]))
                 found.update(zip(part, out, strict=True))
         return [found[i] for i in range(len(sounds))]
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .graph import Arrays
+from .checks import finite
+from .graph import Arrays, needs
 from .model import OnnxModel
 from .speech_rules import Floats, SpeechRules
 
@@ -27,7 +28,8 @@ class SpeechDecoder:
     def __init__(self, model: OnnxModel, rules: SpeechRules) -> None:
         self._rules = rules
         self._first = model.open("decoder_model.onnx")
-        has_later = (model.folder / _WITH_PAST).exists()
+        needs(self._first, {"input_ids", "encoder_hidden_states"}, "logits")
+        has_later = (model.graphs / _WITH_PAST).exists()
         self._later = model.open(_WITH_PAST) if has_later else None
         if self._later is not None:
             given = {_renamed(name) for name in self._first.outputs}
@@ -72,13 +74,13 @@ class SpeechDecoder:
     def _read(self, hidden: Floats, ids: NDArray[np.int64]) -> tuple[Floats, Arrays]:
         """The logits after the last token; and the past of the next one, where that is of use."""
         out = self._first.run_rows({"input_ids": ids, "encoder_hidden_states": hidden})
-        return out["logits"][:, -1], self._remembered(out) if self._later else {}
+        return finite(out["logits"][:, -1], "logits"), self._remembered(out) if self._later else {}
 
     def _go_on(self, ids: NDArray[np.int64], past: Arrays) -> tuple[Floats, Arrays]:
         assert self._later is not None
         out = self._later.run_rows({"input_ids": ids[:, -1:], **past})
         # What was heard stays as it is.
-        return out["logits"][:, -1], {**past, **self._remembered(out)}
+        return finite(out["logits"][:, -1], "logits"), {**past, **self._remembered(out)}
 
     def _remembered(self, out: Arrays) -> dict[str, NDArray[Any]]:
         return {_renamed(name): array for name, array in out.items() if name.startswith(_PRESENT)}

@@ -13,6 +13,7 @@ from ....protocol.errors import OutOfMemory
 from ...base import Task
 from ..base import Backend
 from ..device import Device
+from ..placement import place
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,8 @@ class TransformersBackend(Backend):
         if dtype not in _DTYPES:
             raise ValueError(f"dtype {dtype!r}: use {', '.join(_DTYPES)}")
         self._dtype, self._threads, self._revision = _DTYPES[dtype], threads, revision
+        #: What torch calls the device that the model is on.
+        self.place = device.name
         self.model: Any = None  # transformers loads its classes at run time
 
     def load(self) -> None:
@@ -61,6 +64,7 @@ class TransformersBackend(Backend):
         # Its advice on torchvision and its bars per weight file would drown a worker's log.
         transformers.logging.set_verbosity_error()
         transformers.utils.logging.disable_progress_bar()
+        self.place = torch_place(self.device)
         if self._threads:
             torch.set_num_threads(self._threads)
         auto = getattr(transformers, self.auto_class)
@@ -71,7 +75,7 @@ class TransformersBackend(Backend):
             use_safetensors=True,
             trust_remote_code=False,
         )
-        self.model.eval().to(self.device.name)
+        self.model.eval().to(self.place)
         self.load_processor()
 
     @abstractmethod
@@ -98,7 +102,7 @@ class TransformersBackend(Backend):
         """Move inputs; floats take the model's dtype. Call it within `forward`."""
         return {
             name: tensor.to(
-                self.device.name,
+                self.place,
                 self._dtype if tensor.is_floating_point() else tensor.dtype,
                 non_blocking=True,
             )
@@ -108,8 +112,21 @@ class TransformersBackend(Backend):
     def close(self) -> None:
         """Drop the model; a GPU's memory is given back."""
         self.model = None
-        if self.device.name.startswith("cuda"):
+        if self.place.startswith("cuda"):
             torch.cuda.empty_cache()
+
+
+def torch_place(device: Device) -> str:
+    """What torch computes on for a worker's device. Raises ModelRefused where it cannot."""
+    kind, _, number = device.name.partition(":")
+    fault, remedy = "", "install a build of torch for this machine's driver"
+    if kind == "cuda" and torch.version.cuda is None and torch.version.hip is None:
+        fault = f"torch {torch.__version__} was built without CUDA"
+    elif kind == "cuda" and not torch.cuda.is_available():
+        fault = f"torch {torch.__version__} finds no GPU that it can use"
+    elif kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        fault, remedy = f"torch sees {torch.cuda.device_count()} GPUs", "use cuda:N of those"
+    return place(device, fault, remedy)
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

@@ -10,7 +10,7 @@ import transformers
 from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
 from ..png import png
-from .base import TransformersBackend
+from .base import TransformersBackend, torch_place
 
 
 class TextToImage(TransformersBackend):
@@ -23,6 +23,7 @@ class TextToImage(TransformersBackend):
         for library in (diffusers.utils.logging, transformers.utils.logging):
             library.set_verbosity_error()
             library.disable_progress_bar()
+        self.place = torch_place(self.device)
         if self._threads:
             torch.set_num_threads(self._threads)
         pipeline: Any = getattr(diffusers, self.auto_class).from_pretrained(
@@ -33,7 +34,7 @@ class TextToImage(TransformersBackend):
             trust_remote_code=False,
         )
         pipeline.set_progress_bar_config(disable=True)
-        self.model = pipeline.to(self.device.name)
+        self.model = pipeline.to(self.place)
         self.load_processor()
 
     def load_processor(self) -> None:

@@ -71,7 +71,7 @@ class TextToSpeech(TransformersBackend):
 
     def _speak(self, row: TaskInput, ids: torch.Tensor) -> Samples:
         assert isinstance(row, TextToSpeechInput)
-        device = self.device.name
+        device = self.place
         with torch.random.fork_rng([device] if device.startswith("cuda") else []):
             torch.manual_seed(row.seed)
             made = self.model(

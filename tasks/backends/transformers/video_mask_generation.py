@@ -137,8 +137,8 @@ class VideoMaskGeneration(ImagesBackend):
         session: Any = Sam2VideoInferenceSession(
             video_height=video.size[1],
             video_width=video.size[0],
-            inference_device=self.device.name,
-            inference_state_device=self.device.name,
+            inference_device=self.place,
+            inference_state_device=self.place,
             dtype=self._dtype,
         )
         session.processed_frames = _Frames(video.frames, self.canvas, self._dtype)

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoModel, AutoTokenizer
 
+from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.text.embedding import EmbeddingInput, EmbeddingOutput
 
@@ -62,7 +63,7 @@ def test_a_graph_that_pools_by_itself_is_believed(tmp_path: Path) -> None:
 def test_a_folder_without_tokenizer(bert: Path, tmp_path: Path) -> None:
     for name in ("model.onnx", "config.json"):
         (tmp_path / name).write_bytes((bert / name).read_bytes())
-    with pytest.raises(ValueError, match=r"no tokenizer\.json"):
+    with pytest.raises(ModelRefused, match=r"no tokenizer\.json"):
         create_task("onnxruntime", "embedding", str(tmp_path))
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from wherry.protocol.errors import OutOfMemory
+from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.backends.transformers.base import is_out_of_memory
 from wherry.tasks.create import create_task
 from wherry.tasks.vision.image_classification import ImageClassificationInput
@@ -97,7 +98,7 @@ def test_onnxruntime_out_of_memory_is_ours(vit: Path) -> None:
 
 
 def test_a_folder_without_a_graph(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"no \.onnx file"):
+    with pytest.raises(ModelRefused, match=r"no \.onnx file"):
         create_task("onnxruntime", "image-classification", str(tmp_path))
 
 
@@ -113,7 +114,7 @@ def test_a_processor_that_onnx_cannot_follow(vit: Path, tmp_path: Path) -> None:
     for path in vit.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     tiny.edit_json(tmp_path / "preprocessor_config.json", image_processor_type="MysteryProcessor")
-    with pytest.raises(ValueError, match="preprocessor_config"):
+    with pytest.raises(ModelRefused, match="preprocessor_config"):
         create_task("onnxruntime", "image-classification", str(tmp_path))
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 from transformers import AutoImageProcessor, AutoModelForObjectDetection
 
 from wherry.protocol.errors import RowError
+from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.boxes import DetectedObject
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.vision.object_detection import ObjectDetectionInput, ObjectDetectionOutput
@@ -137,5 +138,5 @@ def test_rows_of_one_batch_have_their_own_threshold(backend: str, yolos: Path) -
 
 
 def test_a_graph_that_does_not_fit_says_what_it_has(vit: Path) -> None:
-    with pytest.raises(ValueError, match=r"pixel_values.*logits.*transformers-yolos"):
+    with pytest.raises(ModelRefused, match=r"pixel_values.*logits.*transformers-yolos"):
         create_task("onnxruntime", "object-detection", str(vit))

@@ -1,26 +1,31 @@
 """Dialects: how graphs of different exporters are fed and read, one adapter a file.
 
 `resolve` takes the first that accepts a graph: custom ones before ours, ours in the order of the
-table. A graph is known by the names of its inputs and outputs; where names leave doubt, by rank.
+table. A graph is known by the names of its inputs and outputs, their ranks and widths, and what its
+exporter wrote into it. What it then answers to an example has the last word.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
-from typing import Any
+import sys
 
 from .... import entry_points
-from ..adapter import Adapter
+from ...base import ModelRefused
+from ..adapter import Adapter, Told
 from ..graph import Shapes
 
 #: dialect -> module:class, in the order in which they are asked.
 _DIALECTS = {
     "pixel-logits": "pixel_logits:PixelLogits",
+    "yolo-classify": "yolo_classify:YoloClassify",
     "transformers-detr": "transformers_detr:TransformersDetr",
     "transformers-yolos": "transformers_yolos:TransformersYolos",
     "torchvision-detection": "torchvision_detection:TorchvisionDetection",
     "yolov8": "yolov8:Yolov8",
+    "yolov5": "yolov5:Yolov5",
+    "yolo-end2end": "yolo_end2end:YoloEnd2end",
+    "ultralytics-rtdetr": "ultralytics_rtdetr:UltralyticsRtdetr",
     "predicted-depth": "predicted_depth:PredictedDepth",
     "semantic-logits": "semantic_logits:SemanticLogits",
     "transformers-vilt": "transformers_vilt:TransformersVilt",
@@ -49,27 +54,33 @@ def dialects(task: str) -> dict[str, type[Adapter]]:
     return {dialect: adapter for dialect, adapter in found.items() if task in adapter.tasks}
 
 
-def resolve(
-    task: str,
-    inputs: Shapes,
-    outputs: Shapes,
-    config: Mapping[str, Any],
-    *,
-    dialect: str = "",
-) -> type[Adapter]:
-    """The adapter for a graph, or the one of that dialect. Raises ValueError when there is none."""
+def resolve(task: str, told: Told, *, dialect: str = "") -> type[Adapter]:
+    """The adapter for a graph, or the one of that dialect. Raises ModelRefused where none fits."""
     known = dialects(task)
-    if dialect:
-        if dialect not in known:
-            raise ValueError(f"no dialect {dialect!r} does {task}; there are {list(known)}")
-        return known[dialect]
-    for adapter in known.values():
-        if adapter.accepts(inputs, outputs, config):
-            return adapter
-    raise ValueError(
-        f"No adapter of {task} matched the graph: inputs {_signature(inputs)}, outputs "
-        f"{_signature(outputs)}. Available dialects: {list(known)}"
+    if dialect and dialect not in known:
+        raise ModelRefused(f"no dialect {dialect!r} does {task}; there are {', '.join(known)}")
+    task_told = told.metadata.get("task")
+    misfits = [f"the file says that its task is {task_told!r}"] if task_told else []
+    for adapter in [known[dialect]] if dialect else known.values():
+        if adapter.accepts(told.inputs, told.outputs, told.config):
+            misfit = adapter.misfit(told, named=bool(dialect))
+            if not misfit:
+                return adapter
+            misfits.append(misfit)
+    whose = f"dialect {dialect!r} does not fit" if dialect else f"no dialect of {task} fits"
+    why = "".join(f"; {misfit}" for misfit in dict.fromkeys(misfits))
+    wanted = "; ".join(f"{name}: {wants(adapter)}" for name, adapter in known.items())
+    raise ModelRefused(
+        f"{whose} the graph of inputs {_signature(told.inputs)}, outputs "
+        f"{_signature(told.outputs)}{why}. Dialects of {task}: {wanted}. "
+        "docs/onnx-adapters.md tells more"
     )
+
+
+def wants(adapter: type[Adapter]) -> str:
+    """What a dialect's graphs take and give, as its module opens with: "Dialect NAME: this."."""
+    text = sys.modules[adapter.__module__].__doc__ or ""
+    return " ".join(text.partition("\n\n")[0].partition(": ")[2].split()).rstrip(".")
 
 
 def _signature(shapes: Shapes) -> str:

@@ -13,6 +13,7 @@ from ...reading.embedding import Embedding
 from ...reading.feature_extraction import FeatureExtraction
 from ...reading.reader import Reading
 from ...reading.sentence_similarity import SentenceSimilarity
+from ..adapter import has_rank
 from ..graph import Shapes
 from ..model import OnnxModel
 from ..reader import TextReader, reads
@@ -41,8 +42,10 @@ class LastHiddenState(ReadingAdapter):
 
     @classmethod
     def accepts(cls, inputs: Shapes, outputs: Shapes, config: Mapping[str, Any]) -> bool:  # noqa: ARG003 # names tell
-        """By its names."""
-        return reads(inputs) and any(name in outputs for name in _OUTPUTS)
+        """By its names, and a vector a token."""
+        return reads(inputs) and any(
+            name in outputs and has_rank(outputs[name], 3) for name in _OUTPUTS
+        )
 
     def make_reader(self) -> TextReader:
         """With the model's way of pooling. Raises ValueError for an unknown one."""

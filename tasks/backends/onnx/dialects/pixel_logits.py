@@ -39,9 +39,9 @@ class PixelLogits(ImageAdapter):
         values: NDArray[np.float32],
     ) -> list[TaskOutput]:
         """Softmax, or what the model's problem_type asks for."""
-        logits = self.graph.run_rows({"pixel_values": values})["logits"]  # (B, labels)
+        logits = self.graph.read("logits", {"pixel_values": values})  # (B, labels)
         scores = probabilities(logits, self.model.config.get("problem_type"))
-        labels = self.model.labels()
+        labels = self.model.labels(scores.shape[-1])
         return [
             classification(self.task, row, s, labels) for row, s in zip(inputs, scores, strict=True)
         ]

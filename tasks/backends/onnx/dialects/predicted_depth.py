@@ -24,8 +24,9 @@ class PredictedDepth(ImageAdapter):
 
     @classmethod
     def accepts(cls, inputs: Shapes, outputs: Shapes, config: Mapping[str, Any]) -> bool:  # noqa: ARG003 # names tell
-        """By its names."""
-        return set(inputs) == {"pixel_values"} and "predicted_depth" in outputs
+        """By its names, and three axes; some give (B, 1, h, w)."""
+        depth = outputs.get("predicted_depth")
+        return set(inputs) == {"pixel_values"} and depth is not None and len(depth) in (0, 3, 4)
 
     def answer(
         self,
@@ -34,7 +35,7 @@ class PredictedDepth(ImageAdapter):
         values: NDArray[np.float32],
     ) -> list[TaskOutput]:
         """One run; each map is brought to its image's size as floats, never as 8-bit grey."""
-        maps = self.graph.run_rows({"pixel_values": values})["predicted_depth"]
+        maps = self.graph.read("predicted_depth", {"pixel_values": values})
         maps = maps.reshape(len(rows), *maps.shape[-2:])  # some give (B, 1, h, w)
         return [
             depth_answer(interpolated(one, row.size, "bicubic"))

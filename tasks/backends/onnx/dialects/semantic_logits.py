@@ -47,7 +47,7 @@ class SemanticLogits(ImageAdapter):
         """One run. A map decides for every pixel, so that no threshold counts; a row that wants
         other segments is refused.
         """
-        logits = self.graph.run_rows({"pixel_values": values})["logits"]
+        logits = self.graph.read("logits", {"pixel_values": values})
         return [
             self._answer(row, one, image.size)
             for row, one, image in zip(inputs, logits, rows, strict=True)
@@ -62,12 +62,12 @@ class SemanticLogits(ImageAdapter):
         shrink = min(1.0, math.sqrt(_MAX_MAP_PIXELS / (size[0] * size[1])))
         width, height = (max(1, int(edge * shrink)) for edge in size)
         of_pixels = interpolated(logits, (width, height), "bilinear").argmax(axis=0)
-        labels = self.model.labels()
+        labels = self.model.labels(len(logits))
         return ImageSegmentationOutput(
             segments=[
                 [
                     Segment(
-                        label=labels.get(label, str(label)),
+                        label=labels[label],
                         score=1.0,
                         mask=mask_png(_enlarged(of_pixels == label, size)),
                     )

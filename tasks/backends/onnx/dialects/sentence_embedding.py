@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from ...reading.embedding import Embedding
 from ...reading.reader import Reading
 from ...reading.sentence_similarity import SentenceSimilarity
+from ..adapter import has_rank
 from ..graph import Shapes
 from ..reader import reads
 from ..reading import ReadingAdapter
@@ -28,5 +29,5 @@ class SentenceEmbedding(ReadingAdapter):
 
     @classmethod
     def accepts(cls, inputs: Shapes, outputs: Shapes, config: Mapping[str, Any]) -> bool:  # noqa: ARG003 # names tell
-        """By its names."""
-        return reads(inputs) and cls.output in outputs
+        """By its names, and a vector a text."""
+        return reads(inputs) and cls.output in outputs and has_rank(outputs[cls.output], 2)

@@ -19,6 +19,7 @@ from ...classify import classification
 from ...rows import Decoded
 from ...sound import Samples, decode
 from ..adapter import Adapter
+from ..checks import chances
 from ..graph import Shapes
 
 _RATE, _CHUNK, _CONTEXT, _STATE = 16_000, 512, 64, 128
@@ -52,7 +53,7 @@ class SileroVad(Adapter):
         """All readable rows together, chunk by chunk; one by one where the graph's batch is 1."""
         sounds = Decoded(batch, self._heard)
         at_once = self.graph.fixed_rows("input") or _MAX_ROWS
-        chances = [
+        found = [
             chance
             for start in range(0, len(sounds.rows), at_once)
             for chance in self._listen(sounds.rows[start : start + at_once])
@@ -60,7 +61,7 @@ class SileroVad(Adapter):
         return sounds.answers(
             [
                 classification(self.task, row, _scores(chance), _LABELS)
-                for row, chance in zip(sounds.inputs, chances, strict=True)
+                for row, chance in zip(sounds.inputs, found, strict=True)
             ]
         )
 
@@ -77,7 +78,7 @@ class SileroVad(Adapter):
         """
         counts = np.array([len(sound) // _CHUNK for sound in sounds])
         order = np.argsort(-counts, kind="stable")
-        chances = np.zeros((len(sounds), counts.max()), dtype=np.float32)
+        speech = np.zeros((len(sounds), counts.max()), dtype=np.float32)
         state = np.zeros((2, len(sounds), _STATE), dtype=np.float32)
         for chunk in range(counts.max()):
             going = order[: int((counts > chunk).sum())]
@@ -90,12 +91,13 @@ class SileroVad(Adapter):
                     "sr": np.array(_RATE),
                 }
             )
-            chances[going, chunk], state = made["output"][:, 0], made["stateN"]
-        return [row[:count] for row, count in zip(chances, counts, strict=True)]
+            speech[going, chunk], state = made["output"][:, 0], made["stateN"]
+        sure = chances(speech, "output")
+        return [row[:count] for row, count in zip(sure, counts, strict=True)]
 
 
-def _scores(chances: NDArray[np.float32]) -> NDArray[np.float32]:
+def _scores(heard: NDArray[np.float32]) -> NDArray[np.float32]:
     """No speech and speech, (2,), of the chunks' probabilities."""
-    length = min(_LEAST_SPEECH, len(chances))
-    speech = np.convolve(chances, np.full(length, 1 / length), "valid").max().clip(0, 1)
+    length = min(_LEAST_SPEECH, len(heard))
+    speech = np.convolve(heard, np.full(length, 1 / length), "valid").max().clip(0, 1)
     return np.array([1 - speech, speech], dtype=np.float32)

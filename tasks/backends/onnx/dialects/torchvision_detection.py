@@ -17,6 +17,7 @@ from ....base import Task, TaskInput
 from ...pixels import Pixels
 from ...sizes import Exact, Size
 from ...vision import Fitted
+from ..adapter import Told
 from ..detection import DetectionAdapter, Objects
 from ..graph import Shapes
 from ..model import OnnxModel
@@ -31,8 +32,8 @@ class TorchvisionDetection(DetectionAdapter):
     dialect: ClassVar[str] = "torchvision-detection"
 
     def __init__(self, task: Task, model: OnnxModel) -> None:
-        self._input = next(iter(model.graph.inputs))
-        self._one_image = len(model.graph.inputs[self._input]) == 3
+        self.image_input = next(iter(model.graph.inputs))
+        self._one_image = len(model.graph.inputs[self.image_input]) == 3
         self._boxes = "boxes" if "boxes" in model.graph.outputs else "pred_boxes"
         super().__init__(task, model)
 
@@ -43,11 +44,20 @@ class TorchvisionDetection(DetectionAdapter):
             len(inputs) == 1 and "labels" in outputs and bool({"boxes", "pred_boxes"} & {*outputs})
         )
 
+    @classmethod
+    def misfit(cls, told: Told, *, named: bool) -> str:  # noqa: ARG003 # axes tell
+        """Images of three axes are one without a batch."""
+        ((name, axes),) = told.inputs.items()
+        channels = axes[-3] if len(axes) in (3, 4) else 3
+        if len(axes) in (0, 3, 4) and (channels == 3 or not isinstance(channels, int)):
+            return ""
+        return f"its {name} {[*axes]} is neither (B, 3, H, W) nor (3, H, W)"
+
     def read_pixels(self) -> Pixels:
         """The preprocessor's settings; without them values 0 to 1, of the graph's size if fixed."""
         if (self.model.folder / "preprocessor_config.json").exists():
-            return read_pixels(self.model, self._input)
-        size = graph_size(self.model, self._input)
+            return read_pixels(self.model, self.image_input)
+        size = graph_size(self.model, self.image_input)
         return plain(None if size is None else Exact(size))
 
     def find(
@@ -58,12 +68,12 @@ class TorchvisionDetection(DetectionAdapter):
     ) -> list[Objects]:
         """One run where the graph answers for each row apart, else one a row."""
         if len(self.graph.outputs[self._boxes]) == 3:
-            out = self.graph.run_rows({self._input: values})
+            out = self.graph.run_rows({self.image_input: values})
             found = [{name: array[i] for name, array in out.items()} for i in range(len(rows))]
         else:
             # The boxes of all rows would come in one heap.
             single = values if self._one_image else values[:, None]
-            found = [self.graph.run({self._input: image}) for image in single]
+            found = [self.graph.run({self.image_input: image}) for image in single]
         return [self._objects(out, row) for out, row in zip(found, rows, strict=True)]
 
     def _objects(self, out: Mapping[str, NDArray[Any]], row: Fitted) -> Objects:

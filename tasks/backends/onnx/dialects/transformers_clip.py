@@ -15,6 +15,8 @@ from ....labels import ClassificationResult
 from ....vision.zero_shot_image_classification import ZeroShotImageClassificationOutput
 from ...classify import softmax
 from ...vision import Fitted
+from ..adapter import has_rank
+from ..checks import finite
 from ..graph import Shapes
 from ..images import ImageAdapter
 from ..model import OnnxModel
@@ -35,8 +37,12 @@ class TransformersClip(ImageAdapter):
 
     @classmethod
     def accepts(cls, inputs: Shapes, outputs: Shapes, config: Mapping[str, Any]) -> bool:  # noqa: ARG003 # names tell
-        """By its names."""
-        return set(inputs) == _NEEDED and "logits_per_image" in outputs
+        """By its names, and two axes."""
+        return (
+            set(inputs) == _NEEDED
+            and "logits_per_image" in outputs
+            and has_rank(outputs["logits_per_image"], 2)
+        )
 
     def answer(
         self,
@@ -84,7 +90,9 @@ class TransformersClip(ImageAdapter):
             name: array[chosen.clip(max=total - 1)] for name, array in texts.items()
         }
         arrays["pixel_values"] = values[images.clip(max=count - 1)]
-        logits: NDArray[np.float32] = self.graph.run(arrays)["logits_per_image"]
+        logits: NDArray[np.float32] = finite(
+            self.graph.run(arrays)["logits_per_image"], "logits_per_image"
+        )
         return logits[images < count][:, chosen < total]
 
 

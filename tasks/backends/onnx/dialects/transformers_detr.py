@@ -13,7 +13,7 @@ class TransformersDetr(RelativeBoxes):
     """DETR as its own exporters name it. It may take a pixel_mask."""
 
     dialect: ClassVar[str] = "transformers-detr"
-    image_input: ClassVar[str] = "images"
+    image_input = "images"
 
     @classmethod
     def accepts(cls, inputs: Shapes, outputs: Shapes, config: Mapping[str, Any]) -> bool:  # noqa: ARG003 # names tell

@@ -14,6 +14,8 @@ from ....base import Task, TaskInput, TaskOutput
 from ...classify import sigmoid
 from ...detect import corners, detection
 from ...vision import Fitted
+from ..adapter import has_rank
+from ..checks import finite
 from ..graph import Shapes
 from ..images import ImageAdapter
 from ..model import OnnxModel
@@ -36,8 +38,12 @@ class TransformersOwlvit(ImageAdapter):
 
     @classmethod
     def accepts(cls, inputs: Shapes, outputs: Shapes, config: Mapping[str, Any]) -> bool:  # noqa: ARG003 # names tell
-        """By its names."""
-        return set(inputs) == _NEEDED and {"logits", "pred_boxes"} <= {*outputs}
+        """By its names, and three axes each."""
+        return (
+            set(inputs) == _NEEDED
+            and {"logits", "pred_boxes"} <= {*outputs}
+            and all(has_rank(outputs[name], 3) for name in ("logits", "pred_boxes"))
+        )
 
     def answer(
         self, inputs: Sequence[TaskInput], rows: Sequence[Fitted], values: NDArray[np.float32]
@@ -95,7 +101,7 @@ class TransformersOwlvit(ImageAdapter):
             for name, array in arrays.items()
         }
         out = self.graph.run(flat)
-        return out["logits"], out["pred_boxes"]
+        return finite(out["logits"], "logits"), finite(out["pred_boxes"], "pred_boxes")
 
     def _objects(
         self,

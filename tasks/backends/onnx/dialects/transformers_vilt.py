@@ -1,12 +1,12 @@
-"""Dialect transformers-vilt: a question and an image -> logits (B, answers).
+"""Dialect transformers-vilt: input_ids, token_type_ids and, if the graph wants it, attention_mask
+(B, T), pixel_values (B, 3, H, W), pixel_mask (B, H, W) -> logits (B, answers).
 
-input_ids, token_type_ids and, if the graph wants it, attention_mask (B, T); pixel_values
-(B, 3, H, W) and pixel_mask (B, H, W). Each answer has a probability of its own.
+Each answer to a question about an image has a probability of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +16,7 @@ from ....base import Task, TaskInput, TaskOutput
 from ....multimodal.visual_question_answering import VisualAnswer, VisualQuestionAnsweringOutput
 from ...classify import sigmoid
 from ...vision import Fitted
+from ..adapter import has_rank
 from ..graph import Shapes
 from ..images import ImageAdapter
 from ..model import OnnxModel
@@ -36,8 +37,8 @@ class TransformersVilt(ImageAdapter):
 
     @classmethod
     def accepts(cls, inputs: Shapes, outputs: Shapes, config: Mapping[str, Any]) -> bool:  # noqa: ARG003 # names tell
-        """By its names."""
-        return {*inputs} - {"attention_mask"} == _NEEDED and "logits" in outputs
+        """By its names, and two axes."""
+        return asks(inputs, outputs, _NEEDED)
 
     def answer(
         self,
@@ -49,8 +50,18 @@ class TransformersVilt(ImageAdapter):
         questions = [row.question for row in inputs]  # type: ignore[attr-defined] # its own Input
         # Images of a group are of one size: none is padded, and no answer depends on another row.
         arrays = {**self.masked(values), **self.texts.arrays(questions)}
-        scores, labels = sigmoid(self.graph.run_rows(arrays)["logits"]), self.model.labels()
+        scores = sigmoid(self.graph.read("logits", arrays))
+        labels = self.model.labels(scores.shape[-1])
         return [_likeliest(row, s, labels) for row, s in zip(inputs, scores, strict=True)]
+
+
+def asks(inputs: Shapes, outputs: Shapes, needed: Set[str]) -> bool:
+    """Whether a graph takes what is needed, and perhaps a mask, and scores answers."""
+    return (
+        {*inputs} - {"attention_mask"} == needed
+        and "logits" in outputs
+        and has_rank(outputs["logits"], 2)
+    )
 
 
 def _likeliest(
@@ -58,7 +69,5 @@ def _likeliest(
 ) -> TaskOutput:
     top_k: int = getattr(row, "top_k", 1)
     best = np.argsort(-scores, kind="stable")[:top_k]
-    found = [
-        VisualAnswer(answer=labels.get(int(i), str(int(i))), score=float(scores[i])) for i in best
-    ]
+    found = [VisualAnswer(answer=labels[int(i)], score=float(scores[i])) for i in best]
     return VisualQuestionAnsweringOutput(results=[found])

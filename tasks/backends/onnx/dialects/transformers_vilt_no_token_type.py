@@ -1,4 +1,6 @@
-"""Dialect transformers-vilt-no-token-type: transformers-vilt without token_type_ids."""
+"""Dialect transformers-vilt-no-token-type: input_ids, pixel_values, pixel_mask -> logits
+(B, answers), as transformers-vilt.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ..graph import Shapes
-from .transformers_vilt import TransformersVilt
+from .transformers_vilt import TransformersVilt, asks
 
 _NEEDED = {"input_ids", "pixel_values", "pixel_mask"}
 
@@ -18,5 +20,5 @@ class ViltNoTokenType(TransformersVilt):
 
     @classmethod
     def accepts(cls, inputs: Shapes, outputs: Shapes, config: Mapping[str, Any]) -> bool:  # noqa: ARG003 # names tell
-        """By its names."""
-        return {*inputs} - {"attention_mask"} == _NEEDED and "logits" in outputs
+        """By its names, and two axes."""
+        return asks(inputs, outputs, _NEEDED)

@@ -1,6 +1,6 @@
-"""Dialect whisper-encoder-decoder: two graphs, or three.
+"""Dialect whisper-encoder-decoder: encoder_model.onnx, input_features (B, mels, frames) ->
+last_hidden_state (B, T, D), and decoder_model.onnx.
 
-encoder_model.onnx: input_features (B, mels, frames) -> last_hidden_state (B, T, D).
 decoder_model.onnx: input_ids (B, t), encoder_hidden_states (B, T, D) -> logits (B, t, vocabulary).
 decoder_with_past_model.onnx makes it quicker: ..speech_decoder.
 """
@@ -20,7 +20,7 @@ from ...rows import Decoded
 from ...sound import Samples, decode
 from ...windows import Cut
 from ..adapter import Adapter
-from ..graph import Shapes
+from ..graph import Shapes, needs
 from ..joining import joined
 from ..mel import log_mel
 from ..model import OnnxModel
@@ -57,6 +57,7 @@ class WhisperEncoderDecoder(Adapter):
         super().__init__(task, model)
         encoder = "encoder_model.onnx"
         self.encoder = self.graph if self.graph.path.name == encoder else model.open(encoder)
+        needs(self.encoder, {"input_features"}, "last_hidden_state")
         self.rules = SpeechRules.read(model.read_json("generation_config.json"), model.config)
         self.decoder = SpeechDecoder(model, self.rules)
         self.tokenizer = model.tokenizer()
@@ -202,7 +203,7 @@ class WhisperEncoderDecoder(Adapter):
         for start in range(0, len(pieces), _MAX_ROWS):
             part = pieces[start : start + _MAX_ROWS]
             pictures = np.stack([piece.picture for piece in part])
-            hidden = self.encoder.run_rows({"input_features": pictures})["last_hidden_state"]
+            hidden = self.encoder.read("last_hidden_state", {"input_features": pictures})
             prompts = self._prompts(hidden, [piece.language for piece in part], timed=timed)
             said += self.decoder.speak(hidden, prompts, timed=timed)
         return said

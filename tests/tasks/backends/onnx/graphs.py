@@ -6,9 +6,13 @@ import json
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
+import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 
 
 class Detector(torch.nn.Module):
@@ -61,6 +65,56 @@ def write(
             dynamic_axes=axes,
             dynamo=False,
         )
+    if labels is not None:
+        (folder / "config.json").write_text(json.dumps({"id2label": labels}))
+    return folder
+
+
+def constant(
+    folder: Path,
+    outputs: Mapping[str, NDArray[Any]],
+    *,
+    image: tuple[str, Sequence[int | str]] = ("images", (1, 3, 64, 64)),
+    dtype: int = onnx.TensorProto.FLOAT,
+    brightness: Mapping[str, NDArray[Any]] = MappingProxyType({}),
+    metadata: Mapping[str, str] = MappingProxyType({}),
+    labels: Mapping[int, str] | None = None,
+) -> Path:
+    """A folder with a graph that answers the same for every image; `brightness` is what each output
+    gains for each unit of the image's mean. Weights of its own, not torch's.
+    """
+    helper, name = onnx.helper, image[0]
+    nodes = [
+        helper.make_node("Cast", [name], ["floats"], to=onnx.TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["floats"], ["mean"], keepdims=0),
+    ]
+    weights = []
+    for output, values in outputs.items():
+        gain = brightness.get(output, np.zeros_like(values)).astype(values.dtype)
+        for part, array in (("values", values), ("gain", gain)):
+            weights.append(onnx.numpy_helper.from_array(array, f"{output} {part}"))
+        kind = helper.np_dtype_to_tensor_dtype(values.dtype)
+        nodes += [
+            helper.make_node("Cast", ["mean"], [f"{output} mean"], to=kind),
+            helper.make_node("Mul", [f"{output} gain", f"{output} mean"], [f"{output} more"]),
+            helper.make_node("Add", [f"{output} values", f"{output} more"], [output]),
+        ]
+    graph = helper.make_graph(
+        nodes,
+        "constant",
+        [helper.make_tensor_value_info(name, dtype, image[1])],
+        [
+            helper.make_tensor_value_info(
+                output, helper.np_dtype_to_tensor_dtype(values.dtype), values.shape
+            )
+            for output, values in outputs.items()
+        ],
+        weights,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
+    helper.set_model_props(model, dict(metadata))
+    folder.mkdir(parents=True, exist_ok=True)
+    onnx.save(model, folder / "model.onnx")
     if labels is not None:
         (folder / "config.json").write_text(json.dumps({"id2label": labels}))
     return folder

@@ -17,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from wherry.tasks import entry_points
+from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.backends.onnx.dialects import dialects
 from wherry.tasks.create import create_task
 
@@ -84,7 +85,7 @@ def install(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_graph_of_no_dialect_is_told(home: Path) -> None:
-    with pytest.raises(ValueError, match=r"photo \[.*chance \[.*pixel-logits"):
+    with pytest.raises(ModelRefused, match=r"photo \[.*chance \[.*pixel-logits"):
         create_task("onnxruntime", "image-classification", "photo-model")
 
 
@@ -104,7 +105,7 @@ def test_the_pages_adapter_answers_the_pages_code(
 
 def test_custom_adapters_are_asked_first(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(home, monkeypatch)
-    assert [*dialects("image-classification")] == ["photo-chance", "pixel-logits"]
+    assert [*dialects("image-classification")] == ["photo-chance", "pixel-logits", "yolo-classify"]
 
 
 def test_the_table_is_the_order() -> None:
@@ -112,4 +113,4 @@ def test_the_table_is_the_order() -> None:
     listed = {task: named.split(", ") for tasks, named in rows[1:] for task in tasks.split(", ")}
     assert listed.pop("image-anonymization") == listed["object-detection"]
     assert {task: [*dialects(task)] for task in listed} == listed
-    assert len({name for names in listed.values() for name in names}) == 19
+    assert len({name for names in listed.values() for name in names}) == 23

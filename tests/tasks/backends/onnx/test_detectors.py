@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -11,7 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
-from wherry.tasks.backends.onnx.dialects.yolov8 import Letterbox, placed, suppressed
+from wherry.tasks.backends.base import ModelRefused
+from wherry.tasks.backends.onnx.letterbox import Letterbox, placed
+from wherry.tasks.backends.onnx.suppression import suppressed
 from wherry.tasks.boxes import BoxesOutput, DetectedObject
 from wherry.tasks.create import create_task
 from wherry.tasks.vision.image_anonymization import ImageAnonymizationOutput
@@ -27,8 +30,10 @@ def picture(width: int, height: int, grey: int = 0) -> bytes:
     return buffer.getvalue()
 
 
-def detect(folder: Path, images: list[bytes], threshold: float = 0.5) -> list[list[DetectedObject]]:
-    with create_task("onnxruntime", "object-detection", str(folder)) as task:
+def detect(
+    folder: Path, images: list[bytes], threshold: float = 0.5, **parameters: Any
+) -> list[list[DetectedObject]]:
+    with create_task("onnxruntime", "object-detection", str(folder), parameters) as task:
         output = task.process(task.task.input.validated({"images": images, "threshold": threshold}))
     assert isinstance(output, BoxesOutput)
     return output.detections
@@ -45,7 +50,7 @@ CANDIDATES = torch.tensor(
         [33.0, 32.0, 16.0, 8.0, 0.0, 0.4],  # a buoy in the same place: the boat's shadow
         [48.0, 40.0, 8.0, 4.0, 0.0, 0.625],
         [0.0, 20.0, 20.0, 4.0, 0.75, 0.0],  # half of it beyond the edge
-        *[[10.0, 50.0, 4.0, 4.0, 0.0, 0.0]] * 4,
+        *[[10.0, 50.0, 4.0, 4.0, 0.0, 0.0]] * 80,  # 84 in all: as many as 64 x 64 has cells
     ]
 ).T
 
@@ -65,7 +70,7 @@ def test_yolo_boxes_lie_on_the_image_as_sent(tmp_path: Path, *, turned: bool, fr
     assert [(found.label, found.score) for found in wide[:2]] == [("boat", 0.75), ("buoy", 0.625)]
     assert edges(wide[0]) == pytest.approx([0, 3.125, 15.625, 9.375])
     assert edges(wide[1]) == pytest.approx([68.75, 34.375, 81.25, 40.625])
-    assert [found.label for found in wide] == ["boat", "buoy", "boat"]  # no buoy on the boat
+    assert [found.label for found in wide] == ["boat", "buoy", "boat"]
     assert edges(wide[2]) == pytest.approx([37.5, 18.75, 62.5, 31.25])
     # The other image is white in its middle half; it lies 16 columns to the right.
     score = 0.5 + 0.5 * (1 + 114 / 255) / 2
@@ -78,7 +83,13 @@ def test_yolo_threshold_and_suppression(tmp_path: Path) -> None:
     (sure,) = detect(folder, [picture(64, 64)], threshold=0.7)
     assert [found.score for found in sure] == [0.75]
     (all_of_them,) = detect(folder, [picture(64, 64)], threshold=0.0)
-    assert len(all_of_them) == 3
+    assert len(all_of_them) == 4, "a buoy may lie on a boat"
+    (agnostic,) = detect(folder, [picture(64, 64)], threshold=0.0, agnostic=True)
+    assert len(agnostic) == 3, "but for who wants no two things in one place"
+    (apart,) = detect(folder, [picture(64, 64)], threshold=0.0, agnostic=True, iou=0.95)
+    assert len(apart) == 4, "they share 15 of 17 columns"
+    with pytest.raises(ModelRefused, match="iou 1.5: use a number from 0 to 1"):
+        detect(folder, [picture(64, 64)], iou=1.5)
 
 
 def test_yolo_names_that_its_exporter_wrote_down(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from wherry.protocol.errors import RowError
+from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.backends.onnx.joining import joined
 from wherry.tasks.backends.onnx.mel import filters
 from wherry.tasks.create import LocalTask, create_task
@@ -208,7 +209,7 @@ def test_parameters_reach_the_adapter_or_are_refused(exported: Exported) -> None
         ({"chunk_length_s": 60.0}, "30.0 seconds at once"),
         ({"dialect": "sonar"}, "no dialect 'sonar'.*wav2vec2-ctc"),
     ):
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ModelRefused, match=said):
             create_task("onnxruntime", name, folder, parameters)
 
 

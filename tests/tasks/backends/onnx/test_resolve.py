@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from wherry.tasks.backends.onnx.dialects import resolve
+from wherry.tasks.backends import backend_table
+from wherry.tasks.backends.base import ModelRefused
+from wherry.tasks.backends.onnx.adapter import Told
+from wherry.tasks.backends.onnx.dialects import dialects, resolve, wants
 
 BATCH = "batch"
 PIXELS = {"pixel_values": (BATCH, 3, 64, 64)}
@@ -37,7 +40,6 @@ ANY = {"x": (1, 3, 64, 64)}
         ("object-detection", {**PIXELS, **MASK}, QUERIES, "transformers-yolos"),
         ("object-detection", ANY, {"boxes": (), "labels": ()}, "torchvision-detection"),
         ("object-detection", IMAGES, {"pred_boxes": (), "labels": ()}, "torchvision-detection"),
-        ("object-detection", IMAGES, {"output0": (1, 6, 84)}, "yolov8"),
         ("object-detection", IMAGES, {"logits": (1, 6, 84)}, None),
         ("object-detection", PIXELS, ROWS, None),
         ("depth-estimation", PIXELS, {"predicted_depth": (BATCH, 8, 8)}, "predicted-depth"),
@@ -100,17 +102,42 @@ ANY = {"x": (1, 3, 64, 64)}
 def test_a_graph_is_known_by_its_names(
     task: str, inputs: Any, outputs: Any, dialect: str | None
 ) -> None:
+    told = Told(inputs, outputs, {}, {})
     if dialect is not None:
-        assert resolve(task, inputs, outputs, {}).dialect == dialect
+        assert resolve(task, told).dialect == dialect
         return
-    with pytest.raises(
-        ValueError, match=r"No adapter .* inputs .* outputs .* dialects: \["
-    ) as told:
-        resolve(task, inputs, outputs, {})
-    for name in (*inputs, *outputs):
-        assert name in str(told.value)
+    with pytest.raises(ModelRefused, match=r"no dialect of .* fits .* inputs .* outputs ") as said:
+        resolve(task, told)
+    for name in (*inputs, *outputs, *dialects(task), *map(wants, dialects(task).values())):
+        assert name in str(said.value)
+    assert "docs/onnx-adapters.md" in str(said.value)
+    assert "\n" not in str(said.value)
 
 
 def test_whisper_is_known_by_its_configuration() -> None:
-    found = resolve("automatic-speech-recognition", ANY, ANY, {"model_type": "whisper"})
-    assert found.dialect == "whisper-encoder-decoder"
+    told = Told(ANY, ANY, {"model_type": "whisper"}, {})
+    assert resolve("automatic-speech-recognition", told).dialect == "whisper-encoder-decoder"
+
+
+def test_a_dialect_that_is_named_must_fit_too() -> None:
+    told = Told(PIXELS, ROWS, {}, {})
+    with pytest.raises(ModelRefused, match="dialect 'yolov8' does not fit .* pixel_values"):
+        resolve("object-detection", told, dialect="yolov8")
+    with pytest.raises(ModelRefused, match="no dialect 'sonar' does .* there are wh"):
+        resolve("automatic-speech-recognition", told, dialect="sonar")
+
+
+def test_images_of_another_layout_are_refused() -> None:
+    last = {"pixel_values": (BATCH, 64, 64, 3)}
+    with pytest.raises(ModelRefused, match=r"pixel_values \['batch', 64, 64, 3\] is not \(B, 3, H"):
+        resolve("image-classification", Told(last, ROWS, {}, {}))
+    with pytest.raises(ModelRefused, match=r"neither \(B, 3, H, W\) nor \(3, H, W\)"):
+        resolve(
+            "object-detection", Told({"x": (1, 64, 64, 3)}, {"boxes": (), "labels": ()}, {}, {})
+        )
+
+
+@pytest.mark.parametrize("task", backend_table()["onnxruntime"])
+def test_every_dialect_says_what_it_wants(task: str) -> None:
+    for name, adapter in dialects(task).items():
+        assert " -> " in wants(adapter), name

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from wherry.tasks.audio.automatic_speech_recognition import (
     AutomaticSpeechRecognitionInput,
     AutomaticSpeechRecognitionOutput,
 )
+from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.export import export
 
@@ -100,7 +102,14 @@ def test_rows_that_have_ended_leave_the_others_their_own_past(whole: Path) -> No
 
 
 def test_decoders_that_do_not_fit_are_told(whole: Path, forgetful: Path) -> None:
-    shutil.copy(whole / WITH_PAST, forgetful / "decoder_model.onnx")
     shutil.copy(whole / WITH_PAST, forgetful)
-    with pytest.raises(ValueError, match=r"takes past_key_values\.0\.encoder\.key"):
+    decoder = onnx.load(forgetful / "decoder_model.onnx")
+    kept = [node for node in decoder.graph.output if node.name != "present.0.encoder.key"]
+    del decoder.graph.output[:]
+    decoder.graph.output.extend(kept)
+    onnx.save(decoder, forgetful / "decoder_model.onnx")
+    with pytest.raises(ModelRefused, match=r"takes past_key_values\.0\.encoder\.key"):
+        create_task("onnxruntime", TASK, str(forgetful))
+    shutil.copy(whole / WITH_PAST, forgetful / "decoder_model.onnx")
+    with pytest.raises(ModelRefused, match="expected encoder_hidden_states, input_ids -> logits"):
         create_task("onnxruntime", TASK, str(forgetful))

@@ -14,6 +14,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from wherry.protocol.errors import RowError
+from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.backends.pool import pooled, pooling
 from wherry.tasks.catalog import locate
 from wherry.tasks.create import LocalTask, create_task
@@ -218,12 +219,12 @@ def test_a_stride_reads_a_long_text_to_its_end(exported: Callable[[str], Path]) 
 
 
 def test_models_that_do_not_fit_are_refused(exported: Callable[[str], Path]) -> None:
-    with pytest.raises(ValueError, match="one label"):
+    with pytest.raises(ModelRefused, match="one label"):
         create_task("onnxruntime", "ranking", str(exported("text-classification")))
-    with pytest.raises(ValueError, match="no label is called entailment"):
+    with pytest.raises(ModelRefused, match="no label is called entailment"):
         create_task("onnxruntime", "zero-shot-classification", str(exported("ranking")))
     folder = str(exported("embedding"))
-    with pytest.raises(ValueError, match="pooling 'median': use mean, cls"):
+    with pytest.raises(ModelRefused, match="pooling 'median': use mean, cls"):
         create_task("onnxruntime", "embedding", folder, {"pooling": "median"})
 
 

@@ -1,0 +1,73 @@
+"""Dialect yolo-classify: images (B, 3, H, W), values 0 to 1 -> one output (B, C), probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....base import TaskInput, TaskOutput
+from ...classify import classification
+from ...pixels import Pixels
+from ...sizes import Exact, ShortestEdge
+from ...vision import Fitted
+from ..adapter import Told, has_rank
+from ..checks import chances
+from ..graph import Shapes
+from ..images import ImageAdapter
+from ..preprocess import graph_size, plain
+from ..ultralytics import Written
+
+#: Edge of the graph's image where nothing tells.
+_EDGE = 224
+
+
+class YoloClassify(ImageAdapter):
+    """A classifier as Ultralytics exports it: the file says that it is one."""
+
+    dialect: ClassVar[str] = "yolo-classify"
+    tasks: ClassVar[tuple[str, ...]] = ("image-classification",)
+    image_input = "images"
+
+    @classmethod
+    def accepts(cls, inputs: Shapes, outputs: Shapes, config: Mapping[str, Any]) -> bool:  # noqa: ARG003 # names tell
+        """One output of a name of its own, and two axes."""
+        return (
+            set(inputs) == {"images"}
+            and len(outputs) == 1
+            and all(has_rank(axes, 2) for axes in outputs.values())
+        )
+
+    @classmethod
+    def misfit(cls, told: Told, *, named: bool) -> str:
+        """Others may mean logits, or want other pixels."""
+        task = Written.read(told.metadata).task
+        if task != "classify" and not (named and not task):
+            return f"the file says {f'that its task is {task!r}' if task else 'no task'}"
+        return super().misfit(told, named=named)
+
+    def read_pixels(self) -> Pixels:
+        """The middle of the image; all of it, stretched, where the graph wants no square."""
+        written = Written.read(self.graph.metadata).size
+        size = graph_size(self.model, self.image_input) or written or (_EDGE, _EDGE)
+        if size[0] != size[1]:
+            return plain(Exact(size))
+        return replace(plain(ShortestEdge(size[0])), crop=size)
+
+    def answer(
+        self,
+        inputs: Sequence[TaskInput],
+        rows: Sequence[Fitted],  # noqa: ARG002 # sizes matter to detection only
+        values: NDArray[np.float32],
+    ) -> list[TaskOutput]:
+        """As the graph gives them."""
+        (name,) = self.graph.outputs
+        scores = chances(self.graph.read(name, {self.image_input: values}))
+        written = Written.read(self.graph.metadata).names
+        labels = self.model.labels(scores.shape[-1], named=written)
+        return [
+            classification(self.task, row, s, labels) for row, s in zip(inputs, scores, strict=True)
+        ]

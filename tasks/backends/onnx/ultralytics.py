@@ -1,0 +1,115 @@
+"""What the YOLO family's exporters write into a file, and which of their forms it can be.
+
+Their graphs share the input `images` and one output (B, N, M) or (B, M, N); what the M numbers of a
+candidate mean, the file's metadata, its class names and its widths tell together.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ..sizes import Size
+from .adapter import Told
+
+#: The dialects, one a form.
+RAW, OBJECTNESS, END2END, RTDETR = "yolov8", "yolov5", "yolo-end2end", "ultralytics-rtdetr"
+
+#: Pixels from one cell of the grids to the next, in the families that are known.
+_STRIDES = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (16, 32))
+
+
+class Written(NamedTuple):
+    """A file's metadata, as Ultralytics and YOLOv5 write it; empty where they did not."""
+
+    task: str
+    names: Mapping[int, str]
+    #: Whether the graph suppresses by itself; None where nothing tells.
+    end2end: bool | None
+    rtdetr: bool
+    size: Size | None
+
+    @classmethod
+    def read(cls, metadata: Mapping[str, str]) -> Written:
+        """Read what is understood; the rest is as if it were not there."""
+        told = {key: _literal(text) for key, text in metadata.items()}
+        names, size, args = told.get("names"), told.get("imgsz"), told.get("args")
+        if isinstance(names, list):
+            names = dict(enumerate(names))
+        answers = [bool(told["end2end"])] if "end2end" in told else []
+        answers += [bool(args["nms"])] if isinstance(args, dict) and "nms" in args else []
+        kind = f"{metadata.get('head', '')} {metadata.get('description', '')}".lower()
+        return cls(
+            task=metadata.get("task", ""),
+            names={int(k): str(v) for k, v in names.items()} if isinstance(names, dict) else {},
+            end2end=any(answers) if answers else None,
+            rtdetr="rtdetr" in kind or "rt-detr" in kind,
+            size=_size(size),
+        )
+
+
+def class_count(written: Written, config: Mapping[str, Any]) -> int | None:
+    """How many classes are named: by config.json, else by the file."""
+    numbers = [int(number) for number in config.get("id2label") or written.names]
+    return max(numbers) + 1 if numbers else None
+
+
+def forms(told: Told, named: str = "") -> set[str]:
+    """The forms that a graph can be, by all that is known of it; `named` is its operator's word."""
+    written = Written.read(told.metadata)
+    if written.rtdetr:
+        return {RTDETR}
+    if written.end2end:
+        return {END2END}
+    (axes,) = told.outputs.values()
+    first, last = axes[1:] or (None, None)
+    classes = class_count(written, told.config)
+    found = set()
+    # Who writes a task, Ultralytics, has the candidates last.
+    usual = (first,) if written.task else (first, last)
+    if classes is None or any(_may_be(axis, 4 + classes) for axis in usual):
+        found.add(RAW)
+    if not written.task and (classes is None or _may_be(last, 5 + classes)):
+        found.add(OBJECTNESS)
+    if written.end2end is None and _may_be(last, 6):
+        found.add(END2END)
+    boxes_a_cell = _boxes_a_cell(told, (first, last))
+    if boxes_a_cell == 1:
+        # One box a cell with objectness may be YOLOv6 or YOLOX, whose images and boxes differ.
+        found &= {RAW, named}
+    elif boxes_a_cell == 3:
+        found &= {OBJECTNESS}
+    return found
+
+
+def _may_be(axis: object, width: int) -> bool:
+    return axis == width or not isinstance(axis, int)
+
+
+def _boxes_a_cell(told: Told, axes: tuple[object, object]) -> int | None:
+    """How many boxes each cell of the graph's grids has; None where its boxes are of no grid."""
+    shape = told.inputs["images"][-2:]
+    if len(shape) != 2 or not all(isinstance(edge, int) for edge in shape):
+        return None
+    height, width = (int(str(edge)) for edge in shape)
+    for strides in _STRIDES:
+        cells = sum((height // stride) * (width // stride) for stride in strides)
+        for count in (1, 3):
+            if count * cells in axes:
+                return count
+    return None
+
+
+def _size(written: Any) -> Size | None:
+    """Width and height of [height, width]."""
+    if isinstance(written, list) and len(written) == 2:
+        return int(written[1]), int(written[0])
+    return None
+
+
+def _literal(text: str) -> Any:  # whatever the exporter wrote
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return None
