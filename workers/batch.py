@@ -21,6 +21,7 @@ from ..protocol.errors import (
 from ..protocol.parameters import ON_ROW_ERROR, STREAM, WARNING, remarks
 from ..tasks.backends.base import StreamingBackend
 from ..tasks.base import TaskInput, TaskOutput
+from ..tasks.blanks import with_blanks
 from .models import LoadedModel
 from .split import Run, run_rows
 from .telling import Telling
@@ -140,7 +141,7 @@ def _close(model: LoadedModel, work: _Work, answers: Sequence[Any], tenant: str)
     if work.request is None:
         return Encoded(work.job, error=work.error)
     try:
-        body, header_length = _encode(model, own_id(tenant, work.job.id), work.request, answers)
+        body, header_length = _encode(model, own_id(tenant, work.job.id), work, answers)
     except WherryError as error:
         return Encoded(work.job, error=error)
     except Exception as error:
@@ -152,15 +153,19 @@ def _close(model: LoadedModel, work: _Work, answers: Sequence[Any], tenant: str)
 def _encode(
     model: LoadedModel,
     job_id: str,
-    request: v2.InferenceRequest,
+    work: _Work,
     answers: Sequence[TaskOutput | WherryError],
 ) -> tuple[bytes, int]:
+    request = work.request
+    assert request is not None
     failed = {i: a for i, a in enumerate(answers) if isinstance(a, WherryError)}
     if failed and not _skips(request):
         raise _first_error(failed, len(answers))
     output = model.task.output
     joined = output.join([output.empty() if isinstance(a, WherryError) else a for a in answers])
-    response = joined.to_inference_response(model.declaration.name)
+    response = with_blanks(
+        joined.to_inference_response(model.declaration.name), model.task, work.rows
+    )
     parameters = dict(response.parameters or {})
     if failed:
         errors = {str(i): {"error": e.message, "error_type": e.code} for i, e in failed.items()}
