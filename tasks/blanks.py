@@ -1,6 +1,6 @@
 """What pads tensors of pictures: empty ones, so that who decodes every entry can.
 
-A client that knows no `row_lengths` takes the padding for masks: these have the row's size, and mark
+A client that knows no `row_lengths` takes the padding for masks: these have the row's size and mark
 nothing.
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -71,11 +72,14 @@ class _Work:
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """All answers of a batch, in the jobs' order, and how many rows and forwards it was."""
+    """All answers of a batch, in the jobs' order, and what it took."""
 
     answers: tuple[Encoded, ...]
     rows: int
-    executions: int
+    #: How many rows each forward had.
+    sizes: tuple[int, ...]
+    #: Seconds that it took to write the answers down.
+    writing_s: float
 
 
 def run_batch(
@@ -95,11 +99,12 @@ def run_batch(
     done = run_rows(_runner(model, works, telling), rows, model.budget)
     if telling:
         telling.flush()
-    answers = iter(done.rows)
+    answers, written_from = iter(done.rows), time.perf_counter()
     encoded = tuple(
         _close(model, work, [next(answers) for _ in work.rows], tenant) for work in works
     )
-    return BatchResult(encoded, len(rows), done.executions)
+    writing_s = time.perf_counter() - written_from
+    return BatchResult(encoded, len(rows), tuple(done.sizes), writing_s)
 
 
 def _runner(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,8 @@ from wherry.ops.stack import Stack
 from .test_main_path import photo
 
 http = pytest.importorskip("tritonclient.http", reason="in the test group; a bare install lacks it")
+
+Statistics = dict[str, Any]
 
 
 @pytest.fixture
@@ -84,6 +89,78 @@ def test_errors_reach_the_client_with_their_text(triton: Any) -> None:
     with pytest.raises(InferenceServerException, match="unknown input 'text'"):
         triton.infer("image-classification", [text_input(binary=True)])
     assert not triton.is_model_ready("nope")
+
+
+def http_statistics(stack: Stack) -> Statistics:
+    client = http.InferenceServerClient(stack.url.removeprefix("http://"))
+    [found] = client.get_inference_statistics("slow")["model_stats"]
+    client.close()
+    return dict(found)
+
+
+def grpc_statistics(stack: Stack) -> Statistics:
+    triton_grpc = pytest.importorskip("tritonclient.grpc", reason="a bare install lacks it")
+    client = triton_grpc.InferenceServerClient(f"127.0.0.1:{stack.grpc_port}")
+    [found] = client.get_inference_statistics("slow", as_json=True)["model_stats"]
+    client.close()
+    return dict(found)
+
+
+def since(before: Statistics, after: Statistics, *path: str) -> int:
+    """How much a counter grew. Protobuf's JSON has numbers of 64 bits as text, and leaves out 0."""
+    for step in path:
+        before, after = before.get(step, {}), after.get(step, {})
+    return int(after or 0) - int(before or 0)
+
+
+def forwards(statistics: Statistics, part: str, what: str) -> Counter[int]:
+    """Per size of batch, a counter of its forwards."""
+    return Counter(
+        {
+            int(entry["batch_size"]): int(entry[part].get(what, 0))
+            for entry in statistics.get("batch_stats", ())
+        }
+    )
+
+
+@pytest.mark.parametrize("statistics", [http_statistics, grpc_statistics])
+def test_statistics_are_sums_over_requests(stack: Stack, statistics: Any) -> None:
+    def timed(number: int) -> float:
+        client = http.InferenceServerClient(stack.url.removeprefix("http://"))
+        tensor = http.InferInput("image", [1], "BYTES")
+        tensor.set_data_from_numpy(np.array([photo(number)], dtype=object))
+        started = time.perf_counter()
+        client.infer("slow", [tensor])
+        took_s = time.perf_counter() - started
+        client.close()
+        return took_s
+
+    before = statistics(stack)
+    with ThreadPoolExecutor(8) as clients:
+        latencies_s = list(clients.map(timed, range(8)))
+    after = statistics(stack)
+
+    assert since(before, after, "inference_count") == 8
+    parts = ("queue", "compute_input", "compute_infer", "compute_output")
+    for part in ("success", *parts):
+        assert since(before, after, "inference_stats", part, "count") == 8, part
+    for part in ("fail", "cache_hit", "cache_miss"):
+        assert since(before, after, "inference_stats", part, "count") == 0, part
+    whole = since(before, after, "inference_stats", "success", "ns")
+    took = [since(before, after, "inference_stats", part, "ns") for part in parts]
+    assert min(took) >= 0
+    assert sum(took) <= whole
+    # The model takes half a second, for each request of a batch; times of the queue are in whole ms.
+    assert took[2] >= 8 * 0.5e9
+    assert whole <= (sum(latencies_s) + 8 * 0.001) * 1e9
+
+    executions = since(before, after, "execution_count")
+    for part in parts[1:]:
+        made = forwards(after, part, "count") - forwards(before, part, "count")
+        assert sum(made.values()) == executions
+        assert sum(size * count for size, count in made.items()) == 8
+    spent = forwards(after, "compute_infer", "ns") - forwards(before, "compute_infer", "ns")
+    assert sum(spent.values()) >= executions * 0.5e9
 
 
 def test_a_model_can_be_unloaded_and_loaded(triton: Any) -> None:
