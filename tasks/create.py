@@ -44,7 +44,7 @@ class LocalTask:
         return self._respond(self.task.input.validated(fields))
 
     def _respond(self, inputs: TaskInput) -> v2.InferenceResponse:
-        response = self.process(inputs).to_inference_response(self.model_name)
+        response = self.process(inputs).response(self.model_name)
         return with_blanks(response, self.task, inputs.rows())
 
     def close(self) -> None:

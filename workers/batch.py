@@ -19,7 +19,7 @@ from ..protocol.errors import (
     RowError,
     WherryError,
 )
-from ..protocol.parameters import ON_ROW_ERROR, STREAM, WARNING, remarks
+from ..protocol.parameters import ON_ROW_ERROR, STREAM, remarks_on, warnings
 from ..tasks.backends.base import StreamingBackend
 from ..tasks.base import TaskInput, TaskOutput
 from ..tasks.blanks import with_blanks
@@ -175,9 +175,9 @@ def _encode(
     if failed:
         errors = {str(i): {"error": e.message, "error_type": e.code} for i, e in failed.items()}
         parameters["row_errors"] = json.dumps(errors)
-    odd = remarks(request.parameters, model.task.input.parameter_names())
-    if odd:
-        parameters[WARNING] = "; ".join(odd)
+    odd = remarks_on(request, model.task.input.parameter_names())
+    notes = {i: a.warning for i, a in enumerate(answers) if isinstance(a, TaskOutput) and a.warning}
+    parameters |= warnings(odd, notes, len(answers))
     response = response.model_copy(
         update={
             "id": job_id,

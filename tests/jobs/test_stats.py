@@ -61,7 +61,7 @@ def test_what_failed_counts_apart(ran: Callable[..., dict[str, int]]) -> None:
     assert (counted["success_count"], counted["fail_count"]) == (1, 3)
     assert counted["compute_us"] == 5000
     assert counted["fail_us"] >= 3 * 10_000
-    assert 10_000 <= counted["success_us"]
+    assert counted["success_us"] >= 10_000
     assert (counted["inference_count"], counted["execution_count"]) == (4, 1)
 
 

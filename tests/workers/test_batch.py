@@ -90,6 +90,26 @@ def test_an_answer_without_a_json_form_is_kept_in_binary(value: float) -> None:
     assert str(list(codec.decode_response(body, length).outputs[0].flat())) == str([1.0, value])
 
 
+def test_rows_that_were_cut_are_told_with_what_is_odd() -> None:
+    class Cutting(Fixed):
+        def run(self, rows: Any) -> list[EmbeddingOutput]:
+            return [
+                output.warned(f"cut {index}") if index else output
+                for index, output in enumerate(super().run(rows))
+            ]
+
+    texts = {"name": "text", "shape": [3], "datatype": "BYTES", "data": ["a", "b", "c"]}
+    model = loaded(backend=Cutting([1.0]))
+    told = answer(model, inputs=[texts], parameters={"xyz": 1}).parameters
+    assert told["warning"] == "unknown parameter 'xyz'; row 1: cut 1; row 2: cut 2"
+    assert json.loads(told["row_warnings"]) == {"1": "cut 1", "2": "cut 2"}
+
+    many = {**texts, "shape": [30], "data": ["a"] * 30}
+    told = answer(model, inputs=[many]).parameters
+    assert told["warning"].endswith("row 8: cut 8; and 21 more of 30 rows")
+    assert len(json.loads(told["row_warnings"])) == 29
+
+
 def test_masks_that_fill_a_row_up_can_be_read() -> None:
     mask = write_mask(np.ones((4, 6)))
     given = ImageSegmentationInput(images=[mask, mask])
