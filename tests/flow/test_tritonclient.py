@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
@@ -108,9 +110,10 @@ def grpc_statistics(stack: Stack) -> Statistics:
 
 def since(before: Statistics, after: Statistics, *path: str) -> int:
     """How much a counter grew. Protobuf's JSON has numbers of 64 bits as text, and leaves out 0."""
+    grown: list[Any] = [before, after]
     for step in path:
-        before, after = before.get(step, {}), after.get(step, {})
-    return int(after or 0) - int(before or 0)
+        grown = [statistics.get(step, 0 if step == path[-1] else {}) for statistics in grown]
+    return int(grown[1]) - int(grown[0])
 
 
 def forwards(statistics: Statistics, part: str, what: str) -> Counter[int]:
@@ -150,7 +153,7 @@ def test_statistics_are_sums_over_requests(stack: Stack, statistics: Any) -> Non
     took = [since(before, after, "inference_stats", part, "ns") for part in parts]
     assert min(took) >= 0
     assert sum(took) <= whole
-    # The model takes half a second, for each request of a batch; times of the queue are in whole ms.
+    # The model takes half a second, for each request of a batch; the queue counts whole ms.
     assert took[2] >= 8 * 0.5e9
     assert whole <= (sum(latencies_s) + 8 * 0.001) * 1e9
 
@@ -161,6 +164,78 @@ def test_statistics_are_sums_over_requests(stack: Stack, statistics: Any) -> Non
         assert sum(size * count for size, count in made.items()) == 8
     spent = forwards(after, "compute_infer", "ns") - forwards(before, "compute_infer", "ns")
     assert sum(spent.values()) >= executions * 0.5e9
+
+
+@pytest.fixture(params=["http", "grpc"])
+def either(request: pytest.FixtureRequest, stack: Stack) -> Iterator[tuple[Any, Any]]:
+    """tritonclient's module and a client, over each of the two."""
+    module = pytest.importorskip(f"tritonclient.{request.param}", reason="a bare install lacks it")
+    url = stack.url.removeprefix("http://") if request.param == "http" else stack.grpc_url
+    client = module.InferenceServerClient(url)
+    yield module, client
+    client.close()
+
+
+def text_of(module: Any) -> Any:
+    tensor = module.InferInput("text", [1], "BYTES")
+    tensor.set_data_from_numpy(np.array(["one"], dtype=object))
+    return tensor
+
+
+def test_what_is_not_served_is_refused_by_name(either: tuple[Any, Any]) -> None:
+    from tritonclient.utils import InferenceServerException
+
+    module, client = either
+    shared = module.InferInput("text", [1], "BYTES")
+    shared.set_shared_memory("region", 7)
+    shared_output = module.InferRequestedOutput("embedding")
+    shared_output.set_shared_memory("region", 32)
+    best = module.InferRequestedOutput("embedding", class_count=3)
+    for says, inputs, more in (
+        (r"input 'text': parameter shared_memory_\w+: shared memory is not supported", shared, {}),
+        (r"output 'embedding': parameter shared_memory", text_of(module), [shared_output]),
+        (r"output 'embedding': parameter classification: .* top_k", text_of(module), [best]),
+    ):
+        with pytest.raises(InferenceServerException, match=says):
+            client.infer("embedding", [inputs], outputs=more or None)
+    with pytest.raises(InferenceServerException, match="sequences are not supported"):
+        client.infer("embedding", [text_of(module)], sequence_id=7, sequence_start=True)
+    # 0 is tritonclient's word for none.
+    assert client.infer("embedding", [text_of(module)], sequence_id=0).as_numpy("embedding").size
+
+
+def test_parameters_of_tensors_that_nobody_reads_are_remarked_on(stack: Stack) -> None:
+    told = "input 'text': unknown parameter 'content_typ', did you mean 'content_type'?"
+    asked = "output 'embedding': unknown parameter 'top_n'"
+    text = {
+        "name": "text",
+        "shape": [1],
+        "datatype": "BYTES",
+        "parameters": {"content_typ": "str"},
+    }
+    output = {"name": "embedding", "parameters": {"top_n": 3, "binary_data": False}}
+    url = f"{stack.url}/v2/models/embedding/infer"
+    plain = {"inputs": [{**text, "data": ["one"]}], "outputs": [output]}
+    answer = httpx.post(url, json=plain).json()
+    assert answer["parameters"]["warning"] == f"{told}; {asked}"
+
+    text["parameters"] = {"content_typ": "str", "binary_data_size": 7}
+    header = json.dumps({"inputs": [text], "outputs": [output]}).encode()
+    answer = httpx.post(
+        url,
+        content=header + b"\x03\0\0\0one",
+        headers={"Inference-Header-Content-Length": str(len(header))},
+    ).json()
+    assert answer["parameters"]["warning"] == f"{told}; {asked}"
+
+    triton_grpc = pytest.importorskip("tritonclient.grpc", reason="a bare install lacks it")
+    client = triton_grpc.InferenceServerClient(stack.grpc_url)
+    tensor, wanted = text_of(triton_grpc), triton_grpc.InferRequestedOutput("embedding")
+    tensor._get_tensor().parameters["content_typ"].string_param = "str"  # no call of its own
+    wanted._get_tensor().parameters["top_n"].int64_param = 3
+    found = client.infer("embedding", [tensor], outputs=[wanted]).get_response()
+    assert found.parameters["warning"].string_param == f"{told}; {asked}"
+    client.close()
 
 
 def test_a_model_can_be_unloaded_and_loaded(triton: Any) -> None:
