@@ -171,18 +171,12 @@ def _encode(
     response = with_blanks(
         joined.to_inference_response(model.declaration.name), model.task, work.rows
     )
-    parameters = dict(response.parameters or {})
-    if failed:
-        errors = {str(i): {"error": e.message, "error_type": e.code} for i, e in failed.items()}
-        parameters["row_errors"] = json.dumps(errors)
     odd = remarks_on(request, model.task.input.parameter_names())
-    notes = {i: a.warning for i, a in enumerate(answers) if isinstance(a, TaskOutput) and a.warning}
-    parameters |= warnings(odd, notes, len(answers))
     response = response.model_copy(
         update={
             "id": job_id,
             "model_version": model.declaration.version,
-            "parameters": parameters,
+            "parameters": {**response.parameters, **_told(odd, answers)},
         }
     )
     if request.outputs:
@@ -194,6 +188,18 @@ def _encode(
         # NaN, infinity and half floats have no JSON form; who asks for binary data can have them.
         body, header_length = codec.encode_response(response, binary=True)
     return body, header_length if header_length is not None else len(body)
+
+
+def _told(odd: Sequence[str], answers: Sequence[TaskOutput | WherryError]) -> dict[str, str]:
+    """Response parameters: remarks on the request, warnings and errors of its rows."""
+    notes = {i: a.warning for i, a in enumerate(answers) if isinstance(a, TaskOutput) and a.warning}
+    told = warnings(odd, notes, len(answers))
+    errors = {
+        str(i): {"error": a.message, "error_type": a.code}
+        for i, a in enumerate(answers)
+        if isinstance(a, WherryError)
+    }
+    return {**told, "row_errors": json.dumps(errors)} if errors else told
 
 
 def _skips(request: v2.InferenceRequest) -> bool:
