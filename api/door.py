@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from contextvars import ContextVar
 
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,6 +16,13 @@ from .outbound.outbound import WEBHOOK_HEADER, asked_webhook
 REQUEST_ID = "wherry.request_id"
 
 _HEADER = b"x-request-id"
+
+#: What answers are to be told with, on the surfaces whose bodies have no place for it.
+WARNING_HEADER = b"wherry-warning"
+told: ContextVar[list[str] | None] = ContextVar("told", default=None)
+
+#: Bytes of that header, at most.
+_LONGEST_WARNING = 2000
 _JOBS = ("/v2/jobs/", "/v2/dead/")
 
 #: Bytes from which an answer is compressed for a client that asks; below it the work costs more.
@@ -56,6 +64,8 @@ class Door:
             elif name == b"accept-encoding":
                 compress = compress or accepts_gzip(value)
         asked_webhook.set(webhook.decode("latin-1"))
+        warnings: list[str] = []
+        told.set(warnings)
         kept = bool(_PRINTABLE.fullmatch(given))
         request_id = given if kept else b"%s-%x" % (self._prefix, next(self._numbers))
         scope[REQUEST_ID] = request_id.decode("ascii")
@@ -66,6 +76,9 @@ class Door:
         async def send_named(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], (_HEADER, request_id)]
+                if warnings:
+                    text = "; ".join(warnings).encode("ascii", "replace")[:_LONGEST_WARNING]
+                    message["headers"].append((WARNING_HEADER, text))
             await send(message)
 
         await (self._compressed if compress else self._plain)(scope, receive, send_named)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from fastapi import APIRouter, Request, Response
 
 from ..protocol.errors import InvalidRequest, WherryError
+from ..protocol.parameters import WARNING
 from ..tasks.base import TaskInput, TaskOutput
 from ..tasks.catalog import ModelDeclaration
 from ..tasks.text.generation import GenerationOutput
@@ -121,4 +122,5 @@ def _text(output: TaskOutput) -> str:
 
 def _ends(output: TaskOutput) -> dict[str, object]:
     assert isinstance(output, GenerationOutput)
-    return output.generations[0].model_dump(exclude={"text"})
+    ends = output.generations[0].model_dump(exclude={"text"})
+    return {**ends, WARNING: output.warning} if output.warning else ends

@@ -24,7 +24,7 @@ from ..protocol.errors import (
     TenantLimit,
     WherryError,
 )
-from ..protocol.parameters import BINARY_OUTPUT, WEBHOOK
+from ..protocol.parameters import BINARY_OUTPUT, WEBHOOK, odd_of_inputs, odd_of_outputs
 from ..tasks.base import Task, TaskInput
 from ..tasks.catalog import Catalog, ModelDeclaration
 from . import own_parameters
@@ -108,7 +108,10 @@ class Intake:
         task = declared.definition
         request = _with_files(request, task)
         codec.check_inputs(request, *_metadata(task), optional=_optional(task))
-        inputs = task.input.from_inference_request(request)
+        own_parameters.check_switches(request)
+        if self.settings.strict_parameters:
+            own_parameters.check_names(request, task)
+        inputs, odd = task.input.from_inference_request(request), odd_of_inputs(request.inputs)
         # The data is in the inputs, then in the job: here too, it would be in memory thrice, and
         # stay as long as the client waits.
         request.inputs = []
@@ -118,10 +121,10 @@ class Intake:
                 f"{rows} rows; a request may have {self.settings.max_rows_per_job}: send several"
             )
         _check_costs(inputs, task)
-        own_parameters.check_switches(request)
-        if self.settings.strict_parameters:
-            own_parameters.check_names(request, task)
         plain = _normal(inputs.to_inference_request(), request)
+        for tensor in plain.inputs:
+            if tensor.name in odd:  # for the worker to remark on
+                tensor.parameters = {**tensor.parameters, **odd[tensor.name]}
         payload, header_length = codec.encode_request(plain, binary=True)
         given, who = request.id if use_id else None, caller.get()
         job = NewJob(
@@ -254,7 +257,11 @@ def _normal(plain: v2.InferenceRequest, request: v2.InferenceRequest) -> v2.Infe
         and given[name] not in own_parameters.DEFAULTS.get(name, ())
     }
     if request.outputs:
-        plain.outputs = [v2.RequestOutput(name=output.name) for output in request.outputs]
+        odd = odd_of_outputs(request.outputs)
+        plain.outputs = [
+            v2.RequestOutput(name=output.name, parameters=odd.get(output.name, {}))
+            for output in request.outputs
+        ]
     return plain
 
 

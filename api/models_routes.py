@@ -52,10 +52,11 @@ def _asked(service: Service, name: str | None, version: str | None) -> Sequence[
 
 
 def _stats(model: ModelDeclaration, counted: dict[str, int]) -> dict[str, Any]:
-    def duration(count: int, field: str) -> dict[str, int]:
-        return {"count": count, "ns": counted.get(field, 0) * 1000}
+    """Times are sums over requests that succeeded, in `batch_stats` over forwards of one size."""
 
-    good, bad = counted.get("success_count", 0), counted.get("fail_count", 0)
+    def duration(count: str, us: str) -> dict[str, int]:
+        return {"count": counted.get(count, 0), "ns": counted.get(us, 0) * 1000}
+
     rows = counted.get("inference_count", 0)
     return {
         "name": model.name,
@@ -64,18 +65,31 @@ def _stats(model: ModelDeclaration, counted: dict[str, int]) -> dict[str, Any]:
         "inference_count": rows,
         "execution_count": counted.get("execution_count", 0),
         "inference_stats": {
-            "success": duration(good, "total_us"),
-            "fail": {"count": bad, "ns": 0},
-            "queue": duration(good + bad, "queue_us"),
-            "compute_input": {"count": 0, "ns": 0},
-            "compute_infer": duration(good + bad, "compute_us"),
-            "compute_output": {"count": 0, "ns": 0},
+            "success": duration("success_count", "success_us"),
+            "fail": duration("fail_count", "fail_us"),
+            "queue": duration("success_count", "queue_us"),
+            "compute_input": duration("success_count", "input_us"),
+            "compute_infer": duration("success_count", "compute_us"),
+            "compute_output": duration("success_count", "output_us"),
             "cache_hit": {"count": 0, "ns": 0},
             "cache_miss": {"count": 0, "ns": 0},
         },
-        "batch_stats": [],
+        "batch_stats": [
+            {
+                "batch_size": size,
+                "compute_input": duration(f"size {size} count", f"size {size} input_us"),
+                "compute_infer": duration(f"size {size} count", f"size {size} compute_us"),
+                "compute_output": duration(f"size {size} count", f"size {size} output_us"),
+            }
+            for size in _batch_sizes(counted)
+        ],
         "parameters": {"batch_fill": round(rows / max(1, counted.get("capacity", 0)), 4)},
     }
+
+
+def _batch_sizes(counted: dict[str, int]) -> list[int]:
+    """Those that there were forwards of, as finish.lua names their fields."""
+    return sorted(int(field.split()[1]) for field in counted if field.endswith(" count"))
 
 
 @router.get("/v2/models/{model}")

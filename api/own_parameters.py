@@ -8,12 +8,13 @@ from ..jobs.group import DEFAULT_PRIORITY
 from ..protocol import v2
 from ..protocol.errors import InvalidRequest
 from ..protocol.parameters import (
+    BINARY_OUTPUT,
     EXECUTION_TIMEOUT,
     ON_ROW_ERROR,
     PRIORITY,
     STREAM,
     TIMEOUT,
-    remarks,
+    remarks_on,
 )
 from ..tasks.base import Task
 
@@ -59,10 +60,16 @@ def check_switches(request: v2.InferenceRequest) -> None:
         raise InvalidRequest(f"parameter {ON_ROW_ERROR}: use 'fail' or 'skip'")
     if type(request.parameters.get(STREAM, False)) is not bool:
         raise InvalidRequest(f"parameter {STREAM}: use true or false")
+    wishes = {BINARY_OUTPUT: request.parameters.get(BINARY_OUTPUT)}
+    for output in request.outputs or ():
+        wishes[f"binary_data of output {output.name!r}"] = output.parameters.get("binary_data")
+    for name, wish in wishes.items():
+        if not isinstance(wish, bool | None):  # null is what clients write that write every field
+            raise InvalidRequest(f"parameter {name}: use true or false")
 
 
 def check_names(request: v2.InferenceRequest, task: Task) -> None:
-    """Refuse parameters that nobody reads. Raises InvalidRequest."""
-    odd = remarks(request.parameters, task.input.parameter_names())
+    """Refuse parameters, of the request or a tensor, that nobody reads. Raises InvalidRequest."""
+    odd = remarks_on(request, task.input.parameter_names())
     if odd:
         raise InvalidRequest("; ".join(odd))

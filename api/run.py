@@ -18,6 +18,7 @@ from ..protocol.states import JobState
 from ..tasks.base import TaskInput, TaskOutput
 from ..tasks.catalog import ModelDeclaration
 from .body import OFF_LOOP_BYTES, off_loop
+from .door import told
 from .ids import job_path
 from .intake import Prepared
 from .lane import lane
@@ -108,9 +109,13 @@ async def output(service: Service, model: ModelDeclaration, ended: Ended) -> Tas
 
     def work() -> TaskOutput:
         response = codec.decode_response(stored.body, stored.header_length)
-        return model.definition.output.from_inference_response(response)
+        return model.definition.output.of(response)
 
-    return await off_loop(work, large=len(stored.body) >= OFF_LOOP_BYTES)
+    found = await off_loop(work, large=len(stored.body) >= OFF_LOOP_BYTES)
+    hearing = told.get()
+    if found.warning and hearing is not None:
+        hearing.append(found.warning)
+    return found
 
 
 async def finished(service: Service, ended: Ended) -> StoredResult:

@@ -158,6 +158,10 @@ def _show(summary: Summary, *, as_json: bool) -> None:
     table.add_row("annotations", str(summary.out))
     if summary.errors:
         table.add_row("errors", f"[red]{summary.errors}[/] ({summary.failed} rows)")
+    if summary.findings.warned:
+        row, warning = next(iter(summary.findings.warnings.items()))
+        told = f"{summary.findings.warned:,} rows; of {escape(row)}: {escape(warning)}"
+        table.add_row("warnings", f"[yellow]{told}[/]")
     if summary.report:
         table.add_row("report", str(summary.report))
     table.add_row("rows", f"{summary.rows:,}, of which {summary.reused:,} were done before")

@@ -146,9 +146,12 @@ def _show_answers(
                 failed += 1
                 _show_error(named, error, as_json=as_json)
             else:
+                told = isinstance(output, TaskOutput) and output.warning
+                warning = {"warning": told} if told else {}
                 if as_json:
-                    print_json({**named, "output": _document(output)})
+                    print_json({**named, "output": _document(output), **warning})
                 else:
+                    _show_warning(name, output)
                     progress.console.print(output_table(name, outcome.id, output), crop=False)
             progress.advance(bar)
     return failed
@@ -164,6 +167,12 @@ def _document(output: Output) -> Any:
     if isinstance(output, TaskOutput):
         return from_json(output.model_dump_json())
     return from_json(codec.encode_response(output)[0])
+
+
+def _show_warning(name: str, output: Output) -> None:
+    if isinstance(output, TaskOutput) and output.warning:
+        line = f"[yellow]{escape(name)}:[/] {escape(output.warning)}"
+        stderr.print(line, highlight=False, soft_wrap=True)
 
 
 def _show_error(named: dict[str, str], error: WherryError, *, as_json: bool) -> None:
@@ -200,6 +209,7 @@ def result(
         except WherryError as error:
             _show_error({"id": id}, error, as_json=as_json)
             raise typer.Exit(1) from None
+        _show_warning(id, output)
         if out is not None:
             out.write_text(json.dumps(_document(output), ensure_ascii=False), encoding="utf-8")
         elif as_json:

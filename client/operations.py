@@ -77,7 +77,7 @@ def task_of(inputs: Input) -> Task | None:
 
 def output_of(task: Task | None, response: v2.InferenceResponse) -> Output:
     """A response as the task's Output, or as it is."""
-    return task.output.from_inference_response(response) if task else response
+    return task.output.of(response) if task else response
 
 
 def _infer_call(

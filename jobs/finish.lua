@@ -1,8 +1,9 @@
 #!lua flags=allow-oom
 -- finish: end the attempts of one batch, each accepted only from the worker that holds its lease.
 -- KEYS 1 running:<worker>, 2 totals, 3 group, 4 stats, 5 pace, 6 deadlines
--- ARGV 1 prefix, 2 worker, 3 result ttl s, 4 rows, 5 max rows, 6 executions, 7 queue µs,
---      8 compute µs, 9 total µs, 10 µs charged at the claim, 11 model/version, 12 family, 13 flow,
+-- ARGV 1 prefix, 2 worker, 3 result ttl s, 4 rows, 5 max rows, 6 executions, 7 µs waited for the
+--      device, 8 compute µs, 9 total µs, 10 µs charged at the claim, 11 model/version, 12 family,
+--      13 flow, 14 output µs, 15 sizes of the executions: 'rows count rows count ...',
 --      then per job: id, attempt, status, result, result ref, header length, error type, error
 -- Returns the ids that were accepted.
 -- A larger response is read when it is wanted, so that no subscriber's buffer overflows.
@@ -10,19 +11,25 @@ local MAX_REPLY = 16384
 local worker, ttl = ARGV[2], ARGV[3]
 local ms = now_ms()
 local accepted, payloads, lines, replies, good, late = {}, {}, {}, {}, 0, 0
+local waited, batch_us = tonumber(ARGV[7]), tonumber(ARGV[9])
+local success_us, fail_us, queue_us = 0, 0, 0
 local function append(list, ...)
   for _, value in ipairs({...}) do list[#list + 1] = value end
 end
-for i = 14, #ARGV, 8 do
+for i = 16, #ARGV, 8 do
   local id, attempt, status = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local job = key('job', id)
   local f = redis.call('HMGET', job, 'status', 'worker', 'attempt', 'payload_key', 'cancel',
-    'reply_to', 'history', 'webhook', 'execution_timeout_ms')
+    'reply_to', 'history', 'webhook', 'execution_timeout_ms', 'created_at', 'started_at')
   if f[1] == 'running' and f[2] == worker and f[3] == attempt then
     if f[5] == '1' then status = 'canceled' end
     local fields = {}
+    -- Whole milliseconds: a quick batch is not to have taken less than its parts.
+    local queued = (f[11] - f[10]) * 1000
+    local whole = math.max((ms - f[10]) * 1000, queued + batch_us)
     if status == 'succeeded' then
       good = good + 1
+      success_us, queue_us = success_us + whole, queue_us + queued + waited
       local result, header_length = ARGV[i + 3], ARGV[i + 5]
       append(fields, 'result', result, 'result_ref', ARGV[i + 4], 'result_header_length',
         header_length)
@@ -30,7 +37,10 @@ for i = 14, #ARGV, 8 do
         replies[f[6]] = replies[f[6]] or {}
         append(replies[f[6]], id, '\n', header_length, '\n', #result, '\n', result)
       end
-    elseif status == 'failed' then
+    else
+      fail_us = fail_us + whole
+    end
+    if status == 'failed' then
       append(fields, 'error_type', ARGV[i + 6], 'error', ARGV[i + 7])
     end
     end_job(id, status, ms, ttl, attempt, worker, f[7], f[8], unpack(fields))
@@ -61,6 +71,33 @@ local function keep_pace(n)
   redis.call('HSET', KEYS[5], unpack(fields))
 end
 
+-- The model's counters. Times are sums over jobs that succeeded, as Triton's statistics have them:
+-- each took as long as the batch it was in. Those by size are sums over forwards; several of one
+-- batch share its time by their rows.
+local function count(n)
+  -- An older version's times were sums over batches: nothing can be made of both together.
+  if redis.call('HEXISTS', KEYS[4], 'total_us') == 1 then redis.call('DEL', KEYS[4]) end
+  local compute, output = tonumber(ARGV[8]), tonumber(ARGV[14])
+  local input = math.max(0, batch_us - waited - compute - output)
+  local function add(field, value) redis.call('HINCRBY', KEYS[4], field, text(value)) end
+  for field, value in pairs({inference_count = ARGV[4], execution_count = ARGV[6],
+      capacity = ARGV[5], success_count = good, fail_count = n - good, success_us = success_us,
+      fail_us = fail_us, queue_us = queue_us, input_us = good * input, compute_us = good * compute,
+      output_us = good * output}) do
+    add(field, value)
+  end
+  local rows = 0
+  for size, times in string.gmatch(ARGV[15], '(%d+) (%d+)') do rows = rows + size * times end
+  for size, times in string.gmatch(ARGV[15], '(%d+) (%d+)') do
+    local share, field = size * times / rows, 'size ' .. size .. ' '
+    add(field .. 'count', times)
+    add(field .. 'input_us', input * share)
+    add(field .. 'compute_us', compute * share)
+    add(field .. 'output_us', output * share)
+  end
+  redis.call('HSET', KEYS[4], 'last_inference', text(ms))
+end
+
 local n = #accepted
 if late > 0 then redis.call('HINCRBY', KEYS[2], 'late', late) end
 if n > 0 then
@@ -80,12 +117,7 @@ if n > 0 then
   if charged > 0 then settle(ARGV[12], ARGV[13], (ARGV[8] - charged) / (old[3] or 1)) end
   redis.call('HINCRBY', KEYS[3], 'rows', ARGV[4])
   redis.call('HINCRBY', KEYS[3], 'capacity', ARGV[5])
-  for field, value in pairs({inference_count = ARGV[4], execution_count = ARGV[6],
-      capacity = ARGV[5], success_count = good, fail_count = n - good, queue_us = ARGV[7],
-      compute_us = ARGV[8], total_us = ARGV[9]}) do
-    redis.call('HINCRBY', KEYS[4], field, value)
-  end
-  redis.call('HSET', KEYS[4], 'last_inference', text(ms))
+  count(n)
 end
 for channel, found in pairs(replies) do redis.call('PUBLISH', channel, table.concat(found)) end
 announce(lines)

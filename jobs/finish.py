@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from .call import Call, script
@@ -36,13 +37,15 @@ def finish(
             stats.rows,
             stats.max_rows,
             stats.executions,
-            stats.queue_us,
+            stats.waited_us,
             stats.compute_us,
             stats.total_us,
             stats.charged_us,
             group.model_id,
             group.family,
             group.flow,
+            stats.output_us,
+            " ".join(f"{size} {count}" for size, count in Counter(stats.sizes).items()),
             *(value for outcome in outcomes for value in _arguments(outcome)),
         ],
         parse=lambda reply: frozenset(item.decode() for item in reply),

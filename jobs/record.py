@@ -144,8 +144,14 @@ class BatchStats:
     rows: int = 0
     max_rows: int = 0
     executions: int = 0
-    queue_us: int = 0
+    #: Rows of each of the executions.
+    sizes: tuple[int, ...] = ()
+    #: For the device, while others computed.
+    waited_us: int = 0
     compute_us: int = 0
+    #: To write the answers down.
+    output_us: int = 0
+    #: From the claim to the finish.
     total_us: int = 0
     #: What the claim charged for the batch; 0 when it is not to be settled.
     charged_us: int = 0

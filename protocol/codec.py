@@ -13,6 +13,7 @@ from .datatypes import Datatype
 from .elements import Raw, all_finite
 from .errors import InvalidRequest, InvalidTensor
 from .json_text import parse_json
+from .unsupported import check_document
 from .v2 import (
     BASE64,
     CONTENT_TYPE,
@@ -51,12 +52,14 @@ def decode_request(body: Raw, header_length: int | None = None) -> InferenceRequ
     """
     document, rest = _split(body, header_length)
     del body
+    check_document(document)
     has_header = header_length is not None
     return _checked(_build(InferenceRequest, document, rest, "inputs", has_header=has_header))
 
 
 def request_of(document: object) -> InferenceRequest:
     """Read a request that is parsed JSON already. Raises InvalidRequest that names the field."""
+    check_document(document)
     return _checked(_build(InferenceRequest, document, memoryview(b""), "inputs", has_header=False))
 
 

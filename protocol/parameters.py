@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping, Sequence
 
-from .v2 import CONTENT_TYPE
+from .v2 import CONTENT_TYPE, InferenceRequest, RequestOutput, Tensor
 
 PRIORITY, TIMEOUT, ON_ROW_ERROR = "priority", "timeout", "on_row_error"
 
@@ -35,10 +36,16 @@ SERVER_PARAMETERS = frozenset(
     }
 )
 
-#: Response parameter that says what of a request was not understood.
-WARNING = "warning"
+#: What a tensor may be sent with, and asked for with.
+_OF_INPUTS = frozenset({CONTENT_TYPE, "binary_data_size", "row_lengths"})
+_OF_OUTPUTS = frozenset({CONTENT_TYPE, "binary_data_size", "binary_data"})
 
-#: Parameters remarked on, and characters shown of each: an answer must not grow with nonsense.
+#: Response parameters: what of a request was not understood or not read, as one text; and what is
+#: to be told of single rows, a JSON object by their numbers.
+WARNING, ROW_WARNINGS = "warning", "row_warnings"
+
+#: Parameters and rows remarked on, and characters shown of each: an answer must not grow with
+#: nonsense.
 _MOST, _SHOWN = 8, 60
 
 
@@ -50,6 +57,47 @@ def remarks(given: Iterable[str], known: Iterable[str]) -> list[str]:
     names = SERVER_PARAMETERS.union(known)
     odd = [name[:_SHOWN] for name in given if name not in names]
     return [_remark(name, names) for name in odd[:_MOST]]
+
+
+def odd_of_inputs(tensors: Iterable[Tensor]) -> dict[str, dict[str, bool]]:
+    """By input, the names of parameters that nobody reads, so that others can remark on them."""
+    return _odd(tensors, _OF_INPUTS)
+
+
+def odd_of_outputs(tensors: Iterable[RequestOutput]) -> dict[str, dict[str, bool]]:
+    """The same of the outputs asked for."""
+    return _odd(tensors, _OF_OUTPUTS)
+
+
+def _odd(
+    tensors: Iterable[Tensor | RequestOutput], known: frozenset[str]
+) -> dict[str, dict[str, bool]]:
+    return {
+        tensor.name: {name[:_SHOWN]: True for name in odd[:_MOST]}
+        for tensor in tensors
+        if (odd := [name for name in tensor.parameters if name not in known])
+    }
+
+
+def remarks_on(request: InferenceRequest, known: Iterable[str]) -> list[str]:
+    """`remarks` on a request's parameters, and on those of its tensors."""
+    odd = remarks(request.parameters, known)
+    for what, tensors, names in (
+        ("input", odd_of_inputs(request.inputs), _OF_INPUTS),
+        ("output", odd_of_outputs(request.outputs or ()), _OF_OUTPUTS),
+    ):
+        for tensor, found in tensors.items():
+            odd += [f"{what} {tensor[:_SHOWN]!r}: {_remark(name, names)}" for name in found]
+    return odd[:_MOST]
+
+
+def warnings(remarks: Sequence[str], notes: Mapping[int, str], rows: int) -> dict[str, str]:
+    """The response parameters that tell `remarks` on a request and `notes` on some of its rows."""
+    told = [note if rows == 1 else f"row {row}: {note}" for row, note in notes.items()]
+    if len(told) > _MOST:
+        told[_MOST:] = [f"and {len(told) - _MOST} more of {rows} rows"]
+    found = {WARNING: "; ".join([*remarks, *told])} if remarks or told else {}
+    return {**found, ROW_WARNINGS: json.dumps(notes)} if notes else found
 
 
 def _remark(name: str, names: Iterable[str]) -> str:

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, model_validator
 
 from ..protocol import v2
 from ..protocol.errors import InvalidRequest
 from ..protocol.first_fault import FirstFault
-from ..protocol.parameters import remarks
+from ..protocol.parameters import WARNING, remarks, warnings
 from . import cost
 from .tensors import TensorSpec
 
@@ -128,6 +128,35 @@ class TaskOutput(BaseModel, ABC):
     #: Fields that hold one entry a row.
     ROWS: ClassVar[tuple[str, ...]]
 
+    _warning: str = PrivateAttr(default="")
+
+    @property
+    def warning(self) -> str:
+        """What is to be told beside the answers; "" for nothing.
+
+        Of a row that a backend answers it becomes the response's, that of a response is its own.
+        """
+        return self._warning
+
+    def warned(self, warning: str) -> Self:
+        """The same answers with a warning."""
+        copy = self.model_copy()
+        copy._warning = warning  # noqa: SLF001 # of its own kind
+        return copy
+
+    def response(self, model_name: str) -> v2.InferenceResponse:
+        """Write as an OIP v2 response, with the warning."""
+        response = self.to_inference_response(model_name)
+        if self.warning:
+            response.parameters = {**response.parameters, WARNING: self.warning}
+        return response
+
+    @classmethod
+    def of(cls, response: v2.InferenceResponse) -> Self:
+        """Read from an OIP v2 response, with its warning. Raises InvalidRequest."""
+        output, warning = cls.from_inference_response(response), response.parameters.get(WARNING)
+        return output.warned(str(warning)) if warning else output
+
     @classmethod
     @abstractmethod
     def empty(cls) -> Self:
@@ -145,8 +174,10 @@ class TaskOutput(BaseModel, ABC):
     def rows(self) -> list[Self]:
         """One output a row."""
         count = len(getattr(self, self.ROWS[0]))
+        # A warning of several rows says itself of which.
+        whole = self.warned("") if self.warning and count > 1 else self
         return [
-            self.model_copy(update={field: [getattr(self, field)[row]] for field in self.ROWS})
+            whole.model_copy(update={field: [getattr(self, field)[row]] for field in self.ROWS})
             for row in range(count)
         ]
 
@@ -156,12 +187,14 @@ class TaskOutput(BaseModel, ABC):
         if len(rows) == 1:
             return rows[0]
         first = rows[0] if rows else cls.empty()
-        return first.model_copy(
+        joined = first.model_copy(
             update={
                 field: [entry for row in rows for entry in getattr(row, field)]
                 for field in cls.ROWS
             }
         )
+        notes = {number: row.warning for number, row in enumerate(rows) if row.warning}
+        return joined.warned(warnings([], notes, len(rows))[WARNING]) if notes else joined
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from .backends import backend_table, create_backend
 from .backends.base import Backend
 from .backends.device import Device
 from .base import Task, TaskInput, TaskOutput
+from .blanks import with_blanks
 from .registry import get_task
 
 
@@ -32,8 +33,7 @@ class LocalTask:
 
     def __call__(self, request: v2.InferenceRequest) -> v2.InferenceResponse:
         """Answer an OIP v2 request; its id and choice of outputs are honoured."""
-        output = self.process(self.task.input.from_inference_request(request))
-        response = output.to_inference_response(self.model_name)
+        response = self._respond(self.task.input.from_inference_request(request))
         if request.outputs:
             chosen = [response.output(wanted.name) for wanted in request.outputs]
             response = response.model_copy(update={"outputs": chosen})
@@ -41,9 +41,11 @@ class LocalTask:
 
     def run(self, **fields: Any) -> v2.InferenceResponse:
         """Answer the input that these fields make."""
-        return self.process(self.task.input.validated(fields)).to_inference_response(
-            self.model_name
-        )
+        return self._respond(self.task.input.validated(fields))
+
+    def _respond(self, inputs: TaskInput) -> v2.InferenceResponse:
+        response = self.process(inputs).response(self.model_name)
+        return with_blanks(response, self.task, inputs.rows())
 
     def close(self) -> None:
         """Free the model."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +19,10 @@ from ..protocol.errors import (
     RowError,
     WherryError,
 )
-from ..protocol.parameters import ON_ROW_ERROR, STREAM, WARNING, remarks
+from ..protocol.parameters import ON_ROW_ERROR, STREAM, remarks_on, warnings
 from ..tasks.backends.base import StreamingBackend
 from ..tasks.base import TaskInput, TaskOutput
+from ..tasks.blanks import with_blanks
 from .models import LoadedModel
 from .split import Run, run_rows
 from .telling import Telling
@@ -70,11 +72,14 @@ class _Work:
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """All answers of a batch, in the jobs' order, and how many rows and forwards it was."""
+    """All answers of a batch, in the jobs' order, and what it took."""
 
     answers: tuple[Encoded, ...]
     rows: int
-    executions: int
+    #: How many rows each forward had.
+    sizes: tuple[int, ...]
+    #: Seconds that it took to write the answers down.
+    writing_s: float
 
 
 def run_batch(
@@ -94,11 +99,12 @@ def run_batch(
     done = run_rows(_runner(model, works, telling), rows, model.budget)
     if telling:
         telling.flush()
-    answers = iter(done.rows)
+    answers, written_from = iter(done.rows), time.perf_counter()
     encoded = tuple(
         _close(model, work, [next(answers) for _ in work.rows], tenant) for work in works
     )
-    return BatchResult(encoded, len(rows), done.executions)
+    writing_s = time.perf_counter() - written_from
+    return BatchResult(encoded, len(rows), tuple(done.sizes), writing_s)
 
 
 def _runner(
@@ -140,7 +146,7 @@ def _close(model: LoadedModel, work: _Work, answers: Sequence[Any], tenant: str)
     if work.request is None:
         return Encoded(work.job, error=work.error)
     try:
-        body, header_length = _encode(model, own_id(tenant, work.job.id), work.request, answers)
+        body, header_length = _encode(model, own_id(tenant, work.job.id), work, answers)
     except WherryError as error:
         return Encoded(work.job, error=error)
     except Exception as error:
@@ -152,27 +158,25 @@ def _close(model: LoadedModel, work: _Work, answers: Sequence[Any], tenant: str)
 def _encode(
     model: LoadedModel,
     job_id: str,
-    request: v2.InferenceRequest,
+    work: _Work,
     answers: Sequence[TaskOutput | WherryError],
 ) -> tuple[bytes, int]:
+    request = work.request
+    assert request is not None
     failed = {i: a for i, a in enumerate(answers) if isinstance(a, WherryError)}
     if failed and not _skips(request):
         raise _first_error(failed, len(answers))
     output = model.task.output
     joined = output.join([output.empty() if isinstance(a, WherryError) else a for a in answers])
-    response = joined.to_inference_response(model.declaration.name)
-    parameters = dict(response.parameters or {})
-    if failed:
-        errors = {str(i): {"error": e.message, "error_type": e.code} for i, e in failed.items()}
-        parameters["row_errors"] = json.dumps(errors)
-    odd = remarks(request.parameters, model.task.input.parameter_names())
-    if odd:
-        parameters[WARNING] = "; ".join(odd)
+    response = with_blanks(
+        joined.to_inference_response(model.declaration.name), model.task, work.rows
+    )
+    odd = remarks_on(request, model.task.input.parameter_names())
     response = response.model_copy(
         update={
             "id": job_id,
             "model_version": model.declaration.version,
-            "parameters": parameters,
+            "parameters": {**response.parameters, **_told(odd, answers)},
         }
     )
     if request.outputs:
@@ -184,6 +188,18 @@ def _encode(
         # NaN, infinity and half floats have no JSON form; who asks for binary data can have them.
         body, header_length = codec.encode_response(response, binary=True)
     return body, header_length if header_length is not None else len(body)
+
+
+def _told(odd: Sequence[str], answers: Sequence[TaskOutput | WherryError]) -> dict[str, str]:
+    """Response parameters: remarks on the request, warnings and errors of its rows."""
+    notes = {i: a.warning for i, a in enumerate(answers) if isinstance(a, TaskOutput) and a.warning}
+    told = warnings(odd, notes, len(answers))
+    errors = {
+        str(i): {"error": a.message, "error_type": a.code}
+        for i, a in enumerate(answers)
+        if isinstance(a, WherryError)
+    }
+    return {**told, "row_errors": json.dumps(errors)} if errors else told
 
 
 def _skips(request: v2.InferenceRequest) -> bool:

@@ -24,7 +24,13 @@ class Answers(Generic[O]):
     """An answer a row, in order, and what it took."""
 
     rows: list[O | WherryError] = field(default_factory=list)
-    executions: int = 0
+    #: How many rows each forward had.
+    sizes: list[int] = field(default_factory=list)
+
+    @property
+    def executions(self) -> int:
+        """How many forwards it took."""
+        return len(self.sizes)
 
 
 def run_rows(run: Run[R, O], rows: Sequence[R], budget: Budget[R]) -> Answers[O]:
@@ -43,7 +49,7 @@ def run_rows(run: Run[R, O], rows: Sequence[R], budget: Budget[R]) -> Answers[O]
 
 def _run_part(run: Run[R, O], rows: Sequence[R], answers: Answers[O], budget: Budget[R]) -> None:
     try:
-        answers.executions += 1
+        answers.sizes.append(len(rows))
         out = run(rows)
         if len(out) != len(rows):
             raise BackendError(f"the backend answered {len(out)} rows for {len(rows)}")

@@ -43,6 +43,7 @@ from .quarantine import Quarantine
 from .settings import WorkerSettings
 from .sweeping import Sweeping
 from .telling import Telling
+from .timing import Ran, Timing
 
 log = logging.getLogger(__name__)
 
@@ -247,8 +248,7 @@ class Worker:
         except ModelFailed as error:
             self._refuse(group, claimed, error)
             return
-        started, started_ms = time.monotonic(), time.time() * 1000
-        busy_s, held_s = self._device.busy_s, self._device.held_s
+        timing = Timing(self._device)
         if self._events:
             self._events.claimed(f"{model.task.name}.{model.declaration.name}", jobs)
         try:
@@ -259,28 +259,22 @@ class Worker:
             # What someone waits for goes first.
             with self._quarantine.around(jobs), self._device.ranked(int(group.is_bulk)):
                 result = run_batch(model, jobs, payloads, telling, group.tenant)
+            before_s = timing.total_s
             answers = self._blobs.keep(result.answers, self._id)
-            rows, executions = result.rows, result.executions
+            ran = Ran(
+                rows=result.rows,
+                sizes=result.sizes,
+                max_rows=model.max_rows,
+                writing_s=result.writing_s + timing.total_s - before_s,
+            )
         except Exception as error:
             # A fault of ours, not of a row: each job must still end.
             log.exception("the batch of %s broke", group.id)
             fault = BackendError(f"the worker raised {type(error).__name__}")
             answers = [Answer(Encoded(job, error=fault)) for job in jobs]
-            rows, executions = sum(job.rows for job in jobs), 0
-        total_s = time.monotonic() - started
-        stats = BatchStats(
-            group=group,
-            rows=rows,
-            max_rows=executions * model.max_rows,
-            executions=executions,
-            queue_us=int(sum(max(0.0, started_ms - job.created_at_ms) for job in jobs) * 1000),
-            # Some backends compute in a thread of their own, for several batches together.
-            compute_us=int(
-                (self._device.held_s - held_s or min(self._device.busy_s - busy_s, total_s)) * 1e6
-            ),
-            total_us=int(total_s * 1e6),
-            charged_us=claimed.charged_us,
-        )
+            ran = Ran(rows=sum(job.rows for job in jobs))
+        total_s = timing.total_s
+        stats = timing.stats(group, ran, charged_us=claimed.charged_us)
         outcomes = [answer.outcome() for answer in answers if not answer.interrupted]
         self._blobs.settle(jobs, outcomes, self._finish(outcomes, stats))
         unfinished = [answer.encoded.job for answer in answers if answer.interrupted]

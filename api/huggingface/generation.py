@@ -8,6 +8,7 @@ from asyncio import FIRST_COMPLETED
 from collections.abc import AsyncIterator
 
 from ...protocol.errors import DeadlineExceeded, InvalidRequest, WherryError
+from ...protocol.parameters import WARNING
 from ...tasks.base import TaskOutput
 from ...tasks.catalog import ModelDeclaration
 from ...tasks.text.generation import GenerationInput, GenerationOutput
@@ -46,7 +47,7 @@ async def _events(stream: Stream, given: GenerationInput) -> AsyncIterator[bytes
         untold = rest(0, seen, output)
         if waiting and untold:  # what was held back, as it could have begun a stop string
             waiting = waiting._replace(text=waiting.text + untold)
-        end = {
+        end: dict[str, object] = {
             "generated_text": generation.text,
             "details": {
                 "finish_reason": finish_reason(generation, given.stop),
@@ -55,6 +56,8 @@ async def _events(stream: Stream, given: GenerationInput) -> AsyncIterator[bytes
                 "seed": given.seed,
             },
         }
+        if output.warning:
+            end[WARNING] = output.warning
         last = waiting or Token(id=0, text=generation.text, logprob=0.0)
         yield event({**_told(number + 1, last), **end})
     except WherryError as error:

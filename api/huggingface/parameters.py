@@ -42,10 +42,8 @@ _IGNORED = frozenset(
 #: Mean nothing to one task, whatever they say.
 _IGNORED_BY = {
     "automatic-speech-recognition": {"chunk_length_s", "stride_length_s"},
-    "embedding": {"truncate"},  # models cut at their own length
-    "feature-extraction": {"truncate"},
     "image-to-image": {"guidance_scale", "num_inference_steps"},  # one step, no prompt
-    "table-question-answering": {"model", "truncation"},
+    "table-question-answering": {"model"},
 }
 
 #: Values that say what is done anyway.
@@ -82,9 +80,11 @@ Given = dict[str, Any]
 def fields(task: Task, given: Mapping[str, Any]) -> Given:
     """Fields of a task's input. Raises InvalidRequest that names the parameter."""
     flat = _flat(given)
+    known = task.input.parameter_names()
+    if "truncate" in known:
+        _truncation(flat)
     for convert in _CONVERSIONS.get(task.name, ()):
         convert(flat)
-    known = task.input.parameter_names()
     ignored = _IGNORED | _IGNORED_BY.get(task.name, set())
     taken: Given = {}
     for name, value in flat.items():
@@ -111,10 +111,12 @@ def _flat(given: Mapping[str, Any]) -> Given:
 
 
 def _truncation(given: Given) -> None:
-    """`truncation` names a strategy; ours is yes or no."""
-    strategy = given.pop("truncation", None)
+    """`truncation` names a strategy; ours is yes or no. Some write Left and Right."""
+    strategy, side = given.pop("truncation", None), given.get("truncation_direction")
     if strategy is not None:
         given.setdefault("truncate", strategy not in (False, "do_not_truncate"))
+    if isinstance(side, str):
+        given["truncation_direction"] = side.lower()
 
 
 def _max_length(given: Given) -> None:
@@ -150,16 +152,14 @@ def _joined(given: Given) -> None:
     given.setdefault("aggregation_strategy", "simple")
 
 
-_REWRITING = (_truncation, _max_length)
-
 _CONVERSIONS: dict[str, tuple[Callable[[Given], None], ...]] = {
     "chat": (_max_length, _drawn),
     "image-text-to-text": (_max_length, _drawn),
     "image-to-text": (_max_length,),
-    "summarization": _REWRITING,
+    "summarization": (_max_length,),
     "text-generation": (_max_length, _drawn),
     "text-to-image": (_size,),
-    "text2text-generation": _REWRITING,
+    "text2text-generation": (_max_length,),
     "token-classification": (_joined,),
-    "translation": _REWRITING,
+    "translation": (_max_length,),
 }

@@ -13,7 +13,14 @@ from .form import Asked, Entry, Form, Json, Style
 _IGNORED = ("format", "dimensions", "input_type", "truncate")
 
 #: The one value served of parameters that have several.
-_SERVED = {"format": "float", "truncate": "end"}
+_SERVED = {"format": "float"}
+
+#: What is done with texts that are too long for the model.
+_CUTS: dict[str, Json] = {
+    "none": {"truncate": False},
+    "end": {},
+    "start": {"truncation_direction": "left"},
+}
 
 
 def _read_texts(entry: Entry) -> Asked:
@@ -21,7 +28,7 @@ def _read_texts(entry: Entry) -> Asked:
     for where, part in entry.objects("embeddings"):
         if part.get("type", "text") != "text" or not isinstance(part.get("text"), str):
             raise entry.refuse(where, "the model embeds texts: {type: text, text: ...}")
-        rows.append(entry.row(texts=[part["text"]], **_fields(entry)))
+        rows.append(entry.row(texts=[part["text"]], **_fields(entry), **_cut(entry)))
     return Asked(rows, _dimensions(entry))
 
 
@@ -39,6 +46,13 @@ def _fields(entry: Entry) -> Json:
         if given is not None and str(given).lower() != served:
             raise entry.refuse(f"parameter.{name}", f"only {served!r} is served")
     return entry.parameters(ignored=_IGNORED)
+
+
+def _cut(entry: Entry) -> Json:
+    given = str(entry.parameter.get("truncate") or "end").lower()
+    if given not in _CUTS:
+        raise entry.refuse("parameter.truncate", "use 'None', 'Start' or 'End'")
+    return _CUTS[given]
 
 
 def _dimensions(entry: Entry) -> int | None:

@@ -14,6 +14,7 @@ from ...protocol.datatypes import Datatype
 from ...protocol.elements import text_of, values_of
 from ...protocol.errors import InvalidRequest, PayloadTooLarge
 from ...protocol.json_text import parse_json
+from ...protocol.unsupported import check_request, check_tensor
 from ...tasks.base import Task
 from .messages import MESSAGES
 
@@ -40,13 +41,18 @@ _INT64, _UINT64 = range(-(2**63), 2**63), range(2**63, 2**64)
 
 def read_request(message: Any) -> v2.InferenceRequest:
     """A ModelInferRequest as OIP's own. Raises InvalidRequest that names the tensor."""
+    for field, tensors in (("inputs", message.inputs), ("outputs", message.outputs)):
+        for tensor in tensors:
+            check_tensor(field, tensor.name, read_parameters(tensor.parameters))
     raws = list(message.raw_input_contents)
     if raws and len(raws) != len(message.inputs):
         raise InvalidRequest(
             f"raw_input_contents has {len(raws)} entries, inputs {len(message.inputs)}"
         )
+    parameters = read_parameters(message.parameters)
+    check_request(parameters)
     document: dict[str, Any] = {
-        "parameters": read_parameters(message.parameters),
+        "parameters": parameters,
         "inputs": [
             _input(tensor, raws[index] if raws else None)
             for index, tensor in enumerate(message.inputs)

@@ -27,6 +27,8 @@ class EmbeddingsRequest(OpenAIRequest):
     input: Texts
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: int | None = Field(default=None, ge=1)
+    #: A text that is too long for the model is refused, as by OpenAI, unless this asks for a cut.
+    truncate: bool = False
 
 
 @router.post("/v1/embeddings")
@@ -37,9 +39,8 @@ async def embeddings(request: Request) -> Response:
     asked = await read(request, EmbeddingsRequest)
     model = model_for(service, asked.model, "embedding")
     texts = [asked.input] if isinstance(asked.input, str) else asked.input
-    output = await answer(
-        service, request.receive, model, EmbeddingInput.validated({"texts": texts})
-    )
+    given = EmbeddingInput.validated({"texts": texts, "truncate": asked.truncate})
+    output = await answer(service, request.receive, model, given)
     assert isinstance(output, EmbeddingOutput)
     vectors = [_cut(vector, asked.dimensions) for vector in output.embeddings]
     packed = asked.encoding_format == "base64"

@@ -262,6 +262,8 @@ def view(summary: Summary) -> dict[str, Any]:
         "labels": dict(summary.findings.labels.most_common()),
         "score_histogram": summary.findings.scores,
         "error_types": dict(summary.findings.error_types),
+        "warned": summary.findings.warned,
+        "warnings": summary.findings.warnings,
         "stages_s": {name: round(seconds, 3) for name, seconds in summary.stages.items()},
         "compute_seconds": _rounded(summary.compute_seconds),
     }

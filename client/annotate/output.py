@@ -20,6 +20,9 @@ from .rows import Annotation, Origin
 #: Scores are counted in bins of a twentieth.
 SCORE_BINS = 20
 
+#: Warnings that are shown, at most.
+WARNINGS = 8
+
 
 @dataclass(slots=True)
 class Findings:
@@ -30,9 +33,16 @@ class Findings:
     labels: Counter[str] = field(default_factory=Counter)
     scores: list[int] = field(default_factory=lambda: [0] * SCORE_BINS)
     error_types: Counter[str] = field(default_factory=Counter)
+    #: Rows that were answered with a warning, and what it was of some.
+    warned: int = 0
+    warnings: dict[str, str] = field(default_factory=dict)
 
-    def add(self, output: TaskOutput) -> None:
-        """Count one row's labels and scores."""
+    def add(self, row_id: str, output: TaskOutput) -> None:
+        """Count one row's labels and scores, and its warning."""
+        if output.warning:
+            self.warned += 1
+            if len(self.warnings) < WARNINGS:
+                self.warnings[row_id] = output.warning
         for label, score in _labelled(output):
             if label:
                 self.labels[label] += 1
@@ -74,7 +84,7 @@ def _written(writer: Writer, origin: Origin, placed: Placed, findings: Findings)
         writer.write(annotation)
     except RowError as error:
         return placed._replace(error=error.message, error_type=error.code)
-    findings.add(annotation.output)
+    findings.add(annotation.id, annotation.output)
     return None
 
 

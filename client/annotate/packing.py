@@ -121,11 +121,11 @@ def image_size(task: Task, row: SourceRow) -> tuple[int, int] | None:
 
 def pack_answer(output: TaskOutput, model: str) -> bytes:
     """A row's answer as bytes: JSON's length, JSON, raw tensors."""
-    body, length = codec.encode_response(output.to_inference_response(model), binary=True)
+    body, length = codec.encode_response(output.response(model), binary=True)
     return b"%d\n%s" % (length or len(body), body)
 
 
 def read_answer(task: Task, packed: bytes) -> TaskOutput:
     """The answer that `pack_answer` wrote."""
     length, _, body = packed.partition(b"\n")
-    return task.output.from_inference_response(codec.decode_response(body, int(length)))
+    return task.output.of(codec.decode_response(body, int(length)))

@@ -26,6 +26,7 @@ from ...protocol.errors import (
     WherryError,
     from_code,
 )
+from ...protocol.parameters import ROW_WARNINGS
 from ..client import Client
 from .ledger import Ledger
 from .packing import Pack, Packed, Packer, image_size, pack_answer
@@ -199,12 +200,13 @@ class AnnotateRun:
         rows = self.origin.task.output.from_inference_response(response).rows()
         if len(rows) != len(pack.rows):
             raise WherryError(f"job {pack.job_id} answered {len(rows)} of {len(pack.rows)} rows")
-        errors = _row_errors(response)
+        errors, warnings = _row_errors(response), _row_warnings(response)
         for index, (packed, output) in enumerate(zip(pack.rows, rows, strict=True)):
             self._under_way.discard(packed.key)
             if index in errors:
                 self._fail(packed.key, errors[index])
             else:
+                output = output.warned(warnings.get(str(index), ""))
                 self.ledger.answer(packed.key, pack_answer(output, self.origin.model))
                 self.progress.done += 1
 
@@ -253,9 +255,10 @@ class AnnotateRun:
 
     def _keep_left_over(self, keys: Sequence[bytes], response: v2.InferenceResponse) -> None:
         rows = self.origin.task.output.from_inference_response(response).rows()
-        errors = _row_errors(response)
+        errors, warnings = _row_errors(response), _row_warnings(response)
         for index, (key, output) in enumerate(zip(keys, rows, strict=False)):
             if index not in errors:
+                output = output.warned(warnings.get(str(index), ""))
                 self.ledger.answer(key, pack_answer(output, self.origin.model))
 
     def _noted(self) -> Progress:
@@ -284,6 +287,12 @@ def _row_errors(response: v2.InferenceResponse) -> dict[int, WherryError]:
         return {}
     errors: dict[str, dict[str, str]] = json.loads(told)
     return {int(index): _named(error) for index, error in errors.items()}
+
+
+def _row_warnings(response: v2.InferenceResponse) -> dict[str, str]:
+    """What is to be told of single rows, by their place in the job."""
+    told: dict[str, str] = json.loads(response.parameters.get(ROW_WARNINGS, "{}"))
+    return told
 
 
 def _named(told: dict[str, str]) -> WherryError:

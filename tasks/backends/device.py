@@ -30,8 +30,10 @@ class Device:
     @contextmanager
     def compute(self) -> Iterator[None]:
         """Hold the device while a model runs. Who waits goes by rank, then by when they came."""
+        came = time.perf_counter()
         self._acquire()
         started = time.perf_counter()
+        self._mine.waited_s = self.waited_s + started - came
         try:
             yield
         finally:
@@ -86,6 +88,12 @@ class Device:
     def busy_s(self) -> float:
         """Seconds that the device has been held in all."""
         return self._busy_s
+
+    @property
+    def waited_s(self) -> float:
+        """Seconds that this thread has waited for the device in all."""
+        waited: float = getattr(self._mine, "waited_s", 0.0)
+        return waited
 
     @property
     def held_s(self) -> float:

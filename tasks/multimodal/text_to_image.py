@@ -11,9 +11,10 @@ from pydantic import Field
 
 from ...protocol import v2
 from ...protocol.datatypes import Datatype
-from ..base import Aliases, Example, Task, TaskInput, TaskOutput, Widget
+from ..base import Aliases, Example, Task, TaskOutput, Widget
 from ..samples import PNG
 from ..tensors import TensorSpec, column, values_of
+from ..text.texts import BoundedInput
 
 PROMPT = TensorSpec("prompt", Datatype.BYTES, (-1,), "prompts", "text")
 PICTURE = TensorSpec("image", Datatype.BYTES, (-1,), "images", "image")
@@ -22,7 +23,7 @@ PICTURE = TensorSpec("image", Datatype.BYTES, (-1,), "images", "image")
 _MAX_PROMPT_TOKENS = 10_000
 
 
-class TextToImageInput(TaskInput):
+class TextToImageInput(BoundedInput):
     """Descriptions of pictures."""
 
     TENSORS: ClassVar[tuple[TensorSpec, ...]] = (PROMPT,)

@@ -15,6 +15,7 @@ from ..base import Aliases, Example, Task, Widget
 from ..items import ItemsOutput
 from ..samples import PNG
 from ..tensors import TensorSpec
+from ..text.texts import BoundedInput
 from ..vision.images import IMAGE, MAX_PIXELS, ImagesInput
 
 QUESTION = TensorSpec("question", Datatype.BYTES, (1,), "question", "text")
@@ -22,7 +23,7 @@ ANSWER = TensorSpec("answer", Datatype.BYTES, (-1, -1), "results", "text")
 SCORE = TensorSpec("score", Datatype.FP32, (-1, -1), "results")
 
 
-class VisualQuestionAnsweringInput(ImagesInput):
+class VisualQuestionAnsweringInput(ImagesInput, BoundedInput):
     """Images, and one question about each of them."""
 
     TENSORS: ClassVar[tuple[TensorSpec, ...]] = (IMAGE, QUESTION)

@@ -21,12 +21,12 @@ from ...protocol.datatypes import Datatype
 from ..base import Aliases, Example, Task, TaskOutput, Widget
 from ..samples import TEXT
 from ..tensors import TensorSpec, padded, unpadded
-from .texts import MAX_TOKENS, TextsInput
+from .texts import MAX_TOKENS, CutInput, TextsInput
 
 EMBEDDING = TensorSpec("embedding", Datatype.FP32, (-1, -1), "embeddings")
 
 
-class EmbeddingInput(TextsInput):
+class EmbeddingInput(TextsInput, CutInput):
     """Texts to embed."""
 
     normalize: bool = Field(default=True, description="Scale each vector to length 1.")

@@ -15,12 +15,12 @@ from ...protocol.datatypes import Datatype
 from ..base import Aliases, Example, Task, TaskOutput, Widget
 from ..samples import TEXT as SAMPLE
 from ..tensors import TensorSpec, padded, unpadded
-from .texts import MAX_TOKENS, TextsInput
+from .texts import MAX_TOKENS, CutInput, TextsInput
 
 FEATURE = TensorSpec("feature", Datatype.FP32, (-1, -1, -1), "features")
 
 
-class FeatureExtractionInput(TextsInput):
+class FeatureExtractionInput(TextsInput, CutInput):
     """Texts to read."""
 
 

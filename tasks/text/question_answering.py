@@ -13,11 +13,11 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...protocol.datatypes import Datatype
-from ..base import Aliases, Example, Task, TaskInput, Widget
+from ..base import Aliases, Example, Task, Widget
 from ..items import ItemsOutput
 from ..samples import TEXT as SAMPLE
 from ..tensors import TensorSpec
-from .texts import MAX_TOKENS
+from .texts import MAX_TOKENS, BoundedInput
 
 QUESTION = TensorSpec("question", Datatype.BYTES, (-1,), "questions", "text")
 CONTEXT = TensorSpec("context", Datatype.BYTES, (-1,), "contexts", "text")
@@ -29,7 +29,7 @@ OUTPUTS = (
 )
 
 
-class QuestionAnsweringInput(TaskInput):
+class QuestionAnsweringInput(BoundedInput):
     """Questions, and a context for each that holds the answer."""
 
     TENSORS: ClassVar[tuple[TensorSpec, ...]] = (QUESTION, CONTEXT)

@@ -14,11 +14,11 @@ from typing import Annotated, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...protocol.datatypes import Datatype
-from ..base import Aliases, Example, Task, TaskInput, Widget
+from ..base import Aliases, Example, Task, Widget
 from ..items import ItemsOutput
 from ..samples import TEXT as SAMPLE
 from ..tensors import TensorSpec
-from .texts import MAX_TOKENS
+from .texts import MAX_TOKENS, CutInput
 
 QUERY = TensorSpec("query", Datatype.BYTES, (-1,), "queries", "text")
 TEXTS = TensorSpec("texts", Datatype.BYTES, (-1,), "texts", "json")
@@ -29,7 +29,7 @@ OUTPUTS = (
 )
 
 
-class RankingInput(TaskInput):
+class RankingInput(CutInput):
     """Queries, and for each the texts to put in order."""
 
     TENSORS: ClassVar[tuple[TensorSpec, ...]] = (QUERY, TEXTS)

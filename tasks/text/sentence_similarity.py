@@ -13,17 +13,17 @@ from pydantic import Field
 
 from ...protocol import v2
 from ...protocol.datatypes import Datatype
-from ..base import Aliases, Example, Task, TaskInput, TaskOutput, Widget
+from ..base import Aliases, Example, Task, TaskOutput, Widget
 from ..samples import TEXT as SAMPLE
 from ..tensors import TensorSpec, padded, unpadded
-from .texts import MAX_TOKENS
+from .texts import MAX_TOKENS, CutInput
 
 SOURCE_SENTENCE = TensorSpec("source_sentence", Datatype.BYTES, (-1,), "source_sentences", "text")
 SENTENCES = TensorSpec("sentences", Datatype.BYTES, (-1,), "sentences", "json")
 SCORE = TensorSpec("score", Datatype.FP32, (-1, -1), "scores")
 
 
-class SentenceSimilarityInput(TaskInput):
+class SentenceSimilarityInput(CutInput):
     """Sentences, and for each the ones it is compared with."""
 
     TENSORS: ClassVar[tuple[TensorSpec, ...]] = (SOURCE_SENTENCE, SENTENCES)

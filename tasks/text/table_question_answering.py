@@ -12,10 +12,10 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...protocol.datatypes import Datatype
-from ..base import Aliases, Example, Task, TaskInput, Widget
+from ..base import Aliases, Example, Task, Widget
 from ..items import ItemsOutput
 from ..tensors import TensorSpec
-from .texts import MAX_TOKENS
+from .texts import MAX_TOKENS, BoundedInput
 
 QUERY = TensorSpec("query", Datatype.BYTES, (-1,), "queries", "text")
 TABLE = TensorSpec("table", Datatype.BYTES, (-1,), "tables", "json")
@@ -29,7 +29,7 @@ OUTPUTS = (
 Cell = str | int | float | bool | None
 
 
-class TableQuestionAnsweringInput(TaskInput):
+class TableQuestionAnsweringInput(BoundedInput):
     """Queries, and a table for each."""
 
     TENSORS: ClassVar[tuple[TensorSpec, ...]] = (QUERY, TABLE)

@@ -16,12 +16,12 @@ from ..base import Aliases, Example, Task, Widget
 from ..labels import LABEL, SCORE, ClassificationResult, LabelsOutput
 from ..samples import TEXT as SAMPLE
 from ..tensors import TensorSpec
-from .texts import MAX_TOKENS, TEXT, TextsInput
+from .texts import MAX_TOKENS, TEXT, CutInput, TextsInput
 
 TEXT_PAIR = TensorSpec("text_pair", Datatype.BYTES, (-1,), "text_pairs", "text", optional=True)
 
 
-class TextClassificationInput(TextsInput):
+class TextClassificationInput(TextsInput, CutInput):
     """Texts to classify."""
 
     TENSORS: ClassVar[tuple[TensorSpec, ...]] = (TEXT, TEXT_PAIR)

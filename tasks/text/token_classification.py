@@ -17,7 +17,7 @@ from ..base import Aliases, Example, Task, Widget
 from ..items import ItemsOutput
 from ..samples import TEXT as SAMPLE
 from ..tensors import TensorSpec
-from .texts import MAX_TOKENS, TextsInput
+from .texts import MAX_TOKENS, CutInput, TextsInput
 
 OUTPUTS = (
     TensorSpec("entity", Datatype.BYTES, (-1, -1), "entities", "text"),
@@ -31,7 +31,7 @@ OUTPUTS = (
 Strategy = Literal["none", "simple", "first", "average", "max"]
 
 
-class TokenClassificationInput(TextsInput):
+class TokenClassificationInput(TextsInput, CutInput):
     """Texts whose tokens are classified."""
 
     aggregation_strategy: Strategy = Field(

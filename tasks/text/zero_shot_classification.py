@@ -17,12 +17,12 @@ from ..base import Aliases, Example, Task, Widget
 from ..labels import LABEL, SCORE, ClassificationResult, LabelsOutput
 from ..samples import TEXT as SAMPLE
 from ..tensors import TensorSpec
-from .texts import MAX_TOKENS, TEXT, TextsInput
+from .texts import MAX_TOKENS, TEXT, CutInput, TextsInput
 
 CANDIDATE_LABELS = TensorSpec("candidate_labels", Datatype.BYTES, (-1,), "candidate_labels", "text")
 
 
-class ZeroShotClassificationInput(TextsInput):
+class ZeroShotClassificationInput(TextsInput, CutInput):
     """Texts to classify, and the labels to choose from."""
 
     TENSORS: ClassVar[tuple[TensorSpec, ...]] = (TEXT, CANDIDATE_LABELS)

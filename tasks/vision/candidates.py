@@ -8,12 +8,13 @@ from pydantic import Field
 
 from ...protocol.datatypes import Datatype
 from ..tensors import TensorSpec
+from ..text.texts import BoundedInput
 from .images import IMAGE, ImagesInput
 
 CANDIDATE_LABELS = TensorSpec("candidate_labels", Datatype.BYTES, (-1,), "candidate_labels", "text")
 
 
-class CandidatesInput(ImagesInput):
+class CandidatesInput(ImagesInput, BoundedInput):
     """Images, and the labels to choose from, the same for all of them."""
 
     TENSORS: ClassVar[tuple[TensorSpec, ...]] = (IMAGE, CANDIDATE_LABELS)

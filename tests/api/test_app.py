@@ -38,3 +38,7 @@ def test_a_strict_server_refuses_what_nobody_reads(strict, serving, texts):
         "content_type": "str",
     }
     assert strict.post(INFER, json=texts("a", parameters=known)).status_code == 200
+    odd = texts("a", outputs=[{"name": "embedding", "parameters": {"top_n": 1}}])
+    answer = strict.post(INFER, json=odd)
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "output 'embedding': unknown parameter 'top_n'"

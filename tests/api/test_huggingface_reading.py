@@ -53,7 +53,17 @@ def test_parameters_are_told_in_our_words() -> None:
         "width": 64,
         "height": 32,
     }
-    assert of("embedding", normalize=False, truncate=True) == {"normalize": False}
+    assert of("embedding", normalize=False, truncate=True) == {"normalize": False, "truncate": True}
+    for task in ("embedding", "text-classification", "zero-shot-classification"):
+        assert of(task, truncation="do_not_truncate") == {"truncate": False}
+        assert of(task, truncation=True, truncation_direction="Left") == {
+            "truncate": True,
+            "truncation_direction": "left",
+        }
+    # It refuses what is too long in any case.
+    assert of("text-generation", truncation=False) == {}
+    with pytest.raises(InvalidRequest, match="truncation"):
+        of("fill-mask", truncation=True)
     with pytest.raises(InvalidRequest, match="generate_kwargs"):
         of("summarization", generate_kwargs=3)
 

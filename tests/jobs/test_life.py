@@ -320,6 +320,7 @@ def test_counters_tell_what_ran(queue: Queue, settings: JobsSettings, new_job: M
     end(queue, settings, "w1", good(jobs[0]), good(jobs[1]), bad)
     counted = queue.run(stats("digits", "1", settings))
     assert (counted["success_count"], counted["fail_count"]) == (2, 1)
+    assert (counted["inference_count"], counted["execution_count"]) == (3, 1)
     fleet = queue.run(view(settings))
     assert fleet.totals["running"] == 0
     [group] = fleet.groups

@@ -10,6 +10,7 @@ from wherry.tasks.base import TaskInput, TaskOutput
 from wherry.tasks.boxes import BoundingBox, DetectedObject
 from wherry.tasks.labels import ClassificationResult
 from wherry.tasks.text.embedding import EmbeddingInput, EmbeddingOutput
+from wherry.tasks.text.text_classification import TextClassificationInput
 from wherry.tasks.vision.image_classification import (
     ImageClassificationInput,
     ImageClassificationOutput,
@@ -66,7 +67,8 @@ def test_output_survives_the_wire(output: TaskOutput, *, binary: bool) -> None:
 
 
 def test_none_parameters_stay_at_home() -> None:
-    assert EmbeddingInput(texts=["a"]).to_inference_request().parameters == {"normalize": True}
+    parameters = TextClassificationInput(texts=["a"]).to_inference_request().parameters
+    assert parameters == {"truncate": True, "truncation_direction": "right"}
 
 
 def test_boxes_are_one_flat_list_an_image() -> None:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from wherry.jobs.record import ClaimedJob
@@ -10,7 +12,13 @@ from wherry.protocol import codec, v2
 from wherry.tasks.backends import create_backend
 from wherry.tasks.backends.device import Device
 from wherry.tasks.catalog import ModelDeclaration
+from wherry.tasks.masks import read_mask, write_mask
 from wherry.tasks.text.embedding import EmbeddingOutput
+from wherry.tasks.vision.image_segmentation import (
+    ImageSegmentationInput,
+    ImageSegmentationOutput,
+    Segment,
+)
 from wherry.workers.batch import run_batch
 from wherry.workers.budget import declared_budget
 from wherry.workers.models import LoadedModel
@@ -80,3 +88,45 @@ def test_an_answer_without_a_json_form_is_kept_in_binary(value: float) -> None:
     body, length = run(loaded(backend=Fixed([1.0, value])))
     assert length < len(body), "raw tensors follow the JSON"
     assert str(list(codec.decode_response(body, length).outputs[0].flat())) == str([1.0, value])
+
+
+def test_rows_that_were_cut_are_told_with_what_is_odd() -> None:
+    class Cutting(Fixed):
+        def run(self, rows: Any) -> list[EmbeddingOutput]:
+            return [
+                output.warned(f"cut {index}") if index else output
+                for index, output in enumerate(super().run(rows))
+            ]
+
+    texts = {"name": "text", "shape": [3], "datatype": "BYTES", "data": ["a", "b", "c"]}
+    model = loaded(backend=Cutting([1.0]))
+    told = answer(model, inputs=[texts], parameters={"xyz": 1}).parameters
+    assert told["warning"] == "unknown parameter 'xyz'; row 1: cut 1; row 2: cut 2"
+    assert json.loads(told["row_warnings"]) == {"1": "cut 1", "2": "cut 2"}
+
+    many = {**texts, "shape": [30], "data": ["a"] * 30}
+    told = answer(model, inputs=[many]).parameters
+    assert told["warning"].endswith("row 8: cut 8; and 21 more of 30 rows")
+    assert len(json.loads(told["row_warnings"])) == 29
+
+
+def test_masks_that_fill_a_row_up_can_be_read() -> None:
+    mask = write_mask(np.ones((4, 6)))
+    given = ImageSegmentationInput(images=[mask, mask])
+    found = [[Segment(label="boat", score=0.5, mask=mask)], []]
+    output = ImageSegmentationOutput(segments=found)
+    model = loaded("image-segmentation", SimpleNamespace(run=lambda _: output.rows()))
+    payload, length = codec.encode_request(given.to_inference_request(), binary=True)
+    job = ClaimedJob(
+        id="j",
+        attempt=1,
+        rows=2,
+        header_length=length or 0,
+        payload_key="",
+        payload_ref="",
+        created_at_ms=0,
+    )
+    [encoded] = run_batch(model, [job], [payload]).answers
+    response = codec.decode_response(encoded.body, encoded.header_length)
+    sizes = [read_mask(file).shape for file in response.output("mask").blobs()]
+    assert sizes == [(4, 6), (4, 6)]

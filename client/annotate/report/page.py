@@ -76,6 +76,12 @@ def _sections(summary: Mapping[str, Any], samples: Sequence[Sample]) -> Iterator
     if scored:
         chart = charts.histogram(summary["score_histogram"], f"Histogram of {scored:,} scores")
         yield _section("Scores", chart)
+    if summary.get("warned"):
+        told = [
+            f"<li>{escaped(row)}: {escaped(text)}</li>" for row, text in summary["warnings"].items()
+        ]
+        note = f"<p class=note>Rows answered with a warning: {count(summary['warned'])}.</p>"
+        yield _section("Warnings", f"{note}<ul>{''.join(told)}</ul>")
     if summary["error_types"]:
         bad = PALETTE[3].css
         yield _section("Errors", charts.bars(summary["error_types"], lambda _: bad))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
+from ...text.texts import Side
 from ..lengths import alike_in_length
 from ..pool import pooled
 from ..reading.reader import Tokens, Truncation
@@ -54,11 +55,12 @@ class TextReader:
         texts: Sequence[str],
         pairs: Sequence[str] | None = None,
         truncation: Truncation = "longest_first",
+        side: Side = "right",
     ) -> list[Tokens]:
-        """Texts, or pairs of them, as tokens, without padding."""
+        """Texts, or pairs of them, as tokens, without padding, cut where they are too long."""
         given = list(texts) if pairs is None else list(zip(texts, pairs, strict=True))
         with self._cutting:  # how to cut is the tokenizer's own state
-            self._tokenizer.enable_truncation(self.max_tokens, strategy=truncation)
+            self._tokenizer.enable_truncation(self.max_tokens, strategy=truncation, direction=side)
             encoded = self._tokenizer.encode_batch(given)
         return [{"input_ids": e.ids, "token_type_ids": e.type_ids} for e in encoded]
 
@@ -73,10 +75,12 @@ class TextReader:
         """How many tokens a text, or a pair together, may have, without special ones."""
         return self.max_tokens - self._tokenizer.num_special_tokens_to_add(pair)
 
-    def pieces(self, text: str, stride: int | None) -> list[Encoding]:
+    def pieces(self, text: str, stride: int | None, side: Side = "right") -> list[Encoding]:
         """A text as tokens: cut, or in pieces that share `stride` tokens."""
         with self._cutting:
-            self._tokenizer.enable_truncation(self.max_tokens, stride=stride or 0)
+            self._tokenizer.enable_truncation(
+                self.max_tokens, stride=stride or 0, direction=side if stride is None else "right"
+            )
             encoded = self._tokenizer.encode(text)
         return [encoded] if stride is None else [encoded, *encoded.overflowing]
 
@@ -92,9 +96,9 @@ class TextReader:
         """Of each sequence, (T, labels)."""
         return self._named(self._infer(sequences, self._real))
 
-    def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Of each text, (B, D): as the graph pools it, else as `pooling` says."""
-        return np.stack(self._infer(self.tokens(texts), self._pooled))
+    def vectors(self, sequences: Sequence[Tokens]) -> NDArray[np.float32]:
+        """Of each sequence, (B, D): as the graph pools it, else as `pooling` says."""
+        return np.stack(self._infer(sequences, self._pooled))
 
     def _named(self, logits: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """The same, their classes named and counted where the graph did not say how many."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from ..cut import Cut, cut_to
 from .model import OnnxModel
 
 #: What a graph may take of a text, and the encoding's attribute that is it.
@@ -22,7 +23,8 @@ class Texts:
 
     def __init__(self, model: OnnxModel, *, to_length: bool = False) -> None:
         fixed = fixed_length(model)
-        length = fixed or model.max_tokens()
+        length = self._most = fixed or model.max_tokens()
+        self._whole = model.tokenizer()
         self._tokenizer = model.tokenizer()
         self._tokenizer.enable_truncation(length)
         pad = pad_id(model, self._tokenizer)
@@ -39,6 +41,10 @@ class Texts:
             name: np.array([getattr(e, part) for e in encoded], dtype=np.int64)
             for name, part in _PARTS.items()
         }
+
+    def lost(self, texts: Sequence[str]) -> list[Cut | None]:
+        """What of each text is left out."""
+        return [cut_to(self._most, len(e.ids)) for e in self._whole.encode_batch(list(texts))]
 
 
 def fixed_length(model: OnnxModel) -> int | None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
+from ...text.embedding import EmbeddingInput
+from ..cut import told
 from ..pool import embeddings
 from .reader import Reading
 
@@ -13,5 +16,9 @@ class Embedding(Reading):
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """Texts of all rows together."""
-        texts = [row.texts[0] for row in batch]  # type: ignore[attr-defined] # its own Input
-        return list(embeddings(batch, self.reader.vectors(texts)))
+        rows = cast("Sequence[EmbeddingInput]", batch)
+        read = self.read(rows, [row.texts[0] for row in rows])
+        found = embeddings(rows, self.reader.vectors([text.tokens for text in read]))
+        return [
+            told(row, out, [text.cut]) for row, out, text in zip(rows, found, read, strict=True)
+        ]

@@ -6,6 +6,7 @@ from typing import cast
 from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
 from ...text.feature_extraction import FeatureExtractionInput, FeatureExtractionOutput
+from ..cut import told
 from .reader import Reading
 
 
@@ -15,6 +16,10 @@ class FeatureExtraction(Reading):
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """Texts of all rows together."""
         rows = cast("Sequence[FeatureExtractionInput]", batch)
-        states = self.reader.states(self.reader.tokens([row.texts[0] for row in rows]))
+        read = self.read(rows, [row.texts[0] for row in rows])
+        found = self.reader.states([text.tokens for text in read])
         # The floats are the model's own: to check each again would take longer than the model.
-        return [FeatureExtractionOutput.model_construct(features=[s.tolist()]) for s in states]
+        outputs = [FeatureExtractionOutput.model_construct(features=[s.tolist()]) for s in found]
+        return [
+            told(row, out, [text.cut]) for row, out, text in zip(rows, outputs, read, strict=True)
+        ]

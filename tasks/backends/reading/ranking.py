@@ -10,6 +10,7 @@ from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
 from ...text.ranking import Ranked, RankingInput, RankingOutput
 from ..classify import sigmoid
+from ..cut import told
 from .reader import Reader, Reading
 
 
@@ -26,13 +27,15 @@ class Ranking(Reading):
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """Pairs of all rows together."""
         rows = cast("Sequence[RankingInput]", batch)
-        queries = [row.queries[0] for row in rows for _ in row.texts[0]]
-        texts = [text for row in rows for text in row.texts[0]]
-        found = iter(self.reader.logits(self.reader.tokens(queries, texts)))  # (1,) each
+        owners = [row for row in rows for _ in row.texts[0]]
+        queries = [row.queries[0] for row in owners]
+        read = self.read(owners, queries, [text for row in rows for text in row.texts[0]])
+        found = iter(self.reader.logits([pair.tokens for pair in read]))  # (1,) each
+        cuts = iter(pair.cut for pair in read)
         answers: list[TaskOutput | RowError] = []
         for row in rows:
             own = np.array([next(found)[0] for _ in row.texts[0]], dtype=np.float32)
-            answers.append(_ranking(row, own))
+            answers.append(told(row, _ranking(row, own), [next(cuts) for _ in row.texts[0]]))
         return answers
 
 

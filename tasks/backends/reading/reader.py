@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,9 @@ from tokenizers import Encoding, Tokenizer
 
 from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
+from ...text.texts import CutInput, Side
+from ..cut import Cut, cut_to
+from ..rows import alike
 
 #: One text, or a pair, as the tokenizer makes it: input_ids and the like, a list of T each.
 Tokens = Mapping[str, Any]
@@ -46,6 +49,11 @@ class Reader(Protocol):
         ...
 
     @property
+    def max_tokens(self) -> int:
+        """Tokens that it reads at once, special ones included."""
+        ...
+
+    @property
     def raw_tokenizer(self) -> Tokenizer:
         """Joins tokens to text. Raises ValueError where tokens do not tell their places."""
         ...
@@ -60,8 +68,9 @@ class Reader(Protocol):
         texts: Sequence[str],
         pairs: Sequence[str] | None = None,
         truncation: Truncation = "longest_first",
+        side: Side = "right",
     ) -> list[Tokens]:
-        """Texts, or pairs of them, as tokens, without padding."""
+        """Texts, or pairs of them, as tokens, without padding, cut where they are too long."""
         ...
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
@@ -72,7 +81,7 @@ class Reader(Protocol):
         """How many tokens a text, or a pair together, may have, without special ones."""
         ...
 
-    def pieces(self, text: str, stride: int | None) -> list[Encoding]:
+    def pieces(self, text: str, stride: int | None, side: Side = "right") -> list[Encoding]:
         """A text as tokens with their places: cut, or in pieces that share `stride` tokens."""
         ...
 
@@ -88,9 +97,16 @@ class Reader(Protocol):
         """The last hidden state of each sequence, (T, D)."""
         ...
 
-    def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """A vector a text, (B, D), not of any particular length."""
+    def vectors(self, sequences: Sequence[Tokens]) -> NDArray[np.float32]:
+        """A vector a sequence, (B, D), not of any particular length."""
         ...
+
+
+class Read(NamedTuple):
+    """A text, or a pair, as it is read, and what of it is not."""
+
+    tokens: Tokens
+    cut: Cut | None
 
 
 class Reading(ABC):
@@ -104,3 +120,29 @@ class Reading(ABC):
     @abstractmethod
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """Answer inputs of one row each, in order."""
+
+    def read(
+        self,
+        rows: Sequence[CutInput],
+        texts: Sequence[str],
+        pairs: Sequence[str] | None = None,
+        truncation: Truncation = "longest_first",
+    ) -> list[Read]:
+        """Tokenize texts, or pairs of them, cut at the end that the row of each says."""
+        found: dict[int, Read] = {}
+        for group in alike(row.truncation_direction for row in rows):
+            first = [texts[i] for i in group]
+            second = None if pairs is None else [pairs[i] for i in group]
+            side = rows[group[0]].truncation_direction
+            for i, tokens in zip(
+                group, self.reader.tokens(first, second, truncation, side), strict=True
+            ):
+                pair = () if pairs is None else (pairs[i],)
+                found[i] = Read(tokens, self.cut(len(tokens["input_ids"]), texts[i], *pair))
+        return [found[i] for i in range(len(texts))]
+
+    def cut(self, tokens: int, *texts: str) -> Cut | None:
+        """What was lost of a text, or a pair, of which so many tokens are left."""
+        if tokens < self.reader.max_tokens:  # counting is only for those that may have lost some
+            return None
+        return cut_to(self.reader.room(pair=len(texts) > 1), sum(self.reader.lengths(texts)))

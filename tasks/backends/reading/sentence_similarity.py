@@ -8,6 +8,7 @@ import numpy as np
 from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
 from ...text.sentence_similarity import SentenceSimilarityInput, SentenceSimilarityOutput
+from ..cut import told
 from .reader import Reading
 
 
@@ -18,15 +19,20 @@ class SentenceSimilarity(Reading):
         """Read the sentences of all rows together, each different one once."""
         rows = cast("Sequence[SentenceSimilarityInput]", batch)
         texts = [[row.source_sentences[0], *row.sentences[0]] for row in rows]
-        places = {
-            text: place
-            for place, text in enumerate(dict.fromkeys(text for row in texts for text in row))
+        owners = {
+            (text, row.truncation_direction): row
+            for row, own in zip(rows, texts, strict=True)
+            for text in own
         }
-        vectors = self.reader.vectors(list(places))  # (texts, D)
+        read = self.read([*owners.values()], [text for text, _ in owners])
+        vectors = self.reader.vectors([text.tokens for text in read])  # (texts, D)
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        places = {text: place for place, text in enumerate(owners)}
         answers: list[TaskOutput | RowError] = []
-        for row in texts:
-            source, *others = (vectors[places[text]] for text in row)
+        for row, own in zip(rows, texts, strict=True):
+            at = [places[text, row.truncation_direction] for text in own]
+            source, *others = vectors[at]
             cosines = [float(source @ other) for other in others]
-            answers.append(SentenceSimilarityOutput(scores=[cosines]))
+            output = SentenceSimilarityOutput(scores=[cosines])
+            answers.append(told(row, output, [read[place].cut for place in at]))
         return answers

@@ -10,8 +10,9 @@ from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
 from ...text.text_classification import TextClassificationInput
 from ..classify import classification, probabilities, sigmoid, softmax
+from ..cut import told
 from ..rows import alike
-from .reader import Reading, Tokens
+from .reader import Read, Reading
 
 
 class TextClassification(Reading):
@@ -20,19 +21,22 @@ class TextClassification(Reading):
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """Texts and pairs of all rows together."""
         rows = cast("Sequence[TextClassificationInput]", batch)
-        found = self.reader.logits(self._tokens(rows))  # (labels,) each
-        return [
-            classification(self.task, row, self._scores(row, own), self.reader.labels)
-            for row, own in zip(rows, found, strict=True)
-        ]
+        read = self._read(rows)
+        found = self.reader.logits([text.tokens for text in read])  # (labels,) each
+        answers: list[TaskOutput | RowError] = []
+        for row, text, own in zip(rows, read, found, strict=True):
+            output = classification(self.task, row, self._scores(row, own), self.reader.labels)
+            answers.append(told(row, output, [text.cut]))
+        return answers
 
-    def _tokens(self, rows: Sequence[TextClassificationInput]) -> list[Tokens]:
+    def _read(self, rows: Sequence[TextClassificationInput]) -> list[Read]:
         """Tokenize texts and pairs; a batch may hold both."""
-        found: dict[int, Tokens] = {}
+        found: dict[int, Read] = {}
         for group in alike(row.text_pairs is None for row in rows):
-            pairs = [row.text_pairs[0] for i in group if (row := rows[i]).text_pairs]
-            sequences = self.reader.tokens([rows[i].texts[0] for i in group], pairs or None)
-            found.update(zip(group, sequences, strict=True))
+            own = [rows[i] for i in group]
+            pairs = [row.text_pairs[0] for row in own if row.text_pairs]
+            read = self.read(own, [row.texts[0] for row in own], pairs or None)
+            found.update(zip(group, read, strict=True))
         return [found[i] for i in range(len(rows))]
 
     def _scores(

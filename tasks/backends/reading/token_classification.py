@@ -11,6 +11,7 @@ from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
 from ...text.token_classification import TokenClassificationInput, TokenClassificationOutput
 from ..classify import softmax
+from ..cut import told
 from ..entities import Token, entities, without_overlap
 from ..rows import Decoded
 from .reader import Reader, Reading, Tokens
@@ -33,10 +34,13 @@ class TokenClassification(Reading):
         decoded = Decoded(batch, self._pieces)
         tokens = [_tokens(piece) for pieces in decoded.rows for piece in pieces]
         found = iter(self.reader.token_logits(tokens))
-        answers: list[TaskOutput] = []
-        for row, pieces in zip(decoded.inputs, decoded.rows, strict=True):
-            scores = [softmax(next(found)) for _ in pieces]
-            answers.append(self._answer(cast("TokenClassificationInput", row), pieces, scores))
+        answers: list[TaskOutput | RowError] = []
+        for given, pieces in zip(decoded.inputs, decoded.rows, strict=True):
+            row = cast("TokenClassificationInput", given)
+            output = self._answer(row, pieces, [softmax(next(found)) for _ in pieces])
+            whole = row.stride is not None
+            cut = None if whole else self.cut(len(pieces[0].ids), row.texts[0])
+            answers.append(told(row, output, [cut]))
         return decoded.answers(answers)
 
     def _pieces(self, given: TaskInput) -> Pieces:
@@ -44,7 +48,7 @@ class TokenClassification(Reading):
         room = self.reader.room(pair=False)
         if row.stride is not None and row.stride >= room:
             raise RowError(f"stride {row.stride}: the model reads {room} tokens at once")
-        return self.reader.pieces(row.texts[0], row.stride)
+        return self.reader.pieces(row.texts[0], row.stride, row.truncation_direction)
 
     def _answer(
         self,

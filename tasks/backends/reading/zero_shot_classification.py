@@ -10,8 +10,9 @@ from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
 from ...text.zero_shot_classification import ZeroShotClassificationInput
 from ..classify import classification, softmax
+from ..cut import told
 from ..rows import Decoded
-from .reader import Reader, Reading, Tokens
+from .reader import Read, Reader, Reading
 
 
 class ZeroShotClassification(Reading):
@@ -31,21 +32,23 @@ class ZeroShotClassification(Reading):
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """Texts and labels of all readable rows together."""
         decoded = Decoded(batch, self._tokens)
-        pairs = [pair for row in decoded.rows for pair in row]
+        pairs = [pair.tokens for row in decoded.rows for pair in row]
         found = iter(self.reader.logits(pairs))
-        answers = []
+        answers: list[TaskOutput | RowError] = []
         for row, own in zip(decoded.inputs, decoded.rows, strict=True):
-            answers.append(self._answer(row, np.stack([next(found) for _ in own])))
+            output = self._answer(row, np.stack([next(found) for _ in own]))
+            answers.append(told(row, output, [pair.cut for pair in own]))
         return decoded.answers(answers)
 
-    def _tokens(self, given: TaskInput) -> list[Tokens]:
+    def _tokens(self, given: TaskInput) -> list[Read]:
         row = cast("ZeroShotClassificationInput", given)
         labels = row.candidate_labels
         hypotheses = [row.hypothesis_template.replace("{}", label) for label in labels]
         room, longest = self.reader.room(pair=True), max(self.reader.lengths(hypotheses))
         if longest >= room:  # nothing would be left of the text, which alone may be cut
             raise RowError(f"a label of {longest} tokens is too long; the model reads {room}")
-        return self.reader.tokens(row.texts * len(labels), hypotheses, "only_first")
+        count = len(labels)
+        return self.read([row] * count, row.texts * count, hypotheses, "only_first")
 
     def _answer(self, given: TaskInput, own: NDArray[np.float32]) -> TaskOutput:
         """Every label with its score. own: (L, labels of the model)."""

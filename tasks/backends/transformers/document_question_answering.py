@@ -38,6 +38,7 @@ class DocumentAnswering(ImagesBackend):
         super().__init__(task, source, **parameters)
         self._reader: Any = None
         self._opening = threading.Lock()
+        self._cutting = threading.Lock()  # how to cut is the tokenizer's own state
 
     def load_processor(self) -> None:
         """Load the tokenizer. Raises ValueError for models that look at pixels."""
@@ -100,20 +101,22 @@ class DocumentAnswering(ImagesBackend):
     def _windows(self, question: list[str], words: list[str], boxes: list[list[int]]) -> _Page:
         """The page in overlapping windows, the question before each."""
         stride = min(self._most_tokens // 2, 256)
-        asked = self.tokenizer(question, is_split_into_words=True, add_special_tokens=False)
+        with self._cutting:
+            asked = self.tokenizer(question, is_split_into_words=True, add_special_tokens=False)
         most = self._most_tokens - stride - self.tokenizer.num_special_tokens_to_add(pair=True) - 1
         if len(asked.input_ids) > most:
             raise RowError(f"the question has {len(asked.input_ids)} tokens; {most} are allowed")
-        encoded = self.tokenizer(
-            question,
-            words,
-            is_split_into_words=True,
-            truncation="only_second",
-            max_length=self._most_tokens,
-            stride=stride,
-            return_overflowing_tokens=True,
-            return_token_type_ids=True,
-        )
+        with self._cutting:
+            encoded = self.tokenizer(
+                question,
+                words,
+                is_split_into_words=True,
+                truncation="only_second",
+                max_length=self._most_tokens,
+                stride=stride,
+                return_overflowing_tokens=True,
+                return_token_type_ids=True,
+            )
         spans = [self._span(encoded, number) for number in range(len(encoded.input_ids))]
         windows = [
             {

@@ -68,7 +68,7 @@ class FillMask(TextBackend):
         return sorted(set(found))
 
     def _pieces(self, word: str) -> list[int]:
-        ids: list[int] = self.tokenizer(word, add_special_tokens=False)["input_ids"]
+        ids: list[int] = self.encoded(word, add_special_tokens=False)["input_ids"]
         return ids
 
     def _read(self, out: Any, tensors: Mapping[str, torch.Tensor]) -> Sequence[torch.Tensor]:

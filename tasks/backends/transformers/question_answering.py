@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
 from ...text.question_answering import Answer, QuestionAnsweringInput, QuestionAnsweringOutput
+from ..cut import Cut, cut_to, warned
 from ..reading.reader import Tokens
 from ..rows import Decoded
 from ..spans import Piece, best, passages
@@ -21,6 +22,8 @@ class _Pieces(NamedTuple):
 
     tokens: list[Tokens]
     pieces: list[Piece]
+    #: What of the question is not read.
+    cut: Cut | None
 
 
 class QuestionAnswering(TextBackend):
@@ -38,20 +41,23 @@ class QuestionAnswering(TextBackend):
         decoded = Decoded(batch, self._pieces)
         found = iter(self.infer([tokens for row in decoded.rows for tokens in row.tokens], _logits))
         answers: list[TaskOutput] = []
-        for row, (_, pieces) in zip(decoded.inputs, decoded.rows, strict=True):
+        for row, (_, pieces, cut) in zip(decoded.inputs, decoded.rows, strict=True):
             logits = [next(found) for _ in pieces]
-            answers.append(_answer(cast("QuestionAnsweringInput", row), pieces, logits))
+            answer = _answer(cast("QuestionAnsweringInput", row), pieces, logits)
+            answers.append(warned(answer, [cut]))
         return decoded.answers(answers)
 
     def _pieces(self, given: TaskInput) -> _Pieces:
         row = cast("QuestionAnsweringInput", given)
         context = row.contexts[0]
-        question, count = self._question(row)
+        question, count, cut = self._question(row)
+        if cut and not row.truncate:
+            raise cut.refusal()
         longest = min(row.max_seq_len, self.max_tokens)
         room = longest - count - self.tokenizer.num_special_tokens_to_add(pair=True)
         if room < 1:
             raise RowError(f"a question of {count} tokens leaves no room for the context")
-        encoded = self.tokenizer(
+        encoded = self.encoded(
             question,
             context,
             truncation="only_second",
@@ -65,18 +71,20 @@ class QuestionAnswering(TextBackend):
         pieces = [self._piece(encoded, piece) for piece in every]
         if not any(piece.in_context.any() for piece in pieces):
             raise RowError("the context is empty")
-        return _Pieces([{name: encoded[name][piece] for name in names} for piece in every], pieces)
+        tokens: list[Tokens] = [{name: encoded[name][piece] for name in names} for piece in every]
+        return _Pieces(tokens, pieces, cut)
 
-    def _question(self, row: QuestionAnsweringInput) -> tuple[str, int]:
-        """The question, cut where it is too long, and its count of tokens."""
+    def _question(self, row: QuestionAnsweringInput) -> tuple[str, int, Cut | None]:
+        """The question, cut where it is too long, its count of tokens, and what was cut."""
         question = row.questions[0]
-        encoded = self.tokenizer(
+        encoded = self.encoded(
             question, add_special_tokens=False, return_offsets_mapping=True, truncation=False
         )
         offsets = encoded["offset_mapping"][: row.max_question_len]
         if not offsets:
             raise RowError("the question is empty")
-        return question[: offsets[-1][1]], len(offsets)
+        cut = cut_to(len(offsets), len(encoded["offset_mapping"]), "tokens of the question")
+        return question[: offsets[-1][1]], len(offsets), cut
 
     def _piece(self, encoded: Any, piece: int) -> Piece:
         ids, null = encoded["input_ids"][piece], self.tokenizer.cls_token_id

@@ -12,6 +12,7 @@ from tokenizers import Encoding, Tokenizer
 
 from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
+from ...text.texts import Side
 from ..device import Device
 from ..pool import POOLING_FILE, pooled, pooling
 from ..reading.reader import Reading, Tokens
@@ -66,17 +67,18 @@ class ReadingBackend(TextBackend):
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """How many tokens texts have, uncut and without special ones."""
-        return [*map(len, self.tokenizer(list(texts), add_special_tokens=False)["input_ids"])]
+        return [*map(len, self.encoded(list(texts), add_special_tokens=False)["input_ids"])]
 
     def room(self, *, pair: bool) -> int:
         """How many tokens a text, or a pair together, may have, without special ones."""
         special: int = self.tokenizer.num_special_tokens_to_add(pair=pair)
         return self.max_tokens - special
 
-    def pieces(self, text: str, stride: int | None) -> list[Encoding]:
+    def pieces(self, text: str, stride: int | None, side: Side = "right") -> list[Encoding]:
         """A text as tokens: cut, or in pieces that share `stride` tokens."""
         split = {} if stride is None else {"return_overflowing_tokens": True, "stride": stride}
-        return list(self.tokenizer([text], truncation=True, **split).encodings)
+        cut_at: Side = side if stride is None else "right"
+        return list(self.encoded([text], truncation=True, side=cut_at, **split).encodings)
 
     def logits(self, sequences: Sequence[Tokens]) -> list[NDArray[np.float32]]:
         """Of each sequence, (labels,)."""
@@ -90,9 +92,9 @@ class ReadingBackend(TextBackend):
         """The last hidden state of each sequence, (T, D)."""
         return self.infer(sequences, _states)
 
-    def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """A vector a text, (B, D), not of any particular length."""
-        return np.stack(self.infer(self.tokens(texts), self._pooled))
+    def vectors(self, sequences: Sequence[Tokens]) -> NDArray[np.float32]:
+        """A vector a sequence, (B, D), not of any particular length."""
+        return np.stack(self.infer(sequences, self._pooled))
 
     def _pooled(self, out: Any, tensors: Mapping[str, torch.Tensor]) -> torch.Tensor:
         mask = tensors["attention_mask"].float()

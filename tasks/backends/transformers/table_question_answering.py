@@ -17,6 +17,7 @@ from ...text.table_question_answering import (
     TableQuestionAnsweringInput,
     TableQuestionAnsweringOutput,
 )
+from ..cut import Cut, cut_to, warned
 from ..reading.reader import Tokens
 from ..rows import Decoded
 from .text import TextBackend, real_tokens
@@ -29,6 +30,8 @@ class _Question(NamedTuple):
 
     table: Any  # a DataFrame: pandas ships no types
     tokens: Tokens
+    #: What of the table is not read.
+    cut: Cut | None
 
 
 class TableQuestionAnswering(TextBackend):
@@ -41,7 +44,10 @@ class TableQuestionAnswering(TextBackend):
         decoded = Decoded(batch, self._question)
         found = self.infer([row.tokens for row in decoded.rows], _logits)
         return decoded.answers(
-            [self._answer(row, own) for row, own in zip(decoded.rows, found, strict=True)]
+            [
+                warned(self._answer(row, own), [row.cut])
+                for row, own in zip(decoded.rows, found, strict=True)
+            ]
         )
 
     def _question(self, given: TaskInput) -> _Question:
@@ -61,13 +67,18 @@ class TableQuestionAnswering(TextBackend):
             }
         )
         try:
-            encoded = self.tokenizer(
+            encoded = self.encoded(
                 table, query, truncation="drop_rows_to_fit", max_length=self.max_tokens
             )
         except ValueError as error:
             log.info("the tokenizer refused a row: %s", error)
             raise RowError("the query or the table's header is too long for the model") from None
-        return _Question(table, {name: encoded[name] for name in self._names})
+        # Of each token: segment, column, row from 1 on (0 for none), and more.
+        lines = max(kinds[2] for kinds in encoded["token_type_ids"])
+        cut = cut_to(lines, len(next(iter(columns.values()))), "rows of the table")
+        if cut and not row.truncate:
+            raise cut.refusal()
+        return _Question(table, {name: encoded[name] for name in self._names}, cut)
 
     def _answer(self, row: _Question, own: NDArray[np.float32]) -> TaskOutput:
         """The selected cells. own: the logits of T tokens, then those of the aggregators."""

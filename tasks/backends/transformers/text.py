@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -8,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ...text.texts import Side
 from ..lengths import alike_in_length
 from ..reading.reader import Tokens, Truncation
 from .base import TransformersBackend
@@ -20,11 +22,13 @@ class TextBackend(TransformersBackend):
     """Models that read text. Longer texts are cut to what the model's positions allow."""
 
     tokenizer: Any
+    _cutting: threading.Lock
 
     def load_processor(self) -> None:
         """Load the tokenizer."""
         from transformers import AutoTokenizer
 
+        self._cutting = threading.Lock()
         self.tokenizer = AutoTokenizer.from_pretrained(
             self.source, revision=self._revision, trust_remote_code=False
         )
@@ -58,17 +62,27 @@ class TextBackend(TransformersBackend):
         texts: Sequence[str],
         pairs: Sequence[str] | None = None,
         truncation: Truncation | Literal[False] = "longest_first",
+        side: Side = "right",
     ) -> list[Tokens]:
         """Tokenize texts, or pairs of them, without padding."""
         if not texts:
             return []
-        encoded = self.tokenizer(
-            list(texts), None if pairs is None else list(pairs), truncation=truncation
+        encoded = self.encoded(
+            list(texts),
+            None if pairs is None else list(pairs),
+            truncation=truncation,
+            side=side,
         )
         return [
             {name: encoded[name][row] for name in self._names if name in encoded}
             for row in range(len(texts))
         ]
+
+    def encoded(self, *texts: Any, side: Side = "right", **how: Any) -> Any:
+        """What the tokenizer makes of texts. How to cut is its own state, which threads share."""
+        with self._cutting:
+            self.tokenizer.truncation_side = side
+            return self.tokenizer(*texts, **how)
 
     def infer(self, sequences: Sequence[Tokens], read: Read) -> list[NDArray[np.float32]]:
         """Run sequences, those alike in length together; answer what `read` takes, in order."""

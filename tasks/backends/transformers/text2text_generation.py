@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from ..cut import Cut, cut_to
 from .generate import positions
 from .writer import Writer
 
@@ -49,26 +50,36 @@ class Text2TextGeneration(Writer):
 
     def encode(self, row: Any) -> list[int]:
         """The text's tokens behind the prefix, cut if that is wished for."""
+        limit = self._limit()
+        if not row.truncate or not limit:
+            return self._whole(row)
         if self.asks:
-            return self._question(row)
-        text, limit = self.prefix(row) + row.texts[0], self._limit()
-        if row.truncate and limit:
-            cut: list[int] = self.tokenizer(text, truncation=True, max_length=limit)["input_ids"]
-            return cut
-        tokens: list[int] = self.tokenizer(text)["input_ids"]
+            return self._question(row, limit)
+        self.tokenizer.truncation_side = row.truncation_direction
+        text = self.prefix(row) + row.texts[0]
+        cut: list[int] = self.tokenizer(text, truncation=True, max_length=limit)["input_ids"]
+        return cut
+
+    def cut(self, row: Any, tokens: list[int]) -> Cut | None:
+        """How many tokens there were before."""
+        return cut_to(len(tokens), len(self._whole(row))) if row.truncate else None
+
+    def _whole(self, row: Any) -> list[int]:
+        """The text's tokens behind the prefix, uncut."""
+        if self.asks:
+            return self._message(row, row.texts[0])
+        tokens: list[int] = self.tokenizer(self.prefix(row) + row.texts[0])["input_ids"]
         return tokens
 
-    def _question(self, row: Any) -> list[int]:
-        """The same as a chat's message; a cut text leaves room for the answer."""
-        tokens = self._message(row, row.texts[0])
-        limit = self._limit()
-        if row.truncate and limit:
-            answer = min(row.max_new_tokens, limit // 2)
-            over = len(tokens) - (limit - answer)
-            if over > 0:
-                own = self.tokenizer(row.texts[0], add_special_tokens=False)["input_ids"]
-                tokens = self._message(row, self.tokenizer.decode(own[: max(0, len(own) - over)]))
-        return tokens
+    def _question(self, row: Any, limit: int) -> list[int]:
+        """The text as a chat's message, cut so that there is room for the answer."""
+        tokens = self._whole(row)
+        over = len(tokens) - (limit - min(row.max_new_tokens, limit // 2))
+        if over <= 0:
+            return tokens
+        own = self.tokenizer(row.texts[0], add_special_tokens=False)["input_ids"]
+        kept = own[over:] if row.truncation_direction == "left" else own[: max(0, len(own) - over)]
+        return self._message(row, self.tokenizer.decode(kept))
 
     def _message(self, row: Any, text: str) -> list[int]:
         message = {"role": "user", "content": self.prefix(row) + text}

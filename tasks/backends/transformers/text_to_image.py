@@ -9,6 +9,7 @@ import transformers
 
 from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
+from ..cut import Cut, cut_to, told
 from ..png import png
 from .base import TransformersBackend, torch_place
 
@@ -59,9 +60,20 @@ class TextToImage(TransformersBackend):
         return [
             RowError("the model's safety checker refused the picture")
             if bad
-            else self.task.output.model_validate({"images": [png(image)]})
-            for image, bad in zip(drawn.images, refused, strict=True)
+            else told(
+                row, self.task.output.model_validate({"images": [png(image)]}), self._lost(row)
+            )
+            for row, image, bad in zip(rows, drawn.images, refused, strict=True)
         ]
+
+    def _lost(self, row: Any) -> list[Cut | None]:
+        """What the pipeline leaves out of a prompt. Of several text encoders the one that reads
+        the most counts.
+        """
+        named = [getattr(self.model, f"tokenizer{n}", None) for n in ("", "_2", "_3")]
+        known = [tokenizer for tokenizer in named if tokenizer]
+        widest = max(known, key=lambda tokenizer: int(tokenizer.model_max_length))
+        return [cut_to(widest.model_max_length, len(widest(row.prompts[0])["input_ids"]))]
 
 
 def _chance(seed: int | None) -> torch.Generator:

@@ -10,8 +10,10 @@ from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
 from ...multimodal.visual_question_answering import VisualAnswer
 from ..classify import sigmoid
+from ..cut import told
 from ..rows import Decoded
 from ..sizes import Size
+from .sentences import Sentences
 from .vision import Tensors, VisionBackend
 
 
@@ -35,9 +37,7 @@ class VisualAnswering(VisionBackend):
         self.tokenizer = AutoTokenizer.from_pretrained(
             self.source, revision=self._revision, trust_remote_code=False
         )
-        self.tokenizer.model_max_length = min(
-            self.tokenizer.model_max_length, config.max_position_embeddings
-        )
+        self._sentences = Sentences(self.tokenizer, config.max_position_embeddings)
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """One forward for all readable rows: a ViLT takes an image's own patches out of the
@@ -55,14 +55,17 @@ class VisualAnswering(VisionBackend):
         inputs: Sequence[TaskInput],
         sizes: Sequence[Size],  # noqa: ARG002 # sizes matter to detection only
         tensors: Tensors,
-    ) -> list[TaskOutput]:
+    ) -> list[TaskOutput | RowError]:
         """pixel_values (B, 3, H, W), pixel_mask (B, H, W) -> logits (B, answers)."""
         questions = [row.question for row in inputs]  # type: ignore[attr-defined] # its own Input
-        encoded = self.tokenizer(questions, padding=True, truncation=True, return_tensors="pt")
+        encoded, lost = self._sentences(questions)
         with self.forward():
             logits = self.model(**self.to_device({**encoded, **tensors})).logits
             scores = sigmoid(logits.float().cpu().numpy())
-        return [self._best(row, s) for row, s in zip(inputs, scores, strict=True)]
+        return [
+            told(row, self._best(row, s), [lost[question]])
+            for row, question, s in zip(inputs, questions, scores, strict=True)
+        ]
 
     def _best(self, row: TaskInput, scores: Any) -> TaskOutput:
         top_k: int = row.top_k  # type: ignore[attr-defined] # its own Input

@@ -12,6 +12,7 @@ from ...base import Task, TaskInput, TaskOutput
 from ...text.generation import Generation, GenerationInput
 from ...text.tokens import Listener
 from ..base import StreamingBackend
+from ..cut import Cut, warned
 from ..device import Device
 from ..rows import Decoded, alike
 from .base import TransformersBackend
@@ -19,11 +20,14 @@ from .generate import Completion, Parameters, budget, generate, pad_token
 
 
 class Prompt(NamedTuple):
-    """A row's tokens, how many it may get, and what an encoder-decoder's text starts with."""
+    """A row's tokens, how many it may get, what an encoder-decoder's text starts with, and what
+    of the row was cut.
+    """
 
     tokens: list[int]
     budget: int
     start: tuple[int, ...] = ()
+    cut: Cut | None = None
 
 
 class Writer(TransformersBackend, StreamingBackend):
@@ -57,6 +61,10 @@ class Writer(TransformersBackend, StreamingBackend):
     @abstractmethod
     def encode(self, row: Any) -> list[int]:
         """A row's tokens. Raises RowError."""
+
+    def cut(self, row: Any, tokens: list[int]) -> Cut | None:  # noqa: ARG002 # most are refused
+        """What `encode` left out."""
+        return None
 
     def start(self, row: Any) -> tuple[int, ...]:  # noqa: ARG002 # most texts start alike
         """What an encoder-decoder's text starts with; () for the model's own start."""
@@ -99,12 +107,13 @@ class Writer(TransformersBackend, StreamingBackend):
         try:
             with self._encoding:
                 tokens, start = self.encode(row), self.start(row)
+                cut = self.cut(row, tokens)
         except (TypeError, UnicodeError):  # a lone surrogate: JSON can say it, UTF-8 cannot
             raise RowError("the text is not valid Unicode") from None
         if not tokens:
             raise RowError("the text is empty, and this model cannot start from nothing")
         room = budget(self.model, len(tokens), row.max_new_tokens, started=max(1, len(start)))
-        return Prompt(tokens, room, start)
+        return Prompt(tokens, room, start, cut)
 
     def _generate(
         self,
@@ -151,7 +160,8 @@ class Writer(TransformersBackend, StreamingBackend):
             prompt_tokens=len(prompt.tokens),
             completion_tokens=completion.tokens,
         )
-        return self.task.output.model_validate({"generations": [generation]})
+        output = self.task.output.model_validate({"generations": [generation]})
+        return warned(output, [prompt.cut])
 
 
 def parameters_of(row: GenerationInput, max_new_tokens: int) -> Parameters:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
 from ...labels import ClassificationResult
 from ...vision.zero_shot_image_classification import (
@@ -12,7 +13,9 @@ from ...vision.zero_shot_image_classification import (
     ZeroShotImageClassificationOutput,
 )
 from ..classify import sigmoid, softmax
+from ..cut import told
 from ..sizes import Size
+from .sentences import Sentences
 from .vision import Tensors, VisionBackend
 
 
@@ -38,31 +41,30 @@ class ZeroShotImageClassification(VisionBackend):
         self._alone = "siglip" in self.model.config.model_type
         text = getattr(self.model.config, "text_config", self.model.config)
         positions = 64 if self._alone else getattr(text, "max_position_embeddings", 512)
-        self.tokenizer.model_max_length = min(self.tokenizer.model_max_length, positions)
+        padding = "max_length" if self._alone else True
+        self._sentences = Sentences(self.tokenizer, positions, padding=padding)
 
     def answer(
         self,
         inputs: Sequence[TaskInput],
         sizes: Sequence[Size],  # noqa: ARG002 # sizes matter to detection only
         tensors: Tensors,
-    ) -> list[TaskOutput]:
+    ) -> list[TaskOutput | RowError]:
         """One forward. pixel_values: (B, 3, H, W), sentences: (U, T) -> logits: (B, U)."""
         rows = [_sentences(row) for row in inputs]
         union = {
             sentence: i for i, sentence in enumerate(dict.fromkeys(s for r in rows for s in r))
         }
-        encoded = self.tokenizer(
-            list(union),
-            padding="max_length" if self._alone else True,
-            truncation=True,
-            return_tensors="pt",
-        )
+        encoded, lost = self._sentences(list(union))
         with self.forward():
             out = self.model(**self.to_device({**tensors, **encoded}))
             logits = out.logits_per_image.float().cpu().numpy()
         own = [logits[n, [union[s] for s in row]] for n, row in enumerate(rows)]
         scores = [sigmoid(row) if self._alone else softmax(row) for row in own]
-        return [_ranked(row, values) for row, values in zip(inputs, scores, strict=True)]
+        return [
+            told(row, _ranked(row, values), [lost[sentence] for sentence in own])
+            for row, own, values in zip(inputs, rows, scores, strict=True)
+        ]
 
 
 def _sentences(row: TaskInput) -> list[str]:

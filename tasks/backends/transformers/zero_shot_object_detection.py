@@ -6,10 +6,13 @@ from typing import Any
 
 import torch
 
+from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
 from ...vision.zero_shot_object_detection import ZeroShotObjectDetectionInput
+from ..cut import told
 from ..detect import detection
 from ..sizes import Size
+from .sentences import Sentences
 from .vision import Tensors, VisionBackend
 
 
@@ -34,23 +37,22 @@ class ZeroShotObjectDetection(VisionBackend):
         self.tokenizer = AutoTokenizer.from_pretrained(
             self.source, revision=self._revision, trust_remote_code=False
         )
-        self.tokenizer.model_max_length = self.model.config.text_config.max_position_embeddings
+        positions = self.model.config.text_config.max_position_embeddings
+        self._sentences = Sentences(self.tokenizer, positions, padding="max_length")
 
     def answer(
         self, inputs: Sequence[TaskInput], sizes: Sequence[Size], tensors: Tensors
-    ) -> list[TaskOutput]:
+    ) -> list[TaskOutput | RowError]:
         """One forward. pixel_values: (B, 3, H, W), labels: (U, T) -> the rows' own columns."""
         rows = [_labels(row) for row in inputs]
         union = {label: i for i, label in enumerate(dict.fromkeys(s for row in rows for s in row))}
-        encoded = self.tokenizer(
-            list(union), padding="max_length", truncation=True, return_tensors="pt"
-        )
+        encoded, lost = self._sentences(list(union))
         with self.forward():
             logits, boxes = self._detect(
                 self.to_device(tensors)["pixel_values"], self.to_device(encoded)
             )
             logits, boxes = logits.float().cpu(), boxes.float().cpu()
-        answers = []
+        answers: list[TaskOutput | RowError] = []
         for n, (row, labels, (width, height)) in enumerate(zip(inputs, rows, sizes, strict=True)):
             own = [union[label] for label in labels]
             (found,) = self.processor.post_process_object_detection(
@@ -59,16 +61,15 @@ class ZeroShotObjectDetection(VisionBackend):
                 target_sizes=torch.tensor([(height, width)]),
             )
             found = {name: values.numpy() for name, values in found.items()}
-            answers.append(
-                detection(
-                    self.task,
-                    row,
-                    found["scores"],
-                    found["labels"],
-                    found["boxes"],
-                    dict(enumerate(labels)),
-                )
+            output = detection(
+                self.task,
+                row,
+                found["scores"],
+                found["labels"],
+                found["boxes"],
+                dict(enumerate(labels)),
             )
+            answers.append(told(row, output, [lost[label] for label in labels]))
         return answers
 
     def _detect(

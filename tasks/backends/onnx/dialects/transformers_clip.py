@@ -10,10 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .....protocol.errors import RowError
 from ....base import Task, TaskInput, TaskOutput
 from ....labels import ClassificationResult
 from ....vision.zero_shot_image_classification import ZeroShotImageClassificationOutput
 from ...classify import softmax
+from ...cut import told
 from ...vision import Fitted
 from ..adapter import has_rank
 from ..checks import finite
@@ -49,16 +51,18 @@ class TransformersClip(ImageAdapter):
         inputs: Sequence[TaskInput],
         rows: Sequence[Fitted],  # noqa: ARG002 # sizes matter to detection only
         values: NDArray[np.float32],
-    ) -> list[TaskOutput]:
+    ) -> list[TaskOutput | RowError]:
         """One run over all images and all their texts, each once; a row reads those it named."""
         sentences = [_sentences(row) for row in inputs]
         texts = list(dict.fromkeys(text for row in sentences for text in row))
         place = {text: index for index, text in enumerate(texts)}
         logits = self._logits(values, self.texts.arrays(texts))
-        return [
-            _answer(row, softmax(one[[place[text] for text in named]]))
-            for row, named, one in zip(inputs, sentences, logits, strict=True)
-        ]
+        lost = self.texts.lost(texts)
+        answers: list[TaskOutput | RowError] = []
+        for row, named, one in zip(inputs, sentences, logits, strict=True):
+            at = [place[text] for text in named]
+            answers.append(told(row, _answer(row, softmax(one[at])), [lost[i] for i in at]))
+        return answers
 
     def _logits(
         self, values: NDArray[np.float32], texts: Mapping[str, NDArray[np.int64]]

@@ -10,8 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .....protocol.errors import RowError
 from ....base import Task, TaskInput, TaskOutput
 from ...classify import sigmoid
+from ...cut import told
 from ...detect import corners, detection
 from ...vision import Fitted
 from ..adapter import has_rank
@@ -47,14 +49,16 @@ class TransformersOwlvit(ImageAdapter):
 
     def answer(
         self, inputs: Sequence[TaskInput], rows: Sequence[Fitted], values: NDArray[np.float32]
-    ) -> list[TaskOutput]:
+    ) -> list[TaskOutput | RowError]:
         """One run; a query that a row lacks is empty, which the model leaves out."""
         named: list[list[str]] = [row.candidate_labels for row in inputs]  # type: ignore[attr-defined] # its own Input
         logits, boxes = self._run(values, named)
-        return [
-            self._objects(row, labels, logits[i, :, : len(labels)], corners(boxes[i], image.size))
-            for i, (row, labels, image) in enumerate(zip(inputs, named, rows, strict=True))
-        ]
+        answers: list[TaskOutput | RowError] = []
+        for i, (row, labels, image) in enumerate(zip(inputs, named, rows, strict=True)):
+            whole = corners(boxes[i], image.size)
+            found = self._objects(row, labels, logits[i, :, : len(labels)], whole)
+            answers.append(told(row, found, self.texts.lost(labels)))
+        return answers
 
     def _run(
         self, values: NDArray[np.float32], named: Sequence[Sequence[str]]

@@ -12,9 +12,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .....protocol.errors import RowError
 from ....base import Task, TaskInput, TaskOutput
 from ....multimodal.visual_question_answering import VisualAnswer, VisualQuestionAnsweringOutput
 from ...classify import sigmoid
+from ...cut import told
 from ...vision import Fitted
 from ..adapter import has_rank
 from ..graph import Shapes
@@ -45,14 +47,17 @@ class TransformersVilt(ImageAdapter):
         inputs: Sequence[TaskInput],
         rows: Sequence[Fitted],  # noqa: ARG002 # sizes matter to detection only
         values: NDArray[np.float32],
-    ) -> list[TaskOutput]:
+    ) -> list[TaskOutput | RowError]:
         """One run; the questions of a batch may differ."""
         questions = [row.question for row in inputs]  # type: ignore[attr-defined] # its own Input
         # Images of a group are of one size: none is padded, and no answer depends on another row.
         arrays = {**self.masked(values), **self.texts.arrays(questions)}
         scores = sigmoid(self.graph.read("logits", arrays))
         labels = self.model.labels(scores.shape[-1])
-        return [_likeliest(row, s, labels) for row, s in zip(inputs, scores, strict=True)]
+        return [
+            told(row, _likeliest(row, s, labels), [cut])
+            for row, s, cut in zip(inputs, scores, self.texts.lost(questions), strict=True)
+        ]
 
 
 def asks(inputs: Shapes, outputs: Shapes, needed: Set[str]) -> bool:

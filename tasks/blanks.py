@@ -1,0 +1,74 @@
+"""What pads tensors of pictures: empty ones, so that who decodes every entry can.
+
+A client that knows no `row_lengths` takes the padding for masks: these have the row's size and mark
+nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from ..protocol import v2
+from .base import Task, TaskInput
+from .masks import write_mask
+from .tensors import ROW_LENGTHS
+
+_ORIENTATION = 0x0112  # EXIF's number; 5 to 8 lie on their side
+
+Size = tuple[int, int]
+
+
+def with_blanks(
+    response: v2.InferenceResponse, task: Task, rows: Sequence[TaskInput]
+) -> v2.InferenceResponse:
+    """A response whose padded tensors of pictures hold a picture everywhere.
+
+    Of the size of the row's others, else of the image that the row was asked about.
+    """
+    pictures = {spec.name for spec in task.outputs if spec.content == "image"}
+    for tensor in response.outputs:
+        if tensor.name in pictures and ROW_LENGTHS in tensor.parameters:
+            _fill(tensor.data, rows)
+    return response
+
+
+def _fill(data: list[list[bytes]], rows: Sequence[TaskInput]) -> None:
+    some = next((file for files in data for file in files if file), b"")
+    for files, row in zip(data, rows, strict=True):
+        if all(files):
+            continue
+        # A row that failed may have no image: then one that another row has will do.
+        size = _size(files[0] or _asked_about(row)) or _size(some)
+        if size is not None:
+            files[:] = [file or _blank(size) for file in files]
+
+
+def _asked_about(row: TaskInput) -> bytes:
+    """The row's image, of a video the first."""
+    for spec in row.TENSORS:
+        if spec.content == "image":
+            entry: bytes | list[bytes] = getattr(row, spec.field)[0]
+            return entry if isinstance(entry, bytes) else entry[0]
+    return b""
+
+
+def _size(file: bytes) -> Size | None:
+    """Width and height of the upright image, by its header; None for what is none."""
+    try:
+        with Image.open(io.BytesIO(file)) as image:
+            width, height = image.size
+            lies = image.getexif().get(_ORIENTATION, 1) in range(5, 9)
+    except Exception:  # Pillow's readers raise many kinds; the row has its own error
+        return None
+    return (height, width) if lies else (width, height)
+
+
+@functools.lru_cache(maxsize=8)  # the rows of a stream of pictures are often of one size
+def _blank(size: Size) -> bytes:
+    width, height = size
+    return write_mask(np.zeros((height, width), np.bool_))

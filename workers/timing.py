@@ -1,0 +1,57 @@
+"""How long a batch takes, part by part: for the model's statistics and the queue's estimates."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from ..jobs.group import Group
+from ..jobs.record import BatchStats
+from ..tasks.backends.device import Device
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What a batch was: rows, the rows of each forward, and what its forwards had room for."""
+
+    rows: int
+    sizes: tuple[int, ...] = ()
+    max_rows: int = 0
+    #: Seconds that it took to write the answers down.
+    writing_s: float = 0.0
+
+
+class Timing:
+    """Begins when a batch is claimed, in the thread that runs it."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._started = time.monotonic()
+        self._before = device.held_s, device.waited_s, device.busy_s
+
+    @property
+    def total_s(self) -> float:
+        """Seconds since then."""
+        return time.monotonic() - self._started
+
+    def stats(self, group: Group, ran: Ran, *, charged_us: int) -> BatchStats:
+        """The batch's numbers as finish takes them. The parts are never more than the whole."""
+        held_s, waited_s, busy_s = self._before
+        total_us = int(self.total_s * 1e6)
+        waited_us = int((self._device.waited_s - waited_s) * 1e6)
+        output_us = int(ran.writing_s * 1e6)
+        # Some backends compute in a thread of their own, for several batches together.
+        compute_s = self._device.held_s - held_s or self._device.busy_s - busy_s
+        rest_us = max(0, total_us - waited_us - output_us)
+        return BatchStats(
+            group=group,
+            rows=ran.rows,
+            max_rows=len(ran.sizes) * ran.max_rows,
+            executions=len(ran.sizes),
+            sizes=ran.sizes,
+            waited_us=waited_us,
+            compute_us=min(int(compute_s * 1e6), rest_us),
+            output_us=output_us,
+            total_us=total_us,
+            charged_us=charged_us,
+        )
