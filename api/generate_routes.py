@@ -121,4 +121,4 @@ def _text(output: TaskOutput) -> str:
 
 def _ends(output: TaskOutput) -> dict[str, object]:
     assert isinstance(output, GenerationOutput)
-    return output.generations[0].model_dump(exclude={"text"})
+    return output.generations[0].model_dump(exclude={"text"}, exclude_none=True)
