@@ -155,6 +155,17 @@ def test_a_bad_form_is_refused(
     assert answer.json()["error"]["param"] == param
 
 
+@pytest.mark.parametrize("language", [{}, {"language": "en"}])
+def test_verbose_json_tells_of_the_sound(
+    http: httpx.Client, serving: Worker, language: dict[str, str]
+) -> None:
+    data = {"model": "automatic-speech-recognition", "response_format": "verbose_json", **language}
+    answer = http.post("/v1/audio/transcriptions", files={"file": b"x"}, data=data)
+    assert answer.status_code == 200, answer.text
+    heard = answer.json()
+    assert (heard["duration"], heard["language"]) == (0.125, "english")
+
+
 @pytest.mark.parametrize(
     "content_type", ["", "multipart/form-data", "multipart/form-data; boundary=x", "text/plain"]
 )
