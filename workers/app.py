@@ -17,6 +17,7 @@ from ..jobs.settings import JobsSettings
 from ..jobs.ticket import TASK
 from . import transport
 from .device import pin, resolve
+from .revoking import revoke_jobs
 from .settings import WorkerSettings
 from .worker import Worker
 
@@ -104,6 +105,7 @@ def _start_worker(node: str, instance: Any) -> None:
         threads=instance.concurrency,
         consumer=lambda: instance.consumer,
     )
+    revoke_jobs(_worker.cancel)
     _worker.start()
 
 
