@@ -7,6 +7,7 @@ Rows are padded on the right, where a decoder does not look: a row's scores are 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -22,10 +23,12 @@ _LOGITS_BYTES = 128 * 2**20
 def check_scorable(model: Any, tokens: int) -> None:
     """Raise RowError for a prompt that only a model with a cache can be scored on."""
     room = _room(model, _LOGITS_BYTES)
-    if tokens > room and model._is_stateful:  # noqa: SLF001 # transformers' own mark
+    cached = "past_key_values" in inspect.signature(model.forward).parameters
+    stateful = model._is_stateful  # noqa: SLF001 # transformers' own mark
+    if tokens > room and (stateful or not cached):
         raise RowError(
-            f"prompt_logprobs: the text has {tokens} tokens; of this model, which keeps a state "
-            f"instead of a cache, {room} at most can be scored"
+            f"prompt_logprobs: the text has {tokens} tokens; of this model, which reads on from no "
+            f"cache, {room} at most can be scored"
         )
 
 

@@ -195,15 +195,26 @@ def test_a_long_prompt_is_read_in_parts(config: hf.PreTrainedConfig) -> None:
             assert [t for t, _ in a.likeliest] == [t for t, _ in b.likeliest]
 
 
-def test_a_model_without_a_cache_says_what_it_can_score(
-    tiny_model: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "config",
+    [
+        hf.OpenAIGPTConfig(vocab_size=61, n_embd=32, n_layer=2, n_head=2, n_positions=64),
+        hf.MambaConfig(vocab_size=61, hidden_size=32, num_hidden_layers=2, state_size=4),
+        hf.LlamaConfig(**_SIZES, **_HEADS, num_hidden_layers=2),
+    ],
+    ids=lambda config: config.model_type,
+)
+def test_a_model_that_reads_on_from_no_cache_says_what_it_can_score(
+    config: hf.PreTrainedConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with create_task("transformers", "text-generation", str(tiny_model("chat"))) as task:
-        monkeypatch.setattr(prompt_scores, "_LOGITS_BYTES", 1)
-        monkeypatch.setattr(type(task.backend.model), "_is_stateful", True)  # type: ignore[attr-defined] # a Writer has one
-        [failed] = task.backend.run([TextGenerationInput(texts=["the boat"], **SCORED)])
-    assert isinstance(failed, RowError)
-    assert "1 at most can be scored" in failed.message
+    model = hf.AutoModelForCausalLM.from_config(config)
+    monkeypatch.setattr(prompt_scores, "_LOGITS_BYTES", 16 * 4 * 61)
+    prompt_scores.check_scorable(model, 16)
+    if config.model_type == "llama":
+        prompt_scores.check_scorable(model, 17)
+        return
+    with pytest.raises(RowError, match="17 tokens; .* 16 at most can be scored"):
+        prompt_scores.check_scorable(model, 17)
 
 
 @pytest.mark.parametrize(
