@@ -62,9 +62,10 @@ class AutomaticSpeechRecognitionOutput(TaskOutput):
 
     texts: list[str]
     chunks: list[list[SpeechChunk] | None]
-    durations: list[float | None] = Field(description="Seconds that each sound lasts.")
+    durations: list[float | None] = Field(default=[], description="Seconds that each sound lasts.")
     languages: list[str | None] = Field(
-        description="In English, in small letters; None where the model does not know it."
+        default=[],
+        description="In English, in small letters; None where the model does not know it.",
     )
 
     @model_validator(mode="before")

@@ -21,7 +21,8 @@ def panel(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, Any]:
 
     monkeypatch.setitem(Panel.data, "revoke", celerys_own)
     monkeypatch.setitem(Panel.data, "terminate", celerys_own)
-    return Panel.data
+    commands: Mapping[str, Any] = Panel.data
+    return commands
 
 
 class Jobs:
