@@ -84,7 +84,7 @@ async def _chunks(service: Service, job_id: str, after: str) -> AsyncIterator[by
             yield STILL_HERE
             continue
         chunk = placed.chunk
-        tokens = [token._asdict() for token in chunk.tokens]
+        tokens = [token.view() for token in chunk.tokens]
         view = {"row": chunk.row, "at": chunk.at, "text": chunk.text, "tokens": tokens}
         yield event(view, kind="tokens", place=placed.place)
     record = await service.record(job_id)

@@ -122,5 +122,5 @@ def _text(output: TaskOutput) -> str:
 
 def _ends(output: TaskOutput) -> dict[str, object]:
     assert isinstance(output, GenerationOutput)
-    ends = output.generations[0].model_dump(exclude={"text"})
+    ends = output.generations[0].model_dump(exclude={"text"}, exclude_none=True)
     return {**ends, WARNING: output.warning} if output.warning else ends

@@ -9,7 +9,7 @@ from io import BytesIO
 from ..protocol.errors import InvalidRequest
 from .outbound.inputs import file_at
 
-_DATA_URI = re.compile(r"data:[^,]{0,200}?;base64,", re.IGNORECASE)
+_DATA_URI = re.compile(r"\s*data:[^,]{0,200}?;base64,", re.IGNORECASE)
 #: Characters of base64 decoded at a time: whole groups of four.
 _PIECE = 1 << 20
 
@@ -37,11 +37,17 @@ def read_media(text: object, field: str) -> bytes:
 
 
 def _decoded(text: str, start: int) -> bytes:
-    """Strict base64 from `start` on, whose text is not copied. Raises ValueError."""
-    file = BytesIO()
+    """Base64 from `start` on, whose text is not copied. Raises ValueError.
+
+    Blanks and line breaks are passed over, as MIME breaks lines, and padding may be missing.
+    """
+    file, rest, ended = BytesIO(), "", False
     for at in range(start, len(text), _PIECE):
-        piece = text[at : at + _PIECE]
-        if piece.endswith("=") and at + _PIECE < len(text):
+        piece = rest + "".join(text[at : at + _PIECE].split())
+        whole = len(piece) - len(piece) % 4
+        if piece and ended:
             raise binascii.Error("padding before the end")
-        file.write(binascii.a2b_base64(piece, strict_mode=True))
+        file.write(binascii.a2b_base64(piece[:whole], strict_mode=True))
+        rest, ended = piece[whole:], piece.endswith("=")
+    file.write(binascii.a2b_base64(rest + "=" * (-len(rest) % 4), strict_mode=True))
     return file.getvalue()

@@ -69,10 +69,11 @@ class Stream:
         prepared = await prepare(service, model, given, **{STREAM: True})
         return cls(service, model, (await store_streamed(service, prepared)).id)
 
-    async def tokens(self) -> AsyncIterator[tuple[int, Token] | None]:
+    async def tokens(self, *, prompt: bool = False) -> AsyncIterator[tuple[int, Token] | None]:
         """Rows and their tokens, until the job has ended; None when it is silent for long.
 
-        Raises WorkerLost, JobNotFound.
+        Those of the prompt are passed over, unless they are wished for. Raises WorkerLost,
+        JobNotFound.
         """
         reader = Reader()
         async for placed in chunks(self._service, self.job_id):
@@ -80,7 +81,8 @@ class Stream:
                 yield None
                 continue
             for token in reader.new(placed.chunk):
-                yield placed.chunk.row, token
+                if prompt or not token.prompt:
+                    yield placed.chunk.row, token
         self._ended = True
 
     async def answer(self) -> TaskOutput:

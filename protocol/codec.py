@@ -122,12 +122,20 @@ def wants_binary(request: InferenceRequest) -> tuple[bool, frozenset[str]]:
 
 
 def select_outputs(
-    response: InferenceResponse, outputs: Sequence[RequestOutput] | None
+    response: InferenceResponse,
+    outputs: Sequence[RequestOutput] | None,
+    *,
+    optional: frozenset[str] = frozenset(),
 ) -> InferenceResponse:
-    """Keep the outputs asked for, in that order; all of them when none is named."""
+    """Keep the outputs asked for, in that order; all of them when none is named.
+
+    One that is `optional` is left out where the answer has none.
+    """
     if not outputs:
         return response
-    return response.model_copy(update={"outputs": [response.output(o.name) for o in outputs]})
+    there = {tensor.name for tensor in response.outputs}
+    kept = [o.name for o in outputs if o.name in there or o.name not in optional]
+    return response.model_copy(update={"outputs": [response.output(name) for name in kept]})
 
 
 def _split(body: Raw, header_length: int | None) -> tuple[Any, memoryview]:

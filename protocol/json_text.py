@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,16 +16,22 @@ MAX_VALUES = 1_000_000
 
 
 def parse_json(text: bytes | bytearray | str, *, what: str = "the body") -> Any:
-    """Parse one document; `what` names it in errors.
+    """Parse one document; `what` names it in errors. A byte order mark before it is passed over.
 
     Raises InvalidRequest for what is no JSON, holds NaN, or nests deeper than 200; PayloadTooLarge
     for more than MAX_VALUES.
     """
     check_size([text], what=what)
     try:
-        return from_json(text, allow_inf_nan=False)
+        return from_json(_unmarked(text), allow_inf_nan=False)
     except ValueError as error:
         raise InvalidRequest(f"{what} is not JSON: {error}") from None
+
+
+def _unmarked(text: bytes | bytearray | str) -> bytes | bytearray | str:
+    if isinstance(text, str):
+        return text.removeprefix("\ufeff")
+    return text.removeprefix(codecs.BOM_UTF8) if text.startswith(codecs.BOM_UTF8) else text
 
 
 def check_size(texts: Sequence[bytes | bytearray | str], *, what: str) -> None:

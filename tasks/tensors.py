@@ -61,7 +61,8 @@ class TensorSpec:
             return v2.RequestInput(
                 name=self.name, shape=[len(values)], datatype=self.datatype, data=values
             )
-        rows = padded(self, values, b"" if self.is_file else "")
+        nothing = (b"" if self.is_file else "") if self.datatype is Datatype.BYTES else 0
+        rows = padded(self, values, nothing)
         return v2.RequestInput(**dict(rows))
 
     def read(self, tensor: v2.Tensor) -> Any:

@@ -24,6 +24,7 @@ from ..tasks.catalog import CatalogError
 from . import transport
 from .device import pin, resolve
 from .models import Stopped
+from .revoking import revoke_jobs
 from .settings import WorkerSettings
 from .threads import EXIT_UNUSABLE
 from .worker import Worker
@@ -122,6 +123,7 @@ def _start_worker(node: str, instance: Any) -> None:
         threads=instance.concurrency,
         consumer=lambda: instance.consumer,
     )
+    revoke_jobs(_worker.cancel)
     before = signal.signal(signal.SIGTERM, _stop_loading)
     try:
         _worker.start()

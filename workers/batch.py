@@ -180,7 +180,8 @@ def _encode(
         }
     )
     if request.outputs:
-        response = codec.select_outputs(response, request.outputs)
+        optional = frozenset(spec.name for spec in model.task.outputs if spec.optional)
+        response = codec.select_outputs(response, request.outputs, optional=optional)
     raw = {tensor.name for tensor in response.outputs if _is_heavy(tensor)}
     try:
         body, header_length = codec.encode_response(response, binary_names=raw)

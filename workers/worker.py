@@ -19,7 +19,7 @@ from ..jobs.group import Group
 from ..jobs.orphans import Sweeper
 from ..jobs.read import read
 from ..jobs.record import BatchStats, Claim, ClaimedJob, Outcome
-from ..jobs.recover import note_alone, reap, reissue
+from ..jobs.recover import cancel, note_alone, reap, reissue
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import open_store
 from ..jobs.told import tell
@@ -192,6 +192,10 @@ class Worker:
         self._blobs.close()
         self._models.close()
         self._queue.close()
+
+    def cancel(self, job_id: str) -> None:
+        """Cancel a job of any worker's, by its id in events. Raises JobNotFound, Unavailable."""
+        self._queue.run(cancel(job_id, self._jobs))
 
     def serve(self, hint: Group) -> int:
         """Run the batch that is due, now that a ticket came. Answers how many jobs it had."""

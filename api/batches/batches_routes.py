@@ -26,7 +26,7 @@ from ..access.caller import caller
 from ..body import read_document
 from ..errors import shaped
 from ..ids import idempotency_key, uuid7
-from ..openai.shapes import error_shape
+from ..openai.shapes import NullIsAbsent, error_shape
 from ..plain import PlainRoute
 from ..service import Service
 from ..views import json_response
@@ -45,7 +45,7 @@ _LONGEST_S = 30 * 86_400
 _PAIRS, _NAME, _VALUE = 16, 64, 512
 
 
-class BatchRequest(FirstFault):
+class BatchRequest(NullIsAbsent, FirstFault):
     """A batch to make."""
 
     model_config = ConfigDict(extra="forbid")

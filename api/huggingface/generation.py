@@ -67,7 +67,7 @@ async def _events(stream: Stream, given: GenerationInput) -> AsyncIterator[bytes
 def _told(number: int, token: Token) -> dict[str, object]:
     return {
         "index": number,
-        "token": token._asdict(),
+        "token": token.view(),
         "generated_text": None,
         "details": None,
     }

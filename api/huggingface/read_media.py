@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...protocol.errors import InvalidRequest
-from ..media import is_url, read_media
+from ..media import read_media
 from .asked import Asked, Rows
 from .read import Reader, candidate_labels, entries, part, text
 
@@ -16,19 +16,14 @@ _FILE = "a file as the body, base64, or a list of these"
 
 
 def _file(value: object, name: str) -> bytes:
-    """A file's bytes. Base64 without its padding, or broken into lines, is taken too."""
+    """A file's bytes."""
     if isinstance(value, bytes):
         return value
     if isinstance(value, dict):
         value = part(value, name)
-    field = "inputs"
-    if isinstance(value, str) and not is_url(value):
-        for space in "\n\r\t ":
-            value = value.replace(space, "")
-        if not value:
-            raise InvalidRequest(f"{field}: the file is empty")
-        value += "=" * (-len(value.rpartition(",")[2]) % 4)
-    return read_media(value, field)
+    if isinstance(value, str) and (not value or value.isspace()):
+        raise InvalidRequest("inputs: the file is empty")
+    return read_media(value, "inputs")
 
 
 def _files(asked: Asked, name: str) -> tuple[list[bytes], bool]:

@@ -122,7 +122,7 @@ def details(generation: Generation, tokens: list[Token], stops: object) -> dict[
         "finish_reason": finish_reason(generation, stops),
         "generated_tokens": generation.completion_tokens,
         "prefill": [],
-        "tokens": [token._asdict() for token in tokens],
+        "tokens": [token.view() for token in tokens],
     }
 
 

@@ -82,10 +82,13 @@ async def transcriptions(request: Request) -> Response:
     )
     output = await answer(service, request.receive, model, given)
     assert isinstance(output, AutomaticSpeechRecognitionOutput)
-    return _transcription(asked, output.texts[0], output.chunks[0] or [])
+    return _transcription(asked, output)
 
 
-def _transcription(asked: TranscriptionRequest, text: str, chunks: list[SpeechChunk]) -> Response:
+def _transcription(
+    asked: TranscriptionRequest, output: AutomaticSpeechRecognitionOutput
+) -> Response:
+    text, chunks = output.texts[0], output.chunks[0] or []
     match asked.response_format:
         case "text":
             return Response(text + "\n", media_type="text/plain")
@@ -94,17 +97,22 @@ def _transcription(asked: TranscriptionRequest, text: str, chunks: list[SpeechCh
         case "vtt":
             return Response(_vtt(chunks), media_type="text/vtt")
         case "verbose_json":
-            return json_response(_verbose(asked, text, chunks))
+            return json_response(_verbose(asked, output, chunks))
         case _:
             return json_response({"text": text})
 
 
-def _verbose(asked: TranscriptionRequest, text: str, chunks: list[SpeechChunk]) -> dict[str, Any]:
+def _verbose(
+    asked: TranscriptionRequest,
+    output: AutomaticSpeechRecognitionOutput,
+    chunks: list[SpeechChunk],
+) -> dict[str, Any]:
     return {
         "task": "transcribe",
-        "language": asked.language or "",
-        "duration": chunks[-1].end if chunks else 0.0,
-        "text": text,
+        # A model of one language may not know its name.
+        "language": output.languages[0] or asked.language or "",
+        "duration": output.durations[0] or 0.0,
+        "text": output.texts[0],
         "segments": [
             {"id": number, "start": chunk.start, "end": chunk.end, "text": chunk.text}
             for number, chunk in enumerate(chunks)

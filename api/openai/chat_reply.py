@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...tasks.text.generation import Generation
 from ...tasks.text.tokens import Token
 from ..streams import event
-from .choices import Choice, Said, usage_of
+from .choices import Said, usage_of
 from .shapes import new_id, now
 
 
@@ -18,7 +18,7 @@ class ChatReply:
         self._head = {"id": new_id("chatcmpl"), "created": now(), "model": model}
         self._logprobs = logprobs
 
-    def whole(self, found: Sequence[Choice]) -> dict[str, object]:
+    def whole(self, found: Sequence[Generation]) -> dict[str, object]:
         """The answer."""
         return {
             **self._head,
@@ -28,15 +28,15 @@ class ChatReply:
                     "index": index,
                     "message": {
                         "role": "assistant",
-                        "content": choice.generation.text,
+                        "content": generation.text,
                         "refusal": None,
                     },
-                    "logprobs": self._chances(choice.tokens),
-                    "finish_reason": choice.generation.finish_reason,
+                    "logprobs": self._chances(generation.tokens or ()),
+                    "finish_reason": generation.finish_reason,
                 }
-                for index, choice in enumerate(found)
+                for index, generation in enumerate(found)
             ],
-            "usage": usage_of([choice.generation for choice in found], len(found)),
+            "usage": usage_of(found, len(found)),
         }
 
     def begin(self, index: int) -> list[bytes]:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from ...protocol.first_fault import FirstFault, few_fields
 from .sampling import SamplingRequest
+from .shapes import NullIsAbsent
 
 
-class ImageUrl(BaseModel):
+class ImageUrl(NullIsAbsent):
     """Where an image is: in the text itself, as a data URI."""
 
     url: str
     detail: Any = None
 
 
-class Part(FirstFault):
+class Part(NullIsAbsent, FirstFault):
     """A part of a message."""
 
     model_config = ConfigDict(extra="forbid")
@@ -35,7 +36,7 @@ class Part(FirstFault):
         return self
 
 
-class ChatMessage(BaseModel):
+class ChatMessage(NullIsAbsent):
     """What one side said."""
 
     role: Literal["system", "developer", "user", "assistant"]
@@ -85,4 +86,5 @@ class ChatRequest(SamplingRequest):
     def parameters(self) -> dict[str, Any]:
         """Our tasks' parameters."""
         most = self.max_completion_tokens or self.max_tokens
-        return super().parameters() | ({"max_new_tokens": most} if most else {})
+        given = super().parameters() | ({"logprobs": 0} if self.logprobs else {})
+        return given | ({"max_new_tokens": most} if most else {})

@@ -52,8 +52,7 @@ async def complete(request: Request, asked: ChatRequest) -> Response:
     if asked.stream:
         streams = await choices.start(service, model, inputs)
         return EventStream(choices.events(reply, streams, usage=asked.with_usage), *streams)
-    found = await choices.whole(request, model, inputs, tokens=bool(asked.logprobs))
-    return json_response(reply.whole(found))
+    return json_response(reply.whole(await choices.whole(request, model, inputs)))
 
 
 def _role(message: ChatMessage) -> str:
@@ -70,17 +69,12 @@ async def _about_images(request: Request, model: ModelDeclaration, asked: ChatRe
         )
     if asked.n > 1:
         raise InvalidRequest("n: one choice only for models of images")
+    fields = {name: value for name, value in asked.parameters().items() if value != []}
+    for name in fields.keys() - set(ImageTextToTextInput.parameter_names()):
+        raise InvalidRequest(f"{name}: model {model.name!r}, which answers about images, has none")
     service = Service.of(request)
     image = await _image(service, message)
-    fields = asked.parameters()
-    known = ImageTextToTextInput.parameter_names()
-    given = ImageTextToTextInput.validated(
-        {
-            "images": [image],
-            "texts": [message.text],
-            **{name: value for name, value in fields.items() if name in known},
-        }
-    )
+    given = ImageTextToTextInput.validated({"images": [image], "texts": [message.text], **fields})
     output = await answer(service, request.receive, model, given)
     assert isinstance(output, ImageTextToTextOutput)
     # The task counts no tokens.
@@ -90,7 +84,7 @@ async def _about_images(request: Request, model: ModelDeclaration, asked: ChatRe
     reply = ChatReply(model.name, logprobs=False)
     if asked.stream:
         return EventStream(_at_once(reply, end, usage=asked.with_usage))
-    return json_response(reply.whole([choices.Choice(end)]))
+    return json_response(reply.whole([end]))
 
 
 async def _image(service: Service, message: ChatMessage) -> bytes:

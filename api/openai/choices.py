@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from fastapi import Request
 
@@ -21,68 +20,28 @@ from ..service import Service
 from ..streams import STILL_HERE, Stream, event, rest
 from .shapes import error_shape
 
-T = TypeVar("T")
-
 #: What a stream ends with.
 DONE = b"data: [DONE]\n\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """A text at its end; its tokens where they were asked for."""
-
-    generation: Generation
-    tokens: Sequence[Token] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Said:
-    """What a choice says next: tokens, or at its end what it has come to."""
+    """What a choice says next: tokens, and at its end what it has come to."""
 
     index: int
+    #: What its text has more; tokens of the prompt add nothing to it.
     text: str
     tokens: Sequence[Token] = field(default=())
     end: Generation | None = None
 
 
 async def whole(
-    request: Request, model: ModelDeclaration, inputs: Sequence[TaskInput], *, tokens: bool
-) -> list[Choice]:
-    """Every choice at its end, with its tokens if they are wanted."""
+    request: Request, model: ModelDeclaration, inputs: Sequence[TaskInput]
+) -> list[Generation]:
+    """Every choice at its end."""
     service = Service.of(request)
-
-    async def plain(given: TaskInput) -> Choice:
-        output = await answer(service, request.receive, model, given)
-        return Choice(_generation(output))
-
-    async def told(given: TaskInput) -> Choice:
-        heard: list[Token] = []
-        stream = await Stream.start(service, model, given)
-        try:
-            async for said in stream.tokens():
-                heard += [said[1]] if said else []
-            return Choice(_generation(await stream.answer()), heard)
-        finally:
-            stream.leave()
-
-    if tokens:
-        return await _unless_gone(request, asyncio.gather(*map(told, inputs)))
-    return await asyncio.gather(*map(plain, inputs))
-
-
-async def _unless_gone(request: Request, work: Awaitable[T]) -> T:
-    """Wait for work, and give it up when the client hangs up."""
-    working = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(request.receive())
-    try:
-        await asyncio.wait([working, gone], return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            working.cancel()
-        return await working
-    finally:
-        gone.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await gone
+    answers = (answer(service, request.receive, model, given) for given in inputs)
+    return [_generation(output) for output in await asyncio.gather(*answers)]
 
 
 def _generation(output: object) -> Generation:
@@ -179,15 +138,20 @@ async def merged(streams: Sequence[Stream]) -> AsyncIterator[Said | None]:
 async def _listen(
     index: int, stream: Stream, put: Callable[[Said | WherryError | None], Awaitable[None]]
 ) -> None:
-    seen = ""
+    seen, count = "", 0
     try:
-        async for said in stream.tokens():
+        async for said in stream.tokens(prompt=True):
             if said is None:
                 await put(None)
                 continue
-            seen += said[1].text
-            await put(Said(index, said[1].text, [said[1]]))
+            token = said[1]
+            text = "" if token.prompt else token.text
+            seen, count = seen + text, count + 1
+            await put(Said(index, text, [token]))
         output = await stream.answer()
-        await put(Said(index, rest(0, seen, output), end=_generation(output)))
+        end = _generation(output)
+        # Tokens that Redis would not take while they were made are in the answer all the same.
+        untold = (end.tokens or ())[count:]
+        await put(Said(index, rest(0, seen, output), untold, end))
     except WherryError as error:
         await put(error)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import Field, field_validator
 
 from ...protocol.errors import InvalidRequest
 from ...tasks.text.generation import GenerationInput
-from .shapes import OpenAIRequest
+from .shapes import NullIsAbsent, OpenAIRequest
 
 #: Choices of one request: each is a job of its own.
 _MAX_CHOICES = 16
@@ -17,7 +17,7 @@ _MAX_CHOICES = 16
 I = TypeVar("I", bound=GenerationInput)  # noqa: E741 # an input
 
 
-class StreamOptions(BaseModel):
+class StreamOptions(NullIsAbsent):
     """What a stream has besides its text."""
 
     include_usage: bool = False
@@ -47,11 +47,6 @@ class SamplingRequest(OpenAIRequest):
         if value:
             raise ValueError("is not supported; repetition_penalty is")
         return value
-
-    @field_validator("n", mode="before")
-    @classmethod
-    def _one_choice(cls, value: object) -> object:
-        return 1 if value is None else value
 
     @property
     def draws(self) -> bool:
@@ -88,6 +83,3 @@ class SamplingRequest(OpenAIRequest):
             None if self.seed is None else (self.seed + number) % 2**63 for number in range(self.n)
         ]
         return [given.model_copy(update={"seed": seed}) for given in inputs for seed in seeds]
-
-
-Logprobs = Literal[True] | bool | None

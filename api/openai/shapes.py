@@ -7,7 +7,14 @@ import time
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Request
-from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from ...protocol import v2
 from ...protocol.errors import InvalidRequest, WherryError
@@ -35,6 +42,17 @@ def error_shape(_: object, status: int, error: WherryError) -> dict[str, object]
     }
 
 
+class NullIsAbsent(BaseModel):
+    """An object of which clients send null for what they have not set: it is as if left out."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict):
+            return fields
+        return {name: value for name, value in fields.items() if value is not None}
+
+
 def _text_only(value: object) -> object:
     first = value[0] if isinstance(value, list) and value else value
     if isinstance(first, int | list):
@@ -47,12 +65,7 @@ def _text_only(value: object) -> object:
 Texts = Annotated[str | list[str], BeforeValidator(_text_only), Field(min_length=1)]
 
 
-def listed(texts: str | list[str]) -> list[str]:
-    """The texts as a list."""
-    return [texts] if isinstance(texts, str) else texts
-
-
-class OpenAIRequest(FirstFault):
+class OpenAIRequest(NullIsAbsent, FirstFault):
     """A request's body. What is about OpenAI's own service is taken and left unread."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

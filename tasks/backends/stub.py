@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from ...protocol.errors import OutOfMemory, RowError
 from ..base import Task, TaskInput, TaskOutput
@@ -20,7 +21,7 @@ from ..boxes import BoundingBox, DetectedObject
 from ..labels import ClassificationResult
 from ..text.embedding import EmbeddingOutput
 from ..text.generation import Generation, GenerationOutput
-from ..text.tokens import Listener, Token
+from ..text.tokens import Candidate, Listener, Token
 from ..vision.image_classification import ImageClassificationOutput
 from ..vision.object_detection import ObjectDetectionOutput
 from .base import StreamingBackend
@@ -112,30 +113,71 @@ class Stub(StreamingBackend):
     ) -> None:
         """Tell the words of all texts in step, as a model would, until nobody listens."""
         words = {
-            listener: _words(answer)
+            listener: answer.generations[0].tokens or _tokens(_words(answer.generations[0].text))
             for listener, answer in zip(listeners, answers, strict=True)
             if listener and isinstance(answer, GenerationOutput)
         }
         for number in range(max(map(len, words.values()), default=0)):
             time.sleep(self._delay_per_token_s)
             for listener in [heard for heard, told in words.items() if number < len(told)]:
-                if not listener(Token(number, words[listener][number], logprob=0.0)):
+                if not listener(words[listener][number]):
                     del words[listener]
 
     def _answer(self, row: TaskInput, content: bytes) -> TaskOutput | RowError:
         if self._reject_on and self._reject_on in content:
             return RowError("the stub was asked to reject this row")
+        digest = hashlib.sha256(content).digest()
         if self._words and issubclass(self.task.output, GenerationOutput):
-            return _write(self.task.output, hashlib.sha256(content).digest(), self._words)
-        answer = _ANSWERS.get(self.task.name)
-        if answer is None:
-            return self.task.example.output.rows()[0]
-        return answer(row, hashlib.sha256(content).digest())
+            written = _write(self.task.output, digest, self._words)
+        elif self.task.name in _ANSWERS:
+            written = _ANSWERS[self.task.name](row, digest)
+        else:
+            written = self.task.example.output.rows()[0]
+        return _scored(row, written) if isinstance(written, GenerationOutput) else written
 
 
-def _words(answer: GenerationOutput) -> list[str]:
-    """The text in pieces that begin with their space, as tokens do."""
-    return re.findall(r"\s*\S+|\s+$", answer.generations[0].text)
+def _scored(row: TaskInput, answer: GenerationOutput) -> TaskOutput:
+    """A text as its row asks for it: without new tokens, or with logprobs made up from places."""
+    [generation] = answer.generations
+    if getattr(row, "max_new_tokens", 1) == 0:
+        none = {"text": "", "finish_reason": "length", "completion_tokens": 0}
+        generation = generation.model_copy(update=none)
+    top: int | None = getattr(row, "logprobs", None)
+    if top is not None:
+        tokens = _tokens(_words(generation.text), top)
+        if getattr(row, "prompt_logprobs", False):
+            prompt = _tokens(_prompt(row), top, prompt=True)
+            tokens = (prompt[0]._replace(logprob=None, top=()), *prompt[1:], *tokens)
+            generation = generation.model_copy(update={"prompt_tokens": len(prompt)})
+        generation = generation.model_copy(update={"tokens": tokens})
+    return answer.model_copy(update={"generations": [generation]})
+
+
+def _prompt(row: Any) -> list[str]:
+    """The words of a prompt; of one in numbers, those."""
+    return [f" {token}" for token in (row.token_ids or [[]])[0]] or _words(row.texts[0]) or [""]
+
+
+def _words(text: str) -> list[str]:
+    """A text in pieces that begin with their space, as tokens do."""
+    return re.findall(r"\s*\S+|\s+$", text)
+
+
+def _tokens(words: Sequence[str], top: int = 0, *, prompt: bool = False) -> tuple[Token, ...]:
+    """Words as tokens, each less likely than the one before; with the labels as candidates."""
+    return tuple(
+        Token(
+            number,
+            word,
+            logprob=-number / 8,
+            top=tuple(
+                Candidate(1000 + place, f" {label}", -float(place + 1))
+                for place, label in enumerate(_LABELS[:top])
+            ),
+            prompt=prompt,
+        )
+        for number, word in enumerate(words)
+    )
 
 
 def _content(row: TaskInput) -> bytes:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, model_validator
+from pydantic_core import from_json, to_json
 
 from ...protocol import v2
 from ...protocol.datatypes import Datatype
 from ..base import TaskInput, TaskOutput
 from ..tensors import TensorSpec, column, values_of
+from .tokens import Token
 
 #: Tokens that one row may ask for.
 MAX_NEW_TOKENS = 32_768
@@ -24,7 +26,11 @@ GROUP_BY = (
     "repetition_penalty",
     "num_beams",
     "stop",
+    "logprobs",
 )
+
+#: Candidates told in a token's place, at most.
+MAX_LOGPROBS = 5
 
 #: Parameters of every task that can draw tokens, whatever else it takes.
 DoSample = Annotated[
@@ -78,6 +84,14 @@ class GenerationInput(TaskInput):
         description="Makes what is drawn repeatable: a row's text follows from it and the seed.",
     )
 
+    logprobs: int | None = Field(
+        default=None,
+        ge=0,
+        le=MAX_LOGPROBS,
+        description="Also answer the tokens with their logprobs, and so many likeliest tokens in "
+        "the place of each; 0 for those of the text alone.",
+    )
+
     def costs(self) -> list[int]:
         """Tokens: those of each row, and those that it may get."""
         return [tokens + self.max_new_tokens for tokens in super().costs()]
@@ -86,6 +100,8 @@ class GenerationInput(TaskInput):
     def _check_beams(self) -> Self:
         if self.do_sample and (self.num_beams or 1) > 1:
             raise ValueError("do_sample: beam search takes the likeliest; use num_beams 1 to draw")
+        if self.logprobs is not None and (self.num_beams or 1) > 1:
+            raise ValueError("logprobs: beam search tells no tokens; use num_beams 1")
         return self
 
 
@@ -93,7 +109,12 @@ TEXT = TensorSpec("text", Datatype.BYTES, (-1,), "generations", "text")
 FINISH_REASON = TensorSpec("finish_reason", Datatype.BYTES, (-1,), "generations", "text")
 PROMPT_TOKENS = TensorSpec("prompt_tokens", Datatype.INT32, (-1,), "generations")
 COMPLETION_TOKENS = TensorSpec("completion_tokens", Datatype.INT32, (-1,), "generations")
-OUTPUTS = (TEXT, FINISH_REASON, PROMPT_TOKENS, COMPLETION_TOKENS)
+#: Per row a list of objects, one a token, as `Token.view` has them; only with `logprobs`.
+TOKENS = TensorSpec("tokens", Datatype.BYTES, (-1,), "generations", "json", optional=True)
+
+#: The others, which every answer has.
+_ALWAYS = (TEXT, FINISH_REASON, PROMPT_TOKENS, COMPLETION_TOKENS)
+OUTPUTS = (*_ALWAYS, TOKENS)
 
 
 class Generation(BaseModel):
@@ -107,6 +128,14 @@ class Generation(BaseModel):
     )
     prompt_tokens: int = Field(description="Tokens the model was given.")
     completion_tokens: int = Field(description="Tokens it made, the one that ended it included.")
+    tokens: tuple[Token, ...] | None = Field(
+        default=None, description="The tokens with their logprobs, where they were asked for."
+    )
+
+    @field_serializer("tokens")
+    def _objects(self, tokens: tuple[Token, ...] | None) -> list[dict[str, Any]] | None:
+        """Named, where pydantic would write bare lists; null for a row that failed."""
+        return None if tokens is None else [token.view() for token in tokens]
 
 
 class GenerationOutput(TaskOutput):
@@ -123,19 +152,22 @@ class GenerationOutput(TaskOutput):
         return cls(generations=[nothing])
 
     def to_inference_response(self, model_name: str) -> v2.InferenceResponse:
-        """A tensor per attribute, one element a row."""
-        return v2.InferenceResponse(
-            model_name=model_name,
-            outputs=[
-                column(spec, [getattr(row, spec.name) for row in self.generations])
-                for spec in OUTPUTS
-            ],
-        )
+        """A tensor per attribute, one element a row; `tokens` where any row has some."""
+        outputs = [
+            column(spec, [getattr(row, spec.name) for row in self.generations]) for spec in _ALWAYS
+        ]
+        if any(row.tokens is not None for row in self.generations):
+            written = [to_json(row.model_dump()[TOKENS.name]) for row in self.generations]
+            outputs.append(column(TOKENS, [row.decode() for row in written]))
+        return v2.InferenceResponse(model_name=model_name, outputs=outputs)
 
     @classmethod
     def from_inference_response(cls, response: v2.InferenceResponse) -> Self:
-        """Read the four tensors."""
-        names = [spec.name for spec in OUTPUTS]
-        columns = [values_of(spec, response) for spec in OUTPUTS]
+        """Read the four tensors, and the tokens where there are any."""
+        names = [spec.name for spec in _ALWAYS]
+        columns = [values_of(spec, response) for spec in _ALWAYS]
+        if any(tensor.name == TOKENS.name for tensor in response.outputs):
+            names.append(TOKENS.name)
+            columns.append([from_json(text) for text in values_of(TOKENS, response)])
         rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
         return cls.model_validate({"generations": rows})

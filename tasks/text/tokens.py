@@ -3,21 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+#: What stands for a chance of nothing, whose logarithm JSON cannot say.
+LEAST_LOGPROB = -9999.0
+
+
+class Candidate(NamedTuple):
+    """A token that could have stood in another's place."""
+
+    id: int
+    text: str
+    logprob: float
+
 
 class Token(NamedTuple):
-    """One token of a generated text."""
+    """One token of a text: generated, or of its prompt."""
 
     id: int
     #: What it adds to the text: "" for one that ends it, or that is but part of a character.
     text: str
-    #: Natural logarithm of its chance, before temperature and the like.
-    logprob: float
+    #: Natural logarithm of its chance, before temperature and the like; None for a first token.
+    logprob: float | None
     #: Whether it is one of the model's marks, such as the end of a turn.
     special: bool = False
+    #: The likeliest tokens in its place, the likeliest first, where they were asked for.
+    top: tuple[Candidate, ...] = ()
+    #: Whether it is the prompt's.
+    prompt: bool = False
+
+    def view(self) -> dict[str, Any]:
+        """The token as an object: of `top` and `prompt` only what there is."""
+        about: dict[str, Any] = self._asdict()
+        about["top"] = [candidate._asdict() for candidate in self.top]
+        return {name: value for name, value in about.items() if value or name in _ALWAYS}
+
+
+#: What every token has in its view.
+_ALWAYS = Token._fields[:4]
 
 
 #: Told each token of one row; answers whether anybody still wants the rest.
@@ -36,5 +61,5 @@ class Chunk(BaseModel):
 
     @property
     def text(self) -> str:
-        """What the tokens add to the text."""
-        return "".join(token.text for token in self.tokens)
+        """What the tokens add to the generated text."""
+        return "".join(token.text for token in self.tokens if not token.prompt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import time
 from collections.abc import Callable
@@ -162,3 +163,20 @@ def test_results_in_the_store_go_once_they_are_in_the_output(
     while any("result" in p.name for p in jobs_settings.store_dir.rglob(f"*{batch['id']}*")):
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(http: httpx.Client, serving: Worker) -> None:
+    data = codecs.BOM_UTF8 + jsonl([line(0), line(1)])
+    made = create(http, data, completion_window=None, metadata=None, output_expires_after=None)
+    batch = ended(http, made)
+    assert batch["request_counts"] == {"total": 2, "completed": 2, "failed": 0}, batch["errors"]
+
+
+def test_a_completion_is_scored_in_a_batch_too(http: httpx.Client, serving: Worker) -> None:
+    url = "/v1/completions"
+    body = {"model": "text-generation", "prompt": "One two", "echo": True, "logprobs": 1}
+    batch = ended(http, create(http, jsonl([line(0, url, body)]), url))
+    [found] = lines_of(http, batch["output_file_id"])
+    alone = http.post(url, json=body).json()
+    assert found["response"]["body"]["choices"] == alone["choices"]
+    assert alone["choices"][0]["logprobs"]["tokens"] == ["One", " two", " Paris."]

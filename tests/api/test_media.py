@@ -16,6 +16,18 @@ def test_a_file_comes_plain_or_as_a_data_uri(text: str) -> None:
     assert read_media(text, "image") == b"hi"
 
 
+@pytest.mark.parametrize(
+    "text", ["aGk", "aG k=", "aGk=\n", " aG\r\nk=", "\ndata:image/png;base64,\taGk\n"]
+)
+def test_blanks_line_breaks_and_missing_padding_change_nothing(text: str) -> None:
+    assert read_media(text, "image") == b"hi"
+
+
+def test_a_file_of_several_pieces_may_be_in_lines() -> None:
+    file = os.urandom(_PIECE * 2 + 1)
+    assert read_media(base64.encodebytes(file).decode(), "image") == file
+
+
 @pytest.mark.parametrize("start", ["", "data:image/png;base64,"])
 @pytest.mark.parametrize("size", [_PIECE * 3 // 4, _PIECE * 2 + 1])
 def test_a_file_of_several_pieces_keeps_every_byte(start: str, size: int) -> None:
@@ -29,8 +41,8 @@ def test_a_file_of_several_pieces_keeps_every_byte(start: str, size: int) -> Non
         ("https://example.org/a.png", "image: URLs are not fetched"),
         ("file:///etc/passwd", "image: URLs are not fetched"),
         ("/etc/passwd?", "image: not base64"),
-        ("aGk", "image: not base64"),
-        ("aGk=\n", "image: not base64"),
+        ("aGk=aGk=", "image: not base64"),
+        ("a", "image: not base64"),
         ("data:image/png,hi", "image: not base64"),
         ("größe", "image: not base64"),
         pytest.param("A" * (_PIECE - 2) + "==AAAA", "image: not base64", id="padding amid"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import json
 import threading
 from typing import Any
@@ -11,7 +12,13 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
+from wherry.api.openai.audio_routes import SpeechRequest
+from wherry.api.openai.chat_request import ChatRequest
+from wherry.api.openai.completions_routes import CompletionRequest
+from wherry.api.openai.embeddings_routes import EmbeddingsRequest
+from wherry.api.openai.images_routes import ImagesRequest
 from wherry.jobs import Outcome
 from wherry.tasks.samples import PNG
 
@@ -42,7 +49,7 @@ BAD = [
     ("chat/completions", chat(max_token=5), "max_token"),
     ("chat/completions", chat(stop=[""]), "stop[0]"),
     ("chat/completions", chat(model="image-text-to-text"), "messages"),
-    ("completions", {"model": "text-generation", "prompt": [1, 2]}, "prompt"),
+    ("chat/completions", chat(model="image-text-to-text", stop="x"), "messages"),
     ("completions", {"model": "text-generation", "prompt": "a", "suffix": "b"}, "suffix"),
     ("completions", {"model": "text-generation", "prompt": []}, "prompt"),
     ("embeddings", {"model": "embedding", "input": [[1]]}, "input"),
@@ -148,6 +155,17 @@ def test_a_bad_form_is_refused(
     assert answer.json()["error"]["param"] == param
 
 
+@pytest.mark.parametrize("language", [{}, {"language": "en"}])
+def test_verbose_json_tells_of_the_sound(
+    http: httpx.Client, serving: Worker, language: dict[str, str]
+) -> None:
+    data = {"model": "automatic-speech-recognition", "response_format": "verbose_json", **language}
+    answer = http.post("/v1/audio/transcriptions", files={"file": b"x"}, data=data)
+    assert answer.status_code == 200, answer.text
+    heard = answer.json()
+    assert (heard["duration"], heard["language"]) == (0.125, "english")
+
+
 @pytest.mark.parametrize(
     "content_type", ["", "multipart/form-data", "multipart/form-data; boundary=x", "text/plain"]
 )
@@ -186,3 +204,48 @@ def test_no_body_breaks_the_server(
 ) -> None:
     answer = http.post(f"/v1/{path}", json={**body, **({"model": model} if model else {})})
     assert answer.status_code < 500, answer.text
+
+
+#: A body that each path answers, and the class that reads it.
+BODIES: list[tuple[str, type[BaseModel], dict[str, Any]]] = [
+    ("chat/completions", ChatRequest, chat()),
+    ("completions", CompletionRequest, {"model": "text-generation", "prompt": "a"}),
+    ("embeddings", EmbeddingsRequest, {"model": "embedding", "input": "a"}),
+    ("images/generations", ImagesRequest, {"model": "text-to-image", "prompt": "a"}),
+    ("audio/speech", SpeechRequest, {"model": "text-to-speech", "input": "a"}),
+]
+
+
+@pytest.mark.parametrize(("path", "kind", "body"), BODIES)
+def test_null_is_as_if_left_out(
+    http: httpx.Client, serving: Worker, path: str, kind: type[BaseModel], body: dict[str, Any]
+) -> None:
+    assert http.post(f"/v1/{path}", json=body).status_code == 200
+    nulls = {name: None for name in kind.model_fields if name not in body}
+    answer = http.post(f"/v1/{path}", json={**body, **nulls})
+    assert answer.status_code == 200, answer.text
+    for name in body:
+        answer = http.post(f"/v1/{path}", json={**body, name: None})
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, name)
+
+
+def test_null_within_a_field_is_as_if_left_out(http: httpx.Client, serving: Worker) -> None:
+    part = {"type": "text", "text": "hi", "image_url": None}
+    message = {"role": "user", "content": [part], "name": None, "tool_calls": None}
+    options = {"include_usage": None, "include_obfuscation": None}
+    body = chat(messages=[message], stream=True, stream_options=options)
+    answer = http.post("/v1/chat/completions", json=body)
+    assert answer.status_code == 200, answer.text
+    image = {**IMAGE, "text": None, "image_url": {**IMAGE["image_url"], "detail": None}}  # type: ignore[dict-item] # it is a dict
+    content = [{"type": "text", "text": "What?"}, image]
+    body = chat(model="image-text-to-text", messages=[{"role": "user", "content": content}])
+    answer = http.post("/v1/chat/completions", json=body)
+    assert answer.status_code == 200, answer.text
+
+
+def test_a_byte_order_mark_before_a_body_is_passed_over(
+    http: httpx.Client, serving: Worker
+) -> None:
+    content = codecs.BOM_UTF8 + json.dumps(chat()).encode()
+    answer = http.post("/v1/chat/completions", content=content)
+    assert answer.status_code == 200, answer.text

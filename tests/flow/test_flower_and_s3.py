@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import httpx
 import pytest
+from celery import Celery
+from celery.result import AsyncResult
 
 from wherry.client import Client
 from wherry.jobs.settings import JobsSettings
@@ -22,6 +26,13 @@ name = "embedding"
 task = "embedding"
 backend = "stub"
 parameters = { reject_on = "REJECT" }
+
+[[models]]
+name = "slow"
+task = "embedding"
+backend = "stub"
+max_batch_size = 1
+parameters = { delay_s = 1.0 }
 """
 
 
@@ -66,6 +77,56 @@ def test_flower_lists_every_job_by_its_id(watched: Stack) -> None:
     assert all(seen[job_id]["runtime"] > 0 for job_id in good)
     listed = httpx.get(tasks, params={"limit": "1000"}, timeout=5).json().values()
     assert "wherry.run_batch" not in {task["name"] for task in listed}, "jobs, not tickets"
+
+
+def by_flower(watched: Stack, job_ids: list[str]) -> None:
+    for job_id in job_ids:
+        answer = httpx.post(f"{watched.flower_url}/api/task/revoke/{job_id}", timeout=5)
+        assert answer.status_code == 200, answer.text
+
+
+def by_flowers_button(watched: Stack, job_ids: list[str]) -> None:
+    for job_id in job_ids:
+        path = f"{watched.flower_url}/api/task/revoke/{job_id}?terminate=true"
+        assert httpx.post(path, timeout=5).status_code == 200
+
+
+def by_celerys_command(watched: Stack, job_ids: list[str]) -> None:
+    """A Celery that knows nothing of Wherry but its broker."""
+    command = ["-m", "celery", "-b", watched.redis_url, "control", "--timeout", "5"]
+    done = subprocess.run(
+        [sys.executable, *command, "revoke", *job_ids], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert "jobs canceled: " in done.stdout
+
+
+def by_celerys_result(watched: Stack, job_ids: list[str]) -> None:
+    with Celery("another", broker=watched.redis_url, set_as_current=False) as app:
+        for job_id in job_ids:
+            AsyncResult(job_id, app=app).revoke()
+
+
+@pytest.mark.parametrize(
+    "revoke", [by_flower, by_flowers_button, by_celerys_command, by_celerys_result]
+)
+def test_a_revoke_cancels_jobs_that_wait_and_those_that_run(
+    watched: Stack, revoke: Callable[[Stack, list[str]], None]
+) -> None:
+    with Client(watched.url) as client:
+        ids = [client.submit("slow", EmbeddingInput(texts=[f"{n}"])).id for n in range(30)]
+        deadline = time.monotonic() + 20
+        while client.status(ids[0]).status == "queued":
+            assert time.monotonic() < deadline, "it does not start"
+        revoke(watched, ids[::-1])  # the last first, while those before it hold it back
+        ended = [client.wait(job_id, 30) for job_id in ids]
+    canceled = [
+        [change.status for change in job.history] for job in ended if job.status != "succeeded"
+    ]
+    assert ended[-1].status == "canceled"
+    assert canceled[-1] == ["queued", "canceled"], "it never runs"
+    assert ["queued", "running", "canceled"] in canceled
+    assert all(history[-1] == "canceled" for history in canceled)
 
 
 def _flower(url: str, job_ids: list[str]) -> dict[str, Any]:

@@ -83,6 +83,13 @@ def completion_streamed():
     return [text[i] for i in sorted(text)]
 
 
+def scored(**options):
+    answer = client.completions.create(
+        model="text-generation", echo=True, max_tokens=0, logprobs=2, **options
+    )
+    return [choice.model_dump() for choice in answer.choices]
+
+
 def embeddings(**options):
     answer = client.embeddings.create(
         model="embedding", input=["a boat on the river", "a wherry at the stairs"], **options
@@ -172,6 +179,8 @@ CALLS = {
     "chat.completions.create, async": lambda: asyncio.run(at_once()),
     "completions.create": completion,
     "completions.create, echo": lambda: completion(echo=True),
+    "completions.create, echo and logprobs": lambda: scored(prompt=["The boat", "One two"]),
+    "completions.create, token numbers": lambda: scored(prompt=[[504, 7217], [31]]),
     "completions.create, streamed": completion_streamed,
     "embeddings.create, base64": embeddings,
     "embeddings.create, float": lambda: embeddings(encoding_format="float"),

@@ -169,6 +169,33 @@ def _(saw: Any, client: Client, folder: Path) -> None:
     assert saw["texts"] == [p + g.text for p, g in zip(PROMPTS, ours, strict=True)]
 
 
+def _lists(choice: Any) -> list[list[Any]]:
+    logprobs = choice["logprobs"]
+    names = ("tokens", "token_logprobs", "top_logprobs", "text_offset")
+    assert len({len(logprobs[name]) for name in names}) == 1
+    return [logprobs[name] for name in names]
+
+
+@check("completions.create, echo and logprobs")
+def _(saw: Any, client: Client, folder: Path) -> None:
+    given = TextGenerationInput(texts=PROMPTS, max_new_tokens=0, logprobs=2, prompt_logprobs=True)
+    output = client.infer("text-generation", given, 60)
+    assert isinstance(output, GenerationOutput)
+    for prompt, choice, ours in zip(PROMPTS, saw, output.generations, strict=True):
+        tokens, logprobs, top, offsets = _lists(choice)
+        assert ("".join(tokens), choice["text"]) == (prompt, prompt)
+        assert logprobs == [token.logprob for token in ours.tokens or ()]
+        assert top[0] is None
+        assert all(len(found) in (2, 3) for found in top[1:])
+        assert offsets[:2] == [0, len(tokens[0])]
+
+
+@check("completions.create, token numbers")
+def _(saw: Any, client: Client, folder: Path) -> None:
+    assert [len(_lists(choice)[0]) for choice in saw] == [2, 1]
+    assert all(choice["text"] == "".join(_lists(choice)[0]) for choice in saw)
+
+
 @check("completions.create, streamed")
 def _(saw: Any, client: Client, folder: Path) -> None:
     assert saw == [generation.text for generation in _completions(client).generations]

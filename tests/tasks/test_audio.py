@@ -47,6 +47,8 @@ def test_chunks_are_answered_only_when_asked_for() -> None:
     assert output.from_inference_response(silent.to_inference_response("m")) == silent
     ragged = output(texts=[" ahoy", ""], chunks=[[chunk, chunk], []])
     assert output.from_inference_response(ragged.to_inference_response("m")) == ragged
+    known = ragged.model_copy(update={"durations": [2.5, None], "languages": [None, "english"]})
+    assert output.from_inference_response(known.to_inference_response("m")) == known
 
 
 @pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG", "AIFF", "AU", "CAF"])

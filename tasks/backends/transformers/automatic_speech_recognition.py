@@ -25,6 +25,14 @@ class Recogniser(Protocol):
     def language(self, named: str | None) -> str | None:
         """What the model calls a language. Raises RowError."""
 
+    def heard(self, tensors: Tensors, languages: Sequence[str | None]) -> list[str | None]:
+        """The windows' languages: what is not told is found out, if the model can."""
+        ...
+
+    def language_name(self, language: str | None) -> str | None:
+        """A language in English, in small letters; None where it is not known."""
+        ...
+
     def tokens(
         self, tensors: Tensors, languages: Sequence[str | None], *, timestamps: bool
     ) -> list[torch.Tensor]:
@@ -43,6 +51,13 @@ class Heard(NamedTuple):
 
     windows: list[Window]
     features: list[Tensors]
+    language: str | None
+
+
+class Written(NamedTuple):
+    """A window's tokens, and its language as its model names it."""
+
+    tokens: torch.Tensor
     language: str | None
 
 
@@ -106,12 +121,17 @@ class Recognition(AudioBackend):
         decoded = Decoded(batch, self._hear)
         # Alike in all rows: the task groups by it.
         timestamps = any(getattr(row, "return_timestamps", False) for row in decoded.inputs)
-        tokens = iter(self._tokens(decoded.rows, timestamps=timestamps))
+        written = iter(self._written(decoded.rows, timestamps=timestamps))
         answers = []
         for heard in decoded.rows:
-            own = [next(tokens) for _ in heard.windows]
-            text, chunks = self._recogniser.read(own, heard.windows, timestamps=timestamps)
-            answers.append(self.task.output.model_validate({"texts": [text], "chunks": [chunks]}))
+            own = [next(written) for _ in heard.windows]
+            tokens = [window.tokens for window in own]
+            text, chunks = self._recogniser.read(tokens, heard.windows, timestamps=timestamps)
+            row: dict[str, list[Any]] = {"texts": [text], "chunks": [chunks]}
+            if timestamps:
+                row["durations"] = [heard.windows[-1].stop / self.rate]
+                row["languages"] = [self._recogniser.language_name(own[0].language)]
+            answers.append(self.task.output.model_validate(row))
         return decoded.answers(answers)
 
     def _hear(self, row: TaskInput) -> Heard:
@@ -122,17 +142,17 @@ class Recognition(AudioBackend):
         features = [self.extract(samples[window.start : window.stop]) for window in windows]
         return Heard(windows, features, language)
 
-    def _tokens(self, rows: Sequence[Heard], *, timestamps: bool) -> list[torch.Tensor]:
-        """The tokens of all windows of all rows, in order."""
+    def _written(self, rows: Sequence[Heard], *, timestamps: bool) -> list[Written]:
+        """What came of all windows of all rows, in order."""
         features = [tensors for row in rows for tensors in row.features]
-        languages = [row.language for row in rows for _ in row.windows]
-        found: dict[int, torch.Tensor] = {}
+        told = [row.language for row in rows for _ in row.windows]
+        found: dict[int, Written] = {}
         for positions, tensors in self.batches(features):
+            languages = [told[i] for i in positions]
             with self.forward():
-                part = self._recogniser.tokens(
-                    self.to_device(tensors),
-                    [languages[i] for i in positions],
-                    timestamps=timestamps,
-                )
-            found.update(zip(positions, part, strict=True))
+                moved = self.to_device(tensors)
+                if timestamps:  # whoever wants the times wants to know the language too
+                    languages = self._recogniser.heard(moved, languages)
+                tokens = self._recogniser.tokens(moved, languages, timestamps=timestamps)
+            found.update(zip(positions, map(Written, tokens, languages), strict=True))
         return [found[i] for i in range(len(features))]

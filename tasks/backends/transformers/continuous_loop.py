@@ -26,6 +26,7 @@ from transformers.generation.continuous_batching.continuous_api import (
 )
 
 from ..device import Device
+from .scores import Score, scores_of
 
 #: Tokens of one page of the cache; a row fills its last page in part.
 PAGE = 32
@@ -60,8 +61,10 @@ class Row:
     news: SimpleQueue[News]
     id: str = field(default_factory=lambda: f"row {next(_numbers)}")
     tokens: list[int] = field(default_factory=list)
+    #: Candidates scored with each token that is told.
+    top: int = 0
     #: One a token; empty unless `told`.
-    logprobs: list[float] = field(default_factory=list)
+    scores: list[Score] = field(default_factory=list)
     ended: bool = False
 
     def choose(self, before: list[int], scores: torch.Tensor) -> torch.Tensor:
@@ -70,7 +73,7 @@ class Row:
         scores = self.penalties(ids, scores)
         chosen: torch.Tensor = self.draw(ids, scores)
         if self.told:
-            self.logprobs.append(float(scores.log_softmax(-1)[0, chosen[0].argmax()]))
+            self.scores += scores_of(scores.float().log_softmax(-1), chosen.argmax(-1), self.top)
         return chosen
 
 

@@ -115,6 +115,9 @@ class ContinuousWriter(Writer):
                     row.ended = by_row[row].ends()
         except BrokenLoopError:
             log.exception("the running batch broke")
+        for text in texts:
+            if text.row.ended:
+                text.end()
         return [
             self.output(row, prompt, completion(self.tokenizer, text.stops, *text.tokens))
             if text.row.ended
@@ -124,7 +127,8 @@ class ContinuousWriter(Writer):
 
     def _joins(self, row: Any, prompt: Prompt) -> bool:
         room = self._running.capacity if self._running else 0
-        return (row.num_beams or 1) == 1 and len(prompt.tokens) + prompt.budget <= room
+        fits = len(prompt.tokens) + prompt.budget <= room
+        return fits and prompt.budget > 0 and (row.num_beams or 1) == 1
 
     def _text(
         self, row: Any, prompt: Prompt, listener: Listener | None, news: SimpleQueue[News]
@@ -139,6 +143,7 @@ class ContinuousWriter(Writer):
             penalties=_penalties(self.model, wanted),
             draw=_draw(self.model, wanted, row.seed, len(prompt.tokens)),
             told=told is not None or bool(stops.strings),
+            top=wanted.top,
             news=news,
         )
         return _Text(made, stops, told)
@@ -161,12 +166,17 @@ class _Text:
         for place in range(self._seen, len(self.row.tokens)):
             self._seen = place + 1
             if self._told:
-                self._told.add(self.row.tokens[place], self.row.logprobs[place])
+                self._told.add(self.row.tokens[place], *self.row.scores[place])
                 if self._told.ended or self._told.gone:
                     return True
             elif self.stops.ends_in_string(self.row.tokens[: place + 1]):
                 return True
         return False
+
+    def end(self) -> None:
+        """Tell what was held back."""
+        if self._told:
+            self._told.end()
 
 
 class _Resumed:

@@ -27,6 +27,18 @@ class Ctc:
         """No language: the model has its own."""
         return None
 
+    def heard(
+        self,
+        tensors: Tensors,  # noqa: ARG002 # nothing in them says it
+        languages: Sequence[str | None],
+    ) -> list[str | None]:
+        """No language, likewise."""
+        return list(languages)
+
+    def language_name(self, language: str | None) -> str | None:
+        """None."""
+        return language
+
     def tokens(
         self,
         tensors: Tensors,

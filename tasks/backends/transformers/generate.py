@@ -36,6 +36,8 @@ class Parameters:
     repetition_penalty: float | None = None
     num_beams: int | None = None
     stop: tuple[str, ...] = ()
+    #: Candidates told with each token.
+    top: int = 0
 
     @property
     def draws(self) -> bool:
@@ -86,7 +88,8 @@ def generate(
         arguments["repetition_penalty"] = float(parameters.repetition_penalty)
     processors: list[Any] = []
     if any(listeners) and (parameters.num_beams or 1) == 1:
-        telling = Telling(tokenizer, stops, _prompts(model, inputs), listeners)
+        prompts = _prompts(model, inputs)
+        telling = Telling(tokenizer, stops, prompts, listeners, parameters.top)
         arguments["streamer"] = telling
         arguments["stopping_criteria"].append(telling.hush)
         processors.append(telling.look)  # before the sampler leaves one token
@@ -118,7 +121,7 @@ def budget(model: Any, prompt_tokens: int, max_new_tokens: int, *, started: int 
     limit = positions(model, "decoder")
     if limit is None:
         return max_new_tokens
-    check_length(prompt_tokens, limit - 1)
+    check_length(prompt_tokens, limit - min(1, max_new_tokens))
     return min(max_new_tokens, limit - prompt_tokens)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from transformers import LogitsProcessor, StoppingCriteria
 from transformers.generation.streamers import BaseStreamer
 
-from ...text.tokens import Listener, Token
+from ...text.tokens import Candidate, Listener, Token
+from .scores import Score, scores_of
 from .stopping import Stops
 
 #: What a decoder writes for bytes that are no whole character yet.
@@ -17,6 +18,35 @@ _INCOMPLETE = "\ufffd"
 
 #: Tokens of the prompt that a text's first token is decoded behind.
 _BEFORE = 8
+
+
+#: Tokens without a whole character that are held: bytes that never become one are told as they are.
+_MOST_HELD = 16
+
+
+class Kept:
+    """Keeps the tokens of a row for its answer, and passes them on."""
+
+    def __init__(self, listener: Listener | None) -> None:
+        self._listener = listener
+        self.tokens: list[Token] = []
+
+    def __call__(self, token: Token) -> bool:
+        """Hear a token."""
+        self.tokens.append(token)
+        return self._listener is None or self._listener(token)
+
+
+def scored_prompt(
+    tokenizer: Any, prompt: Sequence[int], scores: Sequence[Score]
+) -> Iterator[Token]:
+    """A prompt's tokens with their scores; the first has none."""
+    text, special = RunningText(tokenizer, ()), frozenset(tokenizer.all_special_ids)
+    for token, score in zip(prompt, [None, *scores], strict=True):
+        top = text.candidates(score.likeliest) if score else ()
+        mark = token in special
+        added = "" if mark else text.add(token)
+        yield Token(token, added, score and score.logprob, mark, top, prompt=True)
 
 
 class RunningText:
@@ -32,15 +62,28 @@ class RunningText:
         """What the text now has more, "" while the token's characters are not whole."""
         self._tokens.append(token)
         before, now = self._text(self._told), self._text(None)
-        if len(now) <= len(before) or now.endswith(_INCOMPLETE):
+        held = len(self._tokens) - self._told
+        if len(now) <= len(before) or (now.endswith(_INCOMPLETE) and held < _MOST_HELD):
             return ""
         self._start, self._told = self._told, len(self._tokens)
         return now[len(before) :]
 
+    def candidates(self, likeliest: Sequence[tuple[int, float]]) -> tuple[Candidate, ...]:
+        """Tokens that may come next, (id, logprob) each, with what they would add."""
+        if not likeliest:
+            return ()
+        before, found = self._text(self._told), []
+        for token, logprob in likeliest:
+            now = self._decoded([*self._tokens[self._start :], token])
+            whole = len(now) > len(before) and not now.endswith(_INCOMPLETE)
+            found.append(Candidate(token, now[len(before) :] if whole else "", logprob))
+        return tuple(found)
+
     def _text(self, end: int | None) -> str:
-        text: str = self._tokenizer.decode(
-            self._tokens[self._start : end], skip_special_tokens=True
-        )
+        return self._decoded(self._tokens[self._start : end])
+
+    def _decoded(self, tokens: list[int]) -> str:
+        text: str = self._tokenizer.decode(tokens, skip_special_tokens=True)
         return text
 
 
@@ -60,18 +103,24 @@ class ToldRow:
         #: Whether the listener has had enough.
         self.gone = False
 
-    def add(self, token: int, logprob: float) -> None:
+    def add(self, token: int, logprob: float, likeliest: Sequence[tuple[int, float]] = ()) -> None:
         """Tell a token, as soon as it cannot be part of a stop string."""
         if self.ended or self.gone:
             return  # padding, there because other rows are longer
         self._made.append(token)
+        top = self._text.candidates(likeliest)
         text = self._text.add(token)
-        self._held.append(Token(token, text, logprob, token in self._special))
+        self._held.append(Token(token, text, logprob, token in self._special, top))
         # What is held now is left out by the stop string, or told with the whole answer.
         self.ended = self._stops.ends(self._made)
         if self._stops.may_follow("".join(held.text for held in self._held)):
             return
         self._tell()
+
+    def end(self) -> None:
+        """Tell what was held back for a stop string that never came."""
+        if not self.ended and not self.gone:
+            self._tell()
 
     def _tell(self) -> None:
         for held in self._held:
@@ -83,8 +132,8 @@ class ToldRow:
 class Telling(BaseStreamer):  # type: ignore[misc] # transformers is untyped
     """Tells each row's tokens to its listener; rows without one are passed over.
 
-    In each step `generate` shows the scores to `look`, gives the tokens chosen to `put`, and asks
-    `hush` which rows to stop.
+    `top` is how many candidates are told with each. In each step `generate` shows the scores to
+    `look`, gives the tokens chosen to `put`, and asks `hush` which rows to stop.
     """
 
     def __init__(
@@ -93,7 +142,9 @@ class Telling(BaseStreamer):  # type: ignore[misc] # transformers is untyped
         stops: Stops,
         prompts: Sequence[Sequence[int]],
         listeners: Sequence[Listener | None],
+        top: int = 0,
     ) -> None:
+        self._top = top
         self._rows = {
             index: ToldRow(listener, tokenizer, prompt, stops)
             for index, (listener, prompt) in enumerate(zip(listeners, prompts, strict=True))
@@ -112,13 +163,15 @@ class Telling(BaseStreamer):  # type: ignore[misc] # transformers is untyped
         if value.dim() > 1 or self._logprobs is None:
             return
         tokens = value[self._indices]
-        chances = self._logprobs.gather(1, tokens.to(self._logprobs.device)[:, None])[:, 0]
-        made = zip(self._rows.values(), tokens.tolist(), chances.tolist(), strict=True)
-        for row, token, logprob in made:
-            row.add(token, logprob)
+        scored = scores_of(self._logprobs, tokens.to(self._logprobs.device), self._top)
+        made = zip(self._rows.values(), tokens.tolist(), scored, strict=True)
+        for row, token, score in made:
+            row.add(token, *score)
 
     def end(self) -> None:
-        """Nothing: what is held back at the end comes with the whole answer."""
+        """Tell what is held back in rows that no stop string ended."""
+        for row in self._rows.values():
+            row.end()
 
     def gone(self, rows: int) -> list[bool]:
         """The rows that nobody listens to any more."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
+from transformers.models.whisper.tokenization_whisper import LANGUAGES, TO_LANGUAGE_CODE
 
 from ....protocol.errors import RowError
 from ...audio.automatic_speech_recognition import SpeechChunk
@@ -43,6 +43,18 @@ class Whisper:
         if f"<|{code}|>" not in self._languages:
             raise RowError(f"language {named!r}: the model does not know it")
         return f"<|{code}|>"
+
+    def heard(self, tensors: Tensors, languages: Sequence[str | None]) -> list[str | None]:
+        """The windows' languages, as tokens; a model of English alone has none."""
+        if not self._is_multilingual:
+            return list(languages)
+        return [*self._all_told(tensors["input_features"], languages)]
+
+    def language_name(self, language: str | None) -> str | None:
+        """`<|en|>` is english, and so is all that a model of English hears."""
+        if language is None:
+            return None if self._is_multilingual else "english"
+        return str(LANGUAGES.get(language.strip("<|>"), language.strip("<|>")))
 
     def tokens(
         self, tensors: Tensors, languages: Sequence[str | None], *, timestamps: bool

@@ -9,7 +9,7 @@ import torch
 
 from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
-from ...text.generation import Generation, GenerationInput
+from ...text.generation import Generation, GenerationInput, GenerationOutput
 from ...text.tokens import Listener
 from ..base import StreamingBackend
 from ..cut import Cut, warned
@@ -17,6 +17,8 @@ from ..device import Device
 from ..rows import Decoded, alike
 from .base import TransformersBackend
 from .generate import Completion, Parameters, budget, generate, pad_token
+from .prompt_scores import check_scorable, prompt_scores
+from .telling import Kept, scored_prompt
 
 
 class Prompt(NamedTuple):
@@ -77,10 +79,35 @@ class Writer(TransformersBackend, StreamingBackend):
     def stream(
         self, batch: Sequence[TaskInput], listeners: Sequence[Listener | None]
     ) -> list[TaskOutput | RowError]:
-        """Write for all readable rows."""
+        """Write for all readable rows, and keep the tokens of those that want logprobs."""
         decoded = Decoded(batch, self._prompt)
-        heard = [listeners[place] for place in decoded.places]
-        return decoded.answers(self.write(decoded.inputs, decoded.rows, heard))
+        rows: list[Any] = decoded.inputs  # generating tasks' own
+        told: list[Listener | None] = [
+            Kept(listeners[place]) if row.logprobs is not None else listeners[place]
+            for place, row in zip(decoded.places, rows, strict=True)
+        ]
+        self._score_prompts(rows, decoded.rows, told)
+        outputs = self.write(rows, decoded.rows, told)
+        return decoded.answers([_with_tokens(*row) for row in zip(outputs, told, strict=True)])
+
+    def _score_prompts(
+        self,
+        inputs: Sequence[Any],
+        prompts: Sequence[Prompt],
+        listeners: Sequence[Listener | None],
+    ) -> None:
+        """Tell the prompts' tokens of the rows that want them, before anything is written."""
+        wanted = [i for i, row in enumerate(inputs) if getattr(row, "prompt_logprobs", False)]
+        if not wanted:
+            return
+        with self.forward():
+            scores = prompt_scores(
+                self.model, [prompts[i].tokens for i in wanted], parameters_of(inputs[0], 0).top
+            )
+        for i, row in zip(wanted, scores, strict=True):
+            for token in scored_prompt(self.tokenizer, prompts[i].tokens, row):
+                if listener := listeners[i]:
+                    listener(token)
 
     def write(
         self,
@@ -113,6 +140,8 @@ class Writer(TransformersBackend, StreamingBackend):
         if not tokens:
             raise RowError("the text is empty, and this model cannot start from nothing")
         room = budget(self.model, len(tokens), row.max_new_tokens, started=max(1, len(start)))
+        if getattr(row, "prompt_logprobs", False):
+            check_scorable(self.model, len(tokens))
         return Prompt(tokens, room, start, cut)
 
     def _generate(
@@ -121,6 +150,9 @@ class Writer(TransformersBackend, StreamingBackend):
         prompts: Sequence[Prompt],
         listeners: Sequence[Listener | None],
     ) -> list[TaskOutput]:
+        if not prompts[0].budget:
+            nothing = Completion("", "length", 0)
+            return [self.output(*row, nothing) for row in zip(inputs, prompts, strict=True)]
         tensors = self._padded([prompt.tokens for prompt in prompts])
         if prompts[0].start:
             tensors["decoder_input_ids"] = torch.tensor([prompt.start for prompt in prompts])
@@ -175,4 +207,15 @@ def parameters_of(row: GenerationInput, max_new_tokens: int) -> Parameters:
         repetition_penalty=row.repetition_penalty,
         num_beams=row.num_beams,
         stop=tuple(row.stop),
+        top=row.logprobs or 0,
     )
+
+
+def _with_tokens(output: TaskOutput, listener: Listener | None) -> TaskOutput:
+    """A row's answer, with its tokens where they were kept."""
+    if not isinstance(listener, Kept):
+        return output
+    assert isinstance(output, GenerationOutput)
+    [generation] = output.generations
+    kept = generation.model_copy(update={"tokens": tuple(listener.tokens)})
+    return output.model_copy(update={"generations": [kept]})

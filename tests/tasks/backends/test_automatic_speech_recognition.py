@@ -206,3 +206,40 @@ def test_the_example_warms_up(name: str, tiny_model: TinyModel) -> None:
     assert isinstance(answer, AutomaticSpeechRecognitionOutput)
     assert answer.chunks[0] is not None
     assert all(isinstance(chunk, SpeechChunk) for chunk in answer.chunks[0])
+
+
+def test_with_times_come_the_sounds_length_and_language(tiny_model: TinyModel) -> None:
+    with created(tiny_model(WHISPER)) as task:
+        backend: Any = task.backend
+        plain = recognise(task)
+        assert (plain.durations, plain.languages) == ([None] * len(TONES),) * 2
+        named = recognise(task, return_timestamps=True, language="French")
+        found = recognise(task, return_timestamps=True)
+        seconds = [len(tone) / 16000 for tone in TONES]
+        assert named.durations == found.durations == pytest.approx(seconds)
+        assert named.languages == ["french"] * len(TONES)
+        names = {"<|en|>": "english", "<|fr|>": "french"}
+        numbers = {
+            number: name for name, number in backend.model.generation_config.lang_to_id.items()
+        }
+        for tone, language in zip(TONES, found.languages, strict=True):
+            first = tone[: int(CHUNK_S * 16000)]
+            features = backend.extractor(first, sampling_rate=16000, return_tensors="pt")
+            [own] = backend.model.detect_language(features["input_features"])
+            assert language == names[numbers[int(own)]]
+
+
+def test_a_language_found_out_beforehand_changes_no_text(tiny_model: TinyModel) -> None:
+    with created(tiny_model(WHISPER)) as task:
+        backend: Any = task.backend
+        found = recognise(task, return_timestamps=True)
+        backend._recogniser.heard = lambda tensors, languages: list(languages)
+        by_itself = recognise(task, return_timestamps=True)
+    assert (found.texts, found.chunks) == (by_itself.texts, by_itself.chunks)
+
+
+def test_a_model_of_letters_tells_the_length_alone(tiny_model: TinyModel) -> None:
+    with created(tiny_model(CTC[0])) as task:
+        heard = recognise(task, return_timestamps=True)
+    assert heard.durations == pytest.approx([len(tone) / 16000 for tone in TONES])
+    assert heard.languages == [None] * len(TONES)
