@@ -47,7 +47,7 @@ class DetectionAdapter(ImageAdapter):
 
     def names(self) -> dict[int, str]:
         """What the classes are called."""
-        return self.model.labels()
+        return self.model.classes()
 
 
 class RelativeBoxes(DetectionAdapter):

@@ -10,11 +10,14 @@ from ..device import Device
 from .graph import Graph
 
 #: The graph of a folder is the first of these that is there, else its first .onnx file.
-_GRAPHS = ("model.onnx", "model_optimized.onnx", "encoder_model.onnx")
+_GRAPHS = ("model.onnx", "model_optimized.onnx", "encoder_model.onnx", "onnx/model.onnx")
 
 
 #: Model types whose positions begin behind that of the padding token.
 _COUNT_FROM_PADDING = ("roberta", "camembert", "longformer", "mpnet")
+
+#: Enough for any text that a request holds.
+_NO_LIMIT = 2**31 - 1
 
 
 class OnnxModel:
@@ -61,10 +64,24 @@ class OnnxModel:
         document: dict[str, Any] = json.loads(path.read_text())
         return document
 
+    def find(self, name: str) -> str | None:
+        """The path of a file of the folder; None when it is not there."""
+        path = self.folder / name
+        return str(path) if path.is_file() else None
+
     def labels(self) -> dict[int, str]:
         """id2label of config.json."""
         named: dict[str, str] = self.config.get("id2label") or {}
         return {int(number): name for number, name in named.items()}
+
+    def classes(self) -> dict[int, str]:
+        """What the classes of a graph of transformers are called: the same as transformers says.
+
+        It leaves id2label out where there are two, called LABEL_0 and LABEL_1.
+        """
+        if "id2label" in self.config or "model_type" not in self.config:
+            return self.labels()
+        return {i: f"LABEL_{i}" for i in range(self.config.get("num_labels") or 2)}
 
     def tokenizer(self) -> Tokenizer:
         """tokenizer.json, neither padding nor cutting yet. Raises ValueError without it."""
@@ -76,13 +93,17 @@ class OnnxModel:
         tokenizer.no_truncation()
         return tokenizer
 
-    def max_tokens(self, default: int = 512) -> int:
-        """How many tokens a text may have: what the tokenizer says, within the positions."""
+    def max_tokens(self, default: int = 512, *, told: int | None = None) -> int:
+        """How many tokens a text may have: `told`, or what the tokenizer says, within the
+        positions.
+        """
         text = self.config.get("text_config") or self.config
         positions = int(text.get("max_position_embeddings") or default)
+        if positions < 0:  # XLNet has no limit, and says -1
+            positions = _NO_LIMIT
         if str(text.get("model_type")).removeprefix("xlm-") in _COUNT_FROM_PADDING:
             positions -= int(text.get("pad_token_id", 1)) + 1
-        told: Any = self.read_json("tokenizer_config.json").get("model_max_length")
+        told = told or self.read_json("tokenizer_config.json").get("model_max_length")
         # A tokenizer that knows no limit says 1e30.
         return min(positions, int(told)) if told else positions
 

@@ -5,7 +5,8 @@ import traceback
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import torch
 
@@ -13,6 +14,7 @@ from ....protocol.errors import OutOfMemory
 from ...base import Task
 from ..base import Backend
 from ..device import Device
+from .whole import load_whole, refusal
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,8 @@ class TransformersBackend(Backend):
 
     #: The auto class of transformers that loads the model.
     auto_class: str
+    #: Patterns of the names of weights that the task does not read, which a folder may lack.
+    unread: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -53,9 +57,14 @@ class TransformersBackend(Backend):
             raise ValueError(f"dtype {dtype!r}: use {', '.join(_DTYPES)}")
         self._dtype, self._threads, self._revision = _DTYPES[dtype], threads, revision
         self.model: Any = None  # transformers loads its classes at run time
+        #: The weights that the folder lacks, all of them `unread`.
+        self.lacking: list[str] = []
 
     def load(self) -> None:
-        """Load weights (safetensors only, no remote code) and move them to the device."""
+        """Load weights (safetensors only, no remote code) and move them to the device.
+
+        Raises ModelRefused for a folder that lacks something.
+        """
         import transformers
 
         # Its advice on torchvision and its bars per weight file would drown a worker's log.
@@ -63,16 +72,17 @@ class TransformersBackend(Backend):
         transformers.utils.logging.disable_progress_bar()
         if self._threads:
             torch.set_num_threads(self._threads)
-        auto = getattr(transformers, self.auto_class)
-        self.model = auto.from_pretrained(
-            self.source,
-            dtype=self._dtype,
-            revision=self._revision,
-            use_safetensors=True,
-            trust_remote_code=False,
-        )
-        self.model.eval().to(self.device.name)
-        self.load_processor()
+        source = str(self.source)
+        try:
+            self.model, self.lacking = load_whole(
+                self.auto_class, source, self.unread, dtype=self._dtype, revision=self._revision
+            )
+            self.model.eval().to(self.device.name)
+            self.load_processor()
+        except OSError as error:
+            if not Path(source).is_dir():  # a hub that cannot be reached
+                raise
+            raise refusal(source, error) from error
 
     @abstractmethod
     def load_processor(self) -> None:

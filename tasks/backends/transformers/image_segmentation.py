@@ -20,6 +20,7 @@ from ...vision.image_segmentation import (
 from ..png import mask_png
 from ..sizes import Size
 from .outputs import on_cpu, row_of
+from .tokenizer import load_tokenizer
 from .vision import Tensors, VisionBackend
 
 #: What the processors' post-processing reads.
@@ -53,12 +54,10 @@ class ImageSegmentation(VisionBackend):
 
     def load_processor(self) -> None:
         """Load the image processor, and the tokenizer of OneFormer, which is told its subtask."""
-        from transformers import AutoTokenizer
-
         super().load_processor()
         if self.model.config.model_type == "oneformer":
-            self.tokenizer = AutoTokenizer.from_pretrained(
-                self.source, revision=self._revision, trust_remote_code=False
+            self.tokenizer = load_tokenizer(
+                str(self.source), revision=self._revision, config=self.model.config
             )
 
     def answer(

@@ -14,6 +14,7 @@ from ..reading.reader import Tokens
 from ..rows import Decoded
 from ..spans import Piece, best, passages
 from .text import TextBackend, real_tokens
+from .whole import POOLER
 
 
 class _Pieces(NamedTuple):
@@ -27,6 +28,7 @@ class QuestionAnswering(TextBackend):
     """The passages of an AutoModelForQuestionAnswering."""
 
     auto_class = "AutoModelForQuestionAnswering"
+    unread = (POOLER,)
 
     def load_processor(self) -> None:
         """Load the tokenizer. Raises ValueError for one that knows no places in the text."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import diffusers
@@ -11,6 +12,8 @@ from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
 from ..png import png
 from .base import TransformersBackend
+from .tokenizer import check_tokenizer
+from .whole import check_weights, refusal
 
 
 class TextToImage(TransformersBackend):
@@ -25,19 +28,63 @@ class TextToImage(TransformersBackend):
             library.disable_progress_bar()
         if self._threads:
             torch.set_num_threads(self._threads)
-        pipeline: Any = getattr(diffusers, self.auto_class).from_pretrained(
-            self.source,
-            dtype=self._dtype,
-            revision=self._revision,
-            use_safetensors=True,
-            trust_remote_code=False,
-        )
+        loading: dict[str, Any] = {
+            "dtype": self._dtype,
+            "revision": self._revision,
+            "use_safetensors": True,
+        }
+        try:
+            pipeline: Any = getattr(diffusers, self.auto_class).from_pretrained(
+                self.source,
+                trust_remote_code=False,
+                **self._models(**loading),
+                **loading,
+            )
+        except OSError as error:
+            if not Path(str(self.source)).is_dir():  # a hub that cannot be reached
+                raise
+            raise refusal(str(self.source), error) from error
         pipeline.set_progress_bar_config(disable=True)
         self.model = pipeline.to(self.device.name)
         self.load_processor()
 
+    def _models(self, **loading: Any) -> dict[str, Any]:
+        """The pipeline's models by name. Each is loaded for itself, since only then it tells which
+        weights its folder lacks. Raises ModelRefused.
+        """
+        revision = loading["revision"]
+        parts = diffusers.DiffusionPipeline.load_config(self.source, revision=revision)
+        models: dict[str, Any] = {}
+        for name, part in parts.items():
+            kind = _class(*part) if isinstance(part, list | tuple) else None
+            if kind is not None and issubclass(kind, torch.nn.Module):
+                models[name] = self._model(kind, name, **loading)
+        return models
+
+    def _model(self, kind: Any, name: str, **loading: Any) -> Any:
+        try:
+            model, found = kind.from_pretrained(
+                self.source,
+                subfolder=name,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # so that check_weights can name them
+                **loading,
+            )
+        except OSError as error:
+            if not Path(str(self.source)).is_dir():  # a hub that cannot be reached
+                raise
+            raise refusal(f"{self.source}/{name}", error) from error
+        check_weights(f"{self.source}/{name}", found)
+        return model
+
     def load_processor(self) -> None:
-        """The pipeline brings its own."""
+        """Check the pipeline's tokenizers; it brings all it needs. Raises ModelRefused."""
+        if not Path(str(self.source)).is_dir():
+            return  # what a hub's folder holds was asked for by name
+        for name, part in self.model.components.items():
+            if isinstance(part, transformers.PreTrainedTokenizerBase):
+                reads = getattr(self.model, name.replace("tokenizer", "text_encoder"))
+                check_tokenizer(f"{self.source}/{name}", part, config=reads.config)
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """One pass of the pipeline: all prompts are denoised together."""
@@ -61,6 +108,16 @@ class TextToImage(TransformersBackend):
             else self.task.output.model_validate({"images": [png(image)]})
             for image, bad in zip(drawn.images, refused, strict=True)
         ]
+
+
+def _class(library: str | None, name: str | None) -> Any:
+    """The class of a pipeline's part; None for a part that it does without."""
+    if library is None or name is None:
+        return None
+    homes = {"diffusers": diffusers, "transformers": transformers}
+    # Safety checkers and the like are at home in their pipeline's module.
+    home = homes.get(library) or getattr(diffusers.pipelines, library, None)
+    return getattr(home, name, None)
 
 
 def _chance(seed: int | None) -> torch.Generator:

@@ -11,6 +11,7 @@ from ...base import TaskInput, TaskOutput
 from ..rows import Decoded
 from ..sound import Samples, wav
 from .base import TransformersBackend
+from .tokenizer import load_tokenizer
 
 
 class TextToSpeech(TransformersBackend):
@@ -37,10 +38,8 @@ class TextToSpeech(TransformersBackend):
 
     def load_processor(self) -> None:
         """Load the tokenizer."""
-        from transformers import AutoTokenizer
-
-        self.tokenizer = AutoTokenizer.from_pretrained(
-            self.source, revision=self._revision, trust_remote_code=False
+        self.tokenizer = load_tokenizer(
+            str(self.source), revision=self._revision, config=self.model.config
         )
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:

@@ -12,6 +12,7 @@ from ...multimodal.visual_question_answering import VisualAnswer
 from ..classify import sigmoid
 from ..rows import Decoded
 from ..sizes import Size
+from .tokenizer import load_tokenizer
 from .vision import Tensors, VisionBackend
 
 
@@ -23,8 +24,6 @@ class VisualAnswering(VisionBackend):
 
     def load_processor(self) -> None:
         """Load the image processor and the tokenizer. Raises ValueError for models that write."""
-        from transformers import AutoTokenizer
-
         config = self.model.config
         if config.model_type != "vilt":
             raise ValueError(
@@ -32,8 +31,8 @@ class VisualAnswering(VisionBackend):
                 "serve it as image-text-to-text"
             )
         super().load_processor()
-        self.tokenizer = AutoTokenizer.from_pretrained(
-            self.source, revision=self._revision, trust_remote_code=False
+        self.tokenizer = load_tokenizer(
+            str(self.source), revision=self._revision, config=self.model.config
         )
         self.tokenizer.model_max_length = min(
             self.tokenizer.model_max_length, config.max_position_embeddings

@@ -13,6 +13,7 @@ from ...vision.zero_shot_image_classification import (
 )
 from ..classify import sigmoid, softmax
 from ..sizes import Size
+from .tokenizer import load_tokenizer
 from .vision import Tensors, VisionBackend
 
 
@@ -28,11 +29,9 @@ class ZeroShotImageClassification(VisionBackend):
 
     def load_processor(self) -> None:
         """Load the image processor and the tokenizer."""
-        from transformers import AutoTokenizer
-
         super().load_processor()
-        self.tokenizer = AutoTokenizer.from_pretrained(
-            self.source, revision=self._revision, trust_remote_code=False
+        self.tokenizer = load_tokenizer(
+            str(self.source), revision=self._revision, config=self.model.config
         )
         # SigLIP was trained on sentences padded to 64 tokens, and scores each label by itself.
         self._alone = "siglip" in self.model.config.model_type

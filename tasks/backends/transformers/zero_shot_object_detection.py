@@ -10,6 +10,7 @@ from ...base import TaskInput, TaskOutput
 from ...vision.zero_shot_object_detection import ZeroShotObjectDetectionInput
 from ..detect import detection
 from ..sizes import Size
+from .tokenizer import load_tokenizer
 from .vision import Tensors, VisionBackend
 
 
@@ -25,14 +26,12 @@ class ZeroShotObjectDetection(VisionBackend):
 
     def load_processor(self) -> None:
         """Load the image processor and the tokenizer. Raises ValueError for other detectors."""
-        from transformers import AutoTokenizer
-
         kind = self.model.config.model_type
         if kind not in ("owlvit", "owlv2"):
             raise ValueError(f"zero-shot object detection takes OWL-ViT and OWLv2, not {kind!r}")
         super().load_processor()
-        self.tokenizer = AutoTokenizer.from_pretrained(
-            self.source, revision=self._revision, trust_remote_code=False
+        self.tokenizer = load_tokenizer(
+            str(self.source), revision=self._revision, config=self.model.config
         )
         self.tokenizer.model_max_length = self.model.config.text_config.max_position_embeddings
 

@@ -44,7 +44,7 @@ class InputValuesLogits(Adapter):
             return sounds.answers([])
         logits = np.stack(self.listener.logits(self.graph, sounds.rows))  # (B, labels)
         scores = probabilities(logits, self.model.config.get("problem_type"))
-        labels = self.model.labels()
+        labels = self.model.classes()
         return sounds.answers(
             [
                 classification(self.task, row, s, labels)

@@ -41,7 +41,7 @@ class PixelLogits(ImageAdapter):
         """Softmax, or what the model's problem_type asks for."""
         logits = self.graph.run_rows({"pixel_values": values})["logits"]  # (B, labels)
         scores = probabilities(logits, self.model.config.get("problem_type"))
-        labels = self.model.labels()
+        labels = self.model.classes()
         return [
             classification(self.task, row, s, labels) for row, s in zip(inputs, scores, strict=True)
         ]

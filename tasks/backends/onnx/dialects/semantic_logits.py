@@ -62,7 +62,7 @@ class SemanticLogits(ImageAdapter):
         shrink = min(1.0, math.sqrt(_MAX_MAP_PIXELS / (size[0] * size[1])))
         width, height = (max(1, int(edge * shrink)) for edge in size)
         of_pixels = interpolated(logits, (width, height), "bilinear").argmax(axis=0)
-        labels = self.model.labels()
+        labels = self.model.classes()
         return ImageSegmentationOutput(
             segments=[
                 [

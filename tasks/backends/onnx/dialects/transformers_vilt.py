@@ -49,7 +49,7 @@ class TransformersVilt(ImageAdapter):
         questions = [row.question for row in inputs]  # type: ignore[attr-defined] # its own Input
         # Images of a group are of one size: none is padded, and no answer depends on another row.
         arrays = {**self.masked(values), **self.texts.arrays(questions)}
-        scores, labels = sigmoid(self.graph.run_rows(arrays)["logits"]), self.model.labels()
+        scores, labels = sigmoid(self.graph.run_rows(arrays)["logits"]), self.model.classes()
         return [_likeliest(row, s, labels) for row, s in zip(inputs, scores, strict=True)]
 
 
