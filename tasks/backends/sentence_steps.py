@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from .base import ModelRefused
+from .classify import sigmoid
 
 Vectors = NDArray[np.float32]
 #: (B, D) -> (B, D')
@@ -32,8 +33,8 @@ _ACTIVATIONS: dict[str, Step] = {
     "GELU": lambda x: x * (1 + _ERF(x / np.sqrt(2))) / 2,
     "Identity": lambda x: x,
     "ReLU": lambda x: np.maximum(x, 0),
-    "SiLU": lambda x: x / (1 + np.exp(-x)),
-    "Sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "SiLU": lambda x: x * sigmoid(x),
+    "Sigmoid": sigmoid,
     "Tanh": np.tanh,
 }
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any, Self
 
 from tokenizers import Tokenizer
@@ -26,6 +27,8 @@ from .sentence_steps import (
     normalize,
 )
 
+log = logging.getLogger(__name__)
+
 #: What sentence-transformers writes into a model's folder.
 MODULES_FILE = "modules.json"
 SENTENCES_FILE = "config_sentence_transformers.json"
@@ -43,6 +46,17 @@ _POOLING_FOLDER = "1_Pooling"
 #: The modules that are served, in the order in which they may follow each other.
 _BEFORE = ("Transformer", "WeightedLayerPooling", "Pooling")
 _AFTER = ("Dense", "LayerNorm", "Normalize", "Dropout")
+
+#: Where arguments for transformers may be told, in newer and older words, and those that matter
+#: not here or are seen to.
+_ARGUMENTS = (
+    *("model_kwargs", "processor_kwargs", "config_kwargs"),
+    *("model_args", "tokenizer_args", "config_args"),
+)
+_APPLIED = {
+    *("attn_implementation", "dtype", "output_hidden_states", "padding_side", "torch_dtype"),
+    *("trust_remote_code", "use_fast"),
+}
 
 _OWN = "sentence_embedding"
 
@@ -121,12 +135,12 @@ class Sentences:
         return vectors
 
 
-def sentence_files(find: Find) -> list[str]:
-    """The files of a folder, by their paths within it, that `Sentences.read` reads."""
-    listed = read_json(find, MODULES_FILE)
-    folders = [str(module["path"]) for module in listed or [] if module["path"]] or [
-        _POOLING_FOLDER
-    ]
+def sentence_files(find: Find, source: str) -> list[str]:
+    """The files of a folder, by their paths within it, that `Sentences.read` reads.
+
+    Raises ModelRefused for a path that leads out of it.
+    """
+    folders = [path for _, path in _listed(find, source) if path] or [_POOLING_FOLDER]
     names = [f"{folder}/{name}" for folder in folders for name in ("config.json", WEIGHTS_FILE)]
     wanted = (MODULES_FILE, SENTENCES_FILE, *TRANSFORMER_FILES, *names)
     return [name for name in wanted if find(name)]
@@ -138,12 +152,21 @@ def small_letters(tokenizer: Tokenizer) -> None:
     tokenizer.normalizer = InOrder([Lowercase(), own]) if own is not None else Lowercase()
 
 
+def _listed(find: Find, source: str) -> list[tuple[str, str]]:
+    """The modules that the folder names, each with its own folder."""
+    listed = read_json(find, MODULES_FILE) or []
+    modules = [(str(module["type"]), str(module["path"])) for module in listed]
+    for _, path in modules:
+        if path.startswith(("/", "\\")) or ".." in PureWindowsPath(path).parts:
+            raise ModelRefused(f"{source}: {MODULES_FILE} leads out of the folder: {path}")
+    return modules
+
+
 def _modules(find: Find, source: str) -> list[tuple[str, str]]:
     """The modules' classes and folders. Raises ModelRefused for what is not served."""
-    listed = read_json(find, MODULES_FILE)
-    if not listed:  # an older folder, or none of sentence-transformers
+    modules = _listed(find, source)
+    if not modules:  # an older folder, or none of sentence-transformers
         return [("Transformer", ""), ("Pooling", _POOLING_FOLDER)]
-    modules = [(str(module["type"]), str(module["path"])) for module in listed]
     named = [(kind.rpartition(".")[2], path) for kind, path in modules]
     served = (*_BEFORE, *_AFTER)
     for (kind, _), (name, _) in zip(modules, named, strict=True):
@@ -167,8 +190,11 @@ def _reading(find: Find, source: str, path: str) -> Mapping[str, Any]:
     hidden state.
     """
     named = ((name, read_json(find, _in(path, name))) for name in TRANSFORMER_FILES)
-    file, reads = next(((name, told) for name, told in named if told), ("", {}))
-    how = (reads.get("modality_config") or {}).get("text", {})
+    nothing: tuple[str, dict[str, Any]] = ("", {})
+    file, reads = next((both for both in named if both[1]), nothing)
+    how = (reads.get("modality_config") or {"text": {}}).get("text")
+    if how is None:
+        raise ModelRefused(f"{source}: {file} says that the model reads no text")
     asked = (
         ("transformer_task", reads.get("transformer_task"), "feature-extraction"),
         ("method", how.get("method"), "forward"),
@@ -179,6 +205,9 @@ def _reading(find: Find, source: str, path: str) -> Mapping[str, Any]:
     for name, told, served in asked:
         if told not in (None, served):
             raise ModelRefused(f"{source}: {file} says {name} = {told}; {served} is served")
+    given = {key for name in _ARGUMENTS for key in reads.get(name) or ()} - _APPLIED
+    if given:
+        log.warning("%s: not applied of %s: %s", source, file, ", ".join(sorted(given)))
     return reads
 
 

@@ -24,7 +24,7 @@ _TEXTS = ("one", "two words", "and three words more")
 def embedding(source: str, folder: Path) -> float:
     """Dialect last-hidden-state, with what sentence-transformers says becomes of it."""
     find = partial(find_file, source)
-    for name in sentence_files(find):
+    for name in sentence_files(find, source):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(str(find(name)), folder / name)
     return _export(source, folder, "AutoModel", {"last_hidden_state": TEXT_AXES}, (POOLER,))

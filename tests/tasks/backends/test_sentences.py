@@ -221,6 +221,18 @@ def test_a_module_of_other_code_is_refused(saved: Saved) -> None:
         ours("transformers", folder)
 
 
+@pytest.mark.parametrize("path", ["../1_Pooling", "/1_Pooling", "a/../../1_Pooling"])
+def test_a_module_outside_of_the_folder_is_refused(saved: Saved, tmp_path: Path, path: str) -> None:
+    folder = saved(st.Pooling(HIDDEN))
+    modules = json.loads((folder / "modules.json").read_text())
+    modules[1]["path"] = path
+    (folder / "modules.json").write_text(json.dumps(modules))
+    with pytest.raises(ModelRefused, match="leads out of the folder"):
+        ours("transformers", folder)
+    with pytest.raises(ModelRefused, match="leads out of the folder"):
+        export(str(folder), tmp_path / "exported", "embedding")
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_weights_of_a_module_in_a_pickle_are_not_loaded(saved: Saved, backend: str) -> None:
     folder = saved(st.Pooling(HIDDEN), st.Dense(HIDDEN, 8))
@@ -238,6 +250,7 @@ def test_weights_of_a_module_in_a_pickle_are_not_loaded(saved: Saved, backend: s
         ("2_Dense/config.json", {"module_input_name": "token_embeddings"}, "token_embeddings"),
         ("config_sentence_transformers.json", {"model_type": "SparseEncoder"}, "a SparseEncoder"),
         ("sentence_bert_config.json", {"transformer_task": "fill-mask"}, "= fill-mask"),
+        ("sentence_bert_config.json", {"modality_config": {"image": {}}}, "reads no text"),
     ],
 )
 def test_what_would_answer_otherwise_is_refused(
