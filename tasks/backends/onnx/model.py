@@ -6,6 +6,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from ..base import ModelRefused
 from ..device import Device
 from .graph import Graph
 
@@ -74,11 +75,19 @@ class OnnxModel:
         named: dict[str, str] = self.config.get("id2label") or {}
         return {int(number): name for number, name in named.items()}
 
-    def classes(self) -> dict[int, str]:
+    def classes(self, output: str | None = None) -> dict[int, str]:
         """What the classes of a graph of transformers are called: the same as transformers says.
 
-        It leaves id2label out where there are two, called LABEL_0 and LABEL_1.
+        It leaves id2label out where there are two, called LABEL_0 and LABEL_1. Raises ModelRefused
+        where the graph says that `output`, (..., labels), has another count of them.
         """
+        axes = self.graph.outputs[output][-1:] if output else ()
+        for axis in axes:
+            if isinstance(axis, int) and self.labels() and axis != len(self.labels()):
+                raise ModelRefused(
+                    f"{self.folder}: id2label names {len(self.labels())} labels, the graph gives "
+                    f"{axis}: they are not of one model"
+                )
         if "id2label" in self.config or "model_type" not in self.config:
             return self.labels()
         return {i: f"LABEL_{i}" for i in range(self.config.get("num_labels") or 2)}

@@ -54,15 +54,9 @@ class TextReader:
         self._length = fixed_length(model)
         #: The graph's length where that is fixed, else what the model allows.
         self.max_tokens = self._length or model.max_tokens(told=self._sentences.max_tokens)
-        self.labels = model.classes()
+        self.labels = model.classes("logits" if output == "logits" else None)
         told = model.graph.outputs[output][-1:]  # the graph may say how many classes there are
         self.classes = int(told[0]) if told and isinstance(told[0], int) else None
-        named = len(model.labels()) if output == "logits" else 0
-        if self.classes and named and self.classes != named:
-            raise ModelRefused(
-                f"{self.name}: id2label names {named} labels, the graph gives "
-                f"{self.classes}: they are not of one model"
-            )
         self.classes = self.classes or len(self.labels) or None
         self.problem_type: str | None = model.config.get("problem_type")
         self.unknown_token = token_id(model, self._tokenizer, "unk_token")

@@ -53,7 +53,8 @@ class TextToImage(TransformersBackend):
         weights its folder lacks. Raises ModelRefused.
         """
         revision = loading["revision"]
-        parts = diffusers.DiffusionPipeline.load_config(self.source, revision=revision)
+        reads: Any = getattr(diffusers, self.auto_class)  # a pipeline's parts are made at run time
+        parts = reads.load_config(self.source, revision=revision)
         models: dict[str, Any] = {}
         for name, part in parts.items():
             kind = _class(*part) if isinstance(part, list | tuple) else None
@@ -83,8 +84,9 @@ class TextToImage(TransformersBackend):
             return  # what a hub's folder holds was asked for by name
         for name, part in self.model.components.items():
             if isinstance(part, transformers.PreTrainedTokenizerBase):
-                reads = getattr(self.model, name.replace("tokenizer", "text_encoder"))
-                check_tokenizer(f"{self.source}/{name}", part, config=reads.config)
+                reads = self.model.components.get(name.replace("tokenizer", "text_encoder"))
+                if reads is not None:
+                    check_tokenizer(f"{self.source}/{name}", part, config=reads.config)
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """One pass of the pipeline: all prompts are denoised together."""

@@ -273,13 +273,16 @@ def test_two_labels_have_the_same_names_on_both_backends(tmp_path: Path) -> None
         assert {found.label for found in output.results[0]} == {"LABEL_0", "LABEL_1"}
 
 
+@pytest.mark.parametrize(
+    "task", ["text-classification", "image-classification", "audio-classification"]
+)
 def test_a_graph_of_another_count_of_labels_is_refused(
-    tiny_model: TinyModel, tmp_path: Path
+    tiny_model: TinyModel, tmp_path: Path, task: str
 ) -> None:
-    export(str(tiny_model("text-classification")), tmp_path, "text-classification")
+    export(str(tiny_model(task)), tmp_path, task)
     tiny.edit_json(tmp_path / "config.json", id2label={"0": "yes", "1": "no"})
     with pytest.raises(ModelRefused, match="names 2 labels, the graph gives 3"):
-        create_task("onnxruntime", "text-classification", str(tmp_path))
+        create_task("onnxruntime", task, str(tmp_path))
 
 
 def test_a_model_without_a_limit_says_minus_one(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ class InputValuesLogits(Adapter):
     def __init__(self, task: Task, model: OnnxModel) -> None:
         super().__init__(task, model)
         self.listener = Listener.read(task, model)
+        self.labels = model.classes("logits")
 
     @classmethod
     def accepts(cls, inputs: Shapes, outputs: Shapes, config: Mapping[str, Any]) -> bool:  # noqa: ARG003 # names tell
@@ -44,10 +45,9 @@ class InputValuesLogits(Adapter):
             return sounds.answers([])
         logits = np.stack(self.listener.logits(self.graph, sounds.rows))  # (B, labels)
         scores = probabilities(logits, self.model.config.get("problem_type"))
-        labels = self.model.classes()
         return sounds.answers(
             [
-                classification(self.task, row, s, labels)
+                classification(self.task, row, s, self.labels)
                 for row, s in zip(sounds.inputs, scores, strict=True)
             ]
         )

@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ....base import TaskInput, TaskOutput
+from ....base import Task, TaskInput, TaskOutput
 from ...classify import classification, probabilities
 from ...vision import Fitted
 from ..adapter import has_rank
 from ..graph import Shapes
 from ..images import ImageAdapter
+from ..model import OnnxModel
 
 
 class PixelLogits(ImageAdapter):
@@ -21,6 +22,10 @@ class PixelLogits(ImageAdapter):
 
     dialect: ClassVar[str] = "pixel-logits"
     tasks: ClassVar[tuple[str, ...]] = ("image-classification",)
+
+    def __init__(self, task: Task, model: OnnxModel) -> None:
+        super().__init__(task, model)
+        self.labels = model.classes("logits")
 
     @classmethod
     def accepts(cls, inputs: Shapes, outputs: Shapes, config: Mapping[str, Any]) -> bool:  # noqa: ARG003 # names tell
@@ -41,7 +46,7 @@ class PixelLogits(ImageAdapter):
         """Softmax, or what the model's problem_type asks for."""
         logits = self.graph.run_rows({"pixel_values": values})["logits"]  # (B, labels)
         scores = probabilities(logits, self.model.config.get("problem_type"))
-        labels = self.model.classes()
         return [
-            classification(self.task, row, s, labels) for row, s in zip(inputs, scores, strict=True)
+            classification(self.task, row, s, self.labels)
+            for row, s in zip(inputs, scores, strict=True)
         ]
