@@ -72,11 +72,7 @@ class Recognition(AudioBackend):
 
     def load(self) -> None:
         """Find out of which kind the model is, and load it."""
-        from transformers import AutoConfig
-
-        config = AutoConfig.from_pretrained(
-            self.source or "", revision=self._revision, trust_remote_code=False
-        )
+        config = self.read_config()
         is_whisper = config.model_type == "whisper"
         self.auto_class = "AutoModelForSpeechSeq2Seq" if is_whisper else "AutoModelForCTC"
         super().load()

@@ -14,7 +14,7 @@ from ....protocol.errors import OutOfMemory
 from ...base import Task
 from ..base import Backend
 from ..device import Device
-from .whole import load_whole, refusal
+from .whole import load_whole, read_config, refusal
 
 log = logging.getLogger(__name__)
 
@@ -72,17 +72,31 @@ class TransformersBackend(Backend):
         transformers.utils.logging.disable_progress_bar()
         if self._threads:
             torch.set_num_threads(self._threads)
-        source = str(self.source)
-        try:
+        with self.refusing():
             self.model, self.lacking = load_whole(
-                self.auto_class, source, self.unread, dtype=self._dtype, revision=self._revision
+                self.auto_class,
+                str(self.source),
+                self.unread,
+                dtype=self._dtype,
+                revision=self._revision,
             )
             self.model.eval().to(self.device.name)
             self.load_processor()
+
+    def read_config(self) -> Any:
+        """The model's config, before its weights are read. Raises ModelRefused without one."""
+        with self.refusing():
+            return read_config(str(self.source), self._revision)
+
+    @contextmanager
+    def refusing(self, part: str = "") -> Iterator[None]:
+        """Have transformers' errors about what a folder lacks refuse the model, in one line."""
+        try:
+            yield
         except OSError as error:
-            if not Path(source).is_dir():  # a hub that cannot be reached
+            if not Path(str(self.source)).is_dir():  # a hub that cannot be reached
                 raise
-            raise refusal(source, error) from error
+            raise refusal(f"{self.source}{part and '/'}{part}", error) from error
 
     @abstractmethod
     def load_processor(self) -> None:

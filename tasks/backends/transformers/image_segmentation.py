@@ -43,9 +43,7 @@ class ImageSegmentation(VisionBackend):
         """Load by the auto class that knows the model: one speaks of panoptic, one of semantic."""
         import transformers
 
-        config = transformers.AutoConfig.from_pretrained(
-            str(self.source), revision=self._revision, trust_remote_code=False
-        )
+        config = self.read_config()
         for kind in ("UNIVERSAL", "INSTANCE", "SEMANTIC", "IMAGE"):
             if type(config) in getattr(transformers, f"MODEL_FOR_{kind}_SEGMENTATION_MAPPING"):
                 self.auto_class = f"AutoModelFor{kind.capitalize()}Segmentation"

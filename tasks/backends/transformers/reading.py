@@ -130,11 +130,7 @@ class EncodingBackend(ReadingBackend):
 
     def load(self) -> None:
         """Load the model. Of T5 and its kin the decoder, which may not be there, is left out."""
-        from transformers import AutoConfig
-
-        config = AutoConfig.from_pretrained(
-            str(self.source), revision=self._revision, trust_remote_code=False
-        )
+        config = self.read_config()
         if config.model_type in _ENCODERS:
             self.auto_class = "AutoModelForTextEncoding"
         super().load()

@@ -13,7 +13,7 @@ from ...base import TaskInput, TaskOutput
 from ..png import png
 from .base import TransformersBackend
 from .tokenizer import check_tokenizer
-from .whole import check_weights, refusal
+from .whole import check_weights
 
 
 class TextToImage(TransformersBackend):
@@ -33,17 +33,13 @@ class TextToImage(TransformersBackend):
             "revision": self._revision,
             "use_safetensors": True,
         }
-        try:
+        with self.refusing():
             pipeline: Any = getattr(diffusers, self.auto_class).from_pretrained(
                 self.source,
                 trust_remote_code=False,
                 **self._models(**loading),
                 **loading,
             )
-        except OSError as error:
-            if not Path(str(self.source)).is_dir():  # a hub that cannot be reached
-                raise
-            raise refusal(str(self.source), error) from error
         pipeline.set_progress_bar_config(disable=True)
         self.model = pipeline.to(self.device.name)
         self.load_processor()
@@ -63,7 +59,7 @@ class TextToImage(TransformersBackend):
         return models
 
     def _model(self, kind: Any, name: str, **loading: Any) -> Any:
-        try:
+        with self.refusing(name):
             model, found = kind.from_pretrained(
                 self.source,
                 subfolder=name,
@@ -71,10 +67,6 @@ class TextToImage(TransformersBackend):
                 ignore_mismatched_sizes=True,  # so that check_weights can name them
                 **loading,
             )
-        except OSError as error:
-            if not Path(str(self.source)).is_dir():  # a hub that cannot be reached
-                raise
-            raise refusal(f"{self.source}/{name}", error) from error
         check_weights(f"{self.source}/{name}", found)
         return model
 

@@ -27,11 +27,7 @@ class TextToSpeech(TransformersBackend):
 
     def load(self) -> None:
         """Load the model. Raises ValueError, before the weights are read, if it is no VITS."""
-        from transformers import AutoConfig
-
-        config = AutoConfig.from_pretrained(
-            self.source or "", revision=self._revision, trust_remote_code=False
-        )
+        config = self.read_config()
         if config.model_type != "vits":
             raise ValueError(f"text-to-speech needs a VITS model, not {config.model_type!r}")
         super().load()

@@ -41,23 +41,35 @@ def load_whole(
     """
     import transformers
 
-    given: dict[str, Any] = {"revision": revision, "trust_remote_code": False}
     if has_file(source, "adapter_config.json", revision):
         raise ModelRefused(
             f"{source}: an adapter (adapter_config.json) is not applied; merge it into its base "
             "model and serve what that saves"
         )
     auto = getattr(transformers, auto_class)
-    _check_kind(auto, source, transformers.AutoConfig.from_pretrained(source, **given))
+    _check_kind(auto, source, read_config(source, revision))
     model, found = auto.from_pretrained(
         source,
+        revision=revision,
+        trust_remote_code=False,
         use_safetensors=True,
         output_loading_info=True,
         ignore_mismatched_sizes=True,  # so that check_weights can name them
-        **given,
         **loading,
     )
     return model, check_weights(source, found, unread)
+
+
+def read_config(source: str, revision: str | None = None) -> Any:
+    """A model's config, as transformers reads it. Raises ModelRefused for a folder without one."""
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=False)
+    except ValueError as error:  # it looks for a kind of model in the folder's name
+        if has_file(source, "config.json", revision):
+            raise
+        raise ModelRefused(f"{source}: the folder holds no config.json") from error
 
 
 def check_weights(source: str, found: Mapping[str, Any], unread: Iterable[str] = ()) -> list[str]:
@@ -102,7 +114,7 @@ def find_file(source: str, name: str, revision: str | None = None) -> str | None
 def refusal(source: str, error: Exception) -> ModelRefused:
     """An error of transformers about a folder, which may be a wall of text, in one line."""
     text = " ".join(str(error).split())
-    lacks = re.search(r"(?:containing an?|no file named) ([\w.]+)", text)
+    lacks = re.search(r"(?:containing an?|a? ?file named) ([\w.]+)", text)
     if lacks:
         return ModelRefused(f"{source}: the folder holds no {lacks[1]}, which this task needs")
     return ModelRefused(text if source in text else f"{source}: {text}")

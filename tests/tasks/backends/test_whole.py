@@ -125,6 +125,14 @@ def test_another_kind_of_model_is_refused(
         create_task("transformers", task, str(tmp_path))
 
 
+@pytest.mark.parametrize("name", ["fill-mask", "embedding", "automatic-speech-recognition"])
+def test_a_folder_without_a_config_is_refused(copied: TinyModel, name: str) -> None:
+    folder = copied(name)
+    (folder / "config.json").unlink()
+    with pytest.raises(ModelRefused, match=r"^[^\n]*holds no config\.json[^\n]*$"):
+        load(name, folder)
+
+
 def test_an_adapter_is_not_passed_over(copied: TinyModel) -> None:
     folder = copied("text-classification")
     (folder / "adapter_config.json").write_text('{"peft_type": "LORA"}')
