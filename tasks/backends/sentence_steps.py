@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
+from safetensors import SafetensorError, deserialize
 
 from .base import ModelRefused
 from .classify import sigmoid
@@ -22,6 +22,9 @@ Step = Callable[[Vectors], Vectors]
 Find = Callable[[str], str | None]
 
 WEIGHTS_FILE = "model.safetensors"
+
+#: Types of a file's tensors, as numpy names them.
+_FLOATS = {"F16": "<f2", "F32": "<f4", "F64": "<f8"}
 
 #: torch's default.
 _EPSILON = 1e-5
@@ -51,14 +54,18 @@ def dense(path: str, config: Mapping[str, Any], find: Find) -> Step:
     weights = _weights(path, find)
     linear = _array(path, weights, "linear.weight")  # (D', D)
     bias = _array(path, weights, "linear.bias") if config.get("bias", True) else np.float32(0)
-    beside: Step = lambda x: x  # noqa: E731 # one of two
-    if config.get("use_residual") and linear.shape[0] != linear.shape[1]:
-        residual = _array(path, weights, "residual.weight")
-        beside = lambda x: x @ residual.T  # noqa: E731 # the other
+    residual = None  # (D', D)
+    if config.get("use_residual"):
+        same = linear.shape[0] == linear.shape[1]
+        residual = (
+            np.eye(len(linear), dtype=np.float32)
+            if same
+            else _array(path, weights, "residual.weight")
+        )
 
     def step(vectors: Vectors) -> Vectors:
         made = activation(vectors @ linear.T + bias)
-        return made + beside(vectors) if config.get("use_residual") else made
+        return made if residual is None else made + vectors @ residual.T
 
     return step
 
@@ -87,18 +94,31 @@ def layer_weights(path: str, find: Find) -> Vectors:
     return _array(path, _weights(path, find), "layer_weights")
 
 
-def _weights(path: str, find: Find) -> Mapping[str, NDArray[Any]]:
+def _weights(path: str, find: Find) -> Mapping[str, Vectors]:
     file = find(f"{path}/{WEIGHTS_FILE}")
     if file is None:
         raise ModelRefused(
             f"{path} holds no {WEIGHTS_FILE}; a pickle (pytorch_model.bin) is not loaded: where "
             "you trust it, load the model with sentence-transformers and save it again"
         )
-    weights: Mapping[str, NDArray[Any]] = load_file(Path(file))
-    return weights
+    try:
+        parts = deserialize(Path(file).read_bytes())  # type: ignore[no-untyped-call] # it is Rust
+        return {name: _floats(part) for name, part in parts}
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise ModelRefused(f"{path}/{WEIGHTS_FILE} cannot be read: {error}") from error
 
 
-def _array(path: str, weights: Mapping[str, NDArray[Any]], name: str) -> Vectors:
+def _floats(part: Mapping[str, Any]) -> Vectors:
+    """Numpy knows no bfloat16, which is the upper half of a float32."""
+    if part["dtype"] == "BF16":
+        values = (np.frombuffer(part["data"], "<u2").astype("<u4") << 16).view("<f4")
+    else:
+        values = np.frombuffer(part["data"], _FLOATS[part["dtype"]])
+    floats: Vectors = values.reshape(part["shape"]).astype(np.float32)
+    return floats
+
+
+def _array(path: str, weights: Mapping[str, Vectors], name: str) -> Vectors:
     if name not in weights:
         raise ModelRefused(f"{path}/{WEIGHTS_FILE} holds no {name}")
-    return weights[name].astype(np.float32)
+    return weights[name]

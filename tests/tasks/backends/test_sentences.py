@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer import modules as st
 
@@ -219,6 +220,17 @@ def test_a_module_of_other_code_is_refused(saved: Saved) -> None:
     (folder / "modules.json").write_text(json.dumps(modules))
     with pytest.raises(ModelRefused, match=r"custom_st\.Pooling, which is not served"):
         ours("transformers", folder)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_of_other_floats(saved: Saved, kind: torch.dtype) -> None:
+    folder = saved(st.Pooling(HIDDEN), st.Dense(HIDDEN, 8))
+    file = folder / "2_Dense" / "model.safetensors"
+    save_file({name: tensor.to(kind) for name, tensor in load_file(file).items()}, file)
+    assert ours("onnxruntime", folder) == pytest.approx(theirs(folder), abs=1e-5)
+    file.write_bytes(b"no weights")
+    with pytest.raises(ModelRefused, match=r"2_Dense/model\.safetensors cannot be read"):
+        ours("onnxruntime", folder)
 
 
 @pytest.mark.parametrize("path", ["../1_Pooling", "/1_Pooling", "a/../../1_Pooling"])
