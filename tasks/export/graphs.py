@@ -23,7 +23,6 @@ _OPSET = 17
 LOADING: dict[str, Any] = {
     "attn_implementation": "eager",
     "dtype": torch.float32,
-    "trust_remote_code": False,
 }
 
 

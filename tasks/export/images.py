@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ import torch
 import transformers as hf
 from PIL import Image
 
+from ..backends.transformers.depth_estimation import DepthEstimation
+from ..backends.transformers.whole import load_whole
 from .graphs import LOADING, Axes, Sample, Signature, write
 
 _PIXELS = "pixel_values"
@@ -17,29 +19,35 @@ _PIXELS = "pixel_values"
 
 def image_classification(source: str, folder: Path) -> float:
     """Dialect pixel-logits."""
-    return _export(source, folder, hf.AutoModelForImageClassification, {"logits": {0: "batch"}})
+    return _export(source, folder, "AutoModelForImageClassification", {"logits": {0: "batch"}})
 
 
 def object_detection(source: str, folder: Path) -> float:
     """Dialect transformers-yolos."""
     boxes = {name: {0: "batch", 1: "queries"} for name in ("logits", "pred_boxes")}
-    return _export(source, folder, hf.AutoModelForObjectDetection, boxes)
+    return _export(source, folder, "AutoModelForObjectDetection", boxes)
 
 
 def depth_estimation(source: str, folder: Path) -> float:
     """Dialect predicted-depth."""
     depth = {"predicted_depth": {0: "batch", 1: "map_height", 2: "map_width"}}
-    return _export(source, folder, hf.AutoModelForDepthEstimation, depth)
+    return _export(source, folder, "AutoModelForDepthEstimation", depth, DepthEstimation.unread)
 
 
 def image_segmentation(source: str, folder: Path) -> float:
     """Dialect semantic-logits."""
     maps = {"logits": {0: "batch", 2: "map_height", 3: "map_width"}}
-    return _export(source, folder, hf.AutoModelForSemanticSegmentation, maps)
+    return _export(source, folder, "AutoModelForSemanticSegmentation", maps)
 
 
-def _export(source: str, folder: Path, auto: Any, outputs: Mapping[str, Axes]) -> float:
-    model = auto.from_pretrained(source, **LOADING)
+def _export(
+    source: str,
+    folder: Path,
+    auto_class: str,
+    outputs: Mapping[str, Axes],
+    unread: Sequence[str] = (),
+) -> float:
+    model, _ = load_whole(auto_class, source, unread, **LOADING)
     processor = hf.AutoImageProcessor.from_pretrained(source, trust_remote_code=False)
     sample, axes = pixels(processor)
     for part in (model.config, processor):

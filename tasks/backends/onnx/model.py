@@ -19,6 +19,9 @@ _GRAPHS = ("model.onnx", "model_optimized.onnx", "encoder_model.onnx", "silero_v
 #: Model types whose positions begin behind that of the padding token.
 _COUNT_FROM_PADDING = ("roberta", "camembert", "longformer", "mpnet")
 
+#: Enough for any text that a request holds.
+_NO_LIMIT = 2**31 - 1
+
 
 class OnnxModel:
     """A model's folder: its graph, and the files that tell how to feed it.
@@ -76,6 +79,11 @@ class OnnxModel:
         document: dict[str, Any] = json.loads(path.read_text())
         return document
 
+    def find(self, name: str) -> str | None:
+        """The path of a file of the folder; None when it is not there."""
+        path = self.folder / name
+        return str(path) if path.is_file() else None
+
     def labels(
         self, count: int | None = None, named: Mapping[int, str] = MappingProxyType({})
     ) -> dict[int, str]:
@@ -103,13 +111,17 @@ class OnnxModel:
         tokenizer.no_truncation()
         return tokenizer
 
-    def max_tokens(self, default: int = 512) -> int:
-        """How many tokens a text may have: what the tokenizer says, within the positions."""
+    def max_tokens(self, default: int = 512, *, told: int | None = None) -> int:
+        """How many tokens a text may have: `told`, or what the tokenizer says, within the
+        positions.
+        """
         text = self.config.get("text_config") or self.config
         positions = int(text.get("max_position_embeddings") or default)
+        if positions < 0:  # XLNet has no limit, and says -1
+            positions = _NO_LIMIT
         if str(text.get("model_type")).removeprefix("xlm-") in _COUNT_FROM_PADDING:
             positions -= int(text.get("pad_token_id", 1)) + 1
-        told: Any = self.read_json("tokenizer_config.json").get("model_max_length")
+        told = told or self.read_json("tokenizer_config.json").get("model_max_length")
         # A tokenizer that knows no limit says 1e30.
         return min(positions, int(told)) if told else positions
 

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from ...text.texts import Side
+from ..base import ModelRefused
 from ..lengths import alike_in_length
 from ..pool import pooled
 from ..reading.reader import Tokens, Truncation
+from ..sentences import Sentences, small_letters
 from .graph import Shapes
 from .model import OnnxModel
 from .texts import fixed_length, pad_id, token_id
@@ -25,18 +27,34 @@ def reads(inputs: Shapes) -> bool:
     return {*inputs} - {"attention_mask", "token_type_ids"} == {"input_ids"}
 
 
-class TextReader:
-    """A graph as a Reader: `output` names what it gives, `pooling` makes one vector of many."""
+def read_sentences(model: OnnxModel, **chosen: Any) -> Sentences:
+    """What sentence-transformers wrote into a model's folder, and what was chosen instead."""
+    source = str(model.folder)
+    sentences = Sentences.read(model.find, source, **chosen)
+    if sentences.path:
+        raise ModelRefused(
+            f"{source}: its transformer is in the folder {sentences.path}; load it with "
+            "sentence-transformers and save it again, which puts those files beside modules.json"
+        )
+    return sentences
 
-    def __init__(self, model: OnnxModel, output: str, *, pooling: str = "mean") -> None:
+
+class TextReader:
+    """A graph as a Reader: `output` names what it gives, `sentences` makes one vector of many."""
+
+    def __init__(
+        self, model: OnnxModel, output: str, *, sentences: Sentences | None = None
+    ) -> None:
         self.name, self._graph = str(model.folder), model.graph
-        self._output, self._pooling = output, pooling
+        self._output, self._sentences = output, sentences or Sentences()
         self._tokenizer = model.tokenizer()
+        if self._sentences.lowercase:
+            small_letters(self._tokenizer)
         self._cutting = threading.Lock()
         self._pad = pad_id(model, self._tokenizer)
         self._length = fixed_length(model)
         #: The graph's length where that is fixed, else what the model allows.
-        self.max_tokens = self._length or model.max_tokens()
+        self.max_tokens = self._length or model.max_tokens(told=self._sentences.max_tokens)
         told = model.graph.outputs[output][-1:]  # the graph may say how many classes there are
         self.classes = int(told[0]) if told and isinstance(told[0], int) else None
         self._labels_of = model.labels
@@ -44,6 +62,7 @@ class TextReader:
         self.classes = self.classes or len(self.labels) or None
         self.problem_type: str | None = model.config.get("problem_type")
         self.unknown_token = token_id(model, self._tokenizer, "unk_token")
+        self._skipped = self._sentences.skipped(self.tokens)
 
     @property
     def raw_tokenizer(self) -> Tokenizer:
@@ -96,9 +115,13 @@ class TextReader:
         """Of each sequence, (T, labels)."""
         return self._named(self._infer(sequences, self._real))
 
+    def prompted(self, texts: Sequence[str]) -> list[str]:
+        """Texts behind the model's prompt, as those of which vectors are made are read."""
+        return self._sentences.texts(texts)
+
     def vectors(self, sequences: Sequence[Tokens]) -> NDArray[np.float32]:
-        """Of each sequence, (B, D): as the graph pools it, else as `pooling` says."""
-        return np.stack(self._infer(sequences, self._pooled))
+        """Of each sequence, (B, D): as the graph pools it, else as `sentences` says."""
+        return self._sentences.finished(np.stack(self._infer(sequences, self._pooled)))
 
     def _named(self, logits: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """The same, their classes named and counted where the graph did not say how many."""
@@ -113,7 +136,9 @@ class TextReader:
         values = out[self._output]
         if values.ndim == 2:
             return values
-        vectors: NDArray[np.float32] = pooled(values, mask.astype(np.float32), self._pooling)
+        vectors: NDArray[np.float32] = pooled(
+            values, mask.astype(np.float32), self._sentences.pooling, skip=self._skipped
+        )
         return vectors
 
     def _infer(self, sequences: Sequence[Tokens], read: _Read) -> list[NDArray[np.float32]]:

@@ -17,7 +17,7 @@ class Embedding(Reading):
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """Texts of all rows together."""
         rows = cast("Sequence[EmbeddingInput]", batch)
-        read = self.read(rows, [row.texts[0] for row in rows])
+        read = self.read(rows, self.reader.prompted([row.texts[0] for row in rows]))
         found = embeddings(rows, self.reader.vectors([text.tokens for text in read]))
         return [
             told(row, out, [text.cut]) for row, out, text in zip(rows, found, read, strict=True)

@@ -97,6 +97,10 @@ class Reader(Protocol):
         """The last hidden state of each sequence, (T, D)."""
         ...
 
+    def prompted(self, texts: Sequence[str]) -> list[str]:
+        """Texts behind the model's prompt, as those of which vectors are made are read."""
+        ...
+
     def vectors(self, sequences: Sequence[Tokens]) -> NDArray[np.float32]:
         """A vector a sequence, (B, D), not of any particular length."""
         ...

@@ -24,7 +24,7 @@ class SentenceSimilarity(Reading):
             for row, own in zip(rows, texts, strict=True)
             for text in own
         }
-        read = self.read([*owners.values()], [text for text, _ in owners])
+        read = self.read([*owners.values()], self.reader.prompted([text for text, _ in owners]))
         vectors = self.reader.vectors([text.tokens for text in read])  # (texts, D)
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         places = {text: place for place, text in enumerate(owners)}

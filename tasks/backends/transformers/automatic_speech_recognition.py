@@ -13,6 +13,7 @@ from ..rows import Decoded
 from ..windows import Cut, Window
 from .audio import AudioBackend, Tensors
 from .ctc import Ctc
+from .tokenizer import load_tokenizer
 from .whisper import Whisper
 
 
@@ -86,22 +87,16 @@ class Recognition(AudioBackend):
 
     def load(self) -> None:
         """Find out of which kind the model is, and load it."""
-        from transformers import AutoConfig
-
-        config = AutoConfig.from_pretrained(
-            self.source or "", revision=self._revision, trust_remote_code=False
-        )
+        config = self.read_config()
         is_whisper = config.model_type == "whisper"
         self.auto_class = "AutoModelForSpeechSeq2Seq" if is_whisper else "AutoModelForCTC"
         super().load()
 
     def load_processor(self) -> None:
         """Load the feature extractor and the tokenizer."""
-        from transformers import AutoTokenizer
-
         super().load_processor()
-        self.tokenizer = AutoTokenizer.from_pretrained(
-            self.source, revision=self._revision, trust_remote_code=False
+        self.tokenizer = load_tokenizer(
+            str(self.source), revision=self._revision, config=self.model.config
         )
         if self.model.config.model_type == "whisper":
             longest = self.extractor.chunk_length

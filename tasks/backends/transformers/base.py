@@ -5,7 +5,8 @@ import traceback
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import torch
 
@@ -14,6 +15,7 @@ from ...base import Task
 from ..base import Backend
 from ..device import Device
 from ..placement import place
+from .whole import load_whole, read_config, refusal
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,8 @@ class TransformersBackend(Backend):
 
     #: The auto class of transformers that loads the model.
     auto_class: str
+    #: Patterns of the names of weights that the task does not read, which a folder may lack.
+    unread: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -56,9 +60,14 @@ class TransformersBackend(Backend):
         #: What torch calls the device that the model is on.
         self.place = device.name
         self.model: Any = None  # transformers loads its classes at run time
+        #: The weights that the folder lacks, all of them `unread`.
+        self.lacking: list[str] = []
 
     def load(self) -> None:
-        """Load weights (safetensors only, no remote code) and move them to the device."""
+        """Load weights (safetensors only, no remote code) and move them to the device.
+
+        Raises ModelRefused for a folder that lacks something.
+        """
         import transformers
 
         # Its advice on torchvision and its bars per weight file would drown a worker's log.
@@ -67,16 +76,31 @@ class TransformersBackend(Backend):
         self.place = torch_place(self.device)
         if self._threads:
             torch.set_num_threads(self._threads)
-        auto = getattr(transformers, self.auto_class)
-        self.model = auto.from_pretrained(
-            self.source,
-            dtype=self._dtype,
-            revision=self._revision,
-            use_safetensors=True,
-            trust_remote_code=False,
-        )
-        self.model.eval().to(self.place)
-        self.load_processor()
+        with self.refusing():
+            self.model, self.lacking = load_whole(
+                self.auto_class,
+                str(self.source),
+                self.unread,
+                dtype=self._dtype,
+                revision=self._revision,
+            )
+            self.model.eval().to(self.place)
+            self.load_processor()
+
+    def read_config(self) -> Any:
+        """The model's config, before its weights are read. Raises ModelRefused without one."""
+        with self.refusing():
+            return read_config(str(self.source), self._revision)
+
+    @contextmanager
+    def refusing(self, part: str = "") -> Iterator[None]:
+        """Have transformers' errors about what a folder lacks refuse the model, in one line."""
+        try:
+            yield
+        except OSError as error:
+            if not Path(str(self.source)).is_dir():  # a hub that cannot be reached
+                raise
+            raise refusal(f"{self.source}{part and '/'}{part}", error) from error
 
     @abstractmethod
     def load_processor(self) -> None:

@@ -21,6 +21,8 @@ class DepthEstimation(VisionBackend):
     """The maps of an AutoModelForDepthEstimation, in the size of the images."""
 
     auto_class = "AutoModelForDepthEstimation"
+    #: The first layer of a fusion has nothing to add up: Intel's DPT was published without this.
+    unread = (r"fusion_stage\.layers\.0\.residual_layer1\.",)
 
     def answer(
         self,

@@ -12,6 +12,8 @@ from ..document_spans import Span, best_answers
 from ..images import decode
 from ..rows import Decoded
 from .images import ImagesBackend
+from .tokenizer import load_tokenizer
+from .whole import POOLER
 
 _Words = list[tuple[str, Sequence[float]]]
 
@@ -32,6 +34,7 @@ class DocumentAnswering(ImagesBackend):
     """
 
     auto_class = "AutoModelForDocumentQuestionAnswering"
+    unread = (POOLER,)
     tokenizer: Any
 
     def __init__(self, task: Task, source: str | None, **parameters: Any) -> None:
@@ -42,13 +45,11 @@ class DocumentAnswering(ImagesBackend):
 
     def load_processor(self) -> None:
         """Load the tokenizer. Raises ValueError for models that look at pixels."""
-        from transformers import AutoTokenizer
-
         config = self.model.config
         if config.model_type != "layoutlm":
             raise ValueError(f"{self.source}: expected a layoutlm, got a {config.model_type}")
-        self.tokenizer = AutoTokenizer.from_pretrained(
-            self.source, revision=self._revision, trust_remote_code=False
+        self.tokenizer = load_tokenizer(
+            str(self.source), revision=self._revision, config=self.model.config
         )
         self._most_tokens = min(self.tokenizer.model_max_length, config.max_position_embeddings)
 

@@ -2,20 +2,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from .tokenizer import load_tokenizer
 from .vision import VisionBackend
+from .whole import POOLER
 
 
 class EncoderDecoderBackend(VisionBackend):
     """Models that look at an image with one half and write with the other."""
 
     auto_class = "VisionEncoderDecoderModel"
+    unread = (POOLER,)  # the decoder looks at all places
     tokenizer: Any
 
     def load_processor(self) -> None:
         """Load the image processor and the tokenizer."""
-        from transformers import AutoTokenizer
-
         super().load_processor()
-        self.tokenizer = AutoTokenizer.from_pretrained(
-            self.source, revision=self._revision, trust_remote_code=False
+        self.tokenizer = load_tokenizer(
+            str(self.source), revision=self._revision, config=self.model.config
         )

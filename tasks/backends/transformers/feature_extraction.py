@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 from ..reading import feature_extraction
-from .reading import ReadingBackend
+from .reading import EncodingBackend
 
 
-class FeatureExtraction(ReadingBackend):
+class FeatureExtraction(EncodingBackend):
     """The last hidden state of an AutoModel, a vector per token."""
 
-    auto_class = "AutoModel"
     reading = feature_extraction.FeatureExtraction

@@ -12,6 +12,7 @@ from ...base import TaskInput, TaskOutput
 from ...text.fill_mask import Filling, FillMaskInput, FillMaskOutput
 from ..rows import Decoded
 from .text import TextBackend
+from .whole import POOLER
 
 
 class _Gaps(NamedTuple):
@@ -26,6 +27,7 @@ class FillMask(TextBackend):
     """The likeliest tokens of an AutoModelForMaskedLM."""
 
     auto_class = "AutoModelForMaskedLM"
+    unread = (POOLER,)
 
     def load_processor(self) -> None:
         """Load the tokenizer. Raises ValueError for one without a mask token."""

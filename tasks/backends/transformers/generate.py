@@ -126,11 +126,12 @@ def budget(model: Any, prompt_tokens: int, max_new_tokens: int, *, started: int 
 
 
 def positions(model: Any, side: Literal["encoder", "decoder"]) -> int | None:
-    """How many tokens that side can tell the places of; None for no limit (T5, BLOOM)."""
+    """How many tokens that side can tell the places of; None for no limit (T5, BLOOM, XLNet)."""
     config = model.config.get_text_config()
     both: int | None = getattr(config, "max_position_embeddings", None)
     own: int | None = getattr(config, f"max_{side}_position_embeddings", None)  # LED
-    return own or both
+    limit = own or both
+    return limit if limit is None or limit > 0 else None  # XLNet says -1
 
 
 def check_length(tokens: int, limit: int | None) -> None:

@@ -11,6 +11,7 @@ from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
 from ..sizes import Size
 from .vision import Tensors, VisionBackend
+from .whole import POOLER
 
 #: What models call the token that stands for the whole image.
 _FIRST_TOKENS = ("cls_token", "class_embedding", "class_token")
@@ -20,6 +21,7 @@ class ImageFeatureExtraction(VisionBackend):
     """Vectors of an AutoModel: the first token's, or the pooled output. CLIP's are projected."""
 
     auto_class = "AutoModel"
+    unread = (POOLER,)
 
     def answer(
         self,
@@ -34,7 +36,7 @@ class ImageFeatureExtraction(VisionBackend):
             out = model(**self.to_device(tensors))
             vectors = {False: self._first(out.last_hidden_state).float().cpu().numpy()}
             pooled = out.get("pooler_output")
-            if pooled is not None:
+            if pooled is not None and not self.lacking:  # else it is of random weights
                 vectors[True] = pooled.flatten(1).float().cpu().numpy()  # ResNet's: (B, D, 1, 1)
         return [self._answer(row, vectors, index) for index, row in enumerate(inputs)]
 

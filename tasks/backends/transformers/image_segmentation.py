@@ -20,6 +20,7 @@ from ...vision.image_segmentation import (
 from ..png import mask_png
 from ..sizes import Size
 from .outputs import on_cpu, row_of
+from .tokenizer import load_tokenizer
 from .vision import Tensors, VisionBackend
 
 #: What the processors' post-processing reads.
@@ -42,9 +43,7 @@ class ImageSegmentation(VisionBackend):
         """Load by the auto class that knows the model: one speaks of panoptic, one of semantic."""
         import transformers
 
-        config = transformers.AutoConfig.from_pretrained(
-            str(self.source), revision=self._revision, trust_remote_code=False
-        )
+        config = self.read_config()
         for kind in ("UNIVERSAL", "INSTANCE", "SEMANTIC", "IMAGE"):
             if type(config) in getattr(transformers, f"MODEL_FOR_{kind}_SEGMENTATION_MAPPING"):
                 self.auto_class = f"AutoModelFor{kind.capitalize()}Segmentation"
@@ -53,12 +52,10 @@ class ImageSegmentation(VisionBackend):
 
     def load_processor(self) -> None:
         """Load the image processor, and the tokenizer of OneFormer, which is told its subtask."""
-        from transformers import AutoTokenizer
-
         super().load_processor()
         if self.model.config.model_type == "oneformer":
-            self.tokenizer = AutoTokenizer.from_pretrained(
-                self.source, revision=self._revision, trust_remote_code=False
+            self.tokenizer = load_tokenizer(
+                str(self.source), revision=self._revision, config=self.model.config
             )
 
     def answer(

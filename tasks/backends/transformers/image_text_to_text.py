@@ -13,6 +13,7 @@ from ..images import decode
 from ..rows import Decoded, alike
 from .generate import Parameters, budget, generate, pad_token
 from .images import ImagesBackend
+from .tokenizer import check_tokenizer, tokenizer_errors
 from .vision import Tensors
 
 log = logging.getLogger(__name__)
@@ -34,11 +35,18 @@ class ImageTextToText(ImagesBackend):
         """Load the processor: images, tokens, and the chat template that joins them."""
         from transformers import AutoProcessor
 
-        self.processor = AutoProcessor.from_pretrained(
-            self.source, revision=self._revision, trust_remote_code=False
-        )
+        with tokenizer_errors(str(self.source), self._revision):
+            self.processor = AutoProcessor.from_pretrained(
+                self.source, revision=self._revision, trust_remote_code=False
+            )
         if not hasattr(self.processor, "tokenizer"):
             raise ValueError(f"{self.source}: a model without a processor of images and text")
+        check_tokenizer(
+            str(self.source),
+            self.processor.tokenizer,
+            revision=self._revision,
+            config=self.model.config,
+        )
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """One generate for all readable rows; one per size of their tensors, for models that cut

@@ -43,11 +43,7 @@ class KeypointDetection(VisionBackend):
 
     def load(self) -> None:
         """Load the model, whichever kind it is."""
-        from transformers import AutoConfig
-
-        config = AutoConfig.from_pretrained(
-            str(self.source), revision=self._revision, trust_remote_code=False
-        )
+        config = self.read_config()
         self._poses = any("PoseEstimation" in name for name in config.architectures or ())
         if not self._poses:
             self.auto_class = "AutoModelForKeypointDetection"

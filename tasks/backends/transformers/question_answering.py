@@ -15,6 +15,7 @@ from ..reading.reader import Tokens
 from ..rows import Decoded
 from ..spans import Piece, best, passages
 from .text import TextBackend, real_tokens
+from .whole import POOLER
 
 
 class _Pieces(NamedTuple):
@@ -30,6 +31,7 @@ class QuestionAnswering(TextBackend):
     """The passages of an AutoModelForQuestionAnswering."""
 
     auto_class = "AutoModelForQuestionAnswering"
+    unread = (POOLER,)
 
     def load_processor(self) -> None:
         """Load the tokenizer. Raises ValueError for one that knows no places in the text."""

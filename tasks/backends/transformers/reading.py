@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -13,17 +13,24 @@ from tokenizers import Encoding, Tokenizer
 from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
 from ...text.texts import Side
+from ..base import ModelRefused
 from ..device import Device
-from ..pool import POOLING_FILE, pooled, pooling
+from ..pool import pooled
 from ..reading.reader import Reading, Tokens
+from ..sentences import Sentences, small_letters
 from .text import TextBackend, real_tokens
+from .whole import POOLER, find_file
+
+#: Encoder-decoders whose encoder stands alone; of others, both halves read the text.
+_ENCODERS = ("t5", "mt5", "umt5")
 
 
 class ReadingBackend(TextBackend):
     """A Reader, and the task that is done with it."""
 
     reading: ClassVar[type[Reading]]
-    _pooling = "mean"
+    _sentences = Sentences()
+    _skipped = 0
 
     def load_processor(self) -> None:
         """Load the tokenizer. Raises ValueError for a model that does not fit the task."""
@@ -92,24 +99,56 @@ class ReadingBackend(TextBackend):
         """The last hidden state of each sequence, (T, D)."""
         return self.infer(sequences, _states)
 
+    def prompted(self, texts: Sequence[str]) -> list[str]:
+        """Texts behind the model's prompt, as those of which vectors are made are read."""
+        return self._sentences.texts(texts)
+
     def vectors(self, sequences: Sequence[Tokens]) -> NDArray[np.float32]:
         """A vector a sequence, (B, D), not of any particular length."""
-        return np.stack(self.infer(sequences, self._pooled))
+        return self._sentences.finished(np.stack(self.infer(sequences, self._pooled)))
 
     def _pooled(self, out: Any, tensors: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        mask = tensors["attention_mask"].float()
-        vectors: torch.Tensor = pooled(out.last_hidden_state.float(), mask, self._pooling)
+        vectors: torch.Tensor = pooled(
+            self._hidden(out).float(),
+            tensors["attention_mask"].float(),
+            self._sentences.pooling,
+            skip=self._skipped,
+            join=torch.cat,
+        )
         return vectors
 
+    def _hidden(self, out: Any) -> torch.Tensor:
+        """A vector a token, (B, T, D): the last layer's, or a mean of the layers' by weight."""
+        layers, hidden = self._sentences.layers, out.last_hidden_state
+        if layers is None:
+            return cast("torch.Tensor", hidden)
+        weights = torch.from_numpy(layers).to(hidden.device)
+        stacked = torch.stack(out.hidden_states[self._sentences.first_layer :])  # (L, B, T, D)
+        return torch.einsum("lbtd,l->btd", stacked.float(), weights) / weights.sum()
 
-class PoolingBackend(ReadingBackend):
-    """One vector a text, from an AutoModel's last hidden state.
 
-    `pooling` is mean, cls (the first token) or lasttoken; empty takes what sentence-transformers
-    wrote beside the model, else the mean.
-    """
+class EncodingBackend(ReadingBackend):
+    """A model without a head: an AutoModel, or the encoder of a T5."""
 
     auto_class = "AutoModel"
+    unread = (POOLER,)
+
+    def load(self) -> None:
+        """Load the model. Of T5 and its kin the decoder, which may not be there, is left out."""
+        config = self.read_config()
+        if config.model_type in _ENCODERS:
+            self.auto_class = "AutoModelForTextEncoding"
+        super().load()
+
+
+class PoolingBackend(EncodingBackend):
+    """One vector a text, from an AutoModel's last hidden state and what modules.json of
+    sentence-transformers makes of it.
+
+    `pooling` names another way than the folder's: mean, cls, max, mean_sqrt_len_tokens,
+    weightedmean, lasttoken, or several joined by +. `prompt` stands before every text, or the one
+    of the folder's that `prompt_name` names, or its default one.
+    """
 
     def __init__(
         self,
@@ -118,27 +157,44 @@ class PoolingBackend(ReadingBackend):
         *,
         device: Device,
         pooling: str = "",
+        prompt_name: str = "",
+        prompt: str | None = None,
         **options: Any,  # those of every model of transformers
     ) -> None:
         super().__init__(task, source, device=device, **options)
-        self._pooling = pooling
+        self._root = str(self.source)
+        self._read = partial(
+            Sentences.read, pooling_name=pooling, prompt_name=prompt_name, prompt=prompt
+        )
+
+    def load(self) -> None:
+        """Load the model, and what becomes of its vectors.
+
+        Raises ModelRefused for modules that are not served, ValueError for an unknown pooling.
+        """
+        find = partial(find_file, self._root, revision=self._revision)
+        self._sentences = self._read(find, self._root)
+        if self._sentences.path:  # as older versions laid folders out
+            folder = Path(self._root, self._sentences.path)
+            if not folder.is_dir():
+                raise ModelRefused(
+                    f"{self._root}: its transformer is in the folder {self._sentences.path}, which "
+                    "is served from a disk only: download it first"
+                )
+            self.source = str(folder)
+        super().load()
 
     def load_processor(self) -> None:
-        """Load the tokenizer, and how the model pools. Raises ValueError for an unknown way."""
+        """Load the tokenizer, and have it read texts as the folder says."""
         super().load_processor()
-        self._pooling = pooling(pooling_config(self.name, self._revision), self._pooling)
-
-
-def pooling_config(source: str, revision: str | None = None) -> dict[str, Any]:
-    """What sentence-transformers wrote beside a model; empty where it wrote nothing."""
-    from transformers.utils.hub import cached_file
-
-    try:
-        path = cached_file(source, POOLING_FILE, revision=revision)
-    except OSError:  # there is no such file
-        return {}
-    config: dict[str, Any] = json.loads(Path(path).read_text()) if path else {}
-    return config
+        own = self._sentences
+        if own.max_tokens:
+            self.tokenizer.model_max_length = min(own.max_tokens, self._positions())
+        if own.lowercase:
+            small_letters(self.raw_tokenizer)
+        if own.layers is not None:
+            self.model.config.output_hidden_states = True
+        self._skipped = own.skipped(self.tokens)
 
 
 def _logits(out: Any, _: Mapping[str, torch.Tensor]) -> torch.Tensor:

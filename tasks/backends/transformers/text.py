@@ -13,9 +13,13 @@ from ...text.texts import Side
 from ..lengths import alike_in_length
 from ..reading.reader import Tokens, Truncation
 from .base import TransformersBackend
+from .tokenizer import load_tokenizer
 
 #: Takes from a model's output, given its inputs (B, T), what a task needs: one entry a sequence.
 Read = Callable[[Any, Mapping[str, torch.Tensor]], torch.Tensor | Sequence[torch.Tensor]]
+
+#: What tokenizers say that know no limit.
+_NO_LIMIT = 10**30
 
 
 class TextBackend(TransformersBackend):
@@ -26,11 +30,9 @@ class TextBackend(TransformersBackend):
 
     def load_processor(self) -> None:
         """Load the tokenizer."""
-        from transformers import AutoTokenizer
-
         self._cutting = threading.Lock()
-        self.tokenizer = AutoTokenizer.from_pretrained(
-            self.source, revision=self._revision, trust_remote_code=False
+        self.tokenizer = load_tokenizer(
+            str(self.source), revision=self._revision, config=self.model.config
         )
         self.tokenizer.model_max_length = min(self.tokenizer.model_max_length, self._positions())
         if self.tokenizer.pad_token is None:  # GPT and its kin
@@ -47,6 +49,8 @@ class TextBackend(TransformersBackend):
 
     def _positions(self) -> int:
         positions: int = getattr(self.model.config, "max_position_embeddings", None) or 512
+        if positions < 0:  # XLNet has no limit, and says -1
+            return _NO_LIMIT
         table = getattr(self.model.base_model, "embeddings", None)
         padding = getattr(getattr(table, "position_embeddings", None), "padding_idx", None)
         # RoBERTa counts from behind its padding position.

@@ -19,11 +19,7 @@ class Text2TextGeneration(Writer):
 
     def load(self) -> None:
         """Load the model; its config tells whether it has an encoder."""
-        from transformers import AutoConfig
-
-        config = AutoConfig.from_pretrained(
-            str(self.source), revision=self._revision, trust_remote_code=False
-        )
+        config = self.read_config()
         if self.chat_models and not config.is_encoder_decoder:
             self.auto_class = "AutoModelForCausalLM"
         super().load()

@@ -11,6 +11,7 @@ from ...base import TaskInput, TaskOutput
 from ..rows import Decoded
 from ..sound import Samples, wav
 from .base import TransformersBackend
+from .tokenizer import load_tokenizer
 
 
 class TextToSpeech(TransformersBackend):
@@ -26,21 +27,15 @@ class TextToSpeech(TransformersBackend):
 
     def load(self) -> None:
         """Load the model. Raises ValueError, before the weights are read, if it is no VITS."""
-        from transformers import AutoConfig
-
-        config = AutoConfig.from_pretrained(
-            self.source or "", revision=self._revision, trust_remote_code=False
-        )
+        config = self.read_config()
         if config.model_type != "vits":
             raise ValueError(f"text-to-speech needs a VITS model, not {config.model_type!r}")
         super().load()
 
     def load_processor(self) -> None:
         """Load the tokenizer."""
-        from transformers import AutoTokenizer
-
-        self.tokenizer = AutoTokenizer.from_pretrained(
-            self.source, revision=self._revision, trust_remote_code=False
+        self.tokenizer = load_tokenizer(
+            str(self.source), revision=self._revision, config=self.model.config
         )
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:

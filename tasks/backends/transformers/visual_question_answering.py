@@ -13,7 +13,8 @@ from ..classify import sigmoid
 from ..cut import told
 from ..rows import Decoded
 from ..sizes import Size
-from .sentences import Sentences
+from .side_texts import SideTexts
+from .tokenizer import load_tokenizer
 from .vision import Tensors, VisionBackend
 
 
@@ -25,8 +26,6 @@ class VisualAnswering(VisionBackend):
 
     def load_processor(self) -> None:
         """Load the image processor and the tokenizer. Raises ValueError for models that write."""
-        from transformers import AutoTokenizer
-
         config = self.model.config
         if config.model_type != "vilt":
             raise ValueError(
@@ -34,10 +33,10 @@ class VisualAnswering(VisionBackend):
                 "serve it as image-text-to-text"
             )
         super().load_processor()
-        self.tokenizer = AutoTokenizer.from_pretrained(
-            self.source, revision=self._revision, trust_remote_code=False
+        self.tokenizer = load_tokenizer(
+            str(self.source), revision=self._revision, config=self.model.config
         )
-        self._sentences = Sentences(self.tokenizer, config.max_position_embeddings)
+        self._texts = SideTexts(self.tokenizer, config.max_position_embeddings)
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """One forward for all readable rows: a ViLT takes an image's own patches out of the
@@ -58,7 +57,7 @@ class VisualAnswering(VisionBackend):
     ) -> list[TaskOutput | RowError]:
         """pixel_values (B, 3, H, W), pixel_mask (B, H, W) -> logits (B, answers)."""
         questions = [row.question for row in inputs]  # type: ignore[attr-defined] # its own Input
-        encoded, lost = self._sentences(questions)
+        encoded, lost = self._texts(questions)
         with self.forward():
             logits = self.model(**self.to_device({**encoded, **tensors})).logits
             scores = sigmoid(logits.float().cpu().numpy())

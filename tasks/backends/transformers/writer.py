@@ -19,6 +19,7 @@ from .base import TransformersBackend
 from .generate import Completion, Parameters, budget, generate, pad_token
 from .prompt_scores import check_scorable, prompt_scores
 from .telling import Kept, scored_prompt
+from .tokenizer import embedded, load_tokenizer
 
 
 class Prompt(NamedTuple):
@@ -54,10 +55,8 @@ class Writer(TransformersBackend, StreamingBackend):
 
     def load_processor(self) -> None:
         """Load the tokenizer."""
-        from transformers import AutoTokenizer
-
-        self.tokenizer = AutoTokenizer.from_pretrained(
-            self.source, revision=self._revision, trust_remote_code=False
+        self.tokenizer = load_tokenizer(
+            str(self.source), revision=self._revision, config=self.model.config
         )
 
     @abstractmethod
@@ -139,6 +138,11 @@ class Writer(TransformersBackend, StreamingBackend):
             raise RowError("the text is not valid Unicode") from None
         if not tokens:
             raise RowError("the text is empty, and this model cannot start from nothing")
+        # A tokenizer may know more: Gemma 3 of text alone has a token for images. On a GPU, what
+        # lies beyond the embedding ends the process.
+        known = embedded(self.model.config)
+        if known is not None and max(tokens) >= known:
+            raise RowError(f"the text holds the token {max(tokens)}; this model knows {known}")
         room = budget(self.model, len(tokens), row.max_new_tokens, started=max(1, len(start)))
         if getattr(row, "prompt_logprobs", False):
             check_scorable(self.model, len(tokens))

@@ -15,7 +15,8 @@ from ...vision.zero_shot_image_classification import (
 from ..classify import sigmoid, softmax
 from ..cut import told
 from ..sizes import Size
-from .sentences import Sentences
+from .side_texts import SideTexts
+from .tokenizer import load_tokenizer
 from .vision import Tensors, VisionBackend
 
 
@@ -31,18 +32,16 @@ class ZeroShotImageClassification(VisionBackend):
 
     def load_processor(self) -> None:
         """Load the image processor and the tokenizer."""
-        from transformers import AutoTokenizer
-
         super().load_processor()
-        self.tokenizer = AutoTokenizer.from_pretrained(
-            self.source, revision=self._revision, trust_remote_code=False
+        self.tokenizer = load_tokenizer(
+            str(self.source), revision=self._revision, config=self.model.config
         )
         # SigLIP was trained on sentences padded to 64 tokens, and scores each label by itself.
         self._alone = "siglip" in self.model.config.model_type
         text = getattr(self.model.config, "text_config", self.model.config)
         positions = 64 if self._alone else getattr(text, "max_position_embeddings", 512)
         padding = "max_length" if self._alone else True
-        self._sentences = Sentences(self.tokenizer, positions, padding=padding)
+        self._texts = SideTexts(self.tokenizer, positions, padding=padding)
 
     def answer(
         self,
@@ -55,7 +54,7 @@ class ZeroShotImageClassification(VisionBackend):
         union = {
             sentence: i for i, sentence in enumerate(dict.fromkeys(s for r in rows for s in r))
         }
-        encoded, lost = self._sentences(list(union))
+        encoded, lost = self._texts(list(union))
         with self.forward():
             out = self.model(**self.to_device({**tensors, **encoded}))
             logits = out.logits_per_image.float().cpu().numpy()

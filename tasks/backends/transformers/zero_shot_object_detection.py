@@ -12,7 +12,8 @@ from ...vision.zero_shot_object_detection import ZeroShotObjectDetectionInput
 from ..cut import told
 from ..detect import detection
 from ..sizes import Size
-from .sentences import Sentences
+from .side_texts import SideTexts
+from .tokenizer import load_tokenizer
 from .vision import Tensors, VisionBackend
 
 
@@ -28,17 +29,15 @@ class ZeroShotObjectDetection(VisionBackend):
 
     def load_processor(self) -> None:
         """Load the image processor and the tokenizer. Raises ValueError for other detectors."""
-        from transformers import AutoTokenizer
-
         kind = self.model.config.model_type
         if kind not in ("owlvit", "owlv2"):
             raise ValueError(f"zero-shot object detection takes OWL-ViT and OWLv2, not {kind!r}")
         super().load_processor()
-        self.tokenizer = AutoTokenizer.from_pretrained(
-            self.source, revision=self._revision, trust_remote_code=False
+        self.tokenizer = load_tokenizer(
+            str(self.source), revision=self._revision, config=self.model.config
         )
         positions = self.model.config.text_config.max_position_embeddings
-        self._sentences = Sentences(self.tokenizer, positions, padding="max_length")
+        self._texts = SideTexts(self.tokenizer, positions, padding="max_length")
 
     def answer(
         self, inputs: Sequence[TaskInput], sizes: Sequence[Size], tensors: Tensors
@@ -46,7 +45,7 @@ class ZeroShotObjectDetection(VisionBackend):
         """One forward. pixel_values: (B, 3, H, W), labels: (U, T) -> the rows' own columns."""
         rows = [_labels(row) for row in inputs]
         union = {label: i for i, label in enumerate(dict.fromkeys(s for row in rows for s in row))}
-        encoded, lost = self._sentences(list(union))
+        encoded, lost = self._texts(list(union))
         with self.forward():
             logits, boxes = self._detect(
                 self.to_device(tensors)["pixel_values"], self.to_device(encoded)

@@ -194,8 +194,9 @@ def test_a_model_that_looks_at_pixels_is_refused(
 ) -> None:
     other = SimpleNamespace(config=SimpleNamespace(model_type="layoutlmv3"), to=lambda _: None)
     other.eval = lambda: other
+    found: dict[str, list[str]] = {"missing_keys": [], "mismatched_keys": []}
     monkeypatch.setattr(
-        AutoModelForDocumentQuestionAnswering, "from_pretrained", lambda *_, **__: other
+        AutoModelForDocumentQuestionAnswering, "from_pretrained", lambda *_, **__: (other, found)
     )
     with pytest.raises(ValueError, match="expected a layoutlm, got a layoutlmv3"):
         create_task("transformers", "document-question-answering", str(folder))

@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 import torch
+from sentence_transformers import CrossEncoder
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.text.ranking import Ranked, RankingInput, RankingOutput
+
+from .. import tiny
 
 TOLERANCE = 1e-3
 QUERIES = ["what is the capital of france", "hello", "who"]
@@ -72,3 +76,29 @@ def test_top_k_and_texts_left_out(task: LocalTask) -> None:
 def test_a_model_of_several_labels_is_refused(tiny_model: Made) -> None:
     with pytest.raises(ValueError, match="one label"):
         create_task("transformers", "ranking", str(tiny_model("text-pairs")))
+
+
+@pytest.mark.parametrize("length", [None, 12])
+def test_a_cross_encoder_of_sentence_transformers(
+    folder: Path, tmp_path: Path, length: int | None
+) -> None:
+    made = tmp_path / "cross"
+    CrossEncoder(str(folder), device="cpu").save_pretrained(str(made))
+    tiny.edit_json(made / "sentence_bert_config.json", max_seq_length=length)
+    theirs = CrossEncoder(str(made), device="cpu")
+    ranked = rank(create_task("transformers", "ranking", str(made)))
+    for query, texts, own in zip(QUERIES[:2], TEXTS[:2], ranked[:2], strict=True):
+        scores = theirs.predict([(query, text) for text in texts])
+        assert [item.score for item in own] == pytest.approx(
+            [float(scores[item.index]) for item in own], abs=TOLERANCE
+        )
+    assert theirs.max_seq_length == (length or 64)
+
+
+def test_a_cross_encoder_of_another_activation_is_refused(folder: Path, tmp_path: Path) -> None:
+    made = tmp_path / "cross"
+    CrossEncoder(str(folder), device="cpu", activation_fn=torch.nn.Tanh()).save_pretrained(
+        str(made)
+    )
+    with pytest.raises(ModelRefused, match=r"activation\.Tanh is not served"):
+        create_task("transformers", "ranking", str(made))

@@ -124,8 +124,9 @@ def test_a_model_that_writes_its_answers_is_refused(
 ) -> None:
     blip = SimpleNamespace(config=SimpleNamespace(model_type="blip"), to=lambda _: None)
     blip.eval = lambda: blip
+    found: dict[str, list[str]] = {"missing_keys": [], "mismatched_keys": []}
     monkeypatch.setattr(
-        AutoModelForVisualQuestionAnswering, "from_pretrained", lambda *_, **__: blip
+        AutoModelForVisualQuestionAnswering, "from_pretrained", lambda *_, **__: (blip, found)
     )
     with pytest.raises(ValueError, match="image-text-to-text"):
         create_task("transformers", "visual-question-answering", str(folder))

@@ -13,6 +13,7 @@ import transformers as hf
 from PIL import Image
 
 from wherry.protocol.errors import RowError
+from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.create import create_task
 from wherry.tasks.vision.zero_shot_object_detection import (
     ZeroShotObjectDetectionInput,
@@ -136,5 +137,5 @@ def test_a_bad_row_fails_alone(name: str, tiny_model: Models) -> None:
 
 def test_other_detectors_are_refused(tiny_model: Models) -> None:
     folder = str(tiny_model("zero-shot-image-classification"))
-    with pytest.raises(ValueError, match="Unrecognized|OWL-ViT"):
+    with pytest.raises(ModelRefused, match="type clip does not do this task"):
         create_task("transformers", "zero-shot-object-detection", folder)

@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import transformers as hf
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.backends.onnx.backend import DialectBackend
 from wherry.tasks.base import TaskOutput
 from wherry.tasks.create import create_task
@@ -235,8 +237,14 @@ def test_whisper_with_languages_and_times(
 def test_what_cannot_be_exported_is_told(tiny_model: TinyModel, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"no export for task 'chat'.*image-classification"):
         export("x", tmp_path, "chat")
+    source = tiny_model("automatic-speech-recognition")
+    hears: Any = hf.WhisperForAudioClassification.from_pretrained(source)
+    hears.save_pretrained(tmp_path / "whisper")
+    shutil.copy(source / "preprocessor_config.json", tmp_path / "whisper")
     with pytest.raises(ValueError, match="takes no plain samples"):
-        export(str(tiny_model("automatic-speech-recognition")), tmp_path, "audio-classification")
+        export(str(tmp_path / "whisper"), tmp_path, "audio-classification")
+    with pytest.raises(ModelRefused, match="lack classifier"):
+        export(str(source), tmp_path, "audio-classification")
 
 
 def test_the_folder_needs_nothing_else(exported: Exported) -> None:

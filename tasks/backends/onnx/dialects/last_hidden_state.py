@@ -5,10 +5,11 @@ token_type_ids (B, T) -> last_hidden_state, or token_embeddings, (B, T, D).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from ....base import Task
-from ...pool import POOLING_FILE, pooling
+from ...base import ModelRefused
 from ...reading.embedding import Embedding
 from ...reading.feature_extraction import FeatureExtraction
 from ...reading.reader import Reading
@@ -16,16 +17,16 @@ from ...reading.sentence_similarity import SentenceSimilarity
 from ..adapter import has_rank
 from ..graph import Shapes
 from ..model import OnnxModel
-from ..reader import TextReader, reads
+from ..reader import TextReader, read_sentences, reads
 from ..reading import ReadingAdapter
 
 _OUTPUTS = ("last_hidden_state", "token_embeddings")
 
 
 class LastHiddenState(ReadingAdapter):
-    """A vector a token; `pooling` makes one a text: mean, cls (the first) or lasttoken.
+    """A vector a token, and one a text as modules.json of sentence-transformers makes it.
 
-    Empty takes what sentence-transformers wrote beside the model, else the mean.
+    `pooling`, `prompt` and `prompt_name` are those of the backend transformers.
     """
 
     dialect: ClassVar[str] = "last-hidden-state"
@@ -36,8 +37,18 @@ class LastHiddenState(ReadingAdapter):
     }
     tasks: ClassVar[tuple[str, ...]] = tuple(readings)
 
-    def __init__(self, task: Task, model: OnnxModel, *, pooling: str = "") -> None:
-        self._pooling = pooling
+    def __init__(
+        self,
+        task: Task,
+        model: OnnxModel,
+        *,
+        pooling: str = "",
+        prompt_name: str = "",
+        prompt: str | None = None,
+    ) -> None:
+        self._read = partial(
+            read_sentences, pooling_name=pooling, prompt_name=prompt_name, prompt=prompt
+        )
         super().__init__(task, model)
 
     @classmethod
@@ -48,7 +59,16 @@ class LastHiddenState(ReadingAdapter):
         )
 
     def make_reader(self) -> TextReader:
-        """With the model's way of pooling. Raises ValueError for an unknown one."""
+        """With the model's way of pooling. Raises ValueError for an unknown one, ModelRefused for
+        a module that is not served.
+        """
         output = next(name for name in _OUTPUTS if name in self.graph.outputs)
-        how = pooling(self.model.read_json(POOLING_FILE), self._pooling)
-        return TextReader(self.model, output, pooling=how)
+        if self.task.name == "feature-extraction":
+            return TextReader(self.model, output)
+        sentences = self._read(self.model)
+        if sentences.layers is not None:
+            raise ModelRefused(
+                f"{self.model.folder}: WeightedLayerPooling needs the states of all layers, which "
+                "the graph does not give: serve it with the backend transformers"
+            )
+        return TextReader(self.model, output, sentences=sentences)

@@ -5,19 +5,26 @@ token_type_ids (B, T) -> sentence_embedding (B, D).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
+from ....base import Task
 from ...reading.embedding import Embedding
 from ...reading.reader import Reading
 from ...reading.sentence_similarity import SentenceSimilarity
 from ..adapter import has_rank
 from ..graph import Shapes
-from ..reader import reads
+from ..model import OnnxModel
+from ..reader import TextReader, read_sentences, reads
 from ..reading import ReadingAdapter
 
 
 class SentenceEmbedding(ReadingAdapter):
-    """A graph that pools by itself."""
+    """A graph that pools by itself, and does all that modules.json has behind.
+
+    `prompt` and `prompt_name` are those of the backend transformers.
+    """
 
     dialect: ClassVar[str] = "sentence-embedding"
     readings: ClassVar[Mapping[str, type[Reading]]] = {
@@ -26,6 +33,17 @@ class SentenceEmbedding(ReadingAdapter):
     }
     tasks: ClassVar[tuple[str, ...]] = tuple(readings)
     output: ClassVar[str] = "sentence_embedding"
+
+    def __init__(
+        self, task: Task, model: OnnxModel, *, prompt_name: str = "", prompt: str | None = None
+    ) -> None:
+        self._read = partial(read_sentences, prompt_name=prompt_name, prompt=prompt)
+        super().__init__(task, model)
+
+    def make_reader(self) -> TextReader:
+        """With the model's prompts and lengths. Raises ValueError for an unknown prompt."""
+        sentences = replace(self._read(self.model), steps=())
+        return TextReader(self.model, self.output, sentences=sentences)
 
     @classmethod
     def accepts(cls, inputs: Shapes, outputs: Shapes, config: Mapping[str, Any]) -> bool:  # noqa: ARG003 # names tell

@@ -7,13 +7,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from ...cross_encoder import pair_length
 from ...reading.ranking import Ranking
 from ...reading.reader import Reading
 from ...reading.text_classification import TextClassification
 from ...reading.zero_shot_classification import ZeroShotClassification
+from ...sentences import Sentences
 from ..adapter import has_rank
 from ..graph import Shapes
-from ..reader import reads
+from ..reader import TextReader, reads
 from ..reading import ReadingAdapter
 
 
@@ -28,6 +30,15 @@ class TextLogits(ReadingAdapter):
     }
     tasks: ClassVar[tuple[str, ...]] = tuple(readings)
     output: ClassVar[str] = "logits"
+
+    def make_reader(self) -> TextReader:
+        """As long as a cross-encoder's folder says, for a ranking. Raises ModelRefused where its
+        scores are of another kind.
+        """
+        longest = None
+        if self.task.name == "ranking":
+            longest = pair_length(self.model.find, str(self.model.folder))
+        return TextReader(self.model, self.output, sentences=Sentences(max_tokens=longest))
 
     @classmethod
     def accepts(cls, inputs: Shapes, outputs: Shapes, config: Mapping[str, Any]) -> bool:  # noqa: ARG003 # names tell

@@ -224,7 +224,7 @@ def test_models_that_do_not_fit_are_refused(exported: Callable[[str], Path]) -> 
     with pytest.raises(ModelRefused, match="no label is called entailment"):
         create_task("onnxruntime", "zero-shot-classification", str(exported("ranking")))
     folder = str(exported("embedding"))
-    with pytest.raises(ModelRefused, match="pooling 'median': use mean, cls"):
+    with pytest.raises(ModelRefused, match="pooling 'median': use cls, max, mean"):
         create_task("onnxruntime", "embedding", folder, {"pooling": "median"})
 
 
@@ -232,14 +232,23 @@ HIDDEN = np.array([[[1.0, 0.0], [3.0, 4.0], [9.0, 9.0]]], dtype=np.float32)
 
 
 @pytest.mark.parametrize(
-    ("how", "vector"), [("mean", [2.0, 2.0]), ("cls", [1.0, 0.0]), ("lasttoken", [3.0, 4.0])]
+    ("how", "vector"),
+    [
+        ("mean", [2.0, 2.0]),
+        ("cls", [1.0, 0.0]),
+        ("lasttoken", [3.0, 4.0]),
+        ("max", [3.0, 4.0]),
+        ("mean_sqrt_len_tokens", [4 / np.sqrt(np.float32(2)), 4 / np.sqrt(np.float32(2))]),
+        ("weightedmean", [7 / np.float32(3), 8 / np.float32(3)]),
+        ("cls+mean", [1.0, 0.0, 2.0, 2.0]),
+    ],
 )
 def test_pooling_leaves_padding_out(how: str, vector: list[float]) -> None:
     mask = np.array([[1, 1, 0]], dtype=np.float32)
-    assert pooled(HIDDEN, mask, how).tolist() == [vector]
+    assert pooled(HIDDEN, mask, how) == pytest.approx(np.array([vector], np.float32))
     turned = pooled(HIDDEN[:, [2, 0, 1]], mask[:, ::-1], how)  # padded on the left
-    assert turned.tolist() == [vector]
-    assert pooled(HIDDEN, np.zeros_like(mask), how).tolist() == [[0.0, 0.0]]
+    assert turned == pytest.approx(np.array([vector], np.float32))
+    assert not pooled(HIDDEN, np.zeros_like(mask), how).any()
 
 
 def test_what_sentence_transformers_wrote_decides_how_to_pool() -> None:
@@ -248,8 +257,12 @@ def test_what_sentence_transformers_wrote_decides_how_to_pool() -> None:
     assert pooling({"pooling_mode_lasttoken": True}) == "lasttoken"
     assert pooling({"pooling_mode": "cls"}) == "cls"
     assert pooling({"pooling_mode_cls_token": True}, "mean") == "mean"
-    with pytest.raises(ValueError, match="mean_sqrt_len"):
-        pooling({"pooling_mode_mean_sqrt_len_tokens": True})
+    assert pooling({"pooling_mode_mean_sqrt_len_tokens": True}) == "mean_sqrt_len_tokens"
+    both = {"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": True}
+    assert pooling(both) == "cls+mean"  # in sentence-transformers' order, not the file's
+    assert pooling({"pooling_mode": ["mean", "cls"]}) == "mean+cls"
+    with pytest.raises(ValueError, match="pooling 'median'"):
+        pooling({"pooling_mode": "median"})
 
 
 @pytest.mark.parametrize("backend", ["transformers", "onnxruntime"])

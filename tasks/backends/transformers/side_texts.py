@@ -7,7 +7,7 @@ from typing import Any
 from ..cut import Cut, cut_to
 
 
-class Sentences:
+class SideTexts:
     """A tokenizer of texts that go beside images: questions, labels. Threads may share it.
 
     Texts are cut at `most` tokens. `padding` is transformers' word for how far they are filled up.

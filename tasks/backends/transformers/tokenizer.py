@@ -1,0 +1,102 @@
+"""Tokenizers that are in the folder, and its model's own."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..base import ModelRefused
+from .whole import has_file
+
+#: Below so many rows an embedding says nothing about its tokenizer: models of letters, bases and
+#: bytes round theirs up to 16, 128 or 512.
+_SMALL = 1000
+
+#: Vocabularies that are a SentencePiece file, and those in other forms.
+_SENTENCEPIECE = (
+    *("tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "sentencepiece.model"),
+    *("source.spm", "spm.model"),
+)
+_VOCABULARIES = (
+    *("tokenizer.json", "vocab.json", "vocab.txt", "vocab-src.json", "bpe.codes", "dict.txt"),
+    *("prophetnet.tokenizer", "tekken.json", *_SENTENCEPIECE),
+)
+
+
+def load_tokenizer(source: str, *, config: Any, revision: str | None = None) -> Any:
+    """Load the tokenizer of a model with that config.
+
+    Raises ModelRefused where the folder has none: transformers would make one of five words up.
+    """
+    from transformers import AutoTokenizer
+
+    with tokenizer_errors(source, revision):
+        tokenizer = AutoTokenizer.from_pretrained(
+            source, revision=revision, trust_remote_code=False
+        )
+    check_tokenizer(source, tokenizer, revision=revision, config=config)
+    return tokenizer
+
+
+@contextmanager
+def tokenizer_errors(source: str, revision: str | None = None) -> Iterator[None]:
+    """Say it in one line where a tokenizer cannot be read because of what is not there."""
+    try:
+        yield
+    except (ImportError, OSError, TypeError, ValueError) as error:
+        found = [name for name in _VOCABULARIES if has_file(source, name, revision)]
+        if not found:
+            raise ModelRefused(f"{source}: the folder holds no tokenizer") from error
+        if {*found} <= {*_SENTENCEPIECE} and importlib.util.find_spec("sentencepiece") is None:
+            raise ModelRefused(
+                f"{source}: its tokenizer is a SentencePiece file: pip install sentencepiece"
+            ) from error
+        raise
+
+
+def check_tokenizer(
+    source: str, tokenizer: Any, *, config: Any, revision: str | None = None
+) -> None:
+    """Raise ModelRefused for a tokenizer that was made up, or that is another model's.
+
+    Embeddings are padded: Qwen has 151,936 rows for 151,669 tokens, GPT-J 50,400 for 50,257; none
+    known has twice as many rows as tokens. Tokens that were added to a vocabulary may lie beyond
+    the rows (Gemma 3 of text alone has one for images); those of the vocabulary itself may not.
+    """
+    files = {*type(tokenizer).vocab_files_names.values()} - {"tokenizer_config.json"}
+    if not files:  # bytes or characters: there is no vocabulary to be lost
+        return
+    if not any(has_file(source, n, revision) for n in sorted({*files, "tokenizer.json"})):
+        raise ModelRefused(
+            f"{source}: the folder holds no tokenizer ({', '.join(sorted(files))}); save the "
+            "model's own beside its weights"
+        )
+    vocabulary: dict[str, int] = tokenizer.get_vocab()
+    ordinary = set(vocabulary.values()) - set(tokenizer.added_tokens_decoder)
+    if not ordinary:
+        raise ModelRefused(f"{source}: the tokenizer has no tokens but special ones")
+    rows = embedded(config)
+    if rows is None:
+        return
+    if max(ordinary) >= rows:
+        raise ModelRefused(
+            f"{source}: the tokenizer has tokens up to {max(ordinary)}, the model's vocabulary "
+            f"{rows}: they are not of one model"
+        )
+    if rows >= _SMALL and 2 * len(vocabulary) < rows:
+        raise ModelRefused(
+            f"{source}: the tokenizer has {len(vocabulary)} tokens, the model's vocabulary {rows}: "
+            "they are not of one model"
+        )
+
+
+def embedded(config: Any) -> int | None:
+    """How many tokens the text part of a model knows; None where its config does not say."""
+    try:
+        text = config.get_text_config(decoder=True)
+    except ValueError:  # it has several parts that read
+        return None
+    rows: int | None = getattr(text, "vocab_size", None)
+    return rows
