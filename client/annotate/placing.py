@@ -187,7 +187,7 @@ class Placing:
         replaced = (self._replaced(file, half) for file in _files(half))
         self._refuse_rows({(found.st_dev, found.st_ino) for found in replaced if found})
         for file in _files(half):
-            ledger.note_written(_written(file, half))
+            self._note(file, half)
         ledger.set_meta(_MADE, self._made.decode())
         ledger.commit()  # whatever happens from here on: what is ours is known
         self._remove_stale()
@@ -201,6 +201,15 @@ class Placing:
                 file.replace(place)
         ledger.end_writing()
         ledger.commit()
+
+    def _note(self, file: Path, half: Path) -> None:
+        """Note a new file; one that is in its place already stays: a rename over it is slow."""
+        new = _written(file, half)
+        for before in self.ledger.written(new.path):
+            if before.digest == new.digest and _is_at(self._path(new.path), before):
+                file.unlink()
+                new = before
+        self.ledger.note_written(new)
 
     def _replaced(self, file: Path, half: Path) -> os.stat_result | None:
         """The file of somebody else that is to be replaced. Raises InvalidRequest."""
@@ -279,6 +288,15 @@ def _files(folder: Path) -> Iterator[Path]:
 def _written(file: Path, half: Path) -> WrittenFile:
     found = file.stat()
     return WrittenFile(_noted(file, half), _digest(file), found.st_size, found.st_mtime_ns)
+
+
+def _is_at(path: Path, file: WrittenFile) -> bool:
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    at = (found.st_size, found.st_mtime_ns)
+    return stat.S_ISREG(found.st_mode) and at == (file.bytes, file.mtime_ns)
 
 
 def _noted(path: Path, top: Path) -> bytes:

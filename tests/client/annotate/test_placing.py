@@ -57,7 +57,7 @@ def run(
         with writer_of(name, task)(half / out.name, origin(task.name)) as writer:
             for row in rows(task, ids):
                 writer.write(row)
-        (half / f"{out.name}.report.json").write_text("{}")
+        (half / f"{out.name}.report.json").write_text(" ".join(ids))
         if errors:
             (half / f"{out.name}.errors.jsonl").write_text("{}\n")
         places.place(half)
@@ -81,8 +81,10 @@ def test_an_output_is_there_whole_and_the_same_again(tmp_path: Path, name: str) 
     run(tmp_path / "out", name)
     once = tree(tmp_path)
     assert not [path for path in once if path.startswith(".")], "nothing half is left"
+    inodes = {file: file.stat().st_ino for file in files_of(tmp_path / "out")}
     run(tmp_path / "out", name)
     assert tree(tmp_path) == once
+    assert {file: file.stat().st_ino for file in inodes} == inodes, "equal files stay"
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -96,7 +96,12 @@ def test_files_that_are_left_out_are_counted(tmp_path):
 def test_a_sample_reads_no_other_file(tmp_path, monkeypatch):
     fill(tmp_path, *(f"{number:03}.jpg" for number in range(100)))
     read = []
-    monkeypatch.setattr(LocalFiles, "read", lambda _, path: read.append(path) or b"x")
+
+    def reading(_: LocalFiles, path: str) -> bytes:
+        read.append(path)
+        return b"x"
+
+    monkeypatch.setattr(LocalFiles, "read", reading)
     rows = list(open_source(str(tmp_path), IMAGES).each(40))
     assert [row.id for row in rows] == ["000.jpg", "040.jpg", "080.jpg"]
     assert len(read) == 3
