@@ -185,6 +185,11 @@ class Models:
             self._budgets = now, budgets
         return budgets
 
+    def notes(self) -> dict[str, str]:
+        """What an operator should know of how models are served, by name:version."""
+        served = {f"{m.declaration.name}:{m.declaration.version}": m.backend for m in self}
+        return {name: note for name, backend in served.items() if (note := backend.company.note)}
+
     def close(self) -> None:
         """Close every backend."""
         with self._lock:
@@ -237,7 +242,7 @@ class Models:
         try:
             backend.load()
             loaded_s = time.monotonic() - started
-            backend.run([backend.example()])
+            backend.warm_up()
         except BaseException:
             with contextlib.suppress(Exception):
                 backend.close()
@@ -248,6 +253,8 @@ class Models:
             loaded_s,
             time.monotonic() - started - loaded_s,
         )
+        if backend.company.note:
+            log.warning("model %s: %s", declaration.name, backend.company.note)
         return backend
 
 

@@ -349,6 +349,7 @@ class Worker:
             "families": self._families,
             "device": self._device.name,
             "models": self._served(),
+            "notes": self._models.notes(),
             **self._failures.info(),
             "state": self._state(),
             "reason": self._belonging.reason,

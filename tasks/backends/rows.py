@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Sized
 from typing import Generic, TypeVar
 
 from ...protocol.errors import RowError
@@ -44,3 +44,15 @@ def alike(keys: Iterable[Hashable]) -> list[list[int]]:
     for position, key in enumerate(keys):
         groups.setdefault(key, []).append(position)
     return list(groups.values())
+
+
+def check_entries(made: Mapping[str, Sized], rows: int) -> None:
+    """Raise RowError unless a processor or a model made one entry a row: were there more, a row
+    would be answered with what was made of another.
+    """
+    for name, entries in made.items():
+        if len(entries) != rows:
+            raise RowError(
+                f"the model makes {len(entries)} entries of {name} where {rows} belong to the "
+                f"{'row' if rows == 1 else 'rows'}: this task takes one each"
+            )

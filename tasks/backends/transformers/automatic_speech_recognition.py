@@ -108,7 +108,7 @@ class Recognition(AudioBackend):
                 self.model, self.tokenizer, self.extractor, num_beams=self._num_beams
             )
         else:
-            self._recogniser = Ctc(self.model, self.tokenizer, rate=self.rate, outputs=self.outputs)
+            self._recogniser = Ctc(self.model, self.tokenizer, rate=self.rate, extract=self.extract)
         self._cut = Cut.of(self._chunk_length_s, self.rate, self._recogniser.align_to)
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:

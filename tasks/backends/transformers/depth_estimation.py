@@ -9,6 +9,7 @@ from torch.nn.functional import interpolate
 
 from ...base import TaskInput, TaskOutput
 from ..depth import depth_answer
+from ..rows import check_entries
 from ..sizes import Size
 from .outputs import on_cpu, row_of
 from .vision import Tensors, VisionBackend
@@ -34,6 +35,7 @@ class DepthEstimation(VisionBackend):
         with self.forward():
             found = self.model(**self.to_device(tensors))
             kind, outputs = type(found), on_cpu(found, _OUTPUTS)
+        check_entries(outputs, len(sizes))
         return [self._answer(row_of(kind, outputs, row), size) for row, size in enumerate(sizes)]
 
     @torch.inference_mode()

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
+from ..rows import check_entries
 from ..sizes import Size
 from .vision import Tensors, VisionBackend
 from .whole import POOLER
@@ -22,6 +23,12 @@ class ImageFeatureExtraction(VisionBackend):
 
     auto_class = "AutoModel"
     unread = (POOLER,)
+
+    def load_processor(self) -> None:
+        """Load the image processor; and let ViT-MAE see all of an image, not a random quarter."""
+        super().load_processor()
+        if hasattr(self.model.config, "mask_ratio"):
+            self.model.config.mask_ratio = 0.0
 
     def answer(
         self,
@@ -38,6 +45,7 @@ class ImageFeatureExtraction(VisionBackend):
             pooled = out.get("pooler_output")
             if pooled is not None and not self.lacking:  # else it is of random weights
                 vectors[True] = pooled.flatten(1).float().cpu().numpy()  # ResNet's: (B, D, 1, 1)
+        check_entries({"vectors": vectors[False]}, len(inputs))
         return [self._answer(row, vectors, index) for index, row in enumerate(inputs)]
 
     def _answer(

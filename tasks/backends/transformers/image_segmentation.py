@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch.nn.functional import interpolate
+from transformers.image_transforms import get_size_with_aspect_ratio
 
 from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
@@ -18,6 +19,7 @@ from ...vision.image_segmentation import (
     Segment,
 )
 from ..png import mask_png
+from ..rows import check_entries
 from ..sizes import Size
 from .outputs import on_cpu, row_of
 from .tokenizer import load_tokenizer
@@ -29,6 +31,9 @@ _OUTPUTS = ("class_queries_logits", "masks_queries_logits", "logits", "pred_mask
 #: Pixels of a map, at most; beyond, segments are enlarged. Models look at no more, and a map takes
 #: a float for each of its hundred queries or labels: of 100 megapixels, 40 GB.
 _MAX_MAP_PIXELS = 2**20
+
+#: Where EoMT's processor notes which parts of an image it made.
+_PARTS = "patch_offsets"
 
 #: In the order of preference where the input names none.
 _SUBTASKS = ("panoptic", "instance", "semantic")
@@ -58,20 +63,31 @@ class ImageSegmentation(VisionBackend):
                 str(self.source), revision=self._revision, config=self.model.config
             )
 
+    def kept(self, made: Mapping[str, Any]) -> Tensors:
+        """The tensors; of an image that EoMT looks at in parts, all of them and where they lie."""
+        if not made.get(_PARTS):
+            return super().kept(made)
+        return {"pixel_values": made["pixel_values"], _PARTS: torch.stack(made[_PARTS])}
+
     def answer(
         self, inputs: Sequence[TaskInput], sizes: Sequence[Size], tensors: Tensors
     ) -> list[TaskOutput | RowError]:
         """One forward. pixel_values: (B, 3, H, W) -> logits of queries and masks, or of pixels."""
         if self.tokenizer is not None:
             tensors = {**tensors, "task_inputs": self._task_tokens(inputs)}
+        given = {name: tensor for name, tensor in tensors.items() if name != _PARTS}
         with self.forward():
-            found = self.model(**self.to_device(tensors))
+            found = self.model(**self.to_device(given))
             kind, outputs = type(found), on_cpu(found, _OUTPUTS)
+        if _PARTS in tensors:
+            outputs[_PARTS] = tensors[_PARTS]
+        parts = len(tensors["pixel_values"]) // len(inputs)
+        check_entries(outputs, parts * len(inputs))
         answers: list[TaskOutput | RowError] = []
         for index, (row, size) in enumerate(zip(inputs, sizes, strict=True)):
             assert isinstance(row, ImageSegmentationInput)
             try:
-                segments = self._segments(row, row_of(kind, outputs, index), size)
+                segments = self._segments(row, row_of(kind, outputs, index, parts), size)
                 answers.append(ImageSegmentationOutput(segments=[segments]))
             except RowError as error:
                 answers.append(error)
@@ -92,11 +108,15 @@ class ImageSegmentation(VisionBackend):
 
     @torch.inference_mode()
     def _segments(self, row: ImageSegmentationInput, outputs: Any, size: Size) -> list[Segment]:
-        subtask = self._subtask(row.subtask)
+        subtask = self._subtask(row.subtask, in_parts=outputs.get(_PARTS) is not None)
         decide = getattr(self.processor, _method(subtask))
         shrink = min(1.0, math.sqrt(_MAX_MAP_PIXELS / (size[0] * size[1])))
         height, width = (max(1, int(edge * shrink)) for edge in reversed(size))
         if subtask == "semantic":
+            if outputs.get(_PARTS) is not None:
+                outputs.patch_offsets = list(outputs.patch_offsets)
+                if shrink < 1:
+                    height, width = self._joined_size(size)
             (labels,) = decide(outputs, target_sizes=[(height, width)])
             of_pixels = labels.numpy()
             return [
@@ -125,8 +145,18 @@ class ImageSegmentation(VisionBackend):
             for part in found["segments_info"]
         ]
 
-    def _subtask(self, wanted: str | None) -> str:
+    def _joined_size(self, size: Size) -> tuple[int, int]:
+        """Height and width at which the parts of an image are joined: those it was cut from."""
+        edges = self.processor.size
+        resized: tuple[int, int] = get_size_with_aspect_ratio(
+            (size[1], size[0]), edges["shortest_edge"], edges["longest_edge"]
+        )
+        return resized
+
+    def _subtask(self, wanted: str | None, *, in_parts: bool = False) -> str:
         known = [name for name in _SUBTASKS if hasattr(self.processor, _method(name))]
+        if in_parts:  # the processor joins them for this one alone
+            known = ["semantic"]
         if wanted is None and known:
             return known[0]
         if wanted not in known:

@@ -11,7 +11,7 @@ from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
 from ...vision.keypoint_detection import Keypoint, KeypointDetectionInput, KeypointDetectionOutput
 from ..images import decode
-from ..rows import Decoded
+from ..rows import Decoded, check_entries
 from ..sizes import Size
 from .vision import Tensors, VisionBackend
 
@@ -65,6 +65,7 @@ class KeypointDetection(VisionBackend):
             places, scores, real = (
                 values.float().cpu() for values in (out.keypoints, out.scores, out.mask)
             )
+        check_entries({"keypoints": places}, len(inputs))
         answers = []
         for n, (row, size) in enumerate(zip(inputs, sizes, strict=True)):
             found = real[n] > 0
@@ -100,6 +101,7 @@ class KeypointDetection(VisionBackend):
         boxes = [_within(box, image) for box in (row.boxes or [[]])[0]]
         boxes = boxes or [[0.0, 0.0, float(image.width), float(image.height)]]
         values = self.processor(images=[image], boxes=[boxes], return_tensors="pt")
+        check_entries({"pixel_values": values["pixel_values"]}, len(boxes))
         return Posed(list(values["pixel_values"].split(1)), boxes)
 
 

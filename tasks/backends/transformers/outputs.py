@@ -13,6 +13,7 @@ def on_cpu(outputs: Any, names: Iterable[str]) -> dict[str, torch.Tensor]:
     return {name: outputs[name].float().cpu() for name in names if outputs.get(name) is not None}
 
 
-def row_of(kind: type[Any], outputs: dict[str, torch.Tensor], row: int) -> Any:
-    """One row's outputs, (1, ...) each, as the model's own class of outputs."""
-    return kind(**{name: tensor[row : row + 1] for name, tensor in outputs.items()})
+def row_of(kind: type[Any], outputs: dict[str, torch.Tensor], row: int, parts: int = 1) -> Any:
+    """One row's outputs, (parts, ...) each, as the model's own class of outputs."""
+    own = slice(row * parts, (row + 1) * parts)
+    return kind(**{name: tensor[own] for name, tensor in outputs.items()})

@@ -17,6 +17,7 @@ from ...text.table_question_answering import (
     TableQuestionAnsweringInput,
     TableQuestionAnsweringOutput,
 )
+from ..company import TEXTS
 from ..cut import Cut, cut_to, warned
 from ..reading.reader import Tokens
 from ..rows import Decoded
@@ -49,6 +50,12 @@ class TableQuestionAnswering(TextBackend):
                 for row, own in zip(decoded.rows, found, strict=True)
             ]
         )
+
+    def probe_rows(self) -> list[Tokens]:
+        """The example's table with questions of three lengths."""
+        row = self.example()
+        asked = [row.model_copy(update={"queries": [text]}) for text in TEXTS]
+        return [self._question(one).tokens for one in asked]
 
     def _question(self, given: TaskInput) -> _Question:
         row = cast("TableQuestionAnsweringInput", given)

@@ -13,7 +13,7 @@ from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
 from ..images import decode
 from ..pixels import Pixels
-from ..rows import Decoded, alike
+from ..rows import Decoded, alike, check_entries
 from ..sizes import Size
 from ..vision import Fitted, run_fitted
 from .images import ImagesBackend
@@ -54,6 +54,8 @@ class VisionBackend(ImagesBackend):
     ) -> Sequence[TaskOutput | RowError]:
         """One forward over images of one size, given the sizes they were sent in.
 
+        Tensors have an entry a row, or as many for each where `kept` lets an image be in parts.
+
         A row that the model cannot answer gets its own RowError.
         """
 
@@ -92,9 +94,14 @@ class VisionBackend(ImagesBackend):
             raise RowError(
                 f"the model's processor refuses an image of {image.width} x {image.height} pixels"
             ) from None
+        return Processed(self.kept(tensors), image.size)
+
+    def kept(self, made: Mapping[str, Any]) -> Tensors:
+        """What the model is given of all that its processor made of one image. Raises RowError."""
         # Some processors add notes of their own to the tensors: texts, sizes.
-        kept = {name: t for name, t in tensors.items() if isinstance(t, torch.Tensor)}
-        return Processed(kept, image.size)
+        tensors = {name: t for name, t in made.items() if isinstance(t, torch.Tensor)}
+        check_entries(tensors, 1)
+        return tensors
 
 
 def _shapes(tensors: Tensors) -> tuple[tuple[int, ...], ...]:
