@@ -1,4 +1,4 @@
-"""The Celery app: `celery -A wherry.workers.app worker -Q vision -P threads -c 3`.
+"""The Celery app: `python -P -m wherry.workers worker -Q vision -P threads -c 3`.
 
 Celery carries tickets, Redis holds jobs. The settings below that are not Celery's defaults have
 their reason beside them; docs/architecture.md has the measurements.

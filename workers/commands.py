@@ -29,12 +29,32 @@ def worker(
     loglevel: Annotated[str, typer.Option(help="Celery's log level.")] = "INFO",
 ) -> None:
     """Run one worker for the given task families on one device."""
+    from .__main__ import run
+
+    _prepare(families, device, number)
+    node = name or f"{'-'.join(families)}-{number}@%h"
+    run(
+        [
+            "worker",
+            f"--queues={','.join(families)}",
+            "--pool=threads",
+            f"--concurrency={concurrency}",
+            f"--hostname={node}",
+            f"--loglevel={loglevel}",
+            "--without-gossip",
+            "--without-mingle",
+            "--task-events",
+        ]
+    )
+
+
+def _prepare(families: Sequence[str], device: str, number: int) -> None:
+    """Pin the device and check the models. Exits where the worker cannot start."""
     from pydantic import ValidationError
 
     from ..protocol import v2
     from ..tasks.base import FAMILIES
     from ..tasks.nearest import meant
-    from .__main__ import run
     from .checks import check
     from .device import resolve
     from .settings import WorkerSettings
@@ -58,20 +78,6 @@ def worker(
     # A model at fault is logged by the worker, which serves the others.
     if faults := checked.errors if settings.strict_models else checked.fatal:
         _refuse(faults, EXIT_UNUSABLE)
-    node = name or f"{'-'.join(families)}-{number}@%h"
-    run(
-        [
-            "worker",
-            f"--queues={','.join(families)}",
-            "--pool=threads",
-            f"--concurrency={concurrency}",
-            f"--hostname={node}",
-            f"--loglevel={loglevel}",
-            "--without-gossip",
-            "--without-mingle",
-            "--task-events",
-        ]
-    )
 
 
 def _refuse(faults: Sequence[object], status: int) -> NoReturn:

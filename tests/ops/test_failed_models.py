@@ -61,6 +61,12 @@ def test_the_others_are_served_and_jobs_that_wait_end_with_the_reason(
         assert client.infer("good", EmbeddingInput(texts=["a"]))
         with pytest.raises(ModelFailed, match="model 'bad' could not be loaded: backend: unknown"):
             client.infer("bad", EmbeddingInput(texts=["a"]))
+        with pytest.raises(ModelFailed):
+            list(client.map("bad", [EmbeddingInput(texts=["a"])] * 3))
+        source = tmp_path / "texts.jsonl"
+        source.write_text('{"text": "a"}\n{"text": "b"}\n')
+        with pytest.raises(ModelFailed):  # none of its rows will do better
+            client.annotate(source, model="bad", out=tmp_path / "out.jsonl")
         failure = client.wait("early", timeout_s=PATIENCE_S).failure()
         assert isinstance(failure, ModelFailed)
         assert "stubb" in failure.message
