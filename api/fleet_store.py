@@ -90,6 +90,8 @@ class Presence:
         }
         self._entitled, self._was_right = True, False
         self._alone_since: float | None = None
+        #: The mark that we wrote last: good again when Redis was emptied.
+        self._mine: Proof | None = None
         self._failing = False
         self._task: asyncio.Task[None] | None = None
 
@@ -133,10 +135,13 @@ class Presence:
         return proof is not None and await in_store(is_in, self._store.inner, proof)
 
     async def _mark(self, old: Proof | None) -> bool:
-        new = await in_store(write, self._store.inner)
+        mine = self._mine if old is None and await self._has(self._mine) else None
+        new = mine or await in_store(write, self._store.inner)
         if not await self._queue.run(set_proof(new, old, self._settings)):
-            await in_store(self._store.delete, new.ref)
+            if not mine:
+                await in_store(self._store.delete, new.ref)
             return False
+        self._mine = new
         if old is not None:
             log.warning(
                 "%s has not the mark of %s, and no other API lives: it is this fleet's store now."
