@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_serializer
 
 #: What stands for a chance of nothing, whose logarithm JSON cannot say.
 LEAST_LOGPROB = -9999.0
@@ -58,6 +58,11 @@ class Chunk(BaseModel):
     #: How many tokens of the row came before these. A worker that starts anew counts anew.
     at: int
     tokens: list[Token]
+
+    @field_serializer("tokens")
+    def _short(self, tokens: list[Token]) -> list[tuple[Any, ...]]:
+        """What is always there alone, where that is all: APIs of before read just that."""
+        return [token if token.top or token.prompt else token[: len(_ALWAYS)] for token in tokens]
 
     @property
     def text(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from wherry.tasks.backends.transformers.telling import scored_prompt
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.text.generation import Generation, GenerationOutput
 from wherry.tasks.text.text_generation import TextGenerationInput
-from wherry.tasks.text.tokens import Token
+from wherry.tasks.text.tokens import Candidate, Chunk, Token
 
 from .writing import PROMPTS, written
 
@@ -125,6 +126,15 @@ def test_tokens_survive_the_wire(task: LocalTask) -> None:
     body, length = codec.encode_response(output.to_inference_response("m"))
     again = GenerationOutput.from_inference_response(codec.decode_response(body, length))
     assert again.generations == output.generations  # type: ignore[attr-defined] # it writes
+
+
+def test_a_chunk_says_no_more_of_a_token_than_there_is() -> None:
+    plain = Token(7, " a", -0.5)
+    scored = Token(8, " b", -0.5, top=(Candidate(9, " c", -0.25),))
+    chunk = Chunk(row=0, at=0, tokens=[plain, scored, Token(1, "", None, prompt=True)])
+    written = chunk.model_dump_json()
+    assert json.loads(written)["tokens"][0] == [7, " a", -0.5, False]
+    assert Chunk.model_validate_json(written) == chunk
 
 
 @pytest.mark.parametrize("continuous", [False, True])
