@@ -54,7 +54,7 @@ def dense(path: str, config: Mapping[str, Any], find: Find) -> Step:
     weights = _weights(path, find)
     linear = _array(path, weights, "linear.weight")  # (D', D)
     bias = _array(path, weights, "linear.bias") if config.get("bias", True) else np.float32(0)
-    residual = None  # (D', D)
+    residual: Vectors | None = None  # (D', D)
     if config.get("use_residual"):
         same = linear.shape[0] == linear.shape[1]
         residual = (
@@ -64,8 +64,10 @@ def dense(path: str, config: Mapping[str, Any], find: Find) -> Step:
         )
 
     def step(vectors: Vectors) -> Vectors:
-        made = activation(vectors @ linear.T + bias)
-        return made if residual is None else made + vectors @ residual.T
+        made: Vectors = activation(vectors @ linear.T + bias)
+        if residual is not None:
+            made += vectors @ residual.T
+        return made
 
     return step
 

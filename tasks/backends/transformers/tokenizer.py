@@ -68,7 +68,7 @@ def check_tokenizer(
     files = {*type(tokenizer).vocab_files_names.values()} - {"tokenizer_config.json"}
     if not files:  # bytes or characters: there is no vocabulary to be lost
         return
-    if not any(has_file(source, n, revision) for n in sorted({*files, "tokenizer.json"})):
+    if not any(has_file(source, name, revision) for name in (*_VOCABULARIES, *sorted(files))):
         raise ModelRefused(
             f"{source}: the folder holds no tokenizer ({', '.join(sorted(files))}); save the "
             "model's own beside its weights"
