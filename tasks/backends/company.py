@@ -31,7 +31,7 @@ TOLERANCE = 1e-3
 _LEAST = 1e-2
 
 #: Texts to try a model with: a usual one, a longer and a shorter one.
-TEXTS = (
+TEXTS: tuple[str, ...] = (
     "my name is ada and i live in london",
     "what is the capital of france, and how far is it from there to the sea in a slow red car",
     "hello you, how are you",

@@ -103,7 +103,7 @@ class DocumentAnswering(ImagesBackend):
 
     def probe(self) -> Probe[_Window]:
         """Pages of three lengths, their words in a row."""
-        pages: list[list[str]] = [text.split() for text in TEXTS]
+        pages = [text.split() for text in TEXTS]
         rows = [
             self._windows(["who"], words, [[10 * i, 10, 10 * i + 8, 20] for i in range(len(words))])
             for words in pages
