@@ -143,11 +143,25 @@ async def repository_index(request: Request) -> Response:
 async def index_of(service: Service, *, only_ready: bool) -> list[dict[str, str]]:
     """The repository's entries."""
     fleet = await service.fleet()
-    entries = [_entry(model, why_unavailable(model, fleet)) for model in service.catalog.models]
+    entries = [
+        _entry(model, why_unavailable(model, fleet), note_of(model, fleet))
+        for model in service.catalog.models
+    ]
     return [entry for entry in entries if entry["state"] == "READY" or not only_ready]
 
 
-def _entry(model: ModelDeclaration, reason: str) -> dict[str, str]:
+def note_of(declared: ModelDeclaration, fleet: FleetView) -> str:
+    """What a worker that serves the model found out about it; "" for nothing worth telling."""
+    for worker in fleet.workers:
+        notes = worker.info.get("notes")
+        note = notes.get(f"{declared.name}:{declared.version}") if isinstance(notes, dict) else None
+        if worker.alive and isinstance(note, str):
+            return note
+    return ""
+
+
+def _entry(model: ModelDeclaration, reason: str, note: str) -> dict[str, str]:
+    told = {"note": note} if note else {}
     return {
         "name": model.name,
         "version": model.version,
@@ -156,6 +170,7 @@ def _entry(model: ModelDeclaration, reason: str) -> dict[str, str]:
         "task": model.task,
         "family": model.family,
         "platform": f"wherry_{model.backend}",
+        **told,
     }
 
 

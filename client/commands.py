@@ -18,6 +18,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from ..protocol import codec
 from ..protocol.errors import Unavailable, WherryError
@@ -228,6 +229,9 @@ def models(url: Url = "", as_json: AsJson = False) -> None:
         print_json(listed)
     else:
         stdout.print(models_table(listed))
+        for entry in listed:
+            if entry.get("note"):
+                stdout.print(Text(f"{entry['name']}:{entry['version']}: {entry['note']}"))
 
 
 def queues(

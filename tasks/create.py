@@ -70,6 +70,7 @@ def create_task(
     device = Device(str(parameters.pop("device", "cpu")))
     made = create_backend(backend, task_name, model_name, device=device, **parameters)
     made.load()
+    made.find_company()  # a batch of several rows may come without a queue, too
     return LocalTask(get_task(task_name), made, model_name or task_name)
 
 

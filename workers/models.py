@@ -105,6 +105,11 @@ class Models:
             self._budgets = rows, budgets
         return budgets
 
+    def notes(self) -> dict[str, str]:
+        """What an operator should know of how models are served, by name:version."""
+        served = {f"{m.declaration.name}:{m.declaration.version}": m.backend for m in self}
+        return {name: note for name, backend in served.items() if (note := backend.company.note)}
+
     def close(self) -> None:
         """Close every backend."""
         with self._lock:
@@ -129,13 +134,15 @@ class Models:
         )
         backend.load()
         loaded_s = time.monotonic() - started
-        backend.run([backend.example()])
+        backend.warm_up()
         log.info(
             "model %s: loaded in %.1f s, warm in %.1f s",
             name,
             loaded_s,
             time.monotonic() - started - loaded_s,
         )
+        if backend.company.note:
+            log.warning("model %s: %s", name, backend.company.note)
         return LoadedModel(
             declaration, get_task(declaration.task), backend, self._budget(declaration)
         )

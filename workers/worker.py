@@ -274,6 +274,7 @@ class Worker:
             "families": self._families,
             "device": self._device.name,
             "models": [model.declaration.name for model in self._models],
+            "notes": self._models.notes(),
             "state": "draining" if self._draining.is_set() else "ready",
             "seen_at_ms": int(time.time() * 1000),
         }

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 from ...protocol.errors import RowError
 from ..base import Task, TaskInput, TaskOutput
 from ..text.tokens import Listener
+from .company import Company, Probe, found
 from .device import Device
 
 
@@ -20,6 +22,10 @@ class Backend(ABC):
     the model inside, so that one batch decodes while another computes.
     """
 
+    #: Which rows share forwards: as declared, or as found once the model is loaded.
+    company: Company = Company()
+    _declared: Company | None = None
+
     def __init__(self, task: Task, source: str | None, *, device: Device) -> None:
         self.task, self.source, self.device = task, source, device
 
@@ -33,6 +39,21 @@ class Backend(ABC):
 
         Raises OutOfMemory when the device cannot hold the batch, anything when the model fails.
         """
+
+    def warm_up(self) -> None:
+        """Run a first forward, and find out which rows may share one."""
+        self.run([self.example()])
+        self.find_company()
+
+    def find_company(self) -> None:
+        """Try whether rows answer the same in company as alone, unless the declaration says."""
+        probe = None if self._declared else self.probe()
+        if probe is not None:
+            self.company = found(probe, str(self.source))
+
+    def probe(self) -> Probe[Any] | None:
+        """Rows of several lengths to try the model with; None where rows are never padded."""
+        return None
 
     def close(self) -> None:  # noqa: B027 # most backends hold nothing but memory
         """Free the model."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .company import Batching, apart
+from .rows import alike
+
 #: Padding that one more forward would cost as much as, in tokens, about.
 SLACK = 1024
 
@@ -28,3 +31,12 @@ def alike_in_length(
             longest, padding = lengths[position], 0
         groups[-1].append(position)
     return groups
+
+
+def sharing(lengths: Sequence[int], batching: Batching) -> list[list[int]]:
+    """Positions of rows that share a forward: alike in length, or as far as the model allows."""
+    return [
+        [group[i] for i in part]
+        for group in alike(apart(batching, *row) for row in enumerate(lengths))
+        for part in alike_in_length([lengths[i] for i in group])
+    ]

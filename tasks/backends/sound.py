@@ -48,6 +48,12 @@ def decode(data: bytes, sample_rate: int | None, *, rate: int, max_seconds: floa
     return _resampled(iter([samples]), sample_rate, rate)
 
 
+def noises(rate: int) -> list[Samples]:
+    """Noise of three lengths to try a model with: a usual one, a longer and a shorter one."""
+    noise = np.random.default_rng(0).normal(0, 0.1, rate).astype(np.float32)
+    return [noise[: int(seconds * rate)] for seconds in (0.5, 0.8, 0.3)]
+
+
 def wav(samples: Samples, rate: int) -> bytes:
     """A WAV file of 16 bits. samples: (n,), cut to -1 to 1; `rate` of them are a second."""
     file = io.BytesIO()

@@ -123,8 +123,14 @@ class Worker:
         self._catalog = load_catalog(self.models)
         self._timers: list[threading.Timer] = []
 
-    def beat(self, *families: str, models: tuple[str, ...] = ()) -> None:
-        info: dict[str, object] = {"families": list(families), "models": list(models)}
+    def beat(
+        self, *families: str, models: tuple[str, ...] = (), notes: dict[str, str] | None = None
+    ) -> None:
+        info: dict[str, object] = {
+            "families": list(families),
+            "models": list(models),
+            "notes": notes or {},
+        }
         self.queue.run(heartbeat(WORKER, info, self.jobs))
 
     def claim(self) -> list[tuple[ClaimedJob, BatchStats]]:

@@ -63,6 +63,13 @@ def test_the_index_lists_states(http, worker):
     assert [e["version"] for e in ready] == ["1", "2"]
 
 
+def test_the_index_has_what_a_worker_notes_of_a_model(http, worker):
+    worker.beat("text", models=("embedding",), notes={"embedding:2": "each row by itself"})
+    entries = http.post("/v2/repository/index").json()
+    notes = {(e["name"], e["version"]): e["note"] for e in entries if "note" in e}
+    assert notes == {("embedding", "2"): "each row by itself"}
+
+
 @pytest.mark.parametrize("path", ["/v2/models/embedding/stats", "/v2/models/stats"])
 def test_stats_count(http, worker, texts, path):
     http.post("/v2/models/embedding/jobs", json=texts("a"))

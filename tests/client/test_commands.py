@@ -223,6 +223,15 @@ def test_cancel_calls_off_what_waits(wherry: Wherry, client: Client) -> None:
         client.wait(job.id)
 
 
+def test_what_a_worker_notes_of_a_model_stands_below_the_models(
+    wherry: Wherry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = {"name": "fnet", "version": "1", "task": "embedding", "state": "READY", "reason": ""}
+    note = "only rows of equal length share a forward"
+    monkeypatch.setattr(Client, "models", lambda _: [{**entry, "note": note}, entry])
+    assert wherry("models").stdout.splitlines()[-1] == f"fnet:1: {note}"
+
+
 def test_models_and_queues_show_the_fleet(wherry: Wherry) -> None:
     [models] = lines(wherry("models", "--json"))
     assert {m["name"]: m["task"] for m in models}["slow"] == "image-classification"  # type: ignore[index] # parsed JSON

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from wherry.jobs.claim import BatchBudget
+from wherry.tasks.backends.company import Company
 from wherry.tasks.backends.device import Device
 from wherry.tasks.catalog import Catalog, ModelDeclaration
 from wherry.workers.models import Models
@@ -28,4 +29,13 @@ def test_budgets_are_made_anew_when_what_fits_or_what_is_loaded_has_changed() ->
     shown.budget.ran_out(rows)
     shown.budget.ran(rows[:4])
     assert models.batch_budgets(100) == {**both, "a/1": BatchBudget(4, 100, preferred_rows=4)}
+    models.close()
+
+
+def test_what_a_model_needs_is_noted() -> None:
+    models = Models(Catalog([declared("a"), declared("b", version="2")]), {"text"}, Device())
+    models.load_all()
+    assert models.notes() == {}
+    models.get("b", "2").backend.company = Company("one-by-one")
+    assert models.notes() == {"b:2": "each row has a forward of its own"}
     models.close()

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
+from ..company import Company, Probe
 from .graph import Shapes
 from .model import OnnxModel
 
@@ -23,9 +24,19 @@ class Adapter(ABC):
     dialect: ClassVar[str]
     #: The tasks it answers.
     tasks: ClassVar[tuple[str, ...]]
+    #: Which rows share runs.
+    company: Company = Company()
 
     def __init__(self, task: Task, model: OnnxModel) -> None:
         self.task, self.model, self.graph = task, model, model.graph
+
+    def probe(self) -> Probe[Any] | None:
+        """Rows of several lengths to try the graph with; None where rows are never padded."""
+        return None
+
+    def keep(self, company: Company) -> None:
+        """Let rows share runs in this way from now on."""
+        self.company = company
 
     @classmethod
     @abstractmethod

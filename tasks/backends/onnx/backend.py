@@ -9,7 +9,9 @@ from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
 from ...vision.images import MAX_PIXELS
 from ..base import Backend
+from ..company import Probe, chosen
 from ..device import Device
+from .adapter import Adapter
 from .dialects import resolve
 from .graph import Graph
 from .model import OnnxModel, folder_of
@@ -20,7 +22,9 @@ class DialectBackend(Backend):
 
     `dialect` names one where several would do; empty takes the first that accepts the graph.
     `threads` bounds each graph's threads, 0 takes every core of the process; `max_pixels` bounds a
-    row's image before it is decoded. What else is given goes to the adapter.
+    row's image before it is decoded. `batching` says which rows share a run (padded, equal-length,
+    one-by-one), where the graph takes rows of any length; empty finds it out. What else is given
+    goes to the adapter.
     """
 
     def __init__(
@@ -32,9 +36,11 @@ class DialectBackend(Backend):
         threads: int = 0,
         max_pixels: int = MAX_PIXELS,
         dialect: str = "",
+        batching: str = "",
         **options: Any,  # the adapter's own
     ) -> None:
         super().__init__(task, source, device=device)
+        self._declared = chosen(batching)
         self._open = functools.partial(
             OnnxModel, folder_of(source), device, threads=threads, max_pixels=max_pixels
         )
@@ -59,7 +65,20 @@ class DialectBackend(Backend):
             inspect.signature(found).bind(self.task, model, **self._options)
         except TypeError as error:
             raise ValueError(f"dialect {found.dialect!r}: {error}") from None
+        if self._declared and found.probe is Adapter.probe:
+            raise ValueError(f"batching: dialect {found.dialect!r} pads no rows")
         self.adapter = found(self.task, model, **self._options)
+
+    def probe(self) -> Probe[Any] | None:
+        """As the adapter is tried."""
+        probe: Probe[Any] | None = self.adapter.probe()
+        return probe
+
+    def find_company(self) -> None:
+        """Try whether rows answer the same in company as alone, unless the declaration says."""
+        self.company = self._declared or self.adapter.company
+        super().find_company()
+        self.adapter.keep(self.company)
 
     @property
     def graph(self) -> Graph:

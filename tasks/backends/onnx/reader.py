@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
-from ..lengths import alike_in_length
+from ..company import TEXTS, Company, Probe, Values, turned
+from ..lengths import sharing
 from ..pool import pooled
 from ..reading.reader import Tokens, Truncation
 from .graph import Shapes
@@ -42,6 +43,8 @@ class TextReader:
         self.classes = self.classes or len(self.labels) or None
         self.problem_type: str | None = model.config.get("problem_type")
         self.unknown_token = token_id(model, self._tokenizer, "unk_token")
+        #: Which rows share a run.
+        self.company = Company("one-by-one" if self._graph.rows_alone else "padded")
 
     @property
     def raw_tokenizer(self) -> Tokenizer:
@@ -108,13 +111,30 @@ class TextReader:
     def _infer(self, sequences: Sequence[Tokens], read: _Read) -> list[NDArray[np.float32]]:
         """Run sequences, those alike in length together; answer what `read` takes, in order."""
         lengths = [self._length or len(tokens["input_ids"]) for tokens in sequences]
-        groups = [[i] for i in range(len(lengths))] if self._graph.rows_alone else None
         found: dict[int, NDArray[np.float32]] = {}
-        for group in groups or alike_in_length(lengths):
+        for group in sharing(lengths, self.company.batching):
             arrays = self._padded([sequences[i] for i in group], lengths[group[0]])
             out = self._graph.run_rows(arrays)
             found.update(zip(group, read(out, arrays["attention_mask"]), strict=True))
         return [found[i] for i in range(len(sequences))]
+
+    def probe(self) -> Probe[Tokens] | None:
+        """Texts of three lengths; None where the graph gives all rows one length, or each its own
+        run.
+        """
+        if self._length or self._graph.rows_alone:
+            return None
+        rows = self.tokens(TEXTS)
+        twin = {**rows[0], "input_ids": turned(rows[0]["input_ids"])}
+        return Probe(rows, twin, self._said)
+
+    def _said(self, sequences: Sequence[Tokens]) -> list[Values]:
+        longest = max(len(tokens["input_ids"]) for tokens in sequences)
+        arrays = self._padded(sequences, longest)
+        values = self._graph.run_rows(arrays)[self._output]
+        if values.ndim == 2:
+            return [[row] for row in values]
+        return [[row[own > 0]] for row, own in zip(values, arrays["attention_mask"], strict=True)]
 
     def _padded(self, sequences: Sequence[Tokens], length: int) -> dict[str, NDArray[np.int64]]:
         """Arrays of (B, length). alike_in_length puts the longest of a group first."""

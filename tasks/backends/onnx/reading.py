@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
-from ..reading.reader import Reading
+from ..company import Company, Probe
+from ..reading.reader import Reading, Tokens
 from .adapter import Adapter
 from .model import OnnxModel
 from .reader import TextReader
@@ -23,11 +24,22 @@ class ReadingAdapter(Adapter):
 
     def __init__(self, task: Task, model: OnnxModel) -> None:
         super().__init__(task, model)
-        self.reading = self.readings[task.name](task, self.make_reader())
+        self.reader = self.make_reader()
+        self.company = self.reader.company
+        self.reading = self.readings[task.name](task, self.reader)
 
     def make_reader(self) -> TextReader:
         """The graph as a reader. Raises ValueError when the folder lacks something."""
         return TextReader(self.model, self.output)
+
+    def probe(self) -> Probe[Tokens] | None:
+        """As the reader is tried."""
+        return self.reader.probe()
+
+    def keep(self, company: Company) -> None:
+        """Tell the reader."""
+        super().keep(company)
+        self.reader.company = company
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """Rows alike in length share a run."""

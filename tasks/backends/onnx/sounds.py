@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from ....protocol.errors import RowError
 from ...base import Task, TaskInput
+from ..company import Batching, Probe, Values, apart
 from ..rows import alike
-from ..sound import Samples, decode
+from ..sound import Samples, decode, noises
 from .graph import Arrays, Graph
 from .model import OnnxModel
 
@@ -75,9 +76,27 @@ class Listener(NamedTuple):
             raise RowError(f"a sound of {len(samples)} samples at {self.rate}/s is too short")
         return samples
 
-    def logits(self, graph: Graph, sounds: Sequence[Samples]) -> list[NDArray[np.float32]]:
+    def probe(self, graph: Graph) -> Probe[Samples] | None:
+        """Noise of three lengths; None for a model that is never padded."""
+        if not self.pads:
+            return None
+        rows = noises(self.rate)
+
+        def said(sounds: Sequence[Samples]) -> list[Values]:
+            values = graph.run_rows(self._arrays(sounds))["logits"]
+            if values.ndim == 2:  # labels of a sound, not letters of its moments
+                return [[row] for row in values]
+            return [[v[: self.outputs(len(s))]] for v, s in zip(values, sounds, strict=True)]
+
+        return Probe(rows, rows[0][::-1].copy(), said)
+
+    def logits(
+        self, graph: Graph, sounds: Sequence[Samples], batching: Batching
+    ) -> list[NDArray[np.float32]]:
         """Each sound's logits: padded in one run where that is allowed, else a run per length."""
-        groups = [list(range(len(sounds)))] if self.pads else alike(map(len, sounds))
+        if not self.pads and batching == "padded":
+            batching = "equal-length"
+        groups = alike(apart(batching, i, len(sound)) for i, sound in enumerate(sounds))
         found: dict[int, NDArray[np.float32]] = {}
         for group in groups:
             for at in range(0, len(group), _MAX_ROWS):

@@ -9,9 +9,10 @@ from torch.nn.utils.rnn import pad_sequence
 
 from ....protocol.errors import RowError
 from ...base import Task, TaskInput
+from ..company import Company, Probe, Values, apart
 from ..device import Device
-from ..rows import alike
-from ..sound import Samples, decode
+from ..rows import alike, check_entries
+from ..sound import Samples, decode, noises
 from .base import TransformersBackend
 
 log = logging.getLogger(__name__)
@@ -82,19 +83,42 @@ class AudioBackend(TransformersBackend):
     def extract(self, samples: Samples) -> Tensors:
         """A sound as the model's own extractor makes it, (1, ...) each. Raises RowError."""
         try:
-            return dict(self.extractor(samples, sampling_rate=self.rate, return_tensors="pt"))
+            made = dict(self.extractor(samples, sampling_rate=self.rate, return_tensors="pt"))
         except (AssertionError, ValueError) as error:
             log.info("the feature extractor refused a row: %s", error)
             raise RowError(
                 f"the model's extractor refuses a sound of {len(samples)} samples at {self.rate}/s"
             ) from None
+        check_entries(made, 1)
+        return made
+
+    def probe(self) -> Probe[Samples] | None:
+        """Noise of three lengths; None for a model that is never padded."""
+        rows = noises(self.rate)
+        if not self._pads():
+            if len({_shapes(self.extract(row)) for row in rows}) > 1:
+                self.company = Company("equal-length")
+            return None
+        return Probe(rows, rows[0][::-1].copy(), self._said, self.tolerance)
+
+    def _said(self, sounds: Sequence[Samples]) -> list[Values]:
+        """The logits of sounds that are padded together, as far as each sound lasts."""
+        features = [self.extract(samples) for samples in sounds]
+        with self.forward():
+            logits = self.model(**self.to_device(self._stacked(features))).logits
+            values = logits.float().cpu().numpy()
+        if values.ndim == 2:  # labels of a sound, not letters of its moments
+            return [[row] for row in values]
+        return [
+            [row[: self.outputs(len(samples))]] for row, samples in zip(values, sounds, strict=True)
+        ]
 
     def batches(self, features: Sequence[Tensors]) -> Iterator[tuple[list[int], Tensors]]:
         """Features in batches for a forward each, with the positions they came from."""
-        if self._pads():
-            groups = [list(range(len(features)))]
-        else:
-            groups = alike(tuple(t.shape for t in row.values()) for row in features)
+        batching = self.company.batching
+        if batching == "padded" and not self._pads():
+            batching = "equal-length"
+        groups = alike(apart(batching, i, _shapes(row)) for i, row in enumerate(features))
         for group in groups:
             for at in range(0, len(group), self._max_forward_rows):
                 part = group[at : at + self._max_forward_rows]
@@ -112,7 +136,7 @@ class AudioBackend(TransformersBackend):
         return masked and by_moment and not getattr(config, "add_adapter", False)
 
     def _stacked(self, features: Sequence[Tensors]) -> Tensors:
-        if len({tuple(t.shape for t in row.values()) for row in features}) == 1:
+        if len({_shapes(row) for row in features}) == 1:
             return {name: torch.cat([row[name] for row in features]) for name in features[0]}
         return {
             name: pad_sequence(
@@ -122,3 +146,7 @@ class AudioBackend(TransformersBackend):
             )
             for name in features[0]
         }
+
+
+def _shapes(row: Tensors) -> tuple[torch.Size, ...]:
+    return tuple(tensor.shape for tensor in row.values())

@@ -12,11 +12,17 @@ import torch
 from ....protocol.errors import OutOfMemory
 from ...base import Task
 from ..base import Backend
+from ..company import TOLERANCE, chosen
 from ..device import Device
 
 log = logging.getLogger(__name__)
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+#: How far rounding alone moves a model's numbers when the shapes of its tensors change; on CUDA
+#: convolutions round float32 to 10 bits (TF32).
+_ROUNDING = {torch.float16: 0.008, torch.bfloat16: 0.03}
+_ROUNDING_ON_CUDA = 0.005
 
 #: What torch's errors say when memory is short; only some are torch.OutOfMemoryError.
 _OUT_OF_MEMORY = (
@@ -33,6 +39,8 @@ class TransformersBackend(Backend):
 
     `dtype` is float32, float16 or bfloat16. `threads` bounds torch's threads in this process: two
     threads beside a busy second core can be slower than one. `revision` pins a hub model.
+    `batching` says which rows share a forward (padded, equal-length, one-by-one), where the model
+    pads rows at all; empty finds it out.
     """
 
     #: The auto class of transformers that loads the model.
@@ -47,8 +55,14 @@ class TransformersBackend(Backend):
         dtype: str = "float32",
         threads: int = 0,
         revision: str | None = None,
+        batching: str = "",
     ) -> None:
         super().__init__(task, source or task.default_model, device=device)
+        self._declared = chosen(batching)
+        if self._declared:
+            if type(self).probe is Backend.probe:
+                raise ValueError(f"batching {batching!r}: {task.name} pads no rows")
+            self.company = self._declared
         if dtype not in _DTYPES:
             raise ValueError(f"dtype {dtype!r}: use {', '.join(_DTYPES)}")
         self._dtype, self._threads, self._revision = _DTYPES[dtype], threads, revision
@@ -77,6 +91,12 @@ class TransformersBackend(Backend):
     @abstractmethod
     def load_processor(self) -> None:
         """Load what turns rows into tensors."""
+
+    @property
+    def tolerance(self) -> float:
+        """How far a row's numbers may move in company."""
+        on_cuda = self.device.name.startswith("cuda")
+        return _ROUNDING.get(self._dtype, _ROUNDING_ON_CUDA if on_cuda else TOLERANCE)
 
     @contextmanager
     def forward(self) -> Iterator[None]:

@@ -11,6 +11,7 @@ from transformers import LogitsProcessorList, RepetitionPenaltyLogitsProcessor
 
 from ...base import Task, TaskOutput
 from ...text.tokens import Listener, Token
+from ..base import ModelRefused
 from ..device import Device
 from .continuous import BrokenLoopError, RunningBatch
 from .continuous_loop import News, Row
@@ -69,6 +70,16 @@ class ContinuousWriter(Writer):
             running.close()
             raise ValueError(f"{self.source} cannot be batched continuously: {error}") from None
         self._running = running
+
+    def find_company(self) -> None:
+        """Try rows in company. Raises ModelRefused where they must be kept apart: here none are."""
+        super().find_company()
+        if self._running and self.company.batching != "padded":
+            self._running.close()
+            raise ModelRefused(
+                f"{self.source} cannot be batched continuously: {self.company.note}; "
+                "leave `continuous` out"
+            )
 
     def close(self) -> None:
         """End the running batch, and drop the model."""

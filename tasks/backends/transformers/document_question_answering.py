@@ -4,16 +4,22 @@ import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
+from ..company import TEXTS, Probe, Values, turned
 from ..document_spans import Span, best_answers
 from ..images import decode
+from ..lengths import sharing
 from ..rows import Decoded
 from .images import ImagesBackend
 
 _Words = list[tuple[str, Sequence[float]]]
+_Window = dict[str, torch.Tensor]
+_Logits = Sequence[NDArray[np.float32]]
 
 
 class _Page(NamedTuple):
@@ -21,7 +27,7 @@ class _Page(NamedTuple):
 
     words: list[str]
     spans: list[Span]
-    windows: list[dict[str, torch.Tensor]]
+    windows: list[_Window]
 
 
 class DocumentAnswering(ImagesBackend):
@@ -72,15 +78,37 @@ class DocumentAnswering(ImagesBackend):
             outputs.append(self.task.output.model_validate({"results": [found]}))
         return decoded.answers(outputs)
 
-    def _forward(self, windows: Sequence[dict[str, torch.Tensor]]) -> tuple[Any, Any]:
-        """Start and end logits, (windows, T) each."""
+    def _forward(self, windows: Sequence[_Window]) -> tuple[_Logits, _Logits]:
+        """Start and end logits of each window, (T,) each, padding at the end."""
+        lengths = [len(window["input_ids"]) for window in windows]
+        found: dict[int, Values] = {}
+        for group in sharing(lengths, self.company.batching):
+            found.update(zip(group, self._said([windows[i] for i in group]), strict=True))
+        starts, ends = zip(*(found[i] for i in range(len(windows))), strict=True)
+        return starts, ends
+
+    def _said(self, windows: Sequence[_Window]) -> list[Values]:
+        """Start and end logits of windows that are padded together."""
         joined = {
             name: torch.nn.utils.rnn.pad_sequence([w[name] for w in windows], batch_first=True)
             for name in windows[0]
         }
         with self.forward():
             out = self.model(**self.to_device(joined))
-            return out.start_logits.float().cpu().numpy(), out.end_logits.float().cpu().numpy()
+            both = [v.float().cpu().numpy() for v in (out.start_logits, out.end_logits)]
+        lengths = [len(window["input_ids"]) for window in windows]
+        return [[v[row, :length] for v in both] for row, length in enumerate(lengths)]
+
+    def probe(self) -> Probe[_Window]:
+        """Pages of three lengths, their words in a row."""
+        pages = [text.split() for text in TEXTS]
+        rows = [
+            self._windows(["who"], words, [[10 * i, 10, 10 * i + 8, 20] for i in range(len(words))])
+            for words in pages
+        ]
+        first = rows[0].windows[0]
+        twin = {**first, "input_ids": torch.tensor(turned(first["input_ids"].tolist()))}
+        return Probe([page.windows[0] for page in rows], twin, self._said, self.tolerance)
 
     def _page(self, row: TaskInput) -> _Page:
         inputs: Any = row

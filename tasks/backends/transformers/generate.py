@@ -15,7 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ....protocol.errors import RowError
 from ...text.tokens import Listener
@@ -103,6 +105,38 @@ def generate(
         completion(tokenizer, stops, prompt, row[start:].tolist())
         for prompt, row in zip(_prompts(model, inputs), sequences, strict=True)
     ]
+
+
+def first_steps(
+    model: Any, tokenizer: Any, inputs: Mapping[str, torch.Tensor]
+) -> list[list[NDArray[np.float32]]]:
+    """The logits (V,) of each row's first two tokens, the first made the same one for all.
+
+    Logits tell more than a text: a model that says one word for ever hides what moves it, and two
+    words that are as likely would seem a move. Inputs are those of `generate`.
+    """
+    ends = model.generation_config.eos_token_id
+    avoid = {*(ends if isinstance(ends, list) else [ends]), pad_token(model, tokenizer)}
+    same = next(token for token in range(len(avoid) + 1) if token not in avoid)
+
+    def say_it(_: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        forced = torch.full_like(scores, -torch.inf)
+        forced[:, same] = 0
+        return forced
+
+    found = model.generate(
+        **inputs,
+        max_new_tokens=2,
+        logits_processor=[say_it],
+        do_sample=False,
+        num_beams=1,
+        num_return_sequences=1,
+        pad_token_id=pad_token(model, tokenizer),
+        return_dict_in_generate=True,
+        output_logits=True,
+    )
+    steps = [step.float().cpu().numpy() for step in found.logits]  # (B, V) each
+    return [list(row) for row in zip(*steps, strict=True)]
 
 
 def budget(model: Any, prompt_tokens: int, max_new_tokens: int, *, started: int = 1) -> int:

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
+from ..company import TEXTS, Probe, Values, apart
 from ..images import decode
-from ..rows import Decoded, alike
-from .generate import Parameters, budget, generate, pad_token
+from ..rows import Decoded, alike, check_entries
+from .generate import Parameters, budget, first_steps, generate, pad_token
 from .images import ImagesBackend
 from .vision import Tensors
 
@@ -49,7 +50,11 @@ class ImageTextToText(ImagesBackend):
         # Rows short of positions get fewer tokens: those stay by themselves.
         room = [self._room(*row) for row in zip(decoded.inputs, decoded.rows, strict=True)]
         sizes = map(_sizes, decoded.rows)
-        for group in alike(zip(room, sizes, strict=True)):
+        company = [
+            apart(self.company.batching, place, row[_IDS].shape)
+            for place, row in enumerate(decoded.rows)
+        ]
+        for group in alike(zip(room, sizes, company, strict=True)):
             rows = [decoded.rows[i] for i in group]
             texts = self._write(decoded.inputs[group[0]], rows, room[group[0]])
             for position, text in zip(group, texts, strict=True):
@@ -63,6 +68,21 @@ class ImageTextToText(ImagesBackend):
         encoded = self._processed(image, self._prompt(inputs.texts[0]))
         self._room(row, encoded)  # raises
         return encoded
+
+    def probe(self) -> Probe[Tensors] | None:
+        """Texts of three lengths about one image; None where other tensors differ with them."""
+        image = decode(self.example().images[0], self._max_pixels)  # type: ignore[attr-defined] # its own Input
+        rows = [self._processed(image, self._prompt(text)) for text in TEXTS]
+        if len({_sizes(row) for row in rows}) > 1:
+            return None
+        negative = self._processed(ImageOps.invert(image), self._prompt(TEXTS[0]))
+        return Probe(rows, negative, self._first_steps, self.tolerance)
+
+    def _first_steps(self, rows: Sequence[Tensors]) -> Sequence[Values]:
+        tokenizer = self.processor.tokenizer
+        tensors = _joined(rows, pad_token(self.model, tokenizer))
+        with self.forward():
+            return first_steps(self.model, tokenizer, self.to_device(tensors))
 
     def _room(self, row: TaskInput, encoded: Tensors) -> int:
         """How many tokens the row may get."""
@@ -85,7 +105,7 @@ class ImageTextToText(ImagesBackend):
     def _processed(self, image: Image.Image, prompt: str) -> Tensors:
         start = self.processor.tokenizer.bos_token
         try:
-            return dict(
+            made = dict(
                 self.processor(
                     images=[image],
                     text=[prompt],
@@ -100,6 +120,9 @@ class ImageTextToText(ImagesBackend):
                 f"the model's processor refuses an image of {image.width} x {image.height} pixels "
                 "or its text"
             ) from None
+        # Pixels are in parts: the text holds a mark for each, and the model counts them off.
+        check_entries({_IDS: made[_IDS]}, 1)
+        return made
 
     def _write(self, first: Any, rows: Sequence[Tensors], room: int) -> list[str]:
         """One generate. A batch has one set of parameters: the first row's."""

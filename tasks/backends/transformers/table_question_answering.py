@@ -17,6 +17,7 @@ from ...text.table_question_answering import (
     TableQuestionAnsweringInput,
     TableQuestionAnsweringOutput,
 )
+from ..company import TEXTS
 from ..reading.reader import Tokens
 from ..rows import Decoded
 from .text import TextBackend, real_tokens
@@ -43,6 +44,12 @@ class TableQuestionAnswering(TextBackend):
         return decoded.answers(
             [self._answer(row, own) for row, own in zip(decoded.rows, found, strict=True)]
         )
+
+    def probe_rows(self) -> list[Tokens]:
+        """The example's table with questions of three lengths."""
+        row = self.example()
+        asked = [row.model_copy(update={"queries": [text]}) for text in TEXTS]
+        return [self._question(one).tokens for one in asked]
 
     def _question(self, given: TaskInput) -> _Question:
         row = cast("TableQuestionAnsweringInput", given)

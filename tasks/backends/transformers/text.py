@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..lengths import alike_in_length
+from ..company import TEXTS, Probe, Values, turned
+from ..lengths import sharing
 from ..reading.reader import Tokens, Truncation
+from ..rows import check_entries
 from .base import TransformersBackend
 
 #: Takes from a model's output, given its inputs (B, T), what a task needs: one entry a sequence.
@@ -29,11 +31,11 @@ class TextBackend(TransformersBackend):
             self.source, revision=self._revision, trust_remote_code=False
         )
         self.tokenizer.model_max_length = min(self.tokenizer.model_max_length, self._positions())
-        if self.tokenizer.pad_token is None:  # GPT and its kin
-            self.tokenizer.pad_token = self.tokenizer.eos_token
+        if self.tokenizer.pad_token is None:  # GPT and its kin; the first one had no end either
+            self.tokenizer.pad_token = self.tokenizer.eos_token or self.tokenizer.unk_token
             self.model.config.pad_token_id = self.tokenizer.pad_token_id
-        takes = inspect.signature(self.model.forward).parameters
-        self._names = [name for name in self.tokenizer.model_input_names if name in takes]
+        self._takes = frozenset(inspect.signature(self.model.forward).parameters)
+        self._names = [name for name in self.tokenizer.model_input_names if name in self._takes]
 
     @property
     def max_tokens(self) -> int:
@@ -42,7 +44,9 @@ class TextBackend(TransformersBackend):
         return tokens
 
     def _positions(self) -> int:
-        positions: int = getattr(self.model.config, "max_position_embeddings", None) or 512
+        positions: int = getattr(self.model.config, "max_position_embeddings", None) or 0
+        if positions < 1:  # of relative places; XLNet says -1
+            positions = 512
         table = getattr(self.model.base_model, "embeddings", None)
         padding = getattr(getattr(table, "position_embeddings", None), "padding_idx", None)
         # RoBERTa counts from behind its padding position.
@@ -65,6 +69,7 @@ class TextBackend(TransformersBackend):
         encoded = self.tokenizer(
             list(texts), None if pairs is None else list(pairs), truncation=truncation
         )
+        check_entries({name: encoded[name] for name in self._names if name in encoded}, len(texts))
         return [
             {name: encoded[name][row] for name in self._names if name in encoded}
             for row in range(len(texts))
@@ -72,18 +77,52 @@ class TextBackend(TransformersBackend):
 
     def infer(self, sequences: Sequence[Tokens], read: Read) -> list[NDArray[np.float32]]:
         """Run sequences, those alike in length together; answer what `read` takes, in order."""
-        groups = alike_in_length([len(tokens["input_ids"]) for tokens in sequences])
+        lengths = [len(tokens["input_ids"]) for tokens in sequences]
+        groups = sharing(lengths, self.company.batching)
         inputs = [self._padded([sequences[row] for row in group]) for group in groups]
         found: dict[int, NDArray[np.float32]] = {}
         with self.forward():
             for group, tensors in zip(groups, inputs, strict=True):
                 moved = self.to_device(tensors)
-                found.update(zip(group, _arrays(read(self.model(**moved), moved)), strict=True))
+                found.update(zip(group, _arrays(read(self._call(moved), moved)), strict=True))
         return [found[row] for row in range(len(sequences))]
 
+    def probe(self) -> Probe[Any]:
+        """Texts of three lengths."""
+        rows = self.probe_rows()
+        twin = {**rows[0], "input_ids": turned(rows[0]["input_ids"])}
+        return Probe(rows, twin, self._said, self.tolerance)
+
+    def probe_rows(self) -> list[Tokens]:
+        """Sequences of three lengths, a usual one first."""
+        usual, longer, shorter = self.tokens(TEXTS)
+        if len(shorter["input_ids"]) % 2 == len(usual["input_ids"]) % 2:
+            # Models that look at tokens in pairs (Funnel) would not move.
+            shorter = {name: [*ids[:-2], *ids[-1:]] for name, ids in shorter.items()}
+        return [usual, longer, shorter]
+
+    def _said(self, sequences: Sequence[Tokens]) -> list[Values]:
+        """What the model says to sequences that are padded together: hidden states, or logits."""
+        with self.forward():
+            moved = self.to_device(self._padded(sequences))
+            found = self._call(moved)
+            names = [n for n in found if n == "last_hidden_state"]
+            names = names or [n for n in found if "logits" in n]
+            values = [found[n] for n in names if isinstance(found[n], torch.Tensor)]
+            length = moved["input_ids"].shape[1]
+            per_row = [
+                real_tokens(v, moved) if v.ndim > 1 and v.shape[1] == length else list(v)
+                for v in values
+            ]
+            return [_arrays(parts) for parts in zip(*per_row, strict=True)]
+
+    def _call(self, tensors: Mapping[str, torch.Tensor]) -> Any:
+        return self.model(**{name: t for name, t in tensors.items() if name in self._takes})
+
     def _padded(self, sequences: Sequence[Tokens]) -> dict[str, torch.Tensor]:
+        """(B, T) each, attention_mask among them, whether or not the model takes one."""
         rows = [{n: tokens[n] for n in self._names if n in tokens} for tokens in sequences]
-        return dict(self.tokenizer.pad(rows, return_tensors="pt"))
+        return dict(self.tokenizer.pad(rows, return_attention_mask=True, return_tensors="pt"))
 
 
 def _arrays(found: torch.Tensor | Sequence[torch.Tensor]) -> list[NDArray[np.float32]]:

@@ -12,10 +12,11 @@ from ...base import Task, TaskInput, TaskOutput
 from ...text.generation import Generation, GenerationInput
 from ...text.tokens import Listener
 from ..base import StreamingBackend
+from ..company import TEXTS, Probe, Values, apart, turned
 from ..device import Device
 from ..rows import Decoded, alike
 from .base import TransformersBackend
-from .generate import Completion, Parameters, budget, generate, pad_token
+from .generate import Completion, Parameters, budget, first_steps, generate, pad_token, positions
 
 
 class Prompt(NamedTuple):
@@ -86,7 +87,11 @@ class Writer(TransformersBackend, StreamingBackend):
         have room for the same number of tokens.
         """
         found: dict[int, TaskOutput] = {}
-        for group in alike((prompt.budget, len(prompt.start)) for prompt in prompts):
+        batching = self.company.batching
+        for group in alike(
+            (prompt.budget, len(prompt.start), apart(batching, place, len(prompt.tokens)))
+            for place, prompt in enumerate(prompts)
+        ):
             outputs = self._generate(
                 [inputs[i] for i in group],
                 [prompts[i] for i in group],
@@ -94,6 +99,21 @@ class Writer(TransformersBackend, StreamingBackend):
             )
             found.update(zip(group, outputs, strict=True))
         return [found[i] for i in range(len(prompts))]
+
+    def probe(self) -> Probe[list[int]]:
+        """Prompts of three lengths; what is compared are the logits of the first new tokens."""
+        room = positions(
+            self.model, "encoder" if self.model.config.is_encoder_decoder else "decoder"
+        )
+        most = room // 2 if room else None
+        with self._encoding:
+            rows = [self.tokenizer(text)["input_ids"][:most] for text in TEXTS]
+        rows = [tokens or [0] for tokens in rows]
+        return Probe(rows, turned(rows[0]), self._first_steps, self.tolerance)
+
+    def _first_steps(self, rows: Sequence[list[int]]) -> Sequence[Values]:
+        with self.forward():
+            return first_steps(self.model, self.tokenizer, self.to_device(self._padded(rows)))
 
     def _prompt(self, row: Any) -> Prompt:
         try:

@@ -10,7 +10,9 @@ import numpy as np
 from .....protocol.errors import RowError
 from ....base import Task, TaskInput, TaskOutput
 from ...classify import classification, probabilities
+from ...company import Company, Probe
 from ...rows import Decoded
+from ...sound import Samples
 from ..adapter import Adapter, has_rank
 from ..graph import Shapes
 from ..model import OnnxModel
@@ -26,6 +28,8 @@ class InputValuesLogits(Adapter):
     def __init__(self, task: Task, model: OnnxModel) -> None:
         super().__init__(task, model)
         self.listener = Listener.read(task, model)
+        if not self.listener.pads:
+            self.company = Company("equal-length")
 
     @classmethod
     def accepts(cls, inputs: Shapes, outputs: Shapes, config: Mapping[str, Any]) -> bool:  # noqa: ARG003 # names tell
@@ -37,12 +41,18 @@ class InputValuesLogits(Adapter):
             and has_rank(outputs["logits"], 2)
         )
 
+    def probe(self) -> Probe[Samples] | None:
+        """As sounds are tried."""
+        return self.listener.probe(self.graph)
+
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """One run for all readable rows, where the model has a mask; else one per length."""
         sounds = Decoded(batch, self.listener.heard)
         if not sounds.rows:
             return sounds.answers([])
-        logits = np.stack(self.listener.logits(self.graph, sounds.rows))  # (B, labels)
+        logits = np.stack(  # (B, labels)
+            self.listener.logits(self.graph, sounds.rows, self.company.batching)
+        )
         scores = probabilities(logits, self.model.config.get("problem_type"))
         labels = self.model.labels()
         return sounds.answers(

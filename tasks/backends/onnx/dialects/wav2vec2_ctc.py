@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from .....protocol.errors import RowError
 from ....audio.automatic_speech_recognition import SpeechChunk
 from ....base import Task, TaskInput, TaskOutput
+from ...company import Company, Probe
 from ...rows import Decoded
 from ...sound import Samples
 from ...windows import Cut, Window
@@ -40,6 +41,8 @@ class Wav2vec2Ctc(Adapter):
     def __init__(self, task: Task, model: OnnxModel, *, chunk_length_s: float = 30.0) -> None:
         super().__init__(task, model)
         self.listener = Listener.read(task, model)
+        if not self.listener.pads:
+            self.company = Company("equal-length")
         told = model.read_json("tokenizer_config.json")
         self.letters = _letters(model, told.get("target_lang"))
         blank = {text: number for number, text in self.letters.items()}.get(
@@ -59,6 +62,10 @@ class Wav2vec2Ctc(Adapter):
             and has_rank(outputs["logits"], 3)
         )
 
+    def probe(self) -> Probe[Samples] | None:
+        """As sounds are tried."""
+        return self.listener.probe(self.graph)
+
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """Windows of all readable rows share runs."""
         rows = Decoded(batch, self.listener.heard)
@@ -68,7 +75,7 @@ class Wav2vec2Ctc(Adapter):
             for samples, own in zip(rows.rows, windows, strict=True)
             for window in own
         ]
-        logits = iter(self.listener.logits(self.graph, pieces))
+        logits = iter(self.listener.logits(self.graph, pieces, self.company.batching))
         answers = []
         for row, own in zip(rows.inputs, windows, strict=True):
             best = [self._own_part(next(logits).argmax(axis=-1), window) for window in own]
