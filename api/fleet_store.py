@@ -136,7 +136,7 @@ class Presence:
 
     async def _mark(self, old: Proof | None) -> bool:
         mine = self._mine if old is None and await self._has(self._mine) else None
-        new = mine or await in_store(write, self._store.inner)
+        new = mine if mine is not None else await in_store(write, self._store.inner)
         if not await self._queue.run(set_proof(new, old, self._settings)):
             if not mine:
                 await in_store(self._store.delete, new.ref)
