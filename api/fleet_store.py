@@ -135,10 +135,10 @@ class Presence:
         return proof is not None and await in_store(is_in, self._store.inner, proof)
 
     async def _mark(self, old: Proof | None) -> bool:
-        mine = self._mine if old is None and await self._has(self._mine) else None
-        new = mine if mine is not None else await in_store(write, self._store.inner)
+        kept = self._mine if old is None and await self._has(self._mine) else None
+        new = kept if kept is not None else await in_store(write, self._store.inner)
         if not await self._queue.run(set_proof(new, old, self._settings)):
-            if not mine:
+            if not kept:
                 await in_store(self._store.delete, new.ref)
             return False
         self._mine = new

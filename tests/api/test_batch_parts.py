@@ -179,7 +179,10 @@ def test_no_body_breaks_a_batch(http: httpx.Client, bodies: list[Any]) -> None:
 def test_a_batch_lives_in_s3(
     s3: JobsSettings, api_settings: ApiSettings, redis_url: str, serving: Worker
 ) -> None:
-    jobs = s3.model_copy(update={"redis_url": redis_url, "max_waiting": 50})
+    # A fleet of its own: the session's API has another store.
+    own = {"key_prefix": "s3"}
+    jobs = s3.model_copy(update={"redis_url": redis_url, "max_waiting": 50, **own})
+    serving.jobs = serving.jobs.model_copy(update=own)
     with Server(api_settings, jobs) as url, httpx.Client(base_url=url, timeout=30) as http:
         data = jsonl([line(n) for n in range(60)])
         batch = ended(http, create(http, data))

@@ -88,8 +88,7 @@ def test_it_claims_nothing_and_says_why_while_others_go_on(
         reasons = until(lambda: httpx.get(f"{stack.url}/v2/health/ready").json().get("reasons"))
         assert reasons[0] == "no worker for family 'text'"
         assert "does not serve: its blob store" in reasons[1]
-        index: Any = client.post("/v2/repository/index", {})  # a list, of which it has no type
-        [model] = index
+        [model] = httpx.post(f"{stack.url}/v2/repository/index", json={}).json()
         assert model["state"] == "UNAVAILABLE"
         assert "its blob store" in model["reason"]
         assert client.status(alone).status is JobState.QUEUED
