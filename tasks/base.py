@@ -116,8 +116,10 @@ class TaskInput(FirstFault):
         try:
             return cls(**fields)
         except ValidationError as error:
-            odd = remarks(set(fields).difference(cls.model_fields), cls.model_fields)
-            raise InvalidRequest("; ".join(odd) or v2.describe(error)) from None
+            found = error.errors(include_url=False, include_input=False, include_context=False)
+            odd = [str(fault["loc"][0]) for fault in found if fault["type"] == "extra_forbidden"]
+            told = "; ".join(remarks(odd, cls.model_fields))
+            raise InvalidRequest(told or v2.describe(error)) from None
 
 
 class TaskOutput(BaseModel, ABC):

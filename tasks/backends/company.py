@@ -11,10 +11,10 @@ import logging
 import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, cast, get_args
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 Batching = Literal["padded", "equal-length", "one-by-one"]
 
 #: What a model says to one row.
-Values = Sequence[NDArray[Any]]
+Values: TypeAlias = "Sequence[NDArray[Any]]"
 
 #: How far numbers may move in company, in parts of the row's greatest.
 TOLERANCE = 1e-3
@@ -128,6 +128,8 @@ def distance(alone: Values, company: Values) -> float:
 
 
 def _apart(alone: NDArray[Any], company: NDArray[Any]) -> float:
+    import numpy as np  # the table of backends is read where it is not installed
+
     if not alone.size:
         return 0.0
     real = np.isfinite(alone)

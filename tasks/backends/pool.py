@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..base import TaskInput
 from ..text.embedding import EmbeddingOutput
+from .base import ModelRefused
 
 #: How token vectors become one, and the flag that means it in older files of sentence-transformers:
 #: the first of them, the largest of each number, their mean, their sum over the root of their
@@ -30,14 +31,14 @@ _LOW = 3e38
 def pooling(config: Mapping[str, Any], chosen: str = "") -> str:
     """The pooling that was chosen, else that of a config of sentence-transformers, else the mean.
 
-    Raises ValueError for one that is not among POOLINGS.
+    Raises ModelRefused for one that is not among POOLINGS.
     """
     told: str | Sequence[str] = config.get("pooling_mode") or [
         name for name, flag in POOLINGS.items() if config.get(flag)
     ]
     chosen = chosen or (told if isinstance(told, str) else "+".join(told)) or "mean"
     if not {*chosen.split("+")} <= POOLINGS.keys():
-        raise ValueError(f"pooling {chosen!r}: use {', '.join(POOLINGS)}, or several joined by +")
+        raise ModelRefused(f"pooling {chosen!r}: use {', '.join(POOLINGS)}, or several joined by +")
     return chosen
 
 

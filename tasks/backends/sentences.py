@@ -91,7 +91,7 @@ class Sentences:
         """Read a folder's files; without any, the mean of the tokens.
 
         `pooling_name`, `prompt_name` and `prompt` override the folder's own; a prompt of "" is
-        none. Raises ModelRefused for a module that is not served, ValueError for a pooling or a
+        none. Raises ModelRefused for a module that is not served, or for a pooling or a
         prompt's name that is not there.
         """
         own = read_json(find, SENTENCES_FILE)
@@ -244,7 +244,7 @@ def _prompt(source: str, own: Mapping[str, Any], name: str, prompt: str | None) 
         return prompt
     prompts: Mapping[str, str] = own.get("prompts") or {}
     if name and name not in prompts:
-        raise ValueError(f"{source}: no prompt is called {name!r}; there are {[*prompts]}")
+        raise ModelRefused(f"{source}: no prompt is called {name!r}; there are {[*prompts]}")
     return prompts.get(name or own.get("default_prompt_name") or "") or ""
 
 

@@ -45,9 +45,9 @@ class BackendClass:
 
     def auto_class(self) -> str:
         """The auto class of transformers that loads its models; "" when it depends on them."""
-        if any("self.auto_class = " in file.read_text() for file in _files(self.file)):
-            return ""
         for found in self._lineage():
+            if "self.auto_class = " in ast.unparse(found):
+                return ""
             for line in found.body:
                 match line:
                     case ast.Assign([ast.Name("auto_class")], ast.Constant(str(named))):

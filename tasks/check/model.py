@@ -41,7 +41,8 @@ def _parameters(declared: ModelDeclaration, made: BackendClass) -> Iterator[Faul
         return  # only the class itself can tell
     for name in declared.parameters:
         if name not in known:
-            hint = meant(name, known) or f"; there are {', '.join(sorted(known))}"
+            listed = f"; there are {', '.join(sorted(known))}" if known else ", nor any other"
+            hint = meant(name, known) or listed
             yield Fault(f"parameters: {declared.backend!r} takes no {name!r}{hint}")
 
 

@@ -60,14 +60,15 @@ def test_a_file_at_fault_is_fatal_and_the_rest_is_told_too(models: Path) -> None
     ("device", "gpus", "fault"),
     [
         ("tpu", [], "device 'tpu': use cpu, cuda, cuda:N or auto"),
-        ("cuda:0", [], "device 'cuda:0': this machine has no GPU: use cpu or auto"),
-        ("cuda:2", [0, 1], "device 'cuda:2': this machine has GPUs 0, 1"),
+        ("cuda:0", [], "device 'cuda:0': this machine has no GPU; use cpu or auto"),
+        (
+            "cuda:2",
+            [0, 1],
+            "device 'cuda:2': this machine has cuda:0, cuda:1; use one of them or auto",
+        ),
     ],
 )
-def test_a_device_that_is_not_there(
-    models: Path, device: str, gpus: list[int], fault: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(checks, "_DRIVERS", ())
+def test_a_device_that_is_not_there(models: Path, device: str, gpus: list[int], fault: str) -> None:
     checked = check(models, device=device, gpus=lambda: gpus)
     assert [str(finding) for finding in checked.fatal] == [fault]
 
@@ -75,13 +76,6 @@ def test_a_device_that_is_not_there(
 @pytest.mark.parametrize(("device", "gpus"), [("cuda:1", [0, 1]), ("auto", [0, 1]), ("auto", [])])
 def test_a_device_that_is_there(models: Path, device: str, gpus: list[int]) -> None:
     assert not check(models, device=device, gpus=lambda: gpus).findings
-
-
-def test_a_gpu_that_the_drivers_tool_does_not_list_is_left_to_the_runtime(
-    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(checks, "_DRIVERS", (str(models),))
-    assert not check(models, device="cuda:0", gpus=list).findings
 
 
 def test_a_gpu_is_no_use_to_a_torch_without_cuda(
@@ -93,6 +87,8 @@ def test_a_gpu_is_no_use_to_a_torch_without_cuda(
     monkeypatch.setattr(checks, "free_bytes", lambda device: None)
     (fault,) = check(models, device="cuda:0", gpus=lambda: [0]).fatal
     assert "built for CPUs alone" in str(fault)
+    (warning,) = check(models, device="auto", gpus=lambda: [0]).warnings
+    assert "built for CPUs alone" in str(warning)
 
 
 def test_more_weights_than_memory_is_a_warning(

@@ -25,3 +25,6 @@ _PAIRS = [pair.strip().partition(" ") for pair in _NAMES.replace("\n", " ").spli
 
 #: Lower-case English name -> code.
 CODES: dict[str, str] = {name: code for code, _, name in _PAIRS}
+
+#: Code -> lower-case English name, the usual one where there are two.
+NAMES: dict[str, str] = {code: name for code, _, name in reversed(_PAIRS)}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....protocol.errors import RowError
-from .languages import CODES
+from .languages import CODES, NAMES
 
 Floats = NDArray[np.float32]
 
@@ -75,6 +75,14 @@ class SpeechRules:
         if f"<|{code}|>" not in self.languages:
             raise RowError(f"language {wanted!r}: the model does not know it")
         return self.languages[f"<|{code}|>"]
+
+    def language_name(self, language: int | None) -> str | None:
+        """What a language's token is called in English; None where it is not known."""
+        if not self.languages:
+            return "english"
+        written = next((word for word, token in self.languages.items() if token == language), "")
+        code = written.strip("<|>")
+        return NAMES.get(code, code) or None
 
     def prompt(self, language: int | None, *, timed: bool) -> list[int]:
         """The tokens to begin with."""

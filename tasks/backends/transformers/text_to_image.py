@@ -113,6 +113,8 @@ class TextToImage(TransformersBackend):
         """
         named = [getattr(self.model, f"tokenizer{n}", None) for n in ("", "_2", "_3")]
         known = [tokenizer for tokenizer in named if tokenizer]
+        if not known:
+            return []
         widest = max(known, key=lambda tokenizer: int(tokenizer.model_max_length))
         return [cut_to(widest.model_max_length, len(widest(row.prompts[0])["input_ids"]))]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from wherry.protocol.errors import RowError
+from wherry.protocol.errors import ModelFailed, RowError
 from wherry.tasks.backends import create_backend
 from wherry.tasks.backends.base import Backend
 from wherry.tasks.backends.device import Device
@@ -127,8 +127,11 @@ def test_a_worker_trusts_its_setting_and_no_declaration(trusted: Path) -> None:
         parameters={"handler_dir": "/"},
     )
     catalog = Catalog([declared])
-    with pytest.raises(ValueError, match="are off"):
-        Models(catalog, {"multimodal"}, Device()).load_all()
+    with pytest.raises(ModelFailed, match="'handler' takes no 'handler_dir'"):
+        Models(catalog, {"multimodal"}, Device()).load_all(strict=True)
+    catalog = Catalog([declared.model_copy(update={"parameters": {}})])
+    with pytest.raises(ModelFailed, match="are off"):
+        Models(catalog, {"multimodal"}, Device()).load_all(strict=True)
     models = Models(catalog, {"multimodal"}, Device(), handler_dir=str(trusted))
     models.load_all()
     assert [model.declaration.name for model in models] == ["mine"]

@@ -157,7 +157,7 @@ def test_prompts(saved: Saved, backend: str, mode: Any, include: bool) -> None:
     assert ours(backend, folder, texts, prompt="") == pytest.approx(named, abs=1e-5)
     own = theirs(folder, texts, prompt="dog ")
     assert ours(backend, folder, texts, prompt="dog ") == pytest.approx(own, abs=1e-5)
-    with pytest.raises(ValueError, match=r"no prompt is called 'quary'.*'query'"):
+    with pytest.raises(ModelRefused, match=r"no prompt is called 'quary'.*'query'"):
         ours(backend, folder, prompt_name="quary")
 
 

@@ -289,7 +289,7 @@ def test_a_graph_of_another_count_of_labels_is_refused(
 ) -> None:
     export(str(tiny_model(task)), tmp_path, task)
     tiny.edit_json(tmp_path / "config.json", id2label={"0": "yes", "1": "no"})
-    with pytest.raises(ModelRefused, match="names 2 labels, the graph gives 3"):
+    with pytest.raises(ModelRefused, match="names 2 classes, the graph has 3"):
         create_task("onnxruntime", task, str(tmp_path))
 
 

@@ -79,7 +79,7 @@ class Wav2vec2Ctc(Adapter):
         answers = []
         for row, own in zip(rows.inputs, windows, strict=True):
             best = [self._own_part(next(logits).argmax(axis=-1), window) for window in own]
-            answers.append(self._answer(row, np.concatenate(best)))
+            answers.append(self._answer(row, np.concatenate(best), own[-1].stop))
         return rows.answers(answers)
 
     def _own_part(self, best: NDArray[np.int64], window: Window) -> NDArray[np.int64]:
@@ -88,10 +88,10 @@ class Wav2vec2Ctc(Adapter):
         left, right = (round(n / window.length * whole) for n in (window.left, window.right))
         return best[left : min(whole - right, self.listener.outputs(window.length))]
 
-    def _answer(self, row: TaskInput, best: NDArray[np.int64]) -> TaskOutput:
+    def _answer(self, row: TaskInput, best: NDArray[np.int64], samples: int) -> TaskOutput:
         said = self._said(best)
         text = "".join(letter.text for letter in said).strip()
-        chunks = None
+        chunks = duration = None
         if getattr(row, "return_timestamps", False):
             seconds = self.listener.per_output / self.listener.rate
             chunks = [
@@ -102,8 +102,10 @@ class Wav2vec2Ctc(Adapter):
                 )
                 for word in _words(said)
             ]
+            duration = samples / self.listener.rate
+        text = text.lower() if self.small else text
         return self.task.output.model_validate(
-            {"texts": [text.lower() if self.small else text], "chunks": [chunks]}
+            {"texts": [text], "chunks": [chunks], "durations": [duration]}
         )
 
     def _said(self, best: NDArray[np.int64]) -> list[_Letter]:

@@ -38,6 +38,21 @@ class _Heard(NamedTuple):
     language: int | None
 
 
+class _Said(NamedTuple):
+    """What a piece says, in tokens, and its language's token; None where a model knows but one."""
+
+    tokens: list[int]
+    language: int | None
+
+
+class _Text(NamedTuple):
+    """What a sound says: all of it, sentence by sentence, and in which language's token."""
+
+    text: str
+    chunks: list[SpeechChunk] | None = None
+    language: int | None = None
+
+
 class _Piece(NamedTuple):
     """What one run of the decoder hears: a picture (mels, frames) and the language's token."""
 
@@ -93,12 +108,9 @@ class WhisperEncoderDecoder(Adapter):
         """Windows of all readable rows share runs."""
         rows = Decoded(batch, self._hear)
         timed = any(row.return_timestamps for row in rows.inputs)  # type: ignore[attr-defined] # its own Input
-        answers = (self._timed if timed else self._plain)(rows.rows)
+        texts = (self._timed if timed else self._plain)(rows.rows)
         return rows.answers(
-            [
-                self._answer(row, text, chunks)
-                for row, (text, chunks) in zip(rows.inputs, answers, strict=True)
-            ]
+            [self._answer(heard, text) for heard, text in zip(rows.rows, texts, strict=True)]
         )
 
     def _hear(self, row: TaskInput) -> _Heard:
@@ -111,13 +123,14 @@ class WhisperEncoderDecoder(Adapter):
         )
         return _Heard(samples, self.rules.language(row.language))
 
-    def _answer(self, row: TaskInput, text: str, chunks: list[SpeechChunk]) -> TaskOutput:
-        asked: bool = getattr(row, "return_timestamps", False)
-        return self.task.output.model_validate(
-            {"texts": [text], "chunks": [chunks if asked else None]}
-        )
+    def _answer(self, heard: _Heard, said: _Text) -> TaskOutput:
+        answer: dict[str, list[Any]] = {"texts": [said.text], "chunks": [said.chunks]}
+        if said.chunks is not None:  # asked for alike in all rows: the task groups by it
+            answer["durations"] = [len(heard.samples) / self.rate]
+            answer["languages"] = [self.rules.language_name(said.language)]
+        return self.task.output.model_validate(answer)
 
-    def _plain(self, rows: Sequence[_Heard]) -> list[tuple[str, list[SpeechChunk]]]:
+    def _plain(self, rows: Sequence[_Heard]) -> list[_Text]:
         """The text of windows that overlap, joined where their tokens agree."""
         pieces, counts = [], []
         for heard in rows:
@@ -128,27 +141,33 @@ class WhisperEncoderDecoder(Adapter):
                 for w in windows
             ]
         said = self._decode(pieces, timed=False)
-        texts: list[tuple[str, list[SpeechChunk]]] = []
+        texts: list[_Text] = []
         for count in counts:
             own, said = said[:count], said[count:]
-            texts.append((self._text(joined([self._words(tokens) for tokens in own])), []))
+            words = [self._words(piece.tokens) for piece in own]
+            texts.append(_Text(self._text(joined(words))))
         return texts
 
-    def _timed(self, rows: Sequence[_Heard]) -> list[tuple[str, list[SpeechChunk]]]:
+    def _timed(self, rows: Sequence[_Heard]) -> list[_Text]:
         """Sentences with their times: a window each of all unfinished rows in turn."""
         pictures = [self._picture(heard.samples) for heard in rows]
         at = [0] * len(rows)
         chunks: list[list[SpeechChunk]] = [[] for _ in rows]
+        languages = [heard.language for heard in rows]  # told, or those of the first windows
         while left := [i for i, picture in enumerate(pictures) if at[i] < picture.shape[1]]:
             pieces = [
-                _Piece(self._padded(pictures[i][:, at[i] : at[i] + self._frames]), rows[i].language)
+                _Piece(self._padded(pictures[i][:, at[i] : at[i] + self._frames]), languages[i])
                 for i in left
             ]
-            for i, tokens in zip(left, self._decode(pieces, timed=True), strict=True):
-                found, frames = self._sentences(tokens, at[i], len(rows[i].samples) / self.rate)
+            for i, said in zip(left, self._decode(pieces, timed=True), strict=True):
+                languages[i], seconds = said.language, len(rows[i].samples) / self.rate
+                found, frames = self._sentences(said.tokens, at[i], seconds)
                 chunks[i] += found
                 at[i] += frames
-        return [("".join(chunk.text for chunk in row), row) for row in chunks]
+        return [
+            _Text("".join(chunk.text for chunk in row), row, language)
+            for row, language in zip(chunks, languages, strict=True)
+        ]
 
     def _sentences(
         self, tokens: Sequence[int], at: int, seconds: float
@@ -197,20 +216,20 @@ class WhisperEncoderDecoder(Adapter):
         text: str = self.tokenizer.decode(tokens)
         return text
 
-    def _decode(self, pieces: Sequence[_Piece], *, timed: bool) -> list[list[int]]:
-        """The likeliest tokens of each piece."""
-        said: list[list[int]] = []
+    def _decode(self, pieces: Sequence[_Piece], *, timed: bool) -> list[_Said]:
+        """The likeliest tokens of each piece, and the likeliest language where none was told."""
+        said: list[_Said] = []
         for start in range(0, len(pieces), _MAX_ROWS):
             part = pieces[start : start + _MAX_ROWS]
             pictures = np.stack([piece.picture for piece in part])
             hidden = self.encoder.read("last_hidden_state", {"input_features": pictures})
-            prompts = self._prompts(hidden, [piece.language for piece in part], timed=timed)
-            said += self.decoder.speak(hidden, prompts, timed=timed)
+            languages = self._languages(hidden, [piece.language for piece in part])
+            prompts = [self.rules.prompt(language, timed=timed) for language in languages]
+            spoken = self.decoder.speak(hidden, prompts, timed=timed)
+            said += map(_Said, spoken, languages)
         return said
 
-    def _prompts(
-        self, hidden: _Floats, languages: Sequence[int | None], *, timed: bool
-    ) -> list[list[int]]:
+    def _languages(self, hidden: _Floats, languages: Sequence[int | None]) -> list[int | None]:
         told = list(languages)
         unknown = [i for i, language in enumerate(told) if language is None]
         if unknown and self.rules.languages:
@@ -219,4 +238,4 @@ class WhisperEncoderDecoder(Adapter):
             logits = self.decoder.logits(hidden[unknown], start)[:, numbers]
             for i, best in zip(unknown, logits.argmax(axis=1), strict=True):
                 told[i] = int(numbers[best])
-        return [self.rules.prompt(language, timed=timed) for language in told]
+        return told

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.backends.company import Company
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.text.embedding import EmbeddingOutput
@@ -70,5 +71,5 @@ def test_the_declaration_has_the_last_word(spread: Path, yolos: Path) -> None:
     task = create_task("onnxruntime", "embedding", str(spread), {"batching": "padded"})
     assert task.backend.company == Company("padded")
     assert vectors(task, TEXTS)[1] != pytest.approx(vectors(task, TEXTS[1:2])[0], abs=1e-3)
-    with pytest.raises(ValueError, match="dialect 'transformers-yolos' pads no rows"):
+    with pytest.raises(ModelRefused, match="dialect 'transformers-yolos' pads no rows"):
         create_task("onnxruntime", "object-detection", str(yolos), {"batching": "padded"})
