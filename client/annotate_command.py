@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from ..protocol.nearest import meant
 from .client import Client
 from .command_inputs import parameters_of, texts_of
 from .terminal import AsJson, Url, connected, print_json, stderr, stdout
@@ -77,8 +78,12 @@ def annotate_command(
 ) -> None:
     """Annotate a data set. Run it again after anything: it goes on where it was."""
     from .annotate import Columns, Options, annotate
+    from .annotate.formats import FORMATS
     from .annotate.live import View
 
+    if format and format not in FORMATS:
+        hint = meant(format, FORMATS) or f"; there are {', '.join(FORMATS)}"
+        raise typer.BadParameter(f"unknown format {format!r}{hint}")
     given = {"images": image_column, "texts": text_column, "audio": audio_column}
     fields = {name: value for name, value in given.items() if value}
     options = Options(
@@ -154,20 +159,22 @@ def _show(summary: Summary, *, as_json: bool) -> None:
     if as_json:
         print_json(view(summary))
         return
-    table = Table.grid(padding=(0, 2))
-    table.add_row("annotations", str(summary.out))
+    _line("annotations", str(summary.out))
     if summary.errors:
-        table.add_row("errors", f"[red]{summary.errors}[/] ({summary.failed} rows)")
+        _line("errors", f"{summary.errors} ({summary.failed} rows)", "red")
     if summary.findings.warned:
         row, warning = next(iter(summary.findings.warnings.items()))
-        told = f"{summary.findings.warned:,} rows; of {escape(row)}: {escape(warning)}"
-        table.add_row("warnings", f"[yellow]{told}[/]")
+        _line("warnings", f"{summary.findings.warned:,} rows; of {row}: {warning}", "yellow")
     if summary.report:
-        table.add_row("report", str(summary.report))
-    table.add_row("rows", f"{summary.rows:,}, of which {summary.reused:,} were done before")
+        _line("report", str(summary.report))
+    _line("rows", f"{summary.rows:,}, of which {summary.reused:,} were done before")
     if summary.left_out:
-        table.add_row("left out", escape(counted(summary.left_out)))
-    table.add_row("time", f"{summary.seconds:,.1f} s, {summary.rows_per_s:,.1f} rows/s")
+        _line("left out", counted(summary.left_out))
+    _line("time", f"{summary.seconds:,.1f} s, {summary.rows_per_s:,.1f} rows/s")
     for label, count in summary.findings.labels.most_common(8):
-        table.add_row("", f"{count:>8,} {escape(label)}")
-    stdout.print(table)
+        _line("", f"{count:>8,} {label}")
+
+
+def _line(label: str, told: str, style: str = "") -> None:
+    """A line on stdout; paths in it are whole, and nothing is markup."""
+    stdout.print(Text.assemble(f"{label:13}", (told, style)), soft_wrap=True, highlight=False)

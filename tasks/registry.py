@@ -8,9 +8,9 @@ from __future__ import annotations
 import functools
 import importlib
 
+from ..protocol.nearest import meant
 from . import entry_points
 from .base import Task
-from .nearest import meant
 
 _TASKS = {
     "audio-classification": "audio.audio_classification",

@@ -53,8 +53,8 @@ def _prepare(families: Sequence[str], device: str, number: int) -> None:
     from pydantic import ValidationError
 
     from ..protocol import v2
+    from ..protocol.nearest import meant
     from ..tasks.base import FAMILIES
-    from ..tasks.nearest import meant
     from .checks import check
     from .device import resolve
     from .settings import WorkerSettings

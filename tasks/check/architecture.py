@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ...protocol.nearest import meant
 from ..backends import backend_places
-from ..nearest import meant
 from .backend_class import BackendClass
 from .fault import Fault
 

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...protocol.nearest import meant
 from ..backends import backend_places, backend_table, extra_of
 from ..catalog import PACKAGE, ModelDeclaration, locate
-from ..nearest import meant
 from .architecture import architecture_faults
 from .backend_class import BackendClass
 from .fault import Fault

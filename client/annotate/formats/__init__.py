@@ -10,6 +10,7 @@ import importlib
 from pathlib import Path
 
 from ....protocol.errors import InvalidRequest
+from ....protocol.nearest import meant
 from ....tasks.base import Task
 from ..rows import Origin
 from .base import Writer
@@ -81,7 +82,8 @@ def format_of(path: str | Path, task: Task) -> str:
 def writer_of(name: str, task: Task) -> type[Writer]:
     """What writes a format. Raises InvalidRequest for one that does not fit, or lacks a package."""
     if name not in FORMATS:
-        raise InvalidRequest(f"unknown format {name!r}; there are {', '.join(FORMATS)}")
+        hint = meant(name, FORMATS) or f"; there are {', '.join(FORMATS)}"
+        raise InvalidRequest(f"unknown format {name!r}{hint}")
     if not fits(name, task):
         fit = ", ".join(formats_for(task))
         raise InvalidRequest(f"format {name!r} cannot hold what {task.name} answers; use {fit}")

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 
-def meant(word: str, names: Iterable[str]) -> str:
+def meant(word: str, names: Iterable[str], joint: str = "; ") -> str:
     """`; did you mean 'x'?` behind a message about an unknown word; "" where none is near."""
-    near = difflib.get_close_matches(word.lower(), list(names), n=1, cutoff=0.75)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    near = difflib.get_close_matches(word.lower(), sorted(names), n=1, cutoff=0.75)
+    return f"{joint}did you mean {near[0]!r}?" if near else ""
