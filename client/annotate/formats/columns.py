@@ -85,7 +85,7 @@ def _type(kind: Any, name: str) -> Any:
         return pa.struct(_fields(model))
     if kind is bytes and name == MASK:
         return _RLE
-    return _TYPES.get(kind, pa.string())
+    return _TYPES.get(bare(kind), pa.string())
 
 
 def _fields(model: Any) -> list[Any]:
