@@ -41,7 +41,9 @@ class Output(Console):
     """A console that is as wide as its lines where no terminal shows them."""
 
     @property  # type: ignore[misc] # nobody sets it
-    def size(self) -> ConsoleDimensions:
+    def size(  # pyright: ignore[reportIncompatibleMethodOverride] # likewise
+        self,
+    ) -> ConsoleDimensions:
         """The terminal's size, COLUMNS' width, or no bounds."""
         if self.is_terminal or "COLUMNS" in os.environ:
             return super().size
