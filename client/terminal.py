@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -46,7 +47,7 @@ class Output(Console):
     ) -> ConsoleDimensions:
         """The terminal's size, COLUMNS' width, or no bounds."""
         if self.is_terminal or "COLUMNS" in os.environ:
-            return super().size
+            return ConsoleDimensions(*shutil.get_terminal_size())
         return ConsoleDimensions(_ENDLESS, 25)
 
 

@@ -56,7 +56,7 @@ def _prepare(families: Sequence[str], device: str, number: int) -> None:
     from ..protocol.nearest import meant
     from ..tasks.base import FAMILIES
     from .checks import check
-    from .device import resolve
+    from .device import NoSuchGpuError, resolve
     from .settings import WorkerSettings
     from .threads import EXIT_UNUSABLE
 
@@ -70,8 +70,10 @@ def _prepare(families: Sequence[str], device: str, number: int) -> None:
         settings = WorkerSettings()
     except ValidationError as error:
         _refuse([f"the settings cannot be used: {v2.describe(error)}"], EXIT_UNUSABLE)
-    except ValueError as error:
+    except NoSuchGpuError as error:
         _refuse([str(error)], EXIT_UNUSABLE)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
     checked = check(settings.models, families=families, device=os.environ["WHERRY_DEVICE"])
     for warning in checked.warnings:
         typer.echo(f"warning: {warning}", err=True)

@@ -13,6 +13,10 @@ from pathlib import Path
 _DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/nvmap", "/dev/kfd")
 
 
+class NoSuchGpuError(ValueError):
+    """A GPU was named that this machine has not."""
+
+
 def list_gpus() -> list[int]:
     """Indices of this machine's NVIDIA GPUs; empty without a driver. Loads no CUDA."""
     listing = _nvidia_smi("-L")
@@ -81,7 +85,8 @@ def resolve(
     `number` modulo their count, or the CPU. It stays auto, so that a runtime that cannot use the
     GPU may take the CPU; a device that was named is used or refused.
 
-    Raises ValueError for anything but auto, cpu, cuda and cuda:N, and for a GPU that is not there.
+    Raises ValueError for anything but auto, cpu, cuda and cuda:N, NoSuchGpuError for a GPU that is
+    not there.
     """
     found = re.fullmatch(r"(?:(auto)|cuda)(?::(\d+))?", device)
     if device == "cpu":
@@ -94,10 +99,12 @@ def resolve(
         return f"auto:{there[share % len(there)]}" if there else "cpu"
     if there and wanted not in there:
         names = ", ".join(f"cuda:{gpu}" for gpu in there)
-        raise ValueError(f"device {device!r}: this machine has {names}; use one of them or auto")
+        raise NoSuchGpuError(
+            f"device {device!r}: this machine has {names}; use one of them or auto"
+        )
     # Without the driver's tool nobody can tell yet; the model's runtime will.
     if not there and not any(Path(driver).exists() for driver in drivers):
-        raise ValueError(f"device {device!r}: this machine has no GPU; use cpu or auto")
+        raise NoSuchGpuError(f"device {device!r}: this machine has no GPU; use cpu or auto")
     return f"cuda:{wanted}"
 
 

@@ -27,7 +27,7 @@ Code = grpc.StatusCode
 Call = Callable[..., Any]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def grpc_port(api_settings: ApiSettings, jobs_settings: JobsSettings) -> Iterator[int]:
     port = free_port()
     with Server(api_settings.model_copy(update={"grpc_port": port}), jobs_settings):
@@ -296,7 +296,7 @@ def test_what_nobody_reads_is_said(infer: Call, serving: Worker) -> None:
     ("given", "field"),
     [
         (parameters(max_new_tokens="lots"), "max_new_tokens"),
-        (parameters(max_new_tokens=0), "max_new_tokens"),
+        (parameters(max_new_tokens=-1), "max_new_tokens"),
         (parameters(max_new_tokens=1.5), "max_new_tokens"),
         (parameters(do_sample=1), "do_sample"),
         (parameters(stop="x"), "stop"),

@@ -71,8 +71,11 @@ def test_a_line_says_what_people_expect(tmp_path):
     [
         ("image-to-text", {"text"}),
         ("embedding", {"embedding"}),
-        ("text-generation", {"text", "finish_reason", "prompt_tokens", "completion_tokens"}),
-        ("automatic-speech-recognition", {"text", "chunks"}),
+        (
+            "text-generation",
+            {"text", "finish_reason", "prompt_tokens", "completion_tokens", "tokens"},
+        ),
+        ("automatic-speech-recognition", {"text", "chunks", "duration", "language"}),
         ("depth-estimation", {"predicted_depth", "depth"}),
         ("image-classification", {"results"}),
         ("video-mask-generation", {"objects_ids", "frame_indexes", "mask"}),

@@ -261,7 +261,7 @@ def test_what_sentence_transformers_wrote_decides_how_to_pool() -> None:
     both = {"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": True}
     assert pooling(both) == "cls+mean"  # in sentence-transformers' order, not the file's
     assert pooling({"pooling_mode": ["mean", "cls"]}) == "mean+cls"
-    with pytest.raises(ValueError, match="pooling 'median'"):
+    with pytest.raises(ModelRefused, match="pooling 'median'"):
         pooling({"pooling_mode": "median"})
 
 
