@@ -82,8 +82,8 @@ def _is_under_way(fleet: FleetView, declared: list[ModelDeclaration], asked: int
         return True
     for worker in fleet.workers:
         info = worker.info if worker.alive else {}
-        loading, heeded = info.get("loading"), info.get("load_heeded")
-        if isinstance(loading, list) and any(_id_of(model) in loading for model in declared):
+        heeded = info.get("load_heeded")
+        if worker.alive and any(worker.loads(_id_of(model)) for model in declared):
             return True
         counts = heeded if isinstance(heeded, dict) else {}
         if _failed_at(info, declared) and counts.get(declared[0].name, 0) < asked:
@@ -95,10 +95,9 @@ def _reason(fleet: FleetView, declared: ModelDeclaration) -> str:
     """Why a model failed, as workers tell it now; "" when one serves it or none failed it."""
     reason, model_id = "", _id_of(declared)
     for worker in fleet.workers:
-        info = worker.info if worker.alive else {}
-        served, failed = info.get("served"), info.get("failed")
-        if isinstance(served, list) and model_id in served:
+        if worker.alive and worker.serves(model_id):
             return ""
+        failed = worker.info.get("failed") if worker.alive else None
         if isinstance(failed, dict) and model_id in failed:
             reason = str(failed[model_id])
     return reason

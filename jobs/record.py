@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..protocol.states import JobState
@@ -177,6 +177,23 @@ class WorkerView:
     alive: bool
     running: int
     info: Mapping[str, object] = field(default_factory=dict)
+
+    def serves(self, model_id: str) -> bool:
+        """Whether it says that it takes jobs of a model, by `Group.model_id`.
+
+        Workers of older versions say so by the model's name.
+        """
+        if "served" in self.info:
+            return model_id in self._listed("served")
+        return model_id.rpartition("/")[0] in self._listed("models")
+
+    def loads(self, model_id: str) -> bool:
+        """Whether it is still to load a model."""
+        return model_id in self._listed("loading")
+
+    def _listed(self, name: str) -> Sequence[object]:
+        told = self.info.get(name)
+        return told if isinstance(told, list) else ()
 
     @property
     def why_waiting(self) -> str:

@@ -108,16 +108,17 @@ def requeue(job_id: str, group: Group, settings: JobsSettings) -> Call[None]:
     )
 
 
-def cancel(job_id: str, settings: JobsSettings) -> Call[None]:
+def cancel(job_id: str, settings: JobsSettings) -> Call[str]:
     """Cancel a job: at once while it waits, at its end while it runs, not at all afterwards.
 
-    Raises JobNotFound.
+    Answers the state that it was in. Raises JobNotFound.
     """
     keys = Keys(settings.key_prefix)
 
-    def read(reply: bytes | None) -> None:
+    def read(reply: bytes | None) -> str:
         if reply is None:
             raise errors.JobNotFound(f"no job {job_id!r}")
+        return reply.decode()
 
     return Call(
         script("cancel"),

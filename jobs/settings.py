@@ -32,7 +32,8 @@ class JobsSettings(BaseSettings):
         default=300,
         ge=60,
         description="Seconds that a job is kept whose answer went to a client that waited for it"
-        " and named no id; never longer than result_ttl_s.",
+        " and sent no Idempotency-Key (the request's own id names no such job); never longer than"
+        " result_ttl_s.",
     )
     stream_ttl_s: int = Field(
         default=600, ge=1, description="Seconds that streamed tokens are kept for replay."

@@ -75,7 +75,7 @@ def _odd(
     return {
         tensor.name: {name[:_SHOWN]: True for name in odd[:_MOST]}
         for tensor in tensors
-        if (odd := [name for name in tensor.parameters if name not in known])
+        if (odd := [n for n, v in tensor.parameters.items() if n not in known and v is not None])
     }
 
 

@@ -18,7 +18,7 @@ from ..jobs.group import Group
 from ..jobs.settings import JobsSettings
 from ..jobs.ticket import TASK
 from ..protocol import v2
-from ..protocol.errors import ModelFailed
+from ..protocol.errors import ModelFailed, Unavailable
 from ..tasks.backends.device import Device
 from ..tasks.catalog import CatalogError
 from . import transport
@@ -75,7 +75,10 @@ def run_batch(family: str, group_id: str) -> None:  # noqa: ARG001 # Flower show
         log.error("a ticket came to a process that is no Wherry worker")
         return
     with _worker.consuming.serving():
-        _worker.serve(Group.parse(group_id))
+        try:
+            _worker.serve(Group.parse(group_id))
+        except Unavailable as error:  # keepers replace the ticket
+            log.warning("a ticket of %s is dropped: %s", group_id, error.message)
 
 
 @signals.celeryd_after_setup.connect

@@ -56,7 +56,6 @@ class Failures:
     def info(self) -> dict[str, object]:
         """What the heartbeat carries of them, by `Group.model_id`."""
         return {
-            "served": [model.group_model_id for model in self._models],
             "failed": self._models.failed,
             "loading": self._models.loading,
             "load_heeded": dict(self._heeded),
@@ -96,17 +95,17 @@ class Failures:
 def failed_everywhere(fleet: FleetView) -> dict[str, str]:
     """Why, by model id, for the models that no live worker serves or is still to load."""
     failed: dict[str, str] = {}
-    others: set[str] = set()
-    for worker in fleet.workers:
-        # One that died just now while it loaded would have the others wait for its lease to end.
-        told = worker.info if worker.alive and not is_gone(dict(worker.info)) else {}
-        reasons = told.get("failed")
+    # One that died just now while it loaded would have the others wait for its lease to end.
+    live = [w for w in fleet.workers if w.alive and not is_gone(dict(w.info))]
+    for worker in live:
+        reasons = worker.info.get("failed")
         if isinstance(reasons, dict):
             failed |= reasons
-        for ids in (told.get("served"), told.get("loading")):
-            if isinstance(ids, list):
-                others.update(ids)
-    return {model_id: why for model_id, why in sorted(failed.items()) if model_id not in others}
+    return {
+        model_id: why
+        for model_id, why in sorted(failed.items())
+        if not any(worker.serves(model_id) or worker.loads(model_id) for worker in live)
+    }
 
 
 @contextmanager

@@ -19,8 +19,12 @@ log = logging.getLogger(__name__)
 #: A reply of Celery's: `ok` or `error`, and a text.
 Reply = dict[str, str]
 
-#: Cancels the job of that id. Raises JobNotFound.
-Cancel = Callable[[str], None]
+#: Cancels the job of that id, and answers the state that it was in. Raises JobNotFound.
+Cancel = Callable[[str], str]
+
+#: States that a cancel ends.
+_UNDER_WAY = ("queued", "running")
+_NO_END = ("", *_UNDER_WAY)
 
 
 def revoke_jobs(cancel: Cancel) -> None:
@@ -39,16 +43,19 @@ def revoke_jobs(cancel: Cancel) -> None:
     ) -> Reply:
         given: list[str] = [str(entry) for entry in maybe_list(task_id) or []]
         try:
-            jobs = [job_id for job_id in given if _canceled(job_id, cancel)]
+            found = {job_id: _canceled(job_id, cancel) for job_id in given}
         except WherryError as error:
             log.error("jobs were not revoked: %s", error.message)  # noqa: TRY400 # Redis is away
             return {"error": error.message}
-        others = [entry for entry in given if entry not in jobs]
+        canceled = [job_id for job_id, was in found.items() if was in _UNDER_WAY]
+        told = [f"jobs canceled: {', '.join(canceled)}"] if canceled else []
+        told += [f"{job_id}: already {was}" for job_id, was in found.items() if was not in _NO_END]
+        others = [entry for entry, was in found.items() if not was]
         if not others:
-            return {"ok": f"jobs canceled: {', '.join(jobs)}"}
-        found = celerys_own(state, others, terminate=terminate, signal=signal, **options)
-        said = next(iter(found.values()))
-        return {**found, "ok": f"jobs canceled: {', '.join(jobs)}; {said}"} if jobs else found
+            return {"ok": "; ".join(told)}
+        reply = celerys_own(state, others, terminate=terminate, signal=signal, **options)
+        said = next(iter(reply.values()))
+        return {**reply, "ok": "; ".join([*told, said])} if told else reply
 
     def terminate(state: Any, signal: str, task_id: str | list[str], **options: Any) -> Reply:
         return revoke(state, task_id, terminate=True, signal=signal, **options)
@@ -56,10 +63,9 @@ def revoke_jobs(cancel: Cancel) -> None:
     Panel.data["revoke"], Panel.data["terminate"] = revoke, terminate
 
 
-def _canceled(job_id: str, cancel: Cancel) -> bool:
-    """Cancel a job. Answers whether there is one."""
+def _canceled(job_id: str, cancel: Cancel) -> str:
+    """Cancel a job. Answers the state that it was in; "" where there is none."""
     try:
-        cancel(job_id)
+        return cancel(job_id)
     except JobNotFound:
-        return False
-    return True
+        return ""

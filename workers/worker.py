@@ -38,7 +38,7 @@ from .identity import Identity
 from .keeper import Keeper
 from .lease import Lease
 from .missed import Missed
-from .models import Models
+from .models import LoadedModel, Models
 from .quarantine import Quarantine
 from .settings import WorkerSettings
 from .sweeping import Sweeping
@@ -193,9 +193,12 @@ class Worker:
         self._models.close()
         self._queue.close()
 
-    def cancel(self, job_id: str) -> None:
-        """Cancel a job of any worker's, by its id in events. Raises JobNotFound, Unavailable."""
-        self._queue.run(cancel(job_id, self._jobs))
+    def cancel(self, job_id: str) -> str:
+        """Cancel a job of any worker's, by its id in events. Answers the state it was in.
+
+        Raises JobNotFound, Unavailable.
+        """
+        return self._queue.run(cancel(job_id, self._jobs))
 
     def serve(self, hint: Group) -> int:
         """Run the batch that is due, now that a ticket came. Answers how many jobs it had."""
@@ -329,12 +332,12 @@ class Worker:
             )
             self._queue.run(release(record.group, self._id, [job], self._jobs))
 
-    def _served(self) -> list[str]:
-        """The names of the models that jobs are taken for."""
+    def _served(self) -> list[LoadedModel]:
+        """The models that jobs are taken for."""
         if self._belonging.wrong_store:
             return []
         refused = self._belonging.refused
-        return [m.declaration.name for m in self._models if m.group_model_id not in refused]
+        return [model for model in self._models if model.group_model_id not in refused]
 
     def _state(self) -> str:
         if self._draining.is_set():
@@ -344,11 +347,13 @@ class Worker:
         return "waiting" if self._belonging.wrong_store else "ready"
 
     def _info(self) -> dict[str, object]:
+        served = self._served()
         return {
             **self._identity.info(),
             "families": self._families,
             "device": self._device.name,
-            "models": self._served(),
+            "models": [model.declaration.name for model in served],
+            "served": [model.group_model_id for model in served],
             "notes": self._models.notes(),
             **self._failures.info(),
             "state": self._state(),

@@ -49,7 +49,10 @@ def _fields(entry: Entry) -> Json:
 
 
 def _cut(entry: Entry) -> Json:
-    given = str(entry.parameter.get("truncate") or "end").lower()
+    told = entry.parameter.get("truncate", "end")
+    if told is None or isinstance(told, bool):  # as others' clients say it
+        told = "none" if told is False else "end"
+    given = str(told).lower()
     if given not in _CUTS:
         raise entry.refuse("parameter.truncate", "use 'None', 'Start' or 'End'")
     return _CUTS[given]

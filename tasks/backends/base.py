@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -42,7 +43,12 @@ class Backend(ABC):
 
     def warm_up(self) -> None:
         """Run a first forward, and find out which rows may share one."""
-        self.run([self.example()])
+        for answer in self.run([self.example()]):
+            if isinstance(answer, TaskOutput) and not _is_finite(answer.model_dump()):
+                raise ModelRefused(
+                    "the answer to the task's example holds NaN or infinity: are the weights whole,"
+                    " and is the dtype wide enough?"
+                )
         self.find_company()
 
     def find_company(self) -> None:
@@ -61,6 +67,15 @@ class Backend(ABC):
     def example(self) -> TaskInput:
         """A row to warm up with."""
         return self.task.example.input.rows()[0]
+
+
+def _is_finite(value: object) -> bool:
+    """Whether all floats in an answer are numbers."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    return not isinstance(value, list | tuple) or all(map(_is_finite, value))
 
 
 class StreamingBackend(Backend):

@@ -109,9 +109,10 @@ def found(probe: Probe[Any], name: str) -> Company:
     """What a probe shows; where it fails rows are kept apart: others may be answered yet."""
     try:
         return probe.company()
-    except Exception:
-        log.warning("%s: trying rows in company failed", name, exc_info=True)
-        told = "each row has a forward of its own: trying them together failed"
+    except Exception as error:
+        why = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+        log.debug("%s: the trial of rows in company failed", name, exc_info=True)
+        told = f"each row has a forward of its own: the trial of several failed ({why})"
         return Company("one-by-one", trouble=told)
 
 

@@ -102,7 +102,10 @@ class Sentences:
         folders = dict(modules)
         path = folders["Transformer"]
         reads = _reading(find, source, path)
-        pools = read_json(find, _in(folders["Pooling"], "config.json"))
+        file = _in(folders["Pooling"], "config.json")
+        if find(MODULES_FILE) and not find(file):
+            raise ModelRefused(f"{source}: {MODULES_FILE} names a Pooling, and there is no {file}")
+        pools = read_json(find, file)
         layers, first_layer = _layers(find, path, reads, folders.get("WeightedLayerPooling"))
         return cls(
             path=path,
@@ -255,4 +258,7 @@ def _in(path: str, name: str) -> str:
 def read_json(find: Find, name: str) -> Any:
     """A JSON file of the folder; an empty object where there is none."""
     file = find(name)
-    return json.loads(Path(file).read_text(encoding="utf-8")) if file else {}
+    try:
+        return json.loads(Path(file).read_text(encoding="utf-8")) if file else {}
+    except ValueError as error:
+        raise ModelRefused(f"{file} is not JSON: {error}") from None

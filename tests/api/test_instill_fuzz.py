@@ -56,7 +56,13 @@ def test_a_bad_entry_is_named(task: str, entry: Any, says: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("format", "base64"), ("truncate", "Middle"), ("dimensions", 0), ("dimensions", "a")],
+    [
+        ("format", "base64"),
+        ("truncate", "Middle"),
+        ("truncate", 0),
+        ("dimensions", 0),
+        ("dimensions", "a"),
+    ],
 )
 def test_what_would_change_a_vector_in_silence_is_refused(name: str, value: object) -> None:
     with pytest.raises(InvalidRequest, match=f"parameter.{name}"):

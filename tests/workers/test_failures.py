@@ -54,7 +54,9 @@ class Place:
         self.beats.release()
 
     def tell(self, worker: str = "me", **info: object) -> None:
-        self.queue.run(heartbeat(worker, {**self.failures.info(), **info}, self.settings))
+        served = [model.group_model_id for model in self.models]
+        told = {"served": served, **self.failures.info(), **info}
+        self.queue.run(heartbeat(worker, told, self.settings))
 
     def look(self) -> FleetView:
         self.failures.look(self.queue.run(view(self.settings)))
@@ -125,6 +127,21 @@ def test_a_model_that_another_worker_serves_or_loads_is_not_failed(
     assert place.claimed() == []  # they are the other's
     place.queue.redis.delete(Keys(place.settings.key_prefix).alive("other"))
     assert place.look().failed
+
+
+def test_a_worker_of_an_older_version_serves_what_it_names(place: Place) -> None:
+    place.models.load_all()
+    place.tell()
+    place.queue.run(heartbeat("older", {"models": ["bad"], "families": ["text"]}, place.settings))
+    assert not place.look().failed
+
+
+def test_a_worker_that_refuses_a_model_does_not_serve_it(place: Place) -> None:
+    place.models.load_all()
+    place.tell()
+    # As one with another store or another task for the model says it: loaded, and not served.
+    place.tell("other", models=["bad"], served=[], failed={}, loading=[])
+    assert list(place.look().failed) == ["bad/1"]
 
 
 def test_a_failure_is_forgotten_with_the_workers_that_tell_of_it(place: Place) -> None:

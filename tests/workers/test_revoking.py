@@ -31,10 +31,13 @@ class Jobs:
     def __init__(self, *names: str) -> None:
         self.names, self.canceled = names, list[str]()
 
-    def cancel(self, job_id: str) -> None:
+    def cancel(self, job_id: str) -> str:
+        if job_id == "done":
+            return "succeeded"
         if job_id not in self.names:
             raise JobNotFound(f"no job {job_id!r}")
         self.canceled.append(job_id)
+        return "queued"
 
 
 @pytest.mark.parametrize("given", ["a", ["a"], ("a",)])
@@ -48,6 +51,14 @@ def test_a_revoke_cancels_the_job(panel: Mapping[str, Any], given: Any) -> None:
     assert jobs.canceled == ["a", "a", "acme:b"]
 
 
+def test_a_job_that_has_ended_is_not_said_to_be_canceled(panel: Mapping[str, Any]) -> None:
+    revoke_jobs(Jobs("a").cancel)
+    assert panel["revoke"](None, "done") == {"ok": "done: already succeeded"}
+    assert panel["revoke"](None, ["done", "a"]) == {
+        "ok": "jobs canceled: a; done: already succeeded"
+    }
+
+
 def test_what_is_no_job_is_celerys(panel: Mapping[str, Any]) -> None:
     jobs = Jobs("a")
     revoke_jobs(jobs.cancel)
@@ -58,7 +69,7 @@ def test_what_is_no_job_is_celerys(panel: Mapping[str, Any]) -> None:
 
 
 def test_a_redis_that_is_away_is_said(panel: Mapping[str, Any]) -> None:
-    def away(job_id: str) -> None:
+    def away(job_id: str) -> str:
         raise Unavailable("the queue cannot be reached")
 
     revoke_jobs(away)

@@ -76,8 +76,10 @@ def forms(told: Told, named: str = "") -> set[str]:
         found.add(END2END)
     boxes_a_cell = _boxes_a_cell(told, (first, last))
     if boxes_a_cell == 1:
-        # One box a cell with objectness may be YOLOv6 or YOLOX, whose images and boxes differ.
-        found &= {RAW, named}
+        # One box a cell with objectness may be YOLOv6 or YOLOX, whose images and boxes differ. They
+        # have the candidates first, and without a count of classes are as wide as YOLOv8.
+        doubtful = classes is None and not written.task and _is_more(first, last)
+        found &= {named} if doubtful else {RAW, named}
     elif boxes_a_cell == 3:
         found &= {OBJECTNESS}
     return found
@@ -85,6 +87,10 @@ def forms(told: Told, named: str = "") -> set[str]:
 
 def _may_be(axis: object, width: int) -> bool:
     return axis == width or not isinstance(axis, int)
+
+
+def _is_more(first: object, last: object) -> bool:
+    return isinstance(first, int) and isinstance(last, int) and first > last
 
 
 def _boxes_a_cell(told: Told, axes: tuple[object, object]) -> int | None:

@@ -12,7 +12,7 @@ import torch
 
 from ....protocol.errors import OutOfMemory
 from ...base import Task
-from ..base import Backend
+from ..base import Backend, ModelRefused
 from ..company import TOLERANCE, chosen
 from ..device import Device
 from ..placement import place
@@ -88,6 +88,8 @@ class TransformersBackend(Backend):
         transformers.logging.set_verbosity_error()
         transformers.utils.logging.disable_progress_bar()
         self.place = torch_place(self.device)
+        if Path(str(self.source)).is_file():
+            raise ModelRefused(f"{self.source} is a file: name the folder that it lies in")
         if self._threads:
             torch.set_num_threads(self._threads)
         with self.refusing():

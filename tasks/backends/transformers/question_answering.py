@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
 from ...text.question_answering import Answer, QuestionAnsweringInput, QuestionAnsweringOutput
+from ..company import TEXTS
 from ..cut import Cut, cut_to, warned
 from ..reading.reader import Tokens
 from ..rows import Decoded
@@ -48,6 +49,10 @@ class QuestionAnswering(TextBackend):
             answer = _answer(cast("QuestionAnsweringInput", row), pieces, logits)
             answers.append(warned(answer, [cut]))
         return decoded.answers(answers)
+
+    def probe_rows(self) -> list[Tokens]:
+        """Questions of three lengths before one context: a lone text is none to some models."""
+        return self.tokens(TEXTS, [TEXTS[0]] * len(TEXTS))
 
     def _pieces(self, given: TaskInput) -> _Pieces:
         row = cast("QuestionAnsweringInput", given)

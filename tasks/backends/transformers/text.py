@@ -105,17 +105,13 @@ class TextBackend(TransformersBackend):
 
     def probe(self) -> Probe[Any]:
         """Texts of three lengths."""
-        rows = self.probe_rows()
+        rows = _odd_and_even(self.probe_rows())
         twin = {**rows[0], "input_ids": turned(rows[0]["input_ids"])}
         return Probe(rows, twin, self._said, self.tolerance)
 
     def probe_rows(self) -> list[Tokens]:
         """Sequences of three lengths, a usual one first."""
-        usual, longer, shorter = self.tokens(TEXTS)
-        if len(shorter["input_ids"]) % 2 == len(usual["input_ids"]) % 2:
-            # Models that look at tokens in pairs (Funnel) would not move.
-            shorter = {name: [*ids[:-2], *ids[-1:]] for name, ids in shorter.items()}
-        return [usual, longer, shorter]
+        return self.tokens(TEXTS)
 
     def _said(self, sequences: Sequence[Tokens]) -> list[Values]:
         """What the model says to sequences that are padded together: hidden states, or logits."""
@@ -139,6 +135,16 @@ class TextBackend(TransformersBackend):
         """(B, T) each, attention_mask among them, whether or not the model takes one."""
         rows = [{n: tokens[n] for n in self._names if n in tokens} for tokens in sequences]
         return dict(self.tokenizer.pad(rows, return_attention_mask=True, return_tensors="pt"))
+
+
+def _odd_and_even(rows: Sequence[Tokens]) -> list[Tokens]:
+    """The same, the last of another parity: models that look at tokens in pairs (Funnel) would not
+    move else.
+    """
+    *others, last = rows
+    if len(last["input_ids"]) % 2 == len(rows[0]["input_ids"]) % 2:
+        last = {name: [*ids[:-2], *ids[-1:]] for name, ids in last.items()}
+    return [*others, last]
 
 
 def _arrays(found: torch.Tensor | Sequence[torch.Tensor]) -> list[NDArray[np.float32]]:

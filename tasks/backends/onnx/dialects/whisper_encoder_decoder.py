@@ -194,8 +194,8 @@ class WhisperEncoderDecoder(Adapter):
             words = self._words(part)
             if words:
                 opens = begin + told[0] if told else begin
-                # An end that was not told is the sound's, and nothing is said after that.
-                ends_at = begin + told[-1] if len(told) > 1 else seconds
+                # An end that was not told is the window's, or the sound's where that is earlier.
+                ends_at = begin + (told[-1] if len(told) > 1 else self._seconds)
                 opens, ends_at = (min(round(time, 2), seconds) for time in (opens, ends_at))
                 found.append(SpeechChunk(text=self._text(words), start=opens, end=ends_at))
             start = stop
