@@ -45,6 +45,7 @@ def _took(start: datetime, end: datetime | None) -> str:
 def output_table(name: str, job_id: str, output: Output) -> RenderableType:
     """An answer, under its name."""
     title = Text.assemble(name, "  ", (job_id, "dim")) if name else Text(job_id)
+    title.no_wrap, title.overflow = True, "ignore"  # whole, to be copied
     if isinstance(output, TaskOutput):
         return Group(title, answer_table(output))
     return Group(title, JSON(codec.encode_response(output)[0].decode()))
@@ -61,12 +62,12 @@ def models_table(listed: list[dict[str, Any]]) -> RenderableType:
             entry.get("task", ""),
             entry.get("platform", "").removeprefix("wherry_"),
             Text(entry["state"], style="green" if entry["state"] == "READY" else "red"),
-            entry["reason"],
         )
         for entry in listed
     ]
-    columns = ("model", "version", "task", "backend", "state", "reason")
-    return table(columns, rows, fold="task backend reason")
+    reasons = [Text(f"{one['name']}: {one['reason']}") for one in listed if one["reason"]]
+    columns = ("model", "version", "task", "backend", "state")
+    return Group(table(columns, rows, fold="task backend"), *reasons)
 
 
 def queues_table(fleet: dict[str, Any]) -> RenderableType:
@@ -104,7 +105,7 @@ def queues_table(fleet: dict[str, Any]) -> RenderableType:
     ]
     return Group(
         table(titles, groups, fold="") if groups else "nothing waits or runs",
-        table(seen, workers, fold="families state") if workers else "no workers",
+        table(seen, workers, fold="families state") if workers else "no workers to be seen",
         *warnings,
         totals,
     )

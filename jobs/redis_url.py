@@ -27,8 +27,10 @@ def check(url: str) -> None:
             "cannot be read: expected redis://:password@host:6379/0, "
             "special characters of the password percent-encoded"
         ) from None
-    if parts.scheme not in ("redis", "rediss"):
+    if parts.scheme == "unix":
         return
+    if parts.scheme not in ("redis", "rediss"):  # which is not shown: it may be half a password
+        raise ValueError("cannot be read: expected redis://host:port/0, or rediss:// over TLS")
     said = {name: values[0] for name, values in parse_qs(parts.query).items()}
     if not said.keys() <= set(_TLS):  # which is not shown: it may be half a password
         raise ValueError(f"has a parameter other than {', '.join(_TLS)}")

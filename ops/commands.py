@@ -25,10 +25,14 @@ def register(app: typer.Typer) -> None:
 
 
 def up(
-    port: Annotated[int, typer.Option(help="Port of the API; 0 picks a free one.")] = 8750,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the API; 0 picks a free one.")
+    ] = 8750,
     grpc_port: Annotated[
         int | None,
-        typer.Option(help="Port of OIP v2 over gRPC; 0 picks a free one. Default: none."),
+        typer.Option(
+            min=0, max=65535, help="Port of OIP v2 over gRPC; 0 picks a free one. Default: none."
+        ),
     ] = None,
     models: Annotated[
         Path | None,
@@ -58,7 +62,9 @@ def up(
         ".wherry"
     ),
     flower: Annotated[bool, typer.Option(help="Run Flower too.")] = True,
-    flower_port: Annotated[int, typer.Option(help="Flower's port; 0 picks a free one.")] = 5555,
+    flower_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Flower's port; 0 picks a free one.")
+    ] = 5555,
     device: Annotated[
         str, typer.Option(envvar="WHERRY_DEVICE", help="cpu, cuda:N, or auto: spread over GPUs.")
     ] = "auto",

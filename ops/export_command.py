@@ -21,13 +21,27 @@ def export(
     tolerance: Annotated[
         float, typer.Option(help="Most that an output may differ from the model's own.", min=0)
     ] = 1e-3,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files of OUT that have the same names.")
+    ] = False,
 ) -> None:
     """Write a Transformers model as ONNX, any batch size, with all that feeds it; and compare."""
+    from ..tasks.backends.base import ModelRefused
+    from ..tasks.catalog import locate
     from ..tasks.export import export as write
 
+    if out.exists() and not out.is_dir():
+        raise typer.BadParameter(f"{out} is no folder")
+    if out.is_dir() and Path(model).is_dir() and out.samefile(model):
+        raise typer.BadParameter(f"{out} is the model's own folder: name another")
+    if out.is_dir() and any(out.iterdir()) and not overwrite:
+        raise typer.BadParameter(f"{out} is not empty: name another folder, or use --overwrite")
     try:
-        difference = write(model, out, task)
-    except ValueError as error:
+        source = locate(model, Path())
+        if Path(source).is_absolute() and not Path(source).exists():
+            raise typer.BadParameter(f"there is no folder {model}")
+        difference = write(source, out, task)
+    except (ModelRefused, OSError, ValueError) as error:
         raise typer.BadParameter(str(error)) from None
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"{out}: differs from {model} by {difference:.1e} at most", markup=False)

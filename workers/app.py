@@ -18,7 +18,7 @@ from ..jobs.group import Group
 from ..jobs.settings import JobsSettings
 from ..jobs.ticket import TASK
 from ..protocol import v2
-from ..protocol.errors import ModelFailed, Unavailable
+from ..protocol.errors import ModelFailed, Unavailable, WherryError
 from ..tasks.backends.device import Device
 from ..tasks.catalog import CatalogError
 from . import transport
@@ -92,13 +92,17 @@ def _start(sender: str, instance: Any, **_: object) -> None:  # Celery gives its
     except ValidationError as error:
         log.critical("this worker cannot start: %s", v2.describe(error))
         raise SystemExit(EXIT_UNUSABLE) from error
-    except (CatalogError, ImproperlyConfigured, ModelFailed) as error:
+    except (CatalogError, ImproperlyConfigured, ModelFailed, ValueError) as error:
         log.critical("this worker cannot start: %s", error)
         raise SystemExit(EXIT_UNUSABLE) from error
+    except (
+        WherryError
+    ) as error:  # Redis above all: what it said, of a certificate too, is the cause
+        why = f"{error.message} ({error.__cause__})" if error.__cause__ else error.message
+        log.critical("this worker cannot start: %s", why)
+        raise SystemExit(1) from error
     except Exception as error:
-        # What Redis says, a certificate that does not fit above all, is the cause of our own error.
-        why = f"{error} ({error.__cause__})" if error.__cause__ else error
-        log.critical("this worker cannot start: %s", why, exc_info=True)
+        log.critical("this worker cannot start: %s", error, exc_info=True)
         raise SystemExit(1) from error
 
 

@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 #: Seconds between two looks while all is well, and while it is not.
 _LOOK_S, _LOOK_AGAIN_S = 30.0, 5.0
 
+#: Seconds that an API which starts beside a worker may take to show itself.
+_API_STARTS_S = 25.0
+
 #: Seconds between two looks whether it is time for one.
 _TICK_S = 0.5
 
@@ -58,7 +61,7 @@ class Belonging:
         self.refused: dict[str, str] = {}
         self._looking = threading.Lock()
         self._due_at = float("-inf")
-        self._looks = 0
+        self._began = clock()
         self._told: set[str] = set()
         self._thread = Every("wherry-belonging", _TICK_S, self._tick)
 
@@ -97,10 +100,9 @@ class Belonging:
             self.look()
 
     def _judge(self, seen: Shown) -> None:
-        self._looks += 1
         self._compare(seen)
         if seen.proof is None:
-            if self._looks > 1:  # an API that starts beside us needs its time
+            if self._clock() - self._began > _API_STARTS_S:
                 self._tell(
                     "no API has shown itself under the key prefix"
                     f" {self._settings.key_prefix!r} of this Redis: if one runs, it has another"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..tasks.catalog import Catalog, CatalogError, ModelDeclaration, load_catalog
+from ..tasks.catalog import CatalogError, ModelDeclaration, load_catalog
 from ..tasks.check import check_model, weigh
 from .device import free_bytes, list_gpus, resolve
 
@@ -75,7 +75,9 @@ def check(
         for model in served
         for fault in check_model(model)
     ]
-    groups = [set(families)] if families else [{f} for f in Catalog(served).families()]
+    groups = (
+        [set(families)] if families else [{family} for family in sorted({m.family for m in served})]
+    )
     loads: dict[str, int] = {}
     for index in range(len(groups) * per_family):
         group = groups[index // per_family]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -41,9 +42,20 @@ def _keep(key: ApiKey, file: Path | None) -> None:
         with _queue() as (queue, settings):
             queue.run(put_key(key.id, key.json_text(), settings))
         return
+    _check_file(file)
     # Digests are no secrets, but who has which limits is nobody's business.
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as out:
         out.write(("\n" if out.tell() else "") + toml_entry(key))
+
+
+def _check_file(file: Path) -> None:
+    """Refuse to add to what is no file of keys. Raises InvalidRequest."""
+    try:
+        held = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    except ValueError as error:
+        raise InvalidRequest(f"{file} is no file of keys: {error}") from None
+    if held.keys() - {"keys"}:
+        raise InvalidRequest(f"{file} is no file of keys: it holds {', '.join(map(repr, held))}")
 
 
 def _print_made(made: Made, *, entry: bool, as_json: bool) -> None:
@@ -67,21 +79,27 @@ def show(*, as_json: bool) -> None:
         for key in found:
             _print_json(_view(key))
         return
-    table = Table("id", "tenant", "scopes", "weight", "limits", "expires", "note")
+    if not found:
+        _out.print("no keys in Redis")
+        return
+    table = Table()
+    for title in ("id", "tenant", "scopes", "weight", "limits", "expires", "note"):
+        table.add_column(title, overflow="fold", no_wrap=title == "id")
+    table.columns[0].min_width = max(len(key.id) for key in found)  # `revoke` wants all of it
     for key in found:
         limits = key.model_dump(
             include={"max_waiting", "max_waiting_bytes", "submits_per_s"}, exclude_defaults=True
         )
         table.add_row(
             key.id,
-            key.tenant,
+            escape(key.tenant),
             ", ".join(key.scopes),
             f"{key.weight:g}",
             ", ".join(f"{name} {value:g}" for name, value in limits.items()),
             f"{key.expires_at:%Y-%m-%d %H:%M}" if key.expires_at else "",
             escape(key.note),
         )
-    _out.print(table)
+    _out.print(table, crop=False)
 
 
 def revoke(ids: Sequence[str]) -> None:

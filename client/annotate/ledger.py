@@ -87,7 +87,10 @@ class Ledger:
     """One output's ledger. One process at a time may hold it."""
 
     def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=1)
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=1)
+        except sqlite3.OperationalError as error:
+            raise InvalidRequest(f"{path} cannot be written: {error}") from None
         self._pending: list[tuple[object, ...]] = []
         try:
             self._refuse_foreign(path)

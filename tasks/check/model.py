@@ -17,6 +17,12 @@ from .fault import Fault
 from .folder import folder_faults, read_config
 from .hub import cached, why_unreachable
 
+#: Parameters that take a word, and which.
+_WORDS = {
+    "dtype": ("float32", "float16", "bfloat16"),
+    "batching": ("padded", "equal-length", "one-by-one"),
+}
+
 
 def check_model(declared: ModelDeclaration) -> list[Fault]:
     """What keeps a model from being served, or may; all faults that can be seen at once."""
@@ -32,7 +38,12 @@ def check_model(declared: ModelDeclaration) -> list[Fault]:
     if place is None:  # another package's class: only it knows
         return []
     made = BackendClass.of(place)
-    return [*_parameters(declared, made), *_packages(declared, made), *_source(declared, made)]
+    return [
+        *_parameters(declared, made),
+        *_values(declared),
+        *_packages(declared, made),
+        *_source(declared, made),
+    ]
 
 
 def _parameters(declared: ModelDeclaration, made: BackendClass) -> Iterator[Fault]:
@@ -44,6 +55,18 @@ def _parameters(declared: ModelDeclaration, made: BackendClass) -> Iterator[Faul
             listed = f"; there are {', '.join(sorted(known))}" if known else ", nor any other"
             hint = meant(name, known) or listed
             yield Fault(f"parameters: {declared.backend!r} takes no {name!r}{hint}")
+
+
+def _values(declared: ModelDeclaration) -> Iterator[Fault]:
+    """Values that backends refuse as they load."""
+    for name, words in _WORDS.items():
+        given = declared.parameters.get(name)
+        if given is not None and given not in words:
+            hint = meant(str(given), words) or f"; use {', '.join(words)}"
+            yield Fault(f"parameters: {name} {given!r} is none{hint}")
+    threads = declared.parameters.get("threads", 0)
+    if type(threads) is not int or threads < 0:
+        yield Fault(f"parameters: threads {threads!r}: use a whole number, 0 for the runtime's own")
 
 
 def _packages(declared: ModelDeclaration, made: BackendClass) -> Iterator[Fault]:
@@ -71,6 +94,8 @@ def _source(declared: ModelDeclaration, made: BackendClass) -> Iterator[Fault]:
     folder = Path(source) if Path(source).exists() else cached(source)
     if folder is None:
         yield from _absent(declared, source)
+    elif folder.is_file():
+        yield Fault(f"source: {folder} is a file: name the folder that it lies in")
     elif folder.is_dir():
         for fault in folder_faults(declared, folder):
             yield Fault(f"source: {fault.text}", fault.is_error)

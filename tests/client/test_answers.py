@@ -107,4 +107,4 @@ def test_names_states_and_numbers_are_whole_however_narrow(
 def test_empty_lists_are_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     assert printed(models_table([]), monkeypatch) == "no models\n"
     text = printed(queues_table({"queues": [], "workers": [], "totals": {}}), monkeypatch)
-    assert text.split("\n")[:2] == ["nothing waits or runs", "no workers"]
+    assert text.split("\n")[:2] == ["nothing waits or runs", "no workers to be seen"]

@@ -55,3 +55,26 @@ def test_a_task_without_a_graph_is_told(app: typer.Typer, model: str, tmp_path: 
     done = CliRunner().invoke(app, ["export", model, str(tmp_path), "--task", "chat"])
     assert done.exit_code == 2
     assert "chat" in done.output
+
+
+def test_what_lies_in_the_output_is_not_replaced_unasked(
+    app: typer.Typer, model: str, tmp_path: Path
+) -> None:
+    (tmp_path / "model.onnx").write_text("mine")
+    for out in (str(tmp_path), model, str(tmp_path / "model.onnx")):
+        done = CliRunner().invoke(app, ["export", model, out, "--task", TASK])
+        assert done.exit_code == 2, done.output
+    assert (tmp_path / "model.onnx").read_text() == "mine"
+    asked = ["export", model, str(tmp_path), "--task", TASK, "--overwrite"]
+    assert CliRunner().invoke(app, asked).exit_code == 0
+    own = CliRunner().invoke(app, ["export", model, model, "--task", TASK, "--overwrite"])
+    assert own.exit_code == 2
+
+
+@pytest.mark.parametrize("source", ["./nothing", "/nothing/there"])
+def test_a_model_that_is_not_there_is_one_line(
+    source: str, app: typer.Typer, tmp_path: Path
+) -> None:
+    done = CliRunner().invoke(app, ["export", source, str(tmp_path / "x"), "--task", TASK])
+    assert done.exit_code == 2
+    assert "there is no folder" in done.output

@@ -56,6 +56,11 @@ def test_a_file_at_fault_is_fatal_and_the_rest_is_told_too(models: Path) -> None
     assert "no such file" in said(check(models.with_name("none.toml"), device="cpu"))[0]
 
 
+def test_a_model_that_is_declared_twice_is_one_line(models: Path) -> None:
+    models.write_text(MODELS + MODELS)
+    assert any("given twice" in line for line in said(check(models, device="cpu")))
+
+
 @pytest.mark.parametrize(
     ("device", "gpus", "fault"),
     [

@@ -66,6 +66,12 @@ def test_a_whole_model_has_no_faults(name: str, tmp_path: Path) -> None:
         ({"backend": "handler"}, "'handler' cannot do text-classification; stub and transformers"),
         ({"parameters": {"dtyp": "bfloat16"}}, "takes no 'dtyp'; did you mean 'dtype'?"),
         ({"parameters": {"colour": 1}}, "takes no 'colour'; there are batching, dtype, revision, "),
+        (
+            {"parameters": {"dtype": "bfloat61"}},
+            "dtype 'bfloat61' is none; did you mean 'bfloat16'",
+        ),
+        ({"parameters": {"batching": "paded"}}, "did you mean 'padded'"),
+        ({"parameters": {"threads": "two"}}, "threads 'two': use a whole number"),
         ({"backend": "onnxruntime"}, "holds no .onnx file: `wherry export "),
     ],
 )
