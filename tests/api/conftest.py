@@ -98,7 +98,7 @@ class Server:
         self._thread.join()
 
 
-@pytest.fixture(scope="package")  # longer, and it would stand beside other tests' APIs as theirs
+@pytest.fixture(scope="session")
 def api_url(api_settings: ApiSettings, jobs_settings: JobsSettings) -> Iterator[str]:
     with Server(api_settings, jobs_settings) as url:
         yield url

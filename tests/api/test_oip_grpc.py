@@ -27,7 +27,7 @@ Code = grpc.StatusCode
 Call = Callable[..., Any]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def grpc_port(api_settings: ApiSettings, jobs_settings: JobsSettings) -> Iterator[int]:
     port = free_port()
     with Server(api_settings.model_copy(update={"grpc_port": port}), jobs_settings):

@@ -24,8 +24,15 @@ GROUP = Group("vision", "digits", "1")
 OTHER = replace(GROUP, model="waits")
 BATCH = 64
 BUDGETS = {GROUP.model_id: BatchBudget(max_rows=BATCH)}
-KEYS = Keys("wherry")
+PREFIX = "bounds"
+KEYS = Keys(PREFIX)
 Make = Callable[..., NewJob]
+
+
+@pytest.fixture
+def settings(settings: JobsSettings) -> JobsSettings:
+    """Keys that nobody else writes: an API of other tests may live beside."""
+    return settings.model_copy(update={"key_prefix": PREFIX})
 
 
 @pytest.fixture
@@ -61,10 +68,10 @@ def come_and_go(queue: Queue, settings: JobsSettings, new_job: Make, count: int)
 def kinds(queue: Queue) -> Counter[str]:
     """How many keys there are, by kind."""
     redis: Any = queue.redis
-    found = Counter(key.decode().split(":")[1] for key in redis.scan_iter("wherry:*", 10_000))
+    found = Counter(key.decode().split(":")[1] for key in redis.scan_iter(f"{PREFIX}:*", 10_000))
     for member in ("index", "deadlines", "workers"):
         found[f"in {member}"] = (redis.scard if member == "workers" else redis.zcard)(
-            f"wherry:{member}"
+            f"{PREFIX}:{member}"
         )
     return +found
 

@@ -41,7 +41,9 @@ def models(tmp_path: Path) -> Path:
 def test_the_others_are_served_and_jobs_that_wait_end_with_the_reason(
     models: Path, tmp_path: Path, redis_url: str
 ) -> None:
-    settings = JobsSettings(redis_url=redis_url)
+    # Under a prefix of its own: an API of other tests, with another store, may live beside.
+    env = {"WHERRY_KEY_PREFIX": "failed"}
+    settings = JobsSettings(redis_url=redis_url, key_prefix="failed")
     job = NewJob(
         id="early",
         task="embedding",
@@ -53,7 +55,9 @@ def test_the_others_are_served_and_jobs_that_wait_end_with_the_reason(
     queue = Queue(redis_url)
     queue.run(submit(job, settings))
     with (
-        Stack(models=models, data_dir=tmp_path, redis_url=redis_url, flower=False) as stack,
+        Stack(
+            models=models, data_dir=tmp_path, redis_url=redis_url, flower=False, env=env
+        ) as stack,
         Client(stack.url) as client,
     ):
         assert list(stack.failed_models) == ["bad"]

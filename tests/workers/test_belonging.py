@@ -26,7 +26,8 @@ from wherry.workers.missed import MOST_MISSED, Missed
 
 GROUP = Group("text", "embedding", "1")
 MODEL = ModelDeclaration(name="embedding", task="embedding", backend="stub")
-KEYS = Keys("wherry")
+PREFIX = "belonging"  # an API of other tests may live beside
+KEYS = Keys(PREFIX)
 
 
 class Shaky(FolderStore):
@@ -44,7 +45,7 @@ class Bench:
     """A worker's place in a fleet whose API writes to the folder `api`."""
 
     def __init__(self, redis_url: str, folder: Path) -> None:
-        self.settings = JobsSettings(redis_url=redis_url)
+        self.settings = JobsSettings(redis_url=redis_url, key_prefix=PREFIX)
         self.queue = Queue(redis_url)
         self.api, self.store = FolderStore(folder / "api"), Shaky(folder / "worker")
         self.listens: list[bool] = []
@@ -147,7 +148,7 @@ def test_before_any_api_it_serves_and_says_what_may_be_wrong(
     for _ in range(3):
         assert bench.belonging.look()
     [record] = caplog.records
-    assert "no API has shown itself under the key prefix 'wherry'" in record.message
+    assert "no API has shown itself under the key prefix 'belonging'" in record.message
     assert "WHERRY_KEY_PREFIX" in record.message
 
 
