@@ -13,7 +13,14 @@ from wherry.jobs.orphans import Sweeper
 from wherry.jobs.proof import is_in, leave, set_proof, shown, write
 from wherry.jobs.stores import FolderStore, S3Store, Store, open_store
 
-KEYS = Keys("wherry")
+PREFIX = "proved"
+KEYS = Keys(PREFIX)
+
+
+@pytest.fixture
+def settings(settings: JobsSettings) -> JobsSettings:
+    """Keys that nobody else writes: an API of other tests may live beside."""
+    return settings.model_copy(update={"key_prefix": PREFIX})
 
 
 @pytest.fixture(params=["folder", "s3"])
