@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import Any
 
 from celery.worker.control import control_command
 
-from wherry.workers.app import app
-
-__all__ = ["app"]
+from wherry.workers.__main__ import run
 
 
 @control_command()  # type: ignore[untyped-decorator] # celery's
@@ -31,3 +30,7 @@ def stall(state: Any) -> str:
     """The event loop hangs: not even a restart can be asked for."""
     threading.Event().wait()
     return "never"
+
+
+if __name__ == "__main__":
+    run(sys.argv[1:])

@@ -48,7 +48,7 @@ def make_stack(
 
     def deaf_command(*args: object, **kwargs: object) -> list[str]:
         words = worker_command(*args, **kwargs)  # type: ignore[arg-type] # handed on
-        words[words.index("-A") + 1] = "deaf_worker"
+        words[words.index("wherry.workers")] = "deaf_worker"
         return words
 
     monkeypatch.setattr("wherry.ops.stack.worker_command", deaf_command)
