@@ -26,12 +26,12 @@ backend = "stub"
 """
 
 ASKED = {"inputs": [{"name": "text", "datatype": "BYTES", "shape": [1], "data": ["a"]}]}
-KEYS = 40_000
+KEYS = 100_000
 PATIENCE_S = 60
 
 
 class SlowServer(RedisServer):
-    """Takes a fifth of a millisecond to load a key."""
+    """Takes a fifth of a millisecond to load a key: 20 s for all, longer than any call is tried."""
 
     def _command(self) -> list[str]:
         return [*super()._command(), "--key-load-delay", "200"]
@@ -89,8 +89,8 @@ def test_the_fleet_says_that_redis_loads_and_goes_on_afterwards(
         lines.clear()
         os.kill(stack.redis.pid, signal.SIGKILL)
         wait_for_loading(connection, True)
-        refused = infer(stack)
         ready = httpx.get(f"{stack.url}/v2/health/ready", timeout=PATIENCE_S)
+        refused = infer(stack)
         assert loading(connection), "it still loads: what was answered was about that"
         assert (refused.status_code, refused.json()["error_type"]) == (503, "loading")
         assert refused.headers["Retry-After"] == "5"
