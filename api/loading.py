@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 
 from ..jobs.failed import ask_load, not_loaded
 from ..jobs.fleet import FleetView, set_loaded
 from ..jobs.group import Group
+from ..jobs.record import WorkerView
 from ..protocol.errors import Conflict, ModelFailed, ModelNotReady
 from ..tasks.catalog import Catalog, CatalogError, ModelDeclaration, load_catalog
 from .service import Service
@@ -38,7 +38,7 @@ async def load(service: Service, name: str) -> None:
         raise Conflict(f"model {name!r} is new in models.toml: restart the fleet to serve it")
     service.catalog.get(name)
     workers = (await service.fleet()).workers
-    failed = any(_failed_at(worker.info, declared) for worker in workers)
+    failed = any(_failed_at(worker, declared) for worker in workers)
     if not failed and declared != now:
         raise Conflict(
             f"models.toml says something else of model {name!r} than when this server started:"
@@ -81,12 +81,11 @@ def _is_under_way(fleet: FleetView, declared: list[ModelDeclaration], asked: int
     if any(failure_of(model, fleet) and not _reason(fleet, model) for model in declared):
         return True
     for worker in fleet.workers:
-        info = worker.info if worker.alive else {}
-        heeded = info.get("load_heeded")
-        if worker.alive and any(worker.loads(_id_of(model)) for model in declared):
+        if any(worker.loads(_id_of(model)) for model in declared):
             return True
+        heeded = worker.info.get("load_heeded")
         counts = heeded if isinstance(heeded, dict) else {}
-        if _failed_at(info, declared) and counts.get(declared[0].name, 0) < asked:
+        if _failed_at(worker, declared) and counts.get(declared[0].name, 0) < asked:
             return True
     return False
 
@@ -95,17 +94,14 @@ def _reason(fleet: FleetView, declared: ModelDeclaration) -> str:
     """Why a model failed, as workers tell it now; "" when one serves it or none failed it."""
     reason, model_id = "", _id_of(declared)
     for worker in fleet.workers:
-        if worker.alive and worker.serves(model_id):
+        if worker.serves(model_id):
             return ""
-        failed = worker.info.get("failed") if worker.alive else None
-        if isinstance(failed, dict) and model_id in failed:
-            reason = str(failed[model_id])
+        reason = worker.failed.get(model_id, reason)
     return reason
 
 
-def _failed_at(info: Mapping[str, object], declared: list[ModelDeclaration]) -> bool:
-    failed = info.get("failed")
-    return isinstance(failed, dict) and any(_id_of(model) in failed for model in declared)
+def _failed_at(worker: WorkerView, declared: list[ModelDeclaration]) -> bool:
+    return any(_id_of(model) in worker.failed for model in declared)
 
 
 def _id_of(declared: ModelDeclaration) -> str:

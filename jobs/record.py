@@ -191,6 +191,12 @@ class WorkerView:
         """Whether it is still to load a model."""
         return model_id in self._listed("loading")
 
+    @property
+    def failed(self) -> Mapping[str, str]:
+        """Why, by `Group.model_id`, for the models that it could not load."""
+        told = self.info.get("failed")
+        return told if isinstance(told, dict) else {}
+
     def _listed(self, name: str) -> Sequence[object]:
         told = self.info.get(name)
         return told if isinstance(told, list) else ()

@@ -98,9 +98,7 @@ def failed_everywhere(fleet: FleetView) -> dict[str, str]:
     # One that died just now while it loaded would have the others wait for its lease to end.
     live = [w for w in fleet.workers if w.alive and not is_gone(dict(w.info))]
     for worker in live:
-        reasons = worker.info.get("failed")
-        if isinstance(reasons, dict):
-            failed |= reasons
+        failed |= worker.failed
     return {
         model_id: why
         for model_id, why in sorted(failed.items())
