@@ -147,9 +147,8 @@ def _show_answers(
                 failed += 1
                 _show_error(named, error, as_json=as_json)
             else:
-                told = isinstance(output, TaskOutput) and output.warning
-                warning = {"warning": told} if told else {}
                 if as_json:
+                    warning = {"warning": told} if (told := _warning(output)) else {}
                     print_json({**named, "output": _document(output), **warning})
                 else:
                     _show_warning(name, output)
@@ -170,9 +169,14 @@ def _document(output: Output) -> Any:
     return from_json(codec.encode_response(output)[0])
 
 
+def _warning(output: Output) -> str:
+    """What is to be known of an answer; "" for nothing."""
+    return output.warning if isinstance(output, TaskOutput) else ""
+
+
 def _show_warning(name: str, output: Output) -> None:
-    if isinstance(output, TaskOutput) and output.warning:
-        line = f"[yellow]{escape(name)}:[/] {escape(output.warning)}"
+    if told := _warning(output):
+        line = f"[yellow]{escape(name)}:[/] {escape(told)}"
         stderr.print(line, highlight=False, soft_wrap=True)
 
 
