@@ -123,11 +123,13 @@ def refusal(source: str, error: Exception) -> ModelRefused:
 def _check_kind(auto: Any, source: str, config: Any) -> None:
     mapping = getattr(auto, "_model_mapping", None)
     if mapping is None:  # a class of one kind of model takes any config, and answers at random
-        fits, kinds = config.model_type == auto.config_class.model_type, [auto.config_class]
+        fits = config.model_type == auto.config_class.model_type
     else:
-        fits, kinds = type(config) in mapping, list(mapping.keys())
+        fits = type(config) in mapping
     if fits:
         return
+    # Only now: to ask a mapping for its kinds imports every one that there is, which takes seconds.
+    kinds = [auto.config_class] if mapping is None else mapping.keys()
     names = sorted({kind.model_type for kind in kinds})
     takes = ", ".join(names) if len(names) <= _KINDS else f"models of transformers' {auto.__name__}"
     raise ModelRefused(

@@ -309,3 +309,13 @@ def test_a_model_without_a_limit_says_minus_one(tmp_path: Path) -> None:
         made = create_task("transformers", task, str(tmp_path / task))
         row = made.task.input.model_validate({"texts": ["lazy dog " * 400]})
         assert not isinstance(made.backend.run([row])[0], RowError)
+
+
+def test_a_kind_that_fits_is_told_without_importing_all_others(
+    tiny_model: TinyModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def importing(_: object) -> None:
+        raise AssertionError("hundreds of modules would be imported")
+
+    monkeypatch.setattr(type(hf.AutoModel._model_mapping), "keys", importing)
+    load("embedding", tiny_model("embedding"))
