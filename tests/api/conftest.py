@@ -20,6 +20,7 @@ from wherry.jobs.fleet import heartbeat, view
 from wherry.jobs.owned import own_id
 from wherry.jobs.record import BatchStats, ClaimedJob
 from wherry.jobs.stores import open_store
+from wherry.ops.redis_server import RedisServer
 from wherry.protocol import codec, v2
 from wherry.protocol.datatypes import Datatype
 from wherry.protocol.errors import WherryError
@@ -44,6 +45,13 @@ version = "{version}"
 
 WORKER = "test@host/1"
 BODY_LIMIT = 1_000_000
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Redis of these tests' own: their API writes to it as long as the session lasts."""
+    with RedisServer(tmp_path_factory.mktemp("redis")) as own:
+        yield own.url
 
 
 @pytest.fixture(scope="session")
