@@ -17,6 +17,7 @@ from rich.text import Text
 from ..protocol.nearest import meant
 from .client import Client
 from .command_inputs import parameters_of, texts_of
+from .errors import UsageError
 from .terminal import AsJson, Url, connected, print_json, stderr, stdout
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def _check_task(client: Client, options: Options, name: str) -> None:
     if name:
         wanted, found = task_of(name), origin_of(client, options).task
         if wanted is not found:
-            raise typer.BadParameter(f"--task {name}: model {options.model!r} does {found.name}")
+            raise UsageError(f"--task {name}: model {options.model!r} does {found.name}")
 
 
 def _predict(client: Client, options: Options, *, as_json: bool) -> None:

@@ -15,6 +15,7 @@ from ...protocol.errors import InvalidRequest, NotFound, WherryError
 from ...tasks.base import Task
 from ...tasks.registry import get_task, task_names
 from ..client import Client
+from ..errors import UsageError
 from ..operations import model_path
 from .compute import compute_s
 from .constants import SharedInputs, constants_of
@@ -130,7 +131,7 @@ def annotate(client: Client, options: Options, observer: Observer = lambda _: No
 
 
 def _output(options: Options, origin: Origin) -> tuple[type[Writer], Placing]:
-    """What writes the output, and where. Raises InvalidRequest for what cannot work."""
+    """What writes the output, and where. Raises UsageError for what cannot work."""
     out = named(options.out)
     format_name = options.format or format_of(out, origin.task)
     writer = writer_of(format_name, origin.task)
@@ -191,7 +192,7 @@ def _ids(errors: Path) -> Iterator[str]:
 
 
 def origin_of(client: Client, options: Options) -> Origin:
-    """The model as the server declares it, with these parameters. Raises InvalidRequest."""
+    """The model as the server declares it, with these parameters. Raises UsageError."""
     metadata = _metadata(client, options.model)
     task = _task(options.model, metadata)
     # Inputs that are no rows, such as candidate_labels, may be given like parameters too.
@@ -200,7 +201,7 @@ def origin_of(client: Client, options: Options) -> Origin:
     for name in options.parameters:
         if name not in known:
             fit = ", ".join(known) or "none"
-            raise InvalidRequest(f"param {name}: {task.name} has no such parameter: {fit}")
+            raise UsageError(f"param {name}: {task.name} has no such parameter: {fit}")
     return Origin(
         task=task,
         model=options.model,

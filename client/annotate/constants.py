@@ -7,15 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ...protocol.errors import InvalidRequest
 from ...tasks.base import Task
 from ...tasks.tensors import TensorSpec
+from ..errors import UsageError
 from .rows import SourceRow, UnreadableRow
 from .sources.base import Source
 
 
 def constants_of(task: Task, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Field of the task's Input -> what all rows share of it. Raises InvalidRequest.
+    """Field of the task's Input -> what all rows share of it. Raises UsageError.
 
     `given` is by the input's name or field: text as it is, other values themselves or as JSON.
     """
@@ -24,25 +24,25 @@ def constants_of(task: Task, given: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in given.items():
         if name not in by_name:
             fit = ", ".join(spec.name for spec in task.inputs)
-            raise InvalidRequest(f"input {name}: {task.name} has no such input: {fit}")
+            raise UsageError(f"input {name}: {task.name} has no such input: {fit}")
         constants[by_name[name].field] = _value(task, by_name[name], name, value)
     return constants
 
 
 def _value(task: Task, spec: TensorSpec, name: str, value: Any) -> Any:
     if spec.is_file:
-        raise InvalidRequest(f"input {name}: files are what the source has; share texts or JSON")
+        raise UsageError(f"input {name}: files are what the source has; share texts or JSON")
     is_list = not spec.is_scalar and spec.field not in task.input.ROWS
     if spec.content == "text" and not is_list:
         if not isinstance(value, str):
-            raise InvalidRequest(f"input {name}: expected text, got {type(value).__name__}")
+            raise UsageError(f"input {name}: expected text, got {type(value).__name__}")
         return value
     if not isinstance(value, str):
         return value
     try:
         return json.loads(value)
     except ValueError:
-        raise InvalidRequest(f"input {name}: {value!r} is not JSON") from None
+        raise UsageError(f"input {name}: {value!r} is not JSON") from None
 
 
 class SharedInputs(Source):

@@ -21,6 +21,7 @@ from typing import Any, Self
 from pydantic_core import from_json, to_json
 
 from ...protocol.errors import InvalidRequest
+from ..errors import UsageError
 from .ledger import Ledger, WrittenFile
 
 #: What may lie beside OUT, by what follows its name.
@@ -46,11 +47,11 @@ def all_paths(out: Path) -> tuple[Path, ...]:
 
 
 def named(out: Path) -> Path:
-    """The output's path. Raises InvalidRequest for one without a name of its own, or a URL."""
+    """The output's path. Raises UsageError for one without a name of its own, or a URL."""
     if out.name in ("", ".."):
-        raise InvalidRequest(f"out {str(out)!r}: name a file or folder of its own, as in ./labels")
+        raise UsageError(f"out {str(out)!r}: name a file or folder of its own, as in ./labels")
     if out.parts[0].endswith(":") and not out.drive:
-        raise InvalidRequest(f"out {str(out)!r}: is written on this machine: name a path, no URL")
+        raise UsageError(f"out {str(out)!r}: is written on this machine: name a path, no URL")
     return out
 
 

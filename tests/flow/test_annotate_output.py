@@ -23,7 +23,7 @@ from wherry.protocol.errors import InvalidRequest
 
 def wherry(stack: Stack, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """What the command says and answers."""
-    command = [sys.executable, "-m", "wherry.ops.cli", "annotate", *arguments, "--url", stack.url]
+    command = [sys.executable, "-m", "wherry.ops.cli", "annotate", "--url", stack.url, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
 
 
@@ -53,9 +53,36 @@ def test_an_output_never_takes_the_place_of_its_source(
             *("ds/images", "--model", "object-detection", "--format", "yolo", "--out", out, *more),
             cwd=data_set.parent,
         )
-        assert done.returncode == 1
+        assert done.returncode == 2
         assert len(done.stderr.splitlines()) == 1, done.stderr
         assert tree(data_set.parent) == before
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ("--param treshold=0.5", "param treshold: object-detection has no such parameter"),
+        ("--input text=cat", "input text: object-detection has no such input"),
+        ("--input image=a.png", "input image: files are what the source has"),
+        ("--format coco-keypoints", "cannot hold what object-detection answers"),
+        ("--format yol", "did you mean 'yolo'?"),
+        ("--out out.txt", "no format that ends in .txt fits object-detection"),
+        ("--out s3://bucket/out", "name a path, no URL"),
+        ("--task image-classification", "model 'object-detection' does object-detection"),
+        ("--column text=words", "object-detection has no rows of 'text'"),
+        ("--url here", "url 'here'"),
+    ],
+)
+def test_a_command_that_is_wrong_in_itself_exits_with_2(
+    stack: Stack, data_set: Path, asked: str, says: str
+) -> None:
+    table = data_set / "rows.csv"
+    table.write_text("id,image\n1,images/1.png\n")
+    command = ["ds/rows.csv", "--model", "object-detection", "--out", "out.jsonl"]
+    done = wherry(stack, *command, *asked.split(), cwd=data_set.parent)
+    assert done.returncode == 2, done.stderr
+    assert says in done.stderr
+    assert not list(data_set.parent.glob("out*"))
 
 
 def test_labels_are_written_among_other_files_when_asked(stack: Stack, data_set: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from ....protocol.errors import InvalidRequest
 from ....protocol.nearest import meant
 from ....tasks.base import Task
+from ...errors import UsageError
 from ..rows import Origin
 from .base import Writer
 from .fits import fits
@@ -67,26 +68,29 @@ def formats_for(task: Task) -> tuple[str, ...]:
 def format_of(path: str | Path, task: Task) -> str:
     """The format that a path's suffix stands for; a folder where it has none of those known.
 
-    Raises InvalidRequest where no format of that suffix fits the task.
+    Raises UsageError where no format of that suffix fits the task.
     """
     suffix = Path(path).suffix.lower()
     for name in _SUFFIXES.get(suffix, _SUFFIXES[""]):
         if fits(name, task):
             return name
-    raise InvalidRequest(
+    raise UsageError(
         f"{Path(path).name!r}: no format that ends in {suffix} fits {task.name}; name one of "
         + ", ".join(formats_for(task))
     )
 
 
 def writer_of(name: str, task: Task) -> type[Writer]:
-    """What writes a format. Raises InvalidRequest for one that does not fit, or lacks a package."""
+    """What writes a format.
+
+    Raises UsageError for one that does not fit, InvalidRequest where a package is missing.
+    """
     if name not in FORMATS:
         hint = meant(name, FORMATS) or f"; there are {', '.join(FORMATS)}"
-        raise InvalidRequest(f"unknown format {name!r}{hint}")
+        raise UsageError(f"unknown format {name!r}{hint}")
     if not fits(name, task):
         fit = ", ".join(formats_for(task))
-        raise InvalidRequest(f"format {name!r} cannot hold what {task.name} answers; use {fit}")
+        raise UsageError(f"format {name!r} cannot hold what {task.name} answers; use {fit}")
     module, _, found = FORMATS[name].partition(":")
     try:
         writer: type[Writer] = getattr(importlib.import_module(f".{module}", __package__), found)
