@@ -15,10 +15,9 @@ from ...protocol.errors import InvalidRequest, NotFound, WherryError
 from ...tasks.base import Task
 from ...tasks.registry import get_task, task_names
 from ..client import Client
-from ..errors import UsageError
 from ..operations import model_path
 from .compute import compute_s
-from .constants import SharedInputs, constants_of
+from .constants import SharedInputs, rows_among, shared_by_all
 from .formats import Writer, format_of, writer_of
 from .ledger import Ledger
 from .output import Findings, write_output
@@ -195,27 +194,19 @@ def origin_of(client: Client, options: Options) -> Origin:
     """The model as the server declares it, with these parameters. Raises UsageError."""
     metadata = _metadata(client, options.model)
     task = _task(options.model, metadata)
-    # Inputs that are no rows, such as candidate_labels, may be given like parameters too.
-    shared = [spec.field for spec in task.inputs if spec.field not in task.input.ROWS]
-    known = (*task.input.parameter_names(), *shared)
-    for name in options.parameters:
-        if name not in known:
-            fit = ", ".join(known) or "none"
-            raise UsageError(f"param {name}: {task.name} has no such parameter: {fit}")
     return Origin(
         task=task,
         model=options.model,
         version=str(metadata["versions"][-1]),
-        parameters={**options.parameters, **constants_of(task, options.inputs)},
+        parameters=shared_by_all(task, options.parameters, options.inputs),
         source=options.source,
     )
 
 
 def source_of(options: Options, origin: Origin) -> Source:
     """The rows to annotate, with the inputs that all of them share. Raises InvalidRequest."""
-    task, rows = origin.task, origin.task.input.ROWS
-    given = constants_of(task, options.inputs)
-    constants = {name: value for name, value in given.items() if name in rows}
+    task = origin.task
+    constants = rows_among(task, origin.parameters)
     source = open_source(options.source, task, replace(options.columns, constants=constants))
     return SharedInputs(source) if constants else source
 
