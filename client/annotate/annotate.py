@@ -21,7 +21,8 @@ from .constants import SharedInputs, rows_among, shared_by_all
 from .formats import Writer, format_of, writer_of
 from .ledger import Ledger
 from .output import Findings, write_output
-from .placing import ERRORS, PAGE, REPORT, Placing, all_paths, beside, named
+from .places import ERRORS, PAGE, REPORT, all_paths, beside, named
+from .placing import Placing
 from .report import Sampler, samples, write_report
 from .rows import Origin
 from .run import AnnotateRun, Progress

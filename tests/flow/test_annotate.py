@@ -18,7 +18,7 @@ from PIL import Image
 from wherry.client import Client
 from wherry.client.annotate import Options, Progress, TooManyErrors, annotate
 from wherry.client.annotate.ledger import Ledger
-from wherry.client.annotate.placing import ledger_path
+from wherry.client.annotate.places import ledger_path
 from wherry.ops.stack import Stack
 from wherry.protocol.errors import InvalidRequest
 from wherry.tasks.text.question_answering import (

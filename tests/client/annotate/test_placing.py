@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from wherry.client.annotate.formats import FORMATS, formats_for, writer_of
-from wherry.client.annotate.placing import Placing, beside, ledger_path, named
+from wherry.client.annotate.places import beside, ledger_path, named
+from wherry.client.annotate.placing import Placing
 from wherry.client.annotate.rows import Annotation
 from wherry.protocol.errors import InvalidRequest
 from wherry.tasks.base import Task
