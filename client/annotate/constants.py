@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -144,3 +144,7 @@ class SharedInputs(Source):
     def count(self) -> int | None:
         """The source's own rows."""
         return self._source.count()
+
+    def files(self) -> Iterable[str]:
+        """The source's own."""
+        return self._source.files()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections import Counter
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from ...protocol.errors import RowError
 from ...tasks.base import TaskOutput
+from .errors_file import error_line
 from .formats import Writer
 from .ledger import Ledger, Placed
 from .packing import read_answer
@@ -67,7 +67,7 @@ def write_output(
                 if failure:
                     findings.failed += 1
                     findings.error_types[failure.error_type] += 1
-                    failed.write(_error_line(failure))
+                    failed.write(error_line(failure))
         failed.flush()
         os.fsync(failed.fileno())
     if not findings.failed:
@@ -96,17 +96,6 @@ def _annotation(origin: Origin, placed: Placed, body: bytes) -> Annotation:
         output=read_answer(origin.task, body),
         size=placed.size,
     )
-
-
-def _error_line(placed: Placed) -> str:
-    line = {
-        "id": placed.id,
-        "path": placed.path,
-        "index": placed.position,
-        "error": placed.error,
-        "error_type": placed.error_type,
-    }
-    return json.dumps(line, ensure_ascii=False) + "\n"
 
 
 def _labelled(output: TaskOutput) -> Iterator[tuple[str, float]]:

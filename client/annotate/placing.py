@@ -79,7 +79,7 @@ class Placing:
         return self._ledger
 
     def look(self) -> Outlook:
-        """What the run would do. Raises what it would raise before its first row; makes nothing."""
+        """What the run would replace; makes nothing. Raises what it would before its first row."""
         with Ledger(ledger_path(self._out), make=False) as ledger:
             return self._standing(ledger).outlook()
 

@@ -23,10 +23,8 @@ _Identity = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What a run would do at its output."""
+    """What a run would replace."""
 
-    #: What it writes; the errors only where rows fail, and below a folder what the rows decide.
-    writes: tuple[Path, ...]
     #: Files there that earlier runs wrote: they are replaced, or go where their rows have left.
     replaces: int
     #: Others that are replaced, those that are known before the rows.
@@ -67,9 +65,8 @@ class Standing:
             self._refuse_other(from_json(before), from_json(made))
 
     def outlook(self) -> Outlook:
-        """What a run would do, after `refuse`."""
+        """What a run would replace, after `refuse`."""
         return Outlook(
-            writes=(self.out, *self._besides()),
             replaces=sum(map(self._is_own, self.files.places())),
             overwrites=tuple(self._foreign()),
         )
@@ -135,9 +132,7 @@ class Standing:
 
     def _links(self) -> Iterator[tuple[_Identity, Path]]:
         """Links, and files that have other names too, where something may be written."""
-        at_out = (self.out,)
-        if self.is_folder:
-            at_out = self._written_below()
+        at_out = self._written_below() if self.is_folder else (self.out,)
         for path in chain(self._besides(), at_out):
             try:
                 found = path.lstat()

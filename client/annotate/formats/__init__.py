@@ -13,11 +13,10 @@ from ....protocol.errors import InvalidRequest
 from ....protocol.nearest import meant
 from ....tasks.base import Task
 from ...errors import UsageError
-from ..rows import Origin
 from .base import Writer
 from .fits import fits
 
-__all__ = ["FORMATS", "Writer", "format_of", "formats_for", "open_writer", "writer_of"]
+__all__ = ["FORMATS", "Writer", "format_of", "formats_for", "known_format", "writer_of"]
 
 #: Format -> file:class.
 FORMATS = {
@@ -80,15 +79,20 @@ def format_of(path: str | Path, task: Task) -> str:
     )
 
 
+def known_format(name: str) -> str:
+    """The name. Raises UsageError for one that is no format's."""
+    if name not in FORMATS:
+        hint = meant(name, FORMATS) or f"; there are {', '.join(FORMATS)}"
+        raise UsageError(f"unknown format {name!r}{hint}")
+    return name
+
+
 def writer_of(name: str, task: Task) -> type[Writer]:
     """What writes a format.
 
     Raises UsageError for one that does not fit, InvalidRequest where a package is missing.
     """
-    if name not in FORMATS:
-        hint = meant(name, FORMATS) or f"; there are {', '.join(FORMATS)}"
-        raise UsageError(f"unknown format {name!r}{hint}")
-    if not fits(name, task):
+    if not fits(known_format(name), task):
         fit = ", ".join(formats_for(task))
         raise UsageError(f"format {name!r} cannot hold what {task.name} answers; use {fit}")
     module, _, found = FORMATS[name].partition(":")
@@ -97,8 +101,3 @@ def writer_of(name: str, task: Task) -> type[Writer]:
     except ModuleNotFoundError as error:
         raise InvalidRequest(f"format {name!r} needs {error.name}: {_EXTRA}") from error
     return writer
-
-
-def open_writer(name: str, path: Path, origin: Origin) -> Writer:
-    """A writer of a format. Raises InvalidRequest for one that does not fit, or lacks a package."""
-    return writer_of(name, origin.task)(path, origin)

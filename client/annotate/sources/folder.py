@@ -30,6 +30,11 @@ class FileRows(Source):
     def found(self) -> Iterable[Found]:
         """The files, in order."""
 
+    def files(self) -> Iterable[str]:
+        """The rows' own."""
+        found = self.found() if self._files.is_local else ()
+        return (self._files.join(self._root, file.path) for file in found)
+
     def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
         return self.each(1)
 

@@ -10,7 +10,6 @@ from ...errors import UsageError
 from . import saved
 from .choose import place_of
 from .files import LocalFiles
-from .remote import RemoteFiles
 from .spelling import expanded, has_braces, is_glob, split_glob
 from .walking import Pattern
 
@@ -21,7 +20,7 @@ def refuse_overlap(spec: str, out: Path, besides: Sequence[Path], *, is_folder: 
     `besides` are files that are written too. A source on another machine cannot overlap.
     """
     files, path = place_of(spec)
-    if isinstance(files, RemoteFiles) and not files.is_local:
+    if not files.is_local:
         return
     found = _overlap(path, out, is_folder=is_folder)
     if found:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from wherry.client.annotate.annotate import Options, source_of
 from wherry.client.annotate.constants import constants_of, shared_by_all
 from wherry.client.annotate.packing import Packer
+from wherry.client.annotate.prepared import Options, source_of
 from wherry.client.annotate.rows import Origin, UnreadableRow
 from wherry.client.errors import UsageError
 from wherry.protocol.errors import InvalidRequest
