@@ -43,10 +43,10 @@ def opened(path: Path, *, make: bool) -> sqlite3.Connection:
     except sqlite3.OperationalError as error:
         raise InvalidRequest(f"{path} cannot be written: {error}") from None
     try:
-        _refuse_foreign(db, path)
+        if not _is_ours(db, path):
+            db.execute(f"PRAGMA application_id = {_OURS}")  # it writes, even the same
         # Held to the end: another run on the same output is told at once.
         db.executescript(
-            f"PRAGMA application_id = {_OURS};"
             "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
             "PRAGMA synchronous = NORMAL;" + _SCHEMA
         )
@@ -65,8 +65,10 @@ def opened(path: Path, *, make: bool) -> sqlite3.Connection:
     return db
 
 
-def _refuse_foreign(db: sqlite3.Connection, path: Path) -> None:
-    """Leave somebody else's database as it is."""
-    mark = db.execute("PRAGMA application_id").fetchone()[0]
-    if mark != _OURS and db.execute("SELECT 1 FROM sqlite_master").fetchone():
+def _is_ours(db: sqlite3.Connection, path: Path) -> bool:
+    """Whether it is a ledger; else it is empty. Raises InvalidRequest for somebody else's."""
+    if db.execute("PRAGMA application_id").fetchone()[0] == _OURS:
+        return True
+    if db.execute("SELECT 1 FROM sqlite_master").fetchone():
         raise InvalidRequest(f"{path}: not a ledger of ours: a database of something else")
+    return False

@@ -39,7 +39,7 @@ FORMATS = {
 }
 
 #: Suffix of OUT -> formats, of which the first that fits is taken.
-_SUFFIXES = {
+_SUFFIXES: dict[str, tuple[str, ...]] = {
     ".jsonl": ("jsonl",),
     ".ndjson": ("jsonl",),
     ".parquet": ("parquet",),
@@ -51,8 +51,8 @@ _SUFFIXES = {
         "coco-captions",
         "label-studio",
     ),
-    ".xml": (),  # VOC is a folder of them
-    ".txt": (),
+    # Nobody means a folder: VOC is one of .xml, YOLO of .txt; nothing is written packed.
+    **dict.fromkeys((".xml", ".txt", ".tsv", ".arrow", ".feather", ".gz", ".tar", ".zip"), ()),
     "": ("masks", "files", "datasets"),
 }
 
@@ -67,9 +67,13 @@ def formats_for(task: Task) -> tuple[str, ...]:
 def format_of(path: str | Path, task: Task) -> str:
     """The format that a path's suffix stands for; a folder where it has none of those known.
 
-    Raises UsageError where no format of that suffix fits the task.
+    Raises UsageError where no format of that suffix fits the task, or it is nearly another.
     """
     suffix = Path(path).suffix.lower()
+    written = [suffix for suffix, names in _SUFFIXES.items() if names]
+    near = "" if suffix in _SUFFIXES else meant(suffix, written)
+    if near:
+        raise UsageError(f"{Path(path).name!r}{near}; for a folder of that name give the format")
     for name in _SUFFIXES.get(suffix, _SUFFIXES[""]):
         if fits(name, task):
             return name

@@ -8,6 +8,7 @@ from itertools import islice
 
 from ....protocol.errors import InvalidRequest, RowError
 from ....tasks.base import Task
+from ...errors import UsageError
 from ..rows import SourceRow, UnreadableRow
 from .ahead import ahead
 from .base import Columns, Source
@@ -23,7 +24,11 @@ class FileRows(Source):
     """A file is a row, and its path below the source the row's id."""
 
     def __init__(self, task: Task, columns: Columns, files: Files, root: str) -> None:
+        """Raises UsageError where columns are named: files have none."""
         super().__init__(task, columns)
+        named = [column for column in (columns.id, *columns.fields.values()) if column]
+        if named:
+            raise UsageError(f"column {named[0]!r}: this source is files, which have no columns")
         self._spec, self._files, self._root = needed_file(task, columns.constants), files, root
 
     @abstractmethod

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from wherry.client.annotate.formats import FORMATS, format_of, formats_for, writer_of
+from wherry.client.errors import UsageError
 from wherry.protocol.errors import InvalidRequest
 from wherry.tasks.registry import get_task, task_names
 
@@ -125,11 +126,27 @@ def test_a_suffix_stands_for_a_format(path, task, name):
 
 
 @pytest.mark.parametrize(
-    ("path", "task"), [("out.json", "embedding"), ("out.csv", "text-to-image"), ("a.xml", "custom")]
+    ("path", "task"),
+    [
+        ("out.json", "embedding"),
+        ("out.csv", "text-to-image"),
+        ("a.xml", "custom"),
+        ("out.jsonl.gz", "embedding"),
+        ("out.tsv", "text-to-image"),
+    ],
 )
 def test_a_suffix_without_a_fitting_format_is_refused(path, task):
     with pytest.raises(InvalidRequest, match=f"fits {task}; name one of jsonl, oip-jsonl, parquet"):
         format_of(path, get_task(task))
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [("out.jsnol", ".jsonl"), ("out.parqet", ".parquet"), ("a.jsonlines", ".jsonl")],
+)
+def test_a_suffix_that_is_nearly_another_makes_no_folder(path, meant):
+    with pytest.raises(UsageError, match=f"{path}'; did you mean '{meant}'.*give the format"):
+        format_of(path, get_task("embedding"))
 
 
 def test_a_format_that_does_not_fit_names_those_that_do(tmp_path):

@@ -283,13 +283,13 @@ def test_a_look_is_refused_as_a_run_is_and_makes_nothing(tmp_path: Path, name: s
     assert look(out, name) == Outlook(replaces=written, overwrites=())
     mine = next(path for path in files_of(out) if path.stat().st_size)
     mine.write_text("mine")
-    before = tree(tmp_path)
+    before, noted = tree(tmp_path), ledger_path(out).read_bytes()
     for asked in ({}, {"parameters": {"threshold": 0.7}}):
         with pytest.raises(InvalidRequest, match="not as a run of this output left it"):
             look(out, name, **asked)
     seen = look(out, name, overwrite=True)
     assert seen == Outlook(replaces=written - 1, overwrites=(mine,))
-    assert tree(tmp_path) == before
+    assert (tree(tmp_path), ledger_path(out).read_bytes()) == (before, noted)
     mine.unlink()
     if files_of(out)[0].exists():
         with pytest.raises(InvalidRequest, match="another run's answers would be replaced"):
