@@ -164,7 +164,9 @@ def _show(summary: Summary, *, as_json: bool) -> None:
         return
     _line("annotations", str(summary.out))
     if summary.errors:
-        _line("errors", f"{summary.errors} ({summary.failed} rows)", "red")
+        row, error = next(iter(summary.findings.errors.items()))
+        _line("errors", str(summary.errors), "red")
+        _line("", f"{summary.failed:,} rows; of {row}: {error}", "red")
     if summary.findings.warned:
         row, warning = next(iter(summary.findings.warnings.items()))
         _line("warnings", f"{summary.findings.warned:,} rows; of {row}: {warning}", "yellow")

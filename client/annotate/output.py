@@ -20,7 +20,7 @@ from .rows import Annotation, Origin
 #: Scores are counted in bins of a twentieth.
 SCORE_BINS = 20
 
-#: Warnings that are shown, at most.
+#: Warnings and errors that are shown, at most.
 WARNINGS = 8
 
 
@@ -33,6 +33,8 @@ class Findings:
     labels: Counter[str] = field(default_factory=Counter)
     scores: list[int] = field(default_factory=lambda: [0] * SCORE_BINS)
     error_types: Counter[str] = field(default_factory=Counter)
+    #: Why some of them failed.
+    errors: dict[str, str] = field(default_factory=dict)
     #: Rows that were answered with a warning, and what it was of some.
     warned: int = 0
     warnings: dict[str, str] = field(default_factory=dict)
@@ -48,6 +50,13 @@ class Findings:
                 self.labels[label] += 1
             if 0 <= score <= 1:
                 self.scores[min(SCORE_BINS - 1, int(score * SCORE_BINS))] += 1
+
+    def add_failure(self, failure: Placed) -> None:
+        """Count a row that failed, and why."""
+        self.failed += 1
+        self.error_types[failure.error_type] += 1
+        if len(self.errors) < WARNINGS:
+            self.errors[failure.id] = failure.error
 
 
 def write_output(
@@ -65,8 +74,7 @@ def write_output(
                 findings.rows += 1
                 failure = _written(writing, origin, placed, findings)
                 if failure:
-                    findings.failed += 1
-                    findings.error_types[failure.error_type] += 1
+                    findings.add_failure(failure)
                     failed.write(error_line(failure))
         failed.flush()
         os.fsync(failed.fileno())

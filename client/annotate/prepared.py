@@ -17,7 +17,7 @@ from ..operations import model_path
 from .constants import SharedInputs, rows_among, shared_by_all
 from .errors_file import failed_ids
 from .formats import Writer, format_of, known_format, writer_of
-from .places import ERRORS, PAGE, REPORT, all_paths, beside, named
+from .places import ERRORS, PAGE, REPORT, all_paths, beside, ledger_path, named
 from .placing import Placing
 from .rows import Origin
 from .sources import Columns, Source, open_source, refuse_overlap
@@ -84,8 +84,8 @@ def prepared(client: Client, options: Options) -> Prepared:
     out, wanted = named(options.out), _wanted(options.task)
     if options.format:
         known_format(options.format)
-    for _ in failed_ids(options.retry_errors) if options.retry_errors else ():
-        pass  # a wrong line is better told now
+    if options.retry_errors:
+        _look_at_errors(options.retry_errors, out)
     origin = origin_of(client, options)
     if wanted not in (None, origin.task):
         raise UsageError(f"task {options.task}: model {options.model!r} does {origin.task.name}")
@@ -102,6 +102,14 @@ def prepared(client: Client, options: Options) -> Prepared:
         source_files=source.files,
     )
     return Prepared(origin, source, writer, placing)
+
+
+def _look_at_errors(errors: Path, out: Path) -> None:
+    """Tell now what is wrong with an errors file, or that there is no run that it is of."""
+    for _ in failed_ids(errors):
+        pass
+    if not ledger_path(out).exists():
+        raise InvalidRequest(f"{out}: no run has been here whose rows in {errors} could be retried")
 
 
 def _wanted(task: str) -> Task | None:

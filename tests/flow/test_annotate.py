@@ -128,6 +128,10 @@ def test_failed_rows_are_tried_again_when_asked(
     errors = tmp_path / "out.jsonl.errors.jsonl"
     annotate(client, options(photos, tmp_path, retry_errors=errors))
     assert inference_count(client) - before == 1
+    with pytest.raises(InvalidRequest, match="other.jsonl: no run has been here"):
+        annotate(
+            client, options(photos, tmp_path, out=tmp_path / "other.jsonl", retry_errors=errors)
+        )
 
 
 def test_too_many_errors_break_off_and_keep_what_is_done(

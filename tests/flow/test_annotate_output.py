@@ -109,6 +109,15 @@ def test_a_dry_run_is_refused_as_the_run_is(stack: Stack, data_set: Path) -> Non
     assert tree(data_set.parent) == before, "nothing was sent: there is no ledger"
 
 
+def test_it_is_said_why_rows_failed(stack: Stack, data_set: Path) -> None:
+    (data_set / "images" / "empty.png").write_bytes(b"")
+    command = ["ds/images", "--model", "object-detection", "--out", "out.csv"]
+    done = wherry(stack, *command, cwd=data_set.parent)
+    assert done.returncode == 1
+    assert "1 rows; of empty.png: the file is empty" in done.stdout
+    assert wherry(stack, *command, "--dry-run", cwd=data_set.parent).returncode == 1
+
+
 def test_a_dry_run_says_what_would_be_written_and_replaced(stack: Stack, data_set: Path) -> None:
     command = ["ds/images", "--model", "object-detection", "--out", "out.csv"]
     assert wherry(stack, *command, cwd=data_set.parent).returncode == 0

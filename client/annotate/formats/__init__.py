@@ -73,7 +73,7 @@ def format_of(path: str | Path, task: Task) -> str:
     written = [suffix for suffix, names in _SUFFIXES.items() if names]
     near = "" if suffix in _SUFFIXES else meant(suffix, written)
     if near:
-        raise UsageError(f"{Path(path).name!r}{near}; for a folder of that name give the format")
+        raise UsageError(f"out {Path(path).name!r}{near} For a folder of that name give the format")
     for name in _SUFFIXES.get(suffix, _SUFFIXES[""]):
         if fits(name, task):
             return name

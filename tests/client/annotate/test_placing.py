@@ -284,10 +284,9 @@ def test_a_look_is_refused_as_a_run_is_and_makes_nothing(tmp_path: Path, name: s
     mine = next(path for path in files_of(out) if path.stat().st_size)
     mine.write_text("mine")
     before, noted = tree(tmp_path), ledger_path(out).read_bytes()
-    asked: dict[str, Any]
-    for asked in ({}, {"parameters": {"threshold": 0.7}}):
+    for parameters in ({}, {"threshold": 0.7}):
         with pytest.raises(InvalidRequest, match="not as a run of this output left it"):
-            look(out, name, **asked)
+            look(out, name, parameters=parameters)
     seen = look(out, name, overwrite=True)
     assert seen == Outlook(replaces=written - 1, overwrites=(mine,))
     assert (tree(tmp_path), ledger_path(out).read_bytes()) == (before, noted)
