@@ -23,8 +23,8 @@ from rich.table import Table
 
 from wherry.client import Client
 from wherry.client.annotate import Options, annotate
-from wherry.client.annotate.annotate import origin_of, sizes
 from wherry.client.annotate.forecast import Forecast, forecast
+from wherry.client.annotate.prepared import origin_of, sizes
 from wherry.client.annotate.sources import open_source
 from wherry.ops.stack import Stack
 

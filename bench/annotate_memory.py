@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from wherry.client import Client
-from wherry.client.annotate.annotate import Options, origin_of, sizes
+from wherry.client.annotate.prepared import Options, origin_of, sizes
 from wherry.ops.stack import Stack
 from wherry.tasks.samples import PNG
 

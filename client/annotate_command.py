@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
-from ..protocol.nearest import meant
 from .client import Client
 from .command_inputs import parameters_of, texts_of
 from .terminal import AsJson, Url, connected, print_json, stderr, stdout
@@ -22,6 +20,7 @@ from .terminal import AsJson, Url, connected, print_json, stderr, stdout
 if TYPE_CHECKING:
     from .annotate import Options, Summary
     from .annotate.forecast import Forecast
+    from .annotate.standing import Outlook
 
 #: Seconds that a run waits for a server that is away: long enough for a restart by hand.
 _PATIENCE_S = 600.0
@@ -59,7 +58,8 @@ def annotate_command(
     ] = None,
     reuse: Annotated[bool, typer.Option(help="Keep what earlier runs have finished.")] = True,
     retry_errors: Annotated[
-        Path | None, typer.Option(help="Try the rows of this errors file again.", exists=True)
+        Path | None,
+        typer.Option(help="Try the rows of this errors file again.", exists=True, dir_okay=False),
     ] = None,
     max_errors: Annotated[
         int | None, typer.Option(min=0, help="Break off when more rows fail.")
@@ -78,22 +78,19 @@ def annotate_command(
 ) -> None:
     """Annotate a data set. Run it again after anything: it goes on where it was."""
     from .annotate import Columns, Options, annotate
-    from .annotate.formats import FORMATS
     from .annotate.live import View
 
-    if format and format not in FORMATS:
-        hint = meant(format, FORMATS) or f"; there are {', '.join(FORMATS)}"
-        raise typer.BadParameter(f"unknown format {format!r}{hint}")
     given = {"images": image_column, "texts": text_column, "audio": audio_column}
     fields = {name: value for name, value in given.items() if value}
     options = Options(
         source=source,
         model=model,
         out=out,
+        task=task,
         format=format,
         parameters=parameters_of(param or []),
         inputs=texts_of(input or []),
-        columns=Columns(id=id_column, fields=fields | parameters_of(column or [])),
+        columns=Columns(id=id_column, fields=fields | texts_of(column or [], "--column")),
         reuse=reuse,
         retry_errors=retry_errors,
         max_errors=max_errors,
@@ -102,10 +99,9 @@ def annotate_command(
     )
     try:
         with connected(url, patience) as client:
-            _check_task(client, options, task)
             if dry_run:
-                _predict(client, options, as_json=as_json)
-                return
+                seen = _predict(client, options, as_json=as_json)
+                raise typer.Exit(1 if seen.failed else 0)
             with View(stderr, client, model) as shown:
                 summary = annotate(client, options, shown)
     except KeyboardInterrupt:
@@ -115,41 +111,48 @@ def annotate_command(
     raise typer.Exit(1 if summary.failed else 0)
 
 
-def _check_task(client: Client, options: Options, name: str) -> None:
-    from ..tasks.registry import task_of
-    from .annotate.annotate import origin_of
-
-    if name:
-        wanted, found = task_of(name), origin_of(client, options).task
-        if wanted is not found:
-            raise typer.BadParameter(f"--task {name}: model {options.model!r} does {found.name}")
-
-
-def _predict(client: Client, options: Options, *, as_json: bool) -> None:
-    from .annotate.annotate import origin_of, sizes, source_of
+def _predict(client: Client, options: Options, *, as_json: bool) -> Forecast:
     from .annotate.forecast import forecast
+    from .annotate.prepared import prepared, sizes
 
-    origin = origin_of(client, options)
-    source = source_of(options, origin)
-    seen = forecast(client, source, origin, *sizes(client, origin))
+    asked = prepared(client, options)
+    outlook = asked.placing.look()
+    seen = forecast(client, asked.source, asked.origin, *sizes(client, asked.origin))
     if as_json:
-        print_json(asdict(seen))
+        view = {
+            "writes": list(map(str, options.writes)),
+            "replaces": outlook.replaces,
+            "overwrites": list(map(str, outlook.overwrites)),
+        }
+        print_json({**asdict(seen), **view})
     else:
-        stdout.print(_forecast_table(seen))
+        _show_forecast(seen)
+        _show_outlook(options, outlook)
+    return seen
 
 
-def _forecast_table(seen: Forecast) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_row("sampled", f"{seen.sampled} rows, {seen.failed} failed")
-    table.add_row("pace", f"{seen.rows_per_s:,.1f} rows/s")
+def _show_forecast(seen: Forecast) -> None:
+    _line("sampled", f"{seen.sampled} rows, {seen.failed} failed", "red" if seen.failed else "")
+    _line("pace", f"{seen.rows_per_s:,.1f} rows/s")
     if seen.rows is None or seen.seconds is None:
-        table.add_row("whole source", "it does not say how many rows it has")
-        return table
-    low, high = seen.seconds_low or 0.0, seen.seconds_high or 0.0
-    table.add_row("whole source", f"{seen.rows:,} rows")
-    table.add_row("time", f"{seen.seconds:,.0f} s ({low:,.0f} to {high:,.0f})")
-    table.add_row("compute", f"{seen.compute_seconds or 0:,.0f} s on the devices")
-    return table
+        _line("whole source", "it does not say how many rows it has")
+    else:
+        low, high = seen.seconds_low or 0.0, seen.seconds_high or 0.0
+        _line("whole source", f"{seen.rows:,} rows")
+        _line("time", f"{seen.seconds:,.0f} s ({low:,.0f} to {high:,.0f})")
+        _line("compute", f"{seen.compute_seconds or 0:,.0f} s on the devices")
+
+
+def _show_outlook(options: Options, outlook: Outlook) -> None:
+    *always, errors = map(str, options.writes)
+    for place, told in enumerate((*always, f"{errors}, if rows fail")):
+        _line("" if place else "would write", told)
+    if outlook.replaces:
+        _line("would replace", f"{outlook.replaces:,} files of earlier runs")
+    for path in outlook.overwrites:
+        _line("", f"{path}, which no run wrote", "yellow")
+    if options.overwrite and options.out.is_dir():
+        _line("", f"what has the name of a row's file in {options.out}", "yellow")
 
 
 def _show(summary: Summary, *, as_json: bool) -> None:
@@ -161,7 +164,9 @@ def _show(summary: Summary, *, as_json: bool) -> None:
         return
     _line("annotations", str(summary.out))
     if summary.errors:
-        _line("errors", f"{summary.errors} ({summary.failed} rows)", "red")
+        row, error = next(iter(summary.findings.errors.items()))
+        _line("errors", str(summary.errors), "red")
+        _line("", f"{summary.failed:,} rows; of {row}: {error}", "red")
     if summary.findings.warned:
         row, warning = next(iter(summary.findings.warnings.items()))
         _line("warnings", f"{summary.findings.warned:,} rows; of {row}: {warning}", "yellow")
@@ -177,4 +182,4 @@ def _show(summary: Summary, *, as_json: bool) -> None:
 
 def _line(label: str, told: str, style: str = "") -> None:
     """A line on stdout; paths in it are whole, and nothing is markup."""
-    stdout.print(Text.assemble(f"{label:13}", (told, style)), soft_wrap=True, highlight=False)
+    stdout.print(Text.assemble(f"{label:14}", (told, style)), soft_wrap=True, highlight=False)

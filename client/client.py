@@ -12,6 +12,7 @@ import httpx
 
 from ..protocol.errors import InvalidRequest, WherryError
 from . import operations
+from .errors import UsageError
 from .flow import Call, Flow, Pause, Reply, Step, failed, reply_of
 from .jobs import JobView
 from .map_steps import Emit, Ended, NeedInput, next_input
@@ -30,15 +31,15 @@ DEFAULT_URL = "http://127.0.0.1:8750"
 def base_url(url: str | None) -> str:
     """The server's address: as given, else WHERRY_URL, else the local stack.
 
-    Raises InvalidRequest for one that leads nowhere, which no patience would help.
+    Raises UsageError for one that leads nowhere, which no patience would help.
     """
     found = (url or os.environ.get("WHERRY_URL") or DEFAULT_URL).rstrip("/")
     try:
         parts = httpx.URL(found)
     except httpx.InvalidURL as error:
-        raise InvalidRequest(f"url {found!r}: {error}") from None
+        raise UsageError(f"url {found!r}: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.host:
-        raise InvalidRequest(f"url {found!r}: expected one like {DEFAULT_URL}")
+        raise UsageError(f"url {found!r}: expected one like {DEFAULT_URL}")
     return found
 
 

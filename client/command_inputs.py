@@ -64,10 +64,12 @@ def parameters_of(given: Sequence[str]) -> dict[str, Any]:
 
 def texts_of(given: Sequence[str], option: str = "--input") -> dict[str, str]:
     """`name=value` items, the values as they are."""
-    texts = {}
+    texts: dict[str, str] = {}
     for item in given:
         name, equals, value = item.partition("=")
         if not equals or not name:
             raise typer.BadParameter(f"{option} {item!r}: expected name=value")
+        if name in texts:
+            raise typer.BadParameter(f"{option} {name} is given twice")
         texts[name] = value
     return texts

@@ -22,8 +22,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from ..protocol.errors import InvalidRequest, WherryError
-from .client import Client, base_url
+from ..protocol.errors import WherryError
+from .client import Client
+from .errors import UsageError
 
 Url = Annotated[str, typer.Option(help="The server; default WHERRY_URL, else the local stack.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines, one value a line.")]
@@ -56,13 +57,8 @@ stdout, stderr = Output(), Output(stderr=True)
 
 @contextmanager
 def connected(url: str, patience_s: float | None = None) -> Iterator[Client]:
-    """A client whose errors become one line and exit status 1; for a URL that is none it is 2."""
+    """A client whose errors become one line and exit status 1; a UsageError's is 2."""
     patience_s = PATIENCE_S if patience_s is None else patience_s
-    try:
-        base_url(url)
-    except InvalidRequest as error:
-        print_error(error.message)
-        raise typer.Exit(2) from None
     try:
         with Client(url or None, patience_s=patience_s) as client:
             yield client
@@ -70,7 +66,7 @@ def connected(url: str, patience_s: float | None = None) -> Iterator[Client]:
         raise  # whoever read us has left: typer ends quietly
     except (WherryError, OSError) as error:
         print_error(text_of(error))
-        raise typer.Exit(1) from None
+        raise typer.Exit(2 if isinstance(error, UsageError) else 1) from None
 
 
 def text_of(error: WherryError | OSError) -> str:

@@ -1,4 +1,8 @@
-"""`wherry export`: a Transformers model as ONNX. What it needs is imported when it is called."""
+"""`wherry export`: a Transformers model as ONNX. What it needs is imported when it is called.
+
+Exit status 0: written, and it answers as the model does; 1: it differs too much, or the model
+cannot be exported; 2: the command was not understood.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,9 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+
+from ..client.terminal import print_error
+from ..protocol.nearest import meant
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +36,11 @@ def export(
     from ..tasks.backends.base import ModelRefused
     from ..tasks.catalog import locate
     from ..tasks.export import export as write
+    from ..tasks.export import exported_tasks
 
+    if task not in exported_tasks():
+        hint = meant(task, exported_tasks()) or f"; there are {', '.join(exported_tasks())}"
+        raise typer.BadParameter(f"no export for task {task!r}{hint}")
     if out.exists() and not out.is_dir():
         raise typer.BadParameter(f"{out} is no folder")
     if out.is_dir() and Path(model).is_dir() and out.samefile(model):
@@ -38,11 +49,15 @@ def export(
         raise typer.BadParameter(f"{out} is not empty: name another folder, or use --overwrite")
     try:
         source = locate(model, Path())
-        if Path(source).is_absolute() and not Path(source).exists():
-            raise typer.BadParameter(f"there is no folder {model}")
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    if Path(source).is_absolute() and not Path(source).exists():
+        raise typer.BadParameter(f"there is no folder {model}")
+    try:
         difference = write(source, out, task)
     except (ModelRefused, OSError, ValueError) as error:
-        raise typer.BadParameter(str(error)) from None
+        print_error(f"{model}: {error}")
+        raise typer.Exit(1) from None
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"{out}: differs from {model} by {difference:.1e} at most", markup=False)
     if not difference <= tolerance:  # NaN is no number that is at most anything

@@ -95,8 +95,9 @@ class Catalog:
         """A model; its last declared version when none is asked for. Raises ModelNotFound."""
         versions = self._by_name.get(name)
         if versions is None:
+            hint = meant(name[:200], self._by_name)
             raise ModelNotFound(
-                f"unknown model {name[:200]!r}; there are {', '.join(self.names())}"
+                f"unknown model {name[:200]!r}; there are {', '.join(self.names())}{hint}"
             )
         if version is None:
             return next(reversed(versions.values()))

@@ -1,6 +1,7 @@
 """Annotating data sets: sources in, formats out, nothing lost or done twice between."""
 
-from .annotate import Options, Summary, annotate
+from .annotate import Summary, annotate
+from .prepared import Options
 from .rows import Annotation
 from .run import Progress, TooManyErrors
 from .sources import Columns

@@ -2,60 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic_core import to_json
 
-from ...protocol.errors import InvalidRequest, NotFound, WherryError
-from ...tasks.base import Task
-from ...tasks.registry import get_task, task_names
+from ...protocol.errors import WherryError
 from ..client import Client
-from ..operations import model_path
 from .compute import compute_s
-from .constants import SharedInputs, constants_of
-from .formats import Writer, format_of, writer_of
+from .errors_file import failed_ids
 from .ledger import Ledger
 from .output import Findings, write_output
-from .placing import ERRORS, PAGE, REPORT, Placing, all_paths, beside, named
+from .places import ERRORS, PAGE, REPORT, beside
+from .prepared import Options, prepared, sizes
 from .report import Sampler, samples, write_report
 from .rows import Origin
 from .run import AnnotateRun, Progress
-from .sources import Columns, Source, open_source, refuse_overlap
-from .sources.choose import place_of
-from .sources.remote import is_url
-
-#: Jobs in flight for each live worker: what it runs, what it has claimed, what waits.
-_JOBS_PER_WORKER = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What to annotate, with what, and where to put it."""
-
-    source: str
-    model: str
-    out: Path
-    #: "" for what the name of `out` says.
-    format: str = ""
-    #: The task's parameters.
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    #: What all rows share of the task's inputs, by the input's name: `{"text": "What is it?"}`.
-    inputs: Mapping[str, Any] = field(default_factory=dict)
-    columns: Columns = field(default_factory=Columns)
-    #: Finished rows of earlier runs count; else a finished run is started afresh.
-    reuse: bool = True
-    #: An errors file of the last run, whose rows are tried again.
-    retry_errors: Path | None = None
-    max_errors: int | None = None
-    #: Whether to write a page about the run too.
-    report: bool = True
-    #: Whether files at `out` may be replaced that no run with these options wrote.
-    overwrite: bool = False
+from .sources import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +57,12 @@ def annotate(client: Client, options: Options, observer: Observer = lambda _: No
     Raises what the source, the format and the server refuse; TooManyErrors.
     """
     started = time.monotonic()
-    origin = origin_of(client, options)
-    writer, places = _output(options, origin)
-    source = source_of(options, origin)
-    with places:
+    asked = prepared(client, options)
+    origin, source = asked.origin, asked.source
+    with asked.placing as places:
         ledger = places.ledger
         if options.retry_errors:
-            ledger.forget_failures(_ids(options.retry_errors))
+            ledger.forget_failures(failed_ids(options.retry_errors))
         ledger.begin(reuse=options.reuse)
         run = _run(client, options, origin, source, ledger)
         computed = _computed(client, options.model)
@@ -106,7 +71,9 @@ def annotate(client: Client, options: Options, observer: Observer = lambda _: No
         ran, rows_per_s = time.monotonic(), run.progress.rows_per_s
         out, errors = options.out, beside(options.out, ERRORS)
         with places.half() as half:
-            findings = write_output(ledger, origin, writer, half / out.name, half / errors.name)
+            findings = write_output(
+                ledger, origin, asked.writer, half / out.name, half / errors.name
+            )
             ended = time.monotonic()
             summary = Summary(
                 out=out,
@@ -127,26 +94,6 @@ def annotate(client: Client, options: Options, observer: Observer = lambda _: No
             places.place(half)
         ledger.finish()
     return summary
-
-
-def _output(options: Options, origin: Origin) -> tuple[type[Writer], Placing]:
-    """What writes the output, and where. Raises InvalidRequest for what cannot work."""
-    out = named(options.out)
-    format_name = options.format or format_of(out, origin.task)
-    writer = writer_of(format_name, origin.task)
-    refuse_overlap(options.source, out, all_paths(out)[1:], is_folder=writer.is_folder)
-    columns = {"id": options.columns.id, **options.columns.fields}
-    files, path = place_of(options.source)
-    made = {
-        "source": files.shown(path if is_url(options.source) else str(Path(path).absolute())),
-        "model": origin.model,
-        "task": origin.task.name,
-        "parameters": dict(origin.parameters),
-        "columns": {name: column for name, column in columns.items() if column},
-        "format": format_name,
-    }
-    placing = Placing(out, made, is_folder=writer.is_folder, overwrite=options.overwrite)
-    return writer, placing
 
 
 def _run(
@@ -178,67 +125,6 @@ def _since(before: float | None, after: float | None) -> float | None:
     if before is None or after is None or after < before:
         return None
     return after - before
-
-
-def _ids(errors: Path) -> Iterator[str]:
-    """The ids of an errors file. Raises InvalidRequest that names the line."""
-    with errors.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                yield str(json.loads(line)["id"])
-            except (ValueError, KeyError, TypeError):
-                raise InvalidRequest(f"{errors}: line {number} is no error of a row") from None
-
-
-def origin_of(client: Client, options: Options) -> Origin:
-    """The model as the server declares it, with these parameters. Raises InvalidRequest."""
-    metadata = _metadata(client, options.model)
-    task = _task(options.model, metadata)
-    # Inputs that are no rows, such as candidate_labels, may be given like parameters too.
-    shared = [spec.field for spec in task.inputs if spec.field not in task.input.ROWS]
-    known = (*task.input.parameter_names(), *shared)
-    for name in options.parameters:
-        if name not in known:
-            fit = ", ".join(known) or "none"
-            raise InvalidRequest(f"param {name}: {task.name} has no such parameter: {fit}")
-    return Origin(
-        task=task,
-        model=options.model,
-        version=str(metadata["versions"][-1]),
-        parameters={**options.parameters, **constants_of(task, options.inputs)},
-        source=options.source,
-    )
-
-
-def source_of(options: Options, origin: Origin) -> Source:
-    """The rows to annotate, with the inputs that all of them share. Raises InvalidRequest."""
-    task, rows = origin.task, origin.task.input.ROWS
-    given = constants_of(task, options.inputs)
-    constants = {name: value for name, value in given.items() if name in rows}
-    source = open_source(options.source, task, replace(options.columns, constants=constants))
-    return SharedInputs(source) if constants else source
-
-
-def _metadata(client: Client, model: str) -> dict[str, Any]:
-    try:
-        return client.get(model_path(model))
-    except NotFound as error:
-        raise InvalidRequest(f"model: {error.message}") from None
-
-
-def _task(model: str, metadata: Mapping[str, Any]) -> Task:
-    name = str(metadata.get("parameters", {}).get("task", ""))
-    if name not in task_names():
-        raise WherryError(f"model {model!r} has no task that this client knows")
-    return get_task(name)
-
-
-def sizes(client: Client, origin: Origin) -> tuple[int, int]:
-    """Rows a job, and jobs in flight."""
-    rows = _metadata(client, origin.model)["parameters"]["max_batch_size"]
-    workers = client.get("/v2/queues")["workers"]
-    serving = sum(w["alive"] and origin.model in w["models"] for w in workers)
-    return max(1, int(rows)), _JOBS_PER_WORKER * max(1, serving)
 
 
 def view(summary: Summary) -> dict[str, Any]:

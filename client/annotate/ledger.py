@@ -14,30 +14,8 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from ...protocol.errors import InvalidRequest
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS failures (
-  key BLOB PRIMARY KEY, error TEXT NOT NULL, error_type TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS rows (
-  position INTEGER PRIMARY KEY, id TEXT NOT NULL, path TEXT NOT NULL, key BLOB NOT NULL,
-  width INTEGER, height INTEGER, unread INTEGER NOT NULL, UNIQUE (id, unread)
-);
-CREATE TABLE IF NOT EXISTS samples (
-  key BLOB PRIMARY KEY, position INTEGER NOT NULL, id TEXT NOT NULL, picture BLOB NOT NULL,
-  width INTEGER NOT NULL, height INTEGER NOT NULL, texts TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS jobs (id TEXT PRIMARY KEY, keys BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS written (
-  path BLOB NOT NULL, digest BLOB NOT NULL, bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
-  is_new INTEGER NOT NULL, PRIMARY KEY (path, digest)
-) WITHOUT ROWID;
-"""
-
-#: SQLite's mark of whose a database is: "WHRY".
-_OURS = 0x57485259
+from .ledger_file import opened
+from .written import WrittenFiles
 
 #: Bytes of a row's key.
 KEY_BYTES = 16
@@ -73,51 +51,18 @@ class Sampled(NamedTuple):
     texts: str
 
 
-class WrittenFile(NamedTuple):
-    """A file that a run wrote."""
-
-    #: From the ledger's folder, as the system encodes it.
-    path: bytes
-    digest: bytes
-    bytes: int
-    mtime_ns: int
-
-
 class Ledger:
     """One output's ledger. One process at a time may hold it."""
 
-    def __init__(self, path: Path) -> None:
-        try:
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=1)
-        except sqlite3.OperationalError as error:
-            raise InvalidRequest(f"{path} cannot be written: {error}") from None
-        self._pending: list[tuple[object, ...]] = []
-        try:
-            self._refuse_foreign(path)
-            # Held to the end: another run on the same output is told at once.
-            self._db.executescript(
-                f"PRAGMA application_id = {_OURS};"
-                "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
-                "PRAGMA synchronous = NORMAL;" + _SCHEMA
-            )
-            self._db.execute("BEGIN IMMEDIATE")
-        except InvalidRequest:
-            self._db.close()
-            raise
-        except sqlite3.OperationalError as error:
-            self._db.close()
-            if "locked" not in str(error):
-                raise InvalidRequest(f"{path}: {error}") from None
-            raise InvalidRequest(f"{path}: another run writes this output") from None
-        except sqlite3.DatabaseError as error:
-            self._db.close()
-            raise InvalidRequest(f"{path}: not a ledger of ours: {error}") from None
+    def __init__(self, path: Path, *, make: bool = True) -> None:
+        """Without `make`, nothing is made on disk where there is no ledger.
 
-    def _refuse_foreign(self, path: Path) -> None:
-        """Leave somebody else's database as it is."""
-        mark = self._db.execute("PRAGMA application_id").fetchone()[0]
-        if mark != _OURS and self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
-            raise InvalidRequest(f"{path}: not a ledger of ours: a database of something else")
+        Raises InvalidRequest for one that another run holds, or that is none.
+        """
+        self._db = opened(path, make=make)
+        #: The files that runs wrote beside it.
+        self.files = WrittenFiles(self._db, path.parent)
+        self._pending: list[tuple[object, ...]] = []
 
     def commit(self) -> None:
         """Keep what was noted, whatever happens to this process."""
@@ -289,31 +234,3 @@ class Ledger:
             (job_id, [keys[i : i + KEY_BYTES] for i in range(0, len(keys), KEY_BYTES)])
             for job_id, keys in found
         ]
-
-    # --- files that runs wrote ---
-
-    def note_written(self, file: WrittenFile) -> None:
-        """Note a file of this run before it is put in its place."""
-        self._db.execute("REPLACE INTO written VALUES (?, ?, ?, ?, 1)", file)
-
-    def written(self, path: bytes) -> list[WrittenFile]:
-        """What runs put there: more than one after a run that broke off while it did."""
-        query = "SELECT path, digest, bytes, mtime_ns FROM written WHERE path = ?"
-        return [WrittenFile(*found) for found in self._db.execute(query, (path,))]
-
-    def written_paths(self, *, new: bool | None = None) -> Iterator[bytes]:
-        """Every place where runs put a file: of this run, or those that it has nothing for."""
-        query = "SELECT DISTINCT path FROM written"
-        if new:
-            query += " WHERE is_new"
-        elif new is False:
-            query += " EXCEPT SELECT path FROM written WHERE is_new"
-        return (path for (path,) in self._db.execute(query))
-
-    def begin_writing(self) -> None:
-        """Count whatever is noted as an earlier run's."""
-        self._db.execute("UPDATE written SET is_new = 0")
-
-    def end_writing(self) -> None:
-        """Forget the earlier runs' files: this run's are in their places."""
-        self._db.execute("DELETE FROM written WHERE NOT is_new")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections import Counter
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from ...protocol.errors import RowError
 from ...tasks.base import TaskOutput
+from .errors_file import error_line
 from .formats import Writer
 from .ledger import Ledger, Placed
 from .packing import read_answer
@@ -20,7 +20,7 @@ from .rows import Annotation, Origin
 #: Scores are counted in bins of a twentieth.
 SCORE_BINS = 20
 
-#: Warnings that are shown, at most.
+#: Warnings and errors that are shown, at most.
 WARNINGS = 8
 
 
@@ -33,6 +33,8 @@ class Findings:
     labels: Counter[str] = field(default_factory=Counter)
     scores: list[int] = field(default_factory=lambda: [0] * SCORE_BINS)
     error_types: Counter[str] = field(default_factory=Counter)
+    #: Why some of them failed.
+    errors: dict[str, str] = field(default_factory=dict)
     #: Rows that were answered with a warning, and what it was of some.
     warned: int = 0
     warnings: dict[str, str] = field(default_factory=dict)
@@ -48,6 +50,13 @@ class Findings:
                 self.labels[label] += 1
             if 0 <= score <= 1:
                 self.scores[min(SCORE_BINS - 1, int(score * SCORE_BINS))] += 1
+
+    def add_failure(self, failure: Placed) -> None:
+        """Count a row that failed, and why."""
+        self.failed += 1
+        self.error_types[failure.error_type] += 1
+        if len(self.errors) < WARNINGS:
+            self.errors[failure.id] = failure.error
 
 
 def write_output(
@@ -65,9 +74,8 @@ def write_output(
                 findings.rows += 1
                 failure = _written(writing, origin, placed, findings)
                 if failure:
-                    findings.failed += 1
-                    findings.error_types[failure.error_type] += 1
-                    failed.write(_error_line(failure))
+                    findings.add_failure(failure)
+                    failed.write(error_line(failure))
         failed.flush()
         os.fsync(failed.fileno())
     if not findings.failed:
@@ -96,17 +104,6 @@ def _annotation(origin: Origin, placed: Placed, body: bytes) -> Annotation:
         output=read_answer(origin.task, body),
         size=placed.size,
     )
-
-
-def _error_line(placed: Placed) -> str:
-    line = {
-        "id": placed.id,
-        "path": placed.path,
-        "index": placed.position,
-        "error": placed.error,
-        "error_type": placed.error_type,
-    }
-    return json.dumps(line, ensure_ascii=False) + "\n"
 
 
 def _labelled(output: TaskOutput) -> Iterator[tuple[str, float]]:

@@ -1,67 +1,51 @@
-"""Where a run's files go, and what may be replaced there: what the ledger says that a run wrote.
+"""Puts a run's files in their places, and removes those of earlier runs that have none any more.
 
 A run writes everything in a folder of its own, whose name the ledger knows before it is there. When
-all is whole, each file is put in its place by a rename. Files are told by size and time, or by
-their digest: one that was edited is its editor's.
+all is whole, each file is put in its place by a rename.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 import shutil
-import stat
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from ...protocol.errors import InvalidRequest
-from .ledger import Ledger, WrittenFile
-
-#: What may lie beside OUT, by what follows its name.
-ERRORS, REPORT, PAGE, _LEDGER = "errors.jsonl", "report.json", "report.html", "ledger"
+from .ledger import Ledger
+from .places import ledger_path
+from .standing import Outlook, Standing, foreign
+from .written import files_below
 
 #: What is noted in the ledger: the folder of a run that has not ended, and what made the output.
 _HALF, _MADE = "half", "made"
-
-
-def beside(out: Path, suffix: str) -> Path:
-    """A file that belongs to an output."""
-    return out.with_name(f"{out.name}.{suffix}")
-
-
-def ledger_path(out: Path) -> Path:
-    """Where an output's ledger is."""
-    return beside(out, _LEDGER)
-
-
-def all_paths(out: Path) -> tuple[Path, ...]:
-    """Every path that a run may write: a folder's own files are below the first."""
-    return (out, *(beside(out, suffix) for suffix in (ERRORS, REPORT, PAGE, _LEDGER)))
-
-
-def named(out: Path) -> Path:
-    """The output's path. Raises InvalidRequest for one without a name of its own, or a URL."""
-    if out.name in ("", ".."):
-        raise InvalidRequest(f"out {str(out)!r}: name a file or folder of its own, as in ./labels")
-    if out.parts[0].endswith(":") and not out.drive:
-        raise InvalidRequest(f"out {str(out)!r}: is written on this machine: name a path, no URL")
-    return out
 
 
 class Placing:
     """Holds one output's ledger, and puts its files in their places. Use it in a `with` block."""
 
     def __init__(
-        self, out: Path, made: Mapping[str, Any], *, is_folder: bool, overwrite: bool
+        self,
+        out: Path,
+        made: Mapping[str, Any],
+        *,
+        is_folder: bool,
+        overwrite: bool,
+        names: tuple[str, ...] = (),
+        source_files: Callable[[], Iterable[str]] = tuple,
     ) -> None:
-        """`made` is what makes the output."""
+        """`made` is what makes the output, `names` what may be written in a folder, () for any.
+
+        `source_files` are those that are known before the rows are.
+        """
         self._out, self._overwrite, self._is_folder = out, overwrite, is_folder
+        self._names, self._source_files = names, source_files
         self._made = to_json(made, inf_nan_mode="constants")
         self._ledger: Ledger | None = None
 
@@ -69,11 +53,11 @@ class Placing:
         """Open the ledger. Raises InvalidRequest where the run would replace what it may not."""
         path = ledger_path(self._out)
         if not path.exists():
-            self._check()  # before anything is made
+            self.look()  # before anything is made
         self._out.parent.mkdir(parents=True, exist_ok=True)
         self._ledger = Ledger(path)
         try:
-            self._check()
+            self._standing(self._ledger)
         except BaseException:
             self._ledger.close()
             raise
@@ -94,69 +78,22 @@ class Placing:
             raise ValueError("the ledger is not open")
         return self._ledger
 
-    # --- before a run ---
+    def look(self) -> Outlook:
+        """What the run would replace; makes nothing. Raises what it would before its first row."""
+        with Ledger(ledger_path(self._out), make=False) as ledger:
+            return self._standing(ledger).outlook()
 
-    def _check(self) -> None:
-        out = self._out
-        if os.path.lexists(out):
-            self._refuse_unfit()
-        if self._overwrite:
-            return
-        foreign = next((p for p in self._known() if self._is_foreign(p)), None)
-        if foreign is not None:
-            raise InvalidRequest(_foreign(foreign))
-        if self._is_folder and out.is_dir() and any(out.iterdir()) and not self._has_ours():
-            raise InvalidRequest(
-                f"{out}: is a folder with files that are not this output's; name another, or let "
-                f"--overwrite write among them"
-            )
-        self._refuse_other()
-
-    def _refuse_unfit(self) -> None:
-        """Raise InvalidRequest for what no run could replace."""
-        out = self._out
-        if out.is_dir() != self._is_folder:
-            found, kind = ("folder", "file") if out.is_dir() else ("file", "folder")
-            raise InvalidRequest(f"{out}: is a {found}, and this format writes a {kind}")
-        if self._is_folder and out.stat().st_dev != out.parent.stat().st_dev:
-            raise InvalidRequest(
-                f"{out}: is on another disk than {out.parent}: name a folder in it"
-            )
-        if out.exists() and not (out.is_dir() or out.is_file()):
-            raise InvalidRequest(f"{out}: is no file")
-
-    def _known(self) -> Iterator[Path]:
-        """The places that are known before the rows are."""
-        yield from (beside(self._out, suffix) for suffix in (ERRORS, REPORT, PAGE))
-        if not self._is_folder:
-            yield self._out
-        elif self._ledger:
-            yield from map(self._path, self._ledger.written_paths())
-
-    def _has_ours(self) -> bool:
-        """Whether anything in the folder is ours."""
-        paths = self._ledger.written_paths() if self._ledger else ()
-        return any(
-            os.path.lexists(self._path(p)) for p in paths if self._out in self._path(p).parents
+    def _standing(self, ledger: Ledger) -> Standing:
+        """What stands there. Raises InvalidRequest where it may not be replaced."""
+        standing = Standing(
+            out=self._out,
+            is_folder=self._is_folder,
+            names=self._names,
+            overwrite=self._overwrite,
+            files=ledger.files,
         )
-
-    def _refuse_other(self) -> None:
-        noted = self._ledger.meta(_MADE) if self._ledger else ""
-        if not noted or not os.path.lexists(self._out):
-            return
-        before, now = from_json(noted), from_json(self._made)
-        others = [
-            f"{name} {_short(before.get(name))} -> {_short(now[name])}"
-            for name in now
-            if before.get(name) != now[name]
-        ]
-        if others:
-            raise InvalidRequest(
-                f"{self._out}: another run's answers would be replaced ({'; '.join(others)}): "
-                f"name another output, or --overwrite this one"
-            )
-
-    # --- after it ---
+        standing.refuse(ledger.meta(_MADE), self._made, self._source_files())
+        return standing
 
     @contextmanager
     def half(self) -> Iterator[Path]:
@@ -182,52 +119,47 @@ class Placing:
 
         Raises InvalidRequest, before anything is touched, where something else stands in the way.
         """
-        ledger = self.ledger
-        ledger.begin_writing()
-        replaced = (self._replaced(file, half) for file in _files(half))
+        ledger, files = self.ledger, self.ledger.files
+        files.begin()
+        replaced = (self._replaced(self._place_of(file, half)) for file in files_below(half))
         self._refuse_rows({(found.st_dev, found.st_ino) for found in replaced if found})
-        for file in _files(half):
-            self._note(file, half)
+        for file in files_below(half):
+            if files.note(file, self._place_of(file, half)):
+                file.unlink()  # it is there: a rename over it is slow
         ledger.set_meta(_MADE, self._made.decode())
         ledger.commit()  # whatever happens from here on: what is ours is known
         self._remove_stale()
         whole = half / self._out.name
         if self._is_folder and not os.path.lexists(self._out):
             whole.replace(self._out)  # seen at once
-        for noted in ledger.written_paths(new=True):
-            file, place = half / os.fsdecode(noted), self._path(noted)
+        for place in files.places(new=True):
+            file = half / place.relative_to(self._out.parent)
             if file.exists():
                 place.parent.mkdir(parents=True, exist_ok=True)
                 file.replace(place)
-        ledger.end_writing()
+        files.end()
         ledger.commit()
 
-    def _note(self, file: Path, half: Path) -> None:
-        """Note a new file; one that is in its place already stays: a rename over it is slow."""
-        new = _written(file, half)
-        for before in self.ledger.written(new.path):
-            if before.digest == new.digest and _is_at(self._path(new.path), before):
-                file.unlink()
-                new = before
-        self.ledger.note_written(new)
+    def _place_of(self, file: Path, half: Path) -> Path:
+        return self._out.parent / file.relative_to(half)
 
-    def _replaced(self, file: Path, half: Path) -> os.stat_result | None:
+    def _replaced(self, place: Path) -> os.stat_result | None:
         """The file of somebody else that is to be replaced. Raises InvalidRequest."""
-        top, place = self._out.parent, self._out.parent / file.relative_to(half)
+        is_foreign = self.ledger.files.is_foreign
         for folder in place.parents:
-            if folder in (top, self._out):
+            if folder in (self._out.parent, self._out):
                 break
             is_in_the_way = folder.is_symlink() or (folder.exists() and not folder.is_dir())
-            if is_in_the_way and self._is_foreign(folder):
+            if is_in_the_way and is_foreign(folder):
                 raise InvalidRequest(f"{folder}: is in the way of {place}: move it")
         if place.is_dir() and not place.is_symlink():
-            if any(self._is_foreign(inner) for inner in _files(place)):
+            if any(map(is_foreign, files_below(place))):
                 raise InvalidRequest(f"{place}: a folder is in the way of a file: move it")
             return None
-        if not self._is_foreign(place):
+        if not is_foreign(place):
             return None
         if not self._overwrite:
-            raise InvalidRequest(_foreign(place))
+            raise InvalidRequest(foreign(place))
         return place.stat() if place.exists() else None
 
     def _refuse_rows(self, identities: Set[tuple[int, int]]) -> None:
@@ -243,9 +175,9 @@ class Placing:
                 raise InvalidRequest(f"{path}: is a row of the source and would be replaced")
 
     def _remove_stale(self) -> None:
-        for noted in self.ledger.written_paths(new=False):
-            path = self._path(noted)
-            if os.path.lexists(path) and not self._is_foreign(path):
+        files = self.ledger.files
+        for path in files.places(new=False):
+            if os.path.lexists(path) and not files.is_foreign(path):
                 path.unlink()
                 self._remove_empty(path.parent)
 
@@ -254,67 +186,3 @@ class Placing:
         while self._out in folder.parents and not any(folder.iterdir()):
             folder.rmdir()
             folder = folder.parent
-
-    # --- what is whose ---
-
-    def _path(self, noted: bytes) -> Path:
-        return self._out.parent / os.fsdecode(noted)
-
-    def _is_foreign(self, path: Path) -> bool:
-        """Whether something is there that no run left as it is."""
-        try:
-            found = path.lstat()
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        if self._ledger is None or not stat.S_ISREG(found.st_mode):
-            return True
-        noted = self._ledger.written(_noted(path, self._out.parent))
-        same = [file for file in noted if file.bytes == found.st_size]
-        if any(file.mtime_ns == found.st_mtime_ns for file in same):
-            return False
-        return not same or _digest(path) not in {file.digest for file in same}
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """Every file below a folder, in no order."""
-    with os.scandir(folder) as found:
-        for entry in found:
-            if entry.is_dir(follow_symlinks=False):
-                yield from _files(Path(entry.path))
-            else:
-                yield Path(entry.path)
-
-
-def _written(file: Path, half: Path) -> WrittenFile:
-    found = file.stat()
-    return WrittenFile(_noted(file, half), _digest(file), found.st_size, found.st_mtime_ns)
-
-
-def _is_at(path: Path, file: WrittenFile) -> bool:
-    try:
-        found = path.lstat()
-    except OSError:
-        return False
-    at = (found.st_size, found.st_mtime_ns)
-    return stat.S_ISREG(found.st_mode) and at == (file.bytes, file.mtime_ns)
-
-
-def _noted(path: Path, top: Path) -> bytes:
-    return os.fsencode(path.relative_to(top).as_posix())
-
-
-def _digest(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
-
-
-def _foreign(path: Path) -> str:
-    return (
-        f"{path}: is there, and not as a run of this output left it: move it, name another output, "
-        f"or let --overwrite replace it"
-    )
-
-
-def _short(value: object) -> str:
-    text = to_json(value).decode()
-    return text if len(text) <= 200 else f"{text[:200]}…"

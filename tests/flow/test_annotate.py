@@ -18,7 +18,7 @@ from PIL import Image
 from wherry.client import Client
 from wherry.client.annotate import Options, Progress, TooManyErrors, annotate
 from wherry.client.annotate.ledger import Ledger
-from wherry.client.annotate.placing import ledger_path
+from wherry.client.annotate.places import ledger_path
 from wherry.ops.stack import Stack
 from wherry.protocol.errors import InvalidRequest
 from wherry.tasks.text.question_answering import (
@@ -128,6 +128,10 @@ def test_failed_rows_are_tried_again_when_asked(
     errors = tmp_path / "out.jsonl.errors.jsonl"
     annotate(client, options(photos, tmp_path, retry_errors=errors))
     assert inference_count(client) - before == 1
+    with pytest.raises(InvalidRequest, match="other.jsonl: no run has been here"):
+        annotate(
+            client, options(photos, tmp_path, out=tmp_path / "other.jsonl", retry_errors=errors)
+        )
 
 
 def test_too_many_errors_break_off_and_keep_what_is_done(

@@ -23,7 +23,7 @@ from wherry.protocol.errors import InvalidRequest
 
 def wherry(stack: Stack, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """What the command says and answers."""
-    command = [sys.executable, "-m", "wherry.ops.cli", "annotate", *arguments, "--url", stack.url]
+    command = [sys.executable, "-m", "wherry.ops.cli", "annotate", "--url", stack.url, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
 
 
@@ -53,9 +53,85 @@ def test_an_output_never_takes_the_place_of_its_source(
             *("ds/images", "--model", "object-detection", "--format", "yolo", "--out", out, *more),
             cwd=data_set.parent,
         )
-        assert done.returncode == 1
+        assert done.returncode == 2
         assert len(done.stderr.splitlines()) == 1, done.stderr
         assert tree(data_set.parent) == before
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ("--param treshold=0.5", "param treshold: object-detection has no such parameter"),
+        ("--param threshold=2", "param threshold: 2 should be less than or equal to 1"),
+        ("--param threshold=0.5 --param threshold=0.6", "threshold is given twice"),
+        ("--retry-errors ds/notes.txt", "ds/notes.txt: line 1 is none that annotate wrote"),
+        ("--task objct-detection", "did you mean 'object-detection'?"),
+        ("--input text=cat", "input text: object-detection has no such input"),
+        ("--input image=a.png", "input image: files are what the source has"),
+        ("--format coco-keypoints", "cannot hold what object-detection answers"),
+        ("--format yol", "did you mean 'yolo'?"),
+        ("--out out.txt", "no format that ends in .txt fits object-detection"),
+        ("--out s3://bucket/out", "name a path, no URL"),
+        ("--task image-classification", "model 'object-detection' does object-detection"),
+        ("--column text=words", "object-detection has no rows of 'text'"),
+        ("--url here", "url 'here'"),
+    ],
+)
+def test_a_command_that_is_wrong_in_itself_exits_with_2(
+    stack: Stack, data_set: Path, asked: str, says: str
+) -> None:
+    table = data_set / "rows.csv"
+    table.write_text("id,image\n1,images/1.png\n")
+    command = ["ds/rows.csv", "--model", "object-detection", "--out", "out.jsonl"]
+    done = wherry(stack, *command, *asked.split(), cwd=data_set.parent)
+    assert done.returncode == 2, done.stderr
+    assert says in done.stderr
+    assert not list(data_set.parent.glob("out*"))
+
+
+def test_a_dry_run_is_refused_as_the_run_is(stack: Stack, data_set: Path) -> None:
+    (data_set / "mine.jsonl").write_text("mine")
+    (data_set / "linked.jsonl").hardlink_to(data_set / "images" / "1.png")
+    before = tree(data_set.parent)
+    for asked, status in (
+        ("--out ds --format yolo", 2),
+        ("--out ds/mine.jsonl", 1),
+        ("--out ds/linked.jsonl --overwrite", 2),
+        ("--out new.jsonl --param threshold=2", 2),
+    ):
+        command = ["ds/images", "--model", "object-detection", *asked.split()]
+        dry, real = (
+            wherry(stack, *command, *more, cwd=data_set.parent) for more in (["--dry-run"], [])
+        )
+        assert (dry.returncode, dry.stderr) == (real.returncode, real.stderr)
+        assert real.returncode == status, real.stderr
+        assert len(real.stderr.splitlines()) == 1, real.stderr
+    assert tree(data_set.parent) == before, "nothing was sent: there is no ledger"
+
+
+def test_it_is_said_why_rows_failed(stack: Stack, data_set: Path) -> None:
+    (data_set / "images" / "empty.png").write_bytes(b"")
+    command = ["ds/images", "--model", "object-detection", "--out", "out.csv"]
+    done = wherry(stack, *command, cwd=data_set.parent)
+    assert done.returncode == 1
+    assert "1 rows; of empty.png: the file is empty" in done.stdout
+    assert wherry(stack, *command, "--dry-run", cwd=data_set.parent).returncode == 1
+
+
+def test_a_dry_run_says_what_would_be_written_and_replaced(stack: Stack, data_set: Path) -> None:
+    command = ["ds/images", "--model", "object-detection", "--out", "out.csv"]
+    assert wherry(stack, *command, cwd=data_set.parent).returncode == 0
+    before = tree(data_set.parent)
+    dry = wherry(stack, *command, "--dry-run", "--json", cwd=data_set.parent)
+    seen = json.loads(dry.stdout)
+    beside = [f"out.csv.{end}" for end in ("report.json", "report.html", "errors.jsonl")]
+    assert seen["writes"] == ["out.csv", *beside]
+    assert (dry.returncode, seen["replaces"], seen["overwrites"]) == (0, 3, [])
+    (data_set.parent / "out.csv").write_text("mine")
+    told = wherry(stack, *command, "--dry-run", "--overwrite", cwd=data_set.parent)
+    assert "out.csv, which no run wrote" in told.stdout
+    assert "would replace 2 files of earlier runs" in told.stdout
+    assert tree(data_set.parent) == {**before, "out.csv": b"mine"}
 
 
 def test_labels_are_written_among_other_files_when_asked(stack: Stack, data_set: Path) -> None:

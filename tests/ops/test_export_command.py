@@ -57,6 +57,29 @@ def test_a_task_without_a_graph_is_told(app: typer.Typer, model: str, tmp_path: 
     assert "chat" in done.output
 
 
+def test_a_task_that_is_nearly_one_gets_its_name(
+    app: typer.Typer, model: str, tmp_path: Path
+) -> None:
+    done = CliRunner().invoke(
+        app, ["export", model, str(tmp_path / "x"), "-t", "image-clasification"]
+    )
+    assert done.exit_code == 2
+    assert "did you mean 'image-classification'?" in " ".join(done.output.replace("│", " ").split())
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_model_that_cannot_be_exported_is_no_wrong_command(
+    app: typer.Typer, tmp_path: Path
+) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    given = ["export", str(tmp_path / "model"), str(tmp_path / "x"), "--task", TASK]
+    done = CliRunner().invoke(app, given)
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"error: {tmp_path / 'model'}: ")
+    assert "Traceback" not in done.output
+
+
 def test_what_lies_in_the_output_is_not_replaced_unasked(
     app: typer.Typer, model: str, tmp_path: Path
 ) -> None:

@@ -12,11 +12,11 @@ from pathlib import Path
 from ....protocol.errors import InvalidRequest
 from ....protocol.nearest import meant
 from ....tasks.base import Task
-from ..rows import Origin
+from ...errors import UsageError
 from .base import Writer
 from .fits import fits
 
-__all__ = ["FORMATS", "Writer", "format_of", "formats_for", "open_writer", "writer_of"]
+__all__ = ["FORMATS", "Writer", "format_of", "formats_for", "known_format", "writer_of"]
 
 #: Format -> file:class.
 FORMATS = {
@@ -39,7 +39,7 @@ FORMATS = {
 }
 
 #: Suffix of OUT -> formats, of which the first that fits is taken.
-_SUFFIXES = {
+_SUFFIXES: dict[str, tuple[str, ...]] = {
     ".jsonl": ("jsonl",),
     ".ndjson": ("jsonl",),
     ".parquet": ("parquet",),
@@ -51,8 +51,8 @@ _SUFFIXES = {
         "coco-captions",
         "label-studio",
     ),
-    ".xml": (),  # VOC is a folder of them
-    ".txt": (),
+    # Nobody means a folder: VOC is one of .xml, YOLO of .txt; nothing is written packed.
+    **dict.fromkeys((".xml", ".txt", ".tsv", ".arrow", ".feather", ".gz", ".tar", ".zip"), ()),
     "": ("masks", "files", "datasets"),
 }
 
@@ -67,34 +67,41 @@ def formats_for(task: Task) -> tuple[str, ...]:
 def format_of(path: str | Path, task: Task) -> str:
     """The format that a path's suffix stands for; a folder where it has none of those known.
 
-    Raises InvalidRequest where no format of that suffix fits the task.
+    Raises UsageError where no format of that suffix fits the task, or it is nearly another.
     """
     suffix = Path(path).suffix.lower()
+    written = [suffix for suffix, names in _SUFFIXES.items() if names]
+    near = "" if suffix in _SUFFIXES else meant(suffix, written)
+    if near:
+        raise UsageError(f"out {Path(path).name!r}{near} For a folder of that name give the format")
     for name in _SUFFIXES.get(suffix, _SUFFIXES[""]):
         if fits(name, task):
             return name
-    raise InvalidRequest(
+    raise UsageError(
         f"{Path(path).name!r}: no format that ends in {suffix} fits {task.name}; name one of "
         + ", ".join(formats_for(task))
     )
 
 
-def writer_of(name: str, task: Task) -> type[Writer]:
-    """What writes a format. Raises InvalidRequest for one that does not fit, or lacks a package."""
+def known_format(name: str) -> str:
+    """The name. Raises UsageError for one that is no format's."""
     if name not in FORMATS:
         hint = meant(name, FORMATS) or f"; there are {', '.join(FORMATS)}"
-        raise InvalidRequest(f"unknown format {name!r}{hint}")
-    if not fits(name, task):
+        raise UsageError(f"unknown format {name!r}{hint}")
+    return name
+
+
+def writer_of(name: str, task: Task) -> type[Writer]:
+    """What writes a format.
+
+    Raises UsageError for one that does not fit, InvalidRequest where a package is missing.
+    """
+    if not fits(known_format(name), task):
         fit = ", ".join(formats_for(task))
-        raise InvalidRequest(f"format {name!r} cannot hold what {task.name} answers; use {fit}")
+        raise UsageError(f"format {name!r} cannot hold what {task.name} answers; use {fit}")
     module, _, found = FORMATS[name].partition(":")
     try:
         writer: type[Writer] = getattr(importlib.import_module(f".{module}", __package__), found)
     except ModuleNotFoundError as error:
         raise InvalidRequest(f"format {name!r} needs {error.name}: {_EXTRA}") from error
     return writer
-
-
-def open_writer(name: str, path: Path, origin: Origin) -> Writer:
-    """A writer of a format. Raises InvalidRequest for one that does not fit, or lacks a package."""
-    return writer_of(name, origin.task)(path, origin)

@@ -17,6 +17,8 @@ class Writer(ABC):
     """
 
     is_folder: ClassVar[bool] = False
+    #: Names in its folder that it may write, all else below these; () for any.
+    names: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, path: Path, origin: Origin) -> None:
         self.path, self.origin = path, origin

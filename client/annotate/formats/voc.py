@@ -29,6 +29,7 @@ class Voc(HeldFiles):
     """Boxes are clipped to the image and rounded to whole pixels, one at least."""
 
     is_folder: ClassVar[bool] = True
+    names: ClassVar[tuple[str, ...]] = ("Annotations", "ImageSets", "images.jsonl")
 
     def __init__(self, path: Path, origin: Origin) -> None:
         super().__init__(path, origin)

@@ -28,6 +28,7 @@ class Yolo(HeldFiles):
     """Boxes are clipped to the image; one that has no area in it is left out."""
 
     is_folder: ClassVar[bool] = True
+    names: ClassVar[tuple[str, ...]] = ("labels", "classes.txt", "data.yaml", "images.jsonl")
 
     def __init__(self, path: Path, origin: Origin) -> None:
         super().__init__(path, origin)

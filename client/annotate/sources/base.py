@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -52,3 +52,7 @@ class Source(ABC):
     def count(self) -> int | None:
         """How many rows, where that is known without reading all of them."""
         return None
+
+    def files(self) -> Iterable[str]:
+        """This machine's files that it reads, those that are known without reading rows."""
+        return ()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ....protocol.errors import InvalidRequest, RowError
 from ....tasks.base import Task
+from ...errors import UsageError
 from . import saved
 from .base import Columns, Source
 from .delimited import Delimited
@@ -51,9 +52,9 @@ def open_source(spec: str, task: Task, columns: Columns = _USUAL) -> Source:
 
 
 def place_of(spec: str) -> tuple[Files, str]:
-    """Where a spelling leads. Raises InvalidRequest."""
+    """Where a spelling leads. Raises InvalidRequest, UsageError for none."""
     if not spec:
-        raise InvalidRequest(f"the source is empty; {_UNDERSTOOD}")
+        raise UsageError(f"the source is empty; {_UNDERSTOOD}")
     if is_url(spec):
         return open_url(spec)
     return LocalFiles(), os.path.expanduser(spec).replace(os.sep, "/")  # noqa: PTH111 # no Path: see join

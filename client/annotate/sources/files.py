@@ -24,6 +24,11 @@ class Files(ABC):
     #: Reads at a time that pay: 1 where a read takes no waiting.
     threads: int = 1
 
+    @property
+    def is_local(self) -> bool:
+        """Whether its paths are this machine's."""
+        return False
+
     @abstractmethod
     def is_file(self, path: str) -> bool:
         """Whether there is a file of that path."""
@@ -63,6 +68,11 @@ class Files(ABC):
 
 class LocalFiles(Files):
     """This machine's files."""
+
+    @property
+    def is_local(self) -> bool:
+        """They are."""
+        return True
 
     def is_file(self, path: str) -> bool:
         """Whether there is a file of that path."""

@@ -8,6 +8,7 @@ from itertools import islice
 
 from ....protocol.errors import InvalidRequest, RowError
 from ....tasks.base import Task
+from ...errors import UsageError
 from ..rows import SourceRow, UnreadableRow
 from .ahead import ahead
 from .base import Columns, Source
@@ -23,12 +24,21 @@ class FileRows(Source):
     """A file is a row, and its path below the source the row's id."""
 
     def __init__(self, task: Task, columns: Columns, files: Files, root: str) -> None:
+        """Raises UsageError where columns are named: files have none."""
         super().__init__(task, columns)
+        named = [column for column in (columns.id, *columns.fields.values()) if column]
+        if named:
+            raise UsageError(f"column {named[0]!r}: this source is files, which have no columns")
         self._spec, self._files, self._root = needed_file(task, columns.constants), files, root
 
     @abstractmethod
     def found(self) -> Iterable[Found]:
         """The files, in order."""
+
+    def files(self) -> Iterable[str]:
+        """The rows' own."""
+        found = self.found() if self._files.is_local else ()
+        return (self._files.join(self._root, file.path) for file in found)
 
     def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
         return self.each(1)

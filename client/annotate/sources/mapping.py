@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ....protocol.errors import InvalidRequest
 from ....tasks.base import Task
 from ....tasks.tensors import Content, TensorSpec
+from ...errors import UsageError
 from .base import Columns
 from .kinds import suffixes
 
@@ -68,7 +69,7 @@ class ColumnFinder:
         for name, column in columns.fields.items():
             if name not in by_name:
                 fit = ", ".join(spec.field for spec in self._specs)
-                raise InvalidRequest(f"columns: {task.name} has no rows of {name!r}: use {fit}")
+                raise UsageError(f"columns: {task.name} has no rows of {name!r}: use {fit}")
             self._asked[by_name[name]] = column
         # Lines of JSON mostly have the same columns.
         self.find = functools.lru_cache(maxsize=64)(self._find)

@@ -6,29 +6,28 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ....protocol.errors import InvalidRequest
+from ...errors import UsageError
 from . import saved
 from .choose import place_of
 from .files import LocalFiles
-from .remote import RemoteFiles
 from .spelling import expanded, has_braces, is_glob, split_glob
 from .walking import Pattern
 
 
 def refuse_overlap(spec: str, out: Path, besides: Sequence[Path], *, is_folder: bool) -> None:
-    """Raise InvalidRequest where what is written to `out` would be part of the source, or hold it.
+    """Raise UsageError where what is written to `out` would be part of the source, or hold it.
 
     `besides` are files that are written too. A source on another machine cannot overlap.
     """
     files, path = place_of(spec)
-    if isinstance(files, RemoteFiles) and not files.is_local:
+    if not files.is_local:
         return
     found = _overlap(path, out, is_folder=is_folder)
     if found:
-        raise InvalidRequest(f"out {str(out)!r} {found} {spec!r}: name one elsewhere")
+        raise UsageError(f"out {str(out)!r} {found} {spec!r}: name one elsewhere")
     for file in besides:
         if Path(path).is_file() and _holds(file, Path(path)):
-            raise InvalidRequest(f"the source {spec!r} is a file that is written beside {out}")
+            raise UsageError(f"the source {spec!r} is a file that is written beside {out}")
 
 
 def _overlap(path: str, out: Path, *, is_folder: bool) -> str:

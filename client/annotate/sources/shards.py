@@ -59,6 +59,10 @@ class ShardSource(Source):
         except RowError as error:
             raise InvalidRequest(f"{files.shown(first)}: {error.message}") from None
 
+    def files(self) -> Iterable[str]:
+        """The shards."""
+        return self._paths() if self._files.is_local else ()
+
     def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
         self.left_out.clear()
         for path in self._paths():

@@ -71,6 +71,10 @@ class TableSource(Source):
     def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
         return ahead(self._works(), _made, self._files.threads)
 
+    def files(self) -> Iterable[str]:
+        """The tables; what their cells name is met row by row."""
+        return self._paths() if self._files.is_local else ()
+
     def count(self) -> int | None:
         """The rows of all tables, where each of them tells."""
         total = 0

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from wherry.client.annotate.formats import open_writer
+from wherry.client.annotate.formats import writer_of
 from wherry.client.annotate.rows import Annotation, Origin
 from wherry.tasks.base import TaskOutput
 from wherry.tasks.masks import write_mask
@@ -120,7 +120,7 @@ def written(
     name: str, path: Path, annotations: Iterable[Annotation], task: str, **parameters: Any
 ) -> Path:
     """Write annotations in a format."""
-    with open_writer(name, path, origin(task, **parameters)) as writer:
+    with writer_of(name, get_task(task))(path, origin(task, **parameters)) as writer:
         for annotation in annotations:
             writer.write(annotation)
     return path

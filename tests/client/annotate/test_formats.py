@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from wherry.client.annotate.formats import FORMATS, format_of, formats_for, open_writer
+from wherry.client.annotate.formats import FORMATS, format_of, formats_for, writer_of
+from wherry.client.errors import UsageError
 from wherry.protocol.errors import InvalidRequest
 from wherry.tasks.registry import get_task, task_names
 
@@ -125,18 +126,34 @@ def test_a_suffix_stands_for_a_format(path, task, name):
 
 
 @pytest.mark.parametrize(
-    ("path", "task"), [("out.json", "embedding"), ("out.csv", "text-to-image"), ("a.xml", "custom")]
+    ("path", "task"),
+    [
+        ("out.json", "embedding"),
+        ("out.csv", "text-to-image"),
+        ("a.xml", "custom"),
+        ("out.jsonl.gz", "embedding"),
+        ("out.tsv", "text-to-image"),
+    ],
 )
 def test_a_suffix_without_a_fitting_format_is_refused(path, task):
     with pytest.raises(InvalidRequest, match=f"fits {task}; name one of jsonl, oip-jsonl, parquet"):
         format_of(path, get_task(task))
 
 
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [("out.jsnol", ".jsonl"), ("out.parqet", ".parquet"), ("a.jsonlines", ".jsonl")],
+)
+def test_a_suffix_that_is_nearly_another_makes_no_folder(path, meant):
+    with pytest.raises(UsageError, match=f"{path}'; did you mean '{meant}'.*give the format"):
+        format_of(path, get_task("embedding"))
+
+
 def test_a_format_that_does_not_fit_names_those_that_do(tmp_path):
     with pytest.raises(InvalidRequest, match="'voc' cannot hold what embedding answers; use jsonl"):
-        open_writer("voc", tmp_path / "out", origin("embedding"))
+        writer_of("voc", get_task("embedding"))
     with pytest.raises(InvalidRequest, match="unknown format 'vox'; there are jsonl, oip-jsonl"):
-        open_writer("vox", tmp_path / "out", origin("embedding"))
+        writer_of("vox", get_task("embedding"))
     assert not list(tmp_path.iterdir())
 
 
@@ -152,7 +169,7 @@ def test_a_missing_package_names_the_extra(tmp_path, monkeypatch):
         monkeypatch.delitem(sys.modules, f"wherry.client.annotate.formats.{module}", raising=False)
     monkeypatch.setattr(builtins, "__import__", without_pyarrow)
     with pytest.raises(InvalidRequest, match=r"needs pyarrow.*wherry\[annotate\]"):
-        open_writer("parquet", tmp_path / "out", origin("embedding"))
+        writer_of("parquet", get_task("embedding"))
 
 
 def test_the_formats_are_told_without_numpy_or_pyarrow():
@@ -184,7 +201,7 @@ def test_every_format_is_there(name):
 )
 def test_a_run_that_breaks_off_leaves_no_file_open(tmp_path, task, name):
     def broken_off() -> None:
-        with open_writer(name, tmp_path / "out", origin(task)) as writer:
+        with writer_of(name, get_task(task))(tmp_path / "out", origin(task)) as writer:
             writer.write(examples(task)[0])
             raise KeyboardInterrupt
 

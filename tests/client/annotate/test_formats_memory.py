@@ -36,14 +36,15 @@ RUNS = {
 PROGRAM = """
 import dataclasses, pathlib, re, sys
 from tests.client.annotate.answers import examples, origin
-from wherry.client.annotate.formats import open_writer
+from wherry.client.annotate.formats import writer_of
+from wherry.tasks.registry import get_task
 
 def peak():
     return int(re.search(r"VmHWM:\\s+(\\d+) kB", pathlib.Path("/proc/self/status").read_text())[1])
 
 name, out, rows, task = sys.argv[1], pathlib.Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 found = examples(task)[0]
-with open_writer(name, out, origin(task)) as writer:
+with writer_of(name, get_task(task))(out, origin(task)) as writer:
     for n in range(rows):
         if n == rows // 4:
             before = peak()

@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 
 from wherry.client.annotate.formats import FORMATS, formats_for, writer_of
-from wherry.client.annotate.placing import Placing, beside, ledger_path, named
+from wherry.client.annotate.places import beside, ledger_path, named
+from wherry.client.annotate.placing import Placing
 from wherry.client.annotate.rows import Annotation
+from wherry.client.annotate.standing import Outlook
+from wherry.client.errors import UsageError
 from wherry.protocol.errors import InvalidRequest
 from wherry.tasks.base import Task
 from wherry.tasks.registry import get_task, task_names
@@ -262,6 +265,103 @@ def test_a_rows_own_file_is_never_replaced(tmp_path: Path) -> None:
             with pytest.raises(InvalidRequest, match="is a row of the source"):
                 places.place(half)
     assert out.read_text() == "a row"
+
+
+def look(out: Path, name: str, *, overwrite: bool = False, **made: Any) -> Outlook:
+    """What a dry run sees."""
+    made = {"format": name, "parameters": {}, **made}
+    return Placing(out, made, is_folder=IS_FOLDER[name], overwrite=overwrite).look()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_look_is_refused_as_a_run_is_and_makes_nothing(tmp_path: Path, name: str) -> None:
+    assert look(tmp_path / "new" / "out", name) == Outlook(replaces=0, overwrites=())
+    assert list(tmp_path.iterdir()) == []
+    out = tmp_path / "out"
+    run(out, name, errors=True)
+    written = sum(path.is_file() for path in tmp_path.rglob("*")) - 1  # the ledger
+    assert look(out, name) == Outlook(replaces=written, overwrites=())
+    mine = next(path for path in files_of(out) if path.stat().st_size)
+    mine.write_text("mine")
+    before, noted = tree(tmp_path), ledger_path(out).read_bytes()
+    for parameters in ({}, {"threshold": 0.7}):
+        with pytest.raises(InvalidRequest, match="not as a run of this output left it"):
+            look(out, name, parameters=parameters)
+    seen = look(out, name, overwrite=True)
+    assert seen == Outlook(replaces=written - 1, overwrites=(mine,))
+    assert (tree(tmp_path), ledger_path(out).read_bytes()) == (before, noted)
+    mine.unlink()
+    if files_of(out)[0].exists():
+        with pytest.raises(InvalidRequest, match="another run's answers would be replaced"):
+            look(out, name, parameters={"threshold": 0.7})
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("is_hard", [True, False])
+def test_a_link_to_a_file_of_the_source_is_refused_before_a_row(
+    tmp_path: Path, name: str, is_hard: bool
+) -> None:
+    out, photo, other = tmp_path / "out", tmp_path / "photo.jpg", tmp_path / "other.jpg"
+    photo.write_text("mine")
+    other.write_text("mine too")
+    link = out / (names_of(name) or ["in"])[0] / "a.png" if IS_FOLDER[name] else out
+    for place in (link, beside(out, "report.json")):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.hardlink_to(photo) if is_hard else place.symlink_to(photo)
+        places = Placing(
+            out,
+            {"format": name},
+            is_folder=IS_FOLDER[name],
+            overwrite=True,
+            names=names_of(name),
+            source_files=lambda: (str(other), str(photo)),
+        )
+        before = tree(tmp_path)
+        for attempt in (places.look, places.__enter__):
+            with pytest.raises(UsageError, match=f"{place.name}.*leads to a file of the source"):
+                attempt()
+        assert tree(tmp_path) == before
+        assert not ledger_path(out).exists()
+        place.unlink()
+
+
+def names_of(name: str) -> tuple[str, ...]:
+    return writer_of(name, TASKS[name]).names
+
+
+@pytest.mark.parametrize("name", [name for name in FOLDERS if names_of(name)])
+def test_a_format_writes_where_it_says(tmp_path: Path, name: str) -> None:
+    run(tmp_path / "out", name, ["a.png", "in/b.png"])
+    assert {path.name for path in (tmp_path / "out").iterdir()} == set(names_of(name))
+
+
+def test_pictures_may_be_linked_beside_their_labels(tmp_path: Path) -> None:
+    """So they are trained on."""
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    (photos / "a.png").write_text("mine")
+    run(out, "yolo", ["a.png"])
+    (out / "images").symlink_to(photos)
+    (out / "more").mkdir()
+    (out / "more" / "a.png").hardlink_to(photos / "a.png")
+    for overwrite in (True, False):
+        Placing(
+            out,
+            {"format": "yolo", "parameters": {}},
+            is_folder=True,
+            overwrite=overwrite,
+            names=names_of("yolo"),
+            source_files=lambda: (str(photos / "a.png"),),
+        ).look()
+
+
+def test_a_linked_folder_is_refused_where_labels_are_to_be(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "labels").symlink_to(tmp_path / "elsewhere")
+    places = Placing(tmp_path / "out", {}, is_folder=True, overwrite=True, names=names_of("yolo"))
+    with pytest.raises(InvalidRequest, match="labels: is a link where files are to be written"):
+        places.look()
 
 
 @pytest.mark.parametrize("out", [".", "", "..", "/", "in/.."])

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from wherry.client.annotate.rows import SourceRow, UnreadableRow
+from wherry.client.annotate.sources import Columns
 from wherry.client.annotate.sources.files import LocalFiles
 from wherry.client.annotate.sources.sorting import in_order
 from wherry.client.annotate.sources.spelling import expanded
 from wherry.client.annotate.sources.walking import Pattern, matching
+from wherry.client.errors import UsageError
 from wherry.protocol.errors import InvalidRequest
 from wherry.tasks.registry import get_task
 
@@ -118,6 +120,32 @@ def test_every_file_that_workers_read_is_a_row(tmp_path):
     fill(tmp_path, "a.mpo", "b.pfm", "c.apng", "d.w64", "e.mp2", "f.j2c")
     assert ids(tmp_path) == ["a.mpo", "b.pfm", "c.apng", "f.j2c"]
     assert ids(tmp_path, get_task("audio-classification")) == ["d.w64", "e.mp2"]
+
+
+@pytest.mark.parametrize("columns", [Columns(id="name"), Columns(fields={"images": "photo"})])
+@pytest.mark.parametrize("spec", ["{}", "{}/a.jpg", "{}/*.jpg", "@{}/list"])
+def test_files_have_no_columns(tmp_path, spec, columns):
+    fill(tmp_path, "a.jpg", "list")
+    with pytest.raises(UsageError, match="this source is files, which have no columns"):
+        open_source(spec.format(tmp_path), IMAGES, columns)
+
+
+def test_a_source_tells_its_files_before_its_rows(tmp_path):
+    fill(tmp_path, "b.jpg", "in/a.jpg", "notes.txt")
+    (tmp_path / "list").write_text("in/a.jpg\n\nb.jpg\n")
+    (tmp_path / "rows.jsonl").write_text('{"image": "b.jpg"}\n')
+    a, b = str(tmp_path / "in/a.jpg"), str(tmp_path / "b.jpg")
+    told = {
+        "{}": [b, a],
+        "{}/*.jpg": [b],
+        "{}/b.jpg": [b],
+        "@{}/list": [a, b],
+        "{}/rows.jsonl": [str(tmp_path / "rows.jsonl")],
+        "file://{}/rows.jsonl": [str(tmp_path / "rows.jsonl")],
+        "file://{}": [b, a],
+    }
+    for spec, files in told.items():
+        assert list(open_source(spec.format(tmp_path), IMAGES).files()) == files, spec
 
 
 def test_a_list_tells_its_bad_lines_by_number(tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wherry.client.annotate.placing import all_paths
+from wherry.client.annotate.places import all_paths
 from wherry.client.annotate.sources import refuse_overlap
 from wherry.protocol.errors import InvalidRequest
 

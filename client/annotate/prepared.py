@@ -1,0 +1,176 @@
+"""From what is asked to what a run needs; what can be refused before a row is sent is, here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ...protocol.errors import InvalidRequest, NotFound, WherryError
+from ...protocol.nearest import meant
+from ...tasks.base import Task
+from ...tasks.registry import get_task, task_names, task_of
+from ..client import Client
+from ..errors import UsageError
+from ..operations import model_path
+from .constants import SharedInputs, rows_among, shared_by_all
+from .errors_file import failed_ids
+from .formats import Writer, format_of, known_format, writer_of
+from .places import ERRORS, PAGE, REPORT, all_paths, beside, ledger_path, named
+from .placing import Placing
+from .rows import Origin
+from .sources import Columns, Source, open_source, refuse_overlap
+from .sources.choose import place_of
+from .sources.remote import is_url
+
+#: Jobs in flight for each live worker: what it runs, what it has claimed, what waits.
+_JOBS_PER_WORKER = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What to annotate, with what, and where to put it."""
+
+    source: str
+    model: str
+    out: Path
+    #: The task that the model must do, by any name that it goes by; "" for whatever it does.
+    task: str = ""
+    #: "" for what the name of `out` says.
+    format: str = ""
+    #: The task's parameters.
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    #: What all rows share of the task's inputs, by the input's name: `{"text": "What is it?"}`.
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    columns: Columns = field(default_factory=Columns)
+    #: Finished rows of earlier runs count; else a finished run is started afresh.
+    reuse: bool = True
+    #: An errors file of the last run, whose rows are tried again.
+    retry_errors: Path | None = None
+    max_errors: int | None = None
+    #: Whether to write a page about the run too.
+    report: bool = True
+    #: Whether files at `out` may be replaced that no run with these options wrote.
+    overwrite: bool = False
+
+    @property
+    def writes(self) -> tuple[Path, ...]:
+        """OUT, and what comes beside it; the errors, which are last, only where rows fail."""
+        return (
+            self.out,
+            beside(self.out, REPORT),
+            *([beside(self.out, PAGE)] if self.report else []),
+            beside(self.out, ERRORS),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a run needs. Nothing has been made yet."""
+
+    origin: Origin
+    source: Source
+    writer: type[Writer]
+    placing: Placing
+
+
+def prepared(client: Client, options: Options) -> Prepared:
+    """Check what is asked: by itself, then against the model, then against what is there.
+
+    Raises UsageError for what is wrong in itself, InvalidRequest for a model or a source that
+    cannot be had.
+    """
+    out, wanted = named(options.out), _wanted(options.task)
+    if options.format:
+        known_format(options.format)
+    if options.retry_errors:
+        _look_at_errors(options.retry_errors, out)
+    origin = origin_of(client, options)
+    if wanted not in (None, origin.task):
+        raise UsageError(f"task {options.task}: model {options.model!r} does {origin.task.name}")
+    format_name = options.format or format_of(out, origin.task)
+    writer = writer_of(format_name, origin.task)
+    refuse_overlap(options.source, out, all_paths(out)[1:], is_folder=writer.is_folder)
+    source = source_of(options, origin)
+    placing = Placing(
+        out,
+        _made(options, origin, format_name),
+        is_folder=writer.is_folder,
+        overwrite=options.overwrite,
+        names=writer.names,
+        source_files=source.files,
+    )
+    return Prepared(origin, source, writer, placing)
+
+
+def _look_at_errors(errors: Path, out: Path) -> None:
+    """Tell now what is wrong with an errors file, or that there is no run that it is of."""
+    for _ in failed_ids(errors):
+        pass
+    if not ledger_path(out).exists():
+        raise InvalidRequest(f"{out}: no run has been here whose rows in {errors} could be retried")
+
+
+def _wanted(task: str) -> Task | None:
+    try:
+        return task_of(task) if task else None
+    except ValueError as error:
+        raise UsageError(f"task: {error}{meant(task, task_names())}") from None
+
+
+def _made(options: Options, origin: Origin, format_name: str) -> dict[str, Any]:
+    """What makes the output: another run's answers are not replaced unasked."""
+    columns = {"id": options.columns.id, **options.columns.fields}
+    files, path = place_of(options.source)
+    return {
+        "source": files.shown(path if is_url(options.source) else str(Path(path).absolute())),
+        "model": origin.model,
+        "task": origin.task.name,
+        "parameters": dict(origin.parameters),
+        "columns": {name: column for name, column in columns.items() if column},
+        "format": format_name,
+    }
+
+
+def origin_of(client: Client, options: Options) -> Origin:
+    """The model as the server declares it, with these parameters. Raises UsageError."""
+    metadata = _metadata(client, options.model)
+    task = _task(options.model, metadata)
+    return Origin(
+        task=task,
+        model=options.model,
+        version=str(metadata["versions"][-1]),
+        parameters=shared_by_all(task, options.parameters, options.inputs),
+        source=options.source,
+    )
+
+
+def source_of(options: Options, origin: Origin) -> Source:
+    """The rows to annotate, with the inputs that all of them share. Raises InvalidRequest."""
+    task = origin.task
+    constants = rows_among(task, origin.parameters)
+    source = open_source(options.source, task, replace(options.columns, constants=constants))
+    return SharedInputs(source) if constants else source
+
+
+def _metadata(client: Client, model: str) -> dict[str, Any]:
+    try:
+        return client.get(model_path(model))
+    except NotFound as error:
+        raise InvalidRequest(f"model: {error.message}") from None
+
+
+def _task(model: str, metadata: Mapping[str, Any]) -> Task:
+    name = str(metadata.get("parameters", {}).get("task", ""))
+    if name not in task_names():
+        raise WherryError(f"model {model!r} has no task that this client knows")
+    return get_task(name)
+
+
+def sizes(client: Client, origin: Origin) -> tuple[int, int]:
+    """Rows a job, and jobs in flight."""
+    rows = _metadata(client, origin.model)["parameters"]["max_batch_size"]
+    workers = client.get("/v2/queues")["workers"]
+    serving = sum(w["alive"] and origin.model in w["models"] for w in workers)
+    return max(1, int(rows)), _JOBS_PER_WORKER * max(1, serving)
