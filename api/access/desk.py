@@ -14,8 +14,6 @@ from typing import Any
 
 from pydantic import ValidationError
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from ...jobs import JobsSettings, Queue
 from ...jobs.access_keys import all_keys, forget_key, put_key
@@ -82,24 +80,28 @@ def show(*, as_json: bool) -> None:
     if not found:
         _out.print("no keys in Redis")
         return
-    table = Table()
-    for title in ("id", "tenant", "scopes", "weight", "limits", "expires", "note"):
-        table.add_column(title, overflow="fold", no_wrap=title == "id")
-    table.columns[0].min_width = max(len(key.id) for key in found)  # `revoke` wants all of it
-    for key in found:
-        limits = key.model_dump(
-            include={"max_waiting", "max_waiting_bytes", "submits_per_s"}, exclude_defaults=True
-        )
-        table.add_row(
-            key.id,
-            escape(key.tenant),
-            ", ".join(key.scopes),
-            f"{key.weight:g}",
-            ", ".join(f"{name} {value:g}" for name, value in limits.items()),
-            f"{key.expires_at:%Y-%m-%d %H:%M}" if key.expires_at else "",
-            escape(key.note),
-        )
-    _out.print(table, crop=False)
+    lines = [("id", "tenant", "scopes", "weight", "limits", "expires", "note"), *map(_line, found)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for (
+        line
+    ) in lines:  # whole at any width: what is longer than a terminal goes on in its next line
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        sys.stdout.write("  ".join(cells).rstrip() + "\n")
+
+
+def _line(key: ApiKey) -> tuple[str, ...]:
+    limits = key.model_dump(
+        include={"max_waiting", "max_waiting_bytes", "submits_per_s"}, exclude_defaults=True
+    )
+    return (
+        key.id,
+        key.tenant,
+        ", ".join(key.scopes),
+        f"{key.weight:g}",
+        ", ".join(f"{name} {value:.15g}" for name, value in limits.items()),
+        f"{key.expires_at:%Y-%m-%d %H:%M}" if key.expires_at else "",
+        " ".join(key.note.split()),
+    )
 
 
 def revoke(ids: Sequence[str]) -> None:

@@ -58,11 +58,10 @@ def files(tmp_path: Path) -> list[str]:
 def test_submit_prints_jobs_whose_ids_can_be_copied(wherry: Wherry, files: list[str]) -> None:
     done = wherry("submit", *files, "--model", "image-classification")
     assert done.exit_code == 0
-    rows = [line for line in done.stdout.splitlines() if ".jpg" in line]
-    assert len(rows) == 3
-    for row in rows:
-        [job_id] = [word for word in row.split() if len(word) == 36]
-        uuid.UUID(job_id)
+    words = done.stdout.split()
+    assert [word for word in words if word.endswith(".jpg")] == files
+    ids = [word for word in words if len(word) == 36]
+    assert len({uuid.UUID(job_id) for job_id in ids}) == 3
 
 
 def test_submit_as_json_is_a_job_a_line(wherry: Wherry, files: list[str]) -> None:
