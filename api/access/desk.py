@@ -15,9 +15,10 @@ from typing import Any
 from pydantic import ValidationError
 from rich.console import Console
 
-from ...jobs import JobsSettings, Queue
+from ...jobs import JobsSettings, Queue, redis_url
 from ...jobs.access_keys import all_keys, forget_key, put_key
-from ...protocol.errors import InvalidRequest, NotFound
+from ...jobs.settings import SettingsError, from_environment
+from ...protocol.errors import InvalidRequest, NotFound, Unavailable
 from ...protocol.v2 import describe
 from .keys import ApiKey, Made, make, toml_entry
 
@@ -118,10 +119,15 @@ def _view(key: ApiKey) -> dict[str, Any]:
 
 @contextmanager
 def _queue() -> Iterator[tuple[Queue, JobsSettings]]:
-    settings = JobsSettings()
+    try:
+        settings = from_environment(JobsSettings)
+    except SettingsError as error:
+        raise InvalidRequest(str(error)) from None
     queue = Queue(settings.redis_url)
     try:
         yield queue, settings
+    except Unavailable as error:
+        raise Unavailable(redis_url.told(error, settings.redis_url)) from error
     finally:
         queue.close()
 

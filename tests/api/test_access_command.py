@@ -97,7 +97,7 @@ def test_keys_are_listed_whole(
 
 
 def test_what_cannot_be_a_key_is_told(keys: Any) -> None:
-    _, error = keys("create", "--tenant", "acme", "--scope", "root", status=1)
+    _, error = keys("create", "--tenant", "acme", "--scope", "root", status=2)
     assert "scopes[0]: Input should be 'submit', 'read' or 'admin'" in error
-    _, error = keys("create", "--scope", "submit", status=1)
+    _, error = keys("create", "--scope", "submit", status=2)
     assert "names no tenant; any other does" in error
