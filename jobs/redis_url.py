@@ -70,7 +70,7 @@ def shown(url: str) -> str:
     login, at, host = parts.netloc.rpartition("@")
     user, colon, _ = login.partition(":")
     named = f"{user}:***@{host}" if colon else f"***@{host}" if at else host
-    return parts._replace(netloc=named, query="").geturl()
+    return f"{parts.scheme}://{named}{parts.path}"
 
 
 def told(error: WherryError, url: str) -> str:
