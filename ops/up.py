@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ..tasks.catalog import CatalogError
-from .data_folder import FolderInUseError
+from .data_folder import DataFolderError
 from .log_view import LogView
 from .redis_server import NoRedisError
 from .stack import Stack, StackError, StackHaltedError
@@ -29,12 +29,17 @@ def serve(stack: Stack, console: Console) -> int:
             stack.halt.wait()
     except StackHaltedError:
         pass
-    except (StackError, CatalogError, FolderInUseError, NoRedisError) as error:
-        for line in str(error).splitlines():
-            console.print(f"[red]error:[/] {escape(line)}")
+    except (StackError, CatalogError, DataFolderError, NoRedisError) as error:
+        print_error(console, str(error))
         return 1
     console.print("Stopped in order.")
     return 0
+
+
+def print_error(console: Console, text: str) -> None:
+    """Each line of it as an error."""
+    for line in text.splitlines():
+        console.print(f"[red]error:[/] {escape(line)}")
 
 
 def _readiness(stack: Stack) -> str:

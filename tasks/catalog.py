@@ -142,7 +142,8 @@ def load_catalog(path: Path, *, families: Collection[str] | None = None) -> Cata
     except FileNotFoundError:
         raise CatalogError(f"{path}: no such file; WHERRY_MODELS names another") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise CatalogError(f"{path}: cannot be read: {error}") from None
+        why = error.strerror if isinstance(error, OSError) else error
+        raise CatalogError(f"{path}: cannot be read: {why}") from None
     except tomllib.TOMLDecodeError as error:
         raise CatalogError(f"{path}: not TOML: {error}") from None
     tables = document.get("models")

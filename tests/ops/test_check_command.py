@@ -98,3 +98,28 @@ def test_celerys_own_command_line_exits_with_the_status(tmp_path: Path, fault: s
     assert done.returncode == 78
     assert f"this worker cannot start: models.toml: {fault}" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        ({"WHERRY_EVENTS": "none"}, ["WHERRY_EVENTS: "]),
+        (
+            {"WHERRY_MAX_ROWS_PER_JOB": "x", "WHERRY_LEASE_TTL_S": "0"},
+            ["WHERRY_LEASE", "WHERRY_MAX"],
+        ),
+        ({"WHERRY_STORE_URL": "ftp://x"}, ["WHERRY_STORE_URL 'ftp://x'"]),
+        ({"WHERRY_STORE_DIR": "/proc/x"}, ["the blob folder refused a write: "]),
+    ],
+)
+def test_a_stack_that_cannot_start_says_a_line_a_fault(
+    env: dict[str, str], said: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "models.toml").write_text(GOOD)
+    done = run(tmp_path, "up", "--port", "0", "--no-flower", **env)
+    assert done.returncode == 1
+    faults = done.stdout.splitlines()[1:]
+    assert len(faults) == len(said)
+    for line, start in zip(faults, said, strict=True):
+        assert line.startswith(f"error: {start}")
+    assert not (tmp_path / ".wherry").exists()
