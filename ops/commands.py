@@ -85,7 +85,7 @@ def up(
             help="What that Redis may hold, as 2gb; then it refuses. Default: half of the memory.",
         ),
     ] = "",
-    data_dir: Annotated[Path, typer.Option(help="Folder of the queue and blobs.")] = Path(
+    data_dir: Annotated[Path, typer.Option(help="Folder of queue, blobs and log.")] = Path(
         ".wherry"
     ),
     flower: Annotated[bool, typer.Option(help="Run Flower too.")] = True,

@@ -16,7 +16,7 @@ from .stack import Stack, StackError, StackHaltedError
 
 def serve(stack: Stack, console: Console) -> int:
     """Run the stack until SIGINT or SIGTERM. Answers the exit status: 1 if it could not start."""
-    stack.log = LogView(console)
+    stack.log = view = LogView(console, stack.data_dir / "up.log")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stack.halt.set())
     console.print(f"Starting with the models of {stack.models}; they load first", markup=False)
@@ -26,12 +26,15 @@ def serve(stack: Stack, console: Console) -> int:
             for reason in stack.failed_models.values():
                 console.print(f"         {reason}", markup=False)
             console.print(f"         export WHERRY_URL={stack.url}   Ctrl-C stops")
+            console.print(f"         All that is said: {view.file}", markup=False)
             stack.halt.wait()
     except StackHaltedError:
         pass
     except (StackError, CatalogError, DataFolderError, NoRedisError) as error:
         print_error(console, str(error))
         return 1
+    finally:
+        view.close()
     console.print("Stopped in order.")
     return 0
 

@@ -7,6 +7,7 @@ called `random.py` or `torch.py` would be run in a module's place. Here nothing 
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -18,6 +19,8 @@ from .threads import EXIT_UNUSABLE
 
 def run(arguments: Sequence[str]) -> NoReturn:
     """Run Celery's command line, and exit with its status, which `app.worker_main` drops."""
+    # Celery warns of root because of pickle, which our workers refuse.
+    warnings.filterwarnings("ignore", "You're running the worker with superuser")
     try:
         from .app import app
     except SettingsError as error:  # the settings are read with the app
