@@ -68,6 +68,13 @@ class ModelDeclaration(BaseModel):
         get_task(name)
         return name
 
+    @field_validator("source")
+    @classmethod
+    def _names_something(cls, source: str | None) -> str | None:
+        if source is not None and not source.strip():  # as a path, it would be the current folder
+            raise ValueError("is empty; name a folder or a hub id, or leave it out for the default")
+        return source
+
     @property
     def definition(self) -> Task:
         """The model's task."""

@@ -45,6 +45,14 @@ def test_each_fault_is_a_line_and_the_exit_status_1(tmp_path: Path) -> None:
     assert done.stdout == "other.toml: 3 models, 2 errors\n"
 
 
+def test_an_empty_source_is_told_by_its_field(tmp_path: Path) -> None:
+    (tmp_path / "models.toml").write_text(GOOD + 'source = ""\n')
+    done = run(tmp_path, "check")
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert ": source: is empty; name a folder or a hub id, or leave it out" in line
+
+
 def test_programs_read_json(tmp_path: Path) -> None:
     (tmp_path / "models.toml").write_text(GOOD + BAD)
     done = run(tmp_path, "check", "--json")
