@@ -8,6 +8,8 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -28,6 +30,17 @@ from .errors import UsageError
 
 Url = Annotated[str, typer.Option(help="The server; default WHERRY_URL, else the local stack.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines, one value a line.")]
+
+
+def _in_a_folder(path: Path | None) -> Path | None:
+    """A file that may be written, found out before anything is waited for."""
+    if path is not None and not path.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {str(path.parent)!r}")
+    return path
+
+
+#: An option that names a file to write.
+OutFile = partial(typer.Option, dir_okay=False, callback=_in_a_folder)
 
 #: Seconds that a command tries a full or absent server.
 PATIENCE_S = 5.0

@@ -74,7 +74,7 @@ def task_lines(task: Task) -> Group:
 
     Lines break between words alone: names and types are whole at any width.
     """
-    entries = [
+    entries: list[tuple[str, list[str]]] = [
         ("family", [task.family]),
         ("backends", [", ".join(backends_of(task))]),
         ("default model", [task.default_model]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from typing import Annotated, NoReturn
 
@@ -23,14 +24,20 @@ def worker(
         str,
         typer.Option(help="cpu, cuda:N, or auto: spread over the GPUs, else the CPU."),
     ] = "auto",
-    number: Annotated[int, typer.Option(help="This worker's number on the machine, for auto.")] = 0,
-    concurrency: Annotated[int, typer.Option("--concurrency", "-c", help="Batches in hand.")] = 3,
+    number: Annotated[
+        int, typer.Option(min=0, help="This worker's number on the machine, for auto.")
+    ] = 0,
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", "-c", min=1, help="Batches in hand.")
+    ] = 3,
     name: Annotated[str, typer.Option("--name", "-n", help="Celery node name.")] = "",
     loglevel: Annotated[str, typer.Option(help="Celery's log level.")] = "INFO",
 ) -> None:
     """Run one worker for the given task families on one device."""
     from .__main__ import run
 
+    if name and not re.fullmatch(r"[^\s@]+(@[^\s@]+)?", name):
+        raise typer.BadParameter(f"--name {name!r}: expected one like vision-0 or vision-0@%h")
     _prepare(families, device, number)
     node = name or f"{'-'.join(families)}-{number}@%h"
     run(

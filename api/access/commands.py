@@ -56,6 +56,8 @@ def create(
     """Make a key and print it: once, for only its digest is kept."""
     from . import desk  # with all it needs, which other commands start without
 
+    if hash_only and file is not None:
+        raise typer.BadParameter("--hash-only stores the key nowhere: leave out --file")
     ends = timedelta(days=expires_in_days)
     fields = {
         "tenant": tenant,

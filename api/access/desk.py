@@ -49,6 +49,8 @@ def _keep(key: ApiKey, file: Path | None) -> None:
 
 def _check_file(file: Path) -> None:
     """Refuse to add to what is no file of keys. Raises InvalidRequest."""
+    if not file.absolute().parent.is_dir():
+        raise InvalidRequest(f"there is no folder {str(file.parent)!r}")
     try:
         held = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     except ValueError as error:

@@ -105,6 +105,8 @@ def test_submit_and_wait_answers_in_order_and_one_failure_stops_no_other(
         (["a.jpg", "c.jpg", "--id", "one", "-m", "image-classification"], "--id is for one job"),
         (["a.jpg", "--param", "top_k", "-m", "image-classification"], "expected name=value"),
         (["a.jpg", "--priority", "10", "-m", "image-classification"], "equal to 9"),
+        (["a.jpg", "-m", "image-classification", "--param", "top_k=0"], "--param: top_k: "),
+        (["a.jpg", "-m", "image-classification", "--param", "tok_k=1"], "mean 'top_k'"),
     ],
 )
 def test_a_command_that_makes_no_sense_submits_nothing_and_exits_with_2(
@@ -126,8 +128,6 @@ def test_a_command_that_makes_no_sense_submits_nothing_and_exits_with_2(
     [
         (["a.jpg", "-m", "nobody"], "error: .*nobody"),
         (["a.jpg", "-m", "../queues"], "error: no such path"),
-        (["a.jpg", "-m", "image-classification", "--param", "top_k=0"], "a.jpg: top_k: "),
-        (["a.jpg", "-m", "image-classification", "--param", "tok_k=1"], "a.jpg: .* .top_k."),
         (["bytes.txt", "-m", "embedding"], "bytes.txt: the file is not UTF-8 text"),
         (["empty.txt", "-m", "embedding"], "empty.txt: texts: "),
     ],
@@ -188,9 +188,6 @@ def test_result_prints_or_writes_the_answer(wherry: Wherry, client: Client) -> N
     assert "dimensions" in wherry("result", job.id).stdout
     assert wherry("result", job.id, "--out", "answer.json").exit_code == 0
     assert json.loads(Path("answer.json").read_text()) == printed
-    nowhere = wherry("result", job.id, "--out", "missing/answer.json")
-    assert nowhere.exit_code == 1
-    assert "missing/answer.json" in nowhere.stderr
 
 
 def test_result_of_chosen_outputs_is_an_inference_response(wherry: Wherry, client: Client) -> None:
