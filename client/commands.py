@@ -241,8 +241,11 @@ def cancel(
 ) -> None:
     """Cancel jobs."""
     with connected(url) as client:
-        canceled = _attempt((job_id, partial(client.cancel, job_id)) for job_id in ids)
+        canceled = list(_attempt((job_id, partial(client.cancel, job_id)) for job_id in ids))
         failed = _show_jobs(canceled, "id", as_json=as_json)
+    still = [job.id for _, job in canceled if isinstance(job, JobView) and not job.done]
+    if still and not as_json:
+        show(Text(f"canceled when their batches end: {', '.join(still)}"))
     raise typer.Exit(1 if failed else 0)
 
 

@@ -22,7 +22,9 @@ def worker(
     ],
     device: Annotated[
         str,
-        typer.Option(help="cpu, cuda:N, or auto: spread over the GPUs, else the CPU."),
+        typer.Option(
+            envvar="WHERRY_DEVICE", help="cpu, cuda:N, or auto: spread over the GPUs, else the CPU."
+        ),
     ] = "auto",
     number: Annotated[
         int, typer.Option(min=0, help="This worker's number on the machine, for auto.")

@@ -19,6 +19,7 @@ from wherry.client import Client, commands, terminal
 from wherry.ops.ports import free_port
 from wherry.ops.stack import Stack
 from wherry.protocol import v2
+from wherry.protocol.states import JobState
 
 from .conftest import classify, embed
 from .proxy import Answer, Proxy
@@ -217,6 +218,18 @@ def test_cancel_calls_off_what_waits(wherry: Wherry, client: Client) -> None:
     assert [line.get("status") for line in lines(done)] == ["canceled", None, "canceled"]
     for job in jobs:
         client.wait(job.id)
+
+
+def test_a_running_job_that_is_canceled_is_said_to_end_with_its_batch(
+    wherry: Wherry, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = client.submit("embedding", embed("a"))
+    running = job.model_copy(update={"status": JobState.RUNNING})
+    monkeypatch.setattr(Client, "cancel", lambda *_: running)
+    last = wherry("cancel", job.id).stdout.splitlines()[-1]
+    assert last == f"canceled when their batches end: {job.id}"
+    [line] = lines(wherry("cancel", job.id, "--json"))
+    assert line["status"] == "running"
 
 
 def test_what_a_worker_notes_of_a_model_stands_below_the_models(
