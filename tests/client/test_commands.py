@@ -212,10 +212,12 @@ def test_result_tells_why_there_is_none(wherry: Wherry, client: Client) -> None:
 
 
 def test_cancel_calls_off_what_waits(wherry: Wherry, client: Client) -> None:
-    jobs = [client.submit("slow", classify(b"%d" % number)) for number in range(4)]
+    jobs = [client.submit("slow", classify(b"%d" % number)) for number in range(40)]
     done = wherry("cancel", jobs[-1].id, "nobody's", jobs[-2].id, "--json")
     assert done.exit_code == 1
     assert [line.get("status") for line in lines(done)] == ["canceled", None, "canceled"]
+    for job in jobs:
+        client.cancel(job.id)
     for job in jobs:
         client.wait(job.id)
 
