@@ -38,10 +38,12 @@ def require_settings() -> None:
 def _require_store(settings: JobsSettings) -> None:
     try:
         store = open_store(settings)
-        if isinstance(store, FolderStore):  # S3 may well come up later
-            store.delete(store.put("can-it-be-written", b""))
     except SettingsError as error:
         raise StackError(str(error)) from None
+    if not isinstance(store, FolderStore):  # S3 may well come up later
+        return
+    try:
+        store.delete(store.put("can-it-be-written", b""))
     except StoreUnavailable as error:
         hint = "WHERRY_STORE_DIR or WHERRY_STORE_URL names another"
         raise StackError(f"{error.message} ({store.name}); {hint}") from None
