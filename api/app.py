@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import gc
+import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,8 +14,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import __version__
 from ..jobs import AsyncQueue, JobsSettings
+from ..jobs.settings import from_environment
 from ..jobs.stores import open_store
-from ..tasks.catalog import load_catalog
+from ..tasks.catalog import Catalog, load_catalog
 from . import (
     batch_routes,
     dead_routes,
@@ -28,7 +31,7 @@ from . import (
     pixano,
     server_routes,
 )
-from .access.book import KeyBook
+from .access.book import KeyBook, KeyFileError, read_keys
 from .access.guard import Guard
 from .batches import routes as batches_routes
 from .batches.runner import Runner
@@ -119,16 +122,34 @@ class _Api(FastAPI):
         return Door(Guard(ShortWay(super().__call__, routes, errors.answer), _SHAPES))
 
 
+def _usable(
+    settings: ApiSettings | None, jobs: JobsSettings | None
+) -> tuple[ApiSettings, JobsSettings, FleetStore, Catalog, Outbound]:
+    """The settings and what is made of them. Ends the process where they cannot be used."""
+    try:
+        settings = settings or from_environment(ApiSettings)
+        jobs = jobs or from_environment(JobsSettings)
+        if settings.api_keys is not None:
+            read_keys(settings.api_keys)
+        catalog = load_catalog(settings.models, families=())
+        return settings, jobs, FleetStore(open_store(jobs)), catalog, Outbound(settings)
+    except (KeyFileError, ValueError) as error:
+        sys.stderr.writelines(f"error: {line}\n" for line in str(error).splitlines())
+        raise SystemExit(os.EX_CONFIG) from None
+
+
 def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = None) -> FastAPI:
-    """Build the application. Settings come from the environment when not given."""
-    settings, jobs = settings or ApiSettings(), jobs or JobsSettings()
+    """Build the application. Settings come from the environment when not given.
+
+    Ends the process, with a line for each fault, where they cannot be used: as workers do.
+    """
+    settings, jobs, store, catalog, outbound = _usable(settings, jobs)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        queue, store = AsyncQueue(jobs.redis_url), FleetStore(open_store(jobs))
-        catalog = load_catalog(settings.models, families=())
+        queue = AsyncQueue(jobs.redis_url)
         presence = Presence(queue, store, catalog, jobs)
-        waiters, outbound = Waiters(queue, jobs), Outbound(settings)
+        waiters = Waiters(queue, jobs)
         deliverer = Deliverer(queue, jobs, settings, outbound.hooks)
         keys = KeyBook(settings.api_keys, queue, jobs, required=settings.require_api_keys)
         app.state.keys = keys

@@ -6,6 +6,7 @@ understood.
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from pathlib import Path
@@ -20,7 +21,7 @@ from rich.table import Table
 
 from .client import Client
 from .flow import error_of, failed, reply_of
-from .terminal import AsJson, Url, connected, print_error, print_json, show, stderr, stdout
+from .terminal import AsJson, OutFile, Url, connected, print_error, print_json, show, stderr, stdout
 
 BatchId = Annotated[str, typer.Argument(help="A batch's id.")]
 
@@ -31,6 +32,9 @@ _LOOK_S, _PATIENCE_S = 1.0, 60.0
 _TRANSFER_S = 60.0
 
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+#: Longest time that a server lets a batch or a file have.
+_MOST_S = 30 * 86_400
 
 _ENDS = ("failed", "completed", "expired", "cancelled")
 _COLOURS = {"completed": "green", "failed": "red", "expired": "red", "cancelled": "yellow"}
@@ -67,12 +71,17 @@ def submit(
     as_json: AsJson = False,
 ) -> None:
     """Send a file of requests, and have its lines answered."""
+    _seconds("--window", window, 1)
+    if endpoint and not endpoint.startswith("/"):
+        raise typer.BadParameter(f"--endpoint {endpoint!r}: expected a path, as /v1/embeddings")
     asked: dict[str, Any] = {
         "endpoint": endpoint or _first_url(file),
         "completion_window": window,
         "metadata": dict(_pair(text) for text in meta) if meta else None,
     }
-    stays: dict[str, Any] = {"anchor": "created_at", "seconds": _seconds(keep)} if keep else {}
+    stays: dict[str, Any] = (
+        {"anchor": "created_at", "seconds": _seconds("--keep", keep, 3600)} if keep else {}
+    )
     if stays:
         asked["output_expires_after"] = stays
     with connected(url, _PATIENCE_S) as client:
@@ -131,8 +140,8 @@ def cancel(
 
 def result(
     id: BatchId,  # noqa: A002 # what people type
-    out: Annotated[Path | None, typer.Option(help="Write the answers here.")] = None,
-    errors: Annotated[Path | None, typer.Option(help="Write the lines that failed here.")] = None,
+    out: Annotated[Path | None, OutFile(help="Write the answers here.")] = None,
+    errors: Annotated[Path | None, OutFile(help="Write the lines that failed here.")] = None,
     url: Url = "",
 ) -> None:
     """Wait for a batch and fetch its answers, a line each; they go to standard output."""
@@ -162,11 +171,16 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _seconds(text: str) -> int:
-    number, unit = text[:-1], text[-1:]
-    if not (number.isascii() and number.isdigit() and unit in _UNIT_S):
-        raise typer.BadParameter(f"--keep {text}: expected a time such as 12h or 7d")
-    return int(number) * _UNIT_S[unit]
+def _seconds(option: str, text: str, least: int) -> int:
+    """A time as it is typed. Raises BadParameter for none, and for one over 30 days."""
+    found = re.fullmatch(r"([0-9]{1,8})([smhd])", text)
+    seconds = int(found[1]) * _UNIT_S[found[2]] if found else 0
+    if not least <= seconds <= _MOST_S:
+        floor = f"{least // 3600}h at least, " if least > 1 else ""
+        raise typer.BadParameter(
+            f"{option} {text}: expected a time as 12h or 7d, {floor}30d at most"
+        )
+    return seconds
 
 
 def _first_url(file: Path) -> str:

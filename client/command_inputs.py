@@ -12,6 +12,7 @@ import typer
 
 from ..protocol.errors import InvalidRequest
 from ..tasks.base import Task, TaskInput
+from .errors import UsageError
 
 #: A name to show, and the input, read when it is its turn: files may be many and large.
 NamedInput = tuple[str, Callable[[], TaskInput]]
@@ -37,6 +38,15 @@ def named_inputs(
     if texts:
         named.append(("text", partial(whole, partial(list, texts))))
     return named
+
+
+def check_parameters(task: Task, parameters: dict[str, Any]) -> None:
+    """Raises UsageError for parameters that the task refuses, whatever the rows."""
+    inputs = {spec.field: getattr(task.example.input, spec.field) for spec in task.inputs}
+    try:
+        task.input.validated({**parameters, **inputs})
+    except InvalidRequest as error:
+        raise UsageError(f"--param: {error.message}") from None
 
 
 def _blob(file: Path) -> list[bytes]:

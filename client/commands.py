@@ -24,14 +24,17 @@ from ..protocol import codec
 from ..protocol.errors import Unavailable, WherryError
 from ..tasks.base import Task, TaskInput, TaskOutput
 from ..tasks.registry import get_task, task_names
-from .client import Client
-from .command_inputs import named_inputs, parameters_of
+from .client import Client, is_web_url
+from .command_inputs import check_parameters, named_inputs, parameters_of
 from .jobs import JobView
 from .operations import Output, model_path
 from .tables import jobs_table, models_table, output_table, queues_table
-from .terminal import AsJson, Url, connected, print_json, show, stderr, stdout
+from .terminal import AsJson, OutFile, Url, connected, print_json, show, stderr, stdout
 
 T = TypeVar("T")
+
+#: Characters of a job's id.
+_LONGEST_ID = 256
 
 Timeout = Annotated[float | None, typer.Option(min=0, help="Seconds to wait; default: no limit.")]
 
@@ -64,9 +67,17 @@ def submit(
         raise typer.BadParameter("name the model with --model")
     if timeout is not None and not wait:
         raise typer.BadParameter("--timeout goes with --wait")
+    if len(id) > _LONGEST_ID:
+        raise typer.BadParameter(f"--id has 1 to {_LONGEST_ID} characters")
+    if webhook and not is_web_url(webhook):
+        raise typer.BadParameter(
+            f"--webhook {webhook!r}: expected one like https://example.org/hook"
+        )
     with connected(url) as client:
         parameters = parameters_of(param or [])
-        inputs = named_inputs(_task(client, model), files or [], text or [], parameters)
+        task = _task(client, model)
+        check_parameters(task, parameters)
+        inputs = named_inputs(task, files or [], text or [], parameters)
         if id and len(inputs) != 1:
             raise typer.BadParameter("--id is for one job")
 
@@ -202,7 +213,7 @@ def status(
 
 def result(
     id: Annotated[str, typer.Argument(help="A job id.")],  # noqa: A002 # what people type
-    out: Annotated[Path | None, typer.Option(help="Write the answer here, as JSON.")] = None,
+    out: Annotated[Path | None, OutFile(help="Write the answer here, as JSON.")] = None,
     timeout: Timeout = None,
     url: Url = "",
     as_json: AsJson = False,
@@ -230,8 +241,11 @@ def cancel(
 ) -> None:
     """Cancel jobs."""
     with connected(url) as client:
-        canceled = _attempt((job_id, partial(client.cancel, job_id)) for job_id in ids)
+        canceled = list(_attempt((job_id, partial(client.cancel, job_id)) for job_id in ids))
         failed = _show_jobs(canceled, "id", as_json=as_json)
+    still = [job.id for _, job in canceled if isinstance(job, JobView) and not job.done]
+    if still and not as_json:
+        show(Text(f"canceled when their batches end: {', '.join(still)}"))
     raise typer.Exit(1 if failed else 0)
 
 

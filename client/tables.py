@@ -35,7 +35,7 @@ def jobs_table(jobs: list[JobView], names: list[str] | None = None) -> Table:
         )
         for job, name in zip(jobs, names or [""] * len(jobs), strict=True)
     ]
-    return table(columns, rows, fold="model error input")
+    return table(columns, rows, fold="error")
 
 
 def _took(start: datetime, end: datetime | None) -> str:
@@ -67,7 +67,7 @@ def models_table(listed: list[dict[str, Any]]) -> RenderableType:
     ]
     reasons = [Text(f"{one['name']}: {one['reason']}") for one in listed if one["reason"]]
     columns = ("model", "version", "task", "backend", "state")
-    return Group(table(columns, rows, fold="task backend"), *reasons)
+    return Group(table(columns, rows, fold=""), *reasons)
 
 
 def queues_table(fleet: dict[str, Any]) -> RenderableType:

@@ -8,6 +8,8 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -29,14 +31,22 @@ from .errors import UsageError
 Url = Annotated[str, typer.Option(help="The server; default WHERRY_URL, else the local stack.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines, one value a line.")]
 
+
+def _in_a_folder(path: Path | None) -> Path | None:
+    """A file that may be written, found out before anything is waited for."""
+    if path is not None and not path.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {str(path.parent)!r}")
+    return path
+
+
+#: An option that names a file to write.
+OutFile = partial(typer.Option, dir_okay=False, callback=_in_a_folder)
+
 #: Seconds that a command tries a full or absent server.
 PATIENCE_S = 5.0
 
 #: Columns that a pipe or a file has: nothing is cut or broken there.
 _ENDLESS = 100_000
-
-#: Columns that a column of words keeps beside those that are whole.
-_NARROW = 10
 
 
 class Output(Console):
@@ -80,38 +90,46 @@ def print_error(text: str) -> None:
 
 
 class WholeTable(Table):
-    """A table that is rather wider than its terminal than without one of its columns."""
+    """A table; in a terminal too narrow for it, its rows one after another, a line a cell."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Print it, at its least width or wider."""
+        """Print it."""
         frame = 3 * len(self.columns) + 1  # a line and two blanks a column
         least = frame + sum(column.min_width or 0 for column in self.columns)
-        return super().__rich_console__(
-            console, options.update(width=max(options.max_width, least))
-        )
+        if least <= options.max_width:
+            yield from super().__rich_console__(console, options)
+            return
+        titles = [str(column.header) for column in self.columns]
+        width = max(map(len, titles))
+        for cells in zip(*(column.cells for column in self.columns), strict=True):
+            for title, cell in zip(titles, cells, strict=True):
+                assert isinstance(cell, Text)  # table() adds nothing else
+                line = Text.assemble((f"{title:{width}}  ", "bold"), cell)
+                line.no_wrap, line.overflow = True, "ignore"
+                yield line
+            yield Text()
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], *, fold: str) -> Table:
     """A table whose cells are never markup, and whole but for the columns named in `fold`.
 
     What is there to be copied or compared, names, ids and numbers, is not broken in a narrow
-    terminal: long words beside them are. A column without a word in it is left out.
+    terminal; texts are, between two words. A column without a word in it is left out.
     """
+    cells = [[cell if isinstance(cell, Text) else Text(cell) for cell in row] for row in rows]
+    filled = [at for at in range(len(columns)) if any(row[at] for row in cells)]
     shown = WholeTable()
-    filled = [at for at in range(len(columns)) if any(len(row[at]) for row in rows)]
     for at in filled:
-        title = columns[at]
-        folded = title in fold.split()
-        longest = max([len(title), *(Text(str(row[at])).cell_len for row in rows)])
+        folded = columns[at] in fold.split()
+        whole = [part for row in cells for part in (row[at].split() if folded else [row[at]])]
         shown.add_column(
-            title,
+            columns[at],
             overflow="fold",
             no_wrap=not folded,
-            min_width=min(longest, _NARROW) if folded else longest,
+            min_width=max(text.cell_len for text in [Text(columns[at]), *whole]),
         )
-    for row in rows:
-        cells = (row[at] for at in filled)
-        shown.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in cells))
+    for row in cells:
+        shown.add_row(*(row[at] for at in filled))
     return shown
 
 

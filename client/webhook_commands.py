@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from .terminal import AsJson, Url, connected, show, stdout, table
+from .terminal import AsJson, Url, connected, print_error, show, stdout, table
 
 
 def register(app: typer.Typer) -> None:
@@ -56,10 +56,13 @@ def retry(
     if bool(jobs) == every:
         raise typer.BadParameter("name jobs, or say --all")
     with connected(url) as client:
-        retried = client.post("/v2/webhooks:retry", {"job_ids": jobs} if jobs else {})["retried"]
-    stdout.print(f"{retried} tried again")
-    if jobs and not retried:
-        raise typer.Exit(1)
+        calls = [{"job_ids": [job_id]} for job_id in jobs or ()] or [{}]
+        counts = [client.post("/v2/webhooks:retry", call)["retried"] for call in calls]
+    stdout.print(f"{sum(counts)} tried again")
+    without = [job_id for job_id, count in zip(jobs or (), counts, strict=False) if not count]
+    for job_id in without:
+        print_error(f"no webhook of job {job_id!r} was given up; `wherry webhooks list` has those")
+    raise typer.Exit(1 if without else 0)
 
 
 def _table(webhooks: list[dict[str, Any]], when: str) -> Table:
@@ -68,4 +71,4 @@ def _table(webhooks: list[dict[str, Any]], when: str) -> Table:
         for one in webhooks
     ]
     columns = ("job", when.removesuffix("_at"), "tries", "url", "error")
-    return table(columns, rows, fold="url error")
+    return table(columns, rows, fold="error")

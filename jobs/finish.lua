@@ -5,12 +5,12 @@
 --      device, 8 compute µs, 9 total µs, 10 µs charged at the claim, 11 model/version, 12 family,
 --      13 flow, 14 output µs, 15 sizes of the executions: 'rows count rows count ...',
 --      then per job: id, attempt, status, result, result ref, header length, error type, error
--- Returns the ids that were accepted.
+-- Returns the ids that were accepted; and which of these had been canceled.
 -- A larger response is read when it is wanted, so that no subscriber's buffer overflows.
 local MAX_REPLY = 16384
 local worker, ttl = ARGV[2], ARGV[3]
 local ms = now_ms()
-local accepted, payloads, lines, replies, good, late = {}, {}, {}, {}, 0, 0
+local accepted, canceled, payloads, lines, replies, good, late = {}, {}, {}, {}, {}, 0, 0
 local waited, batch_us = tonumber(ARGV[7]), tonumber(ARGV[9])
 local success_us, fail_us, queue_us = 0, 0, 0
 local function append(list, ...)
@@ -47,6 +47,7 @@ for i = 16, #ARGV, 8 do
     if f[9] then redis.call('ZREM', KEYS[6], id) end
     payloads[#payloads + 1] = f[4]
     accepted[#accepted + 1] = id
+    if status == 'canceled' then canceled[#canceled + 1] = id end
     lines[#lines + 1] = status .. ' ' .. id
   else
     late = late + 1
@@ -105,7 +106,8 @@ if n > 0 then
   redis.call('DEL', unpack(payloads))
   redis.call('HINCRBY', KEYS[2], 'running', -n)
   redis.call('HINCRBY', KEYS[2], 'succeeded', good)
-  redis.call('HINCRBY', KEYS[2], 'failed', n - good)
+  redis.call('HINCRBY', KEYS[2], 'canceled', #canceled)
+  redis.call('HINCRBY', KEYS[2], 'failed', n - good - #canceled)
   redis.call('HINCRBY', KEYS[3], 'running', -n)
   -- Jobs a second, forgotten over ten seconds.
   local old = redis.call('HMGET', KEYS[3], 'rate', 'rate_at', 'weight')
@@ -121,4 +123,4 @@ if n > 0 then
 end
 for channel, found in pairs(replies) do redis.call('PUBLISH', channel, table.concat(found)) end
 announce(lines)
-return accepted
+return {accepted, canceled}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from .call import Call, script
 from .group import Group
@@ -11,10 +12,18 @@ from .settings import JobsSettings
 from .ticket import ticket
 
 
+class Finished(NamedTuple):
+    """Ids of the jobs whose attempts were ended."""
+
+    accepted: frozenset[str]
+    #: Those of them that had been canceled while they ran: their answers are dropped.
+    canceled: frozenset[str]
+
+
 def finish(
     worker: str, outcomes: Sequence[Outcome], stats: BatchStats, settings: JobsSettings
-) -> Call[frozenset[str]]:
-    """End a batch's attempts. Answers the ids that were accepted.
+) -> Call[Finished]:
+    """End a batch's attempts.
 
     An attempt whose lease has passed to another worker is counted as late and dropped.
     """
@@ -48,7 +57,7 @@ def finish(
             " ".join(f"{size} {count}" for size, count in Counter(stats.sizes).items()),
             *(value for outcome in outcomes for value in _arguments(outcome)),
         ],
-        parse=lambda reply: frozenset(item.decode() for item in reply),
+        parse=lambda reply: Finished(*(frozenset(map(bytes.decode, ids)) for ids in reply)),
     )
 
 

@@ -8,6 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from redis.connection import parse_url
 
+from ..protocol.errors import Unavailable, WherryError
+
 #: Parameters that name a file, of those for TLS.
 _FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 
@@ -60,3 +62,21 @@ def tls(url: str) -> dict[str, Any] | None:
         return None
     said = {name: value for name, value in parse_url(url).items() if name in _TLS}
     return {"ssl_cert_reqs": "required", "ssl_check_hostname": True, **said}
+
+
+def shown(url: str) -> str:
+    """A URL as it may be printed: without its password."""
+    parts = urlsplit(url)
+    login, at, host = parts.netloc.rpartition("@")
+    user, colon, _ = login.partition(":")
+    named = f"{user}:***@{host}" if colon else f"***@{host}" if at else host
+    return f"{parts.scheme}://{named}{parts.path}"
+
+
+def told(error: WherryError, url: str) -> str:
+    """What an error says to whoever chose the Redis: where it is sought, and why it is not met."""
+    why = f" ({error.__cause__})" if error.__cause__ else ""
+    if type(error) is not Unavailable:  # it answers, or something else is away
+        return error.message + why
+    hint = "WHERRY_REDIS_URL names the fleet's, which `wherry up` prints"
+    return f"the queue cannot be reached at {shown(url)}{why}; {hint}"

@@ -1,11 +1,30 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from . import redis_url as redis_urls
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+class SettingsError(ValueError):
+    """WHERRY_* variables that cannot be used, a line each."""
+
+
+def from_environment(kind: type[S]) -> S:
+    """The settings of one room. Raises SettingsError, which shows no value: it may be secret."""
+    try:
+        return kind()
+    except ValidationError as error:
+        lines = []
+        for fault in error.errors(include_url=False, include_input=False, include_context=False):
+            name = f"WHERRY_{fault['loc'][0]}: ".upper() if fault["loc"] else ""
+            lines.append(name + fault["msg"].removeprefix("Value error, "))
+        raise SettingsError("\n".join(lines)) from None
 
 
 class JobsSettings(BaseSettings):

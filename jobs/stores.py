@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote, unquote, urlparse
 
 from ..protocol import errors
-from .settings import JobsSettings
+from .settings import JobsSettings, SettingsError
 
 #: Seconds a presigned URL stays good.
 _PRESIGNED_S = 3600
@@ -231,11 +231,11 @@ class S3Store:
 
 
 def open_store(settings: JobsSettings) -> Store:
-    """The store that the settings name. Raises ValueError for an unknown scheme."""
+    """The store that the settings name. Raises SettingsError for an unknown scheme."""
     url = settings.store_url
     if url.startswith("s3://"):
         return S3Store(url, settings)
     if "://" in url and not url.startswith("file://"):
-        raise ValueError(f"store_url {url!r}: use s3://bucket/prefix or a folder")
+        raise SettingsError(f"WHERRY_STORE_URL {url!r}: use s3://bucket/prefix or a folder")
     folder = Path(url.removeprefix("file://")) if url else settings.store_dir
     return FolderStore(folder.expanduser())

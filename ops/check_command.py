@@ -11,6 +11,29 @@ import typer
 if TYPE_CHECKING:
     from ..workers.checks import Checked
 
+
+def checked_device(device: str) -> str:
+    """A device as it was named. Raises BadParameter for what is none on any machine."""
+    from ..workers.device import NoSuchGpuError, resolve
+
+    try:
+        resolve(device)
+    except NoSuchGpuError:
+        pass  # another machine may have it: what looks at this one says so
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    return device
+
+
+Device = Annotated[
+    str,
+    typer.Option(
+        envvar="WHERRY_DEVICE",
+        help="cpu, cuda:N, or auto: spread over GPUs.",
+        callback=checked_device,
+    ),
+]
+
 #: The declarations that are taken when nothing else is said.
 DEFAULT_MODELS = Path("models.toml")
 
@@ -24,9 +47,7 @@ def check(
     models: Annotated[
         Path, typer.Argument(envvar="WHERRY_MODELS", help="Model declarations.")
     ] = DEFAULT_MODELS,
-    device: Annotated[
-        str, typer.Option(envvar="WHERRY_DEVICE", help="cpu, cuda:N, or auto: as the workers'.")
-    ] = "auto",
+    device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check models.toml and each model's files, in seconds; no weights are loaded."""

@@ -3,16 +3,50 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 
 import httpx
 import redis
 
-from ..jobs import redis_url
+from ..api.settings import ApiSettings
+from ..jobs import JobsSettings, redis_url
+from ..jobs.settings import SettingsError, from_environment
+from ..jobs.stores import FolderStore, open_store
+from ..protocol.errors import StoreUnavailable
+from ..workers.settings import WorkerSettings
 from .ports import free_port, is_free
 
 
 class StackError(RuntimeError):
     """The stack cannot start; the text says which service and why."""
+
+
+def require_settings() -> None:
+    """Raises StackError, a line a fault, for an environment that no service could start with."""
+    faults: list[str] = []
+    for kind in (JobsSettings, ApiSettings, WorkerSettings):
+        try:
+            from_environment(kind)
+        except SettingsError as error:
+            faults += str(error).splitlines()
+    if faults:
+        raise StackError("\n".join(dict.fromkeys(faults)))
+    if {"WHERRY_STORE_DIR", "WHERRY_STORE_URL"} & os.environ.keys():  # else the data folder has it
+        _require_store(from_environment(JobsSettings))
+
+
+def _require_store(settings: JobsSettings) -> None:
+    try:
+        store = open_store(settings)
+    except SettingsError as error:
+        raise StackError(str(error)) from None
+    if not isinstance(store, FolderStore):  # S3 may well come up later
+        return
+    try:
+        store.delete(store.put("can-it-be-written", b""))
+    except StoreUnavailable as error:
+        hint = "WHERRY_STORE_DIR or WHERRY_STORE_URL names another"
+        raise StackError(f"{error.message} ({store.name}); {hint}") from None
 
 
 def choose_port(wanted: int, option: str) -> int:

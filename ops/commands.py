@@ -8,9 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
-from .check_command import DEFAULT_MODELS
+from .check_command import DEFAULT_MODELS, Device
 
 #: One small, real model per task, named after the task: also what the demo runs.
 SAMPLE_MODELS = Path(__file__).parent / "demo" / "models.toml"
@@ -22,6 +21,26 @@ def register(app: typer.Typer) -> None:
     """Add this room's commands."""
     app.command("up")(up)
     app.command("demo")(demo)
+
+
+def _checked_redis_url(url: str) -> str:
+    from ..jobs import redis_url
+
+    try:
+        if url:
+            redis_url.check(url)
+    except ValueError as error:  # it shows nothing of a password
+        raise typer.BadParameter(str(error)) from None
+    return url
+
+
+def _checked_memory(size: str) -> str:
+    from .redis_server import checked_size
+
+    try:
+        return checked_size(size)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def up(
@@ -38,6 +57,8 @@ def up(
         Path | None,
         typer.Option(
             envvar="WHERRY_MODELS",
+            exists=True,
+            dir_okay=False,
             help="Model declarations. Default: models.toml if it is here, else the sample models.",
         ),
     ] = None,
@@ -45,7 +66,12 @@ def up(
         bool, typer.Option("--sample-models", help="Serve one small model per task.")
     ] = False,
     redis_url: Annotated[
-        str, typer.Option(envvar="WHERRY_REDIS_URL", help="A Redis to use; empty starts one.")
+        str,
+        typer.Option(
+            envvar="WHERRY_REDIS_URL",
+            help="A Redis to use; empty starts one.",
+            callback=_checked_redis_url,
+        ),
     ] = "",
     fsync: Annotated[
         Literal["everysec", "always"],
@@ -55,19 +81,18 @@ def up(
         str,
         typer.Option(
             envvar="WHERRY_REDIS_MEMORY",
+            callback=_checked_memory,
             help="What that Redis may hold, as 2gb; then it refuses. Default: half of the memory.",
         ),
     ] = "",
-    data_dir: Annotated[Path, typer.Option(help="Folder of the queue and blobs.")] = Path(
+    data_dir: Annotated[Path, typer.Option(help="Folder of queue, blobs and log.")] = Path(
         ".wherry"
     ),
     flower: Annotated[bool, typer.Option(help="Run Flower too.")] = True,
     flower_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Flower's port; 0 picks a free one.")
     ] = 5555,
-    device: Annotated[
-        str, typer.Option(envvar="WHERRY_DEVICE", help="cpu, cuda:N, or auto: spread over GPUs.")
-    ] = "auto",
+    device: Device = "auto",
     concurrency: Annotated[
         int, typer.Option("--concurrency", "-c", min=1, help="Batches in hand per worker.")
     ] = 3,
@@ -82,22 +107,21 @@ def up(
     log_level: Annotated[LogLevel, typer.Option(help="Of every service.")] = "warning",
 ) -> None:
     """Run the whole stack here until Ctrl-C: Redis, the API, a worker per family, Flower."""
-    from .redis_server import checked_size
+    from .data_folder import DataFolderError
     from .samples import SamplesError, write_samples
     from .stack import Stack
-    from .up import serve
+    from .up import print_error, serve
 
-    try:
-        checked_size(redis_memory)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--redis-memory") from None
     console = Console(soft_wrap=True, highlight=False)
     chosen = choose_models(models, sample_models=sample_models)
     if chosen is None:
         try:
             chosen = write_samples(data_dir / "samples", log=partial(console.print, markup=False))
         except SamplesError as error:
-            console.print(f"[red]error:[/] {escape(str(error))}")
+            print_error(console, str(error))
+            raise typer.Exit(1) from None
+        except OSError as error:
+            print_error(console, str(DataFolderError.of(data_dir, error)))
             raise typer.Exit(1) from None
     stack = Stack(
         models=chosen,

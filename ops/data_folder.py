@@ -5,10 +5,25 @@ from __future__ import annotations
 import fcntl
 import os
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO
 
+#: Bytes that are written to see whether a disk has room: any small file takes a block.
+_PROBE_BYTES = 4096
 
-class FolderInUseError(RuntimeError):
+
+class DataFolderError(RuntimeError):
+    """A stack cannot use the folder."""
+
+    @classmethod
+    def of(cls, path: Path, error: OSError) -> DataFolderError:
+        """For what the system says of the folder, or of something in it."""
+        what = f" ({error.filename})" if error.filename else ""
+        why = f"{error.strerror}{what}"
+        return cls(f"{path} cannot hold the queue and blobs: {why}; name another by --data-dir")
+
+
+class FolderInUseError(DataFolderError):
     """Another stack uses the folder: two servers would ruin one append-only file."""
 
 
@@ -30,8 +45,20 @@ class DataFolder:
         return self.path / "blobs"
 
     def acquire(self) -> None:
-        """Take the folder. Raises FolderInUseError that names the holder's process."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        """Take the folder, and make those in it.
+
+        Raises FolderInUseError that names the holder's process, DataFolderError where it cannot be.
+        """
+        try:
+            for folder in (self.path, self.redis, self.blobs):
+                folder.mkdir(parents=True, exist_ok=True)
+                with TemporaryFile(dir=folder) as probe:  # it may be read-only, or its disk full
+                    probe.write(bytes(_PROBE_BYTES))
+            self._lock = self._locked()
+        except OSError as error:
+            raise DataFolderError.of(self.path, error) from None
+
+    def _locked(self) -> IO[str]:
         lock = (self.path / "lock").open("a+")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -46,7 +73,7 @@ class DataFolder:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        self._lock = lock
+        return lock
 
     def release(self) -> None:
         """Let others use the folder."""

@@ -15,7 +15,15 @@ from ..tasks.catalog import load_catalog
 from ..workers.checks import check
 from ..workers.device import resolve
 from ..workers.threads import EXIT_UNUSABLE
-from .checks import StackError, answers, choose_port, failed_models, ping_redis, require_grpc
+from .checks import (
+    StackError,
+    answers,
+    choose_port,
+    failed_models,
+    ping_redis,
+    require_grpc,
+    require_settings,
+)
 from .child import Child
 from .data_folder import DataFolder
 from .redis_server import Fsync, RedisServer, machine_bytes
@@ -105,6 +113,7 @@ class Stack:
 
         Raises StackError or CatalogError when that cannot be, StackHaltedError when `halt` is set.
         """
+        require_settings()
         families = load_catalog(self.models, families=()).families()
         self._check()
         self.port = choose_port(self.port, "--port")
@@ -197,7 +206,7 @@ class Stack:
             command,
             env={**self._environment(), **env},
             on_line=partial(self.log, name),
-            hopeless={EXIT_UNUSABLE},
+            hopeless={EXIT_UNUSABLE},  # of an API too
         )
         self.children[name] = child
         child.start()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
@@ -42,7 +42,8 @@ def tasks(
     if as_json:
         sys.stdout.write(json.dumps([card(task) for task in chosen], ensure_ascii=False) + "\n")
     else:
-        show(tasks_table(chosen))
+        for task in chosen:
+            show(task_lines(task))
 
 
 def new_task(
@@ -68,20 +69,26 @@ def new_task(
     )
 
 
-def tasks_table(chosen: list[Task]) -> Table:
-    """Tasks, a block each; an optional tensor ends in a question mark."""
-    table = Table(show_lines=True)
-    for title in ("task", "backends, default model", "inputs", "outputs", "parameters"):
-        table.add_column(title, overflow="fold", no_wrap=title == "task")
-    for task in chosen:
-        table.add_row(
-            Text.assemble((task.name, "bold"), "\n", (task.family, "dim")),
-            Text("\n".join([", ".join(backends_of(task)), task.default_model])),
-            Text("\n".join(map(tensor_line, task.inputs))),
-            Text("\n".join(map(tensor_line, task.outputs))),
-            Text("\n".join(_parameter_lines(task))),
-        )
-    return table
+def task_lines(task: Task) -> Group:
+    """A task under its name, a line or more an entry; an optional tensor ends in a question mark.
+
+    Lines break between words alone: names and types are whole at any width.
+    """
+    entries: list[tuple[str, list[str]]] = [
+        ("family", [task.family]),
+        ("backends", [", ".join(backends_of(task))]),
+        ("default model", [task.default_model]),
+        ("inputs", list(map(tensor_line, task.inputs))),
+        ("outputs", list(map(tensor_line, task.outputs))),
+        ("parameters", _parameter_lines(task)),
+    ]
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column()
+    for title, lines in entries:
+        for at, line in enumerate(lines):
+            grid.add_row("" if at else f"  {title}", Text(line))
+    return Group(Text(task.name, style="bold"), grid)
 
 
 def _parameter_lines(task: Task) -> list[str]:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ..tasks.catalog import CatalogError
-from .data_folder import FolderInUseError
+from .data_folder import DataFolderError
 from .log_view import LogView
 from .redis_server import NoRedisError
 from .stack import Stack, StackError, StackHaltedError
@@ -16,7 +16,7 @@ from .stack import Stack, StackError, StackHaltedError
 
 def serve(stack: Stack, console: Console) -> int:
     """Run the stack until SIGINT or SIGTERM. Answers the exit status: 1 if it could not start."""
-    stack.log = LogView(console)
+    stack.log = view = LogView(console, stack.data_dir / "up.log")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stack.halt.set())
     console.print(f"Starting with the models of {stack.models}; they load first", markup=False)
@@ -26,15 +26,23 @@ def serve(stack: Stack, console: Console) -> int:
             for reason in stack.failed_models.values():
                 console.print(f"         {reason}", markup=False)
             console.print(f"         export WHERRY_URL={stack.url}   Ctrl-C stops")
+            console.print(f"         All that is said: {view.file}", markup=False)
             stack.halt.wait()
     except StackHaltedError:
         pass
-    except (StackError, CatalogError, FolderInUseError, NoRedisError) as error:
-        for line in str(error).splitlines():
-            console.print(f"[red]error:[/] {escape(line)}")
+    except (StackError, CatalogError, DataFolderError, NoRedisError) as error:
+        print_error(console, str(error))
         return 1
+    finally:
+        view.close()
     console.print("Stopped in order.")
     return 0
+
+
+def print_error(console: Console, text: str) -> None:
+    """Each line of it as an error."""
+    for line in text.splitlines():
+        console.print(f"[red]error:[/] {escape(line)}")
 
 
 def _readiness(stack: Stack) -> str:

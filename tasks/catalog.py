@@ -68,6 +68,13 @@ class ModelDeclaration(BaseModel):
         get_task(name)
         return name
 
+    @field_validator("source")
+    @classmethod
+    def _names_something(cls, source: str | None) -> str | None:
+        if source is not None and not source.strip():  # as a path, it would be the current folder
+            raise ValueError("is empty; name a folder or a hub id, or leave it out for the default")
+        return source
+
     @property
     def definition(self) -> Task:
         """The model's task."""
@@ -143,7 +150,8 @@ def load_catalog(path: Path, *, families: Collection[str] | None = None) -> Cata
     except FileNotFoundError:
         raise CatalogError(f"{path}: no such file; WHERRY_MODELS names another") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise CatalogError(f"{path}: cannot be read: {error}") from None
+        why = error.strerror if isinstance(error, OSError) else error
+        raise CatalogError(f"{path}: cannot be read: {why}") from None
     except tomllib.TOMLDecodeError as error:
         raise CatalogError(f"{path}: not TOML: {error}") from None
     tables = document.get("models")

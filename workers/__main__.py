@@ -7,22 +7,24 @@ called `random.py` or `torch.py` would be run in a module's place. Here nothing 
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
 from celery.bin.celery import celery
-from pydantic import ValidationError
 
-from ..protocol import v2
+from ..jobs.settings import SettingsError
 from .threads import EXIT_UNUSABLE
 
 
 def run(arguments: Sequence[str]) -> NoReturn:
     """Run Celery's command line, and exit with its status, which `app.worker_main` drops."""
+    # Celery warns of root because of pickle, which our workers refuse.
+    warnings.filterwarnings("ignore", "You're running the worker with superuser")
     try:
         from .app import app
-    except ValidationError as error:  # the settings are read with the app
-        sys.stderr.write(f"error: the settings cannot be used: {v2.describe(error)}\n")
+    except SettingsError as error:  # the settings are read with the app
+        sys.stderr.writelines(f"error: {line}\n" for line in str(error).splitlines())
         sys.exit(EXIT_UNUSABLE)
     celery.params[0].default = app
     celery.main(args=list(arguments), prog_name="celery")

@@ -12,12 +12,11 @@ from typing import Any, NoReturn
 
 from celery import Celery, signals
 from celery.exceptions import ImproperlyConfigured
-from pydantic import ValidationError
 
+from ..jobs import redis_url
 from ..jobs.group import Group
-from ..jobs.settings import JobsSettings
+from ..jobs.settings import JobsSettings, from_environment
 from ..jobs.ticket import TASK
-from ..protocol import v2
 from ..protocol.errors import ModelFailed, Unavailable, WherryError
 from ..tasks.backends.device import Device
 from ..tasks.catalog import CatalogError
@@ -34,7 +33,7 @@ log = logging.getLogger(__name__)
 transport.install()
 app = Celery("wherry")
 app.conf.update(
-    **transport.broker(JobsSettings().redis_url),
+    **transport.broker(from_environment(JobsSettings).redis_url),
     broker_connection_retry_on_startup=True,
     # However long Redis is away: who gives up after an hour is missed when it comes back.
     broker_connection_max_retries=None,
@@ -89,16 +88,12 @@ def _start(sender: str, instance: Any, **_: object) -> None:  # Celery gives its
     """
     try:
         _start_worker(sender, instance)
-    except ValidationError as error:
-        log.critical("this worker cannot start: %s", v2.describe(error))
-        raise SystemExit(EXIT_UNUSABLE) from error
     except (CatalogError, ImproperlyConfigured, ModelFailed, ValueError) as error:
         log.critical("this worker cannot start: %s", error)
         raise SystemExit(EXIT_UNUSABLE) from error
-    except (
-        WherryError
-    ) as error:  # Redis above all: what it said, of a certificate too, is the cause
-        why = f"{error.message} ({error.__cause__})" if error.__cause__ else error.message
+    except WherryError as error:
+        # Redis above all: what it said, of a certificate too, is the cause.
+        why = redis_url.told(error, JobsSettings().redis_url)
         log.critical("this worker cannot start: %s", why)
         raise SystemExit(1) from error
     except Exception as error:
@@ -111,7 +106,7 @@ def _start_worker(node: str, instance: Any) -> None:
     pool = instance.pool_cls if isinstance(instance.pool_cls, str) else instance.pool_cls.__module__
     if "prefork" in pool:
         raise ImproperlyConfigured("Wherry workers share one device among threads: use -P threads")
-    settings = WorkerSettings()
+    settings = from_environment(WorkerSettings)
     try:
         asked = resolve(settings.device)
     except ValueError as error:
@@ -124,7 +119,7 @@ def _start_worker(node: str, instance: Any) -> None:
         app,
         node,
         families,
-        jobs=JobsSettings(),
+        jobs=from_environment(JobsSettings),
         settings=settings,
         device=device,
         threads=instance.concurrency,

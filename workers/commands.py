@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from typing import Annotated, NoReturn
 
@@ -21,16 +22,24 @@ def worker(
     ],
     device: Annotated[
         str,
-        typer.Option(help="cpu, cuda:N, or auto: spread over the GPUs, else the CPU."),
+        typer.Option(
+            envvar="WHERRY_DEVICE", help="cpu, cuda:N, or auto: spread over the GPUs, else the CPU."
+        ),
     ] = "auto",
-    number: Annotated[int, typer.Option(help="This worker's number on the machine, for auto.")] = 0,
-    concurrency: Annotated[int, typer.Option("--concurrency", "-c", help="Batches in hand.")] = 3,
+    number: Annotated[
+        int, typer.Option(min=0, help="This worker's number on the machine, for auto.")
+    ] = 0,
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", "-c", min=1, help="Batches in hand.")
+    ] = 3,
     name: Annotated[str, typer.Option("--name", "-n", help="Celery node name.")] = "",
     loglevel: Annotated[str, typer.Option(help="Celery's log level.")] = "INFO",
 ) -> None:
     """Run one worker for the given task families on one device."""
     from .__main__ import run
 
+    if name and not re.fullmatch(r"[^\s@]+(@[^\s@]+)?", name):
+        raise typer.BadParameter(f"--name {name!r}: expected one like vision-0 or vision-0@%h")
     _prepare(families, device, number)
     node = name or f"{'-'.join(families)}-{number}@%h"
     run(
@@ -50,9 +59,7 @@ def worker(
 
 def _prepare(families: Sequence[str], device: str, number: int) -> None:
     """Pin the device and check the models. Exits where the worker cannot start."""
-    from pydantic import ValidationError
-
-    from ..protocol import v2
+    from ..jobs.settings import SettingsError, from_environment
     from ..protocol.nearest import meant
     from ..tasks.base import FAMILIES
     from .checks import check
@@ -67,9 +74,9 @@ def _prepare(families: Sequence[str], device: str, number: int) -> None:
     try:
         # Pinned through the environment, before anything can import torch.
         os.environ["WHERRY_DEVICE"] = resolve(device, number)
-        settings = WorkerSettings()
-    except ValidationError as error:
-        _refuse([f"the settings cannot be used: {v2.describe(error)}"], EXIT_UNUSABLE)
+        settings = from_environment(WorkerSettings)
+    except SettingsError as error:
+        _refuse(str(error).splitlines(), EXIT_UNUSABLE)
     except NoSuchGpuError as error:
         _refuse([str(error)], EXIT_UNUSABLE)
     except ValueError as error:
@@ -100,22 +107,28 @@ def sweep(
     ] = False,
 ) -> None:
     """Remove what has expired, and blobs that nothing refers to. Workers do so too."""
+    from ..jobs import redis_url
     from ..jobs.call import Queue
     from ..jobs.orphans import SharedStoreError, Sweeper
-    from ..jobs.settings import JobsSettings
+    from ..jobs.settings import JobsSettings, SettingsError, from_environment
     from ..jobs.stores import open_store
     from ..protocol.errors import WherryError
 
-    settings = JobsSettings()
+    try:
+        settings = from_environment(JobsSettings)
+        store = open_store(settings)
+    except SettingsError as error:
+        _refuse(str(error).splitlines(), 2)
     queue = Queue(settings.redis_url)
     try:
-        sweeper = Sweeper(queue, open_store(settings), settings)
+        sweeper = Sweeper(queue, store, settings)
         gone = sweeper.expired.remove(dry_run=dry_run, found=typer.echo)
         typer.echo(f"{gone.files} files and {gone.batches} batches had expired")
         swept = sweeper.sweep(dry_run=dry_run, adopt=adopt, found=lambda blob: typer.echo(blob.key))
-    except (SharedStoreError, WherryError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
+    except SharedStoreError as error:
+        _refuse([error], 1)
+    except WherryError as error:
+        _refuse([redis_url.told(error, settings.redis_url)], 1)
     finally:
         queue.close()
     typer.echo(f"{swept.orphans} of {swept.seen} are orphans; {swept.removed} removed")

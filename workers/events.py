@@ -12,6 +12,7 @@ from typing import Any
 
 from celery import Celery
 
+from ..jobs.finish import Finished
 from ..jobs.record import ClaimedJob, Outcome
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ class _Event:
 
 
 class JobEvents:
-    """Sends task-received, -started, -succeeded and -failed per job from a thread of its own."""
+    """Sends events per job from a thread of its own: received, started, and how it ended."""
 
     def __init__(self, app: Celery, node: str) -> None:
         self._app, self._node = app, node
@@ -68,24 +69,21 @@ class JobEvents:
             self._put(_Event("task-received", {**about, "timestamp": job.created_at_ms / 1000}))
             self._put(_Event("task-started", {"uuid": job.id, "timestamp": now}))
 
-    def finished(self, outcomes: Sequence[Outcome], runtime_s: float) -> None:
-        """Tell how jobs ended. The runtime is the batch's, for each of its jobs."""
+    def finished(self, outcomes: Sequence[Outcome], ended: Finished, runtime_s: float) -> None:
+        """Tell how jobs ended, of a late answer nothing. The runtime is the batch's, for each."""
         for outcome in outcomes:
-            if outcome.error_type:
+            if outcome.id in ended.canceled:
+                revoked = {"terminated": False, "signum": None, "expired": False}
+                self._put(_Event("task-revoked", {"uuid": outcome.id, **revoked}))
+            elif outcome.id not in ended.accepted:
+                continue
+            elif outcome.error_type:
                 error = f"{outcome.error_type}: {outcome.error}"
-                self._put(
-                    _Event(
-                        "task-failed",
-                        {"uuid": outcome.id, "exception": repr(error), "traceback": error},
-                    )
-                )
+                failed = {"exception": repr(error), "traceback": error}
+                self._put(_Event("task-failed", {"uuid": outcome.id, **failed}))
             else:
-                self._put(
-                    _Event(
-                        "task-succeeded",
-                        {"uuid": outcome.id, "result": "'stored'", "runtime": runtime_s},
-                    )
-                )
+                succeeded = {"result": "'stored'", "runtime": runtime_s}
+                self._put(_Event("task-succeeded", {"uuid": outcome.id, **succeeded}))
 
     def _put(self, event: _Event | None) -> None:
         try:

@@ -14,7 +14,7 @@ from celery import Celery
 
 from ..jobs.call import Queue
 from ..jobs.claim import claim
-from ..jobs.finish import finish, release
+from ..jobs.finish import Finished, finish, release
 from ..jobs.group import Group
 from ..jobs.orphans import Sweeper
 from ..jobs.read import read
@@ -283,26 +283,27 @@ class Worker:
         total_s = timing.total_s
         stats = timing.stats(group, ran, charged_us=claimed.charged_us)
         outcomes = [answer.outcome() for answer in answers if not answer.interrupted]
-        self._blobs.settle(jobs, outcomes, self._finish(outcomes, stats))
+        finished = self._finish(outcomes, stats)
+        self._blobs.settle(jobs, outcomes, finished.accepted)
         unfinished = [answer.encoded.job for answer in answers if answer.interrupted]
         if unfinished:  # the device did work for them, so what was charged stays
             self._queue.run(release(group, self._id, unfinished, self._jobs))
         if self._events:
-            self._events.finished(outcomes, total_s)
+            self._events.finished(outcomes, finished, total_s)
 
     def _refuse(self, group: Group, claimed: Claim, error: ModelFailed) -> None:
         """End the jobs of a model that no worker can load."""
         outcomes = [Encoded(job, error=error).outcome() for job in claimed.jobs]
         stats = BatchStats(group=group, charged_us=claimed.charged_us)
-        self._blobs.settle(claimed.jobs, outcomes, self._finish(outcomes, stats))
+        self._blobs.settle(claimed.jobs, outcomes, self._finish(outcomes, stats).accepted)
 
-    def _finish(self, outcomes: Sequence[Outcome], stats: BatchStats) -> frozenset[str]:
+    def _finish(self, outcomes: Sequence[Outcome], stats: BatchStats) -> Finished:
         """Hand the batch over; while Redis is away, hold it and try again."""
         deadline: float | None = None
         told = False
         while True:
             try:
-                accepted = self._queue.run(finish(self._id, outcomes, stats, self._jobs))
+                finished = self._queue.run(finish(self._id, outcomes, stats, self._jobs))
             except Unavailable as error:
                 if self._draining.is_set():
                     deadline = deadline or time.monotonic() + self._settings.drain_timeout_s
@@ -313,9 +314,9 @@ class Worker:
                 told = True
                 time.sleep(_RETRY_S)
                 continue
-            if len(accepted) < len(outcomes):
-                log.warning("%d late answers were dropped", len(outcomes) - len(accepted))
-            return accepted
+            if late := len(outcomes) - len(finished.accepted):
+                log.warning("%d late answers were dropped", late)
+            return finished
 
     def _give_back(self, job_ids: list[str]) -> None:
         for record in self._queue.run(read(job_ids, self._jobs)):

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from ...protocol.errors import Unavailable, WherryError
+from ...protocol.errors import InvalidRequest, WherryError
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
@@ -36,11 +36,13 @@ def create(
         list[str] | None,
         typer.Option(help="submit, read or admin; may be repeated. Default: submit and read."),
     ] = None,
-    weight: Annotated[float, typer.Option(help="The tenant's share against the others'.")] = 1.0,
-    max_waiting: Annotated[int, typer.Option(help="Jobs that may wait; 0: any.")] = 0,
-    max_waiting_bytes: Annotated[int, typer.Option(help="Bytes that may wait; 0: any.")] = 0,
-    submits_per_s: Annotated[float, typer.Option(help="Jobs a second; 0: any.")] = 0.0,
-    expires_in_days: Annotated[float, typer.Option(min=0, help="0: never.")] = 0.0,
+    weight: Annotated[
+        float, typer.Option(min=0, max=1000, help="The tenant's share against the others'.")
+    ] = 1.0,
+    max_waiting: Annotated[int, typer.Option(min=0, help="Jobs that may wait; 0: any.")] = 0,
+    max_waiting_bytes: Annotated[int, typer.Option(min=0, help="Bytes that may wait; 0: any.")] = 0,
+    submits_per_s: Annotated[float, typer.Option(min=0, help="Jobs a second; 0: any.")] = 0.0,
+    expires_in_days: Annotated[float, typer.Option(min=0, max=36_500, help="0: never.")] = 0.0,
     note: Annotated[str, typer.Option(help="Something to know it by.")] = "",
     file: Annotated[
         Path | None, typer.Option(help="Add it to this file of keys, not to Redis.", dir_okay=False)
@@ -54,6 +56,8 @@ def create(
     """Make a key and print it: once, for only its digest is kept."""
     from . import desk  # with all it needs, which other commands start without
 
+    if hash_only and file is not None:
+        raise typer.BadParameter("--hash-only stores the key nowhere: leave out --file")
     ends = timedelta(days=expires_in_days)
     fields = {
         "tenant": tenant,
@@ -89,12 +93,11 @@ def revoke(
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Errors become one line and exit status 1."""
+    """Errors become a line each and exit status 1; what was asked wrongly is 2."""
     try:
         yield
     except (WherryError, OSError) as error:
         text = error.message if isinstance(error, WherryError) else str(error)
-        if isinstance(error, Unavailable):
-            text += "; WHERRY_REDIS_URL names the fleet's, which `wherry up` prints"
-        _err.print(f"[red]error:[/] {escape(text)}", highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from None
+        for line in text.splitlines():
+            _err.print(f"[red]error:[/] {escape(line)}", highlight=False, soft_wrap=True)
+        raise typer.Exit(2 if isinstance(error, InvalidRequest) else 1) from None

@@ -14,12 +14,11 @@ from typing import Any
 
 from pydantic import ValidationError
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from ...jobs import JobsSettings, Queue
+from ...jobs import JobsSettings, Queue, redis_url
 from ...jobs.access_keys import all_keys, forget_key, put_key
-from ...protocol.errors import InvalidRequest, NotFound
+from ...jobs.settings import SettingsError, from_environment
+from ...protocol.errors import InvalidRequest, NotFound, Unavailable
 from ...protocol.v2 import describe
 from .keys import ApiKey, Made, make, toml_entry
 
@@ -50,6 +49,8 @@ def _keep(key: ApiKey, file: Path | None) -> None:
 
 def _check_file(file: Path) -> None:
     """Refuse to add to what is no file of keys. Raises InvalidRequest."""
+    if not file.absolute().parent.is_dir():
+        raise InvalidRequest(f"there is no folder {str(file.parent)!r}")
     try:
         held = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     except ValueError as error:
@@ -82,24 +83,28 @@ def show(*, as_json: bool) -> None:
     if not found:
         _out.print("no keys in Redis")
         return
-    table = Table()
-    for title in ("id", "tenant", "scopes", "weight", "limits", "expires", "note"):
-        table.add_column(title, overflow="fold", no_wrap=title == "id")
-    table.columns[0].min_width = max(len(key.id) for key in found)  # `revoke` wants all of it
-    for key in found:
-        limits = key.model_dump(
-            include={"max_waiting", "max_waiting_bytes", "submits_per_s"}, exclude_defaults=True
-        )
-        table.add_row(
-            key.id,
-            escape(key.tenant),
-            ", ".join(key.scopes),
-            f"{key.weight:g}",
-            ", ".join(f"{name} {value:g}" for name, value in limits.items()),
-            f"{key.expires_at:%Y-%m-%d %H:%M}" if key.expires_at else "",
-            escape(key.note),
-        )
-    _out.print(table, crop=False)
+    lines = [("id", "tenant", "scopes", "weight", "limits", "expires", "note"), *map(_line, found)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for (
+        line
+    ) in lines:  # whole at any width: what is longer than a terminal goes on in its next line
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        sys.stdout.write("  ".join(cells).rstrip() + "\n")
+
+
+def _line(key: ApiKey) -> tuple[str, ...]:
+    limits = key.model_dump(
+        include={"max_waiting", "max_waiting_bytes", "submits_per_s"}, exclude_defaults=True
+    )
+    return (
+        key.id,
+        key.tenant,
+        ", ".join(key.scopes),
+        f"{key.weight:g}",
+        ", ".join(f"{name} {value:.15g}" for name, value in limits.items()),
+        f"{key.expires_at:%Y-%m-%d %H:%M}" if key.expires_at else "",
+        " ".join(key.note.split()),
+    )
 
 
 def revoke(ids: Sequence[str]) -> None:
@@ -116,10 +121,15 @@ def _view(key: ApiKey) -> dict[str, Any]:
 
 @contextmanager
 def _queue() -> Iterator[tuple[Queue, JobsSettings]]:
-    settings = JobsSettings()
+    try:
+        settings = from_environment(JobsSettings)
+    except SettingsError as error:
+        raise InvalidRequest(str(error)) from None
     queue = Queue(settings.redis_url)
     try:
         yield queue, settings
+    except Unavailable as error:
+        raise Unavailable(redis_url.told(error, settings.redis_url)) from error
     finally:
         queue.close()
 

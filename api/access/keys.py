@@ -11,6 +11,7 @@ import functools
 import hashlib
 import hmac
 import math
+import re
 import secrets
 import time
 from datetime import UTC, datetime
@@ -29,6 +30,8 @@ _ID_BYTES, _SECRET_BYTES = 6, 24
 #: Where the id is in a token.
 _ID = slice(len("wherry_"), len("wherry_") + 2 * _ID_BYTES)
 
+_TENANT = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{MAX_TENANT - 1}}}")
+
 
 class ApiKey(BaseModel):
     """What is kept of a key."""
@@ -38,17 +41,27 @@ class ApiKey(BaseModel):
     id: str = Field(pattern=r"^[0-9a-f]{12}$")
     #: SHA-256 of the whole key, in hex.
     hash: str = Field(pattern=r"^[0-9a-f]{64}$")
-    tenant: str = Field(default=NOBODY, pattern=rf"^(-|[a-z0-9][a-z0-9_-]{{0,{MAX_TENANT - 1}}})$")
+    tenant: str = NOBODY
     scopes: tuple[Scope, ...] = Field(min_length=1)
     #: The tenant's share of the fleet against the others'.
     weight: float = Field(default=1.0, gt=0, le=1000)
     #: Limits; 0 for none.
     max_waiting: int = Field(default=0, ge=0)
     max_waiting_bytes: int = Field(default=0, ge=0)
-    submits_per_s: float = Field(default=0.0, ge=0)
+    submits_per_s: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     expires_at: datetime | None = None
     created_at: datetime | None = None
     note: str = Field(default="", max_length=200)
+
+    @field_validator("tenant")
+    @classmethod
+    def _check_name(cls, value: str) -> str:
+        if value != NOBODY and not _TENANT.fullmatch(value):
+            raise ValueError(
+                f"a tenant is 1 to {MAX_TENANT} of a to z, 0 to 9, - and _, the first of them no "
+                "- or _"
+            )
+        return value
 
     @field_validator("expires_at", "created_at")
     @classmethod

@@ -79,8 +79,25 @@ def test_an_entry_can_be_printed_and_kept_nowhere(keys: Any, redis_url: str) -> 
     assert stored(redis_url) == "{}"
 
 
+@pytest.mark.parametrize("columns", ["80", None])
+def test_keys_are_listed_whole(
+    columns: str | None, keys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = ("--max-waiting", "1000000", "--max-waiting-bytes", "12345678901")
+    note = "of the [team] that looks after pictures of the harbour"
+    token, _ = keys("create", "--tenant", "a" * 32, *limits, "--note", note)
+    if columns:
+        monkeypatch.setenv("COLUMNS", columns)
+    else:
+        monkeypatch.delenv("COLUMNS")
+    [titles, line] = keys("list")[0].splitlines()
+    assert titles.split() == ["id", "tenant", "scopes", "weight", "limits", "expires", "note"]
+    for whole in (token.split("_")[1], "a" * 32, "submit, read", "1000000", "12345678901", note):
+        assert whole in line
+
+
 def test_what_cannot_be_a_key_is_told(keys: Any) -> None:
-    _, error = keys("create", "--tenant", "acme", "--scope", "root", status=1)
+    _, error = keys("create", "--tenant", "acme", "--scope", "root", status=2)
     assert "scopes[0]: Input should be 'submit', 'read' or 'admin'" in error
-    _, error = keys("create", "--scope", "submit", status=1)
+    _, error = keys("create", "--scope", "submit", status=2)
     assert "names no tenant; any other does" in error

@@ -129,6 +129,21 @@ def test_a_revoke_cancels_jobs_that_wait_and_those_that_run(
     assert all(history[-1] == "canceled" for history in canceled)
 
 
+def test_flower_shows_a_job_as_revoked_that_was_canceled_while_it_ran(watched: Stack) -> None:
+    tasks, deadline = f"{watched.flower_url}/api/tasks", time.monotonic() + 30
+    with Client(watched.url) as client:
+        while True:  # until Flower listens: what it has not heard it does not show
+            job_id = client.submit("slow", EmbeddingInput(texts=["x"])).id
+            while client.status(job_id).status == "queued":
+                assert time.monotonic() < deadline, "it does not start"
+            client.cancel(job_id)
+            assert client.wait(job_id, 30).status == "canceled"
+            if seen := _flower(tasks, [job_id]):
+                break
+            assert time.monotonic() < deadline, "Flower lists no job"
+    assert seen[job_id]["state"] == "REVOKED"
+
+
 def _flower(url: str, job_ids: list[str]) -> dict[str, Any]:
     """The jobs that Flower knows the end of."""
     try:
@@ -143,7 +158,7 @@ def _flower(url: str, job_ids: list[str]) -> dict[str, Any]:
     return ended
 
 
-_ENDED = ("SUCCESS", "FAILURE")
+_ENDED = ("SUCCESS", "FAILURE", "REVOKED")
 
 
 def test_large_bytes_live_in_s3_and_can_be_fetched_from_there(

@@ -45,7 +45,7 @@ class Fleet:
             compute_us=rows * self.row_us[claimed.group.model],
             charged_us=claimed.charged_us,
         )
-        assert len(self.queue.run(finish("w1", outcomes, stats, self.settings))) == rows
+        assert len(self.queue.run(finish("w1", outcomes, stats, self.settings)).accepted) == rows
 
     def give_back(self, claimed: Claim) -> int:
         assert claimed.group is not None

@@ -29,7 +29,7 @@ def take(queue: Queue, settings: JobsSettings) -> tuple[ClaimedJob, ...]:
 def end(queue: Queue, settings: JobsSettings, job: ClaimedJob, error: str = "") -> bool:
     outcome = Outcome(id=job.id, attempt=job.attempt, error_type=error)
     stats = BatchStats(group=GROUP, rows=1, max_rows=1, executions=1)
-    return bool(queue.run(finish("w1", [outcome], stats, settings)))
+    return bool(queue.run(finish("w1", [outcome], stats, settings)).accepted)
 
 
 def record(queue: Queue, settings: JobsSettings, job_id: str) -> Record:

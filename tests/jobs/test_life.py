@@ -32,7 +32,7 @@ def take(
 
 def end(queue: Queue, settings: JobsSettings, worker: str, *outcomes: Outcome) -> frozenset[str]:
     batch = BatchStats(group=GROUP, rows=len(outcomes), max_rows=32, executions=1)
-    return queue.run(finish(worker, outcomes, batch, settings))
+    return queue.run(finish(worker, outcomes, batch, settings)).accepted
 
 
 def status(queue: Queue, settings: JobsSettings, job_id: str) -> JobState:
@@ -250,6 +250,8 @@ def test_a_running_job_is_canceled_at_its_end(
     end(queue, settings, "w1", good(claimed))
     assert status(queue, settings, job.id) is JobState.CANCELED
     assert queue.run(result(job.id, settings)) is None
+    totals = queue.run(view(settings)).totals
+    assert (totals["canceled"], totals["failed"]) == (1, 0)
 
 
 def test_a_finished_job_cannot_be_canceled(

@@ -71,7 +71,7 @@ class Jobs:
         ref = self.store.put(result_key(job.id, job.attempt, "w"), b"result")
         outcome = Outcome(id=job.id, attempt=job.attempt, result_ref=ref, header_length=1)
         stats = BatchStats(group=self._make().group)
-        assert self.queue.run(finish("w", [outcome], stats, self.settings))
+        assert self.queue.run(finish("w", [outcome], stats, self.settings)).accepted
         return ref
 
 

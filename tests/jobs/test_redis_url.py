@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from wherry.jobs import JobsSettings
-from wherry.jobs.redis_url import check, tls
+from wherry.jobs.redis_url import check, shown, tls
 
 HOST = "rediss://host:6380/0"
 
@@ -50,3 +50,17 @@ def test_a_certificate_is_checked_unless_the_url_says_otherwise(tmp_path: Path) 
     assert tls(f"{HOST}?ssl_ca_certs={ca}") == {**checked, "ssl_ca_certs": str(ca)}
     assert tls(f"{HOST}?ssl_check_hostname=no") == {**checked, "ssl_check_hostname": False}
     assert tls(f"{HOST}?ssl_cert_reqs=none") == {**checked, "ssl_cert_reqs": "none"}
+
+
+@pytest.mark.parametrize(
+    ("url", "printed"),
+    [
+        ("redis://127.0.0.1:6379/0", "redis://127.0.0.1:6379/0"),
+        ("redis://:secret@host:1/2", "redis://:***@host:1/2"),
+        ("rediss://me:sec%40ret@host/0?ssl_cert_reqs=none", "rediss://me:***@host/0"),
+        ("redis://half@secret@host/0", "redis://***@host/0"),
+        ("unix:///run/redis.sock?password=secret", "unix:///run/redis.sock"),
+    ],
+)
+def test_no_password_is_shown(url: str, printed: str) -> None:
+    assert shown(url) == printed

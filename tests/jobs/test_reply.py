@@ -43,7 +43,7 @@ def test_only_a_small_response_is_sent_to_who_asked(
         [claimed] = queue.run(claim(GROUP, "w1", BUDGETS, settings)).jobs
         outcome = Outcome(id=job.id, attempt=claimed.attempt, result=body, header_length=2)
         batch = BatchStats(group=GROUP, rows=1, max_rows=1, executions=1)
-        assert queue.run(finish("w1", [outcome], batch, settings)) == {job.id}
+        assert queue.run(finish("w1", [outcome], batch, settings)).accepted == {job.id}
         queue.redis.publish("here", "end")
         messages: list[bytes] = []
         while not messages or messages[-1] != b"end":

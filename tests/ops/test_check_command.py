@@ -45,6 +45,14 @@ def test_each_fault_is_a_line_and_the_exit_status_1(tmp_path: Path) -> None:
     assert done.stdout == "other.toml: 3 models, 2 errors\n"
 
 
+def test_an_empty_source_is_told_by_its_field(tmp_path: Path) -> None:
+    (tmp_path / "models.toml").write_text(GOOD + 'source = ""\n')
+    done = run(tmp_path, "check")
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert ": source: is empty; name a folder or a hub id, or leave it out" in line
+
+
 def test_programs_read_json(tmp_path: Path) -> None:
     (tmp_path / "models.toml").write_text(GOOD + BAD)
     done = run(tmp_path, "check", "--json")
@@ -65,9 +73,10 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     ("arguments", "env", "status", "said"),
     [
         (["text"], {}, 78, "error: models.toml: no such file"),
-        (["text"], {"WHERRY_LEASE_TTL_S": "x"}, 78, "error: the settings cannot be used: lease"),
-        (["text"], {"WHERRY_EVENTS": "none"}, 78, "error: the settings cannot be used: events"),
+        (["text"], {"WHERRY_LEASE_TTL_S": "x"}, 78, "error: WHERRY_LEASE_TTL_S: "),
+        (["text"], {"WHERRY_EVENTS": "none"}, 78, "error: WHERRY_EVENTS: "),
         (["text", "--device", "tpu"], {}, 2, "device 'tpu'"),
+        (["text"], {"WHERRY_DEVICE": "tpu"}, 2, "device 'tpu'"),
         (["txt"], {}, 2, "unknown family 'txt'; did you mean 'text'?"),
     ],
 )
@@ -98,3 +107,28 @@ def test_celerys_own_command_line_exits_with_the_status(tmp_path: Path, fault: s
     assert done.returncode == 78
     assert f"this worker cannot start: models.toml: {fault}" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        ({"WHERRY_EVENTS": "none"}, ["WHERRY_EVENTS: "]),
+        (
+            {"WHERRY_MAX_ROWS_PER_JOB": "x", "WHERRY_LEASE_TTL_S": "0"},
+            ["WHERRY_LEASE", "WHERRY_MAX"],
+        ),
+        ({"WHERRY_STORE_URL": "ftp://x"}, ["WHERRY_STORE_URL 'ftp://x'"]),
+        ({"WHERRY_STORE_DIR": "/proc/x"}, ["the blob folder refused a write: "]),
+    ],
+)
+def test_a_stack_that_cannot_start_says_a_line_a_fault(
+    env: dict[str, str], said: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "models.toml").write_text(GOOD)
+    done = run(tmp_path, "up", "--port", "0", "--no-flower", **env)
+    assert done.returncode == 1
+    faults = done.stdout.splitlines()[1:]
+    assert len(faults) == len(said)
+    for line, start in zip(faults, said, strict=True):
+        assert line.startswith(f"error: {start}")
+    assert not (tmp_path / ".wherry").exists()

@@ -134,7 +134,7 @@ def test_a_service_that_cannot_start_ends_the_stack(tmp_path: Path, models: Path
     stack = Stack(
         models=models, data_dir=tmp_path, flower=False, env={"WHERRY_MAX_ROWS_PER_JOB": "none"}
     )
-    with pytest.raises(StackError, match=r"api does not start(.|\n)*max_rows_per_job"), stack:
+    with pytest.raises(StackError, match=r"api does not start(.|\n)*MAX_ROWS_PER_JOB"), stack:
         pass
     assert all(child.pid is None for child in stack.children.values())
     assert stack.redis is not None

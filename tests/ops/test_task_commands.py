@@ -5,6 +5,7 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
@@ -13,11 +14,11 @@ from wherry.ops.task_commands import register
 from wherry.tasks.registry import get_task, task_names
 
 
-def call(*arguments: str) -> str:
+def call(*arguments: str, columns: str | None = "240") -> str:
     app = Typer()
     app.callback()(lambda: None)
     register(app)
-    done = CliRunner().invoke(app, list(arguments), env={"COLUMNS": "240"})
+    done = CliRunner().invoke(app, list(arguments), env={"COLUMNS": columns})
     assert done.exit_code == 0, done.output
     return done.output
 
@@ -35,7 +36,23 @@ def test_json_has_every_task_with_all_that_it_declares() -> None:
         assert {p["name"] for p in entry["parameters"]} == set(task.input.parameter_names())
 
 
-def test_the_table_shows_every_task_and_its_parameters() -> None:
+@pytest.mark.parametrize("columns", ["80", None])
+def test_names_and_types_are_whole_in_a_terminal_and_in_a_pipe(columns: str | None) -> None:
+    shown = call("tasks", columns=columns)
+    words = set(shown.split())
+    for name in task_names():
+        entry = card(get_task(name))
+        assert {name, entry["family"], entry["default_model"]} <= words
+        for tensor in [*entry["inputs"], *entry["outputs"]]:
+            assert {tensor["name"], tensor["datatype"]} <= words
+        for parameter in entry["parameters"]:
+            assert {f"{parameter['name']}:", *parameter["type"].split()} <= words
+        assert set(entry["backends"]) <= {word.rstrip(",") for word in words}
+    if columns:
+        assert max(map(len, shown.splitlines())) <= int(columns)
+
+
+def test_the_list_shows_every_task_and_its_parameters() -> None:
     shown = call("tasks")
     for name in task_names():
         assert name in shown

@@ -65,6 +65,8 @@ def test_unknown_model_and_version(tmp_path: Path) -> None:
         (ONE.replace("embedding", "origami"), "model 'a': task: unknown task 'origami'"),
         (ONE + "max_batch_size = 0", "model 'a': max_batch_size"),
         (ONE + "max_batchsize = 4", "model 'a': max_batchsize: .* mean 'max_batch_size'"),
+        (ONE + 'source = ""', "model 'a': source: is empty; name a folder or a hub id"),
+        (ONE + 'source = "  "', "model 'a': source: is empty"),
         (ONE + 'sorce = "x"', "model 'a': sorce: no such field; did you mean 'source'"),
         (ONE.replace("embedding", "embeding"), "task 'embeding'; did you mean 'embedding'"),
         ('name = "a"\n' + ONE, "unknown table 'name'"),

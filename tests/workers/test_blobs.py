@@ -83,7 +83,7 @@ class Bench:
 
     def finish(self, answer: Answer) -> frozenset[str]:
         stats = BatchStats(group=GROUP)
-        return self.queue.run(finish("w", [answer.outcome()], stats, self.settings))
+        return self.queue.run(finish("w", [answer.outcome()], stats, self.settings)).accepted
 
     def has(self, ref: str) -> bool:
         try:

@@ -58,9 +58,12 @@ def test_what_was_given_up_is_listed(wherry: Wherry) -> None:
 
 def test_some_or_all_are_tried_again(wherry: Wherry) -> None:
     assert wherry("retry", "a").output == "1 tried again\n"
-    gone = wherry("retry", "a")
-    assert (gone.exit_code, gone.output) == (1, "0 tried again\n")
-    assert wherry("retry", "--all").output == "1 tried again\n"
+    gone = wherry("retry", "a", "b", "[nope]")
+    assert (gone.exit_code, gone.stdout) == (1, "1 tried again\n")
+    first, second = gone.stderr.splitlines()
+    assert first.startswith("error: no webhook of job 'a' was given up")
+    assert second.startswith("error: no webhook of job '[nope]' was given up")
+    assert wherry("retry", "--all").output == "0 tried again\n"
     assert "3 waiting, 0 given up" in wherry("list").output
     assert wherry("retry").exit_code == 2
     assert wherry("retry", "a", "--all").exit_code == 2
