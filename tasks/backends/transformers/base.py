@@ -93,15 +93,19 @@ class TransformersBackend(Backend):
         if self._threads:
             torch.set_num_threads(self._threads)
         with self.refusing():
-            self.model, self.lacking = load_whole(
-                self.auto_class,
-                str(self.source),
-                self.unread,
-                dtype=self._dtype,
-                revision=self._revision,
-            )
+            self.model, self.lacking = self.load_model()
             self.model.eval().to(self.place)
             self.load_processor()
+
+    def load_model(self) -> tuple[Any, list[str]]:
+        """Load the weights, and name those that the folder lacks. Raises ModelRefused."""
+        return load_whole(
+            self.auto_class,
+            str(self.source),
+            self.unread,
+            dtype=self._dtype,
+            revision=self._revision,
+        )
 
     def read_config(self) -> Any:
         """The model's config, before its weights are read. Raises ModelRefused without one."""

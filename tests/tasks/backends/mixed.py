@@ -103,11 +103,26 @@ ENCODER_DECODERS: dict[str, dict[str, Any]] = {
     "t5": {"d_model": 32, "d_kv": 16, "d_ff": 37, "num_layers": 2, "num_heads": 2},
     "pegasus": _D_MODEL,
     "prophetnet": {**DECODERS["prophetnet"]},
+    "nllb-moe": {**_D_MODEL, "num_experts": 2},
     "led": {
         **{name: value for name, value in _D_MODEL.items() if name != "max_position_embeddings"},
         "attention_window": [8, 8],
         "max_encoder_position_embeddings": 128,
         "max_decoder_position_embeddings": 128,
+    },
+}
+
+#: Encoder-decoders whose encoder alone makes a text's vectors.
+TEXT_ENCODERS: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(
+        ("blenderbot", "blenderbot-small", "m2m_100", "marian", "pegasus", "pegasus_x"), _D_MODEL
+    ),
+    **dict.fromkeys(("longt5", "mt5", "t5"), ENCODER_DECODERS["t5"]),
+    "switch_transformers": {**ENCODER_DECODERS["t5"], "num_experts": 2},
+    "prophetnet": DECODERS["prophetnet"],
+    "t5gemma": {
+        side: {**_HIDDEN, "num_key_value_heads": 1, "head_dim": 16, "vocab_size": 600}
+        for side in ("encoder", "decoder")
     },
 }
 
@@ -137,7 +152,7 @@ def writer(kind: str, folder: Path) -> Path:
 def rewriter(kind: str, folder: Path) -> Path:
     """An encoder-decoder of that model type."""
     tokenizer = _bytes(kind, framed=True)
-    config = _config(kind, tokenizer, ENCODER_DECODERS[kind])
+    config = _config(kind, tokenizer, {**TEXT_ENCODERS, **ENCODER_DECODERS}[kind])
     config.decoder_start_token_id = tokenizer.pad_token_id
     return _saved(hf.AutoModelForSeq2SeqLM.from_config(config), tokenizer, folder)
 
