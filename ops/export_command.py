@@ -27,7 +27,6 @@ def export(
 ) -> None:
     """Write a Transformers model as ONNX, any batch size, with all that feeds it; and compare."""
     from ..tasks.backends.base import ModelRefused
-    from ..tasks.catalog import locate
     from ..tasks.export import export as write
 
     if out.exists() and not out.is_dir():
@@ -37,10 +36,7 @@ def export(
     if out.is_dir() and any(out.iterdir()) and not overwrite:
         raise typer.BadParameter(f"{out} is not empty: name another folder, or use --overwrite")
     try:
-        source = locate(model, Path())
-        if Path(source).is_absolute() and not Path(source).exists():
-            raise typer.BadParameter(f"there is no folder {model}")
-        difference = write(source, out, task)
+        difference = write(model, out, task)
     except (ModelRefused, OSError, ValueError) as error:
         raise typer.BadParameter(str(error)) from None
     console = Console(soft_wrap=True, highlight=False)

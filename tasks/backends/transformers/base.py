@@ -16,6 +16,7 @@ from ..base import Backend, ModelRefused
 from ..company import TOLERANCE, chosen
 from ..device import Device
 from ..placement import place
+from ..sources import opened
 from .whole import load_whole, read_config, refusal
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class TransformersBackend(Backend):
         revision: str | None = None,
         batching: str = "",
     ) -> None:
-        super().__init__(task, source or task.default_model, device=device)
+        super().__init__(task, opened(source or task.default_model), device=device)
         self._declared = chosen(batching)
         if self._declared:
             if type(self).probe is Backend.probe:
