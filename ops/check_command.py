@@ -27,12 +27,15 @@ def check(
     device: Annotated[
         str, typer.Option(envvar="WHERRY_DEVICE", help="cpu, cuda:N, or auto: as the workers'.")
     ] = "auto",
+    handler_dir: Annotated[
+        str, typer.Option(envvar="WHERRY_HANDLER_DIR", help="Trusted handlers: as the workers'.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check models.toml and each model's files, in seconds; no weights are loaded."""
     from ..workers.checks import check as look
 
-    checked = look(models, device=device)
+    checked = look(models, device=device, handler_dir=handler_dir)
     if as_json:
         faults = [
             {"model": f.model, "level": "error" if f.is_error else "warning", "text": f.text}

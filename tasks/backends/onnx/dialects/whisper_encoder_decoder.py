@@ -190,10 +190,10 @@ class WhisperEncoderDecoder(Adapter):
         for start, stop in itertools.pairwise([0, *(ends or [len(tokens)])]):
             part = tokens[start:stop]
             told = [(t - first) * per_time for t in part if t >= first]
-            times = (told[0], told[-1]) if ends else self._unpaired(told, seconds)
+            both = (told[0], told[-1]) if ends else self._unpaired(told, seconds)
             if words := self._words(part):
                 # Nothing is said after the sound's end.
-                opens, closes = (min(round(begin + time, 2), seconds) for time in times)
+                opens, closes = (min(round(begin + time, 2), seconds) for time in both)
                 found.append(SpeechChunk(text=self._text(words), start=opens, end=closes))
         return found, covered
 
