@@ -48,12 +48,15 @@ def check(
         Path, typer.Argument(envvar="WHERRY_MODELS", help="Model declarations.")
     ] = DEFAULT_MODELS,
     device: Device = "auto",
+    handler_dir: Annotated[
+        str, typer.Option(envvar="WHERRY_HANDLER_DIR", help="Trusted handlers: as the workers'.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check models.toml and each model's files, in seconds; no weights are loaded."""
     from ..workers.checks import check as look
 
-    checked = look(models, device=device)
+    checked = look(models, device=device, handler_dir=handler_dir)
     if as_json:
         faults = [
             {"model": f.model, "level": "error" if f.is_error else "warning", "text": f.text}

@@ -34,7 +34,7 @@ def export(
 ) -> None:
     """Write a Transformers model as ONNX, any batch size, with all that feeds it; and compare."""
     from ..tasks.backends.base import ModelRefused
-    from ..tasks.catalog import locate
+    from ..tasks.backends.sources import opened
     from ..tasks.export import export as write
     from ..tasks.export import exported_tasks
 
@@ -48,13 +48,11 @@ def export(
     if out.is_dir() and any(out.iterdir()) and not overwrite:
         raise typer.BadParameter(f"{out} is not empty: name another folder, or use --overwrite")
     try:
-        source = locate(model, Path())
-    except ValueError as error:
+        opened(model)
+    except ModelRefused as error:
         raise typer.BadParameter(str(error)) from None
-    if Path(source).is_absolute() and not Path(source).exists():
-        raise typer.BadParameter(f"there is no folder {model}")
     try:
-        difference = write(source, out, task)
+        difference = write(model, out, task)
     except (ModelRefused, OSError, ValueError) as error:
         print_error(f"{model}: {error}")
         raise typer.Exit(1) from None

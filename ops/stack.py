@@ -136,7 +136,12 @@ class Stack:
 
     def _check(self) -> None:
         """Look at the models and devices first. What concerns one model its worker tells of."""
-        checked = check(self.models, device=self.device, per_family=self.workers_per_family)
+        checked = check(
+            self.models,
+            device=self.device,
+            per_family=self.workers_per_family,
+            handler_dir=self._environment().get("WHERRY_HANDLER_DIR", ""),
+        )
         for warning in checked.warnings:
             self.log("check", str(warning))
         if faults := checked.errors if self.strict_models else checked.fatal:

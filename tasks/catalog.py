@@ -32,10 +32,17 @@ _FILES = frozenset({".bin", ".ckpt", ".gguf", ".onnx", ".pt", ".pth", ".safetens
 class CatalogError(ValueError):
     """models.toml cannot be used; a line for each fault names the file, the model and the field."""
 
-    def __init__(self, text: str, models: Sequence[ModelDeclaration] = ()) -> None:
+    def __init__(
+        self,
+        text: str,
+        models: Sequence[ModelDeclaration] = (),
+        rests: Sequence[ModelDeclaration] = (),
+    ) -> None:
         super().__init__(text)
         #: Those that are not at fault.
         self.models = tuple(models)
+        #: Of the others, the fields that are not at fault: to be looked at, never served.
+        self.rests = tuple(rests)
 
 
 class ModelDeclaration(BaseModel):
@@ -160,23 +167,39 @@ def load_catalog(path: Path, *, families: Collection[str] | None = None) -> Cata
     others = sorted(document.keys() - {"models"})
     faults = [f"{path}: unknown table {name!r}; expected [[models]] alone" for name in others]
     models: list[ModelDeclaration] = []
+    rests: list[ModelDeclaration] = []
     for table in tables:
         try:
             models.append(ModelDeclaration.model_validate(table))
         except ValidationError as error:
             told = f"{path}: model {table.get('name', '?')!r}: "
             faults += [told + fault for fault in _faults(error)]
+            rests += _rest(table, error)
     try:
         Catalog(models)
     except CatalogError as error:
         faults.append(f"{path}: {error}")
-    models = [
-        _located(model, path) if families is None or model.family in families else model
-        for model in models
-    ]
+    models, rests = (
+        [
+            _located(model, path) if families is None or model.family in families else model
+            for model in some
+        ]
+        for some in (models, rests)
+    )
     if faults:
-        raise CatalogError("\n".join(faults), models)
+        raise CatalogError("\n".join(faults), models, rests)
     return Catalog(models)
+
+
+def _rest(table: dict[str, Any], error: ValidationError) -> list[ModelDeclaration]:
+    """A declaration without the fields at fault; none where it says too little without them."""
+    wrong = {str(fault["loc"][0]) for fault in error.errors() if fault["loc"]}
+    sound = {field: value for field, value in table.items() if field not in wrong}
+    try:
+        rest = ModelDeclaration.model_validate({"name": "unnamed", **sound})
+    except ValidationError:
+        return []
+    return [rest.model_copy(update={"name": str(table.get("name", "?"))})]
 
 
 def _faults(error: ValidationError) -> list[str]:

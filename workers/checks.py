@@ -57,6 +57,7 @@ def check(
     device: str = "auto",
     number: int = 0,
     per_family: int = 1,
+    handler_dir: str | None = None,
     gpus: Callable[[], list[int]] = list_gpus,
 ) -> Checked:
     """Look at models.toml, each model of some families, and the devices of their workers.
@@ -64,16 +65,20 @@ def check(
     With `families` they share one worker, that of `number`; else each has `per_family` of its own.
     """
     findings: list[Finding] = []
+    rests: Sequence[ModelDeclaration] = ()
     try:
         declared = load_catalog(path, families=families).models
     except CatalogError as error:
         findings = [Finding(line) for line in str(error).split("\n")]
-        declared = error.models
+        declared, rests = error.models, error.rests
     served = [m for m in declared if families is None or m.family in families]
+    looked_at = [*served, *(m for m in rests if families is None or m.family in families)]
     findings += [
         Finding(fault.text, model.name, fault.is_error)
-        for model in served
-        for fault in check_model(model)
+        for model in looked_at
+        for fault in check_model(model, handler_dir=handler_dir)
+        # What is left of a declaration may lack a source that was written otherwise.
+        if model in served or model.source or not fault.text.startswith("source:")
     ]
     groups = (
         [set(families)] if families else [{family} for family in sorted({m.family for m in served})]

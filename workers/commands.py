@@ -81,7 +81,12 @@ def _prepare(families: Sequence[str], device: str, number: int) -> None:
         _refuse([str(error)], EXIT_UNUSABLE)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    checked = check(settings.models, families=families, device=os.environ["WHERRY_DEVICE"])
+    checked = check(
+        settings.models,
+        families=families,
+        device=os.environ["WHERRY_DEVICE"],
+        handler_dir=settings.handler_dir,
+    )
     for warning in checked.warnings:
         typer.echo(f"warning: {warning}", err=True)
     # A model at fault is logged by the worker, which serves the others.

@@ -225,7 +225,11 @@ class Models:
         raise self.fail(model_id, reason)
 
     def _warm_backend(self, declaration: ModelDeclaration) -> Backend:
-        faults = [fault.text for fault in check_model(declaration) if fault.is_error]
+        faults = [
+            fault.text
+            for fault in check_model(declaration, handler_dir=self._handler_dir)
+            if fault.is_error
+        ]
         if faults:
             raise ModelRefused("; ".join(faults))
         started = time.monotonic()

@@ -82,6 +82,10 @@ def trusted_file(source: str | None, handler_dir: str | Path) -> Path:
     file = (folder / "handler.py").resolve()
     if not (folder.is_relative_to(trusted) and file.is_relative_to(trusted)):
         raise ValueError(f"{source!r} leads out of the handlers' directory {trusted}")
+    if folder.is_file():
+        raise ValueError(f"{source!r} is a file: name the folder that handler.py lies in")
+    if not folder.is_dir():
+        raise ValueError(f"there is no folder {source!r} in the handlers' directory {trusted}")
     if not file.is_file():
         raise ValueError(f"{source!r} has no handler.py")
     return file

@@ -158,7 +158,11 @@ def small_letters(tokenizer: Tokenizer) -> None:
 def _listed(find: Find, source: str) -> list[tuple[str, str]]:
     """The modules that the folder names, each with its own folder."""
     listed = read_json(find, MODULES_FILE) or []
-    modules = [(str(module["type"]), str(module["path"])) for module in listed]
+    try:
+        modules = [(str(module["type"]), str(module["path"])) for module in listed]
+    except (KeyError, TypeError):
+        told = f"{source}: {MODULES_FILE} is no list of modules, a type and a path each"
+        raise ModelRefused(f"{told}: copy the whole folder again") from None
     for _, path in modules:
         if path.startswith(("/", "\\")) or ".." in PureWindowsPath(path).parts:
             raise ModelRefused(f"{source}: {MODULES_FILE} leads out of the folder: {path}")

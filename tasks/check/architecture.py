@@ -104,17 +104,29 @@ def _classes(auto_class: str) -> dict[str, tuple[str, ...]]:
             match [line.value for line in node.body if isinstance(line, ast.Assign)]:
                 case [ast.Name(mapping), *_]:
                     return _table(assigned, mapping)
-    return {}
+    return _kinds_of(auto_class)
+
+
+def _kinds_of(name: str) -> dict[str, tuple[str, ...]]:
+    """The model types of a class of one kind, by the tables that name it."""
+    tables = (_table_of(value) for value in _assigned().values())
+    return {kind: (name,) for table in tables for kind, names in table.items() if name in names}
 
 
 def _table(assigned: Mapping[str, ast.expr], mapping: str) -> dict[str, tuple[str, ...]]:
     match assigned.get(mapping):
         case ast.Call(_, [_, ast.Name(names)]):
-            match assigned.get(names):
-                case ast.Call(_, [pairs]):
-                    try:
-                        read = dict(ast.literal_eval(pairs))
-                    except (ValueError, TypeError):
-                        return {}
-                    return {k: (v,) if isinstance(v, str) else tuple(v) for k, v in read.items()}
+            return _table_of(assigned.get(names))
+    return {}
+
+
+def _table_of(value: ast.expr | None) -> dict[str, tuple[str, ...]]:
+    """A table of model types as it is written: OrderedDict([(kind, class or classes), ...])."""
+    match value:
+        case ast.Call(_, [ast.List() as pairs]):
+            try:
+                read = dict(ast.literal_eval(pairs))
+            except (ValueError, TypeError):
+                return {}
+            return {k: (v,) if isinstance(v, str) else tuple(v) for k, v in read.items()}
     return {}

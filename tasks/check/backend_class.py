@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _BACKENDS = Path(__file__).parents[1] / "backends"
+_DIALECTS = _BACKENDS / "onnx" / "dialects"
 
 #: Arguments that every backend is given and no declaration can set.
 _GIVEN = frozenset({"self", "task", "source", "device", "handler_dir"})
@@ -42,6 +43,20 @@ class BackendClass:
             if not _hands_on(init, arguments.kwarg.arg):
                 return None
         return None
+
+    def annotations(self) -> dict[str, set[str]]:
+        """What the arguments of a declaration's `parameters` are annotated as, the adapters' too
+        where they are handed on to one.
+        """
+        found: dict[str, set[str]] = {}
+        files = sorted(_DIALECTS.glob("*.py")) if self.file.parent == _DIALECTS.parent else ()
+        adapters = (node for file in files for node in _tree(file).body)
+        for node in [*self._lineage(), *adapters]:
+            init = _method(node, "__init__") if isinstance(node, ast.ClassDef) else None
+            for argument in init.args.kwonlyargs if init else ():
+                if argument.annotation is not None:
+                    found.setdefault(argument.arg, set()).add(ast.unparse(argument.annotation))
+        return found
 
     def auto_class(self) -> str:
         """The auto class of transformers that loads its models; "" when it depends on them."""

@@ -7,6 +7,7 @@ import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ...protocol.nearest import meant
 from ..backends import backend_places, backend_table, extra_of
@@ -15,7 +16,10 @@ from .architecture import architecture_faults
 from .backend_class import BackendClass
 from .fault import Fault
 from .folder import folder_faults, read_config
+from .handler import handler_faults
 from .hub import cached, why_unreachable
+from .modules import module_faults
+from .types import type_faults
 
 #: Parameters that take a word, and which.
 _WORDS = {
@@ -23,9 +27,15 @@ _WORDS = {
     "batching": ("padded", "equal-length", "one-by-one"),
 }
 
+#: Tasks that read modules.json of sentence-transformers.
+_WITH_MODULES = frozenset({"embedding", "sentence-similarity"})
 
-def check_model(declared: ModelDeclaration) -> list[Fault]:
-    """What keeps a model from being served, or may; all faults that can be seen at once."""
+
+def check_model(declared: ModelDeclaration, *, handler_dir: str | None = None) -> list[Fault]:
+    """What keeps a model from being served, or may; all faults that can be seen at once.
+
+    `handler_dir` is where the operator has trusted handlers; None where the caller cannot know.
+    """
     table = backend_table()
     if declared.backend not in table:
         hint = meant(declared.backend, table) or f"; there are {', '.join(table)}"
@@ -41,9 +51,21 @@ def check_model(declared: ModelDeclaration) -> list[Fault]:
     return [
         *_parameters(declared, made),
         *_values(declared),
+        *type_faults(_others(declared), made.annotations()),
         *_packages(declared, made),
         *_source(declared, made),
+        *_handler(declared, handler_dir),
     ]
+
+
+def _handler(declared: ModelDeclaration, handler_dir: str | None) -> Iterator[Fault]:
+    if declared.backend == "handler" and handler_dir is not None:
+        yield from handler_faults(declared.source, handler_dir)
+
+
+def _others(declared: ModelDeclaration) -> dict[str, Any]:
+    """The parameters of whose values `_values` says nothing."""
+    return {name: v for name, v in declared.parameters.items() if name not in {*_WORDS, "threads"}}
 
 
 def _parameters(declared: ModelDeclaration, made: BackendClass) -> Iterator[Fault]:
@@ -99,6 +121,8 @@ def _source(declared: ModelDeclaration, made: BackendClass) -> Iterator[Fault]:
     elif folder.is_dir():
         for fault in folder_faults(declared, folder):
             yield Fault(f"source: {fault.text}", fault.is_error)
+        if declared.task in _WITH_MODULES:
+            yield from (Fault(f"source: {fault.text}") for fault in module_faults(folder))
         if declared.backend == "transformers":
             yield from architecture_faults(declared.task, made.auto_class(), read_config(folder))
 

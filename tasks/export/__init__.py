@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
+from ..backends.sources import opened
+
 #: task -> module:function of this package. Each takes a source and a folder.
 _EXPORTS = {
     "audio-classification": "sounds:audio_classification",
@@ -39,13 +41,15 @@ def export(source: str, folder: Path, task: str) -> float:
     """Write a model of transformers, a folder or hub id, as ONNX with the files that feed it.
 
     Answers the greatest difference between the graphs' outputs and the model's own, on inputs that
-    were not the traced ones. Raises ValueError for a task or model that cannot be exported.
+    were not the traced ones. Raises ValueError for a task or model that cannot be exported,
+    ModelRefused for one that is not there or not whole.
     """
     if task not in _EXPORTS:
         raise ValueError(f"no export for task {task!r}; there are {', '.join(_EXPORTS)}")
     module, _, function = _EXPORTS[task].partition(":")
+    found = opened(source)
     folder.mkdir(parents=True, exist_ok=True)
     worst: float = getattr(importlib.import_module(f".{module}", __package__), function)(
-        source, folder
+        found, folder
     )
     return worst

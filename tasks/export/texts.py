@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from ..backends.sentences import sentence_files
+from ..backends.transformers.encoder import load_encoder
 from ..backends.transformers.tokenizer import load_tokenizer
 from ..backends.transformers.whole import POOLER, find_file, load_whole
 from .graphs import LOADING, Axes, Sample, Signature, write
@@ -27,28 +28,28 @@ def embedding(source: str, folder: Path) -> float:
     for name in sentence_files(find, source):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(str(find(name)), folder / name)
-    return _export(source, folder, "AutoModel", {"last_hidden_state": TEXT_AXES}, (POOLER,))
+    return _export(source, folder, load_encoder, {"last_hidden_state": TEXT_AXES})
 
 
 def text_classification(source: str, folder: Path) -> float:
     """Dialect text-logits."""
-    return _export(source, folder, "AutoModelForSequenceClassification", {"logits": {0: "texts"}})
+    load = partial(load_whole, "AutoModelForSequenceClassification")
+    return _export(source, folder, load, {"logits": {0: "texts"}})
 
 
 def token_classification(source: str, folder: Path) -> float:
     """Dialect token-logits."""
-    outputs = {"logits": TEXT_AXES}
-    return _export(source, folder, "AutoModelForTokenClassification", outputs, (POOLER,))
+    load = partial(load_whole, "AutoModelForTokenClassification", unread=(POOLER,))
+    return _export(source, folder, load, {"logits": TEXT_AXES})
 
 
 def _export(
     source: str,
     folder: Path,
-    auto_class: str,
+    load: Callable[..., tuple[Any, list[str]]],
     outputs: Mapping[str, Axes],
-    unread: Sequence[str] = (),
 ) -> float:
-    model, _ = load_whole(auto_class, source, unread, **LOADING)
+    model, _ = load(source, **LOADING)
     tokenizer = load_tokenizer(source, config=model.config)
     for part in (model.config, tokenizer):
         part.save_pretrained(folder)

@@ -4,7 +4,9 @@ A folder of sentence-transformers (Reimers and Gurevych, 2019) answers what that
 modules.json says which modules there are, of Transformer, WeightedLayerPooling (not in a graph),
 Pooling of every kind, Dense, LayerNorm, Normalize and Dropout; a model of any other is refused. Its
 max_seq_length, do_lower_case and default prompt are kept. Where there is no modules.json, token
-vectors are pooled as 1_Pooling/config.json says, else to their mean.
+vectors are pooled as 1_Pooling/config.json says, else to their mean. Of encoder-decoders the
+encoder makes the vectors (T5 and its kin, Marian, M2M100, Pegasus, Blenderbot, ProphetNet, Switch);
+of BART, mBART, LED and their kin both halves do. A model that reads no texts alone is refused.
 
 The model parameter `pooling` names another way: mean, cls, max, mean_sqrt_len_tokens, weightedmean,
 lasttoken, or several joined by +. `prompt_name` chooses one of the folder's prompts for all texts,

@@ -53,6 +53,32 @@ def test_an_empty_source_is_told_by_its_field(tmp_path: Path) -> None:
     assert ": source: is empty; name a folder or a hub id, or leave it out" in line
 
 
+def test_the_sound_fields_of_a_faulty_declaration_are_looked_at(tmp_path: Path) -> None:
+    wrong = BAD + 'sorce = "x"\nmax_batch_size = 0\nparameters = { dtyp = 1 }\n'
+    unnamed = BAD.replace("stubb", "stub").replace('"bad"', '"b d"') + "parameters = { a = 1 }\n"
+    (tmp_path / "models.toml").write_text(wrong + unnamed)
+    done = run(tmp_path, "check", "--device", "cpu")
+    assert done.returncode == 1
+    faults = [line.partition("model ")[2] for line in done.stderr.splitlines()]
+    assert sorted(fault for fault in faults if fault.startswith("'bad'")) == [
+        "'bad': backend: unknown backend 'stubb'; did you mean 'stub'?",
+        "'bad': max_batch_size: Input should be greater than or equal to 1",
+        "'bad': sorce: no such field; did you mean 'source'?",
+    ]
+    assert any("'b d': parameters: 'stub' takes no 'a'" in fault for fault in faults)
+
+
+def test_a_handler_is_looked_for_where_the_workers_look(tmp_path: Path) -> None:
+    handler = '[[models]]\nname = "own"\ntask = "custom"\nbackend = "handler"\nsource = "mine"\n'
+    (tmp_path / "models.toml").write_text(handler)
+    assert "WHERRY_HANDLER_DIR names where" in run(tmp_path, "check").stderr
+    (tmp_path / "trusted" / "mine").mkdir(parents=True)
+    (tmp_path / "trusted" / "mine" / "handler.py").write_text("class EndpointHandler: pass\n")
+    trusted = str(tmp_path / "trusted")
+    assert run(tmp_path, "check", WHERRY_HANDLER_DIR=trusted).returncode == 0
+    assert run(tmp_path, "check", "--handler-dir", trusted).returncode == 0
+
+
 def test_programs_read_json(tmp_path: Path) -> None:
     (tmp_path / "models.toml").write_text(GOOD + BAD)
     done = run(tmp_path, "check", "--json")

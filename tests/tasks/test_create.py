@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
 from wherry.protocol import v2
 from wherry.protocol.errors import InvalidRequest, RowError
+from wherry.tasks.backends import backend_places
+from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.create import create_task, supported_tasks
+from wherry.tasks.export import export
 from wherry.tasks.registry import task_names
 from wherry.tasks.text.embedding import EmbeddingInput
 
@@ -22,12 +26,47 @@ def test_the_stub_does_every_task_and_each_has_a_real_backend() -> None:
     [
         ("tensorrt", "embedding", "unknown backend 'tensorrt'"),
         ("stub", "origami", "unknown task 'origami'"),
-        ("onnxruntime", "embedding", "expected a folder"),
     ],
 )
 def test_what_does_not_exist_is_a_value_error(backend: str, task: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         create_task(backend, task)
+
+
+ABSENT = ("/no/such/model", "./model", "no/such/model", "~/no-such-model", "model.safetensors")
+
+
+@pytest.mark.parametrize("backend", ["transformers", "onnxruntime"])
+def test_a_path_that_is_not_there_is_asked_of_no_hub(backend: str) -> None:
+    inside = {"optical-character-recognition"} if backend == "onnxruntime" else set()
+    for task in backend_places(backend).keys() - inside:  # whose models come in a package
+        for source in ABSENT:
+            with pytest.raises(ModelRefused, match="there is no folder /") as told:
+                create_task(backend, task, source)
+            assert "\n" not in str(told.value)
+    with pytest.raises(ModelRefused, match="there is no folder /no"):
+        export("/no/such/model", Path("unwritten"), "embedding")
+    assert not Path("unwritten").exists()
+
+
+@pytest.mark.parametrize("backend", ["transformers", "onnxruntime"])
+def test_a_package_that_is_not_installed_is_named(backend: str) -> None:
+    with pytest.raises(ModelRefused, match="package 'no_such' is not installed"):
+        create_task(backend, "embedding", "package:no_such/model")
+
+
+@pytest.mark.parametrize("task", ["embedding", "text-to-speech"])
+def test_a_graph_wants_a_folder(task: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ModelRefused, match="is a file: expected a folder with"):
+        create_task("onnxruntime", task, str(tmp_path / "file"))
+    with pytest.raises(ModelRefused, match="is no folder: expected a folder with"):
+        create_task("onnxruntime", task, "owner/name")
+
+
+def test_a_graph_wants_a_source() -> None:
+    with pytest.raises(ModelRefused, match="no source is given"):
+        create_task("onnxruntime", "embedding")
 
 
 def test_unknown_backend_has_no_tasks() -> None:

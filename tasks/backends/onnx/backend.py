@@ -11,10 +11,11 @@ from ...vision.images import MAX_PIXELS
 from ..base import Backend, ModelRefused
 from ..company import Probe, chosen
 from ..device import Device
+from ..sources import opened_folder
 from .adapter import Adapter, Told
 from .dialects import resolve
 from .graph import Graph
-from .model import OnnxModel, folder_of
+from .model import OnnxModel
 
 
 class DialectBackend(Backend):
@@ -45,7 +46,7 @@ class DialectBackend(Backend):
         self._declared = chosen(batching)
         self._open = functools.partial(
             OnnxModel,
-            folder_of(source),
+            opened_folder(source, "model.onnx"),
             device,
             threads=threads,
             max_pixels=max_pixels,

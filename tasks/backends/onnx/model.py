@@ -124,10 +124,3 @@ class OnnxModel:
         told = told or self.read_json("tokenizer_config.json").get("model_max_length")
         # A tokenizer that knows no limit says 1e30.
         return min(positions, int(told)) if told else positions
-
-
-def folder_of(source: str | None) -> Path:
-    """The folder that `source` names. Raises ValueError when it is none."""
-    if source is None or not Path(source).is_dir():
-        raise ValueError(f"source {source!r}: expected a folder with model.onnx")
-    return Path(source)

@@ -18,6 +18,7 @@ from ..base import Backend
 from ..device import Device
 from ..rows import Decoded
 from ..sound import Samples, wav
+from ..sources import opened_folder
 
 #: Letters between blanks, at most; longer words are broken. Reading takes time with their cube: a
 #: word of 4,000 letters would take minutes, many of 50 take seconds.
@@ -35,7 +36,7 @@ class Speaking(Backend):
 
     def __init__(self, task: Task, source: str | None, *, device: Device, threads: int = 0) -> None:
         super().__init__(task, source, device=device)
-        self._voice, self._file = _voice(Path(source or ASSETS))
+        self._voice, self._file = _voice(opened_folder(source or str(ASSETS), "a voice of hibari"))
         self._threads = threads
         self._speaker: Any = None  # a Hibari, which has no types, between load and close
 

@@ -16,6 +16,7 @@ from ..base import Backend, ModelRefused
 from ..company import TOLERANCE, chosen
 from ..device import Device
 from ..placement import place
+from ..sources import opened
 from .whole import load_whole, read_config, refusal
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class TransformersBackend(Backend):
         revision: str | None = None,
         batching: str = "",
     ) -> None:
-        super().__init__(task, source or task.default_model, device=device)
+        super().__init__(task, opened(source or task.default_model), device=device)
         self._declared = chosen(batching)
         if self._declared:
             if type(self).probe is Backend.probe:
@@ -93,15 +94,19 @@ class TransformersBackend(Backend):
         if self._threads:
             torch.set_num_threads(self._threads)
         with self.refusing():
-            self.model, self.lacking = load_whole(
-                self.auto_class,
-                str(self.source),
-                self.unread,
-                dtype=self._dtype,
-                revision=self._revision,
-            )
+            self.model, self.lacking = self.load_model()
             self.model.eval().to(self.place)
             self.load_processor()
+
+    def load_model(self) -> tuple[Any, list[str]]:
+        """Load the weights, and name those that the folder lacks. Raises ModelRefused."""
+        return load_whole(
+            self.auto_class,
+            str(self.source),
+            self.unread,
+            dtype=self._dtype,
+            revision=self._revision,
+        )
 
     def read_config(self) -> Any:
         """The model's config, before its weights are read. Raises ModelRefused without one."""

@@ -103,6 +103,7 @@ def generate(
         sampler = RowSampler(warping, numbers, start)
         processors.append(sampler)
         arguments["num_beams"] = 1
+    _forget(model)
     sequences = model.generate(**inputs, logits_processor=processors, **arguments).cpu()
     return [
         completion(tokenizer, stops, prompt, row[start:].tolist())
@@ -127,6 +128,7 @@ def first_steps(
         forced[:, same] = 0
         return forced
 
+    _forget(model)
     found = model.generate(
         **inputs,
         max_new_tokens=2,
@@ -140,6 +142,18 @@ def first_steps(
     )
     steps = [step.float().cpu().numpy() for step in found.logits]  # (B, V) each
     return [list(row) for row in zip(*steps, strict=True)]
+
+
+def _forget(model: Any) -> None:
+    """Drop what a model keeps in its modules of the rows before, not in a cache that is theirs.
+
+    RecurrentGemma would read a prompt of one token as the next one of theirs.
+    """
+    if model.config.model_type != "recurrent_gemma":
+        return
+    for module in model.modules():
+        if hasattr(module, "conv1d_state"):
+            module.conv1d_state = None
 
 
 def budget(model: Any, prompt_tokens: int, max_new_tokens: int, *, started: int = 1) -> int:

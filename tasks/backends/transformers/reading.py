@@ -14,15 +14,14 @@ from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
 from ...text.texts import Side
 from ..base import ModelRefused
+from ..company import TEXTS
 from ..device import Device
 from ..pool import pooled
 from ..reading.reader import Reading, Tokens
 from ..sentences import Sentences, small_letters
+from .encoder import load_encoder
 from .text import TextBackend, real_tokens
-from .whole import POOLER, find_file
-
-#: Encoder-decoders whose encoder stands alone; of others, both halves read the text.
-_ENCODERS = ("t5", "mt5", "umt5")
+from .whole import find_file
 
 
 class ReadingBackend(TextBackend):
@@ -128,17 +127,26 @@ class ReadingBackend(TextBackend):
 
 
 class EncodingBackend(ReadingBackend):
-    """A model without a head: an AutoModel, or the encoder of a T5."""
+    """A model without a head: an AutoModel, or the encoder of one that also writes."""
 
     auto_class = "AutoModel"
-    unread = (POOLER,)
 
     def load(self) -> None:
-        """Load the model. Of T5 and its kin the decoder, which may not be there, is left out."""
-        config = self.read_config()
-        if config.model_type in _ENCODERS:
-            self.auto_class = "AutoModelForTextEncoding"
+        """Load the model. Raises ModelRefused for one that makes no vectors of texts alone."""
         super().load()
+        try:
+            self.states(self.tokens(TEXTS[:1]))
+        except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
+            kind = self.model.config.model_type
+            why = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+            raise ModelRefused(
+                f"{self.source}: a model of type {kind} makes no vectors of texts alone ({why}); "
+                "take an encoder, such as those of sentence-transformers"
+            ) from error
+
+    def load_model(self) -> tuple[Any, list[str]]:
+        """Load the weights; no pooler is needed, nor a decoder where the encoder stands alone."""
+        return load_encoder(str(self.source), dtype=self._dtype, revision=self._revision)
 
 
 class PoolingBackend(EncodingBackend):

@@ -68,6 +68,10 @@ class RunningText:
         self._start, self._told = self._told, len(self._tokens)
         return now[len(before) :]
 
+    def rest(self) -> str:
+        """What bytes that are no whole character yet would add."""
+        return self._text(None)[len(self._text(self._told)) :]
+
     def candidates(self, likeliest: Sequence[tuple[int, float]]) -> tuple[Candidate, ...]:
         """Tokens that may come next, (id, logprob) each, with what they would add."""
         if not likeliest:
@@ -97,36 +101,56 @@ class ToldRow:
         self._text = RunningText(tokenizer, prompt)
         self._special = frozenset(tokenizer.all_special_ids)
         self._made: list[int] = []
-        #: Tokens that may be the beginning of a stop string, which is not part of the text.
+        #: Tokens that may be the beginning of a stop string, which is not part of the text, or of
+        #: a character.
         self._held: list[Token] = []
         self.ended = False
         #: Whether the listener has had enough.
         self.gone = False
 
     def add(self, token: int, logprob: float, likeliest: Sequence[tuple[int, float]] = ()) -> None:
-        """Tell a token, as soon as it cannot be part of a stop string."""
+        """Tell a token, as soon as it is known what it adds to the text."""
         if self.ended or self.gone:
             return  # padding, there because other rows are longer
         self._made.append(token)
         top = self._text.candidates(likeliest)
         text = self._text.add(token)
         self._held.append(Token(token, text, logprob, token in self._special, top))
-        # What is held now is left out by the stop string, or told with the whole answer.
         self.ended = self._stops.ends(self._made)
-        if self._stops.may_follow("".join(held.text for held in self._held)):
-            return
-        self._tell()
+        if self.ended:
+            self.end()
+        elif not (self._stops.may_follow(self._held_text()) or self._text.rest()):
+            self._tell()
 
     def end(self) -> None:
-        """Tell what was held back for a stop string that never came."""
-        if not self.ended and not self.gone:
-            self._tell()
+        """Tell what is held back, up to a stop string: the tokens' texts are the answer's text."""
+        if not self._held or self.gone:
+            return
+        last = self._held[-1]
+        self._held[-1] = last._replace(text=last.text + self._text.rest())
+        text = self._held_text()
+        left = self._stops.cut(text)
+        if len(left) < len(text):
+            self._held = [*_up_to(len(left), self._held)]
+        self._tell()
+
+    def _held_text(self) -> str:
+        return "".join(held.text for held in self._held)
 
     def _tell(self) -> None:
         for held in self._held:
             if not self._listener(held):
                 self.gone = True
         self._held = []
+
+
+def _up_to(length: int, tokens: Sequence[Token]) -> Iterator[Token]:
+    """The tokens of which something is within so many characters, the last one's text cut."""
+    for token in tokens:
+        if length <= 0:
+            return
+        yield token._replace(text=token.text[:length])
+        length -= len(token.text)
 
 
 class Telling(BaseStreamer):  # type: ignore[misc] # transformers is untyped

@@ -98,16 +98,108 @@ DECODERS: dict[str, dict[str, Any]] = {
     "bloom": {"hidden_size": 32, "n_layer": 2, "n_head": 2},
 }
 
+_HYBRID: dict[str, Any] = {**_HIDDEN, "num_key_value_heads": 1, "head_dim": 16}
+
+#: Decoders that keep a state, not only what they have read.
+RECURRENT: dict[str, dict[str, Any]] = {
+    **{kind: DECODERS[kind] for kind in ("mamba", "recurrent_gemma", "rwkv")},
+    "falcon_mamba": DECODERS["mamba"],
+    "mamba2": {
+        **DECODERS["mamba"],
+        "num_heads": 4,
+        "head_dim": 16,
+        "n_groups": 2,
+        "chunk_size": 8,
+    },
+    "jamba": {
+        **_HIDDEN,
+        "num_key_value_heads": 1,
+        "mamba_dt_rank": 4,
+        "num_experts": 1,
+        "attn_layer_period": 2,
+        "attn_layer_offset": 1,
+        "use_mamba_kernels": False,
+    },
+    "zamba": {
+        **_HIDDEN,
+        "num_hidden_layers": 5,
+        "num_key_value_heads": 2,
+        "mamba_dt_rank": 4,
+        "n_mamba_heads": 2,
+        "attention_hidden_size": 64,
+        "attention_head_dim": 32,
+        "use_mamba_kernels": False,
+        "layers_block_type": ["mamba", "mamba", "hybrid", "mamba", "hybrid"],
+    },
+    "zamba2": {
+        **_HIDDEN,
+        "num_key_value_heads": 2,
+        "mamba_d_state": 8,
+        "chunk_size": 8,
+        "n_mamba_heads": 4,
+        "mamba_headdim": 16,
+        "mamba_ngroups": 1,
+        "attention_hidden_size": 64,
+        "use_mamba_kernels": False,
+        "layers_block_type": ["mamba", "hybrid"],
+    },
+    "bamba": {
+        **_HIDDEN,
+        "num_key_value_heads": 1,
+        "mamba_n_heads": 4,
+        "mamba_d_head": 16,
+        "mamba_d_state": 8,
+        "mamba_chunk_size": 8,
+        "attn_layer_indices": [1],
+    },
+    "falcon_h1": {
+        **_HYBRID,
+        "mamba_d_ssm": 64,
+        "mamba_n_heads": 4,
+        "mamba_d_head": 16,
+        "mamba_d_state": 8,
+        "mamba_chunk_size": 8,
+    },
+    "lfm2": {**_HYBRID, "layer_types": ["conv", "full_attention"]},
+    "qwen3_next": {
+        **_HYBRID,
+        "num_experts": 2,
+        "num_experts_per_tok": 1,
+        "moe_intermediate_size": 16,
+        "shared_expert_intermediate_size": 16,
+        "linear_num_key_heads": 2,
+        "linear_num_value_heads": 2,
+        "linear_key_head_dim": 16,
+        "linear_value_head_dim": 16,
+        "layer_types": ["linear_attention", "full_attention"],
+    },
+}
+
 ENCODER_DECODERS: dict[str, dict[str, Any]] = {
     "bart": _D_MODEL,
     "t5": {"d_model": 32, "d_kv": 16, "d_ff": 37, "num_layers": 2, "num_heads": 2},
     "pegasus": _D_MODEL,
     "prophetnet": {**DECODERS["prophetnet"]},
+    "nllb-moe": {**_D_MODEL, "num_experts": 2},
     "led": {
         **{name: value for name, value in _D_MODEL.items() if name != "max_position_embeddings"},
         "attention_window": [8, 8],
         "max_encoder_position_embeddings": 128,
         "max_decoder_position_embeddings": 128,
+    },
+}
+
+#: Encoder-decoders whose encoder alone makes a text's vectors.
+TEXT_ENCODERS: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(
+        ("blenderbot", "blenderbot-small", "m2m_100", "marian", "pegasus", "pegasus_x"), _D_MODEL
+    ),
+    **dict.fromkeys(("longt5", "mt5", "t5"), ENCODER_DECODERS["t5"]),
+    "switch_transformers": {**ENCODER_DECODERS["t5"], "num_experts": 2},
+    "prophetnet": DECODERS["prophetnet"],
+    "t5gemma": {
+        side: {**_HIDDEN, "num_key_value_heads": 1, "head_dim": 16, "vocab_size": 600}
+        for side in ("encoder", "decoder")
     },
 }
 
@@ -128,7 +220,7 @@ def classifier(kind: str, folder: Path) -> Path:
 def writer(kind: str, folder: Path) -> Path:
     """A decoder of that model type."""
     tokenizer = _bytes(kind)
-    config = _config(kind, tokenizer, DECODERS[kind])
+    config = _config(kind, tokenizer, {**DECODERS, **RECURRENT}[kind])
     if config.is_encoder_decoder:
         config.is_encoder_decoder, config.is_decoder = False, True
     return _saved(hf.AutoModelForCausalLM.from_config(config), tokenizer, folder)
@@ -137,7 +229,7 @@ def writer(kind: str, folder: Path) -> Path:
 def rewriter(kind: str, folder: Path) -> Path:
     """An encoder-decoder of that model type."""
     tokenizer = _bytes(kind, framed=True)
-    config = _config(kind, tokenizer, ENCODER_DECODERS[kind])
+    config = _config(kind, tokenizer, {**TEXT_ENCODERS, **ENCODER_DECODERS}[kind])
     config.decoder_start_token_id = tokenizer.pad_token_id
     return _saved(hf.AutoModelForSeq2SeqLM.from_config(config), tokenizer, folder)
 

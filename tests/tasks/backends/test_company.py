@@ -17,6 +17,7 @@ from wherry.tasks.base import TaskOutput
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.registry import get_task
 from wherry.tasks.text.embedding import EmbeddingOutput
+from wherry.tasks.text.generation import GenerationOutput
 from wherry.tasks.text.text_classification import TextClassificationOutput
 
 from . import mixed
@@ -35,8 +36,14 @@ NORMAL = {
     "classifier": {"bert": "padded", "fnet": "equal-length", "mobilebert": "equal-length"},
     "writer": {"llama": "padded", "bart": "equal-length", "rwkv": "one-by-one"},
     "rewriter": {"t5": "padded"},
+    "recurrent": {"recurrent_gemma": "equal-length", "rwkv": "one-by-one"},
 }
-ALL = {"classifier": mixed.ENCODERS, "writer": mixed.DECODERS, "rewriter": mixed.ENCODER_DECODERS}
+ALL = {
+    "classifier": mixed.ENCODERS,
+    "writer": mixed.DECODERS,
+    "rewriter": mixed.ENCODER_DECODERS,
+    "recurrent": mixed.RECURRENT,
+}
 
 
 def kinds(what: str) -> list[Any]:
@@ -64,6 +71,31 @@ def scores(task: LocalTask, texts: Sequence[str]) -> list[dict[str, float]]:
     output = task.process(task.task.input.validated({"texts": list(texts)}))
     assert isinstance(output, TextClassificationOutput)
     return [{found.label: found.score for found in row} for row in output.results]
+
+
+@pytest.mark.parametrize("kind", kinds("recurrent"))
+def test_a_prompt_of_one_token_sees_nothing_of_the_rows_before(kind: str, tmp_path: Path) -> None:
+    task = made("writer", kind, tmp_path)
+    tokenizer: Any = task.backend.tokenizer  # type: ignore[attr-defined] # a Writer has one
+    [token] = tokenizer("a", add_special_tokens=False)["input_ids"]
+
+    def said(tokens: list[int]) -> list[tuple[int, float | None]]:
+        given = {"texts": [""], "token_ids": [tokens], "max_new_tokens": 8, "logprobs": 0}
+        output = task.process(task.task.input.validated(given))
+        assert isinstance(output, GenerationOutput)
+        [generation] = output.generations
+        return [(told.id, told.logprob) for told in generation.tokens or ()]
+
+    def fresh() -> list[tuple[int, float | None]]:
+        task.close()
+        task.backend.load()
+        return said([token])
+
+    own = fresh()
+    for before in (TEXTS[2], "b", "z"):
+        said(tokenizer(before, add_special_tokens=False)["input_ids"])
+        assert [one for one, _ in said([token])] == [one for one, _ in own]
+        assert [chance for _, chance in said([token])] == pytest.approx([c for _, c in own])
 
 
 @pytest.mark.parametrize("kind", kinds("classifier"))

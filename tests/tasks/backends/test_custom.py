@@ -106,7 +106,9 @@ def test_a_link_that_stays_inside_is_followed(trusted: Path) -> None:
     make("other", trusted).load()
 
 
-@pytest.mark.parametrize(("source", "said"), [(None, "needs a source"), ("none", "no handler.py")])
+@pytest.mark.parametrize(
+    ("source", "said"), [(None, "needs a source"), ("none", "no folder 'none'")]
+)
 def test_a_folder_without_a_handler_is_told(trusted: Path, source: str | None, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         make(source, trusted)

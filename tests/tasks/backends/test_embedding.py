@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer
 
 from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.text.embedding import EmbeddingInput, EmbeddingOutput
 
 from .. import tiny
+from . import mixed
 
 TOLERANCE = 1e-4
 BACKENDS = ("transformers", "onnxruntime")
@@ -72,3 +73,29 @@ def test_the_example_warms_up(backend: str, bert: Path) -> None:
     with create_task(backend, "embedding", str(bert)) as task:
         (answer,) = task.backend.run([task.backend.example()])
     assert isinstance(answer, EmbeddingOutput)
+
+
+@pytest.mark.parametrize("kind", mixed.TEXT_ENCODERS)
+def test_an_encoder_that_stands_alone_makes_the_vectors(kind: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    folder = mixed.rewriter(kind, tmp_path)
+    encoder = AutoModelForSeq2SeqLM.from_pretrained(folder).eval().get_encoder()
+    with create_task("transformers", "embedding", str(folder)) as task:
+        together = embed(task, TEXTS)
+    for vector, text in zip(together, TEXTS, strict=True):
+        tokens = AutoTokenizer.from_pretrained(folder)(
+            text, truncation=True, return_tensors="pt", return_token_type_ids=False
+        )
+        with torch.inference_mode():
+            own = encoder(**tokens).last_hidden_state[0].mean(0).numpy()
+        assert vector == pytest.approx(own, abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("task", ["embedding", "feature-extraction", "sentence-similarity"])
+def test_a_model_that_makes_no_vectors_of_texts_is_refused_in_a_line(
+    task: str, tmp_path: Path
+) -> None:
+    folder = mixed.rewriter("nllb-moe", tmp_path)
+    with pytest.raises(ModelRefused, match="type nllb-moe makes no vectors of texts alone") as told:
+        create_task("transformers", task, str(folder))
+    assert "\n" not in str(told.value)

@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 
 from wherry.tasks import tiny
+from wherry.tasks.backends import create_backend
+from wherry.tasks.backends.base import ModelRefused
+from wherry.tasks.backends.device import Device
 from wherry.tasks.catalog import ModelDeclaration
 from wherry.tasks.check import check_model, hub, weigh
 
@@ -78,6 +81,125 @@ def test_a_whole_model_has_no_faults(name: str, tmp_path: Path) -> None:
 def test_a_declaration_at_fault(classifier: Path, more: dict[str, Any], said: str) -> None:
     (fault,) = errors(classifier, **more)
     assert said in fault
+
+
+@pytest.mark.parametrize(
+    ("task", "backend", "parameters", "said"),
+    [
+        ("object-detection", "onnxruntime", {"iou": "x"}, "iou 'x': use a number"),
+        ("object-detection", "onnxruntime", {"agnostic": 1}, "agnostic 1: use true or false"),
+        ("embedding", "onnxruntime", {"file": 7}, "file 7: use a string"),
+        ("image-anonymization", "onnxruntime", {"iou": [1]}, "iou [1]: use a number"),
+        ("embedding", "transformers", {"pooling": 3}, "pooling 3: use a string"),
+        ("embedding", "transformers", {"revision": True}, "revision True: use a string"),
+        ("text-generation", "transformers", {"continuous": "yes"}, "use true or false"),
+        ("text-generation", "transformers", {"step_tokens": 2.5}, "2.5: use a whole number"),
+        ("automatic-speech-recognition", "transformers", {"chunk_length_s": "9"}, "use a number"),
+    ],
+)
+def test_a_value_of_another_type_is_told(
+    task: str, backend: str, parameters: dict[str, Any], said: str
+) -> None:
+    given = errors("package:no_such/model", task, backend=backend, parameters=parameters)
+    assert [fault for fault in given if fault.startswith("parameters:") and said in fault]
+
+
+def test_values_of_the_right_types_are_no_faults() -> None:
+    right: dict[str, Any] = {"iou": 1, "agnostic": False, "dialect": "yolov8", "max_pixels": 9}
+    (fault,) = errors(
+        "package:no_such/model", "object-detection", backend="onnxruntime", parameters=right
+    )
+    assert "not installed" in fault
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[", "is not JSON"),
+        ('{"type": "a"}', "is no list of modules"),
+        ('[{"idx": 0}]', "is no list of modules"),
+        ("[1]", "is no list of modules"),
+        (
+            '[{"type": "sentence_transformers.models.Pooling", "path": "1_Pooling"}]',
+            "no config.json",
+        ),
+    ],
+)
+@pytest.mark.parametrize("task", ["embedding", "sentence-similarity"])
+def test_broken_modules_of_sentence_transformers(
+    task: str, content: str, said: str, tmp_path: Path
+) -> None:
+    folder = tiny.build("embedding", tmp_path)
+    (folder / "modules.json").write_text(content)
+    (fault,) = errors(folder, task)
+    assert fault.startswith(f"source: {folder}/modules.json")
+    assert said in fault or "and there is no" in fault
+    with pytest.raises(ModelRefused, match=r"modules\.json"):
+        create_backend("transformers", task, str(folder), device=Device()).load()
+
+
+@pytest.mark.parametrize(
+    ("task", "kind", "name"),
+    [
+        ("image-to-text", "git", "GitForCausalLM"),
+        ("optical-character-recognition", "git", "GitForCausalLM"),
+        ("video-mask-generation", "edgetam_video", "EdgeTamVideoModel"),
+        ("video-mask-generation", "sam3_video", "Sam3VideoModel"),
+    ],
+)
+def test_a_model_of_another_kind_than_the_one_that_is_served(
+    task: str, kind: str, name: str, tmp_path: Path
+) -> None:
+    served = "image-to-text" if task != "video-mask-generation" else task
+    folder = tiny.build(served, tmp_path)
+    assert errors(folder, served) == []
+    (folder / "config.json").write_text(json.dumps({"model_type": kind, "architectures": [name]}))
+    (fault,) = errors(folder, task)
+    assert fault.startswith(f"a model of type {kind!r} cannot do {task}")
+
+
+GOOD_HANDLER = "class EndpointHandler:\n    def __init__(self, path=''):\n        1 / 0\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("good", ""),
+        ("brought", ""),
+        ("absent", "there is no folder 'absent' in the handlers' directory"),
+        ("good/handler.py", "is a file: name the folder"),
+        ("empty", "'empty' has no handler.py"),
+        ("nameless", "handler.py has no class EndpointHandler"),
+        ("broken", "handler.py, line 2: "),
+        ("../outside", "leads out of the handlers' directory"),
+        (None, "needs a source: its folder"),
+    ],
+)
+def test_a_handlers_folder_is_read_and_not_run(
+    source: str | None, said: str, tmp_path: Path
+) -> None:
+    texts = {
+        "trusted/good": GOOD_HANDLER,
+        "trusted/brought": "if True:\n    from mine import EndpointHandler\n",
+        "trusted/nameless": f"open({str(tmp_path / 'ran')!r}, 'w')\n",
+        "trusted/broken": "class EndpointHandler:\n    def __init__(self:\n",
+        "outside": GOOD_HANDLER,
+    }
+    (tmp_path / "trusted" / "empty").mkdir(parents=True)
+    for name, text in texts.items():
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / "handler.py").write_text(text)
+    model = declared(source, "custom", backend="handler")
+    faults = check_model(model, handler_dir=str(tmp_path / "trusted"))
+    assert [said in fault.text for fault in faults] == ([True] if said else [])
+    assert not (tmp_path / "ran").exists()
+
+
+def test_handlers_that_are_off_say_what_turns_them_on() -> None:
+    model = declared("mine", "custom", backend="handler")
+    (fault,) = check_model(model, handler_dir="")
+    assert "custom handlers are off; WHERRY_HANDLER_DIR names where" in fault.text
+    assert check_model(model) == [], "whoever does not know where they lie says nothing"
 
 
 def test_the_parameters_of_a_dialect_are_the_adapters_to_judge(tmp_path: Path) -> None:

@@ -179,6 +179,10 @@ def test_weights_kept_in_half_precision_are_exported_in_full(
     assert export(str(folder), tmp_path / "onnx", name) < TOLERANCE
 
 
+def test_the_encoder_of_a_translator_is_exported(tiny_model: TinyModel, tmp_path: Path) -> None:
+    assert export(str(tiny_model("translation-nllb")), tmp_path / "onnx", "embedding") < TOLERANCE
+
+
 def test_every_task_with_a_graph_can_be_exported() -> None:
     assert {task or name for name, task, *_ in CASES} == set(exported_tasks())
 

@@ -7,6 +7,7 @@ decoder_with_past_model.onnx makes it quicker: ..speech_decoder.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
@@ -185,21 +186,26 @@ class WhisperEncoderDecoder(Adapter):
             ends.append(len(tokens))  # silence follows
         elif ends:
             covered = max(1, round((tokens[ends[-1] - 1] - first) * per_time * self.rate / hop))
-        else:
-            ends = [len(tokens)]
-        found, start = [], 0
-        for stop in ends:
+        found = []
+        for start, stop in itertools.pairwise([0, *(ends or [len(tokens)])]):
             part = tokens[start:stop]
             told = [(t - first) * per_time for t in part if t >= first]
-            words = self._words(part)
-            if words:
-                opens = begin + told[0] if told else begin
-                # An end that was not told is the window's, or the sound's where that is earlier.
-                ends_at = begin + (told[-1] if len(told) > 1 else self._seconds)
-                opens, ends_at = (min(round(time, 2), seconds) for time in (opens, ends_at))
-                found.append(SpeechChunk(text=self._text(words), start=opens, end=ends_at))
-            start = stop
+            both = (told[0], told[-1]) if ends else self._unpaired(told, seconds)
+            if words := self._words(part):
+                # Nothing is said after the sound's end.
+                opens, closes = (min(round(begin + time, 2), seconds) for time in both)
+                found.append(SpeechChunk(text=self._text(words), start=opens, end=closes))
         return found, covered
+
+    def _unpaired(self, told: Sequence[float], seconds: float) -> tuple[float, float]:
+        """From when to when a window lasts that is one sentence, with the times that it tells.
+
+        As transformers has it: one that is a whole sound from the first of them, one of several
+        from its beginning to the last, unless that is the beginning itself.
+        """
+        if seconds > self._seconds:
+            return 0.0, (told and told[-1]) or self._seconds
+        return (told[0] if told else 0.0), (told[-1] if len(told) > 1 else self._seconds)
 
     def _picture(self, samples: Samples) -> _Floats:
         """(mels, frames), silence after a sound that is shorter than a window."""
