@@ -16,6 +16,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +52,13 @@ class Reads:
         """Put values in the script's order. Raises TypeError unless each is there, and no other."""
         values: Mapping[str, Any] = given  # which of them are many, the header says
         try:
-            ordered = [values[name] for name in self.names]
+            ordered = list(map(values.__getitem__, self.names))
             if self.columns:
+                pick, count = itemgetter(*self.columns), len(self.columns)
                 for row in values[self.many]:
-                    ordered += [row[column] for column in self.columns]
-                    if len(row) != len(self.columns):
-                        raise TypeError(f"{self} and not {', '.join(row)}")
+                    ordered += pick(row)
+                    if len(row) != count:
+                        raise TypeError(f"{self}, and not {', '.join(row)}")
             elif self.many:
                 ordered += values[self.many]
         except KeyError as missing:
