@@ -11,12 +11,22 @@ import logging
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from kombu.transport import TRANSPORT_ALIASES, redis
+from kombu.transport import TRANSPORT_ALIASES, redis, virtual
 from redis.exceptions import OutOfMemoryError
 
 from ..jobs import redis_url
 
 log = logging.getLogger(__name__)
+
+
+class Message(virtual.Message):
+    """A message; what lacks its parts is a ValueError, as what is no JSON is."""
+
+    def __init__(self, payload: Any, channel: Any = None, **options: Any) -> None:
+        try:
+            super().__init__(payload, channel, **options)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"no message: {type(error).__name__}") from error
 
 
 class Channel(redis.Channel):
@@ -25,6 +35,17 @@ class Channel(redis.Channel):
     They tell publishers which lists belong to an exchange. Tickets are pushed to their list by
     name, and whoever sends through Celery declares the queue itself.
     """
+
+    Message = Message
+
+    def _brpop_read(self, **options: Any) -> Any:
+        """Read what a list gave; anyone may push there, and nothing pushed ends the worker."""
+        try:
+            read: Any = super()._brpop_read  # kombu ships no types
+            return read(**options)
+        except ValueError as error:
+            log.warning("what is no message was dropped: %s", error)
+            return True
 
     def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
         try:
