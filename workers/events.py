@@ -37,7 +37,7 @@ class JobEvents:
     def __init__(self, app: Celery, node: str) -> None:
         self._app, self._node = app, node
         self._waiting: queue.Queue[_Event | None] = queue.Queue(_MAX_WAITING)
-        self._failing = False
+        self._failing = self._dropping = False
         self._thread = threading.Thread(target=self._run, name="wherry-events", daemon=True)
 
     def start(self) -> None:
@@ -91,7 +91,11 @@ class JobEvents:
         try:
             self._waiting.put_nowait(event)
         except queue.Full:
-            log.warning("events are dropped: Flower will miss some jobs")
+            if not self._dropping:  # once, however many
+                log.warning("events are dropped: Flower will miss some jobs")
+            self._dropping = True
+        else:
+            self._dropping = False
 
     def _run(self) -> None:
         while not self._send_until_broken():
@@ -99,6 +103,7 @@ class JobEvents:
 
     def _send_until_broken(self) -> bool:
         """Send events until told to stop (True) or until the broker fails (False)."""
+        last = False
         try:
             with (
                 self._app.connection_for_write() as connection,
@@ -123,7 +128,7 @@ class JobEvents:
             if not self._failing:  # once, however long it lasts
                 log.warning("events are not sent: %s", type(error).__name__)
             self._failing = True
-            return False
+            return last  # nobody asks twice
 
     def _gather(self) -> tuple[list[_Event], bool]:
         """Events for one message; and whether they are the last."""
