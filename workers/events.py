@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 #: Events that may wait to be sent; more are dropped, for events are a view and never the truth.
 _MAX_WAITING = 50_000
 
+#: Seconds between two tries to reach a broker that is away.
+_RETRY_S = 1.0
 
 #: Events of one message at most, and seconds that the first of them may wait for company: a message
 #: costs as much as thirty events.
@@ -38,6 +40,7 @@ class JobEvents:
         self._app, self._node = app, node
         self._waiting: queue.Queue[_Event | None] = queue.Queue(_MAX_WAITING)
         self._failing = self._dropping = False
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="wherry-events", daemon=True)
 
     def start(self) -> None:
@@ -45,7 +48,8 @@ class JobEvents:
         self._thread.start()
 
     def stop(self) -> None:
-        """Send what waits, then end."""
+        """Send what waits, then end; with a broker that is away, end."""
+        self._stopped.set()
         if self._thread.is_alive():
             self._put(None)
             self._thread.join(timeout=5)
@@ -99,11 +103,11 @@ class JobEvents:
 
     def _run(self) -> None:
         while not self._send_until_broken():
-            time.sleep(1)
+            if self._stopped.wait(_RETRY_S):
+                return
 
     def _send_until_broken(self) -> bool:
         """Send events until told to stop (True) or until the broker fails (False)."""
-        last = False
         try:
             with (
                 self._app.connection_for_write() as connection,
@@ -128,7 +132,7 @@ class JobEvents:
             if not self._failing:  # once, however long it lasts
                 log.warning("events are not sent: %s", type(error).__name__)
             self._failing = True
-            return last  # nobody asks twice
+            return False
 
     def _gather(self) -> tuple[list[_Event], bool]:
         """Events for one message; and whether they are the last."""
