@@ -33,7 +33,8 @@ class Channel(redis.Channel):
     """A channel that does without the binding tables when they cannot be written.
 
     They tell publishers which lists belong to an exchange. Tickets are pushed to their list by
-    name, and whoever sends through Celery declares the queue itself.
+    name, and whoever sends through Celery declares the queue itself. A broadcast goes to whoever
+    subscribes, and asks no table: kombu's would keep the name of every worker that was ever killed.
     """
 
     Message = Message
@@ -48,6 +49,9 @@ class Channel(redis.Channel):
             return True
 
     def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
+        if self.typeof(exchange).type == "fanout":
+            self._fanout_queues[queue] = exchange, routing_key.replace("#", "*")
+            return
         try:
             bind: Any = super()._queue_bind  # kombu ships no types
             bind(exchange, routing_key, pattern, queue)
@@ -59,7 +63,7 @@ class Channel(redis.Channel):
     def _refresh_bindings(self, queues: Any) -> None:
         refresh: Any = super()._refresh_bindings
         with contextlib.suppress(OutOfMemoryError):  # kombu would log its trace each second
-            refresh(queues)
+            refresh([queue for queue in queues if queue not in self._fanout_queues])
 
 
 class Transport(redis.Transport):
