@@ -24,7 +24,8 @@ class Message(virtual.Message):
 
     def __init__(self, payload: Any, channel: Any = None, **options: Any) -> None:
         try:
-            super().__init__(payload, channel, **options)
+            begin: Any = super().__init__  # kombu ships no types
+            begin(payload, channel, **options)
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"no message: {type(error).__name__}") from error
 
@@ -42,18 +43,19 @@ class Channel(redis.Channel):
     def _brpop_read(self, **options: Any) -> Any:
         """Read what a list gave; anyone may push there, and nothing pushed ends the worker."""
         try:
-            read: Any = super()._brpop_read  # kombu ships no types
+            read: Any = super()._brpop_read
             return read(**options)
         except ValueError as error:
             log.warning("what is no message was dropped: %s", error)
             return True
 
     def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
-        if self.typeof(exchange).type == "fanout":
+        kind: Any = self.typeof
+        if kind(exchange).type == "fanout":
             self._fanout_queues[queue] = exchange, routing_key.replace("#", "*")
             return
         try:
-            bind: Any = super()._queue_bind  # kombu ships no types
+            bind: Any = super()._queue_bind
             bind(exchange, routing_key, pattern, queue)
         except OutOfMemoryError:
             log.warning(
