@@ -169,16 +169,18 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
         batches.start()
         if outbound.calls and settings.webhooks_at_once:
             deliverer.start()
-        async with _grpc(app.state.service, keys):
-            _calm_collector()
-            yield
-        await batches.stop()
-        await deliverer.stop()
-        await waiters.stop()
-        await presence.stop()
-        await keys.stop()
-        await outbound.close()
-        await queue.close()
+        try:
+            async with _grpc(app.state.service, keys):
+                _calm_collector()
+                yield
+        finally:  # be it that it could not listen
+            await batches.stop()
+            await deliverer.stop()
+            await waiters.stop()
+            await presence.stop()
+            await keys.stop()
+            await outbound.close()
+            await queue.close()
 
     app = _Api(
         title="Wherry",

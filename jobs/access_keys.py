@@ -10,19 +10,19 @@ from .settings import JobsSettings
 def put_key(key_id: str, text: str, settings: JobsSettings) -> Call[bool]:
     """Keep a key. False for an id that is taken, which stays as it is."""
     name = Keys(settings.key_prefix).api_keys
-    return Call(None, keys=[], args=[], before=[("HSETNX", name, key_id, text)], parse=bool)
+    return Call([("HSETNX", name, key_id, text)], parse=bool)
 
 
 def all_keys(settings: JobsSettings) -> Call[dict[str, bytes]]:
     """Every key by its id."""
     name = Keys(settings.key_prefix).api_keys
-    return Call(None, keys=[], args=[], before=[("HGETALL", name)], parse=_pairs)
+    return Call([("HGETALL", name)], parse=_pairs)
 
 
 def forget_key(key_id: str, settings: JobsSettings) -> Call[bool]:
     """Forget a key. False for an unknown id."""
     name = Keys(settings.key_prefix).api_keys
-    return Call(None, keys=[], args=[], before=[("HDEL", name, key_id)], parse=bool)
+    return Call([("HDEL", name, key_id)], parse=bool)
 
 
 def _pairs(reply: dict[bytes, bytes] | list[bytes]) -> dict[str, bytes]:

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- batch_forget: take a batch out of the books whose time is over; only ended ones have a time.
--- KEYS 1 batch, 2 expiring batches, 3.. the indexes that it is in
+-- KEYS 1 batch, 2 expiring (batches), 3.. indexes (that it is in)
 -- ARGV 1 prefix, 2 id
 -- Returns 1 if it was there.
 if not expired(KEYS[2], ARGV[2], 0) then return 0 end

@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
 -- batch_save: write down how far a batch has come, and renew or end its lease; the owner's alone.
 -- A status that changed meanwhile (someone cancels) stays, and the lease with it.
--- KEYS 1 batch, 2 leases, 3 readers of its input, 4 expiring batches
--- ARGV 1 prefix, 2 id, 3 owner, 4 status it had, 5 status it gets, 6 progress ('' as it is),
---      7 lease ms: 0 gives the batch back for another to take, -1 ends it
---      8 ms that it stays once it has ended (0 for ever)
+-- KEYS 1 batch, 2 leases, 3 readers (of its input), 4 expiring (batches)
+-- ARGV 1 prefix, 2 id, 3 owner, 4 was (the status it had), 5 status (it gets), 6 progress ('' as it is),
+--      7 lease_ms (0 gives the batch back for another to take, -1 ends it),
+--      8 kept_ms (that it stays once it has ended; 0 for ever)
 -- Returns the status that it now has, or false for one who no longer owns it.
 local f = redis.call('HMGET', KEYS[1], 'owner', 'status')
 if f[1] ~= ARGV[3] then return false end

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- batch_take: lease the batch whose lease ran out first, if there is one.
 -- KEYS 1 leases
--- ARGV 1 prefix, 2 owner, 3 lease ms
+-- ARGV 1 prefix, 2 owner, 3 lease_ms
 -- Returns the batch's asked, status, progress and cancelling_at; false when there is none.
 local ms = now_ms()
 local id = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(ms), 'LIMIT', 0, 1)[1]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from .call import Call, script
+from .call import Call, call_script
 from .files import Part, page
 from .keys import Keys
 from .owned import NOBODY
@@ -120,20 +120,19 @@ class Batch(NamedTuple):
 def create_batch(asked: Asked, settings: JobsSettings) -> Call[bool]:
     """Write a batch down and offer it. False for a known id, which stays as it is."""
     keys = Keys(settings.key_prefix)
-    return Call(
-        script("batch_create"),
-        keys=[
-            keys.batch(asked.id),
-            keys.leases,
-            keys.batches(),
-            keys.batches(asked.tenant),
-        ],
-        args=[
-            settings.key_prefix,
-            asked.id,
-            asked.model_dump_json(),
-            Progress().model_dump_json(),
-        ],
+    return call_script(
+        "batch_create",
+        settings,
+        keys={
+            "batch": keys.batch(asked.id),
+            "leases": keys.leases,
+            "indexes": [keys.batches(), keys.batches(asked.tenant)],
+        },
+        args={
+            "id": asked.id,
+            "asked": asked.model_dump_json(),
+            "progress": Progress().model_dump_json(),
+        },
         parse=bool,
     )
 
@@ -141,7 +140,7 @@ def create_batch(asked: Asked, settings: JobsSettings) -> Call[bool]:
 def get_batch(batch_id: str, settings: JobsSettings) -> Call[Batch | None]:
     """A batch; None for an unknown id."""
     key = Keys(settings.key_prefix).batch(batch_id)
-    return Call(None, keys=[], args=[], before=[("HMGET", key, *_FIELDS)], parse=_batch)
+    return Call([("HMGET", key, *_FIELDS)], parse=_batch)
 
 
 def batch_page(
@@ -154,10 +153,11 @@ def batch_page(
 
 def take_batch(owner: str, lease_s: float, settings: JobsSettings) -> Call[Batch | None]:
     """Lease a batch that nobody is at; None when there is none."""
-    return Call(
-        script("batch_take"),
-        keys=[Keys(settings.key_prefix).leases],
-        args=[settings.key_prefix, owner, int(lease_s * 1000)],
+    return call_script(
+        "batch_take",
+        settings,
+        keys={"leases": Keys(settings.key_prefix).leases},
+        args={"owner": owner, "lease_ms": int(lease_s * 1000)},
         parse=lambda reply: None if reply is None else _batch(reply),
     )
 
@@ -180,24 +180,24 @@ def save_batch(
     (0: never).
     """
     keys = Keys(settings.key_prefix)
-    return Call(
-        script("batch_save"),
-        keys=[
-            keys.batch(asked.id),
-            keys.leases,
-            keys.readers(asked.input_file_id),
-            keys.expiring("batch"),
-        ],
-        args=[
-            settings.key_prefix,
-            asked.id,
-            owner,
-            was.value,
-            status.value,
-            progress.model_dump_json() if progress else "",
-            -1 if status.terminal else int(lease_s * 1000),
-            kept_s * 1000,
-        ],
+    return call_script(
+        "batch_save",
+        settings,
+        keys={
+            "batch": keys.batch(asked.id),
+            "leases": keys.leases,
+            "readers": keys.readers(asked.input_file_id),
+            "expiring": keys.expiring("batch"),
+        },
+        args={
+            "id": asked.id,
+            "owner": owner,
+            "was": was.value,
+            "status": status.value,
+            "progress": progress.model_dump_json() if progress else "",
+            "lease_ms": -1 if status.terminal else int(lease_s * 1000),
+            "kept_ms": kept_s * 1000,
+        },
         parse=lambda reply: None if reply is None else BatchStatus(reply.decode()),
     )
 
@@ -205,25 +205,25 @@ def save_batch(
 def forget_batch(asked: Asked, settings: JobsSettings) -> Call[bool]:
     """Take a batch out of the books, once, if its time is over."""
     keys = Keys(settings.key_prefix)
-    return Call(
-        script("batch_forget"),
-        keys=[
-            keys.batch(asked.id),
-            keys.expiring("batch"),
-            keys.batches(),
-            keys.batches(asked.tenant),
-        ],
-        args=[settings.key_prefix, asked.id],
+    return call_script(
+        "batch_forget",
+        settings,
+        keys={
+            "batch": keys.batch(asked.id),
+            "expiring": keys.expiring("batch"),
+            "indexes": [keys.batches(), keys.batches(asked.tenant)],
+        },
+        args={"id": asked.id},
         parse=bool,
     )
 
 
 def cancel_batch(batch_id: str, settings: JobsSettings) -> Call[BatchStatus | None]:
     """Ask for a batch's end. Answers the status it had; None for an unknown id."""
-    return Call(
-        script("batch_cancel"),
-        keys=[Keys(settings.key_prefix).batch(batch_id)],
-        args=[settings.key_prefix],
+    return call_script(
+        "batch_cancel",
+        settings,
+        keys={"batch": Keys(settings.key_prefix).batch(batch_id)},
         parse=lambda reply: None if reply is None else BatchStatus(reply.decode()),
     )
 
@@ -233,10 +233,10 @@ def forget_soon(job_ids: Sequence[str], seconds: int, settings: JobsSettings) ->
 
     Answers where the store has their results, for the caller to remove after that time.
     """
-    return Call(
-        script("forget"),
-        keys=[],
-        args=[settings.key_prefix, seconds, *job_ids],
+    return call_script(
+        "forget",
+        settings,
+        args={"seconds": seconds, "ids": job_ids},
         parse=lambda reply: [ref.decode() for ref in reply],
     )
 

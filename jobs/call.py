@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import redis
@@ -21,12 +18,16 @@ from redis.retry import Retry
 
 from ..protocol import errors
 from .connection import PackedConnection
+from .script import Given, Script, script
+from .settings import JobsSettings
 
 T = TypeVar("T")
 
-_HERE = Path(__file__).parent
 #: Redis commands that one round trip carries at most; more wait for the next.
 _MAX_PIPELINE = 256
+
+#: What a script without KEYS, or without ARGV beside the prefix, is given.
+_NONE: Given = {}
 
 #: Tries of a broken call beyond the first, and seconds before the first and the longest of them,
 #: which are jittered. Every step may be sent twice: what it did the first time is found done.
@@ -34,48 +35,21 @@ _RETRIES, _BACKOFF = 4, ExponentialWithJitterBackoff(base=0.1, cap=1.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
-    """A verb's Lua: the shared prelude, then the verb's own file."""
-
-    name: str
-    text: str
-    sha: str
-
-
-@functools.cache
-def script(name: str) -> Script:
-    """Read `<name>.lua` with the prelude put after its flags line."""
-    flags, _, body = (_HERE / f"{name}.lua").read_text().partition("\n")
-    prelude = (_HERE / "prelude.lua").read_text()
-    text = f"{flags}\n{prelude}\n{body}"
-    return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
-
-
-@dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
-    """One atomic step: a script, its keys and arguments, and how to read the reply.
+    """One atomic step: the commands of one round trip, and how to read the reply to the last.
 
-    `before` are plain commands sent ahead in the same round trip. A step that one command can do
-    has no script: it is the last of `before`, and costs Redis a tenth.
+    A step that one plain command can do has no script, and costs Redis a tenth.
     """
 
-    script: Script | None
-    keys: Sequence[str]
-    args: Sequence[str | bytes | int | float]
+    commands: Sequence[tuple[Any, ...]]
     parse: Callable[[Any], T]  # a script's reply is whatever its Lua returns
-    before: Sequence[tuple[Any, ...]] = ()
-
-    @property
-    def reply_count(self) -> int:
-        """How many replies this step gets."""
-        return len(self.before) + (self.script is not None)
+    #: What the last command runs, if that is a script.
+    script: Script | None = None
 
     def queue_on(self, pipe: Any) -> None:  # redis-py types sync and async pipelines apart
         """Add this step's commands to a pipeline."""
-        for command in self.before:
+        for command in self.commands:
             pipe.execute_command(*command)
-        if self.script is not None:
-            pipe.execute_command("EVALSHA", self.script.sha, len(self.keys), *self.keys, *self.args)
 
     def read(self, replies: Sequence[Any]) -> T | Exception:
         """Read this step's replies. Exceptions are returned, so that steps stay apart."""
@@ -86,6 +60,24 @@ class Call(Generic[T]):
             return self.parse(replies[-1])
         except Exception as error:
             return error  # a reply that cannot be read must not take its neighbours along
+
+
+def call_script(
+    name: str,
+    settings: JobsSettings,
+    *,
+    keys: Given = _NONE,
+    args: Given = _NONE,
+    parse: Callable[[Any], T],
+    before: Sequence[tuple[Any, ...]] = (),
+) -> Call[T]:
+    """A step that is a script, its KEYS and ARGV given by the names that stand on top of it.
+
+    `before` are plain commands sent ahead in the same round trip. Raises TypeError for a name that
+    the script has not, or misses.
+    """
+    verb = script(name)
+    return Call((*before, verb.command(settings.key_prefix, keys, args)), parse, verb)
 
 
 def translate(error: Exception) -> Exception:
@@ -235,7 +227,7 @@ class AsyncQueue:
                 replies = iter(await pipe.execute(raise_on_error=False))
         except TimeoutError as error:
             raise RedisTimeoutError(f"no reply in {self._timeout_s} s") from error
-        return [[next(replies) for _ in range(call.reply_count)] for call in calls]
+        return [[next(replies) for _ in call.commands] for call in calls]
 
     async def close(self) -> None:
         """Close the connections."""

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- cancel: end a waiting job now; mark a running one, whose finish then reads `canceled`.
 -- KEYS 1 job, 2 totals, 3 deadlines
--- ARGV 1 prefix, 2 id, 3 result ttl s
+-- ARGV 1 prefix, 2 id, 3 result_ttl_s
 -- Returns the status it found, or false for an unknown id.
 local f = redis.call('HMGET', KEYS[1], 'status', 'group', 'attempt', 'payload_key', 'history',
   'webhook', 'bytes')

@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
 -- claim: bind the next batch of a family to one worker. The ticket names a group; shares and
 -- priorities say which group is served.
--- KEYS 1 group of the ticket, 2 totals, 3 running:<worker>, 4 Celery queue, 5 deadlines
--- ARGV 1 prefix, 2 worker, 3 the ticket's group id, 4 next ticket, 5 result ttl s,
---      6 budgets: a line ' model/version rows bytes preferred-rows delay-ms' for each model that
---      the worker serves, 7 '1' while its device is busy: a batch that is not full may wait
+-- KEYS 1 group (of the ticket), 2 totals, 3 running (of the worker), 4 queue (Celery's), 5 deadlines
+-- ARGV 1 prefix, 2 worker, 3 group_id (of the ticket), 4 ticket (the next), 5 result_ttl_s,
+--      6 budgets (a line ' model/version rows bytes preferred-rows delay-ms' for each model that
+--      the worker serves), 7 patient ('1' while its device is busy: a batch that is not full may wait)
 -- Returns {wait ms (-1: none of this worker's models waits), group id, charged µs,
 --      id, attempt, rows, header length, payload key, payload ref, created ms, '1' when it was
 --      aboard a crash, id, ...}.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .call import Call, script
+from .call import Call, call_script
 from .group import Group
 from .keys import Keys
 from .record import Claim, ClaimedJob
@@ -44,24 +44,24 @@ def claim(
     comes alone. `patient` lets a batch that is not full wait, while no other is full either.
     """
     keys = Keys(settings.key_prefix)
-    return Call(
-        script("claim"),
-        keys=[
-            keys.group(hint.id),
-            keys.totals,
-            keys.running(worker),
-            hint.queue_key,
-            keys.deadlines,
-        ],
-        args=[
-            settings.key_prefix,
-            worker,
-            hint.id,
-            ticket(hint.family, hint.id, hint.queue_key),
-            settings.result_ttl_s,
-            "".join(_line(model_id, budget) for model_id, budget in budgets.items()),
-            "1" if patient else "0",
-        ],
+    return call_script(
+        "claim",
+        settings,
+        keys={
+            "group": keys.group(hint.id),
+            "totals": keys.totals,
+            "running": keys.running(worker),
+            "queue": hint.queue_key,
+            "deadlines": keys.deadlines,
+        },
+        args={
+            "worker": worker,
+            "group_id": hint.id,
+            "ticket": ticket(hint.family, hint.id, hint.queue_key),
+            "result_ttl_s": settings.result_ttl_s,
+            "budgets": "".join(_line(model_id, budget) for model_id, budget in budgets.items()),
+            "patient": "1" if patient else "0",
+        },
         parse=_read_claim,
     )
 

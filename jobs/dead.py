@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..protocol import errors
-from .call import Call, script
+from .call import Call, call_script
 from .keys import Keys
 from .settings import JobsSettings
 
@@ -47,10 +47,16 @@ def list_dead(
     """
     if after and not _CURSOR.fullmatch(after):
         raise errors.InvalidRequest("after: use the cursor that a page gave")
-    return Call(
-        script("dead_list"),
-        keys=[Keys(settings.key_prefix).dead],
-        args=[settings.key_prefix, model, error, limit, after],
+    return call_script(
+        "dead_list",
+        settings,
+        keys={"dead": Keys(settings.key_prefix).dead},
+        args={
+            "model": model,
+            "error": error,
+            "limit": limit,
+            "after": after,
+        },
         parse=_page,
     )
 
@@ -65,10 +71,11 @@ def read_dead(job_id: str, settings: JobsSettings) -> Call[DeadRequest]:
         size, header_length, ref, header = reply
         return DeadRequest(int(size), int(header_length), ref.decode(), header)
 
-    return Call(
-        script("dead_read"),
-        keys=[keys.job(job_id), keys.dead],
-        args=[settings.key_prefix, job_id],
+    return call_script(
+        "dead_read",
+        settings,
+        keys={"job": keys.job(job_id), "dead": keys.dead},
+        args={"id": job_id},
         parse=read,
     )
 
@@ -87,10 +94,11 @@ def drop(job_id: str, settings: JobsSettings) -> Call[str]:
             raise errors.Conflict(f"job {job_id!r} is no dead letter")
         return reply.decode()
 
-    return Call(
-        script("dead_drop"),
-        keys=[keys.job(job_id), keys.dead],
-        args=[settings.key_prefix, job_id, settings.result_ttl_s],
+    return call_script(
+        "dead_drop",
+        settings,
+        keys={"job": keys.job(job_id), "dead": keys.dead},
+        args={"id": job_id, "result_ttl_s": settings.result_ttl_s},
         parse=read,
     )
 

@@ -1,8 +1,8 @@
 #!lua flags=no-writes,allow-oom
 -- dead_list: ids of dead letters, newest first.
 -- KEYS 1 dead
--- ARGV 1 prefix, 2 model or '', 3 words that the error holds or '', 4 limit,
---      5 cursor, <ms>:<id> ('' for the newest)
+-- ARGV 1 prefix, 2 model (or ''), 3 error (words that it holds, or ''), 4 limit,
+--      5 after (a cursor, <ms>:<id>; '' for the newest)
 -- Returns {next cursor or '', how many dead letters there are, id, ...}. Looks at 2,000 at most a call.
 local limit, found = tonumber(ARGV[4]), {'', redis.call('ZCARD', KEYS[1])}
 local from, after = '+inf', ''

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ..protocol.errors import Conflict
 from .batches import forget_batch, get_batch
-from .call import Call, Queue, script
+from .call import Call, Queue, call_script
 from .files import forget_file, get_file
 from .keys import Keys
 from .settings import JobsSettings
@@ -33,10 +33,15 @@ class Removed:
 
 def expired(kind: str, for_s: float, skip: int, settings: JobsSettings) -> Call[list[str]]:
     """Some ids of a `file` or `batch` whose time has been over for so long, the oldest first."""
-    return Call(
-        script("expired"),  # by Redis's clock, which all share
-        keys=[Keys(settings.key_prefix).expiring(kind)],
-        args=[settings.key_prefix, int(for_s * 1000), skip, _PAGE],
+    return call_script(
+        "expired",
+        settings,  # by Redis's clock, which all share
+        keys={"expiring": Keys(settings.key_prefix).expiring(kind)},
+        args={
+            "for_ms": int(for_s * 1000),
+            "skip": skip,
+            "limit": _PAGE,
+        },
         parse=lambda reply: [item.decode() for item in reply],
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .call import Call, script
+from .call import Call, call_script
 from .keys import Keys
 from .settings import JobsSettings
 
@@ -23,10 +23,14 @@ def set_failed(reasons: Mapping[str, str], settings: JobsSettings) -> Call[None]
     It holds for a lease's time: who says so must go on saying it.
     """
     words = [word for pair in reasons.items() for word in pair]
-    return Call(
-        script("failed"),
-        keys=[Keys(settings.key_prefix).failed],
-        args=[settings.key_prefix, int(settings.lease_ttl_s * 1000), *words],
+    return call_script(
+        "failed",
+        settings,
+        keys={"failed": Keys(settings.key_prefix).failed},
+        args={
+            "ttl_ms": int(settings.lease_ttl_s * 1000),
+            "reasons": words,
+        },
         parse=lambda _: None,
     )
 
@@ -34,17 +38,17 @@ def set_failed(reasons: Mapping[str, str], settings: JobsSettings) -> Call[None]
 def ask_load(model: str, settings: JobsSettings) -> Call[int]:
     """Ask all workers to try a model again that failed. Answers the number of the request."""
     asked = ("HINCRBY", Keys(settings.key_prefix).load_asked, model, 1)
-    return Call(None, keys=[], args=[], before=[asked], parse=int)
+    return Call([asked], parse=int)
 
 
 def begin_load(node: str, model_id: str, settings: JobsSettings) -> Call[int]:
     """Note that a node begins to load a model. Answers how many loads before this never ended."""
     key = Keys(settings.key_prefix).loading(node, model_id)
     noted = [("SET", key, 0, "NX", "EX", _REMEMBERED_S), ("INCR", key)]
-    return Call(None, keys=[], args=[], before=noted, parse=lambda count: int(count) - 1)
+    return Call(noted, parse=lambda count: int(count) - 1)
 
 
 def end_load(node: str, model_id: str, settings: JobsSettings) -> Call[None]:
     """Note that a load has ended, one way or the other."""
     key = Keys(settings.key_prefix).loading(node, model_id)
-    return Call(None, keys=[], args=[], before=[("DEL", key)], parse=lambda _: None)
+    return Call([("DEL", key)], parse=lambda _: None)

@@ -1,7 +1,7 @@
 #!lua
 -- file_put: write down a file whose bytes are in the store. Doing it again changes nothing.
--- KEYS 1 file, 2 expiring files, 3.. the indexes that it is in
--- ARGV 1 prefix, 2 id, 3 record, 4 when it expires, in ms ('' never)
+-- KEYS 1 file, 2 expiring (files), 3.. indexes (that it is in)
+-- ARGV 1 prefix, 2 id, 3 record, 4 expires_ms ('' never)
 -- Returns the record that is in the books.
 local known = redis.call('GET', KEYS[1])
 if known then return known end

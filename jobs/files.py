@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from ..protocol import errors
-from .call import Call, script
+from .call import Call, call_script
 from .keys import Keys
 from .owned import NOBODY
 from .settings import JobsSettings
@@ -56,23 +56,26 @@ def put_file(file: File, settings: JobsSettings) -> Call[File]:
     """Write a file down. An id that is known stays as it is; answers what is in the books."""
     keys = Keys(settings.key_prefix)
     expires_ms = "" if file.expires_at is None else file.expires_at * 1000
-    return Call(
-        script("file_put"),
-        keys=[keys.file(file.id), keys.expiring("file"), *_indexes(file, settings)],
-        args=[settings.key_prefix, file.id, file.model_dump_json(), expires_ms],
+    return call_script(
+        "file_put",
+        settings,
+        keys={
+            "file": keys.file(file.id),
+            "expiring": keys.expiring("file"),
+            "indexes": _indexes(file, settings),
+        },
+        args={
+            "id": file.id,
+            "record": file.model_dump_json(),
+            "expires_ms": expires_ms,
+        },
         parse=File.model_validate_json,
     )
 
 
 def get_file(file_id: str, settings: JobsSettings) -> Call[File | None]:
     """A file, be it expired; None for an unknown id."""
-    return Call(
-        None,
-        keys=[],
-        args=[],
-        before=[("GET", Keys(settings.key_prefix).file(file_id))],
-        parse=_file,
-    )
+    return Call([("GET", Keys(settings.key_prefix).file(file_id))], parse=_file)
 
 
 def hold_file(
@@ -83,10 +86,19 @@ def hold_file(
     None for an unknown id, and for a file that expired before it was held.
     """
     keys = Keys(settings.key_prefix)
-    return Call(
-        script("file_hold"),
-        keys=[keys.file(file_id), keys.readers(file_id), keys.expiring("file")],
-        args=[settings.key_prefix, file_id, batch_id, int(now_s * 1000)],
+    return call_script(
+        "file_hold",
+        settings,
+        keys={
+            "file": keys.file(file_id),
+            "readers": keys.readers(file_id),
+            "expiring": keys.expiring("file"),
+        },
+        args={
+            "id": file_id,
+            "batch": batch_id,
+            "now_ms": int(now_s * 1000),
+        },
         parse=_file,
     )
 
@@ -106,19 +118,19 @@ def forget_file(
             raise errors.Conflict(f"a batch reads file {file.id!r}: cancel it, or wait for its end")
         return _file(reply)
 
-    return Call(
-        script("file_forget"),
-        keys=[
-            keys.file(file.id),
-            keys.readers(file.id),
-            keys.expiring("file"),
-            *_indexes(file, settings),
-        ],
-        args=[
-            settings.key_prefix,
-            file.id,
-            "" if expired_for_s is None else int(expired_for_s * 1000),
-        ],
+    return call_script(
+        "file_forget",
+        settings,
+        keys={
+            "file": keys.file(file.id),
+            "readers": keys.readers(file.id),
+            "expiring": keys.expiring("file"),
+            "indexes": _indexes(file, settings),
+        },
+        args={
+            "id": file.id,
+            "expired_for_ms": "" if expired_for_s is None else int(expired_for_s * 1000),
+        },
         parse=read,
     )
 
@@ -141,10 +153,15 @@ def page(
     index: str, after: str, limit: int, settings: JobsSettings, newest_first: bool
 ) -> Call[list[str] | None]:
     """Ids of an index by time; None when there is none called `after`."""
-    return Call(
-        script("page"),
-        keys=[index],
-        args=[settings.key_prefix, after, limit, "newest" if newest_first else "oldest"],
+    return call_script(
+        "page",
+        settings,
+        keys={"index": index},
+        args={
+            "after": after,
+            "limit": limit,
+            "order": "newest" if newest_first else "oldest",
+        },
         parse=lambda reply: None if reply is None else [item.decode() for item in reply],
     )
 

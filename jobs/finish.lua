@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
 -- finish: end the attempts of one batch, each accepted only from the worker that holds its lease.
--- KEYS 1 running:<worker>, 2 totals, 3 group, 4 stats, 5 pace, 6 deadlines
--- ARGV 1 prefix, 2 worker, 3 result ttl s, 4 rows, 5 max rows, 6 executions, 7 µs waited for the
---      device, 8 compute µs, 9 total µs, 10 µs charged at the claim, 11 model/version, 12 family,
---      13 flow, 14 output µs, 15 sizes of the executions: 'rows count rows count ...',
---      then per job: id, attempt, status, result, result ref, header length, error type, error
+-- KEYS 1 running (of the worker), 2 totals, 3 group, 4 stats, 5 pace, 6 deadlines
+-- ARGV 1 prefix, 2 worker, 3 result_ttl_s, 4 rows, 5 max_rows, 6 executions, 7 waited_us (for the device),
+--      8 compute_us, 9 total_us, 10 charged_us (at the claim), 11 model_id (model/version), 12 family,
+--      13 flow, 14 output_us, 15 sizes (of the executions: 'rows count rows count ...'),
+--      16.. jobs: id attempt status result result_ref header_length error_type error
 -- Returns the ids that were accepted; and which of these had been canceled.
 -- A larger response is read when it is wanted, so that no subscriber's buffer overflows.
 local MAX_REPLY = 16384

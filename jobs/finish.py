@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
-from .call import Call, script
+from .call import Call, call_script
 from .group import Group
 from .keys import Keys
 from .record import BatchStats, ClaimedJob, Outcome
+from .script import Value
 from .settings import JobsSettings
 from .ticket import ticket
+
+T = TypeVar("T")
 
 
 class Finished(NamedTuple):
@@ -29,49 +32,49 @@ def finish(
     """
     keys = Keys(settings.key_prefix)
     group = stats.group
-    return Call(
-        script("finish"),
-        keys=[
-            keys.running(worker),
-            keys.totals,
-            keys.group(group.id),
-            keys.stats(group.model, group.version),
-            keys.pace(group.family),
-            keys.deadlines,
-        ],
-        args=[
-            settings.key_prefix,
-            worker,
-            settings.result_ttl_s,
-            stats.rows,
-            stats.max_rows,
-            stats.executions,
-            stats.waited_us,
-            stats.compute_us,
-            stats.total_us,
-            stats.charged_us,
-            group.model_id,
-            group.family,
-            group.flow,
-            stats.output_us,
-            " ".join(f"{size} {count}" for size, count in Counter(stats.sizes).items()),
-            *(value for outcome in outcomes for value in _arguments(outcome)),
-        ],
+    return call_script(
+        "finish",
+        settings,
+        keys={
+            "running": keys.running(worker),
+            "totals": keys.totals,
+            "group": keys.group(group.id),
+            "stats": keys.stats(group.model, group.version),
+            "pace": keys.pace(group.family),
+            "deadlines": keys.deadlines,
+        },
+        args={
+            "worker": worker,
+            "result_ttl_s": settings.result_ttl_s,
+            "rows": stats.rows,
+            "max_rows": stats.max_rows,
+            "executions": stats.executions,
+            "waited_us": stats.waited_us,
+            "compute_us": stats.compute_us,
+            "total_us": stats.total_us,
+            "charged_us": stats.charged_us,
+            "model_id": group.model_id,
+            "family": group.family,
+            "flow": group.flow,
+            "output_us": stats.output_us,
+            "sizes": " ".join(f"{size} {count}" for size, count in Counter(stats.sizes).items()),
+            "jobs": [_row(outcome) for outcome in outcomes],
+        },
         parse=lambda reply: Finished(*(frozenset(map(bytes.decode, ids)) for ids in reply)),
     )
 
 
-def _arguments(outcome: Outcome) -> tuple[str | bytes | int, ...]:
-    return (
-        outcome.id,
-        outcome.attempt,
-        outcome.status.value,
-        outcome.result,
-        outcome.result_ref,
-        outcome.header_length,
-        outcome.error_type,
-        outcome.error,
-    )
+def _row(outcome: Outcome) -> dict[str, Value]:
+    return {
+        "id": outcome.id,
+        "attempt": outcome.attempt,
+        "status": outcome.status.value,
+        "result": outcome.result,
+        "result_ref": outcome.result_ref,
+        "header_length": outcome.header_length,
+        "error_type": outcome.error_type,
+        "error": outcome.error,
+    }
 
 
 def release(
@@ -86,8 +89,9 @@ def release(
 
     `charged_us` is what their claim charged their flow: that is given back, too.
     """
-    keys, args = _giving(group, worker, jobs, settings, charged_us=charged_us)
-    return Call(script("release"), keys=keys, args=args, parse=lambda reply: int(reply[0]))
+    return _give_back(
+        group, worker, jobs, settings, charged_us=charged_us, parse=lambda reply: int(reply[0])
+    )
 
 
 def give_up_missed(
@@ -98,35 +102,43 @@ def give_up_missed(
     Answers the ids of those that were missed `most` times, this one included: they stay with the
     worker, which ends them.
     """
-    keys, args = _giving(group, worker, jobs, settings, most_missed=most)
-    return Call(
-        script("release"),
-        keys=keys,
-        args=args,
+    return _give_back(
+        group,
+        worker,
+        jobs,
+        settings,
+        most_missed=most,
         parse=lambda reply: frozenset(item.decode() for item in reply[1:]),
     )
 
 
-def _giving(
+def _give_back(
     group: Group,
     worker: str,
     jobs: Sequence[ClaimedJob],
     settings: JobsSettings,
     *,
+    parse: Callable[[list[Any]], T],
     charged_us: int = 0,
     most_missed: int | str = "",
-) -> tuple[list[str], list[str | int]]:
-    """The script's keys and arguments."""
+) -> Call[T]:
     keys = Keys(settings.key_prefix)
-    return (
-        [keys.running(worker), keys.group(group.id), keys.totals, group.queue_key],
-        [
-            settings.key_prefix,
-            worker,
-            group.id,
-            ticket(group.family, group.id, group.queue_key),
-            charged_us,
-            most_missed,
-            *(value for job in jobs for value in (job.id, job.attempt)),
-        ],
+    return call_script(
+        "release",
+        settings,
+        keys={
+            "running": keys.running(worker),
+            "group": keys.group(group.id),
+            "totals": keys.totals,
+            "queue": group.queue_key,
+        },
+        args={
+            "worker": worker,
+            "group_id": group.id,
+            "ticket": ticket(group.family, group.id, group.queue_key),
+            "charged_us": charged_us,
+            "most_missed": most_missed,
+            "jobs": [{"id": job.id, "attempt": job.attempt} for job in jobs],
+        },
+        parse=parse,
     )

@@ -28,10 +28,7 @@ class Fit:
 def recall(device: str, model: str, version: str, settings: JobsSettings) -> Call[dict[int, Fit]]:
     """What is known of a model on a kind of device, by shape bucket."""
     return Call(
-        None,
-        keys=[],
-        args=[],
-        before=[("HGETALL", _key(device, model, version, settings))],
+        [("HGETALL", _key(device, model, version, settings))],
         parse=lambda found: {int(bucket): _fit(text) for bucket, text in found.items()},
     )
 
@@ -45,7 +42,7 @@ def remember(
     if fit is not None:
         change = ("HSET", key, bucket, f"{fit.rows} {fit.good} {fit.pace}")
     expire = ("EXPIRE", key, _TTL_S)
-    return Call(None, keys=[], args=[], before=[change, expire], parse=lambda _: None)
+    return Call([change, expire], parse=lambda _: None)
 
 
 def _key(device: str, model: str, version: str, settings: JobsSettings) -> str:

@@ -1,6 +1,7 @@
 #!lua flags=no-writes,allow-oom
--- fleet: groups, workers and totals at one instant. KEYS none.
--- ARGV 1 prefix, 2 '0' without the groups, which may be many
+-- fleet: groups, workers and totals at one instant.
+-- KEYS none
+-- ARGV 1 prefix, 2 groups ('0' without them, who may be many)
 -- Returns {now ms, totals, unloaded, failed, loads asked for, {{group id, fields, oldest created ms or ''}, ...},
 --          {{worker, heartbeat or '', running}, ...}}.
 local groups, workers = {}, {}

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from .call import Call, script
+from .call import Call, call_script
 from .group import Group
 from .keys import Keys
 from .record import GroupView, WorkerView
@@ -44,36 +44,38 @@ def view(settings: JobsSettings, *, groups: bool = True) -> Call[FleetView]:
 
     There may be tens of thousands of groups; who asks often does without.
     """
-    args = [settings.key_prefix, "1" if groups else "0"]
-    return Call(script("fleet"), keys=[], args=args, parse=_read_fleet)
+    return call_script(
+        "fleet", settings, args={"groups": "1" if groups else "0"}, parse=_read_fleet
+    )
 
 
 def waiting(families: Iterable[str], settings: JobsSettings) -> Call[tuple[Group, ...]]:
     """Some groups that have jobs waiting, a few of each family that has any."""
-    return Call(
-        script("waiting"),
-        keys=[],
-        args=[settings.key_prefix, *families],
+    return call_script(
+        "waiting",
+        settings,
+        args={"families": families},
         parse=lambda reply: tuple(Group.parse(item.decode()) for item in reply),
     )
 
 
 def stats(model: str, version: str, settings: JobsSettings) -> Call[dict[str, int]]:
     """A model's counters; empty before its first inference."""
-    return Call(
-        script("stats"),
-        keys=[Keys(settings.key_prefix).stats(model, version)],
-        args=[settings.key_prefix],
+    return call_script(
+        "stats",
+        settings,
+        keys={"stats": Keys(settings.key_prefix).stats(model, version)},
         parse=lambda reply: {k: int(v) for k, v in _pairs(reply).items()},
     )
 
 
 def set_loaded(model: str, settings: JobsSettings, *, loaded: bool) -> Call[bool]:
     """Open a model to submissions, or close it. Answers whether that changed anything."""
-    return Call(
-        script("load"),
-        keys=[Keys(settings.key_prefix).unloaded],
-        args=[settings.key_prefix, model, "1" if loaded else "0"],
+    return call_script(
+        "load",
+        settings,
+        keys={"unloaded": Keys(settings.key_prefix).unloaded},
+        args={"model": model, "loaded": "1" if loaded else "0"},
         parse=bool,
     )
 
@@ -81,23 +83,22 @@ def set_loaded(model: str, settings: JobsSettings, *, loaded: bool) -> Call[bool
 def heartbeat(worker: str, info: dict[str, object], settings: JobsSettings) -> Call[None]:
     """Renew a worker's lease on all it runs."""
     keys = Keys(settings.key_prefix)
-    return Call(
-        script("heartbeat"),
-        keys=[keys.alive(worker), keys.workers],
-        args=[settings.key_prefix, worker, json.dumps(info), int(settings.lease_ttl_s * 1000)],
+    return call_script(
+        "heartbeat",
+        settings,
+        keys={"alive": keys.alive(worker), "workers": keys.workers},
+        args={
+            "worker": worker,
+            "info": json.dumps(info),
+            "ttl_ms": int(settings.lease_ttl_s * 1000),
+        },
         parse=lambda _: None,
     )
 
 
 def uptime() -> Call[float]:
     """Seconds since Redis was started."""
-    return Call(
-        None,
-        keys=[],
-        args=[],
-        before=[("INFO", "server")],
-        parse=lambda info: float(info["uptime_in_seconds"]),
-    )
+    return Call([("INFO", "server")], parse=lambda info: float(info["uptime_in_seconds"]))
 
 
 def _pairs(flat: list[bytes]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- forget: let ended jobs go soon, since their answers are kept elsewhere.
 -- KEYS none
--- ARGV 1 prefix, 2 seconds that they still stay (0: none, nor in the index), 3.. ids
+-- ARGV 1 prefix, 2 seconds (that they still stay; 0: none, nor in the index), 3.. ids
 -- Returns where the blob store has their results; those are the caller's to remove.
 local refs = {}
 for i = 3, #ARGV do

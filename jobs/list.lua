@@ -1,7 +1,8 @@
 #!lua flags=no-writes,allow-oom
--- list: ids of jobs, newest first. KEYS 1 index
--- ARGV 1 prefix, 2 status or '', 3 model or '', 4 limit, 5 cursor ('' for the newest),
---      6 how the ids begin ('' for any)
+-- list: ids of jobs, newest first.
+-- KEYS 1 index
+-- ARGV 1 prefix, 2 status (or ''), 3 model (or ''), 4 limit, 5 after (a cursor; '' for the newest),
+--      6 begins (how the ids do; '' for any)
 -- Returns {next cursor or '', id, ...}. Looks at 5,000 jobs at most a call.
 local limit, found = tonumber(ARGV[4]), {''}
 local below = ARGV[5] == '' and '+inf' or '(' .. ARGV[5]

@@ -59,13 +59,7 @@ class References:
 def references(job_id: str, settings: JobsSettings) -> Call[References | None]:
     """What a job says of its blobs; None for an unknown id."""
     fields = ("status", "payload_ref", "result_ref", "error_type")
-    return Call(
-        None,
-        keys=[],
-        args=[],
-        before=[("HMGET", Keys(settings.key_prefix).job(job_id), *fields)],
-        parse=_references,
-    )
+    return Call([("HMGET", Keys(settings.key_prefix).job(job_id), *fields)], parse=_references)
 
 
 def _references(reply: list[bytes | None]) -> References | None:
@@ -179,4 +173,4 @@ class Sweeper:
 
 
 def _plain(command: tuple[Any, ...], parse: Callable[[Any], T]) -> Call[T]:
-    return Call(None, keys=[], args=[], before=[command], parse=parse)
+    return Call([command], parse=parse)

@@ -1,7 +1,7 @@
 #!lua flags=no-writes,allow-oom
 -- page: ids of an index in order of time.
 -- KEYS 1 index
--- ARGV 1 prefix, 2 id after which to go on ('' for the beginning), 3 limit, 4 newest or oldest
+-- ARGV 1 prefix, 2 after (an id; '' for the beginning), 3 limit, 4 order (newest or oldest)
 -- Returns the ids, or false when the one to go on from is not there.
 local down = ARGV[4] == 'newest'
 local from = 0

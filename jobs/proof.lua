@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 -- proof: what shows that a process belongs to this fleet; an API says of itself, in passing, that it lives.
 -- KEYS 1 proof, 2 apis
--- ARGV 1 prefix, 2 ms that an API's word holds, 3 the API's id ('' for whoever only looks),
---      4 what it says of itself (as JSON)
+-- ARGV 1 prefix, 2 gone_ms (for which an API's word holds), 3 api ('' for whoever only looks),
+--      4 about (what it says of itself, as JSON)
 -- Returns {proof or false, id, what it says, id, ...} of the APIs that live.
 local ms, out = now_ms(), {redis.call('GET', KEYS[1])}
 if ARGV[3] ~= '' then

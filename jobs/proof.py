@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..protocol.errors import NotFound
-from .call import Call, script
+from .call import Call, call_script
 from .keys import Keys
 from .settings import JobsSettings
 from .stores import Store
@@ -43,10 +43,15 @@ def shown(
 ) -> Call[Shown]:
     """What shows the fleet. With `api` it is that API's beat as well, with what it declares."""
     keys = Keys(settings.key_prefix)
-    return Call(
-        script("proof"),
-        keys=[keys.proof, keys.apis],
-        args=[settings.key_prefix, int(GONE_S * 1000), api, json.dumps(tasks or {})],
+    return call_script(
+        "proof",
+        settings,
+        keys={"proof": keys.proof, "apis": keys.apis},
+        args={
+            "gone_ms": int(GONE_S * 1000),
+            "api": api,
+            "about": json.dumps(tasks or {}),
+        },
         parse=_shown,
     )
 
@@ -54,15 +59,19 @@ def shown(
 def leave(api: str, settings: JobsSettings) -> Call[None]:
     """An API says that it ends."""
     gone = ("HDEL", Keys(settings.key_prefix).apis, api)
-    return Call(None, keys=[], args=[], before=[gone], parse=lambda _: None)
+    return Call([gone], parse=lambda _: None)
 
 
 def set_proof(new: Proof, old: Proof | None, settings: JobsSettings) -> Call[bool]:
     """Put a proof in the place of another; False when somebody else was faster."""
-    return Call(
-        script("proof_set"),
-        keys=[Keys(settings.key_prefix).proof],
-        args=[settings.key_prefix, json.dumps(old) if old else "", json.dumps(new)],
+    return call_script(
+        "proof_set",
+        settings,
+        keys={"proof": Keys(settings.key_prefix).proof},
+        args={
+            "old": json.dumps(old) if old else "",
+            "new": json.dumps(new),
+        },
         parse=bool,
     )
 

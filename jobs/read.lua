@@ -1,5 +1,7 @@
 #!lua flags=no-writes,allow-oom
--- read: the records of some jobs. KEYS none. ARGV 1 prefix, 2.. ids
+-- read: the records of some jobs.
+-- KEYS none
+-- ARGV 1 prefix, 2.. ids
 -- Returns {families, record, ...}. A record is a list of fields in the order of read.py, false for an
 -- unknown id; a waiting job's ends with the jobs ahead in its flow, the flow and the family. A family is
 -- {name, at, since, jobs, batches, busy ms, {flow, weight, waiting, ...}}.

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..protocol.states import JobState
-from .call import Call, script
+from .call import Call, call_script
 from .estimate import Flow, Pace
 from .group import Group
 from .keys import Keys
@@ -16,10 +16,10 @@ from .settings import JobsSettings
 
 def read(job_ids: Sequence[str], settings: JobsSettings) -> Call[list[Record | None]]:
     """Read records, in order; None for an unknown id."""
-    return Call(
-        script("read"),
-        keys=[],
-        args=[settings.key_prefix, *job_ids],
+    return call_script(
+        "read",
+        settings,
+        args={"ids": job_ids},
         parse=_records,
     )
 
@@ -37,10 +37,17 @@ def list_jobs(
 
     Those of one tenant, or of all for nobody.
     """
-    return Call(
-        script("list"),
-        keys=[Keys(settings.key_prefix).index],
-        args=[settings.key_prefix, status, model, limit, after, stored_id(tenant, "")],
+    return call_script(
+        "list",
+        settings,
+        keys={"index": Keys(settings.key_prefix).index},
+        args={
+            "status": status,
+            "model": model,
+            "limit": limit,
+            "after": after,
+            "begins": stored_id(tenant, ""),
+        },
         parse=lambda reply: ([item.decode() for item in reply[1:]], reply[0].decode()),
     )
 
@@ -48,10 +55,7 @@ def list_jobs(
 def result(job_id: str, settings: JobsSettings) -> Call[StoredResult | None]:
     """A succeeded job's stored response; None when there is none."""
     return Call(
-        None,
-        keys=[],
-        args=[],
-        before=[("HMGET", Keys(settings.key_prefix).job(job_id), *_RESULT_FIELDS)],
+        [("HMGET", Keys(settings.key_prefix).job(job_id), *_RESULT_FIELDS)],
         parse=lambda reply: _stored(reply) if reply[1] is not None else None,
     )
 

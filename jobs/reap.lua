@@ -2,9 +2,8 @@
 -- reap: take back what a dead worker ran. Each job goes to the head of its group, to run alone;
 -- one that has used up its attempts becomes a dead letter. If one ran with nothing beside it, the
 -- others only waited: they go back as they were, and this attempt is spared them.
--- KEYS 1 alive:<worker>, 2 running:<worker>, 3 workers, 4 totals, 5 dead, 6 deadlines,
---      7 alone:<worker>
--- ARGV 1 prefix, 2 worker, 3 max attempts, 4 result ttl s, 5 '1' when the process is known to be gone
+-- KEYS 1 alive, 2 running, 3 workers, 4 totals, 5 dead, 6 deadlines, 7 alone (1, 2, 7: of the worker)
+-- ARGV 1 prefix, 2 worker, 3 max_attempts, 4 result_ttl_s, 5 gone ('1' when the process is known to be)
 -- Returns {requeued, dead, group id, ...}: the groups that need a ticket.
 local worker, ms = ARGV[2], now_ms()
 if ARGV[5] ~= '1' and redis.call('EXISTS', KEYS[1]) == 1 then return {0, 0} end

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..protocol import errors
-from .call import Call, script
+from .call import Call, call_script
 from .group import Group
 from .keys import Keys
 from .settings import JobsSettings
@@ -26,24 +26,24 @@ class Reaped:
 def reap(worker: str, settings: JobsSettings, *, gone: bool = False) -> Call[Reaped]:
     """Take back what a worker ran, if its lease has run out or its process is known to be gone."""
     keys = Keys(settings.key_prefix)
-    return Call(
-        script("reap"),
-        keys=[
-            keys.alive(worker),
-            keys.running(worker),
-            keys.workers,
-            keys.totals,
-            keys.dead,
-            keys.deadlines,
-            keys.alone(worker),
-        ],
-        args=[
-            settings.key_prefix,
-            worker,
-            settings.max_attempts,
-            settings.result_ttl_s,
-            "1" if gone else "0",
-        ],
+    return call_script(
+        "reap",
+        settings,
+        keys={
+            "alive": keys.alive(worker),
+            "running": keys.running(worker),
+            "workers": keys.workers,
+            "totals": keys.totals,
+            "dead": keys.dead,
+            "deadlines": keys.deadlines,
+            "alone": keys.alone(worker),
+        },
+        args={
+            "worker": worker,
+            "max_attempts": settings.max_attempts,
+            "result_ttl_s": settings.result_ttl_s,
+            "gone": "1" if gone else "0",
+        },
         parse=lambda reply: Reaped(int(reply[0]), int(reply[1]), _groups(reply[2:])),
     )
 
@@ -52,16 +52,22 @@ def note_alone(worker: str, job_id: str, settings: JobsSettings) -> Call[None]:
     """Note which job a worker runs with nothing beside it: a crash is its fault. "" for none."""
     key = Keys(settings.key_prefix).alone(worker)
     noted = ("SET", key, job_id, "EX", settings.result_ttl_s) if job_id else ("DEL", key)
-    return Call(None, keys=[], args=[], before=[noted], parse=lambda _: None)
+    return Call([noted], parse=lambda _: None)
 
 
 def sweep(settings: JobsSettings) -> Call[tuple[Group, ...]]:
     """End what is past its deadline; answer groups that need another ticket, a page a call."""
     keys = Keys(settings.key_prefix)
-    return Call(
-        script("sweep"),
-        keys=[keys.deadlines, keys.groups, keys.webhooks_failed, keys.totals],
-        args=[settings.key_prefix, settings.result_ttl_s],
+    return call_script(
+        "sweep",
+        settings,
+        keys={
+            "deadlines": keys.deadlines,
+            "groups": keys.groups,
+            "failed": keys.webhooks_failed,
+            "totals": keys.totals,
+        },
+        args={"result_ttl_s": settings.result_ttl_s},
         parse=_groups,
     )
 
@@ -73,14 +79,18 @@ def reissue(groups: Sequence[Group], settings: JobsSettings, *, at_once: bool = 
     none. Four tickets of a group may queue up.
     """
     keys = Keys(settings.key_prefix)
-    return Call(
-        script("reissue"),
-        keys=[name for group in groups for name in (keys.group(group.id), group.queue_key)],
-        args=[
-            settings.key_prefix,
-            "1" if at_once else "0",
-            *(ticket(group.family, group.id, group.queue_key) for group in groups),
-        ],
+    return call_script(
+        "reissue",
+        settings,
+        keys={
+            "groups": [
+                {"group": keys.group(group.id), "queue": group.queue_key} for group in groups
+            ]
+        },
+        args={
+            "at_once": "1" if at_once else "0",
+            "tickets": [ticket(group.family, group.id, group.queue_key) for group in groups],
+        },
         parse=int,
     )
 
@@ -95,15 +105,15 @@ def requeue(job_id: str, group: Group, settings: JobsSettings) -> Call[None]:
         if reply != b"requeued":
             raise errors.Conflict(f"job {job_id!r} is no dead letter")
 
-    return Call(
-        script("requeue"),
-        keys=[keys.job(job_id), keys.dead],
-        args=[
-            settings.key_prefix,
-            job_id,
-            group.queue_key,
-            ticket(group.family, group.id, group.queue_key),
-        ],
+    return call_script(
+        "requeue",
+        settings,
+        keys={"job": keys.job(job_id), "dead": keys.dead},
+        args={
+            "id": job_id,
+            "queue": group.queue_key,
+            "ticket": ticket(group.family, group.id, group.queue_key),
+        },
         parse=read,
     )
 
@@ -120,20 +130,22 @@ def cancel(job_id: str, settings: JobsSettings) -> Call[str]:
             raise errors.JobNotFound(f"no job {job_id!r}")
         return reply.decode()
 
-    return Call(
-        script("cancel"),
-        keys=[keys.job(job_id), keys.totals, keys.deadlines],
-        args=[settings.key_prefix, job_id, settings.result_ttl_s],
+    return call_script(
+        "cancel",
+        settings,
+        keys={"job": keys.job(job_id), "totals": keys.totals, "deadlines": keys.deadlines},
+        args={"id": job_id, "result_ttl_s": settings.result_ttl_s},
         parse=read,
     )
 
 
 def keep(job_id: str, settings: JobsSettings) -> Call[None]:
     """Let a job's answer stay as long as any: nobody waits any more, and it is to be polled."""
-    return Call(
-        script("keep"),
-        keys=[Keys(settings.key_prefix).job(job_id)],
-        args=[settings.key_prefix, settings.result_ttl_s],
+    return call_script(
+        "keep",
+        settings,
+        keys={"job": Keys(settings.key_prefix).job(job_id)},
+        args={"result_ttl_s": settings.result_ttl_s},
         parse=lambda _: None,
     )
 

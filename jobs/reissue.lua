@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- reissue: give groups a ticket each, where none of its own has come to anything.
--- KEYS per group: group, Celery queue
--- ARGV 1 prefix, 2 '1' for at once, however short their jobs have waited, then per group: ticket
+-- KEYS 1.. groups: group queue (Celery's)
+-- ARGV 1 prefix, 2 at_once ('1', however short their jobs have waited), 3.. tickets (one a group)
 -- Returns how many were pushed.
 local ms, pushed = now_ms(), 0
 for i = 1, #KEYS, 2 do

@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
 -- release: give claimed jobs back unharmed; a draining worker says it never began them, or one could
 -- not find their payloads, which another may.
--- KEYS 1 running:<worker>, 2 group, 3 totals, 4 Celery queue
--- ARGV 1 prefix, 2 worker, 3 group id, 4 ticket, 5 µs charged at the claim, 6 how often a payload may be
---      missed ('' when none was), then per job: id, attempt
+-- KEYS 1 running (of the worker), 2 group, 3 totals, 4 queue (Celery's)
+-- ARGV 1 prefix, 2 worker, 3 group_id, 4 ticket, 5 charged_us (at the claim),
+--      6 most_missed (how often a payload may be; '' when none was), 7.. jobs: id attempt
 -- Returns {how many went back, id, ...}: the ids whose payload was missed that often, which stay.
 local worker, ms, held, out = ARGV[2], now_ms(), {}, {0}
 for i = #ARGV - 1, 7, -2 do -- last first, so that the head of the list keeps their order

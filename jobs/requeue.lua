@@ -1,7 +1,7 @@
 #!lua
 -- requeue: replay a dead letter under its own id, with its history.
 -- KEYS 1 job, 2 dead
--- ARGV 1 prefix, 2 id, 3 Celery queue, 4 ticket
+-- ARGV 1 prefix, 2 id, 3 queue (Celery's), 4 ticket
 -- Returns 'requeued', 'not_dead' or false for an unknown id.
 local f = redis.call('HMGET', KEYS[1], 'status', 'group', 'history', 'bytes')
 if not f[1] then return false end

@@ -105,11 +105,14 @@ class FolderStore:
 
     def blobs(self, prefix: str = "") -> Iterator[Blob]:
         """The files, by the names that `_path` gave them."""
-        for path in self._folder.glob("*/*"):
-            key = unquote(path.name)
-            if key.startswith(prefix):
-                with contextlib.suppress(FileNotFoundError):  # gone since
-                    yield Blob(key, key, path.stat().st_mtime)
+        try:
+            for path in self._folder.glob("*/*"):
+                key = unquote(path.name)
+                if key.startswith(prefix):
+                    with contextlib.suppress(FileNotFoundError):  # gone since
+                        yield Blob(key, key, path.stat().st_mtime)
+        except OSError as error:
+            raise _refused("listing", error) from error
 
     def url(self, ref: str) -> str | None:  # noqa: ARG002 # a folder has no links
         """None: a folder is not served."""

@@ -1,11 +1,11 @@
 #!lua
 -- submit: write a job and wake its group, or refuse; nothing in between.
--- KEYS 1 job, 2 payload, 3 wait list, 4 group, 5 totals, 6 index, 7 Celery queue, 8 deadlines,
---      9 unloaded, 10 idempotency (or ''), 11 failed
--- ARGV 1 prefix, 2 id, 3 group id, 4 fingerprint, 5 payload ('' if already set or in the store),
---      6 payload ref, 7 ticket, 8 max waiting, 9 start-by ms, 10 result ttl s, 11 model,
---      12 weight of the flow, 13 bytes, 14 the tenant's limits: '' or 'waiting bytes jobs/s',
---      15.. job fields and values
+-- KEYS 1 job, 2 payload, 3 wait (its list), 4 group, 5 totals, 6 index, 7 queue (Celery's),
+--      8 deadlines, 9 unloaded, 10 idempotency (or ''), 11 failed
+-- ARGV 1 prefix, 2 id, 3 group_id, 4 fingerprint, 5 payload ('' if already set or in the store),
+--      6 payload_ref, 7 ticket, 8 max_waiting, 9 start_by_ms, 10 result_ttl_s, 11 model,
+--      12 weight (of the flow), 13 bytes, 14 limits (the tenant's: '' or 'waiting bytes jobs/s'),
+--      15.. fields (of the job, and their values, in turn)
 -- Returns {verdict, id}: created, known, conflict, full, unloaded, lost; {'failed', id, reason}; or
 --      {'limited', id, limit, ms until a retry makes sense}.
 

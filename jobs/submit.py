@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from ..protocol import errors
-from .call import Call, script
+from .call import Call, call_script
 from .failed import not_loaded
 from .keys import Keys
 from .record import NewJob, Submission
@@ -52,38 +52,38 @@ def submit(job: NewJob, settings: JobsSettings) -> Call[Submission]:
         fields["brief"] = min(job.brief_s, settings.result_ttl_s)
     if job.execution_timeout_ms:
         fields["execution_timeout_ms"] = job.execution_timeout_ms
-    return Call(
-        script("submit"),
-        keys=[
-            keys.job(job.id),
-            payload_key,
-            keys.wait(group.id),
-            keys.group(group.id),
-            keys.totals,
-            keys.index,
-            group.queue_key,
-            keys.deadlines,
-            keys.unloaded,
-            keys.idempotency(job.idempotency_key) if job.idempotency_key else "",
-            keys.failed,
-        ],
-        args=[
-            settings.key_prefix,
-            job.id,
-            group.id,
-            job.fingerprint,
-            inline,
-            job.payload_ref,
-            ticket(group.family, group.id, group.queue_key),
-            settings.max_waiting,
-            job.start_by_ms,
-            settings.result_ttl_s,
-            group.model,
-            f"{_weight(job, settings):g}",
-            len(job.payload),
-            _limits(job.limits),
-            *(item for pair in fields.items() for item in pair),
-        ],
+    return call_script(
+        "submit",
+        settings,
+        keys={
+            "job": keys.job(job.id),
+            "payload": payload_key,
+            "wait": keys.wait(group.id),
+            "group": keys.group(group.id),
+            "totals": keys.totals,
+            "index": keys.index,
+            "queue": group.queue_key,
+            "deadlines": keys.deadlines,
+            "unloaded": keys.unloaded,
+            "idempotency": keys.idempotency(job.idempotency_key) if job.idempotency_key else "",
+            "failed": keys.failed,
+        },
+        args={
+            "id": job.id,
+            "group_id": group.id,
+            "fingerprint": job.fingerprint,
+            "payload": inline,
+            "payload_ref": job.payload_ref,
+            "ticket": ticket(group.family, group.id, group.queue_key),
+            "max_waiting": settings.max_waiting,
+            "start_by_ms": job.start_by_ms,
+            "result_ttl_s": settings.result_ttl_s,
+            "model": group.model,
+            "weight": f"{_weight(job, settings):g}",
+            "bytes": len(job.payload),
+            "limits": _limits(job.limits),
+            "fields": (item for pair in fields.items() for item in pair),
+        },
         parse=lambda reply: _read_verdict(reply, job),
         before=before,
     )

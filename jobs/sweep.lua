@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 -- sweep: expire what has waited past its deadline, fail what has run past its own, forget what is
 -- long over, name the late groups. What may grow is looked at in pages that grow with it.
--- KEYS 1 deadlines, 2 groups, 3 webhooks that failed, 4 totals
--- ARGV 1 prefix, 2 result ttl s
+-- KEYS 1 deadlines, 2 groups, 3 failed (webhooks), 4 totals
+-- ARGV 1 prefix, 2 result_ttl_s
 -- Returns the ids of the groups that have jobs waiting, no claim for too long and need a ticket.
 
 -- What a look takes: of deadlines and groups at least so many, and a part of all there are; of the

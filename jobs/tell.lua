@@ -1,7 +1,7 @@
 #!lua
 -- tell: add to what running jobs have said so far, each only from the worker that holds its lease.
 -- KEYS none
--- ARGV 1 prefix, 2 worker, 3 ttl s, then per chunk: id, attempt, chunk
+-- ARGV 1 prefix, 2 worker, 3 ttl_s, 4.. chunks: id attempt chunk
 -- Returns the ids that nobody wants to hear more of: canceled, or no longer this worker's.
 local worker, ttl = ARGV[2], ARGV[3]
 local lines, unwanted, known = {}, {}, {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from .call import Call, script
+from .call import Call, call_script
 from .keys import Keys
 from .record import ClaimedJob
 from .settings import JobsSettings
@@ -31,15 +31,16 @@ def tell(
 
     An attempt whose lease has passed to another worker adds nothing.
     """
-    return Call(
-        script("tell"),
-        keys=[],
-        args=[
-            settings.key_prefix,
-            worker,
-            settings.stream_ttl_s,
-            *(value for job, chunk in said for value in (job.id, job.attempt, chunk)),
-        ],
+    return call_script(
+        "tell",
+        settings,
+        args={
+            "worker": worker,
+            "ttl_s": settings.stream_ttl_s,
+            "chunks": [
+                {"id": job.id, "attempt": job.attempt, "chunk": chunk} for job, chunk in said
+            ],
+        },
         parse=lambda reply: frozenset(item.decode() for item in reply),
     )
 
@@ -48,10 +49,7 @@ def told(job_id: str, after: str, settings: JobsSettings) -> Call[list[Told]]:
     """The next chunks after a place."""
     key = Keys(settings.key_prefix).told(job_id)
     return Call(
-        None,
-        keys=[],
-        args=[],
-        before=[("XRANGE", key, f"({after}", "+", "COUNT", _MOST)],
+        [("XRANGE", key, f"({after}", "+", "COUNT", _MOST)],
         parse=lambda reply: [_told(entry) for entry in reply],
     )
 

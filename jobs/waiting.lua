@@ -1,5 +1,6 @@
 #!lua flags=no-writes,allow-oom
--- waiting: some groups that have jobs waiting, of each family that has any. KEYS none.
+-- waiting: some groups that have jobs waiting, of each family that has any.
+-- KEYS none
 -- ARGV 1 prefix, 2.. families
 -- Returns their ids.
 local MOST_GROUPS = 8

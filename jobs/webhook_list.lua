@@ -1,7 +1,7 @@
 #!lua flags=no-writes,allow-oom
 -- webhook_list: the webhooks that wait, soonest first, or those that were given up, latest first.
 -- KEYS 1 outbox, 2 due, 3 failed, 4 totals
--- ARGV 1 prefix, 2 'waiting' or 'failed', 3 limit
+-- ARGV 1 prefix, 2 which ('waiting' or 'failed'), 3 limit
 -- Returns waiting, failed, totals (flat pairs), then per webhook: name, ms, URL, since, tries, error.
 local found = ARGV[2] == 'failed'
   and redis.call('ZRANGE', KEYS[3], 0, ARGV[3] - 1, 'REV', 'WITHSCORES')

@@ -1,7 +1,7 @@
 #!lua
 -- webhook_retry: deliver given-up webhooks after all, from the beginning: of some jobs, or all.
 -- KEYS 1 due, 2 failed
--- ARGV 1 prefix, 2.. job ids (none: all)
+-- ARGV 1 prefix, 2.. ids (of jobs; none: all)
 -- Returns how many there were.
 local wanted, count, ms = {}, 0, now_ms()
 for i = 2, #ARGV do wanted[ARGV[i]] = true end

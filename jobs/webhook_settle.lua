@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 -- webhook_settle: write down how a delivery went. Whoever delivered it ends it, its lease or not.
 -- KEYS 1 webhook, 2 due, 3 failed, 4 totals
--- ARGV 1 prefix, 2 name, 3 'delivered', 'lost', 'again', 'back' or 'failed', 4 ms until it is due,
---      5 error, 6 body, 7 s that a failed one is kept
+-- ARGV 1 prefix, 2 name, 3 how ('delivered', 'lost', 'again', 'back' or 'failed'), 4 due_in_ms,
+--      5 error, 6 body, 7 keep_s (that a failed one is kept)
 -- Returns whether it was still to be delivered.
 local how = ARGV[3]
 if not redis.call('ZSCORE', KEYS[2], ARGV[2]) then return 0 end

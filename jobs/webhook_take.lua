@@ -2,7 +2,7 @@
 -- webhook_take: lease the webhooks that are due. The ends of jobs come from the outbox first; a
 -- webhook is known by its job and the time of that end, so that an end is one webhook for ever.
 -- KEYS 1 outbox, 2 due, 3 totals
--- ARGV 1 prefix, 2 how many, 3 lease ms
+-- ARGV 1 prefix, 2 limit, 3 lease_ms
 -- Returns per webhook: name, URL, group, when it began in ms, tries so far, body ('' before the first).
 local ms = now_ms()
 for _, id in ipairs(redis.call('LPOP', KEYS[1], ARGV[2]) or {}) do

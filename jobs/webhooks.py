@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from .call import Call, script
+from .call import Call, call_script
 from .group import Group
 from .keys import Keys
 from .settings import JobsSettings
@@ -74,10 +74,11 @@ class WebhookList(NamedTuple):
 def take_webhooks(count: int, lease_s: float, settings: JobsSettings) -> Call[list[Delivery]]:
     """Lease webhooks that are due, at most `count`."""
     keys = Keys(settings.key_prefix)
-    return Call(
-        script("webhook_take"),
-        keys=[keys.webhooks, keys.webhooks_due, keys.webhook_totals],
-        args=[settings.key_prefix, count, int(lease_s * 1000)],
+    return call_script(
+        "webhook_take",
+        settings,
+        keys={"outbox": keys.webhooks, "due": keys.webhooks_due, "totals": keys.webhook_totals},
+        args={"limit": count, "lease_ms": int(lease_s * 1000)},
         parse=lambda reply: [_delivery(*fields) for fields in reply],
     )
 
@@ -94,10 +95,23 @@ def settle_webhook(
 ) -> Call[bool]:
     """Write down how a delivery went. False when another had ended it before."""
     keys = Keys(settings.key_prefix)
-    return Call(
-        script("webhook_settle"),
-        keys=[keys.webhook(name), keys.webhooks_due, keys.webhooks_failed, keys.webhook_totals],
-        args=[settings.key_prefix, name, how.value, int(due_in_s * 1000), error, body, keep_s],
+    return call_script(
+        "webhook_settle",
+        settings,
+        keys={
+            "webhook": keys.webhook(name),
+            "due": keys.webhooks_due,
+            "failed": keys.webhooks_failed,
+            "totals": keys.webhook_totals,
+        },
+        args={
+            "name": name,
+            "how": how.value,
+            "due_in_ms": int(due_in_s * 1000),
+            "error": error,
+            "body": body,
+            "keep_s": keep_s,
+        },
         parse=bool,
     )
 
@@ -105,10 +119,19 @@ def settle_webhook(
 def list_webhooks(settings: JobsSettings, *, failed: bool, limit: int) -> Call[WebhookList]:
     """The webhooks that wait, soonest first; or those that were given up, latest first."""
     keys = Keys(settings.key_prefix)
-    return Call(
-        script("webhook_list"),
-        keys=[keys.webhooks, keys.webhooks_due, keys.webhooks_failed, keys.webhook_totals],
-        args=[settings.key_prefix, "failed" if failed else "waiting", limit],
+    return call_script(
+        "webhook_list",
+        settings,
+        keys={
+            "outbox": keys.webhooks,
+            "due": keys.webhooks_due,
+            "failed": keys.webhooks_failed,
+            "totals": keys.webhook_totals,
+        },
+        args={
+            "which": "failed" if failed else "waiting",
+            "limit": limit,
+        },
         parse=_listed,
     )
 
@@ -116,10 +139,11 @@ def list_webhooks(settings: JobsSettings, *, failed: bool, limit: int) -> Call[W
 def retry_webhooks(job_ids: Sequence[str], settings: JobsSettings) -> Call[int]:
     """Deliver webhooks of these jobs, or of all, that were given up. Answers how many."""
     keys = Keys(settings.key_prefix)
-    return Call(
-        script("webhook_retry"),
-        keys=[keys.webhooks_due, keys.webhooks_failed],
-        args=[settings.key_prefix, *job_ids],
+    return call_script(
+        "webhook_retry",
+        settings,
+        keys={"due": keys.webhooks_due, "failed": keys.webhooks_failed},
+        args={"ids": job_ids},
         parse=int,
     )
 

@@ -73,11 +73,10 @@ def run_batch(family: str, group_id: str) -> None:  # noqa: ARG001 # Flower show
     if _worker is None:
         log.error("a ticket came to a process that is no Wherry worker")
         return
-    with _worker.consuming.serving():
-        try:
-            _worker.serve(Group.parse(group_id))
-        except Unavailable as error:  # keepers replace the ticket
-            log.warning("a ticket of %s is dropped: %s", group_id, error.message)
+    try:
+        _worker.serve(Group.parse(group_id))
+    except Unavailable as error:  # keepers replace the ticket
+        log.warning("a ticket of %s is dropped: %s", group_id, error.message)
 
 
 @signals.celeryd_after_setup.connect

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 #: Events that may wait to be sent; more are dropped, for events are a view and never the truth.
 _MAX_WAITING = 50_000
 
+#: Seconds between two tries to reach a broker that is away.
+_RETRY_S = 1.0
 
 #: Events of one message at most, and seconds that the first of them may wait for company: a message
 #: costs as much as thirty events.
@@ -38,7 +40,8 @@ class JobEvents:
     def __init__(self, app: Celery, node: str) -> None:
         self._app, self._node = app, node
         self._waiting: queue.Queue[_Event | None] = queue.Queue(_MAX_WAITING)
-        self._failing = False
+        self._failing = self._dropping = False
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="wherry-events", daemon=True)
 
     def start(self) -> None:
@@ -46,7 +49,8 @@ class JobEvents:
         self._thread.start()
 
     def stop(self) -> None:
-        """Send what waits, then end."""
+        """Send what waits, then end; with a broker that is away, end."""
+        self._stopped.set()
         if self._thread.is_alive():
             self._put(None)
             self._thread.join(timeout=5)
@@ -89,11 +93,16 @@ class JobEvents:
         try:
             self._waiting.put_nowait(event)
         except queue.Full:
-            log.warning("events are dropped: Flower will miss some jobs")
+            if not self._dropping:  # once, however many
+                log.warning("events are dropped: Flower will miss some jobs")
+            self._dropping = True
+        else:
+            self._dropping = False
 
     def _run(self) -> None:
         while not self._send_until_broken():
-            time.sleep(1)
+            if self._stopped.wait(_RETRY_S):
+                return
 
     def _send_until_broken(self) -> bool:
         """Send events until told to stop (True) or until the broker fails (False)."""

@@ -38,10 +38,12 @@ class Lease:
         info: Callable[[], dict[str, object]],
         give_back: Callable[[list[str]], None],
         batch_timeout_s: float,
+        end: Callable[[str], None] = die,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._worker, self._queue, self._settings = worker, queue, settings
         self._info, self._give_back = info, give_back
-        self._batch_timeout_s = batch_timeout_s
+        self._batch_timeout_s, self._end, self._clock = batch_timeout_s, end, clock
         self._lock = threading.Lock()
         self._held: set[str] = set()
         self._batches: dict[int, tuple[float, Group]] = {}
@@ -81,7 +83,7 @@ class Lease:
         ids, token = set(job_ids), threading.get_ident()
         with self._lock:
             self._held |= ids
-            self._batches[token] = (time.monotonic(), group)
+            self._batches[token] = (self._clock(), group)
         try:
             yield
         finally:
@@ -92,8 +94,8 @@ class Lease:
     def _tick(self) -> None:
         with self._lock:
             oldest = min(self._batches.values(), default=None, key=lambda batch: batch[0])
-        if oldest and time.monotonic() - oldest[0] > self._batch_timeout_s:
-            die(f"a batch of {oldest[1].id} hung for over {self._batch_timeout_s:.0f} s")
+        if oldest and self._clock() - oldest[0] > self._batch_timeout_s:
+            self._end(f"a batch of {oldest[1].id} hung for over {self._batch_timeout_s:.0f} s")
         try:
             self.beat()
             self._find_strays()

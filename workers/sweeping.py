@@ -17,7 +17,7 @@ _LOOK_S = 60.0
 
 
 class Sweeping:
-    """Sweeps when it is due. A slow store holds up nothing else here."""
+    """Sweeps when it is due. A store that is slow or odd holds up nothing else here."""
 
     def __init__(
         self,
@@ -47,3 +47,5 @@ class Sweeping:
                 log.info("swept the blob store: %d of %d were orphans", swept.removed, swept.seen)
         except (SharedStoreError, WherryError) as error:
             log.warning("the blob store is not swept: %s", error)
+        except Exception:  # jobs are served all the same, and blobs can wait
+            log.exception("the blob store is not swept")

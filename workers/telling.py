@@ -15,6 +15,9 @@ log = logging.getLogger(__name__)
 #: Seconds between two sendings: readers see words, not each token, and Redis has a rest.
 _INTERVAL_S = 0.03
 
+#: Seconds from one that failed to the next: it took two of the model's, with the queue's own tries.
+_PAUSE_S = 5.0
+
 #: Sends chunks; answers the ids that nobody wants to hear more of.
 Send = Callable[[Sequence[tuple[ClaimedJob, bytes]]], frozenset[str]]
 
@@ -26,7 +29,8 @@ class Telling:
         self._send, self._clock = send, clock
         self._pending: dict[tuple[str, int], _Pending] = {}
         self._unwanted: frozenset[str] = frozenset()
-        self._sent_at = -_INTERVAL_S  # a first token goes out at once
+        self._due_at = float("-inf")  # a first token goes out at once
+        self._failing = False
 
     def listener(self, job: ClaimedJob, row: int) -> Listener:
         """Who hears the tokens of a job's row. One that is run anew needs a new listener."""
@@ -39,25 +43,29 @@ class Telling:
                 pending = self._pending[job.id, row] = _Pending(job, made)
             pending.tokens.append(token)
             made += 1
-            if self._clock() - self._sent_at >= _INTERVAL_S:
+            if self._clock() >= self._due_at:
                 self.flush()
             return job.id not in self._unwanted
 
         return hear
 
     def flush(self) -> None:
-        """Send what is pending. A queue that is away or full is tried again with the next tokens:
-        the whole answer comes in the end, whatever was told of it.
+        """Send what is pending. A queue that is away or full is tried again with later tokens: the
+        whole answer comes in the end, whatever was told of it.
         """
-        self._sent_at = self._clock()
+        self._due_at = self._clock() + _INTERVAL_S
         said = [(p.job, p.chunk(row)) for (_, row), p in self._pending.items() if p.tokens]
         if not said:
             return
         try:
             self._unwanted |= self._send(said)
         except WherryError as error:
-            log.warning("%d chunks wait: %s", len(said), error.message)
+            if not self._failing:  # once, however long it lasts
+                log.warning("chunks wait: %s", error.message)
+            self._failing = True
+            self._due_at = self._clock() + _PAUSE_S
             return
+        self._failing = False
         self._pending.clear()
 
 

@@ -11,7 +11,7 @@ import logging
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from kombu.transport import TRANSPORT_ALIASES, redis
+from kombu.transport import TRANSPORT_ALIASES, redis, virtual
 from redis.exceptions import OutOfMemoryError
 
 from ..jobs import redis_url
@@ -19,16 +19,43 @@ from ..jobs import redis_url
 log = logging.getLogger(__name__)
 
 
+class Message(virtual.Message):
+    """A message; what lacks its parts is a ValueError, as what is no JSON is."""
+
+    def __init__(self, payload: Any, channel: Any = None, **options: Any) -> None:
+        try:
+            begin: Any = super().__init__  # kombu ships no types
+            begin(payload, channel, **options)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"no message: {type(error).__name__}") from error
+
+
 class Channel(redis.Channel):
     """A channel that does without the binding tables when they cannot be written.
 
     They tell publishers which lists belong to an exchange. Tickets are pushed to their list by
-    name, and whoever sends through Celery declares the queue itself.
+    name, and whoever sends through Celery declares the queue itself. A broadcast goes to whoever
+    subscribes, and asks no table: kombu's would keep the name of every worker that was ever killed.
     """
 
-    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
+    Message = Message
+
+    def _brpop_read(self, **options: Any) -> Any:
+        """Read what a list gave; anyone may push there, and nothing pushed ends the worker."""
         try:
-            bind: Any = super()._queue_bind  # kombu ships no types
+            read: Any = super()._brpop_read
+            return read(**options)
+        except ValueError as error:
+            log.warning("what is no message was dropped: %s", error)
+            return True
+
+    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
+        kind: Any = self.typeof
+        if kind(exchange).type == "fanout":
+            self._fanout_queues[queue] = exchange, routing_key.replace("#", "*")
+            return
+        try:
+            bind: Any = super()._queue_bind
             bind(exchange, routing_key, pattern, queue)
         except OutOfMemoryError:
             log.warning(
@@ -38,7 +65,7 @@ class Channel(redis.Channel):
     def _refresh_bindings(self, queues: Any) -> None:
         refresh: Any = super()._refresh_bindings
         with contextlib.suppress(OutOfMemoryError):  # kombu would log its trace each second
-            refresh(queues)
+            refresh([queue for queue in queues if queue not in self._fanout_queues])
 
 
 class Transport(redis.Transport):

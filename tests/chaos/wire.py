@@ -11,7 +11,7 @@ from enum import Enum, auto
 
 import hiredis
 
-from wherry.jobs.call import script
+from wherry.jobs.script import script
 
 Command = list[bytes]
 

@@ -57,7 +57,7 @@ def python_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(["tar", "-x", "-C", tree], input=packed.stdout, check=True)
     venv.create(own, symlinks=True)
     python = own / "bin" / "python"
-    asked = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    asked = [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
     packages = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
     paths = (tree / "src", sysconfig.get_path("purelib"))
     Path(packages, "paths.pth").write_text("".join(f"{path}\n" for path in paths))

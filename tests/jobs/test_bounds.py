@@ -47,7 +47,7 @@ def pipelined(queue: Queue, calls: list[Any]) -> list[Any]:
         for call in calls:
             call.queue_on(pipe)
         replies = iter(pipe.execute())
-    return [call.read([next(replies) for _ in range(call.reply_count)]) for call in calls]
+    return [call.read([next(replies) for _ in call.commands]) for call in calls]
 
 
 def come_and_go(queue: Queue, settings: JobsSettings, new_job: Make, count: int) -> Iterator[int]:

@@ -85,3 +85,17 @@ def test_an_unknown_scheme_is_refused() -> None:
 
 def test_secrets_do_not_print(s3: JobsSettings) -> None:
     assert "secret'" not in repr(s3)
+
+
+def test_a_folder_that_cannot_be_listed_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FolderStore(tmp_path)
+    store.put("payload/a", b"x")
+
+    def stale(path: Path, **_: object) -> None:
+        raise OSError(116, "Stale file handle")
+
+    monkeypatch.setattr(Path, "stat", stale)
+    with pytest.raises(errors.StoreUnavailable, match="refused a listing: Stale file handle"):
+        list(store.blobs())

@@ -87,7 +87,7 @@ def test_a_gpu_is_no_use_to_a_torch_without_cuda(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models.write_text(MODELS.replace("stub", "transformers"))
-    monkeypatch.setattr(checks, "check_model", lambda model: [])
+    monkeypatch.setattr(checks, "check_model", lambda model, *, handler_dir: [])
     monkeypatch.setattr(checks, "_is_cpu_torch", lambda: True)
     monkeypatch.setattr(checks, "free_bytes", lambda device: None)
     (fault,) = check(models, device="cuda:0", gpus=lambda: [0]).fatal

@@ -1,0 +1,189 @@
+"""From a ticket to a finished batch."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+
+from ..jobs.call import Queue
+from ..jobs.claim import claim
+from ..jobs.finish import Finished, finish, release
+from ..jobs.group import Group
+from ..jobs.record import BatchStats, Claim, ClaimedJob, Outcome
+from ..jobs.recover import note_alone, reissue
+from ..jobs.settings import JobsSettings
+from ..jobs.told import tell
+from ..protocol.errors import BackendError, ModelFailed, Unavailable
+from ..tasks.backends.device import Device
+from .batch import Encoded, run_batch
+from .belonging import Belonging
+from .blobs import Answer, Blobs
+from .events import JobEvents
+from .lease import Lease
+from .missed import Missed
+from .models import Models
+from .quarantine import Quarantine
+from .settings import WorkerSettings
+from .telling import Telling
+from .timing import Ran, Timing
+
+log = logging.getLogger(__name__)
+
+#: Seconds after which a batch that waits for company looks whether it has filled.
+_LOOK_AGAIN_S = 0.02
+
+#: Seconds after which a ticket for models that this worker has not goes back for another worker.
+_PASS_ON_S = 0.05
+
+#: Seconds between two tries to hand a finished batch to a Redis that is away.
+_RETRY_S = 0.5
+
+
+class Serving:
+    """Claims, runs and finishes batches. Threads of Celery's pool call `serve` side by side.
+
+    While one thread computes, the next has claimed and decoded its batch already: the device's
+    lock orders them, and that is all the prefetch there is.
+    """
+
+    def __init__(
+        self,
+        worker: str,
+        queue: Queue,
+        jobs: JobsSettings,
+        settings: WorkerSettings,
+        *,
+        device: Device,
+        models: Models,
+        belonging: Belonging,
+        blobs: Blobs,
+        lease: Lease,
+        events: JobEvents | None,
+        draining: threading.Event,
+    ) -> None:
+        self._id, self._queue, self._jobs, self._settings = worker, queue, jobs, settings
+        self._device, self._models, self._lease = device, models, lease
+        self._belonging, self._blobs = belonging, blobs
+        self._missed = Missed(worker, queue, jobs, belonging)
+        self._quarantine = Quarantine(lambda suspect: queue.run(note_alone(worker, suspect, jobs)))
+        self._events, self._draining = events, draining
+
+    def serve(self, hint: Group) -> int:
+        """Run the batch that is due, now that a ticket came. Answers how many jobs it had."""
+        if self._draining.is_set():
+            return 0  # the keepers replace the ticket
+        if self._belonging.wrong_store:
+            self._pass_on(hint)
+            return 0
+        claimed = self._claim(hint)
+        if claimed.is_foreign:
+            self._pass_on(hint)
+        group, jobs = claimed.group, claimed.jobs
+        if group is None or not jobs:
+            return 0
+        with self._lease.holding(group, (job.id for job in jobs)):
+            if self._draining.is_set():
+                charged_us = claimed.charged_us
+                self._queue.run(release(group, self._id, jobs, self._jobs, charged_us=charged_us))
+                return 0
+            self._run(group, claimed)
+        return len(jobs)
+
+    def _pass_on(self, hint: Group) -> None:
+        """Give a ticket back for another worker."""
+        self._draining.wait(_PASS_ON_S)  # or the two of us would play ping-pong
+        self._queue.run(reissue([hint], self._jobs, at_once=True))
+
+    def _claim(self, hint: Group) -> Claim:
+        """The next batch: at once when the device is idle or a batch full.
+
+        While the device computes, a part-filled batch waits for company, which costs nothing; but
+        for one forward at most, so that no group waits for ever beside a busy one.
+        """
+        turn = self._device.turn
+        while True:
+            patient = self._device.busy and self._device.turn == turn
+            budgets = self._models.batch_budgets(self._settings.max_batch_bytes)
+            if refused := self._belonging.refused:
+                budgets = {name: each for name, each in budgets.items() if name not in refused}
+            claimed = self._queue.run(claim(hint, self._id, budgets, self._jobs, patient=patient))
+            if claimed.jobs or not claimed.wait_ms or self._draining.is_set():
+                return claimed
+            # Another group may be due long before this one has filled.
+            look_again_s = min(claimed.wait_ms / 1000, _LOOK_AGAIN_S)
+            if patient:
+                self._device.wait_for_turn(turn, look_again_s)
+            else:
+                self._draining.wait(look_again_s)
+
+    def _run(self, group: Group, claimed: Claim) -> None:
+        jobs: Sequence[ClaimedJob] = claimed.jobs
+        try:
+            model = self._models.get(group.model, group.version)
+        except ModelFailed as error:
+            self._refuse(group, claimed, error)
+            return
+        timing = Timing(self._device)
+        if self._events:
+            self._events.claimed(f"{model.task.name}.{model.declaration.name}", jobs)
+        try:
+            telling = Telling(lambda said: self._queue.run(tell(self._id, said, self._jobs)))
+            jobs, payloads = self._missed.sort_out(group, jobs, self._blobs.payloads(jobs))
+            if not jobs:
+                return
+            # What someone waits for goes first.
+            with self._quarantine.around(jobs), self._device.ranked(int(group.is_bulk)):
+                result = run_batch(model, jobs, payloads, telling, group.tenant)
+            before_s = timing.total_s
+            answers = self._blobs.keep(result.answers, self._id)
+            ran = Ran(
+                rows=result.rows,
+                sizes=result.sizes,
+                max_rows=model.max_rows,
+                writing_s=result.writing_s + timing.total_s - before_s,
+            )
+        except Exception as error:
+            # A fault of ours, not of a row: each job must still end.
+            log.exception("the batch of %s broke", group.id)
+            fault = BackendError(f"the worker raised {type(error).__name__}")
+            answers = [Answer(Encoded(job, error=fault)) for job in jobs]
+            ran = Ran(rows=sum(job.rows for job in jobs))
+        total_s = timing.total_s
+        stats = timing.stats(group, ran, charged_us=claimed.charged_us)
+        outcomes = [answer.outcome() for answer in answers if not answer.interrupted]
+        finished = self._finish(outcomes, stats)
+        self._blobs.settle(jobs, outcomes, finished.accepted)
+        unfinished = [answer.encoded.job for answer in answers if answer.interrupted]
+        if unfinished:  # the device did work for them, so what was charged stays
+            self._queue.run(release(group, self._id, unfinished, self._jobs))
+        if self._events:
+            self._events.finished(outcomes, finished, total_s)
+
+    def _refuse(self, group: Group, claimed: Claim, error: ModelFailed) -> None:
+        """End the jobs of a model that no worker can load."""
+        outcomes = [Encoded(job, error=error).outcome() for job in claimed.jobs]
+        stats = BatchStats(group=group, charged_us=claimed.charged_us)
+        self._blobs.settle(claimed.jobs, outcomes, self._finish(outcomes, stats).accepted)
+
+    def _finish(self, outcomes: Sequence[Outcome], stats: BatchStats) -> Finished:
+        """Hand the batch over; while Redis is away, hold it and try again."""
+        deadline: float | None = None
+        told = False
+        while True:
+            try:
+                finished = self._queue.run(finish(self._id, outcomes, stats, self._jobs))
+            except Unavailable as error:
+                if self._draining.is_set():
+                    deadline = deadline or time.monotonic() + self._settings.drain_timeout_s
+                    if time.monotonic() > deadline:
+                        raise
+                if not told:
+                    log.warning("finish waits: %s", error.message)
+                told = True
+                time.sleep(_RETRY_S)
+                continue
+            if late := len(outcomes) - len(finished.accepted):
+                log.warning("%d late answers were dropped", late)
+            return finished
