@@ -37,10 +37,11 @@ class Stub(StreamingBackend):
     """Answers from a hash of the row, or for most tasks with the task's golden example.
 
     `delay_s`, `delay_per_row_s` and, for texts that are listened to, `delay_per_token_s` simulate a
-    model's time. `words` makes generated texts so long. Rows that hold `reject_on` are refused
-    alone, `raise_on` makes the whole forward raise, `crash_on` kills the process. `exit_on` ends it
-    as the kernel does when memory runs out: once a row, where there is a folder `exit_once` to keep
-    that in mind. A forward of over `fits_rows` rows runs out of the device's memory.
+    model's time; a forward waits as long as there is a file `hold`. `words` makes generated texts
+    so long. Rows that hold `reject_on` are refused alone, `raise_on` makes the whole forward raise,
+    `crash_on` kills the process. `exit_on` ends it as the kernel does when memory runs out: once a
+    row, where there is a folder `exit_once` to keep that in mind. A forward of over `fits_rows`
+    rows runs out of the device's memory.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Stub(StreamingBackend):
         delay_s: float = 0.0,
         delay_per_row_s: float = 0.0,
         delay_per_token_s: float = 0.0,
+        hold: str = "",
         words: int = 0,
         reject_on: str = "",
         raise_on: str = "",
@@ -63,6 +65,7 @@ class Stub(StreamingBackend):
         super().__init__(task, source, device=device)
         self._delay_s, self._delay_per_row_s = delay_s, delay_per_row_s
         self._delay_per_token_s, self._words = delay_per_token_s, words
+        self._hold = Path(hold) if hold else None
         self._reject_on = reject_on.encode()
         self._raise_on = raise_on.encode()
         self._crash_on = crash_on.encode()
@@ -82,6 +85,8 @@ class Stub(StreamingBackend):
             delay_s = self._delay_s + self._delay_per_row_s * len(batch)
             if delay_s:
                 time.sleep(delay_s)
+            while self._hold and self._hold.exists():
+                time.sleep(0.005)
             self._fail(contents)
             answers = [self._answer(*row) for row in zip(batch, contents, strict=True)]
             self._tell(answers, listeners)

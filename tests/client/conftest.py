@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ name = "slow"
 task = "image-classification"
 backend = "stub"
 max_batch_size = 1
-parameters = { delay_s = 0.15 }
+parameters = { delay_s = 0.15, hold = "HOLD" }
 
 [[models]]
 name = "embedding"
@@ -42,7 +43,7 @@ BODY_LIMIT = 1_000_000
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder: Path = tmp_path_factory.mktemp("stack")
     models = folder / "models.toml"
-    models.write_text(MODELS)
+    models.write_text(MODELS.replace("HOLD", str(folder / "hold")))
     env = {
         "WHERRY_LEASE_TTL_S": "5",
         "WHERRY_INLINE_MAX_BYTES": "20000",
@@ -50,6 +51,16 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     }
     with Stack(models=models, data_dir=folder, flower=False, concurrency=1, env=env) as stack:
         yield stack
+
+
+@pytest.fixture
+def let_go(stack: Stack) -> Iterator[Callable[[], None]]:
+    """Let the slow model answer: it answers nobody until this is called, or the test ends."""
+    hold = stack.data_dir / "hold"
+    hold.touch()
+    release = partial(hold.unlink, missing_ok=True)
+    yield release
+    release()
 
 
 # Clients and the proxy hold no state of a test, and each costs a TLS context to make.

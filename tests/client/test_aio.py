@@ -78,7 +78,7 @@ def test_every_call_works(stack: Stack, client: Client) -> None:
     run(stack.url, work)
 
 
-def test_errors_are_raised(stack: Stack) -> None:
+def test_errors_are_raised(stack: Stack, let_go: Callable[[], None]) -> None:
     async def work(client: AsyncClient) -> None:
         with pytest.raises(errors.JobNotFound):
             await client.status("nobody's")
@@ -113,11 +113,12 @@ def test_a_bad_line_makes_no_second_job(proxy: Proxy, submitted: Callable[[], in
     assert submitted() == before + 2
 
 
-def test_calls_run_beside_each_other(stack: Stack) -> None:
+def test_calls_run_beside_each_other(stack: Stack, let_go: Callable[[], None]) -> None:
     async def work(client: AsyncClient) -> None:
         job = await client.submit("slow", classify(b"a"))
         waiting = asyncio.create_task(client.wait(job.id))
         assert len(vector(await client.infer("embedding", embed("meanwhile")))) == 8
+        let_go()
         assert (await waiting).status is JobState.SUCCEEDED
         texts = [embed(f"text {n}") for n in range(20)]
         many = await asyncio.gather(*(client.infer("embedding", text) for text in texts))
@@ -128,11 +129,12 @@ def test_calls_run_beside_each_other(stack: Stack) -> None:
     run(stack.url, work)
 
 
-def test_a_wait_can_be_canceled(stack: Stack) -> None:
+def test_a_wait_can_be_canceled(stack: Stack, let_go: Callable[[], None]) -> None:
     async def work(client: AsyncClient) -> None:
         job = await client.submit("slow", classify(b"b"))
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(client.wait(job.id), 0.05)
+        let_go()
         assert (await client.wait(job.id, 20)).status is JobState.SUCCEEDED
 
     run(stack.url, work)
@@ -246,13 +248,16 @@ def test_a_map_that_is_canceled_cancels_its_jobs(moment: str, client: Client, pr
     assert slow_jobs_canceled(client) >= 6
 
 
-def test_two_maps_of_one_client_run_beside_each_other(stack: Stack) -> None:
+def test_two_maps_of_one_client_run_beside_each_other(
+    stack: Stack, let_go: Callable[[], None]
+) -> None:
     async def work(client: AsyncClient) -> None:
         ended = []
 
         async def whole(model: str, inputs: list[Input]) -> int:
             count = len([a async for a in client.map(model, inputs)])
             ended.append(model)
+            let_go()
             return count
 
         slow, quick = whole("slow", [*TWELVE[:4]]), whole("embedding", [*numbered(9)])

@@ -203,7 +203,9 @@ def test_result_of_chosen_outputs_is_an_inference_response(wherry: Wherry, clien
     assert '"score"' in wherry("result", job.id).stdout
 
 
-def test_result_tells_why_there_is_none(wherry: Wherry, client: Client) -> None:
+def test_result_tells_why_there_is_none(
+    wherry: Wherry, client: Client, let_go: Callable[[], None]
+) -> None:
     bad = client.submit("image-classification", classify(b"REJECT"))
     done = wherry("result", bad.id, "--json")
     assert (done.exit_code, lines(done)[0]["error_type"]) == (1, "invalid_row")
@@ -211,14 +213,16 @@ def test_result_tells_why_there_is_none(wherry: Wherry, client: Client) -> None:
     late = wherry("result", slow.id, "--timeout", "0.01")
     assert late.exit_code == 1
     assert late.stderr.startswith(f"{slow.id}: job ")
-    client.wait(slow.id)
 
 
-def test_cancel_calls_off_what_waits(wherry: Wherry, client: Client) -> None:
+def test_cancel_calls_off_what_waits(
+    wherry: Wherry, client: Client, let_go: Callable[[], None]
+) -> None:
     jobs = [client.submit("slow", classify(b"%d" % number)) for number in range(4)]
     done = wherry("cancel", jobs[-1].id, "nobody's", jobs[-2].id, "--json")
     assert done.exit_code == 1
     assert [line.get("status") for line in lines(done)] == ["canceled", None, "canceled"]
+    let_go()
     for job in jobs:
         client.wait(job.id)
 

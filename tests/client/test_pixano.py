@@ -52,7 +52,7 @@ backend = "stub"
 name = "slow"
 task = "zero-shot-object-detection"
 backend = "stub"
-parameters = { delay_s = 1.5 }
+parameters = { hold = "HOLD" }
 
 [[models]]
 name = "summarizer"
@@ -68,10 +68,16 @@ Work = Callable[[WherryProvider], Awaitable[object]]
 
 
 @pytest.fixture(scope="module")
-def fleet_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def hold(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file while which the slow model answers nobody."""
+    return tmp_path_factory.mktemp("hold") / "hold"
+
+
+@pytest.fixture(scope="module")
+def fleet_url(tmp_path_factory: pytest.TempPathFactory, hold: Path) -> Iterator[str]:
     folder: Path = tmp_path_factory.mktemp("pixano")
     models = folder / "models.toml"
-    models.write_text(MODELS)
+    models.write_text(MODELS.replace("HOLD", str(hold)))
     with Stack(models=models, data_dir=folder, flower=False, concurrency=1) as stack:
         yield stack.url
 
@@ -204,10 +210,12 @@ UNDECLARED = types.ModelConfig(name="nobody", task="image_mask_generation")
     ],
 )
 def test_errors_are_pixanos(
-    work: Work, error: type[InferenceError], text: str, ask: Callable[[Work], object]
+    work: Work, error: type[InferenceError], text: str, ask: Callable[[Work], object], hold: Path
 ) -> None:
+    hold.touch()
     with pytest.raises(error, match=text):
         ask(work)
+    hold.unlink()
 
 
 def test_it_unloads_and_loads(ask: Callable[[Work], object], fleet_url: str) -> None:

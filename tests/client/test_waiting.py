@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -19,11 +20,14 @@ from .conftest import classify, embed
 from .proxy import Answer, Fate, Proxy, Seen
 
 
-def test_a_wait_that_is_too_short_leaves_the_job_alone(client: Client) -> None:
+def test_a_wait_that_is_too_short_leaves_the_job_alone(
+    client: Client, let_go: Callable[[], None]
+) -> None:
     job = client.submit("slow", classify(b"a"))
     for timeout_s in (0, 0.05):
         with pytest.raises(errors.DeadlineExceeded, match=f"{job.id}.*goes on"):
             client.wait(job.id, timeout_s)
+    let_go()
     assert client.wait(job.id).status is JobState.SUCCEEDED
 
 
@@ -75,10 +79,13 @@ def test_infer_goes_on_where_the_server_stops_waiting(shaky: Client, proxy: Prox
     assert len(proxy.asked("/result")) == 2, "the server did stop waiting"
 
 
-def test_infer_that_takes_too_long_names_the_job(client: Client) -> None:
+def test_infer_that_takes_too_long_names_the_job(
+    client: Client, let_go: Callable[[], None]
+) -> None:
     with pytest.raises(errors.DeadlineExceeded) as caught:
         client.infer("slow", classify(b"c"), 0.01)
     [job_id] = re.findall("job '([^']+)'", caught.value.message)
+    let_go()
     assert isinstance(client.result(job_id), ImageClassificationOutput)
 
 
@@ -111,12 +118,15 @@ def test_a_plain_result_tells_the_rows_that_failed(client: Client) -> None:
     assert list(json.loads(response.parameters["row_errors"])) == ["1"]
 
 
-def test_a_failed_a_canceled_and_an_expired_job_raise_their_own_error(client: Client) -> None:
+def test_a_failed_a_canceled_and_an_expired_job_raise_their_own_error(
+    client: Client, let_go: Callable[[], None]
+) -> None:
     bad = client.submit("image-classification", classify(b"REJECT"))
     for number in range(3):
         client.submit("slow", classify(b"%d" % number))
     late = client.submit("slow", classify(b"e"), timeout_s=1e-9, priority=9)
     gone = client.cancel(client.submit("slow", classify(b"f"), priority=9).id)
+    let_go()
     wanted: list[tuple[JobView, type[errors.WherryError]]] = [
         (bad, errors.RowError),
         (late, errors.JobExpired),

@@ -39,11 +39,13 @@ READER = make(tenant="acme", scopes=["read"])
 def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder: Path = tmp_path_factory.mktemp("keyed")
     models, keys = folder / "models.toml", folder / "keys.toml"
-    models.write_text(MODELS)
+    models.write_text(MODELS.replace("HOLD", str(folder / "hold")))
     keys.write_text("\n".join(toml_entry(made.key) for made in (ACME, BETA, READER)))
     env = {"WHERRY_API_KEYS": str(keys), "WHERRY_INLINE_MAX_BYTES": "1000"}
     with Stack(models=models, data_dir=folder, flower=False, grpc_port=0, env=env) as stack:
+        (folder / "hold").touch()
         yield stack
+        (folder / "hold").unlink()
 
 
 def client_of(stack: Stack, made: Made) -> Client:

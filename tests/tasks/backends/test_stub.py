@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,18 @@ def test_delays_are_spent_on_the_device() -> None:
     backend.run(texts("a", "b"))
     assert time.perf_counter() - started >= 0.02
     assert backend.device.busy_s >= 0.02
+
+
+def test_a_forward_waits_while_it_is_held(tmp_path: Path) -> None:
+    hold = tmp_path / "hold"
+    hold.touch()
+    backend = stub(hold=str(hold))
+    with ThreadPoolExecutor(1) as pool:
+        answers = pool.submit(backend.run, texts("a"))
+        with pytest.raises(TimeoutError):
+            answers.result(0.05)
+        hold.unlink()
+        assert answers.result(10) == stub().run(texts("a"))
 
 
 def test_a_crash_is_real() -> None:
