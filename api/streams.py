@@ -13,10 +13,6 @@ import time
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
-from pydantic_core import to_json
-from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
-
 from ..jobs.record import Submission
 from ..jobs.told import START, told
 from ..protocol.errors import Unavailable, WorkerLost
@@ -132,37 +128,6 @@ async def chunks(service: Service, job_id: str, after: str = START) -> AsyncIter
             if not await watch.heard(_KEEP_ALIVE_S) and time.monotonic() - heard_at > _KEEP_ALIVE_S:
                 heard_at = time.monotonic()
                 yield None
-
-
-class EventStream(StreamingResponse):
-    """Server-sent events; jobs that they tell of are canceled when their client leaves early."""
-
-    def __init__(self, source: AsyncIterator[bytes], *streams: Stream) -> None:
-        super().__init__(
-            source,
-            media_type="text/event-stream",
-            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-        )
-        self._streams = streams
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the events."""
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            for stream in self._streams:
-                stream.leave()
-
-
-#: What keeps a quiet stream open.
-STILL_HERE = b": still here\n\n"
-
-
-def event(data: object, *, kind: str = "", place: str = "") -> bytes:
-    """One server-sent event."""
-    named = f"event: {kind}\n" if kind else ""
-    placed = f"id: {place}\n" if place else ""
-    return b"%s%sdata: %s\n\n" % (placed.encode(), named.encode(), to_json(data))
 
 
 def rest(row: int, seen: str, answer: TaskOutput) -> str:

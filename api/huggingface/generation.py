@@ -16,7 +16,8 @@ from ...tasks.text.tokens import Token
 from ..ids import job_path
 from ..run import Hangup
 from ..service import Service
-from ..streams import STILL_HERE, EventStream, Stream, event, rest
+from ..sse import EventStream, event
+from ..streams import Stream, rest
 from .write import details, finish_reason
 
 
@@ -25,43 +26,44 @@ async def stream_response(
 ) -> EventStream:
     """Server-sent events, a token each. Raises what the intake refuses."""
     stream = await Stream.start(service, model, given)
-    return EventStream(_events(stream, given), stream)
+    return EventStream(_events(stream, given), error=_error, leave=stream.leave)
 
 
-async def _events(stream: Stream, given: GenerationInput) -> AsyncIterator[bytes]:
+def _error(error: WherryError) -> dict[str, object]:
+    return {"error": error.message, "error_type": "generation"}
+
+
+async def _events(stream: Stream, given: GenerationInput) -> AsyncIterator[bytes | None]:
     """The last token has the whole text and the details: each waits for the next."""
     number, seen, waiting = 0, "", None
-    try:
-        async for said in stream.tokens():
-            if said is None:
-                yield STILL_HERE
-                continue
-            if waiting:
-                number += 1
-                yield event(_told(number, waiting))
-            waiting = said[1]
-            seen += waiting.text
-        output = await stream.answer()
-        assert isinstance(output, GenerationOutput)
-        generation = output.generations[0]
-        untold = rest(0, seen, output)
-        if waiting and untold:  # what was held back, as it could have begun a stop string
-            waiting = waiting._replace(text=waiting.text + untold)
-        end: dict[str, object] = {
-            "generated_text": generation.text,
-            "details": {
-                "finish_reason": finish_reason(generation, given.stop),
-                "generated_tokens": generation.completion_tokens,
-                "input_length": generation.prompt_tokens,
-                "seed": given.seed,
-            },
-        }
-        if output.warning:
-            end[WARNING] = output.warning
-        last = waiting or Token(id=0, text=generation.text, logprob=0.0)
-        yield event({**_told(number + 1, last), **end})
-    except WherryError as error:
-        yield event({"error": error.message, "error_type": "generation"})
+    async for said in stream.tokens():
+        if said is None:
+            yield None
+            continue
+        if waiting:
+            number += 1
+            yield event(_told(number, waiting))
+        waiting = said[1]
+        seen += waiting.text
+    output = await stream.answer()
+    assert isinstance(output, GenerationOutput)
+    generation = output.generations[0]
+    untold = rest(0, seen, output)
+    if waiting and untold:  # what was held back, as it could have begun a stop string
+        waiting = waiting._replace(text=waiting.text + untold)
+    end: dict[str, object] = {
+        "generated_text": generation.text,
+        "details": {
+            "finish_reason": finish_reason(generation, given.stop),
+            "generated_tokens": generation.completion_tokens,
+            "input_length": generation.prompt_tokens,
+            "seed": given.seed,
+        },
+    }
+    if output.warning:
+        end[WARNING] = output.warning
+    last = waiting or Token(id=0, text=generation.text, logprob=0.0)
+    yield event({**_told(number + 1, last), **end})
 
 
 def _told(number: int, token: Token) -> dict[str, object]:

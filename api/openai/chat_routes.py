@@ -17,7 +17,7 @@ from ..media import read_media
 from ..plain import PlainRoute
 from ..run import answer
 from ..service import Service
-from ..streams import EventStream
+from ..sse import EventStream
 from ..views import json_response
 from . import choices
 from .chat_reply import ChatReply
@@ -51,7 +51,7 @@ async def complete(request: Request, asked: ChatRequest) -> Response:
     reply = ChatReply(model.name, logprobs=bool(asked.logprobs))
     if asked.stream:
         streams = await choices.start(service, model, inputs)
-        return EventStream(choices.events(reply, streams, usage=asked.with_usage), *streams)
+        return choices.told(reply, streams, usage=asked.with_usage)
     return json_response(reply.whole(await choices.whole(request, model, inputs)))
 
 

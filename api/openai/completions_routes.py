@@ -15,7 +15,7 @@ from ...tasks.text.tokens import Candidate, Token
 from ..errors import shaped
 from ..plain import PlainRoute
 from ..service import Service
-from ..streams import EventStream, event
+from ..sse import event
 from ..views import json_response
 from . import choices
 from .sampling import SamplingRequest
@@ -86,7 +86,7 @@ async def complete(request: Request, asked: CompletionRequest) -> Response:
     reply = _Reply(asked, model.name)
     if asked.stream:
         streams = await choices.start(service, model, inputs)
-        return EventStream(choices.events(reply, streams, usage=asked.with_usage), *streams)
+        return choices.told(reply, streams, usage=asked.with_usage)
     return json_response(reply.whole(await choices.whole(request, model, inputs)))
 
 
