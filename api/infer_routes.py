@@ -5,7 +5,6 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from ..protocol import codec
-from ..protocol.errors import DeadlineExceeded
 from ..protocol.states import JobState
 from . import examples
 from .body import header_length, read_body
@@ -14,7 +13,7 @@ from .ids import idempotency_key, job_path, shown_id
 from .intake import Prepared
 from .plain import PlainRoute
 from .prefer import Preferences
-from .run import run
+from .run import no_answer, run
 from .service import Service, outcome_error
 from .views import inference_response, job_response
 
@@ -66,5 +65,4 @@ async def _no_result(
         return error_response(request, error, id=prepared.request.id or shown_id(job_id))
     if record and Preferences.of(request, 0).respond_async:
         return job_response(record, 202, {**where, "Preference-Applied": "respond-async"})
-    late = DeadlineExceeded(f"no answer yet; poll {job_path(job_id)}")
-    return error_response(request, late, headers=where, id=shown_id(job_id))
+    return error_response(request, no_answer(job_id), headers=where, id=shown_id(job_id))

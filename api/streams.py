@@ -8,6 +8,7 @@ the second text differ all the same (another kind of device), the stream breaks 
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 import time
 from collections.abc import AsyncIterator
@@ -22,7 +23,7 @@ from ..tasks.catalog import ModelDeclaration
 from ..tasks.text.generation import GenerationInput, GenerationOutput
 from ..tasks.text.tokens import Chunk, Token
 from .intake import Prepared
-from .run import Ended, abandon, output, prepare
+from .run import Ended, abandon, go_on, keep_answer, no_answer, output, prepare
 from .service import Service
 
 #: Seconds between two looks while Redis is away.
@@ -55,6 +56,7 @@ class Stream:
 
     def __init__(self, service: Service, model: ModelDeclaration, job_id: str) -> None:
         self._service, self._model, self.job_id = service, model, job_id
+        self._until = time.monotonic() + service.settings.infer_timeout_s
         self._ended = False
 
     @classmethod
@@ -69,10 +71,10 @@ class Stream:
         """Rows and their tokens, until the job has ended; None when it is silent for long.
 
         Those of the prompt are passed over, unless they are wished for. Raises WorkerLost,
-        JobNotFound.
+        JobNotFound, and DeadlineExceeded with its path, as for any answer that is waited for.
         """
         reader = Reader()
-        async for placed in chunks(self._service, self.job_id):
+        async for placed in chunks(self._service, self.job_id, until=self._until):
             if placed is None:
                 yield None
                 continue
@@ -87,9 +89,16 @@ class Stream:
         return await output(self._service, self._model, Ended(self.job_id, record.status))
 
     def leave(self) -> None:
-        """Cancel the job if it has not ended: nobody else knows it. Call it when all is over."""
-        if not self._ended:
+        """Cancel the job if it has not ended: nobody else knows it. Call it when all is over.
+
+        After the time for its answer the job goes on: its client was told to poll.
+        """
+        if self._ended:
+            return
+        if time.monotonic() < self._until:
             abandon(self._service, self.job_id)
+        else:
+            go_on(keep_answer(self._service, self.job_id))
 
 
 async def store_streamed(service: Service, prepared: Prepared) -> Submission:
@@ -105,8 +114,13 @@ class Placed(NamedTuple):
     chunk: Chunk
 
 
-async def chunks(service: Service, job_id: str, after: str = START) -> AsyncIterator[Placed | None]:
-    """A job's chunks after a place, until it has ended; None when it is silent for long."""
+async def chunks(
+    service: Service, job_id: str, after: str = START, *, until: float = math.inf
+) -> AsyncIterator[Placed | None]:
+    """A job's chunks after a place, until it has ended; None when it is silent for long.
+
+    Raises DeadlineExceeded for one that has not by then, on the monotonic clock.
+    """
     with service.waiters.watching([job_id], every_change=True) as watch:
         heard_at = time.monotonic()
         while True:
@@ -116,16 +130,22 @@ async def chunks(service: Service, job_id: str, after: str = START) -> AsyncIter
                 record = await service.record(job_id)
                 entries = await service.queue.run(told(job_id, after, service.jobs))
             except Unavailable:
+                if time.monotonic() >= until:
+                    raise no_answer(job_id) from None
                 await asyncio.sleep(_RETRY_S)
                 continue
             for entry in entries:
                 after, heard_at = entry.place, time.monotonic()
                 yield Placed(after, Chunk.model_validate_json(entry.chunk))
+            if record.status.terminal and not entries:
+                return
+            left = until - time.monotonic()
+            if left <= 0 and not record.status.terminal:
+                raise no_answer(job_id)
             if entries:
                 continue  # there may be more
-            if record.status.terminal:
-                return
-            if not await watch.heard(_KEEP_ALIVE_S) and time.monotonic() - heard_at > _KEEP_ALIVE_S:
+            await watch.heard(min(_KEEP_ALIVE_S, left))
+            if time.monotonic() - heard_at > _KEEP_ALIVE_S:
                 heard_at = time.monotonic()
                 yield None
 

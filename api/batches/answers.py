@@ -25,6 +25,7 @@ from ...protocol.errors import (
 from ...protocol.parameters import PRIORITY
 from ..body import OFF_LOOP_BYTES
 from ..errors import error_body, status_of
+from ..hangup import never
 from ..intake import Prepared
 from ..lane import Lane, lane
 from ..run import Ended, finished, run
@@ -121,7 +122,7 @@ async def _infer(service: Service, name: str, asked: Asked, size: int) -> Respon
     prepared, own_id = await service.intake.outbound.files.read(
         work, in_thread=size >= OFF_LOOP_BYTES
     )
-    ended = await run(service, _never, prepared, service.settings.infer_timeout_s)
+    ended = await run(service, never, prepared, service.settings.infer_timeout_s)
     while ended.status is None or not ended.status.terminal:
         try:
             record = await service.wait(prepared.job.id, service.settings.infer_timeout_s)
@@ -138,7 +139,7 @@ def _request(app: FastAPI, asked: Asked) -> Request:
     async def receive() -> dict[str, object]:
         if unread:
             return {"type": "http.request", "body": unread.pop(), "more_body": False}
-        await _never()
+        await never()
         return {"type": "http.disconnect"}
 
     scope = {
@@ -151,7 +152,3 @@ def _request(app: FastAPI, asked: Asked) -> Request:
         "app": app,
     }
     return Request(scope, receive)
-
-
-async def _never() -> None:
-    await asyncio.get_running_loop().create_future()

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from asyncio import FIRST_COMPLETED
 from collections.abc import AsyncIterator
 
-from ...protocol.errors import DeadlineExceeded, InvalidRequest, WherryError
+from ...protocol.errors import WherryError
 from ...protocol.parameters import WARNING
 from ...tasks.base import TaskOutput
 from ...tasks.catalog import ModelDeclaration
 from ...tasks.text.generation import GenerationInput, GenerationOutput
 from ...tasks.text.tokens import Token
-from ..ids import job_path
-from ..run import Hangup
+from ..hangup import Hangup, unless_gone
 from ..service import Service
 from ..sse import EventStream, event
 from ..streams import Stream, rest
@@ -80,22 +76,10 @@ async def with_details(
 ) -> list[dict[str, object]]:
     """Whole texts with their tokens. Raises the job's error, or DeadlineExceeded."""
     stream = await Stream.start(service, model, given)
-    working = asyncio.create_task(_gathered(stream, given.row_count))
-    gone = asyncio.ensure_future(hangup())
     try:
-        seconds = service.settings.infer_timeout_s
-        await asyncio.wait([working, gone], timeout=seconds, return_when=FIRST_COMPLETED)
-        if working.done():
-            return _detailed(given, *working.result())
-        if gone.done():
-            stream.leave()
-            raise InvalidRequest("the client hung up")
-        raise DeadlineExceeded(f"no answer yet; poll {job_path(stream.job_id)}")
+        return _detailed(given, *await unless_gone(_gathered(stream, given.row_count), hangup))
     finally:
-        for task in (working, gone):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await task
+        stream.leave()
 
 
 def _detailed(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import secrets
@@ -21,6 +20,7 @@ from ...protocol.parameters import STREAM
 from ...tasks.catalog import ModelDeclaration
 from ...tasks.text.generation import GenerationOutput
 from ..body import OFF_LOOP_BYTES, off_loop, parsed
+from ..hangup import never
 from ..intake import Prepared
 from ..loading import load, unload
 from ..models_routes import index_of, metadata_of, stats_of, why_unavailable
@@ -120,7 +120,7 @@ class InferenceService:
         return request, model, raw or codec.wants_binary(request) != (False, frozenset())
 
     async def _whole(self, prepared: Prepared) -> v2.InferenceResponse:
-        ended = await run(self._service, _never, prepared, self._service.settings.infer_timeout_s)
+        ended = await run(self._service, never, prepared, self._service.settings.infer_timeout_s)
         stored = await finished(self._service, ended)
         return await off_loop(
             lambda: codec.decode_response(stored.body, stored.header_length),
@@ -196,11 +196,6 @@ async def _written(asked: _Asked, response: v2.InferenceResponse) -> Any:
         lambda: write_response(response, raw=asked.raw),
         large=sum(tensor.element_count for tensor in response.outputs) >= _MANY,
     )
-
-
-async def _never() -> None:
-    """Wait for ever: gRPC cancels the call itself when its client is gone."""
-    await asyncio.get_running_loop().create_future()
 
 
 def handler(service: Service) -> grpc.GenericRpcHandler:
