@@ -34,7 +34,7 @@ _TEXT_INPUT = "text_input"
 async def generate(request: Request) -> Response:
     """Answer with the whole text."""
     asked = await _read(request)
-    output = await answer(Service.of(request), request.receive, asked.model, asked.given)
+    output = await answer(request, asked.model, asked.given)
     return json_response(asked.view(_text(output), **_ends(output)))
 
 
@@ -43,7 +43,7 @@ async def generate(request: Request) -> Response:
 async def generate_stream(request: Request) -> Response:
     """Server-sent events, one for each few tokens; the last has why the text ended."""
     asked = await _read(request)
-    stream = await Stream.start(Service.of(request), asked.model, asked.given)
+    stream = await Stream.start(request, asked.model, asked.given)
     return EventStream(_events(asked, stream), leave=stream.leave)
 
 

@@ -8,8 +8,9 @@ from ..protocol import codec
 from ..protocol.states import JobState
 from . import examples
 from .body import header_length, read_body
+from .envelope import Envelope
 from .errors import error_response
-from .ids import idempotency_key, job_path, shown_id
+from .ids import job_path, shown_id
 from .intake import Prepared
 from .plain import PlainRoute
 from .prefer import Preferences
@@ -31,9 +32,9 @@ async def infer(request: Request) -> Response:
         header_length(request),
         path["model"],
         path.get("version"),
+        Envelope.of(request, repeatable=True),
         # A waiting client's id is echoed, not used as the job's: OIP lets ids repeat.
         use_id=prefer.respond_async,
-        idempotency_key=idempotency_key(request),
     )
     seconds = service.settings.infer_timeout_s if prefer.wait_s is None else prefer.wait_s
     if prefer.respond_async and prefer.wait_s is None:

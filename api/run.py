@@ -8,6 +8,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any, NamedTuple
 
+from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from ..jobs.group import BULK_PRIORITY
@@ -15,16 +16,17 @@ from ..jobs.record import StoredResult
 from ..jobs.recover import cancel, keep
 from ..protocol import codec
 from ..protocol.errors import DeadlineExceeded, Unavailable, WherryError
-from ..protocol.parameters import PRIORITY
+from ..protocol.parameters import PRIORITY, STREAM
 from ..protocol.states import JobState
 from ..tasks.base import TaskInput, TaskOutput
 from ..tasks.catalog import ModelDeclaration
 from .body import OFF_LOOP_BYTES, off_loop
 from .door import told
+from .envelope import Envelope
 from .hangup import Hangup, unless_gone
 from .ids import job_path
 from .intake import Prepared
-from .lane import lane
+from .lane import Lane
 from .service import Service, outcome_error
 
 #: Seconds of waiting after which it is watched whether the client is still there: most answers
@@ -73,35 +75,32 @@ async def _run(service: Service, hangup: Hangup, prepared: Prepared, seconds: fl
     return Ended(stored.id, status)
 
 
-async def answer(
-    service: Service, hangup: Hangup, model: ModelDeclaration, given: TaskInput
-) -> TaskOutput:
+async def answer(request: Request, model: ModelDeclaration, given: TaskInput) -> TaskOutput:
     """A task's answer to its input, through the queue: what every compatible surface does.
 
     Raises what the intake refuses, the job's own error, and DeadlineExceeded with its path.
     """
-    prepared = await prepare(service, model, given)
-    ended = await run(service, hangup, prepared, service.settings.infer_timeout_s)
+    service, prepared = Service.of(request), await prepare(request, model, given)
+    ended = await run(service, request.receive, prepared, service.settings.infer_timeout_s)
     return await output(service, model, ended)
 
 
 async def prepare(
-    service: Service, model: ModelDeclaration, given: TaskInput, **parameters: bool
+    request: Request, model: ModelDeclaration, given: TaskInput, *, stream: bool = False
 ) -> Prepared:
-    """A job of the server's own id or its lane's; `parameters` are the server's, not the task's."""
-    bulk = lane.get()
-    # What was told as it was written is soon forgotten: such a job has no use for a name.
-    job_id = bulk.next_id() if bulk and not parameters else None
-
-    def work() -> Prepared:
-        plain = given.to_inference_request()
-        plain.parameters = {**plain.parameters, **parameters}
-        if bulk:
-            plain.parameters[PRIORITY] = BULK_PRIORITY
-        plain.id = job_id
-        return service.intake.prepare(plain, model.name, model.version)
-
-    return await asyncio.to_thread(work)
+    """A job of the server's own id, or of its lane's; `stream` tells its text as it is written."""
+    intake, lane = Service.of(request).intake, Lane.of(request)
+    parameters: dict[str, Any] = {STREAM: True} if stream else {}
+    if lane:
+        parameters[PRIORITY] = BULK_PRIORITY
+    return await asyncio.to_thread(
+        intake.prepare_input,
+        given,
+        model,
+        Envelope.of(request),
+        parameters=parameters,
+        job_id=lane.next_id() if lane else None,
+    )
 
 
 async def output(service: Service, model: ModelDeclaration, ended: Ended) -> TaskOutput:

@@ -14,10 +14,11 @@ import time
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
+from fastapi import Request
+
 from ..jobs.record import Submission
 from ..jobs.told import START, told
 from ..protocol.errors import Unavailable, WorkerLost
-from ..protocol.parameters import STREAM
 from ..tasks.base import TaskInput, TaskOutput
 from ..tasks.catalog import ModelDeclaration
 from ..tasks.text.generation import GenerationInput, GenerationOutput
@@ -60,11 +61,12 @@ class Stream:
         self._ended = False
 
     @classmethod
-    async def start(cls, service: Service, model: ModelDeclaration, given: TaskInput) -> Stream:
+    async def start(cls, request: Request, model: ModelDeclaration, given: TaskInput) -> Stream:
         """Submit an input. Raises what the intake refuses."""
         if isinstance(given, GenerationInput) and given.do_sample and given.seed is None:
             given = given.model_copy(update={"seed": secrets.randbits(62)})
-        prepared = await prepare(service, model, given, **{STREAM: True})
+        service = Service.of(request)
+        prepared = await prepare(request, model, given, stream=True)
         return cls(service, model, (await store_streamed(service, prepared)).id)
 
     async def tokens(self, *, prompt: bool = False) -> AsyncIterator[tuple[int, Token] | None]:

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from fastapi import Request
+
 from ...protocol.errors import WherryError
 from ...protocol.parameters import WARNING
 from ...tasks.base import TaskOutput
 from ...tasks.catalog import ModelDeclaration
 from ...tasks.text.generation import GenerationInput, GenerationOutput
 from ...tasks.text.tokens import Token
-from ..hangup import Hangup, unless_gone
-from ..service import Service
+from ..hangup import unless_gone
 from ..sse import EventStream, event
 from ..streams import Stream, rest
 from .write import details, finish_reason
 
 
 async def stream_response(
-    service: Service, model: ModelDeclaration, given: GenerationInput
+    request: Request, model: ModelDeclaration, given: GenerationInput
 ) -> EventStream:
     """Server-sent events, a token each. Raises what the intake refuses."""
-    stream = await Stream.start(service, model, given)
+    stream = await Stream.start(request, model, given)
     return EventStream(_events(stream, given), error=_error, leave=stream.leave)
 
 
@@ -72,12 +73,13 @@ def _told(number: int, token: Token) -> dict[str, object]:
 
 
 async def with_details(
-    service: Service, hangup: Hangup, model: ModelDeclaration, given: GenerationInput
+    request: Request, model: ModelDeclaration, given: GenerationInput
 ) -> list[dict[str, object]]:
     """Whole texts with their tokens. Raises the job's error, or DeadlineExceeded."""
-    stream = await Stream.start(service, model, given)
+    stream = await Stream.start(request, model, given)
     try:
-        return _detailed(given, *await unless_gone(_gathered(stream, given.row_count), hangup))
+        gathering = _gathered(stream, given.row_count)
+        return _detailed(given, *await unless_gone(gathering, request.receive))
     finally:
         stream.leave()
 

@@ -23,6 +23,7 @@ from ...tasks.text.generation import GenerationInput
 from .. import errors, models_routes
 from ..body import parsed, read_body
 from ..loading import failure_of
+from ..outbound.inputs import NO_FILES, Files
 from ..plain import PlainRoute
 from ..run import answer
 from ..service import Service
@@ -86,12 +87,12 @@ async def infer(request: Request) -> Response:
     model = service.catalog.find(request.path_params["model"])
     asked, rows, given = await _asked(service, model, request)
     if asked.stream:
-        return await stream_response(service, model, _streamed(model, given, rows))
+        return await stream_response(request, model, _streamed(model, given, rows))
     try:
         if model.task in _DETAILED and asked.parameters.get("details") is True and not rows.form:
             assert isinstance(given, GenerationInput)
-            return _json(await with_details(service, request.receive, model, given))
-        output = await answer(service, request.receive, model, given)
+            return _json(await with_details(request, model, given))
+        output = await answer(request, model, given)
     except DeadlineExceeded:
         await _refuse_if_loading(request, model)
         raise
@@ -119,19 +120,22 @@ async def _asked(
     reading = parsed(await read_body(request, service.settings.max_body_bytes), parse)
     try:
         found, large = await reading
-        return await service.intake.outbound.files.read(lambda: _read(task, found), in_thread=large)
+        return await service.intake.outbound.files.read(
+            lambda files: _read(task, found, files), in_thread=large
+        )
     except PayloadTooLarge:
         raise
     except InvalidRequest as error:
         raise InvalidRequest(f"model {model.name!r} does {task.name}: {error.message}") from None
 
 
-def _read(task: Task, found: Asked) -> tuple[Asked, Rows, TaskInput]:
-    asked = replace(found, parameters=dict(found.parameters))  # a reader takes some out
+def _read(task: Task, found: Asked, files: Files) -> tuple[Asked, Rows, TaskInput]:
+    # A reader takes some of the parameters out.
+    asked = replace(found, parameters=dict(found.parameters), files=files)
     rows = READERS[task.name](asked)
     given = task.input.validated({**fields(task, asked.parameters), **rows.fields})
     if takes_file(task):
-        asked = replace(asked, inputs=None, document={})
+        asked = replace(asked, inputs=None, document={}, files=NO_FILES)
     return asked, rows, given
 
 

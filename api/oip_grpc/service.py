@@ -19,7 +19,9 @@ from ...protocol.errors import InvalidRequest, WherryError
 from ...protocol.parameters import STREAM
 from ...tasks.catalog import ModelDeclaration
 from ...tasks.text.generation import GenerationOutput
+from ..access.caller import caller
 from ..body import OFF_LOOP_BYTES, off_loop, parsed
+from ..envelope import Envelope
 from ..hangup import never
 from ..intake import Prepared
 from ..loading import load, unload
@@ -99,12 +101,12 @@ class InferenceService:
     async def _prepare(self, body: bytes) -> _Asked:
         (request, model, raw), large = await parsed(body, self._read)
 
-        def work() -> Prepared:
-            # A waiting client's id is echoed, not used as the job's: OIP lets ids repeat.
-            return self._service.intake.prepare(request, model.name, model.version, use_id=False)
-
-        prepared = await self._service.intake.outbound.files.read(work, in_thread=large)
-        return _Asked(prepared, model, raw)
+        # A waiting client's id is echoed, not used as the job's: OIP lets ids repeat.
+        making = self._service.intake.make(
+            request, model.name, model.version, Envelope(caller.get()), large=large, use_id=False
+        )
+        del request
+        return _Asked(await making, model, raw)
 
     def _read(self, body: bytes) -> tuple[v2.InferenceRequest, ModelDeclaration, bool]:
         """A message's request, its model, and whether it is to be answered raw. The message itself,

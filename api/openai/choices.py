@@ -16,7 +16,6 @@ from ...tasks.text.generation import Generation, GenerationOutput
 from ...tasks.text.tokens import Token
 from ..errors import status_of
 from ..run import answer
-from ..service import Service
 from ..sse import EventStream
 from ..streams import Stream, rest
 from .shapes import error_shape
@@ -40,8 +39,7 @@ async def whole(
     request: Request, model: ModelDeclaration, inputs: Sequence[TaskInput]
 ) -> list[Generation]:
     """Every choice at its end."""
-    service = Service.of(request)
-    answers = (answer(service, request.receive, model, given) for given in inputs)
+    answers = (answer(request, model, given) for given in inputs)
     return [_generation(output) for output in await asyncio.gather(*answers)]
 
 
@@ -51,13 +49,13 @@ def _generation(output: object) -> Generation:
 
 
 async def start(
-    service: Service, model: ModelDeclaration, inputs: Sequence[TaskInput]
+    request: Request, model: ModelDeclaration, inputs: Sequence[TaskInput]
 ) -> list[Stream]:
     """A stream for each choice. Raises what the intake refuses, with none left behind."""
     streams: list[Stream] = []
     try:
         for given in inputs:
-            streams.append(await Stream.start(service, model, given))  # noqa: PERF401 # see except
+            streams.append(await Stream.start(request, model, given))  # noqa: PERF401 # see except
     except WherryError:
         for stream in streams:
             stream.leave()

@@ -85,7 +85,7 @@ async def complete(request: Request, asked: CompletionRequest) -> Response:
     inputs = asked.choices(asked.inputs())
     reply = _Reply(asked, model.name)
     if asked.stream:
-        streams = await choices.start(service, model, inputs)
+        streams = await choices.start(request, model, inputs)
         return choices.told(reply, streams, usage=asked.with_usage)
     return json_response(reply.whole(await choices.whole(request, model, inputs)))
 
