@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
@@ -20,9 +19,10 @@ from ...protocol.errors import (
 from ...tasks.base import Task, TaskInput
 from ...tasks.catalog import ModelDeclaration
 from ...tasks.text.generation import GenerationInput
-from .. import errors, models_routes
+from .. import errors
 from ..body import parsed, read_body
 from ..loading import failure_of
+from ..models import ready_response, why_unavailable
 from ..outbound.inputs import NO_FILES, Files
 from ..plain import PlainRoute
 from ..run import answer
@@ -60,7 +60,8 @@ def error_shape(_: Request, status: int, error: WherryError) -> Mapping[str, obj
 @errors.shaped(error_shape)
 async def health(request: Request) -> Response:
     """Whether a live worker serves the model."""
-    return await _ready(request, Service.of(request).catalog.find(request.path_params["model"]))
+    service = Service.of(request)
+    return await ready_response(service, service.catalog.find(request.path_params["model"]))
 
 
 @router.get("/models/{model:path}/info")
@@ -94,7 +95,7 @@ async def infer(request: Request) -> Response:
             return _json(await with_details(request, model, given))
         output = await answer(request, model, given)
     except DeadlineExceeded:
-        await _refuse_if_loading(request, model)
+        await _refuse_if_loading(service, model)
         raise
     # Pictures and maps take a while to write.
     return await asyncio.to_thread(_written, Answered(output, given, rows, asked), model.task)
@@ -148,20 +149,13 @@ def _streamed(model: ModelDeclaration, given: TaskInput, rows: Rows) -> Generati
     return given
 
 
-async def _ready(request: Request, model: ModelDeclaration) -> Response:
-    request.scope["path_params"] = {"model": model.name}  # of a hub id, the name
-    return await models_routes.model_ready(request)
-
-
-async def _refuse_if_loading(request: Request, model: ModelDeclaration) -> None:
-    """Say 503 where nobody serves the model yet. Raises ModelNotReady."""
-    if (await _ready(request, model)).status_code != HTTPStatus.SERVICE_UNAVAILABLE:
-        return
-    if error := failure_of(model, await Service.of(request).fleet()):
-        raise error
-    loading = ModelNotReady(f"model {model.name!r} is currently loading")
-    loading.retry_after_s = _LOADING_S
-    raise loading
+async def _refuse_if_loading(service: Service, model: ModelDeclaration) -> None:
+    """Say 503 where nobody serves the model yet. Raises ModelNotReady, ModelFailed."""
+    fleet = await service.fleet()
+    if why_unavailable(model, fleet):
+        loading = ModelNotReady(f"model {model.name!r} is currently loading")
+        loading.retry_after_s = _LOADING_S
+        raise failure_of(model, fleet) or loading
 
 
 def _written(answered: Answered, task: str) -> Response:

@@ -15,9 +15,9 @@ from ...protocol import errors
 from ...protocol.states import JobState
 from ...tasks.base import TaskOutput
 from ...tasks.catalog import ModelDeclaration
-from .. import server_routes
 from ..body import read_document
 from ..errors import shaped
+from ..health import why_not_ready
 from ..outbound.inputs import Files
 from ..plain import PlainRoute
 from ..run import Ended, answer, output
@@ -149,7 +149,7 @@ async def liveness(_: Request) -> Response:
 @router.get("/v1alpha/ready/model")
 async def readiness(request: Request) -> Response:
     """Whether models are served now."""
-    return _health(serving=(await server_routes.ready(request)).status_code == 200)
+    return _health(serving=not await why_not_ready(Service.of(request)))
 
 
 def _health(*, serving: bool) -> Response:

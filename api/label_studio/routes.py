@@ -11,7 +11,7 @@ from ...protocol.errors import DeadlineExceeded, ModelNotReady, Unavailable, Whe
 from ...tasks.catalog import ModelDeclaration
 from ..body import read_body, read_document
 from ..loading import failure_of
-from ..models_routes import why_unavailable
+from ..models import why_unavailable
 from ..outbound.inputs import Files
 from ..plain import PlainRoute
 from ..run import answer

@@ -23,11 +23,11 @@ from ..access.caller import caller
 from ..body import OFF_LOOP_BYTES, off_loop, parsed
 from ..envelope import Envelope
 from ..hangup import never
+from ..health import EXTENSIONS, why_not_ready
 from ..intake import Prepared
 from ..loading import load, unload
-from ..models_routes import index_of, metadata_of, stats_of, why_unavailable
+from ..models import index_of, metadata_of, stats_of, why_unavailable
 from ..run import finished, run
-from ..server_routes import EXTENSIONS, why_not_ready
 from ..service import Service
 from .convert import read_json, read_request, write_response
 from .errors import Context, guarded
