@@ -55,19 +55,29 @@ class Reader:
 class Stream:
     """One job's tokens, then its answer."""
 
-    def __init__(self, service: Service, model: ModelDeclaration, job_id: str) -> None:
+    def __init__(
+        self, service: Service, model: ModelDeclaration, job_id: str, *, until: float | None = None
+    ) -> None:
         self._service, self._model, self.job_id = service, model, job_id
-        self._until = time.monotonic() + service.settings.infer_timeout_s
+        #: When it has to be at its end, on the monotonic clock.
+        self.until = until or time.monotonic() + service.settings.infer_timeout_s
         self._ended = False
 
     @classmethod
-    async def start(cls, request: Request, model: ModelDeclaration, given: TaskInput) -> Stream:
-        """Submit an input. Raises what the intake refuses."""
+    async def start(
+        cls,
+        request: Request,
+        model: ModelDeclaration,
+        given: TaskInput,
+        *,
+        until: float | None = None,
+    ) -> Stream:
+        """Submit an input, to be answered by then. Raises what the intake refuses."""
         if isinstance(given, GenerationInput) and given.do_sample and given.seed is None:
             given = given.model_copy(update={"seed": secrets.randbits(62)})
         service = Service.of(request)
         prepared = await prepare(request, model, given, stream=True)
-        return cls(service, model, (await store_streamed(service, prepared)).id)
+        return cls(service, model, (await store_streamed(service, prepared)).id, until=until)
 
     async def tokens(self, *, prompt: bool = False) -> AsyncIterator[tuple[int, Token] | None]:
         """Rows and their tokens, until the job has ended; None when it is silent for long.
@@ -76,7 +86,7 @@ class Stream:
         JobNotFound, and DeadlineExceeded with its path, as for any answer that is waited for.
         """
         reader = Reader()
-        async for placed in chunks(self._service, self.job_id, until=self._until):
+        async for placed in chunks(self._service, self.job_id, until=self.until):
             if placed is None:
                 yield None
                 continue
@@ -97,7 +107,7 @@ class Stream:
         """
         if self._ended:
             return
-        if time.monotonic() < self._until:
+        if time.monotonic() < self.until:
             abandon(self._service, self.job_id)
         else:
             go_on(keep_answer(self._service, self.job_id))

@@ -55,7 +55,8 @@ async def start(
     streams: list[Stream] = []
     try:
         for given in inputs:
-            streams.append(await Stream.start(request, model, given))  # noqa: PERF401 # see except
+            until = streams[0].until if streams else None  # the time is the request's
+            streams.append(await Stream.start(request, model, given, until=until))
     except WherryError:
         for stream in streams:
             stream.leave()

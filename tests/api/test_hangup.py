@@ -237,6 +237,8 @@ def test_nobody_waits_longer_than_the_limit(hasty: Api, name: str, begun: bool) 
         hasty.worker.finish(hasty.worker.answer(job, stats), stats)
     hasty.worker.serve()
     assert hasty.http.get(f"{path}/result").status_code == 200
+    if surface.stream:  # so does what its other choices come to
+        assert {job["status"] for job in hasty.jobs(surface.jobs)} == {"succeeded"}
 
 
 @pytest.mark.parametrize("begun", [False, True], ids=["unbegun", "begun"])
