@@ -51,7 +51,7 @@ async def complete(request: Request, asked: ChatRequest) -> Response:
     reply = ChatReply(model.name, logprobs=bool(asked.logprobs))
     if asked.stream:
         streams = await choices.start(request, model, inputs)
-        return choices.told(reply, streams, usage=asked.with_usage)
+        return choices.stream_response(reply, streams, usage=asked.with_usage)
     return json_response(reply.whole(await choices.whole(request, model, inputs)))
 
 

@@ -80,7 +80,7 @@ class Reply(Protocol):
         ...
 
 
-def told(reply: Reply, streams: Sequence[Stream], *, usage: bool) -> EventStream:
+def stream_response(reply: Reply, streams: Sequence[Stream], *, usage: bool) -> EventStream:
     """All choices as server-sent events."""
 
     def leave() -> None:

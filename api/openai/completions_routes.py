@@ -86,7 +86,7 @@ async def complete(request: Request, asked: CompletionRequest) -> Response:
     reply = _Reply(asked, model.name)
     if asked.stream:
         streams = await choices.start(request, model, inputs)
-        return choices.told(reply, streams, usage=asked.with_usage)
+        return choices.stream_response(reply, streams, usage=asked.with_usage)
     return json_response(reply.whole(await choices.whole(request, model, inputs)))
 
 
