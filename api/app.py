@@ -46,7 +46,7 @@ from .openai.shapes import error_shape as openai_shape
 from .outbound import webhooks_routes
 from .outbound.deliver import Deliverer
 from .outbound.outbound import Outbound
-from .pixano.inference_routes import error_of as pixano_shape
+from .pixano.errors import error_of as pixano_shape
 from .plain import ShortWay
 from .service import Service
 from .settings import ApiSettings

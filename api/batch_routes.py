@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
-from typing import Any, NamedTuple
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
 from ..jobs import Record
-from ..protocol import codec, v2
+from ..protocol import codec
 from ..protocol.errors import InvalidRequest, JobNotFound, WherryError
 from ..protocol.states import JobState
 from . import examples
 from .access.caller import caller
 from .body import off_loop, read_document
+from .envelope import Envelope
 from .errors import error_body, status_of
 from .ids import shown_id
-from .intake import Intake, Prepared
+from .intake import Checked, Intake, Prepared
+from .outbound.inputs import Files
 from .plain import PlainRoute
 from .prefer import bounded_wait
 from .service import Service
@@ -42,51 +44,47 @@ async def submit_batch(request: Request) -> Response:
 
 
 async def _all_prepared(service: Service, request: Request) -> list[Prepared | WherryError]:
-    asked, large = await _asked(service, request)
+    checked, large = await _checked(service, request)
+    envelope = Envelope.of(request)
 
     def work() -> list[Prepared | WherryError]:
-        return [_prepared(service.intake, entry) for entry in asked]
+        return [
+            one if isinstance(one, WherryError) else _prepared(service.intake, one, envelope)
+            for one in checked
+        ]
 
     return await off_loop(work, large=large)
 
 
-async def _asked(service: Service, request: Request) -> tuple[list[_Asked | WherryError], bool]:
+async def _checked(service: Service, request: Request) -> tuple[list[Checked | WherryError], bool]:
     """The requests of a body, files named by URL fetched, and whether it was large."""
     document, large = await read_document(request, service.settings.max_body_bytes)
     entries, limit = document.get("jobs"), service.settings.max_jobs_per_batch
     if not isinstance(entries, list) or not 1 <= len(entries) <= limit:
         raise InvalidRequest(f"jobs: expected a list of 1 to {limit} entries")
 
-    def work() -> list[_Asked | WherryError]:
-        return [_read(service.intake, entry) for entry in entries]
+    def reading(files: Files) -> list[Checked | WherryError]:
+        return [_read(service.intake, entry, files) for entry in entries]
 
-    return await service.intake.outbound.files.read(work, in_thread=large), large
-
-
-class _Asked(NamedTuple):
-    request: v2.InferenceRequest
-    model: str
-    version: str | None
+    return await service.intake.outbound.files.read(reading, in_thread=large), large
 
 
-def _read(intake: Intake, entry: Any) -> _Asked | WherryError:
+def _read(intake: Intake, entry: Any, files: Files) -> Checked | WherryError:
     try:
         if not isinstance(entry, dict) or not isinstance(entry.get("model_name"), str):
             raise InvalidRequest("expected an object with model_name and request")
         version = entry.get("model_version")
         if version is not None and not isinstance(version, str):
             raise InvalidRequest("model_version: expected a string")
-        request, model = codec.request_of(entry.get("request")), entry["model_name"]
-        return _Asked(intake.with_files(request, model, version), model, version)
+        request = codec.request_of(entry.get("request"))
+        return intake.check(request, entry["model_name"], version, files)
     except WherryError as error:
         return error
 
 
-def _prepared(intake: Intake, asked: _Asked | WherryError) -> Prepared | WherryError:
-    if isinstance(asked, WherryError):
-        return asked
+def _prepared(intake: Intake, checked: Checked, envelope: Envelope) -> Prepared | WherryError:
     try:
-        return intake.prepare(*asked)
+        return intake.prepare(checked, envelope)
     except WherryError as error:
         return error
 

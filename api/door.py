@@ -10,7 +10,6 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .ids import uuid7
-from .outbound.outbound import WEBHOOK_HEADER, asked_webhook
 
 #: Where a request's id lies in its ASGI scope.
 REQUEST_ID = "wherry.request_id"
@@ -55,15 +54,12 @@ class Door:
         if scope["type"] != "http":
             await self._plain(scope, receive, send)
             return
-        given, webhook, compress = b"", b"", False
+        given, compress = b"", False
         for name, value in scope["headers"]:
             if name == _HEADER:
                 given = value
-            elif name == WEBHOOK_HEADER:
-                webhook = value
             elif name == b"accept-encoding":
                 compress = compress or accepts_gzip(value)
-        asked_webhook.set(webhook.decode("latin-1"))
         warnings: list[str] = []
         told.set(warnings)
         kept = bool(_PRINTABLE.fullmatch(given))

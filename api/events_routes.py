@@ -7,7 +7,6 @@ import re
 from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, Request, Response
-from pydantic_core import to_json
 
 from ..jobs.record import Record
 from ..jobs.told import START
@@ -17,7 +16,8 @@ from .ids import path_job_id, shown_id
 from .plain import PlainRoute
 from .prefer import whole_number
 from .service import Service
-from .streams import STILL_HERE, EventStream, chunks, event
+from .sse import EventStream, event
+from .streams import chunks
 from .views import change_view
 
 router = APIRouter(tags=["jobs"], route_class=PlainRoute)
@@ -41,7 +41,7 @@ async def get_events(request: Request) -> Response:
     return EventStream(_stream(service, job_id, seen))
 
 
-async def _stream(service: Service, job_id: str, seen: int) -> AsyncIterator[bytes]:
+async def _stream(service: Service, job_id: str, seen: int) -> AsyncIterator[bytes | None]:
     with service.waiters.watching([job_id], every_change=True) as watch:
         while True:
             watch.clear()
@@ -58,13 +58,12 @@ async def _stream(service: Service, job_id: str, seen: int) -> AsyncIterator[byt
             if record.status.terminal:
                 return
             if not await watch.heard(_KEEP_ALIVE_S):
-                yield STILL_HERE
+                yield None
 
 
 def _event(record: Record, number: int) -> bytes:
-    data = to_json({"id": shown_id(record.id), **change_view(record, number)})
-    status = record.history[number].status.value.encode()
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (number + 1, status, data)
+    view = {"id": shown_id(record.id), **change_view(record, number)}
+    return event(view, kind=record.history[number].status.value, place=str(number + 1))
 
 
 @router.get("/v2/jobs/{job_id}/stream", **examples.STREAM)
@@ -78,10 +77,10 @@ async def get_stream(request: Request) -> Response:
     return EventStream(_chunks(service, job_id, after))
 
 
-async def _chunks(service: Service, job_id: str, after: str) -> AsyncIterator[bytes]:
+async def _chunks(service: Service, job_id: str, after: str) -> AsyncIterator[bytes | None]:
     async for placed in chunks(service, job_id, after):
         if placed is None:
-            yield STILL_HERE
+            yield None
             continue
         chunk = placed.chunk
         tokens = [token.view() for token in chunk.tokens]

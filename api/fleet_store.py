@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ..jobs import AsyncQueue, JobsSettings
 from ..jobs.group import Group
+from ..jobs.outage import Outage
 from ..jobs.proof import BEAT_S, Proof, Shown, is_in, leave, set_proof, shown, write
 from ..jobs.stores import Blob, Store
 from ..protocol.errors import NotFound, StoreUnavailable, WherryError
@@ -92,7 +93,7 @@ class Presence:
         self._alone_since: float | None = None
         #: The mark that we wrote last: good again when Redis was emptied.
         self._mine: Proof | None = None
-        self._failing = False
+        self._outage = Outage(log, "this API cannot show itself to its fleet")
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -168,12 +169,6 @@ class Presence:
 
     async def _run(self) -> None:
         while True:
-            try:
+            with self._outage.noted():
                 await self.look()
-            except WherryError as error:
-                if not self._failing:  # once, however long it lasts
-                    log.warning("this API cannot show itself to its fleet: %s", error.message)
-                self._failing = True
-            else:
-                self._failing = False
             await asyncio.sleep(BEAT_S)

@@ -10,17 +10,17 @@ from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request, Response
 
-from ..protocol.errors import InvalidRequest, WherryError
+from ..protocol.errors import InvalidRequest
 from ..protocol.parameters import WARNING
 from ..tasks.base import TaskInput, TaskOutput
 from ..tasks.catalog import ModelDeclaration
 from ..tasks.text.generation import GenerationOutput
 from .body import read_document
-from .errors import error_body
 from .plain import PlainRoute
 from .run import answer
 from .service import Service
-from .streams import STILL_HERE, EventStream, Stream, event, rest
+from .sse import EventStream, event
+from .streams import Stream, rest
 from .views import json_response
 
 router = APIRouter(tags=["generate extension"], route_class=PlainRoute)
@@ -34,7 +34,7 @@ _TEXT_INPUT = "text_input"
 async def generate(request: Request) -> Response:
     """Answer with the whole text."""
     asked = await _read(request)
-    output = await answer(Service.of(request), request.receive, asked.model, asked.given)
+    output = await answer(request, asked.model, asked.given)
     return json_response(asked.view(_text(output), **_ends(output)))
 
 
@@ -43,8 +43,8 @@ async def generate(request: Request) -> Response:
 async def generate_stream(request: Request) -> Response:
     """Server-sent events, one for each few tokens; the last has why the text ended."""
     asked = await _read(request)
-    stream = await Stream.start(Service.of(request), asked.model, asked.given)
-    return EventStream(_events(asked, stream), stream)
+    stream = await Stream.start(request, asked.model, asked.given)
+    return EventStream(_events(asked, stream), leave=stream.leave)
 
 
 class _Asked(NamedTuple):
@@ -64,19 +64,16 @@ class _Asked(NamedTuple):
         }
 
 
-async def _events(asked: _Asked, stream: Stream) -> AsyncIterator[bytes]:
+async def _events(asked: _Asked, stream: Stream) -> AsyncIterator[bytes | None]:
     seen = ""
-    try:
-        async for said in stream.tokens():
-            if said is None:
-                yield STILL_HERE
-            elif said[1].text:
-                seen += said[1].text
-                yield event(asked.view(said[1].text))
-        output = await stream.answer()
-        yield event(asked.view(rest(0, seen, output), **_ends(output)))
-    except WherryError as error:
-        yield event(error_body(error))
+    async for said in stream.tokens():
+        if said is None:
+            yield None
+        elif said[1].text:
+            seen += said[1].text
+            yield event(asked.view(said[1].text))
+    output = await stream.answer()
+    yield event(asked.view(rest(0, seen, output), **_ends(output)))
 
 
 async def _read(request: Request) -> _Asked:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from ..protocol import codec
-from ..protocol.errors import DeadlineExceeded
 from ..protocol.states import JobState
 from . import examples
 from .body import header_length, read_body
+from .envelope import Envelope
 from .errors import error_response
-from .ids import idempotency_key, job_path, shown_id
+from .ids import job_path, shown_id
 from .intake import Prepared
 from .plain import PlainRoute
 from .prefer import Preferences
-from .run import run
+from .run import no_answer, run
 from .service import Service, outcome_error
 from .views import inference_response, job_response
 
@@ -32,9 +32,9 @@ async def infer(request: Request) -> Response:
         header_length(request),
         path["model"],
         path.get("version"),
+        Envelope.of(request, repeatable=True),
         # A waiting client's id is echoed, not used as the job's: OIP lets ids repeat.
         use_id=prefer.respond_async,
-        idempotency_key=idempotency_key(request),
     )
     seconds = service.settings.infer_timeout_s if prefer.wait_s is None else prefer.wait_s
     if prefer.respond_async and prefer.wait_s is None:
@@ -66,5 +66,4 @@ async def _no_result(
         return error_response(request, error, id=prepared.request.id or shown_id(job_id))
     if record and Preferences.of(request, 0).respond_async:
         return job_response(record, 202, {**where, "Preference-Applied": "respond-async"})
-    late = DeadlineExceeded(f"no answer yet; poll {job_path(job_id)}")
-    return error_response(request, late, headers=where, id=shown_id(job_id))
+    return error_response(request, no_answer(job_id), headers=where, id=shown_id(job_id))

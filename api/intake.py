@@ -6,8 +6,10 @@ import contextlib
 import functools
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 from ..jobs import AsyncQueue, Group, JobsSettings, NewJob
 from ..jobs.group import digest
@@ -28,11 +30,12 @@ from ..protocol.parameters import BINARY_OUTPUT, WEBHOOK, odd_of_inputs, odd_of_
 from ..tasks.base import Task, TaskInput
 from ..tasks.catalog import Catalog, ModelDeclaration
 from . import own_parameters
-from .access.caller import Caller, caller
+from .access.caller import Caller
 from .blob_lane import in_store
-from .body import parsed
+from .body import off_loop, parsed
+from .envelope import Envelope
 from .ids import checked_id, shown_id, uuid7
-from .outbound.inputs import file_at
+from .outbound.inputs import Files
 from .outbound.outbound import Outbound
 from .settings import ApiSettings
 
@@ -47,6 +50,18 @@ class Prepared:
     job: NewJob
     #: Whether the id is the server's: nobody else can be storing the same job.
     fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A request as its model's task reads it, with the files that it names."""
+
+    declared: ModelDeclaration
+    inputs: TaskInput
+    #: What the client asked, less its tensors.
+    request: v2.InferenceRequest
+    #: What its tensors say that nobody reads, by their names.
+    odd: Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,57 +80,90 @@ class Intake:
         body: bytes,
         header_length: int | None,
         model: str,
-        version: str | None = None,
+        version: str | None,
+        envelope: Envelope,
         *,
         use_id: bool = True,
-        idempotency_key: str = "",
     ) -> Prepared:
         """Make a job of a body. `use_id` takes the request's id for the job's, where it has one.
 
-        Raises what `prepare` raises, and InvalidRequest for a body that is none.
+        Raises what `make` raises, and InvalidRequest for a body that is none.
         """
         reading = parsed(body, lambda raw: codec.decode_request(raw, header_length))
         del body
         request, large = await reading
+        making = self.make(request, model, version, envelope, large=large, use_id=use_id)
+        del request
+        return await making
 
-        def work() -> Prepared:
-            return self.prepare(
-                request, model, version, use_id=use_id, idempotency_key=idempotency_key
-            )
-
-        return await self.outbound.files.read(work, in_thread=large)
-
-    def with_files(
-        self, request: v2.InferenceRequest, model: str, version: str | None = None
-    ) -> v2.InferenceRequest:
-        """A request whose tensors hold the files that they name by URL; a copy, where any does."""
-        return _with_files(request, self.catalog.get(model, version).definition)
-
-    def prepare(
+    async def make(
         self,
         request: v2.InferenceRequest,
         model: str,
-        version: str | None = None,
+        version: str | None,
+        envelope: Envelope,
         *,
-        use_id: bool = True,
-        idempotency_key: str = "",
+        large: bool,
+        use_id: bool,
     ) -> Prepared:
-        """Make a job. Raises ModelNotFound, InvalidRequest, PayloadTooLarge; stores nothing.
+        """Make a job of a request that the caller does not hold; in a thread if it is large.
 
-        Takes the tensors out of the request, unless it names files by URL and may be read again.
+        Raises what `check` and `prepare` raise.
         """
+        reading = partial(self.check, request, model, version)
+        del request
+        checked = await self.outbound.files.read(reading, in_thread=large)
+        # The data is in the inputs, then in the job: here too, it would be in memory thrice.
+        del reading
+        return await off_loop(partial(self.prepare, checked, envelope, use_id=use_id), large=large)
+
+    def check(
+        self,
+        request: v2.InferenceRequest,
+        model: str,
+        version: str | None,
+        files: Files,
+    ) -> Checked:
+        """Read a request as its model's task does. Raises ModelNotFound, InvalidRequest."""
         declared = self.catalog.get(model, version)
         task = declared.definition
-        request = _with_files(request, task)
+        request = _with_files(request, task, files)
         codec.check_inputs(request, *_metadata(task), optional=_optional(task))
         own_parameters.check_switches(request)
         if self.settings.strict_parameters:
             own_parameters.check_names(request, task)
-        inputs, odd = task.input.from_inference_request(request), odd_of_inputs(request.inputs)
-        # The data is in the inputs, then in the job: here too, it would be in memory thrice, and
-        # stay as long as the client waits.
-        request.inputs = []
-        rows = inputs.row_count
+        return Checked(
+            declared,
+            task.input.from_inference_request(request),
+            request.model_copy(update={"inputs": []}),
+            odd_of_inputs(request.inputs),
+        )
+
+    def prepare_input(
+        self,
+        given: TaskInput,
+        model: ModelDeclaration,
+        envelope: Envelope,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        job_id: str | None = None,
+    ) -> Prepared:
+        """Make a job of what a surface has read already. Raises what `prepare` raises.
+
+        `parameters` are the server's, not the task's.
+        """
+        asked = v2.InferenceRequest.model_construct(
+            id=job_id, parameters=dict(parameters or {}), inputs=[]
+        )
+        return self.prepare(Checked(model, given, asked, {}), envelope)
+
+    def prepare(self, checked: Checked, envelope: Envelope, *, use_id: bool = True) -> Prepared:
+        """Make a job; `use_id` takes the request's id for the job's. Stores nothing.
+
+        Raises InvalidRequest, PayloadTooLarge.
+        """
+        declared, inputs, request = checked.declared, checked.inputs, checked.request
+        task, rows = declared.definition, inputs.row_count
         if rows > self.settings.max_rows_per_job:
             raise PayloadTooLarge(
                 f"{rows} rows; a request may have {self.settings.max_rows_per_job}: send several"
@@ -123,10 +171,10 @@ class Intake:
         _check_costs(inputs, task)
         plain = _normal(inputs.to_inference_request(), request)
         for tensor in plain.inputs:
-            if tensor.name in odd:  # for the worker to remark on
-                tensor.parameters = {**tensor.parameters, **odd[tensor.name]}
+            if tensor.name in checked.odd:  # for the worker to remark on
+                tensor.parameters = {**tensor.parameters, **checked.odd[tensor.name]}
         payload, header_length = codec.encode_request(plain, binary=True)
-        given, who = request.id if use_id else None, caller.get()
+        given, who = request.id if use_id else None, envelope.caller
         job = NewJob(
             id=who.stored(uuid7() if given is None else checked_id(given)),
             task=task.name,
@@ -137,12 +185,12 @@ class Intake:
             rows=rows,
             start_by_ms=own_parameters.start_by_ms(request),
             execution_timeout_ms=own_parameters.execution_timeout_ms(request),
-            idempotency_key=idempotency_key,
-            webhook=self.outbound.webhook(request.parameters.get(WEBHOOK)),
+            idempotency_key=envelope.idempotency_key,
+            webhook=self.outbound.webhook(request.parameters.get(WEBHOOK) or envelope.webhook),
             weight=who.weight,
             limits=who.limits,
         )
-        return Prepared(request, job, fresh=given is None and not idempotency_key)
+        return Prepared(request, job, fresh=given is None and not envelope.idempotency_key)
 
     async def store_job(
         self, prepared: Prepared, *, reply_to: str = "", brief_s: int = 0
@@ -198,13 +246,13 @@ def _names_urls(request: v2.InferenceRequest) -> bool:
     return any(tensor.parameters.get(v2.CONTENT_TYPE) == v2.URL for tensor in request.inputs)
 
 
-def _with_files(request: v2.InferenceRequest, task: Task) -> v2.InferenceRequest:
+def _with_files(request: v2.InferenceRequest, task: Task, files: Files) -> v2.InferenceRequest:
     """A request whose tensors hold the files that they name by URL, where any does."""
     if not _names_urls(request):
         return request
     names = {spec.name for spec in task.inputs if spec.is_file}
     tensors = [
-        _fetched(tensor)
+        _fetched(tensor, files)
         if tensor.parameters.get(v2.CONTENT_TYPE) == v2.URL and tensor.name in names
         else tensor
         for tensor in request.inputs
@@ -212,11 +260,11 @@ def _with_files(request: v2.InferenceRequest, task: Task) -> v2.InferenceRequest
     return request.model_copy(update={"inputs": tensors})
 
 
-def _fetched(tensor: v2.RequestInput) -> v2.RequestInput:
+def _fetched(tensor: v2.RequestInput, files: Files) -> v2.RequestInput:
     urls = tensor.texts()
-    files = [file_at(url, f"tensor {tensor.name!r}, URL {i}") for i, url in enumerate(urls)]
+    found = [files.get(url, f"tensor {tensor.name!r}, URL {i}") for i, url in enumerate(urls)]
     parameters = {k: v for k, v in tensor.parameters.items() if k != v2.CONTENT_TYPE}
-    return tensor.model_copy(update={"data": files, "parameters": parameters})
+    return tensor.model_copy(update={"data": found, "parameters": parameters})
 
 
 Metadata = Sequence[v2.TensorMetadata]

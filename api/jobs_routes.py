@@ -17,8 +17,9 @@ from . import examples
 from .access.caller import caller
 from .blob_lane import in_store
 from .body import header_length, read_body
+from .envelope import Envelope
 from .errors import error_response
-from .ids import idempotency_key, job_path, path_job_id, shown_id
+from .ids import job_path, path_job_id, shown_id
 from .plain import PlainRoute
 from .prefer import Preferences, bounded_wait, whole_number
 from .service import Service, outcome_error
@@ -41,7 +42,7 @@ async def submit_job(request: Request) -> Response:
         header_length(request),
         path["model"],
         path.get("version"),
-        idempotency_key=idempotency_key(request),
+        Envelope.of(request, repeatable=True),
     )
     stored = await service.intake.store_job(prepared)
     headers = {"Location": job_path(stored.id)}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
+from fastapi import Request
+
+#: Where a line's lane lies in the ASGI scope of its request.
+LANE = "wherry.lane"
 
 
 class Lane:
@@ -10,6 +13,12 @@ class Lane:
 
     def __init__(self, name: str) -> None:
         self._name, self._given = name, 0
+
+    @staticmethod
+    def of(request: Request) -> Lane | None:
+        """The lane that a request runs in; None for one of a client that waits."""
+        found: Lane | None = request.scope.get(LANE)
+        return found
 
     def next_id(self) -> str:
         """The next job's id."""
@@ -20,7 +29,3 @@ class Lane:
 def lane_id(name: str, number: int) -> str:
     """The id of a lane's n-th job."""
     return f"{name}-{number}" if number else name
-
-
-#: The lane of the code that runs now; None for a request of its own.
-lane: ContextVar[Lane | None] = ContextVar("lane", default=None)

@@ -7,7 +7,7 @@ import re
 from io import BytesIO
 
 from ..protocol.errors import InvalidRequest
-from .outbound.inputs import file_at
+from .outbound.inputs import Files
 
 _DATA_URI = re.compile(r"\s*data:[^,]{0,200}?;base64,", re.IGNORECASE)
 #: Characters of base64 decoded at a time: whole groups of four.
@@ -21,14 +21,14 @@ def is_url(text: str) -> bool:
     return _URL.match(text) is not None
 
 
-def read_media(text: object, field: str) -> bytes:
+def read_media(text: object, field: str, files: Files) -> bytes:
     """The bytes of a file. Raises InvalidRequest that names the field: for URLs too, unless the
     operator allows their hosts.
     """
     if not isinstance(text, str):
         raise InvalidRequest(f"{field}: expected base64 text, got {type(text).__name__}")
     if is_url(text):
-        return file_at(text, field)
+        return files.get(text, field)
     uri = _DATA_URI.match(text)
     try:
         return _decoded(text, uri.end() if uri else 0)

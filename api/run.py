@@ -5,32 +5,33 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, NamedTuple
+
+from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 from ..jobs.group import BULK_PRIORITY
 from ..jobs.record import StoredResult
 from ..jobs.recover import cancel, keep
 from ..protocol import codec
-from ..protocol.errors import DeadlineExceeded, InvalidRequest, Unavailable, WherryError
-from ..protocol.parameters import PRIORITY
+from ..protocol.errors import DeadlineExceeded, Unavailable, WherryError
+from ..protocol.parameters import PRIORITY, STREAM
 from ..protocol.states import JobState
 from ..tasks.base import TaskInput, TaskOutput
 from ..tasks.catalog import ModelDeclaration
 from .body import OFF_LOOP_BYTES, off_loop
 from .door import told
+from .envelope import Envelope
+from .hangup import Hangup, unless_gone
 from .ids import job_path
 from .intake import Prepared
-from .lane import lane
+from .lane import Lane
 from .service import Service, outcome_error
 
 #: Seconds of waiting after which it is watched whether the client is still there: most answers
 #: come sooner, and the watch costs as much as the wait.
 _PATIENT_S = 0.25
-
-
-#: Ends when the client is gone. After a body is read, `Request.receive` is one.
-Hangup = Callable[[], Awaitable[object]]
 
 
 class Ended(NamedTuple):
@@ -45,7 +46,7 @@ async def run(service: Service, hangup: Hangup, prepared: Prepared, seconds: flo
     """Store the job and wait for its end; a job that only we know is canceled on a hang-up."""
     try:
         return await _run(service, hangup, prepared, seconds)
-    except asyncio.CancelledError:  # how gRPC says that a client is gone
+    except (ClientDisconnect, asyncio.CancelledError):  # the latter is how gRPC says it
         if prepared.fresh:
             abandon(service, prepared.job.id)
         raise
@@ -66,41 +67,40 @@ async def _run(service: Service, hangup: Hangup, prepared: Prepared, seconds: fl
     left = deadline - time.monotonic()
     status = None
     with contextlib.suppress(Unavailable):  # the job is safe, only we cannot see it
-        status = await _wait_or_cancel(service, hangup, stored.id, left, mine=prepared.fresh)
+        waiting = service.wait(stored.id, left)
+        record = await (unless_gone(waiting, hangup) if left > 0 else waiting)
+        status = record.status
     if waits and prepared.fresh and not (status and status.terminal):
-        await _keep(service, stored.id)
+        await keep_answer(service, stored.id)
     return Ended(stored.id, status)
 
 
-async def answer(
-    service: Service, hangup: Hangup, model: ModelDeclaration, given: TaskInput
-) -> TaskOutput:
+async def answer(request: Request, model: ModelDeclaration, given: TaskInput) -> TaskOutput:
     """A task's answer to its input, through the queue: what every compatible surface does.
 
     Raises what the intake refuses, the job's own error, and DeadlineExceeded with its path.
     """
-    prepared = await prepare(service, model, given)
-    ended = await run(service, hangup, prepared, service.settings.infer_timeout_s)
+    service, prepared = Service.of(request), await prepare(request, model, given)
+    ended = await run(service, request.receive, prepared, service.settings.infer_timeout_s)
     return await output(service, model, ended)
 
 
 async def prepare(
-    service: Service, model: ModelDeclaration, given: TaskInput, **parameters: bool
+    request: Request, model: ModelDeclaration, given: TaskInput, *, stream: bool = False
 ) -> Prepared:
-    """A job of the server's own id or its lane's; `parameters` are the server's, not the task's."""
-    bulk = lane.get()
-    # What was told as it was written is soon forgotten: such a job has no use for a name.
-    job_id = bulk.next_id() if bulk and not parameters else None
-
-    def work() -> Prepared:
-        plain = given.to_inference_request()
-        plain.parameters = {**plain.parameters, **parameters}
-        if bulk:
-            plain.parameters[PRIORITY] = BULK_PRIORITY
-        plain.id = job_id
-        return service.intake.prepare(plain, model.name, model.version)
-
-    return await asyncio.to_thread(work)
+    """A job of the server's own id, or of its lane's; `stream` tells its text as it is written."""
+    intake, lane = Service.of(request).intake, Lane.of(request)
+    parameters: dict[str, Any] = {STREAM: True} if stream else {}
+    if lane:
+        parameters[PRIORITY] = BULK_PRIORITY
+    return await asyncio.to_thread(
+        intake.prepare_input,
+        given,
+        model,
+        Envelope.of(request),
+        parameters=parameters,
+        job_id=lane.next_id() if lane else None,
+    )
 
 
 async def output(service: Service, model: ModelDeclaration, ended: Ended) -> TaskOutput:
@@ -122,8 +122,13 @@ async def finished(service: Service, ended: Ended) -> StoredResult:
     """An ended job's response. Raises the job's error, or DeadlineExceeded if it has not ended."""
     if ended.status is not JobState.SUCCEEDED:
         error = outcome_error(await service.record(ended.id)) if ended.status else None
-        raise error or DeadlineExceeded(f"no answer yet; poll {job_path(ended.id)}")
+        raise error or no_answer(ended.id)
     return ended.response or await service.response(ended.id)
+
+
+def no_answer(job_id: str) -> DeadlineExceeded:
+    """What a client is told that has waited for as long as it may."""
+    return DeadlineExceeded(f"no answer yet; poll {job_path(job_id)}")
 
 
 #: What goes on behind an answer; the loop itself keeps no task alive.
@@ -133,16 +138,17 @@ _behind: set[asyncio.Task[None]] = set()
 _KEEP_TRIES, _KEEP_PAUSE_S = 60, 1.0
 
 
-def _go_on(work: Coroutine[Any, Any, None]) -> None:
+def go_on(work: Coroutine[Any, Any, None]) -> None:
+    """Do some work beside whatever ends here."""
     task = asyncio.get_running_loop().create_task(work)
     _behind.add(task)
     task.add_done_callback(_behind.discard)
 
 
-async def _keep(service: Service, job_id: str) -> None:
+async def keep_answer(service: Service, job_id: str) -> None:
     """Let the answer stay, now that its client is told to poll; behind us while Redis is away."""
 
-    async def go_on() -> None:
+    async def try_again() -> None:
         for _ in range(_KEEP_TRIES):
             await asyncio.sleep(_KEEP_PAUSE_S)
             with contextlib.suppress(WherryError):
@@ -152,7 +158,7 @@ async def _keep(service: Service, job_id: str) -> None:
     try:
         await service.queue.run(keep(job_id, service.jobs))
     except Unavailable:
-        _go_on(go_on())
+        go_on(try_again())
 
 
 def abandon(service: Service, job_id: str) -> None:
@@ -162,26 +168,4 @@ def abandon(service: Service, job_id: str) -> None:
         with contextlib.suppress(WherryError):
             await service.queue.run(cancel(job_id, service.jobs))
 
-    _go_on(work())
-
-
-async def _wait_or_cancel(
-    service: Service, hangup: Hangup, job_id: str, seconds: float, *, mine: bool
-) -> JobState:
-    """Wait for a job's end; when the client hangs up, cancel a job that nobody else can know."""
-    if seconds <= 0:
-        return (await service.record(job_id)).status
-    waiting = asyncio.create_task(service.wait(job_id, seconds))
-    gone = asyncio.ensure_future(hangup())
-    try:
-        await asyncio.wait([waiting, gone], return_when=asyncio.FIRST_COMPLETED)
-        if waiting.done():
-            return waiting.result().status
-        if mine:
-            abandon(service, job_id)
-        raise InvalidRequest("the client hung up")
-    finally:
-        for task in (waiting, gone):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await task
+    go_on(work())

@@ -42,7 +42,8 @@ class ApiSettings(OutboundSettings):
     infer_timeout_s: float = Field(
         default=60.0,
         gt=0,
-        description="Seconds that /infer waits before it answers 504 with the job's id.",
+        description="Seconds that any request waits for its answer, or for the end of its stream, "
+        "before it is told the job to poll (504, or a stream's last event).",
     )
     max_wait_s: float = Field(
         default=60.0, ge=0, description="Longest wait in seconds that a client may ask for."

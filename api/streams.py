@@ -8,25 +8,23 @@ the second text differ all the same (another kind of device), the stream breaks 
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 import time
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
-from pydantic_core import to_json
-from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from fastapi import Request
 
 from ..jobs.record import Submission
 from ..jobs.told import START, told
 from ..protocol.errors import Unavailable, WorkerLost
-from ..protocol.parameters import STREAM
 from ..tasks.base import TaskInput, TaskOutput
 from ..tasks.catalog import ModelDeclaration
 from ..tasks.text.generation import GenerationInput, GenerationOutput
 from ..tasks.text.tokens import Chunk, Token
 from .intake import Prepared
-from .run import Ended, abandon, output, prepare
+from .run import Ended, abandon, go_on, keep_answer, no_answer, output, prepare
 from .service import Service
 
 #: Seconds between two looks while Redis is away.
@@ -57,26 +55,38 @@ class Reader:
 class Stream:
     """One job's tokens, then its answer."""
 
-    def __init__(self, service: Service, model: ModelDeclaration, job_id: str) -> None:
+    def __init__(
+        self, service: Service, model: ModelDeclaration, job_id: str, *, until: float | None = None
+    ) -> None:
         self._service, self._model, self.job_id = service, model, job_id
+        #: When it has to be at its end, on the monotonic clock.
+        self.until = until or time.monotonic() + service.settings.infer_timeout_s
         self._ended = False
 
     @classmethod
-    async def start(cls, service: Service, model: ModelDeclaration, given: TaskInput) -> Stream:
-        """Submit an input. Raises what the intake refuses."""
+    async def start(
+        cls,
+        request: Request,
+        model: ModelDeclaration,
+        given: TaskInput,
+        *,
+        until: float | None = None,
+    ) -> Stream:
+        """Submit an input, to be answered by then. Raises what the intake refuses."""
         if isinstance(given, GenerationInput) and given.do_sample and given.seed is None:
             given = given.model_copy(update={"seed": secrets.randbits(62)})
-        prepared = await prepare(service, model, given, **{STREAM: True})
-        return cls(service, model, (await store_streamed(service, prepared)).id)
+        service = Service.of(request)
+        prepared = await prepare(request, model, given, stream=True)
+        return cls(service, model, (await store_streamed(service, prepared)).id, until=until)
 
     async def tokens(self, *, prompt: bool = False) -> AsyncIterator[tuple[int, Token] | None]:
         """Rows and their tokens, until the job has ended; None when it is silent for long.
 
         Those of the prompt are passed over, unless they are wished for. Raises WorkerLost,
-        JobNotFound.
+        JobNotFound, and DeadlineExceeded with its path, as for any answer that is waited for.
         """
         reader = Reader()
-        async for placed in chunks(self._service, self.job_id):
+        async for placed in chunks(self._service, self.job_id, until=self.until):
             if placed is None:
                 yield None
                 continue
@@ -91,9 +101,16 @@ class Stream:
         return await output(self._service, self._model, Ended(self.job_id, record.status))
 
     def leave(self) -> None:
-        """Cancel the job if it has not ended: nobody else knows it. Call it when all is over."""
-        if not self._ended:
+        """Cancel the job if it has not ended: nobody else knows it. Call it when all is over.
+
+        After the time for its answer the job goes on: its client was told to poll.
+        """
+        if self._ended:
+            return
+        if time.monotonic() < self.until:
             abandon(self._service, self.job_id)
+        else:
+            go_on(keep_answer(self._service, self.job_id))
 
 
 async def store_streamed(service: Service, prepared: Prepared) -> Submission:
@@ -109,8 +126,13 @@ class Placed(NamedTuple):
     chunk: Chunk
 
 
-async def chunks(service: Service, job_id: str, after: str = START) -> AsyncIterator[Placed | None]:
-    """A job's chunks after a place, until it has ended; None when it is silent for long."""
+async def chunks(
+    service: Service, job_id: str, after: str = START, *, until: float = math.inf
+) -> AsyncIterator[Placed | None]:
+    """A job's chunks after a place, until it has ended; None when it is silent for long.
+
+    Raises DeadlineExceeded for one that has not by then, on the monotonic clock.
+    """
     with service.waiters.watching([job_id], every_change=True) as watch:
         heard_at = time.monotonic()
         while True:
@@ -120,49 +142,24 @@ async def chunks(service: Service, job_id: str, after: str = START) -> AsyncIter
                 record = await service.record(job_id)
                 entries = await service.queue.run(told(job_id, after, service.jobs))
             except Unavailable:
+                if time.monotonic() >= until:
+                    raise no_answer(job_id) from None
                 await asyncio.sleep(_RETRY_S)
                 continue
             for entry in entries:
                 after, heard_at = entry.place, time.monotonic()
                 yield Placed(after, Chunk.model_validate_json(entry.chunk))
+            if record.status.terminal and not entries:
+                return
+            left = until - time.monotonic()
+            if left <= 0 and not record.status.terminal:
+                raise no_answer(job_id)
             if entries:
                 continue  # there may be more
-            if record.status.terminal:
-                return
-            if not await watch.heard(_KEEP_ALIVE_S) and time.monotonic() - heard_at > _KEEP_ALIVE_S:
+            await watch.heard(min(_KEEP_ALIVE_S, left))
+            if time.monotonic() - heard_at > _KEEP_ALIVE_S:
                 heard_at = time.monotonic()
                 yield None
-
-
-class EventStream(StreamingResponse):
-    """Server-sent events; jobs that they tell of are canceled when their client leaves early."""
-
-    def __init__(self, source: AsyncIterator[bytes], *streams: Stream) -> None:
-        super().__init__(
-            source,
-            media_type="text/event-stream",
-            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-        )
-        self._streams = streams
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the events."""
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            for stream in self._streams:
-                stream.leave()
-
-
-#: What keeps a quiet stream open.
-STILL_HERE = b": still here\n\n"
-
-
-def event(data: object, *, kind: str = "", place: str = "") -> bytes:
-    """One server-sent event."""
-    named = f"event: {kind}\n" if kind else ""
-    placed = f"id: {place}\n" if place else ""
-    return b"%s%sdata: %s\n\n" % (placed.encode(), named.encode(), to_json(data))
 
 
 def rest(row: int, seen: str, answer: TaskOutput) -> str:

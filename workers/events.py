@@ -13,6 +13,7 @@ from typing import Any
 from celery import Celery
 
 from ..jobs.finish import Finished
+from ..jobs.outage import Outage
 from ..jobs.record import ClaimedJob, Outcome
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class JobEvents:
     def __init__(self, app: Celery, node: str) -> None:
         self._app, self._node = app, node
         self._waiting: queue.Queue[_Event | None] = queue.Queue(_MAX_WAITING)
-        self._failing = self._dropping = False
+        self._outage, self._dropping = Outage(log, "events are not sent"), False
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="wherry-events", daemon=True)
 
@@ -122,14 +123,12 @@ class JobEvents:
                     for event in events:
                         dispatcher.send(event.type, **event.fields)
                     dispatcher.flush(groups=("task",))
-                    self._failing = False
+                    self._outage.worked()
                     if last:
                         return True
         except Exception as error:
             # The broker is away, or one event was odd: neither may stop the jobs.
-            if not self._failing:  # once, however long it lasts
-                log.warning("events are not sent: %s", type(error).__name__)
-            self._failing = True
+            self._outage.failed(type(error).__name__)
             return False
 
     def _gather(self) -> tuple[list[_Event], bool]:

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from ..jobs.call import Queue
 from ..jobs.fleet import FleetView, uptime, view, waiting
+from ..jobs.outage import Outage
 from ..jobs.recover import reap, reissue, sweep
 from ..jobs.settings import JobsSettings
-from ..protocol.errors import WherryError
 from .consuming import Consuming
 from .identity import is_gone
 from .threads import Every
@@ -46,7 +46,7 @@ class Keeper:
         self._seen_at: float | None = None
         #: Until when a missing heartbeat proves nothing.
         self._lenient_until = clock()
-        self._failing = self._after_loading = False
+        self._after_loading, self._outage = False, Outage(log, "the keeper cannot look")
         self._thread = Every("wherry-keeper", PERIOD_S, self._tick)
 
     def start(self, *, after_loading: bool = False) -> None:
@@ -59,14 +59,8 @@ class Keeper:
         self._thread.stop()
 
     def _tick(self) -> None:
-        try:
+        with self._outage.noted():
             self.look()
-        except WherryError as error:
-            if not self._failing:  # once, however long it lasts
-                log.warning("the keeper cannot look: %s", error.message)
-            self._failing = True
-        else:
-            self._failing = False
 
     def look(self) -> None:
         """One round."""

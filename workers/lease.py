@@ -12,6 +12,7 @@ from ..jobs.call import Queue
 from ..jobs.fleet import heartbeat
 from ..jobs.group import Group
 from ..jobs.keys import Keys
+from ..jobs.outage import Outage
 from ..jobs.settings import JobsSettings
 from ..protocol.errors import QueueLoading, WherryError
 from .threads import Every, die
@@ -48,7 +49,7 @@ class Lease:
         self._held: set[str] = set()
         self._batches: dict[int, tuple[float, Group]] = {}
         self._stray: set[str] = set()
-        self._failing = False
+        self._outage = Outage(log, "heartbeats fail")
         # Three beats a lease: one may be late and one may be lost.
         self._thread = Every("wherry-lease", settings.lease_ttl_s / 3, self._tick)
 
@@ -96,15 +97,9 @@ class Lease:
             oldest = min(self._batches.values(), default=None, key=lambda batch: batch[0])
         if oldest and self._clock() - oldest[0] > self._batch_timeout_s:
             self._end(f"a batch of {oldest[1].id} hung for over {self._batch_timeout_s:.0f} s")
-        try:
+        with self._outage.noted():
             self.beat()
             self._find_strays()
-        except WherryError as error:
-            if not self._failing:  # once, however long it lasts
-                log.warning("heartbeats fail: %s", error.message)
-            self._failing = True
-        else:
-            self._failing = False
 
     def beat(self) -> None:
         """Tell of this worker now."""

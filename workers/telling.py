@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
+from ..jobs.outage import Outage
 from ..jobs.record import ClaimedJob
 from ..protocol.errors import WherryError
 from ..tasks.text.tokens import Chunk, Listener, Token
@@ -30,7 +31,7 @@ class Telling:
         self._pending: dict[tuple[str, int], _Pending] = {}
         self._unwanted: frozenset[str] = frozenset()
         self._due_at = float("-inf")  # a first token goes out at once
-        self._failing = False
+        self._outage = Outage(log, "chunks wait")
 
     def listener(self, job: ClaimedJob, row: int) -> Listener:
         """Who hears the tokens of a job's row. One that is run anew needs a new listener."""
@@ -60,12 +61,10 @@ class Telling:
         try:
             self._unwanted |= self._send(said)
         except WherryError as error:
-            if not self._failing:  # once, however long it lasts
-                log.warning("chunks wait: %s", error.message)
-            self._failing = True
+            self._outage.failed(error.message)
             self._due_at = self._clock() + _PAUSE_S
             return
-        self._failing = False
+        self._outage.worked()
         self._pending.clear()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from functools import partial
 from typing import NamedTuple
 
 from fastapi import FastAPI, Request, Response
@@ -23,10 +24,14 @@ from ...protocol.errors import (
     WherryError,
 )
 from ...protocol.parameters import PRIORITY
-from ..body import OFF_LOOP_BYTES
+from ..access.caller import caller
+from ..body import OFF_LOOP_BYTES, off_loop
+from ..envelope import Envelope
 from ..errors import error_body, status_of
-from ..intake import Prepared
-from ..lane import Lane, lane
+from ..hangup import never
+from ..intake import Checked
+from ..lane import LANE, Lane
+from ..outbound.inputs import Files
 from ..run import Ended, finished, run
 from ..service import Service
 from ..views import inference_response
@@ -73,8 +78,6 @@ async def answer(app: FastAPI, name: str, asked: Asked, size: int) -> Answer:
     """Run a line, as often as it takes; `name` is its job's. Never raises but when canceled."""
     pause_s, lost = _FIRST_PAUSE_S, 0
     while True:
-        # A lane a try: the same jobs have the same names again.
-        lane.set(Lane(name))
         try:
             found = await _try(app, name, asked, size)
         except WherryError as error:
@@ -102,7 +105,7 @@ async def _try(app: FastAPI, name: str, asked: Asked, size: int) -> Answer:
     elif asked.body.get("stream"):
         raise InvalidRequest("stream: a batch's answers are whole; leave it out")
     else:
-        response = await route(_request(app, asked))
+        response = await route(_request(app, name, asked))
     failed = response.status_code == 503 and "retry-after" not in response.headers
     return Answer(response.status_code, bytes(response.body), lasting=failed)
 
@@ -111,17 +114,20 @@ async def _infer(service: Service, name: str, asked: Asked, size: int) -> Respon
     model = endpoints.infer_model(asked.url)
     assert model is not None
 
-    def work() -> tuple[Prepared, str | None]:
+    def reading(files: Files) -> tuple[Checked, str | None]:
         request = codec.request_of(asked.body)
         own_id, request.id = request.id, name
         if not request.parameters.get(PRIORITY):
             request.parameters = {**request.parameters, PRIORITY: BULK_PRIORITY}
-        return service.intake.prepare(request, *model), own_id
+        return service.intake.check(request, *model, files), own_id
 
-    prepared, own_id = await service.intake.outbound.files.read(
-        work, in_thread=size >= OFF_LOOP_BYTES
-    )
-    ended = await run(service, _never, prepared, service.settings.infer_timeout_s)
+    large = size >= OFF_LOOP_BYTES
+    checked, own_id = await service.intake.outbound.files.read(reading, in_thread=large)
+    making = partial(service.intake.prepare, checked, Envelope(caller.get()))
+    del checked  # its data is soon in the job
+    prepared = await off_loop(making, large=large)
+    del making
+    ended = await run(service, never, prepared, service.settings.infer_timeout_s)
     while ended.status is None or not ended.status.terminal:
         try:
             record = await service.wait(prepared.job.id, service.settings.infer_timeout_s)
@@ -131,14 +137,14 @@ async def _infer(service: Service, name: str, asked: Asked, size: int) -> Respon
     return await inference_response(await finished(service, ended), response_id=own_id)
 
 
-def _request(app: FastAPI, asked: Asked) -> Request:
+def _request(app: FastAPI, name: str, asked: Asked) -> Request:
     """A request as the route takes it, from a client that never hangs up."""
     unread = [to_json(asked.body)]
 
     async def receive() -> dict[str, object]:
         if unread:
             return {"type": "http.request", "body": unread.pop(), "more_body": False}
-        await _never()
+        await never()
         return {"type": "http.disconnect"}
 
     scope = {
@@ -149,9 +155,6 @@ def _request(app: FastAPI, asked: Asked) -> Request:
         "headers": [(b"content-type", b"application/json")],
         "path_params": {},
         "app": app,
+        LANE: Lane(name),  # a lane a try: the same jobs have the same names again
     }
     return Request(scope, receive)
-
-
-async def _never() -> None:
-    await asyncio.get_running_loop().create_future()

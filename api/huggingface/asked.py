@@ -12,6 +12,7 @@ from pydantic_core import from_json
 from ...protocol.errors import InvalidRequest, PayloadTooLarge
 from ...protocol.json_text import parse_json
 from ...tasks.base import Task
+from ..outbound.inputs import NO_FILES, Files
 
 #: What the root of a body may hold besides inputs and parameters, and says nothing here.
 _ROOT_IGNORED = ("inputs", "parameters", "options", "stream", "model")
@@ -42,6 +43,8 @@ class Asked:
     stream: bool = False
     accept: str = ""
     agent: str = ""
+    #: Those that inputs name by URL.
+    files: Files = NO_FILES
 
     @property
     def by_javascript(self) -> bool:

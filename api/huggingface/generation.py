@@ -2,66 +2,65 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from asyncio import FIRST_COMPLETED
 from collections.abc import AsyncIterator
 
-from ...protocol.errors import DeadlineExceeded, InvalidRequest, WherryError
+from fastapi import Request
+
+from ...protocol.errors import WherryError
 from ...protocol.parameters import WARNING
 from ...tasks.base import TaskOutput
 from ...tasks.catalog import ModelDeclaration
 from ...tasks.text.generation import GenerationInput, GenerationOutput
 from ...tasks.text.tokens import Token
-from ..ids import job_path
-from ..run import Hangup
-from ..service import Service
-from ..streams import STILL_HERE, EventStream, Stream, event, rest
+from ..hangup import unless_gone
+from ..sse import EventStream, event
+from ..streams import Stream, rest
 from .write import details, finish_reason
 
 
 async def stream_response(
-    service: Service, model: ModelDeclaration, given: GenerationInput
+    request: Request, model: ModelDeclaration, given: GenerationInput
 ) -> EventStream:
     """Server-sent events, a token each. Raises what the intake refuses."""
-    stream = await Stream.start(service, model, given)
-    return EventStream(_events(stream, given), stream)
+    stream = await Stream.start(request, model, given)
+    return EventStream(_events(stream, given), error=_error, leave=stream.leave)
 
 
-async def _events(stream: Stream, given: GenerationInput) -> AsyncIterator[bytes]:
+def _error(error: WherryError) -> dict[str, object]:
+    return {"error": error.message, "error_type": "generation"}
+
+
+async def _events(stream: Stream, given: GenerationInput) -> AsyncIterator[bytes | None]:
     """The last token has the whole text and the details: each waits for the next."""
     number, seen, waiting = 0, "", None
-    try:
-        async for said in stream.tokens():
-            if said is None:
-                yield STILL_HERE
-                continue
-            if waiting:
-                number += 1
-                yield event(_told(number, waiting))
-            waiting = said[1]
-            seen += waiting.text
-        output = await stream.answer()
-        assert isinstance(output, GenerationOutput)
-        generation = output.generations[0]
-        untold = rest(0, seen, output)
-        if waiting and untold:  # what was held back, as it could have begun a stop string
-            waiting = waiting._replace(text=waiting.text + untold)
-        end: dict[str, object] = {
-            "generated_text": generation.text,
-            "details": {
-                "finish_reason": finish_reason(generation, given.stop),
-                "generated_tokens": generation.completion_tokens,
-                "input_length": generation.prompt_tokens,
-                "seed": given.seed,
-            },
-        }
-        if output.warning:
-            end[WARNING] = output.warning
-        last = waiting or Token(id=0, text=generation.text, logprob=0.0)
-        yield event({**_told(number + 1, last), **end})
-    except WherryError as error:
-        yield event({"error": error.message, "error_type": "generation"})
+    async for said in stream.tokens():
+        if said is None:
+            yield None
+            continue
+        if waiting:
+            number += 1
+            yield event(_told(number, waiting))
+        waiting = said[1]
+        seen += waiting.text
+    output = await stream.answer()
+    assert isinstance(output, GenerationOutput)
+    generation = output.generations[0]
+    untold = rest(0, seen, output)
+    if waiting and untold:  # what was held back, as it could have begun a stop string
+        waiting = waiting._replace(text=waiting.text + untold)
+    end: dict[str, object] = {
+        "generated_text": generation.text,
+        "details": {
+            "finish_reason": finish_reason(generation, given.stop),
+            "generated_tokens": generation.completion_tokens,
+            "input_length": generation.prompt_tokens,
+            "seed": given.seed,
+        },
+    }
+    if output.warning:
+        end[WARNING] = output.warning
+    last = waiting or Token(id=0, text=generation.text, logprob=0.0)
+    yield event({**_told(number + 1, last), **end})
 
 
 def _told(number: int, token: Token) -> dict[str, object]:
@@ -74,26 +73,15 @@ def _told(number: int, token: Token) -> dict[str, object]:
 
 
 async def with_details(
-    service: Service, hangup: Hangup, model: ModelDeclaration, given: GenerationInput
+    request: Request, model: ModelDeclaration, given: GenerationInput
 ) -> list[dict[str, object]]:
     """Whole texts with their tokens. Raises the job's error, or DeadlineExceeded."""
-    stream = await Stream.start(service, model, given)
-    working = asyncio.create_task(_gathered(stream, given.row_count))
-    gone = asyncio.ensure_future(hangup())
+    stream = await Stream.start(request, model, given)
     try:
-        seconds = service.settings.infer_timeout_s
-        await asyncio.wait([working, gone], timeout=seconds, return_when=FIRST_COMPLETED)
-        if working.done():
-            return _detailed(given, *working.result())
-        if gone.done():
-            stream.leave()
-            raise InvalidRequest("the client hung up")
-        raise DeadlineExceeded(f"no answer yet; poll {job_path(stream.job_id)}")
+        gathering = _gathered(stream, given.row_count)
+        return _detailed(given, *await unless_gone(gathering, request.receive))
     finally:
-        for task in (working, gone):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await task
+        stream.leave()
 
 
 def _detailed(

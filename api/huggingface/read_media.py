@@ -15,7 +15,7 @@ _MAX_EDGE = 4096
 _FILE = "a file as the body, base64, or a list of these"
 
 
-def _file(value: object, name: str) -> bytes:
+def _file(asked: Asked, value: object, name: str) -> bytes:
     """A file's bytes."""
     if isinstance(value, bytes):
         return value
@@ -23,12 +23,12 @@ def _file(value: object, name: str) -> bytes:
         value = part(value, name)
     if isinstance(value, str) and (not value or value.isspace()):
         raise InvalidRequest("inputs: the file is empty")
-    return read_media(value, "inputs")
+    return read_media(value, "inputs", asked.files)
 
 
 def _files(asked: Asked, name: str) -> tuple[list[bytes], bool]:
     rows, many = entries(asked.inputs, _FILE)
-    return [_file(row, name) for row in rows], many
+    return [_file(asked, row, name) for row in rows], many
 
 
 def _images(asked: Asked) -> Rows:
@@ -70,7 +70,7 @@ def _spoken_of(asked: Asked, *names: str) -> tuple[Any, ...]:
     rows, many = entries(asked.inputs, f"{{image, {names[0]}}} or a list of these")
     images, texts = [], []
     for row in rows:
-        images.append(_file(row, "image"))
+        images.append(_file(asked, row, "image"))
         inner = next((row[n] for n in names if isinstance(row, dict) and n in row), None)
         said = inner if inner is not None else next(iter(beside), None)
         if said is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
@@ -20,9 +19,11 @@ from ...protocol.errors import (
 from ...tasks.base import Task, TaskInput
 from ...tasks.catalog import ModelDeclaration
 from ...tasks.text.generation import GenerationInput
-from .. import errors, models_routes
+from .. import errors
 from ..body import parsed, read_body
 from ..loading import failure_of
+from ..models import ready_response, why_unavailable
+from ..outbound.inputs import NO_FILES, Files
 from ..plain import PlainRoute
 from ..run import answer
 from ..service import Service
@@ -59,7 +60,8 @@ def error_shape(_: Request, status: int, error: WherryError) -> Mapping[str, obj
 @errors.shaped(error_shape)
 async def health(request: Request) -> Response:
     """Whether a live worker serves the model."""
-    return await _ready(request, Service.of(request).catalog.find(request.path_params["model"]))
+    service = Service.of(request)
+    return await ready_response(service, service.catalog.find(request.path_params["model"]))
 
 
 @router.get("/models/{model:path}/info")
@@ -86,14 +88,14 @@ async def infer(request: Request) -> Response:
     model = service.catalog.find(request.path_params["model"])
     asked, rows, given = await _asked(service, model, request)
     if asked.stream:
-        return await stream_response(service, model, _streamed(model, given, rows))
+        return await stream_response(request, model, _streamed(model, given, rows))
     try:
         if model.task in _DETAILED and asked.parameters.get("details") is True and not rows.form:
             assert isinstance(given, GenerationInput)
-            return _json(await with_details(service, request.receive, model, given))
-        output = await answer(service, request.receive, model, given)
+            return _json(await with_details(request, model, given))
+        output = await answer(request, model, given)
     except DeadlineExceeded:
-        await _refuse_if_loading(request, model)
+        await _refuse_if_loading(service, model)
         raise
     # Pictures and maps take a while to write.
     return await asyncio.to_thread(_written, Answered(output, given, rows, asked), model.task)
@@ -119,19 +121,22 @@ async def _asked(
     reading = parsed(await read_body(request, service.settings.max_body_bytes), parse)
     try:
         found, large = await reading
-        return await service.intake.outbound.files.read(lambda: _read(task, found), in_thread=large)
+        return await service.intake.outbound.files.read(
+            lambda files: _read(task, found, files), in_thread=large
+        )
     except PayloadTooLarge:
         raise
     except InvalidRequest as error:
         raise InvalidRequest(f"model {model.name!r} does {task.name}: {error.message}") from None
 
 
-def _read(task: Task, found: Asked) -> tuple[Asked, Rows, TaskInput]:
-    asked = replace(found, parameters=dict(found.parameters))  # a reader takes some out
+def _read(task: Task, found: Asked, files: Files) -> tuple[Asked, Rows, TaskInput]:
+    # A reader takes some of the parameters out.
+    asked = replace(found, parameters=dict(found.parameters), files=files)
     rows = READERS[task.name](asked)
     given = task.input.validated({**fields(task, asked.parameters), **rows.fields})
     if takes_file(task):
-        asked = replace(asked, inputs=None, document={})
+        asked = replace(asked, inputs=None, document={}, files=NO_FILES)
     return asked, rows, given
 
 
@@ -144,20 +149,13 @@ def _streamed(model: ModelDeclaration, given: TaskInput, rows: Rows) -> Generati
     return given
 
 
-async def _ready(request: Request, model: ModelDeclaration) -> Response:
-    request.scope["path_params"] = {"model": model.name}  # of a hub id, the name
-    return await models_routes.model_ready(request)
-
-
-async def _refuse_if_loading(request: Request, model: ModelDeclaration) -> None:
-    """Say 503 where nobody serves the model yet. Raises ModelNotReady."""
-    if (await _ready(request, model)).status_code != HTTPStatus.SERVICE_UNAVAILABLE:
-        return
-    if error := failure_of(model, await Service.of(request).fleet()):
-        raise error
-    loading = ModelNotReady(f"model {model.name!r} is currently loading")
-    loading.retry_after_s = _LOADING_S
-    raise loading
+async def _refuse_if_loading(service: Service, model: ModelDeclaration) -> None:
+    """Say 503 where nobody serves the model yet. Raises ModelNotReady, ModelFailed."""
+    fleet = await service.fleet()
+    if why_unavailable(model, fleet):
+        loading = ModelNotReady(f"model {model.name!r} is currently loading")
+        loading.retry_after_s = _LOADING_S
+        raise failure_of(model, fleet) or loading
 
 
 def _written(answered: Answered, task: str) -> Response:

@@ -9,6 +9,7 @@ from typing import Any
 from ...protocol.errors import InvalidRequest
 from ...tasks.base import Task, TaskInput, TaskOutput
 from ..media import read_media
+from ..outbound.inputs import Files
 
 Json = dict[str, Any]  # JSON
 
@@ -26,6 +27,8 @@ class Entry:
     data: Json
     parameter: Json
     task: Task
+    #: Those that the data names by URL.
+    files: Files
 
     def refuse(self, where: str, why: str) -> InvalidRequest:
         """The error that names a field."""
@@ -56,7 +59,7 @@ class Entry:
         kind = part.get("type", next((key for key in _IMAGE_KEYS if key in part), None))
         if kind not in _IMAGE_KEYS:
             raise self.refuse(f"{where}.type", f"use {' or '.join(_IMAGE_KEYS)}")
-        return read_media(part.get(kind), f"{self.where}.{where}.{kind}")
+        return read_media(part.get(kind), f"{self.where}.{where}.{kind}", self.files)
 
     def parameters(
         self,

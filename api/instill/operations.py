@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
+from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ...jobs.record import Record
@@ -114,12 +115,12 @@ class Operation(BaseModel):
         return view
 
 
-async def start(service: Service, model: ModelDeclaration, plan: Plan) -> Operation:
+async def start(request: Request, model: ModelDeclaration, plan: Plan) -> Operation:
     """Store a trigger's jobs, all or none. Raises what the intake raises."""
-    prepared = []
+    service, prepared = Service.of(request), []
     for number, given in enumerate(plan.jobs):
         try:
-            prepared.append(await prepare(service, model, given))
+            prepared.append(await prepare(request, model, given))
         except WherryError as error:
             raise plan.layout.blame(number, error) from None
     stored: list[str] = []

@@ -15,9 +15,10 @@ from ...protocol import errors
 from ...protocol.states import JobState
 from ...tasks.base import TaskOutput
 from ...tasks.catalog import ModelDeclaration
-from .. import server_routes
 from ..body import read_document
 from ..errors import shaped
+from ..health import why_not_ready
+from ..outbound.inputs import Files
 from ..plain import PlainRoute
 from ..run import Ended, answer, output
 from ..service import Service, outcome_error
@@ -68,7 +69,7 @@ async def trigger(request: Request) -> Response:
     """Ask a model; the answers have the order of `taskInputs`, and one that fails fails all."""
     service = Service.of(request)
     model, plan = await _asked(service, request)
-    answers = await _answers(service, request, model, plan)
+    answers = await _answers(request, model, plan)
     return json_response(await _written(service, model, plan.layout, answers))
 
 
@@ -79,7 +80,7 @@ async def trigger_async(request: Request) -> Response:
     """Ask a model and answer at once with the operation to poll."""
     service = Service.of(request)
     model, plan = await _asked(service, request)
-    started = await operations.start(service, model, plan)
+    started = await operations.start(request, model, plan)
     return json_response({"operation": started.view()})
 
 
@@ -148,7 +149,7 @@ async def liveness(_: Request) -> Response:
 @router.get("/v1alpha/ready/model")
 async def readiness(request: Request) -> Response:
     """Whether models are served now."""
-    return _health(serving=(await server_routes.ready(request)).status_code == 200)
+    return _health(serving=not await why_not_ready(Service.of(request)))
 
 
 def _health(*, serving: bool) -> Response:
@@ -198,20 +199,18 @@ async def _asked(service: Service, request: Request) -> tuple[ModelDeclaration, 
     _form(service, found)
     document, large = await read_document(request, service.settings.max_body_bytes)
 
-    def work() -> Plan:
-        return read(document, found.definition, service.settings.max_rows_per_job)
+    def reading(files: Files) -> Plan:
+        return read(document, found.definition, service.settings.max_rows_per_job, files)
 
-    return found, await service.intake.outbound.files.read(work, in_thread=large)
+    return found, await service.intake.outbound.files.read(reading, in_thread=large)
 
 
-async def _answers(
-    service: Service, request: Request, found: ModelDeclaration, plan: Plan
-) -> Sequence[TaskOutput]:
+async def _answers(request: Request, found: ModelDeclaration, plan: Plan) -> Sequence[TaskOutput]:
     """An answer a job, all run at once. Raises the first job's error with its entry."""
 
     async def one(number: int) -> TaskOutput:
         try:
-            return await answer(service, request.receive, found, plan.jobs[number])
+            return await answer(request, found, plan.jobs[number])
         except errors.WherryError as error:
             raise plan.layout.blame(number, error) from None
 

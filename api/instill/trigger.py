@@ -13,6 +13,7 @@ from pydantic_core import to_json
 
 from ...protocol.errors import InvalidRequest, PayloadTooLarge, RowError, WherryError
 from ...tasks.base import Task, TaskInput, TaskOutput
+from ..outbound.inputs import Files
 from .form import Asked, Entry, Form, Json, Style
 from .pictures import TEXT_TO_IMAGE
 from .segments import SEGMENTATION
@@ -80,18 +81,18 @@ class Plan:
     layout: Layout
 
 
-def read(document: Json, task: Task, max_rows: int) -> Plan:
+def read(document: Json, task: Task, max_rows: int, files: Files) -> Plan:
     """The jobs of a trigger. Raises InvalidRequest that names the entry and field."""
     entries = document.get("taskInputs", document.get("task_inputs"))
     if not isinstance(entries, list) or not entries:
         raise InvalidRequest("taskInputs: expected a list of {data, parameter}, one or more")
     if len(entries) > max_rows:
         raise PayloadTooLarge(f"taskInputs: {len(entries)}; send {max_rows} at most")
-    asked = [_asked(entry, index, task) for index, entry in enumerate(entries)]
+    asked = [_asked(entry, index, task, files) for index, entry in enumerate(entries)]
     return _plan(asked, max_rows)
 
 
-def _asked(given: object, index: int, task: Task) -> Asked:
+def _asked(given: object, index: int, task: Task, files: Files) -> Asked:
     where = f"taskInputs[{index}]"
     if not isinstance(given, dict):
         raise InvalidRequest(f"{where}: expected an object with data")
@@ -100,7 +101,7 @@ def _asked(given: object, index: int, task: Task) -> Asked:
         raise InvalidRequest(f"{where}.data: expected an object")
     if not isinstance(parameter, dict | None):
         raise InvalidRequest(f"{where}.parameter: expected an object, or none")
-    return FORMS[task.name].read(Entry(where, data, parameter or {}, task))
+    return FORMS[task.name].read(Entry(where, data, parameter or {}, task, files))
 
 
 def _plan(asked: Sequence[Asked], max_rows: int) -> Plan:

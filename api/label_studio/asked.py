@@ -14,6 +14,7 @@ from ...tasks.label_studio.results import Size
 from ...tasks.tensors import TensorSpec
 from ...tasks.vision.size import displayed_size
 from ..media import read_media
+from ..outbound.inputs import Files
 from .config import Config
 
 #: How Label Studio calls files that were uploaded to it, and those that it only points at.
@@ -22,10 +23,11 @@ _UPLOADED, _LOCAL = "/data/upload/", "/data/local-files/"
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where Label Studio's own files lie for this server; None for nowhere."""
+    """Where files lie for this server: Label Studio's own, None for nowhere, and those at URLs."""
 
     uploads: Path | None
     local_files: Path | None
+    files: Files
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def _media(value: object, field: str, places: Places) -> bytes:
     if isinstance(value, str) and value.startswith(_LOCAL):
         rest = parse_qs(urlsplit(value).query).get("d", [""])[0]
         return _own_file(places.local_files, rest, field, "WHERRY_LABEL_STUDIO_LOCAL_FILES")
-    return read_media(value, field)
+    return read_media(value, field, places.files)
 
 
 def _own_file(folder: Path | None, rest: str, field: str, setting: str) -> bytes:

@@ -11,7 +11,8 @@ from ...protocol.errors import DeadlineExceeded, ModelNotReady, Unavailable, Whe
 from ...tasks.catalog import ModelDeclaration
 from ..body import read_body, read_document
 from ..loading import failure_of
-from ..models_routes import why_unavailable
+from ..models import why_unavailable
+from ..outbound.inputs import Files
 from ..plain import PlainRoute
 from ..run import answer
 from ..service import Service
@@ -64,7 +65,7 @@ async def predict(request: Request) -> Response:
     service = Service.of(request)
     model = service.declared(request)
     config, rows = await _asked(service, model, request)
-    results = await _predictions(service, request, model, config, rows)
+    results = await _predictions(request, model, config, rows)
     return json_response({"results": results, "model_version": version_of(model)})
 
 
@@ -93,16 +94,15 @@ async def _asked(
     document, _ = await read_document(request, settings.max_body_bytes)
     config = read_config(document.get("label_config"))
     check(model.definition, config)
-    places = Places(settings.label_studio_uploads, settings.label_studio_local_files)
 
-    def work() -> list[Row | WherryError]:
+    def reading(files: Files) -> list[Row | WherryError]:
+        places = Places(settings.label_studio_uploads, settings.label_studio_local_files, files)
         return read_tasks(document.get("tasks"), model.definition, config, places)
 
-    return config, await service.intake.outbound.files.read(work, in_thread=True)
+    return config, await service.intake.outbound.files.read(reading, in_thread=True)
 
 
 async def _predictions(
-    service: Service,
     request: Request,
     model: ModelDeclaration,
     config: Config,
@@ -116,7 +116,7 @@ async def _predictions(
             return failure(model, row)
         async with places:
             try:
-                found = await answer(service, request.receive, model, row.given)
+                found = await answer(request, model, row.given)
                 return await asyncio.to_thread(prediction, model, config, found, row.size)
             except (Unavailable, DeadlineExceeded):
                 raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import secrets
@@ -20,12 +19,15 @@ from ...protocol.errors import InvalidRequest, WherryError
 from ...protocol.parameters import STREAM
 from ...tasks.catalog import ModelDeclaration
 from ...tasks.text.generation import GenerationOutput
+from ..access.caller import caller
 from ..body import OFF_LOOP_BYTES, off_loop, parsed
+from ..envelope import Envelope
+from ..hangup import never
+from ..health import EXTENSIONS, why_not_ready
 from ..intake import Prepared
 from ..loading import load, unload
-from ..models_routes import index_of, metadata_of, stats_of, why_unavailable
+from ..models import index_of, metadata_of, stats_of, why_unavailable
 from ..run import finished, run
-from ..server_routes import EXTENSIONS, why_not_ready
 from ..service import Service
 from .convert import read_json, read_request, write_response
 from .errors import Context, guarded
@@ -99,12 +101,12 @@ class InferenceService:
     async def _prepare(self, body: bytes) -> _Asked:
         (request, model, raw), large = await parsed(body, self._read)
 
-        def work() -> Prepared:
-            # A waiting client's id is echoed, not used as the job's: OIP lets ids repeat.
-            return self._service.intake.prepare(request, model.name, model.version, use_id=False)
-
-        prepared = await self._service.intake.outbound.files.read(work, in_thread=large)
-        return _Asked(prepared, model, raw)
+        # A waiting client's id is echoed, not used as the job's: OIP lets ids repeat.
+        making = self._service.intake.make(
+            request, model.name, model.version, Envelope(caller.get()), large=large, use_id=False
+        )
+        del request
+        return _Asked(await making, model, raw)
 
     def _read(self, body: bytes) -> tuple[v2.InferenceRequest, ModelDeclaration, bool]:
         """A message's request, its model, and whether it is to be answered raw. The message itself,
@@ -120,7 +122,7 @@ class InferenceService:
         return request, model, raw or codec.wants_binary(request) != (False, frozenset())
 
     async def _whole(self, prepared: Prepared) -> v2.InferenceResponse:
-        ended = await run(self._service, _never, prepared, self._service.settings.infer_timeout_s)
+        ended = await run(self._service, never, prepared, self._service.settings.infer_timeout_s)
         stored = await finished(self._service, ended)
         return await off_loop(
             lambda: codec.decode_response(stored.body, stored.header_length),
@@ -196,11 +198,6 @@ async def _written(asked: _Asked, response: v2.InferenceResponse) -> Any:
         lambda: write_response(response, raw=asked.raw),
         large=sum(tensor.element_count for tensor in response.outputs) >= _MANY,
     )
-
-
-async def _never() -> None:
-    """Wait for ever: gRPC cancels the call itself when its client is gone."""
-    await asyncio.get_running_loop().create_future()
 
 
 def handler(service: Service) -> grpc.GenericRpcHandler:

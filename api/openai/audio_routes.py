@@ -80,7 +80,7 @@ async def transcriptions(request: Request) -> Response:
             "return_timestamps": asked.response_format in _TIMED,
         }
     )
-    output = await answer(service, request.receive, model, given)
+    output = await answer(request, model, given)
     assert isinstance(output, AutomaticSpeechRecognitionOutput)
     return _transcription(asked, output)
 
@@ -180,7 +180,7 @@ async def speech(request: Request) -> Response:
     given = TextToSpeechInput.validated(
         {"texts": [asked.input], "speaker": _speaker(asked.voice), "speed": asked.speed}
     )
-    output = await answer(service, request.receive, model, given)
+    output = await answer(request, model, given)
     assert isinstance(output, TextToSpeechOutput)
     if asked.response_format == "wav":
         return Response(output.audio[0], media_type="audio/wav")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...tasks.text.generation import Generation
 from ...tasks.text.tokens import Token
-from ..streams import event
+from ..sse import event
 from .choices import Said, usage_of
 from .shapes import new_id, now
 

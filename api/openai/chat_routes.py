@@ -17,7 +17,7 @@ from ..media import read_media
 from ..plain import PlainRoute
 from ..run import answer
 from ..service import Service
-from ..streams import EventStream
+from ..sse import EventStream
 from ..views import json_response
 from . import choices
 from .chat_reply import ChatReply
@@ -50,8 +50,8 @@ async def complete(request: Request, asked: ChatRequest) -> Response:
     inputs = asked.choices([given])
     reply = ChatReply(model.name, logprobs=bool(asked.logprobs))
     if asked.stream:
-        streams = await choices.start(service, model, inputs)
-        return EventStream(choices.events(reply, streams, usage=asked.with_usage), *streams)
+        streams = await choices.start(request, model, inputs)
+        return choices.stream_response(reply, streams, usage=asked.with_usage)
     return json_response(reply.whole(await choices.whole(request, model, inputs)))
 
 
@@ -72,10 +72,9 @@ async def _about_images(request: Request, model: ModelDeclaration, asked: ChatRe
     fields = {name: value for name, value in asked.parameters().items() if value != []}
     for name in fields.keys() - set(ImageTextToTextInput.parameter_names()):
         raise InvalidRequest(f"{name}: model {model.name!r}, which answers about images, has none")
-    service = Service.of(request)
-    image = await _image(service, message)
+    image = await _image(Service.of(request), message)
     given = ImageTextToTextInput.validated({"images": [image], "texts": [message.text], **fields})
-    output = await answer(service, request.receive, model, given)
+    output = await answer(request, model, given)
     assert isinstance(output, ImageTextToTextOutput)
     # The task counts no tokens.
     end = Generation(
@@ -91,7 +90,8 @@ async def _image(service: Service, message: ChatMessage) -> bytes:
     """The image of a message, which is left without: its base64 would be held as long as that."""
     url, message.content = message.images[0], message.text
     return await service.intake.outbound.files.read(
-        lambda: read_media(url, "messages: image_url"), in_thread=len(url) >= OFF_LOOP_BYTES
+        lambda files: read_media(url, "messages: image_url", files),
+        in_thread=len(url) >= OFF_LOOP_BYTES,
     )
 
 

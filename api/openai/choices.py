@@ -16,8 +16,8 @@ from ...tasks.text.generation import Generation, GenerationOutput
 from ...tasks.text.tokens import Token
 from ..errors import status_of
 from ..run import answer
-from ..service import Service
-from ..streams import STILL_HERE, Stream, event, rest
+from ..sse import EventStream
+from ..streams import Stream, rest
 from .shapes import error_shape
 
 #: What a stream ends with.
@@ -39,8 +39,7 @@ async def whole(
     request: Request, model: ModelDeclaration, inputs: Sequence[TaskInput]
 ) -> list[Generation]:
     """Every choice at its end."""
-    service = Service.of(request)
-    answers = (answer(service, request.receive, model, given) for given in inputs)
+    answers = (answer(request, model, given) for given in inputs)
     return [_generation(output) for output in await asyncio.gather(*answers)]
 
 
@@ -50,13 +49,14 @@ def _generation(output: object) -> Generation:
 
 
 async def start(
-    service: Service, model: ModelDeclaration, inputs: Sequence[TaskInput]
+    request: Request, model: ModelDeclaration, inputs: Sequence[TaskInput]
 ) -> list[Stream]:
     """A stream for each choice. Raises what the intake refuses, with none left behind."""
     streams: list[Stream] = []
     try:
         for given in inputs:
-            streams.append(await Stream.start(service, model, given))  # noqa: PERF401 # see except
+            until = streams[0].until if streams else None  # the time is the request's
+            streams.append(await Stream.start(request, model, given, until=until))
     except WherryError:
         for stream in streams:
             stream.leave()
@@ -80,25 +80,37 @@ class Reply(Protocol):
         ...
 
 
-async def events(reply: Reply, streams: Sequence[Stream], *, usage: bool) -> AsyncIterator[bytes]:
-    """All choices as server-sent events; an error on the way is the last of them."""
+def stream_response(reply: Reply, streams: Sequence[Stream], *, usage: bool) -> EventStream:
+    """All choices as server-sent events."""
+
+    def leave() -> None:
+        for stream in streams:
+            stream.leave()
+
+    return EventStream(_events(reply, streams, usage=usage), error=_error, leave=leave)
+
+
+def _error(error: WherryError) -> dict[str, object]:
+    return error_shape(None, status_of(error), error)
+
+
+async def _events(
+    reply: Reply, streams: Sequence[Stream], *, usage: bool
+) -> AsyncIterator[bytes | None]:
     ends: dict[int, Generation] = {}
     for index in range(len(streams)):
         for begin in reply.begin(index):
             yield begin
-    try:
-        async for said in merged(streams):
-            if said is None:
-                yield STILL_HERE
-                continue
-            if said.end:
-                ends[said.index] = said.end
-            yield reply.part(said)
-        if usage:
-            yield reply.usage([ends[index] for index in sorted(ends)])
-        yield DONE
-    except WherryError as error:
-        yield event(error_shape(None, status_of(error), error))
+    async for said in merged(streams):
+        if said is None:
+            yield None
+            continue
+        if said.end:
+            ends[said.index] = said.end
+        yield reply.part(said)
+    if usage:
+        yield reply.usage([ends[index] for index in sorted(ends)])
+    yield DONE
 
 
 def usage_of(generations: Sequence[Generation], per_prompt: int) -> dict[str, int]:

@@ -15,7 +15,7 @@ from ...tasks.text.tokens import Candidate, Token
 from ..errors import shaped
 from ..plain import PlainRoute
 from ..service import Service
-from ..streams import EventStream, event
+from ..sse import event
 from ..views import json_response
 from . import choices
 from .sampling import SamplingRequest
@@ -85,8 +85,8 @@ async def complete(request: Request, asked: CompletionRequest) -> Response:
     inputs = asked.choices(asked.inputs())
     reply = _Reply(asked, model.name)
     if asked.stream:
-        streams = await choices.start(service, model, inputs)
-        return EventStream(choices.events(reply, streams, usage=asked.with_usage), *streams)
+        streams = await choices.start(request, model, inputs)
+        return choices.stream_response(reply, streams, usage=asked.with_usage)
     return json_response(reply.whole(await choices.whole(request, model, inputs)))
 
 

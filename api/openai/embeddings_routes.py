@@ -40,7 +40,7 @@ async def embeddings(request: Request) -> Response:
     model = model_for(service, asked.model, "embedding")
     texts = [asked.input] if isinstance(asked.input, str) else asked.input
     given = EmbeddingInput.validated({"texts": texts, "truncate": asked.truncate})
-    output = await answer(service, request.receive, model, given)
+    output = await answer(request, model, given)
     assert isinstance(output, EmbeddingOutput)
     vectors = [_cut(vector, asked.dimensions) for vector in output.embeddings]
     packed = asked.encoding_format == "base64"

@@ -53,9 +53,7 @@ async def images(request: Request) -> Response:
     if asked.response_format == "url":
         raise InvalidRequest("response_format: pictures are not kept at a URL; use b64_json")
     model = model_for(service, asked.model, "text-to-image")
-    drawn = await asyncio.gather(
-        *(answer(service, request.receive, model, given) for given in _inputs(asked))
-    )
+    drawn = await asyncio.gather(*(answer(request, model, given) for given in _inputs(asked)))
     pictures = [
         {"b64_json": base64.b64encode(image).decode()}
         for output in drawn

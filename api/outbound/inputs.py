@@ -7,16 +7,14 @@ first time to learn which files it wants, the second time with them. Others are 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextvars import ContextVar
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from ...protocol.errors import InvalidRequest, PayloadTooLarge, WherryError
-from .allowed import NotAllowed, OutboundError
+from .allowed import Allowed, NotAllowed, OutboundError
 from .fetch import Budget, Limits, fetch
 from .guard import Guard
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 #: Readings of one request: a list of files is asked for as a whole, so that two do.
 _MOST_READINGS = 4
@@ -25,8 +23,8 @@ _MOST_READINGS = 4
 class Files:
     """The files of one request: what was fetched, and what its reading asks for besides."""
 
-    def __init__(self, guard: Guard, most: int) -> None:
-        self._guard, self._most = guard, most
+    def __init__(self, allowed: Allowed | None, most: int = 0) -> None:
+        self._allowed, self._most = allowed, most
         self._found: dict[str, bytes | OutboundError] = {}
         self.wanted: set[str] = set()
         #: Whether this reading met a URL that is not going to be fetched.
@@ -34,17 +32,22 @@ class Files:
 
     def get(self, url: str, field: str) -> bytes:
         """A file; some stand-in while it is not fetched. Raises InvalidRequest."""
+        if not self._allowed:
+            raise InvalidRequest(
+                f"{field}: URLs are not fetched (WHERRY_URL_HOSTS is empty); "
+                "send the file in base64"
+            )
         found = self._found.get(url)
         if found is None:
-            self._want(url, field)
+            self._want(self._allowed, url, field)
             return b""
         if isinstance(found, OutboundError):
             raise InvalidRequest(f"{field}: {found}")
         return found
 
-    def _want(self, url: str, field: str) -> None:
+    def _want(self, allowed: Allowed, url: str, field: str) -> None:
         try:
-            self._guard.allowed.url(url)
+            allowed.url(url)
         except NotAllowed as error:
             self.refused = True
             raise InvalidRequest(f"{field}: {error}") from None
@@ -60,17 +63,19 @@ class Files:
         self.refused = False
 
 
-_files: ContextVar[Files | None] = ContextVar("files", default=None)
+#: For requests whose URLs are not fetched.
+NO_FILES = Files(None)
 
 
-def file_at(url: str, field: str) -> bytes:
-    """The file that a URL names, while a `Reader` reads. Raises InvalidRequest for any fault."""
-    files = _files.get()
-    if files is None:
-        raise InvalidRequest(
-            f"{field}: URLs are not fetched (WHERRY_URL_HOSTS is empty); send the file in base64"
-        )
-    return files.get(url, field)
+class Reading(Protocol[T_co]):
+    """Reads a request that may name files by URL.
+
+    It is called again with the files that it asked for, so it takes nothing out of what it reads.
+    """
+
+    def __call__(self, files: Files, /) -> T_co:
+        """What a request comes to, with some stand-in for each file that is not there yet."""
+        ...
 
 
 class Reader:
@@ -83,29 +88,23 @@ class Reader:
         self._max_files, self._max_bytes = max_files, max_bytes
         self._places = asyncio.Semaphore(at_once)
 
-    async def read(self, work: Callable[[], T], *, in_thread: bool) -> T:
-        """What `work` makes of a request; it may be called again, and must not mind.
+    async def read(self, reading: Reading[T_co], *, in_thread: bool) -> T_co:
+        """What a request comes to, once all files that it names are there.
 
-        Raises what `work` does.
+        Raises what `reading` does.
         """
-        if not self._guard.allowed:
-            return await asyncio.to_thread(work) if in_thread else work()
-        files, budget = Files(self._guard, self._max_files), Budget(self._max_bytes)
-        token = _files.set(files)
-        try:
-            for _ in range(_MOST_READINGS):
-                try:
-                    read = await asyncio.to_thread(work) if in_thread else work()
-                except WherryError:
-                    if files.refused or not files.wanted:
-                        raise
-                else:
-                    if not files.wanted:
-                        return read
-                files.fill(await self._fetch(files.wanted, budget))
-                in_thread = True
-        finally:
-            _files.reset(token)
+        files, budget = Files(self._guard.allowed, self._max_files), Budget(self._max_bytes)
+        for _ in range(_MOST_READINGS):
+            try:
+                read = await asyncio.to_thread(reading, files) if in_thread else reading(files)
+            except WherryError:
+                if files.refused or not files.wanted:
+                    raise
+            else:
+                if not files.wanted:
+                    return read
+            files.fill(await self._fetch(files.wanted, budget))
+            in_thread = True
         raise InvalidRequest("the request names its files in too many steps")
 
     async def _fetch(self, urls: set[str], budget: Budget) -> dict[str, bytes | OutboundError]:

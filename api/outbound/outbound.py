@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
-
 from ...protocol.errors import InvalidRequest
 from ...protocol.parameters import WEBHOOK
 from ..settings import ApiSettings
@@ -13,12 +11,6 @@ from .fetch import Limits
 from .guard import Guard, Resolve, lookup
 from .inputs import Reader
 from .signing import signing_keys
-
-#: The header that asks for a webhook: the door reads it, for every surface.
-WEBHOOK_HEADER = b"wherry-webhook"
-
-#: What the header of the request that runs now says.
-asked_webhook: ContextVar[str] = ContextVar("asked_webhook", default="")
 
 
 class Outbound:
@@ -47,12 +39,11 @@ class Outbound:
         """Whether webhooks are on."""
         return bool(self.hooks.allowed) and self._signed
 
-    def webhook(self, given: object) -> str:
-        """The URL that a request wants called, by its parameter or else its header; "" for none.
+    def webhook(self, url: object) -> str:
+        """The URL that a request wants called; "" for none.
 
         Raises InvalidRequest where webhooks are off, or the URL is not allowed.
         """
-        url = given or asked_webhook.get()
         if not url:
             return ""
         if not isinstance(url, str):

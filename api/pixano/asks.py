@@ -20,6 +20,7 @@ from ...tasks.catalog import ModelDeclaration
 from ...tasks.vision.image_feature_extraction import ImageFeatureExtractionInput
 from ...tasks.vision.object_detection import ObjectDetectionInput
 from ..media import read_media
+from ..outbound.inputs import Files
 
 #: Tokens to write where a client leaves that open: the seed's own default.
 _MAX_NEW_TOKENS = 100
@@ -57,7 +58,7 @@ class Ask(FirstFault, ABC):
     model: str
 
     @abstractmethod
-    def given(self, model: ModelDeclaration) -> Given:
+    def given(self, model: ModelDeclaration, files: Files) -> Given:
         """The input of the model's task. Raises InvalidRequest that names the field."""
 
 
@@ -74,7 +75,7 @@ class SegmentationAsk(Ask):
     num_multimask_outputs: int = MASKS
     multimask_output: bool = True
 
-    def given(self, model: ModelDeclaration) -> Given:
+    def given(self, model: ModelDeclaration, files: Files) -> Given:
         """One row of mask-generation."""
         if self.mask_input is not None:
             raise InvalidRequest("mask_input: not taken; refine a mask with further points instead")
@@ -83,7 +84,7 @@ class SegmentationAsk(Ask):
                 f"num_multimask_outputs: {MASKS}, or set multimask_output to false for one"
             )
         fields = {
-            "images": [file_of(self.image, "image")],
+            "images": [file_of(self.image, "image", files)],
             **prompts_of(self.points, self.labels, self.boxes),
             "multimask_output": self.multimask_output,
         }
@@ -101,10 +102,10 @@ class DetectionAsk(Ask):
     classes: list[str] | str | None = None
     box_threshold: float = 0.5
 
-    def given(self, model: ModelDeclaration) -> Given:
+    def given(self, model: ModelDeclaration, files: Files) -> Given:
         """One row of zero-shot-object-detection, or of object-detection."""
         fields: dict[str, Any] = {
-            "images": [file_of(self.image, "image")],
+            "images": [file_of(self.image, "image", files)],
             "threshold": self.box_threshold,
         }
         wanted = _classes(self.classes)
@@ -128,7 +129,7 @@ class VlmAsk(Ask):
     max_new_tokens: int | None = None
     temperature: float | None = None
 
-    def given(self, model: ModelDeclaration) -> Given:
+    def given(self, model: ModelDeclaration, files: Files) -> Given:
         """One row of image-text-to-text. Only a temperature that was chosen draws tokens."""
         text, inside = (self.prompt, []) if isinstance(self.prompt, str) else _said(self.prompt)
         images = [*(self.images or []), *inside]
@@ -136,7 +137,7 @@ class VlmAsk(Ask):
             raise InvalidRequest(f"images: one is to be given, got {len(images)}")
         chosen = self.temperature not in (None, 0.0, _UNSAID_TEMPERATURE)
         fields = {
-            "images": [file_of(images[0], "images.0")],
+            "images": [file_of(images[0], "images.0", files)],
             "texts": [text],
             "max_new_tokens": _MAX_NEW_TOKENS
             if self.max_new_tokens is None
@@ -153,7 +154,7 @@ class EmbeddingAsk(Ask):
     text: list[str] | str | None = None
     normalize: bool = True
 
-    def given(self, model: ModelDeclaration) -> Given:
+    def given(self, model: ModelDeclaration, files: Files) -> Given:
         """Rows of image-feature-extraction or of embedding: whichever the model does."""
         if (self.image is None) == (self.text is None):
             raise InvalidRequest("image, text: give one of the two")
@@ -162,8 +163,8 @@ class EmbeddingAsk(Ask):
             if self.image is None:
                 raise InvalidRequest(f"text: model {model.name!r} embeds images")
             images = self.image if isinstance(self.image, list) else [self.image]
-            files = [file_of(image, f"image.{i}") for i, image in enumerate(images)]
-            fields: dict[str, Any] = {"images": files}
+            found = [file_of(image, f"image.{i}", files) for i, image in enumerate(images)]
+            fields: dict[str, Any] = {"images": found}
             return Given(task.validated(fields), int(self.normalize))
         if self.text is None:
             raise InvalidRequest(f"image: model {model.name!r} embeds texts")
@@ -177,15 +178,15 @@ class NerAsk(Ask):
 
     text: str
 
-    def given(self, model: ModelDeclaration) -> Given:
+    def given(self, model: ModelDeclaration, files: Files) -> Given:  # noqa: ARG002 # has none
         """One row of token-classification, tokens of one name joined."""
         fields = {"texts": [self.text], "aggregation_strategy": "simple"}
         return Given(model.definition.input.validated(fields))
 
 
-def file_of(given: File, field: str) -> bytes:
+def file_of(given: File, field: str, files: Files) -> bytes:
     """A file's bytes. Raises InvalidRequest that names the field."""
-    return given if isinstance(given, bytes) else read_media(given, field)
+    return given if isinstance(given, bytes) else read_media(given, field, files)
 
 
 def prompts_of(

@@ -22,7 +22,8 @@ from ...tasks.registry import get_task
 from ...tasks.text.texts import TEXT
 from ..access.caller import caller
 from ..body import json_object, off_loop, parsed, read_body
-from ..ids import idempotency_key, shown_id
+from ..envelope import Envelope
+from ..ids import shown_id
 from ..intake import Prepared
 from ..multipart import is_form, read_form
 from ..run import run
@@ -48,19 +49,11 @@ _STATES: Mapping[JobState, str] = {
 
 async def prepare(request: Request, capability: Capability) -> Prepared:
     """Make a job of a request, JSON or a form. Raises ModelNotFound, InvalidRequest."""
-    service, key = Service.of(request), idempotency_key(request)
+    service, envelope = Service.of(request), Envelope.of(request, repeatable=True)
     model, given, large = await _given(request, capability)
-
-    def work() -> Prepared:
-        return service.intake.prepare(
-            given.input.to_inference_request(),
-            model.name,
-            model.version,
-            use_id=False,
-            idempotency_key=key,
-        )
-
-    prepared = await off_loop(work, large=large)
+    prepared = await off_loop(
+        lambda: service.intake.prepare_input(given.input, model, envelope), large=large
+    )
     if not given.number:
         return prepared
     job = replace(prepared.job, id=f"{prepared.job.id}{_NUMBER}{given.number}")
@@ -76,7 +69,9 @@ async def _given(request: Request, capability: Capability) -> tuple[ModelDeclara
 
     ask, large = await parsed(await read_body(request, service.settings.max_body_bytes), parse)
     model = model_for(service.catalog, ask.model, capability)
-    given = await service.intake.outbound.files.read(lambda: ask.given(model), in_thread=large)
+    given = await service.intake.outbound.files.read(
+        lambda files: ask.given(model, files), in_thread=large
+    )
     return model, given, large
 
 

@@ -4,44 +4,18 @@ pixano-inference-client 0.1 and 0.2 and pixano-inference 0.7.1 do (`/v1/...`, ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 
-from ...protocol.errors import WherryError
-from ..door import REQUEST_ID
 from ..errors import shaped
 from ..plain import PlainRoute
 from ..service import Service
 from . import calls
 from .answers import Wire
 from .capabilities import TRACKING, named
+from .errors import error_of
 
 old = APIRouter(prefix="/inference", tags=["pixano"], route_class=PlainRoute)
 new = APIRouter(prefix="/v1", tags=["pixano"], route_class=PlainRoute)
-
-#: What `/v1` calls a status; its clients hand the word on.
-_CODES = {
-    400: "bad_request",
-    401: "unauthorized",
-    403: "forbidden",
-    404: "not_found",
-    409: "conflict",
-    410: "gone",
-    413: "payload_too_large",
-    429: "too_many_requests",
-    500: "internal_error",
-    503: "unavailable",
-    504: "timeout",
-}
-
-
-def error_of(request: Request, status: int, error: WherryError) -> Mapping[str, Any]:
-    """An error as `/v1` tells it."""
-    request_id = request.scope.get(REQUEST_ID, "")
-    code = _CODES.get(status, "error")
-    return {"error": {"code": code, "message": error.message, "requestId": request_id}}
 
 
 # Before the capabilities, one of which `tracking` is.

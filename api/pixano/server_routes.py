@@ -20,7 +20,7 @@ from ..service import Service
 from ..views import json_response
 from .answers import Wire
 from .capabilities import of_task, served, task_name
-from .inference_routes import error_of
+from .errors import error_of
 
 #: Everything but what differs; the rest of 0.5.6, whose settings allow no key more; and `/v1`.
 shared = APIRouter(tags=["pixano"], route_class=PlainRoute)

@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 
 from ...protocol.errors import InvalidRequest
 from ...tasks.catalog import ModelDeclaration
+from ..outbound.inputs import Files
 from .asks import Ask, File, Given, file_of, prompts_of
 
 
@@ -67,7 +68,7 @@ class TrackingAsk(Ask):
     interval: _Interval | None = None
     keyframes: list[_Keyframe] | None = None
 
-    def given(self, model: ModelDeclaration) -> Given:
+    def given(self, model: ModelDeclaration, files: Files) -> Given:
         """One row of video-mask-generation; frames that nothing is asked of stay behind."""
         if not isinstance(self.video, list):
             raise InvalidRequest("video: send its frames, a list of images")
@@ -79,7 +80,9 @@ class TrackingAsk(Ask):
         first, last = self._window(indexes)
         frames = self.video[first : last + 1]
         fields = {
-            "videos": [[file_of(frame, f"video.{first + i}") for i, frame in enumerate(frames)]],
+            "videos": [
+                [file_of(frame, f"video.{first + i}", files) for i, frame in enumerate(frames)]
+            ],
             "objects_ids": [self.objects_ids],
             "frame_indexes": [[index - first for index in indexes]],
             **prompts,

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from wherry.api.instill.trigger import Plan, read
+from wherry.api.outbound.inputs import NO_FILES
 from wherry.jobs import Outcome
 from wherry.protocol.errors import RowError
 from wherry.tasks.base import TaskInput
@@ -42,7 +43,7 @@ DATA: dict[str, dict[str, Any]] = {
 
 
 def asked(task: str, *entries: dict[str, Any], rows: int = 64) -> Plan:
-    return read({"taskInputs": list(entries)}, get_task(task), rows)
+    return read({"taskInputs": list(entries)}, get_task(task), rows, NO_FILES)
 
 
 def inputs(task: str, data: dict[str, Any], **parameter: Any) -> Sequence[TaskInput]:

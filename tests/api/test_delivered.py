@@ -10,7 +10,7 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from wherry.api.run import _keep
+from wherry.api.run import keep_answer
 from wherry.api.service import Service
 from wherry.jobs import JobsSettings
 from wherry.jobs.call import Call
@@ -131,7 +131,7 @@ def test_so_does_who_was_told_to_poll_while_redis_was_away(
     async def wait_in_vain() -> None:
         queue = Queue()
         service = SimpleNamespace(queue=queue, jobs=JobsSettings())
-        await _keep(cast("Service", service), "job")
+        await keep_answer(cast("Service", service), "job")
         assert not queue.asked.is_set()
         await asyncio.wait_for(queue.asked.wait(), 5)
 

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
-import time
 
 import pytest
 
@@ -118,19 +116,6 @@ def test_a_failed_job_is_its_error(http, serving):
     job = {"inputs": [tensor], "parameters": {"timeout": 1}}
     answer = http.post(INFER, json=job)
     assert (answer.status_code, answer.json()["error_type"]) == (410, "expired")
-
-
-def test_a_client_that_hangs_up_cancels_its_job(http, worker, texts, api_url):
-    body = json.dumps(texts("a")).encode()
-    host, port = api_url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port))) as client:
-        head = f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
-        client.sendall(head.encode() + body)
-        time.sleep(0.5)
-    deadline = time.monotonic() + 5
-    while http.get("/v2/jobs").json()["jobs"][0]["status"] != "canceled":
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_many_callers_each_get_their_own_answer(http, serving, texts):

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wherry.api.instill.trigger import FORMS, read
+from wherry.api.outbound.inputs import NO_FILES
 from wherry.protocol.errors import InvalidRequest, PayloadTooLarge, RowError, WherryError
 from wherry.tasks.registry import get_task
 
@@ -51,7 +52,7 @@ from .instill_entries import DATA, IMAGE, SEEN, WORDS, asked, inputs
 def test_a_bad_entry_is_named(task: str, entry: Any, says: str) -> None:
     good = {"data": DATA[task]}
     with pytest.raises(InvalidRequest, match=says):
-        read({} if entry is None else {"taskInputs": [good, entry]}, get_task(task), 64)
+        read({} if entry is None else {"taskInputs": [good, entry]}, get_task(task), 64, NO_FILES)
 
 
 @pytest.mark.parametrize(
@@ -134,4 +135,4 @@ def test_any_entry_is_read_or_refused(task: str, data: Any, parameter: Any) -> N
 def test_any_document_is_read_or_refused(document: Any) -> None:
     for given_document in ({"taskInputs": document}, {"task_inputs": document}):
         with pytest.raises(InvalidRequest):
-            read(given_document, get_task("chat"), 64)
+            read(given_document, get_task("chat"), 64, NO_FILES)

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from dataclasses import replace
 
 import pytest
 
+from wherry.api.envelope import Envelope
 from wherry.api.intake import Intake
+from wherry.api.outbound.inputs import NO_FILES
 from wherry.api.outbound.outbound import Outbound
 from wherry.api.settings import ApiSettings
 from wherry.jobs import AsyncQueue, JobsSettings
@@ -13,6 +16,7 @@ from wherry.jobs.stores import FolderStore
 from wherry.protocol import codec, v2
 from wherry.protocol.errors import ModelNotFound, PayloadTooLarge, QueueFull
 from wherry.tasks.catalog import load_catalog
+from wherry.tasks.registry import get_task, task_names
 
 
 @pytest.fixture
@@ -32,6 +36,14 @@ def make_intake(models_file, tmp_path, redis_url):
     return make
 
 
+def prepared(intake: Intake, request, model, version=None):
+    return intake.prepare(intake.check(request, model, version, NO_FILES), Envelope())
+
+
+def job_of(*asked):
+    return prepared(*asked).job
+
+
 def image_request(**changes):
     image = {"name": "image", "shape": [1], "datatype": "BYTES", "data": ["aGVsbG8="]}
     return v2.InferenceRequest.parse({"inputs": [image], **changes})
@@ -46,7 +58,7 @@ def test_two_ways_to_say_the_same_are_the_same_job(make_intake):
     raw.inputs[0].data = b"\x05\x00\x00\x00hello"
     other = image_request(parameters={"a": 1, "b": 3})
     prints = [
-        intake.prepare(request, "image-classification").job.fingerprint
+        job_of(intake, request, "image-classification").fingerprint
         for request in (plain, codec.decode_request(body, length), raw, other)
     ]
     assert prints[0] == prints[1] == prints[2] != prints[3]
@@ -55,7 +67,7 @@ def test_two_ways_to_say_the_same_are_the_same_job(make_intake):
 def test_another_version_is_another_job(make_intake, texts):
     intake = make_intake()
     jobs = [
-        intake.prepare(v2.InferenceRequest.parse(texts("a")), "embedding", version).job
+        job_of(intake, v2.InferenceRequest.parse(texts("a")), "embedding", version)
         for version in (None, "1", "2")
     ]
     assert jobs[0].fingerprint == jobs[2].fingerprint != jobs[1].fingerprint
@@ -63,7 +75,7 @@ def test_another_version_is_another_job(make_intake, texts):
 
 
 def test_the_payload_is_raw_and_reads_back(make_intake):
-    job = make_intake().prepare(image_request(), "image-classification").job
+    job = job_of(make_intake(), image_request(), "image-classification")
     request = codec.decode_request(job.payload, job.header_length)
     assert request.id is None
     assert request.input("image").blobs() == [b"hello"]
@@ -73,9 +85,9 @@ def test_the_payload_is_raw_and_reads_back(make_intake):
 def test_refusals(make_intake, texts):
     intake = make_intake()
     with pytest.raises(PayloadTooLarge):
-        intake.prepare(v2.InferenceRequest.parse(texts(*"abcde")), "embedding")
+        job_of(intake, v2.InferenceRequest.parse(texts(*"abcde")), "embedding")
     with pytest.raises(ModelNotFound):
-        intake.prepare(v2.InferenceRequest.parse(texts("a")), "nope")
+        job_of(intake, v2.InferenceRequest.parse(texts("a")), "nope")
 
 
 def test_a_refused_large_job_leaves_no_blob(make_intake, texts, tmp_path):
@@ -84,7 +96,7 @@ def test_a_refused_large_job_leaves_no_blob(make_intake, texts, tmp_path):
     async def fill() -> None:
         for name in ("first", None):
             request = v2.InferenceRequest.parse(texts("x" * 2000, id=name))
-            await intake.store_job(intake.prepare(request, "embedding"))
+            await intake.store_job(prepared(intake, request, "embedding"))
 
     async def run() -> None:
         try:
@@ -95,3 +107,25 @@ def test_a_refused_large_job_leaves_no_blob(make_intake, texts, tmp_path):
     with pytest.raises(QueueFull):
         asyncio.run(run())
     assert len([p for p in (tmp_path / "blobs").rglob("*") if p.is_file()]) == 1
+
+
+@pytest.mark.parametrize("parameters", [{}, {"stream": True}, {"priority": 9}])
+@pytest.mark.parametrize("name", task_names())
+def test_what_a_surface_has_read_is_the_job_that_its_request_would_be(
+    make_intake, name, parameters
+):
+    intake, given = make_intake(), get_task(name).example.input
+    request = given.to_inference_request()
+    request.parameters = {**request.parameters, **parameters}
+    asked = prepared(intake, request, name)
+    read = intake.prepare_input(
+        given, intake.catalog.get(name, None), Envelope(), parameters=parameters
+    )
+    assert replace(read.job, id=asked.job.id) == asked.job
+    assert (read.fresh, asked.fresh) == (True, True)
+
+
+def test_a_request_that_was_read_is_as_it_was(make_intake):
+    request, same = image_request(), image_request()
+    prepared(make_intake(), request, "image-classification")
+    assert request == same

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import json
-import logging
-import socket
-from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any
 
 import httpx
 import pytest
-
-from wherry.jobs.fleet import view
 
 from .conftest import Worker
 
@@ -139,52 +134,3 @@ def test_what_is_no_prompt_is_refused(
 def test_five_candidates_are_the_most(http: httpx.Client) -> None:
     answer = http.post("/v1/completions", json=asked(logprobs=6))
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "logprobs")
-
-
-CHAT = {"model": "chat", "messages": [{"role": "user", "content": "hi"}], "logprobs": True}
-
-
-@pytest.mark.parametrize(
-    ("path", "body"), [("completions", asked(echo=True)), ("chat/completions", CHAT)]
-)
-def test_waiting_for_logprobs_ends_in_time(
-    http: httpx.Client, worker: Worker, path: str, body: dict[str, Any]
-) -> None:
-    worker.beat("text")  # it is there, and does nothing
-    answer = http.post(f"/v1/{path}", json=body)
-    assert answer.status_code == 504, answer.text
-    assert "no answer yet; poll /v2/jobs/" in answer.json()["error"]["message"]
-
-
-@pytest.fixture
-def errors(caplog: pytest.LogCaptureFixture) -> Iterator[list[logging.LogRecord]]:
-    """What the server logs as an error, its own loggers' included."""
-    loggers = [logging.getLogger(name) for name in ("uvicorn", "uvicorn.error", "wherry")]
-    for logger in loggers:
-        logger.addHandler(caplog.handler)
-    yield caplog.records
-    for logger in loggers:
-        logger.removeHandler(caplog.handler)
-
-
-@pytest.mark.parametrize(
-    ("path", "body"), [("completions", asked(echo=True)), ("chat/completions", CHAT)]
-)
-def test_who_hangs_up_is_no_error_and_its_job_ends(
-    http: httpx.Client,
-    worker: Worker,
-    errors: list[logging.LogRecord],
-    path: str,
-    body: dict[str, Any],
-) -> None:
-    content = json.dumps(body).encode()
-    head = f"POST /v1/{path} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(content)}\r\n\r\n"
-    with socket.create_connection((http.base_url.host, http.base_url.port)) as client:
-        client.sendall(head.encode() + content)
-        while not (jobs := http.get("/v2/jobs").json()["jobs"]):
-            pass
-    path = f"/v2/jobs/{jobs[0]['id']}"
-    status = http.get(path, params={"wait": 3}).json()["status"]
-    assert status == "canceled"
-    assert not worker.queue.run(view(worker.jobs)).groups or not worker.claim()
-    assert not [record for record in errors if record.levelno >= logging.WARNING]

@@ -204,7 +204,7 @@ class WhisperEncoderDecoder(Adapter):
         from its beginning to the last, unless that is the beginning itself.
         """
         if seconds > self._seconds:
-            return 0.0, (told and told[-1]) or self._seconds
+            return 0.0, (told[-1] if told else 0.0) or self._seconds
         return (told[0] if told else 0.0), (told[-1] if len(told) > 1 else self._seconds)
 
     def _picture(self, samples: Samples) -> _Floats:
