@@ -48,7 +48,7 @@ class DialectBackend(Backend):
             folder_of(source),
             device,
             threads=threads,
-            max_pixels=max_pixels,
+            max_pixels=min(max_pixels, task.max_row_cost),  # of use for images alone
             file=file,
         )
         self._dialect, self._options = dialect, options
