@@ -65,10 +65,3 @@ def test_a_folder_without_tokenizer(bert: Path, tmp_path: Path) -> None:
         (tmp_path / name).write_bytes((bert / name).read_bytes())
     with pytest.raises(ModelRefused, match=r"no tokenizer\.json"):
         create_task("onnxruntime", "embedding", str(tmp_path))
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_the_example_warms_up(backend: str, bert: Path) -> None:
-    with create_task(backend, "embedding", str(bert)) as task:
-        (answer,) = task.backend.run([task.backend.example()])
-    assert isinstance(answer, EmbeddingOutput)
