@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, model_validator
+from pydantic_core import to_json
 
 from ..protocol import v2
 from ..protocol.errors import InvalidRequest
@@ -74,6 +75,15 @@ class TaskInput(FirstFault):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _check_unicode(self) -> Self:
+        files = {spec.field for spec in self.TENSORS if spec.content not in ("text", "json")}
+        fields = {name: value for name, value in self if name not in files}
+        if not _is_unicode(fields):
+            name = next(name for name, value in fields.items() if not _is_unicode(value))
+            raise ValueError(f"{name}: half a surrogate pair is no Unicode text")
+        return self
+
     @classmethod
     @functools.cache  # read for every request
     def parameter_names(cls) -> tuple[str, ...]:
@@ -120,6 +130,17 @@ class TaskInput(FirstFault):
             odd = [str(fault["loc"][0]) for fault in found if fault["type"] == "extra_forbidden"]
             told = "; ".join(remarks(odd, cls.model_fields))
             raise InvalidRequest(told or v2.describe(error)) from None
+
+
+def _is_unicode(value: object) -> bool:
+    """Whether all texts in a value can be told in UTF-8: in Python and in JSON there are others,
+    and tokenizers fail on them.
+    """
+    try:
+        to_json(value, bytes_mode="base64", serialize_unknown=True)
+    except ValueError:
+        return False
+    return True
 
 
 class TaskOutput(BaseModel, ABC):

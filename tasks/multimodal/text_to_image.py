@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ...protocol import v2
 from ...protocol.datatypes import Datatype
@@ -49,6 +49,13 @@ class TextToImageInput(BoundedInput):
         lt=2**63,
         description="Draws a prompt's same picture again; else chance.",
     )
+
+    @model_validator(mode="after")
+    def _check_size(self) -> Self:
+        # Diffusers would take the model's own size for both, and say nothing.
+        if (self.width is None) is not (self.height is None):
+            raise ValueError("width, height: expected both or neither")
+        return self
 
 
 class TextToImageOutput(TaskOutput):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from wherry.jobs.stores import FolderStore
 from wherry.protocol.errors import NotFound, StoreUnavailable
 from wherry.tasks.catalog import Catalog
 
+from ..support.waiting import until
 from .conftest import Server, Worker
 
 #: Apart from the session's API, whose place in its fleet is not to be disturbed.
@@ -141,13 +141,6 @@ def test_an_emptied_store_gets_another_mark(
         assert "emptied or its mount is lost" in caplog.text
 
     run(play)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 15
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from wherry.jobs.failed import set_failed
 from wherry.ops.ports import free_port
 from wherry.tasks.samples import PNG
 
+from ..support.waiting import until
 from .conftest import BODY_LIMIT, Server, Worker
 
 Code = grpc.StatusCode
@@ -388,13 +389,6 @@ def test_a_late_answer_names_the_job(refused: Call, http: httpx.Client) -> None:
 
 def waiting(http: httpx.Client) -> int:
     return int(http.get("/v2/queues").json()["totals"]["waiting"])
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("after_s", [0.05, 0.6])

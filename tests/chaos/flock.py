@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -12,6 +11,8 @@ from wherry.client import Client, JobView
 from wherry.protocol.errors import WherryError
 from wherry.protocol.states import JobState
 from wherry.tasks.text.embedding import EmbeddingInput
+
+from ..support.waiting import until
 
 T = TypeVar("T")
 
@@ -64,15 +65,6 @@ def at_rest(client: Client, timeout_s: float = 15) -> dict[str, int]:
         lambda totals: (totals["waiting"], totals["running"]) == (0, 0),
         timeout_s,
     )
-
-
-def until(look: Callable[[], T], good: Callable[[T], bool], timeout_s: float = 15) -> T:
-    """What is seen once it is as it should be."""
-    deadline = time.monotonic() + timeout_s
-    while not good(seen := look()):
-        assert time.monotonic() < deadline, f"still {seen}"
-        time.sleep(0.02)
-    return seen
 
 
 class Trickle:

@@ -16,6 +16,7 @@ import pytest
 
 from wherry.ops.stack import Stack
 
+from ..support.models import model
 from .ledger import Ledger
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
@@ -24,14 +25,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 FULL, SHORT = (20_000, 3), (7_000, 1)
 
 #: Some rows are refused, and some are written twice.
-MODELS = """
-[[models]]
-name = "busy"
-task = "embedding"
-backend = "stub"
-max_batch_size = 32
-parameters = { delay_per_row_s = 0.002, reject_on = "REJECT" }
-"""
+MODELS = model("busy", "embedding", max_batch_size=32, delay_per_row_s=0.002, reject_on="REJECT")
 
 
 @pytest.fixture

@@ -18,18 +18,15 @@ from wherry.ops.redis_server import RedisServer, free_port
 from wherry.ops.services import api_command
 from wherry.ops.stack import Stack
 
-from .flock import at_rest, follow, until
+from ..support.models import model
+from ..support.waiting import until
+from .flock import at_rest, follow
 from .ledger import Ledger
 from .wire import Place, Wire, named, runs
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
-MODELS = """
-[[models]]
-name = "embedding"
-task = "embedding"
-backend = "stub"
-"""
+MODELS = model("embedding")
 
 #: Bytes of a text: in the script's arguments, in a SET ahead of it, in the blob store before both.
 SIZES = {"small": 10, "sent ahead": 80_000, "blob": 300_000}

@@ -17,7 +17,9 @@ from wherry.ops.redis_server import RedisServer
 from wherry.ops.services import worker_command
 from wherry.ops.stack import Stack
 
-from .flock import follow, text, until
+from ..support.models import model
+from ..support.waiting import until
+from .flock import follow, text
 from .ledger import Ledger
 from .wire import Command, Place, Wire
 
@@ -25,12 +27,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 
 PATIENCE_S = 2
 
-MODELS = """
-[[models]]
-name = "embedding"
-task = "embedding"
-backend = "stub"
-"""
+MODELS = model("embedding")
 
 
 @pytest.fixture

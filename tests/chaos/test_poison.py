@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -17,32 +16,23 @@ from wherry.ops import child
 from wherry.ops.stack import Stack
 from wherry.protocol.states import JobState
 
+from ..support.models import model
+from ..support.waiting import until
 from .fleet import LEASE_S, Fleet, duplicated, lost
 from .ledger import Ledger
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
-MODELS = """
-[[models]]
-name = "fragile"
-task = "image-classification"
-backend = "stub"
-max_batch_size = 16
-
-[models.parameters]
-delay_per_row_s = 0.002
-reject_on = "REJECT"
-raise_on = "RAISE"
-crash_on = "CRASH"
-exit_on = "EXIT"
-
-[[models]]
-name = "tight"
-task = "image-classification"
-backend = "stub"
-max_batch_size = 16
-parameters = { fits_rows = 5 }
-"""
+MODELS = model(
+    "fragile",
+    "image-classification",
+    max_batch_size=16,
+    delay_per_row_s=0.002,
+    reject_on="REJECT",
+    raise_on="RAISE",
+    crash_on="CRASH",
+    exit_on="EXIT",
+) + model("tight", "image-classification", max_batch_size=16, fits_rows=5)
 
 #: What a poison row ends as: the error's type, and the attempts it may cost.
 ENDS = {
@@ -190,10 +180,3 @@ def stopped_workers(fleet: Fleet) -> Iterator[None]:
     finally:
         for worker in workers:
             worker.signal(signal.SIGCONT)
-
-
-def until(true: Callable[[], object], timeout_s: float = 60) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.05)

@@ -20,35 +20,20 @@ from wherry.ops.stack import Stack
 from wherry.protocol.errors import QueueFull
 from wherry.protocol.states import JobState
 
-from .flock import Trickle, at_rest, follow, text, until
+from ..support.models import model
+from ..support.waiting import until
+from .flock import Trickle, at_rest, follow, text
 from .ledger import Ledger
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 LEASE_S = 3
 
-MODELS = """
-[[models]]
-name = "embedding"
-task = "embedding"
-backend = "stub"
-max_batch_size = 8
-parameters = { delay_s = 0.02 }
-
-[[models]]
-name = "slow"
-task = "embedding"
-backend = "stub"
-max_batch_size = 4
-parameters = { delay_s = 0.1 }
-
-[[models]]
-name = "long"
-task = "embedding"
-backend = "stub"
-max_batch_size = 1
-parameters = { delay_s = 8.0 }
-"""
+MODELS = (
+    model("embedding", max_batch_size=8, delay_s=0.02)
+    + model("slow", "embedding", max_batch_size=4, delay_s=0.1)
+    + model("long", "embedding", max_batch_size=1, delay_s=8.0)
+)
 
 
 @pytest.fixture(scope="module")

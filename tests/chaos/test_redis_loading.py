@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,12 @@ import redis
 from wherry.ops.redis_server import RedisServer
 from wherry.ops.stack import Stack
 
+from ..support.models import model
+from ..support.waiting import until
+
 pytestmark = pytest.mark.chaos
 
-MODELS = """
-[[models]]
-name = "embedding"
-task = "embedding"
-backend = "stub"
-"""
+MODELS = model("embedding")
 
 ASKED = {"inputs": [{"name": "text", "datatype": "BYTES", "shape": [1], "data": ["a"]}]}
 KEYS = 100_000
@@ -70,10 +67,7 @@ def loading(connection: Any) -> bool | None:
 
 
 def wait_for_loading(connection: Any, wanted: bool) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while loading(connection) is not wanted:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: loading(connection), lambda seen: seen is wanted, PATIENCE_S)
 
 
 def test_the_fleet_says_that_redis_loads_and_goes_on_afterwards(
@@ -96,9 +90,7 @@ def test_the_fleet_says_that_redis_loads_and_goes_on_afterwards(
         assert refused.headers["Retry-After"] == "5"
         assert ready.status_code == 503
         wait_for_loading(connection, False)
-        deadline = time.monotonic() + PATIENCE_S
-        while infer(stack).status_code != 200:
-            assert time.monotonic() < deadline
+        until(lambda: infer(stack).status_code, lambda code: code == 200, PATIENCE_S)
         assert connection.exists("filler:0")
     assert all(child.ends == 0 for child in stack.children.values()), "nobody was restarted"
     said = [line for service, line in lines if service.startswith("worker")]

@@ -16,19 +16,15 @@ from wherry.ops.stack import Stack
 from wherry.protocol.errors import StoreUnavailable, WherryError
 from wherry.protocol.states import JobState
 
-from .flock import at_rest, follow, text, until
+from ..support.models import model
+from ..support.waiting import until
+from .flock import at_rest, follow, text
 from .ledger import Ledger
 from .shaky_s3 import Fate, ShakyS3
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
-MODELS = """
-[[models]]
-name = "embedding"
-task = "embedding"
-backend = "stub"
-max_batch_size = 8
-"""
+MODELS = model("embedding", max_batch_size=8)
 
 #: Bytes of a text whose payload goes to the store.
 LARGE = 30_000

@@ -18,7 +18,9 @@ from wherry.ops.stack import Stack
 from wherry.tasks.text.generation import GenerationOutput
 from wherry.tasks.text.text_generation import TextGenerationInput
 
-from .flock import at_rest, follow, text, until
+from ..support.models import model
+from ..support.waiting import until
+from .flock import at_rest, follow, text
 from .ledger import Ledger
 from .wire import Command, Place, Wire, named, runs
 
@@ -26,20 +28,9 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
 LEASE_S = 3
 
-MODELS = """
-[[models]]
-name = "embedding"
-task = "embedding"
-backend = "stub"
-max_batch_size = 8
-parameters = { delay_s = 0.02 }
-
-[[models]]
-name = "writer"
-task = "text-generation"
-backend = "stub"
-parameters = { words = 60000 }
-"""
+MODELS = model("embedding", max_batch_size=8, delay_s=0.02) + model(
+    "writer", "text-generation", words=60000
+)
 
 #: What a worker and the API ask of Redis for one job, in order. A payload of some size is sent
 #: ahead of its submit; a claim's payloads are fetched in a step of their own.

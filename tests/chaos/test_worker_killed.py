@@ -15,18 +15,14 @@ from wherry.ops.stack import Stack
 from wherry.protocol.states import JobState
 from wherry.tasks.vision.image_classification import ImageClassificationInput
 
+from ..support.models import model
 from .ledger import Ledger
 
 pytestmark = pytest.mark.chaos
 
-MODELS = """
-[[models]]
-name = "busy"
-task = "image-classification"
-backend = "stub"
-max_batch_size = 16
-parameters = { delay_s = 0.05, delay_per_row_s = 0.005 }
-"""
+MODELS = model(
+    "busy", "image-classification", max_batch_size=16, delay_s=0.05, delay_per_row_s=0.005
+)
 
 
 @pytest.fixture

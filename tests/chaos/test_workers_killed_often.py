@@ -19,6 +19,7 @@ import pytest
 from wherry.jobs.record import Record
 from wherry.ops.stack import Stack
 
+from ..support.models import model
 from .fleet import LEASE_S, Fleet, Hit, Source, duplicated, lost, recoveries_s
 from .ledger import Ledger
 
@@ -35,14 +36,7 @@ parameters = {{ delay_per_row_s = 0.01, exit_on = "EXIT", exit_once = "{seen}" }
 """
 
 #: It takes three leases, to warm up too: workers that are killed have none of it.
-LONG = f"""
-[[models]]
-name = "long"
-task = "image-classification"
-backend = "stub"
-max_batch_size = 2
-parameters = {{ delay_s = {3 * LEASE_S} }}
-"""
+LONG = model("long", "image-classification", max_batch_size=2, delay_s=3 * LEASE_S)
 
 
 @pytest.fixture(scope="module")

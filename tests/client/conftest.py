@@ -13,27 +13,14 @@ from wherry.ops.stack import Stack
 from wherry.tasks.text.embedding import EmbeddingInput, EmbeddingOutput
 from wherry.tasks.vision.image_classification import ImageClassificationInput
 
+from ..support.models import model
 from .proxy import Proxy
 
-MODELS = """
-[[models]]
-name = "image-classification"
-task = "image-classification"
-backend = "stub"
-parameters = { reject_on = "REJECT" }
-
-[[models]]
-name = "slow"
-task = "image-classification"
-backend = "stub"
-max_batch_size = 1
-parameters = { delay_s = 0.15, hold = "HOLD" }
-
-[[models]]
-name = "embedding"
-task = "embedding"
-backend = "stub"
-"""
+MODELS = (
+    model("image-classification", reject_on="REJECT")
+    + model("slow", "image-classification", max_batch_size=1, delay_s=0.15, hold="HOLD")
+    + model("embedding")
+)
 
 #: The stack's limit of a body: small, so that tests can pass it.
 BODY_LIMIT = 1_000_000

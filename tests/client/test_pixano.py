@@ -30,35 +30,17 @@ from wherry.protocol import errors as ours
 from wherry.tasks.rle import decode_compressed
 from wherry.tasks.samples import PNG
 
+from ..support.models import model
+
 IMAGE = base64.b64encode(PNG).decode()
 
-MODELS = """
-[[models]]
-name = "sam"
-task = "mask-generation"
-backend = "stub"
-
-[[models]]
-name = "tracker"
-task = "video-mask-generation"
-backend = "stub"
-
-[[models]]
-name = "detector"
-task = "zero-shot-object-detection"
-backend = "stub"
-
-[[models]]
-name = "slow"
-task = "zero-shot-object-detection"
-backend = "stub"
-parameters = { hold = "HOLD" }
-
-[[models]]
-name = "summarizer"
-task = "summarization"
-backend = "stub"
-"""
+MODELS = (
+    model("sam", "mask-generation")
+    + model("tracker", "video-mask-generation")
+    + model("detector", "zero-shot-object-detection")
+    + model("slow", "zero-shot-object-detection", hold="HOLD")
+    + model("summarizer", "summarization")
+)
 
 SEGMENT = types.ImageMaskGenerationInput(
     image=IMAGE, model="sam", points=[[[2, 3]]], labels=[[1]], multimask_output=False

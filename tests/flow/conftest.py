@@ -11,43 +11,16 @@ import pytest
 from wherry.client import Client
 from wherry.ops.stack import Stack
 
-MODELS = """
-[[models]]
-name = "image-classification"
-task = "image-classification"
-backend = "stub"
-max_batch_size = 8
-parameters = { raise_on = "RAISE", reject_on = "REJECT" }
+from ..support.models import model
 
-[[models]]
-name = "slow"
-task = "image-classification"
-backend = "stub"
-max_batch_size = 4
-parameters = { delay_s = 0.5, hold = "HOLD" }
-
-[[models]]
-name = "object-detection"
-task = "object-detection"
-backend = "stub"
-
-[[models]]
-name = "embedding"
-task = "embedding"
-backend = "stub"
-
-[[models]]
-name = "question-answering"
-task = "question-answering"
-backend = "stub"
-
-[[models]]
-name = "writer"
-task = "text-generation"
-backend = "stub"
-max_batch_size = 4
-parameters = { words = 40, delay_per_token_s = 0.02 }
-"""
+MODELS = (
+    model("image-classification", max_batch_size=8, raise_on="RAISE", reject_on="REJECT")
+    + model("slow", "image-classification", max_batch_size=4, delay_s=0.5, hold="HOLD")
+    + model("object-detection")
+    + model("embedding")
+    + model("question-answering")
+    + model("writer", "text-generation", max_batch_size=4, words=40, delay_per_token_s=0.02)
+)
 
 
 @pytest.fixture(scope="session")

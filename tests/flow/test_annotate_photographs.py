@@ -28,6 +28,7 @@ from wherry.tasks.catalog import locate
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.masks import read_mask
 
+from ..support.models import model
 from .photographs import PAGE, photographs, pictures
 
 pytestmark = [
@@ -42,30 +43,13 @@ pytest.importorskip("rapidocr", reason="in the extra ocr")
 
 SHAPES = "package:wherry.tasks/weights/shapes"
 SEGMENTER = "package:wherry.tasks/weights/shapes-segmenter"
-MODELS = f"""
-[[models]]
-name = "object-detection"
-task = "object-detection"
-backend = "transformers"
-source = "{SHAPES}"
-max_batch_size = 4
-parameters = {{ threads = 1 }}
-
-[[models]]
-name = "image-segmentation"
-task = "image-segmentation"
-backend = "transformers"
-source = "{SEGMENTER}"
-max_batch_size = 4
-parameters = {{ threads = 1 }}
-
-[[models]]
-name = "optical-character-recognition"
-task = "optical-character-recognition"
-backend = "onnxruntime"
-max_batch_size = 4
-parameters = {{ threads = 1 }}
-"""
+MODELS = (
+    model("object-detection", backend="transformers", source=SHAPES, max_batch_size=4, threads=1)
+    + model(
+        "image-segmentation", backend="transformers", source=SEGMENTER, max_batch_size=4, threads=1
+    )
+    + model("optical-character-recognition", backend="onnxruntime", max_batch_size=4, threads=1)
+)
 
 #: So low that drawn shapes are found in photographs.
 THRESHOLD = 0.05

@@ -21,14 +21,10 @@ from typer.testing import CliRunner, Result
 from wherry.client import batch_commands
 from wherry.ops.stack import Stack
 
-MODELS = """
-[[models]]
-name = "embedding"
-task = "embedding"
-backend = "stub"
-max_batch_size = 16
-parameters = { delay_s = 0.03 }
-"""
+from ..support.models import model
+from ..support.waiting import until
+
+MODELS = model("embedding", max_batch_size=16, delay_s=0.03)
 
 ENDPOINT = "/v2/models/embedding/infer"
 LINES = 3000
@@ -92,22 +88,19 @@ def look(http: httpx.Client, batch_id: str) -> dict[str, Any]:
         time.sleep(0.05)
 
 
-def until(http: httpx.Client, batch_id: str, done: int) -> dict[str, Any]:
+def until_done(http: httpx.Client, batch_id: str, done: int) -> dict[str, Any]:
     """A batch with that many lines answered, or at its end."""
-    deadline = time.monotonic() + 60
-    while True:
-        batch = look(http, batch_id)
-        assert time.monotonic() < deadline, batch
-        if batch["status"] == "completed" or batch["request_counts"]["completed"] >= done:
-            return batch
-        time.sleep(0.02)
+    return until(
+        lambda: look(http, batch_id),
+        lambda batch: (
+            batch["status"] == "completed" or batch["request_counts"]["completed"] >= done
+        ),
+    )
 
 
 def kill(stack: Stack, name: str) -> None:
-    deadline = time.monotonic() + 30
-    while (pid := stack.children[name].pid) is None:  # it is about to be started again
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    pid = until(lambda: stack.children[name].pid)  # it may be about to be started again
+    assert pid
     os.kill(pid, signal.SIGKILL)
 
 
@@ -134,20 +127,20 @@ def test_a_batch_survives_kills(
     batch_id = create(http, write_lines(tmp_path / "in.jsonl", LINES))
     # A child that ends again and again waits ever longer for its next start.
     for kills in (1, 2):
-        batch = until(http, batch_id, kills * LINES // 4)
+        batch = until_done(http, batch_id, kills * LINES // 4)
         assert batch["status"] == "in_progress", "it was too quick to be killed"
         kill(stack, victim)
-    check(http, until(http, batch_id, LINES + 1), LINES)
+    check(http, until_done(http, batch_id, LINES + 1), LINES)
 
 
 @pytest.mark.slow
 def test_a_batch_survives_redis(stack: Stack, http: httpx.Client, tmp_path: Path) -> None:
     batch_id = create(http, write_lines(tmp_path / "in.jsonl", LINES))
-    batch = until(http, batch_id, LINES // 4)
+    batch = until_done(http, batch_id, LINES // 4)
     assert batch["status"] == "in_progress"
     assert stack.redis is not None
     os.kill(stack.redis.pid, signal.SIGKILL)
-    check(http, until(http, batch_id, LINES + 1), LINES)
+    check(http, until_done(http, batch_id, LINES + 1), LINES)
 
 
 def test_the_commands_send_a_batch_and_fetch_its_answers(wherry: Wherry, tmp_path: Path) -> None:
@@ -209,7 +202,7 @@ def test_what_has_expired_is_swept_by_a_worker_after_a_restart(
     stack: Stack, http: httpx.Client, tmp_path: Path
 ) -> None:
     batch_id = create(http, write_lines(tmp_path / "in.jsonl", 3))
-    batch = until(http, batch_id, 4)
+    batch = until_done(http, batch_id, 4)
     names = [batch["input_file_id"], batch["output_file_id"], batch_id]
     blobs = [path for path in stack.data_dir.rglob("*") if any(n in path.name for n in names)]
     assert len(blobs) >= 2
@@ -220,10 +213,8 @@ def test_what_has_expired_is_swept_by_a_worker_after_a_restart(
     with Redis.from_url(stack.redis_url, retry=retry) as redis:  # time is moved on
         for kind, name in zip(("file", "file", "batch"), names, strict=True):
             assert redis.zadd(f"wherry:expiring:{kind}", {name: 1}, xx=True, ch=True)
-    deadline = time.monotonic() + 30
-    while any(path.exists() for path in blobs) or status(http, f"/v1/batches/{batch_id}") != 404:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: not any(path.exists() for path in blobs))
+    until(lambda: status(http, f"/v1/batches/{batch_id}") == 404)
     for name in names[:2]:
         assert status(http, f"/v1/files/{name}/content") == 404
 

@@ -16,6 +16,7 @@ import pytest
 from wherry.ops.ports import free_port
 from wherry.ops.services import api_command
 
+from ..support.models import model
 from .body_forms import SURFACES, TASKS, UPLOAD, WIDE, Surface
 
 pytestmark = [
@@ -36,8 +37,7 @@ class Api:
     """A process of its own, so that nothing else is measured."""
 
     def __init__(self, folder: Path, redis_url: str) -> None:
-        models = (f'[[models]]\nname = "{t}"\ntask = "{t}"\nbackend = "stub"\n' for t in TASKS)
-        (folder / "models.toml").write_text("".join(models))
+        (folder / "models.toml").write_text("".join(map(model, TASKS)))
         port, self.grpc_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{port}"
         settings = {

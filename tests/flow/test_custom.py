@@ -11,6 +11,8 @@ from wherry.ops.stack import Stack
 from wherry.protocol import errors
 from wherry.tasks.multimodal.custom import CustomInput, CustomOutput
 
+from ..support.models import model
+
 HANDLER = """
 class EndpointHandler:
     def __init__(self, path=""):
@@ -20,13 +22,7 @@ class EndpointHandler:
         return [{"doubled": data["inputs"] * 2}]
 """
 
-MODELS = """
-[[models]]
-name = "double"
-task = "custom"
-backend = "handler"
-source = "handlers/double"
-"""
+MODELS = model("double", "custom", backend="handler", source="handlers/double")
 
 
 def test_a_handler_answers_jobs_and_a_bad_row_fails_alone(tmp_path: Path) -> None:

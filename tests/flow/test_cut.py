@@ -19,19 +19,15 @@ from wherry.protocol import codec
 from wherry.tasks.text.embedding import EmbeddingInput, EmbeddingOutput
 from wherry.tasks.tiny import build
 
+from ..support.models import model
+
 pytestmark = pytest.mark.slow  # torch loads twice: here to build the model, and in the worker
 
 SHORT, LONG = "hello world", "hello " * 100 + "world " * 100
 CUT = re.compile(r"cut: the model read \d+ of 200 tokens")
 REFUSED = re.compile(r"the text has 200 tokens, the model reads \d+")
 
-MODEL = """
-[[models]]
-name = "embedding"
-task = "embedding"
-backend = "transformers"
-source = "{source}"
-"""
+MODEL = model("embedding", backend="transformers", source="{source}")
 
 
 @pytest.fixture(scope="module")

@@ -20,20 +20,11 @@ from wherry.jobs.settings import JobsSettings
 from wherry.ops.stack import Stack
 from wherry.tasks.text.embedding import EmbeddingInput, EmbeddingOutput
 
-MODELS = """
-[[models]]
-name = "embedding"
-task = "embedding"
-backend = "stub"
-parameters = { reject_on = "REJECT" }
+from ..support.models import model
 
-[[models]]
-name = "slow"
-task = "embedding"
-backend = "stub"
-max_batch_size = 1
-parameters = { delay_s = 1.0 }
-"""
+MODELS = model("embedding", reject_on="REJECT") + model(
+    "slow", "embedding", max_batch_size=1, delay_s=1.0
+)
 
 
 @pytest.fixture(scope="module")

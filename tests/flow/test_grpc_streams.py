@@ -14,6 +14,8 @@ from wherry.ops.stack import Stack
 from wherry.tasks.text.generation import GenerationOutput
 from wherry.tasks.text.text_generation import TextGenerationInput
 
+from ..support.waiting import until
+
 grpc = pytest.importorskip("grpc", reason="in the extra of its name")
 messages = pytest.importorskip("wherry.api.oip_grpc.messages", reason="needs the extra grpc")
 
@@ -117,10 +119,8 @@ def test_whoever_leaves_ends_the_text(channel: Any, stack: Stack) -> None:
     answers = stream(channel, asked("leaving"))
     next(answers)
     answers.cancel()
-    deadline = time.monotonic() + 20
-    while True:
-        [newest] = httpx.get(f"{stack.url}/v2/jobs?model=writer&limit=1").json()["jobs"]
-        if newest["status"] == "canceled" or time.monotonic() > deadline:
-            break
-        time.sleep(0.05)
+    newest = until(
+        lambda: httpx.get(f"{stack.url}/v2/jobs?model=writer&limit=1").json()["jobs"][0],
+        lambda job: job["status"] == "canceled",
+    )
     assert [change["status"] for change in newest["history"]] == ["queued", "running", "canceled"]

@@ -21,25 +21,15 @@ from wherry.ops.stack import Stack
 from wherry.protocol import codec
 from wherry.tasks.vision.image_classification import ImageClassificationInput
 
+from ..support.models import model
+
 pytestmark = pytest.mark.slow
 
 BATCH_S, BULK = 0.25, 100_000
 BULK_RUN = Group("vision", "slow", "1", priority=9)
-MODELS = f"""
-[[models]]
-name = "slow"
-task = "image-classification"
-backend = "stub"
-max_batch_size = 32
-parameters = {{ delay_s = {BATCH_S} }}
-
-[[models]]
-name = "quick"
-task = "image-classification"
-backend = "stub"
-max_batch_size = 8
-parameters = {{ delay_s = 0.02 }}
-"""
+MODELS = model("slow", "image-classification", max_batch_size=32, delay_s=BATCH_S) + model(
+    "quick", "image-classification", max_batch_size=8, delay_s=0.02
+)
 
 
 @pytest.fixture

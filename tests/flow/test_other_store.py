@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -19,13 +17,10 @@ from wherry.ops.stack import Stack
 from wherry.protocol.states import JobState
 from wherry.tasks.text.embedding import EmbeddingInput
 
-MODELS = """
-[[models]]
-name = "embedding"
-task = "embedding"
-backend = "stub"
-max_batch_size = 4
-"""
+from ..support.models import model
+from ..support.waiting import until
+
+MODELS = model("embedding", max_batch_size=4)
 
 PATIENCE_S = 60
 
@@ -56,14 +51,6 @@ def strange(stack: Stack, tmp_path: Path) -> Iterator[Child]:
     child.stop()
 
 
-def until(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + PATIENCE_S
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return found
-
-
 @pytest.mark.slow
 def test_it_claims_nothing_and_says_why_while_others_go_on(
     stack: Stack, strange: Child, tmp_path: Path
@@ -72,7 +59,7 @@ def test_it_claims_nothing_and_says_why_while_others_go_on(
         workers = httpx.get(f"{stack.url}/v2/queues").json()["workers"]
         return {w["state"]: w["reason"] for w in workers if w["alive"]}
 
-    seen = until(lambda: states() if len(states()) == 2 else None)
+    seen = until(states, lambda found: len(found) == 2)
     assert seen["ready"] == ""
     assert str(tmp_path / "elsewhere") in seen["waiting"]
     assert [line for line in strange.tail if "this worker claims nothing: its blob store" in line]

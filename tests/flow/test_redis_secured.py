@@ -23,14 +23,12 @@ from wherry.ops.ports import free_port
 from wherry.ops.redis_server import RedisServer
 from wherry.ops.services import api_command, flower_command, worker_command
 
+from ..support.models import model
+from ..support.waiting import until
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-MODELS = """
-[[models]]
-name = "image-classification"
-task = "image-classification"
-backend = "stub"
-"""
+MODELS = model("image-classification")
 PAGE = Path(__file__).parents[2] / "docs" / "hardening.md"
 ASK = {"inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": ["AAAA"]}]}
 
@@ -173,9 +171,7 @@ def test_pickle_and_yaml_are_refused_and_forged_tickets_do_no_harm(fleet: Fleet)
         fleet.admin.lpush("vision", message(json.dumps(body).encode(), "application/json"))
     fleet.admin.lpush("vision", message(b"[" * 3000, "application/json"))
     fleet.admin.lpush("vision", message(b"[[],{},{}]", "application/json", task="os.system"))
-    deadline = time.monotonic() + 60
-    while fleet.admin.llen("vision") and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(lambda: not fleet.admin.llen("vision"))
     assert fleet.infer().status_code == 200, fleet.told()
     assert not target.exists()
     assert worker.pid == before, "and was not started again"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,9 +35,11 @@ from wherry.tasks.text.embedding import EmbeddingInput
 from wherry.workers.commands import register as register_sweep
 from wherry.workers.transport import broker
 
+from ..support.models import model
+from ..support.waiting import until
 from .tls_door import Door, Papers
 
-MODELS = '[[models]]\nname = "embedding"\ntask = "embedding"\nbackend = "stub"\n'
+MODELS = model("embedding")
 GROUP = Group("text", "embedding", "1")
 
 
@@ -217,21 +218,14 @@ def fleet(
         yield Fleet(stack, door, admin)
 
 
-def until(what: str, holds: Callable[[], bool], timeout_s: float = 60) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.1)
-
-
 @pytest.mark.slow
 def test_a_fleet_works_over_tls_from_end_to_end(fleet: Fleet) -> None:
     with Client(fleet.stack.url) as client:
-        until("Flower lists jobs", lambda: fleet.run(client, 0) in fleet.flower("tasks"))
+        until(lambda: fleet.run(client, 0) in fleet.flower("tasks"))
         answer = client.infer("embedding", EmbeddingInput(texts=["awaited"]))
     assert answer
     queues = {"name": "text", "messages": 0}
-    until("Flower sees the queue", lambda: queues in fleet.flower("queues/length")["active_queues"])
+    until(lambda: queues in fleet.flower("queues/length")["active_queues"])
     assert fleet.flower("workers")
     own, both = str(fleet.admin.client_id()), "ssl_certfile" in fleet.stack.redis_url
     others = [seen for seen in fleet.admin.client_list() if seen["id"] != own]
@@ -251,7 +245,7 @@ def test_cut_connections_come_back(fleet: Fleet) -> None:
             assert fleet.door.cut_all() > 5
             fleet.run(client, number)
             assert len(fleet.door.met) > met
-        until("Flower hears again", lambda: fleet.run(client, 9) in fleet.flower("tasks"))
+        until(lambda: fleet.run(client, 9) in fleet.flower("tasks"))
     assert fleet.stack.worker("text").pid == worker, "it was not started again"
 
 
@@ -274,8 +268,8 @@ def test_a_fleet_says_why_it_does_not_trust_its_redis(
     try:
         for child in children:
             child.start()
-        until("the worker gives up", lambda: children[1].returncode == 1)
-        until("the API says why", lambda: told(lines, "the change feed broke off", fault))
+        until(lambda: children[1].returncode == 1)
+        until(lambda: told(lines, "the change feed broke off", fault))
         ready = httpx.get(f"http://127.0.0.1:{port}/v2/health/ready", timeout=30)
         assert (ready.status_code, ready.json()["ready"]) == (503, False)
         assert httpx.get(f"http://127.0.0.1:{port}/v2/health/live").status_code == 200

@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,15 +22,12 @@ from wherry.ops.ports import free_port
 from wherry.ops.redis_server import RedisServer
 from wherry.ops.stack import Stack
 
+from ..support.models import model
+from ..support.waiting import until
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
-MODELS = """
-[[models]]
-name = "embedding"
-task = "embedding"
-backend = "stub"
-parameters = { raise_on = "RAISE", reject_on = "REJECT", crash_on = "CRASH" }
-"""
+MODELS = model("embedding", raise_on="RAISE", reject_on="REJECT", crash_on="CRASH")
 
 ACME, ADMIN = make(tenant="acme", scopes=["submit", "read"]), make(scopes=["admin"])
 REDIS = "planted-redis-password"
@@ -191,10 +187,7 @@ def _lose_redis(planted: Planted) -> None:
     planted.server.start()
     assert planted.infer(INPUT).status_code in (200, 500, 503)
     lock(planted.server)
-    deadline = time.monotonic() + 60
-    while planted.infer(INPUT).status_code != 200:
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
+    until(lambda: planted.infer(INPUT).status_code, lambda code: code == 200)
 
 
 def _records(connection: Any) -> dict[bytes, bytes]:

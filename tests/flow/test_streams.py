@@ -12,6 +12,8 @@ import pytest
 
 from wherry.ops.stack import Stack
 
+from ..support.waiting import until
+
 WORDS = 40
 
 
@@ -99,13 +101,10 @@ def test_who_leaves_cancels_what_only_they_knew(http: httpx.Client) -> None:
     asked = {"text_input": "leaving", "parameters": {}}
     with http.stream("POST", "/v2/models/writer/generate_stream", json=asked) as response:
         next(response.iter_lines())
-    deadline = time.monotonic() + 20
-    while True:
-        [newest] = http.get("/v2/jobs", params={"model": "writer", "limit": 1}).json()["jobs"]
-        if newest["status"] == "canceled" or time.monotonic() > deadline:
-            break
-        time.sleep(0.05)
-    assert newest["status"] == "canceled"
+    newest = until(
+        lambda: http.get("/v2/jobs", params={"model": "writer", "limit": 1}).json()["jobs"][0],
+        lambda job: job["status"] == "canceled",
+    )
     history = [change["status"] for change in newest["history"]]
     assert history == ["queued", "running", "canceled"]
 

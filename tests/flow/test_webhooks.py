@@ -17,17 +17,14 @@ from wherry.client.webhooks import verify
 from wherry.ops.stack import Stack
 
 from ..receiver import Receiver, status
+from ..support.models import model
+from ..support.waiting import until
 
 pytestmark = pytest.mark.slow
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
-MODELS = """
-[[models]]
-name = "embedding"
-task = "embedding"
-backend = "stub"
-"""
+MODELS = model("embedding")
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +62,7 @@ def submit(stack: Stack, receiver: Receiver, job_id: str) -> None:
 
 def delivered(stack: Stack, count: int) -> None:
     with Client(stack.url, patience_s=30) as client:
-        while client.get("/v2/webhooks")["totals"]["delivered"] < count:
-            time.sleep(0.05)
+        until(lambda: client.get("/v2/webhooks")["totals"]["delivered"] >= count)
 
 
 def told(receiver: Receiver) -> set[tuple[str, Any]]:

@@ -32,7 +32,8 @@ def names_in(path: Path) -> set[str]:
     for node in ast.parse(path.read_text()).body:
         names = [node.name] if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else []
         if isinstance(node, ast.ClassDef):
-            names = [node.name]
+            methods = [each.name for each in node.body if isinstance(each, ast.FunctionDef)]
+            names = [node.name, *methods]
         found.update(names)
         # A stateful test of hypothesis is bound to a name.
         if isinstance(node, ast.Assign):

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-GOOD = '[[models]]\nname = "good"\ntask = "embedding"\nbackend = "stub"\n'
-BAD = '[[models]]\nname = "bad"\ntask = "embedding"\nbackend = "stubb"\n'
+from ..support.models import model
+
+GOOD = model("good", "embedding")
+BAD = model("bad", "embedding", backend="stubb")
 
 
 def run(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:

@@ -5,12 +5,13 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from wherry.ops.child import Child, describe
+
+from ..support.waiting import until
 
 #: Generous: these tests share two cores with whatever else runs.
 PATIENCE_S = 20
@@ -107,10 +108,7 @@ def test_stopping_while_it_waits_for_a_new_start(make: Callable[..., Child], lin
 def test_without_restart_an_end_is_the_end(make: Callable[..., Child], lines: Lines) -> None:
     child = make("print('once')", restart=False)
     lines.wait_for(lambda seen: "once" in seen)
-    deadline = time.monotonic() + PATIENCE_S
-    while child.ends == 0:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: child.ends, timeout_s=PATIENCE_S)
     child.stop()
     assert lines.seen == ["once"]
 
@@ -143,10 +141,7 @@ def test_a_child_dies_with_its_starter_however_that_dies() -> None:
         pid = int(output.readline())
         starter.kill()
         starter.wait()
-    deadline = time.monotonic() + PATIENCE_S
-    while _runs(pid):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: not _runs(pid), timeout_s=PATIENCE_S)
 
 
 def _runs(pid: int) -> bool:

@@ -21,23 +21,16 @@ from wherry.ops.ports import free_port
 from wherry.ops.redis_server import find_binary
 from wherry.tasks.text.embedding import EmbeddingInput, EmbeddingOutput
 
+from ..support.models import model
+from ..support.waiting import until
+
 ROOT = Path(__file__).parents[2]
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").read_text())[
     "services"
 ]
 PATIENCE_S = 60
 
-MODELS = """
-[[models]]
-name = "image-classification"
-task = "image-classification"
-backend = "stub"
-
-[[models]]
-name = "embedding"
-task = "embedding"
-backend = "stub"
-"""
+MODELS = model("image-classification") + model("embedding")
 
 
 class Fleet:
@@ -131,8 +124,5 @@ def test_a_workers_health_check_finds_it(fleet: Fleet, name: str) -> None:
         restart=False,
     )
     child.start()
-    deadline = time.monotonic() + PATIENCE_S
-    while child.ends == 0:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: child.ends, timeout_s=PATIENCE_S)
     assert child.returncode == 0, "\n".join(lines)

@@ -26,7 +26,9 @@ from wherry.protocol.errors import ModelFailed
 from wherry.tasks.multimodal.custom import CustomInput
 from wherry.tasks.text.embedding import EmbeddingInput
 
-GOOD = '[[models]]\nname = "good"\ntask = "embedding"\nbackend = "stub"\n'
+from ..support.models import model
+
+GOOD = model("good", "embedding")
 BAD = GOOD.replace("good", "bad").replace("stub", "stubb")
 PATIENCE_S = 60
 
@@ -134,8 +136,7 @@ def test_a_model_that_ends_its_process_is_left_out_the_third_time(tmp_path: Path
     handler.write_text("import os\nos.kill(os.getpid(), 9)\n")
     path = tmp_path / "models.toml"
     path.write_text(
-        '[[models]]\nname = "good"\ntask = "custom"\nbackend = "stub"\n'
-        '[[models]]\nname = "deadly"\ntask = "custom"\nbackend = "handler"\nsource = "deadly"\n'
+        model("good", "custom") + model("deadly", "custom", backend="handler", source="deadly")
     )
     env = {"WHERRY_HANDLER_DIR": str(handler.parents[1])}
     with (
@@ -154,9 +155,7 @@ def test_a_worker_that_is_stopped_while_it_loads_blames_no_model(
     handler.parent.mkdir(parents=True)
     handler.write_text("import time\nprint('loading', flush=True)\ntime.sleep(600)\n")
     path = tmp_path / "models.toml"
-    path.write_text(
-        '[[models]]\nname = "slow"\ntask = "custom"\nbackend = "handler"\nsource = "slow"\n'
-    )
+    path.write_text(model("slow", "custom", backend="handler", source="slow"))
     env = {
         **os.environ,
         "WHERRY_REDIS_URL": redis_url,

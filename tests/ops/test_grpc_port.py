@@ -15,12 +15,9 @@ from wherry.ops.services import api_command
 from wherry.ops.stack import Stack, StackError
 from wherry.ops.up import _others
 
-MODELS = """
-[[models]]
-name = "embedding"
-task = "embedding"
-backend = "stub"
-"""
+from ..support.models import model
+
+MODELS = model("embedding")
 
 
 @pytest.fixture

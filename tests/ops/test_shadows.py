@@ -13,13 +13,15 @@ import pytest
 
 from wherry.ops.stack import Stack
 
+from ..support.models import model
+
 #: Modules that services import, of the standard library, of packages, and Python's own hooks.
 NAMES = (
     *("celery", "random", "triton", "torch", "uvicorn", "flower", "redis", "numpy", "json"),
     *("logging", "tornado", "click", "kombu", "celeryconfig", "sitecustomize", "wherry", "typer"),
 )
 
-MODELS = '[[models]]\nname = "a"\ntask = "embedding"\nbackend = "stub"\n'
+MODELS = model("a", "embedding")
 
 
 @pytest.fixture

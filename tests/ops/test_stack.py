@@ -6,8 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -20,17 +19,10 @@ from wherry.ops.redis_server import machine_bytes
 from wherry.ops.stack import Stack, StackError, StackHaltedError
 from wherry.tasks.catalog import CatalogError
 
-MODELS = """
-[[models]]
-name = "embedding"
-task = "embedding"
-backend = "stub"
+from ..support.models import model
+from ..support.waiting import until
 
-[[models]]
-name = "image-classification"
-task = "image-classification"
-backend = "stub"
-"""
+MODELS = model("embedding") + model("image-classification")
 
 PATIENCE_S = 60
 
@@ -57,13 +49,6 @@ def stack(
         yield stack
 
 
-def wait_until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def test_every_service_runs_and_says_where(stack: Stack, log: list[tuple[str, str]]) -> None:
     assert set(stack.children) == {"api", "worker-text", "worker-vision", "flower"}
     assert httpx.get(f"{stack.url}/v2/health/ready").status_code == 200
@@ -77,7 +62,7 @@ def test_every_service_runs_and_says_where(stack: Stack, log: list[tuple[str, st
 
 def test_a_killed_worker_comes_back(stack: Stack) -> None:
     before = stack.kill_worker("vision")
-    wait_until(lambda: stack.worker("vision").pid not in {None, before})
+    until(lambda: stack.worker("vision").pid not in {None, before})
     assert stack.worker("vision").ends == 1
     assert stack.worker("text").ends == 0
 
@@ -98,7 +83,7 @@ def test_a_killed_redis_comes_back_with_its_data(stack: Stack) -> None:
             except (redis.RedisError, RuntimeError):
                 return False
 
-        wait_until(kept)
+        until(kept)
 
 
 def test_the_stacks_redis_has_a_limit(stack: Stack) -> None:

@@ -12,17 +12,13 @@ import pytest
 from wherry.api.access.keys import make, toml_entry
 from wherry.ops.stack import Stack
 
+from ..support.models import model
 from .conftest import Environment
 from .test_openai import PACKAGE
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(600)]
 
-MODELS = """
-[[models]]
-name = "embedding"
-task = "embedding"
-backend = "stub"
-"""
+MODELS = model("embedding")
 
 ACME = make(tenant="acme", scopes=["submit", "read"])
 BETA = make(tenant="beta", scopes=["submit", "read"])

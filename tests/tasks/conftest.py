@@ -18,6 +18,8 @@ from wherry.tasks.tiny import build
 
 from . import tiny
 
+pytest.register_assert_rewrite("tests.tasks.backends.contract.checks")
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> Iterator[None]:

@@ -10,17 +10,9 @@ from wherry.tasks.catalog import ModelDeclaration
 from wherry.workers import checks
 from wherry.workers.checks import Checked, check
 
-MODELS = """
-[[models]]
-name = "texts"
-task = "embedding"
-backend = "stub"
+from ..support.models import model
 
-[[models]]
-name = "pictures"
-task = "image-classification"
-backend = "stub"
-"""
+MODELS = model("texts", "embedding") + model("pictures", "image-classification")
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ class DialectBackend(Backend):
             opened_folder(source, "model.onnx"),
             device,
             threads=threads,
-            max_pixels=max_pixels,
+            max_pixels=min(max_pixels, task.max_row_cost),  # of use for images alone
             file=file,
         )
         self._dialect, self._options = dialect, options

@@ -17,6 +17,8 @@ class Embedding(Reading):
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """Texts of all rows together."""
         rows = cast("Sequence[EmbeddingInput]", batch)
+        if not rows:
+            return []
         read = self.read(rows, self.reader.prompted([row.texts[0] for row in rows]))
         found = embeddings(rows, self.reader.vectors([text.tokens for text in read]))
         return [

@@ -18,6 +18,8 @@ class SentenceSimilarity(Reading):
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """Read the sentences of all rows together, each different one once."""
         rows = cast("Sequence[SentenceSimilarityInput]", batch)
+        if not rows:
+            return []
         texts = [[row.source_sentences[0], *row.sentences[0]] for row in rows]
         owners = {
             (text, row.truncation_direction): row

@@ -129,6 +129,11 @@ class Recognition(AudioBackend):
             answers.append(self.task.output.model_validate(row))
         return decoded.answers(answers)
 
+    def close(self) -> None:
+        """Drop the model, and what reads with it."""
+        vars(self).pop("_recogniser", None)
+        super().close()
+
     def _hear(self, row: TaskInput) -> Heard:
         assert isinstance(row, AutomaticSpeechRecognitionInput)
         language = self._recogniser.language(row.language)

@@ -32,8 +32,6 @@ class Chat(ContinuousWriter):
                 return_dict=False,
             )
         except (TemplateError, ValueError) as error:  # as templates refuse roles and their order
-            if isinstance(error, UnicodeError):
-                raise
             raise RowError(f"the model's chat template refuses the messages: {error}") from None
         return tokens
 

@@ -89,7 +89,7 @@ def generate(
     if parameters.repetition_penalty is not None:
         arguments["repetition_penalty"] = float(parameters.repetition_penalty)
     processors: list[Any] = []
-    if any(listeners) and (parameters.num_beams or 1) == 1:
+    if any(listeners) and beams(model, parameters) == 1:
         prompts = _prompts(model, inputs)
         telling = Telling(tokenizer, stops, prompts, listeners, parameters.top)
         arguments["streamer"] = telling
@@ -109,6 +109,12 @@ def generate(
         completion(tokenizer, stops, prompt, row[start:].tolist())
         for prompt, row in zip(_prompts(model, inputs), sequences, strict=True)
     ]
+
+
+def beams(model: Any, parameters: Parameters) -> int:
+    """How many texts are followed at once: as asked for, else as the model has it."""
+    own: int | None = getattr(model.generation_config, "num_beams", None)
+    return 1 if parameters.draws else parameters.num_beams or own or 1
 
 
 def first_steps(

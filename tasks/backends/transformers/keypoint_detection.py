@@ -57,7 +57,7 @@ class KeypointDetection(VisionBackend):
 
     def answer(
         self, inputs: Sequence[TaskInput], sizes: Sequence[Size], tensors: Tensors
-    ) -> list[TaskOutput]:
+    ) -> list[TaskOutput | RowError]:
         """Points of interest, as SuperPoint finds them. pixel_values: (B, 3, H, W)."""
         with self.forward():
             out = self.model(**self.to_device(tensors))
@@ -66,8 +66,11 @@ class KeypointDetection(VisionBackend):
                 values.float().cpu() for values in (out.keypoints, out.scores, out.mask)
             )
         check_entries({"keypoints": places}, len(inputs))
-        answers = []
+        answers: list[TaskOutput | RowError] = []
         for n, (row, size) in enumerate(zip(inputs, sizes, strict=True)):
+            if (row.boxes or [[]])[0]:  # type: ignore[attr-defined] # its own Input
+                answers.append(RowError("boxes: this model searches whole images; leave them out"))
+                continue
             found = real[n] > 0
             points = places[n][found] * torch.tensor(size)
             answers.append(_answer(row, [(points, scores[n][found], [_POINT] * len(points))]))

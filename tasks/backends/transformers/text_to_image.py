@@ -85,6 +85,8 @@ class TextToImage(TransformersBackend):
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """One pass of the pipeline: all prompts are denoised together."""
         rows: Sequence[Any] = batch
+        if not rows:
+            return []
         first = rows[0]
         with self.forward():
             drawn = self.model(

@@ -17,7 +17,16 @@ from ..cut import Cut, warned
 from ..device import Device
 from ..rows import Decoded, alike
 from .base import TransformersBackend
-from .generate import Completion, Parameters, budget, first_steps, generate, pad_token, positions
+from .generate import (
+    Completion,
+    Parameters,
+    beams,
+    budget,
+    first_steps,
+    generate,
+    pad_token,
+    positions,
+)
 from .prompt_scores import check_scorable, prompt_scores
 from .telling import Kept, scored_prompt
 from .tokenizer import embedded, load_tokenizer
@@ -150,12 +159,11 @@ class Writer(TransformersBackend, StreamingBackend):
             return first_steps(self.model, self.tokenizer, self.to_device(self._padded(rows)))
 
     def _prompt(self, row: Any) -> Prompt:
-        try:
-            with self._encoding:
-                tokens, start = self.encode(row), self.start(row)
-                cut = self.cut(row, tokens)
-        except (TypeError, UnicodeError):  # a lone surrogate: JSON can say it, UTF-8 cannot
-            raise RowError("the text is not valid Unicode") from None
+        if row.logprobs is not None and beams(self.model, parameters_of(row, 0)) > 1:
+            raise RowError("logprobs: the model's beam search tells no tokens; use num_beams 1")
+        with self._encoding:
+            tokens, start = self.encode(row), self.start(row)
+            cut = self.cut(row, tokens)
         if not tokens:
             raise RowError("the text is empty, and this model cannot start from nothing")
         # A tokenizer may know more: Gemma 3 of text alone has a token for images. On a GPU, what

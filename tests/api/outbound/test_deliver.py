@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from wherry.client.webhooks import verify
 from wherry.jobs import JobsSettings, Outcome, Queue
 
 from ...receiver import Receiver, status
+from ...support.waiting import until
 from ..conftest import Server, Worker
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -62,14 +63,6 @@ def worker(redis_url: str, jobs: JobsSettings, models_file: Path) -> Iterator[Wo
     worker = Worker(Queue(redis_url), jobs, models_file)
     yield worker
     worker.close()
-
-
-def until(truth: Callable[[], Any], seconds: float = 10) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := truth()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return found
 
 
 def totals(http: httpx.Client) -> Counter[str]:

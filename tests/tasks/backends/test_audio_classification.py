@@ -114,61 +114,12 @@ def test_files_and_other_rates(tiny_model: TinyModel) -> None:
     assert file == pytest.approx(raw, abs=TOLERANCE)
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_a_bad_row_fails_alone(name: str, tiny_model: TinyModel) -> None:
-    task = created(tiny_model(name))
-    good = [s.tobytes() for s in sounds.tones()[:2]]
-    bad = [b"", b"RIFFjunk", b"12345", bytes(40), np.full(9000, np.nan, np.float32).tobytes()]
-    audio = [good[0], *bad, good[1]]
-    first, *errors, last = task.backend.run(
-        AudioClassificationInput(audio=audio, sample_rate=16000).rows()
-    )
-    assert [type(error) for error in errors] == [RowError] * 5
-    assert "too short" in str(errors[3])
-    alone = task.backend.run(AudioClassificationInput(audio=good, sample_rate=16000).rows())
-    assert [first, last] == alone
-
-
-def test_a_file_beside_raw_samples_without_rate(tiny_model: TinyModel) -> None:
-    task = created(tiny_model("audio-classification"))
-    samples = sounds.tones()[0]
-    rows = AudioClassificationInput(audio=[sounds.file(samples), samples.tobytes()]).rows()
-    good, bad = task.backend.run(rows)
-    assert isinstance(good, AudioClassificationOutput)
-    assert isinstance(bad, RowError)
-    assert "sample_rate" in bad.message
-
-
-def test_rows_of_one_batch_have_their_own_top_k_and_rate(tiny_model: TinyModel) -> None:
-    folder = tiny_model("audio-classification")
-    data = sounds.tones()[0].tobytes()
-    rows = [
-        AudioClassificationInput(audio=[data], sample_rate=rate, top_k=k)
-        for rate, k in ((16000, 1), (32000, 3))
-    ]
-    answers = created(folder).backend.run(rows)
-    assert [len(a.results[0]) for a in answers if isinstance(a, AudioClassificationOutput)] == [
-        1,
-        3,
-    ]
-    (halved,) = classify(created(folder), [data], 32000)
-    second = answers[1]
-    assert isinstance(second, AudioClassificationOutput)
-    assert {r.label: r.score for r in second.results[0]} == pytest.approx(halved, abs=TOLERANCE)
-
-
 def test_max_seconds_is_a_parameter(tiny_model: TinyModel) -> None:
     task = created(tiny_model("audio-classification"), max_seconds=2)
     audio = [s.tobytes() for s in sounds.tones()[1:3]]
     short, long = task.backend.run(AudioClassificationInput(audio=audio, sample_rate=16000).rows())
     assert isinstance(short, AudioClassificationOutput)
     assert isinstance(long, RowError)
-
-
-def test_the_example_warms_up(tiny_model: TinyModel) -> None:
-    with created(tiny_model("audio-classification")) as task:
-        (answer,) = task.backend.run([task.backend.example()])
-    assert isinstance(answer, AudioClassificationOutput)
 
 
 def test_models_of_fixed_windows_take_all_lengths_at_once(

@@ -16,7 +16,6 @@ from wherry.protocol.errors import RowError
 from wherry.tasks.audio.automatic_speech_recognition import (
     AutomaticSpeechRecognitionInput,
     AutomaticSpeechRecognitionOutput,
-    SpeechChunk,
 )
 from wherry.tasks.create import LocalTask, create_task
 
@@ -169,25 +168,6 @@ def test_a_model_of_english_only(tiny_model: TinyModel, tmp_path: Path) -> None:
     assert isinstance(english, AutomaticSpeechRecognitionOutput)
 
 
-@pytest.mark.parametrize("name", [WHISPER, *CTC])
-def test_a_bad_row_fails_alone(name: str, tiny_model: TinyModel) -> None:
-    task = created(tiny_model(name))
-    good = [tone.tobytes() for tone in (TONES[0], TONES[4])]
-    audio = [good[0], b"", b"OggSjunk", b"12345", good[1]]
-    first, *errors, last = task.backend.run(
-        AutomaticSpeechRecognitionInput(audio=audio, sample_rate=16000).rows()
-    )
-    assert [type(error) for error in errors] == [RowError] * 3
-    alone = task.backend.run(AutomaticSpeechRecognitionInput(audio=good, sample_rate=16000).rows())
-    assert [first, last] == alone
-
-
-def test_nothing_but_bad_rows(tiny_model: TinyModel) -> None:
-    task = created(tiny_model(WHISPER))
-    (answer,) = task.backend.run(AutomaticSpeechRecognitionInput(audio=[b""]).rows())
-    assert isinstance(answer, RowError)
-
-
 def test_forwards_are_bounded_and_answer_the_same(tiny_model: TinyModel) -> None:
     folder = tiny_model(CTC[0])
     together = recognise(created(folder))
@@ -197,15 +177,6 @@ def test_forwards_are_bounded_and_answer_the_same(tiny_model: TinyModel) -> None
 def test_chunks_longer_than_whisper_hears(tiny_model: TinyModel) -> None:
     with pytest.raises(ValueError, match="hears 30 seconds"):
         created(tiny_model(WHISPER), chunk_length_s=31)
-
-
-@pytest.mark.parametrize("name", [WHISPER, CTC[0]])
-def test_the_example_warms_up(name: str, tiny_model: TinyModel) -> None:
-    with create_task("transformers", "automatic-speech-recognition", str(tiny_model(name))) as task:
-        (answer,) = task.backend.run([task.backend.example()])
-    assert isinstance(answer, AutomaticSpeechRecognitionOutput)
-    assert answer.chunks[0] is not None
-    assert all(isinstance(chunk, SpeechChunk) for chunk in answer.chunks[0])
 
 
 def test_with_times_come_the_sounds_length_and_language(tiny_model: TinyModel) -> None:

@@ -66,16 +66,6 @@ def test_tokens_of_the_template_count_as_the_prompts(task: LocalTask) -> None:
     assert row.completion_tokens == 2
 
 
-def test_a_conversation_without_room_fails_alone(task: LocalTask) -> None:
-    long = [{"role": "user", "content": "fox " * 90}]
-    batch = ChatInput.validated({"messages": [long, CONVERSATIONS[0]], "max_new_tokens": 4})
-    refused, good = task.backend.run(batch.rows())
-    assert isinstance(refused, RowError)
-    assert "takes 63 at most" in refused.message
-    assert isinstance(good, ChatOutput)
-    assert good.generations == written(task, messages=CONVERSATIONS[:1], max_new_tokens=4)
-
-
 def test_what_the_template_refuses_fails_alone(task: LocalTask) -> None:
     tokenizer: Any = task.backend.tokenizer  # type: ignore[attr-defined] # transformers' backends have one
     tokenizer.chat_template = (
@@ -88,23 +78,6 @@ def test_what_the_template_refuses_fails_alone(task: LocalTask) -> None:
     assert refused.message == "the model's chat template refuses the messages: no system role"
     assert isinstance(first, ChatOutput)
     assert isinstance(last, ChatOutput)
-
-
-def test_text_that_is_no_unicode_fails_alone(task: LocalTask) -> None:
-    broken = [{"role": "user", "content": "\ud800"}]
-    batch = ChatInput.validated({"messages": [broken, CONVERSATIONS[0]], "max_new_tokens": 2})
-    refused, good = task.backend.run(batch.rows())
-    assert isinstance(refused, RowError)
-    assert "Unicode" in refused.message
-    assert isinstance(good, ChatOutput)
-
-
-def test_a_seeded_row_says_the_same_whatever_its_neighbours(task: LocalTask) -> None:
-    fields: dict[str, Any] = {"do_sample": True, "temperature": 1.5, "max_new_tokens": 12}
-    together = texts(task, messages=CONVERSATIONS, seed=5, **fields)
-    alone = [texts(task, messages=[m], seed=5, **fields)[0] for m in CONVERSATIONS]
-    assert together == alone
-    assert together != texts(task, messages=CONVERSATIONS, seed=6, **fields)
 
 
 def test_a_model_without_template_cannot_chat(tiny_model: Callable[[str], Path]) -> None:

@@ -13,60 +13,11 @@ import pytest
 from wherry.protocol.errors import RowError
 from wherry.tasks.base import TaskOutput
 from wherry.tasks.create import LocalTask, create_task
-from wherry.tasks.export import export, exported_tasks
-from wherry.tasks.samples import PNG
+from wherry.tasks.export import export
 
 #: Words that are a token each; there are more than any of the models reads.
 WORDS = ["the", "quick", "brown", "fox", "hello", "world", "lazy", "dog"] * 25
 LONG, SHORT = " ".join(WORDS), "hello world"
-
-#: Task -> fields of a row that fits, and of one that does not.
-ROWS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "embedding": ({"texts": [SHORT]}, {"texts": [LONG]}),
-    "feature-extraction": ({"texts": [SHORT]}, {"texts": [LONG]}),
-    "question-answering": (
-        {"questions": [SHORT], "contexts": [LONG], "max_question_len": 8},
-        {"questions": [LONG], "contexts": [SHORT], "max_question_len": 8},
-    ),
-    "ranking": (
-        {"queries": [SHORT], "texts": [[SHORT]]},
-        {"queries": [SHORT], "texts": [[SHORT, LONG]]},
-    ),
-    "sentence-similarity": (
-        {"source_sentences": [SHORT], "sentences": [[SHORT]]},
-        {"source_sentences": [SHORT], "sentences": [[SHORT, LONG]]},
-    ),
-    "table-question-answering": (
-        {"queries": [SHORT], "tables": [{"the": ["fox", "dog"]}]},
-        {"queries": [SHORT], "tables": [{"the": WORDS}]},
-    ),
-    "text-classification": ({"texts": [SHORT]}, {"texts": [LONG]}),
-    "text-to-image": (
-        {"prompts": [SHORT], "num_inference_steps": 1, "width": 64, "height": 64, "seed": 1},
-        {"prompts": [LONG], "num_inference_steps": 1, "width": 64, "height": 64, "seed": 1},
-    ),
-    "token-classification": ({"texts": [SHORT]}, {"texts": [LONG]}),
-    "visual-question-answering": (
-        {"images": [PNG], "question": SHORT},
-        {"images": [PNG], "question": LONG},
-    ),
-    "zero-shot-classification": (
-        {"texts": [SHORT], "candidate_labels": ["fox", "dog"]},
-        {"texts": [LONG], "candidate_labels": ["fox", "dog"]},
-    ),
-    "zero-shot-image-classification": (
-        {"images": [PNG], "candidate_labels": ["fox", "dog"]},
-        {"images": [PNG], "candidate_labels": ["fox", LONG]},
-    ),
-    "zero-shot-object-detection": (
-        {"images": [PNG], "candidate_labels": ["fox", "dog"]},
-        {"images": [PNG], "candidate_labels": ["fox", LONG]},
-    ),
-}
-
-CASES = [("transformers", task) for task in ROWS] + [
-    ("onnxruntime", task) for task in ROWS if task in exported_tasks()
-]
 
 COUNTS = re.compile(r"(\d+) of (\d+)")
 
@@ -97,34 +48,6 @@ def answers(task: LocalTask, *rows: dict[str, Any], **more: Any) -> list[TaskOut
     """What a batch of rows of one request each is answered."""
     batch = [task.task.input.validated({**fields, **more}) for fields in rows]
     return task.backend.run(batch)
-
-
-@pytest.mark.parametrize(("backend", "name"), CASES)
-def test_a_cut_is_told_with_its_row(served: Any, backend: str, name: str) -> None:
-    whole, cut = answers(served(backend, name), *ROWS[name])
-    assert isinstance(whole, TaskOutput)
-    assert isinstance(cut, TaskOutput)
-    assert whole.warning == ""
-    found = COUNTS.search(cut.warning)
-    assert found, cut.warning
-    assert 0 < int(found[1]) < int(found[2])
-    assert int(found[2]) >= len(WORDS)
-
-
-@pytest.mark.parametrize(("backend", "name"), CASES)
-def test_a_row_that_is_not_to_be_cut_fails_alone(served: Any, backend: str, name: str) -> None:
-    whole, cut = answers(served(backend, name), *ROWS[name], truncate=False)
-    assert isinstance(whole, TaskOutput)
-    assert isinstance(cut, RowError)
-    sent, read = map(int, re.findall(r"\d+", cut.message))
-    assert sent >= len(WORDS) > read
-
-
-def test_those_above_are_all_that_may_cut() -> None:
-    from wherry.tasks.registry import get_task, task_names
-
-    may = {name for name in task_names() if "truncate" in get_task(name).input.parameter_names()}
-    assert may - {"summarization", "text2text-generation", "translation"} == set(ROWS)
 
 
 @pytest.mark.parametrize("backend", ["transformers", "onnxruntime"])

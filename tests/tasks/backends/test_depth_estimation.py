@@ -16,7 +16,7 @@ from PIL import Image
 from transformers import pipeline
 
 from wherry.protocol import codec
-from wherry.protocol.errors import InvalidTensor, RowError
+from wherry.protocol.errors import InvalidTensor
 from wherry.tasks.backends.depth import depth_answer
 from wherry.tasks.backends.transformers.depth_estimation import DepthEstimation
 from wherry.tasks.create import create_task
@@ -102,23 +102,6 @@ def test_a_flat_map_is_black() -> None:
     output = depth_answer(np.full((4, 5), 2, dtype=np.float32))
     picture = Image.open(io.BytesIO(output.depth[0]))
     assert (picture.mode, picture.size, picture.getextrema()) == ("L", (5, 4), (0, 0))
-
-
-def test_a_bad_row_fails_alone(tiny_model: Callable[[str], Path]) -> None:
-    task = create_task("transformers", "depth-estimation", str(tiny_model("depth-estimation")))
-    rows = DepthEstimationInput(images=[b"junk", *tiny.images()[:2]]).rows()
-    bad, *rest = task.backend.run(rows)
-    assert isinstance(bad, RowError)
-    assert all(isinstance(answer, DepthEstimationOutput) for answer in rest)
-
-
-def test_an_image_too_large_for_a_map_is_refused(tiny_model: Callable[[str], Path]) -> None:
-    task = create_task("transformers", "depth-estimation", str(tiny_model("depth-estimation")))
-    buffer = io.BytesIO()
-    Image.new("1", (2**13, 2**12 + 1)).save(buffer, "PNG")
-    (answer,) = task.backend.run(DepthEstimationInput(images=[buffer.getvalue()]).rows())
-    assert isinstance(answer, RowError)
-    assert "33554432 are allowed" in answer.message
 
 
 @pytest.mark.parametrize("do_pad", [True, False])

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 
 from wherry.tasks.backends.device import Device
+
+from ...support.waiting import until
 
 
 def test_one_batch_at_a_time() -> None:
@@ -61,7 +62,7 @@ def test_a_lower_rank_goes_first_and_equals_in_order() -> None:
         for name, rank in (("bulk 1", 1), ("bulk 2", 1), ("first", 0), ("second", 0)):
             threads.append(threading.Thread(target=work, args=(name, rank)))
             threads[-1].start()
-            wait_until(lambda: len(device._waiting) == len(threads))
+            until(lambda: len(device._waiting) == len(threads))
     for thread in threads:
         thread.join()
     assert order == ["first", "second", "bulk 1", "bulk 2"]
@@ -80,10 +81,3 @@ def test_a_thread_counts_what_it_held_itself() -> None:
     assert (device.held_s, device.busy_s > 0) == (0.0, True)
     work()
     assert 0 < device.held_s < device.busy_s
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)

@@ -138,16 +138,6 @@ def test_masks_lie_on_what_was_drawn_at_any_size(backend: str) -> None:
             assert (mask & wanted).sum() / (mask | wanted).sum() > 0.85
 
 
-@BOTH
-def test_a_row_answers_in_a_batch_as_it_does_alone(backend: str) -> None:
-    images = [tiny.encode(image) for image, _ in pictures(6, most=3)]
-    alone = [segment(backend, [image])[0] for image in images]
-    for one, other in zip(alone, segment(backend, images), strict=True):
-        assert [part.label for part in one] == [part.label for part in other]
-        for a, b in zip(one, other, strict=True):
-            assert (on(a) != on(b)).mean() < 1e-3
-
-
 def test_both_backends_give_one_answer() -> None:
     images = [tiny.encode(image) for image, _ in pictures(40, most=3)]
     asked = [[f"{c} {s}" for c in COLOURS for s in SHAPES]] * len(images)

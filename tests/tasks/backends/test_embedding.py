@@ -68,13 +68,6 @@ def test_a_folder_without_tokenizer(bert: Path, tmp_path: Path) -> None:
         create_task("onnxruntime", "embedding", str(tmp_path))
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_the_example_warms_up(backend: str, bert: Path) -> None:
-    with create_task(backend, "embedding", str(bert)) as task:
-        (answer,) = task.backend.run([task.backend.example()])
-    assert isinstance(answer, EmbeddingOutput)
-
-
 @pytest.mark.parametrize("kind", mixed.TEXT_ENCODERS)
 def test_an_encoder_that_stands_alone_makes_the_vectors(kind: str, tmp_path: Path) -> None:
     torch.manual_seed(0)

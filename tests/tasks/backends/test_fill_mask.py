@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from transformers import pipeline
 
-from wherry.protocol.errors import RowError
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.text.fill_mask import Filling, FillMaskInput, FillMaskOutput
 
@@ -63,14 +62,3 @@ def test_batch_equals_the_pipelines_single_answers(
             assert item.model_dump(exclude={"score"}) == expected
     assert together[0] != together[1]
     assert len(together[3]) == 2 * len(together[0])  # two masks
-
-
-def test_rows_that_cannot_be_filled_fail_alone(task: LocalTask) -> None:
-    unknown = FillMaskInput(texts=TEXTS[:1], targets=[""])
-    rows = FillMaskInput(texts=[TEXTS[0], "no gap", "fox " * 80 + "[MASK]", TEXTS[1]]).rows()
-    first, plain, long, second, untargeted = task.backend.run([*rows, unknown])
-    assert isinstance(plain, RowError)
-    assert "[MASK]" in plain.message
-    assert isinstance(long, RowError)
-    assert isinstance(untargeted, RowError)
-    assert [first, second] == task.backend.run([rows[0], rows[3]])

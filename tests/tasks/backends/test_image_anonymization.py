@@ -13,7 +13,7 @@ from PIL import Image
 
 import wherry.tasks
 from wherry.protocol import v2
-from wherry.protocol.errors import InvalidRequest, RowError
+from wherry.protocol.errors import InvalidRequest
 from wherry.tasks.backends.anonymize import anonymize
 from wherry.tasks.boxes import BoundingBox
 from wherry.tasks.create import LocalTask, create_task
@@ -128,27 +128,6 @@ def test_regions_are_what_detection_finds(
         assert count == len(objects) > 0
         anonymize(image, [o.box for o in objects], "black_box", 1)
         assert np.array_equal(read(file), array(image))
-
-
-def test_the_threshold_is_each_rows_own(
-    task: LocalTask, pictures: list[tuple[Image.Image, Drawn]]
-) -> None:
-    data = tiny.encode(pictures[0][0])
-    rows = [ImageAnonymizationInput(images=[data], threshold=t) for t in (0.0, 0.5, 1.0)]
-    answers = task.backend.run(rows)
-    counts = [
-        a.num_regions_anonymized[0] for a in answers if isinstance(a, ImageAnonymizationOutput)
-    ]
-    assert counts[0] > counts[1] == 1
-    assert counts[2] == 0
-
-
-def test_a_bad_row_fails_alone(task: LocalTask, pictures: list[tuple[Image.Image, Drawn]]) -> None:
-    good = [tiny.encode(image) for image, _ in pictures[:2]]
-    rows = ImageAnonymizationInput(images=[good[0], b"junk", good[1]]).rows()
-    first, bad, last = task.backend.run(rows)
-    assert isinstance(bad, RowError)
-    assert [first, last] == task.backend.run([rows[0], rows[2]])
 
 
 NOISE = tiny.noise(100, 60)

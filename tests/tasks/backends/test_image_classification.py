@@ -74,38 +74,6 @@ def test_one_forward_a_batch(vit: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_bad_row_fails_alone(backend: str, vit: Path) -> None:
-    task = create_task(backend, "image-classification", str(vit))
-    good = tiny.images()[:2]
-    rows = ImageClassificationInput(images=[good[0], b"junk", good[1], good[0][:60]]).rows()
-    first, bad, second, cut = task.backend.run(rows)
-    assert isinstance(bad, RowError)
-    assert isinstance(cut, RowError)
-    alone = task.backend.run(ImageClassificationInput(images=good).rows())
-    assert [first, second] == alone
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_nothing_but_bad_rows(backend: str, vit: Path) -> None:
-    task = create_task(backend, "image-classification", str(vit))
-    answers = task.backend.run(ImageClassificationInput(images=[b"", b"junk"]).rows())
-    assert [type(answer) for answer in answers] == [RowError, RowError]
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_rows_of_one_batch_have_their_own_top_k(backend: str, vit: Path) -> None:
-    task = create_task(backend, "image-classification", str(vit))
-    data = tiny.images()[0]
-    rows = [ImageClassificationInput(images=[data], top_k=k) for k in (1, 3)]
-    counts = [
-        len(answer.results[0])
-        for answer in task.backend.run(rows)
-        if isinstance(answer, ImageClassificationOutput)
-    ]
-    assert counts == [1, 3]
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
 def test_many_labels_at_once(backend: str, tmp_path: Path) -> None:
     folder = tiny.vit(tmp_path / "multi", problem_type="multi_label_classification")
     (data,) = tiny.images()[:1]
@@ -119,13 +87,6 @@ def test_max_pixels_is_a_parameter(backend: str, vit: Path) -> None:
     small, large = task.backend.run(ImageClassificationInput(images=tiny.images()[:2]).rows())
     assert not isinstance(small, RowError)
     assert isinstance(large, RowError)
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_the_example_warms_up(backend: str, vit: Path) -> None:
-    with create_task(backend, "image-classification", str(vit)) as task:
-        (answer,) = task.backend.run([task.backend.example()])
-    assert isinstance(answer, ImageClassificationOutput)
 
 
 def test_bfloat16_is_close(vit: Path) -> None:

@@ -121,12 +121,3 @@ def test_a_model_without_a_pooler_refuses_rows_that_ask_for_it(tmp_path: Path) -
     assert bad.message == "the model has no pooled output"
     assert isinstance(good, ImageFeatureExtractionOutput)
     assert len(good.embeddings[0]) == 32
-
-
-def test_a_bad_row_fails_alone(tiny_model: Callable[[str], Path]) -> None:
-    folder = str(tiny_model("image-feature-extraction"))
-    task = create_task("transformers", "image-feature-extraction", folder)
-    rows = ImageFeatureExtractionInput(images=[b"junk", *tiny.images()[:2]]).rows()
-    bad, *rest = task.backend.run(rows)
-    assert isinstance(bad, RowError)
-    assert rest == task.backend.run(rows[1:])

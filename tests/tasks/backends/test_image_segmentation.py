@@ -76,24 +76,6 @@ def test_batch_equals_the_pipelines_single_answers(
     assert len(seen) > 4  # the rows differ, so their order counts
 
 
-def test_parameters_and_subtask_are_each_rows_own(tiny_model: Callable[[str], Path]) -> None:
-    task = create_task("transformers", "image-segmentation", str(tiny_model("image-segmentation")))
-    (data,) = tiny.images()[:1]
-    kinds: list[dict[str, Any]] = [
-        {"subtask": "panoptic", **ANY},
-        {"subtask": "panoptic", **ANY, "threshold": 1.0},
-        {"subtask": "semantic"},
-        {"subtask": "instance", **ANY, "threshold": 1.0},
-    ]
-    answers = task.backend.run([ImageSegmentationInput(images=[data], **kind) for kind in kinds])
-    found = [a.segments[0] for a in answers if isinstance(a, ImageSegmentationOutput)]
-    assert [bool(segments) for segments in found] == [True, False, True, False]
-    assert all(part.score < 1 for part in found[0])
-    semantic = np.stack([pixels(part.mask) for part in found[2]])
-    assert (semantic.sum(0) == 255).all()  # every pixel has one label
-    assert {part.score for part in found[2]} == {1.0}
-
-
 def test_a_kind_of_segments_that_the_model_lacks(tiny_model: Callable[[str], Path]) -> None:
     folder = tiny_model("image-segmentation-semantic")
     task = create_task("transformers", "image-segmentation", str(folder))
@@ -116,14 +98,6 @@ def test_masks_of_large_images_are_enlarged(
     for one, other in zip(exact, enlarged, strict=True):
         assert pixels(other.mask).shape == pixels(one.mask).shape
         assert 0 < (pixels(other.mask) != pixels(one.mask)).mean() < 0.05
-
-
-def test_a_bad_row_fails_alone(tiny_model: Callable[[str], Path]) -> None:
-    task = create_task("transformers", "image-segmentation", str(tiny_model("image-segmentation")))
-    rows = ImageSegmentationInput(images=[b"junk", *tiny.images()[:2]], **ANY).rows()
-    bad, *rest = task.backend.run(rows)
-    assert isinstance(bad, RowError)
-    assert rest == task.backend.run(rows[1:])
 
 
 def test_rows_of_many_and_of_no_segments_survive_the_wire() -> None:

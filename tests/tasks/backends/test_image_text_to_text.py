@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 from transformers import pipeline
 
-from wherry.protocol.errors import RowError
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.multimodal.image_text_to_text import ImageTextToTextInput, ImageTextToTextOutput
 
@@ -87,48 +86,6 @@ def test_without_a_chat_template_the_image_stands_first(folder: Path, tmp_path: 
 
 def test_a_mark_of_an_image_in_the_text_is_no_image(task: LocalTask) -> None:
     assert write(task, ["hel<image>lo"]) == write(task, ["hello"])
-
-
-def test_a_bad_row_fails_alone(task: LocalTask) -> None:
-    images = tiny.images()
-    rows = ImageTextToTextInput(
-        images=[images[0], b"junk", images[2]], texts=TEXTS[:3], max_new_tokens=TOKENS
-    ).rows()
-    first, bad, third = task.backend.run(rows)
-    assert isinstance(bad, RowError)
-    assert isinstance(first, ImageTextToTextOutput)
-    assert isinstance(third, ImageTextToTextOutput)
-    together = write(task)
-    assert [first.texts[0], third.texts[0]] == [together[0], together[2]]
-
-
-def test_a_text_that_is_too_long_fails_alone(task: LocalTask) -> None:
-    long, fine = task.backend.run(
-        ImageTextToTextInput(
-            images=tiny.images()[:2], texts=["lazy dog " * 300, "hello"], max_new_tokens=2
-        ).rows()
-    )
-    assert isinstance(long, RowError)
-    assert "tokens" in long.message
-    assert isinstance(fine, ImageTextToTextOutput)
-
-
-def test_max_new_tokens_bounds_the_text(task: LocalTask) -> None:
-    short, long = write(task, max_new_tokens=2), write(task, max_new_tokens=12)
-    for few, many in zip(short, long, strict=True):
-        assert len(few) < len(many)
-
-
-def test_sampling_draws(task: LocalTask) -> None:
-    first, second = (write(task, do_sample=True, temperature=5.0) for _ in range(2))
-    assert first != second
-    assert write(task, do_sample=True, temperature=0.0) == write(task)
-    assert write(task, do_sample=True, temperature=5.0, top_p=1e-6) == write(task)
-
-
-def test_the_example_warms_up(task: LocalTask) -> None:
-    (answer,) = task.backend.run([task.backend.example()])
-    assert isinstance(answer, ImageTextToTextOutput)
 
 
 def test_another_number_of_texts_is_refused() -> None:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModelForImageToImage
 
-from wherry.protocol.errors import RowError
 from wherry.tasks.create import create_task
 from wherry.tasks.vision.image_to_image import ImageToImageInput, ImageToImageOutput
 
@@ -52,18 +51,3 @@ def test_batch_equals_the_models_own_single_answers(tiny_model: Callable[[str], 
         assert abs(made - theirs[: 2 * height, : 2 * width]).max() <= ONE_LEVEL
     first, last = read(output.images[0]), read(output.images[3])  # of one size, in one forward
     assert abs(first - last).max() > 10 * ONE_LEVEL
-
-
-def test_a_bad_row_fails_alone(tiny_model: Callable[[str], Path]) -> None:
-    task = create_task("transformers", "image-to-image", str(tiny_model("image-to-image")))
-    bad, *rest = task.backend.run(ImageToImageInput(images=[b"junk", *IMAGES[:2]]).rows())
-    assert isinstance(bad, RowError)
-    assert rest == task.backend.run(ImageToImageInput(images=IMAGES[:2]).rows())
-
-
-def test_an_image_too_large_to_enlarge_is_refused(tiny_model: Callable[[str], Path]) -> None:
-    task = create_task("transformers", "image-to-image", str(tiny_model("image-to-image")))
-    large = tiny.encode(Image.new("1", (2**11, 2**11 + 1)))
-    (answer,) = task.backend.run(ImageToImageInput(images=[large]).rows())
-    assert isinstance(answer, RowError)
-    assert "4194304 are allowed" in answer.message

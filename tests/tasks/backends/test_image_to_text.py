@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 from transformers import AutoImageProcessor, AutoTokenizer, VisionEncoderDecoderModel
 
-from wherry.protocol.errors import RowError
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.multimodal.image_to_text import ImageToTextInput, ImageToTextOutput
 
@@ -53,26 +52,5 @@ def test_batch_equals_the_models_own_single_captions(task: LocalTask, folder: Pa
     assert len(set(together)) > 2  # rows do differ
 
 
-def test_a_bad_row_fails_alone(task: LocalTask) -> None:
-    images = tiny.images()
-    rows = ImageToTextInput(images=[images[0], b"junk", images[2]], max_new_tokens=TOKENS).rows()
-    first, bad, third = task.backend.run(rows)
-    assert isinstance(bad, RowError)
-    assert isinstance(first, ImageToTextOutput)
-    assert isinstance(third, ImageToTextOutput)
-    together = captions(task)
-    assert [first.texts[0], third.texts[0]] == [together[0], together[2]]
-
-
-def test_max_new_tokens_bounds_the_caption(task: LocalTask) -> None:
-    for few, many in zip(captions(task, 2), captions(task, 12), strict=True):
-        assert len(few) < len(many)
-
-
 def test_no_more_tokens_than_the_model_has_positions(task: LocalTask) -> None:
     assert captions(task, 10_000) == captions(task, 63)
-
-
-def test_the_example_warms_up(task: LocalTask) -> None:
-    (answer,) = task.backend.run([task.backend.example()])
-    assert isinstance(answer, ImageToTextOutput)

@@ -122,31 +122,6 @@ def test_points_of_interest_equal_the_models_single_answers(tiny_model: Models) 
     assert len(places) == len(answers)  # rows do differ
 
 
-@pytest.mark.parametrize("name", [POSES, POINTS])
-def test_rows_of_one_batch_have_their_own_thresholds(name: str, tiny_model: Models) -> None:
-    task = create_task("transformers", "keypoint-detection", str(tiny_model(name)))
-    every = keypoints(task.backend.run(rows()[:1])[0])
-    scores = sorted(point.score for point in every)
-    middle = (scores[0] + scores[-1]) / 2
-    low, high = task.backend.run([rows()[0], rows(threshold=middle)[0]])
-    labels = [(point.label, round(point.x, 2)) for point in every]
-    assert [(point.label, round(point.x, 2)) for point in keypoints(low)] == labels
-    kept = [(point.label, round(point.x, 2)) for point in every if point.score > middle]
-    assert [(point.label, round(point.x, 2)) for point in keypoints(high)] == kept
-    assert 0 < len(kept) < len(every)
-
-
-@pytest.mark.parametrize("name", [POSES, POINTS])
-def test_a_bad_row_fails_alone(name: str, tiny_model: Models) -> None:
-    task = create_task("transformers", "keypoint-detection", str(tiny_model(name)))
-    first, second = rows()[:2]
-    broken = first.model_copy(update={"images": [b"junk"]})
-    good, bad, other = task.backend.run([first, broken, second])
-    assert isinstance(bad, RowError)
-    assert [good, other] == task.backend.run([first, second])
-    assert [type(answer) for answer in task.backend.run([broken])] == [RowError]
-
-
 @pytest.mark.parametrize("box", [[9, 9, 9, 20], [20, 9, 9, 20], [60, 10, 70, 20], [-9, -9, -1, -1]])
 def test_a_box_that_shows_nothing_fails_its_row(box: list[int], tiny_model: Models) -> None:
     task = create_task("transformers", "keypoint-detection", str(tiny_model(POSES)))

@@ -14,7 +14,6 @@ import torch
 import transformers as hf
 from PIL import Image
 
-from wherry.protocol.errors import RowError
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.vision.mask_generation import (
     MaskGenerationInput,
@@ -254,28 +253,6 @@ def test_one_encoding_a_batch(tiny_model: Models, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(model.vision_encoder, "forward", counted)
     cut(task, images=tiny.images(), points=POINTS, labels=LABELS, boxes=BOXES)
     assert sizes == [4]
-
-
-def test_rows_with_prompts_and_without_share_a_batch(tiny_model: Models) -> None:
-    task = create(tiny_model("mask-generation"))
-    data = tiny.images()[:2]
-    searched = MaskGenerationInput(images=data[:1], pred_iou_thresh=0, stability_score_thresh=0)
-    prompted = MaskGenerationInput(images=data[1:], boxes=[[[1, 2, 30, 40]]])
-    together = task.backend.run([searched, prompted])
-    assert together == [task.backend.run([row])[0] for row in (searched, prompted)]
-
-
-def test_a_bad_row_fails_alone(tiny_model: Models) -> None:
-    task = create(tiny_model("mask-generation"))
-    good = tiny.images()[:2]
-    prompts = [[[[5.0, 5.0]]]]
-    rows = [
-        MaskGenerationInput(images=[data], points=prompts) for data in (good[0], b"junk", good[1])
-    ]
-    first, bad, second = task.backend.run(rows)
-    assert isinstance(bad, RowError)
-    assert [first, second] == task.backend.run([rows[0], rows[2]])
-    assert [type(answer) for answer in task.backend.run(rows[1:2])] == [RowError]
 
 
 def test_sam_hq_is_refused(tiny_model: Models) -> None:

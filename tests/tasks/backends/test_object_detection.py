@@ -11,7 +11,6 @@ import torch
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModelForObjectDetection
 
-from wherry.protocol.errors import RowError
 from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.boxes import DetectedObject
 from wherry.tasks.create import LocalTask, create_task
@@ -110,31 +109,6 @@ def test_one_forward_for_each_size_that_the_model_sees(
     images = tiny.images()
     detect(task, [images[0], images[1], images[2], images[0]])
     assert len(sizes) == len(forwards)
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_a_bad_row_fails_alone(backend: str, yolos: Path) -> None:
-    task = create_task(backend, "object-detection", str(yolos))
-    good = tiny.images()[:2]
-    rows = ObjectDetectionInput(images=[b"junk", *good], threshold=0.0).rows()
-    bad, *rest = task.backend.run(rows)
-    assert isinstance(bad, RowError)
-    assert rest == task.backend.run(rows[1:])
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_rows_of_one_batch_have_their_own_threshold(backend: str, yolos: Path) -> None:
-    task = create_task(backend, "object-detection", str(yolos))
-    (data,) = tiny.images()[:1]
-    rows = [ObjectDetectionInput(images=[data], threshold=t) for t in (0.0, 1.0)]
-    everything, nothing = (
-        answer.detections[0]
-        for answer in task.backend.run(rows)
-        if isinstance(answer, ObjectDetectionOutput)
-    )
-    assert (len(everything), len(nothing)) == (5, 0)
-    scores = [found.score for found in everything]
-    assert scores == sorted(scores, reverse=True)
 
 
 def test_a_graph_that_does_not_fit_says_what_it_has(vit: Path) -> None:

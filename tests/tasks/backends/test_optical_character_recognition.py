@@ -11,7 +11,6 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 from transformers import TrOCRProcessor, VisionEncoderDecoderModel
 
-from wherry.protocol.errors import RowError
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.vision.optical_character_recognition import (
     OpticalCharacterRecognitionInput,
@@ -100,21 +99,6 @@ def test_a_line_ends_where_the_model_ends_it(folder: Path, tmp_path: Path) -> No
     assert len(gone_on.text) > len(second.text)
 
 
-def test_the_threshold_is_each_rows_own(trocr: LocalTask) -> None:
-    data = tiny.images()[0]
-    ((line,),) = read(trocr, [data])
-    rows = [
-        OpticalCharacterRecognitionInput(images=[data], threshold=threshold)
-        for threshold in (line.score - 0.01, line.score + 0.01)
-    ]
-    counts = [
-        len(answer.lines[0])
-        for answer in trocr.backend.run(rows)
-        if isinstance(answer, OpticalCharacterRecognitionOutput)
-    ]
-    assert counts == [1, 0]
-
-
 def drawn(*lines: str, width: int = 400) -> bytes:
     image = Image.new("RGB", (width, 300), "white")
     for number, line in enumerate(lines):
@@ -150,22 +134,6 @@ def test_pages_of_several_lines_and_sizes(pages: LocalTask) -> None:
 def test_nothing_is_read_where_nothing_is(pages: LocalTask) -> None:
     narrow = tiny.encode(Image.new("RGB", (2, 100), "white"))
     assert read(pages, [narrow]) == [[]]
-
-
-def test_the_threshold_hides_lines(pages: LocalTask) -> None:
-    assert read(pages, [drawn("Hello world")], threshold=1.0) == [[]]
-
-
-@pytest.mark.parametrize("backend", ["trocr", "pages"])
-def test_a_bad_row_fails_alone(backend: str, request: pytest.FixtureRequest) -> None:
-    task: LocalTask = request.getfixturevalue(backend)
-    data = drawn("Hello world")
-    good, bad = task.backend.run(
-        OpticalCharacterRecognitionInput(images=[data, b"junk"], threshold=0.0).rows()
-    )
-    assert isinstance(bad, RowError)
-    assert isinstance(good, OpticalCharacterRecognitionOutput)
-    assert [line.text for line in good.lines[0]] == [line.text for line in read(task, [data])[0]]
 
 
 def test_the_models_of_rapidocr_need_no_source() -> None:

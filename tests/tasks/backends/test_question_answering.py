@@ -11,7 +11,6 @@ import pytest
 import torch
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
-from wherry.protocol.errors import RowError
 from wherry.tasks.backends.spans import Piece, passages
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.text.question_answering import (
@@ -124,14 +123,6 @@ def test_answers_are_whole_words(task: LocalTask) -> None:
 
     assert cut(loose)
     assert not cut(aligned)
-
-
-def test_broken_rows_fail_alone(task: LocalTask) -> None:
-    good = QuestionAnsweringInput(questions=QUESTIONS[:2], contexts=CONTEXTS[:2]).rows()
-    bad = QuestionAnsweringInput(questions=["", "who", "who " * 80], contexts=["a", " ", "b"])
-    first, *errors, second = task.backend.run([good[0], *bad.rows(), good[1]])
-    assert [type(error) for error in errors] == [RowError] * 3
-    assert [first, second] == task.backend.run(good)
 
 
 def test_a_long_question_is_cut(task: LocalTask) -> None:

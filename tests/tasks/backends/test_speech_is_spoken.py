@@ -91,11 +91,6 @@ def test_whisper_reads_the_words_back(
     assert [words(text) for text in heard.texts] == [words(text) for text in TEXTS[1:]]
 
 
-def test_a_row_sounds_the_same_in_any_company(voice: LocalTask) -> None:
-    together = answers(voice, TEXTS).audio
-    assert together == [file for text in TEXTS for file in answers(voice, [text]).audio]
-
-
 def test_speed_and_seed(voice: LocalTask) -> None:
     text = TEXTS[1:2]
     plain, slow, fast = (speak(voice, text, speed=s)[0] for s in (None, 0.5, 2))
@@ -172,8 +167,3 @@ def test_without_hibari_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "hibari", None)
     with pytest.raises(ModuleNotFoundError, match=r"wherry\[speech\]"):
         create_task("onnxruntime", "text-to-speech")
-
-
-def test_the_example_warms_up(voice: LocalTask) -> None:
-    (answer,) = voice.backend.run([voice.backend.example()])
-    assert isinstance(answer, TextToSpeechOutput)

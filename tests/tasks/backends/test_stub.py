@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from wherry.protocol.errors import OutOfMemory, RowError
+from wherry.protocol.errors import OutOfMemory
 from wherry.tasks.backends import create_backend
 from wherry.tasks.backends.base import Backend
 from wherry.tasks.backends.device import Device
-from wherry.tasks.registry import get_task, task_names
 from wherry.tasks.text.embedding import EmbeddingInput
 from wherry.tasks.vision.image_classification import (
     ImageClassificationInput,
@@ -31,16 +30,6 @@ def texts(*rows: str) -> list[EmbeddingInput]:
     return EmbeddingInput(texts=list(rows)).rows()
 
 
-@pytest.mark.parametrize("task", task_names())
-def test_answers_follow_from_the_bytes(task: str) -> None:
-    backend = stub(task)
-    row = backend.example()
-    first, second = backend.run([row, row])
-    assert first == second == stub(task).run([row])[0]
-    assert isinstance(first, get_task(task).output)
-    assert len(first.rows()) == 1
-
-
 def test_other_bytes_other_answers() -> None:
     first, second = stub().run(texts("a", "b"))
     assert first != second
@@ -52,13 +41,6 @@ def test_top_k_is_honoured() -> None:
     scores = [result.score for result in answer.results[0]]
     assert len(scores) == 3
     assert scores == sorted(scores, reverse=True)
-
-
-def test_a_rejected_row_fails_alone() -> None:
-    good, bad, also_good = stub(reject_on="bad").run(texts("good", "a bad one", "fine"))
-    assert isinstance(bad, RowError)
-    assert not isinstance(good, RowError)
-    assert not isinstance(also_good, RowError)
 
 
 def test_a_failing_row_takes_its_batch_along() -> None:

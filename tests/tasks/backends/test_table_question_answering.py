@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from transformers import pipeline
 
-from wherry.protocol.errors import RowError
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.text.table_question_answering import (
     TableAnswer,
@@ -55,17 +54,6 @@ def test_batch_equals_the_pipelines_single_answers(task: LocalTask, folder: Path
         assert answer.aggregator == own["aggregator"]
     assert together[0] != together[2]  # rows do differ
     assert any(json.loads(answer.cells) for answer in together)
-
-
-def test_broken_rows_fail_alone(task: LocalTask) -> None:
-    good = TableQuestionAnsweringInput(queries=QUERIES, tables=TABLES).rows()
-    bad = TableQuestionAnsweringInput(
-        queries=["", "a", "b", "c", "fox " * 90],
-        tables=[TABLES[0], {}, {"a": []}, {"a": ["1"], "b": ["1", "2"]}, TABLES[0]],
-    )
-    first, *errors, second = task.backend.run([good[0], *bad.rows(), good[1]])
-    assert [type(error) for error in errors] == [RowError] * 5
-    assert [first, second] == task.backend.run(good[:2])
 
 
 def test_what_does_not_fit_of_a_table_is_cut(task: LocalTask) -> None:

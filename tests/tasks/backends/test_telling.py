@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from wherry.protocol.errors import RowError
 from wherry.tasks.backends import create_backend
 from wherry.tasks.backends.base import StreamingBackend
 from wherry.tasks.backends.device import Device
 from wherry.tasks.backends.transformers.stopping import Stops
 from wherry.tasks.backends.transformers.telling import RunningText
+from wherry.tasks.create import create_task
 from wherry.tasks.text.generation import GenerationOutput
 from wherry.tasks.text.text_generation import TextGenerationInput
 from wherry.tasks.text.tokens import Token
@@ -134,6 +136,20 @@ def test_beam_search_tells_nothing_and_answers_all(backend: StreamingBackend) ->
     ear = Ear()
     assert all(stream(backend, [ear, None, None], num_beams=2))
     assert not ear.tokens
+
+
+def test_so_does_that_of_a_models_own_configuration(tiny_model: Callable[[str], Path]) -> None:
+    folder, ear = str(tiny_model("summarization")), Ear()
+    with create_task("transformers", "summarization", folder) as task:
+        assert isinstance(task.backend, StreamingBackend)
+        row = task.task.input.validated({"texts": PROMPTS[:1], "max_new_tokens": 4})
+        told, asked = task.backend.stream(
+            [row, row.model_copy(update={"logprobs": 1})], [ear, None]
+        )
+    assert isinstance(told, GenerationOutput)
+    assert not ear.tokens
+    assert isinstance(asked, RowError)
+    assert "use num_beams 1" in asked.message
 
 
 def test_characters_of_many_tokens_are_told_whole() -> None:

@@ -8,12 +8,7 @@ from typing import Any
 
 import pytest
 
-from wherry.protocol.errors import RowError
 from wherry.tasks.create import LocalTask, create_task
-from wherry.tasks.text.text2text_generation import (
-    Text2TextGenerationInput,
-    Text2TextGenerationOutput,
-)
 
 from .writing import PROMPTS, own_text, own_tokens, texts, written
 
@@ -56,13 +51,6 @@ def test_a_stop_string_ends_a_text(task: LocalTask) -> None:
     assert rows[1].completion_tokens < 10
 
 
-def test_a_seeded_row_says_the_same_whatever_its_neighbours(task: LocalTask) -> None:
-    fields: dict[str, Any] = {"do_sample": True, "temperature": 2.0, "max_new_tokens": 12}
-    together = texts(task, texts=PROMPTS, seed=5, **fields)
-    assert together == [texts(task, texts=[text], seed=5, **fields)[0] for text in PROMPTS]
-    assert together != texts(task, texts=PROMPTS, seed=6, **fields)
-
-
 def test_a_text_is_cut_only_when_wished(task: LocalTask) -> None:
     long = "the quick brown fox " * 30
     whole, short = written(task, texts=[long, PROMPTS[0]], max_new_tokens=5)
@@ -71,14 +59,6 @@ def test_a_text_is_cut_only_when_wished(task: LocalTask) -> None:
     cut, same = written(task, texts=[long, PROMPTS[0]], max_new_tokens=5, truncate=True)
     assert cut.prompt_tokens == 64  # the tokenizer's limit
     assert same == short
-
-
-def test_text_that_is_no_unicode_fails_alone(task: LocalTask) -> None:
-    batch = Text2TextGenerationInput(texts=["\ud800", PROMPTS[1]], max_new_tokens=4)
-    broken, good = task.backend.run(batch.rows())
-    assert isinstance(broken, RowError)
-    assert isinstance(good, Text2TextGenerationOutput)
-    assert good.generations[0].text == own_text(task, PROMPTS[1], 4)
 
 
 def test_summaries_are_made_as_the_model_wants_them(summarizer: LocalTask) -> None:

@@ -87,18 +87,6 @@ def test_pairs_travel() -> None:
         TextClassificationInput(texts=["a", "b"], text_pairs=["c"])
 
 
-def test_top_k_cuts_and_each_row_has_its_own(tiny_model: Made) -> None:
-    task = create_task(
-        "transformers", "text-classification", str(tiny_model("text-classification"))
-    )
-    rows = [TextClassificationInput(texts=TEXTS[:1], top_k=k) for k in (1, 2, None)]
-    answers: Any = task.backend.run(rows)
-    assert [len(answer.results[0]) for answer in answers] == [1, 2, 3]
-    assert answers[1].results[0] == answers[2].results[0][:2]
-    scores = [result.score for result in answers[2].results[0]]
-    assert scores == sorted(scores, reverse=True)
-
-
 def test_a_usual_batch_is_one_forward(tiny_model: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     task = create_task(
         "transformers", "text-classification", str(tiny_model("text-classification"))

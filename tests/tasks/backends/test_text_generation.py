@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import transformers as hf
 
-from wherry.protocol.errors import InvalidRequest, RowError
+from wherry.protocol.errors import InvalidRequest
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.text.generation import Generation
 from wherry.tasks.text.text_generation import TextGenerationInput, TextGenerationOutput
@@ -47,25 +47,6 @@ def test_the_prompt_goes_before_if_wished(task: LocalTask) -> None:
     plain = texts(task, texts=PROMPTS, max_new_tokens=4)
     full = texts(task, texts=PROMPTS, max_new_tokens=4, return_full_text=True)
     assert full == [prompt + text for prompt, text in zip(PROMPTS, plain, strict=True)]
-
-
-def test_a_row_without_room_fails_alone_and_names_the_limit(task: LocalTask) -> None:
-    limit: int = task.backend.model.config.max_position_embeddings  # type: ignore[attr-defined] # transformers' backends have one
-    batch = TextGenerationInput(texts=[PROMPTS[0], "fox " * 90, PROMPTS[1]], max_new_tokens=4)
-    first, long, last = task.backend.run(batch.rows())
-    assert isinstance(long, RowError)
-    assert f"takes {limit - 1} at most" in long.message
-    for answer, prompt in ((first, PROMPTS[0]), (last, PROMPTS[1])):
-        assert isinstance(answer, TextGenerationOutput)
-        assert answer.generations == written(task, texts=[prompt], max_new_tokens=4)
-
-
-def test_text_that_is_no_unicode_fails_alone(task: LocalTask) -> None:
-    batch = TextGenerationInput(texts=["\ud800", PROMPTS[1]], max_new_tokens=2)
-    broken, good = task.backend.run(batch.rows())
-    assert isinstance(broken, RowError)
-    assert "Unicode" in broken.message
-    assert isinstance(good, TextGenerationOutput)
 
 
 def test_an_empty_prompt_starts_from_the_first_token(task: LocalTask) -> None:
@@ -170,17 +151,6 @@ def test_a_seed_makes_chance_repeatable(task: LocalTask) -> None:
     assert drawn(seed=1) == drawn(seed=1)
     assert drawn(seed=1) != drawn(seed=2)
     assert drawn() != drawn()
-
-
-def test_a_seeded_row_says_the_same_whatever_its_neighbours(task: LocalTask) -> None:
-    seeds = (7, 7, 8, 9)
-    rows = [
-        TextGenerationInput(texts=[prompt], seed=seed, **DRAWN)
-        for prompt, seed in zip(PROMPTS, seeds, strict=True)
-    ]
-    together = task.backend.run(rows)
-    assert together == [task.backend.run([row])[0] for row in rows]
-    assert together[::-1] == task.backend.run(rows[::-1])
 
 
 def test_cold_or_narrow_draws_are_the_likeliest(task: LocalTask) -> None:

@@ -14,7 +14,6 @@ import torch
 import transformers as hf
 from numpy.typing import NDArray
 
-from wherry.protocol.errors import RowError
 from wherry.tasks.audio.text_to_speech import TextToSpeechInput, TextToSpeechOutput
 from wherry.tasks.create import LocalTask, create_task
 
@@ -57,25 +56,6 @@ def test_batch_equals_the_pipelines_single_answers(folder: Path, seed: int) -> N
         assert len(samples) > 100
 
 
-def test_a_row_sounds_the_same_in_any_company(folder: Path) -> None:
-    task = created(folder)
-    together = speak(task, TEXTS)
-    for samples, text in zip(together, TEXTS, strict=True):
-        (alone,) = speak(task, [text])
-        assert samples.tolist() == alone.tolist()
-
-
-def test_parameters_change_the_reading(folder: Path) -> None:
-    task = created(folder)
-    (plain,) = speak(task, TEXTS[2:])
-    (other,) = speak(task, TEXTS[2:], seed=1)
-    assert plain.tolist() != other.tolist()
-    (first,), (second,) = (speak(task, TEXTS[2:], speaker=i) for i in (0, 1))
-    assert first.tolist() != second.tolist()
-    (slow,), (fast,) = (speak(task, TEXTS[2:], speed=s) for s in (0.25, 4))
-    assert len(fast) < len(plain) < len(slow)
-
-
 def test_the_noise_of_others_is_left_alone(folder: Path) -> None:
     task = created(folder)
     torch.manual_seed(5)
@@ -85,24 +65,8 @@ def test_the_noise_of_others_is_left_alone(folder: Path) -> None:
     assert torch.rand(3).tolist() == expected.tolist()
 
 
-def test_a_bad_row_fails_alone(folder: Path) -> None:
-    task = created(folder)
-    rows = TextToSpeechInput(texts=[TEXTS[0], "", " ", TEXTS[1]]).rows()
-    stranger = TextToSpeechInput(texts=[TEXTS[0]], speaker=2)
-    first, empty, blank, second, nobody = task.backend.run([*rows, stranger])
-    assert [type(row) for row in (empty, blank, nobody)] == [RowError] * 3
-    assert "speaker 2" in str(nobody)
-    assert [first, second] == task.backend.run(TextToSpeechInput(texts=TEXTS[:2]).rows())
-
-
 def test_a_model_of_another_kind_is_refused(folder: Path, tmp_path: Path) -> None:
     config = hf.FastSpeech2ConformerWithHifiGanConfig()
     config.save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="fastspeech2_conformer_with_hifigan"):
         created(tmp_path)
-
-
-def test_the_example_warms_up(folder: Path) -> None:
-    with created(folder) as task:
-        (answer,) = task.backend.run([task.backend.example()])
-    assert isinstance(answer, TextToSpeechOutput)

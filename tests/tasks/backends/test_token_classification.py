@@ -10,7 +10,6 @@ import pytest
 from pydantic import ValidationError
 from transformers import pipeline
 
-from wherry.protocol.errors import RowError
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.text.token_classification import (
     Entity,
@@ -98,16 +97,6 @@ def test_long_texts_are_read_in_pieces(task: LocalTask, folder: Path, strategy: 
     for found, text in zip(together, TEXTS, strict=True):
         agree(found, own_entities(folder, text, aggregation_strategy=strategy, stride=16))
     assert together[-1][-1].end > cut[-1].end
-
-
-def test_a_stride_too_wide_fails_alone(task: LocalTask) -> None:
-    rows = [
-        TokenClassificationInput(texts=TEXTS[:1], aggregation_strategy="simple", stride=stride)
-        for stride in (8, 62, 16)
-    ]
-    first, bad, second = task.backend.run(rows)
-    assert isinstance(bad, RowError)
-    assert [first, second] == task.backend.run([rows[0], rows[2]])
 
 
 def test_pieces_of_tokens_alone_are_refused() -> None:

@@ -58,14 +58,6 @@ def test_one_batch_holds_rows_of_different_languages(nllb: LocalTask) -> None:
     assert len(set(found)) == len(PROMPTS)
 
 
-@pytest.mark.parametrize("field", ["src_lang", "tgt_lang"])
-def test_both_languages_matter(nllb: LocalTask, field: str) -> None:
-    languages = {"src_lang": "eng_Latn", "tgt_lang": "fra_Latn"}
-    one = texts(nllb, texts=PROMPTS, max_new_tokens=8, **languages)
-    other = texts(nllb, texts=PROMPTS, max_new_tokens=8, **{**languages, field: "deu_Latn"})
-    assert one != other
-
-
 def test_a_source_does_not_stick(nllb: LocalTask) -> None:
     before = texts(nllb, texts=PROMPTS, max_new_tokens=8)
     texts(nllb, texts=PROMPTS, max_new_tokens=8, src_lang="deu_Latn")
@@ -84,18 +76,6 @@ def test_a_language_that_the_model_does_not_know_fails_alone(
     assert isinstance(refused, RowError)
     assert refused.message == f"this model knows no language {next(iter(odd.values()))!r}"
     assert isinstance(good, TranslationOutput)
-
-
-def test_a_text_without_room_fails_alone_or_is_cut(nllb: LocalTask) -> None:
-    fields: dict[str, Any] = {"max_new_tokens": 4, "tgt_lang": "fra_Latn"}
-    batch = TranslationInput(texts=["hello " * 30, "hello"], **fields)
-    refused, good = nllb.backend.run(batch.rows())
-    assert isinstance(refused, RowError)
-    assert "takes 64 at most" in refused.message
-    assert isinstance(good, TranslationOutput)
-    cut, same = written(nllb, texts=["hello " * 30, "hello"], truncate=True, **fields)
-    assert cut.prompt_tokens == 64
-    assert [same] == good.generations
 
 
 def test_room_is_what_the_decoder_has(nllb: LocalTask) -> None:

@@ -14,7 +14,7 @@ import transformers as hf
 from PIL import Image
 from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
 
-from wherry.protocol.errors import InvalidRequest, RowError
+from wherry.protocol.errors import InvalidRequest
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.vision.video_mask_generation import (
     VideoMaskGenerationInput,
@@ -138,28 +138,6 @@ def test_other_prompts_other_masks(tiny_model: Models) -> None:
     ]
     masks = [tracked(answer)[(0, 1)].tobytes() for answer in task.backend.run(rows)]
     assert len(set(masks)) == len(masks)
-
-
-@pytest.mark.parametrize(
-    ("video", "says"),
-    [
-        ([VIDEOS[0][0], b"junk"], "frame 1: not an image"),
-        ([VIDEOS[0][0], VIDEOS[1][0]], "frame 1: .*where frame 0 has"),
-    ],
-)
-def test_a_bad_row_fails_alone(video: list[bytes], says: str, tiny_model: Models) -> None:
-    task = create(tiny_model)
-    bad, good = (
-        VideoMaskGenerationInput(
-            videos=[of_row], objects_ids=[[1]], frame_indexes=[[0]], points=[[[[5, 5]]]]
-        )
-        for of_row in (video, VIDEOS[1])
-    )
-    first, error, second = task.backend.run([good, bad, good])
-    assert isinstance(error, RowError)
-    with pytest.raises(RowError, match=says):
-        raise error
-    assert first == second == task.backend.run([good])[0]
 
 
 @pytest.mark.parametrize(

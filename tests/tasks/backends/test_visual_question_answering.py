@@ -12,7 +12,6 @@ import torch
 from PIL import Image
 from transformers import AutoModelForVisualQuestionAnswering, AutoProcessor
 
-from wherry.protocol.errors import RowError
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.multimodal.visual_question_answering import (
     VisualQuestionAnsweringInput,
@@ -90,27 +89,6 @@ def test_image_and_question_both_count(task: LocalTask) -> None:
     )
     assert base != pytest.approx(other_image, abs=10 * TOLERANCE)
     assert base != pytest.approx(other_question, abs=10 * TOLERANCE)
-
-
-def test_a_bad_row_fails_alone(task: LocalTask) -> None:
-    first, second = tiny.images()[:2]
-    rows = [asked(first, "what"), asked(b"junk", "what"), asked(second, "what")]
-    good, bad, fine = task.backend.run(rows)
-    assert isinstance(bad, RowError)
-    for answer, row in ((good, rows[0]), (fine, rows[2])):
-        assert isinstance(answer, VisualQuestionAnsweringOutput)
-        found = {result.answer: result.score for result in answer.results[0]}
-        assert found == pytest.approx(answers(task, [row])[0], abs=TOLERANCE)
-
-
-def test_nothing_but_bad_rows(task: LocalTask) -> None:
-    (bad,) = task.backend.run([asked(b"junk", "what")])
-    assert isinstance(bad, RowError)
-
-
-def test_rows_of_one_batch_have_their_own_top_k(task: LocalTask) -> None:
-    data = tiny.images()[0]
-    assert [len(row) for row in answers(task, [asked(data, "what", k) for k in (1, 3)])] == [1, 3]
 
 
 def test_a_question_longer_than_the_model_takes_is_cut(task: LocalTask) -> None:

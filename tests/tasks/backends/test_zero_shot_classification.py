@@ -10,7 +10,6 @@ import pytest
 from pydantic import ValidationError
 from transformers import pipeline
 
-from wherry.protocol.errors import RowError
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.text.zero_shot_classification import (
     ZeroShotClassificationInput,
@@ -61,26 +60,6 @@ def test_batch_equals_the_pipelines_single_answers(
         assert answer == pytest.approx(expected, abs=TOLERANCE)
     if fields == {"candidate_labels": LABELS}:
         assert together[0] != pytest.approx(together[1], abs=10 * TOLERANCE)  # rows do differ
-
-
-def test_rows_of_one_batch_have_their_own_labels(task: LocalTask) -> None:
-    rows = [
-        ZeroShotClassificationInput(texts=TEXTS[:1], candidate_labels=labels)
-        for labels in (LABELS, LABELS[1:])
-    ]
-    together: Any = task.backend.run(rows)
-    for answer, labels in zip(together, (LABELS, LABELS[1:]), strict=True):
-        (alone,) = sort(task, TEXTS[:1], candidate_labels=labels)
-        found = {result.label: result.score for result in answer.results[0]}
-        assert found == pytest.approx(alone, abs=TOLERANCE)
-
-
-def test_a_label_that_leaves_no_room_fails_alone(task: LocalTask) -> None:
-    good = ZeroShotClassificationInput(texts=TEXTS[:1], candidate_labels=LABELS)
-    bad = good.model_copy(update={"candidate_labels": ["car " * 100]})
-    first, error, second = task.backend.run([good, bad, good])
-    assert isinstance(error, RowError)
-    assert [first, second] == task.backend.run([good, good])
 
 
 def test_a_template_without_a_place_is_refused() -> None:

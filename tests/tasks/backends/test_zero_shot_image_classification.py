@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from transformers import pipeline
 
-from wherry.protocol.errors import InvalidRequest, RowError
+from wherry.protocol.errors import InvalidRequest
 from wherry.tasks.create import create_task
 from wherry.tasks.vision.zero_shot_image_classification import (
     ZeroShotImageClassificationInput,
@@ -92,16 +92,6 @@ def test_each_label_is_encoded_once_a_batch(
     monkeypatch.setattr(model, "forward", counted)
     task.backend.run(rows())
     assert sizes == [(4, 4)]
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_a_bad_row_fails_alone(name: str, tiny_model: Models) -> None:
-    task = create_task("transformers", "zero-shot-image-classification", str(tiny_model(name)))
-    first, second = rows()[:2]
-    broken = first.model_copy(update={"images": [b"junk"]})
-    good, bad, other = task.backend.run([first, broken, second])
-    assert isinstance(bad, RowError)
-    assert [good, other] == task.backend.run([first, second])
 
 
 def test_a_label_given_twice_is_answered_twice(tiny_model: Models) -> None:

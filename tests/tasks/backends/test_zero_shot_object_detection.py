@@ -12,7 +12,6 @@ import torch
 import transformers as hf
 from PIL import Image
 
-from wherry.protocol.errors import RowError
 from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.create import create_task
 from wherry.tasks.vision.zero_shot_object_detection import (
@@ -113,26 +112,6 @@ def test_each_label_is_encoded_once_a_batch(
         monkeypatch.setattr(part, "forward", counted)
     task.backend.run(rows())
     assert sizes == [4, 4]
-
-
-def test_rows_of_one_batch_have_their_own_thresholds(tiny_model: Models) -> None:
-    task = create_task("transformers", "zero-shot-object-detection", str(tiny_model(MODELS[0])))
-    (every,) = task.backend.run(rows(threshold=0.0)[:1])
-    scores = [score for _, score, _ in found(every)]
-    middle = (scores[4] + scores[5]) / 2
-    low, high = task.backend.run([rows(threshold=threshold)[0] for threshold in (0.0, middle)])
-    assert found(low) == found(every)
-    assert found(high) == found(every)[:5]
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_a_bad_row_fails_alone(name: str, tiny_model: Models) -> None:
-    task = create_task("transformers", "zero-shot-object-detection", str(tiny_model(name)))
-    first, second = rows()[:2]
-    broken = first.model_copy(update={"images": [b"junk"]})
-    good, bad, other = task.backend.run([first, broken, second])
-    assert isinstance(bad, RowError)
-    assert [good, other] == task.backend.run([first, second])
 
 
 def test_other_detectors_are_refused(tiny_model: Models) -> None:

@@ -88,60 +88,6 @@ def test_a_fixed_batch_answers_as_a_free_one(
     close(*[process(one, **fields).model_dump() for one in tasks])
 
 
-@pytest.mark.parametrize("task", ["zero-shot-image-classification", "zero-shot-object-detection"])
-def test_rows_of_a_batch_have_their_own_labels(task: str, exported: Exported) -> None:
-    backend = create_task("onnxruntime", task, str(exported(task, task)))
-    kinds = (["dog"], ["a cat", "the red car"], ["dog", "hello world"])
-    rows = [
-        backend.task.input.validated({"images": [data], "candidate_labels": labels})
-        for data, labels in zip(tiny.images(), kinds, strict=False)
-    ]
-    together = backend.backend.run(rows)
-    alone = [answer for row in rows for answer in backend.backend.run([row])]
-    for one, other in zip(together, alone, strict=True):
-        assert not isinstance(one, RowError)
-        assert not isinstance(other, RowError)
-        close(one.model_dump(), other.model_dump())
-
-
-@pytest.mark.parametrize(
-    ("name", "task", "good", "fields"),
-    [
-        ("audio-classification", "", sounds.file(sounds.tone(1, 440)), {}),
-        (
-            "automatic-speech-recognition-ctc",
-            "automatic-speech-recognition",
-            sounds.file(sounds.tone(1, 440)),
-            {},
-        ),
-        ("automatic-speech-recognition", "", sounds.file(sounds.tone(1, 440)), {}),
-        ("depth-estimation", "", tiny.images()[0], {}),
-        ("image-segmentation-semantic", "image-segmentation", tiny.images()[0], {}),
-        ("visual-question-answering", "", tiny.images()[0], {"question": "is it red"}),
-        (
-            "zero-shot-image-classification",
-            "",
-            tiny.images()[0],
-            {"candidate_labels": ["dog"]},
-        ),
-        ("zero-shot-object-detection", "", tiny.images()[0], {"candidate_labels": ["dog"]}),
-    ],
-)
-def test_a_bad_row_fails_alone(
-    name: str, task: str, good: bytes, fields: dict[str, Any], exported: Exported
-) -> None:
-    task = task or name
-    backend = create_task("onnxruntime", task, str(exported(name, task)))
-    rows = backend.task.input.ROWS[0]
-    given = backend.task.input.validated({rows: [good, b"junk", good], **fields}).rows()
-    first, bad, second = backend.backend.run(given)
-    assert isinstance(bad, RowError)
-    assert not isinstance(first, RowError)
-    assert first == second
-    (nothing,) = backend.backend.run(given[1:2])
-    assert isinstance(nothing, RowError)
-
-
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "1"])
 def test_images_of_every_mode_become_rgb(mode: str, exported: Exported) -> None:
     task = create_task(

@@ -1,0 +1,183 @@
+"""Every backend of every task, with tiny models for each."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wherry.tasks.backends import backend_places, backend_table, create_backend
+from wherry.tasks.backends.base import Backend
+from wherry.tasks.backends.device import Device
+from wherry.tasks.export import export, exported_tasks
+from wherry.tasks.registry import get_task
+from wherry.tasks.tiny import BUILDERS
+
+from . import other, text, vision
+from .case import Case
+
+CASES: dict[str, Case] = {**text.CASES, **vision.CASES, **other.AUDIO, **other.MULTIMODAL}
+
+#: A text of a row that the stub refuses.
+UNREADABLE = "unreadable"
+
+_HANDLER = """
+class EndpointHandler:
+    def __init__(self, path=""):
+        pass
+
+    def __call__(self, data):
+        inputs = data.pop("inputs")
+        if inputs == "raise":
+            raise RuntimeError("a secret")
+        return [{"inputs": inputs, "rest": data}]
+"""
+
+#: Models of a task beside the one that has its name, of another kind.
+_FURTHER: dict[str, tuple[str, ...]] = {
+    "audio-classification": ("audio-classification-masked",),
+    "automatic-speech-recognition": ("automatic-speech-recognition-ctc",),
+    "image-feature-extraction": ("zero-shot-image-classification",),
+    "image-segmentation": ("image-segmentation-semantic",),
+    "keypoint-detection": ("keypoint-detection-superpoint",),
+    "mask-generation": ("mask-generation-sam2",),
+    "object-detection": ("object-detection-detr",),
+    "text-generation": ("text-generation-gpt2",),
+    "translation": ("translation-nllb",),
+    "zero-shot-image-classification": ("zero-shot-image-classification-siglip",),
+    "zero-shot-object-detection": ("zero-shot-object-detection-owlv2",),
+}
+
+#: Models that are exported, where not all of a task's are.
+_EXPORTED = {
+    "image-segmentation": ("image-segmentation-semantic",),
+    "zero-shot-image-classification": ("zero-shot-image-classification",),
+    "zero-shot-object-detection": ("zero-shot-object-detection",),
+}
+
+#: Backend and task -> the source that needs no builder.
+_GIVEN: dict[tuple[str, str], str | None] = {
+    ("onnxruntime", "optical-character-recognition"): None,
+    ("onnxruntime", "text-to-speech"): None,
+    ("handler", "custom"): "mine",
+}
+
+#: Backend and task -> what its models are declared with.
+_DECLARED: dict[tuple[str, str], dict[str, Any]] = {
+    ("onnxruntime", "optical-character-recognition"): {"threads": 1},
+    ("transformers", "mask-generation"): {"points_per_side": 4},
+    ("transformers", "optical-character-recognition"): {"max_new_tokens": 8},
+}
+
+#: Model, or pair -> parameters that it has no use for, or that random weights show nothing of: why.
+DEAF: dict[str, Mapping[str, str]] = {
+    "automatic-speech-recognition-ctc": {"language": "it knows but one"},
+    "image-feature-extraction": {"pool": "DINOv2 pools by its first token, as others do not"},
+    "image-segmentation-semantic": dict.fromkeys(
+        ("threshold", "mask_threshold", "overlap_mask_area_threshold", "subtask"),
+        "each pixel has its class",
+    ),
+    "mask-generation-sam2": {"stability_score_offset": "random weights are too sure to be moved"},
+    "onnxruntime-text-to-speech": {"speaker": "it has but one"},
+    "translation": dict.fromkeys(("src_lang", "tgt_lang"), "T5 does the pairs that it names"),
+}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A backend of a task, and one of its models; "" where there is none yet."""
+
+    backend: str
+    task: str
+    model: str
+
+    def __str__(self) -> str:
+        own = self.model.startswith(self.task)
+        return f"{self.backend}-{self.model if own else f'{self.task}-{self.model}'}"
+
+    @property
+    def case(self) -> Case:
+        if self.task not in CASES:
+            pytest.fail(f"tests/tasks/backends/contract: add a Case for task {self.task!r}")
+        own = self.model.startswith(self.task) and self.model in CASES
+        return CASES[self.model if own else self.task]
+
+    @property
+    def deaf(self) -> Mapping[str, str]:
+        """Parameters that show nothing of themselves."""
+        return DEAF.get(str(self)) or DEAF.get(self.model, {})
+
+
+def pairs(family: str) -> list[Pair]:
+    """All that the tables of tasks and backends have of a family, with each of its models."""
+    return [
+        Pair(backend, task, model)
+        for backend in backend_table()
+        for task in sorted(backend_places(backend))
+        if get_task(task).family == family
+        for model in _models(backend, task)
+    ]
+
+
+def _models(backend: str, task: str) -> tuple[str, ...]:
+    if backend == "stub" or (backend, task) in _GIVEN:
+        return (task,)
+    if backend == "onnxruntime" and task in _EXPORTED:
+        return _EXPORTED[task]
+    named = (task, *_FURTHER.get(task, ()))
+    return named if named[0] in BUILDERS else ("",)
+
+
+class Workshop:
+    """Makes backends; each model is built once."""
+
+    def __init__(self, tiny_model: Callable[[str], Path], folder: Path) -> None:
+        self._tiny, self._folder = tiny_model, folder
+        self.source = functools.cache(self._source)
+
+    def make(self, pair: Pair) -> Backend:
+        """A backend with its model, warm."""
+        made = self.made(pair)
+        made.load()
+        made.warm_up()
+        return made
+
+    def made(self, pair: Pair, **more: Any) -> Backend:
+        """The same, with nothing loaded."""
+        declared = _DECLARED.get((pair.backend, pair.task), {})
+        if pair.backend == "stub":
+            declared = {"reject_on": UNREADABLE}
+        if pair.backend == "handler":
+            declared = {"handler_dir": str(self._folder)}
+        source = self.source(pair)
+        return create_backend(
+            pair.backend, pair.task, source, device=Device(), **{**declared, **more}
+        )
+
+    def _source(self, pair: Pair) -> str | None:
+        if pair.backend == "stub":
+            return None
+        if pair.backend == "handler":
+            (self._folder / "mine").mkdir()
+            (self._folder / "mine" / "handler.py").write_text(_HANDLER)
+        if (pair.backend, pair.task) in _GIVEN:
+            return _GIVEN[pair.backend, pair.task]
+        if pair.model not in BUILDERS:
+            pytest.fail(
+                f"no tiny model of {pair.task!r} for {pair.backend!r}: add a builder of that name "
+                "to wherry.tasks.tiny.BUILDERS, or a source to _GIVEN of this file"
+            )
+        built = self._tiny(pair.model)
+        if pair.backend != "onnxruntime":
+            return str(built)
+        if pair.task not in exported_tasks():
+            pytest.fail(
+                f"no graph of {pair.task!r}: add an export to wherry.tasks.export, or a source to "
+                "_GIVEN of this file"
+            )
+        export(str(built), self._folder / pair.model, pair.task)
+        return str(self._folder / pair.model)

@@ -1,0 +1,115 @@
+"""Tasks of sound, of several kinds of content, and of whatever a folder's own code makes of it."""
+
+from __future__ import annotations
+
+from .case import Case, Changed, Row
+from .files import BROKEN_IMAGES, BROKEN_SOUNDS, IMAGES, SOUNDS, beyond_pixels, beyond_seconds
+from .text import LONG
+
+_BEYOND = beyond_pixels()
+_DRAWN: Row = {"do_sample": True, "temperature": 1.5}
+_QUESTIONS = ["what is it", "a cat and a dog beside the red car", "is it red", "hello"]
+_WORDS = [
+    (word, (i % 10 * 90, i // 10 * 50, i % 10 * 90 + 80, i // 10 * 50 + 40))
+    for i, word in enumerate(["paris", "is", "the", "capital", "my", "name", "ada", "london"] * 14)
+]
+
+AUDIO: dict[str, Case] = {
+    "audio-classification": Case(
+        rows=SOUNDS,
+        broken=BROKEN_SOUNDS,
+        beyond=[beyond_seconds(300)],
+        changed={"sample_rate": Changed(value=8000), "top_k": Changed(value=1)},
+    ),
+    "automatic-speech-recognition": Case(
+        rows=SOUNDS,
+        broken=BROKEN_SOUNDS,
+        beyond=[beyond_seconds(3600)],
+        changed={
+            "sample_rate": Changed(value=8000),
+            "language": Changed(value="en", beside={"return_timestamps": True}),
+            "return_timestamps": Changed(value=True),
+        },
+    ),
+    "text-to-speech": Case(
+        rows=[
+            {"texts": [text]}
+            for text in ("hello world", "ada", "the quick brown fox jumps over the lazy dog")
+        ],
+        broken=[
+            ({"texts": [""]}, "text"),
+            ({"texts": [" "]}, "text"),
+            ({"speaker": 2}, "speaker 2: the model has"),
+        ],
+        changed={
+            "speaker": Changed(value=1),
+            "speed": Changed(value=2.0),
+            "seed": Changed(value=1),
+        },
+    ),
+}
+
+MULTIMODAL: dict[str, Case] = {
+    "custom": Case(
+        rows=[{"data": [{"inputs": "a", "more": [1, None]}]}, {"data": [{"inputs": {"b": 2}}]}],
+        broken=[({"data": [{"inputs": "raise"}]}, "RuntimeError"), ({"data": [{}]}, "KeyError")],
+    ),
+    "document-question-answering": Case(
+        rows=[
+            {**IMAGES[0], "questions": ["what is the capital"], "word_boxes": [_WORDS[:20]]},
+            {**IMAGES[0], "questions": ["name"], "word_boxes": [_WORDS[5:6]]},
+            {**IMAGES[0], "questions": ["where do you live"], "word_boxes": [_WORDS]},
+        ],
+        broken=[
+            ({"questions": [""]}, "question"),
+            ({"images": [b"junk"], "word_boxes": [None]}, "not an image of a known format"),
+        ],
+        beyond=[({**_BEYOND[0], "word_boxes": [None]}, _BEYOND[1])],
+        changed={
+            "top_k": Changed(value=3),
+            "max_answer_len": Changed(value=1, beside={"top_k": 9}),
+        },
+    ),
+    "image-text-to-text": Case(
+        rows=[{**row, "texts": [text]} for row, text in zip(IMAGES, _QUESTIONS, strict=True)],
+        fixed={"max_new_tokens": 6},
+        broken=BROKEN_IMAGES,
+        beyond=[_BEYOND, ({"texts": ["lazy dog " * 300]}, "tokens")],
+        changed={
+            "max_new_tokens": Changed(value=2),
+            "do_sample": Changed(value=True, beside={"temperature": 2.0}),
+            "temperature": Changed(value=0.0, beside=_DRAWN),
+            "top_p": Changed(value=0.01, beside=_DRAWN),
+        },
+    ),
+    "image-to-text": Case(
+        rows=IMAGES,
+        fixed={"max_new_tokens": 6},
+        broken=BROKEN_IMAGES,
+        beyond=[_BEYOND],
+        changed={"max_new_tokens": Changed(value=2)},
+    ),
+    "text-to-image": Case(
+        rows=[
+            {"prompts": [text]}
+            for text in ("a photo of a cat", "a red car", "the quick brown fox jumps")
+        ],
+        fixed={"num_inference_steps": 2, "seed": 7},
+        beyond=[({"prompts": [LONG], "truncate": False}, r"\d+ tokens")],
+        changed={
+            "negative_prompt": Changed(value="the lazy dog"),
+            "num_inference_steps": Changed(value=3),
+            "guidance_scale": Changed(value=30.0),
+            "width": Changed(value=48, beside={"width": 32, "height": 32}),
+            "height": Changed(value=16, beside={"width": 32, "height": 32}),
+            "seed": Changed(value=8),
+        },
+    ),
+    "visual-question-answering": Case(
+        rows=[{**row, "question": text} for row, text in zip(IMAGES, _QUESTIONS, strict=True)],
+        fixed={"top_k": 3},
+        broken=BROKEN_IMAGES,
+        beyond=[_BEYOND, ({"question": LONG, "truncate": False}, r"\d+ tokens")],
+        changed={"top_k": Changed(value=1)},
+    ),
+}

@@ -1,0 +1,7 @@
+from __future__ import annotations
+
+from .checks import Contract
+
+
+class TestVision(Contract):
+    family = "vision"

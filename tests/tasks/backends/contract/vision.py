@@ -1,0 +1,186 @@
+"""Tasks that look at images."""
+
+from __future__ import annotations
+
+from PIL import Image, ImageDraw, ImageFont
+
+from wherry.tasks.registry import get_task
+
+from ... import tiny
+from .case import Case, Changed, Row
+from .files import BROKEN_IMAGES, IMAGES, beyond_pixels
+from .text import LONG
+
+_LABELS = [
+    ["a cat", "the quick brown fox over a lazy dog"],
+    ["red car", "a cat", "london"],
+    ["london", "dog"],
+    ["a cat", "the quick brown fox over a lazy dog"],
+]
+_LABELLED = [
+    {**row, "candidate_labels": labels} for row, labels in zip(IMAGES, _LABELS, strict=True)
+]
+_LONG_LABEL: Row = {"candidate_labels": ["fox", LONG], "truncate": False}
+_SEGMENTS: Row = {"threshold": 0.0, "mask_threshold": 0.0, "overlap_mask_area_threshold": 0.0}
+_BEYOND = beyond_pixels()
+
+#: What a search for masks is told, so that it finds some.
+_SEARCH: Row = {
+    "pred_iou_thresh": 0.0,
+    "stability_score_thresh": 0.0,
+    "stability_score_offset": 0.125,
+    "mask_threshold": 1.0,
+    "crops_nms_thresh": 0.9,
+}
+_CROPS: Row = {"crops_n_layers": 1}
+
+
+def _frames(count: int, size: tuple[int, int], seed: int = 0) -> list[bytes]:
+    return [tiny.encode(tiny.noise(*size, seed=seed + number)) for number in range(count)]
+
+
+def _drawn(line: str) -> bytes:
+    image = Image.new("RGB", (240, 60), "white")
+    font = ImageFont.load_default(28)
+    ImageDraw.Draw(image).text((12, 10), line, fill="black", font=font)
+    return tiny.encode(image)
+
+
+CASES: dict[str, Case] = {
+    "depth-estimation": Case(
+        rows=IMAGES,
+        broken=BROKEN_IMAGES,
+        beyond=[beyond_pixels(get_task("depth-estimation").max_row_cost)],
+    ),
+    "image-anonymization": Case(
+        rows=IMAGES,
+        fixed={"threshold": 0.0},
+        broken=BROKEN_IMAGES,
+        beyond=[_BEYOND],
+        changed={
+            "strategy": Changed(value="black_box"),
+            "blur_radius": Changed(value=3),
+            "threshold": Changed(value=1.0),
+            "classes": Changed(value=[]),
+        },
+    ),
+    "image-classification": Case(
+        rows=IMAGES,
+        broken=BROKEN_IMAGES,
+        beyond=[_BEYOND],
+        changed={"top_k": Changed(value=1)},
+    ),
+    "image-feature-extraction": Case(
+        rows=IMAGES,
+        broken=BROKEN_IMAGES,
+        beyond=[_BEYOND],
+        changed={"pool": Changed(value=True)},
+    ),
+    "image-segmentation": Case(
+        rows=IMAGES,
+        fixed=_SEGMENTS,
+        broken=BROKEN_IMAGES,
+        beyond=[beyond_pixels(get_task("image-segmentation").max_row_cost)],
+        changed={
+            "threshold": Changed(value=0.9),
+            "mask_threshold": Changed(value=0.9),
+            "overlap_mask_area_threshold": Changed(value=0.9),
+            "subtask": Changed(value="semantic"),
+        },
+    ),
+    "image-to-image": Case(
+        rows=[
+            {"images": [tiny.encode(tiny.noise(*size))]} for size in ((20, 14), (16, 16), (9, 23))
+        ],
+        broken=BROKEN_IMAGES,
+        beyond=[beyond_pixels(get_task("image-to-image").max_row_cost)],
+    ),
+    "keypoint-detection": Case(
+        rows=[
+            {**IMAGES[0], "boxes": [[[5, 5, 45, 60], [0, 10, 20, 30]]]},
+            {**IMAGES[1], "boxes": [[]]},
+            {**IMAGES[2], "boxes": [[[3, 4, 100, 30]]]},
+            {**IMAGES[3], "boxes": [[[-20, 60, 90, 300]]]},
+        ],
+        broken=[*BROKEN_IMAGES, ({"boxes": [[[60, 10, 70, 20]]]}, "box")],
+        beyond=[_BEYOND],
+        changed={"threshold": Changed(value=0.5)},
+    ),
+    "keypoint-detection-superpoint": Case(
+        rows=IMAGES,
+        broken=[*BROKEN_IMAGES, ({"boxes": [[[5, 5, 45, 60]]]}, "boxes: ")],
+        beyond=[_BEYOND],
+        changed={"threshold": Changed(value=0.025)},
+    ),
+    "mask-generation": Case(
+        rows=[
+            {**IMAGES[0], "points": [[[[20, 30], [5, 6]]]], "labels": [[[1, 0]]]},
+            {**IMAGES[1], "points": [[[[10, 10]], [[50, 40]]]]},
+            {**IMAGES[2], "boxes": [[[3, 4, 100, 30]]]},
+            {**IMAGES[2]},
+        ],
+        fixed=_SEARCH,
+        broken=BROKEN_IMAGES,
+        beyond=[_BEYOND],
+        changed={
+            "multimask_output": Changed(value=False),
+            "mask_threshold": Changed(value=-0.5),
+            "pred_iou_thresh": Changed(value=0.5),
+            "stability_score_thresh": Changed(value=0.5),
+            "stability_score_offset": Changed(value=0.5, beside={"stability_score_thresh": 0.125}),
+            "crops_nms_thresh": Changed(value=0.3, beside=_CROPS),
+            "crops_n_layers": Changed(value=1),
+            "crop_overlap_ratio": Changed(value=0.1, beside=_CROPS),
+            "crop_n_points_downscale_factor": Changed(value=2, beside=_CROPS),
+        },
+    ),
+    "object-detection": Case(
+        rows=IMAGES,
+        fixed={"threshold": 0.0},
+        broken=BROKEN_IMAGES,
+        beyond=[_BEYOND],
+        changed={"threshold": Changed(value=1.0)},
+    ),
+    "optical-character-recognition": Case(
+        rows=[{"images": [_drawn(line)]} for line in ("Hello", "a cat and a dog")],
+        fixed={"threshold": 0.0},
+        broken=BROKEN_IMAGES,
+        beyond=[_BEYOND],
+        changed={"threshold": Changed(value=1.0)},
+    ),
+    "video-mask-generation": Case(
+        rows=[
+            {
+                "videos": [_frames(3, (90, 60))],
+                "objects_ids": [[7, 3]],
+                "frame_indexes": [[1, 2]],
+                "points": [[[[20, 30], [60, 10]], [[70, 40]]]],
+                "labels": [[[1, 0], [1]]],
+            },
+            {
+                "videos": [_frames(2, (40, 70), seed=1)],
+                "objects_ids": [[1]],
+                "frame_indexes": [[0]],
+                "boxes": [[[5, 6, 30, 60]]],
+            },
+        ],
+        broken=[
+            ({"videos": [[*_frames(2, (90, 60)), b"junk"]]}, "not an image of a known format"),
+            ({"videos": [[*_frames(2, (90, 60)), *_frames(1, (9, 9))]]}, "frame 2: "),
+        ],
+        beyond=[({"videos": [[*_BEYOND[0]["images"]] * 3]}, _BEYOND[1])],
+    ),
+    "zero-shot-image-classification": Case(
+        rows=_LABELLED,
+        broken=BROKEN_IMAGES,
+        beyond=[_BEYOND, (_LONG_LABEL, r"\d+ tokens")],
+        changed={"hypothesis_template": Changed(value="hello {}")},
+    ),
+    "zero-shot-object-detection": Case(
+        rows=_LABELLED,
+        fixed={"threshold": 0.0},
+        broken=BROKEN_IMAGES,
+        beyond=[_BEYOND, (_LONG_LABEL, r"\d+ tokens")],
+        changed={"threshold": Changed(value=1.0)},
+    ),
+}
