@@ -11,9 +11,9 @@ from typing import Any
 from pydantic_core import to_json
 
 from ...protocol.errors import WherryError
-from ..client import Client
 from .compute import compute_s
 from .errors_file import failed_ids
+from .fleet import Fleet
 from .ledger import Ledger
 from .output import Findings, write_output
 from .places import ERRORS, PAGE, REPORT, beside
@@ -51,7 +51,7 @@ class Summary:
 Observer = Callable[[Progress], None]
 
 
-def annotate(client: Client, options: Options, observer: Observer = lambda _: None) -> Summary:
+def annotate(client: Fleet, options: Options, observer: Observer = lambda _: None) -> Summary:
     """Annotate a data set. Started again after anything, it goes on where it was.
 
     Raises what the source, the format and the server refuse; TooManyErrors.
@@ -97,7 +97,7 @@ def annotate(client: Client, options: Options, observer: Observer = lambda _: No
 
 
 def _run(
-    client: Client, options: Options, origin: Origin, source: Source, ledger: Ledger
+    client: Fleet, options: Options, origin: Origin, source: Source, ledger: Ledger
 ) -> AnnotateRun:
     rows_per_job, jobs = sizes(client, origin)
     return AnnotateRun(
@@ -112,7 +112,7 @@ def _run(
     )
 
 
-def _computed(client: Client, model: str) -> float | None:
+def _computed(client: Fleet, model: str) -> float | None:
     """Seconds that the model has computed so far; None where the server does not say."""
     try:
         return compute_s(client, model)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from ..client import Client
 from .compute import compute_s
+from .fleet import Fleet
 from .ledger import Ledger
 from .rows import Origin, SourceRow, UnreadableRow
 from .run import AnnotateRun
@@ -58,7 +58,7 @@ class _Sample(Source):
 
 
 def forecast(
-    client: Client,
+    client: Fleet,
     source: Source,
     origin: Origin,
     rows_per_job: int,

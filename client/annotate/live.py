@@ -12,8 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ...protocol.errors import WherryError
-from ..client import Client
 from . import run
+from .fleet import Fleet
 
 #: Seconds between two looks at the fleet, and between two plain lines.
 _FLEET_S, _LINE_S = 2.0, 10.0
@@ -22,7 +22,7 @@ _FLEET_S, _LINE_S = 2.0, 10.0
 class View:
     """Shows progress on a console. Use it in a `with` block and call it with each progress."""
 
-    def __init__(self, console: Console, client: Client, model: str) -> None:
+    def __init__(self, console: Console, client: Fleet, model: str) -> None:
         self._console, self._client, self._model = console, client, model
         self._bar = Progress(
             TextColumn("{task.description}"),

@@ -11,11 +11,11 @@ from ...protocol.errors import InvalidRequest, NotFound, WherryError
 from ...protocol.nearest import meant
 from ...tasks.base import Task
 from ...tasks.registry import get_task, task_names, task_of
-from ..client import Client
 from ..errors import UsageError
 from ..operations import model_path
 from .constants import SharedInputs, rows_among, shared_by_all
 from .errors_file import failed_ids
+from .fleet import Fleet
 from .formats import Writer, format_of, known_format, writer_of
 from .places import ERRORS, PAGE, REPORT, all_paths, beside, ledger_path, named
 from .placing import Placing
@@ -75,7 +75,7 @@ class Prepared:
     placing: Placing
 
 
-def prepared(client: Client, options: Options) -> Prepared:
+def prepared(client: Fleet, options: Options) -> Prepared:
     """Check what is asked: by itself, then against the model, then against what is there.
 
     Raises UsageError for what is wrong in itself, InvalidRequest for a model or a source that
@@ -133,7 +133,7 @@ def _made(options: Options, origin: Origin, format_name: str) -> dict[str, Any]:
     }
 
 
-def origin_of(client: Client, options: Options) -> Origin:
+def origin_of(client: Fleet, options: Options) -> Origin:
     """The model as the server declares it, with these parameters. Raises UsageError."""
     metadata = _metadata(client, options.model)
     task = _task(options.model, metadata)
@@ -154,7 +154,7 @@ def source_of(options: Options, origin: Origin) -> Source:
     return SharedInputs(source) if constants else source
 
 
-def _metadata(client: Client, model: str) -> dict[str, Any]:
+def _metadata(client: Fleet, model: str) -> dict[str, Any]:
     try:
         return client.get(model_path(model))
     except NotFound as error:
@@ -168,7 +168,7 @@ def _task(model: str, metadata: Mapping[str, Any]) -> Task:
     return get_task(name)
 
 
-def sizes(client: Client, origin: Origin) -> tuple[int, int]:
+def sizes(client: Fleet, origin: Origin) -> tuple[int, int]:
     """Rows a job, and jobs in flight."""
     rows = _metadata(client, origin.model)["parameters"]["max_batch_size"]
     workers = client.get("/v2/queues")["workers"]

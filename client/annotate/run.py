@@ -27,7 +27,7 @@ from ...protocol.errors import (
     from_code,
 )
 from ...protocol.parameters import ROW_WARNINGS
-from ..client import Client
+from .fleet import Fleet
 from .ledger import Ledger
 from .packing import Pack, Packed, Packer, image_size, pack_answer
 from .report import Sampler
@@ -79,7 +79,7 @@ class Progress:
 class AnnotateRun:
     """One run over one source."""
 
-    client: Client
+    client: Fleet
     source: Source
     origin: Origin
     ledger: Ledger
