@@ -7,28 +7,22 @@ and keeps none: it goes when it is parsed, what was parsed when files are made o
 from __future__ import annotations
 
 import asyncio
-import zlib
-from collections.abc import AsyncIterable, Callable
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any, NamedTuple, TypeVar
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from ..protocol.errors import InvalidRequest, PayloadTooLarge
+from ..protocol.errors import InvalidRequest
 from ..protocol.json_text import parse_json
+from .inflate import WINDOWS, inflate, too_large
 
 #: Where the JSON of a binary request ends.
 HEADER_LENGTH = "inference-header-content-length"
 
-#: Encodings that are inflated, with zlib's window bits: gzip alone, and zlib as `deflate` means it.
-WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
-
 #: Bytes of a body from which it is read in a thread, so that other requests go on meanwhile.
 OFF_LOOP_BYTES = 256 * 1024
-
-#: Bytes inflated at a time.
-_PIECE_BYTES = 1 << 20
 
 T = TypeVar("T")
 
@@ -56,7 +50,7 @@ async def off_loop(work: Callable[[], T], *, large: bool) -> T:
 
 
 async def read_document(request: Request, max_bytes: int) -> Document:
-    """A request's JSON object. Raises InvalidRequest, PayloadTooLarge."""
+    """A request's JSON object. Raises InvalidRequest."""
     return Document(*await parsed(await read_body(request, max_bytes), json_object))
 
 
@@ -65,7 +59,7 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     declared = request.headers.get("content-length", "")
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if declared.isascii() and declared.isdigit() and int(declared) > max_bytes:
-        raise _too_large(max_bytes)
+        raise too_large(max_bytes)
     if encoding in WINDOWS:
         return await inflate(request.stream(), encoding, max_bytes)
     if encoding not in ("", "identity"):
@@ -79,35 +73,11 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
         chunk: bytes = message.get("body", b"")
         more = message.get("more_body", False)
         if body.tell() + len(chunk) > max_bytes:
-            raise _too_large(max_bytes)
+            raise too_large(max_bytes)
         if not more and not body.tell():
             return chunk
         body.write(chunk)
     return body.getvalue()
-
-
-async def inflate(chunks: AsyncIterable[bytes], encoding: str, max_bytes: int) -> bytes:
-    """What was compressed. Raises InvalidRequest, and PayloadTooLarge past `max_bytes`."""
-    inflater, out, taken = zlib.decompressobj(WINDOWS[encoding]), BytesIO(), 0
-    try:
-        async for chunk in chunks:
-            taken += len(chunk)
-            while chunk:
-                out.write(inflater.decompress(chunk, _PIECE_BYTES))
-                if max(out.tell(), taken) > max_bytes:
-                    raise _too_large(max_bytes)
-                chunk = inflater.unconsumed_tail
-    except zlib.error as error:
-        raise InvalidRequest(f"the body cannot be inflated: {error}") from None
-    if not inflater.eof:
-        raise InvalidRequest("the compressed body ends too soon")
-    if inflater.unused_data:
-        raise InvalidRequest("bytes follow the end of the compressed body")
-    return out.getvalue()
-
-
-def _too_large(max_bytes: int) -> PayloadTooLarge:
-    return PayloadTooLarge(f"the body is over {max_bytes} bytes; send fewer rows")
 
 
 def header_length(request: Request) -> int | None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import httpx
 
 from ...protocol.errors import InvalidRequest, PayloadTooLarge
-from ..body import WINDOWS, inflate
+from ..inflate import WINDOWS, inflate
 from .allowed import OutboundError
 from .guard import Guard
 
