@@ -7,9 +7,9 @@ from fastapi import APIRouter, Request, Response
 from ..jobs.batches import forget_soon
 from . import examples
 from .batch_routes import stored_ids
-from .batches.growing import remove_later
 from .body import read_document
 from .plain import PlainRoute
+from .removal import remove_later
 from .service import Service
 
 router = APIRouter(tags=["jobs"], route_class=PlainRoute)

@@ -18,10 +18,10 @@ from ..errors import shaped
 from ..ids import uuid7
 from ..openai.shapes import error_shape
 from ..plain import PlainRoute
+from ..removal import remove
 from ..service import Service
 from ..views import json_response
 from .expiry import asked_in_form, expires_at
-from .growing import remove
 from .upload import receive
 from .views import file_view, list_view, read_limit
 

@@ -11,17 +11,13 @@ from ...jobs.stores import Store
 from ...protocol.errors import WherryError
 from ..blob_lane import in_store
 from ..ids import uuid7
+from ..removal import remove_later
 
 #: Bytes from which a part stays as it is.
 PART_BYTES = 4 * 1024 * 1024
 
-#: Seconds that a blob outlives its use: a Redis that lost its last second names it again.
-KEPT_S = 30.0
-
 #: Seconds between two tries to write while the store is away.
 _RETRY_S = 1.0
-
-_removals: set[asyncio.Task[None]] = set()
 
 
 class Growing:
@@ -74,22 +70,3 @@ class Growing:
                 await self.flush()
                 return
             await asyncio.sleep(_RETRY_S)
-
-
-def remove_later(store: Store, refs: Sequence[str]) -> None:
-    """Delete blobs after a while."""
-    loop = asyncio.get_running_loop()
-
-    def begin() -> None:
-        task = loop.create_task(remove(store, refs))
-        _removals.add(task)
-        task.add_done_callback(_removals.discard)
-
-    loop.call_later(KEPT_S, begin)
-
-
-async def remove(store: Store, refs: Sequence[str]) -> None:
-    """Delete blobs; one that cannot be is left to the sweeper."""
-    for ref in refs:
-        with contextlib.suppress(WherryError, OSError):
-            await in_store(store.delete, ref)

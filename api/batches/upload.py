@@ -15,7 +15,8 @@ from ...jobs.files import LONGEST_UPLOAD_S, Part
 from ...jobs.stores import Store
 from ...protocol.errors import InvalidRequest, PayloadTooLarge
 from ..blob_lane import in_store
-from .growing import PART_BYTES, remove
+from ..removal import remove
+from .growing import PART_BYTES
 
 #: Bytes of all that is not the file.
 _MAX_FIELDS_BYTES = 65_536

@@ -21,12 +21,13 @@ from ...jobs.recover import cancel
 from ...protocol.errors import NotFound, WherryError
 from ..access.caller import caller
 from ..lane import lane_id
+from ..removal import remove_later
 from ..service import Service
 from .answers import Answer, answer
 from .check import Check
 from .ends import write_files
 from .expiry import input_gone
-from .growing import PART_BYTES, Growing, remove_later
+from .growing import PART_BYTES, Growing
 from .hold import Hold, LeaseLostError
 from .lines import Asked, Line, LineTooLongError, read_line, read_lines
 from .window import Window

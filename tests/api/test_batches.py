@@ -149,7 +149,7 @@ def test_results_in_the_store_go_once_they_are_in_the_output(
     texts: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("wherry.api.batches.growing.KEPT_S", 0.1)
+    monkeypatch.setattr("wherry.api.removal.KEPT_S", 0.1)
     body = texts(*(f"word {n}" for n in range(60)))
     small = jobs_settings.model_copy(update={"inline_max_bytes": 100})
     serving.jobs = small
