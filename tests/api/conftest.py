@@ -28,6 +28,7 @@ from wherry.tasks.catalog import load_catalog
 from wherry.tasks.create import create_task
 from wherry.tasks.registry import task_names
 
+from ..receiver import Receiver
 from .keyed import Tenants, write_keys
 
 #: A stub of every task, named after it; one has a second version.
@@ -45,6 +46,14 @@ version = "{version}"
 
 WORKER = "test@host/1"
 BODY_LIMIT = 1_000_000
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A server that a test's fleet fetches from and calls."""
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
 
 
 @pytest.fixture(scope="session")

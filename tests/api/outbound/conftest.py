@@ -1,19 +1,8 @@
-"""Real HTTP servers on this machine, and names that lead to them."""
+"""Names that lead to servers on this machine."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
-import pytest
-
-from ...receiver import Receiver
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    receiver = Receiver()
-    yield receiver
-    receiver.close()
+from collections.abc import Sequence
 
 
 class Names:
