@@ -17,47 +17,44 @@ from ..jobs import AsyncQueue, JobsSettings
 from ..jobs.settings import from_environment
 from ..jobs.stores import open_store
 from ..tasks.catalog import Catalog, load_catalog
-from . import (
-    batch_routes,
-    dead_routes,
-    errors,
-    events_routes,
-    forget_routes,
-    generate_routes,
-    infer_routes,
-    jobs_routes,
-    models_routes,
-    page,
-    pixano,
-    server_routes,
-)
 from .access.book import KeyBook, KeyFileError, read_keys
-from .access.guard import Guard
-from .batches import routes as batches_routes
-from .batches.runner import Runner
-from .door import Door
-from .fleet_store import FleetStore, Presence
-from .huggingface import routes as huggingface_routes
-from .instill import routes as instill_routes
-from .intake import Intake
-from .label_studio import routes as label_studio_routes
-from .openai import routes as openai_routes
-from .openai.shapes import error_shape as openai_shape
-from .outbound import webhooks_routes
-from .outbound.deliver import Deliverer
-from .outbound.outbound import Outbound
-from .pixano.errors import error_of as pixano_shape
-from .plain import ShortWay
-from .service import Service
+from .core.fleet_store import FleetStore, Presence
+from .core.intake import Intake
+from .core.service import Service
+from .core.waiters import Waiters
+from .egress.outbound import Outbound
+from .http import errors, page
+from .http.access_guard import Guard
+from .http.entry import Door
+from .http.fast_route import ShortWay
 from .settings import ApiSettings
-from .waiters import Waiters
+from .surfaces.huggingface import routes as huggingface_routes
+from .surfaces.instill import routes as instill_routes
+from .surfaces.label_studio import routes as label_studio_routes
+from .surfaces.openai import routes as openai_routes
+from .surfaces.openai.batches import routes as batches_routes
+from .surfaces.openai.batches.runner import Runner
+from .surfaces.openai.requests import error_shape as openai_shape
+from .surfaces.pixano import routes as pixano_routes
+from .surfaces.pixano.errors import error_of as pixano_shape
+from .v2 import dead as dead_routes
+from .v2 import events as events_routes
+from .v2 import forget as forget_routes
+from .v2 import generate as generate_routes
+from .v2 import infer as infer_routes
+from .v2 import jobs as jobs_routes
+from .v2 import many_jobs as many_jobs_routes
+from .v2 import models as models_routes
+from .v2 import server as server_routes
+from .v2 import webhooks as webhooks_routes
+from .webhooks.deliver import Deliverer
 
 #: In the order in which paths are tried: what is asked most comes first.
 _ROUTES = (
     infer_routes,
     jobs_routes,
     events_routes,
-    batch_routes,
+    many_jobs_routes,
     forget_routes,
     generate_routes,
     models_routes,
@@ -66,7 +63,7 @@ _ROUTES = (
     *openai_routes.ROOMS,
     instill_routes,
     label_studio_routes,
-    pixano,
+    pixano_routes,
     huggingface_routes,
     batches_routes,
     webhooks_routes,
@@ -98,7 +95,7 @@ async def _grpc(service: Service, keys: KeyBook) -> AsyncIterator[None]:
         yield
         return
     try:
-        from .oip_grpc import server
+        from .surfaces.oip_grpc import server
     except ImportError as error:  # an extra that most do without
         raise RuntimeError(
             f"WHERRY_GRPC_PORT is {port}, but gRPC is not installed: pip install 'wherry[grpc]'"

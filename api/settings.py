@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from .outbound.settings import OutboundSettings
+from .egress.settings import OutboundSettings
 
 
 class ApiSettings(OutboundSettings):

@@ -22,7 +22,7 @@ from rich.table import Table
 
 from wherry.client import Client
 from wherry.ops.stack import Stack
-from wherry.tasks import packaged
+from wherry.samples import packaged
 from wherry.tasks.text.chat import ChatInput, ChatOutput
 
 _MODELS = """

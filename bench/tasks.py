@@ -23,8 +23,8 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from wherry.ops.samples import write_samples
 from wherry.ops.task_card import backends_of
+from wherry.samples.models import write_samples
 from wherry.tasks.base import TaskInput
 from wherry.tasks.catalog import load_catalog
 from wherry.tasks.create import LocalTask, create_task

@@ -26,7 +26,7 @@ Value = str | bytes | int | float
 #: Values by name; of what there may be many, all values, or all rows by column.
 Given = Mapping[str, Value | Iterable[Value | Mapping[str, Value]]]
 
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).parent / "lua"
 
 _BLOCK = r"^-- {kind} (.*(?:\n--      .*)*)$"
 _REMARK = re.compile(r"\s*\([^()]*\)")

@@ -107,8 +107,8 @@ def up(
     log_level: Annotated[LogLevel, typer.Option(help="Of every service.")] = "warning",
 ) -> None:
     """Run the whole stack here until Ctrl-C: Redis, the API, a worker per family, Flower."""
+    from ..samples.models import SamplesError, write_samples
     from .data_folder import DataFolderError
-    from .samples import SamplesError, write_samples
     from .stack import Stack
     from .up import print_error, serve
 

@@ -126,13 +126,15 @@ def write_task(root: Path, name: str, family: Family) -> list[Path]:
     }
     made = {
         root / "tasks" / family / f"{module}.py": "task",
-        root / "tasks/backends/transformers" / f"{module}.py": f"backend_{kind.backend}",
-        root / "tests/tasks/backends" / f"test_{module}.py": "test",
+        root / "tasks/backends/transformers" / family / f"{module}.py": f"backend_{kind.backend}",
+        root / "tests/tasks/backends" / family / f"test_{module}.py": "test",
     }
     for file in made:
         if file.exists():
             raise NewTaskError(f"{file} is there already")
-    tables = _registered(root, name, f"{family}.{module}", f"transformers.{module}:{class_name}")
+    tables = _registered(
+        root, name, f"{family}.{module}", f"transformers.{family}.{module}:{class_name}"
+    )
     for file, template in made.items():
         file.parent.mkdir(parents=True, exist_ok=True)
         text = (_TEMPLATES / f"{template}.py.tmpl").read_text(encoding="utf-8")

@@ -65,7 +65,7 @@ def new_task(
     module = name.replace("-", "_")
     console.print(
         "  python -m pytest tests/tasks/test_every_task.py "
-        f"tests/tasks/backends/test_{module}.py -k '{name} or {module}'"
+        f"tests/tasks/backends/{family}/test_{module}.py -k '{name} or {module}'"
     )
 
 

@@ -15,8 +15,8 @@ from PIL import Image
 
 from ..protocol import v2
 from .base import Task, TaskInput
-from .masks import write_mask
 from .tensors import ROW_LENGTHS
+from .values.masks import write_mask
 
 _ORIENTATION = 0x0112  # EXIF's number; 5 to 8 lie on their side
 

@@ -23,9 +23,9 @@ from ..protocol.parameters import ON_ROW_ERROR, STREAM, remarks_on, warnings
 from ..tasks.backends.base import StreamingBackend
 from ..tasks.base import TaskInput, TaskOutput
 from ..tasks.blanks import with_blanks
+from .halving import Run, run_rows
 from .models import LoadedModel
-from .split import Run, run_rows
-from .telling import Telling
+from .token_sender import Telling
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from ..jobs.fleet import FleetView, uptime, view, waiting
 from ..jobs.outage import Outage
 from ..jobs.recover import reap, reissue, sweep
 from ..jobs.settings import JobsSettings
-from .consuming import Consuming
+from .deaf_consumer import Consuming
 from .identity import is_gone
 from .threads import Every
 

@@ -14,7 +14,7 @@ from ..jobs.group import Group
 from ..jobs.record import BatchStats, Claim, ClaimedJob, Outcome
 from ..jobs.recover import note_alone, reissue
 from ..jobs.settings import JobsSettings
-from ..jobs.told import tell
+from ..jobs.token_stream import tell
 from ..protocol.errors import BackendError, ModelFailed, Unavailable
 from ..tasks.backends.device import Device
 from .batch import Encoded, run_batch
@@ -26,8 +26,8 @@ from .missed import Missed
 from .models import Models
 from .quarantine import Quarantine
 from .settings import WorkerSettings
-from .telling import Telling
 from .timing import Ran, Timing
+from .token_sender import Telling
 
 log = logging.getLogger(__name__)
 

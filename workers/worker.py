@@ -27,7 +27,7 @@ from ..tasks.catalog import load_catalog
 from .belonging import Belonging
 from .blobs import Blobs
 from .budget import Budgets
-from .consuming import Consuming, Listening, restart_consumer
+from .deaf_consumer import Consuming, Listening, restart_consumer
 from .device import kind as device_kind
 from .events import JobEvents
 from .failures import Failures, counted
@@ -37,7 +37,7 @@ from .lease import Lease
 from .models import LoadedModel, Models
 from .serving import Serving
 from .settings import WorkerSettings
-from .sweeping import Sweeping
+from .sweeper import Sweeping
 
 log = logging.getLogger(__name__)
 

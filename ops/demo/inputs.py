@@ -9,8 +9,8 @@ from importlib.resources import files
 import numpy as np
 from PIL import Image
 
-from ...tasks.train.digits_data import load, split
-from ...tasks.train.shapes_data import SHAPES, draw
+from ...samples.digits_data import load, split
+from ...samples.shapes_data import SHAPES, draw
 
 #: Pairs of sentences that say the same, and one that is a stranger to both.
 PARAPHRASES = (

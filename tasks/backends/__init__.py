@@ -16,42 +16,42 @@ from .device import Device
 _TABLE: dict[str, dict[str, str]] = {
     "stub": dict.fromkeys(task_names(), "stub:Stub"),
     "transformers": {
-        "audio-classification": "transformers.audio_classification:AudioClassification",
-        "automatic-speech-recognition": "transformers.automatic_speech_recognition:Recognition",
-        "chat": "transformers.chat:Chat",
-        "depth-estimation": "transformers.depth_estimation:DepthEstimation",
-        "document-question-answering": "transformers.document_question_answering:DocumentAnswering",
-        "embedding": "transformers.embedding:Embedding",
-        "feature-extraction": "transformers.feature_extraction:FeatureExtraction",
-        "fill-mask": "transformers.fill_mask:FillMask",
-        "image-anonymization": "transformers.image_anonymization:ImageAnonymization",
-        "image-classification": "transformers.image_classification:ImageClassification",
-        "image-feature-extraction": "transformers.image_feature_extraction:ImageFeatureExtraction",
-        "image-segmentation": "transformers.image_segmentation:ImageSegmentation",
-        "image-text-to-text": "transformers.image_text_to_text:ImageTextToText",
-        "image-to-image": "transformers.image_to_image:ImageToImage",
-        "image-to-text": "transformers.image_to_text:ImageToText",
-        "keypoint-detection": "transformers.keypoint_detection:KeypointDetection",
-        "mask-generation": "transformers.mask_generation:MaskGeneration",
-        "object-detection": "transformers.object_detection:ObjectDetection",
-        "optical-character-recognition": "transformers.optical_character_recognition:LineReading",
-        "question-answering": "transformers.question_answering:QuestionAnswering",
-        "ranking": "transformers.ranking:Ranking",
-        "sentence-similarity": "transformers.sentence_similarity:SentenceSimilarity",
-        "summarization": "transformers.summarization:Summarization",
-        "table-question-answering": "transformers.table_question_answering:TableQuestionAnswering",
-        "text-classification": "transformers.text_classification:TextClassification",
-        "text-generation": "transformers.text_generation:TextGeneration",
-        "text-to-image": "transformers.text_to_image:TextToImage",
-        "text-to-speech": "transformers.text_to_speech:TextToSpeech",
-        "text2text-generation": "transformers.text2text_generation:Text2TextGeneration",
-        "token-classification": "transformers.token_classification:TokenClassification",
-        "translation": "transformers.translation:Translation",
-        "video-mask-generation": "transformers.video_mask_generation:VideoMaskGeneration",
-        "visual-question-answering": "transformers.visual_question_answering:VisualAnswering",
-        "zero-shot-classification": "transformers.zero_shot_classification:ZeroShotClassification",
-        "zero-shot-image-classification": "transformers.zero_shot_image_classification:ZeroShotImageClassification",  # noqa: E501 # one row
-        "zero-shot-object-detection": "transformers.zero_shot_object_detection:ZeroShotObjectDetection",  # noqa: E501 # one row
+        "audio-classification": "transformers.audio.audio_classification:AudioClassification",
+        "automatic-speech-recognition": "transformers.audio.automatic_speech_recognition:Recognition",  # noqa: E501 # one row
+        "chat": "transformers.text.chat:Chat",
+        "depth-estimation": "transformers.vision.depth_estimation:DepthEstimation",
+        "document-question-answering": "transformers.multimodal.document_question_answering:DocumentAnswering",  # noqa: E501 # one row
+        "embedding": "transformers.text.embedding:Embedding",
+        "feature-extraction": "transformers.text.feature_extraction:FeatureExtraction",
+        "fill-mask": "transformers.text.fill_mask:FillMask",
+        "image-anonymization": "transformers.vision.image_anonymization:ImageAnonymization",
+        "image-classification": "transformers.vision.image_classification:ImageClassification",
+        "image-feature-extraction": "transformers.vision.image_feature_extraction:ImageFeatureExtraction",  # noqa: E501 # one row
+        "image-segmentation": "transformers.vision.image_segmentation:ImageSegmentation",
+        "image-text-to-text": "transformers.multimodal.image_text_to_text:ImageTextToText",
+        "image-to-image": "transformers.vision.image_to_image:ImageToImage",
+        "image-to-text": "transformers.multimodal.image_to_text:ImageToText",
+        "keypoint-detection": "transformers.vision.keypoint_detection:KeypointDetection",
+        "mask-generation": "transformers.vision.mask_generation:MaskGeneration",
+        "object-detection": "transformers.vision.object_detection:ObjectDetection",
+        "optical-character-recognition": "transformers.vision.optical_character_recognition:LineReading",  # noqa: E501 # one row
+        "question-answering": "transformers.text.question_answering:QuestionAnswering",
+        "ranking": "transformers.text.ranking:Ranking",
+        "sentence-similarity": "transformers.text.sentence_similarity:SentenceSimilarity",
+        "summarization": "transformers.text.summarization:Summarization",
+        "table-question-answering": "transformers.text.table_question_answering:TableQuestionAnswering",  # noqa: E501 # one row
+        "text-classification": "transformers.text.text_classification:TextClassification",
+        "text-generation": "transformers.text.text_generation:TextGeneration",
+        "text-to-image": "transformers.multimodal.text_to_image:TextToImage",
+        "text-to-speech": "transformers.audio.text_to_speech:TextToSpeech",
+        "text2text-generation": "transformers.text.text2text_generation:Text2TextGeneration",
+        "token-classification": "transformers.text.token_classification:TokenClassification",
+        "translation": "transformers.text.translation:Translation",
+        "video-mask-generation": "transformers.vision.video_mask_generation:VideoMaskGeneration",
+        "visual-question-answering": "transformers.multimodal.visual_question_answering:VisualAnswering",  # noqa: E501 # one row
+        "zero-shot-classification": "transformers.text.zero_shot_classification:ZeroShotClassification",  # noqa: E501 # one row
+        "zero-shot-image-classification": "transformers.vision.zero_shot_image_classification:ZeroShotImageClassification",  # noqa: E501 # one row
+        "zero-shot-object-detection": "transformers.vision.zero_shot_object_detection:ZeroShotObjectDetection",  # noqa: E501 # one row
     },
     "onnxruntime": {
         "audio-classification": "onnx.backend:DialectBackend",

@@ -24,7 +24,7 @@ class BackendClass:
 
     @classmethod
     def of(cls, place: str) -> BackendClass:
-        """The class of `transformers.chat:Chat`, as the table of backends has it."""
+        """The class of `transformers.text.chat:Chat`, as the table of backends has it."""
         module, _, name = place.partition(":")
         return cls(_BACKENDS.joinpath(*module.split(".")).with_suffix(".py"), name)
 

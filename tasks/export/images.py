@@ -10,7 +10,7 @@ import torch
 import transformers as hf
 from PIL import Image
 
-from ..backends.transformers.depth_estimation import DepthEstimation
+from ..backends.transformers.vision.depth_estimation import DepthEstimation
 from ..backends.transformers.whole import load_whole
 from .graphs import LOADING, Axes, Sample, Signature, write
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from ..backends.sentences import sentence_files
-from ..backends.transformers.encoder import load_encoder
+from ..backends.text.sentences import sentence_files
+from ..backends.transformers.text.encoder import load_encoder
 from ..backends.transformers.tokenizer import load_tokenizer
 from ..backends.transformers.whole import POOLER, find_file, load_whole
 from .graphs import LOADING, Axes, Sample, Signature, write

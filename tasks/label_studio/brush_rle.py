@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..rle import counts
+from ..values.rle import counts
 
 _CHANNELS, _VALUE_BITS = 4, 8
 _SIZES = np.array((3, 4, 8, 16))

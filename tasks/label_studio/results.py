@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from ..base import TaskOutput
 from ..boxes import BoundingBox
-from ..rounding import number, percent
+from ..values.rounding import number, percent
 
 #: Width of a keypoint's dot, percent of the image's.
 _DOT = 0.5
@@ -92,8 +92,8 @@ def _region(item: Any, size: Size, *, polygons: bool) -> Iterator[Result]:
 
 
 def _mask(png: bytes, label: str, *, polygons: bool) -> Iterator[Result]:
-    from ..masks import read_mask  # numpy and Pillow, for masks alone
-    from ..polygons import polygon
+    from ..values.masks import read_mask  # numpy and Pillow, for masks alone
+    from ..values.polygons import polygon
     from .brush_rle import brush_rle
 
     mask = read_mask(png)

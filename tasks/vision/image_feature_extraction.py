@@ -1,6 +1,6 @@
 """Image feature extraction. OIP: image BYTES [n] -> embedding FP32 [n, dim].
 
-Tests ask a CLIP, trained by `wherry.tasks.train.clip`, whether drawings of one colour and shape
+Tests ask a CLIP, trained by `training.clip`, whether drawings of one colour and shape
 are close; `wherry up --sample-models` serves it.
 """
 

@@ -3,7 +3,7 @@
 Masks are grey PNGs of the image's size, 255 on the segment and 0 off it. A semantic map decides
 for every pixel and scores none: its segments have a score of 1, and no threshold counts.
 
-Tests ask a UperNet, trained by `wherry.tasks.train.segmenter`, for the pixels of drawn circles,
+Tests ask a UperNet, trained by `training.segmenter`, for the pixels of drawn circles,
 squares and triangles, by both backends; `wherry up --sample-models` serves it. Panoptic and
 instance segments are held against Transformers with random weights: no trained model of theirs
 can be had without a download.

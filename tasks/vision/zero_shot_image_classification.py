@@ -3,7 +3,7 @@
 label BYTES and score FP32 are [n, L], the likeliest first (CLIP, Radford et al., 2021). Rows of
 one batch may have labels of their own: the model sees each label once.
 
-Tests ask a CLIP, trained by `wherry.tasks.train.clip`, for the colour and shape of drawings, by
+Tests ask a CLIP, trained by `training.clip`, for the colour and shape of drawings, by
 both backends; `wherry up --sample-models` serves it.
 """
 

@@ -28,7 +28,7 @@ from wherry.tasks.catalog import load_catalog
 from wherry.tasks.create import create_task
 from wherry.tasks.registry import task_names
 
-from ..receiver import Receiver
+from ..support.receiver import Receiver
 from .keyed import Tenants, write_keys
 
 #: A stub of every task, named after it; one has a second version.

@@ -12,8 +12,8 @@ from wherry.protocol import codec
 from wherry.tasks.registry import get_task
 from wherry.tasks.samples import PNG
 
-from .instill_entries import MODELS, entries
-from .pixano_asks import ASKS
+from .surfaces.instill.entries import MODELS, entries
+from .surfaces.pixano.asks import ASKS
 
 Document = dict[str, Any]
 

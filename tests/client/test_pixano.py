@@ -27,8 +27,8 @@ from wherry.client.pixano import (
 from wherry.ops.ports import free_port
 from wherry.ops.stack import Stack
 from wherry.protocol import errors as ours
-from wherry.tasks.rle import decode_compressed
 from wherry.tasks.samples import PNG
+from wherry.tasks.values.rle import decode_compressed
 
 from ..support.models import model
 

@@ -26,7 +26,7 @@ from wherry.ops.stack import Stack
 from wherry.tasks.base import TaskOutput
 from wherry.tasks.catalog import locate
 from wherry.tasks.create import LocalTask, create_task
-from wherry.tasks.masks import read_mask
+from wherry.tasks.values.masks import read_mask
 
 from ..support.models import model
 from .photographs import PAGE, photographs, pictures
@@ -41,8 +41,8 @@ pytestmark = [
 coco = pytest.importorskip("pycocotools.coco", reason="in the test group; a bare install lacks it")
 pytest.importorskip("rapidocr", reason="in the extra ocr")
 
-SHAPES = "package:wherry.tasks/weights/shapes"
-SEGMENTER = "package:wherry.tasks/weights/shapes-segmenter"
+SHAPES = "package:wherry.samples/weights/shapes"
+SEGMENTER = "package:wherry.samples/weights/shapes-segmenter"
 MODELS = (
     model("object-detection", backend="transformers", source=SHAPES, max_batch_size=4, threads=1)
     + model(

@@ -16,8 +16,8 @@ from wherry.client import Client
 from wherry.client.annotate import Options, annotate
 from wherry.ops.stack import Stack
 from wherry.protocol import codec
+from wherry.samples.tiny import build
 from wherry.tasks.text.embedding import EmbeddingInput, EmbeddingOutput
-from wherry.tasks.tiny import build
 
 from ..support.models import model
 

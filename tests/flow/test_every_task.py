@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from wherry.client import Client
-from wherry.ops.samples import write_samples
 from wherry.ops.stack import Stack
+from wherry.samples.models import write_samples
 from wherry.tasks.registry import get_task, task_names
 from wherry.tasks.text.generation import GenerationOutput
 

@@ -17,7 +17,9 @@ from wherry.tasks.text.text_generation import TextGenerationInput
 from ..support.waiting import until
 
 grpc = pytest.importorskip("grpc", reason="in the extra of its name")
-messages = pytest.importorskip("wherry.api.oip_grpc.messages", reason="needs the extra grpc")
+messages = pytest.importorskip(
+    "wherry.api.surfaces.oip_grpc.messages", reason="needs the extra grpc"
+)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from kombu.connection import Connection
 from typer.testing import CliRunner
 
 from wherry.api.access.commands import register as register_keys
-from wherry.api.waiters import Waiters
+from wherry.api.core.waiters import Waiters
 from wherry.client import Client
 from wherry.jobs import AsyncQueue, Group, JobsSettings, NewJob, Outcome, Queue
 from wherry.jobs.claim import BatchBudget, claim

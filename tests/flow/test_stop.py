@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from wherry.ops.stack import Stack
-from wherry.tasks.tiny import build
+from wherry.samples.tiny import build
 
 pytestmark = pytest.mark.slow  # torch loads twice: here to build the model, and in the worker
 

@@ -16,8 +16,8 @@ from wherry.client import Client
 from wherry.client.webhooks import verify
 from wherry.ops.stack import Stack
 
-from ..receiver import Receiver, status
 from ..support.models import model
+from ..support.receiver import Receiver, status
 from ..support.waiting import until
 
 pytestmark = pytest.mark.slow

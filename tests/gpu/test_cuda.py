@@ -9,7 +9,7 @@ import httpx
 import numpy as np
 import pytest
 
-import wherry.tasks
+import wherry.samples
 from wherry.client import Client
 from wherry.ops.demo.inputs import digits
 from wherry.ops.stack import Stack
@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.skipif(not list_gpus(), reason="this machine has no NVIDIA GPU"),
 ]
 
-WEIGHTS = Path(next(iter(wherry.tasks.__path__))) / "weights"
+WEIGHTS = Path(next(iter(wherry.samples.__path__))) / "weights"
 
 
 def scores(device: str, images: list[bytes], **parameters: str) -> np.ndarray:

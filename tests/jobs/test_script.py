@@ -15,7 +15,7 @@ from wherry.jobs.script import HeaderError, Reads, reads, script
 from wherry.jobs.settings import JobsSettings
 
 ROOM = Path(wherry.jobs.__file__).parent
-NAMES = sorted(path.stem for path in ROOM.glob("*.lua") if path.stem != "prelude")
+NAMES = sorted(path.stem for path in (ROOM / "lua").glob("*.lua") if path.stem != "prelude")
 
 
 def both(name: str) -> Iterator[tuple[str, Reads, int]]:
@@ -27,7 +27,7 @@ def both(name: str) -> Iterator[tuple[str, Reads, int]]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_script_reads_what_it_says_and_no_more(name: str) -> None:
-    lua = re.sub(r"--.*", "", (ROOM / f"{name}.lua").read_text())
+    lua = re.sub(r"--.*", "", (ROOM / "lua" / f"{name}.lua").read_text())
     for kind, said, count in both(name):
         places = {int(place) for place in re.findall(rf"{kind}\[(\d+)\]", lua)}
         unread = set(range(1, count + 1)) - places - {1 if kind == "ARGV" else 0}
@@ -40,7 +40,7 @@ def test_a_script_reads_what_it_says_and_no_more(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_scripts_rows_have_the_columns_it_says(name: str) -> None:
-    lua = re.sub(r"--.*", "", (ROOM / f"{name}.lua").read_text())
+    lua = re.sub(r"--.*", "", (ROOM / "lua" / f"{name}.lua").read_text())
     for kind, said, count in both(name):
         for start, step in loop_starts(kind, lua).items():
             assert step == max(1, len(said.columns))

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("api", "client", "jobs", "ops", "protocol", "tasks", "workers")
+ROOMS = ("api", "client", "jobs", "ops", "protocol", "samples", "tasks", "workers")
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of the package, of the tests of tasks, and of the pages that they read."""
-    for folder in (*ROOMS, "tests/tasks", "docs"):
+    for folder in (*ROOMS, "tests/support", "tests/tasks", "docs"):
         shutil.copytree(
             ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__")
         )

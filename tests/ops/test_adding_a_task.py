@@ -63,7 +63,7 @@ def test_a_package_of_your_own(folder: Path) -> None:
     served = (
         "from pathlib import Path\n"
         "from wherry.tasks.catalog import load_catalog\n"
-        "from wherry.api.examples import REQUESTS\n"
+        "from wherry.api.http.openapi_examples import REQUESTS\n"
         "from wherry.workers.models import Models\n"
         "from wherry.tasks.backends.device import Device\n"
         "models = Models(load_catalog(Path('models.toml')), {'text'}, Device())\n"

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from wherry.ops.demo.inputs import PARAPHRASES, Picture, digits, drawn, photographs
 from wherry.ops.demo.run import run
-from wherry.tasks.train.digits_data import load, split
+from wherry.samples.digits_data import load, split
 
 
 @pytest.mark.parametrize("make", [lambda: digits(10), lambda: drawn(6), photographs])

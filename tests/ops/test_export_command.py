@@ -9,9 +9,9 @@ import typer
 from typer.testing import CliRunner
 
 from wherry.ops import export_command
+from wherry.samples.tiny import build
 from wherry.tasks.create import create_task
 from wherry.tasks.samples import PNG
-from wherry.tasks.tiny import build
 
 TASK = "image-classification"
 

@@ -25,7 +25,7 @@ def test_the_made_task_passes_every_check_of_a_task(checkout: Path, run: Run) ->
 
 
 def test_nothing_is_written_over(checkout: Path) -> None:
-    file = checkout / "tests/tasks/backends/test_bird_song.py"
+    file = checkout / "tests/tasks/backends/audio/test_bird_song.py"
     file.write_text("mine")
     before = (checkout / "tasks/registry.py").read_text()
     with pytest.raises(NewTaskError, match="is there already"):

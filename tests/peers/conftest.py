@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from wherry.client import Client
-from wherry.ops.samples import write_samples
 from wherry.ops.stack import Stack
+from wherry.samples.models import write_samples
 
 from . import compatibility
 

@@ -15,14 +15,14 @@ from PIL import Image, ImageDraw
 
 from wherry.client import Client
 from wherry.tasks.boxes import BoxesOutput
-from wherry.tasks.masks import read_mask
 from wherry.tasks.multimodal.image_text_to_text import ImageTextToTextInput, ImageTextToTextOutput
-from wherry.tasks.rle import encode_compressed
 from wherry.tasks.text.embedding import EmbeddingInput, EmbeddingOutput
 from wherry.tasks.text.token_classification import (
     TokenClassificationInput,
     TokenClassificationOutput,
 )
+from wherry.tasks.values.masks import read_mask
+from wherry.tasks.values.rle import encode_compressed
 from wherry.tasks.vision.image_feature_extraction import ImageFeatureExtractionInput
 from wherry.tasks.vision.mask_generation import MaskGenerationInput, MaskGenerationOutput
 from wherry.tasks.vision.object_detection import ObjectDetectionInput

@@ -18,10 +18,10 @@ import pytest
 from wherry.client import Client
 from wherry.client.annotate.formats.jsonl import read_annotations
 from wherry.client.annotate.rows import Annotation
-from wherry.ops.samples import write_samples
 from wherry.ops.stack import Stack
-from wherry.tasks.masks import read_mask
+from wherry.samples.models import write_samples
 from wherry.tasks.registry import get_task
+from wherry.tasks.values.masks import read_mask
 
 from ..flow.photographs import photographs, pictures
 from .conftest import Environment

@@ -23,9 +23,9 @@ from referencing import Registry, Resource
 
 from wherry.client import Client
 from wherry.ops.stack import Stack
-from wherry.tasks.masks import read_mask
 from wherry.tasks.registry import get_task
-from wherry.tasks.rle import decode_decimal
+from wherry.tasks.values.masks import read_mask
+from wherry.tasks.values.rle import decode_decimal
 
 from .conftest import Environment
 

@@ -26,7 +26,7 @@ MODELS = f"""
 name = "{MODEL}"
 task = "{MODEL}"
 backend = "transformers"
-source = "package:wherry.tasks/weights/shapes"
+source = "package:wherry.samples/weights/shapes"
 max_batch_size = 8
 parameters = {{ threads = 1 }}
 """

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from wherry.ops.samples import write_samples
 from wherry.ops.stack import Stack
+from wherry.samples.models import write_samples
 from wherry.tasks.catalog import load_catalog
 
 from .conftest import Environment

@@ -17,8 +17,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from wherry.client import Client
-from wherry.tasks.masks import write_mask
 from wherry.tasks.registry import get_task
+from wherry.tasks.values.masks import write_mask
 
 from .conftest import Environment
 from .leaves import leaves

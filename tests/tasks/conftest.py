@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from wherry.tasks import packaged
-from wherry.tasks.tiny import build
+from wherry.samples import packaged
+from wherry.samples.tiny import build
 
-from . import tiny
+from ..support import tiny
 
 pytest.register_assert_rewrite("tests.tasks.backends.contract.checks")
 
@@ -37,7 +37,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_model(models: Path) -> Callable[[str], Path]:
-    """The tiny model of a name in `wherry.tasks.tiny.BUILDERS`, built once a session."""
+    """The tiny model of a name in `wherry.samples.tiny.BUILDERS`, built once a session."""
 
     @functools.cache
     def made(name: str) -> Path:
@@ -48,7 +48,7 @@ def tiny_model(models: Path) -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session")
 def packaged_model() -> Callable[[str], Path]:
-    """The trained model of a name in `wherry.tasks.packaged.BUILDERS`.
+    """The trained model of a name in `wherry.samples.packaged.BUILDERS`.
 
     Kept under the system's temporary folder until the code that builds them changes.
     """

@@ -19,7 +19,7 @@ from wherry.tasks.backends import create_backend
 from wherry.tasks.backends.device import Device
 from wherry.tasks.registry import get_task
 
-from . import sounds
+from ..support import sounds
 
 SECOND = sounds.tone(1, 440)
 
@@ -78,10 +78,10 @@ def test_headers_that_lie_break_nothing() -> None:
 
 
 def test_the_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("audio", "audio_classification", "text_to_speech"):
-        name = f"wherry.tasks.backends.transformers.{module}"
+    for module in ("base", "audio_classification", "text_to_speech"):
+        name = f"wherry.tasks.backends.transformers.audio.{module}"
         monkeypatch.delitem(sys.modules, name, raising=False)
-    monkeypatch.delitem(sys.modules, "wherry.tasks.backends.sound", raising=False)
+    monkeypatch.delitem(sys.modules, "wherry.tasks.backends.sound.waveform", raising=False)
     monkeypatch.setitem(sys.modules, "soundfile", None)
     for name in ("audio-classification", "text-to-speech"):
         with pytest.raises(ModuleNotFoundError, match=r"soundfile: pip install 'wherry\[audio\]'"):

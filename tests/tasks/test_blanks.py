@@ -12,8 +12,8 @@ from PIL import Image
 from wherry.protocol import v2
 from wherry.tasks.base import Task, TaskInput, TaskOutput
 from wherry.tasks.blanks import with_blanks
-from wherry.tasks.masks import read_mask, write_mask
 from wherry.tasks.registry import get_task, task_names
+from wherry.tasks.values.masks import read_mask, write_mask
 from wherry.tasks.vision import image_segmentation, mask_generation, video_mask_generation
 
 

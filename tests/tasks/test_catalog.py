@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-import wherry.tasks
+import wherry.samples
 from wherry.protocol.errors import ModelNotFound
 from wherry.tasks.catalog import Catalog, CatalogError, load_catalog, locate
 
@@ -140,6 +140,8 @@ def test_a_handlers_source_is_relative_to_its_own_folder(tmp_path: Path) -> None
 
 
 def test_source_in_a_package(tmp_path: Path) -> None:
-    source = load(tmp_path, ONE + 'source = "package:wherry.tasks/weights/digits"').get("a").source
+    source = (
+        load(tmp_path, ONE + 'source = "package:wherry.samples/weights/digits"').get("a").source
+    )
     assert source is not None
-    assert Path(source) == Path(next(iter(wherry.tasks.__path__))) / "weights" / "digits"
+    assert Path(source) == Path(next(iter(wherry.samples.__path__))) / "weights" / "digits"

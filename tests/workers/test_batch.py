@@ -12,8 +12,8 @@ from wherry.protocol import codec, v2
 from wherry.tasks.backends import create_backend
 from wherry.tasks.backends.device import Device
 from wherry.tasks.catalog import ModelDeclaration
-from wherry.tasks.masks import read_mask, write_mask
 from wherry.tasks.text.embedding import EmbeddingOutput
+from wherry.tasks.values.masks import read_mask, write_mask
 from wherry.tasks.vision.image_segmentation import (
     ImageSegmentationInput,
     ImageSegmentationOutput,

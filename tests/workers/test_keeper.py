@@ -17,7 +17,7 @@ from wherry.jobs.record import NewJob
 from wherry.jobs.settings import JobsSettings
 from wherry.jobs.submit import submit
 from wherry.protocol.states import JobState
-from wherry.workers.consuming import Consuming
+from wherry.workers.deaf_consumer import Consuming
 from wherry.workers.keeper import Keeper
 
 GROUP = Group("text", "embedding", "1")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ....tasks.boxes import BoundingBox
-from ....tasks.rounding import pixels
+from ....tasks.values.rounding import pixels
 from ..rows import Annotation, Origin
 from .base import size_of
 from .categories import Categories

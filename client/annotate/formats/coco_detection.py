@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ....tasks.rounding import number, pixels
+from ....tasks.values.rounding import number, pixels
 from ..rows import Annotation
 from .coco import Coco, bbox, image_id
 from .fits import items_of

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ....tasks.masks import read_mask
-from ....tasks.rle import encode_compressed
-from ....tasks.rounding import number
+from ....tasks.values.masks import read_mask
+from ....tasks.values.rle import encode_compressed
+from ....tasks.values.rounding import number
 from ..rows import Annotation
 from .coco import Coco, image_id
 from .fits import items_of, label_of

@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ....tasks.rounding import number, pixels
+from ....tasks.values.rounding import number, pixels
 from ..rows import Annotation, Origin
 from .categories import Categories
 from .coco import Coco, image_id

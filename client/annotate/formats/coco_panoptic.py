@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ....tasks.rounding import number
+from ....tasks.values.rounding import number
 from ..rows import Annotation, Origin
 from .base import size_of
 from .coco import Coco, image_id

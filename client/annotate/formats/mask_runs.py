@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ....tasks.masks import read_mask, write_mask
-from ....tasks.rle import decode_compressed, encode_compressed
+from ....tasks.values.masks import read_mask, write_mask
+from ....tasks.values.rle import decode_compressed, encode_compressed
 
 
 def runs_of(png: bytes) -> dict[str, Any]:

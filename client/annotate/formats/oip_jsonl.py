@@ -7,7 +7,7 @@ from typing import Any
 
 from ....protocol import codec, v2
 from ....protocol.datatypes import Datatype
-from ....tasks.rounding import PIXELS, number, pixels
+from ....tasks.values.rounding import PIXELS, number, pixels
 from ..rows import Annotation, Origin
 from .held_files import HeldFiles
 from .text import clean, unbroken

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....protocol.errors import RowError
-from ....tasks.masks import read_mask
+from ....tasks.values.masks import read_mask
 
 
 def painted(items: Sequence[Any], size: tuple[int, int]) -> NDArray[np.int32]:

@@ -21,7 +21,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from ....tasks.base import Task
-from ....tasks.rounding import PIXELS, number, pixels
+from ....tasks.values.rounding import PIXELS, number, pixels
 from ..rows import Annotation
 
 HEAD = ("id", "path", "index", "size")

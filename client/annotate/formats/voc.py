@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from xml.sax.saxutils import escape
 
-from ....tasks.rounding import number
+from ....tasks.values.rounding import number
 from ..rows import Annotation, Origin
 from .base import size_of
 from .coco import file_name

@@ -74,8 +74,8 @@ def _box_lines(items: list[Any], size: tuple[int, int]) -> Iterator[tuple[str, s
 
 
 def _polygon_lines(items: list[Any], _: tuple[int, int]) -> Iterator[tuple[str, str]]:
-    from ....tasks.masks import read_mask  # numpy and Pillow, for masks alone
-    from ....tasks.polygons import polygon
+    from ....tasks.values.masks import read_mask  # numpy and Pillow, for masks alone
+    from ....tasks.values.polygons import polygon
 
     for item in items:
         mask = read_mask(item.mask)

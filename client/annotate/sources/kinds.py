@@ -9,7 +9,7 @@ from ....protocol.errors import InvalidRequest
 from ....tasks.base import Task
 from ....tasks.tensors import Content, TensorSpec
 
-#: The formats that workers read; see tasks/backends/images.py and soundfile's.
+#: The formats that workers read; see tasks/backends/image/decode.py and soundfile's.
 _SUFFIXES: Mapping[Content, tuple[str, ...]] = {
     "image": (
         *(".apng", ".avif", ".avifs", ".bmp", ".gif", ".ico", ".j2c", ".j2k", ".jfif", ".jp2"),

@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...registry import get_task
-from ..anonymize import AnonymizingBackend
 from ..base import Backend
+from ..image.anonymize import AnonymizingBackend
 from .backend import DialectBackend
 
 

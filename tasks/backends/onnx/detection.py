@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ...base import TaskInput, TaskOutput
 from ..classify import softmax
-from ..detect import corners, detection
-from ..vision import Fitted
+from ..image.detect import corners, detection
+from ..image.fitting import Fitted
 from .checks import chances, finite
 from .images import ImageAdapter
 

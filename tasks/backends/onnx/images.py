@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
-from ..pixels import Pixels
-from ..vision import Fitted, run_fitted
+from ..image.fitting import Fitted, run_fitted
+from ..image.pixels import Pixels
 from .adapter import Adapter, Told, has_rank
 from .model import OnnxModel
 from .preprocess import read_pixels

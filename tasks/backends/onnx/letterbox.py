@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..pixels import Pixels
+from ..image.pixels import Pixels
 from ..sizes import Size
 from .preprocess import plain
 

@@ -8,8 +8,8 @@ from ...base import Task, TaskInput, TaskOutput
 from ...vision.images import MAX_PIXELS
 from ..base import Backend
 from ..device import Device
-from ..images import decode
-from ..page_reader import PageReader
+from ..image.decode import decode
+from ..image.page_reader import PageReader
 from .session import check_place, runtime_place
 
 

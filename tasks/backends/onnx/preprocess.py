@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from ..pixels import Pixels
+from ..image.pixels import Pixels
 from ..sizes import Resize, Size
 from .model import OnnxModel
 

@@ -11,10 +11,10 @@ from tokenizers import Encoding, Tokenizer
 from ...text.texts import Side
 from ..base import ModelRefused
 from ..company import TEXTS, Company, Probe, Values, turned
-from ..lengths import sharing
-from ..pool import pooled
-from ..reading.reader import Tokens, Truncation
-from ..sentences import Sentences, small_letters
+from ..text.lengths import sharing
+from ..text.pool import pooled
+from ..text.sentences import Sentences, small_letters
+from ..text_encoders.reader import Tokens, Truncation
 from .graph import Shapes
 from .model import OnnxModel
 from .texts import fixed_length, pad_id, token_id

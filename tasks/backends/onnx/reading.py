@@ -8,7 +8,7 @@ from typing import ClassVar
 from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
 from ..company import Company, Probe
-from ..reading.reader import Reading, Tokens
+from ..text_encoders.reader import Reading, Tokens
 from .adapter import Adapter
 from .model import OnnxModel
 from .reader import TextReader

@@ -13,7 +13,7 @@ from ....protocol.errors import RowError
 from ...base import Task, TaskInput
 from ..company import Batching, Probe, Values, apart
 from ..rows import alike
-from ..sound import Samples, decode, noises
+from ..sound.waveform import Samples, decode, noises
 from .graph import Arrays, Graph
 from .model import OnnxModel
 

@@ -17,7 +17,7 @@ from ...base import Task, TaskInput, TaskOutput
 from ..base import Backend
 from ..device import Device
 from ..rows import Decoded
-from ..sound import Samples, wav
+from ..sound.waveform import Samples, wav
 from ..sources import opened_folder
 
 #: Letters between blanks, at most; longer words are broken. Reading takes time with their cube: a

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from ..cut import Cut, cut_to
+from ..text.cut import Cut, cut_to
 from .model import OnnxModel
 
 #: What a graph may take of a text, and the encoding's attribute that is it.

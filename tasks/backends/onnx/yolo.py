@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from ....protocol.errors import BackendError
 from ...base import Task, TaskInput
-from ..pixels import Pixels
+from ..image.fitting import Fitted
+from ..image.pixels import Pixels
 from ..sizes import Size
-from ..vision import Fitted
 from .adapter import Told, has_rank
 from .checks import chances
 from .detection import DetectionAdapter, Objects

@@ -11,8 +11,8 @@ import numpy as np
 from wherry.client.annotate.formats import writer_of
 from wherry.client.annotate.rows import Annotation, Origin
 from wherry.tasks.base import TaskOutput
-from wherry.tasks.masks import write_mask
 from wherry.tasks.registry import get_task
+from wherry.tasks.values.masks import write_mask
 
 SIZE = (640, 480)
 #: Ids that are no file names, or clash as such.

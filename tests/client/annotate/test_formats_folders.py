@@ -15,9 +15,9 @@ from PIL import Image
 
 from wherry.client.annotate.formats import writer_of
 from wherry.protocol.errors import RowError
-from wherry.tasks.masks import read_mask
-from wherry.tasks.polygons import polygon
 from wherry.tasks.registry import get_task
+from wherry.tasks.values.masks import read_mask
+from wherry.tasks.values.polygons import polygon
 
 from .answers import (
     HARD_IDS,

@@ -13,8 +13,8 @@ from wherry.client.annotate.formats.fits import items_of
 from wherry.client.annotate.formats.jsonl import read_annotations, read_jsonl
 from wherry.client.annotate.formats.records import record_of
 from wherry.protocol import codec
-from wherry.tasks.masks import read_mask
 from wherry.tasks.registry import get_task, task_names
+from wherry.tasks.values.masks import read_mask
 
 from .answers import HARD_IDS, HARD_LABELS, box, disc, examples, row, segment, written
 

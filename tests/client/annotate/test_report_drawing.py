@@ -12,7 +12,7 @@ from wherry.client.annotate.report import SAMPLED
 from wherry.client.annotate.report.colours import PALETTE, Colours
 from wherry.client.annotate.report.page import page
 from wherry.client.annotate.report.thumbnails import SIDE
-from wherry.tasks.masks import write_mask
+from wherry.tasks.values.masks import write_mask
 
 from .reported import answer, box, noise, opened, png, read, sample, summary
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 import transformers as hf
 
-from wherry.tasks.tiny.parts import LABELS, bpe, wordpiece
+from wherry.samples.tiny.parts import LABELS, bpe, wordpiece
 
 _HIDDEN: dict[str, Any] = {
     "hidden_size": 32,

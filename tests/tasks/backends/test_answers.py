@@ -7,9 +7,9 @@ import pytest
 
 from wherry.protocol.errors import RowError
 from wherry.tasks.backends.classify import classification, probabilities
-from wherry.tasks.backends.detect import corners, detection
-from wherry.tasks.backends.pool import embeddings, pooled
+from wherry.tasks.backends.image.detect import corners, detection
 from wherry.tasks.backends.rows import Decoded, alike
+from wherry.tasks.backends.text.pool import embeddings, pooled
 from wherry.tasks.base import TaskInput
 from wherry.tasks.registry import get_task
 from wherry.tasks.text.embedding import EmbeddingInput, EmbeddingOutput

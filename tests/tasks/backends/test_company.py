@@ -12,7 +12,7 @@ import torch
 
 from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.backends.company import Company, Probe, Values, apart, distance, found, turned
-from wherry.tasks.backends.lengths import alike_in_length, sharing
+from wherry.tasks.backends.text.lengths import alike_in_length, sharing
 from wherry.tasks.base import TaskOutput
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.registry import get_task

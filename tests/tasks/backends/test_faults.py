@@ -16,7 +16,7 @@ from wherry.tasks.backends.transformers.base import is_out_of_memory
 from wherry.tasks.create import create_task
 from wherry.tasks.vision.image_classification import ImageClassificationInput
 
-from .. import tiny
+from ...support import tiny
 
 
 def rows() -> Any:

@@ -13,9 +13,9 @@ import onnx
 import onnx.helper
 import pytest
 
+from wherry.samples.tiny import build
 from wherry.tasks.backends import create_backend
 from wherry.tasks.backends.device import Device
-from wherry.tasks.tiny import build
 
 
 class Evil:

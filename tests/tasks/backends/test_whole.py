@@ -14,15 +14,15 @@ import transformers as hf
 from safetensors.torch import load_file, save_file
 
 from wherry.protocol.errors import RowError
+from wherry.samples.tiny import BUILDERS
 from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.export import export
 from wherry.tasks.registry import task_names
 from wherry.tasks.text.text_classification import TextClassificationInput
-from wherry.tasks.tiny import BUILDERS
 from wherry.tasks.vision.image_feature_extraction import ImageFeatureExtractionInput
 
-from .. import tiny
+from ...support import tiny
 
 TinyModel = Callable[[str], Path]
 WEIGHTS = "model.safetensors"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from wherry.tasks import tiny
+from wherry.samples import tiny
 from wherry.tasks.backends import create_backend
 from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.backends.device import Device

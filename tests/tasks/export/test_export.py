@@ -24,7 +24,7 @@ from wherry.tasks.create import create_task
 from wherry.tasks.export import export, exported_tasks
 from wherry.tasks.registry import get_task
 
-from .. import sounds, tiny
+from ...support import sounds, tiny
 
 TinyModel = Callable[[str], Path]
 Exported = Callable[[str, str], Path]
@@ -37,7 +37,7 @@ SOUNDS = {"audio": [tone.tobytes() for tone in sounds.tones()], "sample_rate": s
 TEXTS = {"texts": ["a cat", "the red car is beside the dog", "hello " * 70]}
 LABELS = {"candidate_labels": ["a cat", "the red car", "dog"]}
 
-#: Model of wherry.tasks.tiny, its task, an input of rows that differ, the dialect of its graph.
+#: Model of wherry.samples.tiny, its task, an input of rows that differ, the dialect of its graph.
 CASES = [
     ("audio-classification", "", SOUNDS, "input-values-logits"),
     ("audio-classification-masked", "audio-classification", SOUNDS, "input-values-logits"),

@@ -12,7 +12,7 @@ from ....base import Task, TaskInput, TaskOutput
 from ...classify import classification, probabilities
 from ...company import Company, Probe
 from ...rows import Decoded
-from ...sound import Samples
+from ...sound.waveform import Samples
 from ..adapter import Adapter, has_rank
 from ..graph import Shapes
 from ..model import OnnxModel

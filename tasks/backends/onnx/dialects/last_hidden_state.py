@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 from ....base import Task
 from ...base import ModelRefused
-from ...reading.embedding import Embedding
-from ...reading.feature_extraction import FeatureExtraction
-from ...reading.reader import Reading
-from ...reading.sentence_similarity import SentenceSimilarity
+from ...text_encoders.embedding import Embedding
+from ...text_encoders.feature_extraction import FeatureExtraction
+from ...text_encoders.reader import Reading
+from ...text_encoders.sentence_similarity import SentenceSimilarity
 from ..adapter import has_rank
 from ..graph import Shapes
 from ..model import OnnxModel

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ....base import TaskInput, TaskOutput
 from ...classify import classification, probabilities
-from ...vision import Fitted
+from ...image.fitting import Fitted
 from ..adapter import has_rank
 from ..graph import Shapes
 from ..images import ImageAdapter

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....base import TaskInput, TaskOutput
-from ...depth import depth_answer
-from ...interpolate import interpolated
-from ...vision import Fitted
+from ...image.depth import depth_answer
+from ...image.fitting import Fitted
+from ...image.interpolate import interpolated
 from ..graph import Shapes
 from ..images import ImageAdapter
 

@@ -13,10 +13,10 @@ from PIL import Image
 from .....protocol.errors import RowError
 from ....base import TaskInput, TaskOutput
 from ....vision.image_segmentation import ImageSegmentationOutput, Segment
-from ...interpolate import interpolated
-from ...png import mask_png
+from ...image.fitting import Fitted
+from ...image.interpolate import interpolated
+from ...image.png import mask_png
 from ...sizes import Size
-from ...vision import Fitted
 from ..adapter import has_rank
 from ..graph import Shapes
 from ..images import ImageAdapter

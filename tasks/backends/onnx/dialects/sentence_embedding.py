@@ -10,9 +10,9 @@ from functools import partial
 from typing import Any, ClassVar
 
 from ....base import Task
-from ...reading.embedding import Embedding
-from ...reading.reader import Reading
-from ...reading.sentence_similarity import SentenceSimilarity
+from ...text_encoders.embedding import Embedding
+from ...text_encoders.reader import Reading
+from ...text_encoders.sentence_similarity import SentenceSimilarity
 from ..adapter import has_rank
 from ..graph import Shapes
 from ..model import OnnxModel

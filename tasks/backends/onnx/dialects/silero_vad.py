@@ -17,7 +17,7 @@ from .....protocol.errors import RowError
 from ....base import TaskInput, TaskOutput
 from ...classify import classification
 from ...rows import Decoded
-from ...sound import Samples, decode
+from ...sound.waveform import Samples, decode
 from ..adapter import Adapter
 from ..checks import chances
 from ..graph import Shapes

@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from ...cross_encoder import pair_length
-from ...reading.ranking import Ranking
-from ...reading.reader import Reading
-from ...reading.text_classification import TextClassification
-from ...reading.zero_shot_classification import ZeroShotClassification
-from ...sentences import Sentences
+from ...text.cross_encoder import pair_length
+from ...text.sentences import Sentences
+from ...text_encoders.ranking import Ranking
+from ...text_encoders.reader import Reading
+from ...text_encoders.text_classification import TextClassification
+from ...text_encoders.zero_shot_classification import ZeroShotClassification
 from ..adapter import has_rank
 from ..graph import Shapes
 from ..reader import TextReader, reads

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from ...reading.reader import Reading
-from ...reading.token_classification import TokenClassification
+from ...text_encoders.reader import Reading
+from ...text_encoders.token_classification import TokenClassification
 from ..adapter import has_rank
 from ..graph import Shapes
 from ..reader import reads

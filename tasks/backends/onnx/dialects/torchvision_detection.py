@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....base import Task, TaskInput
-from ...pixels import Pixels
+from ...image.fitting import Fitted
+from ...image.pixels import Pixels
 from ...sizes import Exact, Size
-from ...vision import Fitted
 from ..adapter import Told
 from ..detection import DetectionAdapter, Objects
 from ..graph import Shapes

@@ -15,8 +15,8 @@ from ....base import Task, TaskInput, TaskOutput
 from ....labels import ClassificationResult
 from ....vision.zero_shot_image_classification import ZeroShotImageClassificationOutput
 from ...classify import softmax
-from ...cut import told
-from ...vision import Fitted
+from ...image.fitting import Fitted
+from ...text.cut import told
 from ..adapter import has_rank
 from ..checks import finite
 from ..graph import Shapes

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from .....protocol.errors import RowError
 from ....base import Task, TaskInput, TaskOutput
 from ...classify import sigmoid
-from ...cut import told
-from ...detect import corners, detection
-from ...vision import Fitted
+from ...image.detect import corners, detection
+from ...image.fitting import Fitted
+from ...text.cut import told
 from ..adapter import has_rank
 from ..checks import finite
 from ..graph import Shapes

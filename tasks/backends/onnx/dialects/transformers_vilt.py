@@ -16,8 +16,8 @@ from .....protocol.errors import RowError
 from ....base import Task, TaskInput, TaskOutput
 from ....multimodal.visual_question_answering import VisualAnswer, VisualQuestionAnsweringOutput
 from ...classify import sigmoid
-from ...cut import told
-from ...vision import Fitted
+from ...image.fitting import Fitted
+from ...text.cut import told
 from ..adapter import has_rank
 from ..graph import Shapes
 from ..images import ImageAdapter

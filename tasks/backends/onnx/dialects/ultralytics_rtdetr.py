@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .....protocol.errors import BackendError
-from ...detect import corners
-from ...pixels import Pixels
+from ...image.detect import corners
+from ...image.fitting import Fitted
+from ...image.pixels import Pixels
 from ...sizes import Exact
-from ...vision import Fitted
 from ..checks import chances
 from ..detection import Objects
 from ..preprocess import plain

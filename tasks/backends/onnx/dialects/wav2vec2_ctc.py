@@ -18,8 +18,8 @@ from ....audio.automatic_speech_recognition import SpeechChunk
 from ....base import Task, TaskInput, TaskOutput
 from ...company import Company, Probe
 from ...rows import Decoded
-from ...sound import Samples
-from ...windows import Cut, Window
+from ...sound.waveform import Samples
+from ...sound.windows import Cut, Window
 from ..adapter import Adapter, has_rank
 from ..graph import Shapes
 from ..model import OnnxModel

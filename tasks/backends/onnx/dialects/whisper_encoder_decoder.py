@@ -18,8 +18,8 @@ from .....protocol.errors import RowError
 from ....audio.automatic_speech_recognition import AutomaticSpeechRecognitionInput, SpeechChunk
 from ....base import Task, TaskInput, TaskOutput
 from ...rows import Decoded
-from ...sound import Samples, decode
-from ...windows import Cut
+from ...sound.waveform import Samples, decode
+from ...sound.windows import Cut
 from ..adapter import Adapter
 from ..graph import Shapes, needs
 from ..joining import joined

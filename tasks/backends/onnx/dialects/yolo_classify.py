@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from ....base import TaskInput, TaskOutput
 from ...classify import classification
-from ...pixels import Pixels
+from ...image.fitting import Fitted
+from ...image.pixels import Pixels
 from ...sizes import Exact, ShortestEdge
-from ...vision import Fitted
 from ..adapter import Told, has_rank
 from ..checks import chances
 from ..graph import Shapes

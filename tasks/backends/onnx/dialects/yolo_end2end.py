@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .....protocol.errors import BackendError
-from ...vision import Fitted
+from ...image.fitting import Fitted
 from ..detection import Objects
 from ..letterbox import unboxed
 from ..ultralytics import END2END

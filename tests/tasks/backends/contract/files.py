@@ -9,7 +9,7 @@ import numpy as np
 
 from wherry.tasks.vision.images import MAX_PIXELS
 
-from ... import sounds, tiny
+from ....support import sounds, tiny
 from .case import Row
 
 IMAGES: list[Row] = [{"images": [file]} for file in tiny.images()]

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from wherry.samples.tiny import BUILDERS
 from wherry.tasks.backends import backend_places, backend_table, create_backend
 from wherry.tasks.backends.base import Backend
 from wherry.tasks.backends.device import Device
 from wherry.tasks.export import export, exported_tasks
 from wherry.tasks.registry import get_task
-from wherry.tasks.tiny import BUILDERS
 
 from . import other, text, vision
 from .case import Case
@@ -169,7 +169,7 @@ class Workshop:
         if pair.model not in BUILDERS:
             pytest.fail(
                 f"no tiny model of {pair.task!r} for {pair.backend!r}: add a builder of that name "
-                "to wherry.tasks.tiny.BUILDERS, or a source to _GIVEN of this file"
+                "to wherry.samples.tiny.BUILDERS, or a source to _GIVEN of this file"
             )
         built = self._tiny(pair.model)
         if pair.backend != "onnxruntime":

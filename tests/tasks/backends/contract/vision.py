@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from wherry.tasks.registry import get_task
 
-from ... import tiny
+from ....support import tiny
 from .case import Case, Changed, Row
 from .files import BROKEN_IMAGES, IMAGES, beyond_pixels
 from .text import LONG

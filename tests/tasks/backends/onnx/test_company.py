@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from wherry.samples.tiny.parts import wordpiece
 from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.backends.company import Company
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.text.embedding import EmbeddingOutput
-from wherry.tasks.tiny.parts import wordpiece
 
 TEXTS = ["the quick brown fox jumps", "hello", "my name is ada and i live in london what"]
 

@@ -21,7 +21,7 @@ from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.export import export
 from wherry.tasks.vision.depth_estimation import DepthEstimationOutput
 
-from ... import sounds, tiny
+from ....support import sounds, tiny
 from . import graphs
 
 Exported = Callable[[str, str], Path]

@@ -22,7 +22,7 @@ from wherry.tasks.backends.onnx.dialects import dialects, resolve
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.export import export
 
-from ... import tiny
+from ....support import tiny
 from . import graphs
 
 PIXELS = ("pixel_values", (1, 3, 64, 64))

@@ -15,7 +15,7 @@ from wherry.protocol.errors import RowError
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.export import export
 
-from ... import sounds, tiny
+from ....support import sounds, tiny
 
 TOLERANCE = 1e-5
 

@@ -19,7 +19,7 @@ from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.export import export
 
-from ... import sounds
+from ....support import sounds
 
 TASK = "automatic-speech-recognition"
 WITH_PAST = "decoder_with_past_model.onnx"

@@ -18,7 +18,7 @@ from wherry.tasks.audio.automatic_speech_recognition import (
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.export import export
 
-from ... import sounds
+from ....support import sounds
 
 TASK = "automatic-speech-recognition"
 FRAME_S, TIME_S = 0.01, 0.02

@@ -1,0 +1,338 @@
+"""From a request to a job: the one way in, for every surface."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from ...jobs import AsyncQueue, Group, JobsSettings, NewJob
+from ...jobs.group import digest
+from ...jobs.orphans import payload_key, references
+from ...jobs.record import Submission
+from ...jobs.stores import Store
+from ...jobs.submit import submit
+from ...protocol import codec, v2
+from ...protocol.errors import (
+    Conflict,
+    ModelNotReady,
+    PayloadTooLarge,
+    QueueFull,
+    TenantLimit,
+    WherryError,
+)
+from ...protocol.parameters import BINARY_OUTPUT, WEBHOOK, odd_of_inputs, odd_of_outputs
+from ...tasks.base import Task, TaskInput
+from ...tasks.catalog import Catalog, ModelDeclaration
+from ..access.caller import Caller
+from ..egress.named_files import Files
+from ..egress.outbound import Outbound
+from ..http.body import off_loop, parsed
+from ..http.ids import checked_id, shown_id, uuid7
+from ..settings import ApiSettings
+from . import server_parameters
+from .envelope import Envelope
+from .store_threads import in_store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request that can be stored: what the client asked, less its tensors, and the job."""
+
+    request: v2.InferenceRequest
+    job: NewJob
+    #: Whether the id is the server's: nobody else can be storing the same job.
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A request as its model's task reads it, with the files that it names."""
+
+    declared: ModelDeclaration
+    inputs: TaskInput
+    #: What the client asked, less its tensors.
+    request: v2.InferenceRequest
+    #: What its tensors say that nobody reads, by their names.
+    odd: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Checks requests, makes jobs of them, and stores these."""
+
+    catalog: Catalog
+    queue: AsyncQueue
+    store: Store
+    jobs: JobsSettings
+    settings: ApiSettings
+    outbound: Outbound
+
+    async def read(
+        self,
+        body: bytes,
+        header_length: int | None,
+        model: str,
+        version: str | None,
+        envelope: Envelope,
+        *,
+        use_id: bool = True,
+    ) -> Prepared:
+        """Make a job of a body. `use_id` takes the request's id for the job's, where it has one.
+
+        Raises what `make` raises, and InvalidRequest for a body that is none.
+        """
+        reading = parsed(body, lambda raw: codec.decode_request(raw, header_length))
+        del body
+        request, large = await reading
+        making = self.make(request, model, version, envelope, large=large, use_id=use_id)
+        del request
+        return await making
+
+    async def make(
+        self,
+        request: v2.InferenceRequest,
+        model: str,
+        version: str | None,
+        envelope: Envelope,
+        *,
+        large: bool,
+        use_id: bool,
+    ) -> Prepared:
+        """Make a job of a request that the caller does not hold; in a thread if it is large.
+
+        Raises what `check` and `prepare` raise.
+        """
+        reading = partial(self.check, request, model, version)
+        del request
+        checked = await self.outbound.files.read(reading, in_thread=large)
+        # The data is in the inputs, then in the job: here too, it would be in memory thrice.
+        del reading
+        return await off_loop(partial(self.prepare, checked, envelope, use_id=use_id), large=large)
+
+    def check(
+        self,
+        request: v2.InferenceRequest,
+        model: str,
+        version: str | None,
+        files: Files,
+    ) -> Checked:
+        """Read a request as its model's task does. Raises ModelNotFound, InvalidRequest."""
+        declared = self.catalog.get(model, version)
+        task = declared.definition
+        request = _with_files(request, task, files)
+        codec.check_inputs(request, *_metadata(task), optional=_optional(task))
+        server_parameters.check_switches(request)
+        if self.settings.strict_parameters:
+            server_parameters.check_names(request, task)
+        return Checked(
+            declared,
+            task.input.from_inference_request(request),
+            request.model_copy(update={"inputs": []}),
+            odd_of_inputs(request.inputs),
+        )
+
+    def prepare_input(
+        self,
+        given: TaskInput,
+        model: ModelDeclaration,
+        envelope: Envelope,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        job_id: str | None = None,
+    ) -> Prepared:
+        """Make a job of what a surface has read already. Raises what `prepare` raises.
+
+        `parameters` are the server's, not the task's.
+        """
+        asked = v2.InferenceRequest.model_construct(
+            id=job_id, parameters=dict(parameters or {}), inputs=[]
+        )
+        return self.prepare(Checked(model, given, asked, {}), envelope)
+
+    def prepare(self, checked: Checked, envelope: Envelope, *, use_id: bool = True) -> Prepared:
+        """Make a job; `use_id` takes the request's id for the job's. Stores nothing.
+
+        Raises InvalidRequest, PayloadTooLarge.
+        """
+        declared, inputs, request = checked.declared, checked.inputs, checked.request
+        task, rows = declared.definition, inputs.row_count
+        if rows > self.settings.max_rows_per_job:
+            raise PayloadTooLarge(
+                f"{rows} rows; a request may have {self.settings.max_rows_per_job}: send several"
+            )
+        _check_costs(inputs, task)
+        plain = _normal(inputs.to_inference_request(), request)
+        for tensor in plain.inputs:
+            if tensor.name in checked.odd:  # for the worker to remark on
+                tensor.parameters = {**tensor.parameters, **checked.odd[tensor.name]}
+        payload, header_length = codec.encode_request(plain, binary=True)
+        given, who = request.id if use_id else None, envelope.caller
+        job = NewJob(
+            id=who.stored(uuid7() if given is None else checked_id(given)),
+            task=task.name,
+            group=_group(declared, plain, server_parameters.priority(request), who),
+            payload=payload,
+            header_length=header_length or len(payload),
+            fingerprint=_fingerprint(declared, payload),
+            rows=rows,
+            start_by_ms=server_parameters.start_by_ms(request),
+            execution_timeout_ms=server_parameters.execution_timeout_ms(request),
+            idempotency_key=envelope.idempotency_key,
+            webhook=self.outbound.webhook(request.parameters.get(WEBHOOK) or envelope.webhook),
+            weight=who.weight,
+            limits=who.limits,
+        )
+        return Prepared(request, job, fresh=given is None and not envelope.idempotency_key)
+
+    async def store_job(
+        self, prepared: Prepared, *, reply_to: str = "", brief_s: int = 0
+    ) -> Submission:
+        """Store a job and wake its workers. Raises what submit raises.
+
+        One that nobody else can name is kept for `brief_s` after its end, where that is said; but
+        as long as any other where a webhook is to tell of it.
+        """
+        job = prepared.job
+        if not prepared.fresh or job.webhook:
+            brief_s = 0
+        if reply_to or brief_s:
+            job = replace(job, reply_to=reply_to, brief_s=brief_s)
+        if job.webhook:
+            await self.outbound.check_webhook(job.webhook)
+        if len(job.payload) <= self.jobs.inline_max_bytes:
+            return await self._submit(job)
+        ref = await in_store(self.store.put, payload_key(job.id, job.fingerprint), job.payload)
+        try:
+            submission = await self._submit(replace(job, payload_ref=ref))
+        except (Conflict, QueueFull, TenantLimit, ModelNotReady, PayloadTooLarge):
+            await in_store(self._forget, ref)
+            raise
+        if not submission.created:
+            await self._forget_unless_used(ref, submission.id)
+        return submission
+
+    async def _submit(self, job: NewJob) -> Submission:
+        try:
+            return await self.queue.run(submit(job, self.jobs))
+        except Conflict as error:
+            raise Conflict(error.message.replace(job.id, shown_id(job.id))) from None
+
+    async def _forget_unless_used(self, ref: str, job_id: str) -> None:
+        """Remove a second payload of a known job; it may be the first, if only its reply was lost.
+
+        Whatever cannot be asked or removed now is left to the sweeper.
+        """
+        with contextlib.suppress(WherryError):
+            job = await self.queue.run(references(job_id, self.jobs))
+            if job is None or job.payload_ref != ref:
+                await in_store(self._forget, ref)
+
+    def _forget(self, ref: str) -> None:
+        try:
+            self.store.delete(ref)
+        except WherryError as error:
+            log.warning("blob %s stays behind: %s", ref, error.message)
+
+
+def _names_urls(request: v2.InferenceRequest) -> bool:
+    return any(tensor.parameters.get(v2.CONTENT_TYPE) == v2.URL for tensor in request.inputs)
+
+
+def _with_files(request: v2.InferenceRequest, task: Task, files: Files) -> v2.InferenceRequest:
+    """A request whose tensors hold the files that they name by URL, where any does."""
+    if not _names_urls(request):
+        return request
+    names = {spec.name for spec in task.inputs if spec.is_file}
+    tensors = [
+        _fetched(tensor, files)
+        if tensor.parameters.get(v2.CONTENT_TYPE) == v2.URL and tensor.name in names
+        else tensor
+        for tensor in request.inputs
+    ]
+    return request.model_copy(update={"inputs": tensors})
+
+
+def _fetched(tensor: v2.RequestInput, files: Files) -> v2.RequestInput:
+    urls = tensor.texts()
+    found = [files.get(url, f"tensor {tensor.name!r}, URL {i}") for i, url in enumerate(urls)]
+    parameters = {k: v for k, v in tensor.parameters.items() if k != v2.CONTENT_TYPE}
+    return tensor.model_copy(update={"data": found, "parameters": parameters})
+
+
+Metadata = Sequence[v2.TensorMetadata]
+
+
+@functools.cache
+def _metadata(task: Task) -> tuple[Metadata, Metadata]:
+    return [spec.metadata() for spec in task.inputs], [spec.metadata() for spec in task.outputs]
+
+
+@functools.cache
+def _optional(task: Task) -> frozenset[str]:
+    return frozenset(spec.name for spec in task.inputs if spec.optional)
+
+
+def _check_costs(inputs: TaskInput, task: Task) -> None:
+    costs = inputs.costs()
+    heaviest = max(costs)
+    if heaviest > task.max_row_cost:
+        raise PayloadTooLarge(
+            f"row {costs.index(heaviest)} has {heaviest} {task.cost_unit}; "
+            f"{task.name} takes {task.max_row_cost} a row"
+        )
+
+
+def _normal(plain: v2.InferenceRequest, request: v2.InferenceRequest) -> v2.InferenceRequest:
+    """The task's own view of a request, so that two ways to say the same are the same bytes.
+
+    Without the id: the fingerprint tells requests apart, not ids. Without the wishes for binary
+    data and for a webhook: they are about who hears of the answer, not about the
+    job. Without what only says the default.
+    """
+    given = {**request.parameters, **plain.parameters}
+    plain.parameters = {
+        name: given[name]
+        for name in sorted(given)
+        if name not in (BINARY_OUTPUT, WEBHOOK)
+        and given[name] not in server_parameters.DEFAULTS.get(name, ())
+    }
+    if request.outputs:
+        odd = odd_of_outputs(request.outputs)
+        plain.outputs = [
+            v2.RequestOutput(name=output.name, parameters=odd.get(output.name, {}))
+            for output in request.outputs
+        ]
+    return plain
+
+
+def _fingerprint(declared: ModelDeclaration, payload: bytes) -> str:
+    fingerprint = hashlib.blake2b(digest_size=16)
+    for part in (declared.name.encode(), b"\0", declared.version.encode(), b"\0", payload):
+        fingerprint.update(part)  # joined, the payload would be in memory twice
+    return fingerprint.hexdigest()
+
+
+def _group(
+    declared: ModelDeclaration, request: v2.InferenceRequest, priority: int, who: Caller
+) -> Group:
+    apart = {
+        name: request.parameters[name]
+        for name in declared.definition.group_by
+        if name in request.parameters
+    }
+    return Group(
+        declared.family,
+        declared.name,
+        declared.version,
+        tenant=who.tenant,
+        priority=priority,
+        digest=digest(apart),
+    )

@@ -1,0 +1,138 @@
+"""What the routes share: settings, connections, and the questions they all ask."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from ...jobs import AsyncQueue, JobsSettings, Record
+from ...jobs.fleet import FleetView, view
+from ...jobs.read import read, result
+from ...jobs.record import StoredResult
+from ...protocol.errors import (
+    JobCanceled,
+    JobExpired,
+    JobNotFound,
+    NotFound,
+    Unavailable,
+    WherryError,
+    from_code,
+)
+from ...protocol.states import JobState
+from ...tasks.catalog import Catalog, ModelDeclaration
+from ..access.caller import caller
+from ..http.ids import shown_id
+from ..settings import ApiSettings
+from .fleet_store import FleetStore
+from .intake import Intake
+from .store_threads import in_store
+from .waiters import Waiters
+
+#: Seconds between two looks while Redis is away.
+_RETRY_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One API process. Its job ids are Redis's; another tenant's jobs are unknown here."""
+
+    settings: ApiSettings
+    jobs: JobsSettings
+    catalog: Catalog
+    queue: AsyncQueue
+    store: FleetStore
+    intake: Intake
+    waiters: Waiters
+
+    @classmethod
+    def of(cls, request: Request) -> Service:
+        """The service that a request came to."""
+        service: Service = request.app.state.service
+        return service
+
+    def declared(self, request: Request) -> ModelDeclaration:
+        """The model that a request's path names. Raises ModelNotFound."""
+        path = request.path_params
+        return self.catalog.get(path["model"], path.get("version"))
+
+    async def fleet(self, *, groups: bool = False) -> FleetView:
+        """Workers and totals of one instant, and the groups, of which there may be thousands."""
+        return await self.queue.run(view(self.jobs, groups=groups))
+
+    async def records(self, job_ids: Sequence[str]) -> list[Record | None]:
+        """Records, in order; None for an unknown id, and for one that is not the caller's."""
+        if not job_ids:
+            return []
+        who = caller.get()
+        found = await self.queue.run(read(job_ids, self.jobs))
+        return [r if r is not None and who.sees(r.group.tenant) else None for r in found]
+
+    async def record(self, job_id: str) -> Record:
+        """A record. Raises JobNotFound."""
+        return _known((await self.records([job_id]))[0], job_id)
+
+    async def wait(self, job_id: str, seconds: float) -> Record:
+        """A record at its job's end, or as it stands after some seconds. Raises JobNotFound."""
+        return _known((await self.wait_any([job_id], seconds))[0], job_id)
+
+    async def wait_any(self, job_ids: Sequence[str], seconds: float) -> list[Record | None]:
+        """Records once one of the jobs has ended or is unknown, or after some seconds."""
+        if seconds <= 0:
+            return await self.records(job_ids)
+        deadline = time.monotonic() + seconds
+        with self.waiters.watching(job_ids) as watch:
+            while True:
+                watch.clear()
+                records = await self._look(job_ids, deadline)
+                left = deadline - time.monotonic()
+                if left <= 0 or any(r is None or r.status.terminal for r in records):
+                    return records
+                await watch.heard(left)
+
+    async def _look(self, job_ids: Sequence[str], deadline: float) -> list[Record | None]:
+        """Records; a Redis that is away is asked again, since the jobs go on."""
+        while True:
+            try:
+                return await self.records(job_ids)
+            except Unavailable:
+                if time.monotonic() + _RETRY_S >= deadline:
+                    raise
+                await asyncio.sleep(_RETRY_S)
+
+    async def response(self, job_id: str) -> StoredResult:
+        """A succeeded job's response bytes. Raises NotFound when they are gone."""
+        stored = await self.queue.run(result(job_id, self.jobs))
+        if stored is None:
+            raise NotFound(f"the result of job {shown_id(job_id)!r} is gone")
+        if not stored.ref:
+            return stored
+        try:
+            body = await in_store(self.store.get, stored.ref)
+        except NotFound as error:
+            raise NotFound(
+                f"the result of job {shown_id(job_id)!r} is gone: {error.message}"
+            ) from None
+        return StoredResult(body=body, header_length=stored.header_length, ref="")
+
+
+def _known(record: Record | None, job_id: str) -> Record:
+    if record is None:
+        raise JobNotFound(f"no job {shown_id(job_id)!r}")
+    return record
+
+
+def outcome_error(record: Record) -> WherryError | None:
+    """The error that an ended job answers with; None for one that succeeded."""
+    match record.status:
+        case JobState.FAILED:
+            return from_code(record.error_type, record.error)
+        case JobState.CANCELED:
+            return JobCanceled(f"job {shown_id(record.id)!r} was canceled")
+        case JobState.EXPIRED:
+            return JobExpired(f"job {shown_id(record.id)!r} did not start before its deadline")
+        case _:
+            return None

@@ -1,0 +1,108 @@
+"""Records and responses as clients read them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import Response
+from pydantic_core import to_json
+
+from ...jobs.record import Record, StoredResult
+from ...protocol import codec, v2
+from ..http.body import OFF_LOOP_BYTES, off_loop
+from ..http.ids import job_path, shown_id
+
+_OCTETS, _HEADER_LENGTH = "application/octet-stream", "Inference-Header-Content-Length"
+
+
+def timestamp(ms: int | None) -> str | None:
+    """Milliseconds since the epoch as RFC 3339 in UTC."""
+    if ms is None:
+        return None
+    text = datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def job_view(record: Record) -> dict[str, Any]:
+    """A job's state."""
+    path = job_path(record.id)
+    error = {"type": record.error_type, "message": record.error} if record.error_type else None
+    return {
+        "id": shown_id(record.id),
+        "status": record.status.value,
+        "model_name": record.group.model,
+        "model_version": record.group.version,
+        "task": record.task,
+        "rows": record.rows,
+        "priority": record.group.priority,
+        "attempt": record.attempt,
+        "queue_position": record.queue_position,
+        "estimated_start_at": timestamp(record.estimated_start_at_ms),
+        "created_at": timestamp(record.created_at_ms),
+        "started_at": timestamp(record.started_at_ms),
+        "finished_at": timestamp(record.finished_at_ms),
+        "worker": record.worker or None,
+        "error": error,
+        "history": [change_view(record, number) for number in range(len(record.history))],
+        "status_url": path,
+        "result_url": f"{path}/result",
+        "cancel_url": f"{path}/cancel",
+        "events_url": f"{path}/events",
+    }
+
+
+def change_view(record: Record, number: int) -> dict[str, Any]:
+    """One entry of a job's history."""
+    change = record.history[number]
+    view = {"status": change.status.value, "at": timestamp(change.at_ms), "attempt": change.attempt}
+    if change.worker:
+        view["worker"] = change.worker
+    return view
+
+
+def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A JSON answer."""
+    return Response(to_json(body), status, headers, "application/json")
+
+
+def job_response(
+    record: Record, status: int | None = None, headers: dict[str, str] | None = None
+) -> Response:
+    """A job's state: 200 at its end and 202 before, if no other status is given."""
+    ended = record.status.terminal
+    if status is None:
+        status = 200 if ended else 202
+    hint = {} if ended else {"Retry-After": "1"}
+    return json_response(job_view(record), status, {**hint, **(headers or {})})
+
+
+async def inference_response(
+    stored: StoredResult,
+    *,
+    binary: bool = False,
+    binary_names: Collection[str] = (),
+    outputs: list[v2.RequestOutput] | None = None,
+    response_id: str | None = None,
+) -> Response:
+    """A stored response in the form that the client wants, under its own id if it has one.
+
+    Raises InvalidRequest for an unknown output, InvalidTensor for a NaN that JSON cannot carry.
+    """
+    plain = stored.header_length == len(stored.body)
+    if plain and not (binary or binary_names or outputs or response_id is not None):
+        return Response(stored.body, media_type="application/json")
+
+    def work() -> tuple[bytes, int | None]:
+        response = codec.decode_response(stored.body, stored.header_length)
+        response = codec.select_outputs(response, outputs)
+        if response_id is not None:
+            response.id = response_id
+        return codec.encode_response(response, binary=binary, binary_names=binary_names)
+
+    large = len(stored.body) >= OFF_LOOP_BYTES
+    body, header_length = await off_loop(work, large=large)
+    if header_length is None:
+        return Response(body, media_type="application/json")
+    return Response(body, headers={_HEADER_LENGTH: str(header_length)}, media_type=_OCTETS)

@@ -1,0 +1,152 @@
+"""Waiting for jobs: one subscription a process, any number of waiters."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+
+import redis
+
+from ...jobs import AsyncQueue, JobsSettings
+from ...jobs.keys import Keys
+from ...jobs.read import read_replies
+from ...jobs.record import StoredResult
+from ...protocol.states import JobState
+from ..http.ids import uuid7
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two tries to subscribe while Redis is away.
+_RETRY_S = 0.5
+
+#: Seconds that a subscription may take.
+_SUBSCRIBE_S = 10.0
+
+#: Seconds after which a waiter looks at the record anyway: a message may have been lost.
+LOOK_AGAIN_S = 5.0
+
+_ENDS = frozenset(state.value for state in JobState if state.terminal)
+
+
+class Watch:
+    """What one waiter hears: that a job changed, and to which status as far as is known."""
+
+    def __init__(self, *, every_change: bool) -> None:
+        self._every_change = every_change
+        self._event = asyncio.Event()
+        self._status = ""
+        #: The job's response, where it came along.
+        self.response: StoredResult | None = None
+
+    def tell(self, status: str) -> None:
+        """Wake the waiter; an empty status says that anything may have happened."""
+        if self._every_change or not status or status in _ENDS:
+            self._status = status
+            self._event.set()
+
+    def clear(self) -> None:
+        """Forget what was heard. Call it before reading the record."""
+        self._status = ""
+        self._event.clear()
+
+    async def heard(self, seconds: float) -> str:
+        """Wait until something is heard or it is time to look; the status, "" where unknown."""
+        # A timer that sets the event costs a fifth of asyncio.timeout, which cancels and catches.
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(max(0.0, min(seconds, LOOK_AGAIN_S)), self._event.set)
+        try:
+            await self._event.wait()
+        finally:
+            timer.cancel()
+        return self._status
+
+
+class Waiters:
+    """Wakes whoever waits for a job when it changes.
+
+    A wake is a hint: the record is the truth. So a waiter registers, reads the record, waits, and
+    reads again, and every reconnection wakes all.
+    """
+
+    def __init__(self, queue: AsyncQueue, settings: JobsSettings) -> None:
+        self._redis = queue.redis
+        keys = Keys(settings.key_prefix)
+        self._channel = keys.changes
+        #: Where a job's response is sent to this process, if its `reply_to` says so.
+        self.reply_channel = keys.reply(uuid7())
+        self._watches: dict[str, set[Watch]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._listening = True  # until it turns out otherwise: the first failure is news
+
+    def start(self) -> None:
+        """Subscribe."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Unsubscribe."""
+        if self._task:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    @contextmanager
+    def watching(self, job_ids: Collection[str], *, every_change: bool = False) -> Iterator[Watch]:
+        """Hear of the jobs' ends, or of every change."""
+        watch = Watch(every_change=every_change)
+        for job_id in job_ids:
+            self._watches.setdefault(job_id, set()).add(watch)
+        try:
+            yield watch
+        finally:
+            for job_id in job_ids:
+                watches = self._watches.get(job_id)
+                if watches is not None:
+                    watches.discard(watch)
+                    if not watches:
+                        del self._watches[job_id]
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._listen()
+            except (redis.RedisError, OSError) as error:
+                if self._listening:
+                    log.warning("the change feed broke off (%s); subscribing again", error)
+                self._listening = False
+                await asyncio.sleep(_RETRY_S)
+
+    async def _listen(self) -> None:
+        async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+            async with asyncio.timeout(_SUBSCRIBE_S):
+                await pubsub.subscribe(self._channel, self.reply_channel)
+            self._listening = True
+            self._tell(("", job_id) for job_id in list(self._watches))
+            while True:
+                # The timeout keeps the socket's own from ending a quiet subscription.
+                message = await pubsub.get_message(timeout=10)
+                if message is None or not self._watches:
+                    continue
+                if message["channel"] != self._channel.encode():
+                    self._hand_over(message["data"])
+                else:
+                    lines = message["data"].decode().split("\n")
+                    self._tell(_change(line) for line in lines)
+
+    def _hand_over(self, replies: bytes) -> None:
+        for job_id, response in read_replies(replies):
+            for watch in self._watches.get(job_id, ()):
+                watch.response = response
+                watch.tell(JobState.SUCCEEDED)
+
+    def _tell(self, changes: Iterable[tuple[str, str]]) -> None:
+        for status, job_id in changes:
+            for watch in self._watches.get(job_id, ()):
+                watch.tell(status)
+
+
+def _change(line: str) -> tuple[str, str]:
+    status, _, job_id = line.partition(" ")
+    return status, job_id

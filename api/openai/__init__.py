@@ -1,5 +1,0 @@
-"""What OpenAI's clients call, under /v1: https://platform.openai.com/docs/api-reference.
-
-Reads their requests into our tasks' inputs and writes our answers in their shape. Knows no queue:
-`api.run` and `api.streams` do.
-"""

@@ -1,0 +1,149 @@
+"""`inputs` of the tasks that take images or sounds: the file as the body, or base64 in JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....protocol.errors import InvalidRequest
+from ...http.media import read_media
+from .requests import Asked, Rows
+from .requests_text import Reader, candidate_labels, entries, part, text
+
+#: Pixels of an edge that an answer may be resized to.
+_MAX_EDGE = 4096
+
+_FILE = "a file as the body, base64, or a list of these"
+
+
+def _file(asked: Asked, value: object, name: str) -> bytes:
+    """A file's bytes."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, dict):
+        value = part(value, name)
+    if isinstance(value, str) and (not value or value.isspace()):
+        raise InvalidRequest("inputs: the file is empty")
+    return read_media(value, "inputs", asked.files)
+
+
+def _files(asked: Asked, name: str) -> tuple[list[bytes], bool]:
+    rows, many = entries(asked.inputs, _FILE)
+    return [_file(asked, row, name) for row in rows], many
+
+
+def _images(asked: Asked) -> Rows:
+    images, many = _files(asked, "image")
+    return Rows({"images": images}, many)
+
+
+def _sounds(asked: Asked) -> Rows:
+    sounds, many = _files(asked, "audio")
+    return Rows({"audio": sounds}, many)
+
+
+def _zero_shot(asked: Asked) -> Rows:
+    inner = asked.inputs if isinstance(asked.inputs, dict) else {}
+    labels = candidate_labels(inner, asked.parameters)
+    images, many = _files(asked, "image")
+    return Rows({"images": images, "candidate_labels": labels}, many)
+
+
+def _prompted(*names: str) -> Reader:
+    """Images with prompts: a parameter per image, or per list of images a list of these."""
+
+    def read(asked: Asked) -> Rows:
+        images, many = _files(asked, "image")
+        given = {
+            name: asked.parameters.pop(name)
+            for name in names
+            if asked.parameters.get(name) is not None
+        }
+        return Rows({"images": images, **{n: v if many else [v] for n, v in given.items()}}, many)
+
+    return read
+
+
+def _spoken_of(asked: Asked, *names: str) -> tuple[Any, ...]:
+    """Images, a text about each, and whether a list was sent."""
+    beside = [v for name in names if (v := asked.parameters.pop(name, None)) is not None]
+    asked.parameters.pop("image", None)  # InferenceClient sends it a second time
+    rows, many = entries(asked.inputs, f"{{image, {names[0]}}} or a list of these")
+    images, texts = [], []
+    for row in rows:
+        images.append(_file(asked, row, "image"))
+        inner = next((row[n] for n in names if isinstance(row, dict) and n in row), None)
+        said = inner if inner is not None else next(iter(beside), None)
+        if said is None:
+            raise InvalidRequest(f"inputs.{names[0]}: missing")
+        texts.append(text(said, f"inputs.{names[0]}"))
+    return images, texts, many
+
+
+def _visual_question(asked: Asked) -> Rows:
+    images, questions, many = _spoken_of(asked, "question", "text")
+    if len(set(questions)) > 1:
+        raise InvalidRequest("inputs.question: one question for all images; send several requests")
+    return Rows({"images": images, "question": questions[0]}, many)
+
+
+def _document_question(asked: Asked) -> Rows:
+    words = asked.parameters.pop("word_boxes", None)
+    images, questions, many = _spoken_of(asked, "question")
+    fields: dict[str, Any] = {"images": images, "questions": questions}
+    if words is not None:
+        if many:
+            raise InvalidRequest("parameters.word_boxes: for one image alone")
+        fields["word_boxes"] = [_word_boxes(words)]
+    return Rows(fields, many)
+
+
+def _word_boxes(words: object) -> object:
+    """Pairs [word, box]; or word, box, word, box, as InferenceClient's types have it."""
+    if isinstance(words, list) and words and isinstance(words[0], str) and len(words) % 2 == 0:
+        return [list(pair) for pair in zip(words[::2], words[1::2], strict=True)]
+    return words
+
+
+def _image_and_text(asked: Asked) -> Rows:
+    images, texts, many = _spoken_of(asked, "text", "prompt", "question")
+    return Rows({"images": images, "texts": texts}, many)
+
+
+def _image_to_image(asked: Asked) -> Rows:
+    images, many = _files(asked, "image")
+    return Rows({"images": images}, many, size=_size(asked.parameters.pop("target_size", None)))
+
+
+def _size(given: object) -> tuple[int, int] | None:
+    if given is None:
+        return None
+    if isinstance(given, dict) and set(given) == {"width", "height"}:
+        width, height = given["width"], given["height"]
+        if all(type(n) is int and 1 <= n <= _MAX_EDGE for n in (width, height)):
+            return width, height
+    raise InvalidRequest(
+        f"parameters.target_size: expected {{width, height}} in pixels, {_MAX_EDGE} at most"
+    )
+
+
+#: Task -> the reader of its inputs.
+READERS: dict[str, Reader] = {
+    "audio-classification": _sounds,
+    "automatic-speech-recognition": _sounds,
+    "depth-estimation": _images,
+    "document-question-answering": _document_question,
+    "image-anonymization": _images,
+    "image-classification": _images,
+    "image-feature-extraction": _images,
+    "image-segmentation": _images,
+    "image-text-to-text": _image_and_text,
+    "image-to-image": _image_to_image,
+    "image-to-text": _images,
+    "keypoint-detection": _prompted("boxes"),
+    "mask-generation": _prompted("points", "labels", "boxes"),
+    "object-detection": _images,
+    "optical-character-recognition": _images,
+    "visual-question-answering": _visual_question,
+    "zero-shot-image-classification": _zero_shot,
+    "zero-shot-object-detection": _zero_shot,
+}

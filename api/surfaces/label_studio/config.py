@@ -1,0 +1,141 @@
+"""A project's labelling configuration: which controls it has, and what their labels are.
+
+See https://labelstud.io/tags and https://labelstud.io/guide/setup.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from xml.etree import ElementTree as ET  # a document type, whose entities grow, is refused
+
+from ....protocol.errors import InvalidRequest
+from ....tasks.label_studio.results import Result
+
+#: Characters of a configuration, at most.
+_MAX_CHARACTERS = 1_000_000
+
+#: Type of a result -> the tag of its control.
+CONTROL_OF: Mapping[str, str] = {
+    "brushlabels": "BrushLabels",
+    "choices": "Choices",
+    "keypointlabels": "KeyPointLabels",
+    "labels": "Labels",
+    "polygonlabels": "PolygonLabels",
+    "rectangle": "Rectangle",
+    "rectanglelabels": "RectangleLabels",
+    "textarea": "TextArea",
+}
+
+#: Tag of an object -> what it shows.
+_SHOWN = {
+    "Audio": "audio",
+    "AudioPlus": "audio",
+    "HyperText": "text",
+    "Image": "image",
+    "Paragraphs": "text",
+    "Text": "text",
+}
+
+_DOCUMENT_TYPE = re.compile(r"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A control that annotates one object of the page."""
+
+    tag: str
+    name: str
+    to_name: str
+    #: What a model may call a label, in lower case -> what results call it.
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An object of the page: what it shows, and the key of the task's data that has it."""
+
+    name: str
+    content: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A labelling configuration, as far as predictions have to do with it."""
+
+    controls: Sequence[Control]
+    shown: Mapping[str, Shown]
+
+    def object_of(self, content: str) -> Shown | None:
+        """The first object that shows images, audio or text."""
+        return next((one for one in self.shown.values() if one.content == content), None)
+
+    def control(self, kind: str, content: str) -> Control | None:
+        """The first control for a type of result, of those that annotate such an object."""
+        tag = CONTROL_OF[kind]
+        fitting = (c for c in self.controls if c.tag == tag and c.to_name in self.shown)
+        return next((c for c in fitting if self.shown[c.to_name].content == content), None)
+
+    def labels(self) -> list[str]:
+        """What all controls can say, for models that are told what to look for."""
+        return list(dict.fromkeys(label for c in self.controls for label in c.labels.values()))
+
+    def fit(self, results: Sequence[Result], content: str) -> list[Result]:
+        """Results under the names that the configuration has; what it cannot show is left out."""
+        fitted, chosen = [], False
+        for result in results:
+            kind = result["type"]
+            control = self.control(kind, content)
+            value = _relabelled(control, kind, result["value"]) if control else None
+            if control is None or value is None or (kind == "choices" and chosen):
+                continue
+            chosen |= kind == "choices"  # the surest that the project has
+            named = {"from_name": control.name, "to_name": control.to_name, "value": value}
+            fitted.append({**result, **named})
+        return fitted
+
+
+def _relabelled(control: Control, kind: str, value: dict[str, Any]) -> dict[str, Any] | None:
+    """A value with the control's labels; None where it does not have them."""
+    if kind not in value or not control.labels:
+        return value if kind in ("rectangle", "textarea") else None
+    labels = [control.labels.get(label.strip().lower()) for label in value[kind]]
+    return None if None in labels else {**value, kind: labels}
+
+
+def read_config(text: object) -> Config:
+    """Parse a configuration. Raises InvalidRequest."""
+    if not isinstance(text, str):
+        raise InvalidRequest("label_config: expected a text of XML")
+    if len(text) > _MAX_CHARACTERS or _DOCUMENT_TYPE.search(text):
+        raise InvalidRequest("label_config: too long, or with a document type")
+    try:
+        root = ET.fromstring(text)  # noqa: S314 # see the import
+    except ET.ParseError as error:
+        raise InvalidRequest(f"label_config: not XML: {error}") from None
+    controls, shown = [], {}
+    for tag in root.iter():
+        name, to_name = tag.get("name", ""), tag.get("toName", "")
+        if name and to_name:
+            # Some controls annotate several objects at once: the first counts.
+            controls.append(Control(tag.tag, name, to_name.split(",")[0].strip(), _labels(tag)))
+        elif name and tag.tag in _SHOWN:
+            shown[name] = Shown(name, _SHOWN[tag.tag], tag.get("value", "").removeprefix("$"))
+    return Config(controls, shown)
+
+
+def _labels(control: ET.Element) -> dict[str, str]:
+    """Names of labels; `predicted_values` lists what models call them, as Label Studio's own do."""
+    labels: dict[str, str] = {}
+    for tag in control.iter():
+        value = tag.get("value", "")
+        if tag.tag not in ("Label", "Choice") or not value:
+            continue
+        written = tag.get("alias") or value
+        for known in (value, written, *tag.get("predicted_values", "").split(",")):
+            if known.strip():
+                labels.setdefault(known.strip().lower(), written)
+    return labels

@@ -1,0 +1,131 @@
+"""The calls of Label Studio's server, below `/label-studio/{model}`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from ....protocol.errors import DeadlineExceeded, ModelNotReady, Unavailable, WherryError
+from ....tasks.catalog import ModelDeclaration
+from ...core.model_loading import failure_of
+from ...core.models import why_unavailable
+from ...core.run_and_wait import answer
+from ...core.service import Service
+from ...core.views import json_response
+from ...egress.named_files import Files
+from ...http.body import read_body, read_document
+from ...http.fast_route import PlainRoute
+from .config import Config, read_config
+from .requests import Places, Row, read_tasks
+from .responses import check, failure, prediction, version_of
+
+router = APIRouter(tags=["label studio"], route_class=PlainRoute)
+
+_BASE = "/label-studio/{model}"
+
+#: Tasks of one call that are in the queue at a time.
+_AT_ONCE = 32
+
+
+@router.get(f"{_BASE}/health")
+@router.get(_BASE)
+@router.get(f"{_BASE}/")
+async def health(request: Request) -> Response:
+    """Whether the model is served: Label Studio shows the backend as connected, or not."""
+    service = Service.of(request)
+    model = service.declared(request)
+    fleet = await service.fleet()
+    if error := failure_of(model, fleet):
+        raise error
+    reason = why_unavailable(model, fleet)
+    if reason:
+        raise ModelNotReady(f"model {model.name!r}: {reason}")
+    return json_response({"status": "UP", "model_class": model.name})
+
+
+@router.post(f"{_BASE}/setup")
+async def setup(request: Request) -> Response:
+    """Check that the project can show what the model answers; nothing is kept."""
+    service = Service.of(request)
+    model = service.declared(request)
+    document = (await read_document(request, service.settings.max_body_bytes)).fields
+    check(model.definition, read_config(document.get("schema")))
+    return json_response({"model_version": version_of(model)})
+
+
+@router.post(f"{_BASE}/predict")
+async def predict(request: Request) -> Response:
+    """Predictions of many tasks, in their order; one that cannot be read or answered is empty.
+
+    What may go better later fails the call: Label Studio would keep an empty prediction, and not
+    ask again.
+    """
+    service = Service.of(request)
+    model = service.declared(request)
+    config, rows = await _asked(service, model, request)
+    results = await _predictions(request, model, config, rows)
+    return json_response({"results": results, "model_version": version_of(model)})
+
+
+@router.get(f"{_BASE}/versions")
+async def versions(request: Request) -> Response:
+    """The model's versions; the newest answers."""
+    service = Service.of(request)
+    model = service.declared(request)
+    return json_response({"versions": [version_of(model)], "message": ""})
+
+
+@router.post(f"{_BASE}/webhook")
+@router.post(f"{_BASE}/train")
+async def webhook(request: Request) -> Response:
+    """Told of new annotations: nothing is trained here, and nothing is kept."""
+    service = Service.of(request)
+    service.declared(request)
+    await read_body(request, service.settings.max_body_bytes)
+    return json_response({"status": "ignored", "message": "models are not trained here"})
+
+
+async def _asked(
+    service: Service, model: ModelDeclaration, request: Request
+) -> tuple[Config, list[Row | WherryError]]:
+    settings = service.settings
+    document, _ = await read_document(request, settings.max_body_bytes)
+    config = read_config(document.get("label_config"))
+    check(model.definition, config)
+
+    def reading(files: Files) -> list[Row | WherryError]:
+        places = Places(settings.label_studio_uploads, settings.label_studio_local_files, files)
+        return read_tasks(document.get("tasks"), model.definition, config, places)
+
+    return config, await service.intake.outbound.files.read(reading, in_thread=True)
+
+
+async def _predictions(
+    request: Request,
+    model: ModelDeclaration,
+    config: Config,
+    rows: list[Row | WherryError],
+) -> list[dict[str, Any]]:
+    """A prediction a row: each is a job, and workers make batches of them."""
+    places = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(row: Row | WherryError) -> dict[str, Any]:
+        if isinstance(row, WherryError):
+            return failure(model, row)
+        async with places:
+            try:
+                found = await answer(request, model, row.given)
+                return await asyncio.to_thread(prediction, model, config, found, row.size)
+            except (Unavailable, DeadlineExceeded):
+                raise
+            except WherryError as error:
+                return failure(model, error)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(one(row)) for row in rows]
+    except ExceptionGroup as several:
+        raise several.exceptions[0] from None
+    return [task.result() for task in asked]

@@ -1,0 +1,38 @@
+"""A gRPC server in the API's own event loop."""
+
+from __future__ import annotations
+
+import grpc.aio
+
+from ...access.book import KeyBook
+from ...core.service import Service
+from .guard import Guard
+from .service import handler
+
+#: Seconds that open calls have to end at shutdown.
+_GRACE_S = 5
+
+
+async def start(service: Service, port: int, keys: KeyBook) -> grpc.aio.Server:
+    """Listen on a port of the API's own host. Raises OSError when it is taken."""
+    limit = service.settings.max_body_bytes
+    server = grpc.aio.server(
+        interceptors=(Guard(keys),),
+        options=[
+            ("grpc.max_receive_message_length", limit),
+            ("grpc.max_send_message_length", -1),
+            ("grpc.so_reuseport", 0),
+        ],
+    )
+    server.add_generic_rpc_handlers((handler(service),))
+    try:
+        server.add_insecure_port(f"{service.settings.grpc_host}:{port}")
+    except RuntimeError as error:
+        raise OSError(f"the gRPC port {port} cannot be used: {error}") from None
+    await server.start()
+    return server
+
+
+async def stop(server: grpc.aio.Server) -> None:
+    """Let open calls end, then close."""
+    await server.stop(_GRACE_S)

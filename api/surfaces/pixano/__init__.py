@@ -1,0 +1,1 @@
+"""What Pixano's clients call, every generation of them. See docs/pixano.md."""

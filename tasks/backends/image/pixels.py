@@ -1,0 +1,88 @@
+"""Resize and normalise for plain vision models: uint8 through Pillow, one normalise for the batch.
+
+Does what transformers' processors of the same settings do, without their per-image overhead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ....protocol.errors import RowError
+from ..sizes import Resize, Size, read_resize
+from .processors import complete
+
+#: Pixels of a resized image, at most. A line of 1 x 100,000 pixels would swell to gigabytes.
+_MAX_RESIZED = 2**24
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """A plain processor. `resize` None leaves the size; `crop` is (width, height) in pixels."""
+
+    resize: Resize | None
+    crop: Size | None
+    resample: Image.Resampling
+    #: pixel * scale + shift, per channel: rescale and normalise in one step.
+    scale: tuple[float, ...]
+    shift: tuple[float, ...]
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self | None:
+        """Read preprocessor_config.json; None when it asks for more than this can do."""
+        whole = complete(config)
+        if whole is None or whole.get("pad_size"):
+            return None
+        resize = read_resize(whole["size"], multiple=whole["multiple"])
+        cropped = whole.get("crop_size") or {} if whole["do_center_crop"] else {}
+        if whole["do_resize"] and resize is None:
+            return None
+        if whole["do_center_crop"] and not {"height", "width"} <= set(cropped):
+            return None
+        factor = whole["rescale_factor"] if whole["do_rescale"] else 1.0
+        normal = whole["do_normalize"]
+        mean = whole["image_mean"] if normal else (0.0, 0.0, 0.0)
+        std = whole["image_std"] if normal else (1.0, 1.0, 1.0)
+        if len(mean) != 3 or len(std) != 3:
+            return None
+        return cls(
+            resize=resize if whole["do_resize"] else None,
+            crop=(cropped["width"], cropped["height"]) if cropped else None,
+            resample=Image.Resampling(whole["resample"]),
+            scale=tuple(factor / s for s in std),
+            shift=tuple(-m / s for m, s in zip(mean, std, strict=True)),
+        )
+
+    def fit(self, image: Image.Image) -> Image.Image:
+        """Resize and crop an RGB image. Raises RowError where it is too narrow for that."""
+        if self.resize is not None:
+            width, height = self.resize(image.size)
+            if min(width, height) < 1 or width * height > _MAX_RESIZED:
+                raise RowError(f"an image of {image.width} x {image.height} pixels is too narrow")
+            if (width, height) != image.size:
+                image = image.resize((width, height), self.resample)
+        return image if self.crop is None else self._crop(image, self.crop)
+
+    @staticmethod
+    def _crop(image: Image.Image, crop: Size) -> Image.Image:
+        # Pillow pads with black where the image is smaller, as the processors do.
+        left, top = (image.width - crop[0]) // 2, (image.height - crop[1]) // 2
+        return image.crop((left, top, left + crop[0], top + crop[1]))
+
+    def normalise(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
+        """Fitted images of one size -> (B, 3, H, W)."""
+        width, height = images[0].size
+        batch = np.empty((len(images), height, width, 3), dtype=np.uint8)
+        for row, image in enumerate(images):
+            batch[row] = np.asarray(image)
+        out = np.empty((len(images), 3, height, width), dtype=np.float32)
+        for channel in range(3):
+            scale, shift = np.float32(self.scale[channel]), np.float32(self.shift[channel])
+            np.multiply(batch[..., channel], scale, out=out[:, channel], casting="unsafe")
+            out[:, channel] += shift
+        return out

@@ -1,0 +1,124 @@
+"""Sounds to samples, one channel of float32 at the rate that the model wants; and back."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from ....protocol.errors import RowError
+from ...audio.headers import is_file
+from ...audio.sounds import MAX_RATE, MIN_RATE
+
+Samples = NDArray[np.float32]
+
+#: What people send. libsndfile reads more, formats of old samplers that few ever tested.
+FORMATS = frozenset({"AIFF", "AU", "CAF", "FLAC", "MP3", "OGG", "RF64", "W64", "WAV", "WAVEX"})
+
+#: Samples decoded at a time, of all channels: a small file may unpack to gigabytes of silence.
+_BLOCK = 1 << 18
+
+#: Loudest sample; 1 is full scale. Whoever sends 16-bit samples as floats is far above, or NaN.
+_LOUDEST = 65536.0
+
+
+def decode(data: bytes, sample_rate: int | None, *, rate: int, max_seconds: float) -> Samples:
+    """The mean of a sound's channels at `rate`, (samples,).
+
+    Raises RowError for a sound that is empty, broken, longer than `max_seconds`, or not finite; and
+    for raw samples without `sample_rate`.
+    """
+    if not data:
+        raise RowError("the sound is empty")
+    if is_file(data) or (sample_rate is None and _is_mpeg(data)):
+        return _of_file(data, rate, max_seconds)
+    if sample_rate is None:
+        raise RowError(
+            "not a sound file of a known format; for raw float32 samples say their rate: "
+            "parameter sample_rate"
+        )
+    if len(data) % 4:
+        raise RowError(f"raw samples take 4 bytes each, little-endian float32; got {len(data)}")
+    samples = np.frombuffer(data, "<f4").astype(np.float32, copy=False)
+    _check_length(len(samples), sample_rate, max_seconds)
+    return _resampled(iter([samples]), sample_rate, rate)
+
+
+def noises(rate: int) -> list[Samples]:
+    """Noise of three lengths to try a model with: a usual one, a longer and a shorter one."""
+    noise = np.random.default_rng(0).normal(0, 0.1, rate).astype(np.float32)
+    return [noise[: int(seconds * rate)] for seconds in (0.5, 0.8, 0.3)]
+
+
+def wav(samples: Samples, rate: int) -> bytes:
+    """A WAV file of 16 bits. samples: (n,), cut to -1 to 1; `rate` of them are a second."""
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate, format="WAV", subtype="PCM_16")
+    return file.getvalue()
+
+
+def _is_mpeg(data: bytes) -> bool:
+    """Whether it begins with the eleven ones of an MP3 frame, as one in 2000 raw sounds may."""
+    return len(data) > 1 and data[0] == 0xFF and data[1] & 0xE0 == 0xE0
+
+
+def _of_file(data: bytes, rate: int, max_seconds: float) -> Samples:
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            if file.format not in FORMATS:
+                raise RowError(f"sound files of format {file.format} are not read")
+            if not MIN_RATE <= file.samplerate <= MAX_RATE:
+                raise RowError(f"the sound has {file.samplerate} samples per second")
+            # The header may lie, or not know: what is read counts too.
+            _check_length(file.frames, file.samplerate, max_seconds)
+            return _resampled(_blocks(file, max_seconds), file.samplerate, rate)
+    except RowError:
+        raise
+    except Exception as error:
+        # libsndfile's errors name the file object; its texts are for programmers.
+        raise RowError(f"the sound cannot be read ({type(error).__name__})") from None
+
+
+def _blocks(file: soundfile.SoundFile, max_seconds: float) -> Iterator[Samples]:
+    read = 0
+    frames = max(1, _BLOCK // file.channels)
+    while True:
+        block = np.asarray(file.read(frames, dtype="float32", always_2d=True), np.float32)
+        if not len(block):
+            return
+        read += len(block)
+        _check_length(read, file.samplerate, max_seconds)
+        mono: Samples = block.mean(axis=1, dtype=np.float32)
+        yield mono
+
+
+def _resampled(blocks: Iterator[Samples], rate: int, wanted: int) -> Samples:
+    """The blocks in one array. A stream of soxr gives what one call over all of them would."""
+    stream = soxr.ResampleStream(rate, wanted, 1, dtype="float32") if rate != wanted else None
+    parts: list[Samples] = []
+    for block in blocks:
+        _check_values(block)
+        parts.append(block if stream is None else stream.resample_chunk(block))
+    if stream is not None:
+        parts.append(stream.resample_chunk(np.empty(0, np.float32), last=True))
+    samples = np.concatenate(parts) if parts else np.empty(0, np.float32)
+    if not len(samples):
+        raise RowError("the sound is empty")
+    return samples
+
+
+def _check_length(frames: int, rate: int, max_seconds: float) -> None:
+    if frames > max_seconds * rate:
+        raise RowError(f"the sound lasts over {max_seconds:g} seconds, which are allowed")
+
+
+def _check_values(block: Samples) -> None:
+    # NaN is no number that is at most anything.
+    if not (np.abs(block) <= _LOUDEST).all():
+        raise RowError(
+            "samples must be finite, near -1 to 1; raw ones are little-endian 32-bit floats"
+        )

@@ -1,0 +1,1 @@
+"""What backends share that read and write text, in numpy. Imports no model runtime."""

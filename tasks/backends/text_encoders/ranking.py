@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....protocol.errors import RowError
+from ...base import Task, TaskInput, TaskOutput
+from ...text.ranking import Ranked, RankingInput, RankingOutput
+from ..classify import sigmoid
+from ..text.cut import told
+from .reader import Reader, Reading
+
+
+class Ranking(Reading):
+    """A cross-encoder with one label reads each query with each of its texts."""
+
+    def __init__(self, task: Task, reader: Reader) -> None:
+        super().__init__(task, reader)
+        if reader.classes not in (1, None):
+            raise ValueError(
+                f"ranking needs a model with one label, {reader.name} has {reader.classes}"
+            )
+
+    def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
+        """Pairs of all rows together."""
+        rows = cast("Sequence[RankingInput]", batch)
+        owners = [row for row in rows for _ in row.texts[0]]
+        queries = [row.queries[0] for row in owners]
+        read = self.read(owners, queries, [text for row in rows for text in row.texts[0]])
+        found = iter(self.reader.logits([pair.tokens for pair in read]))  # (1,) each
+        cuts = iter(pair.cut for pair in read)
+        answers: list[TaskOutput | RowError] = []
+        for row in rows:
+            own = np.array([next(found)[0] for _ in row.texts[0]], dtype=np.float32)
+            answers.append(told(row, _ranking(row, own), [next(cuts) for _ in row.texts[0]]))
+        return answers
+
+
+def _ranking(row: RankingInput, own: NDArray[np.float32]) -> RankingOutput:
+    """The row's texts, the best first. own: (texts,)."""
+    order = np.argsort(-own, kind="stable")[: row.top_k].tolist()
+    scores = own if row.raw_scores else sigmoid(own)
+    ranked = [
+        Ranked(index=i, score=float(scores[i]), text=row.texts[0][i] if row.return_text else "")
+        for i in order
+    ]
+    return RankingOutput(rankings=[ranked])

@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Sequence
+from contextlib import closing
+from queue import SimpleQueue
+from typing import Any, Self
+
+from transformers import LogitsProcessorList, RepetitionPenaltyLogitsProcessor
+
+from ....base import Task, TaskOutput
+from ....text.tokens import Listener, Token
+from ...base import ModelRefused
+from ...device import Device
+from .continuous import BrokenLoopError, RunningBatch
+from .continuous_loop import News, Row
+from .generate import Parameters, completion, positions
+from .sampling import RowSampler, Warping, own_numbers
+from .stopping import Stops
+from .token_stream import ToldRow
+from .writer import Prompt, Writer, parameters_of
+
+log = logging.getLogger(__name__)
+
+#: Rows of the model's greatest length that the cache has room for, and its tokens at most, unless
+#: the declaration says how many; shorter rows are more.
+_CACHE_ROWS, _CACHE_TOKENS = 16, 16_384
+
+
+class ContinuousWriter(Writer):
+    """Decoders that can write the rows of several batches at once, each row leaving when it ends.
+
+    `continuous` turns that on. `cache_tokens` is how many tokens all running rows may have, 0 for
+    16 rows of the model's greatest length, 16,384 at most; `step_tokens` how many one step computes
+    at most: a longer prompt is read in several. Beam search, and rows that are longer than the
+    cache, are written a batch at a time as ever.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        source: str | None,
+        *,
+        device: Device,
+        continuous: bool = False,
+        cache_tokens: int = 0,
+        step_tokens: int = 256,
+        **parameters: Any,  # the base's own
+    ) -> None:
+        super().__init__(task, source, device=device, **parameters)
+        self._continuous = continuous
+        self._cache_tokens, self._step_tokens = cache_tokens, step_tokens
+        self._running: RunningBatch | None = None
+
+    def load(self) -> None:
+        """Load the model. Raises ValueError for one that cannot be batched continuously."""
+        super().load()
+        if not self._continuous:
+            return
+        check_continuous(self.model)
+        longest = positions(self.model, "decoder") or _CACHE_TOKENS
+        room = self._cache_tokens or min(longest * _CACHE_ROWS, _CACHE_TOKENS)
+        running = RunningBatch(
+            self.model, self.device, cache_tokens=room, step_tokens=self._step_tokens
+        )
+        try:
+            _try(running)
+        except BrokenLoopError as error:
+            running.close()
+            raise ValueError(f"{self.source} cannot be batched continuously: {error}") from None
+        self._running = running
+
+    def find_company(self) -> None:
+        """Try rows in company. Raises ModelRefused where they must be kept apart: here none are."""
+        super().find_company()
+        if self._running and self.company.batching != "padded":
+            self._running.close()
+            raise ModelRefused(
+                f"{self.source} cannot be batched continuously: {self.company.note}; "
+                "leave `continuous` out"
+            )
+
+    def close(self) -> None:
+        """End the running batch, and drop the model."""
+        if self._running:
+            self._running.close()
+        super().close()
+
+    def write(
+        self,
+        inputs: Sequence[Any],
+        prompts: Sequence[Prompt],
+        listeners: Sequence[Listener | None],
+    ) -> list[TaskOutput]:
+        """Let the rows join the running batch. Should it break, a batch of these rows alone
+        answers those that are left, or finds the row at fault.
+        """
+        if not self._running or not all(map(self._joins, inputs, prompts)):
+            return super().write(inputs, prompts, listeners)
+        heard = [listener and _Resumed(listener) for listener in listeners]
+        found = self._follow(self._running, inputs, prompts, heard)
+        left = [i for i, output in enumerate(found) if output is None]
+        anew = [listener and listener.again() for listener in heard]
+        again = iter(
+            super().write(
+                [inputs[i] for i in left], [prompts[i] for i in left], [anew[i] for i in left]
+            )
+        )
+        return [output or next(again) for output in found]
+
+    def _follow(
+        self,
+        running: RunningBatch,
+        inputs: Sequence[Any],
+        prompts: Sequence[Prompt],
+        listeners: Sequence[Listener | None],
+    ) -> list[TaskOutput | None]:
+        """The rows' answers; None for a row that was left when the running batch broke."""
+        news: SimpleQueue[News] = SimpleQueue()
+        texts = [self._text(*row, news) for row in zip(inputs, prompts, listeners, strict=True)]
+        by_row = {text.row: text for text in texts}
+        try:
+            with closing(running.follow(list(by_row), news)) as grown:
+                for row in grown:
+                    row.ended = by_row[row].ends()
+        except BrokenLoopError:
+            log.exception("the running batch broke")
+        for text in texts:
+            if text.row.ended:
+                text.end()
+        return [
+            self.output(row, prompt, completion(self.tokenizer, text.stops, *text.tokens))
+            if text.row.ended
+            else None
+            for row, prompt, text in zip(inputs, prompts, texts, strict=True)
+        ]
+
+    def _joins(self, row: Any, prompt: Prompt) -> bool:
+        room = self._running.capacity if self._running else 0
+        fits = len(prompt.tokens) + prompt.budget <= room
+        return fits and prompt.budget > 0 and (row.num_beams or 1) == 1
+
+    def _text(
+        self, row: Any, prompt: Prompt, listener: Listener | None, news: SimpleQueue[News]
+    ) -> _Text:
+        wanted = parameters_of(row, prompt.budget)
+        stops = Stops.of(self.model, self.tokenizer, wanted.stop)
+        told = listener and ToldRow(listener, self.tokenizer, prompt.tokens, stops)
+        made = Row(
+            prompt=prompt.tokens,
+            budget=prompt.budget,
+            ends=sorted(stops.end_tokens),
+            penalties=_penalties(self.model, wanted),
+            draw=_draw(self.model, wanted, row.seed, len(prompt.tokens)),
+            told=told is not None or bool(stops.strings),
+            top=wanted.top,
+            news=news,
+        )
+        return _Text(made, stops, told)
+
+
+class _Text:
+    """A row's text as it grows, for the thread that follows it."""
+
+    def __init__(self, row: Row, stops: Stops, told: ToldRow | None) -> None:
+        self.row, self.stops, self._told = row, stops, told
+        self._seen = 0
+
+    @property
+    def tokens(self) -> tuple[list[int], list[int]]:
+        """The prompt's, and the new ones."""
+        return self.row.prompt, self.row.tokens
+
+    def ends(self) -> bool:
+        """Look at what is new, and tell it; answers whether that is the end."""
+        for place in range(self._seen, len(self.row.tokens)):
+            self._seen = place + 1
+            if self._told:
+                self._told.add(self.row.tokens[place], *self.row.scores[place])
+                if self._told.ended or self._told.gone:
+                    return True
+            elif self.stops.ends_in_string(self.row.tokens[: place + 1]):
+                return True
+        return False
+
+    def end(self) -> None:
+        """Tell what was held back."""
+        if self._told:
+            self._told.end()
+
+
+class _Resumed:
+    """A listener of a row that may be written anew: what it has heard it does not hear again."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener, self._heard, self._at = listener, 0, 0
+
+    def __call__(self, token: Token) -> bool:
+        self._at += 1
+        if self._at <= self._heard:
+            return True
+        self._heard = self._at
+        return self._listener(token)
+
+    def again(self) -> Self:
+        """Itself, for the row from its first token on."""
+        self._at = 0
+        return self
+
+
+def check_continuous(model: Any) -> None:
+    """Raise ValueError for a model whose rows `Row.choose` would not write as `generate` does."""
+    own = copy.deepcopy(model.generation_config)
+    own.update(do_sample=False, repetition_penalty=None)
+    steps = model._get_logits_processor(own, 1, device="cpu")  # noqa: SLF001 # no other way to ask
+    asked = [type(step).__name__ for step in steps]
+    if (own.num_beams or 1) > 1:
+        asked.append("beam search")
+    if model.config._attn_implementation == "eager":  # noqa: SLF001 # the name it goes by
+        asked.append("eager attention")  # the loop would change it, also for `generate`
+    if asked:
+        raise ValueError(f"this model cannot be batched continuously: it needs {', '.join(asked)}")
+
+
+def _try(running: RunningBatch) -> None:
+    """Write a token: what this cannot do is found when it is loaded. Raises BrokenLoopError."""
+    news: SimpleQueue[News] = SimpleQueue()
+    none = LogitsProcessorList()
+    row = Row(prompt=[0], budget=1, ends=(), penalties=none, draw=none, told=False, news=news)
+    list(running.follow([row], news))
+
+
+def _penalties(model: Any, wanted: Parameters) -> LogitsProcessorList:
+    penalty = wanted.repetition_penalty
+    if penalty is None:
+        penalty = model.generation_config.repetition_penalty
+    if penalty is None or penalty == 1:
+        return LogitsProcessorList()
+    return LogitsProcessorList([RepetitionPenaltyLogitsProcessor(float(penalty))])
+
+
+def _draw(model: Any, wanted: Parameters, seed: int | None, start: int) -> LogitsProcessorList:
+    if not wanted.draws:
+        return LogitsProcessorList()
+    warping = Warping.of(model.generation_config, wanted.temperature, wanted.top_p, wanted.top_k)
+    numbers = own_numbers([seed], wanted.max_new_tokens)
+    return LogitsProcessorList([RowSampler(warping, numbers, start)])

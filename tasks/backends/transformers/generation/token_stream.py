@@ -1,0 +1,226 @@
+"""Telling a text's tokens while the rest of it is still being made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from transformers import LogitsProcessor, StoppingCriteria
+from transformers.generation.streamers import BaseStreamer
+
+from ....text.tokens import Candidate, Listener, Token
+from .scores import Score, scores_of
+from .stopping import Stops
+
+#: What a decoder writes for bytes that are no whole character yet.
+_INCOMPLETE = "\ufffd"
+
+#: Tokens of the prompt that a text's first token is decoded behind.
+_BEFORE = 8
+
+
+#: Tokens without a whole character that are held: bytes that never become one are told as they are.
+_MOST_HELD = 16
+
+
+class Kept:
+    """Keeps the tokens of a row for its answer, and passes them on."""
+
+    def __init__(self, listener: Listener | None) -> None:
+        self._listener = listener
+        self.tokens: list[Token] = []
+
+    def __call__(self, token: Token) -> bool:
+        """Hear a token."""
+        self.tokens.append(token)
+        return self._listener is None or self._listener(token)
+
+
+def scored_prompt(
+    tokenizer: Any, prompt: Sequence[int], scores: Sequence[Score]
+) -> Iterator[Token]:
+    """A prompt's tokens with their scores; the first has none."""
+    text, special = RunningText(tokenizer, ()), frozenset(tokenizer.all_special_ids)
+    for token, score in zip(prompt, [None, *scores], strict=True):
+        top = text.candidates(score.likeliest) if score else ()
+        mark = token in special
+        added = "" if mark else text.add(token)
+        yield Token(token, added, score and score.logprob, mark, top, prompt=True)
+
+
+class RunningText:
+    """A text that grows token by token; each character is told once, when it is whole."""
+
+    def __init__(self, tokenizer: Any, prompt: Sequence[int]) -> None:
+        self._tokenizer = tokenizer
+        # Decoded behind what came before: some tokenizers drop the space that a text begins with.
+        self._tokens = list(prompt[-_BEFORE:])
+        self._start, self._told = 0, len(self._tokens)
+
+    def add(self, token: int) -> str:
+        """What the text now has more, "" while the token's characters are not whole."""
+        self._tokens.append(token)
+        before, now = self._text(self._told), self._text(None)
+        held = len(self._tokens) - self._told
+        if len(now) <= len(before) or (now.endswith(_INCOMPLETE) and held < _MOST_HELD):
+            return ""
+        self._start, self._told = self._told, len(self._tokens)
+        return now[len(before) :]
+
+    def rest(self) -> str:
+        """What bytes that are no whole character yet would add."""
+        return self._text(None)[len(self._text(self._told)) :]
+
+    def candidates(self, likeliest: Sequence[tuple[int, float]]) -> tuple[Candidate, ...]:
+        """Tokens that may come next, (id, logprob) each, with what they would add."""
+        if not likeliest:
+            return ()
+        before, found = self._text(self._told), []
+        for token, logprob in likeliest:
+            now = self._decoded([*self._tokens[self._start :], token])
+            whole = len(now) > len(before) and not now.endswith(_INCOMPLETE)
+            found.append(Candidate(token, now[len(before) :] if whole else "", logprob))
+        return tuple(found)
+
+    def _text(self, end: int | None) -> str:
+        return self._decoded(self._tokens[self._start : end])
+
+    def _decoded(self, tokens: list[int]) -> str:
+        text: str = self._tokenizer.decode(tokens, skip_special_tokens=True)
+        return text
+
+
+class ToldRow:
+    """One row's tokens on their way to its listener."""
+
+    def __init__(
+        self, listener: Listener, tokenizer: Any, prompt: Sequence[int], stops: Stops
+    ) -> None:
+        self._listener, self._stops = listener, stops
+        self._text = RunningText(tokenizer, prompt)
+        self._special = frozenset(tokenizer.all_special_ids)
+        self._made: list[int] = []
+        #: Tokens that may be the beginning of a stop string, which is not part of the text, or of
+        #: a character.
+        self._held: list[Token] = []
+        self.ended = False
+        #: Whether the listener has had enough.
+        self.gone = False
+
+    def add(self, token: int, logprob: float, likeliest: Sequence[tuple[int, float]] = ()) -> None:
+        """Tell a token, as soon as it is known what it adds to the text."""
+        if self.ended or self.gone:
+            return  # padding, there because other rows are longer
+        self._made.append(token)
+        top = self._text.candidates(likeliest)
+        text = self._text.add(token)
+        self._held.append(Token(token, text, logprob, token in self._special, top))
+        self.ended = self._stops.ends(self._made)
+        if self.ended:
+            self.end()
+        elif not (self._stops.may_follow(self._held_text()) or self._text.rest()):
+            self._tell()
+
+    def end(self) -> None:
+        """Tell what is held back, up to a stop string: the tokens' texts are the answer's text."""
+        if not self._held or self.gone:
+            return
+        last = self._held[-1]
+        self._held[-1] = last._replace(text=last.text + self._text.rest())
+        text = self._held_text()
+        left = self._stops.cut(text)
+        if len(left) < len(text):
+            self._held = [*_up_to(len(left), self._held)]
+        self._tell()
+
+    def _held_text(self) -> str:
+        return "".join(held.text for held in self._held)
+
+    def _tell(self) -> None:
+        for held in self._held:
+            if not self._listener(held):
+                self.gone = True
+        self._held = []
+
+
+def _up_to(length: int, tokens: Sequence[Token]) -> Iterator[Token]:
+    """The tokens of which something is within so many characters, the last one's text cut."""
+    for token in tokens:
+        if length <= 0:
+            return
+        yield token._replace(text=token.text[:length])
+        length -= len(token.text)
+
+
+class Telling(BaseStreamer):  # type: ignore[misc] # transformers is untyped
+    """Tells each row's tokens to its listener; rows without one are passed over.
+
+    `top` is how many candidates are told with each. In each step `generate` shows the scores to
+    `look`, gives the tokens chosen to `put`, and asks `hush` which rows to stop.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Any,
+        stops: Stops,
+        prompts: Sequence[Sequence[int]],
+        listeners: Sequence[Listener | None],
+        top: int = 0,
+    ) -> None:
+        self._top = top
+        self._rows = {
+            index: ToldRow(listener, tokenizer, prompt, stops)
+            for index, (listener, prompt) in enumerate(zip(listeners, prompts, strict=True))
+            if listener
+        }
+        self._indices = list(self._rows)
+        self._logprobs: torch.Tensor | None = None
+        self.look, self.hush = _Look(self), _Hush(self)
+
+    def saw(self, scores: torch.Tensor) -> None:
+        """Keep the chances (B, V) of this step."""
+        self._logprobs = scores[self._indices].float().log_softmax(-1)
+
+    def put(self, value: torch.Tensor) -> None:
+        """Take the step's tokens (B,); the first call has the prompts (B, T)."""
+        if value.dim() > 1 or self._logprobs is None:
+            return
+        tokens = value[self._indices]
+        scored = scores_of(self._logprobs, tokens.to(self._logprobs.device), self._top)
+        made = zip(self._rows.values(), tokens.tolist(), scored, strict=True)
+        for row, token, score in made:
+            row.add(token, *score)
+
+    def end(self) -> None:
+        """Tell what is held back in rows that no stop string ended."""
+        for row in self._rows.values():
+            row.end()
+
+    def gone(self, rows: int) -> list[bool]:
+        """The rows that nobody listens to any more."""
+        return [index in self._rows and self._rows[index].gone for index in range(rows)]
+
+
+class _Look(LogitsProcessor):  # type: ignore[misc] # transformers is untyped
+    def __init__(self, telling: Telling) -> None:
+        self._telling = telling
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:  # noqa: ARG002 # transformers' names
+        """See the scores (B, V); leave them."""
+        self._telling.saw(scores)
+        return scores
+
+
+class _Hush(StoppingCriteria):  # type: ignore[misc] # transformers is untyped
+    def __init__(self, telling: Telling) -> None:
+        self._telling = telling
+
+    def __call__(
+        self,
+        input_ids: torch.Tensor,
+        scores: Any,  # noqa: ARG002 # transformers' signature
+        **kwargs: Any,  # noqa: ARG002 # likewise
+    ) -> Any:
+        """Which rows of (B, T) to stop."""
+        return torch.tensor(self._telling.gone(len(input_ids)), device=input_ids.device)

@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+import threading
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+
+from .....protocol.errors import RowError
+from ....base import Task, TaskInput, TaskOutput
+from ....text.generation import Generation, GenerationInput, GenerationOutput
+from ....text.tokens import Listener
+from ...base import StreamingBackend
+from ...company import TEXTS, Probe, Values, apart, turned
+from ...device import Device
+from ...rows import Decoded, alike
+from ...text.cut import Cut, warned
+from ..base import TransformersBackend
+from ..tokenizer import embedded, load_tokenizer
+from .generate import (
+    Completion,
+    Parameters,
+    beams,
+    budget,
+    first_steps,
+    generate,
+    pad_token,
+    positions,
+)
+from .prompt_scores import check_scorable, prompt_scores
+from .token_stream import Kept, scored_prompt
+
+
+class Prompt(NamedTuple):
+    """A row's tokens, how many it may get, what an encoder-decoder's text starts with, and what
+    of the row was cut.
+    """
+
+    tokens: list[int]
+    budget: int
+    start: tuple[int, ...] = ()
+    cut: Cut | None = None
+
+
+class Writer(TransformersBackend, StreamingBackend):
+    """Models that write text, with one `generate` for all rows of a batch.
+
+    Rows of a batch share their settings (`Task.group_by`), except for seeds.
+    """
+
+    tokenizer: Any
+
+    def __init__(
+        self,
+        task: Task,
+        source: str | None,
+        *,
+        device: Device,
+        **parameters: Any,  # the base's own
+    ) -> None:
+        super().__init__(task, source, device=device, **parameters)
+        # Truncation and languages are state of a tokenizer that threads share.
+        self._encoding = threading.Lock()
+
+    def load_processor(self) -> None:
+        """Load the tokenizer."""
+        self.tokenizer = load_tokenizer(
+            str(self.source), revision=self._revision, config=self.model.config
+        )
+
+    @abstractmethod
+    def encode(self, row: Any) -> list[int]:
+        """A row's tokens. Raises RowError."""
+
+    def cut(self, row: Any, tokens: list[int]) -> Cut | None:  # noqa: ARG002 # most are refused
+        """What `encode` left out."""
+        return None
+
+    def start(self, row: Any) -> tuple[int, ...]:  # noqa: ARG002 # most texts start alike
+        """What an encoder-decoder's text starts with; () for the model's own start."""
+        return ()
+
+    def text(self, row: Any, completion: Completion) -> str:  # noqa: ARG002 # most leave it
+        """The text to answer."""
+        return completion.text
+
+    def stream(
+        self, batch: Sequence[TaskInput], listeners: Sequence[Listener | None]
+    ) -> list[TaskOutput | RowError]:
+        """Write for all readable rows, and keep the tokens of those that want logprobs."""
+        decoded = Decoded(batch, self._prompt)
+        rows: list[Any] = decoded.inputs  # generating tasks' own
+        told: list[Listener | None] = [
+            Kept(listeners[place]) if row.logprobs is not None else listeners[place]
+            for place, row in zip(decoded.places, rows, strict=True)
+        ]
+        self._score_prompts(rows, decoded.rows, told)
+        outputs = self.write(rows, decoded.rows, told)
+        return decoded.answers([_with_tokens(*row) for row in zip(outputs, told, strict=True)])
+
+    def _score_prompts(
+        self,
+        inputs: Sequence[Any],
+        prompts: Sequence[Prompt],
+        listeners: Sequence[Listener | None],
+    ) -> None:
+        """Tell the prompts' tokens of the rows that want them, before anything is written."""
+        wanted = [i for i, row in enumerate(inputs) if getattr(row, "prompt_logprobs", False)]
+        if not wanted:
+            return
+        with self.forward():
+            scores = prompt_scores(
+                self.model, [prompts[i].tokens for i in wanted], parameters_of(inputs[0], 0).top
+            )
+        for i, row in zip(wanted, scores, strict=True):
+            for token in scored_prompt(self.tokenizer, prompts[i].tokens, row):
+                if listener := listeners[i]:
+                    listener(token)
+
+    def write(
+        self,
+        inputs: Sequence[Any],
+        prompts: Sequence[Prompt],
+        listeners: Sequence[Listener | None],
+    ) -> list[TaskOutput]:
+        """One generate for all rows; rows near to the model's limit have their own.
+
+        A finished row is still moved on while others are written, so all rows of one generate must
+        have room for the same number of tokens.
+        """
+        found: dict[int, TaskOutput] = {}
+        batching = self.company.batching
+        for group in alike(
+            (prompt.budget, len(prompt.start), apart(batching, place, len(prompt.tokens)))
+            for place, prompt in enumerate(prompts)
+        ):
+            outputs = self._generate(
+                [inputs[i] for i in group],
+                [prompts[i] for i in group],
+                [listeners[i] for i in group],
+            )
+            found.update(zip(group, outputs, strict=True))
+        return [found[i] for i in range(len(prompts))]
+
+    def probe(self) -> Probe[list[int]]:
+        """Prompts of three lengths; what is compared are the logits of the first new tokens."""
+        room = positions(
+            self.model, "encoder" if self.model.config.is_encoder_decoder else "decoder"
+        )
+        most = room // 2 if room else None
+        with self._encoding:
+            rows = [self.tokenizer(text)["input_ids"][:most] for text in TEXTS]
+        rows = [tokens or [0] for tokens in rows]
+        return Probe(rows, turned(rows[0]), self._first_steps, self.tolerance)
+
+    def _first_steps(self, rows: Sequence[list[int]]) -> Sequence[Values]:
+        with self.forward():
+            return first_steps(self.model, self.tokenizer, self.to_device(self._padded(rows)))
+
+    def _prompt(self, row: Any) -> Prompt:
+        if row.logprobs is not None and beams(self.model, parameters_of(row, 0)) > 1:
+            raise RowError("logprobs: the model's beam search tells no tokens; use num_beams 1")
+        with self._encoding:
+            tokens, start = self.encode(row), self.start(row)
+            cut = self.cut(row, tokens)
+        if not tokens:
+            raise RowError("the text is empty, and this model cannot start from nothing")
+        # A tokenizer may know more: Gemma 3 of text alone has a token for images. On a GPU, what
+        # lies beyond the embedding ends the process.
+        known = embedded(self.model.config)
+        if known is not None and max(tokens) >= known:
+            raise RowError(f"the text holds the token {max(tokens)}; this model knows {known}")
+        room = budget(self.model, len(tokens), row.max_new_tokens, started=max(1, len(start)))
+        if getattr(row, "prompt_logprobs", False):
+            check_scorable(self.model, len(tokens))
+        return Prompt(tokens, room, start, cut)
+
+    def _generate(
+        self,
+        inputs: Sequence[Any],
+        prompts: Sequence[Prompt],
+        listeners: Sequence[Listener | None],
+    ) -> list[TaskOutput]:
+        if not prompts[0].budget:
+            nothing = Completion("", "length", 0)
+            return [self.output(*row, nothing) for row in zip(inputs, prompts, strict=True)]
+        tensors = self._padded([prompt.tokens for prompt in prompts])
+        if prompts[0].start:
+            tensors["decoder_input_ids"] = torch.tensor([prompt.start for prompt in prompts])
+        with self.forward():
+            completions = generate(
+                self.model,
+                self.tokenizer,
+                self.to_device(tensors),
+                parameters_of(inputs[0], prompts[0].budget),
+                seeds=[row.seed for row in inputs],
+                listeners=listeners,
+            )
+        return [
+            self.output(row, prompt, completion)
+            for row, prompt, completion in zip(inputs, prompts, completions, strict=True)
+        ]
+
+    def _padded(self, rows: Sequence[list[int]]) -> dict[str, torch.Tensor]:
+        """(B, T) each. Decoder-only models go on from the last place, so padding comes first."""
+        longest = max(map(len, rows))
+        ids = torch.full((len(rows), longest), pad_token(self.model, self.tokenizer))
+        mask = torch.zeros_like(ids)
+        for row, tokens in enumerate(rows):
+            if self.model.config.is_encoder_decoder:
+                place = slice(0, len(tokens))
+            else:
+                place = slice(longest - len(tokens), longest)
+            ids[row, place] = torch.tensor(tokens)
+            mask[row, place] = 1
+        return {"input_ids": ids, "attention_mask": mask}
+
+    def output(self, row: Any, prompt: Prompt, completion: Completion) -> TaskOutput:
+        """A row's answer."""
+        generation = Generation(
+            text=self.text(row, completion),
+            finish_reason=completion.finish_reason,
+            prompt_tokens=len(prompt.tokens),
+            completion_tokens=completion.tokens,
+        )
+        output = self.task.output.model_validate({"generations": [generation]})
+        return warned(output, [prompt.cut])
+
+
+def parameters_of(row: GenerationInput, max_new_tokens: int) -> Parameters:
+    """How a row wants to be written."""
+    return Parameters(
+        max_new_tokens=max_new_tokens,
+        do_sample=row.do_sample,
+        temperature=row.temperature,
+        top_p=row.top_p,
+        top_k=row.top_k,
+        repetition_penalty=row.repetition_penalty,
+        num_beams=row.num_beams,
+        stop=tuple(row.stop),
+        top=row.logprobs or 0,
+    )
+
+
+def _with_tokens(output: TaskOutput, listener: Listener | None) -> TaskOutput:
+    """A row's answer, with its tokens where they were kept."""
+    if not isinstance(listener, Kept):
+        return output
+    assert isinstance(output, GenerationOutput)
+    [generation] = output.generations
+    kept = generation.model_copy(update={"tokens": tuple(listener.tokens)})
+    return output.model_copy(update={"generations": [kept]})

@@ -1,0 +1,1 @@
+"""Tasks that take text, over Transformers; `base` is what they share."""

@@ -1,0 +1,1 @@
+"""Tasks that take images, over Transformers; `base` is what they share."""

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import logging
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .....protocol.errors import RowError
+from ....base import Task, TaskInput, TaskOutput
+from ...image.decode import decode
+from ...image.fitting import Fitted, run_fitted
+from ...image.pixels import Pixels
+from ...rows import Decoded, alike, check_entries
+from ...sizes import Size
+from .images import ImagesBackend
+
+log = logging.getLogger(__name__)
+
+Tensors = Mapping[str, torch.Tensor]
+
+
+class Processed(NamedTuple):
+    """A row as the model's own processor makes it, (1, ...) each, and its size as it was sent."""
+
+    tensors: Tensors
+    size: Size
+
+
+class VisionBackend(ImagesBackend):
+    """Models that look at one image a row."""
+
+    def __init__(self, task: Task, source: str | None, **parameters: Any) -> None:
+        super().__init__(task, source, **parameters)
+        self._max_pixels = min(self._max_pixels, task.max_row_cost)
+        self.processor: Any = None
+        self.pixels: Pixels | None = None
+
+    def load_processor(self) -> None:
+        """Load the image processor; a plain one is replaced by the faster equal path."""
+        from transformers import AutoImageProcessor
+
+        self.processor = AutoImageProcessor.from_pretrained(
+            self.source, revision=self._revision, trust_remote_code=False
+        )
+        self.pixels = Pixels.from_config(self.processor.to_dict())
+
+    @abstractmethod
+    def answer(
+        self, inputs: Sequence[TaskInput], sizes: Sequence[Size], tensors: Tensors
+    ) -> Sequence[TaskOutput | RowError]:
+        """One forward over images of one size, given the sizes they were sent in.
+
+        Tensors have an entry a row, or as many for each where `kept` lets an image be in parts.
+
+        A row that the model cannot answer gets its own RowError.
+        """
+
+    def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
+        """One forward for all readable rows; one per size where the model takes many sizes."""
+        if self.pixels is None:
+            return self._run_processed(batch)
+        return run_fitted(batch, self.pixels, self._max_pixels, self._answer_fitted)
+
+    def _answer_fitted(
+        self, inputs: Sequence[TaskInput], rows: Sequence[Fitted], values: NDArray[np.float32]
+    ) -> Sequence[TaskOutput | RowError]:
+        tensors = {"pixel_values": torch.from_numpy(values)}
+        return self.answer(inputs, [row.size for row in rows], tensors)
+
+    def _run_processed(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
+        decoded = Decoded(batch, self._process)
+        found: dict[int, TaskOutput | RowError] = {}
+        for group in alike(_shapes(row.tensors) for row in decoded.rows):
+            rows = [decoded.rows[i] for i in group]
+            tensors = {
+                name: torch.cat([row.tensors[name] for row in rows]) for name in rows[0].tensors
+            }
+            outputs = self.answer(
+                [decoded.inputs[i] for i in group], [row.size for row in rows], tensors
+            )
+            found.update(zip(group, outputs, strict=True))
+        return decoded.answers([found[i] for i in range(len(decoded.rows))])
+
+    def _process(self, row: TaskInput) -> Processed:
+        image = decode(row.images[0], self._max_pixels)  # type: ignore[attr-defined] # vision inputs have images
+        try:
+            tensors = self.processor(images=[image], return_tensors="pt")
+        except ValueError as error:
+            log.info("the image processor refused a row: %s", error)
+            raise RowError(
+                f"the model's processor refuses an image of {image.width} x {image.height} pixels"
+            ) from None
+        return Processed(self.kept(tensors), image.size)
+
+    def kept(self, made: Mapping[str, Any]) -> Tensors:
+        """What the model is given of all that its processor made of one image. Raises RowError."""
+        # Some processors add notes of their own to the tensors: texts, sizes.
+        tensors = {name: t for name, t in made.items() if isinstance(t, torch.Tensor)}
+        check_entries(tensors, 1)
+        return tensors
+
+
+def _shapes(tensors: Tensors) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(tensor.shape) for tensor in tensors.values())

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from .....protocol.errors import RowError
+from ....base import Task, TaskInput, TaskOutput
+from ....vision.mask_generation import MaskGenerationInput, MaskGenerationOutput, ObjectMask
+from ...image.decode import decode
+from ...image.mask_search import Crop, crops, cut_off, grid, suppress
+from ...image.png import mask_png
+from ...rows import Decoded
+from ...sizes import Size
+from .images import ImagesBackend
+from .segment_anything import Canvas, Masks, Prompt, decode_prompts
+
+#: Pixels of masks brought to the image's size at once.
+_PIXELS_AT_ONCE = 2**26
+
+
+class Look(NamedTuple):
+    """A part of a row's image that the model looks at, and what is asked about it."""
+
+    image: Image.Image
+    crop: Crop
+    prompts: list[Prompt]
+
+    @property
+    def size(self) -> Size:
+        """Width and height in pixels of the image as sent."""
+        left, top, right, bottom = self.crop
+        return right - left, bottom - top
+
+
+class Found(NamedTuple):
+    """A mask as the model made it, small; only those that are answered become large."""
+
+    look: Look
+    logits: torch.Tensor  # (h, w) on the CPU
+    score: float
+    box: NDArray[np.float32]  # (4,) in pixels of the whole image; zeros where none was needed
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A decoded row, and what is found for it."""
+
+    input: MaskGenerationInput
+    size: Size
+    looks: list[Look]
+    #: Whether all objects are looked for.
+    searched: bool
+    found: list[Found] = field(default_factory=list)
+
+
+class MaskGeneration(ImagesBackend):
+    """Masks of an AutoModelForMaskGeneration: SAM, SAM 2.
+
+    Images go through the encoder together, crops in rounds of as many as the batch has rows; then
+    prompts of all rows go through the decoder, `points_per_batch` at a time. A search asks at
+    `points_per_side` squared places of an image.
+    """
+
+    auto_class = "AutoModelForMaskGeneration"
+    canvas: Canvas
+
+    def __init__(
+        self,
+        task: Task,
+        source: str | None,
+        *,
+        points_per_batch: int = 64,
+        points_per_side: int = 32,
+        **parameters: Any,  # the base's own
+    ) -> None:
+        super().__init__(task, source, **parameters)
+        self._points_per_batch, self._points_per_side = points_per_batch, points_per_side
+
+    def load_processor(self) -> None:
+        """Read what the model wants to see. Raises ValueError for SAM-HQ, which wants more."""
+        if self.model.config.model_type == "sam_hq":
+            raise ValueError("mask generation takes SAM and SAM 2, not SAM-HQ")
+        self.canvas = Canvas.from_pretrained(str(self.source), self._revision)
+
+    def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
+        """One encoding of all readable rows; masks become files once the device is let go."""
+        decoded = Decoded(batch, self._decode)
+        looks = [(row, look) for row in decoded.rows for look in row.looks]
+        with self.forward():
+            for start in range(0, len(looks), len(decoded.rows) or 1):
+                self._look(looks[start : start + len(decoded.rows)])
+        return decoded.answers([self._answer(row) for row in decoded.rows])
+
+    def _decode(self, row: TaskInput) -> Row:
+        assert isinstance(row, MaskGenerationInput)
+        image = decode(row.images[0], self._max_pixels)
+        points, boxes = (row.points or [[]])[0], (row.boxes or [[]])[0]
+        if points or boxes:
+            whole = (0, 0, *image.size)
+            look = Look(self.canvas.fit(image), whole, self._given(row, image.size))
+            return Row(row, image.size, [look], searched=False)
+        looks = [
+            Look(self.canvas.fit(image.crop(crop)), crop, self._grid(row, layer, crop))
+            for layer, crop in crops(image.size, row.crops_n_layers, row.crop_overlap_ratio)
+        ]
+        return Row(row, image.size, looks, searched=True)
+
+    def _given(self, row: MaskGenerationInput, size: Size) -> list[Prompt]:
+        """The row's own prompts."""
+        points, boxes = (row.points or [[]])[0], (row.boxes or [[]])[0]
+        labels = (row.labels or [[]])[0] or [[1] * len(prompt) for prompt in points]
+        nothing: list[Any] = [[]] * max(len(points), len(boxes))
+        return [
+            Prompt(
+                0,
+                self.canvas.scaled(np.array(spots, "f4").reshape(-1, 2), size),
+                np.array(signs, dtype=np.int64),
+                self.canvas.scaled(np.array(box, "f4").reshape(2, 2), size).ravel()
+                if box
+                else None,
+                row.multimask_output,
+            )
+            for spots, signs, box in zip(
+                points or nothing, labels or nothing, boxes or nothing, strict=True
+            )
+        ]
+
+    def _grid(self, row: MaskGenerationInput, layer: int, crop: Crop) -> list[Prompt]:
+        """A point per place of the grid: fewer in deeper layers."""
+        size = crop[2] - crop[0], crop[3] - crop[1]
+        side = max(1, int(self._points_per_side / row.crop_n_points_downscale_factor**layer))
+        points = self.canvas.scaled(grid(side, size), size)
+        here = np.ones(1, dtype=np.int64)
+        return [Prompt(0, point[None], here, None, multimask=True) for point in points]
+
+    def _look(self, looks: Sequence[tuple[Row, Look]]) -> None:
+        """Find what a round of looks shows: one encoding, then all their prompts."""
+        values = self.canvas.tensor([look.image for _, look in looks])
+        embeddings = self.model.get_image_embeddings(**self.to_device({"pixel_values": values}))
+        prompts = [
+            prompt._replace(image=image)
+            for image, (_, look) in enumerate(looks)
+            for prompt in look.prompts
+        ]
+        # Prompts keep their order, whichever chunk they went in.
+        answers: list[list[Found]] = [[] for _ in prompts]
+        for masks in decode_prompts(
+            self.model, embeddings, prompts, at_once=self._points_per_batch, dtype=self._dtype
+        ):
+            for image in {prompts[i].image for i in masks.prompts}:
+                row, look = looks[image]
+                own = [n for n, i in enumerate(masks.prompts) if prompts[i].image == image]
+                part = Masks([masks.prompts[n] for n in own], masks.logits[own], masks.scores[own])
+                self._collect(row, look, part, answers)
+        for prompt, found in zip(prompts, answers, strict=True):
+            looks[prompt.image][0].found.extend(found)
+
+    def _collect(self, row: Row, look: Look, masks: Masks, answers: list[list[Found]]) -> None:
+        """Put a look's masks with their prompts; of a search only those that are good enough."""
+        keys = np.repeat(masks.prompts, masks.scores.shape[1])
+        logits, scores = masks.logits.flatten(0, 1), masks.scores.flatten()
+        if not row.searched:
+            small, nowhere = logits.cpu(), np.zeros(4, "f4")
+            for n, key in enumerate(keys):
+                answers[key].append(Found(look, small[n], float(scores[n]), nowhere))
+            return
+        least = row.input.pred_iou_thresh
+        good = (scores > (least if least > 0 else -math.inf)).nonzero()[:, 0]
+        step = max(1, _PIXELS_AT_ONCE // self.canvas.area(look.size))
+        for part in good.split(step):
+            large = self.canvas.upsampled(logits[part], look.size)
+            boxes, keep = _measured(row, look, large)
+            small = logits[part].cpu()
+            for n in keep.nonzero()[0].tolist():
+                at = int(part[n])
+                answers[keys[at]].append(Found(look, small[n], float(scores[at]), boxes[n]))
+
+    def _answer(self, row: Row) -> TaskOutput:
+        found = row.found
+        if row.searched:
+            boxes = np.array([mask.box for mask in found], "f4").reshape(-1, 4)
+            scores = np.array([mask.score for mask in found], "f4")
+            found = [found[i] for i in suppress(boxes, scores, row.input.crops_nms_thresh)]
+        return MaskGenerationOutput(
+            masks=[[ObjectMask(mask=self._file(row, mask), score=mask.score) for mask in found]]
+        )
+
+    def _file(self, row: Row, mask: Found) -> bytes:
+        large = self.canvas.upsampled(mask.logits[None], mask.look.size)[0]
+        left, top, right, bottom = mask.look.crop
+        whole = np.zeros((row.size[1], row.size[0]), dtype=np.bool_)
+        whole[top:bottom, left:right] = (large > row.input.mask_threshold).numpy()
+        return mask_png(whole)
+
+
+def _measured(
+    row: Row, look: Look, large: torch.Tensor
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Boxes (N, 4) of masks (N, H, W) in the whole image, and which masks are stable and whole.
+
+    A stable mask hardly changes when the threshold of its logits is moved up and down.
+    """
+    given = row.input
+    boxes = _boxes(large > given.mask_threshold).cpu().numpy().astype(np.float32)
+    boxes += np.array([look.crop[0], look.crop[1]] * 2, "f4")
+    keep = ~cut_off(boxes, look.crop, row.size)
+    if given.stability_score_thresh > 0:
+        offset = given.stability_score_offset
+        high = (large > given.mask_threshold + offset).flatten(1).sum(1)
+        low = (large > given.mask_threshold - offset).flatten(1).sum(1)
+        # An empty mask has no stability: 0 / 0 is greater than nothing.
+        keep &= (high / low > given.stability_score_thresh).cpu().numpy()
+    return boxes, keep
+
+
+def _boxes(masks: torch.Tensor) -> torch.Tensor:
+    """The first and last columns and lines (N, 4) of masks (N, H, W); zeros for an empty one."""
+    columns, lines = masks.any(1).int(), masks.any(2).int()
+    first = [axis.argmax(1) for axis in (columns, lines)]
+    last = [axis.shape[1] - 1 - axis.flip(1).argmax(1) for axis in (columns, lines)]
+    return torch.stack([*first, *last], 1) * columns.any(1)[:, None]

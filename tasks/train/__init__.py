@@ -1,1 +1,0 @@
-"""Training scripts of the models that Wherry ships under tasks/weights."""

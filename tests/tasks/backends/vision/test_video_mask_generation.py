@@ -1,0 +1,158 @@
+"""SAM 2's tracker against the model driven by hand, video by video."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import transformers as hf
+from PIL import Image
+from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
+
+from wherry.protocol.errors import InvalidRequest
+from wherry.tasks.create import LocalTask, create_task
+from wherry.tasks.vision.video_mask_generation import (
+    VideoMaskGenerationInput,
+    VideoMaskGenerationOutput,
+)
+
+from ....support import tiny
+
+Models = Callable[[str], Path]
+
+
+def frames(count: int, size: tuple[int, int], seed: int = 0) -> list[bytes]:
+    """A picture that moves to the left."""
+    wide = tiny.noise(size[0] + 8 * count, size[1], seed)
+    return [tiny.encode(wide.crop((8 * n, 0, 8 * n + size[0], size[1]))) for n in range(count)]
+
+
+#: A long video with two objects, one of them marked on two frames; a short one with a box.
+VIDEOS = [frames(5, (90, 60)), frames(2, (40, 70), seed=1)]
+PROMPTS: dict[str, Any] = {
+    "objects_ids": [[7, 3, 7], [1]],
+    "frame_indexes": [[1, 3, 2], [0]],
+    "points": [[[[20, 30], [60, 10]], [[70, 40]], [[25, 30]]], []],
+    "labels": [[[1, 0], [1], [1]], []],
+    "boxes": [[], [[5, 6, 30, 60]]],
+}
+
+
+def create(tiny_model: Models) -> LocalTask:
+    folder = tiny_model("video-mask-generation")
+    return create_task("transformers", "video-mask-generation", str(folder))
+
+
+def tracked(answer: object) -> dict[tuple[int, int], np.ndarray[Any, Any]]:
+    """Masks by frame and object."""
+    assert isinstance(answer, VideoMaskGenerationOutput)
+    keys = list(zip(answer.frame_indexes[0], answer.objects_ids[0], strict=True))
+    assert len(set(keys)) == len(keys) == len(answer.masks[0])
+    masks = [np.asarray(Image.open(io.BytesIO(data))) > 0 for data in answer.masks[0]]
+    return dict(zip(keys, masks, strict=True))
+
+
+class Alone:
+    """The model with one video, all of it as one tensor."""
+
+    def __init__(self, folder: Path, video: list[bytes]) -> None:
+        images = [Image.open(io.BytesIO(data)).convert("RGB") for data in video]
+        self.width, self.height = images[0].size
+        small = [np.asarray(i.resize((64, 64), Image.Resampling.BILINEAR)) / 255 for i in images]
+        values = (np.stack(small) - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+        self.session = Sam2VideoInferenceSession(
+            video=torch.tensor(values).permute(0, 3, 1, 2).float(),
+            video_height=self.height,
+            video_width=self.width,
+            dtype=torch.float32,
+        )
+        self.model: Any = hf.Sam2VideoModel.from_pretrained(folder).eval()
+
+    def mark(self, number: int, frame: int, places: list[list[int]], labels: list[int]) -> None:
+        scale = torch.tensor([64 / self.width, 64 / self.height])
+        given = {
+            "point_coords": (torch.tensor(places) * scale)[None, None],
+            "point_labels": torch.tensor(labels, dtype=torch.int32)[None, None],
+        }
+        self.session.add_point_inputs(self.session.obj_id_to_idx(number), frame, given)
+        self.session.obj_with_new_inputs = [number]
+        self.model(inference_session=self.session, frame_idx=frame)
+
+    def masks(self) -> dict[tuple[int, int], np.ndarray[Any, Any]]:
+        found = {}
+        for reverse in (False, True):
+            for out in self.model.propagate_in_video_iterator(self.session, reverse=reverse):
+                large = torch.nn.functional.interpolate(
+                    out.pred_masks, (self.height, self.width), mode="bilinear"
+                )
+                for number, mask in zip(out.object_ids, large[:, 0] > 0, strict=True):
+                    found[(out.frame_idx, number)] = mask.numpy()
+        return found
+
+
+def test_videos_of_a_batch_get_the_masks_of_the_model_driven_by_hand(tiny_model: Models) -> None:
+    folder = tiny_model("video-mask-generation")
+    rows = VideoMaskGenerationInput.validated({"videos": VIDEOS, **PROMPTS}).rows()
+    long, short = map(tracked, create(tiny_model).backend.run(rows))
+    alone = Alone(folder, VIDEOS[0])
+    alone.mark(7, 1, [[20, 30], [60, 10]], [1, 0])
+    alone.mark(7, 2, [[25, 30]], [1])
+    alone.mark(3, 3, [[70, 40]], [1])
+    same(long, alone.masks())
+    assert list(long) == [(frame, number) for frame in range(5) for number in (7, 3)]
+    alone = Alone(folder, VIDEOS[1])
+    alone.mark(1, 0, [[5, 6], [30, 60]], [2, 3])  # a box's corners
+    same(short, alone.masks())
+    assert list(short) == [(0, 1), (1, 1)]
+    shares = [mask.mean() for mask in (*long.values(), *short.values())]
+    assert len(set(shares)) > 4
+    assert any(0.1 < share < 0.9 for share in shares)
+
+
+def same(
+    found: dict[tuple[int, int], np.ndarray[Any, Any]],
+    own: dict[tuple[int, int], np.ndarray[Any, Any]],
+) -> None:
+    assert set(found) == set(own)
+    for key, mask in found.items():
+        assert mask.shape == own[key].shape
+        assert (mask == own[key]).mean() > 0.999
+
+
+def test_other_prompts_other_masks(tiny_model: Models) -> None:
+    task = create(tiny_model)
+    given = {"videos": VIDEOS[1:], "objects_ids": [[1]], "frame_indexes": [[0]]}
+    rows = [
+        VideoMaskGenerationInput.validated({**given, **prompts})
+        for prompts in (
+            {"points": [[[[5, 5]]]]},
+            {"points": [[[[5, 5]]]], "labels": [[[0]]]},
+            {"points": [[[[30, 60]]]]},
+            {"points": [[[[30, 60]]]], "boxes": [[[0, 0, 20, 20]]]},
+        )
+    ]
+    masks = [tracked(answer)[(0, 1)].tobytes() for answer in task.backend.run(rows)]
+    assert len(set(masks)) == len(masks)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"frame_indexes": [[5, 3, 2], [0]]},
+        {"frame_indexes": [[1, 3], [0]]},
+        {"objects_ids": [[7, 3, -7], [1]]},
+        {"points": [[[[20, 30]]], []], "labels": None},
+        {"points": [[], []], "labels": None, "boxes": None},
+        {"boxes": [[], []]},
+        {"objects_ids": [[7, 3, 7]]},
+    ],
+)
+def test_prompts_that_do_not_fit_are_refused(changed: dict[str, Any]) -> None:
+    VideoMaskGenerationInput.validated({"videos": VIDEOS, **PROMPTS})
+    with pytest.raises(InvalidRequest):
+        VideoMaskGenerationInput.validated({"videos": VIDEOS, **PROMPTS, **changed})
