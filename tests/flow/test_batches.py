@@ -190,7 +190,7 @@ def test_what_is_wrong_is_one_line(wherry: Wherry, tmp_path: Path) -> None:
     assert "line 1: custom_id" in done.stderr
     assert wherry("batch", "submit", path, "--keep", "soon").exit_code == 2
     short = wherry("batch", "submit", path, "--endpoint", ENDPOINT, "--keep", "1m")
-    assert short.exit_code == 1
+    assert short.exit_code == 2
     assert "expires_after.seconds" in short.stderr
     unknown = wherry("batch", "status", "batch_none")
     assert unknown.exit_code == 1

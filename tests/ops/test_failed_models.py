@@ -153,7 +153,9 @@ def test_a_worker_that_is_stopped_while_it_loads_blames_no_model(
 ) -> None:
     handler = tmp_path / "handlers" / "slow" / "handler.py"
     handler.parent.mkdir(parents=True)
-    handler.write_text("import time\nprint('loading', flush=True)\ntime.sleep(600)\n")
+    handler.write_text(
+        "import time\nprint('loading', flush=True)\ntime.sleep(600)\nclass EndpointHandler: ...\n"
+    )
     path = tmp_path / "models.toml"
     path.write_text(model("slow", "custom", backend="handler", source="slow"))
     env = {
@@ -169,9 +171,12 @@ def test_a_worker_that_is_stopped_while_it_loads_blames_no_model(
         redis.Redis.from_url(redis_url, decode_responses=True) as connection,
     ):
         assert process.stdout is not None
-        assert any("loading" in line for line in process.stdout)
-        assert len(connection.keys("wherry:loading:*")) == 1
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(PATIENCE_S) == 0
+        try:
+            assert any("loading" in line for line in process.stdout)
+            assert len(connection.keys("wherry:loading:*")) == 1
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE_S) == 0
+        finally:
+            process.kill()
         assert connection.keys("wherry:loading:*") == []
         assert connection.keys("wherry:alive:*") == []

@@ -7,6 +7,12 @@ import pytest
 JOBS = "/v2/models/embedding/jobs"
 
 
+def submitted(http, texts):
+    answer = http.post(JOBS, json=texts("a"))
+    assert answer.status_code == 202, answer.text
+    return answer.json()
+
+
 def events(text):
     found = []
     for block in text.split("\n\n"):
@@ -18,7 +24,7 @@ def events(text):
 
 
 def test_events_come_as_they_happen_and_end_with_the_job(http, worker, texts):
-    job = http.post(JOBS, json=texts("a")).json()
+    job = submitted(http, texts)
     worker.serve_in(0.2)
     with http.stream("GET", job["events_url"]) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
@@ -30,7 +36,7 @@ def test_events_come_as_they_happen_and_end_with_the_job(http, worker, texts):
 
 
 def test_missed_events_are_replayed(http, worker, texts):
-    job = http.post(JOBS, json=texts("a")).json()
+    job = submitted(http, texts)
     worker.serve()
     for last, expected in (("", [1, 2, 3]), ("0", [1, 2, 3]), ("2", [3]), ("3", []), ("99", [])):
         answer = http.get(job["events_url"], headers={"Last-Event-ID": last})
@@ -39,6 +45,6 @@ def test_missed_events_are_replayed(http, worker, texts):
 
 @pytest.mark.parametrize("last", ["x", "-1", "²", "1.0"])
 def test_a_bad_last_event_id_is_refused(http, texts, last):
-    job = http.post(JOBS, json=texts("a")).json()
+    job = submitted(http, texts)
     headers = {"Last-Event-ID": last.encode("latin-1")}
     assert http.get(job["events_url"], headers=headers).status_code == 400

@@ -42,8 +42,8 @@ def test_onnx_runtime_without_cuda_is_refused_and_told_what_to_install(folder: P
         backend.load()
 
 
-def test_torch_without_cuda_is_refused_before_any_weight_is_read() -> None:
-    backend = create_backend("transformers", "text-classification", "/nowhere", device=NAMED)
+def test_torch_without_cuda_is_refused_before_any_weight_is_read(tmp_path: Path) -> None:
+    backend = create_backend("transformers", "text-classification", str(tmp_path), device=NAMED)
     with pytest.raises(ModelRefused, match=r"^device cuda:1: torch .* was built without CUDA; .*$"):
         backend.load()
 

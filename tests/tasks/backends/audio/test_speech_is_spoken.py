@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from wherry.protocol.errors import RowError
 from wherry.tasks.audio.automatic_speech_recognition import AutomaticSpeechRecognitionInput
 from wherry.tasks.audio.text_to_speech import TextToSpeechInput, TextToSpeechOutput
+from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.catalog import locate
 from wherry.tasks.create import LocalTask, create_task
 
@@ -158,7 +159,7 @@ def test_a_voice_comes_from_a_folder_too(voice: LocalTask, tmp_path: Path) -> No
 
 def test_a_folder_without_a_voice_is_refused(tmp_path: Path) -> None:
     for source in (str(tmp_path), "some/hub-id"):
-        with pytest.raises(ValueError, match=r"hibari\.onnx"):
+        with pytest.raises((ModelRefused, ValueError), match="hibari"):
             create_task("onnxruntime", "text-to-speech", source)
 
 
