@@ -17,11 +17,16 @@ FOLDERS = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name[0
 #: Files that a page has its reader make.
 MADE = {
     "docs/adding-a-task.md": {
+        "reading-level/reading_level/__init__.py",
+        "reading-level/reading_level/backend.py",
+        "reading-level/reading_level/task.py",
         "tasks/audio/bird_song.py",
         "tasks/backends/transformers/audio/bird_song.py",
         "tests/tasks/backends/audio/test_bird_song.py",
         "try_it.py",
-    }
+    },
+    "docs/onnx-adapters.md": {"photo-chance/photo_chance.py"},
+    "docs/operations.md": {"torch.py"},
 }
 
 _FENCE = re.compile(r"^( *)```.*?^ *```", re.MULTILINE | re.DOTALL)
