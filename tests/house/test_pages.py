@@ -1,4 +1,4 @@
-"""What pages name of this repository is there: files, folders, pages and their headings."""
+"""What pages name of this repository is there: files, tests, pages and their headings."""
 
 from __future__ import annotations
 
@@ -27,6 +27,13 @@ MADE = {
     },
     "docs/onnx-adapters.md": {"photo-chance/photo_chance.py"},
     "docs/operations.md": {"torch.py"},
+}
+
+#: Every test there is.
+TESTS = {
+    name
+    for path in (ROOT / "tests").rglob("*.py")
+    for name in re.findall(r"def (test_\w+)", path.read_text(encoding="utf-8"))
 }
 
 _FENCE = re.compile(r"^( *)```.*?^ *```", re.MULTILINE | re.DOTALL)
@@ -70,6 +77,12 @@ def anchors(page: Path) -> set[str]:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_a_file_that_a_page_names_is_there(page: Path) -> None:
     assert {path for path in paths(page) if not is_there(path)} == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_test_that_a_page_names_is_there(page: Path) -> None:
+    named = {code for code in _CODE.findall(prose(page)) if re.fullmatch(r"test_\w+", code)}
+    assert named - TESTS == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
