@@ -38,6 +38,15 @@ def test_a_room_says_what_it_is_for(room: str) -> None:
     assert docstring.lower().startswith(f"{room}: ")
 
 
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_folder_of_code_says_what_it_is_for(room: str) -> None:
+    # Without its file it is a package all the same, and in the wheel: nothing else would miss it.
+    for folder in {path.parent for path in (ROOT / room).rglob("*.py")}:
+        opening = folder / "__init__.py"
+        assert opening.is_file(), opening
+        assert ast.get_docstring(ast.parse(opening.read_text())), opening
+
+
 def test_the_wheel_carries_every_data_file() -> None:
     globs = PYPROJECT["tool"]["setuptools"]["package-data"]["wherry"]
     suffixes = {path.suffix for room in ROOMS for path in (ROOT / room).rglob("*")}
