@@ -33,7 +33,7 @@ Keep = Callable[[str, bytes], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class OutputField:
     """A field of an Output, as it stands in records."""
 
     field: str
@@ -49,7 +49,7 @@ class Entry:
 
 
 @functools.cache
-def entries(task: Task) -> tuple[Entry, ...]:
+def entries(task: Task) -> tuple[OutputField, ...]:
     """What a record of the task holds after its head."""
     return tuple(_entry(task, field) for field in task.output.ROWS)
 
@@ -126,11 +126,11 @@ def masks_in(task: Task) -> bool:
     return any(spec.is_file and spec.name == MASK for spec in task.outputs)
 
 
-def _entry(task: Task, field: str) -> Entry:
+def _entry(task: Task, field: str) -> OutputField:
     kind = element(task.output.model_fields[field].annotation)
     specs = [spec.name for spec in task.outputs if spec.field == field]
     name = specs[0] if len(specs) == 1 else field
-    entry = Entry(field, field if field in specs else name, kind)
+    entry = OutputField(field, field if field in specs else name, kind)
     if entry.item is not None:
         return replace(entry, name=field)
     if model_in(kind) is not None and field not in specs:

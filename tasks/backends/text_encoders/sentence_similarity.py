@@ -8,11 +8,11 @@ import numpy as np
 from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
 from ...text.sentence_similarity import SentenceSimilarityInput, SentenceSimilarityOutput
-from ..text.cut import told
-from .reader import Reading
+from ..text.cut import with_truncation
+from .reader import EncoderTask
 
 
-class SentenceSimilarity(Reading):
+class SentenceSimilarity(EncoderTask):
     """Cosines between the vectors of texts."""
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
@@ -36,5 +36,5 @@ class SentenceSimilarity(Reading):
             source, *others = vectors[at]
             cosines = [float(source @ other) for other in others]
             output = SentenceSimilarityOutput(scores=[cosines])
-            answers.append(told(row, output, [read[place].cut for place in at]))
+            answers.append(with_truncation(row, output, [read[place].cut for place in at]))
         return answers

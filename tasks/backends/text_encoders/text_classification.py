@@ -11,11 +11,11 @@ from ...base import TaskInput, TaskOutput
 from ...text.text_classification import TextClassificationInput
 from ..classify import classification, probabilities, sigmoid, softmax
 from ..rows import alike
-from ..text.cut import told
-from .reader import Read, Reading
+from ..text.cut import with_truncation
+from .reader import EncoderTask, Read
 
 
-class TextClassification(Reading):
+class TextClassification(EncoderTask):
     """The labels of a sequence classifier."""
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
@@ -26,7 +26,7 @@ class TextClassification(Reading):
         answers: list[TaskOutput | RowError] = []
         for row, text, own in zip(rows, read, found, strict=True):
             output = classification(self.task, row, self._scores(row, own), self.reader.labels)
-            answers.append(told(row, output, [text.cut]))
+            answers.append(with_truncation(row, output, [text.cut]))
         return answers
 
     def _read(self, rows: Sequence[TextClassificationInput]) -> list[Read]:

@@ -18,7 +18,7 @@ from ...company import TEXTS
 from ...device import Device
 from ...text.pool import pooled
 from ...text.sentences import Sentences, small_letters
-from ...text_encoders.reader import Reading, Tokens
+from ...text_encoders.reader import EncoderTask, Tokens
 from ..whole import find_file
 from .base import TextBackend, real_tokens
 from .encoder import load_encoder
@@ -27,7 +27,7 @@ from .encoder import load_encoder
 class ReadingBackend(TextBackend):
     """A Reader, and the task that is done with it."""
 
-    reading: ClassVar[type[Reading]]
+    reading: ClassVar[type[EncoderTask]]
     _sentences = Sentences()
     _skipped = 0
 
