@@ -24,7 +24,7 @@ from ..egress.guard import OutboundGuard
 _LONGEST_PAUSE_S = 3600.0
 
 
-class AttemptResult(NamedTuple):
+class DeliveryResult(NamedTuple):
     """What came of a try: no error when it was delivered."""
 
     error: str = ""
@@ -55,7 +55,7 @@ def body_of(record: JobRecord, public_url: str) -> bytes:
 
 async def send(
     guard: OutboundGuard, delivery: Delivery, keys: Sequence[bytes], seconds: float
-) -> AttemptResult:
+) -> DeliveryResult:
     """Post a webhook, signed. Redirects are not followed: the URL is the one that was checked."""
     sent_at, name = int(time.time()), message_id(delivery.name)
     headers = {
@@ -71,16 +71,16 @@ async def send(
         ):
             return judged(response.status_code, response.headers, time.time())
     except TimeoutError:
-        return AttemptResult(f"no answer in {seconds:g} s")
+        return DeliveryResult(f"no answer in {seconds:g} s")
     except OutboundError as error:
-        return AttemptResult(str(error))
+        return DeliveryResult(str(error))
 
 
-def judged(status: int, headers: Mapping[str, str], now_s: float) -> AttemptResult:
+def judged(status: int, headers: Mapping[str, str], now_s: float) -> DeliveryResult:
     """What a receiver's answer means; its body means nothing."""
     if 200 <= status < 300:
-        return AttemptResult()
-    return AttemptResult(f"answered {status}", status == 410, _retry_after(headers, now_s))
+        return DeliveryResult()
+    return DeliveryResult(f"answered {status}", status == 410, _retry_after(headers, now_s))
 
 
 def _retry_after(headers: Mapping[str, str], now_s: float) -> float:
@@ -95,7 +95,7 @@ def _retry_after(headers: Mapping[str, str], now_s: float) -> float:
 
 
 def pause_s(
-    answer: AttemptResult, tries: int, first_s: float, fraction: float | None = None
+    answer: DeliveryResult, tries: int, first_s: float, fraction: float | None = None
 ) -> float:
     """Seconds before the next try, after `tries` that failed before this one.
 

@@ -17,7 +17,7 @@ from ...protocol.errors import WherryError
 from ..egress.guard import OutboundGuard
 from ..egress.signing import signing_keys
 from ..settings import ApiSettings
-from .attempt import AttemptResult, body_of, pause_s, send
+from .attempt import DeliveryResult, body_of, pause_s, send
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ class Deliverer:
         await self._failed(delivery, answer)
         return False
 
-    async def _failed(self, delivery: Delivery, answer: AttemptResult) -> None:
+    async def _failed(self, delivery: Delivery, answer: DeliveryResult) -> None:
         pause = pause_s(answer, delivery.tries, self._settings.webhook_first_pause_s)
         late = time.time() + pause > delivery.since_ms / 1000 + self._settings.webhook_retry_s
         how = Settled.FAILED if answer.gone or late else Settled.AGAIN

@@ -94,9 +94,9 @@ def record_of(annotation: Annotation, task: Task, keep: Keep = runs_or_bytes) ->
         if entry.kind is Any:
             record[entry.name] = value  # its numbers are somebody else's
         elif entry.name:
-            record[entry.name] = _plain(value, entry.name, keep)
+            record[entry.name] = _record_value(value, entry.name, keep)
         else:
-            record |= _plain(value, "", keep)
+            record |= _record_value(value, "", keep)
     return record
 
 
@@ -138,13 +138,13 @@ def _entry(task: Task, field: str) -> OutputField:
     return entry
 
 
-def _plain(value: Any, name: str, keep: Keep) -> Any:
+def _record_value(value: Any, name: str, keep: Keep) -> Any:
     if isinstance(value, float):
         return pixels(value) if name in PIXELS else number(value)
     if isinstance(value, BaseModel):
-        return {key: _plain(part, key, keep) for key, part in value.__dict__.items()}
+        return {key: _record_value(part, key, keep) for key, part in value.__dict__.items()}
     if isinstance(value, list):
-        return [_plain(part, name, keep) for part in value]
+        return [_record_value(part, name, keep) for part in value]
     return keep(name, value) if isinstance(value, bytes) else value
 
 

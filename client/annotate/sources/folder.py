@@ -32,12 +32,12 @@ class FileRows(Source):
         self._spec, self._files, self._root = needed_file(task, columns.constants), files, root
 
     @abstractmethod
-    def found(self) -> Iterable[FoundFile]:
+    def list_files(self) -> Iterable[FoundFile]:
         """The files, in order."""
 
     def files(self) -> Iterable[str]:
         """The rows' own."""
-        found = self.found() if self._files.is_local else ()
+        found = self.list_files() if self._files.is_local else ()
         return (self._files.join(self._root, file.path) for file in found)
 
     def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
@@ -45,7 +45,7 @@ class FileRows(Source):
 
     def each(self, step: int) -> Iterator[SourceRow | UnreadableRow]:
         """The first row, and every `step`-th after it; no other file is read."""
-        return ahead(islice(self.found(), 0, None, step), self._row, self._files.threads)
+        return ahead(islice(self.list_files(), 0, None, step), self._row, self._files.threads)
 
     def _row(self, found: FoundFile) -> SourceRow | UnreadableRow:
         files, path = self._files, found.path
@@ -72,7 +72,7 @@ class FolderSource(FileRows):
         _, dot, suffix = pattern.rpartition("/")[2].rpartition(".")
         # A glob that names a suffix means it.
         self._ends = () if dot and suffix.strip("*?") else suffixes(self._spec.content)
-        if next(iter(self.found()), None) is None:
+        if next(iter(self.list_files()), None) is None:
             shown = files.shown(files.join(root, pattern) if pattern else root)
             ends = " ".join(suffixes(self._spec.content))
             raise InvalidRequest(
@@ -80,14 +80,14 @@ class FolderSource(FileRows):
                 f"are named themselves: {files.shown(root)}/*.parquet"
             )
 
-    def found(self) -> Iterator[FoundFile]:
+    def list_files(self) -> Iterator[FoundFile]:
         """The files, in order; counts those that are left out."""
         self.left_out.clear()
         return find(self._files, self._root, self._pattern, self._wanted)
 
     def count(self) -> int | None:
         """By a listing of its own; only of this machine's files."""
-        return sum(1 for _ in self.found()) if isinstance(self._files, LocalFiles) else None
+        return sum(1 for _ in self.list_files()) if isinstance(self._files, LocalFiles) else None
 
     def _wanted(self, name: str) -> bool:
         if not self._ends or name.lower().endswith(self._ends):
@@ -108,7 +108,7 @@ class ListedFiles(FileRows):
         except RowError as error:
             raise InvalidRequest(f"{files.shown(path)}: {error.message}") from None
 
-    def found(self) -> Iterator[FoundFile]:
+    def list_files(self) -> Iterator[FoundFile]:
         """The files, in order."""
         try:
             for number, line in enumerate(lines(self._files, self._path, most=1 << 20), start=1):
@@ -129,7 +129,7 @@ class OneFile(FileRows):
         super().__init__(task, columns, files, files.folder_of(path))
         self._name = path.rpartition("/")[2]
 
-    def found(self) -> Iterable[FoundFile]:
+    def list_files(self) -> Iterable[FoundFile]:
         """The files, in order."""
         return (FoundFile(self._name),)
 

@@ -41,7 +41,7 @@ def read_sentences(model: OnnxModel, **chosen: Any) -> Sentences:
 
 
 class TextReader:
-    """A graph as a Reader: `output` names what it gives, `sentences` makes one vector of many."""
+    """A graph that encodes text: `output` is what it gives, `sentences` makes many vectors one."""
 
     def __init__(
         self, model: OnnxModel, output: str, *, sentences: Sentences | None = None

@@ -8,7 +8,7 @@ from typing import ClassVar
 from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
 from ..company import Company, Probe
-from ..text_encoders.reader import EncoderTask, Tokens
+from ..text_encoders.reader import Reading, Tokens
 from .adapter import Adapter
 from .model import OnnxModel
 from .reader import TextReader
@@ -18,7 +18,7 @@ class ReadingAdapter(Adapter):
     """Does a task with a reader, as its reading says."""
 
     #: What is done for each task.
-    readings: ClassVar[Mapping[str, type[EncoderTask]]]
+    readings: ClassVar[Mapping[str, type[Reading]]]
     #: The graph's output that is read.
     output: ClassVar[str]
 

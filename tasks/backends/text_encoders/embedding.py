@@ -8,10 +8,10 @@ from ...base import TaskInput, TaskOutput
 from ...text.embedding import EmbeddingInput
 from ..text.cut import with_truncation
 from ..text.pool import embeddings
-from .reader import EncoderTask
+from .reader import Reading
 
 
-class Embedding(EncoderTask):
+class Embedding(Reading):
     """A vector a text."""
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:

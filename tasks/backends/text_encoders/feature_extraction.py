@@ -7,10 +7,10 @@ from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
 from ...text.feature_extraction import FeatureExtractionInput, FeatureExtractionOutput
 from ..text.cut import with_truncation
-from .reader import EncoderTask
+from .reader import Reading
 
 
-class FeatureExtraction(EncoderTask):
+class FeatureExtraction(Reading):
     """The last hidden state, a vector per token."""
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:

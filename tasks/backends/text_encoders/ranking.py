@@ -11,10 +11,10 @@ from ...base import Task, TaskInput, TaskOutput
 from ...text.ranking import Ranked, RankingInput, RankingOutput
 from ..classify import sigmoid
 from ..text.cut import with_truncation
-from .reader import EncoderTask, TextEncoder
+from .reader import Reading, TextEncoder
 
 
-class Ranking(EncoderTask):
+class Ranking(Reading):
     """A cross-encoder with one label reads each query with each of its texts."""
 
     def __init__(self, task: Task, reader: TextEncoder) -> None:

@@ -113,8 +113,8 @@ class Read(NamedTuple):
     cut: Truncation | None
 
 
-class EncoderTask(ABC):
-    """A task done with a Reader. It is made when the model loads; raises ValueError for a model
+class Reading(ABC):
+    """A task done with a TextEncoder. It is made when the model loads; raises ValueError for one
     that does not fit.
     """
 

@@ -9,10 +9,10 @@ from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
 from ...text.sentence_similarity import SentenceSimilarityInput, SentenceSimilarityOutput
 from ..text.cut import with_truncation
-from .reader import EncoderTask
+from .reader import Reading
 
 
-class SentenceSimilarity(EncoderTask):
+class SentenceSimilarity(Reading):
     """Cosines between the vectors of texts."""
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:

@@ -12,10 +12,10 @@ from ...text.text_classification import TextClassificationInput
 from ..classify import classification, probabilities, sigmoid, softmax
 from ..rows import alike
 from ..text.cut import with_truncation
-from .reader import EncoderTask, Read
+from .reader import Read, Reading
 
 
-class TextClassification(EncoderTask):
+class TextClassification(Reading):
     """The labels of a sequence classifier."""
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:

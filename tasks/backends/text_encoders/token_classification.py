@@ -14,13 +14,13 @@ from ..classify import softmax
 from ..rows import Decoded
 from ..text.cut import with_truncation
 from ..text.entities import LabeledToken, entities, without_overlap
-from .reader import EncoderTask, TextEncoder, Tokens
+from .reader import Reading, TextEncoder, Tokens
 
 #: A text as tokenized: one piece, or overlapping ones where it is longer than the model.
 Pieces = list[Encoding]
 
 
-class TokenClassification(EncoderTask):
+class TokenClassification(Reading):
     """A label a token, and what it makes of them."""
 
     def __init__(self, task: Task, reader: TextEncoder) -> None:

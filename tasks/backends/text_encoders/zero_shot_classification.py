@@ -12,10 +12,10 @@ from ...text.zero_shot_classification import ZeroShotClassificationInput
 from ..classify import classification, softmax
 from ..rows import Decoded
 from ..text.cut import with_truncation
-from .reader import EncoderTask, Read, TextEncoder
+from .reader import Read, Reading, TextEncoder
 
 
-class ZeroShotClassification(EncoderTask):
+class ZeroShotClassification(Reading):
     """A model of natural language inference reads each text with each label."""
 
     def __init__(self, task: Task, reader: TextEncoder) -> None:

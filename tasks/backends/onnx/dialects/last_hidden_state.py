@@ -12,7 +12,7 @@ from ....base import Task
 from ...base import ModelRefused
 from ...text_encoders.embedding import Embedding
 from ...text_encoders.feature_extraction import FeatureExtraction
-from ...text_encoders.reader import EncoderTask
+from ...text_encoders.reader import Reading
 from ...text_encoders.sentence_similarity import SentenceSimilarity
 from ..adapter import has_rank
 from ..graph import Shapes
@@ -30,7 +30,7 @@ class LastHiddenState(ReadingAdapter):
     """
 
     dialect: ClassVar[str] = "last-hidden-state"
-    readings: ClassVar[Mapping[str, type[EncoderTask]]] = {
+    readings: ClassVar[Mapping[str, type[Reading]]] = {
         "embedding": Embedding,
         "feature-extraction": FeatureExtraction,
         "sentence-similarity": SentenceSimilarity,

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from ....base import Task
 from ...text_encoders.embedding import Embedding
-from ...text_encoders.reader import EncoderTask
+from ...text_encoders.reader import Reading
 from ...text_encoders.sentence_similarity import SentenceSimilarity
 from ..adapter import has_rank
 from ..graph import Shapes
@@ -27,7 +27,7 @@ class SentenceEmbedding(ReadingAdapter):
     """
 
     dialect: ClassVar[str] = "sentence-embedding"
-    readings: ClassVar[Mapping[str, type[EncoderTask]]] = {
+    readings: ClassVar[Mapping[str, type[Reading]]] = {
         "embedding": Embedding,
         "sentence-similarity": SentenceSimilarity,
     }

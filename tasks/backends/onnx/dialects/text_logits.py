@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from ...text.cross_encoder import pair_length
 from ...text.sentences import Sentences
 from ...text_encoders.ranking import Ranking
-from ...text_encoders.reader import EncoderTask
+from ...text_encoders.reader import Reading
 from ...text_encoders.text_classification import TextClassification
 from ...text_encoders.zero_shot_classification import ZeroShotClassification
 from ..adapter import has_rank
@@ -23,7 +23,7 @@ class TextLogits(ReadingAdapter):
     """A sequence classifier: a cross-encoder, or one of natural language inference, too."""
 
     dialect: ClassVar[str] = "text-logits"
-    readings: ClassVar[Mapping[str, type[EncoderTask]]] = {
+    readings: ClassVar[Mapping[str, type[Reading]]] = {
         "ranking": Ranking,
         "text-classification": TextClassification,
         "zero-shot-classification": ZeroShotClassification,

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from ...text_encoders.reader import EncoderTask
+from ...text_encoders.reader import Reading
 from ...text_encoders.token_classification import TokenClassification
 from ..adapter import has_rank
 from ..graph import Shapes
@@ -19,9 +19,7 @@ class TokenLogits(ReadingAdapter):
     """A label a token."""
 
     dialect: ClassVar[str] = "token-logits"
-    readings: ClassVar[Mapping[str, type[EncoderTask]]] = {
-        "token-classification": TokenClassification
-    }
+    readings: ClassVar[Mapping[str, type[Reading]]] = {"token-classification": TokenClassification}
     tasks: ClassVar[tuple[str, ...]] = tuple(readings)
     output: ClassVar[str] = "logits"
 

@@ -109,7 +109,7 @@ class WhisperEncoderDecoder(Adapter):
         """Windows of all readable rows share runs."""
         rows = Decoded(batch, self._hear)
         timed = any(row.return_timestamps for row in rows.inputs)  # type: ignore[attr-defined] # its own Input
-        texts = (self._timed if timed else self._plain)(rows.rows)
+        texts = (self._timed if timed else self._without_times)(rows.rows)
         return rows.answers(
             [self._answer(heard, text) for heard, text in zip(rows.rows, texts, strict=True)]
         )
@@ -131,7 +131,7 @@ class WhisperEncoderDecoder(Adapter):
             answer["languages"] = [self.rules.language_name(said.language)]
         return self.task.output.model_validate(answer)
 
-    def _plain(self, rows: Sequence[_Heard]) -> list[_Text]:
+    def _without_times(self, rows: Sequence[_Heard]) -> list[_Text]:
         """The text of windows that overlap, joined where their tokens agree."""
         pieces, counts = [], []
         for heard in rows:

@@ -18,16 +18,16 @@ from ...company import TEXTS
 from ...device import Device
 from ...text.pool import pooled
 from ...text.sentences import Sentences, small_letters
-from ...text_encoders.reader import EncoderTask, Tokens
+from ...text_encoders.reader import Reading, Tokens
 from ..whole import find_file
 from .base import TextBackend, real_tokens
 from .encoder import load_encoder
 
 
 class ReadingBackend(TextBackend):
-    """A Reader, and the task that is done with it."""
+    """A text encoder, and the task that is done with it."""
 
-    reading: ClassVar[type[EncoderTask]]
+    reading: ClassVar[type[Reading]]
     _sentences = Sentences()
     _skipped = 0
 
