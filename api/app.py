@@ -24,7 +24,7 @@ from .core.service import Service
 from .core.waiters import Waiters
 from .egress.outbound import Outbound
 from .http import errors, page
-from .http.access_guard import Guard
+from .http.access_guard import AccessGuard
 from .http.entry import Door
 from .http.fast_route import ShortWay
 from .settings import ApiSettings
@@ -116,7 +116,7 @@ class _Api(FastAPI):
     @functools.cached_property
     def _door(self) -> ASGIApp:
         routes = [route for room in _ROUTES for route in room.router.routes]
-        return Door(Guard(ShortWay(super().__call__, routes, errors.answer), _SHAPES))
+        return Door(AccessGuard(ShortWay(super().__call__, routes, errors.answer), _SHAPES))
 
 
 def _usable(

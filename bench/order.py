@@ -20,7 +20,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from wherry.jobs import AsyncQueue, Group, JobsSettings, NewJob, Record
+from wherry.jobs import AsyncQueue, Group, JobRecord, JobsSettings, NewJob
 from wherry.jobs.read import read
 from wherry.jobs.submit import submit
 from wherry.ops.stack import Stack
@@ -77,7 +77,7 @@ class Mix:
             await asyncio.gather(*(self.queue.run(submit(job, self.settings)) for job in jobs))
         return names
 
-    async def records(self, names: Sequence[str]) -> list[Record]:
+    async def records(self, names: Sequence[str]) -> list[JobRecord]:
         """Some jobs as they stand."""
         found = await self.queue.run(read(names, self.settings))
         return [record for record in found if record]
@@ -128,7 +128,7 @@ async def _measure(url: str, seed: int, bulk: int, seconds: float, table: Table)
     await mix.queue.close()
 
 
-def _estimates(table: Table, mix: Mix, records: Sequence[Record]) -> None:
+def _estimates(table: Table, mix: Mix, records: Sequence[JobRecord]) -> None:
     """Errors by the wait that came: of those who waited a second or longer, and of the others."""
     errors, short_ms = [], []
     for record in records:
@@ -154,7 +154,7 @@ def _estimates(table: Table, mix: Mix, records: Sequence[Record]) -> None:
         )
 
 
-def _shares(table: Table, records: dict[str, list[Record]]) -> None:
+def _shares(table: Table, records: dict[str, list[JobRecord]]) -> None:
     """Jobs started while both waited, as a ratio."""
     starts = {t: [r.started_at_ms for r in rs if r.started_at_ms] for t, rs in records.items()}
     (heavy, heavy_weight), (light, light_weight) = _TENANTS
@@ -168,7 +168,7 @@ def _shares(table: Table, records: dict[str, list[Record]]) -> None:
     )
 
 
-def _waits(table: Table, beside: str, held: str, records: Sequence[Record]) -> None:
+def _waits(table: Table, beside: str, held: str, records: Sequence[JobRecord]) -> None:
     waits = sorted(
         (r.started_at_ms - r.created_at_ms) / (_BATCH_S * 1000) for r in records if r.started_at_ms
     )

@@ -19,9 +19,9 @@ import httpx
 from ..protocol.errors import WherryError
 from . import operations
 from .client import Client, arguments, base_url, key_headers
-from .flow import Flow, Pause, Reply, Step, failed, reply_of
+from .flow import Flow, HttpResponse, Pause, Step, failed, reply_of
 from .jobs import JobView
-from .map_steps import Emit, Ended, NeedInput, next_input_async
+from .map_steps import Emit, NeedInput, SourceEnd, next_input_async
 from .mapping import MapRun
 from .operations import Input, Output, Wishes
 
@@ -127,7 +127,7 @@ class AsyncClient:
         self, mapping: MapRun, source: AsyncIterator[Input], *, return_errors: bool
     ) -> AsyncGenerator[Output | WherryError, None]:
         flow = mapping.run()
-        given: Reply | Input | Ended | None = None
+        given: HttpResponse | Input | SourceEnd | None = None
         try:
             while True:
                 try:
@@ -136,7 +136,7 @@ class AsyncClient:
                     return
                 given = None
                 if isinstance(step, Emit):
-                    yield step.given(return_errors=return_errors)
+                    yield step.result(return_errors=return_errors)
                 elif isinstance(step, NeedInput):
                     given = await next_input_async(source)
                 else:
@@ -179,10 +179,10 @@ class AsyncClient:
                 return value
             reply = await self._do(step)
 
-    async def _do(self, step: Step) -> Reply:
+    async def _do(self, step: Step) -> HttpResponse:
         if isinstance(step, Pause):
             await asyncio.sleep(step.seconds)
-            return Reply(0)
+            return HttpResponse(0)
         try:
             return reply_of(await self._http.request(**arguments(step, self._timeout_s)))
         except httpx.RequestError as error:

@@ -14,9 +14,9 @@ import httpx
 from ..protocol.errors import WherryError
 from . import operations
 from .errors import UsageError
-from .flow import Call, Flow, Pause, Reply, Step, failed, reply_of
+from .flow import Flow, HttpRequest, HttpResponse, Pause, Step, failed, reply_of
 from .jobs import JobView
-from .map_steps import Emit, Ended, NeedInput, next_input
+from .map_steps import Emit, NeedInput, SourceEnd, next_input
 from .mapping import MapRun
 from .operations import Input, Output, Wishes
 
@@ -181,7 +181,7 @@ class Client:
         self, mapping: MapRun, source: Iterator[Input], *, return_errors: bool
     ) -> Generator[Output | WherryError, None, None]:
         flow = mapping.run()
-        given: Reply | Input | Ended | None = None
+        given: HttpResponse | Input | SourceEnd | None = None
         try:
             while True:
                 try:
@@ -190,7 +190,7 @@ class Client:
                     return
                 given = None
                 if isinstance(step, Emit):
-                    yield step.given(return_errors=return_errors)
+                    yield step.result(return_errors=return_errors)
                 elif isinstance(step, NeedInput):
                     given = next_input(source)
                 else:
@@ -252,10 +252,10 @@ class Client:
             value: T = end.value
             return value
 
-    def _do(self, step: Step) -> Reply:
+    def _do(self, step: Step) -> HttpResponse:
         if isinstance(step, Pause):
             time.sleep(step.seconds)
-            return Reply(0)
+            return HttpResponse(0)
         try:
             return reply_of(self._http.request(**arguments(step, self._timeout_s)))
         except httpx.RequestError as error:
@@ -277,7 +277,7 @@ class Client:
         self.close()
 
 
-def arguments(call: Call, timeout_s: float) -> dict[str, Any]:
+def arguments(call: HttpRequest, timeout_s: float) -> dict[str, Any]:
     """A call as httpx takes it."""
     return {
         "method": call.method,

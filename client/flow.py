@@ -24,7 +24,7 @@ _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.1, 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class HttpRequest:
     """One HTTP request."""
 
     method: str
@@ -43,7 +43,7 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class HttpResponse:
     """One HTTP answer, or the connection's failure."""
 
     status: int
@@ -62,22 +62,22 @@ class Reply:
 #: What a client says of an answer that it cannot read.
 NO_WHERRY = "the answer cannot be read; is a Wherry server at this address?"
 
-Step = Call | Pause
-Flow = Generator[Step, Reply, T]
+Step = HttpRequest | Pause
+Flow = Generator[Step, HttpResponse, T]
 
 
-def reply_of(response: httpx.Response) -> Reply:
+def reply_of(response: httpx.Response) -> HttpResponse:
     """A driver's answer to a call."""
-    return Reply(response.status_code, response.content, response.headers)
+    return HttpResponse(response.status_code, response.content, response.headers)
 
 
-def failed(error: httpx.RequestError) -> Reply:
+def failed(error: httpx.RequestError) -> HttpResponse:
     """A driver's answer to a call that found no server."""
     where = str(error.request.url.copy_with(raw_path=b"/")).rstrip("/")
-    return Reply(0, failure=f"at {where} ({str(error) or type(error).__name__})")
+    return HttpResponse(0, failure=f"at {where} ({str(error) or type(error).__name__})")
 
 
-def ask(call: Call, *, patience_s: float, accept: int = 0) -> Flow[Reply]:
+def ask(call: HttpRequest, *, patience_s: float, accept: int = 0) -> Flow[HttpResponse]:
     """Make a call; while the server is away or full, try again for some seconds.
 
     Every call of this client may be repeated: what makes a job carries a name. Raises the server's
@@ -99,7 +99,7 @@ def ask(call: Call, *, patience_s: float, accept: int = 0) -> Flow[Reply]:
         pause_s = min(pause_s * 2, _LAST_PAUSE_S)
 
 
-def _wait_s(reply: Reply, pause_s: float) -> float:
+def _wait_s(reply: HttpResponse, pause_s: float) -> float:
     """Seconds until the next try: never before the Retry-After. The jitter spreads clients."""
     named = reply.headers.get("retry-after", "")
     if named.isdecimal():
@@ -107,13 +107,13 @@ def _wait_s(reply: Reply, pause_s: float) -> float:
     return pause_s * random.uniform(0.5, 1.0)  # noqa: S311 # hides nothing
 
 
-def _transient(reply: Reply) -> bool:
+def _transient(reply: HttpResponse) -> bool:
     # A 504 with a Location is the server's own and names a job; without, it is a proxy's.
     lost = reply.status == 504 and "location" not in reply.headers
     return lost or reply.status in (0, 429, 502, 503)
 
 
-def _may_pass(reply: Reply) -> bool:
+def _may_pass(reply: HttpResponse) -> bool:
     """Whether the server does not say that a retry is no use."""
     return reply.status != 503 or not isinstance(error_of(reply), errors.ModelFailed)
 
@@ -133,7 +133,7 @@ _BY_STATUS: Mapping[int, type[errors.WherryError]] = {
 }
 
 
-def error_of(reply: Reply) -> errors.WherryError:
+def error_of(reply: HttpResponse) -> errors.WherryError:
     """The error that a reply stands for."""
     if not reply.status:
         return errors.Unavailable(

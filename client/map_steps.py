@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Generator, Iterator
 from dataclasses import dataclass
 
 from ..protocol.errors import WherryError
-from .flow import Flow, Reply, Step
+from .flow import Flow, HttpResponse, Step
 from .operations import Input, Output
 
 
@@ -16,7 +16,7 @@ class NeedInput:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class SourceEnd:
     """There is no next input: the source is at its end, or it raised."""
 
     error: Exception | None = None
@@ -28,7 +28,7 @@ class Emit:
 
     answer: Output | WherryError
 
-    def given(self, *, return_errors: bool) -> Output | WherryError:
+    def result(self, *, return_errors: bool) -> Output | WherryError:
         """What the caller gets of it. Raises an error unless they are to be returned."""
         if isinstance(self.answer, WherryError) and not return_errors:
             raise self.answer
@@ -37,37 +37,37 @@ class Emit:
 
 #: A map yields steps, asks for inputs and emits answers.
 MapStep = Step | NeedInput | Emit
-MapFlow = Generator[MapStep, Reply | Input | Ended | None, None]
+MapFlow = Generator[MapStep, HttpResponse | Input | SourceEnd | None, None]
 
 
-def next_input(source: Iterator[Input]) -> Input | Ended:
+def next_input(source: Iterator[Input]) -> Input | SourceEnd:
     """What a source gives next, or that it gives no more."""
     try:
         return next(source)
     except StopIteration:
-        return Ended()
+        return SourceEnd()
     except Exception as error:  # whatever it is, it is the caller's own and is raised again
-        return Ended(error)
+        return SourceEnd(error)
 
 
-async def next_input_async(source: AsyncIterator[Input]) -> Input | Ended:
+async def next_input_async(source: AsyncIterator[Input]) -> Input | SourceEnd:
     """What a source gives next, or that it gives no more."""
     try:
         return await anext(source)
     except StopAsyncIteration:
-        return Ended()
+        return SourceEnd()
     except Exception as error:  # whatever it is, it is the caller's own and is raised again
-        return Ended(error)
+        return SourceEnd(error)
 
 
 def steps(flow: Flow[None]) -> MapFlow:
     """A flow that asks for no input, as part of a map's."""
-    reply: Reply | None = None
+    reply: HttpResponse | None = None
     while True:
         try:
             step = next(flow) if reply is None else flow.send(reply)
         except StopIteration:
             return
         given = yield step
-        assert isinstance(given, Reply)
+        assert isinstance(given, HttpResponse)
         reply = given

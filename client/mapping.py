@@ -14,7 +14,7 @@ from ..protocol.states import JobState
 from ..tasks.base import Task, TaskInput
 from .flow import Flow, Pause
 from .jobs import JobView
-from .map_steps import Emit, Ended, MapFlow, NeedInput, steps
+from .map_steps import Emit, MapFlow, NeedInput, SourceEnd, steps
 from .operations import (
     POLL_EVERY_S,
     POLL_S,
@@ -72,7 +72,7 @@ class MapRun:
     answers: dict[int, Output | WherryError] = field(default_factory=dict)
     taken: int = 0
     emitted: int = 0
-    ended: Ended | None = None
+    ended: SourceEnd | None = None
     #: Since when the server has refused all, with nothing of ours in flight.
     refused_since: float | None = None
 
@@ -115,7 +115,7 @@ class MapRun:
         started_at = time.monotonic()
         while self._room:
             given = yield NeedInput()
-            if isinstance(given, Ended):
+            if isinstance(given, SourceEnd):
                 self.ended = given
                 return
             if not isinstance(given, (TaskInput, v2.InferenceRequest)):

@@ -18,7 +18,7 @@ from ..protocol.errors import DeadlineExceeded, InvalidRequest, JobNotFound, Whe
 from ..protocol.parameters import EXECUTION_TIMEOUT, PRIORITY, TIMEOUT, WEBHOOK
 from ..tasks.base import Task, TaskInput, TaskOutput
 from ..tasks.registry import get_task, task_names
-from .flow import NO_WHERRY, Call, Flow, Pause, Reply, ask
+from .flow import NO_WHERRY, Flow, HttpRequest, HttpResponse, Pause, ask
 from .jobs import JobView
 
 #: Seconds that one long poll asks the server to hold.
@@ -86,10 +86,12 @@ def _infer_call(
     request: v2.InferenceRequest,
     held_s: float = 0.0,
     headers: Mapping[str, str] | None = None,
-) -> Call:
+) -> HttpRequest:
     body, header_length = codec.encode_request(request, binary=True)
     form = {_HEADER_LENGTH: str(header_length), "Content-Type": "application/octet-stream"}
-    return Call("POST", f"{model_path(model)}/{verb}", body, {**form, **(headers or {})}, held_s)
+    return HttpRequest(
+        "POST", f"{model_path(model)}/{verb}", body, {**form, **(headers or {})}, held_s
+    )
 
 
 def model_path(model: str) -> str:
@@ -104,7 +106,7 @@ def _job_path(job_id: str, rest: str = "", **query: Any) -> str:
     return f"/v2/jobs/{quote(job_id, safe='')}{rest}" + (f"?{urlencode(asked)}" if asked else "")
 
 
-def _job(reply: Reply) -> JobView:
+def _job(reply: HttpResponse) -> JobView:
     try:
         return JobView.model_validate_json(reply.content)
     except ValidationError:
@@ -148,7 +150,7 @@ def response_of(content: bytes, headers: Mapping[str, str]) -> v2.InferenceRespo
 
 def status(job_id: str, *, patience_s: float) -> Flow[JobView]:
     """A job's state."""
-    reply = yield from ask(Call("GET", _job_path(job_id)), patience_s=patience_s)
+    reply = yield from ask(HttpRequest("GET", _job_path(job_id)), patience_s=patience_s)
     return _job(reply)
 
 
@@ -159,7 +161,7 @@ def wait(job_id: str, timeout_s: float | None, *, patience_s: float) -> Flow[Job
         asked_at = time.monotonic()
         left = max(0.0, deadline - asked_at)
         held_s = min(POLL_S, left)
-        call = Call("GET", _job_path(job_id, wait=round(held_s, 3)), held_s=held_s)
+        call = HttpRequest("GET", _job_path(job_id, wait=round(held_s, 3)), held_s=held_s)
         reply = yield from ask(call, patience_s=min(patience_s, left))
         job = _job(reply)
         if job.done:
@@ -194,20 +196,22 @@ def _succeeded(job_id: str, timeout_s: float | None, *, patience_s: float) -> Fl
 
 def fetch(job_id: str, *, patience_s: float) -> Flow[v2.InferenceResponse]:
     """A succeeded job's response, in binary, which carries all that JSON cannot."""
-    call = Call("GET", _job_path(job_id, "/result"), headers={"Accept": "application/octet-stream"})
+    call = HttpRequest(
+        "GET", _job_path(job_id, "/result"), headers={"Accept": "application/octet-stream"}
+    )
     reply = yield from ask(call, patience_s=patience_s)
     return response_of(reply.content, reply.headers)
 
 
 def cancel(job_id: str, *, patience_s: float) -> Flow[JobView]:
     """Cancel a job."""
-    reply = yield from ask(Call("POST", _job_path(job_id, "/cancel")), patience_s=patience_s)
+    reply = yield from ask(HttpRequest("POST", _job_path(job_id, "/cancel")), patience_s=patience_s)
     return _job(reply)
 
 
 def get_json(path: str, *, patience_s: float) -> Flow[dict[str, Any]]:
     """Any document of the server."""
-    reply = yield from ask(Call("GET", path), patience_s=patience_s)
+    reply = yield from ask(HttpRequest("GET", path), patience_s=patience_s)
     document: dict[str, Any] = reply.json()
     return document
 
@@ -216,7 +220,7 @@ def post_json(path: str, document: object, *, patience_s: float) -> Flow[dict[st
     """Send a document to any path of the server; {} for an answer without a body."""
     # The key makes sending again harmless where the path makes a job of it.
     headers = {"Idempotency-Key": str(uuid.uuid4()), "Content-Type": "application/json"}
-    call = Call("POST", path, to_json(document), headers, _INFER_S)
+    call = HttpRequest("POST", path, to_json(document), headers, _INFER_S)
     reply = yield from ask(call, patience_s=patience_s)
     answer: dict[str, Any] = reply.json() if reply.content else {}
     return answer
@@ -224,14 +228,16 @@ def post_json(path: str, document: object, *, patience_s: float) -> Flow[dict[st
 
 def delete_json(path: str, *, patience_s: float) -> Flow[dict[str, Any]]:
     """Remove what is at any path of the server."""
-    reply = yield from ask(Call("DELETE", path), patience_s=patience_s)
+    reply = yield from ask(HttpRequest("DELETE", path), patience_s=patience_s)
     answer: dict[str, Any] = reply.json() if reply.content else {}
     return answer
 
 
 def models(*, patience_s: float) -> Flow[list[dict[str, Any]]]:
     """The models and their states, as the repository index lists them."""
-    reply = yield from ask(Call("POST", "/v2/repository/index", b"{}"), patience_s=patience_s)
+    reply = yield from ask(
+        HttpRequest("POST", "/v2/repository/index", b"{}"), patience_s=patience_s
+    )
     listed: list[dict[str, Any]] = reply.json()
     return listed
 
@@ -245,7 +251,7 @@ def submit_many(
         for r in requests
     ]
     body = to_json({"jobs": entries})
-    reply = yield from ask(Call("POST", "/v2/jobs:batch", body), patience_s=patience_s)
+    reply = yield from ask(HttpRequest("POST", "/v2/jobs:batch", body), patience_s=patience_s)
     outcomes: list[dict[str, Any]] = reply.json()["jobs"]
     return outcomes
 
@@ -253,7 +259,7 @@ def submit_many(
 def forget_many(job_ids: Sequence[str], *, patience_s: float) -> Flow[None]:
     """Let ended jobs go in one round trip."""
     body = to_json({"ids": list(job_ids)})
-    yield from ask(Call("POST", "/v2/jobs:forget", body), patience_s=patience_s)
+    yield from ask(HttpRequest("POST", "/v2/jobs:forget", body), patience_s=patience_s)
 
 
 def read_many(
@@ -261,7 +267,7 @@ def read_many(
 ) -> Flow[list[dict[str, Any]]]:
     """States and answers of jobs in one round trip, once one of them has ended."""
     body = to_json({"ids": list(job_ids), "wait": held_s, "results": True})
-    call = Call("POST", "/v2/jobs:status", body, held_s=held_s)
+    call = HttpRequest("POST", "/v2/jobs:status", body, held_s=held_s)
     reply = yield from ask(call, patience_s=patience_s)
     views: list[dict[str, Any]] = reply.json()["jobs"]
     return views

@@ -7,7 +7,7 @@ all; docs/architecture.md draws the keys.
 
 from .call import AsyncQueue, Call, Queue
 from .group import Group
-from .record import ClaimedJob, NewJob, Outcome, Record
+from .record import ClaimedJob, JobRecord, NewJob, Outcome
 from .settings import JobsSettings
 
 __all__ = [
@@ -15,9 +15,9 @@ __all__ = [
     "Call",
     "ClaimedJob",
     "Group",
+    "JobRecord",
     "JobsSettings",
     "NewJob",
     "Outcome",
     "Queue",
-    "Record",
 ]

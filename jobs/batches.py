@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from .call import Call, call_script
-from .files import Part, page
+from .files import FilePart, page
 from .keys import Keys
 from .owned import NOBODY
 from .settings import JobsSettings
@@ -42,7 +42,7 @@ _ENDS = frozenset(
 )
 
 
-class Asked(BaseModel):
+class BatchSpec(BaseModel):
     """What a client asked for; it never changes. Times are seconds since the epoch."""
 
     model_config = ConfigDict(frozen=True)
@@ -80,7 +80,7 @@ class BatchError(BaseModel):
     line: int | None = None
 
 
-class Progress(BaseModel):
+class BatchProgress(BaseModel):
     """How far a batch has come: what an owner saves, and the next one goes on from."""
 
     #: Lines of the input that have their line of output, and the bytes they take.
@@ -89,8 +89,8 @@ class Progress(BaseModel):
     total: int = 0
     completed: int = 0
     failed: int = 0
-    output: tuple[Part, ...] = ()
-    error: tuple[Part, ...] = ()
+    output: tuple[FilePart, ...] = ()
+    error: tuple[FilePart, ...] = ()
     output_file_id: str | None = None
     error_file_id: str | None = None
     #: When those two go, or None.
@@ -111,13 +111,13 @@ class Progress(BaseModel):
 class Batch(NamedTuple):
     """A batch as it stands."""
 
-    asked: Asked
+    asked: BatchSpec
     status: BatchStatus
-    progress: Progress
+    progress: BatchProgress
     cancelling_at: int | None
 
 
-def create_batch(asked: Asked, settings: JobsSettings) -> Call[bool]:
+def create_batch(asked: BatchSpec, settings: JobsSettings) -> Call[bool]:
     """Write a batch down and offer it. False for a known id, which stays as it is."""
     keys = Keys(settings.key_prefix)
     return call_script(
@@ -131,7 +131,7 @@ def create_batch(asked: Asked, settings: JobsSettings) -> Call[bool]:
         args={
             "id": asked.id,
             "asked": asked.model_dump_json(),
-            "progress": Progress().model_dump_json(),
+            "progress": BatchProgress().model_dump_json(),
         },
         parse=bool,
     )
@@ -163,12 +163,12 @@ def take_batch(owner: str, lease_s: float, settings: JobsSettings) -> Call[Batch
 
 
 def save_batch(
-    asked: Asked,
+    asked: BatchSpec,
     owner: str,
     *,
     was: BatchStatus,
     status: BatchStatus,
-    progress: Progress | None,
+    progress: BatchProgress | None,
     lease_s: float,
     kept_s: int,
     settings: JobsSettings,
@@ -202,7 +202,7 @@ def save_batch(
     )
 
 
-def forget_batch(asked: Asked, settings: JobsSettings) -> Call[bool]:
+def forget_batch(asked: BatchSpec, settings: JobsSettings) -> Call[bool]:
     """Take a batch out of the books, once, if its time is over."""
     keys = Keys(settings.key_prefix)
     return call_script(
@@ -249,8 +249,8 @@ def _batch(reply: list[Any]) -> Batch | None:
     if asked is None:
         return None
     return Batch(
-        Asked.model_validate_json(asked),
+        BatchSpec.model_validate_json(asked),
         BatchStatus(status.decode()),
-        Progress.model_validate_json(progress),
+        BatchProgress.model_validate_json(progress),
         int(cancelling_at) if cancelling_at else None,
     )

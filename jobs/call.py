@@ -136,13 +136,13 @@ class Queue:
         """Values under some keys; None where there is none."""
         if not keys:
             return []
-        return self._plain("MGET", *keys)
+        return self._list_of("MGET", *keys)
 
     def members(self, key: str) -> set[bytes]:
         """Members of a set."""
-        return set(self._plain("SMEMBERS", key))
+        return set(self._list_of("SMEMBERS", key))
 
-    def _plain(self, *command: str) -> list[Any]:
+    def _list_of(self, *command: str) -> list[Any]:
         try:
             reply: Any = self.redis.execute_command(*command)  # typed for async callers as well
         except redis.RedisError as error:

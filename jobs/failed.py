@@ -37,7 +37,7 @@ def set_failed(reasons: Mapping[str, str], settings: JobsSettings) -> Call[None]
 
 def ask_load(model: str, settings: JobsSettings) -> Call[int]:
     """Ask all workers to try a model again that failed. Answers the number of the request."""
-    asked = ("HINCRBY", Keys(settings.key_prefix).load_asked, model, 1)
+    asked = ("HINCRBY", Keys(settings.key_prefix).load_requests, model, 1)
     return Call([asked], parse=int)
 
 

@@ -16,7 +16,7 @@ from .settings import JobsSettings
 LONGEST_UPLOAD_S = 21_600
 
 
-class Part(NamedTuple):
+class FilePart(NamedTuple):
     """A stretch of a file."""
 
     ref: str
@@ -35,7 +35,7 @@ class File(BaseModel):
     #: When it goes, in seconds since the epoch; None stays until it is deleted.
     expires_at: int | None = None
     tenant: str = NOBODY
-    parts: tuple[Part, ...]
+    parts: tuple[FilePart, ...]
 
     @property
     def bytes(self) -> int:

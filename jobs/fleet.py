@@ -27,7 +27,7 @@ class FleetView:
     #: Why, by model/version, for the models that no worker can serve.
     failed: dict[str, str]
     #: How often an operator asked to load a model, by its name.
-    load_asked: dict[str, int]
+    load_requests: dict[str, int]
     now_ms: int
 
     def why_waiting(self) -> list[str]:
@@ -107,14 +107,14 @@ def _pairs(flat: list[bytes]) -> dict[str, str]:
 
 
 def _read_fleet(reply: list[Any]) -> FleetView:
-    now_ms, totals, unloaded, failed, load_asked, groups, workers = reply
+    now_ms, totals, unloaded, failed, load_requests, groups, workers = reply
     return FleetView(
         groups=tuple(_group(item, int(now_ms)) for item in groups),
         workers=tuple(_worker(item) for item in workers),
         totals={k: int(v) for k, v in _pairs(totals).items()},
         unloaded=frozenset(item.decode() for item in unloaded),
         failed=_pairs(failed),
-        load_asked={k: int(v) for k, v in _pairs(load_asked).items()},
+        load_requests={k: int(v) for k, v in _pairs(load_requests).items()},
         now_ms=int(now_ms),
     )
 

@@ -62,7 +62,7 @@ class Keys:
         """String: id of the job that a worker runs with nothing beside it."""
         return f"{self.prefix}:alone:{worker}"
 
-    def told(self, job_id: str) -> str:
+    def token_stream(self, job_id: str) -> str:
         """Stream: what a running job has said so far, in chunks."""
         return f"{self.prefix}:told:{job_id}"
 
@@ -173,7 +173,7 @@ class Keys:
         return f"{self.prefix}:failed"
 
     @property
-    def load_asked(self) -> str:
+    def load_requests(self) -> str:
         """Hash: how often an operator asked to load a model, by its name."""
         return f"{self.prefix}:load:asked"
 

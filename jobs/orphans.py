@@ -94,7 +94,7 @@ class Sweeper:
         """Whether it is time for a sweep, and it is for this process to do: true once a period."""
         key = Keys(self._settings.key_prefix).swept(self._store.name)
         command = ("SET", key, "1", "NX", "EX", self._settings.sweep_every_s)
-        return self._queue.run(_plain(command, bool))
+        return self._queue.run(_single_command(command, bool))
 
     def sweep(
         self,
@@ -168,9 +168,9 @@ class Sweeper:
 
     def _fleet(self) -> str:
         key = Keys(self._settings.key_prefix).fleet
-        self._queue.run(_plain(("SET", key, uuid.uuid4().hex, "NX"), bool))
-        return self._queue.run(_plain(("GET", key), lambda reply: str(reply.decode())))
+        self._queue.run(_single_command(("SET", key, uuid.uuid4().hex, "NX"), bool))
+        return self._queue.run(_single_command(("GET", key), lambda reply: str(reply.decode())))
 
 
-def _plain(command: tuple[Any, ...], parse: Callable[[Any], T]) -> Call[T]:
+def _single_command(command: tuple[Any, ...], parse: Callable[[Any], T]) -> Call[T]:
     return Call([command], parse=parse)

@@ -30,7 +30,7 @@ class Proof(NamedTuple):
     store: str
 
 
-class Shown(NamedTuple):
+class FleetProof(NamedTuple):
     """What can be known of the fleet."""
 
     proof: Proof | None
@@ -40,7 +40,7 @@ class Shown(NamedTuple):
 
 def shown(
     settings: JobsSettings, *, api: str = "", tasks: Mapping[str, str] | None = None
-) -> Call[Shown]:
+) -> Call[FleetProof]:
     """What shows the fleet. With `api` it is that API's beat as well, with what it declares."""
     keys = Keys(settings.key_prefix)
     return call_script(
@@ -90,9 +90,9 @@ def is_in(store: Store, proof: Proof) -> bool:
         return False
 
 
-def _shown(reply: list[Any]) -> Shown:
+def _shown(reply: list[Any]) -> FleetProof:
     proof, *flat = reply
-    return Shown(
+    return FleetProof(
         Proof(*json.loads(proof)) if proof else None,
         {i.decode(): json.loads(a) for i, a in zip(flat[::2], flat[1::2], strict=True)},
     )

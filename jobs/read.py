@@ -10,11 +10,11 @@ from .estimate import Flow, Pace
 from .group import Group
 from .keys import Keys
 from .owned import NOBODY, stored_id
-from .record import Change, Record, StoredResult
+from .record import Change, JobRecord, StoredResult
 from .settings import JobsSettings
 
 
-def read(job_ids: Sequence[str], settings: JobsSettings) -> Call[list[Record | None]]:
+def read(job_ids: Sequence[str], settings: JobsSettings) -> Call[list[JobRecord | None]]:
     """Read records, in order; None for an unknown id."""
     return call_script(
         "read",
@@ -84,7 +84,7 @@ def _stored(reply: list[bytes]) -> StoredResult:
     return StoredResult(body=reply[0], header_length=int(reply[1]), ref=reply[2].decode())
 
 
-def _records(reply: list[Any]) -> list[Record | None]:
+def _records(reply: list[Any]) -> list[JobRecord | None]:
     paces = {item[0]: _pace(item) for item in reply[0]}
     now_ms = int(time.time() * 1000)
     return [_record(fields, paces, now_ms) if fields else None for fields in reply[1:]]
@@ -105,13 +105,13 @@ def _pace(item: list[Any]) -> Pace:
     )
 
 
-def _record(f: list[Any], paces: Mapping[bytes, Pace], now_ms: int) -> Record:
+def _record(f: list[Any], paces: Mapping[bytes, Pace], now_ms: int) -> JobRecord:
     status = JobState(f[3].decode())
     position, start = None, None
     if status is JobState.QUEUED:
         position = int(f[14])
         start = paces[f[16]].start_ms(position, f[15].decode(), now_ms)
-    return Record(
+    return JobRecord(
         id=f[0].decode(),
         task=f[1].decode(),
         group=Group.parse(f[2].decode()),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ..protocol.states import JobState
 from .group import Group
-from .tenants import UNLIMITED, Limits
+from .tenants import UNLIMITED, TenantLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class NewJob:
     reply_to: str = ""
     #: The tenant's share of the fleet, held against that of others who have jobs waiting.
     weight: float = 1.0
-    limits: Limits = UNLIMITED
+    limits: TenantLimits = UNLIMITED
     #: URL to call when the job has ended; "" for none.
     webhook: str = ""
     #: Milliseconds that an attempt may run; 0 for no limit.
@@ -58,7 +58,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class JobRecord:
     """A job as it stands, without payload and result bytes."""
 
     id: str

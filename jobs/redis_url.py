@@ -73,7 +73,7 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{named}{parts.path}"
 
 
-def told(error: WherryError, url: str) -> str:
+def explain(error: WherryError, url: str) -> str:
     """What an error says to whoever chose the Redis: where it is sought, and why it is not met."""
     why = f" ({error.__cause__})" if error.__cause__ else ""
     if type(error) is not Unavailable:  # it answers, or something else is away

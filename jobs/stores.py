@@ -174,7 +174,7 @@ class S3Store:
     def put(self, key: str, data: bytes) -> str:
         """One PutObject."""
         ref = self._ref(key)
-        self._told(lambda: self.client.put_object(Bucket=self._bucket, Key=ref, Body=data))
+        self._asking(lambda: self.client.put_object(Bucket=self._bucket, Key=ref, Body=data))
         return ref
 
     def get(self, ref: str) -> bytes:
@@ -183,7 +183,7 @@ class S3Store:
 
         attempts = self._settings.s3_attempts
         for attempt in range(attempts):
-            answer = self._told(lambda: self.client.get_object(Bucket=self._bucket, Key=ref), ref)
+            answer = self._asking(lambda: self.client.get_object(Bucket=self._bucket, Key=ref), ref)
             try:
                 body: bytes = answer["Body"].read()  # checks length and checksum
             except BotoCoreError:
@@ -194,7 +194,7 @@ class S3Store:
 
     def delete(self, ref: str) -> None:
         """One DeleteObject."""
-        self._told(lambda: self.client.delete_object(Bucket=self._bucket, Key=ref))
+        self._asking(lambda: self.client.delete_object(Bucket=self._bucket, Key=ref))
 
     def url(self, ref: str) -> str | None:
         """A presigned GET, good for an hour."""
@@ -210,7 +210,7 @@ class S3Store:
             Bucket=self._bucket, Prefix=start
         )
         listed = iter(pages)
-        while page := self._told(lambda: next(listed, None)):
+        while page := self._asking(lambda: next(listed, None)):
             for entry in page.get("Contents", []):
                 name = entry["Key"].removeprefix(self._ref(""))
                 yield Blob(unquote(name), entry["Key"], entry["LastModified"].timestamp())
@@ -218,7 +218,7 @@ class S3Store:
     def _ref(self, key: str) -> str:
         return f"{self._prefix}/{quote(key, safe='')}".lstrip("/")
 
-    def _told(self, ask: Callable[[], T], ref: str = "") -> T:
+    def _asking(self, ask: Callable[[], T], ref: str = "") -> T:
         """Ask S3; its errors become ours."""
         from botocore import exceptions as boto
 

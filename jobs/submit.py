@@ -9,7 +9,7 @@ from .failed import not_loaded
 from .keys import Keys
 from .record import NewJob, Submission
 from .settings import JobsSettings
-from .tenants import UNLIMITED, Limits
+from .tenants import UNLIMITED, TenantLimits
 from .ticket import ticket
 
 #: A larger payload goes ahead as a plain SET: Lua copies its arguments, a command does not.
@@ -94,7 +94,7 @@ def _weight(job: NewJob, settings: JobsSettings) -> float:
     return job.weight * lane
 
 
-def _limits(limits: Limits) -> str:
+def _limits(limits: TenantLimits) -> str:
     if limits == UNLIMITED:
         return ""
     return f"{limits.max_waiting} {limits.max_waiting_bytes} {limits.submits_per_s:g}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class TenantLimits:
     """A tenant's limits; 0 means none. Past one of them submit raises TenantLimit."""
 
     #: Jobs that may wait.
@@ -18,4 +18,4 @@ class Limits:
 
 
 #: What a tenant without limits has.
-UNLIMITED = Limits()
+UNLIMITED = TenantLimits()

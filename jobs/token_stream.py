@@ -17,15 +17,15 @@ START = "0-0"
 _MOST = 256
 
 
-class Told(NamedTuple):
+class StreamEntry(NamedTuple):
     """A chunk, and the place after which to read on."""
 
     place: str
     chunk: bytes
 
 
-def tell(
-    worker: str, said: Sequence[tuple[ClaimedJob, bytes]], settings: JobsSettings
+def send_chunks(
+    worker: str, chunks: Sequence[tuple[ClaimedJob, bytes]], settings: JobsSettings
 ) -> Call[frozenset[str]]:
     """Add chunks. Answers the ids that nobody wants to hear more of.
 
@@ -38,24 +38,24 @@ def tell(
             "worker": worker,
             "ttl_s": settings.stream_ttl_s,
             "chunks": [
-                {"id": job.id, "attempt": job.attempt, "chunk": chunk} for job, chunk in said
+                {"id": job.id, "attempt": job.attempt, "chunk": chunk} for job, chunk in chunks
             ],
         },
         parse=lambda reply: frozenset(item.decode() for item in reply),
     )
 
 
-def told(job_id: str, after: str, settings: JobsSettings) -> Call[list[Told]]:
+def read_chunks(job_id: str, after: str, settings: JobsSettings) -> Call[list[StreamEntry]]:
     """The next chunks after a place."""
-    key = Keys(settings.key_prefix).told(job_id)
+    key = Keys(settings.key_prefix).token_stream(job_id)
     return Call(
         [("XRANGE", key, f"({after}", "+", "COUNT", _MOST)],
-        parse=lambda reply: [_told(entry) for entry in reply],
+        parse=lambda reply: [_entry(entry) for entry in reply],
     )
 
 
-def _told(entry: tuple[bytes, Any]) -> Told:
+def _entry(entry: tuple[bytes, Any]) -> StreamEntry:
     place, fields = entry
     # Read by name or as Redis sends them: pipelines of both kinds come here.
     chunk = fields[b"c"] if isinstance(fields, dict) else fields[1]
-    return Told(place.decode(), chunk)
+    return StreamEntry(place.decode(), chunk)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from ..workers.checks import Checked
+    from ..workers.checks import CheckedModels
 
 
 def checked_device(device: str) -> str:
@@ -72,7 +72,7 @@ def check(
     raise typer.Exit(1 if checked.errors else 0)
 
 
-def _summary(checked: Checked) -> str:
+def _summary(checked: CheckedModels) -> str:
     counts = {"error": len(checked.errors), "warning": len(checked.warnings)}
     named = [f"{n} {word}{'' if n == 1 else 's'}" for word, n in counts.items() if n]
     return " and ".join(named) or "nothing is wrong with them"

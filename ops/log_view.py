@@ -42,12 +42,12 @@ class LogView:
         if not line.strip():
             return
         with self._lock:
-            if self._kept(service, line) and _IDLE.search(line):
+            if self._is_shown(service, line) and _IDLE.search(line):
                 return
             colour = self._colours.setdefault(service, _COLOURS[len(self._colours) % len(_COLOURS)])
             self._console.print(Text.assemble((f"{service:14} ", colour), line))
 
-    def _kept(self, service: str, line: str) -> bool:
+    def _is_shown(self, service: str, line: str) -> bool:
         """Write a line into the file, once its folder is there. Answers whether it was."""
         try:
             if self._handler is None:

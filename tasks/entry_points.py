@@ -14,7 +14,7 @@ Group = Literal["wherry.tasks", "wherry.backends", "wherry.onnx_adapters"]
 
 
 @functools.cache  # reads the files of every installed package
-def found(group: Group) -> Mapping[str, EntryPoint]:
+def installed(group: Group) -> Mapping[str, EntryPoint]:
     """The entry points of a group by name. Nothing is imported yet."""
     return {point.name: point for point in entry_points(group=group)}
 

@@ -67,7 +67,7 @@ def task_of(alias: str) -> Task:
 @functools.cache
 def task_names() -> tuple[str, ...]:
     """The names of all tasks, sorted."""
-    return tuple(sorted({*_TASKS, *entry_points.found("wherry.tasks")}))
+    return tuple(sorted({*_TASKS, *entry_points.installed("wherry.tasks")}))
 
 
 @functools.cache
@@ -87,7 +87,7 @@ def get_task(name: str) -> Task:
 
 def _brought(name: str) -> Task:
     """A task of another package. Raises ValueError."""
-    point = entry_points.found("wherry.tasks")[name]
+    point = entry_points.installed("wherry.tasks")[name]
     task = entry_points.load(point)
     if not isinstance(task, Task) or task.name != name:
         raise ValueError(f"entry point {point.name!r} = {point.value!r} is no task of that name")

@@ -92,7 +92,7 @@ def _start(sender: str, instance: Any, **_: object) -> None:  # Celery gives its
         raise SystemExit(EXIT_UNUSABLE) from error
     except WherryError as error:
         # Redis above all: what it said, of a certificate too, is the cause.
-        why = redis_url.told(error, JobsSettings().redis_url)
+        why = redis_url.explain(error, JobsSettings().redis_url)
         log.critical("this worker cannot start: %s", why)
         raise SystemExit(1) from error
     except Exception as error:

@@ -25,7 +25,7 @@ from ..tasks.base import TaskInput, TaskOutput
 from ..tasks.blanks import with_blanks
 from .halving import Run, run_rows
 from .models import LoadedModel
-from .token_sender import Telling
+from .token_sender import TokenSender
 
 log = logging.getLogger(__name__)
 
@@ -86,19 +86,19 @@ def run_batch(
     model: LoadedModel,
     jobs: Sequence[ClaimedJob],
     payloads: Sequence[bytes | WherryError],
-    telling: Telling | None = None,
+    sender: TokenSender | None = None,
     tenant: str = NOBODY,
 ) -> BatchResult:
     """Run the jobs of one batch. Never raises for a job's fault: each ends in its own answer.
 
-    `telling` hears the tokens of the jobs that ask for a stream, where the model makes some.
+    `sender` hears the tokens of the jobs that ask for a stream, where the model makes some.
     Answers carry the ids that their tenant knows.
     """
     works = [_open(model, job, payload) for job, payload in zip(jobs, payloads, strict=True)]
     rows = [row for work in works for row in work.rows]
-    done = run_rows(_runner(model, works, telling), rows, model.budget)
-    if telling:
-        telling.flush()
+    done = run_rows(_runner(model, works, sender), rows, model.budget)
+    if sender:
+        sender.flush()
     answers, written_from = iter(done.rows), time.perf_counter()
     encoded = tuple(
         _close(model, work, [next(answers) for _ in work.rows], tenant) for work in works
@@ -108,7 +108,7 @@ def run_batch(
 
 
 def _runner(
-    model: LoadedModel, works: Sequence[_Work], telling: Telling | None
+    model: LoadedModel, works: Sequence[_Work], sender: TokenSender | None
 ) -> Run[TaskInput, TaskOutput]:
     """How a part of the batch is run: with listeners for the rows of the jobs that want them."""
     backend = model.backend
@@ -118,12 +118,12 @@ def _runner(
         if work.request and (work.request.parameters or {}).get(STREAM) is True
         for index, row in enumerate(work.rows)
     }
-    if not telling or not wanted or not isinstance(backend, StreamingBackend):
+    if not sender or not wanted or not isinstance(backend, StreamingBackend):
         return backend.run
 
     def run(rows: Sequence[TaskInput]) -> Sequence[TaskOutput | RowError]:
         places = [wanted.get(id(row)) for row in rows]
-        return backend.stream(rows, [place and telling.listener(*place) for place in places])
+        return backend.stream(rows, [place and sender.listener(*place) for place in places])
 
     return run
 
@@ -176,7 +176,7 @@ def _encode(
         update={
             "id": job_id,
             "model_version": model.declaration.version,
-            "parameters": {**response.parameters, **_told(odd, answers)},
+            "parameters": {**response.parameters, **_response_parameters(odd, answers)},
         }
     )
     if request.outputs:
@@ -191,7 +191,9 @@ def _encode(
     return body, header_length if header_length is not None else len(body)
 
 
-def _told(odd: Sequence[str], answers: Sequence[TaskOutput | WherryError]) -> dict[str, str]:
+def _response_parameters(
+    odd: Sequence[str], answers: Sequence[TaskOutput | WherryError]
+) -> dict[str, str]:
     """Response parameters: remarks on the request, warnings and errors of its rows."""
     notes = {i: a.warning for i, a in enumerate(answers) if isinstance(a, TaskOutput) and a.warning}
     told = warnings(odd, notes, len(answers))

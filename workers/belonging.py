@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection
 
 from ..jobs.call import Queue
 from ..jobs.group import Group
-from ..jobs.proof import Shown, is_in, shown
+from ..jobs.proof import FleetProof, is_in, shown
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import Store
 from ..protocol.errors import WherryError
@@ -99,11 +99,11 @@ class Belonging:
         if self._clock() >= self._due_at:
             self.look()
 
-    def _judge(self, seen: Shown) -> None:
+    def _judge(self, seen: FleetProof) -> None:
         self._compare(seen)
         if seen.proof is None:
             if self._clock() - self._began > _API_STARTS_S:
-                self._tell(
+                self._warn_once(
                     "no API has shown itself under the key prefix"
                     f" {self._settings.key_prefix!r} of this Redis: if one runs, it has another"
                     " Redis or WHERRY_KEY_PREFIX, or is of an older version"
@@ -123,7 +123,7 @@ class Belonging:
             self.wrong_store = ""
         self._listen(right)
 
-    def _compare(self, seen: Shown) -> None:
+    def _compare(self, seen: FleetProof) -> None:
         """Hold our models against those of the APIs that live."""
         refused = {}
         for model_id, task in self._tasks.items():
@@ -134,13 +134,13 @@ class Belonging:
                     " API: give both the same models.toml"
                 )
             elif seen.apis and not theirs:
-                self._tell(f"model {model_id} is declared by no API: nobody can ask for it")
+                self._warn_once(f"model {model_id} is declared by no API: nobody can ask for it")
         for model_id in refused.keys() - self.refused.keys():
             log.error("not served: %s", refused[model_id])
         if seen.apis:
             self.refused = refused
 
-    def _tell(self, text: str) -> None:
+    def _warn_once(self, text: str) -> None:
         """Warn of something, once."""
         if text not in self._told:
             self._told.add(text)

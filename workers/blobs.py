@@ -39,7 +39,7 @@ class InterruptedWaitError(StoreUnavailable):
     """The worker stops while it waits for a payload or a place for a result."""
 
 
-class Answer(NamedTuple):
+class JobAnswer(NamedTuple):
     """What a job's attempt ended with, and where its result is if the store has it."""
 
     encoded: Encoded
@@ -91,12 +91,12 @@ class Blobs:
             for job, value in zip(jobs, inline, strict=True)
         ]
 
-    def keep(self, answers: Sequence[Encoded], worker: str) -> list[Answer]:
+    def keep(self, answers: Sequence[Encoded], worker: str) -> list[JobAnswer]:
         """Put the large results into the store."""
         large = [a for a in answers if len(a.body) > self._jobs.inline_max_bytes]
         kept = iter(list(self._pool.map(lambda answer: self._keep(answer, worker), large)))
         return [
-            next(kept) if len(answer.body) > self._jobs.inline_max_bytes else Answer(answer)
+            next(kept) if len(answer.body) > self._jobs.inline_max_bytes else JobAnswer(answer)
             for answer in answers
         ]
 
@@ -148,12 +148,12 @@ class Blobs:
         except WherryError as error:
             return error
 
-    def _keep(self, answer: Encoded, worker: str) -> Answer:
+    def _keep(self, answer: Encoded, worker: str) -> JobAnswer:
         key = result_key(answer.job.id, answer.job.attempt, worker)
         try:
-            return Answer(answer, self._ask(lambda: self._store.put(key, answer.body)))
+            return JobAnswer(answer, self._ask(lambda: self._store.put(key, answer.body)))
         except WherryError as error:
-            return Answer(Encoded(answer.job, error=error))
+            return JobAnswer(Encoded(answer.job, error=error))
 
     def _ask(self, operation: Callable[[], T]) -> T:
         self._forget_old_outage()

@@ -27,7 +27,7 @@ FIRST_PACE, LAST_PACE = 20, 5_000
 _STEP = 4
 
 
-class Budget(Generic[R]):
+class ShapeBudget(Generic[R]):
     """One model's batch budget, by shape bucket: a power of two of what its largest row weighs.
 
     Memory that runs out halves the budget of that bucket. It grows back by steps, each after many
@@ -130,9 +130,9 @@ class Budget(Generic[R]):
         return max(map(self._weigh, rows), default=0).bit_length()
 
 
-def declared_budget(declared: ModelDeclaration) -> Budget[TaskInput]:
+def declared_budget(declared: ModelDeclaration) -> ShapeBudget[TaskInput]:
     """A model's budget of which nothing is known, nor kept."""
-    return Budget(declared.max_batch_size, weigh=_weight)
+    return ShapeBudget(declared.max_batch_size, weigh=_weight)
 
 
 class Budgets:
@@ -141,7 +141,7 @@ class Budgets:
     def __init__(self, queue: Queue, settings: JobsSettings, device: str) -> None:
         self._queue, self._settings, self._device = queue, settings, device
 
-    def open(self, declared: ModelDeclaration) -> Budget[TaskInput]:
+    def open(self, declared: ModelDeclaration) -> ShapeBudget[TaskInput]:
         """A model's budget, as it was when a worker like this one last knew it."""
         known: dict[int, Fit] = {}
         try:
@@ -150,7 +150,7 @@ class Budgets:
             )
         except WherryError as error:
             log.warning("%s begins with its declared budget: %s", declared.name, error.message)
-        return Budget(
+        return ShapeBudget(
             declared.max_batch_size,
             weigh=_weight,
             known=known,

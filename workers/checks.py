@@ -28,7 +28,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedModels:
     """A check's findings, and the models that were checked."""
 
     models: Sequence[ModelDeclaration]
@@ -59,7 +59,7 @@ def check(
     per_family: int = 1,
     handler_dir: str | None = None,
     gpus: Callable[[], list[int]] = list_gpus,
-) -> Checked:
+) -> CheckedModels:
     """Look at models.toml, each model of some families, and the devices of their workers.
 
     With `families` they share one worker, that of `number`; else each has `per_family` of its own.
@@ -89,11 +89,11 @@ def check(
         try:
             found = resolve(device, number + index, gpus)
         except ValueError as error:
-            return Checked(served, [Finding(str(error)), *findings])
+            return CheckedModels(served, [Finding(str(error)), *findings])
         weight = sum(weigh(model) for model in served if model.family in group)
         loads[found] = loads.get(found, 0) + weight
     findings = [*_runtimes(loads, served), *findings, *_memory(loads)]
-    return Checked(served, findings)
+    return CheckedModels(served, findings)
 
 
 def _runtimes(devices: Iterable[str], models: Sequence[ModelDeclaration]) -> Iterator[Finding]:

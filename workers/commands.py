@@ -133,7 +133,7 @@ def sweep(
     except SharedStoreError as error:
         _refuse([error], 1)
     except WherryError as error:
-        _refuse([redis_url.told(error, settings.redis_url)], 1)
+        _refuse([redis_url.explain(error, settings.redis_url)], 1)
     finally:
         queue.close()
     typer.echo(f"{swept.orphans} of {swept.seen} are orphans; {swept.removed} removed")

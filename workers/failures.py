@@ -46,9 +46,9 @@ class Failures:
     def start(self) -> None:
         """Take note, before the models are loaded, of what was asked before."""
         fleet = self._queue.run(view(self._settings, groups=False))
-        self._heeded = dict(fleet.load_asked)
+        self._heeded = dict(fleet.load_requests)
 
-    def tell(self) -> None:
+    def announce(self) -> None:
         """Let the fleet know now."""
         self._beat()
         self.look(self._queue.run(view(self._settings, groups=False)))
@@ -68,9 +68,9 @@ class Failures:
             self._queue.run(set_failed(reasons, self._settings))
         self._models.refuse(reasons)
         names = {model_id.rpartition("/")[0] for model_id in self._models.failed}
-        asked = sorted(n for n in names if fleet.load_asked.get(n, 0) > self._heeded.get(n, 0))
+        asked = sorted(n for n in names if fleet.load_requests.get(n, 0) > self._heeded.get(n, 0))
         if asked and (self._trying is None or not self._trying.is_alive()):
-            counts = {name: fleet.load_asked[name] for name in asked}
+            counts = {name: fleet.load_requests[name] for name in asked}
             self._trying = threading.Thread(
                 target=self._try, args=(counts,), name="wherry-load", daemon=True
             )
@@ -89,7 +89,7 @@ class Failures:
                 self._models.retry(declaration)
         self._heeded |= asked
         with contextlib.suppress(WherryError):  # the next beat and look tell as well
-            self.tell()
+            self.announce()
 
 
 def failed_everywhere(fleet: FleetView) -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from ..protocol.errors import BackendError, OutOfMemory, RowError, WherryError
-from .budget import Budget
+from .budget import ShapeBudget
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Answers(Generic[O]):
         return len(self.sizes)
 
 
-def run_rows(run: Run[R, O], rows: Sequence[R], budget: Budget[R]) -> Answers[O]:
+def run_rows(run: Run[R, O], rows: Sequence[R], budget: ShapeBudget[R]) -> Answers[O]:
     """Run rows in batches within the budget, which learns from it; one bad row fails alone.
 
     A batch that raises is halved until the rows at fault stand alone.
@@ -47,7 +47,9 @@ def run_rows(run: Run[R, O], rows: Sequence[R], budget: Budget[R]) -> Answers[O]
     return answers
 
 
-def _run_part(run: Run[R, O], rows: Sequence[R], answers: Answers[O], budget: Budget[R]) -> None:
+def _run_part(
+    run: Run[R, O], rows: Sequence[R], answers: Answers[O], budget: ShapeBudget[R]
+) -> None:
     try:
         answers.sizes.append(len(rows))
         out = run(rows)

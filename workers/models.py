@@ -22,7 +22,7 @@ from ..tasks.base import Task, TaskInput
 from ..tasks.catalog import Catalog, ModelDeclaration
 from ..tasks.check import check_model
 from ..tasks.registry import get_task
-from .budget import Budget, declared_budget
+from .budget import ShapeBudget, declared_budget
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class LoadedModel:
     declaration: ModelDeclaration
     task: Task
     backend: Backend
-    budget: Budget[TaskInput]
+    budget: ShapeBudget[TaskInput]
 
     @property
     def group_model_id(self) -> str:
@@ -75,7 +75,7 @@ class Models:
         device: Device,
         *,
         handler_dir: str = "",
-        budget: Callable[[ModelDeclaration], Budget[TaskInput]] = declared_budget,
+        budget: Callable[[ModelDeclaration], ShapeBudget[TaskInput]] = declared_budget,
         watched: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
     ) -> None:
         self._device, self._budget, self._handler_dir = device, budget, handler_dir

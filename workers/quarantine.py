@@ -16,12 +16,12 @@ log = logging.getLogger(__name__)
 class Quarantine:
     """Batches run side by side; a suspect waits for them, and they for it.
 
-    If the process dies meanwhile, there is no doubt whose fault it was: `tell` has noted the
+    If the process dies meanwhile, there is no doubt whose fault it was: `note` has noted the
     suspect's id, and whoever takes the jobs back blames no other. "" says that it is over.
     """
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        self._tell = tell
+    def __init__(self, note: Callable[[str], None]) -> None:
+        self._note_alone = note
         self._changed = threading.Condition()
         self._running = 0
         #: Suspects that run or wait to; while there are any, no other batch begins.
@@ -49,6 +49,6 @@ class Quarantine:
 
     def _note(self, job_id: str) -> None:
         try:
-            self._tell(job_id)
+            self._note_alone(job_id)
         except WherryError as error:
             log.warning("that %s runs alone could not be noted: %s", job_id, error.message)

@@ -14,12 +14,12 @@ from ..jobs.group import Group
 from ..jobs.record import BatchStats, Claim, ClaimedJob, Outcome
 from ..jobs.recover import note_alone, reissue
 from ..jobs.settings import JobsSettings
-from ..jobs.token_stream import tell
+from ..jobs.token_stream import send_chunks
 from ..protocol.errors import BackendError, ModelFailed, Unavailable
 from ..tasks.backends.device import Device
 from .batch import Encoded, run_batch
 from .belonging import Belonging
-from .blobs import Answer, Blobs
+from .blobs import Blobs, JobAnswer
 from .events import JobEvents
 from .lease import Lease
 from .missed import Missed
@@ -27,7 +27,7 @@ from .models import Models
 from .quarantine import Quarantine
 from .settings import WorkerSettings
 from .timing import Ran, Timing
-from .token_sender import Telling
+from .token_sender import TokenSender
 
 log = logging.getLogger(__name__)
 
@@ -129,13 +129,15 @@ class Serving:
         if self._events:
             self._events.claimed(f"{model.task.name}.{model.declaration.name}", jobs)
         try:
-            telling = Telling(lambda said: self._queue.run(tell(self._id, said, self._jobs)))
+            sender = TokenSender(
+                lambda chunks: self._queue.run(send_chunks(self._id, chunks, self._jobs))
+            )
             jobs, payloads = self._missed.sort_out(group, jobs, self._blobs.payloads(jobs))
             if not jobs:
                 return
             # What someone waits for goes first.
             with self._quarantine.around(jobs), self._device.ranked(int(group.is_bulk)):
-                result = run_batch(model, jobs, payloads, telling, group.tenant)
+                result = run_batch(model, jobs, payloads, sender, group.tenant)
             before_s = timing.total_s
             answers = self._blobs.keep(result.answers, self._id)
             ran = Ran(
@@ -148,7 +150,7 @@ class Serving:
             # A fault of ours, not of a row: each job must still end.
             log.exception("the batch of %s broke", group.id)
             fault = BackendError(f"the worker raised {type(error).__name__}")
-            answers = [Answer(Encoded(job, error=fault)) for job in jobs]
+            answers = [JobAnswer(Encoded(job, error=fault)) for job in jobs]
             ran = Ran(rows=sum(job.rows for job in jobs))
         total_s = timing.total_s
         stats = timing.stats(group, ran, charged_us=claimed.charged_us)

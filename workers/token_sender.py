@@ -23,7 +23,7 @@ _PAUSE_S = 5.0
 Send = Callable[[Sequence[tuple[ClaimedJob, bytes]]], frozenset[str]]
 
 
-class Telling:
+class TokenSender:
     """What the jobs of one batch say. One thread uses it: the one that runs the model."""
 
     def __init__(self, send: Send, clock: Callable[[], float] = time.monotonic) -> None:
@@ -55,11 +55,11 @@ class Telling:
         whole answer comes in the end, whatever was told of it.
         """
         self._due_at = self._clock() + _INTERVAL_S
-        said = [(p.job, p.chunk(row)) for (_, row), p in self._pending.items() if p.tokens]
-        if not said:
+        chunks = [(p.job, p.chunk(row)) for (_, row), p in self._pending.items() if p.tokens]
+        if not chunks:
             return
         try:
-            self._unwanted |= self._send(said)
+            self._unwanted |= self._send(chunks)
         except WherryError as error:
             self._outage.failed(error.message)
             self._due_at = self._clock() + _PAUSE_S

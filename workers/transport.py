@@ -19,7 +19,7 @@ from ..jobs import redis_url
 log = logging.getLogger(__name__)
 
 
-class Message(virtual.Message):
+class TicketMessage(virtual.Message):
     """A message; what lacks its parts is a ValueError, as what is no JSON is."""
 
     def __init__(self, payload: Any, channel: Any = None, **options: Any) -> None:
@@ -38,7 +38,7 @@ class Channel(redis.Channel):
     subscribes, and asks no table: kombu's would keep the name of every worker that was ever killed.
     """
 
-    Message = Message
+    Message = TicketMessage
 
     def _brpop_read(self, **options: Any) -> Any:
         """Read what a list gave; anyone may push there, and nothing pushed ends the worker."""

@@ -146,7 +146,7 @@ class Worker:
         self._failures.start()
         self._lease.start()  # so that others know what is still to come
         self._models.load_all(strict=self._settings.strict_models)
-        self._failures.tell()  # before anybody takes this worker for ready
+        self._failures.announce()  # before anybody takes this worker for ready
         self._belonging.start()
         self._loading = False
         self._lease.beat()

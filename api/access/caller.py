@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ...jobs.owned import NOBODY, own_id, stored_id
-from ...jobs.tenants import UNLIMITED, Limits
+from ...jobs.tenants import UNLIMITED, TenantLimits
 from ...protocol.errors import Forbidden
 
 
@@ -31,7 +31,7 @@ class Caller:
     tenant: str = NOBODY
     scopes: frozenset[Scope] = frozenset({Scope.ADMIN})
     weight: float = 1.0
-    limits: Limits = UNLIMITED
+    limits: TenantLimits = UNLIMITED
 
     @property
     def admin(self) -> bool:

@@ -69,7 +69,7 @@ def create(
         "expires_at": (datetime.now(UTC) + ends).replace(microsecond=0) if ends else None,
         "note": note,
     }
-    with _told():
+    with _exit_on_error():
         desk.create(fields, file, hash_only=hash_only, as_json=as_json)
 
 
@@ -77,7 +77,7 @@ def list_keys(as_json: AsJson = False) -> None:
     """List the keys in Redis; those of a file are the file's."""
     from . import desk
 
-    with _told():
+    with _exit_on_error():
         desk.show(as_json=as_json)
 
 
@@ -87,12 +87,12 @@ def revoke(
     """Forget keys: within a second or two no server takes them."""
     from . import desk
 
-    with _told():
+    with _exit_on_error():
         desk.revoke(ids)
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _exit_on_error() -> Iterator[None]:
     """Errors become a line each and exit status 1; what was asked wrongly is 2."""
     try:
         yield

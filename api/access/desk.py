@@ -129,7 +129,7 @@ def _queue() -> Iterator[tuple[Queue, JobsSettings]]:
     try:
         yield queue, settings
     except Unavailable as error:
-        raise Unavailable(redis_url.told(error, settings.redis_url)) from error
+        raise Unavailable(redis_url.explain(error, settings.redis_url)) from error
     finally:
         queue.close()
 

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic_core import to_json
 
 from ...jobs.owned import MAX_TENANT, NOBODY
-from ...jobs.tenants import Limits
+from ...jobs.tenants import TenantLimits
 from .caller import Caller, Scope
 
 #: Random bytes of an id and of a secret.
@@ -79,7 +79,7 @@ class ApiKey(BaseModel):
     @functools.cached_property
     def caller(self) -> Caller:
         """Whom the key stands for."""
-        limits = Limits(self.max_waiting, self.max_waiting_bytes, self.submits_per_s)
+        limits = TenantLimits(self.max_waiting, self.max_waiting_bytes, self.submits_per_s)
         return Caller(self.tenant, frozenset(self.scopes), self.weight, limits)
 
     @functools.cached_property

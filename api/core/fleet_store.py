@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from ...jobs import AsyncQueue, JobsSettings
 from ...jobs.group import Group
 from ...jobs.outage import Outage
-from ...jobs.proof import BEAT_S, Proof, Shown, is_in, leave, set_proof, shown, write
+from ...jobs.proof import BEAT_S, FleetProof, Proof, is_in, leave, set_proof, shown, write
 from ...jobs.stores import Blob, Store
 from ...protocol.errors import NotFound, StoreUnavailable, WherryError
 from ...tasks.catalog import Catalog
@@ -157,7 +157,7 @@ class Presence:
             log.warning("the blob store is this fleet's again: %s", self._store.name)
         self._store.wrong, self._was_right, self._entitled = "", True, True
 
-    def _miss(self, seen: Shown) -> None:
+    def _miss(self, seen: FleetProof) -> None:
         theirs = f" ({seen.proof.store})" if seen.proof else ""
         if not self._store.wrong:
             self._entitled = self._entitled and self._was_right

@@ -30,7 +30,7 @@ from ...protocol.parameters import BINARY_OUTPUT, WEBHOOK, odd_of_inputs, odd_of
 from ...tasks.base import Task, TaskInput
 from ...tasks.catalog import Catalog, ModelDeclaration
 from ..access.caller import Caller
-from ..egress.named_files import Files
+from ..egress.named_files import NamedFiles
 from ..egress.outbound import Outbound
 from ..http.body import off_loop, parsed
 from ..http.ids import checked_id, shown_id, uuid7
@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedJob:
     """A request that can be stored: what the client asked, less its tensors, and the job."""
 
     request: v2.InferenceRequest
@@ -53,7 +53,7 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedRequest:
     """A request as its model's task reads it, with the files that it names."""
 
     declared: ModelDeclaration
@@ -84,7 +84,7 @@ class Intake:
         envelope: Envelope,
         *,
         use_id: bool = True,
-    ) -> Prepared:
+    ) -> PreparedJob:
         """Make a job of a body. `use_id` takes the request's id for the job's, where it has one.
 
         Raises what `make` raises, and InvalidRequest for a body that is none.
@@ -105,7 +105,7 @@ class Intake:
         *,
         large: bool,
         use_id: bool,
-    ) -> Prepared:
+    ) -> PreparedJob:
         """Make a job of a request that the caller does not hold; in a thread if it is large.
 
         Raises what `check` and `prepare` raise.
@@ -122,8 +122,8 @@ class Intake:
         request: v2.InferenceRequest,
         model: str,
         version: str | None,
-        files: Files,
-    ) -> Checked:
+        files: NamedFiles,
+    ) -> CheckedRequest:
         """Read a request as its model's task does. Raises ModelNotFound, InvalidRequest."""
         declared = self.catalog.get(model, version)
         task = declared.definition
@@ -132,7 +132,7 @@ class Intake:
         server_parameters.check_switches(request)
         if self.settings.strict_parameters:
             server_parameters.check_names(request, task)
-        return Checked(
+        return CheckedRequest(
             declared,
             task.input.from_inference_request(request),
             request.model_copy(update={"inputs": []}),
@@ -147,7 +147,7 @@ class Intake:
         *,
         parameters: Mapping[str, Any] | None = None,
         job_id: str | None = None,
-    ) -> Prepared:
+    ) -> PreparedJob:
         """Make a job of what a surface has read already. Raises what `prepare` raises.
 
         `parameters` are the server's, not the task's.
@@ -155,9 +155,11 @@ class Intake:
         asked = v2.InferenceRequest.model_construct(
             id=job_id, parameters=dict(parameters or {}), inputs=[]
         )
-        return self.prepare(Checked(model, given, asked, {}), envelope)
+        return self.prepare(CheckedRequest(model, given, asked, {}), envelope)
 
-    def prepare(self, checked: Checked, envelope: Envelope, *, use_id: bool = True) -> Prepared:
+    def prepare(
+        self, checked: CheckedRequest, envelope: Envelope, *, use_id: bool = True
+    ) -> PreparedJob:
         """Make a job; `use_id` takes the request's id for the job's. Stores nothing.
 
         Raises InvalidRequest, PayloadTooLarge.
@@ -190,10 +192,10 @@ class Intake:
             weight=who.weight,
             limits=who.limits,
         )
-        return Prepared(request, job, fresh=given is None and not envelope.idempotency_key)
+        return PreparedJob(request, job, fresh=given is None and not envelope.idempotency_key)
 
     async def store_job(
-        self, prepared: Prepared, *, reply_to: str = "", brief_s: int = 0
+        self, prepared: PreparedJob, *, reply_to: str = "", brief_s: int = 0
     ) -> Submission:
         """Store a job and wake its workers. Raises what submit raises.
 
@@ -246,7 +248,7 @@ def _names_urls(request: v2.InferenceRequest) -> bool:
     return any(tensor.parameters.get(v2.CONTENT_TYPE) == v2.URL for tensor in request.inputs)
 
 
-def _with_files(request: v2.InferenceRequest, task: Task, files: Files) -> v2.InferenceRequest:
+def _with_files(request: v2.InferenceRequest, task: Task, files: NamedFiles) -> v2.InferenceRequest:
     """A request whose tensors hold the files that they name by URL, where any does."""
     if not _names_urls(request):
         return request
@@ -260,7 +262,7 @@ def _with_files(request: v2.InferenceRequest, task: Task, files: Files) -> v2.In
     return request.model_copy(update={"inputs": tensors})
 
 
-def _fetched(tensor: v2.RequestInput, files: Files) -> v2.RequestInput:
+def _fetched(tensor: v2.RequestInput, files: NamedFiles) -> v2.RequestInput:
     urls = tensor.texts()
     found = [files.get(url, f"tensor {tensor.name!r}, URL {i}") for i, url in enumerate(urls)]
     parameters = {k: v for k, v in tensor.parameters.items() if k != v2.CONTENT_TYPE}

@@ -98,14 +98,16 @@ def _entry(model: ModelDeclaration, reason: str, note: str) -> dict[str, str]:
 
 async def stats_of(service: Service, name: str | None, version: str | None) -> list[dict[str, Any]]:
     """Counters of one version, one model's versions, or of all. Raises ModelNotFound."""
-    models = _asked(service, name, version)
+    models = _named_models(service, name, version)
     counted = await asyncio.gather(
         *(service.queue.run(stats(m.name, m.version, service.jobs)) for m in models)
     )
     return [_stats(m, c) for m, c in zip(models, counted, strict=True)]
 
 
-def _asked(service: Service, name: str | None, version: str | None) -> Sequence[ModelDeclaration]:
+def _named_models(
+    service: Service, name: str | None, version: str | None
+) -> Sequence[ModelDeclaration]:
     catalog = service.catalog
     if not name:
         return catalog.models

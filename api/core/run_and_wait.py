@@ -25,8 +25,8 @@ from ..http.entry import told
 from ..http.hangup import Hangup, unless_gone
 from ..http.ids import job_path
 from .envelope import Envelope
-from .intake import Prepared
-from .job_names import Lane
+from .intake import PreparedJob
+from .job_names import JobNames
 from .service import Service, outcome_error
 
 #: Seconds of waiting after which it is watched whether the client is still there: most answers
@@ -34,7 +34,7 @@ from .service import Service, outcome_error
 _PATIENT_S = 0.25
 
 
-class Ended(NamedTuple):
+class EndedJob(NamedTuple):
     """A job at the end of our wait."""
 
     id: str
@@ -42,7 +42,7 @@ class Ended(NamedTuple):
     response: StoredResult | None = None  # where it came along
 
 
-async def run(service: Service, hangup: Hangup, prepared: Prepared, seconds: float) -> Ended:
+async def run(service: Service, hangup: Hangup, prepared: PreparedJob, seconds: float) -> EndedJob:
     """Store the job and wait for its end; a job that only we know is canceled on a hang-up."""
     try:
         return await _run(service, hangup, prepared, seconds)
@@ -52,7 +52,7 @@ async def run(service: Service, hangup: Hangup, prepared: Prepared, seconds: flo
         raise
 
 
-async def _run(service: Service, hangup: Hangup, prepared: Prepared, seconds: float) -> Ended:
+async def _run(service: Service, hangup: Hangup, prepared: PreparedJob, seconds: float) -> EndedJob:
     deadline = time.monotonic() + seconds
     with service.waiters.watching([prepared.job.id]) as watch:
         waits = seconds > 0
@@ -63,7 +63,7 @@ async def _run(service: Service, hangup: Hangup, prepared: Prepared, seconds: fl
         )
         # We listen since before the job was there, so a good end needs no look at the record.
         if stored.created and await watch.heard(min(seconds, _PATIENT_S)) == JobState.SUCCEEDED:
-            return Ended(stored.id, JobState.SUCCEEDED, watch.response)
+            return EndedJob(stored.id, JobState.SUCCEEDED, watch.response)
     left = deadline - time.monotonic()
     status = None
     with contextlib.suppress(Unavailable):  # the job is safe, only we cannot see it
@@ -72,7 +72,7 @@ async def _run(service: Service, hangup: Hangup, prepared: Prepared, seconds: fl
         status = record.status
     if waits and prepared.fresh and not (status and status.terminal):
         await keep_answer(service, stored.id)
-    return Ended(stored.id, status)
+    return EndedJob(stored.id, status)
 
 
 async def answer(request: Request, model: ModelDeclaration, given: TaskInput) -> TaskOutput:
@@ -87,11 +87,11 @@ async def answer(request: Request, model: ModelDeclaration, given: TaskInput) ->
 
 async def prepare(
     request: Request, model: ModelDeclaration, given: TaskInput, *, stream: bool = False
-) -> Prepared:
-    """A job of the server's own id, or of its lane's; `stream` tells its text as it is written."""
-    intake, lane = Service.of(request).intake, Lane.of(request)
+) -> PreparedJob:
+    """A job of the server's own id, or of its line's; `stream` tells its text as it is written."""
+    intake, names = Service.of(request).intake, JobNames.of(request)
     parameters: dict[str, Any] = {STREAM: True} if stream else {}
-    if lane:
+    if names:
         parameters[PRIORITY] = BULK_PRIORITY
     return await asyncio.to_thread(
         intake.prepare_input,
@@ -99,11 +99,11 @@ async def prepare(
         model,
         Envelope.of(request),
         parameters=parameters,
-        job_id=lane.next_id() if lane else None,
+        job_id=names.next_id() if names else None,
     )
 
 
-async def output(service: Service, model: ModelDeclaration, ended: Ended) -> TaskOutput:
+async def output(service: Service, model: ModelDeclaration, ended: EndedJob) -> TaskOutput:
     """An ended job's answer. Raises what `finished` raises."""
     stored = await finished(service, ended)
 
@@ -118,7 +118,7 @@ async def output(service: Service, model: ModelDeclaration, ended: Ended) -> Tas
     return found
 
 
-async def finished(service: Service, ended: Ended) -> StoredResult:
+async def finished(service: Service, ended: EndedJob) -> StoredResult:
     """An ended job's response. Raises the job's error, or DeadlineExceeded if it has not ended."""
     if ended.status is not JobState.SUCCEEDED:
         error = outcome_error(await service.record(ended.id)) if ended.status else None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
-from ...jobs import AsyncQueue, JobsSettings, Record
+from ...jobs import AsyncQueue, JobRecord, JobsSettings
 from ...jobs.fleet import FleetView, view
 from ...jobs.read import read, result
 from ...jobs.record import StoredResult
@@ -63,7 +63,7 @@ class Service:
         """Workers and totals of one instant, and the groups, of which there may be thousands."""
         return await self.queue.run(view(self.jobs, groups=groups))
 
-    async def records(self, job_ids: Sequence[str]) -> list[Record | None]:
+    async def records(self, job_ids: Sequence[str]) -> list[JobRecord | None]:
         """Records, in order; None for an unknown id, and for one that is not the caller's."""
         if not job_ids:
             return []
@@ -71,15 +71,15 @@ class Service:
         found = await self.queue.run(read(job_ids, self.jobs))
         return [r if r is not None and who.sees(r.group.tenant) else None for r in found]
 
-    async def record(self, job_id: str) -> Record:
+    async def record(self, job_id: str) -> JobRecord:
         """A record. Raises JobNotFound."""
         return _known((await self.records([job_id]))[0], job_id)
 
-    async def wait(self, job_id: str, seconds: float) -> Record:
+    async def wait(self, job_id: str, seconds: float) -> JobRecord:
         """A record at its job's end, or as it stands after some seconds. Raises JobNotFound."""
         return _known((await self.wait_any([job_id], seconds))[0], job_id)
 
-    async def wait_any(self, job_ids: Sequence[str], seconds: float) -> list[Record | None]:
+    async def wait_any(self, job_ids: Sequence[str], seconds: float) -> list[JobRecord | None]:
         """Records once one of the jobs has ended or is unknown, or after some seconds."""
         if seconds <= 0:
             return await self.records(job_ids)
@@ -93,7 +93,7 @@ class Service:
                     return records
                 await watch.heard(left)
 
-    async def _look(self, job_ids: Sequence[str], deadline: float) -> list[Record | None]:
+    async def _look(self, job_ids: Sequence[str], deadline: float) -> list[JobRecord | None]:
         """Records; a Redis that is away is asked again, since the jobs go on."""
         while True:
             try:
@@ -119,13 +119,13 @@ class Service:
         return StoredResult(body=body, header_length=stored.header_length, ref="")
 
 
-def _known(record: Record | None, job_id: str) -> Record:
+def _known(record: JobRecord | None, job_id: str) -> JobRecord:
     if record is None:
         raise JobNotFound(f"no job {shown_id(job_id)!r}")
     return record
 
 
-def outcome_error(record: Record) -> WherryError | None:
+def outcome_error(record: JobRecord) -> WherryError | None:
     """The error that an ended job answers with; None for one that succeeded."""
     match record.status:
         case JobState.FAILED:

@@ -17,14 +17,14 @@ from typing import NamedTuple
 from fastapi import Request
 
 from ...jobs.record import Submission
-from ...jobs.token_stream import START, told
+from ...jobs.token_stream import START, read_chunks
 from ...protocol.errors import Unavailable, WorkerLost
 from ...tasks.base import TaskInput, TaskOutput
 from ...tasks.catalog import ModelDeclaration
 from ...tasks.text.generation import GenerationInput, GenerationOutput
 from ...tasks.text.tokens import Chunk, Token
-from .intake import Prepared
-from .run_and_wait import Ended, abandon, go_on, keep_answer, no_answer, output, prepare
+from .intake import PreparedJob
+from .run_and_wait import EndedJob, abandon, go_on, keep_answer, no_answer, output, prepare
 from .service import Service
 
 #: Seconds between two looks while Redis is away.
@@ -34,7 +34,7 @@ _RETRY_S = 0.5
 _KEEP_ALIVE_S = 15.0
 
 
-class Reader:
+class UnseenTokens:
     """Keeps the tokens of every row that have not been seen."""
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ class Stream:
         Those of the prompt are passed over, unless they are wished for. Raises WorkerLost,
         JobNotFound, and DeadlineExceeded with its path, as for any answer that is waited for.
         """
-        reader = Reader()
+        reader = UnseenTokens()
         async for placed in chunks(self._service, self.job_id, until=self.until):
             if placed is None:
                 yield None
@@ -98,7 +98,7 @@ class Stream:
     async def answer(self) -> TaskOutput:
         """The whole answer, once the tokens are at their end. Raises the job's error."""
         record = await self._service.record(self.job_id)
-        return await output(self._service, self._model, Ended(self.job_id, record.status))
+        return await output(self._service, self._model, EndedJob(self.job_id, record.status))
 
     def leave(self) -> None:
         """Cancel the job if it has not ended: nobody else knows it. Call it when all is over.
@@ -113,13 +113,13 @@ class Stream:
             go_on(keep_answer(self._service, self.job_id))
 
 
-async def store_streamed(service: Service, prepared: Prepared) -> Submission:
+async def store_streamed(service: Service, prepared: PreparedJob) -> Submission:
     """Store a job whose answer is read as it is written: it stays as long as what it has told."""
     brief_s = max(service.jobs.delivered_ttl_s, service.jobs.stream_ttl_s)
     return await service.intake.store_job(prepared, brief_s=brief_s)
 
 
-class Placed(NamedTuple):
+class StreamedChunk(NamedTuple):
     """A chunk, and the place after which to read on."""
 
     place: str
@@ -128,7 +128,7 @@ class Placed(NamedTuple):
 
 async def chunks(
     service: Service, job_id: str, after: str = START, *, until: float = math.inf
-) -> AsyncIterator[Placed | None]:
+) -> AsyncIterator[StreamedChunk | None]:
     """A job's chunks after a place, until it has ended; None when it is silent for long.
 
     Raises DeadlineExceeded for one that has not by then, on the monotonic clock.
@@ -140,7 +140,7 @@ async def chunks(
             try:
                 # The state first: what is told after a job's end is none of its.
                 record = await service.record(job_id)
-                entries = await service.queue.run(told(job_id, after, service.jobs))
+                entries = await service.queue.run(read_chunks(job_id, after, service.jobs))
             except Unavailable:
                 if time.monotonic() >= until:
                     raise no_answer(job_id) from None
@@ -148,7 +148,7 @@ async def chunks(
                 continue
             for entry in entries:
                 after, heard_at = entry.place, time.monotonic()
-                yield Placed(after, Chunk.model_validate_json(entry.chunk))
+                yield StreamedChunk(after, Chunk.model_validate_json(entry.chunk))
             if record.status.terminal and not entries:
                 return
             left = until - time.monotonic()

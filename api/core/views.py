@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import Response
 from pydantic_core import to_json
 
-from ...jobs.record import Record, StoredResult
+from ...jobs.record import JobRecord, StoredResult
 from ...protocol import codec, v2
 from ..http.body import OFF_LOOP_BYTES, off_loop
 from ..http.ids import job_path, shown_id
@@ -25,7 +25,7 @@ def timestamp(ms: int | None) -> str | None:
     return text.replace("+00:00", "Z")
 
 
-def job_view(record: Record) -> dict[str, Any]:
+def job_view(record: JobRecord) -> dict[str, Any]:
     """A job's state."""
     path = job_path(record.id)
     error = {"type": record.error_type, "message": record.error} if record.error_type else None
@@ -53,7 +53,7 @@ def job_view(record: Record) -> dict[str, Any]:
     }
 
 
-def change_view(record: Record, number: int) -> dict[str, Any]:
+def change_view(record: JobRecord, number: int) -> dict[str, Any]:
     """One entry of a job's history."""
     change = record.history[number]
     view = {"status": change.status.value, "at": timestamp(change.at_ms), "attempt": change.attempt}
@@ -68,7 +68,7 @@ def json_response(body: Any, status: int = 200, headers: dict[str, str] | None =
 
 
 def job_response(
-    record: Record, status: int | None = None, headers: dict[str, str] | None = None
+    record: JobRecord, status: int | None = None, headers: dict[str, str] | None = None
 ) -> Response:
     """A job's state: 200 at its end and 202 before, if no other status is given."""
     ended = record.status.terminal

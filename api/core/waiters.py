@@ -41,7 +41,7 @@ class Watch:
         #: The job's response, where it came along.
         self.response: StoredResult | None = None
 
-    def tell(self, status: str) -> None:
+    def notify(self, status: str) -> None:
         """Wake the waiter; an empty status says that anything may have happened."""
         if self._every_change or not status or status in _ENDS:
             self._status = status
@@ -123,7 +123,7 @@ class Waiters:
             async with asyncio.timeout(_SUBSCRIBE_S):
                 await pubsub.subscribe(self._channel, self.reply_channel)
             self._listening = True
-            self._tell(("", job_id) for job_id in list(self._watches))
+            self._notify(("", job_id) for job_id in list(self._watches))
             while True:
                 # The timeout keeps the socket's own from ending a quiet subscription.
                 message = await pubsub.get_message(timeout=10)
@@ -133,18 +133,18 @@ class Waiters:
                     self._hand_over(message["data"])
                 else:
                     lines = message["data"].decode().split("\n")
-                    self._tell(_change(line) for line in lines)
+                    self._notify(_change(line) for line in lines)
 
     def _hand_over(self, replies: bytes) -> None:
         for job_id, response in read_replies(replies):
             for watch in self._watches.get(job_id, ()):
                 watch.response = response
-                watch.tell(JobState.SUCCEEDED)
+                watch.notify(JobState.SUCCEEDED)
 
-    def _tell(self, changes: Iterable[tuple[str, str]]) -> None:
+    def _notify(self, changes: Iterable[tuple[str, str]]) -> None:
         for status, job_id in changes:
             for watch in self._watches.get(job_id, ()):
-                watch.tell(status)
+                watch.notify(status)
 
 
 def _change(line: str) -> tuple[str, str]:

@@ -74,7 +74,7 @@ def parse_networks(text: str) -> tuple[Network, ...]:
 def may_reach(address: str, networks: Sequence[Network] = ()) -> bool:
     """Whether a numeric address is public or in one of the networks. A zone makes it neither."""
     try:
-        found = _plain(ip_address(address))
+        found = _as_ipv4(ip_address(address))
     except ValueError:
         return False
     if any(found in network for network in networks):
@@ -88,7 +88,7 @@ def may_reach(address: str, networks: Sequence[Network] = ()) -> bool:
     )
 
 
-def _plain(address: Address) -> Address:
+def _as_ipv4(address: Address) -> Address:
     """The IPv4 address that an IPv6 address stands for; else the address itself."""
     if isinstance(address, IPv6Address) and any(address in network for network in _IPV4_INSIDE):
         return IPv4Address(address.packed[-4:])

@@ -11,7 +11,7 @@ import httpx
 
 from ...protocol.errors import InvalidRequest, PayloadTooLarge
 from .allowed import OutboundError
-from .guard import Guard
+from .guard import OutboundGuard
 from .inflate import WINDOWS, inflate
 
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -21,7 +21,7 @@ _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity"}
 
 
 @dataclass(slots=True)
-class Budget:
+class FetchBudget:
     """Bytes that the files of one request may have together."""
 
     left: int
@@ -33,7 +33,7 @@ class Budget:
             raise OutboundError("the request's files are over WHERRY_MAX_BODY_BYTES together")
 
 
-class Limits(NamedTuple):
+class FetchLimits(NamedTuple):
     """What one file may cost."""
 
     max_bytes: int
@@ -41,7 +41,7 @@ class Limits(NamedTuple):
     max_redirects: int
 
 
-async def fetch(guard: Guard, url: str, limits: Limits, budget: Budget) -> bytes:
+async def fetch(guard: OutboundGuard, url: str, limits: FetchLimits, budget: FetchBudget) -> bytes:
     """A file's bytes, inflated. Raises OutboundError that names the host and what was wrong."""
     where = httpx.URL(url)
     try:
@@ -52,23 +52,23 @@ async def fetch(guard: Guard, url: str, limits: Limits, budget: Budget) -> bytes
                         where = _next(where, response)
                         continue
                     if response.status_code != 200:
-                        raise OutboundError(_said(where, f"answered {response.status_code}"))
+                        raise OutboundError(_at_host(where, f"answered {response.status_code}"))
                     return await _body(where, response, limits.max_bytes, budget)
     except TimeoutError:
-        raise OutboundError(_said(where, f"not done in {limits.timeout_s:g} s")) from None
-    raise OutboundError(_said(where, f"more than {limits.max_redirects} redirects"))
+        raise OutboundError(_at_host(where, f"not done in {limits.timeout_s:g} s")) from None
+    raise OutboundError(_at_host(where, f"more than {limits.max_redirects} redirects"))
 
 
 def _next(where: httpx.URL, response: httpx.Response) -> httpx.URL:
     with contextlib.suppress(httpx.InvalidURL, UnicodeError, KeyError):
         return where.join(response.headers["location"])
-    raise OutboundError(_said(where, "redirects to no URL"))
+    raise OutboundError(_at_host(where, "redirects to no URL"))
 
 
 async def _body(
-    where: httpx.URL, response: httpx.Response, max_bytes: int, budget: Budget
+    where: httpx.URL, response: httpx.Response, max_bytes: int, budget: FetchBudget
 ) -> bytes:
-    too_large = OutboundError(_said(where, f"the file is over {max_bytes} bytes"))
+    too_large = OutboundError(_at_host(where, f"the file is over {max_bytes} bytes"))
     declared = response.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared[:18]) > max_bytes:
         raise too_large
@@ -79,11 +79,13 @@ async def _body(
         except PayloadTooLarge:
             raise too_large from None
         except InvalidRequest:
-            raise OutboundError(_said(where, f"the answer is no {encoding}")) from None
+            raise OutboundError(_at_host(where, f"the answer is no {encoding}")) from None
         budget.take(len(file))
         return file
     if encoding not in ("", "identity"):
-        raise OutboundError(_said(where, f"answers in {encoding[:20]!r}, which nobody asked for"))
+        raise OutboundError(
+            _at_host(where, f"answers in {encoding[:20]!r}, which nobody asked for")
+        )
     chunks, size = [], 0
     async for chunk in response.aiter_raw():
         size += len(chunk)
@@ -94,5 +96,5 @@ async def _body(
     return b"".join(chunks)
 
 
-def _said(where: httpx.URL, what: str) -> str:
+def _at_host(where: httpx.URL, what: str) -> str:
     return f"host {where.raw_host.decode('ascii')!r}: {what}"

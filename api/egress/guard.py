@@ -50,7 +50,7 @@ def plain_transport() -> httpx.AsyncHTTPTransport:
     return httpx.AsyncHTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
 
 
-class Guard:
+class OutboundGuard:
     """Sends requests to what is allowed. Owns its transport: `close` it."""
 
     def __init__(

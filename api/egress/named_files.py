@@ -11,8 +11,8 @@ from typing import Protocol, TypeVar
 
 from ...protocol.errors import InvalidRequest, PayloadTooLarge, WherryError
 from .allowed import Allowed, NotAllowed, OutboundError
-from .fetch import Budget, Limits, fetch
-from .guard import Guard
+from .fetch import FetchBudget, FetchLimits, fetch
+from .guard import OutboundGuard
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -20,7 +20,7 @@ T_co = TypeVar("T_co", covariant=True)
 _MOST_READINGS = 4
 
 
-class Files:
+class NamedFiles:
     """The files of one request: what was fetched, and what its reading asks for besides."""
 
     def __init__(self, allowed: Allowed | None, most: int = 0) -> None:
@@ -64,36 +64,45 @@ class Files:
 
 
 #: For requests whose URLs are not fetched.
-NO_FILES = Files(None)
+NO_FILES = NamedFiles(None)
 
 
-class Reading(Protocol[T_co]):
+class RequestParser(Protocol[T_co]):
     """Reads a request that may name files by URL.
 
     It is called again with the files that it asked for, so it takes nothing out of what it reads.
     """
 
-    def __call__(self, files: Files, /) -> T_co:
+    def __call__(self, files: NamedFiles, /) -> T_co:
         """What a request comes to, with some stand-in for each file that is not there yet."""
         ...
 
 
-class Reader:
+class NamedFileReader:
     """Reads requests that may name files by URL."""
 
     def __init__(
-        self, guard: Guard, limits: Limits, *, at_once: int, max_files: int, max_bytes: int
+        self,
+        guard: OutboundGuard,
+        limits: FetchLimits,
+        *,
+        at_once: int,
+        max_files: int,
+        max_bytes: int,
     ) -> None:
         self._guard, self._limits = guard, limits
         self._max_files, self._max_bytes = max_files, max_bytes
         self._places = asyncio.Semaphore(at_once)
 
-    async def read(self, reading: Reading[T_co], *, in_thread: bool) -> T_co:
+    async def read(self, reading: RequestParser[T_co], *, in_thread: bool) -> T_co:
         """What a request comes to, once all files that it names are there.
 
         Raises what `reading` does.
         """
-        files, budget = Files(self._guard.allowed, self._max_files), Budget(self._max_bytes)
+        files, budget = (
+            NamedFiles(self._guard.allowed, self._max_files),
+            FetchBudget(self._max_bytes),
+        )
         for _ in range(_MOST_READINGS):
             try:
                 read = await asyncio.to_thread(reading, files) if in_thread else reading(files)
@@ -107,7 +116,7 @@ class Reader:
             in_thread = True
         raise InvalidRequest("the request names its files in too many steps")
 
-    async def _fetch(self, urls: set[str], budget: Budget) -> dict[str, bytes | OutboundError]:
+    async def _fetch(self, urls: set[str], budget: FetchBudget) -> dict[str, bytes | OutboundError]:
         async def one(url: str) -> bytes | OutboundError:
             async with self._places:
                 try:

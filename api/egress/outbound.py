@@ -7,9 +7,9 @@ from ...protocol.parameters import WEBHOOK
 from ..settings import ApiSettings
 from .addresses import parse_networks
 from .allowed import Allowed, OutboundError
-from .fetch import Limits
-from .guard import Guard, Resolve, lookup
-from .named_files import Reader
+from .fetch import FetchLimits
+from .guard import OutboundGuard, Resolve, lookup
+from .named_files import NamedFileReader
 from .signing import signing_keys
 
 
@@ -24,11 +24,11 @@ class Outbound:
             settings.webhook_schemes, settings.webhook_hosts, setting="WHERRY_WEBHOOK"
         )
         self._signed = bool(signing_keys(settings, "-"))
-        self._urls = Guard(urls, networks, resolve=resolve)
-        self.hooks = Guard(hooks, networks, resolve=resolve)
-        self.files = Reader(
+        self._urls = OutboundGuard(urls, networks, resolve=resolve)
+        self.hooks = OutboundGuard(hooks, networks, resolve=resolve)
+        self.files = NamedFileReader(
             self._urls,
-            Limits(settings.url_max_bytes, settings.url_timeout_s, settings.url_max_redirects),
+            FetchLimits(settings.url_max_bytes, settings.url_timeout_s, settings.url_max_redirects),
             at_once=settings.url_at_once,
             max_files=settings.max_rows_per_job,
             max_bytes=settings.max_body_bytes,

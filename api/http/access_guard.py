@@ -20,7 +20,7 @@ from .errors import Shape, shaped_response
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="wherry", Basic realm="wherry", charset="UTF-8"'}
 
 
-class Guard:
+class AccessGuard:
     """Lets in whoever has the key for it. Refusals have the shape of the path's own errors."""
 
     def __init__(self, app: ASGIApp, shapes: Sequence[tuple[str, Shape]]) -> None:

@@ -7,7 +7,7 @@ import re
 from io import BytesIO
 
 from ...protocol.errors import InvalidRequest
-from ..egress.named_files import Files
+from ..egress.named_files import NamedFiles
 
 _DATA_URI = re.compile(r"\s*data:[^,]{0,200}?;base64,", re.IGNORECASE)
 #: Characters of base64 decoded at a time: whole groups of four.
@@ -21,7 +21,7 @@ def is_url(text: str) -> bool:
     return _URL.match(text) is not None
 
 
-def read_media(text: object, field: str, files: Files) -> bytes:
+def read_media(text: object, field: str, files: NamedFiles) -> bytes:
     """The bytes of a file. Raises InvalidRequest that names the field: for URLs too, unless the
     operator allows their hosts.
     """

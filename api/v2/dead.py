@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from ...jobs import Record
+from ...jobs import JobRecord
 from ...jobs.dead import DeadPage, DeadRequest, drop, list_dead, read_dead
 from ...jobs.recover import requeue
 from ...protocol.errors import Conflict, InvalidRequest, JobNotFound, WherryError
@@ -17,13 +17,13 @@ from ...protocol.json_text import parse_json
 from ..core.service import Service
 from ..core.store_threads import in_store
 from ..core.views import job_response, job_view, json_response
-from ..http.fast_route import PlainRoute
+from ..http.fast_route import FastRoute
 from ..http.ids import path_job_id, shown_id
 from ..http.prefer import whole_number
 
 log = logging.getLogger(__name__)
 
-router = APIRouter(tags=["dead letters"], route_class=PlainRoute)
+router = APIRouter(tags=["dead letters"], route_class=FastRoute)
 
 #: Dead letters on one page, and that one call replays or drops.
 _PAGE, _LARGEST_PAGE = "50", 1000
@@ -96,7 +96,7 @@ async def _page(service: Service, request: Request) -> DeadPage:
 
 
 async def _each(
-    request: Request, word: str, act: Callable[[Service, Record], Awaitable[None]]
+    request: Request, word: str, act: Callable[[Service, JobRecord], Awaitable[None]]
 ) -> Response:
     """Do something to a page; one that somebody else was quicker with is left out."""
     service = Service.of(request)
@@ -110,11 +110,11 @@ async def _each(
     return json_response({word: done, "next": page.following or None})
 
 
-async def _replay(service: Service, record: Record) -> None:
+async def _replay(service: Service, record: JobRecord) -> None:
     await service.queue.run(requeue(record.id, record.group, service.jobs))
 
 
-async def _drop(service: Service, record: Record) -> None:
+async def _drop(service: Service, record: JobRecord) -> None:
     ref = await service.queue.run(drop(record.id, service.jobs))
     if ref:
         try:

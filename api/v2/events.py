@@ -8,19 +8,19 @@ from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, Request, Response
 
-from ...jobs.record import Record
+from ...jobs.record import JobRecord
 from ...jobs.token_stream import START
 from ...protocol.errors import InvalidRequest, JobNotFound, Unavailable
 from ..core.service import Service
 from ..core.streams import chunks
 from ..core.views import change_view
 from ..http import openapi_examples
-from ..http.fast_route import PlainRoute
+from ..http.fast_route import FastRoute
 from ..http.ids import path_job_id, shown_id
 from ..http.prefer import whole_number
 from ..http.sse import EventStream, event
 
-router = APIRouter(tags=["jobs"], route_class=PlainRoute)
+router = APIRouter(tags=["jobs"], route_class=FastRoute)
 
 #: Seconds of silence after which a comment is sent at the latest: proxies close quiet streams.
 _KEEP_ALIVE_S = 15.0
@@ -61,7 +61,7 @@ async def _stream(service: Service, job_id: str, seen: int) -> AsyncIterator[byt
                 yield None
 
 
-def _event(record: Record, number: int) -> bytes:
+def _event(record: JobRecord, number: int) -> bytes:
     view = {"id": shown_id(record.id), **change_view(record, number)}
     return event(view, kind=record.history[number].status.value, place=str(number + 1))
 

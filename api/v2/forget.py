@@ -9,10 +9,10 @@ from ..core.blob_removal import remove_later
 from ..core.service import Service
 from ..http import openapi_examples
 from ..http.body import read_document
-from ..http.fast_route import PlainRoute
+from ..http.fast_route import FastRoute
 from .many_jobs import stored_ids
 
-router = APIRouter(tags=["jobs"], route_class=PlainRoute)
+router = APIRouter(tags=["jobs"], route_class=FastRoute)
 
 
 @router.post("/v2/jobs:forget", **openapi_examples.FORGET)

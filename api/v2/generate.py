@@ -20,10 +20,10 @@ from ..core.service import Service
 from ..core.streams import Stream, rest
 from ..core.views import json_response
 from ..http.body import read_document
-from ..http.fast_route import PlainRoute
+from ..http.fast_route import FastRoute
 from ..http.sse import EventStream, event
 
-router = APIRouter(tags=["generate extension"], route_class=PlainRoute)
+router = APIRouter(tags=["generate extension"], route_class=FastRoute)
 
 #: What Triton's own text models call their one input.
 _TEXT_INPUT = "text_input"
@@ -47,7 +47,7 @@ async def generate_stream(request: Request) -> Response:
     return EventStream(_events(asked, stream), leave=stream.leave)
 
 
-class _Asked(NamedTuple):
+class _GenerateRequest(NamedTuple):
     model: ModelDeclaration
     given: TaskInput
     id: str | None
@@ -64,7 +64,7 @@ class _Asked(NamedTuple):
         }
 
 
-async def _events(asked: _Asked, stream: Stream) -> AsyncIterator[bytes | None]:
+async def _events(asked: _GenerateRequest, stream: Stream) -> AsyncIterator[bytes | None]:
     seen = ""
     async for said in stream.tokens():
         if said is None:
@@ -76,7 +76,7 @@ async def _events(asked: _Asked, stream: Stream) -> AsyncIterator[bytes | None]:
     yield event(asked.view(rest(0, seen, output), **_ends(output)))
 
 
-async def _read(request: Request) -> _Asked:
+async def _read(request: Request) -> _GenerateRequest:
     """Read a request. Raises InvalidRequest that names the field."""
     service = Service.of(request)
     model = service.declared(request)
@@ -94,7 +94,7 @@ async def _read(request: Request) -> _Asked:
     body.pop("stream", None)
     parameters.pop("stream", None)  # the path says it
     fields = {**parameters, **_inputs(model, body)}
-    return _Asked(model, model.definition.input.validated(fields), given_id)
+    return _GenerateRequest(model, model.definition.input.validated(fields), given_id)
 
 
 def _inputs(model: ModelDeclaration, body: Mapping[str, Any]) -> dict[str, Any]:

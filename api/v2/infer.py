@@ -7,18 +7,18 @@ from fastapi import APIRouter, Request, Response
 from ...protocol import codec
 from ...protocol.states import JobState
 from ..core.envelope import Envelope
-from ..core.intake import Prepared
+from ..core.intake import PreparedJob
 from ..core.run_and_wait import no_answer, run
 from ..core.service import Service, outcome_error
 from ..core.views import inference_response, job_response
 from ..http import openapi_examples
 from ..http.body import header_length, read_body
 from ..http.errors import error_response
-from ..http.fast_route import PlainRoute
+from ..http.fast_route import FastRoute
 from ..http.ids import job_path, shown_id
 from ..http.prefer import Preferences
 
-router = APIRouter(tags=["open inference protocol"], route_class=PlainRoute)
+router = APIRouter(tags=["open inference protocol"], route_class=FastRoute)
 
 
 @router.post("/v2/models/{model}/infer", **openapi_examples.INFER)
@@ -54,7 +54,7 @@ async def infer(request: Request) -> Response:
 async def _no_result(
     service: Service,
     request: Request,
-    prepared: Prepared,
+    prepared: PreparedJob,
     job_id: str,
     status: JobState | None,
 ) -> Response:

@@ -21,11 +21,11 @@ from ..core.views import inference_response, job_response, job_view, json_respon
 from ..http import openapi_examples
 from ..http.body import header_length, read_body
 from ..http.errors import error_response
-from ..http.fast_route import PlainRoute
+from ..http.fast_route import FastRoute
 from ..http.ids import job_path, path_job_id, shown_id
 from ..http.prefer import Preferences, bounded_wait, whole_number
 
-router = APIRouter(tags=["jobs"], route_class=PlainRoute)
+router = APIRouter(tags=["jobs"], route_class=FastRoute)
 
 #: Jobs on one page of the list.
 _PAGE, _LARGEST_PAGE = "50", 1000

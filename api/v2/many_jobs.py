@@ -10,24 +10,24 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
-from ...jobs import Record
+from ...jobs import JobRecord
 from ...protocol import codec
 from ...protocol.errors import InvalidRequest, JobNotFound, WherryError
 from ...protocol.states import JobState
 from ..access.caller import caller
 from ..core.envelope import Envelope
-from ..core.intake import Checked, Intake, Prepared
+from ..core.intake import CheckedRequest, Intake, PreparedJob
 from ..core.service import Service
 from ..core.views import inference_response, job_view, json_response
-from ..egress.named_files import Files
+from ..egress.named_files import NamedFiles
 from ..http import openapi_examples
 from ..http.body import off_loop, read_document
 from ..http.errors import error_body, status_of
-from ..http.fast_route import PlainRoute
+from ..http.fast_route import FastRoute
 from ..http.ids import shown_id
 from ..http.prefer import bounded_wait
 
-router = APIRouter(tags=["jobs"], route_class=PlainRoute)
+router = APIRouter(tags=["jobs"], route_class=FastRoute)
 
 #: Results read at once: what may lie in memory beside those that fit the answer.
 _AT_ONCE = 32
@@ -43,11 +43,11 @@ async def submit_batch(request: Request) -> Response:
     return json_response({"jobs": [_outcome(i, o, records) for i, o in enumerate(outcomes)]})
 
 
-async def _all_prepared(service: Service, request: Request) -> list[Prepared | WherryError]:
+async def _all_prepared(service: Service, request: Request) -> list[PreparedJob | WherryError]:
     checked, large = await _checked(service, request)
     envelope = Envelope.of(request)
 
-    def work() -> list[Prepared | WherryError]:
+    def work() -> list[PreparedJob | WherryError]:
         return [
             one if isinstance(one, WherryError) else _prepared(service.intake, one, envelope)
             for one in checked
@@ -56,20 +56,22 @@ async def _all_prepared(service: Service, request: Request) -> list[Prepared | W
     return await off_loop(work, large=large)
 
 
-async def _checked(service: Service, request: Request) -> tuple[list[Checked | WherryError], bool]:
+async def _checked(
+    service: Service, request: Request
+) -> tuple[list[CheckedRequest | WherryError], bool]:
     """The requests of a body, files named by URL fetched, and whether it was large."""
     document, large = await read_document(request, service.settings.max_body_bytes)
     entries, limit = document.get("jobs"), service.settings.max_jobs_per_batch
     if not isinstance(entries, list) or not 1 <= len(entries) <= limit:
         raise InvalidRequest(f"jobs: expected a list of 1 to {limit} entries")
 
-    def reading(files: Files) -> list[Checked | WherryError]:
+    def reading(files: NamedFiles) -> list[CheckedRequest | WherryError]:
         return [_read(service.intake, entry, files) for entry in entries]
 
     return await service.intake.outbound.files.read(reading, in_thread=large), large
 
 
-def _read(intake: Intake, entry: Any, files: Files) -> Checked | WherryError:
+def _read(intake: Intake, entry: Any, files: NamedFiles) -> CheckedRequest | WherryError:
     try:
         if not isinstance(entry, dict) or not isinstance(entry.get("model_name"), str):
             raise InvalidRequest("expected an object with model_name and request")
@@ -82,14 +84,16 @@ def _read(intake: Intake, entry: Any, files: Files) -> Checked | WherryError:
         return error
 
 
-def _prepared(intake: Intake, checked: Checked, envelope: Envelope) -> Prepared | WherryError:
+def _prepared(
+    intake: Intake, checked: CheckedRequest, envelope: Envelope
+) -> PreparedJob | WherryError:
     try:
         return intake.prepare(checked, envelope)
     except WherryError as error:
         return error
 
 
-async def _stored(intake: Intake, prepared: Prepared | WherryError) -> str | WherryError:
+async def _stored(intake: Intake, prepared: PreparedJob | WherryError) -> str | WherryError:
     if isinstance(prepared, WherryError):
         return prepared
     try:
@@ -99,14 +103,14 @@ async def _stored(intake: Intake, prepared: Prepared | WherryError) -> str | Whe
 
 
 def _outcome(
-    index: int, outcome: str | WherryError, records: Iterator[Record | None]
+    index: int, outcome: str | WherryError, records: Iterator[JobRecord | None]
 ) -> dict[str, Any]:
     if isinstance(outcome, WherryError):
         return {"index": index, "status_code": status_of(outcome), **error_body(outcome)}
     return {"index": index, "status_code": 202, "job": _view(outcome, next(records))}
 
 
-def _view(job_id: str, record: Record | None) -> dict[str, Any]:
+def _view(job_id: str, record: JobRecord | None) -> dict[str, Any]:
     if record is None:
         job_id = shown_id(job_id)
         return {"id": job_id, **error_body(JobNotFound(f"no job {job_id!r}"))}

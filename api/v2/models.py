@@ -12,9 +12,9 @@ from ..core.service import Service
 from ..core.views import json_response
 from ..http import openapi_examples
 from ..http.body import json_object, read_body
-from ..http.fast_route import PlainRoute
+from ..http.fast_route import FastRoute
 
-router = APIRouter(tags=["models"], route_class=PlainRoute)
+router = APIRouter(tags=["models"], route_class=FastRoute)
 
 
 # Before the models: a path's first match counts, and no model is called `stats` here.

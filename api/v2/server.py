@@ -14,9 +14,9 @@ from ..access.caller import Caller, caller
 from ..core.health import EXTENSIONS, readiness
 from ..core.service import Service
 from ..core.views import json_response, timestamp
-from ..http.fast_route import PlainRoute
+from ..http.fast_route import FastRoute
 
-router = APIRouter(tags=["server"], route_class=PlainRoute)
+router = APIRouter(tags=["server"], route_class=FastRoute)
 
 _TOTALS = (
     "submitted",

@@ -12,10 +12,10 @@ from ...protocol.errors import InvalidRequest
 from ..core.service import Service
 from ..core.views import json_response, timestamp
 from ..http.body import json_object, read_body
-from ..http.fast_route import PlainRoute
+from ..http.fast_route import FastRoute
 from ..http.prefer import whole_number
 
-router = APIRouter(tags=["webhooks"], route_class=PlainRoute)
+router = APIRouter(tags=["webhooks"], route_class=FastRoute)
 
 #: Webhooks in one answer.
 _PAGE, _LARGEST_PAGE = "50", 1000

@@ -12,19 +12,19 @@ from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
-from ...jobs.record import Record
+from ...jobs.record import JobRecord
 from ...jobs.webhooks import Delivery
 from ...protocol.webhooks import ID, SIGNATURE, TIMESTAMP, signature
 from ..access.caller import Caller, acting
 from ..core.views import job_view, timestamp
 from ..egress.allowed import OutboundError
-from ..egress.guard import Guard
+from ..egress.guard import OutboundGuard
 
 #: Seconds that tries are apart at most, unless the receiver asks for more.
 _LONGEST_PAUSE_S = 3600.0
 
 
-class Answer(NamedTuple):
+class DeliveryResult(NamedTuple):
     """What came of a try: no error when it was delivered."""
 
     error: str = ""
@@ -38,7 +38,7 @@ def message_id(name: str) -> str:
     return f"msg_{hashlib.blake2b(name.encode(), digest_size=16).hexdigest()}"
 
 
-def body_of(record: Record, public_url: str) -> bytes:
+def body_of(record: JobRecord, public_url: str) -> bytes:
     """What a receiver is told of a job's end, in its tenant's words. The result stays with us."""
     with acting(Caller(record.group.tenant, frozenset())):
         view: dict[str, Any] = job_view(record)
@@ -53,7 +53,9 @@ def body_of(record: Record, public_url: str) -> bytes:
     )
 
 
-async def send(guard: Guard, delivery: Delivery, keys: Sequence[bytes], seconds: float) -> Answer:
+async def send(
+    guard: OutboundGuard, delivery: Delivery, keys: Sequence[bytes], seconds: float
+) -> DeliveryResult:
     """Post a webhook, signed. Redirects are not followed: the URL is the one that was checked."""
     sent_at, name = int(time.time()), message_id(delivery.name)
     headers = {
@@ -69,16 +71,16 @@ async def send(guard: Guard, delivery: Delivery, keys: Sequence[bytes], seconds:
         ):
             return judged(response.status_code, response.headers, time.time())
     except TimeoutError:
-        return Answer(f"no answer in {seconds:g} s")
+        return DeliveryResult(f"no answer in {seconds:g} s")
     except OutboundError as error:
-        return Answer(str(error))
+        return DeliveryResult(str(error))
 
 
-def judged(status: int, headers: Mapping[str, str], now_s: float) -> Answer:
+def judged(status: int, headers: Mapping[str, str], now_s: float) -> DeliveryResult:
     """What a receiver's answer means; its body means nothing."""
     if 200 <= status < 300:
-        return Answer()
-    return Answer(f"answered {status}", status == 410, _retry_after(headers, now_s))
+        return DeliveryResult()
+    return DeliveryResult(f"answered {status}", status == 410, _retry_after(headers, now_s))
 
 
 def _retry_after(headers: Mapping[str, str], now_s: float) -> float:
@@ -92,7 +94,9 @@ def _retry_after(headers: Mapping[str, str], now_s: float) -> float:
         return 0.0
 
 
-def pause_s(answer: Answer, tries: int, first_s: float, fraction: float | None = None) -> float:
+def pause_s(
+    answer: DeliveryResult, tries: int, first_s: float, fraction: float | None = None
+) -> float:
     """Seconds before the next try, after `tries` that failed before this one.
 
     Doubled each time, less a random part of up to a half, so that receivers which come back are not

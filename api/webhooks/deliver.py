@@ -14,10 +14,10 @@ from ...jobs import AsyncQueue, JobsSettings
 from ...jobs.read import read
 from ...jobs.webhooks import Delivery, Settled, settle_webhook, take_webhooks
 from ...protocol.errors import WherryError
-from ..egress.guard import Guard
+from ..egress.guard import OutboundGuard
 from ..egress.signing import signing_keys
 from ..settings import ApiSettings
-from .attempt import Answer, body_of, pause_s, send
+from .attempt import DeliveryResult, body_of, pause_s, send
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Deliverer:
     """Delivers webhooks, some at a time; a receiver that fails has a quarter of the places."""
 
     def __init__(
-        self, queue: AsyncQueue, jobs: JobsSettings, settings: ApiSettings, guard: Guard
+        self, queue: AsyncQueue, jobs: JobsSettings, settings: ApiSettings, guard: OutboundGuard
     ) -> None:
         self._queue, self._jobs, self._settings, self._guard = queue, jobs, settings, guard
         self._runs: set[asyncio.Task[None]] = set()
@@ -114,7 +114,7 @@ class Deliverer:
         await self._failed(delivery, answer)
         return False
 
-    async def _failed(self, delivery: Delivery, answer: Answer) -> None:
+    async def _failed(self, delivery: Delivery, answer: DeliveryResult) -> None:
         pause = pause_s(answer, delivery.tries, self._settings.webhook_first_pause_s)
         late = time.time() + pause > delivery.since_ms / 1000 + self._settings.webhook_retry_s
         how = Settled.FAILED if answer.gone or late else Settled.AGAIN

@@ -61,12 +61,14 @@ def _refuse_values(task: Task, shared: Mapping[str, Any]) -> None:
         whole = not rows_among(task, shared)
         for fault in error.errors(include_url=False, include_context=False):
             if fault["loc"] and fault["loc"][0] in given:
-                raise UsageError(_told(task, fault["loc"], fault["input"], fault["msg"])) from None
+                raise UsageError(
+                    _fault_line(task, fault["loc"], fault["input"], fault["msg"])
+                ) from None
             if whole:
                 raise UsageError(f"param {fault['msg'].removeprefix('Value error, ')}") from None
 
 
-def _told(task: Task, place: tuple[int | str, ...], value: object, fault: str) -> str:
+def _fault_line(task: Task, place: tuple[int | str, ...], value: object, fault: str) -> str:
     """A fault as a line: what it is of, what was given, and what may be."""
     field, *inner = place
     inputs = {spec.field: spec.name for spec in task.inputs}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import UsageError
-from .ledger import Placed
+from .ledger import LedgerRow
 
 #: What a line holds.
 _FIELDS = {"id": str, "path": str, "index": int, "error": str, "error_type": str}
@@ -15,7 +15,7 @@ _FIELDS = {"id": str, "path": str, "index": int, "error": str, "error_type": str
 _EXPECTED = f"expected OUT.errors.jsonl of an earlier run, each line with {', '.join(_FIELDS)}"
 
 
-def error_line(placed: Placed) -> str:
+def error_line(placed: LedgerRow) -> str:
     """A row that failed."""
     values = (placed.id, placed.path, placed.position, placed.error, placed.error_type)
     line = dict(zip(_FIELDS, values, strict=True))

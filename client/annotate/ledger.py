@@ -24,7 +24,7 @@ KEY_BYTES = 16
 _BUFFER = 512
 
 
-class Placed(NamedTuple):
+class LedgerRow(NamedTuple):
     """A row in its place, with what came of it."""
 
     position: int
@@ -175,7 +175,7 @@ class Ledger:
         forget = "DELETE FROM failures WHERE key IN (SELECT key FROM rows WHERE id = ?)"
         return sum(self._db.execute(forget, (id_,)).rowcount for id_ in ids)
 
-    def placed(self) -> Iterator[Placed]:
+    def placed(self) -> Iterator[LedgerRow]:
         """Every row of this run in its order, with its answer or its error."""
         self._flush()
         found = self._db.execute(
@@ -183,7 +183,7 @@ class Ledger:
             " LEFT JOIN answers USING (key) LEFT JOIN failures USING (key) ORDER BY position"
         )
         for position, id_, path, width, height, body, error, error_type in found:
-            yield Placed(
+            yield LedgerRow(
                 position,
                 id_,
                 path,

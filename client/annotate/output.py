@@ -13,7 +13,7 @@ from ...protocol.errors import RowError
 from ...tasks.base import TaskOutput
 from .errors_file import error_line
 from .formats import Writer
-from .ledger import Ledger, Placed
+from .ledger import Ledger, LedgerRow
 from .packing import read_answer
 from .rows import Annotation, Origin
 
@@ -51,7 +51,7 @@ class Findings:
             if 0 <= score <= 1:
                 self.scores[min(SCORE_BINS - 1, int(score * SCORE_BINS))] += 1
 
-    def add_failure(self, failure: Placed) -> None:
+    def add_failure(self, failure: LedgerRow) -> None:
         """Count a row that failed, and why."""
         self.failed += 1
         self.error_types[failure.error_type] += 1
@@ -83,7 +83,9 @@ def write_output(
     return findings
 
 
-def _written(writer: Writer, origin: Origin, placed: Placed, findings: Findings) -> Placed | None:
+def _written(
+    writer: Writer, origin: Origin, placed: LedgerRow, findings: Findings
+) -> LedgerRow | None:
     """Write a row's answer and count what it holds; the row with its error where there is none."""
     if placed.body is None:
         return placed
@@ -96,7 +98,7 @@ def _written(writer: Writer, origin: Origin, placed: Placed, findings: Findings)
     return None
 
 
-def _annotation(origin: Origin, placed: Placed, body: bytes) -> Annotation:
+def _annotation(origin: Origin, placed: LedgerRow, body: bytes) -> Annotation:
     return Annotation(
         index=placed.position,
         id=placed.id,

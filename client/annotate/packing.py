@@ -49,7 +49,7 @@ class Pack:
         return not self.rows or (
             len(self.rows) < max_rows
             and self.bytes + row.bytes <= _MAX_BYTES
-            and given_fields(self.rows[0].given) == given_fields(row.given)
+            and present_fields(self.rows[0].given) == present_fields(row.given)
         )
 
     def halves(self) -> list[Pack]:
@@ -70,7 +70,7 @@ class Pack:
         )
 
 
-def given_fields(given: TaskInput) -> tuple[str, ...]:
+def present_fields(given: TaskInput) -> tuple[str, ...]:
     """The inputs that a row has; optional ones may be missing."""
     return tuple(name for name in given.ROWS if getattr(given, name))
 
@@ -80,7 +80,7 @@ def joined(inputs: Sequence[TaskInput]) -> TaskInput:
     first = inputs[0]
     if len(inputs) == 1:
         return first
-    lists = {name: [getattr(given, name)[0] for given in inputs] for name in given_fields(first)}
+    lists = {name: [getattr(given, name)[0] for given in inputs] for name in present_fields(first)}
     return first.model_copy(update=lists)
 
 

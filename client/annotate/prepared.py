@@ -66,7 +66,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedRun:
     """What a run needs. Nothing has been made yet."""
 
     origin: Origin
@@ -75,7 +75,7 @@ class Prepared:
     placing: Placing
 
 
-def prepared(client: Fleet, options: Options) -> Prepared:
+def prepared(client: Fleet, options: Options) -> PreparedRun:
     """Check what is asked: by itself, then against the model, then against what is there.
 
     Raises UsageError for what is wrong in itself, InvalidRequest for a model or a source that
@@ -101,7 +101,7 @@ def prepared(client: Fleet, options: Options) -> Prepared:
         names=writer.names,
         source_files=source.files,
     )
-    return Prepared(origin, source, writer, placing)
+    return PreparedRun(origin, source, writer, placing)
 
 
 def _look_at_errors(errors: Path, out: Path) -> None:

@@ -120,7 +120,7 @@ def extra_of(backend: str, package: str) -> str:
 def _brought() -> dict[str, dict[str, EntryPoint]]:
     """The classes of other packages: backend -> task -> entry point."""
     table: dict[str, dict[str, EntryPoint]] = {}
-    for name, point in entry_points.found("wherry.backends").items():
+    for name, point in entry_points.installed("wherry.backends").items():
         backend, _, task_name = name.partition(".")
         table.setdefault(backend, {})[task_name] = point
     return table

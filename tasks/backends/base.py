@@ -8,7 +8,7 @@ from typing import Any
 from ...protocol.errors import RowError
 from ..base import Task, TaskInput, TaskOutput
 from ..text.tokens import Listener
-from .company import Company, Probe, found
+from .company import Company, Probe, try_company
 from .device import Device
 
 
@@ -55,7 +55,7 @@ class Backend(ABC):
         """Try whether rows answer the same in company as alone, unless the declaration says."""
         probe = None if self._declared else self.probe()
         if probe is not None:
-            self.company = found(probe, str(self.source))
+            self.company = try_company(probe, str(self.source))
 
     def probe(self) -> Probe[Any] | None:
         """Rows of several lengths to try the model with; None where rows are never padded."""

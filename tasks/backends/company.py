@@ -105,7 +105,7 @@ class Probe(Generic[T]):
         return answers, time.perf_counter() - started
 
 
-def found(probe: Probe[Any], name: str) -> Company:
+def try_company(probe: Probe[Any], name: str) -> Company:
     """What a probe shows; where it fails rows are kept apart: others may be answered yet."""
     try:
         return probe.company()

@@ -89,7 +89,7 @@ class Stub(StreamingBackend):
                 time.sleep(0.005)
             self._fail(contents)
             answers = [self._answer(*row) for row in zip(batch, contents, strict=True)]
-            self._tell(answers, listeners)
+            self._stream_tokens(answers, listeners)
         return answers
 
     def _fail(self, contents: Sequence[bytes]) -> None:
@@ -113,7 +113,7 @@ class Stub(StreamingBackend):
             return False
         return True
 
-    def _tell(
+    def _stream_tokens(
         self, answers: Sequence[TaskOutput | RowError], listeners: Sequence[Listener | None]
     ) -> None:
         """Tell the words of all texts in step, as a model would, until nobody listens."""

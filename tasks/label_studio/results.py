@@ -30,7 +30,7 @@ Result = dict[str, Any]
 Size = tuple[int, int]
 
 
-class Placed(NamedTuple):
+class PlacedResult(NamedTuple):
     """A result, and the number of the region that it belongs to."""
 
     place: int
@@ -39,7 +39,7 @@ class Placed(NamedTuple):
 
 def results_of(
     output: TaskOutput, size: Size | None, *, polygons: bool = False
-) -> Iterator[Placed]:
+) -> Iterator[PlacedResult]:
     """The results of one row's answer, the surest first.
 
     Of labels and answers of the whole row all are given; Label Studio shows one. Raises ValueError
@@ -48,21 +48,21 @@ def results_of(
     row = getattr(output, output.ROWS[0])[0]
     text = row if isinstance(row, str) else getattr(row, "text", None)
     if isinstance(text, str):
-        yield Placed(0, _text(text))
+        yield PlacedResult(0, _text(text))
         return
     for place, item in enumerate(row if isinstance(row, list) else ()):
         if hasattr(item, "answer"):
-            yield Placed(0, {**_text(item.answer), **_score(item)})
+            yield PlacedResult(0, {**_text(item.answer), **_score(item)})
         elif hasattr(item, "entity"):
-            yield Placed(place, _span(item))
+            yield PlacedResult(place, _span(item))
         elif hasattr(item, "box") or hasattr(item, "mask") or hasattr(item, "x"):
             if size is None or 0 in size:
                 raise ValueError("the size of its image is not known")
             for result in _region(item, size, polygons=polygons):
-                yield Placed(place, {**_score(item), **_drawn_on(size), **result})
+                yield PlacedResult(place, {**_score(item), **_drawn_on(size), **result})
         elif hasattr(item, "label"):
             choice = _result("choices", "choice", {"choices": [item.label]})
-            yield Placed(0, {**choice, **_score(item)})
+            yield PlacedResult(0, {**choice, **_score(item)})
 
 
 def mean_score(results: list[Result]) -> float:

@@ -15,7 +15,7 @@ from wherry.client import Client
 from wherry.jobs import JobsSettings, Queue
 from wherry.jobs.fleet import view
 from wherry.jobs.read import read
-from wherry.jobs.record import Record, WorkerView
+from wherry.jobs.record import JobRecord, WorkerView
 from wherry.ops.stack import Stack
 from wherry.protocol.states import JobState
 
@@ -81,12 +81,12 @@ class Fleet:
         self.stack.worker(_FAMILY, number).signal(signal)
         return Hit(worker, at_ms)
 
-    def ended(self, ids: Sequence[str], timeout_s: float) -> list[Record]:
+    def ended(self, ids: Sequence[str], timeout_s: float) -> list[JobRecord]:
         """Records once every job has ended. An id that Redis does not know is an error, and so is
         a time in which none ends: what a long run leaves behind takes a while.
         """
         deadline = time.monotonic() + timeout_s
-        left, ended = list(ids), dict[str, Record]()
+        left, ended = list(ids), dict[str, JobRecord]()
         while left:
             before = len(ended)
             for record in self._records(left):
@@ -100,10 +100,10 @@ class Fleet:
             time.sleep(min(1.0, len(left) / 1000))  # reading thousands keeps Redis from its work
         return [ended[job_id] for job_id in ids]
 
-    def _records(self, ids: Sequence[str]) -> Iterator[Record]:
+    def _records(self, ids: Sequence[str]) -> Iterator[JobRecord]:
         for start in range(0, len(ids), 500):
             part = ids[start : start + 500]
-            found: list[Record | None] = self.queue.run(read(part, self.settings))
+            found: list[JobRecord | None] = self.queue.run(read(part, self.settings))
             for job_id, record in zip(part, found, strict=True):
                 assert record is not None, f"job {job_id} is lost"
                 yield record
@@ -186,18 +186,18 @@ class Source:
         self.fleet.submit("busy", rows)
 
 
-def lost(records: Iterable[Record]) -> int:
+def lost(records: Iterable[JobRecord]) -> int:
     """Accepted jobs without an answer, though nothing was wrong with them."""
     return sum(record.status is not JobState.SUCCEEDED for record in records)
 
 
-def duplicated(records: Iterable[Record]) -> int:
+def duplicated(records: Iterable[JobRecord]) -> int:
     """Ends beyond the first that a job's history shows."""
     ends = (sum(change.status.terminal for change in record.history) for record in records)
     return sum(max(0, count - 1) for count in ends)
 
 
-def recoveries_s(hits: Sequence[Hit], records: Sequence[Record]) -> list[float]:
+def recoveries_s(hits: Sequence[Hit], records: Sequence[JobRecord]) -> list[float]:
     """Per hit that found jobs under way: seconds until the last of them had begun anew.
 
     Only hits beside which another worker was up all the while: to have none is another matter.
@@ -215,7 +215,7 @@ def recoveries_s(hits: Sequence[Hit], records: Sequence[Record]) -> list[float]:
     return [took for hit, took in latest.items() if _accompanied(hit, took, hits, claims)]
 
 
-def _claims(records: Iterable[Record]) -> dict[str, list[int]]:
+def _claims(records: Iterable[JobRecord]) -> dict[str, list[int]]:
     """When each worker claimed something."""
     found: dict[str, list[int]] = {}
     for record in records:

@@ -11,7 +11,7 @@ import pytest
 
 from wherry.jobs.dead import list_dead
 from wherry.jobs.fleet import stats
-from wherry.jobs.record import Record
+from wherry.jobs.record import JobRecord
 from wherry.ops import child
 from wherry.ops.stack import Stack
 from wherry.protocol.states import JobState
@@ -150,7 +150,7 @@ def test_a_batch_budget_that_ran_out_of_memory_is_known_after_a_restart(
     assert executions(fleet) - before >= len(records) / FITTED, "no batch was larger than fits"
 
 
-def run_tight(fleet: Fleet, name: str) -> list[Record]:
+def run_tight(fleet: Fleet, name: str) -> list[JobRecord]:
     ids = [f"{name}-{number}" for number in range(32)]
     with stopped_workers(fleet):
         fleet.submit("tight", [(job_id, job_id.encode()) for job_id in ids])

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from wherry.jobs.record import Record
+from wherry.jobs.record import JobRecord
 from wherry.ops.stack import Stack
 
 from ..support.models import model
@@ -203,7 +203,7 @@ def _freeze(fleet: Fleet, number: int, chance: random.Random) -> Hit:
     return hit
 
 
-def _worker_at(record: Record, at_ms: float) -> str:
+def _worker_at(record: JobRecord, at_ms: float) -> str:
     """Which worker ran a job at an instant."""
     runs = [change for change in record.history if change.worker and change.at_ms <= at_ms + 1]
     return runs[-1].worker

@@ -6,13 +6,13 @@ import pytest
 from pydantic_core import to_json
 
 from wherry.client.client import Client
-from wherry.client.flow import Call, Flow, Pause, Reply, ask, error_of
+from wherry.client.flow import Flow, HttpRequest, HttpResponse, Pause, ask, error_of
 from wherry.protocol import errors
 
-CALL = Call("GET", "/v2")
+CALL = HttpRequest("GET", "/v2")
 
 
-def pauses(flow: Flow[Reply], *replies: Reply) -> list[float]:
+def pauses(flow: Flow[HttpResponse], *replies: HttpResponse) -> list[float]:
     """Feed a flow these replies; the seconds that it waits between them."""
     step, found = next(flow), []
     for reply in replies:
@@ -20,18 +20,18 @@ def pauses(flow: Flow[Reply], *replies: Reply) -> list[float]:
         step = flow.send(reply)
         assert isinstance(step, Pause)
         found.append(step.seconds)
-        step = flow.send(Reply(0))
+        step = flow.send(HttpResponse(0))
     return found
 
 
 def test_it_never_comes_back_before_the_retry_after() -> None:
-    busy = Reply(503, headers={"retry-after": "7"})
+    busy = HttpResponse(503, headers={"retry-after": "7"})
     for _ in range(50):
         assert 7 <= pauses(ask(CALL, patience_s=60), busy)[0] < 8
 
 
 def test_without_a_retry_after_the_pauses_grow_up_to_five_seconds() -> None:
-    found = pauses(ask(CALL, patience_s=60), *[Reply(0, failure="gone")] * 9)
+    found = pauses(ask(CALL, patience_s=60), *[HttpResponse(0, failure="gone")] * 9)
     assert 0.05 <= found[0] <= 0.1
     assert 2.5 <= found[-1] <= 5.0
     assert found[-1] > found[3] > found[0]
@@ -39,7 +39,7 @@ def test_without_a_retry_after_the_pauses_grow_up_to_five_seconds() -> None:
 
 @pytest.mark.parametrize("named", ["", "-1", "²", "Fri, 31 Dec 1999 23:59:59 GMT", "1.5"])
 def test_a_retry_after_that_is_no_number_of_seconds_is_not_read(named: str) -> None:
-    busy = Reply(503, headers={"retry-after": named})
+    busy = HttpResponse(503, headers={"retry-after": named})
     assert pauses(ask(CALL, patience_s=60), busy)[0] <= 0.1
 
 
@@ -47,12 +47,12 @@ def test_it_does_not_wait_longer_than_its_patience() -> None:
     flow = ask(CALL, patience_s=5)
     next(flow)
     with pytest.raises(errors.Unavailable):
-        flow.send(Reply(503, headers={"retry-after": "6"}))
+        flow.send(HttpResponse(503, headers={"retry-after": "6"}))
 
 
 @pytest.mark.parametrize("status", [0, 429, 502, 503, 504])
 def test_what_may_pass_is_tried_again(status: int) -> None:
-    assert len(pauses(ask(CALL, patience_s=60), Reply(status))) == 1
+    assert len(pauses(ask(CALL, patience_s=60), HttpResponse(status))) == 1
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 410, 413, 500])
@@ -60,7 +60,7 @@ def test_what_will_not_pass_is_raised_at_once(status: int) -> None:
     flow = ask(CALL, patience_s=60)
     next(flow)
     with pytest.raises(errors.WherryError):
-        flow.send(Reply(status))
+        flow.send(HttpResponse(status))
 
 
 def test_a_model_that_failed_is_not_asked_again() -> None:
@@ -68,14 +68,14 @@ def test_a_model_that_failed_is_not_asked_again() -> None:
     next(flow)
     body = b'{"error": "model \'m\' could not be loaded: no folder", "error_type": "model_failed"}'
     with pytest.raises(errors.ModelFailed, match="no folder"):
-        flow.send(Reply(503, body))
+        flow.send(HttpResponse(503, body))
 
 
 def test_a_504_that_names_a_job_is_the_servers_last_word() -> None:
     flow = ask(CALL, patience_s=60)
     next(flow)
     with pytest.raises(errors.DeadlineExceeded):
-        flow.send(Reply(504, headers={"location": "/v2/jobs/a"}))
+        flow.send(HttpResponse(504, headers={"location": "/v2/jobs/a"}))
 
 
 @pytest.mark.parametrize(
@@ -101,12 +101,12 @@ def test_a_504_that_names_a_job_is_the_servers_last_word() -> None:
 def test_an_error_that_it_does_not_know_is_taken_by_its_status(
     status: int, kind: type[errors.WherryError], body: bytes
 ) -> None:
-    assert type(error_of(Reply(status, body))) is kind
+    assert type(error_of(HttpResponse(status, body))) is kind
 
 
 def test_an_error_that_it_knows_keeps_its_kind_and_text() -> None:
     body = to_json({"error": "too many rows", "error_type": "payload_too_large"})
-    error = error_of(Reply(400, body))
+    error = error_of(HttpResponse(400, body))
     assert isinstance(error, errors.PayloadTooLarge)
     assert error.message == "too many rows"
 

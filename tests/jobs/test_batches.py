@@ -8,9 +8,9 @@ import pytest
 
 from wherry.jobs import JobsSettings, Queue
 from wherry.jobs.batches import (
-    Asked,
+    BatchProgress,
+    BatchSpec,
     BatchStatus,
-    Progress,
     batch_page,
     cancel_batch,
     create_batch,
@@ -19,7 +19,7 @@ from wherry.jobs.batches import (
     save_batch,
     take_batch,
 )
-from wherry.jobs.files import File, Part, file_page, forget_file, get_file, put_file
+from wherry.jobs.files import File, FilePart, file_page, forget_file, get_file, put_file
 
 LEASE_S = 0.2
 
@@ -35,8 +35,8 @@ def queue(settings: JobsSettings) -> Queue:
     return Queue(settings.redis_url)
 
 
-def asked(batch_id: str = "batch_1") -> Asked:
-    return Asked(
+def asked(batch_id: str = "batch_1") -> BatchSpec:
+    return BatchSpec(
         id=batch_id,
         endpoint="/v1/embeddings",
         input_file_id="file-1",
@@ -54,7 +54,7 @@ def save(
     was: BatchStatus,
     status: BatchStatus,
     lease_s: float = LEASE_S,
-    progress: Progress | None = None,
+    progress: BatchProgress | None = None,
 ) -> BatchStatus | None:
     return queue.run(
         save_batch(
@@ -103,8 +103,8 @@ def test_one_who_lost_the_lease_saves_nothing(queue: Queue, settings: JobsSettin
     queue.run(take_batch("a", 0.001, settings))
     time.sleep(0.01)
     assert queue.run(take_batch("b", LEASE_S, settings)) is not None
-    assert save(queue, settings, "b", V, P, progress=Progress(lines=7)) is P
-    assert save(queue, settings, "a", V, DONE, progress=Progress(lines=3)) is None
+    assert save(queue, settings, "b", V, P, progress=BatchProgress(lines=7)) is P
+    assert save(queue, settings, "a", V, DONE, progress=BatchProgress(lines=3)) is None
     batch = queue.run(get_batch("batch_1", settings))
     assert batch is not None
     assert (batch.status, batch.progress.lines) == (P, 7)
@@ -133,7 +133,7 @@ def test_a_cancellation_stands_whatever_is_saved(queue: Queue, settings: JobsSet
     save(queue, settings, "a", V, P)
     assert queue.run(cancel_batch("batch_1", settings)) is P
     assert queue.run(cancel_batch("batch_1", settings)) is CANCELLING
-    assert save(queue, settings, "a", P, P, progress=Progress(lines=5)) is CANCELLING
+    assert save(queue, settings, "a", P, P, progress=BatchProgress(lines=5)) is CANCELLING
     assert save(queue, settings, "a", P, DONE) is CANCELLING
     batch = queue.run(get_batch("batch_1", settings))
     assert batch is not None
@@ -166,7 +166,7 @@ def test_files_are_written_read_and_forgotten_once(queue: Queue, settings: JobsS
         filename="a.jsonl",
         purpose="batch",
         created_at=1,
-        parts=(Part("one", 3), Part("two", 4)),
+        parts=(FilePart("one", 3), FilePart("two", 4)),
     )
     assert queue.run(put_file(file, settings)) == file
     assert queue.run(put_file(file.model_copy(update={"filename": "b"}), settings)) == file

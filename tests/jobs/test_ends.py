@@ -13,7 +13,7 @@ from wherry.jobs.finish import finish, release
 from wherry.jobs.fleet import view
 from wherry.jobs.keys import Keys
 from wherry.jobs.read import read
-from wherry.jobs.record import BatchStats, Record
+from wherry.jobs.record import BatchStats, JobRecord
 from wherry.jobs.recover import cancel, reap, requeue, sweep
 from wherry.jobs.submit import submit
 
@@ -32,7 +32,7 @@ def end(queue: Queue, settings: JobsSettings, job: ClaimedJob, error: str = "") 
     return bool(queue.run(finish("w1", [outcome], stats, settings)).accepted)
 
 
-def record(queue: Queue, settings: JobsSettings, job_id: str) -> Record:
+def record(queue: Queue, settings: JobsSettings, job_id: str) -> JobRecord:
     [found] = queue.run(read([job_id], settings))
     assert found is not None
     return found

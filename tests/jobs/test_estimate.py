@@ -12,7 +12,7 @@ from wherry.jobs import Group, JobsSettings, NewJob, Queue
 from wherry.jobs.estimate import Flow, Pace
 from wherry.jobs.keys import Keys
 from wherry.jobs.read import read
-from wherry.jobs.record import Record
+from wherry.jobs.record import JobRecord
 from wherry.jobs.submit import submit
 
 GROUP = Group("vision", "digits", "1")
@@ -58,7 +58,7 @@ def test_nothing_is_promised_where_nothing_is_known() -> None:
     assert fresh.start_ms(3, "me", NOW + 1) is not None, "a pause without jobs says nothing"
 
 
-def place(queue: Queue, settings: JobsSettings, job_id: str) -> Record:
+def place(queue: Queue, settings: JobsSettings, job_id: str) -> JobRecord:
     [found] = queue.run(read([job_id], settings))
     assert found is not None
     return found

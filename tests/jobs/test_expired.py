@@ -12,10 +12,10 @@ import pytest
 
 from wherry.jobs import JobsSettings, Queue
 from wherry.jobs.batches import (
-    Asked,
     Batch,
+    BatchProgress,
+    BatchSpec,
     BatchStatus,
-    Progress,
     batch_page,
     create_batch,
     forget_batch,
@@ -29,7 +29,7 @@ from wherry.jobs.expired import READ_OUT_S, Remover
 from wherry.jobs.files import (
     LONGEST_UPLOAD_S,
     File,
-    Part,
+    FilePart,
     file_keys,
     file_page,
     forget_file,
@@ -66,7 +66,7 @@ class Books:
 
     def file(self, name: str, expires_at: int | None, tenant: str = "-") -> File:
         keys = file_keys(name)
-        parts = [Part(self.store.put(f"{keys}/{n}", b"1234"), 4) for n in range(2)]
+        parts = [FilePart(self.store.put(f"{keys}/{n}", b"1234"), 4) for n in range(2)]
         file = File(
             id=name,
             filename="a.jsonl",
@@ -80,7 +80,7 @@ class Books:
 
     def batch(self, name: str, input_file_id: str = "none", tenant: str = "-") -> Batch:
         """One that somebody has taken."""
-        asked = Asked(
+        asked = BatchSpec(
             id=name,
             endpoint="/v1/embeddings",
             input_file_id=input_file_id,
@@ -247,10 +247,10 @@ def test_the_sweep_knows_what_files_and_batches_want(
     running, ended = books.batch("batch_1"), books.batch("batch_2")
     for batch in (running, ended):
         keys = output_keys(batch.asked.id, "output")
-        part = Part(books.store.put(f"{keys}/new", b"x"), 1)
+        part = FilePart(books.store.put(f"{keys}/new", b"x"), 1)
         lost.add(books.store.put(f"{keys}/old", b"x"))
         stay.add(part.ref)
-        progress = Progress(output=(part,)).model_dump_json()
+        progress = BatchProgress(output=(part,)).model_dump_json()
         books.queue.redis.hset(f"apart:batch:{batch.asked.id}", "progress", progress)
     file = File(
         id=output_file_id("batch_2", "output"),

@@ -17,7 +17,7 @@ from wherry.jobs.claim import BatchBudget, claim
 from wherry.jobs.finish import finish, release
 from wherry.jobs.keys import Keys
 from wherry.jobs.read import read
-from wherry.jobs.record import BatchStats, Record
+from wherry.jobs.record import BatchStats, JobRecord
 from wherry.jobs.recover import cancel, reap, reissue, requeue, sweep
 from wherry.jobs.submit import submit
 
@@ -106,7 +106,7 @@ class Play:
     def mend(self) -> None:
         self.queue.run(sweep(self.settings))
 
-    def records(self) -> list[Record]:
+    def records(self) -> list[JobRecord]:
         found = self.queue.run(read(self.ids, self.settings))
         assert all(found), "nothing is lost"
         return [record for record in found if record]
@@ -137,7 +137,7 @@ def check(play: Play) -> None:
     assert set(waiting) <= set(tickets), "each group that waits has a ticket"
 
 
-def check_tenants(play: Play, records: list[Record]) -> None:
+def check_tenants(play: Play, records: list[JobRecord]) -> None:
     redis = play.redis
     for tenant in ("-", "ann", "bob"):
         mine = [r for r in records if r.status == "queued" and r.group.tenant == tenant]

@@ -12,7 +12,7 @@ from wherry.jobs import Group, JobsSettings, NewJob, Queue
 from wherry.jobs.claim import BatchBudget, claim
 from wherry.jobs.recover import cancel
 from wherry.jobs.submit import submit
-from wherry.jobs.tenants import Limits
+from wherry.jobs.tenants import TenantLimits
 from wherry.protocol import errors
 
 ANN = Group("vision", "digits", "1", tenant="ann/ü")
@@ -28,7 +28,7 @@ def test_waiting_jobs_are_limited_over_all_groups(
     queue: Queue, settings: JobsSettings, new_job: Make
 ) -> None:
     def add(group: Group = ANN) -> str:
-        limits = Limits(max_waiting=3)
+        limits = TenantLimits(max_waiting=3)
         return queue.run(submit(new_job(group=group, limits=limits), settings)).id
 
     first = add()
@@ -47,7 +47,7 @@ def test_waiting_jobs_are_limited_over_all_groups(
 
 def test_waiting_bytes_are_limited(queue: Queue, settings: JobsSettings, new_job: Make) -> None:
     def add(size: int) -> bool:
-        job = new_job(group=ANN, payload=b"x" * size, limits=Limits(max_waiting_bytes=1000))
+        job = new_job(group=ANN, payload=b"x" * size, limits=TenantLimits(max_waiting_bytes=1000))
         return queue.run(submit(job, settings)).created
 
     assert add(600)
@@ -64,7 +64,7 @@ def test_the_submit_rate_is_limited_and_says_when_to_come_back(
     queue: Queue, settings: JobsSettings, new_job: Make
 ) -> None:
     def add(rate: float) -> bool:
-        job = new_job(group=ANN, limits=Limits(submits_per_s=rate))
+        job = new_job(group=ANN, limits=TenantLimits(submits_per_s=rate))
         return queue.run(submit(job, settings)).created
 
     assert add(0.25)
@@ -85,13 +85,13 @@ def test_the_submit_rate_is_limited_and_says_when_to_come_back(
 def test_a_known_job_costs_no_allowance(
     queue: Queue, settings: JobsSettings, new_job: Make
 ) -> None:
-    job = new_job(group=ANN, limits=Limits(max_waiting=1, submits_per_s=0.01))
+    job = new_job(group=ANN, limits=TenantLimits(max_waiting=1, submits_per_s=0.01))
     assert queue.run(submit(job, settings)).created
     assert not queue.run(submit(job, settings)).created
 
 
 def test_a_refused_job_leaves_nothing(queue: Queue, settings: JobsSettings, new_job: Make) -> None:
-    limits = Limits(max_waiting=1, submits_per_s=100)
+    limits = TenantLimits(max_waiting=1, submits_per_s=100)
     queue.run(submit(new_job(group=ANN, limits=limits), settings))
     before = set(queue.redis.keys())
     with pytest.raises(errors.TenantLimit):

@@ -14,7 +14,7 @@ from wherry.jobs.call import Queue
 from wherry.jobs.fleet import view
 from wherry.jobs.group import Group
 from wherry.jobs.read import read
-from wherry.jobs.record import NewJob, Record, WorkerView
+from wherry.jobs.record import JobRecord, NewJob, WorkerView
 from wherry.jobs.settings import JobsSettings
 from wherry.jobs.submit import submit
 from wherry.tasks.backends.device import Device
@@ -75,7 +75,7 @@ class Process:
             )
             self.queue.run(submit(job, self.jobs))
 
-    def record(self, job_id: str) -> Record:
+    def record(self, job_id: str) -> JobRecord:
         [found] = self.queue.run(read([job_id], self.jobs))
         assert found is not None
         return found

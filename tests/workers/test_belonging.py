@@ -15,7 +15,7 @@ from wherry.jobs.group import Group
 from wherry.jobs.keys import Keys
 from wherry.jobs.proof import Proof, set_proof, shown, write
 from wherry.jobs.read import read
-from wherry.jobs.record import ClaimedJob, NewJob, Record
+from wherry.jobs.record import ClaimedJob, JobRecord, NewJob
 from wherry.jobs.settings import JobsSettings
 from wherry.jobs.stores import FolderStore
 from wherry.jobs.submit import submit
@@ -86,7 +86,7 @@ class Bench:
         budgets = {GROUP.model_id: BatchBudget()}
         return self.queue.run(claim(GROUP, "w", budgets, self.settings)).jobs
 
-    def record(self, job_id: str) -> Record:
+    def record(self, job_id: str) -> JobRecord:
         [found] = self.queue.run(read([job_id], self.settings))
         assert found is not None
         return found

@@ -20,7 +20,7 @@ from wherry.jobs.stores import FolderStore
 from wherry.jobs.submit import submit
 from wherry.protocol.errors import NotFound, StoreUnavailable
 from wherry.workers.batch import Encoded
-from wherry.workers.blobs import Answer, Blobs, InterruptedWaitError, Policy
+from wherry.workers.blobs import Blobs, InterruptedWaitError, JobAnswer, Policy
 
 GROUP = Group("text", "embedding", "1")
 
@@ -77,11 +77,11 @@ class Bench:
             stopping=self.stopping,
         )
 
-    def answer(self, blobs: Blobs) -> Answer:
+    def answer(self, blobs: Blobs) -> JobAnswer:
         [answer] = blobs.keep([Encoded(self.job, b"a large result", 1)], "w")
         return answer
 
-    def finish(self, answer: Answer) -> frozenset[str]:
+    def finish(self, answer: JobAnswer) -> frozenset[str]:
         stats = BatchStats(group=GROUP)
         return self.queue.run(finish("w", [answer.outcome()], stats, self.settings)).accepted
 

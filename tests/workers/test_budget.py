@@ -7,14 +7,14 @@ from wherry.jobs import JobsSettings, Queue
 from wherry.jobs.fits import Fit
 from wherry.tasks.catalog import ModelDeclaration
 from wherry.tasks.text.embedding import EmbeddingInput
-from wherry.workers.budget import FIRST_PACE, Budget, Budgets
+from wherry.workers.budget import FIRST_PACE, Budgets, ShapeBudget
 
 
-def budget(declared: int, **more) -> Budget[int]:
-    return Budget(declared, weigh=lambda row: row, **more)
+def budget(declared: int, **more) -> ShapeBudget[int]:
+    return ShapeBudget(declared, weigh=lambda row: row, **more)
 
 
-def full_batches(shared: Budget[int], count: int, fits: int, weight: int = 1) -> int:
+def full_batches(shared: ShapeBudget[int], count: int, fits: int, weight: int = 1) -> int:
     """Run full batches on a device that bears `fits` rows. Answers how often it could not."""
     failed = 0
     for _ in range(count):

@@ -8,7 +8,7 @@ import pytest
 
 from wherry.tasks.catalog import ModelDeclaration
 from wherry.workers import checks
-from wherry.workers.checks import Checked, check
+from wherry.workers.checks import CheckedModels, check
 
 from ..support.models import model
 
@@ -22,7 +22,7 @@ def models(tmp_path: Path) -> Path:
     return path
 
 
-def said(checked: Checked) -> list[str]:
+def said(checked: CheckedModels) -> list[str]:
     return [str(finding) for finding in checked.findings]
 
 

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wherry.protocol.errors import BackendError, OutOfMemory, RowError
-from wherry.workers.budget import Budget
+from wherry.workers.budget import ShapeBudget
 from wherry.workers.halving import run_rows
 
 
-def budget(rows: int) -> Budget[Any]:
-    return Budget(rows, weigh=lambda row: 0)
+def budget(rows: int) -> ShapeBudget[Any]:
+    return ShapeBudget(rows, weigh=lambda row: 0)
 
 
 def double(rows):

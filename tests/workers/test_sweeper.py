@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from wherry.jobs.call import Queue
-from wherry.jobs.files import File, Part, file_keys, get_file, put_file
+from wherry.jobs.files import File, FilePart, file_keys, get_file, put_file
 from wherry.jobs.orphans import Sweeper, payload_key
 from wherry.jobs.settings import JobsSettings
 from wherry.jobs.stores import Blob, FolderStore
@@ -59,7 +59,7 @@ class Place:
             purpose="batch",
             created_at=int(time.time()) - LONG_AGO_S - 1,
             expires_at=expires_at,
-            parts=(Part(ref, 1),),
+            parts=(FilePart(ref, 1),),
         )
         self.queue.run(put_file(file, self.settings))
         return ref

@@ -10,7 +10,7 @@ import pytest
 from wherry.jobs.record import ClaimedJob
 from wherry.protocol.errors import QueueFull
 from wherry.tasks.text.tokens import Chunk, Token
-from wherry.workers.token_sender import Telling
+from wherry.workers.token_sender import TokenSender
 
 #: Longer than between two sendings, and longer than until one after another failed.
 SOON_S, LATER_S = 0.05, 6.0
@@ -33,14 +33,14 @@ def token(text: str) -> Token:
 
 
 class Told:
-    """A batch's telling by the clock, and what was sent: job, row, how many before, text."""
+    """A batch's token sender by the clock, and what was sent: job, row, how many before, text."""
 
     def __init__(self) -> None:
         self.now_s, self.tries = 10.0, 0
         self.sent: list[list[tuple[str, int, int, str]]] = []
         self.unwanted: frozenset[str] = frozenset()
         self.away = False
-        self.telling = Telling(self._send, clock=lambda: self.now_s)
+        self.sender = TokenSender(self._send, clock=lambda: self.now_s)
 
     def _send(self, said: Sequence[tuple[ClaimedJob, bytes]]) -> frozenset[str]:
         self.tries += 1
@@ -57,7 +57,7 @@ def told() -> Told:
 
 
 def test_a_first_token_goes_at_once_and_later_ones_together(told: Told) -> None:
-    hear = told.telling.listener(job("a"), 0)
+    hear = told.sender.listener(job("a"), 0)
     for text in "abc":
         assert hear(token(text))
     assert told.sent == [[("a", 0, 0, "a")]]
@@ -67,7 +67,7 @@ def test_a_first_token_goes_at_once_and_later_ones_together(told: Told) -> None:
 
 
 def test_rows_of_a_batch_go_in_one_message(told: Told) -> None:
-    hears = [told.telling.listener(job(name), row) for name, row in (("a", 0), ("a", 1), ("b", 0))]
+    hears = [told.sender.listener(job(name), row) for name, row in (("a", 0), ("a", 1), ("b", 0))]
     for hear in hears:
         hear(token("x"))
     told.now_s += SOON_S
@@ -78,17 +78,17 @@ def test_rows_of_a_batch_go_in_one_message(told: Told) -> None:
 
 
 def test_the_end_sends_what_is_left_and_nothing_twice(told: Told) -> None:
-    hear = told.telling.listener(job("a"), 0)
+    hear = told.sender.listener(job("a"), 0)
     for text in "ab":
         hear(token(text))
-    told.telling.flush()
-    told.telling.flush()
+    told.sender.flush()
+    told.sender.flush()
     assert told.sent == [[("a", 0, 0, "a")], [("a", 0, 1, "b")]]
 
 
 def test_what_could_not_be_sent_comes_with_what_follows(told: Told) -> None:
     told.away = True
-    hear = told.telling.listener(job("a"), 0)
+    hear = told.sender.listener(job("a"), 0)
     for text in "abc":
         assert hear(token(text)), "the row goes on"
         told.now_s += LATER_S
@@ -101,7 +101,7 @@ def test_a_queue_that_is_away_holds_the_model_up_now_and_then_and_is_told_of_onc
     told: Told, caplog: pytest.LogCaptureFixture
 ) -> None:
     told.away = True
-    hear = told.telling.listener(job("a"), 0)
+    hear = told.sender.listener(job("a"), 0)
     with caplog.at_level(logging.WARNING):
         for _ in range(100):
             hear(token("x"))
@@ -109,17 +109,17 @@ def test_a_queue_that_is_away_holds_the_model_up_now_and_then_and_is_told_of_onc
         assert told.tries == 1, "of five seconds"
         assert len(caplog.records) == 1
         told.away = False
-        told.telling.flush()
+        told.sender.flush()
         told.away = True
-        told.telling.flush()
+        told.sender.flush()
         hear(token("x"))
-        told.telling.flush()
+        told.sender.flush()
         assert len(caplog.records) == 2, "another outage is told of too"
 
 
 def test_a_row_that_nobody_wants_is_told_so_and_others_go_on(told: Told) -> None:
     told.unwanted = frozenset({"a"})
-    unwanted, wanted = told.telling.listener(job("a"), 0), told.telling.listener(job("b"), 0)
+    unwanted, wanted = told.sender.listener(job("a"), 0), told.sender.listener(job("b"), 0)
     assert not unwanted(token("x"))
     assert wanted(token("x"))
     told.now_s, told.unwanted = told.now_s + SOON_S, frozenset()
@@ -130,11 +130,11 @@ def test_a_row_that_nobody_wants_is_told_so_and_others_go_on(told: Told) -> None
 @pytest.mark.parametrize("sent_s", [0.0, SOON_S])
 def test_a_row_that_is_run_anew_counts_anew(told: Told, sent_s: float) -> None:
     """A batch that ran out of memory is halved, and its rows begin again."""
-    hear = told.telling.listener(job("a"), 0)
+    hear = told.sender.listener(job("a"), 0)
     for text in "ab":
         hear(token(text))
         told.now_s += sent_s
-    again = told.telling.listener(job("a"), 0)
+    again = told.sender.listener(job("a"), 0)
     again(token("A"))
-    told.telling.flush()
+    told.sender.flush()
     assert told.sent[-1] == [("a", 0, 0, "A")]

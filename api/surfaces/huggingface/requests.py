@@ -12,7 +12,7 @@ from pydantic_core import from_json
 from ....protocol.errors import InvalidRequest, PayloadTooLarge
 from ....protocol.json_text import parse_json
 from ....tasks.base import Task
-from ...egress.named_files import NO_FILES, Files
+from ...egress.named_files import NO_FILES, NamedFiles
 
 #: What the root of a body may hold besides inputs and parameters, and says nothing here.
 _ROOT_IGNORED = ("inputs", "parameters", "options", "stream", "model")
@@ -32,7 +32,7 @@ _CONTROL = re.compile(r"[\x00-\x1f]")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class HfRequest:
     """A request, read as far as every task reads it alike."""
 
     inputs: Any
@@ -44,7 +44,7 @@ class Asked:
     accept: str = ""
     agent: str = ""
     #: Those that inputs name by URL.
-    files: Files = NO_FILES
+    files: NamedFiles = NO_FILES
 
     @property
     def by_javascript(self) -> bool:
@@ -69,12 +69,12 @@ class Rows(NamedTuple):
     size: tuple[int, int] | None = None
 
 
-def read_asked(
+def read_request(
     task: Task,
     body: bytes,
     headers: Mapping[str, str],
     query: Sequence[tuple[str, str]],
-) -> Asked:
+) -> HfRequest:
     """Read a body, JSON or not. Raises InvalidRequest."""
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     accept, agent = headers.get("accept", ""), headers.get("user-agent", "")
@@ -83,7 +83,7 @@ def read_asked(
     document = _document(task, body, is_json=kind == "application/json")
     asked = _query(query)
     if document is None:
-        return Asked(_plain(task, body), asked, {}, accept=accept, agent=agent)
+        return HfRequest(_text_or_file(task, body), asked, {}, accept=accept, agent=agent)
     parameters = document.get("parameters")
     if parameters is None:
         parameters = {}
@@ -93,7 +93,7 @@ def read_asked(
     stream = document.get("stream")
     if not isinstance(stream, bool | None):
         raise InvalidRequest("stream: use true or false")
-    return Asked(
+    return HfRequest(
         document.get("inputs"),
         {**asked, **root, **parameters},
         document,
@@ -148,7 +148,7 @@ def takes_file(task: Task) -> bool:
     return any(spec.is_file for spec in task.inputs)
 
 
-def _plain(task: Task, body: bytes) -> bytes | str:
+def _text_or_file(task: Task, body: bytes) -> bytes | str:
     """A body that is no JSON: a file for tasks that take one, else a text."""
     if not body:
         raise InvalidRequest("the body is empty; send JSON with inputs, or a file")

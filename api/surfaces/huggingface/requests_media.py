@@ -6,7 +6,7 @@ from typing import Any
 
 from ....protocol.errors import InvalidRequest
 from ...http.media import read_media
-from .requests import Asked, Rows
+from .requests import HfRequest, Rows
 from .requests_text import Reader, candidate_labels, entries, part, text
 
 #: Pixels of an edge that an answer may be resized to.
@@ -15,7 +15,7 @@ _MAX_EDGE = 4096
 _FILE = "a file as the body, base64, or a list of these"
 
 
-def _file(asked: Asked, value: object, name: str) -> bytes:
+def _file(asked: HfRequest, value: object, name: str) -> bytes:
     """A file's bytes."""
     if isinstance(value, bytes):
         return value
@@ -26,22 +26,22 @@ def _file(asked: Asked, value: object, name: str) -> bytes:
     return read_media(value, "inputs", asked.files)
 
 
-def _files(asked: Asked, name: str) -> tuple[list[bytes], bool]:
+def _files(asked: HfRequest, name: str) -> tuple[list[bytes], bool]:
     rows, many = entries(asked.inputs, _FILE)
     return [_file(asked, row, name) for row in rows], many
 
 
-def _images(asked: Asked) -> Rows:
+def _images(asked: HfRequest) -> Rows:
     images, many = _files(asked, "image")
     return Rows({"images": images}, many)
 
 
-def _sounds(asked: Asked) -> Rows:
+def _sounds(asked: HfRequest) -> Rows:
     sounds, many = _files(asked, "audio")
     return Rows({"audio": sounds}, many)
 
 
-def _zero_shot(asked: Asked) -> Rows:
+def _zero_shot(asked: HfRequest) -> Rows:
     inner = asked.inputs if isinstance(asked.inputs, dict) else {}
     labels = candidate_labels(inner, asked.parameters)
     images, many = _files(asked, "image")
@@ -51,7 +51,7 @@ def _zero_shot(asked: Asked) -> Rows:
 def _prompted(*names: str) -> Reader:
     """Images with prompts: a parameter per image, or per list of images a list of these."""
 
-    def read(asked: Asked) -> Rows:
+    def read(asked: HfRequest) -> Rows:
         images, many = _files(asked, "image")
         given = {
             name: asked.parameters.pop(name)
@@ -63,7 +63,7 @@ def _prompted(*names: str) -> Reader:
     return read
 
 
-def _spoken_of(asked: Asked, *names: str) -> tuple[Any, ...]:
+def _spoken_of(asked: HfRequest, *names: str) -> tuple[Any, ...]:
     """Images, a text about each, and whether a list was sent."""
     beside = [v for name in names if (v := asked.parameters.pop(name, None)) is not None]
     asked.parameters.pop("image", None)  # InferenceClient sends it a second time
@@ -79,14 +79,14 @@ def _spoken_of(asked: Asked, *names: str) -> tuple[Any, ...]:
     return images, texts, many
 
 
-def _visual_question(asked: Asked) -> Rows:
+def _visual_question(asked: HfRequest) -> Rows:
     images, questions, many = _spoken_of(asked, "question", "text")
     if len(set(questions)) > 1:
         raise InvalidRequest("inputs.question: one question for all images; send several requests")
     return Rows({"images": images, "question": questions[0]}, many)
 
 
-def _document_question(asked: Asked) -> Rows:
+def _document_question(asked: HfRequest) -> Rows:
     words = asked.parameters.pop("word_boxes", None)
     images, questions, many = _spoken_of(asked, "question")
     fields: dict[str, Any] = {"images": images, "questions": questions}
@@ -104,12 +104,12 @@ def _word_boxes(words: object) -> object:
     return words
 
 
-def _image_and_text(asked: Asked) -> Rows:
+def _image_and_text(asked: HfRequest) -> Rows:
     images, texts, many = _spoken_of(asked, "text", "prompt", "question")
     return Rows({"images": images, "texts": texts}, many)
 
 
-def _image_to_image(asked: Asked) -> Rows:
+def _image_to_image(asked: HfRequest) -> Rows:
     images, many = _files(asked, "image")
     return Rows({"images": images}, many, size=_size(asked.parameters.pop("target_size", None)))
 

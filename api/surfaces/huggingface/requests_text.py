@@ -7,10 +7,10 @@ from itertools import zip_longest
 from typing import Any
 
 from ....protocol.errors import InvalidRequest
-from .requests import Asked, Rows
+from .requests import HfRequest, Rows
 
 #: Takes from the parameters what is part of the inputs.
-Reader = Callable[[Asked], Rows]
+Reader = Callable[[HfRequest], Rows]
 
 #: Sentence pairs: the first of two texts is compared with the second.
 PAIR, PAIRS, LISTED, CONVERSATION, MESSAGES = "pair", "pairs", "listed", "conversation", "messages"
@@ -60,14 +60,14 @@ def part(row: object, *names: str, field: str = "inputs") -> Any:
 
 
 def _texts(field: str) -> Reader:
-    def read(asked: Asked) -> Rows:
+    def read(asked: HfRequest) -> Rows:
         rows, many = entries(asked.inputs, "a text or a list of texts")
         return Rows({field: [text(row, "inputs") for row in rows]}, many)
 
     return read
 
 
-def _maybe_pairs(asked: Asked) -> Rows:
+def _maybe_pairs(asked: HfRequest) -> Rows:
     rows, many = entries(asked.inputs, "a text, {text, text_pair}, or a list of these")
     if not any(isinstance(row, dict) for row in rows):
         return Rows({"texts": [text(row, "inputs") for row in rows]}, many)
@@ -80,7 +80,7 @@ def _maybe_pairs(asked: Asked) -> Rows:
     )
 
 
-def _zero_shot(asked: Asked) -> Rows:
+def _zero_shot(asked: HfRequest) -> Rows:
     inputs = asked.inputs
     inner = inputs if isinstance(inputs, dict) else {}
     if inner:
@@ -101,7 +101,7 @@ def candidate_labels(inner: Mapping[str, Any], parameters: dict[str, Any]) -> li
     return labels_of(found[0])
 
 
-def _question(asked: Asked) -> Rows:
+def _question(asked: HfRequest) -> Rows:
     rows, many = entries(asked.inputs, "{question, context} or a list of these")
     first = rows[0] if not many else None
     if isinstance(first, dict) and isinstance(first.get("question"), list):
@@ -120,7 +120,7 @@ def _question(asked: Asked) -> Rows:
     )
 
 
-def _table(asked: Asked) -> Rows:
+def _table(asked: HfRequest) -> Rows:
     rows, many = entries(asked.inputs, "{query, table} or a list of these")
     if not many and isinstance(asked.inputs, dict):
         query = part(asked.inputs, "query", "question")
@@ -137,7 +137,7 @@ def _table(asked: Asked) -> Rows:
     )
 
 
-def _similarity(asked: Asked) -> Rows:
+def _similarity(asked: HfRequest) -> Rows:
     expected = "{source_sentence, sentences}, or a list of texts"
     rows, many = entries(asked.inputs, expected)
     if isinstance(rows[0], str):
@@ -157,7 +157,7 @@ def _similarity(asked: Asked) -> Rows:
     )
 
 
-def _ranking(asked: Asked) -> Rows:
+def _ranking(asked: HfRequest) -> Rows:
     inputs = asked.inputs
     if inputs is None and "query" in asked.parameters:  # as text-embeddings-inference takes it
         inputs = {name: asked.parameters.pop(name, None) for name in ("query", "texts")}
@@ -175,7 +175,7 @@ def _ranking(asked: Asked) -> Rows:
     return Rows({"queries": [p[0] for p in pairs], "texts": [p[1:] for p in pairs]}, form=form)
 
 
-def _chat(asked: Asked) -> Rows:
+def _chat(asked: HfRequest) -> Rows:
     inputs = asked.inputs
     if isinstance(inputs, str):
         return Rows({"messages": [[{"role": "user", "content": inputs}]]})
@@ -203,7 +203,7 @@ def _turns(inputs: Mapping[str, Any]) -> list[dict[str, str]]:
     return [*turns, {"role": "user", "content": text(part(inputs, "text"), "inputs.text")}]
 
 
-def _custom(asked: Asked) -> Rows:
+def _custom(asked: HfRequest) -> Rows:
     """The handler gets the whole body, as in an Inference Endpoint."""
     document = dict(asked.document) or {"inputs": asked.inputs}
     if asked.parameters and not asked.document:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ....tasks.base import TaskInput, TaskOutput
-from .requests import Asked, Rows
+from .requests import HfRequest, Rows
 
 
 class Raw(NamedTuple):
@@ -24,7 +24,7 @@ class Answered:
     output: TaskOutput
     given: TaskInput
     rows: Rows
-    asked: Asked
+    asked: HfRequest
 
     @property
     def entries(self) -> Any:

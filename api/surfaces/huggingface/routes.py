@@ -23,17 +23,17 @@ from ...core.model_loading import failure_of
 from ...core.models import ready_response, why_unavailable
 from ...core.run_and_wait import answer
 from ...core.service import Service
-from ...egress.named_files import NO_FILES, Files
+from ...egress.named_files import NO_FILES, NamedFiles
 from ...http import errors
 from ...http.body import parsed, read_body
-from ...http.fast_route import PlainRoute
+from ...http.fast_route import FastRoute
 from . import requests_media, requests_text, responses_media, responses_text
 from .parameters import fields
-from .requests import Asked, Rows, read_asked, takes_file
+from .requests import HfRequest, Rows, read_request, takes_file
 from .responses import Answered, Raw
 from .token_stream import stream_response, with_details
 
-router = APIRouter(tags=["hugging face"], route_class=PlainRoute)
+router = APIRouter(tags=["hugging face"], route_class=FastRoute)
 
 READERS = {**requests_text.READERS, **requests_media.READERS}
 WRITERS = {**responses_text.WRITERS, **responses_media.WRITERS}
@@ -86,7 +86,7 @@ async def infer(request: Request) -> Response:
     """Run a request of any task."""
     service = Service.of(request)
     model = service.catalog.find(request.path_params["model"])
-    asked, rows, given = await _asked(service, model, request)
+    asked, rows, given = await _read_request(service, model, request)
     if asked.stream:
         return await stream_response(request, model, _streamed(model, given, rows))
     try:
@@ -101,9 +101,9 @@ async def infer(request: Request) -> Response:
     return await asyncio.to_thread(_written, Answered(output, given, rows, asked), model.task)
 
 
-async def _asked(
+async def _read_request(
     service: Service, model: ModelDeclaration, request: Request
-) -> tuple[Asked, Rows, TaskInput]:
+) -> tuple[HfRequest, Rows, TaskInput]:
     """What is asked, as the input of the model's task. Raises InvalidRequest that names the task.
 
     Files are in the input alone: a client may wait long for its answer.
@@ -115,8 +115,8 @@ async def _asked(
             f"for; use /v2/models/{model.name}/infer"
         )
 
-    def parse(body: bytes) -> Asked:
-        return read_asked(task, body, request.headers, request.query_params.multi_items())
+    def parse(body: bytes) -> HfRequest:
+        return read_request(task, body, request.headers, request.query_params.multi_items())
 
     reading = parsed(await read_body(request, service.settings.max_body_bytes), parse)
     try:
@@ -130,7 +130,7 @@ async def _asked(
         raise InvalidRequest(f"model {model.name!r} does {task.name}: {error.message}") from None
 
 
-def _read(task: Task, found: Asked, files: Files) -> tuple[Asked, Rows, TaskInput]:
+def _read(task: Task, found: HfRequest, files: NamedFiles) -> tuple[HfRequest, Rows, TaskInput]:
     # A reader takes some of the parameters out.
     asked = replace(found, parameters=dict(found.parameters), files=files)
     rows = READERS[task.name](asked)

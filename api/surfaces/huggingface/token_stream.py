@@ -39,7 +39,7 @@ async def _events(stream: Stream, given: GenerationInput) -> AsyncIterator[bytes
             continue
         if waiting:
             number += 1
-            yield event(_told(number, waiting))
+            yield event(_token_event(number, waiting))
         waiting = said[1]
         seen += waiting.text
     output = await stream.answer()
@@ -60,10 +60,10 @@ async def _events(stream: Stream, given: GenerationInput) -> AsyncIterator[bytes
     if output.warning:
         end[WARNING] = output.warning
     last = waiting or Token(id=0, text=generation.text, logprob=0.0)
-    yield event({**_told(number + 1, last), **end})
+    yield event({**_token_event(number + 1, last), **end})
 
 
-def _told(number: int, token: Token) -> dict[str, object]:
+def _token_event(number: int, token: Token) -> dict[str, object]:
     return {
         "index": number,
         "token": token.view(),

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Self
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ....jobs.record import Record
+from ....jobs.record import JobRecord
 from ....jobs.recover import cancel
 from ....protocol.errors import NotFound, WherryError
 from ....tasks.catalog import ModelDeclaration
@@ -81,7 +81,7 @@ class Operation(BaseModel):
         except (binascii.Error, zlib.error, ValidationError, ValueError, TypeError, RecursionError):
             raise NotFound("no operation has that id") from None
 
-    def model(self, service: Service, records: Sequence[Record]) -> ModelDeclaration:
+    def model(self, service: Service, records: Sequence[JobRecord]) -> ModelDeclaration:
         """The model that all jobs ask. Raises NotFound for jobs that do not belong together."""
         rows = Counter(self.job_of_row)
         asked = {(record.group.model, record.group.version) for record in records}

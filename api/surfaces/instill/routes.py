@@ -16,17 +16,17 @@ from ....protocol.states import JobState
 from ....tasks.base import TaskOutput
 from ....tasks.catalog import ModelDeclaration
 from ...core.health import why_not_ready
-from ...core.run_and_wait import Ended, answer, output
+from ...core.run_and_wait import EndedJob, answer, output
 from ...core.service import Service, outcome_error
 from ...core.views import json_response
-from ...egress.named_files import Files
+from ...egress.named_files import NamedFiles
 from ...http.body import read_document
 from ...http.errors import shaped
-from ...http.fast_route import PlainRoute
+from ...http.fast_route import FastRoute
 from . import operations
 from .trigger import FORMS, Layout, Plan, read, written
 
-router = APIRouter(tags=["instill"], route_class=PlainRoute)
+router = APIRouter(tags=["instill"], route_class=FastRoute)
 
 _MODEL = "/v1alpha/namespaces/{namespace}/models/{model}"
 _VERSION = _MODEL + "/versions/{version}"
@@ -68,7 +68,7 @@ def error_shape(_: Request, __: int, error: errors.WherryError) -> dict[str, Any
 async def trigger(request: Request) -> Response:
     """Ask a model; the answers have the order of `taskInputs`, and one that fails fails all."""
     service = Service.of(request)
-    model, plan = await _asked(service, request)
+    model, plan = await _read_request(service, request)
     answers = await _answers(request, model, plan)
     return json_response(await _written(service, model, plan.layout, answers))
 
@@ -79,7 +79,7 @@ async def trigger(request: Request) -> Response:
 async def trigger_async(request: Request) -> Response:
     """Ask a model and answer at once with the operation to poll."""
     service = Service.of(request)
-    model, plan = await _asked(service, request)
+    model, plan = await _read_request(service, request)
     started = await operations.start(request, model, plan)
     return json_response({"operation": started.view()})
 
@@ -109,7 +109,7 @@ async def operation(request: Request) -> Response:
     if not all(record.status.terminal for record in records):
         return json_response({"operation": asked.view()})
     try:
-        ended = [Ended(record.id, JobState.SUCCEEDED) for record in records]
+        ended = [EndedJob(record.id, JobState.SUCCEEDED) for record in records]
         answers = [await output(service, model, one) for one in ended]
         view = asked.view(answer=await _written(service, model, asked.layout, answers))
     except errors.InvalidRequest as error:
@@ -194,12 +194,12 @@ def _view(service: Service, request: Request, shown: ModelDeclaration) -> dict[s
     }
 
 
-async def _asked(service: Service, request: Request) -> tuple[ModelDeclaration, Plan]:
+async def _read_request(service: Service, request: Request) -> tuple[ModelDeclaration, Plan]:
     found = _model(service, request)
     _form(service, found)
     document, large = await read_document(request, service.settings.max_body_bytes)
 
-    def reading(files: Files) -> Plan:
+    def reading(files: NamedFiles) -> Plan:
         return read(document, found.definition, service.settings.max_rows_per_job, files)
 
     return found, await service.intake.outbound.files.read(reading, in_thread=large)

@@ -13,8 +13,8 @@ from pydantic_core import to_json
 
 from ....protocol.errors import InvalidRequest, PayloadTooLarge, RowError, WherryError
 from ....tasks.base import Task, TaskInput, TaskOutput
-from ...egress.named_files import Files
-from .forms.form import Asked, Entry, Form, Json, Style
+from ...egress.named_files import NamedFiles
+from .forms.form import EntryRequest, Form, Json, Style, TriggerEntry
 from .forms.pictures import TEXT_TO_IMAGE
 from .forms.segments import SEGMENTATION
 from .forms.texts import CHAT, COMPLETION, CUSTOM, IMAGE_CHAT
@@ -81,18 +81,18 @@ class Plan:
     layout: Layout
 
 
-def read(document: Json, task: Task, max_rows: int, files: Files) -> Plan:
+def read(document: Json, task: Task, max_rows: int, files: NamedFiles) -> Plan:
     """The jobs of a trigger. Raises InvalidRequest that names the entry and field."""
     entries = document.get("taskInputs", document.get("task_inputs"))
     if not isinstance(entries, list) or not entries:
         raise InvalidRequest("taskInputs: expected a list of {data, parameter}, one or more")
     if len(entries) > max_rows:
         raise PayloadTooLarge(f"taskInputs: {len(entries)}; send {max_rows} at most")
-    asked = [_asked(entry, index, task, files) for index, entry in enumerate(entries)]
+    asked = [_entry_request(entry, index, task, files) for index, entry in enumerate(entries)]
     return _plan(asked, max_rows)
 
 
-def _asked(given: object, index: int, task: Task, files: Files) -> Asked:
+def _entry_request(given: object, index: int, task: Task, files: NamedFiles) -> EntryRequest:
     where = f"taskInputs[{index}]"
     if not isinstance(given, dict):
         raise InvalidRequest(f"{where}: expected an object with data")
@@ -101,10 +101,10 @@ def _asked(given: object, index: int, task: Task, files: Files) -> Asked:
         raise InvalidRequest(f"{where}.data: expected an object")
     if not isinstance(parameter, dict | None):
         raise InvalidRequest(f"{where}.parameter: expected an object, or none")
-    return FORMS[task.name].read(Entry(where, data, parameter or {}, task, files))
+    return FORMS[task.name].read(TriggerEntry(where, data, parameter or {}, task, files))
 
 
-def _plan(asked: Sequence[Asked], max_rows: int) -> Plan:
+def _plan(asked: Sequence[EntryRequest], max_rows: int) -> Plan:
     """Rows whose parameters agree share a job, up to as many as a job may have."""
     jobs: list[list[TaskInput]] = []
     open_job: dict[bytes, int] = {}

@@ -54,7 +54,7 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ObjectTag:
     """An object of the page: what it shows, and the key of the task's data that has it."""
 
     name: str
@@ -67,9 +67,9 @@ class Config:
     """A labelling configuration, as far as predictions have to do with it."""
 
     controls: Sequence[Control]
-    shown: Mapping[str, Shown]
+    shown: Mapping[str, ObjectTag]
 
-    def object_of(self, content: str) -> Shown | None:
+    def object_of(self, content: str) -> ObjectTag | None:
         """The first object that shows images, audio or text."""
         return next((one for one in self.shown.values() if one.content == content), None)
 
@@ -123,7 +123,7 @@ def read_config(text: object) -> Config:
             # Some controls annotate several objects at once: the first counts.
             controls.append(Control(tag.tag, name, to_name.split(",")[0].strip(), _labels(tag)))
         elif name and tag.tag in _SHOWN:
-            shown[name] = Shown(name, _SHOWN[tag.tag], tag.get("value", "").removeprefix("$"))
+            shown[name] = ObjectTag(name, _SHOWN[tag.tag], tag.get("value", "").removeprefix("$"))
     return Config(controls, shown)
 
 

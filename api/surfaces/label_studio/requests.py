@@ -13,7 +13,7 @@ from ....tasks.base import Task, TaskInput
 from ....tasks.label_studio.results import Size
 from ....tasks.tensors import TensorSpec
 from ....tasks.vision.size import displayed_size
-from ...egress.named_files import Files
+from ...egress.named_files import NamedFiles
 from ...http.media import read_media
 from .config import Config
 
@@ -27,11 +27,11 @@ class Places:
 
     uploads: Path | None
     local_files: Path | None
-    files: Files
+    files: NamedFiles
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TaskRow:
     """A task's row, and the size of its image."""
 
     given: TaskInput
@@ -46,14 +46,14 @@ def content_of(task: Task) -> str:
 
 def read_tasks(
     given: object, task: Task, config: Config, places: Places
-) -> list[Row | WherryError]:
+) -> list[TaskRow | WherryError]:
     """A row of each task, or why it has none. Raises InvalidRequest where there are no tasks."""
     if not isinstance(given, list):
         raise InvalidRequest("tasks: expected a list")
     return [_read(entry, task, config, places) for entry in given]
 
 
-def _read(entry: object, task: Task, config: Config, places: Places) -> Row | WherryError:
+def _read(entry: object, task: Task, config: Config, places: Places) -> TaskRow | WherryError:
     data = entry.get("data") if isinstance(entry, dict) else None
     try:
         if not isinstance(data, dict):
@@ -64,7 +64,7 @@ def _read(entry: object, task: Task, config: Config, places: Places) -> Row | Wh
             for spec in task.inputs
             if (value := reading.value(spec)) is not None
         }
-        return Row(task.input.validated(fields), reading.size)
+        return TaskRow(task.input.validated(fields), reading.size)
     except WherryError as error:
         return error
 

@@ -14,14 +14,14 @@ from ...core.models import why_unavailable
 from ...core.run_and_wait import answer
 from ...core.service import Service
 from ...core.views import json_response
-from ...egress.named_files import Files
+from ...egress.named_files import NamedFiles
 from ...http.body import read_body, read_document
-from ...http.fast_route import PlainRoute
+from ...http.fast_route import FastRoute
 from .config import Config, read_config
-from .requests import Places, Row, read_tasks
+from .requests import Places, TaskRow, read_tasks
 from .responses import check, failure, prediction, version_of
 
-router = APIRouter(tags=["label studio"], route_class=PlainRoute)
+router = APIRouter(tags=["label studio"], route_class=FastRoute)
 
 _BASE = "/label-studio/{model}"
 
@@ -64,7 +64,7 @@ async def predict(request: Request) -> Response:
     """
     service = Service.of(request)
     model = service.declared(request)
-    config, rows = await _asked(service, model, request)
+    config, rows = await _read_request(service, model, request)
     results = await _predictions(request, model, config, rows)
     return json_response({"results": results, "model_version": version_of(model)})
 
@@ -87,15 +87,15 @@ async def webhook(request: Request) -> Response:
     return json_response({"status": "ignored", "message": "models are not trained here"})
 
 
-async def _asked(
+async def _read_request(
     service: Service, model: ModelDeclaration, request: Request
-) -> tuple[Config, list[Row | WherryError]]:
+) -> tuple[Config, list[TaskRow | WherryError]]:
     settings = service.settings
     document, _ = await read_document(request, settings.max_body_bytes)
     config = read_config(document.get("label_config"))
     check(model.definition, config)
 
-    def reading(files: Files) -> list[Row | WherryError]:
+    def reading(files: NamedFiles) -> list[TaskRow | WherryError]:
         places = Places(settings.label_studio_uploads, settings.label_studio_local_files, files)
         return read_tasks(document.get("tasks"), model.definition, config, places)
 
@@ -106,12 +106,12 @@ async def _predictions(
     request: Request,
     model: ModelDeclaration,
     config: Config,
-    rows: list[Row | WherryError],
+    rows: list[TaskRow | WherryError],
 ) -> list[dict[str, Any]]:
     """A prediction a row: each is a job, and workers make batches of them."""
     places = asyncio.Semaphore(_AT_ONCE)
 
-    async def one(row: Row | WherryError) -> dict[str, Any]:
+    async def one(row: TaskRow | WherryError) -> dict[str, Any]:
         if isinstance(row, WherryError):
             return failure(model, row)
         async with places:

@@ -174,7 +174,7 @@ def write_response(response: v2.InferenceResponse, *, raw: bool) -> Any:
         if raw:
             message.raw_output_contents.append(bytes(tensor.raw()))
         else:
-            getattr(written.contents, _CONTENTS[tensor.datatype.value]).extend(_plain(tensor))
+            getattr(written.contents, _CONTENTS[tensor.datatype.value]).extend(_json_tensor(tensor))
     return message
 
 
@@ -185,7 +185,7 @@ def _without_base64(tensor: v2.Tensor) -> dict[str, Any]:
     return {name: value for name, value in tensor.parameters.items() if name != v2.CONTENT_TYPE}
 
 
-def _plain(tensor: v2.Tensor) -> Any:
+def _json_tensor(tensor: v2.Tensor) -> Any:
     if tensor.datatype is not Datatype.BYTES:
         return tensor.flat()
     values = tensor.blobs() if tensor.is_base64 else tensor.flat()

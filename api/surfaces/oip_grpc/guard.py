@@ -30,7 +30,7 @@ _NEEDED = {
 _Handler = Any
 
 
-class Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc ships no types
+class AccessInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc ships no types
     """Lets in whoever has the key for it, and sets the caller for what follows."""
 
     def __init__(self, keys: KeyBook) -> None:

@@ -6,33 +6,33 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 from typing import TypeVar
 
-Asked = TypeVar("Asked")
-Said = TypeVar("Said")
+RequestT = TypeVar("RequestT")
+ResponseT = TypeVar("ResponseT")
 
 #: Requests of one stream that are worked on at once; those after them are not read yet.
 _AT_ONCE = 64
 
 #: One request's answers, None after the last.
-_Turn = asyncio.Queue[Said | None]
+_Turn = asyncio.Queue[ResponseT | None]
 
 
 async def in_order(
-    requests: AsyncIterable[Asked],
-    answers: Callable[[Asked], AsyncIterator[Said]],
+    requests: AsyncIterable[RequestT],
+    answers: Callable[[RequestT], AsyncIterator[ResponseT]],
     *,
     at_once: int = _AT_ONCE,
-) -> AsyncGenerator[Said]:
+) -> AsyncGenerator[ResponseT]:
     """All answers to the first request, then to the second, and so on.
 
     `answers` raises nothing. When the reader leaves, whatever is under way is canceled.
     """
-    turns: asyncio.Queue[_Turn[Said] | None] = asyncio.Queue(at_once)
+    turns: asyncio.Queue[_Turn[ResponseT] | None] = asyncio.Queue(at_once)
     working: set[asyncio.Task[None]] = set()
 
     async def read() -> None:
         try:
             async for asked in requests:
-                turn: _Turn[Said] = asyncio.Queue()
+                turn: _Turn[ResponseT] = asyncio.Queue()
                 await turns.put(turn)
                 task = asyncio.create_task(_work(answers(asked), turn))
                 working.add(task)
@@ -55,7 +55,7 @@ async def in_order(
         await asyncio.gather(*under_way, return_exceptions=True)
 
 
-async def _work(answers: AsyncIterator[Said], turn: _Turn[Said]) -> None:
+async def _work(answers: AsyncIterator[ResponseT], turn: _Turn[ResponseT]) -> None:
     try:
         async for said in answers:
             turn.put_nowait(said)

@@ -8,8 +8,8 @@ from ....protocol import codec, v2
 from ....tasks.catalog import ModelDeclaration
 from ....tasks.tensors import column
 from ....tasks.text.generation import TEXT
-from ...core.intake import Prepared
-from ...core.run_and_wait import Ended, finished
+from ...core.intake import PreparedJob
+from ...core.run_and_wait import EndedJob, finished
 from ...core.service import Service
 from ...core.streams import Stream, store_streamed
 
@@ -18,7 +18,7 @@ FINAL = "triton_final_response"
 
 
 async def pieces(
-    service: Service, model: ModelDeclaration, prepared: Prepared
+    service: Service, model: ModelDeclaration, prepared: PreparedJob
 ) -> AsyncGenerator[v2.InferenceResponse]:
     """Responses whose `text` is what each row has got since the one before; "" for no news.
 
@@ -36,7 +36,7 @@ async def pieces(
                 seen[row] += text
                 yield _piece(model, ["" if at != row else text for at in range(len(seen))])
         record = await service.record(stored.id)
-        whole = await finished(service, Ended(stored.id, record.status))
+        whole = await finished(service, EndedJob(stored.id, record.status))
         yield _last(codec.decode_response(whole.body, whole.header_length), seen)
     finally:
         stream.leave()

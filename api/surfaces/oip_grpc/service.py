@@ -22,7 +22,7 @@ from ....tasks.text.generation import GenerationOutput
 from ...access.caller import caller
 from ...core.envelope import Envelope
 from ...core.health import EXTENSIONS, why_not_ready
-from ...core.intake import Prepared
+from ...core.intake import PreparedJob
 from ...core.model_loading import load, unload
 from ...core.models import index_of, metadata_of, stats_of, why_unavailable
 from ...core.run_and_wait import finished, run
@@ -41,8 +41,8 @@ log = logging.getLogger(__name__)
 _MANY = 20_000
 
 
-class _Asked(NamedTuple):
-    prepared: Prepared
+class _InferRequest(NamedTuple):
+    prepared: PreparedJob
     model: ModelDeclaration
     #: Whether the answer's tensors go raw.
     raw: bool
@@ -98,7 +98,7 @@ class InferenceService:
         asked = await self._prepare(body)
         return await _written(asked, await self._whole(asked.prepared))
 
-    async def _prepare(self, body: bytes) -> _Asked:
+    async def _prepare(self, body: bytes) -> _InferRequest:
         (request, model, raw), large = await parsed(body, self._read)
 
         # A waiting client's id is echoed, not used as the job's: OIP lets ids repeat.
@@ -106,7 +106,7 @@ class InferenceService:
             request, model.name, model.version, Envelope(caller.get()), large=large, use_id=False
         )
         del request
-        return _Asked(await making, model, raw)
+        return _InferRequest(await making, model, raw)
 
     def _read(self, body: bytes) -> tuple[v2.InferenceRequest, ModelDeclaration, bool]:
         """A message's request, its model, and whether it is to be answered raw. The message itself,
@@ -116,12 +116,12 @@ class InferenceService:
         request = read_request(message)
         model = self._service.catalog.get(message.model_name, message.model_version or None)
         request.parameters = read_json(request.parameters, model.definition)
-        if _tells(model, request):
+        if _streams_tokens(model, request):
             request.parameters.setdefault("seed", secrets.randbits(62))
         raw = bool(message.raw_input_contents)
         return request, model, raw or codec.wants_binary(request) != (False, frozenset())
 
-    async def _whole(self, prepared: Prepared) -> v2.InferenceResponse:
+    async def _whole(self, prepared: PreparedJob) -> v2.InferenceResponse:
         ended = await run(self._service, never, prepared, self._service.settings.infer_timeout_s)
         stored = await finished(self._service, ended)
         return await off_loop(
@@ -155,7 +155,7 @@ class InferenceService:
 
     async def _answers(self, body: bytes) -> AsyncGenerator[Any]:
         asked = await self._prepare(body)
-        if not _tells(asked.model, asked.prepared.request):
+        if not _streams_tokens(asked.model, asked.prepared.request):
             whole = await self._whole(asked.prepared)
             whole.parameters = {**whole.parameters, FINAL: True}
             yield await _written(asked, whole)
@@ -185,13 +185,13 @@ class InferenceService:
         return MESSAGES["RepositoryModelUnloadResponse"]()
 
 
-def _tells(model: ModelDeclaration, request: v2.InferenceRequest) -> bool:
+def _streams_tokens(model: ModelDeclaration, request: v2.InferenceRequest) -> bool:
     """Whether a request of a stream is answered piece by piece."""
     writes = issubclass(model.definition.output, GenerationOutput)
     return writes and request.parameters.get(STREAM) is True
 
 
-async def _written(asked: _Asked, response: v2.InferenceResponse) -> Any:
+async def _written(asked: _InferRequest, response: v2.InferenceResponse) -> Any:
     """A response as it was asked for: raw for a raw question, typed for a typed one."""
     response.id = asked.prepared.request.id
     return await off_loop(

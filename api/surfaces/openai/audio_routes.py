@@ -23,11 +23,11 @@ from ...core.service import Service
 from ...core.views import json_response
 from ...http.body import parsed, read_body
 from ...http.errors import shaped
-from ...http.fast_route import PlainRoute
+from ...http.fast_route import FastRoute
 from ...http.multipart import read_form
 from .requests import OpenAIRequest, error_shape, model_for, read, validated
 
-router = APIRouter(tags=["openai"], route_class=PlainRoute)
+router = APIRouter(tags=["openai"], route_class=FastRoute)
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
 

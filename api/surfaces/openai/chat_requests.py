@@ -18,7 +18,7 @@ class ImageUrl(NullIsAbsent):
     detail: Any = None
 
 
-class Part(NullIsAbsent, FirstFault):
+class ContentPart(NullIsAbsent, FirstFault):
     """A part of a message."""
 
     model_config = ConfigDict(extra="forbid")
@@ -30,7 +30,7 @@ class Part(NullIsAbsent, FirstFault):
     _few_fields = model_validator(mode="before")(few_fields)
 
     @model_validator(mode="after")
-    def _check_content(self) -> Part:
+    def _check_content(self) -> ContentPart:
         if (self.type == "image_url") != (self.image_url is not None):
             raise ValueError(f"type {self.type!r} has the field of the same name, and no other")
         return self
@@ -40,7 +40,7 @@ class ChatMessage(NullIsAbsent):
     """What one side said."""
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[Part] | None = None
+    content: str | list[ContentPart] | None = None
     name: str | None = None
 
     @property

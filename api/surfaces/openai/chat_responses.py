@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ....tasks.text.generation import Generation
 from ....tasks.text.tokens import Token
 from ...http.sse import event
-from .choices import Said, usage_of
+from .choices import ChoiceDelta, usage_of
 from .requests import new_id, now
 
 
@@ -43,7 +43,7 @@ class ChatReply:
         """A choice's first events."""
         return [self._chunk(index, {"role": "assistant", "content": ""})]
 
-    def part(self, said: Said) -> bytes:
+    def part(self, said: ChoiceDelta) -> bytes:
         """What a choice says next."""
         delta = {"content": said.text} if said.text or not said.end else {}
         return self._chunk(

@@ -16,7 +16,7 @@ from ...core.service import Service
 from ...core.views import json_response
 from ...http.body import OFF_LOOP_BYTES
 from ...http.errors import shaped
-from ...http.fast_route import PlainRoute
+from ...http.fast_route import FastRoute
 from ...http.media import read_media
 from ...http.sse import EventStream
 from . import choices
@@ -24,7 +24,7 @@ from .chat_requests import ChatMessage, ChatRequest
 from .chat_responses import ChatReply
 from .requests import error_shape, model_for, read
 
-router = APIRouter(tags=["openai"], route_class=PlainRoute)
+router = APIRouter(tags=["openai"], route_class=FastRoute)
 
 _IMAGE_TASK = "image-text-to-text"
 
@@ -98,7 +98,7 @@ async def _image(service: Service, message: ChatMessage) -> bytes:
 async def _at_once(reply: ChatReply, end: Generation, *, usage: bool) -> AsyncIterator[bytes]:
     for begin in reply.begin(0):
         yield begin
-    yield reply.part(choices.Said(0, end.text, end=end))
+    yield reply.part(choices.ChoiceDelta(0, end.text, end=end))
     if usage:
         yield reply.usage([end])
     yield choices.DONE

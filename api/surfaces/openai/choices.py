@@ -25,7 +25,7 @@ DONE = b"data: [DONE]\n\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ChoiceDelta:
     """What a choice says next: tokens, and at its end what it has come to."""
 
     index: int
@@ -71,7 +71,7 @@ class Reply(Protocol):
         """A choice's first events."""
         ...
 
-    def part(self, said: Said) -> bytes:
+    def part(self, said: ChoiceDelta) -> bytes:
         """What a choice says next."""
         ...
 
@@ -124,12 +124,12 @@ def usage_of(generations: Sequence[Generation], per_prompt: int) -> dict[str, in
     }
 
 
-async def merged(streams: Sequence[Stream]) -> AsyncIterator[Said | None]:
+async def merged(streams: Sequence[Stream]) -> AsyncIterator[ChoiceDelta | None]:
     """What all choices say, in the order in which it is heard; None when all are silent.
 
     Raises the first error of any.
     """
-    heard: asyncio.Queue[Said | WherryError | None] = asyncio.Queue(maxsize=64)
+    heard: asyncio.Queue[ChoiceDelta | WherryError | None] = asyncio.Queue(maxsize=64)
     listeners = [
         asyncio.create_task(_listen(index, stream, heard.put))
         for index, stream in enumerate(streams)
@@ -148,7 +148,7 @@ async def merged(streams: Sequence[Stream]) -> AsyncIterator[Said | None]:
 
 
 async def _listen(
-    index: int, stream: Stream, put: Callable[[Said | WherryError | None], Awaitable[None]]
+    index: int, stream: Stream, put: Callable[[ChoiceDelta | WherryError | None], Awaitable[None]]
 ) -> None:
     seen, count = "", 0
     try:
@@ -159,11 +159,11 @@ async def _listen(
             token = said[1]
             text = "" if token.prompt else token.text
             seen, count = seen + text, count + 1
-            await put(Said(index, text, [token]))
+            await put(ChoiceDelta(index, text, [token]))
         output = await stream.answer()
         end = _generation(output)
         # Tokens that Redis would not take while they were made are in the answer all the same.
         untold = (end.tokens or ())[count:]
-        await put(Said(index, rest(0, seen, output), untold, end))
+        await put(ChoiceDelta(index, rest(0, seen, output), untold, end))
     except WherryError as error:
         await put(error)

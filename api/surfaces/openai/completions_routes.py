@@ -15,13 +15,13 @@ from ....tasks.text.tokens import Candidate, Token
 from ...core.service import Service
 from ...core.views import json_response
 from ...http.errors import shaped
-from ...http.fast_route import PlainRoute
+from ...http.fast_route import FastRoute
 from ...http.sse import event
 from . import choices
 from .requests import error_shape, model_for, new_id, now, read
 from .sampling import SamplingRequest
 
-router = APIRouter(tags=["openai"], route_class=PlainRoute)
+router = APIRouter(tags=["openai"], route_class=FastRoute)
 
 
 def _listed(value: object) -> object:
@@ -104,7 +104,7 @@ class _Reply:
         said = []
         for index, generation in enumerate(found):
             tokens = generation.tokens or ()
-            text = self._echo(index) + self._told(index, tokens) + generation.text
+            text = self._echo(index) + self._prompt_text(index, tokens) + generation.text
             said.append(self._choice(index, text, generation, tokens=tokens))
         return self._view(said, usage=self._count(found))
 
@@ -112,8 +112,8 @@ class _Reply:
         echo = self._echo(index)
         return [event(self._view([self._choice(index, echo)]))] if echo else []
 
-    def part(self, said: choices.Said) -> bytes:
-        text = self._told(said.index, said.tokens) + said.text
+    def part(self, said: choices.ChoiceDelta) -> bytes:
+        text = self._prompt_text(said.index, said.tokens) + said.text
         return event(self._view([self._choice(said.index, text, said.end, tokens=said.tokens)]))
 
     def usage(self, ends: Sequence[Generation]) -> bytes:
@@ -133,7 +133,7 @@ class _Reply:
         prompt = self._prompt(index)
         return prompt if self._asked.echo and isinstance(prompt, str) else ""
 
-    def _told(self, index: int, tokens: Sequence[Token]) -> str:
+    def _prompt_text(self, index: int, tokens: Sequence[Token]) -> str:
         """The text of a prompt's tokens, where the prompt came in numbers."""
         if isinstance(self._prompt(index), str):
             return ""

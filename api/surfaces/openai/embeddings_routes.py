@@ -15,10 +15,10 @@ from ...core.run_and_wait import answer
 from ...core.service import Service
 from ...core.views import json_response
 from ...http.errors import shaped
-from ...http.fast_route import PlainRoute
+from ...http.fast_route import FastRoute
 from .requests import OpenAIRequest, Texts, error_shape, model_for, read
 
-router = APIRouter(tags=["openai"], route_class=PlainRoute)
+router = APIRouter(tags=["openai"], route_class=FastRoute)
 
 
 class EmbeddingsRequest(OpenAIRequest):

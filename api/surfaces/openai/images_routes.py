@@ -16,10 +16,10 @@ from ...core.run_and_wait import answer
 from ...core.service import Service
 from ...core.views import json_response
 from ...http.errors import shaped
-from ...http.fast_route import PlainRoute
+from ...http.fast_route import FastRoute
 from .requests import OpenAIRequest, error_shape, model_for, now, read
 
-router = APIRouter(tags=["openai"], route_class=PlainRoute)
+router = APIRouter(tags=["openai"], route_class=FastRoute)
 
 _MAX_PICTURES = 10
 _SIZE = re.compile(r"(\d{1,4})x(\d{1,4})")

@@ -8,10 +8,10 @@ from ....tasks.catalog import ModelDeclaration
 from ...core.service import Service
 from ...core.views import json_response
 from ...http.errors import shaped
-from ...http.fast_route import PlainRoute
+from ...http.fast_route import FastRoute
 from .requests import error_shape
 
-router = APIRouter(tags=["openai"], route_class=PlainRoute)
+router = APIRouter(tags=["openai"], route_class=FastRoute)
 
 
 @router.get("/v1/models")

@@ -12,7 +12,7 @@ from fastapi import Request, Response
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from ....jobs.record import Record
+from ....jobs.record import JobRecord
 from ....jobs.recover import cancel
 from ....protocol import codec, v2
 from ....protocol.errors import DeadlineExceeded, InvalidRequest, JobNotFound
@@ -22,14 +22,14 @@ from ....tasks.registry import get_task
 from ....tasks.text.texts import TEXT
 from ...access.caller import caller
 from ...core.envelope import Envelope
-from ...core.intake import Prepared
+from ...core.intake import PreparedJob
 from ...core.run_and_wait import run
 from ...core.service import Service, outcome_error
 from ...http.body import json_object, off_loop, parsed, read_body
 from ...http.ids import shown_id
 from ...http.multipart import is_form, read_form
 from .capabilities import Capability, model_for, of_task
-from .requests import Ask, Given
+from .requests import Ask, TaskRequest
 from .responses import Wire, write_answer
 
 #: Between a job's id and the number that its answer has to be read with (`asks.Given`). It goes
@@ -47,10 +47,10 @@ _STATES: Mapping[JobState, str] = {
 }
 
 
-async def prepare(request: Request, capability: Capability) -> Prepared:
+async def prepare(request: Request, capability: Capability) -> PreparedJob:
     """Make a job of a request, JSON or a form. Raises ModelNotFound, InvalidRequest."""
     service, envelope = Service.of(request), Envelope.of(request, repeatable=True)
-    model, given, large = await _given(request, capability)
+    model, given, large = await _read_request(request, capability)
     prepared = await off_loop(
         lambda: service.intake.prepare_input(given.input, model, envelope), large=large
     )
@@ -60,7 +60,9 @@ async def prepare(request: Request, capability: Capability) -> Prepared:
     return replace(prepared, job=job)
 
 
-async def _given(request: Request, capability: Capability) -> tuple[ModelDeclaration, Given, bool]:
+async def _read_request(
+    request: Request, capability: Capability
+) -> tuple[ModelDeclaration, TaskRequest, bool]:
     """The model that is asked, what it is given, and whether that is large."""
     service, content_type = Service.of(request), request.headers.get("content-type", "")
 
@@ -70,7 +72,7 @@ async def _given(request: Request, capability: Capability) -> tuple[ModelDeclara
     ask, large = await parsed(await read_body(request, service.settings.max_body_bytes), parse)
     model = model_for(service.catalog, ask.model, capability)
     given = await service.intake.outbound.files.read(
-        lambda files: ask.given(model, files), in_thread=large
+        lambda files: ask.task_request(model, files), in_thread=large
     )
     return model, given, large
 
@@ -118,14 +120,14 @@ async def answer(request: Request, capability: Capability, wire: Wire) -> Respon
     return await result(service, record, wire, text=_text(prepared))
 
 
-async def submit(request: Request, capability: Capability) -> Record:
+async def submit(request: Request, capability: Capability) -> JobRecord:
     """Store a request as a job."""
     service = Service.of(request)
     stored = await service.intake.store_job(await prepare(request, capability))
     return await service.record(stored.id)
 
 
-async def known(request: Request, capability: Capability | None = None) -> Record:
+async def known(request: Request, capability: Capability | None = None) -> JobRecord:
     """The job that a path names, of that capability if one is said. Raises JobNotFound."""
     job_id = request.path_params["job_id"]
     record = await Service.of(request).record(caller.get().stored(job_id))
@@ -134,14 +136,14 @@ async def known(request: Request, capability: Capability | None = None) -> Recor
     return record
 
 
-async def give_up(request: Request, capability: Capability | None = None) -> Record:
+async def give_up(request: Request, capability: Capability | None = None) -> JobRecord:
     """Cancel the job that a path names; one that has ended stays as it is. Raises JobNotFound."""
     service, record = Service.of(request), await known(request, capability)
     await service.queue.run(cancel(record.id, service.jobs))
     return await service.record(record.id)
 
 
-async def result(service: Service, record: Record, wire: Wire, *, text: str = "") -> Response:
+async def result(service: Service, record: JobRecord, wire: Wire, *, text: str = "") -> Response:
     """An ended job's result; `text` is what was asked about. Raises the job's error."""
     error = outcome_error(record)
     if error is not None:
@@ -150,7 +152,7 @@ async def result(service: Service, record: Record, wire: Wire, *, text: str = ""
     return await _with_data(service, record, wire, view, text=text)
 
 
-async def job(service: Service, record: Record, wire: Wire, status: int = 200) -> Response:
+async def job(service: Service, record: JobRecord, wire: Wire, status: int = 200) -> Response:
     """A job's state, with its data once it has some."""
     error = outcome_error(record)
     view = {
@@ -164,7 +166,7 @@ async def job(service: Service, record: Record, wire: Wire, status: int = 200) -
     return _json(wire.write({**view, "data": None}), status)
 
 
-def _frame(record: Record) -> dict[str, Any]:
+def _frame(record: JobRecord) -> dict[str, Any]:
     """What every answer says around its data."""
     ended, started = record.finished_at_ms, record.started_at_ms
     at = datetime.fromtimestamp((ended or record.created_at_ms) / 1000, UTC)
@@ -182,7 +184,7 @@ def _frame(record: Record) -> dict[str, Any]:
 
 async def _with_data(
     service: Service,
-    record: Record,
+    record: JobRecord,
     wire: Wire,
     view: Mapping[str, Any],
     status: int = 200,
@@ -200,7 +202,7 @@ async def _with_data(
     return await asyncio.to_thread(work)
 
 
-def _text(prepared: Prepared) -> str:
+def _text(prepared: PreparedJob) -> str:
     """The text of a request about one; "" for others."""
     job = prepared.job
     inputs = codec.decode_request(job.payload, job.header_length).inputs

@@ -8,14 +8,14 @@ from fastapi import APIRouter, Request, Response
 
 from ...core.service import Service
 from ...http.errors import shaped
-from ...http.fast_route import PlainRoute
+from ...http.fast_route import FastRoute
 from . import calls
 from .capabilities import TRACKING, named
 from .errors import error_of
 from .responses import Wire
 
-old = APIRouter(prefix="/inference", tags=["pixano"], route_class=PlainRoute)
-new = APIRouter(prefix="/v1", tags=["pixano"], route_class=PlainRoute)
+old = APIRouter(prefix="/inference", tags=["pixano"], route_class=FastRoute)
+new = APIRouter(prefix="/v1", tags=["pixano"], route_class=FastRoute)
 
 
 # Before the capabilities, one of which `tracking` is.

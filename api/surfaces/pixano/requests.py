@@ -19,7 +19,7 @@ from ....tasks.base import TaskInput
 from ....tasks.catalog import ModelDeclaration
 from ....tasks.vision.image_feature_extraction import ImageFeatureExtractionInput
 from ....tasks.vision.object_detection import ObjectDetectionInput
-from ...egress.named_files import Files
+from ...egress.named_files import NamedFiles
 from ...http.media import read_media
 
 #: Tokens to write where a client leaves that open: the seed's own default.
@@ -34,7 +34,7 @@ MASKS = 3
 File = str | bytes
 
 
-class Given(NamedTuple):
+class TaskRequest(NamedTuple):
     """A task's input, and what its answer has to be read with, which the answer does not tell.
 
     Masks per prompt, 0 for all that were found; the number of a video's first frame; 1 for vectors
@@ -58,7 +58,7 @@ class Ask(FirstFault, ABC):
     model: str
 
     @abstractmethod
-    def given(self, model: ModelDeclaration, files: Files) -> Given:
+    def task_request(self, model: ModelDeclaration, files: NamedFiles) -> TaskRequest:
         """The input of the model's task. Raises InvalidRequest that names the field."""
 
 
@@ -75,7 +75,7 @@ class SegmentationAsk(Ask):
     num_multimask_outputs: int = MASKS
     multimask_output: bool = True
 
-    def given(self, model: ModelDeclaration, files: Files) -> Given:
+    def task_request(self, model: ModelDeclaration, files: NamedFiles) -> TaskRequest:
         """One row of mask-generation."""
         if self.mask_input is not None:
             raise InvalidRequest("mask_input: not taken; refine a mask with further points instead")
@@ -90,7 +90,7 @@ class SegmentationAsk(Ask):
         }
         prompted = self.points or self.boxes
         number = (MASKS if self.multimask_output else 1) if prompted else 0
-        return Given(model.definition.input.validated(fields), number)
+        return TaskRequest(model.definition.input.validated(fields), number)
 
 
 class DetectionAsk(Ask):
@@ -102,7 +102,7 @@ class DetectionAsk(Ask):
     classes: list[str] | str | None = None
     box_threshold: float = 0.5
 
-    def given(self, model: ModelDeclaration, files: Files) -> Given:
+    def task_request(self, model: ModelDeclaration, files: NamedFiles) -> TaskRequest:
         """One row of zero-shot-object-detection, or of object-detection."""
         fields: dict[str, Any] = {
             "images": [file_of(self.image, "image", files)],
@@ -115,10 +115,10 @@ class DetectionAsk(Ask):
                 raise InvalidRequest(
                     f"classes: model {model.name!r} has classes of its own; leave them out"
                 )
-            return Given(task.validated(fields))
+            return TaskRequest(task.validated(fields))
         if not wanted:
             raise InvalidRequest(f"classes: model {model.name!r} needs some to look for")
-        return Given(task.validated({**fields, "candidate_labels": wanted}))
+        return TaskRequest(task.validated({**fields, "candidate_labels": wanted}))
 
 
 class VlmAsk(Ask):
@@ -129,9 +129,11 @@ class VlmAsk(Ask):
     max_new_tokens: int | None = None
     temperature: float | None = None
 
-    def given(self, model: ModelDeclaration, files: Files) -> Given:
+    def task_request(self, model: ModelDeclaration, files: NamedFiles) -> TaskRequest:
         """One row of image-text-to-text. Only a temperature that was chosen draws tokens."""
-        text, inside = (self.prompt, []) if isinstance(self.prompt, str) else _said(self.prompt)
+        text, inside = (
+            (self.prompt, []) if isinstance(self.prompt, str) else _user_message(self.prompt)
+        )
         images = [*(self.images or []), *inside]
         if len(images) != 1:
             raise InvalidRequest(f"images: one is to be given, got {len(images)}")
@@ -144,7 +146,7 @@ class VlmAsk(Ask):
             else self.max_new_tokens,
             **({"do_sample": True, "temperature": self.temperature} if chosen else {}),
         }
-        return Given(model.definition.input.validated(fields))
+        return TaskRequest(model.definition.input.validated(fields))
 
 
 class EmbeddingAsk(Ask):
@@ -154,7 +156,7 @@ class EmbeddingAsk(Ask):
     text: list[str] | str | None = None
     normalize: bool = True
 
-    def given(self, model: ModelDeclaration, files: Files) -> Given:
+    def task_request(self, model: ModelDeclaration, files: NamedFiles) -> TaskRequest:
         """Rows of image-feature-extraction or of embedding: whichever the model does."""
         if (self.image is None) == (self.text is None):
             raise InvalidRequest("image, text: give one of the two")
@@ -165,12 +167,12 @@ class EmbeddingAsk(Ask):
             images = self.image if isinstance(self.image, list) else [self.image]
             found = [file_of(image, f"image.{i}", files) for i, image in enumerate(images)]
             fields: dict[str, Any] = {"images": found}
-            return Given(task.validated(fields), int(self.normalize))
+            return TaskRequest(task.validated(fields), int(self.normalize))
         if self.text is None:
             raise InvalidRequest(f"image: model {model.name!r} embeds texts")
         texts = self.text if isinstance(self.text, list) else [self.text]
         fields = {"texts": texts, "normalize": self.normalize}
-        return Given(task.validated(fields), int(self.normalize))
+        return TaskRequest(task.validated(fields), int(self.normalize))
 
 
 class NerAsk(Ask):
@@ -178,13 +180,13 @@ class NerAsk(Ask):
 
     text: str
 
-    def given(self, model: ModelDeclaration, files: Files) -> Given:  # noqa: ARG002 # has none
+    def task_request(self, model: ModelDeclaration, files: NamedFiles) -> TaskRequest:  # noqa: ARG002 # has none
         """One row of token-classification, tokens of one name joined."""
         fields = {"texts": [self.text], "aggregation_strategy": "simple"}
-        return Given(model.definition.input.validated(fields))
+        return TaskRequest(model.definition.input.validated(fields))
 
 
-def file_of(given: File, field: str, files: Files) -> bytes:
+def file_of(given: File, field: str, files: NamedFiles) -> bytes:
     """A file's bytes. Raises InvalidRequest that names the field."""
     return given if isinstance(given, bytes) else read_media(given, field, files)
 
@@ -205,7 +207,7 @@ def _classes(given: list[str] | str | None) -> list[str]:
     return [stripped for part in parts if (stripped := part.strip())]
 
 
-def _said(messages: list[dict[str, Any]]) -> tuple[str, list[File]]:
+def _user_message(messages: list[dict[str, Any]]) -> tuple[str, list[File]]:
     """The text and the images of a chat's one turn. Raises InvalidRequest."""
     if len(messages) != 1 or messages[0].get("role") != "user":
         raise InvalidRequest("prompt: one message, the user's, is taken; or a text")

@@ -13,8 +13,8 @@ from pydantic.alias_generators import to_camel
 
 from ....protocol.errors import InvalidRequest
 from ....tasks.catalog import ModelDeclaration
-from ...egress.named_files import Files
-from .requests import Ask, File, Given, file_of, prompts_of
+from ...egress.named_files import NamedFiles
+from .requests import Ask, File, TaskRequest, file_of, prompts_of
 
 
 class _PointPrompt(BaseModel):
@@ -68,7 +68,7 @@ class TrackingAsk(Ask):
     interval: _Interval | None = None
     keyframes: list[_Keyframe] | None = None
 
-    def given(self, model: ModelDeclaration, files: Files) -> Given:
+    def task_request(self, model: ModelDeclaration, files: NamedFiles) -> TaskRequest:
         """One row of video-mask-generation; frames that nothing is asked of stay behind."""
         if not isinstance(self.video, list):
             raise InvalidRequest("video: send its frames, a list of images")
@@ -87,7 +87,7 @@ class TrackingAsk(Ask):
             "frame_indexes": [[index - first for index in indexes]],
             **prompts,
         }
-        return Given(model.definition.input.validated(fields), first)
+        return TaskRequest(model.definition.input.validated(fields), first)
 
     def _window(self, indexes: list[int]) -> tuple[int, int]:
         """The first and the last frame that masks are wanted of. Raises InvalidRequest."""

@@ -4,10 +4,10 @@
 
 from fastapi import APIRouter
 
-from ...http.fast_route import PlainRoute
+from ...http.fast_route import FastRoute
 from . import inference_routes, server_routes, task_routes
 
-router = APIRouter(route_class=PlainRoute)
+router = APIRouter(route_class=FastRoute)
 
 for _routes in (
     inference_routes.new,

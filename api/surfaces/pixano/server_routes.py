@@ -17,16 +17,16 @@ from ...core.service import Service
 from ...core.views import json_response
 from ...http.body import read_document
 from ...http.errors import shaped
-from ...http.fast_route import PlainRoute
+from ...http.fast_route import FastRoute
 from .capabilities import of_task, served, task_name
 from .errors import error_of
 from .responses import Wire
 
 #: Everything but what differs; the rest of 0.5.6, whose settings allow no key more; and `/v1`.
-shared = APIRouter(tags=["pixano"], route_class=PlainRoute)
-settings = APIRouter(tags=["pixano"], route_class=PlainRoute)
-settings056 = APIRouter(tags=["pixano"], route_class=PlainRoute)
-new = APIRouter(prefix="/v1", tags=["pixano"], route_class=PlainRoute)
+shared = APIRouter(tags=["pixano"], route_class=FastRoute)
+settings = APIRouter(tags=["pixano"], route_class=FastRoute)
+settings056 = APIRouter(tags=["pixano"], route_class=FastRoute)
+new = APIRouter(prefix="/v1", tags=["pixano"], route_class=FastRoute)
 
 _APP = "Wherry"
 _ABOUT = "A queue-based asynchronous inference fleet."

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 
 from fastapi import APIRouter, Request, Response
 
-from ....jobs.record import Record
+from ....jobs.record import JobRecord
 from ....protocol.errors import NotFound
 from ....protocol.states import JobState
 from ...core.service import Service
 from ...core.views import json_response
-from ...http.fast_route import PlainRoute
+from ...http.fast_route import FastRoute
 from ...http.ids import shown_id
 from . import calls
 from .capabilities import BY_PATH, Capability
@@ -31,8 +31,8 @@ _STATES: Mapping[JobState, str] = {
     JobState.CANCELED: "REVOKED",
 }
 
-at_once = APIRouter(tags=["pixano"], route_class=PlainRoute)
-polled = APIRouter(tags=["pixano"], route_class=PlainRoute)
+at_once = APIRouter(tags=["pixano"], route_class=FastRoute)
+polled = APIRouter(tags=["pixano"], route_class=FastRoute)
 
 
 @at_once.post("/tasks/{path:path}/")
@@ -71,5 +71,5 @@ def _capability(request: Request) -> Capability:
     return BY_PATH[path]
 
 
-def _task(record: Record) -> Response:
+def _task(record: JobRecord) -> Response:
     return json_response({"id": shown_id(record.id), "status": _STATES[record.status]})

@@ -33,7 +33,7 @@ Keep = Callable[[str, bytes], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class OutputField:
     """A field of an Output, as it stands in records."""
 
     field: str
@@ -49,7 +49,7 @@ class Entry:
 
 
 @functools.cache
-def entries(task: Task) -> tuple[Entry, ...]:
+def entries(task: Task) -> tuple[OutputField, ...]:
     """What a record of the task holds after its head."""
     return tuple(_entry(task, field) for field in task.output.ROWS)
 
@@ -94,9 +94,9 @@ def record_of(annotation: Annotation, task: Task, keep: Keep = runs_or_bytes) ->
         if entry.kind is Any:
             record[entry.name] = value  # its numbers are somebody else's
         elif entry.name:
-            record[entry.name] = _plain(value, entry.name, keep)
+            record[entry.name] = _record_value(value, entry.name, keep)
         else:
-            record |= _plain(value, "", keep)
+            record |= _record_value(value, "", keep)
     return record
 
 
@@ -126,11 +126,11 @@ def masks_in(task: Task) -> bool:
     return any(spec.is_file and spec.name == MASK for spec in task.outputs)
 
 
-def _entry(task: Task, field: str) -> Entry:
+def _entry(task: Task, field: str) -> OutputField:
     kind = element(task.output.model_fields[field].annotation)
     specs = [spec.name for spec in task.outputs if spec.field == field]
     name = specs[0] if len(specs) == 1 else field
-    entry = Entry(field, field if field in specs else name, kind)
+    entry = OutputField(field, field if field in specs else name, kind)
     if entry.item is not None:
         return replace(entry, name=field)
     if model_in(kind) is not None and field not in specs:
@@ -138,13 +138,13 @@ def _entry(task: Task, field: str) -> Entry:
     return entry
 
 
-def _plain(value: Any, name: str, keep: Keep) -> Any:
+def _record_value(value: Any, name: str, keep: Keep) -> Any:
     if isinstance(value, float):
         return pixels(value) if name in PIXELS else number(value)
     if isinstance(value, BaseModel):
-        return {key: _plain(part, key, keep) for key, part in value.__dict__.items()}
+        return {key: _record_value(part, key, keep) for key, part in value.__dict__.items()}
     if isinstance(value, list):
-        return [_plain(part, name, keep) for part in value]
+        return [_record_value(part, name, keep) for part in value]
     return keep(name, value) if isinstance(value, bytes) else value
 
 

@@ -44,7 +44,7 @@ def items_in(output: TaskOutput, colours: Colours) -> list[Item]:
     return found
 
 
-def told(output: TaskOutput, items: Sequence[Item]) -> str:
+def answer_html(output: TaskOutput, items: Sequence[Item]) -> str:
     """An answer as HTML: a list of items, or paragraphs."""
     paragraphs = [f"<p>{escaped_lines(cut(text, _LONG_TEXT))}</p>" for text in _texts(output)]
     if not items and not paragraphs:

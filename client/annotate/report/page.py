@@ -143,5 +143,5 @@ def _tile(sample: Sample, colours: Colours) -> str:
         picture = "<div class=picture>no picture</div>"
     return (
         f"<figure>{picture}<figcaption><h3>{escaped(sample.id)}</h3>"
-        f"{texts.given_texts(sample.texts, [])}{texts.answer(sample, items)}</figcaption></figure>"
+        f"{texts.texts_html(sample.texts, [])}{texts.answer(sample, items)}</figcaption></figure>"
     )

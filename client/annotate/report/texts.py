@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .answers import Item, items_in, summed_up, told
+from .answers import Item, answer_html, items_in, summed_up
 from .colours import Colours
 from .markup import data_uri, escaped, escaped_lines, score
 from .sample import Sample
@@ -25,7 +25,7 @@ def table(samples: Sequence[Sample], colours: Colours) -> str:
 
 def _row(sample: Sample, colours: Colours, *, texts: bool) -> str:
     items = items_in(sample.output, colours) if sample.output else []
-    given = f"<td>{given_texts(sample.texts, items)}</td>" if texts else ""
+    given = f"<td>{texts_html(sample.texts, items)}</td>" if texts else ""
     return (
         f"<tr><th scope=row>{escaped(sample.id)}</th>{given}<td>{answer(sample, items)}</td></tr>"
     )
@@ -40,7 +40,7 @@ def answer(sample: Sample, items: Sequence[Item]) -> str:
         for file in _made(sample)
         if (small := thumbnail(file))
     )
-    return pictures or told(sample.output, items)
+    return pictures or answer_html(sample.output, items)
 
 
 def alternative(sample: Sample, items: Sequence[Item]) -> str:
@@ -48,7 +48,7 @@ def alternative(sample: Sample, items: Sequence[Item]) -> str:
     return f"{sample.id}: {summed_up(items) or 'nothing found'}"
 
 
-def given_texts(texts: Mapping[str, str], items: Sequence[Item]) -> str:
+def texts_html(texts: Mapping[str, str], items: Sequence[Item]) -> str:
     """The row's texts, with what was found in them marked."""
     pointed_at = next((field for field in _POINTED_AT if field in texts), "")
     return "".join(

@@ -15,9 +15,9 @@ from pydantic_core import from_json
 
 from ....protocol.errors import RowError
 from ....tasks.tensors import Content
-from .files import Files, LocalFiles, missing
+from .files import FileStore, LocalFiles, missing
 from .mapping import Mapped
-from .table import Head, Record, TableReader
+from .table import Head, TableReader, TableRecord
 
 try:
     import pyarrow as pa
@@ -39,36 +39,36 @@ _BUFFER_BYTES = 1 << 20
 _FEATURES: Mapping[str, Content] = {"Image": "image", "Audio": "audio"}
 
 
-class Parquet(TableReader):
+class ParquetReader(TableReader):
     """`.parquet`."""
 
-    def head(self, files: Files, path: str) -> Head:
+    def head(self, files: FileStore, path: str) -> Head:
         """The columns of the schema."""
         with _parquet(files, path) as table:
             return _head(table.schema_arrow)
 
-    def records(self, files: Files, path: str, mapped: Mapped) -> Iterator[Record]:
+    def records(self, files: FileStore, path: str, mapped: Mapped) -> Iterator[TableRecord]:
         """The rows, a few at a time."""
         with _parquet(files, path) as table:
             rows = _rows_at_once(mapped)
             for batch in table.iter_batches(batch_size=rows, columns=mapped.columns):
                 yield from _records(batch)
 
-    def count(self, files: Files, path: str) -> int | None:
+    def count(self, files: FileStore, path: str) -> int | None:
         """As the footer tells."""
         with _parquet(files, path) as table:
             return int(table.metadata.num_rows)
 
 
-class Arrow(TableReader):
+class ArrowReader(TableReader):
     """`.arrow`, `.feather`, `.ipc`."""
 
-    def head(self, files: Files, path: str) -> Head:
+    def head(self, files: FileStore, path: str) -> Head:
         """The columns of the schema."""
         with _ipc(files, path) as table:
             return _head(table.schema)
 
-    def records(self, files: Files, path: str, mapped: Mapped) -> Iterator[Record]:
+    def records(self, files: FileStore, path: str, mapped: Mapped) -> Iterator[TableRecord]:
         """The rows, a few at a time."""
         with _ipc(files, path) as table:
             rows = _rows_at_once(mapped)
@@ -79,7 +79,7 @@ class Arrow(TableReader):
         if not _whole(files, path):
             raise RowError("it has no end mark: it may be cut short")
 
-    def count(self, files: Files, path: str) -> int | None:
+    def count(self, files: FileStore, path: str) -> int | None:
         """By the batches; only of this machine's files: else all of it would have to travel."""
         if not isinstance(files, LocalFiles):
             return None
@@ -112,8 +112,8 @@ def _kind(feature: object) -> str:
     return str(feature.get("_type", "")) if isinstance(feature, dict) else ""
 
 
-def _records(batch: pa.RecordBatch) -> Iterator[Record]:
-    return (Record(_without_nulls(row)) for row in batch.to_pylist())
+def _records(batch: pa.RecordBatch) -> Iterator[TableRecord]:
+    return (TableRecord(_without_nulls(row)) for row in batch.to_pylist())
 
 
 def _without_nulls(cells: dict[str, Any]) -> dict[str, Any]:  # whatever Arrow holds
@@ -130,11 +130,11 @@ def _left_out(value: object) -> object:
 
 
 @contextmanager
-def _parquet(files: Files, path: str) -> Iterator[pq.ParquetFile]:
+def _parquet(files: FileStore, path: str) -> Iterator[pq.ParquetFile]:
     # A mapped file's pages are the system's to drop.
     mapped = isinstance(files, LocalFiles)
     with (
-        _told(),
+        _row_errors(),
         closing(files.open(path)) as file,
         pq.ParquetFile(
             path if mapped else file,
@@ -148,9 +148,9 @@ def _parquet(files: Files, path: str) -> Iterator[pq.ParquetFile]:
 
 @contextmanager
 def _ipc(
-    files: Files, path: str
+    files: FileStore, path: str
 ) -> Iterator[pa.RecordBatchStreamReader | pa.RecordBatchFileReader]:
-    with _told(), closing(files.open(path)) as file:
+    with _row_errors(), closing(files.open(path)) as file:
         whole = file.read(len(_MAGIC)) == _MAGIC
         file.seek(0)
         source = pa.memory_map(path) if isinstance(files, LocalFiles) else pa.PythonFile(file)
@@ -167,7 +167,7 @@ def _batches(
     return iter(table)
 
 
-def _whole(files: Files, path: str) -> bool:
+def _whole(files: FileStore, path: str) -> bool:
     """Whether an IPC file or stream ends as writers end it, and not just between two batches."""
     with closing(files.open(path)) as file:
         file.seek(-len(_END), io.SEEK_END)
@@ -176,7 +176,7 @@ def _whole(files: Files, path: str) -> bool:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _row_errors() -> Iterator[None]:
     """What pyarrow says of a broken file, as RowError."""
     try:
         yield

@@ -9,7 +9,7 @@ from typing import Any
 
 from ....tasks.base import Task
 from ..rows import SourceRow, UnreadableRow
-from .files import told
+from .files import printable_name
 from .kinds import suffix_of
 
 #: Suffixes of files that are left out which are counted apart.
@@ -45,7 +45,7 @@ class Source(ABC):
 
     def leave_out(self, name: str) -> None:
         """Count a file that is no row."""
-        suffix = told(suffix_of(name))
+        suffix = printable_name(suffix_of(name))
         known = suffix in self.left_out or len(self.left_out) < _MOST_SUFFIXES
         self.left_out[suffix if known else "others"] += 1
 

@@ -10,7 +10,7 @@ from pydantic_core import from_json
 
 from ....protocol.errors import RowError
 from ....tasks.tensors import TensorSpec
-from .files import Files, not_empty
+from .files import FileStore, not_empty
 from .remote import located
 
 #: Longer than any path may be: base64.
@@ -38,7 +38,7 @@ class Member(NamedTuple):
 class CellReader:
     """Reads cells of a table; paths in them are relative to its folder."""
 
-    def __init__(self, files: Files, folder: str) -> None:
+    def __init__(self, files: FileStore, folder: str) -> None:
         self._files, self._folder = files, folder
 
     def read(self, spec: TensorSpec, value: object) -> Cell:

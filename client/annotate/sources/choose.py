@@ -11,12 +11,12 @@ from ....tasks.base import Task
 from ...errors import UsageError
 from . import saved
 from .base import Columns, Source
-from .delimited import Delimited
-from .files import Files, LocalFiles
+from .delimited import DelimitedReader
+from .files import FileStore, LocalFiles
 from .folder import FolderSource, ListedFiles, OneFile, find
-from .jsonl import JsonLines
+from .jsonl import JsonLinesReader
 from .kinds import Kind, kind_of, needed_file, suffixes
-from .plain_lines import PlainLines
+from .plain_lines import TextLinesReader
 from .remote import is_url, open_url
 from .shards import ShardSource
 from .spelling import expanded, has_braces, is_glob, split_glob
@@ -51,7 +51,7 @@ def open_source(spec: str, task: Task, columns: Columns = _USUAL) -> Source:
     return source
 
 
-def place_of(spec: str) -> tuple[Files, str]:
+def place_of(spec: str) -> tuple[FileStore, str]:
     """Where a spelling leads. Raises InvalidRequest, UsageError for none."""
     if not spec:
         raise UsageError(f"the source is empty; {_UNDERSTOOD}")
@@ -66,7 +66,7 @@ class _Opening:
 
     task: Task
     columns: Columns
-    files: Files
+    files: FileStore
 
     def one(self, path: str) -> Source | None:
         """A file or a folder of exactly that name."""
@@ -148,11 +148,11 @@ class _Opening:
 
 def _reader(kind: Kind) -> TableReader:
     if kind == "lines":
-        return JsonLines()
+        return JsonLinesReader()
     if kind == "text":
-        return PlainLines()
+        return TextLinesReader()
     if kind in ("csv", "tsv"):
-        return Delimited("\t" if kind == "tsv" else "")
+        return DelimitedReader("\t" if kind == "tsv" else "")
     from . import arrow  # only here: its package is large, and may not be there
 
-    return arrow.Parquet() if kind == "parquet" else arrow.Arrow()
+    return arrow.ParquetReader() if kind == "parquet" else arrow.ArrowReader()

@@ -9,36 +9,36 @@ from contextlib import closing
 from typing import Self
 
 from ....protocol.errors import RowError
-from .files import Files
+from .files import FileStore
 from .mapping import Mapped
-from .table import Head, Record, TableReader
+from .table import Head, TableReader, TableRecord
 from .text_files import MAX_LINE_BYTES, lines
 
 
-class Delimited(TableReader):
+class DelimitedReader(TableReader):
     """Cells by commas, or by what the header has instead: semicolons (as Excel writes), tabs."""
 
     def __init__(self, delimiter: str = "") -> None:
         self._delimiter = delimiter
 
-    def head(self, files: Files, path: str) -> Head:
+    def head(self, files: FileStore, path: str) -> Head:
         """The header."""
         with closing(self._rows(files, path)) as rows:
             return Head(tuple(_header(rows)))
 
     def records(
         self,
-        files: Files,
+        files: FileStore,
         path: str,
         mapped: Mapped,  # noqa: ARG002 # all cells are at hand
-    ) -> Iterator[Record]:
+    ) -> Iterator[TableRecord]:
         """The rows after the header."""
         rows = self._rows(files, path)
         header = _header(rows)
         for cells, reason in rows:
-            yield Record(dict(zip(header, cells, strict=False)), reason)
+            yield TableRecord(dict(zip(header, cells, strict=False)), reason)
 
-    def _rows(self, files: Files, path: str) -> Generator[tuple[list[str], str], None, None]:
+    def _rows(self, files: FileStore, path: str) -> Generator[tuple[list[str], str], None, None]:
         """Cells, as many as the header's, or what is wrong with a row and the cells before that.
 
         A row at fault ends with its first line: a quote that is never closed takes no others along.
@@ -113,7 +113,7 @@ def _begun(line: str, delimiter: str) -> list[str]:
     return next(csv.reader([line], delimiter=delimiter), [])[:-1]
 
 
-def _text(files: Files, path: str) -> Iterator[str]:
+def _text(files: FileStore, path: str) -> Iterator[str]:
     for line in lines(files, path):
         if line is None:
             raise RowError("a line is too long")

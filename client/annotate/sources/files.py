@@ -11,14 +11,14 @@ from typing import BinaryIO, NamedTuple
 from ....protocol.errors import InvalidRequest, RowError
 
 
-class Entry(NamedTuple):
+class FolderEntry(NamedTuple):
     """What a folder holds."""
 
     name: str
     is_folder: bool
 
 
-class Files(ABC):
+class FileStore(ABC):
     """A place that holds files."""
 
     #: Reads at a time that pay: 1 where a read takes no waiting.
@@ -46,7 +46,7 @@ class Files(ABC):
         """A whole file. Raises RowError."""
 
     @abstractmethod
-    def entries(self, folder: str) -> Iterator[Entry]:
+    def entries(self, folder: str) -> Iterator[FolderEntry]:
         """What a folder holds, in any order, nothing but files and folders. Raises RowError."""
 
     @abstractmethod
@@ -66,7 +66,7 @@ class Files(ABC):
         return path.rpartition("/")[0] or path[: path.startswith("/")]
 
 
-class LocalFiles(Files):
+class LocalFiles(FileStore):
     """This machine's files."""
 
     @property
@@ -97,14 +97,14 @@ class LocalFiles(Files):
         except (OSError, ValueError) as error:
             raise RowError(reason_of(error)) from None
 
-    def entries(self, folder: str) -> Iterator[Entry]:
+    def entries(self, folder: str) -> Iterator[FolderEntry]:
         """Files and folders in a folder. Raises RowError."""
         try:
             with os.scandir(folder or ".") as found:
                 for entry in found:
                     kind = _kind(entry)
                     if kind is not None:
-                        yield Entry(entry.name, kind)
+                        yield FolderEntry(entry.name, kind)
         except OSError as error:
             raise RowError(reason_of(error)) from None
 
@@ -122,7 +122,7 @@ class LocalFiles(Files):
 
     def shown(self, path: str) -> str:
         """As valid text."""
-        return told(path)
+        return printable_name(path)
 
 
 def _kind(entry: os.DirEntry[str]) -> bool | None:
@@ -145,7 +145,7 @@ def reason_of(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def told(name: str) -> str:
+def printable_name(name: str) -> str:
     r"""A file's name as valid text: bytes that are no UTF-8 become `\xff`."""
     if name.isascii():
         return name

@@ -13,17 +13,17 @@ from ..rows import SourceRow, UnreadableRow
 from .ahead import ahead
 from .base import Columns, Source
 from .cells import utf8
-from .files import Files, LocalFiles, not_empty, told
+from .files import FileStore, LocalFiles, not_empty, printable_name
 from .kinds import needed_file, suffixes
 from .remote import RemoteFiles, located
 from .text_files import lines
-from .walking import EVERYTHING, Found, Pattern, matching, walk
+from .walking import EVERYTHING, FoundFile, Pattern, matching, walk
 
 
 class FileRows(Source):
     """A file is a row, and its path below the source the row's id."""
 
-    def __init__(self, task: Task, columns: Columns, files: Files, root: str) -> None:
+    def __init__(self, task: Task, columns: Columns, files: FileStore, root: str) -> None:
         """Raises UsageError where columns are named: files have none."""
         super().__init__(task, columns)
         named = [column for column in (columns.id, *columns.fields.values()) if column]
@@ -32,12 +32,12 @@ class FileRows(Source):
         self._spec, self._files, self._root = needed_file(task, columns.constants), files, root
 
     @abstractmethod
-    def found(self) -> Iterable[Found]:
+    def list_files(self) -> Iterable[FoundFile]:
         """The files, in order."""
 
     def files(self) -> Iterable[str]:
         """The rows' own."""
-        found = self.found() if self._files.is_local else ()
+        found = self.list_files() if self._files.is_local else ()
         return (self._files.join(self._root, file.path) for file in found)
 
     def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
@@ -45,9 +45,9 @@ class FileRows(Source):
 
     def each(self, step: int) -> Iterator[SourceRow | UnreadableRow]:
         """The first row, and every `step`-th after it; no other file is read."""
-        return ahead(islice(self.found(), 0, None, step), self._row, self._files.threads)
+        return ahead(islice(self.list_files(), 0, None, step), self._row, self._files.threads)
 
-    def _row(self, found: Found) -> SourceRow | UnreadableRow:
+    def _row(self, found: FoundFile) -> SourceRow | UnreadableRow:
         files, path = self._files, found.path
         try:
             files, path = located(files, self._root, path)
@@ -56,15 +56,15 @@ class FileRows(Source):
             data = not_empty(files.read(path))
             value = data if self._spec.is_file else utf8(data)
         except RowError as error:
-            return UnreadableRow(told(found.path), error.message, files.shown(path))
-        return SourceRow(told(found.path), {self._spec.field: value}, files.shown(path))
+            return UnreadableRow(printable_name(found.path), error.message, files.shown(path))
+        return SourceRow(printable_name(found.path), {self._spec.field: value}, files.shown(path))
 
 
 class FolderSource(FileRows):
     """Files below a folder, hidden ones left out, whose names fit the task or the glob."""
 
     def __init__(
-        self, task: Task, columns: Columns, files: Files, root: str, pattern: str = ""
+        self, task: Task, columns: Columns, files: FileStore, root: str, pattern: str = ""
     ) -> None:
         """Raises InvalidRequest when no file fits."""
         super().__init__(task, columns, files, root)
@@ -72,7 +72,7 @@ class FolderSource(FileRows):
         _, dot, suffix = pattern.rpartition("/")[2].rpartition(".")
         # A glob that names a suffix means it.
         self._ends = () if dot and suffix.strip("*?") else suffixes(self._spec.content)
-        if next(iter(self.found()), None) is None:
+        if next(iter(self.list_files()), None) is None:
             shown = files.shown(files.join(root, pattern) if pattern else root)
             ends = " ".join(suffixes(self._spec.content))
             raise InvalidRequest(
@@ -80,14 +80,14 @@ class FolderSource(FileRows):
                 f"are named themselves: {files.shown(root)}/*.parquet"
             )
 
-    def found(self) -> Iterator[Found]:
+    def list_files(self) -> Iterator[FoundFile]:
         """The files, in order; counts those that are left out."""
         self.left_out.clear()
         return find(self._files, self._root, self._pattern, self._wanted)
 
     def count(self) -> int | None:
         """By a listing of its own; only of this machine's files."""
-        return sum(1 for _ in self.found()) if isinstance(self._files, LocalFiles) else None
+        return sum(1 for _ in self.list_files()) if isinstance(self._files, LocalFiles) else None
 
     def _wanted(self, name: str) -> bool:
         if not self._ends or name.lower().endswith(self._ends):
@@ -99,7 +99,7 @@ class FolderSource(FileRows):
 class ListedFiles(FileRows):
     """The files that a list names, a path a line, relative to the list's own folder."""
 
-    def __init__(self, task: Task, columns: Columns, files: Files, path: str) -> None:
+    def __init__(self, task: Task, columns: Columns, files: FileStore, path: str) -> None:
         """Raises InvalidRequest when there is no such list."""
         super().__init__(task, columns, files, files.folder_of(path))
         self._path = path
@@ -108,30 +108,30 @@ class ListedFiles(FileRows):
         except RowError as error:
             raise InvalidRequest(f"{files.shown(path)}: {error.message}") from None
 
-    def found(self) -> Iterator[Found]:
+    def list_files(self) -> Iterator[FoundFile]:
         """The files, in order."""
         try:
             for number, line in enumerate(lines(self._files, self._path, most=1 << 20), start=1):
                 path = (line or b"").decode("utf-8", "surrogateescape").strip()
                 if line is None or "\0" in path:
-                    yield Found(f"(line {number})", "it is no path")
+                    yield FoundFile(f"(line {number})", "it is no path")
                 elif path:
-                    yield Found(path.removeprefix("./"))
+                    yield FoundFile(path.removeprefix("./"))
         except RowError as error:
             name = self._path.rpartition("/")[2]
-            yield Found(name, f"the rest of this list cannot be read: {error.message}")
+            yield FoundFile(name, f"the rest of this list cannot be read: {error.message}")
 
 
 class OneFile(FileRows):
     """A single file."""
 
-    def __init__(self, task: Task, columns: Columns, files: Files, path: str) -> None:
+    def __init__(self, task: Task, columns: Columns, files: FileStore, path: str) -> None:
         super().__init__(task, columns, files, files.folder_of(path))
         self._name = path.rpartition("/")[2]
 
-    def found(self) -> Iterable[Found]:
+    def list_files(self) -> Iterable[FoundFile]:
         """The files, in order."""
-        return (Found(self._name),)
+        return (FoundFile(self._name),)
 
     def count(self) -> int | None:
         """One."""
@@ -139,13 +139,13 @@ class OneFile(FileRows):
 
 
 def find(
-    files: Files,
+    files: FileStore,
     root: str,
     pattern: Pattern,
     wanted: Callable[[str], bool],
-) -> Iterator[Found]:
+) -> Iterator[FoundFile]:
     """Files below a root in the order of their paths, however the place is best listed."""
     keys = files.keys(root) if isinstance(files, RemoteFiles) else None
     if keys is None:
         return walk(files, root, pattern, wanted)
-    return (Found(key) for key in keys if matching(pattern, wanted, key))
+    return (FoundFile(key) for key in keys if matching(pattern, wanted, key))

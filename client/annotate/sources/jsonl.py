@@ -8,19 +8,19 @@ from itertools import islice
 
 from pydantic_core import from_json
 
-from .files import Files
+from .files import FileStore
 from .mapping import Mapped
-from .table import Head, Record, TableReader
+from .table import Head, TableReader, TableRecord
 from .text_files import lines
 
 #: Rows that are looked at for the columns there are.
 _LOOKED_AT = 20
 
 
-class JsonLines(TableReader):
+class JsonLinesReader(TableReader):
     """`.jsonl` and `.ndjson`; blank lines are no rows."""
 
-    def head(self, files: Files, path: str) -> Head:
+    def head(self, files: FileStore, path: str) -> Head:
         """The columns of the first rows together; each row has its own."""
         with closing(self._records(files, path)) as records:
             cells = [record.cells for record in islice(records, _LOOKED_AT)]
@@ -28,26 +28,26 @@ class JsonLines(TableReader):
 
     def records(
         self,
-        files: Files,
+        files: FileStore,
         path: str,
         mapped: Mapped,  # noqa: ARG002 # each line has its own
-    ) -> Iterator[Record]:
+    ) -> Iterator[TableRecord]:
         """The objects; what is none is told by its line."""
         return self._records(files, path)
 
-    def _records(self, files: Files, path: str) -> Generator[Record, None, None]:
+    def _records(self, files: FileStore, path: str) -> Generator[TableRecord, None, None]:
         for number, line in enumerate(lines(files, path), start=1):
             if line is None:
-                yield Record({}, f"line {number} is too long")
+                yield TableRecord({}, f"line {number} is too long")
             elif line.strip():
                 yield _record(number, line)
 
 
-def _record(number: int, line: bytes) -> Record:
+def _record(number: int, line: bytes) -> TableRecord:
     try:
         value = from_json(line)
     except ValueError:
-        return Record({}, f"line {number} is not JSON")
+        return TableRecord({}, f"line {number} is not JSON")
     if not isinstance(value, dict):
-        return Record({}, f"line {number} is not a JSON object")
-    return Record(value, "" if value else f"line {number} is an empty object")
+        return TableRecord({}, f"line {number} is not a JSON object")
+    return TableRecord(value, "" if value else f"line {number} is an empty object")

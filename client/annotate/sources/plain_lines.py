@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .files import Files
+from .files import FileStore
 from .mapping import Mapped
-from .table import Head, Record, TableReader
+from .table import Head, TableReader, TableRecord
 from .text_files import lines
 
 
-class PlainLines(TableReader):
+class TextLinesReader(TableReader):
     """`.txt`, named alone; every line counts, blank ones are left out."""
 
-    def head(self, files: Files, path: str) -> Head:
+    def head(self, files: FileStore, path: str) -> Head:
         """One column, the line."""
         files.open(path).close()
         return Head(("text",))
 
     def records(
         self,
-        files: Files,
+        files: FileStore,
         path: str,
         mapped: Mapped,  # noqa: ARG002 # there is one
-    ) -> Iterator[Record]:
+    ) -> Iterator[TableRecord]:
         """The lines."""
         for number, line in enumerate(lines(files, path), start=1):
             if line is None:
-                yield Record({}, f"line {number} is too long")
+                yield TableRecord({}, f"line {number} is too long")
             elif line.strip():
-                yield Record({"text": line.rstrip(b"\r\n")})
+                yield TableRecord({"text": line.rstrip(b"\r\n")})

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, TypeVar
 
 from ....protocol.errors import InvalidRequest, RowError, Unavailable
-from .files import Entry, Files, missing, reason_of
+from .files import FileStore, FolderEntry, missing, reason_of
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ def open_url(url: str) -> tuple[RemoteFiles, str]:
     return RemoteFiles(fs, url.partition("://")[0].lower()), str(path)
 
 
-def located(files: Files, folder: str, path: str) -> tuple[Files, str]:
+def located(files: FileStore, folder: str, path: str) -> tuple[FileStore, str]:
     """Where a path leads that a data set in `folder` names. Raises RowError."""
     if path.lower().startswith(("http://", "https://")):
         raise RowError("URLs are not fetched: download the files, and give their paths")
@@ -61,7 +61,7 @@ def located(files: Files, folder: str, path: str) -> tuple[Files, str]:
 _BUFFER_BYTES = 1 << 20
 
 
-class RemoteFiles(Files):
+class RemoteFiles(FileStore):
     """The files of one fsspec file system."""
 
     threads = 16
@@ -93,12 +93,12 @@ class RemoteFiles(Files):
         """A whole file. Raises RowError."""
         return self.tried(path, lambda: bytes(self._fs.cat_file(path)))
 
-    def entries(self, folder: str) -> Iterator[Entry]:
+    def entries(self, folder: str) -> Iterator[FolderEntry]:
         """What a folder holds, as one list: fsspec has no other. Raises RowError."""
         for info in self.tried(folder, lambda: self._fs.ls(folder, detail=True)):
             path = str(info["name"]).rstrip("/")
             if path != folder.rstrip("/"):  # S3 has keys that stand for their folder
-                yield Entry(posixpath.basename(path), info["type"] == "directory")
+                yield FolderEntry(posixpath.basename(path), info["type"] == "directory")
 
     def keys(self, folder: str) -> Iterator[str] | None:
         """Paths below a folder in their order; None where only its folders can be listed."""

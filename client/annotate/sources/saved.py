@@ -11,17 +11,17 @@ from typing import Any
 from pydantic_core import from_json
 
 from ....protocol.errors import InvalidRequest, RowError
-from .files import Files
+from .files import FileStore
 
 _STATE, _SPLITS = "state.json", "dataset_dict.json"
 
 
-def is_saved(files: Files, folder: str) -> bool:
+def is_saved(files: FileStore, folder: str) -> bool:
     """Whether `datasets` wrote this folder."""
     return any(files.is_file(files.join(folder, name)) for name in (_STATE, _SPLITS))
 
 
-def arrow_files(files: Files, folder: str, split: str) -> list[str]:
+def arrow_files(files: FileStore, folder: str, split: str) -> list[str]:
     """The Arrow files of a saved data set, in order; `split` is "" where there are none.
 
     Raises InvalidRequest.
@@ -44,7 +44,7 @@ def arrow_files(files: Files, folder: str, split: str) -> list[str]:
     return [files.join(folder, str(file["filename"])) for file in state.get("_data_files", [])]
 
 
-def _document(files: Files, path: str) -> dict[str, Any]:  # any JSON
+def _document(files: FileStore, path: str) -> dict[str, Any]:  # any JSON
     try:
         document = from_json(files.read(path))
     except (RowError, ValueError) as error:

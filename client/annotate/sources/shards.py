@@ -18,9 +18,9 @@ from ....tasks.base import Task
 from ..rows import SourceRow, UnreadableRow
 from .base import Columns, Source
 from .cells import Member
-from .files import Files, told
+from .files import FileStore, printable_name
 from .mapping import ColumnFinder
-from .table import Record, RowMaker
+from .table import RowMaker, TableRecord
 from .tar import members
 
 _KEY, _JSON = "__key__", "json"
@@ -42,7 +42,7 @@ class ShardSource(Source):
         self,
         task: Task,
         columns: Columns,
-        files: Files,
+        files: FileStore,
         paths: Callable[[], Iterable[str]],
         *,
         one: bool,
@@ -73,10 +73,10 @@ class ShardSource(Source):
             maker = RowMaker(self._finder, self._files, folder, has_ids=True)
             try:
                 for group in self._groups(path, shown):
-                    id_ = prefix + told(group.key)
-                    record = Record({_KEY: id_, **_columns(group.cells)}, group.reason)
+                    id_ = prefix + printable_name(group.key)
+                    record = TableRecord({_KEY: id_, **_columns(group.cells)}, group.reason)
                     if self._is_row(group, record):
-                        yield maker.row(id_, record, path=f"{shown}/{told(group.key)}")
+                        yield maker.row(id_, record, path=f"{shown}/{printable_name(group.key)}")
                     else:
                         self.leave_out(f"x.{_JSON}")
             except RowError as error:
@@ -100,14 +100,14 @@ class ShardSource(Source):
                         yield group
                     group = _Group(key)
                 if end in group.cells:
-                    group.reason = f"there are two members {told(name)}"
-                member = None if data is None else Member(data, f"{shown}/{told(name)}")
+                    group.reason = f"there are two members {printable_name(name)}"
+                member = None if data is None else Member(data, f"{shown}/{printable_name(name)}")
                 group.cells[end] = member
         passed.settle()
         if group is not None:
             yield group
 
-    def _is_row(self, group: _Group, record: Record) -> bool:
+    def _is_row(self, group: _Group, record: TableRecord) -> bool:
         """Whether it is more than some JSON that is about something else."""
         names = {name.lower() for name in record.cells if name != _KEY}
         return bool(group.cells.keys() - {_JSON} or names & self._usual)

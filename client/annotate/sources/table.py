@@ -14,12 +14,12 @@ from ..rows import SourceRow, UnreadableRow, unnamed
 from .ahead import ahead
 from .base import Columns, Source
 from .cells import CellReader, UnreadFile, id_of
-from .files import Files
+from .files import FileStore
 from .mapping import ColumnFinder, Mapped
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class TableRecord:
     """A row as its file holds it: column -> cell, as far as they can be told if it is at fault."""
 
     cells: Mapping[str, Any]  # whatever the format can hold
@@ -39,14 +39,14 @@ class TableReader(ABC):
     """Reads one kind of file. All raise RowError for one that is broken."""
 
     @abstractmethod
-    def head(self, files: Files, path: str) -> Head:
+    def head(self, files: FileStore, path: str) -> Head:
         """The columns, as far as they can be told; none for an empty table."""
 
     @abstractmethod
-    def records(self, files: Files, path: str, mapped: Mapped) -> Iterator[Record]:
+    def records(self, files: FileStore, path: str, mapped: Mapped) -> Iterator[TableRecord]:
         """The rows in order, with the columns of `mapped` where they have them."""
 
-    def count(self, files: Files, path: str) -> int | None:  # noqa: ARG002 # for files that say
+    def count(self, files: FileStore, path: str) -> int | None:  # noqa: ARG002 # for files that say
         """How many rows, where the file says so."""
         return None
 
@@ -58,7 +58,7 @@ class TableSource(Source):
         self,
         task: Task,
         columns: Columns,
-        files: Files,
+        files: FileStore,
         paths: Callable[[], Iterable[str]],
         reader: TableReader,
     ) -> None:
@@ -129,7 +129,7 @@ class TableSource(Source):
 class _Work:
     maker: RowMaker
     number: int
-    record: Record
+    record: TableRecord
     contents: tuple[tuple[str, Content], ...]
 
 
@@ -142,14 +142,16 @@ def _made(work: _Work | UnreadableRow) -> SourceRow | UnreadableRow:
 class RowMaker:
     """Makes rows of records that lie in one folder."""
 
-    def __init__(self, finder: ColumnFinder, files: Files, folder: str, *, has_ids: bool) -> None:
+    def __init__(
+        self, finder: ColumnFinder, files: FileStore, folder: str, *, has_ids: bool
+    ) -> None:
         self._finder, self._cells = finder, CellReader(files, folder)
         self._has_ids = has_ids
 
     def row(
         self,
         number: str,
-        record: Record,
+        record: TableRecord,
         contents: tuple[tuple[str, Content], ...] = (),
         path: str = "",
     ) -> SourceRow | UnreadableRow:
@@ -166,13 +168,13 @@ class RowMaker:
         except (InvalidRequest, RowError) as error:
             return UnreadableRow(id_, record.reason or error.message, path)
 
-    def _id(self, record: Record) -> str:
+    def _id(self, record: TableRecord) -> str:
         """What the row's own column says; "" for nothing."""
         column = self._finder.id_column(tuple(record.cells))
         return "" if column is None else id_of(record.cells[column])
 
     def _read(
-        self, id_: str, record: Record, mapped: Mapped, path: str
+        self, id_: str, record: TableRecord, mapped: Mapped, path: str
     ) -> SourceRow | UnreadableRow:
         values = {}
         shown = ""

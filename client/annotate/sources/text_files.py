@@ -10,7 +10,7 @@ from io import TextIOWrapper
 from typing import BinaryIO, cast
 
 from ....protocol.errors import RowError
-from .files import Files, reason_of
+from .files import FileStore, reason_of
 from .kinds import is_gzip
 
 #: Bytes a line may have: photographs in base64 fit, a file without line ends is not read whole.
@@ -21,7 +21,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def lines(
-    files: Files, path: str, *, most: int = MAX_LINE_BYTES
+    files: FileStore, path: str, *, most: int = MAX_LINE_BYTES
 ) -> Generator[bytes | None, None, None]:
     """A file's lines with their ends, without a byte order mark; None for one that is too long.
 
@@ -56,7 +56,7 @@ def _skip_line(text: TextIOWrapper) -> None:
         pass
 
 
-def _opened(files: Files, path: str) -> BinaryIO:
+def _opened(files: FileStore, path: str) -> BinaryIO:
     file = files.open(path)
     return cast("BinaryIO", _Unpacked(file)) if is_gzip(path) else file
 

@@ -11,11 +11,11 @@ from fnmatch import translate
 from typing import NamedTuple
 
 from ....protocol.errors import RowError
-from .files import Files
+from .files import FileStore
 from .sorting import in_order
 
 
-class Found(NamedTuple):
+class FoundFile(NamedTuple):
     """A file below the folder, or a folder that cannot be listed, with the reason."""
 
     #: From the folder where the walk began.
@@ -74,25 +74,25 @@ EVERYTHING = Pattern("**/*")
 Wanted = Callable[[str], bool]
 
 
-def walk(files: Files, root: str, pattern: Pattern, wanted: Wanted) -> Iterator[Found]:
+def walk(files: FileStore, root: str, pattern: Pattern, wanted: Wanted) -> Iterator[FoundFile]:
     """Files below `root` that match. A link that leads back up is not followed."""
     above = (files.identity(root),)
     yield from _walk(_Walk(files, pattern, wanted), root, "", pattern.start(), above)
 
 
 class _Walk(NamedTuple):
-    files: Files
+    files: FileStore
     pattern: Pattern
     wanted: Wanted
 
 
 def _walk(
     how: _Walk, folder: str, below: str, places: frozenset[int], above: tuple[Hashable, ...]
-) -> Iterator[Found]:
+) -> Iterator[FoundFile]:
     try:
         for name in in_order(_names(how, folder, places)):
             if not name.endswith("/"):
-                yield Found(below + name)
+                yield FoundFile(below + name)
                 continue
             inner = how.files.join(folder, name[:-1])
             identity = how.files.identity(inner)
@@ -100,7 +100,7 @@ def _walk(
                 after = how.pattern.step(places, name[:-1])
                 yield from _walk(how, inner, below + name, after, (*above, identity))
     except RowError as error:
-        yield Found(below, error.message)
+        yield FoundFile(below, error.message)
 
 
 def _names(how: _Walk, folder: str, places: frozenset[int]) -> Iterator[str]:

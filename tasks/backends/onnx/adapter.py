@@ -13,7 +13,7 @@ from .graph import Shapes
 from .model import OnnxModel
 
 
-class Told(NamedTuple):
+class GraphInfo(NamedTuple):
     """What a file tells of itself: names and axes, config.json, and its exporter's metadata."""
 
     inputs: Shapes
@@ -54,7 +54,7 @@ class Adapter(ABC):
         """Whether a graph of these names (and axes), with this config.json, speaks the dialect."""
 
     @classmethod
-    def misfit(cls, told: Told, *, named: bool) -> str:  # noqa: ARG003 # for those that look closer
+    def misfit(cls, told: GraphInfo, *, named: bool) -> str:  # noqa: ARG003 # for those that look closer
         """Why a graph that is accepted is of another kind all the same; empty where it is not.
 
         `named`: its operator says that it is of this dialect, which decides where nothing else can.

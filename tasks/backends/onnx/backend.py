@@ -12,7 +12,7 @@ from ..base import Backend, ModelRefused
 from ..company import Probe, chosen
 from ..device import Device
 from ..sources import opened_folder
-from .adapter import Adapter, Told
+from .adapter import Adapter, GraphInfo
 from .dialects import resolve
 from .graph import Graph
 from .model import OnnxModel
@@ -80,7 +80,7 @@ class DialectBackend(Backend):
     def _adapter(self) -> Adapter:
         model = self._open()
         graph = model.graph
-        told = Told(graph.inputs, graph.outputs, model.config, graph.metadata)
+        told = GraphInfo(graph.inputs, graph.outputs, model.config, graph.metadata)
         found = resolve(self.task.name, told, dialect=self._dialect)
         try:
             inspect.signature(found).bind(self.task, model, **self._options)

@@ -13,7 +13,7 @@ from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
 from ..image.fitting import Fitted, run_fitted
 from ..image.pixels import Pixels
-from .adapter import Adapter, Told, has_rank
+from .adapter import Adapter, GraphInfo, has_rank
 from .model import OnnxModel
 from .preprocess import read_pixels
 
@@ -32,7 +32,7 @@ class ImageAdapter(Adapter):
             self.pixels = replace(self.pixels, scale=(1.0,) * 3, shift=(0.0,) * 3)
 
     @classmethod
-    def misfit(cls, told: Told, *, named: bool) -> str:  # noqa: ARG003 # axes tell
+    def misfit(cls, told: GraphInfo, *, named: bool) -> str:  # noqa: ARG003 # axes tell
         """By the axes of its images."""
         axes = told.inputs.get(cls.image_input, ())
         if has_rank(axes, 4) and (not axes or axes[1] == 3 or not isinstance(axes[1], int)):

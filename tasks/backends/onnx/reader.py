@@ -14,7 +14,7 @@ from ..company import TEXTS, Company, Probe, Values, turned
 from ..text.lengths import sharing
 from ..text.pool import pooled
 from ..text.sentences import Sentences, small_letters
-from ..text_encoders.reader import Tokens, Truncation
+from ..text_encoders.reader import Tokens, TruncationStrategy
 from .graph import Shapes
 from .model import OnnxModel
 from .texts import fixed_length, pad_id, token_id
@@ -41,7 +41,7 @@ def read_sentences(model: OnnxModel, **chosen: Any) -> Sentences:
 
 
 class TextReader:
-    """A graph as a Reader: `output` names what it gives, `sentences` makes one vector of many."""
+    """A graph that encodes text: `output` is what it gives, `sentences` makes many vectors one."""
 
     def __init__(
         self, model: OnnxModel, output: str, *, sentences: Sentences | None = None
@@ -76,7 +76,7 @@ class TextReader:
         self,
         texts: Sequence[str],
         pairs: Sequence[str] | None = None,
-        truncation: Truncation = "longest_first",
+        truncation: TruncationStrategy = "longest_first",
         side: Side = "right",
     ) -> list[Tokens]:
         """Texts, or pairs of them, as tokens, without padding, cut where they are too long."""
@@ -162,9 +162,9 @@ class TextReader:
             return None
         rows = self.tokens(TEXTS)
         twin = {**rows[0], "input_ids": turned(rows[0]["input_ids"])}
-        return Probe(rows, twin, self._said)
+        return Probe(rows, twin, self._probe_outputs)
 
-    def _said(self, sequences: Sequence[Tokens]) -> list[Values]:
+    def _probe_outputs(self, sequences: Sequence[Tokens]) -> list[Values]:
         longest = max(len(tokens["input_ids"]) for tokens in sequences)
         arrays = self._padded(sequences, longest)
         values = self._graph.run_rows(arrays)[self._output]

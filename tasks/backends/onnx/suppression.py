@@ -25,7 +25,7 @@ class Suppression:
         if not 0 <= self.iou <= 1:
             raise ModelRefused(f"iou {self.iou}: use a number from 0 to 1")
 
-    def kept(
+    def surviving(
         self, boxes: NDArray[np.float32], scores: NDArray[np.float32], classes: NDArray[Any]
     ) -> NDArray[np.int64]:
         """Positions of those that stay, surest first. boxes: (Q, 4), corners."""

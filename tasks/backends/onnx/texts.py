@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from ..text.cut import Cut, cut_to
+from ..text.cut import Truncation, cut_to
 from .model import OnnxModel
 
 #: What a graph may take of a text, and the encoding's attribute that is it.
@@ -42,7 +42,7 @@ class Texts:
             for name, part in _PARTS.items()
         }
 
-    def lost(self, texts: Sequence[str]) -> list[Cut | None]:
+    def lost(self, texts: Sequence[str]) -> list[Truncation | None]:
         """What of each text is left out."""
         return [cut_to(self._most, len(e.ids)) for e in self._whole.encode_batch(list(texts))]
 

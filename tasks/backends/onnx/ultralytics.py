@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..sizes import Size
-from .adapter import Told
+from .adapter import GraphInfo
 
 #: The dialects, one a form.
 RAW, OBJECTNESS, END2END, RTDETR = "yolov8", "yolov5", "yolo-end2end", "ultralytics-rtdetr"
@@ -20,7 +20,7 @@ RAW, OBJECTNESS, END2END, RTDETR = "yolov8", "yolov5", "yolo-end2end", "ultralyt
 _STRIDES = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (16, 32))
 
 
-class Written(NamedTuple):
+class UltralyticsMetadata(NamedTuple):
     """A file's metadata, as Ultralytics and YOLOv5 write it; empty where they did not."""
 
     task: str
@@ -31,7 +31,7 @@ class Written(NamedTuple):
     size: Size | None
 
     @classmethod
-    def read(cls, metadata: Mapping[str, str]) -> Written:
+    def read(cls, metadata: Mapping[str, str]) -> UltralyticsMetadata:
         """Read what is understood; the rest is as if it were not there."""
         told = {key: _literal(text) for key, text in metadata.items()}
         names, size, args = told.get("names"), told.get("imgsz"), told.get("args")
@@ -49,15 +49,15 @@ class Written(NamedTuple):
         )
 
 
-def class_count(written: Written, config: Mapping[str, Any]) -> int | None:
+def class_count(written: UltralyticsMetadata, config: Mapping[str, Any]) -> int | None:
     """How many classes are named: by config.json, else by the file."""
     numbers = [int(number) for number in config.get("id2label") or written.names]
     return max(numbers) + 1 if numbers else None
 
 
-def forms(told: Told, named: str = "") -> set[str]:
+def forms(told: GraphInfo, named: str = "") -> set[str]:
     """The forms that a graph can be, by all that is known of it; `named` is its operator's word."""
-    written = Written.read(told.metadata)
+    written = UltralyticsMetadata.read(told.metadata)
     if written.rtdetr:
         return {RTDETR}
     if written.end2end:
@@ -93,7 +93,7 @@ def _is_more(first: object, last: object) -> bool:
     return isinstance(first, int) and isinstance(last, int) and first > last
 
 
-def _boxes_a_cell(told: Told, axes: tuple[object, object]) -> int | None:
+def _boxes_a_cell(told: GraphInfo, axes: tuple[object, object]) -> int | None:
     """How many boxes each cell of the graph's grids has; None where its boxes are of no grid."""
     shape = told.inputs["images"][-2:]
     if len(shape) != 2 or not all(isinstance(edge, int) for edge in shape):

@@ -14,7 +14,7 @@ from ...base import Task, TaskInput
 from ..image.fitting import Fitted
 from ..image.pixels import Pixels
 from ..sizes import Size
-from .adapter import Told, has_rank
+from .adapter import GraphInfo, has_rank
 from .checks import chances
 from .detection import DetectionAdapter, Objects
 from .graph import Shapes
@@ -22,7 +22,7 @@ from .letterbox import Letterbox, unboxed
 from .model import OnnxModel
 from .preprocess import graph_size
 from .suppression import Suppression
-from .ultralytics import Written, class_count, forms
+from .ultralytics import UltralyticsMetadata, class_count, forms
 
 _Floats = NDArray[np.float32]
 
@@ -33,13 +33,13 @@ _EDGE = 640
 _MANY = 100
 
 
-class Yolo(DetectionAdapter):
+class YoloAdapter(DetectionAdapter):
     """A graph of `images` and one output, of the form that its dialect names."""
 
     image_input = "images"
 
     def __init__(self, task: Task, model: OnnxModel) -> None:
-        self.written = Written.read(model.graph.metadata)
+        self.written = UltralyticsMetadata.read(model.graph.metadata)
         self.classes = class_count(self.written, model.config)
         super().__init__(task, model)
 
@@ -54,9 +54,9 @@ class Yolo(DetectionAdapter):
         )
 
     @classmethod
-    def misfit(cls, told: Told, *, named: bool) -> str:
+    def misfit(cls, told: GraphInfo, *, named: bool) -> str:
         """By the file's task, and by the form that it has."""
-        task = Written.read(told.metadata).task
+        task = UltralyticsMetadata.read(told.metadata).task
         if task not in ("", "detect"):
             return f"the file says that its task is {task!r}"
         possible = forms(told, cls.dialect if named else "")
@@ -99,7 +99,7 @@ class Yolo(DetectionAdapter):
         """What a row's output (N, M), or its transpose, says; candidates above the threshold."""
 
 
-class Suppressing(Yolo):
+class Suppressing(YoloAdapter):
     """A graph of raw candidates: a box (centre, width, height in pixels of the graph's image) and
     a probability per class. Candidates that overlap a surer one of their class are dropped.
     """
@@ -126,7 +126,7 @@ class Suppressing(Yolo):
         best, sure = scores[chosen].argmax(axis=1), sure[chosen]  # argmax is the slow one
         centre, half = candidates[chosen, :2], candidates[chosen, 2:4] / 2
         boxes = np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
-        kept = self.suppression.kept(boxes, sure, best)
+        kept = self.suppression.surviving(boxes, sure, best)
         return Objects(sure[kept], best[kept], unboxed(boxes[kept], row.image.size, row.size))
 
     def _upright(self, out: _Floats) -> _Floats:
@@ -157,6 +157,6 @@ def read_final(out: _Floats, classes: int | None) -> tuple[_Floats, _Floats, NDA
     return out[:, :4], chances(out[:, 4]), numbers.astype(np.int64)
 
 
-def _named(told: Told) -> str:
-    count = class_count(Written.read(told.metadata), told.config)
+def _named(told: GraphInfo) -> str:
+    count = class_count(UltralyticsMetadata.read(told.metadata), told.config)
     return "no class names" if count is None else f"{count} class names"

@@ -19,14 +19,14 @@ class Window(NamedTuple):
         return self.stop - self.start
 
 
-class Cut(NamedTuple):
+class WindowShape(NamedTuple):
     """How long windows are, in samples, and how much of each end is context."""
 
     length: int
     context: int
 
     @classmethod
-    def of(cls, seconds: float, rate: int, align_to: int = 1) -> Cut:
+    def of(cls, seconds: float, rate: int, align_to: int = 1) -> WindowShape:
         """Windows of so many seconds, a sixth of them context at either end.
 
         Both are whole multiples of `align_to`, the samples that one output of the model stands for.

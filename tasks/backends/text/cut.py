@@ -9,7 +9,7 @@ from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
 
 
-class Cut(NamedTuple):
+class Truncation(NamedTuple):
     """How much of a text was read, and how much was sent."""
 
     read: int
@@ -24,12 +24,14 @@ class Cut(NamedTuple):
         )
 
 
-def cut_to(most: int, sent: int, unit: str = "tokens") -> Cut | None:
+def cut_to(most: int, sent: int, unit: str = "tokens") -> Truncation | None:
     """What is lost of `sent` where `most` are read; None for nothing."""
-    return Cut(most, sent, unit) if sent > most else None
+    return Truncation(most, sent, unit) if sent > most else None
 
 
-def told(row: TaskInput, output: TaskOutput, cuts: Sequence[Cut | None]) -> TaskOutput | RowError:
+def with_truncation(
+    row: TaskInput, output: TaskOutput, cuts: Sequence[Truncation | None]
+) -> TaskOutput | RowError:
     """A row's answer, or its error if it is not to be cut, given what was cut of its texts."""
     if getattr(row, "truncate", True):
         return warned(output, cuts)
@@ -37,7 +39,7 @@ def told(row: TaskInput, output: TaskOutput, cuts: Sequence[Cut | None]) -> Task
     return found.refusal() if found else output
 
 
-def warned(output: TaskOutput, cuts: Sequence[Cut | None]) -> TaskOutput:
+def warned(output: TaskOutput, cuts: Sequence[Truncation | None]) -> TaskOutput:
     """A row's answer, with a warning if any of its texts was cut."""
     found = _worst(cuts)
     if found is None:
@@ -47,5 +49,5 @@ def warned(output: TaskOutput, cuts: Sequence[Cut | None]) -> TaskOutput:
     return output.warned(f"cut: the model read {found.read} of {found.sent} {found.unit}{which}")
 
 
-def _worst(cuts: Sequence[Cut | None]) -> Cut | None:
+def _worst(cuts: Sequence[Truncation | None]) -> Truncation | None:
     return max((cut for cut in cuts if cut), key=lambda cut: cut.sent, default=None)

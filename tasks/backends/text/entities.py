@@ -15,7 +15,7 @@ Join = Callable[[Sequence[str]], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class LabeledToken:
     """A token of a text, and the score of each label, (labels,)."""
 
     word: str
@@ -31,7 +31,7 @@ class Token:
 class _Span:
     """Tokens that share a label."""
 
-    tokens: Sequence[Token]
+    tokens: Sequence[LabeledToken]
     label: str
     score: float
 
@@ -41,7 +41,7 @@ class _Span:
 
 
 def entities(
-    tokens: Sequence[Token], strategy: Strategy, labels: Mapping[int, str], join: Join
+    tokens: Sequence[LabeledToken], strategy: Strategy, labels: Mapping[int, str], join: Join
 ) -> list[Entity]:
     """The entities of one piece of text, in order; labels to ignore are still among them."""
     if strategy == "none":
@@ -68,8 +68,8 @@ def _weight(entity: Entity) -> tuple[int, float]:
     return entity.end - entity.start, entity.score
 
 
-def _words(tokens: Sequence[Token]) -> list[list[Token]]:
-    words: list[list[Token]] = []
+def _words(tokens: Sequence[LabeledToken]) -> list[list[LabeledToken]]:
+    words: list[list[LabeledToken]] = []
     for token in tokens:
         if words and token.continues:
             words[-1].append(token)
@@ -78,7 +78,7 @@ def _words(tokens: Sequence[Token]) -> list[list[Token]]:
     return words
 
 
-def _agreed(word: Sequence[Token], strategy: Strategy) -> NDArray[np.float32]:
+def _agreed(word: Sequence[LabeledToken], strategy: Strategy) -> NDArray[np.float32]:
     """A word's scores: those of its first token, of its surest, or the mean."""
     if strategy == "average":
         mean: NDArray[np.float32] = np.mean([token.scores for token in word], axis=0)
@@ -88,7 +88,9 @@ def _agreed(word: Sequence[Token], strategy: Strategy) -> NDArray[np.float32]:
     return word[0].scores
 
 
-def _span(tokens: Sequence[Token], scores: NDArray[np.float32], labels: Mapping[int, str]) -> _Span:
+def _span(
+    tokens: Sequence[LabeledToken], scores: NDArray[np.float32], labels: Mapping[int, str]
+) -> _Span:
     best = int(scores.argmax())
     return _Span(tokens, labels.get(best, str(best)), float(scores[best]))
 

@@ -6,7 +6,7 @@ from typing import cast
 from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
 from ...text.embedding import EmbeddingInput
-from ..text.cut import told
+from ..text.cut import with_truncation
 from ..text.pool import embeddings
 from .reader import Reading
 
@@ -22,5 +22,6 @@ class Embedding(Reading):
         read = self.read(rows, self.reader.prompted([row.texts[0] for row in rows]))
         found = embeddings(rows, self.reader.vectors([text.tokens for text in read]))
         return [
-            told(row, out, [text.cut]) for row, out, text in zip(rows, found, read, strict=True)
+            with_truncation(row, out, [text.cut])
+            for row, out, text in zip(rows, found, read, strict=True)
         ]

@@ -6,7 +6,7 @@ from typing import cast
 from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
 from ...text.feature_extraction import FeatureExtractionInput, FeatureExtractionOutput
-from ..text.cut import told
+from ..text.cut import with_truncation
 from .reader import Reading
 
 
@@ -21,5 +21,6 @@ class FeatureExtraction(Reading):
         # The floats are the model's own: to check each again would take longer than the model.
         outputs = [FeatureExtractionOutput.model_construct(features=[s.tolist()]) for s in found]
         return [
-            told(row, out, [text.cut]) for row, out, text in zip(rows, outputs, read, strict=True)
+            with_truncation(row, out, [text.cut])
+            for row, out, text in zip(rows, outputs, read, strict=True)
         ]

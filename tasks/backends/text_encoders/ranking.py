@@ -10,14 +10,14 @@ from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
 from ...text.ranking import Ranked, RankingInput, RankingOutput
 from ..classify import sigmoid
-from ..text.cut import told
-from .reader import Reader, Reading
+from ..text.cut import with_truncation
+from .reader import Reading, TextEncoder
 
 
 class Ranking(Reading):
     """A cross-encoder with one label reads each query with each of its texts."""
 
-    def __init__(self, task: Task, reader: Reader) -> None:
+    def __init__(self, task: Task, reader: TextEncoder) -> None:
         super().__init__(task, reader)
         if reader.classes not in (1, None):
             raise ValueError(
@@ -35,7 +35,9 @@ class Ranking(Reading):
         answers: list[TaskOutput | RowError] = []
         for row in rows:
             own = np.array([next(found)[0] for _ in row.texts[0]], dtype=np.float32)
-            answers.append(told(row, _ranking(row, own), [next(cuts) for _ in row.texts[0]]))
+            answers.append(
+                with_truncation(row, _ranking(row, own), [next(cuts) for _ in row.texts[0]])
+            )
         return answers
 
 

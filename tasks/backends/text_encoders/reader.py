@@ -12,16 +12,16 @@ from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
 from ...text.texts import CutInput, Side
 from ..rows import alike
-from ..text.cut import Cut, cut_to
+from ..text.cut import Truncation, cut_to
 
 #: One text, or a pair, as the tokenizer makes it: input_ids and the like, a list of T each.
 Tokens = Mapping[str, Any]
 
 #: Which of a pair is cut where both are too long together: of the longer always, or the first.
-Truncation = Literal["longest_first", "only_first"]
+TruncationStrategy = Literal["longest_first", "only_first"]
 
 
-class Reader(Protocol):
+class TextEncoder(Protocol):
     """A model that reads texts, with its tokenizer.
 
     What it is given together runs together, as far as lengths and the model allow; the answers are
@@ -67,7 +67,7 @@ class Reader(Protocol):
         self,
         texts: Sequence[str],
         pairs: Sequence[str] | None = None,
-        truncation: Truncation = "longest_first",
+        truncation: TruncationStrategy = "longest_first",
         side: Side = "right",
     ) -> list[Tokens]:
         """Texts, or pairs of them, as tokens, without padding, cut where they are too long."""
@@ -110,15 +110,15 @@ class Read(NamedTuple):
     """A text, or a pair, as it is read, and what of it is not."""
 
     tokens: Tokens
-    cut: Cut | None
+    cut: Truncation | None
 
 
 class Reading(ABC):
-    """A task done with a Reader. It is made when the model loads; raises ValueError for a model
+    """A task done with a TextEncoder. It is made when the model loads; raises ValueError for one
     that does not fit.
     """
 
-    def __init__(self, task: Task, reader: Reader) -> None:
+    def __init__(self, task: Task, reader: TextEncoder) -> None:
         self.task, self.reader = task, reader
 
     @abstractmethod
@@ -130,7 +130,7 @@ class Reading(ABC):
         rows: Sequence[CutInput],
         texts: Sequence[str],
         pairs: Sequence[str] | None = None,
-        truncation: Truncation = "longest_first",
+        truncation: TruncationStrategy = "longest_first",
     ) -> list[Read]:
         """Tokenize texts, or pairs of them, cut at the end that the row of each says."""
         found: dict[int, Read] = {}
@@ -145,7 +145,7 @@ class Reading(ABC):
                 found[i] = Read(tokens, self.cut(len(tokens["input_ids"]), texts[i], *pair))
         return [found[i] for i in range(len(texts))]
 
-    def cut(self, tokens: int, *texts: str) -> Cut | None:
+    def cut(self, tokens: int, *texts: str) -> Truncation | None:
         """What was lost of a text, or a pair, of which so many tokens are left."""
         if tokens < self.reader.max_tokens:  # counting is only for those that may have lost some
             return None

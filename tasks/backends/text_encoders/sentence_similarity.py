@@ -8,7 +8,7 @@ import numpy as np
 from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
 from ...text.sentence_similarity import SentenceSimilarityInput, SentenceSimilarityOutput
-from ..text.cut import told
+from ..text.cut import with_truncation
 from .reader import Reading
 
 
@@ -36,5 +36,5 @@ class SentenceSimilarity(Reading):
             source, *others = vectors[at]
             cosines = [float(source @ other) for other in others]
             output = SentenceSimilarityOutput(scores=[cosines])
-            answers.append(told(row, output, [read[place].cut for place in at]))
+            answers.append(with_truncation(row, output, [read[place].cut for place in at]))
         return answers

@@ -11,7 +11,7 @@ from ...base import TaskInput, TaskOutput
 from ...text.text_classification import TextClassificationInput
 from ..classify import classification, probabilities, sigmoid, softmax
 from ..rows import alike
-from ..text.cut import told
+from ..text.cut import with_truncation
 from .reader import Read, Reading
 
 
@@ -26,7 +26,7 @@ class TextClassification(Reading):
         answers: list[TaskOutput | RowError] = []
         for row, text, own in zip(rows, read, found, strict=True):
             output = classification(self.task, row, self._scores(row, own), self.reader.labels)
-            answers.append(told(row, output, [text.cut]))
+            answers.append(with_truncation(row, output, [text.cut]))
         return answers
 
     def _read(self, rows: Sequence[TextClassificationInput]) -> list[Read]:

@@ -12,9 +12,9 @@ from ...base import Task, TaskInput, TaskOutput
 from ...text.token_classification import TokenClassificationInput, TokenClassificationOutput
 from ..classify import softmax
 from ..rows import Decoded
-from ..text.cut import told
-from ..text.entities import Token, entities, without_overlap
-from .reader import Reader, Reading, Tokens
+from ..text.cut import with_truncation
+from ..text.entities import LabeledToken, entities, without_overlap
+from .reader import Reading, TextEncoder, Tokens
 
 #: A text as tokenized: one piece, or overlapping ones where it is longer than the model.
 Pieces = list[Encoding]
@@ -23,7 +23,7 @@ Pieces = list[Encoding]
 class TokenClassification(Reading):
     """A label a token, and what it makes of them."""
 
-    def __init__(self, task: Task, reader: Reader) -> None:
+    def __init__(self, task: Task, reader: TextEncoder) -> None:
         super().__init__(task, reader)
         self._tokenizer = reader.raw_tokenizer
         model = self._tokenizer.model
@@ -40,7 +40,7 @@ class TokenClassification(Reading):
             output = self._answer(row, pieces, [softmax(next(found)) for _ in pieces])
             whole = row.stride is not None
             cut = None if whole else self.cut(len(pieces[0].ids), row.texts[0])
-            answers.append(told(row, output, [cut]))
+            answers.append(with_truncation(row, output, [cut]))
         return decoded.answers(answers)
 
     def _pieces(self, given: TaskInput) -> Pieces:
@@ -72,7 +72,7 @@ class TokenClassification(Reading):
             entities=[found if len(pieces) == 1 else without_overlap(found)]
         )
 
-    def _words(self, text: str, piece: Encoding, scores: NDArray[np.float32]) -> list[Token]:
+    def _words(self, text: str, piece: Encoding, scores: NDArray[np.float32]) -> list[LabeledToken]:
         """The tokens of the text itself. scores: (T, labels)."""
         found = []
         for index, (start, end) in enumerate(piece.offsets):
@@ -82,7 +82,7 @@ class TokenClassification(Reading):
             continues = self._continues(word, text, start, end)
             if piece.ids[index] == self.reader.unknown_token:
                 word, continues = text[start:end], False
-            found.append(Token(word, start, end, index, continues, scores[index]))
+            found.append(LabeledToken(word, start, end, index, continues, scores[index]))
         return found
 
     def _continues(self, word: str, text: str, start: int, end: int) -> bool:

@@ -11,14 +11,14 @@ from ...base import Task, TaskInput, TaskOutput
 from ...text.zero_shot_classification import ZeroShotClassificationInput
 from ..classify import classification, softmax
 from ..rows import Decoded
-from ..text.cut import told
-from .reader import Read, Reader, Reading
+from ..text.cut import with_truncation
+from .reader import Read, Reading, TextEncoder
 
 
 class ZeroShotClassification(Reading):
     """A model of natural language inference reads each text with each label."""
 
-    def __init__(self, task: Task, reader: Reader) -> None:
+    def __init__(self, task: Task, reader: TextEncoder) -> None:
         super().__init__(task, reader)
         names = {int(i): name.lower() for i, name in reader.labels.items()}
         entails = [i for i, name in names.items() if name.startswith("entail")]
@@ -37,7 +37,7 @@ class ZeroShotClassification(Reading):
         answers: list[TaskOutput | RowError] = []
         for row, own in zip(decoded.inputs, decoded.rows, strict=True):
             output = self._answer(row, np.stack([next(found) for _ in own]))
-            answers.append(told(row, output, [pair.cut for pair in own]))
+            answers.append(with_truncation(row, output, [pair.cut for pair in own]))
         return decoded.answers(answers)
 
     def _tokens(self, given: TaskInput) -> list[Read]:

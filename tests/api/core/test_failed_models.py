@@ -38,7 +38,7 @@ class Failed:
 
     @property
     def asked(self) -> int:
-        return self._worker.queue.run(view(self._worker.jobs)).load_asked.get("embedding", 0)
+        return self._worker.queue.run(view(self._worker.jobs)).load_requests.get("embedding", 0)
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from wherry.api.surfaces.huggingface.token_stream import _events as hugging_face_events
-from wherry.api.v2.generate import _Asked
 from wherry.api.v2.generate import _events as triton_events
+from wherry.api.v2.generate import _GenerateRequest
 from wherry.tasks.registry import get_task
 from wherry.tasks.text.summarization import SummarizationInput, SummarizationOutput
 from wherry.tasks.text.tokens import Token
@@ -35,7 +35,7 @@ class Stream:
 
 def by_triton(stream: Any) -> AsyncIterator[bytes | None]:
     model: Any = SimpleNamespace(name="summarization", version="1")
-    return triton_events(_Asked(model, GIVEN, None), stream)
+    return triton_events(_GenerateRequest(model, GIVEN, None), stream)
 
 
 def by_hugging_face(stream: Any) -> AsyncIterator[bytes | None]:

@@ -10,25 +10,25 @@ import pytest
 
 from wherry.api.egress.addresses import parse_networks
 from wherry.api.egress.allowed import Allowed, NotAllowed, OutboundError
-from wherry.api.egress.fetch import Budget, Limits, fetch
-from wherry.api.egress.guard import Guard
+from wherry.api.egress.fetch import FetchBudget, FetchLimits, fetch
+from wherry.api.egress.guard import OutboundGuard
 
 from ...support.receiver import Receiver, status
 from .names import Names
 
 HERE = parse_networks("127.0.0.1/32")
-LIMITS = Limits(max_bytes=1000, timeout_s=5.0, max_redirects=2)
+LIMITS = FetchLimits(max_bytes=1000, timeout_s=5.0, max_redirects=2)
 
 
 def fetched(
     url: str,
-    limits: Limits = LIMITS,
+    limits: FetchLimits = LIMITS,
     *,
     budget: int = 10_000,
     hosts: str = "files.test:* other.test:*",
     names: Names | None = None,
 ) -> bytes:
-    guard = Guard(
+    guard = OutboundGuard(
         Allowed.of("http", hosts, setting="WHERRY_URL"),
         HERE,
         resolve=names or Names(files_test=[["127.0.0.1"]], other_test=[["127.0.0.1"]]),
@@ -36,7 +36,7 @@ def fetched(
 
     async def work() -> bytes:
         try:
-            return await fetch(guard, url, limits, Budget(budget))
+            return await fetch(guard, url, limits, FetchBudget(budget))
         finally:
             await guard.close()
 
@@ -151,7 +151,7 @@ def test_redirects_take_of_the_same_time(receiver: Receiver) -> None:
 
     receiver.answers["/"] = late
     with pytest.raises(OutboundError, match="not done in 0.5 s"):
-        fetched(receiver.url(), Limits(1000, timeout_s=0.5, max_redirects=100))
+        fetched(receiver.url(), FetchLimits(1000, timeout_s=0.5, max_redirects=100))
 
 
 def test_a_file_that_ends_too_soon_is_no_file(receiver: Receiver) -> None:

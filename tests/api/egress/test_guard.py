@@ -10,7 +10,7 @@ import uvicorn
 
 from wherry.api.egress.addresses import parse_networks
 from wherry.api.egress.allowed import Allowed, NotAllowed, OutboundError
-from wherry.api.egress.guard import Guard, lookup
+from wherry.api.egress.guard import OutboundGuard, lookup
 
 from ...support.receiver import Receiver, status
 from .names import Names
@@ -19,7 +19,9 @@ HERE = parse_networks("127.0.0.1/32")
 ANYONE = Allowed.of("http,https", "*:*", setting="WHERRY_URL")
 
 
-def asked(guard: Guard, url: str, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
+def asked(
+    guard: OutboundGuard, url: str, headers: dict[str, str] | None = None
+) -> tuple[int, bytes]:
     async def work() -> tuple[int, bytes]:
         try:
             async with guard.request("GET", url, headers=headers or {}) as response:
@@ -32,7 +34,7 @@ def asked(guard: Guard, url: str, headers: dict[str, str] | None = None) -> tupl
 
 def test_a_request_goes_to_the_address_and_keeps_the_name(receiver: Receiver) -> None:
     receiver.answers["/a"] = status(200, b"file")
-    guard = Guard(ANYONE, HERE, resolve=Names(files_test=[["127.0.0.1"]]))
+    guard = OutboundGuard(ANYONE, HERE, resolve=Names(files_test=[["127.0.0.1"]]))
     assert asked(guard, receiver.url("/a?b=1")) == (200, b"file")
     [request] = receiver.asked
     assert request.headers["host"] == f"files.test:{receiver.port}"
@@ -54,7 +56,7 @@ def test_a_request_goes_to_the_address_and_keeps_the_name(receiver: Receiver) ->
 def test_a_name_at_any_private_address_is_refused_unasked(
     receiver: Receiver, addresses: list[str]
 ) -> None:
-    guard = Guard(ANYONE, resolve=Names(files_test=[addresses]))
+    guard = OutboundGuard(ANYONE, resolve=Names(files_test=[addresses]))
     with pytest.raises(NotAllowed, match="'files.test': not at a public address, nor in WHERRY_"):
         asked(guard, receiver.url())
     assert receiver.asked == []
@@ -80,7 +82,7 @@ def test_a_name_at_any_private_address_is_refused_unasked(
 )
 def test_this_machine_is_refused_however_it_is_written(receiver: Receiver, host: str) -> None:
     """By the system's own resolver, which reads octal, hexadecimal and short forms."""
-    guard = Guard(ANYONE, resolve=lookup)
+    guard = OutboundGuard(ANYONE, resolve=lookup)
     with pytest.raises(OutboundError, match="not a URL|public address|cannot be resolved"):
         asked(guard, receiver.url(host=host))
     assert receiver.asked == []
@@ -90,7 +92,7 @@ def test_a_name_that_changes_its_mind_changes_nothing(receiver: Receiver) -> Non
     """DNS rebinding: what was checked is where the connection goes, so one question is asked."""
     receiver.answers["/"] = status(200)
     names = Names(files_test=[["127.0.0.1"], ["169.254.169.254"]])
-    guard = Guard(ANYONE, HERE, resolve=names)
+    guard = OutboundGuard(ANYONE, HERE, resolve=names)
     assert asked(guard, receiver.url())[0] == 200
     assert names.questions == ["files.test"]
 
@@ -98,19 +100,19 @@ def test_a_name_that_changes_its_mind_changes_nothing(receiver: Receiver) -> Non
 def test_the_next_address_is_tried_where_one_takes_no_connection(receiver: Receiver) -> None:
     receiver.answers["/"] = status(200)
     networks = parse_networks("127.0.0.0/8")
-    guard = Guard(ANYONE, networks, resolve=Names(files_test=[["127.9.9.9", "127.0.0.1"]]))
+    guard = OutboundGuard(ANYONE, networks, resolve=Names(files_test=[["127.9.9.9", "127.0.0.1"]]))
     assert asked(guard, receiver.url())[0] == 200
 
 
 def test_no_connection_is_told_without_the_address() -> None:
-    guard = Guard(ANYONE, HERE, resolve=Names(files_test=[["127.0.0.1"]]))
+    guard = OutboundGuard(ANYONE, HERE, resolve=Names(files_test=[["127.0.0.1"]]))
     with pytest.raises(OutboundError, match=r"^host 'files.test': no connection$"):
         asked(guard, "http://files.test:1/")
 
 
 def test_a_name_that_nobody_knows_is_told() -> None:
     with pytest.raises(OutboundError, match="'files.test': the name cannot be resolved"):
-        asked(Guard(ANYONE, resolve=Names()), "http://files.test/")
+        asked(OutboundGuard(ANYONE, resolve=Names()), "http://files.test/")
 
 
 def test_proxies_of_the_environment_play_no_part(
@@ -119,20 +121,20 @@ def test_proxies_of_the_environment_play_no_part(
     receiver.answers["/"] = status(200)
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    guard = Guard(ANYONE, HERE, resolve=Names(files_test=[["127.0.0.1"]]))
+    guard = OutboundGuard(ANYONE, HERE, resolve=Names(files_test=[["127.0.0.1"]]))
     assert asked(guard, receiver.url())[0] == 200
 
 
 def test_what_is_no_http_is_told(receiver: Receiver) -> None:
     receiver.answers["/"] = lambda handler: handler.wfile.write(b"220 mail ready\r\n")
-    guard = Guard(ANYONE, HERE, resolve=Names(files_test=[["127.0.0.1"]]))
+    guard = OutboundGuard(ANYONE, HERE, resolve=Names(files_test=[["127.0.0.1"]]))
     with pytest.raises(OutboundError, match="broke off or is no HTTP"):
         asked(guard, receiver.url())
 
 
 def test_cookies_of_one_answer_are_not_sent_with_the_next(receiver: Receiver) -> None:
     receiver.answers["/"] = status(200, set_cookie="session=1; Path=/")
-    guard = Guard(ANYONE, HERE, resolve=Names(files_test=[["127.0.0.1"]]))
+    guard = OutboundGuard(ANYONE, HERE, resolve=Names(files_test=[["127.0.0.1"]]))
 
     async def work() -> None:
         for _ in range(2):
@@ -154,7 +156,7 @@ def test_the_certificate_must_be_the_names_own(name: str, fits: bool) -> None:
     authority = trustme.CA()
     context = ssl.create_default_context()
     authority.configure_trust(context)
-    guard = Guard(
+    guard = OutboundGuard(
         ANYONE,
         HERE,
         resolve=Names(files_test=[["127.0.0.1"]], other_test=[["127.0.0.1"]]),

@@ -12,7 +12,7 @@ from wherry.api.access.caller import EVERYONE
 from wherry.api.app import create_app
 from wherry.api.http import errors
 from wherry.api.http.entry import Door
-from wherry.api.http.fast_route import PlainRoute, ShortWay
+from wherry.api.http.fast_route import FastRoute, ShortWay
 from wherry.protocol import errors as tree
 
 
@@ -83,7 +83,7 @@ def test_a_plain_route_that_breaks_tells_nothing_either(caplog):
         raise AssertionError("the framework was asked")
 
     class Room:
-        router = APIRouter(route_class=PlainRoute)
+        router = APIRouter(route_class=FastRoute)
 
     @Room.router.get("/broken/{name}")
     async def broken(request: Request) -> Response:
@@ -112,7 +112,7 @@ def test_the_short_way_leaves_mounts_and_other_paths_to_the_framework():
         seen.append((scope.get("root_path", ""), scope["path"]))
         await Response("framework")(scope, receive, send)
 
-    router = APIRouter(route_class=PlainRoute)
+    router = APIRouter(route_class=FastRoute)
 
     @router.get("/plain")
     async def plain(request: Request) -> Response:

@@ -19,7 +19,7 @@ from wherry.api.settings import ApiSettings
 from wherry.jobs import JobsSettings
 from wherry.jobs.keys import Keys
 from wherry.jobs.record import BatchStats, ClaimedJob
-from wherry.jobs.token_stream import tell
+from wherry.jobs.token_stream import send_chunks
 from wherry.ops.ports import free_port
 from wherry.tasks.registry import task_names
 from wherry.tasks.samples import PNG
@@ -147,7 +147,7 @@ class Api:
         tokens = [Token(id=number, text="word", logprob=-1.0) for number in (1, 2)]
         chunk = Chunk(row=0, at=0, tokens=tokens)
         said = [(job, chunk.model_dump_json().encode()) for job, _ in taken]
-        self.worker.queue.run(tell(WORKER, said, self.worker.jobs))
+        self.worker.queue.run(send_chunks(WORKER, said, self.worker.jobs))
         return taken
 
 

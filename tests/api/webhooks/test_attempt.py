@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wherry.api.webhooks.attempt import Answer, body_of, judged, message_id, pause_s
-from wherry.jobs import Group, Record
+from wherry.api.webhooks.attempt import DeliveryResult, body_of, judged, message_id, pause_s
+from wherry.jobs import Group, JobRecord
 from wherry.protocol.states import JobState
 
 NOW_S = 1_800_000_000.0
@@ -16,12 +16,12 @@ NOW_S = 1_800_000_000.0
 
 @pytest.mark.parametrize("status", [200, 201, 204, 299])
 def test_any_2xx_is_a_delivery(status: int) -> None:
-    assert judged(status, {}, NOW_S) == Answer()
+    assert judged(status, {}, NOW_S) == DeliveryResult()
 
 
 @pytest.mark.parametrize("status", [300, 302, 307, 400, 404, 429, 500, 503])
 def test_anything_else_is_tried_again_redirects_too(status: int) -> None:
-    assert judged(status, {"location": "/"}, NOW_S) == Answer(f"answered {status}")
+    assert judged(status, {"location": "/"}, NOW_S) == DeliveryResult(f"answered {status}")
 
 
 def test_410_ends_it() -> None:
@@ -47,23 +47,23 @@ def test_retry_after_is_seconds_or_a_date(given: str, seconds: int) -> None:
 
 
 def test_pauses_double_up_to_an_hour() -> None:
-    pauses = [pause_s(Answer("no"), tries, 5.0, 0.0) for tries in range(12)]
+    pauses = [pause_s(DeliveryResult("no"), tries, 5.0, 0.0) for tries in range(12)]
     assert pauses == [5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600]
-    assert pause_s(Answer("no"), 10**9, 5.0, 0.0) == 3600
+    assert pause_s(DeliveryResult("no"), 10**9, 5.0, 0.0) == 3600
 
 
 @given(tries=st.integers(0, 1000), retry_after_s=st.floats(0, 10**6), part=st.floats(0, 1))
 def test_a_random_part_is_taken_off_but_never_of_retry_after(
     tries: int, retry_after_s: float, part: float
 ) -> None:
-    whole = pause_s(Answer("no"), tries, 5.0, 0.0)
-    pause = pause_s(Answer("no", retry_after_s=retry_after_s), tries, 5.0, part)
+    whole = pause_s(DeliveryResult("no"), tries, 5.0, 0.0)
+    pause = pause_s(DeliveryResult("no", retry_after_s=retry_after_s), tries, 5.0, part)
     assert pause >= max(retry_after_s, whole / 2)
     assert pause <= max(retry_after_s, whole)
 
 
 def test_a_tenant_is_told_its_own_ids() -> None:
-    record = Record(
+    record = JobRecord(
         id="acme:x",
         task="embedding",
         group=Group("text", "embedding", "1", tenant="acme"),

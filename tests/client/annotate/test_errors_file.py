@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from wherry.client.annotate.errors_file import error_line, failed_ids
-from wherry.client.annotate.ledger import Placed
+from wherry.client.annotate.ledger import LedgerRow
 from wherry.client.errors import UsageError
 
 LINES = [
-    error_line(Placed(place, id_, "photos/x", None, None, "it broke", "invalid_row"))
+    error_line(LedgerRow(place, id_, "photos/x", None, None, "it broke", "invalid_row"))
     for place, id_ in enumerate(["a.png", "(row 1)", "ä\n.png"])
 ]
 

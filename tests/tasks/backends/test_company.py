@@ -11,7 +11,15 @@ import pytest
 import torch
 
 from wherry.tasks.backends.base import ModelRefused
-from wherry.tasks.backends.company import Company, Probe, Values, apart, distance, found, turned
+from wherry.tasks.backends.company import (
+    Company,
+    Probe,
+    Values,
+    apart,
+    distance,
+    try_company,
+    turned,
+)
 from wherry.tasks.backends.text.lengths import alike_in_length, sharing
 from wherry.tasks.base import TaskOutput
 from wherry.tasks.create import LocalTask, create_task
@@ -246,7 +254,7 @@ def test_where_trying_fails_rows_are_apart() -> None:
     def broken(rows: Sequence[list[int]]) -> Sequence[Values]:
         raise RuntimeError("too short")
 
-    company = found(Probe(ROWS, ROWS[0], broken), "some-model")
+    company = try_company(Probe(ROWS, ROWS[0], broken), "some-model")
     assert company.batching == "one-by-one"
     assert "failed" in company.note
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from .....protocol.errors import InvalidRequest
 from .....tasks.base import Task, TaskInput, TaskOutput
-from ....egress.named_files import Files
+from ....egress.named_files import NamedFiles
 from ....http.media import read_media
 
 Json = dict[str, Any]  # JSON
@@ -20,7 +20,7 @@ _IMAGE_KEYS = ("image-base64", "image-url")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TriggerEntry:
     """An entry of `taskInputs`, and where it is for who reads an error."""
 
     where: str
@@ -28,7 +28,7 @@ class Entry:
     parameter: Json
     task: Task
     #: Those that the data names by URL.
-    files: Files
+    files: NamedFiles
 
     def refuse(self, where: str, why: str) -> InvalidRequest:
         """The error that names a field."""
@@ -106,7 +106,7 @@ def _whole(value: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class EntryRequest:
     """What an entry asks for: rows of our task, and what is done to their answers."""
 
     rows: Sequence[TaskInput]  # of one row each
@@ -128,7 +128,7 @@ class Style:
 class Form:
     """How one of our tasks is asked and answers in Instill's words."""
 
-    read: Callable[[Entry], Asked]
+    read: Callable[[TriggerEntry], EntryRequest]
     #: The answers to an entry's rows, written as `data`; what `metadata` there is beside it.
     write: Callable[[Sequence[Any], Style], Json]  # Any: each form knows its own Output
     usage: Callable[[Sequence[Any]], Json] | None = None

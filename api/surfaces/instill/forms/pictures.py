@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 from .....tasks.multimodal.text_to_image import TextToImageOutput
-from .form import Asked, Entry, Form, Json, Style
+from .form import EntryRequest, Form, Json, Style, TriggerEntry
 from .texts import seeded
 
 _ASPECTS = ("16:9", "1:1", "21:9", "2:3", "3:2", "4:5", "5:4", "9:16", "9:21")
@@ -19,13 +19,13 @@ _EDGE = 512
 _STEP = 8
 
 
-def _read(entry: Entry) -> Asked:
+def _read(entry: TriggerEntry) -> EntryRequest:
     fields = entry.parameters(ignored=("n", "aspect_ratio"), seed=0)
     fields["negative_prompt"] = fields.get("negative_prompt") or None
     return seeded(entry, {**_size(entry), **fields, "prompts": [entry.text("prompt")]})
 
 
-def _size(entry: Entry) -> Json:
+def _size(entry: TriggerEntry) -> Json:
     """Width and height of an aspect ratio; of a square the model's own, which is none here."""
     given = entry.parameter.get("aspect-ratio", entry.parameter.get("aspect_ratio"))
     if given in (None, "1:1"):

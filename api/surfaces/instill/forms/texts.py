@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from .....tasks.multimodal.custom import CustomOutput
 from .....tasks.multimodal.written import WrittenOutput
 from .....tasks.text.generation import Generation, GenerationOutput
-from .form import Asked, Entry, Form, Json, Style
+from .form import EntryRequest, Form, Json, Style, TriggerEntry
 
 _RENAMED = {"max_tokens": "max_new_tokens"}
 
@@ -18,21 +18,21 @@ _IGNORED = ("n", "stream")
 _DEFAULTS = {"max_new_tokens": 50, "temperature": 0.7, "top_p": 1}
 
 
-def _drawn(entry: Entry, ignored: Sequence[str] = (), **defaults: object) -> Json:
+def _drawn(entry: TriggerEntry, ignored: Sequence[str] = (), **defaults: object) -> Json:
     """Parameters of generation. A temperature of 0 takes the likeliest, as beams do."""
     fields = entry.parameters(_RENAMED, (*_IGNORED, *ignored), **_DEFAULTS, **defaults)
     draws = fields["temperature"] != 0 and fields.get("num_beams") in (None, 1)
     return {"do_sample": draws, **fields}
 
 
-def seeded(entry: Entry, fields: Json) -> Asked:
+def seeded(entry: TriggerEntry, fields: Json) -> EntryRequest:
     """A row for each answer wanted, each of its own seed."""
     seed = fields["seed"]
     seeds = [seed + index if type(seed) is int else seed for index in range(entry.count())]
-    return Asked([entry.row(**{**fields, "seed": seed}) for seed in seeds])
+    return EntryRequest([entry.row(**{**fields, "seed": seed}) for seed in seeds])
 
 
-def _read_chat(entry: Entry) -> Asked:
+def _read_chat(entry: TriggerEntry) -> EntryRequest:
     messages = [
         {"role": message.get("role"), "content": _content(entry, message, where)}
         for where, message in entry.objects("messages")
@@ -40,7 +40,7 @@ def _read_chat(entry: Entry) -> Asked:
     return seeded(entry, {"messages": [messages], **_drawn(entry, seed=0)})
 
 
-def _content(entry: Entry, message: Json, where: str) -> str | list[Json]:
+def _content(entry: TriggerEntry, message: Json, where: str) -> str | list[Json]:
     """A message's text, or its parts where there are several."""
     content = message.get("content")
     if isinstance(content, str):
@@ -55,14 +55,14 @@ def _content(entry: Entry, message: Json, where: str) -> str | list[Json]:
     return texts[0] if len(texts) == 1 else [{"type": "text", "text": text} for text in texts]
 
 
-def _text(entry: Entry, part: Json, where: str) -> str:
+def _text(entry: TriggerEntry, part: Json, where: str) -> str:
     text = part.get("text")
     if not isinstance(text, str):
         raise entry.refuse(f"{where}.text", "expected text")
     return text
 
 
-def _read_image_chat(entry: Entry) -> Asked:
+def _read_image_chat(entry: TriggerEntry) -> EntryRequest:
     """One message of a user: an image, and text beside it."""
     messages = entry.objects("messages")
     where, message = messages[0]
@@ -79,21 +79,21 @@ def _read_image_chat(entry: Entry) -> Asked:
             "data.messages", "the model takes one message of a user, with an image and text"
         )
     fields = {**_drawn(entry, ("seed",)), "images": images, "texts": ["\n".join(texts)]}
-    return Asked([entry.row(**fields)] * entry.count())
+    return EntryRequest([entry.row(**fields)] * entry.count())
 
 
-def _read_completion(entry: Entry) -> Asked:
+def _read_completion(entry: TriggerEntry) -> EntryRequest:
     system = entry.text("system-message") if entry.data.get("system-message") else ""
     prompt = f"{system}\n\n{entry.text('prompt')}" if system else entry.text("prompt")
     return seeded(entry, {"texts": [prompt], **_drawn(entry, seed=0)})
 
 
-def _read_custom(entry: Entry) -> Asked:
+def _read_custom(entry: TriggerEntry) -> EntryRequest:
     """The data itself, and the parameters beside it where handlers look for them."""
     if entry.parameter and "parameters" in entry.data:
         raise entry.refuse("data.parameters", "give it or parameter, not both")
     extra = {"parameters": entry.parameter} if entry.parameter else {}
-    return Asked([entry.row(data=[{**entry.data, **extra}])])
+    return EntryRequest([entry.row(data=[{**entry.data, **extra}])])
 
 
 def _generations(answers: Sequence[GenerationOutput]) -> list[Generation]:
@@ -103,7 +103,7 @@ def _generations(answers: Sequence[GenerationOutput]) -> list[Generation]:
 def _replies(answers: Sequence[GenerationOutput], style: Style) -> Json:
     return {
         "choices": [
-            _choice(index, made.finish_reason, style, message=_said(made.text))
+            _choice(index, made.finish_reason, style, message=_message(made.text))
             for index, made in enumerate(_generations(answers))
         ]
     }
@@ -122,7 +122,7 @@ def _seen_replies(answers: Sequence[WrittenOutput], style: Style) -> Json:
     """Replies about images: why such a text ended is not told, so it is `stop`."""
     return {
         "choices": [
-            _choice(index, "stop", style, message=_said(answer.texts[0]))
+            _choice(index, "stop", style, message=_message(answer.texts[0]))
             for index, answer in enumerate(answers)
         ]
     }
@@ -132,7 +132,7 @@ def _choice(index: int, finish_reason: str, style: Style, **content: object) -> 
     return {"finish-reason": finish_reason, "index": index, **content, "created": style.created}
 
 
-def _said(text: str) -> Json:
+def _message(text: str) -> Json:
     return {"content": text, "role": "assistant"}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from .....protocol.errors import InvalidRequest
 from .....tasks.text.embedding import EmbeddingOutput
-from .form import Asked, Entry, Form, Json, Style
+from .form import EntryRequest, Form, Json, Style, TriggerEntry
 
 #: `input-type` would choose a prompt, which models here have none of.
 _IGNORED = ("format", "dimensions", "input_type", "truncate")
@@ -23,24 +23,24 @@ _CUTS: dict[str, Json] = {
 }
 
 
-def _read_texts(entry: Entry) -> Asked:
+def _read_texts(entry: TriggerEntry) -> EntryRequest:
     rows = []
     for where, part in entry.objects("embeddings"):
         if part.get("type", "text") != "text" or not isinstance(part.get("text"), str):
             raise entry.refuse(where, "the model embeds texts: {type: text, text: ...}")
         rows.append(entry.row(texts=[part["text"]], **_fields(entry), **_cut(entry)))
-    return Asked(rows, _dimensions(entry))
+    return EntryRequest(rows, _dimensions(entry))
 
 
-def _read_images(entry: Entry) -> Asked:
+def _read_images(entry: TriggerEntry) -> EntryRequest:
     rows = [
         entry.row(images=[entry.image(part, where)], **_fields(entry))
         for where, part in entry.objects("embeddings")
     ]
-    return Asked(rows, _dimensions(entry))
+    return EntryRequest(rows, _dimensions(entry))
 
 
-def _fields(entry: Entry) -> Json:
+def _fields(entry: TriggerEntry) -> Json:
     for name, served in _SERVED.items():
         given = entry.parameter.get(name)
         if given is not None and str(given).lower() != served:
@@ -48,7 +48,7 @@ def _fields(entry: Entry) -> Json:
     return entry.parameters(ignored=_IGNORED)
 
 
-def _cut(entry: Entry) -> Json:
+def _cut(entry: TriggerEntry) -> Json:
     told = entry.parameter.get("truncate", "end")
     if told is None or isinstance(told, bool):  # as others' clients say it
         told = "none" if told is False else "end"
@@ -58,7 +58,7 @@ def _cut(entry: Entry) -> Json:
     return _CUTS[given]
 
 
-def _dimensions(entry: Entry) -> int | None:
+def _dimensions(entry: TriggerEntry) -> int | None:
     given = entry.parameter.get("dimensions")
     if given is None:
         return None

@@ -10,18 +10,18 @@ from .....tasks.boxes import BoundingBox, BoxesOutput
 from .....tasks.labels import LabelsOutput
 from .....tasks.vision.keypoint_detection import Keypoint, KeypointDetectionOutput
 from .....tasks.vision.optical_character_recognition import OpticalCharacterRecognitionOutput
-from .form import Asked, Entry, Form, Json, Style, box
+from .form import EntryRequest, Form, Json, Style, TriggerEntry, box
 
 
-def read_image(entry: Entry) -> Asked:
+def read_image(entry: TriggerEntry) -> EntryRequest:
     """One image a row; the task's own parameters may be given."""
     image = entry.image(entry.data, "data")
-    return Asked([entry.row(images=[image], **entry.parameters())])
+    return EntryRequest([entry.row(images=[image], **entry.parameters())])
 
 
-def _read_classified(entry: Entry) -> Asked:
+def _read_classified(entry: TriggerEntry) -> EntryRequest:
     image = entry.image(entry.data, "data")
-    return Asked([entry.row(images=[image], **{**entry.parameters(), "top_k": 1})])
+    return EntryRequest([entry.row(images=[image], **{**entry.parameters(), "top_k": 1})])
 
 
 def _category(answers: Sequence[LabelsOutput], _: Style) -> Json:

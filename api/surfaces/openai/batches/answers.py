@@ -26,17 +26,17 @@ from .....protocol.errors import (
 from .....protocol.parameters import PRIORITY
 from ....access.caller import caller
 from ....core.envelope import Envelope
-from ....core.intake import Checked
-from ....core.job_names import LANE, Lane
-from ....core.run_and_wait import Ended, finished, run
+from ....core.intake import CheckedRequest
+from ....core.job_names import JOB_NAMES, JobNames
+from ....core.run_and_wait import EndedJob, finished, run
 from ....core.service import Service
 from ....core.views import inference_response
-from ....egress.named_files import Files
+from ....egress.named_files import NamedFiles
 from ....http.body import OFF_LOOP_BYTES, off_loop
 from ....http.errors import error_body, status_of
 from ....http.hangup import never
 from . import endpoints
-from .lines import Asked
+from .lines import LineRequest
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ _LOST = 3
 _NOT_NOW = frozenset({429, 503, 504})
 
 
-class Answer(NamedTuple):
+class LineResponse(NamedTuple):
     """A line's answer: an HTTP status and a body of JSON, or why it was not run."""
 
     status: int
@@ -74,21 +74,21 @@ class Answer(NamedTuple):
         return form % (head, self.status, to_json(name), body)
 
 
-async def answer(app: FastAPI, name: str, asked: Asked, size: int) -> Answer:
+async def answer(app: FastAPI, name: str, asked: LineRequest, size: int) -> LineResponse:
     """Run a line, as often as it takes; `name` is its job's. Never raises but when canceled."""
     pause_s, lost = _FIRST_PAUSE_S, 0
     while True:
         try:
             found = await _try(app, name, asked, size)
         except WherryError as error:
-            found = Answer(status_of(error), to_json(error_body(error)))
+            found = LineResponse(status_of(error), to_json(error_body(error)))
             gone = isinstance(error, NotFound) and not isinstance(error, ModelNotFound)
             lost += gone
             later = isinstance(error, Unavailable | DeadlineExceeded)
             again = (later and not isinstance(error, ModelFailed)) or (gone and lost < _LOST)
         except Exception:
             log.exception("line %s failed", name)
-            return Answer(500, b'{"error":"internal error","error_type":"internal_error"}')
+            return LineResponse(500, b'{"error":"internal error","error_type":"internal_error"}')
         else:
             again = found.status in _NOT_NOW and not found.lasting
         if not again:
@@ -97,7 +97,7 @@ async def answer(app: FastAPI, name: str, asked: Asked, size: int) -> Answer:
         pause_s = min(pause_s * 2, _LAST_PAUSE_S)
 
 
-async def _try(app: FastAPI, name: str, asked: Asked, size: int) -> Answer:
+async def _try(app: FastAPI, name: str, asked: LineRequest, size: int) -> LineResponse:
     route = endpoints.ROUTES.get(asked.url)
     if route is None:
         service: Service = app.state.service
@@ -107,14 +107,14 @@ async def _try(app: FastAPI, name: str, asked: Asked, size: int) -> Answer:
     else:
         response = await route(_request(app, name, asked))
     failed = response.status_code == 503 and "retry-after" not in response.headers
-    return Answer(response.status_code, bytes(response.body), lasting=failed)
+    return LineResponse(response.status_code, bytes(response.body), lasting=failed)
 
 
-async def _infer(service: Service, name: str, asked: Asked, size: int) -> Response:
+async def _infer(service: Service, name: str, asked: LineRequest, size: int) -> Response:
     model = endpoints.infer_model(asked.url)
     assert model is not None
 
-    def reading(files: Files) -> tuple[Checked, str | None]:
+    def reading(files: NamedFiles) -> tuple[CheckedRequest, str | None]:
         request = codec.request_of(asked.body)
         own_id, request.id = request.id, name
         if not request.parameters.get(PRIORITY):
@@ -133,11 +133,11 @@ async def _infer(service: Service, name: str, asked: Asked, size: int) -> Respon
             record = await service.wait(prepared.job.id, service.settings.infer_timeout_s)
         except JobNotFound:
             raise Unavailable("the job was forgotten; it is made again") from None
-        ended = Ended(prepared.job.id, record.status)
+        ended = EndedJob(prepared.job.id, record.status)
     return await inference_response(await finished(service, ended), response_id=own_id)
 
 
-def _request(app: FastAPI, name: str, asked: Asked) -> Request:
+def _request(app: FastAPI, name: str, asked: LineRequest) -> Request:
     """A request as the route takes it, from a client that never hangs up."""
     unread = [to_json(asked.body)]
 
@@ -155,6 +155,6 @@ def _request(app: FastAPI, name: str, asked: Asked) -> Request:
         "headers": [(b"content-type", b"application/json")],
         "path_params": {},
         "app": app,
-        LANE: Lane(name),  # a lane a try: the same jobs have the same names again
+        JOB_NAMES: JobNames(name),  # the same jobs have the same names again
     }
     return Request(scope, receive)

@@ -11,8 +11,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from .....jobs.batches import (
-    Asked,
     Batch,
+    BatchSpec,
     BatchStatus,
     batch_page,
     cancel_batch,
@@ -27,7 +27,7 @@ from ....core.service import Service
 from ....core.views import json_response
 from ....http.body import read_document
 from ....http.errors import shaped
-from ....http.fast_route import PlainRoute
+from ....http.fast_route import FastRoute
 from ....http.ids import idempotency_key, uuid7
 from ..requests import NullIsAbsent, error_shape
 from .endpoints import checked_endpoint
@@ -35,7 +35,7 @@ from .expiry import ExpiresAfter
 from .files_routes import own_file
 from .views import batch_view, list_view, read_limit
 
-router = APIRouter(tags=["openai"], route_class=PlainRoute)
+router = APIRouter(tags=["openai"], route_class=FastRoute)
 
 _WINDOW = re.compile(r"([1-9][0-9]{0,5})([smhd])")
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -76,7 +76,7 @@ async def create(request: Request) -> Response:
     if file.purpose != "batch":
         raise InvalidRequest("input_file_id: the file's purpose is not 'batch'")
     now = int(time.time())
-    made = Asked(
+    made = BatchSpec(
         id=_batch_id(request),
         endpoint=checked_endpoint(asked.endpoint),
         input_file_id=file.id,
@@ -148,7 +148,7 @@ def _batch_id(request: Request) -> str:
     return f"batch_{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}"
 
 
-def _same(one: Asked, other: Asked) -> bool:
+def _same(one: BatchSpec, other: BatchSpec) -> bool:
     times = {"created_at", "expires_at"}
     return one.model_dump(exclude=times) == other.model_dump(exclude=times)
 

@@ -9,7 +9,7 @@ from .....jobs.batches import BatchError
 from .....protocol.errors import WherryError
 from .....tasks.catalog import Catalog
 from . import endpoints
-from .lines import Asked, Line, LineError, read_line
+from .lines import Line, LineError, LineRequest, read_line
 
 #: Errors told of one batch; whoever wrote the file sees from these what is wrong.
 _MOST_ERRORS = 100
@@ -58,7 +58,7 @@ class Check:
     ) -> None:
         self.errors.append(BatchError(code=code, message=message, param=param, line=line))
 
-    def _look(self, asked: Asked) -> None:
+    def _look(self, asked: LineRequest) -> None:
         # Eight bytes a name: two of a million lines meet by chance once in 37 million batches.
         name = hashlib.blake2b(asked.custom_id.encode("utf-8", "replace"), digest_size=8).digest()
         number = int.from_bytes(name)
@@ -77,7 +77,7 @@ class Check:
             )
         self._look_for_model(asked)
 
-    def _look_for_model(self, asked: Asked) -> None:
+    def _look_for_model(self, asked: LineRequest) -> None:
         model = endpoints.infer_model(asked.url)
         if model is None:
             named = asked.body.get("model")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 
-from .....jobs.batches import Asked, Progress, output_file_id
-from .....jobs.files import File, Part, put_file
+from .....jobs.batches import BatchProgress, BatchSpec, output_file_id
+from .....jobs.files import File, FilePart, put_file
 from ....core.service import Service
 from .expiry import expires_at
 
 
-async def write_files(service: Service, asked: Asked, progress: Progress) -> None:
+async def write_files(service: Service, asked: BatchSpec, progress: BatchProgress) -> None:
     """Make files of the parts, and note them; a second time they are there already."""
     output = await _file(service, asked, "output", progress.output)
     error = await _file(service, asked, "error", progress.error)
@@ -20,7 +20,9 @@ async def write_files(service: Service, asked: Asked, progress: Progress) -> Non
     progress.output_expires_at = last.expires_at if last else None
 
 
-async def _file(service: Service, asked: Asked, kind: str, parts: tuple[Part, ...]) -> File | None:
+async def _file(
+    service: Service, asked: BatchSpec, kind: str, parts: tuple[FilePart, ...]
+) -> File | None:
     if not parts:
         return None
     now = int(time.time())

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from .....jobs.batches import Asked, BatchError
+from .....jobs.batches import BatchError, BatchSpec
 from .....protocol import v2
 from .....protocol.errors import InvalidRequest
 from .....protocol.first_fault import FirstFault, few_fields
@@ -49,12 +49,12 @@ def expires_at(made_at: int, asked_s: int | None, settings: ApiSettings) -> int 
     return made_at + seconds if seconds else None
 
 
-def record_kept_s(asked: Asked, settings: ApiSettings) -> int:
+def record_kept_s(asked: BatchSpec, settings: ApiSettings) -> int:
     """Seconds that a batch stays once it has ended, no less than its output; 0 for ever."""
     return settings.files_ttl_s and max(settings.files_ttl_s, asked.output_kept_s or 0)
 
 
-def input_gone(asked: Asked) -> BatchError:
+def input_gone(asked: BatchSpec) -> BatchError:
     """Why a batch cannot begin without its input."""
     at = asked.input_expires_at
     if at is None or at > time.time():

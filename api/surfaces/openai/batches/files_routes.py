@@ -18,14 +18,14 @@ from ....core.service import Service
 from ....core.store_threads import in_store
 from ....core.views import json_response
 from ....http.errors import shaped
-from ....http.fast_route import PlainRoute
+from ....http.fast_route import FastRoute
 from ....http.ids import uuid7
 from ..requests import error_shape
 from .expiry import asked_in_form, expires_at
 from .upload import receive
 from .views import file_view, list_view, read_limit
 
-router = APIRouter(tags=["openai"], route_class=PlainRoute)
+router = APIRouter(tags=["openai"], route_class=FastRoute)
 
 _PURPOSE = "batch"
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
-from .....jobs.files import Part
+from .....jobs.files import FilePart
 from .....jobs.stores import Store
 from .....protocol.errors import WherryError
 from ....core.blob_removal import remove_later
@@ -23,7 +23,7 @@ _RETRY_S = 1.0
 class Growing:
     """Lines on their way into the store. What is flushed counts once its parts are saved."""
 
-    def __init__(self, store: Store, name: str, parts: Sequence[Part]) -> None:
+    def __init__(self, store: Store, name: str, parts: Sequence[FilePart]) -> None:
         self._store, self._name = store, name
         self._parts = list(parts)
         self._last = bytearray()
@@ -35,7 +35,7 @@ class Growing:
             self._last += await in_store(self._store.get, self._parts[-1].ref)
 
     @property
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[FilePart, ...]:
         """The parts in the store."""
         return tuple(self._parts)
 
@@ -58,7 +58,7 @@ class Growing:
         ref = await in_store(self._store.put, f"{self._name}/{uuid7()}", data)
         if len(data) > self._added:  # the last part was there already, and shorter
             remove_later(self._store, [self._parts.pop().ref])
-        self._parts.append(Part(ref, len(data)))
+        self._parts.append(FilePart(ref, len(data)))
         self._added = 0
         if len(data) >= PART_BYTES:
             self._last = bytearray()

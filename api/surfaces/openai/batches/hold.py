@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from .....jobs.batches import Batch, BatchStatus, Progress, save_batch
+from .....jobs.batches import Batch, BatchProgress, BatchStatus, save_batch
 from .....protocol.errors import WherryError
 from ....core.service import Service
 from .expiry import record_kept_s
@@ -55,7 +55,7 @@ class Hold:
         self,
         was: BatchStatus,
         status: BatchStatus,
-        progress: Progress | None = None,
+        progress: BatchProgress | None = None,
         *,
         give_back: bool = False,
     ) -> None:
@@ -81,7 +81,7 @@ class Hold:
                 self.news.set()
             self.status = found
 
-    def rewind(self) -> Progress:
+    def rewind(self) -> BatchProgress:
         """Forget what was not saved: its lines are in no part. Answers what is left."""
         self.progress = self._saved.model_copy()
         return self.progress

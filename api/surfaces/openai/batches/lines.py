@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from .....jobs.files import Part
+from .....jobs.files import FilePart
 from .....jobs.stores import Store
 from .....protocol.errors import InvalidRequest
 from .....protocol.json_text import parse_json
@@ -30,7 +30,7 @@ class LineTooLongError(Exception):
 
 
 async def read_lines(
-    store: Store, parts: Sequence[Part], *, done: int, position: int, max_bytes: int
+    store: Store, parts: Sequence[FilePart], *, done: int, position: int, max_bytes: int
 ) -> AsyncIterator[list[Line]]:
     """The lines after `done`, which end at `position`: those of one part at a time.
 
@@ -61,7 +61,7 @@ async def read_lines(
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class LineRequest:
     """A line's request."""
 
     custom_id: str
@@ -77,7 +77,7 @@ class LineError(Exception):
         self.code, self.message, self.param = code, message, param
 
 
-def read_line(text: bytes) -> Asked:
+def read_line(text: bytes) -> LineRequest:
     """A line's request. Raises LineError."""
     try:
         document = parse_json(text, what="the line")
@@ -98,7 +98,7 @@ def read_line(text: bytes) -> Asked:
         raise LineError("missing_required_parameter", "url: expected a path", "url")
     if not isinstance(body, dict):
         raise LineError("missing_required_parameter", "body: expected an object", "body")
-    return Asked(custom_id, url, body)
+    return LineRequest(custom_id, url, body)
 
 
 #: Characters of a line's own name.

@@ -11,7 +11,7 @@ from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from .....jobs.files import LONGEST_UPLOAD_S, Part
+from .....jobs.files import LONGEST_UPLOAD_S, FilePart
 from .....jobs.stores import Store
 from .....protocol.errors import InvalidRequest, PayloadTooLarge
 from ....core.blob_removal import remove
@@ -31,7 +31,7 @@ class Uploaded:
 
     fields: dict[str, str] = field(default_factory=dict)
     filename: str | None = None
-    parts: list[Part] = field(default_factory=list)
+    parts: list[FilePart] = field(default_factory=list)
 
 
 async def receive(request: Request, store: Store, name: str, max_bytes: int) -> Uploaded:
@@ -41,7 +41,7 @@ async def receive(request: Request, store: Store, name: str, max_bytes: int) -> 
     """
     too_large = PayloadTooLarge(f"file: over {max_bytes} bytes; send several files")
     form, taken, began = _Form(_boundary(request)), 0, time.monotonic()
-    parts: list[Part] = []
+    parts: list[FilePart] = []
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared) > max_bytes + _FORM_BYTES:
         raise too_large
@@ -49,7 +49,7 @@ async def receive(request: Request, store: Store, name: str, max_bytes: int) -> 
     async def put() -> None:
         data = form.take()
         ref = await in_store(store.put, f"{name}/{len(parts)}", data)
-        parts.append(Part(ref, len(data)))
+        parts.append(FilePart(ref, len(data)))
 
     try:
         async for chunk in request.stream():

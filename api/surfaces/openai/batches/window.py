@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
-from .answers import Answer
-from .lines import Asked, Line
+from .answers import LineResponse
+from .lines import Line, LineRequest
 
 #: Bytes of requests under way, at most; one always goes.
 _MAX_BYTES = 32 * 1024 * 1024
@@ -18,15 +18,15 @@ class Flight(NamedTuple):
     """A line under way."""
 
     line: Line
-    asked: Asked
-    task: asyncio.Task[Answer]
+    asked: LineRequest
+    task: asyncio.Task[LineResponse]
 
 
-class Window:
+class LineWindow:
     """Lines under way, the oldest first."""
 
     def __init__(
-        self, size: int, answer: Callable[[Line, Asked], Coroutine[Any, Any, Answer]]
+        self, size: int, answer: Callable[[Line, LineRequest], Coroutine[Any, Any, LineResponse]]
     ) -> None:
         self._size, self._answer = size, answer
         self._flights: deque[Flight] = deque()
@@ -41,7 +41,7 @@ class Window:
             return False
         return not self._flights or self._bytes + len(line.text) <= _MAX_BYTES
 
-    def start(self, line: Line, asked: Asked) -> None:
+    def start(self, line: Line, asked: LineRequest) -> None:
         """Start a line."""
         task = asyncio.create_task(self._answer(line, asked))
         self._flights.append(Flight(line, asked, task))

@@ -21,16 +21,16 @@ from .....jobs.recover import cancel
 from .....protocol.errors import NotFound, WherryError
 from ....access.caller import caller
 from ....core.blob_removal import remove_later
-from ....core.job_names import lane_id
+from ....core.job_names import nth_job_id
 from ....core.service import Service
-from .answers import Answer, answer
+from .answers import LineResponse, answer
 from .check import Check
 from .ends import write_files
 from .expiry import input_gone
 from .growing import PART_BYTES, Growing
 from .hold import Hold, LeaseLostError
-from .lines import Asked, Line, LineTooLongError, read_line, read_lines
-from .window import Window
+from .lines import Line, LineRequest, LineTooLongError, read_line, read_lines
+from .window import LineWindow
 
 #: Seconds after which progress is saved, if there is some.
 _SAVE_S = 1.0
@@ -43,8 +43,12 @@ _JOB_KEPT_S = 15
 _MOST_JOBS = 4
 
 #: What stands in the answer's place where a line was not run: in OpenAI's codes.
-_EXPIRED = Answer(0, code="batch_expired", message="the batch's time was up before this line ran")
-_CANCELLED = Answer(0, code="batch_cancelled", message="the batch was cancelled before it ran")
+_EXPIRED = LineResponse(
+    0, code="batch_expired", message="the batch's time was up before this line ran"
+)
+_CANCELLED = LineResponse(
+    0, code="batch_cancelled", message="the batch was cancelled before it ran"
+)
 
 
 class Work:
@@ -57,7 +61,7 @@ class Work:
         store, saved = service.store, hold.progress
         self._output = Growing(store, output_keys(hold.id, "output"), saved.output)
         self._error = Growing(store, output_keys(hold.id, "error"), saved.error)
-        self._window = Window(service.settings.batch_window, self._answer_line)
+        self._window = LineWindow(service.settings.batch_window, self._answer_line)
         self._saved_at = time.monotonic()
         self._answered: list[str] = []
 
@@ -151,7 +155,7 @@ class Work:
                     return
         await self._save()
 
-    async def _answer_line(self, line: Line, asked: Asked) -> Answer:
+    async def _answer_line(self, line: Line, asked: LineRequest) -> LineResponse:
         return await answer(self._app, self._name(line), asked, len(line.text))
 
     def _name(self, line: Line) -> str:
@@ -217,14 +221,14 @@ class Work:
         await self._save()
 
     @property
-    def _refusal(self) -> Answer:
+    def _refusal(self) -> LineResponse:
         return _CANCELLED if self._hold.status is BatchStatus.CANCELLING else _EXPIRED
 
     async def _cancel_jobs(self, line: Line) -> None:
         service = self._service
         for number in range(_MOST_JOBS):
             try:
-                job_id = self._owner.stored(lane_id(self._name(line), number))
+                job_id = self._owner.stored(nth_job_id(self._name(line), number))
                 await service.queue.run(cancel(job_id, service.jobs))
             except NotFound:
                 return
@@ -233,7 +237,7 @@ class Work:
 
     # Progress
 
-    def _write(self, line: Line, custom_id: str, found: Answer) -> None:
+    def _write(self, line: Line, custom_id: str, found: LineResponse) -> None:
         """Give a line its line of output. It counts once it is saved."""
         good, progress = found.status == 200, self._progress
         (self._output if good else self._error).add(found.line(self._name(line), custom_id))

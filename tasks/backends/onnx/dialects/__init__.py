@@ -12,7 +12,7 @@ import sys
 
 from .... import entry_points
 from ...base import ModelRefused
-from ..adapter import Adapter, Told
+from ..adapter import Adapter, GraphInfo
 from ..graph import Shapes
 
 #: dialect -> module:class, in the order in which they are asked.
@@ -46,7 +46,7 @@ _DIALECTS = {
 def dialects(task: str) -> dict[str, type[Adapter]]:
     """The adapters that answer a task, in the order in which they are asked."""
     found: dict[str, type[Adapter]] = {}
-    for dialect, point in entry_points.found("wherry.onnx_adapters").items():
+    for dialect, point in entry_points.installed("wherry.onnx_adapters").items():
         found[dialect] = entry_points.load(point)
     for dialect, place in _DIALECTS.items():
         module, _, cls = place.partition(":")
@@ -54,7 +54,7 @@ def dialects(task: str) -> dict[str, type[Adapter]]:
     return {dialect: adapter for dialect, adapter in found.items() if task in adapter.tasks}
 
 
-def resolve(task: str, told: Told, *, dialect: str = "") -> type[Adapter]:
+def resolve(task: str, told: GraphInfo, *, dialect: str = "") -> type[Adapter]:
     """The adapter for a graph, or the one of that dialect. Raises ModelRefused where none fits."""
     known = dialects(task)
     if dialect and dialect not in known:

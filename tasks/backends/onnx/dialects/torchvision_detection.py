@@ -17,7 +17,7 @@ from ....base import Task, TaskInput
 from ...image.fitting import Fitted
 from ...image.pixels import Pixels
 from ...sizes import Exact, Size
-from ..adapter import Told
+from ..adapter import GraphInfo
 from ..detection import DetectionAdapter, Objects
 from ..graph import Shapes
 from ..model import OnnxModel
@@ -45,7 +45,7 @@ class TorchvisionDetection(DetectionAdapter):
         )
 
     @classmethod
-    def misfit(cls, told: Told, *, named: bool) -> str:  # noqa: ARG003 # axes tell
+    def misfit(cls, told: GraphInfo, *, named: bool) -> str:  # noqa: ARG003 # axes tell
         """Images of three axes are one without a batch."""
         ((name, axes),) = told.inputs.items()
         channels = axes[-3] if len(axes) in (3, 4) else 3

@@ -16,7 +16,7 @@ from ....labels import ClassificationResult
 from ....vision.zero_shot_image_classification import ZeroShotImageClassificationOutput
 from ...classify import softmax
 from ...image.fitting import Fitted
-from ...text.cut import told
+from ...text.cut import with_truncation
 from ..adapter import has_rank
 from ..checks import finite
 from ..graph import Shapes
@@ -61,7 +61,9 @@ class TransformersClip(ImageAdapter):
         answers: list[TaskOutput | RowError] = []
         for row, named, one in zip(inputs, sentences, logits, strict=True):
             at = [place[text] for text in named]
-            answers.append(told(row, _answer(row, softmax(one[at])), [lost[i] for i in at]))
+            answers.append(
+                with_truncation(row, _answer(row, softmax(one[at])), [lost[i] for i in at])
+            )
         return answers
 
     def _logits(

@@ -15,7 +15,7 @@ from ....base import Task, TaskInput, TaskOutput
 from ...classify import sigmoid
 from ...image.detect import corners, detection
 from ...image.fitting import Fitted
-from ...text.cut import told
+from ...text.cut import with_truncation
 from ..adapter import has_rank
 from ..checks import finite
 from ..graph import Shapes
@@ -57,7 +57,7 @@ class TransformersOwlvit(ImageAdapter):
         for i, (row, labels, image) in enumerate(zip(inputs, named, rows, strict=True)):
             whole = corners(boxes[i], image.size)
             found = self._objects(row, labels, logits[i, :, : len(labels)], whole)
-            answers.append(told(row, found, self.texts.lost(labels)))
+            answers.append(with_truncation(row, found, self.texts.lost(labels)))
         return answers
 
     def _run(

@@ -17,7 +17,7 @@ from ....base import Task, TaskInput, TaskOutput
 from ....multimodal.visual_question_answering import VisualAnswer, VisualQuestionAnsweringOutput
 from ...classify import sigmoid
 from ...image.fitting import Fitted
-from ...text.cut import told
+from ...text.cut import with_truncation
 from ..adapter import has_rank
 from ..graph import Shapes
 from ..images import ImageAdapter
@@ -55,7 +55,7 @@ class TransformersVilt(ImageAdapter):
         scores = sigmoid(self.graph.read("logits", arrays))
         labels = self.model.labels(scores.shape[-1])
         return [
-            told(row, _likeliest(row, s, labels), [cut])
+            with_truncation(row, _likeliest(row, s, labels), [cut])
             for row, s, cut in zip(inputs, scores, self.texts.lost(questions), strict=True)
         ]
 

@@ -21,13 +21,13 @@ from ..checks import chances
 from ..detection import Objects
 from ..preprocess import plain
 from ..ultralytics import RTDETR
-from ..yolo import Yolo, read_final
+from ..yolo import YoloAdapter, read_final
 
 #: How far beyond the image a box may reach, relative to it.
 _BEYOND = 1.0
 
 
-class UltralyticsRtdetr(Yolo):
+class UltralyticsRtdetr(YoloAdapter):
     """RT-DETR as Ultralytics exports it."""
 
     dialect: ClassVar[str] = RTDETR

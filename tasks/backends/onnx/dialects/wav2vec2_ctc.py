@@ -19,7 +19,7 @@ from ....base import Task, TaskInput, TaskOutput
 from ...company import Company, Probe
 from ...rows import Decoded
 from ...sound.waveform import Samples
-from ...sound.windows import Cut, Window
+from ...sound.windows import Window, WindowShape
 from ..adapter import Adapter, has_rank
 from ..graph import Shapes
 from ..model import OnnxModel
@@ -51,7 +51,7 @@ class Wav2vec2Ctc(Adapter):
         self.blank: int = model.config.get("pad_token_id") or 0 if blank is None else blank
         self.delimiter = _text(told.get("word_delimiter_token")) or "|"
         self.small = bool(told.get("do_lower_case"))
-        self._cut = Cut.of(chunk_length_s, self.listener.rate, self.listener.per_output)
+        self._cut = WindowShape.of(chunk_length_s, self.listener.rate, self.listener.per_output)
 
     @classmethod
     def accepts(cls, inputs: Shapes, outputs: Shapes, config: Mapping[str, Any]) -> bool:  # noqa: ARG003 # names tell
@@ -89,7 +89,7 @@ class Wav2vec2Ctc(Adapter):
         return best[left : min(whole - right, self.listener.outputs(window.length))]
 
     def _answer(self, row: TaskInput, best: NDArray[np.int64], samples: int) -> TaskOutput:
-        said = self._said(best)
+        said = self._letters_of(best)
         text = "".join(letter.text for letter in said).strip()
         chunks = duration = None
         if getattr(row, "return_timestamps", False):
@@ -108,7 +108,7 @@ class Wav2vec2Ctc(Adapter):
             {"texts": [text], "chunks": [chunks], "durations": [duration]}
         )
 
-    def _said(self, best: NDArray[np.int64]) -> list[_Letter]:
+    def _letters_of(self, best: NDArray[np.int64]) -> list[_Letter]:
         said, at = [], 0
         for number, run in groupby(best.tolist()):
             length = len(list(run))

@@ -19,7 +19,7 @@ from ....audio.automatic_speech_recognition import AutomaticSpeechRecognitionInp
 from ....base import Task, TaskInput, TaskOutput
 from ...rows import Decoded
 from ...sound.waveform import Samples, decode
-from ...sound.windows import Cut
+from ...sound.windows import WindowShape
 from ..adapter import Adapter
 from ..graph import Shapes, needs
 from ..joining import joined
@@ -39,7 +39,7 @@ class _Heard(NamedTuple):
     language: int | None
 
 
-class _Said(NamedTuple):
+class _Decoded(NamedTuple):
     """What a piece says, in tokens, and its language's token; None where a model knows but one."""
 
     tokens: list[int]
@@ -97,7 +97,7 @@ class WhisperEncoderDecoder(Adapter):
             raise ValueError(
                 f"chunk_length_s {chunk_length_s}: the model hears {self._seconds} seconds at once"
             )
-        self._cut = Cut.of(chunk_length_s, self.rate)
+        self._cut = WindowShape.of(chunk_length_s, self.rate)
 
     @classmethod
     def accepts(cls, inputs: Shapes, outputs: Shapes, config: Mapping[str, Any]) -> bool:
@@ -109,7 +109,7 @@ class WhisperEncoderDecoder(Adapter):
         """Windows of all readable rows share runs."""
         rows = Decoded(batch, self._hear)
         timed = any(row.return_timestamps for row in rows.inputs)  # type: ignore[attr-defined] # its own Input
-        texts = (self._timed if timed else self._plain)(rows.rows)
+        texts = (self._timed if timed else self._without_times)(rows.rows)
         return rows.answers(
             [self._answer(heard, text) for heard, text in zip(rows.rows, texts, strict=True)]
         )
@@ -131,7 +131,7 @@ class WhisperEncoderDecoder(Adapter):
             answer["languages"] = [self.rules.language_name(said.language)]
         return self.task.output.model_validate(answer)
 
-    def _plain(self, rows: Sequence[_Heard]) -> list[_Text]:
+    def _without_times(self, rows: Sequence[_Heard]) -> list[_Text]:
         """The text of windows that overlap, joined where their tokens agree."""
         pieces, counts = [], []
         for heard in rows:
@@ -222,9 +222,9 @@ class WhisperEncoderDecoder(Adapter):
         text: str = self.tokenizer.decode(tokens)
         return text
 
-    def _decode(self, pieces: Sequence[_Piece], *, timed: bool) -> list[_Said]:
+    def _decode(self, pieces: Sequence[_Piece], *, timed: bool) -> list[_Decoded]:
         """The likeliest tokens of each piece, and the likeliest language where none was told."""
-        said: list[_Said] = []
+        said: list[_Decoded] = []
         for start in range(0, len(pieces), _MAX_ROWS):
             part = pieces[start : start + _MAX_ROWS]
             pictures = np.stack([piece.picture for piece in part])
@@ -232,7 +232,7 @@ class WhisperEncoderDecoder(Adapter):
             languages = self._languages(hidden, [piece.language for piece in part])
             prompts = [self.rules.prompt(language, timed=timed) for language in languages]
             spoken = self.decoder.speak(hidden, prompts, timed=timed)
-            said += map(_Said, spoken, languages)
+            said += map(_Decoded, spoken, languages)
         return said
 
     def _languages(self, hidden: _Floats, languages: Sequence[int | None]) -> list[int | None]:

@@ -14,12 +14,12 @@ from ...classify import classification
 from ...image.fitting import Fitted
 from ...image.pixels import Pixels
 from ...sizes import Exact, ShortestEdge
-from ..adapter import Told, has_rank
+from ..adapter import GraphInfo, has_rank
 from ..checks import chances
 from ..graph import Shapes
 from ..images import ImageAdapter
 from ..preprocess import graph_size, plain
-from ..ultralytics import Written
+from ..ultralytics import UltralyticsMetadata
 
 #: Edge of the graph's image where nothing tells.
 _EDGE = 224
@@ -42,16 +42,16 @@ class YoloClassify(ImageAdapter):
         )
 
     @classmethod
-    def misfit(cls, told: Told, *, named: bool) -> str:
+    def misfit(cls, told: GraphInfo, *, named: bool) -> str:
         """Others may mean logits, or want other pixels."""
-        task = Written.read(told.metadata).task
+        task = UltralyticsMetadata.read(told.metadata).task
         if task != "classify" and not (named and not task):
             return f"the file says {f'that its task is {task!r}' if task else 'no task'}"
         return super().misfit(told, named=named)
 
     def read_pixels(self) -> Pixels:
         """The middle of the image; all of it, stretched, where the graph wants no square."""
-        written = Written.read(self.graph.metadata).size
+        written = UltralyticsMetadata.read(self.graph.metadata).size
         size = graph_size(self.model, self.image_input) or written or (_EDGE, _EDGE)
         if size[0] != size[1]:
             return plain(Exact(size))
@@ -66,7 +66,7 @@ class YoloClassify(ImageAdapter):
         """As the graph gives them."""
         (name,) = self.graph.outputs
         scores = chances(self.graph.read(name, {self.image_input: values}))
-        written = Written.read(self.graph.metadata).names
+        written = UltralyticsMetadata.read(self.graph.metadata).names
         labels = self.model.labels(scores.shape[-1], named=written)
         return [
             classification(self.task, row, s, labels) for row, s in zip(inputs, scores, strict=True)

@@ -16,10 +16,10 @@ from ...image.fitting import Fitted
 from ..detection import Objects
 from ..letterbox import unboxed
 from ..ultralytics import END2END
-from ..yolo import Yolo, check_pixels, read_final
+from ..yolo import YoloAdapter, check_pixels, read_final
 
 
-class YoloEnd2end(Yolo):
+class YoloEnd2end(YoloAdapter):
     """YOLOv10, YOLO26 end to end, and whatever Ultralytics exports with nms=True."""
 
     dialect: ClassVar[str] = END2END

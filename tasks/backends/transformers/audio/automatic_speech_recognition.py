@@ -10,7 +10,7 @@ from ....audio.automatic_speech_recognition import AutomaticSpeechRecognitionInp
 from ....base import Task, TaskInput, TaskOutput
 from ...device import Device
 from ...rows import Decoded
-from ...sound.windows import Cut, Window
+from ...sound.windows import Window, WindowShape
 from ..tokenizer import load_tokenizer
 from .base import AudioBackend, Tensors
 from .ctc import Ctc
@@ -55,7 +55,7 @@ class Heard(NamedTuple):
     language: str | None
 
 
-class Written(NamedTuple):
+class Transcript(NamedTuple):
     """A window's tokens, and its language as its model names it."""
 
     tokens: torch.Tensor
@@ -109,7 +109,7 @@ class Recognition(AudioBackend):
             )
         else:
             self._recogniser = Ctc(self.model, self.tokenizer, rate=self.rate, extract=self.extract)
-        self._cut = Cut.of(self._chunk_length_s, self.rate, self._recogniser.align_to)
+        self._cut = WindowShape.of(self._chunk_length_s, self.rate, self._recogniser.align_to)
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """One forward (CTC) or generate (Whisper) for the windows of all readable rows."""
@@ -142,11 +142,11 @@ class Recognition(AudioBackend):
         features = [self.extract(samples[window.start : window.stop]) for window in windows]
         return Heard(windows, features, language)
 
-    def _written(self, rows: Sequence[Heard], *, timestamps: bool) -> list[Written]:
+    def _written(self, rows: Sequence[Heard], *, timestamps: bool) -> list[Transcript]:
         """What came of all windows of all rows, in order."""
         features = [tensors for row in rows for tensors in row.features]
         told = [row.language for row in rows for _ in row.windows]
-        found: dict[int, Written] = {}
+        found: dict[int, Transcript] = {}
         for positions, tensors in self.batches(features):
             languages = [told[i] for i in positions]
             with self.forward():
@@ -154,5 +154,5 @@ class Recognition(AudioBackend):
                 if timestamps:  # whoever wants the times wants to know the language too
                     languages = self._recogniser.heard(moved, languages)
                 tokens = self._recogniser.tokens(moved, languages, timestamps=timestamps)
-            found.update(zip(positions, map(Written, tokens, languages), strict=True))
+            found.update(zip(positions, map(Transcript, tokens, languages), strict=True))
         return [found[i] for i in range(len(features))]

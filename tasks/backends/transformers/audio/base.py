@@ -99,9 +99,9 @@ class AudioBackend(TransformersBackend):
             if len({_shapes(self.extract(row)) for row in rows}) > 1:
                 self.company = Company("equal-length")
             return None
-        return Probe(rows, rows[0][::-1].copy(), self._said, self.tolerance)
+        return Probe(rows, rows[0][::-1].copy(), self._probe_outputs, self.tolerance)
 
-    def _said(self, sounds: Sequence[Samples]) -> list[Values]:
+    def _probe_outputs(self, sounds: Sequence[Samples]) -> list[Values]:
         """The logits of sounds that are padded together, as far as each sound lasts."""
         features = [self.extract(samples) for samples in sounds]
         with self.forward():

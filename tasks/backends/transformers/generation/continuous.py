@@ -10,7 +10,7 @@ from typing import Any
 
 from .....protocol.errors import BackendError
 from ...device import Device
-from .continuous_loop import PAGE, Loop, News, Row
+from .continuous_loop import PAGE, Loop, News, RunningRow
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,9 @@ class RunningBatch:
         """The most tokens that one row can have, those of its prompt included."""
         return self._pages * PAGE
 
-    def follow(self, rows: Sequence[Row], news: SimpleQueue[News]) -> Generator[Row, None, None]:
+    def follow(
+        self, rows: Sequence[RunningRow], news: SimpleQueue[News]
+    ) -> Generator[RunningRow, None, None]:
         """Yield a row whenever it has new tokens, until all have ended.
 
         Whoever follows may set `ended` of a row it was given: the row leaves then. Raises

@@ -37,14 +37,14 @@ _numbers = itertools.count()
 class News(NamedTuple):
     """What became of a row: all its tokens so far, whether it has ended, or what went wrong."""
 
-    row: Row
+    row: RunningRow
     tokens: list[int]
     ended: bool
     error: str | None
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class Row:
+class RunningRow:
     """A prompt in the running batch, and what has been made of it."""
 
     prompt: list[int]
@@ -57,13 +57,13 @@ class Row:
     #: Leaves the token that was drawn, if tokens are drawn.
     draw: LogitsProcessorList
     #: Whether every token is told on `news`, with its logarithmic chance, or only the end.
-    told: bool
+    streamed: bool
     news: SimpleQueue[News]
     id: str = field(default_factory=lambda: f"row {next(_numbers)}")
     tokens: list[int] = field(default_factory=list)
     #: Candidates scored with each token that is told.
     top: int = 0
-    #: One a token; empty unless `told`.
+    #: One a token; empty unless `streamed`.
     scores: list[Score] = field(default_factory=list)
     ended: bool = False
 
@@ -72,7 +72,7 @@ class Row:
         ids: Any = torch.tensor([before], device=scores.device)  # long, as transformers wants it
         scores = self.penalties(ids, scores)
         chosen: torch.Tensor = self.draw(ids, scores)
-        if self.told:
+        if self.streamed:
             self.scores += scores_of(scores.float().log_softmax(-1), chosen.argmax(-1), self.top)
         return chosen
 
@@ -99,7 +99,7 @@ class Loop(ContinuousBatchingManager):  # type: ignore[misc] # transformers is u
         )
         super().__init__(model, GenerationConfig(do_sample=False), settings)
         self._device = device
-        self.rows: dict[str, Row] = {}
+        self.rows: dict[str, RunningRow] = {}
         self.output_router = _Router(self.rows)
         self.logit_processor = ContinuousBatchingLogitsProcessorList(
             LogitsProcessorList([_Choice(self.rows)])
@@ -116,19 +116,19 @@ class Loop(ContinuousBatchingManager):  # type: ignore[misc] # transformers is u
         )
         self._generation_thread.start()
 
-    def add(self, row: Row) -> bool:
+    def add(self, row: RunningRow) -> bool:
         """Let a row join at the next step; False when the thread takes no more."""
         self.rows[row.id] = row
         added = self.add_request(
             row.prompt,
             request_id=row.id,
             max_new_tokens=row.budget,
-            streaming=row.told,
+            streaming=row.streamed,
             eos_token_id=list(row.ends),
         )
         return added is not None
 
-    def remove(self, row: Row) -> None:
+    def remove(self, row: RunningRow) -> None:
         """Forget a row, whether it has ended or not."""
         if not row.ended:
             self.cancel_request(row.id)
@@ -154,7 +154,7 @@ class Loop(ContinuousBatchingManager):  # type: ignore[misc] # transformers is u
 class _Router(OutputRouter):  # type: ignore[misc] # transformers is untyped
     """Brings what came of a request to its row's queue."""
 
-    def __init__(self, rows: dict[str, Row]) -> None:
+    def __init__(self, rows: dict[str, RunningRow]) -> None:
         super().__init__()
         self._rows = rows
 
@@ -176,9 +176,9 @@ class _Choice(ContinuousBatchingLogitsProcessor):  # type: ignore[misc] # transf
     supported_kwargs: dict[str, type] = {}  # noqa: RUF012 # the base's attribute
     ignored_kwargs = ()
 
-    def __init__(self, rows: dict[str, Row]) -> None:
+    def __init__(self, rows: dict[str, RunningRow]) -> None:
         self._rows = rows
-        self._now: list[tuple[Row | None, list[int]]] = []
+        self._now: list[tuple[RunningRow | None, list[int]]] = []
 
     def fill_defaults(self, int32_tensor: torch.Tensor) -> None:
         """Nothing goes by tensor."""
@@ -196,6 +196,6 @@ class _Choice(ContinuousBatchingLogitsProcessor):  # type: ignore[misc] # transf
     def __call__(self, scores: torch.Tensor, tensor_arg: torch.Tensor) -> torch.Tensor:  # noqa: ARG002 # nothing goes by tensor
         """scores: (B, V), of the rows in the order noted."""
         for index, (row, before) in enumerate(self._now):
-            if row and (row.told or row.penalties or row.draw):
+            if row and (row.streamed or row.penalties or row.draw):
                 scores[index] = row.choose(before, scores[index : index + 1])[0]
         return scores

@@ -14,12 +14,12 @@ from ....text.tokens import Listener, Token
 from ...base import ModelRefused
 from ...device import Device
 from .continuous import BrokenLoopError, RunningBatch
-from .continuous_loop import News, Row
+from .continuous_loop import News, RunningRow
 from .generate import Parameters, completion, positions
 from .sampling import RowSampler, Warping, own_numbers
 from .stopping import Stops
-from .token_stream import ToldRow
-from .writer import Prompt, Writer, parameters_of
+from .token_stream import RowStreamer
+from .writer import GenerationBackend, Prompt, parameters_of
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 _CACHE_ROWS, _CACHE_TOKENS = 16, 16_384
 
 
-class ContinuousWriter(Writer):
+class ContinuousWriter(GenerationBackend):
     """Decoders that can write the rows of several batches at once, each row leaving when it ends.
 
     `continuous` turns that on. `cache_tokens` is how many tokens all running rows may have, 0 for
@@ -146,25 +146,25 @@ class ContinuousWriter(Writer):
     ) -> _Text:
         wanted = parameters_of(row, prompt.budget)
         stops = Stops.of(self.model, self.tokenizer, wanted.stop)
-        told = listener and ToldRow(listener, self.tokenizer, prompt.tokens, stops)
-        made = Row(
+        streamer = listener and RowStreamer(listener, self.tokenizer, prompt.tokens, stops)
+        made = RunningRow(
             prompt=prompt.tokens,
             budget=prompt.budget,
             ends=sorted(stops.end_tokens),
             penalties=_penalties(self.model, wanted),
             draw=_draw(self.model, wanted, row.seed, len(prompt.tokens)),
-            told=told is not None or bool(stops.strings),
+            streamed=streamer is not None or bool(stops.strings),
             top=wanted.top,
             news=news,
         )
-        return _Text(made, stops, told)
+        return _Text(made, stops, streamer)
 
 
 class _Text:
     """A row's text as it grows, for the thread that follows it."""
 
-    def __init__(self, row: Row, stops: Stops, told: ToldRow | None) -> None:
-        self.row, self.stops, self._told = row, stops, told
+    def __init__(self, row: RunningRow, stops: Stops, streamer: RowStreamer | None) -> None:
+        self.row, self.stops, self._streamer = row, stops, streamer
         self._seen = 0
 
     @property
@@ -176,9 +176,9 @@ class _Text:
         """Look at what is new, and tell it; answers whether that is the end."""
         for place in range(self._seen, len(self.row.tokens)):
             self._seen = place + 1
-            if self._told:
-                self._told.add(self.row.tokens[place], *self.row.scores[place])
-                if self._told.ended or self._told.gone:
+            if self._streamer:
+                self._streamer.add(self.row.tokens[place], *self.row.scores[place])
+                if self._streamer.ended or self._streamer.gone:
                     return True
             elif self.stops.ends_in_string(self.row.tokens[: place + 1]):
                 return True
@@ -186,8 +186,8 @@ class _Text:
 
     def end(self) -> None:
         """Tell what was held back."""
-        if self._told:
-            self._told.end()
+        if self._streamer:
+            self._streamer.end()
 
 
 class _Resumed:
@@ -227,7 +227,9 @@ def _try(running: RunningBatch) -> None:
     """Write a token: what this cannot do is found when it is loaded. Raises BrokenLoopError."""
     news: SimpleQueue[News] = SimpleQueue()
     none = LogitsProcessorList()
-    row = Row(prompt=[0], budget=1, ends=(), penalties=none, draw=none, told=False, news=news)
+    row = RunningRow(
+        prompt=[0], budget=1, ends=(), penalties=none, draw=none, streamed=False, news=news
+    )
     list(running.follow([row], news))
 
 

@@ -23,7 +23,7 @@ from .....protocol.errors import RowError
 from ....text.tokens import Listener
 from .sampling import RowSampler, Warping, own_numbers
 from .stopping import Stops
-from .token_stream import Telling
+from .token_stream import TokenStreamer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +91,10 @@ def generate(
     processors: list[Any] = []
     if any(listeners) and beams(model, parameters) == 1:
         prompts = _prompts(model, inputs)
-        telling = Telling(tokenizer, stops, prompts, listeners, parameters.top)
-        arguments["streamer"] = telling
-        arguments["stopping_criteria"].append(telling.hush)
-        processors.append(telling.look)  # before the sampler leaves one token
+        streamer = TokenStreamer(tokenizer, stops, prompts, listeners, parameters.top)
+        arguments["streamer"] = streamer
+        arguments["stopping_criteria"].append(streamer.hush)
+        processors.append(streamer.look)  # before the sampler leaves one token
     if parameters.draws:
         warping = Warping.of(
             model.generation_config, parameters.temperature, parameters.top_p, parameters.top_k

@@ -1,4 +1,4 @@
-"""Telling a text's tokens while the rest of it is still being made."""
+"""A stream of a text's tokens while the rest of it is still being made."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BEFORE = 8
 _MOST_HELD = 16
 
 
-class Kept:
+class TokenRecorder:
     """Keeps the tokens of a row for its answer, and passes them on."""
 
     def __init__(self, listener: Listener | None) -> None:
@@ -91,7 +91,7 @@ class RunningText:
         return text
 
 
-class ToldRow:
+class RowStreamer:
     """One row's tokens on their way to its listener."""
 
     def __init__(
@@ -120,7 +120,7 @@ class ToldRow:
         if self.ended:
             self.end()
         elif not (self._stops.may_follow(self._held_text()) or self._text.rest()):
-            self._tell()
+            self._pass_on()
 
     def end(self) -> None:
         """Tell what is held back, up to a stop string: the tokens' texts are the answer's text."""
@@ -132,12 +132,12 @@ class ToldRow:
         left = self._stops.cut(text)
         if len(left) < len(text):
             self._held = [*_up_to(len(left), self._held)]
-        self._tell()
+        self._pass_on()
 
     def _held_text(self) -> str:
         return "".join(held.text for held in self._held)
 
-    def _tell(self) -> None:
+    def _pass_on(self) -> None:
         for held in self._held:
             if not self._listener(held):
                 self.gone = True
@@ -153,10 +153,10 @@ def _up_to(length: int, tokens: Sequence[Token]) -> Iterator[Token]:
         length -= len(token.text)
 
 
-class Telling(BaseStreamer):  # type: ignore[misc] # transformers is untyped
-    """Tells each row's tokens to its listener; rows without one are passed over.
+class TokenStreamer(BaseStreamer):  # type: ignore[misc] # transformers is untyped
+    """Streams each row's tokens to its listener; rows without one are passed over.
 
-    `top` is how many candidates are told with each. In each step `generate` shows the scores to
+    `top` is how many candidates come with each. In each step `generate` shows the scores to
     `look`, gives the tokens chosen to `put`, and asks `hush` which rows to stop.
     """
 
@@ -170,7 +170,7 @@ class Telling(BaseStreamer):  # type: ignore[misc] # transformers is untyped
     ) -> None:
         self._top = top
         self._rows = {
-            index: ToldRow(listener, tokenizer, prompt, stops)
+            index: RowStreamer(listener, tokenizer, prompt, stops)
             for index, (listener, prompt) in enumerate(zip(listeners, prompts, strict=True))
             if listener
         }
@@ -203,18 +203,18 @@ class Telling(BaseStreamer):  # type: ignore[misc] # transformers is untyped
 
 
 class _Look(LogitsProcessor):  # type: ignore[misc] # transformers is untyped
-    def __init__(self, telling: Telling) -> None:
-        self._telling = telling
+    def __init__(self, streamer: TokenStreamer) -> None:
+        self._streamer = streamer
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:  # noqa: ARG002 # transformers' names
         """See the scores (B, V); leave them."""
-        self._telling.saw(scores)
+        self._streamer.saw(scores)
         return scores
 
 
 class _Hush(StoppingCriteria):  # type: ignore[misc] # transformers is untyped
-    def __init__(self, telling: Telling) -> None:
-        self._telling = telling
+    def __init__(self, streamer: TokenStreamer) -> None:
+        self._streamer = streamer
 
     def __call__(
         self,
@@ -223,4 +223,4 @@ class _Hush(StoppingCriteria):  # type: ignore[misc] # transformers is untyped
         **kwargs: Any,  # noqa: ARG002 # likewise
     ) -> Any:
         """Which rows of (B, T) to stop."""
-        return torch.tensor(self._telling.gone(len(input_ids)), device=input_ids.device)
+        return torch.tensor(self._streamer.gone(len(input_ids)), device=input_ids.device)

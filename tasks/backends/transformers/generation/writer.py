@@ -15,7 +15,7 @@ from ...base import StreamingBackend
 from ...company import TEXTS, Probe, Values, apart, turned
 from ...device import Device
 from ...rows import Decoded, alike
-from ...text.cut import Cut, warned
+from ...text.cut import Truncation, warned
 from ..base import TransformersBackend
 from ..tokenizer import embedded, load_tokenizer
 from .generate import (
@@ -29,7 +29,7 @@ from .generate import (
     positions,
 )
 from .prompt_scores import check_scorable, prompt_scores
-from .token_stream import Kept, scored_prompt
+from .token_stream import TokenRecorder, scored_prompt
 
 
 class Prompt(NamedTuple):
@@ -40,10 +40,10 @@ class Prompt(NamedTuple):
     tokens: list[int]
     budget: int
     start: tuple[int, ...] = ()
-    cut: Cut | None = None
+    cut: Truncation | None = None
 
 
-class Writer(TransformersBackend, StreamingBackend):
+class GenerationBackend(TransformersBackend, StreamingBackend):
     """Models that write text, with one `generate` for all rows of a batch.
 
     Rows of a batch share their settings (`Task.group_by`), except for seeds.
@@ -73,7 +73,7 @@ class Writer(TransformersBackend, StreamingBackend):
     def encode(self, row: Any) -> list[int]:
         """A row's tokens. Raises RowError."""
 
-    def cut(self, row: Any, tokens: list[int]) -> Cut | None:  # noqa: ARG002 # most are refused
+    def cut(self, row: Any, tokens: list[int]) -> Truncation | None:  # noqa: ARG002 # most are refused
         """What `encode` left out."""
         return None
 
@@ -91,13 +91,13 @@ class Writer(TransformersBackend, StreamingBackend):
         """Write for all readable rows, and keep the tokens of those that want logprobs."""
         decoded = Decoded(batch, self._prompt)
         rows: list[Any] = decoded.inputs  # generating tasks' own
-        told: list[Listener | None] = [
-            Kept(listeners[place]) if row.logprobs is not None else listeners[place]
+        listening: list[Listener | None] = [
+            TokenRecorder(listeners[place]) if row.logprobs is not None else listeners[place]
             for place, row in zip(decoded.places, rows, strict=True)
         ]
-        self._score_prompts(rows, decoded.rows, told)
-        outputs = self.write(rows, decoded.rows, told)
-        return decoded.answers([_with_tokens(*row) for row in zip(outputs, told, strict=True)])
+        self._score_prompts(rows, decoded.rows, listening)
+        outputs = self.write(rows, decoded.rows, listening)
+        return decoded.answers([_with_tokens(*row) for row in zip(outputs, listening, strict=True)])
 
     def _score_prompts(
         self,
@@ -245,7 +245,7 @@ def parameters_of(row: GenerationInput, max_new_tokens: int) -> Parameters:
 
 def _with_tokens(output: TaskOutput, listener: Listener | None) -> TaskOutput:
     """A row's answer, with its tokens where they were kept."""
-    if not isinstance(listener, Kept):
+    if not isinstance(listener, TokenRecorder):
         return output
     assert isinstance(output, GenerationOutput)
     [generation] = output.generations

@@ -85,11 +85,11 @@ class DocumentAnswering(ImagesBackend):
         lengths = [len(window["input_ids"]) for window in windows]
         found: dict[int, Values] = {}
         for group in sharing(lengths, self.company.batching):
-            found.update(zip(group, self._said([windows[i] for i in group]), strict=True))
+            found.update(zip(group, self._probe_outputs([windows[i] for i in group]), strict=True))
         starts, ends = zip(*(found[i] for i in range(len(windows))), strict=True)
         return starts, ends
 
-    def _said(self, windows: Sequence[_Window]) -> list[Values]:
+    def _probe_outputs(self, windows: Sequence[_Window]) -> list[Values]:
         """Start and end logits of windows that are padded together."""
         joined = {
             name: torch.nn.utils.rnn.pad_sequence([w[name] for w in windows], batch_first=True)
@@ -110,7 +110,7 @@ class DocumentAnswering(ImagesBackend):
         ]
         first = rows[0].windows[0]
         twin = {**first, "input_ids": torch.tensor(turned(first["input_ids"].tolist()))}
-        return Probe([page.windows[0] for page in rows], twin, self._said, self.tolerance)
+        return Probe([page.windows[0] for page in rows], twin, self._probe_outputs, self.tolerance)
 
     def _page(self, row: TaskInput) -> _Page:
         inputs: Any = row

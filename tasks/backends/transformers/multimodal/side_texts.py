@@ -4,7 +4,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from ...text.cut import Cut, cut_to
+from ...text.cut import Truncation, cut_to
 
 
 class SideTexts:
@@ -18,7 +18,7 @@ class SideTexts:
         self._tokenizer, self._padding = tokenizer, padding
         self._cutting = threading.Lock()  # how to cut is the tokenizer's own state
 
-    def __call__(self, texts: Sequence[str]) -> tuple[dict[str, Any], dict[str, Cut | None]]:
+    def __call__(self, texts: Sequence[str]) -> tuple[dict[str, Any], dict[str, Truncation | None]]:
         """Tensors (texts, T) by name, and of each text what was cut."""
         most = self._tokenizer.model_max_length
         with self._cutting:

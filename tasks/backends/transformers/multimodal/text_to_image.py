@@ -11,7 +11,7 @@ import transformers
 from .....protocol.errors import RowError
 from ....base import TaskInput, TaskOutput
 from ...image.png import png
-from ...text.cut import Cut, cut_to, told
+from ...text.cut import Truncation, cut_to, with_truncation
 from ..base import TransformersBackend, torch_place
 from ..tokenizer import check_tokenizer
 from ..whole import check_weights
@@ -103,13 +103,13 @@ class TextToImage(TransformersBackend):
         return [
             RowError("the model's safety checker refused the picture")
             if bad
-            else told(
+            else with_truncation(
                 row, self.task.output.model_validate({"images": [png(image)]}), self._lost(row)
             )
             for row, image, bad in zip(rows, drawn.images, refused, strict=True)
         ]
 
-    def _lost(self, row: Any) -> list[Cut | None]:
+    def _lost(self, row: Any) -> list[Truncation | None]:
         """What the pipeline leaves out of a prompt. Of several text encoders the one that reads
         the most counts.
         """

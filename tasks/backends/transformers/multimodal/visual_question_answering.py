@@ -12,7 +12,7 @@ from ....multimodal.visual_question_answering import VisualAnswer
 from ...classify import sigmoid
 from ...rows import Decoded
 from ...sizes import Size
-from ...text.cut import told
+from ...text.cut import with_truncation
 from ..tokenizer import load_tokenizer
 from ..vision.base import Tensors, VisionBackend
 from .side_texts import SideTexts
@@ -62,7 +62,7 @@ class VisualAnswering(VisionBackend):
             logits = self.model(**self.to_device({**encoded, **tensors})).logits
             scores = sigmoid(logits.float().cpu().numpy())
         return [
-            told(row, self._best(row, s), [lost[question]])
+            with_truncation(row, self._best(row, s), [lost[question]])
             for row, question, s in zip(inputs, questions, scores, strict=True)
         ]
 

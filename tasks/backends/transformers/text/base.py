@@ -13,7 +13,7 @@ from ....text.texts import Side
 from ...company import TEXTS, Probe, Values, turned
 from ...rows import check_entries
 from ...text.lengths import sharing
-from ...text_encoders.reader import Tokens, Truncation
+from ...text_encoders.reader import Tokens, TruncationStrategy
 from ..base import TransformersBackend
 from ..tokenizer import load_tokenizer
 
@@ -67,7 +67,7 @@ class TextBackend(TransformersBackend):
         self,
         texts: Sequence[str],
         pairs: Sequence[str] | None = None,
-        truncation: Truncation | Literal[False] = "longest_first",
+        truncation: TruncationStrategy | Literal[False] = "longest_first",
         side: Side = "right",
     ) -> list[Tokens]:
         """Tokenize texts, or pairs of them, without padding."""
@@ -107,13 +107,13 @@ class TextBackend(TransformersBackend):
         """Texts of three lengths."""
         rows = _odd_and_even(self.probe_rows())
         twin = {**rows[0], "input_ids": turned(rows[0]["input_ids"])}
-        return Probe(rows, twin, self._said, self.tolerance)
+        return Probe(rows, twin, self._probe_outputs, self.tolerance)
 
     def probe_rows(self) -> list[Tokens]:
         """Sequences of three lengths, a usual one first."""
         return self.tokens(TEXTS)
 
-    def _said(self, sequences: Sequence[Tokens]) -> list[Values]:
+    def _probe_outputs(self, sequences: Sequence[Tokens]) -> list[Values]:
         """What the model says to sequences that are padded together: hidden states, or logits."""
         with self.forward():
             moved = self.to_device(self._padded(sequences))

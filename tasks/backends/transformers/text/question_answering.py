@@ -12,7 +12,7 @@ from ....base import TaskInput, TaskOutput
 from ....text.question_answering import Answer, QuestionAnsweringInput, QuestionAnsweringOutput
 from ...company import TEXTS
 from ...rows import Decoded
-from ...text.cut import Cut, cut_to, warned
+from ...text.cut import Truncation, cut_to, warned
 from ...text.spans import Piece, best, passages
 from ...text_encoders.reader import Tokens
 from ..whole import POOLER
@@ -25,7 +25,7 @@ class _Pieces(NamedTuple):
     tokens: list[Tokens]
     pieces: list[Piece]
     #: What of the question is not read.
-    cut: Cut | None
+    cut: Truncation | None
 
 
 class QuestionAnswering(TextBackend):
@@ -81,7 +81,7 @@ class QuestionAnswering(TextBackend):
         tokens: list[Tokens] = [{name: encoded[name][piece] for name in names} for piece in every]
         return _Pieces(tokens, pieces, cut)
 
-    def _question(self, row: QuestionAnsweringInput) -> tuple[str, int, Cut | None]:
+    def _question(self, row: QuestionAnsweringInput) -> tuple[str, int, Truncation | None]:
         """The question, cut where it is too long, its count of tokens, and what was cut."""
         question = row.questions[0]
         encoded = self.encoded(

@@ -25,7 +25,7 @@ from .encoder import load_encoder
 
 
 class ReadingBackend(TextBackend):
-    """A Reader, and the task that is done with it."""
+    """A text encoder, and the task that is done with it."""
 
     reading: ClassVar[type[Reading]]
     _sentences = Sentences()

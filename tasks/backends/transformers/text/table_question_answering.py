@@ -19,7 +19,7 @@ from ....text.table_question_answering import (
 )
 from ...company import TEXTS
 from ...rows import Decoded
-from ...text.cut import Cut, cut_to, warned
+from ...text.cut import Truncation, cut_to, warned
 from ...text_encoders.reader import Tokens
 from .base import TextBackend, real_tokens
 
@@ -32,7 +32,7 @@ class _Question(NamedTuple):
     table: Any  # a DataFrame: pandas ships no types
     tokens: Tokens
     #: What of the table is not read.
-    cut: Cut | None
+    cut: Truncation | None
 
 
 class TableQuestionAnswering(TextBackend):

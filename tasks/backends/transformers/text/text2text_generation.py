@@ -2,15 +2,15 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ...text.cut import Cut, cut_to
+from ...text.cut import Truncation, cut_to
 from ..generation.generate import positions
-from ..generation.writer import Writer
+from ..generation.writer import GenerationBackend
 
 #: Tokenizers that state no limit say this or more.
 _NO_LIMIT = 10**9
 
 
-class Text2TextGeneration(Writer):
+class Text2TextGeneration(GenerationBackend):
     """What an AutoModelForSeq2SeqLM makes of a text, or a chat model that is asked to."""
 
     auto_class = "AutoModelForSeq2SeqLM"
@@ -56,7 +56,7 @@ class Text2TextGeneration(Writer):
         cut: list[int] = self.tokenizer(text, truncation=True, max_length=limit)["input_ids"]
         return cut
 
-    def cut(self, row: Any, tokens: list[int]) -> Cut | None:
+    def cut(self, row: Any, tokens: list[int]) -> Truncation | None:
         """How many tokens there were before."""
         return cut_to(len(tokens), len(self._whole(row))) if row.truncate else None
 

@@ -54,7 +54,8 @@ class VisionBackend(ImagesBackend):
     ) -> Sequence[TaskOutput | RowError]:
         """One forward over images of one size, given the sizes they were sent in.
 
-        Tensors have an entry a row, or as many for each where `kept` lets an image be in parts.
+        Tensors have an entry a row, or as many for each where `model_inputs` lets an image be in
+        parts.
 
         A row that the model cannot answer gets its own RowError.
         """
@@ -94,9 +95,9 @@ class VisionBackend(ImagesBackend):
             raise RowError(
                 f"the model's processor refuses an image of {image.width} x {image.height} pixels"
             ) from None
-        return Processed(self.kept(tensors), image.size)
+        return Processed(self.model_inputs(tensors), image.size)
 
-    def kept(self, made: Mapping[str, Any]) -> Tensors:
+    def model_inputs(self, made: Mapping[str, Any]) -> Tensors:
         """What the model is given of all that its processor made of one image. Raises RowError."""
         # Some processors add notes of their own to the tensors: texts, sizes.
         tensors = {name: t for name, t in made.items() if isinstance(t, torch.Tensor)}

@@ -63,10 +63,10 @@ class ImageSegmentation(VisionBackend):
                 str(self.source), revision=self._revision, config=self.model.config
             )
 
-    def kept(self, made: Mapping[str, Any]) -> Tensors:
+    def model_inputs(self, made: Mapping[str, Any]) -> Tensors:
         """The tensors; of an image that EoMT looks at in parts, all of them and where they lie."""
         if not made.get(_PARTS):
-            return super().kept(made)
+            return super().model_inputs(made)
         return {"pixel_values": made["pixel_values"], _PARTS: torch.stack(made[_PARTS])}
 
     def answer(

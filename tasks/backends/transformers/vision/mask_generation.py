@@ -19,7 +19,7 @@ from ...image.png import mask_png
 from ...rows import Decoded
 from ...sizes import Size
 from .images import ImagesBackend
-from .segment_anything import Canvas, Masks, Prompt, decode_prompts
+from .segment_anything import Canvas, Masks, ObjectPrompt, decode_prompts
 
 #: Pixels of masks brought to the image's size at once.
 _PIXELS_AT_ONCE = 2**26
@@ -30,7 +30,7 @@ class Look(NamedTuple):
 
     image: Image.Image
     crop: Crop
-    prompts: list[Prompt]
+    prompts: list[ObjectPrompt]
 
     @property
     def size(self) -> Size:
@@ -39,7 +39,7 @@ class Look(NamedTuple):
         return right - left, bottom - top
 
 
-class Found(NamedTuple):
+class MaskCandidate(NamedTuple):
     """A mask as the model made it, small; only those that are answered become large."""
 
     look: Look
@@ -49,7 +49,7 @@ class Found(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MaskRow:
     """A decoded row, and what is found for it."""
 
     input: MaskGenerationInput
@@ -57,7 +57,7 @@ class Row:
     looks: list[Look]
     #: Whether all objects are looked for.
     searched: bool
-    found: list[Found] = field(default_factory=list)
+    found: list[MaskCandidate] = field(default_factory=list)
 
 
 class MaskGeneration(ImagesBackend):
@@ -98,27 +98,27 @@ class MaskGeneration(ImagesBackend):
                 self._look(looks[start : start + len(decoded.rows)])
         return decoded.answers([self._answer(row) for row in decoded.rows])
 
-    def _decode(self, row: TaskInput) -> Row:
+    def _decode(self, row: TaskInput) -> MaskRow:
         assert isinstance(row, MaskGenerationInput)
         image = decode(row.images[0], self._max_pixels)
         points, boxes = (row.points or [[]])[0], (row.boxes or [[]])[0]
         if points or boxes:
             whole = (0, 0, *image.size)
-            look = Look(self.canvas.fit(image), whole, self._given(row, image.size))
-            return Row(row, image.size, [look], searched=False)
+            look = Look(self.canvas.fit(image), whole, self._own_prompts(row, image.size))
+            return MaskRow(row, image.size, [look], searched=False)
         looks = [
             Look(self.canvas.fit(image.crop(crop)), crop, self._grid(row, layer, crop))
             for layer, crop in crops(image.size, row.crops_n_layers, row.crop_overlap_ratio)
         ]
-        return Row(row, image.size, looks, searched=True)
+        return MaskRow(row, image.size, looks, searched=True)
 
-    def _given(self, row: MaskGenerationInput, size: Size) -> list[Prompt]:
+    def _own_prompts(self, row: MaskGenerationInput, size: Size) -> list[ObjectPrompt]:
         """The row's own prompts."""
         points, boxes = (row.points or [[]])[0], (row.boxes or [[]])[0]
         labels = (row.labels or [[]])[0] or [[1] * len(prompt) for prompt in points]
         nothing: list[Any] = [[]] * max(len(points), len(boxes))
         return [
-            Prompt(
+            ObjectPrompt(
                 0,
                 self.canvas.scaled(np.array(spots, "f4").reshape(-1, 2), size),
                 np.array(signs, dtype=np.int64),
@@ -132,15 +132,15 @@ class MaskGeneration(ImagesBackend):
             )
         ]
 
-    def _grid(self, row: MaskGenerationInput, layer: int, crop: Crop) -> list[Prompt]:
+    def _grid(self, row: MaskGenerationInput, layer: int, crop: Crop) -> list[ObjectPrompt]:
         """A point per place of the grid: fewer in deeper layers."""
         size = crop[2] - crop[0], crop[3] - crop[1]
         side = max(1, int(self._points_per_side / row.crop_n_points_downscale_factor**layer))
         points = self.canvas.scaled(grid(side, size), size)
         here = np.ones(1, dtype=np.int64)
-        return [Prompt(0, point[None], here, None, multimask=True) for point in points]
+        return [ObjectPrompt(0, point[None], here, None, multimask=True) for point in points]
 
-    def _look(self, looks: Sequence[tuple[Row, Look]]) -> None:
+    def _look(self, looks: Sequence[tuple[MaskRow, Look]]) -> None:
         """Find what a round of looks shows: one encoding, then all their prompts."""
         values = self.canvas.tensor([look.image for _, look in looks])
         embeddings = self.model.get_image_embeddings(**self.to_device({"pixel_values": values}))
@@ -150,7 +150,7 @@ class MaskGeneration(ImagesBackend):
             for prompt in look.prompts
         ]
         # Prompts keep their order, whichever chunk they went in.
-        answers: list[list[Found]] = [[] for _ in prompts]
+        answers: list[list[MaskCandidate]] = [[] for _ in prompts]
         for masks in decode_prompts(
             self.model, embeddings, prompts, at_once=self._points_per_batch, dtype=self._dtype
         ):
@@ -162,14 +162,16 @@ class MaskGeneration(ImagesBackend):
         for prompt, found in zip(prompts, answers, strict=True):
             looks[prompt.image][0].found.extend(found)
 
-    def _collect(self, row: Row, look: Look, masks: Masks, answers: list[list[Found]]) -> None:
+    def _collect(
+        self, row: MaskRow, look: Look, masks: Masks, answers: list[list[MaskCandidate]]
+    ) -> None:
         """Put a look's masks with their prompts; of a search only those that are good enough."""
         keys = np.repeat(masks.prompts, masks.scores.shape[1])
         logits, scores = masks.logits.flatten(0, 1), masks.scores.flatten()
         if not row.searched:
             small, nowhere = logits.cpu(), np.zeros(4, "f4")
             for n, key in enumerate(keys):
-                answers[key].append(Found(look, small[n], float(scores[n]), nowhere))
+                answers[key].append(MaskCandidate(look, small[n], float(scores[n]), nowhere))
             return
         least = row.input.pred_iou_thresh
         good = (scores > (least if least > 0 else -math.inf)).nonzero()[:, 0]
@@ -180,9 +182,9 @@ class MaskGeneration(ImagesBackend):
             small = logits[part].cpu()
             for n in keep.nonzero()[0].tolist():
                 at = int(part[n])
-                answers[keys[at]].append(Found(look, small[n], float(scores[at]), boxes[n]))
+                answers[keys[at]].append(MaskCandidate(look, small[n], float(scores[at]), boxes[n]))
 
-    def _answer(self, row: Row) -> TaskOutput:
+    def _answer(self, row: MaskRow) -> TaskOutput:
         found = row.found
         if row.searched:
             boxes = np.array([mask.box for mask in found], "f4").reshape(-1, 4)
@@ -192,7 +194,7 @@ class MaskGeneration(ImagesBackend):
             masks=[[ObjectMask(mask=self._file(row, mask), score=mask.score) for mask in found]]
         )
 
-    def _file(self, row: Row, mask: Found) -> bytes:
+    def _file(self, row: MaskRow, mask: MaskCandidate) -> bytes:
         large = self.canvas.upsampled(mask.logits[None], mask.look.size)[0]
         left, top, right, bottom = mask.look.crop
         whole = np.zeros((row.size[1], row.size[0]), dtype=np.bool_)
@@ -201,7 +203,7 @@ class MaskGeneration(ImagesBackend):
 
 
 def _measured(
-    row: Row, look: Look, large: torch.Tensor
+    row: MaskRow, look: Look, large: torch.Tensor
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Boxes (N, 4) of masks (N, H, W) in the whole image, and which masks are stable and whole.
 

@@ -108,7 +108,7 @@ def _resized(values: torch.Tensor, size: Size) -> torch.Tensor:
     )
 
 
-class Prompt(NamedTuple):
+class ObjectPrompt(NamedTuple):
     """What one object is marked with, in pixels of the square. `image` counts within a batch."""
 
     image: int
@@ -127,7 +127,12 @@ class Masks(NamedTuple):
 
 
 def decode_prompts(
-    model: Any, embeddings: Any, prompts: Sequence[Prompt], *, at_once: int, dtype: torch.dtype
+    model: Any,
+    embeddings: Any,
+    prompts: Sequence[ObjectPrompt],
+    *,
+    at_once: int,
+    dtype: torch.dtype,
 ) -> Iterator[Masks]:
     """Answer prompts of any images in chunks, with the images' embeddings. Call it in a forward.
 
@@ -149,7 +154,7 @@ def decode_prompts(
             yield Masks(chunk, out.pred_masks[:, 0].float(), out.iou_scores[:, 0].float())
 
 
-def _inputs(prompts: Sequence[Prompt]) -> dict[str, torch.Tensor]:
+def _inputs(prompts: Sequence[ObjectPrompt]) -> dict[str, torch.Tensor]:
     """Each prompt by itself: points (N, 1, k, 2), labels (N, 1, k), boxes (N, 1, 4)."""
     inputs: dict[str, NDArray[Any]] = {}
     if len(prompts[0].labels):

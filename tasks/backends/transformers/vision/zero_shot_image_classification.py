@@ -14,7 +14,7 @@ from ....vision.zero_shot_image_classification import (
 )
 from ...classify import sigmoid, softmax
 from ...sizes import Size
-from ...text.cut import told
+from ...text.cut import with_truncation
 from ..multimodal.side_texts import SideTexts
 from ..tokenizer import load_tokenizer
 from .base import Tensors, VisionBackend
@@ -61,7 +61,7 @@ class ZeroShotImageClassification(VisionBackend):
         own = [logits[n, [union[s] for s in row]] for n, row in enumerate(rows)]
         scores = [sigmoid(row) if self._alone else softmax(row) for row in own]
         return [
-            told(row, _ranked(row, values), [lost[sentence] for sentence in own])
+            with_truncation(row, _ranked(row, values), [lost[sentence] for sentence in own])
             for row, own, values in zip(inputs, rows, scores, strict=True)
         ]
 

@@ -11,7 +11,7 @@ from ....base import TaskInput, TaskOutput
 from ....vision.zero_shot_object_detection import ZeroShotObjectDetectionInput
 from ...image.detect import detection
 from ...sizes import Size
-from ...text.cut import told
+from ...text.cut import with_truncation
 from ..multimodal.side_texts import SideTexts
 from ..tokenizer import load_tokenizer
 from .base import Tensors, VisionBackend
@@ -68,7 +68,7 @@ class ZeroShotObjectDetection(VisionBackend):
                 found["boxes"],
                 dict(enumerate(labels)),
             )
-            answers.append(told(row, output, [lost[label] for label in labels]))
+            answers.append(with_truncation(row, output, [lost[label] for label in labels]))
         return answers
 
     def _detect(

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wherry.api.surfaces.huggingface.parameters import fields
-from wherry.api.surfaces.huggingface.requests import read_asked, read_json
+from wherry.api.surfaces.huggingface.requests import read_json, read_request
 from wherry.api.surfaces.huggingface.routes import READERS
 from wherry.protocol.errors import InvalidRequest
 from wherry.tasks.registry import get_task
@@ -26,9 +26,9 @@ PICTURE = base64.b64encode(PNG).decode()
 def test_a_handler_gets_the_whole_body() -> None:
     body = {"inputs": "x", "moreData": 1, "customTask": True, "parameters": {"odd": [1]}}
     task = get_task("custom")
-    asked = read_asked(task, json.dumps(body).encode(), {}, [])
+    asked = read_request(task, json.dumps(body).encode(), {}, [])
     assert READERS["custom"](asked).fields == {"data": [body]}
-    raw = read_asked(task, b"a text", {}, [("shout", "true")])
+    raw = read_request(task, b"a text", {}, [("shout", "true")])
     assert READERS["custom"](raw).fields == {
         "data": [{"inputs": "a text", "parameters": {"shout": True}}]
     }
@@ -95,7 +95,7 @@ BODIES = st.fixed_dictionaries(
 def test_whatever_is_sent_is_read_or_refused(task: str, body: dict[str, Any]) -> None:
     definition = get_task(task)
     try:
-        asked = read_asked(definition, json.dumps(body).encode(), {}, [])
+        asked = read_request(definition, json.dumps(body).encode(), {}, [])
         rows = READERS[task](asked)
         filled = {**fields(definition, asked.parameters), **rows.fields}
         read = definition.input.validated(filled)

@@ -62,9 +62,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     buffer = io.BytesIO()
     Image.new("RGB", (30, 20), (255, 0, 0)).save(buffer, "PNG")
     (tmp_path / "photo.png").write_bytes(buffer.getvalue())
-    entry_points.found.cache_clear()
+    entry_points.installed.cache_clear()
     yield tmp_path
-    entry_points.found.cache_clear()
+    entry_points.installed.cache_clear()
 
 
 def install(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

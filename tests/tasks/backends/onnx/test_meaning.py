@@ -16,7 +16,7 @@ import transformers as hf
 from wherry.protocol.errors import BackendError
 from wherry.tasks.backends import backend_table
 from wherry.tasks.backends.base import ModelRefused
-from wherry.tasks.backends.onnx.adapter import Told
+from wherry.tasks.backends.onnx.adapter import GraphInfo
 from wherry.tasks.backends.onnx.checks import chances, finite
 from wherry.tasks.backends.onnx.dialects import dialects, resolve
 from wherry.tasks.create import LocalTask, create_task
@@ -213,7 +213,7 @@ def test_a_file_that_is_no_graph_is_refused_by_its_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("task", backend_table()["onnxruntime"])
 def test_a_dialect_forced_onto_other_names_is_refused(task: str) -> None:
-    told = Told({"x": (1, 3, 64, 64)}, {"y": (1, 2)}, {}, {})
+    told = GraphInfo({"x": (1, 3, 64, 64)}, {"y": (1, 2)}, {}, {})
     for dialect in dialects(task):
         with pytest.raises(ModelRefused, match=f"dialect '{dialect}' does not fit the graph"):
             resolve(task, told, dialect=dialect)

@@ -8,7 +8,7 @@ import pytest
 
 from wherry.tasks.backends import backend_table
 from wherry.tasks.backends.base import ModelRefused
-from wherry.tasks.backends.onnx.adapter import Told
+from wherry.tasks.backends.onnx.adapter import GraphInfo
 from wherry.tasks.backends.onnx.dialects import dialects, resolve, wants
 
 BATCH = "batch"
@@ -102,7 +102,7 @@ ANY = {"x": (1, 3, 64, 64)}
 def test_a_graph_is_known_by_its_names(
     task: str, inputs: Any, outputs: Any, dialect: str | None
 ) -> None:
-    told = Told(inputs, outputs, {}, {})
+    told = GraphInfo(inputs, outputs, {}, {})
     if dialect is not None:
         assert resolve(task, told).dialect == dialect
         return
@@ -115,12 +115,12 @@ def test_a_graph_is_known_by_its_names(
 
 
 def test_whisper_is_known_by_its_configuration() -> None:
-    told = Told(ANY, ANY, {"model_type": "whisper"}, {})
+    told = GraphInfo(ANY, ANY, {"model_type": "whisper"}, {})
     assert resolve("automatic-speech-recognition", told).dialect == "whisper-encoder-decoder"
 
 
 def test_a_dialect_that_is_named_must_fit_too() -> None:
-    told = Told(PIXELS, ROWS, {}, {})
+    told = GraphInfo(PIXELS, ROWS, {}, {})
     with pytest.raises(ModelRefused, match="dialect 'yolov8' does not fit .* pixel_values"):
         resolve("object-detection", told, dialect="yolov8")
     with pytest.raises(ModelRefused, match="no dialect 'sonar' does .* there are wh"):
@@ -130,10 +130,11 @@ def test_a_dialect_that_is_named_must_fit_too() -> None:
 def test_images_of_another_layout_are_refused() -> None:
     last = {"pixel_values": (BATCH, 64, 64, 3)}
     with pytest.raises(ModelRefused, match=r"pixel_values \['batch', 64, 64, 3\] is not \(B, 3, H"):
-        resolve("image-classification", Told(last, ROWS, {}, {}))
+        resolve("image-classification", GraphInfo(last, ROWS, {}, {}))
     with pytest.raises(ModelRefused, match=r"neither \(B, 3, H, W\) nor \(3, H, W\)"):
         resolve(
-            "object-detection", Told({"x": (1, 64, 64, 3)}, {"boxes": (), "labels": ()}, {}, {})
+            "object-detection",
+            GraphInfo({"x": (1, 64, 64, 3)}, {"boxes": (), "labels": ()}, {}, {}),
         )
 
 

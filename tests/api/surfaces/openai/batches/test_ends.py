@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from wherry.api.settings import ApiSettings
-from wherry.api.surfaces.openai.batches.answers import Answer
+from wherry.api.surfaces.openai.batches.answers import LineResponse
 from wherry.api.surfaces.openai.batches.lines import Line
 from wherry.api.surfaces.openai.batches.work import Work
 from wherry.jobs import JobsSettings
@@ -92,7 +92,7 @@ def test_a_fault_of_ours_loses_no_line(
 ) -> None:
     written, seen = Work._write, []
 
-    def break_off(self: Work, one: Line, custom_id: str, found: Answer) -> None:
+    def break_off(self: Work, one: Line, custom_id: str, found: LineResponse) -> None:
         written(self, one, custom_id, found)
         seen.append(one.number)
         if len(seen) == 30:

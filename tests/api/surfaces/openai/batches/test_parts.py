@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from wherry.api.settings import ApiSettings
-from wherry.api.surfaces.openai.batches.answers import Answer
+from wherry.api.surfaces.openai.batches.answers import LineResponse
 from wherry.api.surfaces.openai.batches.growing import PART_BYTES, Growing
 from wherry.api.surfaces.openai.batches.lines import (
     Line,
@@ -23,26 +23,26 @@ from wherry.api.surfaces.openai.batches.lines import (
     read_lines,
 )
 from wherry.jobs import JobsSettings
-from wherry.jobs.files import Part
+from wherry.jobs.files import FilePart
 from wherry.jobs.stores import FolderStore, Store, open_store
 
 from ....batch_calls import create, ended, jsonl, line, lines_of, upload
 from ....conftest import Server, Worker
 
 
-def cut(store: Store, data: bytes, sizes: list[int]) -> list[Part]:
+def cut(store: Store, data: bytes, sizes: list[int]) -> list[FilePart]:
     """Data in the store, in parts of those sizes."""
-    parts: list[Part] = []
+    parts: list[FilePart] = []
     at = 0
     for size in [*sizes, len(data)]:
         piece = data[at : at + size]
         if piece:
-            parts.append(Part(store.put(f"part/{len(parts)}", piece), len(piece)))
+            parts.append(FilePart(store.put(f"part/{len(parts)}", piece), len(piece)))
         at += size
     return parts
 
 
-def lines(store: Store, parts: list[Part], done: int = 0, position: int = 0) -> list[Line]:
+def lines(store: Store, parts: list[FilePart], done: int = 0, position: int = 0) -> list[Line]:
     async def read() -> list[Line]:
         found: list[Line] = []
         async for chunk in read_lines(store, parts, done=done, position=position, max_bytes=50):
@@ -77,7 +77,7 @@ def test_lines_are_the_same_however_a_file_is_cut(
 def test_a_line_too_long_is_told_before_all_of_it_is_read(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     parts = cut(store, b"a\n" + b"x" * 200, [40, 40])
-    parts.append(Part("gone", 40))
+    parts.append(FilePart("gone", 40))
     with pytest.raises(LineTooLongError) as error:
         lines(store, parts)
     assert error.value.number == 2
@@ -103,8 +103,8 @@ def test_a_growing_file_keeps_parts_of_a_good_size(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     text = b"x" * 999
 
-    async def grow() -> tuple[Part, ...]:
-        parts: tuple[Part, ...] = ()
+    async def grow() -> tuple[FilePart, ...]:
+        parts: tuple[FilePart, ...] = ()
         for _ in range(4):  # four owners, one after another
             file = Growing(store, "out", parts)
             await file.open()
@@ -125,7 +125,7 @@ def test_a_growing_file_keeps_parts_of_a_good_size(tmp_path: Path) -> None:
 
 
 def test_a_body_of_several_lines_stays_one_line() -> None:
-    answer = Answer(200, b'{\n "a": "b\\nc"\n}').line("batch_1-2", 'quo"te')
+    answer = LineResponse(200, b'{\n "a": "b\\nc"\n}').line("batch_1-2", 'quo"te')
     assert b"\n" not in answer
     document = json.loads(answer)
     assert document["response"] == {
