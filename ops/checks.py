@@ -75,7 +75,11 @@ def ping_redis(url: str) -> None:
         broke_off = type(error) is redis.ConnectionError and "connecting" not in str(error)
         plain = broke_off and url.startswith("redis://")
         hint = " (where its port speaks TLS, write rediss://)" if plain else ""
-        raise StackError(f"the Redis that was named does not answer: {error}{hint}") from None
+        where = redis_url.shown(url)
+        raise StackError(
+            f"Redis does not answer at {where}: {error}{hint}; "
+            "--redis-url or WHERRY_REDIS_URL names it"
+        ) from None
     except ValueError:  # its text may hold half a password
         raise StackError("the Redis URL cannot be read: expected redis://host:port/0") from None
 

@@ -144,7 +144,7 @@ class Stack:
         )
         for warning in checked.warnings:
             self.log("check", str(warning))
-        if faults := checked.errors if self.strict_models else checked.fatal:
+        if faults := checked.stopping(strict=self.strict_models):
             raise StackError("\n".join(map(str, faults)))
 
     def stop(self) -> None:

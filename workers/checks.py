@@ -44,6 +44,13 @@ class CheckedModels:
         """What keeps some model from being served, or all."""
         return [f for f in self.findings if f.is_error]
 
+    def stopping(self, *, strict: bool) -> list[Finding]:
+        """Every error, where one of them keeps workers from starting; none where they may start.
+
+        Whoever mends one starts again, and should not learn of the next one only then.
+        """
+        return self.errors if strict or self.fatal else []
+
     @property
     def warnings(self) -> list[Finding]:
         """What may be meant so."""

@@ -90,7 +90,7 @@ def _prepare(families: Sequence[str], device: str, number: int) -> None:
     for warning in checked.warnings:
         typer.echo(f"warning: {warning}", err=True)
     # A model at fault is logged by the worker, which serves the others.
-    if faults := checked.errors if settings.strict_models else checked.fatal:
+    if faults := checked.stopping(strict=settings.strict_models):
         _refuse(faults, EXIT_UNUSABLE)
 
 

@@ -134,6 +134,7 @@ def test_a_redis_that_does_not_answer_is_named(tmp_path: Path, models: Path) -> 
     ):
         pass
     assert "secret" not in str(raised.value)
+    assert url.replace("secret", "***") in str(raised.value)
 
 
 def test_an_unknown_device_is_refused(tmp_path: Path, models: Path) -> None:

@@ -45,7 +45,15 @@ def test_a_file_at_fault_is_fatal_and_the_rest_is_told_too(models: Path) -> None
     checked = check(models, device="cpu")
     assert [finding.model for finding in checked.findings] == ["", "pictures"]
     assert "did you mean 'embedding'" in str(checked.fatal[0])
+    assert checked.stopping(strict=False) == checked.findings, "whoever mends one sees the other"
     assert "no such file" in said(check(models.with_name("none.toml"), device="cpu"))[0]
+
+
+def test_a_model_at_fault_stops_a_worker_only_where_all_must_be_served(models: Path) -> None:
+    models.write_text(MODELS.replace('"stub"', '"stubb"', 1))
+    checked = check(models, device="cpu")
+    assert checked.stopping(strict=False) == []
+    assert checked.stopping(strict=True) == checked.errors != []
 
 
 def test_a_model_that_is_declared_twice_is_one_line(models: Path) -> None:
