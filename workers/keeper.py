@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from ..jobs.call import Queue
 from ..jobs.fleet import FleetView, uptime, view, waiting
+from ..jobs.group import Group
 from ..jobs.outage import Outage
 from ..jobs.recover import reap, reissue, sweep
 from ..jobs.settings import JobsSettings
@@ -91,9 +92,11 @@ class Keeper:
                 pushed,
                 late[0].id,
             )
-        unheard = self._queue.run(waiting(self._consuming.families(), self._settings))
+        unheard: tuple[Group, ...] = ()
+        if fleet.totals.get("waiting"):
+            unheard = self._queue.run(waiting(self._consuming.families(), self._settings))
         self._consuming.look(unheard)
-        self._idle = not any(fleet.totals.get(state) for state in ("waiting", "running"))
+        self._idle = not (fleet.totals.get("waiting") or fleet.totals.get("running"))
 
     def _note_outage(self) -> None:
         """After a time without Redis, give everybody a lease's time to beat again.
