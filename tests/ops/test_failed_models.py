@@ -153,7 +153,10 @@ def test_a_worker_that_is_stopped_while_it_loads_blames_no_model(
 ) -> None:
     handler = tmp_path / "handlers" / "slow" / "handler.py"
     handler.parent.mkdir(parents=True)
-    handler.write_text("import time\nprint('loading', flush=True)\ntime.sleep(600)\n")
+    handler.write_text(
+        "import time\nprint('loading', flush=True)\ntime.sleep(600)\n"
+        "class EndpointHandler:\n    def __call__(self, data):\n        return data\n"
+    )
     path = tmp_path / "models.toml"
     path.write_text(model("slow", "custom", backend="handler", source="slow"))
     env = {
