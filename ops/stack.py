@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import httpx
+
 from ..tasks.catalog import load_catalog
 from ..workers.checks import check
 from ..workers.device import resolve
@@ -231,23 +233,28 @@ class Stack:
 
     def _wait_until_ready(self) -> None:
         """Wait for each service in turn: the API answers, each worker beats, Flower answers."""
+        # One client: each new one reads the machine's certificates, which takes 30 ms.
+        with httpx.Client(timeout=5) as http:
+            self._wait_with(http)
+
+    def _wait_with(self, http: httpx.Client) -> None:
         deadline = time.monotonic() + _READY_TIMEOUT_S
-        self._wait("api", f"{self.url}/v2/health/live", deadline)
+        self._wait(http, "api", f"{self.url}/v2/health/live", deadline)
         self.log("api", f"ready at {self.url}  (page: {self.url}/docs)")
         if self.grpc_port:
             self.log("api", f"gRPC ready at {self.grpc_url}")
-        self._wait("workers", f"{self.url}/v2/health/ready", deadline)
-        self.failed_models = failed_models(self.url)
+        self._wait(http, "workers", f"{self.url}/v2/health/ready", deadline)
+        self.failed_models = failed_models(http, self.url)
         for name, child in self.children.items():
             if name.startswith("worker-"):
                 self.log(name, f"ready  (process {child.pid})")
         if self.flower:
-            self._wait("flower", f"{self.flower_url}/healthcheck", deadline)
+            self._wait(http, "flower", f"{self.flower_url}/healthcheck", deadline)
             self.log("flower", f"ready at {self.flower_url}")
 
-    def _wait(self, what: str, url: str, deadline: float) -> None:
+    def _wait(self, http: httpx.Client, what: str, url: str, deadline: float) -> None:
         """Wait until the URL answers 200."""
-        while not answers(url):
+        while not answers(http, url):
             self._check_starting()
             if time.monotonic() > deadline:
                 raise StackError(f"{what} not ready after {_READY_TIMEOUT_S:.0f} s")

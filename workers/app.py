@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import signal
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from celery import Celery, signals
 from celery.exceptions import ImproperlyConfigured
@@ -18,15 +18,12 @@ from ..jobs.group import Group
 from ..jobs.settings import JobsSettings, from_environment
 from ..jobs.ticket import TASK
 from ..protocol.errors import ModelFailed, Unavailable, WherryError
-from ..tasks.backends.device import Device
-from ..tasks.catalog import CatalogError
 from . import transport
-from .device import pin, resolve
-from .models import Stopped
-from .revoking import revoke_jobs
 from .settings import WorkerSettings
 from .threads import EXIT_UNUSABLE
-from .worker import Worker
+
+if TYPE_CHECKING:
+    from .worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +84,7 @@ def _start(sender: str, instance: Any, **_: object) -> None:  # Celery gives its
     """
     try:
         _start_worker(sender, instance)
-    except (CatalogError, ImproperlyConfigured, ModelFailed, ValueError) as error:
+    except (ImproperlyConfigured, ModelFailed, ValueError) as error:
         log.critical("this worker cannot start: %s", error)
         raise SystemExit(EXIT_UNUSABLE) from error
     except WherryError as error:
@@ -102,6 +99,12 @@ def _start(sender: str, instance: Any, **_: object) -> None:  # Celery gives its
 
 def _start_worker(node: str, instance: Any) -> None:
     global _worker  # Celery's signals and tasks have no other common ground
+    # Flower loads this app too, and needs nothing of what follows.
+    from ..tasks.backends.device import Device
+    from .device import pin, resolve
+    from .revoking import revoke_jobs
+    from .worker import Worker
+
     pool = instance.pool_cls if isinstance(instance.pool_cls, str) else instance.pool_cls.__module__
     if "prefork" in pool:
         raise ImproperlyConfigured("Wherry workers share one device among threads: use -P threads")
@@ -137,6 +140,8 @@ def _start_worker(node: str, instance: Any) -> None:
 
 def _stop_loading(*_: object) -> NoReturn:
     """End a process that is told to while it loads; unwound, no model is blamed for its end."""
+    from .models import Stopped
+
     raise Stopped(0)
 
 

@@ -9,6 +9,10 @@ from typing import Annotated, NoReturn
 
 import typer
 
+#: Seconds between two of Celery's own heartbeats, which Flower and `celery events` alone read.
+#: Leases have theirs.
+CELERY_BEAT_S = 5
+
 
 def register(app: typer.Typer) -> None:
     """Add this room's commands."""
@@ -52,6 +56,7 @@ def worker(
             f"--loglevel={loglevel}",
             "--without-gossip",
             "--without-mingle",
+            f"--heartbeat-interval={CELERY_BEAT_S}",
             "--task-events",
         ]
     )

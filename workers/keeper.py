@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from ..jobs.call import Queue
 from ..jobs.fleet import FleetView, uptime, view, waiting
+from ..jobs.group import Group
 from ..jobs.outage import Outage
 from ..jobs.recover import reap, reissue, sweep
 from ..jobs.settings import JobsSettings
@@ -17,8 +18,9 @@ from .threads import Every
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks at the fleet.
-PERIOD_S = 0.5
+#: Seconds between two looks at the fleet, while it has work and while it has none. A ticket is
+#: missed after 2 s: whoever finds its job by then sees that in time.
+PERIOD_S, IDLE_PERIOD_S = 0.5, 2.0
 
 
 class Keeper:
@@ -47,7 +49,8 @@ class Keeper:
         #: Until when a missing heartbeat proves nothing.
         self._lenient_until = clock()
         self._after_loading, self._outage = False, Outage(log, "the keeper cannot look")
-        self._thread = Every("wherry-keeper", PERIOD_S, self._tick)
+        self._idle = False
+        self._thread = Every("wherry-keeper", lambda: self.period_s, self._tick)
 
     def start(self, *, after_loading: bool = False) -> None:
         """Start looking; `after_loading` says that Redis was loading until just now."""
@@ -58,12 +61,20 @@ class Keeper:
         """Stop looking."""
         self._thread.stop()
 
+    @property
+    def period_s(self) -> float:
+        """Seconds until the next look."""
+        # Looks further apart than half a lease are an outage.
+        longest = self._settings.lease_ttl_s / 6
+        return max(PERIOD_S, min(IDLE_PERIOD_S, longest)) if self._idle else PERIOD_S
+
     def _tick(self) -> None:
         with self._outage.noted():
             self.look()
 
     def look(self) -> None:
         """One round."""
+        self._idle = False  # as long as nothing else is known
         fleet = self._queue.run(view(self._settings, groups=False))
         self._seen(fleet)
         self._note_outage()
@@ -81,8 +92,11 @@ class Keeper:
                 pushed,
                 late[0].id,
             )
-        unheard = self._queue.run(waiting(self._consuming.families(), self._settings))
+        unheard: tuple[Group, ...] = ()
+        if fleet.totals.get("waiting"):
+            unheard = self._queue.run(waiting(self._consuming.families(), self._settings))
         self._consuming.look(unheard)
+        self._idle = not (fleet.totals.get("waiting") or fleet.totals.get("running"))
 
     def _note_outage(self) -> None:
         """After a time without Redis, give everybody a lease's time to beat again.

@@ -24,13 +24,15 @@ def die(reason: str) -> None:
 
 
 class Every(threading.Thread):
-    """Calls `tick` every `period_s` until stopped.
+    """Calls `tick` every `period_s` until stopped; a function says it anew after each.
 
     A worker whose heartbeat or keeper thread had died would look alive and do nothing, so an
     exception that `tick` lets through ends the process.
     """
 
-    def __init__(self, name: str, period_s: float, tick: Callable[[], None]) -> None:
+    def __init__(
+        self, name: str, period_s: float | Callable[[], float], tick: Callable[[], None]
+    ) -> None:
         super().__init__(name=name, daemon=True)
         self._period_s, self._tick = period_s, tick
         self._stopped = threading.Event()
@@ -40,7 +42,8 @@ class Every(threading.Thread):
         try:
             while True:
                 self._tick()
-                if self._stopped.wait(self._period_s):
+                period = self._period_s
+                if self._stopped.wait(period() if callable(period) else period):
                     return
         except BaseException:
             log.exception("thread %s died", self.name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import gc
 import logging
 import threading
 import time
@@ -154,9 +153,6 @@ class Worker:
             self._events.start()
         self._keeper.start(after_loading=waited)
         self._sweeping.start()
-        # Models are here to stay: without this, each look for garbage would walk all of them.
-        gc.collect()
-        gc.freeze()
         names = ", ".join(model.declaration.name for model in self._models) or "no models"
         log.info("worker %s is ready on %s with %s", self._id, self._device.name, names)
 

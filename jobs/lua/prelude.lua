@@ -136,11 +136,12 @@ end
 -- Returns how many were looked at, and how many are gone.
 local function tidy_index(most, from)
   local index, totals = P .. ':index', P .. ':totals'
-  local seen = redis.call('ZRANGEBYSCORE', index, '(' .. (from or '0'), '+inf', 'WITHSCORES', 'LIMIT',
-    0, most)
+  from = from or '0'
+  local seen = redis.call('ZRANGEBYSCORE', index, '(' .. from, '+inf', 'WITHSCORES', 'LIMIT', 0, most)
   local jobs, gone = {}, {}
   for i = 1, #seen, 2 do jobs[#jobs + 1] = key('job', seen[i]) end
-  redis.call('HSET', totals, 'tidied', #jobs < most and 0 or seen[#seen])
+  local upto = #jobs < most and '0' or seen[#seen]
+  if upto ~= from then redis.call('HSET', totals, 'tidied', upto) end -- or each look is a write
   if #jobs == 0 or redis.call('EXISTS', unpack(jobs)) == #jobs then return #jobs, 0 end
   for i, job in ipairs(jobs) do
     if redis.call('EXISTS', job) == 0 then gone[#gone + 1] = seen[2 * i - 1] end

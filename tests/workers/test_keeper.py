@@ -14,11 +14,12 @@ from wherry.jobs.group import Group
 from wherry.jobs.keys import Keys
 from wherry.jobs.read import read
 from wherry.jobs.record import NewJob
+from wherry.jobs.recover import cancel
 from wherry.jobs.settings import JobsSettings
 from wherry.jobs.submit import submit
 from wherry.protocol.states import JobState
 from wherry.workers.deaf_consumer import Consuming
-from wherry.workers.keeper import Keeper
+from wherry.workers.keeper import PERIOD_S, Keeper
 
 GROUP = Group("text", "embedding", "1")
 
@@ -92,6 +93,23 @@ def test_a_dead_workers_jobs_are_taken_back(kept: Kept) -> None:
     assert kept.look(0.5) is JobState.RUNNING
     kept.heartbeat_runs_out()
     assert kept.look(0.5) is JobState.QUEUED
+
+
+@pytest.mark.parametrize(("lease_s", "idle_s"), [(15.0, 2.0), (6.0, 1.0), (1.0, 0.5)])
+def test_it_looks_seldom_while_nothing_waits_or_runs(
+    kept: Kept, lease_s: float, idle_s: float
+) -> None:
+    kept.settings.lease_ttl_s = lease_s
+    kept.look(0.5)
+    assert kept.keeper.period_s == PERIOD_S, "a job runs"
+    kept.queue.run(cancel("job", kept.settings))
+    kept.heartbeat_runs_out()
+    kept.look(0.5)
+    kept.look(0.5)
+    assert kept.keeper.period_s == idle_s
+    kept.submit("another", GROUP)
+    kept.look(idle_s)
+    assert kept.keeper.period_s == PERIOD_S, "a job waits"
 
 
 def test_lost_tickets_are_replaced(kept: Kept) -> None:

@@ -20,7 +20,11 @@ from .work import Work
 log = logging.getLogger(__name__)
 
 #: Seconds between two looks for batches that another process left behind.
-_LOOK_S = 1.0
+_LOOK_S = 3.0
+
+#: Seconds that a batch waits which Redis or the store keeps from going on; after faults of ours as
+#: many times as long.
+_PAUSE_S = 1.0
 
 #: Runs of one batch that a fault of ours may break off.
 _MOST_FAULTS = 3
@@ -98,7 +102,7 @@ class Runner:
                 await work.fail(BatchError(code="file_gone", message=error.message))
         except WherryError as error:
             log.warning("batch %s waits: %s", hold.id, error.message)
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(_PAUSE_S)
             await hold.give_back()
         except Exception:
             log.exception("batch %s broke off", hold.id)
@@ -115,5 +119,5 @@ class Runner:
                 await work.fail(BatchError(code="internal_error", message="internal error"))
             else:
                 await hold.save()
-                await asyncio.sleep(_LOOK_S * progress.faults)
+                await asyncio.sleep(_PAUSE_S * progress.faults)
                 await hold.give_back()
