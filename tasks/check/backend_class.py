@@ -30,7 +30,17 @@ class BackendClass:
 
     def parameters(self) -> frozenset[str] | None:
         """What a declaration's `parameters` may name; None when that is not fixed."""
+        names, is_all = self._taken()
+        return names if is_all else None
+
+    def named(self) -> frozenset[str]:
+        """What it takes by name itself, where it hands on others, too."""
+        return self._taken()[0]
+
+    def _taken(self) -> tuple[frozenset[str], bool]:
+        """The arguments by name, and whether they are all."""
         names: set[str] = set()
+        is_all = False
         for found in self._lineage():
             init = _method(found, "__init__")
             if init is None:
@@ -38,11 +48,10 @@ class BackendClass:
             arguments = init.args
             names.update(a.arg for a in [*arguments.posonlyargs, *arguments.args])
             names.update(a.arg for a in arguments.kwonlyargs)
-            if arguments.kwarg is None:
-                return frozenset(names) - _GIVEN
-            if not _hands_on(init, arguments.kwarg.arg):
-                return None
-        return None
+            is_all = arguments.kwarg is None
+            if arguments.kwarg is None or not _hands_on(init, arguments.kwarg.arg):
+                break
+        return frozenset(names) - _GIVEN, is_all
 
     def annotations(self) -> dict[str, set[str]]:
         """What the arguments of a declaration's `parameters` are annotated as, the adapters' too
@@ -68,6 +77,21 @@ class BackendClass:
                     case ast.Assign([ast.Name("auto_class")], ast.Constant(str(named))):
                         return named
         return ""
+
+    def tasks(self) -> frozenset[str]:
+        """The tasks that an adapter answers: its own or its nearest base's."""
+        for found in self._lineage():
+            told = {
+                node.target.id: node.value
+                for node in found.body
+                if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+            }
+            match told.get("tasks"), told.get("readings"):
+                case ast.Tuple(names), _:
+                    return frozenset(map(ast.literal_eval, names))
+                case ast.Call(), ast.Dict(names):  # tuple(readings)
+                    return frozenset(ast.literal_eval(name) for name in names if name)
+        return frozenset()
 
     def packages(self) -> frozenset[str]:
         """Packages that are imported with its module."""

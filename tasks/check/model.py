@@ -14,6 +14,7 @@ from ..backends import backend_places, backend_table, extra_of
 from ..catalog import PACKAGE, ModelDeclaration, locate
 from .architecture import architecture_faults
 from .backend_class import BackendClass
+from .dialects import dialect_faults, dialect_parameters
 from .fault import Fault
 from .folder import folder_faults, read_config
 from .handler import handler_faults
@@ -29,6 +30,9 @@ _WORDS = {
 
 #: Tasks that read modules.json of sentence-transformers.
 _WITH_MODULES = frozenset({"embedding", "sentence-similarity"})
+
+#: Tasks that hand on parameters to their backend's class of another task.
+_GIVEN_TO = {"image-anonymization": "object-detection"}
 
 
 def check_model(declared: ModelDeclaration, *, handler_dir: str | None = None) -> list[Fault]:
@@ -71,12 +75,22 @@ def _others(declared: ModelDeclaration) -> dict[str, Any]:
 def _parameters(declared: ModelDeclaration, made: BackendClass) -> Iterator[Fault]:
     known = made.parameters()
     if known is None:
-        return  # only the class itself can tell
+        task = _GIVEN_TO.get(declared.task, declared.task)
+        other = BackendClass.of(backend_places(declared.backend)[task])
+        taken = other.parameters()
+        if taken is None and declared.backend == "onnxruntime":
+            yield from dialect_faults(task, declared)
+            taken = dialect_parameters(task, declared)
+        if taken is None:
+            return  # only the class itself can tell
+        known = made.named() | other.named() | taken
+    dialect = declared.parameters.get("dialect") if "dialect" in known else None
+    who = repr(declared.backend) + (f" with dialect {dialect!r}" if dialect else "")
     for name in declared.parameters:
         if name not in known:
             listed = f"; there are {', '.join(sorted(known))}" if known else ", nor any other"
             hint = meant(name, known) or listed
-            yield Fault(f"parameters: {declared.backend!r} takes no {name!r}{hint}")
+            yield Fault(f"parameters: {who} takes no {name!r}{hint}")
 
 
 def _values(declared: ModelDeclaration) -> Iterator[Fault]:

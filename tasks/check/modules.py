@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..backends.text.sentence_modules import MODULES_FILE, listed_modules, served_modules
 from .fault import Fault
 
-_FILE = "modules.json"
 _COPY = "copy the whole folder again"
 
 #: Modules that are nothing without what their folder says.
@@ -17,20 +17,20 @@ _TOLD = frozenset({"Dense", "LayerNorm", "Pooling", "WeightedLayerPooling"})
 
 def module_faults(folder: Path) -> Iterator[Fault]:
     """What is wrong with the list of a folder's modules; nothing where there is none."""
-    file = folder / _FILE
+    file = folder / MODULES_FILE
     if not file.exists():
         return
     try:
-        modules = json.loads(file.read_text(encoding="utf-8"))
+        told = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         yield Fault(f"{file} is not JSON ({error}): {_COPY}")
         return
-    is_list = isinstance(modules, list) and all(isinstance(entry, dict) for entry in modules)
-    if not is_list or not all({"type", "path"} <= entry.keys() for entry in modules):
-        yield Fault(f"{file} is no list of modules, a type and a path each: {_COPY}")
+    try:
+        modules = served_modules(listed_modules(told))
+    except ValueError as error:
+        yield Fault(f"{file} {error}")
         return
-    for entry in modules:
-        name = str(entry["type"]).rpartition(".")[2]
-        told = folder / str(entry["path"]) / "config.json"
-        if name in _TOLD and not told.is_file():
-            yield Fault(f"{file} names a {name}, and there is no {told}: {_COPY}")
+    for name, path in modules:
+        config = folder / path / "config.json"
+        if name in _TOLD and not config.is_file():
+            yield Fault(f"{file} names a {name}, and there is no {config}: {_COPY}")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..base import ModelRefused
+from .sentence_modules import MODULES_FILE
 from .sentence_steps import Find
-from .sentences import MODULES_FILE, SENTENCES_FILE, TRANSFORMER_FILES, read_json
+from .sentences import SENTENCES_FILE, TRANSFORMER_FILES, read_json
 
 #: Activations between which scores are told from logits: the task gives both.
 _ACTIVATIONS = ("Identity", "Sigmoid")

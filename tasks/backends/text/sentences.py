@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any, Self
 
 from tokenizers import Tokenizer
@@ -16,6 +16,7 @@ from tokenizers.normalizers import Sequence as InOrder
 from ..base import ModelRefused
 from ..text_encoders.reader import Tokens
 from .pool import pooling
+from .sentence_modules import AFTER, MODULES_FILE, listed_modules, served_modules
 from .sentence_steps import (
     WEIGHTS_FILE,
     Find,
@@ -29,8 +30,7 @@ from .sentence_steps import (
 
 log = logging.getLogger(__name__)
 
-#: What sentence-transformers writes into a model's folder.
-MODULES_FILE = "modules.json"
+#: What sentence-transformers writes into a model's folder, too.
 SENTENCES_FILE = "config_sentence_transformers.json"
 TRANSFORMER_FILES = (
     "sentence_bert_config.json",
@@ -42,10 +42,6 @@ TRANSFORMER_FILES = (
     "sentence_xlnet_config.json",
 )
 _POOLING_FOLDER = "1_Pooling"
-
-#: The modules that are served, in the order in which they may follow each other.
-_BEFORE = ("Transformer", "WeightedLayerPooling", "Pooling")
-_AFTER = ("Dense", "LayerNorm", "Normalize", "Dropout")
 
 #: Where arguments for transformers may be told, in newer and older words, and those that matter
 #: not here or are seen to.
@@ -141,7 +137,7 @@ class Sentences:
 def sentence_files(find: Find, source: str) -> list[str]:
     """The files of a folder, by their paths within it, that `Sentences.read` reads.
 
-    Raises ModelRefused for a path that leads out of it.
+    Raises ModelRefused for a list that names none, or a path that leads out of it.
     """
     folders = [path for _, path in _listed(find, source) if path] or [_POOLING_FOLDER]
     names = [f"{folder}/{name}" for folder in folders for name in ("config.json", WEIGHTS_FILE)]
@@ -156,17 +152,13 @@ def small_letters(tokenizer: Tokenizer) -> None:
 
 
 def _listed(find: Find, source: str) -> list[tuple[str, str]]:
-    """The modules that the folder names, each with its own folder."""
-    listed = read_json(find, MODULES_FILE) or []
+    """The modules that the folder names, each with its own folder; none without the file."""
+    if not find(MODULES_FILE):
+        return []
     try:
-        modules = [(str(module["type"]), str(module["path"])) for module in listed]
-    except (KeyError, TypeError):
-        told = f"{source}: {MODULES_FILE} is no list of modules, a type and a path each"
-        raise ModelRefused(f"{told}: copy the whole folder again") from None
-    for _, path in modules:
-        if path.startswith(("/", "\\")) or ".." in PureWindowsPath(path).parts:
-            raise ModelRefused(f"{source}: {MODULES_FILE} leads out of the folder: {path}")
-    return modules
+        return listed_modules(read_json(find, MODULES_FILE))
+    except ValueError as error:
+        raise ModelRefused(f"{source}: {MODULES_FILE} {error}") from None
 
 
 def _modules(find: Find, source: str) -> list[tuple[str, str]]:
@@ -174,22 +166,10 @@ def _modules(find: Find, source: str) -> list[tuple[str, str]]:
     modules = _listed(find, source)
     if not modules:  # an older folder, or none of sentence-transformers
         return [("Transformer", ""), ("Pooling", _POOLING_FOLDER)]
-    named = [(kind.rpartition(".")[2], path) for kind, path in modules]
-    served = (*_BEFORE, *_AFTER)
-    for (kind, _), (name, _) in zip(modules, named, strict=True):
-        if name not in served or not kind.startswith("sentence_transformers."):
-            raise ModelRefused(
-                f"{source}: {MODULES_FILE} has a module {kind}, which is not served; there are "
-                f"{', '.join(served)} of sentence-transformers"
-            )
-    names = [name for name, _ in named]
-    before = [name for name in names if name in _BEFORE]
-    if names[: len(before)] != before or before not in ([*_BEFORE], ["Transformer", "Pooling"]):
-        raise ModelRefused(
-            f"{source}: {MODULES_FILE} has the modules {', '.join(names)}; an embedding begins "
-            "with Transformer, then perhaps WeightedLayerPooling, then Pooling"
-        )
-    return named
+    try:
+        return served_modules(modules)
+    except ValueError as error:
+        raise ModelRefused(f"{source}: {MODULES_FILE} {error}") from None
 
 
 def _reading(find: Find, source: str, path: str) -> Mapping[str, Any]:
@@ -231,7 +211,7 @@ def _layers(
 
 
 def _step(name: str, path: str, find: Find) -> Step | None:
-    if name not in _AFTER or name == "Dropout":  # dropout is for training
+    if name not in AFTER or name == "Dropout":  # dropout is for training
         return None
     config = read_json(find, _in(path, "config.json"))
     for key in ("module_input_name", "module_output_name"):

@@ -9,6 +9,7 @@ import pytest
 
 from wherry.tasks.backends import backend_places
 from wherry.tasks.check.backend_class import BackendClass
+from wherry.tasks.check.dialects import dialect_places
 
 PLACES = [
     (backend, task)
@@ -47,6 +48,18 @@ def test_what_is_given_to_another_is_left_to_it() -> None:
     onnx = backend_places("onnxruntime")
     assert BackendClass.of(onnx["embedding"]).parameters() is None
     assert BackendClass.of(onnx["image-anonymization"]).parameters() is None
+    assert "dialect" in BackendClass.of(onnx["embedding"]).named()
+
+
+@pytest.mark.parametrize("dialect", dialect_places())
+def test_adapters_are_read_as_python_reads_them(dialect: str) -> None:
+    place = dialect_places()[dialect]
+    module, _, name = place.partition(":")
+    cls = getattr(importlib.import_module(f"wherry.tasks.backends.{module}"), name)
+    read = BackendClass.of(place)
+    assert read.parameters() == signature(cls)
+    assert read.tasks() == {*cls.tasks} != set()
+    assert cls.dialect == dialect
 
 
 @pytest.mark.parametrize(

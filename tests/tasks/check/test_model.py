@@ -7,12 +7,14 @@ import shutil
 import struct
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from wherry.samples import tiny
+from wherry.tasks import entry_points
 from wherry.tasks.backends import create_backend
 from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.backends.device import Device
@@ -120,8 +122,9 @@ def test_values_of_the_right_types_are_no_faults() -> None:
         ('[{"idx": 0}]', "is no list of modules"),
         ("[1]", "is no list of modules"),
         (
-            '[{"type": "sentence_transformers.models.Pooling", "path": "1_Pooling"}]',
-            "no config.json",
+            '[{"type": "sentence_transformers.models.Transformer", "path": ""},'
+            ' {"type": "sentence_transformers.models.Pooling", "path": "1_Pooling"}]',
+            "names a Pooling, and there is no ",
         ),
     ],
 )
@@ -133,9 +136,48 @@ def test_broken_modules_of_sentence_transformers(
     (folder / "modules.json").write_text(content)
     (fault,) = errors(folder, task)
     assert fault.startswith(f"source: {folder}/modules.json")
-    assert said in fault or "and there is no" in fault
+    assert said in fault
     with pytest.raises(ModelRefused, match=r"modules\.json"):
         create_backend("transformers", task, str(folder), device=Device()).load()
+
+
+@pytest.mark.parametrize(
+    ("kinds", "said"),
+    [
+        (["Transformer", "Attention"], "has a module sentence_transformers.models.Attention, "),
+        (["Transformer", "Normalize"], "has the modules Transformer, Normalize; an embedding "),
+        (["Pooling"], "has the modules Pooling; an embedding begins with Transformer, "),
+        (["Pooling", "Transformer"], "has the modules Pooling, Transformer; "),
+        (["Transformer", "Pooling", "Pooling"], "has the modules Transformer, Pooling, Pooling; "),
+        ([], "names no modules: copy the whole folder again"),
+    ],
+)
+@pytest.mark.parametrize("task", ["embedding", "sentence-similarity"])
+def test_modules_that_loading_refuses_are_faults_in_its_words(
+    task: str, kinds: list[str], said: str, tmp_path: Path
+) -> None:
+    folder = tiny.build("embedding", tmp_path)
+    (folder / "1_Pooling").mkdir(exist_ok=True)
+    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_mean_tokens": true}')
+    paths = {"Transformer": "", "Pooling": "1_Pooling"}
+    modules = [
+        {"type": f"sentence_transformers.models.{kind}", "path": paths.get(kind, f"2_{kind}")}
+        for kind in kinds
+    ]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    (fault,) = errors(folder, task)
+    assert fault.startswith(f"source: {folder}/modules.json {said}")
+    with pytest.raises(ModelRefused) as refused:
+        create_backend("transformers", task, str(folder), device=Device()).load()
+    assert str(refused.value).endswith(fault.partition("modules.json ")[2])
+
+
+def test_a_module_outside_of_the_folder_is_a_fault(tmp_path: Path) -> None:
+    folder = tiny.build("embedding", tmp_path)
+    entry = {"type": "sentence_transformers.models.Transformer", "path": "../elsewhere"}
+    (folder / "modules.json").write_text(json.dumps([entry]))
+    (fault,) = errors(folder, "embedding")
+    assert fault == f"source: {folder}/modules.json leads out of the folder: ../elsewhere"
 
 
 @pytest.mark.parametrize(
@@ -202,10 +244,80 @@ def test_handlers_that_are_off_say_what_turns_them_on() -> None:
     assert check_model(model) == [], "whoever does not know where they lie says nothing"
 
 
-def test_the_parameters_of_a_dialect_are_the_adapters_to_judge(tmp_path: Path) -> None:
+ONNX = "'onnxruntime'"
+
+
+@pytest.mark.parametrize(
+    ("task", "backend", "parameters", "said"),
+    [
+        ("object-detection", "onnxruntime", {"bogus": 2}, f"{ONNX} takes no 'bogus'; there are "),
+        ("object-detection", "onnxruntime", {"thread": 2}, "did you mean 'threads'?"),
+        ("object-detection", "onnxruntime", {"model": "a"}, f"{ONNX} takes no 'model'"),
+        ("embedding", "onnxruntime", {"iou": 0.5}, f"{ONNX} takes no 'iou'; there are batching, "),
+        ("embedding", "onnxruntime", {"poolin": "cls"}, "did you mean 'pooling'?"),
+        (
+            "embedding",
+            "onnxruntime",
+            {"dialect": "sentence-embedding", "pooling": "cls"},
+            f"{ONNX} with dialect 'sentence-embedding' takes no 'pooling'; there are ",
+        ),
+        (
+            "text-classification",
+            "onnxruntime",
+            {"dialect": "nonesuch"},
+            "no dialect 'nonesuch' does text-classification; there are text-logits",
+        ),
+        (
+            "object-detection",
+            "onnxruntime",
+            {"dialect": "yolo8"},
+            "yolov8, yolov5, yolo-end2end, ultralytics-rtdetr; did you mean 'yolov8'?",
+        ),
+        (
+            "image-anonymization",
+            "onnxruntime",
+            {"dialect": "text-logits"},
+            "no dialect 'text-logits' does image-anonymization; there are transformers-detr, ",
+        ),
+        ("image-anonymization", "onnxruntime", {"ioo": 0.5}, f"{ONNX} takes no 'ioo'"),
+        ("image-anonymization", "transformers", {"dtyp": "float16"}, "did you mean 'dtype'?"),
+    ],
+)
+def test_a_parameter_that_is_handed_on_to_nobody(
+    task: str, backend: str, parameters: dict[str, Any], said: str
+) -> None:
+    given = errors("package:no_such/model", task, backend=backend, parameters=parameters)
+    (fault,) = [text for text in given if text.startswith("parameters: ")]
+    assert said in fault
+
+
+@pytest.mark.parametrize(
+    ("task", "backend", "parameters"),
+    [
+        ("object-detection", "onnxruntime", {"iou": 0.5, "agnostic": True, "threads": 1}),
+        ("object-detection", "onnxruntime", {"dialect": "yolov5", "iou": 0.5, "file": "a.onnx"}),
+        ("image-anonymization", "onnxruntime", {"dialect": "yolov8", "iou": 0.5, "max_pixels": 9}),
+        ("image-anonymization", "transformers", {"dtype": "float16", "max_pixels": 9}),
+        ("embedding", "onnxruntime", {"pooling": "cls", "prompt": "a", "batching": "padded"}),
+        ("automatic-speech-recognition", "onnxruntime", {"chunk_length_s": 20.0}),
+    ],
+)
+def test_a_parameter_that_is_handed_on_is_no_fault(
+    task: str, backend: str, parameters: dict[str, Any]
+) -> None:
+    given = errors("package:no_such/model", task, backend=backend, parameters=parameters)
+    assert not [text for text in given if text.startswith("parameters: ")]
+
+
+@pytest.mark.parametrize("parameters", [{"whatever": 1}, {"whatever": 1, "dialect": "theirs"}])
+def test_the_parameters_of_another_packages_adapter_are_its_own_to_judge(
+    parameters: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "model.onnx").touch()
     (tmp_path / "tokenizer.json").touch()
-    assert errors(tmp_path, backend="onnxruntime", parameters={"whatever": 1}) == []
+    point = EntryPoint("theirs", "no_such:Adapter", "wherry.onnx_adapters")
+    monkeypatch.setattr(entry_points, "installed", lambda _: {"theirs": point})
+    assert errors(tmp_path, backend="onnxruntime", parameters=parameters) == []
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
