@@ -16,7 +16,7 @@ import subprocess
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -122,7 +122,7 @@ def _report(trees: list[Tree]) -> Table:
     return table
 
 
-def _row(values: list[list[float]], digits: int) -> list[str]:
+def _row(values: Sequence[Sequence[float]], digits: int) -> list[str]:
     medians = [statistics.median(of) for of in values]
     ratio = f"{medians[-1] / medians[0]:.2f}" if len(medians) > 1 and medians[0] else ""
     return [*(f"{median:.{digits}f}" for median in medians), ratio]
