@@ -45,6 +45,10 @@ class CatalogError(ValueError):
         self.rests = tuple(rests)
 
 
+#: Parameters of backends that are easily taken for fields of a declaration.
+_PARAMETERS = ("dialect", "dtype", "pooling", "revision", "threads")
+
+
 class ModelDeclaration(BaseModel):
     """One model: a task, a backend, where its files are, how large its batches may be."""
 
@@ -202,13 +206,23 @@ def _rest(table: dict[str, Any], error: ValidationError) -> list[ModelDeclaratio
     return [rest.model_copy(update={"name": str(table.get("name", "?"))})]
 
 
+def _place_of(field: str) -> str:
+    """What was meant by a field that there is not, or where a backend's parameter belongs."""
+    if hint := meant(field, ModelDeclaration.model_fields):
+        return hint
+    is_parameter = meant(field, _PARAMETERS)
+    return (
+        "; a backend's stand in parameters = { dtype = ..., threads = ... }" if is_parameter else ""
+    )
+
+
 def _faults(error: ValidationError) -> list[str]:
     """Each fault of a declaration as a line."""
     lines = []
     for fault in error.errors(include_url=False, include_input=False, include_context=False):
         field = ".".join(str(part) for part in fault["loc"])
         if fault["type"] == "extra_forbidden":
-            lines.append(f"{field}: no such field{meant(field, ModelDeclaration.model_fields)}")
+            lines.append(f"{field}: no such field{_place_of(field)}")
         elif fault["type"] == "missing":
             lines.append(f"{field}: is missing")
         else:

@@ -68,6 +68,7 @@ def test_unknown_model_and_version(tmp_path: Path) -> None:
         (ONE + 'source = ""', "model 'a': source: is empty; name a folder or a hub id"),
         (ONE + 'source = "  "', "model 'a': source: is empty"),
         (ONE + 'sorce = "x"', "model 'a': sorce: no such field; did you mean 'source'"),
+        (ONE + 'dtyp = "x"', "dtyp: no such field; a backend's stand in parameters = {"),
         (ONE.replace("embedding", "embeding"), "task 'embeding'; did you mean 'embedding'"),
         ('name = "a"\n' + ONE, "unknown table 'name'"),
         (ONE.replace('"a"', '"a b"'), "model 'a b': name"),
