@@ -11,6 +11,7 @@ from ..jobs.call import Queue
 from ..jobs.claim import claim
 from ..jobs.finish import Finished, finish, release
 from ..jobs.group import Group
+from ..jobs.outage import Outage
 from ..jobs.record import BatchStats, Claim, ClaimedJob, Outcome
 from ..jobs.recover import note_alone, reissue
 from ..jobs.settings import JobsSettings
@@ -172,7 +173,7 @@ class Serving:
     def _finish(self, outcomes: Sequence[Outcome], stats: BatchStats) -> Finished:
         """Hand the batch over; while Redis is away, hold it and try again."""
         deadline: float | None = None
-        told = False
+        outage = Outage(log, "finish waits")
         while True:
             try:
                 finished = self._queue.run(finish(self._id, outcomes, stats, self._jobs))
@@ -181,9 +182,7 @@ class Serving:
                     deadline = deadline or time.monotonic() + self._settings.drain_timeout_s
                     if time.monotonic() > deadline:
                         raise
-                if not told:
-                    log.warning("finish waits: %s", error.message)
-                told = True
+                outage.failed(error.message)
                 time.sleep(_RETRY_S)
                 continue
             if late := len(outcomes) - len(finished.accepted):

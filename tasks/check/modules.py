@@ -6,10 +6,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..backends.text.sentence_modules import MODULES_FILE, listed_modules, served_modules
+from ..backends.text.sentence_modules import COPY, MODULES_FILE, listed_modules, served_modules
 from .fault import Fault
-
-_COPY = "copy the whole folder again"
 
 #: Modules that are nothing without what their folder says.
 _TOLD = frozenset({"Dense", "LayerNorm", "Pooling", "WeightedLayerPooling"})
@@ -23,7 +21,7 @@ def module_faults(folder: Path) -> Iterator[Fault]:
     try:
         told = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        yield Fault(f"{file} is not JSON ({error}): {_COPY}")
+        yield Fault(f"{file} is not JSON ({error}): {COPY}")
         return
     try:
         modules = served_modules(listed_modules(told))
@@ -33,4 +31,4 @@ def module_faults(folder: Path) -> Iterator[Fault]:
     for name, path in modules:
         config = folder / path / "config.json"
         if name in _TOLD and not config.is_file():
-            yield Fault(f"{file} names a {name}, and there is no {config}: {_COPY}")
+            yield Fault(f"{file} names a {name}, and there is no {config}: {COPY}")

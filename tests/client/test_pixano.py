@@ -30,6 +30,7 @@ from wherry.protocol import errors as ours
 from wherry.tasks.samples import PNG
 from wherry.tasks.values.rle import decode_compressed
 
+from ..support.holding import held
 from ..support.models import model
 
 IMAGE = base64.b64encode(PNG).decode()
@@ -194,10 +195,8 @@ UNDECLARED = types.ModelConfig(name="nobody", task="image_mask_generation")
 def test_errors_are_pixanos(
     work: Work, error: type[InferenceError], text: str, ask: Callable[[Work], object], hold: Path
 ) -> None:
-    hold.touch()
-    with pytest.raises(error, match=text):
+    with held(hold), pytest.raises(error, match=text):
         ask(work)
-    hold.unlink()
 
 
 def test_it_unloads_and_loads(ask: Callable[[Work], object], fleet_url: str) -> None:

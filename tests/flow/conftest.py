@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from wherry.client import Client
 from wherry.ops.stack import Stack
 
+from ..support.holding import held
 from ..support.models import model
 
 MODELS = (
@@ -36,11 +36,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture
 def let_go(stack: Stack) -> Iterator[Callable[[], None]]:
     """Let the slow model answer: it answers nobody until this is called, or the test ends."""
-    hold = stack.data_dir / "hold"
-    hold.touch()
-    release = partial(hold.unlink, missing_ok=True)
-    yield release
-    release()
+    with held(stack.data_dir / "hold") as let_go:
+        yield let_go
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ MODULES_FILE = "modules.json"
 BEFORE = ("Transformer", "WeightedLayerPooling", "Pooling")
 AFTER = ("Dense", "LayerNorm", "Normalize", "Dropout")
 
-_COPY = "copy the whole folder again"
+#: The remedy for a list that is broken.
+COPY = "copy the whole folder again"
 
 
 def listed_modules(told: Any) -> list[tuple[str, str]]:
@@ -29,9 +30,9 @@ def listed_modules(told: Any) -> list[tuple[str, str]]:
             raise TypeError
         modules = [(str(module["type"]), str(module["path"])) for module in told]
     except (KeyError, TypeError):
-        raise ValueError(f"is no list of modules, a type and a path each: {_COPY}") from None
+        raise ValueError(f"is no list of modules, a type and a path each: {COPY}") from None
     if not modules:
-        raise ValueError(f"names no modules: {_COPY}, or delete the file for the tokens' mean")
+        raise ValueError(f"names no modules: {COPY}, or delete the file for the tokens' mean")
     for _, path in modules:
         if path.startswith(("/", "\\")) or ".." in PureWindowsPath(path).parts:
             raise ValueError(f"leads out of the folder: {path}")
