@@ -79,6 +79,12 @@ def flat(router: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture
+def jobs_settings(jobs_settings):
+    """A fleet of this test's own: the session's API says in the other's that it lives."""
+    return jobs_settings.model_copy(update={"key_prefix": "app"})
+
+
+@pytest.fixture
 def shown(jobs_settings, redis_url):
     """The APIs that say that they live."""
     queue = Queue(redis_url)
