@@ -21,6 +21,7 @@ from .access.book import KeyBook, KeyFileError, read_keys
 from .core.fleet_store import FleetStore, Presence
 from .core.intake import Intake
 from .core.service import Service
+from .core.submitter import Submitter
 from .core.waiters import Waiters
 from .egress.outbound import Outbound
 from .http import errors, page
@@ -157,7 +158,8 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
             catalog,
             queue,
             store,
-            Intake(catalog, queue, store, jobs, settings, outbound),
+            Intake(catalog, settings, outbound),
+            Submitter(queue, store, jobs, outbound),
             waiters,
         )
         app.state.batches = batches = Runner(app)

@@ -1,31 +1,18 @@
-"""From a request to a job: the one way in, for every surface."""
+"""From a request to a job that can be stored: the one way in, for every surface."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
-import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ...jobs import AsyncQueue, Group, JobsSettings, NewJob
+from ...jobs import Group, NewJob
 from ...jobs.group import digest
-from ...jobs.orphans import payload_key, references
-from ...jobs.record import Submission
-from ...jobs.stores import Store
-from ...jobs.submit import submit
 from ...protocol import codec, v2
-from ...protocol.errors import (
-    Conflict,
-    ModelNotReady,
-    PayloadTooLarge,
-    QueueFull,
-    TenantLimit,
-    WherryError,
-)
+from ...protocol.errors import PayloadTooLarge
 from ...protocol.parameters import BINARY_OUTPUT, WEBHOOK, odd_of_inputs, odd_of_outputs
 from ...tasks.base import Task, TaskInput
 from ...tasks.catalog import Catalog, ModelDeclaration
@@ -33,13 +20,10 @@ from ..access.caller import Caller
 from ..egress.named_files import NamedFiles
 from ..egress.outbound import Outbound
 from ..http.body import off_loop, parsed
-from ..http.ids import checked_id, shown_id, uuid7
+from ..http.ids import checked_id, uuid7
 from ..settings import ApiSettings
 from . import server_parameters
 from .envelope import Envelope
-from .store_threads import in_store
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +50,9 @@ class CheckedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Checks requests, makes jobs of them, and stores these."""
+    """Checks requests and makes jobs of them; `submitter` stores these."""
 
     catalog: Catalog
-    queue: AsyncQueue
-    store: Store
-    jobs: JobsSettings
     settings: ApiSettings
     outbound: Outbound
 
@@ -193,55 +174,6 @@ class Intake:
             limits=who.limits,
         )
         return PreparedJob(request, job, fresh=given is None and not envelope.idempotency_key)
-
-    async def store_job(
-        self, prepared: PreparedJob, *, reply_to: str = "", brief_s: int = 0
-    ) -> Submission:
-        """Store a job and wake its workers. Raises what submit raises.
-
-        One that nobody else can name is kept for `brief_s` after its end, where that is said; but
-        as long as any other where a webhook is to tell of it.
-        """
-        job = prepared.job
-        if not prepared.fresh or job.webhook:
-            brief_s = 0
-        if reply_to or brief_s:
-            job = replace(job, reply_to=reply_to, brief_s=brief_s)
-        if job.webhook:
-            await self.outbound.check_webhook(job.webhook)
-        if len(job.payload) <= self.jobs.inline_max_bytes:
-            return await self._submit(job)
-        ref = await in_store(self.store.put, payload_key(job.id, job.fingerprint), job.payload)
-        try:
-            submission = await self._submit(replace(job, payload_ref=ref))
-        except (Conflict, QueueFull, TenantLimit, ModelNotReady, PayloadTooLarge):
-            await in_store(self._forget, ref)
-            raise
-        if not submission.created:
-            await self._forget_unless_used(ref, submission.id)
-        return submission
-
-    async def _submit(self, job: NewJob) -> Submission:
-        try:
-            return await self.queue.run(submit(job, self.jobs))
-        except Conflict as error:
-            raise Conflict(error.message.replace(job.id, shown_id(job.id))) from None
-
-    async def _forget_unless_used(self, ref: str, job_id: str) -> None:
-        """Remove a second payload of a known job; it may be the first, if only its reply was lost.
-
-        Whatever cannot be asked or removed now is left to the sweeper.
-        """
-        with contextlib.suppress(WherryError):
-            job = await self.queue.run(references(job_id, self.jobs))
-            if job is None or job.payload_ref != ref:
-                await in_store(self._forget, ref)
-
-    def _forget(self, ref: str) -> None:
-        try:
-            self.store.delete(ref)
-        except WherryError as error:
-            log.warning("blob %s stays behind: %s", ref, error.message)
 
 
 def _names_urls(request: v2.InferenceRequest) -> bool:

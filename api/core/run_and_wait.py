@@ -56,7 +56,7 @@ async def _run(service: Service, hangup: Hangup, prepared: PreparedJob, seconds:
     deadline = time.monotonic() + seconds
     with service.waiters.watching([prepared.job.id]) as watch:
         waits = seconds > 0
-        stored = await service.intake.store_job(
+        stored = await service.submitter.store(
             prepared,
             reply_to=service.waiters.reply_channel if waits else "",
             brief_s=service.jobs.delivered_ttl_s if waits else 0,

@@ -30,6 +30,7 @@ from ..settings import ApiSettings
 from .fleet_store import FleetStore
 from .intake import Intake
 from .store_threads import in_store
+from .submitter import Submitter
 from .waiters import Waiters
 
 #: Seconds between two looks while Redis is away.
@@ -46,6 +47,7 @@ class Service:
     queue: AsyncQueue
     store: FleetStore
     intake: Intake
+    submitter: Submitter
     waiters: Waiters
 
     @classmethod

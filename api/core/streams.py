@@ -116,7 +116,7 @@ class Stream:
 async def store_streamed(service: Service, prepared: PreparedJob) -> Submission:
     """Store a job whose answer is read as it is written: it stays as long as what it has told."""
     brief_s = max(service.jobs.delivered_ttl_s, service.jobs.stream_ttl_s)
-    return await service.intake.store_job(prepared, brief_s=brief_s)
+    return await service.submitter.store(prepared, brief_s=brief_s)
 
 
 class StreamedChunk(NamedTuple):

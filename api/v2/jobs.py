@@ -44,7 +44,7 @@ async def submit_job(request: Request) -> Response:
         path.get("version"),
         Envelope.of(request, repeatable=True),
     )
-    stored = await service.intake.store_job(prepared)
+    stored = await service.submitter.store(prepared)
     headers = {"Location": job_path(stored.id)}
     if not prefer.wait_s:
         return job_response(await service.record(stored.id), 202, headers)

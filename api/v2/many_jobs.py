@@ -18,6 +18,7 @@ from ..access.caller import caller
 from ..core.envelope import Envelope
 from ..core.intake import CheckedRequest, Intake, PreparedJob
 from ..core.service import Service
+from ..core.submitter import Submitter
 from ..core.views import inference_response, job_view, json_response
 from ..egress.named_files import NamedFiles
 from ..http import openapi_examples
@@ -38,7 +39,7 @@ async def submit_batch(request: Request) -> Response:
     """Submit many jobs in one round trip; each has an outcome of its own."""
     service = Service.of(request)
     prepared = await _all_prepared(service, request)
-    outcomes = await asyncio.gather(*(_stored(service.intake, job) for job in prepared))
+    outcomes = await asyncio.gather(*(_stored(service.submitter, job) for job in prepared))
     records = iter(await service.records([o for o in outcomes if isinstance(o, str)]))
     return json_response({"jobs": [_outcome(i, o, records) for i, o in enumerate(outcomes)]})
 
@@ -93,11 +94,11 @@ def _prepared(
         return error
 
 
-async def _stored(intake: Intake, prepared: PreparedJob | WherryError) -> str | WherryError:
+async def _stored(submitter: Submitter, prepared: PreparedJob | WherryError) -> str | WherryError:
     if isinstance(prepared, WherryError):
         return prepared
     try:
-        return (await intake.store_job(prepared)).id
+        return (await submitter.store(prepared)).id
     except WherryError as error:
         return error
 

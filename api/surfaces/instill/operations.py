@@ -126,7 +126,7 @@ async def start(request: Request, model: ModelDeclaration, plan: Plan) -> Operat
     stored: list[str] = []
     try:
         for one in prepared:
-            stored.append((await service.intake.store_job(one)).id)  # noqa: PERF401 # kept on error
+            stored.append((await service.submitter.store(one)).id)  # noqa: PERF401 # kept on error
     except WherryError:
         for job_id in stored:
             await service.queue.run(cancel(job_id, service.jobs))

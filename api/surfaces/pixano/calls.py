@@ -123,7 +123,7 @@ async def answer(request: Request, capability: Capability, wire: Wire) -> Respon
 async def submit(request: Request, capability: Capability) -> JobRecord:
     """Store a request as a job."""
     service = Service.of(request)
-    stored = await service.intake.store_job(await prepare(request, capability))
+    stored = await service.submitter.store(await prepare(request, capability))
     return await service.record(stored.id)
 
 

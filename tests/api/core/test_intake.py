@@ -8,6 +8,7 @@ import pytest
 
 from wherry.api.core.envelope import Envelope
 from wherry.api.core.intake import Intake
+from wherry.api.core.submitter import Submitter
 from wherry.api.egress.named_files import NO_FILES
 from wherry.api.egress.outbound import Outbound
 from wherry.api.settings import ApiSettings
@@ -20,20 +21,9 @@ from wherry.tasks.registry import get_task, task_names
 
 
 @pytest.fixture
-def make_intake(models_file, tmp_path, redis_url):
-    def make(max_waiting: int = 100) -> Intake:
-        settings = JobsSettings(redis_url=redis_url, inline_max_bytes=1000, max_waiting=max_waiting)
-        api = ApiSettings(models=models_file, max_rows_per_job=4)
-        return Intake(
-            catalog=load_catalog(models_file),
-            queue=AsyncQueue(redis_url),
-            store=FolderStore(tmp_path / "blobs"),
-            jobs=settings,
-            settings=api,
-            outbound=Outbound(api),
-        )
-
-    return make
+def make_intake(models_file):
+    api = ApiSettings(models=models_file, max_rows_per_job=4)
+    return lambda: Intake(load_catalog(models_file), api, Outbound(api))
 
 
 def prepared(intake: Intake, request, model, version=None):
@@ -90,19 +80,23 @@ def test_refusals(make_intake, texts):
         job_of(intake, v2.InferenceRequest.parse(texts("a")), "nope")
 
 
-def test_a_refused_large_job_leaves_no_blob(make_intake, texts, tmp_path):
-    intake = make_intake(max_waiting=1)
+def test_a_refused_large_job_leaves_no_blob(make_intake, texts, tmp_path, redis_url):
+    intake = make_intake()
+    settings = JobsSettings(redis_url=redis_url, inline_max_bytes=1000, max_waiting=1)
+    blobs = FolderStore(tmp_path / "blobs")
 
-    async def fill() -> None:
+    async def fill(queue: AsyncQueue) -> None:
+        submitter = Submitter(queue, blobs, settings, intake.outbound)
         for name in ("first", None):
             request = v2.InferenceRequest.parse(texts("x" * 2000, id=name))
-            await intake.store_job(prepared(intake, request, "embedding"))
+            await submitter.store(prepared(intake, request, "embedding"))
 
     async def run() -> None:
+        queue = AsyncQueue(redis_url)
         try:
-            await fill()
+            await fill(queue)
         finally:
-            await intake.queue.close()
+            await queue.close()
 
     with pytest.raises(QueueFull):
         asyncio.run(run())
