@@ -6,17 +6,16 @@ from fastapi import APIRouter, Request, Response
 
 from ...protocol import codec
 from ...protocol.states import JobState
-from ..core.envelope import Envelope
 from ..core.intake import PreparedJob
 from ..core.run_and_wait import no_answer, run
 from ..core.service import Service, outcome_error
 from ..core.views import inference_response, job_response
 from ..http import openapi_examples
-from ..http.body import header_length, read_body
 from ..http.errors import error_response
 from ..http.fast_route import FastRoute
 from ..http.ids import job_path, shown_id
 from ..http.prefer import Preferences
+from .submission import read_job
 
 router = APIRouter(tags=["open inference protocol"], route_class=FastRoute)
 
@@ -25,17 +24,10 @@ router = APIRouter(tags=["open inference protocol"], route_class=FastRoute)
 @router.post("/v2/models/{model}/versions/{version}/infer", **openapi_examples.INFER)
 async def infer(request: Request) -> Response:
     """Run a request through the queue and wait for its answer; 504 names the job to poll."""
-    service, path = Service.of(request), request.path_params
+    service = Service.of(request)
     prefer = Preferences.of(request, service.settings.infer_timeout_s)
-    prepared = await service.intake.read(
-        await read_body(request, service.settings.max_body_bytes),
-        header_length(request),
-        path["model"],
-        path.get("version"),
-        Envelope.of(request, repeatable=True),
-        # A waiting client's id is echoed, not used as the job's: OIP lets ids repeat.
-        use_id=prefer.respond_async,
-    )
+    # A waiting client's id is echoed, not used as the job's: OIP lets ids repeat.
+    prepared = await read_job(request, use_id=prefer.respond_async)
     seconds = service.settings.infer_timeout_s if prefer.wait_s is None else prefer.wait_s
     if prefer.respond_async and prefer.wait_s is None:
         seconds = 0.0

@@ -14,16 +14,15 @@ from ...protocol import v2
 from ...protocol.errors import InvalidRequest
 from ...protocol.states import JobState
 from ..access.caller import caller
-from ..core.envelope import Envelope
 from ..core.service import Service, outcome_error
 from ..core.store_threads import in_store
 from ..core.views import inference_response, job_response, job_view, json_response
 from ..http import openapi_examples
-from ..http.body import header_length, read_body
 from ..http.errors import error_response
 from ..http.fast_route import FastRoute
 from ..http.ids import job_path, path_job_id, shown_id
 from ..http.prefer import Preferences, bounded_wait, whole_number
+from .submission import read_job
 
 router = APIRouter(tags=["jobs"], route_class=FastRoute)
 
@@ -35,16 +34,9 @@ _PAGE, _LARGEST_PAGE = "50", 1000
 @router.post("/v2/models/{model}/versions/{version}/jobs", **openapi_examples.SUBMIT)
 async def submit_job(request: Request) -> Response:
     """Submit a request as a job. `Prefer: wait=10` holds the answer until it is done."""
-    service, path = Service.of(request), request.path_params
+    service = Service.of(request)
     prefer = Preferences.of(request, service.settings.max_wait_s)
-    prepared = await service.intake.read(
-        await read_body(request, service.settings.max_body_bytes),
-        header_length(request),
-        path["model"],
-        path.get("version"),
-        Envelope.of(request, repeatable=True),
-    )
-    stored = await service.submitter.store(prepared)
+    stored = await service.submitter.store(await read_job(request, use_id=True))
     headers = {"Location": job_path(stored.id)}
     if not prefer.wait_s:
         return job_response(await service.record(stored.id), 202, headers)

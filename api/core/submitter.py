@@ -1,0 +1,86 @@
+"""Stores jobs and wakes their workers: the last step of the way in, for every surface."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from dataclasses import dataclass, replace
+
+from ...jobs import AsyncQueue, JobsSettings, NewJob
+from ...jobs.orphans import payload_key, references
+from ...jobs.record import Submission
+from ...jobs.stores import Store
+from ...jobs.submit import submit
+from ...protocol.errors import (
+    Conflict,
+    ModelNotReady,
+    PayloadTooLarge,
+    QueueFull,
+    TenantLimit,
+    WherryError,
+)
+from ..egress.outbound import Outbound
+from ..http.ids import shown_id
+from .intake import PreparedJob
+from .store_threads import in_store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Submitter:
+    """Stores prepared jobs: small payloads in Redis, large ones in the store."""
+
+    queue: AsyncQueue
+    blobs: Store
+    settings: JobsSettings
+    outbound: Outbound
+
+    async def store(
+        self, prepared: PreparedJob, *, reply_to: str = "", brief_s: int = 0
+    ) -> Submission:
+        """Store a job and wake its workers. Raises what submit raises.
+
+        One that nobody else can name is kept for `brief_s` after its end, where that is said; but
+        as long as any other where a webhook is to tell of it.
+        """
+        job = prepared.job
+        if not prepared.fresh or job.webhook:
+            brief_s = 0
+        if reply_to or brief_s:
+            job = replace(job, reply_to=reply_to, brief_s=brief_s)
+        if job.webhook:
+            await self.outbound.check_webhook(job.webhook)
+        if len(job.payload) <= self.settings.inline_max_bytes:
+            return await self._submit(job)
+        ref = await in_store(self.blobs.put, payload_key(job.id, job.fingerprint), job.payload)
+        try:
+            submission = await self._submit(replace(job, payload_ref=ref))
+        except (Conflict, QueueFull, TenantLimit, ModelNotReady, PayloadTooLarge):
+            await in_store(self._forget, ref)
+            raise
+        if not submission.created:
+            await self._forget_unless_used(ref, submission.id)
+        return submission
+
+    async def _submit(self, job: NewJob) -> Submission:
+        try:
+            return await self.queue.run(submit(job, self.settings))
+        except Conflict as error:
+            raise Conflict(error.message.replace(job.id, shown_id(job.id))) from None
+
+    async def _forget_unless_used(self, ref: str, job_id: str) -> None:
+        """Remove a second payload of a known job; it may be the first, if only its reply was lost.
+
+        Whatever cannot be asked or removed now is left to the sweeper.
+        """
+        with contextlib.suppress(WherryError):
+            job = await self.queue.run(references(job_id, self.settings))
+            if job is None or job.payload_ref != ref:
+                await in_store(self._forget, ref)
+
+    def _forget(self, ref: str) -> None:
+        try:
+            self.blobs.delete(ref)
+        except WherryError as error:
+            log.warning("blob %s stays behind: %s", ref, error.message)
