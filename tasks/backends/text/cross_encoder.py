@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..base import ModelRefused
 from .sentence_modules import MODULES_FILE
 from .sentence_steps import Find
-from .sentences import SENTENCES_FILE, TRANSFORMER_FILES, read_json
+from .sentences import SENTENCES_FILE, TRANSFORMER_FILES, named_modules, read_json
 
 #: Activations between which scores are told from logits: the task gives both.
 _ACTIVATIONS = ("Identity", "Sigmoid")
@@ -26,7 +26,7 @@ def pair_length(find: Find, source: str) -> int | None:
         raise ModelRefused(f"{source}: the activation {told} is not served, only Sigmoid")
     if own.get("default_prompt_name"):
         raise ModelRefused(f"{source}: a prompt before queries is not served for this task")
-    modules = [str(module["type"]) for module in read_json(find, MODULES_FILE) or []]
+    modules = [kind for kind, _ in named_modules(find, source)]
     beside = [kind for kind in modules if not kind.endswith(".Transformer")]
     if beside and own.get("model_type") == "CrossEncoder":
         raise ModelRefused(f"{source}: {MODULES_FILE} has {beside[0]}, which is not served")

@@ -139,7 +139,7 @@ def sentence_files(find: Find, source: str) -> list[str]:
 
     Raises ModelRefused for a list that names none, or a path that leads out of it.
     """
-    folders = [path for _, path in _listed(find, source) if path] or [_POOLING_FOLDER]
+    folders = [path for _, path in named_modules(find, source) if path] or [_POOLING_FOLDER]
     names = [f"{folder}/{name}" for folder in folders for name in ("config.json", WEIGHTS_FILE)]
     wanted = (MODULES_FILE, SENTENCES_FILE, *TRANSFORMER_FILES, *names)
     return [name for name in wanted if find(name)]
@@ -151,8 +151,11 @@ def small_letters(tokenizer: Tokenizer) -> None:
     tokenizer.normalizer = InOrder([Lowercase(), own]) if own is not None else Lowercase()
 
 
-def _listed(find: Find, source: str) -> list[tuple[str, str]]:
-    """The modules that the folder names, each with its own folder; none without the file."""
+def named_modules(find: Find, source: str) -> list[tuple[str, str]]:
+    """The modules that the folder names, each with its own folder; none without the file.
+
+    Raises ModelRefused for a list that is none.
+    """
     if not find(MODULES_FILE):
         return []
     try:
@@ -163,7 +166,7 @@ def _listed(find: Find, source: str) -> list[tuple[str, str]]:
 
 def _modules(find: Find, source: str) -> list[tuple[str, str]]:
     """The modules' classes and folders. Raises ModelRefused for what is not served."""
-    modules = _listed(find, source)
+    modules = named_modules(find, source)
     if not modules:  # an older folder, or none of sentence-transformers
         return [("Transformer", ""), ("Pooling", _POOLING_FOLDER)]
     try:

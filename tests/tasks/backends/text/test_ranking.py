@@ -102,3 +102,14 @@ def test_a_cross_encoder_of_another_activation_is_refused(folder: Path, tmp_path
     )
     with pytest.raises(ModelRefused, match=r"activation\.Tanh is not served"):
         create_task("transformers", "ranking", str(made))
+
+
+@pytest.mark.parametrize("modules", ["[]", '["Transformer"]', '[{"path": ""}]'])
+def test_a_cross_encoder_of_a_broken_list_is_refused(
+    folder: Path, tmp_path: Path, modules: str
+) -> None:
+    made = tmp_path / "cross"
+    CrossEncoder(str(folder), device="cpu").save_pretrained(str(made))
+    (made / "modules.json").write_text(modules)
+    with pytest.raises(ModelRefused, match=r"modules\.json .*copy the whole folder"):
+        create_task("transformers", "ranking", str(made))
