@@ -132,14 +132,20 @@ def test_a_look_costs_no_more_among_thousands_of_groups(kept: Kept) -> None:
         kept.look(0.5)
         return kept.commands() - before
 
+    def nothing_is_due() -> None:
+        """Whatever time the test has taken: the machine may be slow."""
+        kept.queue.run(heartbeat("other", {}, kept.settings))
+        known = kept.queue.redis.zrange(groups, 0, -1)
+        kept.queue.redis.zadd(groups, dict.fromkeys(known, 4e12), xx=True)
+
+    groups = Keys("wherry").groups
+    kept.submit("more", replace(GROUP, digest="d"))
     kept.look(0.5)
+    nothing_is_due()
     few = cost()
     for number in range(1000):
-        group = replace(GROUP, digest=f"d{number}")
-        kept.submit(f"more-{number}", group)
-        # None is due, whatever time the test takes.
-        kept.queue.redis.zadd(Keys("wherry").groups, {group.id: 4e12})
-    kept.queue.run(heartbeat("other", {}, kept.settings))  # the machine may have been slow
+        kept.submit(f"more-{number}", replace(GROUP, digest=f"d{number}"))
+    nothing_is_due()
     assert cost() <= few + 5
 
 

@@ -19,6 +19,8 @@ from wherry.api.access.keys import digest
 @pytest.fixture
 def keys(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("WHERRY_REDIS_URL", redis_url)
+    # A fleet of their own: the session's API would be closed for good by a key that it saw.
+    monkeypatch.setenv("WHERRY_KEY_PREFIX", "commands")
     monkeypatch.setenv("COLUMNS", "200")
     app = typer.Typer()
     register(app)
@@ -33,7 +35,7 @@ def keys(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def stored(redis_url: str) -> str:
     with redis.Redis.from_url(redis_url) as connection:
-        return repr(connection.hgetall("wherry:keys"))
+        return repr(connection.hgetall("commands:keys"))
 
 
 def test_a_key_is_shown_once_and_kept_as_a_digest(keys: Any, redis_url: str) -> None:
