@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,26 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from typer import Typer
+from typer.testing import CliRunner, Result
 
-from wherry.client import AsyncClient, Client
+from wherry.client import AsyncClient, Client, annotate_command
 from wherry.ops.stack import Stack
 from wherry.protocol.errors import InvalidRequest
 
+APP = Typer()
+annotate_command.register(APP)
 
-def wherry(stack: Stack, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """What the command says and answers."""
-    command = [sys.executable, "-m", "wherry.ops.cli", "annotate", "--url", stack.url, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+
+@APP.callback()
+def _commands() -> None:
+    """Typer would leave out the name of a command that is the only one."""
+
+
+def wherry(stack: Stack, *arguments: str, cwd: Path) -> Result:
+    """What the command says and answers, in this process: `test_annotate` runs it as one."""
+    with contextlib.chdir(cwd):
+        return CliRunner().invoke(APP, ["annotate", "--url", stack.url, *arguments])
 
 
 @pytest.fixture
@@ -53,7 +62,7 @@ def test_an_output_never_takes_the_place_of_its_source(
             *("ds/images", "--model", "object-detection", "--format", "yolo", "--out", out, *more),
             cwd=data_set.parent,
         )
-        assert done.returncode == 2
+        assert done.exit_code == 2
         assert len(done.stderr.splitlines()) == 1, done.stderr
         assert tree(data_set.parent) == before
 
@@ -84,7 +93,7 @@ def test_a_command_that_is_wrong_in_itself_exits_with_2(
     table.write_text("id,image\n1,images/1.png\n")
     command = ["ds/rows.csv", "--model", "object-detection", "--out", "out.jsonl"]
     done = wherry(stack, *command, *asked.split(), cwd=data_set.parent)
-    assert done.returncode == 2, done.stderr
+    assert done.exit_code == 2, done.stderr
     assert says in done.stderr
     assert not list(data_set.parent.glob("out*"))
 
@@ -103,8 +112,8 @@ def test_a_dry_run_is_refused_as_the_run_is(stack: Stack, data_set: Path) -> Non
         dry, real = (
             wherry(stack, *command, *more, cwd=data_set.parent) for more in (["--dry-run"], [])
         )
-        assert (dry.returncode, dry.stderr) == (real.returncode, real.stderr)
-        assert real.returncode == status, real.stderr
+        assert (dry.exit_code, dry.stderr) == (real.exit_code, real.stderr)
+        assert real.exit_code == status, real.stderr
         assert len(real.stderr.splitlines()) == 1, real.stderr
     assert tree(data_set.parent) == before, "nothing was sent: there is no ledger"
 
@@ -113,20 +122,20 @@ def test_it_is_said_why_rows_failed(stack: Stack, data_set: Path) -> None:
     (data_set / "images" / "empty.png").write_bytes(b"")
     command = ["ds/images", "--model", "object-detection", "--out", "out.csv"]
     done = wherry(stack, *command, cwd=data_set.parent)
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "1 rows; of empty.png: the file is empty" in done.stdout
-    assert wherry(stack, *command, "--dry-run", cwd=data_set.parent).returncode == 1
+    assert wherry(stack, *command, "--dry-run", cwd=data_set.parent).exit_code == 1
 
 
 def test_a_dry_run_says_what_would_be_written_and_replaced(stack: Stack, data_set: Path) -> None:
     command = ["ds/images", "--model", "object-detection", "--out", "out.csv"]
-    assert wherry(stack, *command, cwd=data_set.parent).returncode == 0
+    assert wherry(stack, *command, cwd=data_set.parent).exit_code == 0
     before = tree(data_set.parent)
     dry = wherry(stack, *command, "--dry-run", "--json", cwd=data_set.parent)
     seen = json.loads(dry.stdout)
     beside = [f"out.csv.{end}" for end in ("report.json", "report.html", "errors.jsonl")]
     assert seen["writes"] == ["out.csv", *beside]
-    assert (dry.returncode, seen["replaces"], seen["overwrites"]) == (0, 3, [])
+    assert (dry.exit_code, seen["replaces"], seen["overwrites"]) == (0, 3, [])
     (data_set.parent / "out.csv").write_text("mine")
     told = wherry(stack, *command, "--dry-run", "--overwrite", cwd=data_set.parent)
     assert "out.csv, which no run wrote" in told.stdout
@@ -149,16 +158,16 @@ def test_labels_are_written_among_other_files_when_asked(stack: Stack, data_set:
     (kept / "labels").mkdir(parents=True)
     (kept / "labels" / "mine.txt").write_text("mine")
     done = wherry(stack, *run, cwd=data_set.parent)
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "--overwrite" in done.stderr
     assert list(data_set.parent.glob("kept.*")) == []
     done = wherry(stack, *run, "--overwrite", cwd=data_set.parent)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     once = tree(kept)
     assert once["labels/mine.txt"] == b"mine"
     assert {f"labels/{number}.txt" for number in range(6)} <= once.keys()
     again = wherry(stack, *run, cwd=data_set.parent)
-    assert (again.returncode, json.loads(again.stdout)["reused"]) == (0, 6)
+    assert (again.exit_code, json.loads(again.stdout)["reused"]) == (0, 6)
     assert tree(kept) == once
 
 
@@ -274,7 +283,7 @@ def test_files_that_are_left_out_are_told(stack: Stack, data_set: Path) -> None:
         (data_set / "images" / name).write_bytes(b"x")
     run = ["ds/images", "--model", "object-detection", "--out", "out.jsonl"]
     done = wherry(stack, *run, cwd=data_set.parent)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert "2 .heic, 1 without a suffix, 1 .json" in done.stdout
     report = json.loads((data_set.parent / "out.jsonl.report.json").read_text())
     assert report["rows"] == 6
