@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import functools
+import logging
+import os
 from pathlib import Path
 from typing import TypeVar
 
@@ -7,6 +10,9 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from . import redis_url as redis_urls
+from .setting_names import remarks
+
+log = logging.getLogger(__name__)
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -16,7 +22,11 @@ class SettingsError(ValueError):
 
 
 def from_environment(kind: type[S]) -> S:
-    """The settings of one room. Raises SettingsError, which shows no value: it may be secret."""
+    """The settings of one room. Raises SettingsError, which shows no value: it may be secret.
+
+    Warns, once a process, of variables that are no setting.
+    """
+    _warn_of_odd_names()
     try:
         return kind()
     except ValidationError as error:
@@ -25,6 +35,12 @@ def from_environment(kind: type[S]) -> S:
             name = f"WHERRY_{fault['loc'][0]}: ".upper() if fault["loc"] else ""
             lines.append(name + fault["msg"].removeprefix("Value error, "))
         raise SettingsError("\n".join(lines)) from None
+
+
+@functools.cache
+def _warn_of_odd_names() -> None:
+    for remark in remarks(os.environ):
+        log.warning("%s", remark)
 
 
 class JobsSettings(BaseSettings):

@@ -23,7 +23,8 @@ _HEAD = """\
 
 Every setting is an environment variable, read once when a process starts. `wherry up` sets
 `WHERRY_REDIS_URL`, `WHERRY_MODELS`, `WHERRY_DEVICE` and `WHERRY_STORE_DIR` for the processes it
-starts and hands all others on. This page is made by `make docs` from the settings classes.
+starts and hands all others on. A variable of that prefix that is no setting is remarked on in the
+log, with the nearest one there is. This page is made by `make docs` from the settings classes.
 """
 
 _TABLE = ["| variable | default | meaning |", "|---|---|---|"]

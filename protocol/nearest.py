@@ -7,6 +7,10 @@ from collections.abc import Iterable
 
 
 def meant(word: str, names: Iterable[str], joint: str = "; ") -> str:
-    """`; did you mean 'x'?` behind a message about an unknown word; "" where none is near."""
-    near = difflib.get_close_matches(word.lower(), sorted(names), n=1, cutoff=0.75)
-    return f"{joint}did you mean {near[0]!r}?" if near else ""
+    """`; did you mean 'x'?` behind a message about an unknown word; "" where none is near.
+
+    Whether letters are small or large makes no difference.
+    """
+    known = {name.lower(): name for name in sorted(names)}
+    near = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.75)
+    return f"{joint}did you mean {known[near[0]]!r}?" if near else ""

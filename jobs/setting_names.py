@@ -1,0 +1,49 @@
+"""The names of all settings, so that a process remarks on one that none of a fleet's reads.
+
+Each process reads the settings of its own rooms and shares its environment with the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..protocol.nearest import meant
+
+_PREFIX = "WHERRY_"
+
+_SETTING_NAMES = """
+api_keys batch_timeout_s batch_window batches_at_once bulk_weight delivered_ttl_s device
+drain_timeout_s events files_ttl_s grpc_host grpc_port handler_dir infer_timeout_s
+inline_max_bytes instill_bounding_box_key interactive_weight key_prefix label_studio_local_files
+label_studio_uploads lease_ttl_s max_attempts max_batch_bytes max_batch_lines max_body_bytes
+max_file_bytes max_jobs_per_batch max_results_bytes max_rows_per_job max_wait_s max_waiting models
+outbound_networks public_url redis_url require_api_keys result_ttl_s s3_access_key_id s3_attempts
+s3_endpoint_url s3_region s3_secret_access_key s3_timeout_s store_dir store_failure store_url
+store_wait_s stream_ttl_s strict_models strict_parameters sweep_age_s sweep_every_s
+ticket_patience_s url_at_once url_hosts url_max_bytes url_max_redirects url_schemes url_timeout_s
+webhook_first_pause_s webhook_hosts webhook_keep_s webhook_retry_s webhook_schemes webhook_secrets
+webhook_timeout_s webhooks_at_once
+"""
+
+#: Those of docs/settings.md.
+SETTINGS = frozenset(_SETTING_NAMES.split())
+
+_OTHER_NAMES = """
+api_key api_key_file chaos flower_auth flower_port fuzz_examples models_file port
+record_compatibility redis_memory url
+"""
+
+#: What the client, its commands, compose.yaml and the project's own tests read.
+_OTHERS = frozenset(_OTHER_NAMES.split())
+
+
+def remarks(environment: Mapping[str, str]) -> list[str]:
+    """A line on each variable that looks like a setting and is none. Shows no value."""
+    known = SETTINGS | _OTHERS
+    odd = [
+        name
+        for name in sorted(environment)
+        if name.startswith(_PREFIX) and name.removeprefix(_PREFIX).lower() not in known
+    ]
+    names = [_PREFIX + name.upper() for name in known]
+    return [f"{name} is no setting, nobody reads it{meant(name, names)}" for name in odd]

@@ -1,0 +1,45 @@
+"""Settings are known by name to every process, though each reads those of its own rooms."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from wherry.api.settings import ApiSettings
+from wherry.jobs.setting_names import SETTINGS, remarks
+from wherry.jobs.settings import JobsSettings
+from wherry.workers.settings import WorkerSettings
+
+
+def test_every_setting_is_known() -> None:
+    fields = {*JobsSettings.model_fields, *ApiSettings.model_fields, *WorkerSettings.model_fields}
+    assert fields == SETTINGS
+
+
+def test_what_is_none_is_told_with_the_nearest_there_is() -> None:
+    given = {
+        "WHERRY_MAX_WATING": "secret",
+        "WHERRY_ZZZZ": "secret",
+        "WHERRY_LEASE_TTL_S": "5",
+        "WHERRY_URL": "http://localhost",
+        "PATH": "/bin",
+    }
+    assert remarks(given) == [
+        "WHERRY_MAX_WATING is no setting, nobody reads it; did you mean 'WHERRY_MAX_WAITING'?",
+        "WHERRY_ZZZZ is no setting, nobody reads it",
+    ]
+
+
+def test_a_process_says_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHERRY_LEASE_TLL_S", "5")
+    code = (
+        "from wherry.jobs.settings import JobsSettings, from_environment\n"
+        "from wherry.workers.settings import WorkerSettings\n"
+        "[from_environment(kind) for kind in (JobsSettings, WorkerSettings)]"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines() == [
+        "WHERRY_LEASE_TLL_S is no setting, nobody reads it; did you mean 'WHERRY_LEASE_TTL_S'?"
+    ]
