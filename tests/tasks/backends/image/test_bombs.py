@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -59,29 +61,38 @@ def icon(png: bytes) -> bytes:
     return struct.pack("<HHH", 0, 1, 1) + entry + png
 
 
-LARGE = black_png(20_000, 20_000)
+@functools.cache
+def large() -> bytes:
+    return black_png(20_000, 20_000)
 
-PICTURES = {
-    "a picture in 50 KB of 400 million pixels": LARGE,
-    "an icon around it": icon(LARGE),
-    "half a gigabyte of comment": black_png(
+
+#: Made when they are tried: to build them all takes seconds of every process that collects tests.
+PICTURES: dict[str, Callable[[], bytes]] = {
+    "a picture in 50 KB of 400 million pixels": large,
+    "an icon around it": lambda: icon(large()),
+    "half a gigabyte of comment": lambda: black_png(
         1, 1, before=_chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(2**29), 9))
     ),
-    "a header alone": LARGE[:60],
-    "a header alone, of 2 million squared": LARGE[:16] + b"\0\x1f\0\0" * 2 + LARGE[24:60],
-    "a GIF that is none": b"GIF89a" + b"\xff" * 100,
-    "a BMP of minus one": b"BM" + bytes(12) + struct.pack("<Iii", 40, -1, -1) + bytes(28),
-    "a TIFF that points at itself": b"II*\0\x08\0\0\0" + b"\xff\xff" + bytes(10) + b"\x08\0\0\0",
-    "a sound": b"RIFF\x24\0\0\0WAVEfmt " + bytes(100),
-    "text": b"<svg xmlns='http://www.w3.org/2000/svg' width='1' height='1'/>",
-    "PostScript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(/etc/passwd) run\n",
+    "a header alone": lambda: large()[:60],
+    "a header alone, of 2 million squared": lambda: (
+        large()[:16] + b"\0\x1f\0\0" * 2 + large()[24:60]
+    ),
+    "a GIF that is none": lambda: b"GIF89a" + b"\xff" * 100,
+    "a BMP of minus one": lambda: b"BM" + bytes(12) + struct.pack("<Iii", 40, -1, -1) + bytes(28),
+    "a TIFF that points at itself": lambda: (
+        b"II*\0\x08\0\0\0" + b"\xff\xff" + bytes(10) + b"\x08\0\0\0"
+    ),
+    "a sound": lambda: b"RIFF\x24\0\0\0WAVEfmt " + bytes(100),
+    "text": lambda: b"<svg xmlns='http://www.w3.org/2000/svg' width='1' height='1'/>",
+    "PostScript": lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(/etc/passwd) run\n",
 }
 
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_a_picture_that_swells_is_refused_cheaply(name: str) -> None:
+    picture = PICTURES[name]()
     with Peak() as peak, pytest.raises(RowError):
-        decode.decode(PICTURES[name])
+        decode.decode(picture)
     assert peak.mib < 100
 
 
@@ -106,27 +117,31 @@ def claiming_hours(flac: bytes) -> bytes:
     return flac[:21] + bytes([flac[21] | 0x0F]) + b"\xff" * 4 + flac[26:]
 
 
-FLAC = silence("FLAC", None, 2000)
+@functools.cache
+def flac() -> bytes:
+    return silence("FLAC", None, 2000)
 
-SOUNDS = {
-    "two thousand seconds of silence, FLAC": FLAC,
-    "the same, Ogg": silence("OGG", "OPUS", 2000),
-    "a FLAC of a day that holds a second": claiming_hours(FLAC[:200]),
-    "a WAV of a day that holds nothing": wav(86_400),
-    "a WAV of 65535 channels": wav(10, channels=65_535, data=bytes(1000)),
-    "a WAV of no samples a second": wav(10, rate=0, data=bytes(1000)),
-    "a WAV of 4 billion samples a second": wav(1, rate=2**32 - 1, data=bytes(1000)),
-    "half a FLAC header": FLAC[:20],
-    "Ogg and nothing": b"OggS" + bytes(50),
-    "CAF of minus one": b"caff\0\x01\0\0desc" + b"\xff" * 60,
-    "a picture": PNG,
+
+SOUNDS: dict[str, Callable[[], bytes]] = {
+    "two thousand seconds of silence, FLAC": flac,
+    "the same, Ogg": lambda: silence("OGG", "OPUS", 2000),
+    "a FLAC of a day that holds a second": lambda: claiming_hours(flac()[:200]),
+    "a WAV of a day that holds nothing": lambda: wav(86_400),
+    "a WAV of 65535 channels": lambda: wav(10, channels=65_535, data=bytes(1000)),
+    "a WAV of no samples a second": lambda: wav(10, rate=0, data=bytes(1000)),
+    "a WAV of 4 billion samples a second": lambda: wav(1, rate=2**32 - 1, data=bytes(1000)),
+    "half a FLAC header": lambda: flac()[:20],
+    "Ogg and nothing": lambda: b"OggS" + bytes(50),
+    "CAF of minus one": lambda: b"caff\0\x01\0\0desc" + b"\xff" * 60,
+    "a picture": lambda: PNG,
 }
 
 
 @pytest.mark.parametrize("name", SOUNDS)
 def test_a_sound_that_swells_is_refused_cheaply(name: str) -> None:
+    sound = SOUNDS[name]()
     with Peak() as peak, pytest.raises(RowError):
-        waveform.decode(SOUNDS[name], None, rate=16_000, max_seconds=1800)
+        waveform.decode(sound, None, rate=16_000, max_seconds=1800)
     assert peak.mib < 150
 
 
