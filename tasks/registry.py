@@ -47,6 +47,7 @@ _TASKS = {
     "translation": "text.translation",
     "video-mask-generation": "vision.video_mask_generation",
     "visual-question-answering": "multimodal.visual_question_answering",
+    "zero-shot-audio-classification": "audio.zero_shot_audio_classification",
     "zero-shot-classification": "text.zero_shot_classification",
     "zero-shot-image-classification": "vision.zero_shot_image_classification",
     "zero-shot-object-detection": "vision.zero_shot_object_detection",

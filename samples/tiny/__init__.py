@@ -55,6 +55,8 @@ BUILDERS: dict[str, str] = {
     "translation-nllb": "generation:nllb",
     "video-mask-generation": "prompts:sam2_video",
     "visual-question-answering": "multimodal:vilt",
+    "zero-shot-audio-classification": "audio:clap",
+    "zero-shot-audio-classification-fused": "audio:fused_clap",
     "zero-shot-classification": "text:natural_language_inference",
     "zero-shot-image-classification": "prompts:clip",
     "zero-shot-image-classification-siglip": "prompts:siglip",

@@ -1,4 +1,4 @@
-"""Tiny models that listen and speak: wav2vec 2.0, Whisper, VITS."""
+"""Tiny models that listen and speak: wav2vec 2.0, Whisper, VITS, CLAP."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import transformers as hf
 
-from .parts import LABELS, SMALL, bpe, loud, save
+from .parts import LABELS, SMALL, bpe, loud, save, wordpiece
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz'"
 
@@ -133,6 +133,57 @@ def vits(folder: Path) -> None:
         duration_predictor_filter_channels=16,
     )
     save(folder, hf.VitsModel(config), tokenizer)
+
+
+def clap(folder: Path, *, fused: bool = False) -> None:
+    """A CLAP that hears a second. `fused` hears parts of longer sounds beside the whole."""
+    tokenizer = wordpiece()
+    config = hf.ClapConfig(
+        text_config={
+            **SMALL,
+            "vocab_size": len(tokenizer),
+            "max_position_embeddings": 66,
+            "pad_token_id": tokenizer.pad_token_id,
+        },
+        audio_config={
+            "spec_size": 128,
+            "num_mel_bins": 64,
+            "window_size": 4,
+            "depths": [1, 1],
+            "num_attention_heads": [2, 2],
+            "num_hidden_layers": 2,
+            "patch_embeds_hidden_size": 8,
+            "hidden_size": 16,
+            "enable_fusion": fused,
+            "fusion_type": "aff_2d" if fused else None,
+            "patch_embed_input_channels": 1,
+        },
+        projection_dim=16,
+    )
+    extractor = hf.ClapFeatureExtractor(
+        sampling_rate=16_000,
+        hop_length=160,
+        fft_window_size=512,
+        frequency_max=8000,
+        max_length_s=1,
+        truncation="fusion" if fused else "rand_trunc",
+    )
+    names = (
+        "word_embeddings",
+        "value.weight",
+        "attention.output.dense.weight",
+        "pooler.dense.weight",
+    )
+    model = loud(hf.ClapModel(config), "patch_embed.proj", "audio_projection", *names)
+    norm = model.audio_model.audio_encoder.batch_norm  # decibels of noise
+    norm.running_mean.fill_(-5)
+    norm.running_var.fill_(25)
+    save(folder, model, extractor, tokenizer)
+
+
+def fused_clap(folder: Path) -> None:
+    """A CLAP that hears parts of long sounds beside the whole."""
+    clap(folder, fused=True)
 
 
 def _norm(masked: bool) -> str:

@@ -49,6 +49,7 @@ _TABLE: dict[str, dict[str, str]] = {
         "translation": "transformers.text.translation:Translation",
         "video-mask-generation": "transformers.vision.video_mask_generation:VideoMaskGeneration",
         "visual-question-answering": "transformers.multimodal.visual_question_answering:VisualAnswering",  # noqa: E501 # one row
+        "zero-shot-audio-classification": "transformers.audio.zero_shot_audio_classification:ZeroShotAudioClassification",  # noqa: E501 # one row
         "zero-shot-classification": "transformers.text.zero_shot_classification:ZeroShotClassification",  # noqa: E501 # one row
         "zero-shot-image-classification": "transformers.vision.zero_shot_image_classification:ZeroShotImageClassification",  # noqa: E501 # one row
         "zero-shot-object-detection": "transformers.vision.zero_shot_object_detection:ZeroShotObjectDetection",  # noqa: E501 # one row

@@ -27,8 +27,8 @@ _WITH_TEXTS = frozenset(
     {
         *("automatic-speech-recognition", "document-question-answering", "image-text-to-text"),
         *("image-to-text", "optical-character-recognition", "text-to-speech"),
-        *("visual-question-answering", "zero-shot-image-classification"),
-        "zero-shot-object-detection",
+        *("visual-question-answering", "zero-shot-audio-classification"),
+        *("zero-shot-image-classification", "zero-shot-object-detection"),
     }
 )
 

@@ -41,11 +41,16 @@ def _sounds(asked: HfRequest) -> Rows:
     return Rows({"audio": sounds}, many)
 
 
-def _zero_shot(asked: HfRequest) -> Rows:
-    inner = asked.inputs if isinstance(asked.inputs, dict) else {}
-    labels = candidate_labels(inner, asked.parameters)
-    images, many = _files(asked, "image")
-    return Rows({"images": images, "candidate_labels": labels}, many)
+def _zero_shot(name: str, field: str) -> Reader:
+    """Files of one kind, and the labels to choose from."""
+
+    def read(asked: HfRequest) -> Rows:
+        inner = asked.inputs if isinstance(asked.inputs, dict) else {}
+        labels = candidate_labels(inner, asked.parameters)
+        files, many = _files(asked, name)
+        return Rows({field: files, "candidate_labels": labels}, many)
+
+    return read
 
 
 def _prompted(*names: str) -> Reader:
@@ -144,6 +149,7 @@ READERS: dict[str, Reader] = {
     "object-detection": _images,
     "optical-character-recognition": _images,
     "visual-question-answering": _visual_question,
-    "zero-shot-image-classification": _zero_shot,
-    "zero-shot-object-detection": _zero_shot,
+    "zero-shot-audio-classification": _zero_shot("audio", "audio"),
+    "zero-shot-image-classification": _zero_shot("image", "images"),
+    "zero-shot-object-detection": _zero_shot("image", "images"),
 }

@@ -152,6 +152,7 @@ WRITERS: dict[str, Writer] = {
     "text-to-image": _pictures,
     "text-to-speech": _sounds,
     "visual-question-answering": items,
+    "zero-shot-audio-classification": items,
     "zero-shot-image-classification": items,
     "zero-shot-object-detection": _boxed,
 }

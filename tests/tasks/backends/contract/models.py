@@ -48,6 +48,7 @@ _FURTHER: dict[str, tuple[str, ...]] = {
     "object-detection": ("object-detection-detr",),
     "text-generation": ("text-generation-gpt2",),
     "translation": ("translation-nllb",),
+    "zero-shot-audio-classification": ("zero-shot-audio-classification-fused",),
     "zero-shot-image-classification": ("zero-shot-image-classification-siglip",),
     "zero-shot-object-detection": ("zero-shot-object-detection-owlv2",),
 }

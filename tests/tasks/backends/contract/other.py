@@ -7,6 +7,7 @@ from .files import BROKEN_IMAGES, BROKEN_SOUNDS, IMAGES, SOUNDS, beyond_pixels, 
 from .text import LONG
 
 _BEYOND = beyond_pixels()
+_LONG_LABEL: Row = {"candidate_labels": ["a cat", LONG], "truncate": False}
 _DRAWN: Row = {"do_sample": True, "temperature": 1.5}
 _QUESTIONS = ["what is it", "a cat and a dog beside the red car", "is it red", "hello"]
 _WORDS = [
@@ -29,6 +30,22 @@ AUDIO: dict[str, Case] = {
             "sample_rate": Changed(value=8000),
             "language": Changed(value="en", beside={"return_timestamps": True}),
             "return_timestamps": Changed(value=True),
+        },
+    ),
+    "zero-shot-audio-classification": Case(
+        rows=[
+            {**row, "candidate_labels": labels}
+            for row, labels in zip(
+                SOUNDS,
+                (["a cat", "the red car"], ["london", "a cat"], ["a cat"], ["fox", "dog", "cat"]),
+                strict=True,
+            )
+        ],
+        broken=BROKEN_SOUNDS,
+        beyond=[beyond_seconds(300), (_LONG_LABEL, r"\d+ tokens")],
+        changed={
+            "sample_rate": Changed(value=8000),
+            "hypothesis_template": Changed(value="hello {}"),
         },
     ),
     "text-to-speech": Case(
