@@ -56,6 +56,7 @@ _TABLE: dict[str, dict[str, str]] = {
     "onnxruntime": {
         "audio-classification": "onnx.backend:DialectBackend",
         "automatic-speech-recognition": "onnx.backend:DialectBackend",
+        "chat": "onnx.writing.backends:GraphChat",
         "depth-estimation": "onnx.backend:DialectBackend",
         "embedding": "onnx.backend:DialectBackend",
         "feature-extraction": "onnx.backend:DialectBackend",
@@ -66,9 +67,13 @@ _TABLE: dict[str, dict[str, str]] = {
         "optical-character-recognition": "onnx.optical_character_recognition:PageReading",
         "ranking": "onnx.backend:DialectBackend",
         "sentence-similarity": "onnx.backend:DialectBackend",
+        "summarization": "onnx.writing.backends:GraphSummarization",
         "text-classification": "onnx.backend:DialectBackend",
+        "text-generation": "onnx.writing.backends:GraphTextGeneration",
         "text-to-speech": "onnx.text_to_speech:Speaking",
+        "text2text-generation": "onnx.writing.backends:GraphText2Text",
         "token-classification": "onnx.backend:DialectBackend",
+        "translation": "onnx.writing.backends:GraphTranslation",
         "visual-question-answering": "onnx.backend:DialectBackend",
         "zero-shot-classification": "onnx.backend:DialectBackend",
         "zero-shot-image-classification": "onnx.backend:DialectBackend",
@@ -95,6 +100,8 @@ _PACKAGES = {
     "rapidocr": "ocr",
     "soundfile": "audio",
     "soxr": "audio",
+    "torch": "transformers",
+    "transformers": "transformers",
 }
 
 

@@ -4,6 +4,7 @@ import mmap
 import os
 from collections.abc import Mapping, Set
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -96,20 +97,24 @@ class Graph:
             for name, array in zip(self.outputs, map(np.asarray, values), strict=True)
         }
 
-    def run_rows(self, arrays: Arrays) -> dict[str, NDArray[Any]]:
+    def run_rows(
+        self, arrays: Arrays, *, shared: Arrays = MappingProxyType({})
+    ) -> dict[str, NDArray[Any]]:
         """Run arrays whose first axis is the batch: in one run, or, where the graph's batch is
-        fixed, in as many as that takes. The last is filled up with its last row.
+        fixed, in as many as that takes. The last is filled up with its last row. What all rows
+        share is `shared`.
         """
         feed = {name: array for name, array in arrays.items() if name in self.inputs}
         fixed = next((n for name in feed if (n := self.fixed_rows(name))), None)
         fixed = fixed or (1 if self.rows_alone else None)
         count = len(next(iter(feed.values())))
         if fixed is None or fixed == count:
-            return self.run(feed)
+            return self.run({**feed, **shared})
         runs = []
         for start in range(0, count, fixed):
             rows = np.arange(start, start + fixed).clip(max=count - 1)
-            runs.append(self.run({name: array[rows] for name, array in feed.items()}))
+            own = {name: array[rows] for name, array in feed.items()}
+            runs.append(self.run({**own, **shared}))
         return {name: np.concatenate([run[name] for run in runs])[:count] for name in self.outputs}
 
 
