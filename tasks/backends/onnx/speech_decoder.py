@@ -49,9 +49,7 @@ class SpeechDecoder:
                 past = {name: array[on] for name, array in past.items()}
         return [tokens[length:] for tokens in said]
 
-    def _step(
-        self, hidden: Floats, ids: NDArray[np.int64], past: Arrays
-    ) -> tuple[Floats, Arrays]:
+    def _step(self, hidden: Floats, ids: NDArray[np.int64], past: Arrays) -> tuple[Floats, Arrays]:
         """The logits after the last token, and the past of the next one, if any."""
         new = ids[:, -1:] if past else ids
         arrays = {"input_ids": new, "encoder_hidden_states": hidden}

@@ -99,7 +99,7 @@ class TransformersBackend(Backend):
             self.load_processor()
 
     def find_place(self) -> str:
-        """What torch calls the worker's device. Raises ModelRefused where it cannot compute there."""
+        """What torch calls the device. Raises ModelRefused where it cannot compute there."""
         return torch_place(self.device)
 
     def load_model(self) -> tuple[Any, list[str]]:

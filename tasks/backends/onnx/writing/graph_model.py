@@ -90,9 +90,11 @@ class GraphModel(hf.PreTrainedModel, hf.GenerationMixin):
         """Logits (B, T, V) of the tokens given, and the memory of all so far."""
         if self._encoder is None:
             assert input_ids is not None
-            arrays = _numbers(input_ids, attention_mask, position_ids)
+            before = past_key_values.get_seq_length() if past_key_values else 0
+            arrays = _numbers(input_ids, attention_mask, position_ids, before)
             logits, memory = self._step(arrays, past_key_values)
-            return CausalLMOutputWithPast(logits=logits, past_key_values=memory if use_cache else None)
+            kept: Any = memory if use_cache else None
+            return CausalLMOutputWithPast(logits=logits, past_key_values=kept)
         assert decoder_input_ids is not None
         assert attention_mask is not None
         hidden = encoder_outputs.last_hidden_state
@@ -102,7 +104,8 @@ class GraphModel(hf.PreTrainedModel, hf.GenerationMixin):
             "encoder_attention_mask": attention_mask.numpy(),
         }
         logits, memory = self._step(arrays, past_key_values)
-        return Seq2SeqLMOutput(logits=logits, past_key_values=memory if use_cache else None)
+        kept = memory if use_cache else None
+        return Seq2SeqLMOutput(logits=logits, past_key_values=kept)
 
     def _step(self, arrays: Arrays, memory: Memory | None) -> tuple[torch.Tensor, Memory]:
         before = memory or Memory({}, 0)
@@ -129,10 +132,11 @@ class _Encoder(torch.nn.Module):
 
 
 def _numbers(
-    ids: torch.Tensor, mask: torch.Tensor | None, positions: torch.Tensor | None
+    ids: torch.Tensor, mask: torch.Tensor | None, positions: torch.Tensor | None, before: int
 ) -> dict[str, NDArray[np.int64]]:
     """The inputs of a decoder that stands alone; places count from each row's first token."""
-    mask = torch.ones_like(ids) if mask is None else mask
+    if mask is None:  # `generate` leaves it out where no row is padded
+        mask = ids.new_ones(ids.shape[0], before + ids.shape[1])
     if positions is None:
         positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
     return {
