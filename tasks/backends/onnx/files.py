@@ -60,9 +60,12 @@ def beside(main: Path, name: str) -> Path | None:
 
 def opened_with(main: Path) -> Iterator[Path]:
     """The files that are read with a graph: itself, its decoders, and their weights."""
-    names = ("decoder_model", "decoder_with_past_model", "decoder_model_merged")
-    parts = (beside(main, name) for name in names) if "coder_model" in main.stem else ()
-    for path in dict.fromkeys([main, *filter(None, parts)]):
+    found = [main]
+    if main.stem.startswith(("encoder_model", "decoder_model")):
+        merged = beside(main, "decoder_model_merged")
+        apart = [beside(main, name) for name in ("decoder_model", "decoder_with_past_model")]
+        found += filter(None, [merged] if merged else apart)
+    for path in dict.fromkeys(found):
         yield from path.parent.glob(f"{path.name}*")
 
 

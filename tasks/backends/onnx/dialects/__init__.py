@@ -38,6 +38,8 @@ _DIALECTS = {
     "silero-vad": "silero_vad:SileroVad",
     "text-logits": "text_logits:TextLogits",
     "token-logits": "token_logits:TokenLogits",
+    "span-logits": "span_logits:SpanLogits",
+    "vocabulary-logits": "vocabulary_logits:VocabularyLogits",
     "sentence-embedding": "sentence_embedding:SentenceEmbedding",
     "last-hidden-state": "last_hidden_state:LastHiddenState",
 }

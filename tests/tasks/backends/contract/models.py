@@ -107,6 +107,17 @@ class Pair:
         return CASES[self.model if own else self.task]
 
     @property
+    def marks(self) -> tuple[pytest.MarkDecorator, ...]:
+        """Slow for graphs that write: three each, and tests/tasks/backends/onnx/test_writing.py
+        compares what they write with what their models do.
+        """
+        writes = (
+            self.backend == "onnxruntime"
+            and "num_beams" in get_task(self.task).input.parameter_names()
+        )
+        return (pytest.mark.slow,) if writes else ()
+
+    @property
     def deaf(self) -> Mapping[str, str]:
         """Parameters that show nothing of themselves."""
         return DEAF.get(str(self)) or DEAF.get(self.model, {})
