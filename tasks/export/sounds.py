@@ -17,8 +17,10 @@ _RATE = 16_000
 
 
 def audio_classification(source: str, folder: Path) -> float:
-    """Dialect input-values-logits."""
+    """Dialects input-values-logits and spectrogram-logits."""
     model, _ = load_whole("AutoModelForAudioClassification", source, **LOADING)
+    if model.config.model_type == "audio-spectrogram-transformer":
+        return _pictures(source, folder, model)
     return _samples(source, folder, model, {0: "batch"})
 
 
@@ -31,6 +33,21 @@ def automatic_speech_recognition(source: str, folder: Path) -> float:
         return whisper(source, folder)
     model, _ = load_whole("AutoModelForCTC", source, **LOADING)
     return _samples(source, folder, model, {0: "batch", 1: "outputs"})
+
+
+def _pictures(source: str, folder: Path, model: Any) -> float:
+    extractor = hf.AutoFeatureExtractor.from_pretrained(source, trust_remote_code=False)
+    for part in (model.config, extractor):
+        part.save_pretrained(folder)
+    size = (model.config.max_length, model.config.num_mel_bins)
+
+    def sample(rows: int) -> dict[str, torch.Tensor]:
+        generator = torch.Generator().manual_seed(rows)
+        return {"input_values": torch.randn(rows, *size, generator=generator)}
+
+    batch = {0: "batch"}
+    signature = Signature(sample=sample, inputs={"input_values": batch}, outputs={"logits": batch})
+    return write(folder / "model.onnx", model, signature)
 
 
 def _samples(source: str, folder: Path, model: Any, axes: dict[int, str]) -> float:

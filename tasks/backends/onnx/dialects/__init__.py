@@ -33,6 +33,7 @@ _DIALECTS = {
     "transformers-clip": "transformers_clip:TransformersClip",
     "transformers-owlvit": "transformers_owlvit:TransformersOwlvit",
     "input-values-logits": "input_values_logits:InputValuesLogits",
+    "spectrogram-logits": "spectrogram_logits:SpectrogramLogits",
     "whisper-encoder-decoder": "whisper_encoder_decoder:WhisperEncoderDecoder",
     "wav2vec2-ctc": "wav2vec2_ctc:Wav2vec2Ctc",
     "silero-vad": "silero_vad:SileroVad",

@@ -39,7 +39,7 @@ class EndpointHandler:
 
 #: Models of a task beside the one that has its name, of another kind.
 _FURTHER: dict[str, tuple[str, ...]] = {
-    "audio-classification": ("audio-classification-masked",),
+    "audio-classification": ("audio-classification-ast", "audio-classification-masked"),
     "automatic-speech-recognition": ("automatic-speech-recognition-ctc",),
     "image-feature-extraction": ("zero-shot-image-classification",),
     "image-segmentation": ("image-segmentation-semantic",),
