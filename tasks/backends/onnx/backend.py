@@ -3,6 +3,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ....protocol.errors import OutOfMemory, RowError
@@ -16,13 +17,15 @@ from .adapter import Adapter, GraphInfo
 from .dialects import resolve
 from .graph import Graph
 from .model import OnnxModel
+from .own_adapter import own_adapter
 
 
 class DialectBackend(Backend):
     """A folder's graph on ONNX Runtime, fed and read by whichever adapter speaks its dialect.
 
-    `dialect` names one where several would do; empty takes the first that the graph fits. `file`
-    names the graph where the folder holds several.
+    `dialect` names one where several would do; empty takes the first that the graph fits. `adapter`
+    names a file of the folder that makes the adapter, where the operator trusts it (`handler_dir`).
+    `file` names the graph where the folder holds several.
     `threads` bounds each graph's threads, 0 takes every core of the process; `max_pixels` bounds a
     row's image before it is decoded. `batching` says which rows share a run (padded, equal-length,
     one-by-one), where the graph takes rows of any length; empty finds it out. What else is given
@@ -38,6 +41,8 @@ class DialectBackend(Backend):
         threads: int = 0,
         max_pixels: int = MAX_PIXELS,
         dialect: str = "",
+        adapter: str = "",
+        handler_dir: str | Path = "",
         file: str = "",
         batching: str = "",
         **options: Any,  # the adapter's own
@@ -53,6 +58,7 @@ class DialectBackend(Backend):
             file=file,
         )
         self._dialect, self._options = dialect, options
+        self._own, self._trusted = adapter, handler_dir
         self.adapter: Any = None  # an Adapter between load and close
 
     def load(self) -> None:
@@ -81,7 +87,7 @@ class DialectBackend(Backend):
         model = self._open()
         graph = model.graph
         told = GraphInfo(graph.inputs, graph.outputs, model.config, graph.metadata)
-        found = resolve(self.task.name, told, dialect=self._dialect)
+        found = self._found(model, told)
         try:
             inspect.signature(found).bind(self.task, model, **self._options)
         except TypeError as error:
@@ -89,6 +95,11 @@ class DialectBackend(Backend):
         if self._declared and found.probe is Adapter.probe:
             raise ModelRefused(f"batching: dialect {found.dialect!r} pads no rows")
         return found(self.task, model, **self._options)
+
+    def _found(self, model: OnnxModel, told: GraphInfo) -> type[Adapter]:
+        if self._own:
+            return own_adapter(model.folder, self._own, self._trusted, self.task.name, told)
+        return resolve(self.task.name, told, dialect=self._dialect)
 
     def probe(self) -> Probe[Any] | None:
         """As the adapter is tried."""
