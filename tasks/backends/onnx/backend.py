@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ....protocol.errors import OutOfMemory, RowError
@@ -18,6 +19,7 @@ from .dialects import resolve
 from .graph import Graph
 from .model import OnnxModel
 from .own_adapter import own_adapter
+from .session_settings import SessionSettings
 
 
 class DialectBackend(Backend):
@@ -28,7 +30,9 @@ class DialectBackend(Backend):
     `file` names the graph where the folder holds several.
     `threads` bounds each graph's threads, 0 takes every core of the process; `max_pixels` bounds a
     row's image before it is decoded. `batching` says which rows share a run (padded, equal-length,
-    one-by-one), where the graph takes rows of any length; empty finds it out. What else is given
+    one-by-one), where the graph takes rows of any length; empty finds it out. `optimization`
+    (disabled, basic, extended, all), `session_options`, `providers` and `provider_options` are
+    those of ONNX Runtime. What else is given
     goes to the adapter.
     """
 
@@ -45,6 +49,10 @@ class DialectBackend(Backend):
         handler_dir: str | Path = "",
         file: str = "",
         batching: str = "",
+        optimization: str = "",
+        session_options: Mapping[str, Any] = MappingProxyType({}),
+        providers: Sequence[str] = (),
+        provider_options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
         **options: Any,  # the adapter's own
     ) -> None:
         super().__init__(task, source, device=device)
@@ -56,6 +64,13 @@ class DialectBackend(Backend):
             threads=threads,
             max_pixels=min(max_pixels, task.max_row_cost),  # of use for images alone
             file=file,
+        )
+        self._settings = functools.partial(
+            SessionSettings,
+            optimization=optimization,
+            session_options=session_options,
+            providers=providers,
+            provider_options=provider_options,
         )
         self._dialect, self._options = dialect, options
         self._own, self._trusted = adapter, handler_dir
@@ -84,7 +99,7 @@ class DialectBackend(Backend):
         self.adapter = adapter
 
     def _adapter(self) -> Adapter:
-        model = self._open()
+        model = self._open(settings=self._settings())
         graph = model.graph
         told = GraphInfo(graph.inputs, graph.outputs, model.config, graph.metadata)
         found = self._found(model, told)

@@ -37,7 +37,7 @@ def log_fbank(samples: Floats, *, mels: int, rate: int) -> Floats:
 def _bands(mels: int, rate: int) -> _Doubles:
     """Triangles on Kaldi's mel scale, (bins, mels)."""
     edges = np.linspace(_mel(_LEAST_HZ), _mel(rate // 2), mels + 2)
-    bins = _mel(np.arange(_FFT // 2 + 1) * (rate / _FFT))[:, None]
+    bins = _mel(np.linspace(0, rate / 2, _FFT // 2 + 1))[:, None]
     widths = np.diff(edges)
     rising, falling = (bins - edges[:-2]) / widths[:-1], (edges[2:] - bins) / widths[1:]
     triangles: _Doubles = np.maximum(0, np.minimum(rising, falling))

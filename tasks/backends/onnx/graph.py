@@ -16,6 +16,7 @@ from ..base import ModelRefused
 from ..device import Device
 from .checks import finite
 from .session import open_session
+from .session_settings import DEFAULT, SessionSettings
 
 #: Axes of an input or output: a number where it is fixed, a name or None where it is free; empty
 #: where the graph does not tell.
@@ -46,12 +47,21 @@ class Graph:
     Raises ModelRefused for a file that ONNX Runtime cannot open, or a device it cannot use.
     """
 
-    def __init__(self, path: Path, device: Device, *, threads: int = 0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        device: Device,
+        *,
+        threads: int = 0,
+        settings: SessionSettings = DEFAULT,
+    ) -> None:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or _cores()
         options.log_severity_level = 3  # its advice on initializers would drown a worker's log
         self.path, self._device = path, device
-        self.session: Any = open_session(path, options, device)  # onnxruntime ships no types
+        self.session: Any = open_session(
+            path, options, device, settings
+        )  # onnxruntime ships no types
         taken, given = self.session.get_inputs(), self.session.get_outputs()
         self.inputs: dict[str, Shape] = {node.name: tuple(node.shape) for node in taken}
         self.outputs: dict[str, Shape] = {node.name: tuple(node.shape) for node in given}

@@ -12,6 +12,7 @@ from ..base import ModelRefused
 from ..device import Device
 from .files import beside, main_graph
 from .graph import Graph
+from .session_settings import DEFAULT, SessionSettings
 
 #: Model types whose positions begin behind that of the padding token.
 _COUNT_FROM_PADDING = ("roberta", "camembert", "longformer", "mpnet")
@@ -35,10 +36,11 @@ class OnnxModel:
         threads: int,
         max_pixels: int,
         file: str = "",
+        settings: SessionSettings = DEFAULT,
     ) -> None:
         self.folder = folder
         self.max_pixels = max_pixels
-        self._device, self._threads = device, threads
+        self._device, self._threads, self._settings = device, threads, settings
         self.config = self.read_json("config.json")
         try:
             self._main = main_graph(folder, file)
@@ -61,7 +63,7 @@ class OnnxModel:
         return self._opened(path)
 
     def _opened(self, path: Path) -> Graph:
-        return Graph(path, self._device, threads=self._threads)
+        return Graph(path, self._device, threads=self._threads, settings=self._settings)
 
     def read_json(self, name: str) -> dict[str, Any]:
         """A JSON file of the folder; empty when it is not there."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..base import ModelRefused
 from ..trusted import run_file, within
 from .adapter import Adapter, GraphInfo
-from .dialects import signature, wants
+from .dialects import wants
 
 
 def own_adapter(
@@ -48,9 +48,9 @@ def own_adapter(
         )
     if not adapter.accepts(told.inputs, told.outputs, told.config):
         raise ModelRefused(
-            f"{file}: {adapter.__name__} does not accept the graph of inputs "
-            f"{signature(told.inputs)}, outputs {signature(told.outputs)}; it wants "
-            f"{wants(adapter) or 'what its accepts says'}"
+            f"{file}: {adapter.__name__} does not accept the graph of "
+            f"{', '.join(told.inputs)} -> {', '.join(told.outputs)}"
+            + (f"; it wants {wanted}" if (wanted := wants(adapter)) else "")
         )
     if misfit := adapter.misfit(told, named=True):
         raise ModelRefused(f"{file}: {misfit}")

@@ -52,6 +52,6 @@ class SpeechDecoder:
     def _step(self, hidden: Floats, ids: NDArray[np.int64], past: Arrays) -> tuple[Floats, Arrays]:
         """The logits after the last token, and the past of the next one, if any."""
         new = ids[:, -1:] if past else ids
-        arrays = {"input_ids": new, "encoder_hidden_states": hidden}
+        arrays: Arrays = {"input_ids": new, "encoder_hidden_states": hidden}
         logits, past = self._decoder.step(arrays, past)
         return logits[:, -1], past

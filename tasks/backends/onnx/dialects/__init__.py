@@ -74,8 +74,8 @@ def resolve(task: str, told: GraphInfo, *, dialect: str = "") -> type[Adapter]:
     why = "".join(f"; {misfit}" for misfit in dict.fromkeys(misfits))
     wanted = "; ".join(f"{name}: {wants(adapter)}" for name, adapter in known.items())
     raise ModelRefused(
-        f"{whose} the graph of inputs {signature(told.inputs)}, outputs "
-        f"{signature(told.outputs)}{why}. Dialects of {task}: {wanted}. "
+        f"{whose} the graph of inputs {_signature(told.inputs)}, outputs "
+        f"{_signature(told.outputs)}{why}. Dialects of {task}: {wanted}. "
         "docs/onnx-adapters.md tells more"
     )
 
@@ -86,7 +86,6 @@ def wants(adapter: type[Adapter]) -> str:
     return " ".join(text.partition("\n\n")[0].partition(": ")[2].split()).rstrip(".")
 
 
-def signature(shapes: Shapes) -> str:
-    """Names and axes, as messages tell them."""
+def _signature(shapes: Shapes) -> str:
     named = [f"{name} [{', '.join(map(str, shape))}]" for name, shape in shapes.items()]
     return ", ".join(named) or "none"

@@ -23,6 +23,7 @@ class SpanLogits(ReadingAdapter):
     dialect: ClassVar[str] = "span-logits"
     readings: ClassVar[Mapping[str, type[Reading]]] = {"question-answering": QuestionAnswering}
     tasks: ClassVar[tuple[str, ...]] = tuple(readings)
+    reads: ClassVar[tuple[str, ...]] = _BOTH
 
     def make_reader(self) -> TextReader:
         """Both outputs as one."""

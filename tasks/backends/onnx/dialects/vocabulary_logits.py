@@ -21,6 +21,7 @@ class VocabularyLogits(ReadingAdapter):
     dialect: ClassVar[str] = "vocabulary-logits"
     readings: ClassVar[Mapping[str, type[Reading]]] = {"fill-mask": FillMask}
     tasks: ClassVar[tuple[str, ...]] = tuple(readings)
+    reads: ClassVar[tuple[str, ...]] = ("logits",)
 
     def make_reader(self) -> TextReader:
         """Its classes are tokens, which config.json does not name."""

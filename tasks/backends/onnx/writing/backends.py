@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import transformers as hf
@@ -21,6 +24,7 @@ from ...transformers.text.translation import Translation
 from ..decoder import Decoder
 from ..graph import needs
 from ..model import OnnxModel
+from ..session_settings import SessionSettings
 from .graph_model import GraphModel
 
 #: What decoders are fed with, alone and behind an encoder.
@@ -34,6 +38,8 @@ class GraphWriting(GenerationBackend):
     `file` names the graph (the encoder, where there are two) where the folder holds several;
     `threads` bounds each graph's threads, 0 takes every core of the process; `batching` says which
     rows share a run (padded, equal-length, one-by-one), empty finds it out.
+    `optimization` (disabled, basic, extended, all), `session_options`, `providers` and
+    `provider_options` are ONNX Runtime's.
     """
 
     def __init__(
@@ -45,10 +51,21 @@ class GraphWriting(GenerationBackend):
         threads: int = 0,
         file: str = "",
         batching: str = "",
+        optimization: str = "",
+        session_options: Mapping[str, Any] = MappingProxyType({}),
+        providers: Sequence[str] = (),
+        provider_options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     ) -> None:
         folder = str(opened_folder(source, "model.onnx"))
         super().__init__(task, folder, device=device, batching=batching)
         self._graph_threads, self._file = threads, file
+        self._settings = partial(
+            SessionSettings,
+            optimization=optimization,
+            session_options=session_options,
+            providers=providers,
+            provider_options=provider_options,
+        )
 
     def find_place(self) -> str:
         """The CPU: graphs are elsewhere, and take their numbers from there."""
@@ -63,6 +80,7 @@ class GraphWriting(GenerationBackend):
             threads=self._graph_threads,
             max_pixels=0,
             file=self._file,
+            settings=self._settings(),
         )
         encoder = None
         if config.is_encoder_decoder:

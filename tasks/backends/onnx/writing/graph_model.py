@@ -32,7 +32,7 @@ class Memory:
         self.arrays = {name: array[rows] for name, array in self.arrays.items()}
 
 
-class GraphModel(hf.PreTrainedModel, hf.GenerationMixin):
+class GraphModel(hf.PreTrainedModel, hf.GenerationMixin):  # type: ignore[misc] # they have no types
     """A decoder's graphs, behind an encoder's where there is one, as a model that can `generate`.
 
     It stands on the CPU for torch, wherever its graphs compute: tokens and logits alone pass.

@@ -102,8 +102,10 @@ class ReadingBackend(TextBackend):
 
     def places(self, text: str) -> list[tuple[int, int]]:
         """Where a text's tokens begin and end, uncut and without special ones."""
-        how = {"add_special_tokens": False, "truncation": False, "return_offsets_mapping": True}
-        return list(self.encoded(text, **how)["offset_mapping"])
+        encoded = self.encoded(
+            text, add_special_tokens=False, truncation=False, return_offsets_mapping=True
+        )
+        return list(encoded["offset_mapping"])
 
     def passages(self, question: str, context: str, *, longest: int, stride: int) -> list[Encoding]:
         """A question with a context, in pieces that share `stride` tokens of the context's."""

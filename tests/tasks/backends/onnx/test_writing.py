@@ -57,19 +57,18 @@ def test_graphs_write_what_their_model_writes(name: str, exported: Export) -> No
         create_task("onnxruntime", name, str(graphs), {"threads": 1}) as task,
     ):
         assert task.backend.company.batching == own.backend.company.batching == "padded"
+        expected: list[Any] = []
         for way in WAYS:
             expected = generations(own, TEXTS, **way)
             assert generations(task, TEXTS, **way) == expected
             alone = [generations(task, [text], **way)[0] for text in TEXTS]
             assert alone == expected
         assert len({text for text, *_ in expected}) == len(TEXTS)
-        scores = [
-            [token.logprob for token in one.tokens]
-            for run in (own, task)
-            for one in run.process(  # type: ignore[attr-defined] # of generations
-                run.task.input.validated({"texts": TEXTS, "max_new_tokens": 4, "logprobs": 1})
-            ).generations
-        ]
+        scores = []
+        for run in (own, task):
+            wanted = {"texts": TEXTS, "max_new_tokens": 4, "logprobs": 1}
+            output: Any = run.process(run.task.input.validated(wanted))
+            scores += [[token.logprob for token in one.tokens] for one in output.generations]
         for one, other in zip(scores[:3], scores[3:], strict=True):
             assert one == pytest.approx(other, abs=1e-3)
 
