@@ -29,6 +29,7 @@ _EXPORTS = {
     "summarization": "writers:writer",
     "text-classification": "texts:text_classification",
     "text-generation": "writers:writer",
+    "text-to-speech": "sounds:text_to_speech",
     "text2text-generation": "writers:writer",
     "token-classification": "texts:token_classification",
     "translation": "writers:writer",

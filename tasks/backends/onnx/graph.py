@@ -38,6 +38,9 @@ _DTYPES = {
 #: Operators that scale a tensor by its own greatest value, and so each row by the others'.
 _DYNAMIC = b"DynamicQuantize"
 
+#: Operators that draw noise: their seed is their session's.
+_RANDOM = b"RandomNormal"
+
 _MEMORY_WORDS = ("allocate memory", "out of memory", "bad allocation")
 
 
@@ -68,6 +71,8 @@ class Graph:
         self._types = {node.name: _DTYPES.get(node.type) for node in taken}
         #: Whether each row must run by itself, unpadded, to answer the same in any company.
         self.rows_alone = _mentions(path, _DYNAMIC)
+        #: Whether it draws random numbers of its own.
+        self.draws = _mentions(path, _RANDOM)
         #: What the exporter wrote down, such as the names of classes.
         self.metadata: dict[str, str] = dict(self.session.get_modelmeta().custom_metadata_map or {})
 

@@ -13,7 +13,7 @@ import transformers as hf
 from ....base import Task
 from ...base import ModelRefused
 from ...company import Company
-from ...device import Device
+from ...device import Device, unlocked
 from ...sources import opened_folder
 from ...transformers.generation.writer import GenerationBackend
 from ...transformers.text.chat import Chat
@@ -76,7 +76,7 @@ class GraphWriting(GenerationBackend):
         config, folder = self.read_config(), Path(str(self.source))
         model = OnnxModel(
             folder,
-            _unlocked(self.device),
+            unlocked(self.device),  # `forward` holds the worker's
             threads=self._graph_threads,
             max_pixels=0,
             file=self._file,
@@ -116,13 +116,6 @@ class GraphSummarization(GraphWriting, Summarization):
 
 class GraphTranslation(GraphWriting, Translation):
     """Translations by graphs."""
-
-
-def _unlocked(device: Device) -> Device:
-    """The same device with a lock of its own: `forward` holds the worker's while graphs run."""
-    inner = Device(device.name, asked=device.asked)
-    inner.warnings = device.warnings
-    return inner
 
 
 def _generation_config(folder: Path, config: Any) -> Any:
