@@ -133,6 +133,18 @@ def test_decoders_are_read_in_every_form(form: str, exported: Export, tmp_path: 
         assert generations(task, TEXTS, num_beams=2)
 
 
+def test_a_decoder_alone_is_found_by_its_older_name(exported: Export, tmp_path: Path) -> None:
+    _, graphs = exported("text-generation")
+    folder = shutil.copytree(graphs, tmp_path / "folder")
+    (folder / "onnx").mkdir()
+    (folder / "model.onnx").rename(folder / "onnx" / "decoder_model_merged.onnx")
+    with (
+        create_task("onnxruntime", "text-generation", str(graphs)) as plain,
+        create_task("onnxruntime", "text-generation", str(folder)) as task,
+    ):
+        assert generations(task, TEXTS) == generations(plain, TEXTS)
+
+
 def test_graphs_that_do_not_write_are_refused_by_what_they_take(
     exported: Export, tmp_path: Path
 ) -> None:
