@@ -104,7 +104,7 @@ def _voice(folder: Path) -> tuple[str, Path]:
     files = ", ".join(told["file"] for told in VOICES.values())
     graphs = ", ".join(path.name for path in graphs_of(folder))
     holds = graphs and (
-        f"; it holds {graphs}, and no config.json of a VITS model. Voices of Piper and Kokoro, which "
-        "take phonemes, need a backend of their own: docs/adding-a-task.md"
+        f"; it holds {graphs}, and no config.json of a VITS model. Voices of Piper and Kokoro, "
+        "which take phonemes, need a backend of their own: docs/adding-a-task.md"
     )
     raise ValueError(f"source {str(folder)!r}: expected a folder with one of {files}{holds}")
