@@ -64,7 +64,7 @@ def text_to_speech(source: str, folder: Path) -> float:
     return worst
 
 
-def _plain(model: torch.nn.Module) -> None:
+def _plain(model: Any) -> None:
     """Set weight norms at their values: the exporter knows no parametrizations."""
     for module in model.modules():
         if torch.nn.utils.parametrize.is_parametrized(module):
