@@ -235,7 +235,8 @@ class Models:
             raise ModelRefused("; ".join(faults))
         started = time.monotonic()
         parameters = dict(declaration.parameters)
-        if declaration.backend == "handler":  # the operator's word, never a declaration's
+        if declaration.backend == "handler" or "adapter" in parameters:
+            # The operator's word, never a declaration's.
             parameters["handler_dir"] = self._handler_dir
         backend = create_backend(
             declaration.backend,

@@ -12,6 +12,7 @@ from pathlib import Path
 #: Model -> module:function of this package. A name that is a task's is that task's sample model.
 BUILDERS: dict[str, str] = {
     "audio-classification": "audio:wav2vec2_classifier",
+    "audio-classification-ast": "audio:ast",
     "audio-classification-masked": "audio:masked_wav2vec2_classifier",
     "automatic-speech-recognition": "audio:whisper",
     "automatic-speech-recognition-ctc": "audio:wav2vec2_ctc",

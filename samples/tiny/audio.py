@@ -49,6 +49,21 @@ def masked_wav2vec2_classifier(folder: Path) -> None:
     wav2vec2_classifier(folder, masked=True)
 
 
+def ast(folder: Path) -> None:
+    """Classifies sounds by their pictures of 128 frames, of 16 bands each."""
+    config = hf.ASTConfig(
+        **SMALL,
+        patch_size=8,
+        frequency_stride=8,
+        time_stride=8,
+        max_length=128,
+        num_mel_bins=16,
+        **LABELS,
+    )
+    model = loud(hf.ASTForAudioClassification(config), "classifier", "patch_embeddings", "layer")
+    save(folder, model, hf.ASTFeatureExtractor(max_length=128, num_mel_bins=16))
+
+
 def wav2vec2_ctc(folder: Path, *, masked: bool = False) -> None:
     """Hears letters. `masked` as for the classifier."""
     words = ["<pad>", "<s>", "</s>", "<unk>", "|", *_LETTERS]

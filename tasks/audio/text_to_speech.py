@@ -1,8 +1,9 @@
 """Text to speech. OIP: text BYTES [n] -> audio BYTES [n] (WAV files), sample_rate INT32 [n].
 
-VITS and MMS models speak over Transformers. The package hibari-tts brings an English voice of
-24 kHz, for ONNX Runtime: without a source, or as `package:hibari/assets`. It has one speaker, and
-its graph takes one row at a time: a batch's rows run one by one.
+VITS and MMS models speak over Transformers and, as graphs, over ONNX Runtime. The package
+hibari-tts brings an English voice of 24 kHz, for ONNX Runtime: without a source, or as
+`package:hibari/assets`. It has one speaker, and its graph takes one row at a time: a batch's rows
+run one by one.
 Tests hold that voice to its words, which a trained Whisper reads back; their VITS has random
 weights, and proves parity with transformers.
 """

@@ -100,3 +100,10 @@ class Device:
         """Seconds that this thread has held the device in all."""
         held: float = getattr(self._mine, "held_s", 0.0)
         return held
+
+
+def unlocked(device: Device) -> Device:
+    """The same device with a lock of its own, for what runs while the worker's is held."""
+    inner = Device(device.name, asked=device.asked)
+    inner.warnings = device.warnings
+    return inner

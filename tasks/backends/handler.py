@@ -1,12 +1,9 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import json
 import logging
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ from ...protocol.errors import RowError
 from ..base import Task, TaskInput, TaskOutput
 from .base import Backend
 from .device import Device
+from .trusted import run_file
 
 log = logging.getLogger(__name__)
 
@@ -34,18 +32,10 @@ class Handler(Backend):
 
     def load(self) -> None:
         """Run handler.py and make its EndpointHandler. Raises ValueError when it has none."""
-        name = f"wherry_handler_{abs(hash(self._file))}"
-        spec = importlib.util.spec_from_file_location(name, self._file)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        with _importing_from(self._file.parent):
-            sys.modules[name] = module  # pickle and dataclasses look there
-            spec.loader.exec_module(module)
-            made = getattr(module, "EndpointHandler", None)
-            if made is None:
-                raise ValueError(f"{self._file} has no class EndpointHandler")
-            self._handler = made(path=str(self._file.parent))
+        made = getattr(run_file(self._file), "EndpointHandler", None)
+        if made is None:
+            raise ValueError(f"{self._file} has no class EndpointHandler")
+        self._handler = made(path=str(self._file.parent))
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """Call the handler for each row; one that raises fails alone."""
@@ -89,13 +79,3 @@ def trusted_file(source: str | None, handler_dir: str | Path) -> Path:
     if not file.is_file():
         raise ValueError(f"{source!r} has no handler.py")
     return file
-
-
-@contextmanager
-def _importing_from(folder: Path) -> Iterator[None]:
-    """Let a handler import the modules beside it while it loads."""
-    sys.path.insert(0, str(folder))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(folder))

@@ -32,8 +32,10 @@ def dialect_places() -> dict[str, str]:
 
 def dialect_parameters(task: str, declared: ModelDeclaration) -> frozenset[str] | None:
     """What the dialect that is declared takes, or else any of the task; None when an adapter of
-    another package may be meant: only it knows.
+    another package, or of the folder, may be meant: only it knows.
     """
+    if declared.parameters.get("adapter"):
+        return None
     known, brought = _adapters(task), entry_points.installed("wherry.onnx_adapters")
     dialect = _dialect(declared)
     if dialect in brought or (brought and not dialect):

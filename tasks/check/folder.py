@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..backends.onnx.files import graphs_of, main_graph
 from ..catalog import ModelDeclaration
 from .fault import Fault
 from .safetensors import BrokenFileError, read_header
@@ -57,11 +58,15 @@ def folder_faults(declared: ModelDeclaration, folder: Path) -> Iterator[Fault]:
 
 
 def _onnx(declared: ModelDeclaration, folder: Path) -> Iterator[Fault]:
-    if not (*folder.glob("*.onnx"), *folder.glob("*/*.onnx")):
+    file = declared.parameters.get("file", "")
+    try:
+        main_graph(folder, file if isinstance(file, str) else "")  # its type is a fault of its own
+    except ValueError as error:
         made = f"`wherry export {folder} OUT --task {declared.task}` writes one"
-        has_weights = any(folder.glob("*.safetensors"))
-        yield Fault(f"{folder} holds no .onnx file" + (f": {made}" if has_weights else ""))
-    elif declared.family == "text" and not (folder / "tokenizer.json").exists():
+        is_weights = any(folder.glob("*.safetensors")) and not graphs_of(folder)
+        yield Fault(str(error) + (f": {made}" if is_weights else ""))
+        return
+    if declared.family == "text" and not (folder / "tokenizer.json").exists():
         yield Fault(f"{folder} holds no tokenizer.json", is_error=False)
 
 

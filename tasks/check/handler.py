@@ -1,11 +1,13 @@
-"""Whether a custom handler is where the operator trusts it, and has its class; none of it runs."""
+"""Whether code of a model's folder is where the operator trusts it; none of it runs."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from pathlib import Path
 
 from ..backends.handler import trusted_file
+from ..backends.trusted import within
 from .fault import Fault
 
 _CLASS = "EndpointHandler"
@@ -27,6 +29,20 @@ def handler_faults(source: str | None, handler_dir: str) -> Iterator[Fault]:
     else:
         if not {_CLASS, "*"} & names:
             yield Fault(f"source: {file} has no class {_CLASS}: name it so")
+
+
+def adapter_faults(source: str | None, name: str, handler_dir: str) -> Iterator[Fault]:
+    """What keeps a file of a model's folder from being trusted as its adapter."""
+    if not handler_dir:
+        yield Fault(
+            f"parameters: adapter {name!r}: code in models' folders is off; WHERRY_HANDLER_DIR "
+            "names where trusted ones lie"
+        )
+        return
+    try:
+        within(Path(source or ""), name, handler_dir)
+    except ValueError as error:
+        yield Fault(f"parameters: adapter {error}")
 
 
 def _names(tree: ast.Module) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..backends.onnx.files import main_graph, opened_with
 from ..catalog import ModelDeclaration
 from .folder import weight_files
 from .hub import cached
@@ -19,7 +20,7 @@ def weigh(declared: ModelDeclaration) -> int:
     if folder is None:
         return 0
     if declared.backend == "onnxruntime":
-        return sum(path.stat().st_size for path in folder.glob("*.onnx*") if path.is_file())
+        return _graphs(folder, str(declared.parameters.get("file", "")))
     each = 4 if declared.parameters.get("dtype", "float32") == "float32" else 2
     total = 0
     for file in weight_files(folder):
@@ -28,3 +29,11 @@ def weigh(declared: ModelDeclaration) -> int:
         except (BrokenFileError, OSError, KeyError, TypeError):
             continue  # a fault of its own
     return total
+
+
+def _graphs(folder: Path, file: str) -> int:
+    try:
+        files = opened_with(main_graph(folder, file))
+    except ValueError:  # a fault of its own
+        return 0
+    return sum(path.stat().st_size for path in files)

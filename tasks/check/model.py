@@ -17,7 +17,7 @@ from .backend_class import BackendClass
 from .dialects import dialect_faults, dialect_parameters
 from .fault import Fault
 from .folder import folder_faults, read_config
-from .handler import handler_faults
+from .handler import adapter_faults, handler_faults
 from .hub import cached, why_unreachable
 from .modules import module_faults
 from .types import type_faults
@@ -65,6 +65,9 @@ def check_model(declared: ModelDeclaration, *, handler_dir: str | None = None) -
 def _handler(declared: ModelDeclaration, handler_dir: str | None) -> Iterator[Fault]:
     if declared.backend == "handler" and handler_dir is not None:
         yield from handler_faults(declared.source, handler_dir)
+    adapter = declared.parameters.get("adapter")
+    if declared.backend == "onnxruntime" and isinstance(adapter, str) and handler_dir is not None:
+        yield from adapter_faults(declared.source, adapter, handler_dir)
 
 
 def _others(declared: ModelDeclaration) -> dict[str, Any]:

@@ -59,6 +59,18 @@ def write(
     """Trace a model (or `call`, a function of it) into a file. Answers the greatest difference
     between its outputs and the file's.
     """
+    named = trace(path, model, signature, call=call)
+    return max(_difference(path, named, signature, rows) for rows in (1, 3))
+
+
+def trace(
+    path: Path,
+    model: Any,  # transformers loads its classes at run time
+    signature: Signature,
+    *,
+    call: Callable[..., Any] | None = None,
+) -> _Named:
+    """Trace without a comparison, for models that draw noise. Answers what was traced."""
     named = _Named(call or model, model, signature).eval()
     traced = signature.sample(2)
     with torch.inference_mode(), warnings.catch_warnings():
@@ -74,7 +86,7 @@ def write(
             opset_version=_OPSET,
             dynamo=False,
         )
-    return max(_difference(path, named, signature, rows) for rows in (1, 3))
+    return named
 
 
 def _difference(path: Path, named: _Named, signature: Signature, rows: int) -> float:

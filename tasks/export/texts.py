@@ -43,6 +43,18 @@ def token_classification(source: str, folder: Path) -> float:
     return _export(source, folder, load, {"logits": TEXT_AXES})
 
 
+def fill_mask(source: str, folder: Path) -> float:
+    """Dialect vocabulary-logits."""
+    load = partial(load_whole, "AutoModelForMaskedLM", unread=(POOLER,))
+    return _export(source, folder, load, {"logits": TEXT_AXES})
+
+
+def question_answering(source: str, folder: Path) -> float:
+    """Dialect span-logits."""
+    load = partial(load_whole, "AutoModelForQuestionAnswering", unread=(POOLER,))
+    return _export(source, folder, load, {"start_logits": TEXT_AXES, "end_logits": TEXT_AXES})
+
+
 def _export(
     source: str,
     folder: Path,

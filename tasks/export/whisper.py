@@ -7,7 +7,6 @@ takes those as past_key_values.N.… with one token more, and gives the decoder'
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,13 @@ import torch
 import transformers as hf
 
 from ..backends.transformers.whole import load_whole
+from . import memory
 from .graphs import LOADING, Axes, Sample, Signature, write
-
-Tensors = dict[str, torch.Tensor]
+from .memory import PAST, PRESENT, Tensors
 
 _BATCH: Axes = {0: "batch"}
 _TOKENS: Axes = {0: "batch", 1: "tokens"}
-
-_PRESENT, _PAST = "present", "past_key_values"
-#: The third axis of the decoder's keys and values; the encoder's has always 30 seconds.
-_LENGTHS = {_PRESENT: "length", _PAST: "past"}
+_BOTH = ("decoder", "encoder")
 
 
 def whisper(source: str, folder: Path) -> float:
@@ -42,12 +38,12 @@ def whisper(source: str, folder: Path) -> float:
     reads = Signature(
         sample=decoder.prompts,
         inputs={"input_ids": _TOKENS, "encoder_hidden_states": _BATCH},
-        outputs={"logits": _TOKENS, **decoder.axes(_PRESENT)},
+        outputs={"logits": _TOKENS, **memory.axes(PRESENT, decoder.layers, _BOTH)},
     )
     goes_on = Signature(
         sample=decoder.tokens,
-        inputs={"input_ids": _BATCH, **decoder.axes(_PAST)},
-        outputs={"logits": _BATCH, **decoder.axes(_PRESENT, sides=("decoder",))},
+        inputs={"input_ids": _BATCH, **memory.axes(PAST, decoder.layers, _BOTH)},
+        outputs={"logits": _BATCH, **memory.axes(PRESENT, decoder.layers, ("decoder",))},
     )
     return max(
         write(folder / "encoder_model.onnx", model.model.encoder, encodes),
@@ -69,17 +65,7 @@ class _Decoder:
 
     def __init__(self, model: Any) -> None:
         self._model, self._config = model, model.config
-        self._layers = range(model.config.decoder_layers)
-
-    def axes(self, form: str, *, sides: Iterable[str] = ("decoder", "encoder")) -> dict[str, Axes]:
-        """The free axes of all keys and values, by name."""
-        free: dict[str, Axes] = {"decoder": {0: "batch", 2: _LENGTHS[form]}, "encoder": _BATCH}
-        return {
-            f"{form}.{layer}.{side}.{kind}": free[side]
-            for layer in self._layers
-            for side in sides
-            for kind in ("key", "value")
-        }
+        self.layers = range(model.config.decoder_layers)
 
     def prompts(self, rows: int) -> Tensors:
         """A few tokens, and something heard."""
@@ -94,40 +80,28 @@ class _Decoder:
         """A token each, after prompts that were read."""
         with torch.inference_mode():
             read = self.read(**self.prompts(rows))
-        past = {name.replace(_PRESENT, _PAST): t for name, t in read.items() if name != "logits"}
+        past = {name.replace(PRESENT, PAST): t for name, t in read.items() if name != "logits"}
         return {"input_ids": torch.full((rows, 1), rows), **past}
 
     def read(self, input_ids: torch.Tensor, encoder_hidden_states: torch.Tensor) -> Tensors:
         """From prompts (B, T) to logits (B, T, vocabulary), and all keys and values."""
         cache = hf.EncoderDecoderCache(hf.DynamicCache(), hf.DynamicCache())
-        # The model's own mask asks whether texts are packed, in an operator that ONNX lacks.
-        length = input_ids.shape[1]
-        later = torch.ones(length, length).triu(1) * torch.finfo(torch.float32).min
+        later = memory.causal(input_ids.shape[1], 0)
         logits = self._run(input_ids, encoder_hidden_states, later, cache)
-        own = self._present("decoder", cache.self_attention_cache)
-        heard = self._present("encoder", cache.cross_attention_cache)
+        own = memory.present(cache.self_attention_cache, "decoder")
+        heard = memory.present(cache.cross_attention_cache, "encoder")
         return {"logits": logits, **own, **heard}
 
     def go_on(self, input_ids: torch.Tensor, **past: torch.Tensor) -> Tensors:
         """From a token each (B, 1) and the past to logits (B, 1, vocabulary), and the decoder's
         keys and values.
         """
-        cache = hf.EncoderDecoderCache(
-            *(
-                hf.DynamicCache(
-                    [
-                        (past[f"{_PAST}.{n}.{side}.key"], past[f"{_PAST}.{n}.{side}.value"])
-                        for n in self._layers
-                    ]
-                )
-                for side in ("decoder", "encoder")
-            )
-        )
+        cache = hf.EncoderDecoderCache(*(memory.cached(past, self.layers, side) for side in _BOTH))
         # Only its presence counts: its keys and values are in the cache.
         hidden = torch.zeros(input_ids.shape[0], 1, self._config.d_model)
-        before = past[f"{_PAST}.0.decoder.key"].shape[2]
+        before = past[f"{PAST}.0.decoder.key"].shape[2]
         logits = self._run(input_ids, hidden, torch.zeros(1, before + 1), cache)
-        return {"logits": logits, **self._present("decoder", cache.self_attention_cache)}
+        return {"logits": logits, **memory.present(cache.self_attention_cache, "decoder")}
 
     def _run(
         self, input_ids: torch.Tensor, hidden: torch.Tensor, mask: torch.Tensor, cache: Any
@@ -142,13 +116,6 @@ class _Decoder:
         )
         logits: torch.Tensor = self._model.proj_out(out.last_hidden_state)
         return logits
-
-    def _present(self, side: str, cache: Any) -> Tensors:
-        return {
-            f"{_PRESENT}.{n}.{side}.{kind}": tensor
-            for n, layer in zip(self._layers, cache.layers, strict=True)
-            for kind, tensor in (("key", layer.keys), ("value", layer.values))
-        }
 
 
 def _seeded(rows: int) -> torch.Generator:

@@ -52,9 +52,9 @@ def test_what_differs_too_much_fails(app: typer.Typer, model: str, tmp_path: Pat
 
 
 def test_a_task_without_a_graph_is_told(app: typer.Typer, model: str, tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["export", model, str(tmp_path), "--task", "chat"])
+    done = CliRunner().invoke(app, ["export", model, str(tmp_path), "--task", "custom"])
     assert done.exit_code == 2
-    assert "chat" in done.output
+    assert "custom" in done.output
 
 
 def test_a_task_that_is_nearly_one_gets_its_name(

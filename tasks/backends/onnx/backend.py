@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ....protocol.errors import OutOfMemory, RowError
@@ -16,16 +18,21 @@ from .adapter import Adapter, GraphInfo
 from .dialects import resolve
 from .graph import Graph
 from .model import OnnxModel
+from .own_adapter import own_adapter
+from .session_settings import SessionSettings
 
 
 class DialectBackend(Backend):
     """A folder's graph on ONNX Runtime, fed and read by whichever adapter speaks its dialect.
 
-    `dialect` names one where several would do; empty takes the first that the graph fits. `file`
-    names the graph where the folder holds several.
+    `dialect` names one where several would do; empty takes the first that the graph fits. `adapter`
+    names a file of the folder that makes the adapter, where the operator trusts it (`handler_dir`).
+    `file` names the graph where the folder holds several.
     `threads` bounds each graph's threads, 0 takes every core of the process; `max_pixels` bounds a
     row's image before it is decoded. `batching` says which rows share a run (padded, equal-length,
-    one-by-one), where the graph takes rows of any length; empty finds it out. What else is given
+    one-by-one), where the graph takes rows of any length; empty finds it out. `optimization`
+    (disabled, basic, extended, all), `session_options`, `providers` and `provider_options` are
+    those of ONNX Runtime. What else is given
     goes to the adapter.
     """
 
@@ -38,8 +45,14 @@ class DialectBackend(Backend):
         threads: int = 0,
         max_pixels: int = MAX_PIXELS,
         dialect: str = "",
+        adapter: str = "",
+        handler_dir: str | Path = "",
         file: str = "",
         batching: str = "",
+        optimization: str = "",
+        session_options: Mapping[str, Any] = MappingProxyType({}),
+        providers: Sequence[str] = (),
+        provider_options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
         **options: Any,  # the adapter's own
     ) -> None:
         super().__init__(task, source, device=device)
@@ -52,7 +65,15 @@ class DialectBackend(Backend):
             max_pixels=min(max_pixels, task.max_row_cost),  # of use for images alone
             file=file,
         )
+        self._settings = functools.partial(
+            SessionSettings,
+            optimization=optimization,
+            session_options=session_options,
+            providers=providers,
+            provider_options=provider_options,
+        )
         self._dialect, self._options = dialect, options
+        self._own, self._trusted = adapter, handler_dir
         self.adapter: Any = None  # an Adapter between load and close
 
     def load(self) -> None:
@@ -78,10 +99,10 @@ class DialectBackend(Backend):
         self.adapter = adapter
 
     def _adapter(self) -> Adapter:
-        model = self._open()
+        model = self._open(settings=self._settings())
         graph = model.graph
         told = GraphInfo(graph.inputs, graph.outputs, model.config, graph.metadata)
-        found = resolve(self.task.name, told, dialect=self._dialect)
+        found = self._found(model, told)
         try:
             inspect.signature(found).bind(self.task, model, **self._options)
         except TypeError as error:
@@ -89,6 +110,11 @@ class DialectBackend(Backend):
         if self._declared and found.probe is Adapter.probe:
             raise ModelRefused(f"batching: dialect {found.dialect!r} pads no rows")
         return found(self.task, model, **self._options)
+
+    def _found(self, model: OnnxModel, told: GraphInfo) -> type[Adapter]:
+        if self._own:
+            return own_adapter(model.folder, self._own, self._trusted, self.task.name, told)
+        return resolve(self.task.name, told, dialect=self._dialect)
 
     def probe(self) -> Probe[Any] | None:
         """As the adapter is tried."""

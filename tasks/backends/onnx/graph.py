@@ -4,6 +4,7 @@ import mmap
 import os
 from collections.abc import Mapping, Set
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from ..base import ModelRefused
 from ..device import Device
 from .checks import finite
 from .session import open_session
+from .session_settings import DEFAULT, SessionSettings
 
 #: Axes of an input or output: a number where it is fixed, a name or None where it is free; empty
 #: where the graph does not tell.
@@ -36,6 +38,9 @@ _DTYPES = {
 #: Operators that scale a tensor by its own greatest value, and so each row by the others'.
 _DYNAMIC = b"DynamicQuantize"
 
+#: Operators that draw noise: their seed is their session's.
+_RANDOM = b"RandomNormal"
+
 _MEMORY_WORDS = ("allocate memory", "out of memory", "bad allocation")
 
 
@@ -45,18 +50,29 @@ class Graph:
     Raises ModelRefused for a file that ONNX Runtime cannot open, or a device it cannot use.
     """
 
-    def __init__(self, path: Path, device: Device, *, threads: int = 0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        device: Device,
+        *,
+        threads: int = 0,
+        settings: SessionSettings = DEFAULT,
+    ) -> None:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or _cores()
         options.log_severity_level = 3  # its advice on initializers would drown a worker's log
         self.path, self._device = path, device
-        self.session: Any = open_session(path, options, device)  # onnxruntime ships no types
+        self.session: Any = open_session(
+            path, options, device, settings
+        )  # onnxruntime ships no types
         taken, given = self.session.get_inputs(), self.session.get_outputs()
         self.inputs: dict[str, Shape] = {node.name: tuple(node.shape) for node in taken}
         self.outputs: dict[str, Shape] = {node.name: tuple(node.shape) for node in given}
         self._types = {node.name: _DTYPES.get(node.type) for node in taken}
         #: Whether each row must run by itself, unpadded, to answer the same in any company.
         self.rows_alone = _mentions(path, _DYNAMIC)
+        #: Whether it draws random numbers of its own.
+        self.draws = _mentions(path, _RANDOM)
         #: What the exporter wrote down, such as the names of classes.
         self.metadata: dict[str, str] = dict(self.session.get_modelmeta().custom_metadata_map or {})
 
@@ -96,20 +112,24 @@ class Graph:
             for name, array in zip(self.outputs, map(np.asarray, values), strict=True)
         }
 
-    def run_rows(self, arrays: Arrays) -> dict[str, NDArray[Any]]:
+    def run_rows(
+        self, arrays: Arrays, *, shared: Arrays = MappingProxyType({})
+    ) -> dict[str, NDArray[Any]]:
         """Run arrays whose first axis is the batch: in one run, or, where the graph's batch is
-        fixed, in as many as that takes. The last is filled up with its last row.
+        fixed, in as many as that takes. The last is filled up with its last row. What all rows
+        share is `shared`.
         """
         feed = {name: array for name, array in arrays.items() if name in self.inputs}
         fixed = next((n for name in feed if (n := self.fixed_rows(name))), None)
         fixed = fixed or (1 if self.rows_alone else None)
         count = len(next(iter(feed.values())))
         if fixed is None or fixed == count:
-            return self.run(feed)
+            return self.run({**feed, **shared})
         runs = []
         for start in range(0, count, fixed):
             rows = np.arange(start, start + fixed).clip(max=count - 1)
-            runs.append(self.run({name: array[rows] for name, array in feed.items()}))
+            own = {name: array[rows] for name, array in feed.items()}
+            runs.append(self.run({**own, **shared}))
         return {name: np.concatenate([run[name] for run in runs])[:count] for name in self.outputs}
 
 

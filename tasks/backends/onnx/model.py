@@ -10,11 +10,9 @@ from tokenizers import Tokenizer
 
 from ..base import ModelRefused
 from ..device import Device
+from .files import beside, main_graph
 from .graph import Graph
-
-#: The graph of a folder is the first of these that is there, else its only .onnx file.
-_GRAPHS = ("model.onnx", "model_optimized.onnx", "encoder_model.onnx", "silero_vad.onnx")
-
+from .session_settings import DEFAULT, SessionSettings
 
 #: Model types whose positions begin behind that of the padding token.
 _COUNT_FROM_PADDING = ("roberta", "camembert", "longformer", "mpnet")
@@ -38,38 +36,34 @@ class OnnxModel:
         threads: int,
         max_pixels: int,
         file: str = "",
+        settings: SessionSettings = DEFAULT,
     ) -> None:
         self.folder = folder
         self.max_pixels = max_pixels
-        self._device, self._threads = device, threads
+        self._device, self._threads, self._settings = device, threads, settings
         self.config = self.read_json("config.json")
-        main = folder / file if file else self._main_graph()
-        #: Where the graphs lie.
-        self.graphs = main.parent
-        self.graph = self.open(main.name)
+        try:
+            self._main = main_graph(folder, file)
+        except ValueError as error:
+            raise ModelRefused(str(error)) from None
+        self.graph = self._opened(self._main)
 
-    def _main_graph(self) -> Path:
-        for place in (self.folder, self.folder / "onnx"):
-            for name in _GRAPHS:
-                if (place / name).exists():
-                    return place / name
-            found = sorted(place.glob("*.onnx"))
-            if len(found) > 1:
-                names = [str(path.relative_to(self.folder)) for path in found]
-                raise ModelRefused(
-                    f"{self.folder} holds {', '.join(names)}: name one as the model parameter "
-                    f"`file`, such as file = {names[0]!r}"
-                )
-            if found:
-                return found[0]
-        raise ModelRefused(f"{self.folder} holds no .onnx file, nor does its folder onnx")
+    def has(self, name: str) -> bool:
+        """Whether a graph lies beside the model's own."""
+        return beside(self._main, name) is not None
 
     def open(self, name: str) -> Graph:
-        """A graph beside the model's own. Raises ModelRefused when it is not there, or broken."""
-        path = self.graphs / name
-        if not path.exists():
-            raise ModelRefused(f"{self.graphs} holds no {name}")
-        return Graph(path, self._device, threads=self._threads)
+        """A graph beside the model's own: of the same form, such as quantised, where there is one.
+
+        Raises ModelRefused when it is not there, or broken.
+        """
+        path = beside(self._main, name)
+        if path is None:
+            raise ModelRefused(f"{self._main.parent} holds no {name}")
+        return self._opened(path)
+
+    def _opened(self, path: Path) -> Graph:
+        return Graph(path, self._device, threads=self._threads, settings=self._settings)
 
     def read_json(self, name: str) -> dict[str, Any]:
         """A JSON file of the folder; empty when it is not there."""

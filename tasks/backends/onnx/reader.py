@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,20 @@ from ..company import TEXTS, Company, Probe, Values, turned
 from ..text.lengths import sharing
 from ..text.pool import pooled
 from ..text.sentences import Sentences, small_letters
-from ..text_encoders.reader import Tokens, TruncationStrategy
-from .graph import Shapes
+from ..text_encoders.reader import SpecialToken, Tokens, TruncationStrategy, tokens_of
+from .checks import finite
+from .graph import Arrays, Shapes
 from .model import OnnxModel
 from .texts import fixed_length, pad_id, token_id
 
-#: A graph's outputs by name, and the mask of its tokens, (B, T), to one entry a sequence.
-_Read = Callable[[Mapping[str, NDArray[Any]], NDArray[np.int64]], Iterable[NDArray[np.float32]]]
+#: What a graph answers, and the mask of its tokens, (B, T), to one entry a sequence.
+_Read = Callable[[NDArray[Any], NDArray[np.int64]], Iterable[NDArray[np.float32]]]
+
+#: Spaces that transformers leaves out of decoded texts, where a tokenizer's settings say so.
+_SPACES = (
+    *((" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't")),
+    *((" 'm", "'m"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re")),
+)
 
 
 def reads(inputs: Shapes) -> bool:
@@ -41,13 +48,21 @@ def read_sentences(model: OnnxModel, **chosen: Any) -> Sentences:
 
 
 class TextReader:
-    """A graph that encodes text: `output` is what it gives, `sentences` makes many vectors one."""
+    """A graph that encodes text: `output` is what it gives, `sentences` makes many vectors one.
+
+    Several outputs are read as one more axis. `labelled` says whether logits are of labels, which
+    the folder names.
+    """
 
     def __init__(
-        self, model: OnnxModel, output: str, *, sentences: Sentences | None = None
+        self,
+        model: OnnxModel,
+        *outputs: str,
+        sentences: Sentences | None = None,
+        labelled: bool = True,
     ) -> None:
         self.name, self._graph = str(model.folder), model.graph
-        self._output, self._sentences = output, sentences or Sentences()
+        self._outputs, self._sentences = outputs, sentences or Sentences()
         self._tokenizer = model.tokenizer()
         if self._sentences.lowercase:
             small_letters(self._tokenizer)
@@ -56,13 +71,21 @@ class TextReader:
         self._length = fixed_length(model)
         #: The graph's length where that is fixed, else what the model allows.
         self.max_tokens = self._length or model.max_tokens(told=self._sentences.max_tokens)
-        told = model.graph.outputs[output][-1:]  # the graph may say how many classes there are
+        told = model.graph.outputs[outputs[0]][-1:]  # the graph may say how many classes there are
         self.classes = int(told[0]) if told and isinstance(told[0], int) else None
         self._labels_of = model.labels
-        self.labels = model.labels(self.classes if output == "logits" else None)
+        counted = labelled and outputs == ("logits",)
+        self.labels = model.labels(self.classes if counted else None)
         self.classes = self.classes or len(self.labels) or None
         self.problem_type: str | None = model.config.get("problem_type")
         self.unknown_token = token_id(model, self._tokenizer, "unk_token")
+        self.first_token = token_id(model, self._tokenizer, "cls_token")
+        self.pad_token: int | None = self._pad
+        mask = token_id(model, self._tokenizer, "mask_token")
+        text = None if mask is None else self._tokenizer.id_to_token(mask)
+        self.mask_token = None if mask is None or text is None else SpecialToken(text, mask)
+        settings = model.read_json("tokenizer_config.json")
+        self._cleans = settings.get("clean_up_tokenization_spaces") is True
         self._skipped = self._sentences.skipped(self.tokens)
         #: Which rows share a run.
         self.company = Company("one-by-one" if self._graph.rows_alone else "padded")
@@ -76,22 +99,51 @@ class TextReader:
         self,
         texts: Sequence[str],
         pairs: Sequence[str] | None = None,
-        truncation: TruncationStrategy = "longest_first",
+        truncation: TruncationStrategy | Literal[False] = "longest_first",
         side: Side = "right",
     ) -> list[Tokens]:
-        """Texts, or pairs of them, as tokens, without padding, cut where they are too long."""
+        """Texts, or pairs of them, as tokens, without padding, cut where they are too long unless
+        that is not wished for.
+        """
         given = list(texts) if pairs is None else list(zip(texts, pairs, strict=True))
         with self._cutting:  # how to cut is the tokenizer's own state
-            self._tokenizer.enable_truncation(self.max_tokens, strategy=truncation, direction=side)
+            if truncation:
+                self._tokenizer.enable_truncation(
+                    self.max_tokens, strategy=truncation, direction=side
+                )
+            else:
+                self._tokenizer.no_truncation()
             encoded = self._tokenizer.encode_batch(given)
-        return [{"input_ids": e.ids, "token_type_ids": e.type_ids} for e in encoded]
+        return [tokens_of(piece) for piece in encoded]
+
+    def bare(self, text: str) -> list[int]:
+        """A text's tokens, uncut and without special ones."""
+        return self._bare([text])[0].ids
+
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """Where a text's tokens begin and end, uncut and without special ones."""
+        return self._bare([text])[0].offsets
+
+    def decode(self, ids: Sequence[int], *, special: bool = True) -> str:
+        """Tokens as text, as transformers writes it."""
+        text = self._tokenizer.decode(list(ids), skip_special_tokens=not special)
+        if self._cleans and type(self._tokenizer.model).__name__ != "BPE":
+            for space, without in _SPACES:
+                text = text.replace(space, without)
+        return text
+
+    def vocabulary(self) -> Mapping[str, int]:
+        """Every token's number."""
+        return self._tokenizer.get_vocab(with_added_tokens=True)
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """How many tokens texts have, uncut and without special ones."""
+        return [len(e.ids) for e in self._bare(texts)]
+
+    def _bare(self, texts: Sequence[str]) -> list[Encoding]:
         with self._cutting:
             self._tokenizer.no_truncation()
-            encoded = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        return [len(e.ids) for e in encoded]
+            return self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
 
     def room(self, *, pair: bool) -> int:
         """How many tokens a text, or a pair together, may have, without special ones."""
@@ -106,9 +158,26 @@ class TextReader:
             encoded = self._tokenizer.encode(text)
         return [encoded] if stride is None else [encoded, *encoded.overflowing]
 
+    def passages(self, question: str, context: str, *, longest: int, stride: int) -> list[Encoding]:
+        """A question with a context, in pieces that share `stride` tokens of the context's."""
+        with self._cutting:
+            self._tokenizer.enable_truncation(longest, stride=stride, strategy="only_second")
+            encoded = self._tokenizer.encode(question, context)
+        return [encoded, *encoded.overflowing]
+
+    def span_logits(self, sequences: Sequence[Tokens]) -> list[NDArray[np.float32]]:
+        """Of each sequence, where an answer begins and ends, (T, 2)."""
+        return self._infer(sequences, self._real)
+
+    def gap_logits(self, sequences: Sequence[Tokens], mask: int) -> list[NDArray[np.float32]]:
+        """Of each sequence, (masks, V), at its tokens of that number."""
+        whole = self._infer(sequences, self._real)
+        at = [np.array(tokens["input_ids"]) == mask for tokens in sequences]
+        return [values[own] for values, own in zip(whole, at, strict=True)]
+
     def logits(self, sequences: Sequence[Tokens]) -> list[NDArray[np.float32]]:
         """Of each sequence, (labels,)."""
-        return self._named(self._infer(sequences, lambda out, _: out[self._output]))
+        return self._named(self._infer(sequences, lambda values, _: values))
 
     def states(self, sequences: Sequence[Tokens]) -> list[NDArray[np.float32]]:
         """The last hidden state of each sequence, (T, D)."""
@@ -132,11 +201,10 @@ class TextReader:
             self.labels = self._labels_of(logits[0].shape[-1])
         return logits
 
-    def _real(self, out: Mapping[str, NDArray[Any]], mask: NDArray[np.int64]) -> list[Any]:
-        return [row[own > 0] for row, own in zip(out[self._output], mask, strict=True)]
+    def _real(self, values: NDArray[Any], mask: NDArray[np.int64]) -> list[Any]:
+        return [row[own > 0] for row, own in zip(values, mask, strict=True)]
 
-    def _pooled(self, out: Mapping[str, NDArray[Any]], mask: NDArray[np.int64]) -> NDArray[Any]:
-        values = out[self._output]
+    def _pooled(self, values: NDArray[Any], mask: NDArray[np.int64]) -> NDArray[Any]:
         if values.ndim == 2:
             return values
         vectors: NDArray[np.float32] = pooled(
@@ -150,9 +218,15 @@ class TextReader:
         found: dict[int, NDArray[np.float32]] = {}
         for group in sharing(lengths, self.company.batching):
             arrays = self._padded([sequences[i] for i in group], lengths[group[0]])
-            out = {self._output: self._graph.read(self._output, arrays)}
-            found.update(zip(group, read(out, arrays["attention_mask"]), strict=True))
+            values = self._read(arrays)
+            found.update(zip(group, read(values, arrays["attention_mask"]), strict=True))
         return [found[i] for i in range(len(sequences))]
+
+    def _read(self, arrays: Arrays) -> NDArray[Any]:
+        """The output that is read; of several, one more axis."""
+        out = self._graph.run_rows(arrays)
+        read = [finite(out[name], name) for name in self._outputs]
+        return read[0] if len(read) == 1 else np.stack(read, axis=-1)
 
     def probe(self) -> Probe[Tokens] | None:
         """Texts of three lengths; None where the graph gives all rows one length, or each its own
@@ -167,7 +241,7 @@ class TextReader:
     def _probe_outputs(self, sequences: Sequence[Tokens]) -> list[Values]:
         longest = max(len(tokens["input_ids"]) for tokens in sequences)
         arrays = self._padded(sequences, longest)
-        values = self._graph.run_rows(arrays)[self._output]
+        values = self._read(arrays)
         if values.ndim == 2:
             return [[row] for row in values]
         return [[row[own > 0]] for row, own in zip(values, arrays["attention_mask"], strict=True)]

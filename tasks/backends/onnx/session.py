@@ -10,6 +10,7 @@ import onnxruntime as ort
 from ..base import ModelRefused
 from ..device import Device
 from ..placement import place
+from .session_settings import DEFAULT, SessionSettings
 
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
@@ -22,7 +23,7 @@ _LIBRARIES = (
 def runtime_place(device: Device) -> str:
     """What ONNX Runtime computes on for a worker's device: cpu or cuda:N. Raises ModelRefused.
 
-    Its other providers (TensorRT, MIGraphX, OpenVINO, DirectML, CoreML) are never used.
+    Its other providers (TensorRT, OpenVINO, XNNPACK) are used where `providers` names them.
     """
     kind, there = device.name.partition(":")[0], ort.get_available_providers()
     if kind not in ("cpu", "cuda"):
@@ -33,14 +34,28 @@ def runtime_place(device: Device) -> str:
     return device.name
 
 
-def open_session(path: Path, options: Any, device: Device) -> Any:  # onnxruntime ships no types
+def open_session(
+    path: Path, options: Any, device: Device, settings: SessionSettings = DEFAULT
+) -> Any:  # onnxruntime ships no types
     """A graph's session on the device. Raises ModelRefused when it cannot be there or is broken."""
+    settings.apply(options)
     on = runtime_place(device)
     if on == "cpu":
-        return _opened(path, options, [_CPU])
+        session = _opened(path, options, settings.ordered({_CPU: {}}))
+    else:
+        session = _on_gpu(
+            path, options, device, settings.ordered({_CUDA: _cuda_options(on), _CPU: {}})
+        )
+    unused = [name for name in settings.providers if name not in session.get_providers()]
+    if unused:
+        raise ModelRefused(f"{path}: ONNX Runtime could not start {', '.join(unused)}")
+    return session
+
+
+def _on_gpu(path: Path, options: Any, device: Device, providers: list[Any]) -> Any:
     fault = f"ONNX Runtime could not start {_CUDA}"
     try:
-        session = _session(path, options, [(_CUDA, _cuda_options(on)), _CPU])
+        session = _session(path, options, providers)
     except Exception as error:
         # Of a broken file it says so on the CPU too.
         session, fault = _opened(path, options, [_CPU]), f"{fault} ({_first_line(error)})"

@@ -19,6 +19,7 @@ from ..device import Device
 from ..rows import Decoded
 from ..sound.waveform import Samples, wav
 from ..sources import opened_folder
+from .files import graphs_of
 
 #: Letters between blanks, at most; longer words are broken. Reading takes time with their cube: a
 #: word of 4,000 letters would take minutes, many of 50 take seconds.
@@ -101,4 +102,9 @@ def _voice(folder: Path) -> tuple[str, Path]:
         if (folder / told["file"]).exists():
             return name, folder / told["file"]
     files = ", ".join(told["file"] for told in VOICES.values())
-    raise ValueError(f"source {str(folder)!r}: expected a folder with one of {files}")
+    graphs = ", ".join(path.name for path in graphs_of(folder))
+    holds = graphs and (
+        f"; it holds {graphs}, and no config.json of a VITS model. Voices of Piper and Kokoro, "
+        "which take phonemes, need a backend of their own: docs/adding-a-task.md"
+    )
+    raise ValueError(f"source {str(folder)!r}: expected a folder with one of {files}{holds}")

@@ -21,6 +21,13 @@ Tokens = Mapping[str, Any]
 TruncationStrategy = Literal["longest_first", "only_first"]
 
 
+class SpecialToken(NamedTuple):
+    """A token that stands for something: how it is written, and its number."""
+
+    text: str
+    number: int
+
+
 class TextEncoder(Protocol):
     """A model that reads texts, with its tokenizer.
 
@@ -63,14 +70,43 @@ class TextEncoder(Protocol):
         """The number of the token for what the tokenizer does not know."""
         ...
 
+    @property
+    def mask_token(self) -> SpecialToken | None:
+        """What stands for a word to be guessed."""
+        ...
+
+    @property
+    def pad_token(self) -> int | None:
+        """The number of the token that fills rows up."""
+        ...
+
+    @property
+    def first_token(self) -> int | None:
+        """The number of the token that a text begins with, [CLS] or <s>."""
+        ...
+
     def tokens(
         self,
         texts: Sequence[str],
         pairs: Sequence[str] | None = None,
-        truncation: TruncationStrategy = "longest_first",
+        truncation: TruncationStrategy | Literal[False] = "longest_first",
         side: Side = "right",
     ) -> list[Tokens]:
-        """Texts, or pairs of them, as tokens, without padding, cut where they are too long."""
+        """Texts, or pairs of them, as tokens, without padding, cut where they are too long unless
+        that is not wished for.
+        """
+        ...
+
+    def bare(self, text: str) -> list[int]:
+        """A text's tokens, uncut and without special ones."""
+        ...
+
+    def decode(self, ids: Sequence[int], *, special: bool = True) -> str:
+        """Tokens as text, special ones too unless they are to be left out."""
+        ...
+
+    def vocabulary(self) -> Mapping[str, int]:
+        """Every token's number."""
         ...
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
@@ -85,8 +121,26 @@ class TextEncoder(Protocol):
         """A text as tokens with their places: cut, or in pieces that share `stride` tokens."""
         ...
 
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """Where a text's tokens begin and end, uncut and without special ones."""
+        ...
+
+    def passages(self, question: str, context: str, *, longest: int, stride: int) -> list[Encoding]:
+        """A question with a context, in pieces of so many tokens that share `stride` of the
+        context's.
+        """
+        ...
+
     def logits(self, sequences: Sequence[Tokens]) -> list[NDArray[np.float32]]:
         """Of each sequence, (labels,)."""
+        ...
+
+    def span_logits(self, sequences: Sequence[Tokens]) -> list[NDArray[np.float32]]:
+        """Of each sequence, where an answer begins and ends, (T, 2)."""
+        ...
+
+    def gap_logits(self, sequences: Sequence[Tokens], mask: int) -> list[NDArray[np.float32]]:
+        """Of each sequence, (masks, V), at its tokens of that number."""
         ...
 
     def token_logits(self, sequences: Sequence[Tokens]) -> list[NDArray[np.float32]]:
@@ -104,6 +158,11 @@ class TextEncoder(Protocol):
     def vectors(self, sequences: Sequence[Tokens]) -> NDArray[np.float32]:
         """A vector a sequence, (B, D), not of any particular length."""
         ...
+
+
+def tokens_of(piece: Encoding) -> Tokens:
+    """What a model is given of a piece of text."""
+    return {"input_ids": piece.ids, "token_type_ids": piece.type_ids}
 
 
 class Read(NamedTuple):

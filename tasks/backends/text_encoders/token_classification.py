@@ -14,7 +14,7 @@ from ..classify import softmax
 from ..rows import Decoded
 from ..text.cut import with_truncation
 from ..text.entities import LabeledToken, entities, without_overlap
-from .reader import Reading, TextEncoder, Tokens
+from .reader import Reading, TextEncoder, tokens_of
 
 #: A text as tokenized: one piece, or overlapping ones where it is longer than the model.
 Pieces = list[Encoding]
@@ -32,7 +32,7 @@ class TokenClassification(Reading):
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """Pieces of all readable rows together."""
         decoded = Decoded(batch, self._pieces)
-        tokens = [_tokens(piece) for pieces in decoded.rows for piece in pieces]
+        tokens = [tokens_of(piece) for pieces in decoded.rows for piece in pieces]
         found = iter(self.reader.token_logits(tokens))
         answers: list[TaskOutput | RowError] = []
         for given, pieces in zip(decoded.inputs, decoded.rows, strict=True):
@@ -94,7 +94,3 @@ class TokenClassification(Reading):
     def _join(self, words: Sequence[str]) -> str:
         decoder = self._tokenizer.decoder
         return " ".join(words) if decoder is None else decoder.decode(list(words))
-
-
-def _tokens(piece: Encoding) -> Tokens:
-    return {"input_ids": piece.ids, "token_type_ids": piece.type_ids}

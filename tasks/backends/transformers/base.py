@@ -88,7 +88,7 @@ class TransformersBackend(Backend):
         # Its advice on torchvision and its bars per weight file would drown a worker's log.
         transformers.logging.set_verbosity_error()
         transformers.utils.logging.disable_progress_bar()
-        self.place = torch_place(self.device)
+        self.place = self.find_place()
         if Path(str(self.source)).is_file():
             raise ModelRefused(f"{self.source} is a file: name the folder that it lies in")
         if self._threads:
@@ -97,6 +97,10 @@ class TransformersBackend(Backend):
             self.model, self.lacking = self.load_model()
             self.model.eval().to(self.place)
             self.load_processor()
+
+    def find_place(self) -> str:
+        """What torch calls the device. Raises ModelRefused where it cannot compute there."""
+        return torch_place(self.device)
 
     def load_model(self) -> tuple[Any, list[str]]:
         """Load the weights, and name those that the folder lacks. Raises ModelRefused."""

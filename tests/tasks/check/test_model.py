@@ -77,7 +77,7 @@ def test_a_whole_model_has_no_faults(name: str, tmp_path: Path) -> None:
         ),
         ({"parameters": {"batching": "paded"}}, "did you mean 'padded'"),
         ({"parameters": {"threads": "two"}}, "threads 'two': use a whole number"),
-        ({"backend": "onnxruntime"}, "holds no .onnx file: `wherry export "),
+        ({"backend": "onnxruntime"}, "nor does its folder onnx: `wherry export "),
     ],
 )
 def test_a_declaration_at_fault(classifier: Path, more: dict[str, Any], said: str) -> None:
@@ -104,6 +104,26 @@ def test_a_value_of_another_type_is_told(
 ) -> None:
     given = errors("package:no_such/model", task, backend=backend, parameters=parameters)
     assert [fault for fault in given if fault.startswith("parameters:") and said in fault]
+
+
+def test_several_graphs_without_a_choice_are_a_fault_as_they_are_when_loading(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "tokenizer.json").touch()
+    (tmp_path / "onnx").mkdir()
+    for name in ("model_fp16", "model_quantized"):
+        (tmp_path / "onnx" / f"{name}.onnx").write_bytes(b"graph")
+
+    def faults(**parameters: Any) -> list[str]:
+        return errors(tmp_path, "embedding", backend="onnxruntime", parameters=parameters)
+
+    (several,) = faults()
+    assert "holds onnx/model_fp16.onnx, onnx/model_quantized.onnx: name one as" in several
+    assert faults(file="onnx/model_fp16.onnx") == []
+    (absent,) = faults(file="onnx/model_q4.onnx")
+    assert "holds no onnx/model_q4.onnx; there are onnx/model_fp16.onnx" in absent
+    (beyond,) = faults(file="../model.onnx")
+    assert "name a path within" in beyond
 
 
 def test_values_of_the_right_types_are_no_faults() -> None:
@@ -253,7 +273,7 @@ ONNX = "'onnxruntime'"
         ("object-detection", "onnxruntime", {"bogus": 2}, f"{ONNX} takes no 'bogus'; there are "),
         ("object-detection", "onnxruntime", {"thread": 2}, "did you mean 'threads'?"),
         ("object-detection", "onnxruntime", {"model": "a"}, f"{ONNX} takes no 'model'"),
-        ("embedding", "onnxruntime", {"iou": 0.5}, f"{ONNX} takes no 'iou'; there are batching, "),
+        ("embedding", "onnxruntime", {"iou": 0.5}, f"{ONNX} takes no 'iou'; there are adapter, "),
         ("embedding", "onnxruntime", {"poolin": "cls"}, "did you mean 'pooling'?"),
         (
             "embedding",

@@ -29,6 +29,7 @@ class TextLogits(ReadingAdapter):
         "zero-shot-classification": ZeroShotClassification,
     }
     tasks: ClassVar[tuple[str, ...]] = tuple(readings)
+    reads: ClassVar[tuple[str, ...]] = ("logits",)
     output: ClassVar[str] = "logits"
 
     def make_reader(self) -> TextReader:

@@ -21,6 +21,7 @@ class TokenLogits(ReadingAdapter):
     dialect: ClassVar[str] = "token-logits"
     readings: ClassVar[Mapping[str, type[Reading]]] = {"token-classification": TokenClassification}
     tasks: ClassVar[tuple[str, ...]] = tuple(readings)
+    reads: ClassVar[tuple[str, ...]] = ("logits",)
     output: ClassVar[str] = "logits"
 
     @classmethod

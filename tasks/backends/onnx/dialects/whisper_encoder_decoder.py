@@ -2,7 +2,7 @@
 last_hidden_state (B, T, D), and decoder_model.onnx.
 
 decoder_model.onnx: input_ids (B, t), encoder_hidden_states (B, T, D) -> logits (B, t, vocabulary).
-decoder_with_past_model.onnx makes it quicker: ..speech_decoder.
+decoder_with_past_model.onnx, or decoder_model_merged.onnx alone, makes it quicker: ..decoder.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ...rows import Decoded
 from ...sound.waveform import Samples, decode
 from ...sound.windows import WindowShape
 from ..adapter import Adapter
+from ..decoder import Decoder
 from ..graph import Shapes, needs
 from ..joining import joined
 from ..mel import log_mel
@@ -71,11 +72,11 @@ class WhisperEncoderDecoder(Adapter):
 
     def __init__(self, task: Task, model: OnnxModel, *, chunk_length_s: float = 30.0) -> None:
         super().__init__(task, model)
-        encoder = "encoder_model.onnx"
-        self.encoder = self.graph if self.graph.path.name == encoder else model.open(encoder)
+        is_encoder = self.graph.path.name.startswith("encoder_model")
+        self.encoder = self.graph if is_encoder else model.open("encoder_model.onnx")
         needs(self.encoder, {"input_features"}, "last_hidden_state")
         self.rules = SpeechRules.read(model.read_json("generation_config.json"), model.config)
-        self.decoder = SpeechDecoder(model, self.rules)
+        self.decoder = SpeechDecoder(Decoder.beside_an_encoder(model), self.rules)
         self.tokenizer = model.tokenizer()
         self._special = {
             number

@@ -18,7 +18,7 @@ from ...company import TEXTS
 from ...device import Device
 from ...text.pool import pooled
 from ...text.sentences import Sentences, small_letters
-from ...text_encoders.reader import Reading, Tokens
+from ...text_encoders.reader import Reading, SpecialToken, Tokens
 from ..whole import find_file
 from .base import TextBackend, real_tokens
 from .encoder import load_encoder
@@ -71,6 +71,54 @@ class ReadingBackend(TextBackend):
         """The number of the token for what the tokenizer does not know."""
         return cast("int | None", self.tokenizer.unk_token_id)
 
+    @property
+    def mask_token(self) -> SpecialToken | None:
+        """What stands for a word to be guessed."""
+        number = self.tokenizer.mask_token_id
+        return None if number is None else SpecialToken(self.tokenizer.mask_token, number)
+
+    @property
+    def pad_token(self) -> int | None:
+        """The number of the token that fills rows up."""
+        return cast("int | None", self.tokenizer.pad_token_id)
+
+    @property
+    def first_token(self) -> int | None:
+        """The number of the token that a text begins with."""
+        return cast("int | None", self.tokenizer.cls_token_id)
+
+    def bare(self, text: str) -> list[int]:
+        """A text's tokens, uncut and without special ones."""
+        ids: list[int] = self.encoded(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def decode(self, ids: Sequence[int], *, special: bool = True) -> str:
+        """Tokens as text, special ones too unless they are to be left out."""
+        return cast("str", self.tokenizer.decode(list(ids), skip_special_tokens=not special))
+
+    def vocabulary(self) -> Mapping[str, int]:
+        """Every token's number."""
+        return cast("Mapping[str, int]", self.tokenizer.get_vocab())
+
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """Where a text's tokens begin and end, uncut and without special ones."""
+        encoded = self.encoded(
+            text, add_special_tokens=False, truncation=False, return_offsets_mapping=True
+        )
+        return list(encoded["offset_mapping"])
+
+    def passages(self, question: str, context: str, *, longest: int, stride: int) -> list[Encoding]:
+        """A question with a context, in pieces that share `stride` tokens of the context's."""
+        encoded = self.encoded(
+            [question],
+            [context],
+            truncation="only_second",
+            max_length=longest,
+            stride=stride,
+            return_overflowing_tokens=True,
+        )
+        return list(encoded.encodings)
+
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """How many tokens texts have, uncut and without special ones."""
         return [*map(len, self.encoded(list(texts), add_special_tokens=False)["input_ids"])]
@@ -97,6 +145,19 @@ class ReadingBackend(TextBackend):
     def states(self, sequences: Sequence[Tokens]) -> list[NDArray[np.float32]]:
         """The last hidden state of each sequence, (T, D)."""
         return self.infer(sequences, _states)
+
+    def span_logits(self, sequences: Sequence[Tokens]) -> list[NDArray[np.float32]]:
+        """Of each sequence, where an answer begins and ends, (T, 2)."""
+        return self.infer(sequences, _span_logits)
+
+    def gap_logits(self, sequences: Sequence[Tokens], mask: int) -> list[NDArray[np.float32]]:
+        """Of each sequence, (masks, V), at the masks alone: all would be B * T * V numbers."""
+
+        def at_masks(out: Any, tensors: Mapping[str, torch.Tensor]) -> Sequence[torch.Tensor]:
+            at = tensors["input_ids"] == mask
+            return [row[own] for row, own in zip(out.logits, at, strict=True)]
+
+        return self.infer(sequences, at_masks)
 
     def prompted(self, texts: Sequence[str]) -> list[str]:
         """Texts behind the model's prompt, as those of which vectors are made are read."""
@@ -216,3 +277,8 @@ def _states(out: Any, tensors: Mapping[str, torch.Tensor]) -> Sequence[torch.Ten
 
 def _token_logits(out: Any, tensors: Mapping[str, torch.Tensor]) -> Sequence[torch.Tensor]:
     return real_tokens(out.logits, tensors)  # B times (T, labels)
+
+
+def _span_logits(out: Any, tensors: Mapping[str, torch.Tensor]) -> Sequence[torch.Tensor]:
+    both = torch.stack([out.start_logits, out.end_logits], dim=-1)
+    return real_tokens(both, tensors)  # B times (T, 2)

@@ -18,7 +18,9 @@ from wherry.tasks.audio.audio_classification import (
     AudioClassificationInput,
     AudioClassificationOutput,
 )
+from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.create import LocalTask, create_task
+from wherry.tasks.export import export
 
 from ....support import sounds
 
@@ -66,6 +68,22 @@ def test_batch_equals_the_pipelines_single_answers(name: str, tiny_model: TinyMo
         assert answer == pytest.approx(own_scores(folder, samples), abs=TOLERANCE)
     assert together[0] != pytest.approx(together[1], abs=10 * TOLERANCE)  # rows do differ
     assert together[0] != pytest.approx(together[3], abs=10 * TOLERANCE)
+
+
+def test_a_graph_sees_a_sound_as_transformers_extractor_does(
+    tiny_model: TinyModel, tmp_path: Path
+) -> None:
+    folder = tiny_model("audio-classification-ast")
+    export(str(folder), tmp_path, "audio-classification")
+    with create_task("onnxruntime", "audio-classification", str(tmp_path)) as task:
+        together = classify(task, [s.tobytes() for s in sounds.tones()])
+    for answer, samples in zip(together, sounds.tones(), strict=True):
+        assert answer == pytest.approx(own_scores(folder, samples), abs=TOLERANCE)
+    assert together[0] != pytest.approx(together[1], abs=10 * TOLERANCE)
+    assert together[0] != pytest.approx(together[3], abs=10 * TOLERANCE)
+    (tmp_path / "preprocessor_config.json").unlink()
+    with pytest.raises(ModelRefused, match="holds no preprocessor_config.json"):
+        create_task("onnxruntime", "audio-classification", str(tmp_path))
 
 
 def test_one_forward_where_a_mask_hides_the_padding(

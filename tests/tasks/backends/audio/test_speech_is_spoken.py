@@ -128,7 +128,7 @@ def test_no_run_of_the_graph_takes_more_than_a_sentence(
             lengths.append(feed["ids"].shape[1])
             return [np.zeros((1, 601, 8), np.float32)] * 5 + [np.zeros((1, 8), np.float32)]
 
-    monkeypatch.setattr(voice.backend._speaker, "sess", Counting())  # type: ignore[attr-defined] # a Speaking
+    monkeypatch.setattr(voice.backend.voice._speaker, "sess", Counting())  # type: ignore[attr-defined] # of Voices
     (samples,) = speak(voice, ["the boat sails along " * 50])  # no comma, no full stop
     assert len(samples) == len(lengths) * 8 * 300
     assert max(lengths) <= 402  # 400 phonemes between two pauses
@@ -143,7 +143,7 @@ def test_long_words_are_broken(voice: LocalTask) -> None:
 def test_threads_are_bounded(voice: LocalTask) -> None:
     with create_task("onnxruntime", "text-to-speech", None, {"threads": 2}) as two:
         for task, threads in ((voice, 1), (two, 2)):
-            options = task.backend._speaker.sess.get_session_options()  # type: ignore[attr-defined] # a Speaking
+            options = task.backend.voice._speaker.sess.get_session_options()  # type: ignore[attr-defined] # of Voices
             assert options.intra_op_num_threads == threads
 
 

@@ -89,7 +89,7 @@ class Contract:
         """Each pair, and with `parameter` each of its parameters; the stub heeds none."""
         if "parameter" in metafunc.fixturenames:
             found = [
-                pytest.param(pair, name, id=f"{pair}-{name}")
+                pytest.param(pair, name, id=f"{pair}-{name}", marks=pair.marks)
                 for pair in pairs(self.family)
                 if pair.backend != "stub"
                 for name in get_task(pair.task).input.parameter_names()
@@ -97,7 +97,10 @@ class Contract:
             ]
             metafunc.parametrize(("pair", "parameter"), found)
         else:
-            metafunc.parametrize("pair", pairs(self.family), ids=str)
+            found = [
+                pytest.param(pair, id=str(pair), marks=pair.marks) for pair in pairs(self.family)
+            ]
+            metafunc.parametrize("pair", found)
 
     def test_rows_are_answered_together_as_alone(self, served: Served) -> None:
         same(served.run(served.rows), served.alone)

@@ -39,7 +39,7 @@ class EndpointHandler:
 
 #: Models of a task beside the one that has its name, of another kind.
 _FURTHER: dict[str, tuple[str, ...]] = {
-    "audio-classification": ("audio-classification-masked",),
+    "audio-classification": ("audio-classification-ast", "audio-classification-masked"),
     "automatic-speech-recognition": ("automatic-speech-recognition-ctc",),
     "image-feature-extraction": ("zero-shot-image-classification",),
     "image-segmentation": ("image-segmentation-semantic",),
@@ -106,6 +106,17 @@ class Pair:
             pytest.fail(f"tests/tasks/backends/contract: add a Case for task {self.task!r}")
         own = self.model.startswith(self.task) and self.model in CASES
         return CASES[self.model if own else self.task]
+
+    @property
+    def marks(self) -> tuple[pytest.MarkDecorator, ...]:
+        """Slow for graphs that write: three each, and tests/tasks/backends/onnx/test_writing.py
+        compares what they write with what their models do.
+        """
+        writes = (
+            self.backend == "onnxruntime"
+            and "num_beams" in get_task(self.task).input.parameter_names()
+        )
+        return (pytest.mark.slow,) if writes else ()
 
     @property
     def deaf(self) -> Mapping[str, str]:

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import runpy
+import shutil
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,9 +20,13 @@ from PIL import Image
 from wherry.tasks import entry_points
 from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.backends.onnx.dialects import dialects
-from wherry.tasks.create import create_task
+from wherry.tasks.catalog import ModelDeclaration
+from wherry.tasks.check.model import check_model
+from wherry.tasks.create import LocalTask, create_task
 
 PAGE = (Path(__file__).parents[4] / "docs" / "onnx-adapters.md").read_text(encoding="utf-8")
+
+TASK = "image-classification"
 
 #: A file of the page: its path in a line of its own, then its text.
 FILES = dict(re.findall(r"^`([^`\n]+)`:\n\n```\w+\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE))
@@ -103,6 +108,59 @@ def test_the_pages_adapter_answers_the_pages_code(
     assert answer.output("label").texts() == ["red", "other", "other", "red"]
 
 
+def test_an_adapter_of_the_folder_is_run_where_its_operator_trusts_it(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, outside = home / "photo-model", home / "outside"
+    (folder / "adapter.py").write_text(FILES["photo-chance/photo_chance.py"] + "\nprint('ran')\n")
+    outside.mkdir()
+
+    def create(handler_dir: Path | str, name: str = "adapter.py", task: str = TASK) -> LocalTask:
+        parameters = {"adapter": name, "handler_dir": handler_dir}
+        return create_task("onnxruntime", task, str(folder), parameters)
+
+    with pytest.raises(ModelRefused, match=r"folders is off; WHERRY_HANDLER_DIR names where"):
+        create("")
+    with pytest.raises(ModelRefused, match="is not in the directory of trusted code"):
+        create(outside)
+    shutil.copy(folder / "adapter.py", outside / "stray.py")
+    (folder / "linked.py").symlink_to(outside / "stray.py")
+    with pytest.raises(ModelRefused, match="is not in the directory of trusted code"):
+        create(folder, "linked.py")
+    with pytest.raises(ModelRefused, match="holds no other.py"):
+        create(home, "other.py")
+    assert capsys.readouterr().out == "", "none of it was run"
+    with create(home) as task:
+        photo = (home / "photo.png").read_bytes()
+        assert task.run(images=[photo], top_k=1).output("label").texts() == ["red"]
+    assert capsys.readouterr().out == "ran\n"
+    with pytest.raises(ModelRefused, match="PhotoChance does image-classification, not depth-"):
+        create(home, task="depth-estimation")
+    (folder / "adapter.py").write_text("raise RuntimeError('broken')")
+    with pytest.raises(ModelRefused, match=r"adapter.py: RuntimeError: broken"):
+        create(home)
+    (folder / "adapter.py").write_text("answer = 42")
+    with pytest.raises(ModelRefused, match="has to make one Adapter with a `dialect`; it makes no"):
+        create(home)
+
+
+def test_a_check_reads_no_adapter_of_a_folder(home: Path) -> None:
+    (home / "photo-model" / "adapter.py").write_text("raise RuntimeError('it was run')")
+    source = str(home / "photo-model")
+    declared = ModelDeclaration(
+        name="photo",
+        task=TASK,
+        backend="onnxruntime",
+        source=source,
+        parameters={"adapter": "adapter.py", "its_own": 1},
+    )
+    assert check_model(declared, handler_dir=str(home)) == []
+    (off,) = check_model(declared, handler_dir="")
+    assert "WHERRY_HANDLER_DIR names where" in off.text
+    (beyond,) = check_model(declared, handler_dir=str(home / "other"))
+    assert "is not in the directory of trusted code" in beyond.text
+
+
 def test_custom_adapters_are_asked_first(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(home, monkeypatch)
     assert [*dialects("image-classification")] == ["photo-chance", "pixel-logits", "yolo-classify"]
@@ -113,4 +171,4 @@ def test_the_table_is_the_order() -> None:
     listed = {task: named.split(", ") for tasks, named in rows[1:] for task in tasks.split(", ")}
     assert listed.pop("image-anonymization") == listed["object-detection"]
     assert {task: [*dialects(task)] for task in listed} == listed
-    assert len({name for names in listed.values() for name in names}) == 23
+    assert len({name for names in listed.values() for name in names}) == 26

@@ -199,7 +199,7 @@ def test_a_graph_is_looked_for_in_the_folder_onnx_and_chosen_by_file(tmp_path: P
     ):
         best()
     assert best(file="onnx/model_fp16.onnx") == "b"
-    with pytest.raises(ModelRefused, match=r"holds no model_q4.onnx"):
+    with pytest.raises(ModelRefused, match=r"holds no onnx/model_q4.onnx; there are onnx/"):
         best(file="onnx/model_q4.onnx")
     (folder / "onnx" / "model_int8.onnx").unlink()
     assert best() == "b", "the only one"

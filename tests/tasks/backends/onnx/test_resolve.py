@@ -24,6 +24,7 @@ BOTH = {"token_embeddings": (), "sentence_embedding": ()}
 MAPS = {"logits": (BATCH, 3, 16, 16)}
 QUERIES = {"logits": (BATCH, 5, 4), "pred_boxes": (BATCH, 5, 4)}
 IMAGES = {"images": (1, 3, 64, 64)}
+SPANS = dict.fromkeys(("start_logits", "end_logits"), (BATCH, "tokens"))
 ANY = {"x": (1, 3, 64, 64)}
 
 
@@ -65,7 +66,14 @@ ANY = {"x": (1, 3, 64, 64)}
         ),
         ("zero-shot-object-detection", {**TEXT, **PIXELS}, QUERIES, "transformers-owlvit"),
         ("audio-classification", SAMPLES, ROWS, "input-values-logits"),
-        ("audio-classification", {"input_values": (BATCH, 1024, 128)}, ROWS, None),
+        (
+            "audio-classification",
+            {"input_values": (BATCH, 1024, 128)},
+            ROWS,
+            "spectrogram-logits",
+        ),
+        ("audio-classification", {"input_values": (BATCH, 1, 64, 128)}, ROWS, None),
+        ("audio-classification", {"input_values": (BATCH, 1024, 128)}, LETTERS, None),
         ("audio-classification", CHUNKS, {"output": (BATCH, 1), "stateN": ()}, "silero-vad"),
         ("audio-classification", {**CHUNKS, "sr": ()}, {"output": (), "stateN": ()}, "silero-vad"),
         ("audio-classification", {**CHUNKS, "h": ()}, {"output": (), "stateN": ()}, None),
@@ -78,6 +86,11 @@ ANY = {"x": (1, 3, 64, 64)}
             "whisper-encoder-decoder",
         ),
         ("automatic-speech-recognition", SAMPLES, ROWS, None),
+        ("question-answering", TEXT, SPANS, "span-logits"),
+        ("question-answering", TEXT, {"start_logits": (BATCH, "tokens")}, None),
+        ("question-answering", TEXT, LETTERS, None),
+        ("fill-mask", TEXT, LETTERS, "vocabulary-logits"),
+        ("fill-mask", TEXT, ROWS, None),
         ("ranking", TEXT, {"logits": (BATCH, 1)}, "text-logits"),
         ("ranking", {"input_ids": ()}, {"logits": ()}, "text-logits"),
         ("ranking", {**TEXT, **PIXELS}, ROWS, None),

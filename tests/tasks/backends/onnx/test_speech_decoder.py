@@ -66,12 +66,12 @@ def answer(folder: Path, *, timed: bool) -> tuple[AutomaticSpeechRecognitionOutp
 
 def tokens_read(task: LocalTask) -> list[int]:
     lengths: list[int] = []
-    graph = task.backend.adapter.decoder._first  # type: ignore[attr-defined] # of a DialectBackend
+    graph = task.backend.adapter.decoder._decoder._first  # type: ignore[attr-defined] # of a DialectBackend
     run_rows = graph.run_rows
 
-    def noted(arrays: Any) -> Any:
+    def noted(arrays: Any, **shared: Any) -> Any:
         lengths.append(arrays["input_ids"].shape[1])
-        return run_rows(arrays)
+        return run_rows(arrays, **shared)
 
     graph.run_rows = noted
     return lengths
@@ -85,17 +85,18 @@ def test_rows_that_have_ended_leave_the_others_their_own_past(whole: Path) -> No
     undisturbed = decoder.speak(hidden, prompts, timed=False)
     assert len(set(map(tuple, undisturbed))) == 3
     rows: list[int] = []
-    run_rows = decoder._later.run_rows
+    later = decoder._decoder._later
+    run_rows = later.run_rows
 
-    def ending(arrays: Any) -> Any:
+    def ending(arrays: Any, **shared: Any) -> Any:
         """Each third time the first of the rows has ended."""
-        out = run_rows(arrays)
+        out = run_rows(arrays, **shared)
         rows.append(len(arrays["input_ids"]))
         if len(rows) % 3 == 0:
             out["logits"][0, -1, decoder._rules.end] = 1e6
         return out
 
-    decoder._later.run_rows = ending
+    later.run_rows = ending
     said = decoder.speak(hidden, prompts, timed=False)
     assert rows == [3, 3, 3, 2, 2, 2, 1, 1, 1]
     assert said == [undisturbed[0][:3], undisturbed[1][:6], undisturbed[2][:9]]

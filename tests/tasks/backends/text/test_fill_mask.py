@@ -10,6 +10,7 @@ import pytest
 from transformers import pipeline
 
 from wherry.tasks.create import LocalTask, create_task
+from wherry.tasks.export import export
 from wherry.tasks.text.fill_mask import Filling, FillMaskInput, FillMaskOutput
 
 TOLERANCE = 1e-3
@@ -28,9 +29,17 @@ def folder(tiny_model: Made) -> Path:
     return tiny_model("fill-mask")
 
 
-@pytest.fixture
-def task(folder: Path) -> LocalTask:
-    return create_task("transformers", "fill-mask", str(folder))
+@pytest.fixture(scope="module")
+def graphs(tiny_model: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("graphs")
+    export(str(tiny_model("fill-mask")), folder, "fill-mask")
+    return folder
+
+
+@pytest.fixture(params=["transformers", "onnxruntime"])
+def task(folder: Path, graphs: Path, request: pytest.FixtureRequest) -> LocalTask:
+    source = folder if request.param == "transformers" else graphs
+    return create_task(request.param, "fill-mask", str(source))
 
 
 def fill(task: LocalTask, texts: list[str], **fields: Any) -> list[list[Filling]]:

@@ -13,6 +13,7 @@ from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
 from wherry.tasks.backends.text.spans import Piece, passages
 from wherry.tasks.create import LocalTask, create_task
+from wherry.tasks.export import export
 from wherry.tasks.text.question_answering import (
     Answer,
     QuestionAnsweringInput,
@@ -36,9 +37,17 @@ def folder(tiny_model: Made) -> Path:
     return tiny_model("question-answering")
 
 
-@pytest.fixture
-def task(folder: Path) -> LocalTask:
-    return create_task("transformers", "question-answering", str(folder))
+@pytest.fixture(scope="module")
+def graphs(tiny_model: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("graphs")
+    export(str(tiny_model("question-answering")), folder, "question-answering")
+    return folder
+
+
+@pytest.fixture(params=["transformers", "onnxruntime"])
+def task(folder: Path, graphs: Path, request: pytest.FixtureRequest) -> LocalTask:
+    source = folder if request.param == "transformers" else graphs
+    return create_task(request.param, "question-answering", str(source))
 
 
 def ask(

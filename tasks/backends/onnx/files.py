@@ -1,0 +1,97 @@
+"""Which files of a folder are its graphs, as exporters lay folders out. Opens none of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+
+#: What the graph that a folder is named after is called, the first of these that is there.
+_MAIN = (
+    *("model", "encoder_model", "decoder_model_merged", "decoder_model", "silero_vad"),
+    "model_optimized",
+)
+
+#: What Optimum, transformers.js and sentence-transformers write behind a graph's name, where it is
+#: another form of the same: quantised, of half precision, or optimised.
+_FORM = re.compile(
+    r"_(quantized|fp16|bf16|q8|q4|q4f16|q2|q2f16|q1|q1f16|bnb4|u?int8|O[1-4]|qu?int8_\w+|optimized)$"
+)
+
+#: Where graphs lie: in the folder, or as transformers.js and sentence-transformers have them.
+_PLACES = ("", "onnx")
+
+
+def main_graph(folder: Path, file: str = "") -> Path:
+    """The graph to serve: `file` within the folder, or the one that its name tells.
+
+    Raises ValueError when there is none, or when there is no telling which: all are named then.
+    """
+    if file:
+        return _chosen(folder, file)
+    for stem in _MAIN:
+        for place in _PLACES:
+            if (path := folder / place / f"{stem}.onnx").exists():
+                return path
+    graphs = graphs_of(folder)
+    for stem in _MAIN:  # a folder may hold one other form alone
+        forms = [path for path in graphs if _FORM.sub("", path.stem) == stem]
+        if forms:
+            return _only(folder, forms)
+    if not graphs:
+        raise ValueError(f"{folder} holds no .onnx file, nor does its folder onnx{_deeper(folder)}")
+    return _only(folder, graphs)
+
+
+def graphs_of(folder: Path) -> list[Path]:
+    """The graphs in a folder, and in `onnx` in it."""
+    return [path for place in _PLACES for path in sorted((folder / place).glob("*.onnx"))]
+
+
+def beside(main: Path, name: str) -> Path | None:
+    """A graph that goes with the main one: in the same form, else in the plain one."""
+    form = _FORM.search(main.stem)
+    stem = name.removesuffix(".onnx")
+    for found in (f"{stem}{form[0] if form else ''}", stem):
+        if (path := main.with_name(f"{found}.onnx")).exists():
+            return path
+    return None
+
+
+def opened_with(main: Path) -> Iterator[Path]:
+    """The files that are read with a graph: itself, its decoders, and their weights."""
+    found = [main]
+    if main.stem.startswith(("encoder_model", "decoder_model")):
+        merged = beside(main, "decoder_model_merged")
+        apart = [beside(main, name) for name in ("decoder_model", "decoder_with_past_model")]
+        found += filter(None, [merged] if merged else apart)
+    for path in dict.fromkeys(found):
+        yield from path.parent.glob(f"{path.name}*")
+
+
+def _chosen(folder: Path, file: str) -> Path:
+    if PurePath(file).is_absolute() or ".." in PurePath(file).parts:
+        raise ValueError(f"file {file!r}: name a path within {folder}")
+    if not (folder / file).is_file():
+        known = _listed(folder, graphs_of(folder))
+        raise ValueError(f"{folder} holds no {file}" + (f"; there are {known}" if known else ""))
+    return folder / file
+
+
+def _only(folder: Path, paths: list[Path]) -> Path:
+    if len(paths) == 1:
+        return paths[0]
+    first = str(paths[0].relative_to(folder))
+    raise ValueError(
+        f"{folder} holds {_listed(folder, paths)}: name one as the model parameter `file`, such as "
+        f"file = {first!r}"
+    )
+
+
+def _deeper(folder: Path) -> str:
+    deeper = sorted(folder.glob("*/*.onnx"))
+    return f"; {_listed(folder, deeper)} may be named as the parameter `file`" if deeper else ""
+
+
+def _listed(folder: Path, paths: list[Path]) -> str:
+    return ", ".join(str(path.relative_to(folder)) for path in paths)

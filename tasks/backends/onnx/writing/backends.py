@@ -1,0 +1,124 @@
+"""The generating tasks over graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import transformers as hf
+
+from ....base import Task
+from ...base import ModelRefused
+from ...company import Company
+from ...device import Device, unlocked
+from ...sources import opened_folder
+from ...transformers.generation.writer import GenerationBackend
+from ...transformers.text.chat import Chat
+from ...transformers.text.summarization import Summarization
+from ...transformers.text.text2text_generation import Text2TextGeneration
+from ...transformers.text.text_generation import TextGeneration
+from ...transformers.text.translation import Translation
+from ..decoder import Decoder
+from ..graph import needs
+from ..model import OnnxModel
+from ..session_settings import SessionSettings
+from .graph_model import GraphModel
+
+#: What decoders are fed with, alone and behind an encoder.
+_ALONE = frozenset({"input_ids", "attention_mask", "position_ids"})
+_BEHIND = frozenset({"input_ids", "encoder_hidden_states", "encoder_attention_mask"})
+
+
+class GraphWriting(GenerationBackend):
+    """A folder's graphs, written with as the model that they were made of.
+
+    `file` names the graph (the encoder, where there are two) where the folder holds several;
+    `threads` bounds each graph's threads, 0 takes every core of the process; `batching` says which
+    rows share a run (padded, equal-length, one-by-one), empty finds it out.
+    `optimization` (disabled, basic, extended, all), `session_options`, `providers` and
+    `provider_options` are ONNX Runtime's.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        source: str | None,
+        *,
+        device: Device,
+        threads: int = 0,
+        file: str = "",
+        batching: str = "",
+        optimization: str = "",
+        session_options: Mapping[str, Any] = MappingProxyType({}),
+        providers: Sequence[str] = (),
+        provider_options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    ) -> None:
+        folder = str(opened_folder(source, "model.onnx"))
+        super().__init__(task, folder, device=device, batching=batching)
+        self._graph_threads, self._file = threads, file
+        self._settings = partial(
+            SessionSettings,
+            optimization=optimization,
+            session_options=session_options,
+            providers=providers,
+            provider_options=provider_options,
+        )
+
+    def find_place(self) -> str:
+        """The CPU: graphs are elsewhere, and take their numbers from there."""
+        return "cpu"
+
+    def load_model(self) -> tuple[Any, list[str]]:
+        """Open the graphs. Raises ModelRefused for those that do not write, named as they are."""
+        config, folder = self.read_config(), Path(str(self.source))
+        model = OnnxModel(
+            folder,
+            unlocked(self.device),  # `forward` holds the worker's
+            threads=self._graph_threads,
+            max_pixels=0,
+            file=self._file,
+            settings=self._settings(),
+        )
+        encoder = None
+        if config.is_encoder_decoder:
+            encoder = model.graph
+            needs(encoder, {"input_ids", "attention_mask"}, "last_hidden_state")
+        decoder = Decoder.alone(model) if encoder is None else Decoder.beside_an_encoder(model)
+        strange = decoder.inputs() - (_ALONE if encoder is None else _BEHIND)
+        if strange:
+            raise ModelRefused(
+                f"{self.source}: the decoder also takes {', '.join(sorted(strange))}, of which "
+                f"{self.task.name} knows nothing; export it for that task"
+            )
+        if (decoder.rows_alone or (encoder and encoder.rows_alone)) and not self._declared:
+            self._declared = self.company = Company("one-by-one")
+        return GraphModel(config, _generation_config(folder, config), decoder, encoder), []
+
+
+class GraphTextGeneration(GraphWriting, TextGeneration):
+    """How a graph goes on."""
+
+
+class GraphChat(GraphWriting, Chat):
+    """What a graph answers."""
+
+
+class GraphText2Text(GraphWriting, Text2TextGeneration):
+    """What graphs make of a text."""
+
+
+class GraphSummarization(GraphWriting, Summarization):
+    """Summaries by graphs."""
+
+
+class GraphTranslation(GraphWriting, Translation):
+    """Translations by graphs."""
+
+
+def _generation_config(folder: Path, config: Any) -> Any:
+    if (folder / "generation_config.json").exists():
+        return hf.GenerationConfig.from_pretrained(folder)
+    return hf.GenerationConfig.from_model_config(config)

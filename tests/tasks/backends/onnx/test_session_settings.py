@@ -1,0 +1,85 @@
+"""What an operator says of sessions reaches ONNX Runtime, and what it cannot do is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import onnxruntime as ort
+import pytest
+
+from wherry.tasks.backends.base import ModelRefused
+from wherry.tasks.catalog import ModelDeclaration
+from wherry.tasks.check.model import check_model
+from wherry.tasks.create import LocalTask, create_task
+from wherry.tasks.export import export
+
+TASK = "text-classification"
+SPINS = "session.intra_op.allow_spinning"
+
+
+@pytest.fixture(scope="module")
+def folder(tiny_model: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("graph")
+    export(str(tiny_model(TASK)), made, TASK)
+    return made
+
+
+def create(folder: Path, **parameters: Any) -> LocalTask:
+    return create_task("onnxruntime", TASK, str(folder), parameters)
+
+
+def test_options_of_sessions_and_providers_are_handed_on(folder: Path) -> None:
+    given: dict[str, Any] = {
+        "optimization": "disabled",
+        "session_options": {SPINS: False},
+        "provider_options": {"CPUExecutionProvider": {}},
+    }
+    with create(folder, **given) as task, create(folder) as plain:
+        session = task.backend.graph.session  # type: ignore[attr-defined] # a DialectBackend
+        options = session.get_session_options()
+        assert options.graph_optimization_level == ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        assert options.get_session_config_entry(SPINS) == "0"
+        row = {"texts": ["hello world"]}
+        answers: list[Any] = [
+            one.process(one.task.input.validated(row)).model_dump()["results"][0]
+            for one in (task, plain)
+        ]
+        scores = [[label["score"] for label in labels] for labels in answers]
+        assert scores[0] == pytest.approx(scores[1], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"optimization": "most"}, "optimization 'most': use disabled, basic, extended, all"),
+        (
+            {"providers": ["TensorrtExecutionProvider"]},
+            "this ONNX Runtime has no TensorrtExecutionProvider, only .*CPUExecutionProvider",
+        ),
+        (
+            {"provider_options": {"CUDAExecutionProvider": {"device_id": 1}}},
+            "CUDAExecutionProvider computes nothing here, only CPUExecutionProvider",
+        ),
+    ],
+)
+def test_what_the_runtime_cannot_do_is_refused(
+    folder: Path, parameters: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ModelRefused, match=said):
+        create(folder, **parameters)
+
+
+def test_a_check_knows_them(folder: Path) -> None:
+    parameters = {
+        "optimization": "basic",
+        "session_options": {SPINS: "0"},
+        "providers": [],
+        "provider_options": {},
+    }
+    for task in (TASK, "text-generation"):
+        declared = ModelDeclaration(
+            name="m", task=task, backend="onnxruntime", source=str(folder), parameters=parameters
+        )
+        assert check_model(declared) == []
