@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 PIP = $(BIN)/python -m pip install -c constraints.txt
 
-.PHONY: install install-dev demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-start bench-generation bench-tasks bench-queue bench-annotate bench-annotate-memory compatibility docs clean
+.PHONY: install install-dev demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-start bench-generation bench-tasks bench-queue bench-annotate bench-annotate-memory compatibility models docs clean
 
 # What the demo and the tests need. pip tells what it does, for it takes minutes.
 install: .venv/installed
@@ -47,6 +47,10 @@ bench-annotate-memory: install
 compatibility: install
 	WHERRY_RECORD_COMPATIBILITY=1 $(BIN)/python -m pytest -m peer
 	$(BIN)/python tests/peers/compatibility.py docs/compatibility.md
+
+# Tries every type of model that transformers lists, and writes docs/models.md. ARGS=--only-failed
+models: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.architectures $(ARGS)
 
 test-gpu: install
 	$(BIN)/python -m pytest -m gpu

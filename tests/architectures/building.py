@@ -1,0 +1,118 @@
+"""A model of a head and a type, written to a folder."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES
+
+from .heads import Head
+from .looking import image_processor
+from .reading import framed_tokenizer, tokenizer_of, words_of
+from .sizes import tiny_config
+from .weights import liven
+
+#: More numbers than that are no tiny model: a size is not known.
+_MOST = 20_000_000
+
+
+class CannotBeBuilt(Exception):
+    """No tiny model can be made here; the text says why in one line."""
+
+
+def build(head: Head, kind: str, folder: Path, seed: int = 0) -> None:
+    """Write the model. Raises CannotBeBuilt."""
+    try:
+        _BUILDERS[head.reads](head, kind, folder, seed)
+    except ImportError as error:
+        raise CannotBeBuilt(f"needs {_package(error)}") from error
+    except CannotBeBuilt:
+        raise
+    except Exception as error:
+        raise CannotBeBuilt(told(error)) from error
+
+
+def told(error: BaseException) -> str:
+    """An error in a line that is not too long."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:160].rstrip(": ")
+
+
+def _package(error: ImportError) -> str:
+    text = str(error)
+    for name in ("torchvision", "timm", "detectron2", "sentencepiece", "librosa", "protobuf"):
+        if name in text.lower():
+            return name
+    return told(error)
+
+
+def model_of(head: Head, config: Any, seed: int) -> Any:
+    """A lively model of a config; not made at all where it would be large."""
+    auto = getattr(transformers, head.auto_class)
+    classes = auto._model_mapping[type(config)]
+    if isinstance(classes, tuple):
+        config.architectures = [classes[0].__name__]
+    with torch.device("meta"):
+        count = sum(p.numel() for p in auto.from_config(config).parameters())
+    if count > _MOST:
+        raise CannotBeBuilt(f"no tiny one is known: {count / 1e6:.0f} million weights")
+    torch.manual_seed(seed)
+    return liven(auto.from_config(config), seed)
+
+
+def labelled(head: Head) -> dict[str, Any]:
+    """The labels, as a config's fields."""
+    names = dict(enumerate(head.labels))
+    return {"id2label": names, "label2id": {name: i for i, name in names.items()}}
+
+
+def _text(head: Head, kind: str, folder: Path, seed: int) -> None:
+    tokenizer = tokenizer_of(head.auto_class)
+    config = tiny_config(kind, words_of(tokenizer), labelled(head))
+    if head.auto_class == "AutoModelForCausalLM":
+        config.is_decoder = True
+    model = model_of(head, config, seed)
+    takes = inspect.signature(model.forward).parameters
+    types = getattr(config, "type_vocab_size", None) or 2
+    names = ["input_ids", "attention_mask", *(["token_type_ids"] if types > 1 else [])]
+    tokenizer.model_input_names = [name for name in names if name in takes] or names[:1]
+    if model.can_generate():
+        model.generation_config = transformers.GenerationConfig(
+            pad_token_id=tokenizer.pad_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            decoder_start_token_id=getattr(config, "decoder_start_token_id", None),
+        )
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def _pictures(head: Head, kind: str, folder: Path, seed: int) -> None:
+    processor = image_processor(kind)
+    config = tiny_config(kind, {}, {} if head.auto_class == "AutoModel" else labelled(head))
+    model_of(head, config, seed).save_pretrained(folder)
+    processor.save_pretrained(folder)
+
+
+def _pictures_and_words(head: Head, kind: str, folder: Path, seed: int) -> None:
+    tokenizer = framed_tokenizer(64 if kind.startswith("siglip") else 16)
+    processor = image_processor(kind)
+    config = tiny_config(kind, words_of(tokenizer), {})
+    model_of(head, config, seed).save_pretrained(folder)
+    name = PROCESSOR_MAPPING_NAMES.get(kind)
+    if name is None:
+        processor.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        return
+    whole = getattr(transformers, name)(image_processor=processor, tokenizer=tokenizer)
+    whole.save_pretrained(folder)
+
+
+_BUILDERS: dict[str, Any] = {
+    "text": _text,
+    "pictures": _pictures,
+    "pictures and words": _pictures_and_words,
+}

@@ -1,0 +1,103 @@
+"""What a kind of model needs beside or instead of the rules: its field -> value, or a function of
+what the rules made.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+#: Widths of Mamba's inner part: twice the hidden size of 32.
+_MAMBA: dict[str, Any] = {"mamba_n_heads": 4, "mamba_d_head": 16, "mamba_chunk_size": 16}
+
+
+#: Detectors by words that look as DETR does.
+_GROUNDED = ("deformable_detr", "grounding-dino", "mm-grounding-dino")
+#: What fuses four layers to a map.
+_NECK: dict[str, Any] = {"neck_hidden_sizes": [8, 8, 16, 16], "fusion_hidden_size": 16}
+
+
+def _resnet(*stages: str) -> dict[str, Any]:
+    """What DETR and its kin look with, where timm is not installed."""
+    backbone = {
+        "model_type": "resnet",
+        "embedding_size": 8,
+        "hidden_sizes": [8, 8, 16, 16],
+        "depths": [1, 1, 1, 1],
+        "layer_type": "basic",
+        "out_features": list(stages),
+    }
+    return {
+        "use_timm_backbone": False,
+        "use_pretrained_backbone": False,
+        "backbone": None,
+        "backbone_config": backbone,
+    }
+
+
+ODD: dict[str, dict[str, Any]] = {
+    "beit": {"num_hidden_layers": 4, "out_indices": [1, 2, 3, 4]},
+    "bit": {"hidden_sizes": [16, 32, 32, 32], "embedding_size": 16, "num_groups": 4},
+    "conditional_detr": _resnet("stage4"),
+    "dab-detr": _resnet("stage4"),
+    "detr": _resnet("stage4"),
+    "efficientnet": {"width_coefficient": 0.2, "depth_coefficient": 0.1, "hidden_dim": 256},
+    "omdet-turbo": _resnet("stage2", "stage3", "stage4"),
+    "table-transformer": _resnet("stage4"),
+    **{key: {"window_size": 4} for key in ("swin", "donut-swin", "swinv2", "maskformer-swin")},
+    **{kind: {"d_model": 64, **_resnet("stage2", "stage3", "stage4")} for kind in _GROUNDED},
+    "dpt": {"num_hidden_layers": 4, "backbone_out_indices": [0, 1, 2, 3], **_NECK},
+    "data2vec-vision": {"num_hidden_layers": 4, "out_indices": [1, 2, 3, 4]},
+    "xmod": {"default_language": "en_XX"},
+    "zamba": {
+        "num_hidden_layers": 4,
+        "layers_block_type": ["mamba", "hybrid", "mamba", "hybrid"],
+        "attention_hidden_size": 64,
+        "attention_head_dim": 32,
+        "n_mamba_heads": 2,
+    },
+    "zamba2": {
+        "num_hidden_layers": 4,
+        "layers_block_type": ["mamba", "hybrid", "mamba", "hybrid"],
+        "attention_hidden_size": 64,
+        "attention_head_dim": 32,
+        "n_mamba_heads": 4,
+        "mamba_headdim": 16,
+        "mamba_ngroups": 1,
+        "chunk_size": 16,
+    },
+    "gptj": {"rotary_dim": 8},
+    "jamba": {
+        "attn_layer_period": 2,
+        "attn_layer_offset": 1,
+        "expert_layer_period": 2,
+        "expert_layer_offset": 1,
+    },
+    "deepseek_v2": {"num_experts_per_tok": 2},
+    "layoutlmv3": {"coordinate_size": 4, "shape_size": 8, "input_size": 64},
+    "lilt": {"hidden_size": 48, "channel_shrink_ratio": 4},
+    "lfm2_moe": {"layer_types": ["conv", "full_attention"], "num_dense_layers": 1},
+    "cohere_compass_text": {"layer_types": ["sliding_attention", "full_attention"]},
+    "gemma4_assistant": {"hidden_size_per_layer_input": 0},
+    "bamba": {**_MAMBA, "attn_layer_indices": [1]},
+    "dbrx": {"d_model": 32, "tie_word_embeddings": False},
+    "dots1": {"n_shared_experts": 1, "num_experts_per_tok": 2},
+    "fsmt": {
+        "src_vocab_size": lambda given: given["vocab_size"],
+        "tgt_vocab_size": lambda given: given["vocab_size"],
+    },
+    "granitemoehybrid": {**_MAMBA, "layer_types": ["mamba", "attention"]},
+    "luke": {"entity_vocab_size": 16, "entity_emb_size": 32},
+    "mamba2": {"num_heads": 4, "head_dim": 16, "n_groups": 1, "chunk_size": 16},
+    "perceiver": {"num_latents": 8, "d_latents": 32, "num_self_attends_per_block": 2},
+    "reformer": {
+        "axial_pos_shape": [8, 16],
+        "axial_pos_embds_dim": [16, 16],
+        "attn_layers": ["local", "lsh"],
+        "attention_head_size": 16,
+        "feed_forward_size": 64,
+        "max_position_embeddings": 128,
+        "local_attn_chunk_length": 16,
+        "lsh_attn_chunk_length": 16,
+        "num_buckets": 4,
+    },
+}
