@@ -106,6 +106,8 @@ def _service(pid: int) -> str:
         return f"worker-{line[line.index('-Q') + 1]}"
     if "valkey-server" in line[0] or "redis-server" in line[0]:
         return "redis"
+    if "wherry.workers.fork_server" in line:
+        return "fork server"
     return next((word for word in ("uvicorn", "flower") if word in line), "up")
 
 

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 
 from ..workers.commands import CELERY_BEAT_S
 
 #: Celery's command line with Wherry's app, which `celery -A` would look for in the current folder
 #: first: files there would stand in for modules.
 _CELERY = (sys.executable, "-P", "-m", "wherry.workers")
+
+#: Room in the fork server's command line, over which its forks write their own.
+_ROOM = " " * 300
 
 #: The factory that uvicorn calls.
 API_FACTORY = "wherry.api.app:create_app"
@@ -45,6 +49,16 @@ def worker_command(
         *("-E", "--without-gossip", "--without-mingle"),
         f"--heartbeat-interval={CELERY_BEAT_S}",
     ]
+
+
+def worker_arguments(command: Sequence[str]) -> list[str]:
+    """Of a worker's command line, what it says to Celery."""
+    return list(command[len(_CELERY) :])
+
+
+def fork_server_command(modules: Sequence[str]) -> list[str]:
+    """The process that imports `modules` and forks workers, as its standard input asks."""
+    return [*_CELERY[:-1], "wherry.workers.fork_server", *modules, _ROOM]
 
 
 def flower_command(port: int, *, log_level: str = "warning") -> list[str]:
