@@ -32,7 +32,8 @@ def api_command(port: int, *, log_level: str = "warning") -> list[str]:
     """Uvicorn with the API, on loopback."""
     return [
         # It would put the current folder first on the path: this is none.
-        *(sys.executable, "-P", "-m", "uvicorn", "--app-dir", os.devnull, "--factory", API_FACTORY),
+        *(sys.executable, "-P", "-m", "wherry.api.server", "--app-dir", os.devnull),
+        *("--factory", API_FACTORY),
         *("--host", "127.0.0.1", "--port", str(port), "--no-access-log"),
         *("--log-level", log_level, "--timeout-graceful-shutdown", str(_API_GRACE_S)),
     ]
