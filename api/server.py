@@ -26,7 +26,7 @@ class _DatedState(ServerState):
         super().__init__()
 
     @property
-    def default_headers(self) -> _Headers:  # type: ignore[override] # uvicorn sets it each second
+    def default_headers(self) -> _Headers:  # pyright: ignore[reportIncompatibleVariableOverride] # uvicorn sets it each second
         second = int(time.time())
         if second != self._second:
             date = [(b"date", formatdate(second, usegmt=True).encode())]

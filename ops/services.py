@@ -52,9 +52,10 @@ def worker_command(
     ]
 
 
-def worker_arguments(command: Sequence[str]) -> list[str]:
-    """Of a worker's command line, what it says to Celery."""
-    return list(command[len(_CELERY) :])
+def worker_arguments(command: Sequence[str]) -> list[str] | None:
+    """Of a worker's command line, what it says to Celery; None for any other program."""
+    ours = tuple(command[: len(_CELERY)]) == _CELERY
+    return list(command[len(_CELERY) :]) if ours else None
 
 
 def fork_server_command(modules: Sequence[str]) -> list[str]:

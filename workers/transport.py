@@ -77,7 +77,8 @@ class Transport(redis.Transport):
         """Look less often for tables whose time is over: a worker's queues have none that ends."""
         register: Any = super().register_with_event_loop
         register(connection, loop)
-        name, cycle = "_binding_expiry_tref", self.cycle
+        name = "_binding_expiry_tref"
+        cycle: Any = self.cycle
         if timer := getattr(cycle, name, None):
             timer.cancel()
             look, every_s = cycle.maybe_refresh_binding_expiry, redis.BINDING_SWEEP_INTERVAL
