@@ -9,11 +9,39 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from signal import SIGKILL, SIGTERM, Signals
+from typing import IO, Protocol
 
 from .tether import tethered
 
 #: Called with each line that a child prints.
 OnLine = Callable[[str], None]
+
+
+class Process(Protocol):
+    """A child process, as subprocess.Popen is one."""
+
+    @property
+    def pid(self) -> int:
+        """Its id."""
+        ...
+
+    @property
+    def stdout(self) -> IO[str] | None:
+        """What it prints."""
+
+    def poll(self) -> int | None:
+        """How it ended, minus the signal's number if by one; None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end. Raises subprocess.TimeoutExpired."""
+        ...
+
+    def kill(self) -> None:
+        """Kill -9."""
+
+
+#: Starts a process by command line and environment; None where none is wanted any more.
+Spawn = Callable[[Sequence[str], Mapping[str, str] | None], Process | None]
 
 #: Seconds before the first new start after an end; they double with each end, up to the last.
 _FIRST_WAIT_S, _LAST_WAIT_S = 0.5, 10.0
@@ -23,6 +51,22 @@ _SETTLED_S = 60.0
 
 #: Lines kept to tell why a child ended.
 _TAIL_LINES = 20
+
+
+def popen(
+    command: Sequence[str], env: Mapping[str, str] | None, *, stdin: int | None = None
+) -> subprocess.Popen[str]:
+    """Start a process in a session of its own, on this thread's tether."""
+    return subprocess.Popen(
+        tethered(command),
+        env=env,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,  # Ctrl-C is for the starter, which stops in order
+    )
 
 
 class Child:
@@ -41,6 +85,7 @@ class Child:
         on_line: OnLine,
         restart: bool = True,
         hopeless: Collection[int] = (),
+        spawn: Spawn = popen,
     ) -> None:
         self.name, self.command = name, list(command)
         #: How often it ended without being asked to.
@@ -51,10 +96,10 @@ class Child:
         self.given_up = False
         self._hopeless = frozenset(hopeless)
         self._env = None if env is None else dict(env)
-        self._on_line, self._restart = on_line, restart
+        self._on_line, self._restart, self._start_process = on_line, restart, spawn
         self._stopping, self._spawned = threading.Event(), threading.Event()
         self._spawning = threading.Lock()  # stop() and a new start exclude each other
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Process | None = None
         self._thread = threading.Thread(target=self._watch, name=f"child-{name}", daemon=True)
 
     @property
@@ -73,10 +118,11 @@ class Child:
         """Whether start() was called."""
         return self._thread.ident is not None
 
-    def start(self) -> None:
-        """Start it, and watch over it from a thread."""
+    def start(self, *, wait: bool = True) -> None:
+        """Start it, and watch over it from a thread; without `wait` it runs only later."""
         self._thread.start()
-        self._spawned.wait()
+        if wait:
+            self._spawned.wait()
 
     def signal(self, number: int) -> None:
         """Send a signal to the process, as anyone could: ended by it, it is started again."""
@@ -86,8 +132,8 @@ class Child:
 
     def begin_stop(self, number: int = SIGTERM) -> None:
         """Ask it to end, for good; do not wait."""
+        self._stopping.set()
         with self._spawning:
-            self._stopping.set()
             self.signal(number)
 
     def stop(self, timeout_s: float = 30.0) -> None:
@@ -132,28 +178,20 @@ class Child:
             wait_s = min(2 * wait_s, _LAST_WAIT_S)
             process = self._spawn()
 
-    def _spawn(self) -> subprocess.Popen[str] | None:
+    def _spawn(self) -> Process | None:
         """Start the process, unless it shall stop."""
         with self._spawning:
             if self._stopping.is_set():
                 return None
             try:
-                self._process = subprocess.Popen(
-                    tethered(self.command),
-                    env=self._env,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    text=True,
-                    errors="replace",
-                    start_new_session=True,  # Ctrl-C is for the starter, which stops in order
-                )
+                self._process = self._start_process(self.command, self._env)
             except OSError as error:
                 self.ends += 1
                 self._say(f"cannot be started: {error}")
                 return None
             return self._process
 
-    def _follow(self, process: subprocess.Popen[str]) -> int:
+    def _follow(self, process: Process) -> int:
         """Pass its lines on until it ends. Answers its status."""
         assert process.stdout is not None  # it was asked for
         with process.stdout as lines:

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 
 from ..workers.commands import CELERY_BEAT_S
 
 #: Celery's command line with Wherry's app, which `celery -A` would look for in the current folder
 #: first: files there would stand in for modules.
 _CELERY = (sys.executable, "-P", "-m", "wherry.workers")
+
+#: Room in the fork server's command line, over which its forks write their own.
+_ROOM = " " * 300
 
 #: The factory that uvicorn calls.
 API_FACTORY = "wherry.api.app:create_app"
@@ -28,7 +32,8 @@ def api_command(port: int, *, log_level: str = "warning") -> list[str]:
     """Uvicorn with the API, on loopback."""
     return [
         # It would put the current folder first on the path: this is none.
-        *(sys.executable, "-P", "-m", "uvicorn", "--app-dir", os.devnull, "--factory", API_FACTORY),
+        *(sys.executable, "-P", "-m", "wherry.api.server", "--app-dir", os.devnull),
+        *("--factory", API_FACTORY),
         *("--host", "127.0.0.1", "--port", str(port), "--no-access-log"),
         *("--log-level", log_level, "--timeout-graceful-shutdown", str(_API_GRACE_S)),
     ]
@@ -45,6 +50,17 @@ def worker_command(
         *("-E", "--without-gossip", "--without-mingle"),
         f"--heartbeat-interval={CELERY_BEAT_S}",
     ]
+
+
+def worker_arguments(command: Sequence[str]) -> list[str] | None:
+    """Of a worker's command line, what it says to Celery; None for any other program."""
+    ours = tuple(command[: len(_CELERY)]) == _CELERY
+    return list(command[len(_CELERY) :]) if ours else None
+
+
+def fork_server_command(modules: Sequence[str]) -> list[str]:
+    """The process that imports `modules` and forks workers, as its standard input asks."""
+    return [*_CELERY[:-1], "wherry.workers.fork_server", *modules, _ROOM]
 
 
 def flower_command(port: int, *, log_level: str = "warning") -> list[str]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import httpx
 
-from ..tasks.catalog import load_catalog
+from ..tasks.backends import modules_of
+from ..tasks.catalog import Catalog, load_catalog
 from ..workers.checks import check
 from ..workers.device import resolve
 from ..workers.threads import EXIT_UNUSABLE
@@ -26,8 +29,9 @@ from .checks import (
     require_grpc,
     require_settings,
 )
-from .child import Child
+from .child import Child, Spawn, popen
 from .data_folder import DataFolder
+from .fork_server import ForkServer
 from .redis_server import Fsync, RedisServer, machine_bytes
 from .services import api_command, flower_command, worker_command
 
@@ -88,6 +92,8 @@ class Stack:
     #: Set it from a signal handler to give up starting.
     halt: threading.Event = field(default_factory=threading.Event)
     redis: RedisServer | None = field(default=None, init=False)
+    #: What CPU workers are forked from, on Linux.
+    fork_server: ForkServer | None = field(default=None, init=False)
     children: dict[str, Child] = field(default_factory=dict, init=False)
     #: Why, by name, for the models that could not be loaded when it was ready.
     failed_models: dict[str, str] = field(default_factory=dict, init=False)
@@ -116,7 +122,8 @@ class Stack:
         Raises StackError or CatalogError when that cannot be, StackHaltedError when `halt` is set.
         """
         require_settings()
-        families = load_catalog(self.models, families=()).families()
+        catalog = load_catalog(self.models, families=())
+        self._start_fork_server(catalog)
         self._check()
         self.port = choose_port(self.port, "--port")
         self.flower_port = choose_port(self.flower_port, "--flower-port") if self.flower else 0
@@ -127,13 +134,13 @@ class Stack:
         self._spawn(
             "api",
             api_command(self.port, log_level=self.log_level),
-            **({"WHERRY_GRPC_PORT": str(self.grpc_port)} if self.grpc_port else {}),
+            {"WHERRY_GRPC_PORT": str(self.grpc_port)} if self.grpc_port else {},
         )
-        for index, family in enumerate(families):
+        if self.flower:
+            self._spawn("flower", flower_command(self.flower_port, log_level=self.log_level), {})
+        for index, family in enumerate(catalog.families()):
             for number in range(self.workers_per_family):
                 self._spawn_worker(family, number, index * self.workers_per_family + number)
-        if self.flower:
-            self._spawn("flower", flower_command(self.flower_port, log_level=self.log_level))
         self._wait_until_ready()
 
     def _check(self) -> None:
@@ -151,6 +158,8 @@ class Stack:
 
     def stop(self) -> None:
         """Stop in the order that loses nothing: see the reasons."""
+        if self.fork_server:
+            self.fork_server.close()
         for kind, reason in _STOP_ORDER:
             group = [c for name, c in self.children.items() if name.split("-")[0] == kind]
             for child in group:
@@ -194,18 +203,35 @@ class Stack:
         self.redis_url = self.redis.url
         self.log("redis", f"ready at {self.redis_url}")
 
-    def _spawn_worker(self, family: str, number: int, index: int) -> None:
-        """Start one worker on its device; `index` counts all workers of this machine."""
+    def _start_fork_server(self, catalog: Catalog) -> None:
+        """Begin with what takes longest: what workers import. A GPU's are started one by one."""
+        if sys.platform == "linux" and self._device(0) == "cpu":
+            models = [modules_of(model.backend, model.task) for model in catalog.models]
+            self.fork_server = ForkServer(
+                list(dict.fromkeys(itertools.chain.from_iterable(models))),
+                env=self._environment(),
+                on_line=partial(self.log, "fork-server"),
+            )
+            self.fork_server.start()
+
+    def _device(self, index: int) -> str:
+        """The device of a worker; `index` counts all workers of this machine."""
         try:
-            device = resolve(self.device, index)
+            return resolve(self.device, index)
         except ValueError as error:
             raise StackError(str(error)) from None
+
+    def _spawn_worker(self, family: str, number: int, index: int) -> None:
+        device = self._device(index)
         command = worker_command(
             family, number, concurrency=self.concurrency, log_level=self.log_level
         )
-        self._spawn(worker_name(family, number), command, WHERRY_DEVICE=device)
+        spawn = self.fork_server.spawn if self.fork_server else popen
+        self._spawn(worker_name(family, number), command, {"WHERRY_DEVICE": device}, spawn)
 
-    def _spawn(self, name: str, command: list[str], **env: str) -> None:
+    def _spawn(
+        self, name: str, command: list[str], env: Mapping[str, str], spawn: Spawn = popen
+    ) -> None:
         if self.halt.is_set():
             raise StackHaltedError
         child = Child(
@@ -214,9 +240,10 @@ class Stack:
             env={**self._environment(), **env},
             on_line=partial(self.log, name),
             hopeless={EXIT_UNUSABLE},  # of an API too
+            spawn=spawn,
         )
         self.children[name] = child
-        child.start()
+        child.start(wait=False)
 
     def _environment(self) -> dict[str, str]:
         return {

@@ -95,6 +95,9 @@ _EXTRAS = {
     "onnxruntime": "onnx",
 }
 
+#: backend -> what the first model that it loads makes it import.
+_RUNTIMES = {"transformers": ["transformers.modeling_utils"]}
+
 #: package -> the extra that brings it, where that is not its backend's.
 _PACKAGES = {
     "diffusers": "diffusers",
@@ -119,6 +122,14 @@ def backend_table() -> dict[str, list[str]]:
 def backend_places(name: str) -> dict[str, str]:
     """Per task, where a backend's own class for it is: `module:class` within this package."""
     return dict(_TABLE.get(name, {}))
+
+
+def modules_of(name: str, task_name: str) -> list[str]:
+    """What one of our own backends imports for a task, whatever the model."""
+    place = _TABLE.get(name, {}).get(task_name)
+    if place is None:
+        return []
+    return [*_RUNTIMES.get(name, ()), f"{__package__}.{place.partition(':')[0]}"]
 
 
 def extra_of(backend: str, package: str) -> str:
