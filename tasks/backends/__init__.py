@@ -62,6 +62,7 @@ _TABLE: dict[str, dict[str, str]] = {
         "image-anonymization": "onnx.anonymization:ImageAnonymization",
         "image-classification": "onnx.backend:DialectBackend",
         "image-segmentation": "onnx.backend:DialectBackend",
+        "keypoint-detection": "onnx.backend:DialectBackend",
         "object-detection": "onnx.backend:DialectBackend",
         "optical-character-recognition": "onnx.optical_character_recognition:PageReading",
         "ranking": "onnx.backend:DialectBackend",

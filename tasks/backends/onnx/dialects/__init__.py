@@ -26,6 +26,8 @@ _DIALECTS = {
     "yolov5": "yolov5:Yolov5",
     "yolo-end2end": "yolo_end2end:YoloEnd2end",
     "ultralytics-rtdetr": "ultralytics_rtdetr:UltralyticsRtdetr",
+    "yolo-segment": "yolo_segment:YoloSegment",
+    "yolo-pose": "yolo_pose:YoloPose",
     "predicted-depth": "predicted_depth:PredictedDepth",
     "semantic-logits": "semantic_logits:SemanticLogits",
     "transformers-vilt": "transformers_vilt:TransformersVilt",
