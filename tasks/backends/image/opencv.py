@@ -7,13 +7,16 @@ that fall together. What was trained on the one sees other images from the other
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from ..sizes import Size
+
+#: What this rule is called beside Pillow's.
+OPENCV: Final = "opencv"
 
 #: OpenCV weighs in whole parts of this.
 _PARTS = np.float32(2048)

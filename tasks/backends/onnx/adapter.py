@@ -34,6 +34,8 @@ class Adapter(ABC):
     dialect: ClassVar[str]
     #: The tasks it answers.
     tasks: ClassVar[tuple[str, ...]]
+    #: The graph's outputs that it reads by name; those of `outputs` are called so, in this order.
+    reads: ClassVar[tuple[str, ...]] = ()
     #: Which rows share runs.
     company: Company = Company()
 

@@ -15,7 +15,9 @@ from ..sources import opened_folder
 from .adapter import Adapter, GraphInfo
 from .dialects import resolve
 from .graph import Graph
+from .images import ImageAdapter
 from .model import OnnxModel
+from .wiring import Wiring, read_labels
 
 
 class DialectBackend(Backend):
@@ -25,7 +27,10 @@ class DialectBackend(Backend):
     names the graph where the folder holds several.
     `threads` bounds each graph's threads, 0 takes every core of the process; `max_pixels` bounds a
     row's image before it is decoded. `batching` says which rows share a run (padded, equal-length,
-    one-by-one), where the graph takes rows of any length; empty finds it out. What else is given
+    one-by-one), where the graph takes rows of any length; empty finds it out. `input` and `outputs`
+    are the graph's own names for what the dialect reads; `layout` (NCHW, NHWC), `channels` (RGB,
+    BGR), `mean`, `std`, `rescale_factor` and `resample` say how its images are made, where that
+    differs; `labels` are its classes, or a file of the folder that names them. What else is given
     goes to the adapter.
     """
 
@@ -40,6 +45,15 @@ class DialectBackend(Backend):
         dialect: str = "",
         file: str = "",
         batching: str = "",
+        input: str = "",  # noqa: A002 # what docs/onnx-adapters.md calls it
+        outputs: Sequence[str] = (),
+        layout: str = "",
+        channels: str = "",
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        rescale_factor: float | None = None,
+        resample: str = "",
+        labels: Sequence[str] | str = (),
         **options: Any,  # the adapter's own
     ) -> None:
         super().__init__(task, source, device=device)
@@ -52,6 +66,17 @@ class DialectBackend(Backend):
             max_pixels=min(max_pixels, task.max_row_cost),  # of use for images alone
             file=file,
         )
+        self._wiring = Wiring(
+            input=input,
+            outputs=outputs,
+            layout=layout,
+            channels=channels,
+            mean=mean,
+            std=std,
+            rescale_factor=rescale_factor,
+            resample=resample,
+        )
+        self._labels = labels
         self._dialect, self._options = dialect, options
         self.adapter: Any = None  # an Adapter between load and close
 
@@ -79,9 +104,16 @@ class DialectBackend(Backend):
 
     def _adapter(self) -> Adapter:
         model = self._open()
-        graph = model.graph
+        graph, wiring = model.graph, self._wiring
+        if self._labels:
+            model.config = {**model.config, "id2label": read_labels(model.folder, self._labels)}
         told = GraphInfo(graph.inputs, graph.outputs, model.config, graph.metadata)
-        found = resolve(self.task.name, told, dialect=self._dialect)
+        found = resolve(self.task.name, told, dialect=self._dialect, wiring=wiring)
+        if wiring.of_images and not issubclass(found, ImageAdapter):
+            named = ", ".join(wiring.of_images)
+            raise ModelRefused(f"{named}: dialect {found.dialect!r} looks at no images")
+        graph.rewire(wiring.names(told, found), wiring.outputs, wiring.channels_last(told))
+        model.wiring = wiring
         try:
             inspect.signature(found).bind(self.task, model, **self._options)
         except TypeError as error:

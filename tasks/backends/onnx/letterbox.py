@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..image.opencv import resized
+from ..image.opencv import OPENCV
 from ..image.pixels import Pixels
 from ..sizes import Size
 from .preprocess import plain
@@ -19,7 +19,7 @@ _GREY = (114, 114, 114)
 
 @dataclass(frozen=True, slots=True)
 class Letterbox(Pixels):
-    """Resizes an image within `size`, as OpenCV does, and centres it on grey.
+    """Resizes an image within `size`, as OpenCV does unless told, and centres it on grey.
 
     With a `stride` there is no more grey than makes both edges a multiple of it.
     """
@@ -34,7 +34,7 @@ class Letterbox(Pixels):
         return cls(
             resize=None,
             crop=None,
-            resample=base.resample,
+            resample=OPENCV,
             scale=base.scale,
             shift=base.shift,
             size=size,
@@ -48,7 +48,7 @@ class Letterbox(Pixels):
         if self.stride:
             grey = [edge % self.stride for edge in grey]
         canvas = Image.new("RGB", (within[0] + grey[0], within[1] + grey[1]), _GREY)
-        canvas.paste(resized(image, within), (_before(grey[0]), _before(grey[1])))
+        canvas.paste(self.resized(image, within), (_before(grey[0]), _before(grey[1])))
         return canvas
 
 

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from ..base import ModelRefused
 from ..device import Device
 from .graph import Graph
+from .wiring import Wiring
 
 #: The graph of a folder is the first of these that is there, else its only .onnx file.
 _GRAPHS = ("model.onnx", "model_optimized.onnx", "encoder_model.onnx", "silero_vad.onnx")
@@ -43,6 +44,8 @@ class OnnxModel:
         self.max_pixels = max_pixels
         self._device, self._threads = device, threads
         self.config = self.read_json("config.json")
+        #: How the graph differs from its dialect.
+        self.wiring = Wiring()
         main = folder / file if file else self._main_graph()
         #: Where the graphs lie.
         self.graphs = main.parent
