@@ -64,7 +64,7 @@ _TABLE: dict[str, dict[str, str]] = {
         "image-segmentation": "onnx.backend:DialectBackend",
         "keypoint-detection": "onnx.backend:DialectBackend",
         "object-detection": "onnx.backend:DialectBackend",
-        "optical-character-recognition": "onnx.optical_character_recognition:PageReading",
+        "optical-character-recognition": "onnx.optical_character_recognition:TextReading",
         "ranking": "onnx.backend:DialectBackend",
         "sentence-similarity": "onnx.backend:DialectBackend",
         "text-classification": "onnx.backend:DialectBackend",

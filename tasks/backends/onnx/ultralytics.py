@@ -30,6 +30,8 @@ class UltralyticsMetadata(NamedTuple):
     names: Mapping[int, str]
     #: Whether the graph suppresses by itself; None where nothing tells.
     end2end: bool | None
+    #: Whether its suppression was written out row by row, for the batch it was exported with.
+    unrolled: bool
     rtdetr: bool
     size: Size | None
     stride: int
@@ -47,12 +49,14 @@ class UltralyticsMetadata(NamedTuple):
             names = dict(enumerate(names))
         height_width, points = _pair(size), told.get("kpt_names")
         answers = [bool(told["end2end"])] if "end2end" in told else []
-        answers += [bool(args["nms"])] if isinstance(args, dict) and "nms" in args else []
+        nms = args.get("nms") if isinstance(args, dict) else None
+        answers += [bool(nms)] if isinstance(args, dict) and "nms" in args else []
         kind = f"{metadata.get('head', '')} {metadata.get('description', '')}".lower()
         return cls(
             task=metadata.get("task", ""),
             names={int(k): str(v) for k, v in names.items()} if isinstance(names, dict) else {},
             end2end=any(answers) if answers else None,
+            unrolled=bool(nms),
             rtdetr="rtdetr" in kind or "rt-detr" in kind,
             size=height_width and height_width[::-1],
             stride=told["stride"] if isinstance(told.get("stride"), int) else _STRIDE,

@@ -42,6 +42,9 @@ class UltralyticsAdapter(DetectionAdapter):
         self.written = UltralyticsMetadata.read(model.graph.metadata)
         self.classes = class_count(self.written, model.config)
         super().__init__(task, model)
+        if self.written.unrolled:
+            # Rows beyond those that it was exported with would find nothing, with no word of it.
+            self.graph.rows_alone = True
 
     def read_pixels(self) -> Pixels:
         """A letterbox of the graph's own size, or as small as a free size allows; values 0 to 1."""
