@@ -19,23 +19,28 @@ Weigh = Callable[[NDArray[np.float64]], list[tuple[int, NDArray[np.float64]]]]
 _SHARPNESS = -0.75
 
 
-def interpolated(maps: Floats, size: Size, kernel: Literal["bilinear", "bicubic"]) -> Floats:
-    """Maps (..., h, w) in another size, (width, height)."""
+def interpolated(
+    maps: Floats,
+    size: Size,
+    kernel: Literal["bilinear", "bicubic"],
+    window: tuple[slice, slice] = (slice(None), slice(None)),
+) -> Floats:
+    """Maps (..., h, w) in another size, (width, height); of that the window's lines and columns."""
     weigh = _linear if kernel == "bilinear" else _cubic
-    rows = _along(maps.swapaxes(-1, -2), size[1], weigh).swapaxes(-1, -2)
-    return _along(rows, size[0], weigh)
+    rows = _along(maps.swapaxes(-1, -2), size[1], weigh, window[0]).swapaxes(-1, -2)
+    return _along(rows, size[0], weigh, window[1])
 
 
-def _along(maps: Floats, length: int, weigh: Weigh) -> Floats:
-    """The last axis in another length."""
+def _along(maps: Floats, length: int, weigh: Weigh, part: slice) -> Floats:
+    """The last axis in another length, and of that a part."""
     before = maps.shape[-1]
     if before == length:
-        return maps
-    centre = (np.arange(length) + 0.5) * (before / length) - 0.5
+        return maps[..., part]
+    centre = (np.arange(length)[part] + 0.5) * (before / length) - 0.5
     if weigh is _linear:
         centre = centre.clip(min=0)
     low = np.floor(centre).astype(np.int64)
-    whole: Floats = np.zeros((*maps.shape[:-1], length), dtype=np.float32)
+    whole: Floats = np.zeros((*maps.shape[:-1], len(centre)), dtype=np.float32)
     for offset, weights in weigh(centre - low):
         whole += maps[..., (low + offset).clip(0, before - 1)] * weights.astype(np.float32)
     return whole

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -17,14 +18,28 @@ Edges = tuple[float, float, float, float]
 WordBoxes = list[tuple[str, Edges]]
 
 
+class Graphs(NamedTuple):
+    """Graphs in the place of the package's: one finds lines, one reads them.
+
+    `characters` is a file of what that reads, one a line; None where the graph says so itself.
+    """
+
+    det: Path
+    rec: Path
+    height: int
+    characters: Path | None = None
+
+
 class PageReader:
     """Finds the lines of a page, turns those that stand on their head, and reads them.
 
     `threads` bounds the threads of its graphs; 0 leaves the choice to them. `cuda` is a device's
-    number, None for the CPU.
+    number, None for the CPU. `graphs` are others than the package's.
     """
 
-    def __init__(self, *, threads: int = 0, cuda: int | None = None) -> None:
+    def __init__(
+        self, *, threads: int = 0, cuda: int | None = None, graphs: Graphs | None = None
+    ) -> None:
         engine = "EngineConfig.onnxruntime"
         self._reader: Any = RapidOCR(  # its three steps answer with unions of outputs
             params={
@@ -33,6 +48,7 @@ class PageReader:
                 f"{engine}.intra_op_num_threads": threads or -1,
                 f"{engine}.use_cuda": cuda is not None,
                 f"{engine}.cuda_ep_cfg.device_id": cuda or 0,
+                **(_own(graphs) if graphs else {}),
             }
         )
         # Its graphs load when first used: one pass loads those that read, one that which finds.
@@ -55,6 +71,18 @@ class PageReader:
             TextLine(text=text, score=float(score), box=_upright(corners, image))
             for text, score, corners in zip(found.txts, found.scores, found.boxes, strict=True)
         ]
+
+
+def _own(graphs: Graphs) -> dict[str, Any]:
+    width = int(320 / 48 * graphs.height)
+    own: dict[str, Any] = {
+        "Det.model_path": str(graphs.det),
+        "Rec.model_path": str(graphs.rec),
+        "Rec.rec_img_shape": [3, graphs.height, width],
+    }
+    if graphs.characters:
+        own["Rec.rec_keys_path"] = str(graphs.characters)
+    return own
 
 
 def words_of(lines: list[TextLine], size: tuple[int, int]) -> WordBoxes:

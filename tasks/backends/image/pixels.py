@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,11 @@ from PIL import Image
 
 from ....protocol.errors import RowError
 from ..sizes import Resize, Size, read_resize
+from .opencv import OPENCV, resized
 from .processors import complete
+
+#: A rule of Pillow's, or OpenCV's bilinear one.
+Resample = Image.Resampling | Literal["opencv"]
 
 #: Pixels of a resized image, at most. A line of 1 x 100,000 pixels would swell to gigabytes.
 _MAX_RESIZED = 2**24
@@ -27,10 +31,12 @@ class Pixels:
 
     resize: Resize | None
     crop: Size | None
-    resample: Image.Resampling
+    resample: Resample
     #: pixel * scale + shift, per channel: rescale and normalise in one step.
     scale: tuple[float, ...]
     shift: tuple[float, ...]
+    #: Which of red, green and blue each channel of the model is.
+    order: tuple[int, int, int] = (0, 1, 2)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self | None:
@@ -65,11 +71,17 @@ class Pixels:
             if min(width, height) < 1 or width * height > _MAX_RESIZED:
                 raise RowError(f"an image of {image.width} x {image.height} pixels is too narrow")
             if (width, height) != image.size:
-                image = image.resize((width, height), self.resample)
-        return image if self.crop is None else self._crop(image, self.crop)
+                image = self.resized(image, (width, height))
+        return image if self.crop is None else self.cropped(image, self.crop)
 
-    @staticmethod
-    def _crop(image: Image.Image, crop: Size) -> Image.Image:
+    def resized(self, image: Image.Image, size: Size) -> Image.Image:
+        """An RGB image in another size, by the rule."""
+        if self.resample == OPENCV:
+            return resized(image, size)
+        return image.resize(size, self.resample)
+
+    def cropped(self, image: Image.Image, crop: Size) -> Image.Image:
+        """The middle of an image, as transformers' processors place it."""
         # Pillow pads with black where the image is smaller, as the processors do.
         left, top = (image.width - crop[0]) // 2, (image.height - crop[1]) // 2
         return image.crop((left, top, left + crop[0], top + crop[1]))
@@ -83,6 +95,8 @@ class Pixels:
         out = np.empty((len(images), 3, height, width), dtype=np.float32)
         for channel in range(3):
             scale, shift = np.float32(self.scale[channel]), np.float32(self.shift[channel])
-            np.multiply(batch[..., channel], scale, out=out[:, channel], casting="unsafe")
+            np.multiply(
+                batch[..., self.order[channel]], scale, out=out[:, channel], casting="unsafe"
+            )
             out[:, channel] += shift
         return out

@@ -17,9 +17,11 @@ from ..sources import opened_folder
 from .adapter import Adapter, GraphInfo
 from .dialects import resolve
 from .graph import Graph
+from .images import ImageAdapter
 from .model import OnnxModel
 from .own_adapter import own_adapter
 from .session_settings import SessionSettings
+from .wiring import Wiring, read_labels
 
 
 class DialectBackend(Backend):
@@ -32,7 +34,10 @@ class DialectBackend(Backend):
     row's image before it is decoded. `batching` says which rows share a run (padded, equal-length,
     one-by-one), where the graph takes rows of any length; empty finds it out. `optimization`
     (disabled, basic, extended, all), `session_options`, `providers` and `provider_options` are
-    those of ONNX Runtime. What else is given
+    those of ONNX Runtime. `input` and `outputs` are the graph's own names for what the dialect
+    reads; `layout` (NCHW, NHWC), `channels` (RGB, BGR), `mean`, `std`, `rescale_factor` and
+    `resample` say how its images are made, where that differs; `labels` are its classes, or a file
+    of the folder that names them. What else is given
     goes to the adapter.
     """
 
@@ -53,6 +58,15 @@ class DialectBackend(Backend):
         session_options: Mapping[str, Any] = MappingProxyType({}),
         providers: Sequence[str] = (),
         provider_options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+        input: str = "",  # noqa: A002 # what docs/onnx-adapters.md calls it
+        outputs: Sequence[str] = (),
+        layout: str = "",
+        channels: str = "",
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        rescale_factor: float | None = None,
+        resample: str = "",
+        labels: Sequence[str] | str = (),
         **options: Any,  # the adapter's own
     ) -> None:
         super().__init__(task, source, device=device)
@@ -72,6 +86,17 @@ class DialectBackend(Backend):
             providers=providers,
             provider_options=provider_options,
         )
+        self._wiring = Wiring(
+            input=input,
+            outputs=outputs,
+            layout=layout,
+            channels=channels,
+            mean=mean,
+            std=std,
+            rescale_factor=rescale_factor,
+            resample=resample,
+        )
+        self._labels = labels
         self._dialect, self._options = dialect, options
         self._own, self._trusted = adapter, handler_dir
         self.adapter: Any = None  # an Adapter between load and close
@@ -100,9 +125,16 @@ class DialectBackend(Backend):
 
     def _adapter(self) -> Adapter:
         model = self._open(settings=self._settings())
-        graph = model.graph
+        graph, wiring = model.graph, self._wiring
+        if self._labels:
+            model.config = {**model.config, "id2label": read_labels(model.folder, self._labels)}
         told = GraphInfo(graph.inputs, graph.outputs, model.config, graph.metadata)
         found = self._found(model, told)
+        if wiring.of_images and not issubclass(found, ImageAdapter):
+            named = ", ".join(wiring.of_images)
+            raise ModelRefused(f"{named}: dialect {found.dialect!r} looks at no images")
+        graph.rewire(wiring.names(told, found), wiring.outputs, wiring.channels_last(told))
+        model.wiring = wiring
         try:
             inspect.signature(found).bind(self.task, model, **self._options)
         except TypeError as error:
@@ -114,7 +146,7 @@ class DialectBackend(Backend):
     def _found(self, model: OnnxModel, told: GraphInfo) -> type[Adapter]:
         if self._own:
             return own_adapter(model.folder, self._own, self._trusted, self.task.name, told)
-        return resolve(self.task.name, told, dialect=self._dialect)
+        return resolve(self.task.name, told, dialect=self._dialect, wiring=self._wiring)
 
     def probe(self) -> Probe[Any] | None:
         """As the adapter is tried."""

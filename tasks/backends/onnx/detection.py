@@ -40,14 +40,18 @@ class DetectionAdapter(ImageAdapter):
         self, inputs: Sequence[TaskInput], rows: Sequence[Fitted], values: NDArray[np.float32]
     ) -> list[TaskOutput]:
         """Each row's objects above its threshold; classes without a name are LABEL_n."""
-        named = self.names()
         answers = []
         for row, found in zip(inputs, self.find(inputs, rows, values), strict=True):
             finite(found.boxes, "boxes")
             scores = chances(found.scores)
-            labels = {n: f"LABEL_{n}" for n in np.unique(found.names).astype(int).tolist()} | named
+            labels = self.called(found.names)
             answers.append(detection(self.task, row, scores, found.names, found.boxes, labels))
         return answers
+
+    def called(self, classes: NDArray[Any]) -> dict[int, str]:
+        """What classes that were found are called."""
+        numbers = np.unique(classes).astype(int).tolist()
+        return {number: f"LABEL_{number}" for number in numbers} | self.names()
 
     def names(self) -> dict[int, str]:
         """What the classes are called."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -76,6 +76,23 @@ class Graph:
         #: What the exporter wrote down, such as the names of classes.
         self.metadata: dict[str, str] = dict(self.session.get_modelmeta().custom_metadata_map or {})
 
+    def rewire(self, names: Mapping[str, str], outputs: Sequence[str], last: Set[str]) -> None:
+        """Call inputs and outputs as a dialect does: its name for each of the graph's own that
+        differs. Of the outputs, these are read, if any are named. Own inputs of `last` take
+        (B, H, W, C), and are fed (B, C, H, W) from now on.
+        """
+        inputs, given, types = self.inputs, self.outputs, self._types
+        chosen = [*outputs] or [*given]
+        self.session = Rewired(
+            self.session, {names.get(name, name): name for name in inputs}, chosen, last
+        )
+        self.inputs = {
+            names.get(name, name): (axes[0], axes[3], axes[1], axes[2]) if name in last else axes
+            for name, axes in inputs.items()
+        }
+        self.outputs = {names.get(name, name): given[name] for name in chosen}
+        self._types = {names.get(name, name): kind for name, kind in types.items()}
+
     def fixed_rows(self, name: str) -> int | None:
         """How many rows an input takes at once; None where it takes any number."""
         axis = self.inputs[name][0] if self.inputs[name] else None
@@ -131,6 +148,25 @@ class Graph:
             own = {name: array[rows] for name, array in feed.items()}
             runs.append(self.run({**own, **shared}))
         return {name: np.concatenate([run[name] for run in runs])[:count] for name in self.outputs}
+
+
+class Rewired:
+    """A session under other names; `last` are inputs of its own whose channels are last."""
+
+    def __init__(
+        self, session: Any, own: Mapping[str, str], outputs: Sequence[str], last: Set[str]
+    ) -> None:
+        self._session, self._own, self._outputs, self._last = session, own, [*outputs], last
+
+    def run(self, _: None, feed: Arrays) -> list[Any]:
+        """The outputs that are read, in their order."""
+        own = {self._own[name]: array for name, array in feed.items()}
+        images = {name: own[name].transpose(0, 2, 3, 1) for name in self._last & own.keys()}
+        answer: list[Any] = self._session.run(self._outputs, {**own, **images})
+        return answer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
 
 
 def needs(graph: Graph, inputs: Set[str], output: str) -> None:

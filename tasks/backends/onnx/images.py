@@ -26,10 +26,11 @@ class ImageAdapter(Adapter):
 
     def __init__(self, task: Task, model: OnnxModel) -> None:
         super().__init__(task, model)
-        self.pixels = self.read_pixels()
+        pixels = self.read_pixels()
         if self.graph.takes_integers(self.image_input):
             # Such a graph rescales and normalises by itself.
-            self.pixels = replace(self.pixels, scale=(1.0,) * 3, shift=(0.0,) * 3)
+            pixels = replace(pixels, scale=(1.0,) * 3, shift=(0.0,) * 3)
+        self.pixels = model.wiring.applied(pixels)
 
     @classmethod
     def misfit(cls, told: GraphInfo, *, named: bool) -> str:  # noqa: ARG003 # axes tell

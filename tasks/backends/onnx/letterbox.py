@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..image.opencv import OPENCV
 from ..image.pixels import Pixels
 from ..sizes import Size
 from .preprocess import plain
@@ -18,28 +19,36 @@ _GREY = (114, 114, 114)
 
 @dataclass(frozen=True, slots=True)
 class Letterbox(Pixels):
-    """Resizes an image within `size` and centres it on grey."""
+    """Resizes an image within `size`, as OpenCV does unless told, and centres it on grey.
+
+    With a `stride` there is no more grey than makes both edges a multiple of it.
+    """
 
     size: Size = (640, 640)
+    stride: int | None = None
 
     @classmethod
-    def of(cls, size: Size) -> Letterbox:
+    def of(cls, size: Size, *, stride: int | None = None) -> Letterbox:
         """One of values from 0 to 1."""
         base = plain(None)
         return cls(
             resize=None,
             crop=None,
-            resample=base.resample,
+            resample=OPENCV,
             scale=base.scale,
             shift=base.shift,
             size=size,
+            stride=stride,
         )
 
     def fit(self, image: Image.Image) -> Image.Image:
-        """An image of `size`."""
-        (left, top), (width, height) = placed(image.size, self.size)
-        canvas = Image.new("RGB", self.size, _GREY)
-        canvas.paste(image.resize((width, height), Image.Resampling.BILINEAR), (left, top))
+        """An image of `size`, or within it."""
+        _, within = placed(image.size, self.size)
+        grey = [edge - used for edge, used in zip(self.size, within, strict=True)]
+        if self.stride:
+            grey = [edge % self.stride for edge in grey]
+        canvas = Image.new("RGB", (within[0] + grey[0], within[1] + grey[1]), _GREY)
+        canvas.paste(self.resized(image, within), (_before(grey[0]), _before(grey[1])))
         return canvas
 
 
@@ -47,16 +56,20 @@ def placed(size: Size, within: Size) -> tuple[tuple[int, int], Size]:
     """Where an image of a size lies in its letterbox: its left upper corner, its size there."""
     ratio = min(within[0] / size[0], within[1] / size[1])
     width, height = (max(1, round(edge * ratio)) for edge in size)
-    return (round((within[0] - width) / 2 - 0.1), round((within[1] - height) / 2 - 0.1)), (
-        width,
-        height,
-    )
+    return (_before(within[0] - width), _before(within[1] - height)), (width, height)
 
 
-def unboxed(boxes: NDArray[np.float32], seen: Size, sent: Size) -> NDArray[np.float32]:
-    """Boxes (Q, 4) of a letterbox in pixels of the image as sent, cut at its edges."""
+def _before(grey: int) -> int:
+    """How much of the grey lies before an image."""
+    return round(grey / 2 - 0.1)
+
+
+def unboxed(places: NDArray[np.float32], seen: Size, sent: Size) -> NDArray[np.float32]:
+    """Points (.., 2), or boxes (.., 4), of a letterbox in pixels of the image as sent, cut at its
+    edges.
+    """
     (left, top), (width, height) = placed(sent, seen)
-    offset = np.array([left, top] * 2, dtype=np.float32)
-    factor = np.array([sent[0] / width, sent[1] / height] * 2, dtype=np.float32)
-    whole: NDArray[np.float32] = ((boxes - offset) * factor).clip(0, np.array([*sent, *sent]))
-    return whole.astype(np.float32)
+    points = places.reshape(-1, 2) - np.array([left, top], dtype=np.float32)
+    points *= np.array([sent[0] / width, sent[1] / height], dtype=np.float32)
+    whole: NDArray[np.float32] = points.clip(0, np.array(sent, dtype=np.float32))
+    return whole.reshape(places.shape)

@@ -13,6 +13,7 @@ from ..device import Device
 from .files import beside, main_graph
 from .graph import Graph
 from .session_settings import DEFAULT, SessionSettings
+from .wiring import Wiring
 
 #: Model types whose positions begin behind that of the padding token.
 _COUNT_FROM_PADDING = ("roberta", "camembert", "longformer", "mpnet")
@@ -42,6 +43,8 @@ class OnnxModel:
         self.max_pixels = max_pixels
         self._device, self._threads, self._settings = device, threads, settings
         self.config = self.read_json("config.json")
+        #: How the graph differs from its dialect.
+        self.wiring = Wiring()
         try:
             self._main = main_graph(folder, file)
         except ValueError as error:

@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 from ..image.pixels import Pixels
-from ..sizes import Resize, Size
+from ..sizes import Exact, Resize, Size
 from .model import OnnxModel
 
 _BILINEAR, _BICUBIC = Image.Resampling.BILINEAR, Image.Resampling.BICUBIC
@@ -91,11 +91,18 @@ def read_pixels(model: OnnxModel, image_input: str) -> Pixels:
     # Processors of several parts keep theirs in one file.
     config = config or model.read_json("processor_config.json").get("image_processor") or {}
     fixed = graph_size(model, image_input)
+    if (
+        not config
+        and fixed
+        and (model.wiring.normalises or model.graph.takes_integers(image_input))
+    ):
+        return plain(Exact(fixed))  # normalised as the operator says, or by the graph itself
     pixels = _known(config, fixed)
     if pixels is None:
         raise ValueError(
             f"{model.folder}: preprocessor_config.json is missing, or does more than resize, "
-            "crop and normalise"
+            "crop and normalise; the model parameters mean, std and rescale_factor can say how the "
+            "images of a graph of fixed size are made"
         )
     return pixels
 

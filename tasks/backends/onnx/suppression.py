@@ -15,15 +15,19 @@ from ..base import ModelRefused
 class Suppression:
     """Drops candidates that overlap a surer one of their class, or of any where `agnostic`.
 
-    `iou` is the overlap, intersection over union, from which two boxes mean one object.
+    `iou` is the overlap, intersection over union, from which two boxes mean one object; `max_det`
+    objects stay at most.
     """
 
     iou: float
     agnostic: bool = False
+    max_det: int = 300
 
     def __post_init__(self) -> None:
         if not 0 <= self.iou <= 1:
             raise ModelRefused(f"iou {self.iou}: use a number from 0 to 1")
+        if self.max_det < 1:
+            raise ModelRefused(f"max_det {self.max_det}: use a number from 1")
 
     def surviving(
         self, boxes: NDArray[np.float32], scores: NDArray[np.float32], classes: NDArray[Any]
@@ -35,7 +39,7 @@ class Suppression:
         for group in [everything] if self.agnostic else groups:
             kept[group[suppressed(boxes[group], scores[group], self.iou)]] = True
         order = np.argsort(-scores, kind="stable")
-        surest: NDArray[np.int64] = order[kept[order]]
+        surest: NDArray[np.int64] = order[kept[order]][: self.max_det]
         return surest
 
 

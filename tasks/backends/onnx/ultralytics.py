@@ -7,7 +7,7 @@ candidate mean, the file's metadata, its class names and its widths tell togethe
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..sizes import Size
@@ -15,6 +15,9 @@ from .adapter import GraphInfo
 
 #: The dialects, one a form.
 RAW, OBJECTNESS, END2END, RTDETR = "yolov8", "yolov5", "yolo-end2end", "ultralytics-rtdetr"
+
+#: A graph's images are multiples of it, where nothing tells.
+_STRIDE = 32
 
 #: Pixels from one cell of the grids to the next, in the families that are known.
 _STRIDES = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (16, 32))
@@ -27,8 +30,15 @@ class UltralyticsMetadata(NamedTuple):
     names: Mapping[int, str]
     #: Whether the graph suppresses by itself; None where nothing tells.
     end2end: bool | None
+    #: Whether its suppression was written out row by row, for the batch it was exported with.
+    unrolled: bool
     rtdetr: bool
     size: Size | None
+    stride: int
+    #: Keypoints an object, and numbers a keypoint: x, y, and how sure.
+    keypoints: tuple[int, int] | None
+    #: What they are called, per class.
+    keypoint_names: Mapping[int, Sequence[str]]
 
     @classmethod
     def read(cls, metadata: Mapping[str, str]) -> UltralyticsMetadata:
@@ -37,15 +47,21 @@ class UltralyticsMetadata(NamedTuple):
         names, size, args = told.get("names"), told.get("imgsz"), told.get("args")
         if isinstance(names, list):
             names = dict(enumerate(names))
+        height_width, points = _pair(size), told.get("kpt_names")
         answers = [bool(told["end2end"])] if "end2end" in told else []
-        answers += [bool(args["nms"])] if isinstance(args, dict) and "nms" in args else []
+        nms = args.get("nms") if isinstance(args, dict) else None
+        answers += [bool(nms)] if isinstance(args, dict) and "nms" in args else []
         kind = f"{metadata.get('head', '')} {metadata.get('description', '')}".lower()
         return cls(
             task=metadata.get("task", ""),
             names={int(k): str(v) for k, v in names.items()} if isinstance(names, dict) else {},
             end2end=any(answers) if answers else None,
+            unrolled=bool(nms),
             rtdetr="rtdetr" in kind or "rt-detr" in kind,
-            size=_size(size),
+            size=height_width and height_width[::-1],
+            stride=told["stride"] if isinstance(told.get("stride"), int) else _STRIDE,
+            keypoints=_pair(told.get("kpt_shape")),
+            keypoint_names=points if isinstance(points, dict) else {},
         )
 
 
@@ -107,10 +123,9 @@ def _boxes_a_cell(told: GraphInfo, axes: tuple[object, object]) -> int | None:
     return None
 
 
-def _size(written: Any) -> Size | None:
-    """Width and height of [height, width]."""
-    if isinstance(written, list) and len(written) == 2:
-        return int(written[1]), int(written[0])
+def _pair(written: Any) -> tuple[int, int] | None:
+    if isinstance(written, list | tuple) and len(written) == 2:
+        return int(written[0]), int(written[1])
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,8 +33,8 @@ _EDGE = 640
 _MANY = 100
 
 
-class YoloAdapter(DetectionAdapter):
-    """A graph of `images` and one output, of the form that its dialect names."""
+class UltralyticsAdapter(DetectionAdapter):
+    """A graph of `images` whose file may tell its classes and size, as Ultralytics writes them."""
 
     image_input = "images"
 
@@ -42,6 +42,26 @@ class YoloAdapter(DetectionAdapter):
         self.written = UltralyticsMetadata.read(model.graph.metadata)
         self.classes = class_count(self.written, model.config)
         super().__init__(task, model)
+        if self.written.unrolled:
+            # Rows beyond those that it was exported with would find nothing, with no word of it.
+            self.graph.rows_alone = True
+
+    def read_pixels(self) -> Pixels:
+        """A letterbox of the graph's own size, or as small as a free size allows; values 0 to 1."""
+        free = graph_size(self.model, self.image_input) is None
+        return Letterbox.of(self.size(), stride=self.written.stride if free else None)
+
+    def size(self) -> Size:
+        """What the graph sees: its own size where that is fixed, else what its exporter wrote."""
+        return graph_size(self.model, self.image_input) or self.written.size or (_EDGE, _EDGE)
+
+    def names(self) -> dict[int, str]:
+        """id2label, or what the exporter wrote into the graph."""
+        return self.model.labels() or dict(self.written.names)
+
+
+class YoloAdapter(UltralyticsAdapter):
+    """A graph of one output, of the form that its dialect names."""
 
     @classmethod
     def accepts(cls, inputs: Shapes, outputs: Shapes, config: Mapping[str, Any]) -> bool:  # noqa: ARG003 # names tell
@@ -70,18 +90,6 @@ class YoloAdapter(DetectionAdapter):
                 " alike: name one as the model parameter `dialect`"
             )
         return f"by its file and its widths it is {' or '.join(sorted(possible))}"
-
-    def read_pixels(self) -> Pixels:
-        """A letterbox of the graph's own size; values 0 to 1."""
-        return Letterbox.of(self.size())
-
-    def size(self) -> Size:
-        """What the graph sees: its own size where that is fixed, else what its exporter wrote."""
-        return graph_size(self.model, self.image_input) or self.written.size or (_EDGE, _EDGE)
-
-    def names(self) -> dict[int, str]:
-        """id2label, or what the exporter wrote into the graph."""
-        return self.model.labels() or dict(self.written.names)
 
     def find(
         self, inputs: Sequence[TaskInput], rows: Sequence[Fitted], values: _Floats
@@ -121,13 +129,8 @@ class Suppressing(YoloAdapter):
         candidates = self._upright(out)
         scores = self.scores(candidates)
         check_pixels(candidates[:, :2], max(row.image.size))
-        sure = scores.max(axis=1)
-        chosen = np.flatnonzero(sure > threshold)
-        best, sure = scores[chosen].argmax(axis=1), sure[chosen]  # argmax is the slow one
-        centre, half = candidates[chosen, :2], candidates[chosen, 2:4] / 2
-        boxes = np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
-        kept = self.suppression.surviving(boxes, sure, best)
-        return Objects(sure[kept], best[kept], unboxed(boxes[kept], row.image.size, row.size))
+        found = survivors(candidates, scores, threshold, self.suppression)
+        return Objects(found.scores, found.classes, unboxed(found.boxes, row.image.size, row.size))
 
     def _upright(self, out: _Floats) -> _Floats:
         """(N, M). Without class names, candidates are the more."""
@@ -144,6 +147,48 @@ def check_pixels(places: _Floats, edge: int) -> None:
         raise BackendError(
             "the graph's boxes are not in pixels of its image, as RT-DETR's and YOLOX's are not"
         )
+
+
+class Candidates(NamedTuple):
+    """Candidates that stay, surest first: boxes (Q, 4) are corners in pixels of the graph's image,
+    `more` (Q, M) is what each says beyond its box and class.
+    """
+
+    scores: _Floats
+    classes: NDArray[np.int64]
+    boxes: _Floats
+    more: _Floats
+
+
+def survivors(
+    candidates: _Floats, scores: _Floats, threshold: float, suppression: Suppression, more: int = 0
+) -> Candidates:
+    """Each candidate's surest class, above the threshold, suppressed.
+
+    candidates: (N, 4 + .. + more), centre, width and height first; scores: (N, C).
+    """
+    sure = scores.max(axis=1)
+    chosen = np.flatnonzero(sure > threshold)
+    best, sure = scores[chosen].argmax(axis=1), sure[chosen]  # argmax is the slow one
+    centre, half = candidates[chosen, :2], candidates[chosen, 2:4] / 2
+    boxes = np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
+    kept = suppression.surviving(boxes, sure, best)
+    beyond = candidates[chosen[kept], candidates.shape[1] - more :]
+    return Candidates(sure[kept], best[kept], boxes[kept], beyond)
+
+
+def final(out: _Floats, classes: int | None, threshold: float, more: int = 0) -> Candidates:
+    """Rows (N, 6 + more) of a graph that suppresses by itself. Raises BackendError.
+
+    Those that fill the output up have a score of 0.
+    """
+    boxes, scores, numbers = read_final(out[:, : out.shape[1] - more], classes)
+    sure = np.flatnonzero(scores > threshold)
+    sure = sure[np.argsort(-scores[sure], kind="stable")]
+    turned = (boxes[sure, 2:] < boxes[sure, :2] - 1).any(axis=1)
+    if len(sure) and turned.mean() > 0.5:  # graphs that guess distances turn one at times
+        raise BackendError("the graph's boxes end before they begin: they are no corners")
+    return Candidates(scores[sure], numbers[sure], boxes[sure], out[sure, out.shape[1] - more :])
 
 
 def read_final(out: _Floats, classes: int | None) -> tuple[_Floats, _Floats, NDArray[np.int64]]:

@@ -14,6 +14,7 @@ from .... import entry_points
 from ...base import ModelRefused
 from ..adapter import Adapter, GraphInfo
 from ..graph import Shapes
+from ..wiring import Wiring
 
 #: dialect -> module:class, in the order in which they are asked.
 _DIALECTS = {
@@ -26,8 +27,11 @@ _DIALECTS = {
     "yolov5": "yolov5:Yolov5",
     "yolo-end2end": "yolo_end2end:YoloEnd2end",
     "ultralytics-rtdetr": "ultralytics_rtdetr:UltralyticsRtdetr",
+    "yolo-segment": "yolo_segment:YoloSegment",
+    "yolo-pose": "yolo_pose:YoloPose",
     "predicted-depth": "predicted_depth:PredictedDepth",
     "semantic-logits": "semantic_logits:SemanticLogits",
+    "ctc-lines": "ctc_lines:CtcLines",
     "transformers-vilt": "transformers_vilt:TransformersVilt",
     "transformers-vilt-no-token-type": "transformers_vilt_no_token_type:ViltNoTokenType",
     "transformers-clip": "transformers_clip:TransformersClip",
@@ -57,16 +61,22 @@ def dialects(task: str) -> dict[str, type[Adapter]]:
     return {dialect: adapter for dialect, adapter in found.items() if task in adapter.tasks}
 
 
-def resolve(task: str, told: GraphInfo, *, dialect: str = "") -> type[Adapter]:
-    """The adapter for a graph, or the one of that dialect. Raises ModelRefused where none fits."""
+def resolve(
+    task: str, told: GraphInfo, *, dialect: str = "", wiring: Wiring | None = None
+) -> type[Adapter]:
+    """The adapter for a graph, or the one of that dialect, by the operator's words where there are
+    any. Raises ModelRefused where none fits.
+    """
+    wiring = wiring or Wiring()
     known = dialects(task)
     if dialect and dialect not in known:
         raise ModelRefused(f"no dialect {dialect!r} does {task}; there are {', '.join(known)}")
     task_told = told.metadata.get("task")
     misfits = [f"the file says that its task is {task_told!r}"] if task_told else []
     for adapter in [known[dialect]] if dialect else known.values():
-        if adapter.accepts(told.inputs, told.outputs, told.config):
-            misfit = adapter.misfit(told, named=bool(dialect))
+        seen = wiring.seen(told, adapter)
+        if adapter.accepts(seen.inputs, seen.outputs, seen.config):
+            misfit = adapter.misfit(seen, named=bool(dialect))
             if not misfit:
                 return adapter
             misfits.append(misfit)
@@ -76,6 +86,7 @@ def resolve(task: str, told: GraphInfo, *, dialect: str = "") -> type[Adapter]:
     raise ModelRefused(
         f"{whose} the graph of inputs {_signature(told.inputs)}, outputs "
         f"{_signature(told.outputs)}{why}. Dialects of {task}: {wanted}. "
+        "The model parameters `input` and `outputs` say what a graph of other names calls them; "
         "docs/onnx-adapters.md tells more"
     )
 

@@ -21,6 +21,7 @@ class PredictedDepth(ImageAdapter):
 
     dialect: ClassVar[str] = "predicted-depth"
     tasks: ClassVar[tuple[str, ...]] = ("depth-estimation",)
+    reads: ClassVar[tuple[str, ...]] = ("predicted_depth",)
 
     @classmethod
     def accepts(cls, inputs: Shapes, outputs: Shapes, config: Mapping[str, Any]) -> bool:  # noqa: ARG003 # names tell

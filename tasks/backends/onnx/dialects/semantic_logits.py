@@ -30,6 +30,7 @@ class SemanticLogits(ImageAdapter):
 
     dialect: ClassVar[str] = "semantic-logits"
     tasks: ClassVar[tuple[str, ...]] = ("image-segmentation",)
+    reads: ClassVar[tuple[str, ...]] = ("logits",)
 
     @classmethod
     def accepts(cls, inputs: Shapes, outputs: Shapes, config: Mapping[str, Any]) -> bool:  # noqa: ARG003 # names tell

@@ -30,6 +30,7 @@ class TorchvisionDetection(DetectionAdapter):
     """Faster R-CNN, RetinaNet, SSD and FCOS as torchvision exports them."""
 
     dialect: ClassVar[str] = "torchvision-detection"
+    reads: ClassVar[tuple[str, ...]] = ("boxes", "labels", "scores")
 
     def __init__(self, task: Task, model: OnnxModel) -> None:
         self.image_input = next(iter(model.graph.inputs))

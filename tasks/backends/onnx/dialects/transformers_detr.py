@@ -13,6 +13,7 @@ class TransformersDetr(RelativeBoxes):
     """DETR as its own exporters name it. It may take a pixel_mask."""
 
     dialect: ClassVar[str] = "transformers-detr"
+    reads: ClassVar[tuple[str, ...]] = ("logits", "pred_boxes")
     image_input = "images"
 
     @classmethod

@@ -13,6 +13,7 @@ class TransformersYolos(RelativeBoxes):
     """YOLOS, and DETR exported from transformers. It may take a pixel_mask."""
 
     dialect: ClassVar[str] = "transformers-yolos"
+    reads: ClassVar[tuple[str, ...]] = ("logits", "pred_boxes")
 
     @classmethod
     def accepts(cls, inputs: Shapes, outputs: Shapes, config: Mapping[str, Any]) -> bool:  # noqa: ARG003 # names tell

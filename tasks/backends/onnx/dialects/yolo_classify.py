@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from ....base import TaskInput, TaskOutput
 from ...classify import classification
 from ...image.fitting import Fitted
 from ...image.pixels import Pixels
-from ...sizes import Exact, ShortestEdge
+from ...sizes import Exact, ShortestEdge, Size
 from ..adapter import GraphInfo, has_rank
 from ..checks import chances
 from ..graph import Shapes
@@ -23,6 +24,16 @@ from ..ultralytics import UltralyticsMetadata
 
 #: Edge of the graph's image where nothing tells.
 _EDGE = 224
+
+
+@dataclass(frozen=True, slots=True)
+class RoundedMiddle(Pixels):
+    """Where the middle lies between two pixels, torchvision takes the even one, not the lower."""
+
+    def cropped(self, image: Image.Image, crop: Size) -> Image.Image:
+        """The middle of an image, as torchvision's CenterCrop places it."""
+        left, top = round((image.width - crop[0]) / 2), round((image.height - crop[1]) / 2)
+        return image.crop((left, top, left + crop[0], top + crop[1]))
 
 
 class YoloClassify(ImageAdapter):
@@ -55,7 +66,14 @@ class YoloClassify(ImageAdapter):
         size = graph_size(self.model, self.image_input) or written or (_EDGE, _EDGE)
         if size[0] != size[1]:
             return plain(Exact(size))
-        return replace(plain(ShortestEdge(size[0])), crop=size)
+        base = plain(ShortestEdge(size[0]))
+        return RoundedMiddle(
+            resize=base.resize,
+            crop=size,
+            resample=base.resample,
+            scale=base.scale,
+            shift=base.shift,
+        )
 
     def answer(
         self,

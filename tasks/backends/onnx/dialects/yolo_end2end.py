@@ -11,12 +11,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .....protocol.errors import BackendError
 from ...image.fitting import Fitted
 from ..detection import Objects
 from ..letterbox import unboxed
 from ..ultralytics import END2END
-from ..yolo import YoloAdapter, check_pixels, read_final
+from ..yolo import YoloAdapter, check_pixels, final
 
 
 class YoloEnd2end(YoloAdapter):
@@ -26,10 +25,6 @@ class YoloEnd2end(YoloAdapter):
 
     def objects(self, out: NDArray[np.float32], threshold: float, row: Fitted) -> Objects:
         """Rows as they are; those that fill the output up have a score of 0."""
-        boxes, scores, classes = read_final(out, self.classes)
-        check_pixels(boxes[scores > 0], max(row.image.size))
-        sure = np.flatnonzero(scores > threshold)
-        chosen = boxes[sure]
-        if (chosen[:, 2:] < chosen[:, :2] - 1).any():
-            raise BackendError("the graph's boxes end before they begin: they are no corners")
-        return Objects(scores[sure], classes[sure], unboxed(chosen, row.image.size, row.size))
+        check_pixels(out[out[:, 4] > 0, :4], max(row.image.size))
+        found = final(out, self.classes, threshold)
+        return Objects(found.scores, found.classes, unboxed(found.boxes, row.image.size, row.size))

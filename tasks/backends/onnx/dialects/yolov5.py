@@ -27,9 +27,15 @@ class Yolov5(Suppressing):
     columns_first: ClassVar[bool] = False
 
     def __init__(
-        self, task: Task, model: OnnxModel, *, iou: float = 0.45, agnostic: bool = False
+        self,
+        task: Task,
+        model: OnnxModel,
+        *,
+        iou: float = 0.45,
+        agnostic: bool = False,
+        max_det: int = 300,
     ) -> None:
-        super().__init__(task, model, suppression=Suppression(iou, agnostic))
+        super().__init__(task, model, suppression=Suppression(iou, agnostic, max_det))
 
     def scores(self, candidates: NDArray[np.float32]) -> NDArray[np.float32]:
         """Of both probabilities."""

@@ -31,9 +31,15 @@ class Yolov8(Suppressing):
     columns_first: ClassVar[bool] = True
 
     def __init__(
-        self, task: Task, model: OnnxModel, *, iou: float = 0.7, agnostic: bool = False
+        self,
+        task: Task,
+        model: OnnxModel,
+        *,
+        iou: float = 0.7,
+        agnostic: bool = False,
+        max_det: int = 300,
     ) -> None:
-        super().__init__(task, model, suppression=Suppression(iou, agnostic))
+        super().__init__(task, model, suppression=Suppression(iou, agnostic, max_det))
 
     def scores(self, candidates: NDArray[np.float32]) -> NDArray[np.float32]:
         """As they are."""

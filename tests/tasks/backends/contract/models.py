@@ -19,6 +19,7 @@ from wherry.tasks.registry import get_task
 
 from . import other, text, vision
 from .case import Case
+from .exported import WRITERS
 
 CASES: dict[str, Case] = {**text.CASES, **vision.CASES, **other.AUDIO, **other.MULTIMODAL}
 
@@ -55,7 +56,12 @@ _FURTHER: dict[str, tuple[str, ...]] = {
 
 #: Models that are exported, where not all of a task's are.
 _EXPORTED = {
-    "image-segmentation": ("image-segmentation-semantic",),
+    "image-segmentation": ("image-segmentation-semantic", "image-segmentation-yolo"),
+    "keypoint-detection": ("keypoint-detection-yolo",),
+    "optical-character-recognition": (
+        "optical-character-recognition",
+        "optical-character-recognition-ctc",
+    ),
     "zero-shot-image-classification": ("zero-shot-image-classification",),
     "zero-shot-object-detection": ("zero-shot-object-detection",),
 }
@@ -67,8 +73,9 @@ _GIVEN: dict[tuple[str, str], str | None] = {
     ("handler", "custom"): "mine",
 }
 
-#: Backend and task -> what its models are declared with.
-_DECLARED: dict[tuple[str, str], dict[str, Any]] = {
+#: Backend and task, or model -> what it is declared with.
+_DECLARED: dict[tuple[str, str] | str, dict[str, Any]] = {
+    "optical-character-recognition-ctc": {"characters": "abcdef", "std": [1.0, 1.0, 1.0]},
     ("onnxruntime", "optical-character-recognition"): {"threads": 1},
     ("transformers", "mask-generation"): {"points_per_side": 4},
     ("transformers", "optical-character-recognition"): {"max_new_tokens": 8},
@@ -81,6 +88,9 @@ DEAF: dict[str, Mapping[str, str]] = {
     "image-segmentation-semantic": dict.fromkeys(
         ("threshold", "mask_threshold", "overlap_mask_area_threshold", "subtask"),
         "each pixel has its class",
+    ),
+    "image-segmentation-yolo": dict.fromkeys(
+        ("overlap_mask_area_threshold", "subtask"), "instances overlap, and there are no others"
     ),
     "mask-generation-sam2": {"stability_score_offset": "random weights are too sure to be moved"},
     "onnxruntime-text-to-speech": {"speaker": "it has but one"},
@@ -136,10 +146,10 @@ def pairs(family: str) -> list[Pair]:
 
 
 def _models(backend: str, task: str) -> tuple[str, ...]:
-    if backend == "stub" or (backend, task) in _GIVEN:
-        return (task,)
     if backend == "onnxruntime" and task in _EXPORTED:
         return _EXPORTED[task]
+    if backend == "stub" or (backend, task) in _GIVEN:
+        return (task,)
     named = (task, *_FURTHER.get(task, ()))
     return named if named[0] in BUILDERS else ("",)
 
@@ -160,7 +170,7 @@ class Workshop:
 
     def made(self, pair: Pair, **more: Any) -> Backend:
         """The same, with nothing loaded."""
-        declared = _DECLARED.get((pair.backend, pair.task), {})
+        declared = _DECLARED.get(pair.model) or _DECLARED.get((pair.backend, pair.task), {})
         if pair.backend == "stub":
             declared = {"reject_on": UNREADABLE}
         if pair.backend == "handler":
@@ -176,6 +186,8 @@ class Workshop:
         if pair.backend == "handler":
             (self._folder / "mine").mkdir()
             (self._folder / "mine" / "handler.py").write_text(_HANDLER)
+        if pair.model in WRITERS:
+            return str(WRITERS[pair.model](self._folder / pair.model))
         if (pair.backend, pair.task) in _GIVEN:
             return _GIVEN[pair.backend, pair.task]
         if pair.model not in BUILDERS:

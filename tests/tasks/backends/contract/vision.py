@@ -112,6 +112,12 @@ CASES: dict[str, Case] = {
         beyond=[_BEYOND],
         changed={"threshold": Changed(value=0.025)},
     ),
+    "keypoint-detection-yolo": Case(
+        rows=IMAGES,
+        broken=[*BROKEN_IMAGES, ({"boxes": [[[5, 5, 45, 60]]]}, "boxes: ")],
+        beyond=[_BEYOND],
+        changed={"threshold": Changed(value=0.5)},
+    ),
     "mask-generation": Case(
         rows=[
             {**IMAGES[0], "points": [[[[20, 30], [5, 6]]]], "labels": [[[1, 0]]]},

@@ -140,14 +140,14 @@ def test_a_dialect_that_is_named_must_fit_too() -> None:
         resolve("automatic-speech-recognition", told, dialect="sonar")
 
 
-def test_images_of_another_layout_are_refused() -> None:
-    last = {"pixel_values": (BATCH, 64, 64, 3)}
-    with pytest.raises(ModelRefused, match=r"pixel_values \['batch', 64, 64, 3\] is not \(B, 3, H"):
-        resolve("image-classification", GraphInfo(last, ROWS, {}, {}))
+def test_images_of_other_axes_are_refused() -> None:
+    four = {"pixel_values": (BATCH, 4, 64, 64)}
+    with pytest.raises(ModelRefused, match=r"pixel_values \['batch', 4, 64, 64\] is not \(B, 3, H"):
+        resolve("image-classification", GraphInfo(four, ROWS, {}, {}))
     with pytest.raises(ModelRefused, match=r"neither \(B, 3, H, W\) nor \(3, H, W\)"):
         resolve(
             "object-detection",
-            GraphInfo({"x": (1, 64, 64, 3)}, {"boxes": (), "labels": ()}, {}, {}),
+            GraphInfo({"x": (1, 4, 64, 64)}, {"boxes": (), "labels": ()}, {}, {}),
         )
 
 
