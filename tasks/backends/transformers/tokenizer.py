@@ -44,6 +44,18 @@ def load_tokenizer(source: str, *, config: Any, revision: str | None = None) -> 
     return tokenizer
 
 
+def load_processor(source: str, config: Any, revision: str | None = None) -> Any:
+    """Load the processor of a model with that config. Raises ModelRefused as `load_tokenizer`."""
+    from transformers import AutoProcessor
+
+    with tokenizer_errors(source, revision):
+        processor = AutoProcessor.from_pretrained(
+            source, revision=revision, trust_remote_code=False
+        )
+    check_tokenizer(source, processor.tokenizer, revision=revision, config=config)
+    return processor
+
+
 @contextmanager
 def tokenizer_errors(source: str, revision: str | None = None) -> Iterator[None]:
     """Say it in one line where a tokenizer cannot be read because of what is not there."""
