@@ -147,5 +147,6 @@ def embedded(config: Any) -> int | None:
         text = config.get_text_config(decoder=True)
     except ValueError:  # it has several parts that read
         return None
-    rows: int | None = getattr(text, "vocab_size", None)
+    # CSM's vocab_size counts the codes of its sounds.
+    rows: int | None = getattr(text, "text_vocab_size", None) or getattr(text, "vocab_size", None)
     return rows

@@ -24,7 +24,7 @@ from wherry.tasks.text.text_classification import TextClassificationOutput
 from .writing import PROMPTS, own_text, texts
 
 _SMALL = {"d_model": 32, "d_kv": 16, "d_ff": 37, "num_layers": 2, "num_heads": 2}
-_ENDS = {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1}
+_ENDS: dict[str, Any] = {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1}
 
 
 def _trained(file: Path, kind: str = "unigram", **special: Any) -> int:
@@ -97,7 +97,7 @@ def _llama(folder: Path) -> str:
 
 
 def _albert(folder: Path) -> str:
-    special = {"pad_id": 0, "unk_id": 1, "bos_id": -1, "eos_id": -1}
+    special: dict[str, Any] = {"pad_id": 0, "unk_id": 1, "bos_id": -1, "eos_id": -1}
     control = ["[CLS]", "[SEP]", "[MASK]"]
     size = _trained(folder / "spiece.model", control_symbols=control, **special)
     (folder / "tokenizer_config.json").write_text(

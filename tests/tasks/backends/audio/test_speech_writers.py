@@ -47,7 +47,7 @@ _DECODER: dict[str, Any] = {
 }
 
 
-def _ends(tokenizer: Any) -> dict[str, int]:
+def _ends(tokenizer: Any) -> dict[str, Any]:
     names = ("bos", "eos", "pad")
     return {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in names}
 
@@ -130,7 +130,7 @@ def _seamless(folder: Path, version: str = "") -> None:
         **_ends(tokenizer),
     )
     model = getattr(hf, f"SeamlessM4T{version}ForSpeechToText")(config)
-    languages = {"text_decoder_lang_to_code_id": {"eng": 40, "fra": 41}}
+    languages: dict[str, Any] = {"text_decoder_lang_to_code_id": {"eng": 40, "fra": 41}}
     _saved(folder, model, hf.SeamlessM4TFeatureExtractor(), tokenizer, **languages)
 
 
