@@ -16,9 +16,9 @@ from ...rows import Decoded
 from ...sound.waveform import Samples
 from ...sound.windows import Window, WindowShape
 from ..tokenizer import load_processor, load_tokenizer
+from .asked_speech_writer import AskedSpeechWriter
 from .base import AudioBackend, Tensors
 from .ctc import Ctc
-from .speech_request import SpeechRequest
 from .speech_writer import SpeechWriter
 from .whisper import Whisper
 
@@ -169,7 +169,7 @@ class Recognition(AudioBackend):
                 num_beams=self._num_beams,
             )
         if kind in _ASKED:
-            return SpeechRequest(
+            return AskedSpeechWriter(
                 self.model,
                 load_processor(str(self.source), self.model.config, self._revision),
                 rate=self.rate,

@@ -19,7 +19,7 @@ from .speech_writer import SpeechWriter
 log = logging.getLogger(__name__)
 
 
-class SpeechRequest(SpeechWriter):
+class AskedSpeechWriter(SpeechWriter):
     """A model whose processor makes a request of a sound: a prompt, with the sound in it."""
 
     def __init__(
