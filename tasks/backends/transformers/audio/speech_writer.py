@@ -17,9 +17,9 @@ from ...sound.waveform import Samples
 from ...sound.windows import Window
 from .base import Tensors
 
-#: Tokens that a sound's text may have, and more for each second: twice what Moonshine's authors
-#: allow, so that a model which stammers ends.
-_TOKENS, _TOKENS_PER_S = 32, 13
+#: Tokens that a sound's text may have, and more for each second, so that a model which stammers
+#: ends: twice what Moonshine's authors allow, and all of Kyutai's frames.
+_TOKENS, _TOKENS_PER_S = 64, 13
 
 #: Where models and tokenizers keep the tokens that begin a text in a language.
 _LANGUAGES = ("text_decoder_lang_to_code_id", "lang_code_to_id")

@@ -76,7 +76,8 @@ class FillMask(TextBackend):
     def _read(self, out: Any, tensors: Mapping[str, torch.Tensor]) -> Sequence[torch.Tensor]:
         """Probabilities at the masks alone, (masks, V) a row: all would be B * T * V numbers."""
         at = tensors["input_ids"] == self.tokenizer.mask_token_id
-        return [row[own].float().softmax(-1) for row, own in zip(out.logits, at, strict=True)]
+        logits = out.logits[:, : at.shape[1]]  # Perceiver answers for all places that it has
+        return [row[own].float().softmax(-1) for row, own in zip(logits, at, strict=True)]
 
     def _answer(self, row: FillMaskInput, gaps: _Gaps, scores: NDArray[np.float32]) -> TaskOutput:
         among = np.arange(scores.shape[1]) if gaps.targets is None else np.array(gaps.targets)

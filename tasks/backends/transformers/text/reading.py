@@ -136,7 +136,7 @@ class EncodingBackend(ReadingBackend):
         super().load()
         try:
             self.states(self.tokens(TEXTS[:1]))
-        except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             kind = self.model.config.model_type
             why = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
             raise ModelRefused(

@@ -206,6 +206,43 @@ def _glmasr(folder: Path) -> None:
     _saved(folder, model, processor, loudly=("proj",), **ends)
 
 
+def _kyutai(folder: Path) -> None:
+    tokenizer = bpe()
+    codec = hf.MimiConfig(
+        **{**_DECODER, "hidden_size": 16},
+        num_filters=4,
+        codebook_size=32,
+        codebook_dim=8,
+        vector_quantization_hidden_dimension=8,
+        upsampling_ratios=[16, 8],
+        num_quantizers=4,
+        upsample_groups=16,
+        sliding_window=100,
+        sampling_rate=16000,
+        frame_rate=62.5,
+    )
+    config = hf.KyutaiSpeechToTextConfig(
+        **{name: value for name, value in _DECODER.items() if name != "intermediate_size"},
+        vocab_size=len(tokenizer),
+        codebook_vocab_size=33,
+        ffn_dim=64,
+        num_codebooks=4,
+        sliding_window=100,
+        audio_bos_token_id=32,
+        audio_pad_token_id=len(tokenizer),
+        codec_config=codec.to_dict(),
+        **{**_ends(tokenizer), "eos_token_id": None},
+    )
+    model = hf.KyutaiSpeechToTextForConditionalGeneration(config)
+    for name, buffer in model.codec_model.named_buffers():
+        if name.endswith("embed_sum"):  # zeros, as it is made: all sounds would be alike
+            buffer.normal_()
+    extractor = hf.KyutaiSpeechToTextFeatureExtractor(
+        sampling_rate=16000, audio_delay_seconds=0.1, audio_silence_prefix_seconds=0.0
+    )
+    _saved(folder, model, hf.KyutaiSpeechToTextProcessor(extractor, tokenizer))
+
+
 BUILDERS: dict[str, Callable[[Path], None]] = {
     "moonshine": _moonshine,
     "speech_to_text": _speech_to_text,
@@ -215,6 +252,7 @@ BUILDERS: dict[str, Callable[[Path], None]] = {
     "speech-encoder-decoder": _encoder_decoder,
     "qwen3_asr": _qwen3_asr,
     "glmasr": _glmasr,
+    "kyutai_speech_to_text": _kyutai,
 }
 NORMAL = ("moonshine", "speech_to_text", "seamless_m4t", "qwen3_asr")
 
@@ -301,7 +339,7 @@ def test_a_text_grows_with_its_sound(tmp_path: Path) -> None:
     with _made("moonshine", tmp_path, max_new_tokens=0) as task:
         backend: Any = task.backend
         writer = backend._recogniser
-        assert (writer._limit(0.5), writer._limit(10.0)) == (32 + 13, 32 + 130)
+        assert (writer._limit(0.5), writer._limit(10.0)) == (64 + 13, 64 + 130)
 
 
 def test_windows_are_refused_where_none_are_cut(tmp_path: Path) -> None:
