@@ -199,7 +199,7 @@ TEXT_ENCODERS: dict[str, dict[str, Any]] = {
     **dict.fromkeys(
         ("blenderbot", "blenderbot-small", "m2m_100", "marian", "pegasus", "pegasus_x"), _D_MODEL
     ),
-    **dict.fromkeys(("longt5", "mt5", "t5"), ENCODER_DECODERS["t5"]),
+    **dict.fromkeys(("longt5", "mt5", "t5", "umt5"), ENCODER_DECODERS["t5"]),
     "switch_transformers": {**ENCODER_DECODERS["t5"], "num_experts": 2},
     "prophetnet": DECODERS["prophetnet"],
     "t5gemma": {

@@ -20,6 +20,7 @@ from .asked_speech_writer import AskedSpeechWriter
 from .base import AudioBackend, Tensors
 from .ctc import Ctc
 from .speech_writer import SpeechWriter
+from .transducer import Transducer
 from .whisper import Whisper
 
 #: Seconds of a window, unless the declaration says.
@@ -36,6 +37,9 @@ _WRITERS = frozenset(
 
 #: Types of language models whose processors make a request of a sound.
 _ASKED = frozenset({"glmasr", "qwen3_asr"})
+
+#: Type of a transducer -> the auto class that loads it.
+_TRANSDUCERS = {"parakeet_rnnt": "AutoModelForRNNT", "parakeet_tdt": "AutoModelForTDT"}
 
 
 class Recogniser(Protocol):
@@ -132,8 +136,11 @@ class Recognition(AudioBackend):
             self.auto_class = "AutoModelForSpeechSeq2Seq"
         elif kind in _ASKED:
             self.auto_class = "AutoModelForMultimodalLM"
+        elif kind in _TRANSDUCERS:
+            self.auto_class = _TRANSDUCERS[kind]
         else:
-            known = ", ".join(sorted({*MODEL_FOR_CTC_MAPPING_NAMES, *_WRITERS, *_ASKED}))
+            kinds = {*MODEL_FOR_CTC_MAPPING_NAMES, *_WRITERS, *_ASKED, *_TRANSDUCERS}
+            known = ", ".join(sorted(kinds))
             raise ModelRefused(
                 f"{self.source}: a model of type {kind} does not do this task; it takes {known}"
             )
@@ -176,8 +183,9 @@ class Recognition(AudioBackend):
                 num_beams=self._num_beams,
                 max_new_tokens=self._max_new_tokens,
             )
-        if kind in _WRITERS:
-            return SpeechWriter(
+        if kind in _WRITERS or kind in _TRANSDUCERS:
+            writer = Transducer if kind in _TRANSDUCERS else SpeechWriter
+            return writer(
                 self.model,
                 self.tokenizer,
                 rate=self.rate,

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import transformers as hf
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from wherry.protocol.errors import RowError
 from wherry.samples.tiny.parts import SMALL, bpe, loud, save
@@ -243,6 +244,30 @@ def _kyutai(folder: Path) -> None:
     _saved(folder, model, hf.KyutaiSpeechToTextProcessor(extractor, tokenizer))
 
 
+def _parakeet(folder: Path, kind: str) -> None:
+    words = ["<pad>", "<unk>", "▁", *"abcdefghijklmnopqrstuvwxyz"]
+    plain = Tokenizer(models.BPE(vocab={word: i for i, word in enumerate(words)}, merges=[]))
+    plain.pre_tokenizer, plain.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    tokenizer = hf.ParakeetTokenizer(tokenizer_object=plain, pad_token="<pad>", unk_token="<unk>")
+    blank = len(words)
+    config = getattr(hf, f"Parakeet{kind}Config")(
+        vocab_size=blank + 1,
+        blank_token_id=blank,
+        pad_token_id=0,
+        decoder_hidden_size=16,
+        encoder_config={
+            **SMALL,
+            "conv_kernel_size": 5,
+            "subsampling_conv_channels": 8,
+            "num_mel_bins": 80,
+        },
+    )
+    model = getattr(hf, f"ParakeetFor{kind}")(config)
+    parts = (hf.ParakeetFeatureExtractor(feature_size=80), tokenizer)
+    model.generation_config.update(decoder_start_token_id=blank)
+    save(folder, loud(model, "joint", "decoder"), *parts)
+
+
 BUILDERS: dict[str, Callable[[Path], None]] = {
     "moonshine": _moonshine,
     "speech_to_text": _speech_to_text,
@@ -253,8 +278,10 @@ BUILDERS: dict[str, Callable[[Path], None]] = {
     "qwen3_asr": _qwen3_asr,
     "glmasr": _glmasr,
     "kyutai_speech_to_text": _kyutai,
+    "parakeet_rnnt": lambda folder: _parakeet(folder, "RNNT"),
+    "parakeet_tdt": lambda folder: _parakeet(folder, "TDT"),
 }
-NORMAL = ("moonshine", "speech_to_text", "seamless_m4t", "qwen3_asr")
+NORMAL = ("moonshine", "parakeet_tdt", "speech_to_text", "seamless_m4t", "qwen3_asr")
 
 _NOISE = np.random.default_rng(1)
 SOUNDS = [_NOISE.normal(0, 0.2, count).astype(np.float32) for count in (16000, 24000, 16000, 12345)]
@@ -263,7 +290,9 @@ SOUNDS = [_NOISE.normal(0, 0.2, count).astype(np.float32) for count in (16000, 2
 def _made(kind: str, folder: Path, **parameters: Any) -> LocalTask:
     torch.manual_seed(0)
     BUILDERS[kind](folder)
-    return create_task("transformers", TASK, str(folder), {"max_new_tokens": COUNT, **parameters})
+    if not kind.startswith("parakeet"):  # its steps end with the sound
+        parameters = {"max_new_tokens": COUNT, **parameters}
+    return create_task("transformers", TASK, str(folder), parameters)
 
 
 def _row(sound: Any, **parameters: Any) -> AutomaticSpeechRecognitionInput:
@@ -287,10 +316,14 @@ def _documented(task: LocalTask, sound: Any, **told: Any) -> str:
         own = made[:, inputs["input_ids"].shape[1] :]
         return str(processor.decode(own[0], skip_special_tokens=True, **how))
     inputs = backend.extractor(sound, sampling_rate=16000, return_tensors="pt")
+    if backend.model.config.model_type.startswith("parakeet"):
+        made = backend.model.generate(**inputs).sequences[0]
+        return str(backend.tokenizer.decode(made, skip_special_tokens=True, group_tokens=False))
     made = backend.model.generate(**inputs, max_new_tokens=COUNT, **told)
     return str(backend.tokenizer.batch_decode(made, skip_special_tokens=True)[0])
 
 
+@pytest.mark.filterwarnings("ignore:Using the model-agnostic default")  # Parakeet's own bound
 @pytest.mark.parametrize(
     "kind", [pytest.param(k, marks=() if k in NORMAL else pytest.mark.slow) for k in BUILDERS]
 )
