@@ -41,6 +41,22 @@ _ASKED = frozenset({"glmasr", "qwen3_asr"})
 #: Type of a transducer -> the auto class that loads it.
 _TRANSDUCERS = {"parakeet_rnnt": "AutoModelForRNNT", "parakeet_tdt": "AutoModelForTDT"}
 
+#: Types that hear speech and are not served -> why.
+_UNSERVED = {
+    **dict.fromkeys(
+        ("fun_asr_nano", "granite_speech", "granite_speech_plus"),
+        "makes its features with torchaudio, which is not used here",
+    ),
+    **dict.fromkeys(
+        ("voxtral", "voxtral_realtime"),
+        "makes its requests with mistral-common, which is not used here",
+    ),
+    **dict.fromkeys(
+        ("qwen2_audio", "qwen2_5_omni", "qwen3_omni_moe", "audioflamingo3"),
+        "answers questions about sounds, and does not do this task",
+    ),
+}
+
 
 class Recogniser(Protocol):
     """A kind of model: from windows of sound to tokens, and from those of one sound to text."""
@@ -141,8 +157,9 @@ class Recognition(AudioBackend):
         else:
             kinds = {*MODEL_FOR_CTC_MAPPING_NAMES, *_WRITERS, *_ASKED, *_TRANSDUCERS}
             known = ", ".join(sorted(kinds))
+            why = _UNSERVED.get(kind, "does not do this task")
             raise ModelRefused(
-                f"{self.source}: a model of type {kind} does not do this task; it takes {known}"
+                f"{self.source}: a model of type {kind} {why}: this task takes {known}"
             )
         super().load()
 

@@ -13,6 +13,7 @@ import transformers as hf
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from wherry.protocol.errors import RowError
+from wherry.samples.tiny.audio import moonshine
 from wherry.samples.tiny.parts import SMALL, bpe, loud, save
 from wherry.tasks.audio.automatic_speech_recognition import (
     AutomaticSpeechRecognitionInput,
@@ -60,23 +61,6 @@ def _saved(
     own = {n: v for n, v in model.generation_config.to_diff_dict().items() if n[0] != "_"}
     model.generation_config = hf.GenerationConfig(**{**own, **generation}, no_repeat_ngram_size=2)
     save(folder, loud(model, "conv", "layers", "embed_tokens", "shared", *loudly), *parts)
-
-
-def _moonshine(folder: Path) -> None:
-    tokenizer = bpe()
-    sides = ("num_hidden_layers", "num_attention_heads", "num_key_value_heads")
-    sizes = {f"{half}_{name}": 2 for half in ("encoder", "decoder") for name in sides}
-    ends = _ends(tokenizer)
-    config = hf.MoonshineConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=37,
-        decoder_start_token_id=tokenizer.bos_token_id,
-        **sizes,
-        **ends,
-    )
-    extractor = hf.Wav2Vec2FeatureExtractor(do_normalize=False, return_attention_mask=True)
-    _saved(folder, hf.MoonshineForConditionalGeneration(config), extractor, tokenizer, **ends)
 
 
 def _speech_to_text(folder: Path) -> None:
@@ -269,7 +253,7 @@ def _parakeet(folder: Path, kind: str) -> None:
 
 
 BUILDERS: dict[str, Callable[[Path], None]] = {
-    "moonshine": _moonshine,
+    "moonshine": moonshine,
     "speech_to_text": _speech_to_text,
     "speecht5": _speecht5,
     "seamless_m4t": _seamless,
@@ -380,12 +364,20 @@ def test_windows_are_refused_where_none_are_cut(tmp_path: Path) -> None:
         _made("moonshine", tmp_path, chunk_length_s=10)
 
 
-@pytest.mark.parametrize("kind", ["qwen2_audio", "granite_speech", "voxtral"])
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        ("qwen2_audio", "answers questions about sounds"),
+        ("granite_speech", "makes its features with torchaudio"),
+        ("voxtral", "makes its requests with mistral-common"),
+        ("bert", "does not do this task"),
+    ],
+)
 def test_another_kind_is_refused_in_a_line_that_names_those_there_are(
-    kind: str, tmp_path: Path
+    kind: str, why: str, tmp_path: Path
 ) -> None:
     hf.AutoConfig.for_model(kind).save_pretrained(tmp_path)
-    with pytest.raises(ModelRefused, match=f"a model of type {kind} does not") as refused:
+    with pytest.raises(ModelRefused, match=f"a model of type {kind} {why}") as refused:
         create_task("transformers", TASK, str(tmp_path))
     assert "moonshine" in str(refused.value)
     assert "\n" not in str(refused.value)

@@ -15,6 +15,7 @@ import torch
 import transformers as hf
 
 from wherry.protocol.errors import RowError
+from wherry.samples.tiny.audio import csm
 from wherry.samples.tiny.parts import bpe, loud, save, wordpiece
 from wherry.tasks.audio.text_to_speech import TextToSpeechInput, TextToSpeechOutput
 from wherry.tasks.backends.base import ModelRefused
@@ -41,14 +42,6 @@ _VOCODER: dict[str, Any] = {
     "resblock_kernel_sizes": [3],
     "resblock_dilation_sizes": [[1, 3]],
     "initializer_range": 0.3,  # else all that one hears are its biases
-}
-_DECODER: dict[str, Any] = {
-    "hidden_size": 32,
-    "intermediate_size": 37,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 2,
-    "num_key_value_heads": 1,
-    "head_dim": 16,
 }
 
 
@@ -236,56 +229,13 @@ def _fastspeech2(folder: Path) -> dict[str, Any]:
     return {}
 
 
-def _csm(folder: Path) -> dict[str, Any]:
-    tokenizer = bpe(extra=("<|AUDIO|>", "<|audio_eos|>"))
-    number = tokenizer.convert_tokens_to_ids
-    codec = hf.MimiConfig(
-        **{**_DECODER, "hidden_size": 16},
-        num_filters=4,
-        codebook_size=32,
-        codebook_dim=8,
-        vector_quantization_hidden_dimension=8,
-        upsampling_ratios=[4, 2],
-        num_quantizers=4,
-        upsample_groups=16,
-        max_position_embeddings=128,
-        sliding_window=16,
-        sampling_rate=2400,
-        frame_rate=150.0,
-    )
-    sounds = {"num_codebooks": 4, "vocab_size": 18}
-    config = hf.CsmConfig(
-        **_DECODER,
-        **sounds,
-        text_vocab_size=len(tokenizer),
-        max_position_embeddings=128,
-        depth_decoder_config={
-            **_DECODER,
-            **sounds,
-            "backbone_hidden_size": 32,
-            "max_position_embeddings": 8,
-        },
-        codec_config=codec.to_dict(),
-        audio_token_id=number("<|AUDIO|>"),
-        audio_eos_token_id=number("<|audio_eos|>"),
-        codebook_pad_token_id=17,
-        bos_token_id=tokenizer.bos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    model = loud(hf.CsmForConditionalGeneration(config), "embed", "layers", "head")
-    _sounding(model.codec_model)
-    model.generation_config.update(max_new_tokens=6, do_sample=True)
-    save(folder, model, hf.CsmProcessor(hf.EncodecFeatureExtractor(sampling_rate=2400), tokenizer))
-    return {}
-
-
-BUILDERS: dict[str, Callable[[Path], dict[str, Any]]] = {
+BUILDERS: dict[str, Callable[[Path], dict[str, Any] | None]] = {
     "speecht5": _speecht5,
     "bark": _bark,
     "seamless_m4t": _seamless,
     "seamless_m4t_v2": lambda folder: _seamless(folder, "v2"),
     "fastspeech2_conformer_with_hifigan": _fastspeech2,
-    "csm": _csm,
+    "csm": csm,
 }
 RATES = {"bark": 2400, "csm": 2400, "fastspeech2_conformer_with_hifigan": 22050}
 
@@ -293,7 +243,7 @@ RATES = {"bark": 2400, "csm": 2400, "fastspeech2_conformer_with_hifigan": 22050}
 def _made(kind: str, folder: Path, **parameters: Any) -> LocalTask:
     torch.manual_seed(0)
     needed = BUILDERS[kind](folder)
-    return create_task("transformers", TASK, str(folder), {**needed, **parameters})
+    return create_task("transformers", TASK, str(folder), {**(needed or {}), **parameters})
 
 
 def _spoken(task: LocalTask, texts: list[str], **how: Any) -> list[Any]:
