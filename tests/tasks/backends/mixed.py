@@ -96,9 +96,17 @@ DECODERS: dict[str, dict[str, Any]] = {
     },
     "mamba": {"hidden_size": 32, "num_hidden_layers": 2, "state_size": 8},
     "bloom": {"hidden_size": 32, "n_layer": 2, "n_head": 2},
+    "stablelm": {**_HIDDEN, "num_key_value_heads": 2},
 }
 
 _HYBRID: dict[str, Any] = {**_HIDDEN, "num_key_value_heads": 1, "head_dim": 16}
+_LINEAR: dict[str, Any] = {
+    "linear_num_key_heads": 2,
+    "linear_num_value_heads": 2,
+    "linear_key_head_dim": 16,
+    "linear_value_head_dim": 16,
+    "layer_types": ["linear_attention", "full_attention"],
+}
 
 #: Decoders that keep a state, not only what they have read.
 RECURRENT: dict[str, dict[str, Any]] = {
@@ -161,17 +169,14 @@ RECURRENT: dict[str, dict[str, Any]] = {
         "mamba_chunk_size": 8,
     },
     "lfm2": {**_HYBRID, "layer_types": ["conv", "full_attention"]},
+    "qwen3_5_text": {**_HYBRID, **_LINEAR},
     "qwen3_next": {
         **_HYBRID,
+        **_LINEAR,
         "num_experts": 2,
         "num_experts_per_tok": 1,
         "moe_intermediate_size": 16,
         "shared_expert_intermediate_size": 16,
-        "linear_num_key_heads": 2,
-        "linear_num_value_heads": 2,
-        "linear_key_head_dim": 16,
-        "linear_value_head_dim": 16,
-        "layer_types": ["linear_attention", "full_attention"],
     },
 }
 
@@ -194,7 +199,7 @@ TEXT_ENCODERS: dict[str, dict[str, Any]] = {
     **dict.fromkeys(
         ("blenderbot", "blenderbot-small", "m2m_100", "marian", "pegasus", "pegasus_x"), _D_MODEL
     ),
-    **dict.fromkeys(("longt5", "mt5", "t5"), ENCODER_DECODERS["t5"]),
+    **dict.fromkeys(("longt5", "mt5", "t5", "umt5"), ENCODER_DECODERS["t5"]),
     "switch_transformers": {**ENCODER_DECODERS["t5"], "num_experts": 2},
     "prophetnet": DECODERS["prophetnet"],
     "t5gemma": {

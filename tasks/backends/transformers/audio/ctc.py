@@ -23,10 +23,14 @@ _MEASURED_S = (2, 10)
 class Ctc:
     """A model that hears letters. `extract` makes of samples what the model is given."""
 
+    hears_whole = False
+    tells_times = True
+
     def __init__(
         self, model: Any, tokenizer: Any, *, rate: int, extract: Callable[[Samples], Tensors]
     ) -> None:
         self._model, self._tokenizer, self._rate = model, tokenizer, rate
+        self._extract = extract
         #: Samples that one token stands for.
         self.align_to: int = self._measured(extract)
 
@@ -50,6 +54,10 @@ class Ctc:
                 return torch.as_tensor(rule(given)).long()
         return given
 
+    def features(self, samples: Samples, language: str | None) -> Tensors:  # noqa: ARG002 # it knows but one
+        """What the model is given of a window."""
+        return self._extract(samples)
+
     def language(self, named: str | None) -> str | None:  # noqa: ARG002 # it knows but one
         """No language: the model has its own."""
         return None
@@ -69,6 +77,7 @@ class Ctc:
     def tokens(
         self,
         tensors: Tensors,
+        windows: Sequence[Window],  # noqa: ARG002 # its tokens are as many as its moments
         languages: Sequence[str | None],  # noqa: ARG002 # CTC models know one
         *,
         timestamps: bool,  # noqa: ARG002 # each token has its moment

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from transformers.models.whisper.tokenization_whisper import LANGUAGES, TO_LANGU
 
 from .....protocol.errors import RowError
 from ....audio.automatic_speech_recognition import SpeechChunk
+from ...sound.waveform import Samples
 from ...sound.windows import Window
 from .base import Tensors
 
@@ -18,9 +19,20 @@ class Whisper:
     """A model that writes what it hears in 30 seconds or less."""
 
     align_to = 1
+    hears_whole = False
+    tells_times = True
 
-    def __init__(self, model: Any, tokenizer: Any, extractor: Any, *, num_beams: int) -> None:
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        extractor: Any,
+        *,
+        extract: Callable[[Samples], Tensors],
+        num_beams: int,
+    ) -> None:
         self._model, self._tokenizer, self._num_beams = model, tokenizer, num_beams
+        self._extract = extract
         self._rate: int = extractor.sampling_rate
         self._seconds_per_timestamp = extractor.chunk_length / model.config.max_source_positions
         config = model.generation_config
@@ -44,6 +56,10 @@ class Whisper:
             raise RowError(f"language {named!r}: the model does not know it")
         return f"<|{code}|>"
 
+    def features(self, samples: Samples, language: str | None) -> Tensors:  # noqa: ARG002 # generate is told
+        """What the model is given of a window."""
+        return self._extract(samples)
+
     def heard(self, tensors: Tensors, languages: Sequence[str | None]) -> list[str | None]:
         """The windows' languages, as tokens; a model of English alone has none."""
         if not self._is_multilingual:
@@ -57,7 +73,12 @@ class Whisper:
         return str(LANGUAGES.get(language.strip("<|>"), language.strip("<|>")))
 
     def tokens(
-        self, tensors: Tensors, languages: Sequence[str | None], *, timestamps: bool
+        self,
+        tensors: Tensors,
+        windows: Sequence[Window],  # noqa: ARG002 # all are played 30 seconds
+        languages: Sequence[str | None],
+        *,
+        timestamps: bool,
     ) -> list[torch.Tensor]:
         """Generated tokens, (T,) a row. input_features: (B, mels, frames)."""
         features = tensors["input_features"]

@@ -54,11 +54,14 @@ class ContinuousWriter(GenerationBackend):
         self._running: RunningBatch | None = None
 
     def load(self) -> None:
-        """Load the model. Raises ValueError for one that cannot be batched continuously."""
+        """Load the model. Raises ModelRefused for one that cannot be batched continuously."""
         super().load()
         if not self._continuous:
             return
-        check_continuous(self.model)
+        try:
+            check_continuous(self.model)
+        except ValueError as error:
+            raise self._refusal(error) from None
         longest = positions(self.model, "decoder") or _CACHE_TOKENS
         room = self._cache_tokens or min(longest * _CACHE_ROWS, _CACHE_TOKENS)
         running = RunningBatch(
@@ -66,9 +69,9 @@ class ContinuousWriter(GenerationBackend):
         )
         try:
             _try(running)
-        except BrokenLoopError as error:
+        except Exception as error:  # whatever transformers' loop says of layers it does not know
             running.close()
-            raise ValueError(f"{self.source} cannot be batched continuously: {error}") from None
+            raise self._refusal(error) from error
         self._running = running
 
     def find_company(self) -> None:
@@ -76,10 +79,13 @@ class ContinuousWriter(GenerationBackend):
         super().find_company()
         if self._running and self.company.batching != "padded":
             self._running.close()
-            raise ModelRefused(
-                f"{self.source} cannot be batched continuously: {self.company.note}; "
-                "leave `continuous` out"
-            )
+            raise self._refusal(self.company.note)
+
+    def _refusal(self, why: object) -> ModelRefused:
+        text = " ".join(str(why).split())
+        return ModelRefused(
+            f"{self.source} cannot be batched continuously: {text}; leave `continuous` out"
+        )
 
     def close(self) -> None:
         """End the running batch, and drop the model."""
@@ -220,17 +226,30 @@ def check_continuous(model: Any) -> None:
     if model.config._attn_implementation == "eager":  # noqa: SLF001 # the name it goes by
         asked.append("eager attention")  # the loop would change it, also for `generate`
     if asked:
-        raise ValueError(f"this model cannot be batched continuously: it needs {', '.join(asked)}")
+        raise ValueError(f"it needs {', '.join(asked)}")
 
 
 def _try(running: RunningBatch) -> None:
-    """Write a token: what this cannot do is found when it is loaded. Raises BrokenLoopError."""
+    """Write two tokens behind two prompts: what this cannot do is found when it is loaded.
+
+    The second token is the first that looks back (StableLM keeps a cache of its own). Raises
+    BrokenLoopError, or what transformers says of layers that it does not know.
+    """
     news: SimpleQueue[News] = SimpleQueue()
     none = LogitsProcessorList()
-    row = RunningRow(
-        prompt=[0], budget=1, ends=(), penalties=none, draw=none, streamed=False, news=news
-    )
-    list(running.follow([row], news))
+    rows = [
+        RunningRow(
+            prompt=[0] * length,
+            budget=2,
+            ends=(),
+            penalties=none,
+            draw=none,
+            streamed=False,
+            news=news,
+        )
+        for length in (3, 1)
+    ]
+    list(running.follow(rows, news))
 
 
 def _penalties(model: Any, wanted: Parameters) -> LogitsProcessorList:

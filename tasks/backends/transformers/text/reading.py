@@ -155,7 +155,8 @@ class ReadingBackend(TextBackend):
 
         def at_masks(out: Any, tensors: Mapping[str, torch.Tensor]) -> Sequence[torch.Tensor]:
             at = tensors["input_ids"] == mask
-            return [row[own] for row, own in zip(out.logits, at, strict=True)]
+            logits = out.logits[:, : at.shape[1]]  # Perceiver answers for all places that it has
+            return [row[own] for row, own in zip(logits, at, strict=True)]
 
         return self.infer(sequences, at_masks)
 
@@ -197,7 +198,7 @@ class EncodingBackend(ReadingBackend):
         super().load()
         try:
             self.states(self.tokens(TEXTS[:1]))
-        except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             kind = self.model.config.model_type
             why = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
             raise ModelRefused(

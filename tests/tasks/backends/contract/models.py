@@ -41,13 +41,17 @@ class EndpointHandler:
 #: Models of a task beside the one that has its name, of another kind.
 _FURTHER: dict[str, tuple[str, ...]] = {
     "audio-classification": ("audio-classification-ast", "audio-classification-masked"),
-    "automatic-speech-recognition": ("automatic-speech-recognition-ctc",),
+    "automatic-speech-recognition": (
+        "automatic-speech-recognition-ctc",
+        "automatic-speech-recognition-moonshine",
+    ),
     "image-feature-extraction": ("zero-shot-image-classification",),
     "image-segmentation": ("image-segmentation-semantic",),
     "keypoint-detection": ("keypoint-detection-superpoint",),
     "mask-generation": ("mask-generation-sam2",),
     "object-detection": ("object-detection-detr",),
     "text-generation": ("text-generation-gpt2",),
+    "text-to-speech": ("text-to-speech-csm",),
     "translation": ("translation-nllb",),
     "zero-shot-audio-classification": ("zero-shot-audio-classification-fused",),
     "zero-shot-image-classification": ("zero-shot-image-classification-siglip",),
@@ -56,6 +60,10 @@ _FURTHER: dict[str, tuple[str, ...]] = {
 
 #: Models that are exported, where not all of a task's are.
 _EXPORTED = {
+    "automatic-speech-recognition": (
+        "automatic-speech-recognition",
+        "automatic-speech-recognition-ctc",
+    ),
     "image-segmentation": ("image-segmentation-semantic", "image-segmentation-yolo"),
     "keypoint-detection": ("keypoint-detection-yolo",),
     "optical-character-recognition": (
@@ -84,6 +92,10 @@ _DECLARED: dict[tuple[str, str] | str, dict[str, Any]] = {
 #: Model, or pair -> parameters that it has no use for, or that random weights show nothing of: why.
 DEAF: dict[str, Mapping[str, str]] = {
     "automatic-speech-recognition-ctc": {"language": "it knows but one"},
+    "automatic-speech-recognition-moonshine": {
+        "language": "it knows but one",
+        "return_timestamps": "it tells no times, and refuses it",
+    },
     "image-feature-extraction": {"pool": "DINOv2 pools by its first token, as others do not"},
     "image-segmentation-semantic": dict.fromkeys(
         ("threshold", "mask_threshold", "overlap_mask_area_threshold", "subtask"),
@@ -94,6 +106,7 @@ DEAF: dict[str, Mapping[str, str]] = {
     ),
     "mask-generation-sam2": {"stability_score_offset": "random weights are too sure to be moved"},
     "onnxruntime-text-to-speech": {"speaker": "it has but one"},
+    "text-to-speech-csm": {"speed": "it cannot be told, and refuses it"},
     "translation": dict.fromkeys(("src_lang", "tgt_lang"), "T5 does the pairs that it names"),
 }
 

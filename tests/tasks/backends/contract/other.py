@@ -56,7 +56,7 @@ AUDIO: dict[str, Case] = {
         broken=[
             ({"texts": [""]}, "text"),
             ({"texts": [" "]}, "text"),
-            ({"speaker": 2}, "speaker 2: the model has"),
+            ({"speaker": 10}, "speaker 10: the model has"),
         ],
         changed={
             "speaker": Changed(value=1),

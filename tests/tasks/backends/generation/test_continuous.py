@@ -15,12 +15,15 @@ import pytest
 
 from wherry.protocol.errors import RowError, WherryError
 from wherry.tasks.backends import create_backend
+from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.backends.device import Device
 from wherry.tasks.backends.transformers.generation import continuous
 from wherry.tasks.backends.transformers.generation.continuous_loop import Loop
 from wherry.tasks.text.generation import Generation, GenerationOutput
 from wherry.tasks.text.text_generation import TextGenerationInput
 from wherry.tasks.text.tokens import Listener, Token
+
+from .. import mixed
 
 PROMPTS = ["the boat is", "a wherry waits at the stairs for", "one", "hello"]
 
@@ -355,8 +358,33 @@ def test_a_model_with_rules_of_its_own_is_refused(
     backend = create_backend(
         "transformers", "chat", str(folder), device=Device("cpu"), continuous=True
     )
-    with pytest.raises(ValueError, match="NoRepeatNGram"):
+    with pytest.raises(ModelRefused, match="cannot be batched continuously: it needs NoRepeatNGra"):
         backend.load()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("lfm2", "stablelm"),
+        *(
+            pytest.param(kind, marks=pytest.mark.slow)
+            for kind in ("jamba", "qwen3_5_text", "qwen3_next", "recurrent_gemma")
+        ),
+    ],
+)
+def test_a_model_that_keeps_what_it_read_in_another_way_is_refused(
+    kind: str, tmp_path: Path
+) -> None:
+    folder = str(mixed.writer(kind, tmp_path))
+    backend = create_backend(
+        "transformers", "text-generation", folder, device=Device("cpu"), continuous=True
+    )
+    threads = loops()
+    with pytest.raises(ModelRefused, match="cannot be batched continuously") as refused:
+        backend.load()
+    assert "leave `continuous` out" in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert loops() == threads
 
 
 def loops() -> int:
