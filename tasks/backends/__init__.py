@@ -95,6 +95,8 @@ _PACKAGES = {
     "rapidocr": "ocr",
     "soundfile": "audio",
     "soxr": "audio",
+    "timm": "timm",
+    "torchvision": "torchvision",
 }
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import functools
+import io
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +15,7 @@ from ...company import TEXTS, Probe, Values, apart
 from ...image.decode import decode
 from ...rows import Decoded, alike, check_entries
 from ..generation.generate import Parameters, budget, first_steps, generate, pad_token
+from ..processors import load_processor
 from ..tokenizer import check_tokenizer, tokenizer_errors
 from ..vision.base import Tensors
 from ..vision.images import ImagesBackend
@@ -34,11 +37,9 @@ class ImageTextToText(ImagesBackend):
 
     def load_processor(self) -> None:
         """Load the processor: images, tokens, and the chat template that joins them."""
-        from transformers import AutoProcessor
-
         with tokenizer_errors(str(self.source), self._revision):
-            self.processor = AutoProcessor.from_pretrained(
-                self.source, revision=self._revision, trust_remote_code=False
+            self.processor = load_processor(
+                str(self.source), revision=self._revision, config=self.model.config
             )
         if not hasattr(self.processor, "tokenizer"):
             raise ValueError(f"{self.source}: a model without a processor of images and text")
@@ -48,6 +49,11 @@ class ImageTextToText(ImagesBackend):
             revision=self._revision,
             config=self.model.config,
         )
+
+    def example(self) -> TaskInput:
+        """A row to warm up with, its picture large enough for models that look at many places."""
+        row = super().example()
+        return row.model_copy(update={"images": [_picture()]})
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """One generate for all readable rows; one per size of their tensors, for models that cut
@@ -145,6 +151,13 @@ class ImageTextToText(ImagesBackend):
         with self.forward():
             written = generate(self.model, tokenizer, self.to_device(tensors), parameters)
         return [completion.text.strip() for completion in written]
+
+
+@functools.cache
+def _picture() -> bytes:
+    file = io.BytesIO()
+    Image.linear_gradient("L").convert("RGB").save(file, "PNG")
+    return file.getvalue()
 
 
 def _sizes(row: Tensors) -> tuple[object, ...]:
