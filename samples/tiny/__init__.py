@@ -76,6 +76,9 @@ BUILDERS: dict[str, str] = {
     "zero-shot-image-classification": "prompts:clip",
     "zero-shot-image-classification-siglip": "prompts:siglip",
     "zero-shot-object-detection": "prompts:owlvit",
+    "zero-shot-object-detection-grounding-dino": "grounded:grounding_dino",
+    "zero-shot-object-detection-mm-grounding-dino": "grounded:mm_grounding_dino",
+    "zero-shot-object-detection-omdet-turbo": "grounded:omdet",
     "zero-shot-object-detection-owlv2": "prompts:owlv2",
 }
 

@@ -8,6 +8,7 @@ for the one for videos: Wherry sends none.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -97,8 +98,9 @@ def _processor_class(name: str) -> Any:
     folder, _, kind = found.__module__.rpartition(".processing_")
     pillow, other = f"{folder}.image_processing_pil_{kind}", f"{folder}.image_processing_{kind}"
     try:
-        # Pixtral's module wants a function that both forms of its image processor have.
-        sys.modules[other] = importlib.import_module(pillow)
+        if importlib.util.find_spec(pillow) is not None:
+            # Pixtral's module wants a function that both forms of its image processor have.
+            sys.modules[other] = importlib.import_module(pillow)
         return getattr(importlib.import_module(found.__module__), name)
     except ImportError:
         return None

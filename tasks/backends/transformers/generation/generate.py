@@ -234,7 +234,8 @@ def _prompt_length(model: Any, inputs: Mapping[str, torch.Tensor]) -> int:
         return 1 if started is None else started.shape[1] + _starts_by_itself(model, started)
     if "input_ids" in inputs:  # BLIP takes the last of them off
         return inputs["input_ids"].shape[1] - (model.config.model_type == "blip")
-    return 1 + getattr(model.config, "num_query_tokens", 0)  # a start, behind BLIP-2's picture
+    queries: int = getattr(model.config, "num_query_tokens", 0)  # BLIP-2's picture
+    return queries + 1
 
 
 def _starts_by_itself(model: Any, started: torch.Tensor) -> bool:

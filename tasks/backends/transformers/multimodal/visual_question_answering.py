@@ -80,7 +80,7 @@ class VisualAnswering(VisionBackend):
 
     def _written(self, decoded: Decoded[Processed]) -> list[TaskOutput | RowError]:
         questions = [row.question for row in decoded.inputs]  # type: ignore[attr-defined] # its own Input
-        found: dict[int, TaskOutput] = {}
+        found: dict[int, TaskOutput | RowError] = {}
         for group in alike(self._texts([question])[0]["input_ids"].shape for question in questions):
             encoded, lost = self._texts([questions[i] for i in group])
             pixels = torch.cat([decoded.rows[i].tensors["pixel_values"] for i in group])
