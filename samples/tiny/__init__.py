@@ -19,6 +19,7 @@ BUILDERS: dict[str, str] = {
     "chat": "generation:llama",
     "depth-estimation": "vision:depth_estimation",
     "document-question-answering": "multimodal:layoutlm",
+    "document-question-answering-layoutlmv3": "multimodal:layoutlmv3",
     "embedding": "text:encoder",
     "feature-extraction": "text:encoder",
     "fill-mask": "text:fill_mask",

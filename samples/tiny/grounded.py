@@ -15,8 +15,14 @@ from transformers.models.grounding_dino.image_processing_pil_grounding_dino impo
 from .parts import SMALL, SQUARE, loud, save, wordpiece
 
 _SWIN: dict[str, Any] = {
-    "model_type": "swin", "image_size": 64, "patch_size": 4, "embed_dim": 8, "window_size": 4,
-    "depths": [1, 1, 1], "num_heads": [1, 2, 2], "out_indices": [1, 2, 3],
+    "model_type": "swin",
+    "image_size": 64,
+    "patch_size": 4,
+    "embed_dim": 8,
+    "window_size": 4,
+    "depths": [1, 1, 1],
+    "num_heads": [1, 2, 2],
+    "out_indices": [1, 2, 3],
 }
 
 
@@ -37,7 +43,9 @@ def _dino(folder: Path, config_class: Any, model_class: Any) -> None:
         **{f"{side}_{name}": n for side in ("encoder", "decoder") for name, n in sizes.items()},
         backbone_config=_SWIN,
         text_config={
-            **SMALL, "model_type": "bert", "vocab_size": len(tokenizer),
+            **SMALL,
+            "model_type": "bert",
+            "vocab_size": len(tokenizer),
             "max_position_embeddings": 64,
         },
         d_model=32,
@@ -57,8 +65,12 @@ def omdet(folder: Path) -> None:
     config = hf.OmDetTurboConfig(
         backbone_config={**_SWIN, "embed_dim": 16},
         text_config={
-            **SMALL, "model_type": "clip_text_model", "vocab_size": len(tokenizer),
-            "max_position_embeddings": 77, "projection_dim": 32, "eos_token_id": 3,
+            **SMALL,
+            "model_type": "clip_text_model",
+            "vocab_size": len(tokenizer),
+            "max_position_embeddings": 77,
+            "projection_dim": 32,
+            "eos_token_id": 3,
         },
         image_size=64,
         apply_layernorm_after_vision_backbone=False,

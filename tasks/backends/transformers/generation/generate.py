@@ -231,9 +231,11 @@ def _prompt_length(model: Any, inputs: Mapping[str, torch.Tensor]) -> int:
     """How many of the tokens that `generate` gives back were there before."""
     if model.config.is_encoder_decoder:
         started = inputs.get("decoder_input_ids")
-        return 1 if started is None else started.shape[1] + _starts_by_itself(model, started)
+        if started is None:
+            return 1
+        return int(started.shape[1]) + _starts_by_itself(model, started)
     if "input_ids" in inputs:  # BLIP takes the last of them off
-        return inputs["input_ids"].shape[1] - (model.config.model_type == "blip")
+        return int(inputs["input_ids"].shape[1]) - (model.config.model_type == "blip")
     queries: int = getattr(model.config, "num_query_tokens", 0)  # BLIP-2's picture
     return queries + 1
 

@@ -19,8 +19,11 @@ from ...sizes import Size
 from ...text.cut import Truncation
 from ..multimodal.side_texts import SideTexts
 
-#: The least chance of a token that belongs to what a box shows; OmDet's overlap of one label's boxes.
-_TOKEN_CHANCE, _OVERLAP = 0.25, 0.5
+#: The least chance of a token that belongs to what a box shows.
+_TOKEN_CHANCE = 0.25
+
+#: How much of their union two boxes of one label may share, by OmDet.
+_OVERLAP = 0.5
 
 
 class Objects(NamedTuple):
@@ -55,7 +58,7 @@ class GroundingDino:
 
     def size(self, labels: list[str]) -> Hashable:
         """The length of their text."""
-        return self._texts([_sentence(labels)])[0]["input_ids"].shape
+        return int(self._texts([_sentence(labels)])[0]["input_ids"].shape[1])
 
     def ask(
         self, rows: Sequence[list[str]]
@@ -77,7 +80,10 @@ class GroundingDino:
 
 
 class OmDet:
-    """Each label by itself, and a task that names them; its own post-processing wants torchvision."""
+    """Each label by itself, and a task that names them.
+
+    Its processor reads the answer with torchvision alone, so that is done here.
+    """
 
     def __init__(self, processor: Any, config: Any) -> None:  # noqa: ARG002 # as DINO's
         self._processor = processor
@@ -102,7 +108,7 @@ class OmDet:
         return encoded, [[] for _ in rows]
 
     def read(self, out: Any, row: int, labels: list[str], size: Size, threshold: float) -> Objects:
-        """As many boxes as there are queries, those of a label that overlap a surer one left out."""
+        """As many boxes as queries, less those of a label that overlap a surer one."""
         chances = out["decoder_class_logits"][row].sigmoid()  # (Q, L)
         best, at = chances.flatten().topk(len(chances), sorted=False)
         best, at = best[best > threshold].numpy(), at[best > threshold].numpy()

@@ -31,8 +31,8 @@ class ZeroShotObjectDetection(VisionBackend):
     """Boxes of an image, and how well each label fits each box.
 
     Rows with labels of their own share a forward of OWL-ViT and OWLv2. The model gets the union of
-    their labels, and a row's objects come from its own columns: a label's fit does not depend on the
-    others. Grounding DINO's and OmDet's does: rows share one where their labels have one size.
+    their labels, and a row's objects come from its own columns: a label's fit does not depend on
+    the others. Grounding DINO's and OmDet's does: rows share one where their labels have one size.
     """
 
     auto_class = "AutoModelForZeroShotObjectDetection"

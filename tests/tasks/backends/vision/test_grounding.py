@@ -105,8 +105,8 @@ def test_omdet_tells_labels_apart_and_answers_alone_as_together(
     alone = _answers(folder, threshold=0.0, together=False)
     for answer, own, labels in zip(together, alone, LABELS, strict=True):
         assert {label for label, *_ in answer} <= {*labels}
-        assert sorted(answer) == [
-            (label, pytest.approx(score, abs=TOLERANCE), pytest.approx(box, abs=0.1))
-            for label, score, box in sorted(own)
-        ]
+        # Boxes tell objects apart where scores are all but equal.
+        own.sort(key=lambda found: (found[0], found[2]))
+        answer.sort(key=lambda found: (found[0], found[2]))
+        _same([answer], [own])
     assert len({label for answer in together for label, *_ in answer}) > 2
