@@ -9,6 +9,9 @@ from typing import Any
 
 import transformers as hf
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.layoutlmv3.image_processing_pil_layoutlmv3 import (
+    LayoutLMv3ImageProcessorPil,
+)
 from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcessorPil
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
@@ -129,6 +132,27 @@ def layoutlm(folder: Path) -> None:
     )
 
 
+def layoutlmv3(folder: Path) -> None:
+    """A LayoutLMv3, which looks at a page and reads its words."""
+    trained = bpe(max_length=64)
+    vocabulary, merges = _byte_pairs(trained)
+    tokenizer = hf.LayoutLMv3Tokenizer(
+        vocab=vocabulary, merges=merges, model_max_length=64, add_prefix_space=True
+    )
+    sizes = {"coordinate_size": 4, "shape_size": 8, "input_size": 32, "patch_size": 16}
+    config = hf.LayoutLMv3Config(
+        **SMALL,
+        **sizes,
+        vocab_size=len(tokenizer),
+        max_position_embeddings=64 + tokenizer.pad_token_id + 1,
+        max_2d_position_embeddings=1024,
+        **_ids(tokenizer),
+    )
+    model = loud(hf.LayoutLMv3ForQuestionAnswering(config), "qa_outputs", "embeddings", "patch")
+    size = {"height": 32, "width": 32}
+    save(folder, model, tokenizer, LayoutLMv3ImageProcessorPil(size=size, apply_ocr=False))
+
+
 def stable_diffusion(folder: Path) -> None:
     """A Stable Diffusion of pictures of 32 x 32 pixels."""
     diffusers: Any = importlib.import_module("diffusers")  # an extra of its own
@@ -192,8 +216,14 @@ def _encoder_decoder(decoder: Any, tokenizer: Any) -> Any:
 def _clip_tokenizer() -> Any:
     end = "<|endoftext|>"
     trained = bpe(bos="<|startoftext|>", eos=end, pad=end, unk=end, max_length=32)
+    vocabulary, merges = _byte_pairs(trained)
+    return hf.CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=32)
+
+
+def _byte_pairs(trained: Any) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """The vocabulary of a byte-level tokenizer, and its merges."""
     model = json.loads(trained.backend_tokenizer.to_str())["model"]
     merges: Any = [
         tuple(m) if isinstance(m, list) else tuple(m.split(" ")) for m in model["merges"]
     ]
-    return hf.CLIPTokenizer(vocab=model["vocab"], merges=merges, model_max_length=32)
+    return model["vocab"], merges

@@ -107,7 +107,9 @@ _PACKAGES = {
     "rapidocr": "ocr",
     "soundfile": "audio",
     "soxr": "audio",
+    "timm": "timm",
     "torch": "transformers",
+    "torchvision": "torchvision",
     "transformers": "transformers",
 }
 

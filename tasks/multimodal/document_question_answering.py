@@ -3,7 +3,7 @@ end INT32 [n, k].
 
 Optional tensor word_boxes [n], JSON: the page's words as `[word, [x0, y0, x1, y1]]`, edges in
 thousandths of the page. Without it the page is read first, by the package rapidocr. start and end
-count words, both included.
+count words, both included. A LayoutLM goes by the words alone, a LayoutLMv3 looks at the page too.
 
 The tests' model has random weights: no trained one comes with a dependency.
 """

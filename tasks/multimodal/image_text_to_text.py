@@ -1,6 +1,10 @@
 """Text about images. OIP: image BYTES [n], text BYTES [n] or [1] -> text BYTES [n].
 
-Each text is what a user says beside the image; models that have a chat template get it so.
+Each text is what a user says beside the image; models that have a chat template get it so. Others
+are asked as their documentation has it: Florence-2 by the name of a task (`<OD>`, `<CAPTION>`),
+PaliGemma in its words (`caption en`), Donut and Pix2Struct by the start of what they are to write.
+Places and fields are answered as JSON: Florence-2's boxes and polygons in pixels of the image,
+Donut's fields, the entities of a Kosmos-2 that is asked with `<grounding>`.
 The tests' model has random weights: no trained one comes with a dependency.
 """
 

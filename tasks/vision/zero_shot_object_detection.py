@@ -2,7 +2,8 @@
 
 label BYTES and score FP32 are [n, m], box FP32 [n, m, 4] (OWL-ViT, Minderer et al., 2022). A box
 has one label, the one that fits best. Rows of one batch may have labels of their own: the model
-sees each label once. No trained model can be had without a download.
+sees each label once. Grounding DINO reads the labels as one text; its boxes have the words of it
+that fit, of which there may be none. No trained model can be had without a download.
 """
 
 from __future__ import annotations

@@ -69,7 +69,8 @@ def test_every_extra_is_part_of_all() -> None:
         for requirement in extras[extra]:
             if requirement.startswith("wherry["):
                 waiting += requirement.removeprefix("wherry[").rstrip("]").split(",")
-    assert reached == set(extras)
+    # torchvision's wheels on PyPI are for CUDA, and break transformers beside a torch for CPUs.
+    assert reached == set(extras) - {"timm", "torchvision"}
 
 
 def test_constraints_pin_exactly_and_name_no_place() -> None:

@@ -17,7 +17,7 @@ from ..company import TOLERANCE, chosen
 from ..device import Device
 from ..placement import place
 from ..sources import opened
-from .whole import load_whole, read_config, refusal
+from .whole import load_whole, package_fault, read_config, refusal
 
 log = logging.getLogger(__name__)
 
@@ -119,9 +119,16 @@ class TransformersBackend(Backend):
 
     @contextmanager
     def refusing(self, part: str = "") -> Iterator[None]:
-        """Have transformers' errors about what a folder lacks refuse the model, in one line."""
+        """Have transformers' errors about what a folder lacks, or what is not installed, refuse the
+        model, in one line.
+        """
         try:
             yield
+        except (ImportError, ValueError) as error:
+            fault = package_fault(error)
+            if not fault:
+                raise
+            raise ModelRefused(f"{self.source}: {fault}") from error
         except OSError as error:
             if not Path(str(self.source)).is_dir():  # a hub that cannot be reached
                 raise

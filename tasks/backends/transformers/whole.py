@@ -120,6 +120,21 @@ def refusal(source: str, error: Exception) -> ModelRefused:
     return ModelRefused(text if source in text else f"{source}: {text}")
 
 
+def package_fault(error: Exception) -> str:
+    """What transformers' error says of a package that is an extra; "" where it is about another."""
+    asked = re.search(
+        r"(?:requires the|dependencies:) (torchvision|timm)\b", str(error), re.IGNORECASE
+    )
+    if asked:
+        package = asked[1].lower()
+        return f"this model needs {package}: pip install 'wherry[{package}]'"
+    if "torchvision::" in f"{error.__cause__}":  # its builds for CUDA break beside torch for CPUs
+        return (
+            "torchvision does not fit the torch that is here: install both for one kind of device"
+        )
+    return ""
+
+
 def _check_kind(auto: Any, source: str, config: Any) -> None:
     mapping = getattr(auto, "_model_mapping", None)
     if mapping is None:  # a class of one kind of model takes any config, and answers at random

@@ -108,7 +108,7 @@ def test_weights_of_other_shapes_are_refused(copied: TinyModel, name: str) -> No
 @pytest.mark.parametrize(
     ("task", "config", "takes"),
     [
-        ("image-to-text", "GitConfig", "git .*takes vision-encoder-decoder"),
+        ("image-to-text", "Kosmos2Config", "kosmos-2 .*serve it as image-text-to-text"),
         ("optical-character-recognition", "BlipConfig", "blip .*takes vision-encoder-decoder"),
         ("video-mask-generation", "EdgeTamVideoConfig", "edgetam_video .*takes sam2_video"),
         ("video-mask-generation", "Sam3VideoConfig", "sam3_video .*takes sam2_video"),

@@ -203,7 +203,7 @@ def test_a_module_outside_of_the_folder_is_a_fault(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("task", "kind", "name"),
     [
-        ("image-to-text", "git", "GitForCausalLM"),
+        ("image-to-text", "bert", "BertModel"),
         ("optical-character-recognition", "git", "GitForCausalLM"),
         ("video-mask-generation", "edgetam_video", "EdgeTamVideoModel"),
         ("video-mask-generation", "sam3_video", "Sam3VideoModel"),

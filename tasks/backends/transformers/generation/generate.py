@@ -25,6 +25,14 @@ from .sampling import RowSampler, Warping, own_numbers
 from .stopping import Stops
 from .token_stream import TokenStreamer
 
+#: Models that have another one write -> what they call it.
+_WRITERS = {
+    "blip": "text_decoder",
+    "blip-2": "language_model",
+    "instructblip": "language_model",
+    "kosmos-2": "text_model",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
@@ -55,6 +63,8 @@ class Completion:
     finish_reason: Literal["stop", "length"]
     #: Tokens made, the one that ended the text included.
     tokens: int
+    #: Those tokens.
+    ids: tuple[int, ...] = ()
 
 
 def generate(
@@ -75,11 +85,12 @@ def generate(
     """
     rows = next(iter(inputs.values())).shape[0]
     start = _prompt_length(model, inputs)
-    stops = Stops.of(model, tokenizer, parameters.stop)
+    own = writer(model)
+    stops = Stops.of(own, tokenizer, parameters.stop)
     arguments: dict[str, Any] = {
         "max_new_tokens": parameters.max_new_tokens,
         "do_sample": False,  # RowSampler draws
-        "pad_token_id": pad_token(model, tokenizer),
+        **_padding(model, tokenizer),
         "stopping_criteria": stops.criteria(start),
         "num_return_sequences": 1,
         "return_dict_in_generate": False,
@@ -89,7 +100,7 @@ def generate(
     if parameters.repetition_penalty is not None:
         arguments["repetition_penalty"] = float(parameters.repetition_penalty)
     processors: list[Any] = []
-    if any(listeners) and beams(model, parameters) == 1:
+    if any(listeners) and beams(own, parameters) == 1:
         prompts = _prompts(model, inputs)
         streamer = TokenStreamer(tokenizer, stops, prompts, listeners, parameters.top)
         arguments["streamer"] = streamer
@@ -97,7 +108,7 @@ def generate(
         processors.append(streamer.look)  # before the sampler leaves one token
     if parameters.draws:
         warping = Warping.of(
-            model.generation_config, parameters.temperature, parameters.top_p, parameters.top_k
+            own.generation_config, parameters.temperature, parameters.top_p, parameters.top_k
         )
         numbers = own_numbers(seeds or [None] * rows, parameters.max_new_tokens)
         sampler = RowSampler(warping, numbers, start)
@@ -109,6 +120,18 @@ def generate(
         completion(tokenizer, stops, prompt, row[start:].tolist())
         for prompt, row in zip(_prompts(model, inputs), sequences, strict=True)
     ]
+
+
+def writer(model: Any) -> Any:
+    """The part of a model that writes, whose settings hold: BLIP's kin have one within them."""
+    part = _WRITERS.get(model.config.model_type)
+    return getattr(model, part) if part else model
+
+
+def _padding(model: Any, tokenizer: Any) -> dict[str, int]:
+    # BLIP gives its writer the token itself.
+    own = model.config.model_type == "blip"
+    return {} if own else {"pad_token_id": pad_token(model, tokenizer)}
 
 
 def beams(model: Any, parameters: Parameters) -> int:
@@ -125,7 +148,7 @@ def first_steps(
     Logits tell more than a text: a model that says one word for ever hides what moves it, and two
     words that are as likely would seem a move. Inputs are those of `generate`.
     """
-    ends = model.generation_config.eos_token_id
+    ends = writer(model).generation_config.eos_token_id
     avoid = {*(ends if isinstance(ends, list) else [ends]), pad_token(model, tokenizer)}
     same = next(token for token in range(len(avoid) + 1) if token not in avoid)
 
@@ -142,7 +165,7 @@ def first_steps(
         do_sample=False,
         num_beams=1,
         num_return_sequences=1,
-        pad_token_id=pad_token(model, tokenizer),
+        **_padding(model, tokenizer),
         return_dict_in_generate=True,
         output_logits=True,
     )
@@ -196,7 +219,7 @@ def check_length(tokens: int, limit: int | None) -> None:
 
 def pad_token(model: Any, tokenizer: Any) -> int:
     """What fills up shorter rows; any token does, as the mask leaves it out."""
-    own = model.generation_config
+    own = writer(model).generation_config
     ends = own.eos_token_id if isinstance(own.eos_token_id, list) else [own.eos_token_id]
     for token in (tokenizer.pad_token_id, own.pad_token_id, tokenizer.eos_token_id, *ends):
         if token is not None:
@@ -208,13 +231,26 @@ def _prompt_length(model: Any, inputs: Mapping[str, torch.Tensor]) -> int:
     """How many of the tokens that `generate` gives back were there before."""
     if model.config.is_encoder_decoder:
         started = inputs.get("decoder_input_ids")
-        return 1 if started is None else started.shape[1]
-    return inputs["input_ids"].shape[1]
+        if started is None:
+            return 1
+        return int(started.shape[1]) + _starts_by_itself(model, started)
+    if "input_ids" in inputs:  # BLIP takes the last of them off
+        return int(inputs["input_ids"].shape[1]) - (model.config.model_type == "blip")
+    queries: int = getattr(model.config, "num_query_tokens", 0)  # BLIP-2's picture
+    return queries + 1
+
+
+def _starts_by_itself(model: Any, started: torch.Tensor) -> bool:
+    """Whether `generate` puts a start before one that is given: for all models but Donut."""
+    if "donut" in getattr(getattr(model.config, "encoder", None), "model_type", ""):
+        return False
+    start = writer(model).generation_config.decoder_start_token_id
+    return start is not None and bool((started[:, 0] != start).all())
 
 
 def _prompts(model: Any, inputs: Mapping[str, torch.Tensor]) -> list[list[int]]:
     """The rows' own prompts, without padding; nothing where the text starts afresh."""
-    if model.config.is_encoder_decoder:
+    if model.config.is_encoder_decoder or "input_ids" not in inputs:
         return [[] for _ in next(iter(inputs.values()))]
     mask = inputs["attention_mask"].bool()
     return [ids[kept].tolist() for ids, kept in zip(inputs["input_ids"], mask, strict=True)]
@@ -227,4 +263,5 @@ def completion(tokenizer: Any, stops: Stops, prompt: list[int], tokens: list[int
     # Decoded behind the prompt: some tokenizers drop the space that a text begins with.
     before = tokenizer.decode(prompt, skip_special_tokens=True)
     text = tokenizer.decode([*prompt, *made], skip_special_tokens=True)[len(before) :]
-    return Completion(stops.cut(text), "stop" if stopped else "length", len(made))
+    reason: Literal["stop", "length"] = "stop" if stopped else "length"
+    return Completion(stops.cut(text), reason, len(made), tuple(made))

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from .....protocol.errors import RowError
 from ....base import Task, TaskInput, TaskOutput
+from ...base import ModelRefused
 from ...company import TEXTS, Probe, Values, turned
 from ...image.decode import decode
 from ...rows import Decoded
@@ -24,6 +26,16 @@ _Window = dict[str, torch.Tensor]
 _Logits = Sequence[NDArray[np.float32]]
 
 
+#: Other models that are asked about pages -> why they are not here.
+_REFUSED = {
+    "layoutlmv2": "looks at pages with detectron2, which is not served; take a layoutlmv3",
+    "vision-encoder-decoder": (
+        "writes its answer and points at no word; serve it as image-text-to-text and ask "
+        "<s_docvqa><s_question>...</s_question><s_answer>"
+    ),
+}
+
+
 class _Page(NamedTuple):
     """A page's words, and the windows of them that the model sees: a dict of tensors (T,) each."""
 
@@ -35,8 +47,8 @@ class _Page(NamedTuple):
 class DocumentAnswering(ImagesBackend):
     """Answers of a LayoutLM, which knows a page by its words and where they stand.
 
-    It sees no pixels: an image is decoded only where its words are not given, and then read with
-    the package rapidocr. `max_pixels` bounds such an image.
+    A LayoutLM sees no pixels: an image is decoded only where its words are not given, and then read
+    with the package rapidocr. A LayoutLMv3 looks at it, too. `max_pixels` bounds an image.
     """
 
     auto_class = "AutoModelForDocumentQuestionAnswering"
@@ -46,18 +58,32 @@ class DocumentAnswering(ImagesBackend):
     def __init__(self, task: Task, source: str | None, **parameters: Any) -> None:
         super().__init__(task, source, **parameters)
         self._reader: Any = None
+        self._eye: Any = None
         self._opening = threading.Lock()
         self._cutting = threading.Lock()  # how to cut is the tokenizer's own state
 
+    def load_model(self) -> tuple[Any, list[str]]:
+        """Load the weights. Raises ModelRefused for a model that does not point at words."""
+        kind = self.read_config().model_type
+        if kind not in ("layoutlm", "layoutlmv3"):
+            why = _REFUSED.get(kind, "does not answer questions about pages")
+            raise ModelRefused(f"{self.source}: a model of type {kind} {why}")
+        return super().load_model()
+
     def load_processor(self) -> None:
-        """Load the tokenizer. Raises ValueError for models that look at pixels."""
+        """Load the tokenizer, and the image processor of LayoutLMv3. Raises ModelRefused."""
         config = self.model.config
-        if config.model_type != "layoutlm":
-            raise ValueError(f"{self.source}: expected a layoutlm, got a {config.model_type}")
-        self.tokenizer = load_tokenizer(
-            str(self.source), revision=self._revision, config=self.model.config
-        )
-        self._most_tokens = min(self.tokenizer.model_max_length, config.max_position_embeddings)
+        self.tokenizer = load_tokenizer(str(self.source), revision=self._revision, config=config)
+        if config.model_type == "layoutlmv3":
+            from transformers import AutoImageProcessor
+
+            self._eye = AutoImageProcessor.from_pretrained(
+                self.source, revision=self._revision, trust_remote_code=False
+            )
+        positions = config.max_position_embeddings
+        if self._eye is not None:  # its places begin behind the padding's
+            positions -= config.pad_token_id + 1
+        self._most_tokens = min(self.tokenizer.model_max_length, positions)
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """One forward for the windows of all readable rows."""
@@ -91,26 +117,32 @@ class DocumentAnswering(ImagesBackend):
 
     def _probe_outputs(self, windows: Sequence[_Window]) -> list[Values]:
         """Start and end logits of windows that are padded together."""
-        joined = {
-            name: torch.nn.utils.rnn.pad_sequence([w[name] for w in windows], batch_first=True)
-            for name in windows[0]
-        }
+        joined = {name: self._joined([w[name] for w in windows], name) for name in windows[0]}
         with self.forward():
             out = self.model(**self.to_device(joined))
             both = [v.float().cpu().numpy() for v in (out.start_logits, out.end_logits)]
         lengths = [len(window["input_ids"]) for window in windows]
         return [[v[row, :length] for v in both] for row, length in enumerate(lengths)]
 
+    def _joined(self, tensors: list[torch.Tensor], name: str) -> torch.Tensor:
+        # LayoutLMv3 counts places from what is no padding, by its token.
+        pad = self.tokenizer.pad_token_id if name == "input_ids" else 0
+        return torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=pad)
+
     def probe(self) -> Probe[_Window]:
         """Pages of three lengths, their words in a row."""
         pages = [text.split() for text in TEXTS]
-        rows = [
-            self._windows(["who"], words, [[10 * i, 10, 10 * i + 8, 20] for i in range(len(words))])
-            for words in pages
-        ]
+        image = decode(self.example().images[0], self._max_pixels)  # type: ignore[attr-defined] # its own Input
+        rows = [self._probed(words, image) for words in pages]
         first = rows[0].windows[0]
         twin = {**first, "input_ids": torch.tensor(turned(first["input_ids"].tolist()))}
         return Probe([page.windows[0] for page in rows], twin, self._probe_outputs, self.tolerance)
+
+    def _probed(self, words: list[str], image: Image.Image) -> _Page:
+        boxes = [[10 * i, 10, 10 * i + 8, 20] for i in range(len(words))]
+        if self._eye is None:
+            return self._windows(["who"], words, boxes)
+        return self._seen("who", words, boxes, image)
 
     def _page(self, row: TaskInput) -> _Page:
         inputs: Any = row
@@ -125,16 +157,57 @@ class DocumentAnswering(ImagesBackend):
         words = [word for word, _ in known]
         if not any(word.strip() for word in words):
             return _Page(words, [], [])
-        return self._windows(question, words, [[round(edge) for edge in box] for _, box in known])
+        boxes = [[round(edge) for edge in box] for _, box in known]
+        if self._eye is None:
+            return self._windows(question, words, boxes)
+        image = decode(inputs.images[0], self._max_pixels)
+        return self._seen(inputs.questions[0], words, boxes, image)
+
+    def _seen(
+        self, question: str, words: list[str], boxes: list[list[int]], image: Image.Image
+    ) -> _Page:
+        """The page in overlapping windows, its picture beside each."""
+        stride = self._stride()
+        with self._cutting:
+            asked = self.tokenizer.backend_tokenizer.encode(question, add_special_tokens=False)
+            self._check_question(len(asked.ids), stride)
+            encoded = self.tokenizer(
+                [question],
+                [words],
+                boxes=[boxes],
+                truncation="only_second",
+                max_length=self._most_tokens,
+                stride=stride,
+                return_overflowing_tokens=True,
+            )
+        # The words are known: its own reader of pages is tesseract.
+        made = self._eye(images=[image], apply_ocr=False, return_tensors="pt")
+        spans = [self._span(encoded, number) for number in range(len(encoded.input_ids))]
+        windows = [
+            {
+                "input_ids": torch.tensor(encoded.input_ids[number]),
+                "attention_mask": torch.tensor(encoded.attention_mask[number]),
+                "bbox": torch.tensor(encoded.bbox[number]),
+                "pixel_values": made["pixel_values"][0],
+            }
+            for number in range(len(spans))
+        ]
+        return _Page(words, spans, windows)
+
+    def _stride(self) -> int:
+        return int(min(self._most_tokens // 2, 256))
+
+    def _check_question(self, tokens: int, stride: int) -> None:
+        most = self._most_tokens - stride - self.tokenizer.num_special_tokens_to_add(pair=True) - 1
+        if tokens > most:
+            raise RowError(f"the question has {tokens} tokens; {most} are allowed")
 
     def _windows(self, question: list[str], words: list[str], boxes: list[list[int]]) -> _Page:
         """The page in overlapping windows, the question before each."""
-        stride = min(self._most_tokens // 2, 256)
+        stride = self._stride()
         with self._cutting:
             asked = self.tokenizer(question, is_split_into_words=True, add_special_tokens=False)
-        most = self._most_tokens - stride - self.tokenizer.num_special_tokens_to_add(pair=True) - 1
-        if len(asked.input_ids) > most:
-            raise RowError(f"the question has {len(asked.input_ids)} tokens; {most} are allowed")
+        self._check_question(len(asked.input_ids), stride)
         with self._cutting:
             encoded = self.tokenizer(
                 question,

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import functools
+import io
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from PIL import Image, ImageOps
@@ -12,33 +14,51 @@ from ....base import TaskInput, TaskOutput
 from ...company import TEXTS, Probe, Values, apart
 from ...image.decode import decode
 from ...rows import Decoded, alike, check_entries
-from ..generation.generate import Parameters, budget, first_steps, generate, pad_token
+from ...sizes import Size
+from ..generation.generate import (
+    Completion,
+    Parameters,
+    budget,
+    first_steps,
+    generate,
+    pad_token,
+    writer,
+)
+from ..processors import load_processor
 from ..tokenizer import check_tokenizer, tokenizer_errors
 from ..vision.base import Tensors
 from ..vision.images import ImagesBackend
+from .asking import Asker, asker_of
 
 log = logging.getLogger(__name__)
 
 _IDS = "input_ids"
 
 
+class Asked(NamedTuple):
+    """A row as the model takes it, (1, ...) each, and what was sent."""
+
+    tensors: Tensors
+    text: str
+    size: Size
+
+
 class ImageTextToText(ImagesBackend):
     """What an AutoModelForImageTextToText answers to an image and a text.
 
-    Where the processor has a chat template, the two are a user's message. `max_pixels` bounds a
-    row's image before it is decoded.
+    Each kind of model is asked in its own way (`asking`). `max_pixels` bounds a row's image before
+    it is decoded.
     """
 
     auto_class = "AutoModelForImageTextToText"
     processor: Any
+    asker: Asker
 
     def load_processor(self) -> None:
         """Load the processor: images, tokens, and the chat template that joins them."""
-        from transformers import AutoProcessor
-
         with tokenizer_errors(str(self.source), self._revision):
-            self.processor = AutoProcessor.from_pretrained(
-                self.source, revision=self._revision, trust_remote_code=False
+            self.processor = load_processor(
+                str(self.source), revision=self._revision, config=self.model.config
             )
         if not hasattr(self.processor, "tokenizer"):
             raise ValueError(f"{self.source}: a model without a processor of images and text")
@@ -48,6 +68,13 @@ class ImageTextToText(ImagesBackend):
             revision=self._revision,
             config=self.model.config,
         )
+        self.asker = asker_of(self.model.config.model_type, self.processor, str(self.source))
+        settle(self.model)
+
+    def example(self) -> TaskInput:
+        """A row to warm up with, its picture large enough for models that look at many places."""
+        row = super().example()
+        return row.model_copy(update={"images": [_picture()]})
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """One generate for all readable rows; one per size of their tensors, for models that cut
@@ -56,72 +83,58 @@ class ImageTextToText(ImagesBackend):
         decoded = Decoded(batch, self._encode)
         found: dict[int, TaskOutput] = {}
         # Rows short of positions get fewer tokens: those stay by themselves.
-        room = [self._room(*row) for row in zip(decoded.inputs, decoded.rows, strict=True)]
-        sizes = map(_sizes, decoded.rows)
+        room = [
+            self._room(input_, row.tensors)
+            for input_, row in zip(decoded.inputs, decoded.rows, strict=True)
+        ]
+        sizes = [self._sizes(row.tensors) for row in decoded.rows]
         company = [
-            apart(self.company.batching, place, row[_IDS].shape)
+            apart(self.company.batching, place, _length(row.tensors))
             for place, row in enumerate(decoded.rows)
         ]
         for group in alike(zip(room, sizes, company, strict=True)):
-            rows = [decoded.rows[i] for i in group]
-            texts = self._write(decoded.inputs[group[0]], rows, room[group[0]])
-            for position, text in zip(group, texts, strict=True):
-                found[position] = self.task.output.model_validate({"texts": [text]})
+            rows = [decoded.rows[i].tensors for i in group]
+            written = self._write(decoded.inputs[group[0]], rows, room[group[0]])
+            for position, completion in zip(group, written, strict=True):
+                row = decoded.rows[position]
+                said = self.asker.answer(completion, row.text, row.size)
+                found[position] = self.task.output.model_validate({"texts": [said]})
         return decoded.answers([found[i] for i in range(len(decoded.rows))])
 
-    def _encode(self, row: TaskInput) -> Tensors:
+    def _encode(self, row: TaskInput) -> Asked:
         """A row as the model's processor makes it, input_ids (1, T). Raises RowError."""
         inputs: Any = row
         image = decode(inputs.images[0], self._max_pixels)
-        encoded = self._processed(image, self._prompt(inputs.texts[0]))
+        encoded = self._processed(image, inputs.texts[0])
         self._room(row, encoded)  # raises
-        return encoded
+        return Asked(encoded, inputs.texts[0], image.size)
 
     def probe(self) -> Probe[Tensors] | None:
         """Texts of three lengths about one image; None where other tensors differ with them."""
         image = decode(self.example().images[0], self._max_pixels)  # type: ignore[attr-defined] # its own Input
-        rows = [self._processed(image, self._prompt(text)) for text in TEXTS]
-        if len({_sizes(row) for row in rows}) > 1:
+        rows = [self._processed(image, text) for text in TEXTS]
+        if len({self._sizes(row) for row in rows}) > 1:
             return None
-        negative = self._processed(ImageOps.invert(image), self._prompt(TEXTS[0]))
+        negative = self._processed(ImageOps.invert(image), TEXTS[0])
         return Probe(rows, negative, self._first_steps, self.tolerance)
 
     def _first_steps(self, rows: Sequence[Tensors]) -> Sequence[Values]:
         tokenizer = self.processor.tokenizer
-        tensors = _joined(rows, pad_token(self.model, tokenizer))
+        tensors = self._joined(rows)
         with self.forward():
             return first_steps(self.model, tokenizer, self.to_device(tensors))
 
     def _room(self, row: TaskInput, encoded: Tensors) -> int:
         """How many tokens the row may get."""
         most: int = row.max_new_tokens  # type: ignore[attr-defined] # its own Input
-        return budget(self.model, encoded[_IDS].shape[1], most)
-
-    def _prompt(self, text: str) -> str:
-        """The text with the mark of one image: more, and the model would look for more images."""
-        mark: str = getattr(self.processor, "image_token", None) or ""
-        if mark:
-            text = text.replace(mark, "")
-        if not getattr(self.processor, "chat_template", None):
-            return f"{mark}\n{text}" if mark else text
-        content = [{"type": "image"}, {"type": "text", "text": text}]
-        prompt: str = self.processor.apply_chat_template(
-            [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
+        started = encoded.get("decoder_input_ids")
+        return budget(
+            self.model, _length(encoded), most, started=1 if started is None else started.shape[1]
         )
-        return prompt
 
-    def _processed(self, image: Image.Image, prompt: str) -> Tensors:
-        start = self.processor.tokenizer.bos_token
+    def _processed(self, image: Image.Image, text: str) -> Tensors:
         try:
-            made = dict(
-                self.processor(
-                    images=[image],
-                    text=[prompt],
-                    return_tensors="pt",
-                    # Many templates write the token that starts a text themselves.
-                    add_special_tokens=not (start and prompt.startswith(start)),
-                )
-            )
+            made = self.asker.encode(image, text)
         except ValueError as error:
             log.info("the processor refused a row: %s", error)
             raise RowError(
@@ -129,41 +142,62 @@ class ImageTextToText(ImagesBackend):
                 "or its text"
             ) from None
         # Pixels are in parts: the text holds a mark for each, and the model counts them off.
-        check_entries({_IDS: made[_IDS]}, 1)
+        check_entries({name: made[name] for name in made if name == _IDS}, 1)
         return made
 
-    def _write(self, first: Any, rows: Sequence[Tensors], room: int) -> list[str]:
+    def _write(self, first: Any, rows: Sequence[Tensors], room: int) -> list[Completion]:
         """One generate. A batch has one set of parameters: the first row's."""
-        tokenizer = self.processor.tokenizer
-        tensors = _joined(rows, pad_token(self.model, tokenizer))
         parameters = Parameters(
             max_new_tokens=room,
             do_sample=first.do_sample,
             temperature=first.temperature,
             top_p=first.top_p,
         )
+        tensors = self._joined(rows)
         with self.forward():
-            written = generate(self.model, tokenizer, self.to_device(tensors), parameters)
-        return [completion.text.strip() for completion in written]
+            return generate(
+                self.model, self.processor.tokenizer, self.to_device(tensors), parameters
+            )
+
+    def _sizes(self, row: Tensors) -> tuple[object, ...]:
+        """What rows must share to be one tensor: all but their first dimension and their tokens."""
+        return tuple(
+            (name, None if self._is_padded(row, name) else tensor.shape[1:])
+            for name, tensor in row.items()
+        )
+
+    def _is_padded(self, row: Tensors, name: str) -> bool:
+        return name in self.asker.padded and row[name].shape == row[_IDS].shape
+
+    def _joined(self, rows: Sequence[Tensors]) -> Tensors:
+        """Rows as one batch, tokens padded on the left where the answer goes on from them."""
+        pad = pad_token(self.model, self.processor.tokenizer)
+        longest = max(map(_length, rows))
+
+        def whole(row: Tensors, name: str) -> torch.Tensor:
+            tensor = row[name]
+            if not self._is_padded(row, name):
+                return tensor
+            missing = longest - tensor.shape[1]
+            room = (missing, 0) if self.asker.side == "left" else (0, missing)
+            return torch.nn.functional.pad(tensor, room, value=pad if name == _IDS else 0)
+
+        return {name: torch.cat([whole(row, name) for row in rows]) for name in rows[0]}
 
 
-def _sizes(row: Tensors) -> tuple[object, ...]:
-    """What rows must share to be one tensor: all but their first dimension and their tokens."""
-    tokens = row[_IDS].shape
-    return tuple(
-        (name, tensor.shape[1:] if tensor.shape != tokens else None) for name, tensor in row.items()
-    )
+def settle(model: Any) -> None:
+    """Have a model that gives its writer an end beside its settings have it in them, too."""
+    if model.config.model_type == "blip":
+        writer(model).generation_config.eos_token_id = model.config.text_config.sep_token_id
 
 
-def _joined(rows: Sequence[Tensors], pad: int) -> Tensors:
-    """Rows as one batch, their tokens padded on the left: texts go on at the right."""
-    longest = max(row[_IDS].shape[1] for row in rows)
+def _length(row: Tensors) -> int:
+    """How many tokens a row has before its answer, a model's own start left out."""
+    return row[_IDS].shape[1] if _IDS in row else 0
 
-    def whole(row: Tensors, name: str) -> torch.Tensor:
-        tensor = row[name]
-        if tensor.shape != row[_IDS].shape:
-            return tensor
-        missing = longest - tensor.shape[1]
-        return torch.nn.functional.pad(tensor, (missing, 0), value=pad if name == _IDS else 0)
 
-    return {name: torch.cat([whole(row, name) for row in rows]) for name in rows[0]}
+@functools.cache
+def _picture() -> bytes:
+    file = io.BytesIO()
+    Image.linear_gradient("L").convert("RGB").save(file, "PNG")
+    return file.getvalue()

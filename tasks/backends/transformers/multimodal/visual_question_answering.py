@@ -9,40 +9,52 @@ import torch
 from .....protocol.errors import RowError
 from ....base import TaskInput, TaskOutput
 from ....multimodal.visual_question_answering import VisualAnswer
+from ...base import ModelRefused
 from ...classify import sigmoid
-from ...rows import Decoded
+from ...rows import Decoded, alike
 from ...sizes import Size
 from ...text.cut import with_truncation
 from ..tokenizer import load_tokenizer
-from ..vision.base import Tensors, VisionBackend
+from ..vision.base import Processed, Tensors, VisionBackend
+from .image_text_to_text import settle
 from .side_texts import SideTexts
+from .written_answers import write_answers
 
 
 class VisualAnswering(VisionBackend):
-    """The answers of a ViLT, each with a probability of its own: several may be right."""
+    """The answers of a ViLT, each with a probability of its own: several may be right.
+
+    A BLIP writes one, as probable as its words are together.
+    """
 
     auto_class = "AutoModelForVisualQuestionAnswering"
     tokenizer: Any
 
     def load_processor(self) -> None:
-        """Load the image processor and the tokenizer. Raises ValueError for models that write."""
+        """Load the image processor and the tokenizer. Raises ModelRefused for others."""
         config = self.model.config
-        if config.model_type != "vilt":
-            raise ValueError(
+        self._writes = config.model_type == "blip"
+        if config.model_type not in ("blip", "vilt"):
+            raise ModelRefused(
                 f"{self.source}: a {config.model_type} does not choose among answers; "
                 "serve it as image-text-to-text"
             )
+        settle(self.model)
         super().load_processor()
         self.tokenizer = load_tokenizer(
             str(self.source), revision=self._revision, config=self.model.config
         )
-        self._texts = SideTexts(self.tokenizer, config.max_position_embeddings)
+        text = config.text_config if self._writes else config
+        self._texts = SideTexts(self.tokenizer, text.max_position_embeddings)
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """One forward for all readable rows: a ViLT takes an image's own patches out of the
-        padding, so that rows of other sizes beside it change nothing.
+        padding, so that rows of other sizes beside it change nothing. BLIP's questions share one
+        with those of the same length.
         """
         decoded = Decoded(batch, self._process)
+        if self._writes:
+            return decoded.answers(self._written(decoded))
         if not decoded.rows:
             return decoded.answers([])
         tensors = _padded([row.tensors for row in decoded.rows])
@@ -65,6 +77,25 @@ class VisualAnswering(VisionBackend):
             with_truncation(row, self._best(row, s), [lost[question]])
             for row, question, s in zip(inputs, questions, scores, strict=True)
         ]
+
+    def _written(self, decoded: Decoded[Processed]) -> list[TaskOutput | RowError]:
+        questions = [row.question for row in decoded.inputs]  # type: ignore[attr-defined] # its own Input
+        found: dict[int, TaskOutput | RowError] = {}
+        for group in alike(self._texts([question])[0]["input_ids"].shape for question in questions):
+            encoded, lost = self._texts([questions[i] for i in group])
+            pixels = torch.cat([decoded.rows[i].tensors["pixel_values"] for i in group])
+            with self.forward():
+                answers = write_answers(
+                    self.model,
+                    self.tokenizer,
+                    self.to_device(encoded),
+                    self.to_device({"pixel_values": pixels}),
+                )
+            for i, (answer, score) in zip(group, answers, strict=True):
+                results = [[VisualAnswer(answer=answer, score=score)]]
+                output = self.task.output.model_validate({"results": results})
+                found[i] = with_truncation(decoded.inputs[i], output, [lost[questions[i]]])
+        return [found[i] for i in range(len(questions))]
 
     def _best(self, row: TaskInput, scores: Any) -> TaskOutput:
         top_k: int = row.top_k  # type: ignore[attr-defined] # its own Input

@@ -4,38 +4,50 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import torch
 
 from .....protocol.errors import RowError
 from ....base import TaskInput, TaskOutput
 from ....vision.zero_shot_object_detection import ZeroShotObjectDetectionInput
 from ...image.detect import detection
+from ...rows import alike
 from ...sizes import Size
 from ...text.cut import with_truncation
 from ..multimodal.side_texts import SideTexts
+from ..processors import load_processor
 from ..tokenizer import load_tokenizer
 from .base import Tensors, VisionBackend
+from .grounding import GROUNDINGS, Grounding
+
+#: What is read of the outputs of models that read an image and its labels together.
+_OUTPUTS = (
+    *("logits", "pred_boxes", "input_ids"),
+    *("decoder_class_logits", "decoder_coord_logits"),
+)
 
 
 class ZeroShotObjectDetection(VisionBackend):
-    """OWL-ViT and OWLv2: boxes of an image, and how well each label fits each box.
+    """Boxes of an image, and how well each label fits each box.
 
-    Rows with labels of their own share a forward. The model gets the union of their labels, and a
-    row's objects come from its own columns: a label's fit does not depend on the others.
+    Rows with labels of their own share a forward of OWL-ViT and OWLv2. The model gets the union of
+    their labels, and a row's objects come from its own columns: a label's fit does not depend on
+    the others. Grounding DINO's and OmDet's does: rows share one where their labels have one size.
     """
 
     auto_class = "AutoModelForZeroShotObjectDetection"
     tokenizer: Any
 
     def load_processor(self) -> None:
-        """Load the image processor and the tokenizer. Raises ValueError for other detectors."""
-        kind = self.model.config.model_type
-        if kind not in ("owlvit", "owlv2"):
-            raise ValueError(f"zero-shot object detection takes OWL-ViT and OWLv2, not {kind!r}")
+        """Load the image processor and the tokenizer."""
         super().load_processor()
-        self.tokenizer = load_tokenizer(
-            str(self.source), revision=self._revision, config=self.model.config
-        )
+        config = self.model.config
+        self._grounding: Grounding | None = None
+        if config.model_type in GROUNDINGS:
+            whole = load_processor(str(self.source), revision=self._revision, config=config)
+            self._grounding = GROUNDINGS[config.model_type](whole, config)
+            return
+        self.tokenizer = load_tokenizer(str(self.source), revision=self._revision, config=config)
         positions = self.model.config.text_config.max_position_embeddings
         self._texts = SideTexts(self.tokenizer, positions, padding="max_length")
 
@@ -43,6 +55,8 @@ class ZeroShotObjectDetection(VisionBackend):
         self, inputs: Sequence[TaskInput], sizes: Sequence[Size], tensors: Tensors
     ) -> list[TaskOutput | RowError]:
         """One forward. pixel_values: (B, 3, H, W), labels: (U, T) -> the rows' own columns."""
+        if self._grounding is not None:
+            return self._grounded(self._grounding, inputs, sizes, tensors)
         rows = [_labels(row) for row in inputs]
         union = {label: i for i, label in enumerate(dict.fromkeys(s for row in rows for s in row))}
         encoded, lost = self._texts(list(union))
@@ -70,6 +84,35 @@ class ZeroShotObjectDetection(VisionBackend):
             )
             answers.append(with_truncation(row, output, [lost[label] for label in labels]))
         return answers
+
+    def _grounded(
+        self,
+        grounding: Grounding,
+        inputs: Sequence[TaskInput],
+        sizes: Sequence[Size],
+        tensors: Tensors,
+    ) -> list[TaskOutput | RowError]:
+        found: dict[int, TaskOutput | RowError] = {}
+        rows = [_labels(row) for row in inputs]
+        for group in alike(grounding.size(labels) for labels in rows):
+            encoded, lost = grounding.ask([rows[i] for i in group])
+            own = {name: tensor[group] for name, tensor in tensors.items()}
+            with self.forward():
+                made = self.model(**self.to_device({**own, **encoded}))
+                out = {name: made[name].cpu() for name in _OUTPUTS if made.get(name) is not None}
+            for n, i in enumerate(group):
+                threshold: float = inputs[i].threshold  # type: ignore[attr-defined] # its own Input
+                seen = grounding.read(out, n, rows[i], sizes[i], threshold)
+                output = detection(
+                    self.task,
+                    inputs[i],
+                    seen.scores,
+                    np.arange(len(seen.labels)),
+                    seen.boxes,
+                    dict(enumerate(seen.labels)),
+                )
+                found[i] = with_truncation(inputs[i], output, lost[n])
+        return [found[i] for i in range(len(inputs))]
 
     def _detect(
         self, pixel_values: torch.Tensor, labels: dict[str, torch.Tensor]

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import io
+import json
 import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw, ImageFont
-from transformers import AutoModelForDocumentQuestionAnswering, pipeline
+from transformers import (
+    AutoImageProcessor,
+    AutoModelForDocumentQuestionAnswering,
+    AutoTokenizer,
+    LayoutLMv3Processor,
+    pipeline,
+)
+from transformers.pipelines.document_question_answering import select_starts_ends
 
 from wherry.protocol.errors import InvalidRequest, RowError
+from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.multimodal.document_question_answering import (
     DocumentAnswer,
@@ -189,14 +200,89 @@ def test_without_a_reader_the_row_says_what_to_do(
     assert "wherry[ocr]" in bad.message
 
 
-def test_a_model_that_looks_at_pixels_is_refused(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    other = SimpleNamespace(config=SimpleNamespace(model_type="layoutlmv3"), to=lambda _: None)
-    other.eval = lambda: other
-    found: dict[str, list[str]] = {"missing_keys": [], "mismatched_keys": []}
-    monkeypatch.setattr(
-        AutoModelForDocumentQuestionAnswering, "from_pretrained", lambda *_, **__: (other, found)
+CONFIGS: dict[str, Any] = {
+    "layoutlmv2": {"model_type": "layoutlmv2"},
+    "vision-encoder-decoder": {
+        "model_type": "vision-encoder-decoder",
+        "encoder": {"model_type": "donut-swin"},
+        "decoder": {"model_type": "mbart"},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [("layoutlmv2", "detectron2"), ("vision-encoder-decoder", "<s_docvqa>")]
+)
+def test_a_model_that_points_at_no_words_is_refused(kind: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(CONFIGS[kind]))
+    with pytest.raises(ModelRefused, match=said) as refused:
+        create_task("transformers", "document-question-answering", str(tmp_path))
+    assert "\n" not in str(refused.value)
+
+
+def documented(
+    folder: Path, data: bytes, question: str, words: WordBoxes
+) -> tuple[float, int, int]:
+    """The score and words of LayoutLMv3's answer, by its processor and the pipeline's choice."""
+    processor = LayoutLMv3Processor(
+        AutoImageProcessor.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     )
-    with pytest.raises(ValueError, match="expected a layoutlm, got a layoutlmv3"):
-        create_task("transformers", "document-question-answering", str(folder))
+    model = AutoModelForDocumentQuestionAnswering.from_pretrained(folder).eval()
+    image = Image.open(io.BytesIO(data)).convert("RGB")
+    texts, boxes = [word for word, _ in words], [list(map(round, box)) for _, box in words]
+    encoding = processor(image, question, texts, boxes=boxes, return_tensors="pt")
+    with torch.inference_mode():
+        out = model(**encoding)
+    sides, of_word = encoding.sequence_ids(0), encoding.word_ids(0)
+    length = len(sides)
+    mask = np.array([side != 1 for side in sides])
+    mask[encoding["input_ids"][0].numpy() == processor.tokenizer.cls_token_id] = False
+    starts, ends, scores, _ = select_starts_ends(
+        out.start_logits[:, :length].numpy(),
+        out.end_logits[:, :length].numpy(),
+        mask,
+        attention_mask=encoding["attention_mask"].numpy(),
+        top_k=50,
+        max_answer_len=15,
+    )
+    found = [
+        (float(score), of_word[start], of_word[end])
+        for start, end, score in zip(starts, ends, scores, strict=True)
+        if of_word[start] is not None and of_word[end] is not None
+    ]
+    return max(found)
+
+
+def test_layoutlmv3_looks_at_the_page_too(tiny_model: Callable[[str], Path]) -> None:
+    folder = tiny_model("document-question-answering-layoutlmv3")
+    task = create_task("transformers", "document-question-answering", str(folder))
+    pages = list(zip(tiny.images(), QUESTIONS, [page(n, n) for n in (9, 1, 6, 3)], strict=True))
+    rows = [
+        DocumentQuestionAnsweringInput(images=[data], questions=[question], word_boxes=[words])
+        for data, question, words in pages
+    ]
+    together = [found for row in task.backend.run(rows) for found in results(row)]
+    for answer, row in zip(together, rows, strict=True):
+        (alone,) = results(task.backend.run([row])[0])
+        assert (alone.start, alone.end) == (answer.start, answer.end)
+        assert alone.score == pytest.approx(answer.score, abs=TOLERANCE)
+    for answer, one in zip(together, pages, strict=True):
+        score, start, end = documented(folder, *one)
+        assert (answer.start, answer.end) == (start, end)
+        assert answer.score == pytest.approx(score, abs=1e-3)
+    # The picture counts.
+    blank = rows[0].model_copy(update={"images": [tiny.images()[3]]})
+    (other,) = results(task.backend.run([blank])[0])
+    assert other.score != pytest.approx(together[0].score, abs=TOLERANCE)
+
+
+def test_layoutlmv3_reads_a_long_page_in_windows(tiny_model: Callable[[str], Path]) -> None:
+    folder = tiny_model("document-question-answering-layoutlmv3")
+    task = create_task("transformers", "document-question-answering", str(folder))
+    (answers,) = ask(task, [page(150, 2)], top_k=99)
+    assert max(answer.end for answer in answers) > 100
+
+
+def results(answer: object) -> list[DocumentAnswer]:
+    assert isinstance(answer, DocumentQuestionAnsweringOutput), answer
+    return answer.results[0]

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from transformers import AutoModelForVisualQuestionAnswering, AutoProcessor
 
+from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.multimodal.visual_question_answering import (
     VisualQuestionAnsweringInput,
@@ -100,11 +101,32 @@ def test_a_question_longer_than_the_model_takes_is_cut(task: LocalTask) -> None:
 def test_a_model_that_writes_its_answers_is_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    blip = SimpleNamespace(config=SimpleNamespace(model_type="blip"), to=lambda _: None)
+    blip = SimpleNamespace(config=SimpleNamespace(model_type="blip-2"), to=lambda _: None)
     blip.eval = lambda: blip
     found: dict[str, list[str]] = {"missing_keys": [], "mismatched_keys": []}
     monkeypatch.setattr(
         AutoModelForVisualQuestionAnswering, "from_pretrained", lambda *_, **__: (blip, found)
     )
-    with pytest.raises(ValueError, match="image-text-to-text"):
+    with pytest.raises(ModelRefused, match="image-text-to-text"):
         create_task("transformers", "visual-question-answering", str(folder))
+
+
+def test_blip_writes_its_answer(tiny_model: Callable[[str], Path]) -> None:
+    folder = tiny_model("visual-question-answering-blip")
+    model = AutoModelForVisualQuestionAnswering.from_pretrained(folder).eval()
+    processor = AutoProcessor.from_pretrained(folder)
+    expected = []
+    for data, question in zip(tiny.images(), QUESTIONS, strict=True):
+        image = Image.open(io.BytesIO(data)).convert("RGB")
+        inputs = processor(images=image, text=question, return_tensors="pt")
+        written = model.generate(**inputs, max_new_tokens=20, do_sample=False)
+        expected.append(processor.decode(written[0], skip_special_tokens=True).strip())
+    task = create_task("transformers", "visual-question-answering", str(folder))
+    rows = [asked(data, text) for data, text in zip(tiny.images(), QUESTIONS, strict=True)]
+    together = answers(task, rows)
+    assert [next(iter(answer)) for answer in together] == expected
+    assert len(set(expected)) > 1  # rows do differ
+    for row, answer in zip(rows, together, strict=True):
+        (alone,) = answers(task, [row])
+        assert alone == pytest.approx(answer, abs=TOLERANCE)
+        assert 0 < next(iter(answer.values())) <= 1
