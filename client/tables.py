@@ -70,6 +70,20 @@ def models_table(listed: list[dict[str, Any]]) -> RenderableType:
     return Group(table(columns, rows, fold=""), *reasons)
 
 
+def reload_view(changed: dict[str, Any]) -> RenderableType:
+    """What a reload changed, a line for each kind, and what went wrong."""
+    lines = [
+        Text(f"{kind}: {', '.join(changed[kind])}")
+        for kind in ("added", "changed", "removed")
+        if changed[kind]
+    ]
+    faults = {**changed["failed"], **changed["workers_at_fault"]}
+    lines += [Text(f"{where}: {reason}", style="red") for where, reason in faults.items()]
+    if not changed["done"]:
+        lines.append(Text("some models are still loading: `wherry models` shows them"))
+    return Group(*lines or [Text("nothing has changed")])
+
+
 def queues_table(fleet: dict[str, Any]) -> RenderableType:
     """Groups, workers and totals."""
     groups = [

@@ -8,6 +8,9 @@ from .call import Call, call_script
 from .keys import Keys
 from .settings import JobsSettings
 
+#: Stands for every model of models.toml in what is asked to be loaded; no model has such a name.
+ALL = "*"
+
 #: Seconds for which a load that was begun and never ended is held against its model.
 _REMEMBERED_S = 3600
 
@@ -36,9 +39,18 @@ def set_failed(reasons: Mapping[str, str], settings: JobsSettings) -> Call[None]
 
 
 def ask_load(model: str, settings: JobsSettings) -> Call[int]:
-    """Ask all workers to try a model again that failed. Answers the number of the request."""
+    """Ask the fleet to load what models.toml says of a model now, or of `ALL`.
+
+    Answers the number of the request.
+    """
     asked = ("HINCRBY", Keys(settings.key_prefix).load_requests, model, 1)
     return Call([asked], parse=int)
+
+
+def load_requests(settings: JobsSettings) -> Call[dict[str, int]]:
+    """How often each was asked for."""
+    asked = ("HGETALL", Keys(settings.key_prefix).load_requests)
+    return Call([asked], parse=lambda reply: {k.decode(): int(v) for k, v in reply.items()})
 
 
 def begin_load(node: str, model_id: str, settings: JobsSettings) -> Call[int]:

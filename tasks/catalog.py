@@ -101,13 +101,17 @@ class Catalog:
     """The declared models, by name and version."""
 
     def __init__(self, models: Sequence[ModelDeclaration]) -> None:
-        self.models = tuple(models)
-        self._by_name: dict[str, dict[str, ModelDeclaration]] = {}
+        self.hold(models)
+
+    def hold(self, models: Sequence[ModelDeclaration]) -> None:
+        """Be the catalog of these models from now on, for all who have it. Raises CatalogError."""
+        by_name: dict[str, dict[str, ModelDeclaration]] = {}
         for model in models:
-            versions = self._by_name.setdefault(model.name, {})
+            versions = by_name.setdefault(model.name, {})
             if model.version in versions:
                 raise CatalogError(f"model {model.name!r} version {model.version!r} is given twice")
             versions[model.version] = model
+        self.models, self._by_name = tuple(models), by_name
 
     def get(self, name: str, version: str | None = None) -> ModelDeclaration:
         """A model; its last declared version when none is asked for. Raises ModelNotFound."""

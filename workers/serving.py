@@ -23,6 +23,7 @@ from .belonging import Belonging
 from .blobs import Blobs, JobAnswer
 from .events import JobEvents
 from .lease import Lease
+from .loaded_model import LoadedModel
 from .missed import Missed
 from .models import Models
 from .quarantine import Quarantine
@@ -120,12 +121,18 @@ class Serving:
                 self._draining.wait(look_again_s)
 
     def _run(self, group: Group, claimed: Claim) -> None:
-        jobs: Sequence[ClaimedJob] = claimed.jobs
         try:
-            model = self._models.get(group.model, group.version)
+            model = self._models.borrow(group.model, group.version)
         except ModelFailed as error:
             self._refuse(group, claimed, error)
             return
+        try:
+            self._run_on(model, group, claimed)
+        finally:
+            self._models.give_back(model)
+
+    def _run_on(self, model: LoadedModel, group: Group, claimed: Claim) -> None:
+        jobs: Sequence[ClaimedJob] = claimed.jobs
         timing = Timing(self._device)
         if self._events:
             self._events.claimed(f"{model.task.name}.{model.declaration.name}", jobs)

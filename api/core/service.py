@@ -29,6 +29,7 @@ from ..http.ids import shown_id
 from ..settings import ApiSettings
 from .fleet_store import FleetStore
 from .intake import Intake
+from .live_models import LiveModels
 from .store_threads import in_store
 from .waiters import Waiters
 
@@ -47,6 +48,7 @@ class Service:
     store: FleetStore
     intake: Intake
     waiters: Waiters
+    live: LiveModels
 
     @classmethod
     def of(cls, request: Request) -> Service:

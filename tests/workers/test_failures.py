@@ -11,7 +11,7 @@ import pytest
 
 from wherry.jobs.call import Queue
 from wherry.jobs.claim import claim
-from wherry.jobs.failed import ask_load
+from wherry.jobs.failed import ALL, ask_load
 from wherry.jobs.fleet import FleetView, heartbeat, view
 from wherry.jobs.group import Group
 from wherry.jobs.keys import Keys
@@ -22,9 +22,12 @@ from wherry.protocol.errors import ModelFailed, ModelNotFound
 from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.backends.device import Device
 from wherry.tasks.catalog import Catalog, ModelDeclaration
+from wherry.workers.changes import Changes
 from wherry.workers.failures import Failures, counted, failed_everywhere
 from wherry.workers.identity import Identity
 from wherry.workers.models import Models
+
+from ..support.waiting import until
 
 BAD: dict[str, object] = {"no_such_thing": 1}
 GOOD: dict[str, object] = {}
@@ -44,10 +47,15 @@ class Place:
         self.file = [declared("bad", BAD), declared("good", GOOD)]
         self.models = Models(Catalog(self.file), {"text"}, Device())
         self.beats = threading.Semaphore(0)
-        self.failures = Failures(
-            self.models, queue, settings, declared=lambda: Catalog(self.file), beat=self._beat
+        self.failures = Failures(self.models, queue, settings, beat=self._beat)
+        self.changes = Changes(
+            self.models,
+            queue,
+            settings,
+            declared=lambda: Catalog(self.file),
+            announce=self.failures.announce,
         )
-        self.failures.start()
+        self.changes.start()
 
     def _beat(self) -> None:
         self.tell()
@@ -55,11 +63,13 @@ class Place:
 
     def tell(self, worker: str = "me", **info: object) -> None:
         served = [model.group_model_id for model in self.models]
-        told = {"served": served, **self.failures.info(), **info}
+        told = {"served": served, **self.failures.info(), **self.changes.info(), **info}
         self.queue.run(heartbeat(worker, told, self.settings))
 
     def look(self) -> FleetView:
-        self.failures.look(self.queue.run(view(self.settings)))
+        fleet = self.queue.run(view(self.settings))
+        self.failures.look(fleet)
+        self.changes.look(fleet)
         return self.queue.run(view(self.settings))
 
     def submit(self, group: Group = GROUP) -> str:
@@ -173,18 +183,18 @@ def test_a_load_that_fails_again_says_why_it_does_now(place: Place) -> None:
     place.look()
     assert place.beats.acquire(timeout=10)
     assert "another_thing" in place.models.failed["bad/1"]
-    assert place.failures.info()["load_heeded"] == {"bad": asked}
-    tried = place.failures._trying
+    assert place.changes.info()["load_heeded"] == {ALL: 0, "bad": asked}
+    until(lambda: not place.changes.is_loading)
     place.look()
-    assert place.failures._trying is tried  # heeded: not once more
+    assert not place.changes.is_loading  # heeded: not once more
 
 
 def test_what_was_asked_before_the_start_is_not_tried_again(place: Place) -> None:
     place.queue.run(ask_load("bad", place.settings))
-    place.failures.start()
+    place.changes.start()
     place.models.load_all()
     place.look()
-    assert place.failures._trying is None
+    assert place.changes._loading is None
 
 
 def test_a_model_that_ended_its_process_twice_is_refused_once(place: Place) -> None:

@@ -1,0 +1,160 @@
+"""models.toml while the API runs: read again when asked for, and new versions that take over."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Collection
+from pathlib import Path
+
+from ...jobs import AsyncQueue, JobsSettings
+from ...jobs.failed import ALL, ask_load, load_requests
+from ...jobs.fleet import FleetView, view
+from ...jobs.group import Group
+from ...jobs.outage import Outage
+from ...protocol.errors import Conflict
+from ...tasks.catalog import Catalog, CatalogError, ModelDeclaration, load_catalog
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two looks whether something was asked for, or a new version is warm.
+_LOOK_EVERY_S = 0.5
+
+
+class LiveModels:
+    """Keeps the catalog of this process as models.toml says, once the fleet is asked to.
+
+    A name without a version means the last one declared: one that is new is meant once a worker
+    has it warm. Until then the version before is, and is in the catalog though it be declared no
+    more.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        catalog: Catalog,
+        queue: AsyncQueue,
+        settings: JobsSettings,
+        *,
+        tell: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._path, self._catalog, self._queue, self._settings = path, catalog, queue, settings
+        #: Lets the workers know what this process declares.
+        self._tell = tell
+        #: What models.toml says.
+        self.declared = catalog.models
+        self._heeded: dict[str, int] = {}
+        self._taking = asyncio.Lock()
+        self._outage = Outage(log, "whether models.toml is to be read again is not known")
+        self._task: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Take note of what was asked before, then go on looking."""
+        with self._outage.noted():
+            self._heeded = await self._queue.run(load_requests(self._settings))
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Look no more."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def versions(self, name: str) -> list[ModelDeclaration]:
+        """What models.toml says of a model: none, where it is only served until another is warm."""
+        return [model for model in self.declared if model.name == name]
+
+    async def take(self, names: Collection[str] | None = None) -> None:
+        """Serve what models.toml says now of the models of these names, or of all.
+
+        Raises Conflict with each fault, and changes nothing then.
+        """
+        async with self._taking:
+            try:
+                found = await asyncio.to_thread(load_catalog, self._path, families=())
+            except CatalogError as error:
+                raise Conflict(f"nothing is changed: {error}") from None
+            declared = [m for m in found.models if names is None or m.name in names]
+            if faults := list(_other_tasks(self.declared, declared)):
+                raise Conflict("nothing is changed: " + "; ".join(faults))
+            if names is not None:
+                declared += [m for m in self.declared if m.name not in names]
+                places = {m.name: n for n, m in enumerate(found.models)}
+                declared.sort(key=lambda m: places.get(m.name, len(places)))
+            self.declared = tuple(declared)
+            await self._settle()
+
+    def ask(self) -> None:
+        """Ask the fleet, this process with it, to read models.toml again."""
+        self._asking = asyncio.create_task(self._ask())
+
+    async def _ask(self) -> None:
+        with self._outage.noted():
+            await self._queue.run(ask_load(ALL, self._settings))
+
+    async def look(self) -> None:
+        """One look. Raises Unavailable."""
+        counts = await self._queue.run(load_requests(self._settings))
+        asked = [name for name, count in counts.items() if count > self._heeded.get(name, 0)]
+        if asked:
+            self._heeded = counts
+            try:
+                await self.take(None if ALL in asked else asked)
+            except Conflict as error:
+                log.error("%s", error.message)  # noqa: TRY400 # it says all
+        elif self._catalog.models != self.declared:
+            async with self._taking:
+                await self._settle()
+
+    async def _settle(self) -> None:
+        """Have the catalog say what is declared, and of each name the version that is warm."""
+        fleet = await self._queue.run(view(self._settings, groups=False))
+        models = in_service(Catalog(self.declared), self._catalog, fleet)
+        if models != list(self._catalog.models):
+            self._catalog.hold(models)
+            await self._tell()
+
+    async def _run(self) -> None:
+        while True:
+            with self._outage.noted():
+                await self.look()
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+
+def in_service(declared: Catalog, before: Catalog, fleet: FleetView) -> list[ModelDeclaration]:
+    """What is declared; of a model whose new version no worker has warm yet, with the one before.
+
+    That one comes last, for the last is meant where none is named.
+    """
+    models: list[ModelDeclaration] = []
+    for name in declared.names():
+        versions = [declared.get(name, version) for version in declared.versions(name)]
+        if name in before.names():
+            old, new = before.get(name), versions[-1]
+            if old.version != new.version and is_warm(old, fleet) and not is_warm(new, fleet):
+                kept = next((m for m in versions if m.version == old.version), old)
+                versions = [m for m in versions if m.version != old.version] + [kept]
+        models += versions
+    return models
+
+
+def is_warm(declared: ModelDeclaration, fleet: FleetView) -> bool:
+    """Whether a worker that lives has the model loaded."""
+    model_id = Group(declared.family, declared.name, declared.version).model_id
+    return any(worker.alive and worker.has_warm(model_id) for worker in fleet.workers)
+
+
+def _other_tasks(
+    before: Collection[ModelDeclaration], now: Collection[ModelDeclaration]
+) -> list[str]:
+    """What each model that has another task than before is told: jobs of both could wait."""
+    tasks = {(m.name, m.version): m.task for m in before}
+    return [
+        f"model {m.name!r} version {m.version!r} did {was} and would do {m.task}: give that another"
+        " version, or restart the fleet"
+        for m in now
+        if (was := tasks.get((m.name, m.version), m.task)) != m.task
+    ]

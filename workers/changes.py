@@ -1,0 +1,120 @@
+"""Models that come and go while the worker runs: what is asked for is loaded, what left closed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+
+from ..jobs.call import Queue
+from ..jobs.failed import ALL
+from ..jobs.fleet import FleetView, busy, view
+from ..jobs.proof import shown
+from ..jobs.settings import JobsSettings
+from ..protocol.errors import WherryError
+from ..tasks.catalog import Catalog, CatalogError
+from .models import Models
+
+log = logging.getLogger(__name__)
+
+
+class Changes:
+    """Heeds what operators ask of the models: to read models.toml again, to load, to unload.
+
+    Each look holds what is loaded against what should be, so nothing is lost with a message. Loads
+    are made by one thread at a time, while others serve.
+    """
+
+    def __init__(
+        self,
+        models: Models,
+        queue: Queue,
+        settings: JobsSettings,
+        *,
+        declared: Callable[[], Catalog],
+        announce: Callable[[], None],
+    ) -> None:
+        self._models, self._queue, self._settings = models, queue, settings
+        self._declared, self._announce = declared, announce
+        #: The last request to load each model that was heeded; ALL is there from the start, by
+        #: which the API knows who heeds any.
+        self._heeded: dict[str, int] = {ALL: 0}
+        #: Why models.toml could not be read when that was asked last.
+        self._fault = ""
+        self._loading: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Take note, before the models are loaded, of what was asked before, and what is closed."""
+        fleet = self._queue.run(view(self._settings, groups=False))
+        self._heeded |= fleet.load_requests
+        self._models.let_sleep(self._closed(fleet))
+
+    def info(self) -> dict[str, object]:
+        """What the heartbeat carries of them."""
+        return {
+            "load_heeded": dict(self._heeded),
+            "outdated": self._models.outdated,
+            "asleep": sorted(self._models.asleep),
+            "models_fault": self._fault,
+        }
+
+    def look(self, fleet: FleetView) -> None:
+        """Heed what was asked for since the last look."""
+        closed = self._closed(fleet)
+        self._models.wake(self._models.asleep - closed)
+        self._put_away(closed)
+        asked = {
+            name: count
+            for name, count in fleet.load_requests.items()
+            if count > self._heeded.get(name, 0)
+        }
+        if (asked or self._models.loading) and not self.is_loading:
+            self._loading = threading.Thread(
+                target=self._load, args=(asked,), name="wherry-load", daemon=True
+            )
+            self._loading.start()
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether what was asked for is just being loaded."""
+        return self._loading is not None and self._loading.is_alive()
+
+    def _closed(self, fleet: FleetView) -> frozenset[str]:
+        """Ids of the models that an operator has unloaded, or that no models.toml has any more."""
+        unloaded = {i for i in self._models.known if i.rpartition("/")[0] in fleet.unloaded}
+        return frozenset(unloaded | self._models.leaving)
+
+    def _put_away(self, closed: frozenset[str]) -> None:
+        """Close what no job waits for or runs on, nor can come to by an API that still names it."""
+        idle = {model.group_model_id for model in self._models} & closed
+        if not idle:
+            return
+        if leaving := idle & self._models.leaving:
+            apis = self._queue.run(shown(self._settings)).apis.values()
+            idle -= {i for i in leaving if any(i in declared for declared in apis)}
+        working = self._queue.run(busy(idle, self._settings))
+        self._models.put_away(idle - working)
+
+    def _load(self, asked: Mapping[str, int]) -> None:
+        self._models.load_all()
+        if asked:
+            self._take(asked)
+            self._heeded |= asked
+        try:
+            self._announce()
+        except WherryError as error:  # the next beat and look tell as well
+            log.debug("what was loaded is not told yet: %s", error.message)
+
+    def _take(self, asked: Mapping[str, int]) -> None:
+        try:
+            catalog = self._declared()
+        except CatalogError as error:
+            self._fault = str(error)
+        else:
+            self._fault = ""
+            self._models.take(catalog, None if ALL in asked else set(asked))
+            return
+        log.error("nothing is changed: %s", self._fault)
+        for model_id in self._models.failed:
+            if model_id.rpartition("/")[0] in asked:
+                self._models.fail(model_id, self._fault)
