@@ -38,6 +38,23 @@ def set_failed(reasons: Mapping[str, str], settings: JobsSettings) -> Call[None]
     )
 
 
+def set_cold(load_ms: Mapping[str, int], settings: JobsSettings) -> Call[None]:
+    """Say how long these models, by model/version, take to load, which no worker has loaded.
+
+    It holds for a lease's time, as what `set_failed` says.
+    """
+    return call_script(
+        "failed",
+        settings,
+        keys={"failed": Keys(settings.key_prefix).cold},
+        args={
+            "ttl_ms": int(settings.lease_ttl_s * 1000),
+            "reasons": [word for pair in load_ms.items() for word in pair],
+        },
+        parse=lambda _: None,
+    )
+
+
 def ask_load(model: str, settings: JobsSettings) -> Call[int]:
     """Ask the fleet to load what models.toml says of a model now, or of `ALL`.
 

@@ -173,6 +173,11 @@ class Keys:
         return f"{self.prefix}:failed"
 
     @property
+    def cold(self) -> str:
+        """Hash with a TTL: ms to load, by model/version, of models that no worker has loaded."""
+        return f"{self.prefix}:cold"
+
+    @property
     def load_requests(self) -> str:
         """Hash: how often an operator asked to load a model, by its name."""
         return f"{self.prefix}:load:asked"

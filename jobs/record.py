@@ -208,6 +208,12 @@ class WorkerView:
         return told if isinstance(told, dict) else {}
 
     @property
+    def load_ms(self) -> Mapping[str, int]:
+        """How long it should take, by `Group.model_id`, to load each model that sleeps there."""
+        told = self.info.get("load_ms")
+        return told if isinstance(told, dict) else {}
+
+    @property
     def outdated(self) -> Mapping[str, str]:
         """Why, by `Group.model_id`, for the models that it serves as they were declared before."""
         told = self.info.get("outdated")

@@ -69,6 +69,7 @@ class ModelDeclaration(BaseModel):
     preferred_batch_size: list[int] = Field(
         default_factory=list, description="Sizes worth waiting for; the largest counts."
     )
+    pinned: bool = Field(default=False, description="Never put away to make room for other models.")
     parameters: dict[str, Any] = Field(
         default_factory=dict, description="Passed to the backend as they are."
     )

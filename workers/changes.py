@@ -7,12 +7,13 @@ import threading
 from collections.abc import Callable, Mapping
 
 from ..jobs.call import Queue
-from ..jobs.failed import ALL
+from ..jobs.failed import ALL, set_cold
 from ..jobs.fleet import FleetView, busy, view
 from ..jobs.proof import shown
 from ..jobs.settings import JobsSettings
 from ..protocol.errors import WherryError
 from ..tasks.catalog import Catalog, CatalogError
+from .memory import Memory
 from .models import Models
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,9 @@ class Changes:
         *,
         declared: Callable[[], Catalog],
         announce: Callable[[], None],
+        memory: Memory | None = None,
     ) -> None:
+        self._memory = memory or Memory()
         self._models, self._queue, self._settings = models, queue, settings
         self._declared, self._announce = declared, announce
         #: The last request to load each model that was heeded; ALL is there from the start, by
@@ -42,6 +45,10 @@ class Changes:
         #: Why models.toml could not be read when that was asked last.
         self._fault = ""
         self._loading: threading.Thread | None = None
+        self._beginning = threading.Lock()
+        #: As it was seen last.
+        self._fleet: FleetView | None = None
+        self._told_cold = False
 
     def start(self) -> None:
         """Take note, before the models are loaded, of what was asked before, and what is closed."""
@@ -55,24 +62,57 @@ class Changes:
             "load_heeded": dict(self._heeded),
             "outdated": self._models.outdated,
             "asleep": sorted(self._models.asleep),
+            "load_ms": self._models.load_ms,
+            "model_bytes": {model.group_model_id: model.bytes for model in self._models},
             "models_fault": self._fault,
         }
 
     def look(self, fleet: FleetView) -> None:
         """Heed what was asked for since the last look."""
+        self._fleet = fleet
         closed = self._closed(fleet)
-        self._models.wake(self._models.asleep - closed)
+        if not self._memory.is_bounded:
+            self._models.wake(self._models.asleep - closed)
         self._put_away(closed)
+        self._models.trim()
+        self._tell_cold(fleet)
         asked = {
             name: count
             for name, count in fleet.load_requests.items()
             if count > self._heeded.get(name, 0)
         }
-        if (asked or self._models.loading) and not self.is_loading:
+        if asked or self._models.loading:
+            self._begin_load(asked)
+
+    def want(self, model_id: str) -> None:
+        """A job waits for a model: load it if it sleeps here, and no other worker has it warm."""
+        if model_id not in self._models.asleep:
+            return
+        others = self._fleet.workers if self._fleet is not None else ()
+        if any(w.alive and (w.has_warm(model_id) or w.loads(model_id)) for w in others):
+            return
+        self._models.want(model_id)
+        self._begin_load({})
+
+    def _begin_load(self, asked: Mapping[str, int]) -> None:
+        with self._beginning:
+            if self.is_loading:
+                return
             self._loading = threading.Thread(
                 target=self._load, args=(asked,), name="wherry-load", daemon=True
             )
             self._loading.start()
+
+    def _tell_cold(self, fleet: FleetView) -> None:
+        """Say how long the fleet's models that no worker has warm take to load."""
+        cold: dict[str, int] = {}
+        live = [worker for worker in fleet.workers if worker.alive]
+        for worker in live:
+            cold |= worker.load_ms
+        cold = {i: ms for i, ms in cold.items() if not any(w.has_warm(i) for w in live)}
+        if cold or self._told_cold:
+            self._queue.run(set_cold(cold, self._settings))
+        self._told_cold = bool(cold)
 
     @property
     def is_loading(self) -> bool:
@@ -96,14 +136,15 @@ class Changes:
         self._models.put_away(idle - working)
 
     def _load(self, asked: Mapping[str, int]) -> None:
-        self._models.load_all()
-        if asked:
-            self._take(asked)
-            self._heeded |= asked
         try:
+            if asked:
+                self._take(asked)
+            self._models.load_all()
+            self._heeded |= asked
+            self._models.load_wanted()
             self._announce()
-        except WherryError as error:  # the next beat and look tell as well
-            log.debug("what was loaded is not told yet: %s", error.message)
+        except WherryError as error:  # Redis is away; the next look begins anew
+            log.warning("what is to be loaded is looked at again: %s", error.message)
 
     def _take(self, asked: Mapping[str, int]) -> None:
         try:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..jobs.claim import BatchBudget
@@ -14,7 +15,7 @@ from .budget import ShapeBudget
 Files = frozenset[tuple[str, int, int]]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class LoadedModel:
     """A model ready to run, with the batch budget that its device has shown to bear."""
 
@@ -24,9 +25,19 @@ class LoadedModel:
     budget: ShapeBudget[TaskInput]
     #: The files that it was loaded from.
     files: Files
-    #: Batches that run on it, and whether it is to be closed when there are none.
+    #: What it takes of the memory, and seconds that its load took.
+    bytes: int = 0
+    load_s: float = 0.0
+    #: By a monotonic clock.
+    loaded_at_s: float = 0.0
+    used_at_s: float = 0.0
+    #: Whether a job or an operator waited for it, rather than that there was room.
+    is_awaited: bool = False
+    #: Batches that ran on it, those that run now, and whether it is to be closed after these.
+    runs: int = 0
     users: int = 0
     is_put_away: bool = False
+    closed: threading.Event = field(default_factory=threading.Event)
 
     @property
     def group_model_id(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..jobs.call import Queue
 from ..jobs.claim import claim
@@ -64,7 +64,10 @@ class Serving:
         lease: Lease,
         events: JobEvents | None,
         draining: threading.Event,
+        wanted: Callable[[str], None],
     ) -> None:
+        #: Hears of each model that a job waits for.
+        self._wanted = wanted
         self._id, self._queue, self._jobs, self._settings = worker, queue, jobs, settings
         self._device, self._models, self._lease = device, models, lease
         self._belonging, self._blobs = belonging, blobs
@@ -79,6 +82,7 @@ class Serving:
         if self._belonging.wrong_store:
             self._pass_on(hint)
             return 0
+        self._wanted(hint.model_id)
         claimed = self._claim(hint)
         if claimed.is_foreign:
             self._pass_on(hint)

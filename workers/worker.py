@@ -36,6 +36,7 @@ from .failures import Failures, counted
 from .identity import Identity
 from .keeper import Keeper
 from .lease import Lease
+from .memory import Memory
 from .models import Models
 from .serving import Serving
 from .settings import WorkerSettings
@@ -69,6 +70,7 @@ class Worker:
         declared = functools.partial(load_catalog, settings.models, families=families)
         budgets = Budgets(self._queue, jobs, device_kind(device.name))
         catalog = declared()
+        memory = Memory(settings.max_model_bytes)
         self._models = Models(
             catalog,
             families,
@@ -76,6 +78,7 @@ class Worker:
             handler_dir=settings.handler_dir,
             budget=budgets.open,
             watched=functools.partial(counted, node, self._queue, jobs),
+            memory=memory,
         )
         self._failures = Failures(self._models, self._queue, jobs, beat=lambda: self._lease.beat())
         self._changes = Changes(
@@ -84,6 +87,7 @@ class Worker:
             jobs,
             declared=declared,
             announce=self._failures.announce,
+            memory=memory,
         )
         self._loading = True
         self._events = JobEvents(app, node) if settings.events == "jobs" else None
@@ -127,6 +131,7 @@ class Worker:
             lease=self._lease,
             events=self._events,
             draining=self._draining,
+            wanted=self._changes.want,
         )
         self._consuming = Consuming(
             threads=threads,

@@ -25,6 +25,11 @@ from ..support.waiting import until
 
 CLIENTS = 32
 
+#: What one of the models weighs of which three fit.
+HEAVY = 32 << 20
+
+TEXT = {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["a"]}]}
+
 
 @dataclass
 class Live:
@@ -49,8 +54,7 @@ class Live:
         return self.client.post("/v2/repository/reload", {})
 
     def version(self) -> str:
-        body = {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["a"]}]}
-        answer = self.http.post("/v2/models/roll/infer", json=body)
+        answer = self.http.post("/v2/models/roll/infer", json=TEXT)
         assert answer.status_code == 200, answer.text
         return str(answer.json()["model_version"])
 
@@ -73,7 +77,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     folder = tmp_path_factory.mktemp("live")
     file = folder / "models.toml"
     file.write_text(roll("1"))
-    with Stack(models=file, data_dir=folder, flower=False) as stack:
+    env = {"WHERRY_MAX_MODEL_BYTES": str(3 * HEAVY)}
+    with Stack(models=file, data_dir=folder, flower=False, env=env) as stack:
         place = Live(stack, file, folder / "hold")
         yield place
         place.close()
@@ -142,3 +147,59 @@ def test_a_signal_to_the_stack_reaches_all(live: Live) -> None:
     live.stack.children["api"].signal(signal.SIGHUP)
     until(lambda: len(live.client.models()) == 1)
     assert worker.ends == ends
+
+
+def resident(process: int | None) -> int:
+    told = Path(f"/proc/{process}/status").read_text()
+    [line] = [line for line in told.splitlines() if line.startswith("VmRSS")]
+    return int(line.split()[1]) << 10
+
+
+def test_ten_models_run_in_the_memory_of_three(live: Live) -> None:
+    names = [f"m{number}" for number in range(10)]
+    before = resident(live.stack.children["worker-text"].pid)
+    live.reload(*(model(name, "embedding", weighs=HEAVY) for name in names))
+    assert len(live.worker()["models"]) >= 10  # it serves them all
+    jobs = [
+        live.client.submit(name, EmbeddingInput(texts=[f"{name} {n}"]))
+        for n in range(5)
+        for name in names
+    ]
+    most = 0
+    for job in jobs:
+        assert live.client.result(job.id, 60)
+        most = max(most, resident(live.stack.children["worker-text"].pid))
+    assert len(live.worker()["model_bytes"]) == 3
+    assert most - before < 5 * HEAVY  # three, one that is made, one that is given back
+    totals = live.client.get("/v2/queues")["totals"]
+    assert (totals["failed"], totals["requeued"], totals["late"]) == (0, 0, 0)
+
+
+def test_a_job_of_a_cold_model_says_when_it_should_start(live: Live) -> None:
+    live.reload(
+        *(model(f"c{n}", "embedding", weighs=HEAVY, hold=str(live.hold)) for n in range(4)),
+    )
+    cold = next(model_id for model_id in live.asleep() if model_id.startswith("c"))
+    with held(live.hold) as let_go:
+        job = live.client.submit(cold[:-2], EmbeddingInput(texts=["a"]))
+        seen = until(lambda: live.client.status(job.id), lambda view: view.estimated_start_at)
+        assert seen.status == "queued"
+        assert seen.estimated_start_at
+        assert seen.estimated_start_at > seen.created_at
+        let_go()
+        assert live.client.result(job.id, 60)
+
+
+def test_an_unloaded_model_gives_its_memory_back(live: Live) -> None:
+    worker = live.stack.children["worker-text"]
+    live.reload(roll("1"), model("heavy", "embedding", weighs=3 * HEAVY))
+    assert live.client.infer("heavy", EmbeddingInput(texts=["a"]))
+    full = resident(worker.pid)
+    assert live.worker()["model_bytes"]["heavy/1"] == 3 * HEAVY
+    live.client.post("/v2/repository/models/heavy/unload", {})
+    refused = live.http.post("/v2/models/heavy/infer", json=TEXT)
+    assert (refused.status_code, refused.json()["error_type"]) == (503, "model_not_ready")
+    until(lambda: "heavy/1" not in live.worker()["model_bytes"])
+    until(lambda: resident(worker.pid), lambda now: full - now > 2.5 * HEAVY)
+    live.client.post("/v2/repository/models/heavy/load", {})
+    assert live.client.infer("heavy", EmbeddingInput(texts=["a"]))

@@ -94,6 +94,7 @@ def place(redis_url: str) -> Iterator[Place]:
     queue = Queue(redis_url)
     place = Place(queue, JobsSettings(redis_url=redis_url))
     yield place
+    until(lambda: not place.changes.is_loading)
     place.models.close()
     queue.close()
 
