@@ -28,7 +28,7 @@ from .client import Client, is_web_url
 from .command_inputs import check_parameters, named_inputs, parameters_of
 from .jobs import JobView
 from .operations import Output, model_path
-from .tables import jobs_table, models_table, output_table, queues_table, reload_view
+from .tables import jobs_table, model_view, models_table, output_table, queues_table, reload_view
 from .terminal import AsJson, OutFile, Url, connected, print_json, show, stderr, stdout
 
 T = TypeVar("T")
@@ -249,9 +249,17 @@ def cancel(
     raise typer.Exit(1 if failed else 0)
 
 
-def models(url: Url = "", as_json: AsJson = False) -> None:
-    """List the models and their states."""
+def models(
+    name: Annotated[str, typer.Argument(help="All that is known of one model.")] = "",
+    url: Url = "",
+    as_json: AsJson = False,
+) -> None:
+    """List the models, their states and what they take; or show one."""
     with connected(url) as client:
+        if name:
+            metadata = client.get(model_path(name))
+            print_json(metadata) if as_json else show(model_view(metadata))
+            return
         listed = client.models()
     if as_json:
         print_json(listed)

@@ -178,6 +178,11 @@ class Keys:
         return f"{self.prefix}:cold"
 
     @property
+    def facts(self) -> str:
+        """Hash: what models turned out to be when they were loaded, by model/version, as JSON."""
+        return f"{self.prefix}:facts"
+
+    @property
     def load_requests(self) -> str:
         """Hash: how often an operator asked to load a model, by its name."""
         return f"{self.prefix}:load:asked"

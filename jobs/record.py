@@ -214,6 +214,12 @@ class WorkerView:
         return told if isinstance(told, dict) else {}
 
     @property
+    def model_bytes(self) -> Mapping[str, int]:
+        """What each model that it has loaded takes of its memory, by `Group.model_id`."""
+        told = self.info.get("model_bytes")
+        return told if isinstance(told, dict) else {}
+
+    @property
     def outdated(self) -> Mapping[str, str]:
         """Why, by `Group.model_id`, for the models that it serves as they were declared before."""
         told = self.info.get("outdated")

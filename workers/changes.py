@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 
 from ..jobs.call import Queue
+from ..jobs.facts import tell_facts
 from ..jobs.failed import ALL, set_cold
 from ..jobs.fleet import FleetView, busy, view
 from ..jobs.proof import shown
@@ -76,6 +77,7 @@ class Changes:
         self._put_away(closed)
         self._models.trim()
         self._tell_cold(fleet)
+        self._tell_facts()
         asked = {
             name: count
             for name, count in fleet.load_requests.items()
@@ -83,6 +85,17 @@ class Changes:
         }
         if asked or self._models.loading:
             self._begin_load(asked)
+
+    def _tell_facts(self) -> None:
+        """Write down what each model turned out to be, once it is loaded."""
+        try:
+            for model in self._models:
+                if not model.is_told:
+                    told = tell_facts(model.group_model_id, model.facts(), self._settings)
+                    self._queue.run(told)
+                    model.is_told = True
+        except WherryError as error:  # Redis may be full: told at the next look
+            log.debug("what models are is not told yet: %s", error.message)
 
     def want(self, model_id: str) -> None:
         """A job waits for a model: load it if it sleeps here, and no other worker has it warm."""

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ..jobs.claim import BatchBudget
@@ -33,6 +33,8 @@ class LoadedModel:
     used_at_s: float = 0.0
     #: Whether a job or an operator waited for it, rather than that there was room.
     is_awaited: bool = False
+    #: Whether the fleet knows what it turned out to be.
+    is_told: bool = False
     #: Batches that ran on it, those that run now, and whether it is to be closed after these.
     runs: int = 0
     users: int = 0
@@ -43,6 +45,11 @@ class LoadedModel:
     def group_model_id(self) -> str:
         """The model as groups name it."""
         return model_id_of(self.declaration)
+
+    def facts(self) -> dict[str, object]:
+        """What an operator may want to know of it."""
+        told = asdict(self.backend.facts())
+        return {**told, "bytes": self.bytes, "batching": self.backend.company.batching}
 
     def differs_from(self, declaration: ModelDeclaration) -> bool:
         """Whether that says something else, or its files are others now."""

@@ -7,8 +7,10 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
+from typing import Any
 
 from ...jobs import AsyncQueue, JobsSettings
+from ...jobs.facts import count_facts, read_facts
 from ...jobs.failed import ALL, ask_load, load_requests
 from ...jobs.fleet import FleetView, view
 from ...jobs.group import Group
@@ -45,6 +47,9 @@ class LiveModels:
         #: What models.toml says.
         self.declared = catalog.models
         self._heeded: dict[str, int] = {}
+        #: What models turned out to be, by `Group.model_id`, and how often that changed.
+        self._facts: dict[str, dict[str, Any]] = {}
+        self._written = 0
         self._taking = asyncio.Lock()
         self._outage = Outage(log, "whether models.toml is to be read again is not known")
         self._task: asyncio.Task[None] | None = None
@@ -62,6 +67,12 @@ class LiveModels:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+
+    def facts(self, declared: ModelDeclaration) -> dict[str, Any]:
+        """What a model turned out to be when it was loaded last; nothing of one that never was."""
+        model_id = Group(declared.family, declared.name, declared.version).model_id
+        source = declared.source or declared.definition.default_model
+        return {**({"source": source} if source else {}), **self._facts.get(model_id, {})}
 
     def versions(self, name: str) -> list[ModelDeclaration]:
         """What models.toml says of a model: none, where it is only served until another is warm."""
@@ -97,7 +108,13 @@ class LiveModels:
 
     async def look(self) -> None:
         """One look. Raises Unavailable."""
-        counts = await self._queue.run(load_requests(self._settings))
+        counts, written = await asyncio.gather(
+            self._queue.run(load_requests(self._settings)),
+            self._queue.run(count_facts(self._settings)),
+        )
+        if written != self._written:
+            self._facts = await self._queue.run(read_facts(self._settings))
+            self._written = written
         asked = [name for name, count in counts.items() if count > self._heeded.get(name, 0)]
         if asked:
             self._heeded = counts

@@ -265,6 +265,22 @@ def test_reload_says_what_it_changed_and_fails_with_what_failed(
     assert (done.exit_code, done.stdout) == (1, "added: b/1\nb/1: no folder\n")
 
 
+def test_models_show_what_each_takes_and_one_all_that_is_known(
+    wherry: Wherry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = {"name": "vit", "version": "1", "task": "image-classification", "state": "READY"}
+    facts = {"bytes": 343_000_000, "parameters": 85_800_000, "dtype": "float32", "labels": 2}
+    monkeypatch.setattr(Client, "models", lambda _: [{**entry, "reason": "", **facts}])
+    shown = wherry("models").stdout
+    assert all(text in shown for text in ("327 MiB", "85.8 M", "float32"))
+    told = {**facts, "labels": ["cat", "dog"], "source": "google/vit", "batching": "padded"}
+    metadata = {"name": "vit", "versions": ["1"], "inputs": [], "outputs": [], "parameters": told}
+    monkeypatch.setattr(Client, "get", lambda *_: metadata)
+    shown = wherry("models", "vit").stdout
+    assert all(text in shown for text in ("google/vit", "343,000,000", "cat, dog", "padded"))
+    assert lines(wherry("models", "vit", "--json")) == [metadata]
+
+
 def test_models_and_queues_show_the_fleet(wherry: Wherry) -> None:
     models: Any = lines(wherry("models", "--json"))[0]  # parsed JSON
     assert {m["name"]: m["task"] for m in models}["slow"] == "image-classification"

@@ -196,6 +196,8 @@ def test_an_unloaded_model_gives_its_memory_back(live: Live) -> None:
     assert live.client.infer("heavy", EmbeddingInput(texts=["a"]))
     full = resident(worker.pid)
     assert live.worker()["model_bytes"]["heavy/1"] == 3 * HEAVY
+    told = {"bytes": 3 * HEAVY, "runtime": "stub"}  # as `wherry models` shows it
+    until(live.client.models, lambda models: any(told.items() <= m.items() for m in models))
     live.client.post("/v2/repository/models/heavy/unload", {})
     refused = live.http.post("/v2/models/heavy/infer", json=TEXT)
     assert (refused.status_code, refused.json()["error_type"]) == (503, "model_not_ready")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any
 
 from ....protocol.errors import RowError
@@ -8,6 +9,7 @@ from ...base import Task, TaskInput, TaskOutput
 from ...vision.images import MAX_PIXELS
 from ..base import Backend
 from ..device import Device
+from ..facts import ModelFacts
 from ..image.decode import decode
 from ..image.page_reader import PageReader
 from .session import check_place, runtime_place
@@ -63,6 +65,10 @@ class PageReading(Backend):
             lines = self._reader.read(image)
         kept = [line for line in lines if line.score >= inputs.threshold]
         return self.task.output.model_validate({"lines": [kept]})
+
+    def facts(self) -> ModelFacts:
+        """The package that it is of."""
+        return ModelFacts(runtime=f"rapidocr {version('rapidocr')}")
 
     def close(self) -> None:
         """Drop the graphs."""
