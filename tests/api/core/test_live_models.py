@@ -150,3 +150,18 @@ def test_a_reload_names_what_a_worker_could_not_load(place: Place) -> None:
     assert told["workers_at_fault"] == {WORKER: "models.toml: not TOML"}
     status, error = place.post("models/good/load")
     assert (status, error["error_type"]) == (503, "model_failed")
+
+
+def test_a_load_brings_new_versions(place: Place) -> None:
+    source = place.file.parent / "good"
+    (source / "1").mkdir(parents=True)
+    policy = "version_policy = { latest = { num_versions = 2 } }\n"
+    place.write(model("good", "embedding", source="good") + policy)
+    place.post("models/good/load")
+    (source / "2").mkdir()
+    assert place.post("models/good/load") == (200, "")
+    assert place.versions("good") == ["1", "2"]
+    (source / "3").mkdir()
+    place.beat("good/1", "good/2")
+    place.post("reload")
+    assert place.versions("good") == ["3", "2"]  # until 3 is warm
