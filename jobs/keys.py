@@ -183,6 +183,16 @@ class Keys:
         return f"{self.prefix}:facts"
 
     @property
+    def load_configs(self) -> str:
+        """Hash: what loads said otherwise than models.toml, by the model's name, as JSON."""
+        return f"{self.prefix}:load:configs"
+
+    @property
+    def leaving(self) -> str:
+        """Hash: declarations, by model/version, of models that are declared no more and drain."""
+        return f"{self.prefix}:leaving"
+
+    @property
     def load_requests(self) -> str:
         """Hash: how often an operator asked to load a model, by its name."""
         return f"{self.prefix}:load:asked"

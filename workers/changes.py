@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
 
 from ..jobs.call import Queue
+from ..jobs.declared import forget_leaving, leaving, load_configs, set_leaving
 from ..jobs.facts import tell_facts
 from ..jobs.failed import ALL, set_cold
 from ..jobs.fleet import FleetView, busy, view
 from ..jobs.proof import shown
 from ..jobs.settings import JobsSettings
 from ..protocol.errors import WherryError
-from ..tasks.catalog import Catalog, CatalogError
+from ..tasks.catalog import Catalog, CatalogError, ModelDeclaration
+from ..tasks.load_config import with_configs
 from .memory import Memory
 from .models import Models
 
@@ -55,7 +58,27 @@ class Changes:
         """Take note, before the models are loaded, of what was asked before, and what is closed."""
         fleet = self._queue.run(view(self._settings, groups=False))
         self._heeded |= fleet.load_requests
+        self._models.take(self._read())
+        self._remember()
         self._models.let_sleep(self._closed(fleet))
+
+    def _read(self) -> Catalog:
+        """What models.toml says now, and loads besides. Raises CatalogError."""
+        return with_configs(self._declared(), self._queue.run(load_configs(self._settings)))
+
+    def _remember(self) -> None:
+        """Know what was leaving when a worker ended: jobs may wait for it yet."""
+        for text in self._queue.run(leaving(self._settings)).values():
+            with contextlib.suppress(ValueError):  # of another version
+                self._models.remember(ModelDeclaration.model_validate_json(text))
+
+    def _tell_leaving(self, before: frozenset[str]) -> None:
+        """Have the fleet remember what is leaving now, and forget what has come back."""
+        now, known = self._models.leaving, self._models.known
+        if new := {i: known[i].model_dump_json() for i in sorted(now - before)}:
+            self._queue.run(set_leaving(new, self._settings))
+        if back := before - now:
+            self._queue.run(forget_leaving(back, self._settings))
 
     def info(self) -> dict[str, object]:
         """What the heartbeat carries of them."""
@@ -147,6 +170,8 @@ class Changes:
             idle -= {i for i in leaving if any(i in declared for declared in apis)}
         working = self._queue.run(busy(idle, self._settings))
         self._models.put_away(idle - working)
+        if gone := (idle - working) & self._models.leaving:
+            self._queue.run(forget_leaving(gone, self._settings))
 
     def _load(self, asked: Mapping[str, int]) -> None:
         try:
@@ -161,12 +186,14 @@ class Changes:
 
     def _take(self, asked: Mapping[str, int]) -> None:
         try:
-            catalog = self._declared()
+            catalog = self._read()
         except CatalogError as error:
             self._fault = str(error)
         else:
             self._fault = ""
+            before = self._models.leaving
             self._models.take(catalog, None if ALL in asked else set(asked))
+            self._tell_leaving(before)
             return
         log.error("nothing is changed: %s", self._fault)
         for model_id in self._models.failed:

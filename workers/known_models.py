@@ -72,6 +72,15 @@ class KnownModels:
         with self._lock:
             self._wanted[model_id] = None
 
+    def remember(self, declaration: ModelDeclaration) -> None:
+        """Know a model that was declared once, in case a job waits for it."""
+        model_id = model_id_of(declaration)
+        with self._lock:
+            if declaration.family in self._families and model_id not in self._known:
+                self._known[model_id] = declaration
+                self._leaving.add(model_id)
+                self._asleep.add(model_id)
+
     def let_sleep(self, model_ids: Collection[str]) -> None:
         """Load none of these until a job comes."""
         with self._lock:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from ...jobs import AsyncQueue, JobsSettings
+from ...jobs.declared import load_configs
 from ...jobs.facts import count_facts, read_facts
 from ...jobs.failed import ALL, ask_load, load_requests
 from ...jobs.fleet import FleetView, view
@@ -17,6 +18,7 @@ from ...jobs.group import Group
 from ...jobs.outage import Outage
 from ...protocol.errors import Conflict
 from ...tasks.catalog import Catalog, CatalogError, ModelDeclaration, load_catalog
+from ...tasks.load_config import with_configs
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +61,8 @@ class LiveModels:
         """Take note of what was asked before, then go on looking."""
         with self._outage.noted():
             self._heeded = await self._queue.run(load_requests(self._settings))
+            if await self._queue.run(load_configs(self._settings)):
+                await self.take()
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
@@ -78,14 +82,19 @@ class LiveModels:
         """What models.toml says of a model: none, where it is only served until another is warm."""
         return [model for model in self.declared if model.name == name]
 
-    async def take(self, names: Collection[str] | None = None) -> None:
+    async def take(
+        self, names: Collection[str] | None = None, configs: Mapping[str, str] | None = None
+    ) -> None:
         """Serve what models.toml says now of the models of these names, or of all.
 
+        `configs` are what loads say besides, by name, in the place of what those before did.
         Raises Conflict with each fault, and changes nothing then.
         """
         async with self._taking:
             try:
-                found = await asyncio.to_thread(load_catalog, self._path, families=())
+                known = await self._queue.run(load_configs(self._settings))
+                read = await asyncio.to_thread(load_catalog, self._path, families=())
+                found = with_configs(read, {**known, **(configs or {})})
             except CatalogError as error:
                 raise Conflict(f"nothing is changed: {error}") from None
             declared = [m for m in found.models if names is None or m.name in names]

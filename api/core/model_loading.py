@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...jobs.declared import set_load_config
 from ...jobs.failed import ALL, ask_load, not_loaded
 from ...jobs.fleet import FleetView, set_loaded
 from ...jobs.group import Group
 from ...jobs.record import WorkerView
-from ...protocol.errors import ModelFailed, ModelNotReady
+from ...protocol.errors import Forbidden, InvalidRequest, ModelFailed, ModelNotReady
 from ...tasks.catalog import ModelDeclaration
+from ...tasks.load_config import LoadConfig
 from .service import Service
 
 #: Seconds that a load which was asked for may take before the answer is "not yet".
@@ -28,14 +30,18 @@ def failure_of(declared: ModelDeclaration, fleet: FleetView) -> ModelFailed | No
     return None if reason is None else ModelFailed(not_loaded(declared.name, reason))
 
 
-async def load(service: Service, name: str) -> None:
+async def load(service: Service, name: str, parameters: Mapping[str, Any] | None = None) -> None:
     """Open a model to requests as models.toml declares it now, and wait until it is loaded so.
 
-    Raises Conflict for a models.toml that cannot be used, ModelNotFound, ModelFailed when it cannot
-    be loaded, ModelNotReady when that takes long.
+    `parameters` may hold Triton's `config`: JSON with what is to be otherwise until the next load.
+    Raises InvalidRequest for a wrong one, Forbidden where the operator allows none, Conflict for a
+    models.toml that cannot be used, ModelNotFound, ModelFailed when the model cannot be loaded,
+    ModelNotReady when that takes long.
     """
-    await service.live.take({name})
+    config = _config(service, parameters or {})
+    await service.live.take({name}, {name: config})
     service.catalog.get(name)
+    await service.queue.run(set_load_config(name, config, service.jobs))
     await service.queue.run(set_loaded(name, service.jobs, loaded=True))
     asked = await service.queue.run(ask_load(name, service.jobs))
     declared = service.live.versions(name)
@@ -45,6 +51,23 @@ async def load(service: Service, name: str) -> None:
     for version in declared:
         if reason := _reason(fleet, version):
             raise ModelFailed(not_loaded(name, reason))
+
+
+def _config(service: Service, parameters: Mapping[str, Any]) -> str:
+    """What a load says of its model, as JSON; "" for nothing."""
+    if unknown := sorted(parameters.keys() - {"config"}):
+        raise InvalidRequest(f"parameter {unknown[0]!r}: a load takes config alone, no files")
+    config = parameters.get("config", "")
+    if not config:
+        return ""
+    if not service.settings.load_parameters:
+        raise Forbidden("a load with parameters: WHERRY_LOAD_PARAMETERS is not set")
+    try:
+        LoadConfig.read(config if isinstance(config, str) else "")
+    except ValueError as error:
+        allowed = ", ".join(LoadConfig.model_fields)
+        raise InvalidRequest(f"config: {error}; it is JSON with some of {allowed}") from None
+    return str(config)
 
 
 async def unload(service: Service, name: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from ...protocol.errors import InvalidRequest
 from ..core.model_loading import load, reload, unload
 from ..core.models import index_of, metadata_of, ready_response, stats_of
 from ..core.service import Service
@@ -69,8 +70,10 @@ async def reload_models(request: Request) -> Response:
 @router.post("/v2/repository/models/{model}/load")
 async def load_model(request: Request) -> Response:
     """Serve a model as models.toml declares it now, and wait until it is loaded so."""
-    await _options(request)
-    await load(Service.of(request), request.path_params["model"])
+    parameters = (await _options(request)).get("parameters")
+    if parameters is not None and not isinstance(parameters, dict):
+        raise InvalidRequest("parameters: expected an object")
+    await load(Service.of(request), request.path_params["model"], parameters)
     return Response(status_code=200)
 
 

@@ -11,11 +11,13 @@ import pytest
 
 from wherry.jobs.call import Queue
 from wherry.jobs.claim import claim
+from wherry.jobs.declared import leaving, set_load_config
 from wherry.jobs.failed import ALL, ask_load
 from wherry.jobs.fleet import FleetView, heartbeat, view
 from wherry.jobs.group import Group
 from wherry.jobs.keys import Keys
 from wherry.jobs.record import NewJob
+from wherry.jobs.recover import cancel, reap
 from wherry.jobs.settings import JobsSettings
 from wherry.jobs.submit import submit
 from wherry.protocol.errors import ModelFailed, ModelNotFound
@@ -41,10 +43,12 @@ def declared(name: str, parameters: dict[str, object]) -> ModelDeclaration:
 class Place:
     """A worker's models and what it tells of them, without its threads."""
 
-    def __init__(self, queue: Queue, settings: JobsSettings) -> None:
+    def __init__(
+        self, queue: Queue, settings: JobsSettings, *declarations: ModelDeclaration
+    ) -> None:
         self.queue, self.settings = queue, settings
         #: What models.toml says, now.
-        self.file = [declared("bad", BAD), declared("good", GOOD)]
+        self.file = list(declarations) or [declared("bad", BAD), declared("good", GOOD)]
         self.models = Models(Catalog(self.file), {"text"}, Device())
         self.beats = threading.Semaphore(0)
         self.failures = Failures(self.models, queue, settings, beat=self._beat)
@@ -232,3 +236,45 @@ def test_a_worker_that_died_while_it_loaded_is_not_waited_for(place: Place) -> N
     place.tell("other", **dead, failed={}, served=[], loading=["bad/1"])
     assert place.look().failed
     child.wait()
+
+
+def test_a_load_says_otherwise_how_a_model_is_run(place: Place) -> None:
+    place.models.load_all()
+    config = '{"max_batch_size": 3, "parameters": {"delay_s": 0}}'
+    place.queue.run(set_load_config("good", config, place.settings))
+    place.queue.run(ask_load("good", place.settings))
+    place.look()
+    until(lambda: place.models.get("good", "1").declaration.max_batch_size == 3)
+    assert place.models.get("good", "1").declaration.parameters == {"delay_s": 0}
+    again = Place(place.queue, place.settings)  # a worker that starts anew
+    again.models.load_all()
+    assert again.models.get("good", "1").declaration.max_batch_size == 3
+    again.models.close()
+
+
+def test_a_worker_that_starts_anew_still_answers_jobs_of_a_model_that_was_leaving(
+    place: Place,
+) -> None:
+    place.models.load_all()
+    waiting = place.submit(Group("text", "good", "1"))
+    place.file[:] = [declared("other", GOOD)]
+    place.queue.run(ask_load(ALL, place.settings))
+    place.look()
+    until(lambda: place.models.get("other", "1") and not place.changes.is_loading)
+    assert place.models.leaving == {"bad/1", "good/1"}
+    again = Place(place.queue, place.settings, *place.file)
+    again.models.load_all()
+    assert again.models.asleep == {"bad/1", "good/1"}
+    again.changes.want("good/1")
+    until(lambda: not again.changes.is_loading)
+    budgets = again.models.batch_budgets(1 << 20)
+    batch = place.queue.run(claim(Group("text", "good", "1"), "again", budgets, place.settings))
+    assert [job.id for job in batch.jobs] == [waiting]
+    again.look()
+    assert {model.group_model_id for model in again.models} == {"other/1", "good/1"}  # it runs
+    place.queue.run(reap("again", place.settings, gone=True))
+    place.queue.run(cancel(waiting, place.settings))
+    again.look()
+    assert {model.group_model_id for model in again.models} == {"other/1"}
+    again.models.close()
+    assert "good/1" not in place.queue.run(leaving(place.settings))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,8 @@ NEW = model("new", "embedding")
 class Place:
     """An API of its own, with a models.toml that tests write, and a worker that they play."""
 
-    def __init__(self, url: str, file: Path, worker: Worker) -> None:
+    def __init__(self, url: str, file: Path, worker: Worker, settings: ApiSettings) -> None:
+        self.settings = settings
         self.http = httpx.Client(base_url=url, timeout=10)
         self.file, self._worker = file, worker
 
@@ -67,7 +69,7 @@ def place(
     file.write_text(GOOD)
     settings = api_settings.model_copy(update={"models": file})
     with Server(settings, jobs_settings) as url:
-        place = Place(url, file, worker)
+        place = Place(url, file, worker, settings)
         yield place
         place.http.close()
 
@@ -165,3 +167,39 @@ def test_a_load_brings_new_versions(place: Place) -> None:
     place.beat("good/1", "good/2")
     place.post("reload")
     assert place.versions("good") == ["3", "2"]  # until 3 is warm
+
+
+def load(place: Place, **config: object) -> tuple[int, Any]:
+    body = {"parameters": {"config": json.dumps(config)}} if config else {}
+    answer = place.http.post("/v2/repository/models/good/load", json=body)
+    return answer.status_code, answer.json() if answer.content else ""
+
+
+def most(place: Place) -> int:
+    size: int = place.http.get("/v2/models/good").json()["parameters"]["max_batch_size"]
+    return size
+
+
+def test_a_load_says_otherwise_than_models_toml_where_the_operator_allows_it(
+    place: Place,
+) -> None:
+    status, told = load(place, max_batch_size=3)
+    assert (status, told["error_type"]) == (403, "forbidden")
+    assert "WHERRY_LOAD_PARAMETERS" in told["error"]
+    place.settings.load_parameters = True
+    for config, said in (
+        ({"max_batch_size": 0}, "config: max_batch_size: Input should be"),
+        ({"source": "/etc"}, "config: source: Extra inputs are not permitted"),
+    ):
+        status, told = load(place, **config)
+        assert status == 400
+        assert said in told["error"]
+    files = {"parameters": {"file:1/model.onnx": "aGk="}}
+    refused = place.http.post("/v2/repository/models/good/load", json=files)
+    assert "a load takes config alone" in refused.json()["error"]
+    assert load(place, max_batch_size=3) == (200, "")
+    assert most(place) == 3
+    place.post("reload")
+    assert most(place) == 3  # until it is loaded without
+    assert load(place) == (200, "")
+    assert most(place) == 32
