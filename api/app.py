@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import gc
 import os
+import signal
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -20,6 +23,7 @@ from ..tasks.catalog import Catalog, load_catalog
 from .access.book import KeyBook, KeyFileError, read_keys
 from .core.fleet_store import FleetStore, Presence
 from .core.intake import Intake
+from .core.live_models import LiveModels
 from .core.service import Service
 from .core.submitter import Submitter
 from .core.waiters import Waiters
@@ -88,6 +92,12 @@ def _calm_collector() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
+def _heed_sighup(live: LiveModels) -> None:
+    """Have the fleet read models.toml again at a SIGHUP, which would end the process."""
+    if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, live.ask)
+
+
 @asynccontextmanager
 async def _grpc(service: Service, keys: KeyBook) -> AsyncIterator[None]:
     """The gRPC server, where a port is set."""
@@ -147,6 +157,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         queue = AsyncQueue(jobs.redis_url)
         presence = Presence(queue, store, catalog, jobs)
+        live = LiveModels(settings.models, catalog, queue, jobs, tell=presence.look)
         waiters = Waiters(queue, jobs)
         deliverer = Deliverer(queue, jobs, settings, outbound.hooks)
         keys = KeyBook(settings.api_keys, queue, jobs, required=settings.require_api_keys)
@@ -161,9 +172,11 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
             Intake(catalog, settings, outbound),
             Submitter(queue, store, jobs, outbound),
             waiters,
+            live,
         )
         app.state.batches = batches = Runner(app)
         presence.start()
+        await live.start()
         waiters.start()
         batches.start()
         if outbound.calls and settings.webhooks_at_once:
@@ -171,11 +184,13 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
         try:
             async with _grpc(app.state.service, keys):
                 _calm_collector()
+                _heed_sighup(live)
                 yield
         finally:  # be it that it could not listen
             await batches.stop()
             await deliverer.stop()
             await waiters.stop()
+            await live.stop()
             await presence.stop()
             await keys.stop()
             await outbound.close()

@@ -35,6 +35,10 @@ class ApiSettings(OutboundSettings):
         default=False,
         description="Call this API ready only when no declared model has failed to load.",
     )
+    load_parameters: bool = Field(
+        default=False,
+        description="Let a load say otherwise than models.toml how its model is run.",
+    )
     strict_parameters: bool = Field(
         default=False,
         description="Refuse request parameters that nobody reads, instead of a warning.",

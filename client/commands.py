@@ -1,4 +1,4 @@
-"""`wherry submit | status | result | cancel | models | queues`.
+"""`wherry submit | status | result | cancel | models | reload | queues`.
 
 Exit status 0: all went well; 1: something failed; 2: the command was not understood.
 """
@@ -28,7 +28,7 @@ from .client import Client, is_web_url
 from .command_inputs import check_parameters, named_inputs, parameters_of
 from .jobs import JobView
 from .operations import Output, model_path
-from .tables import jobs_table, models_table, output_table, queues_table
+from .tables import jobs_table, model_view, models_table, output_table, queues_table, reload_view
 from .terminal import AsJson, OutFile, Url, connected, print_json, show, stderr, stdout
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ Timeout = Annotated[float | None, typer.Option(min=0, help="Seconds to wait; def
 
 def register(app: typer.Typer) -> None:
     """Add this room's commands."""
-    for command in (submit, status, result, cancel, models, queues):
+    for command in (submit, status, result, cancel, models, reload, queues):
         app.command(command.__name__)(command)
 
 
@@ -249,9 +249,17 @@ def cancel(
     raise typer.Exit(1 if failed else 0)
 
 
-def models(url: Url = "", as_json: AsJson = False) -> None:
-    """List the models and their states."""
+def models(
+    name: Annotated[str, typer.Argument(help="All that is known of one model.")] = "",
+    url: Url = "",
+    as_json: AsJson = False,
+) -> None:
+    """List the models, their states and what they take; or show one."""
     with connected(url) as client:
+        if name:
+            metadata = client.get(model_path(name))
+            print_json(metadata) if as_json else show(model_view(metadata))
+            return
         listed = client.models()
     if as_json:
         print_json(listed)
@@ -260,6 +268,18 @@ def models(url: Url = "", as_json: AsJson = False) -> None:
         for entry in listed:
             if entry.get("note"):
                 show(Text(f"{entry['name']}:{entry['version']}: {entry['note']}"))
+
+
+def reload(url: Url = "", as_json: AsJson = False) -> None:
+    """Have the whole fleet serve what models.toml says now."""
+    with connected(url) as client:
+        changed = client.post("/v2/repository/reload", {})
+    faults = {**changed["failed"], **changed["workers_at_fault"]}
+    if as_json:
+        print_json(changed)
+    else:
+        show(reload_view(changed))
+    raise typer.Exit(1 if faults or not changed["done"] else 0)
 
 
 def queues(

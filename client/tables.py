@@ -62,12 +62,73 @@ def models_table(listed: list[dict[str, Any]]) -> RenderableType:
             entry.get("task", ""),
             entry.get("platform", "").removeprefix("wherry_"),
             Text(entry["state"], style="green" if entry["state"] == "READY" else "red"),
+            _amount(entry.get("bytes", 0), 1024, ("B", "KiB", "MiB", "GiB")),
+            _amount(entry.get("parameters", 0), 1000, ("", "k", "M", "G")),
+            entry.get("dtype", ""),
         )
         for entry in listed
     ]
     reasons = [Text(f"{one['name']}: {one['reason']}") for one in listed if one["reason"]]
-    columns = ("model", "version", "task", "backend", "state")
+    columns = ("model", "version", "task", "backend", "state", "memory", "weights", "dtype")
     return Group(table(columns, rows, fold=""), *reasons)
+
+
+#: What of a model's metadata is known from its load, and what that is called.
+_FACTS = (
+    ("source", "source"),
+    ("revision", "revision"),
+    ("runtime", "runtime"),
+    ("bytes", "bytes of memory"),
+    ("parameters", "weights"),
+    ("dtype", "dtype"),
+    ("batching", "rows that share a forward"),
+    ("labels", "labels"),
+)
+
+
+def model_view(metadata: dict[str, Any]) -> RenderableType:
+    """One model: what it takes and gives, and what it turned out to be."""
+    told = metadata.get("parameters", {})
+    rows = [
+        ("task", str(told.get("task", ""))),
+        ("versions", ", ".join(metadata["versions"])),
+        *(
+            (name, ", ".join(spec["name"] for spec in metadata[name]))
+            for name in ("inputs", "outputs")
+        ),
+        *((title, _spoken(told[field])) for field, title in _FACTS if told.get(field)),
+    ]
+    return table(("of the model", metadata["name"]), rows, fold=metadata["name"])
+
+
+def _spoken(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _amount(value: int, step: int, units: tuple[str, ...]) -> str:
+    """A number in the largest unit of which there is one; "" for 0, which nobody could count."""
+    size, unit = float(value), units[0]
+    for larger in units[1:]:
+        if size < step:
+            break
+        size, unit = size / step, larger
+    return f"{size:.3g} {unit}".strip() if value else ""
+
+
+def reload_view(changed: dict[str, Any]) -> RenderableType:
+    """What a reload changed, a line for each kind, and what went wrong."""
+    lines = [
+        Text(f"{kind}: {', '.join(changed[kind])}")
+        for kind in ("added", "changed", "removed")
+        if changed[kind]
+    ]
+    faults = {**changed["failed"], **changed["workers_at_fault"]}
+    lines += [Text(f"{where}: {reason}", style="red") for where, reason in faults.items()]
+    if not changed["done"]:
+        lines.append(Text("some models are still loading: `wherry models` shows them"))
+    return Group(*lines or [Text("nothing has changed")])
 
 
 def queues_table(fleet: dict[str, Any]) -> RenderableType:

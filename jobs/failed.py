@@ -8,6 +8,9 @@ from .call import Call, call_script
 from .keys import Keys
 from .settings import JobsSettings
 
+#: Stands for every model of models.toml in what is asked to be loaded; no model has such a name.
+ALL = "*"
+
 #: Seconds for which a load that was begun and never ended is held against its model.
 _REMEMBERED_S = 3600
 
@@ -35,10 +38,36 @@ def set_failed(reasons: Mapping[str, str], settings: JobsSettings) -> Call[None]
     )
 
 
+def set_cold(load_ms: Mapping[str, int], settings: JobsSettings) -> Call[None]:
+    """Say how long these models, by model/version, take to load, which no worker has loaded.
+
+    It holds for a lease's time, as what `set_failed` says.
+    """
+    return call_script(
+        "failed",
+        settings,
+        keys={"failed": Keys(settings.key_prefix).cold},
+        args={
+            "ttl_ms": int(settings.lease_ttl_s * 1000),
+            "reasons": [word for pair in load_ms.items() for word in pair],
+        },
+        parse=lambda _: None,
+    )
+
+
 def ask_load(model: str, settings: JobsSettings) -> Call[int]:
-    """Ask all workers to try a model again that failed. Answers the number of the request."""
+    """Ask the fleet to load what models.toml says of a model now, or of `ALL`.
+
+    Answers the number of the request.
+    """
     asked = ("HINCRBY", Keys(settings.key_prefix).load_requests, model, 1)
     return Call([asked], parse=int)
+
+
+def load_requests(settings: JobsSettings) -> Call[dict[str, int]]:
+    """How often each was asked for."""
+    asked = ("HGETALL", Keys(settings.key_prefix).load_requests)
+    return Call([asked], parse=lambda reply: {k.decode(): int(v) for k, v in reply.items()})
 
 
 def begin_load(node: str, model_id: str, settings: JobsSettings) -> Call[int]:

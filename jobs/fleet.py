@@ -59,6 +59,16 @@ def waiting(families: Iterable[str], settings: JobsSettings) -> Call[tuple[Group
     )
 
 
+def busy(model_ids: Iterable[str], settings: JobsSettings) -> Call[frozenset[str]]:
+    """Which of these models, by `Group.model_id`, have jobs that wait or run."""
+    return call_script(
+        "busy",
+        settings,
+        args={"models": model_ids},
+        parse=lambda reply: frozenset(item.decode() for item in reply),
+    )
+
+
 def stats(model: str, version: str, settings: JobsSettings) -> Call[dict[str, int]]:
     """A model's counters; empty before its first inference."""
     return call_script(

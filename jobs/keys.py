@@ -173,6 +173,26 @@ class Keys:
         return f"{self.prefix}:failed"
 
     @property
+    def cold(self) -> str:
+        """Hash with a TTL: ms to load, by model/version, of models that no worker has loaded."""
+        return f"{self.prefix}:cold"
+
+    @property
+    def facts(self) -> str:
+        """Hash: what models turned out to be when they were loaded, by model/version, as JSON."""
+        return f"{self.prefix}:facts"
+
+    @property
+    def load_configs(self) -> str:
+        """Hash: what loads said otherwise than models.toml, by the model's name, as JSON."""
+        return f"{self.prefix}:load:configs"
+
+    @property
+    def leaving(self) -> str:
+        """Hash: declarations, by model/version, of models that are declared no more and drain."""
+        return f"{self.prefix}:leaving"
+
+    @property
     def load_requests(self) -> str:
         """Hash: how often an operator asked to load a model, by its name."""
         return f"{self.prefix}:load:asked"

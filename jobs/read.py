@@ -111,6 +111,8 @@ def _record(f: list[Any], paces: Mapping[bytes, Pace], now_ms: int) -> JobRecord
     if status is JobState.QUEUED:
         position = int(f[14])
         start = paces[f[16]].start_ms(position, f[15].decode(), now_ms)
+        if f[17]:
+            start = (start or now_ms) + int(f[17])
     return JobRecord(
         id=f[0].decode(),
         task=f[1].decode(),

@@ -187,6 +187,16 @@ class WorkerView:
             return model_id in self._listed("served")
         return model_id.rpartition("/")[0] in self._listed("models")
 
+    def has_warm(self, model_id: str) -> bool:
+        """Whether it serves a model that it has loaded."""
+        return self.serves(model_id) and model_id not in self._listed("asleep")
+
+    def heeded(self, model: str) -> int | None:
+        """The last request to load a model that it heeded; None for an older version, with ALL."""
+        told = self.info.get("load_heeded")
+        count = told.get(model) if isinstance(told, dict) else None
+        return count if isinstance(count, int) else None
+
     def loads(self, model_id: str) -> bool:
         """Whether it is still to load a model."""
         return model_id in self._listed("loading")
@@ -195,6 +205,24 @@ class WorkerView:
     def failed(self) -> Mapping[str, str]:
         """Why, by `Group.model_id`, for the models that it could not load."""
         told = self.info.get("failed")
+        return told if isinstance(told, dict) else {}
+
+    @property
+    def load_ms(self) -> Mapping[str, int]:
+        """How long it should take, by `Group.model_id`, to load each model that sleeps there."""
+        told = self.info.get("load_ms")
+        return told if isinstance(told, dict) else {}
+
+    @property
+    def model_bytes(self) -> Mapping[str, int]:
+        """What each model that it has loaded takes of its memory, by `Group.model_id`."""
+        told = self.info.get("model_bytes")
+        return told if isinstance(told, dict) else {}
+
+    @property
+    def outdated(self) -> Mapping[str, str]:
+        """Why, by `Group.model_id`, for the models that it serves as they were declared before."""
+        told = self.info.get("outdated")
         return told if isinstance(told, dict) else {}
 
     def _listed(self, name: str) -> Sequence[object]:

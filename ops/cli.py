@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 #: The room that registers the commands, the commands, the extra that brings what they need.
 _ROOMS = (
-    ("client.commands", ("submit", "status", "result", "cancel", "models", "queues"), "client"),
+    (
+        "client.commands",
+        ("submit", "status", "result", "cancel", "models", "reload", "queues"),
+        "client",
+    ),
     ("client.annotate_command", ("annotate",), "annotate"),
     ("client.batch_commands", ("batch",), "client"),
     ("client.dead_commands", ("dead",), "client"),

@@ -156,6 +156,11 @@ class Stack:
         if faults := checked.stopping(strict=self.strict_models):
             raise StackError("\n".join(map(str, faults)))
 
+    def reload(self) -> None:
+        """Have all services read models.toml again; the log says what is wrong with it."""
+        if "api" in self.children:
+            self.children["api"].signal(signal.SIGHUP)
+
     def stop(self) -> None:
         """Stop in the order that loses nothing: see the reasons."""
         if self.fork_server:

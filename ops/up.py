@@ -19,6 +19,8 @@ def serve(stack: Stack, console: Console) -> int:
     stack.log = view = LogView(console, stack.data_dir / "up.log")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stack.halt.set())
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, lambda *_: stack.reload())
     console.print(f"Starting with the models of {stack.models}; they load first", markup=False)
     try:
         with stack:

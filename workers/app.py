@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import signal
+from threading import Thread
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from celery import Celery, signals
@@ -143,6 +144,21 @@ def _stop_loading(*_: object) -> NoReturn:
     from .models import Stopped
 
     raise Stopped(0)
+
+
+@signals.worker_ready.connect
+def _heed_sighup(**_: object) -> None:
+    """Read models.toml again at a SIGHUP: Celery would start the process anew."""
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, lambda *_: Thread(target=_reload, daemon=True).start())
+
+
+def _reload() -> None:
+    try:
+        if _worker is not None:
+            _worker.reload()
+    except WherryError as error:
+        log.warning("models.toml is not read again: %s", error.message)
 
 
 @signals.worker_shutting_down.connect

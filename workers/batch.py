@@ -24,7 +24,7 @@ from ..tasks.backends.base import StreamingBackend
 from ..tasks.base import TaskInput, TaskOutput
 from ..tasks.blanks import with_blanks
 from .halving import Run, run_rows
-from .models import LoadedModel
+from .loaded_model import LoadedModel
 from .token_sender import TokenSender
 
 log = logging.getLogger(__name__)

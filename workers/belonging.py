@@ -45,15 +45,14 @@ class Belonging:
         store: Store,
         queue: Queue,
         settings: JobsSettings,
-        models: Collection[ModelDeclaration],
+        models: Callable[[], Collection[ModelDeclaration]],
         *,
         listen: Callable[[bool], None] = lambda on: None,  # noqa: ARG005 # nobody sends any
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store, self._queue, self._settings = store, queue, settings
-        self._tasks = {
-            Group(model.family, model.name, model.version).model_id: model.task for model in models
-        }
+        #: Those that it knows now.
+        self._models = models
         self._listen, self._clock = listen, clock
         #: Why this worker claims nothing; "" when it does.
         self.wrong_store = ""
@@ -126,8 +125,9 @@ class Belonging:
     def _compare(self, seen: FleetProof) -> None:
         """Hold our models against those of the APIs that live."""
         refused = {}
-        for model_id, task in self._tasks.items():
-            theirs = {tasks[model_id] for tasks in seen.apis.values() if model_id in tasks}
+        tasks = {Group(m.family, m.name, m.version).model_id: m.task for m in self._models()}
+        for model_id, task in tasks.items():
+            theirs = {its[model_id] for its in seen.apis.values() if model_id in its}
             if theirs and task not in theirs:
                 refused[model_id] = (
                     f"model {model_id} does {task} here, and {', '.join(sorted(theirs))} at the"

@@ -1,9 +1,8 @@
-"""Models that no worker can load: the fleet is told, and one is tried again when asked for."""
+"""Models that no worker can load: the fleet is told."""
 
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -11,9 +10,8 @@ from ..jobs.call import Queue
 from ..jobs.failed import begin_load, end_load, set_failed
 from ..jobs.fleet import FleetView, view
 from ..jobs.settings import JobsSettings
-from ..protocol.errors import ModelNotFound, WherryError
+from ..protocol.errors import WherryError
 from ..tasks.backends.base import ModelRefused
-from ..tasks.catalog import Catalog, CatalogError
 from .identity import is_gone
 from .models import Models
 
@@ -22,7 +20,7 @@ _MOST_ENDS = 2
 
 
 class Failures:
-    """Tells of the models that failed here, and tries them again when an operator asks.
+    """Tells of the models that failed here.
 
     A model is failed for the fleet, and its jobs are refused, when no live worker serves it or is
     still to load it.
@@ -34,19 +32,9 @@ class Failures:
         queue: Queue,
         settings: JobsSettings,
         *,
-        declared: Callable[[], Catalog],
         beat: Callable[[], None],
     ) -> None:
-        self._models, self._queue, self._settings = models, queue, settings
-        self._declared, self._beat = declared, beat
-        #: The last request to load each model that was heeded.
-        self._heeded: dict[str, int] = {}
-        self._trying: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Take note, before the models are loaded, of what was asked before."""
-        fleet = self._queue.run(view(self._settings, groups=False))
-        self._heeded = dict(fleet.load_requests)
+        self._models, self._queue, self._settings, self._beat = models, queue, settings, beat
 
     def announce(self) -> None:
         """Let the fleet know now."""
@@ -55,41 +43,14 @@ class Failures:
 
     def info(self) -> dict[str, object]:
         """What the heartbeat carries of them, by `Group.model_id`."""
-        return {
-            "failed": self._models.failed,
-            "loading": self._models.loading,
-            "load_heeded": dict(self._heeded),
-        }
+        return {"failed": self._models.failed, "loading": self._models.loading}
 
     def look(self, fleet: FleetView) -> None:
-        """Say which models no worker can serve, and heed what was asked for since."""
+        """Say which models no worker can serve."""
         reasons = failed_everywhere(fleet)
         if reasons or fleet.failed:
             self._queue.run(set_failed(reasons, self._settings))
         self._models.refuse(reasons)
-        names = {model_id.rpartition("/")[0] for model_id in self._models.failed}
-        asked = sorted(n for n in names if fleet.load_requests.get(n, 0) > self._heeded.get(n, 0))
-        if asked and (self._trying is None or not self._trying.is_alive()):
-            counts = {name: fleet.load_requests[name] for name in asked}
-            self._trying = threading.Thread(
-                target=self._try, args=(counts,), name="wherry-load", daemon=True
-            )
-            self._trying.start()
-
-    def _try(self, asked: dict[str, int]) -> None:
-        for model_id in self._models.failed:
-            name, _, version = model_id.rpartition("/")
-            if name not in asked:
-                continue
-            try:
-                declaration = self._declared().get(name, version)
-            except (CatalogError, ModelNotFound) as error:
-                self._models.fail(model_id, str(error))
-            else:
-                self._models.retry(declaration)
-        self._heeded |= asked
-        with contextlib.suppress(WherryError):  # the next beat and look tell as well
-            self.announce()
 
 
 def failed_everywhere(fleet: FleetView) -> dict[str, str]:

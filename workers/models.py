@@ -1,4 +1,4 @@
-"""The models that a worker holds, loaded and warm."""
+"""The models that a worker knows, and those of them that it holds, loaded and warm."""
 
 from __future__ import annotations
 
@@ -7,66 +7,34 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 
-from ..jobs.claim import BatchBudget
 from ..jobs.failed import not_loaded
-from ..jobs.group import Group
-from ..protocol.errors import ModelFailed, ModelNotFound, Unavailable, WherryError
-from ..tasks.backends import create_backend
-from ..tasks.backends.base import Backend, ModelRefused
+from ..protocol.errors import ModelFailed, ModelNotFound, Unavailable
+from ..tasks.backends.base import ModelRefused
 from ..tasks.backends.device import Device
-from ..tasks.base import Task, TaskInput
+from ..tasks.base import TaskInput
 from ..tasks.catalog import Catalog, ModelDeclaration
-from ..tasks.check import check_model
 from ..tasks.registry import get_task
 from .budget import ShapeBudget, declared_budget
+from .known_models import KnownModels, name_and_version
+from .loaded_model import LoadedModel, files_of, model_id_of
+from .memory import Memory, resident_bytes
+from .warming import free_memory, one_collection, reason_of, warm_backend
 
 log = logging.getLogger(__name__)
 
-#: Rows of one batch of jobs that are refused: no device has to bear them.
-_REFUSED_ROWS = 1000
+#: Seconds between two looks whether a model may make room.
+_LOOK_AGAIN_S = 0.05
 
 
 class Stopped(SystemExit):
     """The process was told to end while it loaded: no model's fault."""
 
 
-@dataclass(slots=True)
-class LoadedModel:
-    """A model ready to run, with the batch budget that its device has shown to bear."""
-
-    declaration: ModelDeclaration
-    task: Task
-    backend: Backend
-    budget: ShapeBudget[TaskInput]
-
-    @property
-    def group_model_id(self) -> str:
-        """The model as groups name it."""
-        return _id_of(self.declaration)
-
-    @property
-    def max_rows(self) -> int:
-        """Rows that one batch may hold now."""
-        return self.budget.most
-
-    def batch_budget(self, max_bytes: int) -> BatchBudget:
-        """What one batch may hold now, and how long it may wait to fill."""
-        declared = self.declaration
-        largest = max(declared.preferred_batch_size, default=self.max_rows)
-        return BatchBudget(
-            max_rows=self.max_rows,
-            max_bytes=max_bytes,
-            preferred_rows=min(largest, self.max_rows),
-            max_delay_ms=declared.max_queue_delay_microseconds // 1000,
-        )
-
-
-class Models:
-    """The loaded models of a worker, by name and version, and why the others failed."""
+class Models(KnownModels):
+    """The models of a worker, loaded and put away as there is need and room."""
 
     def __init__(
         self,
@@ -77,119 +45,192 @@ class Models:
         handler_dir: str = "",
         budget: Callable[[ModelDeclaration], ShapeBudget[TaskInput]] = declared_budget,
         watched: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
+        memory: Memory | None = None,
     ) -> None:
+        super().__init__(catalog, families, memory or Memory())
         self._device, self._budget, self._handler_dir = device, budget, handler_dir
         #: Entered, with the model's id, around each load; may raise ModelRefused.
         self._watched = watched
-        self._declared = {_id_of(m): m for m in catalog.models if m.family in families}
-        self._loaded: dict[str, LoadedModel] = {}
-        self._failed: dict[str, str] = {}
-        #: Held for moments. A load takes minutes, and has a lock of its own.
-        self._lock, self._load_lock = threading.Lock(), threading.Lock()
-        #: Ids of the models whose jobs are claimed to be refused.
-        self._refused: frozenset[str] = frozenset()
-        #: What the budgets were made for, and the budgets.
-        self._budgets: tuple[object, Mapping[str, BatchBudget]] = (None, {})
+        #: A load takes minutes; one at a time.
+        self._load_lock = threading.Lock()
 
     def load_all(self, *, strict: bool = False) -> None:
         """Load and warm every declared model, so that no job pays for the first forward.
 
-        One that cannot be loaded is left out; with `strict` it raises ModelFailed.
+        One that cannot be loaded is left out; with `strict` it raises ModelFailed. Those that there
+        is no room for sleep; pinned ones come first.
         """
-        for declaration in self._declared.values():
+        for model_id in sorted(self.loading, key=lambda i: not self._known[i].pinned):
+            declared = self._known[model_id]
+            if not declared.pinned and self._memory.lacks(self._memory.expected(declared), self):
+                self.let_sleep({model_id})
+                continue
             try:
-                with _one_collection():
-                    self.get(declaration.name, declaration.version)
+                with one_collection():
+                    model = self.get(*name_and_version(model_id))
+                    model.is_awaited = False
             except ModelFailed:
                 if strict:
                     raise
+            else:
+                if self._memory.lacks(0, self) and not declared.pinned:
+                    self.put_away({model_id})
 
     def get(self, name: str, version: str) -> LoadedModel:
         """A model, loaded if need be. Raises ModelNotFound when it is not declared here, and
         ModelFailed when it could not be loaded, now or before.
         """
         model_id = f"{name}/{version}"
-        found = self._known(model_id)
+        found = self._found(model_id)
         if found is not None:
             return found
         with self._load_lock:
-            return self._known(model_id) or self._load(model_id)
+            return self._found(model_id) or self._load(model_id)
 
-    def _known(self, model_id: str) -> LoadedModel | None:
+    def borrow(self, name: str, version: str) -> LoadedModel:
+        """A model as `get` answers it, which stays open until it is given back."""
+        while True:
+            model = self.get(name, version)
+            with self._lock:
+                if not model.is_put_away:
+                    model.users += 1
+                    model.used_at_s = time.monotonic()
+                    return model
+
+    def give_back(self, model: LoadedModel) -> None:
+        """End what `borrow` began."""
         with self._lock:
-            if model_id in self._failed:
-                raise ModelFailed(not_loaded(_name_of(model_id), self._failed[model_id]))
-            return self._loaded.get(model_id)
+            model.users -= 1
+            model.runs += 1
+            model.used_at_s = time.monotonic()
+            over = model.is_put_away and not model.users
+        if over:
+            _close(model)
 
-    def retry(self, declaration: ModelDeclaration) -> None:
-        """Try a model that failed again, as it is declared now."""
-        model_id = _id_of(declaration)
-        with self._lock:
-            before = self._failed.pop(model_id, None)
-        if before is None:
-            return
-        try:
-            if declaration.task != self._declared[model_id].task:
-                self.fail(model_id, "its task is another one now: restart the fleet")
-                return
-            self._declared[model_id] = declaration
-            self.get(declaration.name, declaration.version)
-        except ModelFailed:
-            pass  # noted
-        except Unavailable as error:
-            self.fail(model_id, error.message)
+    def take(self, catalog: Catalog, names: Collection[str] | None = None) -> None:
+        """Serve what a catalog says now of the models of these names, or of all.
 
-    def fail(self, model_id: str, reason: str) -> ModelFailed:
-        """Note and log why a model cannot be loaded. Answers the error that its jobs get."""
-        with self._lock:
-            self._failed[model_id] = reason
-        error = ModelFailed(not_loaded(_name_of(model_id), reason))
-        log.error("%s", error.message)
-        return error
-
-    def refuse(self, model_ids: Collection[str]) -> None:
-        """Claim the jobs of these models too, as far as they failed here: to refuse them."""
-        with self._lock:
-            self._refused = frozenset(model_ids) & self._failed.keys()
-
-    def __iter__(self) -> Iterator[LoadedModel]:
-        """The models loaded now."""
-        with self._lock:
-            return iter(list(self._loaded.values()))
-
-    @property
-    def failed(self) -> dict[str, str]:
-        """Why, by `Group.model_id`, for each model that could not be loaded."""
-        with self._lock:
-            return dict(self._failed)
-
-    @property
-    def loading(self) -> list[str]:
-        """Ids of the models that are still to be loaded."""
-        with self._lock:
-            return [i for i in self._declared if i not in self._loaded and i not in self._failed]
-
-    def batch_budgets(self, max_bytes: int) -> Mapping[str, BatchBudget]:
-        """What a batch of each loaded model may hold, by `Group.model_id`, for the next claim.
-
-        The rows that fit may change at any time, but rarely do: to make all budgets anew would be
-        a third of a claim with 37 models.
+        What is changed is loaded; the one before is served meanwhile, and after it if the new one
+        cannot be loaded. What is declared no more is leaving. What is new is loaded at once if it
+        was named or is another version of what is loaded; else it is left to `load_all`.
         """
-        loaded, refused = list(self), self._refused
-        now = [model.max_rows for model in loaded], refused
-        known, budgets = self._budgets
-        if now != known:
-            budgets = {
-                **dict.fromkeys(sorted(refused), BatchBudget(_REFUSED_ROWS, max_bytes)),
-                **{model.group_model_id: model.batch_budget(max_bytes) for model in loaded},
-            }
-            self._budgets = now, budgets
-        return budgets
+        said = {
+            model_id_of(model): model
+            for model in catalog.models
+            if model.family in self._families and (names is None or model.name in names)
+        }
+        with self._lock:
+            ours = [i for i in self._known if names is None or name_and_version(i)[0] in names]
+            rest = self._asleep - self._leaving if names is None else set()
+            self._leaving |= set(ours) - said.keys()
+            self._leaving -= said.keys()
+        for model_id, declaration in said.items():
+            if self._is_accepted(model_id, declaration) and model_id not in rest:
+                self._renew(model_id, declaration, at_once=names is not None)
 
-    def notes(self) -> dict[str, str]:
-        """What an operator should know of how models are served, by name:version."""
-        served = {f"{m.declaration.name}:{m.declaration.version}": m.backend for m in self}
-        return {name: note for name, backend in served.items() if (note := backend.company.note)}
+    def _is_accepted(self, model_id: str, declaration: ModelDeclaration) -> bool:
+        """Whether a model may be declared so now; then it is known so."""
+        with self._lock:
+            before = self._known.setdefault(model_id, declaration)
+            if before.task == declaration.task:
+                self._known[model_id] = declaration
+                return True
+            is_loaded = model_id in self._loaded
+        reason = (
+            f"its task was {before.task} and is {declaration.task} now: declare that with another"
+            " version, or restart the fleet"
+        )
+        if is_loaded:
+            self.keep_old(model_id, reason)
+        else:
+            self.fail(model_id, reason)
+        return False
+
+    def _renew(self, model_id: str, declaration: ModelDeclaration, *, at_once: bool) -> None:
+        with self._lock:
+            self._asleep.discard(model_id)
+            self._failed.pop(model_id, None)
+            loaded = self._loaded.get(model_id)
+            succeeds = any(
+                each.declaration.name == declaration.name for each in self._loaded.values()
+            )
+        if loaded is None and not (at_once or succeeds):
+            return
+        if loaded is None or loaded.differs_from(declaration):
+            with self._load_lock:
+                self._replace(model_id, loaded)
+        else:
+            with self._lock:
+                self._outdated.pop(model_id, None)
+
+    def _replace(self, model_id: str, before: LoadedModel | None) -> None:
+        try:
+            self._load(model_id, instead_of=before)
+        except ModelFailed:
+            return  # noted
+        except Unavailable as error:
+            if before is None:
+                self.fail(model_id, error.message)
+            else:
+                self.keep_old(model_id, error.message)
+            return
+        if before is not None:
+            self._discard(before)
+
+    def put_away(self, model_ids: Collection[str]) -> None:
+        """Close models and free their memory, each once no batch runs on it."""
+        for model_id in model_ids:
+            with self._lock:
+                self._asleep.add(model_id)
+                self._turns += 1
+                model = self._loaded.pop(model_id, None)
+            if model is not None:
+                self._discard(model)
+                log.info("model %s is put away", model_id)
+
+    def _discard(self, model: LoadedModel) -> None:
+        with self._lock:
+            over = not model.users and not model.is_put_away
+            model.is_put_away = True
+        if over:
+            _close(model)
+
+    def load_wanted(self) -> None:
+        """Load the models that jobs wait for, the one that was wanted first before the others."""
+        while True:
+            with self._lock:
+                model_id = next(iter(self._wanted), None)
+            if model_id is None:
+                return
+            with contextlib.suppress(ModelFailed):
+                self.get(*name_and_version(model_id))
+            with self._lock:
+                self._wanted.pop(model_id, None)
+
+    def trim(self) -> None:
+        """Put away what is beyond the bound, as far as it may go now."""
+        while self._memory.lacks(0, self) and (model := self._memory.next_to_go(self)):
+            self.put_away({model.group_model_id})
+
+    def _make_room(self, declaration: ModelDeclaration, before: LoadedModel | None) -> None:
+        """Put away what was used least lately; the model's own predecessor last of all.
+
+        Raises ModelRefused where there can be no room.
+        """
+        need = self._memory.expected(declaration)
+        while self._memory.lacks(need, loaded := list(self)):
+            pinned = [m for m in loaded if m.declaration.pinned and m is not before]
+            if why := self._memory.why_never(need, pinned):
+                raise ModelRefused(why)
+            spared = [] if before is None else [before]
+            model = self._memory.next_to_go(loaded, spared)
+            if model is None and len(loaded) == len(pinned) + len(spared):
+                model = before
+            if model is None:  # each is to run its jobs first
+                time.sleep(_LOOK_AGAIN_S)
+                continue
+            self.put_away({model.group_model_id})
+            model.closed.wait()
 
     def close(self) -> None:
         """Close every backend."""
@@ -198,99 +239,49 @@ class Models:
                 model.backend.close()
             self._loaded.clear()
 
-    def _load(self, model_id: str) -> LoadedModel:
-        """Load a model. Raises ModelFailed, which is remembered."""
-        if model_id not in self._declared:
-            name, _, version = model_id.rpartition("/")
+    def _load(self, model_id: str, *, instead_of: LoadedModel | None = None) -> LoadedModel:
+        """Load a model. Raises ModelFailed, which is remembered; `instead_of` is served then."""
+        declaration = self.known.get(model_id)
+        if declaration is None:
+            name, version = name_and_version(model_id)
             raise ModelNotFound(f"this worker does not serve model {name!r} version {version!r}")
-        declaration = self._declared[model_id]
+        files = files_of(declaration)
         try:
             with self._watched(model_id):
+                self._make_room(declaration, instead_of)
+                began_s, held = time.monotonic(), resident_bytes()
                 loaded = LoadedModel(
                     declaration,
                     get_task(declaration.task),
-                    self._warm_backend(declaration),
+                    warm_backend(declaration, self._device, self._handler_dir),
                     self._budget(declaration),
+                    files,
                 )
+                loaded.bytes = self._memory.measured(loaded, resident_bytes() - held)
         except (Stopped, Unavailable):
             raise
         except (Exception, SystemExit) as error:  # a folder's own code may exit
             log.debug("model %s does not load", model_id, exc_info=True)
-            reason = _reason(error)
+            reason = reason_of(error)
         else:
+            loaded.loaded_at_s = loaded.used_at_s = time.monotonic()
+            loaded.is_awaited = True
+            loaded.load_s = self._load_s[model_id] = loaded.loaded_at_s - began_s
             with self._lock:
                 self._loaded[model_id] = loaded
+                self._turns += 1
+                self._asleep.discard(model_id)
+                self._outdated.pop(model_id, None)
             return loaded
         # Only now is the trace gone, which holds what was loaded so far.
         gc.collect()
+        if instead_of is not None and not instead_of.is_put_away:
+            self.keep_old(model_id, reason)
+            raise ModelFailed(not_loaded(declaration.name, reason))
         raise self.fail(model_id, reason)
 
-    def _warm_backend(self, declaration: ModelDeclaration) -> Backend:
-        faults = [
-            fault.text
-            for fault in check_model(declaration, handler_dir=self._handler_dir)
-            if fault.is_error
-        ]
-        if faults:
-            raise ModelRefused("; ".join(faults))
-        started = time.monotonic()
-        parameters = dict(declaration.parameters)
-        if declaration.backend == "handler" or "adapter" in parameters:
-            # The operator's word, never a declaration's.
-            parameters["handler_dir"] = self._handler_dir
-        backend = create_backend(
-            declaration.backend,
-            declaration.task,
-            declaration.source,
-            device=self._device,
-            **parameters,
-        )
-        try:
-            backend.load()
-            loaded_s = time.monotonic() - started
-            backend.warm_up()
-        except BaseException:
-            with contextlib.suppress(Exception):
-                backend.close()
-            raise
-        log.info(
-            "model %s: loaded in %.1f s, warm in %.1f s",
-            declaration.name,
-            loaded_s,
-            time.monotonic() - started - loaded_s,
-        )
-        if backend.company.note:
-            log.warning("model %s: %s", declaration.name, backend.company.note)
-        return backend
 
-
-@contextlib.contextmanager
-def _one_collection() -> Iterator[None]:
-    """Look for garbage once, at the end, and never again at what is left: models are here to stay.
-
-    The collector would look a dozen times while a runtime is imported, at ever more: a seventh of
-    the time that it takes.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-        gc.collect()
-        gc.freeze()
-
-
-def _id_of(declared: ModelDeclaration) -> str:
-    return Group(declared.family, declared.name, declared.version).model_id
-
-
-def _name_of(model_id: str) -> str:
-    return model_id.rpartition("/")[0]
-
-
-def _reason(error: BaseException) -> str:
-    """One line that says why a model does not load."""
-    text = " ".join(str(error).split("\n", 1)[0].split())
-    if isinstance(error, ModelRefused | WherryError):
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+def _close(model: LoadedModel) -> None:
+    model.backend.close()
+    free_memory()
+    model.closed.set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..jobs.call import Queue
 from ..jobs.claim import claim
@@ -23,6 +23,7 @@ from .belonging import Belonging
 from .blobs import Blobs, JobAnswer
 from .events import JobEvents
 from .lease import Lease
+from .loaded_model import LoadedModel
 from .missed import Missed
 from .models import Models
 from .quarantine import Quarantine
@@ -63,7 +64,10 @@ class Serving:
         lease: Lease,
         events: JobEvents | None,
         draining: threading.Event,
+        wanted: Callable[[str], None],
     ) -> None:
+        #: Hears of each model that a job waits for.
+        self._wanted = wanted
         self._id, self._queue, self._jobs, self._settings = worker, queue, jobs, settings
         self._device, self._models, self._lease = device, models, lease
         self._belonging, self._blobs = belonging, blobs
@@ -78,6 +82,7 @@ class Serving:
         if self._belonging.wrong_store:
             self._pass_on(hint)
             return 0
+        self._wanted(hint.model_id)
         claimed = self._claim(hint)
         if claimed.is_foreign:
             self._pass_on(hint)
@@ -120,12 +125,18 @@ class Serving:
                 self._draining.wait(look_again_s)
 
     def _run(self, group: Group, claimed: Claim) -> None:
-        jobs: Sequence[ClaimedJob] = claimed.jobs
         try:
-            model = self._models.get(group.model, group.version)
+            model = self._models.borrow(group.model, group.version)
         except ModelFailed as error:
             self._refuse(group, claimed, error)
             return
+        try:
+            self._run_on(model, group, claimed)
+        finally:
+            self._models.give_back(model)
+
+    def _run_on(self, model: LoadedModel, group: Group, claimed: Claim) -> None:
+        jobs: Sequence[ClaimedJob] = claimed.jobs
         timing = Timing(self._device)
         if self._events:
             self._events.claimed(f"{model.task.name}.{model.declaration.name}", jobs)

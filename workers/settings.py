@@ -32,6 +32,12 @@ class WorkerSettings(BaseSettings):
         default=False,
         description="Start no worker that cannot load all its models. Else it serves the others.",
     )
+    max_model_bytes: int = Field(
+        default=0,
+        ge=0,
+        description="Bytes that the loaded models of one worker may take; beyond, those used least"
+        " lately are put away until a job comes. 0: all are loaded, and stay.",
+    )
     handler_dir: str = Field(  # no Path: an empty one would be the working directory
         default="",
         description="Directory of trusted custom handlers, and of models that bring an `adapter`:"

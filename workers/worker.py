@@ -12,7 +12,9 @@ from typing import Any
 from celery import Celery
 
 from ..jobs.call import Queue
+from ..jobs.failed import ALL, ask_load
 from ..jobs.finish import release
+from ..jobs.fleet import FleetView
 from ..jobs.group import Group
 from ..jobs.orphans import Sweeper
 from ..jobs.read import read
@@ -26,6 +28,7 @@ from ..tasks.catalog import load_catalog
 from .belonging import Belonging
 from .blobs import Blobs
 from .budget import Budgets
+from .changes import Changes
 from .deaf_consumer import Consuming, Listening, restart_consumer
 from .device import kind as device_kind
 from .events import JobEvents
@@ -33,7 +36,8 @@ from .failures import Failures, counted
 from .identity import Identity
 from .keeper import Keeper
 from .lease import Lease
-from .models import LoadedModel, Models
+from .memory import Memory
+from .models import Models
 from .serving import Serving
 from .settings import WorkerSettings
 from .sweeper import Sweeping
@@ -66,6 +70,7 @@ class Worker:
         declared = functools.partial(load_catalog, settings.models, families=families)
         budgets = Budgets(self._queue, jobs, device_kind(device.name))
         catalog = declared()
+        memory = Memory(settings.max_model_bytes)
         self._models = Models(
             catalog,
             families,
@@ -73,9 +78,16 @@ class Worker:
             handler_dir=settings.handler_dir,
             budget=budgets.open,
             watched=functools.partial(counted, node, self._queue, jobs),
+            memory=memory,
         )
-        self._failures = Failures(
-            self._models, self._queue, jobs, declared=declared, beat=lambda: self._lease.beat()
+        self._failures = Failures(self._models, self._queue, jobs, beat=lambda: self._lease.beat())
+        self._changes = Changes(
+            self._models,
+            self._queue,
+            jobs,
+            declared=declared,
+            announce=self._failures.announce,
+            memory=memory,
         )
         self._loading = True
         self._events = JobEvents(app, node) if settings.events == "jobs" else None
@@ -84,7 +96,7 @@ class Worker:
             store,
             self._queue,
             jobs,
-            [model for model in catalog.models if model.family in families],
+            self._models.declared,
             listen=Listening(consumer, families).set,
         )
         self._blobs = Blobs(
@@ -119,6 +131,7 @@ class Worker:
             lease=self._lease,
             events=self._events,
             draining=self._draining,
+            wanted=self._changes.want,
         )
         self._consuming = Consuming(
             threads=threads,
@@ -132,7 +145,7 @@ class Worker:
             self._queue,
             jobs,
             self._consuming,
-            seen=self._failures.look,
+            seen=self._seen,
             rejoined=self._belonging.again,
         )
 
@@ -142,7 +155,7 @@ class Worker:
         Raises ModelFailed with `strict_models`, when one cannot be loaded.
         """
         waited = self._lease.wait_while_loading()
-        self._failures.start()
+        self._changes.start()
         self._lease.start()  # so that others know what is still to come
         self._models.load_all(strict=self._settings.strict_models)
         self._failures.announce()  # before anybody takes this worker for ready
@@ -190,6 +203,14 @@ class Worker:
         """
         return self._queue.run(cancel(job_id, self._jobs))
 
+    def reload(self) -> None:
+        """Have the whole fleet read models.toml again."""
+        self._queue.run(ask_load(ALL, self._jobs))
+
+    def _seen(self, fleet: FleetView) -> None:
+        self._failures.look(fleet)
+        self._changes.look(fleet)
+
     def _give_back(self, job_ids: list[str]) -> None:
         for record in self._queue.run(read(job_ids, self._jobs)):
             if record is None:
@@ -205,12 +226,12 @@ class Worker:
             )
             self._queue.run(release(record.group, self._id, [job], self._jobs))
 
-    def _served(self) -> list[LoadedModel]:
-        """The models that jobs are taken for."""
+    def _served(self) -> list[str]:
+        """Ids of the models that jobs are taken for."""
         if self._belonging.wrong_store:
             return []
-        refused = self._belonging.refused
-        return [model for model in self._models if model.group_model_id not in refused]
+        ours = {model.group_model_id for model in self._models} | self._models.asleep
+        return [i for i in self._models.known if i in ours - self._belonging.refused.keys()]
 
     def _state(self) -> str:
         if self._draining.is_set():
@@ -225,10 +246,11 @@ class Worker:
             **self._identity.info(),
             "families": self._families,
             "device": self._device.name,
-            "models": [model.declaration.name for model in served],
-            "served": [model.group_model_id for model in served],
+            "models": list(dict.fromkeys(model_id.rpartition("/")[0] for model_id in served)),
+            "served": served,
             "notes": self._models.notes(),
             **self._failures.info(),
+            **self._changes.info(),
             "state": self._state(),
             "reason": self._belonging.reason,
             "warnings": list(self._device.warnings),

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from ...jobs import AsyncQueue, JobsSettings
 from ...jobs.group import Group
@@ -85,10 +85,7 @@ class Presence:
         self._clock = clock
         self._queue, self._store, self._settings = queue, store, settings
         self._id = uuid7()
-        self._tasks: Mapping[str, str] = {
-            Group(model.family, model.name, model.version).model_id: model.task
-            for model in catalog.models
-        }
+        self._catalog = catalog
         self._entitled, self._was_right = True, False
         self._alone_since: float | None = None
         #: The mark that we wrote last: good again when Redis was emptied.
@@ -122,7 +119,11 @@ class Presence:
         else:
             self._miss(seen)
             return
-        await self._queue.run(shown(self._settings, api=self._id, tasks=self._tasks))
+        tasks = {
+            Group(model.family, model.name, model.version).model_id: model.task
+            for model in self._catalog.models
+        }
+        await self._queue.run(shown(self._settings, api=self._id, tasks=tasks))
 
     def _may_mark(self, *, alone: bool) -> bool:
         if not alone:

@@ -1,16 +1,20 @@
-"""Models opened and closed: what every surface's load and unload do."""
+"""Models opened and closed, and models.toml read again: what every surface's load and unload do."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from ...jobs.failed import ask_load, not_loaded
+from ...jobs.declared import set_load_config
+from ...jobs.failed import ALL, ask_load, not_loaded
 from ...jobs.fleet import FleetView, set_loaded
 from ...jobs.group import Group
 from ...jobs.record import WorkerView
-from ...protocol.errors import Conflict, ModelFailed, ModelNotReady
-from ...tasks.catalog import Catalog, CatalogError, ModelDeclaration, load_catalog
+from ...protocol.errors import Forbidden, InvalidRequest, ModelFailed, ModelNotReady
+from ...tasks.catalog import ModelDeclaration
+from ...tasks.load_config import LoadConfig
 from .service import Service
 
 #: Seconds that a load which was asked for may take before the answer is "not yet".
@@ -26,82 +30,126 @@ def failure_of(declared: ModelDeclaration, fleet: FleetView) -> ModelFailed | No
     return None if reason is None else ModelFailed(not_loaded(declared.name, reason))
 
 
-async def load(service: Service, name: str) -> None:
-    """Open a model to requests; where a worker could not load it, let it try again, and wait.
+async def load(service: Service, name: str, parameters: Mapping[str, Any] | None = None) -> None:
+    """Open a model to requests as models.toml declares it now, and wait until it is loaded so.
 
-    What failed is loaded as models.toml declares it now. Raises ModelNotFound, ModelFailed when it
-    fails again, ModelNotReady when it takes long, and Conflict for a change in models.toml that
-    only a restart takes up.
+    `parameters` may hold Triton's `config`: JSON with what is to be otherwise until the next load.
+    Raises InvalidRequest for a wrong one, Forbidden where the operator allows none, Conflict for a
+    models.toml that cannot be used, ModelNotFound, ModelFailed when the model cannot be loaded,
+    ModelNotReady when that takes long.
     """
-    declared, now = _versions(service.catalog, name), await asyncio.to_thread(_read, service, name)
-    if not declared and now:
-        raise Conflict(f"model {name!r} is new in models.toml: restart the fleet to serve it")
+    config = _config(service, parameters or {})
+    await service.live.take({name}, {name: config})
     service.catalog.get(name)
-    workers = (await service.fleet()).workers
-    failed = any(_failed_at(worker, declared) for worker in workers)
-    if not failed and declared != now:
-        raise Conflict(
-            f"models.toml says something else of model {name!r} than when this server started:"
-            " restart the fleet to serve that"
-        )
+    await service.queue.run(set_load_config(name, config, service.jobs))
     await service.queue.run(set_loaded(name, service.jobs, loaded=True))
-    if not failed:
-        return
     asked = await service.queue.run(ask_load(name, service.jobs))
-    give_up_at = time.monotonic() + _LOAD_TIMEOUT_S
-    while _is_under_way(fleet := await service.fleet(), declared, asked):
-        if time.monotonic() > give_up_at:
-            raise ModelNotReady(f"model {name!r} is still loading; retry later")
-        await asyncio.sleep(_LOOK_EVERY_S)
+    declared = service.live.versions(name)
+    fleet = await _heeded(service, name, asked, declared)
+    if fleet is None:
+        raise ModelNotReady(f"model {name!r} is still loading; retry later")
     for version in declared:
         if reason := _reason(fleet, version):
             raise ModelFailed(not_loaded(name, reason))
 
 
+def _config(service: Service, parameters: Mapping[str, Any]) -> str:
+    """What a load says of its model, as JSON; "" for nothing."""
+    if unknown := sorted(parameters.keys() - {"config"}):
+        raise InvalidRequest(f"parameter {unknown[0]!r}: a load takes config alone, no files")
+    config = parameters.get("config", "")
+    if not config:
+        return ""
+    if not service.settings.load_parameters:
+        raise Forbidden("a load with parameters: WHERRY_LOAD_PARAMETERS is not set")
+    try:
+        LoadConfig.read(config if isinstance(config, str) else "")
+    except ValueError as error:
+        allowed = ", ".join(LoadConfig.model_fields)
+        raise InvalidRequest(f"config: {error}; it is JSON with some of {allowed}") from None
+    return str(config)
+
+
 async def unload(service: Service, name: str) -> None:
-    """Close a model to new requests; jobs that wait are still done. Raises ModelNotFound."""
+    """Close a model to new requests; jobs that wait are still done, then its memory is freed.
+
+    Raises ModelNotFound.
+    """
     service.catalog.get(name)
     await service.queue.run(set_loaded(name, service.jobs, loaded=False))
 
 
-def _read(service: Service, name: str) -> list[ModelDeclaration]:
-    """A model's versions as they are declared now. Raises Conflict."""
-    try:
-        return _versions(load_catalog(service.settings.models, families=()), name)
-    except CatalogError as error:
-        raise Conflict(f"models.toml cannot be read any more: {error}") from None
+async def reload(service: Service) -> dict[str, Any]:
+    """Have the whole fleet serve what models.toml says now; answers what that changed.
+
+    Raises Conflict with each fault of the file; then nothing is changed.
+    """
+    before = {_id_of(model): model for model in service.live.declared}
+    await service.live.take()
+    now = {_id_of(model): model for model in service.live.declared}
+    asked = await service.queue.run(ask_load(ALL, service.jobs))
+    fleet = await _heeded(service, ALL, asked, list(now.values()))
+    workers = [] if fleet is None else [worker for worker in fleet.workers if worker.alive]
+    failed = {}
+    if fleet is not None:
+        failed = {i: reason for i, model in now.items() if (reason := _reason(fleet, model))}
+    return {
+        "added": [model_id for model_id in now if model_id not in before],
+        "changed": [i for i, model in now.items() if i in before and before[i] != model],
+        "removed": [model_id for model_id in before if model_id not in now],
+        "failed": failed,
+        "workers_at_fault": {
+            worker.id: fault for worker in workers if (fault := worker.info.get("models_fault"))
+        },
+        "done": fleet is not None,
+    }
 
 
-def _versions(catalog: Catalog, name: str) -> list[ModelDeclaration]:
-    return [model for model in catalog.models if model.name == name]
+async def _heeded(
+    service: Service, name: str, asked: int, declared: Sequence[ModelDeclaration]
+) -> FleetView | None:
+    """The fleet once all its workers have heeded a request to load; None when that takes long."""
+    give_up_at = time.monotonic() + _LOAD_TIMEOUT_S
+    while _is_under_way(fleet := await service.fleet(), name, asked, declared):
+        if time.monotonic() > give_up_at:
+            return None
+        await asyncio.sleep(_LOOK_EVERY_S)
+    return fleet
 
 
-def _is_under_way(fleet: FleetView, declared: list[ModelDeclaration], asked: int) -> bool:
-    """Whether a worker has still to try the model for this request, or the fleet to hear of it."""
+def _is_under_way(
+    fleet: FleetView, name: str, asked: int, declared: Sequence[ModelDeclaration]
+) -> bool:
+    """Whether a worker has still to try the models for this request, or the fleet to hear of it."""
     if any(failure_of(model, fleet) and not _reason(fleet, model) for model in declared):
         return True
     for worker in fleet.workers:
+        if not worker.alive or worker.info.get("state") == "draining":
+            continue
         if any(worker.loads(_id_of(model)) for model in declared):
             return True
-        heeded = worker.info.get("load_heeded")
-        counts = heeded if isinstance(heeded, dict) else {}
-        if _failed_at(worker, declared) and counts.get(declared[0].name, 0) < asked:
+        if _heeds(worker, declared) and (worker.heeded(name) or 0) < asked:
             return True
     return False
 
 
+def _heeds(worker: WorkerView, declared: Sequence[ModelDeclaration]) -> bool:
+    """Whether it will act on a request to load: an older version does on what failed there."""
+    if worker.heeded(ALL) is not None:
+        return True
+    return any(_id_of(model) in worker.failed for model in declared)
+
+
 def _reason(fleet: FleetView, declared: ModelDeclaration) -> str:
-    """Why a model failed, as workers tell it now; "" when one serves it or none failed it."""
+    """Why a model cannot be loaded as it is declared, as workers tell it now; "" for no reason."""
     reason, model_id = "", _id_of(declared)
     for worker in fleet.workers:
+        if model_id in worker.outdated:
+            return worker.outdated[model_id]
         if worker.serves(model_id):
             return ""
         reason = worker.failed.get(model_id, reason)
     return reason
-
-
-def _failed_at(worker: WorkerView, declared: list[ModelDeclaration]) -> bool:
-    return any(_id_of(model) in worker.failed for model in declared)
 
 
 def _id_of(declared: ModelDeclaration) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import Response
 
 from ...jobs.fleet import FleetView, stats
+from ...jobs.group import Group
 from ...protocol import v2
 from ...tasks.catalog import ModelDeclaration
 from .model_loading import failure_of
@@ -34,6 +35,7 @@ def metadata_of(service: Service, declared: ModelDeclaration) -> v2.ModelMetadat
             "cost_unit": task.cost_unit,
             "max_body_bytes": service.settings.max_body_bytes,
             "request_parameters": {p.name: dict(p.schema) for p in task.parameters},
+            **service.live.facts(declared),
         },
     )
 
@@ -62,11 +64,14 @@ def why_unavailable(declared: ModelDeclaration, fleet: FleetView) -> str:
     return "; ".join(["no worker serves it now", *fleet.why_waiting()])
 
 
-async def index_of(service: Service, *, only_ready: bool) -> list[dict[str, str]]:
+async def index_of(service: Service, *, only_ready: bool) -> list[dict[str, Any]]:
     """The repository's entries."""
     fleet = await service.fleet()
     entries = [
-        _entry(model, why_unavailable(model, fleet), note_of(model, fleet))
+        {
+            **_entry(model, why_unavailable(model, fleet), note_of(model, fleet)),
+            **_size(service.live.facts(model), model, fleet),
+        }
         for model in service.catalog.models
     ]
     return [entry for entry in entries if entry["state"] == "READY" or not only_ready]
@@ -94,6 +99,15 @@ def _entry(model: ModelDeclaration, reason: str, note: str) -> dict[str, str]:
         "platform": f"wherry_{model.backend}",
         **told,
     }
+
+
+def _size(facts: dict[str, Any], declared: ModelDeclaration, fleet: FleetView) -> dict[str, Any]:
+    """What a model is, its labels counted, and the bytes that it takes now of a worker's device."""
+    model_id = Group(declared.family, declared.name, declared.version).model_id
+    if "labels" not in facts:  # it was never loaded
+        return facts
+    held = [worker.model_bytes.get(model_id, 0) for worker in fleet.workers if worker.alive]
+    return {**facts, "labels": len(facts["labels"]), "bytes": max(held, default=0)}
 
 
 async def stats_of(service: Service, name: str | None, version: str | None) -> list[dict[str, Any]]:

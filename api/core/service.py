@@ -29,6 +29,7 @@ from ..http.ids import shown_id
 from ..settings import ApiSettings
 from .fleet_store import FleetStore
 from .intake import Intake
+from .live_models import LiveModels
 from .store_threads import in_store
 from .submitter import Submitter
 from .waiters import Waiters
@@ -49,6 +50,7 @@ class Service:
     intake: Intake
     submitter: Submitter
     waiters: Waiters
+    live: LiveModels
 
     @classmethod
     def of(cls, request: Request) -> Service:

@@ -6,7 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from ..core.model_loading import load, unload
+from ...protocol.errors import InvalidRequest
+from ..core.model_loading import load, reload, unload
 from ..core.models import index_of, metadata_of, ready_response, stats_of
 from ..core.service import Service
 from ..core.views import json_response
@@ -59,17 +60,26 @@ async def _options(request: Request) -> dict[str, Any]:
     return json_object(body) if body.strip() else {}
 
 
+@router.post("/v2/repository/reload")
+async def reload_models(request: Request) -> Response:
+    """Have the whole fleet serve what models.toml says now; answers what that changed."""
+    await _options(request)
+    return json_response(await reload(Service.of(request)))
+
+
 @router.post("/v2/repository/models/{model}/load")
 async def load_model(request: Request) -> Response:
-    """Open a model to requests again; one that failed to load is tried again first."""
-    await _options(request)
-    await load(Service.of(request), request.path_params["model"])
+    """Serve a model as models.toml declares it now, and wait until it is loaded so."""
+    parameters = (await _options(request)).get("parameters")
+    if parameters is not None and not isinstance(parameters, dict):
+        raise InvalidRequest("parameters: expected an object")
+    await load(Service.of(request), request.path_params["model"], parameters)
     return Response(status_code=200)
 
 
 @router.post("/v2/repository/models/{model}/unload")
 async def unload_model(request: Request) -> Response:
-    """Close a model to new requests; jobs that wait are still done."""
+    """Close a model to new requests; jobs that wait are done, then its memory is freed."""
     await _options(request)
     await unload(Service.of(request), request.path_params["model"])
     return Response(status_code=200)

@@ -114,6 +114,8 @@ def _worker(worker: WorkerView, now_ms: int) -> dict[str, Any]:
         "families": info.get("families", []),
         "device": info.get("device"),
         "models": info.get("models", []),
+        "asleep": info.get("asleep", []),
+        "model_bytes": info.get("model_bytes", {}),
         "failed": info.get("failed", {}),
         "state": info.get("state"),
         "reason": info.get("reason", ""),

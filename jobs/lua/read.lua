@@ -3,7 +3,8 @@
 -- KEYS none
 -- ARGV 1 prefix, 2.. ids
 -- Returns {families, record, ...}. A record is a list of fields in the order of read.py, false for an
--- unknown id; a waiting job's ends with the jobs ahead in its flow, the flow and the family. A family is
+-- unknown id; a waiting job's ends with the jobs ahead in its flow, the flow, the family and the ms that its
+-- model takes to load where no worker has it ('' where one has). A family is
 -- {name, at, since, jobs, batches, busy ms, {flow, weight, waiting, ...}}.
 
 -- What is looked at to say how long a job waits: enough to be right, not so much that it costs.
@@ -66,6 +67,7 @@ for i = 2, #ARGV do
       local g = redis.call('HMGET', key('group', f[3]), 'popped', 'waiting')
       local position = math.min(f[14] - (g[1] or 0), tonumber(g[2] or '1')) - 1
       f[15], f[16], f[17] = ahead(f[3], math.max(0, position))
+      f[18] = redis.call('HGET', P .. ':cold', string.match(f[3], '^[^/]+/([^/]+/[^/]+)/')) or ''
     end
     out[#out + 1] = f
   end

@@ -10,6 +10,7 @@ from ..base import Task, TaskInput, TaskOutput
 from ..text.tokens import Listener
 from .company import Company, Probe, try_company
 from .device import Device
+from .facts import ModelFacts
 
 
 class ModelRefused(Exception):
@@ -60,6 +61,10 @@ class Backend(ABC):
     def probe(self) -> Probe[Any] | None:
         """Rows of several lengths to try the model with; None where rows are never padded."""
         return None
+
+    def facts(self) -> ModelFacts:
+        """What can be said of the model now that it is loaded."""
+        return ModelFacts()
 
     def close(self) -> None:  # noqa: B027 # most backends hold nothing but memory
         """Free the model."""

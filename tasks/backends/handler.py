@@ -11,6 +11,7 @@ from ...protocol.errors import RowError
 from ..base import Task, TaskInput, TaskOutput
 from .base import Backend
 from .device import Device
+from .facts import ModelFacts
 from .trusted import run_file
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,10 @@ class Handler(Backend):
             log.warning("%s: a row failed", self._file, exc_info=True)
             return RowError(f"the handler failed with {type(error).__name__}")
         return self.task.output.model_validate({"results": [result]})
+
+    def facts(self) -> ModelFacts:
+        """Its own code: nothing more is known."""
+        return ModelFacts(runtime="handler")
 
     def close(self) -> None:
         """Drop the handler."""

@@ -26,6 +26,7 @@ from ..vision.image_classification import ImageClassificationOutput
 from ..vision.object_detection import ObjectDetectionOutput
 from .base import StreamingBackend
 from .device import Device
+from .facts import ModelFacts
 
 _LABELS = ("anchor", "barge", "canoe", "dinghy", "ferry", "gig", "hull", "skiff", "tug", "wherry")
 
@@ -41,7 +42,7 @@ class Stub(StreamingBackend):
     so long. Rows that hold `reject_on` are refused alone, `raise_on` makes the whole forward raise,
     `crash_on` kills the process. `exit_on` ends it as the kernel does when memory runs out: once a
     row, where there is a folder `exit_once` to keep that in mind. A forward of over `fits_rows`
-    rows runs out of the device's memory.
+    rows runs out of the device's memory. Loaded, it `weighs` so many bytes.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Stub(StreamingBackend):
         exit_on: str = "",
         exit_once: str = "",
         fits_rows: int = 0,
+        weighs: int = 0,
     ) -> None:
         super().__init__(task, source, device=device)
         self._delay_s, self._delay_per_row_s = delay_s, delay_per_row_s
@@ -72,9 +74,19 @@ class Stub(StreamingBackend):
         self._exit_on = exit_on.encode()
         self._exit_once = Path(exit_once) if exit_once else None
         self._fits_rows = fits_rows
+        self._weighs, self._weights = weighs, b""
 
     def load(self) -> None:
-        """Nothing to load."""
+        """Take up memory, if a model would."""
+        self._weights = b"w" * self._weighs
+
+    def facts(self) -> ModelFacts:
+        """What it holds."""
+        return ModelFacts(bytes=len(self._weights), runtime="stub")
+
+    def close(self) -> None:
+        """Give it back."""
+        self._weights = b""
 
     def stream(
         self, batch: Sequence[TaskInput], listeners: Sequence[Listener | None]

@@ -245,6 +245,42 @@ def test_what_a_worker_notes_of_a_model_stands_below_the_models(
     assert wherry("models").stdout.splitlines()[-1] == f"fnet:1: {note}"
 
 
+def test_reload_says_what_it_changed_and_fails_with_what_failed(
+    wherry: Wherry, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert wherry("reload").stdout == "nothing has changed\n"
+    [changed] = lines(wherry("reload", "--json"))
+    assert (changed["added"], changed["failed"], changed["done"]) == ([], {}, True)
+    before = stack.models.read_text()
+    try:
+        stack.models.write_text(before.replace("backend", "backand", 1))
+        done = wherry("reload")
+    finally:
+        stack.models.write_text(before)
+    assert done.exit_code == 1
+    assert "backand: no such field" in " ".join(done.stderr.split())
+    told = {**changed, "added": ["b/1"], "failed": {"b/1": "no folder"}}
+    monkeypatch.setattr(Client, "post", lambda *_: told)
+    done = wherry("reload")
+    assert (done.exit_code, done.stdout) == (1, "added: b/1\nb/1: no folder\n")
+
+
+def test_models_show_what_each_takes_and_one_all_that_is_known(
+    wherry: Wherry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = {"name": "vit", "version": "1", "task": "image-classification", "state": "READY"}
+    facts = {"bytes": 343_000_000, "parameters": 85_800_000, "dtype": "float32", "labels": 2}
+    monkeypatch.setattr(Client, "models", lambda _: [{**entry, "reason": "", **facts}])
+    shown = wherry("models").stdout
+    assert all(text in shown for text in ("327 MiB", "85.8 M", "float32"))
+    told = {**facts, "labels": ["cat", "dog"], "source": "google/vit", "batching": "padded"}
+    metadata = {"name": "vit", "versions": ["1"], "inputs": [], "outputs": [], "parameters": told}
+    monkeypatch.setattr(Client, "get", lambda *_: metadata)
+    shown = wherry("models", "vit").stdout
+    assert all(text in shown for text in ("google/vit", "343,000,000", "cat, dog", "padded"))
+    assert lines(wherry("models", "vit", "--json")) == [metadata]
+
+
 def test_models_and_queues_show_the_fleet(wherry: Wherry) -> None:
     models: Any = lines(wherry("models", "--json"))[0]  # parsed JSON
     assert {m["name"]: m["task"] for m in models}["slow"] == "image-classification"

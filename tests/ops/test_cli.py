@@ -20,6 +20,7 @@ COMMANDS = {
     "cancel",
     "models",
     "queues",
+    "reload",
     "tasks",
     "new-task",
     "worker",

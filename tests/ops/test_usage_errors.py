@@ -134,6 +134,7 @@ WRONG = [
 ASKING = [
     "models",
     "queues",
+    "reload",
     "status a",
     "cancel a",
     "result a",

@@ -11,6 +11,7 @@ def model(
     *,
     backend: str = "stub",
     source: str = "",
+    version: str = "",
     max_batch_size: int | None = None,
     **parameters: object,
 ) -> str:
@@ -20,6 +21,7 @@ def model(
         "task": task or name,
         "backend": backend,
         "source": source or None,
+        "version": version or None,
         "max_batch_size": max_batch_size,
     }
     lines = [f"{key} = {json.dumps(value)}" for key, value in given.items() if value is not None]

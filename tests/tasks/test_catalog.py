@@ -146,3 +146,67 @@ def test_source_in_a_package(tmp_path: Path) -> None:
     )
     assert source is not None
     assert Path(source) == Path(next(iter(wherry.samples.__path__))) / "weights" / "digits"
+
+
+def versioned(folder: Path, policy: str, more: str = "", source: str = "vit") -> Catalog:
+    return load(
+        folder,
+        f"""
+        [[models]]
+        name = "a"
+        task = "embedding"
+        backend = "transformers"
+        source = "{source}"
+        version_policy = {policy}
+        {more}
+        """,
+    )
+
+
+@pytest.mark.parametrize(
+    ("policy", "versions"),
+    [
+        ("{ latest = {} }", ["10"]),
+        ("{ latest = { num_versions = 2 } }", ["9", "10"]),
+        ("{ latest = { num_versions = 5 } }", ["2", "9", "10"]),
+        ("{ all = {} }", ["2", "9", "10"]),
+        ("{ specific = { versions = [9, 2] } }", ["2", "9"]),
+    ],
+)
+def test_a_policy_says_which_version_folders_are_served(
+    tmp_path: Path, policy: str, versions: list[str]
+) -> None:
+    for name in ("2", "9", "10", "01", "0", "notes", "3.old"):
+        (tmp_path / "vit" / name).mkdir(parents=True)
+    (tmp_path / "vit" / "11").write_text("a file is no version")
+    catalog = versioned(tmp_path, policy)
+    assert [model.version for model in catalog.models] == versions
+    assert catalog.get("a").version == versions[-1]  # the greatest is meant
+    assert [model.source for model in catalog.models] == [
+        str(tmp_path / "vit" / version) for version in versions
+    ]
+
+
+@pytest.mark.parametrize(
+    ("policy", "more", "said"),
+    [
+        ("{ latest = {}, all = {} }", "", "name one of latest, all and specific"),
+        ("{ latest = { versions = 1 } }", "", "version_policy.latest.versions: no such field"),
+        ("{ latest = { num_versions = 0 } }", "", "greater than or equal to 1"),
+        ("{ all = {} }", 'version = "1"', "version_policy finds the versions: leave out version"),
+        ("{ all = {} }", "", "version_policy: there is no folder"),
+    ],
+)
+def test_a_policy_that_cannot_be_kept_says_why(
+    tmp_path: Path, policy: str, more: str, said: str
+) -> None:
+    with pytest.raises(CatalogError, match=said):
+        versioned(tmp_path, policy, more)
+
+
+def test_a_policy_needs_version_folders(tmp_path: Path) -> None:
+    (tmp_path / "vit").mkdir()
+    with pytest.raises(CatalogError, match="vit holds no folder of a version, such as 1"):
+        versioned(tmp_path, "{ all = {} }")
+    with pytest.raises(CatalogError, match="version_policy needs source"):
+        versioned(tmp_path, "{ all = {} }", source="package:x/y")

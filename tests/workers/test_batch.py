@@ -21,7 +21,7 @@ from wherry.tasks.vision.image_segmentation import (
 )
 from wherry.workers.batch import run_batch
 from wherry.workers.budget import declared_budget
-from wherry.workers.models import LoadedModel
+from wherry.workers.loaded_model import LoadedModel
 
 
 class Fixed:
@@ -39,7 +39,9 @@ def loaded(task: str = "embedding", backend: Any = None) -> LoadedModel:
     if backend is None:
         backend = create_backend("stub", task, None, device=Device("cpu"))
         backend.load()
-    return LoadedModel(declared, declared.definition, backend, declared_budget(declared))
+    return LoadedModel(
+        declared, declared.definition, backend, declared_budget(declared), frozenset()
+    )
 
 
 def answer(model: LoadedModel, **fields: Any) -> v2.InferenceResponse:

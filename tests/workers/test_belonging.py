@@ -54,7 +54,7 @@ class Bench:
             self.store,
             self.queue,
             self.settings,
-            [MODEL],
+            lambda: [MODEL],
             listen=self.listens.append,
             clock=lambda: self.now_s,
         )

@@ -11,20 +11,25 @@ import pytest
 
 from wherry.jobs.call import Queue
 from wherry.jobs.claim import claim
-from wherry.jobs.failed import ask_load
+from wherry.jobs.declared import leaving, set_load_config
+from wherry.jobs.failed import ALL, ask_load
 from wherry.jobs.fleet import FleetView, heartbeat, view
 from wherry.jobs.group import Group
 from wherry.jobs.keys import Keys
 from wherry.jobs.record import NewJob
+from wherry.jobs.recover import cancel, reap
 from wherry.jobs.settings import JobsSettings
 from wherry.jobs.submit import submit
 from wherry.protocol.errors import ModelFailed, ModelNotFound
 from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.backends.device import Device
 from wherry.tasks.catalog import Catalog, ModelDeclaration
+from wherry.workers.changes import Changes
 from wherry.workers.failures import Failures, counted, failed_everywhere
 from wherry.workers.identity import Identity
 from wherry.workers.models import Models
+
+from ..support.waiting import until
 
 BAD: dict[str, object] = {"no_such_thing": 1}
 GOOD: dict[str, object] = {}
@@ -38,16 +43,23 @@ def declared(name: str, parameters: dict[str, object]) -> ModelDeclaration:
 class Place:
     """A worker's models and what it tells of them, without its threads."""
 
-    def __init__(self, queue: Queue, settings: JobsSettings) -> None:
+    def __init__(
+        self, queue: Queue, settings: JobsSettings, *declarations: ModelDeclaration
+    ) -> None:
         self.queue, self.settings = queue, settings
         #: What models.toml says, now.
-        self.file = [declared("bad", BAD), declared("good", GOOD)]
+        self.file = list(declarations) or [declared("bad", BAD), declared("good", GOOD)]
         self.models = Models(Catalog(self.file), {"text"}, Device())
         self.beats = threading.Semaphore(0)
-        self.failures = Failures(
-            self.models, queue, settings, declared=lambda: Catalog(self.file), beat=self._beat
+        self.failures = Failures(self.models, queue, settings, beat=self._beat)
+        self.changes = Changes(
+            self.models,
+            queue,
+            settings,
+            declared=lambda: Catalog(self.file),
+            announce=self.failures.announce,
         )
-        self.failures.start()
+        self.changes.start()
 
     def _beat(self) -> None:
         self.tell()
@@ -55,11 +67,13 @@ class Place:
 
     def tell(self, worker: str = "me", **info: object) -> None:
         served = [model.group_model_id for model in self.models]
-        told = {"served": served, **self.failures.info(), **info}
+        told = {"served": served, **self.failures.info(), **self.changes.info(), **info}
         self.queue.run(heartbeat(worker, told, self.settings))
 
     def look(self) -> FleetView:
-        self.failures.look(self.queue.run(view(self.settings)))
+        fleet = self.queue.run(view(self.settings))
+        self.failures.look(fleet)
+        self.changes.look(fleet)
         return self.queue.run(view(self.settings))
 
     def submit(self, group: Group = GROUP) -> str:
@@ -84,6 +98,7 @@ def place(redis_url: str) -> Iterator[Place]:
     queue = Queue(redis_url)
     place = Place(queue, JobsSettings(redis_url=redis_url))
     yield place
+    until(lambda: not place.changes.is_loading)
     place.models.close()
     queue.close()
 
@@ -173,18 +188,18 @@ def test_a_load_that_fails_again_says_why_it_does_now(place: Place) -> None:
     place.look()
     assert place.beats.acquire(timeout=10)
     assert "another_thing" in place.models.failed["bad/1"]
-    assert place.failures.info()["load_heeded"] == {"bad": asked}
-    tried = place.failures._trying
+    assert place.changes.info()["load_heeded"] == {ALL: 0, "bad": asked}
+    until(lambda: not place.changes.is_loading)
     place.look()
-    assert place.failures._trying is tried  # heeded: not once more
+    assert not place.changes.is_loading  # heeded: not once more
 
 
 def test_what_was_asked_before_the_start_is_not_tried_again(place: Place) -> None:
     place.queue.run(ask_load("bad", place.settings))
-    place.failures.start()
+    place.changes.start()
     place.models.load_all()
     place.look()
-    assert place.failures._trying is None
+    assert place.changes._loading is None
 
 
 def test_a_model_that_ended_its_process_twice_is_refused_once(place: Place) -> None:
@@ -221,3 +236,45 @@ def test_a_worker_that_died_while_it_loaded_is_not_waited_for(place: Place) -> N
     place.tell("other", **dead, failed={}, served=[], loading=["bad/1"])
     assert place.look().failed
     child.wait()
+
+
+def test_a_load_says_otherwise_how_a_model_is_run(place: Place) -> None:
+    place.models.load_all()
+    config = '{"max_batch_size": 3, "parameters": {"delay_s": 0}}'
+    place.queue.run(set_load_config("good", config, place.settings))
+    place.queue.run(ask_load("good", place.settings))
+    place.look()
+    until(lambda: place.models.get("good", "1").declaration.max_batch_size == 3)
+    assert place.models.get("good", "1").declaration.parameters == {"delay_s": 0}
+    again = Place(place.queue, place.settings)  # a worker that starts anew
+    again.models.load_all()
+    assert again.models.get("good", "1").declaration.max_batch_size == 3
+    again.models.close()
+
+
+def test_a_worker_that_starts_anew_still_answers_jobs_of_a_model_that_was_leaving(
+    place: Place,
+) -> None:
+    place.models.load_all()
+    waiting = place.submit(Group("text", "good", "1"))
+    place.file[:] = [declared("other", GOOD)]
+    place.queue.run(ask_load(ALL, place.settings))
+    place.look()
+    until(lambda: place.models.get("other", "1") and not place.changes.is_loading)
+    assert place.models.leaving == {"bad/1", "good/1"}
+    again = Place(place.queue, place.settings, *place.file)
+    again.models.load_all()
+    assert again.models.asleep == {"bad/1", "good/1"}
+    again.changes.want("good/1")
+    until(lambda: not again.changes.is_loading)
+    budgets = again.models.batch_budgets(1 << 20)
+    batch = place.queue.run(claim(Group("text", "good", "1"), "again", budgets, place.settings))
+    assert [job.id for job in batch.jobs] == [waiting]
+    again.look()
+    assert {model.group_model_id for model in again.models} == {"other/1", "good/1"}  # it runs
+    place.queue.run(reap("again", place.settings, gone=True))
+    place.queue.run(cancel(waiting, place.settings))
+    again.look()
+    assert {model.group_model_id for model in again.models} == {"other/1"}
+    again.models.close()
+    assert "good/1" not in place.queue.run(leaving(place.settings))

@@ -175,12 +175,16 @@ class InferenceService:
         return message
 
     async def RepositoryModelLoad(self, asked: Any) -> Any:  # noqa: N802 # the protocol's name
-        """Open a model to requests again; one that failed to load is tried again first."""
-        await load(self._service, asked.model_name)
+        """Serve a model as models.toml declares it now, and wait until it is loaded so."""
+        given = {
+            n: getattr(value, value.WhichOneof("parameter_choice"))
+            for n, value in asked.parameters.items()
+        }
+        await load(self._service, asked.model_name, given)
         return MESSAGES["RepositoryModelLoadResponse"]()
 
     async def RepositoryModelUnload(self, asked: Any) -> Any:  # noqa: N802 # the protocol's name
-        """Close a model to new requests."""
+        """Close a model to new requests; jobs that wait are done, then its memory is freed."""
         await unload(self._service, asked.model_name)
         return MESSAGES["RepositoryModelUnloadResponse"]()
 

@@ -20,6 +20,7 @@ from ...vision.image_anonymization import (
 from ...vision.images import MAX_PIXELS
 from ..base import Backend
 from ..device import Device
+from ..facts import ModelFacts
 from .decode import decode
 from .png import png
 
@@ -107,6 +108,10 @@ class AnonymizingBackend(Backend):
         return ImageAnonymizationOutput(
             anonymized_images=[png(image)], num_regions_anonymized=[count]
         )
+
+    def facts(self) -> ModelFacts:
+        """Those of the detector."""
+        return self.detector.facts()
 
     def close(self) -> None:
         """Free the detector."""

@@ -7,12 +7,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import onnxruntime as ort
+
 from ....protocol.errors import OutOfMemory, RowError
 from ...base import Task, TaskInput, TaskOutput
 from ...vision.images import MAX_PIXELS
 from ..base import Backend, ModelRefused
 from ..company import Probe, chosen
 from ..device import Device
+from ..facts import ModelFacts, class_names
 from ..sources import opened_folder
 from .adapter import Adapter, GraphInfo
 from .dialects import resolve
@@ -169,6 +172,14 @@ class DialectBackend(Backend):
         """As the adapter answers."""
         answers: list[TaskOutput | RowError] = self.adapter.run(batch)
         return answers
+
+    def facts(self) -> ModelFacts:
+        """What the folder says; what the runtime holds must be measured."""
+        told = self.adapter.names if hasattr(self.adapter, "names") else self.adapter.model.labels
+        return ModelFacts(
+            labels=class_names(self.task, told()),
+            runtime=f"onnxruntime {ort.__version__}",
+        )
 
     def close(self) -> None:
         """Drop the graphs."""

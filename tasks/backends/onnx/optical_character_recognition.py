@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ...vision.images import MAX_PIXELS
 from ..base import ModelRefused
 from ..company import Probe
 from ..device import Device
+from ..facts import ModelFacts
 from ..image.decode import decode
 from ..image.page_reader import Graphs, PageReader
 from ..sources import opened_folder
@@ -123,6 +125,12 @@ class TextReading(DialectBackend):
             lines = self._reader.read(image)
         kept = [line for line in lines if line.score >= inputs.threshold]
         return self.task.output.model_validate({"lines": [kept]})
+
+    def facts(self) -> ModelFacts:
+        """The package that it is of, or what a folder of one graph says."""
+        if self._reader is None:
+            return super().facts()
+        return ModelFacts(runtime=f"rapidocr {version('rapidocr')}")
 
     def close(self) -> None:
         """Drop the graphs."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ...audio.text_to_speech import TextToSpeechInput
 from ...base import Task, TaskInput, TaskOutput
 from ..base import Backend
 from ..device import Device
+from ..facts import ModelFacts
 from ..rows import Decoded
 from ..sound.waveform import Samples, wav
 from ..sources import opened_folder
@@ -90,6 +92,10 @@ class Speaking(Backend):
         noise = np.random.default_rng(row.seed)
         speed = 1.0 if row.speed is None else row.speed
         return np.concatenate([self._speaker.from_ids(ids, speed, noise) for ids in sentences])
+
+    def facts(self) -> ModelFacts:
+        """The package that it is of."""
+        return ModelFacts(runtime=f"hibari {version('hibari-tts')}")
 
     def close(self) -> None:
         """Drop the graph and the dictionary."""

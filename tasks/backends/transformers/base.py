@@ -15,8 +15,10 @@ from ...base import Task
 from ..base import Backend, ModelRefused
 from ..company import TOLERANCE, chosen
 from ..device import Device
+from ..facts import ModelFacts
 from ..placement import place
 from ..sources import opened
+from .facts import facts_of
 from .whole import load_whole, package_fault, read_config, refusal
 
 log = logging.getLogger(__name__)
@@ -170,6 +172,10 @@ class TransformersBackend(Backend):
             )
             for name, tensor in tensors.items()
         }
+
+    def facts(self) -> ModelFacts:
+        """What torch and the model's config say of it."""
+        return facts_of(self.model, self.task, self._revision)
 
     def close(self) -> None:
         """Drop the model; a GPU's memory is given back."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,7 +15,7 @@ from wherry.jobs.failed import set_failed
 from wherry.jobs.fleet import heartbeat, view
 
 from ..batch_calls import create, ended, line, lines_of
-from ..conftest import MODELS, WORKER, Server, Worker
+from ..conftest import WORKER, Server, Worker
 
 REASON = "source: there is no folder /weights"
 TOLD = f"model 'embedding' could not be loaded: {REASON}"
@@ -162,35 +161,3 @@ def _answer(answers: list[httpx.Response]) -> httpx.Response:
             return answers[0]
         threading.Event().wait(0.01)
     raise AssertionError("no answer")
-
-
-def test_a_change_that_only_a_restart_takes_up_is_refused(
-    api_settings: ApiSettings, jobs_settings: JobsSettings, worker: Worker, tmp_path: Path
-) -> None:
-    path = tmp_path / "models.toml"
-    path.write_text(MODELS)
-    settings = api_settings.model_copy(update={"models": path})
-    with Server(settings, jobs_settings) as url, httpx.Client(base_url=url, timeout=10) as http:
-
-        def load(name: str) -> tuple[int, str]:
-            answer = http.post(f"/v2/repository/models/{name}/load")
-            return answer.status_code, answer.text and answer.json()["error"]
-
-        assert load("ranking") == (200, "")
-        new = '[[models]]\nname = "new"\ntask = "embedding"\nbackend = "stub"\n'
-        changed = MODELS.replace('name = "ranking"', 'source = "elsewhere"\nname = "ranking"')
-        path.write_text(changed + new)
-        status, said = load("ranking")
-        assert (status, "restart the fleet to serve that" in said) == (409, True)
-        assert load("new") == (
-            409,
-            "model 'new' is new in models.toml: restart the fleet to serve it",
-        )
-        assert load("chat") == (200, "")
-        assert load("nope")[0] == 404
-        path.write_text("[[models")
-        assert "models.toml cannot be read any more" in load("chat")[1]
-        path.write_text(MODELS)
-        Failed(worker).tell(failed={"ranking/1": REASON}, load_heeded={"ranking": 99})
-        path.write_text(changed)
-        assert load("ranking")[0] == 503  # what failed is loaded as it is declared now

@@ -2,7 +2,12 @@ from __future__ import annotations
 
 import pytest
 
+from wherry.jobs.facts import tell_facts
+from wherry.jobs.fleet import heartbeat
 from wherry.tasks.registry import task_names
+
+from ...support.waiting import until
+from ..conftest import WORKER
 
 
 def test_metadata_says_what_a_model_takes_and_gives(http):
@@ -68,6 +73,32 @@ def test_the_index_has_what_a_worker_notes_of_a_model(http, worker):
     entries = http.post("/v2/repository/index").json()
     notes = {(e["name"], e["version"]): e["note"] for e in entries if "note" in e}
     assert notes == {("embedding", "2"): "each row by itself"}
+
+
+def test_what_a_model_turned_out_to_be_is_told(http, worker):
+    facts = {
+        "bytes": 400,
+        "parameters": 100,
+        "dtype": "float32",
+        "labels": ["a", "b"],
+        "revision": "",
+        "runtime": "torch",
+        "batching": "padded",
+    }
+    assert "dtype" not in http.get("/v2/models/embedding").json()["parameters"]
+    worker.queue.run(tell_facts("embedding/2", facts, worker.jobs))
+    worker.queue.run(heartbeat(WORKER, {"model_bytes": {"embedding/2": 420}}, worker.jobs))
+
+    def parameters():
+        return http.get("/v2/models/embedding").json()["parameters"]
+
+    seen = until(parameters, lambda now: "dtype" in now)
+    assert {name: seen[name] for name in facts} == facts
+    index = http.post("/v2/repository/index").json()
+    [entry] = [e for e in index if (e["name"], e["version"]) == ("embedding", "2")]
+    assert (entry["labels"], entry["bytes"], entry["parameters"]) == (2, 420, 100)
+    [older] = [e for e in index if (e["name"], e["version"]) == ("embedding", "1")]
+    assert "bytes" not in older
 
 
 @pytest.mark.parametrize("path", ["/v2/models/embedding/stats", "/v2/models/stats"])

@@ -109,6 +109,18 @@ class Contract:
             dumps = [answer.model_dump() for answer in served.alone]
             assert all(unlike(dumps[0], dump) for dump in dumps[1:]), "the rows tell nothing apart"
 
+    def test_it_says_what_it_runs_on_and_what_it_takes(self, served: Served) -> None:
+        facts = served.backend.facts()
+        assert facts.runtime
+        if served.pair.backend == "transformers":
+            assert facts.parameters
+            assert facts.bytes >= 4 * facts.parameters
+            assert facts.dtype == "float32"
+        if facts.labels:  # what it answers is among them
+            said = [row.model_dump().get("results") for row in served.alone]
+            named = {one["label"] for results in said for row in results or () for one in row}
+            assert named <= set(facts.labels)
+
     def test_a_batch_has_as_many_answers_as_rows(self, served: Served) -> None:
         assert served.run([]) == []
         same(served.run(served.rows[:1]), served.alone[:1])

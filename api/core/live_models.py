@@ -1,0 +1,186 @@
+"""models.toml while the API runs: read again when asked for, and new versions that take over."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from ...jobs import AsyncQueue, JobsSettings
+from ...jobs.declared import load_configs
+from ...jobs.facts import count_facts, read_facts
+from ...jobs.failed import ALL, ask_load, load_requests
+from ...jobs.fleet import FleetView, view
+from ...jobs.group import Group
+from ...jobs.outage import Outage
+from ...protocol.errors import Conflict
+from ...tasks.catalog import Catalog, CatalogError, ModelDeclaration, load_catalog
+from ...tasks.load_config import with_configs
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two looks whether something was asked for, or a new version is warm.
+_LOOK_EVERY_S = 0.5
+
+
+class LiveModels:
+    """Keeps the catalog of this process as models.toml says, once the fleet is asked to.
+
+    A name without a version means the last one declared: one that is new is meant once a worker
+    has it warm. Until then the version before is, and is in the catalog though it be declared no
+    more.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        catalog: Catalog,
+        queue: AsyncQueue,
+        settings: JobsSettings,
+        *,
+        tell: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._path, self._catalog, self._queue, self._settings = path, catalog, queue, settings
+        #: Lets the workers know what this process declares.
+        self._tell = tell
+        #: What models.toml says.
+        self.declared = catalog.models
+        self._heeded: dict[str, int] = {}
+        #: What models turned out to be, by `Group.model_id`, and how often that changed.
+        self._facts: dict[str, dict[str, Any]] = {}
+        self._written = 0
+        self._taking = asyncio.Lock()
+        self._outage = Outage(log, "whether models.toml is to be read again is not known")
+        self._task: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Take note of what was asked before, then go on looking."""
+        with self._outage.noted():
+            self._heeded = await self._queue.run(load_requests(self._settings))
+            if await self._queue.run(load_configs(self._settings)):
+                await self.take()
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Look no more."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def facts(self, declared: ModelDeclaration) -> dict[str, Any]:
+        """What a model turned out to be when it was loaded last; nothing of one that never was."""
+        model_id = Group(declared.family, declared.name, declared.version).model_id
+        source = declared.source or declared.definition.default_model
+        return {**({"source": source} if source else {}), **self._facts.get(model_id, {})}
+
+    def versions(self, name: str) -> list[ModelDeclaration]:
+        """What models.toml says of a model: none, where it is only served until another is warm."""
+        return [model for model in self.declared if model.name == name]
+
+    async def take(
+        self, names: Collection[str] | None = None, configs: Mapping[str, str] | None = None
+    ) -> None:
+        """Serve what models.toml says now of the models of these names, or of all.
+
+        `configs` are what loads say besides, by name, in the place of what those before did.
+        Raises Conflict with each fault, and changes nothing then.
+        """
+        async with self._taking:
+            try:
+                known = await self._queue.run(load_configs(self._settings))
+                read = await asyncio.to_thread(load_catalog, self._path, families=())
+                found = with_configs(read, {**known, **(configs or {})})
+            except CatalogError as error:
+                raise Conflict(f"nothing is changed: {error}") from None
+            declared = [m for m in found.models if names is None or m.name in names]
+            if faults := list(_other_tasks(self.declared, declared)):
+                raise Conflict("nothing is changed: " + "; ".join(faults))
+            if names is not None:
+                declared += [m for m in self.declared if m.name not in names]
+                places = {m.name: n for n, m in enumerate(found.models)}
+                declared.sort(key=lambda m: places.get(m.name, len(places)))
+            self.declared = tuple(declared)
+            await self._settle()
+
+    def ask(self) -> None:
+        """Ask the fleet, this process with it, to read models.toml again."""
+        self._asking = asyncio.create_task(self._ask())
+
+    async def _ask(self) -> None:
+        with self._outage.noted():
+            await self._queue.run(ask_load(ALL, self._settings))
+
+    async def look(self) -> None:
+        """One look. Raises Unavailable."""
+        counts, written = await asyncio.gather(
+            self._queue.run(load_requests(self._settings)),
+            self._queue.run(count_facts(self._settings)),
+        )
+        if written != self._written:
+            self._facts = await self._queue.run(read_facts(self._settings))
+            self._written = written
+        asked = [name for name, count in counts.items() if count > self._heeded.get(name, 0)]
+        if asked:
+            self._heeded = counts
+            try:
+                await self.take(None if ALL in asked else asked)
+            except Conflict as error:
+                log.error("%s", error.message)  # noqa: TRY400 # it says all
+        elif self._catalog.models != self.declared:
+            async with self._taking:
+                await self._settle()
+
+    async def _settle(self) -> None:
+        """Have the catalog say what is declared, and of each name the version that is warm."""
+        fleet = await self._queue.run(view(self._settings, groups=False))
+        models = in_service(Catalog(self.declared), self._catalog, fleet)
+        if models != list(self._catalog.models):
+            self._catalog.hold(models)
+            await self._tell()
+
+    async def _run(self) -> None:
+        while True:
+            with self._outage.noted():
+                await self.look()
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+
+def in_service(declared: Catalog, before: Catalog, fleet: FleetView) -> list[ModelDeclaration]:
+    """What is declared; of a model whose new version no worker has warm yet, with the one before.
+
+    That one comes last, for the last is meant where none is named.
+    """
+    models: list[ModelDeclaration] = []
+    for name in declared.names():
+        versions = [declared.get(name, version) for version in declared.versions(name)]
+        if name in before.names():
+            old, new = before.get(name), versions[-1]
+            if old.version != new.version and is_warm(old, fleet) and not is_warm(new, fleet):
+                kept = next((m for m in versions if m.version == old.version), old)
+                versions = [m for m in versions if m.version != old.version] + [kept]
+        models += versions
+    return models
+
+
+def is_warm(declared: ModelDeclaration, fleet: FleetView) -> bool:
+    """Whether a worker that lives has the model loaded."""
+    model_id = Group(declared.family, declared.name, declared.version).model_id
+    return any(worker.alive and worker.has_warm(model_id) for worker in fleet.workers)
+
+
+def _other_tasks(
+    before: Collection[ModelDeclaration], now: Collection[ModelDeclaration]
+) -> list[str]:
+    """What each model that has another task than before is told: jobs of both could wait."""
+    tasks = {(m.name, m.version): m.task for m in before}
+    return [
+        f"model {m.name!r} version {m.version!r} did {was} and would do {m.task}: give that another"
+        " version, or restart the fleet"
+        for m in now
+        if (was := tasks.get((m.name, m.version), m.task)) != m.task
+    ]

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import threading
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from ..jobs.claim import BatchBudget
+from ..jobs.group import Group
+from ..tasks.backends.base import Backend
+from ..tasks.base import Task, TaskInput
+from ..tasks.catalog import ModelDeclaration
+from .budget import ShapeBudget
+
+#: Paths in a folder with their sizes and times.
+Files = frozenset[tuple[str, int, int]]
+
+
+@dataclass(slots=True, eq=False)
+class LoadedModel:
+    """A model ready to run, with the batch budget that its device has shown to bear."""
+
+    declaration: ModelDeclaration
+    task: Task
+    backend: Backend
+    budget: ShapeBudget[TaskInput]
+    #: The files that it was loaded from.
+    files: Files
+    #: What it takes of the memory, and seconds that its load took.
+    bytes: int = 0
+    load_s: float = 0.0
+    #: By a monotonic clock.
+    loaded_at_s: float = 0.0
+    used_at_s: float = 0.0
+    #: Whether a job or an operator waited for it, rather than that there was room.
+    is_awaited: bool = False
+    #: Whether the fleet knows what it turned out to be.
+    is_told: bool = False
+    #: Batches that ran on it, those that run now, and whether it is to be closed after these.
+    runs: int = 0
+    users: int = 0
+    is_put_away: bool = False
+    closed: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def group_model_id(self) -> str:
+        """The model as groups name it."""
+        return model_id_of(self.declaration)
+
+    def facts(self) -> dict[str, object]:
+        """What an operator may want to know of it."""
+        told = asdict(self.backend.facts())
+        return {**told, "bytes": self.bytes, "batching": self.backend.company.batching}
+
+    def differs_from(self, declaration: ModelDeclaration) -> bool:
+        """Whether that says something else, or its files are others now."""
+        return self.declaration != declaration or self.files != files_of(declaration)
+
+    @property
+    def max_rows(self) -> int:
+        """Rows that one batch may hold now."""
+        return self.budget.most
+
+    def batch_budget(self, max_bytes: int) -> BatchBudget:
+        """What one batch may hold now, and how long it may wait to fill."""
+        declared = self.declaration
+        largest = max(declared.preferred_batch_size, default=self.max_rows)
+        return BatchBudget(
+            max_rows=self.max_rows,
+            max_bytes=max_bytes,
+            preferred_rows=min(largest, self.max_rows),
+            max_delay_ms=declared.max_queue_delay_microseconds // 1000,
+        )
+
+
+def files_of(declaration: ModelDeclaration) -> Files:
+    """What lies in a model's folder; nothing for a model that has none of its own."""
+    if declaration.source is None or not (folder := Path(declaration.source)).is_absolute():
+        return frozenset()
+    try:
+        found = [(path, path.stat()) for path in folder.rglob("*") if path.is_file()]
+    except OSError:  # it is just being written
+        return frozenset()
+    return frozenset((str(path), stat.st_size, stat.st_mtime_ns) for path, stat in found)
+
+
+def model_id_of(declared: ModelDeclaration) -> str:
+    """A model as groups name it."""
+    return Group(declared.family, declared.name, declared.version).model_id
