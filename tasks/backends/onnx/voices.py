@@ -24,7 +24,7 @@ class Voices(Backend):
     ) -> None:
         super().__init__(task, source, device=device)
         self.voice: Backend
-        if source and _is_vits(opened_folder(source, "a voice")):
+        if source and _is_vits(opened_folder(source, "a voice of VITS or of hibari")):
             from .speech_graph import GraphSpeech  # torch, which hibari's voices need not
 
             self.voice = GraphSpeech(task, source, device=device, threads=threads, file=file)

@@ -47,7 +47,7 @@ def load_whole(
             "model and serve what that saves"
         )
     auto = getattr(transformers, auto_class)
-    _check_kind(auto, source, read_config(source, revision))
+    check_kind(auto, source, read_config(source, revision))
     model, found = auto.from_pretrained(
         source,
         revision=revision,
@@ -135,7 +135,8 @@ def package_fault(error: Exception) -> str:
     return ""
 
 
-def _check_kind(auto: Any, source: str, config: Any) -> None:
+def check_kind(auto: Any, source: str, config: Any) -> None:
+    """Raise ModelRefused for a config that an auto class of transformers does not take."""
     mapping = getattr(auto, "_model_mapping", None)
     if mapping is None:  # a class of one kind of model takes any config, and answers at random
         fits = config.model_type == auto.config_class.model_type

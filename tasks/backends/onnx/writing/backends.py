@@ -21,6 +21,7 @@ from ...transformers.text.summarization import Summarization
 from ...transformers.text.text2text_generation import Text2TextGeneration
 from ...transformers.text.text_generation import TextGeneration
 from ...transformers.text.translation import Translation
+from ...transformers.whole import check_kind
 from ..decoder import Decoder
 from ..graph import needs
 from ..model import OnnxModel
@@ -74,6 +75,7 @@ class GraphWriting(GenerationBackend):
     def load_model(self) -> tuple[Any, list[str]]:
         """Open the graphs. Raises ModelRefused for those that do not write, named as they are."""
         config, folder = self.read_config(), Path(str(self.source))
+        check_kind(getattr(hf, self.auto_class), str(folder), config)
         model = OnnxModel(
             folder,
             unlocked(self.device),  # `forward` holds the worker's

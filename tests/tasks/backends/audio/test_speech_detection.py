@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -176,3 +177,43 @@ def test_top_k(detector: LocalTask) -> None:
     (file, *_) = of_all_kinds()
     output: Any = detector.process(AudioClassificationInput(audio=[file], top_k=1))
     assert [result.label for result in output.results[0]] == ["speech"]
+
+
+class Fourth(torch.nn.Module):
+    """What version 4 takes and gives: louder chunks are likelier, and what was heard lingers."""
+
+    def forward(
+        self, heard: torch.Tensor, sr: torch.Tensor, h: torch.Tensor, c: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        loud = heard.abs().mean(dim=1)
+        hn, cn = 0.5 * h + loud[:, None], 0.9 * c + loud[:, None] * (sr / 16_000)
+        return torch.sigmoid(hn.mean(dim=(0, 2)) + cn.mean(dim=(0, 2)) - 1)[:, None], hn, cn
+
+
+def test_version_4_hands_on_two_states_and_no_context(tmp_path: Path) -> None:
+    state, sr = torch.zeros(2, 2, 64), torch.tensor(16_000)
+    names = ("input", "sr", "h", "c"), ("output", "hn", "cn")
+    free = {"input": {0: "batch", 1: "chunk"}, "output": {0: "batch"}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            Fourth().eval(),
+            (torch.zeros(2, 512), sr, state, state),
+            str(tmp_path / "silero_vad.onnx"),
+            input_names=[*names[0]],
+            output_names=[*names[1]],
+            dynamic_axes={**free, **{name: {1: "batch"} for name in ("h", "c", "hn", "cn")}},
+            dynamo=False,
+        )
+    tones = sounds.tones()
+    with create_task("onnxruntime", "audio-classification", str(tmp_path)) as task:
+        together = heard(task, [tone.tobytes() for tone in tones], sounds.RATE)
+    for found, tone in zip(together, tones, strict=True):
+        chances, own = [], [torch.zeros(2, 1, 64)] * 2
+        for chunk in torch.from_numpy(tone).split(512):
+            padded = torch.nn.functional.pad(chunk, (0, 512 - len(chunk)))
+            chance, *own = Fourth()(padded[None], sr, *own)
+            chances.append(float(chance))
+        mean = np.convolve(chances, np.full(8, 1 / 8), "valid").max()
+        assert found == pytest.approx(mean, abs=TOLERANCE)
+    assert len({round(score, 2) for score in together}) > 2

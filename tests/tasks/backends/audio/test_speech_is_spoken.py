@@ -164,7 +164,8 @@ def test_a_folder_without_a_voice_is_refused(tmp_path: Path) -> None:
 
 
 def test_without_hibari_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "wherry.tasks.backends.onnx.text_to_speech", raising=False)
+    for module in ("voices", "text_to_speech"):
+        monkeypatch.delitem(sys.modules, f"wherry.tasks.backends.onnx.{module}", raising=False)
     monkeypatch.setitem(sys.modules, "hibari", None)
     with pytest.raises(ModuleNotFoundError, match=r"wherry\[speech\]"):
         create_task("onnxruntime", "text-to-speech")

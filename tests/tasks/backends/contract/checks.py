@@ -203,7 +203,8 @@ class Contract:
     ) -> None:
         second = workshop.make(pair)
         same(second.run(served.rows[:1]), served.alone[:1])
-        holder = getattr(second, "detector", second)
+        inner = [name for name in ("detector", "voice") if hasattr(second, name)]
+        holder = getattr(second, inner[0]) if inner else second
         held = {name: one for name, one in vars(holder).items() if one is not None}
         second.close()
         let_go = {n: weakref.ref(held[n]) for n in held if getattr(holder, n, None) is None}

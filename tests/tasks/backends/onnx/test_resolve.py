@@ -18,6 +18,7 @@ MASK = {"pixel_mask": (BATCH, 64, 64)}
 TYPES = {"token_type_ids": (BATCH, "tokens")}
 SAMPLES = {"input_values": (BATCH, "samples")}
 CHUNKS = {"input": (BATCH, "chunk"), "state": (2, BATCH, 128)}
+VERSION_4 = {"input": (BATCH, "chunk"), "h": (2, BATCH, 64), "c": (2, BATCH, 64), "sr": ()}
 ROWS = {"logits": (BATCH, 3)}
 LETTERS = {"logits": (BATCH, "tokens", 30)}
 BOTH = {"token_embeddings": (), "sentence_embedding": ()}
@@ -76,6 +77,8 @@ ANY = {"x": (1, 3, 64, 64)}
         ("audio-classification", {"input_values": (BATCH, 1024, 128)}, LETTERS, None),
         ("audio-classification", CHUNKS, {"output": (BATCH, 1), "stateN": ()}, "silero-vad"),
         ("audio-classification", {**CHUNKS, "sr": ()}, {"output": (), "stateN": ()}, "silero-vad"),
+        ("audio-classification", VERSION_4, {"output": (), "hn": (), "cn": ()}, "silero-vad"),
+        ("audio-classification", VERSION_4, {"output": (), "stateN": ()}, None),
         ("audio-classification", {**CHUNKS, "h": ()}, {"output": (), "stateN": ()}, None),
         ("audio-classification", CHUNKS, {"output": (BATCH, 1)}, None),
         ("automatic-speech-recognition", SAMPLES, {"logits": (BATCH, "t", 30)}, "wav2vec2-ctc"),

@@ -166,6 +166,9 @@ def test_graphs_that_do_not_write_are_refused_by_what_they_take(
         ModelRefused, match=r"takes past_key_values\.0\.key, which .* does not give"
     ):
         create_task("onnxruntime", "text-generation", str(folder))
+    _, other = exported("text2text-generation")
+    with pytest.raises(ModelRefused, match="a model of type t5 does not do this task"):
+        create_task("onnxruntime", "text-generation", str(other))
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "model_type": "t5"}))
     with pytest.raises(
