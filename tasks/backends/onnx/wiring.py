@@ -70,7 +70,7 @@ class Wiring:
     @property
     def normalises(self) -> bool:
         """Whether it tells what becomes of the pixels' numbers."""
-        return not (self.mean is self.std is self.rescale_factor is None)
+        return any(told is not None for told in (self.mean, self.std, self.rescale_factor))
 
     def seen(self, told: GraphInfo, adapter: type[Adapter]) -> GraphInfo:
         """A graph as an adapter is to see it. Raises ModelRefused for names that it has not."""
