@@ -21,14 +21,18 @@ os.environ["YOLO_CONFIG_DIR"] = sys.argv[1]
 # Ultralytics wants torchvision, for its suppression alone; it has one of its own, too, and the
 # wheel of torchvision is made for CUDA.
 _version = importlib.metadata.version
-importlib.metadata.version = lambda name: "0.28.0" if name == "torchvision" else _version(name)
+setattr(  # noqa: B010 # to types it is no variable
+    importlib.metadata,
+    "version",
+    lambda name: "0.28.0" if name == "torchvision" else _version(name),
+)
 
 import torch  # noqa: E402 # it reads what is set above
 from ultralytics import YOLO  # noqa: E402 # likewise
 from ultralytics.utils.nms import TorchNMS  # noqa: E402 # likewise
 
 torchvision = types.ModuleType("torchvision")
-torchvision.ops = types.SimpleNamespace(nms=TorchNMS.nms)
+vars(torchvision)["ops"] = types.SimpleNamespace(nms=TorchNMS.nms)
 sys.modules["torchvision"] = torchvision
 
 EDGE = 128
