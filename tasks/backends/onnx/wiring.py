@@ -48,11 +48,11 @@ class Wiring:
         ):
             if value and value not in known:
                 raise ModelRefused(f"{name} {value!r}: use {' or '.join(known)}")
-        if isinstance(self.outputs, str):
-            raise ModelRefused(f"outputs {self.outputs!r}: give a list, [{self.outputs!r}]")
+        if not _are(self.outputs, str):
+            raise ModelRefused(f"outputs {self.outputs!r}: give a list of names")
         for name, numbers in (("mean", self.mean), ("std", self.std)):
-            if numbers is not None and len(numbers) != 3:
-                raise ModelRefused(f"{name} {[*numbers]}: give three numbers, one a channel")
+            if numbers is not None and not (_are(numbers, int | float) and len(numbers) == 3):
+                raise ModelRefused(f"{name} {numbers!r}: give three numbers, one a channel")
         if self.std is not None and min(self.std) <= 0:
             raise ModelRefused(f"std {[*self.std]}: give numbers over 0")
         if self.mean and max(self.mean) > 1 and self.rescale_factor is None:
@@ -118,6 +118,10 @@ class Wiring:
         return pixels
 
 
+def _are(values: object, kind: Any) -> bool:  # a declaration holds whatever was written
+    return isinstance(values, list | tuple) and all(isinstance(value, kind) for value in values)
+
+
 def _first(axes: Shape) -> Shape:
     return (axes[0], axes[3], axes[1], axes[2])
 
@@ -136,6 +140,8 @@ def read_labels(folder: Path, given: Sequence[str] | str) -> dict[str, str]:
     Raises ModelRefused.
     """
     if not isinstance(given, str):
+        if not _are(given, str):
+            raise ModelRefused(f"labels {given!r}: give a list of names, or a file of the folder")
         return {str(number): name for number, name in enumerate(given)}
     try:
         text = (folder / given).read_text(encoding="utf-8")

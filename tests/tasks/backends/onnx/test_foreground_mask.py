@@ -33,7 +33,8 @@ def segments(folder: Path, given: dict[str, Any] | None = None, **fields: Any) -
     given = RMBG if given is None else given
     with create_task("onnxruntime", "image-segmentation", str(folder), given) as task:
         images = {"images": [picture(32, 16), picture(64, 64)], **fields}
-        return task.process(task.task.input.validated(images)).segments
+        output: Any = task.process(task.task.input.validated(images))
+    return output.segments
 
 
 @pytest.mark.parametrize("values", [CHANCES, LOGITS])

@@ -158,7 +158,10 @@ def test_labels_may_lie_in_a_file(tmp_path: Path, file: str) -> None:
         ({"input": "", "outputs": []}, r"graph of inputs data \[batch, 3, 8, 8\].*`outputs` say"),
         ({"input": "photo"}, "input 'photo': the graph has data"),
         ({"outputs": ["logits"]}, "outputs 'logits': the graph has features, probs"),
-        ({"outputs": "probs"}, r"outputs 'probs': give a list, \['probs'\]"),
+        ({"outputs": "probs"}, "outputs 'probs': give a list of names"),
+        ({"outputs": 1}, "outputs 1: give a list of names"),
+        ({"mean": "0.5"}, "mean '0.5': give three numbers"),
+        ({"labels": [1, 2, 3]}, "labels .*: give a list of names, or a file"),
         (
             {"input": "", "outputs": [], "dialect": "pixel-logits"},
             "'pixel-logits' does not fit .*data",
