@@ -14,6 +14,7 @@ import types
 from pathlib import Path
 from typing import Any
 
+sys.stdout = sys.stderr  # its log goes there; ours is what was standard output
 os.environ["YOLO_OFFLINE"] = "true"
 os.environ["YOLO_AUTOINSTALL"] = "false"
 os.environ["YOLO_CONFIG_DIR"] = sys.argv[1]
@@ -91,7 +92,7 @@ def main() -> None:
                     picture, imgsz=EDGE, retina_masks=True, verbose=False, device="cpu", max_det=20
                 )
                 line = {"graph": place.name, "picture": picture.name, **found(result)}
-                print(f"\n{json.dumps(line)}", file=sys.__stdout__)
+                print(json.dumps(line), file=sys.__stdout__)
 
 
 main()
