@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
 from ..classify import softmax
 from ..image.detect import corners, detection
@@ -38,9 +39,9 @@ class DetectionAdapter(ImageAdapter):
 
     def answer(
         self, inputs: Sequence[TaskInput], rows: Sequence[Fitted], values: NDArray[np.float32]
-    ) -> list[TaskOutput]:
+    ) -> list[TaskOutput | RowError]:
         """Each row's objects above its threshold; classes without a name are LABEL_n."""
-        answers = []
+        answers: list[TaskOutput | RowError] = []
         for row, found in zip(inputs, self.find(inputs, rows, values), strict=True):
             finite(found.boxes, "boxes")
             scores = chances(found.scores)

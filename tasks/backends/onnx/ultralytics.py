@@ -58,7 +58,7 @@ class UltralyticsMetadata(NamedTuple):
             end2end=any(answers) if answers else None,
             unrolled=bool(nms),
             rtdetr="rtdetr" in kind or "rt-detr" in kind,
-            size=height_width and height_width[::-1],
+            size=(height_width[1], height_width[0]) if height_width else None,
             stride=told["stride"] if isinstance(told.get("stride"), int) else _STRIDE,
             keypoints=_pair(told.get("kpt_shape")),
             keypoint_names=points if isinstance(points, dict) else {},

@@ -48,11 +48,11 @@ class Wiring:
         ):
             if value and value not in known:
                 raise ModelRefused(f"{name} {value!r}: use {' or '.join(known)}")
-        if isinstance(self.outputs, str):
-            raise ModelRefused(f"outputs {self.outputs!r}: give a list, [{self.outputs!r}]")
+        if not _are(self.outputs, str):
+            raise ModelRefused(f"outputs {self.outputs!r}: give a list of names")
         for name, numbers in (("mean", self.mean), ("std", self.std)):
-            if numbers is not None and len(numbers) != 3:
-                raise ModelRefused(f"{name} {[*numbers]}: give three numbers, one a channel")
+            if numbers is not None and not (_are(numbers, int | float) and len(numbers) == 3):
+                raise ModelRefused(f"{name} {numbers!r}: give three numbers, one a channel")
         if self.std is not None and min(self.std) <= 0:
             raise ModelRefused(f"std {[*self.std]}: give numbers over 0")
         if self.mean and max(self.mean) > 1 and self.rescale_factor is None:
@@ -70,7 +70,7 @@ class Wiring:
     @property
     def normalises(self) -> bool:
         """Whether it tells what becomes of the pixels' numbers."""
-        return not (self.mean is self.std is self.rescale_factor is None)
+        return any(told is not None for told in (self.mean, self.std, self.rescale_factor))
 
     def seen(self, told: GraphInfo, adapter: type[Adapter]) -> GraphInfo:
         """A graph as an adapter is to see it. Raises ModelRefused for names that it has not."""
@@ -118,6 +118,10 @@ class Wiring:
         return pixels
 
 
+def _are(values: object, kind: Any) -> bool:  # a declaration holds whatever was written
+    return isinstance(values, list | tuple) and all(isinstance(value, kind) for value in values)
+
+
 def _first(axes: Shape) -> Shape:
     return (axes[0], axes[3], axes[1], axes[2])
 
@@ -136,6 +140,8 @@ def read_labels(folder: Path, given: Sequence[str] | str) -> dict[str, str]:
     Raises ModelRefused.
     """
     if not isinstance(given, str):
+        if not _are(given, str):
+            raise ModelRefused(f"labels {given!r}: give a list of names, or a file of the folder")
         return {str(number): name for number, name in enumerate(given)}
     try:
         text = (folder / given).read_text(encoding="utf-8")

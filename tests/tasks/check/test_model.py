@@ -291,7 +291,8 @@ ONNX = "'onnxruntime'"
             "object-detection",
             "onnxruntime",
             {"dialect": "yolo8"},
-            "yolov8, yolov5, yolo-end2end, ultralytics-rtdetr; did you mean 'yolov8'?",
+            "yolov8, yolov5, yolo-end2end, ultralytics-rtdetr, yolo-segment, yolo-pose; "
+            "did you mean 'yolov8'?",
         ),
         (
             "image-anonymization",

@@ -31,6 +31,7 @@ _DIALECTS = {
     "yolo-pose": "yolo_pose:YoloPose",
     "predicted-depth": "predicted_depth:PredictedDepth",
     "semantic-logits": "semantic_logits:SemanticLogits",
+    "foreground-mask": "foreground_mask:ForegroundMask",
     "ctc-lines": "ctc_lines:CtcLines",
     "transformers-vilt": "transformers_vilt:TransformersVilt",
     "transformers-vilt-no-token-type": "transformers_vilt_no_token_type:ViltNoTokenType",

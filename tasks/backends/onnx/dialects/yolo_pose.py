@@ -85,7 +85,7 @@ class YoloPose(PartsAdapter):
     ) -> list[TaskOutput | RowError]:
         """Boxes, or the keypoints of each object in turn, the surest object first."""
         if self.task.name != "keypoint-detection":
-            return [*super().answer(inputs, rows, values)]
+            return super().answer(inputs, rows, values)
         out = self.graph.read(next(iter(self.graph.outputs)), {self.image_input: values})
         return [
             self._keypoints(row, image, one)

@@ -66,7 +66,7 @@ class YoloSegment(PartsAdapter):
     ) -> list[TaskOutput | RowError]:
         """Boxes, or masks, of the row's image."""
         if self.task.name != "image-segmentation":
-            return [*super().answer(inputs, rows, values)]
+            return super().answer(inputs, rows, values)
         out = self.graph.run_rows({self.image_input: values})
         lines, maps = (finite(out[name], name) for name in self.graph.outputs)
         return [

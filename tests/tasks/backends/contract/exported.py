@@ -52,7 +52,8 @@ class Line(torch.nn.Module):
         self.look = torch.nn.Conv2d(1, 7, (16, 4), stride=(16, 4))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return (self.look(1 - images)[:, :, 0] * 8).softmax(1).transpose(1, 2)  # (B, W / 4, 7)
+        seen: torch.Tensor = self.look(1 - images)[:, :, 0] * 8
+        return seen.softmax(1).transpose(1, 2)  # (B, W / 4, 7)
 
 
 def _yolo(folder: Path, kind: str, more: int, maps: int = 0, **metadata: str) -> Path:

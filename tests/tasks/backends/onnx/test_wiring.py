@@ -43,7 +43,7 @@ def classifier(
     names: tuple[str, str] = ("data", "probs"),
 ) -> Path:
     """Weighs every pixel of an image of 8 x 8, channel by channel as the graph gets them."""
-    shape = ["batch", SIDE, SIDE, 3] if last else ["batch", 3, SIDE, SIDE]
+    shape: list[str | int] = ["batch", SIDE, SIDE, 3] if last else ["batch", 3, SIDE, SIDE]
     weights = np.random.default_rng(0).normal(0, 0.02, (3 * SIDE * SIDE, 3)).astype(np.float32)
     nodes = [
         helper.make_node("Cast", [names[0]], ["floats"], to=TensorProto.FLOAT),
@@ -78,7 +78,7 @@ def scores(folder: Path, images: list[bytes], **parameters: Any) -> NDArray[np.f
     return np.array([[row[label] for label in LABELS] for row in found])
 
 
-def own(folder: Path, image: bytes, prepare: Any) -> NDArray[np.float64]:
+def own(folder: Path, image: bytes, prepare: Any) -> Any:
     """What the runtime answers to the image prepared by hand."""
     with Image.open(io.BytesIO(image)) as opened:
         pixels = np.asarray(opened.resize((SIDE, SIDE), Image.Resampling.BILINEAR))
@@ -89,8 +89,9 @@ def own(folder: Path, image: bytes, prepare: Any) -> NDArray[np.float64]:
 
 
 def softmaxed(row: NDArray[np.float64]) -> NDArray[np.float64]:
-    raised: NDArray[np.float64] = np.exp(row - row.max())
-    return raised / raised.sum()
+    raised = np.exp(row - row.max())
+    whole: NDArray[np.float64] = raised / raised.sum()
+    return whole
 
 
 @pytest.mark.parametrize("softmax", [False, True])
@@ -157,7 +158,10 @@ def test_labels_may_lie_in_a_file(tmp_path: Path, file: str) -> None:
         ({"input": "", "outputs": []}, r"graph of inputs data \[batch, 3, 8, 8\].*`outputs` say"),
         ({"input": "photo"}, "input 'photo': the graph has data"),
         ({"outputs": ["logits"]}, "outputs 'logits': the graph has features, probs"),
-        ({"outputs": "probs"}, r"outputs 'probs': give a list, \['probs'\]"),
+        ({"outputs": "probs"}, "outputs 'probs': give a list of names"),
+        ({"outputs": 1}, "outputs 1: give a list of names"),
+        ({"mean": "0.5"}, "mean '0.5': give three numbers"),
+        ({"labels": [1, 2, 3]}, "labels .*: give a list of names, or a file"),
         (
             {"input": "", "outputs": [], "dialect": "pixel-logits"},
             "'pixel-logits' does not fit .*data",

@@ -90,7 +90,7 @@ def test_masks_are_upsampled_as_by_torch(tmp_path: Path, size: tuple[int, int]) 
     values = first(rows(CELLS, [32, 32, 64, 64, 0, 0.75, 0, *weights]))
     folder = segmenter(tmp_path / "yolo", values, maps=maps)
     output = answered(folder, "image-segmentation", [picture(*size)], threshold=0.25)
-    whole = torch.tensor(np.tensordot(np.float32(weights), maps[0], 1))[None, None]
+    whole = torch.tensor(np.tensordot(np.array(weights, np.float32), maps[0], 1))[None, None]
     # Four times as large as the maps, the image lies on whole pixels of the letterbox.
     scale = 64 / max(size)
     wide, high = (round(edge * scale) for edge in size)

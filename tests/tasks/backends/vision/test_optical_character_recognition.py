@@ -136,12 +136,6 @@ def test_nothing_is_read_where_nothing_is(pages: LocalTask) -> None:
     assert read(pages, [narrow]) == [[]]
 
 
-def test_the_models_of_rapidocr_need_no_source() -> None:
-    pytest.importorskip("rapidocr", reason="in the extra ocr")
-    with pytest.raises(ValueError, match="inside"):
-        create_task("onnxruntime", "optical-character-recognition", "/somewhere")
-
-
 def test_without_rapidocr_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("image.page_reader", "onnx.optical_character_recognition"):
         monkeypatch.delitem(sys.modules, f"wherry.tasks.backends.{name}", raising=False)
