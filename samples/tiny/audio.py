@@ -145,8 +145,13 @@ def csm(folder: Path) -> None:
     """Speaks six frames at 2.4 kHz, as ten speakers."""
     tokenizer = bpe(extra=("<|AUDIO|>", "<|audio_eos|>"))
     number = tokenizer.convert_tokens_to_ids
-    size = {**SMALL, "num_key_value_heads": 1, "head_dim": 16, "num_hidden_layers": 1}
-    sounds = {"num_codebooks": 4, "vocab_size": 18}
+    size: dict[str, Any] = {
+        **SMALL,
+        "num_key_value_heads": 1,
+        "head_dim": 16,
+        "num_hidden_layers": 1,
+    }
+    sounds: dict[str, Any] = {"num_codebooks": 4, "vocab_size": 18}
     codec = hf.MimiConfig(
         **{**size, "hidden_size": 16},
         num_filters=4,
@@ -159,7 +164,6 @@ def csm(folder: Path) -> None:
         max_position_embeddings=128,
         sliding_window=16,
         sampling_rate=2400,
-        frame_rate=150.0,
     )
     config = hf.CsmConfig(
         **size,

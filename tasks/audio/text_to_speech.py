@@ -5,7 +5,7 @@ MMS as graphs over ONNX Runtime too. So do, over Transformers, SpeechT5, with th
 `vocoder` (a folder of a SpeechT5HifiGan) and `speakers` (a .npy file with an x-vector a row), and
 SeamlessM4T with `language`, what its texts are in, and `spoken`, what it says if that is another.
 A speaker is a row of `speakers`, or Bark's voice preset, in the order of its folder. FastSpeech2's
-tokenizer needs the package g2p_en.
+tokenizer needs the package g2p_en. MusicGen plays what a text says.
 The package hibari-tts brings an English voice of 24 kHz, for ONNX Runtime: without a source, or as
 `package:hibari/assets`. It has one speaker, and its graph takes one row at a time: a batch's rows
 run one by one.

@@ -97,6 +97,18 @@ DECODERS: dict[str, dict[str, Any]] = {
     "mamba": {"hidden_size": 32, "num_hidden_layers": 2, "state_size": 8},
     "bloom": {"hidden_size": 32, "n_layer": 2, "n_head": 2},
     "stablelm": {**_HIDDEN, "num_key_value_heads": 2},
+    "trocr": {
+        "d_model": 32,
+        "decoder_layers": 2,
+        "decoder_attention_heads": 2,
+        "decoder_ffn_dim": 37,
+        "max_position_embeddings": 128,
+        "cross_attention_hidden_size": 32,
+    },
+    "whisper": {
+        **{name: value for name, value in _D_MODEL.items() if name != "max_position_embeddings"},
+        "max_target_positions": 128,
+    },
 }
 
 _HYBRID: dict[str, Any] = {**_HIDDEN, "num_key_value_heads": 1, "head_dim": 16}

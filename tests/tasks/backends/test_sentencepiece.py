@@ -118,6 +118,21 @@ def _albert(folder: Path) -> str:
     return "text-classification"
 
 
+def _xlnet(folder: Path) -> str:
+    special: dict[str, Any] = {"unk_id": 0, "bos_id": 1, "eos_id": 2, "pad_id": 5}
+    control = ["<cls>", "<sep>", "<mask>", "<eod>"]
+    size = _trained(folder / "spiece.model", control_symbols=control, **special)
+    config = hf.XLNetConfig(
+        vocab_size=size, d_model=32, n_layer=2, n_head=2, d_inner=37, pad_token_id=5, **LABELS
+    )
+    assert config.max_position_embeddings == -1  # it has no limit
+    model = loud(
+        hf.XLNetForSequenceClassification(config), "logits_proj", "word_embedding", "layer"
+    )
+    model.save_pretrained(folder)
+    return "text-classification"
+
+
 def _made(build: Any, folder: Path) -> LocalTask:
     torch.manual_seed(0)
     task = build(folder)
@@ -149,8 +164,9 @@ def test_its_texts_are_the_models_own(build: Any, tmp_path: Path) -> None:
             assert named == texts(task, texts=target, max_new_tokens=9)
 
 
-def test_its_labels_are_the_pipelines(tmp_path: Path) -> None:
-    with _made(_albert, tmp_path) as task:
+@pytest.mark.parametrize("build", [_albert, _xlnet])
+def test_its_labels_are_the_pipelines(build: Any, tmp_path: Path) -> None:
+    with _made(build, tmp_path) as task:
         output = task.process(task.task.input.validated({"texts": PROMPTS, "top_k": 1}))
         assert isinstance(output, TextClassificationOutput)
         theirs = hf.pipeline("text-classification", model=str(tmp_path))(PROMPTS)

@@ -74,9 +74,7 @@ class AskedSpeechWriter(SpeechWriter):
                 + (f" in the language {told['language']!r}" if told else "")
             ) from None
 
-    def _write(self, tensors: Tensors, language: str | None, limit: int) -> torch.Tensor:  # noqa: ARG002 # it is in the prompt
+    def _write(self, tensors: Tensors, language: str | None, limit: int | None) -> torch.Tensor:  # noqa: ARG002 # it is in the prompt
         prompt: int = tensors["input_ids"].shape[1]
-        written: torch.Tensor = self._model.generate(
-            **tensors, max_new_tokens=limit, num_beams=self._num_beams
-        )
+        written = super()._write(tensors, None, limit)
         return written[:, prompt:]

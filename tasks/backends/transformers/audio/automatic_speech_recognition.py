@@ -171,10 +171,10 @@ class Recognition(AudioBackend):
         )
         self._recogniser = self._read_by()
         if self._recogniser.hears_whole:
-            if self._chunk_length_s:
+            if self._chunk_length_s is not None:
                 raise ValueError("chunk_length_s: this model hears sounds whole; use max_seconds")
             return
-        seconds = self._chunk_length_s or _WINDOW_S
+        seconds = _WINDOW_S if self._chunk_length_s is None else self._chunk_length_s
         self._cut = WindowShape.of(seconds, self.rate, self._recogniser.align_to)
 
     def _read_by(self) -> Recogniser:

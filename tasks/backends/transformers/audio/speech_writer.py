@@ -112,23 +112,20 @@ class SpeechWriter:
         [written] = tokens
         return self._tokenizer.decode(written, skip_special_tokens=True), None
 
-    def _write(self, tensors: Tensors, language: str | None, limit: int) -> torch.Tensor:
-        told: dict[str, Any] = {}
+    def _write(self, tensors: Tensors, language: str | None, limit: int | None) -> torch.Tensor:
+        told: dict[str, Any] = {} if limit is None else {"max_new_tokens": limit}
         if language and self._seamless:
             told["tgt_lang"] = language
         elif language:
             told["forced_bos_token_id"] = self._languages[language]
-        written: torch.Tensor = self._model.generate(
-            **tensors, max_new_tokens=limit, num_beams=self._num_beams, **told
-        )
+        written: torch.Tensor = self._model.generate(**tensors, num_beams=self._num_beams, **told)
         return written
 
-    def _limit(self, seconds: float) -> int:
-        """How many tokens a sound's text may have."""
+    def _limit(self, seconds: float) -> int | None:
+        """How many tokens a sound's text may have; None where the generation config says it."""
         own = self._model.generation_config
-        return (
-            self._most
-            or own.max_new_tokens
-            or own.max_length
-            or _TOKENS + _TOKENS_PER_S * math.ceil(seconds)
-        )
+        if self._most:
+            return self._most
+        if own.max_new_tokens or own.max_length:
+            return None
+        return _TOKENS + _TOKENS_PER_S * math.ceil(seconds)

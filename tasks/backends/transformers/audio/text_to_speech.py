@@ -18,7 +18,7 @@ from .voices import SEAMLESS, VOICES, Seamless, SpeechT5, Voice
 
 
 class TextToSpeech(TransformersBackend):
-    """Speech of VITS, MMS, SpeechT5, Bark, SeamlessM4T, CSM and FastSpeech2.
+    """Speech of VITS, MMS, SpeechT5, Bark, SeamlessM4T, CSM, FastSpeech2; music of MusicGen.
 
     Row by row under one hold of the device: a row shall sound the same in any company. In a padded
     batch the noise would have the batch's shape, and the vocoder would hear the padding: the last

@@ -27,7 +27,7 @@ class Transducer(SpeechWriter):
         text = self._tokenizer.decode(written, skip_special_tokens=True, group_tokens=False)
         return text, None
 
-    def _write(self, tensors: Tensors, language: str | None, limit: int) -> torch.Tensor:  # noqa: ARG002 # it knows but one
+    def _write(self, tensors: Tensors, language: str | None, limit: int | None) -> torch.Tensor:  # noqa: ARG002 # it knows but one
         bound = {"max_new_tokens": self._most} if self._most else {}
         written: torch.Tensor = self._model.generate(**tensors, **bound).sequences
         return written

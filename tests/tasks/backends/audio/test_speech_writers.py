@@ -273,6 +273,7 @@ SOUNDS = [_NOISE.normal(0, 0.2, count).astype(np.float32) for count in (16000, 2
 
 def _made(kind: str, folder: Path, **parameters: Any) -> LocalTask:
     torch.manual_seed(0)
+    folder.mkdir(exist_ok=True)
     BUILDERS[kind](folder)
     if not kind.startswith("parakeet"):  # its steps end with the sound
         parameters = {"max_new_tokens": COUNT, **parameters}
@@ -352,11 +353,15 @@ def test_a_request_names_the_language(tmp_path: Path) -> None:
         assert "'tlh'" in str(unknown)
 
 
-def test_a_text_grows_with_its_sound(tmp_path: Path) -> None:
-    with _made("moonshine", tmp_path, max_new_tokens=0) as task:
+def test_a_text_grows_with_its_sound_unless_the_model_says(tmp_path: Path) -> None:
+    with _made("speech_to_text", tmp_path / "s2t", max_new_tokens=0) as task:
         backend: Any = task.backend
-        writer = backend._recogniser
-        assert (writer._limit(0.5), writer._limit(10.0)) == (64 + 13, 64 + 130)
+        limits = [backend._recogniser._limit(seconds) for seconds in (0.5, 10.0)]
+        assert limits == [64 + 13, 64 + 130]
+    with _made("moonshine", tmp_path / "moonshine", max_new_tokens=0) as task:
+        backend = task.backend
+        assert backend.model.generation_config.max_new_tokens == COUNT
+        assert _heard(task, [_row(SOUNDS[0])]) == [_documented(task, SOUNDS[0].copy())]
 
 
 def test_windows_are_refused_where_none_are_cut(tmp_path: Path) -> None:
