@@ -50,6 +50,7 @@ BUILDERS: dict[str, str] = {
     "keypoint-detection": "prompts:vitpose",
     "keypoint-detection-superpoint": "prompts:superpoint",
     "mask-generation": "prompts:sam",
+    "mask-generation-sam-hq": "prompts:sam_hq",
     "mask-generation-sam2": "prompts:sam2",
     "object-detection": "vision:yolos",
     "object-detection-detr": "vision:detr",

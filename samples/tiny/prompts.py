@@ -42,7 +42,16 @@ _NAMES = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 
 def sam(folder: Path) -> None:
     """A SAM that looks at 64 x 64 pixels."""
-    config = hf.SamConfig(
+    _save_sam(folder, hf.SamConfig, hf.SamModel, **_DECODER)
+
+
+def sam_hq(folder: Path) -> None:
+    """A SAM-HQ, whose masks come from its eye's layers, too."""
+    _save_sam(folder, hf.SamHQConfig, hf.SamHQModel, **_DECODER, vit_dim=32)
+
+
+def _save_sam(folder: Path, config_class: Any, model_class: Any, **decoder: Any) -> None:
+    config = config_class(
         vision_config={
             "hidden_size": 32,
             "num_hidden_layers": 2,
@@ -56,7 +65,7 @@ def sam(folder: Path) -> None:
             "num_pos_feats": 8,
         },
         prompt_encoder_config={**_ENCODER, "hidden_size": 16},
-        mask_decoder_config={**_DECODER, "hidden_size": 16, "mlp_dim": 16},
+        mask_decoder_config={**decoder, "hidden_size": 16, "mlp_dim": 16},
     )
     processor = SamImageProcessorPil(
         size={"longest_edge": 64},
@@ -64,7 +73,7 @@ def sam(folder: Path) -> None:
         mask_size={"longest_edge": 16},
         mask_pad_size={"height": 16, "width": 16},
     )
-    model = loud(hf.SamModel(config), "vision_encoder", *_LOUD)
+    model = loud(model_class(config), "vision_encoder", *_LOUD)
     save(folder, model, hf.SamProcessor(image_processor=processor))
 
 
