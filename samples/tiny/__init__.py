@@ -52,6 +52,7 @@ BUILDERS: dict[str, str] = {
     "mask-generation": "prompts:sam",
     "mask-generation-sam-hq": "prompts:sam_hq",
     "mask-generation-sam2": "prompts:sam2",
+    "mask-generation-sam3": "prompts:sam3",
     "object-detection": "vision:yolos",
     "object-detection-detr": "vision:detr",
     "optical-character-recognition": "multimodal:trocr",

@@ -133,7 +133,26 @@ def _hiera() -> Any:
     )
 
 
-def _write_eye(folder: Path) -> None:
+def sam3(folder: Path) -> None:
+    """The part of a SAM 3 that is prompted with points and boxes."""
+    eye = {
+        **SMALL, "model_type": "sam3_vit_model", "image_size": 64, "patch_size": 8,
+        "window_size": 4, "global_attn_indexes": [1], "pretrain_image_size": 32,
+    }
+    config = hf.Sam3TrackerConfig(
+        vision_config={
+            "backbone_config": eye, "fpn_hidden_size": 32,
+            "backbone_feature_sizes": [[32, 32], [16, 16], [8, 8]],
+        },
+        prompt_encoder_config={**_ENCODER, "patch_size": 8, "hidden_size": 32},
+        mask_decoder_config={**_DECODER, "hidden_size": 32, "mlp_dim": 32},
+    )
+    save(folder, loud(hf.Sam3TrackerModel(config), *_LOUD))
+    half = [0.5, 0.5, 0.5]
+    _write_eye(folder, image_processor_type="Sam3ImageProcessor", image_mean=half, image_std=half)
+
+
+def _write_eye(folder: Path, **more: Any) -> None:
     """Write what SAM 2's own processor would, which cannot be had without torchvision."""
     settings = {
         "image_processor_type": "Sam2ImageProcessor",
@@ -142,6 +161,7 @@ def _write_eye(folder: Path) -> None:
         "rescale_factor": 1 / 255,
         "image_mean": [0.485, 0.456, 0.406],
         "image_std": [0.229, 0.224, 0.225],
+        **more,
     }
     (folder / "preprocessor_config.json").write_text(json.dumps(settings))
 

@@ -61,7 +61,7 @@ class MaskRow:
 
 
 class MaskGeneration(ImagesBackend):
-    """Masks of an AutoModelForMaskGeneration: SAM, SAM-HQ, SAM 2.
+    """Masks of an AutoModelForMaskGeneration: SAM, SAM-HQ, SAM 2 and 3.
 
     Images go through the encoder together, crops in rounds of as many as the batch has rows; then
     prompts of all rows go through the decoder, `points_per_batch` at a time. A search asks at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,11 +74,12 @@ def sam_alone(
 def sam2_alone(
     folder: Path, data: bytes, **prompts: Any
 ) -> list[tuple[np.ndarray[Any, Any], float]]:
-    """The masks and scores of SAM 2 for one image; its own processor needs torchvision."""
-    model: Any = hf.Sam2Model.from_pretrained(folder).eval()
+    """The masks and scores of SAM 2 or 3 for one image; their own processors need torchvision."""
+    model: Any = hf.AutoModelForMaskGeneration.from_pretrained(folder).eval()
+    settings = json.loads((folder / "preprocessor_config.json").read_text())
     image = opened(data)
     small = np.asarray(image.resize((64, 64), Image.Resampling.BILINEAR)) / 255
-    values = (small - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    values = (small - settings["image_mean"]) / settings["image_std"]
     scale = np.array([64 / image.width, 64 / image.height])
     inputs: dict[str, torch.Tensor] = {}
     for name, value in prompts.items():
@@ -100,6 +102,7 @@ ALONE = {
     "mask-generation": sam_alone,
     "mask-generation-sam-hq": sam_alone,
     "mask-generation-sam2": sam2_alone,
+    "mask-generation-sam3": sam2_alone,
 }
 
 
