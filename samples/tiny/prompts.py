@@ -42,7 +42,16 @@ _NAMES = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 
 def sam(folder: Path) -> None:
     """A SAM that looks at 64 x 64 pixels."""
-    config = hf.SamConfig(
+    _save_sam(folder, hf.SamConfig, hf.SamModel, **_DECODER)
+
+
+def sam_hq(folder: Path) -> None:
+    """A SAM-HQ, whose masks come from its eye's layers, too."""
+    _save_sam(folder, hf.SamHQConfig, hf.SamHQModel, **_DECODER, vit_dim=32)
+
+
+def _save_sam(folder: Path, config_class: Any, model_class: Any, **decoder: Any) -> None:
+    config = config_class(
         vision_config={
             "hidden_size": 32,
             "num_hidden_layers": 2,
@@ -56,7 +65,7 @@ def sam(folder: Path) -> None:
             "num_pos_feats": 8,
         },
         prompt_encoder_config={**_ENCODER, "hidden_size": 16},
-        mask_decoder_config={**_DECODER, "hidden_size": 16, "mlp_dim": 16},
+        mask_decoder_config={**decoder, "hidden_size": 16, "mlp_dim": 16},
     )
     processor = SamImageProcessorPil(
         size={"longest_edge": 64},
@@ -64,7 +73,7 @@ def sam(folder: Path) -> None:
         mask_size={"longest_edge": 16},
         mask_pad_size={"height": 16, "width": 16},
     )
-    model = loud(hf.SamModel(config), "vision_encoder", *_LOUD)
+    model = loud(model_class(config), "vision_encoder", *_LOUD)
     save(folder, model, hf.SamProcessor(image_processor=processor))
 
 
@@ -124,7 +133,26 @@ def _hiera() -> Any:
     )
 
 
-def _write_eye(folder: Path) -> None:
+def sam3(folder: Path) -> None:
+    """The part of a SAM 3 that is prompted with points and boxes."""
+    eye = {
+        **SMALL, "model_type": "sam3_vit_model", "image_size": 64, "patch_size": 8,
+        "window_size": 4, "global_attn_indexes": [1], "pretrain_image_size": 32,
+    }
+    config = hf.Sam3TrackerConfig(
+        vision_config={
+            "backbone_config": eye, "fpn_hidden_size": 32,
+            "backbone_feature_sizes": [[32, 32], [16, 16], [8, 8]],
+        },
+        prompt_encoder_config={**_ENCODER, "patch_size": 8, "hidden_size": 32},
+        mask_decoder_config={**_DECODER, "hidden_size": 32, "mlp_dim": 32},
+    )
+    save(folder, loud(hf.Sam3TrackerModel(config), *_LOUD))
+    half = [0.5, 0.5, 0.5]
+    _write_eye(folder, image_processor_type="Sam3ImageProcessor", image_mean=half, image_std=half)
+
+
+def _write_eye(folder: Path, **more: Any) -> None:
     """Write what SAM 2's own processor would, which cannot be had without torchvision."""
     settings = {
         "image_processor_type": "Sam2ImageProcessor",
@@ -133,6 +161,7 @@ def _write_eye(folder: Path) -> None:
         "rescale_factor": 1 / 255,
         "image_mean": [0.485, 0.456, 0.406],
         "image_std": [0.229, 0.224, 0.225],
+        **more,
     }
     (folder / "preprocessor_config.json").write_text(json.dumps(settings))
 

@@ -235,7 +235,8 @@ def _prompt_length(model: Any, inputs: Mapping[str, torch.Tensor]) -> int:
             return 1
         return int(started.shape[1]) + _starts_by_itself(model, started)
     if "input_ids" in inputs:  # BLIP takes the last of them off
-        return int(inputs["input_ids"].shape[1]) - (model.config.model_type == "blip")
+        taken: int = model.config.model_type == "blip"
+        return int(inputs["input_ids"].shape[1]) - taken
     queries: int = getattr(model.config, "num_query_tokens", 0)  # BLIP-2's picture
     return queries + 1
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .....protocol.errors import RowError
 from ....base import TaskInput, TaskOutput
+from ...base import ModelRefused
 from ...rows import check_entries
 from ...sizes import Size
 from ..whole import POOLER
@@ -23,6 +24,15 @@ class ImageFeatureExtraction(VisionBackend):
 
     auto_class = "AutoModel"
     unread = (POOLER,)
+
+    def load_model(self) -> tuple[Any, list[str]]:
+        """Load the weights. Raises ModelRefused for a model that reads images in its head alone."""
+        if self.read_config().model_type == "perceiver":
+            raise ModelRefused(
+                f"{self.source}: a perceiver reads images in the head that classifies them; serve "
+                "it as image-classification"
+            )
+        return super().load_model()
 
     def load_processor(self) -> None:
         """Load the image processor; and let ViT-MAE see all of an image, not a random quarter."""
@@ -41,7 +51,10 @@ class ImageFeatureExtraction(VisionBackend):
         model = getattr(self.model, "get_image_features", self.model)
         with self.forward():
             out = model(**self.to_device(tensors))
-            vectors = {False: self._first(out.last_hidden_state).float().cpu().numpy()}
+            hidden = out.get("last_hidden_state")
+            if hidden is None:  # a backbone's: maps, of which the last has seen most
+                hidden = out.feature_maps[-1]
+            vectors = {False: self._first(hidden).float().cpu().numpy()}
             pooled = out.get("pooler_output")
             if pooled is not None and not self.lacking:  # else it is of random weights
                 vectors[True] = pooled.flatten(1).float().cpu().numpy()  # ResNet's: (B, D, 1, 1)

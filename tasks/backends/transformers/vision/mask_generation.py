@@ -61,7 +61,7 @@ class MaskRow:
 
 
 class MaskGeneration(ImagesBackend):
-    """Masks of an AutoModelForMaskGeneration: SAM, SAM 2.
+    """Masks of an AutoModelForMaskGeneration: SAM, SAM-HQ, SAM 2 and 3.
 
     Images go through the encoder together, crops in rounds of as many as the batch has rows; then
     prompts of all rows go through the decoder, `points_per_batch` at a time. A search asks at
@@ -84,9 +84,7 @@ class MaskGeneration(ImagesBackend):
         self._points_per_batch, self._points_per_side = points_per_batch, points_per_side
 
     def load_processor(self) -> None:
-        """Read what the model wants to see. Raises ValueError for SAM-HQ, which wants more."""
-        if self.model.config.model_type == "sam_hq":
-            raise ValueError("mask generation takes SAM and SAM 2, not SAM-HQ")
+        """Read what the model wants to see."""
         self.canvas = Canvas.from_pretrained(str(self.source), self._revision)
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:

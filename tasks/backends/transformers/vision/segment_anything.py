@@ -138,13 +138,18 @@ def decode_prompts(
 
     Prompts that differ in their number of points go into different chunks: SAM attends to padding.
     """
-    device = embeddings.device if isinstance(embeddings, torch.Tensor) else embeddings[-1].device
+    named = _named(embeddings)
+    whole = named["image_embeddings"]
+    device = whole.device if isinstance(whole, torch.Tensor) else whole[-1].device
     for group in alike((len(p.labels), p.box is None, p.multimask) for p in prompts):
         for start in range(0, len(group), at_once):
             chunk = group[start : start + at_once]
             given = _inputs([prompts[i] for i in chunk])
             out = model(
-                image_embeddings=_picked(embeddings, [prompts[i].image for i in chunk], device),
+                **{
+                    name: _picked(part, [prompts[i].image for i in chunk], device)
+                    for name, part in named.items()
+                },
                 multimask_output=prompts[chunk[0]].multimask,
                 **{
                     name: tensor.to(device, dtype if tensor.is_floating_point() else tensor.dtype)
@@ -163,6 +168,13 @@ def _inputs(prompts: Sequence[ObjectPrompt]) -> dict[str, torch.Tensor]:
     if prompts[0].box is not None:
         inputs["input_boxes"] = np.stack([p.box for p in prompts if p.box is not None])[:, None]
     return {name: torch.from_numpy(values) for name, values in inputs.items()}
+
+
+def _named(embeddings: Any) -> dict[str, Any]:
+    """Embeddings by the names that a model takes: SAM-HQ has those of its layers, too."""
+    if isinstance(embeddings, tuple):
+        return dict(zip(("image_embeddings", "intermediate_embeddings"), embeddings, strict=True))
+    return {"image_embeddings": embeddings}
 
 
 def _picked(embeddings: Any, images: Sequence[int], device: torch.device) -> Any:

@@ -48,14 +48,18 @@ _FURTHER: dict[str, tuple[str, ...]] = {
     "image-feature-extraction": ("zero-shot-image-classification",),
     "image-segmentation": ("image-segmentation-semantic",),
     "keypoint-detection": ("keypoint-detection-superpoint",),
-    "mask-generation": ("mask-generation-sam2",),
+    "image-text-to-text": ("image-text-to-text-qwen2-vl",),
+    "mask-generation": ("mask-generation-sam-hq", "mask-generation-sam2"),
     "object-detection": ("object-detection-detr",),
     "text-generation": ("text-generation-gpt2",),
     "text-to-speech": ("text-to-speech-csm",),
     "translation": ("translation-nllb",),
     "zero-shot-audio-classification": ("zero-shot-audio-classification-fused",),
     "zero-shot-image-classification": ("zero-shot-image-classification-siglip",),
-    "zero-shot-object-detection": ("zero-shot-object-detection-owlv2",),
+    "zero-shot-object-detection": (
+        "zero-shot-object-detection-grounding-dino",
+        "zero-shot-object-detection-owlv2",
+    ),
 }
 
 #: Models that are exported, where not all of a task's are.

@@ -16,7 +16,9 @@ from transformers.models.convnext.image_processing_pil_convnext import ConvNextI
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 from wherry.protocol.errors import RowError
+from wherry.samples.tiny.parts import loud
 from wherry.samples.tiny.vision import image_feature_extraction
+from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.create import create_task
 from wherry.tasks.vision.image_feature_extraction import (
     ImageFeatureExtractionInput,
@@ -121,3 +123,47 @@ def test_a_model_without_a_pooler_refuses_rows_that_ask_for_it(tmp_path: Path) -
     assert bad.message == "the model has no pooled output"
     assert isinstance(good, ImageFeatureExtractionOutput)
     assert len(good.embeddings[0]) == 32
+
+
+def test_a_masked_autoencoder_sees_the_whole_image(tmp_path: Path) -> None:
+    sizes = {"num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 64, "patch_size": 16}
+    config = hf.ViTMAEConfig(hidden_size=32, intermediate_size=37, **sizes)
+    assert config.mask_ratio == 0.75
+    hf.ViTMAEModel(config).save_pretrained(tmp_path)
+    ViTImageProcessorPil(size=tiny.SQUARE).save_pretrained(tmp_path)
+    model: Any = hf.ViTMAEModel.from_pretrained(tmp_path, mask_ratio=0.0).eval()
+    processor = hf.AutoImageProcessor.from_pretrained(tmp_path)
+    for vector, data in zip(embed(tmp_path), tiny.images(), strict=True):
+        image = Image.open(io.BytesIO(data)).convert("RGB")
+        with torch.inference_mode():
+            out = model(**processor(images=[image], return_tensors="pt"))
+        assert vector == pytest.approx(out.last_hidden_state[0, 0].tolist(), abs=TOLERANCE)
+
+
+def test_a_backbones_vector_is_the_mean_of_its_last_map(tmp_path: Path) -> None:
+    stages = {"depths": [1, 1], "stage_num_blocks": [1, 1], "stage_numb_of_layers": [2, 2]}
+    config = hf.HGNetV2Config(
+        **stages,
+        stem_channels=[3, 8, 16],
+        embedding_size=16,
+        hidden_sizes=[16, 32],
+        stage_in_channels=[16, 16],
+        stage_mid_channels=[8, 8],
+        stage_out_channels=[16, 32],
+        stage_downsample=[False, True],
+        stage_light_block=[False, False],
+        stage_kernel_size=[3, 3],
+    )
+    loud(hf.HGNetV2Backbone(config), "convolution").save_pretrained(tmp_path)
+    ViTImageProcessorPil(size=tiny.SQUARE).save_pretrained(tmp_path)
+    vectors = embed(tmp_path)
+    for vector, data in zip(vectors, tiny.images(), strict=True):
+        expected = own(tmp_path, data).feature_maps[-1][0].mean((1, 2))
+        assert vector == pytest.approx(expected.tolist(), rel=TOLERANCE, abs=TOLERANCE)
+    assert np.ptp(vectors, axis=0).max() > 20 * TOLERANCE
+
+
+def test_a_perceiver_is_refused_with_what_it_does(tmp_path: Path) -> None:
+    hf.PerceiverConfig().save_pretrained(tmp_path)
+    with pytest.raises(ModelRefused, match="serve it as image-classification"):
+        create_task("transformers", "image-feature-extraction", str(tmp_path))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -57,9 +57,10 @@ def opened(data: bytes) -> Image.Image:
 def sam_alone(
     folder: Path, data: bytes, **prompts: Any
 ) -> list[tuple[np.ndarray[Any, Any], float]]:
-    """The masks and scores of SAM and its processor for one image."""
-    processor: Any = hf.SamProcessor.from_pretrained(folder)
-    model = hf.SamModel.from_pretrained(folder).eval()
+    """The masks and scores of SAM or SAM-HQ and its processor for one image."""
+    model: Any = hf.AutoModelForMaskGeneration.from_pretrained(folder).eval()
+    kind: Any = hf.SamHQProcessor if model.config.model_type == "sam_hq" else hf.SamProcessor
+    processor = kind.from_pretrained(folder)
     given = {name: [value] for name, value in prompts.items() if value}
     inputs = processor(images=opened(data), return_tensors="pt", **given)
     sizes = inputs.pop("original_sizes"), inputs.pop("reshaped_input_sizes")
@@ -73,11 +74,12 @@ def sam_alone(
 def sam2_alone(
     folder: Path, data: bytes, **prompts: Any
 ) -> list[tuple[np.ndarray[Any, Any], float]]:
-    """The masks and scores of SAM 2 for one image; its own processor needs torchvision."""
-    model: Any = hf.Sam2Model.from_pretrained(folder).eval()
+    """The masks and scores of SAM 2 or 3 for one image; their own processors need torchvision."""
+    model: Any = hf.AutoModelForMaskGeneration.from_pretrained(folder).eval()
+    settings = json.loads((folder / "preprocessor_config.json").read_text())
     image = opened(data)
     small = np.asarray(image.resize((64, 64), Image.Resampling.BILINEAR)) / 255
-    values = (small - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    values = (small - settings["image_mean"]) / settings["image_std"]
     scale = np.array([64 / image.width, 64 / image.height])
     inputs: dict[str, torch.Tensor] = {}
     for name, value in prompts.items():
@@ -96,7 +98,12 @@ def sam2_alone(
     return list(zip(masks, out.iou_scores.flatten().tolist(), strict=True))
 
 
-ALONE = {"mask-generation": sam_alone, "mask-generation-sam2": sam2_alone}
+ALONE = {
+    "mask-generation": sam_alone,
+    "mask-generation-sam-hq": sam_alone,
+    "mask-generation-sam2": sam2_alone,
+    "mask-generation-sam3": sam2_alone,
+}
 
 
 @pytest.mark.parametrize("name", ALONE)
@@ -253,13 +260,6 @@ def test_one_encoding_a_batch(tiny_model: Models, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(model.vision_encoder, "forward", counted)
     cut(task, images=tiny.images(), points=POINTS, labels=LABELS, boxes=BOXES)
     assert sizes == [4]
-
-
-def test_sam_hq_is_refused(tiny_model: Models) -> None:
-    backend: Any = create(tiny_model("mask-generation")).backend
-    backend.model = SimpleNamespace(config=hf.SamHQConfig())
-    with pytest.raises(ValueError, match="SAM-HQ"):
-        backend.load_processor()
 
 
 def test_one_mask_a_prompt_when_asked(tiny_model: Models) -> None:
