@@ -62,14 +62,24 @@ class ModelDeclaration(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*$", max_length=200)
-    task: str
-    backend: str
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*$",
+        max_length=200,
+        description="What requests call it: letters, digits, `.`, `_` and `-`. Several declarations"
+        " of one name are its versions.",
+    )
+    task: str = Field(description="What it does: see docs/tasks.")
+    backend: str = Field(description="What runs it: transformers, onnxruntime, handler or stub.")
     source: str | None = Field(
         default=None,
-        description="Folder, hub id, or package:<module>/<path>; None for the default model.",
+        description="Where its files are: a folder beside models.toml or by its path, a hub id, or"
+        " package:<module>/<path>; left out, the task's default model.",
     )
-    version: str = Field(default="1", pattern=r"^[A-Za-z0-9._\-]+$")
+    version: str = Field(
+        default="1",
+        pattern=r"^[A-Za-z0-9._\-]+$",
+        description="The last one declared is meant where a request names none.",
+    )
     version_policy: VersionPolicy | None = Field(
         default=None,
         description="Which of the version folders in `source` to serve, in the place of `version`:"
@@ -84,7 +94,7 @@ class ModelDeclaration(BaseModel):
     )
     pinned: bool = Field(default=False, description="Never put away to make room for other models.")
     parameters: dict[str, Any] = Field(
-        default_factory=dict, description="Passed to the backend as they are."
+        default_factory=dict, description="Passed to the backend as they are: see below."
     )
 
     @field_validator("task")
