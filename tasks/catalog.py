@@ -21,6 +21,7 @@ from pydantic import (
 from ..protocol.errors import ModelNotFound
 from ..protocol.nearest import meant
 from .base import Family, Task
+from .models_folder import tables_in
 from .registry import get_task
 from .versions import VersionPolicy
 
@@ -189,11 +190,49 @@ class Catalog:
 
 
 def load_catalog(path: Path, *, families: Collection[str] | None = None) -> Catalog:
-    """Read models.toml. Raises CatalogError that names the file, the models and the fields.
+    """Read models.toml, or a folder of models. Raises CatalogError that names the file, the models
+    and the fields.
 
     Only sources of the `families` are looked up, all when it is None: an API needs no weights, and
     a worker none of other families. The rest stay as written, installed here or not.
     """
+    if path.is_dir():
+        tables, faults = tables_in(path)
+        if not tables and not faults:
+            raise CatalogError(f"{path}: holds no folders of models")
+        beside = path
+    else:
+        tables, faults = _tables(path)
+        beside = path.parent
+    models: list[ModelDeclaration] = []
+    rests: list[ModelDeclaration] = []
+    for table in tables:
+        try:
+            models += _each_version(ModelDeclaration.model_validate(table), beside)
+        except NoVersionsError as error:
+            faults.append(f"{path}: model {table.get('name', '?')!r}: version_policy: {error}")
+        except ValidationError as error:
+            told = f"{path}: model {table.get('name', '?')!r}: "
+            faults += [told + fault for fault in _faults(error)]
+            rests += _rest(table, error)
+    try:
+        Catalog(models)
+    except CatalogError as error:
+        faults.append(f"{path}: {error}")
+    models, rests = (
+        [
+            _located(model, beside) if families is None or model.family in families else model
+            for model in some
+        ]
+        for some in (models, rests)
+    )
+    if faults:
+        raise CatalogError("\n".join(faults), models, rests)
+    return Catalog(models)
+
+
+def _tables(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """The tables of models.toml, and its faults beside. Raises CatalogError where it has none."""
     try:
         document = tomllib.loads(path.read_text())
     except FileNotFoundError:
@@ -208,42 +247,18 @@ def load_catalog(path: Path, *, families: Collection[str] | None = None) -> Cata
         raise CatalogError(f"{path}: expected [[models]] tables, one a model")
     others = sorted(document.keys() - {"models"})
     faults = [f"{path}: unknown table {name!r}; expected [[models]] alone" for name in others]
-    models: list[ModelDeclaration] = []
-    rests: list[ModelDeclaration] = []
-    for table in tables:
-        try:
-            models += _each_version(ModelDeclaration.model_validate(table), path)
-        except NoVersionsError as error:
-            faults.append(f"{path}: model {table.get('name', '?')!r}: version_policy: {error}")
-        except ValidationError as error:
-            told = f"{path}: model {table.get('name', '?')!r}: "
-            faults += [told + fault for fault in _faults(error)]
-            rests += _rest(table, error)
-    try:
-        Catalog(models)
-    except CatalogError as error:
-        faults.append(f"{path}: {error}")
-    models, rests = (
-        [
-            _located(model, path) if families is None or model.family in families else model
-            for model in some
-        ]
-        for some in (models, rests)
-    )
-    if faults:
-        raise CatalogError("\n".join(faults), models, rests)
-    return Catalog(models)
+    return tables, faults
 
 
 class NoVersionsError(ValueError):
     """The versions that a policy means are not there."""
 
 
-def _each_version(declared: ModelDeclaration, path: Path) -> list[ModelDeclaration]:
+def _each_version(declared: ModelDeclaration, beside: Path) -> list[ModelDeclaration]:
     """A declaration for each version that its policy serves. Raises NoVersionsError."""
     if declared.version_policy is None:
         return [declared]
-    folder = (path.parent / Path(str(declared.source)).expanduser()).resolve()
+    folder = (beside / Path(str(declared.source)).expanduser()).resolve()
     try:
         versions = declared.version_policy.versions(folder)
     except ValueError as error:
@@ -296,14 +311,14 @@ def _faults(error: ValidationError) -> list[str]:
     return lines
 
 
-def _located(declared: ModelDeclaration, path: Path) -> ModelDeclaration:
+def _located(declared: ModelDeclaration, beside: Path) -> ModelDeclaration:
     if declared.source is None:
         return declared
-    there = (path.parent / Path(declared.source).expanduser()).exists()
+    there = (beside / Path(declared.source).expanduser()).exists()
     if not (there or declared.source.startswith(PACKAGE) or declared.backend in _FROM_FOLDERS):
         return declared  # a handler's is relative to its own folder, another package's its own
     try:
-        located = locate(declared.source, path.parent)
+        located = locate(declared.source, beside)
     except ValueError:
         return declared  # whoever loads it says so: the other models can be served
     return declared.model_copy(update={"source": located})
