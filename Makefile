@@ -91,6 +91,8 @@ bench-queue: install
 docs: install
 	$(BIN)/python -m wherry.ops.settings_doc > docs/settings.md.new
 	mv docs/settings.md.new docs/settings.md
+	$(BIN)/python -m wherry.ops.models_doc > docs/models-toml.md.new
+	mv docs/models-toml.md.new docs/models-toml.md
 	$(BIN)/python -m wherry.ops.tasks_doc docs/tasks
 
 clean:

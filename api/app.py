@@ -157,7 +157,14 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         queue = AsyncQueue(jobs.redis_url)
         presence = Presence(queue, store, catalog, jobs)
-        live = LiveModels(settings.models, catalog, queue, jobs, tell=presence.look)
+        live = LiveModels(
+            settings.models,
+            catalog,
+            queue,
+            jobs,
+            tell=presence.look,
+            poll_s=settings.models_poll_s,
+        )
         waiters = Waiters(queue, jobs)
         deliverer = Deliverer(queue, jobs, settings, outbound.hooks)
         keys = KeyBook(settings.api_keys, queue, jobs, required=settings.require_api_keys)

@@ -35,6 +35,12 @@ class ApiSettings(OutboundSettings):
         default=False,
         description="Call this API ready only when no declared model has failed to load.",
     )
+    models_poll_s: float = Field(
+        default=0.0,
+        ge=0,
+        description="Seconds between two looks whether the models' declarations, or a folder of"
+        " models, have changed, to reload them; 0: only when asked.",
+    )
     load_parameters: bool = Field(
         default=False,
         description="Let a load say otherwise than models.toml how its model is run.",

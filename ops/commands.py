@@ -14,6 +14,9 @@ from .check_command import DEFAULT_MODELS, Device
 #: One small, real model per task, named after the task: also what the demo runs.
 SAMPLE_MODELS = Path(__file__).parent / "demo" / "models.toml"
 
+#: Seconds between two looks at a folder of models.
+_POLL_S = 2
+
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -60,6 +63,14 @@ def up(
             exists=True,
             dir_okay=False,
             help="Model declarations. Default: models.toml if it is here, else the sample models.",
+        ),
+    ] = None,
+    models_dir: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="A folder of models, MODEL/model.toml and MODEL/VERSION/, that is watched.",
         ),
     ] = None,
     sample_models: Annotated[
@@ -113,7 +124,9 @@ def up(
     from .up import print_error, serve
 
     console = Console(soft_wrap=True, highlight=False)
-    chosen = choose_models(models, sample_models=sample_models)
+    if models_dir is not None and (models is not None or sample_models):
+        raise typer.BadParameter("use --models-dir alone, without --models and --sample-models")
+    chosen = models_dir or choose_models(models, sample_models=sample_models)
     if chosen is None:
         try:
             chosen = write_samples(data_dir / "samples", log=partial(console.print, markup=False))
@@ -137,6 +150,7 @@ def up(
         log_level=log_level,
         appendfsync=fsync,
         redis_memory=redis_memory,
+        env={"WHERRY_MODELS_POLL_S": str(_POLL_S)} if models_dir else {},
     )
     raise typer.Exit(serve(stack, console))
 

@@ -21,6 +21,7 @@ from pydantic import (
 from ..protocol.errors import ModelNotFound
 from ..protocol.nearest import meant
 from .base import Family, Task
+from .models_folder import tables_in
 from .registry import get_task
 from .versions import VersionPolicy
 
@@ -62,14 +63,24 @@ class ModelDeclaration(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*$", max_length=200)
-    task: str
-    backend: str
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*$",
+        max_length=200,
+        description="What requests call it: letters, digits, `.`, `_` and `-`. Several declarations"
+        " of one name are its versions.",
+    )
+    task: str = Field(description="What it does: see docs/tasks.")
+    backend: str = Field(description="What runs it: transformers, onnxruntime, handler or stub.")
     source: str | None = Field(
         default=None,
-        description="Folder, hub id, or package:<module>/<path>; None for the default model.",
+        description="Where its files are: a folder beside models.toml or by its path, a hub id, or"
+        " package:<module>/<path>; left out, the task's default model.",
     )
-    version: str = Field(default="1", pattern=r"^[A-Za-z0-9._\-]+$")
+    version: str = Field(
+        default="1",
+        pattern=r"^[A-Za-z0-9._\-]+$",
+        description="The last one declared is meant where a request names none.",
+    )
     version_policy: VersionPolicy | None = Field(
         default=None,
         description="Which of the version folders in `source` to serve, in the place of `version`:"
@@ -84,7 +95,7 @@ class ModelDeclaration(BaseModel):
     )
     pinned: bool = Field(default=False, description="Never put away to make room for other models.")
     parameters: dict[str, Any] = Field(
-        default_factory=dict, description="Passed to the backend as they are."
+        default_factory=dict, description="Passed to the backend as they are: see below."
     )
 
     @field_validator("task")
@@ -179,11 +190,49 @@ class Catalog:
 
 
 def load_catalog(path: Path, *, families: Collection[str] | None = None) -> Catalog:
-    """Read models.toml. Raises CatalogError that names the file, the models and the fields.
+    """Read models.toml, or a folder of models. Raises CatalogError that names the file, the models
+    and the fields.
 
     Only sources of the `families` are looked up, all when it is None: an API needs no weights, and
     a worker none of other families. The rest stay as written, installed here or not.
     """
+    if path.is_dir():
+        tables, faults = tables_in(path)
+        if not tables and not faults:
+            raise CatalogError(f"{path}: holds no folders of models")
+        beside = path
+    else:
+        tables, faults = _tables(path)
+        beside = path.parent
+    models: list[ModelDeclaration] = []
+    rests: list[ModelDeclaration] = []
+    for table in tables:
+        try:
+            models += _each_version(ModelDeclaration.model_validate(table), beside)
+        except NoVersionsError as error:
+            faults.append(f"{path}: model {table.get('name', '?')!r}: version_policy: {error}")
+        except ValidationError as error:
+            told = f"{path}: model {table.get('name', '?')!r}: "
+            faults += [told + fault for fault in _faults(error)]
+            rests += _rest(table, error)
+    try:
+        Catalog(models)
+    except CatalogError as error:
+        faults.append(f"{path}: {error}")
+    models, rests = (
+        [
+            _located(model, beside) if families is None or model.family in families else model
+            for model in some
+        ]
+        for some in (models, rests)
+    )
+    if faults:
+        raise CatalogError("\n".join(faults), models, rests)
+    return Catalog(models)
+
+
+def _tables(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """The tables of models.toml, and its faults beside. Raises CatalogError where it has none."""
     try:
         document = tomllib.loads(path.read_text())
     except FileNotFoundError:
@@ -198,42 +247,18 @@ def load_catalog(path: Path, *, families: Collection[str] | None = None) -> Cata
         raise CatalogError(f"{path}: expected [[models]] tables, one a model")
     others = sorted(document.keys() - {"models"})
     faults = [f"{path}: unknown table {name!r}; expected [[models]] alone" for name in others]
-    models: list[ModelDeclaration] = []
-    rests: list[ModelDeclaration] = []
-    for table in tables:
-        try:
-            models += _each_version(ModelDeclaration.model_validate(table), path)
-        except NoVersionsError as error:
-            faults.append(f"{path}: model {table.get('name', '?')!r}: version_policy: {error}")
-        except ValidationError as error:
-            told = f"{path}: model {table.get('name', '?')!r}: "
-            faults += [told + fault for fault in _faults(error)]
-            rests += _rest(table, error)
-    try:
-        Catalog(models)
-    except CatalogError as error:
-        faults.append(f"{path}: {error}")
-    models, rests = (
-        [
-            _located(model, path) if families is None or model.family in families else model
-            for model in some
-        ]
-        for some in (models, rests)
-    )
-    if faults:
-        raise CatalogError("\n".join(faults), models, rests)
-    return Catalog(models)
+    return tables, faults
 
 
 class NoVersionsError(ValueError):
     """The versions that a policy means are not there."""
 
 
-def _each_version(declared: ModelDeclaration, path: Path) -> list[ModelDeclaration]:
+def _each_version(declared: ModelDeclaration, beside: Path) -> list[ModelDeclaration]:
     """A declaration for each version that its policy serves. Raises NoVersionsError."""
     if declared.version_policy is None:
         return [declared]
-    folder = (path.parent / Path(str(declared.source)).expanduser()).resolve()
+    folder = (beside / Path(str(declared.source)).expanduser()).resolve()
     try:
         versions = declared.version_policy.versions(folder)
     except ValueError as error:
@@ -286,14 +311,14 @@ def _faults(error: ValidationError) -> list[str]:
     return lines
 
 
-def _located(declared: ModelDeclaration, path: Path) -> ModelDeclaration:
+def _located(declared: ModelDeclaration, beside: Path) -> ModelDeclaration:
     if declared.source is None:
         return declared
-    there = (path.parent / Path(declared.source).expanduser()).exists()
+    there = (beside / Path(declared.source).expanduser()).exists()
     if not (there or declared.source.startswith(PACKAGE) or declared.backend in _FROM_FOLDERS):
         return declared  # a handler's is relative to its own folder, another package's its own
     try:
-        located = locate(declared.source, path.parent)
+        located = locate(declared.source, beside)
     except ValueError:
         return declared  # whoever loads it says so: the other models can be served
     return declared.model_copy(update={"source": located})

@@ -9,10 +9,8 @@ from ..jobs.group import Group
 from ..tasks.backends.base import Backend
 from ..tasks.base import Task, TaskInput
 from ..tasks.catalog import ModelDeclaration
+from ..tasks.files import Files, files_at
 from .budget import ShapeBudget
-
-#: Paths in a folder with their sizes and times.
-Files = frozenset[tuple[str, int, int]]
 
 
 @dataclass(slots=True, eq=False)
@@ -76,11 +74,7 @@ def files_of(declaration: ModelDeclaration) -> Files:
     """What lies in a model's folder; nothing for a model that has none of its own."""
     if declaration.source is None or not (folder := Path(declaration.source)).is_absolute():
         return frozenset()
-    try:
-        found = [(path, path.stat()) for path in folder.rglob("*") if path.is_file()]
-    except OSError:  # it is just being written
-        return frozenset()
-    return frozenset((str(path), stat.st_size, stat.st_mtime_ns) for path, stat in found)
+    return files_at(folder)
 
 
 def model_id_of(declared: ModelDeclaration) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from ...jobs.failed import ALL, ask_load, load_requests
 from ...jobs.fleet import FleetView, view
 from ...jobs.group import Group
 from ...jobs.outage import Outage
-from ...protocol.errors import Conflict
+from ...protocol.errors import Conflict, WherryError
 from ...tasks.catalog import Catalog, CatalogError, ModelDeclaration, load_catalog
+from ...tasks.files import files_at
 from ...tasks.load_config import with_configs
 
 log = logging.getLogger(__name__)
@@ -42,7 +44,11 @@ class LiveModels:
         settings: JobsSettings,
         *,
         tell: Callable[[], Awaitable[None]],
+        poll_s: float = 0.0,
     ) -> None:
+        self._poll_s, self._polled_at = poll_s, time.monotonic()
+        #: What lay at the path when it was read, and at the last look.
+        self._read_files = self._seen_files = files_at(path) if poll_s else frozenset()
         self._path, self._catalog, self._queue, self._settings = path, catalog, queue, settings
         #: Lets the workers know what this process declares.
         self._tell = tell
@@ -135,17 +141,30 @@ class LiveModels:
             async with self._taking:
                 await self._settle()
 
+    async def _poll(self) -> None:
+        """Have the fleet read models.toml again where it has changed, and is written no more."""
+        if not self._poll_s or time.monotonic() - self._polled_at < self._poll_s:
+            return
+        self._polled_at = time.monotonic()
+        found = await asyncio.to_thread(files_at, self._path)
+        if found == self._seen_files and found != self._read_files:
+            self._read_files = found
+            await self._queue.run(ask_load(ALL, self._settings))
+        self._seen_files = found
+
     async def _settle(self) -> None:
         """Have the catalog say what is declared, and of each name the version that is warm."""
         fleet = await self._queue.run(view(self._settings, groups=False))
         models = in_service(Catalog(self.declared), self._catalog, fleet)
         if models != list(self._catalog.models):
             self._catalog.hold(models)
-            await self._tell()
+            with contextlib.suppress(WherryError):  # the next beat tells as well
+                await self._tell()
 
     async def _run(self) -> None:
         while True:
             with self._outage.noted():
+                await self._poll()
                 await self.look()
             await asyncio.sleep(_LOOK_EVERY_S)
 

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 _BACKENDS = Path(__file__).parents[1] / "backends"
 _DIALECTS = _BACKENDS / "onnx" / "dialects"
 
 #: Arguments that every backend is given and no declaration can set.
 _GIVEN = frozenset({"self", "task", "source", "device", "handler_dir"})
+
+
+#: Between two sentences of a docstring.
+_SENTENCE = re.compile(r"(?<=\.) (?=[A-Z`])")
+
+
+class Described(NamedTuple):
+    """An argument: its type, its default, and what its class says of it."""
+
+    type: str
+    default: str
+    meaning: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +79,23 @@ class BackendClass:
             for argument in init.args.kwonlyargs if init else ():
                 if argument.annotation is not None:
                     found.setdefault(argument.arg, set()).add(ast.unparse(argument.annotation))
+        return found
+
+    def described(self) -> dict[str, Described]:
+        """What it takes by name itself, each as the class that takes it says."""
+        found: dict[str, Described] = {}
+        for made in self._lineage():
+            init = _method(made, "__init__")
+            if init is None:
+                continue
+            spoken = " ".join((ast.get_docstring(made) or "").split())
+            for argument, default in zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True):
+                if argument.arg in self.named() and argument.arg not in found:
+                    found[argument.arg] = Described(
+                        ast.unparse(argument.annotation) if argument.annotation else "",
+                        ast.unparse(default) if default is not None else "",
+                        " ".join(s for s in _SENTENCE.split(spoken) if f"`{argument.arg}`" in s),
+                    )
         return found
 
     def auto_class(self) -> str:

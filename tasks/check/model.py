@@ -32,7 +32,7 @@ _WORDS = {
 _WITH_MODULES = frozenset({"embedding", "sentence-similarity"})
 
 #: Tasks that hand on parameters to their backend's class of another task.
-_GIVEN_TO = {"image-anonymization": "object-detection"}
+GIVEN_TO = {"image-anonymization": "object-detection"}
 
 
 def check_model(declared: ModelDeclaration, *, handler_dir: str | None = None) -> list[Fault]:
@@ -78,7 +78,7 @@ def _others(declared: ModelDeclaration) -> dict[str, Any]:
 def _parameters(declared: ModelDeclaration, made: BackendClass) -> Iterator[Fault]:
     known = made.parameters()
     if known is None:
-        task = _GIVEN_TO.get(declared.task, declared.task)
+        task = GIVEN_TO.get(declared.task, declared.task)
         other = BackendClass.of(backend_places(declared.backend)[task])
         taken = other.parameters()
         if taken is None and declared.backend == "onnxruntime":

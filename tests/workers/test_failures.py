@@ -13,7 +13,7 @@ from wherry.jobs.call import Queue
 from wherry.jobs.claim import claim
 from wherry.jobs.declared import leaving, set_load_config
 from wherry.jobs.failed import ALL, ask_load
-from wherry.jobs.fleet import FleetView, heartbeat, view
+from wherry.jobs.fleet import FleetView, heartbeat, set_loaded, view
 from wherry.jobs.group import Group
 from wherry.jobs.keys import Keys
 from wherry.jobs.record import NewJob
@@ -236,6 +236,17 @@ def test_a_worker_that_died_while_it_loaded_is_not_waited_for(place: Place) -> N
     place.tell("other", **dead, failed={}, served=[], loading=["bad/1"])
     assert place.look().failed
     child.wait()
+
+
+def test_a_worker_that_starts_loads_nothing_that_is_unloaded(place: Place) -> None:
+    place.queue.run(set_loaded("good", place.settings, loaded=False))
+    place.changes.start()
+    place.models.load_all()
+    assert list(place.models) == []
+    assert place.models.asleep == {"good/1"}
+    place.queue.run(set_loaded("good", place.settings, loaded=True))
+    place.look()
+    until(lambda: [model.group_model_id for model in place.models] == ["good/1"])
 
 
 def test_a_load_says_otherwise_how_a_model_is_run(place: Place) -> None:

@@ -203,3 +203,23 @@ def test_a_load_says_otherwise_than_models_toml_where_the_operator_allows_it(
     assert most(place) == 3  # until it is loaded without
     assert load(place) == (200, "")
     assert most(place) == 32
+
+
+def test_a_folder_of_models_is_watched(
+    api_settings: ApiSettings, jobs_settings: JobsSettings, tmp_path: Path, worker: Worker
+) -> None:
+    def put(name: str, version: str) -> None:
+        (tmp_path / name / version).mkdir(parents=True)
+        (tmp_path / name / "model.toml").write_text('task = "embedding"\nbackend = "stub"\n')
+        (tmp_path / name / version / "weights").write_text(version)
+
+    put("good", "1")
+    settings = api_settings.model_copy(update={"models": tmp_path, "models_poll_s": 0.1})
+    with Server(settings, jobs_settings) as url:
+        place = Place(url, tmp_path, worker, settings)
+        assert place.versions("good") == ["1"]
+        put("good", "2")
+        put("new", "1")
+        until(lambda: place.versions("new") and place.versions("good") == ["2"])
+        assert place.asked(ALL) >= 1  # so the workers read it too
+        place.http.close()

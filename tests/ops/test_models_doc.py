@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wherry.ops.models_doc import render
+from wherry.tasks.backends import backend_places
+from wherry.tasks.catalog import ModelDeclaration
+from wherry.tasks.check.backend_class import BackendClass
+
+PAGE = Path(__file__).parents[2] / "docs" / "models-toml.md"
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert PAGE.read_text() == render(), "run `make docs`"
+
+
+def test_every_field_is_described() -> None:
+    for name, field in ModelDeclaration.model_fields.items():
+        assert field.description, name
+        assert f"| `{name}` |" in render()
+
+
+@pytest.mark.parametrize("backend", ["transformers", "onnxruntime", "stub"])
+def test_every_parameter_that_a_backend_takes_is_on_the_page(backend: str) -> None:
+    [_, rest] = render().split(f"## Parameters of `{backend}`")
+    section = rest.partition("\n## ")[0]
+    for place in backend_places(backend).values():
+        for name in BackendClass.of(place).named():
+            assert f"| `{name}` |" in section
