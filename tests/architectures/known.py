@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 #: What is wrong -> with which pairs of task and type.
-KNOWN: dict[str, frozenset[tuple[str, str]]] = {}
+KNOWN: dict[str, frozenset[tuple[str, str]]] = {
+    "a batch's rows are tried by tokens, of which Perceiver's latents have none: a bare IndexError": (
+        frozenset({("fill-mask", "perceiver")})
+    ),
+    "its prompt is not the one of its documentation": frozenset({("image-text-to-text", "blip-2")}),
+    "the picture that it is tried with is too small to be cut in patches: a bare RuntimeError": (
+        frozenset({("image-text-to-text", "lighton_ocr")})
+    ),
+}
 
 
 def reason_of(task: str, kind: str) -> str:

@@ -19,10 +19,11 @@ _ROOT = Path(__file__).parents[2]
 #: A few that take little time, of each kind of reading.
 _SAMPLE = {
     "text-classification": "bert",
-    "token-classification": "xlnet",
-    "embedding": "t5",
     "chat": "gpt2",
     "text2text-generation": "bart",
+    "image-classification": "vit",
+    "object-detection": "yolos",
+    "automatic-speech-recognition": "wav2vec2",
 }
 
 

@@ -151,7 +151,9 @@ class KeypointDetection(Seen):
         return sorted([int(x), int(y), float(score)] for score, (x, y) in places)
 
     def view(self, answer: Any) -> Any:
-        return sorted([int(one["x"]), int(one["y"]), one["score"]] for one in answer["keypoints"][0])
+        return sorted(
+            [int(one["x"]), int(one["y"]), one["score"]] for one in answer["keypoints"][0]
+        )
 
 
 class ImageToImage(Seen):
