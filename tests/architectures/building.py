@@ -13,7 +13,7 @@ from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES
 
 from wherry.samples import tiny
 
-from .heads import Head
+from .heads import Head, Reads
 from .hearing import ear, letters
 from .looking import SEEING, image_processor, marks_of, seeing_tokenizer
 from .reading import framed_tokenizer, is_kept, tokenizer_of, words_of
@@ -73,10 +73,10 @@ def labelled(head: Head) -> dict[str, Any]:
 
 
 def _text(head: Head, kind: str, folder: Path, seed: int) -> None:
-    for tokenizer in (tokenizer_of(head.auto_class), tokenizer_of("AutoModelForSeq2SeqLM")):
-        _reader(head, kind, folder, seed, tokenizer)
-        if is_kept(tokenizer, folder):
-            return
+    tokenizer = tokenizer_of(head.auto_class)
+    _reader(head, kind, folder, seed, tokenizer)
+    if tokenizer.mask_token and not is_kept(tokenizer, folder):
+        _reader(head, kind, folder, seed, tokenizer_of("AutoModelForSeq2SeqLM"))
 
 
 def _reader(head: Head, kind: str, folder: Path, seed: int, tokenizer: Any) -> None:
@@ -191,12 +191,12 @@ def _other(head: Head, kind: str, folder: Path, seed: int) -> None:
     _reader(head, kind, folder, seed, tokenizer_of(head.auto_class))
 
 
-_BUILDERS: dict[str, Any] = {
-    "other": _other,
-    "pictures and text": _pictures_and_text,
-    "sound": _sound,
-    "speech": _speech,
+_BUILDERS: dict[Reads, Any] = {
     "text": _text,
     "pictures": _pictures,
     "pictures and words": _pictures_and_words,
+    "pictures and text": _pictures_and_text,
+    "sound": _sound,
+    "speech": _speech,
+    "other": _other,
 }

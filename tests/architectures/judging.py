@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import traceback
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 
 from wherry.protocol.errors import RowError
+from wherry.tasks import backends
 from wherry.tasks.backends import create_backend
 from wherry.tasks.backends.base import Backend, ModelRefused
 from wherry.tasks.backends.device import Device
@@ -35,6 +35,8 @@ Word = Literal[
     "cannot be built",
     "not tried",
 ]
+#: Where Wherry's own code is.
+_OURS = str(Path(str(backends.__file__)).parents[1])
 _OF_COMPANY: dict[str, Word] = {
     "padded": "yes",
     "equal-length": "yes, in equal-length groups",
@@ -144,7 +146,7 @@ def _loaded(task: str, folder: Path) -> Backend:
 def _is_ours(error: Exception) -> bool:
     """Whether Wherry raised it."""
     *_, last = traceback.extract_tb(error.__traceback__)
-    return f"{os.sep}tasks{os.sep}" in last.filename and "transformers/models" not in last.filename
+    return last.filename.startswith(_OURS)
 
 
 def _compared(backend: Backend, trial: Trial, expected: list[Any]) -> tuple[Word, str]:

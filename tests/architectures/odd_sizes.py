@@ -62,6 +62,7 @@ ODD: dict[str, dict[str, Any]] = {
     "data2vec-vision": {"num_hidden_layers": 4, "out_indices": [1, 2, 3, 4]},
     "gemma3n_text": {"num_kv_shared_layers": 0},
     "reformer": _REFORMER,
+    "recurrent_gemma": {"num_hidden_layers": 3},
     "codegen": {"n_embd": 64, "n_head": 4, "rotary_dim": 8},
     "longcat_flash": {"qk_head_dim": 32, "moe_topk": 2, "zero_expert_num": 2},
     "vipllava": {"vision_feature_layers": [-1, -2]},

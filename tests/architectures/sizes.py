@@ -128,11 +128,7 @@ def _tiny(cls: type[PretrainedConfig], words: dict[str, Any], labels: dict[str, 
     given.update(labels)
     odd = ODD.get(cls.model_type, {})
     given.update({k: v({**words, **given}) if callable(v) else v for k, v in odd.items()})
-    given = {name: value for name, value in given.items() if value is not _LEFT_OUT}
     return cls(**given)
-
-
-_LEFT_OUT = object()
 
 
 def _parts(cls: type[PretrainedConfig], plain: Mapping[str, Any]) -> dict[str, Any]:
