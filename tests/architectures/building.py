@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ import torch
 import transformers
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES
 
-from .heads import Head
-from .looking import image_processor
-from .reading import framed_tokenizer, tokenizer_of, words_of
+from wherry.samples import tiny
+
+from .heads import Head, Reads
+from .hearing import ear, letters
+from .looking import SEEING, image_processor, marks_of, seeing_tokenizer
+from .reading import framed_tokenizer, is_kept, tokenizer_of, words_of
 from .sizes import tiny_config
 from .weights import liven
 
@@ -43,11 +47,9 @@ def told(error: BaseException) -> str:
 
 
 def _package(error: ImportError) -> str:
-    text = str(error)
-    for name in ("torchvision", "timm", "detectron2", "sentencepiece", "librosa", "protobuf"):
-        if name in text.lower():
-            return name
-    return told(error)
+    """What transformers says that it cannot do without."""
+    named = re.search(r"(?:requires|needs) (?:the )?([\w.-]+)", str(error))
+    return named[1] if named else told(error)
 
 
 def model_of(head: Head, config: Any, seed: int) -> Any:
@@ -72,6 +74,12 @@ def labelled(head: Head) -> dict[str, Any]:
 
 def _text(head: Head, kind: str, folder: Path, seed: int) -> None:
     tokenizer = tokenizer_of(head.auto_class)
+    _reader(head, kind, folder, seed, tokenizer)
+    if tokenizer.mask_token and not is_kept(tokenizer, folder):
+        _reader(head, kind, folder, seed, tokenizer_of("AutoModelForSeq2SeqLM"))
+
+
+def _reader(head: Head, kind: str, folder: Path, seed: int, tokenizer: Any) -> None:
     config = tiny_config(kind, words_of(tokenizer), labelled(head))
     if head.auto_class == "AutoModelForCausalLM":
         config.is_decoder = True
@@ -111,8 +119,84 @@ def _pictures_and_words(head: Head, kind: str, folder: Path, seed: int) -> None:
     whole.save_pretrained(folder)
 
 
-_BUILDERS: dict[str, Any] = {
+def _pictures_and_text(head: Head, kind: str, folder: Path, seed: int) -> None:
+    pictures = image_processor(kind)
+    name = PROCESSOR_MAPPING_NAMES.get(kind)
+    if name is None:
+        raise CannotBeBuilt("transformers lists no processor for it")
+    cls = getattr(transformers, name)
+    if "video_processor" in cls.get_attributes():
+        raise ImportError(f"{name} needs torchvision for its video processor")
+    tokenizer = seeing_tokenizer(kind)
+    words = {**words_of(tokenizer), **marks_of(tokenizer)}
+    config = tiny_config(kind, words, {})
+    model = model_of(head, config, seed)
+    model.generation_config = transformers.GenerationConfig(
+        pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id
+    )
+    takes = inspect.signature(cls.__init__).parameters
+    more = {name: value for name, value in SEEING.items() if name in takes}
+    if "chat_template" in takes:
+        more["chat_template"] = tokenizer.chat_template
+    if "image_seq_length" not in vars(pictures):
+        pictures.image_seq_length = SEEING["image_seq_length"]
+    if "qformer_tokenizer" in takes:
+        more["qformer_tokenizer"] = tokenizer_of("AutoModel")
+    processor = cls(image_processor=pictures, tokenizer=tokenizer, **more)
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+
+
+def _sound(head: Head, kind: str, folder: Path, seed: int) -> None:
+    config = tiny_config(kind, {}, labelled(head))
+    model_of(head, config, seed).save_pretrained(folder)
+    ear(kind).save_pretrained(folder)
+
+
+def _speech(head: Head, kind: str, folder: Path, seed: int) -> None:
+    if kind == "whisper":
+        tiny.build("automatic-speech-recognition", folder)
+        return
+    listener = ear(kind)
+    if head.auto_class == "AutoModelForCTC":
+        tokenizer: Any = letters(folder)
+    else:
+        tokenizer = tokenizer_of("AutoModelForSeq2SeqLM")
+    config = tiny_config(kind, words_of(tokenizer), {})
+    model_of(head, config, seed).save_pretrained(folder)
+    name = PROCESSOR_MAPPING_NAMES.get(kind, "Wav2Vec2Processor")
+    processor = getattr(transformers, name)(feature_extractor=listener, tokenizer=tokenizer)
+    processor.save_pretrained(folder)
+
+
+#: Types of which Wherry has a sample, by the head's name; it takes more than sizes to make one.
+_SAMPLES = {
+    ("captions", "vision-encoder-decoder"): "image-to-text",
+    ("masks", "sam"): "mask-generation",
+    ("pages", "layoutlm"): "document-question-answering",
+    ("poses", "vitpose"): "keypoint-detection",
+    ("questions", "vilt"): "visual-question-answering",
+    ("speakers", "vits"): "text-to-speech",
+    ("tables", "tapas"): "table-question-answering",
+}
+
+
+def _other(head: Head, kind: str, folder: Path, seed: int) -> None:
+    if sample := _SAMPLES.get((head.name, kind)):
+        tiny.build(sample, folder)
+        return
+    if head.name == "masks":
+        image_processor(kind)  # raises
+    # Enough to see whether Wherry takes models of the type.
+    _reader(head, kind, folder, seed, tokenizer_of(head.auto_class))
+
+
+_BUILDERS: dict[Reads, Any] = {
     "text": _text,
     "pictures": _pictures,
     "pictures and words": _pictures_and_words,
+    "pictures and text": _pictures_and_text,
+    "sound": _sound,
+    "speech": _speech,
+    "other": _other,
 }

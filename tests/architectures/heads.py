@@ -9,7 +9,9 @@ from typing import Literal
 from transformers.models.auto import modeling_auto as listed
 
 #: What builds a head's models: a tokenizer beside it, an image processor, and so on.
-Reads = Literal["text", "pictures", "pictures and words"]
+Reads = Literal[
+    "text", "pictures", "pictures and words", "pictures and text", "sound", "speech", "other"
+]
 
 LABELS = ("cat", "dog", "car")
 _NLI = ("contradiction", "neutral", "entailment")
@@ -37,6 +39,32 @@ def _kinds(*mappings: str) -> tuple[str, ...]:
 _WRITERS = ("CAUSAL_LM", "MASKED_LM", "SEQ_TO_SEQ_CAUSAL_LM", "SEQUENCE_CLASSIFICATION")
 _ENCODERS = tuple(
     sorted({*_kinds(*_WRITERS), *_kinds("TEXT_ENCODING")} & {*listed.MODEL_MAPPING_NAMES})
+)
+
+
+#: Classes that hear speech, and their mappings.
+_HEARERS = {
+    "CTC": "CTC",
+    "SpeechSeq2Seq": "SPEECH_SEQ_2_SEQ",
+    "TDT": "TDT",
+    "RNNT": "RNNT",
+}
+
+#: Heads of few types: name, class, task, mapping.
+_OTHERS = (
+    ("tables", "TableQuestionAnswering", "table-question-answering", "TABLE_QUESTION_ANSWERING"),
+    (
+        *("pages", "DocumentQuestionAnswering"),
+        *("document-question-answering", "DOCUMENT_QUESTION_ANSWERING"),
+    ),
+    (
+        *("questions", "VisualQuestionAnswering"),
+        *("visual-question-answering", "VISUAL_QUESTION_ANSWERING"),
+    ),
+    ("masks", "MaskGeneration", "mask-generation", "MASK_GENERATION"),
+    ("poses", "PoseEstimation", "keypoint-detection", "POSE_ESTIMATION"),
+    ("captions", "ImageTextToText", "image-to-text", "IMAGE_TEXT_TO_TEXT"),
+    ("speakers", "TextToWaveform", "text-to-speech", "TEXT_TO_WAVEFORM"),
 )
 
 
@@ -175,6 +203,40 @@ HEADS: tuple[Head, ...] = (
         tasks=("zero-shot-object-detection",),
         kinds=_kinds("ZERO_SHOT_OBJECT_DETECTION"),
         reads="pictures and words",
+    ),
+    Head(
+        name="pictures and text",
+        auto_class="AutoModelForImageTextToText",
+        tasks=("image-text-to-text",),
+        kinds=_kinds("IMAGE_TEXT_TO_TEXT"),
+        reads="pictures and text",
+    ),
+    Head(
+        name="sound classification",
+        auto_class="AutoModelForAudioClassification",
+        tasks=("audio-classification",),
+        kinds=_kinds("AUDIO_CLASSIFICATION"),
+        reads="sound",
+    ),
+    *(
+        Head(
+            name=f"speech, {name}",
+            auto_class=f"AutoModelFor{name}",
+            tasks=("automatic-speech-recognition",),
+            kinds=_kinds(mapping),
+            reads="speech",
+        )
+        for name, mapping in _HEARERS.items()
+    ),
+    *(
+        Head(
+            name=name,
+            auto_class=f"AutoModelFor{auto_class}",
+            tasks=(task,),
+            kinds=_kinds(mapping),
+            reads="other",
+        )
+        for name, auto_class, task, mapping in _OTHERS
     ),
 )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import traceback
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 
 from wherry.protocol.errors import RowError
+from wherry.tasks import backends
 from wherry.tasks.backends import create_backend
 from wherry.tasks.backends.base import Backend, ModelRefused
 from wherry.tasks.backends.device import Device
@@ -26,9 +26,17 @@ from .trials import TRIALS, Trial
 
 #: What became of a pair. `wrong` is Wherry's fault; `cannot be built` says nothing of Wherry.
 Word = Literal[
-    *("yes", "yes, in equal-length groups", "one by one", "refused", "needs", "wrong"),
-    *("cannot be built", "not tried"),
+    "yes",
+    "yes, in equal-length groups",
+    "one by one",
+    "refused",
+    "needs",
+    "wrong",
+    "cannot be built",
+    "not tried",
 ]
+#: Where Wherry's own code is.
+_OURS = str(Path(str(backends.__file__)).parents[1])
 _OF_COMPANY: dict[str, Word] = {
     "padded": "yes",
     "equal-length": "yes, in equal-length groups",
@@ -72,15 +80,18 @@ def judge(head: Head, kind: str, tasks: Sequence[str], folder: Path) -> Iterator
 def _judged(head: Head, kind: str, task: str, folder: Path) -> tuple[Word, str]:
     try:
         expected = _expected(trial := _opened(head, task, folder))
-        backend = _loaded(task, folder, trial)
-        return _compared(backend, trial, expected)
+    except _Judged as end:
+        return _refused(task, kind, folder) or (end.word, end.why)
+    try:
+        return _compared(_loaded(task, folder), trial, expected)
     except _Judged as end:
         return end.word, end.why
 
 
 def _opened(head: Head, task: str, folder: Path) -> Trial:
     try:
-        return TRIALS[task](str(folder), head.auto_class)
+        trial = TRIALS.get(head.name) or TRIALS[task]
+        return trial(str(folder), head.auto_class)
     except Exception as error:
         raise _Judged("cannot be built", f"transformers cannot load it: {told(error)}") from error
 
@@ -105,11 +116,20 @@ def _seeded(call: Any, argument: Any) -> Any:
     return call(argument)
 
 
-def _loaded(task: str, folder: Path, trial: Trial) -> Backend:
+def _refused(task: str, kind: str, folder: Path) -> tuple[Word, str] | None:
+    """What Wherry says where it refuses a kind of model, with no documented call to compare."""
     try:
-        backend = create_backend(
-            "transformers", task, str(folder), device=Device(), **trial.declared
-        )
+        _loaded(task, folder)
+    except _Judged as end:
+        told = (f"of type {kind} does not", f"not {kind!r}", f"a {kind} does not")
+        if end.word == "refused" and any(part in end.why for part in told):
+            return end.word, end.why
+    return None
+
+
+def _loaded(task: str, folder: Path) -> Backend:
+    try:
+        backend = create_backend("transformers", task, str(folder), device=Device())
         backend.load()
         backend.warm_up()
     except ModelRefused as error:
@@ -126,24 +146,31 @@ def _loaded(task: str, folder: Path, trial: Trial) -> Backend:
 def _is_ours(error: Exception) -> bool:
     """Whether Wherry raised it."""
     *_, last = traceback.extract_tb(error.__traceback__)
-    return f"{os.sep}tasks{os.sep}" in last.filename and "transformers/models" not in last.filename
+    return last.filename.startswith(_OURS)
 
 
 def _compared(backend: Backend, trial: Trial, expected: list[Any]) -> tuple[Word, str]:
     task = get_task(backend.task.name)
-    rows = [task.input.validated({**trial.fixed, **row}) for row in trial.rows]
-    alone = [trial.view(_answers(backend, [row])[0]) for row in rows]
+    rows = [task.input.validated({**trial.common(), **row}) for row in trial.rows]
+    alone = [_views(trial, _answers(backend, [row]))[0] for row in rows]
     for place, (own, other) in enumerate(zip(alone, expected, strict=True)):
         if difference := trial.apart(own, other):
             why = f"not what the documented call says: row {place}{difference}"
             raise _Judged("wrong", why)
     for order in (1, -1):
-        together = map(trial.view, _answers(backend, rows[::order])[::order])
+        together = _views(trial, _answers(backend, rows[::order])[::order])
         for place, (own, other) in enumerate(zip(alone, together, strict=True)):
             if difference := unlike(own, other):
                 why = f"a row changes with its company: row {place}{difference}"
                 raise _Judged("wrong", why)
     return _OF_COMPANY[backend.company.batching], ""
+
+
+def _views(trial: Trial, answers: Sequence[Any]) -> list[Any]:
+    try:
+        return [trial.view(answer) for answer in answers]
+    except (IndexError, KeyError) as error:
+        raise _Judged("wrong", "an answer is empty") from error
 
 
 def _answers(backend: Backend, rows: Sequence[Any]) -> list[Any]:

@@ -8,6 +8,8 @@ from typing import Any
 import transformers
 from transformers.models.auto.image_processing_auto import IMAGE_PROCESSOR_MAPPING_NAMES
 
+from wherry.samples.tiny.parts import bpe
+
 from .sizes import EDGE
 
 #: Types that share another's processor, as their documentation says.
@@ -53,3 +55,54 @@ def _small(size: Any) -> Any:
         return _SQUARE
     small = {"shortest_edge": EDGE, "longest_edge": EDGE + EDGE // 2}
     return {key: small[key] for key in known if key in small} or None
+
+
+#: How many marks a processor of pictures and text writes for a picture of EDGE pixels.
+SEEING: dict[str, Any] = {
+    "patch_size": 16,
+    "image_seq_length": (EDGE // 16) ** 2,
+    "num_image_tokens": (EDGE // 16) ** 2,
+    "vision_feature_select_strategy": "default",
+    "num_additional_image_tokens": 1,
+}
+
+_MARKS = {
+    "image_token": "<image>",
+    "video_token": "<video>",
+    "audio_token": "<audio>",
+    "boi_token": "<boi>",
+    "eoi_token": "<eoi>",
+    "image_boundary_token": "<edge>",
+    "image_break_token": "<break>",
+    "image_end_token": "<end>",
+    "image_start_token": "<start>",
+    "start_image_token": "<begin>",
+    "end_image_token": "<finish>",
+    "context_image_token": "<context>",
+}
+#: Types whose template writes another mark where a picture is.
+_BEGINS = frozenset({"gemma3", "shieldgemma2", "t5gemma2"})
+_CHAT = (
+    "{% for message in messages %}<|{{ message['role'] }}|>"
+    "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
+    "{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}"
+    "{% endfor %}{% endif %}\n{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+
+
+def seeing_tokenizer(kind: str) -> Any:
+    """A tokenizer that marks where pictures are."""
+    roles = ("<|user|>", "<|assistant|>", "<|system|>")
+    made = bpe(extra=(*_MARKS.values(), *roles), extra_special_tokens=_MARKS, max_length=4096)
+    mark = "boi_token" if kind in _BEGINS else "image_token"
+    made.chat_template = _CHAT.replace("<image>", _MARKS[mark])
+    made.model_input_names = ["input_ids", "attention_mask"]
+    return made
+
+
+def marks_of(tokenizer: Any) -> dict[str, Any]:
+    """The marks' numbers, as configs name them."""
+    numbers = {name: tokenizer.convert_tokens_to_ids(mark) for name, mark in _MARKS.items()}
+    return {f"{name}_{end}": number for name, number in numbers.items() for end in ("id", "index")}

@@ -10,6 +10,19 @@ from typing import Any
 _MAMBA: dict[str, Any] = {"mamba_n_heads": 4, "mamba_d_head": 16, "mamba_chunk_size": 16}
 
 
+#: Two kinds of attention, in pieces of 16 tokens.
+_REFORMER: dict[str, Any] = {
+    "axial_pos_shape": [8, 16],
+    "axial_pos_embds_dim": [16, 16],
+    "attn_layers": ["local", "lsh"],
+    "attention_head_size": 16,
+    "feed_forward_size": 64,
+    "max_position_embeddings": 128,
+    "local_attn_chunk_length": 16,
+    "lsh_attn_chunk_length": 16,
+    "num_buckets": 4,
+    "hash_seed": 0,  # else it draws
+}
 #: Detectors by words that look as DETR does.
 _GROUNDED = ("deformable_detr", "grounding-dino", "mm-grounding-dino")
 #: What fuses four layers to a map.
@@ -47,6 +60,14 @@ ODD: dict[str, dict[str, Any]] = {
     **{kind: {"d_model": 64, **_resnet("stage2", "stage3", "stage4")} for kind in _GROUNDED},
     "dpt": {"num_hidden_layers": 4, "backbone_out_indices": [0, 1, 2, 3], **_NECK},
     "data2vec-vision": {"num_hidden_layers": 4, "out_indices": [1, 2, 3, 4]},
+    "gemma3n_text": {"num_kv_shared_layers": 0},
+    "reformer": _REFORMER,
+    "recurrent_gemma": {"num_hidden_layers": 3},
+    "codegen": {"n_embd": 64, "n_head": 4, "rotary_dim": 8},
+    "longcat_flash": {"qk_head_dim": 32, "moe_topk": 2, "zero_expert_num": 2},
+    "vipllava": {"vision_feature_layers": [-1, -2]},
+    "gemma3": {"mm_tokens_per_image": 16},
+    "t5gemma2": {"mm_tokens_per_image": 16},
     "xmod": {"default_language": "en_XX"},
     "zamba": {
         "num_hidden_layers": 4,
@@ -89,15 +110,4 @@ ODD: dict[str, dict[str, Any]] = {
     "luke": {"entity_vocab_size": 16, "entity_emb_size": 32},
     "mamba2": {"num_heads": 4, "head_dim": 16, "n_groups": 1, "chunk_size": 16},
     "perceiver": {"num_latents": 8, "d_latents": 32, "num_self_attends_per_block": 2},
-    "reformer": {
-        "axial_pos_shape": [8, 16],
-        "axial_pos_embds_dim": [16, 16],
-        "attn_layers": ["local", "lsh"],
-        "attention_head_size": 16,
-        "feed_forward_size": 64,
-        "max_position_embeddings": 128,
-        "local_attn_chunk_length": 16,
-        "lsh_attn_chunk_length": 16,
-        "num_buckets": 4,
-    },
 }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import transformers
 from tokenizers import processors
 
 from wherry.samples.tiny.parts import bpe, wordpiece
@@ -28,6 +30,15 @@ def tokenizer_of(auto_class: str) -> Any:
     made = wordpiece(max_length=128)
     made.bos_token, made.eos_token = made.cls_token, made.sep_token
     return made
+
+
+def is_kept(tokenizer: Any, folder: Path) -> bool:
+    """Whether a saved tokenizer reads as before: for some types transformers loads a class of its
+    own over another's words.
+    """
+    loaded = transformers.AutoTokenizer.from_pretrained(folder)
+    tried = ("the quick brown fox", "a car")
+    return bool(loaded(*tried)["input_ids"] == tokenizer(*tried)["input_ids"])
 
 
 def words_of(tokenizer: Any) -> dict[str, Any]:

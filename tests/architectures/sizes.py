@@ -97,6 +97,7 @@ _MOST: dict[str, int] = {
 
 #: Whatever else is called a size and is as large.
 _LARGE = 96
+_WIDE = re.compile(r"conv_dim|hidden_sizes|(dim|dims|channels)$")
 _A_SIZE = re.compile(r"(dim|dims|dimension|size|channels|width|features)$|vocab_size|hidden_size")
 
 
@@ -115,6 +116,10 @@ def _tiny(cls: type[PretrainedConfig], words: dict[str, Any], labels: dict[str, 
     given = {name: small for name in names if (small := _small(name, plain.get(name))) is not None}
     for name, part in _parts(cls, plain).items():
         given[name] = _tiny(part, words, {}).to_dict()
+    given.update({name: words[name] for name in words.keys() & names if "_token_i" in name})
+    if "vocab_size" in words:  # tables beside the words' own
+        tables = (name for name in given if "vocab_size" in name)
+        given.update(dict.fromkeys(tables, words["vocab_size"]))
     if plain.get("vocab_size") is not None or "vocab_size" in names:
         given.update({k: v for k, v in words.items() if k in names or k == "vocab_size"})
     if plain.get("is_encoder_decoder") and "decoder_start_token_id" in words:
@@ -123,11 +128,7 @@ def _tiny(cls: type[PretrainedConfig], words: dict[str, Any], labels: dict[str, 
     given.update(labels)
     odd = ODD.get(cls.model_type, {})
     given.update({k: v({**words, **given}) if callable(v) else v for k, v in odd.items()})
-    given = {name: value for name, value in given.items() if value is not _LEFT_OUT}
     return cls(**given)
-
-
-_LEFT_OUT = object()
 
 
 def _parts(cls: type[PretrainedConfig], plain: Mapping[str, Any]) -> dict[str, Any]:
@@ -179,6 +180,8 @@ def _small_list(name: str, value: Any) -> Any:
         isinstance(v, int) for v in value
     ):
         return [16 * 2 ** min(i, 2) for i in range(count)]
+    if all(isinstance(v, int) and v >= _LARGE for v in value) and _WIDE.search(name):
+        return [HIDDEN] * count
     if name in ("num_heads", "num_attention_heads") and all(isinstance(v, int) for v in value):
         return [min(v, 2) for v in value]
     return None

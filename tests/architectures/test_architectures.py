@@ -19,10 +19,11 @@ _ROOT = Path(__file__).parents[2]
 #: A few that take little time, of each kind of reading.
 _SAMPLE = {
     "text-classification": "bert",
-    "token-classification": "xlnet",
-    "embedding": "t5",
     "chat": "gpt2",
     "text2text-generation": "bart",
+    "image-classification": "vit",
+    "object-detection": "yolos",
+    "automatic-speech-recognition": "wav2vec2",
 }
 
 
@@ -64,9 +65,10 @@ def test_what_is_wrong_is_known() -> None:
     assert wrong == known_pairs(), "a fault of ours: mend it, or tell of it in known.py"
 
 
+@pytest.mark.timeout(900)  # on a machine that is busy; alone it takes fifteen seconds
 def test_a_few_are_as_the_page_says(tmp_path: Path) -> None:
     asked = [f"--only={task}:{kind}" for task, kind in _SAMPLE.items()]
-    found = _words(_tried(tmp_path / "some.json", *asked, timeout_s=150))
+    found = _words(_tried(tmp_path / "some.json", *asked, timeout_s=850))
     assert found == {pair: _words(verdicts.read()[1])[pair] for pair in _SAMPLE.items()}
 
 

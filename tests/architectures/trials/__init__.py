@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from . import pictures, text, writing
+from . import conversing, others, pictures, sounds, text, writing
 from .base import Trial
 
-TRIALS: dict[str, type[Trial]] = {**text.TRIALS, **writing.TRIALS, **pictures.TRIALS}
+#: By task, and by head where a task's heads are called in several ways.
+TRIALS: dict[str, type[Trial]] = {
+    **text.TRIALS,
+    **writing.TRIALS,
+    **pictures.TRIALS,
+    **conversing.TRIALS,
+    **sounds.TRIALS,
+    **others.TRIALS,
+    "poses": others.PoseEstimation,
+}

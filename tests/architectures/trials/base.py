@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from ...tasks.backends.contract.likeness import unlike
@@ -18,10 +19,8 @@ class Trial(ABC):
 
     #: Of several lengths; two of them alike.
     rows: ClassVar[Sequence[Row]]
-    #: What the backend is declared with.
-    declared: ClassVar[Mapping[str, Any]] = {}
-    #: For rows, when more than texts are compared exactly.
-    fixed: ClassVar[Mapping[str, Any]] = {}
+    #: What all rows have in common.
+    fixed: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
     def __init__(self, folder: str, auto_class: str) -> None:
         self.folder, self.auto_class = folder, auto_class
@@ -30,6 +29,10 @@ class Trial(ABC):
     @abstractmethod
     def open(self) -> None:
         """Load the model as its documentation does."""
+
+    def common(self) -> Mapping[str, Any]:
+        """What all rows of this model have in common."""
+        return self.fixed
 
     @abstractmethod
     def call(self, row: Row) -> Any:

@@ -134,7 +134,8 @@ class FeatureExtraction(Loaded):
                 raise
             self.model = self.model.get_encoder()
             out, _ = self.forward(text)
-        return out.last_hidden_state[0]
+        hidden: torch.Tensor = out.last_hidden_state[0]
+        return hidden
 
     def call(self, row: Row) -> Any:
         return self.tokens(row["texts"][0]).tolist()
@@ -205,7 +206,7 @@ class QuestionAnswering(Loaded):
         question, context = row["questions"][0], row["contexts"][0]
         out, (inputs, offsets) = self.forward(question, context, return_offsets_mapping=True)
         own = torch.tensor([of == 1 for of in inputs.sequence_ids(0)])
-        none = inputs["input_ids"][0] == self.tokenizer.cls_token_id
+        none = torch.isin(inputs["input_ids"][0], torch.tensor(self.tokenizer.cls_token_id or -1))
         ends = [logits[0] for logits in (out.start_logits, out.end_logits)]
         start, end = (
             logits.masked_fill(~(own | none), -1e9).softmax(-1).masked_fill(none, 0)
@@ -214,6 +215,7 @@ class QuestionAnswering(Loaded):
         both = torch.triu(start[:, None] * end[None]).tril(14)
         first, last = divmod(int(both.argmax()), len(end))
         begin, stop = int(offsets[0, first, 0]), int(offsets[0, last, 1])
+        begin += len(context[begin:stop]) - len(context[begin:stop].lstrip())
         score = float(both.max())
         return {"answer": context[begin:stop], "start": begin, "end": stop, "score": score}
 

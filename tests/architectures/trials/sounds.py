@@ -1,0 +1,59 @@
+"""Tasks of models that listen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...support import sounds
+from .base import Row, Trial
+from .text import Piped
+
+_TONES = sounds.tones()
+_ROWS = tuple({"audio": [sounds.file(tone)]} for tone in _TONES)
+_RAW = {row["audio"][0]: tone for row, tone in zip(_ROWS, _TONES, strict=True)}
+
+
+def _samples(row: Row) -> Any:
+    """A row's sound, as pipelines take it."""
+    return {"raw": _RAW[row["audio"][0]], "sampling_rate": sounds.RATE}
+
+
+class AudioClassification(Piped):
+    pipeline = "audio-classification"
+    rows = _ROWS
+
+    def call(self, row: Row) -> Any:
+        found = self.pipe(_samples(row), top_k=5)
+        return {one["label"]: one["score"] for one in found}
+
+    def view(self, answer: Any) -> Any:
+        return {one["label"]: one["score"] for one in answer["results"][0]}
+
+
+class Recognition(Piped):
+    pipeline = "automatic-speech-recognition"
+    rows = _ROWS
+
+    def open(self) -> None:
+        super().open()
+        self.told: dict[str, Any] = {}
+        if self.pipe.model.config.model_type == "whisper":  # as its page has it
+            # A pipeline of itself searches with five beams; the page's `generate` does not.
+            told = {"task": "transcribe", "language": "english", "num_beams": 1}
+            self.told = {"generate_kwargs": {**told, "max_new_tokens": 12}}
+
+    def common(self) -> Mapping[str, Any]:
+        return {"language": "en"} if self.told else {}
+
+    def call(self, row: Row) -> Any:
+        return self.pipe(_samples(row), **self.told)["text"]
+
+    def view(self, answer: Any) -> Any:
+        return answer["texts"][0]
+
+
+TRIALS: dict[str, type[Trial]] = {
+    "audio-classification": AudioClassification,
+    "automatic-speech-recognition": Recognition,
+}
