@@ -13,7 +13,7 @@ from ..decoder import Decoder
 from ..graph import Arrays, Graph
 
 
-class Memory:
+class GraphCache:
     """What a decoder's attention computed of the tokens so far, as `generate` carries it along."""
 
     #: Asked by `generate`: whether it may be compiled.
@@ -81,7 +81,7 @@ class GraphModel(hf.PreTrainedModel, hf.GenerationMixin):  # type: ignore[misc] 
         input_ids: torch.Tensor | None = None,
         attention_mask: torch.Tensor | None = None,
         position_ids: torch.Tensor | None = None,
-        past_key_values: Memory | None = None,
+        past_key_values: GraphCache | None = None,
         decoder_input_ids: torch.Tensor | None = None,
         encoder_outputs: Any = None,
         use_cache: bool = True,
@@ -107,11 +107,11 @@ class GraphModel(hf.PreTrainedModel, hf.GenerationMixin):  # type: ignore[misc] 
         kept = memory if use_cache else None
         return Seq2SeqLMOutput(logits=logits, past_key_values=kept)
 
-    def _step(self, arrays: Arrays, memory: Memory | None) -> tuple[torch.Tensor, Memory]:
-        before = memory or Memory({}, 0)
+    def _step(self, arrays: Arrays, memory: GraphCache | None) -> tuple[torch.Tensor, GraphCache]:
+        before = memory or GraphCache({}, 0)
         logits, past = self._decoder.step(arrays, before.arrays)
         new = arrays["input_ids"].shape[1]
-        return torch.from_numpy(logits), Memory(past, before.get_seq_length() + new)
+        return torch.from_numpy(logits), GraphCache(past, before.get_seq_length() + new)
 
 
 class _Encoder(torch.nn.Module):

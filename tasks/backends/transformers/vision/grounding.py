@@ -26,7 +26,7 @@ _TOKEN_CHANCE = 0.25
 _OVERLAP = 0.5
 
 
-class Objects(NamedTuple):
+class GroundedObjects(NamedTuple):
     """What is seen in an image: scores (N,), labels, boxes (N, 4) in pixels."""
 
     scores: NDArray[np.float32]
@@ -45,7 +45,9 @@ class Grounding(Protocol):
     ) -> tuple[dict[str, torch.Tensor], list[list[Truncation | None]]]:
         """Rows' labels of one size as tensors, and what was cut of each row's."""
 
-    def read(self, out: Any, row: int, labels: list[str], size: Size, threshold: float) -> Objects:
+    def read(
+        self, out: Any, row: int, labels: list[str], size: Size, threshold: float
+    ) -> GroundedObjects:
         """One row's objects."""
 
 
@@ -68,7 +70,9 @@ class GroundingDino:
         encoded, lost = self._texts(texts)
         return encoded, [[lost[text]] for text in texts]
 
-    def read(self, out: Any, row: int, labels: list[str], size: Size, threshold: float) -> Objects:  # noqa: ARG002 # OmDet's reads them
+    def read(
+        self, out: Any, row: int, labels: list[str], size: Size, threshold: float
+    ) -> GroundedObjects:  # noqa: ARG002 # OmDet's reads them
         """By the processor's own post-processing."""
         (found,) = self._processor.post_process_grounded_object_detection(
             _Row(out, row),
@@ -76,7 +80,9 @@ class GroundingDino:
             text_threshold=_TOKEN_CHANCE,
             target_sizes=[(size[1], size[0])],
         )
-        return Objects(found["scores"].numpy(), found["text_labels"], found["boxes"].numpy())
+        return GroundedObjects(
+            found["scores"].numpy(), found["text_labels"], found["boxes"].numpy()
+        )
 
 
 class OmDet:
@@ -107,7 +113,9 @@ class OmDet:
         }
         return encoded, [[] for _ in rows]
 
-    def read(self, out: Any, row: int, labels: list[str], size: Size, threshold: float) -> Objects:
+    def read(
+        self, out: Any, row: int, labels: list[str], size: Size, threshold: float
+    ) -> GroundedObjects:
         """As many boxes as queries, less those of a label that overlap a surer one."""
         chances = out["decoder_class_logits"][row].sigmoid()  # (Q, L)
         best, at = chances.flatten().topk(len(chances), sorted=False)
@@ -124,7 +132,7 @@ class OmDet:
             for n in suppress(boxes[place], best[place], _OVERLAP)
         ]
         within = np.clip(boxes[kept], 0, np.array([*size, *size], "f4"))
-        return Objects(best[kept], [labels[of_label[n]] for n in kept], within)
+        return GroundedObjects(best[kept], [labels[of_label[n]] for n in kept], within)
 
 
 #: Types of models -> how they are asked.
