@@ -71,8 +71,13 @@ class GroundingDino:
         return encoded, [[lost[text]] for text in texts]
 
     def read(
-        self, out: Any, row: int, labels: list[str], size: Size, threshold: float
-    ) -> GroundedObjects:  # noqa: ARG002 # OmDet's reads them
+        self,
+        out: Any,
+        row: int,
+        labels: list[str],  # noqa: ARG002 # OmDet's reads them
+        size: Size,
+        threshold: float,
+    ) -> GroundedObjects:
         """By the processor's own post-processing."""
         (found,) = self._processor.post_process_grounded_object_detection(
             _Row(out, row),
