@@ -276,6 +276,8 @@ BUILDERS: dict[str, Callable[[Path], dict[str, Any] | None]] = {
     "csm": csm,
     "musicgen": _musicgen,
 }
+#: In the normal run; the rest are slow all together.
+NORMAL = ("speecht5", "seamless_m4t", "fastspeech2_conformer_with_hifigan")
 RATES = {"bark": 2400, "csm": 2400, "musicgen": 2400, "fastspeech2_conformer_with_hifigan": 22050}
 
 
@@ -318,7 +320,9 @@ def _documented(task: LocalTask, text: str, seed: int) -> Any:
     return np.clip(np.ravel(wave.numpy()), -1, 1)
 
 
-@pytest.mark.parametrize("kind", BUILDERS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(k, marks=() if k in NORMAL else pytest.mark.slow) for k in BUILDERS]
+)
 def test_a_text_is_spoken_as_the_model_documents(kind: str, tmp_path: Path) -> None:
     with _made(kind, tmp_path) as task:
         together = _spoken(task, TEXTS, seed=3)
