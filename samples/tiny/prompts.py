@@ -136,12 +136,18 @@ def _hiera() -> Any:
 def sam3(folder: Path) -> None:
     """The part of a SAM 3 that is prompted with points and boxes."""
     eye = {
-        **SMALL, "model_type": "sam3_vit_model", "image_size": 64, "patch_size": 8,
-        "window_size": 4, "global_attn_indexes": [1], "pretrain_image_size": 32,
+        **SMALL,
+        "model_type": "sam3_vit_model",
+        "image_size": 64,
+        "patch_size": 8,
+        "window_size": 4,
+        "global_attn_indexes": [1],
+        "pretrain_image_size": 32,
     }
     config = hf.Sam3TrackerConfig(
         vision_config={
-            "backbone_config": eye, "fpn_hidden_size": 32,
+            "backbone_config": eye,
+            "fpn_hidden_size": 32,
             "backbone_feature_sizes": [[32, 32], [16, 16], [8, 8]],
         },
         prompt_encoder_config={**_ENCODER, "patch_size": 8, "hidden_size": 32},
