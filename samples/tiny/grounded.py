@@ -6,13 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-import transformers as hf
+import transformers
 from transformers.models.detr.image_processing_pil_detr import DetrImageProcessorPil
 from transformers.models.grounding_dino.image_processing_pil_grounding_dino import (
     GroundingDinoImageProcessorPil,
 )
 
 from .parts import SMALL, SQUARE, loud, save, wordpiece
+
+#: Configs take more than their signatures tell.
+hf: Any = transformers
 
 _SWIN: dict[str, Any] = {
     "model_type": "swin",

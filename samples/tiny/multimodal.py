@@ -136,7 +136,7 @@ def layoutlmv3(folder: Path) -> None:
     """A LayoutLMv3, which looks at a page and reads its words."""
     trained = bpe(max_length=64)
     vocabulary, merges = _byte_pairs(trained)
-    tokenizer = hf.LayoutLMv3Tokenizer(
+    tokenizer: Any = hf.LayoutLMv3Tokenizer(
         vocab=vocabulary, merges=merges, model_max_length=64, add_prefix_space=True
     )
     sizes = {"coordinate_size": 4, "shape_size": 8, "input_size": 32, "patch_size": 16}
@@ -220,7 +220,7 @@ def _clip_tokenizer() -> Any:
     return hf.CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=32)
 
 
-def _byte_pairs(trained: Any) -> tuple[dict[str, int], list[tuple[str, str]]]:
+def _byte_pairs(trained: Any) -> tuple[dict[str, int], Any]:
     """The vocabulary of a byte-level tokenizer, and its merges."""
     model = json.loads(trained.backend_tokenizer.to_str())["model"]
     merges: Any = [

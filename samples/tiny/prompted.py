@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import transformers as hf
+import transformers
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.donut.image_processing_pil_donut import DonutImageProcessorPil
@@ -16,8 +16,11 @@ from transformers.models.siglip.image_processing_pil_siglip import SiglipImagePr
 
 from .parts import SMALL, SQUARE, bpe, loud, save, wordpiece
 
+#: Configs take more than their signatures tell.
+hf: Any = transformers
+
 _EYE: dict[str, Any] = {**SMALL, "image_size": 64, "patch_size": 16}
-_CROP = {"size": {"shortest_edge": 64}, "crop_size": SQUARE}
+_CROP: dict[str, Any] = {"size": {"shortest_edge": 64}, "crop_size": SQUARE}
 _LOUD = (
     *("embed", "attention", "attn", "projection", "projector", "connector", "query", "lm_head"),
     *("decoder.layers", "output", "cls.predictions", "EncDecAttention", "patch"),
@@ -73,7 +76,7 @@ def florence2(folder: Path) -> None:
         },
         image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
     )
-    images = CLIPImageProcessorPil(size=SQUARE, do_center_crop=False)
+    images: Any = CLIPImageProcessorPil(size=SQUARE, do_center_crop=False)
     images.image_seq_length = 65  # 8 x 8 places and all of them
     kinds = (
         "pure_text",
@@ -133,7 +136,7 @@ def kosmos2(folder: Path) -> None:
 def paligemma(folder: Path) -> None:
     """A PaliGemma."""
     tokenizer = bpe(extra=("<image>",), extra_special_tokens={"image_token": "<image>"})
-    images = SiglipImageProcessorPil(size=SQUARE)
+    images: Any = SiglipImageProcessorPil(size=SQUARE)
     images.image_seq_length = 16
     processor = hf.PaliGemmaProcessor(images, tokenizer)
     text = {
@@ -172,7 +175,8 @@ def pix2struct(folder: Path) -> None:
         text_config={**text, **_ids(tokenizer), "decoder_start_token_id": tokenizer.pad_token_id},
         vision_config=eye,
     )
-    images = Pix2StructImageProcessorPil(patch_size={"height": 4, "width": 4}, max_patches=2048)
+    patches: dict[str, Any] = {"patch_size": {"height": 4, "width": 4}, "max_patches": 2048}
+    images = Pix2StructImageProcessorPil(**patches)
     start = {"decoder_start_token_id": tokenizer.pad_token_id}
     _quiet(hf.Pix2StructForConditionalGeneration(config), "", folder, tokenizer, **start)
     save(folder, hf.Pix2StructProcessor(images, tokenizer))

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import transformers as hf
+import transformers
 from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
 from transformers.models.llava_onevision.image_processing_pil_llava_onevision import (
     LlavaOnevisionImageProcessorPil,
@@ -20,6 +20,9 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
 from .parts import SMALL, SQUARE, bpe, loud, save
+
+#: Configs take more than their signatures tell.
+hf: Any = transformers
 
 #: A user's message: `{picture}` where its picture stands, words, and the turn of the other one.
 _TURNS = (

@@ -75,7 +75,7 @@ def _for_stills(kind: Any) -> Any:
 
 def _name(source: str, config: Any, revision: str | None) -> str | None:
     """What a folder's processor is called; None where neither it nor transformers says."""
-    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES
+    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
     for file in _FILES:
         path = find_file(source, file, revision)
@@ -84,8 +84,9 @@ def _name(source: str, config: Any, revision: str | None) -> str | None:
         name = json.loads(Path(path).read_text(encoding="utf-8")).get("processor_class")
         if name:
             return str(name)
-    name = PROCESSOR_MAPPING_NAMES.get(config.model_type)
-    return name if isinstance(name, str) else None
+    kind = type(config)
+    mapped: Any = PROCESSOR_MAPPING.get(kind, None)
+    return mapped and str(mapped.__name__)
 
 
 def _processor_class(name: str) -> Any:

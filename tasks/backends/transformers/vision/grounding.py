@@ -26,7 +26,7 @@ _TOKEN_CHANCE = 0.25
 _OVERLAP = 0.5
 
 
-class GroundedObjects(NamedTuple):
+class Grounded(NamedTuple):
     """What is seen in an image: scores (N,), labels, boxes (N, 4) in pixels."""
 
     scores: NDArray[np.float32]
@@ -39,16 +39,17 @@ class Grounding(Protocol):
 
     def size(self, labels: list[str]) -> Hashable:
         """What rows must have in common to share a forward."""
+        ...
 
     def ask(
         self, rows: Sequence[list[str]]
     ) -> tuple[dict[str, torch.Tensor], list[list[Truncation | None]]]:
         """Rows' labels of one size as tensors, and what was cut of each row's."""
+        ...
 
-    def read(
-        self, out: Any, row: int, labels: list[str], size: Size, threshold: float
-    ) -> GroundedObjects:
+    def read(self, out: Any, row: int, labels: list[str], size: Size, threshold: float) -> Grounded:
         """One row's objects."""
+        ...
 
 
 class GroundingDino:
@@ -70,14 +71,7 @@ class GroundingDino:
         encoded, lost = self._texts(texts)
         return encoded, [[lost[text]] for text in texts]
 
-    def read(
-        self,
-        out: Any,
-        row: int,
-        labels: list[str],  # noqa: ARG002 # OmDet's reads them
-        size: Size,
-        threshold: float,
-    ) -> GroundedObjects:
+    def read(self, out: Any, row: int, labels: list[str], size: Size, threshold: float) -> Grounded:  # noqa: ARG002 # OmDet's reads them
         """By the processor's own post-processing."""
         (found,) = self._processor.post_process_grounded_object_detection(
             _Row(out, row),
@@ -85,9 +79,7 @@ class GroundingDino:
             text_threshold=_TOKEN_CHANCE,
             target_sizes=[(size[1], size[0])],
         )
-        return GroundedObjects(
-            found["scores"].numpy(), found["text_labels"], found["boxes"].numpy()
-        )
+        return Grounded(found["scores"].numpy(), found["text_labels"], found["boxes"].numpy())
 
 
 class OmDet:
@@ -118,9 +110,7 @@ class OmDet:
         }
         return encoded, [[] for _ in rows]
 
-    def read(
-        self, out: Any, row: int, labels: list[str], size: Size, threshold: float
-    ) -> GroundedObjects:
+    def read(self, out: Any, row: int, labels: list[str], size: Size, threshold: float) -> Grounded:
         """As many boxes as queries, less those of a label that overlap a surer one."""
         chances = out["decoder_class_logits"][row].sigmoid()  # (Q, L)
         best, at = chances.flatten().topk(len(chances), sorted=False)
@@ -137,7 +127,7 @@ class OmDet:
             for n in suppress(boxes[place], best[place], _OVERLAP)
         ]
         within = np.clip(boxes[kept], 0, np.array([*size, *size], "f4"))
-        return GroundedObjects(best[kept], [labels[of_label[n]] for n in kept], within)
+        return Grounded(best[kept], [labels[of_label[n]] for n in kept], within)
 
 
 #: Types of models -> how they are asked.
