@@ -108,7 +108,9 @@ def _service(pid: int) -> str:
         return "redis"
     if "wherry.workers.fork_server" in line:
         return "fork server"
-    return next((word for word in ("uvicorn", "flower") if word in line), "up")
+    if "wherry.api.app:create_app" in line:
+        return "api"
+    return "flower" if "flower" in line else "up"
 
 
 def _report(trees: list[Tree]) -> Table:
@@ -119,13 +121,13 @@ def _report(trees: list[Tree]) -> Table:
     for what, digits, found in rows:
         rounds = [[sum(of) for of in zip(*f.values(), strict=True)] for f in found]
         table.add_row(what, *_row(rounds, digits))
-        for service in sorted(found[-1]):
+        for service in sorted({name for f in found for name in f}):
             table.add_row(f"  {service}", *_row([f[service] for f in found], digits))
     return table
 
 
 def _row(values: Sequence[Sequence[float]], digits: int) -> list[str]:
-    medians = [statistics.median(of) for of in values]
+    medians = [statistics.median(of or [0.0]) for of in values]  # a service of one alone
     ratio = f"{medians[-1] / medians[0]:.2f}" if len(medians) > 1 and medians[0] else ""
     return [*(f"{median:.{digits}f}" for median in medians), ratio]
 

@@ -100,7 +100,10 @@ class ForkServer:
 
     def spawn(self, command: Sequence[str], env: Mapping[str, str] | None) -> Process | None:
         """Start a worker once the server has imported; None when it was closed meanwhile."""
-        request = {"arguments": worker_arguments(command), "env": dict(env or os.environ)}
+        arguments = worker_arguments(command)
+        if arguments is None:  # another program than was imported
+            return popen(command, env)
+        request = {"arguments": arguments, "env": dict(env or os.environ)}
         with self._lock:
             for _ in range(2):  # once more should the server turn out to be gone
                 if self._closed:

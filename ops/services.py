@@ -32,7 +32,8 @@ def api_command(port: int, *, log_level: str = "warning") -> list[str]:
     """Uvicorn with the API, on loopback."""
     return [
         # It would put the current folder first on the path: this is none.
-        *(sys.executable, "-P", "-m", "uvicorn", "--app-dir", os.devnull, "--factory", API_FACTORY),
+        *(sys.executable, "-P", "-m", "wherry.api.server", "--app-dir", os.devnull),
+        *("--factory", API_FACTORY),
         *("--host", "127.0.0.1", "--port", str(port), "--no-access-log"),
         *("--log-level", log_level, "--timeout-graceful-shutdown", str(_API_GRACE_S)),
     ]
@@ -51,9 +52,10 @@ def worker_command(
     ]
 
 
-def worker_arguments(command: Sequence[str]) -> list[str]:
-    """Of a worker's command line, what it says to Celery."""
-    return list(command[len(_CELERY) :])
+def worker_arguments(command: Sequence[str]) -> list[str] | None:
+    """Of a worker's command line, what it says to Celery; None for any other program."""
+    ours = tuple(command[: len(_CELERY)]) == _CELERY
+    return list(command[len(_CELERY) :]) if ours else None
 
 
 def fork_server_command(modules: Sequence[str]) -> list[str]:

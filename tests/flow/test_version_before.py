@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import sysconfig
 import venv
 from collections.abc import Iterable, Iterator
@@ -86,7 +87,9 @@ class Fleet:
             "WHERRY_INLINE_MAX_BYTES": "10000",
             "WHERRY_LEASE_TTL_S": "5",
         }
-        command = [str(python), *command[1:]] if python else command
+        if python:  # which knows uvicorn's own server alone
+            names = {sys.executable: str(python), "wherry.api.server": "uvicorn"}
+            command = [names.get(word, word) for word in command]
         child = Child(name, command, env=env, on_line=self.lines.append)
         self.children.append(child)
         child.start()

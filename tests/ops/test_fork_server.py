@@ -90,6 +90,12 @@ def test_a_fork_is_as_a_process_of_its_own(serve: Callable[..., ForkServer], tol
     assert not set(drawn[0]) & set(drawn[1]), "they draw numbers of their own"
     assert run(server, told, "nonsense").returncode == 2
     assert any("No such command 'nonsense'" in line for line in told)
+    other = server.spawn([sys.executable, "-c", "print('not a worker')"], None)
+    assert other is not None
+    assert other.stdout is not None
+    with other.stdout as output:
+        assert output.read() == "not a worker\n"
+    assert other.wait() == 0
 
 
 @pytest.mark.parametrize(
