@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import uuid
@@ -26,6 +27,7 @@ def _started(pid: int) -> str:
     return "" if gone else fields[19]
 
 
+@functools.cache
 def _machine() -> str:
     """This machine since its boot, and this pid namespace; "" where /proc does not tell."""
     try:
