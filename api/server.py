@@ -26,7 +26,7 @@ class _DatedState(ServerState):
         super().__init__()
 
     @property
-    def default_headers(self) -> _Headers:  # pyright: ignore[reportIncompatibleVariableOverride] # uvicorn sets it each second
+    def default_headers(self) -> _Headers:
         second = int(time.time())
         if second != self._second:
             date = [(b"date", formatdate(second, usegmt=True).encode())]
@@ -35,7 +35,7 @@ class _DatedState(ServerState):
         return self._headers
 
     @default_headers.setter
-    def default_headers(self, _: _Headers) -> None:
+    def default_headers(self, _: _Headers) -> None:  # pyright: ignore[reportIncompatibleVariableOverride] # a list that uvicorn sets each second
         """Nothing: it is what it is asked for."""
 
 

@@ -123,13 +123,14 @@ class Stack:
         """
         require_settings()
         catalog = load_catalog(self.models, families=())
-        self._start_fork_server(catalog)
         self._check()
         self.port = choose_port(self.port, "--port")
         self.flower_port = choose_port(self.flower_port, "--flower-port") if self.flower else 0
         if self.grpc_port is not None:
             require_grpc()
             self.grpc_port = choose_port(self.grpc_port, "--grpc-port")
+        self._folder.acquire()
+        self._start_fork_server(catalog)
         self._start_redis()
         self._spawn(
             "api",
@@ -190,7 +191,6 @@ class Stack:
         return pid
 
     def _start_redis(self) -> None:
-        self._folder.acquire()
         if self.redis_url:
             ping_redis(self.redis_url)
             self.log("redis", "ready, and not ours to stop")

@@ -49,6 +49,14 @@ class Channel(redis.Channel):
             log.warning("what is no message was dropped: %s", error)
             return True
 
+    def close(self) -> None:
+        """Close, without waiting for the ticket or the silence that was asked for last."""
+        asked: Any = self._in_poll  # the connection, while it waits
+        if asked:
+            asked.disconnect()
+        end: Any = super().close
+        end()
+
     def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
         kind: Any = self.typeof
         if kind(exchange).type == "fanout":
@@ -72,6 +80,9 @@ class Transport(redis.Transport):
     """The transport with that channel, which wakes less often."""
 
     Channel = Channel
+
+    #: Seconds that Redis is asked to wait for a ticket at a time; kombu's own 1.
+    brpop_timeout = 5
 
     def register_with_event_loop(self, connection: Any, loop: Any) -> None:
         """Look less often for tables whose time is over: a worker's queues have none that ends."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -66,3 +67,15 @@ def test_what_is_sent_to_all_workers_reaches_them_all_the_same(
         assert app.control.ping(timeout=10, limit=1) == [{"me@here": {"ok": "pong"}}]
         assert not connection.exists("_kombu.binding.celery.pidbox")
     app.close()
+
+
+def test_a_channel_that_is_closed_waits_for_no_ticket_more(redis_url: str) -> None:
+    link = opened(redis_url)
+    channel: Any = link.channel()
+    Queue("idle", Exchange("idle"))(channel).declare()
+    channel.basic_consume("idle", no_ack=True, callback=lambda _: None, consumer_tag="it")
+    channel.connection.cycle.on_poll_start()
+    assert channel._in_poll, "Redis was asked for a ticket"
+    began = time.monotonic()
+    link.close()
+    assert time.monotonic() - began < channel.brpop_timeout / 2
