@@ -120,7 +120,7 @@ def test_the_space_that_a_text_begins_with_is_kept() -> None:
     )
     prompt = {"input_ids": tokens[:, :2], "attention_mask": torch.ones(1, 2)}
     (completion,) = generate(model, tokenizer, prompt, Parameters(max_new_tokens=3))
-    assert completion == Completion(" hi", "length", 3)
+    assert completion == Completion(" hi", "length", 3, (3, 4, 5))
     assert tokenizer.decode([3, 4, 5]) == "hi"
 
 
