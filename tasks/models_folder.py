@@ -32,6 +32,8 @@ def tables_in(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
             for field in _TAKEN
             if field in table
         ]
-        latest = {"version_policy": {"latest": {}}}  # as Triton's, which an own one replaces
+        latest: dict[str, Any] = {
+            "version_policy": {"latest": {}}
+        }  # as Triton's, which an own one replaces
         tables.append({**latest, **table, "name": place.name, "source": place.name})
     return tables, faults
