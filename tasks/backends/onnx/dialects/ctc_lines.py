@@ -102,7 +102,7 @@ class CtcLines(ImageAdapter):
         (self._output,) = self.graph.outputs
         (size,) = {self.pixels.fit(Image.new("RGB", (64, 32))).size}
         values = self.pixels.normalise([Image.new("RGB", size, "white")])
-        out = self.graph.read(self._output, {self.image_input: values})
+        out = self.graph.run({self.image_input: values})[self._output]
         if out.ndim != 3 or 1 not in out.shape[:2]:
             raise ModelRefused(f"{self._output} is {[*out.shape]}: expected (1, T, C) or (T, 1, C)")
         self._time_first = out.shape[0] != 1

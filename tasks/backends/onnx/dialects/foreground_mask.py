@@ -59,7 +59,7 @@ class ForegroundMask(ImageAdapter):
         size = self.pixels.fit(Image.new("RGB", (64, 64))).size
         noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
         values = self.pixels.normalise([Image.fromarray(noise)])
-        out = self.graph.read(self._output, {self.image_input: values})
+        out = self.graph.run_rows({self.image_input: values})[self._output]
         return bool(out.min() < 0 or out.max() > 1)
 
     def answer(

@@ -70,7 +70,7 @@ class PixelLogits(ImageAdapter):
         noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
         for image in (Image.fromarray(noise), *(Image.new("RGB", size, grey) for grey in _GREYS)):
             values = self.pixels.normalise([image])
-            out = self.graph.read("logits", {self.image_input: values})
+            out = self.graph.run_rows({self.image_input: values})["logits"]
             if out.shape[-1] < 2 or out.min() < 0 or abs(out.sum(-1) - 1).max() > _ROUNDING:
                 return False
         return True
