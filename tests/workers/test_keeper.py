@@ -135,8 +135,8 @@ def test_a_look_costs_no_more_among_thousands_of_groups(kept: Kept) -> None:
     def nothing_is_due() -> None:
         """Whatever time the test has taken: the machine may be slow."""
         kept.queue.run(heartbeat("other", {}, kept.settings))
-        known = kept.queue.redis.zrange(groups, 0, -1)
-        kept.queue.redis.zadd(groups, dict.fromkeys(known, 4e12), xx=True)
+        known: list[bytes] = kept.queue.redis.zrange(groups, 0, -1)
+        kept.queue.redis.zadd(groups, dict.fromkeys(known, 4000000000000.0), xx=True)
 
     groups = Keys("wherry").groups
     kept.submit("more", replace(GROUP, digest="d"))

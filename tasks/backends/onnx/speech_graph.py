@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -51,7 +52,7 @@ class GraphSpeech(TextToSpeech):
             log.warning("%s: the graph draws its noise itself: a seed repeats nothing", self.source)
         return _Voice(model.graph, self.read_config()), []
 
-    def _tokens(self, row: TaskInput) -> torch.Tensor:
+    def _tokens(self, row: TaskInput) -> Mapping[str, Any]:
         assert isinstance(row, TextToSpeechInput)
         if row.speed not in (None, 1):
             raise RowError(f"speed {row.speed}: the graph speaks as fast as it was exported")
