@@ -106,6 +106,16 @@ def test_a_prompt_of_one_token_sees_nothing_of_the_rows_before(kind: str, tmp_pa
         assert [chance for _, chance in said([token])] == pytest.approx([c for _, c in own])
 
 
+def test_a_model_that_looks_in_chunks_is_tried_with_several(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(mixed.ENCODERS["reformer"], "local_attn_chunk_length", 32)
+    task = made("classifier", "reformer", tmp_path)
+    assert task.backend.company.batching == "equal-length"
+    texts = ["the quick brown fox " * 22, "who are you " * 3, "a red car in london " * 15]
+    assert scores(task, texts) == [pytest.approx(scores(task, [text])[0]) for text in texts]
+
+
 @pytest.mark.parametrize("kind", kinds("classifier"))
 def test_a_text_is_judged_alone_as_in_company(kind: str, tmp_path: Path) -> None:
     task = made("classifier", kind, tmp_path)

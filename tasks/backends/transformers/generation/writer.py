@@ -17,6 +17,7 @@ from ...device import Device
 from ...rows import Decoded, alike
 from ...text.cut import Truncation, warned
 from ..base import TransformersBackend
+from ..chunks import lengthened
 from ..tokenizer import embedded, load_tokenizer
 from .generate import (
     Completion,
@@ -152,6 +153,8 @@ class GenerationBackend(TransformersBackend, StreamingBackend):
         with self._encoding:
             rows = [self.tokenizer(text)["input_ids"][:most] for text in TEXTS]
         rows = [tokens or [0] for tokens in rows]
+        for row, half in enumerate((True, False)):
+            rows[row] = lengthened(rows[row], self.model.config, most, half=half)
         return Probe(rows, turned(rows[0]), self._first_steps, self.tolerance)
 
     def _first_steps(self, rows: Sequence[list[int]]) -> Sequence[Values]:

@@ -15,6 +15,7 @@ from ...rows import check_entries
 from ...text.lengths import sharing
 from ...text_encoders.reader import Tokens, TruncationStrategy
 from ..base import TransformersBackend
+from ..chunks import lengthened
 from ..tokenizer import load_tokenizer
 
 #: Takes from a model's output, given its inputs (B, T), what a task needs: one entry a sequence.
@@ -106,6 +107,12 @@ class TextBackend(TransformersBackend):
     def probe(self) -> Probe[Any]:
         """Texts of three lengths."""
         rows = _odd_and_even(self.probe_rows())
+        config, most = self.model.config, self.max_tokens
+        for row, half in enumerate((True, False)):
+            rows[row] = {
+                name: lengthened(entries, config, most, half=half)
+                for name, entries in rows[row].items()
+            }
         twin = {**rows[0], "input_ids": turned(rows[0]["input_ids"])}
         return Probe(rows, twin, self._probe_outputs, self.tolerance)
 
