@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..backends.onnx.files import graphs_of, main_graph
+from ..backends.onnx.files import TOGETHER, graphs_of, main_graph
 from ..catalog import ModelDeclaration
 from .fault import Fault
 from .safetensors import BrokenFileError, read_header
@@ -59,6 +59,8 @@ def folder_faults(declared: ModelDeclaration, folder: Path) -> Iterator[Fault]:
 
 def _onnx(declared: ModelDeclaration, folder: Path) -> Iterator[Fault]:
     file = declared.parameters.get("file", "")
+    if not file and declared.task in TOGETHER and graphs_of(folder):
+        return
     try:
         main_graph(folder, file if isinstance(file, str) else "")  # its type is a fault of its own
     except ValueError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..backends.onnx.files import main_graph, opened_with
+from ..backends.onnx.files import TOGETHER, graphs_of, main_graph, opened_with
 from ..catalog import ModelDeclaration
 from .folder import weight_files
 from .hub import cached
@@ -20,7 +20,7 @@ def weigh(declared: ModelDeclaration) -> int:
     if folder is None:
         return 0
     if declared.backend == "onnxruntime":
-        return _graphs(folder, str(declared.parameters.get("file", "")))
+        return _graphs(declared.task, folder, str(declared.parameters.get("file", "")))
     each = 4 if declared.parameters.get("dtype", "float32") == "float32" else 2
     total = 0
     for file in weight_files(folder):
@@ -31,9 +31,10 @@ def weigh(declared: ModelDeclaration) -> int:
     return total
 
 
-def _graphs(folder: Path, file: str) -> int:
+def _graphs(task: str, folder: Path, file: str) -> int:
     try:
-        files = opened_with(main_graph(folder, file))
+        together = task in TOGETHER and not file
+        files = graphs_of(folder) if together else opened_with(main_graph(folder, file))
     except ValueError:  # a fault of its own
         return 0
     return sum(path.stat().st_size for path in files)

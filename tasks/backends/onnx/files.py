@@ -18,6 +18,10 @@ _FORM = re.compile(
     r"_(quantized|fp16|bf16|q8|q4|q4f16|q2|q2f16|q1|q1f16|bnb4|u?int8|O[1-4]|qu?int8_\w+|optimized)$"
 )
 
+#: Tasks of which a folder may hold several graphs that go together, by names of their own: a voice
+#: and what spells for it, what finds lines and what reads them.
+TOGETHER = frozenset({"optical-character-recognition", "text-to-speech"})
+
 #: Where graphs lie: in the folder, or as transformers.js and sentence-transformers have them.
 _PLACES = ("", "onnx")
 

@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import onnxruntime as ort
 import torch
 
 from ....protocol.errors import RowError
 from ...audio.text_to_speech import TextToSpeechInput
 from ...base import Task, TaskInput
 from ..device import Device, unlocked
+from ..facts import ModelFacts
 from ..sources import opened_folder
 from ..transformers.audio.text_to_speech import TextToSpeech
 from .checks import finite
@@ -51,6 +54,10 @@ class GraphSpeech(TextToSpeech):
         if model.graph.draws:
             log.warning("%s: the graph draws its noise itself: a seed repeats nothing", self.source)
         return _Voice(model.graph, self.read_config()), []
+
+    def facts(self) -> ModelFacts:
+        """What its graphs run on; what they hold must be measured."""
+        return replace(super().facts(), runtime=f"onnxruntime {ort.__version__}")
 
     def _tokens(self, row: TaskInput) -> Mapping[str, Any]:
         assert isinstance(row, TextToSpeechInput)

@@ -8,6 +8,7 @@ from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
 from ..base import Backend
 from ..device import Device
+from ..facts import ModelFacts
 from ..sources import opened_folder
 from .text_to_speech import Speaking
 
@@ -38,6 +39,10 @@ class Voices(Backend):
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """Speak, row by row."""
         return self.voice.run(batch)
+
+    def facts(self) -> ModelFacts:
+        """Those of the voice."""
+        return self.voice.facts()
 
     def close(self) -> None:
         """Drop the voice."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base import ModelRefused
-from .whole import find_file, has_file
+from .whole import find_file, has_file, package_fault
 
 #: Below so many rows an embedding says nothing about its tokenizer: models of letters, bases and
 #: bytes round theirs up to 16, 128 or 512.
@@ -72,6 +72,8 @@ def tokenizer_errors(source: str, revision: str | None = None) -> Iterator[None]
         if "tokenizer.json" not in found:
             files = [found[name] for name in _SENTENCEPIECE if name in found]
             _check_sentencepiece(source, files, broken="tiktoken" in str(error))
+        if fault := package_fault(error):  # of what is beside the tokenizer
+            raise ModelRefused(f"{source}: {fault}") from error
         if isinstance(error, ImportError):
             told = " ".join(str(error).split())
             raise ModelRefused(f"{source}: its tokenizer needs a package: {told}") from error

@@ -62,6 +62,12 @@ class Place:
 
 
 @pytest.fixture
+def jobs_settings(jobs_settings: JobsSettings) -> JobsSettings:
+    """A fleet of these tests' own: the session's API would tell of its models beside."""
+    return jobs_settings.model_copy(update={"key_prefix": "live"})
+
+
+@pytest.fixture
 def place(
     api_settings: ApiSettings, jobs_settings: JobsSettings, tmp_path: Path, worker: Worker
 ) -> Iterator[Place]:

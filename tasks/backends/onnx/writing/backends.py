@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import onnxruntime as ort
 import transformers as hf
 
 from ....base import Task
 from ...base import ModelRefused
 from ...company import Company
 from ...device import Device, unlocked
+from ...facts import ModelFacts
 from ...sources import opened_folder
 from ...transformers.generation.writer import GenerationBackend
 from ...transformers.text.chat import Chat
@@ -98,6 +101,10 @@ class GraphWriting(GenerationBackend):
         if (decoder.rows_alone or (encoder and encoder.rows_alone)) and not self._declared:
             self._declared = self.company = Company("one-by-one")
         return GraphModel(config, _generation_config(folder, config), decoder, encoder), []
+
+    def facts(self) -> ModelFacts:
+        """What its graphs run on; what they hold must be measured."""
+        return replace(super().facts(), runtime=f"onnxruntime {ort.__version__}")
 
 
 class GraphTextGeneration(GraphWriting, TextGeneration):
