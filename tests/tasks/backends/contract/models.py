@@ -137,13 +137,13 @@ class Pair:
     @property
     def marks(self) -> tuple[pytest.MarkDecorator, ...]:
         """Slow for graphs that write: three each, and tests/tasks/backends/onnx/test_writing.py
-        compares what they write with what their models do.
+        compares what they write with what their models do. And for the trained reader of pages:
+        a minute, where its own tests have it read.
         """
-        writes = (
-            self.backend == "onnxruntime"
-            and "num_beams" in get_task(self.task).input.parameter_names()
-        )
-        return (pytest.mark.slow,) if writes else ()
+        writes = "num_beams" in get_task(self.task).input.parameter_names()
+        reads = self.model == "optical-character-recognition"
+        slow = self.backend == "onnxruntime" and (writes or reads)
+        return (pytest.mark.slow,) if slow else ()
 
     @property
     def deaf(self) -> Mapping[str, str]:
