@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..tasks.backends import backend_table
-from ..tasks.catalog import locate
+from ..tasks.locate import locate
 from ..tasks.registry import task_names
 from . import packaged, tiny
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..catalog import locate
+from ..locate import locate
 from .base import ModelRefused
 
 

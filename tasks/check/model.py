@@ -11,7 +11,8 @@ from typing import Any
 
 from ...protocol.nearest import meant
 from ..backends import backend_places, backend_table, extra_of
-from ..catalog import PACKAGE, ModelDeclaration, locate
+from ..catalog import ModelDeclaration
+from ..locate import PACKAGE, locate
 from .architecture import architecture_faults
 from .backend_class import BackendClass
 from .dialects import dialect_faults, dialect_parameters

@@ -24,8 +24,8 @@ from wherry.client import Client
 from wherry.client.annotate import Options, Summary, annotate
 from wherry.ops.stack import Stack
 from wherry.tasks.base import TaskOutput
-from wherry.tasks.catalog import locate
 from wherry.tasks.create import LocalTask, create_task
+from wherry.tasks.locate import locate
 from wherry.tasks.values.masks import read_mask
 
 from ..support.models import model

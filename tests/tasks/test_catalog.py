@@ -6,7 +6,8 @@ import pytest
 
 import wherry.samples
 from wherry.protocol.errors import ModelNotFound
-from wherry.tasks.catalog import Catalog, CatalogError, load_catalog, locate
+from wherry.tasks.catalog import Catalog, CatalogError, load_catalog
+from wherry.tasks.locate import locate
 
 ONE = '[[models]]\nname = "a"\ntask = "embedding"\nbackend = "stub"\n'
 

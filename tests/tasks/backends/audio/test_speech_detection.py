@@ -17,8 +17,8 @@ from silero_vad.utils_vad import OnnxWrapper
 from wherry.protocol.errors import RowError
 from wherry.tasks.audio.audio_classification import AudioClassificationInput
 from wherry.tasks.backends.sound.waveform import decode
-from wherry.tasks.catalog import locate
 from wherry.tasks.create import LocalTask, create_task
+from wherry.tasks.locate import locate
 
 from ....support import sounds, speech
 

@@ -20,8 +20,8 @@ from wherry.protocol.errors import RowError
 from wherry.tasks.audio.automatic_speech_recognition import AutomaticSpeechRecognitionInput
 from wherry.tasks.audio.text_to_speech import TextToSpeechInput, TextToSpeechOutput
 from wherry.tasks.backends.base import ModelRefused
-from wherry.tasks.catalog import locate
 from wherry.tasks.create import LocalTask, create_task
+from wherry.tasks.locate import locate
 
 from ....support.speech import words
 

@@ -16,9 +16,9 @@ from tokenizers import Tokenizer
 from wherry.protocol.errors import RowError
 from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.backends.text.pool import pooled, pooling
-from wherry.tasks.catalog import locate
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.export import export
+from wherry.tasks.locate import locate
 
 from ....support import tiny
 from . import graphs

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wherry.samples.shapes_data import COLOURS, SHAPES, SIZE, Drawn, draw, label_map
-from wherry.tasks.catalog import locate
 from wherry.tasks.create import LocalTask, create_task
+from wherry.tasks.locate import locate
 from wherry.tasks.vision.image_feature_extraction import (
     ImageFeatureExtractionInput,
     ImageFeatureExtractionOutput,
