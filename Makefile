@@ -27,9 +27,11 @@ install-dev: .venv/installed-dev
 demo: install
 	$(BIN)/wherry demo
 
-# Each file runs in one of a few processes; by hand, `pytest` runs in one.
+# Each file runs in one of a few processes, one more than there are cores: many wait for others.
+# By hand, `pytest` runs in one.
 test: install
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --dist loadfile --numprocesses \
+	  $$($(BIN)/python -c 'import os; print(min(4, 1 + (os.cpu_count() or 1)))')
 
 test-slow: install
 	$(BIN)/python -m pytest -m "slow and not peer"

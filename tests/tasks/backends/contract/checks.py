@@ -198,6 +198,7 @@ class Contract:
             read = served.task.output.of(codec.decode_response(body, header_length))
             assert unlike(read.model_dump(), output.model_dump()) == ""
 
+    @pytest.mark.slow  # a second load of each; test_live_models unloads and loads in a fleet
     def test_a_model_can_be_closed_and_loaded_again(
         self, served: Served, workshop: Workshop, pair: Pair
     ) -> None:
