@@ -24,8 +24,9 @@ from ...tasks.load_config import with_configs
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks whether something was asked for, or a new version is warm.
-_LOOK_EVERY_S = 0.5
+#: Seconds between two looks whether something was asked for; and whether a new version is warm,
+#: while one is awaited.
+_LOOK_EVERY_S, _AWAITING_S = 2.0, 0.5
 
 
 class LiveModels:
@@ -166,7 +167,9 @@ class LiveModels:
             with self._outage.noted():
                 await self._poll()
                 await self.look()
-            await asyncio.sleep(_LOOK_EVERY_S)
+            awaiting = self._catalog.models != self.declared
+            pause_s = _AWAITING_S if awaiting else _LOOK_EVERY_S
+            await asyncio.sleep(min(pause_s, self._poll_s or pause_s))
 
 
 def in_service(declared: Catalog, before: Catalog, fleet: FleetView) -> list[ModelDeclaration]:
