@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from ....audio.automatic_speech_recognition import SpeechChunk
 from ...sound.windows import Window
@@ -29,5 +30,11 @@ class Transducer(SpeechWriter):
 
     def _write(self, tensors: Tensors, language: str | None, limit: int | None) -> torch.Tensor:  # noqa: ARG002 # it knows but one
         bound = {"max_new_tokens": self._most} if self._most else {}
-        written: torch.Tensor = self._model.generate(**tensors, **bound).sequences
-        return written
+        # Row by row: transformers lets one that is at its end write on while others are not.
+        written = [
+            self._model.generate(
+                **{name: tensor[row : row + 1] for name, tensor in tensors.items()}, **bound
+            ).sequences[0]
+            for row in range(len(next(iter(tensors.values()))))
+        ]
+        return pad_sequence(written, batch_first=True, padding_value=self._tokenizer.pad_token_id)

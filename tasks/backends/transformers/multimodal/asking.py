@@ -111,6 +111,10 @@ class Git(Asker):
     def process(self, image: Image.Image, text: str) -> dict[str, Any]:
         """Tokens by the tokenizer, pixels by the image processor."""
         tokenizer = self.processor.tokenizer
+        if tokenizer.cls_token_id is None:  # found out as the model loads
+            raise ModelRefused(
+                "the tokenizer has no class token, and a GIT's text stands behind it"
+            )
         ids = torch.tensor(
             [[tokenizer.cls_token_id, *tokenizer(text, add_special_tokens=False).input_ids]]
         )
