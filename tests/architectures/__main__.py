@@ -79,10 +79,10 @@ def _try(wanted: list[Unit], known: verdicts.Verdicts, file: Path, at_once: int)
         done += len(found)
         verdicts.write(version(), known.values(), file)
         left_s = (time.monotonic() - began) / done * (total - done)
-        print(f"{done} of {total}, {left_s:.0f} s to go", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"{done} of {total}, {left_s:.0f} s to go", file=sys.stderr, flush=True)  # noqa: T201 # likewise
     told = ", ".join(f"{word} {count}" for word, count in words.most_common())
     took = f"{time.monotonic() - began:.0f} s, {cpu_s:.0f} s of processors"
-    print(f"{total} pairs: {told}; {took}")  # noqa: T201
+    print(f"{total} pairs: {told}; {took}")  # noqa: T201 # likewise
 
 
 if __name__ == "__main__":
