@@ -6,12 +6,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from ...protocol.datatypes import Datatype
 from ..tensors import TensorSpec
 from ..text.texts import BoundedInput
+from ..text.zero_shot_classification import CANDIDATE_LABELS
 from .images import IMAGE, ImagesInput
-
-CANDIDATE_LABELS = TensorSpec("candidate_labels", Datatype.BYTES, (-1,), "candidate_labels", "text")
 
 
 class CandidatesInput(ImagesInput, BoundedInput):
