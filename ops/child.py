@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import threading
@@ -128,7 +129,8 @@ class Child:
         """Send a signal to the process, as anyone could: ended by it, it is started again."""
         pid = self.pid
         if pid is not None:
-            os.kill(pid, number)
+            with contextlib.suppress(ProcessLookupError):  # the watching thread just buried it
+                os.kill(pid, number)
 
     def begin_stop(self, number: int = SIGTERM) -> None:
         """Ask it to end, for good; do not wait."""

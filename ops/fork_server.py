@@ -57,8 +57,9 @@ class Forked:
 
     def kill(self) -> None:
         """Kill -9."""
-        if self.poll() is None:
-            os.kill(self.pid, signal.SIGKILL)
+        with self._lock:  # no other thread buries it meanwhile
+            if self._status is None:
+                os.kill(self.pid, signal.SIGKILL)
 
 
 class ForkServer:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pytest
 
@@ -66,6 +66,24 @@ def test_lines_are_passed_on_and_an_end_starts_it_again(
     assert "ended (status 3); starts again in 0.5 s" in lines.seen
     assert child.ends >= 1
     assert next(iter(child.tail)) in {"one", "two"}
+
+
+def test_stopping_one_that_another_thread_just_buried_is_no_error(lines: Lines) -> None:
+    class Buried(subprocess.Popen[str]):
+        """Gone, but the thread that waited for it has not written down yet how it ended."""
+
+        def poll(self) -> int | None:
+            return None
+
+    def spawn(command: Sequence[str], env: Mapping[str, str] | None) -> Buried:
+        process = Buried(command, env=env, stdout=subprocess.PIPE, text=True)
+        process.wait()
+        return process
+
+    child = Child("it", [sys.executable, "-c", ""], on_line=lines, restart=False, spawn=spawn)
+    child.start()
+    child.stop()
+    assert lines.seen == []
 
 
 def test_a_killed_child_comes_back_under_another_pid(
