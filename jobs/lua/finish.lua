@@ -80,22 +80,20 @@ local function count(n)
   if redis.call('HEXISTS', KEYS[4], 'total_us') == 1 then redis.call('DEL', KEYS[4]) end
   local compute, output = tonumber(ARGV[8]), tonumber(ARGV[14])
   local input = math.max(0, batch_us - waited - compute - output)
-  local function add(field, value) redis.call('HINCRBY', KEYS[4], field, text(value)) end
-  for field, value in pairs({inference_count = ARGV[4], execution_count = ARGV[6],
-      capacity = ARGV[5], success_count = good, fail_count = n - good, success_us = success_us,
-      fail_us = fail_us, queue_us = queue_us, input_us = good * input, compute_us = good * compute,
-      output_us = good * output}) do
-    add(field, value)
-  end
+  local amounts = {inference_count = ARGV[4], execution_count = ARGV[6], capacity = ARGV[5],
+    success_count = good, fail_count = n - good, success_us = success_us, fail_us = fail_us,
+    queue_us = queue_us, input_us = good * input, compute_us = good * compute,
+    output_us = good * output}
   local rows = 0
   for size, times in string.gmatch(ARGV[15], '(%d+) (%d+)') do rows = rows + size * times end
   for size, times in string.gmatch(ARGV[15], '(%d+) (%d+)') do
     local share, field = size * times / rows, 'size ' .. size .. ' '
-    add(field .. 'count', times)
-    add(field .. 'input_us', input * share)
-    add(field .. 'compute_us', compute * share)
-    add(field .. 'output_us', output * share)
+    amounts[field .. 'count'] = times
+    amounts[field .. 'input_us'] = input * share
+    amounts[field .. 'compute_us'] = compute * share
+    amounts[field .. 'output_us'] = output * share
   end
+  add(KEYS[4], amounts)
   redis.call('HSET', KEYS[4], 'last_inference', text(ms))
 end
 
@@ -104,11 +102,8 @@ if late > 0 then redis.call('HINCRBY', KEYS[2], 'late', late) end
 if n > 0 then
   redis.call('SREM', KEYS[1], unpack(accepted))
   redis.call('DEL', unpack(payloads))
-  redis.call('HINCRBY', KEYS[2], 'running', -n)
-  redis.call('HINCRBY', KEYS[2], 'succeeded', good)
-  redis.call('HINCRBY', KEYS[2], 'canceled', #canceled)
-  redis.call('HINCRBY', KEYS[2], 'failed', n - good - #canceled)
-  redis.call('HINCRBY', KEYS[3], 'running', -n)
+  add(KEYS[2], {running = -n, succeeded = good, canceled = #canceled, failed = n - good - #canceled})
+  add(KEYS[3], {running = -n, rows = ARGV[4], capacity = ARGV[5]})
   -- Jobs a second, forgotten over ten seconds.
   local old = redis.call('HMGET', KEYS[3], 'rate', 'rate_at', 'weight')
   local kept = old[1] and tonumber(old[1]) * math.exp(-(ms - tonumber(old[2])) / 10000) or 0
@@ -117,8 +112,6 @@ if n > 0 then
   keep_pace(n)
   local charged = tonumber(ARGV[10]) -- an estimate
   if charged > 0 then settle(ARGV[12], ARGV[13], (ARGV[8] - charged) / (old[3] or 1)) end
-  redis.call('HINCRBY', KEYS[3], 'rows', ARGV[4])
-  redis.call('HINCRBY', KEYS[3], 'capacity', ARGV[5])
   count(n)
 end
 for channel, found in pairs(replies) do redis.call('PUBLISH', channel, table.concat(found)) end

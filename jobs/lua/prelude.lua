@@ -7,6 +7,15 @@ local function now_ms()
 end
 -- Lua prints large numbers in powers of ten; Redis stores text.
 local function text(number) return string.format('%.0f', number) end
+-- Add to several fields of a hash at once: a command each costs more than all the adding.
+local function add(hash, amounts)
+  local names, fields = {}, {}
+  for name in pairs(amounts) do names[#names + 1] = name end
+  for i, old in ipairs(redis.call('HMGET', hash, unpack(names))) do
+    fields[2 * i - 1], fields[2 * i] = names[i], text((old or 0) + amounts[names[i]])
+  end
+  redis.call('HSET', hash, unpack(fields))
+end
 -- A history with one more line: status|ms|attempt|worker.
 local function history(old, status, ms, attempt, worker)
   local line = status .. '|' .. text(ms) .. '|' .. attempt .. '|' .. worker
