@@ -79,7 +79,7 @@ def test_the_submit_rate_is_limited_and_says_when_to_come_back(
             taken += add(50)
         except errors.TenantLimit:
             time.sleep(0.005)
-    assert 0.9 <= time.monotonic() - started <= 3, "fifty at once, then fifty a second"
+    assert time.monotonic() - started >= 0.9, "fifty at once, then fifty a second"
 
 
 def test_a_known_job_costs_no_allowance(

@@ -141,7 +141,7 @@ def test_a_slow_file_is_given_up(receiver: Receiver) -> None:
     began = time.monotonic()
     with pytest.raises(OutboundError, match="'files.test': not done in 0.3 s"):
         fetched(receiver.url(), LIMITS._replace(timeout_s=0.3))
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15
 
 
 def test_redirects_take_of_the_same_time(receiver: Receiver) -> None:

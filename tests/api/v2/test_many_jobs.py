@@ -93,8 +93,8 @@ def test_states_wait_for_the_first_end(http, worker, texts):
     http.post("/v2/jobs/b/cancel")
     worker.serve_in(0.2)
     started = time.monotonic()
-    answer = http.post("/v2/jobs:status", json={"ids": ["a"], "wait": 3, "results": True})
-    assert 0.1 < time.monotonic() - started < 2
+    answer = http.post("/v2/jobs:status", json={"ids": ["a"], "wait": 30, "results": True})
+    assert 0.1 < time.monotonic() - started < 15
     [view] = answer.json()["jobs"]
     assert view["status"] == "succeeded"
     assert view["result"]["outputs"][0]["shape"] == [1, 8]
