@@ -7,6 +7,7 @@ decoded row against their own limits.
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -16,6 +17,9 @@ from ..protocol.elements import utf8_size
 from .audio import headers
 
 Unit = Literal["pixels", "tokens", "milliseconds"]
+
+#: Bytes of the header of a bitmap of OS/2 and of Windows before 3.0.
+_CORE = struct.pack("<I", 12)
 
 #: Bytes of text a token stands for, about: English in the common tokenizers.
 _BYTES_PER_TOKEN = 4
@@ -44,6 +48,9 @@ def weigh(kind: Unit, content: str, entry: Any, sample_rate: int | None) -> int:
 
 
 def _pixels(file: bytes) -> int:
+    if file.startswith(b"BM") and file[14:18] == _CORE:  # imagesize reads its two numbers as one
+        width, height = struct.unpack_from("<HH", file.ljust(22, b"\0"), 18)
+        return int(width * height)
     try:
         width, height = imagesize.get(io.BytesIO(file))
     except Exception:

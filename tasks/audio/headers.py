@@ -1,8 +1,9 @@
-"""What the first bytes of a sound tell: whether it is a file, and about how long it lasts."""
+"""What the first bytes of a sound tell: whether it is a file, its kind, and how long it lasts."""
 
 from __future__ import annotations
 
 import struct
+from typing import NamedTuple
 
 #: How the files begin that soundfile reads. No sample between -1 and 1 has these bytes, but ID3's,
 #: which are of a number below 1e-36: raw samples are never taken for one of these.
@@ -11,28 +12,109 @@ _MAGIC = (b"RIFF", b"RIFX", b"RF64", b"riff", b"fLaC", b"OggS", b"FORM", b".snd"
 #: Bytes a millisecond takes, about, in files that are packed, 128 kbit/s, and that are not, CD's.
 _PACKED, _PLAIN = 16, 176
 
+#: Longest guess. A guess weighs a row for its batch; no task's limit is below it, so that none is
+#: refused for one: decoding tells how long a sound is.
+_LONGEST_GUESS_MS = 60_000
+
+
+class Container(NamedTuple):
+    """A kind of file that holds sound, pictures, or both, as FFmpeg's libraries call it."""
+
+    #: The demuxer's name.
+    demuxer: str
+    #: For people.
+    title: str
+
+
+_MP4 = Container("mov", "MP4, M4A, MOV or 3GP")
+_MATROSKA = Container("matroska", "WebM or Matroska")
+
+#: The first box of an MP4, M4A, 3GP or MOV; its size comes before it.
+_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+
+_DOCTYPES = (b"webm", b"matroska")
+
+#: What begins so is no raw sound: as samples these are huge, or more than four fixed bytes.
+_CONTAINERS = {
+    b"#!AMR": Container("amr", "AMR"),
+    b"0&\xb2u\x8ef\xcf\x11\xa6\xd9\x00\xaa\x00b\xcel": Container("asf", "WMA or ASF"),
+    b"wvpk": Container("wv", "WavPack"),
+}
+
+#: What only a file may begin with where nothing says that it is raw samples.
+_WITHOUT_RATE = {
+    b"\x00\x00\x01\xba": Container("mpeg", "MPEG"),
+    b"\x0bw": Container("ac3", "AC-3"),
+    b"FLV\x01": Container("flv", "FLV"),
+}
+
+#: How files begin that soundfile reads unless their codec is none of its own.
+_CODECS = {
+    b"OggS": Container("ogg", "Ogg with another codec than Vorbis, Opus or FLAC"),
+    b"RIFF": Container("wav", "WAV of a rare codec"),
+    b"caff": Container("caf", "CAF of a rare codec"),
+}
+
 
 def is_file(data: bytes) -> bool:
     """Whether it begins as a sound file does. MP3 without a tag looks like anything: not known."""
-    return data.startswith(_MAGIC)
+    return data.startswith(_MAGIC) or container(data, 1) is not None
+
+
+def container(data: bytes, sample_rate: int | None = None) -> Container | None:
+    """The kind of a file that only FFmpeg's libraries read, by its first bytes.
+
+    `sample_rate` is that of raw samples, None where only files are sent: fewer bytes tell then.
+    """
+    if data[4:8] in _BOXES:
+        return _MP4
+    if data.startswith(b"\x1aE\xdf\xa3") and any(kind in data[:64] for kind in _DOCTYPES):
+        return _MATROSKA
+    if data.startswith(b"RIFF") and data[8:12] == b"AVI ":
+        return Container("avi", "AVI")
+    found = [kind for magic, kind in _CONTAINERS.items() if data.startswith(magic)]
+    if not found and sample_rate is None:
+        found = [kind for magic, kind in _WITHOUT_RATE.items() if data.startswith(magic)]
+        if len(data) > 1 and data[0] == 0xFF and data[1] & 0xF6 == 0xF0:  # a frame of layer 0
+            return Container("aac", "AAC")
+        if data[:1] == data[188:189] == b"G":  # packets of 188 bytes
+            return Container("mpegts", "MPEG transport stream")
+    return found[0] if found else None
+
+
+def rare_codec(data: bytes) -> Container | None:
+    """What a file that soundfile should read, and does not, may be all the same."""
+    return next((kind for magic, kind in _CODECS.items() if data.startswith(magic)), None)
 
 
 def milliseconds(data: bytes, sample_rate: int | None) -> int:
     """How long a sound lasts: exactly for raw samples and most WAV and FLAC, else a guess.
 
-    `sample_rate` is that of raw 32-bit samples, None where only files are sent.
+    A guess is a minute at most. `sample_rate` is that of raw 32-bit samples, None where only files
+    are sent.
     """
-    if not is_file(data):
-        return len(data) * 1000 // (4 * sample_rate) if sample_rate else len(data) // _PACKED
+    if not is_file(data) and sample_rate:
+        return len(data) * 1000 // (4 * sample_rate)
     known = _wav(data) if data.startswith(b"RIFF") else _flac(data)
     if known is not None:
         return known
-    return len(data) // (_PACKED if data.startswith((b"OggS", b"ID3", b"fLaC")) else _PLAIN)
+    plain = data.startswith(_MAGIC) and not data.startswith((b"OggS", b"ID3", b"fLaC"))
+    return min((len(data) - _tag(data)) // (_PLAIN if plain else _PACKED), _LONGEST_GUESS_MS)
+
+
+def _tag(data: bytes) -> int:
+    """Bytes of the ID3 tag at the head, which may hold a picture: four times seven bits."""
+    if not data.startswith(b"ID3") or len(data) < 10:
+        return 0
+    size = 0
+    for byte in data[6:10]:
+        size = size << 7 | byte & 0x7F
+    return min(10 + size, len(data))
 
 
 def _wav(data: bytes) -> int | None:
     """By the header's bytes a second: RIFF....WAVEfmt, size, format, channels, rate, bytes/s."""
-    if len(data) < 32 or data[12:16] != b"fmt ":
+    if len(data) < 32 or data[8:16] != b"WAVEfmt ":
         return None
     (bytes_per_s,) = struct.unpack_from("<I", data, 28)
     return len(data) * 1000 // bytes_per_s if bytes_per_s else None

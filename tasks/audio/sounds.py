@@ -15,7 +15,7 @@ MIN_RATE, MAX_RATE = 1_000, 768_000
 
 
 class SoundsInput(TaskInput):
-    """A batch of sounds: raw samples, or files in any format that soundfile reads.
+    """A batch of sounds: raw samples, or files; docs/media.md has the formats.
 
     Files say their own rate, so `sample_rate` is for raw samples alone.
     """
@@ -26,7 +26,8 @@ class SoundsInput(TaskInput):
     audio: list[bytes] = Field(
         min_length=1,
         description="Sounds, one a row: raw little-endian float32 samples of one channel, "
-        "or WAV, FLAC, OGG, MP3, AIFF, AU and CAF files.",
+        "or WAV, FLAC, OGG, MP3, AIFF, AU and CAF files; with the extra `media` also M4A, MP4, "
+        "MOV, WebM, 3GP, WMA, AAC, AMR and what else holds sound, films too.",
     )
     sample_rate: int | None = Field(
         default=None,

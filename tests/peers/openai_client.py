@@ -97,8 +97,8 @@ def embeddings(**options):
     return [item.embedding for item in answer.data]
 
 
-def transcribe(**options):
-    with (FOLDER / "speech.wav").open("rb") as file:
+def transcribe(name="speech.wav", **options):
+    with (FOLDER / name).open("rb") as file:
         answer = client.audio.transcriptions.create(
             model="automatic-speech-recognition", file=file, **options
         )
@@ -191,6 +191,9 @@ CALLS = {
         response_format="verbose_json", timestamp_granularities=["segment"]
     ),
     "audio.transcriptions.create, srt": lambda: transcribe(response_format="srt"),
+    "audio.transcriptions.create, M4A": lambda: transcribe("speech.m4a"),
+    "audio.transcriptions.create, MP4": lambda: transcribe("speech.mp4"),
+    "audio.transcriptions.create, WebM": lambda: transcribe("speech.webm"),
     "audio.transcriptions.create, vtt": lambda: transcribe(response_format="vtt"),
     "audio.speech.create": lambda: speech(response_format="wav"),
     "audio.speech.create, pcm": lambda: speech(response_format="pcm"),

@@ -22,6 +22,7 @@ from wherry.tasks.text.embedding import EmbeddingInput, EmbeddingOutput
 from wherry.tasks.text.generation import GenerationOutput
 from wherry.tasks.text.text_generation import TextGenerationInput
 
+from ..support import media
 from .conftest import Environment
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(600)]
@@ -50,7 +51,7 @@ def check(call: str) -> Callable[[Any], Any]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sound and a picture."""
+    """A sound, as phones and browsers keep it too, and a picture."""
     folder = tmp_path_factory.mktemp("openai-inputs")
     random = np.random.default_rng(0)
     with wave.open(str(folder / "speech.wav"), "wb") as sound:
@@ -58,6 +59,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         sound.setsampwidth(2)
         sound.setframerate(16_000)
         sound.writeframes((random.normal(0, 3000, 32_000)).astype("<i2").tobytes())
+    noise = random.normal(0, 0.1, 96_000).astype(np.float32)
+    (folder / "speech.m4a").write_bytes(media.sound(noise, "ipod", "aac"))
+    (folder / "speech.webm").write_bytes(media.sound(noise, "webm", "libopus"))
+    pictures = random.integers(0, 255, (20, 48, 64, 3), dtype=np.uint8)
+    (folder / "speech.mp4").write_bytes(media.film(pictures, samples=noise))
     Image.fromarray(random.integers(0, 255, (32, 32, 3), dtype=np.uint8)).save(folder / "image.png")
     return folder
 
@@ -219,9 +225,11 @@ def _(saw: Any, client: Client, folder: Path) -> None:
     assert np.array(saw) == pytest.approx(cut / np.linalg.norm(cut, axis=1, keepdims=True))
 
 
-def _spoken(client: Client, folder: Path) -> AutomaticSpeechRecognitionOutput:
+def _spoken(
+    client: Client, folder: Path, name: str = "speech.wav", *, times: bool = True
+) -> AutomaticSpeechRecognitionOutput:
     given = AutomaticSpeechRecognitionInput(
-        audio=[(folder / "speech.wav").read_bytes()], return_timestamps=True
+        audio=[(folder / name).read_bytes()], return_timestamps=times
     )
     output = client.infer("automatic-speech-recognition", given, 60)
     assert isinstance(output, AutomaticSpeechRecognitionOutput)
@@ -231,6 +239,17 @@ def _spoken(client: Client, folder: Path) -> AutomaticSpeechRecognitionOutput:
 @check("audio.transcriptions.create")
 def _(saw: Any, client: Client, folder: Path) -> None:
     assert isinstance(saw["text"], str)
+
+
+def _heard(name: str) -> Callable[[Any, Client, Path], None]:
+    def of(saw: Any, client: Client, folder: Path) -> None:
+        assert saw["text"] == _spoken(client, folder, name, times=False).texts[0]
+
+    return of
+
+
+for kind in ("M4A", "MP4", "WebM"):
+    check(f"audio.transcriptions.create, {kind}")(_heard(f"speech.{kind.lower()}"))
 
 
 @check("audio.transcriptions.create, text")

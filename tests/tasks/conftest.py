@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
-from wherry.samples import packaged
 from wherry.samples.tiny import build
 
-from ..support import tiny
+from ..support import packaged, tiny
 
 pytest.register_assert_rewrite("tests.tasks.backends.contract.checks")
 
@@ -48,30 +43,8 @@ def tiny_model(models: Path) -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session")
 def packaged_model() -> Callable[[str], Path]:
-    """The trained model of a name in `wherry.samples.packaged.BUILDERS`.
-
-    Kept under the system's temporary folder until the code that builds them changes.
-    """
-    digest = hashlib.sha256()
-    for file in sorted(Path(packaged.__file__).parent.glob("*.py")):
-        digest.update(file.read_bytes())
-    kept = Path(tempfile.gettempdir(), f"wherry-packaged-{os.getuid()}", digest.hexdigest()[:12])
-
-    @functools.cache
-    def made(name: str) -> Path:
-        folder = kept / name
-        if not folder.exists():
-            half = kept / f"{name}.{os.getpid()}"
-            packaged.build(name, half)
-            try:
-                half.rename(folder)  # whole, or not there
-            except OSError:
-                shutil.rmtree(half)
-                if not folder.exists():  # no other session was first
-                    raise
-        return folder
-
-    return made
+    """The trained model of a name in `wherry.samples.packaged.BUILDERS`."""
+    return packaged.model
 
 
 @pytest.fixture(scope="session")

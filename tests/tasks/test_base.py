@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import io
+import struct
+
 import pytest
+from PIL import Image
 from pydantic import ValidationError
 
 from wherry.protocol import v2
@@ -24,6 +28,15 @@ def test_one_row_is_itself() -> None:
 def test_cost_counts_bytes_and_characters() -> None:
     assert ImageClassificationInput(images=[b"abc", b"d"]).costs() == [0, 0]
     assert EmbeddingInput(texts=["five!", ""]).costs() == [2, 0]
+
+
+def test_pixels_of_an_old_bitmap_are_told() -> None:
+    # File and core header: sizes in 16 bits each; white rows of 192 pixels.
+    head = struct.pack("<2sIHHIIHHHH", b"BM", 26 + 576 * 128, 0, 0, 26, 12, 192, 128, 1, 24)
+    picture = head + bytes([255]) * 576 * 128
+    with Image.open(io.BytesIO(picture)) as image:
+        assert image.size == (192, 128)
+    assert ImageClassificationInput(images=[picture]).costs() == [192 * 128]
 
 
 def test_outputs_split_and_join_back() -> None:

@@ -9,7 +9,8 @@ from ....protocol.errors import InvalidRequest
 from ....tasks.base import Task
 from ....tasks.tensors import Content, TensorSpec
 
-#: The formats that workers read; see tasks/backends/image/decode.py and soundfile's.
+#: The formats that workers read; see tasks/backends/image/decode.py, and
+#: tasks/audio/headers.py for sounds, of films too.
 _SUFFIXES: Mapping[Content, tuple[str, ...]] = {
     "image": (
         *(".apng", ".avif", ".avifs", ".bmp", ".gif", ".ico", ".j2c", ".j2k", ".jfif", ".jp2"),
@@ -19,6 +20,8 @@ _SUFFIXES: Mapping[Content, tuple[str, ...]] = {
     "audio": (
         *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp2", ".mp3", ".oga", ".ogg"),
         *(".opus", ".rf64", ".snd", ".w64", ".wav"),
+        *(".3gp", ".aac", ".ac3", ".amr", ".asf", ".avi", ".flv", ".m4a", ".m4b", ".m4v", ".mka"),
+        *(".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".spx", ".ts", ".webm", ".wma", ".wmv", ".wv"),
     ),
     "text": (".txt",),
 }

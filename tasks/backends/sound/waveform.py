@@ -11,13 +11,16 @@ import soxr
 from numpy.typing import NDArray
 
 from ....protocol.errors import RowError
-from ...audio.headers import is_file
+from ...audio.headers import Container, container, is_file, rare_codec
 from ...audio.sounds import MAX_RATE, MIN_RATE
 
 Samples = NDArray[np.float32]
 
 #: What people send. libsndfile reads more, formats of old samplers that few ever tested.
 FORMATS = frozenset({"AIFF", "AU", "CAF", "FLAC", "MP3", "OGG", "RF64", "W64", "WAV", "WAVEX"})
+
+#: The same for people.
+READ = "WAV, FLAC, MP3, Ogg, AIFF, AU, CAF, W64"
 
 #: Samples decoded at a time, of all channels: a small file may unpack to gigabytes of silence.
 _BLOCK = 1 << 18
@@ -34,12 +37,14 @@ def decode(data: bytes, sample_rate: int | None, *, rate: int, max_seconds: floa
     """
     if not data:
         raise RowError("the sound is empty")
+    if kind := container(data, sample_rate):
+        return _of_container(data, kind, rate, max_seconds)
     if is_file(data) or (sample_rate is None and _is_mpeg(data)):
         return _of_file(data, rate, max_seconds)
     if sample_rate is None:
         raise RowError(
-            "not a sound file of a known format; for raw float32 samples say their rate: "
-            "parameter sample_rate"
+            f"not a sound file of a known format ({READ}, or what the extra media reads); "
+            "for raw float32 samples say their rate: parameter sample_rate"
         )
     if len(data) % 4:
         raise RowError(f"raw samples take 4 bytes each, little-endian float32; got {len(data)}")
@@ -68,32 +73,57 @@ def _is_mpeg(data: bytes) -> bool:
 
 def _of_file(data: bytes, rate: int, max_seconds: float) -> Samples:
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
-            if file.format not in FORMATS:
-                raise RowError(f"sound files of format {file.format} are not read")
-            if not MIN_RATE <= file.samplerate <= MAX_RATE:
-                raise RowError(f"the sound has {file.samplerate} samples per second")
-            # The header may lie, or not know: what is read counts too.
-            _check_length(file.frames, file.samplerate, max_seconds)
-            return _resampled(_blocks(file, max_seconds), file.samplerate, rate)
-    except RowError:
-        raise
+        file = soundfile.SoundFile(io.BytesIO(data))
     except Exception as error:
-        # libsndfile's errors name the file object; its texts are for programmers.
-        raise RowError(f"the sound cannot be read ({type(error).__name__})") from None
+        if kind := rare_codec(data):
+            return _of_container(data, kind, rate, max_seconds)
+        raise _unreadable(error) from None
+    with file:
+        if file.format not in FORMATS:
+            raise RowError(f"sound files of format {file.format} are not read")
+        if not MIN_RATE <= file.samplerate <= MAX_RATE:
+            raise RowError(f"the sound has {file.samplerate} samples per second")
+        # The header may lie, or not know: what is read counts too.
+        _check_length(file.frames, file.samplerate, max_seconds)
+        blocks = _within(_blocks(file), file.samplerate, max_seconds)
+        return _resampled(blocks, file.samplerate, rate)
 
 
-def _blocks(file: soundfile.SoundFile, max_seconds: float) -> Iterator[Samples]:
+def _unreadable(error: Exception) -> RowError:
+    # libsndfile's errors name the file object; its texts are for programmers.
+    return RowError(f"the sound cannot be read ({type(error).__name__})")
+
+
+def _of_container(data: bytes, kind: Container, rate: int, max_seconds: float) -> Samples:
+    """A sound that soundfile does not read."""
+    try:
+        from . import ffmpeg
+    except ImportError:
+        raise RowError(
+            f"{kind.title} is read with the extra media (pip install 'wherry[media]'); "
+            f"without it: {READ}"
+        ) from None
+    with ffmpeg.decoded(data, kind) as (found, blocks):
+        return _resampled(_within(blocks, found, max_seconds), found, rate)
+
+
+def _within(blocks: Iterator[Samples], rate: int, max_seconds: float) -> Iterator[Samples]:
+    """The mean of the channels, block by block, as long as the sound is not too long."""
     read = 0
-    frames = max(1, _BLOCK // file.channels)
-    while True:
-        block = np.asarray(file.read(frames, dtype="float32", always_2d=True), np.float32)
-        if not len(block):
-            return
+    for block in blocks:
         read += len(block)
-        _check_length(read, file.samplerate, max_seconds)
+        _check_length(read, rate, max_seconds)
         mono: Samples = block.mean(axis=1, dtype=np.float32)
         yield mono
+
+
+def _blocks(file: soundfile.SoundFile) -> Iterator[Samples]:
+    frames = max(1, _BLOCK // file.channels)
+    try:
+        while len(block := file.read(frames, dtype="float32", always_2d=True)):
+            yield np.asarray(block, np.float32)
+    except Exception as error:
+        raise _unreadable(error) from None
 
 
 def _resampled(blocks: Iterator[Samples], rate: int, wanted: int) -> Samples:

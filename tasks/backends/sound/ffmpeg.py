@@ -1,0 +1,83 @@
+"""Sounds that only FFmpeg's libraries read (PyAV): of phones, browsers, films and old players."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.error import FFmpegError
+from numpy.typing import NDArray
+
+from ....protocol.errors import RowError
+from ...audio.headers import Container
+
+if TYPE_CHECKING:
+    from av import AudioFrame
+    from av.container import InputContainer
+
+
+@contextlib.contextmanager
+def decoded(data: bytes, kind: Container) -> Iterator[tuple[int, Iterator[NDArray[np.float32]]]]:
+    """The rate of a file's best sound stream, and its blocks of samples, (samples, channels).
+
+    Raises RowError for a file without sound, and a broken one.
+    """
+    try:
+        # The demuxer is ours to say: FFmpeg's own guess may be a playlist, which names other files.
+        with av.open(io.BytesIO(data), "r", format=kind.demuxer) as file:
+            stream = file.streams.best("audio")
+            if not isinstance(stream, AudioStream):
+                raise RowError("the file has no sound")
+            yield stream.rate, _whole(_blocks(file, stream), _seconds(file, stream), stream.rate)
+    except FFmpegError as error:
+        raise RowError(f"the sound cannot be read ({type(error).__name__})") from None
+
+
+def _seconds(file: InputContainer, stream: AudioStream) -> float:
+    """How long the sound is by its file's header; 0 where that does not say, or only guesses."""
+    if "mov" in file.format.name and stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    if "matroska" in file.format.name and len(file.streams) == 1 and file.duration:
+        return file.duration / av.time_base
+    return 0.0
+
+
+def _whole(
+    blocks: Iterator[NDArray[np.float32]], seconds: float, rate: int
+) -> Iterator[NDArray[np.float32]]:
+    """The blocks; RowError after them when much is missing: FFmpeg goes on over gaps in silence."""
+    heard = 0
+    for block in blocks:
+        heard += len(block)
+        yield block
+    if heard / rate < min(0.9 * seconds, seconds - 0.2):
+        raise RowError(
+            f"the file is broken or cut off: {heard / rate:.1f} of its {seconds:.1f} seconds "
+            "of sound can be read"
+        )
+
+
+def _blocks(file: InputContainer, stream: AudioStream) -> Iterator[NDArray[np.float32]]:
+    """Each frame's samples as floats at the stream's rate, whatever the frames change to."""
+    seen: tuple[str, str, int] | None = None
+    resampler: AudioResampler | None = None
+    for frame in file.decode(stream):
+        form = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if resampler is None or form != seen:
+            if resampler is not None:
+                yield from map(_samples, resampler.resample(None))
+            resampler, seen = AudioResampler("fltp", frame.layout, stream.rate), form
+        frame.pts = None
+        yield from map(_samples, resampler.resample(frame))
+    if resampler is not None:
+        yield from map(_samples, resampler.resample(None))
+
+
+def _samples(frame: AudioFrame) -> NDArray[np.float32]:
+    return np.ascontiguousarray(frame.to_ndarray().T, np.float32)
