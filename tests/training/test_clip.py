@@ -48,6 +48,7 @@ def test_any_text_has_tokens(text: str) -> None:
     assert words.decode(words(text)["input_ids"], skip_special_tokens=True).strip() == text.lower()
 
 
+@pytest.mark.slow
 def test_it_trains_and_both_backends_read_the_folder(tmp_path: Path) -> None:
     assert 0 <= train(tmp_path, steps=2) < 0.5  # nothing is learnt by then
     for backend in ("transformers", "onnxruntime"):

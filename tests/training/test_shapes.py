@@ -3,6 +3,7 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+import pytest
 import torch
 from training.shapes import target, train
 from training.shapes_model import ANSWERS, build
@@ -28,6 +29,7 @@ def test_a_picture_without_shapes_has_no_boxes() -> None:
     assert target([])["boxes"].shape == (0, 4)
 
 
+@pytest.mark.slow
 def test_every_phase_runs_and_both_backends_read_the_folder(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own: it is old, and traces shapes

@@ -90,6 +90,7 @@ def test_a_story_longer_than_a_window_comes_in_its_order(task: LocalTask, voice:
     assert word_error_rate(text, " ".join(STORY)) <= WORST, text
 
 
+@pytest.mark.slow
 def test_the_times_of_a_story_are_when_its_sentences_begin(task: LocalTask, voice: Voice) -> None:
     samples, starts = voice.tell(STORY, pause_s=3.0)
     output = heard(task, [samples], return_timestamps=True)

@@ -104,6 +104,7 @@ def test_a_seed_repeats_what_is_drawn(chat: LocalTask) -> None:
     assert first != drawn(2)
 
 
+@pytest.mark.slow
 def test_well_known_phrases_are_completed(load: Load) -> None:
     prompts = {
         "The capital of France is": " Paris",
@@ -117,6 +118,7 @@ def test_well_known_phrases_are_completed(load: Load) -> None:
             assert text.startswith(expected)
 
 
+@pytest.mark.slow
 def test_a_summary_is_shorter_and_names_the_subject(summarization: LocalTask) -> None:
     bridge, bees = texts(summarization, texts=[BRIDGE, BEES], max_new_tokens=48)
     assert "bridge" in bridge.lower()
