@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from ....protocol.errors import RowError
+from ....tasks.vision.rgb import rgb
 from ....tasks.vision.size import FORMATS, displayed_size
 from ..formats.painted import painted
 from .colours import Colour
@@ -50,7 +51,8 @@ def thumbnail(data: bytes) -> Thumbnail | None:
             if file.width * file.height > _MAX_PIXELS:
                 return None
             file.draft("RGB", (SIDE, SIDE))  # a JPEG is read at a fraction of its size
-            small = _eight_bits(ImageOps.exif_transpose(file))
+            ImageOps.exif_transpose(file, in_place=True)
+            small = file if file.mode == "L" else rgb(file)
             small.thumbnail((SIDE, SIDE))
             written = _photograph(small) if file.format == "JPEG" else _written(small)
             size = displayed_size(data)
@@ -84,16 +86,6 @@ def _rimmed(owner: NDArray[np.int32]) -> NDArray[np.uint8]:
     after = np.pad(owner, ((0, 1), (0, 1)), "edge")
     rim = (owner != after[:-1, 1:]) | (owner != after[1:, :-1])  # one line, whoever's it is
     return np.where(owner > 0, 2 * owner - ~rim, 0).astype(np.uint8)
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """RGB or grey; 16 bits become 8, not white."""
-    if image.mode.startswith("I"):
-        values = np.asarray(image)
-        if values.max(initial=0) > 255:
-            values = values.clip(0, 65535) >> 8
-        return Image.fromarray(values.astype(np.uint8))
-    return image if image.mode == "L" else image.convert("RGB")
 
 
 def _written(image: Image.Image) -> bytes:

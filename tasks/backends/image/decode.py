@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 
-import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ....protocol.errors import RowError
 from ...vision.images import MAX_PIXELS
+from ...vision.rgb import rgb
 
 # Ours refuses the row that is too large; Pillow's own guard is for an image inside an image, which
 # is decoded while the outer one is opened: an icon may hold a PNG of any size.
@@ -29,7 +29,8 @@ FORMATS = tuple(
 
 
 def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """An upright RGB image, as transformers' own loader makes it; 16 bits become 8, not white.
+    """An upright RGB image as a viewer shows it; transformers' own loader makes the same of usual
+    ones, but has no ground behind what is transparent, and cuts deep values to white or black.
 
     Raises RowError for a file that is no image, is broken, or has more than `max_pixels`.
     """
@@ -41,7 +42,7 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
         if width * height > max_pixels:
             raise RowError(f"the image has {width} x {height} pixels; {max_pixels} are allowed")
         ImageOps.exif_transpose(image, in_place=True)
-        return _rgb(image)
+        return rgb(image)
     except Image.DecompressionBombError:
         raise RowError(f"the image has too many pixels; {max_pixels} are allowed") from None
     except UnidentifiedImageError:
@@ -51,15 +52,3 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     except Exception as error:
         # Pillow's readers raise many kinds (OSError, SyntaxError, struct.error) on broken files.
         raise RowError(f"the image cannot be read ({type(error).__name__})") from None
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):
-        values = np.asarray(image)
-        if values.max(initial=0) > 255:
-            # Pillow would clip: all but the darkest 1/256 would be white.
-            image = Image.fromarray((values.clip(0, 65535) >> 8).astype(np.uint8))
-    if image.mode == "RGB":
-        image.load()
-        return image
-    return image.convert("RGB")

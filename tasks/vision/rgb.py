@@ -1,0 +1,78 @@
+"""Pixels of any kind of picture as a viewer shows them: eight bits of red, green and blue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ...protocol.errors import RowError
+
+#: How many bits the values of a deep grey picture may have: the fewest that hold its brightest.
+#: Cameras and scanners keep 10 and 12 in files of 16, and say so nowhere.
+_DEPTHS = (8, 10, 12, 16, 32)
+
+#: TIFF 6.0's tags, and what they say of numbers below 0 and of pictures whose 0 is white.
+_PHOTOMETRIC, _SAMPLE_FORMAT = 262, 339
+_WHITE_IS_ZERO, _UNSIGNED = 0, 1
+
+_WHITE = (255, 255, 255)
+
+
+def rgb(image: Image.Image) -> Image.Image:
+    """RGB on white ground, where a picture lets it through.
+
+    Values of 10, 12, 16 and 32 bits become 8, and floats of 0 to 1 are 0 to 255. Raises RowError
+    for values that say no brightness: below 0, or not finite.
+    """
+    if image.mode.startswith("I"):
+        return Image.fromarray(_eight_bits(_whole_numbers(image))).convert("RGB")
+    if image.mode == "F":
+        return Image.fromarray(_of_floats(np.asarray(image))).convert("RGB")
+    if image.has_transparency_data:
+        return _on_white(image.convert("RGBA"))
+    if image.mode == "RGB":
+        image.load()
+        return image
+    return image.convert("RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    alpha = image.getchannel("A")
+    if alpha.getextrema()[0] == 255:
+        return image.convert("RGB")
+    ground = Image.new("RGB", image.size, _WHITE)
+    ground.paste(image, mask=alpha)
+    return ground
+
+
+def _whole_numbers(image: Image.Image) -> NDArray[Any]:
+    tags = getattr(image, "tag_v2", {})  # a TIFF's
+    values = np.asarray(image)
+    if values.dtype == np.int32 and tags.get(_SAMPLE_FORMAT, (0,))[0] == _UNSIGNED:
+        values = values.view(np.uint32)
+    if values.min(initial=0) < 0:
+        raise RowError("the image has values below 0, which are no brightness; send 8 or 16 bits")
+    if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        values = np.iinfo(np.uint16 if image.mode.startswith("I;16") else values.dtype).max - values
+    return values
+
+
+def _eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
+    most = int(values.max(initial=0))
+    bits = next(bits for bits in _DEPTHS if most < 1 << bits)
+    return (values >> bits - 8).astype(np.uint8)
+
+
+def _of_floats(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    least, most = float(values.min(initial=0)), float(values.max(initial=0))
+    if not (least >= 0 and most < np.inf):  # NaN is neither
+        raise RowError(
+            f"the image has values from {least:g} to {most:g}, which are no brightness; "
+            "send floats of 0 to 1, or 8 or 16 bits"
+        )
+    top = next((top for top in (1, 255, 65535) if most <= top), most)
+    scaled: NDArray[np.uint8] = np.rint(values * (255 / top)).astype(np.uint8)
+    return scaled
