@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -33,15 +35,28 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
 
     Raises RowError for a file that is no image, is broken, or has more than `max_pixels`.
     """
+    with faults_told(max_pixels):
+        image = open_image(data, max_pixels)
+        ImageOps.exif_transpose(image, in_place=True)
+        return rgb(image)
+
+
+def open_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """A file of which the head alone is read. Call it within `faults_told`."""
     if not data:
         raise RowError("the image is empty")
+    image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+    width, height = image.size
+    if width * height > max_pixels:
+        raise RowError(f"the image has {width} x {height} pixels; {max_pixels} are allowed")
+    return image
+
+
+@contextmanager
+def faults_told(max_pixels: int = MAX_PIXELS) -> Iterator[None]:
+    """Have Pillow's errors tell of the row that they are about."""
     try:
-        image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
-        width, height = image.size
-        if width * height > max_pixels:
-            raise RowError(f"the image has {width} x {height} pixels; {max_pixels} are allowed")
-        ImageOps.exif_transpose(image, in_place=True)
-        return _rgb(image)
+        yield
     except Image.DecompressionBombError:
         raise RowError(f"the image has too many pixels; {max_pixels} are allowed") from None
     except UnidentifiedImageError:
@@ -53,7 +68,8 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
         raise RowError(f"the image cannot be read ({type(error).__name__})") from None
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def rgb(image: Image.Image) -> Image.Image:
+    """The same in RGB, of eight bits."""
     if image.mode.startswith("I"):
         values = np.asarray(image)
         if values.max(initial=0) > 255:
