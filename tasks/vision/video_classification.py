@@ -1,19 +1,19 @@
 """Video classification. OIP: video BYTES [n, frames] -> label BYTES [n, k], score FP32 [n, k].
 
 A row is one video: its frames, image files of one size, or one file of a moving picture (animated
-GIF, WebP, AVIF, PNG). A tensor [n] holds such a file a row. The model looks at `num_frames` of the
-frames, spread over all of the video; or, with `frame_sampling_rate`, at so many from its start, as
-transformers' pipeline does over an image processor. A video of fewer frames is shown slower, with
-a warning. No trained model is at hand without a download: tests prove parity with random weights.
+GIF, WebP, AVIF, PNG). The model looks at `num_frames` of the frames, spread over all of the video;
+or, with `frame_sampling_rate`, at so many from its start, as transformers' pipeline does over an
+image processor. A video of fewer frames is shown slower, with a warning.
+
+No trained model is at hand without a download: tests prove parity with random weights.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from ...protocol import v2
 from ..base import Aliases, Example, Task, TaskInput, Widget
 from ..labels import LABEL, SCORE, ClassificationResult, LabelsOutput
 from ..samples import PNG
@@ -53,17 +53,6 @@ class VideoClassificationInput(TaskInput):
         if not isinstance(videos, list):
             return fields
         return {**fields, "videos": [[v] if isinstance(v, bytes) else v for v in videos]}
-
-    @classmethod
-    def from_inference_request(cls, request: v2.InferenceRequest) -> Self:
-        """Read from an OIP v2 request; a tensor [n] is one of a file a row."""
-        inputs = [
-            tensor.model_copy(update={"shape": [*tensor.shape, 1]})
-            if tensor.name == VIDEO.name and len(tensor.shape) == 1
-            else tensor
-            for tensor in request.inputs
-        ]
-        return super().from_inference_request(request.model_copy(update={"inputs": inputs}))
 
 
 class VideoClassificationOutput(LabelsOutput):

@@ -58,7 +58,7 @@ def open_video(files: Sequence[bytes], max_pixels: int, most: int) -> Video:
 def check_size(number: int, size: Size, first: Size) -> None:
     """Raise RowError for a frame that has not the first one's size."""
     if size != first:
-        raise RowError(f"frame {number}: {size} pixels, where the first has {first}")
+        raise RowError(f"frame {number}: {size} pixels, where frame 0 has {first}")
 
 
 class _Stills(Video):
@@ -88,6 +88,11 @@ class _Moving(Video):
             raise RowError(f"the video has {self.count} frames; {MAX_FRAMES} are allowed")
         if pixels > most:
             raise RowError(f"the video's frames have {pixels} pixels in all; {most} are allowed")
+
+    def frames(self, wanted: Sequence[int]) -> Iterator[Image.Image]:
+        """Read on to the last: in a file that is cut short it is broken."""
+        yield from super().frames(wanted)
+        self._frame(self.count - 1)
 
     def _frame(self, number: int) -> Image.Image:
         with faults_told(self._max_pixels):

@@ -109,6 +109,7 @@ class VideoClassification(ImagesBackend):
                 clips
             )
         config = self.model.config
+        logits = logits.reshape(len(clips), -1)  # VideoPrism's are (B, 1, labels)
         scores = probabilities(logits, getattr(config, "problem_type", None))
         return [
             classification(self.task, row, own, config.id2label).warned(clip.warning)
