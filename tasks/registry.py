@@ -45,6 +45,7 @@ _TASKS = {
     "text2text-generation": "text.text2text_generation",
     "token-classification": "text.token_classification",
     "translation": "text.translation",
+    "video-classification": "vision.video_classification",
     "video-mask-generation": "vision.video_mask_generation",
     "visual-question-answering": "multimodal.visual_question_answering",
     "zero-shot-audio-classification": "audio.zero_shot_audio_classification",

@@ -75,6 +75,8 @@ BUILDERS: dict[str, str] = {
     "token-classification": "text:token_classification",
     "translation": "generation:t5",
     "translation-nllb": "generation:nllb",
+    "video-classification": "videos:videomae",
+    "video-classification-vjepa2": "videos:vjepa2",
     "video-mask-generation": "prompts:sam2_video",
     "visual-question-answering": "multimodal:vilt",
     "visual-question-answering-blip": "prompted:blip_answers",

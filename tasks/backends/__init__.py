@@ -47,6 +47,7 @@ _TABLE: dict[str, dict[str, str]] = {
         "text2text-generation": "transformers.text.text2text_generation:Text2TextGeneration",
         "token-classification": "transformers.text.token_classification:TokenClassification",
         "translation": "transformers.text.translation:Translation",
+        "video-classification": "transformers.vision.video_classification:VideoClassification",
         "video-mask-generation": "transformers.vision.video_mask_generation:VideoMaskGeneration",
         "visual-question-answering": "transformers.multimodal.visual_question_answering:VisualAnswering",  # noqa: E501 # one row
         "zero-shot-audio-classification": "transformers.audio.zero_shot_audio_classification:ZeroShotAudioClassification",  # noqa: E501 # one row

@@ -18,6 +18,7 @@ from .hearing import ear, letters
 from .looking import SEEING, image_processor, marks_of, seeing_tokenizer
 from .reading import framed_tokenizer, is_kept, tokenizer_of, words_of
 from .sizes import tiny_config
+from .watching import write_video_processor
 from .weights import liven
 
 #: More numbers than that are no tiny model: a size is not known.
@@ -149,6 +150,12 @@ def _pictures_and_text(head: Head, kind: str, folder: Path, seed: int) -> None:
     processor.save_pretrained(folder)
 
 
+def _videos(head: Head, kind: str, folder: Path, seed: int) -> None:
+    config = tiny_config(kind, {}, labelled(head))
+    model_of(head, config, seed).save_pretrained(folder)
+    write_video_processor(kind, folder)
+
+
 def _sound(head: Head, kind: str, folder: Path, seed: int) -> None:
     config = tiny_config(kind, {}, labelled(head))
     model_of(head, config, seed).save_pretrained(folder)
@@ -198,6 +205,7 @@ _BUILDERS: dict[Reads, Any] = {
     "pictures": _pictures,
     "pictures and words": _pictures_and_words,
     "pictures and text": _pictures_and_text,
+    "videos": _videos,
     "sound": _sound,
     "speech": _speech,
     "other": _other,

@@ -10,7 +10,14 @@ from transformers.models.auto import modeling_auto as listed
 
 #: What builds a head's models: a tokenizer beside it, an image processor, and so on.
 Reads = Literal[
-    "text", "pictures", "pictures and words", "pictures and text", "sound", "speech", "other"
+    "text",
+    "pictures",
+    "pictures and words",
+    "pictures and text",
+    "videos",
+    "sound",
+    "speech",
+    "other",
 ]
 
 LABELS = ("cat", "dog", "car")
@@ -203,6 +210,13 @@ HEADS: tuple[Head, ...] = (
         tasks=("zero-shot-object-detection",),
         kinds=_kinds("ZERO_SHOT_OBJECT_DETECTION"),
         reads="pictures and words",
+    ),
+    Head(
+        name="videos",
+        auto_class="AutoModelForVideoClassification",
+        tasks=("video-classification",),
+        kinds=_kinds("VIDEO_CLASSIFICATION"),
+        reads="videos",
     ),
     Head(
         name="pictures and text",

@@ -68,6 +68,7 @@ ODD: dict[str, dict[str, Any]] = {
     "vipllava": {"vision_feature_layers": [-1, -2]},
     "gemma3": {"mm_tokens_per_image": 16},
     "t5gemma2": {"mm_tokens_per_image": 16},
+    "vjepa2": {"crop_size": 64, "pred_num_attention_heads": 2, "pred_hidden_size": 32},
     "xmod": {"default_language": "en_XX"},
     "zamba": {
         "num_hidden_layers": 4,

@@ -39,6 +39,12 @@ def encode(image: Image.Image, form: str = "PNG", **options: Any) -> bytes:
     return buffer.getvalue()
 
 
+def moving(frames: list[bytes], form: str, **options: Any) -> bytes:
+    """Images as one file of a moving picture."""
+    first, *others = (Image.open(io.BytesIO(frame)) for frame in frames)
+    return encode(first, form, save_all=True, append_images=others, **options)
+
+
 def images() -> list[bytes]:
     """Images of four sizes, as files."""
     sizes = ((50, 70), (64, 64), (120, 40), (333, 250))

@@ -41,6 +41,17 @@ def _sounds(asked: HfRequest) -> Rows:
     return Rows({"audio": sounds}, many)
 
 
+def _videos(asked: HfRequest) -> Rows:
+    """A file of a moving picture each; a list in the list holds one's frames."""
+    rows, many = entries(asked.inputs, f"{_FILE}; in it a list is the frames of one")
+    videos = []
+    for row in rows:
+        video = part(row, "video") if isinstance(row, dict) else row
+        files = video if isinstance(video, list) else [video]
+        videos.append([_file(asked, file, "image") for file in files])
+    return Rows({"videos": videos}, many)
+
+
 def _zero_shot(name: str, field: str) -> Reader:
     """Files of one kind, and the labels to choose from."""
 
@@ -148,6 +159,7 @@ READERS: dict[str, Reader] = {
     "mask-generation": _prompted("points", "labels", "boxes"),
     "object-detection": _images,
     "optical-character-recognition": _images,
+    "video-classification": _videos,
     "visual-question-answering": _visual_question,
     "zero-shot-audio-classification": _zero_shot("audio", "audio"),
     "zero-shot-image-classification": _zero_shot("image", "images"),

@@ -151,6 +151,7 @@ WRITERS: dict[str, Writer] = {
     "optical-character-recognition": _boxed,
     "text-to-image": _pictures,
     "text-to-speech": _sounds,
+    "video-classification": items,
     "visual-question-answering": items,
     "zero-shot-audio-classification": items,
     "zero-shot-image-classification": items,

@@ -52,6 +52,8 @@ class CellReader:
     def _each(self, spec: TensorSpec, value: object) -> list[Cell]:
         if isinstance(value, str) and value.startswith("["):
             value = _json(value)
+        if spec.is_file and not isinstance(value, list):
+            value = [value]  # a moving picture
         if not isinstance(value, list):
             raise RowError(f"expected a list, found {_named(value)}")
         return [self._one(spec, entry) for entry in value]

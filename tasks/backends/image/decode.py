@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -34,15 +36,28 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
 
     Raises RowError for a file that is no image, is broken, or has more than `max_pixels`.
     """
-    if not data:
-        raise RowError("the image is empty")
-    try:
-        image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
-        width, height = image.size
-        if width * height > max_pixels:
-            raise RowError(f"the image has {width} x {height} pixels; {max_pixels} are allowed")
+    with faults_told(max_pixels):
+        image = open_image(data, max_pixels)
         ImageOps.exif_transpose(image, in_place=True)
         return rgb(image)
+
+
+def open_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """A file of which the head alone is read. Call it within `faults_told`."""
+    if not data:
+        raise RowError("the image is empty")
+    image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+    width, height = image.size
+    if width * height > max_pixels:
+        raise RowError(f"the image has {width} x {height} pixels; {max_pixels} are allowed")
+    return image
+
+
+@contextmanager
+def faults_told(max_pixels: int = MAX_PIXELS) -> Iterator[None]:
+    """Have Pillow's errors tell of the row that they are about."""
+    try:
+        yield
     except Image.DecompressionBombError:
         raise RowError(f"the image has too many pixels; {max_pixels} are allowed") from None
     except UnidentifiedImageError:

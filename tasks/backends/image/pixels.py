@@ -61,7 +61,7 @@ class Pixels:
             crop=(cropped["width"], cropped["height"]) if cropped else None,
             resample=Image.Resampling(whole["resample"]),
             scale=tuple(factor / s for s in std),
-            shift=tuple(-m / s for m, s in zip(mean, std, strict=True)),
+            shift=tuple(-(m + whole["offset"]) / s for m, s in zip(mean, std, strict=True)),
         )
 
     def fit(self, image: Image.Image) -> Image.Image:

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-_NAME = re.compile(r"(\w+?)(ImageProcessor|FeatureExtractor)(Fast|Pil)?")
+_NAME = re.compile(r"(\w+?)(ImageProcessor|FeatureExtractor|VideoProcessor)(Fast|Pil)?")
 
 _BILINEAR, _BICUBIC = Image.Resampling.BILINEAR, Image.Resampling.BICUBIC
 _HALF = (0.5, 0.5, 0.5)
@@ -30,7 +30,7 @@ _DETR = {
 
 def _plain(edge: int, resample: Image.Resampling, **more: Any) -> dict[str, Any]:
     size = {"height": edge, "width": edge}
-    return {"image_mean": _HALF, "image_std": _HALF, "resample": resample, "size": size, **more}
+    return {"image_mean": _HALF, "image_std": _HALF, "resample": resample, "size": size} | more
 
 
 #: Processors that do nothing but resize, crop, rescale, normalise (and pad), by their first name.
@@ -45,14 +45,35 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "Yolos": {**_DETR, "multiple": 16},
 }
 
+_CROP = {"do_center_crop": True, "crop_size": {"height": 224, "width": 224}}
+_IMAGENET = {"image_mean": _DETR["image_mean"], "image_std": _DETR["image_std"]}
+
+
+def _frames(edge: int, **more: Any) -> dict[str, Any]:
+    return {**_plain(edge, _BILINEAR), "size": {"shortest_edge": edge}, **_CROP, **more}
+
+
+#: Those of videos, which do this to each frame. `offset` takes one from what was rescaled; with
+#: `margin` the size follows from the crop, whatever is written.
+_VIDEO_DEFAULTS: dict[str, dict[str, Any]] = {
+    "LlavaOnevision": _plain(
+        384, _BICUBIC, image_mean=_CLIP["image_mean"], image_std=_CLIP["image_std"]
+    ),
+    "Timesformer": _frames(224, **_IMAGENET),
+    "VideoMAE": _frames(224),
+    "Vivit": _frames(256, rescale_factor=1 / 127.5, offset=True),
+    "VJEPA2": _frames(292, **_IMAGENET, crop_size={"height": 256, "width": 256}, margin=True),
+}
+
 
 def complete(config: Mapping[str, Any]) -> dict[str, Any] | None:
     """The settings with every default filled in; None for a processor that does more than these."""
     kind = str(config.get("image_processor_type") or config.get("feature_extractor_type") or "")
     named = _NAME.fullmatch(kind)
-    if named is None or named[1] not in _DEFAULTS:
+    table = _VIDEO_DEFAULTS if named and named[2] == "VideoProcessor" else _DEFAULTS
+    if named is None or named[1] not in table:
         return None
-    defaults = _DEFAULTS[named[1]]
+    defaults = table[named[1]]
     given = {name: value for name, value in config.items() if value is not None}
     whole = {
         "do_resize": True,
@@ -64,10 +85,13 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any] | None:
         **defaults,
         **given,
     }
+    whole["offset"] = bool("offset" in defaults and whole["offset"] and whole["do_rescale"])
     whole["size"] = _size(whole["size"], defaults["size"], whole.get("max_size"))
     crop = whole.get("crop_size")
     if isinstance(crop, int):
         whole["crop_size"] = {"height": crop, "width": crop}
+    if "margin" in defaults:
+        whole["size"] = {"shortest_edge": int(whole["crop_size"]["height"] * 256 / 224)}
     return whole
 
 

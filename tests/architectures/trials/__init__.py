@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import conversing, others, pictures, sounds, text, writing
+from . import conversing, others, pictures, sounds, text, videos, writing
 from .base import Trial
 
 #: By task, and by head where a task's heads are called in several ways.
@@ -12,6 +12,7 @@ TRIALS: dict[str, type[Trial]] = {
     **pictures.TRIALS,
     **conversing.TRIALS,
     **sounds.TRIALS,
+    **videos.TRIALS,
     **others.TRIALS,
     "poses": others.PoseEstimation,
 }

@@ -32,6 +32,16 @@ def test_a_row_is_known_by_content_model_and_parameters() -> None:
     assert len({key, *others}) == 6
 
 
+def test_a_list_of_files_is_known_by_their_content_and_weighs_as_much() -> None:
+    track = Packer(Origin(get_task("video-classification"), "m", "1", {}, "here"))
+    key = track.key({"videos": [b"\xff\x00", b"\xfe"]})
+    assert key == track.key({"videos": [b"\xff\x00", b"\xfe"]})
+    others = [[b"\xff", b"\x00\xfe"], [b"\xff\x00"], [b"\xfe", b"\xff\x00"]]
+    assert len({key, *(track.key({"videos": files}) for files in others)}) == 4
+    heavy = track.pack(row(videos=[b"\xff" * 5_000_000]))
+    assert not Pack([heavy]).fits(heavy, 8)
+
+
 def test_fields_cannot_run_into_each_other() -> None:
     one = packer().key({"texts": "ab", "text_pairs": "c"})
     assert one != packer().key({"texts": "a", "text_pairs": "bc"})

@@ -240,6 +240,15 @@ def test_video_is_a_list_of_files(tmp_path):
     assert made.values == {"videos": [PNG, PNG], "objects_ids": [1], "frame_indexes": [0]}
 
 
+def test_a_moving_picture_is_a_video_in_a_table_and_in_a_folder(tmp_path):
+    (tmp_path / "f.gif").write_bytes(PNG)
+    task = get_task("video-classification")
+    (listed,) = open_source(write(tmp_path / "a.jsonl", {"video": "f.gif"}), task)
+    (found,) = open_source(str(tmp_path / "*.gif"), task)
+    assert listed.values == {"videos": [PNG]}
+    assert task.input.validated({"videos": [found.values["videos"]]}).videos == [[PNG]]
+
+
 # --- columns ---
 
 

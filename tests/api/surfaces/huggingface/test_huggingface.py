@@ -24,6 +24,7 @@ SOUND = base64.b64encode(WAV).decode()
 
 QA = {"question": "Who jumps?", "context": "The fox jumps."}
 TABLE = {"query": "How many?", "table": {"boat": ["wherry", "tug"], "number": ["12", "3"]}}
+SAILING = [{"label": "sailing", "score": 0.75}, {"label": "rowing", "score": 0.125}]
 
 #: task, the body less what is usual, the answer of the stub, which is the task's example.
 ANSWERS: list[tuple[str, dict[str, Any], Any]] = [
@@ -107,6 +108,14 @@ ANSWERS: list[tuple[str, dict[str, Any], Any]] = [
         "depth-estimation",
         {"inputs": PICTURE},
         {"depth": PICTURE, "predicted_depth": [[0.5, 0.25]]},
+    ),
+    *(
+        ("video-classification", {"inputs": video, "parameters": {"top_k": 2}}, answer)
+        for video, answer in (
+            (PICTURE, SAILING),
+            ({"video": [PICTURE, PICTURE]}, SAILING),
+            ([PICTURE, [PICTURE, PICTURE]], [SAILING, SAILING]),
+        )
     ),
     (
         "zero-shot-object-detection",

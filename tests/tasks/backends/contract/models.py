@@ -54,6 +54,7 @@ _FURTHER: dict[str, tuple[str, ...]] = {
     "text-generation": ("text-generation-gpt2",),
     "text-to-speech": ("text-to-speech-csm",),
     "translation": ("translation-nllb",),
+    "video-classification": ("video-classification-vjepa2",),
     "zero-shot-audio-classification": ("zero-shot-audio-classification-fused",),
     "zero-shot-image-classification": ("zero-shot-image-classification-siglip",),
     "zero-shot-object-detection": (
@@ -110,6 +111,7 @@ DEAF: dict[str, Mapping[str, str]] = {
     ),
     "mask-generation-sam2": {"stability_score_offset": "random weights are too sure to be moved"},
     "onnxruntime-text-to-speech": {"speaker": "it has but one"},
+    "video-classification": {"num_frames": "it takes its own number of them alone"},
     "text-to-speech-csm": {"speed": "it cannot be told, and refuses it"},
     "translation": dict.fromkeys(("src_lang", "tgt_lang"), "T5 does the pairs that it names"),
 }

@@ -154,6 +154,29 @@ CASES: dict[str, Case] = {
         beyond=[_BEYOND],
         changed={"threshold": Changed(value=1.0)},
     ),
+    "video-classification": Case(
+        rows=[
+            {"videos": [_frames(9, (90, 60))]},
+            {"videos": [[tiny.moving(_frames(5, (40, 70), seed=20), "WEBP", lossless=True)]]},
+            {"videos": [_frames(4, (64, 64), seed=30)]},
+            {"videos": [_frames(6, (120, 40), seed=40)]},
+        ],
+        broken=[
+            ({"videos": [[b""]]}, "the image is empty"),
+            ({"videos": [[*_frames(3, (90, 60)), b"junk"]]}, "frame 3: not an image of a known"),
+            ({"videos": [[*_frames(3, (90, 60)), *_frames(1, (9, 9))]]}, "frame 3: "),
+            ({"videos": [[tiny.moving(_frames(5, (40, 70)), "GIF")[:-2000]]]}, "cannot be read"),
+            ({"frame_sampling_rate": 9}, "frame_sampling_rate: 4 .* first 36, and the video has 9"),
+        ],
+        beyond=[({"videos": [[*_BEYOND[0]["images"]] * 3]}, _BEYOND[1])],
+        changed={
+            "top_k": Changed(value=1),
+            "num_frames": Changed(value=2),
+            "frame_sampling_rate": Changed(
+                value=2, rows=[{"videos": [_frames(9, (90, 60))]}, {"videos": [_frames(8, (9, 9))]}]
+            ),
+        },
+    ),
     "video-mask-generation": Case(
         rows=[
             {
