@@ -1,8 +1,10 @@
 """Object tracking. OIP: video BYTES [n, frames] -> objects_ids, frame_indexes, mask [n, m].
 
-A row is one video, given as its frames, image files of one size. Prompts name objects on some
-frames; each object is then followed through the others, forwards from its first prompt and
-backwards (SAM 2, Ravi et al., 2024). No trained model can be had without a download.
+A row is one video: its frames, image files of one size, or one file of a moving picture or a film,
+of which `fps` takes so many frames a second; then `time` FP32 [n, m] says when each is shown.
+Prompts name objects on some frames; each object is then followed through the others, forwards from
+its first prompt and backwards (SAM 2, Ravi et al., 2024). No trained model can be had without a
+download.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ FRAMES = TensorSpec("frame_indexes", Datatype.BYTES, (-1,), "frame_indexes", "js
 OBJECT = TensorSpec("objects_ids", Datatype.INT32, (-1, -1), "objects_ids")
 FRAME = TensorSpec("frame_indexes", Datatype.INT32, (-1, -1), "frame_indexes")
 MASK = TensorSpec("mask", Datatype.BYTES, (-1, -1), "masks", "image")
+TIME = TensorSpec("time", Datatype.FP32, (-1, -1), "times", optional=True)
 
 #: Frames of one video, at most. Each takes the model's own size in memory, however small it is.
 MAX_FRAMES = 1000
@@ -43,7 +46,8 @@ class VideoMaskGenerationInput(TaskInput):
     )
 
     videos: list[Annotated[list[bytes], Field(min_length=1, max_length=MAX_FRAMES)]] = Field(
-        min_length=1, description="Per row the frames, image files of one size."
+        min_length=1,
+        description="Per row the frames, image files of one size, or one file of a film.",
     )
     objects_ids: list[Annotated[list[_Index], Field(min_length=1)]] = Field(
         description="Per row [prompt]: the object that the prompt is for."
@@ -61,6 +65,12 @@ class VideoMaskGenerationInput(TaskInput):
     boxes: list[Boxes] | None = Field(
         default=None, description="Per row [prompt][4], corners in pixels; [] for none."
     )
+    fps: float | None = Field(
+        default=None,
+        gt=0,
+        le=240,
+        description="Of a film, how many frames a second are looked at; all if nothing is said.",
+    )
 
     @model_validator(mode="after")
     def _check_prompts(self) -> Self:
@@ -77,7 +87,7 @@ class VideoMaskGenerationInput(TaskInput):
             check_prompts(points, labels, boxes)
             if len(frames) != len(objects):
                 raise ValueError("frame_indexes: expected as many as objects_ids")
-            if max(frames) >= len(video):
+            if len(video) > 1 and max(frames) >= len(video):  # a film's are not known yet
                 raise ValueError(f"frame_indexes: {max(frames)} in a video of {len(video)} frames")
             if len(points or boxes) != len(objects):
                 raise ValueError("points, boxes: expected a prompt for each of objects_ids")
@@ -85,13 +95,22 @@ class VideoMaskGenerationInput(TaskInput):
 
 
 class VideoMaskGenerationOutput(TaskOutput):
-    """Per video three parallel lists, one entry per object and frame, frame by frame."""
+    """Per video parallel lists, one entry per object and frame, frame by frame."""
 
-    ROWS: ClassVar[tuple[str, ...]] = ("objects_ids", "frame_indexes", "masks")
+    ROWS: ClassVar[tuple[str, ...]] = ("objects_ids", "frame_indexes", "masks", "times")
 
     objects_ids: list[list[int]]
     frame_indexes: list[list[int]]
     masks: list[list[bytes]] = Field(description="Grey PNGs of the frame's size, 0 or 255.")
+    times: list[list[float]] = Field(
+        default=[], description="Of a film: seconds from its start. [] per row of pictures."
+    )
+
+    @model_validator(mode="after")
+    def _fill_times(self) -> Self:
+        if not self.times:
+            object.__setattr__(self, "times", [[] for _ in self.masks])
+        return self
 
     @classmethod
     def empty(cls) -> Self:
@@ -99,15 +118,15 @@ class VideoMaskGenerationOutput(TaskOutput):
         return cls(objects_ids=[[]], frame_indexes=[[]], masks=[[]])
 
     def to_inference_response(self, model_name: str) -> v2.InferenceResponse:
-        """A tensor per list."""
-        return v2.InferenceResponse(
-            model_name=model_name,
-            outputs=[
-                padded(OBJECT, self.objects_ids, 0),
-                padded(FRAME, self.frame_indexes, 0),
-                padded(MASK, self.masks, b""),
-            ],
-        )
+        """A tensor per list; no times where all rows are pictures."""
+        outputs = [
+            padded(OBJECT, self.objects_ids, 0),
+            padded(FRAME, self.frame_indexes, 0),
+            padded(MASK, self.masks, b""),
+        ]
+        if any(self.times):
+            outputs.append(padded(TIME, self.times, 0.0))
+        return v2.InferenceResponse(model_name=model_name, outputs=outputs)
 
     @classmethod
     def from_inference_response(cls, response: v2.InferenceResponse) -> Self:
@@ -116,6 +135,12 @@ class VideoMaskGenerationOutput(TaskOutput):
             objects_ids=unpadded(response.output(OBJECT.name)),
             frame_indexes=unpadded(response.output(FRAME.name)),
             masks=unpadded(response.output(MASK.name), files=True),
+            times=[
+                times
+                for output in response.outputs
+                if output.name == TIME.name
+                for times in unpadded(output)
+            ],
         )
 
 
@@ -126,7 +151,7 @@ TASK = Task(
     description="Follows objects that points or boxes mark through the frames of a video.",
     input=VideoMaskGenerationInput,
     output=VideoMaskGenerationOutput,
-    outputs=(OBJECT, FRAME, MASK),
+    outputs=(OBJECT, FRAME, MASK, TIME),
     default_model="facebook/sam2.1-hiera-tiny",
     max_row_cost=10 * MAX_PIXELS,
     widget=Widget(("images", "json", "json", "json", "json", "json"), "masks"),

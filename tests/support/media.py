@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
 import av
@@ -36,10 +36,14 @@ def film(
     codec: str = "libx264",
     *,
     fps: int = 10,
+    at: Sequence[int] | None = None,
     samples: NDArray[np.float32] | None = None,
     rate: int = 48_000,
 ) -> bytes:
-    """A film of pictures (height, width, 3), with sound where `samples` are given."""
+    """A film of pictures (height, width, 3), with sound where `samples` are given.
+
+    `at` says when each is shown, in frames of `fps` a second; one after the other if None.
+    """
     file = io.BytesIO()
     with av.open(file, "w", format=kind) as container:
         stream = container.add_stream(codec, rate=fps)
@@ -49,7 +53,7 @@ def film(
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             if not number:
                 stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, "yuv420p"
-            frame.pts, frame.time_base = number, Fraction(1, fps)
+            frame.pts, frame.time_base = at[number] if at else number, Fraction(1, fps)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
         if voice is not None and samples is not None:

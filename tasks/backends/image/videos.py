@@ -4,30 +4,47 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from PIL import Image, ImageOps
 
 from ....protocol.errors import RowError
+from ...containers import Container, container
 from ...vision.rgb import rgb
 from ...vision.video_mask_generation import MAX_FRAMES
 from ..sizes import Size
 from .decode import decode, faults_told, open_image
 
+if TYPE_CHECKING:
+    from .films import Film
+
 #: What Pillow reads moving pictures of. The pages of a TIFF are no frames.
 _MOVING = ("AVIF", "GIF", "PNG", "WEBP")
 
 
-class Video(ABC):
+class Video(Protocol):
     """A video of which nothing is decoded yet."""
 
     #: How many frames it has.
     count: int
+    #: Seconds from its start at which each is shown; [] where nothing tells.
+    times: Sequence[float]
 
     def frames(self, wanted: Sequence[int]) -> Iterator[Image.Image]:
         """The frames of these numbers, in rising order, as upright RGB images of one size.
 
         One that is wanted several times comes as often. Raises RowError.
         """
+        ...
+
+
+class _Pictures(ABC):
+    """Frames that are pictures of their own."""
+
+    times: Sequence[float] = ()
+
+    def frames(self, wanted: Sequence[int]) -> Iterator[Image.Image]:
+        """As Video's."""
         size: Size | None = None
         image: Image.Image | None = None
         last = -1
@@ -43,13 +60,18 @@ class Video(ABC):
         """One frame; the next is asked for in rising order. Raises RowError."""
 
 
-def open_video(files: Sequence[bytes], max_pixels: int, most: int) -> Video:
-    """A video of image files, a frame each, or of one file of a moving picture.
+def open_video(
+    files: Sequence[bytes], max_pixels: int, most: int, fps: float | None = None
+) -> Video:
+    """A video of image files, a frame each, or of one file of a film or a moving picture.
 
-    Raises RowError for a moving picture of more than MAX_FRAMES frames, or `most` pixels in all.
+    `fps` is for films: how many frames a second are taken, all if None. Raises RowError for a
+    moving picture of more than MAX_FRAMES frames, or `most` pixels in all.
     """
     if len(files) > 1:
         return _Stills(files, max_pixels)
+    if kind := container(files[0]):
+        return _film(kind)(files[0], kind, max_pixels, most, fps)
     with faults_told(max_pixels):
         image = open_image(files[0], max_pixels)
         moves = image.format in _MOVING and getattr(image, "is_animated", False)
@@ -62,7 +84,18 @@ def check_size(number: int, size: Size, first: Size) -> None:
         raise RowError(f"frame {number}: {size} pixels, where frame 0 has {first}")
 
 
-class _Stills(Video):
+def _film(kind: Container) -> type[Film]:
+    try:
+        from .films import Film
+    except ImportError:
+        raise RowError(
+            f"{kind.title} is read with the extra media (pip install 'wherry[media]'); without it "
+            "a video is its frames, or an animated GIF, WebP, AVIF or PNG"
+        ) from None
+    return Film
+
+
+class _Stills(_Pictures):
     """Image files, a frame each."""
 
     def __init__(self, files: Sequence[bytes], max_pixels: int) -> None:
@@ -75,7 +108,7 @@ class _Stills(Video):
             raise RowError(f"frame {number}: {error.message}") from None
 
 
-class _Moving(Video):
+class _Moving(_Pictures):
     """A moving picture, whose frames are changes to those before."""
 
     def __init__(self, image: Image.Image, max_pixels: int, most: int) -> None:

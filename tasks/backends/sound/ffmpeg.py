@@ -15,7 +15,7 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from ....protocol.errors import RowError
-from ...audio.headers import Container
+from ...containers import Container
 
 if TYPE_CHECKING:
     from av import AudioFrame

@@ -11,8 +11,9 @@ import soxr
 from numpy.typing import NDArray
 
 from ....protocol.errors import RowError
-from ...audio.headers import Container, container, is_file, rare_codec
+from ...audio.headers import is_file, rare_codec
 from ...audio.sounds import MAX_RATE, MIN_RATE
+from ...containers import Container, container
 
 Samples = NDArray[np.float32]
 

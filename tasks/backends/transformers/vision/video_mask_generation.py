@@ -9,9 +9,13 @@ from PIL import Image
 
 from .....protocol.errors import RowError
 from ....base import TaskInput, TaskOutput
-from ....vision.video_mask_generation import VideoMaskGenerationInput, VideoMaskGenerationOutput
-from ...image.decode import decode
+from ....vision.video_mask_generation import (
+    MAX_FRAMES,
+    VideoMaskGenerationInput,
+    VideoMaskGenerationOutput,
+)
 from ...image.png import mask_png
+from ...image.videos import open_video
 from ...rows import Decoded
 from ...sizes import Size
 from .images import ImagesBackend
@@ -27,6 +31,8 @@ class Video(NamedTuple):
     frames: list[Image.Image]
     size: Size
     prompts: dict[int, dict[int, tuple[torch.Tensor, torch.Tensor]]]
+    #: Of a film: when each frame is shown.
+    times: Sequence[float]
 
 
 class Tracked(NamedTuple):
@@ -57,19 +63,21 @@ class VideoMaskGeneration(ImagesBackend):
 
     def _decode(self, row: TaskInput) -> Video:
         assert isinstance(row, VideoMaskGenerationInput)
+        video = open_video(row.videos[0], self._max_pixels, self.task.max_row_cost, row.fps)
+        last = max(row.frame_indexes[0])
+        if last >= video.count:
+            raise RowError(f"frame_indexes: {last} in a video of {video.count} frames")
+        if video.count > MAX_FRAMES:
+            raise RowError(
+                f"the film has {video.count} frames; {MAX_FRAMES} are allowed: take fewer of them "
+                "with the parameter fps"
+            )
         frames: list[Image.Image] = []
-        size: Size | None = None
-        for number, data in enumerate(row.videos[0]):
-            try:
-                image = decode(data, self._max_pixels)
-            except RowError as error:
-                raise RowError(f"frame {number}: {error.message}") from None
-            size = size or image.size
-            if image.size != size:
-                raise RowError(f"frame {number}: {image.size} pixels, where frame 0 has {size}")
+        size: Size = (0, 0)
+        for image in video.frames(range(video.count)):
+            size = image.size
             frames.append(self.canvas.fit(image))
-        assert size is not None
-        return Video(frames, size, self._prompts(row, size))
+        return Video(frames, size, self._prompts(row, size), video.times)
 
     def _prompts(
         self, row: VideoMaskGenerationInput, size: Size
@@ -112,7 +120,10 @@ class VideoMaskGeneration(ImagesBackend):
                 frames.append(frame)
                 masks.append(mask_png((large > 0).numpy()))
         return VideoMaskGenerationOutput(
-            objects_ids=[objects], frame_indexes=[frames], masks=[masks]
+            objects_ids=[objects],
+            frame_indexes=[frames],
+            masks=[masks],
+            times=[[video.times[frame] for frame in frames] if video.times else []],
         )
 
     def _track(self, video: Video) -> Iterator[Tracked]:

@@ -10,8 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from wherry.protocol.errors import RowError
-from wherry.tasks.audio.headers import container, is_file, milliseconds
+from wherry.tasks.audio.headers import is_file, milliseconds
 from wherry.tasks.backends.sound.waveform import decode
+from wherry.tasks.containers import container
 
 from ....support import media
 

@@ -23,7 +23,7 @@ from wherry.tasks.vision.video_classification import (
     VideoClassificationOutput,
 )
 
-from ....support import tiny
+from ....support import media, tiny
 
 Models = Callable[[str], Path]
 
@@ -135,6 +135,14 @@ def test_one_file_of_a_moving_picture_is_its_frames(
     (expected,) = task.backend.run([row(still)])
     (answer,) = task.backend.run([row([tiny.moving([*cover, *still], form, **options)])])
     assert scores(answer) == scores(expected)
+
+
+def test_a_film_is_its_frames(task: LocalTask) -> None:
+    whole = [np.asarray(image) for image in pictures(VIDEOS[0])]
+    film = media.film(whole)
+    shown = [tiny.encode(image) for image in open_video([film], 10**6, 10**8).frames(range(11))]
+    [of_film], [of_frames] = task.backend.run([row([film])]), task.backend.run([row(shown)])
+    assert scores(of_film) == pytest.approx(scores(of_frames), abs=1e-6)
 
 
 def test_a_gifs_frames_are_those_that_are_seen(task: LocalTask) -> None:

@@ -14,14 +14,15 @@ import transformers as hf
 from PIL import Image
 from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
 
-from wherry.protocol.errors import InvalidRequest
+from wherry.protocol.errors import InvalidRequest, RowError
+from wherry.tasks.backends.image.videos import open_video
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.vision.video_mask_generation import (
     VideoMaskGenerationInput,
     VideoMaskGenerationOutput,
 )
 
-from ....support import tiny
+from ....support import media, tiny
 
 Models = Callable[[str], Path]
 
@@ -156,3 +157,34 @@ def test_prompts_that_do_not_fit_are_refused(changed: dict[str, Any]) -> None:
     VideoMaskGenerationInput.validated({"videos": VIDEOS, **PROMPTS})
     with pytest.raises(InvalidRequest):
         VideoMaskGenerationInput.validated({"videos": VIDEOS, **PROMPTS, **changed})
+
+
+def test_a_film_is_its_frames(tiny_model: Models) -> None:
+    """What is followed through an MP4 is what is followed through the frames that it shows."""
+    pictures = [np.asarray(Image.open(io.BytesIO(file))) for file in frames(6, (90, 60))]
+    film = media.film(pictures, fps=4)
+    shown = [tiny.encode(image) for image in open_video([film], 10**5, 10**6).frames(range(6))]
+    prompts: dict[str, Any] = {
+        "objects_ids": [[7]],
+        "frame_indexes": [[1]],
+        "points": [[[[20, 30]]]],
+    }
+    with create(tiny_model) as task:
+        whole = task.process(VideoMaskGenerationInput(videos=[[film]], **prompts))
+        half = task.process(VideoMaskGenerationInput(videos=[[film]], fps=2, **prompts))
+        by_frame = task.process(VideoMaskGenerationInput(videos=[shown], **prompts))
+        second = task.process(VideoMaskGenerationInput(videos=[shown[::2]], **prompts))
+        late = VideoMaskGenerationInput(videos=[[film]], **{**prompts, "frame_indexes": [[6]]})
+        with pytest.raises(RowError, match="frame_indexes: 6 in a video of 6 frames"):
+            task.process(late)
+    for film_answer, answer in ((whole, by_frame), (half, second)):
+        assert isinstance(film_answer, VideoMaskGenerationOutput)
+        assert isinstance(answer, VideoMaskGenerationOutput)
+        assert film_answer.masks == answer.masks
+        assert film_answer.frame_indexes == answer.frame_indexes
+        assert answer.times == [[]]
+    assert isinstance(whole, VideoMaskGenerationOutput)
+    assert isinstance(half, VideoMaskGenerationOutput)
+    assert whole.times == [pytest.approx([0, 0.25, 0.5, 0.75, 1, 1.25])]
+    assert half.times == [pytest.approx([0, 0.5, 1])]
+    assert VideoMaskGenerationOutput.of(whole.response("m")) == whole

@@ -1,0 +1,115 @@
+"""Films to frames, through FFmpeg's libraries (PyAV)."""
+
+from __future__ import annotations
+
+import bisect
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from PIL import Image
+
+from ....protocol.errors import RowError
+from ...containers import Container
+from ...vision.video_mask_generation import MAX_FRAMES
+
+#: Frames, and pixels of all, that a film may have for each one that may be looked at: those between
+#: are decoded, too, but not kept.
+_FOR_EACH = 10
+
+
+class Film:
+    """A film of which nothing is decoded yet: its frames are known by the times that they tell."""
+
+    def __init__(
+        self, data: bytes, kind: Container, max_pixels: int, most: int, fps: float | None
+    ) -> None:
+        """`fps` takes so many frames a second, those shown at these times; None takes all.
+
+        Raises RowError for a file without pictures, a broken one, and one of more than
+        10 x MAX_FRAMES frames, `max_pixels` a frame or 10 x `most` pixels in all.
+        """
+        self._data, self._kind = data, kind
+        with self._opened() as (file, stream):
+            width, height = stream.codec_context.width, stream.codec_context.height
+            if width * height > max_pixels:
+                raise RowError(f"the film has {width} x {height} pixels; {max_pixels} are allowed")
+            room = min(_FOR_EACH * MAX_FRAMES, _FOR_EACH * most // max(1, width * height))
+            self._stamps = _stamps(file, stream, room)
+            step = float(stream.time_base or 1)
+        shown = [(stamp - self._stamps[0]) * step for stamp in self._stamps]
+        self._taken = range(len(shown)) if fps is None else _at_rate(shown, fps)
+        self.times: Sequence[float] = [shown[i] for i in self._taken]
+        self.count = len(self.times)
+
+    def frames(self, wanted: Sequence[int]) -> Iterator[Image.Image]:
+        """The frames of these numbers, in rising order, as upright RGB images.
+
+        One that is wanted several times comes as often. Raises RowError.
+        """
+        with self._opened() as (file, stream):
+            shown, size = _shown(file, stream), None
+            stamp, frame = next(shown, (0, None))
+            after = next(shown, None)
+            for number in wanted:
+                at = self._stamps[self._taken[number]]
+                while after is not None and after[0] <= at:
+                    (stamp, frame), after = after, next(shown, None)
+                if frame is None or (after is None and stamp < at):
+                    raise RowError(f"the film is broken or cut off before its frame {number}")
+                image = _upright(frame)
+                size = size or image.size
+                if image.size != size:
+                    raise RowError(f"frame {number}: {image.size} pixels, where others have {size}")
+                yield image
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:
+        try:
+            # The demuxer is ours to say: FFmpeg's own guess may be a playlist.
+            with av.open(io.BytesIO(self._data), "r", format=self._kind.demuxer) as file:
+                stream = file.streams.best("video")
+                if not isinstance(stream, VideoStream):
+                    raise RowError("the file has no pictures")
+                yield file, stream
+        except FFmpegError as error:
+            raise RowError(f"the film cannot be read ({type(error).__name__})") from None
+
+
+def _stamps(file: InputContainer, stream: VideoStream, most: int) -> list[int]:
+    """When each frame is shown, in the stream's time base, rising; without decoding one."""
+    stamps: set[int] = set()
+    for packet in file.demux(stream):
+        stamp = packet.dts if packet.pts is None else packet.pts
+        if packet.size and stamp is not None:
+            stamps.add(stamp)
+        if len(stamps) > most:
+            raise RowError(f"the film has over {most} frames, which are allowed for its size")
+    if not stamps:
+        raise RowError("the film has no frames")
+    return sorted(stamps)
+
+
+def _at_rate(shown: Sequence[float], fps: float) -> list[int]:
+    """The frames that are seen so often a second, the first one first."""
+    count = int(shown[-1] * fps + 1e-6) + 1
+    return [bisect.bisect_right(shown, k / fps + 1e-6) - 1 for k in range(count)]
+
+
+def _shown(file: InputContainer, stream: VideoStream) -> Iterator[tuple[int, VideoFrame]]:
+    """Frames as they are shown, each with its time."""
+    for frame in file.decode(stream):
+        stamp = frame.dts if frame.pts is None else frame.pts
+        if stamp is not None:
+            yield stamp, frame
+
+
+def _upright(frame: VideoFrame) -> Image.Image:
+    image = Image.fromarray(frame.to_ndarray(format="rgb24"))
+    # Phones write films as the sensor lies, and beside them how to turn them.
+    return image.rotate(frame.rotation, expand=True) if frame.rotation else image
