@@ -16,7 +16,7 @@ from .decode import decode, faults_told, open_image, rgb
 _MOVING = ("AVIF", "GIF", "PNG", "WEBP")
 
 
-class Video(ABC):
+class FrameSource(ABC):
     """A video of which nothing is decoded yet."""
 
     #: How many frames it has.
@@ -42,7 +42,7 @@ class Video(ABC):
         """One frame; the next is asked for in rising order. Raises RowError."""
 
 
-def open_video(files: Sequence[bytes], max_pixels: int, most: int) -> Video:
+def open_video(files: Sequence[bytes], max_pixels: int, most: int) -> FrameSource:
     """A video of image files, a frame each, or of one file of a moving picture.
 
     Raises RowError for a moving picture of more than MAX_FRAMES frames, or `most` pixels in all.
@@ -61,7 +61,7 @@ def check_size(number: int, size: Size, first: Size) -> None:
         raise RowError(f"frame {number}: {size} pixels, where frame 0 has {first}")
 
 
-class _Stills(Video):
+class _Stills(FrameSource):
     """Image files, a frame each."""
 
     def __init__(self, files: Sequence[bytes], max_pixels: int) -> None:
@@ -74,7 +74,7 @@ class _Stills(Video):
             raise RowError(f"frame {number}: {error.message}") from None
 
 
-class _Moving(Video):
+class _Moving(FrameSource):
     """A moving picture, whose frames are changes to those before."""
 
     def __init__(self, image: Image.Image, max_pixels: int, most: int) -> None:

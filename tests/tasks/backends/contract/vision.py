@@ -23,6 +23,7 @@ _LABELLED = [
 _LONG_LABEL: Row = {"candidate_labels": ["fox", LONG], "truncate": False}
 _SEGMENTS: Row = {"threshold": 0.0, "mask_threshold": 0.0, "overlap_mask_area_threshold": 0.0}
 _BEYOND = beyond_pixels()
+_FILES = tiny.images()
 
 #: What a search for masks is told, so that it finds some.
 _SEARCH: Row = {
@@ -117,6 +118,18 @@ CASES: dict[str, Case] = {
         broken=[*BROKEN_IMAGES, ({"boxes": [[[5, 5, 45, 60]]]}, "boxes: ")],
         beyond=[_BEYOND],
         changed={"threshold": Changed(value=0.5)},
+    ),
+    "keypoint-matching": Case(
+        rows=[
+            {"pairs": [[_FILES[first], _FILES[second]]]}
+            for first, second in ((0, 1), (2, 3), (3, 0), (1, 2))
+        ],
+        broken=[
+            ({"pairs": [[_FILES[0], b""]]}, "image 1: the image is empty"),
+            ({"pairs": [[b"junk", _FILES[0]]]}, "image 0: not an image of a known format"),
+        ],
+        beyond=[({"pairs": [[_FILES[0], *_BEYOND[0]["images"]]]}, _BEYOND[1])],
+        changed={"threshold": Changed(value=0.99)},
     ),
     "mask-generation": Case(
         rows=[
