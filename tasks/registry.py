@@ -30,6 +30,7 @@ _TASKS = {
     "image-to-image": "vision.image_to_image",
     "image-to-text": "multimodal.image_to_text",
     "keypoint-detection": "vision.keypoint_detection",
+    "keypoint-matching": "vision.keypoint_matching",
     "mask-generation": "vision.mask_generation",
     "object-detection": "vision.object_detection",
     "optical-character-recognition": "vision.optical_character_recognition",

@@ -32,6 +32,7 @@ _TABLE: dict[str, dict[str, str]] = {
         "image-to-image": "transformers.vision.image_to_image:ImageToImage",
         "image-to-text": "transformers.multimodal.image_to_text:ImageToText",
         "keypoint-detection": "transformers.vision.keypoint_detection:KeypointDetection",
+        "keypoint-matching": "transformers.vision.keypoint_matching:KeypointMatching",
         "mask-generation": "transformers.vision.mask_generation:MaskGeneration",
         "object-detection": "transformers.vision.object_detection:ObjectDetection",
         "optical-character-recognition": "transformers.vision.optical_character_recognition:LineReading",  # noqa: E501 # one row

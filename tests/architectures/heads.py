@@ -191,6 +191,13 @@ HEADS: tuple[Head, ...] = (
         reads="pictures",
     ),
     Head(
+        name="pairs of pictures",
+        auto_class="AutoModelForKeypointMatching",
+        tasks=("keypoint-matching",),
+        kinds=_kinds("KEYPOINT_MATCHING"),
+        reads="pictures",
+    ),
+    Head(
         name="larger pictures",
         auto_class="AutoModelForImageToImage",
         tasks=("image-to-image",),

@@ -69,6 +69,7 @@ ODD: dict[str, dict[str, Any]] = {
     "gemma3": {"mm_tokens_per_image": 16},
     "t5gemma2": {"mm_tokens_per_image": 16},
     "vjepa2": {"crop_size": 64, "pred_num_attention_heads": 2, "pred_hidden_size": 32},
+    "lightglue": {"filter_threshold": 0.0},
     "xmod": {"default_language": "en_XX"},
     "zamba": {
         "num_hidden_layers": 4,
@@ -103,6 +104,16 @@ ODD: dict[str, dict[str, Any]] = {
     "bamba": {**_MAMBA, "attn_layer_indices": [1]},
     "dbrx": {"d_model": 32, "tie_word_embeddings": False},
     "dots1": {"n_shared_experts": 1, "num_experts_per_tok": 2},
+    "efficientloftr": {
+        "stage_num_blocks": [1, 1, 1, 1],
+        "out_features": [8, 8, 16, 32],
+        "num_attention_heads": 8,  # its rotary positions fit no other count
+        "num_key_value_heads": 8,
+        "fine_matching_slice_dim": 4,
+        "coarse_matching_threshold": 0.0,
+        "coarse_matching_temperature": 1e-3,
+        "coarse_matching_border_removal": 0,
+    },
     "fsmt": {
         "src_vocab_size": lambda given: given["vocab_size"],
         "tgt_vocab_size": lambda given: given["vocab_size"],

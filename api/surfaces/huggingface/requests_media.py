@@ -41,6 +41,18 @@ def _sounds(asked: HfRequest) -> Rows:
     return Rows({"audio": sounds}, many)
 
 
+def _pairs(asked: HfRequest) -> Rows:
+    """Two images, or a list of such pairs, as transformers' pipeline takes them."""
+    expected = "two images in base64, or a list of such pairs"
+    rows, _ = entries(asked.inputs, expected)
+    many = all(isinstance(row, list) for row in rows)
+    pairs = rows if many else [rows]
+    if any(len(pair) != 2 for pair in pairs):
+        raise InvalidRequest(f"inputs: expected {expected}")
+    files = [[_file(asked, image, "image") for image in pair] for pair in pairs]
+    return Rows({"pairs": files}, many)
+
+
 def _videos(asked: HfRequest) -> Rows:
     """A file of a moving picture each; a list in the list holds one's frames."""
     rows, many = entries(asked.inputs, f"{_FILE}; in it a list is the frames of one")
@@ -156,6 +168,7 @@ READERS: dict[str, Reader] = {
     "image-to-image": _image_to_image,
     "image-to-text": _images,
     "keypoint-detection": _prompted("boxes"),
+    "keypoint-matching": _pairs,
     "mask-generation": _prompted("points", "labels", "boxes"),
     "object-detection": _images,
     "optical-character-recognition": _images,

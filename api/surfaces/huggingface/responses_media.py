@@ -13,6 +13,7 @@ from PIL import Image
 
 from ....tasks.boxes import BoundingBox
 from ....tasks.vision.depth_estimation import DepthEstimationOutput, DepthMap
+from ....tasks.vision.keypoint_matching import KeypointMatch
 from .responses import Answered, Raw, Writer, items
 
 
@@ -132,6 +133,19 @@ def _vectors(answered: Answered) -> object:
     return answered.entries
 
 
+def _matches(answered: Answered) -> object:
+    """As transformers' pipeline has them."""
+    return answered.one_or_many([[_match(match) for match in pair] for pair in answered.entries])
+
+
+def _match(match: KeypointMatch) -> dict[str, object]:
+    return {
+        "keypoint_image_0": {"x": match.x0, "y": match.y0},
+        "keypoint_image_1": {"x": match.x1, "y": match.y1},
+        "score": match.score,
+    }
+
+
 #: Task -> the writer of its answer.
 WRITERS: dict[str, Writer] = {
     "audio-classification": items,
@@ -146,6 +160,7 @@ WRITERS: dict[str, Writer] = {
     "image-to-image": _pictures,
     "image-to-text": _captions,
     "keypoint-detection": items,
+    "keypoint-matching": _matches,
     "mask-generation": _masks,
     "object-detection": _boxed,
     "optical-character-recognition": _boxed,

@@ -52,7 +52,7 @@ class CellReader:
     def _each(self, spec: TensorSpec, value: object) -> list[Cell]:
         if isinstance(value, str) and value.startswith("["):
             value = _json(value)
-        if spec.is_file and not isinstance(value, list):
+        if spec.is_file and spec.shape[-1] == -1 and not isinstance(value, list):
             value = [value]  # a moving picture
         if not isinstance(value, list):
             raise RowError(f"expected a list, found {_named(value)}")

@@ -79,8 +79,8 @@ def needed_file(task: Task, shared: Collection[str] = ()) -> TensorSpec:
     """
     specs = {spec.field: spec for spec in task.inputs if not spec.optional}
     needed = [specs[f] for f in task.input.ROWS if f in specs and f not in shared]
-    # Of files in a row one may be all: a moving picture.
-    if len(needed) == 1 and suffixes(needed[0].content):
+    # Of any number of files in a row one may be all: a moving picture.
+    if len(needed) == 1 and needed[0].shape[-1] == -1 and suffixes(needed[0].content):
         return needed[0]
     names = " and ".join(spec.name for spec in needed)
     texts = [spec.name for spec in needed if not spec.is_file]

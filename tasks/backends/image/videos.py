@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _MOVING = ("AVIF", "GIF", "PNG", "WEBP")
 
 
-class Video(Protocol):
+class FrameSource(Protocol):
     """A video of which nothing is decoded yet."""
 
     #: How many frames it has.
@@ -44,7 +44,7 @@ class _Pictures(ABC):
     times: Sequence[float] = ()
 
     def frames(self, wanted: Sequence[int]) -> Iterator[Image.Image]:
-        """As Video's."""
+        """As every source of frames has it."""
         size: Size | None = None
         image: Image.Image | None = None
         last = -1
@@ -62,7 +62,7 @@ class _Pictures(ABC):
 
 def open_video(
     files: Sequence[bytes], max_pixels: int, most: int, fps: float | None = None
-) -> Video:
+) -> FrameSource:
     """A video of image files, a frame each, or of one file of a film or a moving picture.
 
     `fps` is for films: how many frames a second are taken, all if None. Raises RowError for a

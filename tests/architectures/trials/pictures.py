@@ -10,6 +10,7 @@ import torch
 import transformers
 from PIL import Image
 
+from ...support.matching import match_by_hand
 from ...support.tiny import images
 from .base import Row, Trial
 from .text import Piped
@@ -156,6 +157,39 @@ class KeypointDetection(Seen):
         )
 
 
+class KeypointMatching(Seen):
+    """By the processor: transformers' pipeline tells it width and height the wrong way round, and
+    an EfficientLoFTR of its own pairs places that do not belong together.
+    """
+
+    rows = tuple(
+        {"pairs": [[FILES[first], FILES[second]]]}
+        for first, second in ((0, 1), (2, 3), (3, 0), (1, 2))
+    )
+
+    def open(self) -> None:
+        super().open()
+        if self.model.config.model_type == "efficientloftr":
+            match_by_hand(self.model)
+
+    @torch.inference_mode()
+    def call(self, row: Row) -> Any:
+        pair = [picture({"images": [file]}) for file in row["pairs"][0]]
+        out = self.model(**self.processor(pair, return_tensors="pt"))
+        (found,) = self.processor.post_process_keypoint_matching(
+            out, [[image.size[::-1] for image in pair]], threshold=0.0
+        )
+        places = (found[name].tolist() for name in ("keypoints0", "keypoints1"))
+        scores = found["matching_scores"].tolist()
+        return sorted([*a, *b, score] for a, b, score in zip(*places, scores, strict=True))
+
+    def view(self, answer: Any) -> Any:
+        return sorted(
+            [*(int(one[name]) for name in ("x0", "y0", "x1", "y1")), one["score"]]
+            for one in answer["matches"][0]
+        )
+
+
 class ImageToImage(Seen):
     def call(self, row: Row) -> Any:
         made = self.seen(row).reconstruction[0].clamp(0, 1).permute(1, 2, 0).numpy()
@@ -217,6 +251,7 @@ TRIALS: dict[str, type[Trial]] = {
     "image-segmentation": ImageSegmentation,
     "image-to-image": ImageToImage,
     "keypoint-detection": KeypointDetection,
+    "keypoint-matching": KeypointMatching,
     "object-detection": ObjectDetection,
     "zero-shot-image-classification": ZeroShotImageClassification,
     "zero-shot-object-detection": ZeroShotObjectDetection,

@@ -246,7 +246,8 @@ def test_a_moving_picture_is_a_video_in_a_table_and_in_a_folder(tmp_path):
     (listed,) = open_source(write(tmp_path / "a.jsonl", {"video": "f.gif"}), task)
     (found,) = open_source(str(tmp_path / "*.gif"), task)
     assert listed.values == {"videos": [PNG]}
-    assert task.input.validated({"videos": [found.values["videos"]]}).videos == [[PNG]]
+    read = task.input.validated({"videos": [found.values["videos"]]})
+    assert read.model_dump()["videos"] == [[PNG]]
 
 
 # --- columns ---

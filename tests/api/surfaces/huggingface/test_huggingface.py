@@ -25,6 +25,14 @@ SOUND = base64.b64encode(WAV).decode()
 QA = {"question": "Who jumps?", "context": "The fox jumps."}
 TABLE = {"query": "How many?", "table": {"boat": ["wherry", "tug"], "number": ["12", "3"]}}
 SAILING = [{"label": "sailing", "score": 0.75}, {"label": "rowing", "score": 0.125}]
+MATCHES = [
+    {
+        "keypoint_image_0": {"x": x0, "y": y},
+        "keypoint_image_1": {"x": x1, "y": y},
+        "score": score,
+    }
+    for x0, x1, y, score in ((4.0, 5.0, 2.0, 0.875), (6.0, 7.0, 7.0, 0.5))
+]
 
 #: task, the body less what is usual, the answer of the stub, which is the task's example.
 ANSWERS: list[tuple[str, dict[str, Any], Any]] = [
@@ -109,6 +117,8 @@ ANSWERS: list[tuple[str, dict[str, Any], Any]] = [
         {"inputs": PICTURE},
         {"depth": PICTURE, "predicted_depth": [[0.5, 0.25]]},
     ),
+    ("keypoint-matching", {"inputs": [PICTURE, PICTURE]}, MATCHES),
+    ("keypoint-matching", {"inputs": [[PICTURE, PICTURE]] * 2}, [MATCHES, MATCHES]),
     *(
         ("video-classification", {"inputs": video, "parameters": {"top_k": 2}}, answer)
         for video, answer in (

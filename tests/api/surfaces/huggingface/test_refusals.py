@@ -43,6 +43,8 @@ def refused(http: httpx.Client, task: str, body: object, status: int = 400) -> s
         ("chat", {"inputs": 3}, ("past_user_inputs",)),
         ("chat", {"inputs": {"generated_responses": ["a"], "text": "b"}}, ("past_user_inputs",)),
         ("image-classification", {"inputs": "https://a.b/c.png"}, ("inputs", "URL")),
+        ("keypoint-matching", {"inputs": PICTURE}, ("inputs", "two images")),
+        ("keypoint-matching", {"inputs": [[PICTURE] * 3]}, ("inputs", "two images")),
         ("image-classification", {"inputs": "!"}, ("inputs", "base64")),
         ("image-classification", {"inputs": ""}, ("inputs", "empty")),
         (

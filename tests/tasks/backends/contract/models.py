@@ -49,6 +49,7 @@ _FURTHER: dict[str, tuple[str, ...]] = {
     "image-segmentation": ("image-segmentation-semantic",),
     "keypoint-detection": ("keypoint-detection-superpoint",),
     "image-text-to-text": ("image-text-to-text-qwen2-vl",),
+    "keypoint-matching": ("keypoint-matching-efficientloftr", "keypoint-matching-lightglue"),
     "mask-generation": ("mask-generation-sam-hq", "mask-generation-sam2"),
     "object-detection": ("object-detection-detr",),
     "text-generation": ("text-generation-gpt2",),

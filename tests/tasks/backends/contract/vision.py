@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from wherry.tasks.registry import get_task
 
-from ....support import tiny
+from ....support import media, tiny
 from .case import Case, Changed, Row
 from .files import BROKEN_IMAGES, IMAGES, beyond_pixels
 from .text import LONG
@@ -23,6 +24,7 @@ _LABELLED = [
 _LONG_LABEL: Row = {"candidate_labels": ["fox", LONG], "truncate": False}
 _SEGMENTS: Row = {"threshold": 0.0, "mask_threshold": 0.0, "overlap_mask_area_threshold": 0.0}
 _BEYOND = beyond_pixels()
+_FILES = tiny.images()
 
 #: What a search for masks is told, so that it finds some.
 _SEARCH: Row = {
@@ -37,6 +39,15 @@ _CROPS: Row = {"crops_n_layers": 1}
 
 def _frames(count: int, size: tuple[int, int], seed: int = 0) -> list[bytes]:
     return [tiny.encode(tiny.noise(*size, seed=seed + number)) for number in range(count)]
+
+
+#: A film of a phone, and what to follow in it.
+_FILMED: Row = {
+    "videos": [[media.film([np.asarray(tiny.noise(64, 48, seed=n)) for n in range(4)])]],
+    "objects_ids": [[1]],
+    "frame_indexes": [[0]],
+    "boxes": [[[5, 6, 30, 30]]],
+}
 
 
 def _drawn(line: str) -> bytes:
@@ -118,6 +129,18 @@ CASES: dict[str, Case] = {
         beyond=[_BEYOND],
         changed={"threshold": Changed(value=0.5)},
     ),
+    "keypoint-matching": Case(
+        rows=[
+            {"pairs": [[_FILES[first], _FILES[second]]]}
+            for first, second in ((0, 1), (2, 3), (3, 0), (1, 2))
+        ],
+        broken=[
+            ({"pairs": [[_FILES[0], b""]]}, "image 1: the image is empty"),
+            ({"pairs": [[b"junk", _FILES[0]]]}, "image 0: not an image of a known format"),
+        ],
+        beyond=[({"pairs": [[_FILES[0], *_BEYOND[0]["images"]]]}, _BEYOND[1])],
+        changed={"threshold": Changed(value=0.99)},
+    ),
     "mask-generation": Case(
         rows=[
             {**IMAGES[0], "points": [[[[20, 30], [5, 6]]]], "labels": [[[1, 0]]]},
@@ -198,6 +221,9 @@ CASES: dict[str, Case] = {
             ({"videos": [[*_frames(2, (90, 60)), *_frames(1, (9, 9))]]}, "frame 2: "),
         ],
         beyond=[({"videos": [[*_BEYOND[0]["images"]] * 3]}, _BEYOND[1])],
+        changed={
+            "fps": Changed(value=5, rows=[_FILMED, {**_FILMED, "objects_ids": [[2]]}]),
+        },
     ),
     "zero-shot-image-classification": Case(
         rows=_LABELLED,

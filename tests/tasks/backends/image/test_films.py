@@ -13,7 +13,7 @@ from PIL import Image
 
 from wherry.protocol.errors import RowError
 from wherry.tasks.backends.image import films
-from wherry.tasks.backends.image.videos import Video, open_video
+from wherry.tasks.backends.image.videos import FrameSource, open_video
 from wherry.tasks.containers import container
 
 from ....support import media, tiny
@@ -32,11 +32,11 @@ def picture(number: int) -> NDArray[np.uint8]:
 PICTURES = [picture(number) for number in range(10)]
 
 
-def opened(data: bytes, fps: float | None = None, *, pixels: int = 10**6) -> Video:
+def opened(data: bytes, fps: float | None = None, *, pixels: int = 10**6) -> FrameSource:
     return open_video([data], 10**5, pixels, fps)
 
 
-def seen(video: Video, wanted: Any = None) -> list[NDArray[np.uint8]]:
+def seen(video: FrameSource, wanted: Any = None) -> list[NDArray[np.uint8]]:
     wanted = range(video.count) if wanted is None else wanted
     return [np.asarray(image) for image in video.frames(wanted)]
 

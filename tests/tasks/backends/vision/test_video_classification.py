@@ -46,7 +46,7 @@ VIDEOS = (
 
 def pictures(video: Sequence[bytes]) -> list[Image.Image]:
     """All of a video's frames."""
-    opened = [Image.open(io.BytesIO(data)) for data in video]
+    opened: list[Any] = [Image.open(io.BytesIO(data)) for data in video]
     if len(opened) > 1:
         return [image.convert("RGB") for image in opened]
     found = []
