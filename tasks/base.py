@@ -33,6 +33,8 @@ class TaskInput(FirstFault):
     TENSORS: ClassVar[tuple[TensorSpec, ...]]
     #: Fields that hold one entry a row; one that may be missing is None then.
     ROWS: ClassVar[tuple[str, ...]]
+    #: Fields of which each row fills one; all of them may be missing.
+    ONE_OF: ClassVar[tuple[str, ...]] = ()
 
     @property
     def row_count(self) -> int:

@@ -31,6 +31,7 @@ _TASKS = {
     "image-to-text": "multimodal.image_to_text",
     "keypoint-detection": "vision.keypoint_detection",
     "mask-generation": "vision.mask_generation",
+    "multimodal-embedding": "multimodal.multimodal_embedding",
     "object-detection": "vision.object_detection",
     "optical-character-recognition": "vision.optical_character_recognition",
     "question-answering": "text.question_answering",

@@ -55,6 +55,7 @@ BUILDERS: dict[str, str] = {
     "mask-generation-sam-hq": "prompts:sam_hq",
     "mask-generation-sam2": "prompts:sam2",
     "mask-generation-sam3": "prompts:sam3",
+    "multimodal-embedding": "prompts:clip",
     "object-detection": "vision:yolos",
     "object-detection-detr": "vision:detr",
     "optical-character-recognition": "multimodal:trocr",

@@ -50,6 +50,7 @@ _FURTHER: dict[str, tuple[str, ...]] = {
     "keypoint-detection": ("keypoint-detection-superpoint",),
     "image-text-to-text": ("image-text-to-text-qwen2-vl",),
     "mask-generation": ("mask-generation-sam-hq", "mask-generation-sam2"),
+    "multimodal-embedding": ("zero-shot-image-classification-siglip",),
     "object-detection": ("object-detection-detr",),
     "text-generation": ("text-generation-gpt2",),
     "text-to-speech": ("text-to-speech-csm",),

@@ -106,6 +106,12 @@ MULTIMODAL: dict[str, Case] = {
         beyond=[_BEYOND],
         changed={"max_new_tokens": Changed(value=2)},
     ),
+    "multimodal-embedding": Case(
+        rows=[*IMAGES[:2], *({"texts": [text]} for text in _QUESTIONS[:2])],
+        broken=BROKEN_IMAGES,
+        beyond=[_BEYOND, ({"images": None, "texts": [LONG], "truncate": False}, r"\d+ tokens")],
+        changed={"normalize": Changed(value=False)},
+    ),
     "text-to-image": Case(
         rows=[
             {"prompts": [text]}
