@@ -41,6 +41,33 @@ def _sounds(asked: HfRequest) -> Rows:
     return Rows({"audio": sounds}, many)
 
 
+def _images_or_texts(asked: HfRequest) -> Rows:
+    """Rows of either: `{image}`, a data URI or the body are images, `{text}` and others texts."""
+    expected = "a text, {text}, {image}, an image as the body, or a list of these"
+    rows, many = entries(asked.inputs, expected)
+    seen = [_is_image(row) for row in rows]
+    images = [
+        _file(asked, row, "image") if is_image else b""
+        for row, is_image in zip(rows, seen, strict=True)
+    ]
+    texts = [
+        "" if is_image else text(row["text"] if isinstance(row, dict) else row, "inputs")
+        for row, is_image in zip(rows, seen, strict=True)
+    ]
+    given = {"images": images if any(seen) else None, "texts": None if all(seen) else texts}
+    return Rows(given, many)
+
+
+def _is_image(row: object) -> bool:
+    if isinstance(row, dict):
+        if ("image" in row) == ("text" in row):
+            raise InvalidRequest(
+                "inputs: one vector is of a text or of an image: {text} or {image}"
+            )
+        return "image" in row
+    return isinstance(row, bytes) or (isinstance(row, str) and row.startswith("data:image/"))
+
+
 def _zero_shot(name: str, field: str) -> Reader:
     """Files of one kind, and the labels to choose from."""
 
@@ -146,6 +173,7 @@ READERS: dict[str, Reader] = {
     "image-to-text": _images,
     "keypoint-detection": _prompted("boxes"),
     "mask-generation": _prompted("points", "labels", "boxes"),
+    "multimodal-embedding": _images_or_texts,
     "object-detection": _images,
     "optical-character-recognition": _images,
     "visual-question-answering": _visual_question,

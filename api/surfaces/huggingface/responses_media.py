@@ -128,7 +128,7 @@ def _written(answered: Answered) -> object:
 
 
 def _vectors(answered: Answered) -> object:
-    """A vector per image, in a list even where there is one image."""
+    """A vector per image or text, in a list even where there is one."""
     return answered.entries
 
 
@@ -147,6 +147,7 @@ WRITERS: dict[str, Writer] = {
     "image-to-text": _captions,
     "keypoint-detection": items,
     "mask-generation": _masks,
+    "multimodal-embedding": _vectors,
     "object-detection": _boxed,
     "optical-character-recognition": _boxed,
     "text-to-image": _pictures,

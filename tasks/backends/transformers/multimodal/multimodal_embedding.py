@@ -82,8 +82,7 @@ class MultimodalEmbedding(VisionBackend):
 def _has_both_towers(config: Any) -> bool:
     from transformers import MODEL_MAPPING
 
-    kind = type(config)
-    found = MODEL_MAPPING[kind] if kind in MODEL_MAPPING else None
+    found = MODEL_MAPPING.get(type(config), None)
     return all(hasattr(found, f"get_{of}_features") for of in ("image", "text"))
 
 

@@ -209,6 +209,10 @@ def test_raw_samples_may_begin_as_json_does(http: httpx.Client, serving: Worker)
 def test_a_list_is_answered_by_a_list(http: httpx.Client, serving: Worker) -> None:
     assert len(said(http, "embedding", {"inputs": "a", "normalize": True})) == 1
     assert len(said(http, "embedding", {"inputs": ["a", "b"]})) == 2
+    either = ["a", {"image": PICTURE}, {"text": "a"}, f"data:image/png;base64,{PICTURE}"]
+    text, image, *again = said(http, "multimodal-embedding", {"inputs": either})
+    assert [text, image] == again
+    assert said(http, "multimodal-embedding", {"inputs": {"image": PICTURE}}) == [image]
     assert len(said(http, "fill-mask", {"inputs": ["a [MASK]", "b [MASK]"]})) == 2
     assert len(said(http, "object-detection", {"inputs": [PICTURE, PICTURE]})) == 2
     assert isinstance(said(http, "object-detection", {"inputs": [PICTURE]})[0], list)
