@@ -68,6 +68,10 @@ _OTHERS = (
 )
 
 
+#: Types with a space for pictures and words, beside those that transformers lists for labels.
+_SPACES = ("aimv2", "flava", "groupvit", "owlv2", "owlvit", "vision-text-dual-encoder")
+
+
 def _segmenters() -> dict[str, tuple[str, ...]]:
     """Types of each kind of segmentation; those of several have the first."""
     found: dict[str, tuple[str, ...]] = {}
@@ -195,6 +199,14 @@ HEADS: tuple[Head, ...] = (
         auto_class="AutoModelForZeroShotImageClassification",
         tasks=("zero-shot-image-classification",),
         kinds=_kinds("ZERO_SHOT_IMAGE_CLASSIFICATION"),
+        reads="pictures and words",
+    ),
+    Head(
+        name="pictures and words in one space",
+        auto_class="AutoModel",
+        tasks=("multimodal-embedding",),
+        # VideoPrism's are videos.
+        kinds=tuple(sorted({*_kinds("ZERO_SHOT_IMAGE_CLASSIFICATION"), *_SPACES} - {"videoprism"})),
         reads="pictures and words",
     ),
     Head(

@@ -54,7 +54,7 @@ class EmbeddingsRequest(OpenAIRequest):
             fields = {"texts": [value for *_, value in found]}
         return task.validated({**fields, "truncate": self.truncate})
 
-    def _parts(self) -> dict[str, Part]:
+    def _parts(self) -> dict[str, object]:
         """What gets a vector each, by where it is. Raises InvalidRequest."""
         if (self.input is None) == (self.messages is None):
             raise InvalidRequest("input: give it, or messages in its place, not both")
@@ -93,7 +93,7 @@ class EmbeddingsRequest(OpenAIRequest):
                 raise InvalidRequest(f"{where}: {_FORMS}")
 
 
-def _named(fields: Mapping[str, Any]) -> bool:
+def _named(fields: Mapping[Any, object]) -> bool:
     """Whether there is more than what only says what else is there."""
     return bool(fields.keys() - {"type", "role"})
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ...support.tiny import images
 from .base import Row, Trial
-from .text import Piped
+from .text import TEXTS, Piped
 
 FILES = images()
 
@@ -185,6 +185,36 @@ class ZeroShotImageClassification(Piped):
         return {one["label"]: one["score"] for one in answer["results"][0]}
 
 
+class MultimodalEmbedding(Seen):
+    rows = (
+        *({"images": [file]} for file in FILES),
+        *({"texts": [text]} for text in (*TEXTS[1:4], "a cat")),
+    )
+
+    def open(self) -> None:
+        super().open()
+        config = self.model.config
+        self.words: Any = transformers.AutoTokenizer.from_pretrained(self.folder)
+        # As their pages have it: trained so.
+        siglip = config.model_type.startswith("siglip")
+        self.padding = {"padding": "max_length", "max_length": 64} if siglip else {}
+
+    @torch.inference_mode()
+    def call(self, row: Row) -> Any:
+        if "images" in row:
+            inputs = self.processor(images=picture(row), return_tensors="pt")
+            made = self.model.get_image_features(**inputs)
+        else:
+            words = self.words(row["texts"], truncation=True, return_tensors="pt", **self.padding)
+            made = self.model.get_text_features(**words)
+        vector = made.pooler_output[0]
+        vector = vector[0] if vector.ndim == 2 else vector  # FLAVA's first stands for all
+        return (vector / vector.norm(p=2, dim=-1, keepdim=True)).tolist()
+
+    def view(self, answer: Any) -> Any:
+        return answer["embeddings"][0]
+
+
 class ZeroShotObjectDetection(Trial):
     rows = _LABELLED
     fixed: ClassVar = {"threshold": 0.0}
@@ -217,6 +247,7 @@ TRIALS: dict[str, type[Trial]] = {
     "image-segmentation": ImageSegmentation,
     "image-to-image": ImageToImage,
     "keypoint-detection": KeypointDetection,
+    "multimodal-embedding": MultimodalEmbedding,
     "object-detection": ObjectDetection,
     "zero-shot-image-classification": ZeroShotImageClassification,
     "zero-shot-object-detection": ZeroShotObjectDetection,

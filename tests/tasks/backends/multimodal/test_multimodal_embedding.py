@@ -69,7 +69,10 @@ def test_images_and_texts_of_one_batch_get_the_documented_vectors(
     images = tiny.images()
     expected = [*documented(folder, images, TEXTS, **padding)]
     order = [4, 0, 5, 1, 2, 6, 7, 3]  # images and texts among each other
-    rows = [*({"images": [file]} for file in images), *({"texts": [text]} for text in TEXTS)]
+    rows: list[dict[str, Any]] = [
+        *({"images": [file]} for file in images),
+        *({"texts": [text]} for text in TEXTS),
+    ]
     for normalize in (True, False):
         inputs = [MultimodalEmbeddingInput(**rows[i], normalize=normalize) for i in order]
         together = vectors(task.backend.run(inputs))
