@@ -47,6 +47,7 @@ _TASKS = {
     "token-classification": "text.token_classification",
     "translation": "text.translation",
     "video-mask-generation": "vision.video_mask_generation",
+    "visual-document-retrieval": "multimodal.visual_document_retrieval",
     "visual-question-answering": "multimodal.visual_question_answering",
     "zero-shot-audio-classification": "audio.zero_shot_audio_classification",
     "zero-shot-classification": "text.zero_shot_classification",

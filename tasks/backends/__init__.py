@@ -49,6 +49,7 @@ _TABLE: dict[str, dict[str, str]] = {
         "token-classification": "transformers.text.token_classification:TokenClassification",
         "translation": "transformers.text.translation:Translation",
         "video-mask-generation": "transformers.vision.video_mask_generation:VideoMaskGeneration",
+        "visual-document-retrieval": "transformers.multimodal.visual_document_retrieval:VisualDocumentRetrieval",  # noqa: E501 # one row
         "visual-question-answering": "transformers.multimodal.visual_question_answering:VisualAnswering",  # noqa: E501 # one row
         "zero-shot-audio-classification": "transformers.audio.zero_shot_audio_classification:ZeroShotAudioClassification",  # noqa: E501 # one row
         "zero-shot-classification": "transformers.text.zero_shot_classification:ZeroShotClassification",  # noqa: E501 # one row

@@ -210,6 +210,13 @@ HEADS: tuple[Head, ...] = (
         reads="pictures and words",
     ),
     Head(
+        name="pages by queries",
+        auto_class="AutoModelForPreTraining",  # the one that lists all three
+        tasks=("visual-document-retrieval",),
+        kinds=("colmodernvbert", "colpali", "colqwen2"),
+        reads="other",
+    ),
+    Head(
         name="boxes by words",
         auto_class="AutoModelForZeroShotObjectDetection",
         tasks=("zero-shot-object-detection",),

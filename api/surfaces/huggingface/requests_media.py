@@ -141,6 +141,14 @@ def _image_and_text(asked: HfRequest) -> Rows:
     return Rows({"images": images, "texts": texts}, many)
 
 
+def _pages(asked: HfRequest) -> Rows:
+    rows, many = entries(asked.inputs, "{query, images} or a list of these")
+    queries = [text(part(row, "query", "text"), "inputs.query") for row in rows]
+    listed = [entries(part(row, "images", "pages"), "a list of images")[0] for row in rows]
+    pages = [[_file(asked, page, "image") for page in files] for files in listed]
+    return Rows({"queries": queries, "pages": pages}, many)
+
+
 def _image_to_image(asked: HfRequest) -> Rows:
     images, many = _files(asked, "image")
     return Rows({"images": images}, many, size=_size(asked.parameters.pop("target_size", None)))
@@ -176,6 +184,7 @@ READERS: dict[str, Reader] = {
     "multimodal-embedding": _images_or_texts,
     "object-detection": _images,
     "optical-character-recognition": _images,
+    "visual-document-retrieval": _pages,
     "visual-question-answering": _visual_question,
     "zero-shot-audio-classification": _zero_shot("audio", "audio"),
     "zero-shot-image-classification": _zero_shot("image", "images"),

@@ -152,6 +152,7 @@ WRITERS: dict[str, Writer] = {
     "optical-character-recognition": _boxed,
     "text-to-image": _pictures,
     "text-to-speech": _sounds,
+    "visual-document-retrieval": items,
     "visual-question-answering": items,
     "zero-shot-audio-classification": items,
     "zero-shot-image-classification": items,

@@ -215,6 +215,34 @@ class MultimodalEmbedding(Seen):
         return answer["embeddings"][0]
 
 
+class VisualDocumentRetrieval(Trial):
+    """Each page's score alone: a processor fills up several, and rates what it filled in."""
+
+    rows = tuple(
+        {"queries": [query], "pages": [[FILES[i] for i in pages]]}
+        for query, pages in zip(TEXTS, ([0, 3], [1, 2, 3], [2], [3, 0, 1]), strict=False)
+    )
+
+    def open(self) -> None:
+        auto: Any = getattr(transformers, self.auto_class)
+        self.processor: Any = transformers.AutoProcessor.from_pretrained(self.folder)
+        self.model: Any = auto.from_pretrained(self.folder).eval()
+
+    @torch.inference_mode()
+    def call(self, row: Row) -> Any:
+        query = self.model(**self.processor.process_queries(text=row["queries"])).embeddings
+        scores = []
+        for file in row["pages"][0]:
+            image = picture({"images": [file]})
+            page = self.model(**self.processor.process_images(images=[image])).embeddings
+            scores.append(float(self.processor.score_retrieval(query, page)))
+        return scores
+
+    def view(self, answer: Any) -> Any:
+        found = {page["index"]: page["score"] for page in answer["rankings"][0]}
+        return [found[index] for index in range(len(found))]
+
+
 class ZeroShotObjectDetection(Trial):
     rows = _LABELLED
     fixed: ClassVar = {"threshold": 0.0}
@@ -249,6 +277,7 @@ TRIALS: dict[str, type[Trial]] = {
     "keypoint-detection": KeypointDetection,
     "multimodal-embedding": MultimodalEmbedding,
     "object-detection": ObjectDetection,
+    "visual-document-retrieval": VisualDocumentRetrieval,
     "zero-shot-image-classification": ZeroShotImageClassification,
     "zero-shot-object-detection": ZeroShotObjectDetection,
 }

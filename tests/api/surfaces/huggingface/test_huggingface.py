@@ -79,6 +79,11 @@ ANSWERS: list[tuple[str, dict[str, Any], Any]] = [
     ),
     ("image-feature-extraction", {"inputs": PICTURE}, [[0.5, -0.25, 0.875]]),
     (
+        "visual-document-retrieval",
+        {"inputs": {"query": "x", "images": [PICTURE, PICTURE]}},
+        [{"index": 1, "score": 9.5}, {"index": 0, "score": 7.25}],
+    ),
+    (
         "document-question-answering",
         {"inputs": {"image": PICTURE, "question": "What?"}},
         [{"answer": "39.50", "score": 0.875, "start": 1, "end": 1}],

@@ -55,6 +55,7 @@ _FURTHER: dict[str, tuple[str, ...]] = {
     "text-generation": ("text-generation-gpt2",),
     "text-to-speech": ("text-to-speech-csm",),
     "translation": ("translation-nllb",),
+    "visual-document-retrieval": ("visual-document-retrieval-colpali",),
     "zero-shot-audio-classification": ("zero-shot-audio-classification-fused",),
     "zero-shot-image-classification": ("zero-shot-image-classification-siglip",),
     "zero-shot-object-detection": (

@@ -128,6 +128,21 @@ MULTIMODAL: dict[str, Case] = {
             "seed": Changed(value=8),
         },
     ),
+    "visual-document-retrieval": Case(
+        rows=[
+            {"queries": [text], "pages": [[IMAGES[i]["images"][0] for i in pages]]}
+            for text, pages in zip(_QUESTIONS, ([0, 3], [1, 2, 3], [2], [3, 0]), strict=True)
+        ],
+        broken=[
+            ({"pages": [[*IMAGES[0]["images"], *row["images"]]]}, f"page 1: {says}")
+            for row, says in BROKEN_IMAGES
+        ],
+        beyond=[
+            ({"pages": [_BEYOND[0]["images"]]}, _BEYOND[1]),
+            ({"queries": ["lazy dog " * 300]}, r"\d+ tokens, the model reads 512"),
+        ],
+        changed={"top_k": Changed(value=1)},
+    ),
     "visual-question-answering": Case(
         rows=[{**row, "question": text} for row, text in zip(IMAGES, _QUESTIONS, strict=True)],
         fixed={"top_k": 3},
