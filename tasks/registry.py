@@ -32,6 +32,7 @@ _TASKS = {
     "keypoint-detection": "vision.keypoint_detection",
     "mask-generation": "vision.mask_generation",
     "multimodal-embedding": "multimodal.multimodal_embedding",
+    "multivector-embedding": "multimodal.multivector_embedding",
     "object-detection": "vision.object_detection",
     "optical-character-recognition": "vision.optical_character_recognition",
     "question-answering": "text.question_answering",

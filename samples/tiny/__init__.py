@@ -56,6 +56,7 @@ BUILDERS: dict[str, str] = {
     "mask-generation-sam2": "prompts:sam2",
     "mask-generation-sam3": "prompts:sam3",
     "multimodal-embedding": "prompts:clip",
+    "multivector-embedding": "retrieval:colqwen2",
     "object-detection": "vision:yolos",
     "object-detection-detr": "vision:detr",
     "optical-character-recognition": "multimodal:trocr",

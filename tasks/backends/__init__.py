@@ -34,6 +34,7 @@ _TABLE: dict[str, dict[str, str]] = {
         "keypoint-detection": "transformers.vision.keypoint_detection:KeypointDetection",
         "mask-generation": "transformers.vision.mask_generation:MaskGeneration",
         "multimodal-embedding": "transformers.multimodal.multimodal_embedding:MultimodalEmbedding",
+        "multivector-embedding": "transformers.multimodal.multivector_embedding:MultivectorEmbedding",  # noqa: E501 # one row
         "object-detection": "transformers.vision.object_detection:ObjectDetection",
         "optical-character-recognition": "transformers.vision.optical_character_recognition:LineReading",  # noqa: E501 # one row
         "question-answering": "transformers.text.question_answering:QuestionAnswering",

@@ -27,7 +27,8 @@ _COPY = "copy {} and what belongs to it from the model that it was made of"
 _WITH_TEXTS = frozenset(
     {
         *("automatic-speech-recognition", "document-question-answering", "image-text-to-text"),
-        *("image-to-text", "multimodal-embedding", "optical-character-recognition"),
+        *("image-to-text", "multimodal-embedding", "multivector-embedding"),
+        "optical-character-recognition",
         *("text-to-speech", "visual-document-retrieval", "visual-question-answering"),
         "zero-shot-audio-classification",
         *("zero-shot-image-classification", "zero-shot-object-detection"),

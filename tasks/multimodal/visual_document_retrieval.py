@@ -7,7 +7,8 @@ page's score is the sum over the query's vectors of what each has in common with
 processor's `score_retrieval` says of the page alone: pages of several sizes are padded there, and a
 query's vector that is far from all of a page finds the padding nearer.
 
-The tests' models have random weights: no trained one comes with a dependency.
+To search many pages keep their vectors: `multivector-embedding` answers these. The tests' models
+have random weights: no trained one comes with a dependency.
 """
 
 from __future__ import annotations

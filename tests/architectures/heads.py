@@ -212,7 +212,7 @@ HEADS: tuple[Head, ...] = (
     Head(
         name="pages by queries",
         auto_class="AutoModelForPreTraining",  # the one that lists all three
-        tasks=("visual-document-retrieval",),
+        tasks=("visual-document-retrieval", "multivector-embedding"),
         kinds=("colmodernvbert", "colpali", "colqwen2"),
         reads="other",
     ),

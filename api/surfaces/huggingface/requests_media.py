@@ -182,6 +182,7 @@ READERS: dict[str, Reader] = {
     "keypoint-detection": _prompted("boxes"),
     "mask-generation": _prompted("points", "labels", "boxes"),
     "multimodal-embedding": _images_or_texts,
+    "multivector-embedding": _images_or_texts,
     "object-detection": _images,
     "optical-character-recognition": _images,
     "visual-document-retrieval": _pages,

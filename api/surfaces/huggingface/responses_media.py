@@ -148,6 +148,7 @@ WRITERS: dict[str, Writer] = {
     "keypoint-detection": items,
     "mask-generation": _masks,
     "multimodal-embedding": _vectors,
+    "multivector-embedding": _vectors,
     "object-detection": _boxed,
     "optical-character-recognition": _boxed,
     "text-to-image": _pictures,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -218,7 +219,7 @@ class MultimodalEmbedding(Seen):
 class VisualDocumentRetrieval(Trial):
     """Each page's score alone: a processor fills up several, and rates what it filled in."""
 
-    rows = tuple(
+    rows: ClassVar[Sequence[Row]] = tuple(
         {"queries": [query], "pages": [[FILES[i] for i in pages]]}
         for query, pages in zip(TEXTS, ([0, 3], [1, 2, 3], [2], [3, 0, 1]), strict=False)
     )
@@ -241,6 +242,21 @@ class VisualDocumentRetrieval(Trial):
     def view(self, answer: Any) -> Any:
         found = {page["index"]: page["score"] for page in answer["rankings"][0]}
         return [found[index] for index in range(len(found))]
+
+
+class MultivectorEmbedding(VisualDocumentRetrieval):
+    rows = MultimodalEmbedding.rows
+
+    @torch.inference_mode()
+    def call(self, row: Row) -> Any:
+        if "images" in row:
+            made = self.processor.process_images(images=[picture(row)])
+        else:
+            made = self.processor.process_queries(text=row["texts"])
+        return self.model(**made).embeddings[0].tolist()
+
+    def view(self, answer: Any) -> Any:
+        return answer["features"][0]
 
 
 class ZeroShotObjectDetection(Trial):
@@ -276,6 +292,7 @@ TRIALS: dict[str, type[Trial]] = {
     "image-to-image": ImageToImage,
     "keypoint-detection": KeypointDetection,
     "multimodal-embedding": MultimodalEmbedding,
+    "multivector-embedding": MultivectorEmbedding,
     "object-detection": ObjectDetection,
     "visual-document-retrieval": VisualDocumentRetrieval,
     "zero-shot-image-classification": ZeroShotImageClassification,

@@ -112,6 +112,14 @@ MULTIMODAL: dict[str, Case] = {
         beyond=[_BEYOND, ({"images": None, "texts": [LONG], "truncate": False}, r"\d+ tokens")],
         changed={"normalize": Changed(value=False)},
     ),
+    "multivector-embedding": Case(
+        rows=[*IMAGES[:2], IMAGES[3], *({"texts": [text]} for text in _QUESTIONS[:2])],
+        broken=BROKEN_IMAGES,
+        beyond=[
+            _BEYOND,
+            ({"images": None, "texts": ["lazy dog " * 300]}, r"\d+ tokens, the model reads 512"),
+        ],
+    ),
     "text-to-image": Case(
         rows=[
             {"prompts": [text]}
