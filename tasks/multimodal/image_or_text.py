@@ -41,24 +41,23 @@ class ImageOrTextInput(TaskInput):
         """Whether a row is an image."""
         return bool(self.images and (self.texts is None or self.images[row]))
 
-    def rows(self) -> list[Self]:
-        """One input a row, with nothing but its image or its text."""
-        return [self._row(row) for row in range(self.row_count)]
-
-    def _row(self, row: int) -> Self:
-        image, text = self.images or [], self.texts or []
-        is_image = self.is_image(row)
-        alone = {"images": image[row : row + 1] if is_image else None}
-        return self.model_copy(update={**alone, "texts": None if is_image else text[row : row + 1]})
+    def row(self, number: int) -> Self:
+        """One of several rows, with nothing but its image or its text."""
+        is_image = self.is_image(number)
+        images, texts = (values and [values[number]] for values in (self.images, self.texts))
+        return self.model_copy(
+            update={"images": images if is_image else None, "texts": None if is_image else texts}
+        )
 
     def costs(self) -> list[int]:
         """Pixels of images; a token of a text weighs as many as a patch of an image has."""
-        return [
-            cost.weigh("pixels", "image", row.images[0], None)
-            if row.images
-            else _TOKEN_PIXELS * max(1, cost.weigh("tokens", "text", (row.texts or [""])[0], None))
-            for row in self.rows()
-        ]
+        return [self._cost(number) for number in range(self.row_count)]
+
+    def _cost(self, number: int) -> int:
+        if self.images and self.is_image(number):
+            return cost.weigh("pixels", "image", self.images[number], None)
+        text = self.texts[number] if self.texts else ""
+        return _TOKEN_PIXELS * max(1, cost.weigh("tokens", "text", text, None))
 
     @model_validator(mode="after")
     def _check_each_is_one(self) -> Self:
