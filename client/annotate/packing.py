@@ -96,18 +96,24 @@ class Packer:
         """A row ready to go. Raises InvalidRequest that names the field."""
         lists = {name: [value] for name, value in row.values.items()}
         given = self._task.input.validated({**self._parameters, **lists})
-        weights = [len(v) for v in row.values.values() if isinstance(v, bytes | str)]
-        return Packed(self.key(row.values), given, sum(weights))
+        return Packed(self.key(row.values), given, sum(map(_weight, row.values.values())))
 
     def key(self, values: Mapping[str, Any]) -> bytes:
         """What tells this row's content, model and parameters from any other's."""
         digest = hashlib.blake2b(self._salt, digest_size=KEY_BYTES)
         for name in sorted(values):
             value = values[name]
-            raw = value if isinstance(value, bytes) else to_json(value)
+            raw = value if isinstance(value, bytes) else to_json(value, bytes_mode="base64")
             digest.update(b"%d:%s%d:" % (len(name), name.encode(), len(raw)))
             digest.update(raw)
         return digest.digest()
+
+
+def _weight(value: object) -> int:
+    """Bytes of files and texts; a row may have several."""
+    if isinstance(value, list):
+        return sum(map(_weight, value))
+    return len(value) if isinstance(value, bytes | str) else 0
 
 
 def image_size(task: Task, row: SourceRow) -> tuple[int, int] | None:

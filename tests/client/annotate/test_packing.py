@@ -63,6 +63,15 @@ def test_a_pack_has_room_for_a_batch_and_no_more() -> None:
     assert Pack().fits(heavy, 8), "a row goes alone, however large"
 
 
+def test_a_row_of_several_files_has_a_key_and_weighs_all_of_them() -> None:
+    pages = Packer(Origin(get_task("visual-document-retrieval"), "m", "1", {}, "here"))
+    one, other = ([b"\x89PNG", bytes([last])] for last in (1, 2))
+    first = pages.pack(row(queries="who", pages=one))
+    assert first.bytes == len("who") + 5
+    assert first.key == pages.key({"queries": "who", "pages": list(one)})
+    assert first.key != pages.key({"queries": "who", "pages": other})
+
+
 def test_halves_end_at_single_rows() -> None:
     packed = [packer().pack(row(texts=str(n))) for n in range(5)]
     left, right = Pack(packed).halves()
