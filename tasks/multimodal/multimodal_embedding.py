@@ -5,6 +5,9 @@ text's tells how well they fit (CLIP, Radford et al., 2021; SigLIP, Zhai et al.,
 has images, or texts, or both: then each row's other entry is empty. The vectors are the model's
 `get_image_features` and `get_text_features`; texts are filled up as each model was trained.
 
+What sentence-transformers makes of CLIP is the same without `normalize`; of its older folders name
+the `0_CLIPModel` that is inside.
+
 `wherry up --sample-models` serves a CLIP that `training.clip` trained: tests have it find the name
 of a drawing.
 """

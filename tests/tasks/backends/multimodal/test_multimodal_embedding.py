@@ -82,6 +82,24 @@ def test_images_and_texts_of_one_batch_get_the_documented_vectors(
         assert np.allclose(alone, wanted, atol=TOLERANCE)
 
 
+@pytest.mark.slow  # that library takes seconds to import
+@pytest.mark.filterwarnings("ignore")  # its own
+def test_sentence_transformers_makes_the_same_of_clip(tiny_model: Models) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules.clip_model import CLIPModel
+
+    folder, images = str(tiny_model(NAME)), tiny.images()
+    theirs = SentenceTransformer(modules=[CLIPModel(folder)], device="cpu")
+    pictures = [Image.open(io.BytesIO(file)).convert("RGB") for file in images]
+    expected = np.concatenate([theirs.encode(pictures), theirs.encode(TEXTS)])
+    task = create_task("transformers", NAME, folder)
+    rows = [
+        *MultimodalEmbeddingInput(images=images, normalize=False).rows(),
+        *MultimodalEmbeddingInput(texts=TEXTS, normalize=False).rows(),
+    ]
+    assert np.allclose(vectors(task.backend.run(rows)), expected, atol=TOLERANCE)
+
+
 def test_a_trained_clip_finds_the_drawing_that_a_text_tells_of() -> None:
     source = locate("package:wherry.samples/weights/shapes-clip", Path())
     task = create_task("transformers", NAME, source, {"threads": 1})
