@@ -51,7 +51,6 @@ _FURTHER: dict[str, tuple[str, ...]] = {
     "image-text-to-text": ("image-text-to-text-qwen2-vl",),
     "mask-generation": ("mask-generation-sam-hq", "mask-generation-sam2"),
     "multimodal-embedding": ("zero-shot-image-classification-siglip",),
-    "multivector-embedding": ("visual-document-retrieval-colpali",),
     "object-detection": ("object-detection-detr",),
     "text-generation": ("text-generation-gpt2",),
     "text-to-speech": ("text-to-speech-csm",),
