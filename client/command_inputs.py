@@ -12,6 +12,7 @@ import typer
 
 from ..protocol.errors import InvalidRequest
 from ..tasks.base import Task, TaskInput
+from ..tasks.tensors import TensorSpec
 from .errors import UsageError
 
 #: A name to show, and the input, read when it is its turn: files may be many and large.
@@ -22,21 +23,24 @@ def named_inputs(
     task: Task, files: Sequence[Path], texts: Sequence[str], parameters: dict[str, Any]
 ) -> list[NamedInput]:
     """A file a job; of a text file, each line is a row. All texts together are one job."""
-    spec = task.inputs[0]
-    if spec.is_file and texts:
+    filed = task.inputs[0]
+    either = (spec for spec in task.inputs if spec.field in task.input.ONE_OF and not spec.is_file)
+    said = next(either, filed)
+    if said.is_file and texts:
         raise typer.BadParameter(f"{task.name} takes files, not --text")
-    if spec.is_file and not files:
+    if said.is_file and not files:
         raise typer.BadParameter(f"name a file: {task.name} takes files")
     if not texts and not files:
-        raise typer.BadParameter(f"nothing to send: {task.name} takes --text or text files")
-    read: Callable[[Path], Sequence[Any]] = _blob if spec.is_file else _lines
+        wanted = "files or --text" if filed.is_file else "--text or text files"
+        raise typer.BadParameter(f"nothing to send: {task.name} takes {wanted}")
+    read: Callable[[Path], Sequence[Any]] = _blob if filed.is_file else _lines
 
-    def whole(rows: Callable[[], Sequence[Any]]) -> TaskInput:
+    def whole(spec: TensorSpec, rows: Callable[[], Sequence[Any]]) -> TaskInput:
         return task.input.validated({**parameters, spec.field: rows()})
 
-    named: list[NamedInput] = [(str(f), partial(whole, partial(read, f))) for f in files]
+    named: list[NamedInput] = [(str(f), partial(whole, filed, partial(read, f))) for f in files]
     if texts:
-        named.append(("text", partial(whole, partial(list, texts))))
+        named.append(("text", partial(whole, said, partial(list, texts))))
     return named
 
 

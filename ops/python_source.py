@@ -36,6 +36,8 @@ def _source(value: Any, imports: dict[str, set[str]], indent: int) -> str:
     if isinstance(value, bytes) and value in _NAMED:
         imports.setdefault(samples.__name__, set()).add(_NAMED[value])
         return _NAMED[value]
+    if value == b"":
+        return 'b""'  # in the quotes that formatters choose
     if isinstance(value, dict):
         made = [
             f"{_source(k, imports, 0)}: {_source(v, imports, indent + 4)}" for k, v in value.items()
@@ -46,7 +48,7 @@ def _source(value: Any, imports: dict[str, set[str]], indent: int) -> str:
     if isinstance(value, tuple):
         made = [_source(v, imports, indent + 4) for v in value]
         return _block("(", [*made, ""] if len(made) == 1 else made, ")", indent)
-    # JSON's strings are Python's too, in the quotes that formatters choose.
+    # JSON's strings are Python's too, in those quotes.
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 

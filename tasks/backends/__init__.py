@@ -34,6 +34,8 @@ _TABLE: dict[str, dict[str, str]] = {
         "keypoint-detection": "transformers.vision.keypoint_detection:KeypointDetection",
         "keypoint-matching": "transformers.vision.keypoint_matching:KeypointMatching",
         "mask-generation": "transformers.vision.mask_generation:MaskGeneration",
+        "multimodal-embedding": "transformers.multimodal.multimodal_embedding:MultimodalEmbedding",
+        "multivector-embedding": "transformers.multimodal.multivector_embedding:MultivectorEmbedding",  # noqa: E501 # one row
         "object-detection": "transformers.vision.object_detection:ObjectDetection",
         "optical-character-recognition": "transformers.vision.optical_character_recognition:LineReading",  # noqa: E501 # one row
         "question-answering": "transformers.text.question_answering:QuestionAnswering",
@@ -50,6 +52,7 @@ _TABLE: dict[str, dict[str, str]] = {
         "translation": "transformers.text.translation:Translation",
         "video-classification": "transformers.vision.video_classification:VideoClassification",
         "video-mask-generation": "transformers.vision.video_mask_generation:VideoMaskGeneration",
+        "visual-document-retrieval": "transformers.multimodal.visual_document_retrieval:VisualDocumentRetrieval",  # noqa: E501 # one row
         "visual-question-answering": "transformers.multimodal.visual_question_answering:VisualAnswering",  # noqa: E501 # one row
         "zero-shot-audio-classification": "transformers.audio.zero_shot_audio_classification:ZeroShotAudioClassification",  # noqa: E501 # one row
         "zero-shot-classification": "transformers.text.zero_shot_classification:ZeroShotClassification",  # noqa: E501 # one row

@@ -12,6 +12,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ...protocol.errors import OutOfMemory, RowError
 from ..base import Task, TaskInput, TaskOutput
 from ..boxes import BoundingBox, DetectedObject
 from ..labels import ClassificationResult
+from ..multimodal.multimodal_embedding import MultimodalEmbeddingOutput
 from ..text.embedding import EmbeddingOutput
 from ..text.generation import Generation, GenerationOutput
 from ..text.tokens import Candidate, Listener, Token
@@ -235,12 +237,14 @@ def _detect(row: TaskInput, digest: bytes) -> TaskOutput:
     return ObjectDetectionOutput(detections=[[o for o in found if o.score > threshold]])
 
 
-def _embed(row: TaskInput, digest: bytes) -> TaskOutput:
+def _embed(
+    row: TaskInput, digest: bytes, output: type[EmbeddingOutput] = EmbeddingOutput
+) -> TaskOutput:
     vector = [byte - 127.5 for byte in digest[:8]]
     if getattr(row, "normalize", True):
         length = sum(value * value for value in vector) ** 0.5
         vector = [value / length for value in vector]
-    return EmbeddingOutput(embeddings=[vector])
+    return output(embeddings=[vector])
 
 
 def _write(output: type[GenerationOutput], digest: bytes, words: int) -> TaskOutput:
@@ -254,5 +258,6 @@ def _write(output: type[GenerationOutput], digest: bytes, words: int) -> TaskOut
 _ANSWERS: dict[str, Callable[[TaskInput, bytes], TaskOutput]] = {
     "embedding": _embed,
     "image-classification": _classify,
+    "multimodal-embedding": partial(_embed, output=MultimodalEmbeddingOutput),
     "object-detection": _detect,
 }

@@ -27,8 +27,10 @@ _COPY = "copy {} and what belongs to it from the model that it was made of"
 _WITH_TEXTS = frozenset(
     {
         *("automatic-speech-recognition", "document-question-answering", "image-text-to-text"),
-        *("image-to-text", "optical-character-recognition", "text-to-speech"),
-        *("visual-question-answering", "zero-shot-audio-classification"),
+        *("image-to-text", "multimodal-embedding", "multivector-embedding"),
+        "optical-character-recognition",
+        *("text-to-speech", "visual-document-retrieval", "visual-question-answering"),
+        "zero-shot-audio-classification",
         *("zero-shot-image-classification", "zero-shot-object-detection"),
     }
 )

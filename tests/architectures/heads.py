@@ -75,6 +75,10 @@ _OTHERS = (
 )
 
 
+#: Types with a space for pictures and words, beside those that transformers lists for labels.
+_SPACES = ("aimv2", "flava", "groupvit", "owlv2", "owlvit", "vision-text-dual-encoder")
+
+
 def _segmenters() -> dict[str, tuple[str, ...]]:
     """Types of each kind of segmentation; those of several have the first."""
     found: dict[str, tuple[str, ...]] = {}
@@ -210,6 +214,21 @@ HEADS: tuple[Head, ...] = (
         tasks=("zero-shot-image-classification",),
         kinds=_kinds("ZERO_SHOT_IMAGE_CLASSIFICATION"),
         reads="pictures and words",
+    ),
+    Head(
+        name="pictures and words in one space",
+        auto_class="AutoModel",
+        tasks=("multimodal-embedding",),
+        # VideoPrism's are videos.
+        kinds=tuple(sorted({*_kinds("ZERO_SHOT_IMAGE_CLASSIFICATION"), *_SPACES} - {"videoprism"})),
+        reads="pictures and words",
+    ),
+    Head(
+        name="pages by queries",
+        auto_class="AutoModelForPreTraining",  # the one that lists all three
+        tasks=("visual-document-retrieval", "multivector-embedding"),
+        kinds=("colmodernvbert", "colpali", "colqwen2"),
+        reads="other",
     ),
     Head(
         name="boxes by words",

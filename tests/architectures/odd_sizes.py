@@ -48,6 +48,8 @@ def _resnet(*stages: str) -> dict[str, Any]:
 
 
 ODD: dict[str, dict[str, Any]] = {
+    # As wide at its end as the space that it shares.
+    "align_vision_model": {"width_coefficient": 0.1, "depth_coefficient": 0.1, "hidden_dim": 32},
     "beit": {"num_hidden_layers": 4, "out_indices": [1, 2, 3, 4]},
     "bit": {"hidden_sizes": [16, 32, 32, 32], "embedding_size": 16, "num_groups": 4},
     "conditional_detr": _resnet("stage4"),

@@ -64,6 +64,33 @@ def _videos(asked: HfRequest) -> Rows:
     return Rows({"videos": videos}, many)
 
 
+def _images_or_texts(asked: HfRequest) -> Rows:
+    """Rows of either: `{image}`, a data URI or the body are images, `{text}` and others texts."""
+    expected = "a text, {text}, {image}, an image as the body, or a list of these"
+    rows, many = entries(asked.inputs, expected)
+    seen = [_is_image(row) for row in rows]
+    images = [
+        _file(asked, row, "image") if is_image else b""
+        for row, is_image in zip(rows, seen, strict=True)
+    ]
+    texts = [
+        "" if is_image else text(row["text"] if isinstance(row, dict) else row, "inputs")
+        for row, is_image in zip(rows, seen, strict=True)
+    ]
+    given = {"images": images if any(seen) else None, "texts": None if all(seen) else texts}
+    return Rows(given, many)
+
+
+def _is_image(row: object) -> bool:
+    if isinstance(row, dict):
+        if ("image" in row) == ("text" in row):
+            raise InvalidRequest(
+                "inputs: one vector is of a text or of an image: {text} or {image}"
+            )
+        return "image" in row
+    return isinstance(row, bytes) or (isinstance(row, str) and row.startswith("data:image/"))
+
+
 def _zero_shot(name: str, field: str) -> Reader:
     """Files of one kind, and the labels to choose from."""
 
@@ -137,6 +164,14 @@ def _image_and_text(asked: HfRequest) -> Rows:
     return Rows({"images": images, "texts": texts}, many)
 
 
+def _pages(asked: HfRequest) -> Rows:
+    rows, many = entries(asked.inputs, "{query, images} or a list of these")
+    queries = [text(part(row, "query", "text"), "inputs.query") for row in rows]
+    listed = [entries(part(row, "images", "pages"), "a list of images")[0] for row in rows]
+    pages = [[_file(asked, page, "image") for page in files] for files in listed]
+    return Rows({"queries": queries, "pages": pages}, many)
+
+
 def _image_to_image(asked: HfRequest) -> Rows:
     images, many = _files(asked, "image")
     return Rows({"images": images}, many, size=_size(asked.parameters.pop("target_size", None)))
@@ -170,9 +205,12 @@ READERS: dict[str, Reader] = {
     "keypoint-detection": _prompted("boxes"),
     "keypoint-matching": _pairs,
     "mask-generation": _prompted("points", "labels", "boxes"),
+    "multimodal-embedding": _images_or_texts,
+    "multivector-embedding": _images_or_texts,
     "object-detection": _images,
     "optical-character-recognition": _images,
     "video-classification": _videos,
+    "visual-document-retrieval": _pages,
     "visual-question-answering": _visual_question,
     "zero-shot-audio-classification": _zero_shot("audio", "audio"),
     "zero-shot-image-classification": _zero_shot("image", "images"),

@@ -129,7 +129,7 @@ def _written(answered: Answered) -> object:
 
 
 def _vectors(answered: Answered) -> object:
-    """A vector per image, in a list even where there is one image."""
+    """A vector per image or text, in a list even where there is one."""
     return answered.entries
 
 
@@ -162,11 +162,14 @@ WRITERS: dict[str, Writer] = {
     "keypoint-detection": items,
     "keypoint-matching": _matches,
     "mask-generation": _masks,
+    "multimodal-embedding": _vectors,
+    "multivector-embedding": _vectors,
     "object-detection": _boxed,
     "optical-character-recognition": _boxed,
     "text-to-image": _pictures,
     "text-to-speech": _sounds,
     "video-classification": items,
+    "visual-document-retrieval": items,
     "visual-question-answering": items,
     "zero-shot-audio-classification": items,
     "zero-shot-image-classification": items,

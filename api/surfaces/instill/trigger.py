@@ -18,7 +18,7 @@ from .forms.form import EntryRequest, Form, Json, Style, TriggerEntry
 from .forms.pictures import TEXT_TO_IMAGE
 from .forms.segments import SEGMENTATION
 from .forms.texts import CHAT, COMPLETION, CUSTOM, IMAGE_CHAT
-from .forms.vectors import EMBEDDING, IMAGE_EMBEDDING
+from .forms.vectors import EMBEDDING, IMAGE_EMBEDDING, MULTIMODAL_EMBEDDING
 from .forms.vision import CLASSIFICATION, DETECTION, KEYPOINT, OCR
 
 #: Our task -> its form. What Instill calls it is the task's own alias.
@@ -31,6 +31,7 @@ FORMS: dict[str, Form] = {
     "image-segmentation": SEGMENTATION,
     "image-text-to-text": IMAGE_CHAT,
     "keypoint-detection": KEYPOINT,
+    "multimodal-embedding": MULTIMODAL_EMBEDDING,
     "object-detection": DETECTION,
     "optical-character-recognition": OCR,
     "text-generation": COMPLETION,
@@ -105,12 +106,13 @@ def _entry_request(given: object, index: int, task: Task, files: NamedFiles) -> 
 
 
 def _plan(asked: Sequence[EntryRequest], max_rows: int) -> Plan:
-    """Rows whose parameters agree share a job, up to as many as a job may have."""
+    """Rows whose fields and parameters agree share a job, up to as many as a job may have."""
     jobs: list[list[TaskInput]] = []
     open_job: dict[bytes, int] = {}
     job_of_row = []
     for row in (row for entry in asked for row in entry.rows):
-        key = to_json(row.model_dump(exclude=set(row.ROWS)))
+        # Rows of several kinds, images and texts, have different fields.
+        key = to_json([row.model_dump(exclude=set(row.ROWS)), _given(row)])
         job = open_job.get(key)
         if job is None or len(jobs[job]) >= max_rows:
             job = open_job[key] = len(jobs)
@@ -133,10 +135,16 @@ def _plan(asked: Sequence[EntryRequest], max_rows: int) -> Plan:
 def _joined(rows: Sequence[TaskInput]) -> TaskInput:
     """One input of rows that agree in all else."""
     first = rows[0]
-    given = [field for field in first.ROWS if getattr(first, field) is not None]
     return first.model_copy(
-        update={field: [value for row in rows for value in getattr(row, field)] for field in given}
+        update={
+            field: [value for row in rows for value in getattr(row, field)]
+            for field in _given(first)
+        }
     )
+
+
+def _given(row: TaskInput) -> list[str]:
+    return [field for field in row.ROWS if getattr(row, field) is not None]
 
 
 def written(

@@ -1,45 +1,33 @@
-"""Embeddings, as lists of numbers or as base64 of little-endian float32."""
+"""Embeddings of texts and images, as lists of numbers or as base64 of little-endian float32."""
 
 from __future__ import annotations
 
 import base64
 import struct
-from typing import Literal
 
 from fastapi import APIRouter, Request, Response
-from pydantic import Field
 
 from ....protocol.errors import InvalidRequest
-from ....tasks.text.embedding import EmbeddingInput, EmbeddingOutput
+from ....tasks.base import TaskInput
+from ....tasks.catalog import ModelDeclaration
+from ....tasks.text.embedding import EmbeddingOutput
 from ...core.run_and_wait import answer
 from ...core.service import Service
 from ...core.views import json_response
+from ...http.body import read_document
 from ...http.errors import shaped
 from ...http.fast_route import FastRoute
-from .requests import OpenAIRequest, Texts, error_shape, model_for, read
+from .embeddings_requests import EmbeddingsRequest
+from .requests import error_shape, model_for, validated
 
 router = APIRouter(tags=["openai"], route_class=FastRoute)
-
-
-class EmbeddingsRequest(OpenAIRequest):
-    """Texts to embed."""
-
-    input: Texts
-    encoding_format: Literal["float", "base64"] = "float"
-    dimensions: int | None = Field(default=None, ge=1)
-    #: A text that is too long for the model is refused, as by OpenAI, unless this asks for a cut.
-    truncate: bool = False
 
 
 @router.post("/v1/embeddings")
 @shaped(error_shape)
 async def embeddings(request: Request) -> Response:
-    """Turn texts into vectors of length 1."""
-    service = Service.of(request)
-    asked = await read(request, EmbeddingsRequest)
-    model = model_for(service, asked.model, "embedding")
-    texts = [asked.input] if isinstance(asked.input, str) else asked.input
-    given = EmbeddingInput.validated({"texts": texts, "truncate": asked.truncate})
+    """Turn texts, and images where the model takes them, into vectors of length 1."""
+    asked, model, given = await _read(request)
     output = await answer(request, model, given)
     assert isinstance(output, EmbeddingOutput)
     vectors = [_cut(vector, asked.dimensions) for vector in output.embeddings]
@@ -60,6 +48,18 @@ async def embeddings(request: Request) -> Response:
             "usage": {"prompt_tokens": 0, "total_tokens": 0},
         }
     )
+
+
+async def _read(request: Request) -> tuple[EmbeddingsRequest, ModelDeclaration, TaskInput]:
+    """A request, of which what is to be embedded is in the model's input alone."""
+    service = Service.of(request)
+    document, large = await read_document(request, service.settings.max_body_bytes)
+    asked = validated(EmbeddingsRequest, document)
+    model = model_for(service, asked.model, "embedding", "multimodal-embedding")
+    given = await service.intake.outbound.files.read(
+        lambda files: asked.task_input(model, files), in_thread=large
+    )
+    return asked.model_copy(update={"input": None, "messages": None}), model, given
 
 
 def _cut(vector: list[float], dimensions: int | None) -> list[float]:

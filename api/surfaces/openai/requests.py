@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 from fastapi import Request
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
-    Field,
     ValidationError,
     model_validator,
 )
@@ -53,16 +51,13 @@ class NullIsAbsent(BaseModel):
         return {name: value for name, value in fields.items() if value is not None}
 
 
-def _text_only(value: object) -> object:
+def text_only(value: object) -> object:
+    """Refuse tokens in place of texts. For `BeforeValidator`."""
     first = value[0] if isinstance(value, list) and value else value
     if isinstance(first, int | list):
         text = "tokens are not taken: their meaning is a model's own; send text"
         raise ValueError(text)  # noqa: TRY004 # pydantic wants a ValueError
     return value
-
-
-#: One text or several.
-Texts = Annotated[str | list[str], BeforeValidator(_text_only), Field(min_length=1)]
 
 
 class OpenAIRequest(NullIsAbsent, FirstFault):

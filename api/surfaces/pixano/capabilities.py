@@ -40,7 +40,11 @@ _TABLE = (
         ("image-text-to-text",),
         "multimodal/text-image/conditional_generation",
     ),
-    Capability("embedding", requests.EmbeddingAsk, ("embedding", "image-feature-extraction")),
+    Capability(
+        "embedding",
+        requests.EmbeddingAsk,
+        ("embedding", "image-feature-extraction", "multimodal-embedding"),
+    ),
     Capability("ner", requests.NerAsk, ("token-classification",)),
 )
 

@@ -17,7 +17,6 @@ from ....protocol.errors import InvalidRequest
 from ....protocol.first_fault import FirstFault
 from ....tasks.base import TaskInput
 from ....tasks.catalog import ModelDeclaration
-from ....tasks.vision.image_feature_extraction import ImageFeatureExtractionInput
 from ....tasks.vision.object_detection import ObjectDetectionInput
 from ...egress.named_files import NamedFiles
 from ...http.media import read_media
@@ -157,21 +156,22 @@ class EmbeddingAsk(Ask):
     normalize: bool = True
 
     def task_request(self, model: ModelDeclaration, files: NamedFiles) -> TaskRequest:
-        """Rows of image-feature-extraction or of embedding: whichever the model does."""
+        """Rows of whichever task the model does: of images, of texts, or of either."""
         if (self.image is None) == (self.text is None):
             raise InvalidRequest("image, text: give one of the two")
         task = model.definition.input
-        if task is ImageFeatureExtractionInput:
-            if self.image is None:
-                raise InvalidRequest(f"text: model {model.name!r} embeds images")
-            images = self.image if isinstance(self.image, list) else [self.image]
-            found = [file_of(image, f"image.{i}", files) for i, image in enumerate(images)]
-            fields: dict[str, Any] = {"images": found}
-            return TaskRequest(task.validated(fields), int(self.normalize))
-        if self.text is None:
+        if self.image is not None and "images" not in task.ROWS:
             raise InvalidRequest(f"image: model {model.name!r} embeds texts")
-        texts = self.text if isinstance(self.text, list) else [self.text]
-        fields = {"texts": texts, "normalize": self.normalize}
+        if self.text is not None and "texts" not in task.ROWS:
+            raise InvalidRequest(f"text: model {model.name!r} embeds images")
+        fields: dict[str, Any] = {}
+        if self.image is not None:
+            images = self.image if isinstance(self.image, list) else [self.image]
+            fields["images"] = [file_of(one, f"image.{i}", files) for i, one in enumerate(images)]
+        else:
+            fields["texts"] = self.text if isinstance(self.text, list) else [self.text]
+        if "normalize" in task.model_fields:
+            fields["normalize"] = self.normalize
         return TaskRequest(task.validated(fields), int(self.normalize))
 
 

@@ -15,7 +15,7 @@ from .delimited import DelimitedReader
 from .files import FileStore, LocalFiles
 from .folder import FolderSource, ListedFiles, OneFile, find
 from .jsonl import JsonLinesReader
-from .kinds import Kind, kind_of, needed_file, suffixes
+from .kinds import Kind, either, kind_of, needed_file, suffixes
 from .plain_lines import TextLinesReader
 from .remote import is_url, open_url
 from .shards import ShardSource
@@ -128,6 +128,9 @@ class _Opening:
         )
 
     def _is_file_task(self) -> bool:
+        """Whether the lines of a text file are no rows."""
+        if any(spec.content == "text" for spec in either(self.task)):
+            return False
         return any(spec.is_file for spec in self.task.inputs)
 
     def _saved(self, folder: str, split: str) -> Source:

@@ -8,13 +8,14 @@ from itertools import islice
 
 from ....protocol.errors import InvalidRequest, RowError
 from ....tasks.base import Task
+from ....tasks.tensors import TensorSpec
 from ...errors import UsageError
 from ..rows import SourceRow, UnreadableRow
 from .ahead import ahead
 from .base import Columns, Source
 from .cells import utf8
 from .files import FileStore, LocalFiles, not_empty, printable_name
-from .kinds import needed_file, suffixes
+from .kinds import either, needed_file, suffix_of, suffixes
 from .remote import RemoteFiles, located
 from .text_files import lines
 from .walking import EVERYTHING, FoundFile, Pattern, matching, walk
@@ -53,11 +54,16 @@ class FileRows(Source):
             files, path = located(files, self._root, path)
             if found.reason:
                 raise RowError(found.reason)
-            data = not_empty(files.read(path))
-            value = data if self._spec.is_file else utf8(data)
+            data, spec = not_empty(files.read(path)), self._spec_of(path)
+            value = data if spec.is_file else utf8(data)
         except RowError as error:
             return UnreadableRow(printable_name(found.path), error.message, files.shown(path))
-        return SourceRow(printable_name(found.path), {self._spec.field: value}, files.shown(path))
+        return SourceRow(printable_name(found.path), {spec.field: value}, files.shown(path))
+
+    def _spec_of(self, path: str) -> TensorSpec:
+        """What a file is: one of several where rows may differ, by its name."""
+        fit = (spec for spec in either(self.task) if suffix_of(path) in suffixes(spec.content))
+        return next(fit, self._spec)
 
 
 class FolderSource(FileRows):

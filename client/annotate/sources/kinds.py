@@ -79,6 +79,7 @@ def needed_file(task: Task, shared: Collection[str] = ()) -> TensorSpec:
     """
     specs = {spec.field: spec for spec in task.inputs if not spec.optional}
     needed = [specs[f] for f in task.input.ROWS if f in specs and f not in shared]
+    needed += [spec for spec in either(task) if spec.is_file][:1]
     # Of any number of files in a row one may be all: a moving picture.
     if len(needed) == 1 and needed[0].shape[-1] == -1 and suffixes(needed[0].content):
         return needed[0]
@@ -89,6 +90,12 @@ def needed_file(task: Task, shared: Collection[str] = ()) -> TensorSpec:
         f"{task.name} needs {names or 'nothing'} of every row: give a table with such columns "
         f"(JSONL, CSV, Parquet, Arrow) or tar shards instead of files{one_for_all}"
     )
+
+
+def either(task: Task) -> list[TensorSpec]:
+    """The inputs of which each row has one; [] for tasks whose rows are alike."""
+    specs = {spec.field: spec for spec in task.inputs}
+    return [specs[field] for field in task.input.ONE_OF]
 
 
 def suffix_of(name: str) -> str:

@@ -64,6 +64,8 @@ class ColumnFinder:
         self._task, self._id = task, columns.id
         shared = columns.constants
         self._specs = [specs[field] for field in task.input.ROWS if field not in shared]
+        #: Fields of which a row has one: a column of each may be there, none need be.
+        self.either = frozenset(task.input.ONE_OF)
         by_name = {name: spec.field for spec in self._specs for name in (spec.name, spec.field)}
         self._asked: dict[str, str] = {}
         for name, column in columns.fields.items():
@@ -77,7 +79,15 @@ class ColumnFinder:
     def usual(self) -> frozenset[str]:
         """Every name that could be looked for, in lower case."""
         names = {*_IDS, self._id, *self._asked.values()}
-        return frozenset(name.lower() for spec in self._specs for name in (*_names(spec), *names))
+        return frozenset(
+            name.lower() for spec in self._specs for name in (*self._names(spec), *names)
+        )
+
+    def _names(self, spec: TensorSpec) -> tuple[str, ...]:
+        """What its column may be called, the surest first."""
+        # Others' `labels` and `boxes` mostly mean something else.
+        sure = spec.optional and spec.field not in self.either
+        return _own_names(spec) if sure else _usual_names(spec)
 
     def _find(
         self, columns: tuple[str, ...], contents: tuple[tuple[str, Content], ...] = ()
@@ -95,11 +105,14 @@ class ColumnFinder:
                     raise InvalidRequest(f"there is no column {column!r}: {_listed(columns)}")
             else:
                 taken = {*found.values(), *self._asked.values()}
-                column = _first(spec, known, dict(contents), taken)
+                names = self._names(spec)
+                column = _first(spec, names, known, dict(contents), taken)
             if column:
                 found[spec] = column
             elif not spec.optional:
                 raise InvalidRequest(self._missing(spec, columns))
+        if self.either and not found:
+            raise InvalidRequest(self._missing(self._specs[0], columns))
         id_ = self.id_column(columns)
         for column in (id_, *found.values()):
             if column is not None and columns.count(column) > 1:
@@ -122,26 +135,35 @@ class ColumnFinder:
                 f"column {links[0]!r}: URLs are not fetched: download the files, and give a "
                 f"column of their paths"
             )
+        either = [s.name for s in self._specs if s.field in self.either]
+        needed = " or ".join(map(repr, either or [spec.name]))
         return (
-            f"{self._task.name} needs {spec.name!r} of every row, and no column is called so: "
+            f"{self._task.name} needs {needed} of every row, and no column is called so: "
             f"name the one for {spec.field!r}; {_listed(columns)}"
         )
 
 
 def _first(
-    spec: TensorSpec, known: Mapping[str, str], contents: Mapping[str, Content], taken: set[str]
+    spec: TensorSpec,
+    names: tuple[str, ...],
+    known: Mapping[str, str],
+    contents: Mapping[str, Content],
+    taken: set[str],
 ) -> str | None:
-    for name in _names(spec):
+    for name in names:
         if name in known and known[name] not in taken:
             return known[name]
     typed = (c for c, content in contents.items() if content == spec.content and c not in taken)
     return next(typed, None)
 
 
-def _names(spec: TensorSpec) -> tuple[str, ...]:
+def _own_names(spec: TensorSpec) -> tuple[str, ...]:
     own = (spec.name, spec.field)
-    if spec.optional:  # others' `labels` and `boxes` mostly mean something else
-        return (*own, "sentence2", "hypothesis") if spec.name == "text_pair" else own
+    return (*own, "sentence2", "hypothesis") if spec.name == "text_pair" else own
+
+
+def _usual_names(spec: TensorSpec) -> tuple[str, ...]:
+    own = (spec.name, spec.field)
     if not spec.is_file:
         return (*own, *_USUAL.get(spec.name, ()))
     noun = spec.content

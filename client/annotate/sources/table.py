@@ -182,6 +182,8 @@ class RowMaker:
             value = record.cells[column]
             if value is None and spec.optional:
                 continue
+            if value == "" and spec.field in self._finder.either:  # CSV's way to say nothing
+                continue
             try:
                 cell = self._cells.read(spec, value)
             except UnreadFile as error:

@@ -97,6 +97,11 @@ SURFACES: dict[str, tuple[str, Callable[[str], Json], str]] = {
         "taskInputs[0].data.image-url",
     ),
     "openai": ("/v1/chat/completions", chat, "messages: image_url"),
+    "openai embeddings": (
+        "/v1/embeddings",
+        lambda url: {"model": "multimodal-embedding", "input": ["a", {"image": url}]},
+        "input[1]",
+    ),
     "pixano": (
         "/pixano/v1/inference/detection",
         lambda url: {"model": "object-detection", "image": url},
@@ -120,6 +125,19 @@ def without_times(answer: httpx.Response) -> Json | list[Json]:
         return found
     unlike = ("id", "created", "timestamp", "processing_time", "processingTime", "metadata")
     return {name: value for name, value in found.items() if name not in unlike}
+
+
+def test_a_row_that_is_a_text_names_no_file(
+    fetching: httpx.Client, serving: Worker, files: Receiver
+) -> None:
+    path = "/v2/models/multimodal-embedding/infer"
+    body = oip(files.url("/a.png", host="127.0.0.1"), "")
+    text = {"name": "text", "shape": [2], "datatype": "BYTES", "data": ["", "a cat"]}
+    body["inputs"].append(text)
+    answer = fetching.post(path, json=body)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["outputs"][0]["shape"][0] == 2
+    assert [request.path for request in files.asked] == ["/a.png"]
 
 
 @pytest.mark.parametrize("surface", SURFACES)

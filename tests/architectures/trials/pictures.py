@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image
 from ...support.matching import match_by_hand
 from ...support.tiny import images
 from .base import Row, Trial
-from .text import Piped
+from .text import TEXTS, Piped
 
 FILES = images()
 
@@ -219,6 +220,79 @@ class ZeroShotImageClassification(Piped):
         return {one["label"]: one["score"] for one in answer["results"][0]}
 
 
+class MultimodalEmbedding(Seen):
+    rows = (
+        *({"images": [file]} for file in FILES),
+        *({"texts": [text]} for text in (*TEXTS[1:4], "a cat")),
+    )
+
+    def open(self) -> None:
+        super().open()
+        config = self.model.config
+        self.words: Any = transformers.AutoTokenizer.from_pretrained(self.folder)
+        # As their pages have it: trained so.
+        siglip = config.model_type.startswith("siglip")
+        self.padding = {"padding": "max_length", "max_length": 64} if siglip else {}
+
+    @torch.inference_mode()
+    def call(self, row: Row) -> Any:
+        if "images" in row:
+            inputs = self.processor(images=picture(row), return_tensors="pt")
+            made = self.model.get_image_features(**inputs)
+        else:
+            words = self.words(row["texts"], truncation=True, return_tensors="pt", **self.padding)
+            made = self.model.get_text_features(**words)
+        vector = made.pooler_output[0]
+        vector = vector[0] if vector.ndim == 2 else vector  # FLAVA's first stands for all
+        return (vector / vector.norm(p=2, dim=-1, keepdim=True)).tolist()
+
+    def view(self, answer: Any) -> Any:
+        return answer["embeddings"][0]
+
+
+class VisualDocumentRetrieval(Trial):
+    """Each page's score alone: a processor fills up several, and rates what it filled in."""
+
+    rows: ClassVar[Sequence[Row]] = tuple(
+        {"queries": [query], "pages": [[FILES[i] for i in pages]]}
+        for query, pages in zip(TEXTS, ([0, 3], [1, 2, 3], [2], [3, 0, 1]), strict=False)
+    )
+
+    def open(self) -> None:
+        auto: Any = getattr(transformers, self.auto_class)
+        self.processor: Any = transformers.AutoProcessor.from_pretrained(self.folder)
+        self.model: Any = auto.from_pretrained(self.folder).eval()
+
+    @torch.inference_mode()
+    def call(self, row: Row) -> Any:
+        query = self.model(**self.processor.process_queries(text=row["queries"])).embeddings
+        scores = []
+        for file in row["pages"][0]:
+            image = picture({"images": [file]})
+            page = self.model(**self.processor.process_images(images=[image])).embeddings
+            scores.append(float(self.processor.score_retrieval(query, page)))
+        return scores
+
+    def view(self, answer: Any) -> Any:
+        found = {page["index"]: page["score"] for page in answer["rankings"][0]}
+        return [found[index] for index in range(len(found))]
+
+
+class MultivectorEmbedding(VisualDocumentRetrieval):
+    rows = MultimodalEmbedding.rows
+
+    @torch.inference_mode()
+    def call(self, row: Row) -> Any:
+        if "images" in row:
+            made = self.processor.process_images(images=[picture(row)])
+        else:
+            made = self.processor.process_queries(text=row["texts"])
+        return self.model(**made).embeddings[0].tolist()
+
+    def view(self, answer: Any) -> Any:
+        return answer["features"][0]
+
+
 class ZeroShotObjectDetection(Trial):
     rows = _LABELLED
     fixed: ClassVar = {"threshold": 0.0}
@@ -252,7 +326,10 @@ TRIALS: dict[str, type[Trial]] = {
     "image-to-image": ImageToImage,
     "keypoint-detection": KeypointDetection,
     "keypoint-matching": KeypointMatching,
+    "multimodal-embedding": MultimodalEmbedding,
+    "multivector-embedding": MultivectorEmbedding,
     "object-detection": ObjectDetection,
+    "visual-document-retrieval": VisualDocumentRetrieval,
     "zero-shot-image-classification": ZeroShotImageClassification,
     "zero-shot-object-detection": ZeroShotObjectDetection,
 }

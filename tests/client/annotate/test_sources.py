@@ -22,6 +22,7 @@ from .opened import open_source
 
 IMAGES = get_task("image-classification")
 TEXTS = get_task("text-classification")
+EITHER = get_task("multimodal-embedding")
 
 
 def fill(folder: Path, *names: str) -> Path:
@@ -83,6 +84,20 @@ def test_one_text_file_is_a_row_a_line(tmp_path):
         SourceRow("0", {"texts": "one"}),
         UnreadableRow("1", "column 'text': it is not UTF-8 text"),
     ]
+
+
+def test_images_are_rows_and_so_are_texts_where_a_row_is_either(tmp_path):
+    fill(tmp_path, "a.png", "b.txt", "many.lst")
+    assert ids(tmp_path, EITHER) == ["a.png"]  # a text beside an image mostly is about it
+    assert [row.values for row in open_source(str(tmp_path / "*.txt"), EITHER)] == [
+        {"texts": "b.txt"}
+    ]
+    (tmp_path / "many.lst").write_text("b.txt\na.png\n")
+    listed = open_source(str(tmp_path / "many.lst"), EITHER)
+    assert [row.values for row in listed] == [{"texts": "b.txt"}, {"images": b"a.png"}]
+    (tmp_path / "b.txt").write_text("one\ntwo\n")
+    lines = open_source(str(tmp_path / "b.txt"), EITHER)
+    assert [row.values for row in lines] == [{"texts": "one"}, {"texts": "two"}]
 
 
 def test_files_that_are_left_out_are_counted(tmp_path):

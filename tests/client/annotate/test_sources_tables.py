@@ -23,6 +23,7 @@ from .opened import open_source
 IMAGES = get_task("image-classification")
 TEXTS = get_task("text-classification")
 PAIRS = get_task("question-answering")
+EITHER = get_task("multimodal-embedding")
 PNG_64 = base64.b64encode(PNG).decode()
 
 
@@ -47,6 +48,17 @@ def test_json_lines_with_mark_windows_ends_and_blanks(tmp_path):
         SourceRow("1", {"texts": "two\r\nlines"}),
         SourceRow("2", {"texts": ""}),
     ]
+
+
+def test_each_row_has_an_image_or_a_text_where_a_task_takes_either(tmp_path):
+    (tmp_path / "a.png").write_bytes(PNG)
+    rows = [{"file_name": "a.png"}, {"caption": None, "text": "a cat"}, {"other": 1}]
+    first, second, third = open_source(write(tmp_path / "a.jsonl", *rows), EITHER)
+    assert (first.values, second.values) == ({"images": PNG}, {"texts": "a cat"})
+    assert third.reason.startswith("multimodal-embedding needs 'image' or 'text' of every row")
+    (tmp_path / "a.csv").write_text("image,text\na.png,\n,a cat\n")
+    first, second = open_source(str(tmp_path / "a.csv"), EITHER)
+    assert (first.values, second.values) == ({"images": PNG}, {"texts": "a cat"})
 
 
 def test_rows_at_fault_are_told_by_line_and_the_rest_follows(tmp_path):

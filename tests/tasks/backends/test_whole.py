@@ -33,6 +33,7 @@ READERS = (
     *("document-question-answering", "fill-mask", "image-text-to-text", "image-to-text", "ranking"),
     *("optical-character-recognition", "question-answering", "table-question-answering"),
     *("text-classification", "text-to-speech", "text2text-generation", "translation-nllb"),
+    *("multimodal-embedding", "visual-document-retrieval"),
     *("visual-question-answering", "zero-shot-audio-classification"),
     *("zero-shot-image-classification", "zero-shot-object-detection"),
 )

@@ -1,4 +1,4 @@
-"""Forms of embedding: an entry has any number of texts, or of images."""
+"""Forms of embedding: an entry has any number of texts, of images, or of both."""
 
 from __future__ import annotations
 
@@ -29,6 +29,21 @@ def _read_texts(entry: TriggerEntry) -> EntryRequest:
         if part.get("type", "text") != "text" or not isinstance(part.get("text"), str):
             raise entry.refuse(where, "the model embeds texts: {type: text, text: ...}")
         rows.append(entry.row(texts=[part["text"]], **_fields(entry), **_cut(entry)))
+    return EntryRequest(rows, _dimensions(entry))
+
+
+def _read_either(entry: TriggerEntry) -> EntryRequest:
+    cut, rows = _cut(entry), []
+    if "truncation_direction" in cut:
+        raise entry.refuse("parameter.truncate", "use 'None' or 'End': the model reads the start")
+    for where, part in entry.objects("embeddings"):
+        fields = {**_fields(entry), **cut}
+        if part.get("type", "text" if "text" in part else "") == "text":
+            if not isinstance(part.get("text"), str):
+                raise entry.refuse(where, "expected {type: text, text: ...}")
+            rows.append(entry.row(texts=[part["text"]], **fields))
+        else:
+            rows.append(entry.row(images=[entry.image(part, where)], **fields))
     return EntryRequest(rows, _dimensions(entry))
 
 
@@ -95,3 +110,4 @@ def _shortened(vector: list[float], dimensions: int | None) -> list[float]:
 
 EMBEDDING = Form(_read_texts, _write)
 IMAGE_EMBEDDING = Form(_read_images, _write)
+MULTIMODAL_EMBEDDING = Form(_read_either, _write)

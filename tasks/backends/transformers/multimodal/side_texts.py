@@ -28,3 +28,24 @@ class SideTexts:
             )
         lost = {text: cut_to(most, len(ids)) for text, ids in zip(texts, whole, strict=True)}
         return dict(encoded), lost
+
+
+def beside_images(tokenizer: Any, config: Any) -> SideTexts:
+    """The texts of a model that has images and texts in one space, filled up as it was trained."""
+    text = getattr(config, "text_config", config)
+    positions = getattr(text, "max_position_embeddings", 512)
+    if _counts_after_padding(text):
+        positions -= (text.pad_token_id or 0) + 1
+    if is_siglip(config):  # trained on texts padded to 64 tokens
+        return SideTexts(tokenizer, 64, padding="max_length")
+    return SideTexts(tokenizer, positions)
+
+
+def is_siglip(config: Any) -> bool:
+    """Whether a model scores each pair by itself, as SigLIP does."""
+    return "siglip" in config.model_type
+
+
+def _counts_after_padding(text: Any) -> bool:
+    """Whether positions begin after that of padding, as RoBERTa's do."""
+    return "roberta" in text.model_type or text.model_type.startswith("altclip")

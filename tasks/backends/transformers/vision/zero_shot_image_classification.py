@@ -8,7 +8,7 @@ from ....base import TaskInput, TaskOutput
 from ...classify import sigmoid, softmax
 from ...sizes import Size
 from ..multimodal.label_sentences import LabelSentences
-from ..multimodal.side_texts import SideTexts
+from ..multimodal.side_texts import beside_images, is_siglip
 from ..tokenizer import load_tokenizer
 from .base import Tensors, VisionBackend
 
@@ -25,12 +25,8 @@ class ZeroShotImageClassification(VisionBackend):
         self.tokenizer = load_tokenizer(
             str(self.source), revision=self._revision, config=self.model.config
         )
-        # SigLIP was trained on sentences padded to 64 tokens, and scores each label by itself.
-        self._alone = "siglip" in self.model.config.model_type
-        text = getattr(self.model.config, "text_config", self.model.config)
-        positions = 64 if self._alone else getattr(text, "max_position_embeddings", 512)
-        padding = "max_length" if self._alone else True
-        self._texts = SideTexts(self.tokenizer, positions, padding=padding)
+        self._alone = is_siglip(self.model.config)
+        self._texts = beside_images(self.tokenizer, self.model.config)
 
     def answer(
         self,

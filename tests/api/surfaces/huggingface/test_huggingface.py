@@ -88,6 +88,11 @@ ANSWERS: list[tuple[str, dict[str, Any], Any]] = [
     ),
     ("image-feature-extraction", {"inputs": PICTURE}, [[0.5, -0.25, 0.875]]),
     (
+        "visual-document-retrieval",
+        {"inputs": {"query": "x", "images": [PICTURE, PICTURE]}},
+        [{"index": 1, "score": 9.5}, {"index": 0, "score": 7.25}],
+    ),
+    (
         "document-question-answering",
         {"inputs": {"image": PICTURE, "question": "What?"}},
         [{"answer": "39.50", "score": 0.875, "start": 1, "end": 1}],
@@ -228,6 +233,10 @@ def test_raw_samples_may_begin_as_json_does(http: httpx.Client, serving: Worker)
 def test_a_list_is_answered_by_a_list(http: httpx.Client, serving: Worker) -> None:
     assert len(said(http, "embedding", {"inputs": "a", "normalize": True})) == 1
     assert len(said(http, "embedding", {"inputs": ["a", "b"]})) == 2
+    either = ["a", {"image": PICTURE}, {"text": "a"}, f"data:image/png;base64,{PICTURE}"]
+    text, image, *again = said(http, "multimodal-embedding", {"inputs": either})
+    assert [text, image] == again
+    assert said(http, "multimodal-embedding", {"inputs": {"image": PICTURE}}) == [image]
     assert len(said(http, "fill-mask", {"inputs": ["a [MASK]", "b [MASK]"]})) == 2
     assert len(said(http, "object-detection", {"inputs": [PICTURE, PICTURE]})) == 2
     assert isinstance(said(http, "object-detection", {"inputs": [PICTURE]})[0], list)

@@ -34,6 +34,7 @@ DATA: dict[str, dict[str, Any]] = {
     "image-segmentation": IMAGE,
     "image-text-to-text": SEEN,
     "keypoint-detection": IMAGE,
+    "multimodal-embedding": {"embeddings": [IMAGE, {"type": "text", "text": "a"}, IMAGE]},
     "object-detection": IMAGE,
     "optical-character-recognition": IMAGE,
     "text-generation": {"prompt": "Once"},

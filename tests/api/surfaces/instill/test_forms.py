@@ -251,6 +251,18 @@ def test_vectors_are_indexed_and_cut_on_demand() -> None:
         answered("embedding", plan, EmbeddingOutput(embeddings=[[1.0]] * 4))
 
 
+def test_images_and_texts_of_an_entry_keep_their_order() -> None:
+    plan = asked("multimodal-embedding", {"data": DATA["multimodal-embedding"]})
+    assert [job.row_count for job in plan.jobs] == [2, 1]
+    made = [EmbeddingOutput(embeddings=[[1.0], [3.0]]), EmbeddingOutput(embeddings=[[2.0]])]
+    (output,) = answered("multimodal-embedding", plan, *made)["taskOutputs"]
+    assert [item["vector"] for item in output["data"]["embeddings"]] == [[1.0], [2.0], [3.0]]
+    with pytest.raises(InvalidRequest, match=r"data\.embeddings\[0\]"):
+        inputs("multimodal-embedding", {"embeddings": [{"type": "text"}]})
+    with pytest.raises(InvalidRequest, match=r"parameter\.truncate: use 'None' or 'End'"):
+        inputs("multimodal-embedding", DATA["multimodal-embedding"], truncate="Start")
+
+
 def test_a_custom_handler_gets_the_data_and_what_is_beside_it() -> None:
     (job,) = inputs("custom", {"inputs": "a"}, shout=True)
     assert job.data == [{"inputs": "a", "parameters": {"shout": True}}]  # type: ignore[attr-defined] # its task's Input

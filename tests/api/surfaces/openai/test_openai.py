@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from wherry.api.surfaces.openai.audio_routes import SpeechRequest
 from wherry.api.surfaces.openai.chat_requests import ChatRequest
 from wherry.api.surfaces.openai.completions_routes import CompletionRequest
-from wherry.api.surfaces.openai.embeddings_routes import EmbeddingsRequest
+from wherry.api.surfaces.openai.embeddings_requests import EmbeddingsRequest
 from wherry.api.surfaces.openai.images_routes import ImagesRequest
 from wherry.jobs import Outcome
 from wherry.tasks.samples import PNG

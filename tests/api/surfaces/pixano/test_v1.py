@@ -94,10 +94,15 @@ def test_v1_embeds_texts_and_images(http: httpx.Client, serving: Worker) -> None
     values = np.frombuffer(base64.b64decode(texts["embeddings"]["data"]), "<f4")
     assert texts["embeddings"]["shape"] == [2, texts["dim"]]
     assert values.size == 2 * texts["dim"]
-    ask = {"model": "image-feature-extraction", "image": IMAGE}
-    image = post(http, "/pixano/v1/inference/embedding", ask)["data"]
-    unit = np.frombuffer(base64.b64decode(image["embeddings"]["data"]), "<f4")
-    assert np.linalg.norm(unit) == pytest.approx(1)
+    for model in ("image-feature-extraction", "multimodal-embedding"):
+        ask = {"model": model, "image": IMAGE}
+        image = post(http, "/pixano/v1/inference/embedding", ask)["data"]
+        unit = np.frombuffer(base64.b64decode(image["embeddings"]["data"]), "<f4")
+        assert np.linalg.norm(unit) == pytest.approx(1)
+    both = post(http, "/pixano/v1/inference/embedding", {"model": model, "text": ["a", "b"]})[
+        "data"
+    ]
+    assert both["embeddings"]["shape"] == [2, image["dim"]]  # of the same space
 
 
 def test_vectors_stay_as_long_as_they_are_unless_asked() -> None:

@@ -51,6 +51,7 @@ _FURTHER: dict[str, tuple[str, ...]] = {
     "image-text-to-text": ("image-text-to-text-qwen2-vl",),
     "keypoint-matching": ("keypoint-matching-efficientloftr", "keypoint-matching-lightglue"),
     "mask-generation": ("mask-generation-sam-hq", "mask-generation-sam2"),
+    "multimodal-embedding": ("zero-shot-image-classification-siglip",),
     "object-detection": ("object-detection-detr",),
     "text-generation": ("text-generation-gpt2",),
     "text-to-speech": ("text-to-speech-csm",),

@@ -106,6 +106,20 @@ MULTIMODAL: dict[str, Case] = {
         beyond=[_BEYOND],
         changed={"max_new_tokens": Changed(value=2)},
     ),
+    "multimodal-embedding": Case(
+        rows=[*IMAGES[:2], *({"texts": [text]} for text in _QUESTIONS[:2])],
+        broken=BROKEN_IMAGES,
+        beyond=[_BEYOND, ({"images": None, "texts": [LONG], "truncate": False}, r"\d+ tokens")],
+        changed={"normalize": Changed(value=False)},
+    ),
+    "multivector-embedding": Case(
+        rows=[*IMAGES[:2], IMAGES[3], *({"texts": [text]} for text in _QUESTIONS[:2])],
+        broken=BROKEN_IMAGES,
+        beyond=[
+            _BEYOND,
+            ({"images": None, "texts": ["lazy dog " * 300]}, r"\d+ tokens, the model reads 512"),
+        ],
+    ),
     "text-to-image": Case(
         rows=[
             {"prompts": [text]}
@@ -121,6 +135,21 @@ MULTIMODAL: dict[str, Case] = {
             "height": Changed(value=16, beside={"width": 32, "height": 32}),
             "seed": Changed(value=8),
         },
+    ),
+    "visual-document-retrieval": Case(
+        rows=[
+            {"queries": [text], "pages": [[IMAGES[i]["images"][0] for i in pages]]}
+            for text, pages in zip(_QUESTIONS, ([0, 3], [1, 2, 3], [2], [3, 0]), strict=True)
+        ],
+        broken=[
+            ({"pages": [[*IMAGES[0]["images"], *row["images"]]]}, f"page 1: {says}")
+            for row, says in BROKEN_IMAGES
+        ],
+        beyond=[
+            ({"pages": [_BEYOND[0]["images"]]}, _BEYOND[1]),
+            ({"queries": ["lazy dog " * 300]}, r"\d+ tokens, the model reads 512"),
+        ],
+        changed={"top_k": Changed(value=1)},
     ),
     "visual-question-answering": Case(
         rows=[{**row, "question": text} for row, text in zip(IMAGES, _QUESTIONS, strict=True)],

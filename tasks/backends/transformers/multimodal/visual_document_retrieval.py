@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, cast
+
+from .....protocol.errors import RowError
+from ....base import TaskInput, TaskOutput
+from ....multimodal.visual_document_retrieval import (
+    RankedPage,
+    VisualDocumentRetrievalInput,
+    VisualDocumentRetrievalOutput,
+)
+from ...rows import Decoded
+from .late_interaction import LateInteraction, Tensors, Vectors
+
+
+class _Asked(NamedTuple):
+    """A row: its query as the model is given it, and its pages' files."""
+
+    query: Tensors
+    pages: list[bytes]
+
+
+class VisualDocumentRetrieval(LateInteraction):
+    """Late interaction: each vector of a query finds its nearest of a page."""
+
+    def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
+        """Look at the pages of all readable rows, each different one once; then score."""
+        seen: dict[bytes, Tensors] = {}
+
+        def read(row: TaskInput) -> _Asked:
+            asked = cast("VisualDocumentRetrievalInput", row)
+            for number, file in enumerate(asked.pages[0]):
+                if file not in seen:
+                    seen[file] = self._numbered(number, file)
+            return _Asked(self.query(asked.queries[0]), asked.pages[0])
+
+        decoded = Decoded(batch, read)
+        wanted = {file for row in decoded.rows for file in row.pages}
+        made = {file: tensors for file, tensors in seen.items() if file in wanted}
+        pages = dict(zip(made, self.vectors([*made.values()]), strict=True))
+        queries = self.vectors([row.query for row in decoded.rows])
+        return decoded.answers(
+            [
+                _ranked(row, _scores(query, [pages[file] for file in asked.pages]))
+                for row, query, asked in zip(decoded.inputs, queries, decoded.rows, strict=True)
+            ]
+        )
+
+    def _numbered(self, number: int, file: bytes) -> Tensors:
+        try:
+            return self.page(file)
+        except RowError as error:
+            raise RowError(f"page {number}: {error.message}") from None
+
+
+def _scores(query: Vectors, pages: Sequence[Vectors]) -> Iterator[float]:
+    """MaxSim, as processors' `score_retrieval`."""
+    for page in pages:
+        yield float((query @ page.T).amax(1).sum())
+
+
+def _ranked(row: TaskInput, scores: Iterator[float]) -> VisualDocumentRetrievalOutput:
+    asked = cast("VisualDocumentRetrievalInput", row)
+    found = [RankedPage(index=index, score=score) for index, score in enumerate(scores)]
+    best = sorted(found, key=lambda page: -page.score)[: asked.top_k]
+    return VisualDocumentRetrievalOutput(rankings=[best])
