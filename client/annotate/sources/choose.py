@@ -15,7 +15,7 @@ from .delimited import DelimitedReader
 from .files import FileStore, LocalFiles
 from .folder import FolderSource, ListedFiles, OneFile, find
 from .jsonl import JsonLinesReader
-from .kinds import Kind, either, kind_of, needed_file, suffixes
+from .kinds import Kind, either, endings, kind_of, needed_file
 from .plain_lines import TextLinesReader
 from .remote import is_url, open_url
 from .shards import ShardSource
@@ -121,7 +121,7 @@ class _Opening:
         if kind is not None and not (kind == "text" and self._is_file_task()):
             return self._kind(kind, lambda: (path,), one=True)
         spec = needed_file(self.task, self.columns.constants)
-        if path.lower().endswith(suffixes(spec.content)):
+        if path.lower().endswith(endings(spec)):
             return OneFile(self.task, self.columns, self.files, path)
         raise InvalidRequest(
             f"{self.files.shown(path)}: is no {spec.content} file by its name; {_UNDERSTOOD}"

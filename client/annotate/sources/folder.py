@@ -15,7 +15,7 @@ from .ahead import ahead
 from .base import Columns, Source
 from .cells import utf8
 from .files import FileStore, LocalFiles, not_empty, printable_name
-from .kinds import either, needed_file, suffix_of, suffixes
+from .kinds import either, endings, needed_file, suffix_of
 from .remote import RemoteFiles, located
 from .text_files import lines
 from .walking import EVERYTHING, FoundFile, Pattern, matching, walk
@@ -62,7 +62,7 @@ class FileRows(Source):
 
     def _spec_of(self, path: str) -> TensorSpec:
         """What a file is: one of several where rows may differ, by its name."""
-        fit = (spec for spec in either(self.task) if suffix_of(path) in suffixes(spec.content))
+        fit = (spec for spec in either(self.task) if suffix_of(path) in endings(spec))
         return next(fit, self._spec)
 
 
@@ -77,10 +77,10 @@ class FolderSource(FileRows):
         self._pattern = Pattern(pattern) if pattern else EVERYTHING
         _, dot, suffix = pattern.rpartition("/")[2].rpartition(".")
         # A glob that names a suffix means it.
-        self._ends = () if dot and suffix.strip("*?") else suffixes(self._spec.content)
+        self._ends = () if dot and suffix.strip("*?") else endings(self._spec)
         if next(iter(self.list_files()), None) is None:
             shown = files.shown(files.join(root, pattern) if pattern else root)
-            ends = " ".join(suffixes(self._spec.content))
+            ends = " ".join(endings(self._spec))
             raise InvalidRequest(
                 f"{shown}: no {self._spec.content} files are there ({ends}); tables and tar shards "
                 f"are named themselves: {files.shown(root)}/*.parquet"

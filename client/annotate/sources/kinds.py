@@ -9,6 +9,12 @@ from ....protocol.errors import InvalidRequest
 from ....tasks.base import Task
 from ....tasks.tensors import Content, TensorSpec
 
+#: Films, which hold sound, too; see tasks/containers.py.
+_FILMS = (
+    *(".3gp", ".asf", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts"),
+    *(".webm", ".wmv"),
+)
+
 #: The formats that workers read; see tasks/backends/image/decode.py, and
 #: tasks/audio/headers.py for sounds, of films too.
 _SUFFIXES: Mapping[Content, tuple[str, ...]] = {
@@ -19,9 +25,8 @@ _SUFFIXES: Mapping[Content, tuple[str, ...]] = {
     ),
     "audio": (
         *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp2", ".mp3", ".oga", ".ogg"),
-        *(".opus", ".rf64", ".snd", ".w64", ".wav"),
-        *(".3gp", ".aac", ".ac3", ".amr", ".asf", ".avi", ".flv", ".m4a", ".m4b", ".m4v", ".mka"),
-        *(".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".spx", ".ts", ".webm", ".wma", ".wmv", ".wv"),
+        *(".opus", ".rf64", ".snd", ".w64", ".wav", ".aac", ".ac3", ".amr", ".m4a", ".m4b"),
+        *(".mka", ".spx", ".wma", ".wv", *_FILMS),
     ),
     "text": (".txt",),
 }
@@ -72,6 +77,12 @@ def suffixes(content: Content) -> tuple[str, ...]:
     return _SUFFIXES.get(content, ())
 
 
+def endings(spec: TensorSpec) -> tuple[str, ...]:
+    """How files of an input end: those of its content, and films where a row is many pictures."""
+    films = _FILMS if spec.content == "image" and spec.shape[1:] == (-1,) else ()
+    return suffixes(spec.content) + films
+
+
 def needed_file(task: Task, shared: Collection[str] = ()) -> TensorSpec:
     """The one input that files can be, besides what all rows share.
 
@@ -80,8 +91,8 @@ def needed_file(task: Task, shared: Collection[str] = ()) -> TensorSpec:
     specs = {spec.field: spec for spec in task.inputs if not spec.optional}
     needed = [specs[f] for f in task.input.ROWS if f in specs and f not in shared]
     needed += [spec for spec in either(task) if spec.is_file][:1]
-    # Of any number of files in a row one may be all: a moving picture.
-    if len(needed) == 1 and needed[0].shape[-1] == -1 and suffixes(needed[0].content):
+    # Of any number of files in a row one may be all: a film.
+    if len(needed) == 1 and needed[0].shape[-1] == -1 and endings(needed[0]):
         return needed[0]
     names = " and ".join(spec.name for spec in needed)
     texts = [spec.name for spec in needed if not spec.is_file]

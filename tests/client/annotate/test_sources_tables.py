@@ -262,6 +262,15 @@ def test_a_moving_picture_is_a_video_in_a_table_and_in_a_folder(tmp_path):
     assert read.model_dump()["videos"] == [[PNG]]
 
 
+def test_films_of_a_folder_are_rows_where_a_row_is_a_video(tmp_path):
+    for name in ("a.mp4", "b.webm", "c.gif", "d.txt"):
+        (tmp_path / name).write_bytes(PNG)
+    source = open_source(str(tmp_path), get_task("video-classification"))
+    assert [row.id for row in source] == ["a.mp4", "b.webm", "c.gif"]
+    pictures = open_source(str(tmp_path), get_task("image-classification"))
+    assert [row.id for row in pictures] == ["c.gif"]
+
+
 # --- columns ---
 
 
