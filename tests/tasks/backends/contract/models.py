@@ -51,6 +51,7 @@ _FURTHER: dict[str, tuple[str, ...]] = {
     "image-text-to-text": ("image-text-to-text-qwen2-vl",),
     "mask-generation": ("mask-generation-sam-hq", "mask-generation-sam2"),
     "object-detection": ("object-detection-detr",),
+    "ranking": ("ranking-qwen3",),
     "text-generation": ("text-generation-gpt2",),
     "text-to-speech": ("text-to-speech-csm",),
     "translation": ("translation-nllb",),
@@ -74,6 +75,7 @@ _EXPORTED = {
         "optical-character-recognition",
         "optical-character-recognition-ctc",
     ),
+    "ranking": ("ranking",),
     "zero-shot-image-classification": ("zero-shot-image-classification",),
     "zero-shot-object-detection": ("zero-shot-object-detection",),
 }
@@ -110,6 +112,7 @@ DEAF: dict[str, Mapping[str, str]] = {
     ),
     "mask-generation-sam2": {"stability_score_offset": "random weights are too sure to be moved"},
     "onnxruntime-text-to-speech": {"speaker": "it has but one"},
+    "ranking": {"instruction": "a cross-encoder is given none, and refuses it"},
     "text-to-speech-csm": {"speed": "it cannot be told, and refuses it"},
     "translation": dict.fromkeys(("src_lang", "tgt_lang"), "T5 does the pairs that it names"),
 }
