@@ -68,7 +68,7 @@ class TensorSpec:
                 name=self.name, shape=[len(values)], datatype=self.datatype, data=values
             )
         if len(self.shape) == _GRIDS:
-            return v2.RequestInput(**dict(grids(self, values)))
+            return v2.RequestInput(**dict(grids(self, list(value))))
         nothing = (b"" if self.is_file else "") if self.datatype is Datatype.BYTES else 0
         rows = padded(self, values, nothing)
         return v2.RequestInput(**dict(rows))

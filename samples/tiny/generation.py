@@ -18,6 +18,12 @@ _TEMPLATE = (
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 
+#: What vLLM reads in a config.json of a model that is asked whether a text fits.
+_ASKED: dict[str, Any] = {
+    "classifier_from_token": ["no", "yes"],
+    "is_original_qwen3_reranker": True,
+}
+
 _LANGUAGES = ["eng_Latn", "fra_Latn", "deu_Latn"]
 
 
@@ -60,8 +66,7 @@ def qwen3_reranker(folder: Path) -> None:
         head_dim=16,
         max_position_embeddings=384,
         tie_word_embeddings=True,
-        classifier_from_token=["no", "yes"],
-        is_original_qwen3_reranker=True,
+        **_ASKED,
     )
     save(folder, loud(hf.Qwen3ForCausalLM(config), "proj", "embed"), tokenizer)
 

@@ -19,11 +19,10 @@ def asked_prompt(tokenizer: Any, asked: AskedModel, source: str) -> PairPrompt:
     """How it is asked. Raises ModelRefused where a chat template does not carry what is asked."""
     layout = asked.layout
     if layout is not None:
-        bos = tokenizer.bos_token_id
-        begins = layout.begins and bos not in (None, tokenizer.pad_token_id)
-        return PairPrompt(
-            layout.texts, layout.takes_instruction, asked.instruction, (bos,) if begins else ()
-        )
+        bos: int | None = tokenizer.bos_token_id
+        begins = layout.begins and bos != tokenizer.pad_token_id
+        first = (bos,) if begins and bos is not None else ()
+        return PairPrompt(layout.texts, layout.takes_instruction, asked.instruction, first)
     template = _ChatTemplate(tokenizer, asked)
     try:
         base, *others = (
