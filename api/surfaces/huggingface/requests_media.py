@@ -145,7 +145,7 @@ READERS: dict[str, Reader] = {
     "image-to-image": _image_to_image,
     "image-to-text": _images,
     "keypoint-detection": _prompted("boxes"),
-    "mask-generation": _prompted("points", "labels", "boxes"),
+    "mask-generation": _prompted("points", "labels", "boxes", "mask_inputs", "image_embeddings"),
     "object-detection": _images,
     "optical-character-recognition": _images,
     "visual-question-answering": _visual_question,
