@@ -15,6 +15,12 @@ from ..protocol.json_text import check_size, parse_json
 #: that holds a JSON value, for what is no rectangle of numbers (points, tables, messages).
 Content = Literal["text", "json", "image", "audio", "tensor"]
 
+#: Axes of a tensor of grids of numbers: rows, grids a row, lines, columns.
+_GRIDS = 4
+
+#: Lines of numbers.
+Grid = list[list[float]]
+
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
@@ -61,12 +67,16 @@ class TensorSpec:
             return v2.RequestInput(
                 name=self.name, shape=[len(values)], datatype=self.datatype, data=values
             )
+        if len(self.shape) == _GRIDS:
+            return v2.RequestInput(**dict(grids(self, list(value))))
         nothing = (b"" if self.is_file else "") if self.datatype is Datatype.BYTES else 0
         rows = padded(self, values, nothing)
         return v2.RequestInput(**dict(rows))
 
     def read(self, tensor: v2.Tensor) -> Any:
         """The field's value that a tensor holds. Raises InvalidTensor."""
+        if len(self.shape) == _GRIDS:
+            return ungridded(tensor)
         if len(self.shape) > 1:
             return unpadded(tensor, files=self.is_file)
         values = _elements(tensor, files=self.is_file)
@@ -146,6 +156,28 @@ def unpadded(tensor: v2.Tensor, *, width: int = 1, files: bool = False) -> list[
         rows.append(entries)
         start += entries_held * width
     return rows
+
+
+def grids(spec: TensorSpec, rows: Sequence[Sequence[Grid]]) -> v2.ResponseOutput:
+    """A tensor [n, m, h, w] of grids of one size. Raises InvalidTensor where sizes differ."""
+    sizes = {(len(grid), len(line)) for row in rows for grid in row for line in grid}
+    if len(sizes) > 1:
+        raise InvalidTensor(f"tensor {spec.name!r}: grids of one size are taken, not {sizes}")
+    high, wide = next(iter(sizes), (0, 0))
+    flat = [[[value for line in grid for value in line] for grid in row] for row in rows]
+    made = padded(spec, flat, [0.0] * (high * wide), width=high * wide)
+    return made.model_copy(update={"shape": [*made.shape[:2], high, wide]})
+
+
+def ungridded(tensor: v2.Tensor) -> list[list[Grid]]:
+    """The grids of each row of a tensor [n, m, h, w]. Raises InvalidTensor."""
+    if len(tensor.shape) != _GRIDS:
+        raise InvalidTensor(f"tensor {tensor.name!r}: expected 4 axes, got shape {tensor.shape}")
+    high, wide = tensor.shape[2:]
+    if not high * wide:
+        return [[] for _ in range(tensor.shape[0])]
+    rows = unpadded(tensor, width=high * wide)
+    return [[[g[i : i + wide] for i in range(0, len(g), wide)] for g in row] for row in rows]
 
 
 def _held(tensor: v2.Tensor, width: int) -> list[int]:

@@ -91,6 +91,8 @@ class ImageMaskGenerationInput(_Model):
     num_multimask_outputs: int = 3
     multimask_output: bool = True
     return_image_embedding: bool = False
+    mask_input: NDArray | None = None
+    return_logits: bool = False
 
 
 class ImageMaskGenerationOutput(_Model):
@@ -100,6 +102,7 @@ class ImageMaskGenerationOutput(_Model):
     scores: NDArray
     image_embedding: NDArray | None = None
     high_resolution_features: list[NDArray] | None = None
+    mask_logits: NDArray | None = None
 
 
 class VideoMaskGenerationInput(_Model):

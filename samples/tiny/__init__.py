@@ -66,6 +66,7 @@ BUILDERS: dict[str, str] = {
     "question-answering": "text:question_answering",
     "question-answering-byte-level": "text:byte_level_question_answering",
     "ranking": "text:ranking",
+    "ranking-qwen3": "generation:qwen3_reranker",
     "sentence-similarity": "text:encoder",
     "summarization": "generation:t5",
     "table-question-answering": "text:table_question_answering",

@@ -18,6 +18,12 @@ _TEMPLATE = (
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 
+#: What vLLM reads in a config.json of a model that is asked whether a text fits.
+_ASKED: dict[str, Any] = {
+    "classifier_from_token": ["no", "yes"],
+    "is_original_qwen3_reranker": True,
+}
+
 _LANGUAGES = ["eng_Latn", "fra_Latn", "deu_Latn"]
 
 
@@ -38,6 +44,31 @@ def llama(folder: Path) -> None:
         pad_token_id=None,  # as most have none
     )
     save(folder, loud(hf.LlamaForCausalLM(config), "proj", "embed"), tokenizer)
+
+
+def qwen3_reranker(folder: Path) -> None:
+    """A decoder that is asked whether a text fits, as its config.json says in vLLM's words."""
+    tokenizer = bpe(
+        extra=["<|im_start|>", "<|im_end|>"],
+        bos="<|end|>",
+        eos="<|end|>",
+        pad="<|pad|>",
+        max_length=384,  # its prompt has 240, letter by letter
+    )
+    tokenizer.add_tokens(["yes", "no", "Yes"])
+    config = hf.Qwen3Config(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=16,
+        max_position_embeddings=384,
+        tie_word_embeddings=True,
+        **_ASKED,
+    )
+    save(folder, loud(hf.Qwen3ForCausalLM(config), "proj", "embed"), tokenizer)
 
 
 def gpt2(folder: Path) -> None:

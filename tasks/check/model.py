@@ -14,6 +14,7 @@ from ..backends import backend_places, backend_table, extra_of
 from ..catalog import ModelDeclaration
 from ..locate import PACKAGE, locate
 from .architecture import architecture_faults
+from .asked import asked_faults, is_asked
 from .backend_class import BackendClass
 from .dialects import dialect_faults, dialect_parameters
 from .fault import Fault
@@ -142,7 +143,16 @@ def _source(declared: ModelDeclaration, made: BackendClass) -> Iterator[Fault]:
         if declared.task in _WITH_MODULES:
             yield from (Fault(f"source: {fault.text}") for fault in module_faults(folder))
         if declared.backend == "transformers":
-            yield from architecture_faults(declared.task, made.auto_class(), read_config(folder))
+            yield from _architecture(declared, made, folder)
+
+
+def _architecture(declared: ModelDeclaration, made: BackendClass, folder: Path) -> Iterator[Fault]:
+    config, auto_class = read_config(folder), made.auto_class()
+    if is_asked(declared, config):
+        auto_class = "AutoModelForCausalLM"
+        for fault in asked_faults(declared, folder, config):
+            yield Fault(f"source: {fault.text}")
+    yield from architecture_faults(declared.task, auto_class, config)
 
 
 def _absent(declared: ModelDeclaration, source: str) -> Iterator[Fault]:

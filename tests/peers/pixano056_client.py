@@ -48,7 +48,7 @@ def masks(result):
         "status": result.status,
         "masks": [[pixels(mask.to_mask()) for mask in prompt] for prompt in data.masks],
         "scores": data.scores.to_numpy().tolist(),
-        "image_embedding": data.image_embedding,
+        "image_embedding": list(data.image_embedding.shape),
     }
 
 

@@ -142,8 +142,8 @@ def segments(value: Value, ours: Ours) -> None:
         same_mask(read, mask.mask)
     assert np.ravel(value["scores"]).tolist() == pytest.approx([mask.score for mask in expected])
     assert value.get("shape", [2, 3]) == [2, 3]
-    assert not value.get("image_embedding")
-    assert not value.get("mask_logits")
+    assert value.get("image_embedding") in (None, [16])
+    assert value.get("mask_logits", [2, 3])[:2] == [2, 3]
 
 
 def polled(value: Value, ours: Ours) -> None:

@@ -204,7 +204,7 @@ READERS: dict[str, Reader] = {
     "image-to-text": _images,
     "keypoint-detection": _prompted("boxes"),
     "keypoint-matching": _pairs,
-    "mask-generation": _prompted("points", "labels", "boxes"),
+    "mask-generation": _prompted("points", "labels", "boxes", "mask_inputs", "image_embeddings"),
     "multimodal-embedding": _images_or_texts,
     "multivector-embedding": _images_or_texts,
     "object-detection": _images,

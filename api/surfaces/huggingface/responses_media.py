@@ -14,6 +14,7 @@ from PIL import Image
 from ....tasks.boxes import BoundingBox
 from ....tasks.vision.depth_estimation import DepthEstimationOutput, DepthMap
 from ....tasks.vision.keypoint_matching import KeypointMatch
+from ....tasks.vision.mask_generation import MaskGenerationOutput
 from .responses import Answered, Raw, Writer, items
 
 
@@ -43,12 +44,19 @@ def _segments(answered: Answered) -> object:
 
 def _masks(answered: Answered) -> object:
     """As Transformers' pipeline has them, but with masks as files."""
-    return answered.one_or_many(
-        [
-            {"masks": [_base64(m.mask) for m in row], "scores": [m.score for m in row]}
-            for row in answered.entries
-        ]
-    )
+    output = answered.output
+    assert isinstance(output, MaskGenerationOutput)
+    made: list[dict[str, Any]] = [
+        {"masks": [_base64(m.mask) for m in row], "scores": [m.score for m in row]}
+        for row in answered.entries
+    ]
+    # What was asked for beside them, by its name as a tensor.
+    for entry, row, name in zip(made, answered.entries, output.image_embeddings, strict=True):
+        if any(mask.logits for mask in row):
+            entry["mask_logits"] = [mask.logits for mask in row]
+        if name:
+            entry["image_embedding"] = name
+    return answered.one_or_many(made)
 
 
 def _depth(answered: Answered) -> object:

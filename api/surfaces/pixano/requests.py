@@ -2,7 +2,7 @@
 
 One model reads every generation: keys in snake_case (up to 0.7.x) or camelCase (`/v1`). What a
 client always sends and has no meaning here is passed over: `reset_predictor`, `text_threshold`, and
-an `image_embedding` with its features, which only spares the server work.
+the features of an `image_embedding`, which only spare the server work.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from ....protocol.errors import InvalidRequest
 from ....protocol.first_fault import FirstFault
 from ....tasks.base import TaskInput
 from ....tasks.catalog import ModelDeclaration
+from ....tasks.tensors import Grid
 from ....tasks.vision.object_detection import ObjectDetectionInput
 from ...egress.named_files import NamedFiles
 from ...http.media import read_media
+from .arrays import grids_of, name_in, read_array
 
 #: Tokens to write where a client leaves that open: the seed's own default.
 _MAX_NEW_TOKENS = 100
@@ -71,25 +73,44 @@ class SegmentationAsk(Ask):
     labels: list[list[int]] | None = None
     boxes: list[list[float]] | None = None
     mask_input: Any = None
+    image_embedding: Any = None
+    return_image_embedding: bool = False
+    return_logits: bool = False
     num_multimask_outputs: int = MASKS
     multimask_output: bool = True
 
     def task_request(self, model: ModelDeclaration, files: NamedFiles) -> TaskRequest:
         """One row of mask-generation."""
-        if self.mask_input is not None:
-            raise InvalidRequest("mask_input: not taken; refine a mask with further points instead")
         if self.multimask_output and self.num_multimask_outputs != MASKS:
             raise InvalidRequest(
                 f"num_multimask_outputs: {MASKS}, or set multimask_output to false for one"
             )
-        fields = {
-            "images": [file_of(self.image, "image", files)],
-            **prompts_of(self.points, self.labels, self.boxes),
-            "multimask_output": self.multimask_output,
-        }
         prompted = self.points or self.boxes
+        fields = {
+            "images": [self._image(name := self._name(), files)],
+            **prompts_of(self.points, self.labels, self.boxes),
+            **({"image_embeddings": [name]} if name else {}),
+            **({"mask_inputs": [self._masks(len(prompted or ()))]} if self.mask_input else {}),
+            "multimask_output": self.multimask_output,
+            # Of all objects there is neither, and a client that asks is not to be refused.
+            "return_logits": self.return_logits and bool(prompted),
+            "return_image_embedding": self.return_image_embedding and bool(prompted),
+        }
         number = (MASKS if self.multimask_output else 1) if prompted else 0
         return TaskRequest(model.definition.input.validated(fields), number)
+
+    def _name(self) -> str:
+        """What the worker is to keep of the image; "" for an embedding that is none of ours."""
+        if self.image_embedding is None:
+            return ""
+        return name_in(read_array(self.image_embedding, "image_embedding"))
+
+    def _image(self, name: str, files: NamedFiles) -> bytes:
+        """The image, which may be empty beside the name of what is kept of it."""
+        return b"" if name and not self.image else file_of(self.image, "image", files)
+
+    def _masks(self, prompts: int) -> list[Grid]:
+        return grids_of(read_array(self.mask_input, "mask_input"), prompts, "mask_input")
 
 
 class DetectionAsk(Ask):

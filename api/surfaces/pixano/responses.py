@@ -10,26 +10,21 @@ import struct
 from collections.abc import Callable, Sequence
 from enum import Enum
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic.alias_generators import to_camel
 
 from ....tasks.base import TaskOutput
 from ....tasks.boxes import BoxesOutput
 from ....tasks.multimodal.written import WrittenOutput
+from ....tasks.tensors import Grid
 from ....tasks.text.embedding import EmbeddingOutput
 from ....tasks.text.token_classification import TokenClassificationOutput
 from ....tasks.values.masks import read_mask
 from ....tasks.values.rle import encode_compressed
 from ....tasks.vision.mask_generation import MaskGenerationOutput
 from ....tasks.vision.video_mask_generation import VideoMaskGenerationOutput
-
-
-class Array(NamedTuple):
-    """Numbers, the last axis fastest. Pixano's clients refuse an axis of length 0."""
-
-    values: Sequence[float]
-    shape: tuple[int, ...]
+from .arrays import Array, array_of_name
 
 
 class Wire(Enum):
@@ -75,9 +70,9 @@ def _rle(png: bytes) -> dict[str, Any]:
 
 
 def _segmentation(output: MaskGenerationOutput, per_prompt: int) -> dict[str, Any]:
-    """Per prompt its masks, and scores (prompts, masks).
+    """Per prompt its masks, and scores (prompts, masks); logits (prompts, masks, h, w).
 
-    The rest is asked for in vain: no model of ours gives its embedding or its logits away.
+    An embedding is the name of what a worker keeps of the image, and has no further features.
     """
     found = output.masks[0]
     # A model that gives fewer than we asked for has them all in one place.
@@ -89,10 +84,17 @@ def _segmentation(output: MaskGenerationOutput, per_prompt: int) -> dict[str, An
     return {
         "masks": [masks[at : at + width] for at in range(0, len(masks), width)] or [[]],
         "scores": Array(scores, (len(scores) // width, width)),
-        "image_embedding": None,
+        "image_embedding": array_of_name(output.image_embeddings[0]),
         "high_resolution_features": None,
-        "mask_logits": None,
+        "mask_logits": _logits([mask.logits for mask in found if mask.logits], width),
     }
+
+
+def _logits(grids: Sequence[Grid], width: int) -> Array | None:
+    if not grids:
+        return None
+    flat = [value for grid in grids for line in grid for value in line]
+    return Array(flat, (len(grids) // width, width, len(grids[0]), len(grids[0][0])))
 
 
 def _tracking(output: VideoMaskGenerationOutput, first: int) -> dict[str, Any]:

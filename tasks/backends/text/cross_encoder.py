@@ -16,14 +16,8 @@ def pair_length(find: Find, source: str) -> int | None:
 
     Raises ModelRefused where scores would be other than the logit or its sigmoid.
     """
-    own, config = read_json(find, SENTENCES_FILE), read_json(find, "config.json")
-    told = (
-        own.get("activation_fn")
-        or (config.get("sentence_transformers") or {}).get("activation_fn")
-        or config.get("sbert_ce_default_activation_function")
-    )
-    if told and str(told).rpartition(".")[2] not in _ACTIVATIONS:
-        raise ModelRefused(f"{source}: the activation {told} is not served, only Sigmoid")
+    check_activation(find, source)
+    own = read_json(find, SENTENCES_FILE)
     if own.get("default_prompt_name"):
         raise ModelRefused(f"{source}: a prompt before queries is not served for this task")
     modules = [kind for kind, _ in named_modules(find, source)]
@@ -33,3 +27,15 @@ def pair_length(find: Find, source: str) -> int | None:
     found = (read_json(find, name).get("max_seq_length") for name in TRANSFORMER_FILES)
     longest: int | None = next(filter(None, found), None)
     return longest
+
+
+def check_activation(find: Find, source: str) -> None:
+    """Raise ModelRefused where scores would be other than the logit or its sigmoid."""
+    own, config = read_json(find, SENTENCES_FILE), read_json(find, "config.json")
+    told = (
+        own.get("activation_fn")
+        or (config.get("sentence_transformers") or {}).get("activation_fn")
+        or config.get("sbert_ce_default_activation_function")
+    )
+    if told and str(told).rpartition(".")[2] not in _ACTIVATIONS:
+        raise ModelRefused(f"{source}: the activation {told} is not served, only Sigmoid")

@@ -13,9 +13,14 @@ from ..classify import sigmoid
 from ..text.cut import with_truncation
 from .reader import Reading, TextEncoder
 
+_NO_PLACE = RowError("instruction: this model is given none: leave it out")
+
 
 class Ranking(Reading):
     """A cross-encoder with one label reads each query with each of its texts."""
+
+    #: Whether what is read has a place for an instruction.
+    takes_instruction = False
 
     def __init__(self, task: Task, reader: TextEncoder) -> None:
         super().__init__(task, reader)
@@ -25,8 +30,14 @@ class Ranking(Reading):
             )
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
-        """Pairs of all rows together."""
+        """Pairs of all rows together; a row with an instruction for a model of none fails."""
         rows = cast("Sequence[RankingInput]", batch)
+        if self.takes_instruction:
+            return self._ranked(rows)
+        answers = iter(self._ranked([row for row in rows if not row.instruction]))
+        return [_NO_PLACE if row.instruction else next(answers) for row in rows]
+
+    def _ranked(self, rows: Sequence[RankingInput]) -> list[TaskOutput | RowError]:
         owners = [row for row in rows for _ in row.texts[0]]
         queries = [row.queries[0] for row in owners]
         read = self.read(owners, queries, [text for row in rows for text in row.texts[0]])

@@ -426,6 +426,17 @@ def test_a_model_saved_without_its_head_is_a_warning(folder: Path) -> None:
     assert "saved as BertModel, and text-classification wants BertForSequence" in fault.text
 
 
+def test_a_language_model_that_ranks_says_how_it_is_asked(tmp_path: Path) -> None:
+    source = tiny.build("ranking-qwen3", tmp_path)
+    assert check_model(declared(source, "ranking")) == []
+    config = json.loads((source / "config.json").read_text())
+    del config["classifier_from_token"]
+    (source / "config.json").write_text(json.dumps(config))
+    (fault,) = errors(source, "ranking")
+    assert "nothing says how it is asked" in fault
+    assert check_model(declared(source, "ranking", parameters={"template": "mxbai-rerank"})) == []
+
+
 def test_a_package_that_is_not_installed(classifier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wherry.tasks.check.model._is_installed", lambda name: name != "torch")
     (fault,) = errors(classifier)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from .....protocol.errors import RowError
 from ....base import Task, TaskInput, TaskOutput
+from ....tensors import Grid
 from ....vision.mask_generation import MaskGenerationInput, MaskGenerationOutput, ObjectMask
 from ...image.decode import decode
 from ...image.mask_search import Crop, crops, cut_off, grid, suppress
@@ -19,6 +20,7 @@ from ...image.png import mask_png
 from ...rows import Decoded
 from ...sizes import Size
 from .images import ImagesBackend
+from .seen_images import Seen, SeenImages, of_one, together
 from .segment_anything import Canvas, Masks, ObjectPrompt, decode_prompts
 
 #: Pixels of masks brought to the image's size at once.
@@ -28,9 +30,13 @@ _PIXELS_AT_ONCE = 2**26
 class Look(NamedTuple):
     """A part of a row's image that the model looks at, and what is asked about it."""
 
-    image: Image.Image
+    #: None where `seen` has what the model sees of it.
+    image: Image.Image | None
     crop: Crop
     prompts: list[ObjectPrompt]
+    #: The name of what is kept of it; "" for what is not.
+    key: str = ""
+    seen: Seen | None = None
 
     @property
     def size(self) -> Size:
@@ -65,7 +71,8 @@ class MaskGeneration(ImagesBackend):
 
     Images go through the encoder together, crops in rounds of as many as the batch has rows; then
     prompts of all rows go through the decoder, `points_per_batch` at a time. A search asks at
-    `points_per_side` squared places of an image.
+    `points_per_side` squared places of an image. What the encoder made of an image that was asked
+    about with prompts is kept for 5 minutes, `kept_bytes` at most (0 keeps nothing).
     """
 
     auto_class = "AutoModelForMaskGeneration"
@@ -78,14 +85,18 @@ class MaskGeneration(ImagesBackend):
         *,
         points_per_batch: int = 64,
         points_per_side: int = 32,
+        kept_bytes: int = 134217728,
         **parameters: Any,  # the base's own
     ) -> None:
         super().__init__(task, source, **parameters)
         self._points_per_batch, self._points_per_side = points_per_batch, points_per_side
+        self._kept = SeenImages(kept_bytes)
 
     def load_processor(self) -> None:
         """Read what the model wants to see."""
         self.canvas = Canvas.from_pretrained(str(self.source), self._revision)
+        prompts = self.model.config.prompt_encoder_config
+        self._mask_edge = 4 * prompts.image_size // prompts.patch_size
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """One encoding of all readable rows; masks become files once the device is let go."""
@@ -98,23 +109,41 @@ class MaskGeneration(ImagesBackend):
 
     def _decode(self, row: TaskInput) -> MaskRow:
         assert isinstance(row, MaskGenerationInput)
+        if (row.points or [[]])[0] or (row.boxes or [[]])[0]:
+            look = self._marked(row)
+            return MaskRow(row, look.size, [look], searched=False)
         image = decode(row.images[0], self._max_pixels)
-        points, boxes = (row.points or [[]])[0], (row.boxes or [[]])[0]
-        if points or boxes:
-            whole = (0, 0, *image.size)
-            look = Look(self.canvas.fit(image), whole, self._own_prompts(row, image.size))
-            return MaskRow(row, image.size, [look], searched=False)
+        for asked in ("return_logits", "return_image_embedding"):
+            if getattr(row, asked):
+                raise RowError(f"{asked}: of an image with prompts alone: give points or boxes")
         looks = [
             Look(self.canvas.fit(image.crop(crop)), crop, self._grid(row, layer, crop))
             for layer, crop in crops(image.size, row.crops_n_layers, row.crop_overlap_ratio)
         ]
         return MaskRow(row, image.size, looks, searched=True)
 
+    def _marked(self, row: MaskGenerationInput) -> Look:
+        """The whole image with the row's own prompts."""
+        file, key = row.images[0], (row.image_embeddings or [""])[0]
+        if file:
+            key = self._kept.name(file)
+        seen = self._kept.find(key)
+        if seen is not None:
+            return Look(None, (0, 0, *seen.size), self._own_prompts(row, seen.size), key, seen)
+        if key and not file:
+            raise RowError("image_embedding: it is not kept here, or no longer: send the image")
+        image = decode(file, self._max_pixels)
+        prompts = self._own_prompts(row, image.size)
+        return Look(self.canvas.fit(image), (0, 0, *image.size), prompts, key)
+
     def _own_prompts(self, row: MaskGenerationInput, size: Size) -> list[ObjectPrompt]:
         """The row's own prompts."""
         points, boxes = (row.points or [[]])[0], (row.boxes or [[]])[0]
         labels = (row.labels or [[]])[0] or [[1] * len(prompt) for prompt in points]
         nothing: list[Any] = [[]] * max(len(points), len(boxes))
+        masks: list[NDArray[np.float32] | None] = [
+            self._own_mask(mask) for mask in (row.mask_inputs or [[]])[0]
+        ]
         return [
             ObjectPrompt(
                 0,
@@ -124,11 +153,26 @@ class MaskGeneration(ImagesBackend):
                 if box
                 else None,
                 row.multimask_output,
+                mask,
             )
-            for spots, signs, box in zip(
-                points or nothing, labels or nothing, boxes or nothing, strict=True
+            for spots, signs, box, mask in zip(
+                points or nothing,
+                labels or nothing,
+                boxes or nothing,
+                masks or [None] * len(nothing),
+                strict=True,
             )
         ]
+
+    def _own_mask(self, grid: Grid) -> NDArray[np.float32]:
+        """Logits to refine, (h, w). Raises RowError for another size than the model's."""
+        high, wide = len(grid), len(grid[0]) if grid else 0
+        if (high, wide) != (self._mask_edge,) * 2 or {*map(len, grid)} != {wide}:
+            raise RowError(
+                f"mask_inputs: {high} lines of {wide}, this model takes {self._mask_edge} of "
+                f"{self._mask_edge}: its own mask_logits"
+            )
+        return np.array(grid, dtype=np.float32)
 
     def _grid(self, row: MaskGenerationInput, layer: int, crop: Crop) -> list[ObjectPrompt]:
         """A point per place of the grid: fewer in deeper layers."""
@@ -140,8 +184,7 @@ class MaskGeneration(ImagesBackend):
 
     def _look(self, looks: Sequence[tuple[MaskRow, Look]]) -> None:
         """Find what a round of looks shows: one encoding, then all their prompts."""
-        values = self.canvas.tensor([look.image for _, look in looks])
-        embeddings = self.model.get_image_embeddings(**self.to_device({"pixel_values": values}))
+        embeddings = self._embeddings([look for _, look in looks])
         prompts = [
             prompt._replace(image=image)
             for image, (_, look) in enumerate(looks)
@@ -159,6 +202,28 @@ class MaskGeneration(ImagesBackend):
                 self._collect(row, look, part, answers)
         for prompt, found in zip(prompts, answers, strict=True):
             looks[prompt.image][0].found.extend(found)
+
+    def _embeddings(self, looks: Sequence[Look]) -> Any:
+        """What the encoder makes of all, in one batch; those that it saw before it passes over."""
+        images = [look.image for look in looks if look.image is not None]
+        if not images:
+            return together([look.seen.embeddings for look in looks if look.seen])
+        values = self.canvas.tensor(images)
+        made = self.model.get_image_embeddings(**self.to_device({"pixel_values": values}))
+        if not any(look.key for look in looks):
+            return made
+        parts, new = [], iter(range(len(images)))
+        for look in looks:
+            seen = look.seen or Seen(look.size, of_one(made, next(new)))
+            if look.seen is None and look.key:
+                self._kept.keep(look.key, seen)
+            parts.append(seen.embeddings)
+        return together(parts)
+
+    def close(self) -> None:
+        """Drop the model, and what it saw."""
+        self._kept.clear()
+        super().close()
 
     def _collect(
         self, row: MaskRow, look: Look, masks: Masks, answers: list[list[MaskCandidate]]
@@ -188,9 +253,22 @@ class MaskGeneration(ImagesBackend):
             boxes = np.array([mask.box for mask in found], "f4").reshape(-1, 4)
             scores = np.array([mask.score for mask in found], "f4")
             found = [found[i] for i in suppress(boxes, scores, row.input.crops_nms_thresh)]
-        return MaskGenerationOutput(
-            masks=[[ObjectMask(mask=self._file(row, mask), score=mask.score) for mask in found]]
-        )
+        masks = [
+            ObjectMask(
+                mask=self._file(row, mask),
+                score=mask.score,
+                logits=mask.logits.tolist() if row.input.return_logits else None,
+            )
+            for mask in found
+        ]
+        if not row.input.return_image_embedding:
+            return MaskGenerationOutput(masks=[masks])
+        key = row.looks[0].key
+        if self._kept.find(key) is None:
+            return MaskGenerationOutput(masks=[masks]).warned(
+                "image_embedding: not kept: kept_bytes has no room for it"
+            )
+        return MaskGenerationOutput(masks=[masks], image_embeddings=[key])
 
     def _file(self, row: MaskRow, mask: MaskCandidate) -> bytes:
         large = self.canvas.upsampled(mask.logits[None], mask.look.size)[0]

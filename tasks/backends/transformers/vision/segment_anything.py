@@ -116,6 +116,7 @@ class ObjectPrompt(NamedTuple):
     labels: NDArray[np.int64]  # (k,)
     box: NDArray[np.float32] | None  # (4,)
     multimask: bool
+    mask: NDArray[np.float32] | None = None  # (h, w), logits to refine
 
 
 class Masks(NamedTuple):
@@ -141,7 +142,9 @@ def decode_prompts(
     named = _named(embeddings)
     whole = named["image_embeddings"]
     device = whole.device if isinstance(whole, torch.Tensor) else whole[-1].device
-    for group in alike((len(p.labels), p.box is None, p.multimask) for p in prompts):
+    for group in alike(
+        (len(p.labels), p.box is None, p.mask is None, p.multimask) for p in prompts
+    ):
         for start in range(0, len(group), at_once):
             chunk = group[start : start + at_once]
             given = _inputs([prompts[i] for i in chunk])
@@ -160,13 +163,17 @@ def decode_prompts(
 
 
 def _inputs(prompts: Sequence[ObjectPrompt]) -> dict[str, torch.Tensor]:
-    """Each prompt by itself: points (N, 1, k, 2), labels (N, 1, k), boxes (N, 1, 4)."""
+    """Each prompt by itself: points (N, 1, k, 2), labels (N, 1, k), boxes (N, 1, 4), masks
+    (N, 1, h, w).
+    """
     inputs: dict[str, NDArray[Any]] = {}
     if len(prompts[0].labels):
         inputs["input_points"] = np.stack([p.points for p in prompts])[:, None]
         inputs["input_labels"] = np.stack([p.labels for p in prompts])[:, None]
     if prompts[0].box is not None:
         inputs["input_boxes"] = np.stack([p.box for p in prompts if p.box is not None])[:, None]
+    if prompts[0].mask is not None:
+        inputs["input_masks"] = np.stack([p.mask for p in prompts if p.mask is not None])[:, None]
     return {name: torch.from_numpy(values) for name, values in inputs.items()}
 
 

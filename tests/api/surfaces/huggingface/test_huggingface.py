@@ -5,15 +5,22 @@ from __future__ import annotations
 import base64
 import io
 import json
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 from PIL import Image
 
+from wherry.api.surfaces.huggingface.requests import HfRequest, Rows
+from wherry.api.surfaces.huggingface.responses import Answered
 from wherry.api.surfaces.huggingface.routes import READERS, WRITERS
 from wherry.tasks.registry import get_task, task_names
 from wherry.tasks.samples import PNG, WAV
+from wherry.tasks.vision.mask_generation import (
+    MaskGenerationInput,
+    MaskGenerationOutput,
+    ObjectMask,
+)
 
 from ...conftest import Worker
 
@@ -331,3 +338,16 @@ def test_a_stream_ends_with_the_whole_text(http: httpx.Client, serving: Worker) 
     assert lines[-1]["details"]["finish_reason"] == "eos_token"
     assert [line["index"] for line in lines] == list(range(1, len(lines) + 1))
     assert "".join(line["token"]["text"] for line in lines) == " Paris."
+
+
+def test_masks_come_with_what_else_was_asked_for() -> None:
+    masks = [[ObjectMask(mask=PNG, score=0.5, logits=[[1.5, 2.5]])]]
+    output = MaskGenerationOutput(masks=masks, image_embeddings=["ab"])
+    given = MaskGenerationInput(images=[PNG])
+    answered = Answered(output, given, Rows({}), cast("HfRequest", None))  # which it does not read
+    assert WRITERS["mask-generation"](answered) == {
+        "masks": [PICTURE],
+        "scores": [0.5],
+        "mask_logits": [[[1.5, 2.5]]],
+        "image_embedding": "ab",
+    }

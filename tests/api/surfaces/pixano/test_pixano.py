@@ -9,8 +9,11 @@ import httpx
 import numpy as np
 import pytest
 
+from wherry.api.egress.named_files import NamedFiles
+from wherry.api.surfaces.pixano.arrays import Array
 from wherry.api.surfaces.pixano.capabilities import BY_NAME
-from wherry.api.surfaces.pixano.responses import write_answer
+from wherry.api.surfaces.pixano.requests import SegmentationAsk
+from wherry.api.surfaces.pixano.responses import Wire, write_answer
 from wherry.jobs import Outcome
 from wherry.jobs.fleet import set_loaded
 from wherry.tasks.registry import get_task
@@ -86,6 +89,38 @@ def test_the_seed_reads_three_parallel_lists_of_a_video(
     assert [mask["size"] for mask in data["masks"]] == [[8, 8], [8, 8]]
 
 
+@pytest.mark.parametrize("wire", Wire)
+def test_logits_and_embeddings_go_both_ways(wire: Wire, http: httpx.Client, worker: Worker) -> None:
+    seed = "/pixano056/tasks/image/mask_generation/"
+    ask = {**ASKS["segmentation"], "points": [[[2, 3]], [[4, 4]]], "labels": [[1], [0]]}
+    ask |= {"return_logits": True, "multimask_output": False}
+    task = post(http, seed, ask)
+    grids = [[[0.5, -1.5, 2.0], [3.0, 4.0, 5.0]], [[1.0, 1.5, 2.5], [3.5, 4.5, 5.5]]]
+    name = "00ff" * 8
+    found = [ObjectMask(mask=PNG, score=0.5, logits=grid) for grid in grids]
+    first = answered(worker, MaskGenerationOutput(masks=[found], image_embeddings=[name]))
+    assert isinstance(first, MaskGenerationInput)
+    assert first.return_logits
+    assert first.return_image_embedding
+    data = http.get(seed + task["id"]).json()["data"]
+    logits, embedding = data["mask_logits"], data["image_embedding"]
+    assert logits == {"values": np.ravel(grids).tolist(), "shape": [2, 1, 2, 3]}
+    assert embedding == {"values": [0, 255] * 8, "shape": [16]}
+    arrays = {"mask_input": logits, "image_embedding": embedding}
+    again = {
+        **ask,
+        "image": "",
+        **{key: Array(given["values"], tuple(given["shape"])) for key, given in arrays.items()},
+    }
+    segmented = SegmentationAsk.model_validate(wire.write(again))
+    (declared,) = (m for m in worker._catalog.models if m.name == "mask-generation")
+    given_input = segmented.task_request(declared, NamedFiles(None)).input
+    assert isinstance(given_input, MaskGenerationInput)
+    assert given_input.images == [b""]
+    assert given_input.image_embeddings == [name]
+    assert given_input.mask_inputs == [grids]
+
+
 def test_masks_go_by_prompt_and_still_do_when_read_again(
     http: httpx.Client, worker: Worker
 ) -> None:
@@ -104,7 +139,11 @@ def test_masks_go_by_prompt_and_still_do_when_read_again(
         ),
     )
     assert given_input == MaskGenerationInput(
-        images=[PNG], points=[ask["points"]], labels=[ask["labels"]], multimask_output=True
+        images=[PNG],
+        points=[ask["points"]],
+        labels=[ask["labels"]],
+        multimask_output=True,
+        return_image_embedding=True,
     )
     data = http.get(path + task["id"]).json()["data"]
     assert [len(prompt) for prompt in data["masks"]] == [3, 3]

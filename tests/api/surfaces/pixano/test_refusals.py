@@ -26,7 +26,20 @@ REFUSALS: list[tuple[str, Document, str]] = [
     ("segmentation", {"labels": [[2]]}, "labels"),
     ("segmentation", {"labels": [[1, 1]]}, "labels"),
     ("segmentation", {"boxes": [[1, 2, 3]]}, "boxes"),
-    ("segmentation", {"mask_input": {"values": [1], "shape": [1]}}, "mask_input"),
+    ("segmentation", {"mask_input": {"values": [1], "shape": [1]}}, "mask_input: the shape"),
+    ("segmentation", {"mask_input": {"values": [1], "shape": [2, 1]}}, "mask_input: 1 values"),
+    ("segmentation", {"mask_input": {"values": ["a"], "shape": [1, 1]}}, "mask_input: expected"),
+    ("segmentation", {"mask_input": [1]}, "mask_input: expected an array"),
+    (
+        "segmentation",
+        {"mask_input": {"values": [1] * 6, "shape": [1, 3, 1, 2]}},
+        "give the one that is to be refined",
+    ),
+    (
+        "segmentation",
+        {"mask_input": {"data": "§", "shape": [1, 1], "dtype": "float32"}},
+        "mask_input: data: not base64",
+    ),
     (
         "segmentation",
         {"multimask_output": True, "num_multimask_outputs": 2},

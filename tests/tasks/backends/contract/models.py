@@ -49,10 +49,10 @@ _FURTHER: dict[str, tuple[str, ...]] = {
     "image-segmentation": ("image-segmentation-semantic",),
     "keypoint-detection": ("keypoint-detection-superpoint",),
     "image-text-to-text": ("image-text-to-text-qwen2-vl",),
-    "keypoint-matching": ("keypoint-matching-efficientloftr", "keypoint-matching-lightglue"),
     "mask-generation": ("mask-generation-sam-hq", "mask-generation-sam2"),
     "multimodal-embedding": ("zero-shot-image-classification-siglip",),
     "object-detection": ("object-detection-detr",),
+    "ranking": ("ranking-qwen3",),
     "text-generation": ("text-generation-gpt2",),
     "text-to-speech": ("text-to-speech-csm",),
     "translation": ("translation-nllb",),
@@ -77,6 +77,7 @@ _EXPORTED = {
         "optical-character-recognition",
         "optical-character-recognition-ctc",
     ),
+    "ranking": ("ranking",),
     "zero-shot-image-classification": ("zero-shot-image-classification",),
     "zero-shot-object-detection": ("zero-shot-object-detection",),
 }
@@ -114,6 +115,7 @@ DEAF: dict[str, Mapping[str, str]] = {
     "mask-generation-sam2": {"stability_score_offset": "random weights are too sure to be moved"},
     "onnxruntime-text-to-speech": {"speaker": "it has but one"},
     "video-classification": {"num_frames": "it takes its own number of them alone"},
+    "ranking": {"instruction": "a cross-encoder is given none, and refuses it"},
     "text-to-speech-csm": {"speed": "it cannot be told, and refuses it"},
     "translation": dict.fromkeys(("src_lang", "tgt_lang"), "T5 does the pairs that it names"),
 }

@@ -125,6 +125,7 @@ CASES: dict[str, Case] = {
             "top_k": Changed(value=1),
             "raw_scores": Changed(value=True),
             "return_text": Changed(value=False),
+            "instruction": Changed(value="find the red car"),
         },
     ),
     "sentence-similarity": Case(

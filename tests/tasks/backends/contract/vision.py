@@ -57,6 +57,8 @@ def _drawn(line: str) -> bytes:
     return tiny.encode(image)
 
 
+_BOXED: Row = {**IMAGES[2], "boxes": [[[3, 4, 100, 30]]]}
+
 CASES: dict[str, Case] = {
     "depth-estimation": Case(
         rows=IMAGES,
@@ -145,7 +147,7 @@ CASES: dict[str, Case] = {
         rows=[
             {**IMAGES[0], "points": [[[[20, 30], [5, 6]]]], "labels": [[[1, 0]]]},
             {**IMAGES[1], "points": [[[[10, 10]], [[50, 40]]]]},
-            {**IMAGES[2], "boxes": [[[3, 4, 100, 30]]]},
+            _BOXED,
             {**IMAGES[2]},
         ],
         fixed=_SEARCH,
@@ -153,6 +155,8 @@ CASES: dict[str, Case] = {
         beyond=[_BEYOND],
         changed={
             "multimask_output": Changed(value=False),
+            "return_logits": Changed(value=True, rows=[_BOXED]),
+            "return_image_embedding": Changed(value=True, rows=[_BOXED]),
             "mask_threshold": Changed(value=-0.5),
             "pred_iou_thresh": Changed(value=0.5),
             "stability_score_thresh": Changed(value=0.5),

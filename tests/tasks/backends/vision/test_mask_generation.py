@@ -14,6 +14,7 @@ import torch
 import transformers as hf
 from PIL import Image
 
+from wherry.tasks.backends.transformers.vision.segment_anything import Canvas
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.vision.mask_generation import (
     MaskGenerationInput,
@@ -128,6 +129,71 @@ def test_prompts_of_all_kinds_in_one_batch_get_their_single_answers(
     assert len({tuple(row) for row in scores}) == 4  # rows do differ
     shares = [pixels(mask).mean() for masks in together for mask in masks]
     assert any(0.1 < share < 0.9 for share in shares)
+
+
+def _refined(folder: Path, data: bytes, row: int, mask: torch.Tensor) -> Any:
+    """What the model says to the row's first prompt with a mask to refine, as it is called."""
+    model: Any = hf.AutoModelForMaskGeneration.from_pretrained(folder).eval()
+    canvas = Canvas.from_pretrained(str(folder), None)
+    image = opened(data)
+    places = canvas.scaled(np.array(POINTS[row][0], "f4"), image.size)
+    points = torch.from_numpy(places)[None, None]
+    labels = torch.tensor((LABELS[row] or [[1]])[0])[None, None]
+    with torch.inference_mode():
+        seen = model.get_image_embeddings(canvas.tensor([canvas.fit(image)]))
+        eyes: Any = {"image_embeddings": seen}
+        if isinstance(seen, tuple):  # SAM-HQ
+            eyes = dict(zip(("image_embeddings", "intermediate_embeddings"), seen, strict=True))
+        return model(
+            **eyes,
+            input_points=points,
+            input_labels=labels,
+            input_masks=mask[None, None],
+            multimask_output=False,
+        )
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_logits_given_back_are_refined_as_the_model_does(name: str, tiny_model: Models) -> None:
+    folder, images = tiny_model(name), tiny.images()
+    first = {"images": images[:2], "points": [POINTS[0], POINTS[1][:1]], "labels": [LABELS[0], []]}
+    with create(folder) as task:
+        found = cut(task, **first, return_logits=True)
+        grids = [[row[0].logits or []] for row in found]
+        again = cut(task, **first, mask_inputs=grids, return_logits=True, multimask_output=False)
+        half = cut(task, **first, mask_inputs=[grids[0], []], multimask_output=False)
+        plain = cut(task, **first, multimask_output=False)
+        with pytest.raises(Exception, match="row 0: mask_inputs: 1 lines of 2, this model takes"):
+            cut(task, **first, mask_inputs=[[[[1.0, 2.0]]], []])
+        with pytest.raises(Exception, match="row 0: return_logits: .* give points or boxes"):
+            cut(task, images=images[:1], return_logits=True)
+    for row, (given, (refined,)) in enumerate(zip(grids, again, strict=True)):
+        assert np.array(given).shape[1:] in {(16, 16), (32, 32)}
+        own = _refined(folder, images[row], row, torch.tensor(given[0]))
+        assert refined.score == pytest.approx(float(own.iou_scores), abs=TOLERANCE)
+        logits = own.pred_masks[0, 0, 0].numpy()
+        assert np.abs(np.array(refined.logits) - logits).max() < 1e-3 * np.abs(logits).max()
+    assert half[0][0].score == pytest.approx(again[0][0].score, abs=TOLERANCE)
+    assert half[1][0].score == pytest.approx(plain[1][0].score, abs=TOLERANCE)
+    assert half[0][0].score != pytest.approx(plain[0][0].score, abs=TOLERANCE)
+
+
+def test_logits_travel_both_ways(tiny_model: Models) -> None:
+    asked = MaskGenerationInput(
+        images=tiny.images()[:2],
+        points=[[[[1.0, 2.0]], [[3.0, 4.0]]], [[[5.0, 6.0]]]],
+        mask_inputs=[[[[0.5, 1.5], [2.5, 3.5]], [[4.5, 5.5], [6.5, 7.5]]], []],
+    )
+    request = asked.to_inference_request()
+    assert request.input("mask_input").shape == [2, 2, 2, 2]
+    assert MaskGenerationInput.from_inference_request(request) == asked
+    with create(tiny_model("mask-generation")) as task:
+        output = task.process(
+            MaskGenerationInput(images=asked.images, points=asked.points, return_logits=True)
+        )
+    response = output.response("sam")
+    assert response.output("mask_logits").shape == [2, 6, 16, 16]
+    assert MaskGenerationOutput.of(response) == output
 
 
 def search_alone(folder: Path, data: bytes, settings: dict[str, Any]) -> tuple[Any, Any]:
