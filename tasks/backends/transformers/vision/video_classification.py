@@ -24,6 +24,15 @@ from .images import ImagesBackend
 #: Where a folder says what is done to a frame, in the order in which transformers asks.
 _FILES = ("processor_config.json", "video_preprocessor_config.json", "preprocessor_config.json")
 
+#: What a type's processor is where its folder does not say: transformers' own table of them is
+#: empty without torchvision.
+_USUAL = {
+    "timesformer": "TimesformerVideoProcessor",
+    "videomae": "VideoMAEVideoProcessor",
+    "vivit": "VivitVideoProcessor",
+    "vjepa2": "VJEPA2VideoProcessor",
+}
+
 _KINDS = ("video_processor_type", "image_processor_type", "feature_extractor_type")
 
 
@@ -137,8 +146,6 @@ def chosen_frames(count: int, wanted: int, rate: int | None) -> list[int]:
 
 def _kind_of(settings: dict[str, Any], model_type: str) -> str:
     """The video processor that a folder asks for, be it by the name of an older one."""
-    from transformers.models.auto.video_processing_auto import VIDEO_PROCESSOR_MAPPING_NAMES
-
     named = next((str(settings[name]) for name in _KINDS if settings.get(name)), "")
     named = re.sub(r"(ImageProcessor|FeatureExtractor)(Fast|Pil)?$", "VideoProcessor", named)
-    return named or str(VIDEO_PROCESSOR_MAPPING_NAMES.get(model_type, {}).get("torchvision", ""))
+    return named or _USUAL.get(model_type, model_type)

@@ -196,6 +196,8 @@ def test_a_processor_that_does_more_is_refused(tiny_model: Models, tmp_path: Pat
     tiny.edit_json(settings, image_processor_type="OddImageProcessor")
     with pytest.raises(ModelRefused, match="a OddVideoProcessor does more to a frame"):
         create_task("transformers", NAME, str(tmp_path))
+    tiny.edit_json(settings, image_processor_type=None)
+    create_task("transformers", NAME, str(tmp_path)).close()  # its type of model has a usual one
     settings.unlink()
     with pytest.raises(ModelRefused, match=r"holds no preprocessor_config\.json"):
         create_task("transformers", NAME, str(tmp_path))
