@@ -41,6 +41,7 @@ _TASKS = {
     "text-classification": "text.text_classification",
     "text-generation": "text.text_generation",
     "text-to-image": "multimodal.text_to_image",
+    "text-to-audio": "audio.text_to_audio",
     "text-to-speech": "audio.text_to_speech",
     "text2text-generation": "text.text2text_generation",
     "token-classification": "text.token_classification",

@@ -43,6 +43,7 @@ _TABLE: dict[str, dict[str, str]] = {
         "text-classification": "transformers.text.text_classification:TextClassification",
         "text-generation": "transformers.text.text_generation:TextGeneration",
         "text-to-image": "transformers.multimodal.text_to_image:TextToImage",
+        "text-to-audio": "transformers.audio.text_to_audio:TextToAudio",
         "text-to-speech": "transformers.audio.text_to_speech:TextToSpeech",
         "text2text-generation": "transformers.text.text2text_generation:Text2TextGeneration",
         "token-classification": "transformers.text.token_classification:TokenClassification",

@@ -27,7 +27,7 @@ _COPY = "copy {} and what belongs to it from the model that it was made of"
 _WITH_TEXTS = frozenset(
     {
         *("automatic-speech-recognition", "document-question-answering", "image-text-to-text"),
-        *("image-to-text", "optical-character-recognition", "text-to-speech"),
+        *("image-to-text", "optical-character-recognition", "text-to-audio", "text-to-speech"),
         *("visual-question-answering", "zero-shot-audio-classification"),
         *("zero-shot-image-classification", "zero-shot-object-detection"),
     }
@@ -35,7 +35,7 @@ _WITH_TEXTS = frozenset(
 
 #: Tasks outside the family `text` that need no processor of pictures or sounds.
 _WITHOUT_PROCESSOR = frozenset(
-    {"custom", "document-question-answering", "text-to-image", "text-to-speech"}
+    {"custom", "document-question-answering", "text-to-audio", "text-to-image", "text-to-speech"}
 )
 
 

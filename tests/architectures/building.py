@@ -176,6 +176,8 @@ _SAMPLES = {
     ("captions", "vision-encoder-decoder"): "image-to-text",
     ("masks", "sam"): "mask-generation",
     ("pages", "layoutlm"): "document-question-answering",
+    ("players", "musicgen"): "text-to-audio",
+    ("players", "musicgen_melody"): "text-to-audio-melody",
     ("poses", "vitpose"): "keypoint-detection",
     ("questions", "vilt"): "visual-question-answering",
     ("speakers", "vits"): "text-to-speech",

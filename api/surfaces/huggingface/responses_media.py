@@ -149,6 +149,7 @@ WRITERS: dict[str, Writer] = {
     "mask-generation": _masks,
     "object-detection": _boxed,
     "optical-character-recognition": _boxed,
+    "text-to-audio": _sounds,
     "text-to-image": _pictures,
     "text-to-speech": _sounds,
     "visual-question-answering": items,

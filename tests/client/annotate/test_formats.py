@@ -46,6 +46,7 @@ FITS = {
     "depth-estimation": FILES,
     "image-anonymization": FILES,
     "image-to-image": FILES,
+    "text-to-audio": FILES,
     "text-to-image": FILES,
     "text-to-speech": FILES,
 }

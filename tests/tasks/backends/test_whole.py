@@ -32,8 +32,8 @@ READERS = (
     *("automatic-speech-recognition", "automatic-speech-recognition-ctc", "chat", "embedding"),
     *("document-question-answering", "fill-mask", "image-text-to-text", "image-to-text", "ranking"),
     *("optical-character-recognition", "question-answering", "table-question-answering"),
-    *("text-classification", "text-to-speech", "text2text-generation", "translation-nllb"),
-    *("visual-question-answering", "zero-shot-audio-classification"),
+    *("text-classification", "text-to-audio", "text-to-speech", "text2text-generation"),
+    *("translation-nllb", "visual-question-answering", "zero-shot-audio-classification"),
     *("zero-shot-image-classification", "zero-shot-object-detection"),
 )
 TOKENIZER = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt")

@@ -110,6 +110,7 @@ DEAF: dict[str, Mapping[str, str]] = {
     ),
     "mask-generation-sam2": {"stability_score_offset": "random weights are too sure to be moved"},
     "onnxruntime-text-to-speech": {"speaker": "it has but one"},
+    "text-to-audio": {"max_new_tokens": "its usual 256 frames take seconds; its own test has it"},
     "text-to-speech-csm": {"speed": "it cannot be told, and refuses it"},
     "translation": dict.fromkeys(("src_lang", "tgt_lang"), "T5 does the pairs that it names"),
 }

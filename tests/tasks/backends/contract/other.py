@@ -48,6 +48,22 @@ AUDIO: dict[str, Case] = {
             "hypothesis_template": Changed(value="hello {}"),
         },
     ),
+    "text-to-audio": Case(
+        rows=[
+            {"texts": [text]}
+            for text in ("hello world", "ada", "the quick brown fox jumps over the lazy dog")
+        ],
+        fixed={"duration": 0.1},
+        broken=[({"texts": [" "]}, "text")],
+        changed={
+            "duration": Changed(value=0.2),
+            "guidance_scale": Changed(value=1.0),
+            "do_sample": Changed(value=False),
+            "temperature": Changed(value=0.0),
+            "top_k": Changed(value=2),
+            "seed": Changed(value=1),
+        },
+    ),
     "text-to-speech": Case(
         rows=[
             {"texts": [text]}
