@@ -14,6 +14,7 @@ from .base import Task
 
 _TASKS = {
     "audio-classification": "audio.audio_classification",
+    "audio-text-to-text": "multimodal.audio_text_to_text",
     "automatic-speech-recognition": "audio.automatic_speech_recognition",
     "chat": "text.chat",
     "custom": "multimodal.custom",

@@ -17,6 +17,7 @@ _TABLE: dict[str, dict[str, str]] = {
     "stub": dict.fromkeys(task_names(), "stub:Stub"),
     "transformers": {
         "audio-classification": "transformers.audio.audio_classification:AudioClassification",
+        "audio-text-to-text": "transformers.multimodal.audio_text_to_text:AudioTextToText",
         "automatic-speech-recognition": "transformers.audio.automatic_speech_recognition:Recognition",  # noqa: E501 # one row
         "chat": "transformers.text.chat:Chat",
         "depth-estimation": "transformers.vision.depth_estimation:DepthEstimation",

@@ -26,7 +26,12 @@ _COPY = "copy {} and what belongs to it from the model that it was made of"
 #: Tasks of other families that read or write texts.
 _WITH_TEXTS = frozenset(
     {
-        *("automatic-speech-recognition", "document-question-answering", "image-text-to-text"),
+        *(
+            "audio-text-to-text",
+            "automatic-speech-recognition",
+            "document-question-answering",
+            "image-text-to-text",
+        ),
         *("image-to-text", "optical-character-recognition", "text-to-audio", "text-to-speech"),
         *("visual-question-answering", "zero-shot-audio-classification"),
         *("zero-shot-image-classification", "zero-shot-object-detection"),

@@ -135,6 +135,7 @@ def _vectors(answered: Answered) -> object:
 #: Task -> the writer of its answer.
 WRITERS: dict[str, Writer] = {
     "audio-classification": items,
+    "audio-text-to-text": _written,
     "automatic-speech-recognition": _speech,
     "depth-estimation": _depth,
     "document-question-answering": items,

@@ -29,6 +29,7 @@ WEIGHTS = "model.safetensors"
 
 #: Models whose tokenizer is a part of their folder.
 READERS = (
+    "audio-text-to-text",
     *("automatic-speech-recognition", "automatic-speech-recognition-ctc", "chat", "embedding"),
     *("document-question-answering", "fill-mask", "image-text-to-text", "image-to-text", "ranking"),
     *("optical-character-recognition", "question-answering", "table-question-answering"),

@@ -90,6 +90,11 @@ ANSWERS: list[tuple[str, dict[str, Any], Any]] = [
     ),
     ("image-to-text", {"inputs": PICTURE}, [{"generated_text": "a grey square"}]),
     (
+        "audio-text-to-text",
+        {"inputs": {"audio": SOUND, "text": "What?"}},
+        [{"input_text": "What?", "generated_text": "Wind in the rigging."}],
+    ),
+    (
         "image-text-to-text",
         {"inputs": {"image": PICTURE, "text": "What?"}},
         [{"input_text": "What?", "generated_text": "A grey square."}],
