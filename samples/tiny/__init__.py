@@ -16,6 +16,7 @@ BUILDERS: dict[str, str] = {
     "audio-classification-masked": "audio:masked_wav2vec2_classifier",
     "audio-text-to-text": "audio_language:qwen2_audio",
     "audio-text-to-text-flamingo": "audio_language:audio_flamingo3",
+    "audio-text-to-text-music-flamingo": "audio_language:music_flamingo",
     "automatic-speech-recognition": "audio:whisper",
     "automatic-speech-recognition-ctc": "audio:wav2vec2_ctc",
     "automatic-speech-recognition-ctc-masked": "audio:masked_wav2vec2_ctc",

@@ -22,6 +22,12 @@ _EAR: dict[str, Any] = {
     "num_mel_bins": 80,
     "max_source_positions": 150,  # of three seconds
 }
+_FLAMINGO_EAR: dict[str, Any] = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 37,
+}
 _LOUD = ("conv", "projector", "lm_head", "self_attn", "embed_tokens")
 
 
@@ -45,14 +51,8 @@ def qwen2_audio(folder: Path) -> None:
 def audio_flamingo3(folder: Path) -> None:
     """An Audio Flamingo 3 that hears two windows of three seconds."""
     tokenizer = bpe(extra=("<sound>", *_TURN))
-    ear = {
-        "hidden_size": 32,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "intermediate_size": 37,
-    }
     config = hf.AudioFlamingo3Config(
-        audio_config={**_EAR, **ear},
+        audio_config={**_EAR, **_FLAMINGO_EAR},
         text_config=_text(tokenizer),
         audio_token_id=tokenizer.convert_tokens_to_ids("<sound>"),
     )
@@ -60,6 +60,23 @@ def audio_flamingo3(folder: Path) -> None:
         _extractor(), tokenizer, chat_template=_TURNS.format(sound="<sound>"), max_audio_len=6
     )
     model = loud(hf.AudioFlamingo3ForConditionalGeneration(config), *_LOUD)
+    save(folder, _ended(model, tokenizer), processor)
+
+
+def music_flamingo(folder: Path) -> None:
+    """A Music Flamingo of the same size, which tells where in time it hears."""
+    marks = ("<sound>", "<|sound_bos|>", "<|sound_eos|>")
+    tokenizer = bpe(extra=(*marks, *_TURN))
+    names = ("audio_token_id", "audio_bos_token_id", "audio_eos_token_id")
+    config = hf.MusicFlamingoConfig(
+        audio_config={**_EAR, **_FLAMINGO_EAR, "model_type": "audioflamingo3_encoder"},
+        text_config=_text(tokenizer),
+        **dict(zip(names, tokenizer.convert_tokens_to_ids([*marks]), strict=True)),
+    )
+    processor = hf.MusicFlamingoProcessor(
+        _extractor(), tokenizer, chat_template=_TURNS.format(sound="<sound>"), max_audio_len=6
+    )
+    model = loud(hf.MusicFlamingoForConditionalGeneration(config), *_LOUD)
     save(folder, _ended(model, tokenizer), processor)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers as hf
@@ -36,7 +37,7 @@ def musicgen_melody(folder: Path) -> None:
     _save(folder, hf.MusicgenMelodyForConditionalGeneration(config), tokenizer)
 
 
-def _encoders(words: int) -> dict[str, dict[str, object]]:
+def _encoders(words: int) -> dict[str, Any]:
     hears = hf.T5Config(vocab_size=words, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
     codec = hf.EncodecConfig(
         num_filters=4,
@@ -51,7 +52,7 @@ def _encoders(words: int) -> dict[str, dict[str, object]]:
     return {"text_encoder": hears.to_dict(), "audio_encoder": codec.to_dict()}
 
 
-def _decoder(channels: int) -> dict[str, int]:
+def _decoder(channels: int) -> dict[str, Any]:
     return {
         "vocab_size": _CODES,
         "hidden_size": 16,
@@ -66,7 +67,7 @@ def _decoder(channels: int) -> dict[str, int]:
     }
 
 
-def _save(folder: Path, model: object, tokenizer: object) -> None:
+def _save(folder: Path, model: Any, tokenizer: Any) -> None:
     played = loud(model, "layers", "embed", "head", "shared", "block")
     # A codec of random weights, with codes of no size, is silent.
     for name, buffer in played.audio_encoder.named_buffers():
