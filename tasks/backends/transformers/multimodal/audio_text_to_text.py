@@ -24,13 +24,13 @@ _CLASSES = {
 }
 
 
-class Heard(NamedTuple):
+class AskedSound(NamedTuple):
     """A row as the model takes it, (1, ...) each."""
 
     tensors: Tensors
 
 
-class AudioTextToText(Conversing[Heard]):
+class AudioTextToText(Conversing[AskedSound]):
     """What an audio language model answers to a sound and a text, in its chat template's words."""
 
     reads = "sounds and text"
@@ -54,7 +54,7 @@ class AudioTextToText(Conversing[Heard]):
             raise ModelRefused(f"{self.source} has no chat template: it cannot be asked anything")
         self.asker = SoundAsker(self.processor, self.model.config.model_type)
 
-    def encode(self, row: TaskInput) -> Heard:
+    def encode(self, row: TaskInput) -> AskedSound:
         """A row as the model's processor makes it, input_ids (1, T). Raises RowError."""
         inputs: Any = row
         samples = None
@@ -67,9 +67,9 @@ class AudioTextToText(Conversing[Heard]):
             )
         encoded = self._processed(samples, inputs.texts[0])
         self.room(row, encoded)  # raises
-        return Heard(encoded)
+        return AskedSound(encoded)
 
-    def said(self, written: Completion, row: Heard) -> str:  # noqa: ARG002 # a text is all there is
+    def said(self, written: Completion, row: AskedSound) -> str:  # noqa: ARG002 # a text is all there is
         """The text."""
         return written.text.strip()
 
