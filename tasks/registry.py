@@ -14,6 +14,7 @@ from .base import Task
 
 _TASKS = {
     "audio-classification": "audio.audio_classification",
+    "audio-text-to-text": "multimodal.audio_text_to_text",
     "automatic-speech-recognition": "audio.automatic_speech_recognition",
     "chat": "text.chat",
     "custom": "multimodal.custom",
@@ -44,6 +45,7 @@ _TASKS = {
     "text-classification": "text.text_classification",
     "text-generation": "text.text_generation",
     "text-to-image": "multimodal.text_to_image",
+    "text-to-audio": "audio.text_to_audio",
     "text-to-speech": "audio.text_to_speech",
     "text2text-generation": "text.text2text_generation",
     "token-classification": "text.token_classification",

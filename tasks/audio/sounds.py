@@ -1,14 +1,16 @@
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from pydantic import Field
 
+from ...protocol import v2
 from ...protocol.datatypes import Datatype
-from ..base import TaskInput
-from ..tensors import TensorSpec
+from ..base import TaskInput, TaskOutput
+from ..tensors import TensorSpec, column, values_of
 
 AUDIO = TensorSpec("audio", Datatype.BYTES, (-1,), "audio", "audio")
+RATE = TensorSpec("sample_rate", Datatype.INT32, (-1,), "sample_rates")
 
 #: Samples per second that a sound may have.
 MIN_RATE, MAX_RATE = 1_000, 768_000
@@ -35,3 +37,27 @@ class SoundsInput(TaskInput):
         le=MAX_RATE,
         description="Samples per second of raw samples; files need none.",
     )
+
+
+class SoundsOutput(TaskOutput):
+    """Per row, a WAV file of 16 bits, and its samples per second."""
+
+    ROWS: ClassVar[tuple[str, ...]] = ("audio", "sample_rates")
+
+    audio: list[bytes]
+    sample_rates: list[int]
+
+    @classmethod
+    def empty(cls) -> Self:
+        """No sound."""
+        return cls(audio=[b""], sample_rates=[0])
+
+    def to_inference_response(self, model_name: str) -> v2.InferenceResponse:
+        """Audio and sample_rate."""
+        outputs = [column(AUDIO, self.audio), column(RATE, self.sample_rates)]
+        return v2.InferenceResponse(model_name=model_name, outputs=outputs)
+
+    @classmethod
+    def from_inference_response(cls, response: v2.InferenceResponse) -> Self:
+        """Read audio and sample_rate."""
+        return cls(audio=values_of(AUDIO, response), sample_rates=values_of(RATE, response))

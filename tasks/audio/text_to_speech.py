@@ -5,7 +5,7 @@ MMS as graphs over ONNX Runtime too. So do, over Transformers, SpeechT5, with th
 `vocoder` (a folder of a SpeechT5HifiGan) and `speakers` (a .npy file with an x-vector a row), and
 SeamlessM4T with `language`, what its texts are in, and `spoken`, what it says if that is another.
 A speaker is a row of `speakers`, or Bark's voice preset, in the order of its folder. FastSpeech2's
-tokenizer needs the package g2p_en. MusicGen plays what a text says.
+tokenizer needs the package g2p_en.
 The package hibari-tts brings an English voice of 24 kHz, for ONNX Runtime: without a source, or as
 `package:hibari/assets`. It has one speaker, and its graph takes one row at a time: a batch's rows
 run one by one.
@@ -15,19 +15,12 @@ transformers have random weights, and prove parity with it.
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
-
 from pydantic import Field
 
-from ...protocol import v2
-from ...protocol.datatypes import Datatype
-from ..base import Aliases, Example, Task, TaskOutput, Widget
+from ..base import Aliases, Example, Task, Widget
 from ..samples import SAMPLE_RATE, TEXT, WAV
-from ..tensors import TensorSpec, column, values_of
 from ..text.texts import TextsInput
-
-AUDIO = TensorSpec("audio", Datatype.BYTES, (-1,), "audio", "audio")
-RATE = TensorSpec("sample_rate", Datatype.INT32, (-1,), "sample_rates")
+from .sounds import AUDIO, RATE, SoundsOutput
 
 #: Tokens of one text, at most: some minutes of speech.
 MAX_TOKENS = 1_000
@@ -47,28 +40,8 @@ class TextToSpeechInput(TextsInput):
     )
 
 
-class TextToSpeechOutput(TaskOutput):
+class TextToSpeechOutput(SoundsOutput):
     """Per text, a WAV file of one channel and 16 bits, and its samples per second."""
-
-    ROWS: ClassVar[tuple[str, ...]] = ("audio", "sample_rates")
-
-    audio: list[bytes]
-    sample_rates: list[int]
-
-    @classmethod
-    def empty(cls) -> Self:
-        """No sound."""
-        return cls(audio=[b""], sample_rates=[0])
-
-    def to_inference_response(self, model_name: str) -> v2.InferenceResponse:
-        """Audio and sample_rate."""
-        outputs = [column(AUDIO, self.audio), column(RATE, self.sample_rates)]
-        return v2.InferenceResponse(model_name=model_name, outputs=outputs)
-
-    @classmethod
-    def from_inference_response(cls, response: v2.InferenceResponse) -> Self:
-        """Read audio and sample_rate."""
-        return cls(audio=values_of(AUDIO, response), sample_rates=values_of(RATE, response))
 
 
 TASK = Task(
@@ -82,7 +55,7 @@ TASK = Task(
     default_model="facebook/mms-tts-eng",
     max_row_cost=MAX_TOKENS,
     widget=Widget(("text",), "audio"),
-    aliases=Aliases(huggingface=("text-to-speech", "text-to-audio")),
+    aliases=Aliases(huggingface=("text-to-speech",)),
     example=Example(
         TextToSpeechInput(texts=[TEXT], seed=7),
         TextToSpeechOutput(audio=[WAV], sample_rates=[SAMPLE_RATE]),

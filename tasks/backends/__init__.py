@@ -17,6 +17,7 @@ _TABLE: dict[str, dict[str, str]] = {
     "stub": dict.fromkeys(task_names(), "stub:Stub"),
     "transformers": {
         "audio-classification": "transformers.audio.audio_classification:AudioClassification",
+        "audio-text-to-text": "transformers.multimodal.audio_text_to_text:AudioTextToText",
         "automatic-speech-recognition": "transformers.audio.automatic_speech_recognition:Recognition",  # noqa: E501 # one row
         "chat": "transformers.text.chat:Chat",
         "depth-estimation": "transformers.vision.depth_estimation:DepthEstimation",
@@ -46,6 +47,7 @@ _TABLE: dict[str, dict[str, str]] = {
         "text-classification": "transformers.text.text_classification:TextClassification",
         "text-generation": "transformers.text.text_generation:TextGeneration",
         "text-to-image": "transformers.multimodal.text_to_image:TextToImage",
+        "text-to-audio": "transformers.audio.text_to_audio:TextToAudio",
         "text-to-speech": "transformers.audio.text_to_speech:TextToSpeech",
         "text2text-generation": "transformers.text.text2text_generation:Text2TextGeneration",
         "token-classification": "transformers.text.token_classification:TokenClassification",

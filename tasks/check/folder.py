@@ -26,10 +26,10 @@ _COPY = "copy {} and what belongs to it from the model that it was made of"
 #: Tasks of other families that read or write texts.
 _WITH_TEXTS = frozenset(
     {
-        *("automatic-speech-recognition", "document-question-answering", "image-text-to-text"),
-        *("image-to-text", "multimodal-embedding", "multivector-embedding"),
-        "optical-character-recognition",
-        *("text-to-speech", "visual-document-retrieval", "visual-question-answering"),
+        *("audio-text-to-text", "automatic-speech-recognition", "document-question-answering"),
+        *("image-text-to-text", "image-to-text", "multimodal-embedding", "multivector-embedding"),
+        *("optical-character-recognition", "text-to-audio", "text-to-speech"),
+        *("visual-document-retrieval", "visual-question-answering"),
         "zero-shot-audio-classification",
         *("zero-shot-image-classification", "zero-shot-object-detection"),
     }
@@ -37,7 +37,7 @@ _WITH_TEXTS = frozenset(
 
 #: Tasks outside the family `text` that need no processor of pictures or sounds.
 _WITHOUT_PROCESSOR = frozenset(
-    {"custom", "document-question-answering", "text-to-image", "text-to-speech"}
+    {"custom", "document-question-answering", "text-to-audio", "text-to-image", "text-to-speech"}
 )
 
 

@@ -10,45 +10,22 @@ The tests' model has random weights: no trained one comes with a dependency.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
-from pydantic import Field, model_validator
+from typing import ClassVar
 
 from ..base import Aliases, Example, Task, Widget
 from ..samples import PNG
 from ..tensors import TensorSpec
-from ..text.generation import MAX_NEW_TOKENS, DoSample, Temperature, TopP
 from ..text.texts import TEXT
 from ..vision.images import IMAGE, MAX_PIXELS, ImagesInput
+from .asked import GROUP_BY, AskedInput
 from .written import WRITTEN, WrittenOutput
 
 
-class ImageTextToTextInput(ImagesInput):
+class ImageTextToTextInput(AskedInput, ImagesInput):
     """Images, and a text to answer beside each; one text serves all images."""
 
     TENSORS: ClassVar[tuple[TensorSpec, ...]] = (IMAGE, TEXT)
     ROWS: ClassVar[tuple[str, ...]] = ("images", "texts")
-
-    texts: list[str] = Field(min_length=1, description="Prompts: one an image, or one for all.")
-    max_new_tokens: int = Field(
-        default=100,
-        ge=1,
-        le=MAX_NEW_TOKENS,
-        description="Tokens to write per image at most, within the model's positions.",
-    )
-    do_sample: DoSample = False
-    temperature: Temperature = None
-    top_p: TopP = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _spread_one_text(cls, fields: Any) -> Any:
-        if not isinstance(fields, dict):
-            return fields
-        images, texts = fields.get("images"), fields.get("texts")
-        if isinstance(images, list) and isinstance(texts, list) and len(texts) == 1:
-            return {**fields, "texts": texts * len(images)}
-        return fields
 
 
 class ImageTextToTextOutput(WrittenOutput):
@@ -71,7 +48,7 @@ TASK = Task(
         instill="TASK_CHAT",
         pixano=("text_image_conditional_generation", "vlm"),
     ),
-    group_by=("max_new_tokens", "do_sample", "temperature", "top_p"),
+    group_by=GROUP_BY,
     example=Example(
         ImageTextToTextInput(images=[PNG], texts=["What is this?"]),
         ImageTextToTextOutput(texts=["A grey square."]),

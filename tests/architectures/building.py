@@ -186,8 +186,13 @@ _SAMPLES = {
     ("pages by queries", "colmodernvbert"): "visual-document-retrieval-colmodernvbert",
     ("pages by queries", "colpali"): "visual-document-retrieval-colpali",
     ("pages by queries", "colqwen2"): "visual-document-retrieval",
+    ("players", "musicgen"): "text-to-audio",
+    ("players", "musicgen_melody"): "text-to-audio-melody",
     ("poses", "vitpose"): "keypoint-detection",
     ("questions", "vilt"): "visual-question-answering",
+    ("sounds and text", "audioflamingo3"): "audio-text-to-text-flamingo",
+    ("sounds and text", "musicflamingo"): "audio-text-to-text-music-flamingo",
+    ("sounds and text", "qwen2_audio"): "audio-text-to-text",
     ("speakers", "vits"): "text-to-speech",
     ("tables", "tapas"): "table-question-answering",
 }

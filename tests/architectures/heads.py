@@ -57,6 +57,15 @@ _HEARERS = {
     "RNNT": "RNNT",
 }
 
+#: Types that are asked about a sound: transformers lists them among those of several kinds of
+#: content, but for Audio Flamingo's, which are with those of two texts.
+_LISTENERS = tuple(
+    sorted(
+        {"audioflamingo3", "musicflamingo"}
+        | {*_kinds("MULTIMODAL_LM")} - {*_kinds("IMAGE_TEXT_TO_TEXT")}
+    )
+)
+
 #: Heads of few types: name, class, task, mapping.
 _OTHERS = (
     ("tables", "TableQuestionAnswering", "table-question-answering", "TABLE_QUESTION_ANSWERING"),
@@ -71,6 +80,7 @@ _OTHERS = (
     ("masks", "MaskGeneration", "mask-generation", "MASK_GENERATION"),
     ("poses", "PoseEstimation", "keypoint-detection", "POSE_ESTIMATION"),
     ("captions", "ImageTextToText", "image-to-text", "IMAGE_TEXT_TO_TEXT"),
+    ("players", "TextToWaveform", "text-to-audio", "TEXT_TO_WAVEFORM"),
     ("speakers", "TextToWaveform", "text-to-speech", "TEXT_TO_WAVEFORM"),
 )
 
@@ -267,6 +277,13 @@ HEADS: tuple[Head, ...] = (
             reads="speech",
         )
         for name, mapping in _HEARERS.items()
+    ),
+    Head(
+        name="sounds and text",
+        auto_class="AutoModelForSeq2SeqLM",
+        tasks=("audio-text-to-text",),
+        kinds=_LISTENERS,
+        reads="other",
     ),
     *(
         Head(

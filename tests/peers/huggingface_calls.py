@@ -253,6 +253,16 @@ CALLS = (
         height=32,
     ),
     _of("text_to_speech", "text-to-speech", {"text": "Hello."}, texts=["Hello."]),
+    _of(
+        "text_to_speech",
+        "text-to-audio",
+        {"text": "Rain.", "do_sample": True, "max_new_tokens": 9, "top_k": 5},
+        "with parameters",
+        texts=["Rain."],
+        do_sample=True,
+        max_new_tokens=9,
+        top_k=5,
+    ),
     _of("audio_classification", "audio-classification", _SOUND, audio=["@sound"]),
     _of(
         "audio_classification",

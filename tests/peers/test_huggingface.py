@@ -140,6 +140,7 @@ EXPECTED: dict[str, Callable[[Any], Any]] = {
     "table-question-answering": table_answer,
     "text-generation": lambda output: output.generations[0].text,
     "text-to-image": lambda output: picture(output.images[0]),
+    "text-to-audio": lambda output: {"bytes": hashlib.sha256(output.audio[0]).hexdigest()},
     "text-to-speech": lambda output: {"bytes": hashlib.sha256(output.audio[0]).hexdigest()},
     "token-classification": entities,
     "translation": lambda output: {"translation_text": output.generations[0].text},

@@ -153,6 +153,7 @@ def _joined(given: Given) -> None:
 
 
 _CONVERSIONS: dict[str, tuple[Callable[[Given], None], ...]] = {
+    "audio-text-to-text": (_max_length, _drawn),
     "chat": (_max_length, _drawn),
     "image-text-to-text": (_max_length, _drawn),
     "image-to-text": (_max_length,),

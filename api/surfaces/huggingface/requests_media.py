@@ -118,20 +118,20 @@ def _prompted(*names: str) -> Reader:
     return read
 
 
-def _spoken_of(asked: HfRequest, *names: str) -> tuple[Any, ...]:
-    """Images, a text about each, and whether a list was sent."""
+def _spoken_of(asked: HfRequest, *names: str, kind: str = "image") -> tuple[Any, ...]:
+    """Files of a kind, a text about each, and whether a list was sent."""
     beside = [v for name in names if (v := asked.parameters.pop(name, None)) is not None]
-    asked.parameters.pop("image", None)  # InferenceClient sends it a second time
-    rows, many = entries(asked.inputs, f"{{image, {names[0]}}} or a list of these")
-    images, texts = [], []
+    asked.parameters.pop(kind, None)  # InferenceClient sends it a second time
+    rows, many = entries(asked.inputs, f"{{{kind}, {names[0]}}} or a list of these")
+    files, texts = [], []
     for row in rows:
-        images.append(_file(asked, row, "image"))
+        files.append(_file(asked, row, kind))
         inner = next((row[n] for n in names if isinstance(row, dict) and n in row), None)
         said = inner if inner is not None else next(iter(beside), None)
         if said is None:
             raise InvalidRequest(f"inputs.{names[0]}: missing")
         texts.append(text(said, f"inputs.{names[0]}"))
-    return images, texts, many
+    return files, texts, many
 
 
 def _visual_question(asked: HfRequest) -> Rows:
@@ -172,6 +172,11 @@ def _pages(asked: HfRequest) -> Rows:
     return Rows({"queries": queries, "pages": pages}, many)
 
 
+def _audio_and_text(asked: HfRequest) -> Rows:
+    sounds, texts, many = _spoken_of(asked, "text", "prompt", "question", kind="audio")
+    return Rows({"audio": sounds, "texts": texts}, many)
+
+
 def _image_to_image(asked: HfRequest) -> Rows:
     images, many = _files(asked, "image")
     return Rows({"images": images}, many, size=_size(asked.parameters.pop("target_size", None)))
@@ -192,6 +197,7 @@ def _size(given: object) -> tuple[int, int] | None:
 #: Task -> the reader of its inputs.
 READERS: dict[str, Reader] = {
     "audio-classification": _sounds,
+    "audio-text-to-text": _audio_and_text,
     "automatic-speech-recognition": _sounds,
     "depth-estimation": _images,
     "document-question-answering": _document_question,

@@ -226,6 +226,7 @@ READERS: dict[str, Reader] = {
     "table-question-answering": _table,
     "text-classification": _maybe_pairs,
     "text-generation": _texts("texts"),
+    "text-to-audio": _texts("texts"),
     "text-to-image": _texts("prompts"),
     "text-to-speech": _texts("texts"),
     "text2text-generation": _texts("texts"),

@@ -157,6 +157,7 @@ def _match(match: KeypointMatch) -> dict[str, object]:
 #: Task -> the writer of its answer.
 WRITERS: dict[str, Writer] = {
     "audio-classification": items,
+    "audio-text-to-text": _written,
     "automatic-speech-recognition": _speech,
     "depth-estimation": _depth,
     "document-question-answering": items,
@@ -174,6 +175,7 @@ WRITERS: dict[str, Writer] = {
     "multivector-embedding": _vectors,
     "object-detection": _boxed,
     "optical-character-recognition": _boxed,
+    "text-to-audio": _sounds,
     "text-to-image": _pictures,
     "text-to-speech": _sounds,
     "video-classification": items,

@@ -18,20 +18,29 @@ class ImageUrl(NullIsAbsent):
     detail: Any = None
 
 
+class InputAudio(NullIsAbsent):
+    """A sound in base64. Its bytes say the format; what is said of it must be one that is read."""
+
+    data: str
+    format: Literal["wav", "mp3", "flac", "ogg", "aiff"] = "wav"
+
+
 class ContentPart(NullIsAbsent, FirstFault):
     """A part of a message."""
 
     model_config = ConfigDict(extra="forbid")
 
-    type: Literal["text", "image_url"]
+    type: Literal["text", "image_url", "input_audio"]
     text: str = ""
     image_url: ImageUrl | None = None
+    input_audio: InputAudio | None = None
 
     _few_fields = model_validator(mode="before")(few_fields)
 
     @model_validator(mode="after")
     def _check_content(self) -> ContentPart:
-        if (self.type == "image_url") != (self.image_url is not None):
+        files = {"image_url": self.image_url, "input_audio": self.input_audio}
+        if any((self.type == name) != (file is not None) for name, file in files.items()):
             raise ValueError(f"type {self.type!r} has the field of the same name, and no other")
         return self
 
@@ -55,6 +64,12 @@ class ChatMessage(NullIsAbsent):
         """The URLs of the message's images."""
         parts = self.content if isinstance(self.content, list) else []
         return [part.image_url.url for part in parts if part.image_url]
+
+    @property
+    def sounds(self) -> list[str]:
+        """The message's sounds, in base64."""
+        parts = self.content if isinstance(self.content, list) else []
+        return [part.input_audio.data for part in parts if part.input_audio]
 
 
 class ChatRequest(SamplingRequest):

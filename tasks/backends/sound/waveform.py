@@ -61,7 +61,7 @@ def noises(rate: int) -> list[Samples]:
 
 
 def wav(samples: Samples, rate: int) -> bytes:
-    """A WAV file of 16 bits. samples: (n,), cut to -1 to 1; `rate` of them are a second."""
+    """A WAV file of 16 bits. samples: (n,) or (n, channels), `rate` a second, cut to -1 to 1."""
     file = io.BytesIO()
     soundfile.write(file, samples, rate, format="WAV", subtype="PCM_16")
     return file.getvalue()

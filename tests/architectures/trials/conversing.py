@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 import transformers
 
@@ -54,4 +55,33 @@ class ImageTextToText(Trial):
         return answer["texts"][0]
 
 
-TRIALS: dict[str, type[Trial]] = {"image-text-to-text": ImageTextToText}
+_NOISE = np.random.default_rng(0).normal(0, 0.1, 40_000).astype(np.float32)
+
+
+class AudioTextToText(ImageTextToText):
+    """A user's message of a sound and a text, in the order of the model's page."""
+
+    rows = tuple(
+        {"audio": [_NOISE[:length].tobytes()], "texts": [text]}
+        for length, text in zip((16_000, 5_000, 40_000, 16_000), _TEXTS, strict=True)
+    )
+    fixed: ClassVar = {"max_new_tokens": _TOKENS, "sample_rate": 16_000}
+
+    def _inputs(self, row: Row) -> Any:
+        sound = np.frombuffer(row["audio"][0], np.float32)
+        content = [{"type": "audio", "audio": sound}, {"type": "text", "text": row["texts"][0]}]
+        if "flamingo" in self.model.config.model_type:
+            content.reverse()
+        return self.processor.apply_chat_template(
+            [{"role": "user", "content": content}],
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
+        )
+
+
+TRIALS: dict[str, type[Trial]] = {
+    "audio-text-to-text": AudioTextToText,
+    "image-text-to-text": ImageTextToText,
+}

@@ -34,6 +34,23 @@ class TextToSpeech(Loaded):
         return answer["audio"][0]
 
 
+class TextToAudio(Loaded):
+    rows = tuple({"texts": [text]} for text in TEXTS)
+    fixed: ClassVar = {"seed": 0, "max_new_tokens": 12}
+
+    def call(self, row: Row) -> Any:
+        torch.manual_seed(0)
+        inputs = self.tokenizer(row["texts"][0], return_tensors="pt")
+        wave = self.model.generate(**inputs, max_new_tokens=12)[0].T.numpy()
+        buffer = io.BytesIO()
+        rate = self.model.config.sampling_rate
+        soundfile.write(buffer, wave, rate, format="WAV", subtype="FLOAT")
+        return buffer.getvalue()
+
+    def view(self, answer: Any) -> Any:
+        return answer["audio"][0]
+
+
 class TableQuestionAnswering(Piped):
     pipeline = "table-question-answering"
     rows = (
@@ -156,6 +173,7 @@ TRIALS: dict[str, type[Trial]] = {
     "image-to-text": ImageToText,
     "mask-generation": MaskGeneration,
     "table-question-answering": TableQuestionAnswering,
+    "text-to-audio": TextToAudio,
     "text-to-speech": TextToSpeech,
     "visual-question-answering": VisualQuestionAnswering,
 }

@@ -38,6 +38,7 @@ FITS = {
     "image-classification": SEEN,
     "zero-shot-image-classification": SEEN,
     "audio-classification": SEEN,
+    "audio-text-to-text": SEEN,
     "zero-shot-audio-classification": SEEN,
     "automatic-speech-recognition": SEEN,
     "visual-question-answering": SEEN,
@@ -46,6 +47,7 @@ FITS = {
     "depth-estimation": FILES,
     "image-anonymization": FILES,
     "image-to-image": FILES,
+    "text-to-audio": FILES,
     "text-to-image": FILES,
     "text-to-speech": FILES,
 }

@@ -255,6 +255,7 @@ def test_masks_are_files_as_they_were_answered(tmp_path):
     [
         ("text-to-image", [".png"]),
         ("image-anonymization", [".png"]),
+        ("text-to-audio", [".wav"]),
         ("text-to-speech", [".wav"]),
         ("depth-estimation", [".f32", ".png"]),
     ],

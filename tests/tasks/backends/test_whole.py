@@ -29,11 +29,12 @@ WEIGHTS = "model.safetensors"
 
 #: Models whose tokenizer is a part of their folder.
 READERS = (
+    "audio-text-to-text",
     *("automatic-speech-recognition", "automatic-speech-recognition-ctc", "chat", "embedding"),
     *("document-question-answering", "fill-mask", "image-text-to-text", "image-to-text", "ranking"),
     *("optical-character-recognition", "question-answering", "table-question-answering"),
-    *("text-classification", "text-to-speech", "text2text-generation", "translation-nllb"),
-    *("multimodal-embedding", "visual-document-retrieval"),
+    *("text-classification", "text-to-audio", "text-to-speech", "text2text-generation"),
+    *("multimodal-embedding", "visual-document-retrieval", "translation-nllb"),
     *("visual-question-answering", "zero-shot-audio-classification"),
     *("zero-shot-image-classification", "zero-shot-object-detection"),
 )

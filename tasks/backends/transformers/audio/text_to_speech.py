@@ -3,8 +3,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
-
 from .....protocol.errors import RowError
 from ....audio.text_to_speech import TextToSpeechInput
 from ....base import Task, TaskInput, TaskOutput
@@ -14,11 +12,13 @@ from ...rows import Decoded
 from ...sound.waveform import Samples, wav
 from ...sources import opened
 from ..base import TransformersBackend
-from .voices import SEAMLESS, VOICES, Seamless, SpeechT5, Voice
+from .seeds import seeded
+from .text_to_audio import PLAYERS
+from .voices import SEAMLESS, SPEAKERS, VOICES, Seamless, SpeechT5, Voice
 
 
 class TextToSpeech(TransformersBackend):
-    """Speech of VITS, MMS, SpeechT5, Bark, SeamlessM4T, CSM, FastSpeech2; music of MusicGen.
+    """Speech of VITS, MMS, SpeechT5, Bark, SeamlessM4T, CSM, FastSpeech2.
 
     Row by row under one hold of the device: a row shall sound the same in any company. In a padded
     batch the noise would have the batch's shape, and the vocoder would hear the padding: the last
@@ -51,10 +51,11 @@ class TextToSpeech(TransformersBackend):
     def load(self) -> None:
         """Load the model. Raises ModelRefused, before the weights are read, for another kind."""
         kind = self.read_config().model_type
-        if kind not in {*VOICES, *SEAMLESS, "speecht5"}:
-            known = ", ".join(sorted({*VOICES, *SEAMLESS, "speecht5"}))
+        if kind not in SPEAKERS:
+            hint = "; it plays: serve it as text-to-audio" if kind in PLAYERS else ""
             raise ModelRefused(
-                f"{self.source}: a model of type {kind} does not do this task; it takes {known}"
+                f"{self.source}: a model of type {kind} does not do this task; it takes "
+                f"{', '.join(sorted(SPEAKERS))}{hint}"
             )
         if kind == "speecht5":
             self.auto_class = "AutoModelForTextToSpectrogram"
@@ -117,8 +118,7 @@ class TextToSpeech(TransformersBackend):
     def _speak(self, row: TaskInput, tokens: Mapping[str, Any]) -> Samples:
         assert isinstance(row, TextToSpeechInput)
         place = self.place
-        with torch.random.fork_rng([place] if place.startswith("cuda") else []):
-            torch.manual_seed(row.seed)
+        with seeded(row.seed, place):
             moved = {name: tensor.to(place) for name, tensor in tokens.items()}
             made = self._voice.speak(moved, row.speaker, row.speed)
         wave: Samples = made.float().cpu().numpy()

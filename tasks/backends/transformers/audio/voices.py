@@ -228,40 +228,16 @@ class Csm(Voice):
         return waves[0].reshape(-1)
 
 
-class MusicGen(Voice):
-    """MusicGen: it plays what the text says, as long as its generation config has it."""
-
-    def __init__(self, model: Any, source: str, revision: str | None) -> None:
-        super().__init__(model, source, revision)
-        if model.config.decoder.audio_channels != 1:
-            raise ModelRefused(f"{source} plays in stereo; take a model of one channel")
-        self.rate = model.config.audio_encoder.sampling_rate
-
-    def load_tokenizer(self) -> Any:
-        """Its text encoder's."""
-        own = self.model.config.text_encoder
-        return load_tokenizer(self.source, revision=self.revision, config=own)
-
-    def speak(
-        self,
-        tokens: Mapping[str, torch.Tensor],
-        speaker: int | None,  # noqa: ARG002 # it has one
-        speed: float | None,  # noqa: ARG002 # refused before
-    ) -> torch.Tensor:
-        """Frames of codes, and the sound that they stand for."""
-        wave: torch.Tensor = self.model.generate(**tokens)
-        return wave.reshape(-1)
-
-
 #: Model type -> the voice of it that needs no parameters.
 VOICES: dict[str, type[Voice]] = {
     "vits": Vits,
     "bark": Bark,
     "csm": Csm,
     "fastspeech2_conformer_with_hifigan": FastSpeech2,
-    "musicgen": MusicGen,
 }
 SEAMLESS = frozenset({"seamless_m4t", "seamless_m4t_v2"})
+#: Types of models that speak.
+SPEAKERS = frozenset({*VOICES, *SEAMLESS, "speecht5"})
 
 
 def _vectors(file: str, size: int) -> np.ndarray:

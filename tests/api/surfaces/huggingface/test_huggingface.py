@@ -111,6 +111,11 @@ ANSWERS: list[tuple[str, dict[str, Any], Any]] = [
     ),
     ("image-to-text", {"inputs": PICTURE}, [{"generated_text": "a grey square"}]),
     (
+        "audio-text-to-text",
+        {"inputs": {"audio": SOUND, "text": "What?"}},
+        [{"input_text": "What?", "generated_text": "Wind in the rigging."}],
+    ),
+    (
         "image-text-to-text",
         {"inputs": {"image": PICTURE, "text": "What?"}},
         [{"input_text": "What?", "generated_text": "A grey square."}],
@@ -196,7 +201,7 @@ def test_every_task_answers_its_plainest_request(
         body["parameters"] = {"candidate_labels": ["a", "b"]}
     if task in ("image-to-text", "visual-question-answering"):
         body = {"inputs": PICTURE, "question": "What?"} if "visual" in task else {"inputs": PICTURE}
-    if task == "text-to-speech":
+    if task in ("text-to-audio", "text-to-speech"):
         body = {"inputs": "a text"}
     answer = post(http, task, body)
     assert answer.status_code == 200, answer.text
@@ -265,10 +270,14 @@ def test_a_picture_is_the_whole_answer(http: httpx.Client, serving: Worker) -> N
 
 
 def test_a_sound_is_the_whole_answer(http: httpx.Client, serving: Worker) -> None:
-    answer = post(http, "text-to-speech", {"inputs": "Cast off!"})
-    assert (answer.headers["content-type"], answer.content) == ("audio/wav", WAV)
-    [one] = said(http, "text-to-speech", {"inputs": ["Cast off!"]})
-    assert one == {"audio": SOUND, "sampling_rate": 16_000}
+    for task in ("text-to-speech", "text-to-audio"):
+        answer = post(http, task, {"inputs": "Cast off!"})
+        assert (answer.headers["content-type"], answer.content) == ("audio/wav", WAV)
+        [one] = said(http, task, {"inputs": ["Cast off!"]})
+        assert one == {"audio": SOUND, "sampling_rate": 16_000}
+    asked = {"generation_parameters": {"do_sample": True, "max_new_tokens": 9}}
+    answer = post(http, "text-to-audio", {"inputs": "Cast off!", "parameters": asked})
+    assert answer.status_code == 200, answer.text
 
 
 def test_an_image_comes_in_the_size_asked_for(http: httpx.Client, serving: Worker) -> None:

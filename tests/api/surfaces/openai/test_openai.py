@@ -20,11 +20,15 @@ from wherry.api.surfaces.openai.completions_routes import CompletionRequest
 from wherry.api.surfaces.openai.embeddings_requests import EmbeddingsRequest
 from wherry.api.surfaces.openai.images_routes import ImagesRequest
 from wherry.jobs import Outcome
-from wherry.tasks.samples import PNG
+from wherry.tasks.samples import PNG, WAV
 
 from ...conftest import Worker
 
 HELLO = [{"role": "user", "content": "hi"}]
+SOUND_PART = {
+    "type": "input_audio",
+    "input_audio": {"data": base64.b64encode(WAV).decode(), "format": "wav"},
+}
 IMAGE = {
     "type": "image_url",
     "image_url": {"url": f"data:image/png;base64,{base64.b64encode(PNG).decode()}"},
@@ -113,6 +117,48 @@ def test_a_model_of_images_answers_about_one(http: httpx.Client, serving: Worker
     assert json.loads(lines[1].removeprefix("data: "))["choices"][0]["delta"] == {
         "content": "A grey square."
     }
+
+
+def test_a_model_of_sounds_answers_about_one_or_none(http: httpx.Client, serving: Worker) -> None:
+    words = {"type": "text", "text": "What is this?"}
+    for parts in ([SOUND_PART, words], [words]):
+        body = chat(model="audio-text-to-text", messages=[{"role": "user", "content": parts}])
+        whole = http.post("/v1/chat/completions", json=body)
+        assert whole.status_code == 200, whole.text
+        assert whole.json()["choices"][0]["message"]["content"] == "Wind in the rigging."
+    streamed = http.post("/v1/chat/completions", json={**body, "stream": True})
+    lines = [line for line in streamed.text.splitlines() if line]
+    assert lines[-1] == "data: [DONE]"
+    assert json.loads(lines[1].removeprefix("data: "))["choices"][0]["delta"] == {
+        "content": "Wind in the rigging."
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "parts", "message"),
+    [
+        ("chat", [SOUND_PART], "model 'chat' reads no sounds"),
+        ("image-text-to-text", [IMAGE, SOUND_PART], "model 'image-text-to-text' reads no sounds"),
+        ("audio-text-to-text", [IMAGE], "model 'audio-text-to-text' reads no images"),
+        (
+            "audio-text-to-text",
+            [SOUND_PART] * 2,
+            "about one sound, in the last message",
+        ),
+        (
+            "audio-text-to-text",
+            [{**SOUND_PART, "input_audio": {"data": "%", "format": "wav"}}],
+            "messages: input_audio: not base64",
+        ),
+    ],
+)
+def test_a_file_that_a_model_would_leave_out_is_refused(
+    http: httpx.Client, model: str, parts: list[Any], message: str
+) -> None:
+    body = chat(model=model, messages=[{"role": "user", "content": parts}])
+    answer = http.post("/v1/chat/completions", json=body)
+    assert answer.status_code == 400, answer.text
+    assert message in answer.json()["error"]["message"]
 
 
 def test_an_error_amid_a_stream_is_an_event(http: httpx.Client, worker: Worker) -> None:

@@ -229,44 +229,6 @@ def _fastspeech2(folder: Path) -> dict[str, Any]:
     return {}
 
 
-def _musicgen(folder: Path, channels: int = 1) -> None:
-    tokenizer = bpe()
-    hears = hf.T5Config(
-        vocab_size=len(tokenizer), d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2
-    )
-    codec = hf.EncodecConfig(
-        num_filters=4,
-        hidden_size=8,
-        codebook_dim=8,
-        codebook_size=16,
-        upsampling_ratios=[4, 2],
-        num_lstm_layers=1,
-        target_bandwidths=[9.6],
-        sampling_rate=2400,
-    )
-    start = {"pad_token_id": 16, "bos_token_id": 16}
-    plays = hf.MusicgenDecoderConfig(
-        vocab_size=16,
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        ffn_dim=16,
-        num_codebooks=4,
-        audio_channels=channels,
-        max_position_embeddings=64,
-        **start,
-    )
-    config = hf.MusicgenConfig(
-        text_encoder=hears.to_dict(), audio_encoder=codec.to_dict(), decoder=plays.to_dict()
-    )
-    model = hf.MusicgenForConditionalGeneration(config)
-    _sounding(loud(model, "layers", "embed", "head", "shared", "block").audio_encoder)
-    model.generation_config = hf.GenerationConfig(
-        max_new_tokens=12, do_sample=True, decoder_start_token_id=16, **start
-    )
-    save(folder, model, tokenizer)
-
-
 BUILDERS: dict[str, Callable[[Path], dict[str, Any] | None]] = {
     "speecht5": _speecht5,
     "bark": _bark,
@@ -274,11 +236,10 @@ BUILDERS: dict[str, Callable[[Path], dict[str, Any] | None]] = {
     "seamless_m4t_v2": lambda folder: _seamless(folder, "v2"),
     "fastspeech2_conformer_with_hifigan": _fastspeech2,
     "csm": csm,
-    "musicgen": _musicgen,
 }
 #: In the normal run; the rest are slow all together.
 NORMAL = ("speecht5", "seamless_m4t", "fastspeech2_conformer_with_hifigan")
-RATES = {"bark": 2400, "csm": 2400, "musicgen": 2400, "fastspeech2_conformer_with_hifigan": 22050}
+RATES = {"bark": 2400, "csm": 2400, "fastspeech2_conformer_with_hifigan": 22050}
 
 
 def _made(kind: str, folder: Path, **parameters: Any) -> LocalTask:
@@ -301,7 +262,7 @@ def _documented(task: LocalTask, text: str, seed: int) -> Any:
     model, folder = backend.model, Path(str(backend.source))
     kind = model.config.model_type
     torch.manual_seed(seed)
-    if kind in ("bark", "csm", "musicgen"):
+    if kind in ("bark", "csm"):
         made = hf.pipeline(TASK, model=str(folder))
         torch.manual_seed(seed)
         return np.clip(np.ravel(made(text)["audio"]), -1, 1)
@@ -375,21 +336,13 @@ def test_what_a_voice_needs_is_named(
     assert "\n" not in str(refused.value)
 
 
-def test_stereo_is_refused(tmp_path: Path) -> None:
-    _musicgen(tmp_path, channels=2)
-    with pytest.raises(ModelRefused, match="plays in stereo"):
-        create_task("transformers", TASK, str(tmp_path))
-
-
 def test_vectors_of_another_width_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "other.npy", np.zeros((3, 5), np.float32))
     with pytest.raises(ModelRefused, match=r"holds \(3, 5\); the model wants \(speakers, 12\)"):
         _made("speecht5", tmp_path, speakers=str(tmp_path / "other.npy"))
 
 
-@pytest.mark.parametrize(
-    "kind", ["musicgen_melody", "vibevoice", "qwen2_5_omni", "fastspeech2_conformer"]
-)
+@pytest.mark.parametrize("kind", ["musicgen", "vibevoice", "qwen2_5_omni", "fastspeech2_conformer"])
 def test_another_kind_is_refused_in_a_line_that_names_those_there_are(
     kind: str, tmp_path: Path
 ) -> None:

@@ -116,6 +116,7 @@ DEAF: dict[str, Mapping[str, str]] = {
     "onnxruntime-text-to-speech": {"speaker": "it has but one"},
     "video-classification": {"num_frames": "it takes its own number of them alone"},
     "ranking": {"instruction": "a cross-encoder is given none, and refuses it"},
+    "text-to-audio": {"max_new_tokens": "its usual 256 frames take seconds; its own test has it"},
     "text-to-speech-csm": {"speed": "it cannot be told, and refuses it"},
     "translation": dict.fromkeys(("src_lang", "tgt_lang"), "T5 does the pairs that it names"),
 }

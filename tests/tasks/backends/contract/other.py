@@ -48,6 +48,22 @@ AUDIO: dict[str, Case] = {
             "hypothesis_template": Changed(value="hello {}"),
         },
     ),
+    "text-to-audio": Case(
+        rows=[
+            {"texts": [text]}
+            for text in ("hello world", "ada", "the quick brown fox jumps over the lazy dog")
+        ],
+        fixed={"duration": 0.1},
+        broken=[({"texts": [" "]}, "text")],
+        changed={
+            "duration": Changed(value=0.2),
+            "guidance_scale": Changed(value=1.0),
+            "do_sample": Changed(value=False),
+            "temperature": Changed(value=0.0),
+            "top_k": Changed(value=2),
+            "seed": Changed(value=1),
+        },
+    ),
     "text-to-speech": Case(
         rows=[
             {"texts": [text]}
@@ -67,6 +83,22 @@ AUDIO: dict[str, Case] = {
 }
 
 MULTIMODAL: dict[str, Case] = {
+    "audio-text-to-text": Case(
+        rows=[
+            *({**row, "texts": [text]} for row, text in zip(SOUNDS, _QUESTIONS, strict=True)),
+            {"audio": [b""], "texts": ["hello"]},
+        ],
+        fixed={"max_new_tokens": 6},
+        broken=BROKEN_SOUNDS[1:],  # an empty one is a text alone
+        beyond=[beyond_seconds(1200), ({"texts": ["lazy dog " * 300]}, "tokens")],
+        changed={
+            "sample_rate": Changed(value=8000, rows=[{**SOUNDS[1], "texts": ["hello"]}]),
+            "max_new_tokens": Changed(value=2),
+            "do_sample": Changed(value=True, beside={"temperature": 2.0}),
+            "temperature": Changed(value=0.0, beside=_DRAWN),
+            "top_p": Changed(value=0.01, beside=_DRAWN),
+        },
+    ),
     "custom": Case(
         rows=[{"data": [{"inputs": "a", "more": [1, None]}]}, {"data": [{"inputs": {"b": 2}}]}],
         broken=[({"data": [{"inputs": "raise"}]}, "RuntimeError"), ({"data": [{}]}, "KeyError")],
