@@ -148,7 +148,9 @@ class DialectBackend(Backend):
 
     def _found(self, model: OnnxModel, told: GraphInfo) -> type[Adapter]:
         if self._own:
-            return own_adapter(model.folder, self._own, self._trusted, self.task.name, told)
+            return own_adapter(
+                model.folder, self._own, self._trusted, self.task.name, told, self._wiring
+            )
         return resolve(self.task.name, told, dialect=self._dialect, wiring=self._wiring)
 
     def probe(self) -> Probe[Any] | None:
