@@ -37,7 +37,8 @@ class DialectBackend(Backend):
     row's image before it is decoded. `batching` says which rows share a run (padded, equal-length,
     one-by-one), where the graph takes rows of any length; empty finds it out. `optimization`
     (disabled, basic, extended, all), `session_options`, `providers` and `provider_options` are
-    those of ONNX Runtime. `input` and `outputs` are the graph's own names for what the dialect
+    those of ONNX Runtime; `io_binding` binds what goes in and comes out to the device before a run.
+    `input` and `outputs` are the graph's own names for what the dialect
     reads; `layout` (NCHW, NHWC), `channels` (RGB, BGR), `mean`, `std`, `rescale_factor` and
     `resample` say how its images are made, where that differs; `labels` are its classes, or a file
     of the folder that names them. What else is given
@@ -61,6 +62,7 @@ class DialectBackend(Backend):
         session_options: Mapping[str, Any] = MappingProxyType({}),
         providers: Sequence[str] = (),
         provider_options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+        io_binding: bool = False,
         input: str = "",  # noqa: A002 # what docs/onnx-adapters.md calls it
         outputs: Sequence[str] = (),
         layout: str = "",
@@ -88,6 +90,7 @@ class DialectBackend(Backend):
             session_options=session_options,
             providers=providers,
             provider_options=provider_options,
+            io_binding=io_binding,
         )
         self._wiring = Wiring(
             input=input,
