@@ -50,6 +50,9 @@ _DIALECTS = {
     "last-hidden-state": "last_hidden_state:LastHiddenState",
 }
 
+#: What files' own tasks give that no task here can answer with.
+_UNSERVED = {"obb": "turned boxes, which no task here can answer with"}
+
 
 def dialects(task: str) -> dict[str, type[Adapter]]:
     """The adapters that answer a task, in the order in which they are asked."""
@@ -81,6 +84,7 @@ def resolve(
             if not misfit:
                 return adapter
             misfits.append(misfit)
+    misfits += [_UNSERVED[task_told]] if task_told in _UNSERVED else []
     whose = f"dialect {dialect!r} does not fit" if dialect else f"no dialect of {task} fits"
     why = "".join(f"; {misfit}" for misfit in dict.fromkeys(misfits))
     wanted = "; ".join(f"{name}: {wants(adapter)}" for name, adapter in known.items())
