@@ -36,6 +36,7 @@ _DIALECTS = {
     "transformers-vilt": "transformers_vilt:TransformersVilt",
     "transformers-vilt-no-token-type": "transformers_vilt_no_token_type:ViltNoTokenType",
     "transformers-clip": "transformers_clip:TransformersClip",
+    "clip-towers": "clip_towers:ClipTowers",
     "transformers-owlvit": "transformers_owlvit:TransformersOwlvit",
     "input-values-logits": "input_values_logits:InputValuesLogits",
     "spectrogram-logits": "spectrogram_logits:SpectrogramLogits",
