@@ -29,6 +29,7 @@ _DIALECTS = {
     "ultralytics-rtdetr": "ultralytics_rtdetr:UltralyticsRtdetr",
     "yolo-segment": "yolo_segment:YoloSegment",
     "yolo-pose": "yolo_pose:YoloPose",
+    "rtmpose": "rtmpose:Rtmpose",
     "predicted-depth": "predicted_depth:PredictedDepth",
     "semantic-logits": "semantic_logits:SemanticLogits",
     "foreground-mask": "foreground_mask:ForegroundMask",
