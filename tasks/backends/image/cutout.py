@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,8 +27,8 @@ def cutout(
 
 
 def _sides(
-    places: NDArray[np.float64], edge: int
-) -> tuple[tuple[NDArray[np.int64], ...], tuple[NDArray[np.float64], ...]]:
+    places: NDArray[np.floating[Any]], edge: int
+) -> tuple[tuple[NDArray[np.int64], ...], tuple[NDArray[np.floating[Any]], ...]]:
     """The two pixels that each place lies between, and what each weighs, (n, 1)."""
     low = np.floor(places).astype(np.int64)
     after = places - low
