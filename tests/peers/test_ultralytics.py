@@ -57,7 +57,7 @@ def told(environment: Environment, drive: Callable[..., Told], folder: Path) -> 
 def answers(told: Told, folder: Path, task: str, field: str, **fields: Any) -> list[Any]:
     """Each line of a field with what we answer to its picture, both pictures in one batch."""
     lines = [line for line in told if field in line]
-    found = []
+    found: list[Any] = []
     for first, second in zip(lines[::2], lines[1::2], strict=True):
         assert first["graph"] == second["graph"]
         images = [(folder / line["picture"]).read_bytes() for line in (first, second)]

@@ -63,5 +63,6 @@ class ClipTowers(TransformersClip):
 
 def _unit(graph: Graph, output: str, arrays: Mapping[str, NDArray[Any]]) -> _Floats:
     vectors = graph.read(output, arrays)
-    unit: _Floats = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    lengths: Any = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: _Floats = vectors / lengths
     return unit

@@ -122,7 +122,7 @@ class Rtmpose(ImageAdapter):
         centres, edges = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
         ratio = self._size[0] / self._size[1]
         widths = np.maximum(edges[:, 0], edges[:, 1] * ratio) * _PADDING
-        sizes = np.stack([widths, widths / ratio], axis=1)
+        sizes = np.stack([widths, widths / ratio], axis=1).astype(np.float32)
         pixels = np.asarray(image)
         parts = [
             Image.fromarray(cutout(pixels, (x, y), width / self._size[0], self._size))
