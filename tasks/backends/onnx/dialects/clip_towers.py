@@ -58,7 +58,8 @@ class ClipTowers(TransformersClip):
     def logits(self, values: _Floats, texts: Mapping[str, NDArray[np.int64]]) -> _Floats:
         """(B, L): how alike each image and each text are."""
         images = _unit(self.graph, "image_embeds", {"pixel_values": values})
-        return self._scale * images @ _unit(self._reader, "text_embeds", texts).T
+        alike = images @ _unit(self._reader, "text_embeds", texts).T
+        return (alike * self._scale).astype(np.float32)
 
 
 def _unit(graph: Graph, output: str, arrays: Mapping[str, NDArray[Any]]) -> _Floats:

@@ -18,6 +18,7 @@ from ....vision.keypoint_detection import Keypoint, KeypointDetectionInput, Keyp
 from ...base import ModelRefused
 from ...image.cutout import cutout
 from ...image.decode import decode
+from ...image.fitting import Fitted
 from ...image.pixels import Pixels
 from ...rows import Decoded
 from ...sizes import Size
@@ -88,7 +89,9 @@ class Rtmpose(ImageAdapter):
             shift=tuple(-mean / std for mean, std in zip(_MEAN, _STD, strict=True)),
         )
 
-    def answer(self, *_: Any) -> Any:
+    def answer(
+        self, inputs: Sequence[TaskInput], rows: Sequence[Fitted], values: _Floats
+    ) -> Sequence[TaskOutput | RowError]:
         """Nothing: boxes, not rows, are what runs are made of."""
         raise NotImplementedError
 
@@ -119,7 +122,8 @@ class Rtmpose(ImageAdapter):
                     f"box {[left, top, right, bottom]} lies outside of an image of "
                     f"{image.width} x {image.height}"
                 )
-        centres, edges = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+        edges = boxes[:, 2:] - boxes[:, :2]
+        centres = (boxes[:, :2] + edges / 2).astype(np.float32)
         ratio = self._size[0] / self._size[1]
         widths = np.maximum(edges[:, 0], edges[:, 1] * ratio) * _PADDING
         sizes = np.stack([widths, widths / ratio], axis=1).astype(np.float32)
@@ -143,7 +147,9 @@ class Rtmpose(ImageAdapter):
             scores.append(np.minimum(*(axis.max(-1) for axis in axes)))
         return np.concatenate(places), np.concatenate(scores)
 
-    def _answer(self, row: TaskInput, places: _Floats, scores: _Floats) -> TaskOutput:
+    def _answer(
+        self, row: TaskInput, places: NDArray[np.floating[Any]], scores: _Floats
+    ) -> TaskOutput:
         assert isinstance(row, KeypointDetectionInput)
         labels = self.model.labels(scores.shape[1])
         return KeypointDetectionOutput(
