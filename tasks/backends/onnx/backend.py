@@ -37,7 +37,8 @@ class DialectBackend(Backend):
     row's image before it is decoded. `batching` says which rows share a run (padded, equal-length,
     one-by-one), where the graph takes rows of any length; empty finds it out. `optimization`
     (disabled, basic, extended, all), `session_options`, `providers` and `provider_options` are
-    those of ONNX Runtime. `input` and `outputs` are the graph's own names for what the dialect
+    those of ONNX Runtime; `io_binding` binds what goes in and comes out to the device before a run.
+    `input` and `outputs` are the graph's own names for what the dialect
     reads; `layout` (NCHW, NHWC), `channels` (RGB, BGR), `mean`, `std`, `rescale_factor` and
     `resample` say how its images are made, where that differs; `labels` are its classes, or a file
     of the folder that names them. What else is given
@@ -61,6 +62,7 @@ class DialectBackend(Backend):
         session_options: Mapping[str, Any] = MappingProxyType({}),
         providers: Sequence[str] = (),
         provider_options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+        io_binding: bool = False,
         input: str = "",  # noqa: A002 # what docs/onnx-adapters.md calls it
         outputs: Sequence[str] = (),
         layout: str = "",
@@ -88,6 +90,7 @@ class DialectBackend(Backend):
             session_options=session_options,
             providers=providers,
             provider_options=provider_options,
+            io_binding=io_binding,
         )
         self._wiring = Wiring(
             input=input,
@@ -148,7 +151,9 @@ class DialectBackend(Backend):
 
     def _found(self, model: OnnxModel, told: GraphInfo) -> type[Adapter]:
         if self._own:
-            return own_adapter(model.folder, self._own, self._trusted, self.task.name, told)
+            return own_adapter(
+                model.folder, self._own, self._trusted, self.task.name, told, self._wiring
+            )
         return resolve(self.task.name, told, dialect=self._dialect, wiring=self._wiring)
 
     def probe(self) -> Probe[Any] | None:

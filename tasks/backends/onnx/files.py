@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 #: What the graph that a folder is named after is called, the first of these that is there.
 _MAIN = (
     *("model", "encoder_model", "decoder_model_merged", "decoder_model", "silero_vad"),
-    "model_optimized",
+    *("model_optimized", "vision_model"),
 )
 
 #: What Optimum, transformers.js and sentence-transformers write behind a graph's name, where it is
@@ -63,12 +63,14 @@ def beside(main: Path, name: str) -> Path | None:
 
 
 def opened_with(main: Path) -> Iterator[Path]:
-    """The files that are read with a graph: itself, its decoders, and their weights."""
+    """The files that are read with a graph: itself, what goes with it, and their weights."""
     found = [main]
     if main.stem.startswith(("encoder_model", "decoder_model")):
         merged = beside(main, "decoder_model_merged")
         apart = [beside(main, name) for name in ("decoder_model", "decoder_with_past_model")]
         found += filter(None, [merged] if merged else apart)
+    if main.stem.startswith("vision_model"):
+        found += filter(None, [beside(main, "text_model")])
     for path in dict.fromkeys(found):
         yield from path.parent.glob(f"{path.name}*")
 

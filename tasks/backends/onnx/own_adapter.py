@@ -8,12 +8,15 @@ from ..base import ModelRefused
 from ..trusted import run_file, within
 from .adapter import Adapter, GraphInfo
 from .dialects import wants
+from .wiring import Wiring
 
 
 def own_adapter(
-    folder: Path, name: str, trusted: str | Path, task: str, told: GraphInfo
+    folder: Path, name: str, trusted: str | Path, task: str, told: GraphInfo, wiring: Wiring
 ) -> type[Adapter]:
     """The one Adapter that a file of the folder makes, for its graph. Runs the file.
+
+    The adapter sees the graph by its own names where the operator says how it calls them.
 
     Raises ModelRefused where the operator trusts no such file, or it does not fit.
     """
@@ -46,12 +49,13 @@ def own_adapter(
         raise ModelRefused(
             f"{file}: {adapter.__name__} does {', '.join(adapter.tasks)}, not {task}"
         )
-    if not adapter.accepts(told.inputs, told.outputs, told.config):
+    seen = wiring.seen(told, adapter)
+    if not adapter.accepts(seen.inputs, seen.outputs, seen.config):
         raise ModelRefused(
             f"{file}: {adapter.__name__} does not accept the graph of "
             f"{', '.join(told.inputs)} -> {', '.join(told.outputs)}"
             + (f"; it wants {wanted}" if (wanted := wants(adapter)) else "")
         )
-    if misfit := adapter.misfit(told, named=True):
+    if misfit := adapter.misfit(seen, named=True):
         raise ModelRefused(f"{file}: {misfit}")
     return adapter

@@ -68,7 +68,7 @@ class TextReader:
             small_letters(self._tokenizer)
         self._cutting = threading.Lock()
         self._pad = pad_id(model, self._tokenizer)
-        self._length = fixed_length(model)
+        self._length = fixed_length(model.graph)
         #: The graph's length where that is fixed, else what the model allows.
         self.max_tokens = self._length or model.max_tokens(told=self._sentences.max_tokens)
         told = model.graph.outputs[outputs[0]][-1:]  # the graph may say how many classes there are

@@ -10,6 +10,7 @@ import onnxruntime as ort
 from ..base import ModelRefused
 from ..device import Device
 from ..placement import place
+from .bound import Bound
 from .session_settings import DEFAULT, SessionSettings
 
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
@@ -49,7 +50,7 @@ def open_session(
     unused = [name for name in settings.providers if name not in session.get_providers()]
     if unused:
         raise ModelRefused(f"{path}: ONNX Runtime could not start {', '.join(unused)}")
-    return session
+    return Bound(session, on) if settings.io_binding else session
 
 
 def _on_gpu(path: Path, options: Any, device: Device, providers: list[Any]) -> Any:

@@ -26,12 +26,14 @@ class SessionSettings:
     `optimization` is how far a graph is rewritten: disabled, basic, extended or all.
     `session_options` are entries of a session's configuration; `providers` compute before the
     device's own, where they are built in; `provider_options` are their options, by provider.
+    `io_binding` binds what goes in and comes out to the device before a run.
     """
 
     optimization: str = ""
     session_options: Mapping[str, Any] = field(default_factory=dict)
     providers: Sequence[str] = ()
     provider_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    io_binding: bool = False
 
     def __post_init__(self) -> None:
         if self.optimization not in _LEVELS:

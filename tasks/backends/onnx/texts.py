@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from ..text.cut import Truncation, cut_to
+from .graph import Graph
 from .model import OnnxModel
 
 #: What a graph may take of a text, and the encoding's attribute that is it.
@@ -19,10 +20,13 @@ class Texts:
     """A tokenizer that fits a graph: its length where that is fixed, else what the model allows.
 
     `to_length` pads every text to the model's length, as its processor does, not to the longest.
+    `graph` reads texts where that is not the model's own.
     """
 
-    def __init__(self, model: OnnxModel, *, to_length: bool = False) -> None:
-        fixed = fixed_length(model)
+    def __init__(
+        self, model: OnnxModel, *, to_length: bool = False, graph: Graph | None = None
+    ) -> None:
+        fixed = fixed_length(graph or model.graph)
         length = self._most = fixed or model.max_tokens()
         self._whole = model.tokenizer()
         self._tokenizer = model.tokenizer()
@@ -47,9 +51,9 @@ class Texts:
         return [cut_to(self._most, len(e.ids)) for e in self._whole.encode_batch(list(texts))]
 
 
-def fixed_length(model: OnnxModel) -> int | None:
+def fixed_length(graph: Graph) -> int | None:
     """How many tokens every text must have; None where the graph takes any number."""
-    axes = model.graph.inputs["input_ids"]
+    axes = graph.inputs["input_ids"]
     return axes[1] if len(axes) == 2 and isinstance(axes[1], int) else None
 
 

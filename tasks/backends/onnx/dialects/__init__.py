@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Set
 
 from .... import entry_points
 from ...base import ModelRefused
@@ -29,6 +30,7 @@ _DIALECTS = {
     "ultralytics-rtdetr": "ultralytics_rtdetr:UltralyticsRtdetr",
     "yolo-segment": "yolo_segment:YoloSegment",
     "yolo-pose": "yolo_pose:YoloPose",
+    "rtmpose": "rtmpose:Rtmpose",
     "predicted-depth": "predicted_depth:PredictedDepth",
     "semantic-logits": "semantic_logits:SemanticLogits",
     "foreground-mask": "foreground_mask:ForegroundMask",
@@ -36,6 +38,7 @@ _DIALECTS = {
     "transformers-vilt": "transformers_vilt:TransformersVilt",
     "transformers-vilt-no-token-type": "transformers_vilt_no_token_type:ViltNoTokenType",
     "transformers-clip": "transformers_clip:TransformersClip",
+    "clip-towers": "clip_towers:ClipTowers",
     "transformers-owlvit": "transformers_owlvit:TransformersOwlvit",
     "input-values-logits": "input_values_logits:InputValuesLogits",
     "spectrogram-logits": "spectrogram_logits:SpectrogramLogits",
@@ -49,6 +52,26 @@ _DIALECTS = {
     "sentence-embedding": "sentence_embedding:SentenceEmbedding",
     "last-hidden-state": "last_hidden_state:LastHiddenState",
 }
+
+#: What files' own tasks give that no task here can answer with.
+_UNSERVED = {"obb": "turned boxes, which no task here can answer with"}
+
+#: Graphs that are known and that no dialect reads: inputs, outputs, and what they are.
+_STRANGERS: tuple[tuple[Set[str], Set[str], str], ...] = (
+    (
+        frozenset({"feats"}),
+        frozenset({"embs"}),
+        "feats -> embs makes a vector of a voice (WeSpeaker, 3D-Speaker), which no task here "
+        "answers with: an adapter of your own for audio-classification may compare it with those "
+        "of voices that you know",
+    ),
+    (
+        frozenset({"input_1"}),
+        frozenset({"conv2d_19"}),
+        "input_1 -> conv2d_19 is the second of openWakeWord's three graphs: an adapter of your own "
+        "for audio-classification may open the other two beside it with self.model.open",
+    ),
+)
 
 
 def dialects(task: str) -> dict[str, type[Adapter]]:
@@ -81,6 +104,10 @@ def resolve(
             if not misfit:
                 return adapter
             misfits.append(misfit)
+    misfits += [_UNSERVED[task_told]] if task_told in _UNSERVED else []
+    misfits += [
+        why for ins, outs, why in _STRANGERS if ins <= {*told.inputs} and outs <= {*told.outputs}
+    ]
     whose = f"dialect {dialect!r} does not fit" if dialect else f"no dialect of {task} fits"
     why = "".join(f"; {misfit}" for misfit in dict.fromkeys(misfits))
     wanted = "; ".join(f"{name}: {wants(adapter)}" for name, adapter in known.items())

@@ -36,6 +36,7 @@ class LastHiddenState(ReadingAdapter):
         "sentence-similarity": SentenceSimilarity,
     }
     tasks: ClassVar[tuple[str, ...]] = tuple(readings)
+    reads: ClassVar[tuple[str, ...]] = _OUTPUTS[:1]
 
     def __init__(
         self,

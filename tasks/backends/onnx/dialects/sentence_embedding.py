@@ -32,6 +32,7 @@ class SentenceEmbedding(ReadingAdapter):
         "sentence-similarity": SentenceSimilarity,
     }
     tasks: ClassVar[tuple[str, ...]] = tuple(readings)
+    reads: ClassVar[tuple[str, ...]] = ("sentence_embedding",)
     output: ClassVar[str] = "sentence_embedding"
 
     def __init__(

@@ -35,7 +35,7 @@ class TransformersClip(ImageAdapter):
 
     def __init__(self, task: Task, model: OnnxModel) -> None:
         super().__init__(task, model)
-        self.texts = Texts(model)
+        self.texts = self.read_texts()
 
     @classmethod
     def accepts(cls, inputs: Shapes, outputs: Shapes, config: Mapping[str, Any]) -> bool:  # noqa: ARG003 # names tell
@@ -56,7 +56,7 @@ class TransformersClip(ImageAdapter):
         sentences = [_sentences(row) for row in inputs]
         texts = list(dict.fromkeys(text for row in sentences for text in row))
         place = {text: index for index, text in enumerate(texts)}
-        logits = self._logits(values, self.texts.arrays(texts))
+        logits = self.logits(values, self.texts.arrays(texts))
         lost = self.texts.lost(texts)
         answers: list[TaskOutput | RowError] = []
         for row, named, one in zip(inputs, sentences, logits, strict=True):
@@ -66,7 +66,11 @@ class TransformersClip(ImageAdapter):
             )
         return answers
 
-    def _logits(
+    def read_texts(self) -> Texts:
+        """How texts become numbers."""
+        return Texts(self.model)
+
+    def logits(
         self, values: NDArray[np.float32], texts: Mapping[str, NDArray[np.int64]]
     ) -> NDArray[np.float32]:
         """(B, L). A graph made for one image or one text runs for each pair of them."""

@@ -43,7 +43,8 @@ class GraphWriting(GenerationBackend):
     `threads` bounds each graph's threads, 0 takes every core of the process; `batching` says which
     rows share a run (padded, equal-length, one-by-one), empty finds it out.
     `optimization` (disabled, basic, extended, all), `session_options`, `providers` and
-    `provider_options` are ONNX Runtime's.
+    `provider_options` are ONNX Runtime's; `io_binding` binds what goes in and comes out to the
+    device before a run.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class GraphWriting(GenerationBackend):
         session_options: Mapping[str, Any] = MappingProxyType({}),
         providers: Sequence[str] = (),
         provider_options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+        io_binding: bool = False,
     ) -> None:
         folder = str(opened_folder(source, "model.onnx"))
         super().__init__(task, folder, device=device, batching=batching)
@@ -69,6 +71,7 @@ class GraphWriting(GenerationBackend):
             session_options=session_options,
             providers=providers,
             provider_options=provider_options,
+            io_binding=io_binding,
         )
 
     def find_place(self) -> str:

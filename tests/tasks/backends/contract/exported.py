@@ -80,5 +80,6 @@ def _line(folder: Path) -> Path:
 WRITERS: Mapping[str, Callable[[Path], Path]] = {
     "image-segmentation-yolo": lambda folder: _yolo(folder, "segment", 4, 4),
     "keypoint-detection-yolo": lambda folder: _yolo(folder, "pose", 6, kpt_shape="[2, 3]"),
+    "keypoint-detection-rtmpose": lambda folder: graphs.rtmpose(folder, (48, 64)),
     "optical-character-recognition-ctc": _line,
 }

@@ -72,7 +72,7 @@ _EXPORTED = {
         "automatic-speech-recognition-ctc",
     ),
     "image-segmentation": ("image-segmentation-semantic", "image-segmentation-yolo"),
-    "keypoint-detection": ("keypoint-detection-yolo",),
+    "keypoint-detection": ("keypoint-detection-yolo", "keypoint-detection-rtmpose"),
     "optical-character-recognition": (
         "optical-character-recognition",
         "optical-character-recognition-ctc",

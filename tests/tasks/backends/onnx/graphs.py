@@ -120,6 +120,37 @@ def constant(
     return folder
 
 
+def rtmpose(folder: Path, size: tuple[int, int] = (192, 256), points: int = 17) -> Path:
+    """A folder with MMPose's names and shapes: what columns and rows show weighs every place."""
+    helper, random = onnx.helper, np.random.default_rng(0)
+    nodes, outputs, weights = [], [], []
+    for axis, edge, other in (("x", size[0], 2), ("y", size[1], 3)):
+        mixed = random.normal(0, 1 / edge, (edge, points * 2 * edge)).astype(np.float32)
+        shape = np.array([-1, points, 2 * edge])
+        weights += [
+            onnx.numpy_helper.from_array(mixed, f"w{axis}"),
+            onnx.numpy_helper.from_array(shape, f"s{axis}"),
+        ]
+        nodes += [
+            helper.make_node("ReduceMean", ["input"], [f"m{axis}"], axes=[1, other], keepdims=0),
+            helper.make_node("MatMul", [f"m{axis}", f"w{axis}"], [f"p{axis}"]),
+            helper.make_node("Reshape", [f"p{axis}", f"s{axis}"], [f"simcc_{axis}"]),
+        ]
+        outputs.append(
+            helper.make_tensor_value_info(
+                f"simcc_{axis}", onnx.TensorProto.FLOAT, ["batch", points, 2 * edge]
+            )
+        )
+    image = helper.make_tensor_value_info(
+        "input", onnx.TensorProto.FLOAT, ["batch", 3, size[1], size[0]]
+    )
+    graph = helper.make_graph(nodes, "rtmpose", [image], outputs, weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
+    folder.mkdir(parents=True, exist_ok=True)
+    onnx.save(model, folder / "model.onnx")
+    return folder
+
+
 def fixed(folder: Path, *, axis: int = 0, **sizes: int) -> Path:
     """Nail an axis of a graph's inputs to a size: the rows, unless told otherwise."""
     model = onnx.load(folder / "model.onnx")

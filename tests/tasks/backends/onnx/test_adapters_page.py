@@ -144,6 +144,24 @@ def test_an_adapter_of_the_folder_is_run_where_its_operator_trusts_it(
         create(home)
 
 
+def test_an_adapter_of_the_folder_sees_the_graph_by_the_names_it_is_told(home: Path) -> None:
+    folder = home / "photo-model"
+    (folder / "adapter.py").write_text(FILES["photo-chance/photo_chance.py"])
+    model = onnx.load(folder / "model.onnx")
+    model.graph.node[0].input[0] = model.graph.input[0].name = "input.1"
+    model.graph.node[-1].output[0] = model.graph.output[0].name = "linear_7"
+    onnx.save(model, folder / "model.onnx")
+    given = {"adapter": "adapter.py", "handler_dir": home}
+    with pytest.raises(ModelRefused, match="does not accept the graph of input.1 -> linear_7"):
+        create_task("onnxruntime", TASK, str(folder), given)
+    with pytest.raises(ModelRefused, match="outputs 'linear_8': the graph has linear_7"):
+        create_task("onnxruntime", TASK, str(folder), {**given, "outputs": ["linear_8"]})
+    told = {**given, "input": "input.1", "outputs": ["linear_7"]}
+    with create_task("onnxruntime", TASK, str(folder), told) as task:
+        photo = (home / "photo.png").read_bytes()
+        assert task.run(images=[photo], top_k=1).output("label").texts() == ["red"]
+
+
 def test_a_check_reads_no_adapter_of_a_folder(home: Path) -> None:
     (home / "photo-model" / "adapter.py").write_text("raise RuntimeError('it was run')")
     source = str(home / "photo-model")
@@ -171,4 +189,4 @@ def test_the_table_is_the_order() -> None:
     listed = {task: named.split(", ") for tasks, named in rows[1:] for task in tasks.split(", ")}
     assert listed.pop("image-anonymization") == listed["object-detection"]
     assert {task: [*dialects(task)] for task in listed} == listed
-    assert len({name for names in listed.values() for name in names}) == 30
+    assert len({name for names in listed.values() for name in names}) == 32

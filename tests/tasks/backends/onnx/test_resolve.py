@@ -143,6 +143,31 @@ def test_a_dialect_that_is_named_must_fit_too() -> None:
         resolve("automatic-speech-recognition", told, dialect="sonar")
 
 
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "why"),
+    [
+        (
+            {"feats": (BATCH, "frames", 80)},
+            {"embs": (BATCH, 256)},
+            r"feats \[batch, frames, 80\], outputs embs \[batch, 256\]; feats -> embs makes a "
+            r"vector of a voice \(WeSpeaker, 3D-Speaker\), which no task .* audio-classification",
+        ),
+        (
+            {"input_1": (BATCH, 76, 32, 1)},
+            {"conv2d_19": (BATCH, 1, 1, 96)},
+            r"second of openWakeWord's three graphs: an adapter of your own .* self.model.open",
+        ),
+    ],
+)
+def test_graphs_that_are_known_but_not_read_are_refused_in_one_line(
+    inputs: Any, outputs: Any, why: str
+) -> None:
+    with pytest.raises(ModelRefused, match=why) as said:
+        resolve("audio-classification", GraphInfo(inputs, outputs, {}, {}))
+    assert "\n" not in str(said.value)
+    assert "input-values-logits: input_values" in str(said.value)
+
+
 def test_images_of_other_axes_are_refused() -> None:
     four = {"pixel_values": (BATCH, 4, 64, 64)}
     with pytest.raises(ModelRefused, match=r"pixel_values \['batch', 4, 64, 64\] is not \(B, 3, H"):
