@@ -104,6 +104,14 @@ class TaskInput(FirstFault):
         )
 
     @classmethod
+    def as_declared(cls, request: v2.InferenceRequest) -> v2.InferenceRequest:
+        """A request in the declared tensors; a task that takes other forms turns them into those.
+
+        Raises InvalidRequest.
+        """
+        return request
+
+    @classmethod
     def from_inference_request(cls, request: v2.InferenceRequest) -> Self:
         """Read from an OIP v2 request. Raises InvalidRequest that names the field.
 

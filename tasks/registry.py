@@ -38,6 +38,8 @@ _TASKS = {
     "sentence-similarity": "text.sentence_similarity",
     "summarization": "text.summarization",
     "table-question-answering": "text.table_question_answering",
+    "tabular-classification": "multimodal.tabular_classification",
+    "tabular-regression": "multimodal.tabular_regression",
     "text-classification": "text.text_classification",
     "text-generation": "text.text_generation",
     "text-to-image": "multimodal.text_to_image",

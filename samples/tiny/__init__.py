@@ -64,6 +64,8 @@ BUILDERS: dict[str, str] = {
     "sentence-similarity": "text:encoder",
     "summarization": "generation:t5",
     "table-question-answering": "text:table_question_answering",
+    "tabular-classification": "tabular:classifier",
+    "tabular-regression": "tabular:regressor",
     "text-classification": "text:text_classification",
     "text-generation": "generation:llama",
     "text-generation-gpt2": "generation:gpt2",

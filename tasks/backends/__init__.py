@@ -83,6 +83,10 @@ _TABLE: dict[str, dict[str, str]] = {
         "zero-shot-image-classification": "onnx.backend:DialectBackend",
         "zero-shot-object-detection": "onnx.backend:DialectBackend",
     },
+    "sklearn": {
+        "tabular-classification": "sklearn.tabular:TabularClassification",
+        "tabular-regression": "sklearn.tabular:TabularRegression",
+    },
     "handler": {
         "custom": "handler:Handler",
     },
@@ -91,6 +95,7 @@ _TABLE: dict[str, dict[str, str]] = {
 #: backend -> the extra that brings its packages.
 _EXTRAS = {
     "handler": "worker",
+    "sklearn": "tabular",
     "stub": "worker",
     "transformers": "transformers",
     "onnxruntime": "onnx",
@@ -137,6 +142,8 @@ def modules_of(name: str, task_name: str) -> list[str]:
 
 def extra_of(backend: str, package: str) -> str:
     """The extra that brings a package which a backend needs."""
+    if backend == "sklearn":  # its own brings pandas, too
+        return _EXTRAS[backend]
     return _PACKAGES.get(package, _EXTRAS[backend])
 
 
