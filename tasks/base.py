@@ -33,6 +33,9 @@ class TaskInput(FirstFault):
     TENSORS: ClassVar[tuple[TensorSpec, ...]]
     #: Fields that hold one entry a row; one that may be missing is None then.
     ROWS: ClassVar[tuple[str, ...]]
+    #: The field whose row is an object of a table's cells: a table that has no column of its name
+    #: fills it with all of them.
+    RECORD: ClassVar[str] = ""
 
     @property
     def row_count(self) -> int:

@@ -34,6 +34,7 @@ class TabularInput(TaskInput):
 
     TENSORS: ClassVar[tuple[TensorSpec, ...]] = (ROW,)
     ROWS: ClassVar[tuple[str, ...]] = ("records",)
+    RECORD: ClassVar[str] = "records"
 
     records: list[dict[str, TableCell] | list[TableCell]] = Field(
         min_length=1,
@@ -46,7 +47,11 @@ class TabularInput(TaskInput):
         tensors = request.inputs
         if any(tensor.name == ROW.name and tensor.datatype is Datatype.BYTES for tensor in tensors):
             return request
+        seen: set[str] = set()
         for tensor in tensors:
+            if tensor.name in seen:
+                raise InvalidRequest(f"input {tensor.name!r} is given twice")
+            seen.add(tensor.name)
             tensor.check()
         frame = _DATA_FRAME in (
             request.parameters.get(v2.CONTENT_TYPE),
@@ -73,9 +78,7 @@ def records_of(columns: dict[str, Sequence[Any]]) -> list[dict[str, Any]]:
             raise InvalidRequest(
                 f"column {name!r} has {length} rows, and column {first!r} has {lengths[first]}"
             )
-    return [
-        dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)
-    ]
+    return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
 
 
 def _matrix(tensor: v2.Tensor) -> list[list[Any]]:
@@ -99,4 +102,4 @@ def _cells(tensor: v2.Tensor) -> list[Any]:
     values = list(tensor.flat())
     if any(isinstance(value, float) and math.isinf(value) for value in values):
         raise InvalidRequest(f"tensor {tensor.name!r}: infinity is no value of a cell")
-    return [None if value != value else value for value in values]  # noqa: PLR0124 # NaN
+    return [None if value != value else value for value in values]  # NaN

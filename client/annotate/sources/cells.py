@@ -98,6 +98,21 @@ class UnreadFile(RowError):
         self.path = path
 
 
+def plain_cells(cells: Mapping[str, object]) -> dict[str, Any]:
+    """A record's cells that are text, numbers, yes or no; what is empty or NaN is None. Raises
+    RowError.
+    """
+    plain: dict[str, Any] = {}
+    for column, value in cells.items():
+        if value is None or value == "" or value != value:  # NaN
+            plain[column] = None
+        elif isinstance(value, str):
+            plain[column] = text_of(value)
+        elif isinstance(value, bool | int | float):
+            plain[column] = value
+    return plain
+
+
 def text_of(value: object) -> str:
     """A cell's text. Raises RowError for what is none, and for what UTF-8 cannot hold."""
     if isinstance(value, bytes | bytearray | memoryview):

@@ -1,4 +1,4 @@
-"""A model's folder as the Hub's scikit-learn models have it: config.json and an estimator's file."""
+"""A model's folder as the Hub has it: config.json, and an estimator's file."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def load_folder(
         else:
             estimator = _from_pickle(folder, file, handler_dir)
     if not hasattr(estimator, "predict"):
-        raise ModelRefused(f"{file.name} holds a {type(estimator).__name__}, which predicts nothing")
+        raise ModelRefused(f"{file.name}: a {type(estimator).__name__} predicts nothing")
     example = _example(told)
     return SavedEstimator(
         estimator,

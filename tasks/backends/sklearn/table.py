@@ -89,7 +89,9 @@ class TableColumns:
         if "NaN" in said:
             places = [place for place, cell in enumerate(row) if cell is None]
         else:
-            places = [place for place, c in enumerate(row) if isinstance(c, str) and repr(c) in said]
+            places = [
+                place for place, c in enumerate(row) if isinstance(c, str) and repr(c) in said
+            ]
         named = ", ".join(map(self.of, places[:5]))
         return f"{named}: {said}" if named else f"the model cannot take the row: {said}"
 

@@ -119,7 +119,7 @@ class TabularClassification(TabularBackend):
         """Raise ModelRefused unless it tells one class a row."""
         classes = getattr(estimator, "classes_", None)
         if classes is None:
-            raise ModelRefused(f"a {type(estimator).__name__} tells no classes: is it a classifier?")
+            raise ModelRefused(f"a {type(estimator).__name__} is no classifier: it has no classes")
         if isinstance(classes, list):
             raise ModelRefused("the model tells several classes a row: this task takes one each")
 

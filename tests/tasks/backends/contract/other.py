@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .case import Case, Changed, Row
 from .files import BROKEN_IMAGES, BROKEN_SOUNDS, IMAGES, SOUNDS, beyond_pixels, beyond_seconds
 from .text import LONG
@@ -14,6 +16,21 @@ _WORDS = [
     (word, (i % 10 * 90, i // 10 * 50, i % 10 * 90 + 80, i // 10 * 50 + 40))
     for i, word in enumerate(["paris", "is", "the", "capital", "my", "name", "ada", "london"] * 14)
 ]
+
+_BOATS: list[dict[str, Any]] = [
+    {"length_m": 8.5, "sails": 1, "rig": "gaff"},
+    {"length_m": "25", "sails": 2, "rig": "lug"},  # as forms have numbers
+    {"length_m": 6.25, "sails": True, "rig": "sprit", "name": "Maud"},
+]
+_TABULAR = Case(
+    rows=[{"records": [boat]} for boat in _BOATS],
+    broken=[
+        ({"records": [{"length_m": 8.5, "rig": "gaff"}]}, "column 'sails' is missing"),
+        ({"records": [{**_BOATS[0], "length_m": "long"}]}, "column 'length_m': expected a number"),
+        ({"records": [{**_BOATS[0], "length_m": None}]}, "column 'length_m': .* NaN"),
+        ({"records": [[1.0]]}, "the row has 1 cells"),
+    ],
+)
 
 AUDIO: dict[str, Case] = {
     "audio-classification": Case(
@@ -106,6 +123,8 @@ MULTIMODAL: dict[str, Case] = {
         beyond=[_BEYOND],
         changed={"max_new_tokens": Changed(value=2)},
     ),
+    "tabular-classification": _TABULAR,
+    "tabular-regression": _TABULAR,
     "text-to-image": Case(
         rows=[
             {"prompts": [text]}
