@@ -50,10 +50,12 @@ class TableColumns:
             missing = [name for name in self.names if name not in record]
             if missing:
                 raise RowError(f"column {missing[0]!r} is missing")
-            record = [record[name] for name in self.names]
-        elif self._count is not None and len(record) != self._count:
-            raise RowError(f"the row has {len(record)} cells, and the model {self._count} columns")
-        return tuple(self._cell(place, cell) for place, cell in enumerate(record))
+            cells = [record[name] for name in self.names]
+        else:
+            cells = list(record)
+        if self._count is not None and len(cells) != self._count:
+            raise RowError(f"the row has {len(cells)} cells, and the model {self._count} columns")
+        return tuple(self._cell(place, cell) for place, cell in enumerate(cells))
 
     def _cell(self, place: int, cell: TableCell) -> TableCell:
         if isinstance(cell, str) and self._name(place) in self._numeric:
