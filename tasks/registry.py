@@ -45,6 +45,7 @@ _TASKS = {
     "text-to-image": "multimodal.text_to_image",
     "text-to-speech": "audio.text_to_speech",
     "text2text-generation": "text.text2text_generation",
+    "time-series-forecasting": "multimodal.time_series_forecasting",
     "token-classification": "text.token_classification",
     "translation": "text.translation",
     "video-mask-generation": "vision.video_mask_generation",

@@ -45,6 +45,7 @@ _TABLE: dict[str, dict[str, str]] = {
         "text-to-image": "transformers.multimodal.text_to_image:TextToImage",
         "text-to-speech": "transformers.audio.text_to_speech:TextToSpeech",
         "text2text-generation": "transformers.text.text2text_generation:Text2TextGeneration",
+        "time-series-forecasting": "transformers.multimodal.time_series_forecasting:TimeSeriesForecasting",  # noqa: E501 # one row
         "token-classification": "transformers.text.token_classification:TokenClassification",
         "translation": "transformers.text.translation:Translation",
         "video-mask-generation": "transformers.vision.video_mask_generation:VideoMaskGeneration",

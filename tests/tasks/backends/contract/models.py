@@ -53,6 +53,7 @@ _FURTHER: dict[str, tuple[str, ...]] = {
     "object-detection": ("object-detection-detr",),
     "text-generation": ("text-generation-gpt2",),
     "text-to-speech": ("text-to-speech-csm",),
+    "time-series-forecasting": ("time-series-forecasting-timesfm2_5",),
     "translation": ("translation-nllb",),
     "zero-shot-audio-classification": ("zero-shot-audio-classification-fused",),
     "zero-shot-image-classification": ("zero-shot-image-classification-siglip",),
@@ -111,6 +112,7 @@ DEAF: dict[str, Mapping[str, str]] = {
     "mask-generation-sam2": {"stability_score_offset": "random weights are too sure to be moved"},
     "onnxruntime-text-to-speech": {"speaker": "it has but one"},
     "text-to-speech-csm": {"speed": "it cannot be told, and refuses it"},
+    "time-series-forecasting-timesfm2_5": {"frequencies": "it takes none, and refuses them"},
     "translation": dict.fromkeys(("src_lang", "tgt_lang"), "T5 does the pairs that it names"),
 }
 

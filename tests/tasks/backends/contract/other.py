@@ -32,6 +32,13 @@ _TABULAR = Case(
     ],
 )
 
+#: Longer than the model looks at, below zero, and short.
+_SERIES = [
+    [float(step % 7) for step in range(40)],
+    [float(step % 5 - 3) for step in range(20)],
+    [3.5],
+]
+
 AUDIO: dict[str, Case] = {
     "audio-classification": Case(
         rows=SOUNDS,
@@ -139,6 +146,15 @@ MULTIMODAL: dict[str, Case] = {
             "width": Changed(value=48, beside={"width": 32, "height": 32}),
             "height": Changed(value=16, beside={"width": 32, "height": 32}),
             "seed": Changed(value=8),
+        },
+    ),
+    "time-series-forecasting": Case(
+        rows=[{"past_values": [series]} for series in _SERIES],
+        broken=[({"past_values": [[1.0, 1e300]]}, "too large for float32")],
+        beyond=[({"prediction_length": 17}, "this model forecasts 16")],
+        changed={
+            "prediction_length": Changed(value=3),
+            "quantile_levels": Changed(value=[0.9, 0.1]),
         },
     ),
     "visual-question-answering": Case(
