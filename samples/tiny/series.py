@@ -7,7 +7,7 @@ from typing import Any
 
 import transformers as hf
 
-from .parts import save
+from .parts import loud, save
 
 _TIMES: dict[str, Any] = {
     "patch_length": 8,
@@ -32,13 +32,15 @@ _PATCHES: dict[str, Any] = {
 
 def timesfm(folder: Path) -> None:
     """The first TimesFM, with quantiles and frequencies."""
-    save(folder, hf.TimesFmModelForPrediction(hf.TimesFmConfig(**_TIMES)))
+    model = hf.TimesFmModelForPrediction(hf.TimesFmConfig(**_TIMES))
+    save(folder, loud(model, "freq_emb", "output_layer", "residual_layer"))
 
 
 def timesfm2_5(folder: Path) -> None:
     """TimesFM 2.5, which cuts forecasts off at zero where no series goes below it."""
     config = hf.TimesFm2_5Config(**_TIMES, num_key_value_heads=2, output_quantile_len=16)
-    save(folder, hf.TimesFm2_5ModelForPrediction(config))
+    model = hf.TimesFm2_5ModelForPrediction(config)
+    save(folder, loud(model, "output_layer", "residual_layer"))
 
 
 def patchtst(folder: Path) -> None:

@@ -449,3 +449,13 @@ def test_a_record_is_a_row_of_a_table_task(tmp_path):
         SourceRow("0", {"records": {"length_m": 12.5, "decked": True}}),
         SourceRow("1", {"records": [1]}),
     ]
+
+
+def test_a_series_is_a_list_of_numbers_in_a_cell(tmp_path):
+    series = get_task("time-series-forecasting")
+    (tmp_path / "a.csv").write_text('past_values,freq\n"[1, 2.5]",1\n"[1, ""a""]",\n')
+    good, bad = open_source(str(tmp_path / "a.csv"), series)
+    assert good == SourceRow("0", {"past_values": [1, 2.5], "frequencies": 1})
+    assert bad.reason == "column 'past_values': expected a number, found text"
+    path = write(tmp_path / "a.jsonl", {"past_values": [1, 2.5]})
+    assert list(open_source(path, series)) == [SourceRow("0", {"past_values": [1, 2.5]})]

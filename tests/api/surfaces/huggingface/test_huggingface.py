@@ -18,7 +18,7 @@ from wherry.tasks.samples import PNG, WAV
 from ...conftest import Worker
 
 #: Tasks that Hugging Face's clients have no form for.
-NO_FORM = {"video-mask-generation"}
+NO_FORM = {"time-series-forecasting", "video-mask-generation"}
 PICTURE = base64.b64encode(PNG).decode()
 SOUND = base64.b64encode(WAV).decode()
 

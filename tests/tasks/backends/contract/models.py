@@ -112,7 +112,6 @@ DEAF: dict[str, Mapping[str, str]] = {
     "mask-generation-sam2": {"stability_score_offset": "random weights are too sure to be moved"},
     "onnxruntime-text-to-speech": {"speaker": "it has but one"},
     "text-to-speech-csm": {"speed": "it cannot be told, and refuses it"},
-    "time-series-forecasting-timesfm2_5": {"frequencies": "it takes none, and refuses them"},
     "translation": dict.fromkeys(("src_lang", "tgt_lang"), "T5 does the pairs that it names"),
 }
 

@@ -32,9 +32,9 @@ _TABULAR = Case(
     ],
 )
 
-#: Longer than the model looks at, below zero, and short.
+#: As long as the model looks at, below zero, and short.
 _SERIES = [
-    [float(step % 7) for step in range(40)],
+    [float(step % 7) for step in range(32)],
     [float(step % 5 - 3) for step in range(20)],
     [3.5],
 ]
