@@ -18,7 +18,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 _RIGS = ("gaff", "sprit", "lug")
 
 
-def boats() -> pd.DataFrame:
+def boats() -> Any:
     """Boats by their measures, with what each is and weighs."""
     rng = np.random.default_rng(0)
     length = rng.uniform(4, 30, 120)
@@ -52,7 +52,7 @@ def regressor(folder: Path) -> None:
     write(folder, estimator, "tabular-regression", features)
 
 
-def write(folder: Path, estimator: Any, task: str, fitted: pd.DataFrame) -> None:
+def write(folder: Path, estimator: Any, task: str, fitted: Any) -> None:
     """A folder as skops.hub_utils.init makes it."""
     skops.io.dump(estimator, folder / "model.skops")
     told = {

@@ -179,6 +179,8 @@ _SAMPLES = {
     ("poses", "vitpose"): "keypoint-detection",
     ("questions", "vilt"): "visual-question-answering",
     ("speakers", "vits"): "text-to-speech",
+    ("series", "timesfm"): "time-series-forecasting",
+    ("series", "timesfm2_5"): "time-series-forecasting-timesfm2_5",
     ("tables", "tapas"): "table-question-answering",
 }
 

@@ -64,6 +64,7 @@ _OTHERS = (
     ("masks", "MaskGeneration", "mask-generation", "MASK_GENERATION"),
     ("poses", "PoseEstimation", "keypoint-detection", "POSE_ESTIMATION"),
     ("captions", "ImageTextToText", "image-to-text", "IMAGE_TEXT_TO_TEXT"),
+    ("series", "TimeSeriesPrediction", "time-series-forecasting", "TIME_SERIES_PREDICTION"),
     ("speakers", "TextToWaveform", "text-to-speech", "TEXT_TO_WAVEFORM"),
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -39,12 +39,12 @@ class TableColumns:
             )
         self._count = len(self.names) or count
 
-    def cells(self, record: Mapping[str, TableCell] | Sequence[TableCell]) -> Cells:
+    def cells(self, record: dict[str, TableCell] | list[TableCell]) -> Cells:
         """A row's cells in order; numbers are floats, so that rows alike share a table.
 
         Raises RowError that names the column.
         """
-        if isinstance(record, Mapping):
+        if isinstance(record, dict):
             if not self.names:
                 raise RowError("the model's columns have no names: send a list of cells")
             missing = [name for name in self.names if name not in record]
@@ -52,7 +52,7 @@ class TableColumns:
                 raise RowError(f"column {missing[0]!r} is missing")
             cells = [record[name] for name in self.names]
         else:
-            cells = list(record)
+            cells = record
         if self._count is not None and len(cells) != self._count:
             raise RowError(f"the row has {len(cells)} cells, and the model {self._count} columns")
         return tuple(self._cell(place, cell) for place, cell in enumerate(cells))

@@ -141,7 +141,7 @@ class TabularClassification(TabularBackend):
 def _ranked(labels: Sequence[str], scores: Any) -> list[ClassificationResult]:
     return [
         ClassificationResult(label=labels[place], score=float(scores[place]))
-        for place in np.argsort(-scores, kind="stable")
+        for place in np.argsort(-scores, kind="stable").tolist()
     ]
 
 

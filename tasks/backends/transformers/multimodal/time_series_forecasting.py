@@ -42,8 +42,8 @@ class TimeSeriesForecasting(TransformersBackend):
         kind = config.model_type
         if kind in _FEATURED:
             raise ModelRefused(
-                f"{self.source}: a {kind} wants past and future time features of every row, made as "
-                "in its training, which no client of this task sends; TimesFM, PatchTST and "
+                f"{self.source}: a {kind} wants past and future time features of every row, made "
+                "as in its training, which no client of this task sends; TimesFM, PatchTST and "
                 "PatchTSMixer need the values alone"
             )
         if kind in _PATCHED:
