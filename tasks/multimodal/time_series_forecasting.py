@@ -1,9 +1,9 @@
 """Time-series forecasting. OIP: past_values FP32 [n, t] -> mean, quantiles and level.
 
 Series of one channel, the oldest value first; shorter rows are padded at their end, and the
-tensor's `row_lengths` says how much is real. mean FP32 is [n, horizon], quantiles FP32 [n, horizon, q], and
-level FP32 [n, q] says of which quantiles; the latter two are left out by a model that has none
-(TimesFM, Das et al., 2024).
+tensor's `row_lengths` says how much is real. mean FP32 is [n, horizon], quantiles FP32
+[n, horizon, q], and level FP32 [n, q] says of which quantiles; the latter two are left out by a
+model that has none (TimesFM, Das et al., 2024).
 
 No trained model is at hand without a download: tests prove parity with random weights.
 """

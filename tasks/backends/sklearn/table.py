@@ -59,16 +59,25 @@ class TableColumns:
 
     def _cell(self, place: int, cell: TableCell) -> TableCell:
         if isinstance(cell, str) and self._name(place) in self._numeric:
-            try:
-                cell = float(cell) if cell.strip() else None
-            except ValueError:
-                raise RowError(f"{self.of(place)}: expected a number, got {cell[:80]!r}") from None
+            return self._number(place, cell)
         if isinstance(cell, int) and not isinstance(cell, bool):
             try:
                 return float(cell)
             except OverflowError:
                 raise RowError(f"{self.of(place)}: the number is too large") from None
         return cell
+
+    def _number(self, place: int, text: str) -> float | None:
+        """A number that came as a text, as forms and CSV files have them; empty is missing."""
+        if not text.strip():
+            return None
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.inf
+        if math.isinf(number):
+            raise RowError(f"{self.of(place)}: expected a number, got {text[:80]!r}")
+        return None if math.isnan(number) else number
 
     def _name(self, place: int) -> str:
         return self.names[place] if self.names else ""

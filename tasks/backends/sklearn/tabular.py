@@ -139,10 +139,8 @@ class TabularClassification(TabularBackend):
 
 
 def _ranked(labels: Sequence[str], scores: Any) -> list[ClassificationResult]:
-    return [
-        ClassificationResult(label=labels[place], score=float(scores[place]))
-        for place in np.argsort(-scores, kind="stable").tolist()
-    ]
+    order = map(int, np.argsort(-scores, kind="stable"))
+    return [ClassificationResult(label=labels[at], score=float(scores[at])) for at in order]
 
 
 class TabularRegression(TabularBackend):

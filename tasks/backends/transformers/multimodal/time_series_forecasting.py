@@ -24,7 +24,7 @@ _PATCHED = {"patchtst": "PatchTSTForPrediction", "patchtsmixer": "PatchTSMixerFo
 _FEATURED = ("autoformer", "informer", "time_series_transformer")
 
 
-class Forecast(NamedTuple):
+class SeriesForecast(NamedTuple):
     """What a model says to series: means (B, H), quantiles (B, H, Q)."""
 
     means: torch.Tensor
@@ -34,7 +34,7 @@ class Forecast(NamedTuple):
 class TimeSeriesForecasting(TransformersBackend):
     """TimesFM, PatchTST and PatchTSMixer, over series of one channel."""
 
-    _forecast: Callable[[Sequence[Series], Sequence[int]], Forecast]
+    _forecast: Callable[[Sequence[Series], Sequence[int]], SeriesForecast]
 
     def load(self) -> None:
         """Load the model. Raises ModelRefused for one that wants more than a series' values."""
@@ -68,7 +68,7 @@ class TimeSeriesForecasting(TransformersBackend):
     _horizon: int
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
-        """Forecast series together; they are brought to one length by the model itself."""
+        """SeriesForecast series together; they are brought to one length by the model itself."""
         decoded = Decoded(batch, self._series)
         answers: list[TaskOutput | RowError] = [RowError("")] * len(decoded.rows)
         for places in alike(map(self._company, decoded.rows)):
@@ -113,14 +113,14 @@ class TimeSeriesForecasting(TransformersBackend):
         """TimesFM 2.5 cuts forecasts off at zero where no series of the batch goes below it."""
         return self._kind == "timesfm2_5" and bool(series.min() >= 0)
 
-    def _times(self, series: Sequence[Series], frequencies: Sequence[int]) -> Forecast:
+    def _times(self, series: Sequence[Series], frequencies: Sequence[int]) -> SeriesForecast:
         more: dict[str, Any] = {"freq": list(frequencies)} if self._kind == "timesfm" else {}
         out = self.model(past_values=list(series), **more)
-        return Forecast(out.mean_predictions, out.full_predictions[:, :, 1:])
+        return SeriesForecast(out.mean_predictions, out.full_predictions[:, :, 1:])
 
-    def _patched(self, series: Sequence[Series], _: Sequence[int]) -> Forecast:
+    def _patched(self, series: Sequence[Series], _: Sequence[int]) -> SeriesForecast:
         means = self.model(past_values=torch.stack(list(series)).unsqueeze(-1)).prediction_outputs
-        return Forecast(means[:, :, 0], means[:, :, :0])
+        return SeriesForecast(means[:, :, 0], means[:, :, :0])
 
     def _answer(
         self, asked: TimeSeriesForecastingInput, means: torch.Tensor, quantiles: torch.Tensor
