@@ -37,6 +37,7 @@ parameters = { dtype = "bfloat16", threads = 2 }
 _BACKENDS = {
     "transformers": "Folders and hub ids of Hugging Face's transformers.",
     "onnxruntime": "Folders of [ONNX graphs](onnx-adapters.md); what dialects take stands below.",
+    "sklearn": "Folders of scikit-learn's estimators: `config.json` and a skops file.",
     "handler": "Code of your own, from `WHERRY_HANDLER_DIR`. It takes none.",
     "stub": "Answers without a model, for tests and first runs.",
 }

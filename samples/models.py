@@ -48,7 +48,7 @@ _TRAINED_ON = {
 }
 
 #: Backend -> the module that it cannot do without.
-_NEEDS = {"transformers": "transformers", "onnxruntime": "onnxruntime"}
+_NEEDS = {"onnxruntime": "onnxruntime", "sklearn": "skops", "transformers": "transformers"}
 
 #: Seconds that building every model may take.
 _BUILD_TIMEOUT_S = 170.0

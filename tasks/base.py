@@ -35,6 +35,9 @@ class TaskInput(FirstFault):
     ROWS: ClassVar[tuple[str, ...]]
     #: Fields of which each row fills one; all of them may be missing.
     ONE_OF: ClassVar[tuple[str, ...]] = ()
+    #: The field whose row is an object of a table's cells: a table that has no column of its name
+    #: fills it with all of them.
+    RECORD: ClassVar[str] = ""
 
     @property
     def row_count(self) -> int:
@@ -105,6 +108,14 @@ class TaskInput(FirstFault):
             ],
             parameters={name: value for name, value in values.items() if value is not None},
         )
+
+    @classmethod
+    def as_declared(cls, request: v2.InferenceRequest) -> v2.InferenceRequest:
+        """A request in the declared tensors; a task that takes other forms turns them into those.
+
+        Raises InvalidRequest.
+        """
+        return request
 
     @classmethod
     def from_inference_request(cls, request: v2.InferenceRequest) -> Self:

@@ -40,8 +40,8 @@ class WorkerSettings(BaseSettings):
     )
     handler_dir: str = Field(  # no Path: an empty one would be the working directory
         default="",
-        description="Directory of trusted custom handlers, and of models that bring an `adapter`:"
-        " their code is run. Off when empty.",
+        description="Directory of trusted custom handlers, and of models that bring an `adapter` or"
+        " are a pickle: their code is run. Off when empty.",
     )
     batch_timeout_s: float = Field(
         default=600.0,

@@ -29,7 +29,7 @@ def warm_backend(declaration: ModelDeclaration, device: Device, handler_dir: str
         raise ModelRefused("; ".join(faults))
     started = time.monotonic()
     parameters = dict(declaration.parameters)
-    if declaration.backend == "handler" or "adapter" in parameters:
+    if declaration.backend in ("handler", "sklearn") or "adapter" in parameters:
         # The operator's word, never a declaration's.
         parameters["handler_dir"] = handler_dir
     backend = create_backend(

@@ -108,7 +108,7 @@ class Intake:
         """Read a request as its model's task does. Raises ModelNotFound, InvalidRequest."""
         declared = self.catalog.get(model, version)
         task = declared.definition
-        request = _with_files(request, task, files)
+        request = task.input.as_declared(_with_files(request, task, files))
         codec.check_inputs(request, *_metadata(task), optional=_optional(task))
         server_parameters.check_switches(request)
         if self.settings.strict_parameters:

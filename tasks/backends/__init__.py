@@ -50,6 +50,7 @@ _TABLE: dict[str, dict[str, str]] = {
         "text-to-audio": "transformers.audio.text_to_audio:TextToAudio",
         "text-to-speech": "transformers.audio.text_to_speech:TextToSpeech",
         "text2text-generation": "transformers.text.text2text_generation:Text2TextGeneration",
+        "time-series-forecasting": "transformers.multimodal.time_series_forecasting:TimeSeriesForecasting",  # noqa: E501 # one row
         "token-classification": "transformers.text.token_classification:TokenClassification",
         "translation": "transformers.text.translation:Translation",
         "video-classification": "transformers.vision.video_classification:VideoClassification",
@@ -90,6 +91,10 @@ _TABLE: dict[str, dict[str, str]] = {
         "zero-shot-image-classification": "onnx.backend:DialectBackend",
         "zero-shot-object-detection": "onnx.backend:DialectBackend",
     },
+    "sklearn": {
+        "tabular-classification": "sklearn.tabular:TabularClassification",
+        "tabular-regression": "sklearn.tabular:TabularRegression",
+    },
     "handler": {
         "custom": "handler:Handler",
     },
@@ -98,6 +103,7 @@ _TABLE: dict[str, dict[str, str]] = {
 #: backend -> the extra that brings its packages.
 _EXTRAS = {
     "handler": "worker",
+    "sklearn": "tabular",
     "stub": "worker",
     "transformers": "transformers",
     "onnxruntime": "onnx",
@@ -144,6 +150,8 @@ def modules_of(name: str, task_name: str) -> list[str]:
 
 def extra_of(backend: str, package: str) -> str:
     """The extra that brings a package which a backend needs."""
+    if backend == "sklearn":  # its own brings pandas, too
+        return _EXTRAS[backend]
     return _PACKAGES.get(package, _EXTRAS[backend])
 
 

@@ -194,6 +194,8 @@ _SAMPLES = {
     ("sounds and text", "musicflamingo"): "audio-text-to-text-music-flamingo",
     ("sounds and text", "qwen2_audio"): "audio-text-to-text",
     ("speakers", "vits"): "text-to-speech",
+    ("series", "timesfm"): "time-series-forecasting",
+    ("series", "timesfm2_5"): "time-series-forecasting-timesfm2_5",
     ("tables", "tapas"): "table-question-answering",
 }
 

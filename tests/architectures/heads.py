@@ -81,6 +81,7 @@ _OTHERS = (
     ("poses", "PoseEstimation", "keypoint-detection", "POSE_ESTIMATION"),
     ("captions", "ImageTextToText", "image-to-text", "IMAGE_TEXT_TO_TEXT"),
     ("players", "TextToWaveform", "text-to-audio", "TEXT_TO_WAVEFORM"),
+    ("series", "TimeSeriesPrediction", "time-series-forecasting", "TIME_SERIES_PREDICTION"),
     ("speakers", "TextToWaveform", "text-to-speech", "TEXT_TO_WAVEFORM"),
 )
 

@@ -7,6 +7,7 @@ from itertools import zip_longest
 from typing import Any
 
 from ....protocol.errors import InvalidRequest
+from ....tasks.multimodal.tabular import records_of
 from .requests import HfRequest, Rows
 
 #: Takes from the parameters what is part of the inputs.
@@ -203,6 +204,20 @@ def _turns(inputs: Mapping[str, Any]) -> list[dict[str, str]]:
     return [*turns, {"role": "user", "content": text(part(inputs, "text"), "inputs.text")}]
 
 
+def _columns(asked: HfRequest) -> Rows:
+    """A table of columns: the widget's and the JavaScript client's, or InferenceClient's."""
+    inputs, field = asked.inputs, "inputs.data"
+    table = inputs.get("data") if isinstance(inputs, dict) else inputs
+    if inputs is None and "table" in asked.parameters:
+        table, field = asked.parameters.pop("table"), "table"
+    if not isinstance(table, dict) or not table:
+        raise wrong("{data: {column: [values]}}", table, field)
+    for name, values in table.items():
+        if not isinstance(values, list) or not values:
+            raise wrong("a list of values", values, f"{field}.{name[:80]}")
+    return Rows({"records": records_of(table)}, many=True)
+
+
 def _custom(asked: HfRequest) -> Rows:
     """The handler gets the whole body, as in an Inference Endpoint."""
     document = dict(asked.document) or {"inputs": asked.inputs}
@@ -224,6 +239,8 @@ READERS: dict[str, Reader] = {
     "sentence-similarity": _similarity,
     "summarization": _texts("texts"),
     "table-question-answering": _table,
+    "tabular-classification": _columns,
+    "tabular-regression": _columns,
     "text-classification": _maybe_pairs,
     "text-generation": _texts("texts"),
     "text-to-audio": _texts("texts"),

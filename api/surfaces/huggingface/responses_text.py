@@ -103,6 +103,25 @@ def _conversation(answered: Answered) -> object:
     return [{"generated_text": said}]
 
 
+def _classes(answered: Answered) -> object:
+    """A class a row, and a number where the JavaScript client takes nothing else."""
+    if not answered.asked.by_javascript:
+        return answered.entries
+    return [_number(label) for label in answered.entries]
+
+
+def _number(label: str) -> object:
+    try:
+        return int(label) if label.lstrip("-").isdecimal() else float(label)
+    except ValueError:
+        return label
+
+
+def _targets(answered: Answered) -> object:
+    """A number a row; a list of them of models with several targets."""
+    return [row[0] if len(row) == 1 else row for row in answered.entries]
+
+
 def _custom(answered: Answered) -> object:
     """What the handler returned, as it is."""
     return answered.entries[0]
@@ -138,6 +157,8 @@ WRITERS: dict[str, Writer] = {
     "sentence-similarity": _similarities,
     "summarization": _named("summary_text"),
     "table-question-answering": _table_answers,
+    "tabular-classification": _classes,
+    "tabular-regression": _targets,
     "text-classification": _lists,
     "text-generation": _named("generated_text"),
     "text2text-generation": _named("generated_text"),

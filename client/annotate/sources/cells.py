@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
+from ....protocol.datatypes import Datatype
 from ....protocol.errors import RowError
 from ....tasks.tensors import TensorSpec
 from .files import FileStore, not_empty
@@ -64,6 +65,8 @@ class CellReader:
             return Cell(inner.value, value.path if spec.is_file else "")
         if spec.is_file:
             return self._file(value)
+        if spec.datatype is not Datatype.BYTES:
+            return Cell(_number(value, whole=spec.datatype is Datatype.INT64))
         return Cell(_json(value) if spec.content == "json" else text_of(value))
 
     def _file(self, value: object) -> Cell:
@@ -100,6 +103,21 @@ class UnreadFile(RowError):
         self.path = path
 
 
+def plain_cells(cells: Mapping[str, object]) -> dict[str, Any]:
+    """A record's cells that are text, numbers, yes or no; what is empty or NaN is None. Raises
+    RowError.
+    """
+    plain: dict[str, Any] = {}
+    for column, value in cells.items():
+        if value is None or value == "" or value != value:  # NaN
+            plain[column] = None
+        elif isinstance(value, str):
+            plain[column] = text_of(value)
+        elif isinstance(value, bool | int | float):
+            plain[column] = value
+    return plain
+
+
 def text_of(value: object) -> str:
     """A cell's text. Raises RowError for what is none, and for what UTF-8 cannot hold."""
     if isinstance(value, bytes | bytearray | memoryview):
@@ -121,6 +139,18 @@ def utf8(data: bytes) -> str:
     except UnicodeDecodeError:
         raise RowError("it is not UTF-8 text") from None
     return text.replace("\r\n", "\n").removesuffix("\n")
+
+
+def _number(value: object, *, whole: bool) -> int | float:
+    """A number, as a table of text may have it, too. Raises RowError."""
+    if isinstance(value, str):
+        try:
+            return int(value) if whole else float(value)
+        except ValueError:
+            pass
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    raise RowError(f"expected a number, found {_named(value)}")
 
 
 def id_of(value: object) -> str:

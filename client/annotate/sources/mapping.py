@@ -49,11 +49,14 @@ class Mapped:
     id: str | None
     #: Input -> column.
     inputs: Mapping[TensorSpec, str]
+    #: The input that is an object of cells, and their columns.
+    record: tuple[TensorSpec, tuple[str, ...]] | None = None
 
     @property
     def columns(self) -> list[str]:
         """All of them, once each."""
-        return list(dict.fromkeys([*([self.id] if self.id else []), *self.inputs.values()]))
+        cells = self.record[1] if self.record else ()
+        return list(dict.fromkeys([*([self.id] if self.id else []), *self.inputs.values(), *cells]))
 
 
 class ColumnFinder:
@@ -98,6 +101,7 @@ class ColumnFinder:
         """
         known = {column.lower(): column for column in reversed(columns)}
         found: dict[TensorSpec, str] = {}
+        record = None
         for spec in self._specs:
             column = self._asked.get(spec.field)
             if column is not None:
@@ -109,15 +113,17 @@ class ColumnFinder:
                 column = _first(spec, names, known, dict(contents), taken)
             if column:
                 found[spec] = column
+            elif spec.field == self._task.input.RECORD:
+                record = (spec, columns)
             elif not spec.optional:
                 raise InvalidRequest(self._missing(spec, columns))
         if self.either and not found:
             raise InvalidRequest(self._missing(self._specs[0], columns))
         id_ = self.id_column(columns)
-        for column in (id_, *found.values()):
+        for column in (id_, *found.values(), *(record[1] if record else ())):
             if column is not None and columns.count(column) > 1:
                 raise InvalidRequest(f"two columns are called {column!r}: name them apart")
-        return Mapped(id_, found)
+        return Mapped(id_, found, record)
 
     def id_column(self, columns: tuple[str, ...]) -> str | None:
         """The column of ids; None for row numbers. Raises InvalidRequest for one that lacks."""

@@ -13,7 +13,7 @@ from ....tasks.tensors import Content
 from ..rows import SourceRow, UnreadableRow, unnamed
 from .ahead import ahead
 from .base import Columns, Source
-from .cells import CellReader, UnreadFile, id_of
+from .cells import CellReader, UnreadFile, id_of, plain_cells
 from .files import FileStore
 from .mapping import ColumnFinder, Mapped
 
@@ -176,7 +176,7 @@ class RowMaker:
     def _read(
         self, id_: str, record: TableRecord, mapped: Mapped, path: str
     ) -> SourceRow | UnreadableRow:
-        values = {}
+        values: dict[str, Any] = {}
         shown = ""
         for spec, column in mapped.inputs.items():
             value = record.cells[column]
@@ -192,4 +192,7 @@ class RowMaker:
                 return UnreadableRow(id_, f"column {column!r}: {error.message}", shown or path)
             values[spec.field] = cell.value
             shown = shown or cell.path
+        if mapped.record:
+            spec, columns = mapped.record
+            values[spec.field] = plain_cells({column: record.cells[column] for column in columns})
         return SourceRow(id_, values, shown or path)

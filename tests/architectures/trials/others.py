@@ -168,6 +168,28 @@ class ImageToText(Seen):
         return answer["texts"][0]
 
 
+class TimeSeriesForecasting(Trial):
+    rows = tuple(
+        {"past_values": [[float(step % period - below) for step in range(length)]]}
+        for period, below, length in ((7, 0, 30), (5, 3, 12), (3, 0, 1), (4, 1, 30))
+    )
+
+    def open(self) -> None:
+        auto: Any = getattr(transformers, self.auto_class)
+        self.model: Any = auto.from_pretrained(self.folder).eval()
+
+    @torch.inference_mode()
+    def call(self, row: Row) -> Any:
+        out = self.model(past_values=[torch.tensor(row["past_values"][0])])
+        return {
+            "mean": out.mean_predictions[0].tolist(),
+            "quantiles": out.full_predictions[0, :, 1:].tolist(),
+        }
+
+    def view(self, answer: Any) -> Any:
+        return {"mean": answer["means"][0], "quantiles": answer["quantiles"][0]}
+
+
 TRIALS: dict[str, type[Trial]] = {
     "document-question-answering": DocumentQuestionAnswering,
     "image-to-text": ImageToText,
@@ -175,5 +197,6 @@ TRIALS: dict[str, type[Trial]] = {
     "table-question-answering": TableQuestionAnswering,
     "text-to-audio": TextToAudio,
     "text-to-speech": TextToSpeech,
+    "time-series-forecasting": TimeSeriesForecasting,
     "visual-question-answering": VisualQuestionAnswering,
 }

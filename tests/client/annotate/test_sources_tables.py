@@ -466,3 +466,27 @@ def test_long_table_takes_no_memory(tmp_path, name, rows):
     assert len(held) == rows // 2000
     # A JSON reader keeps up to 16,384 short strings; 200,000 rows would take 100 MB.
     assert max(held) - held[0] < 1_000_000
+
+
+def test_a_record_is_a_row_of_a_table_task(tmp_path):
+    table = get_task("tabular-regression")
+    (tmp_path / "a.csv").write_text("id,length_m,rig\nmaud,12.5,gaff\nida,,\n")
+    assert list(open_source(str(tmp_path / "a.csv"), table)) == [
+        SourceRow("maud", {"records": {"id": "maud", "length_m": "12.5", "rig": "gaff"}}),
+        SourceRow("ida", {"records": {"id": "ida", "length_m": None, "rig": None}}),
+    ]
+    path = write(tmp_path / "a.jsonl", {"length_m": 12.5, "decked": True, "at": []}, {"row": [1]})
+    assert list(open_source(path, table)) == [
+        SourceRow("0", {"records": {"length_m": 12.5, "decked": True}}),
+        SourceRow("1", {"records": [1]}),
+    ]
+
+
+def test_a_series_is_a_list_of_numbers_in_a_cell(tmp_path):
+    series = get_task("time-series-forecasting")
+    (tmp_path / "a.csv").write_text('past_values,freq\n"[1, 2.5]",1\n"[1, ""a""]",\n')
+    good, bad = open_source(str(tmp_path / "a.csv"), series)
+    assert good == SourceRow("0", {"past_values": [1, 2.5], "frequencies": 1})
+    assert bad.reason == "column 'past_values': expected a number, found text"
+    path = write(tmp_path / "a.jsonl", {"past_values": [1, 2.5]})
+    assert list(open_source(path, series)) == [SourceRow("0", {"past_values": [1, 2.5]})]

@@ -54,7 +54,8 @@ def copied(tiny_model: TinyModel, tmp_path: Path) -> TinyModel:
 
 
 def load(name: str, folder: Path, **parameters: Any) -> LocalTask:
-    return create_task("transformers", task_of(name), str(folder), parameters)
+    backend = "sklearn" if name.startswith("tabular") else "transformers"
+    return create_task(backend, task_of(name), str(folder), parameters)
 
 
 def without(folder: Path, *parts: str, file: str = WEIGHTS) -> list[str]:

@@ -25,11 +25,12 @@ from wherry.tasks.vision.mask_generation import (
 from ...conftest import Worker
 
 #: Tasks that Hugging Face's clients have no form for.
-NO_FORM = {"video-mask-generation"}
+NO_FORM = {"time-series-forecasting", "video-mask-generation"}
 PICTURE = base64.b64encode(PNG).decode()
 SOUND = base64.b64encode(WAV).decode()
 
 QA = {"question": "Who jumps?", "context": "The fox jumps."}
+BOATS = {"length_m": ["12.5"], "sails": [1]}
 TABLE = {"query": "How many?", "table": {"boat": ["wherry", "tug"], "number": ["12", "3"]}}
 SAILING = [{"label": "sailing", "score": 0.75}, {"label": "rowing", "score": 0.125}]
 MATCHES = [
@@ -80,6 +81,8 @@ ANSWERS: list[tuple[str, dict[str, Any], Any]] = [
             "aggregator": "SUM",
         },
     ),
+    ("tabular-classification", {"inputs": {"data": BOATS}}, ["wherry"]),
+    ("tabular-regression", {"inputs": {"data": BOATS}}, [7.25]),
     (
         "sentence-similarity",
         {"inputs": {"source_sentence": "a", "sentences": ["b"]}},
@@ -218,6 +221,13 @@ def test_a_file_needs_no_content_type(
     raw = http.post(f"/models/{task}", content=PNG, headers=headers)
     assert raw.status_code == 200, raw.text
     assert raw.json() == said(http, task, {"inputs": PICTURE})
+
+
+def test_tables_come_as_clients_send_them(http: httpx.Client, serving: Worker) -> None:
+    table = {"length_m": ["12.5", "25"], "sails": [1, 2]}
+    for body in ({"inputs": {"data": table}}, {"table": table, "parameters": {}}):
+        assert said(http, "tabular-classification", body) == ["wherry", "wherry"]
+        assert said(http, "tabular-regression", body) == [7.25, 7.25]
 
 
 def test_parameters_of_a_file_come_with_the_query(http: httpx.Client, serving: Worker) -> None:

@@ -55,6 +55,7 @@ _FURTHER: dict[str, tuple[str, ...]] = {
     "ranking": ("ranking-qwen3",),
     "text-generation": ("text-generation-gpt2",),
     "text-to-speech": ("text-to-speech-csm",),
+    "time-series-forecasting": ("time-series-forecasting-timesfm2_5",),
     "translation": ("translation-nllb",),
     "video-classification": ("video-classification-vjepa2",),
     "zero-shot-audio-classification": ("zero-shot-audio-classification-fused",),

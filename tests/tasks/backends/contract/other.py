@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .case import Case, Changed, Row
 from .files import BROKEN_IMAGES, BROKEN_SOUNDS, IMAGES, SOUNDS, beyond_pixels, beyond_seconds
 from .text import LONG
@@ -13,6 +15,28 @@ _QUESTIONS = ["what is it", "a cat and a dog beside the red car", "is it red", "
 _WORDS = [
     (word, (i % 10 * 90, i // 10 * 50, i % 10 * 90 + 80, i // 10 * 50 + 40))
     for i, word in enumerate(["paris", "is", "the", "capital", "my", "name", "ada", "london"] * 14)
+]
+
+_BOATS: list[dict[str, Any]] = [
+    {"length_m": 8.5, "sails": 1, "rig": "gaff"},
+    {"length_m": "25", "sails": 2, "rig": "lug"},  # as forms have numbers
+    {"length_m": 6.25, "sails": True, "rig": "sprit", "name": "Maud"},
+]
+_TABULAR = Case(
+    rows=[{"records": [boat]} for boat in _BOATS],
+    broken=[
+        ({"records": [{"length_m": 8.5, "rig": "gaff"}]}, "column 'sails' is missing"),
+        ({"records": [{**_BOATS[0], "length_m": "long"}]}, "column 'length_m': expected a number"),
+        ({"records": [{**_BOATS[0], "length_m": None}]}, "column 'length_m': .* NaN"),
+        ({"records": [[1.0]]}, "the row has 1 cells"),
+    ],
+)
+
+#: As long as the model looks at, below zero, and short.
+_SERIES = [
+    [float(step % 7) for step in range(32)],
+    [float(step % 5 - 3) for step in range(20)],
+    [3.5],
 ]
 
 AUDIO: dict[str, Case] = {
@@ -152,6 +176,8 @@ MULTIMODAL: dict[str, Case] = {
             ({"images": None, "texts": ["lazy dog " * 300]}, r"\d+ tokens, the model reads 512"),
         ],
     ),
+    "tabular-classification": _TABULAR,
+    "tabular-regression": _TABULAR,
     "text-to-image": Case(
         rows=[
             {"prompts": [text]}
@@ -166,6 +192,15 @@ MULTIMODAL: dict[str, Case] = {
             "width": Changed(value=48, beside={"width": 32, "height": 32}),
             "height": Changed(value=16, beside={"width": 32, "height": 32}),
             "seed": Changed(value=8),
+        },
+    ),
+    "time-series-forecasting": Case(
+        rows=[{"past_values": [series]} for series in _SERIES],
+        broken=[({"past_values": [[1.0, 1e300]]}, "too large for float32")],
+        beyond=[({"prediction_length": 17}, "this model forecasts 16")],
+        changed={
+            "prediction_length": Changed(value=3),
+            "quantile_levels": Changed(value=[0.9, 0.1]),
         },
     ),
     "visual-document-retrieval": Case(

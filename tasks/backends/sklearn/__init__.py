@@ -1,0 +1,1 @@
+"""Estimators of scikit-learn. The one place that imports sklearn and skops."""
