@@ -26,7 +26,7 @@ def answer_table(output: TaskOutput) -> Table:
     """All rows of an answer; one in which nothing was found says so."""
     lines: list[dict[str, str]] = []
     for number, row in enumerate(output.rows()):
-        cells = {name: getattr(row, name)[0] for name in type(row).ROWS}
+        cells = {name: getattr(row, name)[0] for name in type(row).contents()}
         lines += ({"row": str(number), **found} for found in _lines(cells))
     titles = list(dict.fromkeys(title for line in lines for title in line))
     return table(titles, [[line.get(t, "") for t in titles] for line in lines], fold=_WORDS)

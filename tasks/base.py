@@ -164,8 +164,15 @@ class TaskOutput(BaseModel, ABC):
 
     #: Fields that hold one entry a row.
     ROWS: ClassVar[tuple[str, ...]]
+    #: Those of them that are for the next request, not about the row.
+    ASIDE: ClassVar[tuple[str, ...]] = ()
 
     _warning: str = PrivateAttr(default="")
+
+    @classmethod
+    def contents(cls) -> tuple[str, ...]:
+        """The fields that tell of a row, as people keep it."""
+        return tuple(field for field in cls.ROWS if field not in cls.ASIDE)
 
     @property
     def warning(self) -> str:

@@ -37,7 +37,10 @@ _WITH_TEXTS = frozenset(
 
 #: Tasks outside the family `text` that need no processor of pictures or sounds.
 _WITHOUT_PROCESSOR = frozenset(
-    {"custom", "document-question-answering", "text-to-audio", "text-to-image", "text-to-speech"}
+    {
+        *("custom", "document-question-answering", "text-to-audio", "text-to-image"),
+        *("text-to-speech", "time-series-forecasting"),
+    }
 )
 
 

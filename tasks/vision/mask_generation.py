@@ -141,6 +141,7 @@ class MaskGenerationOutput(ItemsOutput):
     ITEM: ClassVar[type[BaseModel]] = ObjectMask
     TENSORS: ClassVar[tuple[TensorSpec, ...]] = (MASK, SCORE)
     ROWS: ClassVar[tuple[str, ...]] = ("masks", "image_embeddings")
+    ASIDE: ClassVar[tuple[str, ...]] = ("image_embeddings",)
 
     masks: list[list[ObjectMask]]
     #: "" where it was not asked for.

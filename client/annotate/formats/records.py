@@ -51,7 +51,7 @@ class OutputField:
 @functools.cache
 def entries(task: Task) -> tuple[OutputField, ...]:
     """What a record of the task holds after its head."""
-    return tuple(_entry(task, field) for field in task.output.ROWS)
+    return tuple(_entry(task, field) for field in task.output.contents())
 
 
 def bare(kind: Any) -> Any:

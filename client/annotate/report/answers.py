@@ -91,7 +91,7 @@ def _colour(value: BaseModel, name: str, place: int, colours: Colours) -> Colour
 
 
 def _rows(output: TaskOutput) -> Iterator[Any]:
-    for field in output.ROWS:
+    for field in output.contents():
         yield from (getattr(output, field) or [])[:1]
 
 

@@ -78,6 +78,8 @@ def _marked(text: str, items: Sequence[Item]) -> str:
 def _made(sample: Sample) -> list[bytes]:
     """Image files that a row's answer is, one a field."""
     rows = (
-        [getattr(sample.output, field)[0] for field in sample.output.ROWS] if sample.output else []
+        [getattr(sample.output, field)[0] for field in sample.output.contents()]
+        if sample.output
+        else []
     )
     return [row for row in rows if isinstance(row, bytes) and row]

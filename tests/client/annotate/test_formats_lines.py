@@ -78,7 +78,7 @@ def test_a_line_says_what_people_expect(tmp_path):
         ("automatic-speech-recognition", {"text", "chunks", "duration", "language"}),
         ("depth-estimation", {"predicted_depth", "depth"}),
         ("image-classification", {"results"}),
-        ("video-mask-generation", {"objects_ids", "frame_indexes", "mask"}),
+        ("video-mask-generation", {"objects_ids", "frame_indexes", "mask", "time"}),
         ("custom", {"result"}),
     ],
 )
