@@ -21,17 +21,11 @@ _MATROSKA = Container("matroska", "WebM or Matroska")
 _BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 
 #: The brands of files that are made as an MP4 is and hold pictures alone: AVIF, HEIF.
-_PICTURES = (
-    b"avif",
-    b"avis",
-    b"heic",
-    b"heix",
-    b"heim",
-    b"heis",
-    b"hevc",
-    b"hevx",
-    b"mif1",
-    b"msf1",
+_PICTURES = frozenset(
+    {
+        *(b"avif", b"avis", b"avio", b"avci", b"avcs", b"crx ", b"heic", b"heif", b"heim", b"heis"),
+        *(b"heix", b"hevc", b"hevx", b"jpeg", b"miaf", b"mif1", b"mif2", b"msf1", b"MiHB"),
+    }
 )
 
 _DOCTYPES = (b"webm", b"matroska")

@@ -20,6 +20,9 @@ _WHITE_IS_ZERO, _UNSIGNED = 0, 1
 
 _WHITE = (255, 255, 255)
 
+#: What is still a picture of floats of 0 to 1.
+_OVER_ONE = 1.5
+
 
 def rgb(image: Image.Image) -> Image.Image:
     """RGB on white ground, where a picture lets it through.
@@ -30,7 +33,8 @@ def rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         return Image.fromarray(_eight_bits(_whole_numbers(image))).convert("RGB")
     if image.mode == "F":
-        return Image.fromarray(_of_floats(np.asarray(image))).convert("RGB")
+        grey = _of_floats(np.asarray(image))
+        return Image.fromarray(255 - grey if _white_is_zero(image) else grey).convert("RGB")
     if image.has_transparency_data:
         return _on_white(image.convert("RGBA"))
     if image.mode == "RGB":
@@ -49,15 +53,23 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _whole_numbers(image: Image.Image) -> NDArray[Any]:
-    tags = getattr(image, "tag_v2", {})  # a TIFF's
     values = np.asarray(image)
-    if values.dtype == np.int32 and tags.get(_SAMPLE_FORMAT, (0,))[0] == _UNSIGNED:
+    if values.dtype == np.int32 and _is_unsigned(image):
         values = values.view(np.uint32)
     if values.min(initial=0) < 0:
         raise RowError("the image has values below 0, which are no brightness; send 8 or 16 bits")
-    if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+    if _white_is_zero(image):
         values = np.iinfo(np.uint16 if image.mode.startswith("I;16") else values.dtype).max - values
     return values
+
+
+def _is_unsigned(image: Image.Image) -> bool:
+    tags = getattr(image, "tag_v2", None)  # a TIFF's; without a word its numbers have no sign
+    return tags is not None and tags.get(_SAMPLE_FORMAT, (_UNSIGNED,))[0] == _UNSIGNED
+
+
+def _white_is_zero(image: Image.Image) -> bool:
+    return getattr(image, "tag_v2", {}).get(_PHOTOMETRIC, 1) == _WHITE_IS_ZERO
 
 
 def _eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
@@ -73,6 +85,7 @@ def _of_floats(values: NDArray[np.float32]) -> NDArray[np.uint8]:
             f"the image has values from {least:g} to {most:g}, which are no brightness; "
             "send floats of 0 to 1, or 8 or 16 bits"
         )
-    top = next((top for top in (1, 255, 65535) if most <= top), most)
-    scaled: NDArray[np.uint8] = np.rint(values * (255 / top)).astype(np.uint8)
+    # Who resizes a picture of 0 to 1 leaves values a little over 1.
+    top = 1 if most <= _OVER_ONE else next((top for top in (255, 65535) if most <= top), most)
+    scaled: NDArray[np.uint8] = np.rint(values.clip(0, top) * (255 / top)).astype(np.uint8)
     return scaled

@@ -37,6 +37,7 @@ def film(
     *,
     fps: int = 10,
     at: Sequence[int] | None = None,
+    title: str = "",
     samples: NDArray[np.float32] | None = None,
     rate: int = 48_000,
 ) -> bytes:
@@ -46,6 +47,7 @@ def film(
     """
     file = io.BytesIO()
     with av.open(file, "w", format=kind) as container:
+        container.metadata["title"] = title
         stream = container.add_stream(codec, rate=fps)
         assert isinstance(stream, VideoStream)
         voice = None if samples is None else _voice(container, samples, "aac", rate)

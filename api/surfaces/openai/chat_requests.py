@@ -19,10 +19,10 @@ class ImageUrl(NullIsAbsent):
 
 
 class InputAudio(NullIsAbsent):
-    """A sound in base64. Its bytes say the format; what is said of it must be one that is read."""
+    """A sound in base64. Its bytes say the format, whatever is said of it."""
 
     data: str
-    format: Literal["wav", "mp3", "flac", "ogg", "aiff"] = "wav"
+    format: str = "wav"
 
 
 class ContentPart(NullIsAbsent, FirstFault):

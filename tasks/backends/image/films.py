@@ -22,6 +22,9 @@ from ...vision.video_mask_generation import MAX_FRAMES
 #: are decoded, too, but not kept.
 _FOR_EACH = 10
 
+#: Pixels that a decoder may add at the edges, to whole blocks.
+_EDGE = 1 << 20
+
 
 class Film:
     """A film of which nothing is decoded yet: its frames are known by the times that they tell."""
@@ -36,7 +39,7 @@ class Film:
         """
         self._data, self._kind = data, kind
         with self._opened() as (file, stream):
-            width, height = stream.codec_context.width, stream.codec_context.height
+            self._size = width, height = stream.codec_context.width, stream.codec_context.height
             if width * height > max_pixels:
                 raise RowError(f"the film has {width} x {height} pixels; {max_pixels} are allowed")
             room = min(_FOR_EACH * MAX_FRAMES, _FOR_EACH * most // max(1, width * height))
@@ -53,7 +56,7 @@ class Film:
         One that is wanted several times comes as often. Raises RowError.
         """
         with self._opened() as (file, stream):
-            shown, size = _shown(file, stream), None
+            shown = self._shown(file, stream)
             stamp, frame = next(shown, (0, None))
             after = next(shown, None)
             for number in wanted:
@@ -62,20 +65,33 @@ class Film:
                     (stamp, frame), after = after, next(shown, None)
                 if frame is None or (after is None and stamp < at):
                     raise RowError(f"the film is broken or cut off before its frame {number}")
-                image = _upright(frame)
-                size = size or image.size
-                if image.size != size:
-                    raise RowError(f"frame {number}: {image.size} pixels, where others have {size}")
-                yield image
+                yield _upright(frame)
+
+    def _shown(self, file: InputContainer, stream: VideoStream) -> Iterator[tuple[int, VideoFrame]]:
+        """Frames as they are shown, each with its time."""
+        stream.codec_context.options = {"max_pixels": str(self._size[0] * self._size[1] + _EDGE)}
+        for number, frame in enumerate(file.decode(stream)):
+            size = frame.width, frame.height
+            if size != self._size:
+                raise RowError(f"frame {number}: {size} pixels, where the film has {self._size}")
+            stamp = frame.dts if frame.pts is None else frame.pts
+            if self._kind.demuxer == "avi":  # it tells when frames are decoded, not when shown
+                stamp = self._stamps[number] if number < len(self._stamps) else None
+            if stamp is not None:
+                yield stamp, frame
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:
         try:
             # The demuxer is ours to say: FFmpeg's own guess may be a playlist.
-            with av.open(io.BytesIO(self._data), "r", format=self._kind.demuxer) as file:
+            with av.open(
+                io.BytesIO(self._data), "r", format=self._kind.demuxer, metadata_errors="replace"
+            ) as file:
                 stream = file.streams.best("video")
                 if not isinstance(stream, VideoStream):
                     raise RowError("the file has no pictures")
+                if stream.codec_context is None:
+                    raise RowError("the film is of a codec that is not read")
                 yield file, stream
         except FFmpegError as error:
             raise RowError(f"the film cannot be read ({type(error).__name__})") from None
@@ -84,11 +100,12 @@ class Film:
 def _stamps(file: InputContainer, stream: VideoStream, most: int) -> list[int]:
     """When each frame is shown, in the stream's time base, rising; without decoding one."""
     stamps: set[int] = set()
-    for packet in file.demux(stream):
+    for number, packet in enumerate(file.demux(stream)):
         stamp = packet.dts if packet.pts is None else packet.pts
-        if packet.size and stamp is not None:
+        # What an edit leaves out is decoded, but never shown.
+        if packet.size and stamp is not None and not packet.is_discard:
             stamps.add(stamp)
-        if len(stamps) > most:
+        if number > most:
             raise RowError(f"the film has over {most} frames, which are allowed for its size")
     if not stamps:
         raise RowError("the film has no frames")
@@ -97,19 +114,17 @@ def _stamps(file: InputContainer, stream: VideoStream, most: int) -> list[int]:
 
 def _at_rate(shown: Sequence[float], fps: float) -> list[int]:
     """The frames that are seen so often a second, the first one first."""
+    if shown[-1] * fps >= MAX_FRAMES:
+        raise RowError(
+            f"the film lasts {shown[-1]:.1f} s: with fps {fps:g} it has over {MAX_FRAMES} frames, "
+            "which are allowed"
+        )
     count = int(shown[-1] * fps + 1e-6) + 1
     return [bisect.bisect_right(shown, k / fps + 1e-6) - 1 for k in range(count)]
-
-
-def _shown(file: InputContainer, stream: VideoStream) -> Iterator[tuple[int, VideoFrame]]:
-    """Frames as they are shown, each with its time."""
-    for frame in file.decode(stream):
-        stamp = frame.dts if frame.pts is None else frame.pts
-        if stamp is not None:
-            yield stamp, frame
 
 
 def _upright(frame: VideoFrame) -> Image.Image:
     image = Image.fromarray(frame.to_ndarray(format="rgb24"))
     # Phones write films as the sensor lies, and beside them how to turn them.
-    return image.rotate(frame.rotation, expand=True) if frame.rotation else image
+    turned = frame.rotation and frame.rotation % 90 == 0
+    return image.rotate(frame.rotation, expand=True) if turned else image

@@ -15,6 +15,7 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from ....protocol.errors import RowError
+from ...audio.sounds import MAX_RATE, MIN_RATE
 from ...containers import Container
 
 if TYPE_CHECKING:
@@ -30,10 +31,14 @@ def decoded(data: bytes, kind: Container) -> Iterator[tuple[int, Iterator[NDArra
     """
     try:
         # The demuxer is ours to say: FFmpeg's own guess may be a playlist, which names other files.
-        with av.open(io.BytesIO(data), "r", format=kind.demuxer) as file:
+        with av.open(io.BytesIO(data), "r", format=kind.demuxer, metadata_errors="replace") as file:
             stream = file.streams.best("audio")
             if not isinstance(stream, AudioStream):
                 raise RowError("the file has no sound")
+            if stream.codec_context is None:
+                raise RowError("the sound is of a codec that is not read")
+            if not MIN_RATE <= stream.rate <= MAX_RATE:
+                raise RowError(f"the sound has {stream.rate} samples per second")
             yield stream.rate, _whole(_blocks(file, stream), _seconds(file, stream), stream.rate)
     except FFmpegError as error:
         raise RowError(f"the sound cannot be read ({type(error).__name__})") from None
@@ -72,7 +77,7 @@ def _blocks(file: InputContainer, stream: AudioStream) -> Iterator[NDArray[np.fl
         if resampler is None or form != seen:
             if resampler is not None:
                 yield from map(_samples, resampler.resample(None))
-            resampler, seen = AudioResampler("fltp", frame.layout, stream.rate), form
+            resampler, seen = AudioResampler("flt", frame.layout, stream.rate), form
         frame.pts = None
         yield from map(_samples, resampler.resample(frame))
     if resampler is not None:
@@ -80,4 +85,5 @@ def _blocks(file: InputContainer, stream: AudioStream) -> Iterator[NDArray[np.fl
 
 
 def _samples(frame: AudioFrame) -> NDArray[np.float32]:
-    return np.ascontiguousarray(frame.to_ndarray().T, np.float32)
+    # Packed: a frame has room for eight planes, and sounds come with more channels.
+    return np.asarray(frame.to_ndarray().reshape(-1, frame.layout.nb_channels), np.float32)

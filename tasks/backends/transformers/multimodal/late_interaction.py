@@ -74,7 +74,13 @@ class LateInteraction(ImagesBackend):
 
     def query(self, text: str) -> Tensors:
         """What the model is given of a query. Raises RowError for one that is too long."""
-        made: Tensors = self.processor.process_queries(text=[text])
+        try:
+            made: Tensors = self.processor.process_queries(text=[text])
+        except ValueError as error:
+            log.info("the processor refused a query: %s", error)
+            raise RowError(
+                "the model's processor refuses the text, as it does one with its mark of an image"
+            ) from None
         tokens = made["input_ids"].shape[1]
         if tokens > self._most:
             raise RowError(f"the text has {tokens} tokens, the model reads {self._most}: send less")

@@ -124,8 +124,10 @@ class TimeSeriesForecasting(TransformersBackend):
 
     def _answer(
         self, asked: TimeSeriesForecastingInput, means: torch.Tensor, quantiles: torch.Tensor
-    ) -> TaskOutput:
+    ) -> TaskOutput | RowError:
         """A row's forecast as it asks for it, and whether its beginning was not looked at."""
+        if not bool(means.isfinite().all() and quantiles.isfinite().all()):
+            return RowError("past_values: too large for this model, whose forecast is not finite")
         length = asked.prediction_length or self._horizon
         levels = list(self._levels if asked.quantile_levels is None else asked.quantile_levels)
         places = [place for level in levels if (place := self._place(level)) is not None]

@@ -27,6 +27,10 @@ from .segment_anything import Canvas, Masks, ObjectPrompt, decode_prompts
 _PIXELS_AT_ONCE = 2**26
 
 
+#: Models cut their own at 32; from somewhere far beyond they answer nothing that is finite.
+_LARGEST_LOGIT = 1e4
+
+
 class Look(NamedTuple):
     """A part of a row's image that the model looks at, and what is asked about it."""
 
@@ -172,7 +176,10 @@ class MaskGeneration(ImagesBackend):
                 f"mask_inputs: {high} lines of {wide}, this model takes {self._mask_edge} of "
                 f"{self._mask_edge}: its own mask_logits"
             )
-        return np.array(grid, dtype=np.float32)
+        logits = np.array(grid, dtype=np.float32)
+        if not (np.abs(logits) <= _LARGEST_LOGIT).all():  # NaN is at most nothing
+            raise RowError(f"mask_inputs: logits lie within {_LARGEST_LOGIT:g} of 0")
+        return logits
 
     def _grid(self, row: MaskGenerationInput, layer: int, crop: Crop) -> list[ObjectPrompt]:
         """A point per place of the grid: fewer in deeper layers."""

@@ -27,7 +27,7 @@ from ...conftest import Worker
 HELLO = [{"role": "user", "content": "hi"}]
 SOUND_PART = {
     "type": "input_audio",
-    "input_audio": {"data": base64.b64encode(WAV).decode(), "format": "wav"},
+    "input_audio": {"data": base64.b64encode(WAV).decode(), "format": "m4a"},  # the bytes decide
 }
 IMAGE = {
     "type": "image_url",

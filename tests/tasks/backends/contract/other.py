@@ -196,7 +196,10 @@ MULTIMODAL: dict[str, Case] = {
     ),
     "time-series-forecasting": Case(
         rows=[{"past_values": [series]} for series in _SERIES],
-        broken=[({"past_values": [[1.0, 1e300]]}, "too large for float32")],
+        broken=[
+            ({"past_values": [[1.0, 1e300]]}, "too large for float32"),
+            ({"past_values": [[3e38, -3e38] * 8]}, "whose forecast is not finite"),
+        ],
         beyond=[({"prediction_length": 17}, "this model forecasts 16")],
         changed={
             "prediction_length": Changed(value=3),

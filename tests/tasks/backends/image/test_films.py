@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -141,3 +142,62 @@ def test_without_the_extra_the_refusal_names_it(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delattr("wherry.tasks.backends.image.films", raising=False)
     monkeypatch.setitem(sys.modules, "av", None)
     assert refused(film).startswith("MP4, M4A, MOV or 3GP is read with the extra media")
+
+
+def test_a_long_film_of_many_frames_a_second_is_refused_before_they_are_counted() -> None:
+    film = media.film(PICTURES[:2], "matroska", at=[0, 400_000], fps=1)
+    assert refused(film, fps=240) == (
+        "the film lasts 400000.0 s: with fps 240 it has over 1000 frames, which are allowed"
+    )
+
+
+def test_packets_of_one_time_count_each() -> None:
+    packet = SimpleNamespace(pts=0, dts=0, size=1, is_discard=False)
+    file: Any = SimpleNamespace(demux=lambda _: [packet] * 10)
+    stream: Any = None
+    with pytest.raises(RowError, match="over 5 frames"):
+        films._stamps(file, stream, 5)
+    assert films._stamps(file, stream, 10) == [0]
+
+
+@pytest.mark.parametrize(("start", "length", "numbers"), [(0, 5, range(5)), (3, 4, range(3, 7))])
+def test_an_edited_film_has_the_frames_that_are_shown(
+    start: int, length: int, numbers: range
+) -> None:
+    """As trimming leaves it: all packets are there, and a list says what of them is shown."""
+    film = media.film(PICTURES, codec="mpeg4")
+    at = film.index(b"elst") + 12  # its version, flags and count come first
+    _, first = struct.unpack_from(">Ii", film, at)
+    scale = struct.unpack_from(">I", film, film.index(b"mdhd") + 16)[0]
+    edit = struct.pack(">Ii", 100 * length, first + start * scale // 10)
+    video = opened(film[:at] + edit + film[at + 8 :])
+    assert [number_of(pixels) for pixels in seen(video)] == list(numbers)
+    assert video.times == pytest.approx([n / 10 for n in range(length)], abs=2e-3)
+
+
+def test_frames_that_are_stored_in_another_order_are_seen_as_shown() -> None:
+    """AVI tells when a frame is decoded, and H.264 decodes some before those shown earlier."""
+    video = opened(media.film(PICTURES, "avi", "libx264"))
+    assert [number_of(pixels) for pixels in seen(video)] == list(range(10))
+
+
+def test_frames_of_another_size_are_refused_before_they_are_made_pictures() -> None:
+    film = media.film(PICTURES, "webm", "libvpx-vp9")
+    wide = [np.zeros((96, 128, 3), np.uint8)] * 10
+    other = media.film(wide, "webm", "libvpx-vp9")
+    video = opened(film)
+    video._data = other  # type: ignore[attr-defined] # as a stream whose pictures grow
+    with pytest.raises(RowError, match=r"frame 0: \(128, 96\) pixels|cannot be read"):
+        seen(video)
+
+
+def test_a_title_in_another_alphabet_is_no_fault() -> None:
+    film = media.film(PICTURES, "avi", "mpeg4", title="Cafe")
+    latin = film.replace(b"Cafe", b"Caf\xe9")
+    assert latin != film
+    assert opened(latin).count == 10
+
+
+def test_a_codec_that_is_not_read_is_said_so() -> None:
+    film = media.film(PICTURES)
+    assert refused(film.replace(b"avc1", b"zzz1")) == "the film is of a codec that is not read"

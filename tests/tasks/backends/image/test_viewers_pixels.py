@@ -88,6 +88,13 @@ def test_floats_are_scaled_by_what_they_are_of(top: float) -> None:
     assert (seen(tiff(ramp, kind=3)).ravel() == np.arange(256)).all()
 
 
+def test_a_little_over_one_is_white() -> None:
+    """As resizing leaves it."""
+    values = np.array([[0, 0.5, 1.0000001, 1.04]], np.float32)
+    assert seen(tiff(values, kind=3)).tolist() == [[0, 128, 255, 255]]
+    assert seen(tiff(values, kind=3, white_is_zero=True)).tolist() == [[255, 127, 0, 0]]
+
+
 @pytest.mark.parametrize(
     ("values", "kind", "said"),
     [

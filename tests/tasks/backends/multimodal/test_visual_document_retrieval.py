@@ -112,6 +112,17 @@ def test_a_broken_page_fails_its_row_alone_by_its_number(tiny_model: Models) -> 
     assert len(ranked(second)) == 4
 
 
+def test_a_query_with_the_mark_of_an_image_fails_its_row_alone(tiny_model: Models) -> None:
+    task = create_task("transformers", "visual-document-retrieval", str(tiny_model(NAME)))
+    backend: Any = task.backend
+    good, *_ = rows()
+    mark = backend.processor.image_token
+    first, second = backend.run([good.model_copy(update={"queries": [mark]}), good])
+    with pytest.raises(RowError, match="refuses the text"):
+        raise first
+    assert len(ranked(second)) == 4
+
+
 def test_another_kind_of_model_is_refused(tiny_model: Models) -> None:
     says = "a clip has no vectors of pages; this task takes colmodernvbert, colpali, colqwen2"
     with pytest.raises(ModelRefused, match=says):

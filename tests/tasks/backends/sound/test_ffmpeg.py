@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Any
 
+import av
 import numpy as np
 import pytest
+from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
 from wherry.protocol.errors import RowError
@@ -74,6 +77,29 @@ def test_channels_are_averaged() -> None:
     stereo = np.stack([tone(), 0 * tone()], axis=1)
     heard = decode(media.sound(stereo, "ipod", "alac"), None, rate=RATE, max_seconds=2)
     assert heard == pytest.approx(tone() / 2, abs=1e-4)
+
+
+@pytest.mark.parametrize("layout", ["5.1", "7.1", "hexadecagonal"])
+def test_any_number_of_channels_is_averaged(layout: str) -> None:
+    with av.open(file := io.BytesIO(), "w", format="matroska") as container:
+        stream = container.add_stream("pcm_s16le", rate=RATE, layout=layout)
+        assert isinstance(stream, AudioStream)
+        count = stream.layout.nb_channels
+        first = np.zeros((RATE, count), np.int16)
+        first[:, 0] = np.rint(32767 * tone())
+        frame = av.AudioFrame.from_ndarray(first.reshape(1, -1), "s16", layout)
+        frame.sample_rate = RATE
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    heard = decode(file.getvalue(), None, rate=RATE, max_seconds=2)
+    assert heard == pytest.approx(tone() / count, abs=1e-4)
+
+
+def test_a_codec_that_is_not_read_is_said_so() -> None:
+    file = media.sound(tone(), "webm", "libopus")
+    assert refused(file.replace(b"A_OPUS", b"A_OPUX")) == (
+        "the sound is of a codec that is not read"
+    )
 
 
 def test_the_sound_of_a_film_is_heard() -> None:

@@ -165,6 +165,9 @@ def test_logits_given_back_are_refined_as_the_model_does(name: str, tiny_model: 
         plain = cut(task, **first, multimask_output=False)
         with pytest.raises(Exception, match="row 0: mask_inputs: 1 lines of 2, this model takes"):
             cut(task, **first, mask_inputs=[[[[1.0, 2.0]]], []])
+        huge = [[[3e38 for _ in line] for line in grid] for grid in grids[0]]
+        with pytest.raises(Exception, match="row 0: mask_inputs: logits lie within 10000 of 0"):
+            cut(task, **first, mask_inputs=[huge, []])
         with pytest.raises(Exception, match="row 0: return_logits: .* give points or boxes"):
             cut(task, images=images[:1], return_logits=True)
     for row, (given, (refined,)) in enumerate(zip(grids, again, strict=True)):
