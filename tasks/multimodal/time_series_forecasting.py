@@ -119,12 +119,12 @@ TASK = Task(
     aliases=Aliases(huggingface=("time-series-forecasting",)),
     example=Example(
         TimeSeriesForecastingInput(
-            past_values=[[1.0, 1.5, 2.0, 2.5]], prediction_length=2, quantile_levels=[0.25, 0.75]
+            past_values=[[1.0, 1.5, 2.0, 2.5]], prediction_length=2, quantile_levels=[0.5]
         ),
         TimeSeriesForecastingOutput(
             means=[[3.0, 3.5]],
-            quantiles=[[[2.75, 3.25], [3.0, 4.0]]],
-            levels=[[0.25, 0.75]],
+            quantiles=[[[2.75], [3.25]]],
+            levels=[[0.5]],
         ),
     ),
 )
