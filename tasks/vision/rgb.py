@@ -65,11 +65,11 @@ def _whole_numbers(image: Image.Image) -> NDArray[Any]:
 
 def _is_unsigned(image: Image.Image) -> bool:
     tags = getattr(image, "tag_v2", None)  # a TIFF's; without a word its numbers have no sign
-    return tags is not None and tags.get(_SAMPLE_FORMAT, (_UNSIGNED,))[0] == _UNSIGNED
+    return tags is not None and bool(tags.get(_SAMPLE_FORMAT, (_UNSIGNED,))[0] == _UNSIGNED)
 
 
 def _white_is_zero(image: Image.Image) -> bool:
-    return getattr(image, "tag_v2", {}).get(_PHOTOMETRIC, 1) == _WHITE_IS_ZERO
+    return bool(getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO)
 
 
 def _eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
