@@ -90,7 +90,7 @@ def ours(client: Client, task_name: str, folder: Path, count: int) -> list[Count
     files = [path.read_bytes() for path in sorted(folder.glob(f"*.{suffix}"))[:count]]
     output = client.infer(task_name, task.input(**{field: files}, **FIELDS[task_name]), 60)
     assert isinstance(output, task.output)
-    rows = [row.model_dump() for row in output.rows()]
+    rows = [row.model_dump(exclude=set(task.output.ASIDE)) for row in output.rows()]
     for row in rows:
         if task_name == "depth-estimation":
             (depth,) = row["predicted_depth"]
