@@ -128,3 +128,17 @@ def bpe(
         model_max_length=max_length,
         **more,
     )
+
+
+def text_config(kind: str, tokenizer: Any) -> dict[str, Any]:
+    """Settings of a small language model of a type, whose tokens are the tokenizer's."""
+    return {
+        **SMALL,
+        "model_type": kind,
+        "num_key_value_heads": 2,
+        "vocab_size": len(tokenizer),
+        "max_position_embeddings": 512,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }

@@ -10,7 +10,7 @@ from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3I
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
-from .parts import SMALL, SQUARE, bpe, loud, save
+from .parts import SMALL, SQUARE, bpe, loud, save, text_config
 
 #: Configs take more than their signatures tell.
 hf: Any = transformers
@@ -34,7 +34,7 @@ def colpali(folder: Path) -> None:
     processor = hf.ColPaliProcessor(images, tokenizer)
     eye = {**_EYE, "model_type": "siglip_vision_model", "vision_use_head": False}
     paligemma = hf.PaliGemmaConfig(
-        text_config={**_text("gemma", tokenizer), "num_key_value_heads": 1, "head_dim": 16},
+        text_config={**text_config("gemma", tokenizer), "num_key_value_heads": 1, "head_dim": 16},
         vision_config={**eye, "projection_dim": 32},
         image_token_index=processor.image_token_id,
         projection_dim=32,
@@ -53,7 +53,7 @@ def colqwen2(folder: Path) -> None:
         extra_special_tokens={"image_token": "<|image_pad|>"},
     )
     rope = {"rope_type": "default", "mrope_section": [2, 3, 3]}
-    text = {**_text("qwen2", tokenizer), "rope_parameters": rope}
+    text = {**text_config("qwen2", tokenizer), "rope_parameters": rope}
     del text["model_type"]
     qwen = hf.Qwen2VLConfig(
         text_config=text,
@@ -82,7 +82,7 @@ def colmodernvbert(folder: Path) -> None:
         extra=(*marks, "<|begin_of_text|>", *parts),
         extra_special_tokens={"image_token": "<image>"},
     )
-    text = _text("modernbert", tokenizer)
+    text = text_config("modernbert", tokenizer)
     ends = {name: text[f"{name}_token_id"] for name in ("bos", "eos", "pad")}
     text |= {"cls_token_id": ends["bos"], "sep_token_id": ends["eos"], "local_attention": 64}
     vbert = hf.ModernVBertConfig(
@@ -97,16 +97,3 @@ def colmodernvbert(folder: Path) -> None:
     config = hf.ColModernVBertConfig(vlm_config=vbert, embedding_dim=16)
     model = loud(hf.ColModernVBertForRetrieval(config), *_LOUD)
     save(folder, model, hf.ColModernVBertProcessor(images, tokenizer, image_seq_len=4))
-
-
-def _text(kind: str, tokenizer: Any) -> dict[str, Any]:
-    return {
-        **SMALL,
-        "model_type": kind,
-        "num_key_value_heads": 2,
-        "vocab_size": len(tokenizer),
-        "max_position_embeddings": 512,
-        "bos_token_id": tokenizer.bos_token_id,
-        "eos_token_id": tokenizer.eos_token_id,
-        "pad_token_id": tokenizer.pad_token_id,
-    }

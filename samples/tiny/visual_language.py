@@ -19,7 +19,7 @@ from transformers.models.pixtral.image_processing_pil_pixtral import PixtralImag
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
-from .parts import SMALL, SQUARE, bpe, loud, save
+from .parts import SMALL, SQUARE, bpe, loud, save, text_config
 
 #: Configs take more than their signatures tell.
 hf: Any = transformers
@@ -107,7 +107,7 @@ def smolvlm(folder: Path) -> None:
     parts = [f"<row_{row}_col_{column}>" for row in range(1, 4) for column in range(1, 4)]
     tokenizer = bpe(extra=(*special.values(), *_IM, *parts), extra_special_tokens=special)
     config = hf.SmolVLMConfig(
-        text_config=_text("llama", tokenizer),
+        text_config=text_config("llama", tokenizer),
         vision_config={**SMALL, "image_size": 64, "patch_size": 16},
         image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
     )
@@ -124,7 +124,7 @@ def internvl(folder: Path) -> None:
     special |= {"context_image_token": "<IMG_CONTEXT>", "video_token": "<video>"}
     tokenizer = bpe(extra=(*special.values(), *_IM), extra_special_tokens=special)
     config = hf.InternVLConfig(
-        text_config=_text("qwen2", tokenizer),
+        text_config=text_config("qwen2", tokenizer),
         vision_config={**SMALL, "image_size": [64, 64], "patch_size": [16, 16]},
         image_token_id=tokenizer.convert_tokens_to_ids("<IMG_CONTEXT>"),
         image_seq_length=4,
@@ -142,7 +142,7 @@ def llava_onevision(folder: Path) -> None:
     tokenizer = bpe(extra=(*special.values(), *_IM), extra_special_tokens=special)
     grid = [[64, 64], [64, 128], [128, 64]]
     config = hf.LlavaOnevisionConfig(
-        text_config=_text("qwen2", tokenizer),
+        text_config=text_config("qwen2", tokenizer),
         vision_config={
             **SMALL,
             "model_type": "siglip_vision_model",
@@ -173,7 +173,7 @@ def mistral3(folder: Path) -> None:
     marks = ("[IMG]", "[IMG_BREAK]", "[IMG_END]", *_IM)
     tokenizer = bpe(extra=marks, extra_special_tokens=special)
     config = hf.Mistral3Config(
-        text_config={**_text("mistral", tokenizer), "head_dim": 16},
+        text_config={**text_config("mistral", tokenizer), "head_dim": 16},
         vision_config={
             **SMALL,
             "model_type": "pixtral",
@@ -202,7 +202,7 @@ def _qwen_marks(tokenizer: Any) -> dict[str, int]:
 
 
 def _qwen_text(tokenizer: Any) -> dict[str, Any]:
-    text = _text("qwen2", tokenizer)
+    text = text_config("qwen2", tokenizer)
     del text["model_type"]
     return {**text, "rope_parameters": {"rope_type": "default", "mrope_section": [2, 3, 3]}}
 
@@ -213,19 +213,6 @@ def _save_qwen(folder: Path, model: Any, tokenizer: Any, kind: str, *, patch_siz
     )
     picture = "<|vision_start|><|image_pad|><|vision_end|>"
     _save(folder, model, tokenizer, images, kind, picture)
-
-
-def _text(kind: str, tokenizer: Any) -> dict[str, Any]:
-    return {
-        **SMALL,
-        "model_type": kind,
-        "num_key_value_heads": 2,
-        "vocab_size": len(tokenizer),
-        "max_position_embeddings": 512,
-        "bos_token_id": tokenizer.bos_token_id,
-        "eos_token_id": tokenizer.eos_token_id,
-        "pad_token_id": tokenizer.pad_token_id,
-    }
 
 
 def _save(
