@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import bisect
-import io
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
-import av
 from av.container import InputContainer
-from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
@@ -17,6 +14,7 @@ from PIL import Image
 from ....protocol.errors import RowError
 from ...containers import Container
 from ...vision.video_mask_generation import MAX_FRAMES
+from ..ffmpeg import opened
 
 #: Frames, and pixels of all, that a film may have for each one that may be looked at: those between
 #: are decoded, too, but not kept.
@@ -80,21 +78,8 @@ class Film:
             if stamp is not None:
                 yield stamp, frame
 
-    @contextmanager
-    def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:
-        try:
-            # The demuxer is ours to say: FFmpeg's own guess may be a playlist.
-            with av.open(
-                io.BytesIO(self._data), "r", format=self._kind.demuxer, metadata_errors="replace"
-            ) as file:
-                stream = file.streams.best("video")
-                if not isinstance(stream, VideoStream):
-                    raise RowError("the file has no pictures")
-                if stream.codec_context is None:
-                    raise RowError("the film is of a codec that is not read")
-                yield file, stream
-        except FFmpegError as error:
-            raise RowError(f"the film cannot be read ({type(error).__name__})") from None
+    def _opened(self) -> AbstractContextManager[tuple[InputContainer, VideoStream]]:
+        return opened(self._data, self._kind, VideoStream, whole="film", holds="pictures")
 
 
 def _stamps(file: InputContainer, stream: VideoStream, most: int) -> list[int]:

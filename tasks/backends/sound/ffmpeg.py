@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -11,12 +10,12 @@ import av
 import numpy as np
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
-from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from ....protocol.errors import RowError
 from ...audio.sounds import MAX_RATE, MIN_RATE
 from ...containers import Container
+from ..ffmpeg import opened
 
 if TYPE_CHECKING:
     from av import AudioFrame
@@ -29,19 +28,10 @@ def decoded(data: bytes, kind: Container) -> Iterator[tuple[int, Iterator[NDArra
 
     Raises RowError for a file without sound, and a broken one.
     """
-    try:
-        # The demuxer is ours to say: FFmpeg's own guess may be a playlist, which names other files.
-        with av.open(io.BytesIO(data), "r", format=kind.demuxer, metadata_errors="replace") as file:
-            stream = file.streams.best("audio")
-            if not isinstance(stream, AudioStream):
-                raise RowError("the file has no sound")
-            if stream.codec_context is None:
-                raise RowError("the sound is of a codec that is not read")
-            if not MIN_RATE <= stream.rate <= MAX_RATE:
-                raise RowError(f"the sound has {stream.rate} samples per second")
-            yield stream.rate, _whole(_blocks(file, stream), _seconds(file, stream), stream.rate)
-    except FFmpegError as error:
-        raise RowError(f"the sound cannot be read ({type(error).__name__})") from None
+    with opened(data, kind, AudioStream, whole="sound", holds="sound") as (file, stream):
+        if not MIN_RATE <= stream.rate <= MAX_RATE:
+            raise RowError(f"the sound has {stream.rate} samples per second")
+        yield stream.rate, _whole(_blocks(file, stream), _seconds(file, stream), stream.rate)
 
 
 def _seconds(file: InputContainer, stream: AudioStream) -> float:

@@ -125,7 +125,7 @@ def test_what_is_no_film_or_too_long_is_refused(monkeypatch: pytest.MonkeyPatch)
 def test_a_film_that_is_cut_off_is_refused() -> None:
     whole = media.film([picture(number % 10) for number in range(40)], "matroska")
     video = opened(whole)
-    video._data = whole[: len(whole) // 2] + bytes(len(whole) // 2)  # type: ignore[attr-defined]
+    video._data = whole[: len(whole) // 2] + bytes(len(whole) // 2)  # type: ignore[attr-defined] # cut since
     with pytest.raises(RowError, match="broken or cut off before its frame|cannot be read"):
         seen(video)
 
@@ -138,7 +138,8 @@ def test_an_avif_is_a_picture() -> None:
 
 def test_without_the_extra_the_refusal_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     film = media.film(PICTURES[:2])
-    monkeypatch.delitem(sys.modules, "wherry.tasks.backends.image.films", raising=False)
+    for module in ("image.films", "ffmpeg"):
+        monkeypatch.delitem(sys.modules, f"wherry.tasks.backends.{module}", raising=False)
     monkeypatch.delattr("wherry.tasks.backends.image.films", raising=False)
     monkeypatch.setitem(sys.modules, "av", None)
     assert refused(film).startswith("MP4, M4A, MOV or 3GP is read with the extra media")

@@ -136,7 +136,8 @@ def test_a_playlist_is_no_sound(tmp_path: Any) -> None:
 
 def test_without_the_extra_the_refusal_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     file = media.sound(tone(), "ipod", "aac")
-    monkeypatch.delitem(sys.modules, "wherry.tasks.backends.sound.ffmpeg", raising=False)
+    for module in ("sound.ffmpeg", "ffmpeg"):
+        monkeypatch.delitem(sys.modules, f"wherry.tasks.backends.{module}", raising=False)
     monkeypatch.delattr("wherry.tasks.backends.sound.ffmpeg", raising=False)
     monkeypatch.setitem(sys.modules, "av", None)
     assert refused(file) == (
