@@ -106,11 +106,12 @@ class VideoMaskGenerationOutput(TaskOutput):
         default=[], description="Of a film: seconds from its start. [] per row of pictures."
     )
 
-    @model_validator(mode="after")
-    def _fill_times(self) -> Self:
-        if not self.times:
-            object.__setattr__(self, "times", [[] for _ in self.masks])
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _name_no_times(cls, fields: Any) -> Any:
+        if isinstance(fields, dict) and "masks" in fields and not fields.get("times"):
+            return {**fields, "times": [[] for _ in fields["masks"]]}
+        return fields
 
     @classmethod
     def empty(cls) -> Self:
