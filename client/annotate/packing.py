@@ -13,7 +13,7 @@ from pydantic_core import to_json
 from ...protocol import codec, v2
 from ...protocol.parameters import ON_ROW_ERROR
 from ...tasks.base import Task, TaskInput, TaskOutput
-from ...tasks.vision.size import displayed_size
+from ...tasks.media.size import displayed_size
 from .ledger import KEY_BYTES
 from .rows import Origin, SourceRow
 

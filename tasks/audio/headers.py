@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from ..containers import Container, container
+from ..media.containers import Container, container
 
 #: How the files begin that soundfile reads. No sample between -1 and 1 has these bytes, but ID3's,
 #: which are of a number below 1e-36: raw samples are never taken for one of these.

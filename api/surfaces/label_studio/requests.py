@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from ....protocol.errors import InvalidRequest, WherryError
 from ....tasks.base import Task, TaskInput
 from ....tasks.label_studio.results import Size
+from ....tasks.media.size import displayed_size
 from ....tasks.tensors import TensorSpec
-from ....tasks.vision.size import displayed_size
 from ...egress.named_files import NamedFiles
 from ...http.media import read_media
 from .config import Config

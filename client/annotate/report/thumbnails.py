@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from ....protocol.errors import RowError
-from ....tasks.vision.rgb import rgb
-from ....tasks.vision.size import FORMATS, displayed_size
+from ....tasks.media.rgb import rgb
+from ....tasks.media.size import FORMATS, displayed_size
 from ..formats.painted import painted
 from .colours import Colour
 

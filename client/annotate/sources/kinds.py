@@ -9,13 +9,13 @@ from ....protocol.errors import InvalidRequest
 from ....tasks.base import Task
 from ....tasks.tensors import Content, TensorSpec
 
-#: Films, which hold sound, too; see tasks/containers.py.
+#: Films, which hold sound, too; see tasks/media/containers.py.
 _FILMS = (
     *(".3gp", ".asf", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts"),
     *(".webm", ".wmv"),
 )
 
-#: The formats that workers read; see tasks/backends/image/decode.py, and
+#: The formats that workers read; see tasks/media/decode.py, and
 #: tasks/audio/headers.py for sounds, of films too.
 _SUFFIXES: Mapping[Content, tuple[str, ...]] = {
     "image": (

@@ -12,6 +12,7 @@ from PIL import Image, ImageFilter
 from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
 from ...boxes import BoundingBox, BoxesOutput
+from ...media.decode import decode
 from ...vision.image_anonymization import (
     ImageAnonymizationInput,
     ImageAnonymizationOutput,
@@ -21,7 +22,6 @@ from ...vision.images import MAX_PIXELS
 from ..base import Backend
 from ..device import Device
 from ..facts import ModelFacts
-from .decode import decode
 from .png import png
 
 #: Cells along a region's longer edge when it is pixelated: too few for a face or a number plate.

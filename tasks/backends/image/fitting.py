@@ -11,9 +11,9 @@ from PIL import Image
 
 from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
+from ...media.decode import decode
 from ..rows import Decoded, alike
 from ..sizes import Size
-from .decode import decode
 from .pixels import Pixels
 
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Protocol
 from PIL import Image, ImageOps
 
 from ....protocol.errors import RowError
-from ...containers import Container, container
-from ...vision.rgb import rgb
+from ...media.containers import Container, container
+from ...media.decode import decode, faults_told, open_image
+from ...media.rgb import rgb
 from ...vision.video_mask_generation import MAX_FRAMES
 from ..sizes import Size
-from .decode import decode, faults_told, open_image
 
 if TYPE_CHECKING:
-    from .films import Film
+    from ...media.films import Film
 
 #: What Pillow reads moving pictures of. The pages of a TIFF are no frames.
 _MOVING = ("AVIF", "GIF", "PNG", "WEBP")
@@ -86,7 +86,7 @@ def check_size(number: int, size: Size, first: Size) -> None:
 
 def _film(kind: Container) -> type[Film]:
     try:
-        from .films import Film
+        from ...media.films import Film
     except ImportError:
         raise RowError(
             f"{kind.title} is read with the extra media (pip install 'wherry[media]'); without it "

@@ -9,12 +9,12 @@ import rapidocr
 
 from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
+from ...media.decode import decode
 from ...vision.images import MAX_PIXELS
 from ..base import ModelRefused
 from ..company import Probe
 from ..device import Device
 from ..facts import ModelFacts
-from ..image.decode import decode
 from ..image.page_reader import Graphs, PageReader
 from ..sources import opened_folder
 from .backend import DialectBackend

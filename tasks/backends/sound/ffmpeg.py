@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from ....protocol.errors import RowError
 from ...audio.sounds import MAX_RATE, MIN_RATE
-from ...containers import Container
-from ..ffmpeg import opened
+from ...media.containers import Container
+from ...media.ffmpeg import opened
 
 if TYPE_CHECKING:
     from av import AudioFrame

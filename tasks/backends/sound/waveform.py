@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ....protocol.errors import RowError
 from ...audio.headers import is_file, rare_codec
 from ...audio.sounds import MAX_RATE, MIN_RATE
-from ...containers import Container, container
+from ...media.containers import Container, container
 
 Samples = NDArray[np.float32]
 

@@ -14,10 +14,10 @@ from PIL import Image
 
 from .....protocol.errors import RowError
 from ....base import Task, TaskInput, TaskOutput
+from ....media.decode import decode
 from ....vision.keypoint_detection import Keypoint, KeypointDetectionInput, KeypointDetectionOutput
 from ...base import ModelRefused
 from ...image.cutout import cutout
-from ...image.decode import decode
 from ...image.fitting import Fitted
 from ...image.pixels import Pixels
 from ...rows import Decoded

@@ -11,9 +11,9 @@ from PIL import Image
 
 from .....protocol.errors import RowError
 from ....base import Task, TaskInput, TaskOutput
+from ....media.decode import decode
 from ...base import ModelRefused
 from ...company import TEXTS, Probe, Values, turned
-from ...image.decode import decode
 from ...rows import Decoded
 from ...text.document_spans import Span, best_answers
 from ...text.lengths import sharing

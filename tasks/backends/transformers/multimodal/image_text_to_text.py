@@ -9,8 +9,8 @@ from PIL import Image, ImageOps
 
 from .....protocol.errors import RowError
 from ....base import TaskInput
+from ....media.decode import decode
 from ...company import TEXTS, Probe
-from ...image.decode import decode
 from ...rows import check_entries
 from ...sizes import Size
 from ..generation.generate import Completion, writer

@@ -9,8 +9,8 @@ from PIL import Image
 
 from .....protocol.errors import RowError
 from ....base import Task
+from ....media.decode import decode
 from ...base import ModelRefused
-from ...image.decode import decode
 from ...rows import alike
 from ..processors import load_processor
 from ..tokenizer import check_tokenizer, tokenizer_errors

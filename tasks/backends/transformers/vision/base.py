@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .....protocol.errors import RowError
 from ....base import Task, TaskInput, TaskOutput
-from ...image.decode import decode
+from ....media.decode import decode
 from ...image.fitting import Fitted, run_fitted
 from ...image.pixels import Pixels
 from ...rows import Decoded, alike, check_entries

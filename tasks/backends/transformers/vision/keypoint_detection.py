@@ -9,8 +9,8 @@ from PIL import Image
 
 from .....protocol.errors import RowError
 from ....base import TaskInput, TaskOutput
+from ....media.decode import decode
 from ....vision.keypoint_detection import Keypoint, KeypointDetectionInput, KeypointDetectionOutput
-from ...image.decode import decode
 from ...rows import Decoded, check_entries
 from ...sizes import Size
 from .base import Tensors, VisionBackend

@@ -9,13 +9,13 @@ import torch
 
 from .....protocol.errors import RowError
 from ....base import TaskInput, TaskOutput
+from ....media.decode import decode
 from ....vision.keypoint_matching import (
     KeypointMatch,
     KeypointMatchingInput,
     KeypointMatchingOutput,
 )
 from ...company import Company
-from ...image.decode import decode
 from ...rows import Decoded
 from ...sizes import Size
 from .images import ImagesBackend

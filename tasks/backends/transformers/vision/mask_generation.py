@@ -12,9 +12,9 @@ from PIL import Image
 
 from .....protocol.errors import RowError
 from ....base import Task, TaskInput, TaskOutput
+from ....media.decode import decode
 from ....tensors import Grid
 from ....vision.mask_generation import MaskGenerationInput, MaskGenerationOutput, ObjectMask
-from ...image.decode import decode
 from ...image.mask_search import Crop, crops, cut_off, grid, suppress
 from ...image.png import mask_png
 from ...rows import Decoded

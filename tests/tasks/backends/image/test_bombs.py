@@ -15,8 +15,8 @@ import soundfile
 from pydantic import ValidationError
 
 from wherry.protocol.errors import RowError
-from wherry.tasks.backends.image import decode
 from wherry.tasks.backends.sound import waveform
+from wherry.tasks.media import decode
 from wherry.tasks.samples import PNG
 from wherry.tasks.vision.video_mask_generation import MAX_FRAMES, VideoMaskGenerationInput
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from wherry.protocol.errors import RowError
 from wherry.tasks.audio.headers import is_file, milliseconds
 from wherry.tasks.backends.sound.waveform import decode
-from wherry.tasks.containers import container
+from wherry.tasks.media.containers import container
 
 from ....support import media
 

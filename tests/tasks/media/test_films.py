@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wherry.protocol.errors import RowError
-from wherry.tasks.backends.image import films
 from wherry.tasks.backends.image.videos import FrameSource, open_video
-from wherry.tasks.containers import container
+from wherry.tasks.media import films
+from wherry.tasks.media.containers import container
 
-from ....support import media, tiny
+from ...support import media, tiny
 
 SIZE = (64, 48)
 
@@ -138,9 +138,9 @@ def test_an_avif_is_a_picture() -> None:
 
 def test_without_the_extra_the_refusal_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     film = media.film(PICTURES[:2])
-    for module in ("image.films", "ffmpeg"):
-        monkeypatch.delitem(sys.modules, f"wherry.tasks.backends.{module}", raising=False)
-    monkeypatch.delattr("wherry.tasks.backends.image.films", raising=False)
+    for module in ("films", "ffmpeg"):
+        monkeypatch.delitem(sys.modules, f"wherry.tasks.media.{module}", raising=False)
+    monkeypatch.delattr("wherry.tasks.media.films", raising=False)
     monkeypatch.setitem(sys.modules, "av", None)
     assert refused(film).startswith("MP4, M4A, MOV or 3GP is read with the extra media")
 

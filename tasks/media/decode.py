@@ -8,26 +8,14 @@ from contextlib import contextmanager
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ....protocol.errors import RowError
-from ...vision.images import MAX_PIXELS
-from ...vision.rgb import rgb
+from ...protocol.errors import RowError
+from ..vision.images import MAX_PIXELS
+from .rgb import rgb
+from .size import FORMATS
 
 # Ours refuses the row that is too large; Pillow's own guard is for an image inside an image, which
 # is decoded while the outer one is opened: an icon may hold a PNG of any size.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-
-# A build of Pillow may lack a format (AVIF, WEBP), which only shows once its readers are loaded.
-Image.init()
-
-#: What people send. Pillow reads more, some of it by starting other programs (EPS: Ghostscript).
-FORMATS = tuple(
-    name
-    for name in (
-        *("AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000"),
-        *("PNG", "PPM", "TIFF", "WEBP"),
-    )
-    if name in Image.OPEN
-)
 
 
 def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:

@@ -14,7 +14,7 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from ...protocol.errors import RowError
-from ..containers import Container
+from .containers import Container
 
 S = TypeVar("S", AudioStream, VideoStream)
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wherry.protocol.errors import RowError
-from wherry.tasks.backends.image.decode import decode
+from wherry.tasks.media.decode import decode
 
-from ....support import tiny
+from ...support import tiny
 
 
 def tiff(values: Any, *, kind: int = 1, white_is_zero: bool = False) -> bytes:

@@ -11,10 +11,10 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
-from ....protocol.errors import RowError
-from ...containers import Container
-from ...vision.video_mask_generation import MAX_FRAMES
-from ..ffmpeg import opened
+from ...protocol.errors import RowError
+from ..vision.video_mask_generation import MAX_FRAMES
+from .containers import Container
+from .ffmpeg import opened
 
 #: Frames, and pixels of all, that a film may have for each one that may be looked at: those between
 #: are decoded, too, but not kept.

@@ -9,8 +9,8 @@ from PIL import ExifTags, Image
 # A build of Pillow may lack a format (AVIF, WEBP), which only shows once its readers are loaded.
 Image.init()
 
-#: What workers read, see tasks/backends/image/decode.py. Pillow knows more, some of it by
-#: starting other programs (EPS: Ghostscript).
+#: What people send and workers read. Pillow knows more, some of it by starting other programs
+#: (EPS: Ghostscript).
 FORMATS = tuple(
     name
     for name in (

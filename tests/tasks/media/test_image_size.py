@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image, ImageFile
 
-from wherry.tasks.backends.image import decode
-from wherry.tasks.vision.size import FORMATS, displayed_size
+from wherry.tasks.media.decode import decode
+from wherry.tasks.media.size import FORMATS, displayed_size
 
 
 def stored(kind: str, mode: str = "RGB", **options: Any) -> bytes:
@@ -29,7 +29,7 @@ def exif(orientation: int) -> Image.Exif:
 def same(data: bytes) -> tuple[int, int] | None:
     """The size, which is held against the decoder's."""
     told = displayed_size(data)
-    assert told == decode.decode(data).size
+    assert told == decode(data).size
     return told
 
 
@@ -84,7 +84,3 @@ def chunk(name: bytes, data: bytes) -> bytes:
 @pytest.mark.parametrize("data", [b"", b"text", stored("PNG")[:20], b"%!PS-Adobe-3.0 EPSF-3.0\n"])
 def test_what_is_no_image_has_none(data: bytes) -> None:
     assert displayed_size(data) is None
-
-
-def test_both_read_the_same_formats() -> None:
-    assert decode.FORMATS == FORMATS

@@ -8,9 +8,10 @@ from PIL import Image
 from transformers.image_utils import load_image
 
 from wherry.protocol.errors import RowError
-from wherry.tasks.backends.image.decode import FORMATS, decode
+from wherry.tasks.media.decode import decode
+from wherry.tasks.media.size import FORMATS
 
-from ....support import tiny
+from ...support import tiny
 
 
 def equal(first: Image.Image, second: Image.Image) -> bool:
