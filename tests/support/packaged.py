@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-import shutil
 import tempfile
 from pathlib import Path
 
 from wherry.samples import packaged
+
+from .once import once
 
 
 @functools.cache
@@ -18,17 +19,7 @@ def model(name: str) -> Path:
 
     Kept under the system's temporary folder until the code that builds them changes.
     """
-    folder = _kept() / name
-    if not folder.exists():
-        half = folder.with_name(f"{name}.{os.getpid()}")
-        packaged.build(name, half)
-        try:
-            half.rename(folder)  # whole, or not there
-        except OSError:
-            shutil.rmtree(half)
-            if not folder.exists():  # no other session was first
-                raise
-    return folder
+    return once(_kept() / name, functools.partial(packaged.build, name))
 
 
 @functools.cache

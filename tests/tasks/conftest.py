@@ -1,4 +1,4 @@
-"""Tiny models, made once a session; trained ones of packages, made once on this machine."""
+"""Tiny models and their graphs, made once a run; trained ones of packages, once on this machine."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ import pytest
 import torch
 
 from wherry.samples.tiny import build
+from wherry.tasks.export import export
 
 from ..support import packaged, tiny
+from ..support.once import once
+
+#: How far a graph's answers may be from the model's.
+TOLERANCE = 1e-3
 
 pytest.register_assert_rewrite("tests.tasks.backends.contract.checks")
 
@@ -31,12 +36,26 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_model(models: Path) -> Callable[[str], Path]:
-    """The tiny model of a name in `wherry.samples.tiny.BUILDERS`, built once a session."""
+def tiny_model(run_folder: Path) -> Callable[[str], Path]:
+    """The tiny model of a name in `wherry.samples.tiny.BUILDERS`."""
 
     @functools.cache
     def made(name: str) -> Path:
-        return build(name, models / "built" / name)
+        return once(run_folder / "tiny" / name, functools.partial(build, name))
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def tiny_graph(run_folder: Path, tiny_model: Callable[[str], Path]) -> Callable[[str, str], Path]:
+    """The graph of a tiny model, by its name and its task, as `wherry export` writes it."""
+
+    @functools.cache
+    def made(name: str, task: str) -> Path:
+        def write(folder: Path) -> None:
+            assert export(str(tiny_model(name)), folder, task) < TOLERANCE
+
+        return once(run_folder / "graphs" / task / name, write)
 
     return made
 

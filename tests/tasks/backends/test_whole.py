@@ -289,12 +289,12 @@ def test_two_labels_have_the_same_names_on_both_backends(tmp_path: Path) -> None
     "task", ["text-classification", "image-classification", "audio-classification"]
 )
 def test_a_graph_of_another_count_of_labels_is_refused(
-    tiny_model: TinyModel, tmp_path: Path, task: str
+    tiny_graph: Callable[[str, str], Path], tmp_path: Path, task: str
 ) -> None:
-    export(str(tiny_model(task)), tmp_path, task)
-    tiny.edit_json(tmp_path / "config.json", id2label={"0": "yes", "1": "no"})
+    folder = shutil.copytree(tiny_graph(task, task), tmp_path / "graph")
+    tiny.edit_json(folder / "config.json", id2label={"0": "yes", "1": "no"})
     with pytest.raises(ModelRefused, match="names 2 classes, the graph has 3"):
-        create_task("onnxruntime", task, str(tmp_path))
+        create_task("onnxruntime", task, str(folder))
 
 
 def test_a_model_without_a_limit_says_minus_one(tmp_path: Path) -> None:

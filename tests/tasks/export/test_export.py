@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import itertools
 import json
@@ -119,17 +118,6 @@ ELSEWHERE = {
 }
 
 
-@pytest.fixture(scope="module")
-def exported(tiny_model: TinyModel, tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    @functools.cache
-    def made(name: str, task: str) -> Path:
-        folder = tmp_path_factory.mktemp("onnx") / name
-        assert export(str(tiny_model(name)), folder, task) < TOLERANCE
-        return folder
-
-    return made
-
-
 def plain(output: TaskOutput) -> Any:
     """An output as lists, text and numbers; pictures and maps as arrays."""
     return [json_like(value) for value in output.model_dump().values()]
@@ -173,10 +161,10 @@ def test_graph_answers_as_the_model(
     fields: dict[str, Any],
     dialect: str,
     tiny_model: TinyModel,
-    exported: Exported,
+    tiny_graph: Exported,
 ) -> None:
     task = task or name
-    graph = create_task("onnxruntime", task, str(exported(name, task)))
+    graph = create_task("onnxruntime", task, str(tiny_graph(name, task)))
     if dialect:
         assert isinstance(graph.backend, DialectBackend)
         assert graph.backend.adapter.dialect == dialect
@@ -230,10 +218,10 @@ LONG = {"audio": [tone.tobytes() for tone in [*sounds.tones(), sounds.tone(9.1, 
 
 @pytest.mark.parametrize("name", [SPEECH, "automatic-speech-recognition-ctc"])
 def test_long_sounds_are_heard_in_the_same_windows(
-    name: str, tiny_model: TinyModel, exported: Exported
+    name: str, tiny_model: TinyModel, tiny_graph: Exported
 ) -> None:
     windows = {"chunk_length_s": 4.0}
-    graph = create_task("onnxruntime", SPEECH, str(exported(name, SPEECH)), windows)
+    graph = create_task("onnxruntime", SPEECH, str(tiny_graph(name, SPEECH)), windows)
     own = create_task("transformers", SPEECH, str(tiny_model(name)), windows)
     given = graph.task.input.validated({**LONG, "sample_rate": 16_000})
     answer = graph.process(given)
@@ -249,9 +237,9 @@ def test_long_sounds_are_heard_in_the_same_windows(
     ],
 )
 def test_whisper_with_languages_and_times(
-    fields: dict[str, Any], tiny_model: TinyModel, exported: Exported
+    fields: dict[str, Any], tiny_model: TinyModel, tiny_graph: Exported
 ) -> None:
-    graph = create_task("onnxruntime", SPEECH, str(exported(SPEECH, SPEECH)))
+    graph = create_task("onnxruntime", SPEECH, str(tiny_graph(SPEECH, SPEECH)))
     own = create_task("transformers", SPEECH, str(tiny_model(SPEECH)))
     given = graph.task.input.validated({**SOUNDS, **fields})
     assert_close(plain(graph.process(given)), plain(own.process(given)))
@@ -270,8 +258,8 @@ def test_what_cannot_be_exported_is_told(tiny_model: TinyModel, tmp_path: Path) 
         export(str(source), tmp_path, "audio-classification")
 
 
-def test_the_folder_needs_nothing_else(exported: Exported) -> None:
-    folder = exported("image-classification", "image-classification")
+def test_the_folder_needs_nothing_else(tiny_graph: Exported) -> None:
+    folder = tiny_graph("image-classification", "image-classification")
     assert {path.name for path in folder.iterdir()} == {
         "model.onnx",
         "config.json",

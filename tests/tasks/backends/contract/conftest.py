@@ -13,9 +13,11 @@ from .models import Pair, Workshop
 
 @pytest.fixture(scope="module")
 def workshop(
-    tiny_model: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+    tiny_model: Callable[[str], Path],
+    tiny_graph: Callable[[str, str], Path],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Workshop:
-    return Workshop(tiny_model, tmp_path_factory.mktemp("contract"))
+    return Workshop(tiny_model, tiny_graph, tmp_path_factory.mktemp("contract"))
 
 
 @pytest.fixture(scope="module")

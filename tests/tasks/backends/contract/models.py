@@ -14,7 +14,7 @@ from wherry.samples.tiny import BUILDERS
 from wherry.tasks.backends import backend_places, backend_table, create_backend
 from wherry.tasks.backends.base import Backend
 from wherry.tasks.backends.device import Device
-from wherry.tasks.export import export, exported_tasks
+from wherry.tasks.export import exported_tasks
 from wherry.tasks.registry import get_task
 
 from . import other, text, vision
@@ -182,8 +182,13 @@ def _models(backend: str, task: str) -> tuple[str, ...]:
 class Workshop:
     """Makes backends; each model is built once."""
 
-    def __init__(self, tiny_model: Callable[[str], Path], folder: Path) -> None:
-        self._tiny, self._folder = tiny_model, folder
+    def __init__(
+        self,
+        tiny_model: Callable[[str], Path],
+        tiny_graph: Callable[[str, str], Path],
+        folder: Path,
+    ) -> None:
+        self._tiny, self._graph, self._folder = tiny_model, tiny_graph, folder
         self.source = functools.cache(self._source)
 
     def make(self, pair: Pair) -> Backend:
@@ -220,13 +225,11 @@ class Workshop:
                 f"no tiny model of {pair.task!r} for {pair.backend!r}: add a builder of that name "
                 "to wherry.samples.tiny.BUILDERS, or a source to _GIVEN of this file"
             )
-        built = self._tiny(pair.model)
         if pair.backend != "onnxruntime":
-            return str(built)
+            return str(self._tiny(pair.model))
         if pair.task not in exported_tasks():
             pytest.fail(
                 f"no graph of {pair.task!r}: add an export to wherry.tasks.export, or a source to "
                 "_GIVEN of this file"
             )
-        export(str(built), self._folder / pair.model, pair.task)
-        return str(self._folder / pair.model)
+        return str(self._graph(pair.model, pair.task))

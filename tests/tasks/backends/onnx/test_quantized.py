@@ -13,7 +13,6 @@ from onnxruntime.quantization import quantize_dynamic
 
 from wherry.protocol.errors import RowError
 from wherry.tasks.create import LocalTask, create_task
-from wherry.tasks.export import export
 
 from ....support import sounds, tiny
 
@@ -46,12 +45,12 @@ def scores(task: LocalTask, rows: list[Any]) -> list[list[float]]:
 
 @pytest.mark.parametrize("name", CASES)
 def test_no_row_tells_of_another(
-    name: str, tiny_model: Callable[[str], Path], tmp_path: Path
+    name: str, tiny_graph: Callable[[str, str], Path], tmp_path: Path
 ) -> None:
     kind, fields = CASES[name]
-    export(str(tiny_model(name)), tmp_path / "float", kind)
-    folder = shutil.copytree(tmp_path / "float", tmp_path / "quantized")
-    quantize_dynamic(tmp_path / "float" / "model.onnx", folder / "model.onnx")
+    of_floats = tiny_graph(name, kind)
+    folder = shutil.copytree(of_floats, tmp_path / "quantized")
+    quantize_dynamic(of_floats / "model.onnx", folder / "model.onnx")
     task = create_task("onnxruntime", kind, str(folder))
     assert task.backend.graph.rows_alone  # type: ignore[attr-defined] # a DialectBackend
     rows = task.task.input.validated(fields).rows()

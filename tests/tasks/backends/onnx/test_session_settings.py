@@ -16,17 +16,14 @@ from wherry.tasks.backends.onnx.bound import Bound
 from wherry.tasks.catalog import ModelDeclaration
 from wherry.tasks.check.model import check_model
 from wherry.tasks.create import LocalTask, create_task
-from wherry.tasks.export import export
 
 TASK = "text-classification"
 SPINS = "session.intra_op.allow_spinning"
 
 
 @pytest.fixture(scope="module")
-def folder(tiny_model: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("graph")
-    export(str(tiny_model(TASK)), made, TASK)
-    return made
+def folder(tiny_graph: Callable[[str, str], Path]) -> Path:
+    return tiny_graph(TASK, TASK)
 
 
 def create(folder: Path, **parameters: Any) -> LocalTask:

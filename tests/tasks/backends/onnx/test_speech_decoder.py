@@ -17,7 +17,6 @@ from wherry.tasks.audio.automatic_speech_recognition import (
 )
 from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.create import LocalTask, create_task
-from wherry.tasks.export import export
 
 from ....support import sounds
 
@@ -26,10 +25,8 @@ WITH_PAST = "decoder_with_past_model.onnx"
 
 
 @pytest.fixture(scope="module")
-def whole(tiny_model: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("whisper")
-    export(str(tiny_model(TASK)), folder, TASK)
-    return folder
+def whole(tiny_graph: Callable[[str, str], Path]) -> Path:
+    return tiny_graph(TASK, TASK)
 
 
 @pytest.fixture

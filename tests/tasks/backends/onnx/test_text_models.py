@@ -139,17 +139,9 @@ def test_an_exported_trained_model_answers_as_on_transformers(
         assert np.array(one) == pytest.approx(np.array(other), abs=TOLERANCE)
 
 
-@pytest.fixture(scope="module")
-def exported(
-    tiny_model: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], Path]:
-    @functools.cache
-    def made(task: str) -> Path:
-        folder = tmp_path_factory.mktemp("onnx") / task
-        export(str(tiny_model(task)), folder, task)
-        return folder
-
-    return made
+@pytest.fixture
+def exported(tiny_graph: Callable[[str, str], Path]) -> Callable[[str], Path]:
+    return lambda task: tiny_graph(task, task)
 
 
 NAMES = ("input_ids", "attention_mask", "token_type_ids")

@@ -16,7 +16,6 @@ from wherry.tasks.audio.automatic_speech_recognition import (
     AutomaticSpeechRecognitionOutput,
 )
 from wherry.tasks.create import LocalTask, create_task
-from wherry.tasks.export import export
 
 from ....support import sounds
 
@@ -26,10 +25,8 @@ LONG_S = 100.0
 
 
 @pytest.fixture(scope="module")
-def graph(tiny_model: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> LocalTask:
-    folder = tmp_path_factory.mktemp("whisper")
-    export(str(tiny_model(TASK)), folder, TASK)
-    return create_task("onnxruntime", TASK, str(folder))
+def graph(tiny_graph: Callable[[str, str], Path]) -> LocalTask:
+    return create_task("onnxruntime", TASK, str(tiny_graph(TASK, TASK)))
 
 
 @pytest.fixture(scope="module")

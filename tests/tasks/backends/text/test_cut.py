@@ -13,7 +13,6 @@ import pytest
 from wherry.protocol.errors import RowError
 from wherry.tasks.base import TaskOutput
 from wherry.tasks.create import LocalTask, create_task
-from wherry.tasks.export import export
 
 #: Words that are a token each; there are more than any of the models reads.
 WORDS = ["the", "quick", "brown", "fox", "hello", "world", "lazy", "dog"] * 25
@@ -24,18 +23,15 @@ COUNTS = re.compile(r"(\d+) of (\d+)")
 
 @pytest.fixture(scope="module")
 def served(
-    tiny_model: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+    tiny_model: Callable[[str], Path], tiny_graph: Callable[[str, str], Path]
 ) -> Iterator[Callable[[str, str], LocalTask]]:
     """A loaded model of a task on a backend."""
     loaded: dict[tuple[str, str], LocalTask] = {}
 
     def serve(backend: str, task: str) -> LocalTask:
         if (backend, task) not in loaded:
-            folder = tiny_model(task)
-            if backend == "onnxruntime":
-                graph = tmp_path_factory.mktemp("graph")
-                export(str(folder), graph, task)
-                folder = graph
+            is_graph = backend == "onnxruntime"
+            folder = tiny_graph(task, task) if is_graph else tiny_model(task)
             loaded[backend, task] = create_task(backend, task, str(folder))
         return loaded[backend, task]
 

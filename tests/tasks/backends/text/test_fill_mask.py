@@ -13,7 +13,6 @@ from transformers import pipeline
 
 from wherry.samples.tiny.parts import loud, save
 from wherry.tasks.create import LocalTask, create_task
-from wherry.tasks.export import export
 from wherry.tasks.text.fill_mask import Filling, FillMaskInput, FillMaskOutput
 
 TOLERANCE = 1e-3
@@ -32,11 +31,9 @@ def folder(tiny_model: Made) -> Path:
     return tiny_model("fill-mask")
 
 
-@pytest.fixture(scope="module")
-def graphs(tiny_model: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("graphs")
-    export(str(tiny_model("fill-mask")), folder, "fill-mask")
-    return folder
+@pytest.fixture
+def graphs(tiny_graph: Callable[[str, str], Path]) -> Path:
+    return tiny_graph("fill-mask", "fill-mask")
 
 
 @pytest.fixture(params=["transformers", "onnxruntime"])

@@ -13,7 +13,6 @@ from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
 from wherry.tasks.backends.text.spans import Piece, passages
 from wherry.tasks.create import LocalTask, create_task
-from wherry.tasks.export import export
 from wherry.tasks.text.question_answering import (
     Answer,
     QuestionAnsweringInput,
@@ -37,11 +36,9 @@ def folder(tiny_model: Made) -> Path:
     return tiny_model("question-answering")
 
 
-@pytest.fixture(scope="module")
-def graphs(tiny_model: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("graphs")
-    export(str(tiny_model("question-answering")), folder, "question-answering")
-    return folder
+@pytest.fixture
+def graphs(tiny_graph: Callable[[str, str], Path]) -> Path:
+    return tiny_graph("question-answering", "question-answering")
 
 
 @pytest.fixture(params=["transformers", "onnxruntime"])
