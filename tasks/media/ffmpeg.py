@@ -25,8 +25,8 @@ def opened(
 ) -> Iterator[tuple[InputContainer, S]]:
     """A file and its best stream of a type. `whole` and `holds` are the words of its errors.
 
-    An open file is read from its beginning and stays open. Raises RowError for a file without such a stream, one that is not read, and a broken one; also
-    for what shows only as the caller reads.
+    An open file is read from its beginning and stays open. Raises RowError for a file without such
+    a stream, one that is not read, and a broken one; also for what shows only as the caller reads.
     """
     whole_file = io.BytesIO(data) if isinstance(data, bytes) else data
     whole_file.seek(0)
