@@ -23,7 +23,7 @@ from .rows import Origin
 from .sources import Columns, Source, open_source, refuse_overlap
 from .sources.choose import place_of
 from .sources.remote import is_url
-from .sources.sampling import sampling_of
+from .sources.sampling import WHICH_FRAMES, is_one_picture, sampling_of
 
 #: Jobs in flight for each live worker: what it runs, what it has claimed, what waits.
 _JOBS_PER_WORKER = 4
@@ -58,6 +58,11 @@ class Options:
     report: bool = True
     #: Whether files at `out` may be replaced that no run with these options wrote.
     overwrite: bool = False
+
+    @property
+    def samples(self) -> bool:
+        """Whether it is said which frames of files are rows."""
+        return self.every is not None or self.frames is not None
 
     @property
     def writes(self) -> tuple[Path, ...]:
@@ -96,6 +101,10 @@ def prepared(client: Fleet, options: Options) -> PreparedRun:
         raise UsageError(f"task {options.task}: model {options.model!r} does {origin.task.name}")
     format_name = options.format or format_of(out, origin.task)
     writer = writer_of(format_name, origin.task)
+    if writer.of_films and any(map(is_one_picture, origin.task.inputs)) and not options.samples:
+        raise UsageError(
+            f"format {format_name}: is of films: name one, and {WHICH_FRAMES}; pictures have others"
+        )
     refuse_overlap(options.source, out, all_paths(out)[1:], is_folder=writer.is_folder)
     source = source_of(options, origin)
     placing = Placing(
