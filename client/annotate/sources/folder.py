@@ -132,7 +132,7 @@ class FileRows(Source):
 
     def _refuse_film(self, path: str, shown: str) -> None:
         if is_one_picture(self._spec) and is_film(path) and not self._sampling.asked:
-            raise InvalidRequest(f"{shown}: is a film: {WHICH_FRAMES}")
+            raise UsageError(f"{shown}: is a film: {WHICH_FRAMES}")
 
     def _spec_of(self, path: str) -> TensorSpec:
         """What a file is: one of several where rows may differ, by its name."""
@@ -153,7 +153,7 @@ class FolderSource(FileRows):
         *,
         pattern: str = "",
     ) -> None:
-        """Raises InvalidRequest when no file fits, or the first is a film of unsaid frames."""
+        """Raises InvalidRequest when no file fits, UsageError for a film of unsaid frames."""
         super().__init__(task, columns, files, root, sampling)
         self._pattern = Pattern(pattern) if pattern else EVERYTHING
         _, dot, suffix = pattern.rpartition("/")[2].rpartition(".")
@@ -239,7 +239,7 @@ class OneFile(FileRows):
         path: str,
         sampling: Sampling = USUAL,
     ) -> None:
-        """Raises InvalidRequest for a film of which nobody says which frames are rows."""
+        """Raises UsageError for a film of which nobody says which frames are rows."""
         super().__init__(task, columns, files, files.folder_of(path), sampling)
         self._name = path.rpartition("/")[2]
         self._refuse_film(self._name, files.shown(path))
