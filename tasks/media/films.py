@@ -56,7 +56,7 @@ class Film:
         shown = [(stamp - self._stamps[0]) * step for stamp in self._stamps]
         #: Of those that are taken, their numbers among all that are shown.
         self.numbers = range(len(shown)) if fps is None else _at_rate(shown, fps, looked_at)
-        self.times: Sequence[float] = [shown[i] for i in self.numbers]
+        self.times: Sequence[float] = shown if fps is None else [shown[i] for i in self.numbers]
         self.count, self.total = len(self.times), len(shown)
 
     def frames(self, wanted: Sequence[int]) -> Iterator[Image.Image]:

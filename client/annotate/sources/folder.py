@@ -117,7 +117,8 @@ class FileRows(Source):
     ) -> Iterator[SourceRow | UnreadableRow]:
         """A file's rows; where it breaks off, those before, and one error for the rest."""
         if many.is_one_row:
-            if self._sampling.step is None:
+            # A task that has the parameter says itself what it reads of a file.
+            if self._sampling.step is None and "frames" not in self.task.input.model_fields:
                 self.leave_out_frames(name, many.total - 1)
             yield SourceRow(name, {self._spec.field: data}, shown)
             return

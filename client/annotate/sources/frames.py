@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from ....protocol.errors import RowError
@@ -21,9 +21,9 @@ from .sampling import WHICH_FRAMES, Sampling
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-#: Rows of one film, at most; it may have ten times as many frames, half a day at 24 a second. Each
-#: takes some 100 bytes here until the film is read.
-_MOST_ROWS = 100_000
+#: Rows that are told by time, of one film, at most. It may have ten times as many frames, nine
+#: hours at 60 a second, of which each takes some 150 bytes here until the film is read.
+_MOST_ROWS = 200_000
 
 #: Bytes that tell a film's kind.
 _HEAD = 512
@@ -36,8 +36,8 @@ _QUALITY = 95
 #: Pages and drawings are lossless, and stay so: zlib's quickest level.
 _LEVEL = 1
 
-#: Decimals of a time in an id, as many as tell a film's frames apart.
-_DIGITS = (3, 6, 9)
+#: Decimals of a time in an id, and for films whose frames follow each other as fast as that.
+_DIGITS, _FINE_DIGITS, _FINE_S = 3, 9, 0.0011
 
 
 class FrameRow(NamedTuple):
@@ -68,7 +68,7 @@ def many_rows(file: bytes | BinaryIO, sampling: Sampling) -> ManyRows | None:
     """The rows of a picture file or a film; None for a file that is one row as it is.
 
     An open file is to stay open until its rows are read. Raises RowError for a film of which
-    nobody says which frames are rows, and for one that is broken from its beginning.
+    nobody says which frames are rows, and for one or a document that cannot be read at all.
     """
     head = file[:_HEAD] if isinstance(file, bytes) else _head(file)
     if kind := container(head):
@@ -79,6 +79,8 @@ def many_rows(file: bytes | BinaryIO, sampling: Sampling) -> ManyRows | None:
     try:
         pages = _PageRows(data, sampling)
     except RowError:
+        if rare_kind(data) is PDF:
+            raise  # else its first page would be answered, where the server reads it
         return None  # whoever answers the row says what is wrong with it
     return pages if pages.total > 1 or pages.is_document else None
 
@@ -106,18 +108,17 @@ class _FilmRows(ManyRows):
         most = MAX_PIXELS * _MOST_ROWS  # a frame is held at a time, however many there are
         self._film = Film(file, kind, MAX_PIXELS, most, fps, max_frames=_MOST_ROWS)
         self.total = self._film.total
-        # A film of fewer frames than are asked for shows some of them several times.
-        firsts = [
-            next(same)[0] for _, same in groupby(enumerate(self._film.numbers), lambda n: n[1])
-        ]
-        self._taken = _taken(firsts, sampling.step)
-        self.numbers = [self._film.numbers[place] for place in self._taken]
-        if len(self.numbers) > _MOST_ROWS:
-            raise RowError(f"the film would be {len(self.numbers)} rows; {_MOST_ROWS} are allowed")
+        numbers = self._film.numbers
+        places: Sequence[int] = range(len(numbers))
+        if fps:  # a film of fewer frames than are asked for shows some of them several times
+            places = [next(same) for _, same in groupby(places, numbers.__getitem__)]
+        self._taken = _taken(places, sampling.step)
+        self.numbers = [numbers[place] for place in self._taken] if fps else self._taken
 
     def rows(self, file: str) -> Iterator[FrameRow]:
         times = [self._film.times[place] for place in self._taken]
-        digits = next((n for n in _DIGITS if len({f"{t:.{n}f}" for t in times}) == len(times)), 9)
+        is_fine = any(after - before < _FINE_S for before, after in pairwise(times))
+        digits = _FINE_DIGITS if is_fine else _DIGITS
         images = self._film.frames(self._taken)
         for number, time_s, image in zip(self.numbers, times, images, strict=True):
             frame = SampledFrame(file, number, self.total, round(time_s, 6))
