@@ -14,7 +14,7 @@ import typer
 from rich.text import Text
 
 from .client import Client
-from .command_inputs import parameters_of, texts_of
+from .command_inputs import parameters_of, seconds_of, texts_of
 from .terminal import AsJson, Url, connected, print_json, stderr, stdout
 
 if TYPE_CHECKING:
@@ -56,6 +56,12 @@ def annotate_command(
         list[str] | None,
         typer.Option(help="Another input's column, questions=query; may be repeated."),
     ] = None,
+    every: Annotated[
+        str, typer.Option(help="Of films, a frame so often is a row: 1s, 500ms, 2.")
+    ] = "",
+    frames: Annotated[
+        str | None, typer.Option(help="Frames or pages that are rows: first, all, or every N-th.")
+    ] = None,
     reuse: Annotated[bool, typer.Option(help="Keep what earlier runs have finished.")] = True,
     retry_errors: Annotated[
         Path | None,
@@ -91,6 +97,8 @@ def annotate_command(
         parameters=parameters_of(param or []),
         inputs=texts_of(input or []),
         columns=Columns(id=id_column, fields=fields | texts_of(column or [], "--column")),
+        every=seconds_of(every, "--every") if every else None,
+        frames=frames,
         reuse=reuse,
         retry_errors=retry_errors,
         max_errors=max_errors,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,9 @@ from .errors import UsageError
 
 #: A name to show, and the input, read when it is its turn: files may be many and large.
 NamedInput = tuple[str, Callable[[], TaskInput]]
+
+#: Seconds of what a time is told in.
+_SECONDS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def named_inputs(
@@ -87,3 +91,11 @@ def texts_of(given: Sequence[str], option: str = "--input") -> dict[str, str]:
             raise typer.BadParameter(f"{option} {name} is given twice")
         texts[name] = value
     return texts
+
+
+def seconds_of(given: str, option: str) -> float:
+    """A length of time, `1s`, `500ms`, `2m`, or a number of seconds."""
+    found = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|m|h|)", given.strip())
+    if found is None:
+        raise typer.BadParameter(f"{option} {given!r}: expected a time as 1s, 500ms, 2m or 0.5")
+    return float(found[1]) * _SECONDS[found[2]]

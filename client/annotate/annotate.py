@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,7 @@ def annotate(client: Fleet, options: Options, observer: Observer = lambda _: Non
         computed = _computed(client, options.model)
         for progress in run.run():
             observer(progress)
+        origin = replace(origin, has_frames=ledger.has_frames())
         ran, rows_per_s = time.monotonic(), run.progress.rows_per_s
         out, errors = options.out, beside(options.out, ERRORS)
         with places.half() as half:

@@ -147,6 +147,10 @@ class SharedInputs(Source):
         """The source's own rows."""
         return self._source.count()
 
+    def counted(self) -> int | None:
+        """The source's own rows."""
+        return self._source.counted()
+
     def files(self) -> Iterable[str]:
         """The source's own."""
         return self._source.files()

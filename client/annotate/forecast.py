@@ -86,7 +86,7 @@ def forecast(
     sampled = run.progress.read
     computed = compute_s(client, origin.model) - before
     paces = _paces(marks)
-    rows = source.count() if rows is None else rows
+    rows = source.counted() if rows is None else rows
     rate = sampled / max(1e-9, marks[-1][0]) if marks else 0.0
     low, high = _interval(paces)
     return Forecast(

@@ -15,6 +15,7 @@ from typing import NamedTuple, Self
 
 from ...protocol.errors import InvalidRequest
 from .ledger_file import opened
+from .rows import SampledFrame
 from .written import WrittenFiles
 
 #: Bytes of a row's key.
@@ -22,6 +23,12 @@ KEY_BYTES = 16
 
 #: Rows inserted at once.
 _BUFFER = 512
+
+#: By name: a ledger of an earlier version has its columns in another order.
+_INSERT = (
+    "INSERT INTO rows (position, id, path, key, width, height, unread, frame, frames, time, page)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 class LedgerRow(NamedTuple):
@@ -35,6 +42,7 @@ class LedgerRow(NamedTuple):
     body: bytes | None
     error: str
     error_type: str
+    frame: SampledFrame | None = None
 
 
 class Sampled(NamedTuple):
@@ -123,6 +131,7 @@ class Ledger:
         size: tuple[int, int] | None,
         *,
         unread: bool = False,
+        frame: SampledFrame | None = None,
     ) -> None:
         """Give a row its place. Raises InvalidRequest, now or later, for an id seen before.
 
@@ -130,13 +139,14 @@ class Ledger:
         """
         width, height = size or (None, None)
         apart = position + 1 if unread else 0
-        self._pending.append((position, id_, path, key, width, height, apart))
+        of = (frame.number, frame.total, frame.time_s, frame.page) if frame else (None,) * 4
+        self._pending.append((position, id_, path, key, width, height, apart, *of))
         if len(self._pending) >= _BUFFER:
             self._flush()
 
     def _flush(self) -> None:
         try:
-            self._db.executemany("INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)", self._pending)
+            self._db.executemany(_INSERT, self._pending)
         except sqlite3.IntegrityError:
             raise InvalidRequest(
                 f"two rows have the same id: {self._twice()}; --id-column '#' calls rows by number"
@@ -179,10 +189,11 @@ class Ledger:
         """Every row of this run in its order, with its answer or its error."""
         self._flush()
         found = self._db.execute(
-            "SELECT position, id, path, width, height, body, error, error_type FROM rows"
+            "SELECT position, id, path, width, height, body, error, error_type,"
+            " frame, frames, time, page FROM rows"
             " LEFT JOIN answers USING (key) LEFT JOIN failures USING (key) ORDER BY position"
         )
-        for position, id_, path, width, height, body, error, error_type in found:
+        for position, id_, path, width, height, body, error, error_type, number, *of in found:
             yield LedgerRow(
                 position,
                 id_,
@@ -191,7 +202,14 @@ class Ledger:
                 zlib.decompress(body) if body is not None else None,
                 error or "",
                 error_type or "",
+                None if number is None else SampledFrame(id_.rpartition("#")[0], number, *of),
             )
+
+    def has_frames(self) -> bool:
+        """Whether some of this run's rows are frames or pages of a file."""
+        self._flush()
+        query = "SELECT 1 FROM rows WHERE frame IS NOT NULL LIMIT 1"
+        return self._db.execute(query).fetchone() is not None
 
     def paths(self) -> Iterator[str]:
         """Where this run's rows were read from, those that say so."""

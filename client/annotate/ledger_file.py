@@ -15,7 +15,8 @@ CREATE TABLE IF NOT EXISTS failures (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rows (
   position INTEGER PRIMARY KEY, id TEXT NOT NULL, path TEXT NOT NULL, key BLOB NOT NULL,
-  width INTEGER, height INTEGER, unread INTEGER NOT NULL, UNIQUE (id, unread)
+  width INTEGER, height INTEGER, unread INTEGER NOT NULL,
+  frame INTEGER, frames INTEGER, time REAL, page INTEGER, UNIQUE (id, unread)
 );
 CREATE TABLE IF NOT EXISTS samples (
   key BLOB PRIMARY KEY, position INTEGER NOT NULL, id TEXT NOT NULL, picture BLOB NOT NULL,
@@ -27,6 +28,9 @@ CREATE TABLE IF NOT EXISTS written (
   is_new INTEGER NOT NULL, PRIMARY KEY (path, digest)
 ) WITHOUT ROWID;
 """
+
+#: Columns of `rows` that ledgers lack which were made when a file was one row.
+_ADDED = {"frame": "INTEGER", "frames": "INTEGER", "time": "REAL", "page": "INTEGER"}
 
 #: SQLite's mark of whose a database is: "WHRY".
 _OURS = 0x57485259
@@ -50,6 +54,7 @@ def opened(path: Path, *, make: bool) -> sqlite3.Connection:
             "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
             "PRAGMA synchronous = NORMAL;" + _SCHEMA
         )
+        _bring_up_to_date(db)
         db.execute("BEGIN IMMEDIATE")
     except InvalidRequest:
         db.close()
@@ -63,6 +68,14 @@ def opened(path: Path, *, make: bool) -> sqlite3.Connection:
         db.close()
         raise InvalidRequest(f"{path}: not a ledger of ours: {error}") from None
     return db
+
+
+def _bring_up_to_date(db: sqlite3.Connection) -> None:
+    """Give an earlier version's ledger the columns that it lacks."""
+    there = {column[1] for column in db.execute("PRAGMA table_info(rows)")}
+    for name, kind in _ADDED.items():
+        if name not in there:
+            db.execute(f"ALTER TABLE rows ADD COLUMN {name} {kind}")
 
 
 def _is_ours(db: sqlite3.Connection, path: Path) -> bool:

@@ -23,6 +23,7 @@ from .rows import Origin
 from .sources import Columns, Source, open_source, refuse_overlap
 from .sources.choose import place_of
 from .sources.remote import is_url
+from .sources.sampling import WHICH_FRAMES, is_one_picture, sampling_of
 
 #: Jobs in flight for each live worker: what it runs, what it has claimed, what waits.
 _JOBS_PER_WORKER = 4
@@ -44,6 +45,10 @@ class Options:
     #: What all rows share of the task's inputs, by the input's name: `{"text": "What is it?"}`.
     inputs: Mapping[str, Any] = field(default_factory=dict)
     columns: Columns = field(default_factory=Columns)
+    #: Seconds from one frame of a film to the next that is a row.
+    every: float | None = None
+    #: Which frames or pages of a file are rows: `first`, `all`, or every N-th.
+    frames: str | int | None = None
     #: Finished rows of earlier runs count; else a finished run is started afresh.
     reuse: bool = True
     #: An errors file of the last run, whose rows are tried again.
@@ -53,6 +58,11 @@ class Options:
     report: bool = True
     #: Whether files at `out` may be replaced that no run with these options wrote.
     overwrite: bool = False
+
+    @property
+    def samples(self) -> bool:
+        """Whether it is said which frames of files are rows."""
+        return self.every is not None or self.frames is not None
 
     @property
     def writes(self) -> tuple[Path, ...]:
@@ -91,6 +101,10 @@ def prepared(client: Fleet, options: Options) -> PreparedRun:
         raise UsageError(f"task {options.task}: model {options.model!r} does {origin.task.name}")
     format_name = options.format or format_of(out, origin.task)
     writer = writer_of(format_name, origin.task)
+    if writer.of_films and any(map(is_one_picture, origin.task.inputs)) and not options.samples:
+        raise UsageError(
+            f"format {format_name}: is of films: name one, and {WHICH_FRAMES}; pictures have others"
+        )
     refuse_overlap(options.source, out, all_paths(out)[1:], is_folder=writer.is_folder)
     source = source_of(options, origin)
     placing = Placing(
@@ -129,6 +143,7 @@ def _made(options: Options, origin: Origin, format_name: str) -> dict[str, Any]:
         "task": origin.task.name,
         "parameters": dict(origin.parameters),
         "columns": {name: column for name, column in columns.items() if column},
+        "frames": sampling_of(origin.task, options.every, options.frames).told,
         "format": format_name,
     }
 
@@ -150,7 +165,12 @@ def source_of(options: Options, origin: Origin) -> Source:
     """The rows to annotate, with the inputs that all of them share. Raises InvalidRequest."""
     task = origin.task
     constants = rows_among(task, origin.parameters)
-    source = open_source(options.source, task, replace(options.columns, constants=constants))
+    source = open_source(
+        options.source,
+        task,
+        replace(options.columns, constants=constants),
+        sampling_of(task, options.every, options.frames),
+    )
     return SharedInputs(source) if constants else source
 
 

@@ -15,6 +15,22 @@ def unnamed(number: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class SampledFrame:
+    """What a row is of its file, where a file is many rows."""
+
+    #: The file, as rows' ids name it: below the source.
+    file: str
+    #: Counts the file's frames or pages from 0.
+    number: int
+    #: How many the file has, rows or not; None where that was not noted.
+    total: int | None
+    #: Seconds from the film's start at which it is shown; None where nothing moves.
+    time_s: float | None = None
+    #: A document's page, from 1; None for frames.
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SourceRow:
     """One row of a data set, as a source reads it."""
 
@@ -24,6 +40,8 @@ class SourceRow:
     values: Mapping[str, Any]
     #: Where people find the row's file, "" where it has none.
     path: str = ""
+    #: None where the file is one row.
+    frame: SampledFrame | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +65,8 @@ class Annotation:
     output: TaskOutput
     #: Width and height in pixels of the row's image; None without one.
     size: tuple[int, int] | None
+    #: What the row is of its file; None where the file is one row.
+    frame: SampledFrame | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +78,5 @@ class Origin:
     version: str
     parameters: Mapping[str, Any]
     source: str
+    #: Whether some rows are frames or pages of a file.
+    has_frames: bool = False

@@ -160,7 +160,8 @@ class AnnotateRun:
             self._unreadable(position, row, packer)
             return None
         key = packer.key(row.values)
-        self.ledger.place(position, row.id, row.path, key, image_size(self.origin.task, row))
+        size = image_size(self.origin.task, row)
+        self.ledger.place(position, row.id, row.path, key, size, frame=row.frame)
         if self.sampler:
             self.sampler.offer(position, row, key)
         if key in self._under_way or self.ledger.done(key):

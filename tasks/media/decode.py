@@ -10,6 +10,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ...protocol.errors import RowError
 from ..vision.images import MAX_PIXELS
+from .kinds import rare_kind
+from .rare import DPI, rare_pages
 from .rgb import rgb
 from .size import FORMATS
 
@@ -22,8 +24,11 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """An upright RGB image as a viewer shows it; transformers' own loader makes the same of usual
     ones, but has no ground behind what is transparent, and cuts deep values to white or black.
 
-    Raises RowError for a file that is no image, is broken, or has more than `max_pixels`.
+    Of several pages or frames it is the first. Raises RowError for a file that is no image, is
+    broken, or has more than `max_pixels`.
     """
+    if kind := rare_kind(data):
+        return next(rare_pages(kind, data, max_pixels, DPI).images([0]))
     with faults_told(max_pixels):
         image = open_image(data, max_pixels)
         ImageOps.exif_transpose(image, in_place=True)
@@ -35,10 +40,15 @@ def open_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     if not data:
         raise RowError("the image is empty")
     image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+    check_pixels(image, max_pixels)
+    return image
+
+
+def check_pixels(image: Image.Image, max_pixels: int) -> None:
+    """Raise RowError for an image of more than `max_pixels`."""
     width, height = image.size
     if width * height > max_pixels:
         raise RowError(f"the image has {width} x {height} pixels; {max_pixels} are allowed")
-    return image
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from typing import BinaryIO
 
 from av.container import InputContainer
 from av.video.frame import VideoFrame
@@ -28,25 +29,35 @@ class Film:
     """A film of which nothing is decoded yet: its frames are known by the times that they tell."""
 
     def __init__(
-        self, data: bytes, kind: Container, max_pixels: int, most: int, fps: float | None
+        self,
+        data: bytes | BinaryIO,
+        kind: Container,
+        max_pixels: int,
+        most: int,
+        fps: float | None,
+        *,
+        max_frames: int | None = None,
     ) -> None:
         """`fps` takes so many frames a second, those shown at these times; None takes all.
 
-        Raises RowError for a file without pictures, a broken one, and one of more than
-        10 x MAX_FRAMES frames, `max_pixels` a frame or 10 x `most` pixels in all.
+        An open file is only read while frames are, and never held in full. Raises RowError for a
+        file without pictures, a broken one, and one of more than 10 x `max_frames` frames
+        (MAX_FRAMES if None), `max_pixels` a frame or 10 x `most` pixels in all.
         """
+        looked_at = MAX_FRAMES if max_frames is None else max_frames
         self._data, self._kind = data, kind
         with self._opened() as (file, stream):
             self._size = width, height = stream.codec_context.width, stream.codec_context.height
             if width * height > max_pixels:
                 raise RowError(f"the film has {width} x {height} pixels; {max_pixels} are allowed")
-            room = min(_FOR_EACH * MAX_FRAMES, _FOR_EACH * most // max(1, width * height))
+            room = min(_FOR_EACH * looked_at, _FOR_EACH * most // max(1, width * height))
             self._stamps = _stamps(file, stream, room)
             step = float(stream.time_base or 1)
         shown = [(stamp - self._stamps[0]) * step for stamp in self._stamps]
-        self._taken = range(len(shown)) if fps is None else _at_rate(shown, fps)
-        self.times: Sequence[float] = [shown[i] for i in self._taken]
-        self.count = len(self.times)
+        #: Of those that are taken, their numbers among all that are shown.
+        self.numbers = range(len(shown)) if fps is None else _at_rate(shown, fps, looked_at)
+        self.times: Sequence[float] = shown if fps is None else [shown[i] for i in self.numbers]
+        self.count, self.total = len(self.times), len(shown)
 
     def frames(self, wanted: Sequence[int]) -> Iterator[Image.Image]:
         """The frames of these numbers, in rising order, as upright RGB images.
@@ -58,7 +69,7 @@ class Film:
             stamp, frame = next(shown, (0, None))
             after = next(shown, None)
             for number in wanted:
-                at = self._stamps[self._taken[number]]
+                at = self._stamps[self.numbers[number]]
                 while after is not None and after[0] <= at:
                     (stamp, frame), after = after, next(shown, None)
                 if frame is None or (after is None and stamp < at):
@@ -97,11 +108,11 @@ def _stamps(file: InputContainer, stream: VideoStream, most: int) -> list[int]:
     return sorted(stamps)
 
 
-def _at_rate(shown: Sequence[float], fps: float) -> list[int]:
+def _at_rate(shown: Sequence[float], fps: float, most: int) -> Sequence[int]:
     """The frames that are seen so often a second, the first one first."""
-    if shown[-1] * fps >= MAX_FRAMES:
+    if shown[-1] * fps >= most:
         raise RowError(
-            f"the film lasts {shown[-1]:.1f} s: with fps {fps:g} it has over {MAX_FRAMES} frames, "
+            f"the film lasts {shown[-1]:.1f} s: with fps {fps:g} it has over {most} frames, "
             "which are allowed"
         )
     count = int(shown[-1] * fps + 1e-6) + 1

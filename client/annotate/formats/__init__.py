@@ -30,6 +30,8 @@ FORMATS = {
     "coco-panoptic": "coco_panoptic:CocoPanoptic",
     "coco-keypoints": "coco_keypoints:CocoKeypoints",
     "coco-captions": "coco_captions:CocoCaptions",
+    "cvat-video": "cvat_video:CvatVideo",
+    "mot": "mot:Mot",
     "label-studio": "label_studio:LabelStudio",
     "yolo": "yolo:Yolo",
     "voc": "voc:Voc",

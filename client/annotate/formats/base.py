@@ -19,6 +19,8 @@ class Writer(ABC):
     is_folder: ClassVar[bool] = False
     #: Names in its folder that it may write, all else below these; () for any.
     names: ClassVar[tuple[str, ...]] = ()
+    #: Whether it is of films alone: of their frames where a row is a picture.
+    of_films: ClassVar[bool] = False
 
     def __init__(self, path: Path, origin: Origin) -> None:
         self.path, self.origin = path, origin

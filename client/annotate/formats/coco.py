@@ -5,6 +5,9 @@
 `images` has every row, in order, with `id` = its number in the source + 1; `info.wherry` says what
 made the annotations. Categories are numbered from 1 as their labels are first seen. Annotations
 have a `score` beside COCO's own fields, so that the list serves `COCO.loadRes` as it is.
+
+Where images are frames of films, `videos` has the films, and each image its `video_id`, its
+`frame_id`, which counts the film's frames from 0, and its `time` in seconds.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from typing import Any, ClassVar
 
 from ....tasks.boxes import BoundingBox
 from ....tasks.values.rounding import pixels
-from ..rows import Annotation, Origin
+from ..rows import Annotation, Origin, SampledFrame
 from .base import size_of
 from .categories import Categories
 from .held_files import HeldFiles
@@ -39,15 +42,29 @@ class Coco(HeldFiles):
         self._annotations = GrowingArray(document, self._held)
         self._categories = Categories(1)
         self._images = 0
+        # A list of ten thousand films waits on disk, too.
+        self._films = GrowingArray(document, self._held)
+        self._film = ""
         self._file.write(f'{{"info":{json_text(info(origin))},\n"licenses":[],\n"images":[')
 
     def write(self, annotation: Annotation) -> None:
         """Write one row's answer."""
-        image = json_text(_image(annotation))
+        image = _image(annotation)
         for entry in self._annotate(annotation):
             self._annotations.add(entry)
-        self._file.write((",\n" if self._images else "\n") + image)
+        image |= self._of_film(annotation.frame, image)
+        self._file.write((",\n" if self._images else "\n") + json_text(image))
         self._images += 1
+
+    def _of_film(self, frame: SampledFrame | None, image: dict[str, Any]) -> dict[str, Any]:
+        """What an image's entry has of its film, whose frames follow each other."""
+        if frame is None or frame.time_s is None:
+            return {}
+        if frame.file != self._film:
+            self._film = frame.file
+            size = {name: image[name] for name in ("width", "height")}
+            self._films.add({"id": self._films.count + 1, "name": frame.file, **size})
+        return {"video_id": self._films.count, "frame_id": frame.number, "time": frame.time_s}
 
     @abstractmethod
     def _annotate(self, annotation: Annotation) -> Iterator[dict[str, Any]]:
@@ -58,6 +75,9 @@ class Coco(HeldFiles):
         return {"id": number, "name": label, "supercategory": ""}
 
     def _finish(self) -> None:
+        if self._films.count:
+            self._file.write('\n],\n"videos":[')
+            self._films.copy_to(self._file)
         if self.HAS_CATEGORIES:
             self._file.write('\n],\n"categories":[')
             write_entries(self._file, (self._category(*each) for each in self._categories))
@@ -80,8 +100,10 @@ def image_id(annotation: Annotation) -> int:
 
 
 def file_name(annotation: Annotation) -> str:
-    """Where the image is: below the source, where its id says so."""
+    """Where the image is: below the source, where its id says so; of a part of a file its id."""
     path, row_id = annotation.path, annotation.id
+    if annotation.frame:
+        return row_id
     is_below = not path or path == row_id or path.endswith("/" + row_id)
     return row_id if is_below else path
 

@@ -11,12 +11,13 @@ import pyarrow as pa
 from ....tasks.base import Task
 from ..rows import Annotation, Origin
 from .coco import origin_of
-from .records import MASK, bare, element, entries, model_in, record_of
+from .records import FRAME, MASK, bare, element, entries, model_in, record_of
 from .text import clean, json_text
 
 #: Rows and bytes of one table, at most; one row may be larger.
 MAX_ROWS, MAX_BYTES = 10_000, 16 * 1024 * 1024
 
+_FRAME_TYPES = (pa.int64(), pa.float64(), pa.int64())
 _RLE = pa.struct([("size", pa.list_(pa.int32())), ("counts", pa.string())])
 _TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bytes: pa.binary()}
 
@@ -30,6 +31,8 @@ def schema_of(origin: Origin) -> Any:
         pa.field("index", pa.int64()),
         pa.field("size", pa.list_(pa.int32())),
     ]
+    if origin.has_frames:
+        fields += [pa.field(name, kind) for name, kind in zip(FRAME, _FRAME_TYPES, strict=True)]
     for entry in entries(origin.task):
         whole = model_in(entry.kind)
         if entry.name or whole is None:

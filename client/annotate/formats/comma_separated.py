@@ -1,6 +1,7 @@
 """CSV (RFC 4180, with LF): a line an item where a row is answered by a list of items, else a row.
 
     id, path, index, width, height    of the row, repeated for each of its items
+    frame, time, page                 where rows are frames or pages, likewise
     <field> ...                       the items' fields, a box's as four columns
 
 A row without items has one line with empty fields. Lists and masks are JSON.
@@ -18,7 +19,7 @@ from pydantic import BaseModel
 from ....tasks.base import Task
 from ..rows import Annotation, Origin
 from .held_files import HeldFiles
-from .records import entries, model_in, record_of
+from .records import FRAME, entries, model_in, record_of
 from .text import json_text
 
 _HEAD = ("id", "path", "index", "width", "height")
@@ -35,15 +36,18 @@ class CommaSeparated(HeldFiles):
         self._columns = list(_item_columns(item) if item else _row_columns(origin.task))
         self._json = [entry.name for entry in held if entry.kind is Any]
         # An item's column may be called as one of the row's: the position of a ranked text is.
-        names = [f"item_{name}" if name in _HEAD else name for name in self._columns]
+        self._of = FRAME if origin.has_frames else ()
+        head = (*_HEAD, *self._of)
+        names = [f"item_{name}" if name in head else name for name in self._columns]
         self._lines = csv.writer(self._open(path), lineterminator="\n")
-        self._lines.writerow([*_HEAD, *names])
+        self._lines.writerow([*head, *names])
 
     def write(self, annotation: Annotation) -> None:
         """Write one row's answer."""
         record = record_of(annotation, self.origin.task)
         size = record["size"] or (None, None)
         head = [record["id"], record["path"], record["index"], *size]
+        head += [record.get(name) for name in self._of]
         for line in self._lines_of(record):
             self._lines.writerow([*head, *(_cell(line.get(name)) for name in self._columns)])
 

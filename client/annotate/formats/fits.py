@@ -78,6 +78,11 @@ def has_text(task: Task) -> bool:
     return medium(task) != "" and any(e.name == "text" for e in entries(task))
 
 
+def is_tracked(task: Task) -> bool:
+    """Whether it answers masks of objects by frames of a film."""
+    return {"objects_ids", "frame_indexes", "masks"} <= set(task.output.model_fields)
+
+
 def _is_captioned(task: Task) -> bool:
     return medium(task) == "image" and has_text(task)
 
@@ -96,9 +101,11 @@ _RULES: dict[str, Callable[[Task], bool]] = {
     "coco-keypoints": has_keypoints,
     "coco-panoptic": has_segments,
     "csv": lambda task: not files_in(task),
+    "cvat-video": lambda task: has_boxes(task) or has_masks(task) or is_tracked(task),
     "files": files_in,
     "label-studio": _is_drawn,
     "masks": masks_in,
+    "mot": lambda task: has_boxes(task) or is_tracked(task),
     "semantic-masks": has_segments,
     "voc": has_boxes,
     "yolo": lambda task: has_boxes(task) or has_masks(task),

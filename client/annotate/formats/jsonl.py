@@ -11,12 +11,12 @@ from typing import Any
 from ....tasks.base import Task
 from ..rows import Annotation, Origin
 from .held_files import HeldFiles
-from .records import MASK, annotation_of, record_of, runs_or_bytes
+from .records import FRAME, MASK, annotation_of, record_of, runs_or_bytes
 from .text import json_text
 
 
 class JsonLines(HeldFiles):
-    """A line a row. Rows without an image have no `size`."""
+    """A line a row. Rows without an image have no `size`, whole files no `frame`."""
 
     def __init__(self, path: Path, origin: Origin) -> None:
         super().__init__(path, origin)
@@ -25,8 +25,9 @@ class JsonLines(HeldFiles):
     def write(self, annotation: Annotation) -> None:
         """Write one row's answer."""
         record = record_of(annotation, self.origin.task, _base64)
-        if record["size"] is None:
-            del record["size"]
+        for name in ("size", *FRAME):
+            if record.get(name, "") is None:
+                del record[name]
         self._file.write(json_text(record) + "\n")
 
     def _finish(self) -> None:

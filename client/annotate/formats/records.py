@@ -1,6 +1,8 @@
 """One row's answer as plain values, the same for every table-like format.
 
     id, path, index, size    whose answer it is; size is [width, height] in pixels, None without
+    frame, time, page        of a row that is a part of its file: the frame's number from 0, when it
+                             is shown, in seconds, the page's number from 1
     <name> ...               what the Output holds
 
 An Output's field keeps its name where it lists items (`detections`). A field that one tensor fills
@@ -22,9 +24,11 @@ from pydantic import BaseModel
 
 from ....tasks.base import Task
 from ....tasks.values.rounding import PIXELS, number, pixels
-from ..rows import Annotation
+from ..rows import Annotation, SampledFrame
 
 HEAD = ("id", "path", "index", "size")
+#: What follows where rows are frames or pages.
+FRAME = ("frame", "time", "page")
 #: Tensors and fields of items that hold masks.
 MASK = "mask"
 
@@ -89,6 +93,8 @@ def record_of(annotation: Annotation, task: Task, keep: Keep = runs_or_bytes) ->
         "index": annotation.index,
         "size": size,
     }
+    if of := annotation.frame:
+        record |= dict(zip(FRAME, (of.number, of.time_s, of.page), strict=True))
     for entry in entries(task):
         value = getattr(annotation.output, entry.field)[0]
         if entry.kind is Any:
@@ -113,7 +119,15 @@ def annotation_of(record: Mapping[str, Any], task: Task) -> Annotation:
         path=record["path"],
         output=task.output.model_validate(fields),
         size=None if size is None else (size[0], size[1]),
+        frame=_frame_of(record),
     )
+
+
+def _frame_of(record: Mapping[str, Any]) -> SampledFrame | None:
+    number, time_s, page = (record.get(name) for name in FRAME)
+    if number is None:
+        return None
+    return SampledFrame(record["id"].rpartition("#")[0], number, None, time_s, page)
 
 
 def files_in(task: Task) -> bool:

@@ -49,9 +49,17 @@ class Source(ABC):
         known = suffix in self.left_out or len(self.left_out) < _MOST_SUFFIXES
         self.left_out[suffix if known else "others"] += 1
 
+    def leave_out_frames(self, name: str, count: int) -> None:
+        """Count frames or pages of a file that are no rows, for nobody said which are."""
+        self.left_out[f"frames of {printable_name(suffix_of(name)) or 'no suffix'}"] += count
+
     def count(self) -> int | None:
         """How many rows, where that is known without reading all of them."""
         return None
+
+    def counted(self) -> int | None:
+        """How many rows, whatever it takes to know: for a prediction."""
+        return self.count()
 
     def files(self) -> Iterable[str]:
         """This machine's files that it reads, those that are known without reading rows."""

@@ -15,9 +15,10 @@ from .delimited import DelimitedReader
 from .files import FileStore, LocalFiles
 from .folder import FolderSource, ListedFiles, OneFile, find
 from .jsonl import JsonLinesReader
-from .kinds import Kind, either, endings, kind_of, needed_file
+from .kinds import Kind, either, endings, is_many, kind_of, needed_file
 from .plain_lines import TextLinesReader
 from .remote import is_url, open_url
+from .sampling import USUAL, Sampling
 from .shards import ShardSource
 from .spelling import expanded, has_braces, is_glob, split_glob
 from .table import TableReader, TableSource
@@ -32,18 +33,20 @@ _UNDERSTOOD = (
 )
 
 
-def open_source(spec: str, task: Task, columns: Columns = _USUAL) -> Source:
+def open_source(
+    spec: str, task: Task, columns: Columns = _USUAL, sampling: Sampling = USUAL
+) -> Source:
     """The source that `spec` names, for a task's rows. Raises InvalidRequest.
 
     What is there under that very name comes first: brackets, braces and # may be part of it.
     """
     files, path = place_of(spec)
-    opened = _Opening(task, columns, files)
+    opened = _Opening(task, columns, files, sampling)
     try:
         source = opened.one(path) or opened.split(path) or opened.many(path)
         if source is None and spec.startswith("@") and len(spec) > 1:
             files, path = place_of(spec[1:])
-            return ListedFiles(task, columns, files, path)
+            return ListedFiles(task, columns, files, path, sampling)
     except RowError as error:
         raise InvalidRequest(f"{spec}: {error.message}") from None
     if source is None:
@@ -67,6 +70,7 @@ class _Opening:
     task: Task
     columns: Columns
     files: FileStore
+    sampling: Sampling
 
     def one(self, path: str) -> Source | None:
         """A file or a folder of exactly that name."""
@@ -77,7 +81,7 @@ class _Opening:
         path = path.rstrip("/") or path[:1]
         if saved.is_saved(self.files, path):
             return self._saved(path, "")
-        return FolderSource(self.task, self.columns, self.files, path)
+        return FolderSource(self.task, self.columns, self.files, path, self.sampling)
 
     def split(self, path: str) -> Source | None:
         """A folder that `datasets` saved, and one of its splits: `folder#train`."""
@@ -98,7 +102,9 @@ class _Opening:
             return None
         kind = kind_of(pattern)
         if kind is None or kind == "text":
-            return FolderSource(self.task, self.columns, self.files, root, pattern)
+            return FolderSource(
+                self.task, self.columns, self.files, root, self.sampling, pattern=pattern
+            )
 
         def paths() -> Iterable[str]:
             found = find(self.files, root, Pattern(pattern), lambda _: True)
@@ -121,8 +127,8 @@ class _Opening:
         if kind is not None and not (kind == "text" and self._is_file_task()):
             return self._kind(kind, lambda: (path,), one=True)
         spec = needed_file(self.task, self.columns.constants)
-        if path.lower().endswith(endings(spec)):
-            return OneFile(self.task, self.columns, self.files, path)
+        if path.lower().endswith(endings(spec)) or is_many(spec, path):
+            return OneFile(self.task, self.columns, self.files, path, self.sampling)
         raise InvalidRequest(
             f"{self.files.shown(path)}: is no {spec.content} file by its name; {_UNDERSTOOD}"
         )
@@ -137,16 +143,27 @@ class _Opening:
         paths = saved.arrow_files(self.files, folder, split)
         if not paths:
             raise InvalidRequest(f"{self.files.shown(folder)}: has no rows")
+        self._refuse_sampling()
         return TableSource(self.task, self.columns, self.files, lambda: paths, _reader("arrow"))
 
     def _kind(self, kind: Kind, paths: Callable[[], Iterable[str]], *, one: bool) -> Source:
+        if kind != "paths":
+            self._refuse_sampling()
         if kind == "tar":
             return ShardSource(self.task, self.columns, self.files, paths, one=one)
         if kind == "paths":
             if one:
-                return ListedFiles(self.task, self.columns, self.files, next(iter(paths())))
+                path = next(iter(paths()))
+                return ListedFiles(self.task, self.columns, self.files, path, self.sampling)
             raise InvalidRequest("one list of paths is read at a time")
         return TableSource(self.task, self.columns, self.files, paths, _reader(kind))
+
+    def _refuse_sampling(self) -> None:
+        if self.sampling.asked:
+            raise UsageError(
+                "every, frames: sample files: a folder, a glob, a list of paths or a film, no "
+                "table or shard"
+            )
 
 
 def _reader(kind: Kind) -> TableReader:

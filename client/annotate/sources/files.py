@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import BinaryIO, NamedTuple
 
 from ....protocol.errors import InvalidRequest, RowError
@@ -44,6 +47,17 @@ class FileStore(ABC):
     @abstractmethod
     def read(self, path: str) -> bytes:
         """A whole file. Raises RowError."""
+
+    @contextmanager
+    def held(self, path: str) -> Iterator[BinaryIO]:
+        """A whole file on this machine, to read in any order: one elsewhere is fetched once.
+
+        Raises RowError.
+        """
+        with TemporaryFile() as near:
+            with self.open(path) as far:
+                shutil.copyfileobj(far, near)
+            yield near
 
     @abstractmethod
     def entries(self, folder: str) -> Iterator[FolderEntry]:
@@ -95,6 +109,15 @@ class LocalFiles(FileStore):
             with self.open(path) as file:
                 return file.read()
         except (OSError, ValueError) as error:
+            raise RowError(reason_of(error)) from None
+
+    @contextmanager
+    def held(self, path: str) -> Iterator[BinaryIO]:
+        """The file itself. Raises RowError."""
+        try:
+            with self.open(path) as file:
+                yield file
+        except OSError as error:
             raise RowError(reason_of(error)) from None
 
     def entries(self, folder: str) -> Iterator[FolderEntry]:

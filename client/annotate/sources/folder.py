@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 
 from ....protocol.errors import InvalidRequest, RowError
 from ....tasks.base import Task
@@ -15,8 +15,10 @@ from .ahead import ahead
 from .base import Columns, Source
 from .cells import utf8
 from .files import FileStore, LocalFiles, not_empty, printable_name
-from .kinds import either, endings, needed_file, suffix_of
+from .frames import ManyRows, many_rows
+from .kinds import either, endings, is_film, is_many, many_endings, needed_file, suffix_of
 from .remote import RemoteFiles, located
+from .sampling import USUAL, WHICH_FRAMES, Sampling, is_one_picture
 from .text_files import lines
 from .walking import EVERYTHING, FoundFile, Pattern, matching, walk
 
@@ -24,9 +26,17 @@ from .walking import EVERYTHING, FoundFile, Pattern, matching, walk
 class FileRows(Source):
     """A file is a row, and its path below the source the row's id."""
 
-    def __init__(self, task: Task, columns: Columns, files: FileStore, root: str) -> None:
+    def __init__(
+        self,
+        task: Task,
+        columns: Columns,
+        files: FileStore,
+        root: str,
+        sampling: Sampling = USUAL,
+    ) -> None:
         """Raises UsageError where columns are named: files have none."""
         super().__init__(task, columns)
+        self._sampling = sampling
         named = [column for column in (columns.id, *columns.fields.values()) if column]
         if named:
             raise UsageError(f"column {named[0]!r}: this source is files, which have no columns")
@@ -45,20 +55,85 @@ class FileRows(Source):
         return self.each(1)
 
     def each(self, step: int) -> Iterator[SourceRow | UnreadableRow]:
-        """The first row, and every `step`-th after it; no other file is read."""
-        return ahead(islice(self.list_files(), 0, None, step), self._row, self._files.threads)
+        """The first row, and every `step`-th after it; no other file is read.
 
-    def _row(self, found: FoundFile) -> SourceRow | UnreadableRow:
-        files, path = self._files, found.path
+        Where a file is many rows, all of them.
+        """
+        self.left_out.clear()
+        found = islice(self.list_files(), 0, None, step)
+        return chain.from_iterable(ahead(found, self._rows, self._files.threads))
+
+    def counted(self) -> int | None:
+        """By what the files tell of their frames and pages; of this machine's alone."""
+        if not self._files.is_local:
+            return None
+        return sum(map(self._count, self.list_files()))
+
+    def _count(self, found: FoundFile) -> int:
+        """A file's rows; one that cannot be read is one."""
+        path = self._files.join(self._root, found.path)
+        if found.reason or not is_one_picture(self._spec_of(path)):
+            return 1
+        try:
+            with self._files.held(path) as file:
+                many = many_rows(file, self._sampling)
+        except RowError:
+            return 1
+        return 1 if many is None or many.is_one_row else len(many.numbers)
+
+    def _rows(self, found: FoundFile) -> Iterable[SourceRow | UnreadableRow]:
+        """A file's rows; one that is a film by its name is read while they are taken."""
+        files, path, name = self._files, found.path, printable_name(found.path)
         try:
             files, path = located(files, self._root, path)
             if found.reason:
                 raise RowError(found.reason)
-            data, spec = not_empty(files.read(path)), self._spec_of(path)
+            spec = self._spec_of(path)
+            if is_one_picture(spec) and is_film(path):
+                return self._film(name, files, path)
+            data = not_empty(files.read(path))
+            if is_one_picture(spec) and (many := many_rows(data, self._sampling)):
+                return self._many(name, files.shown(path), many, data)
             value = data if spec.is_file else utf8(data)
         except RowError as error:
-            return UnreadableRow(printable_name(found.path), error.message, files.shown(path))
-        return SourceRow(printable_name(found.path), {spec.field: value}, files.shown(path))
+            return (UnreadableRow(name, error.message, files.shown(path)),)
+        return (SourceRow(name, {spec.field: value}, files.shown(path)),)
+
+    def _film(self, name: str, files: FileStore, path: str) -> Iterator[SourceRow | UnreadableRow]:
+        """The rows of a file that is not held in full, but for one that is no film after all."""
+        try:
+            with files.held(path) as file:
+                many = many_rows(file, self._sampling)
+                data = not_empty(files.read(path)) if many is None or many.is_one_row else b""
+                if many:
+                    yield from self._many(name, files.shown(path), many, data)
+                else:
+                    yield SourceRow(name, {self._spec.field: data}, files.shown(path))
+        except RowError as error:
+            yield UnreadableRow(name, error.message, files.shown(path))
+
+    def _many(
+        self, name: str, shown: str, many: ManyRows, data: bytes
+    ) -> Iterator[SourceRow | UnreadableRow]:
+        """A file's rows; where it breaks off, those before, and one error for the rest."""
+        if many.is_one_row:
+            # A task that has the parameter says itself what it reads of a file.
+            if self._sampling.step is None and "frames" not in self.task.input.model_fields:
+                self.leave_out_frames(name, many.total - 1)
+            yield SourceRow(name, {self._spec.field: data}, shown)
+            return
+        count = 0
+        try:
+            for row in many.rows(name):
+                yield SourceRow(row.id, {self._spec.field: row.picture}, shown, row.frame)
+                count += 1
+        except RowError as error:
+            rest = f"the rest of this file cannot be read: {error.message}"
+            yield UnreadableRow(f"{name}#rest" if count else name, rest, shown)
+
+    def _refuse_film(self, path: str, shown: str) -> None:
+        if is_one_picture(self._spec) and is_film(path) and not self._sampling.asked:
+            raise UsageError(f"{shown}: is a film: {WHICH_FRAMES}")
 
     def _spec_of(self, path: str) -> TensorSpec:
         """What a file is: one of several where rows may differ, by its name."""
@@ -70,21 +145,33 @@ class FolderSource(FileRows):
     """Files below a folder, hidden ones left out, whose names fit the task or the glob."""
 
     def __init__(
-        self, task: Task, columns: Columns, files: FileStore, root: str, pattern: str = ""
+        self,
+        task: Task,
+        columns: Columns,
+        files: FileStore,
+        root: str,
+        sampling: Sampling = USUAL,
+        *,
+        pattern: str = "",
     ) -> None:
-        """Raises InvalidRequest when no file fits."""
-        super().__init__(task, columns, files, root)
+        """Raises InvalidRequest when no file fits, UsageError for a film of unsaid frames."""
+        super().__init__(task, columns, files, root, sampling)
         self._pattern = Pattern(pattern) if pattern else EVERYTHING
         _, dot, suffix = pattern.rpartition("/")[2].rpartition(".")
         # A glob that names a suffix means it.
-        self._ends = () if dot and suffix.strip("*?") else endings(self._spec)
-        if next(iter(self.list_files()), None) is None:
-            shown = files.shown(files.join(root, pattern) if pattern else root)
+        usual = (*endings(self._spec), *many_endings(self._spec, films=sampling.asked))
+        self._ends = () if dot and suffix.strip("*?") else usual
+        first = next(iter(self.list_files()), None)
+        shown = files.shown(files.join(root, pattern) if pattern else root)
+        if first is None:
             ends = " ".join(endings(self._spec))
+            films = any(is_many(self._spec, f"x{suffix}") for suffix in self.left_out)
             raise InvalidRequest(
-                f"{shown}: no {self._spec.content} files are there ({ends}); tables and tar shards "
-                f"are named themselves: {files.shown(root)}/*.parquet"
+                f"{shown}: no {self._spec.content} files are there ({ends}); "
+                + (f"of films {WHICH_FRAMES}; " if films else "")
+                + f"tables and tar shards are named themselves: {files.shown(root)}/*.parquet"
             )
+        self._refuse_film(first.path, shown)
 
     def list_files(self) -> Iterator[FoundFile]:
         """The files, in order; counts those that are left out."""
@@ -92,8 +179,15 @@ class FolderSource(FileRows):
         return find(self._files, self._root, self._pattern, self._wanted)
 
     def count(self) -> int | None:
-        """By a listing of its own; only of this machine's files."""
-        return sum(1 for _ in self.list_files()) if isinstance(self._files, LocalFiles) else None
+        """By a listing of its own; only of this machine's files, each of which is one row."""
+        if not isinstance(self._files, LocalFiles) or self._sampling.asked:
+            return None
+        count = 0
+        for found in self.list_files():
+            if is_many(self._spec, found.path):
+                return None
+            count += 1
+        return count
 
     def _wanted(self, name: str) -> bool:
         if not self._ends or name.lower().endswith(self._ends):
@@ -105,9 +199,16 @@ class FolderSource(FileRows):
 class ListedFiles(FileRows):
     """The files that a list names, a path a line, relative to the list's own folder."""
 
-    def __init__(self, task: Task, columns: Columns, files: FileStore, path: str) -> None:
+    def __init__(
+        self,
+        task: Task,
+        columns: Columns,
+        files: FileStore,
+        path: str,
+        sampling: Sampling = USUAL,
+    ) -> None:
         """Raises InvalidRequest when there is no such list."""
-        super().__init__(task, columns, files, files.folder_of(path))
+        super().__init__(task, columns, files, files.folder_of(path), sampling)
         self._path = path
         try:
             files.open(path).close()
@@ -131,17 +232,27 @@ class ListedFiles(FileRows):
 class OneFile(FileRows):
     """A single file."""
 
-    def __init__(self, task: Task, columns: Columns, files: FileStore, path: str) -> None:
-        super().__init__(task, columns, files, files.folder_of(path))
+    def __init__(
+        self,
+        task: Task,
+        columns: Columns,
+        files: FileStore,
+        path: str,
+        sampling: Sampling = USUAL,
+    ) -> None:
+        """Raises UsageError for a film of which nobody says which frames are rows."""
+        super().__init__(task, columns, files, files.folder_of(path), sampling)
         self._name = path.rpartition("/")[2]
+        self._refuse_film(self._name, files.shown(path))
 
     def list_files(self) -> Iterable[FoundFile]:
         """The files, in order."""
         return (FoundFile(self._name),)
 
     def count(self) -> int | None:
-        """One."""
-        return 1
+        """One, or its frames or pages."""
+        is_one = not self._sampling.asked and not is_many(self._spec, self._name)
+        return 1 if is_one else self.counted() if self._files.is_local else None
 
 
 def find(

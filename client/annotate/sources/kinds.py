@@ -8,6 +8,7 @@ from typing import Literal
 from ....protocol.errors import InvalidRequest
 from ....tasks.base import Task
 from ....tasks.tensors import Content, TensorSpec
+from .sampling import is_one_picture
 
 #: Films, which hold sound, too; see tasks/media/containers.py.
 _FILMS = (
@@ -81,6 +82,21 @@ def endings(spec: TensorSpec) -> tuple[str, ...]:
     """How files of an input end: those of its content, and films where a row is many pictures."""
     films = _FILMS if spec.content == "image" and spec.shape[1:] == (-1,) else ()
     return suffixes(spec.content) + films
+
+
+def is_film(name: str) -> bool:
+    """Whether a file's name says that it is a film, or only sound in one of their kinds."""
+    return name.lower().endswith(_FILMS)
+
+
+def is_many(spec: TensorSpec, name: str) -> bool:
+    """Whether a file of that name may be many rows of an input: frames or pages."""
+    return name.lower().endswith(many_endings(spec, films=True))
+
+
+def many_endings(spec: TensorSpec, *, films: bool) -> tuple[str, ...]:
+    """How files end whose frames or pages are an input's rows: documents, and films where asked."""
+    return (".pdf", *(_FILMS if films else ())) if is_one_picture(spec) else ()
 
 
 def needed_file(task: Task, shared: Collection[str] = ()) -> TensorSpec:

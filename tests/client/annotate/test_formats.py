@@ -20,8 +20,9 @@ from .answers import HARD_IDS, box, contents, examples, origin, row, written
 
 #: Formats that hold every task.
 ALL = {"jsonl", "oip-jsonl", "parquet", "datasets"}
-BOXES = ALL | {"csv", "coco-detection", "label-studio", "yolo", "voc"}
-MASKS = ALL | {"csv", "coco-instance", "label-studio", "yolo", "masks"}
+FILMS = {"cvat-video", "mot"}
+BOXES = ALL | FILMS | {"csv", "coco-detection", "label-studio", "yolo", "voc"}
+MASKS = ALL | {"csv", "coco-instance", "cvat-video", "label-studio", "yolo", "masks"}
 SEEN = ALL | {"csv", "label-studio"}
 TABLE = ALL | {"csv"}
 FILES = ALL | {"files"}
@@ -31,7 +32,7 @@ FITS = {
     "zero-shot-object-detection": BOXES,
     "image-segmentation": MASKS | {"coco-panoptic", "semantic-masks"},
     "mask-generation": MASKS,
-    "video-mask-generation": TABLE | {"masks"},
+    "video-mask-generation": TABLE | FILMS | {"masks"},
     "keypoint-detection": SEEN | {"coco-keypoints"},
     "image-to-text": SEEN | {"coco-captions"},
     "image-text-to-text": SEEN | {"coco-captions"},

@@ -25,6 +25,8 @@ RUNS = {
     "coco-panoptic": (20_000, "image-segmentation"),
     "coco-keypoints": (200_000, "keypoint-detection"),
     "coco-captions": (200_000, "image-to-text"),
+    "cvat-video": (200_000, "object-detection"),
+    "mot": (200_000, "object-detection"),
     "label-studio": (200_000, "object-detection"),
     "yolo": (20_000, "object-detection"),
     "voc": (20_000, "object-detection"),

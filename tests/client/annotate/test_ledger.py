@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from wherry.client.annotate.ledger import KEY_BYTES, Ledger
+from wherry.client.annotate.rows import SampledFrame
 from wherry.protocol.errors import InvalidRequest
 
 
@@ -37,6 +38,43 @@ def test_rows_come_back_in_order_with_what_came_of_them(path: Path) -> None:
     assert (rows[950].body, rows[950].error, rows[950].error_type) == (None, "no", "invalid_row")
     assert rows[499].body is None
     assert not rows[499].error
+
+
+def test_a_row_that_is_part_of_its_file_says_which(path: Path) -> None:
+    frames = [
+        SampledFrame("a/film.mp4", 25, 100, 1.04),
+        SampledFrame("doc#1.pdf", 2, 9, page=3),
+        None,
+    ]
+    with Ledger(path) as ledger:
+        ledger.begin(reuse=True)
+        for position, (frame, end) in enumerate(
+            zip(frames, ("t=1.040", "page=3", ""), strict=True)
+        ):
+            row_id = f"{frame.file}#{end}" if frame else "whole.png"
+            ledger.place(position, row_id, "", key(position), (4, 3), frame=frame)
+        assert [row.frame for row in ledger.placed()] == frames
+        assert ledger.has_frames()
+        ledger.begin(reuse=True)
+        assert not ledger.has_frames()
+
+
+def test_a_ledger_of_when_a_file_was_one_row_goes_on(path: Path) -> None:
+    with Ledger(path) as ledger:
+        ledger.begin(reuse=True)
+        ledger.place(0, "row", "p", key(1), (4, 3))
+        ledger.answer(key(1), b"answer")
+    before = sqlite3.connect(path)
+    for column in ("frame", "frames", "time", "page"):
+        before.execute(f"ALTER TABLE rows DROP COLUMN {column}")
+    before.commit()
+    before.close()
+    with Ledger(path) as ledger:
+        [row] = ledger.placed()
+        assert (row.id, row.body, row.size, row.frame) == ("row", b"answer", (4, 3), None)
+        ledger.begin(reuse=True)
+        ledger.place(0, "film.mp4#t=0.000", "", key(1), None, frame=SampledFrame("film.mp4", 0, 1))
+        assert [row.frame for row in ledger.placed()] == [SampledFrame("film.mp4", 0, 1)]
 
 
 def test_what_was_committed_outlives_kill(path: Path) -> None:
