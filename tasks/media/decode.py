@@ -20,19 +20,21 @@ from .size import FORMATS
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 
-def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """An upright RGB image as a viewer shows it; transformers' own loader makes the same of usual
-    ones, but has no ground behind what is transparent, and cuts deep values to white or black.
+def decode(data: bytes, max_pixels: int = MAX_PIXELS, background: str = "white") -> Image.Image:
+    """An upright RGB image as a viewer shows it, on a background.
+
+    Transformers' own loader makes the same of usual ones, but has no ground behind what is
+    transparent, and cuts deep values to white or black.
 
     Of several pages or frames it is the first. Raises RowError for a file that is no image, is
     broken, or has more than `max_pixels`.
     """
     if kind := rare_kind(data):
-        return next(rare_pages(kind, data, max_pixels, DPI).images([0]))
+        return next(rare_pages(kind, data, max_pixels, DPI, background).images([0]))
     with faults_told(max_pixels):
         image = open_image(data, max_pixels)
         ImageOps.exif_transpose(image, in_place=True)
-        return rgb(image)
+        return rgb(image, background)
 
 
 def open_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:

@@ -49,3 +49,19 @@ _OTHERS = (b"\x89PNG", b"\xff\xd8", b"GIF8", b"RIFF", b"BM", b"II", b"MM", b"P",
 def _brands(data: bytes) -> set[bytes]:
     end = min(len(data), int.from_bytes(data[:4]))
     return {data[at : at + 4] for at in (8, *range(16, end, 4))}
+
+
+def is_single(data: bytes) -> bool:
+    """Whether the head tells at once that a picture has no further pages or frames."""
+    if data.startswith(b"\x89PNG"):
+        return b"acTL" not in data[: max(0, data.find(b"IDAT"))]
+    if data.startswith(b"RIFF"):
+        return data[12:16] != b"VP8X" or not data[20:21] or not data[20] & _ANIMATED
+    return data.startswith(_SINGLE)
+
+
+#: JPEG (its further pictures are the same one for other screens), BMP, JPEG 2000, PPM and the like.
+_SINGLE = (b"\xff\xd8", b"BM", b"\0\0\0\x0cjP", b"\xff\x4f\xff\x51", b"P", b"\0\0\1\0")
+
+#: The bit of an extended WebP's head that says that it moves.
+_ANIMATED = 0b10

@@ -30,7 +30,7 @@ class Pages(Protocol):
         ...
 
 
-def rare_pages(kind: RareKind, data: bytes, max_pixels: int, dpi: float) -> Pages:
+def rare_pages(kind: RareKind, data: bytes, max_pixels: int, dpi: float, background: str) -> Pages:
     """The pages of a file that Pillow alone does not read.
 
     Raises RowError for one that is broken or locked, and where its package is not installed.
