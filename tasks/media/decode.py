@@ -10,8 +10,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ...protocol.errors import RowError
 from ..vision.images import MAX_PIXELS
-from .kinds import rare_kind
-from .rare import DPI, rare_pages
+from .kinds import HEIF, is_heif, rare_kind
+from .rare import DPI, missing, rare_pages
 from .rgb import rgb
 from .size import FORMATS
 
@@ -41,9 +41,19 @@ def open_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """A file of which the head alone is read. Call it within `faults_told`."""
     if not data:
         raise RowError("the image is empty")
-    image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+    image = _opened(data)
     check_pixels(image, max_pixels)
     return image
+
+
+def _opened(data: bytes) -> Image.Image:
+    if not is_heif(data):
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    try:
+        from .heif import open_heif
+    except ImportError:
+        raise missing(HEIF) from None
+    return open_heif(data)
 
 
 def check_pixels(image: Image.Image, max_pixels: int) -> None:

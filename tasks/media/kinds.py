@@ -30,11 +30,9 @@ _AVIF = frozenset({b"avif", b"avis"})
 
 
 def rare_kind(data: bytes) -> RareKind | None:
-    """The kind of a picture file that only a package of the extra `pictures` reads."""
+    """The kind of a picture file that Pillow does not open, with whatever plugin."""
     if data.startswith(_JPEG_XL):
         return JPEG_XL
-    if data[4:8] == b"ftyp":
-        return HEIF if data[8:12] in _HEIF and not _brands(data) & _AVIF else None
     if data[128:132] == b"DICM":
         return DICOM
     # Pictures may hold these bytes further on, in a note or a profile.
@@ -44,6 +42,11 @@ def rare_kind(data: bytes) -> RareKind | None:
 
 #: How the pictures begin that Pillow reads and that may hold notes near their head.
 _OTHERS = (b"\x89PNG", b"\xff\xd8", b"GIF8", b"RIFF", b"BM", b"II", b"MM", b"P", b"\0\0")
+
+
+def is_heif(data: bytes) -> bool:
+    """Whether it is a picture in HEVC, which Pillow opens with a plugin."""
+    return data[4:8] == b"ftyp" and data[8:12] in _HEIF and not _brands(data) & _AVIF
 
 
 def _brands(data: bytes) -> set[bytes]:

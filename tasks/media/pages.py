@@ -19,6 +19,9 @@ _SUBFILE, _SMALL_OR_MASK = 254, 0b101
 #: Pictures of several parts that are one picture to people: sizes, or views for other screens.
 _ONE = ("ICO", "MPO", "JPEG")
 
+#: What holds pictures beside each other, not after each other.
+_PAGED = ("TIFF", "HEIF")
+
 
 def open_pages(
     data: bytes,
@@ -75,7 +78,7 @@ class _PicturePages:
         self._max_pixels, self._background = max_pixels, background
         with faults_told(max_pixels):
             self._image = open_image(data, max_pixels)
-            self.kind = "page" if self._image.format == "TIFF" else "frame"
+            self.kind = "page" if self._image.format in _PAGED else "frame"
             self._places = _places(self._image)
         self.count = len(self._places)
 

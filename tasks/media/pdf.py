@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-import pypdfium2
+import pypdfium2  # type: ignore[import-untyped] # it ships no types
 from PIL import Image
 from pypdfium2 import raw
 
@@ -52,7 +52,8 @@ class PdfPages:
                     scale=self._dpi / _UNITS, rev_byteorder=True, limit_image_cache=True
                 )
                 try:
-                    return drawn.to_pil().convert("RGB")  # a copy: the other's memory goes
+                    image: Image.Image = drawn.to_pil().convert("RGB")  # a copy: its memory goes
+                    return image
                 finally:
                     drawn.close()
             finally:
