@@ -33,8 +33,13 @@ FORMATS = {
     "label-studio": "label_studio:LabelStudio",
     "yolo": "yolo:Yolo",
     "voc": "voc:Voc",
+    "cvat": "cvat:Cvat",
+    "labelme": "labelme:LabelMe",
+    "open-images": "open_images:OpenImages",
+    "datumaro": "datumaro:Datumaro",
     "masks": "files:Files",
     "semantic-masks": "semantic_masks:SemanticMasks",
+    "indexed-masks": "indexed_masks:IndexedMasks",
     "files": "files:Files",
 }
 

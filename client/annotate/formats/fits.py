@@ -32,6 +32,12 @@ def label_of(item: Any) -> str:
     return label
 
 
+def point_of(item: Any) -> str:
+    """What a keypoint is; points of interest have no name."""
+    name: str = item.label or "point"
+    return name
+
+
 def medium(task: Task) -> str:
     """What a row shows people: `image`, `audio`, or "" for text and the rest."""
     contents = {spec.content for spec in task.inputs if len(spec.shape) == 1}
@@ -82,6 +88,12 @@ def _is_captioned(task: Task) -> bool:
     return medium(task) == "image" and has_text(task)
 
 
+def _is_shaped(task: Task) -> bool:
+    """Whether it answers what drawing tools have: shapes in an image, or labels of it."""
+    is_labelled = medium(task) == "image" and has_labels(task)
+    return is_labelled or any(rule(task) for rule in (has_boxes, has_masks, has_keypoints))
+
+
 def _is_drawn(task: Task) -> bool:
     """Whether Label Studio can show it."""
     rules = (has_boxes, has_lines, has_masks, has_keypoints, has_labels, has_answers, has_text)
@@ -96,9 +108,14 @@ _RULES: dict[str, Callable[[Task], bool]] = {
     "coco-keypoints": has_keypoints,
     "coco-panoptic": has_segments,
     "csv": lambda task: not files_in(task),
+    "cvat": _is_shaped,
+    "datumaro": lambda task: _is_shaped(task) or _is_captioned(task),
     "files": files_in,
+    "indexed-masks": has_segments,
     "label-studio": _is_drawn,
+    "labelme": _is_shaped,
     "masks": masks_in,
+    "open-images": lambda task: has_boxes(task) or (medium(task) == "image" and has_labels(task)),
     "semantic-masks": has_segments,
     "voc": has_boxes,
     "yolo": lambda task: has_boxes(task) or has_masks(task),

@@ -20,23 +20,26 @@ from .answers import HARD_IDS, box, contents, examples, origin, row, written
 
 #: Formats that hold every task.
 ALL = {"jsonl", "oip-jsonl", "parquet", "datasets"}
-BOXES = ALL | {"csv", "coco-detection", "label-studio", "yolo", "voc"}
-MASKS = ALL | {"csv", "coco-instance", "label-studio", "yolo", "masks"}
+#: What drawing tools read: shapes in images, and labels of images.
+SHAPES = {"cvat", "labelme", "datumaro"}
+BOXES = ALL | SHAPES | {"csv", "coco-detection", "label-studio", "yolo", "voc", "open-images"}
+MASKS = ALL | SHAPES | {"csv", "coco-instance", "label-studio", "yolo", "masks"}
 SEEN = ALL | {"csv", "label-studio"}
+LABELS = SEEN | SHAPES | {"open-images"}
 TABLE = ALL | {"csv"}
 FILES = ALL | {"files"}
 
 FITS = {
     "object-detection": BOXES,
     "zero-shot-object-detection": BOXES,
-    "image-segmentation": MASKS | {"coco-panoptic", "semantic-masks"},
+    "image-segmentation": MASKS | {"coco-panoptic", "semantic-masks", "indexed-masks"},
     "mask-generation": MASKS,
     "video-mask-generation": TABLE | {"masks"},
-    "keypoint-detection": SEEN | {"coco-keypoints"},
-    "image-to-text": SEEN | {"coco-captions"},
-    "image-text-to-text": SEEN | {"coco-captions"},
-    "image-classification": SEEN,
-    "zero-shot-image-classification": SEEN,
+    "keypoint-detection": SEEN | SHAPES | {"coco-keypoints"},
+    "image-to-text": SEEN | {"coco-captions", "datumaro"},
+    "image-text-to-text": SEEN | {"coco-captions", "datumaro"},
+    "image-classification": LABELS,
+    "zero-shot-image-classification": LABELS,
     "audio-classification": SEEN,
     "audio-text-to-text": SEEN,
     "zero-shot-audio-classification": SEEN,

@@ -28,8 +28,13 @@ RUNS = {
     "label-studio": (200_000, "object-detection"),
     "yolo": (20_000, "object-detection"),
     "voc": (20_000, "object-detection"),
+    "cvat": (200_000, "object-detection"),
+    "labelme": (20_000, "object-detection"),
+    "open-images": (200_000, "object-detection"),
+    "datumaro": (200_000, "object-detection"),
     "masks": (20_000, "image-segmentation"),
     "semantic-masks": (20_000, "image-segmentation"),
+    "indexed-masks": (20_000, "image-segmentation"),
     "files": (20_000, "text-to-image"),
 }
 
