@@ -105,6 +105,7 @@ def _annotation(origin: Origin, placed: LedgerRow, body: bytes) -> Annotation:
         path=placed.path,
         output=read_answer(origin.task, body),
         size=placed.size,
+        text=placed.text,
     )
 
 

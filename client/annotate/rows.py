@@ -47,6 +47,8 @@ class Annotation:
     output: TaskOutput
     #: Width and height in pixels of the row's image; None without one.
     size: tuple[int, int] | None
+    #: What the row's text is, for formats that write it.
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,37 @@ def has_text(task: Task) -> bool:
     return medium(task) != "" and any(e.name == "text" for e in entries(task))
 
 
+def timed_field(task: Task) -> str:
+    """The field of parts of what a sound says that tell their times; "" without one."""
+    for entry in entries(task) if medium(task) == "audio" else ():
+        if entry.item and {"text", "start", "end"} <= entry.item.model_fields.keys():
+            return entry.field
+    return ""
+
+
+def has_times(task: Task) -> bool:
+    """Whether it can tell when something is said."""
+    return timed_field(task) != ""
+
+
+def text_field(task: Task) -> str:
+    """The field of the Input that holds a row's text; "" without one."""
+    texts = (s for s in task.inputs if s.content == "text" and len(s.shape) == 1)
+    return next((s.field for s in texts if s.field in task.input.ROWS and not s.optional), "")
+
+
+def kind_of(span: Any) -> str:
+    """What a part of a text is."""
+    kind: str = getattr(span, "entity", "") or getattr(span, "label", "")
+    return kind
+
+
+def has_spans(task: Task) -> bool:
+    """Whether it marks parts of a text."""
+    fields = item_fields(task)
+    return bool(text_field(task) and {"start", "end"} <= fields and {"entity", "label"} & fields)
+
+
 def _is_captioned(task: Task) -> bool:
     return medium(task) == "image" and has_text(task)
 
@@ -107,8 +138,10 @@ _RULES: dict[str, Callable[[Task], bool]] = {
     "coco-instance": has_masks,
     "coco-keypoints": has_keypoints,
     "coco-panoptic": has_segments,
+    "conll": has_spans,
     "csv": lambda task: not files_in(task),
     "cvat": _is_shaped,
+    "ctm": has_times,
     "datumaro": lambda task: _is_shaped(task) or _is_captioned(task),
     "files": files_in,
     "indexed-masks": has_segments,
@@ -117,7 +150,10 @@ _RULES: dict[str, Callable[[Task], bool]] = {
     "masks": masks_in,
     "open-images": lambda task: has_boxes(task) or (medium(task) == "image" and has_labels(task)),
     "semantic-masks": has_segments,
+    "spacy": has_spans,
+    "srt": has_times,
     "voc": has_boxes,
+    "webvtt": has_times,
     "yolo": lambda task: has_boxes(task) or has_masks(task),
 }
 

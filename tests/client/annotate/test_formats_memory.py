@@ -36,6 +36,11 @@ RUNS = {
     "semantic-masks": (20_000, "image-segmentation"),
     "indexed-masks": (20_000, "image-segmentation"),
     "files": (20_000, "text-to-image"),
+    "webvtt": (20_000, "automatic-speech-recognition"),
+    "srt": (20_000, "automatic-speech-recognition"),
+    "ctm": (200_000, "automatic-speech-recognition"),
+    "conll": (200_000, "token-classification"),
+    "spacy": (200_000, "token-classification"),
 }
 
 PROGRAM = """
