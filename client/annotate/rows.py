@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...tasks.base import Task, TaskOutput
@@ -24,6 +24,9 @@ class SourceRow:
     values: Mapping[str, Any]
     #: Where people find the row's file, "" where it has none.
     path: str = ""
+    #: This machine's file that holds just the first of the row's files, as the system calls it; ""
+    #: where they come from elsewhere.
+    file: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ from ...protocol.errors import (
 from ...protocol.parameters import ROW_WARNINGS
 from .fleet import Fleet
 from .ledger import Ledger
-from .packing import Pack, Packed, Packer, image_size, pack_answer
+from .packing import Pack, Packed, Packer, image_of, image_size, pack_answer
+from .pictures import Pictures
 from .report import Sampler
 from .rows import Origin, SourceRow, UnreadableRow
 from .sources.base import Source
@@ -90,6 +91,8 @@ class AnnotateRun:
     max_errors: int | None = None
     #: Takes rows for the report; None for no report.
     sampler: Sampler | None = None
+    #: Keeps the rows' pictures for the writer; None where it has no use for them.
+    pictures: Pictures | None = None
     progress: Progress = field(default_factory=Progress)
     _packs: deque[Pack] = field(default_factory=deque)
     _again: deque[Pack] = field(default_factory=deque)
@@ -163,6 +166,8 @@ class AnnotateRun:
         self.ledger.place(position, row.id, row.path, key, image_size(self.origin.task, row))
         if self.sampler:
             self.sampler.offer(position, row, key)
+        if self.pictures and (picture := image_of(self.origin.task, row)):
+            self.pictures.keep(position, picture, row.file)
         if key in self._under_way or self.ledger.done(key):
             self.progress.reused += 1
             return None

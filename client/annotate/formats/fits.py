@@ -102,6 +102,10 @@ _RULES: dict[str, Callable[[Task], bool]] = {
     "semantic-masks": has_segments,
     "voc": has_boxes,
     "yolo": lambda task: has_boxes(task) or has_masks(task),
+    "yolo-classify": lambda task: medium(task) == "image" and has_labels(task),
+    "yolo-obb": has_masks,
+    "yolo-pose": has_keypoints,
+    "yolo-seg": has_masks,
 }
 
 

@@ -58,7 +58,8 @@ class FileRows(Source):
             value = data if spec.is_file else utf8(data)
         except RowError as error:
             return UnreadableRow(printable_name(found.path), error.message, files.shown(path))
-        return SourceRow(printable_name(found.path), {spec.field: value}, files.shown(path))
+        file = path if files.is_local else ""
+        return SourceRow(printable_name(found.path), {spec.field: value}, files.shown(path), file)
 
     def _spec_of(self, path: str) -> TensorSpec:
         """What a file is: one of several where rows may differ, by its name."""

@@ -21,7 +21,7 @@ from .answers import HARD_IDS, box, contents, examples, origin, row, written
 #: Formats that hold every task.
 ALL = {"jsonl", "oip-jsonl", "parquet", "datasets"}
 BOXES = ALL | {"csv", "coco-detection", "label-studio", "yolo", "voc"}
-MASKS = ALL | {"csv", "coco-instance", "label-studio", "yolo", "masks"}
+MASKS = ALL | {"csv", "coco-instance", "label-studio", "yolo", "yolo-seg", "yolo-obb", "masks"}
 SEEN = ALL | {"csv", "label-studio"}
 TABLE = ALL | {"csv"}
 FILES = ALL | {"files"}
@@ -32,11 +32,11 @@ FITS = {
     "image-segmentation": MASKS | {"coco-panoptic", "semantic-masks"},
     "mask-generation": MASKS,
     "video-mask-generation": TABLE | {"masks"},
-    "keypoint-detection": SEEN | {"coco-keypoints"},
+    "keypoint-detection": SEEN | {"coco-keypoints", "yolo-pose"},
     "image-to-text": SEEN | {"coco-captions"},
     "image-text-to-text": SEEN | {"coco-captions"},
-    "image-classification": SEEN,
-    "zero-shot-image-classification": SEEN,
+    "image-classification": SEEN | {"yolo-classify"},
+    "zero-shot-image-classification": SEEN | {"yolo-classify"},
     "audio-classification": SEEN,
     "audio-text-to-text": SEEN,
     "zero-shot-audio-classification": SEEN,
