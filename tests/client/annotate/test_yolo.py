@@ -215,9 +215,7 @@ def test_poses_have_a_place_for_every_point(tmp_path: Path) -> None:
         row(
             POSE,
             1,
-            points(
-                (1, "nose", 16, 12), (0, "eye", 48, 36), (0, "nose", 32, 24), (0, "ear", 99, 1)
-            ),
+            points((1, "nose", 16, 12), (0, "eye", 48, 36), (0, "nose", 32, 24), (0, "ear", 99, 1)),
             size=SMALL,
         ),
         row(POSE, 2, [], size=SMALL),
