@@ -75,6 +75,16 @@ def annotate_command(
         bool,
         typer.Option("--overwrite", help="Replace what no run with these options wrote at OUT."),
     ] = False,
+    images: Annotated[
+        str,
+        typer.Option(help="link, copy or none: pictures beside labels, where they may lie."),
+    ] = "",
+    split: Annotated[
+        str, typer.Option(help="Parts beside train, val=0.1,test=0.1; by the row's id.")
+    ] = "",
+    media_prefix: Annotated[
+        str, typer.Option(help="What the path of a row's file begins with for Label Studio.")
+    ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Run 50 rows, predict.")] = False,
     patience: Annotated[
         float, typer.Option(min=0, help="Seconds to wait for a server that is away.")
@@ -104,6 +114,9 @@ def annotate_command(
         max_errors=max_errors,
         report=report,
         overwrite=overwrite,
+        images=images,
+        split=_shares(split),
+        media_prefix=media_prefix,
     )
     try:
         with connected(url, patience) as client:
@@ -117,6 +130,15 @@ def annotate_command(
         raise typer.Exit(130) from None
     _show(summary, as_json=as_json)
     raise typer.Exit(1 if summary.failed else 0)
+
+
+def _shares(split: str) -> dict[str, float]:
+    """Parts of the data set and their shares."""
+    parts = texts_of([part.strip() for part in split.split(",") if part.strip()], "--split")
+    try:
+        return {name: float(share) for name, share in parts.items()}
+    except ValueError as error:
+        raise typer.BadParameter(f"--split {split!r}: {error}") from None
 
 
 def _predict(client: Client, options: Options, *, as_json: bool) -> Forecast:
@@ -178,6 +200,8 @@ def _show(summary: Summary, *, as_json: bool) -> None:
     if summary.findings.warned:
         row, warning = next(iter(summary.findings.warnings.items()))
         _line("warnings", f"{summary.findings.warned:,} rows; of {row}: {warning}", "yellow")
+    for note in summary.findings.notes:
+        _line("note", note, "yellow")
     if summary.report:
         _line("report", str(summary.report))
     _line("rows", f"{summary.rows:,}, of which {summary.reused:,} were done before")

@@ -14,10 +14,13 @@ from ...protocol.errors import WherryError
 from .compute import compute_s
 from .errors_file import failed_ids
 from .fleet import Fleet
+from .formats import Layout
 from .formats.fits import text_field
+from .laid_out import NO_IMAGES
 from .ledger import Ledger
 from .output import Findings, write_output
-from .places import ERRORS, PAGE, REPORT, beside
+from .pictures import Pictures
+from .places import ERRORS, PAGE, PICTURES, REPORT, beside
 from .prepared import Options, PreparedRun, prepared, sizes
 from .report import Sampler, samples, write_report
 from .rows import Origin
@@ -64,17 +67,20 @@ def annotate(client: Fleet, options: Options, observer: Observer = lambda _: Non
         if options.retry_errors:
             ledger.forget_failures(failed_ids(options.retry_errors))
         ledger.begin(reuse=options.reuse)
-        run = _run(client, options, asked, ledger)
-        computed = _computed(client, options.model)
-        for progress in run.run():
-            observer(progress)
-        origin = replace(origin, has_frames=ledger.has_frames())
-        ran, rows_per_s = time.monotonic(), run.progress.rows_per_s
         out, errors = options.out, beside(options.out, ERRORS)
         with places.half() as half:
+            layout = _layout(options, asked, half)
+            run = _run(client, options, asked, ledger, layout)
+            computed = _computed(client, options.model)
+            for progress in run.run():
+                observer(progress)
+            origin = replace(origin, has_frames=ledger.has_frames())
+            ran, rows_per_s = time.monotonic(), run.progress.rows_per_s
             findings = write_output(
-                ledger, origin, asked.writer, half / out.name, half / errors.name
+                ledger, origin, asked.writer, half / out.name, half / errors.name, layout
             )
+            if layout.pictures:
+                layout.pictures.close()
             ended = time.monotonic()
             summary = Summary(
                 out=out,
@@ -97,7 +103,20 @@ def annotate(client: Fleet, options: Options, observer: Observer = lambda _: Non
     return summary
 
 
-def _run(client: Fleet, options: Options, asked: PreparedRun, ledger: Ledger) -> AnnotateRun:
+def _layout(options: Options, asked: PreparedRun, half: Path) -> Layout:
+    """What the writer is told; pictures wait in a folder of their own."""
+    waiting = half / beside(options.out, PICTURES).name
+    is_wanted = asked.images != NO_IMAGES
+    return Layout(
+        pictures=Pictures(waiting, link=asked.images == "link") if is_wanted else None,
+        split=options.split,
+        media_prefix=options.media_prefix,
+    )
+
+
+def _run(
+    client: Fleet, options: Options, asked: PreparedRun, ledger: Ledger, layout: Layout
+) -> AnnotateRun:
     origin, source = asked.origin, asked.source
     rows_per_job, jobs = sizes(client, origin)
     return AnnotateRun(
@@ -110,6 +129,7 @@ def _run(client: Fleet, options: Options, asked: PreparedRun, ledger: Ledger) ->
         max_errors=options.max_errors,
         sampler=Sampler(ledger, origin.task) if options.report else None,
         text_field=text_field(origin.task) if asked.writer.writes_text else "",
+        pictures=layout.pictures,
     )
 
 
@@ -149,6 +169,7 @@ def view(summary: Summary) -> dict[str, Any]:
         "labels": dict(summary.findings.labels.most_common()),
         "score_histogram": summary.findings.scores,
         "error_types": dict(summary.findings.error_types),
+        "notes": summary.findings.notes,
         "warned": summary.findings.warned,
         "warnings": summary.findings.warnings,
         "stages_s": {name: round(seconds, 3) for name, seconds in summary.stages.items()},

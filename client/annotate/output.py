@@ -12,7 +12,7 @@ from pathlib import Path
 from ...protocol.errors import RowError
 from ...tasks.base import TaskOutput
 from .errors_file import error_line
-from .formats import Writer
+from .formats import Layout, Writer
 from .ledger import Ledger, LedgerRow
 from .packing import read_answer
 from .rows import Annotation, Origin
@@ -38,6 +38,8 @@ class Findings:
     #: Rows that were answered with a warning, and what it was of some.
     warned: int = 0
     warnings: dict[str, str] = field(default_factory=dict)
+    #: What people are to know of the whole output.
+    notes: list[str] = field(default_factory=list)
 
     def add(self, row_id: str, output: TaskOutput) -> None:
         """Count one row's labels and scores, and its warning."""
@@ -60,7 +62,12 @@ class Findings:
 
 
 def write_output(
-    ledger: Ledger, origin: Origin, writer: type[Writer], out: Path, errors: Path
+    ledger: Ledger,
+    origin: Origin,
+    writer: type[Writer],
+    out: Path,
+    errors: Path,
+    layout: Layout | None = None,
 ) -> Findings:
     """Write every row's answer or error, in the source's order.
 
@@ -69,13 +76,14 @@ def write_output(
     """
     findings = Findings()
     with errors.open("w", encoding="utf-8") as failed:
-        with writer(out, origin) as writing:
+        with writer(out, origin, *([layout] if writer.uses else [])) as writing:
             for placed in ledger.placed():
                 findings.rows += 1
                 failure = _written(writing, origin, placed, findings)
                 if failure:
                     findings.add_failure(failure)
                     failed.write(error_line(failure))
+        findings.notes += writing.notes
         failed.flush()
         os.fsync(failed.fileno())
     if not findings.failed:

@@ -116,13 +116,16 @@ def _weight(value: Any) -> int:
     return len(value) if isinstance(value, bytes | str) else 0
 
 
+def image_of(task: Task, row: SourceRow) -> bytes | None:
+    """A row's image; None without one."""
+    values = (row.values.get(spec.field) for spec in task.inputs if spec.content == "image")
+    return next((value for value in values if isinstance(value, bytes)), None)
+
+
 def image_size(task: Task, row: SourceRow) -> tuple[int, int] | None:
     """Width and height of a row's image as it is displayed, in pixels; None without one."""
-    for spec in task.inputs:
-        value = row.values.get(spec.field)
-        if spec.content == "image" and isinstance(value, bytes):
-            return displayed_size(value)
-    return None
+    image = image_of(task, row)
+    return None if image is None else displayed_size(image)
 
 
 def pack_answer(output: TaskOutput, model: str) -> bytes:

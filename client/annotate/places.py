@@ -8,6 +8,8 @@ from ..errors import UsageError
 
 #: What may lie beside OUT, by what follows its name.
 ERRORS, REPORT, PAGE, _LEDGER = "errors.jsonl", "report.json", "report.html", "ledger"
+#: The same of pictures that wait for a writer, and never come to lie there.
+PICTURES = "pictures"
 
 
 def beside(out: Path, suffix: str) -> Path:

@@ -134,7 +134,7 @@ class Placing:
             whole.replace(self._out)  # seen at once
         for place in files.places(new=True):
             file = half / place.relative_to(self._out.parent)
-            if file.exists():
+            if os.path.lexists(file):
                 place.parent.mkdir(parents=True, exist_ok=True)
                 file.replace(place)
         files.end()

@@ -18,6 +18,7 @@ from .constants import SharedInputs, rows_among, shared_by_all
 from .errors_file import failed_ids
 from .fleet import Fleet
 from .formats import Writer, format_of, known_format, writer_of
+from .laid_out import NO_IMAGES, images_of
 from .places import ERRORS, PAGE, REPORT, all_paths, beside, ledger_path, named
 from .placing import Placing
 from .rows import Origin
@@ -59,6 +60,13 @@ class Options:
     report: bool = True
     #: Whether files at `out` may be replaced that no run with these options wrote.
     overwrite: bool = False
+    #: How pictures come to lie beside their annotations: `link`, `copy`, or `none`; "" for `link`
+    #: where the format has a place for them.
+    images: str = ""
+    #: Parts of the data set beside `train` -> their shares: `{"val": 0.1}`.
+    split: Mapping[str, float] = field(default_factory=dict)
+    #: What the place of a row's file begins with for Label Studio.
+    media_prefix: str = ""
 
     @property
     def samples(self) -> bool:
@@ -84,6 +92,8 @@ class PreparedRun:
     source: Source
     writer: type[Writer]
     placing: Placing
+    #: Of pictures: `link`, `copy`, or `none`.
+    images: str = NO_IMAGES
 
 
 def prepared(client: Fleet, options: Options) -> PreparedRun:
@@ -107,6 +117,7 @@ def prepared(client: Fleet, options: Options) -> PreparedRun:
             f"format {format_name}: is of films: name one, and {WHICH_FRAMES}; pictures have others"
         )
     origin = _asking(origin, writer, format_name)
+    images = images_of(options, format_name, writer)
     refuse_overlap(options.source, out, all_paths(out)[1:], is_folder=writer.is_folder)
     source = source_of(options, origin)
     placing = Placing(
@@ -114,10 +125,10 @@ def prepared(client: Fleet, options: Options) -> PreparedRun:
         _made(options, origin, format_name),
         is_folder=writer.is_folder,
         overwrite=options.overwrite,
-        names=writer.names,
+        names=writer.names + (writer.picture_names if images != NO_IMAGES else ()),
         source_files=source.files,
     )
-    return PreparedRun(origin, source, writer, placing)
+    return PreparedRun(origin, source, writer, placing, images)
 
 
 def _asking(origin: Origin, writer: type[Writer], format_name: str) -> Origin:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...tasks.base import Task, TaskOutput
@@ -42,6 +42,9 @@ class SourceRow:
     path: str = ""
     #: None where the file is one row.
     frame: SampledFrame | None = None
+    #: This machine's file that holds just the first of the row's files, as the system calls it; ""
+    #: where they come from elsewhere.
+    file: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

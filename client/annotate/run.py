@@ -29,7 +29,8 @@ from ...protocol.errors import (
 from ...protocol.parameters import ROW_WARNINGS
 from .fleet import Fleet
 from .ledger import Ledger
-from .packing import Pack, Packed, Packer, image_size, pack_answer
+from .packing import Pack, Packed, Packer, image_of, image_size, pack_answer
+from .pictures import Pictures
 from .report import Sampler
 from .rows import Origin, SourceRow, UnreadableRow
 from .sources.base import Source
@@ -92,6 +93,8 @@ class AnnotateRun:
     sampler: Sampler | None = None
     #: The field of rows whose text the output needs; "" for none.
     text_field: str = ""
+    #: Keeps the rows' pictures for the writer; None where it has no use for them.
+    pictures: Pictures | None = None
     progress: Progress = field(default_factory=Progress)
     _packs: deque[Pack] = field(default_factory=deque)
     _again: deque[Pack] = field(default_factory=deque)
@@ -168,6 +171,8 @@ class AnnotateRun:
             self.ledger.keep_text(key, str(row.values.get(self.text_field, "")))
         if self.sampler:
             self.sampler.offer(position, row, key)
+        if self.pictures and (picture := image_of(self.origin.task, row)):
+            self.pictures.keep(position, picture, row.file)
         if key in self._under_way or self.ledger.done(key):
             self.progress.reused += 1
             return None

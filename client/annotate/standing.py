@@ -138,7 +138,8 @@ class Standing:
                 found = path.lstat()
             except OSError:
                 continue
-            if stat.S_ISLNK(found.st_mode) or found.st_nlink > 1:
+            is_link = stat.S_ISLNK(found.st_mode) or found.st_nlink > 1
+            if is_link and self.files.is_foreign(path):  # a run links pictures itself
                 identity = _identity(path)
                 if identity:
                     yield identity, path

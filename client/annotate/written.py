@@ -1,6 +1,7 @@
 """The files that runs wrote, as their ledger knows them, and whose the files are that are there.
 
-They are told by size and time, or by their digest: one that was edited is its editor's.
+They are told by size and time, or by their digest: one that was edited is its editor's. A link is
+told by where it leads: what is there is never read, nor written to.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class WrittenFiles:
 
     def note(self, file: Path, place: Path) -> bool:
         """Note a file before it is put in its place. Answers whether it is there already."""
-        found, digest, known = file.stat(), digest_of(file), self._known(place)
+        found, digest, known = file.lstat(), digest_of(file), self._known(place)
         same = next((k for k in known if k.digest == digest and _is_at(place, k)), None)
         new = same or WrittenFile(self._noted(place), digest, found.st_size, found.st_mtime_ns)
         self._db.execute("REPLACE INTO written VALUES (?, ?, ?, ?, 1)", new)
@@ -65,10 +66,11 @@ class WrittenFiles:
             found = path.lstat()
         except (FileNotFoundError, NotADirectoryError):
             return False
-        if not stat.S_ISREG(found.st_mode):
+        if not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
             return True
         same = [file for file in self._known(path) if file.bytes == found.st_size]
-        if any(file.mtime_ns == found.st_mtime_ns for file in same):
+        is_link = stat.S_ISLNK(found.st_mode)
+        if not is_link and any(file.mtime_ns == found.st_mtime_ns for file in same):
             return False
         return not same or digest_of(path) not in {file.digest for file in same}
 
@@ -92,7 +94,10 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 
 def digest_of(path: Path) -> bytes:
-    """What tells a file's content."""
+    """What tells a file's content, or where a link leads."""
+    if path.is_symlink():
+        to = b"link to " + os.fsencode(path.readlink())
+        return hashlib.blake2b(to, digest_size=16).digest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
 

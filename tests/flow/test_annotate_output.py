@@ -84,6 +84,13 @@ def test_an_output_never_takes_the_place_of_its_source(
         ("--task image-classification", "model 'object-detection' does object-detection"),
         ("--column text=words", "object-detection has no rows of 'text'"),
         ("--url here", "url 'here'"),
+        ("--images link", "images: format 'jsonl' has no use for it"),
+        ("--format yolo --images lnk", "images 'lnk'; did you mean 'link'?"),
+        ("--split val=0.1", "split: format 'jsonl' has no use for it"),
+        ("--format yolo --split valid=0.1", "split 'valid'; did you mean 'val'?"),
+        ("--format yolo --split val=1.5", "split val: 1.5 is no share between 0 and 1"),
+        ("--format yolo --split val=0.5,test=0.5", "leaves nothing for train"),
+        ("--media-prefix s3://b", "media_prefix: format 'jsonl' has no use for it"),
     ],
 )
 def test_a_command_that_is_wrong_in_itself_exits_with_2(
@@ -288,6 +295,57 @@ def test_files_that_are_left_out_are_told(stack: Stack, data_set: Path) -> None:
     report = json.loads((data_set.parent / "out.jsonl.report.json").read_text())
     assert report["rows"] == 6
     assert report["left_out"] == {".heic": 2, ".json": 1, "": 1}
+
+
+def places(folder: Path) -> dict[str, tuple[int, int]]:
+    """Which files there are, and when they were written."""
+    found = {p: p.stat() for p in folder.rglob("*") if p.is_file()}
+    return {str(p.relative_to(folder)): (s.st_ino, s.st_mtime_ns) for p, s in found.items()}
+
+
+@pytest.mark.parametrize("images", ["", "copy", "none"])
+def test_pictures_lie_beside_labels_and_stay_where_they_are(
+    stack: Stack, data_set: Path, images: str
+) -> None:
+    before, kept = (tree(data_set), places(data_set)), data_set.parent / "kept"
+    command = ["ds/images", "--model", "object-detection", "--format", "yolo", "--out", "kept"]
+    command += ["--images", images] if images else []
+    command += ["--split", "val=0.4"]
+    for more in ([], ["--overwrite"]):
+        done = wherry(stack, *command, *more, cwd=data_set.parent)
+        assert done.exit_code == 0, done.stderr
+        found = sorted(kept.glob("images/*/*"))
+        assert len(found) == (0 if images == "none" else 6)
+        for picture in found:
+            assert picture.is_symlink() is not bool(images)
+            assert picture.read_bytes() == (data_set / "images" / picture.name).read_bytes()
+            assert (kept / "labels" / picture.parent.name / f"{picture.stem}.txt").is_file()
+        assert (tree(data_set), places(data_set)) == before
+        assert not list(data_set.parent.glob(".wherry-*"))
+    (data_set / "images" / "0.png").unlink()
+    assert wherry(stack, *command, cwd=data_set.parent).exit_code == 0
+    assert not list(kept.rglob("0.*"))
+
+
+def test_pictures_of_a_table_are_copied(client: Client, data_set: Path) -> None:
+    data = {p.stem: p.read_bytes() for p in sorted((data_set / "images").iterdir())}
+    cells = [{"bytes": held, "path": "notes.txt"} for held in data.values()]
+    table = pa.table({"id": list(data), "image": cells})
+    pq.write_table(table, data_set / "rows.parquet")
+    out = data_set.parent / "out"
+    client.annotate(data_set / "rows.parquet", model="object-detection", out=out, format="voc")
+    found = {p.stem: p.read_bytes() for p in (out / "JPEGImages").iterdir() if not p.is_symlink()}
+    assert found == data
+
+
+def test_what_trainers_will_not_find_is_told(stack: Stack, data_set: Path) -> None:
+    Image.new("RGB", (16, 16)).save(data_set / "images" / "0.gif")
+    command = ["ds/images", "--model", "object-detection", "--format", "yolo", "--out", "kept"]
+    done = wherry(stack, *command, "--images", "none", cwd=data_set.parent)
+    assert "1 picture ('0.gif') of a kind that Ultralytics does not read" in done.stdout
+    assert "1 picture ('0.png') cannot be paired with labels" in done.stdout
+    report = json.loads((data_set.parent / "kept.report.json").read_text())
+    assert len(report["notes"]) == 2
 
 
 def turned(kind: str) -> bytes:

@@ -9,6 +9,7 @@ import json
 import pathlib
 import sys
 
+import numpy as np
 from label_studio_sdk.converter.brush import decode_from_annotation
 from label_studio_sdk.label_interface import LabelInterface
 
@@ -25,5 +26,5 @@ for config in sorted(pathlib.Path(sys.argv[1]).glob("*.xml")):
             regions = [{**region, **region["value"]} for region in prediction["result"]]
             if regions and "rle" in regions[0]:
                 layers = decode_from_annotation("brush", regions)
-                strokes += [int((layer > 0).sum()) for layer in layers.values()]
+                strokes += [np.packbits(layer > 0).tobytes().hex() for layer in layers.values()]
     print(json.dumps({"case": config.stem, "tasks": len(tasks), "errors": errors, "set": strokes}))

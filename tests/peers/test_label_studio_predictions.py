@@ -33,7 +33,11 @@ TEXT = '<TextArea name="text" toName="image"/>'
 LINES = (
     '<Rectangle name="line" toName="image"/><TextArea name="text" toName="image" perRegion="true"/>'
 )
-MASKS = [disc(40, 30, 9, (64, 48)), np.ones((48, 64), bool), np.zeros((48, 64), bool)]
+MASKS = [
+    disc(40, 30, 9, (64, 48)) & ~disc(44, 28, 3, (64, 48)),
+    np.random.default_rng(0).random((48, 64)) < 0.5,
+    np.zeros((48, 64), bool),
+]
 NOSE = {"label": "nose", "score": 0.5, "x": 320, "y": 120, "object": 0}
 
 #: Task -> configuration, rows.
@@ -107,4 +111,5 @@ def test_the_sdk_would_say_so(answers):
 
 
 def test_the_sdk_decodes_the_brush_strokes(answers):
-    assert answers["image-segmentation"]["set"] == [int(mask.sum()) for mask in MASKS]
+    pixels = [np.packbits(mask).tobytes().hex() for mask in MASKS]
+    assert answers["image-segmentation"]["set"] == pixels

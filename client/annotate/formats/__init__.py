@@ -13,10 +13,10 @@ from ....protocol.errors import InvalidRequest
 from ....protocol.nearest import meant
 from ....tasks.base import Task
 from ...errors import UsageError
-from .base import Writer
+from .base import Layout, Writer
 from .fits import fits
 
-__all__ = ["FORMATS", "Writer", "format_of", "formats_for", "known_format", "writer_of"]
+__all__ = ["FORMATS", "Layout", "Writer", "format_of", "formats_for", "known_format", "writer_of"]
 
 #: Format -> file:class.
 FORMATS = {
@@ -34,6 +34,10 @@ FORMATS = {
     "mot": "mot:Mot",
     "label-studio": "label_studio:LabelStudio",
     "yolo": "yolo:Yolo",
+    "yolo-seg": "yolo_seg:YoloSeg",
+    "yolo-pose": "yolo_pose:YoloPose",
+    "yolo-obb": "yolo_obb:YoloObb",
+    "yolo-classify": "yolo_classify:YoloClassify",
     "voc": "voc:Voc",
     "cvat": "cvat:Cvat",
     "labelme": "labelme:LabelMe",

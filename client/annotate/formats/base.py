@@ -2,12 +2,26 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
 from ....protocol.errors import RowError
+from ..pictures import Pictures
 from ..rows import Annotation, Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """What is asked of an output beyond its format."""
+
+    #: The rows' pictures, to be taken to their places; None where they are not to be in it.
+    pictures: Pictures | None = None
+    #: Parts of the data set besides `train` -> their shares of its rows.
+    split: Mapping[str, float] = field(default_factory=dict)
+    #: What the place of a row's file begins with for who is to open it.
+    media_prefix: str = ""
 
 
 class Writer(ABC):
@@ -26,9 +40,15 @@ class Writer(ABC):
     asks: ClassVar[Mapping[str, Any]] = {}
     #: Whether it writes rows' own texts: `Annotation.text` is there then.
     writes_text: ClassVar[bool] = False
+    #: Options that it has a use for, as `Options` has them; one with any takes a Layout too.
+    uses: ClassVar[frozenset[str]] = frozenset()
+    #: Names in its folder that it writes only if it is given pictures.
+    picture_names: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, path: Path, origin: Origin) -> None:
-        self.path, self.origin = path, origin
+    def __init__(self, path: Path, origin: Origin, layout: Layout | None = None) -> None:
+        self.path, self.origin, self.layout = path, origin, layout or Layout()
+        #: What people are to know of the whole output, when it is closed.
+        self.notes: list[str] = []
 
     @abstractmethod
     def write(self, annotation: Annotation) -> None:

@@ -21,7 +21,7 @@ from .fits import items_of
 from .json_document import write_entries
 
 #: The one category: answers do not say what the object is.
-_OBJECT = "object"
+OBJECT = "object"
 _VISIBLE = 2
 
 
@@ -31,7 +31,7 @@ class CocoKeypoints(Coco):
     def __init__(self, path: Path, origin: Origin) -> None:
         super().__init__(path, origin)
         self._points = Categories(0)
-        self._categories.number(_OBJECT)
+        self._categories.number(OBJECT)
 
     def _annotate(self, annotation: Annotation) -> Iterator[dict[str, Any]]:
         points = sorted(items_of(annotation.output), key=lambda point: point.object)
@@ -39,11 +39,8 @@ class CocoKeypoints(Coco):
             yield self._object(image_id(annotation), list(of_object))
 
     def _object(self, image: int, points: list[Any]) -> dict[str, Any]:
-        seen: Counter[str] = Counter()
         places = []
-        for point in points:
-            seen[point.label] += 1
-            name = _name(point.label, seen[point.label])
+        for name, point in named_points(points):
             places += [self._points.number(name), pixels(point.x), pixels(point.y)]
         across, down = places[1::3], places[2::3]
         width, height = pixels(max(across) - min(across)), pixels(max(down) - min(down))
@@ -75,7 +72,10 @@ class CocoKeypoints(Coco):
         return {**entry, "keypoints": places}
 
 
-def _name(label: str, count: int) -> str:
-    """The name of an object's `count`th point of a label; points of interest have no label."""
-    name = label or "point"
-    return name if count == 1 else f"{name}_{count}"
+def named_points(points: list[Any]) -> Iterator[tuple[str, Any]]:
+    """An object's points with names that differ; points of interest have no label."""
+    seen: Counter[str] = Counter()
+    for point in points:
+        seen[point.label] += 1
+        name, count = point.label or "point", seen[point.label]
+        yield name if count == 1 else f"{name}_{count}", point

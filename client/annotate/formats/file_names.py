@@ -11,6 +11,7 @@ import hashlib
 import re
 import sqlite3
 import unicodedata
+from collections.abc import Collection
 
 from ..sources.kinds import suffixes
 from .text import clean
@@ -25,9 +26,13 @@ _MEDIA = re.compile(
 )
 #: What Windows refuses in a name, and what does not print.
 _REFUSED = re.compile(r'[<>:"\\|?*\x00-\x1f\x7f-\x9f\u2028\u2029]')
+#: What no system has in a name.
+_NEVER = re.compile(r"\0")
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 #: Bytes of one part of a name; systems allow 255, and writers append to it.
 _MOST_BYTES = 150
+#: The same where names are kept that only this system takes.
+_MOST_BYTES_HERE = 240
 #: Folders in one name.
 _MOST_PARTS = 16
 
@@ -38,7 +43,14 @@ class FileNames:
     Rows are to come in the same order for the same names.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, *, as_here: bool = False, flat: bool = False, avoided: Collection[str] = ()
+    ) -> None:
+        """With `as_here` names stay as they are that this system takes, if no other does.
+
+        With `flat` none has a folder; `avoided` are names that a folder must not have.
+        """
+        self._as_here, self._flat, self._avoided = as_here, flat, frozenset(avoided)
         # A database without a name is a file that SQLite removes by itself.
         self._taken = sqlite3.connect("", isolation_level=None)
         self._taken.execute("PRAGMA journal_mode = OFF")
@@ -48,15 +60,18 @@ class FileNames:
         )
         self._taken.execute("BEGIN")
 
-    def take(self, row_id: str, suffix: str = "") -> str:
-        """The name of a row's file, or of its folder; folders above it are divided by `/`."""
-        stem = _safe(row_id)
+    def take(self, row_id: str, suffix: str = "", beside: str = "") -> str:
+        """The name of a row's file, or of its folder; folders above it are divided by `/`.
+
+        `beside` is the suffix of a file of the same name otherwise, "" for none.
+        """
+        stem = self._safe(row_id)
         digest = hashlib.blake2b(row_id.encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
         hashed = f"{stem}-{digest}"
         # The last of them is no folder's, and no two ids have it.
         last = hashed.replace("/", "_").encode()[-_MOST_BYTES:].decode(errors="ignore") + "-"
         for name in (stem, hashed, last):
-            if self._reserve(name + suffix):
+            if self._reserve(name + suffix) and (not beside or self._reserve(name + beside)):
                 return name + suffix
         raise ValueError(f"{row_id!r}: a row of that id was there before")
 
@@ -75,14 +90,20 @@ class FileNames:
         added = self._taken.execute("INSERT OR IGNORE INTO taken VALUES (?, 0)", (paths[-1],))
         return added.rowcount == 1
 
+    def _safe(self, row_id: str) -> str:
+        """The name of an id; another id may have the same."""
+        make = _part_here if self._as_here else _safe_part
+        stem = stem_of(row_id)
+        *folders, name = map(make, (stem.replace("/", "_") if self._flat else stem).split("/"))
+        folders = [f"_{folder}" if folder in self._avoided else folder for folder in folders]
+        return "/".join([*folders, name][-_MOST_PARTS:])
 
-def _safe(row_id: str) -> str:
-    """The name of an id; another id may have the same."""
+
+def stem_of(row_id: str) -> str:
+    """An id without the suffix of a picture, sound or text, as text that UTF-8 holds."""
     whole = clean(row_id)
     suffix = _MEDIA.fullmatch(whole, whole.rfind(".")) if "." in whole else None
-    stem = whole[: suffix.start()] if suffix else whole
-    parts = stem.split("/")
-    return "/".join([_safe_part(part) for part in parts][-_MOST_PARTS:])
+    return whole[: suffix.start()] if suffix else whole
 
 
 def _safe_part(part: str) -> str:
@@ -91,3 +112,8 @@ def _safe_part(part: str) -> str:
     if not name or _DEVICES.fullmatch(name):
         return "_" + name
     return name
+
+
+def _part_here(part: str) -> str:
+    name = _NEVER.sub("_", part).encode()[:_MOST_BYTES_HERE].decode(errors="ignore")
+    return "_" + name if name in ("", ".", "..") else name

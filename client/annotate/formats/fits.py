@@ -162,6 +162,10 @@ _RULES: dict[str, Callable[[Task], bool]] = {
     "voc": has_boxes,
     "webvtt": has_times,
     "yolo": lambda task: has_boxes(task) or has_masks(task),
+    "yolo-classify": lambda task: medium(task) == "image" and has_labels(task),
+    "yolo-obb": has_masks,
+    "yolo-pose": has_keypoints,
+    "yolo-seg": has_masks,
 }
 
 

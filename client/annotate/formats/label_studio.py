@@ -1,27 +1,33 @@
 """Label Studio's predictions, a JSON list of tasks to import.
 
-Each task has `data.image` (or `data.audio`), the row's path or id, and one prediction, whose
-results tasks/label_studio/results.py writes.
+Each task has `data.image` (or `data.audio`) and one prediction, whose results
+tasks/label_studio/results.py writes. `data.image` is the row's path or id; with a prefix it is that
+and the path below the source, as part of a URL where the prefix is one that browsers ask for.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+from urllib.parse import quote
 
 from ....protocol.errors import RowError
 from ....tasks.label_studio.results import mean_score, results_of
 from ..rows import Annotation, Origin
+from .base import Layout
+from .coco import file_name
 from .fits import has_answers, has_labels, medium
 from .held_files import HeldFiles
-from .text import json_text
+from .text import clean, json_text
 
 
 class LabelStudio(HeldFiles):
     """A task a row; one without results has an empty prediction."""
 
-    def __init__(self, path: Path, origin: Origin) -> None:
-        super().__init__(path, origin)
+    uses: ClassVar[frozenset[str]] = frozenset({"media_prefix"})
+
+    def __init__(self, path: Path, origin: Origin, layout: Layout | None = None) -> None:
+        super().__init__(path, origin, layout)
         self._file = self._open(path)
         self._version = ":".join(filter(None, (origin.model, origin.version)))
         self._medium = medium(origin.task)
@@ -37,13 +43,23 @@ class LabelStudio(HeldFiles):
             "score": mean_score(results),
             "result": results,
         }
-        shown = annotation.path or annotation.id
         task = {
-            "data": {self._medium: shown, "wherry_id": annotation.id},
+            "data": {self._medium: self._shown(annotation), "wherry_id": annotation.id},
             "predictions": [prediction],
         }
         self._file.write((",\n" if self._count else "\n") + json_text(task))
         self._count += 1
+
+    def _shown(self, annotation: Annotation) -> str:
+        """Where Label Studio is to find a row's file."""
+        prefix = self.layout.media_prefix
+        if not prefix:
+            return annotation.path or annotation.id
+        below = clean(file_name(annotation)).lstrip("/")
+        # Keys of a bucket are taken as they stand.
+        is_asked_for = prefix.startswith(("http://", "https://", "/"))
+        between = "" if prefix.endswith(("/", "=")) else "/"
+        return prefix + between + (quote(below) if is_asked_for else below)
 
     def _finish(self) -> None:
         self._file.write("\n]\n")

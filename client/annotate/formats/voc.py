@@ -1,12 +1,17 @@
 """Pascal VOC's XML (Everingham et al. 2010, the development kit's section on annotation): a folder.
 
     Annotations/<name>.xml            objects of an image
-    ImageSets/Main/default.txt        the names, one a line
+    ImageSets/Main/default.txt        the names, one a line; `train.txt`, `val.txt` and `test.txt`
+                                      where the data set is split
+    JPEGImages/<name>.<kind>          the picture, where it is asked for
+    labelmap.txt                      the labels, as CVAT and Datumaro want them declared:
+                                      label:colour:parts:actions
     images.jsonl                      which row each file is of
 
-Pixels count from 1, both ends included, as in the challenge: a box that covers an image of width w
-goes from 1 to w. `score` is ours; the rest are the kit's fields. Characters that XML cannot hold
-become U+FFFD.
+`filename` is the path below the pictures' folder, as readers put it there: names alone may be
+equal. Pixels count from 1, both ends included, as in the challenge: a box that covers an image of
+width w goes from 1 to w. `score` is ours; the rest are the kit's fields. Characters that XML cannot
+hold become U+FFFD.
 """
 
 from __future__ import annotations
@@ -17,51 +22,85 @@ from xml.sax.saxutils import escape
 
 from ....tasks.values.rounding import number
 from ..rows import Annotation, Origin
-from .base import size_of
+from .base import Layout, size_of
+from .categories import Categories
 from .coco import file_name
 from .file_names import FileNames
 from .fits import items_of
 from .held_files import HeldFiles
+from .splits import TRAIN, split_of
 from .text import json_text, xml_text
+
+_PICTURES = "JPEGImages"
+#: The list of all images that are in no part.
+_WHOLE = "default"
+#: The label of what is no object, which a list of labels has first.
+_GROUND = "background"
 
 
 class Voc(HeldFiles):
     """Boxes are clipped to the image and rounded to whole pixels, one at least."""
 
     is_folder: ClassVar[bool] = True
-    names: ClassVar[tuple[str, ...]] = ("Annotations", "ImageSets", "images.jsonl")
+    names: ClassVar[tuple[str, ...]] = ("Annotations", "ImageSets", "images.jsonl", "labelmap.txt")
+    uses: ClassVar[frozenset[str]] = frozenset({"images", "split"})
+    picture_names: ClassVar[tuple[str, ...]] = (_PICTURES,)
 
-    def __init__(self, path: Path, origin: Origin) -> None:
-        super().__init__(path, origin)
+    def __init__(self, path: Path, origin: Origin, layout: Layout | None = None) -> None:
+        super().__init__(path, origin, layout)
         self._names = FileNames()
         self._held.callback(self._names.close)
-        names = path / "ImageSets" / "Main" / "default.txt"
-        names.parent.mkdir(parents=True, exist_ok=True)
-        self._listed = self._open(names)
+        sets = path / "ImageSets" / "Main"
+        sets.mkdir(parents=True, exist_ok=True)
+        parts = (TRAIN, *self.layout.split) if self.layout.split else (_WHOLE,)
+        self._listed = {part: self._open(sets / f"{part}.txt") for part in parts}
         self._index = self._open(path / "images.jsonl")
+        self._labels = Categories(1)
 
     def write(self, annotation: Annotation) -> None:
         """Write one row's answer."""
-        document = self._document(annotation)
-        name = self._names.take(annotation.id, ".xml")
-        file = self.path / "Annotations" / name
+        size, pictures = size_of(annotation), self.layout.pictures
+        suffix = pictures.suffix(annotation.index, annotation.id) if pictures else ""
+        name = self._names.take(annotation.id, ".xml", suffix).removesuffix(".xml")
+        row = {
+            "id": annotation.id,
+            "path": annotation.path,
+            "file": f"Annotations/{name}.xml",
+        }
+        folder, shown = "", file_name(annotation)
+        if pictures:
+            folder, shown = _PICTURES, name + suffix
+            row["picture"] = f"{folder}/{shown}"
+            pictures.take(annotation.index, self.path / row["picture"])
+        file = self.path / row["file"]
         file.parent.mkdir(parents=True, exist_ok=True)
+        document = self._document(annotation, folder, shown, size)
         file.write_text(document, encoding="utf-8", newline="\n")
-        self._listed.write(name.removesuffix(".xml") + "\n")
-        row = {"id": annotation.id, "path": annotation.path, "file": f"Annotations/{name}"}
+        split = self.layout.split
+        part = split_of(annotation.id, split) if split else _WHOLE
+        self._listed[part].write(name + "\n")
         self._index.write(json_text(row) + "\n")
 
     def _finish(self) -> None:
-        pass
+        labels = [(number, xml_text(label)) for number, label in self._labels]
+        lines = [f"{label}:{_colour(number)}::" for number, label in labels if _declared(label)]
+        head = ["# label:color_rgb:parts:actions", f"{_GROUND}:0,0,0::"]
+        self._open(self.path / "labelmap.txt").writelines(f"{line}\n" for line in (*head, *lines))
+        left = [label for _, label in labels if not _declared(label) and label != _GROUND]
+        if left:
+            shown = f"{left[0]!r}{', ...' if len(left) > 1 else ''}"
+            self.notes.append(f"labelmap.txt cannot declare {len(left):,} labels ({shown})")
 
-    def _document(self, annotation: Annotation) -> str:
-        folder, _, name = file_name(annotation).rpartition("/")
-        size = size_of(annotation)
+    def _document(
+        self, annotation: Annotation, folder: str, shown: str, size: tuple[int, int]
+    ) -> str:
+        for item in items_of(annotation.output):
+            self._labels.number(item.label)
         objects = "".join(_object(item, size) for item in items_of(annotation.output))
         return (
             "<annotation>\n"
             f"  {_tag('folder', folder)}\n"
-            f"  {_tag('filename', name)}\n"
+            f"  {_tag('filename', shown)}\n"
             f"  {_tag('path', annotation.path)}\n"
             f"  <source>{_tag('database', self.origin.source)}"
             f"{_tag('annotation', f'{self.origin.model} {self.origin.version}'.strip())}</source>\n"
@@ -85,6 +124,19 @@ def _object(item: Any, size: tuple[int, int]) -> str:
         f"    <score>{number(item.score) or 0.0}</score>\n"
         "  </object>\n"
     )
+
+
+def _declared(label: str) -> bool:
+    """Whether a list of labels can have it: a line of parts divided by colons, stripped."""
+    is_plain = label == label.strip() and label.isprintable() and ":" not in label
+    return is_plain and label != "" and not label.startswith("#") and label != _GROUND
+
+
+def _colour(number: int) -> str:
+    """The challenge's colour of a label: bits of the number, spread over red, green and blue."""
+    places = [(place, channel) for place in range(8) for channel in range(3)]
+    spread = [(number >> 3 * place + channel & 1) << 7 - place for place, channel in places]
+    return ",".join(str(sum(spread[channel::3])) for channel in range(3))
 
 
 def _edges(low: float, high: float, whole: int) -> tuple[int, int]:

@@ -27,6 +27,8 @@ class Cell(NamedTuple):
     value: Any  # bytes, text, or any JSON value, as the input's content says
     #: Where the file is, "" where there is none.
     path: str = ""
+    #: This machine's file that was read, as the system calls it; "" for none.
+    file: str = ""
 
 
 class Member(NamedTuple):
@@ -90,9 +92,10 @@ class CellReader:
     def _path(self, path: str) -> Cell:
         files, whole = located(self._files, self._folder, path)
         try:
-            return Cell(not_empty(files.read(whole)), files.shown(whole))
+            data = not_empty(files.read(whole))
         except RowError as error:
             raise UnreadFile(error.message, files.shown(whole)) from None
+        return Cell(data, files.shown(whole), whole if files.is_local else "")
 
 
 class UnreadFile(RowError):

@@ -97,7 +97,8 @@ class FileRows(Source):
             value = data if spec.is_file else utf8(data)
         except RowError as error:
             return (UnreadableRow(name, error.message, files.shown(path)),)
-        return (SourceRow(name, {spec.field: value}, files.shown(path)),)
+        file = path if files.is_local else ""
+        return (SourceRow(name, {spec.field: value}, files.shown(path), file=file),)
 
     def _film(self, name: str, files: FileStore, path: str) -> Iterator[SourceRow | UnreadableRow]:
         """The rows of a file that is not held in full, but for one that is no film after all."""

@@ -177,7 +177,7 @@ class RowMaker:
         self, id_: str, record: TableRecord, mapped: Mapped, path: str
     ) -> SourceRow | UnreadableRow:
         values: dict[str, Any] = {}
-        shown = ""
+        shown, file = "", None
         for spec, column in mapped.inputs.items():
             value = record.cells[column]
             if value is None and spec.optional:
@@ -191,8 +191,10 @@ class RowMaker:
             except RowError as error:
                 return UnreadableRow(id_, f"column {column!r}: {error.message}", shown or path)
             values[spec.field] = cell.value
+            if spec.is_file and file is None:
+                file = cell.file
             shown = shown or cell.path
         if mapped.record:
             spec, columns = mapped.record
             values[spec.field] = plain_cells({column: record.cells[column] for column in columns})
-        return SourceRow(id_, values, shown or path)
+        return SourceRow(id_, values, shown or path, file or "")

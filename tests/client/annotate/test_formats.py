@@ -6,14 +6,16 @@ import builtins
 import importlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from wherry.client.annotate.formats import FORMATS, format_of, formats_for, writer_of
+from wherry.client.annotate.formats.fits import medium
 from wherry.client.errors import UsageError
-from wherry.protocol.errors import InvalidRequest
+from wherry.protocol.errors import InvalidRequest, RowError
 from wherry.tasks.registry import get_task, task_names
 
 from .answers import HARD_IDS, box, contents, examples, origin, row, written
@@ -26,7 +28,12 @@ FILMS = {"cvat-video", "mot"}
 BOXES = (
     ALL | FILMS | SHAPES | {"csv", "coco-detection", "label-studio", "yolo", "voc", "open-images"}
 )
-MASKS = ALL | SHAPES | {"csv", "coco-instance", "cvat-video", "label-studio", "yolo", "masks"}
+MASKS = (
+    ALL
+    | SHAPES
+    | {"csv", "coco-instance", "cvat-video", "label-studio", "yolo", "yolo-seg", "yolo-obb"}
+    | {"masks"}
+)
 SEEN = ALL | {"csv", "label-studio"}
 LABELS = SEEN | SHAPES | {"open-images"}
 TABLE = ALL | {"csv"}
@@ -38,11 +45,11 @@ FITS = {
     "image-segmentation": MASKS | {"coco-panoptic", "semantic-masks", "indexed-masks"},
     "mask-generation": MASKS,
     "video-mask-generation": TABLE | FILMS | {"masks"},
-    "keypoint-detection": SEEN | SHAPES | {"coco-keypoints"},
+    "keypoint-detection": SEEN | SHAPES | {"coco-keypoints", "yolo-pose"},
     "image-to-text": SEEN | {"coco-captions", "datumaro"},
     "image-text-to-text": SEEN | {"coco-captions", "datumaro"},
-    "image-classification": LABELS,
-    "zero-shot-image-classification": LABELS,
+    "image-classification": LABELS | {"yolo-classify"},
+    "zero-shot-image-classification": LABELS | {"yolo-classify"},
     "audio-classification": SEEN,
     "audio-text-to-text": SEEN,
     "zero-shot-audio-classification": SEEN,
@@ -109,6 +116,23 @@ def test_any_id_stays_within_the_output(tmp_path, name):
     assert list(out.parent.iterdir()) == [out]
     files = [file for file in contents(out) if file.startswith(("labels/", "Annotations/"))]
     assert len(files) in (0, len(HARD_IDS))
+
+
+#: Each format with a task of images that it fits.
+OF_IMAGES = {name: task for task, name in PAIRS if medium(get_task(task)) == "image"}
+
+
+@pytest.mark.parametrize("name", OF_IMAGES)
+def test_a_picture_of_unknown_size_fails_alone_at_most(tmp_path, name):
+    task = OF_IMAGES[name]
+    found = examples(task)[0]
+    with writer_of(name, get_task(task))(tmp_path / "out", origin(task)) as writer:
+        for index, size in enumerate([(8, 8), None, (0, 0), (8, 8)]):
+            try:
+                writer.write(replace(found, index=index, id=f"{index}.avif", size=size))
+            except RowError as error:
+                assert not all(size or (0, 0)), error
+    assert contents(tmp_path / "out")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from wherry.client.annotate.formats import writer_of
+from wherry.client.annotate.formats import Layout, writer_of
+from wherry.client.annotate.pictures import Pictures
 from wherry.protocol.errors import RowError
 from wherry.tasks.registry import get_task
 from wherry.tasks.values.masks import read_mask
@@ -32,6 +33,8 @@ from .answers import (
     segment,
     written,
 )
+
+DETECT = "object-detection"
 
 
 def labelled() -> list[Any]:
@@ -84,12 +87,8 @@ def test_yolo_boxes(tmp_path):
     assert read_yolo(out / "labels" / "000002.txt") == [(1, [0.5, 0.5, 1, 1])]
     assert (out / "classes.txt").read_text() == "boat\ngull\n"
     data = yaml.safe_load((out / "data.yaml").read_text())
-    assert data == {
-        "path": ".",
-        "train": "images",
-        "val": "images",
-        "names": {0: "boat", 1: "gull"},
-    }
+    # Without a path, readers start from the file's own folder.
+    assert data == {"train": "images", "val": "images", "names": {0: "boat", 1: "gull"}}
 
 
 def test_yolo_names_any_label_and_any_id(tmp_path):
@@ -132,22 +131,6 @@ def test_a_polygon_of_a_rectangle_is_its_corners():
     mask[2:5, 1:7] = True
     assert polygon(mask) == [(1, 2), (7, 2), (7, 5), (1, 5), (1, 2)]
     assert polygon(np.zeros((3, 3), bool)) == []
-
-
-def test_yolo_polygons(tmp_path):
-    ring = disc(100, 100, 50) & ~disc(100, 100, 20) | disc(300, 300, 10)
-    rows = [
-        row(
-            "image-segmentation",
-            0,
-            [segment("ring", 0.5, ring), segment("none", 0.5, ring & False)],
-        )
-    ]
-    out = written("yolo", tmp_path / "out", rows, "image-segmentation")
-    ((number, shares),) = read_yolo(out / "labels" / "000000.txt")
-    corners = np.reshape(shares, (-1, 2)) * SIZE
-    assert number == 0
-    assert np.array_equal(filled(np.round(corners, 2).tolist(), SIZE), ring)
 
 
 @pytest.mark.parametrize("name", ["yolo", "label-studio", "voc", "coco-detection"])
@@ -202,8 +185,8 @@ def test_voc_boxes(tmp_path):
     rows = [row("object-detection", 0, found, "a/b.jpg"), row("object-detection", 1, [], "c.jpg")]
     out = written("voc", tmp_path / "out", rows, "object-detection")
     assert read_voc(out / "Annotations" / "a" / "b.xml") == {
-        "folder": "a",
-        "filename": "b.jpg",
+        "folder": "",
+        "filename": "a/b.jpg",
         "size": [640, 480, 3],
         "database": "photos",
         "segmented": "0",
@@ -217,6 +200,37 @@ def test_voc_boxes(tmp_path):
     assert read_voc(out / "Annotations" / "c.xml")["objects"] == []
     listed = (out / "ImageSets" / "Main" / "default.txt").read_text().splitlines()
     assert listed == ["a/b", "c"]
+    assert (out / "labelmap.txt").read_text().splitlines() == [
+        "# label:color_rgb:parts:actions",
+        "background:0,0,0::",
+        "boat:128,0,0::",  # the challenge's colours
+        "gull:0,128,0::",
+        "dot:128,128,0::",
+        "wide:0,0,128::",
+    ]
+
+
+def test_voc_has_its_pictures_and_its_parts(tmp_path):
+    pictures = Pictures(tmp_path / "waiting", link=False)
+    layout = Layout(pictures=pictures, split={"val": 0.5})
+    out = tmp_path / "out"
+    with writer_of("voc", get_task(DETECT))(out, origin(DETECT), layout) as writer:
+        for n, row_id in enumerate(["a.png", "in/a.png", "cam 10:30", "b.jpg"]):
+            pictures.keep(n, b"\x89PNG" + bytes([n]), "")
+            writer.write(row(DETECT, n, [box("boat", 0.5, 1, 2, 3, 4)], row_id))
+    index = lines(out / "images.jsonl")
+    assert [entry["picture"] for entry in index] == [
+        *("JPEGImages/a.png", "JPEGImages/in/a.png"),
+        *("JPEGImages/cam 10_30.png", "JPEGImages/b.png"),
+    ]
+    for n, entry in enumerate(index):
+        assert (out / entry["picture"]).read_bytes()[-1] == n
+        held = read_voc(out / entry["file"])
+        assert f"{held['folder']}/{held['filename']}" == entry["picture"]
+    sets = {f.stem: f.read_text().split("\n")[:-1] for f in (out / "ImageSets" / "Main").iterdir()}
+    assert sets.keys() == {"train", "val"}
+    assert sorted(sets["train"] + sets["val"]) == ["a", "b", "cam 10_30", "in/a"]
+    assert writer.notes == []
 
 
 def test_voc_holds_any_label_and_any_id(tmp_path):
@@ -226,6 +240,11 @@ def test_voc_holds_any_label_and_any_id(tmp_path):
     read = [read_voc(out / entry["file"])["objects"][0][0] for entry in index]
     for label, held in zip(HARD_LABELS, read, strict=False):
         assert held == label.replace("\x00", "\ufffd").replace("\udcff", "\\udcff")
+    declared = (out / "labelmap.txt").read_text(encoding="utf-8").splitlines()[2:]
+    assert [line.split(":")[0] for line in declared] == [
+        *("boat", "caf\u00e9, \u6d77", "\U0001f6a2", 'quo"te', "back\\slash", "nul\ufffd"),
+        *("half\\udcff", "NA", "<&>", "=1+1"),
+    ]
     listed = (out / "ImageSets" / "Main" / "default.txt").read_text().splitlines()
     assert [f"Annotations/{name}.xml" for name in listed] == [entry["file"] for entry in index]
 

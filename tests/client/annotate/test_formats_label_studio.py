@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
 
+from wherry.client.annotate.formats import Layout, writer_of
 from wherry.tasks.label_studio.brush_rle import brush_rle
+from wherry.tasks.registry import get_task
 
-from .answers import HARD_IDS, HARD_LABELS, box, disc, examples, row, segment, written
+from .answers import HARD_IDS, HARD_LABELS, box, disc, examples, origin, row, segment, written
 
 
 def tasks(tmp_path: Path, rows: list[Any], task: str) -> list[dict[str, Any]]:
@@ -62,6 +65,35 @@ def test_boxes_are_percent_of_the_image(tmp_path):
     assert [gull["value"][k] for k in ("x", "y", "width", "height")] == [0, 0, 10, 100]
     assert second["data"]["image"] == "000004.jpg"
     assert results(second) == []
+
+
+@pytest.mark.parametrize(
+    ("prefix", "begins", "is_url"),
+    [
+        ("/data/local-files/?d=photos", "/data/local-files/?d=photos/", True),
+        ("/data/local-files/?d=", "/data/local-files/?d=", True),
+        ("https://media.example/p/", "https://media.example/p/", True),
+        ("s3://bucket/photos", "s3://bucket/photos/", False),
+    ],
+)
+def test_a_prefix_says_where_files_are_found(tmp_path, prefix, begins, is_url):
+    task = "image-to-text"
+    rows = [
+        row(task, 0, "a", "in/b c#1.jpg", path="/mnt/photos/in/b c#1.jpg"),
+        row(task, 1, "b", "\u6d77.jpg", path="photos/\u6d77.jpg"),
+        row(task, 2, "c", "17", path="/mnt/table/x.jpg"),
+        row(task, 3, "d", "18"),
+    ]
+    layout = Layout(media_prefix=prefix)
+    writer = writer_of("label-studio", get_task(task))
+    with writer(tmp_path / "out", origin(task), layout) as writing:
+        for annotation in rows:
+            writing.write(annotation)
+    shown = [entry["data"]["image"] for entry in json.loads((tmp_path / "out").read_bytes())]
+    found = [unquote(where) for where in shown] if is_url else shown
+    below = ["in/b c#1.jpg", "\u6d77.jpg", "mnt/table/x.jpg", "18"]
+    assert found == [begins + name for name in below]
+    assert not is_url or shown[0] == begins + "in/b%20c%231.jpg"
 
 
 def test_hard_labels_and_ids(tmp_path):
