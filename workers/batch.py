@@ -216,7 +216,7 @@ def _encode(
 
 def _in_places(places: Sequence[int], made: Sequence[R], refused: Mapping[int, S]) -> list[R | S]:
     """One entry a row of the request, of what was made of those that came and of the others."""
-    found = {**dict(zip(places, made, strict=True)), **refused}
+    found: dict[int, R | S] = {**dict(zip(places, made, strict=True)), **refused}
     return [found[place] for place in sorted(found)]
 
 

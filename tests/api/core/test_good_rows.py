@@ -23,6 +23,7 @@ from wherry.tasks.base import TaskInput
 from wherry.tasks.catalog import load_catalog
 from wherry.tasks.registry import get_task
 from wherry.tasks.samples import PNG, WAV
+from wherry.tasks.text.fill_mask import FillMaskInput
 from wherry.workers.batch import run_batch
 from wherry.workers.budget import declared_budget
 from wherry.workers.loaded_model import LoadedModel
@@ -189,7 +190,7 @@ def test_a_row_that_cannot_be_taken_fails_alone_where_rows_are_skipped(
 
 
 def test_binary_rows_are_told_apart_too(intake: Intake) -> None:
-    rows = of(get_task("fill-mask").input(texts=["a [MASK]", "x", "b"]), on_row_error="skip")
+    rows = of(FillMaskInput(texts=["a [MASK]", "x", "b"]), on_row_error="skip")
     body, length = codec.encode_request(rows, binary=True)
     request = codec.decode_request(body.replace(b"\1\0\0\0x", b"\1\0\0\0\xff"), length)
     response = answered(intake, "fill-mask", request)
