@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
+from .errors import BackendError, WherryError, from_code
 from .nearest import meant
 from .v2 import CONTENT_TYPE, InferenceRequest, RequestOutput, Tensor
 
@@ -43,6 +45,10 @@ _OF_OUTPUTS = frozenset({CONTENT_TYPE, "binary_data_size", "binary_data"})
 #: Response parameters: what of a request was not understood or not read, as one text; and what is
 #: to be told of single rows, a JSON object by their numbers.
 WARNING, ROW_WARNINGS = "warning", "row_warnings"
+
+#: Response parameter: errors of single rows, a JSON object by their numbers. Of a request that the
+#: API makes for a worker it tells the rows that it has refused itself, and sends no further.
+ROW_ERRORS = "row_errors"
 
 #: Parameters and rows remarked on, and characters shown of each: an answer must not grow with
 #: nonsense.
@@ -98,6 +104,26 @@ def warnings(remarks: Sequence[str], notes: Mapping[int, str], rows: int) -> dic
         told[_MOST:] = [f"and {len(told) - _MOST} more of {rows} rows"]
     found = {WARNING: "; ".join([*remarks, *told])} if remarks or told else {}
     return {**found, ROW_WARNINGS: json.dumps(notes)} if notes else found
+
+
+def row_errors(errors: Mapping[int, WherryError]) -> dict[str, str]:
+    """The parameter that tells the errors of some rows; none where there are none."""
+    told = {row: {"error": e.message, "error_type": e.code} for row, e in sorted(errors.items())}
+    return {ROW_ERRORS: json.dumps(told)} if told else {}
+
+
+def errors_told(parameters: Mapping[str, Any]) -> dict[int, WherryError]:
+    """The errors that `row_errors` wrote, by their rows."""
+    told: dict[str, dict[str, str]] = json.loads(parameters.get(ROW_ERRORS) or "{}")
+    return {
+        int(row): from_code(error.get("error_type", BackendError.code), error.get("error", ""))
+        for row, error in told.items()
+    }
+
+
+def places_left(count: int, refused: Collection[int]) -> list[int]:
+    """Where in a request each of `count` rows is, once those at the places `refused` are gone."""
+    return [place for place in range(count + len(refused)) if place not in refused]
 
 
 def _remark(name: str, names: Iterable[str]) -> str:

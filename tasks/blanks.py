@@ -24,11 +24,12 @@ Size = tuple[int, int]
 
 
 def with_blanks(
-    response: v2.InferenceResponse, task: Task, rows: Sequence[TaskInput]
+    response: v2.InferenceResponse, task: Task, rows: Sequence[TaskInput | None]
 ) -> v2.InferenceResponse:
     """A response whose padded tensors of pictures hold a picture everywhere.
 
-    Of the size of the row's others, else of the image that the row was asked about.
+    Of the size of the row's others, else of the image that the row was asked about; None is a row
+    that never came.
     """
     pictures = {spec.name for spec in task.outputs if spec.content == "image"}
     for tensor in response.outputs:
@@ -37,13 +38,13 @@ def with_blanks(
     return response
 
 
-def _fill(data: list[list[bytes]], rows: Sequence[TaskInput]) -> None:
+def _fill(data: list[list[bytes]], rows: Sequence[TaskInput | None]) -> None:
     some = next((file for files in data for file in files if file), b"")
     for files, row in zip(data, rows, strict=True):
         if all(files):
             continue
         # A row that failed may have no image: then one that another row has will do.
-        size = _size(files[0] or _asked_about(row)) or _size(some)
+        size = _size(files[0] or (_asked_about(row) if row else b"")) or _size(some)
         if size is not None:
             files[:] = [file or _blank(size) for file in files]
 

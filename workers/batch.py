@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from ..jobs.owned import NOBODY, own_id
 from ..jobs.record import ClaimedJob, Outcome
@@ -19,7 +18,16 @@ from ..protocol.errors import (
     RowError,
     WherryError,
 )
-from ..protocol.parameters import ON_ROW_ERROR, STREAM, remarks_on, warnings
+from ..protocol.parameters import (
+    ON_ROW_ERROR,
+    ROW_ERRORS,
+    STREAM,
+    errors_told,
+    places_left,
+    remarks_on,
+    row_errors,
+    warnings,
+)
 from ..tasks.backends.base import StreamingBackend
 from ..tasks.base import TaskInput, TaskOutput
 from ..tasks.blanks import with_blanks
@@ -27,6 +35,9 @@ from ..tasks.parts import Parts
 from .halving import Run, run_rows
 from .loaded_model import LoadedModel
 from .token_sender import TokenSender
+
+R = TypeVar("R")
+S = TypeVar("S")
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +80,13 @@ class _Work:
     request: v2.InferenceRequest | None = None
     rows: Sequence[TaskInput] = ()
     error: WherryError | None = None
+    #: Rows that the API refused and sent no further, by their places in the request.
+    refused: Mapping[int, WherryError] = field(default_factory=dict)
+
+    @property
+    def places(self) -> list[int]:
+        """Where in the request each of the rows is."""
+        return places_left(len(self.rows), self.refused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +132,10 @@ def _runner(
     """How a part of the batch is run: with listeners for the rows of the jobs that want them."""
     backend = model.backend
     wanted = {
-        id(row): (work.job, index)
+        id(row): (work.job, place)
         for work in works
         if work.request and (work.request.parameters or {}).get(STREAM) is True
-        for index, row in enumerate(work.rows)
+        for place, row in zip(work.places, work.rows, strict=True)
     }
     if not sender or not wanted or not isinstance(backend, StreamingBackend):
         return backend.run
@@ -134,13 +152,15 @@ def _open(model: LoadedModel, job: ClaimedJob, payload: bytes | WherryError) -> 
         return _Work(job, error=payload)
     try:
         request = codec.decode_request(memoryview(payload), job.header_length)
+        refused = errors_told(request.parameters)
+        request.parameters.pop(ROW_ERRORS, None)
         rows = model.task.input.from_inference_request(request).rows()
     except WherryError as error:
         return _Work(job, error=error)
     except Exception as error:
         log.exception("job %s could not be read", job.id)
         return _Work(job, error=BackendError(f"the request raised {type(error).__name__}"))
-    return _Work(job, request, rows)
+    return _Work(job, request, rows, refused=refused)
 
 
 def _close(model: LoadedModel, work: _Work, answers: Sequence[Any], tenant: str) -> Encoded:
@@ -160,17 +180,20 @@ def _encode(
     model: LoadedModel,
     job_id: str,
     work: _Work,
-    answers: Sequence[TaskOutput | WherryError],
+    made: Sequence[TaskOutput | WherryError],
 ) -> tuple[bytes, int]:
     request = work.request
     assert request is not None
+    answers = _in_places(work.places, made, work.refused)
     failed = {i: a for i, a in enumerate(answers) if isinstance(a, WherryError)}
     if failed and not _skips(request):
         raise _first_error(failed, len(answers))
     output = model.task.output
     joined = output.join([output.empty() if isinstance(a, WherryError) else a for a in answers])
     response = with_blanks(
-        joined.to_inference_response(model.declaration.name), model.task, work.rows
+        joined.to_inference_response(model.declaration.name),
+        model.task,
+        _in_places(work.places, work.rows, dict.fromkeys(work.refused)),
     )
     odd = remarks_on(request, model.task.input.parameter_names())
     response = response.model_copy(
@@ -192,18 +215,22 @@ def _encode(
     return body, header_length if header_length is not None else len(body)
 
 
+def _in_places(places: Sequence[int], made: Sequence[R], refused: Mapping[int, S]) -> list[R | S]:
+    """One entry a row of the request, of what was made of those that came and of the others."""
+    found: dict[int, R | S] = {**dict(zip(places, made, strict=True)), **refused}
+    return [found[place] for place in sorted(found)]
+
+
 def _response_parameters(
     odd: Sequence[str], answers: Sequence[TaskOutput | WherryError]
 ) -> dict[str, str]:
     """Response parameters: remarks on the request, warnings and errors of its rows."""
     notes = {i: a.warning for i, a in enumerate(answers) if isinstance(a, TaskOutput) and a.warning}
     told = warnings(odd, notes, len(answers))
-    errors = {
-        str(i): {"error": a.message, "error_type": a.code}
-        for i, a in enumerate(answers)
-        if isinstance(a, WherryError)
+    return {
+        **told,
+        **row_errors({i: a for i, a in enumerate(answers) if isinstance(a, WherryError)}),
     }
-    return {**told, "row_errors": json.dumps(errors)} if errors else told
 
 
 def _skips(request: v2.InferenceRequest) -> bool:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from ...jobs import Group, NewJob
 from ...jobs.group import digest
 from ...protocol import codec, v2
-from ...protocol.errors import PayloadTooLarge
-from ...protocol.parameters import BINARY_OUTPUT, WEBHOOK, odd_of_inputs, odd_of_outputs
+from ...protocol.errors import InvalidRequest, PayloadTooLarge, WherryError
+from ...protocol.parameters import (
+    BINARY_OUTPUT,
+    WEBHOOK,
+    odd_of_inputs,
+    odd_of_outputs,
+    row_errors,
+)
 from ...tasks.base import Task, TaskInput
 from ...tasks.catalog import Catalog, ModelDeclaration
 from ..access.caller import Caller
@@ -22,7 +28,7 @@ from ..egress.outbound import Outbound
 from ..http.body import off_loop, parsed
 from ..http.ids import checked_id, uuid7
 from ..settings import ApiSettings
-from . import server_parameters
+from . import good_rows, server_parameters
 from .envelope import Envelope
 
 
@@ -46,6 +52,8 @@ class CheckedRequest:
     request: v2.InferenceRequest
     #: What its tensors say that nobody reads, by their names.
     odd: Mapping[str, Mapping[str, Any]]
+    #: Rows that cannot be taken and are not among the inputs, by their places in the request.
+    refused: Mapping[int, WherryError] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +113,29 @@ class Intake:
         version: str | None,
         files: NamedFiles,
     ) -> CheckedRequest:
-        """Read a request as its model's task does. Raises ModelNotFound, InvalidRequest."""
+        """Read a request as its model's task does, but for rows that may be skipped and must be.
+
+        Raises ModelNotFound, InvalidRequest.
+        """
         declared = self.catalog.get(model, version)
+        read = partial(self._read, declared, files=files)
+        try:
+            return read(request)
+        except PayloadTooLarge:
+            raise
+        except InvalidRequest:
+            if not server_parameters.skips(request):
+                raise
+            most = self.settings.max_rows_per_job
+            rows, refused = good_rows.read_rows(request, declared.definition, most, read)
+            if not rows:
+                raise
+        inputs = good_rows.joined([row.inputs for row in rows])
+        return replace(rows[0], inputs=inputs, refused=refused)
+
+    def _read(
+        self, declared: ModelDeclaration, request: v2.InferenceRequest, *, files: NamedFiles
+    ) -> CheckedRequest:
         task = declared.definition
         request = task.input.as_declared(_with_files(request, task, files))
         codec.check_inputs(request, *_metadata(task), optional=_optional(task))
@@ -145,14 +174,18 @@ class Intake:
 
         Raises InvalidRequest, PayloadTooLarge.
         """
-        declared, inputs, request = checked.declared, checked.inputs, checked.request
-        task, rows = declared.definition, inputs.row_count
+        rows = checked.inputs.row_count
         if rows > self.settings.max_rows_per_job:
             raise PayloadTooLarge(
                 f"{rows} rows; a request may have {self.settings.max_rows_per_job}: send several"
             )
-        _check_costs(inputs, task)
+        declared, request = checked.declared, checked.request
+        task = declared.definition
+        inputs, refused = good_rows.affordable(
+            checked.inputs, task, checked.refused, skips=server_parameters.skips(request)
+        )
         plain = _normal(inputs.to_inference_request(), request)
+        plain.parameters |= row_errors(refused)
         for tensor in plain.inputs:
             if tensor.name in checked.odd:  # for the worker to remark on
                 tensor.parameters = {**tensor.parameters, **checked.odd[tensor.name]}
@@ -165,7 +198,7 @@ class Intake:
             payload=payload,
             header_length=header_length or len(payload),
             fingerprint=_fingerprint(declared, payload),
-            rows=rows,
+            rows=inputs.row_count,
             start_by_ms=server_parameters.start_by_ms(request),
             execution_timeout_ms=server_parameters.execution_timeout_ms(request),
             idempotency_key=envelope.idempotency_key,
@@ -214,16 +247,6 @@ def _metadata(task: Task) -> tuple[Metadata, Metadata]:
 @functools.cache
 def _optional(task: Task) -> frozenset[str]:
     return frozenset(spec.name for spec in task.inputs if spec.optional)
-
-
-def _check_costs(inputs: TaskInput, task: Task) -> None:
-    costs = inputs.costs()
-    heaviest = max(costs)
-    if heaviest > task.max_row_cost:
-        raise PayloadTooLarge(
-            f"row {costs.index(heaviest)} has {heaviest} {task.cost_unit}; "
-            f"{task.name} takes {task.max_row_cost} a row"
-        )
 
 
 def _normal(plain: v2.InferenceRequest, request: v2.InferenceRequest) -> v2.InferenceRequest:

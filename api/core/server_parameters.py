@@ -12,6 +12,7 @@ from ...protocol.parameters import (
     EXECUTION_TIMEOUT,
     ON_ROW_ERROR,
     PRIORITY,
+    ROW_ERRORS,
     STREAM,
     TIMEOUT,
     remarks_on,
@@ -53,6 +54,11 @@ def execution_timeout_ms(request: v2.InferenceRequest) -> int:
     return max(1, int(given * 1000))
 
 
+def skips(request: v2.InferenceRequest) -> bool:
+    """Whether a row at fault is passed over, instead of failing the request."""
+    return bool(request.parameters.get(ON_ROW_ERROR) == "skip")
+
+
 def check_switches(request: v2.InferenceRequest) -> None:
     """Refuse values that a switch has not. Raises InvalidRequest."""
     given = request.parameters.get(ON_ROW_ERROR, "fail")
@@ -60,6 +66,8 @@ def check_switches(request: v2.InferenceRequest) -> None:
         raise InvalidRequest(f"parameter {ON_ROW_ERROR}: use 'fail' or 'skip'")
     if type(request.parameters.get(STREAM, False)) is not bool:
         raise InvalidRequest(f"parameter {STREAM}: use true or false")
+    if ROW_ERRORS in request.parameters:
+        raise InvalidRequest(f"parameter {ROW_ERRORS}: is the answer's own; leave it out")
     wishes = {BINARY_OUTPUT: request.parameters.get(BINARY_OUTPUT)}
     for output in request.outputs or ():
         wishes[f"binary_data of output {output.name!r}"] = output.parameters.get("binary_data")

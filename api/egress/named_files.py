@@ -19,6 +19,9 @@ T_co = TypeVar("T_co", covariant=True)
 #: Readings of one request: a list of files is asked for as a whole, so that two do.
 _MOST_READINGS = 4
 
+#: What stands for a file that is not fetched yet: not empty, which is a row without one.
+_STAND_IN = b"\0"
+
 
 class NamedFiles:
     """The files of one request: what was fetched, and what its reading asks for besides."""
@@ -40,7 +43,7 @@ class NamedFiles:
         found = self._found.get(url)
         if found is None:
             self._want(self._allowed, url, field)
-            return b""
+            return _STAND_IN
         if isinstance(found, OutboundError):
             raise InvalidRequest(f"{field}: {found}")
         return found

@@ -12,11 +12,9 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ...protocol import v2
 from ...protocol.errors import (
-    BackendError,
     InvalidRequest,
     JobGone,
     JobNotFound,
@@ -24,9 +22,8 @@ from ...protocol.errors import (
     NotFound,
     Unavailable,
     WherryError,
-    from_code,
 )
-from ...protocol.parameters import ROW_WARNINGS
+from ...protocol.parameters import ROW_WARNINGS, errors_told
 from .fleet import Fleet
 from .ledger import Ledger
 from .packing import Pack, Packed, Packer, image_of, image_size, pack_answer
@@ -210,7 +207,7 @@ class AnnotateRun:
         rows = self.origin.task.output.from_inference_response(response).rows()
         if len(rows) != len(pack.rows):
             raise WherryError(f"job {pack.job_id} answered {len(rows)} of {len(pack.rows)} rows")
-        errors, warnings = _row_errors(response), _row_warnings(response)
+        errors, warnings = errors_told(response.parameters), _row_warnings(response)
         for index, (packed, output) in enumerate(zip(pack.rows, rows, strict=True)):
             self._under_way.discard(packed.key)
             if index in errors:
@@ -265,7 +262,7 @@ class AnnotateRun:
 
     def _keep_left_over(self, keys: Sequence[bytes], response: v2.InferenceResponse) -> None:
         rows = self.origin.task.output.from_inference_response(response).rows()
-        errors, warnings = _row_errors(response), _row_warnings(response)
+        errors, warnings = errors_told(response.parameters), _row_warnings(response)
         for index, (key, output) in enumerate(zip(keys, rows, strict=False)):
             if index not in errors:
                 output = output.warned(warnings.get(str(index), ""))
@@ -290,20 +287,7 @@ class AnnotateRun:
             del self._kept[:_FORGET]
 
 
-def _row_errors(response: v2.InferenceResponse) -> dict[int, WherryError]:
-    """Errors of single rows, by their place in the job."""
-    told: Any = (response.parameters or {}).get("row_errors")
-    if not told:
-        return {}
-    errors: dict[str, dict[str, str]] = json.loads(told)
-    return {int(index): _named(error) for index, error in errors.items()}
-
-
 def _row_warnings(response: v2.InferenceResponse) -> dict[str, str]:
     """What is to be told of single rows, by their place in the job."""
     told: dict[str, str] = json.loads(response.parameters.get(ROW_WARNINGS, "{}"))
     return told
-
-
-def _named(told: dict[str, str]) -> WherryError:
-    return from_code(told.get("error_type", BackendError.code), told.get("error", ""))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import struct
 import time
 import uuid
 from collections.abc import Callable
@@ -109,6 +110,19 @@ def test_a_job_of_several_rows_names_its_bad_one_or_skips_it(client: Client) -> 
     assert list(json.loads(response.parameters["row_errors"])) == ["1"]
     output = ImageClassificationOutput.from_inference_response(response)
     assert [len(row) for row in output.results] == [5, 0]
+
+
+def test_an_image_over_the_limit_fails_alone_in_a_job_that_skips(client: Client) -> None:
+    head = struct.pack("<IHHHH", 12, 50_000, 50_000, 1, 24)
+    request = classify(photo(), b"BM" + bytes(12) + head, photo()).to_inference_request()
+    with pytest.raises(errors.PayloadTooLarge, match="row 1 has 2500000000 pixels"):
+        client.infer("image-classification", request)
+    request.parameters["on_row_error"] = "skip"
+    response = client.infer("image-classification", request)
+    assert isinstance(response, v2.InferenceResponse)
+    assert "2500000000 pixels" in json.loads(response.parameters["row_errors"])["1"]["error"]
+    output = ImageClassificationOutput.from_inference_response(response)
+    assert [len(row) for row in output.results] == [5, 0, 5]
 
 
 def test_ragged_boxes_come_back_as_they_were_found(client: Client) -> None:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 
+#: Planes that a frame has room for.
+_PLANES = 8
+
+
 @contextlib.contextmanager
 def decoded(data: bytes, kind: Container) -> Iterator[tuple[int, Iterator[NDArray[np.float32]]]]:
     """The rate of a file's best sound stream, and its blocks of samples, (samples, channels).
@@ -63,6 +67,12 @@ def _blocks(file: InputContainer, stream: AudioStream) -> Iterator[NDArray[np.fl
     seen: tuple[str, str, int] | None = None
     resampler: AudioResampler | None = None
     for frame in file.decode(stream):
+        if _is_plain(frame, stream.rate):
+            if resampler is not None:
+                yield from map(_samples, resampler.resample(None))
+                resampler = None
+            yield frame.to_ndarray().T
+            continue
         form = (frame.format.name, frame.layout.name, frame.sample_rate)
         if resampler is None or form != seen:
             if resampler is not None:
@@ -74,6 +84,15 @@ def _blocks(file: InputContainer, stream: AudioStream) -> Iterator[NDArray[np.fl
         yield from map(_samples, resampler.resample(None))
 
 
+def _is_plain(frame: AudioFrame, rate: int) -> bool:
+    """Whether it holds floats already, a plane a channel, as those of AAC, Opus and Vorbis do."""
+    return (
+        frame.format.name == "fltp"
+        and frame.sample_rate == rate
+        and frame.layout.nb_channels <= _PLANES
+    )
+
+
 def _samples(frame: AudioFrame) -> NDArray[np.float32]:
-    # Packed: a frame has room for eight planes, and sounds come with more channels.
+    # Packed: sounds come with more channels than a frame has planes.
     return np.asarray(frame.to_ndarray().reshape(-1, frame.layout.nb_channels), np.float32)

@@ -26,6 +26,10 @@ READ = "WAV, FLAC, MP3, Ogg, AIFF, AU, CAF, W64"
 #: Samples decoded at a time, of all channels: a small file may unpack to gigabytes of silence.
 _BLOCK = 1 << 18
 
+#: Samples worth a call: frames of AAC have 1024, and to check and resample each took four times
+#: what decoding takes.
+_WORTH = 1 << 16
+
 #: Loudest sample; 1 is full scale. Whoever sends 16-bit samples as floats is far above, or NaN.
 _LOUDEST = 65536.0
 
@@ -109,13 +113,26 @@ def _of_container(data: bytes, kind: Container, rate: int, max_seconds: float) -
 
 
 def _within(blocks: Iterator[Samples], rate: int, max_seconds: float) -> Iterator[Samples]:
-    """The mean of the channels, block by block, as long as the sound is not too long."""
-    read = 0
+    """The mean of the channels, in blocks of some length, as long as the sound is not too long."""
+    read, waiting, parts = 0, 0, list[Samples]()
     for block in blocks:
         read += len(block)
         _check_length(read, rate, max_seconds)
-        mono: Samples = block.mean(axis=1, dtype=np.float32)
-        yield mono
+        parts.append(_mono(block))
+        waiting += len(block)
+        if waiting >= _WORTH:
+            yield np.concatenate(parts)
+            waiting, parts = 0, []
+    if parts:
+        yield np.concatenate(parts)
+
+
+def _mono(block: Samples) -> Samples:
+    if block.shape[1] == 2:  # the same number, in a fifth of the time
+        half: Samples = (block[:, 0] + block[:, 1]) * np.float32(0.5)
+        return half
+    mono: Samples = block.mean(axis=1, dtype=np.float32)
+    return mono
 
 
 def _blocks(file: soundfile.SoundFile) -> Iterator[Samples]:
@@ -148,8 +165,9 @@ def _check_length(frames: int, rate: int, max_seconds: float) -> None:
 
 
 def _check_values(block: Samples) -> None:
-    # NaN is no number that is at most anything.
-    if not (np.abs(block) <= _LOUDEST).all():
+    # NaN is the least and the greatest, and no number that is at most anything.
+    least, most = block.min(initial=0), block.max(initial=0)
+    if not (least >= -_LOUDEST and most <= _LOUDEST):
         raise RowError(
             "samples must be finite, near -1 to 1; raw ones are little-endian 32-bit floats"
         )

@@ -284,3 +284,28 @@ def test_grpc_names_files_by_url_too(
         answer = stub(channel, "ModelInfer")(asked, timeout=10)
     assert answer.outputs[0].shape[0] == 1
     assert len(files.asked) == 1
+
+
+def test_a_file_that_cannot_be_fetched_is_its_rows_fault_where_rows_are_skipped(
+    fetching: httpx.Client, files: Receiver
+) -> None:
+    files.answers["/gone.png"] = status(404)
+    there, gone = (files.url(path, host="127.0.0.1") for path in ("/a.png", "/gone.png"))
+    body = oip(there, gone, "ftp://127.0.0.1/a.png")
+    path = "/v2/models/image-classification/jobs"
+    skipping = {**body, "parameters": {"on_row_error": "skip"}}
+    accepted = fetching.post(path, json=skipping)
+    assert accepted.status_code == 202, accepted.text
+    assert sorted(request.path for request in files.asked) == ["/a.png", "/gone.png"]
+    assert fetching.post(path, json=body).status_code == 400
+
+
+def test_a_skipped_file_does_not_take_an_images_place(
+    fetching: httpx.Client, files: Receiver
+) -> None:
+    body = oip(files.url("/a.png", host="127.0.0.1"), "ftp://127.0.0.1/a.png")
+    text = {"name": "text", "shape": [2], "datatype": "BYTES", "data": ["", ""]}
+    body["inputs"].append(text)
+    body["parameters"] = {"on_row_error": "skip"}
+    accepted = fetching.post("/v2/models/multimodal-embedding/jobs", json=body)
+    assert accepted.status_code == 202, accepted.text

@@ -46,6 +46,20 @@ def test_resampled_in_blocks_as_in_one(rate: int, monkeypatch: pytest.MonkeyPatc
     assert samples == pytest.approx(soxr.resample(TONE, 44100, rate), abs=1e-6)
 
 
+def test_short_frames_are_looked_at_and_resampled_together() -> None:
+    frames = [np.full((1024, 2), [number, 3 * number], np.float32) for number in range(100)]
+    blocks = list(waveform._within(iter(frames), 44100, 10))
+    assert [len(block) for block in blocks] == [65536, 100 * 1024 - 65536]
+    assert np.concatenate(blocks).tolist() == np.repeat(np.arange(100) * 2.0, 1024).tolist()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_the_mean_of_channels_is_numpys(channels: int) -> None:
+    block = np.random.default_rng(0).normal(size=(1000, channels)).astype(np.float32)
+    [mono] = waveform._within(iter([block]), 44100, 10)
+    assert mono.tolist() == block.mean(axis=1, dtype=np.float32).tolist()
+
+
 def test_raw_samples_need_their_rate() -> None:
     with pytest.raises(RowError, match="parameter sample_rate"):
         decoded(TONE.tobytes())
