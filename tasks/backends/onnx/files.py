@@ -8,7 +8,8 @@ from pathlib import Path, PurePath
 
 #: What the graph that a folder is named after is called, the first of these that is there.
 _MAIN = (
-    *("model", "encoder_model", "decoder_model_merged", "decoder_model", "silero_vad"),
+    *("model", "encoder_model", "decoder_model_merged", "decoder_model"),
+    *("melspectrogram", "silero_vad"),  # openWakeWord's folder holds both
     *("model_optimized", "vision_model"),
 )
 
@@ -115,6 +116,8 @@ def opened_with(main: Path) -> Iterator[Path]:
         found += filter(None, [merged] if merged else apart)
     if main.stem.startswith("vision_model"):
         found += filter(None, [beside(main, "text_model")])
+    if main.stem == "melspectrogram":
+        found += main.parent.glob("*.onnx")
     for path in dict.fromkeys(found):
         yield from path.parent.glob(f"{path.name}*")
 
