@@ -74,6 +74,7 @@ _TABLE: dict[str, dict[str, str]] = {
         "image-classification": "onnx.backend:DialectBackend",
         "image-segmentation": "onnx.backend:DialectBackend",
         "keypoint-detection": "onnx.backend:DialectBackend",
+        "mask-generation": "onnx.mask_generation:GraphMasks",
         "object-detection": "onnx.backend:DialectBackend",
         "optical-character-recognition": "onnx.optical_character_recognition:TextReading",
         "question-answering": "onnx.backend:DialectBackend",

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..backends.onnx.files import TOGETHER, graphs_of, main_graph
+from ..backends.onnx.files import IN_TWO, TOGETHER, graphs_of, halves, main_graph
 from ..catalog import ModelDeclaration
+from ..export import exported_tasks
 from .fault import Fault
 from .safetensors import BrokenFileError, read_header
 
@@ -66,12 +67,14 @@ def _onnx(declared: ModelDeclaration, folder: Path) -> Iterator[Fault]:
     file = declared.parameters.get("file", "")
     if not file and declared.task in TOGETHER and graphs_of(folder):
         return
+    found = halves if declared.task in IN_TWO else main_graph
     try:
-        main_graph(folder, file if isinstance(file, str) else "")  # its type is a fault of its own
+        found(folder, file if isinstance(file, str) else "")  # its type is a fault of its own
     except ValueError as error:
         made = f"`wherry export {folder} OUT --task {declared.task}` writes one"
         is_weights = any(folder.glob("*.safetensors")) and not graphs_of(folder)
-        yield Fault(str(error) + (f": {made}" if is_weights else ""))
+        is_written = is_weights and declared.task in exported_tasks()
+        yield Fault(str(error) + (f": {made}" if is_written else ""))
         return
     if declared.family == "text" and not (folder / "tokenizer.json").exists():
         yield Fault(f"{folder} holds no tokenizer.json", is_error=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..backends.onnx.files import TOGETHER, graphs_of, main_graph, opened_with
+from ..backends.onnx.files import IN_TWO, TOGETHER, graphs_of, halves, main_graph, opened_with
 from ..catalog import ModelDeclaration
 from .folder import weight_files
 from .hub import cached
@@ -33,8 +33,11 @@ def weigh(declared: ModelDeclaration) -> int:
 
 def _graphs(task: str, folder: Path, file: str) -> int:
     try:
-        together = task in TOGETHER and not file
-        files = graphs_of(folder) if together else opened_with(main_graph(folder, file))
+        if task in TOGETHER and not file:
+            mains = graphs_of(folder)
+        else:
+            mains = [*halves(folder, file)] if task in IN_TWO else [main_graph(folder, file)]
+        files = {path for main in mains for path in opened_with(main)}
     except ValueError:  # a fault of its own
         return 0
     return sum(path.stat().st_size for path in files)

@@ -8,7 +8,8 @@ from pathlib import Path, PurePath
 
 #: What the graph that a folder is named after is called, the first of these that is there.
 _MAIN = (
-    *("model", "encoder_model", "decoder_model_merged", "decoder_model", "silero_vad"),
+    *("model", "encoder_model", "decoder_model_merged", "decoder_model"),
+    *("melspectrogram", "silero_vad"),  # openWakeWord's folder holds both
     *("model_optimized", "vision_model"),
 )
 
@@ -21,6 +22,9 @@ _FORM = re.compile(
 #: Tasks of which a folder may hold several graphs that go together, by names of their own: a voice
 #: and what spells for it, what finds lines and what reads them.
 TOGETHER = frozenset({"optical-character-recognition", "text-to-speech"})
+
+#: Tasks of models in two graphs: what sees, and what answers.
+IN_TWO = frozenset({"mask-generation"})
 
 #: Where graphs lie: in the folder, or as transformers.js and sentence-transformers have them.
 _PLACES = ("", "onnx")
@@ -47,6 +51,47 @@ def main_graph(folder: Path, file: str = "") -> Path:
     return _only(folder, graphs)
 
 
+def halves(folder: Path, file: str = "") -> tuple[Path, Path]:
+    """What sees and what answers of a model in two, such as SAM: `encoder` and `decoder` in their
+    names tell. `file` names the first where there are several.
+
+    Raises ValueError where there are not two, or there is no telling which.
+    """
+    graphs = graphs_of(folder)
+    decoders = [path for path in graphs if "decoder" in path.stem]
+    seeing = [path for path in graphs if "encoder" in path.stem and path not in decoders]
+    if file:
+        encoder = _chosen(folder, file)
+    elif not seeing or not decoders:
+        raise ValueError(
+            f"{folder} holds {_listed(folder, graphs) or 'no .onnx file'}: expected are two, such "
+            "as vision_encoder.onnx with prompt_encoder_mask_decoder.onnx, or sam.encoder.onnx with"
+            " sam.decoder.onnx: one with `encoder` in its name, one with `decoder`"
+        )
+    else:
+        encoder = _only(folder, _plain(seeing))
+    return encoder, _answering(folder, encoder, decoders)
+
+
+def _answering(folder: Path, encoder: Path, decoders: list[Path]) -> Path:
+    """The decoder that is called as the encoder is; else the one of its form, or the plain one."""
+    form = _FORM.search(encoder.stem)
+    of_form = [path for path in decoders if path.stem.endswith(form[0])] if form else []
+    twin = [path for path in decoders if path.name == encoder.name.replace("encoder", "decoder")]
+    for found in (twin, of_form, _plain(decoders)):
+        if len(found) == 1:
+            return found[0]
+    raise ValueError(
+        f"{folder} holds {_listed(folder, decoders) or 'no decoder'}: expected is one that is "
+        f"called as {encoder.name} is, with `decoder` in place of `encoder`"
+    )
+
+
+def _plain(paths: list[Path]) -> list[Path]:
+    """Those of no other form; all, where there is none."""
+    return [path for path in paths if not _FORM.search(path.stem)] or paths
+
+
 def graphs_of(folder: Path) -> list[Path]:
     """The graphs in a folder, and in `onnx` in it."""
     return [path for place in _PLACES for path in sorted((folder / place).glob("*.onnx"))]
@@ -71,6 +116,8 @@ def opened_with(main: Path) -> Iterator[Path]:
         found += filter(None, [merged] if merged else apart)
     if main.stem.startswith("vision_model"):
         found += filter(None, [beside(main, "text_model")])
+    if main.stem == "melspectrogram":
+        found += main.parent.glob("*.onnx")
     for path in dict.fromkeys(found):
         yield from path.parent.glob(f"{path.name}*")
 

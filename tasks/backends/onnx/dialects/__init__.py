@@ -45,6 +45,7 @@ _DIALECTS = {
     "whisper-encoder-decoder": "whisper_encoder_decoder:WhisperEncoderDecoder",
     "wav2vec2-ctc": "wav2vec2_ctc:Wav2vec2Ctc",
     "silero-vad": "silero_vad:SileroVad",
+    "openwakeword": "openwakeword:Openwakeword",
     "text-logits": "text_logits:TextLogits",
     "token-logits": "token_logits:TokenLogits",
     "span-logits": "span_logits:SpanLogits",
@@ -68,8 +69,8 @@ _STRANGERS: tuple[tuple[Set[str], Set[str], str], ...] = (
     (
         frozenset({"input_1"}),
         frozenset({"conv2d_19"}),
-        "input_1 -> conv2d_19 is the second of openWakeWord's three graphs: an adapter of your own "
-        "for audio-classification may open the other two beside it with self.model.open",
+        "input_1 -> conv2d_19 is the second of openWakeWord's three graphs: audio-classification "
+        "is done by melspectrogram.onnx, embedding_model.onnx and those of words in one folder",
     ),
 )
 

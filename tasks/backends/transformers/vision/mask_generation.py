@@ -81,6 +81,8 @@ class MaskGeneration(ImagesBackend):
 
     auto_class = "AutoModelForMaskGeneration"
     canvas: Canvas
+    #: Lines and columns of a mask to refine.
+    mask_edge: int
 
     def __init__(
         self,
@@ -100,7 +102,7 @@ class MaskGeneration(ImagesBackend):
         """Read what the model wants to see."""
         self.canvas = Canvas.from_pretrained(str(self.source), self._revision)
         prompts = self.model.config.prompt_encoder_config
-        self._mask_edge = 4 * prompts.image_size // prompts.patch_size
+        self.mask_edge = 4 * prompts.image_size // prompts.patch_size
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """One encoding of all readable rows; masks become files once the device is let go."""
@@ -133,14 +135,14 @@ class MaskGeneration(ImagesBackend):
             key = self._kept.name(file, row.background)
         seen = self._kept.find(key)
         if seen is not None:
-            return Look(None, (0, 0, *seen.size), self._own_prompts(row, seen.size), key, seen)
+            return Look(None, (0, 0, *seen.size), self.own_prompts(row, seen.size), key, seen)
         if key and not file:
             raise RowError("image_embedding: it is not kept here, or no longer: send the image")
         image = decode(file, self._max_pixels, row.background)
-        prompts = self._own_prompts(row, image.size)
+        prompts = self.own_prompts(row, image.size)
         return Look(self.canvas.fit(image), (0, 0, *image.size), prompts, key)
 
-    def _own_prompts(self, row: MaskGenerationInput, size: Size) -> list[ObjectPrompt]:
+    def own_prompts(self, row: MaskGenerationInput, size: Size) -> list[ObjectPrompt]:
         """The row's own prompts."""
         points, boxes = (row.points or [[]])[0], (row.boxes or [[]])[0]
         labels = (row.labels or [[]])[0] or [[1] * len(prompt) for prompt in points]
@@ -171,10 +173,10 @@ class MaskGeneration(ImagesBackend):
     def _own_mask(self, grid: Grid) -> NDArray[np.float32]:
         """Logits to refine, (h, w). Raises RowError for another size than the model's."""
         high, wide = len(grid), len(grid[0]) if grid else 0
-        if (high, wide) != (self._mask_edge,) * 2 or {*map(len, grid)} != {wide}:
+        if (high, wide) != (self.mask_edge,) * 2 or {*map(len, grid)} != {wide}:
             raise RowError(
-                f"mask_inputs: {high} lines of {wide}, this model takes {self._mask_edge} of "
-                f"{self._mask_edge}: its own mask_logits"
+                f"mask_inputs: {high} lines of {wide}, this model takes {self.mask_edge} of "
+                f"{self.mask_edge}: its own mask_logits"
             )
         logits = np.array(grid, dtype=np.float32)
         if not (np.abs(logits) <= _LARGEST_LOGIT).all():  # NaN is at most nothing
@@ -215,8 +217,7 @@ class MaskGeneration(ImagesBackend):
         images = [look.image for look in looks if look.image is not None]
         if not images:
             return together([look.seen.embeddings for look in looks if look.seen])
-        values = self.canvas.tensor(images)
-        made = self.model.get_image_embeddings(**self.to_device({"pixel_values": values}))
+        made = self.see(images)
         if not any(look.key for look in looks):
             return made
         parts, new = [], iter(range(len(images)))
@@ -226,6 +227,11 @@ class MaskGeneration(ImagesBackend):
                 self._kept.keep(look.key, seen)
             parts.append(seen.embeddings)
         return together(parts)
+
+    def see(self, images: Sequence[Image.Image]) -> Any:
+        """What the encoder makes of fitted images, in one batch."""
+        values = self.canvas.tensor(images)
+        return self.model.get_image_embeddings(**self.to_device({"pixel_values": values}))
 
     def close(self) -> None:
         """Drop the model, and what it saw."""

@@ -10,7 +10,9 @@ import onnx
 import torch
 from torch.nn import functional
 
-from ..onnx import graphs
+from wherry.samples.tiny import build
+
+from ..onnx import graphs, sam
 
 _EDGE = 64
 _ULTRALYTICS = {
@@ -76,10 +78,16 @@ def _line(folder: Path) -> Path:
     return folder
 
 
+def _sam(folder: Path) -> Path:
+    source = build("mask-generation", folder.with_name("sam"))
+    return sam.segment_anything(source, folder)
+
+
 #: What writes each.
 WRITERS: Mapping[str, Callable[[Path], Path]] = {
     "image-segmentation-yolo": lambda folder: _yolo(folder, "segment", 4, 4),
     "keypoint-detection-yolo": lambda folder: _yolo(folder, "pose", 6, kpt_shape="[2, 3]"),
     "keypoint-detection-rtmpose": lambda folder: graphs.rtmpose(folder, (48, 64)),
+    "mask-generation-in-two": _sam,
     "optical-character-recognition-ctc": _line,
 }

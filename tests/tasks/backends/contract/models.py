@@ -74,6 +74,7 @@ _EXPORTED = {
     ),
     "image-segmentation": ("image-segmentation-semantic", "image-segmentation-yolo"),
     "keypoint-detection": ("keypoint-detection-yolo", "keypoint-detection-rtmpose"),
+    "mask-generation": ("mask-generation-in-two",),
     "optical-character-recognition": (
         "optical-character-recognition",
         "optical-character-recognition-ctc",
@@ -94,6 +95,7 @@ _GIVEN: dict[tuple[str, str], str | None] = {
 _DECLARED: dict[tuple[str, str] | str, dict[str, Any]] = {
     "optical-character-recognition-ctc": {"characters": "abcdef", "std": [1.0, 1.0, 1.0]},
     ("onnxruntime", "optical-character-recognition"): {"threads": 1},
+    ("onnxruntime", "mask-generation"): {"points_per_side": 4, "threads": 1},
     ("transformers", "mask-generation"): {"points_per_side": 4},
     ("transformers", "optical-character-recognition"): {"max_new_tokens": 8},
 }
@@ -146,11 +148,11 @@ class Pair:
     def marks(self) -> tuple[pytest.MarkDecorator, ...]:
         """Slow for graphs that write: three each, and tests/tasks/backends/onnx/test_writing.py
         compares what they write with what their models do. And for the trained reader of pages:
-        a minute, where its own tests have it read.
+        a minute, where its own tests have it read; and SAM's, of which test_mask_graphs.py tells.
         """
         writes = "num_beams" in get_task(self.task).input.parameter_names()
-        reads = self.model == "optical-character-recognition"
-        slow = self.backend == "onnxruntime" and (writes or reads)
+        own = self.model in ("optical-character-recognition", "mask-generation-in-two")
+        slow = self.backend == "onnxruntime" and (writes or own)
         return (pytest.mark.slow,) if slow else ()
 
     @property
