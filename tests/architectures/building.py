@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ import transformers
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES
 
 from wherry.samples import tiny
+from wherry.tasks.backends.transformers.processors import processor_class
 
 from .heads import Head, Reads
 from .hearing import ear, letters
-from .looking import SEEING, image_processor, marks_of, seeing_tokenizer
+from .looking import PROCESSORS, SEEING, SEEING_OF, image_processor, marks_of, seeing_tokenizer
 from .reading import framed_tokenizer, is_kept, tokenizer_of, words_of
 from .sizes import tiny_config
 from .watching import write_video_processor
@@ -120,34 +122,56 @@ def _pictures_and_words(head: Head, kind: str, folder: Path, seed: int) -> None:
     whole.save_pretrained(folder)
 
 
+#: Types that read pictures and text of which Wherry has a sample: its name.
+_TALKERS = {
+    **{kind: kind for kind in ("blip", "blip-2", "git", "instructblip", "internvl", "kosmos-2")},
+    **{kind: kind for kind in ("mistral3", "paligemma", "pix2struct", "smolvlm")},
+    "florence2": "florence-2",
+    "llava_onevision": "llava-onevision",
+    "qwen2_5_vl": "qwen2.5-vl",
+    "qwen2_vl": "qwen2-vl",
+    "qwen3_vl": "qwen3-vl",
+    "vision-encoder-decoder": "donut",
+}
+
+
 def _pictures_and_text(head: Head, kind: str, folder: Path, seed: int) -> None:
+    if sample := _TALKERS.get(kind):
+        tiny.build(f"image-text-to-text-{sample}", folder)
+        return
     pictures = image_processor(kind)
-    name = PROCESSOR_MAPPING_NAMES.get(kind)
+    name = PROCESSORS.get(kind) or PROCESSOR_MAPPING_NAMES.get(kind)
     if name is None:
         raise CannotBeBuilt("transformers lists no processor for it")
-    cls = getattr(transformers, name)
-    if "video_processor" in cls.get_attributes():
-        raise ImportError(f"{name} needs torchvision for its video processor")
-    if kind == "git":  # its text stands behind a first token that these tokenizers have not
-        raise CannotBeBuilt("served: tests/tasks/backends/multimodal/test_asking.py compares it")
+    cls = processor_class(name)
     tokenizer = seeing_tokenizer(kind)
     words = {**words_of(tokenizer), **marks_of(tokenizer)}
     config = tiny_config(kind, words, {})
     model = model_of(head, config, seed)
     model.generation_config = transformers.GenerationConfig(
-        pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        decoder_start_token_id=tokenizer.pad_token_id if config.is_encoder_decoder else None,
     )
     takes = inspect.signature(cls.__init__).parameters
-    more = {name: value for name, value in SEEING.items() if name in takes}
-    if "chat_template" in takes:
-        more["chat_template"] = tokenizer.chat_template
+    more = {
+        name: value
+        for name, value in {**SEEING, **SEEING_OF.get(kind, {})}.items()
+        if name in takes
+    }
     if "image_seq_length" not in vars(pictures):
         pictures.image_seq_length = SEEING["image_seq_length"]
     if "qformer_tokenizer" in takes:
         more["qformer_tokenizer"] = tokenizer_of("AutoModel")
-    processor = cls(image_processor=pictures, tokenizer=tokenizer, **more)
+    if "video_processor" in cls.get_attributes():  # cannot be made without torchvision: its parts
+        pictures.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        (folder / "processor_config.json").write_text(json.dumps({**more, "processor_class": name}))
+    else:
+        if "chat_template" in takes:
+            more["chat_template"] = tokenizer.chat_template
+        cls(image_processor=pictures, tokenizer=tokenizer, **more).save_pretrained(folder)
     model.save_pretrained(folder)
-    processor.save_pretrained(folder)
 
 
 def _videos(head: Head, kind: str, folder: Path, seed: int) -> None:

@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 #: What is wrong -> with which pairs of task and type.
-KNOWN: dict[str, frozenset[tuple[str, str]]] = {
-    "where every passage is all but impossible, none is answered": (
-        frozenset({("question-answering", "mobilebert")})
-    ),
-    "pairs of text and label that are padded together move, though its trial does not": (
-        frozenset({("zero-shot-classification", "doge")})
-    ),
-}
+KNOWN: dict[str, frozenset[tuple[str, str]]] = {}
 
 
 def reason_of(task: str, kind: str) -> str:

@@ -66,6 +66,11 @@ SEEING: dict[str, Any] = {
     "num_additional_image_tokens": 1,
 }
 
+#: What some types' processors are told otherwise.
+SEEING_OF: dict[str, dict[str, Any]] = {}
+#: Processors that transformers does not list for these types.
+PROCESSORS: dict[str, str] = {}
+
 _MARKS = {
     "image_token": "<image>",
     "video_token": "<video>",

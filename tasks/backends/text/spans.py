@@ -43,14 +43,17 @@ def passages(
     starts, ends = scores * piece.in_context
     none = float(scores[:, piece.null].prod()) if piece.null is not None else 0.0
     # A passage ends where it starts or behind, at most max_tokens long.
-    together = np.tril(np.triu(np.outer(starts, ends)), max_tokens - 1)
+    places = piece.in_context
+    together = np.tril(np.triu(np.outer(places, places)), max_tokens - 1)
     found: dict[tuple[int, int], Answer] = {}
     firsts, lasts = np.nonzero(together)
-    for place in np.argsort(-together[firsts, lasts], kind="stable"):
+    # By sums of logits: of what is all but impossible the probabilities are all 0.
+    likeliest = np.argsort(-(logits[firsts, 0] + logits[lasts, 1]), kind="stable")
+    for place in likeliest:
         if len(found) == top_k:
             break
         first, last = int(firsts[place]), int(lasts[place])
-        score = float(together[first, last])
+        score = float(starts[first] * ends[last])
         if whole_words:
             first, last = _whole(piece, first, last)
         start, end = _trimmed(context, piece.offsets[first][0], piece.offsets[last][1])

@@ -29,16 +29,25 @@ def load_processor(source: str, *, config: Any, revision: str | None = None) -> 
     from transformers import AutoProcessor
 
     named = _name(source, config, revision)
-    found = _processor_class(named) if named else None
+    found = processor_class(named) if named else None
+    return (found or AutoProcessor).from_pretrained(
+        source, revision=revision, trust_remote_code=False
+    )
+
+
+def processor_class(name: str) -> Any:
+    """The class of a processor, which reads still pictures alone where torchvision is missing; None
+    where transformers has none of that name that can be imported.
+    """
+    found = _imported(name)
     if found is None:
-        found = AutoProcessor
-    else:
-        module = sys.modules[found.__module__]
-        if getattr(module, "num2words", "") is None:  # SmolVLM spells how many frames a video has
-            module.num2words = str  # type: ignore[attr-defined] # nobody calls it
-        if not is_torchvision_available() and _VIDEO in found.get_attributes():
-            found = _for_stills(found)
-    return found.from_pretrained(source, revision=revision, trust_remote_code=False)
+        return None
+    module = sys.modules[found.__module__]
+    if getattr(module, "num2words", "") is None:  # SmolVLM spells how many frames a video has
+        module.num2words = str  # type: ignore[attr-defined] # nobody calls it
+    if not is_torchvision_available() and _VIDEO in found.get_attributes():
+        return _for_stills(found)
+    return found
 
 
 class _NoVideos(dict[str, Any]):
@@ -89,7 +98,7 @@ def _name(source: str, config: Any, revision: str | None) -> str | None:
     return mapped and str(mapped.__name__)
 
 
-def _processor_class(name: str) -> Any:
+def _imported(name: str) -> Any:
     """The class of transformers of that name; None where it has none that can be imported."""
     import transformers
 

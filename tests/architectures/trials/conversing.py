@@ -8,27 +8,33 @@ import numpy as np
 import torch
 import transformers
 
+from wherry.tasks.backends.transformers.processors import load_processor
+
+from ...support.asking import ASKED, TOKENS
 from .base import Row, Trial
 from .pictures import FILES, picture
 
-_TOKENS = 6
 _TEXTS = ("what is red", "hello", "a photo of a cat and a dog", "who is ada")
 
 
 class ImageTextToText(Trial):
-    """A user's message of a picture and a text, by the chat template, as models' pages have it; by
-    the processor where there is none.
+    """A user's message of a picture and a text, by the chat template, as models' pages have it;
+    else each kind's own call, or the processor's of both.
+
+    Where torchvision is missing transformers makes no processor that could read videos, too: it is
+    the one for still pictures, which tests/tasks/backends/multimodal/test_processors.py compares
+    with its parts.
     """
 
     rows = tuple(
         {"images": [file], "texts": [text]} for file, text in zip(FILES, _TEXTS, strict=True)
     )
-    fixed: ClassVar = {"max_new_tokens": _TOKENS}
+    fixed: ClassVar = {"max_new_tokens": TOKENS}
 
     def open(self) -> None:
         auto: Any = getattr(transformers, self.auto_class)
-        self.processor: Any = transformers.AutoProcessor.from_pretrained(self.folder)
         self.model: Any = auto.from_pretrained(self.folder).eval()
+        self.processor = load_processor(self.folder, config=self.model.config)
 
     def _inputs(self, row: Row) -> Any:
         image, text = picture(row), row["texts"][0]
@@ -45,8 +51,11 @@ class ImageTextToText(Trial):
 
     @torch.inference_mode()
     def call(self, row: Row) -> Any:
+        ask = ASKED.get(self.model.config.model_type)
+        if ask and not getattr(self.processor, "chat_template", None):
+            return ask(self.model, self.processor, picture(row), row["texts"][0]).strip()
         inputs = self._inputs(row)
-        made = self.model.generate(**inputs, max_new_tokens=_TOKENS, do_sample=False)[0]
+        made = self.model.generate(**inputs, max_new_tokens=TOKENS, do_sample=False)[0]
         if not self.model.config.is_encoder_decoder:
             made = made[inputs["input_ids"].shape[1] :]
         return str(self.processor.decode(made, skip_special_tokens=True)).strip()
@@ -65,7 +74,7 @@ class AudioTextToText(ImageTextToText):
         {"audio": [_NOISE[:length].tobytes()], "texts": [text]}
         for length, text in zip((16_000, 5_000, 40_000, 16_000), _TEXTS, strict=True)
     )
-    fixed: ClassVar = {"max_new_tokens": _TOKENS, "sample_rate": 16_000}
+    fixed: ClassVar = {"max_new_tokens": TOKENS, "sample_rate": 16_000}
 
     def _inputs(self, row: Row) -> Any:
         sound = np.frombuffer(row["audio"][0], np.float32)

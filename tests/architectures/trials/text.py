@@ -209,14 +209,15 @@ class QuestionAnswering(Loaded):
         none = torch.isin(inputs["input_ids"][0], torch.tensor(self.tokenizer.cls_token_id or -1))
         ends = [logits[0] for logits in (out.start_logits, out.end_logits)]
         start, end = (
-            logits.masked_fill(~(own | none), -1e9).softmax(-1).masked_fill(none, 0)
+            logits.double().masked_fill(~(own | none), -torch.inf).log_softmax(-1)
             for logits in ends
         )
-        both = torch.triu(start[:, None] * end[None]).tril(14)
+        allowed = torch.triu(own[:, None] & own[None]).tril(14)
+        both = (start[:, None] + end[None]).masked_fill(~allowed, -torch.inf)
         first, last = divmod(int(both.argmax()), len(end))
         begin, stop = int(offsets[0, first, 0]), int(offsets[0, last, 1])
         begin += len(context[begin:stop]) - len(context[begin:stop].lstrip())
-        score = float(both.max())
+        score = float(both.max().exp())
         return {"answer": context[begin:stop], "start": begin, "end": stop, "score": score}
 
     def view(self, answer: Any) -> Any:
