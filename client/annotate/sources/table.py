@@ -197,4 +197,4 @@ class RowMaker:
         if mapped.record:
             spec, columns = mapped.record
             values[spec.field] = plain_cells({column: record.cells[column] for column in columns})
-        return SourceRow(id_, values, shown or path, file or "")
+        return SourceRow(id_, values, shown or path, file=file or "")

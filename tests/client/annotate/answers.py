@@ -114,7 +114,7 @@ def examples(task: str) -> list[Annotation]:
     field = text_field(found)
     text = str(getattr(found.example.input, field)[0]) if field else ""
     return [
-        Annotation(place, f"a/{place}.jpg", f"photos/a/{place}.jpg", output, (8, 8), text)
+        Annotation(place, f"a/{place}.jpg", f"photos/a/{place}.jpg", output, (8, 8), text=text)
         for place, output in enumerate(outputs)
     ]
 

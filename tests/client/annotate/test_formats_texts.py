@@ -27,7 +27,7 @@ def marked(text: str, *entities: tuple[Any, ...], row_id: str = "a.txt") -> Anno
     names = ("entity", "start", "end", "score", "index")
     items = [{"word": text[e[1] : e[2]], **dict(zip(names, e, strict=False))} for e in entities]
     output = get_task(TASK).output.model_validate({"entities": [items]})
-    return Annotation(0, row_id, "", output, None, text)
+    return Annotation(0, row_id, "", output, None, text=text)
 
 
 def words(text: str, *spans: tuple[int, int]) -> list[str]:
