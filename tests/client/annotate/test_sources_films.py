@@ -57,9 +57,9 @@ def ids(rows: Source) -> list[str]:
     return [row.id for row in rows]
 
 
-def number_of(row: SourceRow | UnreadableRow) -> int:
-    assert isinstance(row, SourceRow)
-    return round((np.asarray(Image.open(io.BytesIO(row.values["images"]))).mean() - 20) / 6)
+def number_of(row: Any) -> int:
+    pixels = np.asarray(Image.open(io.BytesIO(row.values["images"])))
+    return round((float(pixels.mean()) - 20) / 6)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_films_rows_are_those_that_are_asked_for(
 ) -> None:
     (tmp_path / "film.mp4").write_bytes(film)
     found = source(tmp_path / "film.mp4", **options)
-    rows = list(found)
+    rows: list[Any] = list(found)
     assert [number_of(row) for row in rows] == numbers
     assert [row.id for row in rows] == [f"film.mp4#t={n / 10:.3f}" for n in numbers]
     assert rows[-1].frame == SampledFrame("film.mp4", numbers[-1], 30, numbers[-1] / 10)
@@ -196,7 +196,7 @@ def save(path: Path, pictures: list[NDArray[np.uint8]], **options: Any) -> None:
 def test_frames_of_a_picture_are_rows_when_asked_for(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"scan{suffix}"
     save(path, PICTURES[:5], **({"lossless": True} if suffix == ".webp" else {}))
-    rows = list(source(path, frames=2))
+    rows: list[Any] = list(source(path, frames=2))
     assert [row.id for row in rows] == [f"scan{suffix}#frame={n}" for n in (0, 2, 4)]
     assert [number_of(row) for row in rows] == [0, 2, 4]
     assert rows[1].frame == SampledFrame(path.name, 2, 5)
@@ -215,7 +215,7 @@ def test_a_still_picture_is_one_row_whatever_is_asked(tmp_path: Path) -> None:
     for name in ("a.jpg", "b.png", "c.tif"):
         Image.fromarray(picture(1)).save(tmp_path / name)
     found = source(tmp_path, frames="all")
-    rows = list(found)
+    rows: list[Any] = list(found)
     assert [row.id for row in rows] == ["a.jpg", "b.png", "c.tif"]
     assert all(isinstance(row, SourceRow) and row.frame is None for row in rows)
     assert found.counted() == 3
@@ -225,7 +225,7 @@ def test_every_page_of_a_document_is_a_row(tmp_path: Path) -> None:
     pytest.importorskip("pypdfium2", reason="in the extra pictures")
     save(tmp_path / "doc.pdf", PICTURES[:3], resolution=200)
     found = source(tmp_path)
-    rows = list(found)
+    rows: list[Any] = list(found)
     assert [row.id for row in rows] == [f"doc.pdf#page={n}" for n in (1, 2, 3)]
     assert rows[1].frame == SampledFrame("doc.pdf", 1, 3, page=2)
     assert [number_of(row) for row in rows] == [0, 1, 2]
