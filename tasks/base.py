@@ -55,6 +55,14 @@ class TaskInput(FirstFault):
         given = {field: values for field in self.ROWS if (values := getattr(self, field))}
         return self.model_copy(update={field: [values[number]] for field, values in given.items()})
 
+    def parts(self) -> Sequence[Self]:
+        """What a model is given of one row: itself, or a row a page. Raises RowError."""
+        return [self]
+
+    def unread(self) -> str:
+        """What of one row's files no model looks at, for a warning; "" for nothing."""
+        return ""
+
     def costs(self) -> list[int]:
         """What each row weighs, in the unit that `tasks.cost.unit` tells: pixels, tokens, or ms."""
         kind = cost.unit(spec.content for spec in self.TENSORS)
@@ -200,6 +208,12 @@ class TaskOutput(BaseModel, ABC):
         """Read from an OIP v2 response, with its warning. Raises InvalidRequest."""
         output, warning = cls.from_inference_response(response), response.parameters.get(WARNING)
         return output.warned(str(warning)) if warning else output
+
+    @classmethod
+    def of_parts(cls, answers: Sequence[Self], row: TaskInput) -> Self:  # noqa: ARG003 # for documents
+        """The answer of a row that was given in parts."""
+        (answer,) = answers
+        return answer
 
     @classmethod
     @abstractmethod

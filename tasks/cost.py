@@ -15,11 +15,20 @@ import imagesize  # type: ignore[import-untyped] # it ships no types
 
 from ..protocol.elements import utf8_size
 from .audio import headers
+from .media.jpeg_xl_head import read_head
+from .media.kinds import JPEG_XL, is_heif, rare_kind
 
 Unit = Literal["pixels", "tokens", "milliseconds"]
 
 #: Bytes of the header of a bitmap of OS/2 and of Windows before 3.0.
 _CORE = struct.pack("<I", 12)
+
+#: Bytes of a HEIF file before its pixels, at most.
+_HEAD = 1 << 16
+
+#: Pixels that a page of a document or of DICOM weighs: A4 as it is drawn if nothing else is said. A
+#: row of many pages goes through a model page by page.
+_RARE = 1654 * 2339
 
 #: Bytes of text a token stands for, about: English in the common tokenizers.
 _BYTES_PER_TOKEN = 4
@@ -51,11 +60,27 @@ def _pixels(file: bytes) -> int:
     if file.startswith(b"BM") and file[14:18] == _CORE:  # imagesize reads its two numbers as one
         width, height = struct.unpack_from("<HH", file.ljust(22, b"\0"), 18)
         return int(width * height)
+    if is_heif(file):  # imagesize takes tiles for the whole
+        return _largest(file)
     try:
-        width, height = imagesize.get(io.BytesIO(file))
+        if (kind := rare_kind(file)) is JPEG_XL:
+            width, height = read_head(file).size
+        elif kind is not None:
+            return _RARE
+        else:
+            width, height = imagesize.get(io.BytesIO(file))
     except Exception:
         return 0  # no image, or a broken one: the row's own error will say so
     return max(0, int(width)) * max(0, int(height))
+
+
+def _largest(heif: bytes) -> int:
+    """Pixels of the largest picture that boxes of sizes tell of (ISO/IEC 23008-12, 6.5.3)."""
+    found, at = 0, 0
+    while (at := heif.find(b"ispe", at, _HEAD)) >= 0:
+        width, height = struct.unpack_from(">II", heif[at + 8 : at + 16].ljust(8, b"\0"))
+        found, at = max(found, width * height), at + 4
+    return found
 
 
 def _tokens(entry: Any) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..protocol import v2
-from ..protocol.errors import RowError
+from ..protocol.errors import RowError, WherryError
 from .backends import backend_table, create_backend
 from .backends.base import Backend
 from .backends.device import Device
@@ -22,10 +22,12 @@ class LocalTask:
 
     def process(self, inputs: TaskInput) -> TaskOutput:
         """Answer every row in one batch. Raises the first row's error, named by its number."""
-        answers = self.backend.run(inputs.rows())
+        from .parts import Parts
+
+        parts = Parts(inputs.rows())
         rows: list[TaskOutput] = []
-        for index, answer in enumerate(answers):
-            if isinstance(answer, RowError):
+        for index, answer in enumerate(parts.answers(self.backend.run(parts.rows))):
+            if isinstance(answer, WherryError):
                 raise RowError(f"row {index}: {answer.message}")
             rows.append(answer)
         return self.task.output.join(rows)

@@ -39,21 +39,24 @@ class ItemsOutput(TaskOutput):
     @classmethod
     def from_inference_response(cls, response: v2.InferenceResponse) -> Self:
         """Read the tensors, without the padding."""
+        given = {tensor.name for tensor in response.outputs}
+        # A worker of an older release leaves out what is new.
+        specs = [spec for spec in cls.TENSORS if spec.name in given or not spec.optional]
         columns = [
             unpadded(response.output(spec.name), width=_width(spec), files=spec.is_file)
-            for spec in cls.TENSORS
+            for spec in specs
         ]
         rows = [
-            [cls._item(values) for values in zip(*row, strict=True)]
+            [cls._item(specs, values) for values in zip(*row, strict=True)]
             for row in zip(*columns, strict=True)
         ]
         return cls.model_validate({cls.ROWS[0]: rows})
 
     @classmethod
-    def _item(cls, values: Sequence[Any]) -> BaseModel:
+    def _item(cls, specs: Sequence[TensorSpec], values: Sequence[Any]) -> BaseModel:
         fields = {
             spec.name: value if _width(spec) == 1 else _nested(cls.ITEM, spec.name, value)
-            for spec, value in zip(cls.TENSORS, values, strict=True)
+            for spec, value in zip(specs, values, strict=True)
         }
         return cls.ITEM.model_validate(fields)
 

@@ -23,6 +23,7 @@ from ..protocol.parameters import ON_ROW_ERROR, STREAM, remarks_on, warnings
 from ..tasks.backends.base import StreamingBackend
 from ..tasks.base import TaskInput, TaskOutput
 from ..tasks.blanks import with_blanks
+from ..tasks.parts import Parts
 from .halving import Run, run_rows
 from .loaded_model import LoadedModel
 from .token_sender import TokenSender
@@ -95,16 +96,16 @@ def run_batch(
     Answers carry the ids that their tenant knows.
     """
     works = [_open(model, job, payload) for job, payload in zip(jobs, payloads, strict=True)]
-    rows = [row for work in works for row in work.rows]
-    done = run_rows(_runner(model, works, sender), rows, model.budget)
+    parts = Parts([row for work in works for row in work.rows])
+    done = run_rows(_runner(model, works, sender), parts.rows, model.budget)
     if sender:
         sender.flush()
-    answers, written_from = iter(done.rows), time.perf_counter()
+    answers, written_from = iter(parts.answers(done.rows)), time.perf_counter()
     encoded = tuple(
         _close(model, work, [next(answers) for _ in work.rows], tenant) for work in works
     )
     writing_s = time.perf_counter() - written_from
-    return BatchResult(encoded, len(rows), tuple(done.sizes), writing_s)
+    return BatchResult(encoded, len(parts.rows), tuple(done.sizes), writing_s)
 
 
 def _runner(

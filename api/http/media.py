@@ -10,6 +10,7 @@ from ...protocol.errors import InvalidRequest
 from ..egress.named_files import NamedFiles
 
 _DATA_URI = re.compile(r"\s*data:[^,]{0,200}?;base64,", re.IGNORECASE)
+_PICTURE_URI = re.compile(r"data:(image/|application/(pdf|dicom)\b)", re.IGNORECASE)
 #: Characters of base64 decoded at a time: whole groups of four.
 _PIECE = 1 << 20
 
@@ -19,6 +20,11 @@ _URL = re.compile(r"[a-z][a-z0-9+.\-]*://", re.IGNORECASE)
 def is_url(text: str) -> bool:
     """Whether a text says where a file is, and is not the file itself."""
     return _URL.match(text) is not None
+
+
+def is_picture_uri(text: str) -> bool:
+    """Whether a text is a data URI of a picture or of a document that is read as pictures."""
+    return _PICTURE_URI.match(text) is not None
 
 
 def read_media(text: object, field: str, files: NamedFiles) -> bytes:

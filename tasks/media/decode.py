@@ -10,8 +10,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ...protocol.errors import RowError
 from ..vision.images import MAX_PIXELS
-from .kinds import rare_kind
-from .rare import DPI, rare_pages
+from .kinds import HEIF, is_heif, rare_kind
+from .rare import DPI, missing, rare_pages
 from .rgb import rgb
 from .size import FORMATS
 
@@ -20,28 +20,40 @@ from .size import FORMATS
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 
-def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """An upright RGB image as a viewer shows it; transformers' own loader makes the same of usual
-    ones, but has no ground behind what is transparent, and cuts deep values to white or black.
+def decode(data: bytes, max_pixels: int = MAX_PIXELS, background: str = "white") -> Image.Image:
+    """An upright RGB image as a viewer shows it, on a background.
+
+    Transformers' own loader makes the same of usual ones, but has no ground behind what is
+    transparent, and cuts deep values to white or black.
 
     Of several pages or frames it is the first. Raises RowError for a file that is no image, is
     broken, or has more than `max_pixels`.
     """
     if kind := rare_kind(data):
-        return next(rare_pages(kind, data, max_pixels, DPI).images([0]))
+        return next(rare_pages(kind, data, max_pixels, DPI, background).images([0]))
     with faults_told(max_pixels):
         image = open_image(data, max_pixels)
         ImageOps.exif_transpose(image, in_place=True)
-        return rgb(image)
+        return rgb(image, background)
 
 
 def open_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """A file of which the head alone is read. Call it within `faults_told`."""
     if not data:
         raise RowError("the image is empty")
-    image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+    image = _opened(data)
     check_pixels(image, max_pixels)
     return image
+
+
+def _opened(data: bytes) -> Image.Image:
+    if not is_heif(data):
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    try:
+        from .heif import open_heif
+    except ImportError:
+        raise missing(HEIF) from None
+    return open_heif(data)
 
 
 def check_pixels(image: Image.Image, max_pixels: int) -> None:

@@ -30,11 +30,9 @@ _AVIF = frozenset({b"avif", b"avis"})
 
 
 def rare_kind(data: bytes) -> RareKind | None:
-    """The kind of a picture file that only a package of the extra `pictures` reads."""
+    """The kind of a picture file that Pillow does not open, with whatever plugin."""
     if data.startswith(_JPEG_XL):
         return JPEG_XL
-    if data[4:8] == b"ftyp":
-        return HEIF if data[8:12] in _HEIF and not _brands(data) & _AVIF else None
     if data[128:132] == b"DICM":
         return DICOM
     # Pictures may hold these bytes further on, in a note or a profile.
@@ -46,6 +44,27 @@ def rare_kind(data: bytes) -> RareKind | None:
 _OTHERS = (b"\x89PNG", b"\xff\xd8", b"GIF8", b"RIFF", b"BM", b"II", b"MM", b"P", b"\0\0")
 
 
+def is_heif(data: bytes) -> bool:
+    """Whether it is a picture in HEVC, which Pillow opens with a plugin."""
+    return data[4:8] == b"ftyp" and data[8:12] in _HEIF and not _brands(data) & _AVIF
+
+
 def _brands(data: bytes) -> set[bytes]:
     end = min(len(data), int.from_bytes(data[:4]))
     return {data[at : at + 4] for at in (8, *range(16, end, 4))}
+
+
+def is_single(data: bytes) -> bool:
+    """Whether the head tells at once that a picture has no further pages or frames."""
+    if data.startswith(b"\x89PNG"):
+        return b"acTL" not in data[: max(0, data.find(b"IDAT"))]
+    if data.startswith(b"RIFF"):
+        return data[12:16] != b"VP8X" or not data[20:21] or not data[20] & _ANIMATED
+    return data.startswith(_SINGLE)
+
+
+#: JPEG (its further pictures are the same one for other screens), BMP, JPEG 2000, PPM and the like.
+_SINGLE = (b"\xff\xd8", b"BM", b"\0\0\0\x0cjP", b"\xff\x4f\xff\x51", b"P", b"\0\0\1\0")
+
+#: The bit of an extended WebP's head that says that it moves.
+_ANIMATED = 0b10

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-import pypdfium2
+import pypdfium2  # type: ignore[import-untyped] # it ships no types
 from PIL import Image
 from pypdfium2 import raw
 
@@ -52,7 +52,8 @@ class PdfPages:
                     scale=self._dpi / _UNITS, rev_byteorder=True, limit_image_cache=True
                 )
                 try:
-                    return drawn.to_pil().convert("RGB")  # a copy: the other's memory goes
+                    image: Image.Image = drawn.to_pil().convert("RGB")  # a copy: its memory goes
+                    return image
                 finally:
                     drawn.close()
             finally:
@@ -77,7 +78,7 @@ class PdfPages:
 
 @contextlib.contextmanager
 def _opened(data: bytes) -> Iterator[pypdfium2.PdfDocument]:
-    with _ONE_AT_A_TIME, _told("the PDF"):
+    with _ONE_AT_A_TIME, _told("the PDF", is_locked=b"/Encrypt" in data):
         document = pypdfium2.PdfDocument(data)
         document.init_forms()  # or what is filled in is not drawn
     try:
@@ -88,10 +89,13 @@ def _opened(data: bytes) -> Iterator[pypdfium2.PdfDocument]:
 
 
 @contextlib.contextmanager
-def _told(what: str) -> Iterator[None]:
+def _told(what: str, *, is_locked: bool = False) -> Iterator[None]:
+    """`is_locked` says whether a password may be wanted: PDFium tells an older fault's reason where
+    it has none (a document without pages).
+    """
     try:
         yield
     except pypdfium2.PdfiumError as error:
-        if getattr(error, "err_code", None) == raw.FPDF_ERR_PASSWORD:
+        if is_locked and getattr(error, "err_code", None) == raw.FPDF_ERR_PASSWORD:
             raise RowError("the PDF opens with a password only: send it without") from None
         raise RowError(f"{what} cannot be read: it is broken or cut off") from None

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 from PIL import Image
 
 from ...protocol.errors import RowError
-from .kinds import PDF, RareKind
+from .kinds import DICOM, PDF, RareKind
 
 #: Dots an inch that a page is rendered with, where nothing else is said.
 DPI = 200
@@ -30,7 +30,7 @@ class Pages(Protocol):
         ...
 
 
-def rare_pages(kind: RareKind, data: bytes, max_pixels: int, dpi: float) -> Pages:
+def rare_pages(kind: RareKind, data: bytes, max_pixels: int, dpi: float, background: str) -> Pages:
     """The pages of a file that Pillow alone does not read.
 
     Raises RowError for one that is broken or locked, and where its package is not installed.
@@ -40,9 +40,20 @@ def rare_pages(kind: RareKind, data: bytes, max_pixels: int, dpi: float) -> Page
             from .pdf import PdfPages
 
             return PdfPages(data, max_pixels, dpi)
+        if kind is DICOM:
+            from .dicom import DicomPages
+
+            return DicomPages(data, max_pixels)
+        from .jpeg_xl import JpegXlPages
+
+        return JpegXlPages(data, max_pixels, background)
     except ImportError:
-        pass
-    raise RowError(
+        raise missing(kind) from None
+
+
+def missing(kind: RareKind) -> RowError:
+    """That a file's kind is known, and its package not installed."""
+    return RowError(
         f"{kind.title} is read with the extra pictures (pip install 'wherry[pictures]'); "
         "without it send PNG, JPEG or another kind that Pillow reads"
     )

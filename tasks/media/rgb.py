@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageColor
 
 from ...protocol.errors import RowError
 
@@ -18,17 +18,15 @@ _DEPTHS = (8, 10, 12, 16, 32)
 _PHOTOMETRIC, _SAMPLE_FORMAT = 262, 339
 _WHITE_IS_ZERO, _UNSIGNED = 0, 1
 
-_WHITE = (255, 255, 255)
-
 #: What is still a picture of floats of 0 to 1.
 _OVER_ONE = 1.5
 
 
-def rgb(image: Image.Image) -> Image.Image:
-    """RGB on white ground, where a picture lets it through.
+def rgb(image: Image.Image, background: str = "white") -> Image.Image:
+    """RGB on the background, a colour's name or #rrggbb, where a picture lets it through.
 
     Values of 10, 12, 16 and 32 bits become 8, and floats of 0 to 1 are 0 to 255. Raises RowError
-    for values that say no brightness: below 0, or not finite.
+    for values that say no brightness (below 0, or not finite), and for no colour.
     """
     if image.mode.startswith("I"):
         return Image.fromarray(_eight_bits(_whole_numbers(image))).convert("RGB")
@@ -36,18 +34,22 @@ def rgb(image: Image.Image) -> Image.Image:
         grey = _of_floats(np.asarray(image))
         return Image.fromarray(255 - grey if _white_is_zero(image) else grey).convert("RGB")
     if image.has_transparency_data:
-        return _on_white(image.convert("RGBA"))
+        return _on(background, image.convert("RGBA"))
     if image.mode == "RGB":
         image.load()
         return image
     return image.convert("RGB")
 
 
-def _on_white(image: Image.Image) -> Image.Image:
+def _on(background: str, image: Image.Image) -> Image.Image:
     alpha = image.getchannel("A")
     if alpha.getextrema()[0] == 255:
         return image.convert("RGB")
-    ground = Image.new("RGB", image.size, _WHITE)
+    try:
+        colour = ImageColor.getrgb(background)[:3]
+    except ValueError:
+        raise RowError(f"background {background!r} is no CSS colour, nor #rrggbb") from None
+    ground = Image.new("RGB", image.size, colour)
     ground.paste(image, mask=alpha)
     return ground
 

@@ -6,6 +6,9 @@ import io
 
 from PIL import ExifTags, Image
 
+from .jpeg_xl_head import read_head
+from .kinds import DICOM, JPEG_XL, RareKind, is_heif, rare_kind
+
 # A build of Pillow may lack a format (AVIF, WEBP), which only shows once its readers are loaded.
 Image.init()
 
@@ -28,13 +31,32 @@ _TELLING = (b"IHDR", b"eXIf", b"iTXt", b"tEXt", b"zTXt", b"IEND")
 
 
 def displayed_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height in pixels of an image that is turned as it says; None for what is none."""
+    """Width and height in pixels of an image that is turned as it says; None for what is none, and
+    for a document, whose pages are as large as they are drawn.
+    """
     try:
+        if kind := rare_kind(data):
+            return _rare_size(kind, data)
+        if is_heif(data):
+            from .heif import open_heif  # of the extra pictures
+
+            with open_heif(data) as image:
+                return image.size  # it is told upright
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             width, height = image.size
             return (height, width) if _is_turned(image, data) else (width, height)
     except Exception:  # Pillow's readers raise many kinds on broken files, and warn of bombs
         return None
+
+
+def _rare_size(kind: RareKind, data: bytes) -> tuple[int, int] | None:
+    if kind is JPEG_XL:
+        return read_head(data).size
+    if kind is DICOM:
+        from .dicom import size_of  # of the extra pictures
+
+        return size_of(data)
+    return None
 
 
 def _is_turned(image: Image.Image, data: bytes) -> bool:

@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 
 from ...protocol.datatypes import Datatype
 from .. import cost
-from ..base import TaskInput
 from ..tensors import TensorSpec
+from ..vision.images import PicturesInput
 
 IMAGE = TensorSpec("image", Datatype.BYTES, (-1,), "images", "image", optional=True)
 TEXT = TensorSpec("text", Datatype.BYTES, (-1,), "texts", "text", optional=True)
@@ -18,7 +18,7 @@ TEXT = TensorSpec("text", Datatype.BYTES, (-1,), "texts", "text", optional=True)
 _TOKEN_PIXELS = 256
 
 
-class ImageOrTextInput(TaskInput):
+class ImageOrTextInput(PicturesInput):
     """Rows of which each is an image or a text."""
 
     TENSORS: ClassVar[tuple[TensorSpec, ...]] = (IMAGE, TEXT)

@@ -18,12 +18,12 @@ from typing import Annotated, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...protocol.datatypes import Datatype
-from ..base import Aliases, Example, Task, TaskInput, Widget
+from ..base import Aliases, Example, Task, Widget
 from ..items import ItemsOutput
 from ..samples import PNG
 from ..tensors import TensorSpec
 from ..text.ranking import QUERY
-from ..vision.images import MAX_PIXELS
+from ..vision.images import MAX_PIXELS, PicturesInput
 
 PAGES = TensorSpec("pages", Datatype.BYTES, (-1, -1), "pages", "image")
 OUTPUTS = (
@@ -35,7 +35,7 @@ OUTPUTS = (
 MAX_PAGES = 1000
 
 
-class VisualDocumentRetrievalInput(TaskInput):
+class VisualDocumentRetrievalInput(PicturesInput):
     """Queries, and for each the pages to put in order."""
 
     TENSORS: ClassVar[tuple[TensorSpec, ...]] = (QUERY, PAGES)

@@ -12,11 +12,11 @@ from typing import Annotated, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...protocol.datatypes import Datatype
-from ..base import Aliases, Example, Task, TaskInput, Widget
+from ..base import Aliases, Example, Task, Widget
 from ..items import ItemsOutput
 from ..samples import PNG
 from ..tensors import TensorSpec
-from .images import MAX_PIXELS
+from .images import MAX_PIXELS, PicturesInput
 
 PAIR = TensorSpec("image", Datatype.BYTES, (-1, 2), "pairs", "image")
 
@@ -27,7 +27,7 @@ X1 = TensorSpec("x1", Datatype.FP32, (-1, -1), "matches")
 Y1 = TensorSpec("y1", Datatype.FP32, (-1, -1), "matches")
 
 
-class KeypointMatchingInput(TaskInput):
+class KeypointMatchingInput(PicturesInput):
     """Pairs of images to match."""
 
     TENSORS: ClassVar[tuple[TensorSpec, ...]] = (PAIR,)

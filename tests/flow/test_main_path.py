@@ -8,6 +8,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import numpy as np
@@ -33,7 +34,7 @@ def photo(seed: int = 0, size: int = 32) -> bytes:
     return buffer.getvalue()
 
 
-def classify(*images: bytes, **fields: int) -> ImageClassificationInput:
+def classify(*images: bytes, **fields: Any) -> ImageClassificationInput:
     return ImageClassificationInput(images=list(images), **fields)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ....protocol.errors import InvalidRequest
-from ...http.media import read_media
+from ...http.media import is_picture_uri, read_media
 from .requests import HfRequest, Rows
 from .requests_text import Reader, candidate_labels, entries, part, text
 
@@ -88,7 +88,7 @@ def _is_image(row: object) -> bool:
                 "inputs: one vector is of a text or of an image: {text} or {image}"
             )
         return "image" in row
-    return isinstance(row, bytes) or (isinstance(row, str) and row.startswith("data:image/"))
+    return isinstance(row, bytes) or (isinstance(row, str) and is_picture_uri(row))
 
 
 def _zero_shot(name: str, field: str) -> Reader:

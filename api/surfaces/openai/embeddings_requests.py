@@ -16,14 +16,13 @@ from ....tasks.base import TaskInput
 from ....tasks.catalog import ModelDeclaration
 from ....tasks.multimodal.multimodal_embedding import MultimodalEmbeddingInput
 from ...egress.named_files import NamedFiles
-from ...http.media import read_media
+from ...http.media import is_picture_uri, read_media
 from .requests import OpenAIRequest, text_only
 
 #: A text, or an object that has one or an image.
 Part = str | dict[str, Any]
 
 _FORMS = 'expected a text, {"text": ...} or {"image": ...}'
-_IMAGE_URI = "data:image/"
 
 
 class EmbeddingsRequest(OpenAIRequest):
@@ -75,7 +74,7 @@ class EmbeddingsRequest(OpenAIRequest):
         """Where it is, whether it is a text or an image, and the text or where the image is."""
         match part:
             case str(text):
-                is_image = self.modality == "image" or text[: len(_IMAGE_URI)] == _IMAGE_URI
+                is_image = self.modality == "image" or is_picture_uri(text)
                 return where, "image" if is_image else "text", text
             case {"content": [only], **more} if not _named(more):
                 return self._of(where, only)

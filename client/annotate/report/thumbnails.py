@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from ....protocol.errors import RowError
+from ....tasks.media.decode import decode
+from ....tasks.media.kinds import is_heif, rare_kind
 from ....tasks.media.rgb import rgb
 from ....tasks.media.size import FORMATS, displayed_size
 from ..formats.painted import painted
@@ -47,6 +49,11 @@ def thumbnail(data: bytes) -> Thumbnail | None:
     if not data:
         return None
     try:
+        if is_heif(data) or rare_kind(data):
+            small = decode(data, _MAX_PIXELS)
+            small.thumbnail((SIDE, SIDE))
+            size = displayed_size(data)
+            return Thumbnail(_photograph(small), size) if size else None
         with Image.open(io.BytesIO(data), formats=FORMATS) as file:
             if file.width * file.height > _MAX_PIXELS:
                 return None

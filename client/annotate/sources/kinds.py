@@ -23,6 +23,7 @@ _SUFFIXES: Mapping[Content, tuple[str, ...]] = {
         *(".apng", ".avif", ".avifs", ".bmp", ".gif", ".ico", ".j2c", ".j2k", ".jfif", ".jp2"),
         *(".jpc", ".jpe", ".jpeg", ".jpf", ".jpg", ".jpx", ".mpo", ".pbm", ".pfm", ".pgm"),
         *(".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
+        *(".dcm", ".dicom", ".heic", ".heics", ".heif", ".hif", ".jxl", ".pdf"),
     ),
     "audio": (
         *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp2", ".mp3", ".oga", ".ogg"),

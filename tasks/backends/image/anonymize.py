@@ -103,7 +103,7 @@ class AnonymizingBackend(Backend):
             for region in found.detections[0]
             if row.classes is None or region.label in row.classes
         ]
-        image = decode(row.images[0], self._max_pixels)
+        image = decode(row.images[0], self._max_pixels, row.background)
         count = anonymize(image, boxes, row.strategy, row.blur_radius)
         return ImageAnonymizationOutput(
             anonymized_images=[png(image)], num_regions_anonymized=[count]

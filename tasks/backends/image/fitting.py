@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,9 @@ from PIL import Image
 
 from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
-from ...media.decode import decode
 from ..rows import Decoded, alike
 from ..sizes import Size
+from .picture import picture
 from .pixels import Pixels
 
 
@@ -32,8 +32,7 @@ Answer = Callable[
 
 def fitted(row: TaskInput, pixels: Pixels, max_pixels: int) -> Fitted:
     """Decode and resize a row. Raises RowError. The full image is freed before the next one."""
-    images: Any = row.images  # type: ignore[attr-defined] # vision inputs have images
-    image = decode(images[0], max_pixels)
+    image = picture(row, max_pixels)
     return Fitted(pixels.fit(image), image.size)
 
 

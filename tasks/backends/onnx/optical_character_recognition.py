@@ -9,13 +9,13 @@ import rapidocr
 
 from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
-from ...media.decode import decode
 from ...vision.images import MAX_PIXELS
 from ..base import ModelRefused
 from ..company import Probe
 from ..device import Device
 from ..facts import ModelFacts
 from ..image.page_reader import Graphs, PageReader
+from ..image.picture import picture
 from ..sources import opened_folder
 from .backend import DialectBackend
 from .graph import Graph
@@ -118,7 +118,7 @@ class TextReading(DialectBackend):
         if self._reader is None:
             raise RuntimeError("the backend is not loaded")
         try:
-            image = decode(inputs.images[0], self._max_pixels)
+            image = picture(row, self._max_pixels)
         except RowError as error:
             return error
         with self.device.compute():

@@ -101,11 +101,11 @@ def test_images_are_rows_and_so_are_texts_where_a_row_is_either(tmp_path):
 
 
 def test_files_that_are_left_out_are_counted(tmp_path):
-    fill(tmp_path, "a.jpg", "b.HEIC", "in/c.heic", "in/notes.txt", "noise", ".hidden.heic")
+    fill(tmp_path, "a.jpg", "b.PSD", "in/c.psd", "in/notes.txt", "noise", ".hidden.psd")
     source = open_source(str(tmp_path), IMAGES)
     for _ in range(2):
         assert len(list(source)) == source.count() == 1
-        assert source.left_out == {".heic": 2, ".txt": 1, "": 1}
+        assert source.left_out == {".psd": 2, ".txt": 1, "": 1}
     asked = open_source(f"{tmp_path}/**/*.jpg", IMAGES)
     assert (len(list(asked)), asked.left_out) == (1, {})
 

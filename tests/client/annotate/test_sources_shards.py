@@ -104,18 +104,18 @@ def test_members_of_no_row_are_counted(tmp_path):
         ("1.cls", b"of a row"),
         ("1.png", PNG),
         ("1.txt", b"of a row"),
-        ("2.heic", b"x"),
+        ("2.psd", b"x"),
         ("2.cls", b"x"),
-        ("3.heic", b"x"),
+        ("3.psd", b"x"),
         ("about.json", b"{}"),
-        (".x.heic", b"hidden"),
+        (".x.psd", b"hidden"),
         ("4.png", PNG),
-        ("5.heic", b"x"),
+        ("5.psd", b"x"),
     )
     source = open_source(path, IMAGES)
     for _ in range(2):
         assert [row.id for row in source] == ["1", "4"]
-        assert source.left_out == {"": 1, ".heic": 3, ".cls": 1, ".json": 1}
+        assert source.left_out == {"": 1, ".psd": 3, ".cls": 1, ".json": 1}
 
 
 def test_columns_and_ids_of_members(tmp_path):

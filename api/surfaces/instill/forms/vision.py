@@ -43,9 +43,16 @@ def _objects(answers: Sequence[BoxesOutput], style: Style) -> Json:
 
 def _lines(answers: Sequence[OpticalCharacterRecognitionOutput], style: Style) -> Json:
     (lines,) = answers[0].lines
+    several = any(line.page > 1 for line in lines)
     return {
         "objects": [
-            {"text": line.text, "score": line.score, **_corners(style, line.box)} for line in lines
+            {
+                "text": line.text,
+                "score": line.score,
+                **_corners(style, line.box),
+                **({"page": line.page} if several else {}),
+            }
+            for line in lines
         ]
     }
 

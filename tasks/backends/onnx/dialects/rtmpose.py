@@ -111,7 +111,7 @@ class Rtmpose(ImageAdapter):
 
     def _posed(self, row: TaskInput) -> _Posed:
         assert isinstance(row, KeypointDetectionInput)
-        image = decode(row.images[0], self.model.max_pixels)
+        image = decode(row.images[0], self.model.max_pixels, row.background)
         whole = [[0.0, 0.0, float(image.width), float(image.height)]]
         boxes = np.array((row.boxes or [[]])[0] or whole, dtype=np.float32)
         for left, top, right, bottom in boxes.tolist():

@@ -14,6 +14,7 @@ from ....base import Task, TaskInput, TaskOutput
 from ....media.decode import decode
 from ...base import ModelRefused
 from ...company import TEXTS, Probe, Values, turned
+from ...image.picture import picture
 from ...rows import Decoded
 from ...text.document_spans import Span, best_answers
 from ...text.lengths import sharing
@@ -150,7 +151,7 @@ class DocumentAnswering(ImagesBackend):
         if not question:
             raise RowError("the question is empty")
         given = inputs.word_boxes[0] if inputs.word_boxes else None
-        known = self._read(inputs.images[0]) if given is None else given
+        known = self._read(row) if given is None else given
         for number, (word, box) in enumerate(known):
             if box[0] > box[2] or box[1] > box[3]:
                 raise RowError(f"word {number}, {word!r}: its box ends before it begins")
@@ -160,8 +161,7 @@ class DocumentAnswering(ImagesBackend):
         boxes = [[round(edge) for edge in box] for _, box in known]
         if self._eye is None:
             return self._windows(question, words, boxes)
-        image = decode(inputs.images[0], self._max_pixels)
-        return self._seen(inputs.questions[0], words, boxes, image)
+        return self._seen(inputs.questions[0], words, boxes, picture(row, self._max_pixels))
 
     def _seen(
         self, question: str, words: list[str], boxes: list[list[int]], image: Image.Image
@@ -247,8 +247,8 @@ class DocumentAnswering(ImagesBackend):
         """Where LayoutLM was taught that the question's and the special tokens stand."""
         return [1000] * 4 if token == self.tokenizer.sep_token_id else [0] * 4
 
-    def _read(self, file: bytes) -> _Words:
-        image = decode(file, self._max_pixels)
+    def _read(self, row: TaskInput) -> _Words:
+        image = picture(row, self._max_pixels)
         with self._opening:
             if self._reader is None:
                 self._reader = _page_reader(self._threads)

@@ -55,7 +55,7 @@ class ImageTextToText(Conversing[Asked], ImagesBackend):
     def encode(self, row: TaskInput) -> Asked:
         """A row as the model's processor makes it, input_ids (1, T). Raises RowError."""
         inputs: Any = row
-        image = decode(inputs.images[0], self._max_pixels)
+        image = decode(inputs.images[0], self._max_pixels, inputs.background)
         encoded = self._processed(image, inputs.texts[0])
         self.room(row, encoded)  # raises
         return Asked(encoded, inputs.texts[0], image.size)

@@ -67,9 +67,9 @@ class LateInteraction(ImagesBackend):
         check_tokenizer(source, self.processor.tokenizer, revision=self._revision, config=config)
         self._most = config.get_text_config().max_position_embeddings
 
-    def page(self, file: bytes) -> Tensors:
+    def page(self, file: bytes, background: str) -> Tensors:
         """What the model is given of a page. Raises RowError."""
-        image = decode(file, self._max_pixels)
+        image = decode(file, self._max_pixels, background)
         return self._made(image, lambda: self.processor.process_images(images=[image]))
 
     def query(self, text: str) -> Tensors:

@@ -29,5 +29,5 @@ class MultivectorEmbedding(LateInteraction):
     def _of(self, row: TaskInput) -> Tensors:
         asked = cast("MultivectorEmbeddingInput", row)
         if asked.is_image():
-            return self.page((asked.images or [b""])[0])
+            return self.page((asked.images or [b""])[0], asked.background)
         return self.query((asked.texts or [""])[0])

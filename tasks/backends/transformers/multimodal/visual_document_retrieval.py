@@ -13,12 +13,15 @@ from ....multimodal.visual_document_retrieval import (
 from ...rows import Decoded
 from .late_interaction import LateInteraction, Tensors, Vectors
 
+#: A page's file and the background that it is shown on.
+_Shown = tuple[bytes, str]
+
 
 class _Asked(NamedTuple):
-    """A row: its query as the model is given it, and its pages' files."""
+    """A row: its query as the model is given it, and its pages."""
 
     query: Tensors
-    pages: list[bytes]
+    pages: list[_Shown]
 
 
 class VisualDocumentRetrieval(LateInteraction):
@@ -26,30 +29,31 @@ class VisualDocumentRetrieval(LateInteraction):
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """Look at the pages of all readable rows, each different one once; then score."""
-        seen: dict[bytes, Tensors] = {}
+        seen: dict[_Shown, Tensors] = {}
 
         def read(row: TaskInput) -> _Asked:
             asked = cast("VisualDocumentRetrievalInput", row)
-            for number, file in enumerate(asked.pages[0]):
-                if file not in seen:
-                    seen[file] = self._numbered(number, file)
-            return _Asked(self.query(asked.queries[0]), asked.pages[0])
+            shown = [(file, asked.background) for file in asked.pages[0]]
+            for number, page in enumerate(shown):
+                if page not in seen:
+                    seen[page] = self._numbered(number, page)
+            return _Asked(self.query(asked.queries[0]), shown)
 
         decoded = Decoded(batch, read)
-        wanted = {file for row in decoded.rows for file in row.pages}
-        made = {file: tensors for file, tensors in seen.items() if file in wanted}
+        wanted = {page for row in decoded.rows for page in row.pages}
+        made = {page: tensors for page, tensors in seen.items() if page in wanted}
         pages = dict(zip(made, self.vectors([*made.values()]), strict=True))
         queries = self.vectors([row.query for row in decoded.rows])
         return decoded.answers(
             [
-                _ranked(row, _scores(query, [pages[file] for file in asked.pages]))
+                _ranked(row, _scores(query, [pages[page] for page in asked.pages]))
                 for row, query, asked in zip(decoded.inputs, queries, decoded.rows, strict=True)
             ]
         )
 
-    def _numbered(self, number: int, file: bytes) -> Tensors:
+    def _numbered(self, number: int, page: _Shown) -> Tensors:
         try:
-            return self.page(file)
+            return self.page(*page)
         except RowError as error:
             raise RowError(f"page {number}: {error.message}") from None
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from .....protocol.errors import RowError
 from ....base import Task, TaskInput, TaskOutput
-from ....media.decode import decode
 from ...image.fitting import Fitted, run_fitted
+from ...image.picture import picture
 from ...image.pixels import Pixels
 from ...rows import Decoded, alike, check_entries
 from ...sizes import Size
@@ -87,7 +87,7 @@ class VisionBackend(ImagesBackend):
         return decoded.answers([found[i] for i in range(len(decoded.rows))])
 
     def _process(self, row: TaskInput) -> Processed:
-        image = decode(row.images[0], self._max_pixels)  # type: ignore[attr-defined] # vision inputs have images
+        image = picture(row, self._max_pixels)
         try:
             tensors = self.processor(images=[image], return_tensors="pt")
         except ValueError as error:

@@ -100,7 +100,7 @@ class KeypointDetection(VisionBackend):
 
     def _pose(self, row: TaskInput) -> Posed:
         assert isinstance(row, KeypointDetectionInput)
-        image = decode(row.images[0], self._max_pixels)
+        image = decode(row.images[0], self._max_pixels, row.background)
         boxes = [_within(box, image) for box in (row.boxes or [[]])[0]]
         boxes = boxes or [[0.0, 0.0, float(image.width), float(image.height)]]
         values = self.processor(images=[image], boxes=[boxes], return_tensors="pt")

@@ -65,7 +65,7 @@ class KeypointMatching(ImagesBackend):
         images = []
         for number, file in enumerate(row.pairs[0]):
             try:
-                images.append(decode(file, self._max_pixels))
+                images.append(decode(file, self._max_pixels, row.background))
             except RowError as error:
                 raise RowError(f"image {number}: {error.message}") from None
         try:

@@ -116,7 +116,7 @@ class MaskGeneration(ImagesBackend):
         if (row.points or [[]])[0] or (row.boxes or [[]])[0]:
             look = self._marked(row)
             return MaskRow(row, look.size, [look], searched=False)
-        image = decode(row.images[0], self._max_pixels)
+        image = decode(row.images[0], self._max_pixels, row.background)
         for asked in ("return_logits", "return_image_embedding"):
             if getattr(row, asked):
                 raise RowError(f"{asked}: of an image with prompts alone: give points or boxes")
@@ -130,13 +130,13 @@ class MaskGeneration(ImagesBackend):
         """The whole image with the row's own prompts."""
         file, key = row.images[0], (row.image_embeddings or [""])[0]
         if file:
-            key = self._kept.name(file)
+            key = self._kept.name(file, row.background)
         seen = self._kept.find(key)
         if seen is not None:
             return Look(None, (0, 0, *seen.size), self._own_prompts(row, seen.size), key, seen)
         if key and not file:
             raise RowError("image_embedding: it is not kept here, or no longer: send the image")
-        image = decode(file, self._max_pixels)
+        image = decode(file, self._max_pixels, row.background)
         prompts = self._own_prompts(row, image.size)
         return Look(self.canvas.fit(image), (0, 0, *image.size), prompts, key)
 

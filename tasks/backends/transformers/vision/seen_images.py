@@ -40,9 +40,11 @@ class SeenImages:
         self._bytes = 0
         self._secret = secrets.token_bytes(16)  # who never had the file cannot make up its name
 
-    def name(self, file: bytes) -> str:
-        """What a file is called here, in 32 hexadecimal digits."""
-        return hashlib.blake2b(file, digest_size=16, key=self._secret).hexdigest()
+    def name(self, file: bytes, background: str) -> str:
+        """What a file on a background is called here, in 32 hexadecimal digits."""
+        named = hashlib.blake2b(file, digest_size=16, key=self._secret)
+        named.update(background.encode())
+        return named.hexdigest()
 
     def find(self, key: str) -> Seen | None:
         """What was seen of the file of that name, if it is still there."""

@@ -25,14 +25,16 @@ from transformers.pipelines.document_question_answering import select_starts_end
 
 from wherry.protocol.errors import InvalidRequest, RowError
 from wherry.tasks.backends.base import ModelRefused
+from wherry.tasks.boxes import BoundingBox
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.multimodal.document_question_answering import (
     DocumentAnswer,
     DocumentQuestionAnsweringInput,
     DocumentQuestionAnsweringOutput,
 )
+from wherry.tasks.vision.optical_character_recognition import TextLine
 
-from ....support import tiny
+from ....support import pictures, tiny
 
 TOLERANCE = 1e-4
 VOCABULARY = ("paris", "is", "the", "capital", "of", "france", "my", "name", "ada", "london")
@@ -286,3 +288,46 @@ def test_layoutlmv3_reads_a_long_page_in_windows(tiny_model: Callable[[str], Pat
 def results(answer: object) -> list[DocumentAnswer]:
     assert isinstance(answer, DocumentQuestionAnsweringOutput), answer
     return answer.results[0]
+
+
+class Reader:
+    """Reads pages as the sizes of their pictures say."""
+
+    def read(self, image: Image.Image) -> list[TextLine]:
+        words = " ".join(word for word, _ in page(image.width // 10, image.width))
+        box = BoundingBox(xmin=0, ymin=0, xmax=image.width, ymax=image.height / 2)
+        return [TextLine(text=words, score=1, box=box)]
+
+
+def test_all_pages_are_asked_and_the_best_answers_come_first(
+    task: LocalTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(task.backend, "_reader", Reader())
+    sheets = [Image.new("RGB", (width, 90), "white") for width in (200, 350, 120)]
+    document = pictures.paged(sheets, resolution=72)
+    files = [tiny.encode(sheet) for sheet in sheets]
+
+    def answers(images: list[bytes], **given: Any) -> DocumentQuestionAnsweringOutput:
+        asked = DocumentQuestionAnsweringInput(
+            images=images, questions=["who"] * len(images), dpi=72, top_k=3, **given
+        )
+        output = task.process(asked)
+        assert isinstance(output, DocumentQuestionAnsweringOutput)
+        return output
+
+    single = answers(files).results
+    wanted = sorted(
+        ((n, found) for n, row in enumerate(single, 1) for found in row),
+        key=lambda pair: -pair[1].score,
+    )[:3]
+    _, whole = answers([files[0], document]).results
+    assert [(found.page, found.answer, found.start, found.end) for found in whole] == [
+        (number, found.answer, found.start, found.end) for number, found in wanted
+    ]
+    assert [found.score for found in whole] == pytest.approx(
+        [found.score for _, found in wanted], abs=TOLERANCE
+    )
+    (first,) = answers([document], frames="first").results
+    assert [found.answer for found in first] == [found.answer for found in single[0]]
+    with pytest.raises(RowError, match="word_boxes are those of one page, and the file has 3"):
+        answers([document], word_boxes=[page(5, 0)])

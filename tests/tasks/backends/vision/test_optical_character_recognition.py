@@ -7,18 +7,22 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pypdfium2
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 from transformers import TrOCRProcessor, VisionEncoderDecoderModel
 
+from wherry.protocol.errors import RowError
 from wherry.tasks.create import LocalTask, create_task
+from wherry.tasks.media.pages import open_pages
+from wherry.tasks.parts import Parts
 from wherry.tasks.vision.optical_character_recognition import (
     OpticalCharacterRecognitionInput,
     OpticalCharacterRecognitionOutput,
     TextLine,
 )
 
-from ....support import tiny
+from ....support import pictures, tiny
 
 TOLERANCE = 1e-4
 TOKENS = 8
@@ -142,3 +146,74 @@ def test_without_rapidocr_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "rapidocr", None)
     with pytest.raises(ModuleNotFoundError, match=r"wherry\[ocr\]"):
         create_task("onnxruntime", "optical-character-recognition")
+
+
+def sheets() -> list[Image.Image]:
+    return [Image.open(io.BytesIO(data)).convert("RGB") for data in tiny.images()[:3]]
+
+
+@pytest.mark.parametrize("form", ["PDF", "TIFF"])
+def test_a_document_is_read_page_by_page_as_its_pages_are(trocr: LocalTask, form: str) -> None:
+    document = pictures.paged(sheets(), form, **({"resolution": 72} if form == "PDF" else {}))
+    alone = [tiny.encode(image) for image in open_pages(document, dpi=72).images([0, 1, 2])]
+    single = read(trocr, alone)
+    given = OpticalCharacterRecognitionInput(
+        images=[alone[0], document, alone[1]], threshold=0, dpi=72
+    )
+    output = trocr.process(given)
+    assert isinstance(output, OpticalCharacterRecognitionOutput)
+    first, whole, second = output.lines
+    assert [line.page for line in whole] == [1, 2, 3]
+    for line, (wanted,) in zip(whole, single, strict=True):
+        assert (line.text, line.box) == (wanted.text, wanted.box)
+        assert line.score == pytest.approx(wanted.score, abs=TOLERANCE)
+    assert [first[0].text, second[0].text] == [single[0][0].text, single[1][0].text]
+    assert (first[0].page, output.warning) == (1, "")
+    answer = trocr(given.to_inference_request())
+    assert OpticalCharacterRecognitionOutput.of(answer).lines[1][2].page == 3
+
+
+def test_what_moves_is_read_once_unless_all_is_wanted(trocr: LocalTask) -> None:
+    moving = pictures.paged([image.resize((40, 24)) for image in sheets()], "GIF")
+    document = pictures.paged(sheets(), resolution=72)
+
+    def pages_read(data: bytes, **given: str) -> list[int]:
+        made = OpticalCharacterRecognitionInput.validated(
+            {"images": [data], "threshold": 0.0, "dpi": 72, **given}
+        )
+        output = trocr.process(made)
+        assert isinstance(output, OpticalCharacterRecognitionOutput)
+        return [line.page for line in output.lines[0]]
+
+    assert pages_read(moving) == [1]
+    assert pages_read(moving, frames="all") == [1, 2, 3]
+    assert pages_read(document, frames="first") == [1]
+    assert pages_read(pictures.paged(sheets()[:1], resolution=72)) == [1]
+
+
+def test_a_page_that_cannot_be_read_is_its_rows_error(trocr: LocalTask) -> None:
+    document = pictures.paged([*sheets()[:2], Image.new("RGB", (4000, 4000))], resolution=72)
+    rows = OpticalCharacterRecognitionInput(images=[document, *tiny.images()[:1]], dpi=200).rows()
+    parts = Parts(rows)
+    assert len(parts.rows) == 4
+    broken, whole = parts.answers(trocr.backend.run(parts.rows))
+    assert isinstance(broken, RowError)
+    assert broken.message.startswith("page 3: page 3 of the PDF has 11111 x 11111 pixels")
+    assert isinstance(whole, OpticalCharacterRecognitionOutput)
+
+
+def test_a_written_page_is_read_as_its_own_text(pages: LocalTask) -> None:
+    lines = ["Invoice 2026-104", "Total: 39.50 EUR"]
+    shown = "".join(
+        f"BT /F1 12 Tf 8 {90 - 30 * n} Td ({text}) Tj ET " for n, text in enumerate(lines)
+    )
+    document = pictures.written_pdf(
+        [shown, "BT /F1 12 Tf 8 60 Td (Thank you) Tj ET"], box="0 0 120 120"
+    )
+    own = [
+        page.get_textpage().get_text_range().splitlines()
+        for page in pypdfium2.PdfDocument(document)
+    ]
+    (found,) = read(pages, [document])
+    assert own == [lines, ["Thank you"]]
+    assert [[line.text for line in found if line.page == number] for number in (1, 2)] == own

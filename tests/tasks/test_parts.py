@@ -1,0 +1,64 @@
+"""What of files with several pages is read by tasks that look at one picture, and said of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from wherry.protocol.errors import InvalidRequest, RowError
+from wherry.tasks.create import create_task
+from wherry.tasks.registry import get_task
+from wherry.tasks.vision.documents import MAX_PAGES
+from wherry.tasks.vision.optical_character_recognition import OpticalCharacterRecognitionInput
+
+from ..support import pictures, tiny
+
+TWO = [Image.new("RGB", (20, 20), colour) for colour in ("red", "blue")]
+ONE = tiny.images()[0]
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ("PDF", "the file has 2 pages and only the first was read: `wherry annotate` reads every"),
+        ("TIFF", "the file has 2 pages and only the first was read: `wherry annotate` reads every"),
+        ("GIF", "the file has 2 frames and only the first was read: send the others as pictures"),
+    ],
+)
+def test_a_row_says_what_of_its_file_was_not_read(form: str, said: str) -> None:
+    several = pictures.paged(TWO, form)
+    task = create_task("stub", "image-classification")
+    assert task.run(images=[several]).parameters["warning"].startswith(said)
+    both = task.run(images=[ONE, several]).parameters
+    assert both["warning"].startswith(f"row 1: {said}")
+    assert not task.run(images=[ONE]).parameters
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("keypoint-matching", {"pairs": [[ONE, pictures.paged(TWO)]]}),
+        ("visual-document-retrieval", {"queries": ["q"], "pages": [[ONE, pictures.paged(TWO)]]}),
+        ("multimodal-embedding", {"images": [pictures.paged(TWO)]}),
+    ],
+)
+def test_every_task_with_pictures_says_it(name: str, fields: dict[str, Any]) -> None:
+    assert "2 pages" in create_task("stub", name).run(**fields).parameters["warning"]
+
+
+def test_a_document_of_too_many_pages_is_refused_before_it_is_read() -> None:
+    long = pictures.written_pdf([""] * (MAX_PAGES + 1))
+    (row,) = OpticalCharacterRecognitionInput(images=[long]).rows()
+    with pytest.raises(RowError, match="the file has 1001 pages; 1000 are allowed"):
+        row.parts()
+
+
+@pytest.mark.parametrize("colour", ["#12345", "nocolour", "rgb(1,2,3)", "", "white; x"])
+def test_a_background_is_a_colour(colour: str) -> None:
+    task = get_task("image-classification")
+    for good in ("white", "Navy", "#00fF00"):
+        task.input.validated({"images": [ONE], "background": good})
+    with pytest.raises(InvalidRequest, match="background"):
+        task.input.validated({"images": [ONE], "background": colour})
