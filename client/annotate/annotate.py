@@ -14,14 +14,14 @@ from ...protocol.errors import WherryError
 from .compute import compute_s
 from .errors_file import failed_ids
 from .fleet import Fleet
+from .formats.fits import text_field
 from .ledger import Ledger
 from .output import Findings, write_output
 from .places import ERRORS, PAGE, REPORT, beside
-from .prepared import Options, prepared, sizes
+from .prepared import Options, PreparedRun, prepared, sizes
 from .report import Sampler, samples, write_report
 from .rows import Origin
 from .run import AnnotateRun, Progress
-from .sources import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def annotate(client: Fleet, options: Options, observer: Observer = lambda _: Non
         if options.retry_errors:
             ledger.forget_failures(failed_ids(options.retry_errors))
         ledger.begin(reuse=options.reuse)
-        run = _run(client, options, origin, source, ledger)
+        run = _run(client, options, asked, ledger)
         computed = _computed(client, options.model)
         for progress in run.run():
             observer(progress)
@@ -97,9 +97,8 @@ def annotate(client: Fleet, options: Options, observer: Observer = lambda _: Non
     return summary
 
 
-def _run(
-    client: Fleet, options: Options, origin: Origin, source: Source, ledger: Ledger
-) -> AnnotateRun:
+def _run(client: Fleet, options: Options, asked: PreparedRun, ledger: Ledger) -> AnnotateRun:
+    origin, source = asked.origin, asked.source
     rows_per_job, jobs = sizes(client, origin)
     return AnnotateRun(
         client,
@@ -110,6 +109,7 @@ def _run(
         jobs,
         max_errors=options.max_errors,
         sampler=Sampler(ledger, origin.task) if options.report else None,
+        text_field=text_field(origin.task) if asked.writer.writes_text else "",
     )
 
 

@@ -43,6 +43,8 @@ class LedgerRow(NamedTuple):
     error: str
     error_type: str
     frame: SampledFrame | None = None
+    #: What the row's text is, where it was kept.
+    text: str = ""
 
 
 class Sampled(NamedTuple):
@@ -101,6 +103,7 @@ class Ledger:
         """Start a run: rows are placed anew. Without `reuse` a finished run's answers go too."""
         self._db.execute("DELETE FROM rows")
         self._db.execute("DELETE FROM samples")
+        self._db.execute("DELETE FROM texts")
         if not reuse and self.meta("complete") == "yes":
             self._db.executescript("DELETE FROM answers; DELETE FROM failures;")
             self._db.execute("BEGIN IMMEDIATE")
@@ -143,6 +146,11 @@ class Ledger:
         self._pending.append((position, id_, path, key, width, height, apart, *of))
         if len(self._pending) >= _BUFFER:
             self._flush()
+
+    def keep_text(self, key: bytes, text: str) -> None:
+        """Keep what the text of rows of this content is, for formats that write it."""
+        kept = text.encode("utf-8", "surrogatepass")
+        self._db.execute("INSERT OR IGNORE INTO texts VALUES (?, ?)", (key, kept))
 
     def _flush(self) -> None:
         try:
@@ -189,11 +197,12 @@ class Ledger:
         """Every row of this run in its order, with its answer or its error."""
         self._flush()
         found = self._db.execute(
-            "SELECT position, id, path, width, height, body, error, error_type,"
+            "SELECT position, id, path, width, height, body, error, error_type, text,"
             " frame, frames, time, page FROM rows"
-            " LEFT JOIN answers USING (key) LEFT JOIN failures USING (key) ORDER BY position"
+            " LEFT JOIN answers USING (key) LEFT JOIN failures USING (key)"
+            " LEFT JOIN texts USING (key) ORDER BY position"
         )
-        for position, id_, path, width, height, body, error, error_type, number, *of in found:
+        for position, id_, path, width, height, body, error, error_type, text, number, *of in found:
             yield LedgerRow(
                 position,
                 id_,
@@ -203,6 +212,7 @@ class Ledger:
                 error or "",
                 error_type or "",
                 None if number is None else SampledFrame(id_.rpartition("#")[0], number, *of),
+                (text or b"").decode("utf-8", "surrogatepass"),
             )
 
     def has_frames(self) -> bool:

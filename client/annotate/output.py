@@ -106,6 +106,7 @@ def _annotation(origin: Origin, placed: LedgerRow, body: bytes) -> Annotation:
         output=read_answer(origin.task, body),
         size=placed.size,
         frame=placed.frame,
+        text=placed.text,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -105,6 +106,7 @@ def prepared(client: Fleet, options: Options) -> PreparedRun:
         raise UsageError(
             f"format {format_name}: is of films: name one, and {WHICH_FRAMES}; pictures have others"
         )
+    origin = _asking(origin, writer, format_name)
     refuse_overlap(options.source, out, all_paths(out)[1:], is_folder=writer.is_folder)
     source = source_of(options, origin)
     placing = Placing(
@@ -116,6 +118,18 @@ def prepared(client: Fleet, options: Options) -> PreparedRun:
         source_files=source.files,
     )
     return PreparedRun(origin, source, writer, placing)
+
+
+def _asking(origin: Origin, writer: type[Writer], format_name: str) -> Origin:
+    """With the parameters that the format needs. Raises UsageError where others are given."""
+    asked = dict(origin.parameters)
+    for name, value in writer.asks.items():
+        if name in origin.task.input.parameter_names() and asked.setdefault(name, value) != value:
+            raise UsageError(
+                f"param {name}: {json.dumps(asked[name])}: format {format_name!r} needs "
+                f"{json.dumps(value)}"
+            )
+    return replace(origin, parameters=asked)
 
 
 def _look_at_errors(errors: Path, out: Path) -> None:

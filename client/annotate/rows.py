@@ -67,6 +67,8 @@ class Annotation:
     size: tuple[int, int] | None
     #: What the row is of its file; None where the file is one row.
     frame: SampledFrame | None = None
+    #: What the row's text is, for formats that write it.
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,8 @@ class AnnotateRun:
     max_errors: int | None = None
     #: Takes rows for the report; None for no report.
     sampler: Sampler | None = None
+    #: The field of rows whose text the output needs; "" for none.
+    text_field: str = ""
     progress: Progress = field(default_factory=Progress)
     _packs: deque[Pack] = field(default_factory=deque)
     _again: deque[Pack] = field(default_factory=deque)
@@ -162,6 +164,8 @@ class AnnotateRun:
         key = packer.key(row.values)
         size = image_size(self.origin.task, row)
         self.ledger.place(position, row.id, row.path, key, size, frame=row.frame)
+        if self.text_field:
+            self.ledger.keep_text(key, str(row.values.get(self.text_field, "")))
         if self.sampler:
             self.sampler.offer(position, row, key)
         if key in self._under_way or self.ledger.done(key):

@@ -19,6 +19,7 @@ MODELS = (
     + model("object-detection")
     + model("embedding")
     + model("question-answering")
+    + model("token-classification")
     + model("writer", "text-generation", max_batch_size=4, words=40, delay_per_token_s=0.02)
 )
 

@@ -314,3 +314,24 @@ def test_every_picture_that_is_answered_is_exported(
     )
     summary = client.annotate(photos, model="object-detection", out=tmp_path / "out", format=form)
     assert (summary.rows, summary.failed) == (9, 0)
+
+
+def test_texts_are_written_with_what_is_marked_in_them(stack: Stack, data_set: Path) -> None:
+    """Answers hold no text: it is kept while rows are placed, in a run that is gone on with too."""
+    texts = [f"{n % 2}: the quick brown fox jumps over the lazy dog" for n in range(3)]
+    table = data_set / "texts.jsonl"
+    table.write_text(
+        "".join(json.dumps({"id": str(n), "text": t}) + "\n" for n, t in enumerate(texts))
+    )
+    command = ["ds/texts.jsonl", "--model", "token-classification", "--out"]
+    for more in (["out.conll"], ["out.conll"], ["lines.jsonl", "--format", "spacy"]):
+        done = wherry(stack, *command, *more, cwd=data_set.parent)
+        assert done.exit_code == 0, done.stdout
+    lines = (data_set.parent / "out.conll").read_text().splitlines()
+    assert lines.count("-DOCSTART- -X- O O") == 3
+    assert sum("\tB-" in line for line in lines) >= 3
+    assert "".join(line.partition("\t")[0] for line in lines if "\t" in line) == (
+        "".join(texts).replace(" ", "")
+    )
+    told = (data_set.parent / "lines.jsonl").read_text().splitlines()
+    assert [json.loads(line)["text"] for line in told] == texts

@@ -35,10 +35,23 @@ FORMATS = {
     "label-studio": "label_studio:LabelStudio",
     "yolo": "yolo:Yolo",
     "voc": "voc:Voc",
+    "cvat": "cvat:Cvat",
+    "labelme": "labelme:LabelMe",
+    "open-images": "open_images:OpenImages",
+    "datumaro": "datumaro:Datumaro",
     "masks": "files:Files",
     "semantic-masks": "semantic_masks:SemanticMasks",
+    "indexed-masks": "indexed_masks:IndexedMasks",
     "files": "files:Files",
+    "webvtt": "webvtt:WebVtt",
+    "srt": "srt:SubRip",
+    "ctm": "ctm:Ctm",
+    "conll": "conll:Conll",
+    "spacy": "spacy_lines:SpacyLines",
 }
+
+#: Suffix of each row's file -> the format that makes such in a folder.
+_EACH = {".vtt": "webvtt", ".srt": "srt"}
 
 #: Suffix of OUT -> formats, of which the first that fits is taken.
 _SUFFIXES: dict[str, tuple[str, ...]] = {
@@ -53,8 +66,11 @@ _SUFFIXES: dict[str, tuple[str, ...]] = {
         "coco-captions",
         "label-studio",
     ),
-    # Nobody means a folder: VOC is one of .xml, YOLO of .txt; nothing is written packed.
-    **dict.fromkeys((".xml", ".txt", ".tsv", ".arrow", ".feather", ".gz", ".tar", ".zip"), ()),
+    ".xml": ("cvat",),
+    ".ctm": ("ctm",),
+    ".conll": ("conll",),
+    # Nobody means a folder: YOLO is one of .txt; nothing is written packed.
+    **dict.fromkeys((*_EACH, ".txt", ".tsv", ".arrow", ".feather", ".gz", ".tar", ".zip"), ()),
     "": ("masks", "files", "datasets"),
 }
 
@@ -79,6 +95,11 @@ def format_of(path: str | Path, task: Task) -> str:
     for name in _SUFFIXES.get(suffix, _SUFFIXES[""]):
         if fits(name, task):
             return name
+    if suffix in _EACH and fits(_EACH[suffix], task):
+        raise UsageError(
+            f"out {Path(path).name!r}: format {_EACH[suffix]!r} writes a {suffix} for each row: "
+            f"name a folder for them, with --format {_EACH[suffix]}"
+        )
     raise UsageError(
         f"{Path(path).name!r}: no format that ends in {suffix} fits {task.name}; name one of "
         + ", ".join(formats_for(task))

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from ....protocol.errors import RowError
 from ..rows import Annotation, Origin
@@ -21,6 +22,10 @@ class Writer(ABC):
     names: ClassVar[tuple[str, ...]] = ()
     #: Whether it is of films alone: of their frames where a row is a picture.
     of_films: ClassVar[bool] = False
+    #: Parameters without which answers lack what it writes: a run asks with them.
+    asks: ClassVar[Mapping[str, Any]] = {}
+    #: Whether it writes rows' own texts: `Annotation.text` is there then.
+    writes_text: ClassVar[bool] = False
 
     def __init__(self, path: Path, origin: Origin) -> None:
         self.path, self.origin = path, origin

@@ -32,6 +32,12 @@ def label_of(item: Any) -> str:
     return label
 
 
+def point_of(item: Any) -> str:
+    """What a keypoint is; points of interest have no name."""
+    name: str = item.label or "point"
+    return name
+
+
 def medium(task: Task) -> str:
     """What a row shows people: `image`, `audio`, or "" for text and the rest."""
     contents = {spec.content for spec in task.inputs if len(spec.shape) == 1}
@@ -83,8 +89,45 @@ def is_tracked(task: Task) -> bool:
     return {"objects_ids", "frame_indexes", "masks"} <= set(task.output.model_fields)
 
 
+def timed_field(task: Task) -> str:
+    """The field of parts of what a sound says that tell their times; "" without one."""
+    for entry in entries(task) if medium(task) == "audio" else ():
+        if entry.item and {"text", "start", "end"} <= entry.item.model_fields.keys():
+            return entry.field
+    return ""
+
+
+def has_times(task: Task) -> bool:
+    """Whether it can tell when something is said."""
+    return timed_field(task) != ""
+
+
+def text_field(task: Task) -> str:
+    """The field of the Input that holds a row's text; "" without one."""
+    texts = (s for s in task.inputs if s.content == "text" and len(s.shape) == 1)
+    return next((s.field for s in texts if s.field in task.input.ROWS and not s.optional), "")
+
+
+def kind_of(span: Any) -> str:
+    """What a part of a text is."""
+    kind: str = getattr(span, "entity", "") or getattr(span, "label", "")
+    return kind
+
+
+def has_spans(task: Task) -> bool:
+    """Whether it marks parts of a text."""
+    fields = item_fields(task)
+    return bool(text_field(task) and {"start", "end"} <= fields and {"entity", "label"} & fields)
+
+
 def _is_captioned(task: Task) -> bool:
     return medium(task) == "image" and has_text(task)
+
+
+def _is_shaped(task: Task) -> bool:
+    """Whether it answers what drawing tools have: shapes in an image, or labels of it."""
+    is_labelled = medium(task) == "image" and has_labels(task)
+    return is_labelled or any(rule(task) for rule in (has_boxes, has_masks, has_keypoints))
 
 
 def _is_drawn(task: Task) -> bool:
@@ -100,14 +143,24 @@ _RULES: dict[str, Callable[[Task], bool]] = {
     "coco-instance": has_masks,
     "coco-keypoints": has_keypoints,
     "coco-panoptic": has_segments,
+    "conll": has_spans,
     "csv": lambda task: not files_in(task),
+    "cvat": _is_shaped,
+    "ctm": has_times,
     "cvat-video": lambda task: has_boxes(task) or has_masks(task) or is_tracked(task),
+    "datumaro": lambda task: _is_shaped(task) or _is_captioned(task),
     "files": files_in,
+    "indexed-masks": has_segments,
     "label-studio": _is_drawn,
+    "labelme": _is_shaped,
     "masks": masks_in,
     "mot": lambda task: has_boxes(task) or is_tracked(task),
+    "open-images": lambda task: has_boxes(task) or (medium(task) == "image" and has_labels(task)),
     "semantic-masks": has_segments,
+    "spacy": has_spans,
+    "srt": has_times,
     "voc": has_boxes,
+    "webvtt": has_times,
     "yolo": lambda task: has_boxes(task) or has_masks(task),
 }
 

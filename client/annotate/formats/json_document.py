@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
-from .text import ERRORS, json_text
-
-#: Bytes copied at a time.
-_CHUNK = 1 << 20
+from .spool import copy_spooled, spool
+from .text import json_text
 
 
 class GrowingArray:
     """Entries that wait on disk, beside the document, for their turn in it."""
 
     def __init__(self, beside: Path, held: ExitStack) -> None:
-        # Without a name: it is gone with the process, however that ends.
-        self._file: IO[str] = held.enter_context(
-            tempfile.TemporaryFile(  # noqa: SIM115 # `held` closes it
-                "w+", encoding="utf-8", errors=ERRORS, newline="\n", dir=beside.parent
-            )
-        )
+        self._file: IO[str] = spool(beside, held)
         self.count = 0
 
     def add(self, entry: Any) -> None:
@@ -34,9 +25,7 @@ class GrowingArray:
 
     def copy_to(self, file: IO[str]) -> None:
         """Write all entries, with commas between."""
-        self._file.flush()
-        self._file.seek(0)
-        shutil.copyfileobj(self._file, file, _CHUNK)
+        copy_spooled(self._file, file)
 
     def lines(self) -> Iterator[str]:
         """Each entry's JSON, in order."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from wherry.client.annotate.formats import writer_of
+from wherry.client.annotate.formats.fits import text_field
 from wherry.client.annotate.rows import Annotation, Origin
 from wherry.tasks.base import TaskOutput
 from wherry.tasks.registry import get_task
@@ -110,8 +111,10 @@ def examples(task: str) -> list[Annotation]:
     """A row with the task's example and one where nothing was found."""
     found = get_task(task)
     outputs: Sequence[TaskOutput] = [*found.example.output.rows(), found.output.empty()]
+    field = text_field(found)
+    text = str(getattr(found.example.input, field)[0]) if field else ""
     return [
-        Annotation(place, f"a/{place}.jpg", f"photos/a/{place}.jpg", output, (8, 8))
+        Annotation(place, f"a/{place}.jpg", f"photos/a/{place}.jpg", output, (8, 8), text)
         for place, output in enumerate(outputs)
     ]
 

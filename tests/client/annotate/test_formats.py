@@ -21,30 +21,35 @@ from .answers import HARD_IDS, box, contents, examples, origin, row, written
 #: Formats that hold every task.
 ALL = {"jsonl", "oip-jsonl", "parquet", "datasets"}
 FILMS = {"cvat-video", "mot"}
-BOXES = ALL | FILMS | {"csv", "coco-detection", "label-studio", "yolo", "voc"}
-MASKS = ALL | {"csv", "coco-instance", "cvat-video", "label-studio", "yolo", "masks"}
+#: What drawing tools read: shapes in images, and labels of images.
+SHAPES = {"cvat", "labelme", "datumaro"}
+PLAIN = ALL | FILMS | SHAPES
+BOXES = PLAIN | {"csv", "coco-detection", "label-studio", "yolo", "voc", "open-images"}
+MASKS = ALL | SHAPES | {"csv", "coco-instance", "cvat-video", "label-studio", "yolo", "masks"}
 SEEN = ALL | {"csv", "label-studio"}
+LABELS = SEEN | SHAPES | {"open-images"}
 TABLE = ALL | {"csv"}
 FILES = ALL | {"files"}
 
 FITS = {
     "object-detection": BOXES,
     "zero-shot-object-detection": BOXES,
-    "image-segmentation": MASKS | {"coco-panoptic", "semantic-masks"},
+    "image-segmentation": MASKS | {"coco-panoptic", "semantic-masks", "indexed-masks"},
     "mask-generation": MASKS,
     "video-mask-generation": TABLE | FILMS | {"masks"},
-    "keypoint-detection": SEEN | {"coco-keypoints"},
-    "image-to-text": SEEN | {"coco-captions"},
-    "image-text-to-text": SEEN | {"coco-captions"},
-    "image-classification": SEEN,
-    "zero-shot-image-classification": SEEN,
+    "keypoint-detection": SEEN | SHAPES | {"coco-keypoints"},
+    "image-to-text": SEEN | {"coco-captions", "datumaro"},
+    "image-text-to-text": SEEN | {"coco-captions", "datumaro"},
+    "image-classification": LABELS,
+    "zero-shot-image-classification": LABELS,
     "audio-classification": SEEN,
     "audio-text-to-text": SEEN,
     "zero-shot-audio-classification": SEEN,
-    "automatic-speech-recognition": SEEN,
+    "automatic-speech-recognition": SEEN | {"webvtt", "srt", "ctm"},
     "visual-question-answering": SEEN,
     "document-question-answering": SEEN,
     "optical-character-recognition": SEEN,
+    "token-classification": TABLE | {"conll", "spacy"},
     "depth-estimation": FILES,
     "image-anonymization": FILES,
     "image-to-image": FILES,
@@ -118,6 +123,9 @@ def test_any_id_stays_within_the_output(tmp_path, name):
         ("out.json", "keypoint-detection", "coco-keypoints"),
         ("out.json", "image-to-text", "coco-captions"),
         ("out.json", "image-classification", "label-studio"),
+        ("out.xml", "object-detection", "cvat"),
+        ("out.ctm", "automatic-speech-recognition", "ctm"),
+        ("out.conll", "token-classification", "conll"),
         ("out", "image-segmentation", "masks"),
         ("out", "text-to-image", "files"),
         ("out", "object-detection", "datasets"),

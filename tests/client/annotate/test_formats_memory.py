@@ -30,9 +30,19 @@ RUNS = {
     "label-studio": (200_000, "object-detection"),
     "yolo": (20_000, "object-detection"),
     "voc": (20_000, "object-detection"),
+    "cvat": (200_000, "object-detection"),
+    "labelme": (20_000, "object-detection"),
+    "open-images": (200_000, "object-detection"),
+    "datumaro": (200_000, "object-detection"),
     "masks": (20_000, "image-segmentation"),
     "semantic-masks": (20_000, "image-segmentation"),
+    "indexed-masks": (20_000, "image-segmentation"),
     "files": (20_000, "text-to-image"),
+    "webvtt": (20_000, "automatic-speech-recognition"),
+    "srt": (20_000, "automatic-speech-recognition"),
+    "ctm": (200_000, "automatic-speech-recognition"),
+    "conll": (200_000, "token-classification"),
+    "spacy": (200_000, "token-classification"),
 }
 
 PROGRAM = """

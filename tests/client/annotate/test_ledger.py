@@ -77,6 +77,19 @@ def test_a_ledger_of_when_a_file_was_one_row_goes_on(path: Path) -> None:
         assert [row.frame for row in ledger.placed()] == [SampledFrame("film.mp4", 0, 1)]
 
 
+def test_texts_are_those_of_this_run(path: Path) -> None:
+    with Ledger(path) as ledger:
+        for texts in (["old", "old", "old"], ["caf\u00e9", "caf\u00e9", "half\udcff"]):
+            ledger.begin(reuse=True)
+            for position, text in enumerate(texts):
+                ledger.place(position, str(position), "", key(len(text)), None)
+                ledger.keep_text(key(len(text)), text)
+            assert [row.text for row in ledger.placed()] == texts
+        ledger.begin(reuse=True)
+        ledger.place(0, "0", "", key(4), None)
+        assert [row.text for row in ledger.placed()] == [""]
+
+
 def test_what_was_committed_outlives_kill(path: Path) -> None:
     script = f"""
 import os, signal

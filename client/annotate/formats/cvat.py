@@ -1,0 +1,142 @@
+"""CVAT for images 1.1 (https://docs.cvat.ai/docs/dataset_management/formats/format-cvat/), as a
+stream.
+
+    <annotations><version>1.1</version><meta>the labels</meta><image>...</image>...</annotations>
+
+An image is named as below the source, which is what CVAT finds it by. Objects are boxes or masks,
+keypoints are points with their object's number + 1 as `group_id`, and what the model says of a
+whole image is a tag, the surest alone. `score` is an attribute of each. A mask is the run lengths,
+row by row and zeros first, of the box around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape, quoteattr
+
+from ....tasks.base import Task
+from ....tasks.values.rounding import number, pixels
+from ..rows import Annotation, Origin
+from .base import size_of
+from .categories import Categories
+from .coco import file_name
+from .fits import has_boxes, has_keypoints, has_masks, items_of, label_of, point_of
+from .held_files import HeldFiles
+from .spool import copy_spooled, spool
+from .text import xml_text
+
+#: An element's name, its label, its other attributes, its score.
+_Shape = tuple[str, str, str, float]
+
+
+class Cvat(HeldFiles):
+    """Boxes as the model gave them, not clipped to the image; an empty mask is left out."""
+
+    def __init__(self, path: Path, origin: Origin) -> None:
+        super().__init__(path, origin)
+        self._file = self._open(path)
+        self._images = spool(path, self._held)
+        self._labels = Categories(0)
+        self._shapes = _shapes_of(origin.task)
+        self._count = 0
+
+    def write(self, annotation: Annotation) -> None:
+        """Write one row's answer."""
+        width, height = size_of(annotation)
+        shapes = list(self._shapes(items_of(annotation.output)))
+        for _, label, _, _ in shapes:
+            self._labels.number(label)
+        self._images.write(
+            f'  <image id="{annotation.index}" name={_quoted(file_name(annotation))}'
+            f' width="{width}" height="{height}">\n{"".join(map(_element, shapes))}  </image>\n'
+        )
+        self._count += 1
+
+    def _finish(self) -> None:
+        origin = self.origin
+        name = f"{origin.task.title} by {origin.model} {origin.version}".strip()
+        self._file.write(
+            '<?xml version="1.0" encoding="utf-8"?>\n'
+            "<annotations>\n  <version>1.1</version>\n  <meta>\n    <task>\n"
+            f"      <name>{_text(name)}</name>\n"
+            f"      <size>{self._count}</size>\n"
+            "      <mode>annotation</mode>\n      <labels>\n"
+        )
+        self._file.writelines(_label(label) for _, label in self._labels)
+        self._file.write("      </labels>\n    </task>\n  </meta>\n")
+        copy_spooled(self._images, self._file)
+        self._file.write("</annotations>\n")
+
+
+def _shapes_of(task: Task) -> Callable[[list[Any]], Iterator[_Shape]]:
+    """What makes shapes of a row's items."""
+    if has_masks(task):
+        return _masks
+    if has_boxes(task):
+        return _boxes
+    return _points if has_keypoints(task) else _tags
+
+
+def _boxes(items: list[Any]) -> Iterator[_Shape]:
+    for item in items:
+        box = item.box
+        corners = zip(
+            ("xtl", "ytl", "xbr", "ybr"), (box.xmin, box.ymin, box.xmax, box.ymax), strict=True
+        )
+        place = " ".join(f'{name}="{pixels(corner):.2f}"' for name, corner in corners)
+        yield "box", item.label, place, item.score
+
+
+def _masks(items: list[Any]) -> Iterator[_Shape]:
+    from ....tasks.values.masks import read_mask  # numpy and Pillow, for masks alone
+    from ....tasks.values.rle import counts
+    from .coco_instance import bounds
+
+    for item in items:
+        mask = read_mask(item.mask)
+        if mask.any():
+            left, top, width, height = bounds(mask)
+            runs = counts(mask[top : top + height, left : left + width].T)
+            place = f'left="{left}" top="{top}" width="{width}" height="{height}"'
+            rle = ", ".join(map(str, runs))
+            yield "mask", label_of(item), f'rle="{rle}" {place}', item.score
+
+
+def _points(items: list[Any]) -> Iterator[_Shape]:
+    for item in items:
+        place = f'points="{pixels(item.x):.2f},{pixels(item.y):.2f}" group_id="{item.object + 1}"'
+        yield "points", point_of(item), place, item.score
+
+
+def _tags(items: list[Any]) -> Iterator[_Shape]:
+    for item in items[:1]:
+        yield "tag", item.label, "", item.score
+
+
+def _element(shape: _Shape) -> str:
+    name, label, place, score = shape
+    drawn = "" if name == "tag" else f' occluded="0" {place} z_order="0"'
+    return (
+        f'    <{name} label={_quoted(label)} source="auto"{drawn}>\n'
+        f'      <attribute name="score">{number(score) or 0.0}</attribute>\n'
+        f"    </{name}>\n"
+    )
+
+
+def _label(label: str) -> str:
+    return (
+        f"        <label><name>{_text(label)}</name><attributes><attribute><name>score</name>"
+        "<mutable>False</mutable><input_type>text</input_type><default_value></default_value>"
+        "<values></values></attribute></attributes></label>\n"
+    )
+
+
+def _quoted(text: str) -> str:
+    return quoteattr(xml_text(text))
+
+
+def _text(text: str) -> str:
+    # A reader turns CR into LF, unless it is a reference.
+    return escape(xml_text(text), {"\r": "&#13;"})
