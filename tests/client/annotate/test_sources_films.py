@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -283,3 +285,32 @@ def test_nothing_asked_is_nothing_told() -> None:
     assert USUAL.told is None
     told = [sampling_of(IMAGES, *given).told for given in ((1.5, None), (None, "all"), (None, 3))]
     assert told == ["every 1.5 s", "all", "3"]
+
+
+#: Reads every frame of a film; prints the peak that it came to in KiB, and how many there were.
+PROGRAM = """
+import pathlib, re, sys
+from wherry.client.annotate.sources import open_source
+from wherry.client.annotate.sources.sampling import sampling_of
+from wherry.tasks.registry import get_task
+
+task = get_task("image-classification")
+rows = open_source(sys.argv[1], task, sampling=sampling_of(task, None, "all"))
+print(sum(bool(row.values) for row in rows))
+print(re.search(r"VmHWM:\\s+(\\d+) kB", pathlib.Path("/proc/self/status").read_text())[1])
+"""
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_a_film(tmp_path: Path) -> None:
+    peaks = []
+    noise = np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8)
+    for count in (200, 2000):
+        path = tmp_path / f"{count}.mp4"
+        path.write_bytes(media.film(np.roll(noise, n % 300, axis=1) for n in range(count)))
+        told = subprocess.run(
+            [sys.executable, "-c", PROGRAM, path], capture_output=True, text=True, check=True
+        ).stdout.split()
+        assert told[0] == str(count)
+        peaks.append(int(told[1]))
+    assert peaks[1] - peaks[0] < 5_000, f"{peaks} KiB"
