@@ -87,7 +87,8 @@ def test_a_films_rows_are_those_that_are_asked_for(
     assert rows[-1].frame == SampledFrame("film.mp4", numbers[-1], 30, numbers[-1] / 10)
     assert {row.path for row in rows} == {str(tmp_path / "film.mp4")}
     assert found.count() == found.counted() == len(numbers), "without decoding a frame"
-    assert [row.values for row in found] == [row.values for row in rows], "the same bytes again"
+    again: list[Any] = list(found)
+    assert [row.values for row in again] == [row.values for row in rows], "the same bytes again"
 
 
 def test_a_film_is_read_where_it_lies(
