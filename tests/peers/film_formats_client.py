@@ -52,8 +52,7 @@ def by_motmetrics():
     followed = motmetrics.io.loadtxt(FOLDER / "mot-followed/films/a/gt/gt.txt", fmt="mot16")
     told = motmetrics.utils.compare_to_groundtruth(followed, followed, "iou")
     scores = motmetrics.metrics.create().compute(told, metrics=["mota", "num_unique_objects"])
-    found["scores"] = [float(score) for score in scores.to_numpy()[0]]
-    return found
+    return {**found, "scores": [float(score) for score in scores.to_numpy()[0]]}
 
 
 def by_pycocotools():
