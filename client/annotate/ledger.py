@@ -202,7 +202,7 @@ class Ledger:
             " LEFT JOIN answers USING (key) LEFT JOIN failures USING (key)"
             " LEFT JOIN texts USING (key) ORDER BY position"
         )
-        for position, id_, path, width, height, body, error, error_type, text, *of in found:
+        for position, id_, path, width, height, body, error, error_type, text, number, *of in found:
             yield LedgerRow(
                 position,
                 id_,
@@ -211,7 +211,7 @@ class Ledger:
                 zlib.decompress(body) if body is not None else None,
                 error or "",
                 error_type or "",
-                None if of[0] is None else SampledFrame(id_.rpartition("#")[0], *of),
+                None if number is None else SampledFrame(id_.rpartition("#")[0], number, *of),
                 (text or b"").decode("utf-8", "surrogatepass"),
             )
 

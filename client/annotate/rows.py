@@ -68,10 +68,10 @@ class Annotation:
     output: TaskOutput
     #: Width and height in pixels of the row's image; None without one.
     size: tuple[int, int] | None
-    #: What the row is of its file; None where the file is one row.
-    frame: SampledFrame | None = None
     #: What the row's text is, for formats that write it.
     text: str = ""
+    #: What the row is of its file; None where the file is one row.
+    frame: SampledFrame | None = None
 
 
 @dataclass(frozen=True, slots=True)

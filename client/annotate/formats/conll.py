@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from ..rows import Annotation, Origin
 from .held_files import HeldFiles
-from .spans import Span, spans_of, tokens_of
+from .spans import MarkedSpan, spans_of, tokens_of
 
 _ROW = "-DOCSTART- -X- O O\n\n"
 
@@ -42,7 +42,7 @@ class Conll(HeldFiles):
         pass
 
 
-def _lines(text: str, spans: list[Span]) -> Iterator[str]:
+def _lines(text: str, spans: list[MarkedSpan]) -> Iterator[str]:
     left = iter(spans)
     span = next(left, None)
     behind = 0
@@ -58,5 +58,5 @@ def _lines(text: str, spans: list[Span]) -> Iterator[str]:
         behind = end
 
 
-def _tag(span: Span) -> str:
+def _tag(span: MarkedSpan) -> str:
     return "_".join(span.kind.split()) or "_"

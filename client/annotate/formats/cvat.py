@@ -14,18 +14,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
 
 from ....tasks.base import Task
-from ....tasks.values.rounding import number, pixels
+from ....tasks.values.rounding import pixels
 from ..rows import Annotation, Origin
 from .base import size_of
 from .categories import Categories
 from .coco import file_name
+from .cvat_xml import box_place, element_text, label_entry, mask_places, quoted, score_attribute
 from .fits import has_boxes, has_keypoints, has_masks, items_of, label_of, point_of
 from .held_files import HeldFiles
 from .spool import copy_spooled, spool
-from .text import xml_text
 
 #: An element's name, its label, its other attributes, its score.
 _Shape = tuple[str, str, str, float]
@@ -49,7 +48,7 @@ class Cvat(HeldFiles):
         for _, label, _, _ in shapes:
             self._labels.number(label)
         self._images.write(
-            f'  <image id="{annotation.index}" name={_quoted(file_name(annotation))}'
+            f'  <image id="{annotation.index}" name={quoted(file_name(annotation))}'
             f' width="{width}" height="{height}">\n{"".join(map(_element, shapes))}  </image>\n'
         )
         self._count += 1
@@ -60,11 +59,11 @@ class Cvat(HeldFiles):
         self._file.write(
             '<?xml version="1.0" encoding="utf-8"?>\n'
             "<annotations>\n  <version>1.1</version>\n  <meta>\n    <task>\n"
-            f"      <name>{_text(name)}</name>\n"
+            f"      <name>{element_text(name)}</name>\n"
             f"      <size>{self._count}</size>\n"
             "      <mode>annotation</mode>\n      <labels>\n"
         )
-        self._file.writelines(_label(label) for _, label in self._labels)
+        self._file.writelines(label_entry(label) for _, label in self._labels)
         self._file.write("      </labels>\n    </task>\n  </meta>\n")
         copy_spooled(self._images, self._file)
         self._file.write("</annotations>\n")
@@ -82,26 +81,14 @@ def _shapes_of(task: Task) -> Callable[[list[Any]], Iterator[_Shape]]:
 def _boxes(items: list[Any]) -> Iterator[_Shape]:
     for item in items:
         box = item.box
-        corners = zip(
-            ("xtl", "ytl", "xbr", "ybr"), (box.xmin, box.ymin, box.xmax, box.ymax), strict=True
-        )
-        place = " ".join(f'{name}="{pixels(corner):.2f}"' for name, corner in corners)
-        yield "box", item.label, place, item.score
+        corners = (box.xmin, box.ymin, box.xmax, box.ymax)
+        yield "box", item.label, box_place(corners), item.score
 
 
 def _masks(items: list[Any]) -> Iterator[_Shape]:
-    from ....tasks.values.masks import read_mask  # numpy and Pillow, for masks alone
-    from ....tasks.values.rle import counts
-    from .coco_instance import bounds
-
     for item in items:
-        mask = read_mask(item.mask)
-        if mask.any():
-            left, top, width, height = bounds(mask)
-            runs = counts(mask[top : top + height, left : left + width].T)
-            place = f'left="{left}" top="{top}" width="{width}" height="{height}"'
-            rle = ", ".join(map(str, runs))
-            yield "mask", label_of(item), f'rle="{rle}" {place}', item.score
+        for place in mask_places(item):
+            yield "mask", label_of(item), place, item.score
 
 
 def _points(items: list[Any]) -> Iterator[_Shape]:
@@ -119,24 +106,6 @@ def _element(shape: _Shape) -> str:
     name, label, place, score = shape
     drawn = "" if name == "tag" else f' occluded="0" {place} z_order="0"'
     return (
-        f'    <{name} label={_quoted(label)} source="auto"{drawn}>\n'
-        f'      <attribute name="score">{number(score) or 0.0}</attribute>\n'
-        f"    </{name}>\n"
+        f'    <{name} label={quoted(label)} source="auto"{drawn}>\n'
+        f"{score_attribute(score)}    </{name}>\n"
     )
-
-
-def _label(label: str) -> str:
-    return (
-        f"        <label><name>{_text(label)}</name><attributes><attribute><name>score</name>"
-        "<mutable>False</mutable><input_type>text</input_type><default_value></default_value>"
-        "<values></values></attribute></attributes></label>\n"
-    )
-
-
-def _quoted(text: str) -> str:
-    return quoteattr(xml_text(text))
-
-
-def _text(text: str) -> str:
-    # A reader turns CR into LF, unless it is a reference.
-    return escape(xml_text(text), {"\r": "&#13;"})

@@ -19,7 +19,7 @@ _JOINERS = "\u200c\u200d"
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class MarkedSpan:
     """Characters `start` to `end` of a text, what they are, and how sure that is."""
 
     start: int
@@ -28,14 +28,14 @@ class Span:
     score: float
 
 
-def spans_of(annotation: Annotation) -> list[Span]:
+def spans_of(annotation: Annotation) -> list[MarkedSpan]:
     """A row's spans in the order of its text. Raises RowError for one that lies outside it.
 
     A model's own tokens are joined by their B- and I-. Blanks at a span's ends are left out. Of
     spans that share characters the surest stays, of equals the first.
     """
     found = [_trimmed(span, annotation.text) for span in _joined(items_of(annotation.output))]
-    kept: list[Span] = []
+    kept: list[MarkedSpan] = []
     for span in sorted(found, key=lambda span: -span.score):
         place = bisect(kept, span.start, key=lambda other: other.start)
         is_free = all(other.end <= span.start for other in kept[max(0, place - 1) : place])
@@ -45,7 +45,7 @@ def spans_of(annotation: Annotation) -> list[Span]:
     return kept
 
 
-def tokens_of(text: str, spans: Iterable[Span]) -> Iterator[tuple[int, int]]:
+def tokens_of(text: str, spans: Iterable[MarkedSpan]) -> Iterator[tuple[int, int]]:
     """The begin and end of each word of a text: letters, digits and marks that stand together.
 
     Any other character but a blank is one of its own. A span begins and ends with a word.
@@ -68,12 +68,12 @@ def _joins(character: str) -> bool:
     return is_letter or character in _JOINERS or unicodedata.category(character)[0] == "M"
 
 
-def _joined(items: Iterable[Any]) -> Iterator[Span]:
-    tokens: list[Span] = []
+def _joined(items: Iterable[Any]) -> Iterator[MarkedSpan]:
+    tokens: list[MarkedSpan] = []
     last = -1
     for item in items:
         index, begins, kind = _told(item)
-        span = Span(item.start, item.end, kind, float(item.score))
+        span = MarkedSpan(item.start, item.end, kind, float(item.score))
         goes_on = index >= 0 and index == last + 1 and not begins
         if tokens and not (goes_on and tokens[-1].kind == kind):
             yield from _whole(tokens)
@@ -92,13 +92,13 @@ def _told(item: Any) -> tuple[int, bool, str]:
     return index, False, kind
 
 
-def _whole(tokens: list[Span]) -> Iterator[Span]:
+def _whole(tokens: list[MarkedSpan]) -> Iterator[MarkedSpan]:
     if tokens:
         score = sum(token.score for token in tokens) / len(tokens)
         yield replace(tokens[0], end=tokens[-1].end, score=score)
 
 
-def _trimmed(span: Span, text: str) -> Span:
+def _trimmed(span: MarkedSpan, text: str) -> MarkedSpan:
     if not 0 <= span.start <= span.end <= len(text):
         raise RowError(f"characters {span.start} to {span.end} are marked in a text of {len(text)}")
     marked = text[span.start : span.end]

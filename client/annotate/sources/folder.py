@@ -16,7 +16,7 @@ from .base import Columns, Source
 from .cells import utf8
 from .files import FileStore, LocalFiles, not_empty, printable_name
 from .frames import ManyRows, many_rows
-from .kinds import either, endings, is_film, is_many, many_endings, needed_file, suffix_of
+from .kinds import either, endings, is_film, is_many, needed_file, suffix_of
 from .remote import RemoteFiles, located
 from .sampling import USUAL, WHICH_FRAMES, Sampling, is_one_picture
 from .text_files import lines
@@ -160,7 +160,7 @@ class FolderSource(FileRows):
         self._pattern = Pattern(pattern) if pattern else EVERYTHING
         _, dot, suffix = pattern.rpartition("/")[2].rpartition(".")
         # A glob that names a suffix means it.
-        usual = (*endings(self._spec), *many_endings(self._spec, films=sampling.asked))
+        usual = endings(self._spec, frames=sampling.asked)
         self._ends = () if dot and suffix.strip("*?") else usual
         first = next(iter(self.list_files()), None)
         shown = files.shown(files.join(root, pattern) if pattern else root)

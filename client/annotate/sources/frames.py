@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from ....protocol.errors import RowError
 from ....tasks.media.containers import Container, container
-from ....tasks.media.kinds import PDF, rare_kind
+from ....tasks.media.kinds import PDF, is_single, rare_kind
 from ..rows import SampledFrame
 from .sampling import WHICH_FRAMES, Sampling
 
@@ -74,7 +74,7 @@ def many_rows(file: bytes | BinaryIO, sampling: Sampling) -> ManyRows | None:
     if kind := container(head):
         return _FilmRows(file, kind, sampling)
     data = file if isinstance(file, bytes) else file.read()
-    if data.startswith(b"\xff\xd8"):  # a JPEG; what a phone puts beside its picture is no frame
+    if is_single(data):
         return None
     try:
         pages = _PageRows(data, sampling)

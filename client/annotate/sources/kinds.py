@@ -79,10 +79,12 @@ def suffixes(content: Content) -> tuple[str, ...]:
     return _SUFFIXES.get(content, ())
 
 
-def endings(spec: TensorSpec) -> tuple[str, ...]:
-    """How files of an input end: those of its content, and films where a row is many pictures."""
-    films = _FILMS if spec.content == "image" and spec.shape[1:] == (-1,) else ()
-    return suffixes(spec.content) + films
+def endings(spec: TensorSpec, *, frames: bool = False) -> tuple[str, ...]:
+    """How files of an input end: those of its content, and films where a row is many pictures, or
+    one is and their `frames` are wanted.
+    """
+    films = spec.shape[1:] == (-1,) or (frames and is_one_picture(spec))
+    return suffixes(spec.content) + (_FILMS if spec.content == "image" and films else ())
 
 
 def is_film(name: str) -> bool:
@@ -92,12 +94,7 @@ def is_film(name: str) -> bool:
 
 def is_many(spec: TensorSpec, name: str) -> bool:
     """Whether a file of that name may be many rows of an input: frames or pages."""
-    return name.lower().endswith(many_endings(spec, films=True))
-
-
-def many_endings(spec: TensorSpec, *, films: bool) -> tuple[str, ...]:
-    """How files end whose frames or pages are an input's rows: documents, and films where asked."""
-    return (".pdf", *(_FILMS if films else ())) if is_one_picture(spec) else ()
+    return is_one_picture(spec) and name.lower().endswith((*_FILMS, ".pdf"))
 
 
 def needed_file(task: Task, shared: Collection[str] = ()) -> TensorSpec:

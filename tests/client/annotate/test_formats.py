@@ -22,18 +22,13 @@ from .answers import HARD_IDS, box, contents, examples, origin, row, written
 
 #: Formats that hold every task.
 ALL = {"jsonl", "oip-jsonl", "parquet", "datasets"}
+FILMS = {"cvat-video", "mot"}
 #: What drawing tools read: shapes in images, and labels of images.
 SHAPES = {"cvat", "labelme", "datumaro"}
-FILMS = {"cvat-video", "mot"}
-BOXES = (
-    ALL | FILMS | SHAPES | {"csv", "coco-detection", "label-studio", "yolo", "voc", "open-images"}
-)
-MASKS = (
-    ALL
-    | SHAPES
-    | {"csv", "coco-instance", "cvat-video", "label-studio", "yolo", "yolo-seg", "yolo-obb"}
-    | {"masks"}
-)
+PLAIN = ALL | FILMS | SHAPES
+BOXES = PLAIN | {"csv", "coco-detection", "label-studio", "yolo", "voc", "open-images"}
+SEGMENTS = {"coco-instance", "cvat-video", "yolo", "yolo-seg", "yolo-obb", "masks"}
+MASKS = ALL | SHAPES | SEGMENTS | {"csv", "label-studio"}
 SEEN = ALL | {"csv", "label-studio"}
 LABELS = SEEN | SHAPES | {"open-images"}
 TABLE = ALL | {"csv"}

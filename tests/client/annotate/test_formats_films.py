@@ -179,8 +179,8 @@ def test_masks_of_frames_are_cvats_run_lengths(tmp_path: Path) -> None:
     assert (mask.attrib["frame"], mask.attrib["outside"]) == ("3", "0")
 
 
-def followed(*frames: tuple[int, dict[int, tuple[int, int]]]) -> Annotation:
-    """A film whose objects' masks are discs around these points; () for none."""
+def followed(*frames: tuple[int, dict[int, tuple[int, int] | None]]) -> Annotation:
+    """A film whose objects' masks are discs around these points; None for none."""
     found = [(o, f, at) for f, objects in frames for o, at in objects.items()]
     masks = [write_mask(disc(*at, 5, SIZE) if at else np.zeros((48, 64), bool)) for *_, at in found]
     return Annotation(
@@ -200,7 +200,7 @@ def followed(*frames: tuple[int, dict[int, tuple[int, int]]]) -> Annotation:
 
 
 FOLLOWED = followed(
-    (0, {5: (20, 20), 0: (40, 20)}), (1, {5: (22, 20), 0: ()}), (2, {5: (24, 20), 0: (44, 20)})
+    (0, {5: (20, 20), 0: (40, 20)}), (1, {5: (22, 20), 0: None}), (2, {5: (24, 20), 0: (44, 20)})
 )
 
 

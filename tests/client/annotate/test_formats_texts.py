@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from wherry.client.annotate.formats import writer_of
-from wherry.client.annotate.formats.spans import Span, spans_of, tokens_of
+from wherry.client.annotate.formats.spans import MarkedSpan, spans_of, tokens_of
 from wherry.client.annotate.rows import Annotation
 from wherry.protocol.errors import RowError
 from wherry.tasks.registry import get_task
@@ -31,7 +31,7 @@ def marked(text: str, *entities: tuple[Any, ...], row_id: str = "a.txt") -> Anno
 
 
 def words(text: str, *spans: tuple[int, int]) -> list[str]:
-    cuts = [Span(start, end, "X", 1.0) for start, end in spans]
+    cuts = [MarkedSpan(start, end, "X", 1.0) for start, end in spans]
     return [text[start:end] for start, end in tokens_of(text, cuts)]
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def rows(task: Task, names: Sequence[str]) -> list[Annotation]:
     """The task's example under each name."""
     [first, *_] = examples(task.name)
     return [
-        Annotation(place, name, f"photos/{name}", first.output, (8, 8))
+        replace(first, index=place, id=name, path=f"photos/{name}")
         for place, name in enumerate(names)
     ]
 

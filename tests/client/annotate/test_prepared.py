@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import typer
+from PIL import Image
 
 from wherry.client.annotate.fleet import Fleet
 from wherry.client.annotate.prepared import Options, PreparedRun, prepared
+from wherry.client.command_inputs import seconds_of
 from wherry.client.errors import UsageError
+from wherry.protocol.errors import InvalidRequest
 
 
 class _Server:
@@ -22,8 +26,8 @@ class _Server:
 def asked(tmp_path: Path, model: str, out: str, **fields: Any) -> PreparedRun:
     (tmp_path / "talks").mkdir(exist_ok=True)
     (tmp_path / "talks" / "1.wav").write_bytes(b"RIFF")
-    source = str(tmp_path / "talks")
-    options = Options(source=source, model=model, out=tmp_path / out, **fields)
+    given = {"source": str(tmp_path / "talks"), **fields}
+    options = Options(model=model, out=tmp_path / out, **given)
     return prepared(cast("Fleet", _Server()), options)
 
 
@@ -51,3 +55,38 @@ def test_a_file_of_subtitles_is_one_of_a_folder(tmp_path: Path, out: str, name: 
         asked(tmp_path, "automatic-speech-recognition", out)
     with pytest.raises(UsageError, match="no format that ends in"):
         asked(tmp_path, "audio-classification", out)
+
+
+@pytest.mark.parametrize("name", ["cvat-video", "mot"])
+def test_a_format_of_films_is_no_pictures(tmp_path: Path, name: str) -> None:
+    Image.new("RGB", (4, 3)).save(tmp_path / "a.png")
+    source = str(tmp_path / "*.png")
+    with pytest.raises(UsageError, match=f"format {name}: is of films: .*--every 1s"):
+        asked(tmp_path, "object-detection", "out", format=name, source=source)
+    assert asked(tmp_path, "object-detection", "out", format=name, source=source, every=1.0)
+
+
+def test_other_frames_make_another_output(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 3)).save(tmp_path / "a.png")
+    given = {"source": str(tmp_path / "*.png")}
+    placing = asked(tmp_path, "object-detection", "out.jsonl", **given, every=1.0).placing
+    with placing, placing.half() as half:
+        (half / "out.jsonl").write_text("")
+        placing.place(half)
+    with pytest.raises(InvalidRequest, match=r'frames "every 1 s" -> "all"'):
+        asked(tmp_path, "object-detection", "out.jsonl", **given, frames="all").placing.look()
+    asked(tmp_path, "object-detection", "out.jsonl", **given, every=1.0).placing.look()
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [("1s", 1), ("500ms", 0.5), ("2", 2), ("0.5s", 0.5), (".25", 0.25), ("2m", 120), ("1 h", 3600)],
+)
+def test_a_time_is_told_as_people_do(given: str, seconds: float) -> None:
+    assert seconds_of(given, "--every") == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("given", ["", "s", "1 day", "-1s", "1e3", "nan", "1,5s"])
+def test_what_is_no_time_is_refused(given: str) -> None:
+    with pytest.raises(typer.BadParameter, match="--every .* expected a time as 1s, 500ms"):
+        seconds_of(given, "--every")
