@@ -14,7 +14,7 @@ from ...protocol.errors import WherryError
 from .compute import compute_s
 from .errors_file import failed_ids
 from .fleet import Fleet
-from .formats import Layout
+from .formats import OutputLayout
 from .laid_out import NO_IMAGES
 from .ledger import Ledger
 from .output import Findings, write_output
@@ -102,11 +102,11 @@ def annotate(client: Fleet, options: Options, observer: Observer = lambda _: Non
     return summary
 
 
-def _layout(options: Options, asked: PreparedRun, half: Path) -> Layout:
+def _layout(options: Options, asked: PreparedRun, half: Path) -> OutputLayout:
     """What the writer is told; pictures wait in a folder of their own."""
     waiting = half / beside(options.out, PICTURES).name
     is_wanted = asked.images != NO_IMAGES
-    return Layout(
+    return OutputLayout(
         pictures=Pictures(waiting, link=asked.images == "link") if is_wanted else None,
         split=options.split,
         media_prefix=options.media_prefix,
@@ -119,7 +119,7 @@ def _run(
     origin: Origin,
     source: Source,
     ledger: Ledger,
-    layout: Layout,
+    layout: OutputLayout,
 ) -> AnnotateRun:
     rows_per_job, jobs = sizes(client, origin)
     return AnnotateRun(

@@ -13,7 +13,7 @@ from ..rows import Annotation, Origin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class OutputLayout:
     """What is asked of an output beyond its format."""
 
     #: The rows' pictures, to be taken to their places; None where they are not to be in it.
@@ -34,13 +34,13 @@ class Writer(ABC):
     is_folder: ClassVar[bool] = False
     #: Names in its folder that it may write, all else below these; () for any.
     names: ClassVar[tuple[str, ...]] = ()
-    #: Options that it has a use for, as `Options` has them; one with any takes a Layout too.
+    #: Options that it has a use for, as `Options` has them; one with any takes a OutputLayout too.
     uses: ClassVar[frozenset[str]] = frozenset()
     #: Names in its folder that it writes only if it is given pictures.
     picture_names: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, path: Path, origin: Origin, layout: Layout | None = None) -> None:
-        self.path, self.origin, self.layout = path, origin, layout or Layout()
+    def __init__(self, path: Path, origin: Origin, layout: OutputLayout | None = None) -> None:
+        self.path, self.origin, self.layout = path, origin, layout or OutputLayout()
         #: What people are to know of the whole output, when it is closed.
         self.notes: list[str] = []
 
