@@ -38,6 +38,8 @@ class Writer(ABC):
     uses: ClassVar[frozenset[str]] = frozenset()
     #: Names in its folder that it writes only if it is given pictures.
     picture_names: ClassVar[tuple[str, ...]] = ()
+    #: Whether it is given pictures unasked, as links: its readers have no use for it without.
+    needs_pictures: ClassVar[bool] = False
 
     def __init__(self, path: Path, origin: Origin, layout: OutputLayout | None = None) -> None:
         self.path, self.origin, self.layout = path, origin, layout or OutputLayout()

@@ -30,6 +30,7 @@ class YoloTree(HeldFiles):
     names: ClassVar[tuple[str, ...]] = ("images.jsonl",)
     uses: ClassVar[frozenset[str]] = frozenset({"images", "split"})
     picture_names: ClassVar[tuple[str, ...]] = (TRAIN, *OTHERS)
+    needs_pictures: ClassVar[bool] = True
 
     def __init__(self, path: Path, origin: Origin, layout: OutputLayout | None = None) -> None:
         super().__init__(path, origin, layout)

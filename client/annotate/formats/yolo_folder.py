@@ -47,6 +47,7 @@ class YoloFolder(HeldFiles):
     names: ClassVar[tuple[str, ...]] = ("labels", "classes.txt", "data.yaml", "images.jsonl")
     uses: ClassVar[frozenset[str]] = frozenset({"images", "split"})
     picture_names: ClassVar[tuple[str, ...]] = (IMAGES,)
+    needs_pictures: ClassVar[bool] = True
 
     def __init__(self, path: Path, origin: Origin, layout: OutputLayout | None = None) -> None:
         super().__init__(path, origin, layout)

@@ -82,7 +82,8 @@ def made(kind: int, chance: Any) -> Any:
 
 
 def test_over_made_masks_nearly_all_is_drawn_again():
-    chance, shares = np.random.default_rng(0), {False: [], True: []}
+    chance = np.random.default_rng(0)
+    shares: dict[bool, list[float]] = {False: [], True: []}
     for number in range(158):
         mask = made(number % 6, chance)
         found = drawn(outline(mask), mask.shape)
