@@ -14,7 +14,7 @@ from ...protocol.errors import WherryError
 from .compute import compute_s
 from .errors_file import failed_ids
 from .fleet import Fleet
-from .formats import Layout
+from .formats import OutputLayout
 from .formats.fits import text_field
 from .laid_out import NO_IMAGES
 from .ledger import Ledger
@@ -103,11 +103,11 @@ def annotate(client: Fleet, options: Options, observer: Observer = lambda _: Non
     return summary
 
 
-def _layout(options: Options, asked: PreparedRun, half: Path) -> Layout:
+def _layout(options: Options, asked: PreparedRun, half: Path) -> OutputLayout:
     """What the writer is told; pictures wait in a folder of their own."""
     waiting = half / beside(options.out, PICTURES).name
     is_wanted = asked.images != NO_IMAGES
-    return Layout(
+    return OutputLayout(
         pictures=Pictures(waiting, link=asked.images == "link") if is_wanted else None,
         split=options.split,
         media_prefix=options.media_prefix,
@@ -115,7 +115,7 @@ def _layout(options: Options, asked: PreparedRun, half: Path) -> Layout:
 
 
 def _run(
-    client: Fleet, options: Options, asked: PreparedRun, ledger: Ledger, layout: Layout
+    client: Fleet, options: Options, asked: PreparedRun, ledger: Ledger, layout: OutputLayout
 ) -> AnnotateRun:
     origin, source = asked.origin, asked.source
     rows_per_job, jobs = sizes(client, origin)

@@ -33,7 +33,7 @@ def images_of(options: Options, format_name: str, writer: type[Writer]) -> str:
     for name, value in asked.items():
         if value and name not in writer.uses:
             raise UsageError(f"{name}: format {format_name!r} has no use for it")
-    return (options.images or "link") if "images" in writer.uses else NO_IMAGES
+    return options.images or ("link" if writer.needs_pictures else NO_IMAGES)
 
 
 def _refuse_shares(split: Mapping[str, float]) -> None:

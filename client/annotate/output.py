@@ -12,7 +12,7 @@ from pathlib import Path
 from ...protocol.errors import RowError
 from ...tasks.base import TaskOutput
 from .errors_file import error_line
-from .formats import Layout, Writer
+from .formats import OutputLayout, Writer
 from .ledger import Ledger, LedgerRow
 from .packing import read_answer
 from .rows import Annotation, Origin
@@ -67,7 +67,7 @@ def write_output(
     writer: type[Writer],
     out: Path,
     errors: Path,
-    layout: Layout | None = None,
+    layout: OutputLayout | None = None,
 ) -> Findings:
     """Write every row's answer or error, in the source's order.
 

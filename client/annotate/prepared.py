@@ -61,7 +61,7 @@ class Options:
     #: Whether files at `out` may be replaced that no run with these options wrote.
     overwrite: bool = False
     #: How pictures come to lie beside their annotations: `link`, `copy`, or `none`; "" for `link`
-    #: where the format has a place for them.
+    #: where the format is of no use without them.
     images: str = ""
     #: Parts of the data set beside `train` -> their shares: `{"val": 0.1}`.
     split: Mapping[str, float] = field(default_factory=dict)

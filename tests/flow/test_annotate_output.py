@@ -333,7 +333,10 @@ def test_pictures_of_a_table_are_copied(client: Client, data_set: Path) -> None:
     table = pa.table({"id": list(data), "image": cells})
     pq.write_table(table, data_set / "rows.parquet")
     out = data_set.parent / "out"
-    client.annotate(data_set / "rows.parquet", model="object-detection", out=out, format="voc")
+    asked: dict[str, Any] = {"model": "object-detection", "out": out, "format": "voc"}
+    client.annotate(data_set / "rows.parquet", **asked)
+    assert not (out / "JPEGImages").exists()
+    client.annotate(data_set / "rows.parquet", **asked, images="link")
     found = {p.stem: p.read_bytes() for p in (out / "JPEGImages").iterdir() if not p.is_symlink()}
     assert found == data
 

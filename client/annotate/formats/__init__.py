@@ -13,10 +13,18 @@ from ....protocol.errors import InvalidRequest
 from ....protocol.nearest import meant
 from ....tasks.base import Task
 from ...errors import UsageError
-from .base import Layout, Writer
+from .base import OutputLayout, Writer
 from .fits import fits
 
-__all__ = ["FORMATS", "Layout", "Writer", "format_of", "formats_for", "known_format", "writer_of"]
+__all__ = [
+    "FORMATS",
+    "OutputLayout",
+    "Writer",
+    "format_of",
+    "formats_for",
+    "known_format",
+    "writer_of",
+]
 
 #: Format -> file:class.
 FORMATS = {
@@ -35,9 +43,9 @@ FORMATS = {
     "label-studio": "label_studio:LabelStudio",
     "yolo": "yolo:Yolo",
     "yolo-seg": "yolo_seg:YoloSeg",
-    "yolo-pose": "yolo_pose:YoloPose",
+    "yolo-pose": "yolo_pose:YoloPoints",
     "yolo-obb": "yolo_obb:YoloObb",
-    "yolo-classify": "yolo_classify:YoloClassify",
+    "yolo-classify": "yolo_classify:YoloTree",
     "voc": "voc:Voc",
     "cvat": "cvat:Cvat",
     "labelme": "labelme:LabelMe",

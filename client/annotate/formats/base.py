@@ -13,7 +13,7 @@ from ..rows import Annotation, Origin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class OutputLayout:
     """What is asked of an output beyond its format."""
 
     #: The rows' pictures, to be taken to their places; None where they are not to be in it.
@@ -40,13 +40,15 @@ class Writer(ABC):
     asks: ClassVar[Mapping[str, Any]] = {}
     #: Whether it writes rows' own texts: `Annotation.text` is there then.
     writes_text: ClassVar[bool] = False
-    #: Options that it has a use for, as `Options` has them; one with any takes a Layout too.
+    #: Options that it has a use for, as `Options` has them; one with any takes an OutputLayout too.
     uses: ClassVar[frozenset[str]] = frozenset()
     #: Names in its folder that it writes only if it is given pictures.
     picture_names: ClassVar[tuple[str, ...]] = ()
+    #: Whether it is given pictures unasked, as links: its readers have no use for it without.
+    needs_pictures: ClassVar[bool] = False
 
-    def __init__(self, path: Path, origin: Origin, layout: Layout | None = None) -> None:
-        self.path, self.origin, self.layout = path, origin, layout or Layout()
+    def __init__(self, path: Path, origin: Origin, layout: OutputLayout | None = None) -> None:
+        self.path, self.origin, self.layout = path, origin, layout or OutputLayout()
         #: What people are to know of the whole output, when it is closed.
         self.notes: list[str] = []
 

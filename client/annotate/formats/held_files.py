@@ -9,14 +9,14 @@ from types import TracebackType
 from typing import IO
 
 from ..rows import Origin
-from .base import Layout, Writer
+from .base import OutputLayout, Writer
 from .text import ERRORS
 
 
 class HeldFiles(Writer):
     """Closes what it holds, whether the output came to its end or not."""
 
-    def __init__(self, path: Path, origin: Origin, layout: Layout | None = None) -> None:
+    def __init__(self, path: Path, origin: Origin, layout: OutputLayout | None = None) -> None:
         super().__init__(path, origin, layout)
         self._held = ExitStack()
         if self.is_folder:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from ....protocol.errors import RowError
 from ....tasks.label_studio.results import mean_score, results_of
 from ..rows import Annotation, Origin
-from .base import Layout
+from .base import OutputLayout
 from .coco import file_name
 from .fits import has_answers, has_labels, medium
 from .held_files import HeldFiles
@@ -26,7 +26,7 @@ class LabelStudio(HeldFiles):
 
     uses: ClassVar[frozenset[str]] = frozenset({"media_prefix"})
 
-    def __init__(self, path: Path, origin: Origin, layout: Layout | None = None) -> None:
+    def __init__(self, path: Path, origin: Origin, layout: OutputLayout | None = None) -> None:
         super().__init__(path, origin, layout)
         self._file = self._open(path)
         self._version = ":".join(filter(None, (origin.model, origin.version)))

@@ -22,7 +22,7 @@ from xml.sax.saxutils import escape
 
 from ....tasks.values.rounding import number
 from ..rows import Annotation, Origin
-from .base import Layout, size_of
+from .base import OutputLayout, size_of
 from .categories import Categories
 from .coco import file_name
 from .file_names import FileNames
@@ -46,7 +46,7 @@ class Voc(HeldFiles):
     uses: ClassVar[frozenset[str]] = frozenset({"images", "split"})
     picture_names: ClassVar[tuple[str, ...]] = (_PICTURES,)
 
-    def __init__(self, path: Path, origin: Origin, layout: Layout | None = None) -> None:
+    def __init__(self, path: Path, origin: Origin, layout: OutputLayout | None = None) -> None:
         super().__init__(path, origin, layout)
         self._names = FileNames()
         self._held.callback(self._names.close)

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from ..rows import Annotation, Origin
 from ..sources.kinds import suffix_of
-from .base import Layout
+from .base import OutputLayout
 from .file_names import FileNames
 from .fits import items_of
 from .held_files import HeldFiles
@@ -23,15 +23,16 @@ from .splits import OTHERS, TRAIN, split_of
 from .text import json_text
 
 
-class YoloClassify(HeldFiles):
+class YoloTree(HeldFiles):
     """A picture a row; one without a label is left out of the tree."""
 
     is_folder: ClassVar[bool] = True
     names: ClassVar[tuple[str, ...]] = ("images.jsonl",)
     uses: ClassVar[frozenset[str]] = frozenset({"images", "split"})
     picture_names: ClassVar[tuple[str, ...]] = (TRAIN, *OTHERS)
+    needs_pictures: ClassVar[bool] = True
 
-    def __init__(self, path: Path, origin: Origin, layout: Layout | None = None) -> None:
+    def __init__(self, path: Path, origin: Origin, layout: OutputLayout | None = None) -> None:
         super().__init__(path, origin, layout)
         self._names, self._label_names = FileNames(flat=True), FileNames(flat=True)
         self._held.callback(self._names.close)

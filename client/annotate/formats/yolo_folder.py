@@ -24,7 +24,7 @@ from typing import ClassVar
 
 from ..rows import Annotation, Origin
 from ..sources.kinds import suffix_of
-from .base import Layout, size_of
+from .base import OutputLayout, size_of
 from .categories import Categories
 from .file_names import FileNames, stem_of
 from .held_files import HeldFiles
@@ -47,8 +47,9 @@ class YoloFolder(HeldFiles):
     names: ClassVar[tuple[str, ...]] = ("labels", "classes.txt", "data.yaml", "images.jsonl")
     uses: ClassVar[frozenset[str]] = frozenset({"images", "split"})
     picture_names: ClassVar[tuple[str, ...]] = (IMAGES,)
+    needs_pictures: ClassVar[bool] = True
 
-    def __init__(self, path: Path, origin: Origin, layout: Layout | None = None) -> None:
+    def __init__(self, path: Path, origin: Origin, layout: OutputLayout | None = None) -> None:
         super().__init__(path, origin, layout)
         has_pictures = self.layout.pictures is not None
         self._names = FileNames(as_here=not has_pictures, avoided=(IMAGES,) * has_pictures)

@@ -17,7 +17,11 @@ from .yolo_folder import YoloFolder, numbers, share
 class YoloObb(YoloFolder):
     """Corners are clipped to the image; a mask without a pixel is left out."""
 
-    def _lines(self, annotation: Annotation, _: tuple[int, int]) -> Iterator[tuple[str, str]]:
+    def _lines(
+        self,
+        annotation: Annotation,
+        size: tuple[int, int],  # noqa: ARG002 # masks have their own
+    ) -> Iterator[tuple[str, str]]:
         for item in items_of(annotation.output):
             mask = read_mask(item.mask)
             if mask.any():

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from ..rows import Annotation, Origin
-from .base import Layout
+from .base import OutputLayout
 from .categories import Categories
 from .coco_keypoints import OBJECT, named_points
 from .fits import items_of
@@ -27,10 +27,10 @@ _MISSING, _VISIBLE = " 0 0 0", "2"
 _BEFORE = 5
 
 
-class YoloPose(YoloFolder):
+class YoloPoints(YoloFolder):
     """An object a line; points beyond the image are as good as missing."""
 
-    def __init__(self, path: Path, origin: Origin, layout: Layout | None = None) -> None:
+    def __init__(self, path: Path, origin: Origin, layout: OutputLayout | None = None) -> None:
         super().__init__(path, origin, layout)
         self._points = Categories(0)
         #: Points of the shortest line.

@@ -23,7 +23,11 @@ _LEAST = 3
 class YoloSeg(YoloFolder):
     """A mask without a pixel is left out."""
 
-    def _lines(self, annotation: Annotation, _: tuple[int, int]) -> Iterator[tuple[str, str]]:
+    def _lines(
+        self,
+        annotation: Annotation,
+        size: tuple[int, int],  # noqa: ARG002 # masks have their own
+    ) -> Iterator[tuple[str, str]]:
         return polygon_lines(annotation)
 
 

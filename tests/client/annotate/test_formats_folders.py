@@ -13,7 +13,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from wherry.client.annotate.formats import Layout, writer_of
+from wherry.client.annotate.formats import OutputLayout, writer_of
 from wherry.client.annotate.pictures import Pictures
 from wherry.protocol.errors import RowError
 from wherry.tasks.registry import get_task
@@ -212,7 +212,7 @@ def test_voc_boxes(tmp_path):
 
 def test_voc_has_its_pictures_and_its_parts(tmp_path):
     pictures = Pictures(tmp_path / "waiting", link=False)
-    layout = Layout(pictures=pictures, split={"val": 0.5})
+    layout = OutputLayout(pictures=pictures, split={"val": 0.5})
     out = tmp_path / "out"
     with writer_of("voc", get_task(DETECT))(out, origin(DETECT), layout) as writer:
         for n, row_id in enumerate(["a.png", "in/a.png", "cam 10:30", "b.jpg"]):

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
-from wherry.client.annotate.formats import Layout, writer_of
+from wherry.client.annotate.formats import OutputLayout, writer_of
 from wherry.tasks.label_studio.brush_rle import brush_rle
 from wherry.tasks.registry import get_task
 
@@ -84,7 +84,7 @@ def test_a_prefix_says_where_files_are_found(tmp_path, prefix, begins, is_url):
         row(task, 2, "c", "17", path="/mnt/table/x.jpg"),
         row(task, 3, "d", "18"),
     ]
-    layout = Layout(media_prefix=prefix)
+    layout = OutputLayout(media_prefix=prefix)
     writer = writer_of("label-studio", get_task(task))
     with writer(tmp_path / "out", origin(task), layout) as writing:
         for annotation in rows:

@@ -66,6 +66,17 @@ def test_relative_folder_and_working_folder(tmp_path, monkeypatch):
     assert ids("*/a.jpg") == ["p/a.jpg"]
 
 
+def test_a_row_knows_this_machines_file(tmp_path):
+    fill(tmp_path / "in", "a.png")
+    file = tmp_path / "in" / "a.png"
+    (tmp_path / "t.csv").write_text(f"id,image\n1,in/a.png\n2,{file}\n")
+    (tmp_path / "b.jsonl").write_text('{"image": {"bytes": "iVBORw0KGgo=", "path": "in/a.png"}}\n')
+    expected = {"in": [file], "t.csv": [file, file], "b.jsonl": [None]}
+    for source, files in expected.items():
+        rows = list(open_source(str(tmp_path / source), IMAGES))
+        assert [Path(row.file) if row.file else None for row in rows] == files
+
+
 def test_text_files_are_a_row_each(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfone\r\ntwo\r\n")
     (tmp_path / "b.txt").write_bytes(b"\xff\xfe")

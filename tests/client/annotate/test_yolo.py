@@ -13,7 +13,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from wherry.client.annotate.formats import Layout, writer_of
+from wherry.client.annotate.formats import OutputLayout, writer_of
 from wherry.client.annotate.formats.splits import split_of
 from wherry.client.annotate.pictures import Pictures
 from wherry.client.annotate.rows import Annotation
@@ -43,7 +43,7 @@ def laid_out(
 ) -> list[str]:
     """Write rows with a picture each; what was noted."""
     pictures = Pictures(path.with_name("waiting"), link=False)
-    layout = Layout(pictures=pictures, split=split or {})
+    layout = OutputLayout(pictures=pictures, split=split or {})
     with writer_of(name, get_task(task))(path, origin(task), layout) as writer:
         for annotation in rows:
             pictures.keep(annotation.index, picture(kind), "")
@@ -151,7 +151,7 @@ def test_a_row_stays_in_its_part() -> None:
 def test_a_row_without_its_picture_leaves_nothing(tmp_path: Path) -> None:
     def run(name: str, *, gone: bool) -> Path:
         pictures = Pictures(tmp_path / f"{name} waiting", link=False)
-        layout = Layout(pictures=pictures)
+        layout = OutputLayout(pictures=pictures)
         writer = writer_of("yolo", get_task(DETECT))
         with writer(tmp_path / name, origin(DETECT), layout) as writing:
             first, second = boats("a.png", "b.png")

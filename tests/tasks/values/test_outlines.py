@@ -65,6 +65,33 @@ def test_of_any_mask_only_pixels_between_its_parts_are_more(seed):
         assert np.array_equal(found, mask)
 
 
+def made(kind: int, chance: Any) -> Any:
+    x, y, radius = chance.integers(0, 64), chance.integers(0, 48), chance.integers(2, 24)
+    mask = disc(x, y, radius)
+    if kind == 1:
+        mask = (abs(ACROSS - x) <= radius) & (abs(DOWN - y) <= radius // 2)
+    elif kind == 2:
+        mask &= ~disc(x, y, radius // 2)
+    elif kind == 3:
+        mask = (abs(ACROSS - x) <= DOWN - y) & (y + radius > DOWN)
+    elif kind == 4:
+        mask &= chance.random(mask.shape) < 0.9
+    elif kind == 5:
+        mask |= disc((x + 32) % 64, y, radius // 3)
+    return mask
+
+
+def test_over_made_masks_nearly_all_is_drawn_again():
+    chance = np.random.default_rng(0)
+    shares: dict[bool, list[float]] = {False: [], True: []}
+    for number in range(158):
+        mask = made(number % 6, chance)
+        found = drawn(outline(mask), mask.shape)
+        shares[parts(mask) > 1].append((mask & found).sum() / (mask | found).sum())
+    assert min(shares[False]) == 1
+    assert np.median(shares[True]) > 0.9, "a line a pixel wide lies between parts"
+
+
 def test_parts_are_joined_by_a_line_between_near_places():
     mask = disc(12, 20, 10) | disc(50, 20, 10)
     more = drawn(outline(mask), mask.shape) & ~mask
