@@ -210,10 +210,11 @@ class TaskOutput(BaseModel, ABC):
         return output.warned(str(warning)) if warning else output
 
     @classmethod
-    def of_parts(cls, answers: Sequence[Self], row: TaskInput) -> Self:  # noqa: ARG003 # for documents
-        """The answer of a row that was given in parts."""
-        (answer,) = answers
-        return answer
+    def of_parts(cls, answers: Sequence[Any], row: TaskInput) -> Self:  # noqa: ARG003 # for documents
+        """The answer of a row that was given in parts, given those of its own kind."""
+        whole: Self
+        (whole,) = answers
+        return whole
 
     @classmethod
     @abstractmethod

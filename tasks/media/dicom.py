@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import UID, UID_dictionary
+from pydicom.uid import UID
 
 from ...protocol.errors import RowError
 from . import dicom_codecs
@@ -56,7 +56,7 @@ class DicomPages:
             get_decoder(syntax)
         except NotImplementedError:
             # What a file calls its syntax may be anything that somebody typed.
-            name = syntax.name if syntax in UID_dictionary else "one that is not of the standard"
+            name = syntax.name if syntax.name != syntax else "one that is not of the standard"
             raise RowError(f"DICOM of this transfer syntax is not read: {name}") from None
 
     def images(self, wanted: Sequence[int]) -> Iterator[Image.Image]:
@@ -146,7 +146,7 @@ def _first(value: Any) -> float | None:
     """A number, or the first of several."""
     if value is None or value == "":
         return None
-    return float(value[0] if isinstance(value, Sequence | pydicom.multival.MultiValue) else value)
+    return float(value[0] if isinstance(value, Sequence) else value)
 
 
 def _scaled(values: NDArray[np.float64]) -> NDArray[np.uint8]:

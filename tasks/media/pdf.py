@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import pypdfium2  # type: ignore[import-untyped] # it ships no types
 from PIL import Image
@@ -45,7 +45,7 @@ class PdfPages:
 
     def _render(self, document: pypdfium2.PdfDocument, number: int) -> Image.Image:
         with _ONE_AT_A_TIME, _told(f"page {number + 1} of the PDF"):
-            page = document[number]
+            page: Any = document[number]  # its types are partial
             try:
                 self._check(page, number + 1)
                 drawn = page.render(
@@ -59,7 +59,7 @@ class PdfPages:
             finally:
                 page.close()
 
-    def _check(self, page: pypdfium2.PdfPage, number: int) -> None:
+    def _check(self, page: Any, number: int) -> None:
         width, height = (max(1, round(side * self._dpi / _UNITS)) for side in page.get_size())
         if width * height > self._max_pixels:
             raise RowError(

@@ -64,10 +64,10 @@ class DocumentsOutput(ItemsOutput):
     """Per document, items of which each says its page."""
 
     @classmethod
-    def of_parts(cls, answers: Sequence[Self], row: TaskInput) -> Self:
+    def of_parts(cls, answers: Sequence[Any], row: TaskInput) -> Self:
         """The items of all pages."""
         if len(answers) == 1:
-            return answers[0]
+            return super().of_parts(answers, row)
         field = cls.ROWS[0]
         items = [
             item.model_copy(update={"page": number})

@@ -131,7 +131,12 @@ def test_what_an_example_has_may_be_shared(name):
             {},
             "threshold: 2 should be less than or equal to 1",
         ),
-        ("object-detection", {"treshold": 1}, {}, ": threshold; did you mean 'threshold'?"),
+        (
+            "object-detection",
+            {"treshold": 1},
+            {},
+            "background, threshold; did you mean 'threshold'?",
+        ),
         ("token-classification", {"aggregation_strategy": "mean"}, {}, "'mean' should be 'none', "),
         ("token-classification", {"stride": 2}, {}, "param stride: needs an aggregation_strategy"),
         ("summarization", {"stop": ["a", 1]}, {}, r"param stop\[1\]: 1 should be a valid string"),

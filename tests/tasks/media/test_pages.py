@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import threading
+from typing import Any
 
 import numpy as np
-import pypdfium2
+import pypdfium2  # type: ignore[import-untyped] # it ships no types
 import pytest
 from PIL import Image, ImageSequence, PngImagePlugin
 
@@ -25,7 +26,7 @@ SHEETS = [Image.new("RGB", (60, 40), "red"), Image.new("RGB", (40, 60), "blue")]
 DRAWN = pictures.written_pdf(["1 0 0 rg 0 0 72 72 re f", "0 0 1 rg 0 0 72 72 re f"])
 
 
-def close(found: object, wanted: tuple[int, int, int]) -> bool:
+def close(found: Any, wanted: tuple[int, int, int]) -> bool:
     return bool(np.abs(np.subtract(found, wanted)).max() <= 2)
 
 
@@ -78,7 +79,7 @@ def test_what_of_a_file_is_no_page_of_its_own_is_passed_over() -> None:
 
 def _small(image: Image.Image) -> Image.Image:
     small = image.resize((6, 4))
-    small.encoderinfo = {"tiffinfo": {254: 1}}  # type: ignore[attr-defined] # Pillow reads it there
+    small.encoderinfo = {"tiffinfo": {254: 1}}  # Pillow reads it there
     return small
 
 
@@ -142,7 +143,7 @@ def test_a_picture_that_names_pdf_in_a_note_is_none() -> None:
 
 @pytest.mark.parametrize("form", ["PDF", "TIFF", "GIF"])
 def test_the_first_page_is_read_and_the_others_are_told(form: str) -> None:
-    data = pictures.paged([SHEETS[0], SHEETS[0].transpose(0), SHEETS[1].resize((60, 40))], form)
+    data = pictures.paged([SHEETS[0], SHEETS[0].copy(), SHEETS[1].resize((60, 40))], form)
     assert close(decode(data).getpixel((5, 5)), (255, 0, 0))
     told = unread_pages([data])
     kind = "frames" if form == "GIF" else "pages"

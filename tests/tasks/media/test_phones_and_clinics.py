@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import sys
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -30,8 +31,8 @@ IMAGE = Image.fromarray(BLOCKS)
 #: Hounsfield units, as a scanner stores them: of 12 bits, from -1024.
 UNITS = (np.arange(48 * 64).reshape(48, 64) - 1000).astype(np.int16)
 STORED = (UNITS + 1024).astype(np.uint16)
-CT = {"BitsStored": 12, "RescaleSlope": "1", "RescaleIntercept": "-1024"}
-WINDOW = {"WindowCenter": ["40", "-600"], "WindowWidth": ["400", "1500"]}
+CT: dict[str, Any] = {"BitsStored": 12, "RescaleSlope": "1", "RescaleIntercept": "-1024"}
+WINDOW: dict[str, Any] = {"WindowCenter": ["40", "-600"], "WindowWidth": ["400", "1500"]}
 
 
 def heic(orientation: int = 1, image: Image.Image = IMAGE) -> bytes:
@@ -161,7 +162,7 @@ def test_frames_have_windows_of_their_own() -> None:
         assert np.flatnonzero(found.ravel() >= 128)[0] == pytest.approx(1000 + centre, abs=1)
 
 
-J2K = {"codecformat": "j2k", "reversible": True, "level": 0}
+J2K: dict[str, Any] = {"codecformat": "j2k", "reversible": True, "level": 0}
 
 
 @pytest.mark.parametrize(

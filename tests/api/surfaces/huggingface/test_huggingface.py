@@ -105,7 +105,7 @@ ANSWERS: list[tuple[str, dict[str, Any], Any]] = [
     (
         "document-question-answering",
         {"inputs": {"image": PICTURE, "question": "What?"}},
-        [{"answer": "39.50", "score": 0.875, "start": 1, "end": 1}],
+        [{"answer": "39.50", "score": 0.875, "start": 1, "end": 1, "page": 1}],
     ),
     (
         "visual-question-answering",
@@ -258,6 +258,10 @@ def test_a_list_is_answered_by_a_list(http: httpx.Client, serving: Worker) -> No
     either = ["a", {"image": PICTURE}, {"text": "a"}, f"data:image/png;base64,{PICTURE}"]
     text, image, *again = said(http, "multimodal-embedding", {"inputs": either})
     assert [text, image] == again
+    scan = said(
+        http, "multimodal-embedding", {"inputs": f"data:application/dicom;base64,{PICTURE}"}
+    )
+    assert scan == [image]
     assert said(http, "multimodal-embedding", {"inputs": {"image": PICTURE}}) == [image]
     assert len(said(http, "fill-mask", {"inputs": ["a [MASK]", "b [MASK]"]})) == 2
     assert len(said(http, "object-detection", {"inputs": [PICTURE, PICTURE]})) == 2

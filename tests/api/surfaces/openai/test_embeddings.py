@@ -35,6 +35,7 @@ def alone(http: httpx.Client, serving: Worker) -> dict[str, list[float]]:
     "image",
     [
         URI,
+        f"data:application/pdf;base64,{FILE}",
         {"image": URI},
         {"image": FILE},
         {"type": "image_url", "image_url": {"url": URI}},

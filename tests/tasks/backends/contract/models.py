@@ -107,6 +107,10 @@ DEAF: dict[str, Mapping[str, str]] = {
         "language": "it knows but one",
         "return_timestamps": "it tells no times, and refuses it",
     },
+    "depth-estimation": {"background": "random weights move by less than a grey"},
+    "document-question-answering": dict.fromkeys(
+        ("background", "frames", "dpi"), "its pages are read first; its own tests have them"
+    ),
     "image-feature-extraction": {"pool": "DINOv2 pools by its first token, as others do not"},
     "image-segmentation-semantic": dict.fromkeys(
         ("threshold", "mask_threshold", "overlap_mask_area_threshold", "subtask"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from wherry.tasks.registry import get_task
 
-from ....support import media, tiny
+from ....support import media, pictures, tiny
 from .case import Case, Changed, Row
 from .files import BROKEN_IMAGES, IMAGES, beyond_pixels
 from .text import LONG
@@ -56,6 +58,11 @@ def _drawn(line: str) -> bytes:
     ImageDraw.Draw(image).text((12, 10), line, fill="black", font=font)
     return tiny.encode(image)
 
+
+#: Two pages to read.
+_PAGES: Row = {
+    "images": [pictures.paged([Image.open(io.BytesIO(_drawn(line))) for line in ("No", "cat")])]
+}
 
 _BOXED: Row = {**IMAGES[2], "boxes": [[[3, 4, 100, 30]]]}
 
@@ -179,7 +186,11 @@ CASES: dict[str, Case] = {
         fixed={"threshold": 0.0},
         broken=BROKEN_IMAGES,
         beyond=[_BEYOND],
-        changed={"threshold": Changed(value=1.0)},
+        changed={
+            "threshold": Changed(value=1.0),
+            "frames": Changed(value="first", beside={"dpi": 72}, rows=[_PAGES]),
+            "dpi": Changed(value=36, beside={"frames": "first"}, rows=[_PAGES]),
+        },
     ),
     "video-classification": Case(
         rows=[
