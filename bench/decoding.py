@@ -183,7 +183,7 @@ def _of_sounds(kind: str) -> dict[str, Decoder]:
 
 
 def _with_pyav(data: bytes) -> Any:
-    with av.open(io.BytesIO(data)) as file:
+    with av.open(io.BytesIO(data), "r") as file:
         resampler = av.AudioResampler("flt", "mono", _WANTED)
         frames = [made for frame in file.decode(audio=0) for made in resampler.resample(frame)]
         return np.concatenate([f.to_ndarray()[0] for f in frames + resampler.resample(None)])
