@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 PIP = $(BIN)/python -m pip install -c constraints.txt
 
-.PHONY: install install-dev demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-start bench-generation bench-tasks bench-queue bench-annotate bench-annotate-memory compatibility models docs clean
+.PHONY: install install-dev demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-start bench-generation bench-tasks bench-decoding bench-queue bench-annotate bench-annotate-memory compatibility models docs clean
 
 # What the demo and the tests need. pip tells what it does, for it takes minutes.
 install: .venv/installed
@@ -82,6 +82,10 @@ bench-generation: install
 
 bench-tasks: install
 	$(BIN)/python -m bench.tasks
+
+# The other decoders go into .wherry/bench-decoders.
+bench-decoding: install
+	$(BIN)/python -m bench.decoding
 
 # Beside another checkout, which has an environment of its own: BEFORE=../older
 bench-start: install

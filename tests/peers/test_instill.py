@@ -162,11 +162,13 @@ def test_boxes_of_objects(name: str, lines: Lines, ours: Callable[..., Any]) -> 
 
 @pytest.mark.parametrize("name", [call("trigger_latest optical-character-recognition")])
 def test_lines_of_text(name: str, lines: Lines, ours: Callable[..., Any]) -> None:
-    ((expected,),) = ours("optical-character-recognition").lines
-    (item,) = first(lines, "optical-character-recognition")["data"]["objects"]
-    assert item["text"] == expected.text
-    assert item["score"] == pytest.approx(expected.score)
-    assert box(item) == pytest.approx(tuple(expected.box.model_dump().values()))
+    (expected,) = ours("optical-character-recognition").lines
+    found = first(lines, "optical-character-recognition")["data"]["objects"]
+    assert len(found) == len(expected) > 0
+    for item, want in zip(found, expected, strict=True):
+        assert item["text"] == want.text
+        assert item["score"] == pytest.approx(want.score)
+        assert box(item) == pytest.approx(tuple(want.box.model_dump().values()))
 
 
 @pytest.mark.parametrize("name", [call("trigger_latest keypoint-detection")])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from PIL import Image
 
 from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
+from ...media.size import displayed_size
 from ..rows import Decoded, alike
 from ..sizes import Size
 from .picture import picture
@@ -30,21 +31,33 @@ Answer = Callable[
 ]
 
 
-def fitted(row: TaskInput, pixels: Pixels, max_pixels: int) -> Fitted:
-    """Decode and resize a row. Raises RowError. The full image is freed before the next one."""
+def fitted(row: TaskInput, pixels: Pixels, max_pixels: int, *, scaled: bool = False) -> Fitted:
+    """Decode and resize a row. Raises RowError. The full image is freed before the next one.
+
+    `scaled` lets large JPEGs be decoded to less than their size.
+    """
+    files: Any = row.images  # type: ignore[attr-defined] # vision inputs have images
+    if scaled and (size := displayed_size(files[0])):
+        image = picture(row, max_pixels, at_least=pixels.enough(size))
+        return Fitted(pixels.fit_reduced(image, size), size)
     image = picture(row, max_pixels)
     return Fitted(pixels.fit(image), image.size)
 
 
 def run_fitted(
-    batch: Sequence[TaskInput], pixels: Pixels, max_pixels: int, answer: Answer
+    batch: Sequence[TaskInput],
+    pixels: Pixels,
+    max_pixels: int,
+    answer: Answer,
+    *,
+    scaled: bool = False,
 ) -> list[TaskOutput | RowError]:
     """Answer a batch with one forward per size that its images are resized to.
 
     Models of a fixed size take the whole batch in one. Padding to the largest would let a row's
     answer depend on its neighbours: a DETR's logits moved by 0.08, with its mask.
     """
-    decoded = Decoded(batch, lambda row: fitted(row, pixels, max_pixels))
+    decoded = Decoded(batch, lambda row: fitted(row, pixels, max_pixels, scaled=scaled))
     found: dict[int, TaskOutput | RowError] = {}
     for group in alike(row.image.size for row in decoded.rows):
         rows = [decoded.rows[i] for i in group]

@@ -66,13 +66,26 @@ class Pixels:
 
     def fit(self, image: Image.Image) -> Image.Image:
         """Resize and crop an RGB image. Raises RowError where it is too narrow for that."""
+        return self.fit_reduced(image, image.size)
+
+    def fit_reduced(self, image: Image.Image, own: Size) -> Image.Image:
+        """The same of an image that was of the size `own`, and may have been made smaller since."""
         if self.resize is not None:
-            width, height = self.resize(image.size)
+            width, height = self.resize(own)
             if min(width, height) < 1 or width * height > _MAX_RESIZED:
-                raise RowError(f"an image of {image.width} x {image.height} pixels is too narrow")
+                raise RowError(f"an image of {own[0]} x {own[1]} pixels is too narrow")
             if (width, height) != image.size:
                 image = self.resized(image, (width, height))
         return image if self.crop is None else self.cropped(image, self.crop)
+
+    def enough(self, size: Size) -> Size | None:
+        """The size that an image of this size may be decoded to; None for its own.
+
+        Twice what is wanted: the mean pixel of a photograph is then 0.2 of 255 levels off, where it
+        would be 0.6.
+        """
+        wanted = self.resize(size) if self.resize is not None else None
+        return (2 * wanted[0], 2 * wanted[1]) if wanted and min(wanted) > 0 else None
 
     def resized(self, image: Image.Image, size: Size) -> Image.Image:
         """An RGB image in another size, by the rule."""

@@ -44,6 +44,12 @@ class ImageAdapter(Adapter):
         """How images are prepared. Raises ValueError when the folder does not tell."""
         return read_pixels(self.model, self.image_input)
 
+    @property
+    def only_resizes(self) -> bool:
+        """Whether its images are resized to a size of the model's, and nothing else."""
+        plain = type(self.pixels) is Pixels and self.pixels.resize is not None
+        return plain and type(self).run is ImageAdapter.run
+
     @abstractmethod
     def answer(
         self, inputs: Sequence[TaskInput], rows: Sequence[Fitted], values: NDArray[np.float32]
@@ -52,7 +58,8 @@ class ImageAdapter(Adapter):
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """One run for all readable rows of a size."""
-        return run_fitted(batch, self.pixels, self.model.max_pixels, self.answer)
+        scaled = self.model.scaled_decoding
+        return run_fitted(batch, self.pixels, self.model.max_pixels, self.answer, scaled=scaled)
 
     def masked(self, values: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:
         """The pixels as the graph's input, with the pixel_mask that some graphs want."""

@@ -71,7 +71,7 @@ def _blocks(file: InputContainer, stream: AudioStream) -> Iterator[NDArray[np.fl
             if resampler is not None:
                 yield from map(_samples, resampler.resample(None))
                 resampler = None
-            yield frame.to_ndarray().T
+            yield np.asarray(frame.to_ndarray().T, np.float32)
             continue
         form = (frame.format.name, frame.layout.name, frame.sample_rate)
         if resampler is None or form != seen:

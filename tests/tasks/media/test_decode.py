@@ -105,3 +105,27 @@ def test_the_limit_can_be_set() -> None:
 def test_exif_that_lies_does_no_harm() -> None:
     data = tiny.encode(tiny.noise(8, 8), "JPEG", exif=b"Exif\0\0garbage")
     assert decode(data).size == (8, 8)
+
+
+@pytest.mark.parametrize(
+    ("at_least", "size"),
+    [
+        (None, (808, 404)),
+        ((404, 202), (404, 202)),  # a half
+        ((202, 101), (202, 101)),  # a quarter; an eighth would be of 50.5 lines
+        ((1, 1), (202, 101)),
+        ((405, 202), (808, 404)),
+        ((404, 203), (808, 404)),
+    ],
+)
+def test_a_large_jpeg_may_be_decoded_to_less(
+    at_least: tuple[int, int] | None, size: tuple[int, int]
+) -> None:
+    image = Image.linear_gradient("L").resize((808, 404)).convert("RGB")
+    assert decode(tiny.encode(image, "JPEG"), at_least=at_least).size == size
+    assert decode(tiny.encode(image, "PNG"), at_least=at_least).size == image.size
+    turned = at_least and (at_least[1], at_least[0])
+    exif = Image.Exif()
+    exif[274] = 6
+    upright = decode(tiny.encode(image, "JPEG", exif=exif), at_least=turned)
+    assert upright.size == (size[1], size[0])
