@@ -83,6 +83,7 @@ class DialectBackend(Backend):
             threads=threads,
             max_pixels=min(max_pixels, task.max_row_cost),  # of use for images alone
             file=file,
+            task=task.name,
         )
         self._settings = functools.partial(
             SessionSettings,
