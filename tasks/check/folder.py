@@ -67,9 +67,12 @@ def _onnx(declared: ModelDeclaration, folder: Path) -> Iterator[Fault]:
     file = declared.parameters.get("file", "")
     if not file and declared.task in TOGETHER and graphs_of(folder):
         return
-    found = halves if declared.task in IN_TWO else main_graph
+    named = file if isinstance(file, str) else ""  # its type is a fault of its own
     try:
-        found(folder, file if isinstance(file, str) else "")  # its type is a fault of its own
+        if declared.task in IN_TWO:
+            halves(folder, named)
+        else:
+            main_graph(folder, named, declared.task)
     except ValueError as error:
         made = f"`wherry export {folder} OUT --task {declared.task}` writes one"
         is_weights = any(folder.glob("*.safetensors")) and not graphs_of(folder)

@@ -36,7 +36,7 @@ def _graphs(task: str, folder: Path, file: str) -> int:
         if task in TOGETHER and not file:
             mains = graphs_of(folder)
         else:
-            mains = [*halves(folder, file)] if task in IN_TWO else [main_graph(folder, file)]
+            mains = [*halves(folder, file)] if task in IN_TWO else [main_graph(folder, file, task)]
         files = {path for main in mains for path in opened_with(main)}
     except ValueError:  # a fault of its own
         return 0

@@ -36,6 +36,10 @@ class Adapter(ABC):
     tasks: ClassVar[tuple[str, ...]]
     #: The graph's outputs that it reads by name; those of `outputs` are called so, in this order.
     reads: ClassVar[tuple[str, ...]] = ()
+    #: The graph's inputs that `input` may name otherwise, in this order.
+    takes: ClassVar[tuple[str, ...]] = ()
+    #: Whether `labels` are of use: whether it answers with names of the model's classes.
+    labelled: ClassVar[bool] = True
     #: Which rows share runs.
     company: Company = Company()
 

@@ -26,6 +26,16 @@ from .own_adapter import own_adapter
 from .session_settings import SessionSettings
 from .wiring import Wiring, read_labels
 
+#: Tasks that answer with no names of a model's classes, and decide nothing by them.
+_UNLABELLED = frozenset(
+    {
+        *("automatic-speech-recognition", "depth-estimation", "embedding", "feature-extraction"),
+        *("fill-mask", "image-feature-extraction", "multimodal-embedding"),
+        *("optical-character-recognition", "question-answering", "ranking"),
+        *("sentence-similarity", "zero-shot-image-classification", "zero-shot-object-detection"),
+    }
+)
+
 
 class DialectBackend(Backend):
     """A folder's graph on ONNX Runtime, fed and read by whichever adapter speaks its dialect.
@@ -40,7 +50,7 @@ class DialectBackend(Backend):
     one-by-one), where the graph takes rows of any length; empty finds it out. `optimization`
     (disabled, basic, extended, all), `session_options`, `providers` and `provider_options` are
     those of ONNX Runtime; `io_binding` binds what goes in and comes out to the device before a run.
-    `input` and `outputs` are the graph's own names for what the dialect
+    `input`, a name or a list, and `outputs` are the graph's own names for what the dialect
     reads; `layout` (NCHW, NHWC), `channels` (RGB, BGR), `mean`, `std`, `rescale_factor` and
     `resample` say how its images are made, where that differs; `labels` are its classes, or a file
     of the folder that names them. What else is given
@@ -66,7 +76,7 @@ class DialectBackend(Backend):
         providers: Sequence[str] = (),
         provider_options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
         io_binding: bool = False,
-        input: str = "",  # noqa: A002 # what docs/onnx-adapters.md calls it
+        input: Sequence[str] | str = "",  # noqa: A002 # what docs/onnx-adapters.md calls it
         outputs: Sequence[str] = (),
         layout: str = "",
         channels: str = "",
@@ -86,6 +96,7 @@ class DialectBackend(Backend):
             threads=threads,
             max_pixels=min(max_pixels, task.max_row_cost),  # of use for images alone
             file=file,
+            task=task.name,
         )
         self._settings = functools.partial(
             SessionSettings,
@@ -105,7 +116,7 @@ class DialectBackend(Backend):
             rescale_factor=rescale_factor,
             resample=resample,
         )
-        self._labels = labels
+        self._labels, self._bounded = labels, max_pixels != MAX_PIXELS
         self._dialect, self._options = dialect, options
         self._own, self._trusted = adapter, handler_dir
         self.adapter: Any = None  # an Adapter between load and close
@@ -139,9 +150,7 @@ class DialectBackend(Backend):
             model.config = {**model.config, "id2label": read_labels(model.folder, self._labels)}
         told = GraphInfo(graph.inputs, graph.outputs, model.config, graph.metadata)
         found = self._found(model, told)
-        if wiring.of_images and not issubclass(found, ImageAdapter):
-            named = ", ".join(wiring.of_images)
-            raise ModelRefused(f"{named}: dialect {found.dialect!r} looks at no images")
+        self._check_heard(told, found)
         graph.rewire(wiring.names(told, found), wiring.outputs, wiring.channels_last(told))
         model.wiring, model.scaled_decoding = wiring, self._scaled
         try:
@@ -157,6 +166,17 @@ class DialectBackend(Backend):
                 "resize it; leave the parameter out"
             )
         return adapter
+
+    def _check_heard(self, told: GraphInfo, found: type[Adapter]) -> None:
+        """Raise ModelRefused for parameters that nothing would come of."""
+        self._wiring.check_read(told, found)
+        named = [*self._wiring.of_images, *(["max_pixels"] if self._bounded else [])]
+        if named and not issubclass(found, ImageAdapter):
+            raise ModelRefused(f"{', '.join(named)}: dialect {found.dialect!r} looks at no images")
+        if self._labels and (self.task.name in _UNLABELLED or not found.labelled):
+            raise ModelRefused(
+                f"labels: {self.task.name} by dialect {found.dialect!r} does not answer with them"
+            )
 
     def _found(self, model: OnnxModel, told: GraphInfo) -> type[Adapter]:
         if self._own:

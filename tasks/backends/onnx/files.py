@@ -13,6 +13,12 @@ _MAIN = (
     *("model_optimized", "vision_model"),
 )
 
+#: What a CLIP's half is called, by the task that wants it before the whole.
+_HALF = {
+    **dict.fromkeys(("image-feature-extraction", "multimodal-embedding"), ("vision_model",)),
+    **dict.fromkeys(("embedding", "feature-extraction", "sentence-similarity"), ("text_model",)),
+}
+
 #: What Optimum, transformers.js and sentence-transformers write behind a graph's name, where it is
 #: another form of the same: quantised, of half precision, or optimised.
 _FORM = re.compile(
@@ -30,19 +36,21 @@ IN_TWO = frozenset({"mask-generation"})
 _PLACES = ("", "onnx")
 
 
-def main_graph(folder: Path, file: str = "") -> Path:
-    """The graph to serve: `file` within the folder, or the one that its name tells.
+def main_graph(folder: Path, file: str = "", task: str = "") -> Path:
+    """The graph to serve: `file` within the folder, or the one that its name tells, of which some
+    tasks want another half.
 
     Raises ValueError when there is none, or when there is no telling which: all are named then.
     """
     if file:
         return _chosen(folder, file)
-    for stem in _MAIN:
+    stems = (*_HALF.get(task, ()), *_MAIN)
+    for stem in stems:
         for place in _PLACES:
             if (path := folder / place / f"{stem}.onnx").exists():
                 return path
     graphs = graphs_of(folder)
-    for stem in _MAIN:  # a folder may hold one other form alone
+    for stem in stems:  # a folder may hold one other form alone
         forms = [path for path in graphs if _FORM.sub("", path.stem) == stem]
         if forms:
             return _only(folder, forms)

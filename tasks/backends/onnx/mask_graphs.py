@@ -114,7 +114,8 @@ class MaskGraphs(torch.nn.Module):
         """
         try:
             seen = self.get_image_embeddings(torch.from_numpy(values))
-            alone = [self._tried(seen, edge) for edge in (1.0, 9.0)]
+            other = [part.flip(-1) for part in seen]  # as another image might be seen
+            alone = [self._tried(seen, 1.0), self._tried(other, 9.0)]
         except OutOfMemory:
             raise
         except Exception as error:  # the runtime's own share no other base
@@ -124,7 +125,7 @@ class MaskGraphs(torch.nn.Module):
             ) from error
         self.count = alone[0].iou_scores.shape[-1]
         try:
-            both = self._tried([torch.cat([part, part]) for part in seen], 1.0, 9.0)
+            both = self._tried([torch.cat(two) for two in zip(seen, other, strict=True)], 1.0, 9.0)
         except Exception:  # an axis that is called free and is not
             return
         self._together = all(

@@ -25,7 +25,8 @@ _NO_LIMIT = 2**31 - 1
 class OnnxModel:
     """A model's folder: its graph, and the files that tell how to feed it.
 
-    Graphs lie in it or in its folder `onnx`; `file` names the one to open, where there are several.
+    Graphs lie in it or in its folder `onnx`; `file` names the one to open, where there are several;
+    `task` is what it is for.
     Raises ModelRefused when there is none, or no telling which.
     """
 
@@ -37,6 +38,7 @@ class OnnxModel:
         threads: int,
         max_pixels: int,
         file: str = "",
+        task: str = "",
         settings: SessionSettings = DEFAULT,
     ) -> None:
         self.folder = folder
@@ -48,7 +50,7 @@ class OnnxModel:
         #: How the graph differs from its dialect.
         self.wiring = Wiring()
         try:
-            self._main = main_graph(folder, file)
+            self._main = main_graph(folder, file, task)
         except ValueError as error:
             raise ModelRefused(str(error)) from None
         self.graph = self._opened(self._main)

@@ -51,7 +51,7 @@ class TextReader:
     """A graph that encodes text: `output` is what it gives, `sentences` makes many vectors one.
 
     Several outputs are read as one more axis. `labelled` says whether logits are of labels, which
-    the folder names.
+    the folder names. `length` is what every text is filled up to.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class TextReader:
         *outputs: str,
         sentences: Sentences | None = None,
         labelled: bool = True,
+        length: int | None = None,
     ) -> None:
         self.name, self._graph = str(model.folder), model.graph
         self._outputs, self._sentences = outputs, sentences or Sentences()
@@ -68,7 +69,7 @@ class TextReader:
             small_letters(self._tokenizer)
         self._cutting = threading.Lock()
         self._pad = pad_id(model, self._tokenizer)
-        self._length = fixed_length(model.graph)
+        self._length = fixed_length(model.graph) or length
         #: The graph's length where that is fixed, else what the model allows.
         self.max_tokens = self._length or model.max_tokens(told=self._sentences.max_tokens)
         told = model.graph.outputs[outputs[0]][-1:]  # the graph may say how many classes there are

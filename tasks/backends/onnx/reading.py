@@ -19,6 +19,7 @@ class ReadingAdapter(Adapter):
 
     #: What is done for each task.
     readings: ClassVar[Mapping[str, type[Reading]]]
+    takes: ClassVar[tuple[str, ...]] = ("input_ids", "attention_mask", "token_type_ids")
     #: The graph's output that is read.
     output: ClassVar[str]
 

@@ -20,14 +20,21 @@ class Texts:
     """A tokenizer that fits a graph: its length where that is fixed, else what the model allows.
 
     `to_length` pads every text to the model's length, as its processor does, not to the longest.
-    `graph` reads texts where that is not the model's own.
+    `graph` reads texts where that is not the model's own, `most` tokens of each.
     """
 
     def __init__(
-        self, model: OnnxModel, *, to_length: bool = False, graph: Graph | None = None
+        self,
+        model: OnnxModel,
+        *,
+        to_length: bool = False,
+        graph: Graph | None = None,
+        most: int | None = None,
     ) -> None:
         fixed = fixed_length(graph or model.graph)
-        length = self._most = fixed or model.max_tokens()
+        length = self._most = fixed or most or model.max_tokens()
+        #: Whether all texts have one length.
+        self.fixed = bool(fixed or to_length)
         self._whole = model.tokenizer()
         self._tokenizer = model.tokenizer()
         self._tokenizer.enable_truncation(length)

@@ -31,7 +31,7 @@ class Wiring:
     Raises ModelRefused for what means nothing.
     """
 
-    input: str = ""
+    input: Sequence[str] | str = ""
     outputs: Sequence[str] = ()
     layout: str = ""
     channels: str = ""
@@ -48,6 +48,8 @@ class Wiring:
         ):
             if value and value not in known:
                 raise ModelRefused(f"{name} {value!r}: use {' or '.join(known)}")
+        if not isinstance(self.input, str) and not _are(self.input, str):
+            raise ModelRefused(f"input {self.input!r}: give a name, or a list of names")
         if not _are(self.outputs, str):
             raise ModelRefused(f"outputs {self.outputs!r}: give a list of names")
         for name, numbers in (("mean", self.mean), ("std", self.std)):
@@ -60,6 +62,11 @@ class Wiring:
                 f"mean {[*self.mean]} is of pixels of 0 to 255; they are brought to 0 to 1 first, "
                 "unless rescale_factor = 1.0 is given too"
             )
+
+    @property
+    def inputs(self) -> Sequence[str]:
+        """The graph's own names of the inputs that a dialect reads; "" for one that it has not."""
+        return [self.input] if isinstance(self.input, str) and self.input else [*self.input]
 
     @property
     def of_images(self) -> list[str]:
@@ -81,6 +88,8 @@ class Wiring:
             names.get(name, name): _first(axes) if name in last else axes
             for name, axes in told.inputs.items()
         }
+        if len(inputs) < len(told.inputs):
+            raise ModelRefused(f"input {self.input!r}: two inputs would be called the same")
         return told._replace(
             inputs=inputs,
             outputs={names.get(name, name): told.outputs[name] for name in outputs},
@@ -88,11 +97,24 @@ class Wiring:
 
     def names(self, told: GraphInfo, adapter: type[Adapter]) -> dict[str, str]:
         """The dialect's name for each input and output that the graph calls otherwise."""
-        _check("input", [self.input] if self.input else [], told.inputs)
+        _check("input", [name for name in self.inputs if name], told.inputs)
         _check("outputs", self.outputs, told.outputs)
-        wanted = getattr(adapter, "image_input", "")
-        names = {self.input: wanted} if self.input and wanted else {}
+        taken = zip(self.inputs, _taken(adapter), strict=False)
+        names = {own: name for own, name in taken if own}
         return names | dict(zip(self.outputs, adapter.reads, strict=False))
+
+    def check_read(self, told: GraphInfo, adapter: type[Adapter]) -> None:
+        """Raise ModelRefused for words that an adapter would not hear."""
+        taken, kept = _taken(adapter), adapter.reads
+        if len(self.inputs) > len(taken):
+            named = f"takes {', '.join(taken)} by other names" if taken else "has names of its own"
+            raise ModelRefused(f"input {self.input!r}: dialect {adapter.dialect!r} {named}")
+        if kept and len(self.outputs) > len(kept):
+            raise ModelRefused(
+                f"outputs {[*self.outputs]}: dialect {adapter.dialect!r} reads {', '.join(kept)}"
+            )
+        if self.layout and not any(len(axes) == 4 for axes in told.inputs.values()):
+            raise ModelRefused(f"layout {self.layout!r}: the graph has no input of four axes")
 
     def channels_last(self, told: GraphInfo) -> set[str]:
         """Which of the graph's own inputs take (B, H, W, C)."""
@@ -120,6 +142,12 @@ class Wiring:
 
 def _are(values: object, kind: Any) -> bool:  # a declaration holds whatever was written
     return isinstance(values, list | tuple) and all(isinstance(value, kind) for value in values)
+
+
+def _taken(adapter: type[Adapter]) -> tuple[str, ...]:
+    """The names that a dialect has for what `input` names."""
+    image: str = getattr(adapter, "image_input", "")
+    return adapter.takes or ((image,) if image else ())
 
 
 def _first(axes: Shape) -> Shape:

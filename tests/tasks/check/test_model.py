@@ -126,6 +126,19 @@ def test_several_graphs_without_a_choice_are_a_fault_as_they_are_when_loading(
     assert "name a path within" in beyond
 
 
+def test_a_model_in_two_graphs_is_whole_with_both(tmp_path: Path) -> None:
+    (tmp_path / "sam.decoder.onnx").write_bytes(b"graph")
+    (fault,) = errors(tmp_path, "mask-generation", backend="onnxruntime")
+    assert "holds sam.decoder.onnx: expected are two, such as vision_encoder.onnx with" in fault
+    (tmp_path / "sam.encoder.onnx").write_bytes(b"a larger graph")
+    (tmp_path / "sam.encoder.onnx_data").write_bytes(b"and its weights")
+    assert errors(tmp_path, "mask-generation", backend="onnxruntime") == []
+    declared = ModelDeclaration(
+        name="sam", task="mask-generation", backend="onnxruntime", source=str(tmp_path)
+    )
+    assert weigh(declared) == sum(path.stat().st_size for path in tmp_path.iterdir())
+
+
 def test_values_of_the_right_types_are_no_faults() -> None:
     right: dict[str, Any] = {"iou": 1, "agnostic": False, "dialect": "yolov8", "max_pixels": 9}
     (fault,) = errors(

@@ -50,6 +50,9 @@ _DIALECTS = {
     "token-logits": "token_logits:TokenLogits",
     "span-logits": "span_logits:SpanLogits",
     "vocabulary-logits": "vocabulary_logits:VocabularyLogits",
+    "text-features": "text_features:TextFeatures",
+    "image-features": "image_features:ImageFeatures",
+    "image-text-features": "image_text_features:ImageTextFeatures",
     "sentence-embedding": "sentence_embedding:SentenceEmbedding",
     "last-hidden-state": "last_hidden_state:LastHiddenState",
 }

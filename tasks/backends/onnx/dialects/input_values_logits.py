@@ -24,6 +24,7 @@ class InputValuesLogits(Adapter):
 
     dialect: ClassVar[str] = "input-values-logits"
     tasks: ClassVar[tuple[str, ...]] = ("audio-classification",)
+    takes: ClassVar[tuple[str, ...]] = ("input_values", "attention_mask")
     reads: ClassVar[tuple[str, ...]] = ("logits",)
 
     def __init__(self, task: Task, model: OnnxModel) -> None:

@@ -131,9 +131,8 @@ class Openwakeword(Adapter):
 
     def _framed(self, samples: Samples) -> _Floats:
         """Frames (n, 32) of samples, by themselves: in company they would be scaled alike."""
-        frames = self._mel.read("output", {"input": samples[None]})
-        made: _Floats = frames.reshape(-1, _BANDS) / 10 + 2
-        return made
+        frames: _Floats = self._mel.read("output", {"input": samples[None]})
+        return frames.reshape(-1, _BANDS) / np.float32(10) + np.float32(2)
 
     def _embedded(self, windows: _Floats) -> _Floats:
         """Vectors (n, 96) of windows (n, 76, 32)."""

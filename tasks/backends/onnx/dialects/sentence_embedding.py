@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from ....base import Task
+from ...text.sentences import Sentences
 from ...text_encoders.embedding import Embedding
 from ...text_encoders.reader import Reading
 from ...text_encoders.sentence_similarity import SentenceSimilarity
@@ -43,8 +44,11 @@ class SentenceEmbedding(ReadingAdapter):
 
     def make_reader(self) -> TextReader:
         """With the model's prompts and lengths. Raises ValueError for an unknown prompt."""
-        sentences = replace(self._read(self.model), steps=())
-        return TextReader(self.model, self.output, sentences=sentences)
+        return TextReader(self.model, self.output, sentences=self.sentences())
+
+    def sentences(self) -> Sentences:
+        """What the model's files say of texts, and not of vectors: those the graph has finished."""
+        return replace(self._read(self.model), steps=())
 
     @classmethod
     def accepts(cls, inputs: Shapes, outputs: Shapes, config: Mapping[str, Any]) -> bool:  # noqa: ARG003 # names tell

@@ -62,6 +62,7 @@ class SileroVad(Adapter):
 
     dialect: ClassVar[str] = "silero-vad"
     tasks: ClassVar[tuple[str, ...]] = ("audio-classification",)
+    labelled: ClassVar[bool] = False
 
     def __init__(self, task: Task, model: OnnxModel) -> None:
         super().__init__(task, model)

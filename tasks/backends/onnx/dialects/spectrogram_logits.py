@@ -34,6 +34,7 @@ class SpectrogramLogits(Adapter):
 
     dialect: ClassVar[str] = "spectrogram-logits"
     tasks: ClassVar[tuple[str, ...]] = ("audio-classification",)
+    takes: ClassVar[tuple[str, ...]] = ("input_values",)
     reads: ClassVar[tuple[str, ...]] = ("logits",)
 
     def __init__(self, task: Task, model: OnnxModel) -> None:

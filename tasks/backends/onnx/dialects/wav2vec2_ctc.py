@@ -37,6 +37,7 @@ class Wav2vec2Ctc(Adapter):
 
     dialect: ClassVar[str] = "wav2vec2-ctc"
     tasks: ClassVar[tuple[str, ...]] = ("automatic-speech-recognition",)
+    takes: ClassVar[tuple[str, ...]] = ("input_values", "attention_mask")
     reads: ClassVar[tuple[str, ...]] = ("logits",)
 
     def __init__(self, task: Task, model: OnnxModel, *, chunk_length_s: float = 30.0) -> None:

@@ -13,6 +13,7 @@ from torch.nn import functional
 from wherry.samples.tiny import build
 
 from ..onnx import graphs, sam
+from ..onnx.towers import towers_of
 
 _EDGE = 64
 _ULTRALYTICS = {
@@ -78,6 +79,11 @@ def _line(folder: Path) -> Path:
     return folder
 
 
+def _towers(folder: Path) -> Path:
+    source = build("zero-shot-image-classification-siglip", folder.with_name(f"{folder.name}-of"))
+    return towers_of(source, folder, ("pooler_output", "pooler_output"))
+
+
 def _sam(folder: Path) -> Path:
     source = build("mask-generation", folder.with_name("sam"))
     return sam.segment_anything(source, folder)
@@ -88,6 +94,8 @@ WRITERS: Mapping[str, Callable[[Path], Path]] = {
     "image-segmentation-yolo": lambda folder: _yolo(folder, "segment", 4, 4),
     "keypoint-detection-yolo": lambda folder: _yolo(folder, "pose", 6, kpt_shape="[2, 3]"),
     "keypoint-detection-rtmpose": lambda folder: graphs.rtmpose(folder, (48, 64)),
+    "image-feature-extraction-siglip": _towers,
     "mask-generation-in-two": _sam,
+    "multimodal-embedding-siglip": _towers,
     "optical-character-recognition-ctc": _line,
 }

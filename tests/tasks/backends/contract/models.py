@@ -72,9 +72,11 @@ _EXPORTED = {
         "automatic-speech-recognition",
         "automatic-speech-recognition-ctc",
     ),
+    "image-feature-extraction": ("image-feature-extraction-siglip",),
     "image-segmentation": ("image-segmentation-semantic", "image-segmentation-yolo"),
     "keypoint-detection": ("keypoint-detection-yolo", "keypoint-detection-rtmpose"),
     "mask-generation": ("mask-generation-in-two",),
+    "multimodal-embedding": ("multimodal-embedding-siglip",),
     "optical-character-recognition": (
         "optical-character-recognition",
         "optical-character-recognition-ctc",

@@ -18,6 +18,9 @@ from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.create import create_task
 from wherry.tasks.export import export
 
+#: What `input` of a graph of texts names, in this order.
+TAKEN = ("input_ids", "attention_mask", "token_type_ids")
+
 WORDS = ["the red car", "a cat", "hello the dog"]
 
 
@@ -33,7 +36,7 @@ def process(folder: Path, task: str, fields: Any, **parameters: Any) -> Any:
         ("embedding", {"texts": WORDS}),
     ],
 )
-def test_outputs_named_after_layers_are_read_as_told(
+def test_inputs_and_outputs_of_other_names_are_read_as_told(
     tiny_model: Callable[[str], Path], tmp_path: Path, task: str, fields: dict[str, Any]
 ) -> None:
     folder = tmp_path / "model"
@@ -50,6 +53,14 @@ def test_outputs_named_after_layers_are_read_as_told(
     with pytest.raises(ModelRefused, match=r"linear_7 \[.*`outputs` say"):
         process(folder, task, fields)
     assert process(folder, task, fields, outputs=[*names.values()]) == expected
+    own = {one.name: f"own_{one.name}" for one in model.graph.input}
+    for node in model.graph.node:
+        node.input[:] = [own.get(name, name) for name in node.input]
+    for one in model.graph.input:
+        one.name = own[one.name]
+    onnx.save(model, folder / "model.onnx")
+    told = {"outputs": [*names.values()], "input": [own.get(name, "") for name in TAKEN]}
+    assert process(folder, task, fields, **told) == expected
 
 
 class Logits(torch.nn.Module):

@@ -16,6 +16,7 @@ from PIL import Image
 
 from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.create import create_task
+from wherry.tasks.locate import locate
 
 from . import graphs
 
@@ -206,19 +207,56 @@ def test_a_detector_of_other_names_is_read(tmp_path: Path) -> None:
     assert (found.label, round(found.score, 4)) == ("green", 0.75)
 
 
-def test_words_on_images_are_refused_where_none_are_looked_at(tmp_path: Path) -> None:
+def _reader(folder: Path, output: str, axes: list[str | int]) -> str:
     ids = helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["b", "t"])
-    out = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["b", "t"])
-    cast = helper.make_node("Cast", ["input_ids"], ["logits"], to=TensorProto.FLOAT)
+    out = helper.make_tensor_value_info(output, TensorProto.FLOAT, axes)
+    cast = helper.make_node("Cast", ["input_ids"], [output], to=TensorProto.FLOAT)
     graph = helper.make_graph([cast], "texts", [ids], [out])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
-    onnx.save(model, tmp_path / "model.onnx")
+    onnx.save(model, folder / "model.onnx")
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "why"),
+    [
+        (
+            {"mean": [0.5, 0.5, 0.5], "channels": "BGR"},
+            "channels, mean: dialect 'text-logits' looks at no images",
+        ),
+        ({"layout": "NHWC"}, "layout 'NHWC': the graph has no input of four axes"),
+        ({"max_pixels": 99}, "max_pixels: dialect 'text-logits' looks at no images"),
+        ({"input": ["input_ids", "", "", ""]}, "input .* takes input_ids, attention_mask"),
+        ({"input": 3}, "input 3: give a name, or a list of names"),
+        ({"outputs": ["logits", "logits"]}, r"outputs .*: dialect 'text-logits' reads logits$"),
+    ],
+)
+def test_words_that_a_graph_of_texts_has_no_use_for_are_refused(
+    tmp_path: Path, parameters: dict[str, Any], why: str
+) -> None:
+    folder = _reader(tmp_path, "logits", ["b", "t"])
+    with pytest.raises(ModelRefused, match=why):
+        create_task("onnxruntime", "text-classification", folder, parameters)
+
+
+def test_words_that_a_dialect_has_no_use_for_are_refused(tmp_path: Path) -> None:
+    folder = _reader(tmp_path, "sentence_embedding", ["b", "d"])
     with pytest.raises(
-        ModelRefused, match="layout, mean: dialect 'text-logits' looks at no images"
+        ModelRefused, match="labels: embedding by dialect 'sentence-embedding' does"
     ):
-        create_task(
-            "onnxruntime",
-            "text-classification",
-            str(tmp_path),
-            {"layout": "NHWC", "mean": [0.5, 0.5, 0.5]},
-        )
+        create_task("onnxruntime", "embedding", folder, {"labels": ["a", "b"]})
+    vad = locate("package:silero_vad/data", tmp_path)
+    for parameters, why in (
+        (
+            {"labels": ["no", "yes"]},
+            "labels: audio-classification by dialect 'silero-vad' does not",
+        ),
+        ({"input": "input"}, "input 'input': dialect 'silero-vad' has names of its own"),
+    ):
+        with pytest.raises(ModelRefused, match=why):
+            create_task(
+                "onnxruntime",
+                "audio-classification",
+                vad,
+                {"file": "silero_vad.onnx", **parameters},
+            )
