@@ -36,7 +36,7 @@ def rows(task: Task, names: Sequence[str]) -> list[Annotation]:
     """The task's example under each name."""
     [first, *_] = examples(task.name)
     return [
-        Annotation(place, name, f"photos/{name}", first.output, (8, 8))
+        Annotation(place, name, f"photos/{name}", first.output, (8, 8), first.text)
         for place, name in enumerate(names)
     ]
 
