@@ -151,8 +151,8 @@ def test_labelme_shapes(tmp_path):
     assert json.loads((out / "c.json").read_text())["shapes"] == []
     out = written("labelme", tmp_path / "points", POINTS, "keypoint-detection")
     shapes = json.loads((out / "000000.json").read_text())["shapes"]
-    told = [(s["label"], s["points"], s["group_id"]) for s in shapes]
-    assert told == [("nose", [[3.25, 4.5]], 0), ("point", [[30.0, 40.0]], 1)]
+    grouped = [(s["label"], s["points"], s["group_id"]) for s in shapes]
+    assert grouped == [("nose", [[3.25, 4.5]], 0), ("point", [[30.0, 40.0]], 1)]
     out = written("labelme", tmp_path / "labels", LABELS, "image-classification")
     document = json.loads((out / "000000.json").read_text())
     assert (document["flags"], document["shapes"]) == ({"fog": True}, [])
