@@ -8,7 +8,10 @@ knows of label, score, box (left, top, right, bottom), mask (base64 of packed bi
 from __future__ import annotations
 
 import base64
+import importlib.metadata
+import importlib.util
 import json
+import shutil
 import sys
 import tempfile
 import traceback
@@ -123,6 +126,21 @@ def datumaro_coco(kind):
     return read
 
 
+def told_of(found, labels, kinds):
+    told = {"score": found.attributes.get("score")}
+    if getattr(found, "label", None) is not None:
+        told["label"] = labels[found.label].name
+    if found.type is kinds.bbox:
+        told["box"] = [float(n) for n in found.points]
+    elif found.type is kinds.mask:
+        told["mask"] = packed(found.image)
+    elif found.type is kinds.points:
+        told["points"] = np.reshape(found.points, (-1, 2)).tolist()
+    elif found.type is kinds.caption:
+        told["text"] = found.caption
+    return told
+
+
 def datumaro_seen(folder, kind, pictures):
     import datumaro as dm
 
@@ -132,24 +150,13 @@ def datumaro_seen(folder, kind, pictures):
         size = item.media.size if item.media is not None else None
         objects: dict[Any, Any] = {}
         for place, found in enumerate(item.annotations):
+            told = told_of(found, labels, dm.AnnotationType)
             # A mask or points, and the box around them, are a group.
-            told = objects.setdefault(found.group or f"alone {place}", {})
-            told["score"] = found.attributes.get("score")
-            if getattr(found, "label", None) is not None:
-                told["label"] = labels[found.label].name
-            kinds = dm.AnnotationType
-            if found.type is kinds.bbox:
-                told["box"] = [float(n) for n in found.points]
-            elif found.type in (kinds.mask, kinds.polygon):
-                told["box"] = corners(*found.get_bbox())
-                if found.type is kinds.mask:
-                    told["mask"] = packed(found.image)
-            elif found.type is kinds.points:
-                told["points"] = [
-                    list(map(float, p)) for p in zip(*[iter(found.points)] * 2, strict=False)
-                ]
-            elif found.type is kinds.caption:
-                told["text"] = found.caption
+            whole = objects.setdefault(found.group or f"alone {place}", {})
+            if "points" in whole and "points" in told:  # points of one object, each its own
+                whole = objects.setdefault(f"another {place}", {})
+            whole |= told
+        assert item.media is not None, f"no picture: {item.id}"
         name = Path(item.media.path).relative_to(pictures)
         assert item.media.data is not None, f"no picture: {name}"
         yield seen(name, size and size[::-1], list(objects.values()))
@@ -345,6 +352,117 @@ def opencv_semantic(path, photos):
         yield seen(row["id"], classes.shape[::-1], objects)
 
 
+# --- folders for training ---
+
+
+def row_ids(path, key):
+    """Files of an output -> the rows that they are of."""
+    rows = map(json.loads, (Path(path) / "images.jsonl").read_text().splitlines())
+    return {row[key]: row["id"] for row in rows}
+
+
+def named(path, key, pictures):
+    """Pictures under their rows' ids."""
+    ids = row_ids(path, key)
+    return [picture | {"image": ids[picture["image"]]} for picture in pictures]
+
+
+def supervision_yolo(path, photos):
+    import supervision as sv
+
+    dataset = sv.DetectionDataset.from_yolo(f"{path}/images", f"{path}/labels", f"{path}/data.yaml")
+    yield from named(path, "picture", supervision_seen(dataset, path))
+
+
+def supervision_voc(path, photos):
+    import supervision as sv
+
+    dataset = sv.DetectionDataset.from_pascal_voc(f"{path}/JPEGImages", f"{path}/Annotations")
+    yield from named(path, "picture", supervision_seen(dataset, path))
+
+
+def globox_voc(path, photos):
+    from globox import AnnotationSet
+
+    found = globox_seen(AnnotationSet.from_pascal_voc(f"{path}/Annotations", recursive=True))
+    yield from named(path, "picture", [p | {"image": f"JPEGImages/{p['image']}"} for p in found])
+
+
+def globox_labelme(path, photos):
+    from globox import AnnotationSet
+
+    # It keeps the picture's name alone, which no other has here.
+    names = {p.name: p.relative_to(photos) for p in Path(photos).rglob("*.*")}
+    for picture in globox_seen(AnnotationSet.from_labelme(path, recursive=True)):
+        yield picture | {"image": str(names[picture["image"]])}
+
+
+def globox_cvat(path, photos):
+    from globox import AnnotationSet
+
+    yield from globox_seen(AnnotationSet.from_cvat(path))
+
+
+def datumaro_folder(kind, pictures, key="id", file=""):
+    """A folder as Datumaro wants it: the output, and pictures where it looks for them."""
+
+    def read(path, photos):
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder) / "set"
+            if file:
+                root.mkdir()
+                shutil.copy(path, root / file)
+            else:
+                shutil.copytree(path, root)
+            if not (root / pictures).exists():
+                shutil.copytree(photos, root / pictures)  # it follows no link out of the folder
+            found = list(datumaro_seen(root, kind, root / pictures))
+        if key == "picture":
+            found = [one | {"image": f"{pictures}/{one['image']}"} for one in found]
+            found = named(path, key, found)
+        yield from found
+
+    return read
+
+
+def ultralytics(task):
+    """What it trains on."""
+
+    def read(path, photos):
+        from ultralytics.data.dataset import YOLODataset
+        from ultralytics.data.utils import check_det_dataset, polygon2mask
+
+        data = check_det_dataset(f"{path}/data.yaml", autodownload=False)
+        dataset = YOLODataset(img_path=data["train"], data=data, task=task, augment=False)
+        ids = row_ids(path, "picture")
+        for row in dataset.labels:
+            height, width = row["shape"]
+            size, objects = np.array([width, height]), []
+            for at, (x, y, wide, high) in enumerate(row["bboxes"] * np.tile(size, 2)):
+                told = {"label": data["names"][int(row["cls"][at, 0])]}
+                if task == "detect":
+                    told["box"] = corners(x - wide / 2, y - high / 2, wide, high)
+                elif task == "segment":
+                    polygon = row["segments"][at] * size
+                    told["mask"] = packed(polygon2mask((height, width), [polygon.ravel()]))
+                elif task == "pose":
+                    told["points"] = (row["keypoints"][at][:, :2] * size).tolist()
+                objects.append(told)
+            yield seen(ids[str(Path(row["im_file"]).relative_to(path))], (width, height), objects)
+
+    return read
+
+
+def import_ultralytics():
+    """It asks for torchvision's version, and needs it for suppression alone, which is not run."""
+    version = importlib.metadata.version
+    fake = {"torchvision": "0.28.0"}
+    setattr(  # noqa: B010 # to types it is no variable
+        importlib.metadata, "version", lambda name: fake.get(name) or version(name)
+    )
+    import ultralytics  # noqa: F401
+
+
 # --- Label Studio ---
 
 
@@ -424,6 +542,16 @@ READERS: dict[str, Any] = {
         f"datumaro_{kind}": datumaro_coco(kind)
         for kind in ("coco_instances", "coco_person_keypoints", "coco_captions", "coco_panoptic")
     },
+    "datumaro_cvat": datumaro_folder("cvat", "images", file="default.xml"),
+    "datumaro_datumaro": datumaro_folder("datumaro", "images/default"),
+    "datumaro_open_images": datumaro_folder("open_images", "images/default"),
+    "datumaro_indexed": datumaro_folder("voc_segmentation", "JPEGImages"),
+    "datumaro_voc": datumaro_folder("voc_detection", "JPEGImages", "picture"),
+    "datumaro_yolo": datumaro_folder("yolo", "images", "picture"),
+    "ultralytics_detect": ultralytics("detect"),
+    "ultralytics_segment": ultralytics("segment"),
+    "ultralytics_pose": ultralytics("pose"),
+    "ultralytics_obb": ultralytics("obb"),
     "label_studio_box": label_studio("RectangleLabels", "box"),
     "label_studio_brush": label_studio("BrushLabels", "brush"),
     "label_studio_text": label_studio("TextArea", "text"),
@@ -432,6 +560,8 @@ READERS: dict[str, Any] = {
 
 def main(cells, photos):
     print_to, sys.stdout = sys.stdout, sys.stderr  # readers print as they please
+    if importlib.util.find_spec("ultralytics"):
+        import_ultralytics()
     for reader, path in json.loads(Path(cells).read_text()):
         try:
             line: dict[str, Any] = {"pictures": list(READERS[reader](path, photos))}

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from wherry.client.annotate.formats import writer_of
+from wherry.client.annotate.formats import Layout, writer_of
 from wherry.client.annotate.packing import image_size
+from wherry.client.annotate.pictures import Pictures
 from wherry.client.annotate.rows import Annotation, Origin, SourceRow
 from wherry.client.annotate.sources import open_source
 from wherry.tasks.registry import get_task
@@ -172,8 +173,12 @@ def write(
 ) -> Path:
     """The data set in a format, without some of its pictures."""
     origin = Origin(get_task(task_name), "sea", "3", {}, str(photos))
-    with writer_of(form, origin.task)(path, origin) as writer:
+    kind = writer_of(form, origin.task)
+    pictures = Pictures(path.with_name(f"{path.name}-pictures"), link=False)
+    layout = (Layout(pictures=pictures),) if "images" in kind.uses else ()
+    with kind(path, origin, *layout) as writer:
         for annotation in rows(photos, task_name):
             if annotation.id not in without:
+                pictures.keep(annotation.index, (photos / annotation.id).read_bytes(), "")
                 writer.write(annotation)
     return path

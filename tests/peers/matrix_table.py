@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-#: Readers and their versions, in one environment; but for Datumaro, which wants an older pyarrow.
+from .matrix_data import PICTURES, things
+
+#: Readers and their versions.
 PACKAGES = {
     "datasets": "5.2.0",
     "datumaro": "1.13.12",
@@ -24,6 +26,7 @@ PACKAGES = {
     "pycocotools": "2.0.11",
     "supervision": "0.31.2",
     "tritonclient[http]": "2.73.0",
+    "ultralytics": "8.4.190",
 }
 
 
@@ -142,13 +145,78 @@ _OIP = tuple(
     for task, holds in ((DETECTION, _BOXES), (TEXT, "text"))
 )
 
-CELLS = _COCO + _LABEL_STUDIO + _MASK_FILES + _TABLES + _OIP
+_NESTED = tuple(name for name in PICTURES if "/" in name)
+_NO_AVIF = Lacks(
+    ("sky.avif", "turned6.png", "turned8.webp"),
+    "no AVIF; opens turned PNG and WebP as they are stored",
+)
+_COLON = Lacks(
+    tuple(name for name in PICTURES if any(":" in thing.label for thing in things(name))),
+    "no labels with a colon, which `labelmap.txt` cannot hold",
+)
+_PAIRED = Lacks(
+    (
+        *(*_SAME_STEM.pictures, "a/cat.png", "turned6.jpg", "turned8.jpg", "sky.avif"),
+        *("cam 10:30.png", 'say "hi".jpg'),
+    ),
+    "no AVIF; mixes up pictures that differ in their suffix alone, and finds none with a name that "
+    "Windows refuses",
+)
+_SMALL = Lacks(("dot.png", "tall.png"), "leaves out pictures under 10 pixels")
+_FLAT = Lacks((*_NESTED, "sky.avif", "turned8.webp"), "reads no folders in folders, no AVIF")
+_TRAINING = (
+    Cell(
+        *("yolo", DETECTION, "ultralytics", "ultralytics_detect", "label box"),
+        lacks=_SMALL,
+    ),
+    Cell(
+        *("yolo", DETECTION, "supervision", "supervision_yolo", "label box"),
+        lacks=_FLAT,
+    ),
+    Cell("yolo", DETECTION, "datumaro", "datumaro_yolo", "label box", lacks=_NO_AVIF),
+    Cell(
+        *("yolo-seg", SEGMENTS, "ultralytics", "ultralytics_segment", "label mask"),
+        lacks=_SMALL,
+    ),
+    Cell(
+        *("yolo-pose", POINTS, "ultralytics", "ultralytics_pose", "points"),
+        lacks=_SMALL,
+    ),
+    Cell(
+        *("yolo-obb", SEGMENTS, "ultralytics", "ultralytics_obb", "label"),
+        lacks=_SMALL,
+    ),
+    Cell("voc", DETECTION, "datumaro", "datumaro_voc", "label box", 1.5, lacks=_COLON),
+    Cell("voc", DETECTION, "globox", "globox_voc", "label box", pixels=1.5),
+    Cell(
+        *("voc", DETECTION, "supervision", "supervision_voc", "label box", 1.5),
+        lacks=_FLAT,
+    ),
+    Cell("cvat", DETECTION, "datumaro", "datumaro_cvat", "label box", lacks=_SAME_STEM),
+    Cell("cvat", DETECTION, "globox", "globox_cvat", "label box"),
+    Cell("cvat", SEGMENTS, "datumaro", "datumaro_cvat", "label mask", lacks=_SAME_STEM),
+    Cell("labelme", DETECTION, "globox", "globox_labelme", "label box"),
+    Cell("open-images", DETECTION, "datumaro", "datumaro_open_images", "label box", lacks=_PAIRED),
+    Cell("datumaro", DETECTION, "datumaro", "datumaro_datumaro", _BOXES, lacks=_SAME_STEM),
+    Cell("datumaro", SEGMENTS, "datumaro", "datumaro_datumaro", _MASKS, lacks=_SAME_STEM),
+    Cell("datumaro", POINTS, "datumaro", "datumaro_datumaro", _PLACES, lacks=_SAME_STEM),
+    Cell("datumaro", TEXT, "datumaro", "datumaro_datumaro", "text", lacks=_SAME_STEM),
+    Cell("indexed-masks", SEGMENTS, "datumaro", "datumaro_indexed", "label mask", lacks=_PAIRED),
+)
+
+CELLS = _COCO + _LABEL_STUDIO + _TRAINING + _MASK_FILES + _TABLES + _OIP
 
 #: Formats without a row here, and why.
 UNREAD = {
+    "conll": "spaCy and lines, in its own test",
+    "ctm": "lines, in its own test",
+    "cvat-video": "of films",
     "files": "the files as answered; the manifest is JSON, a line a row",
-    "voc": "by hand in FiftyOne",
-    "yolo": "its pictures are to be put beside it",
+    "mot": "of films",
+    "spacy": "in its own test",
+    "srt": "of sounds",
+    "webvtt": "of sounds",
+    "yolo-classify": "a folder a label",
 }
 
 _BEGIN, _END = "<!-- what readers see: begin -->\n", "<!-- what readers see: end -->\n"

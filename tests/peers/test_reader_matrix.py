@@ -22,6 +22,8 @@ from wherry.samples.models import write_samples
 from . import matrix_data as data
 from .conftest import Environment
 from .matrix_table import CELLS, PACKAGES, POINTS, TEXT, Cell
+from .test_ultralytics import PACKAGES as ULTRALYTICS
+from .test_ultralytics import SAME
 
 # Ten packages come along: CI's peers leave it out.
 pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -30,9 +32,21 @@ Line = dict[str, Any]
 Drive = Callable[..., list[Line]]
 Read = Callable[[str, list[tuple[str, Path]]], list[Line]]
 
+#: Readers that do not go together. Datumaro wants an older pyarrow, Ultralytics a torch.
+ENVIRONMENTS = {
+    "datumaro": (f"datumaro=={PACKAGES['datumaro']}",),
+    "ultralytics": ULTRALYTICS,
+    "readers": tuple(
+        f"{package}=={version}"
+        for package, version in PACKAGES.items()
+        if package not in ("datumaro", "ultralytics")
+    ),
+}
+
 #: Formats are files of their own suffix, or folders.
 _SUFFIXES = {
     "csv": ".csv",
+    "cvat": ".xml",
     "jsonl": ".jsonl",
     "parquet": ".parquet",
     "label-studio": ".json",
@@ -55,8 +69,7 @@ def read(environment: Environment, drive: Drive, folder: Path) -> Read:
     """What readers of one environment see in outputs."""
 
     def read(name: str, asked: list[tuple[str, Path]]) -> list[Line]:
-        packages = [p for p in PACKAGES if _environment(p) == name]
-        python = environment(name, *(f"{package}=={PACKAGES[package]}" for package in packages))
+        python = environment(name, *ENVIRONMENTS[name], same=SAME if name == "ultralytics" else ())
         cells = folder / f"{name}.json"
         cells.write_text(json.dumps([(reader, str(output)) for reader, output in asked]))
         return drive(python, "matrix_client.py", cells, folder / "photos")
@@ -74,7 +87,7 @@ def lines(read: Read, folder: Path) -> dict[Cell, Line]:
             data.write(cell.form, cell.task, folder / "photos", path, cell.lacks.pictures)
             outputs[_output(cell)] = path
     found: dict[Cell, Line] = {}
-    for name in dict.fromkeys(map(_environment, PACKAGES)):
+    for name in ENVIRONMENTS:
         cells = [cell for cell in CELLS if _environment(cell.package) == name]
         told = read(name, [(cell.reader, outputs[_output(cell)]) for cell in cells])
         found |= dict(zip(cells, told, strict=True))
@@ -86,7 +99,7 @@ def _output(cell: Cell) -> tuple[str, str, tuple[str, ...]]:
 
 
 def _environment(package: str) -> str:
-    return "datumaro" if package == "datumaro" else "readers"
+    return package if package in ENVIRONMENTS else "readers"
 
 
 def _id(cell: Cell) -> str:
@@ -128,7 +141,7 @@ def _holds(cell: Cell, name: str, objects: list[Line]) -> None:
 def _place(told: Line, held: list[str]) -> str:
     """What to sort objects by: where they are, else their names."""
     if "box" in held:
-        return str([round(10 * edge) // 10 for edge in told["box"]])
+        return str([told.get("label"), *(round(10 * edge) // 10 for edge in told["box"])])
     return str([told[field] for field in ("mask", "points", "label", "text") if field in held])
 
 
@@ -151,7 +164,7 @@ def _truth(cell: Cell, name: str) -> list[Line]:
         }
         for thing in found
     ]
-    if cell.task == POINTS and cell.form != "coco-keypoints":
+    if cell.task == POINTS and cell.form not in ("coco-keypoints", "yolo-pose"):
         return [
             {"label": label, "score": thing["score"], "points": [point]}
             for thing in things
