@@ -417,6 +417,8 @@ def datumaro_folder(kind, pictures, key="id", file=""):
             if not (root / pictures).exists():
                 shutil.copytree(photos, root / pictures)  # it follows no link out of the folder
             found = list(datumaro_seen(root, kind, root / pictures))
+        for one in found:  # what is no object is a mask of its own
+            one["objects"] = [o for o in one["objects"] if o.get("label") != "background"]
         if key == "picture":
             found = [one | {"image": f"{pictures}/{one['image']}"} for one in found]
             found = named(path, key, found)

@@ -149,8 +149,8 @@ def _truth(cell: Cell, name: str) -> list[Line]:
     if cell.task == TEXT:
         return [{"text": data.caption(name)}]
     found = data.things(name)
-    if cell.form in ("coco-panoptic", "semantic-masks"):
-        found = data.painted(found, by_label=cell.form == "semantic-masks")
+    if cell.form in ("coco-panoptic", "indexed-masks", "semantic-masks"):
+        found = data.painted(found, by_label=cell.form != "coco-panoptic")
     things: list[Line] = [
         {
             "label": thing.label,
