@@ -100,6 +100,7 @@ docs: install
 	$(BIN)/python -m wherry.ops.models_doc > docs/models-toml.md.new
 	mv docs/models-toml.md.new docs/models-toml.md
 	$(BIN)/python -m wherry.ops.tasks_doc docs/tasks
+	$(BIN)/python -m tests.peers.matrix_table docs/annotate.md
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .wherry

@@ -7,18 +7,15 @@ nothing.
 from __future__ import annotations
 
 import functools
-import io
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
 
 from ..protocol import v2
 from .base import Task, TaskInput
+from .media.size import displayed_size
 from .tensors import ROW_LENGTHS
 from .values.masks import write_mask
-
-_ORIENTATION = 0x0112  # EXIF's number; 5 to 8 lie on their side
 
 Size = tuple[int, int]
 
@@ -44,7 +41,8 @@ def _fill(data: list[list[bytes]], rows: Sequence[TaskInput | None]) -> None:
         if all(files):
             continue
         # A row that failed may have no image: then one that another row has will do.
-        size = _size(files[0] or (_asked_about(row) if row else b"")) or _size(some)
+        first = files[0] or (_asked_about(row) if row else b"")
+        size = displayed_size(first) or displayed_size(some)
         if size is not None:
             files[:] = [file or _blank(size) for file in files]
 
@@ -56,17 +54,6 @@ def _asked_about(row: TaskInput) -> bytes:
             entry: bytes | list[bytes] = getattr(row, spec.field)[0]
             return entry if isinstance(entry, bytes) else entry[0]
     return b""
-
-
-def _size(file: bytes) -> Size | None:
-    """Width and height of the upright image, by its header; None for what is none."""
-    try:
-        with Image.open(io.BytesIO(file)) as image:
-            width, height = image.size
-            lies = image.getexif().get(_ORIENTATION, 1) in range(5, 9)
-    except Exception:  # Pillow's readers raise many kinds; the row has its own error
-        return None
-    return (height, width) if lies else (width, height)
 
 
 @functools.lru_cache(maxsize=8)  # the rows of a stream of pictures are often of one size

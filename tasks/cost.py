@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Literal
 
 import imagesize  # type: ignore[import-untyped] # it ships no types
@@ -19,9 +20,6 @@ from .media.jpeg_xl_head import read_head
 from .media.kinds import JPEG_XL, is_heif, rare_kind
 
 Unit = Literal["pixels", "tokens", "milliseconds"]
-
-#: Bytes of the header of a bitmap of OS/2 and of Windows before 3.0.
-_CORE = struct.pack("<I", 12)
 
 #: Bytes of a HEIF file before its pixels, at most.
 _HEAD = 1 << 16
@@ -57,9 +55,6 @@ def weigh(kind: Unit, content: str, entry: Any, sample_rate: int | None) -> int:
 
 
 def _pixels(file: bytes) -> int:
-    if file.startswith(b"BM") and file[14:18] == _CORE:  # imagesize reads its two numbers as one
-        width, height = struct.unpack_from("<HH", file.ljust(22, b"\0"), 18)
-        return int(width * height)
     if is_heif(file):  # imagesize takes tiles for the whole
         return _largest(file)
     try:
@@ -68,10 +63,24 @@ def _pixels(file: bytes) -> int:
         elif kind is not None:
             return _RARE
         else:
-            width, height = imagesize.get(io.BytesIO(file))
+            width, height = _size(file)
     except Exception:
         return 0  # no image, or a broken one: the row's own error will say so
-    return max(0, int(width)) * max(0, int(height))
+    return width * height
+
+
+def _size(file: bytes) -> tuple[int, int]:
+    """Width and height, in either order. Pillow takes two to nine times as long as imagesize: it is
+    asked where that errs (bitmaps of OS/2) or does not know (turned AVIF, icons, PFM).
+    """
+    if not file.startswith(b"BM"):
+        with suppress(Exception):  # it raises many kinds
+            width, height = imagesize.get(io.BytesIO(file))
+            if width > 0 and height > 0:
+                return int(width), int(height)
+    from .media.size import displayed_size  # Pillow, which a client alone may lack
+
+    return displayed_size(file) or (0, 0)
 
 
 def _largest(heif: bytes) -> int:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from ...protocol.errors import WherryError
@@ -27,12 +27,12 @@ class View:
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
+            TextColumn("{task.fields[count]}"),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
             console=console,
         )
-        self._task = self._bar.add_task(model, total=None, rate="")
+        self._task = self._bar.add_task(model, total=None, rate="", count="")
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
         self._looked_at = self._printed_at = 0.0
         self._fleet: dict[str, Any] = {}
@@ -59,6 +59,7 @@ class View:
             completed=finished,
             total=progress.total,
             rate=f"{progress.rows_per_s:,.1f} rows/s",
+            count=_counted(progress),
         )
         now = time.monotonic()
         if now - self._looked_at > _FLEET_S:
@@ -82,6 +83,7 @@ class View:
             f"retried {progress.retried}",
             f"[red]failed {progress.failed}[/]" if progress.failed else "failed 0",
             f"batch fill {max(fills):.0%}" if fills else "",
+            f"left out {progress.left_out:,} files" if progress.left_out else "",
         )
         for worker in self._fleet.get("workers", []):
             if self._model in worker["models"]:
@@ -101,12 +103,19 @@ class View:
 def line(progress: run.Progress) -> str:
     """Where a run stands, as one line."""
     finished = progress.done + progress.failed + progress.reused
-    total = "?" if progress.total is None else f"{progress.total:,}"
     left = ""
     if progress.total and progress.rows_per_s > 0:
         left = f", {(progress.total - finished) / progress.rows_per_s:,.0f} s left"
     return (
-        f"{finished:,} of {total} rows, {progress.rows_per_s:,.1f} rows/s{left}; "
+        f"{_counted(progress)} rows, {progress.rows_per_s:,.1f} rows/s{left}; "
         f"in flight {progress.in_flight}, reused {progress.reused}, retried {progress.retried}, "
         f"failed {progress.failed}"
+        + (f", left out {progress.left_out:,} files" if progress.left_out else "")
     )
+
+
+def _counted(progress: run.Progress) -> str:
+    """Rows that are finished, of all; while nobody knows how many, of those read so far."""
+    finished = progress.done + progress.failed + progress.reused
+    known = f"{progress.read:,}+" if progress.total is None else f"{progress.total:,}"
+    return f"{finished:,} of {known}"

@@ -65,6 +65,8 @@ class Progress:
     failed: int = 0
     in_flight: int = 0
     retried: int = 0
+    #: Files of the source that are no rows, met so far.
+    left_out: int = 0
     started_at: float = field(default_factory=time.monotonic)
 
     @property
@@ -125,7 +127,7 @@ class AnnotateRun:
             raise InvalidRequest(f"{self.origin.source}: has no rows")
         self.progress.total = self.progress.read
         self._commit()
-        yield self.progress
+        yield self._noted()
 
     # --- sending ---
 
@@ -269,6 +271,7 @@ class AnnotateRun:
                 self.ledger.answer(key, pack_answer(output, self.origin.model))
 
     def _noted(self) -> Progress:
+        self.progress.left_out = self.source.left_out.total()
         if time.monotonic() - self._committed_at > _COMMIT_S:
             self._commit()
             self._committed_at = time.monotonic()

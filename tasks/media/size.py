@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 from PIL import ExifTags, Image
+from PIL.IcoImagePlugin import IcoFile
 
 from .jpeg_xl_head import read_head
 from .kinds import DICOM, JPEG_XL, RareKind, is_heif, rare_kind
@@ -29,6 +30,9 @@ ON_ITS_SIDE = (5, 6, 7, 8)
 #: What of a PNG may tell its orientation; Pillow looks for it behind the pixels too.
 _TELLING = (b"IHDR", b"eXIf", b"iTXt", b"tEXt", b"zTXt", b"IEND")
 
+#: How an icon begins.
+_ICON = b"\0\0\1\0"
+
 
 def displayed_size(data: bytes) -> tuple[int, int] | None:
     """Width and height in pixels of an image that is turned as it says; None for what is none, and
@@ -42,6 +46,8 @@ def displayed_size(data: bytes) -> tuple[int, int] | None:
 
             with open_heif(data) as image:
                 return image.size  # it is told upright
+        if data.startswith(_ICON):
+            return _icon_size(data)
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             width, height = image.size
             return (height, width) if _is_turned(image, data) else (width, height)
@@ -57,6 +63,15 @@ def _rare_size(kind: RareKind, data: bytes) -> tuple[int, int] | None:
 
         return size_of(data)
     return None
+
+
+def _icon_size(icon: bytes) -> tuple[int, int]:
+    """By the head of the largest picture in it, which Pillow would decode to open the icon."""
+    largest = IcoFile(io.BytesIO(icon)).entry[0]
+    with Image.open(io.BytesIO(icon[largest.offset :]), formats=("PNG", "DIB")) as image:
+        width, height = image.size
+        # A bitmap in an icon has its mask below it.
+        return (width, height) if image.format == "PNG" else (width, height // 2)
 
 
 def _is_turned(image: Image.Image, data: bytes) -> bool:

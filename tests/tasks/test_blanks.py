@@ -17,12 +17,12 @@ from wherry.tasks.values.masks import read_mask, write_mask
 from wherry.tasks.vision import image_segmentation, mask_generation, video_mask_generation
 
 
-def photo(width: int, height: int, *, lies: bool = False) -> bytes:
+def photo(width: int, height: int, *, lies: bool = False, kind: str = "JPEG") -> bytes:
     exif = Image.Exif()
     if lies:
         exif[0x0112] = 6
     buffer = io.BytesIO()
-    Image.new("RGB", (width, height), "white").save(buffer, "JPEG", exif=exif)
+    Image.new("RGB", (width, height), "white").save(buffer, kind, exif=exif)
     return buffer.getvalue()
 
 
@@ -87,6 +87,15 @@ def test_every_entry_is_a_picture_of_its_rows_size(
         [False, False],
     ]
     assert task.output.from_inference_response(response) == output
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "JPEG", "PNG", "TIFF", "WEBP"])
+def test_a_turned_picture_has_upright_ones(kind: str) -> None:
+    lying = photo(9, 2, lies=True, kind=kind)
+    given = mask_generation.MaskGenerationInput(images=[photo(6, 4), lying])
+    output = mask_generation.MaskGenerationOutput(masks=[[found(6, 4)], []])
+    response = with_blanks(output.to_inference_response("m"), mask_generation.TASK, given.rows())
+    assert [read_mask(row[0]).shape for row in response.output("mask").data] == [(4, 6), (9, 2)]
 
 
 def test_the_tasks_above_are_all_that_pad_files() -> None:

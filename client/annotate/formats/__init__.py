@@ -10,7 +10,7 @@ import importlib
 from pathlib import Path
 
 from ....protocol.errors import InvalidRequest
-from ....protocol.nearest import meant
+from ....protocol.nearest import meant, nearest
 from ....tasks.base import Task
 from ...errors import UsageError
 from .base import OutputLayout, Writer
@@ -121,9 +121,16 @@ def format_of(path: str | Path, task: Task) -> str:
 def known_format(name: str) -> str:
     """The name. Raises UsageError for one that is no format's."""
     if name not in FORMATS:
-        hint = meant(name, FORMATS) or f"; there are {', '.join(FORMATS)}"
+        hint = meant(name, FORMATS) or _kin(name) or f"; there are {', '.join(FORMATS)}"
         raise UsageError(f"unknown format {name!r}{hint}")
     return name
+
+
+def _kin(name: str) -> str:
+    """The formats that begin with a word that a name is nearly."""
+    word = nearest(name, {form.partition("-")[0] for form in FORMATS})
+    kin = [repr(form) for form in FORMATS if word and form.partition("-")[0] == word]
+    return f"; did you mean one of {', '.join(kin)}?" if kin else ""
 
 
 def writer_of(name: str, task: Task) -> type[Writer]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json
@@ -79,6 +80,8 @@ class CellReader:
                 data = self._file(value["bytes"]).value
                 return Cell(data, path if isinstance(path, str) else "")
             value = path
+        if value is None or value == {}:  # Arrow's objects are without what is null
+            raise RowError("it is empty")
         if isinstance(value, bytes | bytearray | memoryview):
             return Cell(not_empty(bytes(value)))
         if not isinstance(value, str):
@@ -116,9 +119,16 @@ def plain_cells(cells: Mapping[str, object]) -> dict[str, Any]:
             plain[column] = None
         elif isinstance(value, str):
             plain[column] = text_of(value)
+        elif isinstance(value, Decimal):
+            plain[column] = _plain(value)
         elif isinstance(value, bool | int | float):
             plain[column] = value
     return plain
+
+
+def _plain(value: Decimal) -> int | float:
+    """A number of a data base's tables as JSON has it."""
+    return int(value) if value == value.to_integral_value() else float(value)
 
 
 def text_of(value: object) -> str:
@@ -151,6 +161,8 @@ def _number(value: object, *, whole: bool) -> int | float:
             return int(value) if whole else float(value)
         except ValueError:
             pass
+    elif isinstance(value, Decimal):
+        return _plain(value)
     elif isinstance(value, int | float) and not isinstance(value, bool):
         return value
     raise RowError(f"expected a number, found {_named(value)}")
@@ -158,11 +170,11 @@ def _number(value: object, *, whole: bool) -> int | float:
 
 def id_of(value: object) -> str:
     """A row's id; "" for an empty cell. Raises RowError for what is no id."""
-    if value is None:
+    if value is None or value != value:  # NaN, as pandas has it for nothing
         return ""
-    if isinstance(value, bool) or not isinstance(value, int | float | str | bytes):
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str | bytes):
         raise RowError(f"an id is text or a number, not {_named(value)}")
-    id_ = str(value) if isinstance(value, int | float) else text_of(value)
+    id_ = str(value) if isinstance(value, int | float | Decimal) else text_of(value)
     if id_.startswith("(row ") and id_.endswith(")"):
         raise RowError(f"the id {id_!r} looks like the name of a row without one")
     return id_

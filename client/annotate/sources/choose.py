@@ -13,7 +13,7 @@ from . import saved
 from .base import Columns, Source
 from .delimited import DelimitedReader
 from .files import FileStore, LocalFiles
-from .folder import FolderSource, ListedFiles, OneFile, find
+from .folder import FolderSource, ListedFiles, OneFile, find, looks_right
 from .jsonl import JsonLinesReader
 from .kinds import Kind, either, endings, is_many, kind_of, needed_file
 from .plain_lines import TextLinesReader
@@ -127,10 +127,12 @@ class _Opening:
         if kind is not None and not (kind == "text" and self._is_file_task()):
             return self._kind(kind, lambda: (path,), one=True)
         spec = needed_file(self.task, self.columns.constants)
-        if path.lower().endswith(endings(spec)) or is_many(spec, path):
+        named = path.lower().endswith(endings(spec)) or is_many(spec, path)
+        if named or looks_right(self.files, path, spec):
             return OneFile(self.task, self.columns, self.files, path, self.sampling)
         raise InvalidRequest(
-            f"{self.files.shown(path)}: is no {spec.content} file by its name; {_UNDERSTOOD}"
+            f"{self.files.shown(path)}: is no {spec.content} file by its name or its first bytes; "
+            + _UNDERSTOOD
         )
 
     def _is_file_task(self) -> bool:

@@ -44,6 +44,11 @@ class FileStore(ABC):
     def open(self, path: str) -> BinaryIO:
         """A file to read from its beginning. Raises RowError."""
 
+    def head(self, path: str, size: int) -> bytes:
+        """A file's first bytes. Raises RowError."""
+        with self.open(path) as file:
+            return file.read(size)
+
     @abstractmethod
     def read(self, path: str) -> bytes:
         """A whole file. Raises RowError."""

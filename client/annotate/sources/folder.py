@@ -15,8 +15,17 @@ from .ahead import ahead
 from .base import Columns, Source
 from .cells import utf8
 from .files import FileStore, LocalFiles, not_empty, printable_name
+from .first_bytes import HEAD_BYTES, holds
 from .frames import ManyRows, many_rows
-from .kinds import either, endings, is_film, is_many, needed_file, suffix_of
+from .kinds import (
+    either,
+    endings,
+    is_film,
+    is_many,
+    needed_file,
+    says_nothing,
+    suffix_of,
+)
 from .remote import RemoteFiles, located
 from .sampling import USUAL, WHICH_FRAMES, Sampling, is_one_picture
 from .text_files import lines
@@ -177,7 +186,11 @@ class FolderSource(FileRows):
     def list_files(self) -> Iterator[FoundFile]:
         """The files, in order; counts those that are left out."""
         self.left_out.clear()
-        return find(self._files, self._root, self._pattern, self._wanted)
+        for found in find(self._files, self._root, self._pattern, self._may_fit):
+            if found.reason or self._fits(found.path) or self._holds(found.path):
+                yield found
+            else:
+                self.leave_out(found.path)
 
     def count(self) -> int | None:
         """By a listing of its own; only of this machine's files, each of which is one row."""
@@ -190,11 +203,20 @@ class FolderSource(FileRows):
             count += 1
         return count
 
-    def _wanted(self, name: str) -> bool:
-        if not self._ends or name.lower().endswith(self._ends):
+    def _may_fit(self, name: str) -> bool:
+        if self._fits(name) or (self._files.is_local and says_nothing(name)):
             return True
         self.leave_out(name)
         return False
+
+    def _fits(self, path: str) -> bool:
+        return not self._ends or path.lower().endswith(self._ends)
+
+    def _holds(self, path: str) -> bool:
+        """Whether a file whose name says nothing is one all the same: a bucket's is not looked at,
+        since each would be asked for twice.
+        """
+        return looks_right(self._files, self._files.join(self._root, path), self._spec)
 
 
 class ListedFiles(FileRows):
@@ -254,6 +276,14 @@ class OneFile(FileRows):
         """One, or its frames or pages."""
         is_one = not self._sampling.asked and not is_many(self._spec, self._name)
         return 1 if is_one else self.counted() if self._files.is_local else None
+
+
+def looks_right(files: FileStore, path: str, spec: TensorSpec) -> bool:
+    """Whether a file whose name says nothing begins as an input's do."""
+    try:
+        return says_nothing(path) and holds(spec, files.head(path, HEAD_BYTES))
+    except RowError:
+        return False
 
 
 def find(

@@ -8,6 +8,7 @@ from itertools import islice
 
 from pydantic_core import from_json
 
+from ....protocol.errors import RowError
 from .files import FileStore
 from .mapping import Mapped
 from .table import Head, TableReader, TableRecord
@@ -22,9 +23,15 @@ class JsonLinesReader(TableReader):
 
     def head(self, files: FileStore, path: str) -> Head:
         """The columns of the first rows together; each row has its own."""
+        columns: dict[str, None] = {}
         with closing(self._records(files, path)) as records:
-            cells = [record.cells for record in islice(records, _LOOKED_AT)]
-        return Head(tuple(dict.fromkeys(column for row in cells for column in row)))
+            try:
+                for record in islice(records, _LOOKED_AT):
+                    columns |= dict.fromkeys(record.cells)
+            except RowError:  # the rows before are good
+                if not columns:
+                    raise
+        return Head(tuple(columns))
 
     def records(
         self,

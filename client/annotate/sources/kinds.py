@@ -57,6 +57,15 @@ _KINDS: Mapping[str, Kind] = {
 #: Kinds that may be packed in gzip; a tar knows itself how it is packed.
 _PACKED = (".gz", ".bz2", ".xz")
 
+#: Suffixes that tell what a file holds: those that are read, and what often lies beside them.
+_TELLING = frozenset(
+    {
+        *(suffix for some in _SUFFIXES.values() for suffix in some),
+        *(*_KINDS, *_PACKED, ".db", ".html", ".ini", ".json", ".log", ".md", ".npy", ".py"),
+        *(".srt", ".svg", ".toml", ".vtt", ".xml", ".xmp", ".yaml", ".yml", ".zip"),
+    }
+)
+
 
 def kind_of(name: str) -> Kind | None:
     """What a file's name says it is, if it is no single row."""
@@ -72,6 +81,11 @@ def kind_of(name: str) -> Kind | None:
 def is_gzip(name: str) -> bool:
     """Whether a table's name says that it is packed."""
     return name.lower().endswith(".gz")
+
+
+def says_nothing(name: str) -> bool:
+    """Whether a name's suffix is none that tells what a file holds."""
+    return suffix_of(name) not in _TELLING
 
 
 def suffixes(content: Content) -> tuple[str, ...]:

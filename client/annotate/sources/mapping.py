@@ -174,7 +174,7 @@ def _usual_names(spec: TensorSpec) -> tuple[str, ...]:
         return (*own, *_USUAL.get(spec.name, ()))
     noun = spec.content
     short = ("img", "picture", "photo") if noun == "image" else ("sound", "speech")
-    files = (f"{noun}_path", f"{noun}_file", f"{noun}_filename", *_PATHS)
+    files = (f"{noun}_path", f"{noun}_file", f"{noun}_filename", f"{noun}_file_name", *_PATHS)
     ends = tuple(suffix[1:] for suffix in suffixes(noun))  # as tar shards name what they hold
     return (*own, noun, f"{noun}s", *short, *files, *ends)
 

@@ -184,6 +184,8 @@ def test_a_suffix_that_is_nearly_another_makes_no_folder(path, meant):
 def test_a_format_that_does_not_fit_names_those_that_do(tmp_path):
     with pytest.raises(InvalidRequest, match="'voc' cannot hold what embedding answers; use jsonl"):
         writer_of("voc", get_task("embedding"))
+    with pytest.raises(InvalidRequest, match="'cocco'; did you mean one of 'coco-detection', 'coc"):
+        writer_of("cocco", get_task("object-detection"))
     with pytest.raises(InvalidRequest, match="unknown format 'vox'; there are jsonl, oip-jsonl"):
         writer_of("vox", get_task("embedding"))
     assert not list(tmp_path.iterdir())

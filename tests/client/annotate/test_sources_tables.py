@@ -210,7 +210,7 @@ def test_long_base64_needs_no_known_beginning(tmp_path):
         (3, "column 'image': expected a file, found a number"),
         ([1], "column 'image': expected a file, found a list"),
         ({"x": 1}, "column 'image': expected a file, found an object"),
-        ({"bytes": None, "path": None}, "column 'image': expected a file, found nothing"),
+        ({"bytes": None, "path": None}, "column 'image': it is empty"),
         ("gone.png", "there is no such file"),
         ("nul\0.png", "embedded null byte"),
         ("empty.png", "the file is empty"),

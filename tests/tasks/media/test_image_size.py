@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageFile
 
+from wherry.tasks import cost
 from wherry.tasks.media.decode import decode
 from wherry.tasks.media.size import FORMATS, displayed_size
 
@@ -27,9 +28,11 @@ def exif(orientation: int) -> Image.Exif:
 
 
 def same(data: bytes) -> tuple[int, int] | None:
-    """The size, which is held against the decoder's."""
+    """The size, which is held against the decoder's; what a row weighs is as many pixels."""
     told = displayed_size(data)
-    assert told == decode(data).size
+    width, height = decode(data).size
+    assert told == (width, height)
+    assert cost.weigh("pixels", "image", data, None) == width * height
     return told
 
 
@@ -62,6 +65,18 @@ def test_a_png_may_say_it_last_or_in_words() -> None:
     start = plain.index(b"IDAT") - 4
     assert same(behind) == (24, 40)
     assert same(plain[:start] + words + plain[start:]) == (24, 40)
+
+
+@pytest.mark.parametrize("inner", ["bmp", "png"])
+def test_an_icon_is_as_large_as_the_largest_picture_in_it(inner: str) -> None:
+    assert same(stored("ICO", sizes=[(16, 16), (40, 24)], bitmap_format=inner)) == (40, 24)
+
+
+def test_an_icon_is_not_decoded_for_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    png = stored("PNG")
+    icon = struct.pack("<3H4B2H2I", 0, 1, 1, 0, 0, 0, 0, 1, 32, len(png), 22) + png
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda _: pytest.fail("it was decoded"))
+    assert displayed_size(icon) == (40, 24)
 
 
 def test_no_pixels_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
