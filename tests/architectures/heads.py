@@ -177,7 +177,7 @@ HEADS: tuple[Head, ...] = (
     Head(
         name="boxes",
         auto_class="AutoModelForObjectDetection",
-        tasks=("object-detection",),
+        tasks=("object-detection", "image-anonymization"),
         kinds=_kinds("OBJECT_DETECTION"),
         reads="pictures",
     ),
@@ -254,6 +254,20 @@ HEADS: tuple[Head, ...] = (
         tasks=("video-classification",),
         kinds=_kinds("VIDEO_CLASSIFICATION"),
         reads="videos",
+    ),
+    Head(
+        name="lines",
+        auto_class="AutoModelForImageTextToText",
+        tasks=("optical-character-recognition",),
+        kinds=("vision-encoder-decoder",),  # TrOCR's; others read as image-text-to-text
+        reads="other",
+    ),
+    Head(
+        name="films",
+        auto_class="AutoModel",
+        tasks=("video-mask-generation",),
+        kinds=("edgetam_video", "sam2_video", "sam3_tracker_video", "sam3_video"),
+        reads="other",
     ),
     Head(
         name="pictures and text",

@@ -33,7 +33,7 @@ class AudioClassification(Piped):
 
 
 #: Kinds that write what they hear, one beam wide as their pages have it; the pipeline takes five.
-_WRITERS = ("moonshine", "speech_to_text", "speecht5")
+_WRITERS = ("moonshine", "seamless_m4t", "seamless_m4t_v2", "speech_to_text", "speecht5")
 
 
 class Recognition(Piped):
