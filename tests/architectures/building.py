@@ -238,6 +238,7 @@ _SAMPLES = {
     ("players", "musicgen_melody"): "text-to-audio-melody",
     ("poses", "vitpose"): "keypoint-detection",
     ("questions", "vilt"): "visual-question-answering",
+    ("sounds by words", "clap"): "zero-shot-audio-classification",
     ("sounds and text", "audioflamingo3"): "audio-text-to-text-flamingo",
     ("sounds and text", "musicflamingo"): "audio-text-to-text-music-flamingo",
     ("sounds and text", "qwen2_audio"): "audio-text-to-text",

@@ -283,6 +283,13 @@ HEADS: tuple[Head, ...] = (
         kinds=_kinds("AUDIO_CLASSIFICATION"),
         reads="sound",
     ),
+    Head(
+        name="sounds by words",
+        auto_class="AutoModel",
+        tasks=("zero-shot-audio-classification",),
+        kinds=("clap",),  # the one kind that its pipeline knows
+        reads="other",
+    ),
     *(
         Head(
             name=f"speech, {name}",
