@@ -110,7 +110,10 @@ def _unserved(
     workers: Sequence[WorkerView], declared: Mapping[str, ModelDeclaration]
 ) -> dict[str, list[str]]:
     """By family, the models of those that have no worker: they wait for one to be started."""
-    served = {family for worker in workers for family in worker.info.get("families") or ()}
+    served: set[object] = set()
+    for worker in workers:
+        families = worker.info.get("families")
+        served.update(families if isinstance(families, list) else ())
     found: dict[str, list[str]] = {}
     for model_id, model in declared.items():
         if model.family not in served:
