@@ -129,7 +129,9 @@ class MaskGeneration(Seen):
         )
 
     def view(self, answer: Any) -> Any:
-        return _surest(answer["masks"][0])
+        return _surest(
+            [{name: one[name] for name in ("mask", "score")} for one in answer["masks"][0]]
+        )
 
 
 def _surest(masks: list[dict[str, Any]]) -> list[dict[str, Any]]:
