@@ -126,6 +126,14 @@ def reload_view(changed: dict[str, Any]) -> RenderableType:
     ]
     faults = {**changed["failed"], **changed["workers_at_fault"]}
     lines += [Text(f"{where}: {reason}", style="red") for where, reason in faults.items()]
+    for family, models in changed.get("unserved", {}).items():
+        lines.append(
+            Text(
+                f"{', '.join(models)}: no worker of the family {family} yet: "
+                f"`wherry up` starts one by itself, else `wherry worker {family}` does",
+                style="yellow",
+            )
+        )
     if not changed["done"]:
         lines.append(Text("some models are still loading: `wherry models` shows them"))
     return Group(*lines or [Text("nothing has changed")])

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import httpx
 
+from ..jobs import JobsSettings
+from ..jobs.settings import from_environment
 from ..tasks.backends import modules_of
 from ..tasks.catalog import Catalog, load_catalog
 from ..workers.checks import check
@@ -32,6 +35,7 @@ from .checks import (
 from .child import Child, Spawn, popen
 from .data_folder import DataFolder
 from .fork_server import ForkServer
+from .new_families import NewFamilies
 from .redis_server import Fsync, RedisServer, machine_bytes
 from .services import api_command, flower_command, worker_command
 
@@ -100,6 +104,7 @@ class Stack:
 
     def __post_init__(self) -> None:
         self._folder = DataFolder(self.data_dir)
+        self._new_families: NewFamilies | None = None
 
     @property
     def url(self) -> str:
@@ -143,6 +148,27 @@ class Stack:
             for number in range(self.workers_per_family):
                 self._spawn_worker(family, number, index * self.workers_per_family + number)
         self._wait_until_ready()
+        self._new_families = NewFamilies(
+            self.models, self.redis_url, self._jobs_settings(), self._start_families
+        )
+        self._new_families.start()
+
+    def _jobs_settings(self) -> JobsSettings:
+        """As the services have them."""
+        settings = from_environment(JobsSettings)
+        prefix = self.env.get("WHERRY_KEY_PREFIX", settings.key_prefix)
+        return settings.model_copy(update={"key_prefix": prefix})
+
+    def _start_families(self, families: Sequence[str]) -> None:
+        """Start the workers of families that have none."""
+        for family in families:
+            if worker_name(family) in self.children:
+                continue
+            self.log("stack", f"{self.models.name} has models of {family} now: starting a worker")
+            started = sum(name.startswith("worker-") for name in self.children)
+            with contextlib.suppress(StackHaltedError):
+                for number in range(self.workers_per_family):
+                    self._spawn_worker(family, number, started + number)
 
     def _check(self) -> None:
         """Look at the models and devices first. What concerns one model its worker tells of."""
@@ -164,6 +190,8 @@ class Stack:
 
     def stop(self) -> None:
         """Stop in the order that loses nothing: see the reasons."""
+        if self._new_families:
+            self._new_families.close()
         if self.fork_server:
             self.fork_server.close()
         for kind, reason in _STOP_ORDER:

@@ -101,8 +101,24 @@ async def reload(service: Service) -> dict[str, Any]:
         "workers_at_fault": {
             worker.id: fault for worker in workers if (fault := worker.info.get("models_fault"))
         },
+        "unserved": _unserved(workers, now) if fleet is not None else {},
         "done": fleet is not None,
     }
+
+
+def _unserved(
+    workers: Sequence[WorkerView], declared: Mapping[str, ModelDeclaration]
+) -> dict[str, list[str]]:
+    """By family, the models of those that have no worker: they wait for one to be started."""
+    served: set[object] = set()
+    for worker in workers:
+        families = worker.info.get("families")
+        served.update(families if isinstance(families, list) else ())
+    found: dict[str, list[str]] = {}
+    for model_id, model in declared.items():
+        if model.family not in served:
+            found.setdefault(model.family, []).append(model_id)
+    return found
 
 
 async def _heeded(

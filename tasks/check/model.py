@@ -17,6 +17,7 @@ from .architecture import architecture_faults
 from .asked import asked_faults, is_asked
 from .backend_class import BackendClass
 from .dialects import dialect_faults, dialect_parameters
+from .estimator import estimator_faults
 from .fault import Fault
 from .folder import folder_faults, read_config
 from .handler import adapter_faults, handler_faults
@@ -67,6 +68,8 @@ def check_model(declared: ModelDeclaration, *, handler_dir: str | None = None) -
 def _handler(declared: ModelDeclaration, handler_dir: str | None) -> Iterator[Fault]:
     if declared.backend == "handler" and handler_dir is not None:
         yield from handler_faults(declared.source, handler_dir)
+    if declared.backend == "sklearn":
+        yield from estimator_faults(declared, handler_dir)
     adapter = declared.parameters.get("adapter")
     if declared.backend == "onnxruntime" and isinstance(adapter, str) and handler_dir is not None:
         yield from adapter_faults(declared.source, adapter, handler_dir)

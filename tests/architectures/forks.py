@@ -141,7 +141,7 @@ def _finish(child: _Child, *, killed: bool = False) -> tuple[float, list[Verdict
     found = [Verdict(**json.loads(line)) for line in child.heard.splitlines()]
     _, kind, tasks = child.unit
     cpu_s = used.ru_utime + used.ru_stime
-    for task in tasks[len(found) :]:
+    for task in {*tasks} - {verdict.task for verdict in found}:
         name = signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else "an error"
         why = f"the trial died of {name} after {cpu_s:.0f} s of a processor"
         found.append(Verdict(task, kind, "cannot be built", why))

@@ -177,7 +177,7 @@ HEADS: tuple[Head, ...] = (
     Head(
         name="boxes",
         auto_class="AutoModelForObjectDetection",
-        tasks=("object-detection",),
+        tasks=("object-detection", "image-anonymization"),
         kinds=_kinds("OBJECT_DETECTION"),
         reads="pictures",
     ),
@@ -256,6 +256,20 @@ HEADS: tuple[Head, ...] = (
         reads="videos",
     ),
     Head(
+        name="lines",
+        auto_class="AutoModelForImageTextToText",
+        tasks=("optical-character-recognition",),
+        kinds=("vision-encoder-decoder",),  # TrOCR's; others read as image-text-to-text
+        reads="other",
+    ),
+    Head(
+        name="films",
+        auto_class="AutoModel",
+        tasks=("video-mask-generation",),
+        kinds=("edgetam_video", "sam2_video", "sam3_tracker_video", "sam3_video"),
+        reads="other",
+    ),
+    Head(
         name="pictures and text",
         auto_class="AutoModelForImageTextToText",
         tasks=("image-text-to-text",),
@@ -268,6 +282,13 @@ HEADS: tuple[Head, ...] = (
         tasks=("audio-classification",),
         kinds=_kinds("AUDIO_CLASSIFICATION"),
         reads="sound",
+    ),
+    Head(
+        name="sounds by words",
+        auto_class="AutoModel",
+        tasks=("zero-shot-audio-classification",),
+        kinds=("clap",),  # the one kind that its pipeline knows
+        reads="other",
     ),
     *(
         Head(

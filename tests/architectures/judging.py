@@ -35,6 +35,9 @@ Word = Literal[
     "cannot be built",
     "not tried",
 ]
+_ALIKE = "the documented call answers all rows alike"
+#: How many draws of random weights a model gets, until one tells rows apart.
+_SEEDS = 3
 #: Where Wherry's own code is.
 _OURS = str(Path(str(backends.__file__)).parents[1])
 _OF_COMPANY: dict[str, Word] = {
@@ -63,18 +66,31 @@ class _Judged(Exception):
 
 
 def judge(head: Head, kind: str, tasks: Sequence[str], folder: Path) -> Iterator[Verdict]:
-    """Build the model and try each of the tasks with it."""
-    try:
-        build(head, kind, folder)
-    except CannotBeBuilt as error:
-        for task in tasks:
-            word: Word = "needs" if str(error).startswith("needs ") else "cannot be built"
-            yield Verdict(task, kind, word, str(error).removeprefix("needs "))
-        return
-    for task in tasks:
-        word, why = _judged(head, kind, task, folder)
-        why = " ".join(why.replace(f"{folder}: ", "").replace(str(folder), "the folder").split())
-        yield Verdict(task, kind, word, why[:300])
+    """Build the model and try each of the tasks with it, again with other weights those whose rows
+    it answers alike.
+    """
+    left = tasks
+    for seed in range(_SEEDS):
+        try:
+            build(head, kind, folder, seed)
+        except CannotBeBuilt as error:
+            for task in left:
+                word: Word = "needs" if str(error).startswith("needs ") else "cannot be built"
+                yield Verdict(task, kind, word, str(error).removeprefix("needs "))
+            return
+        alike = []
+        for task in left:
+            word, why = _judged(head, kind, task, folder)
+            if why == _ALIKE and seed + 1 < _SEEDS:
+                alike.append(task)
+                continue
+            why = " ".join(
+                why.replace(f"{folder}: ", "").replace(str(folder), "the folder").split()
+            )
+            yield Verdict(task, kind, word, why[:300])
+        left = alike
+        if not left:
+            return
 
 
 def _judged(head: Head, kind: str, task: str, folder: Path) -> tuple[Word, str]:
@@ -105,7 +121,7 @@ def _expected(trial: Trial) -> list[Any]:
     if any(unlike(one, one) for one in found):
         raise _Judged("cannot be built", "the documented call answers NaN")
     if all(not unlike(found[0], one) for one in found[1:]):
-        raise _Judged("cannot be built", "the documented call answers all rows alike")
+        raise _Judged("cannot be built", _ALIKE)
     return found
 
 
@@ -121,7 +137,12 @@ def _refused(task: str, kind: str, folder: Path) -> tuple[Word, str] | None:
     try:
         _loaded(task, folder)
     except _Judged as end:
-        told = (f"of type {kind} does not", f"not {kind!r}", f"a {kind} does not")
+        told = (
+            f"of type {kind} does not",
+            f"of type {kind} makes no",
+            f"not {kind!r}",
+            f"a {kind} does not",
+        )
         if end.word == "refused" and any(part in end.why for part in told):
             return end.word, end.why
     return None

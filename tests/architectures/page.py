@@ -25,7 +25,9 @@ its own:
   texts and labels exactly;
 - and as transformers' own pipeline or documented call answers each of them.
 
-Random weights show how a model is called, never how good it is.
+Random weights show how a model is called, never how good it is. Not here are the tasks of models
+that are not transformers' own: `text-to-image` (diffusers), `tabular-classification` and
+`tabular-regression` (scikit-learn), `custom`.
 
 | word | meaning |
 |---|---|

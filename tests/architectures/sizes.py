@@ -44,7 +44,12 @@ _INNER = (
     *("dim_feedforward", "mlp_dim", "moe_intermediate_size", "shared_expert_intermediate_size"),
     *("encoder_feedforward_dim", "ffn_hidden_size", "intermediate_dim", "dense_intermediate_size"),
     *("intermediate_size_mlp", "decoder_intermediate_size", "inner_dim", "n_inner_size"),
-    *("moe_shared_expert_intermediate_size", "ffn_intermediate_size", "block_ff_dim"),
+    *(
+        "moe_shared_expert_intermediate_size",
+        "shared_experts_intermediate_size",
+        "ffn_intermediate_size",
+        "block_ff_dim",
+    ),
 )
 _LAYERS = (
     *("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers"),
@@ -71,6 +76,7 @@ _SET: dict[str, Any] = {
     **dict.fromkeys(("q_lora_rank", "kv_lora_rank", "o_lora_rank"), 16),
     **dict.fromkeys(("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"), 4),
     **dict.fromkeys(("n_group", "topk_group", "num_expert_groups", "first_k_dense_replace"), 1),
+    "num_expert_group": 1,
     "index_n_heads": 2,
     "attn_window": 16,
 }
@@ -88,7 +94,6 @@ _MOST: dict[str, int] = {
     **dict.fromkeys(("codebook_size",), 64),
     **dict.fromkeys(("num_conv_pos_embeddings",), 16),
     **dict.fromkeys(("num_conv_pos_embedding_groups",), 2),
-    "num_mel_bins": 80,
     "sliding_window": 64,
     "attention_window": 16,
     "type_vocab_size": 16,
@@ -115,7 +120,7 @@ def _tiny(cls: type[PretrainedConfig], words: dict[str, Any], labels: dict[str, 
     names = set(inspect.signature(cls.__init__).parameters) | set(plain)
     given = {name: small for name in names if (small := _small(name, plain.get(name))) is not None}
     for name, part in _parts(cls, plain).items():
-        given[name] = _tiny(part, words, {}).to_dict()
+        given[name] = _shown(_tiny(part, words, {}), plain.get(name)).to_dict()
     given.update({name: words[name] for name in words.keys() & names if "_token_i" in name})
     if "vocab_size" in words:  # tables beside the words' own
         tables = (name for name in given if "vocab_size" in name)
@@ -125,10 +130,19 @@ def _tiny(cls: type[PretrainedConfig], words: dict[str, Any], labels: dict[str, 
     if plain.get("is_encoder_decoder") and "decoder_start_token_id" in words:
         given["decoder_start_token_id"] = words["decoder_start_token_id"]
     given.update(_layers(plain, given))
+    given.update(_turned(plain))
     given.update(labels)
     odd = ODD.get(cls.model_type, {})
     given.update({k: v({**words, **given}) if callable(v) else v for k, v in odd.items()})
     return cls(**given)
+
+
+def _shown(small: Any, whole: Any) -> Any:
+    """A backbone of which the same stages are shown as of the large one, if it has them."""
+    stages = getattr(whole, "out_features", None) or ()
+    if {*stages} <= {*(getattr(small, "stage_names", None) or ())} and stages:
+        small.set_output_features_output_indices(out_indices=None, out_features=[*stages])
+    return small
 
 
 def _parts(cls: type[PretrainedConfig], plain: Mapping[str, Any]) -> dict[str, Any]:
@@ -161,6 +175,8 @@ def _small(name: str, value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         if name in _SET:
             return _SET[name]
+        if name == "patch_size" and value == 14:  # as most processors that go with it are made
+            return 16
         if name in _MOST:
             return min(value, _MOST[name])
         if value >= _LARGE and _A_SIZE.search(name):
@@ -199,6 +215,15 @@ def _layers(plain: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any
             first = list({str(entry): entry for entry in value}.values())
             found[name] = (first * count)[:count]
     return found
+
+
+def _turned(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Rotary positions in time, height and width, of heads that are 16 wide."""
+    return {
+        name: {**plain[name], "mrope_section": [2, 3, 3]}
+        for name in ("rope_parameters", "rope_scaling")
+        if isinstance(plain.get(name), dict) and "mrope_section" in plain[name]
+    }
 
 
 def version() -> str:

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
-#: Keeps what goes through many layers about as large as it was.
-_GAIN = 1.5
+#: By draw: what keeps what goes through many layers about as large as it was, what keeps it from
+#: fading in deep ones, and what keeps it from growing.
+_GAINS = (1.5, 3.0, 0.7)
 
 
 def liven(model: Any, seed: int = 0) -> Any:
@@ -18,11 +19,13 @@ def liven(model: Any, seed: int = 0) -> Any:
         for module in model.modules():
             for name, parameter in module.named_parameters(recurse=False):
                 if parameter.is_floating_point():
-                    _draw(module, name, parameter, draw)
+                    _draw(module, name, parameter, draw, _GAINS[seed % len(_GAINS)])
     return model.eval()
 
 
-def _draw(module: nn.Module, name: str, parameter: torch.Tensor, draw: torch.Generator) -> None:
+def _draw(
+    module: nn.Module, name: str, parameter: torch.Tensor, draw: torch.Generator, gain: float
+) -> None:
     if name == "bias" and parameter.ndim == 1:
         parameter.normal_(std=0.1, generator=draw)
     if parameter.ndim < 2 or "A_log" in name:
@@ -32,4 +35,4 @@ def _draw(module: nn.Module, name: str, parameter: torch.Tensor, draw: torch.Gen
         return
     convolution = isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d)
     fan = parameter[0].numel() if convolution else parameter.shape[-1]
-    parameter.normal_(std=_GAIN / max(1, fan) ** 0.5, generator=draw)
+    parameter.normal_(std=gain / max(1, fan) ** 0.5, generator=draw)

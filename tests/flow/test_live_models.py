@@ -205,3 +205,10 @@ def test_an_unloaded_model_gives_its_memory_back(live: Live) -> None:
     until(lambda: resident(worker.pid), lambda now: full - now > 2.5 * HEAVY)
     live.client.post("/v2/repository/models/heavy/load", {})
     assert live.client.infer("heavy", EmbeddingInput(texts=["a"]))
+
+
+def test_a_family_that_is_new_gets_a_worker(live: Live) -> None:
+    # The last: the others know of one worker.
+    assert live.reload(roll("1"), model("seen", "image-classification"))["added"] == ["seen/1"]
+    until(lambda: live.http.get("/v2/models/seen/ready").status_code == 200, timeout_s=60)
+    assert {*live.stack.children} == {"api", "worker-text", "worker-vision"}

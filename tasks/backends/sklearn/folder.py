@@ -1,8 +1,7 @@
-"""A model's folder as the Hub has it: config.json, and an estimator's file."""
+"""A model's folder as the Hub has it: config.json, and an estimator's file, loaded."""
 
 from __future__ import annotations
 
-import json
 import logging
 import warnings
 from collections.abc import Collection, Mapping, Sequence
@@ -15,12 +14,9 @@ import skops.io
 from sklearn.exceptions import InconsistentVersionWarning
 
 from ..base import ModelRefused
-from ..sources import opened_folder
-from ..trusted import within
+from .declared import check_pickle, check_types, estimator_file, is_skops, opened_estimator
 
 log = logging.getLogger(__name__)
-
-_PICKLE = "a pickle runs code as it is loaded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +28,8 @@ class SavedEstimator:
     columns: tuple[str, ...]
     #: Columns that hold numbers, by the folder's own example.
     numeric: frozenset[str]
+    #: Columns that hold texts, likewise.
+    textual: frozenset[str]
     #: A row of the folder's example; empty where it has none.
     example: Mapping[str, Any]
     bytes: int
@@ -47,17 +45,15 @@ def load_folder(
     A skops file may hold the types that skops knows, and those in `trusted`; a pickle is loaded
     from the operator's directory of trusted code alone.
     """
-    folder = opened_folder(source, "config.json and an estimator")
-    told = _config(folder)
-    if told.get("task", task) != task:
-        raise ModelRefused(f"config.json says sklearn.task {told['task']!r}: declare it as that")
-    file = _file(folder, told)
+    folder, told = opened_estimator(source, task)
+    file = estimator_file(folder, told)
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
-        if _is_skops(file, told):
+        if is_skops(file, told):
             estimator = _from_skops(file, trusted)
         else:
-            estimator = _from_pickle(folder, file, handler_dir)
+            check_pickle(folder, file, handler_dir)
+            estimator = _from_pickle(file)
     if not hasattr(estimator, "predict"):
         raise ModelRefused(f"{file.name}: a {type(estimator).__name__} predicts nothing")
     example = _example(told)
@@ -65,53 +61,16 @@ def load_folder(
         estimator,
         _columns(told),
         frozenset(name for name, cells in example.items() if all(map(_is_number, cells))),
+        frozenset(name for name, cells in example.items() if all(map(_is_text, cells))),
         {name: cells[0] for name, cells in example.items()},
         file.stat().st_size,
         _versions(folder, found),
     )
 
 
-def _config(folder: Path) -> Mapping[str, Any]:
-    """What config.json says under `sklearn`."""
-    try:
-        told = json.loads((folder / "config.json").read_text())["sklearn"]
-        if isinstance(told, dict):
-            return told
-    except FileNotFoundError:
-        raise ModelRefused(
-            f"{folder} has no config.json: skops.hub_utils.init writes one"
-        ) from None
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        pass
-    raise ModelRefused("config.json has no object `sklearn`, as skops.hub_utils.init writes it")
-
-
-def _file(folder: Path, told: Mapping[str, Any]) -> Path:
-    model = told.get("model")
-    name = model.get("file") if isinstance(model, dict) else None
-    if not isinstance(name, str) or not name:
-        raise ModelRefused("config.json names no file at sklearn.model.file")
-    try:
-        return within(folder, name, folder)
-    except ValueError as error:
-        raise ModelRefused(f"config.json: sklearn.model.file {error}") from None
-
-
-def _is_skops(file: Path, told: Mapping[str, Any]) -> bool:
-    said = told.get("model_format")
-    if said not in (None, "auto", "skops", "pickle"):
-        raise ModelRefused(f"config.json: sklearn.model_format {said!r}: use skops or pickle")
-    return said == "skops" or (said != "pickle" and file.suffix == ".skops")
-
-
 def _from_skops(file: Path, trusted: Collection[str]) -> Any:
     try:
-        unknown = sorted(set(skops.io.get_untrusted_types(file=file)) - set(trusted))
-        if unknown:
-            raise ModelRefused(
-                f"{file.name} holds types that skops does not trust: {', '.join(unknown)}; "
-                "name those that you trust in the parameter `trusted`"
-            )
+        check_types(file, trusted)
         return skops.io.load(file, trusted=sorted(trusted))
     except ModelRefused:
         raise
@@ -119,16 +78,7 @@ def _from_skops(file: Path, trusted: Collection[str]) -> Any:
         raise _unloadable(file, error) from error
 
 
-def _from_pickle(folder: Path, file: Path, handler_dir: str | Path) -> Any:
-    if not str(handler_dir):
-        raise ModelRefused(
-            f"{file.name}: {_PICKLE}, and code in models' folders is off; save it with skops, or "
-            "let WHERRY_HANDLER_DIR name where trusted ones lie"
-        )
-    try:
-        within(folder, file.name, handler_dir)
-    except ValueError as error:
-        raise ModelRefused(f"{_PICKLE}: {error}") from None
+def _from_pickle(file: Path) -> Any:
     try:
         return joblib.load(file)
     except Exception as error:  # somebody else's code may raise anything
@@ -156,6 +106,10 @@ def _example(told: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
 
 def _is_number(cell: object) -> bool:
     return isinstance(cell, int | float) and not isinstance(cell, bool)
+
+
+def _is_text(cell: object) -> bool:
+    return isinstance(cell, str)
 
 
 def _versions(folder: Path, found: Sequence[warnings.WarningMessage]) -> str:

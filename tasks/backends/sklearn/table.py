@@ -27,7 +27,7 @@ class TableColumns:
         self.names = saved.columns if fitted is None else tuple(map(str, fitted))
         #: What it was fitted to: a data frame, unless it counted features and saw no names.
         self._framed = fitted is not None or (count is None and bool(self.names))
-        self._numeric = saved.numeric
+        self._numeric, self._textual = saved.numeric, saved.textual
         if saved.columns and set(saved.columns) != set(self.names):
             raise ModelRefused(
                 f"config.json has the columns {', '.join(saved.columns)}, and the model was fitted "
@@ -96,6 +96,9 @@ class TableColumns:
 
     def blamed(self, row: Cells, error: Exception) -> str:
         """A failed row's error, with the columns whose cells it is about."""
+        for place, cell in enumerate(row):
+            if self._name(place) in self._textual and not isinstance(cell, str | None):
+                return f"{self.of(place)}: expected a text, got {cell!r}"
         said = " ".join(str(error).split()).partition(". ")[0][:300]
         if "NaN" in said:
             places = [place for place, cell in enumerate(row) if cell is None]

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from ...base import Task
+from ....protocol.errors import RowError
+from ...base import Task, TaskInput
 from ...text.ranking import RankingInput
 from ...text.texts import CutInput
 from ..text.cut import cut_to
@@ -44,6 +45,22 @@ class AskedRanking(ranking.Ranking):
             raise ValueError(
                 f"{reader.name} reads {reader.max_tokens} tokens, and its prompt has {least} alone"
             )
+
+    def pairs(self, given: TaskInput) -> list[Read]:
+        """A row's query with each of its texts.
+
+        Raises RowError for one that leaves no room for any: all would be scored alike.
+        """
+        row = cast("RankingInput", given)
+        instruction = row.instruction or self._prompt.instruction
+        asked, most = len(self._tokens(instruction, row.queries[0], "")), self.reader.max_tokens
+        if asked >= most:
+            named = "instruction and query" if row.instruction else "query"
+            raise RowError(
+                f"{named}: {asked} tokens with the prompt's own leave no room for a text; the "
+                f"model reads {most} at once: shorten the {named}"
+            )
+        return super().pairs(row)
 
     def read(
         self,

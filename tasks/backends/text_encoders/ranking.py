@@ -10,10 +10,11 @@ from ....protocol.errors import RowError
 from ...base import Task, TaskInput, TaskOutput
 from ...text.ranking import Ranked, RankingInput, RankingOutput
 from ..classify import sigmoid
+from ..rows import Decoded
 from ..text.cut import with_truncation
-from .reader import Reading, TextEncoder
+from .reader import Read, Reading, TextEncoder
 
-_NO_PLACE = RowError("instruction: this model is given none: leave it out")
+_NO_PLACE = "instruction: this model is given none: leave it out"
 
 
 class Ranking(Reading):
@@ -30,26 +31,24 @@ class Ranking(Reading):
             )
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
-        """Pairs of all rows together; a row with an instruction for a model of none fails."""
-        rows = cast("Sequence[RankingInput]", batch)
-        if self.takes_instruction:
-            return self._ranked(rows)
-        answers = iter(self._ranked([row for row in rows if not row.instruction]))
-        return [_NO_PLACE if row.instruction else next(answers) for row in rows]
-
-    def _ranked(self, rows: Sequence[RankingInput]) -> list[TaskOutput | RowError]:
-        owners = [row for row in rows for _ in row.texts[0]]
-        queries = [row.queries[0] for row in owners]
-        read = self.read(owners, queries, [text for row in rows for text in row.texts[0]])
+        """Pairs of all readable rows together."""
+        decoded = Decoded(batch, self.pairs)
+        read = [pair for row in decoded.rows for pair in row]
         found = iter(self.reader.logits([pair.tokens for pair in read]))  # (1,) each
-        cuts = iter(pair.cut for pair in read)
         answers: list[TaskOutput | RowError] = []
-        for row in rows:
-            own = np.array([next(found)[0] for _ in row.texts[0]], dtype=np.float32)
-            answers.append(
-                with_truncation(row, _ranking(row, own), [next(cuts) for _ in row.texts[0]])
-            )
-        return answers
+        for given, pairs in zip(decoded.inputs, decoded.rows, strict=True):
+            row = cast("RankingInput", given)
+            own = np.array([next(found)[0] for _ in pairs], dtype=np.float32)
+            answers.append(with_truncation(row, _ranking(row, own), [pair.cut for pair in pairs]))
+        return decoded.answers(answers)
+
+    def pairs(self, given: TaskInput) -> list[Read]:
+        """A row's query with each of its texts. Raises RowError."""
+        row = cast("RankingInput", given)
+        if row.instruction and not self.takes_instruction:
+            raise RowError(_NO_PLACE)
+        texts = row.texts[0]
+        return self.read([row] * len(texts), row.queries * len(texts), texts)
 
 
 def _ranking(row: RankingInput, own: NDArray[np.float32]) -> RankingOutput:

@@ -90,6 +90,7 @@ def test_a_reload_says_what_it_changed(place: Place) -> None:
         "removed": [],
         "failed": {},
         "workers_at_fault": {},
+        "unserved": {"text": ["new/1", "good/1", "chat/1"]},
         "done": True,
     }
     assert place.asked(ALL) == 1

@@ -18,7 +18,7 @@ class Trial(ABC):
     """
 
     #: Of several lengths; two of them alike.
-    rows: ClassVar[Sequence[Row]]
+    rows: Sequence[Row]
     #: What all rows have in common.
     fixed: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 

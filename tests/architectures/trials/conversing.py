@@ -17,6 +17,9 @@ from .pictures import FILES, picture
 _TEXTS = ("what is red", "hello", "a photo of a cat and a dog", "who is ada")
 
 
+_TASKS = ("<OD>", "<CAPTION>", "<CAPTION_TO_PHRASE_GROUNDING>a cat", "who is ada")
+
+
 class ImageTextToText(Trial):
     """A user's message of a picture and a text, by the chat template, as models' pages have it;
     else each kind's own call, or the processor's of both.
@@ -35,6 +38,10 @@ class ImageTextToText(Trial):
         auto: Any = getattr(transformers, self.auto_class)
         self.model: Any = auto.from_pretrained(self.folder).eval()
         self.processor = load_processor(self.folder, config=self.model.config)
+        if self.model.config.model_type == "florence2":  # which is asked by the names of tasks
+            self.rows = tuple(
+                {**row, "texts": [name]} for row, name in zip(self.rows, _TASKS, strict=True)
+            )
 
     def _inputs(self, row: Row) -> Any:
         image, text = picture(row), row["texts"][0]

@@ -129,7 +129,9 @@ class MaskGeneration(Seen):
         )
 
     def view(self, answer: Any) -> Any:
-        return _surest(answer["masks"][0])
+        return _surest(
+            [{name: one[name] for name in ("mask", "score")} for one in answer["masks"][0]]
+        )
 
 
 def _surest(masks: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -168,6 +170,32 @@ class ImageToText(Seen):
         return answer["texts"][0]
 
 
+class LineReading(Seen):
+    """A line as the processor's page has it, its score as `compute_transition_scores` has it."""
+
+    fixed: ClassVar = {"threshold": 0.0}
+
+    @torch.inference_mode()
+    def call(self, row: Row) -> Any:
+        tokenizer: Any = transformers.AutoTokenizer.from_pretrained(self.folder)
+        made = self.model.generate(
+            **self.processor(picture(row), return_tensors="pt"),
+            max_new_tokens=min(128, self.model.config.decoder.max_position_embeddings - 1),
+            do_sample=False,
+            return_dict_in_generate=True,
+            output_scores=True,
+        )
+        chances = self.model.compute_transition_scores(
+            made.sequences, made.scores, normalize_logits=True
+        )
+        text = tokenizer.decode(made.sequences[0], skip_special_tokens=True).strip()
+        return {"text": text, "score": float(chances[0].mean().exp())}
+
+    def view(self, answer: Any) -> Any:
+        (line,) = answer["lines"][0]
+        return {"text": line["text"], "score": line["score"]}
+
+
 class TimeSeriesForecasting(Trial):
     rows = tuple(
         {"past_values": [[float(step % period - below) for step in range(length)]]}
@@ -194,6 +222,7 @@ TRIALS: dict[str, type[Trial]] = {
     "document-question-answering": DocumentQuestionAnswering,
     "image-to-text": ImageToText,
     "mask-generation": MaskGeneration,
+    "optical-character-recognition": LineReading,
     "table-question-answering": TableQuestionAnswering,
     "text-to-audio": TextToAudio,
     "text-to-speech": TextToSpeech,

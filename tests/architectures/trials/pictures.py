@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -103,6 +103,29 @@ class ObjectDetection(Seen):
 
     def view(self, answer: Any) -> Any:
         return _sorted(answer["detections"][0])
+
+
+class ImageAnonymization(Seen):
+    """What detection finds, black: whole pixels, and each that a box touches."""
+
+    fixed: ClassVar = {"threshold": 0.5, "strategy": "black_box"}
+
+    def call(self, row: Row) -> Any:
+        (found,) = self.processor.post_process_object_detection(
+            self.seen(row), threshold=0.5, target_sizes=[self.size(row)]
+        )
+        image, count = picture(row), 0
+        for left, top, right, bottom in found["boxes"].tolist():
+            corner = (max(0, math.floor(left)), max(0, math.floor(top)))
+            end = (min(image.width, math.ceil(right)), min(image.height, math.ceil(bottom)))
+            if corner[0] < end[0] and corner[1] < end[1]:
+                image.paste((0, 0, 0), (*corner, *end))
+                count += 1
+        return {"regions": count, "image": png(image)}
+
+    def view(self, answer: Any) -> Any:
+        regions, image = answer["num_regions_anonymized"][0], answer["anonymized_images"][0]
+        return {"regions": regions, "image": image}
 
 
 def boxes(found: Any, labels: list[str]) -> list[dict[str, Any]]:
@@ -253,7 +276,7 @@ class MultimodalEmbedding(Seen):
 class VisualDocumentRetrieval(Trial):
     """Each page's score alone: a processor fills up several, and rates what it filled in."""
 
-    rows: ClassVar[Sequence[Row]] = tuple(
+    rows = tuple(
         {"queries": [query], "pages": [[FILES[i] for i in pages]]}
         for query, pages in zip(TEXTS, ([0, 3], [1, 2, 3], [2], [3, 0, 1]), strict=False)
     )
@@ -320,6 +343,7 @@ class ZeroShotObjectDetection(Trial):
 
 TRIALS: dict[str, type[Trial]] = {
     "depth-estimation": DepthEstimation,
+    "image-anonymization": ImageAnonymization,
     "image-classification": ImageClassification,
     "image-feature-extraction": ImageFeatureExtraction,
     "image-segmentation": ImageSegmentation,

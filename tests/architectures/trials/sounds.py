@@ -32,8 +32,24 @@ class AudioClassification(Piped):
         return {one["label"]: one["score"] for one in answer["results"][0]}
 
 
+class ZeroShotAudioClassification(Piped):
+    pipeline = "zero-shot-audio-classification"
+    rows = tuple(
+        {**row, "candidate_labels": ["a dog", "the red car", *more]}
+        for row, more in zip(_ROWS, ([], ["london"], [], ["a cat", "fox"]), strict=False)
+    )
+
+    def call(self, row: Row) -> Any:
+        samples = _RAW[row["audio"][0]]
+        found = self.pipe(samples, candidate_labels=row["candidate_labels"])
+        return {one["label"]: one["score"] for one in found}
+
+    def view(self, answer: Any) -> Any:
+        return {one["label"]: one["score"] for one in answer["results"][0]}
+
+
 #: Kinds that write what they hear, one beam wide as their pages have it; the pipeline takes five.
-_WRITERS = ("moonshine", "speech_to_text", "speecht5")
+_WRITERS = ("moonshine", "seamless_m4t", "seamless_m4t_v2", "speech_to_text", "speecht5")
 
 
 class Recognition(Piped):
@@ -66,4 +82,5 @@ class Recognition(Piped):
 TRIALS: dict[str, type[Trial]] = {
     "audio-classification": AudioClassification,
     "automatic-speech-recognition": Recognition,
+    "zero-shot-audio-classification": ZeroShotAudioClassification,
 }

@@ -129,7 +129,7 @@ class FeatureExtraction(Loaded):
         """(T, D)."""
         try:
             out, _ = self.forward(text)
-        except ValueError:
+        except (TypeError, ValueError):
             if not self.model.config.is_encoder_decoder:
                 raise
             self.model = self.model.get_encoder()

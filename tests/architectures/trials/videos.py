@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,9 +12,10 @@ from PIL import Image
 from transformers.models.vivit.image_processing_vivit import VivitImageProcessor
 
 from ...support.tiny import encode, noise
+from ...support.tracking import Alone
 from ..sizes import EDGE
 from .base import Row, Trial
-from .pictures import picture
+from .pictures import picture, png
 
 
 def _frames(count: int, width: int, height: int, seed: int) -> list[bytes]:
@@ -23,7 +25,7 @@ def _frames(count: int, width: int, height: int, seed: int) -> list[bytes]:
 class VideoClassification(Trial):
     """Frames are spread over a video as `default_sample_indices_fn` of transformers does it."""
 
-    rows: ClassVar = (
+    rows = (
         {"videos": [_frames(40, 90, 60, 0)]},
         {"videos": [_frames(33, 40, 70, 50)]},
         {"videos": [_frames(71, 64, 64, 100)]},
@@ -55,6 +57,42 @@ class VideoClassification(Trial):
         return {one["label"]: one["score"] for one in answer["results"][0]}
 
 
+class VideoMaskGeneration(Trial):
+    """Frames of one tensor: transformers makes the processor for a video with torchvision alone."""
+
+    rows = (
+        {
+            "videos": [_frames(4, 90, 60, 0)],
+            "objects_ids": [[7, 3]],
+            "frame_indexes": [[1, 2]],
+            "points": [[[[20, 30], [60, 10]], [[70, 40]]]],
+            "labels": [[[1, 0], [1]]],
+        },
+        {
+            "videos": [_frames(2, 40, 70, 50)],
+            "objects_ids": [[1]],
+            "frame_indexes": [[0]],
+            "points": [[[[10, 20]]]],
+            "labels": [[[1]]],
+        },
+    )
+
+    def open(self) -> None:
+        """Each row opens the model with its own video."""
+
+    def call(self, row: Row) -> Any:
+        alone = Alone(Path(self.folder), row["videos"][0])
+        prompts = (row[name][0] for name in ("objects_ids", "frame_indexes", "points", "labels"))
+        for number, frame, points, labels in zip(*prompts, strict=True):
+            alone.mark(number, frame, points, labels)
+        found = sorted(alone.masks().items())
+        return [[*key, png(mask * np.uint8(255))] for key, mask in found]
+
+    def view(self, answer: Any) -> Any:
+        names = ("frame_indexes", "objects_ids", "masks")
+        return sorted([*one] for one in zip(*(answer[name][0] for name in names), strict=True))
+
+
 def _cropped(images: list[Image.Image], **_: Any) -> dict[str, torch.Tensor]:
     """What VJEPA2VideoProcessor does, which cannot be made without torchvision."""
     short = int(EDGE * 256 / 224)
@@ -80,4 +118,7 @@ def _tensor(frames: list[Any]) -> dict[str, torch.Tensor]:
     return {"pixel_values_videos": values}
 
 
-TRIALS: dict[str, type[Trial]] = {"video-classification": VideoClassification}
+TRIALS: dict[str, type[Trial]] = {
+    "video-classification": VideoClassification,
+    "video-mask-generation": VideoMaskGeneration,
+}

@@ -505,3 +505,23 @@ def test_no_model_runtime_is_imported(classifier: Path) -> None:
         "assert not loaded, loaded"
     )
     subprocess.run([sys.executable, "-c", code, str(classifier)], check=True)
+
+
+def test_an_estimator_that_is_not_loaded_is_told_of(tmp_path: Path) -> None:
+    folder = tiny.build("tabular-classification", tmp_path / "model")
+    words = {"backend": "sklearn", "task": "tabular-classification"}
+    assert errors(folder, **words) == []
+    config = folder / "config.json"
+    whole = json.loads(config.read_text())
+    pickle = {**whole["sklearn"], "model": {"file": "model.pkl"}, "model_format": "pickle"}
+    (folder / "model.pkl").write_bytes(b"of somebody's")
+    config.write_text(json.dumps({"sklearn": pickle}))
+    assert errors(folder, **words) == []  # whoever asks cannot know what is trusted
+    model = declared(folder, **words)
+    [fault] = check_model(model, handler_dir="")
+    assert fault.text.startswith("source: model.pkl: a pickle runs code as it is loaded")
+    assert check_model(model, handler_dir=str(tmp_path)) == []
+    config.write_text(json.dumps({"sklearn": {**whole["sklearn"], "task": "tabular-regression"}}))
+    assert errors(folder, **words) == [
+        "source: config.json says sklearn.task 'tabular-regression': declare it as that"
+    ]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from .....protocol.errors import RowError
 from ....audio.automatic_speech_recognition import SpeechChunk
 from ...sound.waveform import Samples
 from ...sound.windows import Window
@@ -55,8 +56,11 @@ class Ctc:
         return given
 
     def features(self, samples: Samples, language: str | None) -> Tensors:  # noqa: ARG002 # it knows but one
-        """What the model is given of a window."""
-        return self._extract(samples)
+        """What the model is given of a window. Raises RowError for one too short for a token."""
+        made = self._extract(samples)
+        if int(self.lengths(made)[0]) < 1:  # LASR's convolutions, whose kernels are not padded
+            raise RowError(f"a sound of {len(samples)} samples at {self._rate}/s is too short")
+        return made
 
     def language(self, named: str | None) -> str | None:  # noqa: ARG002 # it knows but one
         """No language: the model has its own."""

@@ -15,7 +15,7 @@ _APART = frozenset({"mt5", "t5", "umt5"})
 _ENCODERS = frozenset(
     {
         *("blenderbot", "blenderbot-small", "longt5", "m2m_100", "marian", "pegasus", "pegasus_x"),
-        *("prophetnet", "switch_transformers", "t5gemma", "t5gemma2"),
+        *("nllb-moe", "prophetnet", "switch_transformers", "t5gemma", "t5gemma2"),
     }
 )
 

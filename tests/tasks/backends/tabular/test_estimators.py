@@ -24,6 +24,8 @@ from wherry.protocol.errors import RowError
 from wherry.samples.tiny.tabular import boats, write
 from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.base import TaskOutput
+from wherry.tasks.catalog import ModelDeclaration
+from wherry.tasks.check import check_model
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.multimodal.tabular_classification import TabularClassificationOutput
 from wherry.tasks.multimodal.tabular_regression import TabularRegressionOutput
@@ -138,7 +140,20 @@ def test_a_type_that_skops_does_not_trust_is_refused_by_its_name(saved: Saved) -
     folder = saved(estimator)
     with pytest.raises(ModelRefused, match=rf"model\.skops.* {TREE}; .*`trusted`"):
         load(folder)
+    model = ModelDeclaration(name="m", task=NUMBERS, backend="sklearn", source=str(folder))
+    [fault] = check_model(model)
+    assert f"model.skops holds types that skops does not trust: {TREE}" in fault.text
     load(folder, trusted=[TREE]).close()
+    assert check_model(model.model_copy(update={"parameters": {"trusted": [TREE]}})) == []
+
+
+def test_a_number_where_texts_are_is_told_in_our_words(tiny_model: Callable[[str], Path]) -> None:
+    task = load(tiny_model(CLASSES), CLASSES)
+    fine = {"length_m": 9.0, "sails": 1, "rig": str(boats()["rig"][0])}
+    good, bad = ask(task, [fine, {**fine, "rig": 3}])
+    assert isinstance(good, TabularClassificationOutput)
+    assert isinstance(bad, RowError)
+    assert str(bad) == "column 'rig': expected a text, got 3.0"
 
 
 class TestPickles:

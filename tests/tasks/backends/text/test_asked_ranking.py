@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from transformers import (
     Qwen3ForSequenceClassification,
 )
 
+from wherry.protocol.errors import RowError
 from wherry.samples.tiny.parts import loud
 from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.backends.text.reranker_layouts import LAYOUTS
@@ -325,6 +327,24 @@ def test_a_folder_of_sentence_transformers_that_is_not_served(
     tiny.edit_json(made / file, **changes)
     with pytest.raises(ModelRefused, match=told):
         create_task("transformers", "ranking", str(made))
+
+
+@pytest.mark.parametrize("field", ["queries", "instruction"])
+def test_what_leaves_no_room_for_a_text_fails_alone(field: str, folder: Path) -> None:
+    most = 384
+    long = "find the red car " * 150
+    given: dict[str, Any] = {"queries": QUERIES[:1], "texts": TEXTS[:1]}
+    fine = RankingInput(**given)
+    bad = RankingInput(**{**given, field: long if field == "instruction" else [long]})
+    with create_task("transformers", "ranking", str(folder)) as task:
+        refused, answer = task.backend.run([bad, fine])
+        (alone,) = task.backend.run([fine])
+    assert answer == alone
+    assert isinstance(refused, RowError)
+    assert re.search(
+        rf"^(instruction and )?query: \d+ tokens .* the model reads {most} at once: shorten the ",
+        str(refused),
+    )
 
 
 def test_a_cross_encoder_is_given_no_instruction(tiny_model: Made) -> None:

@@ -9,10 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-import transformers as hf
 from PIL import Image
-from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
 
 from wherry.protocol.errors import InvalidRequest, RowError
 from wherry.tasks.backends.image.videos import open_video
@@ -23,6 +20,7 @@ from wherry.tasks.vision.video_mask_generation import (
 )
 
 from ....support import media, tiny
+from ....support.tracking import Alone
 
 Models = Callable[[str], Path]
 
@@ -56,44 +54,6 @@ def tracked(answer: object) -> dict[tuple[int, int], np.ndarray[Any, Any]]:
     assert len(set(keys)) == len(keys) == len(answer.masks[0])
     masks = [np.asarray(Image.open(io.BytesIO(data))) > 0 for data in answer.masks[0]]
     return dict(zip(keys, masks, strict=True))
-
-
-class Alone:
-    """The model with one video, all of it as one tensor."""
-
-    def __init__(self, folder: Path, video: list[bytes]) -> None:
-        images = [Image.open(io.BytesIO(data)).convert("RGB") for data in video]
-        self.width, self.height = images[0].size
-        small = [np.asarray(i.resize((64, 64), Image.Resampling.BILINEAR)) / 255 for i in images]
-        values = (np.stack(small) - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
-        self.session = Sam2VideoInferenceSession(
-            video=torch.tensor(values).permute(0, 3, 1, 2).float(),
-            video_height=self.height,
-            video_width=self.width,
-            dtype=torch.float32,
-        )
-        self.model: Any = hf.Sam2VideoModel.from_pretrained(folder).eval()
-
-    def mark(self, number: int, frame: int, places: list[list[int]], labels: list[int]) -> None:
-        scale = torch.tensor([64 / self.width, 64 / self.height])
-        given = {
-            "point_coords": (torch.tensor(places) * scale)[None, None],
-            "point_labels": torch.tensor(labels, dtype=torch.int32)[None, None],
-        }
-        self.session.add_point_inputs(self.session.obj_id_to_idx(number), frame, given)
-        self.session.obj_with_new_inputs = [number]
-        self.model(inference_session=self.session, frame_idx=frame)
-
-    def masks(self) -> dict[tuple[int, int], np.ndarray[Any, Any]]:
-        found = {}
-        for reverse in (False, True):
-            for out in self.model.propagate_in_video_iterator(self.session, reverse=reverse):
-                large = torch.nn.functional.interpolate(
-                    out.pred_masks, (self.height, self.width), mode="bilinear"
-                )
-                for number, mask in zip(out.object_ids, large[:, 0] > 0, strict=True):
-                    found[(out.frame_idx, number)] = mask.numpy()
-        return found
 
 
 def test_videos_of_a_batch_get_the_masks_of_the_model_driven_by_hand(tiny_model: Models) -> None:
