@@ -44,7 +44,9 @@ def decode(
         image = open_image(data, max_pixels)
         if at_least is not None and image.format == "JPEG":
             turned = image.getexif().get(ExifTags.Base.Orientation, 1) in ON_ITS_SIDE
-            image.draft(None, _reduced(image.size, at_least[::-1] if turned else at_least))
+            image.draft(
+                None, _reduced(image.size, (at_least[1], at_least[0]) if turned else at_least)
+            )
         ImageOps.exif_transpose(image, in_place=True)
         return rgb(image, background)
 
