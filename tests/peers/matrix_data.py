@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from wherry.client.annotate.formats import Layout, writer_of
+from wherry.client.annotate.formats import OutputLayout, writer_of
 from wherry.client.annotate.packing import image_size
 from wherry.client.annotate.pictures import Pictures
 from wherry.client.annotate.rows import Annotation, Origin, SourceRow
@@ -175,7 +175,7 @@ def write(
     origin = Origin(get_task(task_name), "sea", "3", {}, str(photos))
     kind = writer_of(form, origin.task)
     pictures = Pictures(path.with_name(f"{path.name}-pictures"), link=False)
-    layout = (Layout(pictures=pictures),) if "images" in kind.uses else ()
+    layout = (OutputLayout(pictures=pictures),) if "images" in kind.uses else ()
     with kind(path, origin, *layout) as writer:
         for annotation in rows(photos, task_name):
             if annotation.id not in without:
