@@ -47,5 +47,6 @@ def _joined(row: TaskInput, answers: Sequence[Answer]) -> Answer:
             return RowError(f"page {number}: {answer.message}") if several else answer
         good.append(answer)
     whole = good[0].of_parts(good, row)
-    notes = "; ".join(filter(None, (whole.warning, row.unread())))
+    told = [answer.warning for answer in good]  # pages are often warned of alike
+    notes = "; ".join(filter(None, dict.fromkeys((*told, row.unread()))))
     return whole.warned(notes) if notes else whole

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr
 
-from ...protocol.errors import RowError
 from ..base import TaskInput
 from ..items import ItemsOutput
 from .images import ImagesInput
@@ -45,9 +44,13 @@ class DocumentsInput(ImagesInput):
         """
         from ..media.pages import pages_of  # for workers: it looks into the file
 
-        pages = pages_of(self.images[0], self.frames, self.dpi, self.background)
-        if len(pages) > MAX_PAGES:
-            raise RowError(f"the file has {len(pages)} pages; {MAX_PAGES} are allowed: cut it")
+        pages = pages_of(
+            self.images[0],
+            self.frames,
+            most=MAX_PAGES,
+            dpi=self.dpi,
+            background=self.background,
+        )
         return [self._at(page) for page in pages] or [self]
 
     def _at(self, page: Page) -> Self:
