@@ -73,11 +73,17 @@ class DocumentsOutput(ItemsOutput):
             return super().of_parts(answers, row)
         field = cls.ROWS[0]
         items = [
-            item.model_copy(update={"page": number})
+            item
             for number, answer in enumerate(answers, 1)
-            for item in getattr(answer, field)[0]
+            for item in getattr(answer.on_page(number), field)[0]
         ]
         return cls.model_validate({field: [cls.ordered(items, row)]})
+
+    def on_page(self, number: int) -> Self:
+        """The same answer to one row, of the page of this number in its document."""
+        field = self.ROWS[0]
+        items = [item.model_copy(update={"page": number}) for item in getattr(self, field)[0]]
+        return self.model_copy(update={field: [items]})
 
     @classmethod
     def ordered(cls, items: list[Any], row: TaskInput) -> list[Any]:  # noqa: ARG003 # for those that rank
