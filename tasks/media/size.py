@@ -28,7 +28,7 @@ FORMATS = tuple(
 ON_ITS_SIDE = (5, 6, 7, 8)
 
 #: What of a PNG may tell its orientation; Pillow looks for it behind the pixels too.
-_TELLING = (b"IHDR", b"eXIf", b"iTXt", b"tEXt", b"zTXt", b"IEND")
+TELLING = (b"IHDR", b"eXIf", b"iTXt", b"tEXt", b"zTXt", b"IEND")
 
 #: How an icon begins.
 _ICON = b"\0\0\1\0"
@@ -92,7 +92,7 @@ def _without_pixels(png: bytes) -> bytes:
     kept, at = [png[:8]], 8
     while at < len(png):
         end = at + 12 + int.from_bytes(png[at : at + 4])
-        if png[at + 4 : at + 8] in _TELLING:
+        if png[at + 4 : at + 8] in TELLING:
             kept.append(png[at:end])
         at = end
     return b"".join(kept)
