@@ -77,13 +77,13 @@ def _samples(frame: bytes) -> int:
     if frame.startswith(_J2K, at):
         right, low, left, top = struct.unpack_from(">4I", frame, at + 8)
         (count,) = struct.unpack_from(">H", frame, at + 40)
-        return (right - left) * (low - top) * count
+        return int((right - left) * (low - top) * count)
     at += 2
     while frame[at] == _MARKER:
         kind, length = frame[at + 1], int.from_bytes(frame[at + 2 : at + 4])
         if kind in _BEGINS_FRAME:
             height, width, count = struct.unpack_from(">2HB", frame, at + 5)
-            return width * height * count
+            return int(width * height * count)
         at += 1 if kind == _MARKER else 2 + length
     raise ValueError("no frame")
 
