@@ -21,6 +21,9 @@ from .media.kinds import JPEG_XL, is_heif, rare_kind
 
 Unit = Literal["pixels", "tokens", "milliseconds"]
 
+#: Bytes of the header of a bitmap of OS/2 and of Windows before 3.0.
+_CORE = struct.pack("<I", 12)
+
 #: Bytes of a HEIF file before its pixels, at most.
 _HEAD = 1 << 16
 
@@ -71,13 +74,16 @@ def _pixels(file: bytes) -> int:
 
 def _size(file: bytes) -> tuple[int, int]:
     """Width and height, in either order. Pillow takes two to nine times as long as imagesize: it is
-    asked where that errs (bitmaps of OS/2) or does not know (turned AVIF, icons, PFM).
+    asked where that does not know (turned AVIF, icons, PFM), and tells no size that it would not
+    open.
     """
-    if not file.startswith(b"BM"):
-        with suppress(Exception):  # it raises many kinds
-            width, height = imagesize.get(io.BytesIO(file))
-            if width > 0 and height > 0:
-                return int(width), int(height)
+    if file.startswith(b"BM") and file[14:18] == _CORE:  # imagesize reads its two numbers as one
+        width, height = struct.unpack_from("<HH", file.ljust(22, b"\0"), 18)
+        return int(width), int(height)
+    with suppress(Exception):  # it raises many kinds
+        width, height = imagesize.get(io.BytesIO(file))
+        if width > 0 and height > 0:
+            return int(width), int(height)
     from .media.size import displayed_size  # Pillow, which a client alone may lack
 
     return displayed_size(file) or (0, 0)
