@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from wherry.client.annotate.rows import UnreadableRow
 from wherry.client.annotate.sources import files
 from wherry.protocol.errors import InvalidRequest
 from wherry.tasks.media.size import FORMATS
@@ -62,6 +63,7 @@ def test_a_file_that_breaks_as_it_is_read_is_left_out(
     monkeypatch.setattr(files.LocalFiles, "open", lambda *_: Breaking())
     source = open_source(str(there), PICTURES)
     (row,) = source
+    assert isinstance(row, UnreadableRow)
     assert (row.id, row.reason, source.left_out) == ("b.png", "input/output error", {".dat": 1})
 
 
