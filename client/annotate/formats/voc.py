@@ -29,7 +29,7 @@ from .file_names import FileNames
 from .fits import items_of
 from .held_files import HeldFiles
 from .labelmap import GROUND, HEAD, label_line
-from .splits import TRAIN, split_of
+from .splits import TRAIN, part_of
 from .text import json_text, xml_text
 
 _PICTURES = "JPEGImages"
@@ -76,7 +76,7 @@ class Voc(HeldFiles):
         document = self._document(annotation, folder, shown, size)
         file.write_text(document, encoding="utf-8", newline="\n")
         split = self.layout.split
-        part = split_of(annotation.id, split) if split else _WHOLE
+        part = part_of(annotation, split) if split else _WHOLE
         self._listed[part].write(name + "\n")
         self._index.write(json_text(row) + "\n")
 
