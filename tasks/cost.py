@@ -21,15 +21,15 @@ from .media.kinds import JPEG_XL, is_heif, rare_kind
 
 Unit = Literal["pixels", "tokens", "milliseconds"]
 
-#: Bytes of the header of a bitmap of OS/2 and of Windows before 3.0.
-_CORE = struct.pack("<I", 12)
-
 #: Bytes of a HEIF file before its pixels, at most.
 _HEAD = 1 << 16
 
 #: Pixels that a page of a document or of DICOM weighs: A4 as it is drawn if nothing else is said. A
 #: row of many pages goes through a model page by page.
 _RARE = 1654 * 2339
+
+#: Bytes of the header of a bitmap of OS/2 and of Windows before 3.0.
+_CORE = struct.pack("<I", 12)
 
 #: Bytes of text a token stands for, about: English in the common tokenizers.
 _BYTES_PER_TOKEN = 4
@@ -74,12 +74,11 @@ def _pixels(file: bytes) -> int:
 
 def _size(file: bytes) -> tuple[int, int]:
     """Width and height, in either order. Pillow takes two to nine times as long as imagesize: it is
-    asked where that does not know (turned AVIF, icons, PFM), and tells no size that it would not
-    open.
+    asked where that does not know (turned AVIF, icons, PFM).
     """
     if file.startswith(b"BM") and file[14:18] == _CORE:  # imagesize reads its two numbers as one
         width, height = struct.unpack_from("<HH", file.ljust(22, b"\0"), 18)
-        return int(width), int(height)
+        return width, height
     with suppress(Exception):  # it raises many kinds
         width, height = imagesize.get(io.BytesIO(file))
         if width > 0 and height > 0:

@@ -286,15 +286,15 @@ def test_a_table_of_no_rows_is_an_error(client: Client, tmp_path: Path, name: st
 
 
 def test_files_that_are_left_out_are_told(stack: Stack, data_set: Path) -> None:
-    for name in ("a.HEIC", "b.heic", "c.json", "noise"):
+    for name in ("a.PSD", "b.psd", "c.json", "noise"):
         (data_set / "images" / name).write_bytes(b"x")
     run = ["ds/images", "--model", "object-detection", "--out", "out.jsonl"]
     done = wherry(stack, *run, cwd=data_set.parent)
     assert done.exit_code == 0, done.stderr
-    assert "2 .heic, 1 without a suffix, 1 .json" in done.stdout
+    assert "2 .psd, 1 without a suffix, 1 .json" in done.stdout
     report = json.loads((data_set.parent / "out.jsonl.report.json").read_text())
     assert report["rows"] == 6
-    assert report["left_out"] == {".heic": 2, ".json": 1, "": 1}
+    assert report["left_out"] == {".psd": 2, ".json": 1, "": 1}
 
 
 def places(folder: Path) -> dict[str, tuple[int, int]]:

@@ -12,19 +12,24 @@ from wherry.tasks.check.backend_class import BackendClass
 PAGE = Path(__file__).parents[2] / "docs" / "models-toml.md"
 
 
-def test_the_page_is_up_to_date() -> None:
-    assert PAGE.read_text() == render(), "run `make docs`"
+@pytest.fixture(scope="module")
+def page() -> str:
+    return render()
 
 
-def test_every_field_is_described() -> None:
+def test_the_page_is_up_to_date(page: str) -> None:
+    assert PAGE.read_text() == page, "run `make docs`"
+
+
+def test_every_field_is_described(page: str) -> None:
     for name, field in ModelDeclaration.model_fields.items():
         assert field.description, name
-        assert f"| `{name}` |" in render()
+        assert f"| `{name}` |" in page
 
 
 @pytest.mark.parametrize("backend", ["transformers", "onnxruntime", "stub"])
-def test_every_parameter_that_a_backend_takes_is_on_the_page(backend: str) -> None:
-    [_, rest] = render().split(f"## Parameters of `{backend}`")
+def test_every_parameter_that_a_backend_takes_is_on_the_page(page: str, backend: str) -> None:
+    [_, rest] = page.split(f"## Parameters of `{backend}`")
     section = rest.partition("\n## ")[0]
     for place in backend_places(backend).values():
         for name in BackendClass.of(place).named():

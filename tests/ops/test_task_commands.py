@@ -75,7 +75,7 @@ def test_an_unknown_task_is_a_bad_parameter() -> None:
 
 
 def test_types_and_ranges_are_told_in_words() -> None:
-    (threshold,) = get_task("object-detection").parameters
+    [threshold] = [p for p in get_task("object-detection").parameters if p.name == "threshold"]
     assert type_of(get_task("object-detection"), threshold) == "number"
     assert range_of(get_task("object-detection"), threshold) == "0 to 1"
     for name in task_names():

@@ -69,7 +69,7 @@ def test_the_payload_is_raw_and_reads_back(make_intake):
     request = codec.decode_request(job.payload, job.header_length)
     assert request.id is None
     assert request.input("image").blobs() == [b"hello"]
-    assert request.parameters == {"top_k": 5}
+    assert request.parameters == {"background": "white", "top_k": 5}
 
 
 def test_refusals(make_intake, texts):

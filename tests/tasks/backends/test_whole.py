@@ -66,6 +66,7 @@ def without(folder: Path, *parts: str, file: str = WEIGHTS) -> list[str]:
     return gone
 
 
+@pytest.mark.slow  # the contract suite loads all but a few of them, too
 @pytest.mark.parametrize("name", BUILDERS)
 def test_no_healthy_model_is_refused(tiny_model: TinyModel, name: str) -> None:
     load(name, tiny_model(name)).close()

@@ -231,9 +231,9 @@ def test_long_sounds_are_heard_in_the_same_windows(
 @pytest.mark.parametrize(
     "fields",
     [
-        {"language": "french"},
+        pytest.param({"language": "french"}, marks=pytest.mark.slow),
         {"language": "en", "return_timestamps": True},
-        {"return_timestamps": True},
+        pytest.param({"return_timestamps": True}, marks=pytest.mark.slow),
     ],
 )
 def test_whisper_with_languages_and_times(

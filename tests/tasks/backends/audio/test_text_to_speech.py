@@ -88,6 +88,7 @@ def test_a_graph_says_what_its_model_says(folder: Path, tmp_path: Path) -> None:
         create_task("onnxruntime", "text-to-speech", str(tmp_path / "graph"))
 
 
+@pytest.mark.slow
 def test_a_graph_that_draws_its_noise_says_so(
     folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

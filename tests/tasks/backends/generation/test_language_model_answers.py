@@ -92,6 +92,7 @@ def test_a_stop_string_ends_an_answer_and_is_left_out(chat: LocalTask) -> None:
     assert row.text.endswith(" is")
 
 
+@pytest.mark.slow
 def test_a_seed_repeats_what_is_drawn(chat: LocalTask) -> None:
     def drawn(seed: int) -> str:
         (text,) = texts(
@@ -144,6 +145,7 @@ def test_a_long_text_is_cut_only_if_that_is_wished_for(
     assert "committee" in row.text
 
 
+@pytest.mark.slow
 def test_a_text_that_asks_is_answered(load: Load) -> None:
     with load("text2text-generation") as task:
         (text,) = texts(task, texts=["What is the capital of France?"], max_new_tokens=12)
