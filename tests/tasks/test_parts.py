@@ -27,8 +27,8 @@ ONE = tiny.images()[0]
 @pytest.mark.parametrize(
     ("form", "said"),
     [
-        ("PDF", "the file has 2 pages and only the first was read: `wherry annotate` reads every"),
-        ("TIFF", "the file has 2 pages and only the first was read: `wherry annotate` reads every"),
+        ("PDF", "the file has 2 pages and only the first was read: `wherry annotate --fr"),
+        ("TIFF", "the file has 2 pages and only the first was read: `wherry annotate --fr"),
         ("GIF", "the file has 2 frames and only the first was read: send the others as pictures"),
     ],
 )
