@@ -8,11 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wherry.protocol.errors import InvalidRequest, RowError
+from wherry.protocol.errors import BackendError, InvalidRequest, RowError
 from wherry.tasks.create import create_task
+from wherry.tasks.media import pages, unread
 from wherry.tasks.parts import Parts
 from wherry.tasks.registry import get_task
 from wherry.tasks.vision.documents import MAX_PAGES
+from wherry.tasks.vision.image_classification import (
+    ImageClassificationInput,
+    ImageClassificationOutput,
+)
 from wherry.tasks.vision.optical_character_recognition import (
     OpticalCharacterRecognitionInput,
     OpticalCharacterRecognitionOutput,
@@ -80,6 +85,28 @@ def test_what_is_said_of_pages_is_said_of_their_document() -> None:
         (whole,) = parts.answers(answers)
         assert isinstance(whole, OpticalCharacterRecognitionOutput)
         assert whole.warning == told
+
+
+def test_a_reader_that_breaks_fails_its_row_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(data: bytes, **_: object) -> Any:
+        raise ZeroDivisionError(data)
+
+    nothing = OpticalCharacterRecognitionOutput(lines=[[]])
+    document = OpticalCharacterRecognitionInput(images=[ONE, pictures.paged(TWO)])
+    monkeypatch.setattr(pages, "open_pages", broken)
+    parts = Parts(document.rows())
+    assert len(parts.rows) == 1
+    good, bad = parts.answers([nothing])
+    assert good == nothing
+    assert isinstance(bad, BackendError)
+    assert "ZeroDivisionError" in bad.message
+
+    monkeypatch.setattr(unread, "open_pages", broken)
+    asked = ImageClassificationInput(images=[ONE, pictures.paged(TWO)])
+    plain = ImageClassificationOutput(results=[[]])
+    good, bad = Parts(asked.rows()).answers([plain, plain])
+    assert good == plain
+    assert isinstance(bad, BackendError)
 
 
 @pytest.mark.parametrize("colour", ["#12345", "nocolour", "rgb(1,2,3)", "", "white; x"])
