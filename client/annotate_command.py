@@ -80,7 +80,7 @@ def annotate_command(
         typer.Option(help="link, copy or none: pictures beside labels, where they may lie."),
     ] = "",
     split: Annotated[
-        str, typer.Option(help="Parts beside train, val=0.1,test=0.1; by the row's id.")
+        str, typer.Option(help="Parts beside train: val=0.1,test=0.1. Films are not cut.")
     ] = "",
     media_prefix: Annotated[
         str, typer.Option(help="What the path of a row's file begins with for Label Studio.")

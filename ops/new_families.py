@@ -32,9 +32,12 @@ class NewFamilies:
         self._seen: dict[str, int] = {}
         self._thread = threading.Thread(target=self._watch, name="new-families", daemon=True)
 
+    def note(self) -> None:
+        """Note what was asked for until now: it is no news. Raises Unavailable."""
+        self._seen = self._queue.run(load_requests(self._jobs))
+
     def start(self) -> None:
         """Look from now on, from a thread."""
-        self._seen = self._queue.run(load_requests(self._jobs))
         self._thread.start()
 
     def close(self) -> None:

@@ -137,6 +137,10 @@ class Stack:
         self._folder.acquire()
         self._start_fork_server(catalog)
         self._start_redis()
+        self._new_families = NewFamilies(
+            self.models, self.redis_url, self._jobs_settings(), self._start_families
+        )
+        self._new_families.note()  # models take minutes to load, and may be asked for meanwhile
         self._spawn(
             "api",
             api_command(self.port, log_level=self.log_level),
@@ -148,9 +152,6 @@ class Stack:
             for number in range(self.workers_per_family):
                 self._spawn_worker(family, number, index * self.workers_per_family + number)
         self._wait_until_ready()
-        self._new_families = NewFamilies(
-            self.models, self.redis_url, self._jobs_settings(), self._start_families
-        )
         self._new_families.start()
 
     def _jobs_settings(self) -> JobsSettings:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
-from ..protocol.errors import RowError, WherryError
+from ..protocol.errors import BackendError, RowError, WherryError
 from .base import TaskInput, TaskOutput
+
+log = logging.getLogger(__name__)
 
 Answer = TaskOutput | WherryError
 
@@ -15,9 +18,9 @@ class Parts:
 
     def __init__(self, rows: Sequence[TaskInput]) -> None:
         self._whole = rows
-        self._given: list[Sequence[TaskInput] | RowError] = [_parts(row) for row in rows]
+        self._given: list[Sequence[TaskInput] | WherryError] = [_parts(row) for row in rows]
         self.rows = [
-            part for given in self._given if not isinstance(given, RowError) for part in given
+            part for given in self._given if not isinstance(given, WherryError) for part in given
         ]
 
     def answers(self, found: Sequence[Answer]) -> list[Answer]:
@@ -27,16 +30,31 @@ class Parts:
         """
         following = iter(found)
         return [
-            given if isinstance(given, RowError) else _joined(row, [next(following) for _ in given])
+            given if isinstance(given, WherryError) else _one(row, [next(following) for _ in given])
             for row, given in zip(self._whole, self._given, strict=True)
         ]
 
 
-def _parts(row: TaskInput) -> Sequence[TaskInput] | RowError:
+def _parts(row: TaskInput) -> Sequence[TaskInput] | WherryError:
     try:
         return row.parts()
-    except RowError as error:
+    except Exception as error:
+        return _blame(error)
+
+
+def _one(row: TaskInput, answers: Sequence[Answer]) -> Answer:
+    try:
+        return _joined(row, answers)
+    except Exception as error:
+        return _blame(error)
+
+
+def _blame(error: Exception) -> WherryError:
+    """The error that one row gets: whatever a file's reader raises, its neighbours are answered."""
+    if isinstance(error, WherryError):
         return error
+    log.error("a row's file could not be looked into", exc_info=error)
+    return BackendError(f"the worker raised {type(error).__name__} on this row's file")
 
 
 def _joined(row: TaskInput, answers: Sequence[Answer]) -> Answer:
@@ -47,5 +65,6 @@ def _joined(row: TaskInput, answers: Sequence[Answer]) -> Answer:
             return RowError(f"page {number}: {answer.message}") if several else answer
         good.append(answer)
     whole = good[0].of_parts(good, row)
-    notes = "; ".join(filter(None, (whole.warning, row.unread())))
+    told = [answer.warning for answer in good]  # pages are often warned of alike
+    notes = "; ".join(filter(None, dict.fromkeys((*told, row.unread()))))
     return whole.warned(notes) if notes else whole

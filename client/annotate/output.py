@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ...protocol.errors import RowError
 from ...tasks.base import TaskOutput
+from ...tasks.vision.documents import DocumentsOutput
 from .errors_file import error_line
 from .formats import OutputLayout, Writer
 from .ledger import Ledger, LedgerRow
@@ -107,11 +108,15 @@ def _written(
 
 
 def _annotation(origin: Origin, placed: LedgerRow, body: bytes) -> Annotation:
+    output = read_answer(origin.task, body)
+    # A page that is a row was sent alone, so that its answer calls it the first.
+    if placed.frame and placed.frame.page and isinstance(output, DocumentsOutput):
+        output = output.on_page(placed.frame.page)
     return Annotation(
         index=placed.position,
         id=placed.id,
         path=placed.path,
-        output=read_answer(origin.task, body),
+        output=output,
         size=placed.size,
         frame=placed.frame,
         text=placed.text,

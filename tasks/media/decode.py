@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
@@ -50,18 +51,20 @@ def decode(
             image.draft(
                 None, _reduced(image.size, (at_least[1], at_least[0]) if turned else at_least)
             )
-        elif image.format in _QUICKER:
-            image = _quickly(image, data)
+        elif image.format in _QUICKER and (quickly := _quick_decoder()):
+            image = quickly(image, data)
         ImageOps.exif_transpose(image, in_place=True)
         return rgb(image, background)
 
 
-def _quickly(image: Image.Image, data: bytes) -> Image.Image:
+@functools.cache  # an import that fails takes longer than a small picture does
+def _quick_decoder() -> Callable[[Image.Image, bytes], Image.Image] | None:
+    """None where the extra pictures is not installed."""
     try:
         from .quick import decoded
-    except ImportError:  # the extra pictures is not installed
-        return image
-    return decoded(image, data)
+    except ImportError:
+        return None
+    return decoded
 
 
 def _reduced(size: tuple[int, int], at_least: tuple[int, int]) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import warnings
+import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
@@ -14,10 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydicom import config
 from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import UID
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from ...protocol.errors import RowError
 from . import dicom_codecs
@@ -34,6 +36,13 @@ _OF_FRAMES = ("PixelValueTransformationSequence", "FrameVOILUTSequence")
 
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 
+#: Where what a file says of itself begins, in its group 2.
+_META, _META_GROUP = 132, 0x0002
+#: Bytes that a deflated file may come to; a small one may hold gigabytes of zeros.
+_INFLATED = 1 << 29
+#: Bytes that are inflated at a time.
+_PIECE = 1 << 14
+
 
 class DicomPages:
     """The frames of a file."""
@@ -43,7 +52,7 @@ class DicomPages:
     def __init__(self, data: bytes, max_pixels: int) -> None:
         """Raises RowError for a file that is broken, holds no picture, or a too large one."""
         try:
-            self._set = pydicom.dcmread(io.BytesIO(data))
+            self._set = _read(data)
             rows, columns = int(self._set.Rows), int(self._set.Columns)
             self.count = max(1, int(self._set.get("NumberOfFrames") or 1))
             self._photometric = str(self._set.PhotometricInterpretation)
@@ -99,8 +108,27 @@ class DicomPages:
 
 def size_of(data: bytes) -> tuple[int, int]:
     """Width and height. Raises what pydicom raises."""
-    head = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True)
+    head = _read(data, stop_before_pixels=True)
     return int(head.Columns), int(head.Rows)
+
+
+def _read(data: bytes, *, stop_before_pixels: bool = False) -> Dataset:
+    """Raises ValueError for a file that would inflate to too much, and what pydicom raises."""
+    file = io.BytesIO(data)
+    file.seek(_META)
+    meta = read_dataset(file, False, True, stop_when=lambda tag, *_: tag.group != _META_GROUP)
+    if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+        _check_inflated(file)
+    return pydicom.dcmread(io.BytesIO(data), stop_before_pixels=stop_before_pixels)
+
+
+def _check_inflated(file: io.BytesIO) -> None:
+    unpacked, unpacker = 0, zlib.decompressobj(-zlib.MAX_WBITS)
+    while packed := file.read(_PIECE):
+        # At most a thousand times as long.
+        unpacked += len(unpacker.decompress(packed))
+        if unpacked > _INFLATED:
+            raise ValueError("the file inflates to too much")
 
 
 #: Of the picture: its depth, rescaling, window, tables. None tells of people.

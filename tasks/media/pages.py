@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from PIL import Image, ImageOps
 
+from ...protocol.errors import RowError
 from ..vision.images import MAX_PIXELS
 from .decode import check_pixels, faults_told, open_image
 from .kinds import PDF, is_single, rare_kind
@@ -53,18 +54,25 @@ class Page(NamedTuple):
 
 
 def pages_of(
-    data: bytes, frames: Literal["first", "all"] | None, dpi: float, background: str
+    data: bytes,
+    frames: Literal["first", "all"] | None,
+    *,
+    most: int,
+    dpi: float,
+    background: str,
 ) -> list[Page]:
     """The pages that are read of a file: all, or the first; where None says neither, all pages of
     a document and the first frame of what moves. None for a picture that is its own only page.
 
-    Raises RowError.
+    Raises RowError for over `most` too.
     """
     if is_single(data):
         return []
     pages = open_pages(data, dpi=dpi, background=background)
     whole = frames == "all" or (frames is None and pages.kind == "page")
     if whole and pages.count > 1:
+        if pages.count > most:  # before there is a list: DICOM may say any number
+            raise RowError(f"the file has {pages.count} pages; {most} are allowed: cut it")
         return [Page(pages, number) for number in range(pages.count)]
     return [Page(pages, 0)] if rare_kind(data) is PDF else []
 

@@ -10,7 +10,7 @@ from .pages import open_pages
 
 #: What to do about it.
 _REMEDY = {
-    "page": "`wherry annotate` reads every page as a row",
+    "page": "`wherry annotate --frames all` makes a row of each",
     "frame": "send the others as pictures of their own",
 }
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr
 
-from ...protocol.errors import RowError
 from ..base import TaskInput
 from ..items import ItemsOutput
 from .images import ImagesInput
@@ -45,9 +44,13 @@ class DocumentsInput(ImagesInput):
         """
         from ..media.pages import pages_of  # for workers: it looks into the file
 
-        pages = pages_of(self.images[0], self.frames, self.dpi, self.background)
-        if len(pages) > MAX_PAGES:
-            raise RowError(f"the file has {len(pages)} pages; {MAX_PAGES} are allowed: cut it")
+        pages = pages_of(
+            self.images[0],
+            self.frames,
+            most=MAX_PAGES,
+            dpi=self.dpi,
+            background=self.background,
+        )
         return [self._at(page) for page in pages] or [self]
 
     def _at(self, page: Page) -> Self:
@@ -70,11 +73,17 @@ class DocumentsOutput(ItemsOutput):
             return super().of_parts(answers, row)
         field = cls.ROWS[0]
         items = [
-            item.model_copy(update={"page": number})
+            item
             for number, answer in enumerate(answers, 1)
-            for item in getattr(answer, field)[0]
+            for item in getattr(answer.on_page(number), field)[0]
         ]
         return cls.model_validate({field: [cls.ordered(items, row)]})
+
+    def on_page(self, number: int) -> Self:
+        """The same answer to one row, of the page of this number in its document."""
+        field = self.ROWS[0]
+        items = [item.model_copy(update={"page": number}) for item in getattr(self, field)[0]]
+        return self.model_copy(update={field: [items]})
 
     @classmethod
     def ordered(cls, items: list[Any], row: TaskInput) -> list[Any]:  # noqa: ARG003 # for those that rank

@@ -25,11 +25,10 @@ from .categories import Categories
 from .file_names import FileNames
 from .fits import items_of
 from .held_files import HeldFiles
+from .labelmap import GROUND, HEAD, label_colour, label_line
 from .painted import painted
 from .text import json_text, one_line
 
-#: The label of class 0.
-_BACKGROUND = "background"
 #: The last class.
 _MOST = 254
 #: zlib's level.
@@ -49,8 +48,8 @@ class IndexedMasks(HeldFiles):
         self._names = FileNames()
         self._held.callback(self._names.close)
         self._classes = Categories(0)
-        self._classes.number(_BACKGROUND)
-        self._palette = [part for index in range(256) for part in _colour(index)]
+        self._classes.number(GROUND)
+        self._palette = [part for index in range(256) for part in label_colour(index)]
         names = path / "ImageSets" / "Segmentation" / "default.txt"
         names.parent.mkdir(parents=True, exist_ok=True)
         self._listed = self._open(names)
@@ -78,19 +77,9 @@ class IndexedMasks(HeldFiles):
             raise RowError(f"more than {_MOST} classes in all; semantic-masks has room for them")
 
     def _finish(self) -> None:
-        lines = ["# label:color_rgb:parts:actions\n"]
-        for number, label in self._classes:
-            colour = ",".join(map(str, _colour(number)))
-            lines.append(f"{_field(label)}:{colour}::\n")
-        self._open(self.path / "labelmap.txt").write("".join(lines))
-
-
-def _colour(index: int) -> tuple[int, int, int]:
-    """Red, green and blue of a class: each third bit of its number, the lowest first."""
-    red, green, blue = (
-        sum((index >> 3 * bit + channel & 1) << 7 - bit for bit in range(3)) for channel in range(3)
-    )
-    return red, green, blue
+        _, *labels = self._classes
+        lines = (label_line(_field(label), number) for number, label in labels)
+        self._open(self.path / "labelmap.txt").writelines((HEAD, *lines))
 
 
 def _field(label: str) -> str:

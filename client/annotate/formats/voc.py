@@ -28,14 +28,13 @@ from .coco import file_name
 from .file_names import FileNames
 from .fits import items_of
 from .held_files import HeldFiles
-from .splits import TRAIN, split_of
+from .labelmap import GROUND, HEAD, label_line
+from .splits import TRAIN, part_of
 from .text import json_text, xml_text
 
 _PICTURES = "JPEGImages"
 #: The list of all images that are in no part.
 _WHOLE = "default"
-#: The label of what is no object, which a list of labels has first.
-_GROUND = "background"
 
 
 class Voc(HeldFiles):
@@ -77,16 +76,15 @@ class Voc(HeldFiles):
         document = self._document(annotation, folder, shown, size)
         file.write_text(document, encoding="utf-8", newline="\n")
         split = self.layout.split
-        part = split_of(annotation.id, split) if split else _WHOLE
+        part = part_of(annotation, split) if split else _WHOLE
         self._listed[part].write(name + "\n")
         self._index.write(json_text(row) + "\n")
 
     def _finish(self) -> None:
         labels = [(number, xml_text(label)) for number, label in self._labels]
-        lines = [f"{label}:{_colour(number)}::" for number, label in labels if _declared(label)]
-        head = ["# label:color_rgb:parts:actions", f"{_GROUND}:0,0,0::"]
-        self._open(self.path / "labelmap.txt").writelines(f"{line}\n" for line in (*head, *lines))
-        left = [label for _, label in labels if not _declared(label) and label != _GROUND]
+        lines = [label_line(label, number) for number, label in labels if _declared(label)]
+        self._open(self.path / "labelmap.txt").writelines((HEAD, *lines))
+        left = [label for _, label in labels if not _declared(label) and label != GROUND]
         if left:
             shown = f"{left[0]!r}{', ...' if len(left) > 1 else ''}"
             self.notes.append(f"labelmap.txt cannot declare {len(left):,} labels ({shown})")
@@ -129,14 +127,7 @@ def _object(item: Any, size: tuple[int, int]) -> str:
 def _declared(label: str) -> bool:
     """Whether a list of labels can have it: a line of parts divided by colons, stripped."""
     is_plain = label == label.strip() and label.isprintable() and ":" not in label
-    return is_plain and label != "" and not label.startswith("#") and label != _GROUND
-
-
-def _colour(number: int) -> str:
-    """The challenge's colour of a label: bits of the number, spread over red, green and blue."""
-    places = [(place, channel) for place in range(8) for channel in range(3)]
-    spread = [(number >> 3 * place + channel & 1) << 7 - place for place, channel in places]
-    return ",".join(str(sum(spread[channel::3])) for channel in range(3))
+    return is_plain and label != "" and not label.startswith("#") and label != GROUND
 
 
 def _edges(low: float, high: float, whole: int) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from .base import OutputLayout
 from .file_names import FileNames
 from .fits import items_of
 from .held_files import HeldFiles
-from .splits import OTHERS, TRAIN, split_of
+from .splits import OTHERS, TRAIN, part_of
 from .text import json_text
 
 
@@ -59,7 +59,7 @@ class YoloTree(HeldFiles):
         if pictures:
             suffix = pictures.suffix(annotation.index, annotation.id)
         name = self._names.take(annotation.id, suffix)
-        place = f"{split_of(annotation.id, self.layout.split)}/{self._folder(label)}/{name}"
+        place = f"{part_of(annotation, self.layout.split)}/{self._folder(label)}/{name}"
         if pictures:
             pictures.take(annotation.index, self.path / place)
         return place

@@ -28,7 +28,7 @@ from .base import OutputLayout, size_of
 from .categories import Categories
 from .file_names import FileNames, stem_of
 from .held_files import HeldFiles
-from .splits import OTHERS, TRAIN, split_of
+from .splits import OTHERS, TRAIN, part_of
 from .text import ERRORS, clean, json_text, one_line, yaml_text
 
 IMAGES = "images"
@@ -67,7 +67,7 @@ class YoloFolder(HeldFiles):
             suffix = pictures.suffix(annotation.index, annotation.id)
         name = self._names.take(annotation.id, ".txt", suffix).removesuffix(".txt")
         self._look(annotation.id, name, suffix)
-        place = self._part(annotation.id) + name
+        place = self._part(annotation) + name
         file = self.path / "labels" / f"{place}.txt"
         file.parent.mkdir(parents=True, exist_ok=True)
         lines = (
@@ -89,11 +89,11 @@ class YoloFolder(HeldFiles):
         """What `data.yaml` says beside the labels."""
         return ""
 
-    def _part(self, row_id: str) -> str:
+    def _part(self, annotation: Annotation) -> str:
         """The folder of a row's part of the data set; "" where it is not split."""
         if not self.layout.split:
             return ""
-        part = split_of(row_id, self.layout.split)
+        part = part_of(annotation, self.layout.split)
         self._parts[part] += 1
         return part + "/"
 

@@ -108,6 +108,13 @@ class LocalFiles(FileStore):
         except (OSError, ValueError) as error:
             raise RowError(reason_of(error)) from None
 
+    def head(self, path: str, size: int) -> bytes:
+        """A file's first bytes. Raises RowError."""
+        try:
+            return super().head(path, size)
+        except OSError as error:
+            raise RowError(reason_of(error)) from None
+
     def read(self, path: str) -> bytes:
         """A whole file. Raises RowError."""
         try:

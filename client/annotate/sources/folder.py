@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice
+from typing import Any
 
 from ....protocol.errors import InvalidRequest, RowError
 from ....tasks.base import Task
@@ -17,15 +18,7 @@ from .cells import utf8
 from .files import FileStore, LocalFiles, not_empty, printable_name
 from .first_bytes import HEAD_BYTES, holds
 from .frames import ManyRows, many_rows
-from .kinds import (
-    either,
-    endings,
-    is_film,
-    is_many,
-    needed_file,
-    says_nothing,
-    suffix_of,
-)
+from .kinds import either, endings, is_film, is_many, needed_file, says_nothing, suffix_of
 from .remote import RemoteFiles, located
 from .sampling import USUAL, WHICH_FRAMES, Sampling, is_one_picture
 from .text_files import lines
@@ -102,12 +95,11 @@ class FileRows(Source):
                 return self._film(name, files, path)
             data = not_empty(files.read(path))
             if is_one_picture(spec) and (many := many_rows(data, self._sampling)):
-                return self._many(name, files.shown(path), many, data)
+                return self._many(name, files, path, many, data=data)
             value = data if spec.is_file else utf8(data)
         except RowError as error:
             return (UnreadableRow(name, error.message, files.shown(path)),)
-        file = path if files.is_local else ""
-        return (SourceRow(name, {spec.field: value}, files.shown(path), file=file),)
+        return (_whole(name, {spec.field: value}, files, path),)
 
     def _film(self, name: str, files: FileStore, path: str) -> Iterator[SourceRow | UnreadableRow]:
         """The rows of a file that is not held in full, but for one that is no film after all."""
@@ -116,23 +108,23 @@ class FileRows(Source):
                 many = many_rows(file, self._sampling)
                 data = not_empty(files.read(path)) if many is None or many.is_one_row else b""
                 if many:
-                    yield from self._many(name, files.shown(path), many, data)
+                    yield from self._many(name, files, path, many, data=data)
                 else:
-                    yield SourceRow(name, {self._spec.field: data}, files.shown(path))
+                    yield _whole(name, {self._spec.field: data}, files, path)
         except RowError as error:
             yield UnreadableRow(name, error.message, files.shown(path))
 
     def _many(
-        self, name: str, shown: str, many: ManyRows, data: bytes
+        self, name: str, files: FileStore, path: str, many: ManyRows, *, data: bytes
     ) -> Iterator[SourceRow | UnreadableRow]:
         """A file's rows; where it breaks off, those before, and one error for the rest."""
         if many.is_one_row:
             # A task that has the parameter says itself what it reads of a file.
             if self._sampling.step is None and "frames" not in self.task.input.model_fields:
                 self.leave_out_frames(name, many.total - 1)
-            yield SourceRow(name, {self._spec.field: data}, shown)
+            yield _whole(name, {self._spec.field: data}, files, path)
             return
-        count = 0
+        shown, count = files.shown(path), 0
         try:
             for row in many.rows(name):
                 yield SourceRow(row.id, {self._spec.field: row.picture}, shown, row.frame)
@@ -276,6 +268,11 @@ class OneFile(FileRows):
         """One, or its frames or pages."""
         is_one = not self._sampling.asked and not is_many(self._spec, self._name)
         return 1 if is_one else self.counted() if self._files.is_local else None
+
+
+def _whole(name: str, values: Mapping[str, Any], files: FileStore, path: str) -> SourceRow:
+    """The row of a file as it is."""
+    return SourceRow(name, values, files.shown(path), file=path if files.is_local else "")
 
 
 def looks_right(files: FileStore, path: str, spec: TensorSpec) -> bool:

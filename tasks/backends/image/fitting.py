@@ -12,6 +12,7 @@ from PIL import Image
 from ....protocol.errors import RowError
 from ...base import TaskInput, TaskOutput
 from ...media.size import displayed_size
+from ...vision.documents import DocumentsInput
 from ..rows import Decoded, alike
 from ..sizes import Size
 from .picture import picture
@@ -36,8 +37,9 @@ def fitted(row: TaskInput, pixels: Pixels, max_pixels: int, *, scaled: bool = Fa
 
     `scaled` lets large JPEGs be decoded to less than their size.
     """
+    is_page = isinstance(row, DocumentsInput) and row.page is not None  # of a size of its own
     files: Any = row.images  # type: ignore[attr-defined] # vision inputs have images
-    if scaled and (size := displayed_size(files[0])):
+    if scaled and not is_page and (size := displayed_size(files[0])):
         image = picture(row, max_pixels, at_least=pixels.enough(size))
         return Fitted(pixels.fit_reduced(image, size), size)
     image = picture(row, max_pixels)

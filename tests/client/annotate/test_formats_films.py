@@ -16,6 +16,9 @@ from datasets import load_from_disk
 
 from wherry.client.annotate.formats import writer_of
 from wherry.client.annotate.formats.jsonl import read_annotations
+from wherry.client.annotate.ledger import KEY_BYTES, Ledger
+from wherry.client.annotate.output import write_output
+from wherry.client.annotate.packing import pack_answer
 from wherry.client.annotate.rows import Annotation, SampledFrame
 from wherry.protocol.errors import RowError
 from wherry.tasks.registry import get_task
@@ -24,7 +27,7 @@ from wherry.tasks.values.rle import mask_of
 
 from .answers import box, contents, disc, origin, row, segment, written
 
-SIZE = (64, 48)
+SIZE, KEY = (64, 48), bytes(KEY_BYTES)
 
 
 def frame(file: str, number: int, index: int, items: Any, total: int = 50) -> Annotation:
@@ -70,6 +73,24 @@ def test_lines_say_what_a_row_is_of_its_file(tmp_path: Path) -> None:
     assert not {"frame", "time", "page"} & lines[6].keys()
     read = [annotation.frame for annotation in read_annotations(path, get_task("object-detection"))]
     assert read == [a.frame and replace(a.frame, total=None) for a in rows]
+
+
+def test_what_a_page_is_answered_is_on_that_page(tmp_path: Path) -> None:
+    """Each is sent alone, and so answered as the first of its file."""
+    asked = origin("optical-character-recognition")
+    one = row(asked.task.name, 0, [{"text": "a", "score": 0.5, "box": BOAT["box"]}])
+    with Ledger(tmp_path / "out.ledger") as ledger:
+        ledger.begin(reuse=True)
+        ledger.answer(KEY, pack_answer(one.output.warned("it is dark"), "sea"))
+        for page in (2, 3):
+            frame = SampledFrame("doc.pdf", page - 1, 3, page=page)
+            ledger.place(page, f"doc.pdf#page={page}", "", KEY, SIZE, frame=frame)
+        ledger.place(9, "scan.png", "", KEY, SIZE)
+        out, writer = tmp_path / "out.jsonl", writer_of("jsonl", asked.task)
+        findings = write_output(ledger, asked, writer, out, tmp_path / "errors")
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [line["lines"][0]["page"] for line in lines] == [2, 3, 1]
+    assert findings.warned == 3
 
 
 def test_tables_have_columns_for_it_where_rows_do(tmp_path: Path) -> None:

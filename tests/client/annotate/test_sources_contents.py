@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from wherry.client.annotate.rows import UnreadableRow
+from wherry.client.annotate.sources import files
 from wherry.protocol.errors import InvalidRequest
 from wherry.tasks.media.size import FORMATS
 from wherry.tasks.registry import get_task
@@ -47,6 +50,21 @@ def test_a_picture_without_a_telling_suffix_is_a_row(tmp_path: Path, kind: str) 
     assert ids(source) == ["a", "b.dat", "c.jpg.bak"]
     assert source.count() == 3
     assert not source.left_out
+
+
+def test_a_file_that_breaks_as_it_is_read_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Breaking(io.BytesIO):
+        def read(self, *_: object) -> bytes:
+            raise OSError(errno.EIO, "Input/output error")
+
+    there = folder(tmp_path, a__dat=picture("PNG"), b__png=picture("PNG"))
+    monkeypatch.setattr(files.LocalFiles, "open", lambda *_: Breaking())
+    source = open_source(str(there), PICTURES)
+    (row,) = source
+    assert isinstance(row, UnreadableRow)
+    assert (row.id, row.reason, source.left_out) == ("b.png", "input/output error", {".dat": 1})
 
 
 def test_what_is_none_is_left_out_and_counted(tmp_path: Path) -> None:

@@ -212,6 +212,8 @@ def test_frames_of_a_picture_are_rows_when_asked_for(tmp_path: Path, suffix: str
     assert unasked.left_out == {f"frames of {suffix}": 4}, "once, however often it is read"
     [first] = asked = source(path, frames="first")
     assert (first.id, asked.left_out) == (path.name, {})
+    assert isinstance(first, SourceRow)
+    assert first.file == str(path), "as it is, for who links pictures"
 
 
 def test_a_still_picture_is_one_row_whatever_is_asked(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ import yaml
 from PIL import Image
 
 from wherry.client.annotate.formats import OutputLayout, writer_of
-from wherry.client.annotate.formats.splits import split_of
+from wherry.client.annotate.formats.splits import part_of, split_of
 from wherry.client.annotate.pictures import Pictures
-from wherry.client.annotate.rows import Annotation
+from wherry.client.annotate.rows import Annotation, SampledFrame
 from wherry.protocol.errors import RowError
 from wherry.tasks.registry import get_task
 from wherry.tasks.values.rectangles import smallest_rectangle
@@ -146,6 +147,20 @@ def test_a_row_stays_in_its_part() -> None:
         "val" if part == "val" else "train" for part in parts[:500]
     ]
     assert split_of("a.png", shares) == split_of("a.png", dict(reversed(shares.items())))
+
+
+def test_a_film_is_in_one_part_whole() -> None:
+    shares, (one, *_) = {"val": 0.5}, boats("a.png")
+    frames = [
+        [
+            part_of(replace(one, id=f"{n}.mp4#t={k}", frame=SampledFrame(f"{n}.mp4", k, 9)), shares)
+            for k in range(9)
+        ]
+        for n in range(20)
+    ]
+    assert {len({*parts}) for parts in frames} == {1}
+    assert {parts[0] for parts in frames} == {"train", "val"}
+    assert part_of(one, shares) == split_of("a.png", shares)
 
 
 def test_a_row_without_its_picture_leaves_nothing(tmp_path: Path) -> None:

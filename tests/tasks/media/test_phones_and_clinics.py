@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import sys
+import zlib
 from typing import Any
 
 import imagecodecs
@@ -19,6 +20,7 @@ from pydicom.pixels.processing import apply_windowing
 
 from wherry.protocol.errors import RowError
 from wherry.tasks.cost import weigh
+from wherry.tasks.media import dicom, dicom_codecs
 from wherry.tasks.media.decode import decode
 from wherry.tasks.media.pages import open_pages
 from wherry.tasks.media.size import displayed_size
@@ -176,6 +178,48 @@ J2K: dict[str, Any] = {"codecformat": "j2k", "reversible": True, "level": 0}
 def test_compressed_scans_are_the_same(syntax: str, coded) -> None:
     data = pictures.dicom(STORED, syntax, coded=[bytes(coded())], **CT, **WINDOW)
     assert np.array_equal(pixels(data), pixels(pictures.dicom(STORED, **CT, **WINDOW)))
+
+
+@pytest.mark.parametrize(
+    ("syntax", "coded"),
+    [
+        (uid.JPEGExtended12Bit, lambda: tiny.encode(IMAGE.convert("L"), "JPEG")),
+        (uid.JPEGLosslessSV1, lambda: imagecodecs.ljpeg_encode(STORED, bitspersample=12)),
+        (uid.JPEGLSLossless, lambda: imagecodecs.jpegls_encode(STORED)),
+        (uid.JPEG2000Lossless, lambda: imagecodecs.jpeg2k_encode(STORED, **J2K)),
+        (uid.JPEG2000, lambda: imagecodecs.jpeg2k_encode(STORED, codecformat="jp2")),
+    ],
+)
+def test_a_frame_that_is_larger_than_its_file_says_is_not_decoded(
+    monkeypatch: pytest.MonkeyPatch, syntax: str, coded
+) -> None:
+    frame, seen = bytes(coded()), list[bytes]()
+    monkeypatch.setitem(dicom_codecs._DECODERS, syntax, seen.append)
+    with pytest.raises(RowError, match="cannot be read: it is broken"):
+        decode(pictures.dicom(STORED[:8, :8], syntax, coded=[frame]))
+    assert not seen
+
+
+def test_a_codestream_in_boxes_is_read() -> None:
+    coded = bytes(imagecodecs.jpeg2k_encode(STORED, **{**J2K, "codecformat": "jp2"}))
+    data = pictures.dicom(STORED, uid.JPEG2000Lossless, coded=[coded], **CT, **WINDOW)
+    assert np.array_equal(pixels(data), pixels(pictures.dicom(STORED, **CT, **WINDOW)))
+
+
+def test_a_deflated_scan_is_read_and_one_of_endless_zeros_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = pictures.dicom(STORED, uid.DeflatedExplicitVRLittleEndian, **CT, **WINDOW)
+    assert np.array_equal(pixels(whole), pixels(pictures.dicom(STORED, **CT, **WINDOW)))
+    monkeypatch.setattr(dicom, "_INFLATED", 1 << 20)
+    assert displayed_size(whole) == (64, 48)
+    packer, begin = zlib.compressobj(wbits=-zlib.MAX_WBITS), 144 + int.from_bytes(whole[140:141])
+    bomb = whole[:begin] + packer.compress(bytes(1 << 22)) + packer.flush()
+    with pytest.raises(ValueError, match="inflates to too much"):
+        dicom._read(bomb)
+    with pytest.raises(RowError, match="holds no picture, or is broken"):
+        decode(bomb)
+    assert displayed_size(bomb) is None
 
 
 def test_colours_of_dicom_are_kept() -> None:

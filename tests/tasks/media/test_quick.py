@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import zlib
 from typing import Any
 
@@ -91,3 +92,16 @@ def test_a_broken_file_is_refused_as_pillow_refuses_it(kind: str) -> None:
     data = stored(picture(size=(300, 200)), kind)
     with pytest.raises(RowError, match="the image cannot be read"):
         decoding.decode(data[: len(data) // 2])
+
+
+def test_without_the_extra_it_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_for = decoding._quick_decoder
+    monkeypatch.setitem(sys.modules, quick.__name__, None)
+    looked_for.cache_clear()
+    try:
+        for _ in range(3):
+            assert decoding.decode(stored(picture(), "PNG")).size == (37, 23)
+        assert looked_for.cache_info().misses == 1
+        assert looked_for() is None
+    finally:
+        looked_for.cache_clear()

@@ -35,6 +35,9 @@ _CHUNK, _BEFORE = 1280, 480
 #: Frames that a vector is made of, and numbers of a frame and a vector.
 _FRAMES, _BANDS, _WIDTH = 76, 32, 96
 
+#: Windows made vectors of at once: each takes 0.5 MB meanwhile, and a sound has thousands.
+_TOGETHER = 256
+
 #: Chunks whose answers do not count, and the silence around a sound, as in openWakeWord's own
 #: `predict_clip`.
 _DEAF, _SILENCE = 5, _RATE
@@ -136,8 +139,9 @@ class Openwakeword(Adapter):
 
     def _embedded(self, windows: _Floats) -> _Floats:
         """Vectors (n, 96) of windows (n, 76, 32)."""
-        made = self._vectors.read("conv2d_19", {"input_1": windows[..., None]})
-        return made.reshape(-1, _WIDTH)
+        parts = [windows[at : at + _TOGETHER] for at in range(0, len(windows), _TOGETHER)]
+        made = [self._vectors.read("conv2d_19", {"input_1": part[..., None]}) for part in parts]
+        return np.concatenate(made).reshape(-1, _WIDTH)
 
     def _loudest(self, word: _Word, vectors: _Floats) -> _Floats:
         """The greatest answer of a word's graph to any of the vectors with those before it."""

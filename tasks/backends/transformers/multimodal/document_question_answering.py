@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -151,7 +152,8 @@ class DocumentAnswering(ImagesBackend):
         if not question:
             raise RowError("the question is empty")
         given = inputs.word_boxes[0] if inputs.word_boxes else None
-        known = self._read(row) if given is None else given
+        image = functools.cache(lambda: picture(row, self._max_pixels))  # a page is drawn once
+        known = self._read(image()) if given is None else given
         for number, (word, box) in enumerate(known):
             if box[0] > box[2] or box[1] > box[3]:
                 raise RowError(f"word {number}, {word!r}: its box ends before it begins")
@@ -161,7 +163,7 @@ class DocumentAnswering(ImagesBackend):
         boxes = [[round(edge) for edge in box] for _, box in known]
         if self._eye is None:
             return self._windows(question, words, boxes)
-        return self._seen(inputs.questions[0], words, boxes, picture(row, self._max_pixels))
+        return self._seen(inputs.questions[0], words, boxes, image())
 
     def _seen(
         self, question: str, words: list[str], boxes: list[list[int]], image: Image.Image
@@ -247,8 +249,7 @@ class DocumentAnswering(ImagesBackend):
         """Where LayoutLM was taught that the question's and the special tokens stand."""
         return [1000] * 4 if token == self.tokenizer.sep_token_id else [0] * 4
 
-    def _read(self, row: TaskInput) -> _Words:
-        image = picture(row, self._max_pixels)
+    def _read(self, image: Image.Image) -> _Words:
         with self._opening:
             if self._reader is None:
                 self._reader = _page_reader(self._threads)

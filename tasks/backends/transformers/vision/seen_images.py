@@ -43,7 +43,7 @@ class SeenImages:
     def name(self, file: bytes, background: str) -> str:
         """What a file on a background is called here, in 32 hexadecimal digits."""
         named = hashlib.blake2b(file, digest_size=16, key=self._secret)
-        named.update(background.encode())
+        named.update(b"\0" + background.encode())  # or a file might end in half of a colour
         return named.hexdigest()
 
     def find(self, key: str) -> Seen | None:

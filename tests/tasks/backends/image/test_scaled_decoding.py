@@ -21,8 +21,9 @@ from wherry.tasks.vision.image_classification import (
 )
 from wherry.tasks.vision.images import MAX_PIXELS
 from wherry.tasks.vision.object_detection import ObjectDetectionInput, ObjectDetectionOutput
+from wherry.tasks.vision.optical_character_recognition import OpticalCharacterRecognitionInput
 
-from ....support import tiny
+from ....support import pictures, tiny
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +83,16 @@ def test_boxes_are_in_the_pictures_own_pixels(yolos: Path, photograph: bytes) ->
     assert max(box["xmax"] for box in boxes[1]) > 900
     for one, other in zip(*boxes, strict=True):
         assert one == pytest.approx(other, abs=2)
+
+
+def test_pages_keep_their_own_sizes() -> None:
+    sheets = [Image.new("RGB", size, "red") for size in ((60, 40), (40, 60))]
+    pixels = Pixels.from_config(ViTImageProcessorPil(size={"shortest_edge": 20}).to_dict())
+    assert pixels is not None
+    (row,) = OpticalCharacterRecognitionInput(images=[pictures.paged(sheets, "TIFF")]).rows()
+    found = [fitted(page, pixels, MAX_PIXELS, scaled=True) for page in row.parts()]
+    assert [page.size for page in found] == [(60, 40), (40, 60)]
+    assert [page.image.size for page in found] == [(30, 20), (20, 30)]
 
 
 def test_a_model_that_does_more_refuses_it(processed: Path) -> None:

@@ -27,6 +27,7 @@ from wherry.protocol.errors import InvalidRequest, RowError
 from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.boxes import BoundingBox
 from wherry.tasks.create import LocalTask, create_task
+from wherry.tasks.media.pdf import PdfPages
 from wherry.tasks.multimodal.document_question_answering import (
     DocumentAnswer,
     DocumentQuestionAnsweringInput,
@@ -331,3 +332,21 @@ def test_all_pages_are_asked_and_the_best_answers_come_first(
     assert [found.answer for found in first] == [found.answer for found in single[0]]
     with pytest.raises(RowError, match="word_boxes are those of one page, and the file has 3"):
         answers([document], word_boxes=[page(5, 0)])
+
+
+def test_a_page_that_is_read_and_looked_at_is_drawn_once(
+    tiny_model: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tiny_model("document-question-answering-layoutlmv3")
+    seeing = create_task("transformers", "document-question-answering", str(folder))
+    monkeypatch.setattr(seeing.backend, "_reader", Reader())
+    drawn, render = list[int](), PdfPages._render
+
+    def counted(pages: PdfPages, document: Any, number: int) -> Image.Image:
+        drawn.append(number)
+        return render(pages, document, number)
+
+    monkeypatch.setattr(PdfPages, "_render", counted)
+    document = pictures.paged([Image.new("RGB", (200, 90), "white")] * 2, resolution=72)
+    seeing.process(DocumentQuestionAnsweringInput(images=[document], questions=["who"], dpi=72))
+    assert drawn == [0, 1]

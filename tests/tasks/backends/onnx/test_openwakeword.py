@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from wherry.tasks.backends.base import ModelRefused
+from wherry.tasks.backends.onnx.dialects import openwakeword
 from wherry.tasks.backends.onnx.files import main_graph, opened_with
+from wherry.tasks.backends.onnx.graph import Arrays, Graph
 from wherry.tasks.create import create_task
 
 from ....support import sounds
@@ -145,6 +147,23 @@ def test_words_are_heard_as_in_openwakewords_own_loop(folder: Path) -> None:
         assert row == pytest.approx(expected(folder, tone), abs=1e-3)
     assert heard(folder, files[1:2])[0] == pytest.approx(found[1], abs=1e-6)
     assert len({round(row["lights_on"], 2) for row in found}) > 1  # rows do differ
+
+
+def test_a_long_sound_takes_no_more_memory_than_a_short_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openwakeword, "_TOGETHER", 8)
+    tone, taken, read = sounds.tone(1.3, 440) * np.float32(0.5), list[int](), Graph.read
+
+    def counted(self: Graph, output: str, arrays: Arrays) -> NDArray[Any]:
+        taken.extend(len(array) for name, array in arrays.items() if name == "input_1")
+        return read(self, output, arrays)
+
+    monkeypatch.setattr(Graph, "read", counted)
+    (found,) = heard(folder, [sounds.file(tone)])
+    assert found == pytest.approx(expected(folder, tone), abs=1e-3)
+    assert max(taken) == 8
+    assert sum(taken) > 40
 
 
 def test_one_word_is_chosen_by_its_file_and_may_be_called_otherwise(folder: Path) -> None:

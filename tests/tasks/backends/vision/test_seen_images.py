@@ -45,6 +45,13 @@ def test_the_last_asked_about_stay_within_the_bound() -> None:
     assert kept.find("a") is None
 
 
+def test_each_ground_makes_another_picture() -> None:
+    kept = SeenImages(most=100)
+    asked = [(b"file", "red"), (b"file", "darkred"), (b"filedark", "red"), (b"other", "red")]
+    assert len({kept.name(*each) for each in asked}) == len(asked)
+    assert kept.name(*asked[0]) == kept.name(*asked[0])
+
+
 def test_what_nobody_asks_about_is_forgotten() -> None:
     now = [0.0]
     kept = SeenImages(most=100, clock=lambda: now[0])
