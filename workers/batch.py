@@ -123,7 +123,9 @@ def run_batch(
         _close(model, work, [next(answers) for _ in work.rows], tenant) for work in works
     )
     writing_s = time.perf_counter() - written_from
-    return BatchResult(encoded, len(parts.rows), tuple(done.sizes), writing_s)
+    # Those that were claimed and charged: a document is one, whatever its pages.
+    rows = sum(len(work.rows) for work in works)
+    return BatchResult(encoded, rows, tuple(done.sizes), writing_s)
 
 
 def _runner(

@@ -83,7 +83,9 @@ class DocumentQuestionAnswering(Piped):
         return {name: found[name] for name in ("answer", "score", "start", "end")}
 
     def view(self, answer: Any) -> Any:
-        return answer["results"][0][0]
+        (found,) = answer["results"][0]
+        del found["page"]  # a pipeline has pictures, no documents
+        return found
 
 
 class VisualQuestionAnswering(Seen):
