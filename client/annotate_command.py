@@ -204,7 +204,7 @@ def _show(summary: Summary, *, as_json: bool) -> None:
         _line("note", note, "yellow")
     if summary.report:
         _line("report", str(summary.report))
-    _line("rows", f"{summary.rows:,}, of which {summary.reused:,} were done before")
+    _line("rows", f"{summary.rows:,}, of which {summary.reused:,} were reused")
     if summary.left_out:
         _line("left out", counted(summary.left_out))
     _line("time", f"{summary.seconds:,.1f} s, {summary.rows_per_s:,.1f} rows/s")
