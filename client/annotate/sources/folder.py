@@ -97,16 +97,15 @@ class FileRows(Source):
             files, path = located(files, self._root, path)
             if found.reason:
                 raise RowError(found.reason)
-            spec = self._spec_of(path)
+            spec, file = self._spec_of(path), path if files.is_local else ""
             if is_one_picture(spec) and is_film(path):
                 return self._film(name, files, path)
             data = not_empty(files.read(path))
             if is_one_picture(spec) and (many := many_rows(data, self._sampling)):
-                return self._many(name, files.shown(path), many, data)
+                return self._many(name, files.shown(path), many, data, file)
             value = data if spec.is_file else utf8(data)
         except RowError as error:
             return (UnreadableRow(name, error.message, files.shown(path)),)
-        file = path if files.is_local else ""
         return (SourceRow(name, {spec.field: value}, files.shown(path), file=file),)
 
     def _film(self, name: str, files: FileStore, path: str) -> Iterator[SourceRow | UnreadableRow]:
@@ -115,22 +114,23 @@ class FileRows(Source):
             with files.held(path) as file:
                 many = many_rows(file, self._sampling)
                 data = not_empty(files.read(path)) if many is None or many.is_one_row else b""
+                local = path if files.is_local else ""
                 if many:
-                    yield from self._many(name, files.shown(path), many, data)
+                    yield from self._many(name, files.shown(path), many, data, local)
                 else:
-                    yield SourceRow(name, {self._spec.field: data}, files.shown(path))
+                    yield SourceRow(name, {self._spec.field: data}, files.shown(path), file=local)
         except RowError as error:
             yield UnreadableRow(name, error.message, files.shown(path))
 
     def _many(
-        self, name: str, shown: str, many: ManyRows, data: bytes
+        self, name: str, shown: str, many: ManyRows, data: bytes, file: str
     ) -> Iterator[SourceRow | UnreadableRow]:
         """A file's rows; where it breaks off, those before, and one error for the rest."""
         if many.is_one_row:
             # A task that has the parameter says itself what it reads of a file.
             if self._sampling.step is None and "frames" not in self.task.input.model_fields:
                 self.leave_out_frames(name, many.total - 1)
-            yield SourceRow(name, {self._spec.field: data}, shown)
+            yield SourceRow(name, {self._spec.field: data}, shown, file=file)
             return
         count = 0
         try:
