@@ -137,8 +137,9 @@ def _shares(split: str) -> dict[str, float]:
     parts = texts_of([part.strip() for part in split.split(",") if part.strip()], "--split")
     try:
         return {name: float(share) for name, share in parts.items()}
-    except ValueError as error:
-        raise typer.BadParameter(f"--split {split!r}: {error}") from None
+    except ValueError:
+        told = "a part's share is a number: --split val=0.1,test=0.1"
+        raise typer.BadParameter(f"--split {split!r}: {told}") from None
 
 
 def _predict(client: Client, options: Options, *, as_json: bool) -> Forecast:
@@ -204,7 +205,7 @@ def _show(summary: Summary, *, as_json: bool) -> None:
         _line("note", note, "yellow")
     if summary.report:
         _line("report", str(summary.report))
-    _line("rows", f"{summary.rows:,}, of which {summary.reused:,} were done before")
+    _line("rows", f"{summary.rows:,}, of which {summary.reused:,} were reused")
     if summary.left_out:
         _line("left out", counted(summary.left_out))
     _line("time", f"{summary.seconds:,.1f} s, {summary.rows_per_s:,.1f} rows/s")

@@ -62,7 +62,10 @@ def _joined(row: TaskInput, answers: Sequence[Answer]) -> Answer:
     for number, answer in enumerate(answers, 1):
         if isinstance(answer, WherryError):
             several = len(answers) > 1 and isinstance(answer, RowError)
-            return RowError(f"page {number}: {answer.message}") if several else answer
+            is_told = answer.message.startswith(f"page {number} ")
+            return (
+                RowError(f"page {number}: {answer.message}") if several and not is_told else answer
+            )
         good.append(answer)
     whole = good[0].of_parts(good, row)
     told = [answer.warning for answer in good]  # pages are often warned of alike

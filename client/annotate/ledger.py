@@ -157,7 +157,8 @@ class Ledger:
             self._db.executemany(_INSERT, self._pending)
         except sqlite3.IntegrityError:
             raise InvalidRequest(
-                f"two rows have the same id: {self._twice()}; --id-column '#' calls rows by number"
+                f"two rows have the same id: {self._twice()}; a list is to name a file once, and "
+                "--id-column '#' calls a table's rows by number"
             ) from None
         finally:
             self._pending.clear()

@@ -19,7 +19,7 @@ from ..labels import LABEL, SCORE, ClassificationResult, LabelsOutput
 from ..samples import PNG
 from ..tensors import TensorSpec
 from .images import MAX_PIXELS
-from .video_mask_generation import MAX_FRAMES, VIDEO
+from .video_mask_generation import MAX_FRAMES, VIDEO, with_listed_videos
 
 
 class VideoClassificationInput(TaskInput):
@@ -49,10 +49,7 @@ class VideoClassificationInput(TaskInput):
     @classmethod
     def _accept_files(cls, fields: Any) -> Any:
         """A row that is one file is a moving picture."""
-        videos = fields.get("videos") if isinstance(fields, dict) else None
-        if not isinstance(videos, list):
-            return fields
-        return {**fields, "videos": [[v] if isinstance(v, bytes) else v for v in videos]}
+        return with_listed_videos(fields)
 
 
 class VideoClassificationOutput(LabelsOutput):

@@ -36,6 +36,14 @@ MAX_FRAMES = 1000
 _Index = Annotated[int, Field(ge=0, lt=2**31)]
 
 
+def with_listed_videos(fields: Any) -> Any:
+    """An input's fields, in which a film that stands alone is the list of its one file."""
+    videos = fields.get("videos") if isinstance(fields, dict) else None
+    if not isinstance(videos, list):
+        return fields
+    return {**fields, "videos": [[v] if isinstance(v, bytes) else v for v in videos]}
+
+
 class VideoMaskGenerationInput(TaskInput):
     """Videos, and the objects to follow in them: parallel lists, one entry a prompt."""
 
@@ -71,6 +79,11 @@ class VideoMaskGenerationInput(TaskInput):
         le=240,
         description="Of a film, how many frames a second are looked at; all if nothing is said.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_file_is_a_list(cls, fields: Any) -> Any:
+        return with_listed_videos(fields)
 
     @model_validator(mode="after")
     def _check_prompts(self) -> Self:

@@ -66,7 +66,7 @@ def test_a_films_frames_are_annotated_for_cvat(
     before = computed(client)
     done = wherry(stack, *said, "-o", "film", cwd=tmp_path)
     assert done.exit_code == 0, done.output
-    assert "rows          6, of which 0 were done before" in done.stdout
+    assert "rows          6, of which 0 were reused" in done.stdout
     assert computed(client) - before == 6
     document = ET.parse(tmp_path / "film" / "film.xml").getroot()  # our own
     seen = Counter(int(b.attrib["frame"]) for b in document.iter("box") if is_seen(b))
@@ -79,7 +79,7 @@ def test_a_films_frames_are_annotated_for_cvat(
     before = computed(client)
     whole = {p.name: p.read_bytes() for p in (tmp_path / "film").iterdir()}
     again = wherry(stack, *said, "-o", "film", cwd=tmp_path)
-    assert "6, of which 6 were done before" in again.stdout
+    assert "6, of which 6 were reused" in again.stdout
     assert computed(client) == before
     assert whole == {p.name: p.read_bytes() for p in (tmp_path / "film").iterdir()}
 

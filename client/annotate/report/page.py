@@ -53,7 +53,7 @@ def _figures(summary: Mapping[str, Any]) -> str:
         "rows": count(summary["rows"]),
         "answered": count(summary["rows"] - summary["failed"]),
         "failed": count(summary["failed"]),
-        "done before": count(summary["reused"]),
+        "reused": count(summary["reused"]),
         "rows a second": f"{summary['rows_per_s']:,.1f}",
         "run time": seconds(summary["seconds"]),
         "compute time": "unknown" if compute is None else seconds(compute),

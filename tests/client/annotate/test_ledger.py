@@ -154,7 +154,7 @@ def test_two_rows_of_one_id_are_refused(path: Path, apart: int) -> None:
 
     with Ledger(path) as ledger:
         ledger.begin(reuse=True)
-        with pytest.raises(InvalidRequest, match="two rows have the same id: 'row 0'"):
+        with pytest.raises(InvalidRequest, match="same id: 'row 0'; a list is to name a file once"):
             place_all(ledger)
 
 

@@ -14,6 +14,7 @@ from wherry.client.annotate.packing import (
 )
 from wherry.client.annotate.rows import Origin, SourceRow
 from wherry.tasks.registry import get_task, task_names
+from wherry.tasks.samples import PNG
 
 CLASSIFY = get_task("text-classification")
 
@@ -47,6 +48,13 @@ def test_a_list_of_files_is_known_by_their_content_and_weighs_as_much() -> None:
     assert len({key, *(track.key({"videos": files}) for files in others)}) == 4
     heavy = track.pack(row(videos=[b"\xff" * 5_000_000]))
     assert not Pack([heavy]).fits(heavy, 8)
+
+
+def test_a_film_of_a_folder_is_a_row_whose_prompts_all_share() -> None:
+    follow = Packer(Origin(get_task("video-mask-generation"), "m", "1", {}, "here"))
+    prompts = {"objects_ids": [1], "frame_indexes": [0], "boxes": [[1, 1, 9, 9]]}
+    packed = follow.pack(row(videos=PNG, **prompts))
+    assert packed.given.model_dump()["videos"] == [[PNG]]
 
 
 def test_fields_cannot_run_into_each_other() -> None:

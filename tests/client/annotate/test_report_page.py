@@ -18,13 +18,13 @@ def test_the_page_has_the_summarys_numbers() -> None:
     at = {text: place for place, text in enumerate(reader.texts)}
     shown = {
         name: reader.texts[at[name] + 1]
-        for name in ("rows", "answered", "failed", "done before", "rows a second", "cat", "dog")
+        for name in ("rows", "answered", "failed", "reused", "rows a second", "cat", "dog")
     }
     assert shown == {
         "rows": "12,345",
         "answered": "12,278",
         "failed": "67",
-        "done before": "890",
+        "reused": "890",
         "rows a second": "3.2",
         "cat": "4,321",
         "dog": "1,080",

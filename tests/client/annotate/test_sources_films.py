@@ -317,3 +317,12 @@ def test_memory_does_not_grow_with_a_film(tmp_path: Path) -> None:
         assert told[0] == str(count)
         peaks.append(int(told[1]))
     assert peaks[1] - peaks[0] < 5_000, f"{peaks} KiB"
+
+
+def test_a_picture_of_several_frames_that_is_one_row_is_its_file(tmp_path: Path) -> None:
+    frames = [Image.fromarray(picture) for picture in PICTURES[:2]]
+    path = tmp_path / "pages.tif"
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    (row,) = open_source(str(tmp_path), IMAGES)
+    assert isinstance(row, SourceRow)
+    assert row.file == str(path)

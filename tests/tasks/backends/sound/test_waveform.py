@@ -82,6 +82,12 @@ def test_what_is_no_sound_is_refused() -> None:
     assert "samples per second" in refused(sounds.file(TONE, 100))
 
 
+@pytest.mark.parametrize("kind", ["WAV", "MP3", "AIFF", "AU", "CAF", "W64", "RF64"])
+def test_what_is_cut_off_is_heard_as_far_as_it_goes(kind: str) -> None:
+    whole = sounds.file(TONE, 44100, kind)
+    assert 0.2 < len(decoded(whole[: len(whole) // 2])) / len(TONE) < 0.8
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e20])
 def test_values_that_no_sound_has(value: float) -> None:
     bad = TONE.copy()

@@ -198,7 +198,7 @@ def test_a_page_that_cannot_be_read_is_its_rows_error(trocr: LocalTask) -> None:
     assert len(parts.rows) == 4
     broken, whole = parts.answers(trocr.backend.run(parts.rows))
     assert isinstance(broken, RowError)
-    assert broken.message.startswith("page 3: page 3 of the PDF has 11111 x 11111 pixels")
+    assert broken.message.startswith("page 3 of the PDF has 11111 x 11111 pixels")
     assert isinstance(whole, OpticalCharacterRecognitionOutput)
 
 
