@@ -90,7 +90,7 @@ class FileRows(Source):
             files, path = located(files, self._root, path)
             if found.reason:
                 raise RowError(found.reason)
-            spec, file = self._spec_of(path), path if files.is_local else ""
+            spec = self._spec_of(path)
             if is_one_picture(spec) and is_film(path):
                 return self._film(name, files, path)
             data = not_empty(files.read(path))
