@@ -35,7 +35,20 @@ def decoded(data: bytes, kind: Container) -> Iterator[tuple[int, Iterator[NDArra
     with opened(data, kind, AudioStream, whole="sound", holds="sound") as (file, stream):
         if not MIN_RATE <= stream.rate <= MAX_RATE:
             raise RowError(f"the sound has {stream.rate} samples per second")
-        yield stream.rate, _whole(_blocks(file, stream), _seconds(file, stream), stream.rate)
+        blocks = _blocks(file, stream)
+        if file.format.name == "caf" and stream.codec_context.name == "alac":
+            # Its last packet is short already, and FFmpeg would cut it by as much again.
+            stream.codec_context.options = {"flags2": "+skip_manual"}
+            blocks = _until(blocks, stream.duration)
+        yield stream.rate, _whole(blocks, _seconds(file, stream), stream.rate)
+
+
+def _until(blocks: Iterator[NDArray[np.float32]], end: int | None) -> Iterator[NDArray[np.float32]]:
+    """The blocks, up to a sample where the file says which is the last."""
+    heard = 0
+    for block in blocks:
+        yield block if end is None else block[: max(0, end - heard)]
+        heard += len(block)
 
 
 def _seconds(file: InputContainer, stream: AudioStream) -> float:

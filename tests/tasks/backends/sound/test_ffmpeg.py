@@ -34,6 +34,7 @@ KINDS: dict[str, tuple[str, str, float, int]] = {
     "MP4": ("mp4", "aac", 0.01, 0),
     "MOV": ("mov", "aac", 0.01, 0),
     "3GP": ("3gp", "aac", 0.01, 0),
+    "CAF, lossless": ("caf", "alac", 1e-4, 0),
     "WebM": ("webm", "libopus", 0.01, 0),
     "Matroska": ("matroska", "aac", 0.01, 0),
     "WMA": ("asf", "wmav2", 0.01, -2048),
@@ -61,6 +62,27 @@ def test_every_kind_is_heard_as_it_was_played(kind: str) -> None:
     assert np.sqrt(np.mean(wrong**2)) < off
     assert is_file(file) == (kind not in BY_THE_LACK_OF_A_RATE)
     assert milliseconds(file, None) <= 60_000
+
+
+@pytest.mark.parametrize("samples", [4096, 4097, 10_000, 12_287])
+def test_the_end_of_a_lossless_sound_is_heard(samples: int) -> None:
+    """FFmpeg's frames of ALAC have 4,096 samples; the last one of a file has what is left."""
+    played = tone()[:samples]
+    for form in ("caf", "ipod"):
+        heard = decode(media.sound(played, form, "alac"), None, rate=RATE, max_seconds=2)
+        assert len(heard) == samples
+        assert heard == pytest.approx(played, abs=1e-4)
+
+
+@pytest.mark.parametrize("form", ["amr", "3gp"])
+def test_a_phones_speech_is_heard(form: str) -> None:
+    """AMR knows speech alone: what comes back of a tone is near it, not it."""
+    played = tone(8000)
+    file = media.sound(played, form, "libopencore_amrnb", rate=8000)
+    heard = decode(file, None, rate=8000, max_seconds=2)
+    assert 8000 <= len(heard) <= 8400
+    likeness = max(np.corrcoef(heard[late:][:6000], played[:6000])[0, 1] for late in range(400))
+    assert likeness > 0.95
 
 
 def test_a_live_recording_that_says_no_length_is_heard() -> None:
