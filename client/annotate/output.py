@@ -21,6 +21,12 @@ from .rows import Annotation, Origin
 #: Scores are counted in bins of a twentieth.
 SCORE_BINS = 20
 
+#: What is told where rows are parts of their files, and readers look for pictures.
+_NO_PICTURES = (
+    "the pictures of frames and pages lie nowhere: --format yolo, or voc with --images copy, "
+    "writes them beside what was found"
+)
+
 #: Warnings and errors that are shown, at most.
 WARNINGS = 8
 
@@ -85,6 +91,8 @@ def write_output(
                     findings.add_failure(failure)
                     failed.write(error_line(failure))
         findings.notes += writing.notes
+        if writer.names_pictures and origin.has_frames:
+            findings.notes.append(_NO_PICTURES)
         failed.flush()
         os.fsync(failed.fileno())
     if not findings.failed:

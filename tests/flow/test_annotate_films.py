@@ -84,6 +84,14 @@ def test_a_films_frames_are_annotated_for_cvat(
     assert whole == {p.name: p.read_bytes() for p in (tmp_path / "film").iterdir()}
 
 
+def test_it_is_told_that_frames_have_no_pictures(stack: Stack, film: Path, tmp_path: Path) -> None:
+    said = (film, "-m", "object-detection", "--every", "1s", "-o")
+    done = wherry(stack, *said, "boxes.json", cwd=tmp_path)
+    assert "the pictures of frames and pages lie nowhere" in done.stdout
+    done = wherry(stack, *said, "boxes.jsonl", cwd=tmp_path)
+    assert "pictures" not in done.stdout
+
+
 def is_seen(box: ET.Element) -> bool:
     return box.attrib["outside"] == "0"
 

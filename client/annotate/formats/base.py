@@ -40,6 +40,8 @@ class Writer(ABC):
     asks: ClassVar[Mapping[str, Any]] = {}
     #: Whether it writes rows' own texts: `Annotation.text` is there then.
     writes_text: ClassVar[bool] = False
+    #: Whether its readers look for each row's picture under the name that it writes.
+    names_pictures: ClassVar[bool] = False
     #: Options that it has a use for, as `Options` has them; one with any takes an OutputLayout too.
     uses: ClassVar[frozenset[str]] = frozenset()
     #: Names in its folder that it writes only if it is given pictures.

@@ -30,6 +30,7 @@ from .text import json_text
 class Coco(HeldFiles):
     """What all of COCO's kinds share; each adds its annotations."""
 
+    names_pictures: ClassVar[bool] = True
     #: The document's name in its folder, where there is one.
     DOCUMENT: ClassVar[str] = ""
     #: Whether its annotations have a category; pycocotools takes the list for a sign of it.

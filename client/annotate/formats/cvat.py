@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ....tasks.base import Task
 from ....tasks.values.rounding import pixels
@@ -32,6 +32,8 @@ _Shape = tuple[str, str, str, float]
 
 class Cvat(HeldFiles):
     """Boxes as the model gave them, not clipped to the image; an empty mask is left out."""
+
+    names_pictures: ClassVar[bool] = True
 
     def __init__(self, path: Path, origin: Origin) -> None:
         super().__init__(path, origin)

@@ -38,6 +38,7 @@ _Entry = tuple[dict[str, Any], str | None]
 class Datumaro(HeldFiles):
     """Boxes as the model gave them, not clipped to the image; an empty mask is left out."""
 
+    names_pictures: ClassVar[bool] = True
     is_folder: ClassVar[bool] = True
     names: ClassVar[tuple[str, ...]] = ("annotations",)
 

@@ -24,6 +24,7 @@ from .text import clean, json_text
 class LabelStudio(HeldFiles):
     """A task a row; one without results has an empty prediction."""
 
+    names_pictures: ClassVar[bool] = True
     uses: ClassVar[frozenset[str]] = frozenset({"media_prefix"})
 
     def __init__(self, path: Path, origin: Origin, layout: OutputLayout | None = None) -> None:

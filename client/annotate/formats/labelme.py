@@ -32,6 +32,7 @@ _VERSION = "5.5.0"
 class LabelMe(HeldFiles):
     """Boxes as the model gave them, not clipped to the image; an empty mask is left out."""
 
+    names_pictures: ClassVar[bool] = True
     is_folder: ClassVar[bool] = True
 
     def __init__(self, path: Path, origin: Origin) -> None:

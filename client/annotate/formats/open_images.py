@@ -41,6 +41,7 @@ _SUBSET = "default"
 class OpenImages(HeldFiles):
     """A box without an area in the image is left out. Labels of whole images are all there."""
 
+    names_pictures: ClassVar[bool] = True
     is_folder: ClassVar[bool] = True
     names: ClassVar[tuple[str, ...]] = ("annotations", "images.jsonl")
 
