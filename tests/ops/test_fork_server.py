@@ -170,6 +170,7 @@ def test_workers_of_a_stack_live_on_without_it_and_come_back(models: Path, tmp_p
     until(lambda: not any(map(runs, seen)))
 
 
+@pytest.mark.slow
 def test_all_end_with_a_starter_that_is_killed(models: Path, tmp_path: Path) -> None:
     code = (
         "import threading; from pathlib import Path; from wherry.ops.stack import Stack\n"

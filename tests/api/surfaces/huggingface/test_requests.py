@@ -91,7 +91,7 @@ BODIES = st.fixed_dictionaries(
 
 @pytest.mark.parametrize("task", sorted(READERS))
 @given(body=BODIES)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_is_sent_is_read_or_refused(task: str, body: dict[str, Any]) -> None:
     definition = get_task(task)
     try:

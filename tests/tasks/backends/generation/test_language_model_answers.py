@@ -63,6 +63,7 @@ def summarization(load: Load) -> Iterator[LocalTask]:
         yield made
 
 
+@pytest.mark.slow  # the contract holds it of the tiny one
 def test_conversations_of_a_batch_are_answered_as_each_alone(chat: LocalTask) -> None:
     conversations = [FRANCE, ITALY, ADA]
     together = texts(chat, messages=conversations, max_new_tokens=12)

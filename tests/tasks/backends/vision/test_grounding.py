@@ -85,7 +85,10 @@ _OMDET = pytest.param(
 )
 
 
-@pytest.mark.parametrize("name", ["grounding-dino", "mm-grounding-dino", _OMDET])
+@pytest.mark.parametrize(
+    "name",
+    ["grounding-dino", pytest.param("mm-grounding-dino", marks=pytest.mark.slow), _OMDET],
+)
 def test_labels_are_one_text_of_the_processors_form(
     name: str, tiny_model: Callable[[str], Path]
 ) -> None:

@@ -273,9 +273,9 @@ SETTINGS: dict[str, Any] = {
     "changed",
     [
         {},
-        {"crops_n_layers": 1},
+        pytest.param({"crops_n_layers": 1}, marks=pytest.mark.slow),
         {"crops_n_layers": 1, "crops_nms_thresh": 0.5},
-        {"stability_score_thresh": 0.5},
+        pytest.param({"stability_score_thresh": 0.5}, marks=pytest.mark.slow),
         {"stability_score_thresh": 0.125, "stability_score_offset": 0.5},
         {"mask_threshold": -0.5, "crops_nms_thresh": 1.0},
         {"pred_iou_thresh": 0.25},
