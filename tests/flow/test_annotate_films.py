@@ -84,6 +84,22 @@ def test_a_films_frames_are_annotated_for_cvat(
     assert whole == {p.name: p.read_bytes() for p in (tmp_path / "film").iterdir()}
 
 
+@pytest.mark.slow
+def test_a_film_of_a_minute_is_annotated_for_cvat(stack: Stack, tmp_path: Path) -> None:
+    wide = np.random.default_rng(0).integers(0, 255, (48, 700, 3), dtype=np.uint8)
+    (tmp_path / "film.mp4").write_bytes(
+        media.film(wide[:, number : number + 64] for number in range(600))
+    )
+    said = ("film.mp4", "-m", "object-detection", "--every", "1s", "--format", "cvat-video")
+    done = wherry(stack, *said, "-o", "film", cwd=tmp_path)
+    assert done.exit_code == 0, done.output
+    document = ET.parse(tmp_path / "film" / "film.xml").getroot()  # our own
+    seen = {int(box.attrib["frame"]) for box in document.iter("box") if is_seen(box)}
+    assert seen
+    assert seen <= set(range(0, 600, 10))
+    assert "rows          60, " in done.stdout
+
+
 def test_it_is_told_that_frames_have_no_pictures(stack: Stack, film: Path, tmp_path: Path) -> None:
     said = (film, "-m", "object-detection", "--every", "1s", "-o")
     done = wherry(stack, *said, "boxes.json", cwd=tmp_path)
