@@ -462,7 +462,7 @@ def import_ultralytics():
     setattr(  # noqa: B010 # to types it is no variable
         importlib.metadata, "version", lambda name: fake.get(name) or version(name)
     )
-    import ultralytics  # noqa: F401
+    import ultralytics  # noqa: F401 # for what it does when imported
 
 
 # --- Label Studio ---
