@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice
-from typing import Any
+from typing import Any, BinaryIO
 
 from ....protocol.errors import InvalidRequest, RowError
 from ....tasks.base import Task
@@ -106,7 +106,7 @@ class FileRows(Source):
         try:
             with files.held(path) as file:
                 many = many_rows(file, self._sampling)
-                data = not_empty(files.read(path)) if many is None or many.is_one_row else b""
+                data = _all_of(file) if many is None or many.is_one_row else b""
                 if many:
                     yield from self._many(name, files, path, many, data=data)
                 else:
@@ -209,6 +209,11 @@ class FolderSource(FileRows):
         since each would be asked for twice.
         """
         return looks_right(self._files, self._files.join(self._root, path), self._spec)
+
+
+def _all_of(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return not_empty(file.read())
 
 
 class ListedFiles(FileRows):
