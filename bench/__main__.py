@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -17,13 +12,13 @@ from rich.console import Console
 from rich.table import Table
 
 from wherry.client import Client
-from wherry.ops.redis_server import RedisServer, free_port
 from wherry.ops.stack import Stack
 from wherry.protocol import codec
 from wherry.tasks.text.embedding import EmbeddingInput
 from wherry.tasks.vision.image_classification import ImageClassificationInput
 
 from . import load, vit
+from .peers.servers import PEERS
 
 _NOOP, _CLIENTS, _ROUNDS, _IMAGES, _BATCH = 4000, (64, 256), 7, 640, 16
 
@@ -42,6 +37,10 @@ source = "{vit}"
 max_batch_size = {batch}
 parameters = {{ threads = 1 }}
 """
+
+
+#: FastAPI, Celery and Redis, a task a request.
+_PLAIN = next(peer for peer in PEERS if peer.name == "celery")
 
 
 def main() -> None:
@@ -74,7 +73,8 @@ def _noop(stack: Stack, folder: Path, table: Table) -> None:
     text = "x" * 1000
     ours = [_request("/v2/models/noop/infer", text) for _ in range(_NOOP)]
     theirs = [load.Request("/infer", text.encode()) for _ in range(_NOOP // 8)]
-    with _plain(folder) as plain_url:
+    with _PLAIN.serving(folder, "noop", "", b"x") as plain:
+        plain_url = plain.url
         for clients in _CLIENTS:
             load.run(stack.url, ours[:500], clients)
             load.run(plain_url, theirs[:100], clients)
@@ -101,49 +101,6 @@ def _compare(table: Table, clients: int, rates: list[tuple[float, float]]) -> No
         f"{statistics.median(ratios):.1f} ({ratios[0]:.1f} to {ratios[-1]:.1f})",
         ">= 5",
     )
-
-
-@contextlib.contextmanager
-def _plain(folder: Path) -> Iterator[str]:
-    """The plain service, running."""
-    port = free_port()
-    with RedisServer(folder / "plain") as redis:
-        env = {**os.environ, "PLAIN_REDIS_URL": redis.url}
-        commands = (
-            ["uvicorn", "bench.service:app", "--port", str(port), "--no-access-log"],
-            ["celery", "-A", "bench.service:celery", "worker", "-P", "threads", "-c", "4"],
-        )
-        children = [
-            subprocess.Popen(
-                [sys.executable, "-m", *command, *extra],
-                env=env,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            for command, extra in zip(
-                commands, (["--log-level", "warning"], ["--loglevel", "WARNING"]), strict=True
-            )
-        ]
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _answering(f"{url}/infer")
-            yield url
-        finally:
-            for child in children:
-                child.terminate()
-            for child in children:
-                child.wait()
-
-
-def _answering(url: str) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        with contextlib.suppress(httpx.HTTPError):
-            if httpx.post(url, content=b"x", timeout=5).status_code == 200:
-                return
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{url} does not answer")
-        time.sleep(0.1)
 
 
 def _latency(stack: Stack, table: Table) -> None:

@@ -53,17 +53,23 @@ async def _connection(url: str, wires: list[bytes], latencies: list[float]) -> N
             writer.write(wire)
             head = await reader.readuntil(b"\r\n\r\n")
             status = int(head[9:12])
-            length = next(
-                int(line.split(b":")[1])
-                for line in head.lower().split(b"\r\n")
-                if line.startswith(b"content-length")
-            )
-            body = await reader.readexactly(length)
+            body = await _body(reader, head.lower())
             if status >= 300:
                 raise RuntimeError(f"status {status}: {body[:300]!r}")
             latencies.append(time.perf_counter() - started)
     finally:
         writer.close()
+
+
+async def _body(reader: asyncio.StreamReader, head: bytes) -> bytes:
+    for line in head.split(b"\r\n"):
+        if line.startswith(b"content-length"):
+            return await reader.readexactly(int(line.split(b":")[1]))
+    chunks = []
+    while size := int((await reader.readuntil(b"\r\n")).split(b";")[0], 16):
+        chunks.append((await reader.readexactly(size + 2))[:-2])
+    await reader.readexactly(2)
+    return b"".join(chunks)
 
 
 def run(url: str, requests: Sequence[Request], connections: int) -> Measured:

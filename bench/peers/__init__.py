@@ -1,0 +1,1 @@
+"""Other servers beside this one, with the same models: `make bench-peers`."""
