@@ -26,8 +26,6 @@ class NewJob:
     #: Milliseconds since the epoch by which the job must have started; 0 for no limit.
     start_by_ms: int = 0
     idempotency_key: str = ""
-    #: Channel on which someone waits for the response itself; "" for nobody.
-    reply_to: str = ""
     #: The tenant's share of the fleet, held against that of others who have jobs waiting.
     weight: float = 1.0
     limits: TenantLimits = UNLIMITED
@@ -35,8 +33,6 @@ class NewJob:
     webhook: str = ""
     #: Milliseconds that an attempt may run; 0 for no limit.
     execution_timeout_ms: int = 0
-    #: Seconds that it stays after its end, for one whose answer goes to who waits; 0: as any other.
-    brief_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)

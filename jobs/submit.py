@@ -19,8 +19,14 @@ _SCRIPT_ARGUMENT_MAX_BYTES = 65_536
 _ORPHAN_TTL_S = 60
 
 
-def submit(job: NewJob, settings: JobsSettings) -> Call[Submission]:
+def submit(
+    job: NewJob, settings: JobsSettings, *, reply_to: str = "", brief_s: int = 0
+) -> Call[Submission]:
     """Store a job and wake its group.
+
+    `reply_to` is a channel on which someone waits for the response itself, "" for nobody;
+    `brief_s` are the seconds that the job stays after its end, for one whose answer goes to who
+    waits, 0 for as long as any other.
 
     Raises QueueFull, TenantLimit, PayloadTooLarge (for the tenant's limit), Conflict (known id,
     other body), ModelNotReady (unloaded by an operator), ModelFailed (no worker can load it).
@@ -44,12 +50,12 @@ def submit(job: NewJob, settings: JobsSettings) -> Call[Submission]:
         "rows": job.rows,
         "header_length": job.header_length,
     }
-    if job.reply_to:
-        fields["reply_to"] = job.reply_to
+    if reply_to:
+        fields["reply_to"] = reply_to
     if job.webhook:
         fields["webhook"] = job.webhook
-    if job.brief_s:
-        fields["brief"] = min(job.brief_s, settings.result_ttl_s)
+    if brief_s:
+        fields["brief"] = min(brief_s, settings.result_ttl_s)
     if job.execution_timeout_ms:
         fields["execution_timeout_ms"] = job.execution_timeout_ms
     return call_script(

@@ -13,6 +13,7 @@ from .datatypes import Datatype
 from .elements import Raw, all_finite
 from .errors import InvalidRequest, InvalidTensor
 from .json_text import parse_json
+from .plain_form import plain_request
 from .unsupported import check_document
 from .v2 import (
     BASE64,
@@ -37,6 +38,9 @@ __all__ = [
 ]
 
 _SIZE = "binary_data_size"
+
+#: Bytes of a body up to which it does not matter that its pieces are in memory twice.
+_SMALL = 64 * 1024
 
 #: Raw data: how many bytes, and these.
 Pieces = tuple[int, Iterable[Raw]]
@@ -159,7 +163,8 @@ def _build(
     tensors = document.get(field)
     if isinstance(tensors, list):
         _attach(tensors, rest, field, has_header=has_header)
-    return model.parse(document)
+    plain = plain_request(document) if model is InferenceRequest else None
+    return plain or model.parse(document)  # type: ignore[return-value] # of the same class
 
 
 def _parse(header: bytes) -> Any:
@@ -265,6 +270,8 @@ def _join(
     text = to_json(header)
     if not raws and not always:
         return text, None
+    if len(text) + sum(size for size, _ in raws) < _SMALL:
+        return b"".join([text, *(piece for _, pieces in raws for piece in pieces)]), len(text)
     # bytes.join would hold all pieces and their copy, and so would a buffer that grows.
     body = BytesIO()
     body.seek(len(text) + sum(size for size, _ in raws) - 1)

@@ -54,8 +54,24 @@ Dimension = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
 CONTENT_TYPE, BASE64, TEXT, URL = "content_type", "base64", "str", "url"
 
 
+_set = object.__setattr__
+
+
 class _Model(FirstFault):
     model_config = ConfigDict(extra="ignore", arbitrary_types_allowed=True)
+
+    @classmethod
+    def made(cls, **fields: Any) -> Self:  # each field's own type, unchecked
+        """A model of values that are known to fit, all of them given: nothing looks at them again.
+
+        It is what `model_construct` makes, in half its time.
+        """
+        model = cls.__new__(cls)
+        _set(model, "__dict__", fields)
+        _set(model, "__pydantic_fields_set__", set(fields))
+        _set(model, "__pydantic_extra__", None)
+        _set(model, "__pydantic_private__", None)
+        return model
 
     @classmethod
     def parse(cls, value: Any) -> Self:

@@ -63,9 +63,15 @@ class TaskInput(FirstFault):
         """What of one row's files no model looks at, for a warning; "" for nothing."""
         return ""
 
+    @classmethod
+    @functools.cache  # asked for every request
+    def cost_unit(cls) -> cost.Unit:
+        """What rows are weighed in."""
+        return cost.unit(spec.content for spec in cls.TENSORS)
+
     def costs(self) -> list[int]:
         """What each row weighs, in the unit that `tasks.cost.unit` tells: pixels, tokens, or ms."""
-        kind = cost.unit(spec.content for spec in self.TENSORS)
+        kind = self.cost_unit()
         rate: int | None = getattr(self, "sample_rate", None)
         return [
             sum(cost.weigh(kind, spec.content, entry, rate) for spec, entry in self._entries(row))
@@ -91,12 +97,17 @@ class TaskInput(FirstFault):
 
     @model_validator(mode="after")
     def _check_unicode(self) -> Self:
-        files = {spec.field for spec in self.TENSORS if spec.content not in ("text", "json")}
-        fields = {name: value for name, value in self if name not in files}
-        if not _is_unicode(fields):
-            name = next(name for name, value in fields.items() if not _is_unicode(value))
-            raise ValueError(f"{name}: half a surrogate pair is no Unicode text")
+        for name in self._text_fields():
+            if not _is_unicode(getattr(self, name)):
+                raise ValueError(f"{name}: half a surrogate pair is no Unicode text")
         return self
+
+    @classmethod
+    @functools.cache
+    def _text_fields(cls) -> tuple[str, ...]:
+        """The fields that may hold texts."""
+        files = {spec.field for spec in cls.TENSORS if spec.content not in ("text", "json")}
+        return tuple(name for name in cls.model_fields if name not in files)
 
     @classmethod
     @functools.cache  # read for every request
@@ -108,7 +119,9 @@ class TaskInput(FirstFault):
     def to_inference_request(self) -> v2.InferenceRequest:
         """Write as an OIP v2 request. Fields that are None are left out."""
         values = {name: getattr(self, name) for name in self.parameter_names()}
-        return v2.InferenceRequest(
+        return v2.InferenceRequest.made(
+            id=None,
+            outputs=None,
             inputs=[
                 spec.write(value)
                 for spec in self.TENSORS
@@ -154,10 +167,18 @@ class TaskInput(FirstFault):
             raise InvalidRequest(told or v2.describe(error)) from None
 
 
+_NO_TEXT = frozenset({bool, int, float})
+
+
 def _is_unicode(value: object) -> bool:
     """Whether all texts in a value can be told in UTF-8: in Python and in JSON there are others,
     and tokenizers fail on them.
     """
+    if value is None or type(value) in _NO_TEXT:
+        return True
+    texts = value if type(value) is list else [value]
+    if all(type(text) is str and text.isascii() for text in texts):
+        return True
     try:
         to_json(value, bytes_mode="base64", serialize_unknown=True)
     except ValueError:
@@ -341,7 +362,7 @@ class Task:
     @property
     def cost_unit(self) -> cost.Unit:
         """What rows are weighed in."""
-        return cost.unit(spec.content for spec in self.inputs)
+        return self.input.cost_unit()
 
     @property
     def parameters(self) -> tuple[ParameterSpec, ...]:

@@ -64,8 +64,12 @@ class TensorSpec:
         if self.content == "json":
             values = [json.dumps(entry, ensure_ascii=False) for entry in values]
         if len(self.shape) == 1:
-            return v2.RequestInput(
-                name=self.name, shape=[len(values)], datatype=self.datatype, data=values
+            return v2.RequestInput.made(
+                name=self.name,
+                shape=[len(values)],
+                datatype=self.datatype,
+                parameters={},
+                data=values,
             )
         if len(self.shape) == _GRIDS:
             return v2.RequestInput(**dict(grids(self, list(value))))

@@ -145,7 +145,9 @@ class Intake:
         return CheckedRequest(
             declared,
             task.input.from_inference_request(request),
-            request.model_copy(update={"inputs": []}),
+            v2.InferenceRequest.made(
+                id=request.id, parameters=request.parameters, inputs=[], outputs=request.outputs
+            ),
             odd_of_inputs(request.inputs),
         )
 

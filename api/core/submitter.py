@@ -47,15 +47,13 @@ class Submitter:
         job = prepared.job
         if not prepared.fresh or job.webhook:
             brief_s = 0
-        if reply_to or brief_s:
-            job = replace(job, reply_to=reply_to, brief_s=brief_s)
         if job.webhook:
             await self.outbound.check_webhook(job.webhook)
         if len(job.payload) <= self.settings.inline_max_bytes:
-            return await self._submit(job)
+            return await self._submit(job, reply_to, brief_s)
         ref = await in_store(self.blobs.put, payload_key(job.id, job.fingerprint), job.payload)
         try:
-            submission = await self._submit(replace(job, payload_ref=ref))
+            submission = await self._submit(replace(job, payload_ref=ref), reply_to, brief_s)
         except (Conflict, QueueFull, TenantLimit, ModelNotReady, PayloadTooLarge):
             await in_store(self._forget, ref)
             raise
@@ -63,9 +61,10 @@ class Submitter:
             await self._forget_unless_used(ref, submission.id)
         return submission
 
-    async def _submit(self, job: NewJob) -> Submission:
+    async def _submit(self, job: NewJob, reply_to: str, brief_s: int) -> Submission:
+        step = submit(job, self.settings, reply_to=reply_to, brief_s=brief_s)
         try:
-            return await self.queue.run(submit(job, self.settings))
+            return await self.queue.run(step)
         except Conflict as error:
             raise Conflict(error.message.replace(job.id, shown_id(job.id))) from None
 

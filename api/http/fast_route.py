@@ -2,17 +2,49 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 OnError = Callable[[Request, Exception], Awaitable[Response]]
+
+
+class TableHeaders(Headers):
+    """Headers found in a table: starlette's own look through all of them for each."""
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(scope=scope)
+        self._table: dict[bytes, bytes] = {}
+        for name, value in scope["headers"]:
+            self._table.setdefault(name, value)
+
+    def __getitem__(self, key: str) -> str:
+        return self._table[key.lower().encode("latin-1")].decode("latin-1")
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and key.lower().encode("latin-1") in self._table
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The first of a name, or the default."""
+        value = self._table.get(key.lower().encode("latin-1"))
+        return default if value is None else value.decode("latin-1")
+
+
+class _PlainRequest(Request):
+    """A request whose headers are looked up quickly."""
+
+    @functools.cached_property
+    def headers(self) -> Headers:  # pyright: ignore[reportIncompatibleMethodOverride] # a property there
+        """As starlette has them."""
+        return TableHeaders(self.scope)
 
 
 class FastRoute(APIRoute):
@@ -56,7 +88,7 @@ class ShortWay:
         await self._app(scope, receive, send)
 
     async def _answer(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
+        request = _PlainRequest(scope, receive)
         try:
             response = await endpoint(request)
         except Exception as error:

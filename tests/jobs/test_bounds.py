@@ -154,17 +154,17 @@ def ttl(queue: Queue, job: NewJob) -> int:
 def test_a_delivered_answer_stays_for_its_own_time(
     queue: Queue, settings: JobsSettings, new_job: Make, error_type: str
 ) -> None:
-    waited, named = new_job(brief_s=7), new_job()
-    for job in (waited, named):
-        queue.run(submit(job, settings))
+    waited, named = new_job(), new_job()
+    for job, brief_s in ((waited, 7), (named, 0)):
+        queue.run(submit(job, settings, brief_s=brief_s))
         end(queue, settings, error_type=error_type)
     assert 5 <= ttl(queue, waited) <= 7
     assert ttl(queue, named) > 90
 
 
 def test_never_longer_than_any_other(queue: Queue, settings: JobsSettings, new_job: Make) -> None:
-    job = new_job(brief_s=500)
-    queue.run(submit(job, settings))
+    job = new_job()
+    queue.run(submit(job, settings, brief_s=500))
     end(queue, settings)
     assert ttl(queue, job) <= settings.result_ttl_s
 
@@ -173,8 +173,8 @@ def test_never_longer_than_any_other(queue: Queue, settings: JobsSettings, new_j
 def test_who_waited_in_vain_can_poll_for_the_long_time(
     queue: Queue, settings: JobsSettings, new_job: Make, ended: bool
 ) -> None:
-    job = new_job(brief_s=7)
-    queue.run(submit(job, settings))
+    job = new_job()
+    queue.run(submit(job, settings, brief_s=7))
     if not ended:
         queue.run(keep(job.id, settings))
         assert ttl(queue, job) == -1, "it has not ended"
@@ -188,8 +188,8 @@ def test_who_waited_in_vain_can_poll_for_the_long_time(
 def test_a_dead_letter_stays_though_somebody_waited(
     queue: Queue, settings: JobsSettings, new_job: Make
 ) -> None:
-    job = new_job(brief_s=7)
-    queue.run(submit(job, settings))
+    job = new_job()
+    queue.run(submit(job, settings, brief_s=7))
     for _ in range(3):
         assert queue.run(claim(GROUP, "w1", BUDGETS, settings)).jobs
         queue.run(reap("w1", settings, gone=True))
@@ -199,8 +199,8 @@ def test_a_dead_letter_stays_though_somebody_waited(
 def test_a_canceled_one_that_was_waited_for_goes_soon(
     queue: Queue, settings: JobsSettings, new_job: Make
 ) -> None:
-    job = new_job(brief_s=7)
-    queue.run(submit(job, settings))
+    job = new_job()
+    queue.run(submit(job, settings, brief_s=7))
     queue.run(cancel(job.id, settings))
     assert 5 <= ttl(queue, job) <= 7
 

@@ -38,8 +38,8 @@ def test_only_a_small_response_is_sent_to_who_asked(
     with queue.redis.pubsub(ignore_subscribe_messages=True) as listener:
         listener.subscribe("here")
         listener.get_message(timeout=5)
-        job = replace(new_job(), reply_to=reply_to)
-        queue.run(submit(job, settings))
+        job = new_job()
+        queue.run(submit(job, settings, reply_to=reply_to))
         [claimed] = queue.run(claim(GROUP, "w1", BUDGETS, settings)).jobs
         outcome = Outcome(id=job.id, attempt=claimed.attempt, result=body, header_length=2)
         batch = BatchStats(group=GROUP, rows=1, max_rows=1, executions=1)
@@ -61,8 +61,8 @@ def test_only_a_small_response_is_sent_to_who_asked(
 def test_a_failure_sends_no_response(
     queue: Queue, settings: JobsSettings, new_job: Callable[..., NewJob]
 ) -> None:
-    job = replace(new_job(), reply_to="here")
-    queue.run(submit(job, settings))
+    job = new_job()
+    queue.run(submit(job, settings, reply_to="here"))
     [claimed] = queue.run(claim(GROUP, "w1", BUDGETS, settings)).jobs
     outcome = Outcome(
         id=job.id, attempt=claimed.attempt, result=b"{}", error_type="backend_error", error="no"
@@ -83,7 +83,7 @@ def test_a_batchs_responses_share_a_message(
 ) -> None:
     ids = ["a", "ü" * 256, "with\ttab", "b"]
     for job_id in ids:
-        queue.run(submit(replace(new_job(), id=job_id, reply_to="here"), settings))
+        queue.run(submit(replace(new_job(), id=job_id), settings, reply_to="here"))
     claimed = queue.run(claim(GROUP, "w1", BUDGETS, settings)).jobs
     outcomes = [
         Outcome(id=job.id, attempt=1, result=b"{\n}" * n, header_length=n)
