@@ -108,6 +108,8 @@ docs: install
 	mv docs/models-toml.md.new docs/models-toml.md
 	$(BIN)/python -m wherry.ops.tasks_doc docs/tasks
 	$(BIN)/python -m tests.peers.matrix_table docs/annotate.md
+	$(BIN)/python -m tests.tasks.backends.image.processors_page > docs/image-processors.md.new
+	mv docs/image-processors.md.new docs/image-processors.md
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .wherry

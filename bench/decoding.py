@@ -38,7 +38,7 @@ _WHEELS = (
 )
 _FOLDER = Path(".wherry/bench-decoders")
 
-#: What a model of 224 pixels is decoded for with scaled_decoding.
+#: What a model of 224 pixels is decoded for with decode = "scaled".
 _ENOUGH = (448, 448)
 
 _SIZES = {"640 x 480": (640, 480), "12 megapixels": (4000, 3000)}
@@ -133,7 +133,7 @@ def _of_pictures(kind: str) -> dict[str, Decoder]:
     for name, decoder in found.items():
         decoders |= {name: decoder, f"{name}, as a Pillow image": _as_image(decoder)}
     if kind == "JPEG":
-        decoders["ours, scaled_decoding"] = lambda data: decode(data, at_least=_ENOUGH)
+        decoders["ours, scaled"] = lambda data: decode(data, at_least=_ENOUGH)
         decoders["simplejpeg, scaled"] = lambda data: simplejpeg.decode_jpeg(
             data, min_width=_ENOUGH[0], min_height=_ENOUGH[1]
         )

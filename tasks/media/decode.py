@@ -47,10 +47,7 @@ def decode(
     with faults_told(max_pixels):
         image = open_image(data, max_pixels)
         if at_least is not None and image.format == "JPEG":
-            turned = image.getexif().get(ExifTags.Base.Orientation, 1) in ON_ITS_SIDE
-            image.draft(
-                None, _reduced(image.size, (at_least[1], at_least[0]) if turned else at_least)
-            )
+            image.draft(None, _reduced(image, at_least))
         elif image.format in _QUICKER and (quickly := _quick_decoder()):
             image = quickly(image, data)
         ImageOps.exif_transpose(image, in_place=True)
@@ -67,17 +64,21 @@ def _quick_decoder() -> Callable[[Image.Image, bytes], Image.Image] | None:
     return decoded
 
 
-def _reduced(size: tuple[int, int], at_least: tuple[int, int]) -> tuple[int, int]:
-    """The least size of a whole pixel for each eight, four, or two, that is enough."""
+def _reduced(image: Image.Image, at_least: tuple[int, int]) -> tuple[int, int]:
+    """The least size of a pixel for each eight, four, or two, that is enough.
+
+    The last pixel of a line may stand for fewer; an image that is turned has none such, for it
+    would come first.
+    """
+    way = image.getexif().get(ExifTags.Base.Orientation, 1)
+    if way in ON_ITS_SIDE:
+        at_least = at_least[1], at_least[0]
     for scale in (8, 4, 2):
-        less = size[0] // scale, size[1] // scale
-        if (
-            not (size[0] % scale or size[1] % scale)
-            and less[0] >= at_least[0]
-            and less[1] >= at_least[1]
-        ):
+        less = -(-image.width // scale), -(-image.height // scale)
+        whole = way == 1 or not (image.width % scale or image.height % scale)
+        if whole and less[0] >= at_least[0] and less[1] >= at_least[1]:
             return less
-    return size
+    return image.size
 
 
 def open_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:

@@ -14,9 +14,9 @@ import transformers as hf
 from PIL import Image
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.detr.image_processing_pil_detr import DetrImageProcessorPil
-from transformers.models.segformer.image_processing_pil_segformer import SegformerImageProcessorPil
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 from transformers.models.yolos.image_processing_pil_yolos import YolosImageProcessorPil
+from transformers.models.zoedepth.image_processing_pil_zoedepth import ZoeDepthImageProcessorPil
 
 from wherry.samples.tiny.parts import LABELS, SMALL, SQUARE, loud, save, wordpiece
 from wherry.samples.tiny.vision import detr_config
@@ -74,7 +74,9 @@ def clip_like(folder: Path) -> Path:
 def processed(folder: Path) -> Path:
     """A classifier whose processor the fast path does not know."""
     vit(folder)
-    SegformerImageProcessorPil(size=SQUARE).save_pretrained(folder)
+    ZoeDepthImageProcessorPil(
+        size=SQUARE, keep_aspect_ratio=False, ensure_multiple_of=1
+    ).save_pretrained(folder)
     return folder
 
 

@@ -5,7 +5,9 @@ Does what transformers' processors of the same settings do, without their per-im
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -14,15 +16,24 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ....protocol.errors import RowError
-from ..sizes import Resize, Size, read_resize
+from ..sizes import CutDown, Resize, Size
+from .edges import Frame, Region, cropped, read_edges
 from .opencv import OPENCV, resized
-from .processors import complete
+from .processor_table import Known
+from .processors import complete, known
 
 #: A rule of Pillow's, or OpenCV's bilinear one.
 Resample = Image.Resampling | Literal["opencv"]
 
 #: Pixels of a resized image, at most. A line of 1 x 100,000 pixels would swell to gigabytes.
 _MAX_RESIZED = 2**24
+
+#: How many times as large as it is wanted a JPEG is decoded, at least, where it need not be whole;
+#: and as which other pictures are averaged before they are resized.
+_DECODING_GAP, _REDUCING_GAP = 2.0, 3.0
+
+#: Rules that do not weigh all pixels that fall together: of fewer pixels they take others.
+_OF_SINGLE_PIXELS = (Image.Resampling.NEAREST, OPENCV)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,55 +48,100 @@ class Pixels:
     shift: tuple[float, ...]
     #: Which of red, green and blue each channel of the model is.
     order: tuple[int, int, int] = (0, 1, 2)
+    #: What is cut out of an image before all else, and what is around it after.
+    region: Region | None = None
+    frame: Frame | None = None
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self | None:
         """Read preprocessor_config.json; None when it asks for more than this can do."""
-        whole = complete(config)
-        if whole is None or whole.get("pad_size"):
-            return None
-        resize = read_resize(whole["size"], multiple=whole["multiple"])
-        cropped = whole.get("crop_size") or {} if whole["do_center_crop"] else {}
-        if whole["do_resize"] and resize is None:
-            return None
-        if whole["do_center_crop"] and not {"height", "width"} <= set(cropped):
-            return None
-        factor = whole["rescale_factor"] if whole["do_rescale"] else 1.0
-        normal = whole["do_normalize"]
-        mean = whole["image_mean"] if normal else (0.0, 0.0, 0.0)
-        std = whole["image_std"] if normal else (1.0, 1.0, 1.0)
-        if len(mean) != 3 or len(std) != 3:
+        processor = known(config)
+        whole = complete(config, processor) if processor else None
+        edges = read_edges(processor, whole) if processor and whole else None
+        values = _values(processor, whole) if processor and whole else None
+        if edges is None or values is None or whole is None:
             return None
         return cls(
-            resize=resize if whole["do_resize"] else None,
-            crop=(cropped["width"], cropped["height"]) if cropped else None,
+            resize=edges.resize,
+            crop=edges.crop,
             resample=Image.Resampling(whole["resample"]),
-            scale=tuple(factor / s for s in std),
-            shift=tuple(-(m + whole["offset"]) / s for m, s in zip(mean, std, strict=True)),
+            scale=values[0],
+            shift=values[1],
+            order=(2, 1, 0) if whole.get("do_flip_channel_order") else (0, 1, 2),
+            region=edges.region,
+            frame=edges.frame,
         )
+
+    @property
+    def fixed(self) -> Size | None:
+        """The size of every result; None where it follows the image."""
+        size = self.crop or (self.resize.fixed if self.resize is not None else None)
+        return self.frame.whole(size) if size and self.frame is not None else size
+
+    @property
+    def masked(self) -> bool:
+        """Whether the model is to be told where in its frame an image lies."""
+        return self.frame is not None and self.frame.masked
 
     def fit(self, image: Image.Image) -> Image.Image:
         """Resize and crop an RGB image. Raises RowError where it is too narrow for that."""
-        return self.fit_reduced(image, image.size)
+        if self.region is not None:
+            image = self.region.of(image)
+        return self._fitted(image, image.size, self.resized)
 
     def fit_reduced(self, image: Image.Image, own: Size) -> Image.Image:
-        """The same of an image that was of the size `own`, and may have been made smaller since."""
+        """Nearly the same of an image that was of the size `own` and may have been decoded to less.
+        A large one is made smaller by whole pixels before it is resized.
+        """
+        seen: tuple[int, ...] = (0, 0, *own)
+        # The last pixel of a line may stand for fewer than the others do.
+        scales = [round(before / now) for before, now in zip(own, image.size, strict=True)]
+        if self.region is not None:
+            seen, own = self.region.within(own), self.region.size(own)
+            if not seen:
+                image = self.region.of(image)
+        box = [edge / scale for edge, scale in zip(seen, scales * 2, strict=False)]
+        return self._fitted(image, own, functools.partial(self._shrunk, box=box))
+
+    def _shrunk(self, image: Image.Image, size: Size, *, box: Sequence[float]) -> Image.Image:
+        assert isinstance(self.resample, Image.Resampling)  # else `unscalable` says why not
+        return image.resize(size, self.resample, box or None, _REDUCING_GAP)
+
+    def _fitted(
+        self, image: Image.Image, own: Size, resized: Callable[[Image.Image, Size], Image.Image]
+    ) -> Image.Image:
         if self.resize is not None:
             width, height = self.resize(own)
             if min(width, height) < 1 or width * height > _MAX_RESIZED:
                 raise RowError(f"an image of {own[0]} x {own[1]} pixels is too narrow")
-            if (width, height) != image.size:
-                image = self.resized(image, (width, height))
-        return image if self.crop is None else self.cropped(image, self.crop)
+            image = resized(image, (width, height))
+        image = image if self.crop is None else self.cropped(image, self.crop)
+        if self.frame is not None:
+            self.frame.whole(image.size)  # that it fits is for its own row to say
+        return image
+
+    @property
+    def unscalable(self) -> str:
+        """Why images may not be decoded to less than their size; "" where they may."""
+        if type(self).fit is not Pixels.fit or self.resample in _OF_SINGLE_PIXELS:
+            return "it looks at single pixels of an image when it resizes it"
+        if self.resize is None or isinstance(self.resize, CutDown):
+            return "it looks at images in their own size"
+        return ""
 
     def enough(self, size: Size) -> Size | None:
         """The size that an image of this size may be decoded to; None for its own.
 
-        Twice what is wanted: the mean pixel of a photograph is then 0.2 of 255 levels off, where it
-        would be 0.6.
+        Twice what is wanted: docs/performance.md has what other gaps bring and cost.
         """
-        wanted = self.resize(size) if self.resize is not None else None
-        return (2 * wanted[0], 2 * wanted[1]) if wanted and min(wanted) > 0 else None
+        seen = self.region.size(size) if self.region is not None else size
+        wanted = self.resize(seen) if self.resize is not None else None
+        if wanted is None or min(wanted) < 1 or min(seen) < 1:
+            return None
+        width, height = (
+            _DECODING_GAP * w * of / s for w, of, s in zip(wanted, size, seen, strict=True)
+        )
+        return math.ceil(width), math.ceil(height)
 
     def resized(self, image: Image.Image, size: Size) -> Image.Image:
         """An RGB image in another size, by the rule."""
@@ -95,17 +151,39 @@ class Pixels:
 
     def cropped(self, image: Image.Image, crop: Size) -> Image.Image:
         """The middle of an image, as transformers' processors place it."""
-        # Pillow pads with black where the image is smaller, as the processors do.
-        left, top = (image.width - crop[0]) // 2, (image.height - crop[1]) // 2
-        return image.crop((left, top, left + crop[0], top + crop[1]))
+        return cropped(image, crop)
 
     def normalise(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
         """Fitted images of one size -> (B, 3, H, W)."""
-        width, height = images[0].size
-        batch = np.empty((len(images), height, width, 3), dtype=np.uint8)
-        for row, image in enumerate(images):
-            batch[row] = np.asarray(image)
-        out = np.empty((len(images), 3, height, width), dtype=np.float32)
+        batch = np.stack([np.asarray(image) for image in images])
+        if self.frame is None:
+            return self._normalised(batch)
+        (width, height), (left, top) = images[0].size, self.frame.corner(images[0].size)
+        wide, high = self.frame.whole((width, height))
+        around = ((0, 0), (top, high - height - top), (left, wide - width - left), (0, 0))
+        if self.frame.fill == "zeros":
+            return np.pad(self._normalised(batch), (around[0], around[3], *around[1:3]))
+        mode: Literal["symmetric", "constant"]
+        mode = "symmetric" if self.frame.fill == "mirror" else "constant"
+        return self._normalised(np.pad(batch, around, mode))
+
+    def mask(self, images: Sequence[Image.Image]) -> NDArray[np.int64]:
+        """Where fitted images of one size lie in their frame: ones, (B, H, W)."""
+        (width, height), (left, top) = images[0].size, (0, 0)
+        wide, high = width, height
+        if self.frame is not None:
+            (wide, high), (left, top) = (
+                self.frame.whole((width, height)),
+                self.frame.corner((width, height)),
+            )
+        mask = np.zeros((len(images), high, wide), np.int64)
+        mask[:, top : top + height, left : left + width] = 1
+        return mask
+
+    def _normalised(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(B, H, W, 3) -> (B, 3, H, W)."""
+        count, height, width, _ = batch.shape
+        out = np.empty((count, 3, height, width), dtype=np.float32)
         for channel in range(3):
             scale, shift = np.float32(self.scale[channel]), np.float32(self.shift[channel])
             np.multiply(
@@ -113,3 +191,21 @@ class Pixels:
             )
             out[:, channel] += shift
         return out
+
+
+def _values(
+    processor: Known, whole: Mapping[str, Any]
+) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """What pixels are multiplied by, and what is added, per channel; None for no RGB ones."""
+    normal = whole["do_normalize"]
+    mean = whole["image_mean"] if normal else (0.0, 0.0, 0.0)
+    std = whole["image_std"]
+    if len(mean) != 3 or len(std) != 3:
+        return None
+    factor = whole["rescale_factor"] if whole["do_rescale"] else 1.0
+    less = 1.0 if processor.offset and whole[processor.offset] and whole["do_rescale"] else 0.0
+    times = int(bool(normal)) + bool(processor.twice and whole[processor.twice])
+    return (
+        tuple(factor / s**times for s in std),
+        tuple(-(m + less) / s**times for m, s in zip(mean, std, strict=True)),
+    )

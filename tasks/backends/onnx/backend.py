@@ -16,6 +16,7 @@ from ..base import Backend, ModelRefused
 from ..company import Probe, chosen
 from ..device import Device
 from ..facts import ModelFacts, class_names
+from ..image.decoding import is_scaled, refusal
 from ..sources import opened_folder
 from .adapter import Adapter, GraphInfo
 from .dialects import resolve
@@ -44,8 +45,11 @@ class DialectBackend(Backend):
     names a file of the folder that makes the adapter, where the operator trusts it (`handler_dir`).
     `file` names the graph where the folder holds several.
     `threads` bounds each graph's threads, 0 takes every core of the process; `max_pixels` bounds a
-    row's image before it is decoded. `scaled_decoding` decodes a JPEG that is much larger than
-    what the model sees to less than its size: in a third of the time, to nearly the same pixels.
+    row's image before it is decoded. `decode` says how a picture is decoded that is much
+    larger than what the model sees: `exact`, as the model's own processor has it, or `scaled`, a
+    JPEG to less than its size and others averaged before they are resized, in a third of the time,
+    to nearly the same pixels (docs/performance.md has what it does to answers). `scaled_decoding`
+    is the older word for the latter.
     `batching` says which rows share a run (padded, equal-length,
     one-by-one), where the graph takes rows of any length; empty finds it out. `optimization`
     (disabled, basic, extended, all), `session_options`, `providers` and `provider_options` are
@@ -65,6 +69,7 @@ class DialectBackend(Backend):
         device: Device,
         threads: int = 0,
         max_pixels: int = MAX_PIXELS,
+        decode: str = "exact",
         scaled_decoding: bool = False,
         dialect: str = "",
         adapter: str = "",
@@ -88,7 +93,8 @@ class DialectBackend(Backend):
         **options: Any,  # the adapter's own
     ) -> None:
         super().__init__(task, source, device=device)
-        self._declared, self._scaled = chosen(batching), scaled_decoding
+        self._declared = chosen(batching)
+        self._scaled = is_scaled(decode, scaled_decoding=scaled_decoding)
         self._open = functools.partial(
             OnnxModel,
             opened_folder(source, "model.onnx"),
@@ -152,7 +158,7 @@ class DialectBackend(Backend):
         found = self._found(model, told)
         self._check_heard(told, found)
         graph.rewire(wiring.names(told, found), wiring.outputs, wiring.channels_last(told))
-        model.wiring, model.scaled_decoding = wiring, self._scaled
+        model.wiring, model.scaled = wiring, self._scaled
         try:
             inspect.signature(found).bind(self.task, model, **self._options)
         except TypeError as error:
@@ -160,11 +166,8 @@ class DialectBackend(Backend):
         if self._declared and found.probe is Adapter.probe:
             raise ModelRefused(f"batching: dialect {found.dialect!r} pads no rows")
         adapter = found(self.task, model, **self._options)
-        if self._scaled and not (isinstance(adapter, ImageAdapter) and adapter.only_resizes):
-            raise ModelRefused(
-                f"scaled_decoding: dialect {found.dialect!r} does more with an image than to "
-                "resize it; leave the parameter out"
-            )
+        if self._scaled and (why := _unscalable(adapter)):
+            raise refusal(f"dialect {found.dialect!r}", why)
         return adapter
 
     def _check_heard(self, told: GraphInfo, found: type[Adapter]) -> None:
@@ -218,3 +221,9 @@ class DialectBackend(Backend):
     def close(self) -> None:
         """Drop the graphs."""
         self.adapter = None
+
+
+def _unscalable(adapter: Adapter) -> str:
+    if isinstance(adapter, ImageAdapter):
+        return adapter.unscalable
+    return "it looks at no images, or does more with one than to resize it"

@@ -45,10 +45,11 @@ class ImageAdapter(Adapter):
         return read_pixels(self.model, self.image_input)
 
     @property
-    def only_resizes(self) -> bool:
-        """Whether its images are resized to a size of the model's, and nothing else."""
-        plain = type(self.pixels) is Pixels and self.pixels.resize is not None
-        return plain and type(self).run is ImageAdapter.run
+    def unscalable(self) -> str:
+        """Why its images may not be decoded to less than their size; "" where they may."""
+        if type(self).run is not ImageAdapter.run:
+            return "it does more with an image than to resize it"
+        return self.pixels.unscalable
 
     @abstractmethod
     def answer(
@@ -58,7 +59,7 @@ class ImageAdapter(Adapter):
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """One run for all readable rows of a size."""
-        scaled = self.model.scaled_decoding
+        scaled = self.model.scaled
         return run_fitted(batch, self.pixels, self.model.max_pixels, self.answer, scaled=scaled)
 
     def masked(self, values: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:

@@ -46,7 +46,7 @@ class OnnxModel:
         self._device, self._threads, self._settings = device, threads, settings
         self.config = self.read_json("config.json")
         #: Whether large JPEGs are decoded to less than their size.
-        self.scaled_decoding = False
+        self.scaled = False
         #: How the graph differs from its dialect.
         self.wiring = Wiring()
         try:

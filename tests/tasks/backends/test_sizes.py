@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers.image_transforms import get_size_with_aspect_ratio
 
-from wherry.tasks.backends.sizes import Bounded, Exact, ShortestEdge, read_resize
+from wherry.tasks.backends.sizes import Bounded, Exact, ShortestEdge, Within, read_resize
 
 EDGE = st.integers(1, 5000)
 
@@ -35,7 +35,7 @@ def test_multiples_cut_down() -> None:
         ({"shortest_edge": 5, "longest_edge": None}, ShortestEdge(5)),
         ({"shortest_edge": 5, "longest_edge": 7}, Bounded(5, 7)),
         ({"longest_edge": 7}, None),
-        ({"max_height": 1, "max_width": 1}, None),
+        ({"max_height": 1, "max_width": 2}, Within((2, 1))),
         ({}, None),
     ],
 )

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from .....protocol.errors import RowError
 from ....base import Task, TaskInput, TaskOutput
-from ...base import ModelRefused
-from ...image.fitting import Fitted, run_fitted
+from ...image.decoding import is_scaled, refusal
+from ...image.fitting import Fitted, fitted, run_fitted
 from ...image.picture import picture
 from ...image.pixels import Pixels
 from ...rows import Decoded, alike, check_entries
@@ -32,9 +32,11 @@ class Processed(NamedTuple):
 
 
 class VisionBackend(ImagesBackend):
-    """Models that look at one image a row. `scaled_decoding` decodes a JPEG that is much larger
-    than what the model sees to less than its size: in a third of the time, to nearly the same
-    pixels.
+    """Models that look at one image a row. `decode` says how a picture is decoded that is much
+    larger than what the model sees: `exact`, as the model's own processor has it, or `scaled`, a
+    JPEG to less than its size and others averaged before they are resized, in a third of the time,
+    to nearly the same pixels (docs/performance.md has what it does to answers). `scaled_decoding`
+    is the older word for the latter.
     """
 
     def __init__(
@@ -42,11 +44,12 @@ class VisionBackend(ImagesBackend):
         task: Task,
         source: str | None,
         *,
+        decode: str = "exact",
         scaled_decoding: bool = False,
         **parameters: Any,  # the base's own
     ) -> None:
         super().__init__(task, source, **parameters)
-        self._scaled = scaled_decoding
+        self._scaled = is_scaled(decode, scaled_decoding=scaled_decoding)
         self._max_pixels = min(self._max_pixels, task.max_row_cost)
         self.processor: Any = None
         self.pixels: Pixels | None = None
@@ -63,12 +66,8 @@ class VisionBackend(ImagesBackend):
     def load(self) -> None:
         """Load the model. Raises ModelRefused."""
         super().load()
-        plain = type(self.pixels) is Pixels and self.pixels.resize is not None
-        if self._scaled and not (plain and type(self).run is VisionBackend.run):
-            raise ModelRefused(
-                f"scaled_decoding: {self.source or 'this model'} does more with an image than to "
-                "resize it; leave the parameter out"
-            )
+        if self._scaled and (why := _unscalable(self.pixels)):
+            raise refusal(str(self.source or "this model"), why)
 
     @abstractmethod
     def answer(
@@ -94,6 +93,9 @@ class VisionBackend(ImagesBackend):
         self, inputs: Sequence[TaskInput], rows: Sequence[Fitted], values: NDArray[np.float32]
     ) -> Sequence[TaskOutput | RowError]:
         tensors = {"pixel_values": torch.from_numpy(values)}
+        if self.pixels is not None and self.pixels.masked:
+            mask = self.pixels.mask([row.image for row in rows])
+            tensors["pixel_mask"] = torch.from_numpy(mask)
         return self.answer(inputs, [row.size for row in rows], tensors)
 
     def _run_processed(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
@@ -111,6 +113,8 @@ class VisionBackend(ImagesBackend):
         return decoded.answers([found[i] for i in range(len(decoded.rows))])
 
     def _process(self, row: TaskInput) -> Processed:
+        if self.pixels is not None:
+            return self._quickly(row, self.pixels)
         image = picture(row, self._max_pixels)
         try:
             tensors = self.processor(images=[image], return_tensors="pt")
@@ -121,12 +125,26 @@ class VisionBackend(ImagesBackend):
             ) from None
         return Processed(self.model_inputs(tensors), image.size)
 
+    def _quickly(self, row: TaskInput, pixels: Pixels) -> Processed:
+        """What the processor makes of a row, with the mask that it would make."""
+        one = fitted(row, pixels, self._max_pixels, scaled=self._scaled)
+        tensors = {"pixel_values": torch.from_numpy(pixels.normalise([one.image]))}
+        if "pixel_mask" in self.processor.model_input_names:
+            tensors["pixel_mask"] = torch.from_numpy(pixels.mask([one.image]))
+        return Processed(tensors, one.size)
+
     def model_inputs(self, made: Mapping[str, Any]) -> Tensors:
         """What the model is given of all that its processor made of one image. Raises RowError."""
         # Some processors add notes of their own to the tensors: texts, sizes.
         tensors = {name: t for name, t in made.items() if isinstance(t, torch.Tensor)}
         check_entries(tensors, 1)
         return tensors
+
+
+def _unscalable(pixels: Pixels | None) -> str:
+    if pixels is None:
+        return "it does more with an image than to resize, crop and pad it"
+    return pixels.unscalable
 
 
 def _shapes(tensors: Tensors) -> tuple[tuple[int, ...], ...]:

@@ -10,7 +10,6 @@ from PIL import Image
 from transformers.models.beit.image_processing_pil_beit import BeitImageProcessorPil
 from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPil
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
-from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
 from transformers.models.deit.image_processing_pil_deit import DeiTImageProcessorPil
 from transformers.models.detr.image_processing_pil_detr import DetrImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
@@ -75,13 +74,14 @@ def test_a_batch_is_its_images() -> None:
     "config",
     [
         {},
-        {"image_processor_type": "SegformerImageProcessor", "size": tiny.SQUARE},
+        {"image_processor_type": "SegformerImageProcessor", "size": {"longest_edge": 64}},
         {"image_processor_type": "Siglip2ImageProcessor"},
         {"image_processor_type": "ViTHybridImageProcessor"},
-        ConvNextImageProcessorPil().to_dict(),
+        {"image_processor_type": "ConvNextImageProcessor", "do_center_crop": True},
+        {"image_processor_type": "SuperPointImageProcessor", "do_grayscale": True},
         {"image_processor_type": "ViTImageProcessor", "size": {"longest_edge": 64}},
         {"image_processor_type": "ViTImageProcessor", "image_mean": [0.5], "image_std": [0.5]},
-        {"image_processor_type": "DetrImageProcessor", "pad_size": tiny.SQUARE},
+        {"image_processor_type": "EomtImageProcessor", "do_split_image": True},
     ],
 )
 def test_what_does_more_is_left_to_the_processor(config: dict[str, Any]) -> None:
