@@ -31,10 +31,10 @@ _FLOAT_MAX = {Datatype.FP32: 3.4028234663852886e38, Datatype.FP64: sys.float_inf
 def flatten(data: Sequence[Any], *, name: str, strict: bool = True) -> Sequence[Any]:
     """Row-major elements of nested lists. Strict refuses ragged nesting with InvalidTensor."""
     while data:
-        lists = sum(isinstance(item, list) for item in data)
-        if not lists:
+        kinds = set(map(type, data))
+        if list not in kinds:
             break
-        if lists != len(data) or (strict and len(set(map(len, data))) != 1):
+        if len(kinds) > 1 or (strict and len(set(map(len, data))) != 1):
             raise InvalidTensor(f"tensor {name!r}: ragged data; every row must have the same form")
         data = list(itertools.chain.from_iterable(data))
     return data

@@ -91,12 +91,18 @@ class TaskInput(FirstFault):
 
     @model_validator(mode="after")
     def _check_unicode(self) -> Self:
-        files = {spec.field for spec in self.TENSORS if spec.content not in ("text", "json")}
-        fields = {name: value for name, value in self if name not in files}
+        fields = {name: getattr(self, name) for name in self._told_fields()}
         if not _is_unicode(fields):
             name = next(name for name, value in fields.items() if not _is_unicode(value))
             raise ValueError(f"{name}: half a surrogate pair is no Unicode text")
         return self
+
+    @classmethod
+    @functools.cache  # read for every request
+    def _told_fields(cls) -> tuple[str, ...]:
+        """The fields that hold texts, or may."""
+        files = {spec.field for spec in cls.TENSORS if spec.content not in ("text", "json")}
+        return tuple(name for name in cls.model_fields if name not in files)
 
     @classmethod
     @functools.cache  # read for every request
@@ -188,7 +194,9 @@ class TaskOutput(BaseModel, ABC):
 
         Of a row that a backend answers it becomes the response's, that of a response is its own.
         """
-        return self._warning
+        # Read of every row: pydantic's own way to a private attribute takes ten times as long.
+        private = self.__pydantic_private__
+        return private["_warning"] if private else ""
 
     def warned(self, warning: str) -> Self:
         """The same answers with a warning."""
