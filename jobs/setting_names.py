@@ -12,11 +12,11 @@ from ..protocol.nearest import meant
 _PREFIX = "WHERRY_"
 
 _SETTING_NAMES = """
-api_keys batch_timeout_s batch_window batches_at_once bulk_weight delivered_ttl_s device
-drain_timeout_s events files_ttl_s grpc_host grpc_port handler_dir infer_timeout_s
+api_keys batch_timeout_s batch_window batches_at_once bulk_weight decode_threads delivered_ttl_s
+device drain_timeout_s events files_ttl_s grpc_host grpc_port handler_dir infer_timeout_s
 inline_max_bytes instill_bounding_box_key interactive_weight key_prefix label_studio_local_files
 label_studio_uploads lease_ttl_s load_parameters max_attempts max_batch_bytes max_batch_lines
-max_body_bytes max_file_bytes max_jobs_per_batch max_model_bytes max_results_bytes
+max_body_bytes max_decode_bytes max_file_bytes max_jobs_per_batch max_model_bytes max_results_bytes
 max_rows_per_job max_wait_s max_waiting models models_poll_s outbound_networks public_url
 redis_url require_api_keys result_ttl_s s3_access_key_id s3_attempts s3_endpoint_url s3_region
 s3_secret_access_key s3_timeout_s store_dir store_failure store_url store_wait_s stream_ttl_s

@@ -30,6 +30,7 @@ __all__ = [
     "check_inputs",
     "decode_request",
     "decode_response",
+    "decode_stored",
     "encode_request",
     "encode_response",
     "request_of",
@@ -59,6 +60,15 @@ def decode_request(body: Raw, header_length: int | None = None) -> InferenceRequ
     check_document(document)
     has_header = header_length is not None
     return _checked(_build(InferenceRequest, document, rest, "inputs", has_header=has_header))
+
+
+def decode_stored(body: Raw, header_length: int) -> InferenceRequest:
+    """Read a request that the fleet keeps: the API has refused what is to be refused.
+
+    Raw tensors stay views of `body`. Raises InvalidRequest for one that cannot be read at all.
+    """
+    document, rest = _split(body, header_length)
+    return _build(InferenceRequest, document, rest, "inputs", has_header=True)
 
 
 def request_of(document: object) -> InferenceRequest:

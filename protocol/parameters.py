@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -60,9 +61,14 @@ def remarks(given: Iterable[str], known: Iterable[str]) -> list[str]:
 
     It suggests the nearest name there is.
     """
-    names = SERVER_PARAMETERS.union(known)
+    names = _with_servers(tuple(known))
     odd = [name[:_SHOWN] for name in given if name not in names]
     return [_remark(name, names) for name in odd[:_MOST]]
+
+
+@functools.lru_cache(maxsize=256)  # asked for every request, of as many sets as there are tasks
+def _with_servers(known: tuple[str, ...]) -> frozenset[str]:
+    return SERVER_PARAMETERS.union(known)
 
 
 def odd_of_inputs(tensors: Iterable[Tensor]) -> dict[str, dict[str, bool]]:
@@ -81,7 +87,8 @@ def _odd(
     return {
         tensor.name: {name[:_SHOWN]: True for name in odd[:_MOST]}
         for tensor in tensors
-        if (odd := [n for n, v in tensor.parameters.items() if n not in known and v is not None])
+        if tensor.parameters
+        and (odd := [n for n, v in tensor.parameters.items() if n not in known and v is not None])
     }
 
 
@@ -99,6 +106,8 @@ def remarks_on(request: InferenceRequest, known: Iterable[str]) -> list[str]:
 
 def warnings(remarks: Sequence[str], notes: Mapping[int, str], rows: int) -> dict[str, str]:
     """The response parameters that tell `remarks` on a request and `notes` on some of its rows."""
+    if not remarks and not notes:
+        return {}
     told = [note if rows == 1 else f"row {row}: {note}" for row, note in notes.items()]
     if len(told) > _MOST:
         told[_MOST:] = [f"and {len(told) - _MOST} more of {rows} rows"]
@@ -114,7 +123,10 @@ def row_errors(errors: Mapping[int, WherryError]) -> dict[str, str]:
 
 def errors_told(parameters: Mapping[str, Any]) -> dict[int, WherryError]:
     """The errors that `row_errors` wrote, by their rows."""
-    told: dict[str, dict[str, str]] = json.loads(parameters.get(ROW_ERRORS) or "{}")
+    written = parameters.get(ROW_ERRORS)
+    if not written:  # as nearly always
+        return {}
+    told: dict[str, dict[str, str]] = json.loads(written)
     return {
         int(row): from_code(error.get("error_type", BackendError.code), error.get("error", ""))
         for row, error in told.items()

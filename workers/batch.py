@@ -84,9 +84,9 @@ class _Work:
     refused: Mapping[int, WherryError] = field(default_factory=dict)
 
     @property
-    def places(self) -> list[int]:
+    def places(self) -> Sequence[int]:
         """Where in the request each of the rows is."""
-        return places_left(len(self.rows), self.refused)
+        return places_left(len(self.rows), self.refused) if self.refused else range(len(self.rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def _open(model: LoadedModel, job: ClaimedJob, payload: bytes | WherryError) -> 
     if isinstance(payload, WherryError):
         return _Work(job, error=payload)
     try:
-        request = codec.decode_request(memoryview(payload), job.header_length)
+        request = codec.decode_stored(memoryview(payload), job.header_length)
         refused = errors_told(request.parameters)
         request.parameters.pop(ROW_ERRORS, None)
         rows = model.task.input.from_inference_request(request).rows()
@@ -198,13 +198,8 @@ def _encode(
         _in_places(work.places, work.rows, dict.fromkeys(work.refused)),
     )
     odd = remarks_on(request, model.task.input.parameter_names())
-    response = response.model_copy(
-        update={
-            "id": job_id,
-            "model_version": model.declaration.version,
-            "parameters": {**response.parameters, **_response_parameters(odd, answers)},
-        }
-    )
+    response.id, response.model_version = job_id, model.declaration.version
+    response.parameters = {**response.parameters, **_response_parameters(odd, answers)}
     if request.outputs:
         optional = frozenset(spec.name for spec in model.task.outputs if spec.optional)
         response = codec.select_outputs(response, request.outputs, optional=optional)
@@ -219,6 +214,8 @@ def _encode(
 
 def _in_places(places: Sequence[int], made: Sequence[R], refused: Mapping[int, S]) -> list[R | S]:
     """One entry a row of the request, of what was made of those that came and of the others."""
+    if not refused:  # as nearly always
+        return list(made)
     found: dict[int, R | S] = {**dict(zip(places, made, strict=True)), **refused}
     return [found[place] for place in sorted(found)]
 

@@ -17,6 +17,7 @@ from ..jobs.recover import note_alone, reissue
 from ..jobs.settings import JobsSettings
 from ..jobs.token_stream import send_chunks
 from ..protocol.errors import BackendError, ModelFailed, Unavailable
+from ..tasks.backends.decoding_pool import DecodingPool
 from ..tasks.backends.device import Device
 from .batch import Encoded, run_batch
 from .belonging import Belonging
@@ -58,6 +59,7 @@ class Serving:
         settings: WorkerSettings,
         *,
         device: Device,
+        decoding: DecodingPool,
         models: Models,
         belonging: Belonging,
         blobs: Blobs,
@@ -70,6 +72,7 @@ class Serving:
         self._wanted = wanted
         self._id, self._queue, self._jobs, self._settings = worker, queue, jobs, settings
         self._device, self._models, self._lease = device, models, lease
+        self._decoding = decoding
         self._belonging, self._blobs = belonging, blobs
         self._missed = Missed(worker, queue, jobs, belonging)
         self._quarantine = Quarantine(lambda suspect: queue.run(note_alone(worker, suspect, jobs)))
@@ -148,7 +151,12 @@ class Serving:
             if not jobs:
                 return
             # What someone waits for goes first.
-            with self._quarantine.around(jobs), self._device.ranked(int(group.is_bulk)):
+            rank = int(group.is_bulk)
+            with (
+                self._quarantine.around(jobs),
+                self._decoding.ranked(rank),
+                self._device.ranked(rank),
+            ):
                 result = run_batch(model, jobs, payloads, sender, group.tenant)
             before_s = timing.total_s
             answers = self._blobs.keep(result.answers, self._id)

@@ -28,6 +28,18 @@ class WorkerSettings(BaseSettings):
         ge=1,
         description="Bytes of payload that one batch may hold; one job always may.",
     )
+    decode_threads: int = Field(
+        default=0,
+        ge=0,
+        description="Threads that decode pictures, sounds, films and documents, for all batches of"
+        " a worker. 0: as many as cores that it may use.",
+    )
+    max_decode_bytes: int = Field(
+        default=1_073_741_824,
+        ge=1,
+        description="Bytes that what is being decoded may take at once, by its headers; one row"
+        " always may.",
+    )
     strict_models: bool = Field(
         default=False,
         description="Start no worker that cannot load all its models. Else it serves the others.",

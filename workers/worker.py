@@ -23,6 +23,8 @@ from ..jobs.recover import cancel, reap, reissue
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import open_store
 from ..protocol.errors import WherryError
+from ..tasks.backends.cores import usable_cores
+from ..tasks.backends.decoding_pool import DecodingPool
 from ..tasks.backends.device import Device
 from ..tasks.catalog import load_catalog
 from .belonging import Belonging
@@ -119,12 +121,16 @@ class Worker:
             give_back=self._give_back,
             batch_timeout_s=settings.batch_timeout_s,
         )
+        self._decoding = DecodingPool(
+            settings.decode_threads or usable_cores(), max_bytes=settings.max_decode_bytes
+        )
         self._serving = Serving(
             self._id,
             self._queue,
             jobs,
             settings,
             device=device,
+            decoding=self._decoding,
             models=self._models,
             belonging=self._belonging,
             blobs=self._blobs,
@@ -188,6 +194,7 @@ class Worker:
         if self._events:
             self._events.stop()
         self._blobs.close()
+        self._decoding.close()
         self._models.close()
         self._queue.close()
 

@@ -7,6 +7,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+#: Seconds that a thread which lets go of the device waits at most until the next one has it.
+_GIVES_WAY_S = 0.005
+
 
 class Device:
     """What a worker computes on, one batch at a time.
@@ -44,6 +47,12 @@ class Device:
                 self._busy_s += held_s
                 self._turn += 1
                 self._changed.notify_all()
+                # Python would let this thread go on for a while, with the device idle: whoever
+                # waits for it takes it first.
+                turn = self._turn
+                self._changed.wait_for(
+                    lambda: self._held or self._turn > turn or not self._waiting, _GIVES_WAY_S
+                )
 
     def _acquire(self) -> None:
         place = (getattr(self._mine, "rank", 0), next(self._places))
@@ -59,6 +68,7 @@ class Device:
                 raise
             heapq.heappop(self._waiting)
             self._held = True
+            self._changed.notify_all()
 
     @contextmanager
     def ranked(self, rank: int) -> Iterator[None]:

@@ -7,12 +7,16 @@ from typing import Generic, TypeVar
 
 from ...protocol.errors import RowError
 from ..base import TaskInput, TaskOutput
+from .decoding import decode_each
 
 T = TypeVar("T")
 
 
 class Decoded(Generic[T]):
-    """The readable rows of a batch; `answers` puts the others' errors back in their places."""
+    """The readable rows of a batch; `answers` puts the others' errors back in their places.
+
+    Rows of files are decoded on all cores: `decode` may run in several threads at once.
+    """
 
     def __init__(self, batch: Sequence[TaskInput], decode: Callable[[TaskInput], T]) -> None:
         self.rows: list[T] = []
@@ -21,13 +25,13 @@ class Decoded(Generic[T]):
         self.places: list[int] = []
         self._errors: dict[int, RowError] = {}
         self._count = len(batch)
-        for index, row in enumerate(batch):
-            try:
-                self.rows.append(decode(row))
-                self.inputs.append(row)
+        for index, made in enumerate(decode_each(batch, decode)):
+            if isinstance(made, RowError):
+                self._errors[index] = made
+            else:
+                self.rows.append(made)
+                self.inputs.append(batch[index])
                 self.places.append(index)
-            except RowError as error:
-                self._errors[index] = error
 
     def answers(self, outputs: Sequence[TaskOutput | RowError]) -> list[TaskOutput | RowError]:
         """One answer a row of the batch, given the readable rows'."""

@@ -41,7 +41,10 @@ class Stub(StreamingBackend):
 
     `delay_s`, `delay_per_row_s` and, for texts that are listened to, `delay_per_token_s` simulate a
     model's time; a forward waits as long as there is a file `hold`. `words` makes generated texts
-    so long. Rows that hold `reject_on` are refused alone, `raise_on` makes the whole forward raise,
+    so long. With `decode` pictures and sounds are decoded first, as a usual model of the task does
+    it: with `delay_per_row_s` a simulated device, for all that a worker does beside its model.
+
+    Rows that hold `reject_on` are refused alone, `raise_on` makes the whole forward raise,
     `crash_on` kills the process. `exit_on` ends it as the kernel does when memory runs out: once a
     row, where there is a folder `exit_once` to keep that in mind. A forward of over `fits_rows`
     rows runs out of the device's memory. Loaded, it `weighs` so many bytes.
@@ -58,6 +61,7 @@ class Stub(StreamingBackend):
         delay_per_token_s: float = 0.0,
         hold: str = "",
         words: int = 0,
+        decode: bool = False,
         reject_on: str = "",
         raise_on: str = "",
         crash_on: str = "",
@@ -69,6 +73,7 @@ class Stub(StreamingBackend):
         super().__init__(task, source, device=device)
         self._delay_s, self._delay_per_row_s = delay_s, delay_per_row_s
         self._delay_per_token_s, self._words = delay_per_token_s, words
+        self._decodes = decode
         self._hold = Path(hold) if hold else None
         self._reject_on = reject_on.encode()
         self._raise_on = raise_on.encode()
@@ -94,6 +99,17 @@ class Stub(StreamingBackend):
         self, batch: Sequence[TaskInput], listeners: Sequence[Listener | None]
     ) -> list[TaskOutput | RowError]:
         """Answer each row from its bytes; a text is told word by word."""
+        if not self._decodes:
+            return self._answers(batch, listeners)
+        from .stub_decoding import decoded_files  # numpy and Pillow, for nobody else
+
+        decoded = decoded_files(self.task, batch)
+        heard = [listeners[place] for place in decoded.places]
+        return decoded.answers(self._answers(decoded.inputs, heard) if decoded.inputs else [])
+
+    def _answers(
+        self, batch: Sequence[TaskInput], listeners: Sequence[Listener | None]
+    ) -> list[TaskOutput | RowError]:
         contents = [_content(row) for row in batch]
         with self.device.compute():
             delay_s = self._delay_s + self._delay_per_row_s * len(batch)

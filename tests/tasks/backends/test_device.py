@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from wherry.tasks.backends import device as device_module
 from wherry.tasks.backends.device import Device
 
 from ...support.waiting import until
@@ -81,3 +82,21 @@ def test_a_thread_counts_what_it_held_itself() -> None:
     assert (device.held_s, device.busy_s > 0) == (0.0, True)
     work()
     assert 0 < device.held_s < device.busy_s
+
+
+def test_who_lets_go_goes_on_once_the_next_has_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_module, "_GIVES_WAY_S", 60)
+    device, over = Device(), threading.Event()
+
+    def work() -> None:
+        with device.compute():
+            assert over.wait(60)
+
+    thread = threading.Thread(target=work)
+    with device.compute():
+        thread.start()
+        until(lambda: device._waiting)
+    assert device.busy
+    over.set()
+    thread.join()
+    assert (device.busy, device.turn) == (False, 2)

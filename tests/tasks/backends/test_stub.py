@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from wherry.protocol.errors import OutOfMemory
+from wherry.protocol.errors import OutOfMemory, RowError
+from wherry.tasks.audio.audio_classification import AudioClassificationInput
 from wherry.tasks.backends import create_backend
 from wherry.tasks.backends.base import Backend
 from wherry.tasks.backends.device import Device
@@ -48,6 +49,20 @@ def test_a_failing_row_takes_its_batch_along() -> None:
     with pytest.raises(RuntimeError):
         backend.run(texts("good", "bad"))
     assert backend.run(texts("good"))
+
+
+def test_a_file_is_decoded_where_it_is_asked_to_and_answered_the_same() -> None:
+    example = stub("image-classification").task.example.input.rows()
+    broken = ImageClassificationInput(images=[b"no picture"])
+    backend = stub("image-classification", decode=True)
+    good, bad, again = backend.run([*example, broken, *example])
+    assert [good] == [again] == stub("image-classification").run(example)
+    assert isinstance(bad, RowError)
+    assert stub(decode=True).run(texts("a")) == stub().run(texts("a"))
+    [silent] = stub("audio-classification", decode=True).run(
+        [AudioClassificationInput(audio=[b"x"])]
+    )
+    assert isinstance(silent, RowError)
 
 
 def test_delays_are_spent_on_the_device() -> None:
