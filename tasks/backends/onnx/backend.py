@@ -19,9 +19,9 @@ from .dialects import resolve
 from .graph import Graph
 from .images import ImageAdapter
 from .model import OnnxModel
+from .on_onnxruntime import OnOnnxRuntime
 from .own_adapter import own_adapter
 from .runtime import Runtime
-from .on_onnxruntime import OnOnnxRuntime
 from .wiring import Wiring, read_labels
 
 #: Tasks that answer with no names of a model's classes, and decide nothing by them.
