@@ -25,7 +25,10 @@ from .registry import get_task
 from .versions import VersionPolicy
 
 #: Backends whose source is a folder or a hub id.
-_FROM_FOLDERS = frozenset({"transformers", "onnxruntime"})
+_FROM_FOLDERS = frozenset({"transformers", "onnxruntime", "openvino"})
+
+#: Backends whose folders hold ONNX graphs.
+OF_GRAPHS = frozenset({"onnxruntime", "openvino"})
 
 
 class CatalogError(ValueError):
@@ -60,7 +63,9 @@ class ModelDeclaration(BaseModel):
         " of one name are its versions.",
     )
     task: str = Field(description="What it does: see docs/tasks.")
-    backend: str = Field(description="What runs it: transformers, onnxruntime, handler or stub.")
+    backend: str = Field(
+        description="What runs it: transformers, onnxruntime, openvino, sklearn, handler or stub."
+    )
     source: str | None = Field(
         default=None,
         description="Where its files are: a folder beside models.toml or by its path, a hub id, or"
