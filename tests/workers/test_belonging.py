@@ -98,7 +98,7 @@ class Bench:
                 payloads.append(self.store.get(job.payload_ref))
             except Exception as error:
                 payloads.append(error)
-        kept, found = self.missed.sort_out(GROUP, jobs, payloads)
+        kept, found = self.missed.sort_out(jobs, payloads)
         return [job.id for job in kept], found
 
 
