@@ -36,13 +36,15 @@ def claim(
     settings: JobsSettings,
     *,
     patient: bool = False,
+    tenants_apart: bool = False,
 ) -> Call[Claim]:
     """Bind the next batch to a worker, and pass on the ticket of `hint` when jobs remain there.
 
     `budgets` has one for each model that the worker serves, by `Group.model_id`; other models'
     jobs are left to others. One job is always taken, however large; a job that was aboard a crash
     comes alone. A batch that the due group does not fill takes its mates' jobs along, who differ in
-    tenant or priority alone. `patient` lets one that is not full wait, while no other is either.
+    tenant or priority alone; with `tenants_apart` in priority. `patient` lets one that is not full
+    wait, while no other is either.
     """
     keys = Keys(settings.key_prefix)
     return call_script(
@@ -62,6 +64,7 @@ def claim(
             "result_ttl_s": settings.result_ttl_s,
             "budgets": "".join(_line(model_id, budget) for model_id, budget in budgets.items()),
             "patient": "1" if patient else "0",
+            "apart": "1" if tenants_apart else "0",
         },
         parse=_read_claim,
     )

@@ -117,7 +117,15 @@ class Serving:
             budgets = self._models.batch_budgets(self._settings.max_batch_bytes)
             if refused := self._belonging.refused:
                 budgets = {name: each for name, each in budgets.items() if name not in refused}
-            claimed = self._queue.run(claim(hint, self._id, budgets, self._jobs, patient=patient))
+            call = claim(
+                hint,
+                self._id,
+                budgets,
+                self._jobs,
+                patient=patient,
+                tenants_apart=not self._settings.tenants_share_batches,
+            )
+            claimed = self._queue.run(call)
             if claimed.jobs or not claimed.wait_ms or self._draining.is_set():
                 return claimed
             # Another group may be due long before this one has filled.

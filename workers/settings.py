@@ -28,6 +28,10 @@ class WorkerSettings(BaseSettings):
         ge=1,
         description="Bytes of payload that one batch may hold; one job always may.",
     )
+    tenants_share_batches: bool = Field(
+        default=True,
+        description="Let a batch that one tenant does not fill take other tenants' jobs along.",
+    )
     strict_models: bool = Field(
         default=False,
         description="Start no worker that cannot load all its models. Else it serves the others.",

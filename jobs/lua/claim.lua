@@ -4,7 +4,8 @@
 -- KEYS 1 group (of the ticket), 2 totals, 3 running (of the worker), 4 queue (Celery's), 5 deadlines
 -- ARGV 1 prefix, 2 worker, 3 group_id (of the ticket), 4 ticket (the next), 5 result_ttl_s,
 --      6 budgets (a line ' model/version rows bytes preferred-rows delay-ms' for each model that
---      the worker serves), 7 patient ('1' while its device is busy: a batch that is not full may wait)
+--      the worker serves), 7 patient ('1' while its device is busy: a batch that is not full may wait),
+--      8 apart ('1' when tenants share no batch)
 -- Returns {wait ms (-1: none of this worker's models waits), share, ...}, the first of the group that
 --      was due. A share is {group id, charged µs, id, attempt, rows, header length, payload key,
 --      payload ref, created ms, '1' when it was aboard a crash, id, ...}.
@@ -30,8 +31,8 @@ local function budget_of(id)
 end
 -- What mates have in common, whose jobs may share a batch: all but tenant and priority.
 local function kind(id)
-  local model, digest = string.match(id, '^[^/]+/([^/]+/[^/]+)/[^/]+/%d/(.*)$')
-  return model .. '/' .. digest
+  local model, tenant, digest = string.match(id, '^[^/]+/([^/]+/[^/]+)/([^/]+)/%d/(.*)$')
+  return model .. '/' .. digest .. (ARGV[8] == '1' and '/' .. tenant or '')
 end
 
 -- What waits, in the order in which it is due: flow, pass, flow, pass, ...; and a flow's groups.

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from wherry.jobs.claim import BatchBudget
+from wherry.jobs.claim import BatchBudget, claim
 from wherry.jobs.group import Group
 from wherry.jobs.record import Claim
 from wherry.jobs.recover import cancel, reap
@@ -142,6 +142,15 @@ def test_a_batch_of_bulk_rows_takes_along_who_is_waited_for(fleet: Fleet) -> Non
     fleet.add(ANN, 2)
     fleet.queue.redis.zadd("wherry:flows:vision", {"1/ann": 20, "2/-": 0})
     assert aboard(fleet.claim()) == [(BULK, 3), (ANN, 2)]
+
+
+def test_tenants_stay_apart_where_they_are_to(fleet: Fleet) -> None:
+    fleet.add(ANN, 2)
+    fleet.add(replace(ANN, priority=9), 2)
+    fleet.add(replace(ANN, priority=7), 2)
+    fleet.add(BOB, 2)
+    call = claim(ANN, "w1", fleet.budgets, fleet.settings, tenants_apart=True)
+    assert aboard(fleet.queue.run(call)) == [(ANN, 2), (replace(ANN, priority=7), 2)]
 
 
 def test_other_parameters_models_and_versions_stay_apart(fleet: Fleet) -> None:
