@@ -49,7 +49,9 @@ class Fleet:
 def _simulate(skew: float, patience: float) -> tuple[str, ...]:
     fleet = Fleet([1 / (number + 1) ** skew for number in range(_MODELS)], patience)
     fleet.ask(_CLIENTS, 0)
-    sizes, waits, ready = [], [], fleet.claim(0)
+    sizes: list[int] = []
+    waits: list[int] = []
+    ready = fleet.claim(0)
     for now in count():
         if len(sizes) == _BATCHES:
             break

@@ -49,11 +49,12 @@ class Missed:
         try:
             blamed = self._belonging.look()  # another store says nothing about them
             for group, jobs in by_group(missed).items():
-                if blamed:
-                    given = give_up_missed(group, self._worker, jobs, MOST_MISSED, self._settings)
-                    lost |= self._queue.run(given)
-                else:
+                if not blamed:
                     self._queue.run(release(group, self._worker, jobs, self._settings))
+                    continue
+                given = give_up_missed(group, self._worker, jobs, MOST_MISSED, self._settings)
+                again = self._queue.run(given)
+                lost |= again
         except (
             WherryError
         ) as error:  # the lease finds that we do not hold them, and gives them back

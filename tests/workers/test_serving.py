@@ -6,6 +6,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -204,7 +205,12 @@ def test_a_batch_of_several_tenants_answers_each_under_its_own_id(
     ready.queue.redis.zadd("wherry:flows:text", flows)
     ranks: list[int] = []
     ranked = ready.device.ranked
-    monkeypatch.setattr(ready.device, "ranked", lambda rank: ranks.append(rank) or ranked(rank))
+
+    def noted(rank: int) -> AbstractContextManager[None]:
+        ranks.append(rank)
+        return ranked(rank)
+
+    monkeypatch.setattr(ready.device, "ranked", noted)
     assert ready.worker.serve(bulk) == 3
     stored = [ready.queue.run(result(i, ready.jobs)) for i in ("ann:a", "bob:a", "a")]
     assert [json.loads(each.body)["id"] for each in stored if each] == ["a"] * 3
