@@ -18,6 +18,9 @@ local PATIENCE = 60000
 local UNKNOWN_US = 1000
 -- What those whose turn it is not may add to a batch's device time, as a factor.
 local SPARE = 1.25
+-- Rows that fill a batch must make it cheaper by the row, as a factor: else its first only wait for the
+-- last. A batch costs so many µs at least, whatever the device does: ticket, claim, finish.
+local WORTH, LEAST_US = 0.9, 2000
 local worker, ms = ARGV[2], now_ms()
 local family = string.match(ARGV[3], '^[^/]+')
 
@@ -166,21 +169,27 @@ local function cost_of(n)
   local each = redis.call('HGET', key('pace', family), cost_field(model, n))
   return each and each * n
 end
--- How many rows the batch may have, so that its device time stays about the same.
-local function roomy()
-  local now_us, n = cost_of(rows), budget.rows
+-- How many rows the batch may have by what is known of its device time at each size; `unknown` where
+-- nothing is.
+local function most_rows(fits, unknown)
+  local now_us, n, known = cost_of(rows), budget.rows, false
   while now_us and n > rows do
     local us = cost_of(n)
-    if us and us <= SPARE * now_us then return n end
+    if us and fits(us, n, now_us) then return n end
+    known = known or us
     n = 2 ^ math.floor(math.log(n) / math.log(2) + 1e-9) - 1 -- the most of the next smaller size
   end
-  return rows
+  return known and rows or unknown
 end
--- Fill the batch with the jobs of mates, as they are due: none is taken in its turn before what is due
+local function is_spare(us, _, now_us) return us <= SPARE * now_us end
+local function is_worth_it(us, n, now_us)
+  return math.max(us, LEAST_US) / n <= WORTH * math.max(now_us, LEAST_US) / rows
+end
+-- Fill the batch with the jobs of mates, as they are due, if that is worth it: none is taken in its turn before what is due
 -- earlier and cannot come along. Whoever is behind that, and bulk jobs in a batch that somebody waits
 -- for, ride free in the room that is left, as far as they add next to nothing to its device time.
 local function fill()
-  local mine, later, bar = kind(chosen), {}, math.huge
+  local mine, later, bar, most = kind(chosen), {}, math.huge, nil
   local _, own = place(chosen)
   local waits = string.sub(own, 1, 1) == '1'
   local function board(flow, pass)
@@ -196,7 +205,8 @@ local function fill()
       elseif bulk or pass > bar or (urgent and urgent < priority) then
         later[#later + 1] = id
       else
-        aboard = take(id, budget.rows)
+        most = most or most_rows(is_worth_it, budget.rows)
+        if rows < most then aboard = take(id, most) end
       end
     end
     if urgent then -- it is next when this flow has been charged
@@ -210,7 +220,7 @@ local function fill()
     end
   end
   if full or #later == 0 then return end
-  local most = roomy()
+  most = most_rows(is_spare, rows)
   for _, id in ipairs(later) do
     if full or rows >= most then return end
     take(id, most, true)

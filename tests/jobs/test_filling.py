@@ -130,6 +130,28 @@ def test_bulk_rows_fill_a_waited_batch_as_far_as_they_cost_next_to_nothing(
     assert aboard(fleet.claim()) == [(GROUP, 1), (BULK, rides)]
 
 
+@pytest.mark.parametrize(("us", "fills"), [(8900, True), (9100, False)], ids=["cheaper", "as dear"])
+def test_a_batch_is_filled_where_rows_come_cheaper_by_that(
+    fleet: Fleet, us: float, fills: bool
+) -> None:
+    """Else the urgent job would wait for the others' rows, and nobody have more of it."""
+    know(fleet, 5000, 4)
+    know(fleet, us, 8)
+    fleet.add(replace(GROUP, priority=1), 4)
+    fleet.add(GROUP, 8)
+    fleet.add(BOB, 8)
+    assert len(fleet.claim().jobs) == (8 if fills else 4)
+
+
+def test_a_small_batch_is_filled_whatever_its_device_time(fleet: Fleet) -> None:
+    """A batch has its price, beside which some µs are nothing."""
+    know(fleet, 100, 1)
+    know(fleet, 800, 8)
+    fleet.add(replace(GROUP, priority=1))
+    fleet.add(GROUP, 8)
+    assert len(fleet.claim().jobs) == 8
+
+
 def test_bulk_rows_ride_with_none_of_whose_cost_nothing_is_known(fleet: Fleet) -> None:
     fleet.add(GROUP)
     fleet.add(BULK, 20)
@@ -218,6 +240,7 @@ def test_shares_hold_between_tenants_who_fill_others_batches(fleet: Fleet) -> No
             group = replace(GROUP, tenant=tenant, priority=priority)
             fleet.add(group, int(45 * weight), weight=weight)
     served: Counter[str] = Counter()
+    fleet.row_us["digits"] = 100
     for number in range(60):
         fleet.add(replace(GROUP, tenant=f"single{number}"), 3)
         served.update(job.group.tenant for job in fleet.run().jobs)
