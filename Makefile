@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 PIP = $(BIN)/python -m pip install -c constraints.txt
 
-.PHONY: install install-dev demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-start bench-generation bench-tasks bench-decoding bench-peers bench-figures bench-queue bench-annotate bench-annotate-memory compatibility models docs clean
+.PHONY: install install-dev demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-start bench-generation bench-tasks bench-decoding bench-peers bench-figures bench-queue bench-filling bench-annotate bench-annotate-memory compatibility models docs clean
 
 # What the demo and the tests need. pip tells what it does, for it takes minutes.
 install: .venv/installed
@@ -100,6 +100,10 @@ bench-figures: install
 
 bench-queue: install
 	$(BIN)/python -m bench.order
+
+# Beside another checkout, which has an environment of its own: BEFORE=../older
+bench-filling: install
+	$(BIN)/python -m bench.filling $(if $(BEFORE),--before $(BEFORE))
 
 docs: install
 	$(BIN)/python -m wherry.ops.settings_doc > docs/settings.md.new

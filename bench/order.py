@@ -28,13 +28,13 @@ from wherry.protocol import codec
 from wherry.tasks.text.embedding import EmbeddingInput
 
 _BATCH, _BATCH_S = 32, 0.064
-_MODELS = f"""
+_MODELS = """
 [[models]]
 name = "simulated"
 task = "embedding"
 backend = "stub"
-max_batch_size = {_BATCH}
-parameters = {{ delay_s = {_BATCH_S} }}
+max_batch_size = {batch}
+parameters = {{ {delay} }}
 """
 _BULK = Group("text", "simulated", "1", priority=9)
 _SINGLE = Group("text", "simulated", "1", tenant="single")
@@ -169,14 +169,17 @@ def _shares(table: Table, records: dict[str, list[JobRecord]]) -> None:
 
 
 def _waits(table: Table, beside: str, held: str, records: Sequence[JobRecord]) -> None:
-    waits = sorted(
-        (r.started_at_ms - r.created_at_ms) / (_BATCH_S * 1000) for r in records if r.started_at_ms
-    )
-    table.add_row(
-        f"wait of {len(waits)} single jobs beside {beside}",
-        f"p50 {statistics.median(waits):.2f}, max {waits[-1]:.2f} batch times",
-        held,
-    )
+    for what, until, limit in (
+        ("start", lambda record: record.started_at_ms, held),
+        ("end", lambda record: record.finished_at_ms, ""),
+    ):
+        times = sorted(until(r) - r.created_at_ms for r in records if until(r))
+        waits = [ms / (_BATCH_S * 1000) for ms in times]
+        table.add_row(
+            f"{len(waits)} single jobs beside {beside}, from submit to {what}",
+            f"p50 {statistics.median(waits):.2f}, max {waits[-1]:.2f} batch times",
+            limit,
+        )
 
 
 def main() -> None:
@@ -185,11 +188,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--bulk", type=int, default=100_000, metavar="ROWS")
     parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument(
+        "--by-rows", action="store_true", help="a forward takes as long as its rows"
+    )
     options = parser.parse_args()
     table = Table("what", "reached", "held against")
     with tempfile.TemporaryDirectory(prefix="wherry-bench-") as name:
         models = Path(name) / "models.toml"
-        models.write_text(_MODELS)
+        by_rows = f"delay_per_row_s = {_BATCH_S / _BATCH}"
+        delay = by_rows if options.by_rows else f"delay_s = {_BATCH_S}"
+        models.write_text(_MODELS.format(batch=_BATCH, delay=delay))
         with Stack(models=models, data_dir=Path(name), flower=False) as stack:
             assert stack.redis is not None
             url = stack.redis.url

@@ -1,4 +1,4 @@
-"""Claim: the next batch of a family for one worker, of the group that is due."""
+"""Claim: the next batch of a family for one worker, of the group that is due and its mates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from .call import Call, call_script
 from .group import Group
 from .keys import Keys
-from .record import Claim, ClaimedJob
+from .record import Claim, ClaimedJob, Share
 from .settings import JobsSettings
 from .ticket import ticket
 
@@ -36,12 +36,15 @@ def claim(
     settings: JobsSettings,
     *,
     patient: bool = False,
+    tenants_apart: bool = False,
 ) -> Call[Claim]:
     """Bind the next batch to a worker, and pass on the ticket of `hint` when jobs remain there.
 
     `budgets` has one for each model that the worker serves, by `Group.model_id`; other models'
     jobs are left to others. One job is always taken, however large; a job that was aboard a crash
-    comes alone. `patient` lets a batch that is not full wait, while no other is full either.
+    comes alone. A batch that the due group does not fill takes its mates' jobs along, who differ in
+    tenant or priority alone; with `tenants_apart` in priority. `patient` lets one that is not full
+    wait, while no other is either.
     """
     keys = Keys(settings.key_prefix)
     return call_script(
@@ -61,6 +64,7 @@ def claim(
             "result_ttl_s": settings.result_ttl_s,
             "budgets": "".join(_line(model_id, budget) for model_id, budget in budgets.items()),
             "patient": "1" if patient else "0",
+            "apart": "1" if tenants_apart else "0",
         },
         parse=_read_claim,
     )
@@ -74,21 +78,25 @@ def _line(model_id: str, budget: BatchBudget) -> str:
 
 
 def _read_claim(reply: list[Any]) -> Claim:
-    wait_ms, group_id, charged_us, flat = int(reply[0]), reply[1].decode(), reply[2], reply[3:]
-    rows = (flat[i : i + _FIELDS] for i in range(0, len(flat), _FIELDS))
+    wait_ms, *shares = reply
     return Claim(
-        group=Group.parse(group_id) if group_id else None,
-        jobs=tuple(_read_job(row) for row in rows),
+        shares=tuple(map(_read_share, shares)),
         wait_ms=max(0, wait_ms),
-        charged_us=int(charged_us),
         is_foreign=wait_ms == _FOREIGN,
     )
 
 
-def _read_job(row: list[Any]) -> ClaimedJob:
+def _read_share(reply: list[Any]) -> Share:
+    group, charged_us, flat = Group.parse(reply[0].decode()), int(reply[1]), reply[2:]
+    rows = (flat[i : i + _FIELDS] for i in range(0, len(flat), _FIELDS))
+    return Share(group, tuple(_read_job(group, row) for row in rows), charged_us)
+
+
+def _read_job(group: Group, row: list[Any]) -> ClaimedJob:
     job_id, attempt, rows, header_length, payload_key, payload_ref, created_at, solo = row
     return ClaimedJob(
         id=job_id.decode(),
+        group=group,
         attempt=int(attempt),
         rows=int(rows),
         header_length=int(header_length),

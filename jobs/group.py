@@ -17,7 +17,7 @@ BULK_PRIORITY = 9
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Jobs that may share a batch: same model, version, tenant, priority, merging parameters."""
+    """Jobs that have one turn: same model, version, tenant, priority, parameters of a batch."""
 
     family: str
     model: str

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..protocol.states import JobState
@@ -90,6 +90,7 @@ class ClaimedJob:
     """A job that this worker now runs. (worker, attempt) is its lease."""
 
     id: str
+    group: Group
     attempt: int
     rows: int
     header_length: int
@@ -100,18 +101,48 @@ class ClaimedJob:
     is_suspect: bool = False
 
 
+def by_group(jobs: Iterable[ClaimedJob]) -> Mapping[Group, list[ClaimedJob]]:
+    """The jobs of each group, as they go back."""
+    found: dict[Group, list[ClaimedJob]] = {}
+    for job in jobs:
+        found.setdefault(job.group, []).append(job)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one group gave to a batch."""
+
+    group: Group
+    jobs: tuple[ClaimedJob, ...]
+    #: Device time in µs that the group's flow was charged; finish settles the rest.
+    charged_us: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """What a ticket brought: jobs, or a wait of some milliseconds for a fuller batch."""
 
-    #: The group that was due, which need not be the ticket's; None without jobs.
-    group: Group | None = None
-    jobs: tuple[ClaimedJob, ...] = ()
+    #: The first is of the group that was due, which need not be the ticket's; none without jobs.
+    shares: tuple[Share, ...] = ()
     wait_ms: int = 0
-    #: Device time in µs that the group's flow was charged; finish settles the rest.
-    charged_us: int = 0
     #: Whether jobs wait, but none of a model that this worker serves: the ticket is for another.
     is_foreign: bool = False
+
+    @property
+    def group(self) -> Group | None:
+        """The group that was due; None without jobs."""
+        return self.shares[0].group if self.shares else None
+
+    @property
+    def jobs(self) -> tuple[ClaimedJob, ...]:
+        """All jobs of the batch."""
+        return tuple(job for share in self.shares for job in share.jobs)
+
+    @property
+    def charges(self) -> Mapping[Group, int]:
+        """What was charged, in µs, for the jobs of each group."""
+        return {share.group: share.charged_us for share in self.shares}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +165,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchStats:
-    """What one batch cost, for the model's counters and the group's rate. Times in µs."""
+    """What one batch cost, for the model's counters and the groups' rates. Times in µs."""
 
+    #: The one that was due.
     group: Group
     rows: int = 0
     max_rows: int = 0
@@ -149,8 +181,8 @@ class BatchStats:
     output_us: int = 0
     #: From the claim to the finish.
     total_us: int = 0
-    #: What the claim charged for the batch; 0 when it is not to be settled.
-    charged_us: int = 0
+    #: What the claim charged for the jobs of each group; none when it is not to be settled.
+    charges: Mapping[Group, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from ..jobs.owned import NOBODY, own_id
+from ..jobs.owned import own_id
 from ..jobs.record import ClaimedJob, Outcome
 from ..protocol import codec, v2
 from ..protocol.errors import (
@@ -106,12 +106,11 @@ def run_batch(
     jobs: Sequence[ClaimedJob],
     payloads: Sequence[bytes | WherryError],
     sender: TokenSender | None = None,
-    tenant: str = NOBODY,
 ) -> BatchResult:
     """Run the jobs of one batch. Never raises for a job's fault: each ends in its own answer.
 
     `sender` hears the tokens of the jobs that ask for a stream, where the model makes some.
-    Answers carry the ids that their tenant knows.
+    Answers carry the ids that their tenants know.
     """
     works = [_open(model, job, payload) for job, payload in zip(jobs, payloads, strict=True)]
     parts = Parts([row for work in works for row in work.rows])
@@ -119,9 +118,7 @@ def run_batch(
     if sender:
         sender.flush()
     answers, written_from = iter(parts.answers(done.rows)), time.perf_counter()
-    encoded = tuple(
-        _close(model, work, [next(answers) for _ in work.rows], tenant) for work in works
-    )
+    encoded = tuple(_close(model, work, [next(answers) for _ in work.rows]) for work in works)
     writing_s = time.perf_counter() - written_from
     # Those that were claimed and charged: a document is one, whatever its pages.
     rows = sum(len(work.rows) for work in works)
@@ -165,11 +162,12 @@ def _open(model: LoadedModel, job: ClaimedJob, payload: bytes | WherryError) -> 
     return _Work(job, request, rows, refused=refused)
 
 
-def _close(model: LoadedModel, work: _Work, answers: Sequence[Any], tenant: str) -> Encoded:
+def _close(model: LoadedModel, work: _Work, answers: Sequence[Any]) -> Encoded:
     if work.request is None:
         return Encoded(work.job, error=work.error)
     try:
-        body, header_length = _encode(model, own_id(tenant, work.job.id), work, answers)
+        job_id = own_id(work.job.group.tenant, work.job.id)
+        body, header_length = _encode(model, job_id, work, answers)
     except WherryError as error:
         return Encoded(work.job, error=error)
     except Exception as error:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 from ..jobs.call import Queue
 from ..jobs.finish import give_up_missed, release
-from ..jobs.group import Group
-from ..jobs.record import ClaimedJob
+from ..jobs.record import ClaimedJob, by_group
 from ..jobs.settings import JobsSettings
 from ..protocol.errors import BackendError, NotFound, WherryError
 from .belonging import Belonging
@@ -31,12 +30,12 @@ class Missed:
         self._belonging = belonging
 
     def sort_out(
-        self, group: Group, jobs: Sequence[ClaimedJob], payloads: Sequence[Payload]
+        self, jobs: Sequence[ClaimedJob], payloads: Sequence[Payload]
     ) -> tuple[list[ClaimedJob], list[Payload]]:
         """The jobs that are to be run or to fail, with their payloads; the others go back."""
         pairs = list(zip(jobs, payloads, strict=True))
         missed = [job for job, payload in pairs if isinstance(payload, NotFound)]
-        lost = self._give_back(group, missed) if missed else frozenset()
+        lost = self._give_back(missed) if missed else frozenset()
         kept = [
             (job, _gone(payload) if isinstance(payload, NotFound) else payload)
             for job, payload in pairs
@@ -44,15 +43,18 @@ class Missed:
         ]
         return [job for job, _ in kept], [payload for _, payload in kept]
 
-    def _give_back(self, group: Group, missed: Sequence[ClaimedJob]) -> frozenset[str]:
+    def _give_back(self, missed: Sequence[ClaimedJob]) -> frozenset[str]:
         """The ids of those that were looked for in vain often enough."""
         lost = frozenset[str]()
         try:
-            if self._belonging.look():
-                given = give_up_missed(group, self._worker, missed, MOST_MISSED, self._settings)
-                lost = self._queue.run(given)
-            else:  # another store says nothing about them
-                self._queue.run(release(group, self._worker, missed, self._settings))
+            blamed = self._belonging.look()  # another store says nothing about them
+            for group, jobs in by_group(missed).items():
+                if not blamed:
+                    self._queue.run(release(group, self._worker, jobs, self._settings))
+                    continue
+                given = give_up_missed(group, self._worker, jobs, MOST_MISSED, self._settings)
+                again = self._queue.run(given)
+                lost |= again
         except (
             WherryError
         ) as error:  # the lease finds that we do not hold them, and gives them back

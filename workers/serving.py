@@ -12,7 +12,7 @@ from ..jobs.claim import claim
 from ..jobs.finish import Finished, finish, release
 from ..jobs.group import Group
 from ..jobs.outage import Outage
-from ..jobs.record import BatchStats, Claim, ClaimedJob, Outcome
+from ..jobs.record import BatchStats, Claim, ClaimedJob, Outcome, by_group
 from ..jobs.recover import note_alone, reissue
 from ..jobs.settings import JobsSettings
 from ..jobs.token_stream import send_chunks
@@ -94,11 +94,14 @@ class Serving:
             return 0
         with self._lease.holding(group, (job.id for job in jobs)):
             if self._draining.is_set():
-                charged_us = claimed.charged_us
-                self._queue.run(release(group, self._id, jobs, self._jobs, charged_us=charged_us))
+                for share in claimed.shares:
+                    self._give_back(share.group, share.jobs, charged_us=share.charged_us)
                 return 0
             self._run(group, claimed)
         return len(jobs)
+
+    def _give_back(self, group: Group, jobs: Sequence[ClaimedJob], *, charged_us: int = 0) -> None:
+        self._queue.run(release(group, self._id, jobs, self._jobs, charged_us=charged_us))
 
     def _pass_on(self, hint: Group) -> None:
         """Give a ticket back for another worker."""
@@ -117,7 +120,15 @@ class Serving:
             budgets = self._models.batch_budgets(self._settings.max_batch_bytes)
             if refused := self._belonging.refused:
                 budgets = {name: each for name, each in budgets.items() if name not in refused}
-            claimed = self._queue.run(claim(hint, self._id, budgets, self._jobs, patient=patient))
+            call = claim(
+                hint,
+                self._id,
+                budgets,
+                self._jobs,
+                patient=patient,
+                tenants_apart=not self._settings.tenants_share_batches,
+            )
+            claimed = self._queue.run(call)
             if claimed.jobs or not claimed.wait_ms or self._draining.is_set():
                 return claimed
             # Another group may be due long before this one has filled.
@@ -147,17 +158,17 @@ class Serving:
             sender = TokenSender(
                 lambda chunks: self._queue.run(send_chunks(self._id, chunks, self._jobs))
             )
-            jobs, payloads = self._missed.sort_out(group, jobs, self._blobs.payloads(jobs))
+            jobs, payloads = self._missed.sort_out(jobs, self._blobs.payloads(jobs))
             if not jobs:
                 return
             # What someone waits for goes first.
-            rank = int(group.is_bulk)
+            rank = int(all(job.group.is_bulk for job in jobs))
             with (
                 self._quarantine.around(jobs),
                 self._decoding.ranked(rank),
                 self._device.ranked(rank),
             ):
-                result = run_batch(model, jobs, payloads, sender, group.tenant)
+                result = run_batch(model, jobs, payloads, sender)
             before_s = timing.total_s
             answers = self._blobs.keep(result.answers, self._id)
             ran = Ran(
@@ -173,20 +184,20 @@ class Serving:
             answers = [JobAnswer(Encoded(job, error=fault)) for job in jobs]
             ran = Ran(rows=sum(job.rows for job in jobs))
         total_s = timing.total_s
-        stats = timing.stats(group, ran, charged_us=claimed.charged_us)
+        stats = timing.stats(group, ran, claimed.charges)
         outcomes = [answer.outcome() for answer in answers if not answer.interrupted]
         finished = self._finish(outcomes, stats)
         self._blobs.settle(jobs, outcomes, finished.accepted)
-        unfinished = [answer.encoded.job for answer in answers if answer.interrupted]
-        if unfinished:  # the device did work for them, so what was charged stays
-            self._queue.run(release(group, self._id, unfinished, self._jobs))
+        unfinished = by_group(answer.encoded.job for answer in answers if answer.interrupted)
+        for each, left in unfinished.items():  # the device did work for them: the charge stays
+            self._give_back(each, left)
         if self._events:
             self._events.finished(outcomes, finished, total_s)
 
     def _refuse(self, group: Group, claimed: Claim, error: ModelFailed) -> None:
         """End the jobs of a model that no worker can load."""
         outcomes = [Encoded(job, error=error).outcome() for job in claimed.jobs]
-        stats = BatchStats(group=group, charged_us=claimed.charged_us)
+        stats = BatchStats(group=group, charges=claimed.charges)
         self._blobs.settle(claimed.jobs, outcomes, self._finish(outcomes, stats).accepted)
 
     def _finish(self, outcomes: Sequence[Outcome], stats: BatchStats) -> Finished:

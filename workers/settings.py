@@ -40,6 +40,10 @@ class WorkerSettings(BaseSettings):
         description="Bytes that what is being decoded may take at once, by its headers; one row"
         " always may.",
     )
+    tenants_share_batches: bool = Field(
+        default=True,
+        description="Let a batch that one tenant does not fill take other tenants' jobs along.",
+    )
     strict_models: bool = Field(
         default=False,
         description="Start no worker that cannot load all its models. Else it serves the others.",

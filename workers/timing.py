@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..jobs.group import Group
@@ -34,7 +35,7 @@ class Timing:
         """Seconds since then."""
         return time.monotonic() - self._started
 
-    def stats(self, group: Group, ran: Ran, *, charged_us: int) -> BatchStats:
+    def stats(self, group: Group, ran: Ran, charges: Mapping[Group, int]) -> BatchStats:
         """The batch's numbers as finish takes them. The parts are never more than the whole."""
         held_s, waited_s, busy_s = self._before
         total_us = int(self.total_s * 1e6)
@@ -53,5 +54,5 @@ class Timing:
             compute_us=min(int(compute_s * 1e6), rest_us),
             output_us=output_us,
             total_us=total_us,
-            charged_us=charged_us,
+            charges=charges,
         )

@@ -224,6 +224,7 @@ class Worker:
                 continue
             job = ClaimedJob(
                 id=record.id,
+                group=record.group,
                 attempt=record.attempt,
                 rows=record.rows,
                 header_length=0,

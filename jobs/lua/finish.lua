@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
 -- finish: end the attempts of one batch, each accepted only from the worker that holds its lease.
--- KEYS 1 running (of the worker), 2 totals, 3 group, 4 stats, 5 pace, 6 deadlines
+-- KEYS 1 running (of the worker), 2 totals, 3 stats, 4 pace, 5 deadlines
 -- ARGV 1 prefix, 2 worker, 3 result_ttl_s, 4 rows, 5 max_rows, 6 executions, 7 waited_us (for the device),
---      8 compute_us, 9 total_us, 10 charged_us (at the claim), 11 model_id (model/version), 12 family,
---      13 flow, 14 output_us, 15 sizes (of the executions: 'rows count rows count ...'),
---      16.. jobs: id attempt status result result_ref header_length error_type error
+--      8 compute_us, 9 total_us, 10 charges (at the claim: a line 'group µs' for each), 11 model_id
+--      (model/version), 12 output_us, 13 sizes (of the executions: 'rows count rows count ...'),
+--      14.. jobs: id attempt status result result_ref header_length error_type error
 -- Returns the ids that were accepted; and which of these had been canceled.
 -- A larger response is read when it is wanted, so that no subscriber's buffer overflows.
 local MAX_REPLY = 16384
@@ -13,14 +13,15 @@ local ms = now_ms()
 local accepted, canceled, payloads, lines, replies, good, late = {}, {}, {}, {}, {}, 0, 0
 local waited, batch_us = tonumber(ARGV[7]), tonumber(ARGV[9])
 local success_us, fail_us, queue_us = 0, 0, 0
+local groups, accepted_rows = {}, 0 -- jobs and rows by group
 local function append(list, ...)
   for _, value in ipairs({...}) do list[#list + 1] = value end
 end
-for i = 16, #ARGV, 8 do
+for i = 14, #ARGV, 8 do
   local id, attempt, status = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local job = key('job', id)
   local f = redis.call('HMGET', job, 'status', 'worker', 'attempt', 'payload_key', 'cancel',
-    'reply_to', 'history', 'webhook', 'execution_timeout_ms', 'created_at', 'started_at')
+    'reply_to', 'history', 'webhook', 'execution_timeout_ms', 'created_at', 'started_at', 'group', 'rows')
   if f[1] == 'running' and f[2] == worker and f[3] == attempt then
     if f[5] == '1' then status = 'canceled' end
     local fields = {}
@@ -44,9 +45,12 @@ for i = 16, #ARGV, 8 do
       append(fields, 'error_type', ARGV[i + 6], 'error', ARGV[i + 7])
     end
     end_job(id, status, ms, ttl, attempt, worker, f[7], f[8], unpack(fields))
-    if f[9] then redis.call('ZREM', KEYS[6], id) end
+    if f[9] then redis.call('ZREM', KEYS[5], id) end
     payloads[#payloads + 1] = f[4]
     accepted[#accepted + 1] = id
+    local of = groups[f[12]] or {jobs = 0, rows = 0}
+    groups[f[12]], of.jobs, of.rows = of, of.jobs + 1, of.rows + f[13]
+    accepted_rows = accepted_rows + f[13]
     if status == 'canceled' then canceled[#canceled + 1] = id end
     lines[#lines + 1] = status .. ' ' .. id
   else
@@ -59,7 +63,7 @@ end
 local function keep_pace(n)
   local rows, us = tonumber(ARGV[4]), tonumber(ARGV[8])
   local cost = cost_field(ARGV[11], rows)
-  local f = redis.call('HMGET', KEYS[5], 'at', 'since', 'jobs', 'batches', 'busy_ms', cost)
+  local f = redis.call('HMGET', KEYS[4], 'at', 'since', 'jobs', 'batches', 'busy_ms', cost)
   local busy = math.max(0, ms - math.max(tonumber(f[1] or '0'), tonumber(f[2] or '0')))
   local keep, fields = math.exp(-busy / 10000), {'at', text(ms)}
   for i, gained in ipairs({n, 1, busy}) do
@@ -69,7 +73,7 @@ local function keep_pace(n)
   if rows > 0 and us > 0 then
     append(fields, cost, string.format('%.1f', us / rows * 0.3 + (f[6] or us / rows) * 0.7))
   end
-  redis.call('HSET', KEYS[5], unpack(fields))
+  redis.call('HSET', KEYS[4], unpack(fields))
 end
 
 -- The model's counters. Times are sums over jobs that succeeded, as Triton's statistics have them:
@@ -77,24 +81,47 @@ end
 -- batch share its time by their rows.
 local function count(n)
   -- An older version's times were sums over batches: nothing can be made of both together.
-  if redis.call('HEXISTS', KEYS[4], 'total_us') == 1 then redis.call('DEL', KEYS[4]) end
-  local compute, output = tonumber(ARGV[8]), tonumber(ARGV[14])
+  if redis.call('HEXISTS', KEYS[3], 'total_us') == 1 then redis.call('DEL', KEYS[3]) end
+  local compute, output = tonumber(ARGV[8]), tonumber(ARGV[12])
   local input = math.max(0, batch_us - waited - compute - output)
   local amounts = {inference_count = ARGV[4], execution_count = ARGV[6], capacity = ARGV[5],
     success_count = good, fail_count = n - good, success_us = success_us, fail_us = fail_us,
     queue_us = queue_us, input_us = good * input, compute_us = good * compute,
     output_us = good * output}
   local rows = 0
-  for size, times in string.gmatch(ARGV[15], '(%d+) (%d+)') do rows = rows + size * times end
-  for size, times in string.gmatch(ARGV[15], '(%d+) (%d+)') do
+  for size, times in string.gmatch(ARGV[13], '(%d+) (%d+)') do rows = rows + size * times end
+  for size, times in string.gmatch(ARGV[13], '(%d+) (%d+)') do
     local share, field = size * times / rows, 'size ' .. size .. ' '
     amounts[field .. 'count'] = times
     amounts[field .. 'input_us'] = input * share
     amounts[field .. 'compute_us'] = compute * share
     amounts[field .. 'output_us'] = output * share
   end
-  add(KEYS[4], amounts)
-  redis.call('HSET', KEYS[4], 'last_inference', text(ms))
+  add(KEYS[3], amounts)
+  redis.call('HSET', KEYS[3], 'last_inference', text(ms))
+end
+
+-- A group's counters: its part of the batch, by its rows.
+local function count_group(id, jobs, rows)
+  local group, part = key('group', id), rows / accepted_rows
+  add(group, {running = -jobs, rows = ARGV[4] * part, capacity = ARGV[5] * part})
+  -- Jobs a second, forgotten over ten seconds.
+  local old = redis.call('HMGET', group, 'rate', 'rate_at')
+  local kept = old[1] and tonumber(old[1]) * math.exp(-(ms - tonumber(old[2])) / 10000) or 0
+  redis.call('HSET', group, 'rate', string.format('%.6f', kept + jobs / 10), 'rate_at', text(ms),
+    'batch_ms', text(ARGV[9] / 1000))
+end
+-- The claim charged an estimate: what the batch took besides, or less, is theirs who paid for it.
+local function settle_charges()
+  local charged, paid = 0, {}
+  for id, us in string.gmatch(ARGV[10], '(%S+) (%d+)') do
+    if us ~= '0' then paid[id], charged = us, charged + us end
+  end
+  for id, us in pairs(paid) do
+    local family, flow = place(id)
+    local weight = redis.call('HGET', key('group', id), 'weight') or 1
+    settle(family, flow, (ARGV[8] - charged) * us / charged / weight)
+  end
 end
 
 local n = #accepted
@@ -103,15 +130,9 @@ if n > 0 then
   redis.call('SREM', KEYS[1], unpack(accepted))
   redis.call('DEL', unpack(payloads))
   add(KEYS[2], {running = -n, succeeded = good, canceled = #canceled, failed = n - good - #canceled})
-  add(KEYS[3], {running = -n, rows = ARGV[4], capacity = ARGV[5]})
-  -- Jobs a second, forgotten over ten seconds.
-  local old = redis.call('HMGET', KEYS[3], 'rate', 'rate_at', 'weight')
-  local kept = old[1] and tonumber(old[1]) * math.exp(-(ms - tonumber(old[2])) / 10000) or 0
-  redis.call('HSET', KEYS[3], 'rate', string.format('%.6f', kept + n / 10), 'rate_at', text(ms),
-    'batch_ms', text(ARGV[9] / 1000))
+  for id, of in pairs(groups) do count_group(id, of.jobs, of.rows) end
   keep_pace(n)
-  local charged = tonumber(ARGV[10]) -- an estimate
-  if charged > 0 then settle(ARGV[12], ARGV[13], (ARGV[8] - charged) / (old[3] or 1)) end
+  settle_charges()
   count(n)
 end
 for channel, found in pairs(replies) do redis.call('PUBLISH', channel, table.concat(found)) end

@@ -43,16 +43,16 @@ class Fleet:
             max_rows=8,
             executions=1,
             compute_us=rows * self.row_us[claimed.group.model],
-            charged_us=claimed.charged_us,
+            charges=claimed.charges,
         )
         assert len(self.queue.run(finish("w1", outcomes, stats, self.settings)).accepted) == rows
 
     def give_back(self, claimed: Claim) -> int:
-        assert claimed.group is not None
-        charged_us = claimed.charged_us
-        return self.queue.run(
-            release(claimed.group, "w1", claimed.jobs, self.settings, charged_us=charged_us)
+        calls = (
+            release(each.group, "w1", each.jobs, self.settings, charged_us=each.charged_us)
+            for each in claimed.shares
         )
+        return sum(map(self.queue.run, calls))
 
     def passes(self) -> dict[str, float]:
         """Of the flows that wait: the device time in µs that each has had, over its weight."""
@@ -60,8 +60,14 @@ class Fleet:
         found = redis.zrange("wherry:flows:vision", 0, -1, withscores=True)
         return {flow.decode(): score for flow, score in found}
 
-    def serve(self, hint: Group = GROUP) -> Group:
+    def run(self, hint: Group = GROUP) -> Claim:
+        """The next batch, which is at its end."""
         claimed = self.claim(hint)
-        assert claimed.group is not None
         self.finish(claimed)
-        return claimed.group
+        return claimed
+
+    def serve(self, hint: Group = GROUP) -> Group:
+        """Whose turn the next batch was."""
+        served = self.run(hint).group
+        assert served is not None
+        return served

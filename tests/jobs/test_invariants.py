@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from wherry.jobs import ClaimedJob, Group, JobsSettings, NewJob, Outcome, Queue
+from wherry.jobs import Group, JobsSettings, NewJob, Outcome, Queue
 from wherry.jobs.claim import BatchBudget, claim
 from wherry.jobs.finish import finish, release
 from wherry.jobs.keys import Keys
 from wherry.jobs.read import read
-from wherry.jobs.record import BatchStats, JobRecord
+from wherry.jobs.record import BatchStats, Claim, JobRecord
 from wherry.jobs.recover import cancel, reap, reissue, requeue, sweep
 from wherry.jobs.submit import submit
 
@@ -41,9 +41,7 @@ class Play:
         self.redis: Any = queue.redis  # redis-py types an answer as all it may ever be
         self.random = random.Random(seed)
         self.ids: list[str] = []
-        self.held: dict[str, list[tuple[Group, tuple[ClaimedJob, ...], int]]] = {
-            worker: [] for worker in WORKERS
-        }
+        self.held: dict[str, list[Claim]] = {worker: [] for worker in WORKERS}
 
     def step(self) -> None:
         verbs = [self.add] * 5 + [self.serve] * 4 + [self.end] * 3
@@ -67,16 +65,21 @@ class Play:
         _, hint = json.loads(base64.b64decode(json.loads(raw)["body"]))[0]
         worker = self.random.choice(WORKERS)
         claimed = self.queue.run(claim(Group.parse(hint), worker, BUDGETS, self.settings))
-        if claimed.group is not None and claimed.jobs:
-            self.held[worker].append((claimed.group, claimed.jobs, claimed.charged_us))
+        if claimed.jobs:
+            self.held[worker].append(claimed)
 
     def end(self) -> None:
         worker = self.random.choice(WORKERS)
         if self.held[worker]:
-            group, jobs, charged = self.held[worker].pop()
-            outcomes = [Outcome(id=job.id, attempt=job.attempt) for job in jobs]
+            claimed = self.held[worker].pop()
+            assert claimed.group is not None
+            outcomes = [Outcome(id=job.id, attempt=job.attempt) for job in claimed.jobs]
             stats = BatchStats(
-                group=group, rows=len(jobs), max_rows=3, compute_us=500, charged_us=charged
+                group=claimed.group,
+                rows=len(claimed.jobs),
+                max_rows=3,
+                compute_us=500,
+                charges=claimed.charges,
             )
             self.queue.run(finish(worker, outcomes, stats, self.settings))
 
@@ -94,8 +97,11 @@ class Play:
     def give_back(self) -> None:
         worker = self.random.choice(WORKERS)
         if self.held[worker]:
-            group, jobs, charged = self.held[worker].pop()
-            self.queue.run(release(group, worker, jobs, self.settings, charged_us=charged))
+            for share in self.held[worker].pop().shares:
+                given = release(
+                    share.group, worker, share.jobs, self.settings, charged_us=share.charged_us
+                )
+                self.queue.run(given)
 
     def replay(self) -> None:
         for raw in self.redis.zrange(KEYS.dead, 0, 0):

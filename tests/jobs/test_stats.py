@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -20,7 +21,12 @@ from .conftest import GROUP
 Make = Callable[..., NewJob]
 
 #: 10 ms in all: 2 of them waiting for the device, 5 computing, 1 writing, so 2 reading.
-TOOK = {"waited_us": 2000, "compute_us": 5000, "output_us": 1000, "total_us": 10_000}
+TOOK: dict[str, Any] = {
+    "waited_us": 2000,
+    "compute_us": 5000,
+    "output_us": 1000,
+    "total_us": 10_000,
+}
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from wherry.jobs.group import Group
 from wherry.jobs.record import ClaimedJob
 from wherry.protocol import codec, v2
 from wherry.tasks.backends import create_backend
@@ -54,6 +55,7 @@ def run(model: LoadedModel, **fields: Any) -> tuple[bytes, int]:
     payload = json.dumps({"inputs": [texts], **fields}).encode()
     job = ClaimedJob(
         id="j",
+        group=Group("vision", "model", "1"),
         attempt=1,
         rows=1,
         header_length=len(payload),
@@ -121,6 +123,7 @@ def test_masks_that_fill_a_row_up_can_be_read() -> None:
     payload, length = codec.encode_request(given.to_inference_request(), binary=True)
     job = ClaimedJob(
         id="j",
+        group=Group("vision", "model", "1"),
         attempt=1,
         rows=2,
         header_length=length or 0,

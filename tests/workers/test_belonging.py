@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,12 +70,12 @@ class Bench:
         tasks = {f"{name}/1": task for name, task in tasks.items()}
         self.queue.run(shown(self.settings, api=api, tasks=tasks))
 
-    def submit(self, *ids: str) -> None:
+    def submit(self, *ids: str, group: Group = GROUP) -> None:
         for job_id in ids:
             job = NewJob(
                 id=job_id,
                 task="embedding",
-                group=GROUP,
+                group=group,
                 payload=b"{}",
                 payload_ref="payload/gone",
                 header_length=2,
@@ -98,7 +99,7 @@ class Bench:
                 payloads.append(self.store.get(job.payload_ref))
             except Exception as error:
                 payloads.append(error)
-        kept, found = self.missed.sort_out(GROUP, jobs, payloads)
+        kept, found = self.missed.sort_out(jobs, payloads)
         return [job.id for job in kept], found
 
 
@@ -199,10 +200,11 @@ def test_a_model_that_no_api_declares_is_told_of_once(
 
 def test_a_payload_that_is_not_in_another_store_goes_back_however_often(bench: Bench) -> None:
     bench.mark(bench.api)
-    bench.submit("a", "b")
+    bench.submit("a")
+    bench.submit("b", group=replace(GROUP, priority=6))
     for _ in range(MOST_MISSED + 2):
         assert bench.sort_out(bench.claim()) == ([], [])
-        assert bench.record("a").status == "queued"
+        assert [bench.record(i).status for i in "ab"] == ["queued"] * 2
     assert bench.belonging.wrong_store
     record = bench.record("a")
     assert record.attempt == 0, "it was not begun"

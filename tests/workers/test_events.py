@@ -13,6 +13,7 @@ import pytest
 from celery import Celery
 
 from wherry.jobs.finish import Finished
+from wherry.jobs.group import Group
 from wherry.jobs.record import ClaimedJob, Outcome
 from wherry.workers import events as events_module
 from wherry.workers.events import JobEvents
@@ -22,6 +23,7 @@ def jobs(*names: str, attempt: int = 1) -> list[ClaimedJob]:
     return [
         ClaimedJob(
             id=name,
+            group=Group("text", "embedding", "1"),
             attempt=attempt,
             rows=3,
             header_length=0,

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from wherry.jobs.group import Group
 from wherry.jobs.record import ClaimedJob
 from wherry.protocol.errors import Unavailable
 from wherry.workers.quarantine import Quarantine
@@ -13,6 +14,7 @@ from wherry.workers.quarantine import Quarantine
 def job(name: str, *, suspect: bool = False) -> ClaimedJob:
     return ClaimedJob(
         id=name,
+        group=Group("text", "embedding", "1"),
         attempt=1,
         rows=1,
         header_length=0,

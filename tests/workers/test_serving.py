@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from wherry.jobs.claim import BatchBudget, claim
 from wherry.jobs.fleet import view
+from wherry.jobs.read import result
 from wherry.jobs.recover import reap
 from wherry.protocol.errors import Unavailable
 from wherry.workers import serving as serving_module
@@ -76,7 +80,8 @@ def test_a_batch_that_breaks_by_our_fault_ends_each_of_its_jobs(
 def test_a_worker_that_drains_takes_nothing_and_gives_back_what_it_just_took(
     ready: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ready.submit("a", "b")
+    ready.submit("a")
+    ready.submit("b", group=replace(GROUP, tenant="bob"))
     serving: Any = ready.worker._serving
     take = serving._claim
 
@@ -187,6 +192,33 @@ def test_a_batch_that_is_not_full_waits_for_company_while_the_device_computes(
             assert thread.is_alive()
     thread.join(10)
     assert served == [4]
+
+
+def test_a_batch_of_several_tenants_answers_each_under_its_own_id(
+    ready: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, bulk = replace(GROUP, tenant="ann"), replace(GROUP, tenant="bob", priority=9)
+    ready.submit("ann:a", group=ann)
+    ready.submit("bob:a", group=bulk)
+    ready.submit("a")
+    flows = {"1/-": 20, "1/ann": 10, "2/bob": 0}
+    ready.queue.redis.zadd("wherry:flows:text", flows)
+    ranks: list[int] = []
+    ranked = ready.device.ranked
+
+    def noted(rank: int) -> AbstractContextManager[None]:
+        ranks.append(rank)
+        return ranked(rank)
+
+    monkeypatch.setattr(ready.device, "ranked", noted)
+    assert ready.worker.serve(bulk) == 3
+    stored = [ready.queue.run(result(i, ready.jobs)) for i in ("ann:a", "bob:a", "a")]
+    assert [json.loads(each.body)["id"] for each in stored if each] == ["a"] * 3
+    assert ranks == [0], "somebody waits for some of it"
+    for group in (ann, bulk, GROUP):
+        state = ready.queue.redis.hgetall(f"wherry:group:{group.id}")
+        counted = {name: int(state[name]) for name in (b"running", b"rows", b"capacity")}
+        assert counted == {b"running": 0, b"rows": 1, b"capacity": 1}, "a part of 3 rows of 4"
 
 
 def test_jobs_that_another_worker_claimed_first_are_not_run_again(ready: Process) -> None:

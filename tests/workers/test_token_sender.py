@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from wherry.jobs.group import Group
 from wherry.jobs.record import ClaimedJob
 from wherry.protocol.errors import QueueFull
 from wherry.tasks.text.tokens import Chunk, Token
@@ -19,6 +20,7 @@ SOON_S, LATER_S = 0.05, 6.0
 def job(name: str) -> ClaimedJob:
     return ClaimedJob(
         id=name,
+        group=Group("text", "generation", "1"),
         attempt=1,
         rows=2,
         header_length=0,

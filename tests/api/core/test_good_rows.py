@@ -72,6 +72,7 @@ def answered(intake: Intake, task: str, request: v2.InferenceRequest) -> v2.Infe
     )
     claimed = ClaimedJob(
         id="j",
+        group=made.group,
         attempt=1,
         rows=made.rows,
         header_length=made.header_length,
