@@ -11,7 +11,7 @@ from ..tasks.backends import backend_places
 from ..tasks.catalog import ModelDeclaration
 from ..tasks.check.backend_class import BackendClass, Described
 from ..tasks.check.dialects import dialect_places
-from ..tasks.check.model import GIVEN_TO
+from ..tasks.check.parameters import GIVEN_TO
 from ..tasks.vision.images import MAX_PIXELS
 
 _HEAD = """\

@@ -282,6 +282,7 @@ class Stack:
     def _environment(self) -> dict[str, str]:
         return {
             "WHERRY_STORE_DIR": str(self._folder.blobs),
+            "WHERRY_TUNED_DIR": str(self._folder.tuned),
             **os.environ,
             "WHERRY_REDIS_URL": self.redis_url,
             "WHERRY_MODELS": str(self.models.absolute()),

@@ -1,0 +1,196 @@
+"""From a declaration without a backend to one with the backend that serves it here."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..backends.device import Device
+from ..catalog import AUTO, ModelDeclaration
+from ..check import weigh, with_own_backend
+from .candidates import Candidate, other_candidates, own_candidate
+from .choice import choose
+from .identity import digest, export_identity, identity
+from .process import Seen, try_all
+from .shelf import BusyError, Shelf
+from .trial import Plan
+from .verdict import Verdict
+
+log = logging.getLogger(__name__)
+
+#: Rows of a batch between one and a full one.
+_USUAL = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What tuning may take."""
+
+    #: Of time, for one model.
+    budget_s: float = 120.0
+    #: Of a model's weights.
+    max_bytes: int = 4 << 30
+
+
+class Tuner:
+    """Finds verdicts on a kind of device, or has them made."""
+
+    def __init__(
+        self,
+        folder: Path,
+        device: Device,
+        device_kind: str,
+        *,
+        is_on: bool = True,
+        bounds: Bounds | None = None,
+        free_memory: Callable[[], int | None] = lambda: None,
+    ) -> None:
+        self._shelf, self._device, self._kind = Shelf(folder), device, device_kind
+        self._is_on, self._bounds = is_on, bounds or Bounds()
+        self._free_memory = free_memory
+        #: What is being done, in a few words for an operator; "" while nothing is.
+        self.doing = ""
+
+    def verdict(self, declared: ModelDeclaration, *, anew: bool = False) -> Verdict:
+        """The verdict on a model that names no backend: kept, or made now. Raises ValueError where
+        nothing does its task.
+        """
+        own = with_own_backend(declared)
+        first = own_candidate(own)
+        others = other_candidates(declared, own.backend, self._device.name)
+        if not others:
+            return Verdict(chosen=first, why="nothing else serves such a source here")
+        if not self._is_on:
+            return Verdict(chosen=first, why="tuning is off (WHERRY_TUNE)")
+        if why := self._too_large(own):
+            return Verdict(chosen=first, why=why)
+        told = identity(declared, self._kind)
+        name = digest(told)
+        if not anew and (kept := self._kept(name)) is not None:
+            return kept
+        try:
+            self._shelf.open()
+            with self._shelf.alone(self._bounds.budget_s):
+                if not anew and (kept := self._kept(name)) is not None:
+                    return kept  # another worker's
+                return self._made(declared, name, told, [first, *others], anew=anew)
+        except BusyError:
+            why = "another process has been tuning all the while: the next start looks again"
+        except OSError as error:
+            why = f"{self._shelf.folder} takes no verdict ({error.strerror or error})"
+        finally:
+            self.doing = ""
+        log.warning("model %s is served by %s: %s", declared.name, first.name, why)
+        return Verdict(chosen=first, why=why)
+
+    def _kept(self, name: str) -> Verdict | None:
+        kept = self._shelf.read(name)
+        if kept is not None and kept.is_cut_short and kept.budget_s < self._bounds.budget_s:
+            return None  # there is more time now
+        return kept
+
+    def _too_large(self, own: ModelDeclaration) -> str:
+        """Why a model is not tuned, for its size; "" where it is."""
+        size, free = weigh(own), self._free_memory()
+        if size > self._bounds.max_bytes:
+            return f"its weights are over WHERRY_TUNE_MAX_BYTES ({_gib(self._bounds.max_bytes)})"
+        if free is not None and 4 * size > free:
+            return f"{_gib(free)} of memory are free, and to try others takes {_gib(4 * size)}"
+        return ""
+
+    def _made(
+        self,
+        declared: ModelDeclaration,
+        name: str,
+        told: Mapping[str, Any],
+        candidates: Sequence[Candidate],
+        *,
+        anew: bool,
+    ) -> Verdict:
+        began = time.monotonic()
+        export = digest(export_identity(declared))
+        plan = Plan(
+            task=declared.task,
+            device=self._device.name,
+            asked=self._device.asked,
+            candidates=candidates,
+            sizes=sizes(declared),
+            tolerance=declared.most_apart,
+            export=str(self._shelf.export(export)),
+            budget_s=self._bounds.budget_s,
+            max_bytes=self._bounds.max_bytes,
+            skip=[] if anew else self._shelf.trying(name),
+        )
+
+        def noted(what: str) -> None:
+            self.doing = f"tuning {declared.name}: trying {what}"
+            if what != candidates[0].name:  # of which workers know how often they died
+                self._shelf.note(name, [*plan.skip, what])
+
+        try:
+            seen = try_all(plan, noted=noted)
+        except BaseException:  # told to stop: nothing died of what was tried
+            self._shelf.note(name, list(plan.skip))
+            raise
+        verdict = replace(
+            _concluded(seen),
+            tolerance=declared.most_apart,
+            took_s=round(time.monotonic() - began, 1),
+            budget_s=self._bounds.budget_s,
+            identity=told,
+        )
+        if verdict.chosen.source is None:
+            source = str(self._shelf.export(export))
+            chosen = replace(verdict.chosen, source=source)
+            verdict = replace(verdict, chosen=chosen, export=export)
+        self._shelf.write(name, verdict)
+        self._shelf.tidy(name, verdict)
+        log.info("model %s is served by %s: %s", declared.name, verdict.chosen.name, verdict.why)
+        return verdict
+
+
+def _concluded(seen: Seen) -> Verdict:
+    tried = seen.tried()
+    if seen.stopped:
+        cut = "time" in seen.stopped
+        return Verdict(chosen=tried[0].candidate, why=seen.stopped, tried=tried, is_cut_short=cut)
+    best, why, size = choose(tried)
+    return Verdict(
+        chosen=best.candidate,
+        why=why,
+        tried=tried,
+        size=size,
+        is_cut_short=any("time for tuning" in each.refused for each in tried),
+    )
+
+
+def served_as(declared: ModelDeclaration, verdict: Verdict) -> ModelDeclaration:
+    """A declaration with the backend, parameters and source of a verdict."""
+    if declared.backend != AUTO:
+        return declared
+    chosen = verdict.chosen
+    return declared.model_copy(
+        update={
+            "backend": chosen.backend,
+            "parameters": dict(chosen.parameters),
+            "source": chosen.source,
+            "precision": "exact",
+            "tolerance": None,
+        }
+    )
+
+
+def sizes(declared: ModelDeclaration) -> list[int]:
+    """Rows of the batches to time: one, some, and a full one, by which candidates are ranked."""
+    full = min(
+        max(declared.preferred_batch_size, default=declared.max_batch_size), declared.max_batch_size
+    )
+    return sorted({1, min(_USUAL, full), full})
+
+
+def _gib(size: int) -> str:
+    return f"{size / (1 << 30):.1f} GiB"
