@@ -54,6 +54,12 @@ class LoadedModel:
         tuning = {} if self.verdict is None else told_of(self.verdict)
         return {**told, "bytes": self.bytes, "batching": self.backend.company.batching, **tuning}
 
+    @property
+    def note(self) -> str:
+        """What an operator should know of how it is served; "" for nothing."""
+        verdict = "" if self.verdict is None else self.verdict.note
+        return "; ".join(filter(None, (verdict, self.backend.company.note)))
+
     def differs_from(self, declaration: ModelDeclaration) -> bool:
         """Whether that says something else, or its files are others now."""
         return self.declaration != declaration or self.files != files_of(declaration)

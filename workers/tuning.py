@@ -11,7 +11,7 @@ from ..tasks.backends.device import Device
 from ..tasks.catalog import AUTO, ModelDeclaration
 from ..tasks.check import with_own_backend
 from ..tasks.tuning.candidates import own_candidate
-from ..tasks.tuning.tuner import Bounds, Tuner, served_as
+from ..tasks.tuning.tuner import Bounds, Tuner
 from ..tasks.tuning.verdict import Verdict
 from .device import free_bytes
 from .device import kind as device_kind
@@ -47,10 +47,12 @@ def tuned_backend(
     if verdict.chosen == own_candidate(own):
         return warm_backend(own, device, handler_dir), verdict
     try:
-        return warm_backend(served_as(declaration, verdict), device, handler_dir), verdict
+        return warm_backend(tuner.served_as(declaration, verdict), device, handler_dir), verdict
     except Exception as error:  # whatever it is, the model's own backend may yet serve it
         why = f"{verdict.chosen.name} was chosen and does not load: {reason_of(error)}"
     log.warning("model %s is served by %s: %s", declaration.name, own.backend, why)
     gc.collect()  # what was loaded so far
     backend = warm_backend(own, device, handler_dir)
-    return backend, dataclasses.replace(verdict, chosen=own_candidate(own), why=why, export="")
+    return backend, dataclasses.replace(
+        verdict, chosen=own_candidate(own), why=why, is_trouble=True
+    )

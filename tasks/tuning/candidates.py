@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ..backends.onnx.files import graphs_of
 from ..catalog import ModelDeclaration
 from ..check.folder import read_config, weight_files
-from ..check.own_backend import able_backends, folder_of, takes_parameters
+from ..check.own_backend import able_backends, folder_of, takes_parameters, with_own_backend
+from .identity import flags
 
-#: Runtimes of graphs: backend -> the package that it needs.
-_RUNTIMES = {"onnxruntime": "onnxruntime"}
+#: Backends of graphs -> the package that each needs.
+_RUNTIMES = {"onnxruntime": "onnxruntime", "openvino": "openvino"}
+
+#: What it takes to have a backend of graphs compute in another precision than float32.
+_BFLOAT16 = {"openvino": {"precision": "fast"}}
+
+#: What exporters call the graphs of 8 bits.
+_INT8 = re.compile(r"_(quantized|q8|u?int8|qu?int8_\w+)$")
+
+#: And those that are not of float32 either.
+_FEWER_BITS = re.compile(r"_(quantized|fp16|bf16|bnb4|q\d\w*|u?int8|qu?int8_\w+)$")
+
+#: A CPU that has units for bfloat16.
+_BFLOAT16_UNITS = frozenset({"amx_bf16", "avx512_bf16", "bf16"})
 
 #: Tasks whose models write, token by token: an export of the fleet's own is not tried.
 _WRITE = frozenset(
@@ -44,6 +58,19 @@ class Candidate:
         remark = f" ({self.remark})" if self.remark else ""
         return f"{self.backend} {self.precision}{remark}"
 
+    def with_parameters(self, **parameters: Any) -> Self:
+        """The same with more parameters."""
+        return replace(self, parameters={**self.parameters, **parameters})
+
+
+def candidates_of(declared: ModelDeclaration, device: str) -> list[Candidate]:
+    """The ways to run a model on a device (cpu, cuda:N), what its source is made for first.
+
+    Raises ValueError where nothing does its task.
+    """
+    own = with_own_backend(declared)
+    return [own_candidate(own), *other_candidates(declared, own.backend, device, flags())]
+
 
 def own_candidate(declared: ModelDeclaration) -> Candidate:
     """What the source of a declaration is made for, which names its backend by now."""
@@ -52,31 +79,75 @@ def own_candidate(declared: ModelDeclaration) -> Candidate:
     )
 
 
-def other_candidates(declared: ModelDeclaration, own: str, device: str) -> list[Candidate]:
-    """The other ways to run it on a device, that of the source's own backend excepted."""
+def other_candidates(
+    declared: ModelDeclaration, own: str, device: str, units: Collection[str]
+) -> list[Candidate]:
+    """The other ways to run it on a device whose CPU has these units."""
     if own not in ("transformers", *_RUNTIMES):
         return []
-    return [*_graphs(declared, own)] if device == "cpu" else []
+    found = [*_graphs(declared, own)] if device == "cpu" else []
+    if declared.precision == "fast":
+        found += [*_fast(declared, own, device, units, found)]
+    return found
 
 
 def _graphs(declared: ModelDeclaration, own: str) -> Iterator[Candidate]:
+    """Runtimes of graphs, in float32."""
     able = able_backends(declared.task)
     folder = folder_of(declared)
-    brought = folder is not None and bool(graphs_of(folder))
+    graphs = [] if folder is None else graphs_of(folder)
+    brought = any(not _FEWER_BITS.search(graph.stem) for graph in graphs) or own != "transformers"
     for backend, package in _RUNTIMES.items():
         if backend == own or backend not in able or importlib.util.find_spec(package) is None:
             continue
         if not takes_parameters(declared, backend):
             continue
-        if brought:
-            source, remark = str(folder), "the folder's graph"
-        elif can_be_exported(declared, folder):
-            source, remark = None, ""
-        else:
+        if not (brought or can_be_exported(declared, folder)):
             continue
         yield Candidate(
-            backend=backend, parameters=dict(declared.parameters), source=source, remark=remark
+            backend=backend,
+            parameters=dict(declared.parameters),
+            source=declared.source if brought else None,
+            remark="the folder's graph" if brought and own == "transformers" else "",
         )
+
+
+def _fast(
+    declared: ModelDeclaration,
+    own: str,
+    device: str,
+    units: Collection[str],
+    exact: Collection[Candidate],
+) -> Iterator[Candidate]:
+    """The same in fewer bits, where the device computes in them, and int8 graphs of the folder."""
+    has_bfloat16 = device != "cpu" or bool(_BFLOAT16_UNITS & set(units))
+    if own == "transformers" and "dtype" not in declared.parameters:
+        dtypes = ["bfloat16"] if has_bfloat16 else []
+        for dtype in (*dtypes, *(["float16"] if device != "cpu" else [])):
+            yield replace(own_candidate(declared), backend=own, precision=dtype).with_parameters(
+                dtype=dtype
+            )
+    for each in exact:
+        if has_bfloat16 and each.backend in _BFLOAT16:
+            yield replace(each, precision="bfloat16").with_parameters(**_BFLOAT16[each.backend])
+    runtimes = dict.fromkeys(
+        name for name in (own, *(e.backend for e in exact)) if name in _RUNTIMES
+    )
+    for file in int8_graphs(declared):
+        for backend in runtimes:
+            yield replace(
+                own_candidate(declared), backend=backend, precision="int8", remark=file
+            ).with_parameters(file=file)
+
+
+def int8_graphs(declared: ModelDeclaration) -> list[str]:
+    """The graphs of 8 bits that a model's folder brings, by their paths in it."""
+    folder = folder_of(declared)
+    if folder is None or "file" in declared.parameters:
+        return []
+    return [
+        str(graph.relative_to(folder)) for graph in graphs_of(folder) if _INT8.search(graph.stem)
+    ]
 
 
 def can_be_exported(declared: ModelDeclaration, folder: Path | None) -> bool:

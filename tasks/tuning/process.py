@@ -38,6 +38,8 @@ class Seen:
     #: What makes all further trying useless; "" for nothing.
     stopped: str = ""
     is_done: bool = False
+    #: Whether there was more to try than time.
+    is_late: bool = False
     refused: dict[str, str] = field(default_factory=dict)
     alike: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     rates: dict[str, dict[int, float]] = field(default_factory=dict)
@@ -54,6 +56,8 @@ class Seen:
                 self.alike[name] = {**self.alike.get(name, {}), **event}
             case {"timed": str(name), "size": int(size), "rows_per_s": rate}:
                 self.rates.setdefault(name, {})[size] = float(rate)
+            case {"late": True}:
+                self.is_late = True
             case {"stopped": str(why)} | {"failed": str(why)}:
                 self.stopped = why
             case {"done": True}:
@@ -80,8 +84,12 @@ class Seen:
         )
 
 
-def try_all(plan: Plan, *, noted: Callable[[str], None]) -> Seen:
-    """Have a plan tried, within its time; `noted` hears what is tried next, before it is.
+#: Hears what is tried next, before it is.
+Noted = Callable[[str], None]
+
+
+def try_all(plan: Plan, *, noted: Noted) -> Seen:
+    """Have a plan tried, within its time.
 
     A candidate that ends the process, or hangs, is refused, and the others are tried again.
     """
@@ -107,7 +115,7 @@ def try_all(plan: Plan, *, noted: Callable[[str], None]) -> Seen:
             return seen
         seen.refuse(seen.trying, f"its process {why}")
         if ends - time.monotonic() <= 0:
-            seen.stopped = "the time for tuning was over"
+            seen.stopped, seen.is_late = "the time for tuning was over", True
             return seen
 
 
@@ -115,7 +123,7 @@ def try_all(plan: Plan, *, noted: Callable[[str], None]) -> Seen:
 _DIED_BEFORE = "the process of a worker ended while it was tried"
 
 
-def _run(plan: Plan, seen: Seen, noted: Callable[[str], None]) -> str:
+def _run(plan: Plan, seen: Seen, noted: Noted) -> str:
     """One process, heard to its end. Answers how it ended."""
     with tempfile.TemporaryFile("w+", errors="replace") as printed, _started(printed) as child:
         hang = threading.Timer(plan.budget_s + _GRACE_S, child.kill)
@@ -138,6 +146,7 @@ def _run(plan: Plan, seen: Seen, noted: Callable[[str], None]) -> str:
         if not seen.is_done:
             log.warning("a trial ended amid %s: %s", seen.trying or "its start", _tail(printed))
     if is_hung:
+        seen.is_late = True
         return "took longer than the time for tuning"
     return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
 

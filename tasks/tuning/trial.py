@@ -52,11 +52,8 @@ class Plan:
     #: Where the fleet's own export is, or is to be written.
     export: str = ""
     budget_s: float = 120.0
-    #: Of a model, or of its export.
-    max_bytes: int = 0
     #: Names of what has failed already.
     skip: Sequence[str] = field(default_factory=tuple)
-    handler_dir: str = ""
 
     def told(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -100,6 +97,7 @@ class Trial:
     def _try(self, candidate: Candidate, alone: Sequence[Any]) -> None:
         if time.monotonic() > self._ends:
             self._refuse(candidate, "the time for tuning was over before it was tried")
+            self._say({"late": True})
             return
         backend: Backend | None = None
         apart = Apart(self._plan.tolerance)
@@ -194,6 +192,7 @@ class Trial:
                 continue
             took = time.monotonic() - began
             if took * len(left) * 2 > self._ends - time.monotonic():
+                self._say({"late": True})
                 return False
         return True
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ..backends.device import Device
-from ..catalog import AUTO, ModelDeclaration
-from ..check import weigh, with_own_backend
-from .candidates import Candidate, other_candidates, own_candidate
+from ..catalog import ModelDeclaration
+from ..check import weigh
+from .candidates import Candidate, candidates_of
 from .choice import choose
 from .identity import digest, export_identity, identity
 from .process import Seen, try_all
@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 #: Rows of a batch between one and a full one.
 _USUAL = 8
+
+#: Times the budget of one model that others' tuning is waited for.
+_TURNS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +51,11 @@ class Tuner:
         is_on: bool = True,
         bounds: Bounds | None = None,
         free_memory: Callable[[], int | None] = lambda: None,
+        candidates: Callable[[ModelDeclaration, str], Sequence[Candidate]] = candidates_of,
     ) -> None:
         self._shelf, self._device, self._kind = Shelf(folder), device, device_kind
         self._is_on, self._bounds = is_on, bounds or Bounds()
-        self._free_memory = free_memory
+        self._free_memory, self._candidates = free_memory, candidates
         #: What is being done, in a few words for an operator; "" while nothing is.
         self.doing = ""
 
@@ -59,14 +63,12 @@ class Tuner:
         """The verdict on a model that names no backend: kept, or made now. Raises ValueError where
         nothing does its task.
         """
-        own = with_own_backend(declared)
-        first = own_candidate(own)
-        others = other_candidates(declared, own.backend, self._device.name)
+        first, *others = self._candidates(declared, self._device.name)
         if not others:
             return Verdict(chosen=first, why="nothing else serves such a source here")
         if not self._is_on:
             return Verdict(chosen=first, why="tuning is off (WHERRY_TUNE)")
-        if why := self._too_large(own):
+        if why := self._too_large(declared):
             return Verdict(chosen=first, why=why)
         told = identity(declared, self._kind)
         name = digest(told)
@@ -74,7 +76,7 @@ class Tuner:
             return kept
         try:
             self._shelf.open()
-            with self._shelf.alone(self._bounds.budget_s):
+            with self._shelf.alone(_TURNS * self._bounds.budget_s):
                 if not anew and (kept := self._kept(name)) is not None:
                     return kept  # another worker's
                 return self._made(declared, name, told, [first, *others], anew=anew)
@@ -85,7 +87,7 @@ class Tuner:
         finally:
             self.doing = ""
         log.warning("model %s is served by %s: %s", declared.name, first.name, why)
-        return Verdict(chosen=first, why=why)
+        return Verdict(chosen=first, why=why, is_trouble=True)
 
     def _kept(self, name: str) -> Verdict | None:
         kept = self._shelf.read(name)
@@ -93,9 +95,9 @@ class Tuner:
             return None  # there is more time now
         return kept
 
-    def _too_large(self, own: ModelDeclaration) -> str:
+    def _too_large(self, declared: ModelDeclaration) -> str:
         """Why a model is not tuned, for its size; "" where it is."""
-        size, free = weigh(own), self._free_memory()
+        size, free = weigh(declared), self._free_memory()
         if size > self._bounds.max_bytes:
             return f"its weights are over WHERRY_TUNE_MAX_BYTES ({_gib(self._bounds.max_bytes)})"
         if free is not None and 4 * size > free:
@@ -111,8 +113,7 @@ class Tuner:
         *,
         anew: bool,
     ) -> Verdict:
-        began = time.monotonic()
-        export = digest(export_identity(declared))
+        began, export = time.monotonic(), digest(export_identity(declared))
         plan = Plan(
             task=declared.task,
             device=self._device.name,
@@ -122,65 +123,62 @@ class Tuner:
             tolerance=declared.most_apart,
             export=str(self._shelf.export(export)),
             budget_s=self._bounds.budget_s,
-            max_bytes=self._bounds.max_bytes,
             skip=[] if anew else self._shelf.trying(name),
         )
-
-        def noted(what: str) -> None:
-            self.doing = f"tuning {declared.name}: trying {what}"
-            if what != candidates[0].name:  # of which workers know how often they died
-                self._shelf.note(name, [*plan.skip, what])
-
-        try:
-            seen = try_all(plan, noted=noted)
-        except BaseException:  # told to stop: nothing died of what was tried
-            self._shelf.note(name, list(plan.skip))
-            raise
         verdict = replace(
-            _concluded(seen),
+            _concluded(self._tried(plan, declared.name, name)),
             tolerance=declared.most_apart,
             took_s=round(time.monotonic() - began, 1),
             budget_s=self._bounds.budget_s,
             identity=told,
         )
         if verdict.chosen.source is None:
-            source = str(self._shelf.export(export))
-            chosen = replace(verdict.chosen, source=source)
-            verdict = replace(verdict, chosen=chosen, export=export)
+            verdict = replace(verdict, export=export)
         self._shelf.write(name, verdict)
         self._shelf.tidy(name, verdict)
         log.info("model %s is served by %s: %s", declared.name, verdict.chosen.name, verdict.why)
         return verdict
 
+    def _tried(self, plan: Plan, model: str, name: str) -> Seen:
+        """What a plan shows; what is tried is written down before, by the verdict's name."""
+
+        def noted(what: str) -> None:
+            self.doing = f"tuning {model}: trying {what}"
+            if what != plan.candidates[0].name:  # of which workers know how often they died
+                self._shelf.note(name, [*plan.skip, what])
+
+        try:
+            return try_all(plan, noted=noted)
+        except BaseException:  # told to stop: nothing died of what was tried
+            self._shelf.note(name, list(plan.skip))
+            raise
+
+    def served_as(self, declared: ModelDeclaration, verdict: Verdict) -> ModelDeclaration:
+        """A declaration with the backend, parameters and source of its verdict."""
+        chosen = verdict.chosen
+        source = str(self._shelf.export(verdict.export)) if verdict.export else chosen.source
+        named = {"backend": chosen.backend, "parameters": dict(chosen.parameters)}
+        plain = {"precision": "exact", "tolerance": None}  # which backends know nothing of
+        return declared.model_copy(update={**named, **plain, "source": source})
+
 
 def _concluded(seen: Seen) -> Verdict:
     tried = seen.tried()
     if seen.stopped:
-        cut = "time" in seen.stopped
-        return Verdict(chosen=tried[0].candidate, why=seen.stopped, tried=tried, is_cut_short=cut)
+        return Verdict(
+            chosen=tried[0].candidate,
+            why=seen.stopped,
+            tried=tried,
+            is_cut_short=seen.is_late,
+            is_trouble=True,
+        )
     best, why, size = choose(tried)
     return Verdict(
         chosen=best.candidate,
         why=why,
         tried=tried,
         size=size,
-        is_cut_short=any("time for tuning" in each.refused for each in tried),
-    )
-
-
-def served_as(declared: ModelDeclaration, verdict: Verdict) -> ModelDeclaration:
-    """A declaration with the backend, parameters and source of a verdict."""
-    if declared.backend != AUTO:
-        return declared
-    chosen = verdict.chosen
-    return declared.model_copy(
-        update={
-            "backend": chosen.backend,
-            "parameters": dict(chosen.parameters),
-            "source": chosen.source,
-            "precision": "exact",
-            "tolerance": None,
-        }
+        is_cut_short=seen.is_late,
     )
 
 

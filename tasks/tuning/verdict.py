@@ -43,6 +43,8 @@ class Verdict:
     budget_s: float = 0.0
     #: Whether there was more to try than time.
     is_cut_short: bool = False
+    #: Whether something went wrong that an operator should know.
+    is_trouble: bool = False
     #: The folder of the fleet's own export, within that of the verdicts; "" for none.
     export: str = ""
     #: What it holds for: see `identity`.
@@ -65,9 +67,17 @@ class Verdict:
             raise ValueError(f"no verdict: {error!r}") from None
 
     @property
-    def first(self) -> Tried | None:
-        """What the others were held against."""
-        return self.tried[0] if self.tried else None
+    def note(self) -> str:
+        """What an operator should know beside which backend it is; "" for nothing."""
+        if self.is_trouble:
+            return f"served by {self.chosen.name}: {self.why}"
+        seen = self.of(self.chosen)
+        if seen is None or self.chosen.precision == "float32":
+            return ""
+        return (
+            f"served by {self.chosen.name}: its answers move by {seen.difference:.2g} at most,"
+            f" and the first label changed in {seen.first_changed} of {seen.rows} rows"
+        )
 
     def of(self, candidate: Candidate) -> Tried | None:
         """What was seen of a candidate."""
