@@ -37,6 +37,7 @@ parameters = { dtype = "bfloat16", threads = 2 }
 _BACKENDS = {
     "transformers": "Folders and hub ids of Hugging Face's transformers.",
     "onnxruntime": "Folders of [ONNX graphs](onnx-adapters.md); what dialects take stands below.",
+    "openvino": "The same folders on [OpenVINO](onnx-adapters.md#openvino), by the same dialects.",
     "sklearn": "Folders of scikit-learn's estimators: `config.json` and a skops file.",
     "handler": "Code of your own, from `WHERRY_HANDLER_DIR`. It takes none.",
     "stub": "Answers without a model, for tests and first runs.",
@@ -56,7 +57,8 @@ def render() -> str:
     for backend, about in _BACKENDS.items():
         lines += ["", f"## Parameters of `{backend}`", "", about]
         lines += _table(_described(backend_places(backend)), "task")
-    lines += ["", "## Parameters of ONNX dialects", "", "For `onnxruntime`, beside its own."]
+    lines += ["", "## Parameters of ONNX dialects", ""]
+    lines += ["For `onnxruntime` and `openvino`, beside their own."]
     lines += _table(_described(dialect_places()), "dialect")
     return "\n".join(lines) + "\n"
 

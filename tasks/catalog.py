@@ -28,7 +28,10 @@ from .versions import VersionPolicy
 AUTO = "auto"
 
 #: Backends whose source is a folder or a hub id.
-_FROM_FOLDERS = frozenset({"transformers", "onnxruntime"})
+_FROM_FOLDERS = frozenset({"transformers", "onnxruntime", "openvino"})
+
+#: Backends whose folders hold ONNX graphs.
+OF_GRAPHS = frozenset({"onnxruntime", "openvino"})
 
 #: How far answers may be from those of torch in float32, where nothing is declared; `fast` computes
 #: in numbers of 8 or 11 bits.
@@ -69,8 +72,8 @@ class ModelDeclaration(BaseModel):
     task: str = Field(description="What it does: see docs/tasks.")
     backend: str = Field(
         default=AUTO,
-        description="What runs it: transformers, onnxruntime, sklearn, handler or stub; left out,"
-        " the fastest that serves the source here ([tuning.md](tuning.md)).",
+        description="What runs it: transformers, onnxruntime, openvino, sklearn, handler or stub;"
+        " left out, the fastest that serves the source here ([tuning.md](tuning.md)).",
     )
     source: str | None = Field(
         default=None,

@@ -72,7 +72,8 @@ class BackendClass:
         where they are handed on to one.
         """
         found: dict[str, set[str]] = {}
-        files = sorted(_DIALECTS.glob("*.py")) if self.file.parent == _DIALECTS.parent else ()
+        is_of_graphs = _DIALECTS.parent in self.file.parents
+        files = sorted(_DIALECTS.glob("*.py")) if is_of_graphs else ()
         adapters = (node for file in files for node in _tree(file).body)
         for node in [*self._lineage(), *adapters]:
             init = _method(node, "__init__") if isinstance(node, ast.ClassDef) else None
@@ -129,21 +130,23 @@ class BackendClass:
         return frozenset(name for file in _files(self.file) for name in _imports(_tree(file))[0])
 
     def _lineage(self) -> Iterator[ast.ClassDef]:
-        """The class and its bases, as far as they are among the backends; the first base counts."""
-        file, name = self.file, self.name
-        while True:
-            found = _class(_tree(file), name)
-            if found is None:
-                named = _imports(_tree(file))[1].get(name)
-                if named is None:
-                    return
-                file = _file_of(file, *named)
-                continue
-            yield found
-            bases = [base.id for base in found.bases if isinstance(base, ast.Name)]
-            if not bases:
-                return
-            name = bases[0]
+        """The class and its bases, as far as they are among the backends, in Python's order."""
+        walked = list(_walked(self.file, self.name))
+        for place, found in enumerate(walked):
+            if found not in walked[place + 1 :]:  # what several come from is behind them all
+                yield found
+
+
+def _walked(file: Path, name: str) -> Iterator[ast.ClassDef]:
+    """A class, then each of its bases with all of theirs."""
+    found = _class(_tree(file), name)
+    if found is not None:
+        yield found
+        for base in found.bases:
+            if isinstance(base, ast.Name):
+                yield from _walked(file, base.id)
+    elif (named := _imports(_tree(file))[1].get(name)) is not None:
+        yield from _walked(_file_of(file, *named), name)
 
 
 @functools.cache

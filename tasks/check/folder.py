@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..backends.onnx.files import IN_TWO, TOGETHER, graphs_of, halves, main_graph
-from ..catalog import ModelDeclaration
+from ..catalog import OF_GRAPHS, ModelDeclaration
 from ..export import exported_tasks
 from .fault import Fault
 from .safetensors import BrokenFileError, read_header
@@ -56,7 +56,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 def folder_faults(declared: ModelDeclaration, folder: Path) -> Iterator[Fault]:
     """What a folder lacks for the declared backend and task."""
-    if declared.backend == "onnxruntime":
+    if declared.backend in OF_GRAPHS:
         yield from _onnx(declared, folder)
     else:
         yield from _weights(folder)

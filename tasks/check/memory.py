@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..backends.onnx.files import IN_TWO, TOGETHER, graphs_of, halves, main_graph, opened_with
-from ..catalog import ModelDeclaration
+from ..catalog import OF_GRAPHS, ModelDeclaration
 from .folder import weight_files
 from .hub import cached
 from .own_backend import with_own_backend
@@ -24,7 +24,7 @@ def weigh(declared: ModelDeclaration) -> int:
     folder = Path(source) if Path(source).is_dir() else cached(source)
     if folder is None:
         return 0
-    if declared.backend == "onnxruntime":
+    if declared.backend in OF_GRAPHS:
         return _graphs(declared.task, folder, str(declared.parameters.get("file", "")))
     each = 4 if declared.parameters.get("dtype", "float32") == "float32" else 2
     total = 0

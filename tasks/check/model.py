@@ -11,7 +11,7 @@ from typing import Any
 
 from ...protocol.nearest import meant
 from ..backends import backend_places, backend_table, extra_of
-from ..catalog import ModelDeclaration
+from ..catalog import OF_GRAPHS, ModelDeclaration
 from ..locate import PACKAGE, locate
 from .architecture import architecture_faults
 from .asked import asked_faults, is_asked
@@ -30,6 +30,7 @@ from .types import type_faults
 _WORDS = {
     "dtype": ("float32", "float16", "bfloat16"),
     "batching": ("padded", "equal-length", "one-by-one"),
+    "precision": ("exact", "fast"),
 }
 
 #: Tasks that read modules.json of sentence-transformers.
@@ -73,7 +74,7 @@ def _handler(declared: ModelDeclaration, handler_dir: str | None) -> Iterator[Fa
     if declared.backend == "sklearn":
         yield from estimator_faults(declared, handler_dir)
     adapter = declared.parameters.get("adapter")
-    if declared.backend == "onnxruntime" and isinstance(adapter, str) and handler_dir is not None:
+    if declared.backend in OF_GRAPHS and isinstance(adapter, str) and handler_dir is not None:
         yield from adapter_faults(declared.source, adapter, handler_dir)
 
 
@@ -108,7 +109,7 @@ def _is_installed(name: str) -> bool:
 
 def _source(declared: ModelDeclaration, made: BackendClass) -> Iterator[Fault]:
     source = declared.source or declared.definition.default_model
-    if declared.backend not in ("transformers", "onnxruntime") or source is None:
+    if declared.backend not in {"transformers", *OF_GRAPHS} or source is None:
         return  # others say at load what they want; some models come inside a package
     if source.startswith(PACKAGE):
         try:
@@ -143,7 +144,7 @@ def _absent(declared: ModelDeclaration, source: str) -> Iterator[Fault]:
     """A source that is neither here nor in the hub's cache."""
     if Path(source).is_absolute():
         yield Fault(f"source: there is no folder {source}")
-    elif declared.backend == "onnxruntime":
+    elif declared.backend in OF_GRAPHS:
         yield Fault(f"source: there is no folder {source!r} beside models.toml")
     elif why := why_unreachable():
         yield Fault(

@@ -17,7 +17,7 @@ from .parameters import parameter_faults
 _STUB = "stub"
 
 #: What takes whole folders of its own, in the order in which a folder's files settle it.
-_FOLDERS = ("transformers", "onnxruntime")
+_FOLDERS = ("transformers", "onnxruntime", "openvino")
 
 
 def with_own_backend(declared: ModelDeclaration) -> ModelDeclaration:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ...protocol.nearest import meant
 from ..backends import backend_places
-from ..catalog import ModelDeclaration
+from ..catalog import OF_GRAPHS, ModelDeclaration
 from .backend_class import BackendClass
 from .dialects import dialect_faults, dialect_parameters
 from .fault import Fault
@@ -22,7 +22,7 @@ def parameter_faults(declared: ModelDeclaration, made: BackendClass) -> Iterator
         task = GIVEN_TO.get(declared.task, declared.task)
         other = BackendClass.of(backend_places(declared.backend)[task])
         taken = other.parameters()
-        if taken is None and declared.backend == "onnxruntime":
+        if taken is None and declared.backend in OF_GRAPHS:
             yield from dialect_faults(task, declared)
             taken = dialect_parameters(task, declared)
         if taken is None:

@@ -2,12 +2,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
-
-import onnxruntime as ort
 
 from ....protocol.errors import OutOfMemory, RowError
 from ...base import Task, TaskInput, TaskOutput
@@ -22,8 +19,9 @@ from .dialects import resolve
 from .graph import Graph
 from .images import ImageAdapter
 from .model import OnnxModel
+from .on_onnxruntime import OnOnnxRuntime
 from .own_adapter import own_adapter
-from .session_settings import SessionSettings
+from .runtime import Runtime
 from .wiring import Wiring, read_labels
 
 #: Tasks that answer with no names of a model's classes, and decide nothing by them.
@@ -37,8 +35,8 @@ _UNLABELLED = frozenset(
 )
 
 
-class DialectBackend(Backend):
-    """A folder's graph on ONNX Runtime, fed and read by whichever adapter speaks its dialect.
+class GraphBackend(Backend):
+    """A folder's graph, fed and read by whichever adapter speaks its dialect.
 
     `dialect` names one where several would do; empty takes the first that the graph fits. `adapter`
     names a file of the folder that makes the adapter, where the operator trusts it (`handler_dir`).
@@ -47,15 +45,16 @@ class DialectBackend(Backend):
     row's image before it is decoded. `scaled_decoding` decodes a JPEG that is much larger than
     what the model sees to less than its size: in a third of the time, to nearly the same pixels.
     `batching` says which rows share a run (padded, equal-length,
-    one-by-one), where the graph takes rows of any length; empty finds it out. `optimization`
-    (disabled, basic, extended, all), `session_options`, `providers` and `provider_options` are
-    those of ONNX Runtime; `io_binding` binds what goes in and comes out to the device before a run.
+    one-by-one), where the graph takes rows of any length; empty finds it out.
     `input`, a name or a list, and `outputs` are the graph's own names for what the dialect
     reads; `layout` (NCHW, NHWC), `channels` (RGB, BGR), `mean`, `std`, `rescale_factor` and
     `resample` say how its images are made, where that differs; `labels` are its classes, or a file
     of the folder that names them. What else is given
     goes to the adapter.
     """
+
+    #: Makes what runs the graph. Raises ModelRefused for settings that it has not.
+    make_runtime: Callable[[], Runtime]
 
     def __init__(
         self,
@@ -71,11 +70,6 @@ class DialectBackend(Backend):
         handler_dir: str | Path = "",
         file: str = "",
         batching: str = "",
-        optimization: str = "",
-        session_options: Mapping[str, Any] = MappingProxyType({}),
-        providers: Sequence[str] = (),
-        provider_options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
-        io_binding: bool = False,
         input: Sequence[str] | str = "",  # noqa: A002 # what docs/onnx-adapters.md calls it
         outputs: Sequence[str] = (),
         layout: str = "",
@@ -98,14 +92,6 @@ class DialectBackend(Backend):
             file=file,
             task=task.name,
         )
-        self._settings = functools.partial(
-            SessionSettings,
-            optimization=optimization,
-            session_options=session_options,
-            providers=providers,
-            provider_options=provider_options,
-            io_binding=io_binding,
-        )
         self._wiring = Wiring(
             input=input,
             outputs=outputs,
@@ -119,6 +105,7 @@ class DialectBackend(Backend):
         self._labels, self._bounded = labels, max_pixels != MAX_PIXELS
         self._dialect, self._options = dialect, options
         self._own, self._trusted = adapter, handler_dir
+        self._runtime: Any = None  # a Runtime once loaded
         self.adapter: Any = None  # an Adapter between load and close
 
     def load(self) -> None:
@@ -144,7 +131,8 @@ class DialectBackend(Backend):
         self.adapter = adapter
 
     def _adapter(self) -> Adapter:
-        model = self._open(settings=self._settings())
+        self._runtime = self.make_runtime()
+        model = self._open(runtime=self._runtime)
         graph, wiring = model.graph, self._wiring
         if self._labels:
             model.config = {**model.config, "id2label": read_labels(model.folder, self._labels)}
@@ -212,9 +200,13 @@ class DialectBackend(Backend):
         told = self.adapter.names if hasattr(self.adapter, "names") else self.adapter.model.labels
         return ModelFacts(
             labels=class_names(self.task, told()),
-            runtime=f"onnxruntime {ort.__version__}",
+            runtime=self._runtime.told,
         )
 
     def close(self) -> None:
         """Drop the graphs."""
         self.adapter = None
+
+
+class DialectBackend(OnOnnxRuntime, GraphBackend):
+    """A folder's graph on ONNX Runtime."""

@@ -8,15 +8,13 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from ....protocol.errors import OutOfMemory
 from ..base import ModelRefused
 from ..device import Device
 from .checks import finite
-from .session import open_session
-from .session_settings import DEFAULT, SessionSettings
+from .runtime import Runtime
 
 #: Axes of an input or output: a number where it is fixed, a name or None where it is free; empty
 #: where the graph does not tell.
@@ -47,7 +45,7 @@ _MEMORY_WORDS = ("allocate memory", "out of memory", "bad allocation")
 class Graph:
     """An ONNX file on a device. `threads` bounds its threads; 0 takes every core of the process.
 
-    Raises ModelRefused for a file that ONNX Runtime cannot open, or a device it cannot use.
+    Raises ModelRefused for a file that its runtime cannot open, or a device it cannot use.
     """
 
     def __init__(
@@ -55,16 +53,11 @@ class Graph:
         path: Path,
         device: Device,
         *,
+        runtime: Runtime,
         threads: int = 0,
-        settings: SessionSettings = DEFAULT,
     ) -> None:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads or _cores()
-        options.log_severity_level = 3  # its advice on initializers would drown a worker's log
         self.path, self._device = path, device
-        self.session: Any = open_session(
-            path, options, device, settings
-        )  # onnxruntime ships no types
+        self.session = runtime.open(path, device, threads or _cores())
         taken, given = self.session.get_inputs(), self.session.get_outputs()
         self.inputs: dict[str, Shape] = {node.name: tuple(node.shape) for node in taken}
         self.outputs: dict[str, Shape] = {node.name: tuple(node.shape) for node in given}

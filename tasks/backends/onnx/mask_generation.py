@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
-import onnxruntime as ort
 import torch
 from PIL import Image
 
@@ -24,25 +21,25 @@ from ..transformers.vision.segment_anything import Canvas, ObjectPrompt
 from .files import halves
 from .graph import Graph
 from .mask_graphs import MaskGraphs
-from .session_settings import SessionSettings
+from .on_onnxruntime import OnOnnxRuntime
+from .runtime import Runtime
 
 #: Pixels of an image that a line of the masks stands for.
 _PER_MASK = 4
 
 
-class GraphMasks(MaskGeneration):
+class MasksInTwo(MaskGeneration):
     """SAM and SAM 2 in two graphs: one that sees images, one that answers prompts about them.
 
     `file` names the one that sees, where the folder holds several.
-    `threads` bounds each graph's threads, 0 takes every core of the process. `optimization`
-    (disabled, basic, extended, all), `session_options`, `providers` and `provider_options` are
-    ONNX Runtime's; `io_binding` binds what goes in and comes out to the device before a run.
+    `threads` bounds each graph's threads, 0 takes every core of the process.
     `max_pixels` bounds each image before it is decoded. `points_per_batch` prompts are asked at
     once; a search asks at `points_per_side` squared places of an image. What was seen of an image
     that was asked about with prompts is kept for 5 minutes, `kept_bytes` at most (0 keeps nothing).
     """
 
     model: MaskGraphs
+    make_runtime: Callable[[], Runtime]
 
     def __init__(
         self,
@@ -52,11 +49,6 @@ class GraphMasks(MaskGeneration):
         device: Device,
         threads: int = 0,
         file: str = "",
-        optimization: str = "",
-        session_options: Mapping[str, Any] = MappingProxyType({}),
-        providers: Sequence[str] = (),
-        provider_options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
-        io_binding: bool = False,
         max_pixels: int = MAX_PIXELS,
         points_per_batch: int = 64,
         points_per_side: int = 32,
@@ -72,14 +64,7 @@ class GraphMasks(MaskGeneration):
             kept_bytes=kept_bytes,
         )
         self._graph_threads, self._graph_file = threads, file
-        self._settings = partial(
-            SessionSettings,
-            optimization=optimization,
-            session_options=session_options,
-            providers=providers,
-            provider_options=provider_options,
-            io_binding=io_binding,
-        )
+        self._runtime: Any = None  # a Runtime once loaded
 
     def find_place(self) -> str:
         """The CPU: graphs are elsewhere, and take their numbers from there."""
@@ -87,6 +72,7 @@ class GraphMasks(MaskGeneration):
 
     def load_model(self) -> tuple[Any, list[str]]:
         """Open the graphs. Raises ModelRefused for those that are no SAM, named as they are."""
+        self._runtime = self.make_runtime()
         try:
             encoder, decoder = halves(Path(str(self.source)), self._graph_file)
         except ValueError as error:
@@ -95,7 +81,7 @@ class GraphMasks(MaskGeneration):
 
     def _opened(self, path: Path) -> Graph:
         device = unlocked(self.device)  # `forward` holds the worker's
-        return Graph(path, device, threads=self._graph_threads, settings=self._settings())
+        return Graph(path, device, threads=self._graph_threads, runtime=self._runtime)
 
     def load_processor(self) -> None:
         """How images are made, and how many masks a prompt gets."""
@@ -160,4 +146,8 @@ class GraphMasks(MaskGeneration):
 
     def facts(self) -> ModelFacts:
         """What its graphs run on; what they hold must be measured."""
-        return ModelFacts(runtime=f"onnxruntime {ort.__version__}")
+        return ModelFacts(runtime=self._runtime.told)
+
+
+class GraphMasks(OnOnnxRuntime, MasksInTwo):
+    """SAM and SAM 2 on ONNX Runtime."""

@@ -12,7 +12,7 @@ from ..base import ModelRefused
 from ..device import Device
 from .files import beside, main_graph
 from .graph import Graph
-from .session_settings import DEFAULT, SessionSettings
+from .runtime import Runtime
 from .wiring import Wiring
 
 #: Model types whose positions begin behind that of the padding token.
@@ -35,15 +35,15 @@ class OnnxModel:
         folder: Path,
         device: Device,
         *,
+        runtime: Runtime,
         threads: int,
         max_pixels: int,
         file: str = "",
         task: str = "",
-        settings: SessionSettings = DEFAULT,
     ) -> None:
         self.folder = folder
         self.max_pixels = max_pixels
-        self._device, self._threads, self._settings = device, threads, settings
+        self._device, self._threads, self._runtime = device, threads, runtime
         self.config = self.read_json("config.json")
         #: Whether large JPEGs are decoded to less than their size.
         self.scaled_decoding = False
@@ -70,7 +70,7 @@ class OnnxModel:
         return self._opened(path)
 
     def _opened(self, path: Path) -> Graph:
-        return Graph(path, self._device, threads=self._threads, settings=self._settings)
+        return Graph(path, self._device, threads=self._threads, runtime=self._runtime)
 
     def read_json(self, name: str) -> dict[str, Any]:
         """A JSON file of the folder; empty when it is not there."""

@@ -19,7 +19,7 @@ from ..image.picture import picture
 from ..sources import opened_folder
 from .backend import DialectBackend
 from .graph import Graph
-from .session import check_place, runtime_place
+from .session import OnnxRuntime, check_place, runtime_place
 
 #: Where the package has its graphs.
 _PACKAGED = str(Path(rapidocr.__file__).parent / "models")
@@ -83,7 +83,10 @@ class TextReading(DialectBackend):
         if self._pair is None:
             return None
         det, rec = self._pair
-        found, read = (Graph(path, self.device, threads=self._threads) for path in self._pair)
+        found, read = (
+            Graph(path, self.device, runtime=OnnxRuntime(), threads=self._threads)
+            for path in self._pair
+        )
         _check(det, found, 4)
         _check(rec, read, 3)
         named = self._given.get("characters")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from ..base import ModelRefused
 from ..device import Device
 from ..placement import place
 from .bound import Bound
-from .session_settings import DEFAULT, SessionSettings
+from .session_settings import SessionSettings
 
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
@@ -35,10 +36,27 @@ def runtime_place(device: Device) -> str:
     return device.name
 
 
-def open_session(
-    path: Path, options: Any, device: Device, settings: SessionSettings = DEFAULT
-) -> Any:  # onnxruntime ships no types
-    """A graph's session on the device. Raises ModelRefused when it cannot be there or is broken."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnnxRuntime(SessionSettings):
+    """ONNX Runtime, set as an operator wants it."""
+
+    @property
+    def told(self) -> str:
+        """Its name and version."""
+        return f"onnxruntime {ort.__version__}"
+
+    def open(self, path: Path, device: Device, threads: int) -> Any:  # onnxruntime ships no types
+        """A graph's session on the device. Raises ModelRefused when it cannot be there or is
+        broken.
+        """
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3  # its advice on initializers would drown a worker's log
+        return open_session(path, options, device, self)
+
+
+def open_session(path: Path, options: Any, device: Device, settings: SessionSettings) -> Any:
+    """A session with options of its own. Raises ModelRefused."""
     settings.apply(options)
     on = runtime_place(device)
     if on == "cpu":

@@ -70,10 +70,6 @@ class SessionSettings:
         ]
 
 
-#: As the runtime has it.
-DEFAULT = SessionSettings()
-
-
 def _written(value: object) -> str:
     """A value of TOML as the runtime reads it."""
     return str(int(value)) if isinstance(value, bool) else str(value)

@@ -7,7 +7,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import onnxruntime as ort
 import torch
 
 from ....protocol.errors import RowError
@@ -20,6 +19,7 @@ from ..transformers.audio.text_to_speech import TextToSpeech
 from .checks import finite
 from .graph import Graph, needs
 from .model import OnnxModel
+from .session import OnnxRuntime
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class GraphSpeech(TextToSpeech):
         self, task: Task, source: str | None, *, device: Device, threads: int = 0, file: str = ""
     ) -> None:
         super().__init__(task, str(opened_folder(source, "model.onnx")), device=device)
-        self._graph_threads, self._file = threads, file
+        self._graph_threads, self._file, self._runtime = threads, file, OnnxRuntime()
 
     def find_place(self) -> str:
         """The CPU: the graph is elsewhere, and takes its letters from there."""
@@ -46,6 +46,7 @@ class GraphSpeech(TextToSpeech):
         model = OnnxModel(
             Path(str(self.source)),
             unlocked(self.device),
+            runtime=self._runtime,
             threads=self._graph_threads,
             max_pixels=0,
             file=self._file,
@@ -57,7 +58,7 @@ class GraphSpeech(TextToSpeech):
 
     def facts(self) -> ModelFacts:
         """What its graphs run on; what they hold must be measured."""
-        return replace(super().facts(), runtime=f"onnxruntime {ort.__version__}")
+        return replace(super().facts(), runtime=self._runtime.told)
 
     def _tokens(self, row: TaskInput) -> Mapping[str, Any]:
         assert isinstance(row, TextToSpeechInput)

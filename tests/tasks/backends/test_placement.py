@@ -14,7 +14,7 @@ import torch
 from wherry.tasks.backends import create_backend
 from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.backends.device import Device
-from wherry.tasks.backends.onnx.session import check_place, open_session
+from wherry.tasks.backends.onnx.session import OnnxRuntime, check_place, open_session
 from wherry.tasks.backends.transformers.base import torch_place
 from wherry.tasks.export import export
 
@@ -75,7 +75,7 @@ def test_a_gpu_that_auto_chose_gives_way_to_the_cpu_with_a_warning(
 def test_a_device_that_onnx_runtime_is_not_used_on_is_refused(folder: Path) -> None:
     for name in ("mps", "rocm:0", "dml"):
         with pytest.raises(ModelRefused, match=f"device {name}: .*use cuda:N"):
-            open_session(folder / "model.onnx", ort.SessionOptions(), Device(name))
+            open_session(folder / "model.onnx", ort.SessionOptions(), Device(name), OnnxRuntime())
 
 
 class Session:
@@ -101,9 +101,9 @@ def test_a_provider_that_does_not_start_is_noticed(
 
     monkeypatch.setattr(ort, "InferenceSession", broken)
     with pytest.raises(ModelRefused, match=r"could not start .*CUDA failure 100"):
-        open_session(folder / "model.onnx", ort.SessionOptions(), NAMED)
+        open_session(folder / "model.onnx", ort.SessionOptions(), NAMED, OnnxRuntime())
     chosen = Device("cuda:0", asked="auto:0")
-    open_session(folder / "model.onnx", ort.SessionOptions(), chosen)
+    open_session(folder / "model.onnx", ort.SessionOptions(), chosen, OnnxRuntime())
     assert "CUDA failure 100" in chosen.warnings[0]
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-import onnxruntime as ort
 import transformers as hf
 
 from ....base import Task
@@ -28,7 +25,8 @@ from ...transformers.whole import check_kind
 from ..decoder import Decoder
 from ..graph import needs
 from ..model import OnnxModel
-from ..session_settings import SessionSettings
+from ..on_onnxruntime import OnOnnxRuntime
+from ..runtime import Runtime
 from .graph_model import GraphModel
 
 #: What decoders are fed with, alone and behind an encoder.
@@ -42,10 +40,9 @@ class GraphWriting(GenerationBackend):
     `file` names the graph (the encoder, where there are two) where the folder holds several;
     `threads` bounds each graph's threads, 0 takes every core of the process; `batching` says which
     rows share a run (padded, equal-length, one-by-one), empty finds it out.
-    `optimization` (disabled, basic, extended, all), `session_options`, `providers` and
-    `provider_options` are ONNX Runtime's; `io_binding` binds what goes in and comes out to the
-    device before a run.
     """
+
+    make_runtime: Callable[[], Runtime]
 
     def __init__(
         self,
@@ -56,23 +53,11 @@ class GraphWriting(GenerationBackend):
         threads: int = 0,
         file: str = "",
         batching: str = "",
-        optimization: str = "",
-        session_options: Mapping[str, Any] = MappingProxyType({}),
-        providers: Sequence[str] = (),
-        provider_options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
-        io_binding: bool = False,
     ) -> None:
         folder = str(opened_folder(source, "model.onnx"))
         super().__init__(task, folder, device=device, batching=batching)
         self._graph_threads, self._file = threads, file
-        self._settings = partial(
-            SessionSettings,
-            optimization=optimization,
-            session_options=session_options,
-            providers=providers,
-            provider_options=provider_options,
-            io_binding=io_binding,
-        )
+        self._runtime: Any = None  # a Runtime once loaded
 
     def find_place(self) -> str:
         """The CPU: graphs are elsewhere, and take their numbers from there."""
@@ -80,6 +65,7 @@ class GraphWriting(GenerationBackend):
 
     def load_model(self) -> tuple[Any, list[str]]:
         """Open the graphs. Raises ModelRefused for those that do not write, named as they are."""
+        self._runtime = self.make_runtime()
         config, folder = self.read_config(), Path(str(self.source))
         check_kind(getattr(hf, self.auto_class), str(folder), config)
         model = OnnxModel(
@@ -88,7 +74,7 @@ class GraphWriting(GenerationBackend):
             threads=self._graph_threads,
             max_pixels=0,
             file=self._file,
-            settings=self._settings(),
+            runtime=self._runtime,
         )
         encoder = None
         if config.is_encoder_decoder:
@@ -107,26 +93,26 @@ class GraphWriting(GenerationBackend):
 
     def facts(self) -> ModelFacts:
         """What its graphs run on; what they hold must be measured."""
-        return replace(super().facts(), runtime=f"onnxruntime {ort.__version__}")
+        return replace(super().facts(), runtime=self._runtime.told)
 
 
-class GraphTextGeneration(GraphWriting, TextGeneration):
+class GraphTextGeneration(OnOnnxRuntime, GraphWriting, TextGeneration):
     """How a graph goes on."""
 
 
-class GraphChat(GraphWriting, Chat):
+class GraphChat(OnOnnxRuntime, GraphWriting, Chat):
     """What a graph answers."""
 
 
-class GraphText2Text(GraphWriting, Text2TextGeneration):
+class GraphText2Text(OnOnnxRuntime, GraphWriting, Text2TextGeneration):
     """What graphs make of a text."""
 
 
-class GraphSummarization(GraphWriting, Summarization):
+class GraphSummarization(OnOnnxRuntime, GraphWriting, Summarization):
     """Summaries by graphs."""
 
 
-class GraphTranslation(GraphWriting, Translation):
+class GraphTranslation(OnOnnxRuntime, GraphWriting, Translation):
     """Translations by graphs."""
 
 

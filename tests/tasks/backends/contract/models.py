@@ -38,6 +38,12 @@ class EndpointHandler:
         return [{"inputs": inputs, "rest": data}]
 """
 
+#: Backends that are given graphs.
+_OF_GRAPHS = ("onnxruntime", "openvino")
+
+#: Models that are served on OpenVINO in every run of the tests.
+_ON_OPENVINO = ("image-classification", "text-classification")
+
 #: Models of a task beside the one that has its name, of another kind.
 _FURTHER: dict[str, tuple[str, ...]] = {
     "audio-classification": ("audio-classification-ast", "audio-classification-masked"),
@@ -98,6 +104,7 @@ _DECLARED: dict[tuple[str, str] | str, dict[str, Any]] = {
     "optical-character-recognition-ctc": {"characters": "abcdef", "std": [1.0, 1.0, 1.0]},
     ("onnxruntime", "optical-character-recognition"): {"threads": 1},
     ("onnxruntime", "mask-generation"): {"points_per_side": 4, "threads": 1},
+    ("openvino", "mask-generation"): {"points_per_side": 4, "threads": 1},
     ("transformers", "mask-generation"): {"points_per_side": 4},
     ("transformers", "optical-character-recognition"): {"max_new_tokens": 8},
 }
@@ -155,10 +162,13 @@ class Pair:
         """Slow for graphs that write: three each, and tests/tasks/backends/onnx/test_writing.py
         compares what they write with what their models do. And for the trained reader of pages:
         a minute, where its own tests have it read; and SAM's, of which test_mask_graphs.py tells.
+        And for most that OpenVINO runs: dialects are the same code whatever runs their graphs, and
+        tests/tasks/backends/onnx/test_openvino.py holds its numbers to ONNX Runtime's.
         """
         writes = "num_beams" in get_task(self.task).input.parameter_names()
         own = self.model in ("optical-character-recognition", "mask-generation-in-two")
-        slow = self.backend == "onnxruntime" and (writes or own)
+        slow = self.backend in _OF_GRAPHS and (writes or own)
+        slow = slow or (self.backend == "openvino" and self.model not in _ON_OPENVINO)
         return (pytest.mark.slow,) if slow else ()
 
     @property
@@ -179,7 +189,9 @@ def pairs(family: str) -> list[Pair]:
 
 
 def _models(backend: str, task: str) -> tuple[str, ...]:
-    if backend == "onnxruntime" and task in _EXPORTED:
+    if (backend, task) == ("openvino", "optical-character-recognition"):
+        return ("optical-character-recognition-ctc",)  # pages are ONNX Runtime's
+    if backend in _OF_GRAPHS and task in _EXPORTED:
         return _EXPORTED[task]
     if backend == "stub" or (backend, task) in _GIVEN:
         return (task,)
@@ -233,7 +245,7 @@ class Workshop:
                 f"no tiny model of {pair.task!r} for {pair.backend!r}: add a builder of that name "
                 "to wherry.samples.tiny.BUILDERS, or a source to _GIVEN of this file"
             )
-        if pair.backend != "onnxruntime":
+        if pair.backend not in _OF_GRAPHS:
             return str(self._tiny(pair.model))
         if pair.task not in exported_tasks():
             pytest.fail(

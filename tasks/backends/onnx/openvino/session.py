@@ -1,0 +1,78 @@
+"""A model that OpenVINO compiled, as `Graph` asks sessions of ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+#: OpenVINO's types, as ONNX Runtime calls them.
+_TYPES = {
+    "boolean": "tensor(bool)",
+    "f16": "tensor(float16)",
+    "f32": "tensor(float)",
+    "f64": "tensor(double)",
+    "i32": "tensor(int32)",
+    "i64": "tensor(int64)",
+    "u8": "tensor(uint8)",
+}
+
+
+class Node(NamedTuple):
+    """An input or output: its axes are numbers, or None where they are free."""
+
+    name: str
+    shape: list[int | None]
+    type: str
+
+
+class OpenVinoSession:
+    """Runs a compiled model. Several threads may call it."""
+
+    def __init__(self, compiled: Any, metadata: Mapping[str, str]) -> None:
+        self.compiled = compiled
+        self._metadata = dict(metadata)
+        self._inputs = [_node(port) for port in compiled.inputs]
+        self._outputs = [_node(port) for port in compiled.outputs]
+        self._places = {node.name: place for place, node in enumerate(self._outputs)}
+        #: Requests at rest: each holds the memory of a run, and serves one at a time.
+        self._requests: list[Any] = []
+
+    def get_inputs(self) -> list[Node]:
+        """What it takes."""
+        return self._inputs
+
+    def get_outputs(self) -> list[Node]:
+        """What it gives."""
+        return self._outputs
+
+    def get_modelmeta(self) -> Any:
+        """What the exporter wrote down."""
+        return SimpleNamespace(custom_metadata_map=self._metadata)
+
+    def run(self, outputs: Sequence[str] | None, feed: Mapping[str, NDArray[Any]]) -> list[Any]:
+        """These outputs, or all of them, in order. Raises ValueError where an input is missing."""
+        missing = [node.name for node in self._inputs if node.name not in feed]
+        if missing:  # a request would take what it was given last
+            raise ValueError(f"the graph also takes {', '.join(missing)}")
+        try:
+            request = self._requests.pop()
+        except IndexError:
+            request = self.compiled.create_infer_request()
+        # Of a request that failed nobody knows the state: it is not used again.
+        found = request.infer(dict(feed), share_inputs=True)
+        values = [found[place] for place in range(len(self._outputs))]
+        self._requests.append(request)
+        return [values[self._places[name]] for name in outputs] if outputs else values
+
+
+def _node(port: Any) -> Node:
+    """A port by its tensor's name; where that has several, by its node's, which is one of them."""
+    names = port.get_names()
+    own, _, _ = port.node.get_friendly_name().partition("/sink_port_")
+    name = own if own in names or not names else min(names)
+    shape = [axis.get_length() if axis.is_static else None for axis in port.get_partial_shape()]
+    kind = port.get_element_type().to_string()
+    return Node(name, shape, _TYPES.get(kind, kind))
