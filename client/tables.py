@@ -122,7 +122,7 @@ def tuning_table(told: Mapping[str, Any]) -> RenderableType:
     ]
     columns = (
         "tried",
-        *(f"{size} a batch" for size in sizes),
+        *(f"batch of {size}" for size in sizes),
         "differs",
         "1st label",
         "verdict",

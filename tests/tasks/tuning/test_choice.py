@@ -4,7 +4,7 @@ import pytest
 
 from wherry.tasks.tuning.candidates import Candidate
 from wherry.tasks.tuning.choice import choose
-from wherry.tasks.tuning.verdict import Tried
+from wherry.tasks.tuning.verdict import Tried, Verdict
 
 
 def tried(name: str, *rates: float, refused: str = "") -> Tried:
@@ -42,3 +42,17 @@ def test_the_fastest_in_full_batches_that_is_nowhere_slower_is_chosen(
     best, why, counted = choose([TORCH, *others])
     assert (best.candidate.backend, counted) == (chosen, size)
     assert said in why
+
+
+def test_what_computes_in_fewer_bits_says_how_far_its_answers_moved() -> None:
+    fast = Tried(
+        candidate=Candidate(backend="a", precision="bfloat16", source=None),
+        difference=0.0123,
+        rows=5,
+        first_changed=1,
+    )
+    assert Verdict(chosen=fast.candidate, why="", tried=(TORCH, fast)).note == (
+        "served by a bfloat16: its answers move by 0.012 at most, and the first label changed in"
+        " 1 of 5 rows"
+    )
+    assert Verdict(chosen=TORCH.candidate, why="", tried=(TORCH, fast)).note == ""
