@@ -25,9 +25,14 @@ with its remedy, `wherry reload` has a running fleet read the file again
 [[models]]
 name = "vit"
 task = "image-classification"
-backend = "transformers"
 source = "models/vit" # beside this file
 max_batch_size = 16
+
+[[models]]
+name = "vit-on-torch"
+task = "image-classification"
+backend = "transformers"
+source = "models/vit"
 parameters = { dtype = "bfloat16", threads = 2 }
 ```
 

@@ -29,6 +29,7 @@ def open_tuner(settings: WorkerSettings, device: Device) -> Tuner:
         device_kind(device.name),
         is_on=settings.tune == "on",
         bounds=Bounds(budget_s=settings.tune_budget_s, max_bytes=settings.tune_max_bytes),
+        handler_dir=settings.handler_dir,
         free_memory=lambda: free_bytes("cpu"),
     )
 

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Mapping
 from typing import IO, Any
 
-from .trial import Plan, Trial
+from .trial import Trial, TrialPlan
 
 _PR_SET_PDEATHSIG = 1
 
@@ -25,7 +25,7 @@ def main() -> None:
     # Libraries print what they like: only lines of ours go to the starter.
     told = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    plan = Plan.read(json.loads(sys.stdin.readline()))
+    plan = TrialPlan.read(json.loads(sys.stdin.readline()))
     threading.Thread(target=_end_with, args=(sys.stdin,), daemon=True).start()
 
     def say(event: Mapping[str, Any]) -> None:

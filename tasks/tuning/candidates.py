@@ -10,13 +10,18 @@ from pathlib import Path
 from typing import Any, Self
 
 from ..backends.onnx.files import graphs_of
-from ..catalog import ModelDeclaration
+from ..catalog import OF_GRAPHS, ModelDeclaration
 from ..check.folder import read_config, weight_files
 from ..check.own_backend import able_backends, folder_of, takes_parameters, with_own_backend
-from .identity import flags
+from .identity import flags, versions
 
-#: Backends of graphs -> the package that each needs.
-_RUNTIMES = {"onnxruntime": "onnxruntime", "openvino": "openvino"}
+#: Backends of graphs -> the packages of which each needs one, for CPUs and for GPUs.
+_RUNTIMES: Mapping[str, tuple[Collection[str], Collection[str]]] = {
+    "onnxruntime": (("onnxruntime", "onnxruntime-gpu"), ("onnxruntime-gpu",)),
+    "openvino": (("openvino",), ()),
+}
+
+_TENSORRT = "TensorrtExecutionProvider"
 
 #: What it takes to have a backend of graphs compute in another precision than float32.
 _BFLOAT16 = {"openvino": {"precision": "fast"}}
@@ -40,7 +45,7 @@ _WRITE = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Contender:
     """A way to run a model: a backend with its parameters, and the source that it opens."""
 
     backend: str
@@ -63,7 +68,7 @@ class Candidate:
         return replace(self, parameters={**self.parameters, **parameters})
 
 
-def candidates_of(declared: ModelDeclaration, device: str) -> list[Candidate]:
+def candidates_of(declared: ModelDeclaration, device: str) -> list[Contender]:
     """The ways to run a model on a device (cpu, cuda:N), what its source is made for first.
 
     Raises ValueError where nothing does its task.
@@ -72,44 +77,52 @@ def candidates_of(declared: ModelDeclaration, device: str) -> list[Candidate]:
     return [own_candidate(own), *other_candidates(declared, own.backend, device, flags())]
 
 
-def own_candidate(declared: ModelDeclaration) -> Candidate:
+def own_candidate(declared: ModelDeclaration) -> Contender:
     """What the source of a declaration is made for, which names its backend by now."""
-    return Candidate(
+    return Contender(
         backend=declared.backend, parameters=dict(declared.parameters), source=declared.source
     )
 
 
 def other_candidates(
     declared: ModelDeclaration, own: str, device: str, units: Collection[str]
-) -> list[Candidate]:
+) -> list[Contender]:
     """The other ways to run it on a device whose CPU has these units."""
-    if own not in ("transformers", *_RUNTIMES):
+    if own not in ("transformers", *OF_GRAPHS):
         return []
-    found = [*_graphs(declared, own)] if device == "cpu" else []
-    if declared.precision == "fast":
-        found += [*_fast(declared, own, device, units, found)]
-    return found
+    exact = [*_graphs(declared, own, device)]
+    fast = _fast(declared, own, device, units, exact) if declared.precision == "fast" else ()
+    return [*exact, *fast]
 
 
-def _graphs(declared: ModelDeclaration, own: str) -> Iterator[Candidate]:
+def _graphs(declared: ModelDeclaration, own: str, device: str) -> Iterator[Contender]:
     """Runtimes of graphs, in float32."""
-    able = able_backends(declared.task)
     folder = folder_of(declared)
     graphs = [] if folder is None else graphs_of(folder)
     brought = any(not _FEWER_BITS.search(graph.stem) for graph in graphs) or own != "transformers"
-    for backend, package in _RUNTIMES.items():
-        if backend == own or backend not in able or importlib.util.find_spec(package) is None:
+    if not (brought or can_be_exported(declared, folder)):
+        return
+    for backend in _runtimes(declared.task, device):
+        if backend == own or not takes_parameters(declared, backend):
             continue
-        if not takes_parameters(declared, backend):
-            continue
-        if not (brought or can_be_exported(declared, folder)):
-            continue
-        yield Candidate(
+        plain = Contender(
             backend=backend,
             parameters=dict(declared.parameters),
             source=declared.source if brought else None,
             remark="the folder's graph" if brought and own == "transformers" else "",
         )
+        yield plain
+        if device != "cpu" and importlib.util.find_spec("tensorrt"):
+            yield replace(plain, remark="TensorRT").with_parameters(providers=[_TENSORRT])
+
+
+def _runtimes(task: str, device: str) -> Iterator[str]:
+    """Those of graphs that do a task and are installed for a device."""
+    able = able_backends(task)
+    for backend, (on_cpus, on_gpus) in _RUNTIMES.items():
+        wanted = on_cpus if device == "cpu" else on_gpus
+        if backend in able and any(package in versions() for package in wanted):
+            yield backend
 
 
 def _fast(
@@ -117,8 +130,8 @@ def _fast(
     own: str,
     device: str,
     units: Collection[str],
-    exact: Collection[Candidate],
-) -> Iterator[Candidate]:
+    exact: Collection[Contender],
+) -> Iterator[Contender]:
     """The same in fewer bits, where the device computes in them, and int8 graphs of the folder."""
     has_bfloat16 = device != "cpu" or bool(_BFLOAT16_UNITS & set(units))
     if own == "transformers" and "dtype" not in declared.parameters:
@@ -131,7 +144,7 @@ def _fast(
         if has_bfloat16 and each.backend in _BFLOAT16:
             yield replace(each, precision="bfloat16").with_parameters(**_BFLOAT16[each.backend])
     runtimes = dict.fromkeys(
-        name for name in (own, *(e.backend for e in exact)) if name in _RUNTIMES
+        name for name in (own, *(each.backend for each in exact)) if name in OF_GRAPHS
     )
     for file in int8_graphs(declared):
         for backend in runtimes:

@@ -21,7 +21,7 @@ from ..files import files_at
 #: Packages whose versions count.
 _PACKAGES = (
     *("numpy", "onnx", "onnxruntime", "onnxruntime-gpu", "openvino"),
-    *("tokenizers", "torch", "transformers"),
+    *("tensorrt", "tokenizers", "torch", "transformers"),
 )
 
 #: What of a CPU's abilities decides which numbers it computes in.

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
-from .candidates import Candidate
-from .trial import EXPORT, TIMING, Plan
+from .candidates import Contender
+from .trial import EXPORT, TIMING, TrialPlan
 from .verdict import Tried
 
 log = logging.getLogger(__name__)
@@ -30,10 +30,10 @@ _TAIL = 2000
 
 
 @dataclass(slots=True)
-class Seen:
+class TrialLog:
     """What a trial has said so far."""
 
-    candidates: Sequence[Candidate]
+    candidates: Sequence[Contender]
     trying: str = ""
     #: What makes all further trying useless; "" for nothing.
     stopped: str = ""
@@ -88,12 +88,12 @@ class Seen:
 Noted = Callable[[str], None]
 
 
-def try_all(plan: Plan, *, noted: Noted) -> Seen:
+def try_all(plan: TrialPlan, *, noted: Noted) -> TrialLog:
     """Have a plan tried, within its time.
 
     A candidate that ends the process, or hangs, is refused, and the others are tried again.
     """
-    seen = Seen(plan.candidates)
+    seen = TrialLog(plan.candidates)
     ends = time.monotonic() + plan.budget_s
     skip = list(plan.skip)
     for name in skip:
@@ -123,7 +123,7 @@ def try_all(plan: Plan, *, noted: Noted) -> Seen:
 _DIED_BEFORE = "the process of a worker ended while it was tried"
 
 
-def _run(plan: Plan, seen: Seen, noted: Noted) -> str:
+def _run(plan: TrialPlan, seen: TrialLog, noted: Noted) -> str:
     """One process, heard to its end. Answers how it ended."""
     with tempfile.TemporaryFile("w+", errors="replace") as printed, _started(printed) as child:
         hang = threading.Timer(plan.budget_s + _GRACE_S, child.kill)

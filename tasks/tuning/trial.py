@@ -24,7 +24,7 @@ from ..base import Task, TaskInput
 from ..registry import get_task
 from . import rows
 from .answers import Apart, UnlikeError
-from .candidates import Candidate
+from .candidates import Contender
 
 #: What is tried where it is no candidate.
 EXPORT, TIMING = "the export", "timing"
@@ -39,19 +39,21 @@ Say = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class TrialPlan:
     """What is to be tried: the first candidate is what the others are held against."""
 
     task: str
     device: str
     asked: str
-    candidates: Sequence[Candidate]
+    candidates: Sequence[Contender]
     #: Rows of the batches that are timed, in rising order; the last one counts.
     sizes: Sequence[int]
     tolerance: float
     #: Where the fleet's own export is, or is to be written.
     export: str = ""
     budget_s: float = 120.0
+    #: Where the operator has trusted code, for graphs with an adapter of their own.
+    handler_dir: str = ""
     #: Names of what has failed already.
     skip: Sequence[str] = field(default_factory=tuple)
 
@@ -62,14 +64,14 @@ class Plan:
     @classmethod
     def read(cls, told: Mapping[str, Any]) -> Self:
         """From JSON."""
-        candidates = [Candidate(**each) for each in told["candidates"]]
+        candidates = [Contender(**each) for each in told["candidates"]]
         return cls(**{**told, "candidates": candidates})
 
 
 class Trial:
     """The candidates of a plan, tried one after the other."""
 
-    def __init__(self, plan: Plan, say: Say) -> None:
+    def __init__(self, plan: TrialPlan, say: Say) -> None:
         self._plan, self._say = plan, say
         self._task: Task = get_task(plan.task)
         self._rows = rows.compared(self._task)
@@ -94,7 +96,7 @@ class Trial:
         if len(self._made) > 1:
             self._time()
 
-    def _try(self, candidate: Candidate, alone: Sequence[Any]) -> None:
+    def _try(self, candidate: Contender, alone: Sequence[Any]) -> None:
         if time.monotonic() > self._ends:
             self._refuse(candidate, "the time for tuning was over before it was tried")
             self._say({"late": True})
@@ -115,18 +117,17 @@ class Trial:
             self._made[candidate.name] = backend
             self._say({"alike": candidate.name, **_told(apart)})
 
-    def _refuse(self, candidate: Candidate, why: str, apart: Apart | None = None) -> None:
+    def _refuse(self, candidate: Contender, why: str, apart: Apart | None = None) -> None:
         self._say({"refused": candidate.name, "why": why, **(_told(apart) if apart else {})})
 
-    def _loaded(self, candidate: Candidate) -> Backend:
+    def _loaded(self, candidate: Contender) -> Backend:
         device = Device(self._plan.device, asked=self._plan.asked)
         source = self._plan.export if candidate.source is None else candidate.source
+        parameters = dict(candidate.parameters)
+        if "adapter" in parameters:
+            parameters["handler_dir"] = self._plan.handler_dir
         made = create_backend(
-            candidate.backend,
-            self._plan.task,
-            source or None,
-            device=device,
-            **candidate.parameters,
+            candidate.backend, self._plan.task, source or None, device=device, **parameters
         )
         made.load()
         made.warm_up()
@@ -253,7 +254,7 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def events(plan: Plan) -> Iterator[Mapping[str, Any]]:
+def events(plan: TrialPlan) -> Iterator[Mapping[str, Any]]:
     """All that a trial in this process says."""
     said: list[Mapping[str, Any]] = []
     trial = Trial(plan, said.append)

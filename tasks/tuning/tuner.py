@@ -12,12 +12,12 @@ from typing import Any
 from ..backends.device import Device
 from ..catalog import ModelDeclaration
 from ..check import weigh
-from .candidates import Candidate, candidates_of
+from .candidates import Contender, candidates_of
 from .choice import choose
 from .identity import digest, export_identity, identity
-from .process import Seen, try_all
+from .process import TrialLog, try_all
 from .shelf import BusyError, Shelf
-from .trial import Plan
+from .trial import TrialPlan
 from .verdict import Verdict
 
 log = logging.getLogger(__name__)
@@ -50,11 +50,13 @@ class Tuner:
         *,
         is_on: bool = True,
         bounds: Bounds | None = None,
+        handler_dir: str = "",
         free_memory: Callable[[], int | None] = lambda: None,
-        candidates: Callable[[ModelDeclaration, str], Sequence[Candidate]] = candidates_of,
+        candidates: Callable[[ModelDeclaration, str], Sequence[Contender]] = candidates_of,
     ) -> None:
         self._shelf, self._device, self._kind = Shelf(folder), device, device_kind
         self._is_on, self._bounds = is_on, bounds or Bounds()
+        self._handler_dir = handler_dir
         self._free_memory, self._candidates = free_memory, candidates
         #: What is being done, in a few words for an operator; "" while nothing is.
         self.doing = ""
@@ -109,12 +111,12 @@ class Tuner:
         declared: ModelDeclaration,
         name: str,
         told: Mapping[str, Any],
-        candidates: Sequence[Candidate],
+        candidates: Sequence[Contender],
         *,
         anew: bool,
     ) -> Verdict:
         began, export = time.monotonic(), digest(export_identity(declared))
-        plan = Plan(
+        plan = TrialPlan(
             task=declared.task,
             device=self._device.name,
             asked=self._device.asked,
@@ -123,6 +125,7 @@ class Tuner:
             tolerance=declared.most_apart,
             export=str(self._shelf.export(export)),
             budget_s=self._bounds.budget_s,
+            handler_dir=self._handler_dir,
             skip=[] if anew else self._shelf.trying(name),
         )
         verdict = replace(
@@ -139,7 +142,7 @@ class Tuner:
         log.info("model %s is served by %s: %s", declared.name, verdict.chosen.name, verdict.why)
         return verdict
 
-    def _tried(self, plan: Plan, model: str, name: str) -> Seen:
+    def _tried(self, plan: TrialPlan, model: str, name: str) -> TrialLog:
         """What a plan shows; what is tried is written down before, by the verdict's name."""
 
         def noted(what: str) -> None:
@@ -162,7 +165,7 @@ class Tuner:
         return declared.model_copy(update={**named, **plain, "source": source})
 
 
-def _concluded(seen: Seen) -> Verdict:
+def _concluded(seen: TrialLog) -> Verdict:
     tried = seen.tried()
     if seen.stopped:
         return Verdict(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from .candidates import Candidate
+from .candidates import Contender
 
 #: Of the files; another is made anew.
 _FORMAT = 1
@@ -17,7 +17,7 @@ _FORMAT = 1
 class Tried:
     """A candidate, and what was seen of it."""
 
-    candidate: Candidate
+    candidate: Contender
     #: By the rows of a batch.
     rows_per_s: Mapping[int, float] = field(default_factory=dict)
     #: How far its answers were from those of the first: see `Apart`.
@@ -32,7 +32,7 @@ class Tried:
 class Verdict:
     """Which candidate serves a model, why, and what was tried."""
 
-    chosen: Candidate
+    chosen: Contender
     why: str
     tried: tuple[Tried, ...] = ()
     #: Rows of a batch by which they were ranked; 0 where nothing was timed.
@@ -62,7 +62,7 @@ class Verdict:
             if told.pop("format") != _FORMAT:
                 raise ValueError("another version's")
             tried = tuple(_tried(each) for each in told.pop("tried"))
-            return cls(chosen=Candidate(**told.pop("chosen")), tried=tried, **told)
+            return cls(chosen=Contender(**told.pop("chosen")), tried=tried, **told)
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"no verdict: {error!r}") from None
 
@@ -79,12 +79,12 @@ class Verdict:
             f" and the first label changed in {seen.first_changed} of {seen.rows} rows"
         )
 
-    def of(self, candidate: Candidate) -> Tried | None:
+    def of(self, candidate: Contender) -> Tried | None:
         """What was seen of a candidate."""
         return next((each for each in self.tried if each.candidate == candidate), None)
 
 
 def _tried(told: Mapping[str, Any]) -> Tried:
     rates = {int(size): float(rate) for size, rate in told["rows_per_s"].items()}
-    candidate = Candidate(**told["candidate"])
+    candidate = Contender(**told["candidate"])
     return Tried(**{**told, "candidate": candidate, "rows_per_s": rates})

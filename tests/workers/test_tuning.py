@@ -9,9 +9,9 @@ from wherry.protocol.errors import ModelFailed
 from wherry.tasks.backends.device import Device
 from wherry.tasks.catalog import Catalog, ModelDeclaration
 from wherry.tasks.tuning import tuner as module
-from wherry.tasks.tuning.process import Seen
-from wherry.tasks.tuning.trial import Plan
-from wherry.workers import tuning
+from wherry.tasks.tuning.process import TrialLog
+from wherry.tasks.tuning.trial import TrialPlan
+from wherry.workers import tuning, warming
 from wherry.workers.models import Models
 from wherry.workers.settings import WorkerSettings
 from wherry.workers.tuning import open_tuner
@@ -24,12 +24,12 @@ def vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.vit(tmp_path_factory.mktemp("vit"))
 
 
-def seen(rates: dict[str, float]) -> Callable[..., Seen]:
+def seen(rates: dict[str, float]) -> Callable[..., TrialLog]:
     """What a trial would say: rows a second by a backend's name."""
 
-    def try_all(plan: Plan, **_: object) -> Seen:
+    def try_all(plan: TrialPlan, **_: object) -> TrialLog:
         rows_per_s = {each.name: {1: rates.get(each.backend, 1.0)} for each in plan.candidates}
-        return Seen(plan.candidates, is_done=True, rates=rows_per_s)
+        return TrialLog(plan.candidates, is_done=True, rates=rows_per_s)
 
     return try_all
 
@@ -68,9 +68,8 @@ def test_what_was_chosen_and_does_not_load_gives_way_to_the_models_own(
     def warm_backend(declared: ModelDeclaration, *given: object) -> object:
         if declared.backend == "onnxruntime":
             raise RuntimeError("no such instruction")
-        return warm(declared, *given)  # type: ignore[arg-type] # as they come
+        return warming.warm_backend(declared, *given)  # type: ignore[arg-type] # as they come
 
-    warm = tuning.warm_backend
     monkeypatch.setattr(tuning, "warm_backend", warm_backend)
     models = loaded(tmp_path, vit)
     (model,) = models

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from wherry.tasks.tuning.candidates import Candidate
+from wherry.tasks.tuning.candidates import Contender
 from wherry.tasks.tuning.choice import choose
 from wherry.tasks.tuning.verdict import Tried, Verdict
 
@@ -11,7 +11,7 @@ def tried(name: str, *rates: float, refused: str = "") -> Tried:
     sizes = (1, 8, 32)[: len(rates)]
     rows_per_s = dict(zip(sizes, rates, strict=True))
     return Tried(
-        candidate=Candidate(backend=name, source=None), rows_per_s=rows_per_s, refused=refused
+        candidate=Contender(backend=name, source=None), rows_per_s=rows_per_s, refused=refused
     )
 
 
@@ -46,7 +46,7 @@ def test_the_fastest_in_full_batches_that_is_nowhere_slower_is_chosen(
 
 def test_what_computes_in_fewer_bits_says_how_far_its_answers_moved() -> None:
     fast = Tried(
-        candidate=Candidate(backend="a", precision="bfloat16", source=None),
+        candidate=Contender(backend="a", precision="bfloat16", source=None),
         difference=0.0123,
         rows=5,
         first_changed=1,

@@ -10,7 +10,7 @@ import pytest
 
 from wherry.tasks.catalog import ModelDeclaration
 from wherry.tasks.tuning.candidates import candidates_of
-from wherry.tasks.tuning.trial import Plan, Trial
+from wherry.tasks.tuning.trial import Trial, TrialPlan
 
 from ...support import tiny
 
@@ -25,7 +25,7 @@ def exported(folder: Path, build: Callable[[Path], Path]) -> Path:
 
 def said(task: str, source: Path, export: Path) -> list[Mapping[str, Any]]:
     declared = ModelDeclaration(name="m", task=task, source=str(source), parameters={"threads": 1})
-    plan = Plan(
+    plan = TrialPlan(
         task=task,
         device="cpu",
         asked="cpu",

@@ -11,18 +11,18 @@ import pytest
 from wherry.tasks.backends.device import Device
 from wherry.tasks.catalog import ModelDeclaration
 from wherry.tasks.tuning import tuner as module
-from wherry.tasks.tuning.candidates import Candidate
-from wherry.tasks.tuning.process import Noted, Seen
+from wherry.tasks.tuning.candidates import Contender
+from wherry.tasks.tuning.process import Noted, TrialLog
 from wherry.tasks.tuning.shelf import Shelf
-from wherry.tasks.tuning.trial import Plan
+from wherry.tasks.tuning.trial import TrialPlan
 from wherry.tasks.tuning.tuner import Bounds, Tuner, sizes
 from wherry.tasks.tuning.verdict import Verdict
 
 MODEL = ModelDeclaration(name="m", task="text-generation", max_batch_size=2)
 
 
-def stub(remark: str, **parameters: object) -> Candidate:
-    return Candidate(backend="stub", parameters=parameters, source="own", remark=remark)
+def stub(remark: str, **parameters: object) -> Contender:
+    return Contender(backend="stub", parameters=parameters, source="own", remark=remark)
 
 
 OWN = stub("", delay_per_row_s=0.004)
@@ -39,8 +39,8 @@ OTHERS = (
 )
 
 
-def tuner(folder: Path, *others: Candidate, budget_s: float = 60.0) -> Tuner:
-    def candidates(_: ModelDeclaration, __: str) -> Sequence[Candidate]:
+def tuner(folder: Path, *others: Contender, budget_s: float = 60.0) -> Tuner:
+    def candidates(_: ModelDeclaration, __: str) -> Sequence[Contender]:
         return [OWN, *others]
 
     bounds = Bounds(budget_s=budget_s)
@@ -61,10 +61,14 @@ def verdict(folder: Path) -> Verdict:
 
 @pytest.fixture
 def nothing_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object, **__: object) -> Seen:
+    def fail(*_: object, **__: object) -> TrialLog:
         raise AssertionError("something is tried")
 
     monkeypatch.setattr(module, "try_all", fail)
+
+
+def nothing_seen(plan: TrialPlan, **_: object) -> TrialLog:
+    return TrialLog(plan.candidates, is_done=True)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +121,9 @@ def test_a_second_start_tunes_nothing(verdict: Verdict, folder: Path) -> None:
 def test_a_verdict_holds_for_what_it_was_made_for(
     folder: Path, changed: dict[str, object], monkeypatch: pytest.MonkeyPatch, verdict: Verdict
 ) -> None:
-    monkeypatch.setattr(module, "try_all", lambda plan, **_: Seen(plan.candidates, is_done=True))
+    monkeypatch.setattr(
+        module, "try_all", lambda plan, **_: TrialLog(plan.candidates, is_done=True)
+    )
     other = tuner(folder, *OTHERS).verdict(MODEL.model_copy(update=changed))
     assert other != verdict
     assert other.chosen == OWN
@@ -133,7 +139,9 @@ def test_exports_that_no_verdict_needs_are_removed(folder: Path) -> None:
 def test_a_broken_verdict_is_made_anew(
     tmp_path: Path, broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "try_all", lambda plan, **_: Seen(plan.candidates, is_done=True))
+    monkeypatch.setattr(
+        module, "try_all", lambda plan, **_: TrialLog(plan.candidates, is_done=True)
+    )
     made = tuner(tmp_path, stub("good")).verdict(MODEL)
     (file,) = (tmp_path / "verdicts").glob("*.json")
     whole = file.read_text()
@@ -145,7 +153,7 @@ def test_a_broken_verdict_is_made_anew(
 def test_what_was_tried_when_a_worker_died_is_not_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(plan: Plan, *, noted: Noted) -> Seen:
+    def killed(plan: TrialPlan, *, noted: Noted) -> TrialLog:
         noted(plan.candidates[0].name)
         noted(plan.candidates[1].name)
         os._exit(1)
@@ -162,7 +170,7 @@ def test_what_was_tried_when_a_worker_died_is_not_tried_again(
 def test_a_worker_that_is_told_to_stop_blames_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stopped(plan: Plan, *, noted: Noted) -> Seen:
+    def stopped(plan: TrialPlan, *, noted: Noted) -> TrialLog:
         noted(plan.candidates[1].name)
         raise SystemExit(0)
 
@@ -223,9 +231,9 @@ def test_what_is_too_large_or_switched_off_stays_with_its_own(tmp_path: Path) ->
 def test_more_time_is_used_where_there_was_too_little(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def late(plan: Plan, **_: object) -> Seen:
+    def late(plan: TrialPlan, **_: object) -> TrialLog:
         calls.append(plan.budget_s)
-        return Seen(plan.candidates, stopped="the time for tuning was over", is_late=True)
+        return TrialLog(plan.candidates, stopped="the time for tuning was over", is_late=True)
 
     calls: list[float] = []
     monkeypatch.setattr(module, "try_all", late)
@@ -238,7 +246,9 @@ def test_more_time_is_used_where_there_was_too_little(
 def test_a_verdict_that_nobody_has_read_for_months_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "try_all", lambda plan, **_: Seen(plan.candidates, is_done=True))
+    monkeypatch.setattr(
+        module, "try_all", lambda plan, **_: TrialLog(plan.candidates, is_done=True)
+    )
     for source in ("a", "b", "c"):
         declared = MODEL.model_copy(update={"source": source})
         tuner(tmp_path, stub("good")).verdict(declared)
