@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -98,7 +99,36 @@ def model_view(metadata: dict[str, Any]) -> RenderableType:
         ),
         *((title, _spoken(told[field])) for field, title in _FACTS if told.get(field)),
     ]
-    return table(("of the model", metadata["name"]), rows, fold=metadata["name"])
+    tuning = told.get("tuning")
+    if tuning:
+        rows.append(("tuning", f"{tuning['chosen']}: {tuning['why']}"))
+    view = table(("of the model", metadata["name"]), rows, fold=metadata["name"])
+    return Group(view, tuning_table(tuning)) if tuning and tuning["tried"] else view
+
+
+def tuning_table(told: Mapping[str, Any]) -> RenderableType:
+    """What tuning tried, and what became of each."""
+    tried = told["tried"]
+    sizes = sorted({int(size) for each in tried for size in each["rows_per_s"]})
+    rows = [
+        (
+            each["name"],
+            *(f"{rate:,.1f}" if (rate := each["rows_per_s"].get(str(n))) else "" for n in sizes),
+            f"{each['difference']:.1e}" if each["rows"] else "",
+            f"{each['first_changed']} of {each['rows']}" if each["rows"] else "",
+            "chosen" if each["name"] == told["chosen"] else each["refused"],
+        )
+        for each in tried
+    ]
+    columns = (
+        "tried",
+        *(f"batch of {size}" for size in sizes),
+        "differs",
+        "1st label",
+        "verdict",
+    )
+    heads = Text("Rows a second, how far answers differ, and how often in their first label:")
+    return Group(heads, table(columns, rows, fold="verdict"))
 
 
 def _spoken(value: object) -> str:

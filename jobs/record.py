@@ -260,4 +260,5 @@ class WorkerView:
     @property
     def why_waiting(self) -> str:
         """Why it serves nothing though it could; "" when it serves, drains, or is none of ours."""
-        return str(self.info.get("reason", "")) if self.info.get("state") == "waiting" else ""
+        idle = self.info.get("state") in ("waiting", "loading")
+        return str(self.info.get("reason", "")) if idle else ""

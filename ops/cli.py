@@ -29,6 +29,7 @@ _ROOMS = (
     ("ops.task_commands", ("tasks", "new-task"), "client"),
     ("ops.export_command", ("export",), "export"),
     ("ops.check_command", ("check",), "worker"),
+    ("ops.tune_command", ("tune",), "worker"),
     ("ops.commands", ("up",), "local"),
     ("", ("demo",), "demo"),
 )

@@ -44,6 +44,11 @@ class DataFolder:
         """Payloads and results that are too large for Redis."""
         return self.path / "blobs"
 
+    @property
+    def tuned(self) -> Path:
+        """Which backends serve models fastest here."""
+        return self.path / "tuned"
+
     def acquire(self) -> None:
         """Take the folder, and make those in it.
 

@@ -11,7 +11,7 @@ from ..tasks.backends import backend_places
 from ..tasks.catalog import ModelDeclaration
 from ..tasks.check.backend_class import BackendClass, Described
 from ..tasks.check.dialects import dialect_places
-from ..tasks.check.model import GIVEN_TO
+from ..tasks.check.parameters import GIVEN_TO
 from ..tasks.vision.images import MAX_PIXELS
 
 _HEAD = """\
@@ -25,9 +25,14 @@ with its remedy, `wherry reload` has a running fleet read the file again
 [[models]]
 name = "vit"
 task = "image-classification"
-backend = "transformers"
 source = "models/vit" # beside this file
 max_batch_size = 16
+
+[[models]]
+name = "vit-on-torch"
+task = "image-classification"
+backend = "transformers"
+source = "models/vit"
 parameters = { dtype = "bfloat16", threads = 2 }
 ```
 

@@ -19,9 +19,11 @@ import httpx
 from ..jobs import JobsSettings
 from ..jobs.settings import from_environment
 from ..tasks.backends import modules_of
-from ..tasks.catalog import Catalog, load_catalog
+from ..tasks.catalog import AUTO, ModelDeclaration, load_catalog
+from ..tasks.check import with_own_backend
 from ..workers.checks import check
 from ..workers.device import resolve
+from ..workers.settings import WorkerSettings
 from ..workers.threads import EXIT_UNUSABLE
 from .checks import (
     StackError,
@@ -46,6 +48,9 @@ Log = Callable[[str, str], None]
 
 #: Seconds that all services may take to be ready; models load in this time.
 _READY_TIMEOUT_S = 180.0
+
+#: Seconds that a model which is tuned takes at most beyond the time for tuning.
+_TUNED_S = 60.0
 
 #: A service that ended this often before the stack is ready will not come up.
 #: A worker whose model ends its process leaves it out the third time.
@@ -105,6 +110,7 @@ class Stack:
     def __post_init__(self) -> None:
         self._folder = DataFolder(self.data_dir)
         self._new_families: NewFamilies | None = None
+        self._patience_s = _READY_TIMEOUT_S
 
     @property
     def url(self) -> str:
@@ -128,14 +134,14 @@ class Stack:
         """
         require_settings()
         catalog = load_catalog(self.models, families=())
-        self._check()
+        located = self._check()
         self.port = choose_port(self.port, "--port")
         self.flower_port = choose_port(self.flower_port, "--flower-port") if self.flower else 0
         if self.grpc_port is not None:
             require_grpc()
             self.grpc_port = choose_port(self.grpc_port, "--grpc-port")
         self._folder.acquire()
-        self._start_fork_server(catalog)
+        self._start_fork_server(located)
         self._start_redis()
         self._new_families = NewFamilies(
             self.models, self.redis_url, self._jobs_settings(), self._start_families
@@ -151,6 +157,7 @@ class Stack:
         for index, family in enumerate(catalog.families()):
             for number in range(self.workers_per_family):
                 self._spawn_worker(family, number, index * self.workers_per_family + number)
+        self._patience_s = _READY_TIMEOUT_S + _tuning_s(catalog.models)
         self._wait_until_ready()
         self._new_families.start()
 
@@ -171,7 +178,7 @@ class Stack:
                 for number in range(self.workers_per_family):
                     self._spawn_worker(family, number, started + number)
 
-    def _check(self) -> None:
+    def _check(self) -> Sequence[ModelDeclaration]:
         """Look at the models and devices first. What concerns one model its worker tells of."""
         checked = check(
             self.models,
@@ -183,6 +190,7 @@ class Stack:
             self.log("check", str(warning))
         if faults := checked.stopping(strict=self.strict_models):
             raise StackError("\n".join(map(str, faults)))
+        return checked.models
 
     def reload(self) -> None:
         """Have all services read models.toml again; the log says what is wrong with it."""
@@ -237,12 +245,12 @@ class Stack:
         self.redis_url = self.redis.url
         self.log("redis", f"ready at {self.redis_url}")
 
-    def _start_fork_server(self, catalog: Catalog) -> None:
+    def _start_fork_server(self, models: Sequence[ModelDeclaration]) -> None:
         """Begin with what takes longest: what workers import. A GPU's are started one by one."""
         if sys.platform == "linux" and self._device(0) == "cpu":
-            models = [modules_of(model.backend, model.task) for model in catalog.models]
+            modules = [_imported(model) for model in models]
             self.fork_server = ForkServer(
-                list(dict.fromkeys(itertools.chain.from_iterable(models))),
+                list(dict.fromkeys(itertools.chain.from_iterable(modules))),
                 env=self._environment(),
                 on_line=partial(self.log, "fork-server"),
             )
@@ -282,6 +290,7 @@ class Stack:
     def _environment(self) -> dict[str, str]:
         return {
             "WHERRY_STORE_DIR": str(self._folder.blobs),
+            "WHERRY_TUNED_DIR": str(self._folder.tuned),
             **os.environ,
             "WHERRY_REDIS_URL": self.redis_url,
             "WHERRY_MODELS": str(self.models.absolute()),
@@ -299,7 +308,7 @@ class Stack:
             self._wait_with(http)
 
     def _wait_with(self, http: httpx.Client) -> None:
-        deadline = time.monotonic() + _READY_TIMEOUT_S
+        deadline = time.monotonic() + self._patience_s
         self._wait(http, "api", f"{self.url}/v2/health/live", deadline)
         self.log("api", f"ready at {self.url}  (page: {self.url}/docs)")
         if self.grpc_port:
@@ -318,7 +327,7 @@ class Stack:
         while not answers(http, url):
             self._check_starting()
             if time.monotonic() > deadline:
-                raise StackError(f"{what} not ready after {_READY_TIMEOUT_S:.0f} s")
+                raise StackError(f"{what} not ready after {self._patience_s:.0f} s")
             if self.halt.wait(0.1):
                 raise StackHaltedError
 
@@ -338,6 +347,20 @@ class Stack:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _tuning_s(models: Sequence[ModelDeclaration]) -> float:
+    """Seconds by which a first start may take longer: one model is tuned after the other."""
+    settings = from_environment(WorkerSettings)
+    tuned = sum(model.backend == AUTO for model in models)
+    return tuned * (settings.tune_budget_s + _TUNED_S) if settings.tune == "on" else 0.0
+
+
+def _imported(declared: ModelDeclaration) -> list[str]:
+    """What a worker imports for a model, as far as its source tells."""
+    with contextlib.suppress(ValueError):  # its worker says so
+        declared = with_own_backend(declared)
+    return modules_of(declared.backend, declared.task)
 
 
 def worker_name(family: str, number: int = 0) -> str:

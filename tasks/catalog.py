@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -24,11 +24,18 @@ from .models_folder import tables_in
 from .registry import get_task
 from .versions import VersionPolicy
 
+#: Stands for the backend that serves a model's source fastest where it is loaded.
+AUTO = "auto"
+
 #: Backends whose source is a folder or a hub id.
 _FROM_FOLDERS = frozenset({"transformers", "onnxruntime", "openvino"})
 
 #: Backends whose folders hold ONNX graphs.
 OF_GRAPHS = frozenset({"onnxruntime", "openvino"})
+
+#: How far answers may be from those of torch in float32, where nothing is declared; `fast` computes
+#: in numbers of 8 or 11 bits.
+TOLERANCES = {"exact": 1e-3, "fast": 0.1}
 
 
 class CatalogError(ValueError):
@@ -64,7 +71,9 @@ class ModelDeclaration(BaseModel):
     )
     task: str = Field(description="What it does: see docs/tasks.")
     backend: str = Field(
-        description="What runs it: transformers, onnxruntime, openvino, sklearn, handler or stub."
+        default=AUTO,
+        description="What runs it: transformers, onnxruntime, openvino, sklearn, handler or stub;"
+        " left out, the fastest that serves the source here ([tuning.md](tuning.md)).",
     )
     source: str | None = Field(
         default=None,
@@ -89,6 +98,17 @@ class ModelDeclaration(BaseModel):
         default_factory=list, description="Sizes worth waiting for; the largest counts."
     )
     pinned: bool = Field(default=False, description="Never put away to make room for other models.")
+    precision: Literal["exact", "fast"] = Field(
+        default="exact",
+        description="Where no backend is named: float32 throughout, or what is fastest within"
+        " `tolerance`: bfloat16, float16, an int8 graph of the folder.",
+    )
+    tolerance: float | None = Field(
+        default=None,
+        gt=0,
+        description="Where no backend is named: how far numbers of an answer may be from torch's in"
+        " float32; left out, 0.001, and 0.1 where precision is fast.",
+    )
     parameters: dict[str, Any] = Field(
         default_factory=dict, description="Passed to the backend as they are: see below."
     )
@@ -115,6 +135,21 @@ class ModelDeclaration(BaseModel):
         if self.source is None or self.source.startswith(PACKAGE):
             raise ValueError("version_policy needs source, the folder that holds the versions'")
         return self
+
+    @model_validator(mode="after")
+    def _auto_alone_is_precise(self) -> ModelDeclaration:
+        said = {"precision", "tolerance"} & self.model_fields_set
+        if said and self.backend != AUTO:
+            raise ValueError(
+                f"{' and '.join(sorted(said))}: backend {self.backend!r} does not heed it: leave"
+                " backend out, or say it in the backend's own parameters"
+            )
+        return self
+
+    @property
+    def most_apart(self) -> float:
+        """How far numbers of an answer may be from torch's in float32."""
+        return TOLERANCES[self.precision] if self.tolerance is None else self.tolerance
 
     @property
     def definition(self) -> Task:
@@ -310,7 +345,10 @@ def _located(declared: ModelDeclaration, beside: Path) -> ModelDeclaration:
     if declared.source is None:
         return declared
     there = (beside / Path(declared.source).expanduser()).exists()
-    if not (there or declared.source.startswith(PACKAGE) or declared.backend in _FROM_FOLDERS):
+    from_folder = declared.backend in _FROM_FOLDERS or (
+        declared.backend == AUTO and declared.task != "custom"
+    )
+    if not (there or declared.source.startswith(PACKAGE) or from_folder):
         return declared  # a handler's is relative to its own folder, another package's its own
     try:
         located = locate(declared.source, beside)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..tasks.catalog import CatalogError, ModelDeclaration, load_catalog
-from ..tasks.check import check_model, weigh
+from ..tasks.check import check_model, weigh, with_own_backend
 from .device import free_bytes, list_gpus, resolve
 
 
@@ -106,9 +106,16 @@ def check(
 def _runtimes(devices: Iterable[str], models: Sequence[ModelDeclaration]) -> Iterator[Finding]:
     """Whether torch can use the GPUs. One that was named is used or refused; `auto` gives way."""
     gpus = [device for device in devices if device != "cpu"]
-    if gpus and any(m.backend == "transformers" for m in models) and _is_cpu_torch():
+    if gpus and any(_is_torch(m) for m in models) and _is_cpu_torch():
         text = f"device {gpus[0]!r}: the torch that is installed is built for CPUs alone"
         yield Finding(text, is_error=not gpus[0].startswith("auto"))
+
+
+def _is_torch(declared: ModelDeclaration) -> bool:
+    try:
+        return with_own_backend(declared).backend == "transformers"
+    except ValueError:  # a finding of its own
+        return False
 
 
 def _is_cpu_torch() -> bool:

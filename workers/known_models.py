@@ -181,8 +181,8 @@ class KnownModels:
 
     def notes(self) -> dict[str, str]:
         """What an operator should know of how models are served, by name:version."""
-        served = {f"{m.declaration.name}:{m.declaration.version}": m.backend for m in self}
-        company = {name: note for name, each in served.items() if (note := each.company.note)}
+        served = {f"{m.declaration.name}:{m.declaration.version}": m for m in self}
+        company = {name: note for name, each in served.items() if (note := each.note)}
         told = dict.fromkeys(self.asleep, "loaded when a job comes") | {
             i: f"served as it was: what models.toml says now fails: {why}"
             for i, why in self.outdated.items()

@@ -10,6 +10,8 @@ from ..tasks.backends.base import Backend
 from ..tasks.base import Task, TaskInput
 from ..tasks.catalog import ModelDeclaration
 from ..tasks.files import Files, files_at
+from ..tasks.tuning.table import told_of
+from ..tasks.tuning.verdict import Verdict
 from .budget import ShapeBudget
 
 
@@ -23,6 +25,8 @@ class LoadedModel:
     budget: ShapeBudget[TaskInput]
     #: The files that it was loaded from.
     files: Files
+    #: By which it has its backend; None where its declaration names that.
+    verdict: Verdict | None = None
     #: What it takes of the memory, and seconds that its load took.
     bytes: int = 0
     load_s: float = 0.0
@@ -47,7 +51,14 @@ class LoadedModel:
     def facts(self) -> dict[str, object]:
         """What an operator may want to know of it."""
         told = asdict(self.backend.facts())
-        return {**told, "bytes": self.bytes, "batching": self.backend.company.batching}
+        tuning = {} if self.verdict is None else told_of(self.verdict)
+        return {**told, "bytes": self.bytes, "batching": self.backend.company.batching, **tuning}
+
+    @property
+    def note(self) -> str:
+        """What an operator should know of how it is served; "" for nothing."""
+        verdict = "" if self.verdict is None else self.verdict.note
+        return "; ".join(filter(None, (verdict, self.backend.company.note)))
 
     def differs_from(self, declaration: ModelDeclaration) -> bool:
         """Whether that says something else, or its files are others now."""

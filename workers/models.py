@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 from ..jobs.failed import not_loaded
 from ..protocol.errors import ModelFailed, ModelNotFound, Unavailable
@@ -17,11 +18,13 @@ from ..tasks.backends.device import Device
 from ..tasks.base import TaskInput
 from ..tasks.catalog import Catalog, ModelDeclaration
 from ..tasks.registry import get_task
+from ..tasks.tuning.tuner import Tuner
 from .budget import ShapeBudget, declared_budget
 from .known_models import KnownModels, name_and_version
 from .loaded_model import LoadedModel, files_of, model_id_of
 from .memory import Memory, resident_bytes
-from .warming import free_memory, one_collection, reason_of, warm_backend
+from .tuning import tuned_backend
+from .warming import free_memory, one_collection, reason_of
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +49,10 @@ class Models(KnownModels):
         budget: Callable[[ModelDeclaration], ShapeBudget[TaskInput]] = declared_budget,
         watched: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
         memory: Memory | None = None,
+        tuner: Tuner | None = None,
     ) -> None:
         super().__init__(catalog, families, memory or Memory())
+        self._tuner = tuner or Tuner(Path(), device, "", is_on=False)
         self._device, self._budget, self._handler_dir = device, budget, handler_dir
         #: Entered, with the model's id, around each load; may raise ModelRefused.
         self._watched = watched
@@ -250,12 +255,16 @@ class Models(KnownModels):
             with self._watched(model_id):
                 self._make_room(declaration, instead_of)
                 began_s, held = time.monotonic(), resident_bytes()
+                backend, verdict = tuned_backend(
+                    declaration, self._device, self._handler_dir, self._tuner
+                )
                 loaded = LoadedModel(
                     declaration,
                     get_task(declaration.task),
-                    warm_backend(declaration, self._device, self._handler_dir),
+                    backend,
                     self._budget(declaration),
                     files,
+                    verdict,
                 )
                 loaded.bytes = self._memory.measured(loaded, resident_bytes() - held)
         except (Stopped, Unavailable):

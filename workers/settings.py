@@ -54,6 +54,23 @@ class WorkerSettings(BaseSettings):
         description="Bytes that the loaded models of one worker may take; beyond, those used least"
         " lately are put away until a job comes. 0: all are loaded, and stay.",
     )
+    tune: Literal["on", "off"] = Field(
+        default="on",
+        description="Whether the fastest backend is found by trying for models that name none; off,"
+        " they are served by what their source is made for.",
+    )
+    tuned_dir: Path = Field(
+        default=Path(".wherry/tuned"),
+        description="Folder where what tuning found is kept, with the graphs that it wrote.",
+    )
+    tune_budget_s: float = Field(
+        default=120.0, gt=0, description="Seconds that tuning may take for one model."
+    )
+    tune_max_bytes: int = Field(
+        default=4 << 30,
+        ge=0,
+        description="Bytes of weights beyond which a model is not tuned.",
+    )
     handler_dir: str = Field(  # no Path: an empty one would be the working directory
         default="",
         description="Directory of trusted custom handlers, and of models that bring an `adapter` or"

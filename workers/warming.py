@@ -20,13 +20,20 @@ from ..tasks.check import check_model
 log = logging.getLogger(__name__)
 
 
-def warm_backend(declaration: ModelDeclaration, device: Device, handler_dir: str) -> Backend:
-    """Load a model and run it once. Raises ModelRefused, and whatever its runtime raises."""
+def check_servable(declaration: ModelDeclaration, handler_dir: str) -> None:
+    """Raise ModelRefused for a model that is seen not to load, before its weights are read."""
     faults = [
         fault.text for fault in check_model(declaration, handler_dir=handler_dir) if fault.is_error
     ]
     if faults:
         raise ModelRefused("; ".join(faults))
+
+
+def warm_backend(declaration: ModelDeclaration, device: Device, handler_dir: str) -> Backend:
+    """Load a model that names its backend, and run it once. Raises ModelRefused, and whatever its
+    runtime raises.
+    """
+    check_servable(declaration, handler_dir)
     started = time.monotonic()
     parameters = dict(declaration.parameters)
     if declaration.backend in ("handler", "sklearn") or "adapter" in parameters:

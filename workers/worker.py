@@ -43,6 +43,7 @@ from .models import Models
 from .serving import Serving
 from .settings import WorkerSettings
 from .sweeper import Sweeping
+from .tuning import open_tuner
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ class Worker:
         budgets = Budgets(self._queue, jobs, device_kind(device.name))
         catalog = declared()
         memory = Memory(settings.max_model_bytes)
+        self._tuner = open_tuner(settings, device)
         self._models = Models(
             catalog,
             families,
@@ -81,6 +83,7 @@ class Worker:
             budget=budgets.open,
             watched=functools.partial(counted, node, self._queue, jobs),
             memory=memory,
+            tuner=self._tuner,
         )
         self._failures = Failures(self._models, self._queue, jobs, beat=lambda: self._lease.beat())
         self._changes = Changes(
@@ -260,7 +263,7 @@ class Worker:
             **self._failures.info(),
             **self._changes.info(),
             "state": self._state(),
-            "reason": self._belonging.reason,
+            "reason": self._belonging.reason or self._tuner.doing,
             "warnings": list(self._device.warnings),
             "seen_at_ms": int(time.time() * 1000),
         }

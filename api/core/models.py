@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import Response
@@ -11,7 +11,7 @@ from fastapi import Response
 from ...jobs.fleet import FleetView, stats
 from ...jobs.group import Group
 from ...protocol import v2
-from ...tasks.catalog import ModelDeclaration
+from ...tasks.catalog import AUTO, ModelDeclaration
 from .model_loading import failure_of
 from .service import Service
 from .views import json_response
@@ -19,11 +19,11 @@ from .views import json_response
 
 def metadata_of(service: Service, declared: ModelDeclaration) -> v2.ModelMetadata:
     """A model's metadata."""
-    task = declared.definition
+    task, facts = declared.definition, service.live.facts(declared)
     return v2.ModelMetadata(
         name=declared.name,
         versions=list(service.catalog.versions(declared.name)),
-        platform=f"wherry_{declared.backend}",
+        platform=_platform(declared, facts),
         inputs=[spec.metadata() for spec in task.inputs],
         outputs=[spec.metadata() for spec in task.outputs],
         parameters={
@@ -35,7 +35,7 @@ def metadata_of(service: Service, declared: ModelDeclaration) -> v2.ModelMetadat
             "cost_unit": task.cost_unit,
             "max_body_bytes": service.settings.max_body_bytes,
             "request_parameters": {p.name: dict(p.schema) for p in task.parameters},
-            **service.live.facts(declared),
+            **facts,
         },
     )
 
@@ -70,7 +70,8 @@ async def index_of(service: Service, *, only_ready: bool) -> list[dict[str, Any]
     entries = [
         {
             **_entry(model, why_unavailable(model, fleet), note_of(model, fleet)),
-            **_size(service.live.facts(model), model, fleet),
+            **_size(facts := service.live.facts(model), model, fleet),
+            "platform": _platform(model, facts),
         }
         for model in service.catalog.models
     ]
@@ -96,9 +97,14 @@ def _entry(model: ModelDeclaration, reason: str, note: str) -> dict[str, str]:
         "reason": reason,
         "task": model.task,
         "family": model.family,
-        "platform": f"wherry_{model.backend}",
         **told,
     }
+
+
+def _platform(declared: ModelDeclaration, facts: Mapping[str, Any]) -> str:
+    """What runs a model: what tuning chose where no backend is declared, once that is known."""
+    backend = facts.get("backend") if declared.backend == AUTO else None
+    return f"wherry_{backend or declared.backend}"
 
 
 def _size(facts: dict[str, Any], declared: ModelDeclaration, fleet: FleetView) -> dict[str, Any]:

@@ -7,5 +7,6 @@ takes a second and costs its process no memory.
 from .fault import Fault
 from .memory import weigh
 from .model import check_model
+from .own_backend import with_own_backend
 
-__all__ = ["Fault", "check_model", "weigh"]
+__all__ = ["Fault", "check_model", "weigh", "with_own_backend"]

@@ -8,11 +8,16 @@ from ..backends.onnx.files import IN_TWO, TOGETHER, graphs_of, halves, main_grap
 from ..catalog import OF_GRAPHS, ModelDeclaration
 from .folder import weight_files
 from .hub import cached
+from .own_backend import with_own_backend
 from .safetensors import BrokenFileError, bytes_in_memory, read_header
 
 
 def weigh(declared: ModelDeclaration) -> int:
     """Bytes that a model's weights take once loaded; 0 where that cannot be told."""
+    try:
+        declared = with_own_backend(declared)
+    except ValueError:  # a fault of its own
+        return 0
     source = declared.source or declared.definition.default_model
     if source is None:
         return 0

@@ -16,13 +16,14 @@ from ..locate import PACKAGE, locate
 from .architecture import architecture_faults
 from .asked import asked_faults, is_asked
 from .backend_class import BackendClass
-from .dialects import dialect_faults, dialect_parameters
 from .estimator import estimator_faults
 from .fault import Fault
 from .folder import folder_faults, read_config
 from .handler import adapter_faults, handler_faults
 from .hub import cached, why_unreachable
 from .modules import module_faults
+from .own_backend import with_own_backend
+from .parameters import parameter_faults
 from .types import type_faults
 
 #: Parameters that take a word, and which.
@@ -35,15 +36,16 @@ _WORDS = {
 #: Tasks that read modules.json of sentence-transformers.
 _WITH_MODULES = frozenset({"embedding", "sentence-similarity"})
 
-#: Tasks that hand on parameters to their backend's class of another task.
-GIVEN_TO = {"image-anonymization": "object-detection"}
-
 
 def check_model(declared: ModelDeclaration, *, handler_dir: str | None = None) -> list[Fault]:
     """What keeps a model from being served, or may; all faults that can be seen at once.
 
     `handler_dir` is where the operator has trusted handlers; None where the caller cannot know.
     """
+    try:
+        declared = with_own_backend(declared)
+    except ValueError as error:
+        return [Fault(f"backend: {error}")]
     table = backend_table()
     if declared.backend not in table:
         hint = meant(declared.backend, table) or f"; there are {', '.join(table)}"
@@ -57,7 +59,7 @@ def check_model(declared: ModelDeclaration, *, handler_dir: str | None = None) -
         return []
     made = BackendClass.of(place)
     return [
-        *_parameters(declared, made),
+        *parameter_faults(declared, made),
         *_values(declared),
         *type_faults(_others(declared), made.annotations()),
         *_packages(declared, made),
@@ -79,27 +81,6 @@ def _handler(declared: ModelDeclaration, handler_dir: str | None) -> Iterator[Fa
 def _others(declared: ModelDeclaration) -> dict[str, Any]:
     """The parameters of whose values `_values` says nothing."""
     return {name: v for name, v in declared.parameters.items() if name not in {*_WORDS, "threads"}}
-
-
-def _parameters(declared: ModelDeclaration, made: BackendClass) -> Iterator[Fault]:
-    known = made.parameters()
-    if known is None:
-        task = GIVEN_TO.get(declared.task, declared.task)
-        other = BackendClass.of(backend_places(declared.backend)[task])
-        taken = other.parameters()
-        if taken is None and declared.backend in OF_GRAPHS:
-            yield from dialect_faults(task, declared)
-            taken = dialect_parameters(task, declared)
-        if taken is None:
-            return  # only the class itself can tell
-        known = made.named() | other.named() | taken
-    dialect = declared.parameters.get("dialect") if "dialect" in known else None
-    who = repr(declared.backend) + (f" with dialect {dialect!r}" if dialect else "")
-    for name in declared.parameters:
-        if name not in known:
-            listed = f"; there are {', '.join(sorted(known))}" if known else ", nor any other"
-            hint = meant(name, known) or listed
-            yield Fault(f"parameters: {who} takes no {name!r}{hint}")
 
 
 def _values(declared: ModelDeclaration) -> Iterator[Fault]:

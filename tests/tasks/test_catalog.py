@@ -25,6 +25,15 @@ def test_defaults(tmp_path: Path) -> None:
     assert model.family == "text"
 
 
+def test_a_backend_may_be_left_out(tmp_path: Path) -> None:
+    said = ONE.replace('backend = "stub"\n', "")
+    assert load(tmp_path, said).get("a").backend == "auto"
+    assert load(tmp_path, said).get("a").most_apart == 1e-3
+    fast = load(tmp_path, said + 'precision = "fast"').get("a")
+    assert (fast.precision, fast.most_apart) == ("fast", 0.1)
+    assert load(tmp_path, said + "tolerance = 0.01").get("a").most_apart == 0.01
+
+
 def test_everything_given(tmp_path: Path) -> None:
     text = ONE + (
         'version = "2"\nmax_batch_size = 8\nmax_queue_delay_microseconds = 500\n'
@@ -71,6 +80,9 @@ def test_unknown_model_and_version(tmp_path: Path) -> None:
         (ONE + 'sorce = "x"', "model 'a': sorce: no such field; did you mean 'source'"),
         (ONE + 'dtyp = "x"', "dtyp: no such field; a backend's stand in parameters = {"),
         (ONE.replace("embedding", "embeding"), "task 'embeding'; did you mean 'embedding'"),
+        (ONE + 'precision = "fast"', "precision: backend 'stub' does not heed it: leave backend"),
+        (ONE + "tolerance = 0.1", "tolerance: backend 'stub' does not heed it"),
+        (ONE.replace('backend = "stub"', 'precision = "quick"'), "model 'a': precision"),
         ('name = "a"\n' + ONE, "unknown table 'name'"),
         (ONE.replace('"a"', '"a b"'), "model 'a b': name"),
         (ONE + ONE, "model 'a' version '1' is given twice"),

@@ -135,6 +135,13 @@ def test_with_another_store_it_waits_and_says_why(
     assert (worker.info["served"], worker.why_waiting) == ([], "it is another")
 
 
+def test_while_it_tunes_it_says_so(process: Process) -> None:
+    process.worker._tuner.doing = "tuning a: trying onnxruntime float32"
+    process.worker._lease.beat()
+    [worker] = process.seen()
+    assert (worker.info["state"], worker.why_waiting) == ("loading", process.worker._tuner.doing)
+
+
 def test_it_cancels_a_job_of_any_workers(process: Process) -> None:
     process.submit("a")
     assert process.worker.cancel("a") == "queued"

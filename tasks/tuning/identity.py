@@ -1,0 +1,113 @@
+"""What a verdict holds for: the model's files, what is declared, versions, and the device."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ... import __version__
+from ..catalog import ModelDeclaration
+from ..check.own_backend import folder_of
+from ..files import files_at
+
+#: Packages whose versions count.
+_PACKAGES = (
+    *("numpy", "onnx", "onnxruntime", "onnxruntime-gpu", "openvino"),
+    *("tensorrt", "tokenizers", "torch", "transformers"),
+)
+
+#: What of a CPU's abilities decides which numbers it computes in.
+_FLAGS = ("amx_bf16", "amx_int8", "amx_tile", "asimd", "avx2", "avx512_bf16", "avx512_fp16")
+_MORE_FLAGS = ("avx512_vnni", "avx512f", "avx_vnni", "bf16", "fma", "i8mm", "sve")
+
+
+def identity(declared: ModelDeclaration, device_kind: str) -> dict[str, Any]:
+    """All that a verdict depends on, as JSON has it. Reads no weights."""
+    told = declared.model_dump(
+        mode="json",
+        include={"task", "parameters", "precision", "max_batch_size", "preferred_batch_size"},
+    )
+    return {
+        **told,
+        "tolerance": declared.most_apart,
+        "source": declared.source or declared.definition.default_model,
+        "files": files_digest(declared),
+        "versions": versions(),
+        "device": device_kind,
+        "cpu": cpu(),
+        "cores": cores(),
+        "threads": os.environ.get("OMP_NUM_THREADS", ""),
+    }
+
+
+def export_identity(declared: ModelDeclaration) -> dict[str, Any]:
+    """What an export depends on."""
+    return {
+        "task": declared.task,
+        "source": declared.source or declared.definition.default_model,
+        "files": files_digest(declared),
+        "versions": versions(),
+    }
+
+
+def digest(told: Mapping[str, Any]) -> str:
+    """A name for it."""
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def files_digest(declared: ModelDeclaration) -> str:
+    """Of a model's files by their names, sizes and times; "" where there are none yet."""
+    folder = folder_of(declared)
+    if folder is None:
+        return ""
+    found = sorted((str(Path(name)), size, at) for name, size, at in files_at(folder))
+    return hashlib.sha256(repr(found).encode()).hexdigest()[:24]
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Of what computes, and of this package."""
+    found = {"wherry": __version__}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+@functools.cache
+def cpu() -> str:
+    """This machine's CPU, with what it can compute in."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return f"{platform.machine()} {platform.processor()}".strip()
+    named = re.search(r"^model name\s*: *(.+)$", text, flags=re.MULTILINE)
+    return " ".join([named[1].strip() if named else platform.machine(), *sorted(flags())])
+
+
+@functools.cache
+def flags() -> frozenset[str]:
+    """What of `_FLAGS` this machine's CPU can do."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return frozenset()
+    told = re.search(r"^(?:flags|Features)\s*: *(.+)$", text, flags=re.MULTILINE)
+    return frozenset(told[1].split() if told else ()) & {*_FLAGS, *_MORE_FLAGS}
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

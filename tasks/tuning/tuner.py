@@ -1,0 +1,197 @@
+"""From a declaration without a backend to one with the backend that serves it here."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..backends.device import Device
+from ..catalog import ModelDeclaration
+from ..check import weigh
+from .candidates import Contender, candidates_of
+from .choice import choose
+from .identity import digest, export_identity, identity
+from .process import TrialLog, try_all
+from .shelf import BusyError, Shelf
+from .trial import TrialPlan
+from .verdict import Verdict
+
+log = logging.getLogger(__name__)
+
+#: Rows of a batch between one and a full one.
+_USUAL = 8
+
+#: Times the budget of one model that others' tuning is waited for.
+_TURNS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What tuning may take."""
+
+    #: Of time, for one model.
+    budget_s: float = 120.0
+    #: Of a model's weights.
+    max_bytes: int = 4 << 30
+
+
+class Tuner:
+    """Finds verdicts on a kind of device, or has them made."""
+
+    def __init__(
+        self,
+        folder: Path,
+        device: Device,
+        device_kind: str,
+        *,
+        is_on: bool = True,
+        bounds: Bounds | None = None,
+        handler_dir: str = "",
+        free_memory: Callable[[], int | None] = lambda: None,
+        candidates: Callable[[ModelDeclaration, str], Sequence[Contender]] = candidates_of,
+    ) -> None:
+        self._shelf, self._device, self._kind = Shelf(folder), device, device_kind
+        self._is_on, self._bounds = is_on, bounds or Bounds()
+        self._handler_dir = handler_dir
+        self._free_memory, self._candidates = free_memory, candidates
+        #: What is being done, in a few words for an operator; "" while nothing is.
+        self.doing = ""
+
+    def verdict(self, declared: ModelDeclaration, *, anew: bool = False) -> Verdict:
+        """The verdict on a model that names no backend: kept, or made now. Raises ValueError where
+        nothing does its task.
+        """
+        first, *others = self._candidates(declared, self._device.name)
+        if not others:
+            return Verdict(chosen=first, why="nothing else serves such a source here")
+        if not self._is_on:
+            return Verdict(chosen=first, why="tuning is off (WHERRY_TUNE)")
+        if why := self._too_large(declared):
+            return Verdict(chosen=first, why=why)
+        told = identity(declared, self._kind)
+        name = digest(told)
+        if not anew and (kept := self._kept(name)) is not None:
+            return kept
+        try:
+            self._shelf.open()
+            with self._shelf.alone(_TURNS * self._bounds.budget_s):
+                if not anew and (kept := self._kept(name)) is not None:
+                    return kept  # another worker's
+                return self._made(declared, name, told, [first, *others], anew=anew)
+        except BusyError:
+            why = "another process has been tuning all the while: the next start looks again"
+        except OSError as error:
+            why = f"{self._shelf.folder} takes no verdict ({error.strerror or error})"
+        finally:
+            self.doing = ""
+        log.warning("model %s is served by %s: %s", declared.name, first.name, why)
+        return Verdict(chosen=first, why=why, is_trouble=True)
+
+    def _kept(self, name: str) -> Verdict | None:
+        kept = self._shelf.read(name)
+        if kept is not None and kept.is_cut_short and kept.budget_s < self._bounds.budget_s:
+            return None  # there is more time now
+        return kept
+
+    def _too_large(self, declared: ModelDeclaration) -> str:
+        """Why a model is not tuned, for its size; "" where it is."""
+        size, free = weigh(declared), self._free_memory()
+        if size > self._bounds.max_bytes:
+            return f"its weights are over WHERRY_TUNE_MAX_BYTES ({_gib(self._bounds.max_bytes)})"
+        if free is not None and 4 * size > free:
+            return f"{_gib(free)} of memory are free, and to try others takes {_gib(4 * size)}"
+        return ""
+
+    def _made(
+        self,
+        declared: ModelDeclaration,
+        name: str,
+        told: Mapping[str, Any],
+        candidates: Sequence[Contender],
+        *,
+        anew: bool,
+    ) -> Verdict:
+        began, export = time.monotonic(), digest(export_identity(declared))
+        plan = TrialPlan(
+            task=declared.task,
+            device=self._device.name,
+            asked=self._device.asked,
+            candidates=candidates,
+            sizes=sizes(declared),
+            tolerance=declared.most_apart,
+            export=str(self._shelf.export(export)),
+            budget_s=self._bounds.budget_s,
+            handler_dir=self._handler_dir,
+            skip=[] if anew else self._shelf.trying(name),
+        )
+        verdict = replace(
+            _concluded(self._tried(plan, declared.name, name)),
+            tolerance=declared.most_apart,
+            took_s=round(time.monotonic() - began, 1),
+            budget_s=self._bounds.budget_s,
+            identity=told,
+        )
+        if verdict.chosen.source is None:
+            verdict = replace(verdict, export=export)
+        self._shelf.write(name, verdict)
+        self._shelf.tidy(name, verdict)
+        log.info("model %s is served by %s: %s", declared.name, verdict.chosen.name, verdict.why)
+        return verdict
+
+    def _tried(self, plan: TrialPlan, model: str, name: str) -> TrialLog:
+        """What a plan shows; what is tried is written down before, by the verdict's name."""
+
+        def noted(what: str) -> None:
+            self.doing = f"tuning {model}: trying {what}"
+            if what != plan.candidates[0].name:  # of which workers know how often they died
+                self._shelf.note(name, [*plan.skip, what])
+
+        try:
+            return try_all(plan, noted=noted)
+        except BaseException:  # told to stop: nothing died of what was tried
+            self._shelf.note(name, list(plan.skip))
+            raise
+
+    def served_as(self, declared: ModelDeclaration, verdict: Verdict) -> ModelDeclaration:
+        """A declaration with the backend, parameters and source of its verdict."""
+        chosen = verdict.chosen
+        source = str(self._shelf.export(verdict.export)) if verdict.export else chosen.source
+        named = {"backend": chosen.backend, "parameters": dict(chosen.parameters)}
+        plain = {"precision": "exact", "tolerance": None}  # which backends know nothing of
+        return declared.model_copy(update={**named, **plain, "source": source})
+
+
+def _concluded(seen: TrialLog) -> Verdict:
+    tried = seen.tried()
+    if seen.stopped:
+        return Verdict(
+            chosen=tried[0].candidate,
+            why=seen.stopped,
+            tried=tried,
+            is_cut_short=seen.is_late,
+            is_trouble=True,
+        )
+    best, why, size = choose(tried)
+    return Verdict(
+        chosen=best.candidate,
+        why=why,
+        tried=tried,
+        size=size,
+        is_cut_short=seen.is_late,
+    )
+
+
+def sizes(declared: ModelDeclaration) -> list[int]:
+    """Rows of the batches to time: one, some, and a full one, by which candidates are ranked."""
+    full = min(
+        max(declared.preferred_batch_size, default=declared.max_batch_size), declared.max_batch_size
+    )
+    return sorted({1, min(_USUAL, full), full})
+
+
+def _gib(size: int) -> str:
+    return f"{size / (1 << 30):.1f} GiB"

@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from wherry.tasks.backends.device import Device
+from wherry.tasks.catalog import ModelDeclaration
+from wherry.tasks.tuning import tuner as module
+from wherry.tasks.tuning.candidates import Contender
+from wherry.tasks.tuning.process import Noted, TrialLog
+from wherry.tasks.tuning.shelf import Shelf
+from wherry.tasks.tuning.trial import TrialPlan
+from wherry.tasks.tuning.tuner import Bounds, Tuner, sizes
+from wherry.tasks.tuning.verdict import Verdict
+
+MODEL = ModelDeclaration(name="m", task="text-generation", max_batch_size=2)
+
+
+def stub(remark: str, **parameters: object) -> Contender:
+    return Contender(backend="stub", parameters=parameters, source="own", remark=remark)
+
+
+OWN = stub("", delay_per_row_s=0.004)
+
+#: Each but the last has something wrong.
+OTHERS = (
+    stub("slow", delay_per_row_s=0.008),
+    stub("dies", crash_on="london"),
+    stub("raises", raise_on="london"),
+    stub("rejects", reject_on="london"),
+    stub("says else", words=3),
+    stub("lacks memory", fits_rows=2),
+    stub("good"),
+)
+
+
+def tuner(folder: Path, *others: Contender, budget_s: float = 60.0) -> Tuner:
+    def candidates(_: ModelDeclaration, __: str) -> Sequence[Contender]:
+        return [OWN, *others]
+
+    bounds = Bounds(budget_s=budget_s)
+    return Tuner(folder, Device(), "cpu, 8 GiB", bounds=bounds, candidates=candidates)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tuned")
+    (folder / "exports" / "that no verdict needs").mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def verdict(folder: Path) -> Verdict:
+    return tuner(folder, *OTHERS).verdict(MODEL)
+
+
+@pytest.fixture
+def nothing_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> TrialLog:
+        raise AssertionError("something is tried")
+
+    monkeypatch.setattr(module, "try_all", fail)
+
+
+def nothing_seen(plan: TrialPlan, **_: object) -> TrialLog:
+    return TrialLog(plan.candidates, is_done=True)
+
+
+@pytest.mark.parametrize(
+    ("remark", "said"),
+    [
+        ("dies", "its process was ended by SIGSEGV"),
+        ("raises", "RuntimeError: the stub was asked to raise"),
+        ("rejects", "it says RowError"),
+        ("says else", "generations"),
+        ("lacks memory", "OutOfMemory"),
+        ("slow", ""),
+        ("good", ""),
+    ],
+)
+def test_what_answers_otherwise_or_fails_is_refused_and_named(
+    verdict: Verdict, remark: str, said: str
+) -> None:
+    (tried,) = (each for each in verdict.tried if each.candidate.remark == remark)
+    assert said in tried.refused
+    assert bool(tried.rows_per_s) == bool(not said)
+
+
+def test_the_fastest_of_the_others_is_chosen_and_the_model_served_by_it(
+    verdict: Verdict, folder: Path
+) -> None:
+    assert verdict.chosen.remark == "good"
+    assert "times as fast as stub float32 at 2 rows" in verdict.why
+    served = tuner(folder, *OTHERS).served_as(MODEL, verdict)
+    assert (served.backend, served.source, served.name) == ("stub", "own", "m")
+
+
+@pytest.mark.usefixtures("nothing_is_tried")
+def test_a_second_start_tunes_nothing(verdict: Verdict, folder: Path) -> None:
+    assert tuner(folder, *OTHERS).verdict(MODEL) == verdict
+    batches = MODEL.model_copy(update={"max_queue_delay_microseconds": 9})
+    assert tuner(folder, *OTHERS).verdict(batches) == verdict
+
+
+@pytest.mark.usefixtures("verdict")
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"max_batch_size": 3},
+        {"precision": "fast"},
+        {"tolerance": 0.5},
+        {"parameters": {"words": 2}},
+        {"source": "elsewhere"},
+    ],
+)
+def test_a_verdict_holds_for_what_it_was_made_for(
+    folder: Path, changed: dict[str, object], monkeypatch: pytest.MonkeyPatch, verdict: Verdict
+) -> None:
+    monkeypatch.setattr(
+        module, "try_all", lambda plan, **_: TrialLog(plan.candidates, is_done=True)
+    )
+    other = tuner(folder, *OTHERS).verdict(MODEL.model_copy(update=changed))
+    assert other != verdict
+    assert other.chosen == OWN
+
+
+@pytest.mark.usefixtures("verdict")
+def test_exports_that_no_verdict_needs_are_removed(folder: Path) -> None:
+    assert list((folder / "exports").iterdir()) == []
+    assert not list((folder / "verdicts").glob("*.trying"))
+
+
+@pytest.mark.parametrize("broken", ["", "{", '{"format": 1}', '{"format": 99}', "[]"])
+def test_a_broken_verdict_is_made_anew(
+    tmp_path: Path, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        module, "try_all", lambda plan, **_: TrialLog(plan.candidates, is_done=True)
+    )
+    made = tuner(tmp_path, stub("good")).verdict(MODEL)
+    (file,) = (tmp_path / "verdicts").glob("*.json")
+    whole = file.read_text()
+    file.write_text(broken)
+    assert tuner(tmp_path, stub("good")).verdict(MODEL).why == made.why
+    assert json.loads(file.read_text())["format"] == json.loads(whole)["format"]
+
+
+def test_what_was_tried_when_a_worker_died_is_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(plan: TrialPlan, *, noted: Noted) -> TrialLog:
+        noted(plan.candidates[0].name)
+        noted(plan.candidates[1].name)
+        os._exit(1)
+
+    if os.fork() == 0:
+        monkeypatch.setattr(module, "try_all", killed)
+        tuner(tmp_path, stub("dies"), stub("good")).verdict(MODEL)
+    os.wait()
+    verdict = tuner(tmp_path, stub("dies"), stub("good")).verdict(MODEL)
+    assert verdict.chosen.remark == "good"
+    assert "the process of a worker ended while it was tried" in verdict.tried[1].refused
+
+
+def test_a_worker_that_is_told_to_stop_blames_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(plan: TrialPlan, *, noted: Noted) -> TrialLog:
+        noted(plan.candidates[1].name)
+        raise SystemExit(0)
+
+    monkeypatch.setattr(module, "try_all", stopped)
+    with pytest.raises(SystemExit):
+        tuner(tmp_path, stub("good")).verdict(MODEL)
+    (note,) = (tmp_path / "verdicts").glob("*.trying")
+    assert json.loads(note.read_text()) == []
+
+
+@pytest.mark.usefixtures("nothing_is_tried")
+def test_where_nothing_can_be_kept_the_own_backend_serves_and_it_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    verdict = tuner(tmp_path / "file", stub("good")).verdict(MODEL)
+    assert verdict.chosen == OWN
+    assert "takes no verdict (Not a directory)" in verdict.note
+
+
+@pytest.mark.usefixtures("nothing_is_tried")
+def test_one_tunes_at_a_time_and_who_waits_in_vain_is_served_all_the_same(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    shelf.open()
+    with shelf.alone(0):
+        verdict = tuner(tmp_path, stub("good"), budget_s=0.01).verdict(MODEL)
+    assert verdict.chosen == OWN
+    assert "another process has been tuning" in verdict.note
+
+
+@pytest.mark.usefixtures("nothing_is_tried")
+def test_what_is_too_large_or_switched_off_stays_with_its_own(tmp_path: Path) -> None:
+    source = tmp_path / "model"
+    source.mkdir()
+    header = b'{"w":{"dtype":"F32","shape":[1000],"data_offsets":[0,4000]}}'
+    (source / "model.safetensors").write_bytes(
+        len(header).to_bytes(8, "little") + header + bytes(4000)
+    )
+    declared = MODEL.model_copy(update={"source": str(source)})
+
+    def why(bounds: Bounds, free: int, *, is_on: bool = True) -> str:
+        made = Tuner(
+            tmp_path / "tuned",
+            Device(),
+            "cpu, 8 GiB",
+            is_on=is_on,
+            bounds=bounds,
+            free_memory=lambda: free,
+            candidates=lambda *_: [OWN, stub("good")],
+        )
+        verdict = made.verdict(declared)
+        assert verdict.chosen == OWN
+        return verdict.why
+
+    assert "over WHERRY_TUNE_MAX_BYTES" in why(Bounds(max_bytes=3999), 1 << 40)
+    assert "of memory are free" in why(Bounds(), 15_999)
+    assert "WHERRY_TUNE" in why(Bounds(), 1 << 40, is_on=False)
+
+
+def test_more_time_is_used_where_there_was_too_little(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(plan: TrialPlan, **_: object) -> TrialLog:
+        calls.append(plan.budget_s)
+        return TrialLog(plan.candidates, stopped="the time for tuning was over", is_late=True)
+
+    calls: list[float] = []
+    monkeypatch.setattr(module, "try_all", late)
+    for budget_s in (5, 5, 9):
+        verdict = tuner(tmp_path, stub("good"), budget_s=budget_s).verdict(MODEL)
+        assert "the time for tuning was over" in verdict.note
+    assert calls == [5, 9]
+
+
+def test_a_verdict_that_nobody_has_read_for_months_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        module, "try_all", lambda plan, **_: TrialLog(plan.candidates, is_done=True)
+    )
+    for source in ("a", "b", "c"):
+        declared = MODEL.model_copy(update={"source": source})
+        tuner(tmp_path, stub("good")).verdict(declared)
+        for file in (tmp_path / "verdicts").iterdir():
+            if json.loads(file.read_text())["identity"]["source"] == "a":
+                os.utime(file, (time.time() - 91 * 86_400,) * 2)
+    kept = [json.loads(f.read_text())["identity"] for f in (tmp_path / "verdicts").iterdir()]
+    assert sorted(each["source"] for each in kept) == ["b", "c"]
+
+
+def test_batches_are_timed_alone_usual_and_full() -> None:
+    def of(**fields: object) -> list[int]:
+        return sizes(MODEL.model_copy(update={"max_batch_size": 32, **fields}))
+
+    assert of() == [1, 8, 32]
+    assert of(preferred_batch_size=[4, 16]) == [1, 8, 16]
+    assert of(max_batch_size=8) == [1, 8]
+    assert of(max_batch_size=1) == [1]
