@@ -19,8 +19,11 @@ _SCRIPT_ARGUMENT_MAX_BYTES = 65_536
 _ORPHAN_TTL_S = 60
 
 
-def submit(job: NewJob, settings: JobsSettings) -> Call[Submission]:
+def submit(job: NewJob, settings: JobsSettings, *, plain: bool = False) -> Call[Submission]:
     """Store a job and wake its group.
+
+    `plain` keeps its record and its result so that an API of the version before reads them, in
+    twice the memory.
 
     Raises QueueFull, TenantLimit, PayloadTooLarge (for the tenant's limit), Conflict (known id,
     other body), ModelNotReady (unloaded by an operator), ModelFailed (no worker can load it).
@@ -40,7 +43,6 @@ def submit(job: NewJob, settings: JobsSettings) -> Call[Submission]:
         inline = b""
     fields: dict[str, str | int] = {
         "task": job.task,
-        "model": group.model,
         "rows": job.rows,
         "header_length": job.header_length,
     }
@@ -82,6 +84,7 @@ def submit(job: NewJob, settings: JobsSettings) -> Call[Submission]:
             "weight": f"{_weight(job, settings):g}",
             "bytes": len(job.payload),
             "limits": _limits(job.limits),
+            "plain": "1" if plain else "",
             "fields": (item for pair in fields.items() for item in pair),
         },
         parse=lambda reply: _read_verdict(reply, job),

@@ -21,6 +21,7 @@ from ...protocol.errors import (
 )
 from ..egress.outbound import Outbound
 from ..http.ids import shown_id
+from .fleet_store import Presence
 from .intake import PreparedJob
 from .store_threads import in_store
 
@@ -35,6 +36,7 @@ class Submitter:
     blobs: Store
     settings: JobsSettings
     outbound: Outbound
+    presence: Presence
 
     async def store(
         self, prepared: PreparedJob, *, reply_to: str = "", brief_s: int = 0
@@ -65,7 +67,8 @@ class Submitter:
 
     async def _submit(self, job: NewJob) -> Submission:
         try:
-            return await self.queue.run(submit(job, self.settings))
+            plain = self.presence.wants_plain
+            return await self.queue.run(submit(job, self.settings, plain=plain))
         except Conflict as error:
             raise Conflict(error.message.replace(job.id, shown_id(job.id))) from None
 

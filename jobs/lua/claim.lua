@@ -97,7 +97,8 @@ local function take(group, wait_list)
       popped, rows, bytes = popped + 1, rows + f[2], bytes + f[3]
       taken[#taken + 1] = id
       redis.call('HSET', job, 'status', 'running', 'worker', worker, 'attempt', attempt,
-        'started_at', text(ms), 'history', history(f[11], 'running', ms, attempt, worker))
+        'started_at', text(ms))
+      if f[11] then redis.call('HSET', job, 'history', history(f[11], 'running', ms, attempt, worker)) end
       if f[13] then
         redis.call('ZADD', KEYS[5], text(ms + tonumber(f[13])), id)
       elseif f[4] ~= '0' then
