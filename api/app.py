@@ -177,7 +177,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
             queue,
             store,
             Intake(catalog, settings, outbound),
-            Submitter(queue, store, jobs, outbound),
+            Submitter(queue, store, jobs, outbound, presence),
             waiters,
             live,
         )

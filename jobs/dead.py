@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from ..protocol import errors
 from .call import Call, call_script
@@ -52,7 +53,7 @@ def list_dead(
         settings,
         keys={"dead": Keys(settings.key_prefix).dead},
         args={
-            "model": model,
+            "model": quote(model, safe=""),
             "error": error,
             "limit": limit,
             "after": after,

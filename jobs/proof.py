@@ -22,6 +22,10 @@ from .stores import Store
 BEAT_S, GONE_S = 5.0, 20.0
 
 
+#: Under which name an API says how it reads records: no model's, which has a slash.
+_READS = "reads"
+
+
 class Proof(NamedTuple):
     """A mark: where it is, what it says, and what its writer calls the store."""
 
@@ -36,6 +40,9 @@ class FleetProof(NamedTuple):
     proof: Proof | None
     #: What each API that lives declares: tasks by `Group.model_id`.
     apis: Mapping[str, Mapping[str, str]]
+    #: Whether an API lives that reads none but plain records: one of the version before, or one that is
+    #: told to go back to it some time.
+    wants_plain: bool = False
 
 
 def shown(
@@ -50,10 +57,14 @@ def shown(
         args={
             "gone_ms": int(GONE_S * 1000),
             "api": api,
-            "about": json.dumps(tasks or {}),
+            "about": json.dumps({**(tasks or {}), **_reads(settings)}),
         },
         parse=_shown,
     )
+
+
+def _reads(settings: JobsSettings) -> dict[str, str]:
+    return {_READS: "compact"} if settings.compact_records else {}
 
 
 def leave(api: str, settings: JobsSettings) -> Call[None]:
@@ -92,7 +103,8 @@ def is_in(store: Store, proof: Proof) -> bool:
 
 def _shown(reply: list[Any]) -> FleetProof:
     proof, *flat = reply
+    apis = {i.decode(): json.loads(a) for i, a in zip(flat[::2], flat[1::2], strict=True)}
+    reads = [about.pop(_READS, "plain") for about in apis.values()]
     return FleetProof(
-        Proof(*json.loads(proof)) if proof else None,
-        {i.decode(): json.loads(a) for i, a in zip(flat[::2], flat[1::2], strict=True)},
+        Proof(*json.loads(proof)) if proof else None, apis, wants_plain="plain" in reads
     )

@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from ..protocol.states import JobState
 from .call import Call, call_script
@@ -20,7 +21,7 @@ def read(job_ids: Sequence[str], settings: JobsSettings) -> Call[list[JobRecord 
         "read",
         settings,
         args={"ids": job_ids},
-        parse=_records,
+        parse=lambda reply: _records(job_ids, reply),
     )
 
 
@@ -43,7 +44,7 @@ def list_jobs(
         keys={"index": Keys(settings.key_prefix).index},
         args={
             "status": status,
-            "model": model,
+            "model": quote(model, safe=""),
             "limit": limit,
             "after": after,
             "begins": stored_id(tenant, ""),
@@ -56,11 +57,14 @@ def result(job_id: str, settings: JobsSettings) -> Call[StoredResult | None]:
     """A succeeded job's stored response; None when there is none."""
     return Call(
         [("HMGET", Keys(settings.key_prefix).job(job_id), *_RESULT_FIELDS)],
-        parse=lambda reply: _stored(reply) if reply[1] is not None else None,
+        parse=_stored,
     )
 
 
-_RESULT_FIELDS = ("result", "result_header_length", "result_ref")
+#: A small response's header length, and the pieces of it, as finish.lua cuts it.
+_PIECES = ("head", *map(str, range(1, 17)))
+
+_RESULT_FIELDS = ("result_header_length", "result", "result_ref", *_PIECES)
 
 
 def read_replies(message: bytes) -> Iterator[tuple[str, StoredResult]]:
@@ -80,14 +84,21 @@ def read_replies(message: bytes) -> Iterator[tuple[str, StoredResult]]:
 _REPLY_HEADER = 1100
 
 
-def _stored(reply: list[bytes]) -> StoredResult:
-    return StoredResult(body=reply[0], header_length=int(reply[1]), ref=reply[2].decode())
+def _stored(reply: list[bytes | None]) -> StoredResult | None:
+    header_length, body, ref, head, *pieces = reply
+    if head is not None:
+        body = b"".join(piece for piece in pieces if piece is not None)
+        return StoredResult(body=body, header_length=int(head), ref="")
+    if header_length is None:
+        return None
+    return StoredResult(body=body or b"", header_length=int(header_length), ref=_text(ref))
 
 
-def _records(reply: list[Any]) -> list[JobRecord | None]:
+def _records(job_ids: Sequence[str], reply: list[Any]) -> list[JobRecord | None]:
     paces = {item[0]: _pace(item) for item in reply[0]}
     now_ms = int(time.time() * 1000)
-    return [_record(fields, paces, now_ms) if fields else None for fields in reply[1:]]
+    found = zip(job_ids, reply[1:], strict=True)
+    return [_record(id, fields, paces, now_ms) if fields else None for id, fields in found]
 
 
 def _pace(item: list[Any]) -> Pace:
@@ -105,31 +116,50 @@ def _pace(item: list[Any]) -> Pace:
     )
 
 
-def _record(f: list[Any], paces: Mapping[bytes, Pace], now_ms: int) -> JobRecord:
-    status = JobState(f[3].decode())
+def _record(job_id: str, f: list[Any], paces: Mapping[bytes, Pace], now_ms: int) -> JobRecord:
+    status, attempt, worker = JobState(f[0].decode()), int(f[3]), _text(f[8])
+    created, started, finished = int(f[5]), _optional_ms(f[6]), _optional_ms(f[7])
+    life = [Change(JobState.QUEUED, created, 0, "")]
+    if started is not None and status is not JobState.QUEUED:
+        life.append(Change(JobState.RUNNING, started, attempt, worker))
+    if finished is not None:
+        life.append(Change(status, finished, attempt, worker))
     position, start = None, None
     if status is JobState.QUEUED:
-        position = int(f[14])
-        start = paces[f[16]].start_ms(position, f[15].decode(), now_ms)
-        if f[17]:
-            start = (start or now_ms) + int(f[17])
+        position = int(f[13])
+        start = paces[f[15]].start_ms(position, f[14].decode(), now_ms)
+        if f[16]:
+            start = (start or now_ms) + int(f[16])
     return JobRecord(
-        id=f[0].decode(),
+        id=job_id,
         task=f[1].decode(),
         group=Group.parse(f[2].decode()),
         status=status,
-        attempt=int(f[4]),
-        rows=int(f[5]),
-        created_at_ms=int(f[6]),
-        started_at_ms=_optional_ms(f[7]),
-        finished_at_ms=_optional_ms(f[8]),
-        worker=_text(f[9]),
-        error_type=_text(f[10]),
-        error=_text(f[11]),
-        history=tuple(_change(line) for line in _text(f[12]).splitlines()),
+        attempt=attempt,
+        rows=int(f[4]),
+        created_at_ms=created,
+        started_at_ms=started,
+        finished_at_ms=finished,
+        worker=worker,
+        error_type=_text(f[9]),
+        error=_text(f[10]),
+        history=_history(_text(f[11]), life),
         queue_position=position,
         estimated_start_at_ms=start,
     )
+
+
+def _history(told: str, life: Sequence[Change]) -> tuple[Change, ...]:
+    """What became of a job: what is written, and its last attempt, which only its fields may tell.
+
+    Less than that is written where workers of two versions had the job in turn.
+    """
+    found = [_change(line) for line in told.splitlines()]
+    written = {(change.status, change.at_ms) for change in found}
+    missing = [change for change in life if (change.status, change.at_ms) not in written]
+    if missing and found:
+        return tuple(sorted([*missing, *found], key=lambda change: change.at_ms))
+    return tuple(missing or found)
 
 
 def _text(value: bytes | None) -> str:

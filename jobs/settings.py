@@ -70,6 +70,11 @@ class JobsSettings(BaseSettings):
         " and sent no Idempotency-Key (the request's own id names no such job); never longer than"
         " result_ttl_s.",
     )
+    compact_records: bool = Field(
+        default=True,
+        description="Let records and small results take half the memory, as the version before does"
+        " not read them. Off, for `result_ttl_s`, before a fleet goes back to that version.",
+    )
     stream_ttl_s: int = Field(
         default=600, ge=1, description="Seconds that streamed tokens are kept for replay."
     )

@@ -20,13 +20,19 @@ _ORPHAN_TTL_S = 60
 
 
 def submit(
-    job: NewJob, settings: JobsSettings, *, reply_to: str = "", brief_s: int = 0
+    job: NewJob,
+    settings: JobsSettings,
+    *,
+    reply_to: str = "",
+    brief_s: int = 0,
+    plain: bool = False,
 ) -> Call[Submission]:
     """Store a job and wake its group.
 
     `reply_to` is a channel on which someone waits for the response itself, "" for nobody;
     `brief_s` are the seconds that the job stays after its end, for one whose answer goes to who
-    waits, 0 for as long as any other.
+    waits, 0 for as long as any other. `plain` keeps its record and its result so that an API of the
+    version before reads them, in twice the memory.
 
     Raises QueueFull, TenantLimit, PayloadTooLarge (for the tenant's limit), Conflict (known id,
     other body), ModelNotReady (unloaded by an operator), ModelFailed (no worker can load it).
@@ -46,7 +52,6 @@ def submit(
         inline = b""
     fields: dict[str, str | int] = {
         "task": job.task,
-        "model": group.model,
         "rows": job.rows,
         "header_length": job.header_length,
     }
@@ -88,6 +93,7 @@ def submit(
             "weight": f"{_weight(job, settings):g}",
             "bytes": len(job.payload),
             "limits": _limits(job.limits),
+            "plain": "1" if plain else "",
             "fields": (item for pair in fields.items() for item in pair),
         },
         parse=lambda reply: _read_verdict(reply, job),

@@ -92,6 +92,8 @@ class Presence:
         self._mine: Proof | None = None
         self._outage = Outage(log, "this API cannot show itself to its fleet")
         self._task: asyncio.Task[None] | None = None
+        #: Whether an API may live that reads none but plain records.
+        self.wants_plain = True
 
     def start(self) -> None:
         """Go on looking."""
@@ -109,6 +111,7 @@ class Presence:
     async def look(self) -> None:
         """One look. Raises Unavailable, StoreUnavailable; then nothing is known."""
         seen = await self._queue.run(shown(self._settings))
+        self.wants_plain = seen.wants_plain or not self._settings.compact_records
         others = [api for api in seen.apis if api != self._id]
         if await self._has(seen.proof):
             self._found()

@@ -21,6 +21,7 @@ from ...protocol.errors import (
 )
 from ..egress.outbound import Outbound
 from ..http.ids import shown_id
+from .fleet_store import Presence
 from .intake import PreparedJob
 from .store_threads import in_store
 
@@ -35,6 +36,7 @@ class Submitter:
     blobs: Store
     settings: JobsSettings
     outbound: Outbound
+    presence: Presence
 
     async def store(
         self, prepared: PreparedJob, *, reply_to: str = "", brief_s: int = 0
@@ -62,7 +64,8 @@ class Submitter:
         return submission
 
     async def _submit(self, job: NewJob, reply_to: str, brief_s: int) -> Submission:
-        step = submit(job, self.settings, reply_to=reply_to, brief_s=brief_s)
+        plain = self.presence.wants_plain
+        step = submit(job, self.settings, reply_to=reply_to, brief_s=brief_s, plain=plain)
         try:
             return await self.queue.run(step)
         except Conflict as error:

@@ -143,7 +143,8 @@ local function take(id, most, free)
       share.rows, share.bytes = share.rows + f[2], share.bytes + f[3]
       taken[#taken + 1] = job_id
       redis.call('HSET', job, 'status', 'running', 'worker', worker, 'attempt', attempt,
-        'started_at', text(ms), 'history', history(f[11], 'running', ms, attempt, worker))
+        'started_at', text(ms))
+      if f[11] then redis.call('HSET', job, 'history', history(f[11], 'running', ms, attempt, worker)) end
       if f[13] then
         redis.call('ZADD', KEYS[5], text(ms + tonumber(f[13])), job_id)
       elseif f[4] ~= '0' then

@@ -11,9 +11,9 @@ local seen = redis.call('ZREVRANGEBYSCORE', KEYS[1], from, '-inf', 'WITHSCORES',
 for i = 1, #seen, 2 do
   local id, ms = seen[i], seen[i + 1]
   if ms ~= from or id < after then -- those of one time are sorted by id, the last one first
-    local f = redis.call('HMGET', key('job', id), 'model', 'error_type', 'error')
+    local f = redis.call('HMGET', key('job', id), 'group', 'error_type', 'error')
     local told = f[1] and (f[2] .. ' ' .. f[3])
-    if told and (ARGV[2] == '' or f[1] == ARGV[2])
+    if told and (ARGV[2] == '' or string.match(f[1], '^[^/]+/([^/]+)') == ARGV[2])
       and (ARGV[3] == '' or string.find(told, ARGV[3], 1, true)) then
       found[#found + 1] = id
     end

@@ -8,6 +8,9 @@
 -- Returns the ids that were accepted; and which of these had been canceled.
 -- A larger response is read when it is wanted, so that no subscriber's buffer overflows.
 local MAX_REPLY = 16384
+-- A small response is kept in pieces, no value of which is so long that the hash would take three times the
+-- memory; an API of the version before, which would have submitted it `plain` and so with its id, reads none.
+local PIECE, MOST_PIECES = 64, 16
 local worker, ttl = ARGV[2], ARGV[3]
 local ms = now_ms()
 local accepted, canceled, payloads, lines, replies, good, late = {}, {}, {}, {}, {}, 0, 0
@@ -21,7 +24,8 @@ for i = 14, #ARGV, 8 do
   local id, attempt, status = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local job = key('job', id)
   local f = redis.call('HMGET', job, 'status', 'worker', 'attempt', 'payload_key', 'cancel',
-    'reply_to', 'history', 'webhook', 'execution_timeout_ms', 'created_at', 'started_at', 'group', 'rows')
+    'reply_to', 'history', 'webhook', 'execution_timeout_ms', 'created_at', 'started_at', 'group', 'rows',
+    'id')
   if f[1] == 'running' and f[2] == worker and f[3] == attempt then
     if f[5] == '1' then status = 'canceled' end
     local fields = {}
@@ -32,8 +36,17 @@ for i = 14, #ARGV, 8 do
       good = good + 1
       success_us, queue_us = success_us + whole, queue_us + queued + waited
       local result, header_length = ARGV[i + 3], ARGV[i + 5]
-      append(fields, 'result', result, 'result_ref', ARGV[i + 4], 'result_header_length',
-        header_length)
+      local compact = not f[14] and ARGV[i + 4] == '' and #result <= MOST_PIECES * PIECE
+      if compact then
+        append(fields, 'head', header_length)
+        for n = 1, math.ceil(#result / PIECE) do
+          append(fields, n, string.sub(result, (n - 1) * PIECE + 1, n * PIECE))
+        end
+        redis.call('HDEL', job, 'payload_key', 'payload_ref', 'header_length', 'bytes', 'start_by', 'seq')
+      else
+        append(fields, 'result', result, 'result_ref', ARGV[i + 4], 'result_header_length',
+          header_length)
+      end
       if f[6] and #result > 0 and #result <= MAX_REPLY then
         replies[f[6]] = replies[f[6]] or {}
         append(replies[f[6]], id, '\n', header_length, '\n', #result, '\n', result)

@@ -10,8 +10,8 @@ local seen = redis.call('ZREVRANGEBYSCORE', KEYS[1], below, '-inf', 'WITHSCORES'
 for i = 1, #seen, 2 do
   if #found > limit then break end
   local f = seen[i]:sub(1, #ARGV[6]) == ARGV[6]
-    and redis.call('HMGET', key('job', seen[i]), 'status', 'model')
-  if f and f[1] and (ARGV[2] == '' or f[1] == ARGV[2]) and (ARGV[3] == '' or f[2] == ARGV[3]) then
+    and redis.call('HMGET', key('job', seen[i]), 'status', 'group')
+  if f and f[1] and (ARGV[2] == '' or f[1] == ARGV[2]) and (ARGV[3] == '' or string.match(f[2], '^[^/]+/([^/]+)') == ARGV[3]) then
     found[#found + 1] = seen[i]
   end
   if #found > limit or (i + 1 == #seen and #seen == 10000) then found[1] = seen[i + 1] end

@@ -16,10 +16,22 @@ local function add(hash, amounts)
   end
   redis.call('HSET', hash, unpack(fields))
 end
--- A history with one more line: status|ms|attempt|worker.
+-- A history's line, and one more of them. A job that was never put back has no history, unless it was
+-- submitted `plain`: its other fields say when it was queued, began and ended (read.py tells so).
+local function line(status, ms, attempt, worker)
+  return status .. '|' .. text(ms) .. '|' .. attempt .. '|' .. worker
+end
 local function history(old, status, ms, attempt, worker)
-  local line = status .. '|' .. text(ms) .. '|' .. attempt .. '|' .. worker
-  return old and (old .. '\n' .. line) or line
+  return old .. '\n' .. line(status, ms, attempt, worker)
+end
+-- The history of a job whose fields are about to be written over.
+local function lived(job, old)
+  if old then return old end
+  local f = redis.call('HMGET', job, 'created_at', 'started_at', 'attempt', 'worker', 'finished_at', 'status')
+  old = line('queued', f[1], 0, '')
+  if f[2] then old = history(old, 'running', f[2], f[3], f[4] or '') end
+  if f[5] then old = history(old, f[6], f[5], f[3], f[4] or '') end
+  return old
 end
 local function push_ticket(group, queue, ticket, tickets, ms)
   redis.call('LPUSH', queue, ticket)
@@ -164,15 +176,16 @@ end
 -- job's own, shorter time (`keep` takes that back).
 local function end_job(id, status, ms, ttl, attempt, worker, old, webhook, ...)
   local job = key('job', id)
-  redis.call('HSET', job, 'status', status, 'finished_at', text(ms), 'history',
-    history(old, status, ms, attempt, worker), ...)
+  redis.call('HSET', job, 'status', status, 'finished_at', text(ms), ...)
+  if old then redis.call('HSET', job, 'history', history(old, status, ms, attempt, worker)) end
   if ttl ~= '' then redis.call('EXPIRE', job, redis.call('HGET', job, 'brief') or ttl) end
   if webhook then redis.call('RPUSH', P .. ':webhooks', id) end
 end
 -- A running job waits again, at the head of its group; more fields may follow.
 local function put_back(id, group, ms, attempt, old, start_by, bytes, ...)
-  redis.call('HSET', key('job', id), 'status', 'queued', 'worker', '', 'attempt', attempt, 'history',
-    history(old, 'queued', ms, attempt, ''), ...)
+  local job = key('job', id)
+  redis.call('HSET', job, 'history', history(lived(job, old), 'queued', ms, attempt, ''), 'status',
+    'queued', 'worker', '', 'attempt', attempt, ...)
   redis.call('LPUSH', key('wait', group), id)
   redis.call('HINCRBY', key('group', group), 'popped', -1)
   if start_by == '0' then

@@ -5,7 +5,7 @@
 -- ARGV 1 prefix, 2 id, 3 group_id, 4 fingerprint, 5 payload ('' if already set or in the store),
 --      6 payload_ref, 7 ticket, 8 max_waiting, 9 start_by_ms, 10 result_ttl_s, 11 model,
 --      12 weight (of the flow), 13 bytes, 14 limits (the tenant's: '' or 'waiting bytes jobs/s'),
---      15.. fields (of the job, and their values, in turn)
+--      15 plain ('1': with what the version before reads of a record), 16.. fields (of the job, and their values, in turn)
 -- Returns {verdict, id}: created, known, conflict, full, unloaded, lost; {'failed', id, reason}; or
 --      {'limited', id, limit, ms until a retry makes sense}.
 
@@ -58,10 +58,14 @@ if bucket then redis.call('SET', bucket, text(bucket_us), 'PX', math.ceil((bucke
 local ms = now_ms()
 local group = redis.call('HMGET', KEYS[4], 'tickets', 'popped', 'weight')
 local seq = redis.call('RPUSH', KEYS[3], id) + (group[2] or 0)
-redis.call('HSET', KEYS[1], 'id', id, 'group', ARGV[3], 'fingerprint', fingerprint, 'status', 'queued',
-  'attempt', 0, 'seq', seq, 'created_at', text(ms), 'payload_key', KEYS[2], 'payload_ref', ARGV[6],
-  'start_by', ARGV[9], 'bytes', ARGV[13], 'history', history(false, 'queued', ms, 0, ''),
-  unpack(ARGV, 15))
+-- No value is over 64 bytes, or the hash would take three times the memory. All that a worker of the version
+-- before reads is here; its API reads more.
+redis.call('HSET', KEYS[1], 'status', 'queued', 'attempt', 0, 'group', ARGV[3], 'created_at', text(ms),
+  'bytes', ARGV[13], 'start_by', ARGV[9], 'seq', seq, 'payload_key', KEYS[2], 'payload_ref', ARGV[6],
+  'fingerprint', fingerprint, unpack(ARGV, 16))
+if ARGV[15] == '1' then
+  redis.call('HSET', KEYS[1], 'id', id, 'model', ARGV[11], 'history', line('queued', ms, 0, ''))
+end
 if group[3] ~= ARGV[12] then redis.call('HSET', KEYS[4], 'weight', ARGV[12]) end
 redis.call('HSET', KEYS[5], 'submitted', submitted)
 count_waiting(ARGV[3], 1, bytes)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from wherry.api.core.envelope import Envelope
+from wherry.api.core.fleet_store import FleetStore, Presence
 from wherry.api.core.intake import Intake
 from wherry.api.core.submitter import Submitter
 from wherry.api.egress.named_files import NO_FILES
@@ -16,7 +17,7 @@ from wherry.jobs import AsyncQueue, JobsSettings
 from wherry.jobs.stores import FolderStore
 from wherry.protocol import codec, v2
 from wherry.protocol.errors import ModelNotFound, PayloadTooLarge, QueueFull
-from wherry.tasks.catalog import load_catalog
+from wherry.tasks.catalog import Catalog, load_catalog
 from wherry.tasks.registry import get_task, task_names
 
 
@@ -86,7 +87,8 @@ def test_a_refused_large_job_leaves_no_blob(make_intake, texts, tmp_path, redis_
     blobs = FolderStore(tmp_path / "blobs")
 
     async def fill(queue: AsyncQueue) -> None:
-        submitter = Submitter(queue, blobs, settings, intake.outbound)
+        presence = Presence(queue, FleetStore(blobs), Catalog([]), settings)
+        submitter = Submitter(queue, blobs, settings, intake.outbound, presence)
         for name in ("first", None):
             request = v2.InferenceRequest.parse(texts("x" * 2000, id=name))
             await submitter.store(prepared(intake, request, "embedding"))
