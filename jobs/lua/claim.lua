@@ -18,7 +18,7 @@ local UNKNOWN_US = 1000
 local worker, ms = ARGV[2], now_ms()
 
 local function budget_of(id)
-  local model = string.match(id, '^[^/]+/([^/]+/[^/]+)/')
+  local model = model_of(id)
   local _, at = string.find(ARGV[6], '\n' .. model .. ' ', 1, true)
   if not at then return nil end
   local rows, bytes, preferred, delay = string.match(ARGV[6], '^(%d+) (%d+) (%d+) (%d+)', at + 1)
@@ -122,7 +122,7 @@ local function take(group, wait_list)
     redis.call('SADD', KEYS[3], unpack(taken))
     redis.call('SADD', P .. ':workers', worker) -- who was taken for dead and is not can die yet
     redis.call('HINCRBY', KEYS[2], 'running', claimed)
-    local model = string.match(chosen, '^[^/]+/([^/]+/[^/]+)/')
+    local model = model_of(chosen)
     local each = redis.call('HGET', key('pace', family), cost_field(model, rows))
     out[3] = math.ceil(rows * (each or UNKNOWN_US))
     local pass = out[3] / (g[1] or 1)

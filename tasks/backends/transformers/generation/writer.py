@@ -57,6 +57,7 @@ class GenerationBackend(TransformersBackend, StreamingBackend):
     Each row has its own settings; those of beam search share one call with rows that ask alike.
     """
 
+    rows_have_own = True
     tokenizer: Any
 
     def __init__(

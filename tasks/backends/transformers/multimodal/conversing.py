@@ -46,6 +46,7 @@ R = TypeVar("R", bound=Row)
 class Conversing(TransformersBackend, Generic[R]):
     """A model that writes what it says to a row of several kinds of content."""
 
+    rows_have_own = True
     #: What reads such a row.
     reads: str
     processor: Any
@@ -118,6 +119,7 @@ class Conversing(TransformersBackend, Generic[R]):
             do_sample=row.do_sample,
             temperature=row.temperature,
             top_p=row.top_p,
+            seed=row.seed,
             room=room,
         )
 

@@ -24,6 +24,7 @@ class ImageToText(EncoderDecoderBackend):
     """
 
     auto_class = "AutoModelForImageTextToText"
+    rows_have_own = True
 
     def load_model(self) -> tuple[Any, list[str]]:
         """Load the weights. Raises ModelRefused for a model that wants to be told something."""
