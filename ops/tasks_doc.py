@@ -91,7 +91,7 @@ def _facts(task: Task) -> Iterator[str]:
     if task.group_by:
         yield f"| jobs share a batch when equal in | {_code(task.group_by)} |"
     if task.of_one_size:
-        yield f"| and of one size (powers of four) in | {_code(task.of_one_size)} |"
+        yield f"| and of one size (up to 64, then powers of four) in | {_code(task.of_one_size)} |"
     if task.own:
         yield f"| each row of a batch has its own | {_code(task.own)} |"
     yield f"| Hugging Face calls it | {_code(known.huggingface) or '-'} |"

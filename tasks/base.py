@@ -311,9 +311,13 @@ class Example:
     output: TaskOutput
 
 
+#: The largest of the smallest size, as a power of four: what is shorter is over soon.
+_SMALL = 3
+
+
 def size_class(number: int) -> int:
-    """Which power of four bounds a number: 1 to 4 are of one size, and 5 to 16."""
-    return -(-max(0, number - 1).bit_length() // 2)
+    """Which power of four bounds a number: up to 64 are of one size, 65 to 256, 257 to 1024."""
+    return max(_SMALL, -(-max(0, number - 1).bit_length() // 2))
 
 
 # Tasks are singletons: to hash one by all its fields would cost more than to read a request.
@@ -340,7 +344,7 @@ class Task:
     #: Others that one forward of most backends has one value of, and that each row has by itself
     #: with a backend that says so (`Backend.rows_have_own`).
     own: tuple[str, ...] = ()
-    #: Numbers among `own` that are of one size in a batch: within the same power of four.
+    #: Numbers among `own` that are of one size in a batch (`size_class`).
     of_one_size: tuple[str, ...] = ()
 
     @property

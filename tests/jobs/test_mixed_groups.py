@@ -52,7 +52,7 @@ def test_a_mixed_group_is_of_its_model(fleet: Fleet) -> None:
 
 
 @pytest.mark.parametrize(
-    ("numbers", "size"), [((0, 1), 0), ((2, 4), 1), ((5, 16), 2), ((257, 1024), 5)]
+    ("numbers", "size"), [((0, 1, 64), 3), ((65, 256), 4), ((257, 1024), 5), ((16_385, 32_768), 8)]
 )
-def test_sizes_are_powers_of_four(numbers: tuple[int, int], size: int) -> None:
+def test_sizes_are_powers_of_four(numbers: tuple[int, ...], size: int) -> None:
     assert {size_class(number) for number in numbers} == {size}
