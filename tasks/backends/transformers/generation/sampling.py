@@ -54,18 +54,20 @@ class Drawing:
 
     def bent(self, scores: torch.Tensor) -> torch.Tensor:
         """Scores (B, V) by temperature, top_k and top_p, as transformers bends them."""
-        scores = scores / self._temperature.to(scores.device)
+        if self._temperature.device != scores.device:
+            self._temperature = self._temperature.to(scores.device)
+            self._top_p, self._top_k = self._top_p.to(scores.device), self._top_k.to(scores.device)
+        scores = scores / self._temperature
         rows, size = scores.shape
         if self._most:
-            top_k = self._top_k.to(scores.device).expand(rows, 1).clamp(max=size)
+            top_k = self._top_k.expand(rows, 1).clamp(max=size)
             best = scores.topk(min(self._most, size), dim=-1).values  # (B, k)
             least = best.gather(1, (top_k - 1).clamp(min=0))
             scores = scores.masked_fill((scores < least) & (top_k > 0), -torch.inf)
         if self._sums:
-            top_p = self._top_p.to(scores.device)
             ascending, order = scores.sort(-1)
             sums = ascending.softmax(-1).cumsum(-1)
-            unlikely = (sums <= 1 - top_p) & (top_p < 1)
+            unlikely = (sums <= 1 - self._top_p) & (self._top_p < 1)
             unlikely[:, -1] = False
             scores = scores.masked_fill(unlikely.scatter(1, order, unlikely), -torch.inf)
         return scores
