@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 PIP = $(BIN)/python -m pip install -c constraints.txt
 
-.PHONY: install install-dev demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-start bench-generation bench-tasks bench-decoding bench-peers bench-figures bench-queue bench-runtimes bench-filling bench-annotate bench-annotate-memory compatibility models docs clean
+.PHONY: install install-dev demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-start bench-generation bench-mixed bench-tasks bench-decoding bench-peers bench-figures bench-queue bench-runtimes bench-filling bench-annotate bench-annotate-memory compatibility models docs clean
 
 # What the demo and the tests need. pip tells what it does, for it takes minutes.
 install: .venv/installed
@@ -79,6 +79,9 @@ bench: install
 
 bench-generation: install
 	$(BIN)/python -m bench.generation
+
+bench-mixed: install
+	$(BIN)/python -m bench.mixed_generation
 
 bench-tasks: install
 	$(BIN)/python -m bench.tasks

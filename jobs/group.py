@@ -14,6 +14,10 @@ DEFAULT_PRIORITY = 5
 #: Priority of jobs that nobody waits for: a lane of their own, which has a smaller share.
 BULK_PRIORITY = 9
 
+#: What a mixed group's id has behind the version: no version has it. A worker of a version that
+#: would run all of a batch with its first job's parameters serves no model of that name.
+_MIXED = "~"
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -25,6 +29,8 @@ class Group:
     tenant: str = "-"
     priority: int = DEFAULT_PRIORITY
     digest: str = "-"
+    #: Whether each of its jobs has its own parameters, but for those of the digest.
+    mixed: bool = False
 
     @property
     def id(self) -> str:
@@ -32,7 +38,7 @@ class Group:
         return _joined(
             self.family,
             self.model,
-            self.version,
+            self.version + _MIXED * self.mixed,
             self.tenant,
             str(self.priority),
             self.digest,
@@ -42,7 +48,8 @@ class Group:
     def parse(cls, group_id: str) -> Group:
         """Read a group's id. Raises ValueError when it is none."""
         family, model, version, tenant, priority, digest = map(unquote, group_id.split("/"))
-        return cls(family, model, version, tenant, int(priority), digest)
+        plain = version.removesuffix(_MIXED)
+        return cls(family, model, plain, tenant, int(priority), digest, mixed=plain != version)
 
     @property
     def queue_key(self) -> str:

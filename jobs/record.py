@@ -225,6 +225,11 @@ class WorkerView:
         count = told.get(model) if isinstance(told, dict) else None
         return count if isinstance(count, int) else None
 
+    @property
+    def mixes(self) -> bool:
+        """Whether it runs jobs of different parameters in one batch: older versions do not."""
+        return self.info.get("mixes") is True
+
     def loads(self, model_id: str) -> bool:
         """Whether it is still to load a model."""
         return model_id in self._listed("loading")

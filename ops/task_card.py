@@ -25,6 +25,8 @@ def card(task: Task) -> dict[str, Any]:
         "outputs": [tensor(spec) for spec in task.outputs],
         "parameters": [_parameter(task, parameter) for parameter in task.parameters],
         "group_by": list(task.group_by),
+        "own": list(task.own),
+        "of_one_size": list(task.of_one_size),
         "cost_unit": task.cost_unit,
         "max_row_cost": task.max_row_cost,
         "aliases": {

@@ -90,6 +90,10 @@ def _facts(task: Task) -> Iterator[str]:
     yield f"| a row costs | {task.cost_unit}, at most {task.max_row_cost:,} |"
     if task.group_by:
         yield f"| jobs share a batch when equal in | {_code(task.group_by)} |"
+    if task.of_one_size:
+        yield f"| and of one size (up to 64, then powers of four) in | {_code(task.of_one_size)} |"
+    if task.own:
+        yield f"| each row of a batch has its own | {_code(task.own)} |"
     yield f"| Hugging Face calls it | {_code(known.huggingface) or '-'} |"
     yield f"| Instill calls it | {_code([known.instill] if known.instill else []) or '-'} |"
     yield f"| Pixano calls it | {_code(known.pixano) or '-'} |"

@@ -334,6 +334,15 @@ class Example:
     output: TaskOutput
 
 
+#: The largest of the smallest size, as a power of four: what is shorter is over soon.
+_SMALL = 3
+
+
+def size_class(number: int) -> int:
+    """Which power of four bounds a number: up to 64 are of one size, 65 to 256, 257 to 1024."""
+    return max(_SMALL, -(-max(0, number - 1).bit_length() // 2))
+
+
 # Tasks are singletons: to hash one by all its fields would cost more than to read a request.
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Task:
@@ -355,6 +364,11 @@ class Task:
     max_row_cost: int
     #: Parameters that jobs must share to run in one batch.
     group_by: tuple[str, ...] = ()
+    #: Others that one forward of most backends has one value of, and that each row has by itself
+    #: with a backend that says so (`Backend.rows_have_own`).
+    own: tuple[str, ...] = ()
+    #: Numbers among `own` that are of one size in a batch (`size_class`).
+    of_one_size: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
@@ -365,6 +379,14 @@ class Task:
     def cost_unit(self) -> cost.Unit:
         """What rows are weighed in."""
         return self.input.cost_unit()
+
+    def apart(self, given: Mapping[str, Any], *, mixed: bool) -> dict[str, Any]:
+        """What keeps jobs apart of the parameters given; `mixed` where each may have its own."""
+        if not mixed:
+            return {name: given[name] for name in (*self.group_by, *self.own) if name in given}
+        shared = {name: given[name] for name in self.group_by if name in given}
+        sizes = {name: size_class(given[name]) for name in self.of_one_size if name in given}
+        return {**shared, **sizes}
 
     @property
     def parameters(self) -> tuple[ParameterSpec, ...]:

@@ -34,6 +34,7 @@ from ..tasks.blanks import with_blanks
 from ..tasks.parts import Parts
 from .halving import Run, run_rows
 from .loaded_model import LoadedModel
+from .own_parameters import rows_alike
 from .token_sender import TokenSender
 
 R = TypeVar("R")
@@ -114,7 +115,8 @@ def run_batch(
     """
     works = [_open(model, job, payload) for job, payload in zip(jobs, payloads, strict=True)]
     parts = Parts([row for work in works for row in work.rows])
-    done = run_rows(_runner(model, works, sender), parts.rows, model.budget)
+    run = rows_alike(model, _runner(model, works, sender))
+    done = run_rows(run, parts.rows, model.budget)
     if sender:
         sender.flush()
     answers, written_from = iter(parts.answers(done.rows)), time.perf_counter()

@@ -259,6 +259,7 @@ class Worker:
             "device": self._device.name,
             "models": list(dict.fromkeys(model_id.rpartition("/")[0] for model_id in served)),
             "served": served,
+            "mixes": True,
             "notes": self._models.notes(),
             **self._failures.info(),
             **self._changes.info(),

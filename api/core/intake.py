@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -63,6 +63,8 @@ class Intake:
     catalog: Catalog
     settings: ApiSettings
     outbound: Outbound
+    #: Whether jobs of a model may share a batch that have each their own parameters.
+    mixes: Callable[[ModelDeclaration], bool] = lambda _: False
 
     async def read(
         self,
@@ -196,7 +198,13 @@ class Intake:
         job = NewJob(
             id=who.stored(uuid7() if given is None else checked_id(given)),
             task=task.name,
-            group=_group(declared, plain, server_parameters.priority(request), who),
+            group=_group(
+                declared,
+                plain,
+                server_parameters.priority(request),
+                who,
+                mixed=bool(task.own) and self.mixes(declared),
+            ),
             payload=payload,
             header_length=header_length or len(payload),
             fingerprint=_fingerprint(declared, payload),
@@ -282,18 +290,19 @@ def _fingerprint(declared: ModelDeclaration, payload: bytes) -> str:
 
 
 def _group(
-    declared: ModelDeclaration, request: v2.InferenceRequest, priority: int, who: Caller
+    declared: ModelDeclaration,
+    request: v2.InferenceRequest,
+    priority: int,
+    who: Caller,
+    *,
+    mixed: bool,
 ) -> Group:
-    apart = {
-        name: request.parameters[name]
-        for name in declared.definition.group_by
-        if name in request.parameters
-    }
     return Group(
         declared.family,
         declared.name,
         declared.version,
         tenant=who.tenant,
         priority=priority,
-        digest=digest(apart),
+        digest=digest(declared.definition.apart(request.parameters, mixed=mixed)),
+        mixed=mixed,
     )

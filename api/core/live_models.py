@@ -59,6 +59,8 @@ class LiveModels:
         #: What models turned out to be, by `Group.model_id`, and how often that changed.
         self._facts: dict[str, dict[str, Any]] = {}
         self._written = 0
+        #: Models, by `Group.model_id`, whose workers all mix jobs of different parameters.
+        self._mixing: frozenset[str] = frozenset()
         self._taking = asyncio.Lock()
         self._outage = Outage(log, "whether models.toml is to be read again is not known")
         self._task: asyncio.Task[None] | None = None
@@ -81,9 +83,16 @@ class LiveModels:
 
     def facts(self, declared: ModelDeclaration) -> dict[str, Any]:
         """What a model turned out to be when it was loaded last; nothing of one that never was."""
-        model_id = Group(declared.family, declared.name, declared.version).model_id
+        model_id = _model_id(declared)
         source = declared.source or declared.definition.default_model
         return {**({"source": source} if source else {}), **self._facts.get(model_id, {})}
+
+    def mixes(self, declared: ModelDeclaration) -> bool:
+        """Whether all workers that serve a model mix jobs that have each their own parameters.
+
+        It is of no harm should one that does not come by: it serves none of their groups.
+        """
+        return _model_id(declared) in self._mixing
 
     def versions(self, name: str) -> list[ModelDeclaration]:
         """What models.toml says of a model: none, where it is only served until another is warm."""
@@ -128,6 +137,12 @@ class LiveModels:
             self._queue.run(load_requests(self._settings)),
             self._queue.run(count_facts(self._settings)),
         )
+        if any(model.definition.own for model in self.declared):
+            self._mixing = mixing(
+                self.declared,
+                await self._queue.run(view(self._settings, groups=False)),
+                self._mixing,
+            )
         if written != self._written:
             self._facts = await self._queue.run(read_facts(self._settings))
             self._written = written
@@ -191,8 +206,26 @@ def in_service(declared: Catalog, before: Catalog, fleet: FleetView) -> list[Mod
 
 def is_warm(declared: ModelDeclaration, fleet: FleetView) -> bool:
     """Whether a worker that lives has the model loaded."""
-    model_id = Group(declared.family, declared.name, declared.version).model_id
+    model_id = _model_id(declared)
     return any(worker.alive and worker.has_warm(model_id) for worker in fleet.workers)
+
+
+def mixing(
+    declared: Collection[ModelDeclaration], fleet: FleetView, before: frozenset[str]
+) -> frozenset[str]:
+    """The models, by `Group.model_id`, that only workers serve which mix jobs of different
+    parameters; one that no worker serves is as it was.
+    """
+    found = set()
+    for model_id in map(_model_id, declared):
+        serving = [each for each in fleet.workers if each.alive and each.serves(model_id)]
+        if all(each.mixes for each in serving) if serving else model_id in before:
+            found.add(model_id)
+    return frozenset(found)
+
+
+def _model_id(declared: ModelDeclaration) -> str:
+    return Group(declared.family, declared.name, declared.version).model_id
 
 
 def _other_tasks(

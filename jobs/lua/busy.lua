@@ -6,7 +6,7 @@
 local asked, found = {}, {}
 for i = 2, #ARGV do asked[ARGV[i]] = true end
 for _, id in ipairs(redis.call('ZRANGE', P .. ':groups:due', 0, -1)) do
-  local model = string.match(id, '^[^/]+/([^/]+/[^/]+)/')
+  local model = model_of(id)
   if asked[model] then
     local g = redis.call('HMGET', key('group', id), 'waiting', 'running')
     if tonumber(g[1] or '0') > 0 or tonumber(g[2] or '0') > 0 then

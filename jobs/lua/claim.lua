@@ -25,7 +25,7 @@ local worker, ms = ARGV[2], now_ms()
 local family = string.match(ARGV[3], '^[^/]+')
 
 local function budget_of(id)
-  local model = string.match(id, '^[^/]+/([^/]+/[^/]+)/')
+  local model = model_of(id)
   local _, at = string.find(ARGV[6], '\n' .. model .. ' ', 1, true)
   if not at then return nil end
   local rows, bytes, preferred, delay = string.match(ARGV[6], '^(%d+) (%d+) (%d+) (%d+)', at + 1)
@@ -166,7 +166,7 @@ end
 
 -- Device time in µs that a batch of so many rows took lately, if one of about that size has run.
 local function cost_of(n)
-  local model = string.match(chosen, '^[^/]+/([^/]+/[^/]+)/')
+  local model = model_of(chosen)
   local each = redis.call('HGET', key('pace', family), cost_field(model, n))
   return each and each * n
 end

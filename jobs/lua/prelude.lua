@@ -71,6 +71,8 @@ local function place(id)
   local family, tenant, priority = string.match(id, '^([^/]+)/[^/]+/[^/]+/([^/]+)/(%d)')
   return family, (priority == '9' and '2/' or '1/') .. tenant, tenant, priority
 end
+-- A group's model, as model/version. A `~` behind it says that each job has its own parameters.
+local function model_of(id) return string.match(id, '^[^/]+/([^/]+/[^/~]+)~?/') end
 -- A group's place in its flow: by priority, then by when it was last served or came.
 local function turn(priority)
   local t = redis.call('TIME')

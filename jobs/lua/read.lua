@@ -67,7 +67,7 @@ for i = 2, #ARGV do
       local g = redis.call('HMGET', key('group', f[3]), 'popped', 'waiting')
       local position = math.min(f[13] - (g[1] or 0), tonumber(g[2] or '1')) - 1
       f[14], f[15], f[16] = ahead(f[3], math.max(0, position))
-      f[17] = redis.call('HGET', P .. ':cold', string.match(f[3], '^[^/]+/([^/]+/[^/]+)/')) or ''
+      f[17] = redis.call('HGET', P .. ':cold', model_of(f[3])) or ''
     end
     out[#out + 1] = f
   end

@@ -20,7 +20,7 @@ end
 local old = redis.call('HGET', key('job', id), 'fingerprint')
 if old then return {old == fingerprint and 'known' or 'conflict', id} end
 if redis.call('SISMEMBER', KEYS[9], ARGV[11]) == 1 then return {'unloaded', id} end
-local why = redis.call('HGET', KEYS[11], string.match(ARGV[3], '^[^/]+/([^/]+/[^/]+)/'))
+local why = redis.call('HGET', KEYS[11], model_of(ARGV[3]))
 if why then return {'failed', id, why} end
 local totals = redis.call('HMGET', KEYS[5], 'waiting', 'submitted', 'tidied')
 local submitted = tonumber(totals[2] or '0') + 1

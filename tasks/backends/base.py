@@ -27,6 +27,9 @@ class Backend(ABC):
     #: Which rows share forwards: as declared, or as found once the model is loaded.
     company: Company = Company()
     _declared: Company | None = None
+    #: Whether each row of a batch may have its own of the parameters in `Task.own`; else `run` is
+    #: given rows that have them alike.
+    rows_have_own: bool = False
 
     def __init__(self, task: Task, source: str | None, *, device: Device) -> None:
         self.task, self.source, self.device = task, source, device

@@ -50,6 +50,8 @@ class Stub(StreamingBackend):
     rows runs out of the device's memory. Loaded, it `weighs` so many bytes.
     """
 
+    rows_have_own = True
+
     def __init__(
         self,
         task: Task,

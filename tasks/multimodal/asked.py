@@ -7,10 +7,10 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from ..base import TaskInput
-from ..text.generation import MAX_NEW_TOKENS, DoSample, Temperature, TopP
+from ..text.generation import MAX_NEW_TOKENS, DoSample, Seed, Temperature, TopP
 
-#: Parameters that one batch has one value of.
-GROUP_BY = ("max_new_tokens", "do_sample", "temperature", "top_p")
+#: Parameters that each row of a batch has by itself.
+OWN = ("max_new_tokens", "do_sample", "temperature", "top_p")
 
 
 class AskedInput(TaskInput):
@@ -26,6 +26,7 @@ class AskedInput(TaskInput):
     do_sample: DoSample = False
     temperature: Temperature = None
     top_p: TopP = None
+    seed: Seed = None
 
     @model_validator(mode="before")
     @classmethod

@@ -14,8 +14,9 @@ from ..audio.sounds import AUDIO, SoundsInput
 from ..base import Aliases, Example, Task, Widget
 from ..samples import PCM, SAMPLE_RATE
 from ..tensors import TensorSpec
+from ..text.generation import OF_ONE_SIZE
 from ..text.texts import TEXT
-from .asked import GROUP_BY, AskedInput
+from .asked import OWN, AskedInput
 from .written import WRITTEN, WrittenOutput
 
 #: Seconds of one sound, at most: Music Flamingo hears twenty minutes.
@@ -45,7 +46,8 @@ TASK = Task(
     max_row_cost=_MAX_SECONDS * 1000,
     widget=Widget(("audio", "text"), "text"),
     aliases=Aliases(huggingface=("audio-text-to-text",)),
-    group_by=GROUP_BY,
+    own=OWN,
+    of_one_size=OF_ONE_SIZE,
     example=Example(
         AudioTextToTextInput(audio=[PCM], sample_rate=SAMPLE_RATE, texts=["What is this?"]),
         AudioTextToTextOutput(texts=["Wind in the rigging."]),

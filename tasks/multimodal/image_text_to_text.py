@@ -15,9 +15,10 @@ from typing import ClassVar
 from ..base import Aliases, Example, Task, Widget
 from ..samples import PNG
 from ..tensors import TensorSpec
+from ..text.generation import OF_ONE_SIZE
 from ..text.texts import TEXT
 from ..vision.images import IMAGE, MAX_PIXELS, ImagesInput
-from .asked import GROUP_BY, AskedInput
+from .asked import OWN, AskedInput
 from .written import WRITTEN, WrittenOutput
 
 
@@ -48,7 +49,8 @@ TASK = Task(
         instill="TASK_CHAT",
         pixano=("text_image_conditional_generation", "vlm"),
     ),
-    group_by=GROUP_BY,
+    own=OWN,
+    of_one_size=OF_ONE_SIZE,
     example=Example(
         ImageTextToTextInput(images=[PNG], texts=["What is this?"]),
         ImageTextToTextOutput(texts=["A grey square."]),

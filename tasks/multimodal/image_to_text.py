@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ..base import Aliases, Example, Task, Widget
 from ..samples import PNG
-from ..text.generation import MAX_NEW_TOKENS
+from ..text.generation import MAX_NEW_TOKENS, OF_ONE_SIZE
 from ..vision.images import MAX_PIXELS, ImagesInput
 from .written import WRITTEN, WrittenOutput
 
@@ -41,6 +41,7 @@ TASK = Task(
     max_row_cost=MAX_PIXELS,
     widget=Widget(("image",), "text"),
     aliases=Aliases(huggingface=("image-to-text",)),
-    group_by=("max_new_tokens",),
+    own=("max_new_tokens",),
+    of_one_size=OF_ONE_SIZE,
     example=Example(ImageToTextInput(images=[PNG]), ImageToTextOutput(texts=["a grey square"])),
 )

@@ -14,7 +14,15 @@ from typing_extensions import TypedDict  # pydantic wants this one before Python
 from ...protocol.datatypes import Datatype
 from ..base import Aliases, Example, Task, Widget
 from ..tensors import TensorSpec
-from .generation import GROUP_BY, OUTPUTS, Generation, GenerationInput, GenerationOutput
+from .generation import (
+    GROUP_BY,
+    OF_ONE_SIZE,
+    OUTPUTS,
+    OWN,
+    Generation,
+    GenerationInput,
+    GenerationOutput,
+)
 from .texts import MAX_TOKENS
 
 MESSAGES = TensorSpec("messages", Datatype.BYTES, (-1,), "messages", "json")
@@ -63,6 +71,8 @@ TASK = Task(
     default_model="HuggingFaceTB/SmolLM2-360M-Instruct",
     max_row_cost=MAX_TOKENS,
     group_by=GROUP_BY,
+    own=OWN,
+    of_one_size=OF_ONE_SIZE,
     widget=Widget(("json",), "chat"),
     aliases=Aliases(huggingface=("conversational",), instill="TASK_CHAT"),
     example=Example(

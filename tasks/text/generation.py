@@ -16,18 +16,23 @@ from .tokens import Token
 #: Tokens that one row may ask for.
 MAX_NEW_TOKENS = 32_768
 
-#: Parameters that one batch has one value of. Seeds are each row's own.
-GROUP_BY = (
+#: Parameters that one batch has one value of: beams have a shape of their own, and one length.
+GROUP_BY = ("num_beams",)
+
+#: Those that each row of a batch has by itself.
+OWN = (
     "max_new_tokens",
     "do_sample",
     "temperature",
     "top_p",
     "top_k",
     "repetition_penalty",
-    "num_beams",
     "stop",
     "logprobs",
 )
+
+#: Those of which a batch has values of one size: a short row's job ends with the batch.
+OF_ONE_SIZE = ("max_new_tokens",)
 
 #: Candidates told in a token's place, at most.
 MAX_LOGPROBS = 5
@@ -46,6 +51,14 @@ Temperature = Annotated[
 ]
 TopP = Annotated[
     float | None, Field(gt=0, le=1, description="Draw from the likeliest tokens of this sum.")
+]
+Seed = Annotated[
+    int | None,
+    Field(
+        ge=0,
+        le=2**63 - 1,
+        description="Makes what is drawn repeatable: a row's text follows from it and the seed.",
+    ),
 ]
 StopString = Annotated[str, Field(min_length=1, max_length=256)]
 
@@ -77,12 +90,7 @@ class GenerationInput(TaskInput):
     stop: list[StopString] = Field(
         default=[], max_length=16, description="Strings that end a text; they are left out of it."
     )
-    seed: int | None = Field(
-        default=None,
-        ge=0,
-        le=2**63 - 1,
-        description="Makes what is drawn repeatable: a row's text follows from it and the seed.",
-    )
+    seed: Seed = None
 
     logprobs: int | None = Field(
         default=None,

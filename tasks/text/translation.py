@@ -10,7 +10,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from ..base import Aliases, Example, Task, Widget
-from .generation import GROUP_BY, OUTPUTS, Generation, GenerationOutput
+from .generation import GROUP_BY, OF_ONE_SIZE, OUTPUTS, OWN, Generation, GenerationOutput
 from .rewriting import RewritingInput
 from .texts import MAX_TOKENS
 
@@ -47,6 +47,8 @@ TASK = Task(
     default_model="google-t5/t5-small",
     max_row_cost=MAX_TOKENS,
     group_by=GROUP_BY,
+    own=OWN,
+    of_one_size=OF_ONE_SIZE,
     widget=Widget(("text",), "text"),
     aliases=Aliases(),
     example=Example(

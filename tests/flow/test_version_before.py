@@ -19,12 +19,17 @@ from pathlib import Path
 import pytest
 
 from wherry.client import Client, JobView
+from wherry.jobs import JobsSettings, Queue
+from wherry.jobs.read import read
 from wherry.ops.child import Child
 from wherry.ops.ports import free_port
 from wherry.ops.redis_server import RedisServer
 from wherry.ops.services import api_command, worker_command
 from wherry.protocol.states import JobState
 from wherry.tasks.text.embedding import EmbeddingInput, EmbeddingOutput
+from wherry.tasks.text.text_generation import TextGenerationInput
+
+from ..support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -40,6 +45,12 @@ task = "embedding"
 backend = "stub"
 max_batch_size = 4
 parameters = { delay_s = 0.05 }
+
+[[models]]
+name = "text-generation"
+task = "text-generation"
+backend = "stub"
+parameters = { words = 3 }
 """
 
 #: Text enough for the blob store, and little.
@@ -177,3 +188,35 @@ def test_both_versions_serve_one_fleet_and_die_in_it(fleet: Fleet) -> None:
     for client in apis:
         assert answered(client, jobs) == [vectors[text] for text in TEXTS]
         assert {client.status(job.id).status for job in jobs} == {JobState.SUCCEEDED}
+
+
+def test_a_worker_of_the_version_before_leaves_mixed_jobs_to_others(fleet: Fleet) -> None:
+    """It would run all of a batch as the first of its jobs asks."""
+    _, client = fleet.api("now")
+    ours = fleet.worker("now", 0)
+    queue = Queue(fleet.redis_url)
+
+    def ask(tokens: int) -> JobView:
+        asked = TextGenerationInput(texts=["a boat"], max_new_tokens=tokens)
+        return client.submit("text-generation", asked)
+
+    def is_mixed(job: JobView) -> bool:
+        record = queue.run(read([job.id], JobsSettings(redis_url=fleet.redis_url)))[0]
+        return record is not None and record.group.mixed
+
+    until(lambda: is_mixed(ask(9)), timeout_s=30)
+    ours.begin_stop()
+    ours.stop(30)
+    waiting = [ask(tokens) for tokens in (7, 8)]
+    assert all(map(is_mixed, waiting))
+
+    fleet.worker("before", 1)
+    together(client)  # it lives, and serves what it can
+    until(lambda: not is_mixed(ask(9)), timeout_s=30)
+    client.result(ask(9).id, timeout_s=60)
+    assert {client.status(job.id).status for job in waiting} == {JobState.QUEUED}
+
+    fleet.worker("now", 2)
+    for job in waiting:
+        client.result(job.id, timeout_s=60)
+    queue.close()

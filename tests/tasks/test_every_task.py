@@ -38,6 +38,8 @@ def test_its_parameters_are_described(name: str) -> None:
     task = get_task(name)
     assert {p.name for p in task.parameters} == set(task.input.parameter_names())
     assert set(task.group_by) <= set(task.input.parameter_names())
+    assert set(task.own) <= set(task.input.parameter_names()) - set(task.group_by)
+    assert set(task.of_one_size) <= set(task.own)
     for parameter in task.parameters:
         assert parameter.schema["description"], parameter.name
         assert {"type", "anyOf", "enum", "$ref"} & set(parameter.schema), parameter.name

@@ -27,7 +27,7 @@ class GraphCache:
         return self._length
 
     def reorder_cache(self, beam_idx: torch.Tensor) -> None:
-        """Let each row go on from another's, as beams do."""
+        """Let each row go on from another's, as beams do, or leave some out."""
         rows = beam_idx.numpy()
         self.arrays = {name: array[rows] for name, array in self.arrays.items()}
 
@@ -39,6 +39,8 @@ class GraphModel(hf.PreTrainedModel, hf.GenerationMixin):  # type: ignore[misc] 
     """
 
     main_input_name = "input_ids"
+    #: Its cache can leave rows out.
+    rows_may_leave = True
 
     def __init__(
         self, config: Any, generation_config: Any, decoder: Decoder, encoder: Graph | None = None

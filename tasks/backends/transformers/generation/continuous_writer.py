@@ -15,11 +15,12 @@ from ...base import ModelRefused
 from ...device import Device
 from .continuous import BrokenLoopError, RunningBatch
 from .continuous_loop import News, RunningRow
-from .generate import Parameters, completion, positions
+from .generate import completion, positions
+from .parameters import Parameters
 from .sampling import RowSampler, Warping, own_numbers
 from .stopping import Stops
 from .token_stream import RowStreamer
-from .writer import GenerationBackend, Prompt, parameters_of
+from .writer import GenerationBackend, Prompt
 
 log = logging.getLogger(__name__)
 
@@ -99,21 +100,31 @@ class ContinuousWriter(GenerationBackend):
         prompts: Sequence[Prompt],
         listeners: Sequence[Listener | None],
     ) -> list[TaskOutput]:
-        """Let the rows join the running batch. Should it break, a batch of these rows alone
-        answers those that are left, or finds the row at fault.
+        """Let the rows join the running batch, but for those that cannot. Should it break, a batch
+        of these rows alone answers those that are left, or finds the row at fault.
         """
-        if not self._running or not all(map(self._joins, inputs, prompts)):
+        running = self._running
+        joining = [
+            running is not None and self._joins(*row) for row in zip(inputs, prompts, strict=True)
+        ]
+        if running is None or not any(joining):
             return super().write(inputs, prompts, listeners)
         heard = [listener and _Resumed(listener) for listener in listeners]
-        found = self._follow(self._running, inputs, prompts, heard)
-        left = [i for i, output in enumerate(found) if output is None]
-        anew = [listener and listener.again() for listener in heard]
-        again = iter(
-            super().write(
-                [inputs[i] for i in left], [prompts[i] for i in left], [anew[i] for i in left]
-            )
+        places = [i for i, joins in enumerate(joining) if joins]
+        followed = self._follow(
+            running,
+            [inputs[i] for i in places],
+            [prompts[i] for i in places],
+            [heard[i] for i in places],
         )
-        return [output or next(again) for output in found]
+        found = dict(zip(places, followed, strict=True))
+        left = [i for i in range(len(inputs)) if found.get(i) is None]
+        anew = [listener and listener.again() for listener in heard]
+        again = super().write(
+            [inputs[i] for i in left], [prompts[i] for i in left], [anew[i] for i in left]
+        )
+        found.update(zip(left, again, strict=True))
+        return [output for _, output in sorted(found.items()) if output is not None]
 
     def _follow(
         self,
@@ -124,7 +135,7 @@ class ContinuousWriter(GenerationBackend):
     ) -> list[TaskOutput | None]:
         """The rows' answers; None for a row that was left when the running batch broke."""
         news: SimpleQueue[News] = SimpleQueue()
-        texts = [self._text(*row, news) for row in zip(inputs, prompts, listeners, strict=True)]
+        texts = [self._text(*row, news) for row in zip(prompts, listeners, strict=True)]
         by_row = {text.row: text for text in texts}
         try:
             with closing(running.follow(list(by_row), news)) as grown:
@@ -147,10 +158,8 @@ class ContinuousWriter(GenerationBackend):
         fits = len(prompt.tokens) + prompt.budget <= room
         return fits and prompt.budget > 0 and (row.num_beams or 1) == 1
 
-    def _text(
-        self, row: Any, prompt: Prompt, listener: Listener | None, news: SimpleQueue[News]
-    ) -> _Text:
-        wanted = parameters_of(row, prompt.budget)
+    def _text(self, prompt: Prompt, listener: Listener | None, news: SimpleQueue[News]) -> _Text:
+        wanted = prompt.parameters
         stops = Stops.of(self.model, self.tokenizer, wanted.stop)
         streamer = listener and RowStreamer(listener, self.tokenizer, prompt.tokens, stops)
         made = RunningRow(
@@ -158,7 +167,7 @@ class ContinuousWriter(GenerationBackend):
             budget=prompt.budget,
             ends=sorted(stops.end_tokens),
             penalties=_penalties(self.model, wanted),
-            draw=_draw(self.model, wanted, row.seed, len(prompt.tokens)),
+            draw=_draw(self.model, wanted, len(prompt.tokens)),
             streamed=streamer is not None or bool(stops.strings),
             top=wanted.top,
             news=news,
@@ -261,9 +270,9 @@ def _penalties(model: Any, wanted: Parameters) -> LogitsProcessorList:
     return LogitsProcessorList([RepetitionPenaltyLogitsProcessor(float(penalty))])
 
 
-def _draw(model: Any, wanted: Parameters, seed: int | None, start: int) -> LogitsProcessorList:
+def _draw(model: Any, wanted: Parameters, start: int) -> LogitsProcessorList:
     if not wanted.draws:
         return LogitsProcessorList()
     warping = Warping.of(model.generation_config, wanted.temperature, wanted.top_p, wanted.top_k)
-    numbers = own_numbers([seed], wanted.max_new_tokens)
+    numbers = own_numbers([wanted.seed], wanted.max_new_tokens)
     return LogitsProcessorList([RowSampler(warping, numbers, start)])

@@ -1,18 +1,17 @@
 """Generating text: one `generate` for many prompts, and what came of each.
 
-The same settings hold for a whole batch, but chance does not: every row draws from its own seed, so
-that a row says the same whatever runs beside it. That is exact as far as the logits are: in float32
-neighbours move them in the seventh digit, in half precision visibly, and a near tie may then fall
-the other way.
+Each row has its own settings, its own end and its own chance, so that a row says the same whatever
+runs beside it; but for beam search, where a batch has one set of settings. That is exact as far as
+the logits are: in float32 neighbours move them in the seventh digit, in half precision visibly, and
+a near tie may then fall the other way.
 
-Rows may have listeners, who hear of their tokens as they are made: transformers' `streamer` is
-given those of all rows at each step.
+Rows may have listeners, who hear of their tokens as they are made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -21,9 +20,11 @@ from numpy.typing import NDArray
 
 from .....protocol.errors import RowError
 from ....text.tokens import Listener
-from .sampling import RowSampler, Warping, own_numbers
+from .parameters import Parameters
+from .row_loop import LoopRow, RowLoop
+from .sampling import Warping
 from .stopping import Stops
-from .token_stream import TokenStreamer
+from .token_stream import RowStreamer
 
 #: Models that have another one write -> what they call it.
 _WRITERS = {
@@ -32,27 +33,6 @@ _WRITERS = {
     "instructblip": "language_model",
     "kosmos-2": "text_model",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parameters:
-    """How to generate; None leaves it to the model's own generation config."""
-
-    max_new_tokens: int
-    do_sample: bool = False
-    temperature: float | None = None
-    top_p: float | None = None
-    top_k: int | None = None
-    repetition_penalty: float | None = None
-    num_beams: int | None = None
-    stop: tuple[str, ...] = ()
-    #: Candidates told with each token.
-    top: int = 0
-
-    @property
-    def draws(self) -> bool:
-        """Whether tokens are drawn; temperature 0 means the likeliest."""
-        return self.do_sample and self.temperature != 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,55 +51,89 @@ def generate(
     model: Any,
     tokenizer: Any,
     inputs: Mapping[str, torch.Tensor],
-    parameters: Parameters,
+    rows: Sequence[Parameters],
     *,
-    seeds: Sequence[int | None] = (),
     listeners: Sequence[Listener | None] = (),
 ) -> list[Completion]:
     """Generate for a padded batch on the model's device, with one call of `model.generate`.
 
-    Decoder-only models need input_ids (B, T) and attention_mask padded on the left. All rows may
-    have `max_new_tokens`, so bound it with `budget` first. `seeds` is one a row; None draws anew
-    each time. `listeners`, one a row, hear each token, but for beam search, which takes words back;
-    a row whose listener has had enough ends. Call it within `TransformersBackend.forward`.
+    Decoder-only models need input_ids (B, T) and attention_mask padded on the left. Each row may
+    have its `max_new_tokens`, so bound it with `budget` first, and group rows by `company_of`.
+    `listeners`, one a row, hear each token, but for beam search, which takes words back; a row
+    whose listener has had enough ends. Call it within `TransformersBackend.forward`.
     """
-    rows = next(iter(inputs.values())).shape[0]
-    start = _prompt_length(model, inputs)
-    own = writer(model)
-    stops = Stops.of(own, tokenizer, parameters.stop)
+    own, prompts = writer(model), _prompts(model, inputs)
+    known = {wanted.stop: Stops.of(own, tokenizer, wanted.stop) for wanted in rows}
+    stops = [known[wanted.stop] for wanted in rows]
     arguments: dict[str, Any] = {
-        "max_new_tokens": parameters.max_new_tokens,
-        "do_sample": False,  # RowSampler draws
+        "max_new_tokens": max(wanted.max_new_tokens for wanted in rows),
+        "do_sample": False,  # rows draw by themselves
         **_padding(model, tokenizer),
-        "stopping_criteria": stops.criteria(start),
         "num_return_sequences": 1,
         "return_dict_in_generate": False,
     }
-    if parameters.num_beams is not None:
-        arguments["num_beams"] = parameters.num_beams
-    if parameters.repetition_penalty is not None:
-        arguments["repetition_penalty"] = float(parameters.repetition_penalty)
-    processors: list[Any] = []
-    if any(listeners) and beams(own, parameters) == 1:
-        prompts = _prompts(model, inputs)
-        streamer = TokenStreamer(tokenizer, stops, prompts, listeners, parameters.top)
-        arguments["streamer"] = streamer
-        arguments["stopping_criteria"].append(streamer.hush)
-        processors.append(streamer.look)  # before the sampler leaves one token
-    if parameters.draws:
-        warping = Warping.of(
-            own.generation_config, parameters.temperature, parameters.top_p, parameters.top_k
-        )
-        numbers = own_numbers(seeds or [None] * rows, parameters.max_new_tokens)
-        sampler = RowSampler(warping, numbers, start)
-        processors.append(sampler)
-        arguments["num_beams"] = 1
     _forget(model)
-    sequences = model.generate(**inputs, logits_processor=processors, **arguments).cpu()
-    return [
-        completion(tokenizer, stops, prompt, row[start:].tolist())
-        for prompt, row in zip(_prompts(model, inputs), sequences, strict=True)
-    ]
+    if beams(own, rows[0]) > 1:
+        made = _follow_beams(model, inputs, rows[0], stops[0], arguments)
+    else:
+        loop = [
+            LoopRow(
+                wanted,
+                ends,
+                Warping.of(own.generation_config, wanted.temperature, wanted.top_p, wanted.top_k),
+                listener and RowStreamer(listener, tokenizer, prompt, ends),
+            )
+            for wanted, ends, prompt, listener in zip(
+                rows, stops, prompts, listeners or [None] * len(rows), strict=True
+            )
+        ]
+        run = RowLoop(loop, leaving=may_leave(model))
+        model.generate(**inputs, custom_generate=run, num_beams=1, **arguments)
+        made = [row.tokens for row in loop]
+    return [completion(tokenizer, *row) for row in zip(stops, prompts, made, strict=True)]
+
+
+def _follow_beams(
+    model: Any,
+    inputs: Mapping[str, torch.Tensor],
+    wanted: Parameters,
+    stops: Stops,
+    arguments: Mapping[str, Any],
+) -> list[list[int]]:
+    """Each row's new tokens, by beam search: transformers' own, of one setting for all rows."""
+    start, asked = _prompt_length(model, inputs), dict(arguments)
+    if wanted.num_beams is not None:
+        asked["num_beams"] = wanted.num_beams
+    if wanted.repetition_penalty is not None:
+        asked["repetition_penalty"] = float(wanted.repetition_penalty)
+    sequences = model.generate(**inputs, stopping_criteria=stops.criteria(start), **asked)
+    return [row[start:].tolist() for row in sequences.cpu()]
+
+
+def company_of(model: Any, rows: Sequence[Parameters]) -> list[Hashable]:
+    """What rows must have alike to be written together by one `generate`."""
+    own, leaving = writer(model), may_leave(model)
+    most = max((wanted.max_new_tokens for wanted in rows), default=0)
+
+    def key(wanted: Parameters) -> Hashable:
+        if beams(own, wanted) > 1:
+            return replace(wanted, seed=None, top=0)
+        if leaving or wanted.room is None or wanted.room >= most:
+            return None
+        # A row that has ended goes on with the others: all must have room for as many tokens.
+        return wanted.max_new_tokens
+
+    return [key(wanted) for wanted in rows]
+
+
+def may_leave(model: Any) -> bool:
+    """Whether rows can be taken out of a running batch: whether all that a model keeps of them is
+    in transformers' own cache, or one that is told of it.
+    """
+    own = writer(model)
+    if own._is_stateful or any(hasattr(part, "rope_deltas") for part in model.modules()):  # noqa: SLF001 # transformers' own mark
+        return False
+    return own._supports_default_dynamic_cache() or getattr(own, "rows_may_leave", False)  # noqa: SLF001 # likewise
 
 
 def writer(model: Any) -> Any:
@@ -185,21 +199,31 @@ def _forget(model: Any) -> None:
             module.conv1d_state = None
 
 
-def budget(model: Any, prompt_tokens: int, max_new_tokens: int, *, started: int = 1) -> int:
-    """How many tokens a row may get: what it asks for, within the model's positions.
+def room_of(model: Any, prompt_tokens: int, max_new_tokens: int, *, started: int = 1) -> int | None:
+    """How many tokens the model's positions leave a row that asks for so many; None for no limit.
 
     `started` is how many tokens an encoder-decoder's text starts with. Raises RowError for a prompt
     that leaves no room.
     """
+    limit = positions(model, "decoder")
     if model.config.is_encoder_decoder:  # prompt and text are counted apart
         check_length(prompt_tokens, positions(model, "encoder"))
-        limit = positions(model, "decoder")
-        return max_new_tokens if limit is None else min(max_new_tokens, limit - started)
-    limit = positions(model, "decoder")
+        return limit if limit is None else limit - started
     if limit is None:
-        return max_new_tokens
+        return None
     check_length(prompt_tokens, limit - min(1, max_new_tokens))
-    return min(max_new_tokens, limit - prompt_tokens)
+    return limit - prompt_tokens
+
+
+def within(max_new_tokens: int, room: int | None) -> int:
+    """How many tokens a row may get of those that it asks for."""
+    return max_new_tokens if room is None else min(max_new_tokens, room)
+
+
+def budget(model: Any, prompt_tokens: int, max_new_tokens: int, *, started: int = 1) -> int:
+    """How many tokens a row may get, within the model's positions. Raises what `room_of` raises."""
+    room = room_of(model, prompt_tokens, max_new_tokens, started=started)
+    return within(max_new_tokens, room)
 
 
 def positions(model: Any, side: Literal["encoder", "decoder"]) -> int | None:

@@ -33,9 +33,14 @@ def check_scorable(model: Any, tokens: int) -> None:
 
 
 def prompt_scores(
-    model: Any, prompts: Sequence[Sequence[int]], top: int, *, logits_bytes: int = _LOGITS_BYTES
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    tops: Sequence[int],
+    *,
+    logits_bytes: int = _LOGITS_BYTES,
 ) -> list[list[Score]]:
-    """The scores of each prompt's tokens from the second on; a first token has no chance.
+    """The scores of each prompt's tokens from the second on, with `tops` candidates each; a first
+    token has no chance.
 
     `check_scorable` first. Call it within `TransformersBackend.forward`.
     """
@@ -44,9 +49,10 @@ def prompt_scores(
     for group in _groups([len(prompt) for prompt in prompts], room):
         rows = [list(prompts[i]) for i in group]
         if len(rows[0]) > room:
-            found[group[0]] = _in_parts(model, rows[0], top, room)
+            found[group[0]] = _in_parts(model, rows[0], tops[group[0]], room)
         else:
-            found.update(zip(group, _at_once(model, rows, top), strict=True))
+            scores = _at_once(model, rows, [tops[i] for i in group])
+            found.update(zip(group, scores, strict=True))
     return [found[i] for i in range(len(prompts))]
 
 
@@ -68,14 +74,14 @@ def _groups(lengths: Sequence[int], room: int) -> Iterator[list[int]]:
         yield group
 
 
-def _at_once(model: Any, rows: Sequence[list[int]], top: int) -> list[list[Score]]:
+def _at_once(model: Any, rows: Sequence[list[int]], tops: Sequence[int]) -> list[list[Score]]:
     longest = max(map(len, rows))
     ids = torch.tensor([[*row, *[0] * (longest - len(row))] for row in rows], device=model.device)
     mask = torch.tensor(
         [[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=model.device
     )
     logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits  # (B, T, V)
-    return [_scores(logits[i], row[1:], top) for i, row in enumerate(rows)]
+    return [_scores(logits[i], row[1:], tops[i]) for i, row in enumerate(rows)]
 
 
 def _in_parts(model: Any, row: list[int], top: int, room: int) -> list[Score]:

@@ -8,13 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
-from transformers import (
-    LogitsProcessor,
-    LogitsProcessorList,
-    TemperatureLogitsWarper,
-    TopKLogitsWarper,
-    TopPLogitsWarper,
-)
+from transformers import LogitsProcessor
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +30,51 @@ class Warping:
             top_p=_first(top_p, own.top_p, 1.0),
         )
 
-    def processors(self) -> LogitsProcessorList:
-        """The steps, in the order of transformers."""
-        steps = LogitsProcessorList()
-        if self.temperature != 1:
-            steps.append(TemperatureLogitsWarper(float(self.temperature)))
-        if self.top_k:
-            steps.append(TopKLogitsWarper(int(self.top_k)))
-        if self.top_p < 1:
-            steps.append(TopPLogitsWarper(float(self.top_p)))
-        return steps
+
+class Drawing:
+    """Draws a token for each of several rows, each from its own bent distribution."""
+
+    def __init__(self, warpings: Sequence[Warping]) -> None:
+        self._temperature = _column(torch.float32, [each.temperature for each in warpings])
+        self._top_p = _column(torch.float32, [each.top_p for each in warpings])
+        self._top_k = _column(torch.long, [each.top_k for each in warpings])
+        #: The largest top_k, and whether any row has a top_p.
+        self._most = max((each.top_k for each in warpings), default=0)
+        self._sums = any(each.top_p < 1 for each in warpings)
+
+    def __call__(self, scores: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+        """scores: (B, V), numbers: (B,) from 0 to 1 -> tokens (B,).
+
+        A number becomes a token by the inverse of the cumulative distribution.
+        """
+        sums = self.bent(scores).double().softmax(-1).cumsum(-1)
+        # The first token that passes the number; one without chance never does.
+        number = numbers[:, None].to(sums.device) * sums[:, -1:]
+        return torch.searchsorted(sums, number, right=True)[:, 0]
+
+    def bent(self, scores: torch.Tensor) -> torch.Tensor:
+        """Scores (B, V) by temperature, top_k and top_p, as transformers bends them."""
+        if self._temperature.device != scores.device:
+            self._temperature = self._temperature.to(scores.device)
+            self._top_p, self._top_k = self._top_p.to(scores.device), self._top_k.to(scores.device)
+        scores = scores / self._temperature
+        rows, size = scores.shape
+        if self._most:
+            top_k = self._top_k.expand(rows, 1).clamp(max=size)
+            best = scores.topk(min(self._most, size), dim=-1).values  # (B, k)
+            least = best.gather(1, (top_k - 1).clamp(min=0))
+            scores = scores.masked_fill((scores < least) & (top_k > 0), -torch.inf)
+        if self._sums:
+            ascending, order = scores.sort(-1)
+            sums = ascending.softmax(-1).cumsum(-1)
+            unlikely = (sums <= 1 - self._top_p) & (self._top_p < 1)
+            unlikely[:, -1] = False
+            scores = scores.masked_fill(unlikely.scatter(1, order, unlikely), -torch.inf)
+        return scores
+
+
+def _column(kind: torch.dtype, values: Sequence[float]) -> torch.Tensor:
+    return torch.tensor(values, dtype=kind)[:, None]
 
 
 def own_numbers(seeds: Sequence[int | None], steps: int) -> torch.Tensor:
@@ -60,21 +89,15 @@ def own_numbers(seeds: Sequence[int | None], steps: int) -> torch.Tensor:
 
 
 class RowSampler(LogitsProcessor):  # type: ignore[misc] # transformers is untyped
-    """Leaves one token a row, drawn with that row's own numbers: the greedy choice then takes it.
-
-    A number becomes a token by the inverse of the cumulative distribution.
-    """
+    """Leaves one token a row, drawn with the row's own numbers: the greedy choice then takes it."""
 
     def __init__(self, warping: Warping, numbers: torch.Tensor, prompt_length: int) -> None:
-        self._warp, self._numbers, self._start = warping.processors(), numbers, prompt_length
+        self._draw, self._numbers, self._start = Drawing([warping]), numbers, prompt_length
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:  # tensors; transformers has own names
         """scores: (B, V) -> the same, -inf but for each row's token."""
-        sums = self._warp(input_ids, scores).double().softmax(-1).cumsum(-1)
-        number = self._numbers[:, input_ids.shape[1] - self._start, None].to(sums.device)
-        # The first token that passes the number; one without chance never does.
-        token = torch.searchsorted(sums, number * sums[:, -1:], right=True)
-        return torch.full_like(scores, -torch.inf).scatter_(1, token, 0.0)
+        tokens = self._draw(scores, self._numbers[:, input_ids.shape[1] - self._start])
+        return torch.full_like(scores, -torch.inf).scatter_(1, tokens[:, None], 0.0)
 
 
 def _first(*values: Any) -> Any:

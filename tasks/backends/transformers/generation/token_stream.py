@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import torch
-from transformers import LogitsProcessor, StoppingCriteria
-from transformers.generation.streamers import BaseStreamer
-
 from ....text.tokens import Candidate, Listener, Token
-from .scores import Score, scores_of
+from .scores import Score
 from .stopping import Stops
 
 #: What a decoder writes for bytes that are no whole character yet.
@@ -151,76 +147,3 @@ def _up_to(length: int, tokens: Sequence[Token]) -> Iterator[Token]:
             return
         yield token._replace(text=token.text[:length])
         length -= len(token.text)
-
-
-class TokenStreamer(BaseStreamer):  # type: ignore[misc] # transformers is untyped
-    """Streams each row's tokens to its listener; rows without one are passed over.
-
-    `top` is how many candidates come with each. In each step `generate` shows the scores to
-    `look`, gives the tokens chosen to `put`, and asks `hush` which rows to stop.
-    """
-
-    def __init__(
-        self,
-        tokenizer: Any,
-        stops: Stops,
-        prompts: Sequence[Sequence[int]],
-        listeners: Sequence[Listener | None],
-        top: int = 0,
-    ) -> None:
-        self._top = top
-        self._rows = {
-            index: RowStreamer(listener, tokenizer, prompt, stops)
-            for index, (listener, prompt) in enumerate(zip(listeners, prompts, strict=True))
-            if listener
-        }
-        self._indices = list(self._rows)
-        self._logprobs: torch.Tensor | None = None
-        self.look, self.hush = _Look(self), _Hush(self)
-
-    def saw(self, scores: torch.Tensor) -> None:
-        """Keep the chances (B, V) of this step."""
-        self._logprobs = scores[self._indices].float().log_softmax(-1)
-
-    def put(self, value: torch.Tensor) -> None:
-        """Take the step's tokens (B,); the first call has the prompts (B, T)."""
-        if value.dim() > 1 or self._logprobs is None:
-            return
-        tokens = value[self._indices]
-        scored = scores_of(self._logprobs, tokens.to(self._logprobs.device), self._top)
-        made = zip(self._rows.values(), tokens.tolist(), scored, strict=True)
-        for row, token, score in made:
-            row.add(token, *score)
-
-    def end(self) -> None:
-        """Tell what is held back in rows that no stop string ended."""
-        for row in self._rows.values():
-            row.end()
-
-    def gone(self, rows: int) -> list[bool]:
-        """The rows that nobody listens to any more."""
-        return [index in self._rows and self._rows[index].gone for index in range(rows)]
-
-
-class _Look(LogitsProcessor):  # type: ignore[misc] # transformers is untyped
-    def __init__(self, streamer: TokenStreamer) -> None:
-        self._streamer = streamer
-
-    def __call__(self, input_ids: Any, scores: Any) -> Any:  # noqa: ARG002 # transformers' names
-        """See the scores (B, V); leave them."""
-        self._streamer.saw(scores)
-        return scores
-
-
-class _Hush(StoppingCriteria):  # type: ignore[misc] # transformers is untyped
-    def __init__(self, streamer: TokenStreamer) -> None:
-        self._streamer = streamer
-
-    def __call__(
-        self,
-        input_ids: torch.Tensor,
-        scores: Any,  # noqa: ARG002 # transformers' signature
-        **kwargs: Any,  # noqa: ARG002 # likewise
-    ) -> Any:
-        """Which rows of (B, T) to stop."""
-        return torch.tensor(self._streamer.gone(len(input_ids)), device=input_ids.device)

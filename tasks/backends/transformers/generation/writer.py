@@ -21,35 +21,43 @@ from ..chunks import lengthened
 from ..tokenizer import embedded, load_tokenizer
 from .generate import (
     Completion,
-    Parameters,
     beams,
-    budget,
+    company_of,
     first_steps,
     generate,
     pad_token,
     positions,
+    room_of,
+    within,
 )
+from .parameters import Parameters
 from .prompt_scores import check_scorable, prompt_scores
 from .token_stream import TokenRecorder, scored_prompt
 
 
 class Prompt(NamedTuple):
-    """A row's tokens, how many it may get, what an encoder-decoder's text starts with, and what
-    of the row was cut.
+    """A row's tokens, how it is written, what an encoder-decoder's text starts with, and what of
+    the row was cut.
     """
 
     tokens: list[int]
-    budget: int
+    parameters: Parameters
     start: tuple[int, ...] = ()
     cut: Truncation | None = None
+
+    @property
+    def budget(self) -> int:
+        """New tokens at most."""
+        return self.parameters.max_new_tokens
 
 
 class GenerationBackend(TransformersBackend, StreamingBackend):
     """Models that write text, with one `generate` for all rows of a batch.
 
-    Rows of a batch share their settings (`Task.group_by`), except for seeds.
+    Each row has its own settings; those of beam search share one call with rows that ask alike.
     """
 
+    rows_have_own = True
     tokenizer: Any
 
     def __init__(
@@ -112,7 +120,9 @@ class GenerationBackend(TransformersBackend, StreamingBackend):
             return
         with self.forward():
             scores = prompt_scores(
-                self.model, [prompts[i].tokens for i in wanted], parameters_of(inputs[0], 0).top
+                self.model,
+                [prompts[i].tokens for i in wanted],
+                [prompts[i].parameters.top for i in wanted],
             )
         for i, row in zip(wanted, scores, strict=True):
             for token in scored_prompt(self.tokenizer, prompts[i].tokens, row):
@@ -125,15 +135,17 @@ class GenerationBackend(TransformersBackend, StreamingBackend):
         prompts: Sequence[Prompt],
         listeners: Sequence[Listener | None],
     ) -> list[TaskOutput]:
-        """One generate for all rows; rows near to the model's limit have their own.
-
-        A finished row is still moved on while others are written, so all rows of one generate must
-        have room for the same number of tokens.
-        """
+        """One generate for all rows that may share one."""
         found: dict[int, TaskOutput] = {}
         batching = self.company.batching
+        companies = company_of(self.model, [prompt.parameters for prompt in prompts])
         for group in alike(
-            (prompt.budget, len(prompt.start), apart(batching, place, len(prompt.tokens)))
+            (
+                companies[place],
+                prompt.budget > 0,
+                len(prompt.start),
+                apart(batching, place, len(prompt.tokens)),
+            )
             for place, prompt in enumerate(prompts)
         ):
             outputs = self._generate(
@@ -162,7 +174,7 @@ class GenerationBackend(TransformersBackend, StreamingBackend):
             return first_steps(self.model, self.tokenizer, self.to_device(self._padded(rows)))
 
     def _prompt(self, row: Any) -> Prompt:
-        if row.logprobs is not None and beams(self.model, parameters_of(row, 0)) > 1:
+        if row.logprobs is not None and beams(self.model, parameters_of(row)) > 1:
             raise RowError("logprobs: the model's beam search tells no tokens; use num_beams 1")
         with self._encoding:
             tokens, start = self.encode(row), self.start(row)
@@ -174,10 +186,10 @@ class GenerationBackend(TransformersBackend, StreamingBackend):
         known = embedded(self.model.config)
         if known is not None and max(tokens) >= known:
             raise RowError(f"the text holds the token {max(tokens)}; this model knows {known}")
-        room = budget(self.model, len(tokens), row.max_new_tokens, started=max(1, len(start)))
+        room = room_of(self.model, len(tokens), row.max_new_tokens, started=max(1, len(start)))
         if getattr(row, "prompt_logprobs", False):
             check_scorable(self.model, len(tokens))
-        return Prompt(tokens, room, start, cut)
+        return Prompt(tokens, parameters_of(row, room), start, cut)
 
     def _generate(
         self,
@@ -196,8 +208,7 @@ class GenerationBackend(TransformersBackend, StreamingBackend):
                 self.model,
                 self.tokenizer,
                 self.to_device(tensors),
-                parameters_of(inputs[0], prompts[0].budget),
-                seeds=[row.seed for row in inputs],
+                [prompt.parameters for prompt in prompts],
                 listeners=listeners,
             )
         return [
@@ -231,10 +242,10 @@ class GenerationBackend(TransformersBackend, StreamingBackend):
         return warned(output, [prompt.cut])
 
 
-def parameters_of(row: GenerationInput, max_new_tokens: int) -> Parameters:
-    """How a row wants to be written."""
+def parameters_of(row: GenerationInput, room: int | None = None) -> Parameters:
+    """How a row wants to be written, by a model that has room for so many tokens."""
     return Parameters(
-        max_new_tokens=max_new_tokens,
+        max_new_tokens=within(row.max_new_tokens, room),
         do_sample=row.do_sample,
         temperature=row.temperature,
         top_p=row.top_p,
@@ -242,7 +253,9 @@ def parameters_of(row: GenerationInput, max_new_tokens: int) -> Parameters:
         repetition_penalty=row.repetition_penalty,
         num_beams=row.num_beams,
         stop=tuple(row.stop),
+        seed=row.seed,
         top=row.logprobs or 0,
+        room=room,
     )
 
 

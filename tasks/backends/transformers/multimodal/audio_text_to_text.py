@@ -66,7 +66,7 @@ class AudioTextToText(Conversing[AskedSound]):
                 max_seconds=self.task.max_row_cost / 1000,
             )
         encoded = self._processed(samples, inputs.texts[0])
-        self.room(row, encoded)  # raises
+        self.parameters(row, encoded)  # raises
         return AskedSound(encoded)
 
     def said(self, written: Completion, row: AskedSound) -> str:  # noqa: ARG002 # a text is all there is

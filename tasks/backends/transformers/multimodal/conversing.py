@@ -15,12 +15,14 @@ from ...rows import Decoded, alike
 from ..base import TransformersBackend
 from ..generation.generate import (
     Completion,
-    Parameters,
-    budget,
+    company_of,
     first_steps,
     generate,
     pad_token,
+    room_of,
+    within,
 )
+from ..generation.parameters import Parameters
 from ..processors import load_processor
 from ..tokenizer import check_tokenizer, tokenizer_errors
 from ..vision.base import Tensors
@@ -44,6 +46,7 @@ R = TypeVar("R", bound=Row)
 class Conversing(TransformersBackend, Generic[R]):
     """A model that writes what it says to a row of several kinds of content."""
 
+    rows_have_own = True
     #: What reads such a row.
     reads: str
     processor: Any
@@ -78,9 +81,8 @@ class Conversing(TransformersBackend, Generic[R]):
         """
         decoded = Decoded(batch, self.encode)
         found: dict[int, TaskOutput] = {}
-        # Rows short of positions get fewer tokens: those stay by themselves.
-        room = [
-            self.room(input_, row.tensors)
+        wanted = [
+            self.parameters(input_, row.tensors)
             for input_, row in zip(decoded.inputs, decoded.rows, strict=True)
         ]
         sizes = [self.sizes(row.tensors) for row in decoded.rows]
@@ -88,9 +90,9 @@ class Conversing(TransformersBackend, Generic[R]):
             apart(self.company.batching, place, _length(row.tensors))
             for place, row in enumerate(decoded.rows)
         ]
-        for group in alike(zip(room, sizes, company, strict=True)):
+        for group in alike(zip(company_of(self.model, wanted), sizes, company, strict=True)):
             rows = [decoded.rows[i].tensors for i in group]
-            written = self._write(decoded.inputs[group[0]], rows, room[group[0]])
+            written = self._write(rows, [wanted[i] for i in group])
             for position, completion in zip(group, written, strict=True):
                 said = self.said(completion, decoded.rows[position])
                 found[position] = self.task.output.model_validate({"texts": [said]})
@@ -103,27 +105,29 @@ class Conversing(TransformersBackend, Generic[R]):
         with self.forward():
             return first_steps(self.model, tokenizer, self.to_device(tensors))
 
-    def room(self, row: TaskInput, encoded: Tensors) -> int:
-        """How many tokens the row may get."""
-        most: int = row.max_new_tokens  # type: ignore[attr-defined] # its own Input
+    def parameters(self, row: Any, encoded: Tensors) -> Parameters:
+        """How a row is written. Raises RowError for one that leaves no room."""
         started = encoded.get("decoder_input_ids")
-        return budget(
-            self.model, _length(encoded), most, started=1 if started is None else started.shape[1]
+        room = room_of(
+            self.model,
+            _length(encoded),
+            row.max_new_tokens,
+            started=1 if started is None else started.shape[1],
+        )
+        return Parameters(
+            max_new_tokens=within(row.max_new_tokens, room),
+            do_sample=row.do_sample,
+            temperature=row.temperature,
+            top_p=row.top_p,
+            seed=row.seed,
+            room=room,
         )
 
-    def _write(self, first: Any, rows: Sequence[Tensors], room: int) -> list[Completion]:
-        """One generate. A batch has one set of parameters: the first row's."""
-        parameters = Parameters(
-            max_new_tokens=room,
-            do_sample=first.do_sample,
-            temperature=first.temperature,
-            top_p=first.top_p,
-        )
+    def _write(self, rows: Sequence[Tensors], wanted: Sequence[Parameters]) -> list[Completion]:
+        """One generate."""
         tensors = self._joined(rows)
         with self.forward():
-            return generate(
-                self.model, self.processor.tokenizer, self.to_device(tensors), parameters
-            )
+            return generate(self.model, self.processor.tokenizer, self.to_device(tensors), wanted)
 
     def sizes(self, row: Tensors) -> tuple[object, ...]:
         """What rows must share to be one tensor: all but their first dimension and their tokens."""

@@ -57,7 +57,7 @@ class ImageTextToText(Conversing[Asked], ImagesBackend):
         inputs: Any = row
         image = decode(inputs.images[0], self._max_pixels, inputs.background)
         encoded = self._processed(image, inputs.texts[0])
-        self.room(row, encoded)  # raises
+        self.parameters(row, encoded)  # raises
         return Asked(encoded, inputs.texts[0], image.size)
 
     def said(self, written: Completion, row: Asked) -> str:

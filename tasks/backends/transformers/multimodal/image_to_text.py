@@ -5,8 +5,10 @@ from typing import Any
 
 from ....base import TaskInput, TaskOutput
 from ...base import ModelRefused
+from ...rows import alike
 from ...sizes import Size
-from ..generation.generate import Parameters, budget, generate
+from ..generation.generate import company_of, generate, room_of, within
+from ..generation.parameters import Parameters
 from ..processors import load_processor
 from ..vision.base import Tensors
 from ..vision.encoder_decoder import EncoderDecoderBackend
@@ -22,6 +24,7 @@ class ImageToText(EncoderDecoderBackend):
     """
 
     auto_class = "AutoModelForImageTextToText"
+    rows_have_own = True
 
     def load_model(self) -> tuple[Any, list[str]]:
         """Load the weights. Raises ModelRefused for a model that wants to be told something."""
@@ -48,17 +51,22 @@ class ImageToText(EncoderDecoderBackend):
         sizes: Sequence[Size],  # noqa: ARG002 # sizes matter to detection only
         tensors: Tensors,
     ) -> list[TaskOutput]:
-        """One generate. pixel_values: (B, 3, H, W) -> a text a row."""
-        first: Any = inputs[0]  # a batch has one max_new_tokens
-        most = budget(self.model, 0, first.max_new_tokens)
-        with self.forward():
-            written = generate(
-                self.model,
-                self.tokenizer,
-                self.to_device(tensors),
-                Parameters(max_new_tokens=most),
-            )
-        return [
-            self.task.output.model_validate({"texts": [completion.text.strip()]})
-            for completion in written
-        ]
+        """One generate; more where beams are followed to several lengths. pixel_values:
+        (B, 3, H, W) -> a text a row.
+        """
+        wanted = [self._parameters(row) for row in inputs]
+        found: dict[int, TaskOutput] = {}
+        for group in alike(company_of(self.model, wanted)):
+            rows = {name: tensor[group] for name, tensor in tensors.items()}
+            with self.forward():
+                written = generate(
+                    self.model, self.tokenizer, self.to_device(rows), [wanted[i] for i in group]
+                )
+            for place, completion in zip(group, written, strict=True):
+                said = {"texts": [completion.text.strip()]}
+                found[place] = self.task.output.model_validate(said)
+        return [found[place] for place in range(len(inputs))]
+
+    def _parameters(self, row: Any) -> Parameters:
+        room = room_of(self.model, 0, row.max_new_tokens)
+        return Parameters(max_new_tokens=within(row.max_new_tokens, room), room=room)

@@ -183,6 +183,17 @@ class Contract:
         if parameter not in served.task.group_by:
             same(served.run([usual[0], *other, usual[-1]]), [before[0], *after, before[-1]])
 
+    def test_rows_of_one_batch_have_their_own_parameters(self, served: Served) -> None:
+        if not served.backend.rows_have_own or served.pair.backend == "stub":
+            return
+        rows = [
+            served.row({**fields, **changed.beside, name: changed.value})
+            for name in served.task.own
+            if (changed := served.case.changed.get(name)) and name not in served.pair.deaf
+            for fields in (changed.rows or served.case.rows)[:2]
+        ]
+        same(served.run(rows), [served.answer(row) for row in rows])
+
     def test_an_unknown_parameter_is_refused_by_its_name(
         self, served: Served, workshop: Workshop, pair: Pair
     ) -> None:

@@ -10,7 +10,7 @@ from .text import LONG
 
 _BEYOND = beyond_pixels()
 _LONG_LABEL: Row = {"candidate_labels": ["a cat", LONG], "truncate": False}
-_DRAWN: Row = {"do_sample": True, "temperature": 1.5}
+_DRAWN: Row = {"do_sample": True, "temperature": 1.5, "seed": 1}
 _QUESTIONS = ["what is it", "a cat and a dog beside the red car", "is it red", "hello"]
 _WORDS = [
     (word, (i % 10 * 90, i // 10 * 50, i % 10 * 90 + 80, i // 10 * 50 + 40))
@@ -118,9 +118,10 @@ MULTIMODAL: dict[str, Case] = {
         changed={
             "sample_rate": Changed(value=8000, rows=[{**SOUNDS[1], "texts": ["hello"]}]),
             "max_new_tokens": Changed(value=2),
-            "do_sample": Changed(value=True, beside={"temperature": 2.0}),
+            "do_sample": Changed(value=True, beside={"temperature": 2.0, "seed": 1}),
             "temperature": Changed(value=0.0, beside=_DRAWN),
             "top_p": Changed(value=0.01, beside=_DRAWN),
+            "seed": Changed(value=2, beside=_DRAWN),
         },
     ),
     "custom": Case(
@@ -150,9 +151,10 @@ MULTIMODAL: dict[str, Case] = {
         beyond=[_BEYOND, ({"texts": ["lazy dog " * 300]}, "tokens")],
         changed={
             "max_new_tokens": Changed(value=2),
-            "do_sample": Changed(value=True, beside={"temperature": 2.0}),
+            "do_sample": Changed(value=True, beside={"temperature": 2.0, "seed": 1}),
             "temperature": Changed(value=0.0, beside=_DRAWN),
             "top_p": Changed(value=0.01, beside=_DRAWN),
+            "seed": Changed(value=2, beside=_DRAWN),
         },
     ),
     "image-to-text": Case(

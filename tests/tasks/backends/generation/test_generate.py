@@ -13,9 +13,8 @@ from wherry.protocol.errors import RowError
 from wherry.samples.tiny.parts import bpe
 from wherry.tasks.backends.transformers.generation.generate import (
     Completion,
-    Parameters,
     budget,
-    generate,
+    completion,
     pad_token,
 )
 from wherry.tasks.backends.transformers.generation.sampling import RowSampler, Warping, own_numbers
@@ -112,15 +111,8 @@ def test_the_space_that_a_text_begins_with_is_kept() -> None:
     tokenizer: Any = hf.NllbTokenizer(
         vocab={"<s>": 0, "<pad>": 1, "</s>": 2, "▁": 3, "h": 4, "i": 5}
     )
-    tokens = torch.tensor([[4, 5, 3, 4, 5]])
-    model = SimpleNamespace(
-        config=hf.GPT2Config(),
-        generation_config=hf.GenerationConfig(),
-        generate=lambda **_: tokens,
-    )
-    prompt = {"input_ids": tokens[:, :2], "attention_mask": torch.ones(1, 2)}
-    (completion,) = generate(model, tokenizer, prompt, Parameters(max_new_tokens=3))
-    assert completion == Completion(" hi", "length", 3, (3, 4, 5))
+    made = completion(tokenizer, Stops(tokenizer, frozenset(), (), 0), [4, 5], [3, 4, 5])
+    assert made == Completion(" hi", "length", 3, (3, 4, 5))
     assert tokenizer.decode([3, 4, 5]) == "hi"
 
 

@@ -194,9 +194,11 @@ def test_a_long_prompt_is_read_in_parts(config: hf.PreTrainedConfig) -> None:
     )
     prompts = [torch.randint(0, 61, (n,)).tolist() for n in (40, 3, 17, 1, 16)]
     with torch.inference_mode():
-        whole = prompt_scores.prompt_scores(model, prompts, 3)
+        whole = prompt_scores.prompt_scores(model, prompts, [3] * len(prompts))
         widths.clear()
-        parts = prompt_scores.prompt_scores(model, prompts, 3, logits_bytes=16 * 4 * 61)
+        parts = prompt_scores.prompt_scores(
+            model, prompts, [3] * len(prompts), logits_bytes=16 * 4 * 61
+        )
     assert max(widths) <= 16, "no forward makes more logits than fit"
     assert [len(row) for row in parts] == [len(prompt) - 1 for prompt in prompts]
     for one, other in zip(whole, parts, strict=True):

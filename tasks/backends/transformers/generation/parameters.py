@@ -1,0 +1,30 @@
+"""How one row of a batch is to be written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameters:
+    """How to generate a row; None leaves it to the model's own generation config."""
+
+    max_new_tokens: int
+    do_sample: bool = False
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    repetition_penalty: float | None = None
+    num_beams: int | None = None
+    stop: tuple[str, ...] = ()
+    #: What is drawn follows from it; None draws anew each time.
+    seed: int | None = None
+    #: Candidates told with each token.
+    top: int = 0
+    #: Tokens that the model has positions for; None for no limit.
+    room: int | None = None
+
+    @property
+    def draws(self) -> bool:
+        """Whether tokens are drawn; temperature 0 means the likeliest."""
+        return self.do_sample and self.temperature != 0
