@@ -45,14 +45,14 @@ class Tree:
         with _stack(self.folder) as process:
             _wait_until_ready(process)
             self.ready_s.append(time.monotonic() - begun)
-            for service, seconds in _cpu_s(process.pid).items():
+            for service, seconds in cpu_s(process.pid).items():
                 self.cpu_s[service].append(seconds)
             if not idle_s:
                 return
             time.sleep(_SETTLE_S)
-            before = _cpu_s(process.pid)
+            before = cpu_s(process.pid)
             time.sleep(idle_s)
-            for service, seconds in _cpu_s(process.pid).items():
+            for service, seconds in cpu_s(process.pid).items():
                 self.idle[service].append((seconds - before[service]) / idle_s * 100)
 
 
@@ -85,7 +85,7 @@ def _wait_until_ready(process: subprocess.Popen[str]) -> None:
     raise SystemExit("".join(said))
 
 
-def _cpu_s(root: int) -> dict[str, float]:
+def cpu_s(root: int) -> dict[str, float]:
     """CPU seconds by service, of a process and all below it; those that ended count for theirs."""
     stats = {}
     for path in Path("/proc").glob("[0-9]*/stat"):

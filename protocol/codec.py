@@ -50,7 +50,7 @@ def decode_request(body: Raw, header_length: int | None = None) -> InferenceRequ
     `header_length` is the Inference-Header-Content-Length, None for plain JSON. Raw tensors stay
     views of `body`; nothing holds on to plain JSON. Raises InvalidRequest that names the field.
     """
-    document, rest = _split(body, header_length)
+    document, rest = split(body, header_length)
     del body
     check_document(document)
     has_header = header_length is not None
@@ -71,13 +71,21 @@ def _checked(request: InferenceRequest) -> InferenceRequest:
 
 def decode_response(body: Raw, header_length: int | None = None) -> InferenceResponse:
     """Read a response; its nesting is taken as it comes. Raises InvalidRequest."""
-    document, rest = _split(body, header_length)
+    document, rest = split(body, header_length)
     has_header = header_length is not None
     return _build(InferenceResponse, document, rest, "outputs", has_header=has_header)
 
 
 def encode_request(request: InferenceRequest, *, binary: bool) -> tuple[bytes, int | None]:
     """Write a request: the body, and the JSON's length when raw tensors follow it."""
+    header, raws = request_parts(request, binary=binary)
+    return join(header, raws, always=binary)
+
+
+def request_parts(
+    request: InferenceRequest, *, binary: bool
+) -> tuple[dict[str, Any], list[Pieces]]:
+    """A request as its JSON tells it, and the raw data that is to follow, in order."""
     names = {tensor.name for tensor in request.inputs} if binary else ()
     header: dict[str, Any] = {} if request.id is None else {"id": request.id}
     if request.parameters:
@@ -87,7 +95,7 @@ def encode_request(request: InferenceRequest, *, binary: bool) -> tuple[bytes, i
         header["outputs"] = [
             {"name": output.name, **_parameters(output.parameters)} for output in request.outputs
         ]
-    return _join(header, raws, always=binary)
+    return header, raws
 
 
 def encode_response(
@@ -106,7 +114,7 @@ def encode_response(
     if response.parameters:
         header["parameters"] = response.parameters
     header["outputs"], raws = _tensors(response.outputs, names, mark_text=True)
-    return _join(header, raws, always=binary)
+    return join(header, raws, always=binary)
 
 
 def wants_binary(request: InferenceRequest) -> tuple[bool, frozenset[str]]:
@@ -138,7 +146,7 @@ def select_outputs(
     return response.model_copy(update={"outputs": [response.output(name) for name in kept]})
 
 
-def _split(body: Raw, header_length: int | None) -> tuple[Any, memoryview]:
+def split(body: Raw, header_length: int | None) -> tuple[Any, memoryview]:
     """The parsed JSON, and the raw data that follows it."""
     if header_length is None:
         # jiter reads no views: a header is copied, a plain JSON body, bytes already, is not.
@@ -158,7 +166,7 @@ def _build(
         raise InvalidRequest(f"expected a JSON object, got {type(document).__name__}")
     tensors = document.get(field)
     if isinstance(tensors, list):
-        _attach(tensors, rest, field, has_header=has_header)
+        check_end(rest, attach(tensors, rest, field, has_header=has_header))
     return model.parse(document)
 
 
@@ -168,9 +176,13 @@ def _parse(header: bytes) -> Any:
     return parse_json(header)
 
 
-def _attach(tensors: list[Any], rest: memoryview, field: str, *, has_header: bool) -> None:
-    """Give each tensor that declares a size its part of the raw data, in order."""
-    at = 0
+def attach(
+    tensors: list[Any], rest: memoryview, field: str, *, has_header: bool, at: int = 0
+) -> int:
+    """Give each tensor that declares a size its part of the raw data, in order, from `at` on.
+
+    Answers where the next begins. Raises InvalidRequest that names the tensor.
+    """
     for index, tensor in enumerate(tensors):
         parameters = tensor.get("parameters") if isinstance(tensor, dict) else None
         if not isinstance(parameters, dict) or _SIZE not in parameters:
@@ -187,6 +199,11 @@ def _attach(tensors: list[Any], rest: memoryview, field: str, *, has_header: boo
         tensor["data"] = rest[at : at + size]
         tensor["parameters"] = {k: v for k, v in parameters.items() if k != _SIZE}
         at += size
+    return at
+
+
+def check_end(rest: memoryview, at: int) -> None:
+    """Refuse raw data that no tensor has declared. Raises InvalidRequest."""
     if at != len(rest):
         raise InvalidRequest(f"{len(rest) - at} bytes follow the last tensor's data")
 
@@ -259,9 +276,10 @@ def _parameters(parameters: dict[str, Any]) -> dict[str, Any]:
     return {"parameters": parameters} if parameters else {}
 
 
-def _join(
+def join(
     header: dict[str, Any], raws: Sequence[Pieces], *, always: bool
 ) -> tuple[bytes, int | None]:
+    """Write a body: its JSON, then raw data; and the JSON's length where there is some."""
     text = to_json(header)
     if not raws and not always:
         return text, None

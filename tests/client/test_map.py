@@ -154,11 +154,19 @@ def test_a_lost_chunk_is_sent_again_as_the_same_jobs(
     assert submitted() == before + 20
 
 
+def entries(seen: Seen) -> list[object]:
+    """The jobs of a chunk, less their raw tensors."""
+    names = {name.lower(): value for name, value in seen.headers.items()}
+    length = names.get("inference-header-content-length")
+    found: list[object] = json.loads(seen.body[: int(length)] if length else seen.body)["jobs"]
+    return found
+
+
 def refuse(seen: Seen) -> Fate:
     """Refuse each job of a chunk, as a full queue does."""
     if "jobs:batch" not in seen.path:
         return None
-    count = len(json.loads(seen.body)["jobs"])
+    count = len(entries(seen))
     refusal = {"status_code": 503, "error": "the queue is full", "error_type": "queue_full"}
     return Answer(200, {"jobs": [{"index": n, **refusal} for n in range(count)]})
 
@@ -170,12 +178,13 @@ def test_a_queue_that_is_full_at_first_is_offered_the_same_again(
     calls: list[Seen] = []
 
     def at_first(seen: Seen) -> Fate:
-        calls.append(seen)
-        return refuse(seen) if len(calls) == 1 else None
+        refused = refuse(seen)
+        calls.extend([seen] if refused else [])
+        return refused if len(calls) == 1 else None
 
     proxy.rule = at_first
     assert len(list(shaky.map("embedding", [embed("a"), embed("b")]))) == 2
-    first, second = (json.loads(seen.body) for seen in proxy.asked("jobs:batch"))
+    first, second = map(entries, proxy.asked("jobs:batch"))
     assert first == second
 
 
