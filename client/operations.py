@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 import uuid
@@ -77,11 +78,12 @@ def request_of(inputs: Input, wishes: Wishes) -> v2.InferenceRequest:
 
 def task_of(inputs: Input) -> Task | None:
     """The task whose Input this is; None for a plain request."""
-    for name in task_names():
-        task = get_task(name)
-        if type(inputs) is task.input:
-            return task
-    return None
+    return None if isinstance(inputs, v2.InferenceRequest) else _task_of(type(inputs))
+
+
+@functools.cache
+def _task_of(kind: type[TaskInput]) -> Task | None:
+    return next((task for task in map(get_task, task_names()) if task.input is kind), None)
 
 
 def output_of(task: Task | None, response: v2.InferenceResponse) -> Output:

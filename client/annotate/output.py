@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from pydantic import BaseModel
 
 from ...protocol.errors import RowError
 from ...tasks.base import TaskOutput
@@ -135,10 +138,17 @@ def _labelled(output: TaskOutput) -> Iterator[tuple[str, float]]:
     for name in type(output).model_fields:
         rows = getattr(output, name)
         row = rows[0] if isinstance(rows, list) and rows else None
-        for item in row if isinstance(row, list) else ():
+        # Numbers are not looked at one by one: a vector has a thousand.
+        for item in row if isinstance(row, list) and _tells(type(row[0] if row else None)) else ():
             label = getattr(item, "label", "") or getattr(item, "entity", "")
             score = getattr(item, "score", math.nan)
             yield (
                 label if isinstance(label, str) else "",
                 score if isinstance(score, float) else math.nan,
             )
+
+
+@functools.cache
+def _tells(kind: type) -> bool:
+    """Whether what a row lists may have labels and scores."""
+    return issubclass(kind, BaseModel)
