@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 from collections.abc import Collection, Iterable, Sequence
 from io import BytesIO
 from typing import Any, TypeVar
@@ -283,6 +284,9 @@ def join(
     text = to_json(header)
     if not raws and not always:
         return text, None
+    if all(isinstance(pieces, list) for _, pieces in raws):
+        whole = b"".join(itertools.chain((text,), *(pieces for _, pieces in raws)))
+        return whole, len(text)
     # bytes.join would hold all pieces and their copy, and so would a buffer that grows.
     body = BytesIO()
     body.seek(len(text) + sum(size for size, _ in raws) - 1)

@@ -184,18 +184,12 @@ def test_each_entry_with_raw_tensors_has_its_own_outcome(http, worker, texts):
         return {"inputs": [tensor], **fields}
 
     jobs = [
-        entry(
-            {"id": "one", "inputs": [{**odd, "shape": [1], "parameters": {"binary_data_size": 5}}]}
-        ),
+        entry(raw(1, id="one")),
         entry(raw(2)),
         entry(texts("in JSON", id="two")),
-        entry(
-            {"inputs": [{**odd, "shape": [1], "parameters": {"binary_data_size": 5}}]}, model="nope"
-        ),
+        entry(raw(1), model="nope"),
         "x",
-        entry(
-            {"id": "one", "inputs": [{**odd, "shape": [1], "parameters": {"binary_data_size": 5}}]}
-        ),
+        entry(raw(1, id="one")),
     ]
     head = json.dumps({"jobs": jobs}).encode()
     behind = b"".join(b"\1\0\0\0" + letter for letter in (b"a", b"b", b"c", b"d"))
