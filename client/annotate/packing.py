@@ -15,7 +15,7 @@ from ...protocol import v2
 from ...protocol.errors import InvalidRequest
 from ...protocol.parameters import ON_ROW_ERROR
 from ...tasks.base import Task, TaskInput
-from .ledger import KEY_BYTES
+from .ledger import EARLIER_HASH, HASH, KEY_BYTES
 from .rows import Origin, SourceRow
 
 #: Bytes of one job: large enough for a batch of photographs, small enough to send twice.
@@ -91,11 +91,15 @@ def _joined(rows: Sequence[Packed]) -> TaskInput:
 class Packer:
     """Makes Inputs of rows, and their keys."""
 
-    def __init__(self, origin: Origin) -> None:
+    def __init__(self, origin: Origin, hash_name: str = HASH) -> None:
+        """`hash_name` is what the ledger's keys are made with."""
         self._task, self._parameters = origin.task, dict(origin.parameters)
         made_by = [origin.model, origin.version, self._parameters]
-        self._empty = hashlib.blake2b(
-            to_json(made_by, inf_nan_mode="constants"), digest_size=KEY_BYTES
+        salt = to_json(made_by, inf_nan_mode="constants")
+        self._empty = (
+            hashlib.blake2b(salt, digest_size=KEY_BYTES)
+            if hash_name == EARLIER_HASH
+            else hashlib.sha256(salt)
         )
 
     def pack(self, rows: Sequence[tuple[bytes, SourceRow]]) -> list[Packed | InvalidRequest]:
@@ -128,7 +132,7 @@ class Packer:
             raw = value if isinstance(value, bytes) else to_json(value, bytes_mode="base64")
             digest.update(b"%d:%s%d:" % (len(name), name.encode(), len(raw)))
             digest.update(raw)
-        return digest.digest()
+        return digest.digest()[:KEY_BYTES]
 
 
 def weight(row: SourceRow) -> int:

@@ -145,7 +145,7 @@ class AnnotateRun:
             yield pack.request(_PRIORITY)
 
     def _packs_of_source(self) -> Iterator[Pack]:
-        pack, packer = Pack(), Packer(self.origin)
+        pack, packer = Pack(), Packer(self.origin, self.ledger.hash_name)
         for rows in self._read_together():
             for packed in self._place_all(rows, packer):
                 if not pack.fits(packed, self.rows_per_job):

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from wherry.client.annotate import stored_answers
-from wherry.client.annotate.ledger import KEY_BYTES, KeptAnswer, Ledger
+from wherry.client.annotate.ledger import EARLIER_HASH, HASH, KEY_BYTES, KeptAnswer, Ledger
+from wherry.client.annotate.packing import Packer
+from wherry.client.annotate.rows import Origin
 from wherry.client.annotate.stored_answers import StoredAnswers, pack_answers, read_answers
 from wherry.protocol import codec, v2
 from wherry.protocol.errors import InvalidRequest, WherryError
@@ -102,7 +104,29 @@ def test_a_ledger_of_an_earlier_version_has_an_answer_a_row(tmp_path: Path) -> N
         answers = StoredAnswers(ledger, EMBED)
         found = [first(answers.read(row.answer)) for row in ledger.placed() if row.answer]
         assert found == [1, 2]
+        ledger.begin(reuse=True)
+        assert ledger.hash_name == HASH, "it had keys of its own already"
         ledger.finish()
     with Ledger(path) as ledger:
         ledger.begin(reuse=False)
         assert not ledger.done([key(1), key(2)])
+
+
+def test_a_ledger_goes_on_with_the_keys_that_it_has(tmp_path: Path) -> None:
+    """Those of an earlier version, which says nothing, are of another hash."""
+    row = {"texts": "a"}
+    origin = Origin(EMBED, "m", "1", {}, "here")
+    earlier, now = (Packer(origin, name).key(row) for name in (EARLIER_HASH, HASH))
+    assert (len(earlier), len(now), earlier != now) == (KEY_BYTES, KEY_BYTES, True)
+    assert earlier.hex() == "ea160c9b51d4a1b2ddfbebe9578ad235"
+    path = tmp_path / "ledger"
+    with Ledger(path) as ledger:
+        ledger.fail(earlier, "no", "invalid_row")
+    for _ in range(2):
+        with Ledger(path) as ledger:
+            ledger.begin(reuse=True)
+            assert ledger.hash_name == EARLIER_HASH
+            assert ledger.done([Packer(origin, ledger.hash_name).key(row)]) == {earlier}
+    with Ledger(tmp_path / "new") as ledger:
+        ledger.begin(reuse=True)
+        assert ledger.hash_name == HASH

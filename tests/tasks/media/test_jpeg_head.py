@@ -37,7 +37,7 @@ PLAIN = {
 @pytest.mark.parametrize("name", PLAIN)
 def test_a_plain_file_is_read_at_a_glance(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_jpeg_head(PLAIN[name]) == JpegHead(40, 30, True)
-    monkeypatch.delattr(size.Image, "open")
+    monkeypatch.delattr("PIL.Image.open")
     assert displayed_size(PLAIN[name]) == (40, 30)
 
 
