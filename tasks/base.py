@@ -188,7 +188,8 @@ class TaskOutput(BaseModel, ABC):
 
         Of a row that a backend answers it becomes the response's, that of a response is its own.
         """
-        return self._warning
+        private = self.__pydantic_private__  # pydantic's own way to it takes a microsecond
+        return private["_warning"] if private else ""
 
     def warned(self, warning: str) -> Self:
         """The same answers with a warning."""
@@ -235,8 +236,9 @@ class TaskOutput(BaseModel, ABC):
         count = len(getattr(self, self.ROWS[0]))
         # A warning of several rows says itself of which.
         whole = self.warned("") if self.warning and count > 1 else self
+        columns = [(field, getattr(self, field)) for field in self.ROWS]
         return [
-            whole.model_copy(update={field: [getattr(self, field)[row]] for field in self.ROWS})
+            whole.model_copy(update={field: [values[row]] for field, values in columns})
             for row in range(count)
         ]
 

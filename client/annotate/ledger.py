@@ -21,8 +21,8 @@ from .written import WrittenFiles
 #: Bytes of a row's key.
 KEY_BYTES = 16
 
-#: What keys are made with; and were by earlier versions, whose ledgers go on with theirs. Processors
-#: have instructions for the first: a photograph takes half the time.
+#: What keys are made with; and were by earlier versions, whose ledgers go on with theirs. There are
+#: instructions for the first: a photograph takes half the time.
 HASH, EARLIER_HASH = "sha256", "blake2b"
 
 #: Rows inserted at once.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import os
 from collections import Counter
@@ -135,20 +134,14 @@ def _annotation(placed: LedgerRow, output: TaskOutput) -> Annotation:
 
 def _labelled(output: TaskOutput) -> Iterator[tuple[str, float]]:
     """Labels ("" without) and scores (NaN without) of whatever a row's answer lists."""
-    for name in type(output).model_fields:
-        rows = getattr(output, name)
+    for rows in vars(output).values():
         row = rows[0] if isinstance(rows, list) and rows else None
         # Numbers are not looked at one by one: a vector has a thousand.
-        for item in row if isinstance(row, list) and _tells(type(row[0] if row else None)) else ():
-            label = getattr(item, "label", "") or getattr(item, "entity", "")
-            score = getattr(item, "score", math.nan)
+        for item in row if isinstance(row, list) and row and isinstance(row[0], BaseModel) else ():
+            told = vars(item)
+            label = told.get("label") or told.get("entity") or ""
+            score = told.get("score")
             yield (
                 label if isinstance(label, str) else "",
                 score if isinstance(score, float) else math.nan,
             )
-
-
-@functools.cache
-def _tells(kind: type) -> bool:
-    """Whether what a row lists may have labels and scores."""
-    return issubclass(kind, BaseModel)

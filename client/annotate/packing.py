@@ -15,6 +15,7 @@ from ...protocol import v2
 from ...protocol.errors import InvalidRequest
 from ...protocol.parameters import ON_ROW_ERROR
 from ...tasks.base import Task, TaskInput
+from ...tasks.media.size import displayed_size
 from .ledger import EARLIER_HASH, HASH, KEY_BYTES
 from .rows import Origin, SourceRow
 
@@ -137,7 +138,10 @@ class Packer:
 
 def weight(row: SourceRow) -> int:
     """The bytes of a row's files and texts."""
-    return sum(map(_weight, row.values.values()))
+    size = 0
+    for value in row.values.values():
+        size += len(value) if isinstance(value, bytes | str) else _weight(value)
+    return size
 
 
 def _weight(value: Any) -> int:
@@ -151,3 +155,9 @@ def image_of(task: Task, row: SourceRow) -> bytes | None:
     """A row's image; None without one."""
     values = (row.values.get(spec.field) for spec in task.inputs if spec.content == "image")
     return next((value for value in values if isinstance(value, bytes)), None)
+
+
+def image_size(task: Task, row: SourceRow) -> tuple[int, int] | None:
+    """Width and height of a row's image as it is displayed, in pixels; None without one."""
+    image = image_of(task, row)
+    return None if image is None else displayed_size(image)

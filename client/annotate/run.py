@@ -24,10 +24,9 @@ from ...protocol.errors import (
     WherryError,
 )
 from ...protocol.parameters import errors_told
-from ...tasks.media.size import displayed_size
 from .fleet import Fleet
 from .ledger import Ledger
-from .packing import MAX_BYTES, Pack, Packed, Packer, image_of, weight
+from .packing import MAX_BYTES, Pack, Packed, Packer, image_of, image_size, weight
 from .pictures import Pictures
 from .report import Sampler
 from .rows import Origin, SourceRow, UnreadableRow
@@ -196,14 +195,13 @@ class AnnotateRun:
         if isinstance(row, UnreadableRow):
             self.ledger.place(position, row.id, row.path, key, None, unread=True)
             return
-        image = image_of(self.origin.task, row)
-        size = displayed_size(image) if image is not None else None
+        size = image_size(self.origin.task, row)
         self.ledger.place(position, row.id, row.path, key, size, frame=row.frame)
         if self.text_field:
             self.ledger.keep_text(key, str(row.values.get(self.text_field, "")))
         if self.sampler:
             self.sampler.offer(position, row, key)
-        if self.pictures and image:
+        if self.pictures and (image := image_of(self.origin.task, row)):
             self.pictures.keep(position, image, row.file)
 
     # --- reading ---

@@ -160,7 +160,10 @@ def _record_value(value: Any, name: str, keep: Keep) -> Any:
     if isinstance(value, list):
         return [_record_value(part, name, keep) for part in value]
     if isinstance(value, BaseModel):
-        return {key: _record_value(part, key, keep) for key, part in value.__dict__.items()}
+        return {
+            key: part if type(part) in _AS_THEY_ARE else _record_value(part, key, keep)
+            for key, part in value.__dict__.items()
+        }
     return keep(name, value) if isinstance(value, bytes) else value
 
 

@@ -77,7 +77,12 @@ def test_blocks_are_read_once_and_let_go(tmp_path: Path, monkeypatch: pytest.Mon
             ledger.keep(body, [key(2 * job), key(2 * job + 1)])
         read: list[int] = []
         block = ledger.block
-        monkeypatch.setattr(ledger, "block", lambda number: read.append(number) or block(number))
+
+        def noted(number: int) -> bytes:
+            read.append(number)
+            return block(number)
+
+        monkeypatch.setattr(ledger, "block", noted)
         answers = StoredAnswers(ledger, EMBED)
         found = [first(answers.read(KeptAnswer(b, p))) for b in (1, 2, 3, 4) for p in (0, 1)]
         assert found == [0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5]
