@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 PIP = $(BIN)/python -m pip install -c constraints.txt
 
-.PHONY: install install-dev demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-start bench-generation bench-mixed bench-tasks bench-decoding bench-peers bench-figures bench-queue bench-runtimes bench-filling bench-annotate bench-annotate-memory compatibility models docs clean
+.PHONY: install install-dev demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-start bench-generation bench-mixed bench-tasks bench-decoding bench-peers bench-figures bench-queue bench-runtimes bench-filling bench-annotate bench-annotate-memory bench-bulk compatibility models docs clean
 
 # What the demo and the tests need. pip tells what it does, for it takes minutes.
 install: .venv/installed
@@ -44,6 +44,10 @@ bench-annotate: install
 
 bench-annotate-memory: install
 	$(BIN)/python -m bench.annotate_memory
+
+# Beside another checkout, which has an environment of its own: BEFORE=../older
+bench-bulk: install
+	$(BIN)/python -m bench.bulk $(if $(BEFORE),--before $(BEFORE))
 
 # Writes what the peer tests see to docs/compatibility.md.
 compatibility: install

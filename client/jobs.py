@@ -57,8 +57,13 @@ class JobView(BaseModel):
         """The error of a job that ended without a result."""
         if self.error is not None:
             return from_code(self.error.type, self.error.message)
-        if self.status is JobState.CANCELED:
-            return JobCanceled(f"job {self.id!r} was canceled")
-        if self.status is JobState.EXPIRED:
-            return JobExpired(f"job {self.id!r} did not start before its deadline")
-        return None
+        return no_result(self.id, self.status)
+
+
+def no_result(job_id: str, status: JobState) -> WherryError | None:
+    """The error that an end without a result stands for, beside failure."""
+    if status is JobState.CANCELED:
+        return JobCanceled(f"job {job_id!r} was canceled")
+    if status is JobState.EXPIRED:
+        return JobExpired(f"job {job_id!r} did not start before its deadline")
+    return None

@@ -9,11 +9,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..protocol import v2
-from ..protocol.errors import InvalidRequest, Unavailable, WherryError, from_code
+from ..protocol.errors import (
+    InvalidRequest,
+    PayloadTooLarge,
+    Unavailable,
+    WherryError,
+    from_code,
+)
 from ..protocol.states import JobState
 from ..tasks.base import Task, TaskInput
 from .flow import Flow, Pause
-from .jobs import JobView
+from .jobs import no_result
 from .map_steps import Emit, MapFlow, NeedInput, SourceEnd, steps
 from .operations import (
     POLL_EVERY_S,
@@ -28,6 +34,7 @@ from .operations import (
     request_of,
     submit,
     submit_many,
+    takes_binary,
     task_of,
 )
 
@@ -73,6 +80,8 @@ class MapRun:
     taken: int = 0
     emitted: int = 0
     ended: SourceEnd | None = None
+    #: Whether the server takes requests with raw tensors; None until it was asked.
+    binary: bool | None = None
     #: Since when the server has refused all, with nothing of ours in flight.
     refused_since: float | None = None
 
@@ -157,16 +166,27 @@ class MapRun:
         return chunk
 
     def _offer(self, chunk: list[_Item]) -> Flow[list[Outcome]]:
-        if chunk[0].size <= _CHUNK_BYTES:
-            requests = [item.request for item in chunk]
+        if self.binary is None:
+            self.binary = yield from takes_binary(patience_s=self.patience_s)
+        # In a fleet that is being upgraded the next server may not take what the last one did.
+        forms = (True, False) if self.binary else (False,)
+        for binary in forms if chunk[0].size <= _CHUNK_BYTES else ():
             try:
-                return (yield from submit_many(self.model, requests, patience_s=self.patience_s))
+                return (yield from self._offer_together(chunk, binary=binary))
+            except PayloadTooLarge:
+                break
             except InvalidRequest:
-                pass  # too large together, or not to be told in JSON
+                continue  # or not to be told in JSON
         outcomes = []
         for item in chunk:
             outcomes.append((yield from self._offer_alone(item)))  # noqa: PERF401 # it yields
         return outcomes
+
+    def _offer_together(self, chunk: list[_Item], *, binary: bool) -> Flow[list[Outcome]]:
+        requests = [item.request for item in chunk]
+        return (
+            yield from submit_many(self.model, requests, binary=binary, patience_s=self.patience_s)
+        )
 
     def _offer_alone(self, item: _Item) -> Flow[Outcome]:
         try:
@@ -223,11 +243,13 @@ class MapRun:
                 return output_of(item.task, response)
             if "error_type" in view:
                 return from_code(view["error_type"], view["error"])
-            job = JobView.model_validate(view)
-            if not job.done:
+            status, failed = JobState(view["status"]), view.get("error")
+            if not status.terminal:
                 return None
-            failure = job.failure()
-            return failure or output_of(item.task, v2.InferenceResponse.parse(job.result))
+            if failed:
+                return from_code(failed["type"], failed["message"])
+            failure = no_result(view["id"], status)
+            return failure or output_of(item.task, v2.InferenceResponse.parse(view["result"]))
         except Unavailable:
             raise
         except WherryError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 import uuid
@@ -11,10 +12,16 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from pydantic import ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
-from ..protocol import codec, v2
-from ..protocol.errors import DeadlineExceeded, InvalidRequest, JobNotFound, WherryError
+from ..protocol import codec, many, v2
+from ..protocol.errors import (
+    DeadlineExceeded,
+    InvalidRequest,
+    JobNotFound,
+    Unavailable,
+    WherryError,
+)
 from ..protocol.parameters import EXECUTION_TIMEOUT, PRIORITY, TIMEOUT, WEBHOOK
 from ..tasks.base import Task, TaskInput, TaskOutput
 from ..tasks.registry import get_task, task_names
@@ -28,7 +35,10 @@ _INFER_S = 60.0
 #: Seconds between two polls at least: a server may hold none of them.
 POLL_EVERY_S = 1.0
 
-_HEADER_LENGTH = "Inference-Header-Content-Length"
+_HEADER_LENGTH, _OCTETS = "Inference-Header-Content-Length", "application/octet-stream"
+
+#: Asks, of many jobs, for no more of each than a map reads.
+_MINIMAL = "return=minimal"
 
 Input = TaskInput | v2.InferenceRequest
 Output = TaskOutput | v2.InferenceResponse
@@ -68,11 +78,12 @@ def request_of(inputs: Input, wishes: Wishes) -> v2.InferenceRequest:
 
 def task_of(inputs: Input) -> Task | None:
     """The task whose Input this is; None for a plain request."""
-    for name in task_names():
-        task = get_task(name)
-        if type(inputs) is task.input:
-            return task
-    return None
+    return None if isinstance(inputs, v2.InferenceRequest) else _task_of(type(inputs))
+
+
+@functools.cache
+def _task_of(kind: type[TaskInput]) -> Task | None:
+    return next((task for task in map(get_task, task_names()) if task.input is kind), None)
 
 
 def output_of(task: Task | None, response: v2.InferenceResponse) -> Output:
@@ -88,7 +99,7 @@ def _infer_call(
     headers: Mapping[str, str] | None = None,
 ) -> HttpRequest:
     body, header_length = codec.encode_request(request, binary=True)
-    form = {_HEADER_LENGTH: str(header_length), "Content-Type": "application/octet-stream"}
+    form = {_HEADER_LENGTH: str(header_length), "Content-Type": _OCTETS}
     return HttpRequest(
         "POST", f"{model_path(model)}/{verb}", body, {**form, **(headers or {})}, held_s
     )
@@ -196,9 +207,7 @@ def _succeeded(job_id: str, timeout_s: float | None, *, patience_s: float) -> Fl
 
 def fetch(job_id: str, *, patience_s: float) -> Flow[v2.InferenceResponse]:
     """A succeeded job's response, in binary, which carries all that JSON cannot."""
-    call = HttpRequest(
-        "GET", _job_path(job_id, "/result"), headers={"Accept": "application/octet-stream"}
-    )
+    call = HttpRequest("GET", _job_path(job_id, "/result"), headers={"Accept": _OCTETS})
     reply = yield from ask(call, patience_s=patience_s)
     return response_of(reply.content, reply.headers)
 
@@ -242,16 +251,33 @@ def models(*, patience_s: float) -> Flow[list[dict[str, Any]]]:
     return listed
 
 
+def takes_binary(*, patience_s: float) -> Flow[bool]:
+    """Whether the server reads many requests with their raw tensors behind the JSON."""
+    try:
+        metadata = yield from get_json("/v2", patience_s=patience_s)
+    except Unavailable:
+        raise
+    except WherryError:
+        return False  # whatever it is, it does not say so
+    return many.EXTENSION in metadata.get("extensions", ())
+
+
 def submit_many(
-    model: str, requests: Sequence[v2.InferenceRequest], *, patience_s: float
+    model: str, requests: Sequence[v2.InferenceRequest], *, binary: bool, patience_s: float
 ) -> Flow[list[dict[str, Any]]]:
     """Submit jobs in one round trip: an outcome each."""
-    entries = [
-        {"model_name": model, "request": from_json(codec.encode_request(r, binary=False)[0])}
-        for r in requests
-    ]
-    body = to_json({"jobs": entries})
-    reply = yield from ask(HttpRequest("POST", "/v2/jobs:batch", body), patience_s=patience_s)
+    headers = {"Prefer": _MINIMAL}
+    if binary:
+        body, length = many.encode_submission(model, requests)
+        headers |= {_HEADER_LENGTH: str(length), "Content-Type": _OCTETS}
+    else:
+        entries = [
+            {"model_name": model, "request": codec.request_parts(r, binary=False)[0]}
+            for r in requests
+        ]
+        body = to_json({"jobs": entries})
+    call = HttpRequest("POST", "/v2/jobs:batch", body, headers)
+    reply = yield from ask(call, patience_s=patience_s)
     outcomes: list[dict[str, Any]] = reply.json()["jobs"]
     return outcomes
 
@@ -265,9 +291,15 @@ def forget_many(job_ids: Sequence[str], *, patience_s: float) -> Flow[None]:
 def read_many(
     job_ids: Sequence[str], held_s: float, *, patience_s: float
 ) -> Flow[list[dict[str, Any]]]:
-    """States and answers of jobs in one round trip, once one of them has ended."""
+    """States and answers of jobs in one round trip, once one of them has ended.
+
+    An older server answers in JSON, and tells more.
+    """
     body = to_json({"ids": list(job_ids), "wait": held_s, "results": True})
-    call = HttpRequest("POST", "/v2/jobs:status", body, held_s=held_s)
+    headers = {"Accept": f"{_OCTETS}, application/json", "Prefer": _MINIMAL}
+    call = HttpRequest("POST", "/v2/jobs:status", body, headers, held_s)
     reply = yield from ask(call, patience_s=patience_s)
-    views: list[dict[str, Any]] = reply.json()["jobs"]
+    length = reply.headers.get(_HEADER_LENGTH.lower())
+    document = many.decode_results(reply.content, int(length)) if length else reply.json()
+    views: list[dict[str, Any]] = document["jobs"]
     return views

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 from collections.abc import Collection, Iterable, Sequence
 from io import BytesIO
 from typing import Any, TypeVar
@@ -55,7 +56,7 @@ def decode_request(body: Raw, header_length: int | None = None) -> InferenceRequ
     `header_length` is the Inference-Header-Content-Length, None for plain JSON. Raw tensors stay
     views of `body`; nothing holds on to plain JSON. Raises InvalidRequest that names the field.
     """
-    document, rest = _split(body, header_length)
+    document, rest = split(body, header_length)
     del body
     check_document(document)
     has_header = header_length is not None
@@ -85,13 +86,21 @@ def _checked(request: InferenceRequest) -> InferenceRequest:
 
 def decode_response(body: Raw, header_length: int | None = None) -> InferenceResponse:
     """Read a response; its nesting is taken as it comes. Raises InvalidRequest."""
-    document, rest = _split(body, header_length)
+    document, rest = split(body, header_length)
     has_header = header_length is not None
     return _build(InferenceResponse, document, rest, "outputs", has_header=has_header)
 
 
 def encode_request(request: InferenceRequest, *, binary: bool) -> tuple[bytes, int | None]:
     """Write a request: the body, and the JSON's length when raw tensors follow it."""
+    header, raws = request_parts(request, binary=binary)
+    return join(header, raws, always=binary)
+
+
+def request_parts(
+    request: InferenceRequest, *, binary: bool
+) -> tuple[dict[str, Any], list[Pieces]]:
+    """A request as its JSON tells it, and the raw data that is to follow, in order."""
     names = {tensor.name for tensor in request.inputs} if binary else ()
     header: dict[str, Any] = {} if request.id is None else {"id": request.id}
     if request.parameters:
@@ -101,7 +110,7 @@ def encode_request(request: InferenceRequest, *, binary: bool) -> tuple[bytes, i
         header["outputs"] = [
             {"name": output.name, **_parameters(output.parameters)} for output in request.outputs
         ]
-    return _join(header, raws, always=binary)
+    return header, raws
 
 
 def encode_response(
@@ -120,7 +129,7 @@ def encode_response(
     if response.parameters:
         header["parameters"] = response.parameters
     header["outputs"], raws = _tensors(response.outputs, names, mark_text=True)
-    return _join(header, raws, always=binary)
+    return join(header, raws, always=binary)
 
 
 def wants_binary(request: InferenceRequest) -> tuple[bool, frozenset[str]]:
@@ -152,7 +161,7 @@ def select_outputs(
     return response.model_copy(update={"outputs": [response.output(name) for name in kept]})
 
 
-def _split(body: Raw, header_length: int | None) -> tuple[Any, memoryview]:
+def split(body: Raw, header_length: int | None) -> tuple[Any, memoryview]:
     """The parsed JSON, and the raw data that follows it."""
     if header_length is None:
         # jiter reads no views: a header is copied, a plain JSON body, bytes already, is not.
@@ -172,7 +181,7 @@ def _build(
         raise InvalidRequest(f"expected a JSON object, got {type(document).__name__}")
     tensors = document.get(field)
     if isinstance(tensors, list):
-        _attach(tensors, rest, field, has_header=has_header)
+        check_end(rest, attach(tensors, rest, field, has_header=has_header))
     plain = plain_request(document) if model is InferenceRequest else None
     return plain or model.parse(document)  # type: ignore[return-value] # of the same class
 
@@ -183,9 +192,13 @@ def _parse(header: bytes) -> Any:
     return parse_json(header)
 
 
-def _attach(tensors: list[Any], rest: memoryview, field: str, *, has_header: bool) -> None:
-    """Give each tensor that declares a size its part of the raw data, in order."""
-    at = 0
+def attach(
+    tensors: list[Any], rest: memoryview, field: str, *, has_header: bool, at: int = 0
+) -> int:
+    """Give each tensor that declares a size its part of the raw data, in order, from `at` on.
+
+    Answers where the next begins. Raises InvalidRequest that names the tensor.
+    """
     for index, tensor in enumerate(tensors):
         parameters = tensor.get("parameters") if isinstance(tensor, dict) else None
         if not isinstance(parameters, dict) or _SIZE not in parameters:
@@ -202,6 +215,11 @@ def _attach(tensors: list[Any], rest: memoryview, field: str, *, has_header: boo
         tensor["data"] = rest[at : at + size]
         tensor["parameters"] = {k: v for k, v in parameters.items() if k != _SIZE}
         at += size
+    return at
+
+
+def check_end(rest: memoryview, at: int) -> None:
+    """Refuse raw data that no tensor has declared. Raises InvalidRequest."""
     if at != len(rest):
         raise InvalidRequest(f"{len(rest) - at} bytes follow the last tensor's data")
 
@@ -274,14 +292,17 @@ def _parameters(parameters: dict[str, Any]) -> dict[str, Any]:
     return {"parameters": parameters} if parameters else {}
 
 
-def _join(
+def join(
     header: dict[str, Any], raws: Sequence[Pieces], *, always: bool
 ) -> tuple[bytes, int | None]:
+    """Write a body: its JSON, then raw data; and the JSON's length where there is some."""
     text = to_json(header)
     if not raws and not always:
         return text, None
-    if len(text) + sum(size for size, _ in raws) < _SMALL:
-        return b"".join([text, *(piece for _, pieces in raws for piece in pieces)]), len(text)
+    is_small = len(text) + sum(size for size, _ in raws) < _SMALL
+    if is_small or all(isinstance(pieces, list) for _, pieces in raws):
+        whole = b"".join(itertools.chain((text,), *(pieces for _, pieces in raws)))
+        return whole, len(text)
     # bytes.join would hold all pieces and their copy, and so would a buffer that grows.
     body = BytesIO()
     body.seek(len(text) + sum(size for size, _ in raws) - 1)

@@ -164,12 +164,16 @@ class Tensor(_Model):
         return raw_of(values, self.datatype, name=self.name)
 
     def raw_pieces(self) -> tuple[int, Iterable[Raw]]:
-        """Raw data in pieces, and the bytes of all: whoever joins them with more spares a copy."""
+        """Raw data in pieces, and the bytes of all: whoever joins them with more spares a copy.
+
+        A list, where they are in memory already.
+        """
         if self.is_raw or self.datatype is not Datatype.BYTES:
             raw = self.raw()
             return memoryview(raw).nbytes, [raw]
         values = self.blobs() if self.is_base64 else self.flat()
-        return bytes_size(values, name=self.name), bytes_pieces(values)
+        size, pieces = bytes_size(values, name=self.name), bytes_pieces(values)
+        return size, list(pieces) if set(map(type, values)) <= {bytes} else pieces
 
     def check(self) -> None:
         """Hold the data against shape and datatype. Raises InvalidTensor; allocates by neither."""

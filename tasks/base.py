@@ -258,8 +258,9 @@ class TaskOutput(BaseModel, ABC):
         count = len(getattr(self, self.ROWS[0]))
         # A warning of several rows says itself of which.
         whole = self.warned("") if self.warning and count > 1 else self
+        columns = [(field, getattr(self, field)) for field in self.ROWS]
         return [
-            whole.model_copy(update={field: [getattr(self, field)[row]] for field in self.ROWS})
+            whole.model_copy(update={field: [values[row]] for field, values in columns})
             for row in range(count)
         ]
 

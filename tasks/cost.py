@@ -16,6 +16,7 @@ import imagesize  # type: ignore[import-untyped] # it ships no types
 
 from ..protocol.elements import utf8_size
 from .audio import headers
+from .media.jpeg_head import JPEG, read_jpeg_head
 from .media.jpeg_xl_head import read_head
 from .media.kinds import JPEG_XL, is_heif, rare_kind
 
@@ -79,6 +80,8 @@ def _size(file: bytes) -> tuple[int, int]:
     if file.startswith(b"BM") and file[14:18] == _CORE:  # imagesize reads its two numbers as one
         width, height = struct.unpack_from("<HH", file.ljust(22, b"\0"), 18)
         return width, height
+    if file.startswith(JPEG) and (head := read_jpeg_head(file)):
+        return head.width, head.height
     with suppress(Exception):  # it raises many kinds
         width, height = imagesize.get(io.BytesIO(file))
         if width > 0 and height > 0:

@@ -46,19 +46,16 @@ class ItemsOutput(TaskOutput):
             unpadded(response.output(spec.name), width=_width(spec), files=spec.is_file)
             for spec in specs
         ]
+        for at, spec in enumerate(specs):
+            if _width(spec) > 1:
+                columns[at] = [_nested(cls.ITEM, spec.name, row) for row in columns[at]]
+        names = [spec.name for spec in specs]
+        # All at once: to validate item by item takes three times as long.
         rows = [
-            [cls._item(specs, values) for values in zip(*row, strict=True)]
+            [dict(zip(names, values, strict=True)) for values in zip(*row, strict=True)]
             for row in zip(*columns, strict=True)
         ]
         return cls.model_validate({cls.ROWS[0]: rows})
-
-    @classmethod
-    def _item(cls, specs: Sequence[TensorSpec], values: Sequence[Any]) -> BaseModel:
-        fields = {
-            spec.name: value if _width(spec) == 1 else _nested(cls.ITEM, spec.name, value)
-            for spec, value in zip(specs, values, strict=True)
-        }
-        return cls.ITEM.model_validate(fields)
 
 
 def _width(spec: TensorSpec) -> int:
@@ -75,6 +72,6 @@ def _attribute(spec: TensorSpec, rows: list[list[Any]]) -> v2.ResponseOutput:
     return padded(spec, values, 0.0 if spec.datatype in (Datatype.FP32, Datatype.FP64) else 0)
 
 
-def _nested(item: type[BaseModel], name: str, values: Sequence[Any]) -> dict[str, Any]:
+def _nested(item: type[BaseModel], name: str, row: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
     cls: Any = item.model_fields[name].annotation
-    return dict(zip(cls.model_fields, values, strict=True))
+    return [dict(zip(cls.model_fields, values, strict=True)) for values in row]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from ...jobs.fleet import FleetView
+from ...protocol import many
 from ...protocol.errors import Unavailable
 from .model_loading import failure_of
 from .service import Service
@@ -16,6 +17,7 @@ EXTENSIONS = [
     "parameters",
     "statistics",
     "async_jobs",
+    many.EXTENSION,
 ]
 
 #: Seconds that Redis may take to show the fleet before we do not call ourselves ready.

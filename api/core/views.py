@@ -14,7 +14,10 @@ from ...protocol import codec, v2
 from ..http.body import OFF_LOOP_BYTES, off_loop
 from ..http.ids import job_path, shown_id
 
-_OCTETS, _HEADER_LENGTH = "application/octet-stream", "Inference-Header-Content-Length"
+#: What binary answers are.
+OCTETS = "application/octet-stream"
+
+_HEADER_LENGTH = "Inference-Header-Content-Length"
 
 
 def timestamp(ms: int | None) -> str | None:
@@ -105,4 +108,9 @@ async def inference_response(
     body, header_length = await off_loop(work, large=large)
     if header_length is None:
         return Response(body, media_type="application/json")
-    return Response(body, headers={_HEADER_LENGTH: str(header_length)}, media_type=_OCTETS)
+    return binary_response(body, header_length)
+
+
+def binary_response(body: bytes, header_length: int) -> Response:
+    """JSON of so many bytes, and raw tensors behind it."""
+    return Response(body, headers={_HEADER_LENGTH: str(header_length)}, media_type=OCTETS)

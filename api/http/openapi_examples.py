@@ -65,6 +65,10 @@ _CODES = {
 }
 
 
+#: JSON with raw tensors behind it: the binary extension's form.
+_BYTES: dict[str, Any] = {_OCTETS: {"schema": {"type": "string", "format": "binary"}}}
+
+
 def _content(example: Any, kind: str = _JSON) -> dict[str, Any]:
     form = "array" if isinstance(example, list) else "object"
     return {kind: {"schema": {"type": form}, "example": example}}
@@ -86,7 +90,7 @@ def _route(
         examples = {name: {"value": value} for name, value in bodies.items()}
         content = {_JSON: {"schema": {"type": "object"}, "examples": examples}}
         if binary:
-            content[_OCTETS] = {"schema": {"type": "string", "format": "binary"}}
+            content |= _BYTES
         documented["openapi_extra"] = {"requestBody": {"required": True, "content": content}}
     return documented
 
@@ -149,9 +153,14 @@ BATCH = _route(
             "jobs": [{"model_name": name, "request": body} for name, body in REQUESTS.items()]
         }
     },
+    binary=True,
 )
 STATUS = _route(
-    (200, "The jobs' states, in the order of the ids.", _content({"jobs": [_JOB]})),
+    (
+        200,
+        "The jobs' states, in the order of the ids; as octets, raw outputs follow the JSON.",
+        {**_content({"jobs": [_JOB]}), **_BYTES},
+    ),
     bad=(400, 503),
     bodies={"wait for one": {"ids": [_JOB_ID], "wait": 20, "results": True}},
 )

@@ -1,4 +1,4 @@
-"""The Prefer header (RFC 7240): how long to wait, whether to answer at once."""
+"""The Prefer header (RFC 7240): how long to wait, whether to answer at once, how much to tell."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ class Preferences:
     wait_s: float | None = None
     respond_async: bool = False
     redirect: bool = False
+    #: Whether to tell no more than who asks needs to go on (`return=minimal`).
+    minimal: bool = False
 
     @classmethod
     def of(cls, request: Request, longest_s: float) -> Preferences:
@@ -33,6 +35,7 @@ class Preferences:
             wait_s=None if wait_s is None else min(wait_s, longest_s),
             respond_async="respond-async" in words,
             redirect="redirect" in words,
+            minimal=words.get("return") == "minimal",
         )
 
 

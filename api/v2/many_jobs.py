@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import zip_longest
 from typing import Any
 
@@ -11,7 +12,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
 from ...jobs import JobRecord
-from ...protocol import codec
+from ...jobs.record import StoredResult
+from ...protocol import codec, many
 from ...protocol.errors import InvalidRequest, JobNotFound, WherryError
 from ...protocol.states import JobState
 from ..access.caller import caller
@@ -19,14 +21,20 @@ from ..core.envelope import Envelope
 from ..core.intake import CheckedRequest, Intake, PreparedJob
 from ..core.service import Service
 from ..core.submitter import Submitter
-from ..core.views import inference_response, job_view, json_response
+from ..core.views import (
+    OCTETS,
+    binary_response,
+    inference_response,
+    job_view,
+    json_response,
+)
 from ..egress.named_files import NamedFiles
 from ..http import openapi_examples
-from ..http.body import off_loop, read_document
+from ..http.body import Document, header_length, off_loop, parsed, read_body, read_document
 from ..http.errors import error_body, status_of
 from ..http.fast_route import FastRoute
 from ..http.ids import shown_id
-from ..http.prefer import bounded_wait
+from ..http.prefer import Preferences, bounded_wait
 
 router = APIRouter(tags=["jobs"], route_class=FastRoute)
 
@@ -36,12 +44,19 @@ _AT_ONCE = 32
 
 @router.post("/v2/jobs:batch", **openapi_examples.BATCH)
 async def submit_batch(request: Request) -> Response:
-    """Submit many jobs in one round trip; each has an outcome of its own."""
+    """Submit many jobs in one round trip; each has an outcome of its own.
+
+    The requests are JSON, or have their raw tensors behind it. `Prefer: return=minimal` asks for no
+    more of a stored job than its id.
+    """
     service = Service.of(request)
     prepared = await _all_prepared(service, request)
     outcomes = await asyncio.gather(*(_stored(service.submitter, job) for job in prepared))
+    if Preferences.of(request, 0).minimal:
+        return json_response({"jobs": [_outcome(i, o, _named) for i, o in enumerate(outcomes)]})
     records = iter(await service.records([o for o in outcomes if isinstance(o, str)]))
-    return json_response({"jobs": [_outcome(i, o, records) for i, o in enumerate(outcomes)]})
+    view = partial(_next_view, records)
+    return json_response({"jobs": [_outcome(i, o, view) for i, o in enumerate(outcomes)]})
 
 
 async def _all_prepared(service: Service, request: Request) -> list[PreparedJob | WherryError]:
@@ -61,7 +76,7 @@ async def _checked(
     service: Service, request: Request
 ) -> tuple[list[CheckedRequest | WherryError], bool]:
     """The requests of a body, files named by URL fetched, and whether it was large."""
-    document, large = await read_document(request, service.settings.max_body_bytes)
+    document, large = await _read_submission(request, service.settings.max_body_bytes)
     entries, limit = document.get("jobs"), service.settings.max_jobs_per_batch
     if not isinstance(entries, list) or not 1 <= len(entries) <= limit:
         raise InvalidRequest(f"jobs: expected a list of 1 to {limit} entries")
@@ -70,6 +85,17 @@ async def _checked(
         return [_read(service.intake, entry, files) for entry in entries]
 
     return await service.intake.outbound.files.read(reading, in_thread=large), large
+
+
+async def _read_submission(request: Request, max_bytes: int) -> Document:
+    """The JSON of a body in either form; raw tensors are views of the body."""
+    length = header_length(request)
+    if length is None:
+        return await read_document(request, max_bytes)
+    body = await read_body(request, max_bytes)
+    reading = parsed(body, lambda raw: many.decode_submission(raw, length))
+    del body
+    return Document(*await reading)
 
 
 def _read(intake: Intake, entry: Any, files: NamedFiles) -> CheckedRequest | WherryError:
@@ -104,11 +130,19 @@ async def _stored(submitter: Submitter, prepared: PreparedJob | WherryError) -> 
 
 
 def _outcome(
-    index: int, outcome: str | WherryError, records: Iterator[JobRecord | None]
+    index: int, outcome: str | WherryError, view: Callable[[str], dict[str, Any]]
 ) -> dict[str, Any]:
     if isinstance(outcome, WherryError):
         return {"index": index, "status_code": status_of(outcome), **error_body(outcome)}
-    return {"index": index, "status_code": 202, "job": _view(outcome, next(records))}
+    return {"index": index, "status_code": 202, "job": view(outcome)}
+
+
+def _named(job_id: str) -> dict[str, Any]:
+    return {"id": shown_id(job_id)}
+
+
+def _next_view(records: Iterator[JobRecord | None], job_id: str) -> dict[str, Any]:
+    return _view(job_id, next(records))
 
 
 def _view(job_id: str, record: JobRecord | None) -> dict[str, Any]:
@@ -118,17 +152,34 @@ def _view(job_id: str, record: JobRecord | None) -> dict[str, Any]:
     return job_view(record)
 
 
+def _short_view(job_id: str, record: JobRecord | None) -> dict[str, Any]:
+    """What a client that goes through many jobs needs of one: its state, and an error."""
+    if record is None:
+        return _view(job_id, record)
+    view: dict[str, Any] = {"id": shown_id(record.id), "status": record.status.value}
+    if record.error_type:
+        view["error"] = {"type": record.error_type, "message": record.error}
+    return view
+
+
 @router.post("/v2/jobs:status", **openapi_examples.STATUS)
 async def read_statuses(request: Request) -> Response:
-    """The states of many jobs; with `wait`, once one has ended; with `results`, answers too."""
+    """The states of many jobs; with `wait`, once one has ended; with `results`, answers too.
+
+    `Accept: application/octet-stream` has answers come as they are stored, raw tensors behind the
+    JSON; `Prefer: return=minimal` asks for no more of a job than its state.
+    """
     service = Service.of(request)
     document = (await read_document(request, service.settings.max_body_bytes)).fields
     ids = stored_ids(document, service.settings.max_jobs_per_batch)
     seconds = bounded_wait(str(document.get("wait", 0)), service.settings.max_wait_s)
     records = await service.wait_any(ids, seconds)
-    views = [_view(job_id, record) for job_id, record in zip(ids, records, strict=True)]
-    results = await _results(service, ids, views) if document.get("results") is True else {}
-    return Response(_joined(views, results), media_type="application/json")
+    told = _short_view if Preferences.of(request, 0).minimal else _view
+    views = [told(job_id, record) for job_id, record in zip(ids, records, strict=True)]
+    binary = OCTETS in request.headers.get("accept", "")
+    wanted = document.get("results") is True
+    results = await _results(service, ids, views, binary=binary) if wanted else {}
+    return _joined(views, results, binary=binary)
 
 
 def stored_ids(document: Mapping[str, Any], limit: int) -> list[str]:
@@ -142,42 +193,56 @@ def stored_ids(document: Mapping[str, Any], limit: int) -> list[str]:
 
 
 async def _results(
-    service: Service, ids: Sequence[str], views: Sequence[dict[str, Any]]
-) -> dict[int, bytes]:
-    """The succeeded jobs' InferenceResponses as JSON, by their places among the views.
+    service: Service, ids: Sequence[str], views: Sequence[dict[str, Any]], *, binary: bool
+) -> dict[int, StoredResult]:
+    """The succeeded jobs' InferenceResponses, by their places among the views: JSON, or as they
+    are stored.
 
     What goes beyond the bytes of one answer is marked in its view: the client asks again. The first
     goes out whatever its size, so that asking again gets on.
     """
     succeeded = [at for at, view in enumerate(views) if view.get("status") == JobState.SUCCEEDED]
-    results: dict[int, bytes] = {}
+    results: dict[int, StoredResult] = {}
     left = service.settings.max_results_bytes
     for start in range(0, len(succeeded), _AT_ONCE):
         places = succeeded[start : start + _AT_ONCE]
-        read = [_result(service, ids[at]) for at in places] if left > 0 else []
+        read = [_result(service, ids[at], binary=binary) for at in places] if left > 0 else []
         found = await asyncio.gather(*read)
         for at, result in zip_longest(places, found):
             if isinstance(result, WherryError):
                 views[at].update(error_body(result))
-            elif result is not None and (left >= len(result) or not results):
+            elif result is not None and (left >= len(result.body) or not results):
                 results[at] = result
-                left -= len(result)
+                left -= len(result.body)
             else:
                 views[at]["result_omitted"] = True
                 left = 0
     return results
 
 
-async def _result(service: Service, job_id: str) -> bytes | WherryError:
+async def _result(service: Service, job_id: str, *, binary: bool) -> StoredResult | WherryError:
     try:
-        return bytes((await inference_response(await service.response(job_id))).body)
+        stored = await service.response(job_id)
+        if binary:
+            return stored
+        body = bytes((await inference_response(stored)).body)
     except WherryError as error:
         return error
+    return StoredResult(body=body, header_length=len(body), ref="")
 
 
-def _joined(views: Sequence[dict[str, Any]], results: Mapping[int, bytes]) -> bytes:
-    """The answer; results are JSON already, and go in as they are."""
-    jobs = [to_json(view) for view in views]
+def _joined(
+    views: Sequence[dict[str, Any]], results: Mapping[int, StoredResult], *, binary: bool
+) -> Response:
+    """The answer; results are JSON already, and go in as they are, their raw tensors behind."""
+    jobs, raws = [to_json(view) for view in views], []
     for at, result in results.items():
-        jobs[at] = b"".join((jobs[at][:-1], b',"result":', result, b"}"))
-    return b'{"jobs":[%s]}' % b",".join(jobs)
+        whole = memoryview(result.body)
+        text, raw = whole[: result.header_length], whole[result.header_length :]
+        jobs[at] = b"".join((jobs[at][:-1], b',"result":', text, b"}"))
+        if raw:
+            raws.append(raw)
+    document = b'{"jobs":[%s]}' % b",".join(jobs)
+    if not binary:
+        return Response(document, media_type="application/json")
+    return binary_response(b"".join((document, *raws)), len(document))

@@ -21,6 +21,10 @@ from .written import WrittenFiles
 #: Bytes of a row's key.
 KEY_BYTES = 16
 
+#: What keys are made with; and were by earlier versions, whose ledgers go on with theirs. There are
+#: instructions for the first: a photograph takes half the time.
+HASH, EARLIER_HASH = "sha256", "blake2b"
+
 #: Rows inserted at once.
 _BUFFER = 512
 
@@ -31,6 +35,15 @@ _INSERT = (
 )
 
 
+class KeptAnswer(NamedTuple):
+    """Where a row's answer is: in a block of what a job answered."""
+
+    block: int
+    place: int
+    #: The answer itself, as a ledger of an earlier version has it; b"" where a block does.
+    alone: bytes = b""
+
+
 class LedgerRow(NamedTuple):
     """A row in its place, with what came of it."""
 
@@ -38,8 +51,8 @@ class LedgerRow(NamedTuple):
     id: str
     path: str
     size: tuple[int, int] | None
-    #: The stored answer; None for a failed row.
-    body: bytes | None
+    #: None for a failed row.
+    answer: KeptAnswer | None
     error: str
     error_type: str
     frame: SampledFrame | None = None
@@ -73,6 +86,7 @@ class Ledger:
         #: The files that runs wrote beside it.
         self.files = WrittenFiles(self._db, path.parent)
         self._pending: list[tuple[object, ...]] = []
+        self._texts: list[tuple[bytes, bytes]] = []
 
     def commit(self) -> None:
         """Keep what was noted, whatever happens to this process."""
@@ -105,9 +119,23 @@ class Ledger:
         self._db.execute("DELETE FROM samples")
         self._db.execute("DELETE FROM texts")
         if not reuse and self.meta("complete") == "yes":
-            self._db.executescript("DELETE FROM answers; DELETE FROM failures;")
+            self._db.executescript(
+                "DELETE FROM answers; DELETE FROM parts; DELETE FROM blocks; DELETE FROM failures;"
+            )
             self._db.execute("BEGIN IMMEDIATE")
         self.set_meta("complete", "no")
+        if not self.meta("hash"):
+            self.set_meta("hash", EARLIER_HASH if self._has_keys() else HASH)
+
+    def _has_keys(self) -> bool:
+        tables = ("answers", "parts", "failures", "jobs")
+        asked = " UNION ALL ".join(f"SELECT 1 FROM {table}" for table in tables)  # noqa: S608 # our own names
+        return self._db.execute(f"{asked} LIMIT 1").fetchone() is not None
+
+    @property
+    def hash_name(self) -> str:
+        """What the rows' keys are made with, once a run has begun."""
+        return self.meta("hash") or HASH
 
     def finish(self) -> None:
         """Note that every row has its answer and the output is written."""
@@ -149,10 +177,12 @@ class Ledger:
 
     def keep_text(self, key: bytes, text: str) -> None:
         """Keep what the text of rows of this content is, for formats that write it."""
-        kept = text.encode("utf-8", "surrogatepass")
-        self._db.execute("INSERT OR IGNORE INTO texts VALUES (?, ?)", (key, kept))
+        self._texts.append((key, text.encode("utf-8", "surrogatepass")))
 
     def _flush(self) -> None:
+        if self._texts:
+            self._db.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", self._texts)
+            self._texts.clear()
         try:
             self._db.executemany(_INSERT, self._pending)
         except sqlite3.IntegrityError:
@@ -174,16 +204,28 @@ class Ledger:
             seen.add(row[1])
         return "?"
 
-    def done(self, key: bytes) -> bool:
-        """Whether a row of this content is finished, well or not."""
-        for table in ("answers", "failures"):
-            if self._db.execute(f"SELECT 1 FROM {table} WHERE key = ?", (key,)).fetchone():  # noqa: S608 # our own names
-                return True
-        return False
+    def done(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Those of some keys of which a row is finished, well or not."""
+        marks = ",".join("?" * len(keys))
+        found: set[bytes] = set()
+        for table in ("parts", "failures", "answers"):
+            asked = f"SELECT key FROM {table} WHERE key IN ({marks})"  # noqa: S608 # our own names
+            found.update(key for (key,) in self._db.execute(asked, keys))
+        return found
 
-    def answer(self, key: bytes, body: bytes) -> None:
-        """Keep a row's answer."""
-        self._db.execute("REPLACE INTO answers VALUES (?, ?)", (key, zlib.compress(body, 1)))
+    def keep(self, body: bytes, keys: Sequence[bytes | None]) -> None:
+        """Keep what a job answered, of so many rows: None for those that it has no answer of."""
+        packed = zlib.compress(body, 1)
+        block = self._db.execute("INSERT INTO blocks (body) VALUES (?)", (packed,)).lastrowid
+        self._db.executemany(
+            "REPLACE INTO parts VALUES (?, ?, ?)",
+            [(key, block, place) for place, key in enumerate(keys) if key is not None],
+        )
+
+    def block(self, number: int) -> bytes:
+        """What `keep` was given."""
+        found = self._db.execute("SELECT body FROM blocks WHERE id = ?", (number,)).fetchone()
+        return zlib.decompress(found[0])
 
     def fail(self, key: bytes, error: str, error_type: str) -> None:
         """Keep why a row has none."""
@@ -198,22 +240,24 @@ class Ledger:
         """Every row of this run in its order, with its answer or its error."""
         self._flush()
         found = self._db.execute(
-            "SELECT position, id, path, width, height, body, error, error_type, text,"
+            "SELECT position, id, path, width, height, block, place, body, error, error_type, text,"
             " frame, frames, time, page FROM rows"
-            " LEFT JOIN answers USING (key) LEFT JOIN failures USING (key)"
-            " LEFT JOIN texts USING (key) ORDER BY position"
+            " LEFT JOIN parts USING (key) LEFT JOIN answers USING (key)"
+            " LEFT JOIN failures USING (key) LEFT JOIN texts USING (key) ORDER BY position"
         )
-        for position, id_, path, width, height, body, error, error_type, text, number, *of in found:
+        for position, id_, path, wide, high, *kept, error, kind, text, number, f, t, page in found:
             yield LedgerRow(
                 position,
                 id_,
                 path,
-                (width, height) if width else None,
-                zlib.decompress(body) if body is not None else None,
+                (wide, high) if wide else None,
+                _kept(*kept),
                 error or "",
-                error_type or "",
-                None if number is None else SampledFrame(id_.rpartition("#")[0], number, *of),
-                (text or b"").decode("utf-8", "surrogatepass"),
+                kind or "",
+                None
+                if number is None
+                else SampledFrame(id_.rpartition("#")[0], number, f, t, page),
+                text.decode("utf-8", "surrogatepass") if text else "",
             )
 
     def has_frames(self) -> bool:
@@ -237,14 +281,15 @@ class Ledger:
         """Let it go again."""
         self._db.execute("DELETE FROM samples WHERE key = ?", (key,))
 
-    def samples(self) -> Iterator[tuple[Sampled, bytes | None, str]]:
+    def samples(self) -> Iterator[tuple[Sampled, KeptAnswer | None, str]]:
         """What was kept, in the rows' order, each with its answer or its error."""
         found = self._db.execute(
-            "SELECT samples.*, body, error FROM samples"
-            " LEFT JOIN answers USING (key) LEFT JOIN failures USING (key) ORDER BY position"
+            "SELECT samples.*, block, place, body, error FROM samples"
+            " LEFT JOIN parts USING (key) LEFT JOIN answers USING (key)"
+            " LEFT JOIN failures USING (key) ORDER BY position"
         )
-        for *kept, body, error in found:
-            yield Sampled(*kept), None if body is None else zlib.decompress(body), error or ""
+        for *sampled, block, place, body, error in found:
+            yield Sampled(*sampled), _kept(block, place, body), error or ""
 
     # --- jobs under way ---
 
@@ -263,3 +308,9 @@ class Ledger:
             (job_id, [keys[i : i + KEY_BYTES] for i in range(0, len(keys), KEY_BYTES)])
             for job_id, keys in found
         ]
+
+
+def _kept(block: int | None, place: int | None, alone: bytes | None) -> KeptAnswer | None:
+    if block is not None and place is not None:
+        return KeptAnswer(block, place)
+    return None if alone is None else KeptAnswer(0, 0, zlib.decompress(alone))

@@ -7,9 +7,14 @@ from pathlib import Path
 
 from ...protocol.errors import InvalidRequest
 
+#: `answers` has those of earlier versions, a row each. Now a block has all that a job answered.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS blocks (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS parts (
+  key BLOB PRIMARY KEY, block INTEGER NOT NULL, place INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS failures (
   key BLOB PRIMARY KEY, error TEXT NOT NULL, error_type TEXT NOT NULL
 ) WITHOUT ROWID;

@@ -9,14 +9,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from ...protocol.errors import RowError
 from ...tasks.base import TaskOutput
 from ...tasks.vision.documents import DocumentsOutput
 from .errors_file import error_line
 from .formats import OutputLayout, Writer
 from .ledger import Ledger, LedgerRow
-from .packing import read_answer
 from .rows import Annotation, Origin
+from .stored_answers import StoredAnswers
 
 #: Scores are counted in bins of a twentieth.
 SCORE_BINS = 20
@@ -81,12 +83,12 @@ def write_output(
     `errors` is only there when some row failed: one that has no answer, or one that the format
     cannot hold.
     """
-    findings = Findings()
+    findings, answers = Findings(), StoredAnswers(ledger, origin.task)
     with errors.open("w", encoding="utf-8") as failed:
         with writer(out, origin, *([layout] if writer.uses else [])) as writing:
             for placed in ledger.placed():
                 findings.rows += 1
-                failure = _written(writing, origin, placed, findings)
+                failure = _written(writing, answers, placed, findings)
                 if failure:
                     findings.add_failure(failure)
                     failed.write(error_line(failure))
@@ -101,12 +103,12 @@ def write_output(
 
 
 def _written(
-    writer: Writer, origin: Origin, placed: LedgerRow, findings: Findings
+    writer: Writer, answers: StoredAnswers, placed: LedgerRow, findings: Findings
 ) -> LedgerRow | None:
     """Write a row's answer and count what it holds; the row with its error where there is none."""
-    if placed.body is None:
+    if placed.answer is None:
         return placed
-    annotation = _annotation(origin, placed, placed.body)
+    annotation = _annotation(placed, answers.read(placed.answer))
     try:
         writer.write(annotation)
     except RowError as error:
@@ -115,8 +117,7 @@ def _written(
     return None
 
 
-def _annotation(origin: Origin, placed: LedgerRow, body: bytes) -> Annotation:
-    output = read_answer(origin.task, body)
+def _annotation(placed: LedgerRow, output: TaskOutput) -> Annotation:
     # A page that is a row was sent alone, so that its answer calls it the first.
     if placed.frame and placed.frame.page and isinstance(output, DocumentsOutput):
         output = output.on_page(placed.frame.page)
@@ -133,12 +134,13 @@ def _annotation(origin: Origin, placed: LedgerRow, body: bytes) -> Annotation:
 
 def _labelled(output: TaskOutput) -> Iterator[tuple[str, float]]:
     """Labels ("" without) and scores (NaN without) of whatever a row's answer lists."""
-    for name in type(output).model_fields:
-        rows = getattr(output, name)
+    for rows in vars(output).values():
         row = rows[0] if isinstance(rows, list) and rows else None
-        for item in row if isinstance(row, list) else ():
-            label = getattr(item, "label", "") or getattr(item, "entity", "")
-            score = getattr(item, "score", math.nan)
+        # Numbers are not looked at one by one: a vector has a thousand.
+        for item in row if isinstance(row, list) and row and isinstance(row[0], BaseModel) else ():
+            told = vars(item)
+            label = told.get("label") or told.get("entity") or ""
+            score = told.get("score")
             yield (
                 label if isinstance(label, str) else "",
                 score if isinstance(score, float) else math.nan,

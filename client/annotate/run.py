@@ -7,11 +7,11 @@ again in halves until the rows at fault stand alone.
 
 from __future__ import annotations
 
-import json
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ...protocol import v2
 from ...protocol.errors import (
@@ -23,14 +23,15 @@ from ...protocol.errors import (
     Unavailable,
     WherryError,
 )
-from ...protocol.parameters import ROW_WARNINGS, errors_told
+from ...protocol.parameters import errors_told
 from .fleet import Fleet
 from .ledger import Ledger
-from .packing import Pack, Packed, Packer, image_of, image_size, pack_answer
+from .packing import MAX_BYTES, Pack, Packed, Packer, image_of, image_size, weight
 from .pictures import Pictures
 from .report import Sampler
 from .rows import Origin, SourceRow, UnreadableRow
 from .sources.base import Source
+from .stored_answers import pack_answers
 
 #: The bulk lane: everything else goes first.
 _PRIORITY = 9
@@ -143,53 +144,65 @@ class AnnotateRun:
             yield pack.request(_PRIORITY)
 
     def _packs_of_source(self) -> Iterator[Pack]:
-        pack, packer = Pack(), Packer(self.origin)
-        for position, row in enumerate(self.source):
-            self.progress.read += 1
-            packed = self._place(position, row, packer)
-            if packed is None:
-                continue
-            if not pack.fits(packed, self.rows_per_job):
-                yield pack
-                pack = Pack()
-            pack.rows.append(packed)
+        pack, packer = Pack(), Packer(self.origin, self.ledger.hash_name)
+        for rows in self._read_together():
+            for packed in self._place_all(rows, packer):
+                if not pack.fits(packed, self.rows_per_job):
+                    yield pack
+                    pack = Pack()
+                pack.add(packed)
         if pack.rows:
             yield pack
 
-    def _place(
-        self, position: int, row: SourceRow | UnreadableRow, packer: Packer
-    ) -> Packed | None:
-        """Give a row its place; what is to be sent of it, if anything."""
+    def _read_together(self) -> Iterator[list[tuple[int, SourceRow | UnreadableRow]]]:
+        """The source's rows, some at a time: as many as a job has, and as many bytes."""
+        rows: list[tuple[int, SourceRow | UnreadableRow]] = []
+        size = 0
+        for position, row in enumerate(self.source):
+            self.progress.read += 1
+            rows.append((position, row))
+            size += weight(row) if isinstance(row, SourceRow) else 0
+            if len(rows) >= self.rows_per_job or size >= MAX_BYTES:
+                yield rows
+                rows, size = [], 0
+        if rows:
+            yield rows
+
+    def _place_all(
+        self, rows: Sequence[tuple[int, SourceRow | UnreadableRow]], packer: Packer
+    ) -> Iterator[Packed]:
+        """Give rows their places; what is to be sent of them."""
+        keys = [packer.key(_content(row)) for _, row in rows]
+        done, to_send = self.ledger.done(keys), list[tuple[bytes, SourceRow]]()
+        for key, (position, row) in zip(keys, rows, strict=True):
+            self._place(position, row, key)
+            if key in self._under_way or key in done:
+                self.progress.reused += 1
+            elif isinstance(row, UnreadableRow):
+                done.add(key)
+                self._fail(key, InvalidRequest(row.reason))
+            else:
+                self._under_way.add(key)
+                to_send.append((key, row))
+        for (key, _), packed in zip(to_send, packer.pack(to_send), strict=True):
+            if isinstance(packed, Packed):
+                yield packed
+            else:
+                self._under_way.discard(key)
+                self._fail(key, packed)
+
+    def _place(self, position: int, row: SourceRow | UnreadableRow, key: bytes) -> None:
         if isinstance(row, UnreadableRow):
-            self._unreadable(position, row, packer)
-            return None
-        key = packer.key(row.values)
+            self.ledger.place(position, row.id, row.path, key, None, unread=True)
+            return
         size = image_size(self.origin.task, row)
         self.ledger.place(position, row.id, row.path, key, size, frame=row.frame)
         if self.text_field:
             self.ledger.keep_text(key, str(row.values.get(self.text_field, "")))
         if self.sampler:
             self.sampler.offer(position, row, key)
-        if self.pictures and (picture := image_of(self.origin.task, row)):
-            self.pictures.keep(position, picture, row.file)
-        if key in self._under_way or self.ledger.done(key):
-            self.progress.reused += 1
-            return None
-        try:
-            packed = packer.pack(row)
-        except InvalidRequest as error:
-            self._fail(key, error)
-            return None
-        self._under_way.add(key)
-        return packed
-
-    def _unreadable(self, position: int, row: UnreadableRow, packer: Packer) -> None:
-        key = packer.key({"": f"{row.id}\n{row.reason}"})
-        self.ledger.place(position, row.id, row.path, key, None, unread=True)
-        if self.ledger.done(key):
-            self.progress.reused += 1
-        else:
-            self._fail(key, InvalidRequest(row.reason))
+        if self.pictures and (image := image_of(self.origin.task, row)):
+            self.pictures.keep(position, image, row.file)
 
     # --- reading ---
 
@@ -206,18 +219,23 @@ class AnnotateRun:
             raise TypeError(f"a job answered {type(answer).__name__}")
 
     def _keep(self, pack: Pack, response: v2.InferenceResponse) -> None:
-        rows = self.origin.task.output.from_inference_response(response).rows()
-        if len(rows) != len(pack.rows):
-            raise WherryError(f"job {pack.job_id} answered {len(rows)} of {len(pack.rows)} rows")
-        errors, warnings = errors_told(response.parameters), _row_warnings(response)
-        for index, (packed, output) in enumerate(zip(pack.rows, rows, strict=True)):
-            self._under_way.discard(packed.key)
-            if index in errors:
-                self._fail(packed.key, errors[index])
-            else:
-                output = output.warned(warnings.get(str(index), ""))
-                self.ledger.answer(packed.key, pack_answer(output, self.origin.model))
-                self.progress.done += 1
+        errors = errors_told(response.parameters)
+        keys = [row.key for row in pack.rows]
+        self._keep_answers(response, keys, errors)
+        self._under_way.difference_update(keys)
+        self.progress.done += len(keys) - len(errors)
+        for index, error in errors.items():
+            self._fail(keys[index], error)
+
+    def _keep_answers(
+        self,
+        response: v2.InferenceResponse,
+        keys: Sequence[bytes],
+        errors: Mapping[int, WherryError],
+    ) -> None:
+        body = pack_answers(self.origin.task, response, len(keys))
+        kept = [None if index in errors else key for index, key in enumerate(keys)]
+        self.ledger.keep(body, kept)
 
     def _retry(self, pack: Pack, error: WherryError) -> None:
         """Send a pack again: whole when its job was lost, halved when a row may be at fault."""
@@ -251,24 +269,16 @@ class AnnotateRun:
         for job_id, keys in self.ledger.under_way():
             try:
                 response = self.client.result(job_id, plain=True)
+                assert isinstance(response, v2.InferenceResponse)
+                self._keep_answers(response, keys, errors_told(response.parameters))
             except Unavailable:
                 raise
             except WherryError:
                 pass  # its rows are sent again when the source comes to them
             else:
-                assert isinstance(response, v2.InferenceResponse)
-                self._keep_left_over(keys, response)
                 self._kept.append(job_id)
             self.ledger.read(job_id)
             yield self._noted()
-
-    def _keep_left_over(self, keys: Sequence[bytes], response: v2.InferenceResponse) -> None:
-        rows = self.origin.task.output.from_inference_response(response).rows()
-        errors, warnings = errors_told(response.parameters), _row_warnings(response)
-        for index, (key, output) in enumerate(zip(keys, rows, strict=False)):
-            if index not in errors:
-                output = output.warned(warnings.get(str(index), ""))
-                self.ledger.answer(key, pack_answer(output, self.origin.model))
 
     def _noted(self) -> Progress:
         self.progress.left_out = self.source.left_out.total()
@@ -290,7 +300,6 @@ class AnnotateRun:
             del self._kept[:_FORGET]
 
 
-def _row_warnings(response: v2.InferenceResponse) -> dict[str, str]:
-    """What is to be told of single rows, by their place in the job."""
-    told: dict[str, str] = json.loads(response.parameters.get(ROW_WARNINGS, "{}"))
-    return told
+def _content(row: SourceRow | UnreadableRow) -> Mapping[str, Any]:
+    """What tells a row from others: one that could not be read is known by that."""
+    return row.values if isinstance(row, SourceRow) else {"": f"{row.id}\n{row.reason}"}

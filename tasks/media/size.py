@@ -7,6 +7,7 @@ import io
 from PIL import ExifTags, Image
 from PIL.IcoImagePlugin import IcoFile
 
+from .jpeg_head import JPEG, read_jpeg_head
 from .jpeg_xl_head import read_head
 from .kinds import DICOM, JPEG_XL, RareKind, is_heif, rare_kind
 
@@ -46,6 +47,8 @@ def displayed_size(data: bytes) -> tuple[int, int] | None:
 
             with open_heif(data) as image:
                 return image.size  # it is told upright
+        if data.startswith(JPEG) and (size := _plain_size(data)):
+            return size
         if data.startswith(_ICON):
             return _icon_size(data)
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
@@ -53,6 +56,16 @@ def displayed_size(data: bytes) -> tuple[int, int] | None:
             return (height, width) if _is_turned(image, data) else (width, height)
     except Exception:  # Pillow's readers raise many kinds on broken files, and warn of bombs
         return None
+
+
+def _plain_size(jpeg: bytes) -> tuple[int, int] | None:
+    """Of a JPEG that nothing turns, and that Pillow would not take for a bomb."""
+    head = read_jpeg_head(jpeg)
+    if head is None or not head.is_plain:
+        return None
+    most = Image.MAX_IMAGE_PIXELS
+    fits = most is None or head.width * head.height <= most
+    return (head.width, head.height) if fits else None
 
 
 def _rare_size(kind: RareKind, data: bytes) -> tuple[int, int] | None:

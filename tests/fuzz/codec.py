@@ -2,7 +2,7 @@
 
 The first two bytes of an input are the header's length; the rest is the body. Whatever comes, the
 reader answers with a request or with InvalidRequest; and a request that was read is written and
-read again to the same bytes.
+read again to the same bytes. So does the reader of many requests in one body.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["wherry.protocol"]):
-    from wherry.protocol import codec
+    from wherry.protocol import codec, many
     from wherry.protocol.errors import InvalidRequest
 
 
@@ -30,6 +30,25 @@ def one(data: bytes) -> None:
             continue
         twice, _ = codec.encode_request(codec.decode_request(again, head), binary=True)
         assert twice == again, "written, read and written again it differs"
+    if length is not None:
+        submission(body, length)
+
+
+def submission(body: bytes, length: int) -> None:
+    """One input as many requests."""
+    try:
+        jobs = many.decode_submission(body, length).get("jobs")
+        requests = [
+            codec.request_of(entry.get("request"))
+            for entry in (jobs if isinstance(jobs, list) else ())
+            if isinstance(entry, dict)
+        ]
+        again, head = many.encode_submission("m", requests)
+    except InvalidRequest:
+        return
+    read = many.decode_submission(again, head)["jobs"]
+    twice = many.encode_submission("m", [codec.request_of(entry["request"]) for entry in read])
+    assert twice == (again, head), "written, read and written again it differs"
 
 
 def seeds(folder: Path) -> None:
@@ -45,6 +64,9 @@ def seeds(folder: Path) -> None:
         head = json.dumps({"id": "a", "inputs": [tensor], "parameters": {"a": 1}}).encode()
         raw = b"\x01\0\0\0a" if datatype == "BYTES" else bytes(size)
         (folder / datatype).write_bytes(len(head).to_bytes(2, "little") + head + raw)
+        entry = {"model_name": "m", "request": json.loads(head)}
+        both = json.dumps({"jobs": [entry, entry]}).encode()
+        (folder / f"two {datatype}").write_bytes(len(both).to_bytes(2, "little") + both + raw + raw)
     plain = b'{"inputs":[{"name":"x","shape":[1,1],"datatype":"FP32","data":[[1.5]]}]}'
     (folder / "plain").write_bytes(b"\0\0" + plain)
 

@@ -153,13 +153,21 @@ def _entry(task: Task, field: str) -> OutputField:
 
 
 def _record_value(value: Any, name: str, keep: Keep) -> Any:
+    if type(value) in _AS_THEY_ARE:  # most are; whether it is a model takes longest to tell
+        return value
     if isinstance(value, float):
         return pixels(value) if name in PIXELS else number(value)
-    if isinstance(value, BaseModel):
-        return {key: _record_value(part, key, keep) for key, part in value.__dict__.items()}
     if isinstance(value, list):
         return [_record_value(part, name, keep) for part in value]
+    if isinstance(value, BaseModel):
+        return {
+            key: part if type(part) in _AS_THEY_ARE else _record_value(part, key, keep)
+            for key, part in value.__dict__.items()
+        }
     return keep(name, value) if isinstance(value, bytes) else value
+
+
+_AS_THEY_ARE = frozenset({str, int, bool, NoneType})
 
 
 def _filled(value: Any, kind: Any) -> Any:

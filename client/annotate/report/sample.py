@@ -14,8 +14,8 @@ from typing import Any
 
 from ....tasks.base import Task, TaskOutput
 from ..ledger import Ledger, Sampled
-from ..packing import read_answer
 from ..rows import SourceRow
+from ..stored_answers import StoredAnswers
 from .thumbnails import thumbnail
 
 #: Rows of a report.
@@ -73,16 +73,17 @@ class Sampler:
 
 def samples(ledger: Ledger, task: Task) -> list[Sample]:
     """The sample with its answers, in the source's order."""
+    answers = StoredAnswers(ledger, task)
     return [
         Sample(
             id=kept.id,
             picture=kept.picture,
             size=(kept.width, kept.height),
             texts=json.loads(kept.texts),
-            output=None if body is None else read_answer(task, body),
+            output=None if answer is None else answers.read(answer),
             error=error,
         )
-        for kept, body, error in ledger.samples()
+        for kept, answer, error in ledger.samples()
     ]
 
 

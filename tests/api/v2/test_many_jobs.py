@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import json
 import time
 
 import httpx
+import numpy as np
 import pytest
 
+from wherry.protocol import codec, many, v2
+
 from ..conftest import Server
+
+OCTETS = "application/octet-stream"
 
 
 @pytest.fixture
@@ -150,3 +156,112 @@ def test_bad_status_bodies_are_refused(http):
         assert http.post("/v2/jobs:status", json=body).status_code == 400
     assert http.post("/v2/jobs:status", content=b'{"ids":["\\ud800"]}').status_code == 400
     assert http.post("/v2/jobs:status", json={"ids": []}).json() == {"jobs": []}
+
+
+def submission(*requests, model="embedding"):
+    """A body of requests with their raw tensors behind, as httpx sends it."""
+    body, length = many.encode_submission(model, map(codec.request_of, requests))
+    return {"content": body, "headers": {"Inference-Header-Content-Length": str(length)}}
+
+
+def test_raw_tensors_make_the_same_jobs_as_json(http, worker, texts):
+    mine = [texts("a", "é", id="one"), texts("b", id="two")]
+    answer = http.post("/v2/jobs:batch", **submission(*mine))
+    assert answer.status_code == 200, answer.text
+    assert [o["job"]["status"] for o in answer.json()["jobs"]] == ["queued", "queued"]
+    again = http.post("/v2/jobs:batch", json={"jobs": [entry(request) for request in mine]})
+    assert [o["status_code"] for o in again.json()["jobs"]] == [202, 202], "they are known"
+    alone = http.post("/v2/models/embedding/jobs", json=mine[0])
+    assert alone.status_code == 202
+    assert worker.serve() == 2
+    assert http.get("/v2/jobs/one/result").json()["outputs"][0]["shape"] == [2, 8]
+
+
+def test_each_entry_with_raw_tensors_has_its_own_outcome(http, worker, texts):
+    def raw(shape: int, **fields):
+        size = {"binary_data_size": 5}
+        tensor = {"name": "text", "shape": [shape], "datatype": "BYTES", "parameters": size}
+        return {"inputs": [tensor], **fields}
+
+    jobs = [
+        entry(raw(1, id="one")),
+        entry(raw(2)),
+        entry(texts("in JSON", id="two")),
+        entry(raw(1), model="nope"),
+        "x",
+        entry(raw(1, id="one")),
+    ]
+    head = json.dumps({"jobs": jobs}).encode()
+    behind = b"".join(b"\1\0\0\0" + letter for letter in (b"a", b"b", b"c", b"d"))
+    form = {"Inference-Header-Content-Length": str(len(head)), "Prefer": "return=minimal"}
+    answer = http.post("/v2/jobs:batch", content=head + behind, headers=form)
+    outcomes = answer.json()["jobs"]
+    assert [o["status_code"] for o in outcomes] == [202, 400, 202, 404, 400, 409]
+    assert outcomes[0]["job"] == {"id": "one"}
+    assert outcomes[1]["error_type"] == "invalid_tensor"
+    assert worker.serve() == 2
+
+
+def test_a_broken_body_with_raw_tensors_is_refused_by_name(http, texts):
+    sent = submission(texts("a"), texts("b"))
+    cut = http.post("/v2/jobs:batch", content=sent["content"][:-1], headers=sent["headers"])
+    assert cut.status_code == 400
+    assert (
+        "jobs[1].request.inputs[0].parameters.binary_data_size is 5, but 4" in cut.json()["error"]
+    )
+    for length in ("x", "-1", "9999"):
+        form = {"Inference-Header-Content-Length": length}
+        answer = http.post("/v2/jobs:batch", content=sent["content"], headers=form)
+        assert (answer.status_code, length in answer.json()["error"]) == (400, True)
+
+
+def test_raw_tensors_are_bounded_as_any_body(http, api_settings):
+    large = {"name": "image", "shape": [1], "datatype": "BYTES"}
+    request = {"inputs": [{**large, "data": ["A" * (api_settings.max_body_bytes + 8)]}]}
+    answer = http.post("/v2/jobs:batch", **submission(request, model="image-classification"))
+    assert (answer.status_code, answer.json()["error_type"]) == (413, "payload_too_large")
+
+
+def read_results(answer):
+    """The states of an answer with raw tensors, and its responses by job."""
+    length = answer.headers["inference-header-content-length"]
+    views = many.decode_results(answer.content, int(length))["jobs"]
+    results = {v["id"]: v2.InferenceResponse.parse(v.pop("result")) for v in views if "result" in v}
+    return views, results
+
+
+def test_many_answers_come_as_they_are_stored(http, worker, texts, without_json_form):
+    for job_id in ("odd", "good", "waits"):
+        http.post("/v2/models/embedding/jobs", json=texts("x", id=job_id))
+    http.post("/v2/jobs/waits/cancel")
+    without_json_form("odd")
+    ids = ["good", "waits", "odd", "nope"]
+    answer = http.post(
+        "/v2/jobs:status",
+        json={"ids": ids, "results": True},
+        headers={"Accept": f"{OCTETS}, application/json", "Prefer": "return=minimal"},
+    )
+    assert answer.headers["content-type"] == OCTETS
+    views, results = read_results(answer)
+    assert views[:3] == [
+        {"id": "good", "status": "succeeded"},
+        {"id": "waits", "status": "canceled"},
+        {"id": "odd", "status": "succeeded"},
+    ]
+    assert views[3]["error_type"] == "job_not_found"
+    assert results["good"].output("embedding").shape == [1, 8]
+    assert np.isnan(results["odd"].output("embedding").flat()[1])
+    alone = http.get("/v2/jobs/good/result").json()
+    assert results["good"].output("embedding").data == alone["outputs"][0]["data"]
+
+
+def test_raw_answers_beyond_the_bytes_of_one_are_asked_for_again(small_answers, worker, texts):
+    for job_id, words in (("big", ["x"] * 64), ("a", ["x"])):
+        small_answers.post("/v2/models/embedding/jobs", json=texts(*words, id=job_id))
+    while worker.serve():
+        pass
+    body = {"ids": ["big", "a"], "results": True}
+    answer = small_answers.post("/v2/jobs:status", json=body, headers={"Accept": OCTETS})
+    views, results = read_results(answer)
+    assert (list(results), views[1]["result_omitted"]) == (["big"], True)
+    assert views[0]["model_name"] == "embedding", "all is told where nothing else is asked for"

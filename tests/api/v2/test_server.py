@@ -13,6 +13,7 @@ def test_server_metadata(http):
         "parameters",
         "statistics",
         "async_jobs",
+        "binary_jobs",
     ]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from wherry.client.annotate.constants import constants_of, shared_by_all
-from wherry.client.annotate.packing import Packer
+from wherry.client.annotate.packing import Packed, Packer
 from wherry.client.annotate.prepared import Options, source_of
 from wherry.client.annotate.rows import Origin, UnreadableRow
 from wherry.client.errors import UsageError
@@ -47,7 +47,8 @@ def test_one_prompt_serves_a_folder(photos):
     assert [row.id for row in found] == ["a.png", "b.png", "c.png"]
     assert found[0].values == {"images": PNG, "texts": "What is it?"}
     assert isinstance(found[2], UnreadableRow)
-    packed = Packer(origin(TALK, {"text": "What is it?"})).pack(found[0])
+    [packed] = Packer(origin(TALK, {"text": "What is it?"})).pack([(b"key", found[0])])
+    assert isinstance(packed, Packed)
     assert packed.given == ImageTextToTextInput(images=[PNG], texts=["What is it?"])
 
 

@@ -18,9 +18,10 @@ from wherry.client.annotate.formats import writer_of
 from wherry.client.annotate.formats.jsonl import read_annotations
 from wherry.client.annotate.ledger import KEY_BYTES, Ledger
 from wherry.client.annotate.output import write_output
-from wherry.client.annotate.packing import pack_answer
 from wherry.client.annotate.rows import Annotation, SampledFrame
+from wherry.client.annotate.stored_answers import pack_answers
 from wherry.protocol.errors import RowError
+from wherry.protocol.parameters import warnings
 from wherry.tasks.registry import get_task
 from wherry.tasks.values.masks import write_mask
 from wherry.tasks.values.rle import mask_of
@@ -81,7 +82,9 @@ def test_what_a_page_is_answered_is_on_that_page(tmp_path: Path) -> None:
     one = row(asked.task.name, 0, [{"text": "a", "score": 0.5, "box": BOAT["box"]}])
     with Ledger(tmp_path / "out.ledger") as ledger:
         ledger.begin(reuse=True)
-        ledger.answer(KEY, pack_answer(one.output.warned("it is dark"), "sea"))
+        response = one.output.response("sea")
+        response.parameters = warnings([], {0: "it is dark"}, 1)
+        ledger.keep(pack_answers(asked.task, response, 1), [KEY])
         for page in (2, 3):
             frame = SampledFrame("doc.pdf", page - 1, 3, page=page)
             ledger.place(page, f"doc.pdf#page={page}", "", KEY, SIZE, frame=frame)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from wherry.client.annotate.ledger import KEY_BYTES, Ledger
+from wherry.client.annotate.ledger import KEY_BYTES, KeptAnswer, Ledger
 from wherry.client.annotate.rows import SampledFrame
 from wherry.protocol.errors import InvalidRequest
 
@@ -28,15 +28,20 @@ def test_rows_come_back_in_order_with_what_came_of_them(path: Path) -> None:
         ledger.begin(reuse=True)
         for position in range(1000):
             ledger.place(position, f"row {position}", f"p{position}", key(position % 500), (4, 3))
-        for number in range(400):
-            ledger.answer(key(number), b"answer %d" % number)
+        for job in range(100):
+            ledger.keep(b"job %d" % job, [key(4 * job + place) for place in range(4)])
+        ledger.keep(b"some", [None, key(451)])
         ledger.fail(key(450), "no", "invalid_row")
         rows = list(ledger.placed())
+        answered = rows[7].answer
+        assert answered is not None
+        assert ledger.block(answered.block) == b"job 1"
     assert [row.position for row in rows] == list(range(1000))
     assert (rows[7].id, rows[7].path, rows[7].size) == ("row 7", "p7", (4, 3))
-    assert rows[7].body == rows[507].body == b"answer 7"
-    assert (rows[950].body, rows[950].error, rows[950].error_type) == (None, "no", "invalid_row")
-    assert rows[499].body is None
+    assert rows[7].answer == rows[507].answer == KeptAnswer(answered.block, 3)
+    assert rows[451].answer == KeptAnswer(101, 1)
+    assert (rows[950].answer, rows[950].error, rows[950].error_type) == (None, "no", "invalid_row")
+    assert rows[499].answer is None
     assert not rows[499].error
 
 
@@ -63,7 +68,7 @@ def test_a_ledger_of_when_a_file_was_one_row_goes_on(path: Path) -> None:
     with Ledger(path) as ledger:
         ledger.begin(reuse=True)
         ledger.place(0, "row", "p", key(1), (4, 3))
-        ledger.answer(key(1), b"answer")
+        ledger.keep(b"answer", [key(1)])
     before = sqlite3.connect(path)
     for column in ("frame", "frames", "time", "page"):
         before.execute(f"ALTER TABLE rows DROP COLUMN {column}")
@@ -71,7 +76,7 @@ def test_a_ledger_of_when_a_file_was_one_row_goes_on(path: Path) -> None:
     before.close()
     with Ledger(path) as ledger:
         [row] = ledger.placed()
-        assert (row.id, row.body, row.size, row.frame) == ("row", b"answer", (4, 3), None)
+        assert (row.id, row.answer, row.size, row.frame) == ("row", KeptAnswer(1, 0), (4, 3), None)
         ledger.begin(reuse=True)
         ledger.place(0, "film.mp4#t=0.000", "", key(1), None, frame=SampledFrame("film.mp4", 0, 1))
         assert [row.frame for row in ledger.placed()] == [SampledFrame("film.mp4", 0, 1)]
@@ -97,17 +102,16 @@ from pathlib import Path
 from wherry.client.annotate.ledger import Ledger
 ledger = Ledger(Path({str(path)!r}))
 ledger.begin(reuse=True)
-ledger.answer({key(1)!r}, b"kept")
+ledger.keep(b"kept", [{key(1)!r}])
 ledger.sent("job", [{key(2)!r}, {key(3)!r}])
 ledger.commit()
-ledger.answer({key(4)!r}, b"not kept")
+ledger.keep(b"not kept", [{key(4)!r}])
 os.kill(os.getpid(), signal.SIGKILL)
 """
     done = subprocess.run([sys.executable, "-c", script], check=False)
     assert done.returncode == -9
     with Ledger(path) as ledger:
-        assert ledger.done(key(1))
-        assert not ledger.done(key(4))
+        assert ledger.done([key(1), key(4)]) == {key(1)}
         assert ledger.under_way() == [("job", [key(2), key(3)])]
 
 
@@ -161,18 +165,18 @@ def test_two_rows_of_one_id_are_refused(path: Path, apart: int) -> None:
 def test_without_reuse_only_a_finished_run_is_forgotten(path: Path) -> None:
     with Ledger(path) as ledger:
         ledger.begin(reuse=False)
-        ledger.answer(key(1), b"a")
+        ledger.keep(b"a", [key(1)])
     with Ledger(path) as ledger:
         ledger.begin(reuse=False)
-        assert ledger.done(key(1)), "the run broke off: this one goes on with it"
+        assert ledger.done([key(1)]), "the run broke off: this one goes on with it"
         ledger.finish()
     with Ledger(path) as ledger:
         ledger.begin(reuse=True)
-        assert ledger.done(key(1))
+        assert ledger.done([key(1)])
         ledger.finish()
     with Ledger(path) as ledger:
         ledger.begin(reuse=False)
-        assert not ledger.done(key(1))
+        assert not ledger.done([key(1)])
 
 
 def test_failures_are_forgotten_by_the_rows_ids(path: Path) -> None:
@@ -183,13 +187,13 @@ def test_failures_are_forgotten_by_the_rows_ids(path: Path) -> None:
             ledger.fail(key(number), "no", "invalid_row")
         ledger.commit()
         assert ledger.forget_failures(["row 1", "nobody"]) == 1
-        assert [ledger.done(key(number)) for number in range(3)] == [True, False, True]
+        assert ledger.done([key(number) for number in range(3)]) == {key(0), key(2)}
 
 
 def test_answers_take_little_room(path: Path) -> None:
     with Ledger(path) as ledger:
         ledger.begin(reuse=True)
         for number in range(5000):
-            ledger.answer(key(number), b'{"outputs": [{"name": "label", "data": ["cat"]}]}' * 4)
+            ledger.keep(b'{"outputs": [{"name": "label", "data": ["cat"]}]}' * 4, [key(number)])
     assert path.stat().st_size < 5000 * 150
-    assert sqlite3.connect(path).execute("SELECT count(*) FROM answers").fetchone() == (5000,)
+    assert sqlite3.connect(path).execute("SELECT count(*) FROM parts").fetchone() == (5000,)

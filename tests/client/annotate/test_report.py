@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from wherry.client.annotate.ledger import Ledger
-from wherry.client.annotate.packing import Packer, pack_answer
+from wherry.client.annotate.packing import Packer
 from wherry.client.annotate.report import SAMPLED, Sample, Sampler, samples, write_report
 from wherry.client.annotate.rows import Origin, SourceRow
+from wherry.client.annotate.stored_answers import pack_answers
 from wherry.tasks.registry import get_task
 from wherry.tasks.samples import PNG
 
@@ -107,7 +108,7 @@ def sampled(path: Path, source: list[SourceRow]) -> set[str]:
             key = packer.key(row.values)
             ledger.place(position, row.id, "", key, None)
             sampler.offer(position, row, key)
-            ledger.answer(key, pack_answer(output, "boats"))
+            ledger.keep(pack_answers(DETECT, output.response("boats"), 1), [key])
         found = samples(ledger, DETECT)
     assert all(sample.output == output and sample.picture for sample in found)
     return {sample.id for sample in found}

@@ -12,10 +12,11 @@ import pytest
 from PIL import Image
 
 from wherry.client.annotate.ledger import Ledger
-from wherry.client.annotate.packing import Packer, pack_answer
+from wherry.client.annotate.packing import Packer
 from wherry.client.annotate.report import SAMPLED, Sample, Sampler, samples
 from wherry.client.annotate.report.thumbnails import thumbnail
 from wherry.client.annotate.rows import Origin, SourceRow
+from wherry.client.annotate.stored_answers import pack_answers
 from wherry.tasks.registry import get_task
 
 from .reported import answer, png
@@ -33,7 +34,7 @@ def sampled(
         for position, row in enumerate(rows):
             key = packer.key(row.values)
             ledger.place(position, row.id, "", key, None)
-            ledger.answer(key, pack_answer(output, "m"))
+            ledger.keep(pack_answers(origin.task, output.response("m"), 1), [key])
             sampler.offer(position, row, key)
         return samples(ledger, origin.task)
 
