@@ -102,14 +102,12 @@ class Pixels:
     def normalise(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
         """Fitted images of one size -> (B, 3, H, W)."""
         width, height = images[0].size
-        batch = np.empty((len(images), height, width, 3), dtype=np.uint8)
-        for row, image in enumerate(images):
-            batch[row] = np.asarray(image)
         out = np.empty((len(images), 3, height, width), dtype=np.float32)
-        for channel in range(3):
-            scale, shift = np.float32(self.scale[channel]), np.float32(self.shift[channel])
-            np.multiply(
-                batch[..., self.order[channel]], scale, out=out[:, channel], casting="unsafe"
-            )
-            out[:, channel] += shift
+        scales, shifts = np.float32(self.scale), np.float32(self.shift)
+        for row, image in enumerate(images):
+            pixels = np.asarray(image)
+            for channel, plane in enumerate(out[row]):  # one at a time stays in the core's cache
+                plane[...] = pixels[..., self.order[channel]]
+                plane *= scales[channel]
+                plane += shifts[channel]
         return out
