@@ -89,8 +89,11 @@ class Fleet:
                     "WHERRY_LEASE_TTL_S": "600",  # it stands still now and then
                     **self.env,
                 }
-                command = [self.python, *worker_command(self.group.family, 0)[1:]]
-                self.worker = subprocess.Popen(command, env={**os.environ, **env})
+                whole = worker_command(self.group.family, 0, log_level="error")
+                command = [self.python, *whole[1:]]
+                self.worker = subprocess.Popen(
+                    command, env={**os.environ, **env}, stdout=subprocess.DEVNULL
+                )
                 try:
                     self.measure([self._example()])  # it is ready, and warm
                     yield self
