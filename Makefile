@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 PIP = $(BIN)/python -m pip install -c constraints.txt
 
-.PHONY: install install-dev demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-start bench-generation bench-mixed bench-tasks bench-decoding bench-peers bench-figures bench-queue bench-runtimes bench-filling bench-annotate bench-annotate-memory bench-bulk compatibility models docs clean
+.PHONY: install install-dev demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-start bench-generation bench-mixed bench-tasks bench-decoding bench-peers bench-figures bench-queue bench-idle bench-runtimes bench-filling bench-annotate bench-annotate-memory bench-bulk compatibility models docs clean
 
 # What the demo and the tests need. pip tells what it does, for it takes minutes.
 install: .venv/installed
@@ -114,6 +114,10 @@ bench-queue: install
 # Beside another checkout, which has an environment of its own: BEFORE=../older
 bench-filling: install
 	$(BIN)/python -m bench.filling $(if $(BEFORE),--before $(BEFORE))
+
+# A device that waits while jobs do. Beside another checkout's worker: BEFORE=../older
+bench-idle: install
+	$(BIN)/python -m bench.idle $(if $(BEFORE),--before $(BEFORE))
 
 docs: install
 	$(BIN)/python -m wherry.ops.settings_doc > docs/settings.md.new

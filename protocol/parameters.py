@@ -94,7 +94,14 @@ def _odd(
 
 def remarks_on(request: InferenceRequest, known: Iterable[str]) -> list[str]:
     """`remarks` on a request's parameters, and on those of its tensors."""
-    odd = remarks(request.parameters, known)
+    names = _with_servers(tuple(known))
+    if (
+        names.issuperset(request.parameters)
+        and not request.outputs
+        and not any(tensor.parameters for tensor in request.inputs)
+    ):  # as nearly always
+        return []
+    odd = remarks(request.parameters, names)
     for what, tensors, names in (
         ("input", odd_of_inputs(request.inputs), _OF_INPUTS),
         ("output", odd_of_outputs(request.outputs or ()), _OF_OUTPUTS),

@@ -28,9 +28,10 @@ def with_blanks(
     Of the size of the row's others, else of the image that the row was asked about; None is a row
     that never came.
     """
-    pictures = {spec.name for spec in task.outputs if spec.content == "image"}
     for tensor in response.outputs:
-        if tensor.name in pictures and ROW_LENGTHS in tensor.parameters:
+        if ROW_LENGTHS not in tensor.parameters:
+            continue
+        if any(spec.name == tensor.name and spec.content == "image" for spec in task.outputs):
             _fill(tensor.data, rows)
     return response
 

@@ -199,7 +199,8 @@ def _encode(
     )
     odd = remarks_on(request, model.task.input.parameter_names())
     response.id, response.model_version = job_id, model.declaration.version
-    response.parameters = {**response.parameters, **_response_parameters(odd, answers)}
+    if told := _response_parameters(odd, answers):
+        response.parameters = {**response.parameters, **told}
     if request.outputs:
         optional = frozenset(spec.name for spec in model.task.outputs if spec.optional)
         response = codec.select_outputs(response, request.outputs, optional=optional)
@@ -224,6 +225,8 @@ def _response_parameters(
     odd: Sequence[str], answers: Sequence[TaskOutput | WherryError]
 ) -> dict[str, str]:
     """Response parameters: remarks on the request, warnings and errors of its rows."""
+    if not odd and not any(isinstance(a, WherryError) or a.warning for a in answers):
+        return {}  # as nearly always
     notes = {i: a.warning for i, a in enumerate(answers) if isinstance(a, TaskOutput) and a.warning}
     told = warnings(odd, notes, len(answers))
     return {

@@ -69,8 +69,8 @@ class DecodingPool:
         with self._changed:
             is_open = not self._closed
             if is_open:
-                self._turns.setdefault(rank, deque()).append(share)
                 self._start()
+                self._turns.setdefault(rank, deque()).append(share)
                 self._changed.notify(len(tasks))
         if not is_open:  # its threads are gone
             all(task.run() for task in tasks)
@@ -95,8 +95,8 @@ class DecodingPool:
             name = f"wherry-decode-{len(self._started)}"
             # A daemon: a process that must end at once does not wait for a picture.
             thread = threading.Thread(target=self._work, name=name, daemon=True)
-            self._started.append(thread)
             thread.start()
+            self._started.append(thread)
 
     def _work(self) -> None:
         _MINE.set(None)  # where threads inherit it
@@ -156,9 +156,10 @@ class DecodingPool:
     def _drop(self, share: _Share) -> None:
         """Begin no more of a batch."""
         share.waiting.clear()
-        with_tasks = self._turns[share.rank]
-        if share in with_tasks:
-            with_tasks.remove(share)
+        turns = self._turns[share.rank]
+        if share in turns:
+            turns.remove(share)
+        self._changed.notify_all()  # one may wait for room behind it, or for the end
 
 
 class RankedPool(NamedTuple):

@@ -20,6 +20,7 @@ from ...vision.image_anonymization import (
 )
 from ...vision.images import MAX_PIXELS
 from ..base import Backend
+from ..decoding import decode_each
 from ..device import Device
 from ..facts import ModelFacts
 from .png import png
@@ -89,12 +90,15 @@ class AnonymizingBackend(Backend):
         self.detector.load()
 
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
-        """Search all rows in one batch, then hide what was found row by row."""
+        """Search all rows in one batch, then hide what was found in each."""
         found = self.detector.run(batch)  # it reads images and threshold, as detection does
-        return [
-            self._answer(row, boxes) if isinstance(boxes, BoxesOutput) else boxes
-            for row, boxes in zip(batch, found, strict=True)
-        ]
+        boxes = {id(row): each for row, each in zip(batch, found, strict=True)}
+
+        def hidden(row: TaskInput) -> TaskOutput | RowError:
+            seen = boxes[id(row)]
+            return self._answer(row, seen) if isinstance(seen, BoxesOutput) else seen
+
+        return decode_each(batch, hidden)
 
     def _answer(self, row: TaskInput, found: BoxesOutput) -> ImageAnonymizationOutput:
         assert isinstance(row, ImageAnonymizationInput)

@@ -53,17 +53,19 @@ def run_fitted(
     answer: Answer,
     *,
     scaled: bool = False,
+    values: Callable[[Sequence[Image.Image]], NDArray[Any]] | None = None,
 ) -> list[TaskOutput | RowError]:
     """Answer a batch with one forward per size that its images are resized to.
 
     Models of a fixed size take the whole batch in one. Padding to the largest would let a row's
-    answer depend on its neighbours: a DETR's logits moved by 0.08, with its mask.
+    answer depend on its neighbours: a DETR's logits moved by 0.08, with its mask. `values` makes
+    something else of images of one size than `pixels.normalise`.
     """
     decoded = Decoded(batch, lambda row: fitted(row, pixels, max_pixels, scaled=scaled))
     found: dict[int, TaskOutput | RowError] = {}
     for group in alike(row.image.size for row in decoded.rows):
         rows = [decoded.rows[i] for i in group]
-        values = pixels.normalise([row.image for row in rows])
-        outputs = answer([decoded.inputs[i] for i in group], rows, values)
+        made = (values or pixels.normalise)([row.image for row in rows])
+        outputs = answer([decoded.inputs[i] for i in group], rows, made)
         found.update(zip(group, outputs, strict=True))
     return decoded.answers([found[i] for i in range(len(decoded.rows))])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, cast
 
@@ -30,13 +31,15 @@ class VisualDocumentRetrieval(LateInteraction):
     def run(self, batch: Sequence[TaskInput]) -> list[TaskOutput | RowError]:
         """Look at the pages of all readable rows, each different one once; then score."""
         seen: dict[_Shown, Tensors] = {}
+        looking: dict[_Shown, threading.Lock] = {}  # rows are read side by side
 
         def read(row: TaskInput) -> _Asked:
             asked = cast("VisualDocumentRetrievalInput", row)
             shown = [(file, asked.background) for file in asked.pages[0]]
             for number, page in enumerate(shown):
-                if page not in seen:
-                    seen[page] = self._numbered(number, page)
+                with looking.setdefault(page, threading.Lock()):
+                    if page not in seen:
+                        seen[page] = self._numbered(number, page)
             return _Asked(self.query(asked.queries[0]), shown)
 
         decoded = Decoded(batch, read)

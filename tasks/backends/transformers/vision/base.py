@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from .....protocol.errors import RowError
 from ....base import Task, TaskInput, TaskOutput
@@ -85,14 +86,44 @@ class VisionBackend(ImagesBackend):
         """One forward for all readable rows; one per size where the model takes many sizes."""
         if self.pixels is None:
             return self._run_processed(batch)
+        plain = type(self.pixels).normalise is Pixels.normalise and self.pixels.frame is None
+        there = self.normalises_there and plain
         return run_fitted(
-            batch, self.pixels, self._max_pixels, self._answer_fitted, scaled=self._scaled
+            batch,
+            self.pixels,
+            self._max_pixels,
+            self._answer_fitted,
+            scaled=self._scaled,
+            values=_eight_bits if there else None,
         )
 
+    @property
+    def normalises_there(self) -> bool:
+        """Whether pixels are normalised where the model is: a quarter of the bytes cross over."""
+        return self.place.startswith("cuda")
+
+    def to_device(self, tensors: Tensors) -> dict[str, torch.Tensor]:
+        """Move inputs as all models do; pixels of eight bits are normalised there."""
+        moved = super().to_device(tensors)
+        values = moved.get("pixel_values")
+        if self.pixels is not None and values is not None and values.dtype == torch.uint8:
+            scale, shift = (
+                torch.tensor(each, device=values.device).view(3, 1, 1)
+                for each in (self.pixels.scale, self.pixels.shift)
+            )
+            floats = values[:, list(self.pixels.order)].to(torch.float32)
+            moved["pixel_values"] = floats.mul_(scale).add_(shift).to(self._dtype)
+        return moved
+
     def _answer_fitted(
-        self, inputs: Sequence[TaskInput], rows: Sequence[Fitted], values: NDArray[np.float32]
+        self, inputs: Sequence[TaskInput], rows: Sequence[Fitted], values: NDArray[Any]
     ) -> Sequence[TaskOutput | RowError]:
-        tensors = {"pixel_values": torch.from_numpy(values)}
+        pixel_values = torch.from_numpy(values)
+        if self.place.startswith("cuda"):
+            pixel_values = pixel_values.pin_memory()  # so that the copy waits for nobody
+        if values.dtype == np.uint8:
+            pixel_values = pixel_values.permute(0, 3, 1, 2)  # a view: they stay as Pillow has them
+        tensors = {"pixel_values": pixel_values}
         if self.pixels is not None and self.pixels.masked:
             mask = self.pixels.mask([row.image for row in rows])
             tensors["pixel_mask"] = torch.from_numpy(mask)
@@ -145,6 +176,11 @@ def _unscalable(pixels: Pixels | None) -> str:
     if pixels is None:
         return "it does more with an image than to resize, crop and pad it"
     return pixels.unscalable
+
+
+def _eight_bits(images: Sequence[Image.Image]) -> NDArray[np.uint8]:
+    """Images of one size as they are, (B, H, W, 3)."""
+    return np.stack([np.asarray(image) for image in images])
 
 
 def _shapes(tensors: Tensors) -> tuple[tuple[int, ...], ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 from transformers import AutoImageProcessor, AutoModelForImageClassification
 
 from wherry.protocol.errors import RowError
+from wherry.tasks.backends.transformers.vision.base import VisionBackend
 from wherry.tasks.create import LocalTask, create_task
 from wherry.tasks.vision.image_classification import (
     ImageClassificationInput,
@@ -56,6 +58,25 @@ def test_a_processor_we_do_not_know_does_its_own_work(processed: Path) -> None:
     task = create_task("transformers", "image-classification", str(processed))
     for answer, data in zip(classify(task, tiny.images()), tiny.images(), strict=True):
         assert answer == pytest.approx(own_scores(processed, data), abs=TOLERANCE)
+
+
+def test_pixels_that_are_normalised_on_the_device_are_the_same(
+    vit: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = create_task("transformers", "image-classification", str(vit))
+    images = tiny.images()
+    before = classify(task, images)
+    moved, to_device = list[torch.Tensor](), VisionBackend.to_device
+
+    def seen(backend: VisionBackend, tensors: Mapping[str, torch.Tensor]) -> object:
+        moved.append(tensors["pixel_values"])
+        return to_device(backend, tensors)
+
+    monkeypatch.setattr(VisionBackend, "normalises_there", True)  # as on a GPU
+    monkeypatch.setattr(VisionBackend, "to_device", seen)
+    for answer, expected in zip(classify(task, images), before, strict=True):
+        assert answer == pytest.approx(expected, abs=1e-6)
+    assert [(tensor.dtype, tensor.shape[1]) for tensor in moved] == [(torch.uint8, 3)]
 
 
 def test_one_forward_a_batch(vit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
