@@ -20,7 +20,7 @@ local UNKNOWN_US = 1000
 local SPARE = 1.25
 -- Rows that fill a batch must make it cheaper by the row, as a factor: else its first only wait for the
 -- last. A batch costs so many µs at least, whatever the device does: ticket, claim, finish.
-local WORTH, LEAST_US = 0.9, 2000
+local WORTH, LEAST_US = 0.75, 2000
 local worker, ms = ARGV[2], now_ms()
 local family = string.match(ARGV[3], '^[^/]+')
 

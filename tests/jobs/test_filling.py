@@ -130,7 +130,7 @@ def test_bulk_rows_fill_a_waited_batch_as_far_as_they_cost_next_to_nothing(
     assert aboard(fleet.claim()) == [(GROUP, 1), (BULK, rides)]
 
 
-@pytest.mark.parametrize(("us", "fills"), [(8900, True), (9100, False)], ids=["cheaper", "as dear"])
+@pytest.mark.parametrize(("us", "fills"), [(7400, True), (7600, False)], ids=["cheaper", "as dear"])
 def test_a_batch_is_filled_where_rows_come_cheaper_by_that(
     fleet: Fleet, us: float, fills: bool
 ) -> None:
