@@ -1,4 +1,4 @@
-"""What `bench.memory` runs with each checkout's own Python: jobs of a short text, and what Redis says of them.
+"""What `bench.memory` runs with each checkout's own Python: jobs of a short text in Redis.
 
 Prints one JSON object.
 """

@@ -87,8 +87,7 @@ _REPLY_HEADER = 1100
 def _stored(reply: list[bytes | None]) -> StoredResult | None:
     header_length, body, ref, head, *pieces = reply
     if head is not None:
-        body = b"".join(piece for piece in pieces if piece is not None)
-        return StoredResult(body=body, header_length=int(head), ref="")
+        header_length, body = head, b"".join(piece for piece in pieces if piece is not None)
     if header_length is None:
         return None
     return StoredResult(body=body or b"", header_length=int(header_length), ref=_text(ref))
@@ -98,7 +97,7 @@ def _records(job_ids: Sequence[str], reply: list[Any]) -> list[JobRecord | None]
     paces = {item[0]: _pace(item) for item in reply[0]}
     now_ms = int(time.time() * 1000)
     found = zip(job_ids, reply[1:], strict=True)
-    return [_record(id, fields, paces, now_ms) if fields else None for id, fields in found]
+    return [_record(job_id, fields, paces, now_ms) if fields else None for job_id, fields in found]
 
 
 def _pace(item: list[Any]) -> Pace:

@@ -1,4 +1,8 @@
-"""Celery events for every job, so that Flower lists and counts jobs, not only batches."""
+"""Celery events for every job, so that Flower lists and counts jobs, not only batches.
+
+They are sent while somebody listens: Redis says of each message how many heard it. While nobody does,
+the first batch of each second asks, and its events are sent if anybody is there.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +32,12 @@ _RETRY_S = 1.0
 #: costs as much as thirty events.
 _MAX_BUFFERED, _FLUSH_S = 256, 0.1
 
+#: Seconds after which it is asked again whether anybody listens.
+_LOOK_S = 1.0
+
+#: The topic of a message of several tasks' events, as Celery's dispatcher sends them.
+_TOPIC = "task.multi"
+
 
 @dataclass(frozen=True, slots=True)
 class _Event:
@@ -43,6 +53,7 @@ class JobEvents:
         self._waiting: queue.Queue[_Event | None] = queue.Queue(_MAX_WAITING)
         self._outage, self._dropping = Outage(log, "events are not sent"), False
         self._stopped = threading.Event()
+        self._heard, self._look_at = False, float("-inf")
         self._thread = threading.Thread(target=self._run, name="wherry-events", daemon=True)
 
     def start(self) -> None:
@@ -58,6 +69,8 @@ class JobEvents:
 
     def claimed(self, name: str, jobs: Sequence[ClaimedJob]) -> None:
         """Tell that jobs were received and started. `name` is `<task>.<model>`."""
+        if not self._wanted():
+            return
         now = time.time()
         for job in jobs:
             about = {
@@ -76,6 +89,8 @@ class JobEvents:
 
     def finished(self, outcomes: Sequence[Outcome], ended: Finished, runtime_s: float) -> None:
         """Tell how jobs ended, of a late answer nothing. The runtime is the batch's, for each."""
+        if not self._wanted():
+            return
         for outcome in outcomes:
             if outcome.id in ended.canceled:
                 revoked = {"terminated": False, "signum": None, "expired": False}
@@ -89,6 +104,9 @@ class JobEvents:
             else:
                 succeeded = {"result": "'stored'", "runtime": runtime_s}
                 self._put(_Event("task-succeeded", {"uuid": outcome.id, **succeeded}))
+
+    def _wanted(self) -> bool:
+        return self._heard or time.monotonic() >= self._look_at
 
     def _put(self, event: _Event | None) -> None:
         try:
@@ -120,9 +138,13 @@ class JobEvents:
             ):
                 while True:
                     events, last = self._gather()
-                    for event in events:
-                        dispatcher.send(event.type, **event.fields)
-                    dispatcher.flush(groups=("task",))
+                    if events and not self._heard:
+                        self._ask(connection, dispatcher)
+                    if self._heard:
+                        for event in events:
+                            dispatcher.send(event.type, **event.fields)
+                        dispatcher.flush(groups=("task",))
+                        self._hear(connection)
                     self._outage.worked()
                     if last:
                         return True
@@ -130,6 +152,23 @@ class JobEvents:
             # The broker is away, or one event was odd: neither may stop the jobs.
             self._outage.failed(type(error).__name__)
             return False
+
+    def _ask(self, connection: Any, dispatcher: Any) -> None:
+        """See by a message without events whether anybody listens."""
+        dispatcher.producer.publish(
+            [],
+            routing_key=_TOPIC,
+            exchange=dispatcher.exchange.name,
+            declare=[dispatcher.exchange],
+            serializer=dispatcher.serializer,
+            headers=dispatcher.headers,
+        )
+        self._hear(connection)
+
+    def _hear(self, connection: Any) -> None:
+        """Note who heard the last message. Another transport than ours does not know."""
+        self._heard = getattr(connection.default_channel, "heard_by", 1) > 0
+        self._look_at = time.monotonic() + _LOOK_S
 
     def _gather(self) -> tuple[list[_Event], bool]:
         """Events for one message; and whether they are the last."""
@@ -142,7 +181,7 @@ class JobEvents:
                 break
             if event is None:
                 return events, True
-            until = until or time.monotonic() + _FLUSH_S
+            until = until or time.monotonic() + (_FLUSH_S if self._heard else 0.0)
             wait_s = max(until - time.monotonic(), 0.0)
             events.append(event)
         return events, False

@@ -20,8 +20,10 @@ class WorkerSettings(BaseSettings):
         description="cpu, cuda:N (pinned before torch loads), or auto: spread over the GPUs, and"
         " on the CPU what cannot use them. auto:N is worker N's share.",
     )
-    events: Literal["jobs", "batches", "off"] = Field(
-        default="jobs", description="Celery events: one set a job, Celery's own a batch, or none."
+    events: Literal["jobs", "batches", "none", "off"] = Field(
+        default="jobs",
+        description="Celery events: a set for each of the `jobs`, sent while somebody listens, as"
+        " Flower does; Celery's own for `batches`; or `none` (`off` is the same).",
     )
     max_batch_bytes: int = Field(
         default=67_108_864,

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from kombu.transport import TRANSPORT_ALIASES, redis, virtual
+from kombu.utils.json import dumps
 from redis.exceptions import OutOfMemoryError
 
 from ..jobs import redis_url
@@ -39,6 +40,17 @@ class Channel(redis.Channel):
     """
 
     Message = TicketMessage
+
+    #: How many heard the last broadcast.
+    heard_by = 0
+
+    def _put_fanout(self, exchange: str, message: Any, routing_key: str, **_: Any) -> None:
+        """Deliver a broadcast; as kombu does, but keeping what Redis answers."""
+        topics: Any = self._get_publish_topics
+        connection: Any = self.conn_or_acquire
+        with connection() as client:
+            found = [client.publish(t, dumps(message)) for t in topics(exchange, routing_key)]
+        self.heard_by = sum(found)
 
     def _brpop_read(self, **options: Any) -> Any:
         """Read what a list gave; anyone may push there, and nothing pushed ends the worker."""

@@ -9,7 +9,7 @@
 -- A larger response is read when it is wanted, so that no subscriber's buffer overflows.
 local MAX_REPLY = 16384
 -- A small response is kept in pieces, no value of which is so long that the hash would take three times the
--- memory; an API of the version before, which would have submitted it `plain` and so with its id, reads none.
+-- memory; an API of the version before does not read it, so not that of a job which has its id in its record.
 local PIECE, MOST_PIECES = 64, 16
 local worker, ttl = ARGV[2], ARGV[3]
 local ms = now_ms()
@@ -24,8 +24,7 @@ for i = 14, #ARGV, 8 do
   local id, attempt, status = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local job = key('job', id)
   local f = redis.call('HMGET', job, 'status', 'worker', 'attempt', 'payload_key', 'cancel',
-    'reply_to', 'history', 'webhook', 'execution_timeout_ms', 'created_at', 'started_at', 'group', 'rows',
-    'id')
+    'reply_to', 'history', 'webhook', 'brief', 'created_at', 'started_at', 'group', 'rows')
   if f[1] == 'running' and f[2] == worker and f[3] == attempt then
     if f[5] == '1' then status = 'canceled' end
     local fields = {}
@@ -36,13 +35,12 @@ for i = 14, #ARGV, 8 do
       good = good + 1
       success_us, queue_us = success_us + whole, queue_us + queued + waited
       local result, header_length = ARGV[i + 3], ARGV[i + 5]
-      local compact = not f[14] and ARGV[i + 4] == '' and #result <= MOST_PIECES * PIECE
-      if compact then
-        append(fields, 'head', header_length)
+      local plain = f[7] and redis.call('HEXISTS', job, 'id') == 1
+      if not plain and ARGV[i + 4] == '' and #result <= MOST_PIECES * PIECE then
+        fields = {'payload_key', '', 'head', header_length}
         for n = 1, math.ceil(#result / PIECE) do
-          append(fields, n, string.sub(result, (n - 1) * PIECE + 1, n * PIECE))
+          fields[2 * n + 3], fields[2 * n + 4] = n, string.sub(result, (n - 1) * PIECE + 1, n * PIECE)
         end
-        redis.call('HDEL', job, 'payload_key', 'payload_ref', 'header_length', 'bytes', 'start_by', 'seq')
       else
         append(fields, 'result', result, 'result_ref', ARGV[i + 4], 'result_header_length',
           header_length)
@@ -57,8 +55,7 @@ for i = 14, #ARGV, 8 do
     if status == 'failed' then
       append(fields, 'error_type', ARGV[i + 6], 'error', ARGV[i + 7])
     end
-    end_job(id, status, ms, ttl, attempt, worker, f[7], f[8], unpack(fields))
-    if f[9] then redis.call('ZREM', KEYS[5], id) end
+    end_known(id, status, ms, f[9] or ttl, attempt, worker, f[7], f[8], unpack(fields))
     payloads[#payloads + 1] = f[4]
     accepted[#accepted + 1] = id
     local of = groups[f[12]] or {jobs = 0, rows = 0}
@@ -142,6 +139,7 @@ if late > 0 then redis.call('HINCRBY', KEYS[2], 'late', late) end
 if n > 0 then
   redis.call('SREM', KEYS[1], unpack(accepted))
   redis.call('DEL', unpack(payloads))
+  redis.call('ZREM', KEYS[5], unpack(accepted)) -- who may run for so long only
   add(KEYS[2], {running = -n, succeeded = good, canceled = #canceled, failed = n - good - #canceled})
   for id, of in pairs(groups) do count_group(id, of.jobs, of.rows) end
   keep_pace(n)

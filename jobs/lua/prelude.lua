@@ -137,8 +137,8 @@ local function settle(family, flow, amount)
   end
 end
 -- Jobs of a group begin to wait (n > 0) or wait no more: the one place that counts them.
--- Returns how many of the group wait now.
-local function count_waiting(id, n, bytes)
+-- Returns how many of the group wait now. The whole fleet's is the caller's to count when it says so.
+local function count_waiting(id, n, bytes, but_all)
   local family, flow, tenant = place(id)
   local owner, lane = key('tenant', tenant), family .. '/' .. string.sub(flow, 1, 1)
   if tenant ~= '-' then redis.call('HINCRBY', owner, 'bytes', bytes) end -- '-' has no limits
@@ -147,7 +147,7 @@ local function count_waiting(id, n, bytes)
     local left = redis.call('HKEYS', owner)
     if #left == 1 and left[1] == 'bytes' then redis.call('DEL', owner) end
   end
-  redis.call('HINCRBY', P .. ':totals', 'waiting', n)
+  if not but_all then redis.call('HINCRBY', P .. ':totals', 'waiting', n) end
   local waiting = redis.call('HINCRBY', key('group', id), 'waiting', n)
   if n > 0 and waiting == n then enter(id) end
   if n < 0 and waiting == 0 then leave(id) end
@@ -174,14 +174,19 @@ local function tidy_index(most, from)
 end
 
 -- A job ends. Its payload and its place among the running are the caller's to clear; more fields
--- may follow. A ttl of '' keeps it for ever. An answer that goes to who waits for it stays for the
--- job's own, shorter time (`keep` takes that back).
-local function end_job(id, status, ms, ttl, attempt, worker, old, webhook, ...)
+-- may follow. A ttl of '' keeps it for ever.
+local function end_known(id, status, ms, ttl, attempt, worker, old, webhook, ...)
   local job = key('job', id)
   redis.call('HSET', job, 'status', status, 'finished_at', text(ms), ...)
   if old then redis.call('HSET', job, 'history', history(old, status, ms, attempt, worker)) end
-  if ttl ~= '' then redis.call('EXPIRE', job, redis.call('HGET', job, 'brief') or ttl) end
+  if ttl ~= '' then redis.call('EXPIRE', job, ttl) end
   if webhook then redis.call('RPUSH', P .. ':webhooks', id) end
+end
+-- The same, for who has not read `brief`: an answer that goes to who waits for it stays for the job's own,
+-- shorter time (`keep` takes that back).
+local function end_job(id, status, ms, ttl, ...)
+  local brief = ttl ~= '' and redis.call('HGET', key('job', id), 'brief')
+  end_known(id, status, ms, brief or ttl, ...)
 end
 -- A running job waits again, at the head of its group; more fields may follow.
 local function put_back(id, group, ms, attempt, old, start_by, bytes, ...)

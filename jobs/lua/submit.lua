@@ -19,9 +19,11 @@ if KEYS[10] ~= '' then
 end
 local old = redis.call('HGET', key('job', id), 'fingerprint')
 if old then return {old == fingerprint and 'known' or 'conflict', id} end
-if redis.call('SISMEMBER', KEYS[9], ARGV[11]) == 1 then return {'unloaded', id} end
-local why = redis.call('HGET', KEYS[11], model_of(ARGV[3]))
-if why then return {'failed', id, why} end
+if redis.call('EXISTS', KEYS[9], KEYS[11]) > 0 then -- else one look will do
+  if redis.call('SISMEMBER', KEYS[9], ARGV[11]) == 1 then return {'unloaded', id} end
+  local why = redis.call('HGET', KEYS[11], model_of(ARGV[3]))
+  if why then return {'failed', id, why} end
+end
 local totals = redis.call('HMGET', KEYS[5], 'waiting', 'submitted', 'tidied')
 local submitted = tonumber(totals[2] or '0') + 1
 if tonumber(totals[1] or '0') >= tonumber(ARGV[8]) then return {'full', id} end
@@ -67,8 +69,8 @@ if ARGV[15] == '1' then
   redis.call('HSET', KEYS[1], 'id', id, 'model', ARGV[11], 'history', line('queued', ms, 0, ''))
 end
 if group[3] ~= ARGV[12] then redis.call('HSET', KEYS[4], 'weight', ARGV[12]) end
-redis.call('HSET', KEYS[5], 'submitted', submitted)
-count_waiting(ARGV[3], 1, bytes)
+redis.call('HSET', KEYS[5], 'submitted', submitted, 'waiting', (totals[1] or 0) + 1)
+count_waiting(ARGV[3], 1, bytes, true)
 redis.call('ZADD', KEYS[6], submitted, id)
 if submitted % TIDY_EVERY == 0 then tidy_index(TIDY_EVERY * TIDY_EACH, totals[3]) end
 if ARGV[9] ~= '0' then redis.call('ZADD', KEYS[8], ARGV[9], id) end

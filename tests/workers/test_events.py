@@ -16,6 +16,7 @@ from wherry.jobs.finish import Finished
 from wherry.jobs.group import Group
 from wherry.jobs.record import ClaimedJob, Outcome
 from wherry.workers import events as events_module
+from wherry.workers import transport
 from wherry.workers.events import JobEvents
 
 
@@ -81,6 +82,7 @@ class Watcher:
 
 @pytest.fixture
 def app(redis_url: str) -> Iterator[Celery]:
+    transport.install()
     app = Celery("events", broker=redis_url, set_as_current=False)
     yield app
     app.close()
@@ -131,6 +133,60 @@ def test_a_stop_sends_what_waits(sent: JobEvents, watcher: Watcher) -> None:
     sent.stop()
     watcher.wait_for(900)
     assert {watcher.state.tasks[name].state for name in names} == {"SUCCESS"}
+
+
+def published(app: Celery) -> int:
+    """How many messages Redis was given to broadcast."""
+    with app.connection_for_read() as connection:
+        client: Any = connection.default_channel.client  # kombu ships no types
+        return int(client.info("commandstats").get("cmdstat_publish", {"calls": 0})["calls"])
+
+
+def work(sent: JobEvents, name: str) -> None:
+    sent.claimed("embedding.minilm", jobs(name))
+    sent.finished([Outcome(id=name, attempt=1)], ended(name), 0.1)
+
+
+def asked(sent: JobEvents) -> None:
+    """Wait until the sender has asked who listens."""
+    deadline = time.monotonic() + 10
+    while sent._look_at < 0 or sent._waiting.qsize():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_while_nobody_listens_nothing_is_made_or_sent(app: Celery, sent: JobEvents) -> None:
+    work(sent, "first")
+    asked(sent)
+    before = published(app)
+    for number in range(1000):
+        work(sent, f"job-{number}")
+    asked(sent)
+    assert published(app) - before < 20
+
+
+def test_who_comes_late_hears_of_jobs_from_then_on(app: Celery, sent: JobEvents) -> None:
+    work(sent, "before")
+    asked(sent)
+    with Watcher(app) as watcher:
+        sent._look_at = 0.0  # a second is over
+        work(sent, "then")
+        assert watcher.wait_for(3) == ["task-received", "task-started", "task-succeeded"]
+        assert set(watcher.state.tasks) == {"then"}
+        assert sent._heard
+        work(sent, "and")
+        watcher.wait_for(3)
+
+
+def test_who_goes_is_noticed_by_the_next_message(app: Celery, sent: JobEvents) -> None:
+    with Watcher(app) as watcher:
+        work(sent, "heard")
+        watcher.wait_for(3)
+    deadline = time.monotonic() + 10
+    while sent._heard:  # Redis may hear of it later than we do
+        assert time.monotonic() < deadline
+        work(sent, "unheard")
+        time.sleep(0.01)
 
 
 def test_events_go_in_company_but_wait_for_it_shortly(app: Celery) -> None:
