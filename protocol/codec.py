@@ -68,7 +68,7 @@ def decode_stored(body: Raw, header_length: int) -> InferenceRequest:
 
     Raw tensors stay views of `body`. Raises InvalidRequest for one that cannot be read at all.
     """
-    document, rest = _split(body, header_length)
+    document, rest = split(body, header_length)
     return _build(InferenceRequest, document, rest, "inputs", has_header=True)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from wherry.jobs.group import Group
 from wherry.jobs.record import ClaimedJob
 from wherry.protocol import codec
 from wherry.protocol.errors import RowError
@@ -59,6 +60,7 @@ def job(text: str, parameters: dict[str, Any]) -> tuple[ClaimedJob, bytes]:
     payload = json.dumps({"inputs": [tensor], "parameters": parameters}).encode()
     claimed = ClaimedJob(
         id=text,
+        group=Group("text", "m", "1", mixed=True),
         attempt=1,
         rows=1,
         header_length=len(payload),
