@@ -209,6 +209,7 @@ def test_a_queue_that_is_full_at_first_is_offered_the_same_again(
     shaky: Client, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mapping, "POLL_EVERY_S", 0.0)
+    monkeypatch.setattr(mapping, "_GATHER_S", 60.0)  # both in one chunk, however slow the machine
     calls: list[Seen] = []
 
     def at_first(seen: Seen) -> Fate:

@@ -67,6 +67,16 @@ def _batch(file: bytes) -> Request:
     return _json({"jobs": [{"model_name": "image-classification", "request": eighth}] * 8})
 
 
+def _batch_binary(file: bytes) -> Request:
+    eighth = file[: len(file) // 8]
+    sized = {"binary_data_size": len(eighth) + 4}
+    tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "parameters": sized}
+    entry = {"model_name": "image-classification", "request": {"inputs": [tensor]}}
+    header = json.dumps({"jobs": [entry] * 8}).encode()
+    headers = {"inference-header-content-length": str(len(header))}
+    return header + (struct.pack("<I", len(eighth)) + eighth) * 8, headers
+
+
 def _form(field: str, value: str, name: str) -> Callable[[bytes], Request]:
     head = (
         f'--x\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'
@@ -109,6 +119,7 @@ SURFACES: dict[str, Surface] = {
     "oip binary": Surface("/v2/models/image-classification/jobs", _oip_binary),
     "oip text": _oip_text("a"),
     "oip batch": Surface("/v2/jobs:batch", _batch),
+    "oip batch binary": Surface("/v2/jobs:batch", _batch_binary),
     "hugging face file": Surface(
         "/models/image-classification", lambda file: (file, {"content-type": "image/png"})
     ),
