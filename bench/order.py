@@ -169,12 +169,10 @@ def _shares(table: Table, records: dict[str, list[JobRecord]]) -> None:
 
 
 def _waits(table: Table, beside: str, held: str, records: Sequence[JobRecord]) -> None:
-    for what, until, limit in (
-        ("start", lambda record: record.started_at_ms, held),
-        ("end", lambda record: record.finished_at_ms, ""),
-    ):
-        times = sorted(until(r) - r.created_at_ms for r in records if until(r))
-        waits = [ms / (_BATCH_S * 1000) for ms in times]
+    starts = [r.started_at_ms - r.created_at_ms for r in records if r.started_at_ms]
+    ends = [r.finished_at_ms - r.created_at_ms for r in records if r.finished_at_ms]
+    for what, times, limit in (("start", starts, held), ("end", ends, "")):
+        waits = sorted(ms / (_BATCH_S * 1000) for ms in times)
         table.add_row(
             f"{len(waits)} single jobs beside {beside}, from submit to {what}",
             f"p50 {statistics.median(waits):.2f}, max {waits[-1]:.2f} batch times",
