@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 PIP = $(BIN)/python -m pip install -c constraints.txt
 
-.PHONY: install install-dev demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-start bench-generation bench-tasks bench-decoding bench-queue bench-annotate bench-annotate-memory compatibility models docs clean
+.PHONY: install install-dev demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-start bench-generation bench-tasks bench-decoding bench-gpu bench-queue bench-annotate bench-annotate-memory compatibility models docs clean
 
 # What the demo and the tests need. pip tells what it does, for it takes minutes.
 install: .venv/installed
@@ -90,6 +90,9 @@ bench-decoding: install
 # Beside another checkout, which has an environment of its own: BEFORE=../older
 bench-start: install
 	$(BIN)/python -m bench.start $(if $(BEFORE),--before $(BEFORE)) --idle 60
+
+bench-gpu: install
+	$(BIN)/python -m bench.gpu
 
 bench-queue: install
 	$(BIN)/python -m bench.order
