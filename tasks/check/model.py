@@ -31,6 +31,7 @@ _WORDS = {
     "dtype": ("float32", "float16", "bfloat16"),
     "batching": ("padded", "equal-length", "one-by-one"),
     "precision": ("exact", "fast"),
+    "attention": ("eager", "sdpa", "flash_attention_2"),
 }
 
 #: Tasks that read modules.json of sentence-transformers.

@@ -39,7 +39,10 @@ _DYNAMIC = b"DynamicQuantize"
 #: Operators that draw noise: their seed is their session's.
 _RANDOM = b"RandomNormal"
 
-_MEMORY_WORDS = ("allocate memory", "out of memory", "bad allocation")
+_MEMORY_WORDS = (
+    *("allocate memory", "out of memory", "bad allocation"),
+    *("bad_alloc", "failed to allocate", "could not allocate"),
+)
 
 
 class Graph:

@@ -18,6 +18,7 @@ from ..device import Device
 from ..facts import ModelFacts
 from ..placement import place
 from ..sources import opened
+from .attention import attention_fault, check_attention
 from .facts import facts_of
 from .whole import load_whole, package_fault, read_config, refusal
 
@@ -45,6 +46,8 @@ class TransformersBackend(Backend):
 
     `dtype` is float32, float16 or bfloat16. `threads` bounds torch's threads in this process: two
     threads beside a busy second core can be slower than one. `revision` pins a hub model.
+    `attention` is how attention is computed (eager, sdpa, flash_attention_2), where the model can;
+    empty leaves the choice to transformers.
     `batching` says which rows share a forward (padded, equal-length, one-by-one), where the model
     pads rows at all; empty finds it out.
     """
@@ -64,8 +67,10 @@ class TransformersBackend(Backend):
         threads: int = 0,
         revision: str | None = None,
         batching: str = "",
+        attention: str = "",
     ) -> None:
         super().__init__(task, opened(source or task.default_model), device=device)
+        self._attention = attention
         self._declared = chosen(batching)
         if self._declared:
             if type(self).probe is Backend.probe:
@@ -91,6 +96,7 @@ class TransformersBackend(Backend):
         transformers.logging.set_verbosity_error()
         transformers.utils.logging.disable_progress_bar()
         self.place = self.find_place()
+        check_attention(self._attention, self._dtype, self.place)
         if Path(str(self.source)).is_file():
             raise ModelRefused(f"{self.source} is a file: name the folder that it lies in")
         if self._threads:
@@ -106,13 +112,12 @@ class TransformersBackend(Backend):
 
     def load_model(self) -> tuple[Any, list[str]]:
         """Load the weights, and name those that the folder lacks. Raises ModelRefused."""
-        return load_whole(
-            self.auto_class,
-            str(self.source),
-            self.unread,
-            dtype=self._dtype,
-            revision=self._revision,
-        )
+        return load_whole(self.auto_class, str(self.source), self.unread, **self.loading())
+
+    def loading(self) -> dict[str, Any]:
+        """What weights are loaded with."""
+        chosen_attention = {"attn_implementation": self._attention} if self._attention else {}
+        return {"dtype": self._dtype, "revision": self._revision, **chosen_attention}
 
     def read_config(self) -> Any:
         """The model's config, before its weights are read. Raises ModelRefused without one."""
@@ -127,7 +132,7 @@ class TransformersBackend(Backend):
         try:
             yield
         except (ImportError, ValueError) as error:
-            fault = package_fault(error)
+            fault = package_fault(error) or attention_fault(error, self._attention)
             if not fault:
                 raise
             raise ModelRefused(f"{self.source}: {fault}") from error

@@ -102,20 +102,24 @@ def test_a_graph_reads_no_file_outside_its_folder(tmp_path: Path, location: str)
     file = folder / "model.onnx"
     file.write_bytes(_graph(location.format(outside=outside)).SerializeToString())
     from wherry.tasks.backends.onnx.graph import Graph
+    from wherry.tasks.backends.onnx.openvino.runtime import OpenVino
     from wherry.tasks.backends.onnx.session import OnnxRuntime
 
-    with pytest.raises(Exception, match=r"(?i)external data|outside|escape|absolute"):
-        Graph(file, Device(), runtime=OnnxRuntime())
+    for runtime in (OnnxRuntime(), OpenVino()):
+        with pytest.raises(Exception, match=r"(?i)external data|outside|escape|absolute"):
+            Graph(file, Device(), runtime=runtime)
 
 
 def test_a_graph_reads_its_own_external_data(tmp_path: Path) -> None:
     from wherry.tasks.backends.onnx.graph import Graph
+    from wherry.tasks.backends.onnx.openvino.runtime import OpenVino
     from wherry.tasks.backends.onnx.session import OnnxRuntime
 
     (tmp_path / "weights.bin").write_bytes(np.full(4, 7, np.float32).tobytes())
     (tmp_path / "model.onnx").write_bytes(_graph("weights.bin").SerializeToString())
-    graph = Graph(tmp_path / "model.onnx", Device(), runtime=OnnxRuntime())
-    assert graph.run({"x": np.ones(4, np.float32)})["y"].tolist() == [8, 8, 8, 8]
+    for runtime in (OnnxRuntime(), OpenVino()):
+        graph = Graph(tmp_path / "model.onnx", Device(), runtime=runtime)
+        assert graph.run({"x": np.ones(4, np.float32)})["y"].tolist() == [8, 8, 8, 8]
 
 
 def _graph(location: str) -> onnx.ModelProto:

@@ -64,13 +64,19 @@ class OpenVino:
             place(device, "OpenVINO computes on the CPU for Wherry", "use backend onnxruntime")
         core, options = ov.Core(), self._options(threads)
         known = core.get_property("CPU", "SUPPORTED_PROPERTIES")
-        unknown = [name for name in self.runtime_options if name not in known]
+        unknown = [n for n in self.runtime_options if n not in known and not n.startswith("CPU_")]
         if unknown:
             raise ModelRefused(f"runtime_options: OpenVINO's CPU knows no {', '.join(unknown)}")
         try:
-            model = _read(core, path)
-            return OpenVinoSession(core.compile_model(model, "CPU", options), _metadata(model))
-        except RuntimeError as error:
+            fresh = [_read(core, path)]  # let go once it is compiled: it holds weights, too
+            metadata = _metadata(fresh[0])
+            return OpenVinoSession(
+                lambda: core.compile_model(
+                    fresh.pop() if fresh else _read(core, path), "CPU", options
+                ),
+                metadata,
+            )
+        except Exception as error:  # its readers' share no other base
             raise ModelRefused(f"{path}: OpenVINO cannot open it: {_said(error)}") from error
 
     def _options(self, threads: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -29,10 +29,13 @@ class Node(NamedTuple):
 
 
 class OpenVinoSession:
-    """Runs a compiled model. Several threads may call it."""
+    """Runs what `compile_model` makes, which is made anew after a run that failed. Several threads
+    may call it.
+    """
 
-    def __init__(self, compiled: Any, metadata: Mapping[str, str]) -> None:
-        self.compiled = compiled
+    def __init__(self, compile_model: Callable[[], Any], metadata: Mapping[str, str]) -> None:
+        self._compile = compile_model
+        self.compiled = compiled = compile_model()
         self._metadata = dict(metadata)
         self._inputs = [_node(port) for port in compiled.inputs]
         self._outputs = [_node(port) for port in compiled.outputs]
@@ -57,15 +60,23 @@ class OpenVinoSession:
         missing = [node.name for node in self._inputs if node.name not in feed]
         if missing:  # a request would take what it was given last
             raise ValueError(f"the graph also takes {', '.join(missing)}")
+        requests = self._requests
         try:
-            request = self._requests.pop()
+            request = requests.pop()
         except IndexError:
             request = self.compiled.create_infer_request()
-        # Of a request that failed nobody knows the state: it is not used again.
-        found = request.infer(dict(feed), share_inputs=True)
-        values = [found[place] for place in range(len(self._outputs))]
-        self._requests.append(request)
-        return [values[self._places[name]] for name in outputs] if outputs else values
+        try:
+            # Its `infer` is silent about a run that failed, and gives what the last one gave.
+            request.start_async(dict(feed), share_inputs=True)
+            request.wait()
+        except Exception:
+            # The next run of what it was compiled to would give shapes of this one.
+            self.compiled, self._requests = self._compile(), []
+            raise
+        names = outputs or [node.name for node in self._outputs]
+        values = [request.get_output_tensor(self._places[name]).data.copy() for name in names]
+        requests.append(request)
+        return values
 
 
 def _node(port: Any) -> Node:

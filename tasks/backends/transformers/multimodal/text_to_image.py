@@ -10,6 +10,7 @@ import transformers
 
 from .....protocol.errors import RowError
 from ....base import TaskInput, TaskOutput
+from ...base import ModelRefused
 from ...image.png import png
 from ...text.cut import Truncation, cut_to, with_truncation
 from ..base import TransformersBackend, torch_place
@@ -28,6 +29,8 @@ class TextToImage(TransformersBackend):
             library.set_verbosity_error()
             library.disable_progress_bar()
         self.place = torch_place(self.device)
+        if self._attention:
+            raise ModelRefused("attention: a pipeline of diffusers has its own; leave it out")
         if self._threads:
             torch.set_num_threads(self._threads)
         loading: dict[str, Any] = {

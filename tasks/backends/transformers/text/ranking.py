@@ -71,9 +71,7 @@ class Ranking(ReadingBackend):
         self._asked = self._how_asked(self._find, self.name)
         if not (self._asked and self._asked.tokens):
             return super().load_model()
-        return load_whole(
-            "AutoModelForCausalLM", self.name, dtype=self._dtype, revision=self._revision
-        )
+        return load_whole("AutoModelForCausalLM", self.name, **self.loading())
 
     def load_processor(self) -> None:
         """Load the tokenizer, which cuts where sentence-transformers would.

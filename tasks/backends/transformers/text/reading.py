@@ -208,7 +208,7 @@ class EncodingBackend(ReadingBackend):
 
     def load_model(self) -> tuple[Any, list[str]]:
         """Load the weights; no pooler is needed, nor a decoder where the encoder stands alone."""
-        return load_encoder(str(self.source), dtype=self._dtype, revision=self._revision)
+        return load_encoder(str(self.source), **self.loading())
 
 
 class PoolingBackend(EncodingBackend):
