@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 PIP = $(BIN)/python -m pip install -c constraints.txt
 
-.PHONY: install install-dev demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-start bench-generation bench-tasks bench-decoding bench-queue bench-runtimes bench-annotate bench-annotate-memory compatibility models docs clean
+.PHONY: install install-dev demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-start bench-generation bench-tasks bench-decoding bench-gpu bench-queue bench-runtimes bench-annotate bench-annotate-memory compatibility models docs clean
 
 # What the demo and the tests need. pip tells what it does, for it takes minutes.
 install: .venv/installed
@@ -93,6 +93,9 @@ bench-start: install
 
 bench-runtimes: install
 	$(BIN)/python -m bench.runtimes
+
+bench-gpu: install
+	$(BIN)/python -m bench.gpu
 
 bench-queue: install
 	$(BIN)/python -m bench.order

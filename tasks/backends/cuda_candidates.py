@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 _CUDA, _TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
 
 
-class Candidate(NamedTuple):
+class CudaCandidate(NamedTuple):
     """A backend, and what it is given to be tried."""
 
     backend: str
@@ -41,7 +41,7 @@ class CudaFacts:
         return cls(torch.cuda.is_bf16_supported(), flash, providers)
 
 
-def cuda_candidates(facts: CudaFacts, *, exact: bool) -> list[Candidate]:
+def cuda_candidates(facts: CudaFacts, *, exact: bool) -> list[CudaCandidate]:
     """All that may be tried, those likely to be fastest first.
 
     `exact`: in float32 alone. Graphs are in float32 whatever is asked, and TensorRT with them.
@@ -51,11 +51,11 @@ def cuda_candidates(facts: CudaFacts, *, exact: bool) -> list[Candidate]:
     for dtype in dtypes:
         flash = ["flash_attention_2"] if facts.flash_attention and dtype != "float32" else []
         found += [
-            Candidate("transformers", {"dtype": dtype, "attention": attention})
+            CudaCandidate("transformers", {"dtype": dtype, "attention": attention})
             for attention in [*flash, "sdpa", "eager"]
         ]
     if _TENSORRT in facts.providers:
-        found.append(Candidate("onnxruntime", {"providers": [_TENSORRT]}))
+        found.append(CudaCandidate("onnxruntime", {"providers": [_TENSORRT]}))
     if _CUDA in facts.providers:
-        found.append(Candidate("onnxruntime", {}))
+        found.append(CudaCandidate("onnxruntime", {}))
     return found

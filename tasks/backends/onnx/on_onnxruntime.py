@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from ...base import Task
 from ..base import Backend
 from ..device import Device
+from .runtime import Runtime
 from .session import OnnxRuntime
 
 
@@ -32,7 +33,7 @@ class OnOnnxRuntime(Backend):
         io_binding: bool = False,
         **parameters: Any,  # of the backend that it is
     ) -> None:
-        self.make_runtime = partial(
+        self.make_runtime: Callable[[], Runtime] = partial(
             OnnxRuntime,
             optimization=optimization,
             session_options=session_options,

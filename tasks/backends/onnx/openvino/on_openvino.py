@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from ....base import Task
 from ...base import Backend
 from ...device import Device
+from ..runtime import Runtime
 from .runtime import OpenVino
 
 
@@ -31,7 +32,7 @@ class OnOpenVino(Backend):
         cache_dir: str = "",
         **parameters: Any,  # of the backend that it is
     ) -> None:
-        self.make_runtime = partial(
+        self.make_runtime: Callable[[], Runtime] = partial(
             OpenVino, precision=precision, runtime_options=runtime_options, cache_dir=cache_dir
         )
         super().__init__(task, source, device=device, **parameters)
