@@ -4,7 +4,10 @@ BIN := .venv/bin
 
 PIP = $(BIN)/python -m pip install -c constraints.txt
 
-.PHONY: install install-dev demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-start bench-generation bench-mixed bench-tasks bench-decoding bench-gpu bench-peers bench-figures bench-queue bench-idle bench-runtimes bench-filling bench-annotate bench-annotate-memory bench-bulk compatibility models docs clean
+.PHONY: install install-dev demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-start bench-generation bench-mixed bench-tasks bench-decoding bench-gpu bench-peers bench-figures bench-queue bench-idle bench-runtimes bench-filling bench-annotate bench-annotate-memory bench-bulk compatibility models docs clean >>
+=======
+.PHONY: install install-dev demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-start bench-generation bench-tasks bench-decoding bench-gpu bench-queue bench-runtimes bench-annotate bench-annotate-memory compatibility models docs clean
+>>>>>>> auto
 
 # What the demo and the tests need. pip tells what it does, for it takes minutes.
 install: .venv/installed
@@ -104,6 +107,7 @@ bench-peers: install
 
 bench-figures: install
 	$(BIN)/python -m bench.figures
+
 
 bench-runtimes: install
 	$(BIN)/python -m bench.runtimes

@@ -80,7 +80,7 @@ def save_encoder(folder: Path) -> None:
     torch.manual_seed(0)
     tokenizer = wordpiece(max_length=256)
     config = BertConfig(
-        vocab_size=30_522,
+        vocab_size=len(tokenizer),  # looked up, not computed with
         hidden_size=384,
         num_hidden_layers=6,
         num_attention_heads=12,

@@ -138,10 +138,11 @@ class ModelDeclaration(BaseModel):
 
     @model_validator(mode="after")
     def _auto_alone_is_precise(self) -> ModelDeclaration:
-        said = {"precision", "tolerance"} & self.model_fields_set
+        said = ["precision"] if self.precision != "exact" else []
+        said += ["tolerance"] if self.tolerance is not None else []
         if said and self.backend != AUTO:
             raise ValueError(
-                f"{' and '.join(sorted(said))}: backend {self.backend!r} does not heed it: leave"
+                f"{' and '.join(said)}: backend {self.backend!r} does not heed it: leave"
                 " backend out, or say it in the backend's own parameters"
             )
         return self

@@ -75,7 +75,10 @@ class Changes:
     def _tell_leaving(self, before: frozenset[str]) -> None:
         """Have the fleet remember what is leaving now, and forget what has come back."""
         now, known = self._models.leaving, self._models.known
-        if new := {i: known[i].model_dump_json() for i in sorted(now - before)}:
+        # Without defaults, which a worker of the version before may not know by name.
+        if new := {
+            i: known[i].model_dump_json(exclude_defaults=True) for i in sorted(now - before)
+        }:
             self._queue.run(set_leaving(new, self._settings))
         if back := before - now:
             self._queue.run(forget_leaving(back, self._settings))

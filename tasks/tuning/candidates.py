@@ -9,19 +9,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
+from ..backends.cuda_candidates import CudaFacts, cuda_candidates
 from ..backends.onnx.files import graphs_of
 from ..catalog import OF_GRAPHS, ModelDeclaration
 from ..check.folder import read_config, weight_files
 from ..check.own_backend import able_backends, folder_of, takes_parameters, with_own_backend
 from .identity import flags, versions
 
-#: Backends of graphs -> the packages of which each needs one, for CPUs and for GPUs.
-_RUNTIMES: Mapping[str, tuple[Collection[str], Collection[str]]] = {
-    "onnxruntime": (("onnxruntime", "onnxruntime-gpu"), ("onnxruntime-gpu",)),
-    "openvino": (("openvino",), ()),
+#: Backends of graphs on CPUs -> the packages of which each needs one.
+_RUNTIMES: Mapping[str, Collection[str]] = {
+    "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
+    "openvino": ("openvino",),
 }
 
-_TENSORRT = "TensorrtExecutionProvider"
+_CUDA, _TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
+
+#: How a model is loaded where nothing is said.
+_USUAL = {"dtype": "float32", "attention": "sdpa"}
 
 #: What it takes to have a backend of graphs compute in another precision than float32.
 _BFLOAT16 = {"openvino": {"precision": "fast"}}
@@ -90,56 +94,78 @@ def other_candidates(
     """The other ways to run it on a device whose CPU has these units."""
     if own not in ("transformers", *OF_GRAPHS):
         return []
-    exact = [*_graphs(declared, own, device)]
-    fast = _fast(declared, own, device, units, exact) if declared.precision == "fast" else ()
+    if device != "cpu":
+        return [*_on_gpu(declared, own)]
+    exact = [*_graphs(declared, own)]
+    fast = _fast(declared, own, units, exact) if declared.precision == "fast" else ()
     return [*exact, *fast]
 
 
-def _graphs(declared: ModelDeclaration, own: str, device: str) -> Iterator[Contender]:
-    """Runtimes of graphs, in float32."""
+def _graphs(declared: ModelDeclaration, own: str) -> Iterator[Contender]:
+    """Runtimes of graphs on a CPU, in float32."""
+    able = able_backends(declared.task)
+    for backend, packages in _RUNTIMES.items():
+        if backend == own or backend not in able:
+            continue
+        if any(package in versions() for package in packages):
+            yield from _graph(declared, own, backend)
+
+
+def _graph(
+    declared: ModelDeclaration, own: str, backend: str, remark: str = "", **parameters: Any
+) -> Iterator[Contender]:
+    """A backend over the graphs that the folder brings, or over the fleet's export; none where
+    there is neither, or where the declaration has parameters that it does not take.
+    """
     folder = folder_of(declared)
     graphs = [] if folder is None else graphs_of(folder)
     brought = any(not _FEWER_BITS.search(graph.stem) for graph in graphs) or own != "transformers"
-    if not (brought or can_be_exported(declared, folder)):
+    if not takes_parameters(declared, backend):
         return
-    for backend in _runtimes(declared.task, device):
-        if backend == own or not takes_parameters(declared, backend):
-            continue
-        plain = Contender(
+    if brought or can_be_exported(declared, folder):
+        told = "the folder's graph" if brought and own == "transformers" else ""
+        yield Contender(
             backend=backend,
-            parameters=dict(declared.parameters),
+            parameters={**declared.parameters, **parameters},
             source=declared.source if brought else None,
-            remark="the folder's graph" if brought and own == "transformers" else "",
+            remark=", ".join(filter(None, (told, remark))),
         )
-        yield plain
-        if device != "cpu" and importlib.util.find_spec("tensorrt"):
-            yield replace(plain, remark="TensorRT").with_parameters(providers=[_TENSORRT])
 
 
-def _runtimes(task: str, device: str) -> Iterator[str]:
-    """Those of graphs that do a task and are installed for a device."""
-    able = able_backends(task)
-    for backend, (on_cpus, on_gpus) in _RUNTIMES.items():
-        wanted = on_cpus if device == "cpu" else on_gpus
-        if backend in able and any(package in versions() for package in wanted):
-            yield backend
+def _on_gpu(declared: ModelDeclaration, own: str) -> Iterator[Contender]:
+    """What a GPU may be tried with; what it lacks is refused as it is tried."""
+    has_gpu_runtime = "onnxruntime-gpu" in versions()
+    providers = [_CUDA, *([_TENSORRT] if "tensorrt" in versions() else [])]
+    facts = CudaFacts(
+        bfloat16=True,
+        flash_attention=importlib.util.find_spec("flash_attn") is not None,
+        providers=providers if has_gpu_runtime else (),
+    )
+    for backend, said in cuda_candidates(facts, exact=declared.precision == "exact"):
+        if said.keys() & declared.parameters.keys():
+            continue  # which settles it
+        if backend in OF_GRAPHS:
+            remark = "TensorRT" if said else "CUDA"
+            if backend != own or said:
+                yield from _graph(declared, own, backend, remark, **said)
+        elif own == "transformers" and said != _USUAL:
+            yield Contender(
+                backend=backend,
+                precision=str(said["dtype"]),
+                parameters={**declared.parameters, **said},
+                source=declared.source,
+                remark=str(said["attention"]),
+            )
 
 
 def _fast(
-    declared: ModelDeclaration,
-    own: str,
-    device: str,
-    units: Collection[str],
-    exact: Collection[Contender],
+    declared: ModelDeclaration, own: str, units: Collection[str], exact: Collection[Contender]
 ) -> Iterator[Contender]:
-    """The same in fewer bits, where the device computes in them, and int8 graphs of the folder."""
-    has_bfloat16 = device != "cpu" or bool(_BFLOAT16_UNITS & set(units))
-    if own == "transformers" and "dtype" not in declared.parameters:
-        dtypes = ["bfloat16"] if has_bfloat16 else []
-        for dtype in (*dtypes, *(["float16"] if device != "cpu" else [])):
-            yield replace(own_candidate(declared), backend=own, precision=dtype).with_parameters(
-                dtype=dtype
-            )
+    """The same in fewer bits, where the CPU computes in them, and int8 graphs of the folder."""
+    has_bfloat16 = bool(_BFLOAT16_UNITS & set(units))
+    if own == "transformers" and has_bfloat16 and "dtype" not in declared.parameters:
+        plain = replace(own_candidate(declared), backend=own, precision="bfloat16")
+        yield plain.with_parameters(dtype="bfloat16")
     for each in exact:
         if has_bfloat16 and each.backend in _BFLOAT16:
             yield replace(each, precision="bfloat16").with_parameters(**_BFLOAT16[each.backend])
@@ -148,9 +174,8 @@ def _fast(
     )
     for file in int8_graphs(declared):
         for backend in runtimes:
-            yield replace(
-                own_candidate(declared), backend=backend, precision="int8", remark=file
-            ).with_parameters(file=file)
+            plain = replace(own_candidate(declared), backend=backend, precision="int8", remark=file)
+            yield plain.with_parameters(file=file)
 
 
 def int8_graphs(declared: ModelDeclaration) -> list[str]:

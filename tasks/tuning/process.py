@@ -155,7 +155,7 @@ def _run(plan: TrialPlan, seen: TrialLog, noted: Noted) -> str:
 def _started(printed: IO[str]) -> Iterator[subprocess.Popen[str]]:
     """The process, which ends with the block."""
     child = subprocess.Popen(
-        [sys.executable, "-P", "-m", __package__],
+        [sys.executable, "-P", "-m", "wherry.tasks.tuning"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=printed,

@@ -34,6 +34,16 @@ def test_a_backend_may_be_left_out(tmp_path: Path) -> None:
     assert load(tmp_path, said + "tolerance = 0.01").get("a").most_apart == 0.01
 
 
+def test_a_declaration_can_be_written_down_and_read_again(tmp_path: Path) -> None:
+    for text in (ONE, ONE.replace('backend = "stub"', 'precision = "fast"')):
+        declared = load(tmp_path, text).get("a")
+        for written in (
+            declared.model_dump_json(),
+            declared.model_dump_json(exclude_defaults=True),
+        ):
+            assert type(declared).model_validate_json(written) == declared
+
+
 def test_everything_given(tmp_path: Path) -> None:
     text = ONE + (
         'version = "2"\nmax_batch_size = 8\nmax_queue_delay_microseconds = 500\n'

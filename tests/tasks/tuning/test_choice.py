@@ -8,7 +8,7 @@ from wherry.tasks.tuning.verdict import Tried, Verdict
 
 
 def tried(name: str, *rates: float, refused: str = "") -> Tried:
-    sizes = (1, 8, 32)[: len(rates)]
+    sizes: list[int] = [1, 8, 32][: len(rates)]
     rows_per_s = dict(zip(sizes, rates, strict=True))
     return Tried(
         candidate=Contender(backend=name, source=None), rows_per_s=rows_per_s, refused=refused

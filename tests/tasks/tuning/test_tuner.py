@@ -254,7 +254,8 @@ def test_a_verdict_that_nobody_has_read_for_months_is_removed(
         tuner(tmp_path, stub("good")).verdict(declared)
         for file in (tmp_path / "verdicts").iterdir():
             if json.loads(file.read_text())["identity"]["source"] == "a":
-                os.utime(file, (time.time() - 91 * 86_400,) * 2)
+                old = time.time() - 91 * 86_400
+                os.utime(file, (old, old))
     kept = [json.loads(f.read_text())["identity"] for f in (tmp_path / "verdicts").iterdir()]
     assert sorted(each["source"] for each in kept) == ["b", "c"]
 
