@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 PIP = $(BIN)/python -m pip install -c constraints.txt
 
-.PHONY: install install-dev demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-start bench-generation bench-tasks bench-decoding bench-queue bench-annotate bench-annotate-memory compatibility models docs clean
+.PHONY: install install-dev demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-start bench-generation bench-tasks bench-decoding bench-photographs bench-processors bench-queue bench-annotate bench-annotate-memory compatibility models docs clean
 
 # What the demo and the tests need. pip tells what it does, for it takes minutes.
 install: .venv/installed
@@ -86,6 +86,14 @@ bench-tasks: install
 # The other decoders go into .wherry/bench-decoders.
 bench-decoding: install
 	$(BIN)/python -m bench.decoding
+
+# Large photographs: decode = "scaled" beside "exact" and a plain loop. ARGS=--json
+bench-photographs: install
+	$(BIN)/python -m bench.photographs $(ARGS)
+
+# Each image processor of transformers beside the path that stands for it. ARGS=--json
+bench-processors: install
+	$(BIN)/python -m bench.processors $(ARGS)
 
 # Beside another checkout, which has an environment of its own: BEFORE=../older
 bench-start: install
