@@ -4,10 +4,7 @@ BIN := .venv/bin
 
 PIP = $(BIN)/python -m pip install -c constraints.txt
 
-.PHONY: install install-dev demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-start bench-generation bench-mixed bench-tasks bench-decoding bench-gpu bench-peers bench-figures bench-queue bench-idle bench-runtimes bench-filling bench-annotate bench-annotate-memory bench-bulk compatibility models docs clean >>
-=======
-.PHONY: install install-dev demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-start bench-generation bench-tasks bench-decoding bench-gpu bench-queue bench-runtimes bench-annotate bench-annotate-memory compatibility models docs clean
->>>>>>> auto
+.PHONY: install install-dev demo test test-slow test-peers bench-annotate bench-annotate-memory bench-bulk compatibility models test-gpu chaos lint types format bench bench-generation bench-mixed bench-tasks bench-decoding bench-photographs bench-processors bench-start bench-peers bench-figures bench-runtimes bench-gpu bench-queue bench-filling bench-idle docs clean fuzz
 
 # What the demo and the tests need. pip tells what it does, for it takes minutes.
 install: .venv/installed
@@ -97,6 +94,14 @@ bench-tasks: install
 bench-decoding: install
 	$(BIN)/python -m bench.decoding
 
+# Large photographs: decode = "scaled" beside "exact" and a plain loop. ARGS=--json
+bench-photographs: install
+	$(BIN)/python -m bench.photographs $(ARGS)
+
+# Each image processor of transformers beside the path that stands for it. ARGS=--json
+bench-processors: install
+	$(BIN)/python -m bench.processors $(ARGS)
+
 # Beside another checkout, which has an environment of its own: BEFORE=../older
 bench-start: install
 	$(BIN)/python -m bench.start $(if $(BEFORE),--before $(BEFORE)) --idle 60
@@ -107,7 +112,6 @@ bench-peers: install
 
 bench-figures: install
 	$(BIN)/python -m bench.figures
-
 
 bench-runtimes: install
 	$(BIN)/python -m bench.runtimes

@@ -8,6 +8,7 @@ model, and what each process of the fleet takes of a core for one.
 from __future__ import annotations
 
 import argparse
+import functools
 import io
 import json
 import os
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -87,17 +88,15 @@ def decoding(jpeg: bytes, rounds: int) -> dict[str, dict[str, float]]:
             pixels = Pixels.from_config(config)
             assert pixels is not None
             told = f"{kind}, {resample.name.lower()}"
-            found[told] = _in_turn(
-                {
-                    decode: lambda p=pixels, r=row, s=scaled: fitted(r, p, MAX_PIXELS, scaled=s)
-                    for decode, scaled in (("exact", False), ("scaled", True))
-                },
-                rounds,
-            )
+            ways = {
+                decode: functools.partial(fitted, row, pixels, MAX_PIXELS, scaled=scaled)
+                for decode, scaled in (("exact", False), ("scaled", True))
+            }
+            found[told] = _in_turn(ways, rounds)
     return found
 
 
-def _in_turn(ways: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+def _in_turn(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
     """Median ms of CPU of each."""
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):

@@ -28,6 +28,9 @@ Resample = Image.Resampling | Literal["opencv"]
 #: Pixels of a resized image, at most. A line of 1 x 100,000 pixels would swell to gigabytes.
 _MAX_RESIZED = 2**24
 
+#: Pixels of the square around an image, at most, which the same line would have swell.
+_MAX_REGION = 200_000_000
+
 #: How many times as large as it is wanted a JPEG is decoded, at least, where it need not be whole;
 #: and as which other pictures are averaged before they are resized.
 _DECODING_GAP, _REDUCING_GAP = 2.0, 3.0
@@ -86,6 +89,7 @@ class Pixels:
     def fit(self, image: Image.Image) -> Image.Image:
         """Resize and crop an RGB image. Raises RowError where it is too narrow for that."""
         if self.region is not None:
+            self._check_region(image.size)
             image = self.region.of(image)
         return self._fitted(image, image.size, self.resized)
 
@@ -95,25 +99,37 @@ class Pixels:
         """
         seen: tuple[int, ...] = (0, 0, *own)
         # The last pixel of a line may stand for fewer than the others do.
-        scales = [round(before / now) for before, now in zip(own, image.size, strict=True)]
+        across, down = (round(before / now) for before, now in zip(own, image.size, strict=True))
         if self.region is not None:
+            self._check_region(own)
             seen, own = self.region.within(own), self.region.size(own)
             if not seen:
                 image = self.region.of(image)
-        box = [edge / scale for edge, scale in zip(seen, scales * 2, strict=False)]
+        box = None
+        if seen:
+            left, top, right, bottom = seen
+            box = left / across, top / down, right / across, bottom / down
         return self._fitted(image, own, functools.partial(self._shrunk, box=box))
 
-    def _shrunk(self, image: Image.Image, size: Size, *, box: Sequence[float]) -> Image.Image:
+    def _check_region(self, size: Size) -> None:
+        assert self.region is not None
+        width, height = self.region.size(size)
+        if min(width, height) < 1 or width * height > _MAX_REGION:
+            raise _too_narrow(size)
+
+    def _shrunk(
+        self, image: Image.Image, size: Size, *, box: tuple[float, float, float, float] | None
+    ) -> Image.Image:
         assert isinstance(self.resample, Image.Resampling)  # else `unscalable` says why not
-        return image.resize(size, self.resample, box or None, _REDUCING_GAP)
+        return image.resize(size, self.resample, box, _REDUCING_GAP)
 
     def _fitted(
         self, image: Image.Image, own: Size, resized: Callable[[Image.Image, Size], Image.Image]
     ) -> Image.Image:
         if self.resize is not None:
             width, height = self.resize(own)
-            if min(width, height) < 1 or width * height > _MAX_RESIZED:
-                raise RowError(f"an image of {own[0]} x {own[1]} pixels is too narrow")
+            if min(width, height) < 1 or width * height > max(_MAX_RESIZED, own[0] * own[1]):
+                raise _too_narrow(own)
             image = resized(image, (width, height))
         image = image if self.crop is None else self.cropped(image, self.crop)
         if self.frame is not None:
@@ -193,6 +209,10 @@ class Pixels:
                 plane *= scales[channel]
                 plane += shifts[channel]
         return out
+
+
+def _too_narrow(size: Size) -> RowError:
+    return RowError(f"an image of {size[0]} x {size[1]} pixels is too narrow")
 
 
 def _values(

@@ -127,6 +127,11 @@ def test_equal_to_the_processor(name: str) -> None:
                 with pytest.raises(RowError):
                     pixels.fit(image)
                 continue
+            if name == "Perceiver" and min(width, height) == 1:
+                # Its crop leaves no pixel, and the processor makes a black image of it.
+                with pytest.raises(RowError):
+                    pixels.fit(image)
+                continue
             fitted = pixels.fit(image)
             ours = pixels.normalise([fitted])
             assert ours.shape == theirs["pixel_values"].shape, told

@@ -129,3 +129,19 @@ def test_a_line_is_refused_and_does_not_swell() -> None:
         pixels.fit(Image.new("RGB", (100_000, 1)))
     with pytest.raises(RowError, match="1 x 5000 pixels"):
         read(DetrImageProcessorPil().to_dict()).fit(Image.new("RGB", (1, 5000)))
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("Llava", (100_000, 1)), ("Perceiver", (1, 90)), ("GLPN", (31, 90)), ("Vilt", (1, 900))],
+)
+def test_a_line_is_refused_whatever_is_made_of_it(name: str, size: tuple[int, int]) -> None:
+    pixels = read({"image_processor_type": f"{name}ImageProcessor", "do_pad": True})
+    for fit in (pixels.fit, lambda image: pixels.fit_reduced(image, image.size)):
+        with pytest.raises(RowError, match=f"{size[0]} x {size[1]} pixels is too narrow"):
+            fit(Image.new("RGB", size))
+
+
+def test_a_large_image_keeps_its_size_where_nothing_grows() -> None:
+    pixels = read({"image_processor_type": "GLPNImageProcessor"})
+    assert pixels.fit(Image.new("RGB", (4224, 4001))).size == (4224, 4000)

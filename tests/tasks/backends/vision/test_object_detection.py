@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,9 @@ def own_objects(folder: Path, data: bytes) -> list[tuple[str, float, list[float]
     processor: Any = AutoImageProcessor.from_pretrained(folder)
     model = AutoModelForObjectDetection.from_pretrained(folder).eval()
     image = Image.open(io.BytesIO(data)).convert("RGB")
-    values = processor(images=[image], return_tensors="pt")["pixel_values"]
+    inputs = processor(images=[image], return_tensors="pt")
     with torch.inference_mode():
-        out = model(pixel_values=values)
+        out = model(**inputs)
     (found,) = processor.post_process_object_detection(
         out, threshold=0.0, target_sizes=[(image.height, image.width)]
     )
@@ -73,6 +74,18 @@ def test_batch_equals_the_models_own_single_answers(
             assert found.label == label
             assert found.score == pytest.approx(score, abs=TOLERANCE)
             assert relative(edges(found), size) == pytest.approx(box, abs=TOLERANCE)
+
+
+def test_detr_is_told_what_is_padding(detr: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(detr, tmp_path / "padded")
+    tiny.edit_json(folder / "preprocessor_config.json", pad_size={"height": 100, "width": 110})
+    task = create_task("transformers", "object-detection", str(folder))
+    together = detect(task, tiny.images())
+    for found, data in zip(together, tiny.images(), strict=True):
+        own = [score for _, score, _ in own_objects(folder, data)]
+        assert [one.score for one in found] == pytest.approx(own, abs=TOLERANCE)
+        alone = [one.score for one in detect(task, [data])[0]]
+        assert alone == pytest.approx(own, abs=TOLERANCE)
 
 
 @pytest.mark.parametrize("fast", [True, False])
