@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 PIP = $(BIN)/python -m pip install -c constraints.txt
 
-.PHONY: install install-dev demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-start bench-generation bench-tasks bench-decoding bench-queue bench-annotate bench-annotate-memory compatibility models docs clean
+.PHONY: install install-dev demo test fuzz test-slow test-peers test-gpu chaos lint types format bench bench-start bench-generation bench-tasks bench-decoding bench-queue bench-annotate bench-annotate-memory bench-memory compatibility models docs clean
 
 # What the demo and the tests need. pip tells what it does, for it takes minutes.
 install: .venv/installed
@@ -93,6 +93,10 @@ bench-start: install
 
 bench-queue: install
 	$(BIN)/python -m bench.order
+
+# Beside another checkout, as bench-start: BEFORE=../older
+bench-memory: install
+	$(BIN)/python -m bench.memory $(if $(BEFORE),--before $(BEFORE)) $(ARGS)
 
 docs: install
 	$(BIN)/python -m wherry.ops.settings_doc > docs/settings.md.new
