@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 PIP = $(BIN)/python -m pip install -c constraints.txt
 
-.PHONY: install install-dev demo test test-slow test-peers bench-annotate bench-annotate-memory bench-bulk compatibility models test-gpu chaos lint types format bench bench-generation bench-mixed bench-tasks bench-decoding bench-photographs bench-processors bench-start bench-peers bench-figures bench-runtimes bench-gpu bench-queue bench-filling bench-idle docs clean fuzz
+.PHONY: install install-dev demo test test-slow test-peers bench-annotate bench-annotate-memory bench-bulk compatibility models test-gpu chaos lint types format bench bench-generation bench-mixed bench-tasks bench-decoding bench-photographs bench-processors bench-start bench-peers bench-figures bench-runtimes bench-gpu bench-queue bench-filling bench-idle bench-memory docs clean fuzz
 
 # What the demo and the tests need. pip tells what it does, for it takes minutes.
 install: .venv/installed
@@ -129,6 +129,10 @@ bench-filling: install
 # A device that waits while jobs do. Beside another checkout's worker: BEFORE=../older
 bench-idle: install
 	$(BIN)/python -m bench.idle $(if $(BEFORE),--before $(BEFORE))
+
+# Beside another checkout, as bench-start: BEFORE=../older
+bench-memory: install
+	$(BIN)/python -m bench.memory $(if $(BEFORE),--before $(BEFORE)) $(ARGS)
 
 docs: install
 	$(BIN)/python -m wherry.ops.settings_doc > docs/settings.md.new

@@ -1,27 +1,37 @@
 """What `bench.memory` runs with each checkout's own Python: jobs of a short text in Redis.
 
-Prints one JSON object.
+Measures each time that a line comes on its standard input, and prints a JSON object.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import json
-import tempfile
+import os
+import statistics
+import subprocess
+import sys
+import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import redis
+from fastapi.testclient import TestClient
+
+from wherry.api.app import create_app
+from wherry.api.settings import ApiSettings
 from wherry.jobs import Group, JobsSettings, NewJob, Outcome, Queue
 from wherry.jobs.claim import BatchBudget, claim
 from wherry.jobs.finish import finish
 from wherry.jobs.record import BatchStats
 from wherry.jobs.script import script
 from wherry.jobs.submit import submit
-from wherry.ops.redis_server import RedisServer
+from wherry.ops.services import worker_command
 
 GROUP = Group("text", "sentiment", "1")
 WORKER = "text-0@vm#681d1eb3"
@@ -43,10 +53,10 @@ RESULT = (
 class Jobs:
     """One Redis, its jobs, and a worker that is driven by hand."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, prefix: str) -> None:
         self.queue = Queue(url)
         self.redis: Any = self.queue.redis  # redis-py types an answer as all it may ever be
-        self.settings = JobsSettings(redis_url=url, max_waiting=10_000_000)
+        self.settings = JobsSettings(redis_url=url, key_prefix=prefix, max_waiting=10_000_000)
         for name in ("submit", "claim", "finish"):
             self.redis.script_load(script(name).text)
         self._numbers = itertools.count(time.time_ns() // 1_000_000 << 80)
@@ -56,25 +66,26 @@ class Jobs:
         found = self.redis.info(section)
         return sum(float(found[field]) for field in fields)
 
-    def _new(self) -> NewJob:
+    def _new(self, group: Group) -> NewJob:
         job_id = uuid.UUID(int=next(self._numbers), version=4)
         return NewJob(
             id=str(job_id),
             task="text-classification",
-            group=GROUP,
+            group=group,
             payload=PAYLOAD,
             header_length=HEADER_LENGTH,
             fingerprint=uuid.uuid4().hex,
         )
 
-    def add(self, count: int, at_once: int = 256) -> None:
-        """Submit jobs, some in a round trip."""
-        for first in range(0, count, at_once):
+    def add(self, count: int, *, group: Group = GROUP, keep_tickets: bool = False) -> None:
+        """Submit jobs, 32 in a round trip."""
+        for first in range(0, count, 32):
             with self.redis.pipeline(transaction=False) as pipe:
-                for _ in range(min(at_once, count - first)):
-                    submit(self._new(), self.settings).queue_on(pipe)
+                for _ in range(min(32, count - first)):
+                    submit(self._new(group), self.settings).queue_on(pipe)
                 pipe.execute()
-        self.redis.delete(GROUP.queue_key)  # the ticket, which Celery would take
+        if not keep_tickets:  # which Celery would take
+            self.redis.delete(GROUP.queue_key)
 
     def serve(self, rows: int) -> Iterator[int]:
         """Claim and finish batches until nothing waits."""
@@ -108,12 +119,10 @@ def memory(jobs: Jobs, count: int) -> dict[str, float]:
 
 def cpu(jobs: Jobs, count: int, rows: int) -> dict[str, float]:
     """Redis' CPU in us, and its commands, a job from submit to finish, in batches of some rows."""
-    jobs.add(rows, at_once=rows)
-    list(jobs.serve(rows))
     spent = jobs.used("cpu", "used_cpu_user", "used_cpu_sys")
     before = _calls(jobs)
     for _ in range(count // rows):
-        jobs.add(rows, at_once=rows)
+        jobs.add(rows)
         for _ in jobs.serve(rows):
             pass
     spent = jobs.used("cpu", "used_cpu_user", "used_cpu_sys") - spent
@@ -124,22 +133,133 @@ def _calls(jobs: Jobs) -> int:
     return sum(int(stats["calls"]) for stats in jobs.redis.info("commandstats").values())
 
 
+@contextlib.contextmanager
+def worker(jobs: Jobs, folder: Path) -> Iterator[int]:
+    """A worker of this checkout that serves the stub; its process."""
+    models = folder / f"{jobs.settings.key_prefix}.toml"
+    models.write_text(_MODELS)
+    env = {
+        **os.environ,
+        "WHERRY_REDIS_URL": jobs.settings.redis_url,
+        "WHERRY_KEY_PREFIX": jobs.settings.key_prefix,
+        "WHERRY_MODELS": str(models),
+        "WHERRY_STORE_DIR": str(folder / "blobs"),
+    }
+    process = subprocess.Popen(worker_command("text", 0), env=env)
+    try:
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait()
+
+
+_MODELS = """
+[[models]]
+name = "sentiment"
+task = "text-classification"
+backend = "stub"
+max_batch_size = 32
+"""
+
+
+def worked(jobs: Jobs, count: int, pid: int) -> dict[str, float]:
+    """A worker's CPU in us a job, which does nothing but travel."""
+    before, done = _cpu_s(pid), _succeeded(jobs)
+    jobs.add(count, keep_tickets=True)
+    while _succeeded(jobs) < done + count:
+        time.sleep(0.05)
+    return {"cpu_us": (_cpu_s(pid) - before) / count * 1e6}
+
+
+def _succeeded(jobs: Jobs) -> int:
+    return int(jobs.redis.hget(f"{jobs.settings.key_prefix}:totals", "succeeded") or 0)
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextlib.contextmanager
+def listener(url: str) -> Iterator[None]:
+    """Whoever reads all events, as Flower does."""
+    connection: Any = redis.Redis.from_url(url).pubsub()
+    connection.psubscribe("/0.celeryev/*")
+    stopped = threading.Event()
+
+    def hear() -> None:
+        while not stopped.is_set():
+            connection.get_message(timeout=0.1)
+
+    thread = threading.Thread(target=hear)
+    thread.start()
+    yield
+    stopped.set()
+    thread.join()
+    connection.close()
+
+
+def queues(jobs: Jobs, count: int) -> dict[str, float]:
+    """How long one call of GET /v2/queues holds Redis up at most, in ms, and how many there are."""
+    for number in range(count):
+        jobs.add(1, group=Group("text", "sentiment", "1", digest=f"d{number}"))
+    settings = ApiSettings(models=Path(os.devnull))
+    with TestClient(create_app(settings, jobs.settings)) as client:
+        client.get("/v2/queues")
+        return _blocked(jobs, lambda: len(client.get("/v2/queues").json()["queues"]) >= count)
+
+
+def listed(jobs: Jobs, count: int) -> dict[str, float]:
+    """The same of a list of jobs whose filter matches none."""
+    jobs.add(count)
+    settings = ApiSettings(models=Path(os.devnull))
+    with TestClient(create_app(settings, jobs.settings)) as client:
+        client.get("/v2/jobs?status=failed")
+        return _blocked(jobs, lambda: client.get("/v2/jobs?status=failed").is_success)
+
+
+def _blocked(jobs: Jobs, work: Callable[[], bool]) -> dict[str, float]:
+    jobs.redis.config_set("slowlog-max-len", 10_000)
+    jobs.redis.config_set("slowlog-log-slower-than", 0)
+    longest, calls = [], 0
+    for _ in range(5):
+        jobs.redis.slowlog_reset()
+        assert work()
+        found = [
+            e["duration"] for e in jobs.redis.slowlog_get(10_000) if b"EVALSHA" in e["command"]
+        ]
+        longest.append(max(found) / 1000)
+        calls = len(found)
+    return {"longest_ms": statistics.median(longest), "calls": calls}
+
+
 def main() -> None:
-    """Measure one thing."""
+    """Measure one thing each time that a line comes."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["memory", "cpu"])
+    parser.add_argument("what", choices=["memory", "cpu", "worker", "listened", "queues", "list"])
+    parser.add_argument("url")
+    parser.add_argument("prefix")
+    parser.add_argument("folder", type=Path)
     parser.add_argument("count", type=int)
-    parser.add_argument("--rows", type=int, default=1)
+    parser.add_argument("rows", type=int)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="wherry-bench-") as folder:
-        with RedisServer(Path(folder)) as server:
-            jobs = Jobs(server.url)
-            found = (
-                memory(jobs, options.count)
-                if options.what == "memory"
-                else cpu(jobs, options.count, options.rows)
-            )
-    print(json.dumps(found))
+    jobs, count = Jobs(options.url, options.prefix), options.count
+    what: dict[str, Callable[[], dict[str, float]]] = {
+        "memory": lambda: memory(jobs, count),
+        "cpu": lambda: cpu(jobs, count, options.rows),
+        "queues": lambda: queues(jobs, count),
+        "list": lambda: listed(jobs, count),
+    }
+    with contextlib.ExitStack() as stack:
+        if options.what in {"worker", "listened"}:
+            pid = stack.enter_context(worker(jobs, options.folder))
+            if options.what == "listened":
+                stack.enter_context(listener(options.url))
+            worked(jobs, 64, pid)  # it has started
+            what[options.what] = lambda: worked(jobs, count, pid)
+        print(json.dumps({}), flush=True)
+        for _ in sys.stdin:
+            print(json.dumps(what[options.what]()), flush=True)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ from .settings import JobsSettings
 class FleetView:
     """The fleet at one instant."""
 
-    groups: tuple[GroupView, ...]
     workers: tuple[WorkerView, ...]
     totals: dict[str, int]
     unloaded: frozenset[str]
@@ -39,13 +38,29 @@ class FleetView:
         ]
 
 
-def view(settings: JobsSettings, *, groups: bool = True) -> Call[FleetView]:
-    """Groups, workers and totals, all of one instant.
+#: Where the pages of groups begin, and what stands for the next one at their end.
+FIRST_GROUPS = "0"
 
-    There may be tens of thousands of groups; who asks often does without.
+
+def view(settings: JobsSettings) -> Call[FleetView]:
+    """Workers and totals, all of one instant."""
+    return call_script("fleet", settings, parse=_read_fleet)
+
+
+def groups(
+    settings: JobsSettings, cursor: str = FIRST_GROUPS
+) -> Call[tuple[dict[str, GroupView], str]]:
+    """Some of the groups by their ids, as they are now, and the cursor of the next page.
+
+    There may be tens of thousands: a call holds Redis up for a millisecond. Groups that come or go
+    between two calls may be missed; one may be on two pages.
     """
     return call_script(
-        "fleet", settings, args={"groups": "1" if groups else "0"}, parse=_read_fleet
+        "groups",
+        settings,
+        keys={"groups": Keys(settings.key_prefix).groups},
+        args={"cursor": cursor},
+        parse=_read_groups,
     )
 
 
@@ -117,9 +132,8 @@ def _pairs(flat: list[bytes]) -> dict[str, str]:
 
 
 def _read_fleet(reply: list[Any]) -> FleetView:
-    now_ms, totals, unloaded, failed, load_requests, groups, workers = reply
+    now_ms, totals, unloaded, failed, load_requests, workers = reply
     return FleetView(
-        groups=tuple(_group(item, int(now_ms)) for item in groups),
         workers=tuple(_worker(item) for item in workers),
         totals={k: int(v) for k, v in _pairs(totals).items()},
         unloaded=frozenset(item.decode() for item in unloaded),
@@ -129,19 +143,21 @@ def _read_fleet(reply: list[Any]) -> FleetView:
     )
 
 
-def _group(item: list[Any], now_ms: int) -> GroupView:
-    fields = _pairs(item[1])
-    rate = float(fields.get("rate", 0)) * math.exp(
-        -(time.time() * 1000 - float(fields.get("rate_at", 0))) / 10_000
-    )
-    capacity = int(fields.get("capacity", 0))
+def _read_groups(reply: list[Any]) -> tuple[dict[str, GroupView], str]:
+    cursor, now_ms, *found = reply
+    return {item[0].decode(): _group(item, int(now_ms)) for item in found}, cursor.decode()
+
+
+def _group(item: list[bytes], now_ms: int) -> GroupView:
+    group_id, born, waiting, running, rate, rate_at, rows, capacity = item
+    per_s = float(rate) * math.exp(-(time.time() * 1000 - float(rate_at)) / 10_000)
     return GroupView(
-        group=Group.parse(item[0].decode()),
-        waiting=int(fields.get("waiting", 0)),
-        running=int(fields.get("running", 0)),
-        oldest_s=max(0.0, (now_ms - int(item[2])) / 1000) if item[2] else 0.0,
-        jobs_per_s=round(rate, 2),
-        batch_fill=round(int(fields.get("rows", 0)) / capacity, 4) if capacity else 0.0,
+        group=Group.parse(group_id.decode()),
+        waiting=int(waiting),
+        running=int(running),
+        oldest_s=max(0.0, (now_ms - int(born)) / 1000) if born else 0.0,
+        jobs_per_s=round(per_s, 2),
+        batch_fill=round(int(rows) / int(capacity), 4) if int(capacity) else 0.0,
     )
 
 

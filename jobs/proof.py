@@ -40,8 +40,8 @@ class FleetProof(NamedTuple):
     proof: Proof | None
     #: What each API that lives declares: tasks by `Group.model_id`.
     apis: Mapping[str, Mapping[str, str]]
-    #: Whether an API lives that reads none but plain records: one of the version before, or one that is
-    #: told to go back to it some time.
+    #: Whether an API lives that reads none but plain records: one of the version before, or one
+    #: that is told to go back to it some time.
     wants_plain: bool = False
 
 

@@ -56,7 +56,7 @@ class Changes:
 
     def start(self) -> None:
         """Take note, before the models are loaded, of what was asked before, and what is closed."""
-        fleet = self._queue.run(view(self._settings, groups=False))
+        fleet = self._queue.run(view(self._settings))
         self._heeded |= fleet.load_requests
         self._models.take(self._read())
         self._remember()

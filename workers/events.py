@@ -1,7 +1,7 @@
 """Celery events for every job, so that Flower lists and counts jobs, not only batches.
 
-They are sent while somebody listens: Redis says of each message how many heard it. While nobody does,
-the first batch of each second asks, and its events are sent if anybody is there.
+They are sent while somebody listens: Redis says of each message how many heard it. While nobody
+does, the first batch of each second asks, and its events are sent if anybody is there.
 """
 
 from __future__ import annotations

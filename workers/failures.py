@@ -39,7 +39,7 @@ class Failures:
     def announce(self) -> None:
         """Let the fleet know now."""
         self._beat()
-        self.look(self._queue.run(view(self._settings, groups=False)))
+        self.look(self._queue.run(view(self._settings)))
 
     def info(self) -> dict[str, object]:
         """What the heartbeat carries of them, by `Group.model_id`."""

@@ -75,7 +75,7 @@ class Keeper:
     def look(self) -> None:
         """One round."""
         self._idle = False  # as long as nothing else is known
-        fleet = self._queue.run(view(self._settings, groups=False))
+        fleet = self._queue.run(view(self._settings))
         self._seen(fleet)
         self._note_outage()
         lenient = self._clock() < self._lenient_until

@@ -170,7 +170,7 @@ class LiveModels:
 
     async def _settle(self) -> None:
         """Have the catalog say what is declared, and of each name the version that is warm."""
-        fleet = await self._queue.run(view(self._settings, groups=False))
+        fleet = await self._queue.run(view(self._settings))
         models = in_service(Catalog(self.declared), self._catalog, fleet)
         if models != list(self._catalog.models):
             self._catalog.hold(models)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from ...jobs import AsyncQueue, JobRecord, JobsSettings
-from ...jobs.fleet import FleetView, view
+from ...jobs.fleet import FIRST_GROUPS, FleetView, groups, view
 from ...jobs.read import read, result
-from ...jobs.record import StoredResult
+from ...jobs.record import GroupView, StoredResult
 from ...protocol.errors import (
     JobCanceled,
     JobExpired,
@@ -33,6 +33,9 @@ from .live_models import LiveModels
 from .store_threads import in_store
 from .submitter import Submitter
 from .waiters import Waiters
+
+#: Records that one call reads at most, which takes Redis a millisecond or two.
+_READ = 100
 
 #: Seconds between two looks while Redis is away.
 _RETRY_S = 0.25
@@ -63,16 +66,26 @@ class Service:
         path = request.path_params
         return self.catalog.get(path["model"], path.get("version"))
 
-    async def fleet(self, *, groups: bool = False) -> FleetView:
-        """Workers and totals of one instant, and the groups, of which there may be thousands."""
-        return await self.queue.run(view(self.jobs, groups=groups))
+    async def fleet(self) -> FleetView:
+        """Workers and totals of one instant."""
+        return await self.queue.run(view(self.jobs))
+
+    async def groups(self) -> list[GroupView]:
+        """All groups by their ids, of which there may be thousands: a page each instant."""
+        found, cursor = await self.queue.run(groups(self.jobs))
+        while cursor != FIRST_GROUPS:
+            more, cursor = await self.queue.run(groups(self.jobs, cursor))
+            found |= more
+        return [found[group_id] for group_id in sorted(found)]
 
     async def records(self, job_ids: Sequence[str]) -> list[JobRecord | None]:
         """Records, in order; None for an unknown id, and for one that is not the caller's."""
         if not job_ids:
             return []
         who = caller.get()
-        found = await self.queue.run(read(job_ids, self.jobs))
+        found = []
+        for at in range(0, len(job_ids), _READ):
+            found += await self.queue.run(read(job_ids[at : at + _READ], self.jobs))
         return [r if r is not None and who.sees(r.group.tenant) else None for r in found]
 
     async def record(self, job_id: str) -> JobRecord:

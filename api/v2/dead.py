@@ -28,6 +28,9 @@ router = APIRouter(tags=["dead letters"], route_class=FastRoute)
 #: Dead letters on one page, and that one call replays or drops.
 _PAGE, _LARGEST_PAGE = "50", 1000
 
+#: Calls to Redis that look for a page's letters, of 400 each.
+_LOOKS = 5
+
 
 @router.get("/v2/dead")
 async def list_dead_letters(request: Request) -> Response:
@@ -85,14 +88,20 @@ async def drop_dead_letters(request: Request) -> Response:
 async def _page(service: Service, request: Request) -> DeadPage:
     query = request.query_params
     limit = whole_number(query.get("limit", _PAGE), what="limit", least=1, most=_LARGEST_PAGE)
-    wanted = list_dead(
-        service.jobs,
-        model=query.get("model", ""),
-        error=query.get("error", ""),
-        limit=limit,
-        after=query.get("after", ""),
-    )
-    return await service.queue.run(wanted)
+    after, ids = query.get("after", ""), tuple[str, ...]()
+    for _ in range(_LOOKS):
+        wanted = list_dead(
+            service.jobs,
+            model=query.get("model", ""),
+            error=query.get("error", ""),
+            limit=limit - len(ids),
+            after=after,
+        )
+        page = await service.queue.run(wanted)
+        ids, after = ids + page.ids, page.following
+        if not after or len(ids) >= limit:
+            break
+    return DeadPage(ids, after, page.total)
 
 
 async def _each(

@@ -29,6 +29,9 @@ router = APIRouter(tags=["jobs"], route_class=FastRoute)
 #: Jobs on one page of the list.
 _PAGE, _LARGEST_PAGE = "50", 1000
 
+#: Calls to Redis that look for a page's jobs, of 400 each; the next page goes on from there.
+_LOOKS = 12
+
 
 @router.post("/v2/models/{model}/jobs", **openapi_examples.SUBMIT)
 @router.post("/v2/models/{model}/versions/{version}/jobs", **openapi_examples.SUBMIT)
@@ -114,19 +117,23 @@ async def get_jobs(request: Request) -> Response:
         raise InvalidRequest(f"status: one of {', '.join(JobState)}")
     if after:
         whole_number(after, what="after")
-    ids, following = await service.queue.run(
-        list_jobs(
-            service.jobs,
-            status=status,
-            model=query.get("model", ""),
-            limit=whole_number(
-                query.get("limit", _PAGE), what="limit", least=1, most=_LARGEST_PAGE
-            ),
-            after=after,
-            tenant=caller.get().tenant,
+    limit = whole_number(query.get("limit", _PAGE), what="limit", least=1, most=_LARGEST_PAGE)
+    ids: list[str] = []
+    for _ in range(_LOOKS):
+        found, after = await service.queue.run(
+            list_jobs(
+                service.jobs,
+                status=status,
+                model=query.get("model", ""),
+                limit=limit - len(ids),
+                after=after,
+                tenant=caller.get().tenant,
+            )
         )
-    )
+        ids += found
+        if not after or len(ids) >= limit:
+            break
     records = await service.records(ids)
     return json_response(
-        {"jobs": [job_view(r) for r in records if r is not None], "next": following or None}
+        {"jobs": [job_view(r) for r in records if r is not None], "next": after or None}
     )

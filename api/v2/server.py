@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -62,11 +63,14 @@ async def ready(request: Request) -> Response:
 
 @router.get("/v2/queues")
 async def queues(request: Request) -> Response:
-    """Groups, workers and totals of the fleet, all of one instant; a tenant sees its own groups."""
-    fleet, who = await Service.of(request).fleet(groups=True), caller.get()
+    """Groups, workers and totals of the fleet; a tenant sees its own groups.
+
+    Workers and totals are of one instant; each group is as it was a moment before or after.
+    """
+    service, who = Service.of(request), caller.get()
+    groups, fleet = await service.groups(), await service.fleet()
     if not who.admin:
-        return json_response(_own_queues(fleet, who))
-    groups = sorted(fleet.groups, key=lambda seen: seen.group.id)
+        return json_response(_own_queues(groups, fleet, who))
     return json_response(
         {
             "queues": [_group(group) for group in groups],
@@ -77,11 +81,11 @@ async def queues(request: Request) -> Response:
     )
 
 
-def _own_queues(fleet: FleetView, who: Caller) -> dict[str, Any]:
+def _own_queues(groups: Sequence[GroupView], fleet: FleetView, who: Caller) -> dict[str, Any]:
     """What one tenant may know: its own groups, and nothing of workers and of others."""
-    mine = [seen for seen in fleet.groups if who.sees(seen.group.tenant)]
+    mine = [seen for seen in groups if who.sees(seen.group.tenant)]
     return {
-        "queues": [_group(seen) for seen in sorted(mine, key=lambda seen: seen.group.id)],
+        "queues": [_group(seen) for seen in mine],
         "workers": [],
         "totals": {
             "waiting": sum(seen.waiting for seen in mine),

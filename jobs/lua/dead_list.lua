@@ -3,11 +3,13 @@
 -- KEYS 1 dead
 -- ARGV 1 prefix, 2 model (or ''), 3 error (words that it holds, or ''), 4 limit,
 --      5 after (a cursor, <ms>:<id>; '' for the newest)
--- Returns {next cursor or '', how many dead letters there are, id, ...}. Looks at 2,000 at most a call.
+-- Returns {next cursor or '', how many dead letters there are, id, ...}. Looks at so many at most a
+-- call, which takes a millisecond.
+local MOST = 400
 local limit, found = tonumber(ARGV[4]), {'', redis.call('ZCARD', KEYS[1])}
 local from, after = '+inf', ''
 if ARGV[5] ~= '' then from, after = string.match(ARGV[5], '^(%d+):(.*)$') end
-local seen = redis.call('ZREVRANGEBYSCORE', KEYS[1], from, '-inf', 'WITHSCORES', 'LIMIT', 0, 2000)
+local seen = redis.call('ZREVRANGEBYSCORE', KEYS[1], from, '-inf', 'WITHSCORES', 'LIMIT', 0, MOST)
 for i = 1, #seen, 2 do
   local id, ms = seen[i], seen[i + 1]
   if ms ~= from or id < after then -- those of one time are sorted by id, the last one first
@@ -20,7 +22,7 @@ for i = 1, #seen, 2 do
   end
   local last = i + 1 == #seen
   if #found - 2 == limit or last then
-    if not last or #seen == 4000 then found[1] = ms .. ':' .. id end
+    if not last or #seen == 2 * MOST then found[1] = ms .. ':' .. id end
     break
   end
 end

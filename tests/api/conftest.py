@@ -16,7 +16,7 @@ from wherry.api.settings import ApiSettings
 from wherry.jobs import JobsSettings, Outcome, Queue
 from wherry.jobs.claim import BatchBudget, claim
 from wherry.jobs.finish import finish
-from wherry.jobs.fleet import heartbeat, view
+from wherry.jobs.fleet import groups, heartbeat
 from wherry.jobs.owned import own_id
 from wherry.jobs.record import BatchStats, ClaimedJob
 from wherry.jobs.stores import open_store
@@ -152,7 +152,7 @@ class Worker:
 
     def claim(self) -> list[tuple[ClaimedJob, BatchStats]]:
         claimed = []
-        for seen in self.queue.run(view(self.jobs)).groups:
+        for seen in self.queue.run(groups(self.jobs))[0].values():
             if seen.waiting:
                 budgets = {seen.group.model_id: BatchBudget()}
                 batch = self.queue.run(claim(seen.group, WORKER, budgets, self.jobs))

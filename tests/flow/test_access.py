@@ -17,7 +17,7 @@ from wherry.api.access.keys import Made, make, toml_entry
 from wherry.client import AsyncClient, Client
 from wherry.jobs.access_keys import put_key
 from wherry.jobs.call import Queue
-from wherry.jobs.fleet import view
+from wherry.jobs.fleet import groups
 from wherry.jobs.settings import JobsSettings
 from wherry.ops.stack import Stack
 from wherry.protocol import v2
@@ -204,9 +204,9 @@ def test_hugging_faces_client_gets_by_with_a_key(keyed: Stack) -> None:
 def test_redis_holds_tenants_apart(keyed: Stack) -> None:
     queue = Queue(keyed.redis_url)
     try:
-        fleet = queue.run(view(JobsSettings(redis_url=keyed.redis_url)))
+        found, _ = queue.run(groups(JobsSettings(redis_url=keyed.redis_url)))
     finally:
         queue.close()
-    owners = {seen.group.tenant for seen in fleet.groups}
+    owners = {seen.group.tenant for seen in found.values()}
     assert {"acme", "beta"} <= owners
     assert "-" not in owners

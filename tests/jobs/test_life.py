@@ -10,7 +10,7 @@ import pytest
 from wherry.jobs import ClaimedJob, Group, JobsSettings, NewJob, Outcome, Queue
 from wherry.jobs.claim import BatchBudget, claim
 from wherry.jobs.finish import finish, release
-from wherry.jobs.fleet import heartbeat, set_loaded, stats, view
+from wherry.jobs.fleet import groups, heartbeat, set_loaded, stats, view
 from wherry.jobs.keys import Keys
 from wherry.jobs.read import list_jobs, read, result
 from wherry.jobs.record import BatchStats
@@ -325,7 +325,7 @@ def test_counters_tell_what_ran(queue: Queue, settings: JobsSettings, new_job: M
     assert (counted["inference_count"], counted["execution_count"]) == (3, 1)
     fleet = queue.run(view(settings))
     assert fleet.totals["running"] == 0
-    [group] = fleet.groups
+    [group] = queue.run(groups(settings))[0].values()
     assert (group.waiting, group.running) == (0, 0)
     assert group.batch_fill == pytest.approx(3 / 32, abs=1e-4)
     assert group.jobs_per_s > 0

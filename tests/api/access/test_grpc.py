@@ -12,7 +12,7 @@ import pytest
 from wherry.api.settings import ApiSettings
 from wherry.api.surfaces.oip_grpc.messages import MESSAGES, SERVICE
 from wherry.jobs import JobsSettings
-from wherry.jobs.fleet import view
+from wherry.jobs.fleet import groups as fleet_groups
 from wherry.ops.ports import free_port
 
 from ..conftest import Server, Worker
@@ -97,7 +97,7 @@ def test_a_call_is_its_tenants(
         keyed_worker.serve_in(0.3)
         asked = {"model_name": "embedding", "id": "7", "inputs": tensors(key)}
         assert ask(channel, "ModelInfer", key, **asked).id == "7"
-    groups = keyed_worker.queue.run(view(keyed_jobs)).groups
+    groups = keyed_worker.queue.run(fleet_groups(keyed_jobs))[0].values()
     assert {seen.group.tenant for seen in groups} == {"acme", "beta", "-"}
 
 
@@ -117,5 +117,5 @@ def test_a_stream_is_its_tenants(
     keyed_worker.serve_in(0.3)
     [answer] = stream(iter([asked]), metadata=metadata("beta"), timeout=10)
     assert answer.infer_response.id == "7"
-    [seen] = keyed_worker.queue.run(view(keyed_jobs)).groups
+    [seen] = keyed_worker.queue.run(fleet_groups(keyed_jobs))[0].values()
     assert seen.group.tenant == "beta"
