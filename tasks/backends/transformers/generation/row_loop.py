@@ -194,7 +194,10 @@ class _Choice:
         self._top = max((rows[place].parameters.top for place in self._told), default=0)
 
     def __call__(
-        self, ids: torch.Tensor, scores: torch.Tensor, pad: torch.Tensor | None
+        self,
+        ids: Any,  # long, as transformers wants them
+        scores: torch.Tensor,
+        pad: torch.Tensor | None,
     ) -> torch.Tensor:
         """ids: (B, T), scores: (B, V) -> tokens (B,), `pad` for rows that have ended."""
         for places, processors in self._bends:
