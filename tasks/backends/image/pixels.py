@@ -103,7 +103,7 @@ class Pixels:
         """Fitted images of one size -> (B, 3, H, W)."""
         width, height = images[0].size
         out = np.empty((len(images), 3, height, width), dtype=np.float32)
-        scales, shifts = np.float32(self.scale), np.float32(self.shift)
+        scales, shifts = (np.array(each, np.float32) for each in (self.scale, self.shift))
         for row, image in enumerate(images):
             pixels = np.asarray(image)
             for channel, plane in enumerate(out[row]):  # one at a time stays in the core's cache
