@@ -202,7 +202,7 @@ class Pixels:
         """(H, W, 3) each -> (B, 3, H, W)."""
         height, width, _ = pictures[0].shape
         out = np.empty((len(pictures), 3, height, width), dtype=np.float32)
-        scales, shifts = np.float32(self.scale), np.float32(self.shift)
+        scales, shifts = (np.array(each, np.float32) for each in (self.scale, self.shift))
         for row, picture in enumerate(pictures):
             for channel, plane in enumerate(out[row]):  # one at a time stays in the core's cache
                 plane[...] = picture[..., self.order[channel]]

@@ -216,10 +216,15 @@ def test_whoever_is_interrupted_while_it_waits_leaves_nothing_to_do() -> None:
 
 def test_a_thread_has_a_pool_while_it_says_so() -> None:
     pool, within = DecodingPool(2, max_bytes=1), list[object]()
+
+    def looks() -> bool:
+        within.append(ranked_pool())
+        return True
+
     with pool.ranked(1):
         mine = ranked_pool()
         assert mine == (pool, 1)
-        pool.run([DecodingTask(lambda: bool(within.append(ranked_pool())) or True, 0)])
+        pool.run([DecodingTask(looks, 0)])
     assert ranked_pool() is None
     assert within == [None], "what a task decodes within it does on the spot"
     pool.close()
