@@ -148,7 +148,7 @@ def main() -> None:
     options = parser.parse_args()
     trees = [*([options.before.resolve()] if options.before else []), _HERE]
     figures = [*_FIGURES, *([_LARGE] if options.large else [])]
-    rows = []
+    rows: list[dict[str, Any]] = []
     for figure in figures:
         if options.only in figure.name:
             rows += _rows(figure, _measure(figure, trees))

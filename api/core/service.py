@@ -83,9 +83,10 @@ class Service:
         if not job_ids:
             return []
         who = caller.get()
-        found = []
+        found: list[JobRecord | None] = []
         for at in range(0, len(job_ids), _READ):
-            found += await self.queue.run(read(job_ids[at : at + _READ], self.jobs))
+            page = await self.queue.run(read(job_ids[at : at + _READ], self.jobs))
+            found += page
         return [r if r is not None and who.sees(r.group.tenant) else None for r in found]
 
     async def record(self, job_id: str) -> JobRecord:

@@ -86,6 +86,7 @@ def test_poison_fails_alone_and_no_innocent_becomes_a_dead_letter(
         fleet.submit("fragile", rows)
         for job_id in [job_id for job_id, word in poison.items() if word == "BROKEN"]:
             key = fleet.queue.redis.hget(f"wherry:job:{job_id}", "payload_key")
+            assert isinstance(key, bytes)
             fleet.queue.redis.set(key, b'{"inputs": [')
     records = fleet.ended([job_id for job_id, _ in rows], timeout_s=300)
     innocent = [record for record in records if record.id not in poison]
