@@ -156,9 +156,7 @@ class Worker:
             if seen.waiting:
                 budgets = {seen.group.model_id: BatchBudget()}
                 batch = self.queue.run(claim(seen.group, WORKER, budgets, self.jobs))
-                claimed += [
-                    (job, BatchStats(group=batch.group)) for job in batch.jobs if batch.group
-                ]
+                claimed += [(job, BatchStats(group=job.group)) for job in batch.jobs]
         return claimed
 
     def serve(self) -> int:

@@ -102,7 +102,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     [
         (["text"], {}, 78, "error: models.toml: no such file"),
         (["text"], {"WHERRY_LEASE_TTL_S": "x"}, 78, "error: WHERRY_LEASE_TTL_S: "),
-        (["text"], {"WHERRY_EVENTS": "none"}, 78, "error: WHERRY_EVENTS: "),
+        (["text"], {"WHERRY_EVENTS": "some"}, 78, "error: WHERRY_EVENTS: "),
         (["text", "--device", "tpu"], {}, 2, "device 'tpu'"),
         (["text"], {"WHERRY_DEVICE": "tpu"}, 2, "device 'tpu'"),
         (["txt"], {}, 2, "unknown family 'txt'; did you mean 'text'?"),

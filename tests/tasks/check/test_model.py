@@ -70,7 +70,7 @@ def test_a_whole_model_has_no_faults(name: str, tmp_path: Path) -> None:
         ({"backend": "tensorrt"}, "unknown backend 'tensorrt'; there are "),
         ({"backend": "handler"}, "'handler' cannot do text-classification; stub and transformers"),
         ({"parameters": {"dtyp": "bfloat16"}}, "takes no 'dtyp'; did you mean 'dtype'?"),
-        ({"parameters": {"colour": 1}}, "takes no 'colour'; there are batching, dtype, revision, "),
+        ({"parameters": {"colour": 1}}, "takes no 'colour'; there are attention, batching, dtype, "),
         (
             {"parameters": {"dtype": "bfloat61"}},
             "dtype 'bfloat61' is none; did you mean 'bfloat16'",

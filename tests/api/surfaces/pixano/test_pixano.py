@@ -341,6 +341,7 @@ def test_a_turn_of_a_chat_is_a_prompt(http: httpx.Client, worker: Worker) -> Non
         "do_sample": True,
         "temperature": 0.5,
         "top_p": None,
+        "seed": None,
     }
 
 
