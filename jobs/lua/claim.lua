@@ -12,7 +12,7 @@
 
 -- Flows and groups looked at: who lingers or is for others must not make this slow. Nor must mates of whom
 -- none fits in: a batch that has its bytes would go through the heads of all their lists.
-local MOST_FLOWS, MOST_GROUPS, MOST_LOOKED, MOST_UNFIT = 32, 16, 256, 8
+local MOST_FLOWS, MOST_GROUPS, MOST_LOOKED, MOST_UNFIT = 64, 16, 256, 8
 -- Age in ms up to which a job waits for company while the device is busy.
 local PATIENCE = 60000
 -- Device time of a row, in µs, until a batch of about that size has run.

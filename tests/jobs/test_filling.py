@@ -51,6 +51,13 @@ def test_others_follow_in_the_order_in_which_they_are_due(fleet: Fleet) -> None:
     assert aboard(fleet.claim()) == [(ANN, 1), (CID, 7)]
 
 
+def test_single_jobs_of_many_tenants_fill_a_batch(fleet: Fleet) -> None:
+    fleet.budgets[GROUP.model_id] = BatchBudget(max_rows=48)
+    for number in range(48):
+        fleet.add(replace(GROUP, tenant=f"t{number}"))
+    assert len(fleet.claim(patient=True).jobs) == 48
+
+
 def test_each_flow_is_charged_for_its_own_rows(fleet: Fleet) -> None:
     fleet.add(ANN, 2, weight=0.5)
     fleet.add(BOB, 30, weight=0.25)
