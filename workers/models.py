@@ -21,7 +21,7 @@ from ..tasks.registry import get_task
 from ..tasks.tuning.tuner import Tuner
 from .budget import ShapeBudget, declared_budget
 from .known_models import KnownModels, name_and_version
-from .loaded_model import LoadedModel, files_of, model_id_of
+from .loaded_model import Files, LoadedModel, files_of, model_id_of
 from .memory import Memory, resident_bytes
 from .tuning import tuned_backend
 from .warming import free_memory, one_collection, reason_of
@@ -255,17 +255,7 @@ class Models(KnownModels):
             with self._watched(model_id):
                 self._make_room(declaration, instead_of)
                 began_s, held = time.monotonic(), resident_bytes()
-                backend, verdict = tuned_backend(
-                    declaration, self._device, self._handler_dir, self._tuner
-                )
-                loaded = LoadedModel(
-                    declaration,
-                    get_task(declaration.task),
-                    backend,
-                    self._budget(declaration),
-                    files,
-                    verdict,
-                )
+                loaded = self._opened(declaration, files)
                 loaded.bytes = self._memory.measured(loaded, resident_bytes() - held)
         except (Stopped, Unavailable):
             raise
@@ -288,6 +278,11 @@ class Models(KnownModels):
             self.keep_old(model_id, reason)
             raise ModelFailed(not_loaded(declaration.name, reason))
         raise self.fail(model_id, reason)
+
+    def _opened(self, declaration: ModelDeclaration, files: Files) -> LoadedModel:
+        backend, verdict = tuned_backend(declaration, self._device, self._handler_dir, self._tuner)
+        budget = self._budget(declaration)
+        return LoadedModel(declaration, get_task(declaration.task), backend, budget, files, verdict)
 
 
 def _close(model: LoadedModel) -> None:
