@@ -17,11 +17,12 @@ from ..tasks.backends.base import ModelRefused
 from ..tasks.backends.device import Device
 from ..tasks.base import TaskInput
 from ..tasks.catalog import Catalog, ModelDeclaration
+from ..tasks.files import Files
 from ..tasks.registry import get_task
 from ..tasks.tuning.tuner import Tuner
 from .budget import ShapeBudget, declared_budget
 from .known_models import KnownModels, name_and_version
-from .loaded_model import Files, LoadedModel, files_of, model_id_of
+from .loaded_model import LoadedModel, files_of, model_id_of
 from .memory import Memory, resident_bytes
 from .tuning import tuned_backend
 from .warming import free_memory, one_collection, reason_of
