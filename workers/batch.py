@@ -32,9 +32,9 @@ from ..tasks.backends.base import StreamingBackend
 from ..tasks.base import TaskInput, TaskOutput
 from ..tasks.blanks import with_blanks
 from ..tasks.parts import Parts
-from .halving import Run, run_rows
+from .halving import Run
 from .loaded_model import LoadedModel
-from .own_parameters import rows_alike
+from .own_parameters import run_alike
 from .token_sender import TokenSender
 
 R = TypeVar("R")
@@ -115,8 +115,7 @@ def run_batch(
     """
     works = [_open(model, job, payload) for job, payload in zip(jobs, payloads, strict=True)]
     parts = Parts([row for work in works for row in work.rows])
-    run = rows_alike(model, _runner(model, works, sender))
-    done = run_rows(run, parts.rows, model.budget)
+    done = run_alike(model, _runner(model, works, sender), parts.rows)
     if sender:
         sender.flush()
     answers, written_from = iter(parts.answers(done.rows)), time.perf_counter()

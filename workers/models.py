@@ -17,6 +17,7 @@ from ..tasks.backends.base import ModelRefused
 from ..tasks.backends.device import Device
 from ..tasks.base import TaskInput
 from ..tasks.catalog import Catalog, ModelDeclaration
+from ..tasks.files import Files
 from ..tasks.registry import get_task
 from ..tasks.tuning.tuner import Tuner
 from .budget import ShapeBudget, declared_budget
@@ -255,17 +256,7 @@ class Models(KnownModels):
             with self._watched(model_id):
                 self._make_room(declaration, instead_of)
                 began_s, held = time.monotonic(), resident_bytes()
-                backend, verdict = tuned_backend(
-                    declaration, self._device, self._handler_dir, self._tuner
-                )
-                loaded = LoadedModel(
-                    declaration,
-                    get_task(declaration.task),
-                    backend,
-                    self._budget(declaration),
-                    files,
-                    verdict,
-                )
+                loaded = self._opened(declaration, files)
                 loaded.bytes = self._memory.measured(loaded, resident_bytes() - held)
         except (Stopped, Unavailable):
             raise
@@ -288,6 +279,11 @@ class Models(KnownModels):
             self.keep_old(model_id, reason)
             raise ModelFailed(not_loaded(declaration.name, reason))
         raise self.fail(model_id, reason)
+
+    def _opened(self, declaration: ModelDeclaration, files: Files) -> LoadedModel:
+        backend, verdict = tuned_backend(declaration, self._device, self._handler_dir, self._tuner)
+        budget = self._budget(declaration)
+        return LoadedModel(declaration, get_task(declaration.task), backend, budget, files, verdict)
 
 
 def _close(model: LoadedModel) -> None:

@@ -6,24 +6,26 @@ from collections.abc import Sequence
 
 from pydantic_core import to_json
 
-from ..protocol.errors import RowError
+from ..protocol.errors import WherryError
 from ..tasks.backends.rows import alike
 from ..tasks.base import TaskInput, TaskOutput
-from .halving import Run
+from .halving import Answers, Run, run_rows
 from .loaded_model import LoadedModel
 
 
-def rows_alike(model: LoadedModel, run: Run[TaskInput, TaskOutput]) -> Run[TaskInput, TaskOutput]:
-    """Have a model run rows that have the parameters of `Task.own` alike, if it must."""
+def run_alike(
+    model: LoadedModel, run: Run[TaskInput, TaskOutput], rows: Sequence[TaskInput]
+) -> Answers[TaskOutput]:
+    """Run rows as `run_rows` does; those that have the parameters of `Task.own` alike at a time, if
+    the model must.
+    """
     own = model.task.own
     if not own or model.backend.rows_have_own:
-        return run
-
-    def apart(rows: Sequence[TaskInput]) -> Sequence[TaskOutput | RowError]:
-        found: dict[int, TaskOutput | RowError] = {}
-        for group in alike(to_json([getattr(row, name) for name in own]) for row in rows):
-            answers = run([rows[place] for place in group])
-            found.update(zip(group, answers, strict=True))
-        return [found[place] for place in range(len(rows))]
-
-    return apart
+        return run_rows(run, rows, model.budget)
+    done, found = Answers[TaskOutput](), dict[int, TaskOutput | WherryError]()
+    for places in alike(to_json([getattr(row, name) for name in own]) for row in rows):
+        part = run_rows(run, [rows[place] for place in places], model.budget)
+        found.update(zip(places, part.rows, strict=True))
+        done.sizes += part.sizes
+    done.rows += [found[place] for place in range(len(rows))]
+    return done

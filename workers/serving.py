@@ -188,11 +188,14 @@ class Serving:
         outcomes = [answer.outcome() for answer in answers if not answer.interrupted]
         finished = self._finish(outcomes, stats)
         self._blobs.settle(jobs, outcomes, finished.accepted)
-        unfinished = by_group(answer.encoded.job for answer in answers if answer.interrupted)
-        for each, left in unfinished.items():  # the device did work for them: the charge stays
-            self._give_back(each, left)
+        self._give_back_unfinished(answers)
         if self._events:
             self._events.finished(outcomes, finished, total_s)
+
+    def _give_back_unfinished(self, answers: Sequence[JobAnswer]) -> None:
+        unfinished = by_group(answer.encoded.job for answer in answers if answer.interrupted)
+        for group, jobs in unfinished.items():  # the device did work for them: the charge stays
+            self._give_back(group, jobs)
 
     def _refuse(self, group: Group, claimed: Claim, error: ModelFailed) -> None:
         """End the jobs of a model that no worker can load."""

@@ -185,6 +185,7 @@ class Worker:
     def stop(self) -> None:
         """Say goodbye, in the order that keeps every promise."""
         self.drain()
+        self._tuner.leave()
         self._sweeping.stop()
         self._belonging.stop()
         self._keeper.stop()

@@ -178,11 +178,7 @@ class Intake:
 
         Raises InvalidRequest, PayloadTooLarge.
         """
-        rows = checked.inputs.row_count
-        if rows > self.settings.max_rows_per_job:
-            raise PayloadTooLarge(
-                f"{rows} rows; a request may have {self.settings.max_rows_per_job}: send several"
-            )
+        self._check_rows(checked.inputs.row_count)
         declared, request = checked.declared, checked.request
         task = declared.definition
         inputs, refused = good_rows.affordable(
@@ -217,6 +213,10 @@ class Intake:
             limits=who.limits,
         )
         return PreparedJob(request, job, fresh=given is None and not envelope.idempotency_key)
+
+    def _check_rows(self, rows: int) -> None:
+        if rows > (most := self.settings.max_rows_per_job):
+            raise PayloadTooLarge(f"{rows} rows; a request may have {most}: send several")
 
 
 def _names_urls(request: v2.InferenceRequest) -> bool:

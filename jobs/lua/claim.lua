@@ -10,8 +10,9 @@
 --      was due. A share is {group id, charged µs, id, attempt, rows, header length, payload key,
 --      payload ref, created ms, '1' when it was aboard a crash, id, ...}.
 
--- Flows and groups looked at: who lingers or is for others must not make this slow.
-local MOST_FLOWS, MOST_GROUPS, MOST_LOOKED = 32, 16, 256
+-- Flows and groups looked at: who lingers or is for others must not make this slow. Nor must mates of whom
+-- none fits in: a batch that has its bytes would go through the heads of all their lists.
+local MOST_FLOWS, MOST_GROUPS, MOST_LOOKED, MOST_UNFIT = 64, 16, 256, 8
 -- Age in ms up to which a job waits for company while the device is busy.
 local PATIENCE = 60000
 -- Device time of a row, in µs, until a batch of about that size has run.
@@ -107,7 +108,7 @@ if not chosen and wait then
   return {wait}
 end
 
-local shares, taken, lines, rows, bytes, full = {}, {}, {}, 0, 0, false
+local shares, taken, lines, rows, bytes, full, unfit = {}, {}, {}, 0, 0, false, 0
 -- Bind jobs of a group until the batch has so many rows. Those that ride free pay nothing.
 local function take(id, most, free)
   local wait_list = key('wait', id)
@@ -160,7 +161,13 @@ local function take(id, most, free)
       end
     end
   end
-  for i = #ids, left, -1 do redis.call('LPUSH', wait_list, ids[i]) end
+  local back = {}
+  for i = #ids, left, -1 do back[#back + 1] = ids[i] end
+  if #back > 0 then redis.call('LPUSH', wait_list, unpack(back)) end
+  if share.claimed == 0 then
+    unfit = unfit + 1
+    full = full or unfit == MOST_UNFIT
+  end
   return share
 end
 
@@ -257,7 +264,9 @@ local function settle_group(share)
   local id = share.id
   redis.call('HSET', key('group', id), 'popped', share.popped, 'running', share.running + share.claimed,
     'stamp', text(ms))
-  if count_waiting(id, -(share.claimed + share.expired), -share.bytes) > 0 then
+  local waiting = count_waiting(id, -(share.claimed + share.expired), -share.bytes)
+  -- Who was looked at for another's batch, and had no job that fits in, keeps its turn.
+  if waiting > 0 and (share.claimed > 0 or id == chosen) then
     local _, flow, _, priority = place(id)
     redis.call('ZADD', key('flow', family .. '/' .. flow), 'XX', turn(priority), id)
   end

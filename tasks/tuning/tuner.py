@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -60,6 +62,16 @@ class Tuner:
         self._free_memory, self._candidates = free_memory, candidates
         #: What is being done, in a few words for an operator; "" while nothing is.
         self.doing = ""
+        #: The verdict amid which something is tried that may end this process, and what had before.
+        self._amid: tuple[str, list[str]] | None = None
+        self._is_leaving, self._noting = False, threading.Lock()
+
+    def leave(self) -> None:
+        """Blame nothing that another thread is just trying for the end of this process."""
+        with self._noting, contextlib.suppress(OSError):
+            self._is_leaving = True
+            if self._amid is not None:
+                self._shelf.note(*self._amid)
 
     def verdict(self, declared: ModelDeclaration, *, anew: bool = False) -> Verdict:
         """The verdict on a model that names no backend: kept, or made now. Raises ValueError where
@@ -87,7 +99,7 @@ class Tuner:
         except OSError as error:
             why = f"{self._shelf.folder} takes no verdict ({error.strerror or error})"
         finally:
-            self.doing = ""
+            self.doing, self._amid = "", None
         log.warning("model %s is served by %s: %s", declared.name, first.name, why)
         return Verdict(chosen=first, why=why, is_trouble=True)
 
@@ -148,7 +160,10 @@ class Tuner:
         def noted(what: str) -> None:
             self.doing = f"tuning {model}: trying {what}"
             if what != plan.candidates[0].name:  # of which workers know how often they died
-                self._shelf.note(name, [*plan.skip, what])
+                with self._noting:
+                    self._amid = name, list(plan.skip)
+                    if not self._is_leaving:
+                        self._shelf.note(name, [*plan.skip, what])
 
         try:
             return try_all(plan, noted=noted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -48,6 +49,13 @@ def test_others_follow_in_the_order_in_which_they_are_due(fleet: Fleet) -> None:
     fleet.add(ANN, 1)  # as much behind as the batch served last
     fleet.queue.redis.zadd("wherry:flows:vision", {"1/ann": 0, "1/bob": 20, "1/cid": 10})
     assert aboard(fleet.claim()) == [(ANN, 1), (CID, 7)]
+
+
+def test_single_jobs_of_many_tenants_fill_a_batch(fleet: Fleet) -> None:
+    fleet.budgets[GROUP.model_id] = BatchBudget(max_rows=48)
+    for number in range(48):
+        fleet.add(replace(GROUP, tenant=f"t{number}"))
+    assert len(fleet.claim(patient=True).jobs) == 48
 
 
 def test_each_flow_is_charged_for_its_own_rows(fleet: Fleet) -> None:
@@ -272,3 +280,36 @@ def test_device_time_is_shared_by_weight_whoever_fills_batches(
     assert spent[dee] == pytest.approx(spent[CID], rel=0.15), "8 to 8"
     assert spent[dee] / spent[BULK] >= 5, "8 to 1"
     assert spent[BULK] >= 8000, "it is not forgotten, either"
+
+
+def test_who_does_not_fit_into_others_batches_keeps_its_turn(fleet: Fleet) -> None:
+    """Bob's large jobs are looked at for each of the others' batches, and there is never room."""
+    large, other = replace(GROUP, tenant="bob"), replace(HEAVY, tenant="bob")
+    fleet.add(large, 2, rows=8)
+    fleet.add(other, 20)
+    flow = "wherry:flow:vision/1/bob"
+    redis: Any = fleet.queue.redis  # redis-py types an answer as all it may ever be
+    before = redis.zscore(flow, large.id)
+    for _ in range(2):
+        fleet.add(ANN, 2)
+        redis.zadd("wherry:flows:vision", {"1/ann": 0, "1/bob": 10})
+        assert aboard(fleet.claim()) == [(ANN, 2)]
+    assert redis.zscore(flow, large.id) == before
+
+
+def test_a_batch_that_has_its_bytes_goes_through_no_lists_of_others(fleet: Fleet) -> None:
+    """To pop and to push back the heads of 256 lists would hold Redis up for 60 ms."""
+    mates = [
+        replace(GROUP, tenant=f"t{number // 8}", priority=number % 8 + 1) for number in range(64)
+    ]
+    fleet.budgets[GROUP.model_id] = BatchBudget(max_rows=8, max_bytes=100)
+    for mate in mates:
+        fleet.add(mate, 2, payload=b"x" * 90)
+    redis: Any = fleet.queue.redis
+    redis.config_resetstat()
+    assert len(fleet.claim(mates[0]).jobs) == 1
+    assert redis.info("commandstats")["cmdstat_lpop"]["calls"] <= 10
+    lists = [redis.lrange(f"wherry:wait:{mate.id}", 0, -1) for mate in mates]
+    seqs = [[int(redis.hget(b"wherry:job:" + name, "seq")) for name in each] for each in lists]
+    assert sum(map(len, seqs)) == 127
+    assert all(each == sorted(each) for each in seqs), "each list as it was"

@@ -82,7 +82,8 @@ def test_each_job_is_answered_by_its_own_parameters(
         declared, declared.definition, backend, declared_budget(declared), frozenset()
     )
     jobs, payloads = zip(*(job(*asked) for asked in ASKED), strict=True)
-    answers = run_batch(model, jobs, payloads).answers
-    said = [codec.decode_response(answer.body, answer.header_length) for answer in answers]
+    result = run_batch(model, jobs, payloads)
+    said = [codec.decode_response(each.body, each.header_length) for each in result.answers]
     assert [response.output("text").texts() for response in said] == [["aaa"], ["b"], ["ccc"]]
     assert backend.batches == batches
+    assert result.sizes == tuple(batches), "statistics count what was run"

@@ -14,7 +14,7 @@ from wherry.tasks.tuning import tuner as module
 from wherry.tasks.tuning.candidates import Contender
 from wherry.tasks.tuning.process import Noted, TrialLog
 from wherry.tasks.tuning.shelf import Shelf
-from wherry.tasks.tuning.trial import TrialPlan
+from wherry.tasks.tuning.trial import TIMING, TrialPlan
 from wherry.tasks.tuning.tuner import Bounds, Tuner, sizes
 from wherry.tasks.tuning.verdict import Verdict
 
@@ -179,6 +179,25 @@ def test_a_worker_that_is_told_to_stop_blames_nothing(
         tuner(tmp_path, stub("good")).verdict(MODEL)
     (note,) = (tmp_path / "verdicts").glob("*.trying")
     assert json.loads(note.read_text()) == []
+
+
+def test_nor_does_one_that_tunes_in_another_thread_as_it_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model that was added, or is loaded for its first job, is tuned beside the serving."""
+    tuning = tuner(tmp_path, stub("good"))
+
+    def killed(plan: TrialPlan, *, noted: Noted) -> TrialLog:
+        noted(plan.candidates[1].name)
+        tuning.leave()
+        noted(TIMING)
+        os._exit(1)
+
+    if os.fork() == 0:
+        monkeypatch.setattr(module, "try_all", killed)
+        tuning.verdict(MODEL)
+    os.wait()
+    assert tuner(tmp_path, stub("good")).verdict(MODEL).chosen.remark == "good"
 
 
 @pytest.mark.usefixtures("nothing_is_tried")
