@@ -136,13 +136,11 @@ def _calls(jobs: Jobs) -> int:
 @contextlib.contextmanager
 def worker(jobs: Jobs, folder: Path) -> Iterator[int]:
     """A worker of this checkout that serves the stub; its process."""
-    models = folder / f"{jobs.settings.key_prefix}.toml"
-    models.write_text(_MODELS)
     env = {
         **os.environ,
         "WHERRY_REDIS_URL": jobs.settings.redis_url,
         "WHERRY_KEY_PREFIX": jobs.settings.key_prefix,
-        "WHERRY_MODELS": str(models),
+        "WHERRY_MODELS": str(_declared(folder)),
         "WHERRY_STORE_DIR": str(folder / "blobs"),
     }
     process = subprocess.Popen(worker_command("text", 0), env=env)
@@ -160,6 +158,12 @@ task = "text-classification"
 backend = "stub"
 max_batch_size = 32
 """
+
+
+def _declared(folder: Path) -> Path:
+    models = folder / "models.toml"
+    models.write_text(_MODELS)
+    return models
 
 
 def worked(jobs: Jobs, count: int, pid: int) -> dict[str, float]:
@@ -199,20 +203,20 @@ def listener(url: str) -> Iterator[None]:
     connection.close()
 
 
-def queues(jobs: Jobs, count: int) -> dict[str, float]:
+def queues(jobs: Jobs, count: int, folder: Path) -> dict[str, float]:
     """How long one call of GET /v2/queues holds Redis up at most, in ms, and how many there are."""
     for number in range(count):
         jobs.add(1, group=Group("text", "sentiment", "1", digest=f"d{number}"))
-    settings = ApiSettings(models=Path(os.devnull))
+    settings = ApiSettings(models=_declared(folder))
     with TestClient(create_app(settings, jobs.settings)) as client:
         client.get("/v2/queues")
         return _blocked(jobs, lambda: len(client.get("/v2/queues").json()["queues"]) >= count)
 
 
-def listed(jobs: Jobs, count: int) -> dict[str, float]:
+def listed(jobs: Jobs, count: int, folder: Path) -> dict[str, float]:
     """The same of a list of jobs whose filter matches none."""
     jobs.add(count)
-    settings = ApiSettings(models=Path(os.devnull))
+    settings = ApiSettings(models=_declared(folder))
     with TestClient(create_app(settings, jobs.settings)) as client:
         client.get("/v2/jobs?status=failed")
         return _blocked(jobs, lambda: client.get("/v2/jobs?status=failed").is_success)
@@ -247,8 +251,8 @@ def main() -> None:
     what: dict[str, Callable[[], dict[str, float]]] = {
         "memory": lambda: memory(jobs, count),
         "cpu": lambda: cpu(jobs, count, options.rows),
-        "queues": lambda: queues(jobs, count),
-        "list": lambda: listed(jobs, count),
+        "queues": lambda: queues(jobs, count, options.folder),
+        "list": lambda: listed(jobs, count, options.folder),
     }
     with contextlib.ExitStack() as stack:
         if options.what in {"worker", "listened"}:

@@ -140,7 +140,7 @@ class LiveModels:
         if any(model.definition.own for model in self.declared):
             self._mixing = mixing(
                 self.declared,
-                await self._queue.run(view(self._settings, groups=False)),
+                await self._queue.run(view(self._settings)),
                 self._mixing,
             )
         if written != self._written:

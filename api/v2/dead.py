@@ -89,7 +89,8 @@ async def _page(service: Service, request: Request) -> DeadPage:
     query = request.query_params
     limit = whole_number(query.get("limit", _PAGE), what="limit", least=1, most=_LARGEST_PAGE)
     after, ids = query.get("after", ""), tuple[str, ...]()
-    for _ in range(_LOOKS):
+    looks = 0
+    while True:
         wanted = list_dead(
             service.jobs,
             model=query.get("model", ""),
@@ -98,10 +99,9 @@ async def _page(service: Service, request: Request) -> DeadPage:
             after=after,
         )
         page = await service.queue.run(wanted)
-        ids, after = ids + page.ids, page.following
-        if not after or len(ids) >= limit:
-            break
-    return DeadPage(ids, after, page.total)
+        ids, after, looks = ids + page.ids, page.following, looks + 1
+        if not after or len(ids) >= limit or looks == _LOOKS:
+            return DeadPage(ids, after, page.total)
 
 
 async def _each(

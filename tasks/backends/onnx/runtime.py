@@ -14,6 +14,7 @@ class Runtime(Protocol):
     @property
     def told(self) -> str:
         """The library and its version."""
+        ...
 
     def open(self, path: Path, device: Device, threads: int) -> Any:
         """A file's session on the device: what `InferenceSession` of ONNX Runtime is, as far as a

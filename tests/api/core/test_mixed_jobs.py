@@ -70,7 +70,6 @@ def test_jobs_of_other_tasks_are_of_the_group_that_they_were(make_intake: Make) 
 
 def fleet_of(*workers: dict[str, Any]) -> FleetView:
     return FleetView(
-        groups=(),
         workers=tuple(
             WorkerView(str(number), alive=info.get("alive", True), running=0, info=info)
             for number, info in enumerate(workers)

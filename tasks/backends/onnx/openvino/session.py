@@ -93,5 +93,5 @@ def _node(port: Any) -> Node:
     own, _, _ = port.node.get_friendly_name().partition("/sink_port_")
     name = own if own in names or not names else min(names)
     shape = [axis.get_length() if axis.is_static else None for axis in port.get_partial_shape()]
-    kind = port.get_element_type().to_string()
+    kind: str = port.get_element_type().to_string()
     return Node(name, shape, _TYPES.get(kind, kind))

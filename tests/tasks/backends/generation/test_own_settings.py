@@ -80,7 +80,7 @@ def rows_of(backend: Any, ways: list[dict[str, Any]] | None = None) -> list[Any]
 
 def said(backend: Any, rows: list[Any], ears: list[Listener | None] | None = None) -> list[Any]:
     """Each row's generation, its tokens' scores to the fourth digit."""
-    found = []
+    found: list[Any] = []
     for answer in backend.stream(rows, ears or [None] * len(rows)):
         assert isinstance(answer, GenerationOutput), answer
         found += map(told, answer.generations)

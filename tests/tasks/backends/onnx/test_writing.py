@@ -64,7 +64,7 @@ def test_graphs_write_what_their_model_writes(name: str, exported: Export) -> No
             alone = [generations(task, [text], **way)[0] for text in TEXTS]
             assert alone == expected
         assert len({text for text, *_ in expected}) == len(TEXTS)
-        each = [
+        each: list[dict[str, Any]] = [
             {"max_new_tokens": 3},
             {"repetition_penalty": 1.5},
             {**WAYS[2], "max_new_tokens": 5},
@@ -73,7 +73,8 @@ def test_graphs_write_what_their_model_writes(name: str, exported: Export) -> No
             task.task.input.validated({"texts": [text], "max_new_tokens": 8, **way})
             for text, way in zip(TEXTS, each, strict=True)
         ]
-        mixed = [one for answer in task.backend.run(rows) for one in answer.generations]
+        answers: list[Any] = task.backend.run(rows)
+        mixed = [one for answer in answers for one in answer.generations]
         assert [(one.text, one.finish_reason, one.completion_tokens) for one in mixed] == [
             generations(own, [text], **way)[0] for text, way in zip(TEXTS, each, strict=True)
         ]
