@@ -57,6 +57,8 @@ def tune(
     from ..workers.settings import WorkerSettings
     from ..workers.tuning import open_tuner
 
+    if plot is not None and not plot.absolute().parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {plot.parent}", param_hint="--plot")
     declared = _declared(models, model)
     tried = declared.model_copy(
         update={"backend": AUTO, "precision": precision or declared.precision}

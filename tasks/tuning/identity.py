@@ -9,7 +9,7 @@ import json
 import os
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,16 @@ _PACKAGES = (
     *("tensorrt", "tokenizers", "torch", "transformers"),
 )
 
+#: Pieces of a large file that are read, and bytes of each: a millisecond or two.
+_PIECES, _PIECE_BYTES = 64, 1 << 14
+
 #: What of a CPU's abilities decides which numbers it computes in.
 _FLAGS = ("amx_bf16", "amx_int8", "amx_tile", "asimd", "avx2", "avx512_bf16", "avx512_fp16")
 _MORE_FLAGS = ("avx512_vnni", "avx512f", "avx_vnni", "bf16", "fma", "i8mm", "sve")
 
 
 def identity(declared: ModelDeclaration, device_kind: str) -> dict[str, Any]:
-    """All that a verdict depends on, as JSON has it. Reads no weights."""
+    """All that a verdict depends on, as JSON has it. Of weights it reads pieces."""
     told = declared.model_dump(
         mode="json",
         include={"task", "parameters", "precision", "max_batch_size", "preferred_batch_size"},
@@ -64,12 +67,35 @@ def digest(told: Mapping[str, Any]) -> str:
 
 
 def files_digest(declared: ModelDeclaration) -> str:
-    """Of a model's files by their names, sizes and times; "" where there are none yet."""
+    """Of a model's files by their names, sizes, times, and pieces of what they hold; "" where there
+    are none yet.
+
+    Weights that were trained anew are as large as before, and of one time where an image of a
+    container, or a copy, sets it: an export of the old ones would answer in their place.
+    """
     folder = folder_of(declared)
     if folder is None:
         return ""
     found = sorted((str(Path(name)), size, at) for name, size, at in files_at(folder))
-    return hashlib.sha256(repr(found).encode()).hexdigest()[:24]
+    told = hashlib.sha256(repr(found).encode())
+    for name, size, _ in found:
+        for piece in _pieces(Path(name), size):
+            told.update(piece)
+    return told.hexdigest()[:24]
+
+
+def _pieces(path: Path, size: int) -> Iterator[bytes]:
+    """All of a small file; of a large one pieces from all over it, its head and end among them."""
+    try:
+        with path.open("rb") as file:
+            if size <= _PIECES * _PIECE_BYTES:
+                yield file.read()
+                return
+            for number in range(_PIECES):
+                file.seek((size - _PIECE_BYTES) * number // (_PIECES - 1))
+                yield file.read(_PIECE_BYTES)
+    except OSError:  # gone meanwhile: to load the model says so
+        return
 
 
 @functools.cache

@@ -21,8 +21,8 @@ _SOUNDS = (3000, 1000, 700, 5300)
 
 _RATE = 16_000
 
-#: One that is longer than many models read.
-_LONG = " ".join(TEXTS * 12)
+#: One that is longer than many models read: over 512 words.
+_LONG = " ".join(TEXTS * 16)
 
 _SPOKEN = (*TEXTS, _LONG)
 

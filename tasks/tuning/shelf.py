@@ -18,8 +18,9 @@ from .verdict import Verdict
 #: Seconds between two looks whether another still tunes.
 _LOOK_AGAIN_S = 0.2
 
-#: Seconds after which a verdict that nobody has read is removed, with its export.
-_UNUSED_S = 90 * 86_400
+#: Seconds after which a verdict that nobody has read is removed, with its export; and one of other
+#: versions of what computes: workers of two images may share the folder, or be upgraded in turn.
+_UNUSED_S, _OTHERS_UNUSED_S = 90 * 86_400, 86_400
 
 _VERDICTS, _EXPORTS = "verdicts", "exports"
 
@@ -120,8 +121,9 @@ class Shelf:
             if path == self._verdict(keep):
                 continue
             other = self._of(path)
-            old = time.time() - path.stat().st_mtime > _UNUSED_S
-            if other is None or old or _is_superseded(other, verdict):
+            unread_s = time.time() - path.stat().st_mtime
+            old = unread_s > _UNUSED_S
+            if other is None or old or _is_superseded(other, verdict, unread_s):
                 if other is not None or old or path.suffix == ".json":
                     path.unlink(missing_ok=True)
             else:
@@ -143,8 +145,12 @@ class Shelf:
         return self.folder / _VERDICTS / f"{name}.trying"
 
 
-def _is_superseded(old: Verdict, new: Verdict) -> bool:
-    """Whether it was of the same model as declared, with other files or versions."""
+def _is_superseded(old: Verdict, new: Verdict, unread_s: float) -> bool:
+    """Whether it was of the same model as declared, with other files, or of versions that nobody
+    has any more.
+    """
+    if old.identity.get("versions") != new.identity.get("versions") and unread_s < _OTHERS_UNUSED_S:
+        return False
     left, right = (
         {k: v for k, v in each.identity.items() if k not in ("files", "versions")}
         for each in (old, new)

@@ -75,3 +75,11 @@ def test_a_model_that_cannot_be_served_or_is_not_there_is_said(models: Path) -> 
     assert (refused.exit_code, "there is no folder" in refused.output) == (1, True)
     unknown = run("vitt", "--models", str(models))
     assert (unknown.exit_code, "unknown model 'vitt'" in unknown.output) == (2, True)
+
+
+def test_a_plot_that_has_no_folder_is_said_before_anything_is_tried(
+    models: Path, tmp_path: Path
+) -> None:
+    done = run("vit", "--models", str(models), "--plot", str(tmp_path / "none" / "vit.svg"))
+    assert (done.exit_code, "there is no folder" in done.output) == (2, True)
+    assert not (tmp_path / "tuned").exists()

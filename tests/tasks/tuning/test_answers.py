@@ -11,7 +11,7 @@ from wherry.tasks.labels import ClassificationResult
 from wherry.tasks.registry import get_task
 from wherry.tasks.text.embedding import EmbeddingOutput
 from wherry.tasks.tuning.answers import Apart, UnlikeError
-from wherry.tasks.tuning.rows import picture
+from wherry.tasks.tuning.rows import compared, picture
 from wherry.tasks.vision.depth_estimation import DepthEstimationOutput, DepthMap
 from wherry.tasks.vision.image_classification import ImageClassificationOutput
 from wherry.tasks.vision.object_detection import ObjectDetectionInput, ObjectDetectionOutput
@@ -124,3 +124,6 @@ def test_pictures_and_maps_of_numbers_are_looked_at() -> None:
 
 def test_rows_to_try_with_are_of_several_sizes() -> None:
     assert picture(640, 480, seed=0) != picture(640, 480, seed=1)
+    texts = compared(get_task("fill-mask"))
+    words = [len(row.model_dump()["texts"][0].split()) for row in texts]
+    assert max(words) > 512  # which is what many models read at most

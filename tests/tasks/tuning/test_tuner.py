@@ -10,8 +10,10 @@ import pytest
 
 from wherry.tasks.backends.device import Device
 from wherry.tasks.catalog import ModelDeclaration
+from wherry.tasks.tuning import identity as identities
 from wherry.tasks.tuning import tuner as module
 from wherry.tasks.tuning.candidates import Contender
+from wherry.tasks.tuning.identity import digest, export_identity, identity
 from wherry.tasks.tuning.process import Noted, TrialLog
 from wherry.tasks.tuning.shelf import Shelf
 from wherry.tasks.tuning.trial import TIMING, TrialPlan
@@ -127,6 +129,19 @@ def test_a_verdict_holds_for_what_it_was_made_for(
     other = tuner(folder, *OTHERS).verdict(MODEL.model_copy(update=changed))
     assert other != verdict
     assert other.chosen == OWN
+
+
+@pytest.mark.parametrize("size", [4000, 4_000_000])
+def test_weights_trained_anew_are_others_whatever_their_size_and_time(
+    tmp_path: Path, size: int
+) -> None:
+    declared = MODEL.model_copy(update={"source": str(tmp_path)})
+    file, found = tmp_path / "model.safetensors", list[str]()
+    for value in (b"a", b"b"):
+        file.write_bytes(b"head" + value * size)
+        os.utime(file, (1, 1))
+        found += [digest(identity(declared, "cpu")), digest(export_identity(declared))]
+    assert len(set(found)) == 4
 
 
 @pytest.mark.usefixtures("verdict")
@@ -287,3 +302,24 @@ def test_batches_are_timed_alone_usual_and_full() -> None:
     assert of(preferred_batch_size=[4, 16]) == [1, 8, 16]
     assert of(max_batch_size=8) == [1, 8]
     assert of(max_batch_size=1) == [1]
+
+
+def test_workers_of_other_versions_keep_their_verdicts_beside_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        module, "try_all", lambda plan, **_: TrialLog(plan.candidates, is_done=True)
+    )
+
+    def versions_after_tuning_with(version: str) -> list[str]:
+        monkeypatch.setattr(identities, "versions", lambda: {"torch": version})
+        tuner(tmp_path, stub("good")).verdict(MODEL)
+        kept = [json.loads(f.read_text())["identity"] for f in (tmp_path / "verdicts").iterdir()]
+        return sorted(each["versions"]["torch"] for each in kept)
+
+    assert versions_after_tuning_with("1") == ["1"]
+    assert versions_after_tuning_with("2") == ["1", "2"]
+    for file in (tmp_path / "verdicts").iterdir():
+        old = time.time() - 2 * 86_400
+        os.utime(file, (old, old))
+    assert versions_after_tuning_with("3") == ["3"]

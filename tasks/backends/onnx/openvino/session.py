@@ -29,16 +29,17 @@ class Node(NamedTuple):
 
 
 class OpenVinoSession:
-    """Runs what `compile_model` makes, which is made anew after a run that failed. Several threads
+    """Runs what `compile_model` makes, made anew for the run after one that failed. Several threads
     may call it.
     """
 
     def __init__(self, compile_model: Callable[[], Any], metadata: Mapping[str, str]) -> None:
         self._compile = compile_model
-        self.compiled = compiled = compile_model()
+        #: None after a run that failed.
+        self.compiled: Any = compile_model()
         self._metadata = dict(metadata)
-        self._inputs = [_node(port) for port in compiled.inputs]
-        self._outputs = [_node(port) for port in compiled.outputs]
+        self._inputs = [_node(port) for port in self.compiled.inputs]
+        self._outputs = [_node(port) for port in self.compiled.outputs]
         self._places = {node.name: place for place, node in enumerate(self._outputs)}
         #: Requests at rest: each holds the memory of a run, and serves one at a time.
         self._requests: list[Any] = []
@@ -64,19 +65,26 @@ class OpenVinoSession:
         try:
             request = requests.pop()
         except IndexError:
-            request = self.compiled.create_infer_request()
+            request = self._anew().create_infer_request()
         try:
             # Its `infer` is silent about a run that failed, and gives what the last one gave.
             request.start_async(dict(feed), share_inputs=True)
             request.wait()
         except Exception:
-            # The next run of what it was compiled to would give shapes of this one.
-            self.compiled, self._requests = self._compile(), []
+            # The next run of what it was compiled to would give shapes of this one. It is compiled
+            # again when it is needed: here that may fail, too, and would hide why the run did.
+            self.compiled, self._requests = None, []
             raise
         names = outputs or [node.name for node in self._outputs]
         values = [request.get_output_tensor(self._places[name]).data.copy() for name in names]
         requests.append(request)
         return values
+
+    def _anew(self) -> Any:
+        """What it is compiled to, again where a run failed."""
+        compiled = self.compiled or self._compile()
+        self.compiled = compiled
+        return compiled
 
 
 def _node(port: Any) -> Node:

@@ -23,8 +23,8 @@ from .scores import Score, scores_of
 from .stopping import Stops
 from .token_stream import RowStreamer
 
-#: How a step's scores are bent: places of rows, and what bends theirs.
-Bends = list[tuple[list[int], LogitsProcessorList]]
+#: How a step's scores are bent: places of rows, the padding before them, and what bends theirs.
+Bends = list[tuple[list[int], int, LogitsProcessorList]]
 
 
 class LoopRow:
@@ -82,6 +82,7 @@ class RowLoop:
     ) -> torch.Tensor:
         """Write all rows, from input_ids (B, T). What it answers nobody reads."""
         left, bending = list(self._rows), _Bending(model, generation_config, input_ids.shape[1])
+        bending.see(left, input_ids, state.get("attention_mask"))
         leaving = self._leaving and not bending.remembers
         others = [each for each in stopping_criteria if not isinstance(each, _OURS)]
         choice = _Choice(left, bending.of(left, inputs_tensor, state))
@@ -148,39 +149,64 @@ class _Bending:
         self._model, self._own, self._length = model, own, prompt_length
         #: Whether something keeps in mind which rows there were.
         self.remembers = own.guidance_scale not in (None, 1) or own.watermarking_config is not None
+        #: Row -> tokens of padding before it, where what bends its scores would read them as its.
+        self._before: dict[LoopRow, int] = {}
+
+    def see(self, rows: Sequence[LoopRow], ids: torch.Tensor, mask: torch.Tensor | None) -> None:
+        """Note the rows' padding. Transformers leaves it out of repetition penalties alone."""
+        own = self._own
+        reads = own.no_repeat_ngram_size or own.encoder_no_repeat_ngram_size
+        reads = reads or own.encoder_repetition_penalty not in (None, 1)
+        if reads and mask is not None and mask.shape == ids.shape and len(rows) > 1:
+            self._before = dict(zip(rows, mask.bool().int().argmax(-1).tolist(), strict=True))
 
     def of(self, rows: Sequence[LoopRow], inputs: torch.Tensor, state: Mapping[str, Any]) -> Bends:
-        """Rows of one penalty together; of one length too, where the model ends by force."""
+        """Rows of one penalty together; of one length too, where the model ends by force, and of
+        one padding where it would be read.
+        """
+        groups = alike(self._settings(row) for row in rows)
+        befores = [self._before.get(rows[places[0]], 0) for places in groups]
         return [
-            (places, self._processors(rows[places[0]].parameters, inputs, state, places, len(rows)))
-            for places in alike(self._settings(row.parameters) for row in rows)
+            (places, before, self._processors(rows, inputs, state, places, before))
+            for places, before in zip(groups, befores, strict=True)
         ]
 
-    def _settings(self, wanted: Parameters) -> tuple[float | None, int]:
-        forced = self._own.forced_eos_token_id is not None
-        return wanted.repetition_penalty, wanted.max_new_tokens if forced else 0
+    def _settings(self, row: LoopRow) -> tuple[float | None, int, int]:
+        wanted, forced = row.parameters, self._own.forced_eos_token_id is not None
+        length = wanted.max_new_tokens if forced else 0
+        return wanted.repetition_penalty, length, self._before.get(row, 0)
 
     def _processors(
         self,
-        wanted: Parameters,
+        rows: Sequence[LoopRow],
         inputs: torch.Tensor,
         state: Mapping[str, Any],
         places: Sequence[int],
-        rows: int,
+        before: int,
     ) -> LogitsProcessorList:
-        config = copy.copy(self._own)
-        config.max_length = self._length + wanted.max_new_tokens
+        config, wanted = copy.copy(self._own), rows[places[0]].parameters
+        length = self._length - before
+        config.max_length = length + wanted.max_new_tokens
+        if config.min_new_tokens is not None:
+            config.min_length = length + config.min_new_tokens
         if wanted.repetition_penalty is not None:
             config.repetition_penalty = float(wanted.repetition_penalty)
         index = torch.tensor(places, device=inputs.device)
         masks = {name: state.get(name) for name in ("attention_mask", "decoder_attention_mask")}
         return self._model._get_logits_processor(  # noqa: SLF001 # no other way to ask
             config,
-            input_ids_seq_length=self._length,
-            encoder_input_ids=only(inputs, index, rows),
+            input_ids_seq_length=length,
+            encoder_input_ids=_without(before, only(inputs, index, len(rows))),
             device=inputs.device,
-            model_kwargs={name: only(mask, index, rows) for name, mask in masks.items()},
+            model_kwargs={
+                name: _without(before, only(mask, index, len(rows))) for name, mask in masks.items()
+            },
         )
+
+
+def _without(before: int, part: Any) -> Any:
+    """A tensor (B, T), where there is one, without the padding before its rows."""
+    return part if part is None or not before else part[:, before:]
 
 
 class _Choice:
@@ -200,11 +226,11 @@ class _Choice:
         pad: torch.Tensor | None,
     ) -> torch.Tensor:
         """ids: (B, T), scores: (B, V) -> tokens (B,), `pad` for rows that have ended."""
-        for places, processors in self._bends:
+        for places, before, processors in self._bends:
             if len(places) == len(self._rows):
-                scores = processors(ids, scores)
+                scores = processors(_without(before, ids), scores)
             elif processors:
-                scores[places] = processors(ids[places], scores[places])
+                scores[places] = processors(_without(before, ids[places]), scores[places])
         tokens = scores.argmax(-1)
         if self._drawn:
             numbers = [self._rows[place].number() for place in self._drawn]

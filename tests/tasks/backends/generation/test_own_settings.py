@@ -202,6 +202,26 @@ def test_an_end_by_force_comes_at_each_rows_own_length(load: Callable[..., Any])
         own.forced_eos_token_id = None
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [{"no_repeat_ngram_size": 2, "min_new_tokens": 3}, {"encoder_repetition_penalty": 1.4}],
+)
+def test_padding_is_not_read_as_a_rows_own_tokens(
+    load: Callable[..., Any], settings: dict[str, Any]
+) -> None:
+    """Transformers would have it said nothing twice, or again, that only its neighbour lacks."""
+    backend = load("text-generation", "llama")
+    own = backend.model.generation_config
+    before = {name: getattr(own, name) for name in settings}
+    own.update(**settings)
+    try:
+        rows = rows_of(backend, [{**way, "max_new_tokens": 34, "stop": []} for way in WAYS])
+        alone = [said(backend, [row])[0] for row in rows]
+        assert said(backend, rows) == alone
+    finally:
+        own.update(**before)
+
+
 def test_beams_of_different_lengths_are_followed_apart(load: Callable[..., Any]) -> None:
     backend = load("text2text-generation", "t5")
     ways = [{"max_new_tokens": n, "num_beams": b} for n, b in ((3, 2), (9, 2), (9, 1)) * 2]

@@ -127,6 +127,22 @@ def test_a_run_that_fails_raises_and_the_next_answers_its_own_rows(tmp_path: Pat
         graph.run({"x": ones})
 
 
+def test_a_run_after_one_that_failed_is_refused_where_the_graph_is_gone(tmp_path: Path) -> None:
+    """An export that another worker replaced: nothing is answered by what failed."""
+    path = write(
+        tmp_path / "model.onnx",
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        {"x": ["rows", "depth"], "w": ["depth", "columns"], "y": ["rows", "columns"]},
+    )
+    graph, ones = opened(path), np.ones((2, 2), np.float32)
+    graph.run({"x": ones, "w": ones})
+    path.unlink()
+    with pytest.raises(RuntimeError, match="MatMul"):
+        graph.run({"x": np.ones((5, 3), np.float32), "w": ones})
+    with pytest.raises(Exception, match=r"model\.onnx"):  # OpenVINO's own
+        graph.run({"x": ones, "w": ones})
+
+
 _SHORT_OF_MEMORY = """
 import resource, sys
 import numpy as np
