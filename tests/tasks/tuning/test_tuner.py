@@ -14,7 +14,7 @@ from wherry.tasks.tuning import tuner as module
 from wherry.tasks.tuning.candidates import Contender
 from wherry.tasks.tuning.process import Noted, TrialLog
 from wherry.tasks.tuning.shelf import Shelf
-from wherry.tasks.tuning.trial import TrialPlan
+from wherry.tasks.tuning.trial import TIMING, TrialPlan
 from wherry.tasks.tuning.tuner import Bounds, Tuner, sizes
 from wherry.tasks.tuning.verdict import Verdict
 
@@ -179,6 +179,29 @@ def test_a_worker_that_is_told_to_stop_blames_nothing(
         tuner(tmp_path, stub("good")).verdict(MODEL)
     (note,) = (tmp_path / "verdicts").glob("*.trying")
     assert json.loads(note.read_text()) == []
+
+
+def test_an_operator_reads_what_is_being_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = tuner(tmp_path, stub("good"))
+    said = []
+
+    def tried(plan: TrialPlan, *, noted: Noted) -> TrialLog:
+        said.append(made.doing)
+        for what in (plan.candidates[1].name, TIMING):
+            noted(what)
+            said.append(made.doing)
+        return TrialLog(plan.candidates, stopped="told to")
+
+    monkeypatch.setattr(module, "try_all", tried)
+    made.verdict(MODEL)
+    assert said == [
+        "tuning m: waiting for its turn",
+        f"tuning m: trying {stub('good').name}",
+        "tuning m: timing what is left",
+    ]
+    assert not made.doing
 
 
 @pytest.mark.usefixtures("nothing_is_tried")
