@@ -75,3 +75,12 @@ def test_a_model_that_cannot_be_served_or_is_not_there_is_said(models: Path) -> 
     assert (refused.exit_code, "there is no folder" in refused.output) == (1, True)
     unknown = run("vitt", "--models", str(models))
     assert (unknown.exit_code, "unknown model 'vitt'" in unknown.output) == (2, True)
+
+
+def test_where_nothing_was_tried_no_table_is_shown(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHERRY_TUNE_MAX_BYTES", "1")
+    done = run("vit", "--models", str(models))
+    assert "its weights are over" in done.output
+    assert "Rows a second" not in done.output
