@@ -104,7 +104,8 @@ def _declared(models: Path, name: str) -> ModelDeclaration:
 
 def _show(told: dict[str, object], *, named: str) -> None:
     console = Console(soft_wrap=True, highlight=False)
-    console.print(tuning_table(told))
+    if told["tried"]:
+        console.print(tuning_table(told))
     console.print(f"{told['chosen']}: {told['why']}", markup=False)
     if named:
         console.print(

@@ -55,7 +55,7 @@ class CatalogError(ValueError):
 
 
 #: Parameters of backends that are easily taken for fields of a declaration.
-_PARAMETERS = ("dialect", "dtype", "pooling", "revision", "threads")
+_PARAMETERS = ("decode", "dialect", "dtype", "pooling", "revision", "threads")
 
 
 class ModelDeclaration(BaseModel):
@@ -106,6 +106,7 @@ class ModelDeclaration(BaseModel):
     tolerance: float | None = Field(
         default=None,
         gt=0,
+        allow_inf_nan=False,
         description="Where no backend is named: how far numbers of an answer may be from torch's in"
         " float32; left out, 0.001, and 0.1 where precision is fast.",
     )

@@ -32,6 +32,7 @@ _WORDS = {
     "batching": ("padded", "equal-length", "one-by-one"),
     "precision": ("exact", "fast"),
     "attention": ("eager", "sdpa", "flash_attention_2"),
+    "decode": ("exact", "scaled"),
 }
 
 #: Tasks that read modules.json of sentence-transformers.
@@ -81,15 +82,19 @@ def _handler(declared: ModelDeclaration, handler_dir: str | None) -> Iterator[Fa
 
 def _others(declared: ModelDeclaration) -> dict[str, Any]:
     """The parameters of whose values `_values` says nothing."""
-    return {name: v for name, v in declared.parameters.items() if name not in {*_WORDS, "threads"}}
+    return {
+        name: given
+        for name, given in declared.parameters.items()
+        if name != "threads" and not (name in _WORDS and isinstance(given, str))
+    }
 
 
 def _values(declared: ModelDeclaration) -> Iterator[Fault]:
     """Values that backends refuse as they load."""
     for name, words in _WORDS.items():
         given = declared.parameters.get(name)
-        if given is not None and given not in words:
-            hint = meant(str(given), words) or f"; use {', '.join(words)}"
+        if isinstance(given, str) and given not in words:
+            hint = meant(given, words) or f"; use {', '.join(words)}"
             yield Fault(f"parameters: {name} {given!r} is none{hint}")
     threads = declared.parameters.get("threads", 0)
     if type(threads) is not int or threads < 0:

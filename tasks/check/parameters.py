@@ -14,6 +14,9 @@ from .fault import Fault
 #: Tasks that hand on parameters to their backend's class of another task.
 GIVEN_TO = {"image-anonymization": "object-detection"}
 
+#: Where the model's own fields belong.
+_BESIDE = ": it is a field of the model, to be said beside parameters"
+
 
 def parameter_faults(declared: ModelDeclaration, made: BackendClass) -> Iterator[Fault]:
     """A fault for each name that the backend, or the dialect, takes nothing by."""
@@ -33,5 +36,6 @@ def parameter_faults(declared: ModelDeclaration, made: BackendClass) -> Iterator
     for name in declared.parameters:
         if name not in known:
             listed = f"; there are {', '.join(sorted(known))}" if known else ", nor any other"
-            hint = meant(name, known) or listed
+            is_field = name in ModelDeclaration.model_fields
+            hint = _BESIDE if is_field else meant(name, known) or listed
             yield Fault(f"parameters: {who} takes no {name!r}{hint}")

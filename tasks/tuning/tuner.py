@@ -19,7 +19,7 @@ from .choice import choose
 from .identity import digest, export_identity, identity
 from .process import TrialLog, try_all
 from .shelf import BusyError, Shelf
-from .trial import TrialPlan
+from .trial import TIMING, TrialPlan
 from .verdict import Verdict
 
 log = logging.getLogger(__name__)
@@ -90,6 +90,7 @@ class Tuner:
             return kept
         try:
             self._shelf.open()
+            self.doing = f"tuning {declared.name}: waiting for its turn"
             with self._shelf.alone(_TURNS * self._bounds.budget_s):
                 if not anew and (kept := self._kept(name)) is not None:
                     return kept  # another worker's
@@ -158,7 +159,8 @@ class Tuner:
         """What a plan shows; what is tried is written down before, by the verdict's name."""
 
         def noted(what: str) -> None:
-            self.doing = f"tuning {model}: trying {what}"
+            doing = "timing what is left" if what == TIMING else f"trying {what}"
+            self.doing = f"tuning {model}: {doing}"
             if what != plan.candidates[0].name:  # of which workers know how often they died
                 with self._noting:
                     self._amid = name, list(plan.skip)

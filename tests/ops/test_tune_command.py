@@ -83,3 +83,12 @@ def test_a_plot_that_has_no_folder_is_said_before_anything_is_tried(
     done = run("vit", "--models", str(models), "--plot", str(tmp_path / "none" / "vit.svg"))
     assert (done.exit_code, "there is no folder" in done.output) == (2, True)
     assert not (tmp_path / "tuned").exists()
+
+
+def test_where_nothing_was_tried_no_table_is_shown(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHERRY_TUNE_MAX_BYTES", "1")
+    done = run("vit", "--models", str(models))
+    assert "its weights are over" in done.output
+    assert "Rows a second" not in done.output

@@ -89,6 +89,8 @@ def test_unknown_model_and_version(tmp_path: Path) -> None:
         (ONE + 'source = "  "', "model 'a': source: is empty"),
         (ONE + 'sorce = "x"', "model 'a': sorce: no such field; did you mean 'source'"),
         (ONE + 'dtyp = "x"', "dtyp: no such field; a backend's stand in parameters = {"),
+        (ONE + 'decode = "scaled"', "decode: no such field; a backend's stand in parameters = {"),
+        (ONE.replace('backend = "stub"', "tolerance = inf"), "tolerance: .* finite number"),
         (ONE.replace("embedding", "embeding"), "task 'embeding'; did you mean 'embedding'"),
         (ONE + 'precision = "fast"', "precision: backend 'stub' does not heed it: leave backend"),
         (ONE + "tolerance = 0.1", "tolerance: backend 'stub' does not heed it"),

@@ -70,12 +70,13 @@ def test_a_whole_model_has_no_faults(name: str, tmp_path: Path) -> None:
         ({"backend": "tensorrt"}, "unknown backend 'tensorrt'; there are "),
         ({"backend": "handler"}, "'handler' cannot do text-classification; stub and transformers"),
         ({"parameters": {"dtyp": "bfloat16"}}, "takes no 'dtyp'; did you mean 'dtype'?"),
-        ({"parameters": {"colour": 1}}, "takes no 'colour'; there are attention, batching, dtype, "),
+        ({"parameters": {"colour": 1}}, "takes no 'colour'; there are attention, batching, "),
         (
             {"parameters": {"dtype": "bfloat61"}},
             "dtype 'bfloat61' is none; did you mean 'bfloat16'",
         ),
         ({"parameters": {"batching": "paded"}}, "did you mean 'padded'"),
+        ({"parameters": {"max_batch_size": 4}}, "takes no 'max_batch_size': it is a field of the"),
         ({"parameters": {"threads": "two"}}, "threads 'two': use a whole number"),
         ({"backend": "onnxruntime"}, "nor does its folder onnx: `wherry export "),
     ],
@@ -104,6 +105,16 @@ def test_a_value_of_another_type_is_told(
 ) -> None:
     given = errors("package:no_such/model", task, backend=backend, parameters=parameters)
     assert [fault for fault in given if fault.startswith("parameters:") and said in fault]
+
+
+def test_a_word_that_decode_does_not_have_is_told() -> None:
+    given = errors(
+        "package:no_such/model",
+        "image-classification",
+        backend="transformers",
+        parameters={"decode": "scald"},
+    )
+    assert "parameters: decode 'scald' is none; did you mean 'scaled'?" in given
 
 
 def test_several_graphs_without_a_choice_are_a_fault_as_they_are_when_loading(

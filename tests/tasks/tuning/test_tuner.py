@@ -215,6 +215,29 @@ def test_nor_does_one_that_tunes_in_another_thread_as_it_stops(
     assert tuner(tmp_path, stub("good")).verdict(MODEL).chosen.remark == "good"
 
 
+def test_an_operator_reads_what_is_being_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = tuner(tmp_path, stub("good"))
+    said = []
+
+    def tried(plan: TrialPlan, *, noted: Noted) -> TrialLog:
+        said.append(made.doing)
+        for what in (plan.candidates[1].name, TIMING):
+            noted(what)
+            said.append(made.doing)
+        return TrialLog(plan.candidates, stopped="told to")
+
+    monkeypatch.setattr(module, "try_all", tried)
+    made.verdict(MODEL)
+    assert said == [
+        "tuning m: waiting for its turn",
+        f"tuning m: trying {stub('good').name}",
+        "tuning m: timing what is left",
+    ]
+    assert not made.doing
+
+
 @pytest.mark.usefixtures("nothing_is_tried")
 def test_where_nothing_can_be_kept_the_own_backend_serves_and_it_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
