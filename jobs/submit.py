@@ -71,10 +71,17 @@ def submit(
         "submit",
         settings,
         keys={
-            **standing.keys,
             "job": keys.job(job.id),
             "payload": payload_key,
+            "wait": standing.wait,
+            "group": standing.group,
+            "totals": standing.totals,
+            "index": standing.index,
+            "queue": group.queue_key,
+            "deadlines": standing.deadlines,
+            "unloaded": standing.unloaded,
             "idempotency": keys.idempotency(job.idempotency_key) if job.idempotency_key else "",
+            "failed": standing.failed,
         },
         args={
             "id": job.id,
@@ -103,23 +110,29 @@ class _Standing(NamedTuple):
 
     names: Keys
     group_id: str
-    keys: dict[str, str]
+    wait: str
+    group: str
+    totals: str
+    index: str
+    deadlines: str
+    unloaded: str
+    failed: str
 
 
 @functools.lru_cache(maxsize=4096)  # asked for every request, of as many groups as have jobs
 def _standing(prefix: str, group: Group) -> _Standing:
     names, group_id = Keys(prefix), group.id
-    keys = {
-        "wait": names.wait(group_id),
-        "group": names.group(group_id),
-        "totals": names.totals,
-        "index": names.index,
-        "queue": group.queue_key,
-        "deadlines": names.deadlines,
-        "unloaded": names.unloaded,
-        "failed": names.failed,
-    }
-    return _Standing(names, group_id, keys)
+    return _Standing(
+        names,
+        group_id,
+        wait=names.wait(group_id),
+        group=names.group(group_id),
+        totals=names.totals,
+        index=names.index,
+        deadlines=names.deadlines,
+        unloaded=names.unloaded,
+        failed=names.failed,
+    )
 
 
 def _weight(job: NewJob, settings: JobsSettings) -> float:

@@ -70,7 +70,7 @@ def write(document: object, task: Task, most_rows: int) -> Written | None:
 
 
 _EMPTY: dict[str, Any] = {}
-_NOTHING = ({}, None)
+_NOTHING: tuple[Any, ...] = ({}, None)
 _NAMES = (str, type(None))
 
 
