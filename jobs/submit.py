@@ -76,7 +76,7 @@ def submit(
             "wait": standing.wait,
             "group": standing.group,
             "totals": standing.totals,
-            "index": standing.index,
+            "index": standing.order,
             "queue": group.queue_key,
             "deadlines": standing.deadlines,
             "unloaded": standing.unloaded,
@@ -113,7 +113,7 @@ class _Standing(NamedTuple):
     wait: str
     group: str
     totals: str
-    index: str
+    order: str
     deadlines: str
     unloaded: str
     failed: str
@@ -128,7 +128,7 @@ def _standing(prefix: str, group: Group) -> _Standing:
         wait=names.wait(group_id),
         group=names.group(group_id),
         totals=names.totals,
-        index=names.index,
+        order=names.index,
         deadlines=names.deadlines,
         unloaded=names.unloaded,
         failed=names.failed,
