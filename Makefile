@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 PIP = $(BIN)/python -m pip install -c constraints.txt
 
-.PHONY: install install-dev demo test test-slow test-peers bench-annotate bench-annotate-memory bench-bulk compatibility models test-gpu chaos lint types format bench bench-generation bench-mixed bench-tasks bench-decoding bench-photographs bench-processors bench-start bench-peers bench-figures bench-runtimes bench-gpu bench-queue bench-filling bench-idle bench-memory docs clean fuzz
+.PHONY: install install-dev demo test test-slow test-peers bench-annotate bench-annotate-memory bench-bulk compatibility models test-gpu chaos lint types format bench bench-generation bench-mixed bench-tasks bench-decoding bench-photographs bench-processors bench-start bench-peers bench-figures bench-runtimes bench-gpu bench-queue bench-filling bench-idle bench-memory bench-noop docs clean fuzz
 
 # What the demo and the tests need. pip tells what it does, for it takes minutes.
 install: .venv/installed
@@ -48,6 +48,10 @@ bench-annotate-memory: install
 # Beside another checkout, which has an environment of its own: BEFORE=../older
 bench-bulk: install
 	$(BIN)/python -m bench.bulk $(if $(BEFORE),--before $(BEFORE))
+
+# Beside another checkout, which has an environment of its own: BEFORE=../older
+bench-noop: install
+	$(BIN)/python -m bench.noop $(if $(BEFORE),--before $(BEFORE))
 
 # Writes what the peer tests see to docs/compatibility.md.
 compatibility: install

@@ -104,7 +104,7 @@ class Tree:
 
 
 @contextlib.contextmanager
-def _stack(tree: Path, folder: Path) -> Iterator[tuple[str, int]]:
+def stack(tree: Path, folder: Path) -> Iterator[tuple[str, int]]:
     """A checkout's stack: its URL and the process above all of its."""
     folder.mkdir()
     models = folder / "models.toml"
@@ -218,7 +218,7 @@ def main() -> None:
         folder = Path(name)
         loads = [load for load in _loads(folder) if options.only in load.title]
         stacks = [
-            up.enter_context(_stack(tree.folder, folder / str(number)))
+            up.enter_context(stack(tree.folder, folder / str(number)))
             for number, tree in enumerate(trees)
         ]
         for turn in range(options.rounds + 1):

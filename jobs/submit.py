@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import functools
+import itertools
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..protocol import errors
 from .call import Call, call_script
 from .failed import not_loaded
+from .group import Group
 from .keys import Keys
 from .record import NewJob, Submission
 from .settings import JobsSettings
@@ -38,8 +41,9 @@ def submit(
     other body), ModelNotReady (unloaded by an operator), ModelFailed (no worker can load it).
     A known id with the same body answers that job, `created=False`.
     """
-    keys = Keys(settings.key_prefix)
     group = job.group
+    standing = _standing(settings.key_prefix, group)
+    keys = standing.names
     most = job.limits.max_waiting_bytes
     if 0 < most < len(job.payload):
         raise errors.PayloadTooLarge(f"{len(job.payload)} bytes; this API key's limit is {most}")
@@ -69,23 +73,23 @@ def submit(
         keys={
             "job": keys.job(job.id),
             "payload": payload_key,
-            "wait": keys.wait(group.id),
-            "group": keys.group(group.id),
-            "totals": keys.totals,
-            "index": keys.index,
+            "wait": standing.wait,
+            "group": standing.group,
+            "totals": standing.totals,
+            "index": standing.order,
             "queue": group.queue_key,
-            "deadlines": keys.deadlines,
-            "unloaded": keys.unloaded,
+            "deadlines": standing.deadlines,
+            "unloaded": standing.unloaded,
             "idempotency": keys.idempotency(job.idempotency_key) if job.idempotency_key else "",
-            "failed": keys.failed,
+            "failed": standing.failed,
         },
         args={
             "id": job.id,
-            "group_id": group.id,
+            "group_id": standing.group_id,
             "fingerprint": job.fingerprint,
             "payload": inline,
             "payload_ref": job.payload_ref,
-            "ticket": ticket(group.family, group.id, group.queue_key),
+            "ticket": ticket(group.family, standing.group_id, group.queue_key),
             "max_waiting": settings.max_waiting,
             "start_by_ms": job.start_by_ms,
             "result_ttl_s": settings.result_ttl_s,
@@ -94,10 +98,40 @@ def submit(
             "bytes": len(job.payload),
             "limits": _limits(job.limits),
             "plain": "1" if plain else "",
-            "fields": (item for pair in fields.items() for item in pair),
+            "fields": itertools.chain.from_iterable(fields.items()),
         },
         parse=lambda reply: _read_verdict(reply, job),
         before=before,
+    )
+
+
+class _Standing(NamedTuple):
+    """What all jobs of a group are stored with."""
+
+    names: Keys
+    group_id: str
+    wait: str
+    group: str
+    totals: str
+    order: str
+    deadlines: str
+    unloaded: str
+    failed: str
+
+
+@functools.lru_cache(maxsize=4096)  # asked for every request, of as many groups as have jobs
+def _standing(prefix: str, group: Group) -> _Standing:
+    names, group_id = Keys(prefix), group.id
+    return _Standing(
+        names,
+        group_id,
+        wait=names.wait(group_id),
+        group=names.group(group_id),
+        totals=names.totals,
+        order=names.index,
+        deadlines=names.deadlines,
+        unloaded=names.unloaded,
+        failed=names.failed,
     )
 
 
@@ -107,7 +141,7 @@ def _weight(job: NewJob, settings: JobsSettings) -> float:
 
 
 def _limits(limits: TenantLimits) -> str:
-    if limits == UNLIMITED:
+    if limits is UNLIMITED or limits == UNLIMITED:
         return ""
     return f"{limits.max_waiting} {limits.max_waiting_bytes} {limits.submits_per_s:g}"
 

@@ -12,9 +12,8 @@ from typing import Any
 from ...jobs import Group, NewJob
 from ...jobs.group import digest
 from ...protocol import codec, v2
-from ...protocol.errors import InvalidRequest, PayloadTooLarge, WherryError
+from ...protocol.errors import InvalidRequest, ModelNotFound, PayloadTooLarge, WherryError
 from ...protocol.parameters import (
-    BINARY_OUTPUT,
     WEBHOOK,
     odd_of_inputs,
     odd_of_outputs,
@@ -22,14 +21,14 @@ from ...protocol.parameters import (
 )
 from ...tasks.base import Task, TaskInput
 from ...tasks.catalog import Catalog, ModelDeclaration
-from ..access.caller import Caller
 from ..egress.named_files import NamedFiles
 from ..egress.outbound import Outbound
-from ..http.body import off_loop, parsed
+from ..http.body import OFF_LOOP_BYTES, off_loop, parsed
 from ..http.ids import checked_id, uuid7
 from ..settings import ApiSettings
-from . import good_rows, server_parameters
+from . import good_rows, plain_texts, server_parameters
 from .envelope import Envelope
+from .plain_texts import Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +79,45 @@ class Intake:
 
         Raises what `make` raises, and InvalidRequest for a body that is none.
         """
-        reading = parsed(body, lambda raw: codec.decode_request(raw, header_length))
-        del body
-        request, large = await reading
+        if header_length is None and len(body) < OFF_LOOP_BYTES:
+            document, large = codec.split(body, None)[0], False
+            short = self._short(document, model, version, envelope, use_id=use_id)
+            if short is not None:
+                return short
+            request = codec.request_of(document)
+        else:
+            reading = parsed(body, lambda raw: codec.decode_request(raw, header_length))
+            del body
+            request, large = await reading
         making = self.make(request, model, version, envelope, large=large, use_id=use_id)
         del request
         return await making
+
+    def _short(
+        self,
+        document: Any,
+        model: str,
+        version: str | None,
+        envelope: Envelope,
+        *,
+        use_id: bool,
+    ) -> PreparedJob | None:
+        """Make a job of texts and nothing else; None for what is to go the usual way."""
+        try:
+            declared = self.catalog.get(model, version)
+        except ModelNotFound:
+            return None  # what is wrong with the body is said first
+        task = declared.definition
+        written = plain_texts.write(document, task, self.settings.max_rows_per_job)
+        if written is None:
+            return None
+        request = v2.InferenceRequest.made(
+            id=document.get("id"),
+            parameters=document.get("parameters") or {},
+            inputs=[],
+            outputs=None,
+        )
+        return self._job(declared, request, envelope, written, use_id=use_id)
 
     async def make(
         self,
@@ -190,21 +222,40 @@ class Intake:
             if tensor.name in checked.odd:  # for the worker to remark on
                 tensor.parameters = {**tensor.parameters, **checked.odd[tensor.name]}
         payload, header_length = codec.encode_request(plain, binary=True)
-        given, who = request.id if use_id else None, envelope.caller
+        written = Written(
+            payload, header_length or len(payload), inputs.row_count, plain.parameters
+        )
+        return self._job(declared, request, envelope, written, use_id=use_id)
+
+    def _job(
+        self,
+        declared: ModelDeclaration,
+        request: v2.InferenceRequest,
+        envelope: Envelope,
+        written: Written,
+        *,
+        use_id: bool,
+    ) -> PreparedJob:
+        """Raises InvalidRequest."""
+        task, who, payload = declared.definition, envelope.caller, written.payload
+        given = request.id if use_id else None
+        mixed = bool(task.own) and self.mixes(declared)
         job = NewJob(
             id=who.stored(uuid7() if given is None else checked_id(given)),
             task=task.name,
             group=_group(
-                declared,
-                plain,
+                task.family,
+                declared.name,
+                declared.version,
+                who.tenant,
                 server_parameters.priority(request),
-                who,
-                mixed=bool(task.own) and self.mixes(declared),
+                digest(task.apart(written.parameters, mixed=mixed)),
+                mixed,
             ),
             payload=payload,
-            header_length=header_length or len(payload),
+            header_length=written.header_length,
             fingerprint=_fingerprint(declared, payload),
-            rows=inputs.row_count,
+            rows=written.rows,
             start_by_ms=server_parameters.start_by_ms(request),
             execution_timeout_ms=server_parameters.execution_timeout_ms(request),
             idempotency_key=envelope.idempotency_key,
@@ -262,17 +313,9 @@ def _optional(task: Task) -> frozenset[str]:
 def _normal(plain: v2.InferenceRequest, request: v2.InferenceRequest) -> v2.InferenceRequest:
     """The task's own view of a request, so that two ways to say the same are the same bytes.
 
-    Without the id: the fingerprint tells requests apart, not ids. Without the wishes for binary
-    data and for a webhook: they are about who hears of the answer, not about the
-    job. Without what only says the default.
+    Without the id: the fingerprint tells requests apart, not ids.
     """
-    given = {**request.parameters, **plain.parameters}
-    plain.parameters = {
-        name: given[name]
-        for name in sorted(given)
-        if name not in (BINARY_OUTPUT, WEBHOOK)
-        and given[name] not in server_parameters.DEFAULTS.get(name, ())
-    }
+    plain.parameters = server_parameters.kept({**request.parameters, **plain.parameters})
     if request.outputs:
         odd = odd_of_outputs(request.outputs)
         plain.outputs = [
@@ -289,20 +332,22 @@ def _fingerprint(declared: ModelDeclaration, payload: bytes) -> str:
     return fingerprint.hexdigest()
 
 
+@functools.lru_cache(maxsize=4096)  # asked for every request, of as many groups as have jobs
 def _group(
-    declared: ModelDeclaration,
-    request: v2.InferenceRequest,
+    family: str,
+    model: str,
+    version: str,
+    tenant: str,
     priority: int,
-    who: Caller,
-    *,
-    mixed: bool,
+    parameters: str,
+    mixed: bool,  # a cache tells names apart from places
 ) -> Group:
     return Group(
-        declared.family,
-        declared.name,
-        declared.version,
-        tenant=who.tenant,
+        family,
+        model,
+        version,
+        tenant=tenant,
         priority=priority,
-        digest=digest(declared.definition.apart(request.parameters, mixed=mixed)),
+        digest=parameters,
         mixed=mixed,
     )

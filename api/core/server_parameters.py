@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from ...jobs.group import DEFAULT_PRIORITY
 from ...protocol import v2
@@ -15,6 +17,7 @@ from ...protocol.parameters import (
     ROW_ERRORS,
     STREAM,
     TIMEOUT,
+    WEBHOOK,
     remarks_on,
 )
 from ...tasks.base import Task
@@ -26,6 +29,18 @@ DEFAULTS = {
     ON_ROW_ERROR: ("fail",),
     STREAM: (False,),
 }
+
+
+def kept(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that belong to a job, in order, less those that only say the default.
+
+    The wishes for binary data and for a webhook are about who hears of the answer.
+    """
+    return {
+        name: given[name]
+        for name in sorted(given)
+        if name not in (BINARY_OUTPUT, WEBHOOK) and given[name] not in DEFAULTS.get(name, ())
+    }
 
 
 def priority(request: v2.InferenceRequest) -> int:
