@@ -34,3 +34,14 @@ class Outage:
             self.failed(error.message)
         else:
             self.worked()
+
+    @contextmanager
+    def survived(self) -> Iterator[None]:
+        """As `noted`, for a loop that nobody would miss: a fault of ours ends there too, told whole."""
+        try:
+            with self.noted():
+                yield
+        except Exception:
+            if not self._lasts:
+                self._log.exception("%s", self._what)
+            self._lasts = True

@@ -173,6 +173,6 @@ class Presence:
 
     async def _run(self) -> None:
         while True:
-            with self._outage.noted():
+            with self._outage.survived():
                 await self.look()
             await asyncio.sleep(BEAT_S)

@@ -179,7 +179,7 @@ class LiveModels:
 
     async def _run(self) -> None:
         while True:
-            with self._outage.noted():
+            with self._outage.survived():
                 await self._poll()
                 await self.look()
             awaiting = self._catalog.models != self.declared

@@ -97,9 +97,9 @@ def try_all(plan: TrialPlan, *, noted: Noted) -> TrialLog:
     ends = time.monotonic() + plan.budget_s
     skip = list(plan.skip)
     for name in skip:
-        seen.refuse(name, _DIED_BEFORE)
+        seen.refuse(name, DIED_BEFORE)
     if TIMING in skip:
-        seen.stopped = f"{_DIED_BEFORE}: {TIMING}"
+        seen.stopped = f"{DIED_BEFORE}: {TIMING}"
         return seen
     while True:
         left = ends - time.monotonic()
@@ -120,7 +120,7 @@ def try_all(plan: TrialPlan, *, noted: Noted) -> TrialLog:
 
 
 #: What is said of a candidate that was being tried when a worker ended.
-_DIED_BEFORE = "the process of a worker ended while it was tried"
+DIED_BEFORE = "the process of a worker ended while it was tried"
 
 
 def _run(plan: TrialPlan, seen: TrialLog, noted: Noted) -> str:

@@ -17,7 +17,7 @@ from ..check import weigh
 from .candidates import Contender, candidates_of
 from .choice import choose
 from .identity import digest, export_identity, identity
-from .process import TrialLog, try_all
+from .process import DIED_BEFORE, TrialLog, try_all
 from .shelf import BusyError, Shelf
 from .trial import TIMING, TrialPlan
 from .verdict import Verdict
@@ -26,6 +26,10 @@ log = logging.getLogger(__name__)
 
 #: Rows of a batch between one and a full one.
 _USUAL = 8
+
+#: Seconds after which a model is tried once more that something went wrong with: a worker that was
+#: killed as it tuned, be it for a redeploy, leaves the same as one that died of what it tried.
+_TROUBLE_S = 24 * 3600
 
 #: Times the budget of one model that others' tuning is waited for.
 _TURNS = 10
@@ -86,6 +90,7 @@ class Tuner:
             return Verdict(chosen=first, why=why)
         told = identity(declared, self._kind)
         name = digest(told)
+        anew = anew or self._is_old_trouble(name)
         if not anew and (kept := self._kept(name)) is not None:
             return kept
         try:
@@ -109,6 +114,13 @@ class Tuner:
         if kept is not None and kept.is_cut_short and kept.budget_s < self._bounds.budget_s:
             return None  # there is more time now
         return kept
+
+    def _is_old_trouble(self, name: str) -> bool:
+        """Whether what went wrong is long ago, and had perhaps nothing to do with the model."""
+        kept = self._shelf.read(name)
+        if kept is None or time.time() - kept.made_at <= _TROUBLE_S:
+            return False
+        return kept.is_trouble or any(DIED_BEFORE in each.refused for each in kept.tried)
 
     def _too_large(self, declared: ModelDeclaration) -> str:
         """Why a model is not tuned, for its size; "" where it is."""
@@ -146,6 +158,7 @@ class Tuner:
             tolerance=declared.most_apart,
             took_s=round(time.monotonic() - began, 1),
             budget_s=self._bounds.budget_s,
+            made_at=time.time(),
             identity=told,
         )
         if verdict.chosen.source is None:

@@ -45,6 +45,8 @@ class Verdict:
     is_cut_short: bool = False
     #: Whether something went wrong that an operator should know.
     is_trouble: bool = False
+    #: When it was made, in seconds since the epoch; 0 where that is not known.
+    made_at: float = 0.0
     #: The folder of the fleet's own export, within that of the verdicts; "" for none.
     export: str = ""
     #: What it holds for: see `identity`.

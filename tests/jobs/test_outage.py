@@ -23,6 +23,18 @@ def test_what_lasts_is_told_once_and_again_when_it_comes_back(
     assert caplog.messages == ["it cannot look: Redis is away"] * 2
 
 
+def test_a_loop_outlives_a_fault_of_ours_which_is_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    outage = Outage(log, "it cannot look")
+    for fault in (KeyError("a"), KeyError("a"), None, Unavailable("Redis is away")):
+        with outage.survived():
+            if fault:
+                raise fault
+    assert caplog.messages == ["it cannot look", "it cannot look: Redis is away"]
+    assert "KeyError" in caplog.text
+
+
 def test_what_is_none_of_our_errors_goes_on() -> None:
     with pytest.raises(KeyError), Outage(log, "it cannot look").noted():
         raise KeyError

@@ -140,7 +140,7 @@ def test_celerys_own_command_line_exits_with_the_status(tmp_path: Path, fault: s
 @pytest.mark.parametrize(
     ("env", "said"),
     [
-        ({"WHERRY_EVENTS": "none"}, ["WHERRY_EVENTS: "]),
+        ({"WHERRY_EVENTS": "some"}, ["WHERRY_EVENTS: "]),
         (
             {"WHERRY_MAX_ROWS_PER_JOB": "x", "WHERRY_LEASE_TTL_S": "0"},
             ["WHERRY_LEASE", "WHERRY_MAX"],

@@ -180,6 +180,25 @@ def test_what_was_tried_when_a_worker_died_is_not_tried_again(
     verdict = tuner(tmp_path, stub("dies"), stub("good")).verdict(MODEL)
     assert verdict.chosen.remark == "good"
     assert "the process of a worker ended while it was tried" in verdict.tried[1].refused
+    assert tuner(tmp_path, stub("dies"), stub("good")).verdict(MODEL) == verdict
+
+
+def test_what_a_killed_worker_was_at_is_tried_again_a_day_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(plan: TrialPlan, *, noted: Noted) -> TrialLog:
+        noted(TIMING)
+        os._exit(1)
+
+    if os.fork() == 0:
+        monkeypatch.setattr(module, "try_all", killed)
+        tuner(tmp_path, stub("good")).verdict(MODEL)
+    os.wait()
+    verdict = tuner(tmp_path, stub("good")).verdict(MODEL)
+    assert (verdict.is_trouble, verdict.chosen.remark) == (True, "")
+    monkeypatch.setattr(module, "_TROUBLE_S", -1)
+    verdict = tuner(tmp_path, stub("good")).verdict(MODEL)
+    assert (verdict.is_trouble, verdict.chosen.remark) == (False, "good")
 
 
 def test_a_worker_that_is_told_to_stop_blames_nothing(
