@@ -37,7 +37,7 @@ class Outage:
 
     @contextmanager
     def survived(self) -> Iterator[None]:
-        """As `noted`, for a loop that nobody would miss: a fault of ours ends there too, told whole."""
+        """As `noted`, for a loop that nobody would miss: a fault of ours ends there, told whole."""
         try:
             with self.noted():
                 yield
