@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import contextlib
 import itertools
-import json
 import os
 import random
 import signal
@@ -27,8 +26,6 @@ from pathlib import Path
 
 import httpx
 import uvloop
-from rich.console import Console
-from rich.table import Table
 
 from wherry.api.access.keys import make, toml_entry
 from wherry.jobs.owned import NOBODY
@@ -37,6 +34,7 @@ from wherry.protocol import codec
 from wherry.tasks.text.text_generation import TextGenerationInput
 
 from . import load
+from .shown import show
 
 _HERE = Path(__file__).parents[1]
 _CLIENTS, _TENANTS, _PRIORITIES, _MODELS = 64, 8, 8, 30
@@ -213,14 +211,7 @@ def main() -> None:
             up.enter_context(_stack(tree, Path(name) / str(number), models, keys))
         for _, case, tree in itertools.product(range(options.rounds), CASES, trees):
             tree.measure(case, [each.token for each in made], options.seconds)
-    rows = _report(trees)
-    if options.json:
-        print(json.dumps(rows, indent=1))
-        return
-    table = Table(*(key.replace("_", " ") for key in rows[0]))
-    for row in rows:
-        table.add_row(*map(str, row.values()))
-    Console(width=max(Console().width, 120)).print(table)
+    show(_report(trees), as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import statistics
 import tempfile
 from collections import defaultdict
@@ -18,14 +17,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from wherry.protocol import codec
 from wherry.tasks.text.embedding import EmbeddingInput
 
 from . import load
 from .bulk import stack
+from .shown import show
 from .start import cpu_s
 
 _HERE = Path(__file__).parents[1]
@@ -104,14 +101,7 @@ def main() -> None:
             for clients in _CLIENTS:
                 for tree in trees:
                     tree.measure(clients, options.requests)
-    rows = _report(trees)
-    if options.json:
-        print(json.dumps(rows, indent=1))
-        return
-    table = Table(*(key.replace("_", " ") for key in rows[0]))
-    for row in rows:
-        table.add_row(*map(str, row.values()))
-    Console(width=max(Console().width, 120)).print(table)
+    show(_report(trees), as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import __version__
+from ..backends.cores import bound_cores
 from ..catalog import ModelDeclaration
 from ..check.own_backend import folder_of
 from ..files import files_at
@@ -46,7 +47,7 @@ def identity(declared: ModelDeclaration, device_kind: str) -> dict[str, Any]:
         "versions": versions(),
         "device": device_kind,
         "cpu": cpu(),
-        "cores": cores(),
+        "cores": bound_cores(),
         "threads": os.environ.get("OMP_NUM_THREADS", ""),
     }
 
@@ -130,10 +131,3 @@ def flags() -> frozenset[str]:
         return frozenset()
     told = re.search(r"^(?:flags|Features)\s*: *(.+)$", text, flags=re.MULTILINE)
     return frozenset(told[1].split() if told else ()) & {*_FLAGS, *_MORE_FLAGS}
-
-
-def cores() -> int:
-    """Those that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -24,7 +24,7 @@ from spacy.training.converters import conll_ner_to_docs
 # LabelMe's files are read without its window: Qt is not here.
 sys.modules["PyQt5"] = mock.MagicMock()
 from labelme._label_file import read_label_file  # noqa: E402 # as said
-from labelme.utils import shapes_to_label  # noqa: E402
+from labelme.utils import shapes_to_label  # noqa: E402 # as said
 
 FOLDER = pathlib.Path(sys.argv[1])
 

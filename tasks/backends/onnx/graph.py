@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import mmap
-import os
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from ....protocol.errors import OutOfMemory
 from ..base import ModelRefused
+from ..cores import bound_cores
 from ..device import Device
 from .checks import finite
 from .runtime import Runtime
@@ -60,7 +60,8 @@ class Graph:
         threads: int = 0,
     ) -> None:
         self.path, self._device = path, device
-        self.session = runtime.open(path, device, threads or _cores())
+        # The runtime's own default counts cores that the process may not use.
+        self.session = runtime.open(path, device, threads or bound_cores())
         taken, given = self.session.get_inputs(), self.session.get_outputs()
         self.inputs: dict[str, Shape] = {node.name: tuple(node.shape) for node in taken}
         self.outputs: dict[str, Shape] = {node.name: tuple(node.shape) for node in given}
@@ -178,10 +179,3 @@ def _mentions(path: Path, word: bytes) -> bool:
     """Whether a file holds a word: operators stand in it by name. onnx would have to parse it."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         return content.find(word) >= 0
-
-
-def _cores() -> int:
-    # The runtime's own default counts cores that the process may not use.
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
