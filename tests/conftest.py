@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import boto3
 import pytest
@@ -17,9 +19,29 @@ from hypothesis import settings
 from wherry.jobs.settings import JobsSettings
 from wherry.ops.redis_server import RedisServer, free_port
 
+from .support.whole_files import WholeFiles
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE)
+
 # Time decides no test: machines are busy.
 settings.register_profile("wherry", deadline=None)
 settings.load_profile("wherry")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Files go whole to a process, and a run outlives a process that dies."""
+    return WholeFiles(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.fixture(autouse=True)
+def _signals() -> Iterator[None]:
+    """No test leaves a signal to be taken otherwise: a later one would not be interrupted by it."""
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    yield
+    changed = {n.name: signal.getsignal(n) for n in _SIGNALS if signal.getsignal(n) != before[n]}
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    assert not changed, f"left behind: {changed}"
 
 
 @pytest.fixture(scope="session")

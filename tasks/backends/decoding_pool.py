@@ -66,21 +66,16 @@ class DecodingPool:
     def run(self, tasks: Sequence[DecodingTask], rank: int = 0) -> None:
         """Run a batch's tasks, begun in their order, until all have ended or one wants no more."""
         share = _Share(rank, deque(tasks))
-        with self._changed:
-            is_open = not self._closed
-            if is_open:
-                self._start()
-                self._turns.setdefault(rank, deque()).append(share)
-                self._changed.notify(len(tasks))
-        if not is_open:  # its threads are gone
-            all(task.run() for task in tasks)
-            return
         try:
-            share.ended.wait()
+            is_open = self._give(share)
+            if is_open:
+                share.ended.wait()
         except BaseException:  # a signal's handler raised: nobody takes what is still to come
             with self._changed:
                 self._drop(share)
             raise
+        if not is_open:  # its threads are gone
+            all(task.run() for task in tasks)
 
     def close(self) -> None:
         """Finish what was given, and end the threads."""
@@ -89,6 +84,15 @@ class DecodingPool:
             self._changed.notify_all()
         for thread in self._started:
             thread.join()
+
+    def _give(self, share: _Share) -> bool:
+        with self._changed:
+            if self._closed:
+                return False
+            self._start()
+            self._turns.setdefault(share.rank, deque()).append(share)
+            self._changed.notify(len(share.waiting))
+            return True
 
     def _start(self) -> None:
         while len(self._started) < self.threads:
@@ -156,8 +160,8 @@ class DecodingPool:
     def _drop(self, share: _Share) -> None:
         """Begin no more of a batch."""
         share.waiting.clear()
-        turns = self._turns[share.rank]
-        if share in turns:
+        turns = self._turns.get(share.rank)
+        if turns and share in turns:
             turns.remove(share)
         self._changed.notify_all()  # one may wait for room behind it, or for the end
 

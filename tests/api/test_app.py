@@ -24,7 +24,7 @@ def test_the_api_needs_no_weights(api_settings, jobs_settings, tmp_path, redis_u
     path = tmp_path / "models.toml"
     path.write_text(MODELS + 'source = "package:no_such_package/weights"\n')
     settings = api_settings.model_copy(update={"models": path})
-    with Server(settings, jobs_settings) as url, httpx.Client(base_url=url) as http:
+    with Server(settings, jobs_settings) as url, httpx.Client(base_url=url, timeout=60) as http:
         assert http.get("/v2/models/embedding").json()["versions"] == ["1", "2"]
         assert http.post("/v2/models/embedding/jobs", json=texts("a")).status_code == 202
 
@@ -32,7 +32,7 @@ def test_the_api_needs_no_weights(api_settings, jobs_settings, tmp_path, redis_u
 @pytest.fixture
 def strict(api_settings, jobs_settings, redis_url):
     settings = api_settings.model_copy(update={"strict_parameters": True})
-    with Server(settings, jobs_settings) as url, httpx.Client(base_url=url) as client:
+    with Server(settings, jobs_settings) as url, httpx.Client(base_url=url, timeout=60) as client:
         yield client
 
 

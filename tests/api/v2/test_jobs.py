@@ -234,7 +234,7 @@ def test_a_large_result_can_be_fetched_from_the_store(redis_url, api_settings, w
         s3_access_key_id="id",
         s3_secret_access_key="secret",
     )
-    with Server(api_settings, s3) as url, httpx.Client(base_url=url) as http:
+    with Server(api_settings, s3) as url, httpx.Client(base_url=url, timeout=60) as http:
         job = http.post(JOBS, json=texts("a")).json()
         [(claimed, stats)] = worker.claim()
         answer = Outcome(id=claimed.id, attempt=1, result_ref="answers/x", header_length=17)

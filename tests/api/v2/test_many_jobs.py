@@ -18,7 +18,7 @@ OCTETS = "application/octet-stream"
 def small_answers(api_settings, jobs_settings, http):
     """A server whose answers hold few results."""
     settings = api_settings.model_copy(update={"max_results_bytes": 1000})
-    with Server(settings, jobs_settings) as url, httpx.Client(base_url=url) as client:
+    with Server(settings, jobs_settings) as url, httpx.Client(base_url=url, timeout=60) as client:
         yield client
 
 

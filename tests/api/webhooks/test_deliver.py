@@ -191,7 +191,7 @@ def test_time_gives_up(
     other = jobs.model_copy(update={"key_prefix": "brief"})
     settings = api_settings.model_copy(update={**CALLING, "webhook_retry_s": 1})
     receiver.answers["/"] = status(500)
-    with Server(settings, other) as url, httpx.Client(base_url=url) as http:
+    with Server(settings, other) as url, httpx.Client(base_url=url, timeout=60) as http:
         submit(http, receiver.url(host="127.0.0.1"), "a")
         http.post("/v2/jobs/a/cancel")
         until(lambda: totals(http)["failed"])
@@ -259,7 +259,7 @@ def test_a_name_at_a_private_address_is_refused_at_submit(
 ) -> None:
     anyone = {**CALLING, "webhook_hosts": "*", "outbound_networks": ""}
     settings = api_settings.model_copy(update=anyone)
-    with Server(settings, jobs) as url, httpx.Client(base_url=url) as http:
+    with Server(settings, jobs) as url, httpx.Client(base_url=url, timeout=60) as http:
         answer = submit(http, "http://localhost/hook", "a")
         assert "host 'localhost': not at a public address" in answer.json()["error"]
         assert http.get("/v2/jobs/a").status_code == 404
@@ -287,7 +287,7 @@ def test_webhooks_are_refused_until_hosts_and_a_secret_are_set(
 ) -> None:
     off = SecretStr("") if missing == "webhook_secrets" else ""
     settings = api_settings.model_copy(update={**CALLING, missing: off})
-    with Server(settings, jobs) as url, httpx.Client(base_url=url) as http:
+    with Server(settings, jobs) as url, httpx.Client(base_url=url, timeout=60) as http:
         answer = submit(http, "http://127.0.0.1/", "a")
         assert answer.status_code == 400
         assert "WHERRY_WEBHOOK_HOSTS and WHERRY_WEBHOOK_SECRETS" in answer.json()["error"]

@@ -57,11 +57,11 @@ def test_a_batch_whose_input_is_deleted_fails(
 ) -> None:
     jobs = jobs_settings.model_copy(update={"key_prefix": "apart"})
     idle = api_settings.model_copy(update={"batches_at_once": 0})
-    with Server(idle, jobs) as url, httpx.Client(base_url=url) as http:
+    with Server(idle, jobs) as url, httpx.Client(base_url=url, timeout=60) as http:
         batch_id = create(http, jsonl([line(0)]))
         batch = http.get(f"/v1/batches/{batch_id}").json()
         assert http.delete(f"/v1/files/{batch['input_file_id']}").json()["deleted"]
-    with Server(api_settings, jobs) as url, httpx.Client(base_url=url) as http:
+    with Server(api_settings, jobs) as url, httpx.Client(base_url=url, timeout=60) as http:
         batch = ended(http, batch_id)
         assert (batch["status"], batch["errors"]["data"][0]["code"]) == ("failed", "file_gone")
 
@@ -69,13 +69,13 @@ def test_a_batch_whose_input_is_deleted_fails(
 def test_another_process_goes_on_where_one_stopped(
     api_settings: ApiSettings, jobs_settings: JobsSettings, worker: Worker
 ) -> None:
-    with Server(api_settings, jobs_settings) as url, httpx.Client(base_url=url) as http:
+    with Server(api_settings, jobs_settings) as url, httpx.Client(base_url=url, timeout=60) as http:
         batch_id = create(http, jsonl([line(n) for n in range(150)]))
         served = 0
         while served < 60:
             served += worker.serve()
             time.sleep(0.01)
-    with Server(api_settings, jobs_settings) as url, httpx.Client(base_url=url) as http:
+    with Server(api_settings, jobs_settings) as url, httpx.Client(base_url=url, timeout=60) as http:
         deadline = time.monotonic() + 20
         while http.get(f"/v1/batches/{batch_id}").json()["status"] != "completed":
             served += worker.serve()
@@ -120,13 +120,13 @@ def test_a_batch_that_only_breaks_off_fails_at_last(
 def test_a_cancellation_is_carried_out_by_another_process(
     api_settings: ApiSettings, jobs_settings: JobsSettings, worker: Worker
 ) -> None:
-    with Server(api_settings, jobs_settings) as url, httpx.Client(base_url=url) as http:
+    with Server(api_settings, jobs_settings) as url, httpx.Client(base_url=url, timeout=60) as http:
         batch_id = create(http, jsonl([line(n) for n in range(80)]))
         deadline = time.monotonic() + 10
         while not http.get("/v2/queues").json()["totals"]["waiting"]:
             assert time.monotonic() < deadline
     worker.queue.run(cancel_batch(batch_id, jobs_settings))
-    with Server(api_settings, jobs_settings) as url, httpx.Client(base_url=url) as http:
+    with Server(api_settings, jobs_settings) as url, httpx.Client(base_url=url, timeout=60) as http:
         batch = ended(http, batch_id)
         assert batch["status"] == "cancelled"
         assert len(lines_of(http, batch["error_file_id"])) == 80

@@ -54,7 +54,7 @@ def test_the_operator_says_how_long_files_stay_otherwise(
 ) -> None:
     for ttl_s, stays in ((DAY_S, DAY_S), (0, None)):
         settings = api_settings.model_copy(update={"files_ttl_s": ttl_s})
-        with Server(settings, jobs_settings) as url, httpx.Client(base_url=url) as http:
+        with Server(settings, jobs_settings) as url, httpx.Client(base_url=url, timeout=60) as http:
             made = upload(http, b"x")
             assert made["expires_at"] == (made["created_at"] + stays if stays else None)
 
@@ -156,7 +156,7 @@ def begun_late(
     """A batch whose input expired before anybody began it."""
     jobs = jobs_settings.model_copy(update={"key_prefix": "apart"})
     idle = api_settings.model_copy(update={"batches_at_once": 0})
-    with Server(idle, jobs) as url, httpx.Client(base_url=url) as http:
+    with Server(idle, jobs) as url, httpx.Client(base_url=url, timeout=60) as http:
         batch_id = create(http, jsonl([line(0)]))
         file_id = http.get(f"/v1/batches/{batch_id}").json()["input_file_id"]
     expire(redis, "apart", file_id)
@@ -166,7 +166,7 @@ def begun_late(
     redis.hset(f"apart:batch:{batch_id}", "asked", json.dumps(asked))
     if swept:
         redis.delete(f"apart:file:{file_id}")
-    with Server(api_settings, jobs) as url, httpx.Client(base_url=url) as http:
+    with Server(api_settings, jobs) as url, httpx.Client(base_url=url, timeout=60) as http:
         return ended(http, batch_id)
 
 

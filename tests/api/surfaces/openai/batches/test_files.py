@@ -117,7 +117,7 @@ def test_a_file_over_the_limit_is_refused_while_it_comes(
     api_settings: ApiSettings, jobs_settings: JobsSettings, redis_url: str
 ) -> None:
     settings = api_settings.model_copy(update={"max_file_bytes": 100})
-    with Server(settings, jobs_settings) as url, httpx.Client(base_url=url) as http:
+    with Server(settings, jobs_settings) as url, httpx.Client(base_url=url, timeout=60) as http:
         for headers in ({}, {"Transfer-Encoding": "chunked"}):
             data = b"x" * 20_000
             form = part(b"purpose", b"batch") + part(b"file", data) + b"--B--"

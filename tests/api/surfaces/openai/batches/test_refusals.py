@@ -67,7 +67,7 @@ def test_more_lines_than_allowed_fail(
     api_settings: ApiSettings, jobs_settings: JobsSettings, redis_url: str
 ) -> None:
     settings = api_settings.model_copy(update={"max_batch_lines": 3})
-    with Server(settings, jobs_settings) as url, httpx.Client(base_url=url) as http:
+    with Server(settings, jobs_settings) as url, httpx.Client(base_url=url, timeout=60) as http:
         batch = ended(http, create(http, jsonl([line(n) for n in range(4)])))
         assert batch["errors"]["data"][0]["code"] == "too_many_lines"
 
