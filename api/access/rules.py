@@ -7,7 +7,7 @@ import re
 from .caller import Scope
 
 #: For whoever watches the server and has no key: load balancers, containers.
-OPEN = frozenset(
+_OPEN = frozenset(
     {
         "/v2/health/live",
         "/v2/health/ready",
@@ -19,6 +19,9 @@ OPEN = frozenset(
         "/pixano056/health",
     }
 )
+
+#: The console's files, which say nothing about anybody. What a page shows it asks for with a key.
+_PAGES = re.compile(r"/console(?:/.*)?", re.DOTALL)
 
 #: The operator's: keys, dead letters, webhooks, models opened and closed, what all did together.
 _ADMIN = re.compile(
@@ -43,8 +46,13 @@ _ANY = re.compile(
 _ASKS = {"/v2/repository/index": None, "/v2/jobs:status": Scope.READ}
 
 
+def is_open(path: str) -> bool:
+    """Whether a path answers everybody, with or without a key."""
+    return path in _OPEN or _PAGES.fullmatch(path) is not None
+
+
 def needed(method: str, path: str) -> Scope | None:
-    """The scope that a call needs; None where any key will do. OPEN paths need none."""
+    """The scope that a call needs; None where any key will do. open paths need none."""
     path = path.removesuffix("\n")  # as the routes' own patterns do
     if _ADMIN.fullmatch(path):
         return Scope.ADMIN
