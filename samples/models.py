@@ -44,6 +44,21 @@ TRAINED = {
     "zero-shot-image-classification": "package:wherry.samples/weights/shapes-clip",
 }
 
+#: Source -> what its model knows, where that is little.
+_KNOWS = {
+    "package:wherry.samples/weights/digits": "Knows the handwritten digits 0 to 9 and nothing else:"
+    " whatever else a picture shows, a digit is the answer.",
+    "package:wherry.samples/weights/shapes": "Knows drawn circles, squares and triangles and"
+    " nothing else: in a photograph it finds none.",
+    "package:wherry.samples/weights/shapes-clip": "Knows drawn circles, squares and triangles in"
+    " red, green, blue and yellow, and no other words.",
+    "package:wherry.samples/weights/shapes-segmenter": "Knows drawn circles, squares and triangles"
+    " and nothing else.",
+}
+
+#: What a model says whose answers mean nothing.
+_UNTRAINED = "Never trained: its answers mean nothing."
+
 #: Task -> the backend that its trained model is made for, where the task's first backend is not.
 _TRAINED_ON = {
     "audio-classification": "onnxruntime",
@@ -167,8 +182,9 @@ def _exists(source: str) -> bool:
 
 def _declaration(task_name: str, source: str | None) -> str:
     lines = ["", "[[models]]", f'name = "{task_name}"', f'task = "{task_name}"']
-    if not _is_trained(task_name, source):
-        lines.insert(1, "# Never trained: its answers mean nothing.")
+    knows = _KNOWS.get(source or "", "") if _is_trained(task_name, source) else _UNTRAINED
+    if knows:
+        lines.append(f"description = {json.dumps(knows)}")
     if source is None:
         lines.append('backend = "stub"')
     else:
