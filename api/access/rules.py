@@ -20,6 +20,9 @@ OPEN = frozenset(
     }
 )
 
+#: The console's files, which say nothing about anybody. What a page shows it asks for with a key.
+_PAGES = re.compile(r"/console(?:/.*)?", re.DOTALL)
+
 #: The operator's: keys, dead letters, webhooks, models opened and closed, what all did together.
 _ADMIN = re.compile(
     r"/v2/(?:dead|keys|webhooks)(?:[/:].*)?"
@@ -33,7 +36,8 @@ _ADMIN_WRITES = re.compile(r"/pixano(?:056)?/(?:providers/.*|v1/models(?:/.*)?)"
 
 #: What any key may ask by GET: which models there are, and how to call them.
 _ANY = re.compile(
-    r"/|/docs|/openapi\.json|/v2|/v2/models/.*|/models/.*|/v1/models(?:/.*)?|/label-studio/.*"
+    r"/|/docs|/openapi\.json|/v2|/v2/caller|/v2/tasks(?:/.*)?|/v2/models/.*|/models/.*"
+    r"|/v1/models(?:/.*)?|/label-studio/.*"
     r"|/v1alpha/(?:models|namespaces/.*)"
     r"|/pixano(?:056)?/(?:ready|app/.*|providers/.*|v1/(?:ready|info|models))",
     re.DOTALL,
@@ -43,8 +47,13 @@ _ANY = re.compile(
 _ASKS = {"/v2/repository/index": None, "/v2/jobs:status": Scope.READ}
 
 
+def is_open(path: str) -> bool:
+    """Whether a path answers everybody, with or without a key."""
+    return path in OPEN or _PAGES.fullmatch(path) is not None
+
+
 def needed(method: str, path: str) -> Scope | None:
-    """The scope that a call needs; None where any key will do. OPEN paths need none."""
+    """The scope that a call needs; None where any key will do. Open paths need none."""
     path = path.removesuffix("\n")  # as the routes' own patterns do
     if _ADMIN.fullmatch(path):
         return Scope.ADMIN

@@ -1,0 +1,140 @@
+// The public HTTP surface, called with the key that the user gave.
+
+/** Where the API answers: the console lies one level below. */
+const BASE = new URL("../", document.baseURI);
+
+/** @type {string} the key; kept in memory, and in the tab's session if the user said so */
+let key = sessionStorage.getItem("wherry-key") ?? "";
+
+/** Said on `window` when another key is used: whoever holds what the one before saw forgets it. */
+export const KEY_CHANGED = "wherry-key";
+
+/**
+ * Use a key from now on; "" forgets it.
+ * @param {string} value
+ * @param {boolean} keep whether a reload of this tab still has it
+ */
+export function useKey(value, keep) {
+  key = value;
+  if (value && keep) sessionStorage.setItem("wherry-key", value);
+  else sessionStorage.removeItem("wherry-key");
+  dispatchEvent(new Event(KEY_CHANGED));
+}
+
+/** An answer that is an error: its status, the error's code, the words. */
+export class HttpError extends Error {
+  /**
+   * @param {number} status 0 where the server did not answer
+   * @param {string} code
+   * @param {string} message
+   * @param {unknown} [body]
+   */
+  constructor(status, code, message, body) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.body = body;
+  }
+}
+
+/**
+ * @typedef {object} Call
+ * @property {string} [method]
+ * @property {unknown} [json] sent as JSON
+ * @property {BodyInit} [body] sent as it is
+ * @property {Record<string, string>} [headers]
+ * @property {AbortSignal} [signal]
+ */
+
+/**
+ * Call a path of the API, relative to its root: `v2/jobs`.
+ * @param {string} path
+ * @param {Call} [call]
+ * @returns {Promise<Response>} an answer below 400
+ * @throws {HttpError}
+ */
+export async function call(path, { method, json, body, headers = {}, signal } = {}) {
+  /** @type {Record<string, string>} */
+  const sent = { Accept: "application/json", ...headers };
+  if (key) sent.Authorization = `Bearer ${key}`;
+  if (json !== undefined) sent["Content-Type"] = "application/json";
+  let response;
+  try {
+    response = await fetch(new URL(path, BASE), {
+      method: method ?? (json !== undefined || body !== undefined ? "POST" : "GET"),
+      headers: sent,
+      body: json !== undefined ? JSON.stringify(json) : (body ?? null),
+      credentials: "omit", // the key is in the header; a browser must not ask for a password
+      ...(signal ? { signal } : {}),
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new HttpError(0, "unreachable", "The API does not answer.");
+  }
+  if (response.ok) return response;
+  throw await errorOf(response);
+}
+
+/**
+ * Call a path and read its JSON.
+ * @param {string} path
+ * @param {Call} [options]
+ * @returns {Promise<any>}
+ */
+export async function callJson(path, options) {
+  return (await call(path, options)).json();
+}
+
+/**
+ * Follow a stream of server-sent events until it ends or the signal says so.
+ * @param {string} path
+ * @param {(event: {event: string, data: string, id: string}) => void} heard
+ * @param {Call} [options]
+ */
+export async function follow(path, heard, options = {}) {
+  const headers = { ...options.headers, Accept: "text/event-stream" };
+  const response = await call(path, { ...options, headers });
+  const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
+  const decoder = new TextDecoder();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const blocks = (rest + decoder.decode(value, { stream: true })).split("\n\n");
+    rest = blocks.pop() ?? "";
+    for (const block of blocks) tell(block, heard);
+  }
+}
+
+/**
+ * @param {string} block
+ * @param {(event: {event: string, data: string, id: string}) => void} heard
+ */
+function tell(block, heard) {
+  const event = { event: "message", data: "", id: "" };
+  /** @type {string[]} */
+  const data = [];
+  for (const line of block.split("\n")) {
+    const [name, ...rest] = line.split(":");
+    const value = rest.join(":").replace(/^ /, "");
+    if (name === "data") data.push(value);
+    else if (name === "event") event.event = value;
+    else if (name === "id") event.id = value;
+  }
+  if (!data.length) return;
+  event.data = data.join("\n");
+  heard(event);
+}
+
+/** @param {Response} response */
+async function errorOf(response) {
+  const text = await response.text();
+  try {
+    const body = JSON.parse(text);
+    const error = typeof body.error === "object" ? body.error : body;
+    const words = error.message ?? body.error ?? text;
+    return new HttpError(response.status, String(error.code ?? error.type ?? ""), String(words), body);
+  } catch {
+    return new HttpError(response.status, "", text || response.statusText);
+  }
+}
