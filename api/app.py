@@ -52,6 +52,7 @@ from .v2 import jobs as jobs_routes
 from .v2 import many_jobs as many_jobs_routes
 from .v2 import models as models_routes
 from .v2 import server as server_routes
+from .v2 import tasks as tasks_routes
 from .v2 import webhooks as webhooks_routes
 from .webhooks.deliver import Deliverer
 
@@ -64,6 +65,7 @@ _ROUTES = (
     forget_routes,
     generate_routes,
     models_routes,
+    tasks_routes,
     server_routes,
     dead_routes,
     *openai_routes.ROOMS,
