@@ -1,6 +1,7 @@
 // Boxes with a label or a text each, over the picture.
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { number } from "../lib/format.js";
 import { itemsOf } from "../lib/tensors.js";
 import { picturesOf } from "./given.js";
 import { kept } from "./kept.js";
@@ -17,7 +18,7 @@ export default function draw(answer) {
     .map(({ label, text, score, box }) => ({
       label: label ?? text ?? "",
       score,
-      cells: [box.map(Math.round).join(", ")],
+      cells: [box.map(number).join(", ")],
       shapes: [{ kind: /** @type {const} */ ("box"), at: box, label: label ?? text ?? "" }],
     }));
   const turn = (/** @type {Event} */ event) => {

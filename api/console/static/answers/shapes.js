@@ -5,6 +5,7 @@
  * @property {number} id which item of the answer it shows
  * @property {"box" | "mask" | "point" | "line"} kind
  * @property {number[]} at corners of a box or ends of a line: x0, y0, x1, y1; a point: x, y
+ * @property {number} [per] what `at` is in: parts of the picture's width and height, instead of pixels
  * @property {import("./mask.js").Mask} [mask]
  * @property {string} label
  * @property {number} colour 1 to 6
