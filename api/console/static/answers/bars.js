@@ -3,8 +3,8 @@
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { number } from "../lib/format.js";
 
-/** Characters of a label that stands on a line of its own. */
-const LONG = 24;
+/** Characters of a label that may take several lines. */
+const LONG = 20;
 
 /**
  * @typedef {object} Bar

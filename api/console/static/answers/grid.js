@@ -29,7 +29,7 @@ class AnswerGrid extends HTMLElement {
     const most = shown.flat().reduce((found, value) => Math.max(found, Math.abs(value)), 0) || 1;
     this.#canvas.width = wide;
     this.#canvas.height = Math.max(1, shown.length);
-    this.#canvas.classList.toggle("answer-flat", shown.length === 1);
+    this.#canvas.style.height = `${Math.max(3, shown.length * 1.25)}rem`;
     this.#canvas.setAttribute("aria-label", `${shown.length} lines of ${wide} cells, from ${number(-most)} to ${number(most)}`);
     const context = /** @type {CanvasRenderingContext2D} */ (this.#canvas.getContext("2d"));
     const style = getComputedStyle(this);

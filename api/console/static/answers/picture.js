@@ -8,6 +8,9 @@ import { View } from "./view.js";
 
 /** @typedef {import("./shapes.js").Shape} Shape */
 
+/** Shapes beyond which only the marked one has its label drawn. */
+const CROWD = 40;
+
 /** Screen pixels a CSS pixel, at most. */
 const DENSEST = 2;
 
@@ -185,6 +188,7 @@ class AnswerPicture extends HTMLElement {
         unit: this.#view.density,
         marked: shape.id === this.#marked,
         dimmed: marked && shape.id !== this.#marked,
+        crowded: shapes.length > CROWD,
       });
     }
     context.globalAlpha = 1;

@@ -20,6 +20,7 @@
  * @property {number} unit a CSS pixel on the canvas
  * @property {boolean} marked
  * @property {boolean} dimmed another one is marked
+ * @property {boolean} crowded so many that labels would hide them
  */
 
 /**
@@ -53,7 +54,7 @@ function drawMask({ mask }, { context, colour, place, marked, dimmed }) {
  * @param {Pen} pen
  */
 function drawBox({ at, label }, pen) {
-  const { context, colour, place, unit, marked } = pen;
+  const { context, colour, place, unit, marked, crowded } = pen;
   const [left, top] = place(at[0] ?? 0, at[1] ?? 0);
   const [right, bottom] = place(at[2] ?? 0, at[3] ?? 0);
   if (marked) {
@@ -66,7 +67,7 @@ function drawBox({ at, label }, pen) {
   context.lineWidth = (marked ? 4 : 2) * unit;
   context.strokeStyle = colour;
   context.strokeRect(left, top, right - left, bottom - top);
-  if (label) drawLabel(label, left, top, pen);
+  if (label && (marked || !crowded)) drawLabel(label, left, top, pen);
 }
 
 /**
