@@ -21,6 +21,7 @@ from ..jobs.settings import from_environment
 from ..jobs.stores import open_store
 from ..tasks.catalog import Catalog, load_catalog
 from .access.book import KeyBook, KeyFileError, read_keys
+from .console import extensions as console_extensions
 from .console import routes as console_routes
 from .core.fleet_store import FleetStore, Presence
 from .core.intake import Intake
@@ -49,6 +50,7 @@ from .v2 import forget as forget_routes
 from .v2 import generate as generate_routes
 from .v2 import infer as infer_routes
 from .v2 import jobs as jobs_routes
+from .v2 import keys as keys_routes
 from .v2 import many_jobs as many_jobs_routes
 from .v2 import models as models_routes
 from .v2 import server as server_routes
@@ -75,6 +77,8 @@ _ROUTES = (
     huggingface_routes,
     batches_routes,
     webhooks_routes,
+    keys_routes,
+    console_extensions,  # before the path that takes all others
     console_routes,
     page,
 )
