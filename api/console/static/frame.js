@@ -18,6 +18,7 @@ import { themeChoice } from "./lib/theme.js";
 const PAGES = {
   models: { title: "Models", load: models },
   access: { load: async () => (await import("./pages/access.js")).access },
+  answers: { load: async () => (await import("./pages/answers.js")).answers }, // of examples: no way leads there
 };
 
 /** The list of models, or one of them. @returns {Promise<Draw>} */
