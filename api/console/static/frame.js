@@ -16,6 +16,7 @@ import { themeChoice } from "./lib/theme.js";
 /** @type {Record<string, Page>} by the first part of the address; one line a page */
 const PAGES = {
   models: { title: "Models", load: async () => (await import("./pages/models.js")).models },
+  answers: { load: async () => (await import("./pages/answers.js")).answers }, // of examples: no way leads there
 };
 
 /** @type {Map<string, Promise<Draw>>} */
