@@ -22,11 +22,22 @@ const SHOWN = 60;
  * @param {boolean} whole with its files, or their beginnings
  */
 export function oipJson({ request }, whole) {
-  const text = JSON.stringify(request, null, 2);
-  if (whole) return text;
+  if (whole) return pretty(request);
   const cut = (/** @type {string} */ name, /** @type {any} */ value) =>
     name !== "data" ? value : shortened(value, request.inputs.some((tensor) => tensor.data === value && isFile(tensor)));
-  return JSON.stringify(request, cut, 2);
+  return pretty(request, cut);
+}
+
+/**
+ * JSON by the line, short lists on one.
+ * @param {any} value
+ * @param {(name: string, value: any) => any} [change]
+ */
+function pretty(value, change) {
+  const text = JSON.stringify(value, change, 2);
+  return text.replace(/\[\n\s+([^[\]{}\n]*(?:,\n\s+[^[\]{}\n]*)*)\n\s+\]/g, (list, entries) =>
+    list.length < 200 ? `[${entries.replace(/\n\s+/g, " ")}]` : list,
+  );
 }
 
 /**
@@ -53,12 +64,12 @@ export function curlCommand({ model, request, files, keyed }) {
   const names = namesOf(files);
   /** @type {string[]} */
   const marks = [];
-  const marked = JSON.stringify(request, (_, value) => {
+  const marked = pretty(request, (_, value) => {
     const name = typeof value === "string" ? names.get(value) : undefined;
     if (!name) return value;
     marks.push(name);
     return `\u0000${marks.length - 1}\u0000`;
-  }, 2);
+  });
   // Between the marks of an unquoted here-document the shell reads $, ` and \ as its own.
   const body = marks.length ? marked.replace(/\\u0000|[\\$`]/g, (found) => (found === "\\u0000" ? found : `\\${found}`)) : marked;
   const filled = body.replace(/\\u0000(\d+)\\u0000/g, (_, at) => `$(base64 < ${shellWord(marks[Number(at)] ?? "")} | tr -d '\\n')`);

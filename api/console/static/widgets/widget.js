@@ -100,7 +100,8 @@ export class Widget {
       request = this.request();
     } catch (error) {
       if (!(error instanceof Missing)) throw error;
-      return html`<p class="muted">${error.message}</p>`;
+      if (!this.run) return html`<p class="muted">${error.message}</p>`;
+      request = this.run.request; // the one that was sent
     }
     const asked = { model: this.model.name, task: this.task, request, files: this.files, keyed: false };
     if (this.form === "python") return codeBlock(pythonProgram(asked), "The request in Python");

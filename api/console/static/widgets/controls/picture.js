@@ -17,6 +17,8 @@ const PICTURES = "image/*,.pdf,.tif,.tiff,.heic,.heif,.jxl,.jp2,.dcm,.dicom";
 export class PictureControl {
   /** @type {import("../given_file.js").GivenFile[]} */
   files = [];
+  /** Whether the pictures are shown here, or by who draws on them. */
+  shows = true;
 
   /** @param {import("../declaration.js").Input} input */
   constructor(input) {
@@ -51,7 +53,7 @@ export class PictureControl {
         this.files,
         (file) => file,
         (file, at) => html`<li>
-          ${preview(file, this.many ? `Picture ${at + 1}: ${file.name}` : file.name)}
+          ${this.shows || this.many ? preview(file, this.many ? `Picture ${at + 1}: ${file.name}` : file.name) : ""}
           <span class="help">${file.name}, ${bytes(file.blob.size)}</span>
           <span class="buttons">
             ${this.many && at > 0 ? html`<button type="button" class="small" aria-label=${`Move picture ${at + 1} forward`} @click=${() => this.move(at)}>←</button>` : ""}

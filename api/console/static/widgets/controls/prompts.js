@@ -21,6 +21,7 @@ export class PromptsControl {
   /** @param {import("../declaration.js").Input[]} inputs the picture first */
   constructor([picture, ...drawn]) {
     this.picture = new PictureControl(/** @type {import("../declaration.js").Input} */ (picture));
+    this.picture.shows = false;
     this.prompts = new Prompts(drawn);
     this.tool = this.prompts.takesPoints ? "on" : "box";
     this.stage = new Stage({ pressed: (at) => this.pressed(at), dragged: (from, to) => this.dragged(from, to) });
@@ -32,7 +33,7 @@ export class PromptsControl {
 
   /** The picture that is marked now. */
   get shown() {
-    return this.files[this.prompts.takesFrames ? Math.min(this.frame, this.files.length - 1) : 0];
+    return this.files[Math.min(this.frame, this.files.length - 1)];
   }
 
   draw() {
@@ -40,10 +41,11 @@ export class PromptsControl {
       ${this.shown ? html`<fieldset>
         <legend>Objects</legend>
         <p class="help">Press on the picture to mark an object${this.prompts.takesBoxes ? ", or drag a box around it" : ""}.
-          With the keyboard: add a mark, then move it with the arrow keys (with Shift by single pixels), and remove it with Delete.</p>
+          With the keyboard: add a mark, then move it with the arrow keys (with Shift by single pixels,
+          with Ctrl to size a box), and remove it with Delete.</p>
         ${this.drawTools()}
-        ${this.prompts.takesFrames && this.files.length > 1 ? this.drawFrames() : ""}
-        ${this.stage.draw(this.shown, this.here())}
+        ${this.prompts.takesFrames ? this.drawFrames(this.shown) : ""}
+        ${this.stage.draw(this.shown, this.here(), this.tool === "box")}
         ${promptFields(this)}
       </fieldset>` : ""}`;
   }
@@ -63,13 +65,27 @@ export class PromptsControl {
     </div>`;
   }
 
-  drawFrames() {
+  /** @param {import("../given_file.js").GivenFile} shown */
+  drawFrames(shown) {
+    if (this.files.length === 1 && !shown.kind.startsWith("image/")) return this.drawFrameOfFilm();
     const last = this.files.length - 1;
     return html`<div class="buttons">
       <button type="button" class="small" ?disabled=${this.frame <= 0} @click=${() => this.turn(-1)}>Previous frame</button>
       <span role="status">Frame ${Math.min(this.frame, last)} of 0 to ${last}</span>
       <button type="button" class="small" ?disabled=${this.frame >= last} @click=${() => this.turn(1)}>Next frame</button>
     </div>`;
+  }
+
+  /** Which frame of a film is marked: a browser shows it by seconds, and does not say where frames are. */
+  drawFrameOfFilm() {
+    const typed = (/** @type {Event} */ event) => {
+      const frame = /** @type {HTMLInputElement} */ (event.target).valueAsNumber;
+      if (Number.isInteger(frame) && frame >= 0) this.frame = frame;
+      redraw();
+    };
+    return html`<label class="field"><span>Frame of the film</span>
+      <input type="number" min="0" step="1" .value=${String(this.frame)} @change=${typed}>
+      <span class="help">From 0. The film is shown at its beginning, whichever frame is marked.</span></label>`;
   }
 
   /** The prompts on the picture that is shown. */

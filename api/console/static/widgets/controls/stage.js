@@ -37,13 +37,14 @@ export class Stage {
   /**
    * @param {import("../given_file.js").GivenFile} file
    * @param {Prompt[]} prompts
+   * @param {boolean} draws whether a finger that moves draws a box, and does not scroll
    */
-  draw(file, prompts) {
+  draw(file, prompts, draws) {
     const isFilm = file.kind.startsWith("video/");
     if (!isFilm && !file.kind.startsWith("image/")) {
       return html`<p class="help">The browser cannot show this picture; marks can be written as numbers.</p>`;
     }
-    return html`<div class="widget-stage">
+    return html`<div class=${`widget-stage${draws ? " draws" : ""}`}>
       ${isFilm
         ? html`<video src=${urlOf(file.blob)} muted @loadedmetadata=${this.loaded} aria-label=${file.name}></video>`
         : html`<img src=${urlOf(file.blob)} alt=${file.name} draggable="false" @load=${this.loaded} @error=${this.unseen}>`}
@@ -53,7 +54,7 @@ export class Stage {
 
   /** @param {Prompt[]} prompts */
   drawMarks(prompts) {
-    return html`<svg viewBox=${`0 0 ${this.width} ${this.height}`} preserveAspectRatio="none" role="group"
+    return html`<svg viewBox=${`0 0 ${this.width} ${this.height}`} preserveAspectRatio="none" role="group" tabindex="-1"
       aria-label="Marks on the picture" @pointerdown=${this.down} @pointermove=${this.move} @pointerup=${this.up} @pointercancel=${this.cancel}>
       ${prompts.map((prompt) => svg`
         ${prompt.box ? this.drawBox(prompt, prompt.box) : ""}
@@ -84,15 +85,17 @@ export class Stage {
    */
   drawBox(prompt, box) {
     const [left, top, right, bottom] = box;
-    const corner = { x: left, y: top };
     const move = (/** @type {Place} */ to) => {
-      const [dx, dy] = [to.x - box[0], to.y - box[1]];
-      prompt.box = [box[0] + dx, box[1] + dy, box[2] + dx, box[3] + dy];
+      prompt.box = [to.x, to.y, to.x + right - left, to.y + bottom - top];
+    };
+    const size = (/** @type {Place} */ to) => {
+      prompt.box = [left, top, Math.max(left, to.x), Math.max(top, to.y)];
     };
     return svg`<rect class="widget-mark box" tabindex="0" role="button"
       aria-label=${`Box of object ${prompt.object}: ${[left, top, right, bottom].map(Math.round).join(", ")}`}
       x=${left} y=${top} width=${Math.max(0, right - left)} height=${Math.max(0, bottom - top)}
-      @keydown=${(/** @type {KeyboardEvent} */ event) => this.key(event, corner, move, () => { prompt.box = null; })}></rect>`;
+      @keydown=${(/** @type {KeyboardEvent} */ event) => this.key(event,
+        event.ctrlKey ? { x: right, y: bottom } : { x: left, y: top }, event.ctrlKey ? size : move, () => { prompt.box = null; })}></rect>`;
   }
 
   /**
@@ -107,7 +110,10 @@ export class Stage {
     event.preventDefault();
     const step = event.shiftKey ? 1 : Math.max(1, Math.round(Math.max(this.width, this.height) / 50));
     if (arrow) move(this.within({ x: place.x + arrow[0] * step, y: place.y + arrow[1] * step }));
-    else remove();
+    else {
+      /** @type {Element} */ (event.currentTarget).closest("svg")?.focus(); // the mark goes, and its focus
+      remove();
+    }
     redraw();
   }
 
