@@ -49,6 +49,7 @@ from .v2 import forget as forget_routes
 from .v2 import generate as generate_routes
 from .v2 import infer as infer_routes
 from .v2 import jobs as jobs_routes
+from .v2 import keys as keys_routes
 from .v2 import many_jobs as many_jobs_routes
 from .v2 import models as models_routes
 from .v2 import server as server_routes
@@ -75,6 +76,7 @@ _ROUTES = (
     huggingface_routes,
     batches_routes,
     webhooks_routes,
+    keys_routes,
     console_routes,
     page,
 )

@@ -98,7 +98,7 @@ def heard(context: BrowserContext) -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def page(context: BrowserContext, heard: list[str]) -> Page:  # noqa: ARG001 # it listens first
+def page(context: BrowserContext, heard: list[str]) -> Page:  # `heard` listens first
     """An empty page that is listened to."""
     return context.new_page()
 
