@@ -16,11 +16,11 @@ from fastapi import APIRouter, Request, Response
 
 from ...protocol.errors import NotFound
 from ...tasks import entry_points
-from .files import content_response, file_response
+from .routes import content_response, file_response
 
 log = logging.getLogger(__name__)
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 #: What of a package's folder a page may have: nothing of its Python.
 _SERVED = (".css", ".js", ".json", ".png", ".svg", ".webp", ".woff2")

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import functools
+import gzip
+import hashlib
+import mimetypes
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from ...protocol.errors import NotFound
 from ..http.page import from_browser, page
-from .extensions import router as extensions
-from .files import HEADERS, file_response
 
 router = APIRouter(include_in_schema=False)
-router.include_router(extensions)  # before the path that takes all others
 
 _STATIC = files("wherry.api.console") / "static"
+
+#: Nothing but this server's own files: no script or style in a page, no frame, no form.
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:;"
+        " media-src 'self' blob: data:; connect-src 'self'; font-src 'self';"
+        " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Permissions-Policy": "camera=(self), microphone=(self), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",  # asked again each time, and answered by 304
+}
 
 #: What stands for the page in a checkout where its libraries are not yet.
 _NO_LIBRARIES = (
@@ -45,5 +61,30 @@ async def static_file(request: Request) -> Response:
     """One of the console's files; the page itself where none is named."""
     path = request.path_params["path"] or "index.html"
     if path == "index.html" and not (_STATIC / "vendor" / "lit-html").is_dir():
-        return HTMLResponse(_NO_LIBRARIES, 503, HEADERS)
+        return HTMLResponse(_NO_LIBRARIES, 503, _HEADERS)
     return file_response(request, _STATIC, path)
+
+
+def file_response(request: Request, folder: Traversable, path: str) -> Response:
+    """A file of a folder, or that it is the one the browser has. Raises NotFound."""
+    found = folder.joinpath(*path.split("/"))
+    if ".." in path.split("/") or not found.is_file():
+        raise NotFound(f"the console has no file {path!r}")
+    return content_response(request, found.read_bytes(), path)
+
+
+def content_response(request: Request, content: bytes, path: str) -> Response:
+    """What a file of that name holds."""
+    tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    headers = {**_HEADERS, "ETag": tag, "Vary": "Accept-Encoding"}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        headers["Content-Encoding"], content = "gzip", _packed(content)
+    kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
+    return Response(content, media_type=kind, headers=headers)
+
+
+@functools.lru_cache(maxsize=256)
+def _packed(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)

@@ -17,7 +17,7 @@ export default function draw(answer) {
     .map(({ label, text, score, box }) => ({
       label: label ?? text ?? "",
       score,
-      cells: [box.map(Math.round).join(", ")],
+      cells: [box.map(pixels).join(", ")],
       shapes: [{ kind: /** @type {const} */ ("box"), at: box, label: label ?? text ?? "" }],
     }));
   const turn = (/** @type {Event} */ event) => {
@@ -32,6 +32,14 @@ export default function draw(answer) {
     found,
     above: pages.length > 1 ? picker(pages, state.page, turn) : nothing,
   });
+}
+
+/**
+ * A place to a tenth of a pixel.
+ * @param {number} value
+ */
+function pixels(value) {
+  return Math.round(value * 10) / 10;
 }
 
 /**

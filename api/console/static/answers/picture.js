@@ -8,6 +8,9 @@ import { View } from "./view.js";
 
 /** @typedef {import("./shapes.js").Shape} Shape */
 
+/** Shapes beyond which only the marked one has its label drawn. */
+const CROWD = 40;
+
 /** Screen pixels a CSS pixel, at most. */
 const DENSEST = 2;
 
@@ -157,15 +160,25 @@ class AnswerPicture extends HTMLElement {
     context.drawImage(bitmap, left, top, right - left, bottom - top);
   }
 
+  /** The shapes in pixels, whatever they are told in. */
+  #placed() {
+    const { width, height } = this.#view;
+    return this.#shapes.map((shape) => {
+      const { per, at } = shape;
+      return per ? { ...shape, at: at.map((value, axis) => (value / per) * (axis % 2 ? height : width)) } : shape;
+    });
+  }
+
   #drawShapes() {
     const canvas = this.#canvas(".answer-over");
     const context = canvas.getContext("2d");
     if (!context) return;
     context.clearRect(0, 0, canvas.width, canvas.height);
     const style = getComputedStyle(this);
-    const marked = this.#shapes.some(({ id }) => id === this.#marked);
+    const shapes = this.#placed();
+    const marked = shapes.some(({ id }) => id === this.#marked);
     const place = (/** @type {number} */ x, /** @type {number} */ y) => this.#view.place(x, y);
-    const [last, first] = [true, false].map((is) => this.#shapes.filter(({ id }) => (id === this.#marked) === is));
+    const [last, first] = [true, false].map((is) => shapes.filter(({ id }) => (id === this.#marked) === is));
     for (const shape of [...(first ?? []), ...(last ?? [])]) {
       drawShape(shape, {
         context,
@@ -175,6 +188,7 @@ class AnswerPicture extends HTMLElement {
         unit: this.#view.density,
         marked: shape.id === this.#marked,
         dimmed: marked && shape.id !== this.#marked,
+        crowded: shapes.length > CROWD,
       });
     }
     context.globalAlpha = 1;
@@ -245,7 +259,7 @@ class AnswerPicture extends HTMLElement {
     }
     const box = this.#canvas(".answer-over").getBoundingClientRect();
     const [x, y] = this.#view.back((event.clientX - box.left) * density, (event.clientY - box.top) * density);
-    this.#tell(shapeAt(this.#shapes, x, y, (10 * density) / this.#view.scale)?.id ?? null);
+    this.#tell(shapeAt(this.#placed(), x, y, (10 * density) / this.#view.scale)?.id ?? null);
   }
 
   #lift() {

@@ -5,6 +5,7 @@
  * @property {number} id which item of the answer it shows
  * @property {"box" | "mask" | "point" | "line"} kind
  * @property {number[]} at corners of a box or ends of a line: x0, y0, x1, y1; a point: x, y
+ * @property {number} [per] what `at` is in: parts of the picture's width and height, instead of pixels
  * @property {import("./mask.js").Mask} [mask]
  * @property {string} label
  * @property {number} colour 1 to 6
@@ -19,6 +20,7 @@
  * @property {number} unit a CSS pixel on the canvas
  * @property {boolean} marked
  * @property {boolean} dimmed another one is marked
+ * @property {boolean} crowded so many that labels would hide them
  */
 
 /**
@@ -52,7 +54,7 @@ function drawMask({ mask }, { context, colour, place, marked, dimmed }) {
  * @param {Pen} pen
  */
 function drawBox({ at, label }, pen) {
-  const { context, colour, place, unit, marked } = pen;
+  const { context, colour, place, unit, marked, crowded } = pen;
   const [left, top] = place(at[0] ?? 0, at[1] ?? 0);
   const [right, bottom] = place(at[2] ?? 0, at[3] ?? 0);
   if (marked) {
@@ -65,7 +67,7 @@ function drawBox({ at, label }, pen) {
   context.lineWidth = (marked ? 4 : 2) * unit;
   context.strokeStyle = colour;
   context.strokeRect(left, top, right - left, bottom - top);
-  if (label) drawLabel(label, left, top, pen);
+  if (label && (marked || !crowded)) drawLabel(label, left, top, pen);
 }
 
 /**
