@@ -87,21 +87,11 @@ function shellWord(text) {
 }
 
 /**
- * The names of files by their base64, each name once.
+ * The names of files by what they hold.
  * @param {import("./given_file.js").GivenFile[]} files
  */
 function namesOf(files) {
-  /** @type {Map<string, string>} */
-  const names = new Map();
-  const taken = new Set();
-  for (const { base64, name } of files) {
-    if (names.has(base64)) continue;
-    let own = name.replace(/[^\w.-]+/g, "_");
-    while (taken.has(own)) own = `again_${own}`;
-    taken.add(own);
-    names.set(base64, own);
-  }
-  return names;
+  return new Map(files.map(({ base64, name }) => [base64, name]));
 }
 
 /**

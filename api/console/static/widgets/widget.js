@@ -2,7 +2,7 @@
 
 import { html } from "../vendor/lit-html/lit-html.js";
 import { redraw } from "../lib/redraw.js";
-import { codeBlock } from "../lib/copy.js";
+import { codeBlock, copyButton } from "../lib/copy.js";
 import { drawAnswer } from "../answers/answer.js";
 import { controlsOf } from "./controls.js";
 import { FORMS, curlCommand, oipJson, pythonProgram } from "./code.js";
@@ -25,6 +25,8 @@ export class Widget {
   missing = "";
   /** How the request is shown. */
   form = "curl";
+  /** Whether it is: with pictures in it, it takes time to write. */
+  showsCode = false;
 
   /**
    * @param {Model} model
@@ -81,8 +83,8 @@ export class Widget {
 
   /** The request, to be sent without this page. */
   drawCode() {
-    return html`<details class="widget-code"><summary>This request as code</summary>
-      <div class="stack">
+    return html`<details class="widget-code" @toggle=${this.toggledCode}><summary>This request as code</summary>
+      ${this.showsCode ? html`<div class="stack">
         <div class="buttons" role="group" aria-label="Form of the request">
           ${Object.entries(FORMS).map(
             ([form, title]) => html`<button type="button" class="small" aria-pressed=${this.form === form}
@@ -90,7 +92,7 @@ export class Widget {
           )}
         </div>
         ${this.drawForm()}
-      </div>
+      </div>` : ""}
     </details>`;
   }
 
@@ -105,9 +107,20 @@ export class Widget {
     }
     const asked = { model: this.model.name, task: this.task, request, files: this.files, keyed: false };
     if (this.form === "python") return codeBlock(pythonProgram(asked), "The request in Python");
-    if (this.form === "json") return codeBlock(oipJson(asked, false), "The request as JSON");
+    if (this.form === "json") {
+      return html`<div class="code">
+        <pre tabindex="0" role="region" aria-label="The request as JSON">${oipJson(asked, false)}</pre>
+        ${copyButton(() => oipJson(asked, true), "the request as JSON")}
+      </div>`;
+    }
     return codeBlock(curlCommand(asked), "The request with curl");
   }
+
+  /** @param {Event} event */
+  toggledCode = (event) => {
+    this.showsCode = /** @type {HTMLDetailsElement} */ (event.target).open;
+    redraw();
+  };
 
   /** The files that the request holds. */
   get files() {

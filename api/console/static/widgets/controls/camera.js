@@ -12,6 +12,8 @@ export class Camera {
   stream = null;
   /** @type {HTMLVideoElement | null} */
   video = null;
+  /** Whether it has seen something. */
+  sees = false;
 
   /** @param {(file: import("../given_file.js").GivenFile) => void} taken */
   constructor(taken) {
@@ -30,9 +32,9 @@ export class Camera {
   preview() {
     if (!this.stream) return "";
     return html`<div class="widget-camera">
-      <video muted playsinline aria-label="What the camera sees" ${ref(this.shown)}></video>
+      <video muted playsinline @playing=${this.seeing} aria-label="What the camera sees" ${ref(this.shown)}></video>
       <div class="buttons">
-        <button type="button" class="primary" @click=${this.take}>Take the picture</button>
+        <button type="button" class="primary" ?disabled=${!this.sees} @click=${this.take}>Take the picture</button>
         <button type="button" @click=${this.close}>Close the camera</button>
       </div>
     </div>`;
@@ -58,9 +60,14 @@ export class Camera {
     void video.play().catch(() => undefined); // ended before it began
   };
 
+  seeing = () => {
+    this.sees = true;
+    redraw();
+  };
+
   take = async () => {
     const video = this.video;
-    if (!video?.videoWidth) return; // nothing seen yet
+    if (!video) return;
     const canvas = document.createElement("canvas");
     canvas.width = video.videoWidth;
     canvas.height = video.videoHeight;
@@ -75,6 +82,7 @@ export class Camera {
   close = () => {
     for (const track of this.stream?.getTracks() ?? []) track.stop();
     this.stream = null;
+    this.sees = false;
     redraw();
   };
 }

@@ -37,7 +37,7 @@ export class Microphone {
   level() {
     if (!this.context) return "";
     const seconds = this.samples / this.context.sampleRate;
-    return html`<p role="status"><span class="badge busy">recording</span> ${Math.floor(seconds)} s</p>`;
+    return html`<p><span class="badge busy">recording</span> <span class="widget-recording">${Math.floor(seconds)} s</span></p>`;
   }
 
   open = async () => {
