@@ -53,7 +53,7 @@ def outcome(job: ClaimedJob, error: str) -> Outcome:
 
 def asked(queue: Queue, settings: JobsSettings, job: NewJob) -> bytes | None:
     stored = queue.run(request(job.id, settings))
-    return stored and stored.body
+    return None if stored is None else stored.body
 
 
 @pytest.mark.parametrize("error", ["", "backend_error"])

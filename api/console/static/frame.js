@@ -16,6 +16,8 @@ import { themeChoice } from "./lib/theme.js";
 /** @type {Record<string, Page>} by the first part of the address; one line a page */
 const PAGES = {
   models: { title: "Models", load: async () => (await import("./pages/models.js")).models },
+  jobs: { title: "Jobs", load: async () => (await import("./pages/jobs.js")).jobs },
+  dead: { load: async () => (await import("./pages/dead.js")).dead },
 };
 
 /** @type {Map<string, Promise<Draw>>} */
