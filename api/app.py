@@ -21,6 +21,7 @@ from ..jobs.settings import from_environment
 from ..jobs.stores import open_store
 from ..tasks.catalog import Catalog, load_catalog
 from .access.book import KeyBook, KeyFileError, read_keys
+from .console import extensions as console_extensions
 from .console import routes as console_routes
 from .core.fleet_store import FleetStore, Presence
 from .core.intake import Intake
@@ -79,6 +80,7 @@ _ROUTES = (
     batches_routes,
     webhooks_routes,
     keys_routes,
+    console_extensions,  # before the path that takes all others
     console_routes,
     page,
 )

@@ -10,7 +10,8 @@ from typing import Any, Literal
 #: Group -> what an entry point there is called, and what it leads to.
 #: wherry.tasks: the task's name -> module:TASK. wherry.backends: backend.task -> module:Class.
 #: wherry.onnx_adapters: the dialect -> module:Class.
-Group = Literal["wherry.tasks", "wherry.backends", "wherry.onnx_adapters"]
+#: wherry.console: the task -> the module in whose folder its answers' drawing lies.
+Group = Literal["wherry.tasks", "wherry.backends", "wherry.onnx_adapters", "wherry.console"]
 
 
 @functools.cache  # reads the files of every installed package

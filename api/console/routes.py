@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import mimetypes
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -59,12 +60,21 @@ async def console(request: Request) -> Response:
 async def static_file(request: Request) -> Response:
     """One of the console's files; the page itself where none is named."""
     path = request.path_params["path"] or "index.html"
-    found = _STATIC.joinpath(*path.split("/"))
-    if ".." in path.split("/") or not found.is_file():
-        raise NotFound(f"the console has no file {path!r}")
     if path == "index.html" and not (_STATIC / "vendor" / "lit-html").is_dir():
         return HTMLResponse(_NO_LIBRARIES, 503, _HEADERS)
-    content = found.read_bytes()
+    return file_response(request, _STATIC, path)
+
+
+def file_response(request: Request, folder: Traversable, path: str) -> Response:
+    """A file of a folder, or that it is the one the browser has. Raises NotFound."""
+    found = folder.joinpath(*path.split("/"))
+    if ".." in path.split("/") or not found.is_file():
+        raise NotFound(f"the console has no file {path!r}")
+    return content_response(request, found.read_bytes(), path)
+
+
+def content_response(request: Request, content: bytes, path: str) -> Response:
+    """What a file of that name holds."""
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     headers = {**_HEADERS, "ETag": tag, "Vary": "Accept-Encoding"}
     if request.headers.get("if-none-match") == tag:

@@ -134,7 +134,7 @@ TASK = Task(
     outputs=(TEXT, CHUNK_TEXTS, CHUNK_STARTS, CHUNK_ENDS, DURATION, LANGUAGE),
     default_model="openai/whisper-base",
     max_row_cost=MAX_SECONDS * 1000,
-    widget=Widget(("audio",), "text"),
+    widget=Widget(("audio",), "transcript"),
     aliases=Aliases(
         huggingface=("automatic-speech-recognition",), instill="TASK_SPEECH_RECOGNITION"
     ),

@@ -140,7 +140,7 @@ TASK = Task(
     outputs=(PREDICTED_DEPTH, DEPTH),
     default_model="Intel/dpt-large",
     max_row_cost=_MAX_PIXELS,
-    widget=Widget(("image",), "image"),
+    widget=Widget(("image",), "depth"),
     aliases=Aliases(huggingface=("depth-estimation",)),
     example=Example(
         DepthEstimationInput(images=[PNG]),

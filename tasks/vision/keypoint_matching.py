@@ -73,7 +73,7 @@ TASK = Task(
     outputs=(SCORE, X0, Y0, X1, Y1),
     default_model="magic-leap-community/superglue_outdoor",
     max_row_cost=2 * MAX_PIXELS,
-    widget=Widget(("images",), "json"),
+    widget=Widget(("images",), "matches"),
     aliases=Aliases(huggingface=("keypoint-matching",)),
     example=Example(
         KeypointMatchingInput(pairs=[[PNG, PNG]], threshold=0.25),

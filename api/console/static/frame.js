@@ -15,10 +15,17 @@ import { themeChoice } from "./lib/theme.js";
 
 /** @type {Record<string, Page>} by the first part of the address; one line a page */
 const PAGES = {
-  models: { title: "Models", load: async () => (await import("./pages/models.js")).models },
+  models: { title: "Models", load: models },
   jobs: { title: "Jobs", load: async () => (await import("./pages/jobs.js")).jobs },
-  dead: { load: async () => (await import("./pages/dead.js")).dead },
+  dead: { load: async () => (await import("./pages/dead.js")).dead }, // the way there is on Jobs
+  answers: { load: async () => (await import("./pages/answers.js")).answers }, // of examples: no way leads there
 };
+
+/** The list of models, or one of them. @returns {Promise<Draw>} */
+async function models() {
+  const [list, one] = await Promise.all([import("./pages/models.js"), import("./pages/model.js")]);
+  return (route) => (route.rest.length ? one.model(route) : list.models(route));
+}
 
 /** @type {Map<string, Promise<Draw>>} */
 const loading = new Map();
@@ -31,8 +38,8 @@ export function frame(route) {
   const name = route.page || "models";
   document.title = `${[PAGES[name]?.title, ...route.rest].filter(Boolean).join(" · ")} · Wherry`;
   return html`
-    <a class="skip" href=${location.hash || "#/models"} @click=${skip}>Skip to the page</a>
     <header class="top">
+      <a class="skip" href=${location.hash || "#/models"} @click=${skip}>Skip to the page</a>
       <a class="brand" href="#/models"><img src="icon.svg" alt="" width="24" height="24">Wherry</a>
       <nav aria-label="Pages">
         ${Object.entries(PAGES).map(([key, page]) => way(key, page, name))}

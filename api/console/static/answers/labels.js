@@ -1,0 +1,22 @@
+// What a row is, the likelier first.
+
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { itemsOf, rowOf, tensorOf } from "../lib/tensors.js";
+import { barTable } from "./bars.js";
+import { givenFile } from "./given.js";
+
+/** @param {import("./answer.js").Answer} answer */
+export default function draw({ request, response, row }) {
+  const items = itemsOf(response, row, ["label", "answer", "score"]).map((item) => ({
+    label: item.label ?? item.answer,
+    score: item.score,
+  }));
+  const said = rowOf(tensorOf(response.outputs, "prediction"), row);
+  return html`<div class="answer-beside">
+    ${givenFile(request, row)}
+    <div>
+      ${said === undefined ? nothing : html`<p class="answer-result">${said}</p>`}
+      ${items.length ? barTable("Labels and their scores", ["Label", "Score"], items) : html`<p class="answer-note">No label.</p>`}
+    </div>
+  </div>`;
+}
