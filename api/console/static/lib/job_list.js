@@ -5,7 +5,7 @@ import { pause } from "./lifetime.js";
 import { redraw } from "./redraw.js";
 
 /** Jobs read at once. */
-const PAGE = 500;
+const PAGE = 250;
 
 /** Jobs held at most: the oldest go. */
 const MOST = 20_000;
@@ -50,6 +50,8 @@ export class JobList {
   loading = false;
   /** @type {string | null} */
   next = null;
+  /** Whether some have an owner, who is to be told of. */
+  hasTenants = false;
   /** Whether older jobs were let go, because there are too many to hold. */
   cut = false;
   /** @type {Map<string, Job>} */
@@ -150,7 +152,7 @@ export class JobList {
 
   /** @param {Job[]} fresh */
   #comeIn(fresh) {
-    for (const job of fresh) this.#known.set(job.id, job);
+    for (const job of fresh) this.#know(job);
     if (!this.mayMove()) {
       this.held.push(...fresh);
       return;
@@ -164,6 +166,12 @@ export class JobList {
     while (at < this.jobs.length && byAge(/** @type {Job} */ (this.jobs[at]), oldest) < 0) at += 1;
     this.jobs = [...fresh, ...this.jobs.slice(0, at)].sort(byAge).concat(this.jobs.slice(at));
     this.#shorten();
+  }
+
+  /** @param {Job} job */
+  #know(job) {
+    this.#known.set(job.id, job);
+    this.hasTenants ||= Boolean(job.tenant);
   }
 
   #shorten() {
@@ -214,7 +222,7 @@ export class JobList {
       const known = this.#known.get(job.id);
       if (known) Object.assign(known, job);
       else {
-        this.#known.set(job.id, job);
+        this.#know(job);
         fresh.push(job);
       }
     }

@@ -1,12 +1,13 @@
 // A table of thousands of rows, of which the browser has those that are in sight.
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { guard } from "../vendor/lit-html/directives/guard.js";
 import { ref } from "../vendor/lit-html/directives/ref.js";
 import { repeat } from "../vendor/lit-html/directives/repeat.js";
 import { redraw } from "./redraw.js";
 
 /** Rows above and below those in sight: a flick of the wheel shows no hole. */
-const BESIDE = 12;
+const BESIDE = 6;
 
 /**
  * Where one table stands: which of its rows are drawn. All rows are of one height.
@@ -25,11 +26,12 @@ export class Windowed {
    * @param {import("./table.js").Column<Row>[]} given.columns
    * @param {number} given.rowRem the height of a row, as the css has it
    * @param {(row: Row) => unknown} given.key
+   * @param {(row: Row) => unknown[]} given.says what its cells are made of: a row is drawn anew when it differs
    * @param {() => void} [given.nearEnd] called when the last rows come into sight
    * @param {() => void} [given.moved] called when it was scrolled to another row
    */
-  constructor({ caption, columns, rowRem, key, nearEnd, moved }) {
-    this.given = { caption, columns, rowRem, key, nearEnd, moved };
+  constructor({ caption, columns, rowRem, key, says, nearEnd, moved }) {
+    this.given = { caption, columns, rowRem, key, says, nearEnd, moved };
   }
 
   /** Whether the first row is in sight. */
@@ -77,13 +79,14 @@ export class Windowed {
    * @param {number} number
    */
   #row(row, number) {
-    return html`<tr aria-rowindex=${number}>
-      ${this.given.columns.map((one) =>
+    const { columns, says } = this.given;
+    const cells = () =>
+      columns.map((one) =>
         one.head
           ? html`<th scope="row">${one.cell(row)}</th>`
           : html`<td class=${one.numeric ? "number" : nothing}>${one.cell(row)}</td>`,
-      )}
-    </tr>`;
+      );
+    return html`<tr aria-rowindex=${number}>${guard(says(row), cells)}</tr>`;
   }
 
   /** @param {number} rows so many, as nothing but their height */

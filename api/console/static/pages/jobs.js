@@ -37,6 +37,7 @@ const window_ = new Windowed({
   caption: "Jobs, newest first",
   rowRem: 2.75,
   key: (/** @type {Job} */ one) => one.id,
+  says: (one) => [one.id, one.status, one.started_at, one.finished_at, Math.floor(Date.now() / 5000)],
   nearEnd: () => list?.more(),
   moved: () => window_.atTop && list?.release(),
   columns: [
@@ -94,7 +95,7 @@ function all(query) {
     ${filters(query)}
     ${shown.error ? failure(shown.error) : nothing}
     ${shown.held.length ? fresh(shown) : nothing}
-    <div class="jobs ${shown.jobs.some((one) => one.tenant) ? "" : "jobs-of-one"}">${body(shown, name)}</div>
+    <div class="jobs ${shown.hasTenants ? "" : "jobs-of-one"}">${body(shown, name)}</div>
     ${shown.jobs.length ? foot(shown) : nothing}
   `;
 }
@@ -163,7 +164,7 @@ function asked(query) {
 
 /** @param {URLSearchParams} query */
 function filters(query) {
-  const isAdmin = query.has("tenant") || list?.jobs.some((one) => one.tenant);
+  const isAdmin = query.has("tenant") || list?.hasTenants;
   const names = [...new Set([...(models.value ?? []).map((one) => one.name), query.get("model") ?? ""])];
   return html`<form class="toolbar jobs-filters" role="search" aria-label="Filter jobs" @change=${changed} @submit=${changed}>
     ${choice("State", "status", query, STATES.map((one) => [one, one]))}
