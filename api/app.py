@@ -49,6 +49,7 @@ from .v2 import events as events_routes
 from .v2 import forget as forget_routes
 from .v2 import generate as generate_routes
 from .v2 import infer as infer_routes
+from .v2 import job_list as job_list_routes
 from .v2 import jobs as jobs_routes
 from .v2 import keys as keys_routes
 from .v2 import many_jobs as many_jobs_routes
@@ -62,6 +63,7 @@ from .webhooks.deliver import Deliverer
 _ROUTES = (
     infer_routes,
     jobs_routes,
+    job_list_routes,
     events_routes,
     many_jobs_routes,
     forget_routes,

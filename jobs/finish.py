@@ -55,6 +55,8 @@ def finish(
             "model_id": group.model_id,
             "output_us": stats.output_us,
             "sizes": " ".join(f"{size} {count}" for size, count in Counter(stats.sizes).items()),
+            "kept_bytes": settings.kept_requests_bytes,
+            "kept_s": settings.kept_requests_s,
             "jobs": [_row(outcome) for outcome in outcomes],
         },
         parse=lambda reply: Finished(*(frozenset(map(bytes.decode, ids)) for ids in reply)),

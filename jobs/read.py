@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from ..protocol.states import JobState
@@ -11,7 +12,7 @@ from .estimate import Flow, Pace
 from .group import Group
 from .keys import Keys
 from .owned import NOBODY, stored_id
-from .record import Change, JobRecord, StoredResult
+from .record import BatchTook, Change, JobRecord, StoredRequest, StoredResult
 from .settings import JobsSettings
 
 
@@ -25,32 +26,90 @@ def read(job_ids: Sequence[str], settings: JobsSettings) -> Call[list[JobRecord 
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which jobs a list has; "" and None for any."""
+
+    status: str = ""
+    model: str = ""
+    tenant: str = ""
+    #: An error's type.
+    error: str = ""
+    #: Milliseconds since the epoch between which they were submitted.
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+    def admits(self, record: JobRecord, *, whatever_status: bool = False) -> bool:
+        """Whether a job is among them; a status and an error pass."""
+        lasting = (
+            self.model in ("", record.group.model)
+            and self.tenant in ("", record.group.tenant)
+            and (self.since_ms is None or record.created_at_ms >= self.since_ms)
+            and (self.until_ms is None or record.created_at_ms <= self.until_ms)
+        )
+        now = self.status in ("", record.status) and self.error in ("", record.error_type)
+        return lasting and (whatever_status or now)
+
+
+class JobPage(NamedTuple):
+    """Ids of jobs, newest first."""
+
+    ids: list[str]
+    #: The cursor of the next page; "" at the end.
+    following: str
+    #: Where a list of the jobs to come begins: `above` of such a call.
+    newest: str
+
+
 def list_jobs(
     settings: JobsSettings,
+    wanted: Wanted = Wanted(),
     *,
-    status: str = "",
-    model: str = "",
     limit: int = 50,
     after: str = "",
-    tenant: str = NOBODY,
-) -> Call[tuple[list[str], str]]:
-    """Ids of jobs, newest first, and the cursor of the next page ("" at the end).
-
-    Those of one tenant, or of all for nobody.
-    """
+    above: str = "",
+    whose: str = NOBODY,
+) -> Call[JobPage]:
+    """The jobs of a tenant, or of all for nobody; those before one, those since one."""
     return call_script(
         "list",
         settings,
         keys={"index": Keys(settings.key_prefix).index},
         args={
-            "status": status,
-            "model": quote(model, safe=""),
+            "status": wanted.status,
+            "model": quote(wanted.model, safe=""),
             "limit": limit,
             "after": after,
-            "begins": stored_id(tenant, ""),
+            "begins": stored_id(whose, ""),
+            "tenant": quote(wanted.tenant, safe=""),
+            "error": wanted.error,
+            "since": "" if wanted.since_ms is None else wanted.since_ms,
+            "until": "" if wanted.until_ms is None else wanted.until_ms,
+            "above": above,
         },
-        parse=lambda reply: ([item.decode() for item in reply[1:]], reply[0].decode()),
+        parse=_page,
     )
+
+
+def _page(reply: list[bytes]) -> JobPage:
+    following, newest, *ids = (item.decode() for item in reply)
+    return JobPage(ids, following, newest)
+
+
+def request(job_id: str, settings: JobsSettings) -> Call[StoredRequest | None]:
+    """What a job was asked; None when it is gone, as it may be once the job has ended."""
+    return call_script(
+        "request", settings, keys={"job": Keys(settings.key_prefix).job(job_id)}, parse=_request
+    )
+
+
+def _request(reply: list[Any] | None) -> StoredRequest | None:
+    if reply is None:
+        return None
+    header_length, ref, body = reply
+    if body is None and not ref:
+        return None
+    return StoredRequest(body=body or b"", header_length=int(header_length), ref=ref.decode())
 
 
 def result(job_id: str, settings: JobsSettings) -> Call[StoredResult | None]:
@@ -125,10 +184,10 @@ def _record(job_id: str, f: list[Any], paces: Mapping[bytes, Pace], now_ms: int)
         life.append(Change(status, finished, attempt, worker))
     position, start = None, None
     if status is JobState.QUEUED:
-        position = int(f[13])
-        start = paces[f[15]].start_ms(position, f[14].decode(), now_ms)
-        if f[16]:
-            start = (start or now_ms) + int(f[16])
+        position = int(f[14])
+        start = paces[f[16]].start_ms(position, f[15].decode(), now_ms)
+        if f[17]:
+            start = (start or now_ms) + int(f[17])
     return JobRecord(
         id=job_id,
         task=f[1].decode(),
@@ -145,6 +204,21 @@ def _record(job_id: str, f: list[Any], paces: Mapping[bytes, Pace], now_ms: int)
         history=_history(_text(f[11]), life),
         queue_position=position,
         estimated_start_at_ms=start,
+        took=_took(f[13]) if finished is not None else None,
+    )
+
+
+def _took(told: bytes | None) -> BatchTook | None:
+    """None where an older version ended the job, or no worker did."""
+    if told is None:
+        return None
+    waited_us, compute_us, output_us, total_us, rows = map(int, told.split())
+    return BatchTook(
+        waited_us=waited_us,
+        compute_us=compute_us,
+        output_us=output_us,
+        total_us=total_us,
+        rows=rows,
     )
 
 

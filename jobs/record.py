@@ -54,6 +54,24 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchTook:
+    """What the batch of a job's last attempt took, part by part. Times in µs."""
+
+    #: For the device, while others computed.
+    waited_us: int
+    compute_us: int
+    output_us: int
+    #: From the claim to the finish.
+    total_us: int
+    rows: int
+
+    @property
+    def input_us(self) -> int:
+        """To read the rows."""
+        return max(0, self.total_us - self.waited_us - self.compute_us - self.output_us)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobRecord:
     """A job as it stands, without payload and result bytes."""
 
@@ -73,6 +91,18 @@ class JobRecord:
     #: 0 for the next to start; None unless queued.
     queue_position: int | None
     estimated_start_at_ms: int | None
+    #: None unless a worker has ended it.
+    took: BatchTook | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRequest:
+    """What a job was asked: header JSON, then raw tensors."""
+
+    body: bytes
+    header_length: int
+    #: Set instead of body when the blob store holds it.
+    ref: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

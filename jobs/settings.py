@@ -70,6 +70,18 @@ class JobsSettings(BaseSettings):
         " and sent no Idempotency-Key (the request's own id names no such job); never longer than"
         " result_ttl_s.",
     )
+    kept_requests_bytes: int = Field(
+        default=67_108_864,
+        ge=0,
+        description="Bytes of Redis in which the requests of ended jobs are kept to be looked at:"
+        " all of a quiet fleet, a sample of a busy one; for moments twice as many. 0: a request"
+        " goes with the end of its job.",
+    )
+    kept_requests_s: int = Field(
+        default=3600,
+        ge=1,
+        description="Seconds that the request of an ended job is kept, if it is.",
+    )
     compact_records: bool = Field(
         default=True,
         description="Let records and small results take half the memory, as the version before does"

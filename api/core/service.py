@@ -11,8 +11,8 @@ from fastapi import Request
 
 from ...jobs import AsyncQueue, JobRecord, JobsSettings
 from ...jobs.fleet import FIRST_GROUPS, FleetView, groups, view
-from ...jobs.read import read, result
-from ...jobs.record import GroupView, StoredResult
+from ...jobs.read import read, request, result
+from ...jobs.record import GroupView, StoredRequest, StoredResult
 from ...protocol.errors import (
     JobCanceled,
     JobExpired,
@@ -135,6 +135,22 @@ class Service:
                 f"the result of job {shown_id(job_id)!r} is gone: {error.message}"
             ) from None
         return StoredResult(body=body, header_length=stored.header_length, ref="")
+
+    async def asked(self, job_id: str) -> StoredRequest:
+        """What a job was asked. Raises NotFound when that is gone."""
+        stored = await self.queue.run(request(job_id, self.jobs))
+        gone = (
+            f"the request of job {shown_id(job_id)!r} is gone: that of an ended job is kept for a"
+        )
+        if stored is None:
+            raise NotFound(f"{gone}, as far as WHERRY_KEPT_REQUESTS_BYTES goes")
+        if not stored.ref:
+            return stored
+        try:
+            body = await in_store(self.store.get, stored.ref)
+        except NotFound:
+            raise NotFound(f"{gone} where it is small (WHERRY_INLINE_MAX_BYTES)") from None
+        return StoredRequest(body=body, header_length=stored.header_length, ref="")
 
 
 def _known(record: JobRecord | None, job_id: str) -> JobRecord:

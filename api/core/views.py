@@ -9,7 +9,8 @@ from typing import Any
 from fastapi import Response
 from pydantic_core import to_json
 
-from ...jobs.record import JobRecord, StoredResult
+from ...jobs.owned import NOBODY
+from ...jobs.record import BatchTook, JobRecord, StoredRequest, StoredResult
 from ...protocol import codec, v2
 from ..http.body import OFF_LOOP_BYTES, off_loop
 from ..http.ids import job_path, shown_id
@@ -48,11 +49,25 @@ def job_view(record: JobRecord) -> dict[str, Any]:
         "finished_at": timestamp(record.finished_at_ms),
         "worker": record.worker or None,
         "error": error,
+        "tenant": None if record.group.tenant == NOBODY else record.group.tenant,
+        "took": _took_view(record.took) if record.took else None,
         "history": [change_view(record, number) for number in range(len(record.history))],
         "status_url": path,
         "result_url": f"{path}/result",
         "cancel_url": f"{path}/cancel",
         "events_url": f"{path}/events",
+    }
+
+
+def _took_view(took: BatchTook) -> dict[str, Any]:
+    """What the batch took that had the job, in the order in which it happened."""
+    return {
+        "decode_ms": took.input_us / 1000,
+        "device_wait_ms": took.waited_us / 1000,
+        "compute_ms": took.compute_us / 1000,
+        "output_ms": took.output_us / 1000,
+        "total_ms": took.total_us / 1000,
+        "batch_rows": took.rows,
     }
 
 
@@ -106,6 +121,27 @@ async def inference_response(
 
     large = len(stored.body) >= OFF_LOOP_BYTES
     body, header_length = await off_loop(work, large=large)
+    if header_length is None:
+        return Response(body, media_type="application/json")
+    return binary_response(body, header_length)
+
+
+async def request_response(
+    stored: StoredRequest, *, texts: Collection[str] = (), binary: bool = False
+) -> Response:
+    """A stored request as a client may send it again; `texts` names the inputs that are no files.
+
+    Raises InvalidTensor for a NaN that JSON cannot carry.
+    """
+
+    def work() -> tuple[bytes, int | None]:
+        request = codec.decode_stored(stored.body, stored.header_length)
+        for tensor in request.inputs:
+            if tensor.name in texts:
+                tensor.parameters = {**tensor.parameters, v2.CONTENT_TYPE: v2.TEXT}
+        return codec.encode_request(request, binary=binary)
+
+    body, header_length = await off_loop(work, large=len(stored.body) >= OFF_LOOP_BYTES)
     if header_length is None:
         return Response(body, media_type="application/json")
     return binary_response(body, header_length)

@@ -16,6 +16,7 @@ from ...jobs.read import read_replies
 from ...jobs.record import StoredResult
 from ...protocol.states import JobState
 from ..http.ids import uuid7
+from .job_changes import JobFeed
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,8 @@ class Waiters:
         #: Where a job's response is sent to this process, if its `reply_to` says so.
         self.reply_channel = keys.reply(uuid7())
         self._watches: dict[str, set[Watch]] = {}
+        #: Whoever watches all jobs.
+        self.feed = JobFeed()
         self._task: asyncio.Task[None] | None = None
         self._listening = True  # until it turns out otherwise: the first failure is news
 
@@ -124,16 +127,19 @@ class Waiters:
                 await pubsub.subscribe(self._channel, self.reply_channel)
             self._listening = True
             self._notify(("", job_id) for job_id in list(self._watches))
+            self.feed.tell_of_a_gap()
             while True:
                 # The timeout keeps the socket's own from ending a quiet subscription.
                 message = await pubsub.get_message(timeout=10)
-                if message is None or not self._watches:
+                if message is None or not (self._watches or self.feed):
                     continue
                 if message["channel"] != self._channel.encode():
                     self._hand_over(message["data"])
                 else:
-                    lines = message["data"].decode().split("\n")
-                    self._notify(_change(line) for line in lines)
+                    changes = list(map(_change, message["data"].decode().split("\n")))
+                    self._notify(changes)
+                    if self.feed:
+                        self.feed.tell(changes)
 
     def _hand_over(self, replies: bytes) -> None:
         for job_id, response in read_replies(replies):

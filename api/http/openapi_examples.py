@@ -122,6 +122,22 @@ RESULT = _route(
     (307, "It lies at the Location; only when a redirect was asked for.", {}),
     bad=(400, 404, 410, 503),
 )
+REQUEST = _route(
+    (200, "What was asked, in normal form.", _content(next(iter(REQUESTS.values())))),
+    bad=(400, 404, 503),
+)
+LIST = _route(
+    (200, "A page of jobs, newest first.", _content({"jobs": [_JOB], "next": None})),
+    bad=(400, 503),
+)
+LIST_EVENTS = _route(
+    (
+        200,
+        "An event for the jobs that came or changed in half a second.",
+        _content('event: jobs\ndata: {"jobs": [...], "missed": 0}', _EVENTS),
+    ),
+    bad=(400, 503),
+)
 EVENTS = _route(
     (200, "One event a change.", _content("id: 1\nevent: queued\ndata: {...}", _EVENTS)),
     bad=(400, 404, 503),

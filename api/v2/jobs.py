@@ -1,4 +1,4 @@
-"""The asynchronous extension, one job at a time: submit, poll, wait, read, cancel, list.
+"""The asynchronous extension, one job at a time: submit, poll, wait, read, cancel.
 
 Specified in docs/async-extension.md.
 """
@@ -8,29 +8,21 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from ...jobs.read import list_jobs, result
+from ...jobs.read import result
 from ...jobs.recover import cancel
 from ...protocol import v2
-from ...protocol.errors import InvalidRequest
-from ...protocol.states import JobState
-from ..access.caller import caller
+from ...tasks.registry import get_task, task_names
 from ..core.service import Service, outcome_error
 from ..core.store_threads import in_store
-from ..core.views import inference_response, job_response, job_view, json_response
+from ..core.views import OCTETS, inference_response, job_response, job_view, request_response
 from ..http import openapi_examples
 from ..http.errors import error_response
 from ..http.fast_route import FastRoute
 from ..http.ids import job_path, path_job_id, shown_id
-from ..http.prefer import Preferences, bounded_wait, whole_number
+from ..http.prefer import Preferences, bounded_wait
 from .submission import read_job
 
 router = APIRouter(tags=["jobs"], route_class=FastRoute)
-
-#: Jobs on one page of the list.
-_PAGE, _LARGEST_PAGE = "50", 1000
-
-#: Calls to Redis that look for a page's jobs, of 400 each; the next page goes on from there.
-_LOOKS = 12
 
 
 @router.post("/v2/models/{model}/jobs", **openapi_examples.SUBMIT)
@@ -67,6 +59,25 @@ async def get_result(request: Request) -> Response:
         binary=query.get("binary") == "true" or "application/octet-stream" in accepted,
         outputs=[v2.RequestOutput(name=name) for name in query.getlist("output") if name] or None,
     )
+
+
+@router.get("/v2/jobs/{job_id}/request", **openapi_examples.REQUEST)
+async def get_request(request: Request) -> Response:
+    """The InferenceRequest of a job, in normal form, as long as it is there."""
+    service, job_id = Service.of(request), path_job_id(request)
+    record = await service.record(job_id)  # before anything is read: it may be another's
+    accepted = request.headers.get("accept", "")
+    binary = request.query_params.get("binary") == "true" or OCTETS in accepted
+    texts = _text_inputs(record.task)
+    return await request_response(await service.asked(job_id), texts=texts, binary=binary)
+
+
+def _text_inputs(task: str) -> frozenset[str]:
+    """Names of a task's inputs whose elements are text, which is kept as the bytes of files are."""
+    if task not in task_names():
+        return frozenset()  # one of a package that is no longer there
+    is_text = ("text", "json")
+    return frozenset(spec.name for spec in get_task(task).inputs if spec.content in is_text)
 
 
 async def _redirect(service: Service, job_id: str) -> Response | None:
@@ -106,34 +117,3 @@ def _wait_s(service: Service, request: Request) -> float:
     if asked is not None:
         return bounded_wait(asked, longest_s)
     return Preferences.of(request, longest_s).wait_s or 0.0
-
-
-@router.get("/v2/jobs")
-async def get_jobs(request: Request) -> Response:
-    """Jobs, newest first: `?status=&model=&limit=&after=`."""
-    service, query = Service.of(request), request.query_params
-    status, after = query.get("status", ""), query.get("after", "")
-    if status and status not in set(JobState):
-        raise InvalidRequest(f"status: one of {', '.join(JobState)}")
-    if after:
-        whole_number(after, what="after")
-    limit = whole_number(query.get("limit", _PAGE), what="limit", least=1, most=_LARGEST_PAGE)
-    ids: list[str] = []
-    for _ in range(_LOOKS):
-        found, after = await service.queue.run(
-            list_jobs(
-                service.jobs,
-                status=status,
-                model=query.get("model", ""),
-                limit=limit - len(ids),
-                after=after,
-                tenant=caller.get().tenant,
-            )
-        )
-        ids += found
-        if not after or len(ids) >= limit:
-            break
-    records = await service.records(ids)
-    return json_response(
-        {"jobs": [job_view(r) for r in records if r is not None], "next": after or None}
-    )

@@ -4,7 +4,7 @@
 -- ARGV 1 prefix, 2 worker, 3 result_ttl_s, 4 rows, 5 max_rows, 6 executions, 7 waited_us (for the device),
 --      8 compute_us, 9 total_us, 10 charges (at the claim: a line 'group µs' for each), 11 model_id
 --      (model/version), 12 output_us, 13 sizes (of the executions: 'rows count rows count ...'),
---      14.. jobs: id attempt status result result_ref header_length error_type error
+--      14 kept_bytes, 15 kept_s, 16.. jobs: id attempt status result result_ref header_length error_type error
 -- Returns the ids that were accepted; and which of these had been canceled.
 -- A larger response is read when it is wanted, so that no subscriber's buffer overflows.
 local MAX_REPLY = 16384
@@ -17,17 +17,34 @@ local accepted, canceled, payloads, lines, replies, good, late = {}, {}, {}, {},
 local waited, batch_us = tonumber(ARGV[7]), tonumber(ARGV[9])
 local success_us, fail_us, queue_us = 0, 0, 0
 local groups, accepted_rows = {}, 0 -- jobs and rows by group
+-- What the batch took, for whoever looks at one of its jobs.
+local took = table.concat({ARGV[7], ARGV[8], ARGV[12], ARGV[9], ARGV[4]}, ' ')
+
+-- What ended jobs were asked is kept for a while, as far as a budget of bytes goes that refills over that
+-- while: all of it on a quiet fleet, a sample on a busy one. `whole_at` is when it is whole again.
+local kept_bytes, kept_ms = tonumber(ARGV[14]), tonumber(ARGV[15]) * 1000
+local whole_at, spent = nil, false
+local function keeps(job)
+  if kept_bytes == 0 then return false end
+  whole_at = whole_at or math.max(ms, tonumber(redis.call('HGET', KEYS[2], 'kept_whole_at') or '0'))
+  if whole_at >= ms + kept_ms then return false end
+  local f = redis.call('HMGET', job, 'bytes', 'payload_ref')
+  local after = whole_at + f[1] / kept_bytes * kept_ms
+  if f[2] ~= '' or after > ms + kept_ms then return false end
+  whole_at, spent = after, true
+  return true
+end
 local function append(list, ...)
   for _, value in ipairs({...}) do list[#list + 1] = value end
 end
-for i = 14, #ARGV, 8 do
+for i = 16, #ARGV, 8 do
   local id, attempt, status = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local job = key('job', id)
   local f = redis.call('HMGET', job, 'status', 'worker', 'attempt', 'payload_key', 'cancel',
     'reply_to', 'history', 'webhook', 'brief', 'created_at', 'started_at', 'group', 'rows')
   if f[1] == 'running' and f[2] == worker and f[3] == attempt then
     if f[5] == '1' then status = 'canceled' end
-    local fields = {}
+    local fields, kept = {'took', took}, not f[9] and keeps(job)
     -- Whole milliseconds: a quick batch is not to have taken less than its parts.
     local queued = (f[11] - f[10]) * 1000
     local whole = math.max((ms - f[10]) * 1000, queued + batch_us)
@@ -37,9 +54,11 @@ for i = 14, #ARGV, 8 do
       local result, header_length = ARGV[i + 3], ARGV[i + 5]
       local plain = f[7] and redis.call('HEXISTS', job, 'id') == 1
       if not plain and ARGV[i + 4] == '' and #result <= MOST_PIECES * PIECE then
-        fields = {'payload_key', '', 'head', header_length}
+        append(fields, 'head', header_length)
+        if not kept then append(fields, 'payload_key', '') end
+        local at = #fields
         for n = 1, math.ceil(#result / PIECE) do
-          fields[2 * n + 3], fields[2 * n + 4] = n, string.sub(result, (n - 1) * PIECE + 1, n * PIECE)
+          fields[at + 2 * n - 1], fields[at + 2 * n] = n, string.sub(result, (n - 1) * PIECE + 1, n * PIECE)
         end
       else
         append(fields, 'result', result, 'result_ref', ARGV[i + 4], 'result_header_length',
@@ -56,7 +75,11 @@ for i = 14, #ARGV, 8 do
       append(fields, 'error_type', ARGV[i + 6], 'error', ARGV[i + 7])
     end
     end_known(id, status, ms, f[9] or ttl, attempt, worker, f[7], f[8], unpack(fields))
-    payloads[#payloads + 1] = f[4]
+    if kept then
+      redis.call('EXPIRE', f[4], math.min(ARGV[15], ttl))
+    else
+      payloads[#payloads + 1] = f[4]
+    end
     accepted[#accepted + 1] = id
     local of = groups[f[12]] or {jobs = 0, rows = 0}
     groups[f[12]], of.jobs, of.rows = of, of.jobs + 1, of.rows + f[13]
@@ -138,7 +161,8 @@ local n = #accepted
 if late > 0 then redis.call('HINCRBY', KEYS[2], 'late', late) end
 if n > 0 then
   redis.call('SREM', KEYS[1], unpack(accepted))
-  redis.call('DEL', unpack(payloads))
+  if #payloads > 0 then redis.call('DEL', unpack(payloads)) end
+  if spent then redis.call('HSET', KEYS[2], 'kept_whole_at', text(whole_at)) end
   redis.call('ZREM', KEYS[5], unpack(accepted)) -- who may run for so long only
   add(KEYS[2], {running = -n, succeeded = good, canceled = #canceled, failed = n - good - #canceled})
   for id, of in pairs(groups) do count_group(id, of.jobs, of.rows) end

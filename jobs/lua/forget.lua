@@ -6,9 +6,10 @@
 local refs = {}
 for i = 3, #ARGV do
   local job = key('job', ARGV[i])
-  local f = redis.call('HMGET', job, 'finished_at', 'result_ref')
+  local f = redis.call('HMGET', job, 'finished_at', 'result_ref', 'payload_key')
   if f[1] and not redis.call('ZSCORE', P .. ':dead', ARGV[i]) then -- those wait for an operator
     redis.call('EXPIRE', job, ARGV[2], 'LT')
+    if f[3] and f[3] ~= '' then redis.call('DEL', f[3]) end
     if ARGV[2] == '0' then redis.call('ZREM', P .. ':index', ARGV[i]) end
     if f[2] and f[2] ~= '' then refs[#refs + 1] = f[2] end
   end

@@ -28,8 +28,8 @@ pytestmark = [
 #: Requests of each operation; `WHERRY_FUZZ_EXAMPLES=500 make test-slow` looks longer.
 EXAMPLES = int(os.environ.get("WHERRY_FUZZ_EXAMPLES", "15"))
 
-#: Streams that end when their job does, which is never here.
-ENDLESS = ("/events", "/stream")
+#: Streams that end when their job does, which is never here, or with their reader.
+ENDLESS = ("/events", ":events", "/stream")
 
 
 @pytest.fixture

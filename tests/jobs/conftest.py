@@ -15,7 +15,7 @@ GROUP = Group("vision", "digits", "1")
 
 @pytest.fixture
 def settings(redis_url: str) -> JobsSettings:
-    return JobsSettings(redis_url=redis_url, result_ttl_s=100)
+    return JobsSettings(redis_url=redis_url, result_ttl_s=100, kept_requests_bytes=0)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from wherry.jobs.claim import BatchBudget, claim
 from wherry.jobs.finish import finish, release
 from wherry.jobs.fleet import groups, heartbeat, set_loaded, stats, view
 from wherry.jobs.keys import Keys
-from wherry.jobs.read import list_jobs, read, result
+from wherry.jobs.read import Wanted, list_jobs, read, result
 from wherry.jobs.record import BatchStats
 from wherry.jobs.recover import cancel, reap, requeue, sweep
 from wherry.jobs.submit import submit
@@ -305,13 +305,13 @@ def test_jobs_are_listed_newest_first_by_page_and_by_status(
 ) -> None:
     ids = [queue.run(submit(new_job(), settings)).id for _ in range(5)]
     queue.run(cancel(ids[1], settings))
-    first, after = queue.run(list_jobs(settings, limit=2))
-    second, after = queue.run(list_jobs(settings, limit=2, after=after))
-    third, end_ = queue.run(list_jobs(settings, limit=2, after=after))
+    first, after, _ = queue.run(list_jobs(settings, limit=2))
+    second, after, _ = queue.run(list_jobs(settings, limit=2, after=after))
+    third, end_, _ = queue.run(list_jobs(settings, limit=2, after=after))
     assert [*first, *second, *third] == ids[::-1]
     assert end_ == ""
-    assert queue.run(list_jobs(settings, status="canceled"))[0] == [ids[1]]
-    assert queue.run(list_jobs(settings, model="other"))[0] == []
+    assert queue.run(list_jobs(settings, Wanted(status="canceled"))).ids == [ids[1]]
+    assert queue.run(list_jobs(settings, Wanted(model="other"))).ids == []
 
 
 def test_counters_tell_what_ran(queue: Queue, settings: JobsSettings, new_job: Make) -> None:

@@ -17,6 +17,8 @@ import { themeChoice } from "./lib/theme.js";
 /** @type {Record<string, Page>} by the first part of the address; one line a page */
 const PAGES = {
   models: { title: "Models", load: models },
+  jobs: { title: "Jobs", load: async () => (await import("./pages/jobs.js")).jobs },
+  dead: { load: async () => (await import("./pages/dead.js")).dead }, // the way there is on Jobs
   access: { load: async () => (await import("./pages/access.js")).access },
   answers: { load: async () => (await import("./pages/answers.js")).answers }, // of examples: no way leads there
 };

@@ -1,0 +1,343 @@
+// One job: what it was asked, what became of it and when, its answer, and what can be done with it.
+
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { drawAnswer } from "../answers/answer.js";
+import { badge } from "../lib/badge.js";
+import { codeBlock, copyButton } from "../lib/copy.js";
+import { confirmed } from "../lib/dialog.js";
+import { failure } from "../lib/failure.js";
+import { absolute, counted, duration, number, relative, time } from "../lib/format.js";
+import { HttpError, call, callJson, follow } from "../lib/http.js";
+import { again, pause, whileShown } from "../lib/lifetime.js";
+import { redraw } from "../lib/redraw.js";
+import { href } from "../lib/router.js";
+import { rowCount } from "../lib/tensors.js";
+import { told } from "../lib/toast.js";
+import { asked } from "./job_request.js";
+import { timeline } from "./job_timeline.js";
+
+/** @typedef {import("../lib/job_list.js").Job} Job */
+
+/** Rows of an answer that are drawn at once, and rows past which an answer is not fetched unasked. */
+const DRAWN = 8;
+const UNASKED = 64;
+
+/** Seconds between two looks at a waiting job's place. */
+const LOOK_S = 2;
+
+/** What is known of the job that is shown. */
+class Shown {
+  /** @type {Job | null} */
+  job = null;
+  /** @type {Error | null} */
+  error = null;
+  /** @type {any} the request, or why it is not there */
+  request = null;
+  /** @type {Error | null} */
+  noRequest = null;
+  /** @type {any} */
+  response = null;
+  /** @type {Error | null} */
+  noResponse = null;
+  renderer = "json";
+  drawn = DRAWN;
+  #reading = false;
+
+  /** @param {string} id */
+  constructor(id) {
+    this.id = id;
+    this.path = `v2/jobs/${encodeURIComponent(id)}`;
+  }
+
+  get ended() {
+    return Boolean(this.job?.finished_at);
+  }
+
+  /** @param {AbortSignal} signal */
+  async keep(signal) {
+    this.readRequest(signal);
+    while (!signal.aborted) {
+      await this.look(signal);
+      if (this.error instanceof HttpError && this.error.status === 404) return;
+      if (this.ended) return;
+      try {
+        await follow(`${this.path}/events`, () => this.look(signal), { signal });
+      } catch (error) {
+        if (signal.aborted) return;
+        this.error = /** @type {Error} */ (error);
+      }
+      if (!this.ended) await pause(1000, signal);
+    }
+  }
+
+  /** @param {AbortSignal} [signal] */
+  look = async (signal) => {
+    try {
+      this.job = await callJson(this.path, signal ? { signal } : {});
+      this.error = null;
+    } catch (error) {
+      if (signal?.aborted) return;
+      this.error = /** @type {Error} */ (error);
+    }
+    if (this.job?.status === "succeeded" && this.job.rows <= UNASKED) this.readResponse();
+    redraw();
+  };
+
+  /** @param {AbortSignal} [signal] */
+  async readRequest(signal) {
+    try {
+      this.request = await callJson(`${this.path}/request`, signal ? { signal } : {});
+    } catch (error) {
+      if (signal?.aborted) return;
+      this.noRequest = /** @type {Error} */ (error);
+    }
+    redraw();
+  }
+
+  readResponse = async () => {
+    if (this.#reading || !this.job) return;
+    this.#reading = true;
+    redraw();
+    try {
+      const task = await callJson(`v2/tasks/${encodeURIComponent(this.job.task)}`).catch(() => null);
+      this.renderer = task?.widget?.renderer ?? "json";
+      this.response = await callJson(`${this.path}/result`);
+    } catch (error) {
+      this.noResponse = /** @type {Error} */ (error);
+    }
+    redraw();
+  };
+
+  get isReading() {
+    return this.#reading && !this.response && !this.noResponse;
+  }
+}
+
+/** @type {Shown | null} */
+let shown = null;
+
+/** @param {string} id */
+export function job(id) {
+  if (shown?.id !== id) shown = new Shown(id);
+  const here = shown;
+  whileShown(`job ${id}`, (signal) => {
+    here.keep(signal);
+    again(signal, LOOK_S, async (stop) => {
+      if (here.job?.status === "queued") await here.look(stop);
+      else if (!here.ended) redraw();
+    });
+  });
+  return html`
+    <p class="crumbs"><a href="#/jobs">Jobs</a> / ${here.job ? here.job.model_name : "…"}</p>
+    <div class="page-head">
+      <h1 class="job-id">${id}</h1>
+      <span aria-live="polite">${here.job ? badge(here.job.status) : nothing}</span>
+    </div>
+    ${here.error ? missing(here.error) : nothing} ${here.job ? all(here, here.job) : nothing}
+  `;
+}
+
+/** @param {Error} error */
+function missing(error) {
+  if (!(error instanceof HttpError) || error.status !== 404) return failure(error);
+  return html`<div class="empty">
+    <p>There is no such job, or its time is over: an ended job is kept for a day, and one whose answer
+    went to who waited for it for some minutes. <a href="#/jobs">See the jobs there are.</a></p>
+  </div>`;
+}
+
+/**
+ * @param {Shown} here
+ * @param {Job} it
+ */
+function all(here, it) {
+  return html`
+    ${buttons(here, it)}
+    ${it.error ? problem(it) : nothing}
+    <div class="columns">
+      <section class="card" aria-labelledby="job-facts">
+        <h2 id="job-facts">Job</h2>
+        ${facts(it)}
+      </section>
+      <section class="card" aria-labelledby="job-times">
+        <h2 id="job-times">What happened</h2>
+        ${timeline(it)}
+      </section>
+    </div>
+    <div class="columns">
+      <section class="card" aria-labelledby="job-request">
+        <h2 id="job-request">Request</h2>
+        ${asked(here)}
+      </section>
+      <section class="card" aria-labelledby="job-answer">
+        <h2 id="job-answer">Answer</h2>
+        ${answer(here, it)}
+      </section>
+    </div>
+  `;
+}
+
+/** @param {Job} it */
+function facts(it) {
+  const waits = it.status === "queued";
+  return html`<dl class="facts">
+    <dt>Model</dt>
+    <dd><a href=${href(["models", it.model_name])}>${it.model_name}</a>, version ${it.model_version}</dd>
+    <dt>Task</dt>
+    <dd>${it.task}</dd>
+    <dt>Rows</dt>
+    <dd>${number(it.rows)}</dd>
+    <dt>Priority</dt>
+    <dd>${it.priority}${it.priority === 9 ? ", the bulk lane" : ""}</dd>
+    ${it.tenant ? html`<dt>Tenant</dt><dd>${it.tenant}</dd>` : nothing}
+    <dt>Submitted</dt>
+    <dd>${time(it.created_at)}</dd>
+    ${
+      waits
+        ? html`<dt>Place</dt>
+            <dd aria-live="polite">${place(it)}</dd>
+            <dt>Should start</dt>
+            <dd>${start(it)}</dd>`
+        : nothing
+    }
+    <dt>Attempts</dt>
+    <dd>${number(it.attempt)}</dd>
+    ${it.worker ? html`<dt>Worker</dt><dd class="mono">${it.worker}</dd>` : nothing}
+  </dl>`;
+}
+
+/** @param {Job} it */
+function place(it) {
+  if (!it.queue_position) return "next of its lane";
+  return `${counted(it.queue_position, "job")} before it`;
+}
+
+/** @param {Job} it */
+function start(it) {
+  if (!it.estimated_start_at) return "not known yet: nothing of its kind has run lately";
+  const at = Date.parse(it.estimated_start_at);
+  return html`<time datetime=${it.estimated_start_at} title=${absolute(at)}>${at <= Date.now() ? "at any moment" : relative(at)}</time>`;
+}
+
+/** @param {Job} it */
+function problem(it) {
+  const error = /** @type {{type: string, message: string}} */ (it.error);
+  return html`<div class="notice bad" role="alert">
+    <p><strong>${error.type}</strong>: ${error.message}</p>
+    <p>${ADVICE[error.type] ?? "Mend what the message names, then run it again."}</p>
+  </div>`;
+}
+
+/** @type {Record<string, string>} by error type, what to do */
+const ADVICE = {
+  worker_lost: "Each worker that had it died. Look at the request and at the worker's log before you replay it.",
+  deadline_exceeded: "It ran past its execution_timeout_s. Give it more time, or fewer rows.",
+  out_of_memory: "Even one row did not fit the device. Send a smaller one, or serve a smaller model.",
+  store_unavailable: "The blob store did not answer. Run it again when it is back.",
+  model_failed: "No worker could load the model. The Fleet page has the reason.",
+  backend_error: "The model raised. If it is not the input, the worker's log has the traceback.",
+  invalid_row: "The input cannot be read. Mend it, then send it again.",
+};
+
+/**
+ * @param {Shown} here
+ * @param {Job} it
+ */
+function buttons(here, it) {
+  const dead = it.status === "failed" && it.error?.type === "worker_lost";
+  return html`<div class="buttons">
+    ${it.finished_at ? nothing : html`<button type="button" @click=${() => cancel(here)}>Cancel</button>`}
+    ${dead ? html`<button type="button" class="primary" @click=${() => replay(here)}>Replay</button>` : nothing}
+    ${here.request ? html`<button type="button" @click=${() => runAgain(here, it)}>Run again as a new job</button>` : nothing}
+    ${it.finished_at && !dead ? html`<button type="button" @click=${() => forget(here)}>Forget…</button>` : nothing}
+    ${copyButton(it.id, "the job's id")}
+  </div>`;
+}
+
+/** @param {Shown} here */
+async function cancel(here) {
+  const before = here.job?.status;
+  const done = before === "running" ? "It ends with its batch." : "Canceled.";
+  if (await told(call(`${here.path}/cancel`, { method: "POST" }), done)) here.look();
+}
+
+/** @param {Shown} here */
+async function replay(here) {
+  const path = `v2/dead/${encodeURIComponent(here.id)}/replay`;
+  if (!(await told(call(path, { method: "POST" }), "Back in its queue."))) return;
+  shown = null; // it lives again: all is read anew
+  redraw();
+}
+
+/**
+ * @param {Shown} here
+ * @param {Job} it
+ */
+async function runAgain(here, it) {
+  const [model, version] = [it.model_name, it.model_version].map(encodeURIComponent);
+  const { id: _, ...request } = here.request;
+  const work = callJson(`v2/models/${model}/versions/${version}/jobs`, { json: request });
+  if (await told(work)) location.hash = href(["jobs", (await work).id]);
+}
+
+/** @param {Shown} here */
+async function forget(here) {
+  const yes = await confirmed({
+    title: "Forget this job?",
+    text: "Its record, its request and its answer go now. Nobody can read them again.",
+    yes: "Forget it",
+    danger: true,
+  });
+  if (yes && (await told(call("v2/jobs:forget", { json: { ids: [here.id] } }), "Forgotten."))) location.hash = "#/jobs";
+}
+
+/**
+ * @param {Shown} here
+ * @param {Job} it
+ */
+function answer(here, it) {
+  if (!it.finished_at) return html`<p class="muted" role="status">It stands here when the job is done.</p>`;
+  if (it.status !== "succeeded") return html`<p class="muted">There is none: the job ${ENDED[it.status] ?? "failed"}.</p>`;
+  if (here.noResponse) return failure(here.noResponse);
+  if (here.isReading) return html`<p class="muted" role="status">Loading…</p>`;
+  if (!here.response) {
+    return html`<p>It has ${counted(it.rows, "row")}.</p>
+      <div class="buttons"><button type="button" @click=${here.readResponse}>Read and draw it</button></div>`;
+  }
+  return rows(here, it);
+}
+
+/** @type {Record<string, string>} */
+const ENDED = { canceled: "was canceled", expired: "did not start in time" };
+
+/**
+ * @param {Shown} here
+ * @param {Job} it
+ */
+function rows(here, it) {
+  const { response, renderer } = here;
+  const count = Math.max(1, rowCount(response));
+  const request = here.request ?? { inputs: [] };
+  const more = () => {
+    here.drawn += DRAWN;
+    redraw();
+  };
+  const numbers = Array.from({ length: Math.min(count, here.drawn) }, (_, row) => row);
+  return html`<div class="stack job-rows">
+      ${numbers.map(
+        (row) => html`<div>
+          ${count > 1 ? html`<h3>Row ${row}</h3>` : nothing}
+          ${drawAnswer({ task: it.task, model: it.model_name, renderer, request, response, row, redraw })}
+        </div>`,
+      )}
+    </div>
+    ${
+      count > here.drawn
+        ? html`<div class="buttons"><button type="button" @click=${more}>Show more of ${number(count)} rows</button></div>`
+        : nothing
+    }
+    <details>
+      <summary>As JSON</summary>
+      ${codeBlock(JSON.stringify(response, null, 1).slice(0, 100_000), "the answer as JSON")}
+    </details>`;
+}
