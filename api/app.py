@@ -47,6 +47,7 @@ from .v2 import dead as dead_routes
 from .v2 import events as events_routes
 from .v2 import forget as forget_routes
 from .v2 import generate as generate_routes
+from .v2 import history as history_routes
 from .v2 import infer as infer_routes
 from .v2 import jobs as jobs_routes
 from .v2 import many_jobs as many_jobs_routes
@@ -65,6 +66,7 @@ _ROUTES = (
     generate_routes,
     models_routes,
     server_routes,
+    history_routes,
     dead_routes,
     *openai_routes.ROOMS,
     instill_routes,

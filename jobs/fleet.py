@@ -149,8 +149,9 @@ def _read_groups(reply: list[Any]) -> tuple[dict[str, GroupView], str]:
 
 
 def _group(item: list[bytes], now_ms: int) -> GroupView:
-    group_id, born, waiting, running, rate, rate_at, rows, capacity = item
+    group_id, born, waiting, running, rate, rate_at, rows, capacity, weight, device = item
     per_s = float(rate) * math.exp(-(time.time() * 1000 - float(rate_at)) / 10_000)
+    device_us, device_at = map(float, device.split())
     return GroupView(
         group=Group.parse(group_id.decode()),
         waiting=int(waiting),
@@ -158,6 +159,8 @@ def _group(item: list[bytes], now_ms: int) -> GroupView:
         oldest_s=max(0.0, (now_ms - int(born)) / 1000) if born else 0.0,
         jobs_per_s=round(per_s, 2),
         batch_fill=round(int(rows) / int(capacity), 4) if int(capacity) else 0.0,
+        weight=float(weight),
+        device_s_per_s=round(device_us / 1e6 * math.exp(-max(0, now_ms - device_at) / 60_000), 6),
     )
 
 

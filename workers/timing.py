@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..jobs.group import Group
 from ..jobs.record import BatchStats
 from ..tasks.backends.device import Device
+
+#: Seconds that a worker's busy share looks back.
+_WINDOW_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,3 +60,20 @@ class Timing:
             total_us=total_us,
             charges=charges,
         )
+
+
+class BusyShare:
+    """Which share of the last minute the device computed, for whoever asks every few seconds."""
+
+    def __init__(self, device: Device, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._device, self._clock = device, clock
+        self._marks = deque([(clock(), device.busy_so_far_s)])
+
+    def measure(self) -> float:
+        """The share from about a minute ago until now; at first, since the beginning."""
+        now, busy_s = self._clock(), self._device.busy_so_far_s
+        self._marks.append((now, busy_s))
+        while len(self._marks) > 2 and self._marks[1][0] <= now - _WINDOW_S:
+            self._marks.popleft()
+        at, before_s = self._marks[0]
+        return min(1.0, (busy_s - before_s) / (now - at)) if now > at else 0.0

@@ -17,6 +17,7 @@ local accepted, canceled, payloads, lines, replies, good, late = {}, {}, {}, {},
 local waited, batch_us = tonumber(ARGV[7]), tonumber(ARGV[9])
 local success_us, fail_us, queue_us = 0, 0, 0
 local groups, accepted_rows = {}, 0 -- jobs and rows by group
+local took = {} -- jobs by about how long they took: four steps make twice the time
 local function append(list, ...)
   for _, value in ipairs({...}) do list[#list + 1] = value end
 end
@@ -34,6 +35,8 @@ for i = 14, #ARGV, 8 do
     if status == 'succeeded' then
       good = good + 1
       success_us, queue_us = success_us + whole, queue_us + queued + waited
+      local step = 'took ' .. math.floor(4 * math.log(math.max(1, whole)) / math.log(2))
+      took[step] = (took[step] or 0) + 1
       local result, header_length = ARGV[i + 3], ARGV[i + 5]
       local plain = f[7] and redis.call('HEXISTS', job, 'id') == 1
       if not plain and ARGV[i + 4] == '' and #result <= MOST_PIECES * PIECE then
@@ -107,6 +110,7 @@ local function count(n)
     amounts[field .. 'compute_us'] = compute * share
     amounts[field .. 'output_us'] = output * share
   end
+  for step, times in pairs(took) do amounts[step] = times end
   add(KEYS[3], amounts)
   redis.call('HSET', KEYS[3], 'last_inference', text(ms))
 end
@@ -115,11 +119,14 @@ end
 local function count_group(id, jobs, rows)
   local group, part = key('group', id), rows / accepted_rows
   add(group, {running = -jobs, rows = ARGV[4] * part, capacity = ARGV[5] * part})
-  -- Jobs a second, forgotten over ten seconds.
-  local old = redis.call('HMGET', group, 'rate', 'rate_at')
+  -- Jobs a second, forgotten over ten seconds; µs of device time a second, over a minute, with its own time, since
+  -- workers of an older version do not write it.
+  local old = redis.call('HMGET', group, 'rate', 'rate_at', 'device')
   local kept = old[1] and tonumber(old[1]) * math.exp(-(ms - tonumber(old[2])) / 10000) or 0
+  local us, us_at = string.match(old[3] or '0 0', '^(%S+) (%S+)')
+  us = us * math.exp(-(ms - us_at) / 60000) + ARGV[8] * part / 60
   redis.call('HSET', group, 'rate', string.format('%.6f', kept + jobs / 10), 'rate_at', text(ms),
-    'batch_ms', text(ARGV[9] / 1000))
+    'batch_ms', text(ARGV[9] / 1000), 'device', string.format('%.0f %.0f', us, ms))
 end
 -- The claim charged an estimate: what the batch took besides, or less, is theirs who paid for it.
 local function settle_charges()
