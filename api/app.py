@@ -50,9 +50,11 @@ from .v2 import generate as generate_routes
 from .v2 import history as history_routes
 from .v2 import infer as infer_routes
 from .v2 import jobs as jobs_routes
+from .v2 import keys as keys_routes
 from .v2 import many_jobs as many_jobs_routes
 from .v2 import models as models_routes
 from .v2 import server as server_routes
+from .v2 import tasks as tasks_routes
 from .v2 import webhooks as webhooks_routes
 from .webhooks.deliver import Deliverer
 
@@ -65,6 +67,7 @@ _ROUTES = (
     forget_routes,
     generate_routes,
     models_routes,
+    tasks_routes,
     server_routes,
     history_routes,
     dead_routes,
@@ -75,6 +78,7 @@ _ROUTES = (
     huggingface_routes,
     batches_routes,
     webhooks_routes,
+    keys_routes,
     console_routes,
     page,
 )

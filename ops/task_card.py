@@ -1,128 +1,19 @@
-"""Everything that a task declares, as plain data: for `wherry tasks --json` and the docs."""
+"""Everything that a task declares and what can do it, as plain data: for `wherry tasks --json`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from ..tasks import card as declared
 from ..tasks.backends import backend_table
-from ..tasks.base import ParameterSpec, Task
-from ..tasks.tensors import TensorSpec
-
-Schema = Mapping[str, Any]  # JSON Schema
+from ..tasks.base import Task
 
 
 def card(task: Task) -> dict[str, Any]:
     """A task as JSON."""
-    return {
-        "name": task.name,
-        "title": task.title,
-        "description": task.description,
-        "family": task.family,
-        "backends": backends_of(task),
-        "default_model": task.default_model,
-        "inputs": [tensor(spec) for spec in task.inputs],
-        "outputs": [tensor(spec) for spec in task.outputs],
-        "parameters": [_parameter(task, parameter) for parameter in task.parameters],
-        "group_by": list(task.group_by),
-        "own": list(task.own),
-        "of_one_size": list(task.of_one_size),
-        "cost_unit": task.cost_unit,
-        "max_row_cost": task.max_row_cost,
-        "aliases": {
-            "huggingface": list(task.aliases.huggingface),
-            "instill": task.aliases.instill,
-            "pixano": list(task.aliases.pixano),
-        },
-        "widget": {"controls": list(task.widget.controls), "renderer": task.widget.renderer},
-    }
+    return {**declared.card(task), "backends": backends_of(task)}
 
 
 def backends_of(task: Task) -> list[str]:
     """The backends that can do a task, in the order of the table."""
     return [backend for backend, tasks in backend_table().items() if task.name in tasks]
-
-
-def tensor(spec: TensorSpec) -> dict[str, Any]:
-    """A tensor as JSON."""
-    return {
-        "name": spec.name,
-        "datatype": spec.datatype.value,
-        "shape": list(spec.shape),
-        "content": spec.content,
-        "optional": spec.optional,
-    }
-
-
-def tensor_line(spec: TensorSpec) -> str:
-    """A tensor in a few words: `image BYTES [-1]`."""
-    return f"{spec.name} {spec.datatype.value} {list(spec.shape)}" + "?" * spec.optional
-
-
-def _parameter(task: Task, parameter: ParameterSpec) -> dict[str, Any]:
-    schema = parameter.schema
-    return {
-        "name": parameter.name,
-        "description": schema["description"],
-        "type": type_of(task, parameter),
-        "required": "default" not in schema,
-        "default": schema.get("default"),
-        "range": range_of(task, parameter),
-    }
-
-
-def type_of(task: Task, parameter: ParameterSpec) -> str:
-    """A parameter's type in words: `integer`, `list of string or null`, `blur | pixelate`."""
-    return " or ".join(dict.fromkeys(_type(form) for form in _forms(task, parameter.schema)))
-
-
-def range_of(task: Task, parameter: ParameterSpec) -> str:
-    """The values a parameter may take: `1 to 10`, `> 0`, `at least 1 entries`; empty for any."""
-    found = (_range(form) for form in _forms(task, parameter.schema))
-    return ", ".join(dict.fromkeys(filter(None, found)))
-
-
-def _forms(task: Task, schema: Schema) -> list[Schema]:
-    """The alternatives of a schema, with what they refer to in place."""
-    if "anyOf" in schema:
-        return [form for option in schema["anyOf"] for form in _forms(task, option)]
-    if "$ref" in schema:
-        known = task.input.model_json_schema()["$defs"]
-        return _forms(task, known[schema["$ref"].rpartition("/")[2]])
-    return [schema]
-
-
-def _type(schema: Schema) -> str:
-    if "enum" in schema:
-        return " | ".join(map(str, schema["enum"]))
-    if "const" in schema:
-        return str(schema["const"])
-    kind = str(schema.get("type", "any"))
-    if kind == "array":
-        inner = schema.get("items", {})
-        options = inner.get("anyOf", [inner])
-        return "list of " + " or ".join(_type(option) for option in options)
-    return kind
-
-
-def _range(schema: Schema) -> str:
-    least, most = schema.get("minimum"), schema.get("maximum")
-    if least is not None and most is not None:
-        parts = [f"{least:g} to {most:g}"]
-    else:
-        signs = (
-            ("minimum", "≥"),
-            ("exclusiveMinimum", ">"),
-            ("maximum", "≤"),
-            ("exclusiveMaximum", "<"),
-        )
-        parts = [f"{sign} {schema[key]:g}" for key, sign in signs if key in schema]
-    for key, words in (
-        ("minItems", "at least {} entries"),
-        ("maxItems", "at most {} entries"),
-        ("minLength", "at least {} characters"),
-        ("maxLength", "at most {} characters"),
-    ):
-        if key in schema:
-            parts.append(words.format(schema[key]))
-    return ", ".join(parts)

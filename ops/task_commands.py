@@ -15,9 +15,10 @@ from rich.text import Text
 
 from ..client.terminal import show
 from ..tasks.base import Family, Task
+from ..tasks.card import range_of, tensor_line, type_of
 from ..tasks.registry import get_task, task_names, task_of
 from .new_task import NewTaskError, checkout, write_task
-from .task_card import backends_of, card, range_of, tensor_line, type_of
+from .task_card import backends_of, card
 
 _MAX_DEFAULT = 16
 

@@ -11,9 +11,10 @@ from typing import Any
 
 from ..protocol import codec
 from ..tasks.base import Task
+from ..tasks.card import range_of, type_of
 from ..tasks.registry import get_task, task_names
 from .python_source import source_of
-from .task_card import backends_of, range_of, type_of
+from .task_card import backends_of
 
 _INDEX = """\
 # Tasks

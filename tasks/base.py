@@ -307,7 +307,24 @@ Renderer = Literal[
 ]
 
 #: What people give an input with.
-Control = Literal["audio", "image", "images", "json", "labels", "table", "text"]
+Control = Literal[
+    "audio",
+    "boxes",  # drawn on the picture of the same request
+    "chat",
+    "frames",  # on which picture of several each prompt is
+    "image",
+    "images",
+    "json",
+    "labels",
+    "objects",  # which object each prompt is for
+    "point-labels",  # whether each point is on its object or beside it
+    "points",  # set on the picture of the same request
+    "record",  # a table's row: cells by their columns
+    "series",  # numbers one after the other
+    "table",
+    "text",
+    "texts",
+]
 
 
 @dataclass(frozen=True, slots=True)

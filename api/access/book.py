@@ -7,13 +7,14 @@ import contextlib
 import logging
 import tomllib
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ...jobs import AsyncQueue, JobsSettings
-from ...jobs.access_keys import all_keys
-from ...protocol.errors import Unauthorized, Unavailable, WherryError
+from ...jobs.access_keys import all_keys, forget_key, put_key
+from ...protocol.errors import Conflict, NotFound, Unauthorized, Unavailable, WherryError
 from ...protocol.v2 import describe
 from .caller import EVERYONE, Caller
 from .keys import ApiKey, id_of
@@ -22,6 +23,9 @@ log = logging.getLogger(__name__)
 
 #: Seconds after which a key that was made or revoked is known everywhere, about.
 _LOOK_S = 1.0
+
+#: When a key was made that does not say.
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 _OPEN = "no API keys: whoever reaches this server may do everything; see docs/security.md"
 
@@ -103,6 +107,34 @@ class KeyBook:
         """A tenant as its keys have it: for what it asked for before."""
         mine = [key.caller for key in self._keys.values() if key.tenant == name]
         return max(mine, key=lambda who: who.weight, default=Caller(name, frozenset()))
+
+    @property
+    def closed(self) -> bool:
+        """Whether a key is needed."""
+        return self._closed
+
+    def listed(self) -> list[tuple[ApiKey, bool]]:
+        """Every key, by tenant and age, and whether the file has it."""
+        keys = sorted(self._keys.values(), key=lambda key: (key.tenant, key.created_at or _EPOCH))
+        return [(key, key.id in self._filed) for key in keys]
+
+    async def add(self, key: ApiKey) -> None:
+        """Keep a key in Redis. Raises Conflict for a first key that locks all operators out."""
+        if not self._closed and not key.caller.admin:
+            raise Conflict(
+                "the first key has to be an admin's (scope admin, no tenant): from then on every "
+                "call needs a key, and only an admin makes more"
+            )
+        await self._queue.run(put_key(key.id, key.json_text(), self._jobs))
+        await self._read_redis()
+
+    async def revoke(self, key_id: str) -> None:
+        """Forget a key. Raises NotFound, and Conflict for one of the file."""
+        if key_id in self._filed:
+            raise Conflict(f"key {key_id!r} is in the file of keys: take it out there")
+        if not await self._queue.run(forget_key(key_id, self._jobs)):
+            raise NotFound(f"no key {key_id[:12]!r} in Redis")
+        await self._read_redis()
 
     async def _look(self) -> None:
         while True:

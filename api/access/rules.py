@@ -7,7 +7,7 @@ import re
 from .caller import Scope
 
 #: For whoever watches the server and has no key: load balancers, containers.
-_OPEN = frozenset(
+OPEN = frozenset(
     {
         "/v2/health/live",
         "/v2/health/ready",
@@ -36,7 +36,8 @@ _ADMIN_WRITES = re.compile(r"/pixano(?:056)?/(?:providers/.*|v1/models(?:/.*)?)"
 
 #: What any key may ask by GET: which models there are, and how to call them.
 _ANY = re.compile(
-    r"/|/docs|/openapi\.json|/v2|/v2/models/.*|/models/.*|/v1/models(?:/.*)?|/label-studio/.*"
+    r"/|/docs|/openapi\.json|/v2|/v2/caller|/v2/tasks(?:/.*)?|/v2/models/.*|/models/.*"
+    r"|/v1/models(?:/.*)?|/label-studio/.*"
     r"|/v1alpha/(?:models|namespaces/.*)"
     r"|/pixano(?:056)?/(?:ready|app/.*|providers/.*|v1/(?:ready|info|models))",
     re.DOTALL,
@@ -48,11 +49,11 @@ _ASKS = {"/v2/repository/index": None, "/v2/jobs:status": Scope.READ}
 
 def is_open(path: str) -> bool:
     """Whether a path answers everybody, with or without a key."""
-    return path in _OPEN or _PAGES.fullmatch(path) is not None
+    return path in OPEN or _PAGES.fullmatch(path) is not None
 
 
 def needed(method: str, path: str) -> Scope | None:
-    """The scope that a call needs; None where any key will do. open paths need none."""
+    """The scope that a call needs; None where any key will do. Open paths need none."""
     path = path.removesuffix("\n")  # as the routes' own patterns do
     if _ADMIN.fullmatch(path):
         return Scope.ADMIN

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import gzip
 import hashlib
 import mimetypes
 from importlib.resources import files
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 
 from ...protocol.errors import NotFound
+from ..http.page import from_browser, page
 
 router = APIRouter(include_in_schema=False)
 
@@ -28,11 +31,28 @@ _HEADERS = {
     "Cache-Control": "no-cache",  # asked again each time, and answered by 304
 }
 
+#: What stands for the page in a checkout where its libraries are not yet.
+_NO_LIBRARIES = (
+    "<!doctype html><html lang=en><meta charset=utf-8><title>Wherry</title>"
+    "<h1>The console is not whole</h1><p>Its two libraries are not beside its files. Run"
+    " <code>make console</code> in the checkout, then load this page again. The API is not touched"
+    " by this; <a href='../docs'>its page</a> is there.</p></html>"
+)
+
+
+@router.get("/")
+async def root(request: Request) -> Response:
+    """The console for a browser, the API's page for programs."""
+    if from_browser(request.scope["headers"]):
+        return await console(request)
+    return await page(request)
+
 
 @router.get("/console")
 async def console(request: Request) -> Response:
     """The way to the console's page, whose files are named relative to it."""
-    return RedirectResponse(f"{request.scope.get('root_path', '')}/console/", status_code=307)
+    headers = {"Vary": "Accept"}
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/console/", 307, headers)
 
 
 @router.get("/console/{path:path}")
@@ -42,10 +62,19 @@ async def static_file(request: Request) -> Response:
     found = _STATIC.joinpath(*path.split("/"))
     if ".." in path.split("/") or not found.is_file():
         raise NotFound(f"the console has no file {path!r}")
+    if path == "index.html" and not (_STATIC / "vendor" / "lit-html").is_dir():
+        return HTMLResponse(_NO_LIBRARIES, 503, _HEADERS)
     content = found.read_bytes()
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    headers = {**_HEADERS, "ETag": tag}
+    headers = {**_HEADERS, "ETag": tag, "Vary": "Accept-Encoding"}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        headers["Content-Encoding"], content = "gzip", _packed(content)
     kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
     return Response(content, media_type=kind, headers=headers)
+
+
+@functools.lru_cache(maxsize=256)
+def _packed(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)

@@ -13,6 +13,7 @@ from ...jobs.group import Group
 from ...protocol import v2
 from ...tasks.catalog import AUTO, ModelDeclaration
 from .model_loading import failure_of
+from .model_status import devices_of, status_of
 from .service import Service
 from .views import json_response
 
@@ -72,6 +73,8 @@ async def index_of(service: Service, *, only_ready: bool) -> list[dict[str, Any]
             **_entry(model, why_unavailable(model, fleet), note_of(model, fleet)),
             **_size(facts := service.live.facts(model), model, fleet),
             "platform": _platform(model, facts),
+            "status": status_of(model, fleet),
+            "devices": devices_of(model, fleet),
         }
         for model in service.catalog.models
     ]

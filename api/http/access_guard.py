@@ -15,6 +15,7 @@ from ..access.book import KeyBook
 from ..access.caller import caller
 from ..access.rules import is_open, needed
 from .errors import Shape, shaped_response
+from .page import from_browser
 
 #: For programs, and for a browser at the API page, which asks for a password.
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="wherry", Basic realm="wherry", charset="UTF-8"'}
@@ -33,7 +34,7 @@ class AccessGuard:
             return
         # As the routes will see it, under a mount as well.
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        if is_open(path):
+        if is_open(path) or (path == "/" and from_browser(scope["headers"])):  # to the console
             await self._app(scope, receive, send)
             return
         book: KeyBook = scope["app"].state.keys

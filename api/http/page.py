@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -23,7 +24,11 @@ pre{background:var(--soft);padding:.8rem;border-radius:.4rem;overflow:auto;max-h
 """
 
 
-@router.get("/")
+def from_browser(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Whether a request is one that a person types: it wants a page, and says so."""
+    return any(name == b"accept" and b"text/html" in value for name, value in headers)
+
+
 @router.get("/docs")
 async def page(request: Request) -> HTMLResponse:
     """Every call with what it does and example bodies."""

@@ -61,7 +61,7 @@ TASK = Task(
     outputs=(PREDICTION, LABEL, SCORE),
     default_model="scikit-learn/tabular-playground",
     max_row_cost=MAX_CELLS,
-    widget=Widget(("json",), "labels"),
+    widget=Widget(("record",), "labels"),
     aliases=Aliases(huggingface=("tabular-classification",)),
     example=Example(
         TabularClassificationInput(records=[{"length_m": 12.5, "sails": 1, "rig": "gaff"}]),

@@ -55,7 +55,7 @@ TASK = Task(
     outputs=(PREDICTION,),
     default_model="scikit-learn/Fish-Weight",
     max_row_cost=MAX_CELLS,
-    widget=Widget(("json",), "vector"),
+    widget=Widget(("record",), "vector"),
     aliases=Aliases(huggingface=("tabular-regression",)),
     example=Example(
         TabularRegressionInput(records=[{"length_m": 12.5, "sails": 1, "rig": "gaff"}]),

@@ -115,7 +115,7 @@ TASK = Task(
     outputs=(MEAN, QUANTILES, LEVEL),
     default_model="google/timesfm-2.5-200m-transformers",
     max_row_cost=MAX_VALUES,
-    widget=Widget(("json",), "vector"),
+    widget=Widget(("series", "json"), "vector"),
     aliases=Aliases(huggingface=("time-series-forecasting",)),
     example=Example(
         TimeSeriesForecastingInput(

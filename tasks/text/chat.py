@@ -73,7 +73,7 @@ TASK = Task(
     group_by=GROUP_BY,
     own=OWN,
     of_one_size=OF_ONE_SIZE,
-    widget=Widget(("json",), "chat"),
+    widget=Widget(("chat",), "chat"),
     aliases=Aliases(huggingface=("conversational",), instill="TASK_CHAT"),
     example=Example(
         ChatInput(

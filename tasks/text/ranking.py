@@ -99,7 +99,7 @@ TASK = Task(
     outputs=OUTPUTS,
     default_model="cross-encoder/ms-marco-MiniLM-L6-v2",
     max_row_cost=MAX_TOKENS,
-    widget=Widget(("text", "json"), "table"),
+    widget=Widget(("text", "texts"), "table"),
     aliases=Aliases(huggingface=("text-ranking", "sentence-ranking")),
     example=Example(
         RankingInput(queries=["Who jumps?"], texts=[["Rates rose today.", SAMPLE]]),

@@ -69,7 +69,7 @@ TASK = Task(
     outputs=(SCORE,),
     default_model="sentence-transformers/all-MiniLM-L6-v2",
     max_row_cost=MAX_TOKENS,
-    widget=Widget(("text", "json"), "scores"),
+    widget=Widget(("text", "texts"), "scores"),
     aliases=Aliases(huggingface=("sentence-similarity",)),
     example=Example(
         SentenceSimilarityInput(

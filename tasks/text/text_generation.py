@@ -89,7 +89,7 @@ TASK = Task(
     group_by=GROUP_BY,
     own=OWN,
     of_one_size=OF_ONE_SIZE,
-    widget=Widget(("text",), "text"),
+    widget=Widget(("text", "json"), "text"),
     aliases=Aliases(huggingface=("completion",), instill="TASK_COMPLETION"),
     example=Example(
         TextGenerationInput(texts=["The capital of France is"], max_new_tokens=16),

@@ -73,7 +73,7 @@ TASK = Task(
     outputs=(LABEL, SCORE, X, Y, OBJECT),
     default_model="usyd-community/vitpose-base-simple",
     max_row_cost=MAX_PIXELS,
-    widget=Widget(("image", "json"), "keypoints"),
+    widget=Widget(("image", "boxes"), "keypoints"),
     aliases=Aliases(huggingface=("keypoint-detection",), instill="TASK_KEYPOINT"),
     example=Example(
         KeypointDetectionInput(images=[PNG], boxes=[[[1.0, 1.0, 7.0, 8.0]]], threshold=0.25),

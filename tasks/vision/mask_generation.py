@@ -190,7 +190,7 @@ TASK = Task(
     outputs=(MASK, SCORE, LOGITS, EMBEDDING),
     default_model="facebook/sam-vit-base",
     max_row_cost=MAX_PIXELS,
-    widget=Widget(("image", "json", "json", "json", "json", "text"), "masks"),
+    widget=Widget(("image", "points", "point-labels", "boxes", "json", "text"), "masks"),
     aliases=Aliases(
         huggingface=("mask-generation",), pixano=("image_mask_generation", "segmentation")
     ),

@@ -168,7 +168,7 @@ TASK = Task(
     outputs=(OBJECT, FRAME, MASK, TIME),
     default_model="facebook/sam2.1-hiera-tiny",
     max_row_cost=10 * MAX_PIXELS,
-    widget=Widget(("images", "json", "json", "json", "json", "json"), "masks"),
+    widget=Widget(("images", "objects", "frames", "points", "point-labels", "boxes"), "masks"),
     aliases=Aliases(pixano=("video_mask_generation", "tracking")),
     example=Example(
         VideoMaskGenerationInput(

@@ -9,8 +9,9 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from wherry.ops.task_card import card, range_of, type_of
+from wherry.ops.task_card import card
 from wherry.ops.task_commands import register
+from wherry.tasks.card import range_of, type_of
 from wherry.tasks.registry import get_task, task_names
 
 

@@ -47,7 +47,7 @@ def test_its_parameters_are_described(name: str) -> None:
 
 def test_it_has_a_widget_and_aliases(name: str) -> None:
     task = get_task(name)
-    assert task.widget.controls
+    assert len(task.widget.controls) == len(task.inputs), "a control for each tensor"
     assert set(task.widget.controls) <= set(get_args(Control))
     assert task.widget.renderer in get_args(Renderer)
     known = task.aliases

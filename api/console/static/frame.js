@@ -1,27 +1,90 @@
 // What stands around every page: the way between them.
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
-import { models } from "./pages/models.js";
+import { until } from "./vendor/lit-html/directives/until.js";
+import { redraw } from "./lib/redraw.js";
+import { themeChoice } from "./lib/theme.js";
 
-/** @type {Record<string, {title: string, draw: (route: import("./lib/router.js").Route) => unknown}>} */
+/**
+ * @typedef {import("./lib/router.js").Route} Route
+ * @typedef {(route: Route) => unknown} Draw
+ * @typedef {object} Page
+ * @property {string} [title] what the way to it is called; none leads to a page without
+ * @property {() => Promise<Draw>} load brings its files, when it is first shown
+ */
+
+/** @type {Record<string, Page>} by the first part of the address; one line a page */
 const PAGES = {
-  models: { title: "Models", draw: models },
+  models: { title: "Models", load: async () => (await import("./pages/models.js")).models },
 };
 
-/** @param {import("./lib/router.js").Route} route */
+/** @type {Map<string, Promise<Draw>>} */
+const loading = new Map();
+
+/** @type {Map<string, Draw>} */
+const loaded = new Map();
+
+/** @param {Route} route */
 export function frame(route) {
   const name = route.page || "models";
-  const page = PAGES[name];
+  document.title = `${[PAGES[name]?.title, ...route.rest].filter(Boolean).join(" · ")} · Wherry`;
   return html`
-    <header>
-      <a href="#/models">Wherry</a>
+    <a class="skip" href=${location.hash || "#/models"} @click=${skip}>Skip to the page</a>
+    <header class="top">
+      <a class="brand" href="#/models"><img src="icon.svg" alt="" width="24" height="24">Wherry</a>
       <nav aria-label="Pages">
-        ${Object.entries(PAGES).map(
-          ([key, { title }]) =>
-            html`<a href="#/${key}" aria-current=${key === name ? "page" : nothing}>${title}</a>`,
-        )}
+        ${Object.entries(PAGES).map(([key, page]) => way(key, page, name))}
       </nav>
+      <div class="tools">${themeChoice()}</div>
     </header>
-    <main>${page ? page.draw(route) : html`<p>There is no page “${name}”.</p>`}</main>
+    <main id="main" tabindex="-1">${drawn(name, route)}</main>
   `;
+}
+
+/** @param {Event} event */
+function skip(event) {
+  event.preventDefault();
+  document.querySelector("main")?.focus();
+}
+
+/**
+ * @param {string} key
+ * @param {Page} page
+ * @param {string} shown
+ */
+function way(key, page, shown) {
+  if (!page.title) return nothing;
+  return html`<a href="#/${key}" aria-current=${key === shown ? "page" : nothing}>${page.title}</a>`;
+}
+
+/**
+ * @param {string} name
+ * @param {Route} route
+ */
+function drawn(name, route) {
+  const page = PAGES[name];
+  if (!page) return html`<h1>No such page</h1><p>There is no page “${name}” here. <a href="#/models">See the models.</a></p>`;
+  const draw = loaded.get(name);
+  if (draw) return draw(route);
+  if (!loading.has(name)) loading.set(name, bring(name, page));
+  return until(loading.get(name)?.then(() => nothing, unreadable), html`<p class="muted">Loading…</p>`);
+}
+
+/**
+ * @param {string} name
+ * @param {Page} page
+ */
+async function bring(name, page) {
+  const draw = await page.load();
+  loaded.set(name, draw);
+  redraw();
+  return draw;
+}
+
+/** @param {Error} error */
+function unreadable(error) {
+  return html`<div class="notice bad" role="alert">
+    <p>This page's files cannot be read: ${error.message}</p>
+    <button type="button" @click=${() => location.reload()}>Load again</button>
+  </div>`;
 }

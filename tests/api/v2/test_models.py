@@ -140,3 +140,21 @@ def test_stats_have_tritons_shape(http):
     }
     assert all(set(entry) == {"count", "ns"} for entry in stats["inference_stats"].values())
     assert stats["batch_stats"] == []
+
+
+def test_the_index_says_how_a_model_stands_in_a_word(http, worker):
+    def stands() -> dict[str, str]:
+        entries = http.post("/v2/repository/index").json()
+        return {f"{e['name']}/{e['version']}": e["status"] for e in entries}
+
+    assert set(stands().values()) == {"unserved"}
+    served = {"models": ["embedding"], "served": ["embedding/1", "embedding/2"]}
+    told = {"families": ["text"], "asleep": ["embedding/2"], "device": "cuda:1", **served}
+    worker.queue.run(heartbeat(WORKER, told, worker.jobs))
+    found = stands()
+    assert (found["embedding/1"], found["embedding/2"]) == ("ready", "cold")
+    assert (found["ranking/1"], found["object-detection/1"]) == ("loading", "unserved")
+    entries = http.post("/v2/repository/index").json()
+    assert {tuple(e["devices"]) for e in entries if e["name"] == "embedding"} == {("cuda:1",)}
+    http.post("/v2/repository/models/embedding/unload", json={})
+    assert stands()["embedding/1"] == "unloaded"

@@ -24,3 +24,23 @@ export function href(parts, query = {}) {
   const tail = named.length ? `?${new URLSearchParams(named)}` : "";
   return `#/${parts.map(encodeURIComponent).join("/")}${tail}`;
 }
+
+/**
+ * Go to a page.
+ * @param {string[]} parts
+ * @param {Record<string, string>} [query] empty values are left out
+ */
+export function go(parts, query) {
+  location.hash = href(parts, query);
+}
+
+/**
+ * Change filters of the page that is shown, without a step back for each letter typed.
+ * @param {Record<string, string>} changed empty values are left out
+ */
+export function filter(changed) {
+  const { page, rest, query } = route();
+  const merged = { ...Object.fromEntries(query), ...changed };
+  history.replaceState(null, "", href([page, ...rest], merged));
+  dispatchEvent(new HashChangeEvent("hashchange"));
+}
