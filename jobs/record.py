@@ -227,8 +227,12 @@ class WorkerView:
     @property
     def busy_share(self) -> float | None:
         """Which share of the last minute its device computed; None for an older version."""
-        told = self.info.get("busy_share")
-        return float(told) if isinstance(told, (int, float)) else None
+        return self._number("busy_share")
+
+    @property
+    def batch_fill(self) -> float | None:
+        """Rows over places in its batches of the last minute; None without any, or an older one."""
+        return self._number("batch_fill")
 
     def has_warm(self, model_id: str) -> bool:
         """Whether it serves a model that it has loaded."""
@@ -272,6 +276,10 @@ class WorkerView:
         """Why, by `Group.model_id`, for the models that it serves as they were declared before."""
         told = self.info.get("outdated")
         return told if isinstance(told, dict) else {}
+
+    def _number(self, name: str) -> float | None:
+        told = self.info.get(name)
+        return float(told) if isinstance(told, (int, float)) else None
 
     def _listed(self, name: str) -> Sequence[object]:
         told = self.info.get(name)

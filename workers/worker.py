@@ -44,7 +44,7 @@ from .models import Models
 from .serving import Serving
 from .settings import WorkerSettings
 from .sweeper import Sweeping
-from .timing import BusyShare
+from .timing import RecentLoad
 from .tuning import open_tuner
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class Worker:
             memory=memory,
         )
         self._historian = Historian(self._queue, jobs)
-        self._busy_share = BusyShare(device)
+        self._load = RecentLoad(device)
         self._loading = True
         self._events = JobEvents(app, node) if settings.events == "jobs" else None
         self._draining = threading.Event()
@@ -145,6 +145,7 @@ class Worker:
             events=self._events,
             draining=self._draining,
             wanted=self._changes.want,
+            ran=self._load.ran,
         )
         self._consuming = Consuming(
             threads=threads,
@@ -266,7 +267,7 @@ class Worker:
             "models": list(dict.fromkeys(model_id.rpartition("/")[0] for model_id in served)),
             "served": served,
             "mixes": True,
-            "busy_share": round(self._busy_share.measure(), 3),
+            **self._load.measure(),
             "notes": self._models.notes(),
             **self._failures.info(),
             **self._changes.info(),

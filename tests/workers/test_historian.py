@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -10,10 +10,13 @@ from wherry.jobs.call import Queue
 from wherry.jobs.fleet import FleetView, heartbeat, view
 from wherry.jobs.history import SERIES
 from wherry.jobs.keys import Keys
+from wherry.jobs.record import BatchStats
 from wherry.jobs.settings import JobsSettings
 from wherry.tasks.backends.device import Device
 from wherry.workers.historian import Historian
-from wherry.workers.timing import BusyShare
+from wherry.workers.timing import RecentLoad
+
+from .conftest import GROUP
 
 EMPTY = FleetView((), {}, frozenset(), {}, {}, 0)
 
@@ -79,21 +82,24 @@ class Busy(Device):
         return self.seconds
 
 
-def test_a_busy_share_is_of_the_last_minute() -> None:
+def test_the_recent_load_is_of_the_last_minute() -> None:
     clock, device = Clock(), Busy()
-    share = BusyShare(device, clock)
+    load = RecentLoad(device, clock)
 
-    def after(beats: int, *, busy: bool) -> float:
+    def after(beats: int, *, rows: int) -> Mapping[str, float]:
         for _ in range(beats):
             clock.now += 5
-            device.seconds += 5 * busy
-            measured = share.measure()
+            device.seconds += 5 * (rows > 0)
+            if rows:
+                load.ran(BatchStats(group=GROUP, rows=rows, max_rows=8))
+            measured = load.measure()
         return measured
 
-    assert share.measure() == 0
-    assert after(12, busy=True) == 1
-    assert after(6, busy=False) == pytest.approx(0.5, abs=0.1)
-    assert after(7, busy=False) == 0
+    assert load.measure() == {"busy_share": 0}
+    assert after(12, rows=4) == {"busy_share": 1, "batch_fill": 0.5}
+    assert after(6, rows=0)["busy_share"] == pytest.approx(0.5, abs=0.1)
+    assert after(7, rows=0) == {"busy_share": 0}
+    assert after(2, rows=8) == {"busy_share": pytest.approx(1 / 6, abs=0.03), "batch_fill": 1}
 
 
 def test_who_holds_the_device_is_busy_though_no_batch_has_ended() -> None:
