@@ -17,7 +17,7 @@ local accepted, canceled, payloads, lines, replies, good, late = {}, {}, {}, {},
 local waited, batch_us = tonumber(ARGV[7]), tonumber(ARGV[9])
 local success_us, fail_us, queue_us = 0, 0, 0
 local groups, accepted_rows = {}, 0 -- jobs and rows by group
-local took = {} -- jobs by about how long they took: four steps make twice the time
+local took, STEPS = {}, 4 / math.log(2) -- jobs by about how long they took: four steps make twice the time
 local function append(list, ...)
   for _, value in ipairs({...}) do list[#list + 1] = value end
 end
@@ -35,7 +35,7 @@ for i = 14, #ARGV, 8 do
     if status == 'succeeded' then
       good = good + 1
       success_us, queue_us = success_us + whole, queue_us + queued + waited
-      local step = 'took ' .. math.floor(4 * math.log(math.max(1, whole)) / math.log(2))
+      local step = math.floor(math.log(math.max(1, whole)) * STEPS)
       took[step] = (took[step] or 0) + 1
       local result, header_length = ARGV[i + 3], ARGV[i + 5]
       local plain = f[7] and redis.call('HEXISTS', job, 'id') == 1
@@ -100,7 +100,7 @@ local function count(n)
   local amounts = {inference_count = ARGV[4], execution_count = ARGV[6], capacity = ARGV[5],
     success_count = good, fail_count = n - good, success_us = success_us, fail_us = fail_us,
     queue_us = queue_us, input_us = good * input, compute_us = good * compute,
-    output_us = good * output}
+    output_us = good * output, device_us = compute}
   local rows = 0
   for size, times in string.gmatch(ARGV[13], '(%d+) (%d+)') do rows = rows + size * times end
   for size, times in string.gmatch(ARGV[13], '(%d+) (%d+)') do
@@ -110,9 +110,9 @@ local function count(n)
     amounts[field .. 'compute_us'] = compute * share
     amounts[field .. 'output_us'] = output * share
   end
-  for step, times in pairs(took) do amounts[step] = times end
   add(KEYS[3], amounts)
   redis.call('HSET', KEYS[3], 'last_inference', text(ms))
+  for step, times in pairs(took) do redis.call('HINCRBY', key('took', ARGV[11]), step, times) end
 end
 
 -- A group's counters: its part of the batch, by its rows.

@@ -28,19 +28,12 @@ local function gained(name, counted)
   return gains
 end
 -- What a model's counters say: jobs, rows, device time, and how many jobs took about how long.
-local function counted_of(stats)
-  local f, out = redis.call('HGETALL', stats), {device_us = 0}
-  local names = {success_count = 'succeeded', fail_count = 'failed', inference_count = 'rows', capacity = 'places'}
-  for i = 1, #f, 2 do
-    local value = tonumber(f[i + 1])
-    if names[f[i]] then
-      out[names[f[i]]] = value
-    elseif string.find(f[i], '^size %d+ compute_us$') then
-      out.device_us = out.device_us + value
-    elseif string.find(f[i], '^took %d+$') then
-      out[f[i]] = value
-    end
-  end
+local NAMES = {'succeeded', 'failed', 'rows', 'places', 'device_us'}
+local function counted_of(stats, model)
+  local out, took = {}, redis.call('HGETALL', key('took', model))
+  local f = redis.call('HMGET', stats, 'success_count', 'fail_count', 'inference_count', 'capacity', 'device_us')
+  for i, name in ipairs(NAMES) do out[name] = tonumber(f[i] or '0') end
+  for i = 1, #took, 2 do out['took ' .. took[i]] = tonumber(took[i + 1]) end
   return out
 end
 
@@ -75,7 +68,7 @@ end
 local sums, written = {rows = 0, places = 0, device_us = 0}, 0
 for i = 5, #KEYS do
   local model = ARGV[(i + 1)]
-  local gains = gained('model ' .. model, counted_of(KEYS[i])) or {}
+  local gains = gained('model ' .. model, counted_of(KEYS[i], model)) or {}
   local moved = waiting[model] or 0
   for field, value in pairs(gains) do
     moved = moved + value
