@@ -3,6 +3,7 @@
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { until } from "./vendor/lit-html/directives/until.js";
 import { redraw } from "./lib/redraw.js";
+import { caller } from "./lib/session.js";
 import { themeChoice } from "./lib/theme.js";
 
 /**
@@ -15,8 +16,15 @@ import { themeChoice } from "./lib/theme.js";
 
 /** @type {Record<string, Page>} by the first part of the address; one line a page */
 const PAGES = {
-  models: { title: "Models", load: async () => (await import("./pages/models.js")).models },
+  models: { title: "Models", load: models },
+  access: { load: async () => (await import("./pages/access.js")).access },
 };
+
+/** The list of models, or one of them. @returns {Promise<Draw>} */
+async function models() {
+  const [list, one] = await Promise.all([import("./pages/models.js"), import("./pages/model.js")]);
+  return (route) => (route.rest.length ? one.model(route) : list.models(route));
+}
 
 /** @type {Map<string, Promise<Draw>>} */
 const loading = new Map();
@@ -29,16 +37,26 @@ export function frame(route) {
   const name = route.page || "models";
   document.title = `${[PAGES[name]?.title, ...route.rest].filter(Boolean).join(" · ")} · Wherry`;
   return html`
-    <a class="skip" href=${location.hash || "#/models"} @click=${skip}>Skip to the page</a>
     <header class="top">
+      <a class="skip" href=${location.hash || "#/models"} @click=${skip}>Skip to the page</a>
       <a class="brand" href="#/models"><img src="icon.svg" alt="" width="24" height="24">Wherry</a>
       <nav aria-label="Pages">
         ${Object.entries(PAGES).map(([key, page]) => way(key, page, name))}
       </nav>
-      <div class="tools">${themeChoice()}</div>
+      <div class="tools">${account(name)}${themeChoice()}</div>
     </header>
     <main id="main" tabindex="-1">${drawn(name, route)}</main>
   `;
+}
+
+/**
+ * The way to who one is here.
+ * @param {string} shown
+ */
+function account(shown) {
+  const who = caller();
+  const name = !who ? "Sign in" : who.keys_needed ? (who.tenant ?? "admin") : "Access";
+  return html`<a href="#/access" aria-current=${shown === "access" ? "page" : nothing}>${name}</a>`;
 }
 
 /** @param {Event} event */
