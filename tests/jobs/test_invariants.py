@@ -231,6 +231,7 @@ def test_nothing_is_left_of_jobs_that_are_over(
     assert {key.decode().split(":")[1] for key in redis.keys("wherry:*")} <= {
         "totals",
         "stats",
+        "took",
         "pace",
         "pay",
         "dead",
