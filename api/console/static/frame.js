@@ -17,6 +17,7 @@ import { themeChoice } from "./lib/theme.js";
 /** @type {Record<string, Page>} by the first part of the address; one line a page */
 const PAGES = {
   models: { title: "Models", load: models },
+  fleet: { title: "Fleet", load: async () => (await import("./pages/fleet.js")).fleet },
   access: { load: async () => (await import("./pages/access.js")).access },
 };
 
