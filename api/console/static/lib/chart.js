@@ -13,6 +13,9 @@ import { colour, isDark } from "./theme.js";
  */
 
 const HEIGHT = 180;
+
+/** Seconds between two times below a chart: whole minutes, as they are written. */
+const MINUTES = [1, 2, 5, 10, 20, 30, 60, 120, 240, 360].map((minutes) => 60 * minutes);
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 
 /** The lines of one chart. All charts of a page show the same moment under the pointer. */
@@ -24,9 +27,11 @@ export class Chart {
    * @param {Line[]} lines
    * @param {(value: number) => string} format how a value reads
    * @param {(place: number | null) => void} pointed hears at which value the pointer is
+   * @param {number} [top] of the scale; without it, as high as the values
    */
-  constructor(lines, format, pointed) {
+  constructor(lines, format, pointed, top) {
     this.lines = lines;
+    this.top = top;
     this.format = format;
     this.pointed = pointed;
     this.element.className = "chart";
@@ -79,9 +84,9 @@ export class Chart {
       height: HEIGHT,
       legend: { show: false },
       cursor: { sync: { key: "wherry" }, drag: { x: false, y: false }, y: false },
-      scales: { y: { range: (_, __, top) => [0, top > 0 ? top * 1.1 : 1] } },
+      scales: { y: { range: (_, __, most) => [0, this.top ?? (most > 0 ? most * 1.1 : 1)] } },
       axes: [
-        { ...axis, values: (_, at) => at.map((seconds) => CLOCK.format(seconds * 1000)) },
+        { ...axis, size: 28, incrs: MINUTES, values: (_, at) => at.map((seconds) => CLOCK.format(seconds * 1000)) },
         { ...axis, size: 72, values: (_, at) => at.map(this.format) },
       ],
       series: [

@@ -20,6 +20,7 @@ import { table } from "../lib/table.js";
  * @property {string} title
  * @property {import("../lib/chart.js").Line[]} lines
  * @property {(value: number) => string} format
+ * @property {number} [top] of its scale
  * @property {unknown} advice
  */
 
@@ -72,6 +73,7 @@ const KINDS = [
     title: "Batches filled",
     lines: [{ column: "batch_fill", title: "rows of the places", colour: "--series-1" }],
     format: percent,
+    top: 1,
     advice:
       "Low is fine while nobody waits. Low with a queue: jobs differ in parameters, or have many rows each; or max_batch_size is more than ever comes. A queue delay (max_queue_delay_microseconds) fills batches at the price of time.",
   },
@@ -80,6 +82,7 @@ const KINDS = [
     title: "Devices busy",
     lines: [{ column: "busy_share", title: "share of the time", colour: "--series-1" }],
     format: percent,
+    top: 1,
     advice:
       "Near 100 % with a queue: the devices are the limit; add one, or a faster backend (wherry tune). Low with a queue: workers wait for something else, such as decoding files: give them cores.",
   },
@@ -213,7 +216,7 @@ function drawnCharts(history) {
 function card(kind, history, changed) {
   const lines = kind.lines.filter(({ column }) => history[column]);
   const name = `${kind.name} ${lines.length}`;
-  const chart = charts.get(name) ?? new Chart(lines, kind.format, point);
+  const chart = charts.get(name) ?? new Chart(lines, kind.format, point, kind.top);
   charts.set(name, chart);
   const { at, columns } = withGaps(history, lines.map(({ column }) => history[column]));
   if (changed) chart.show(at, columns, sentence(kind, lines, history));
@@ -264,7 +267,9 @@ function withGaps(history, columns) {
       for (const column of filled) column.push(null);
     }
     at.push(ms);
-    columns.forEach((column, number_) => filled[number_]?.push(column[place] ?? null));
+    columns.forEach((column, number_) => {
+      filled[number_]?.push(column[place] ?? null);
+    });
   });
   return { at, columns: filled };
 }

@@ -53,11 +53,11 @@ const COLUMNS = [
 ];
 
 /**
- * A worker's id without the random part behind the last slash, which tells two lives apart.
+ * A worker's id without its end, which tells two lives of it apart.
  * @param {string} id
  */
 function nameOf(id) {
-  return html`<span title=${id}>${id.replace(/\/[^/]*$/, "")}</span>`;
+  return html`<span title=${id}>${id.replace(/#[^#]*$/, "")}</span>`;
 }
 
 /** @param {Worker} worker */
