@@ -48,6 +48,7 @@ from .v2 import dead as dead_routes
 from .v2 import events as events_routes
 from .v2 import forget as forget_routes
 from .v2 import generate as generate_routes
+from .v2 import history as history_routes
 from .v2 import infer as infer_routes
 from .v2 import job_list as job_list_routes
 from .v2 import jobs as jobs_routes
@@ -71,6 +72,7 @@ _ROUTES = (
     models_routes,
     tasks_routes,
     server_routes,
+    history_routes,
     dead_routes,
     *openai_routes.ROOMS,
     instill_routes,

@@ -25,6 +25,8 @@ def main() -> None:
                 into = INTO / package / file.relative_to(source).as_posix().removeprefix("dist/")
                 into.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(file, into)
+    # A module's types are looked for beside it, under its own name.
+    (INTO / "uplot" / "uPlot.d.ts").rename(INTO / "uplot" / "uPlot.esm.d.ts")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,25 @@ FIRST_GROUPS = "0"
 def view(settings: JobsSettings) -> Call[FleetView]:
     """Workers and totals, all of one instant."""
     return call_script("fleet", settings, parse=_read_fleet)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningModel:
+    """A model that a worker runs now: the share of its jobs, and how long the oldest has run."""
+
+    group: Group
+    share: float
+    for_s: float
+
+
+def at_work(settings: JobsSettings) -> Call[Mapping[str, tuple[RunningModel, ...]]]:
+    """What each worker runs now, by some of its jobs; the model with the most comes first."""
+    return call_script(
+        "at_work",
+        settings,
+        keys={"workers": Keys(settings.key_prefix).workers},
+        parse=_read_at_work,
+    )
 
 
 def groups(
@@ -149,8 +168,9 @@ def _read_groups(reply: list[Any]) -> tuple[dict[str, GroupView], str]:
 
 
 def _group(item: list[bytes], now_ms: int) -> GroupView:
-    group_id, born, waiting, running, rate, rate_at, rows, capacity = item
+    group_id, born, waiting, running, rate, rate_at, rows, capacity, weight, device = item
     per_s = float(rate) * math.exp(-(time.time() * 1000 - float(rate_at)) / 10_000)
+    device_us, device_at = map(float, device.split())
     return GroupView(
         group=Group.parse(group_id.decode()),
         waiting=int(waiting),
@@ -158,6 +178,25 @@ def _group(item: list[bytes], now_ms: int) -> GroupView:
         oldest_s=max(0.0, (now_ms - int(born)) / 1000) if born else 0.0,
         jobs_per_s=round(per_s, 2),
         batch_fill=round(int(rows) / int(capacity), 4) if int(capacity) else 0.0,
+        weight=float(weight),
+        device_s_per_s=round(device_us / 1e6 * math.exp(-max(0, now_ms - device_at) / 60_000), 6),
+    )
+
+
+def _read_at_work(reply: list[Any]) -> Mapping[str, tuple[RunningModel, ...]]:
+    now_ms, *workers = reply
+    return {worker.decode(): _running(found, int(now_ms)) for worker, *found in workers}
+
+
+def _running(found: list[bytes], now_ms: int) -> tuple[RunningModel, ...]:
+    begun: dict[str, tuple[Group, list[int]]] = {}
+    for group_id, started_ms in zip(found[::2], found[1::2], strict=True):
+        group = Group.parse(group_id.decode())
+        begun.setdefault(group.model_id, (group, []))[1].append(int(started_ms))
+    most_first = sorted(begun.values(), key=lambda each: -len(each[1]))
+    return tuple(
+        RunningModel(group, 2 * len(at) / len(found), max(0, now_ms - min(at)) / 1000)
+        for group, at in most_first
     )
 
 

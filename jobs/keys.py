@@ -212,6 +212,18 @@ class Keys:
         """Channel: a line `<status> <id>` per job that changed."""
         return f"{self.prefix}:changes"
 
+    def history(self, period_s: int) -> str:
+        """Stream: points of the fleet's history, so many s apart; a model's: `:` and its id."""
+        return f"{self.prefix}:history:{period_s}"
+
+    def took(self, model_id: str) -> str:
+        """Hash: how many of a model's jobs took about how long, by steps of time."""
+        return f"{self.prefix}:took:{model_id}"
+
+    def counted(self, period_s: int) -> str:
+        """Hash: what the counters were at the last point of a history, by model/version."""
+        return f"{self.prefix}:counted:{period_s}"
+
     @property
     def webhooks(self) -> str:
         """List: ids of jobs that ended and have a webhook to call, oldest first."""

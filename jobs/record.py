@@ -225,6 +225,10 @@ class GroupView:
     oldest_s: float
     jobs_per_s: float
     batch_fill: float
+    #: What its tenant's flow gets, in proportion to the others'.
+    weight: float = 1.0
+    #: Seconds of device time that its jobs took in a second, over the last minute.
+    device_s_per_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +248,21 @@ class WorkerView:
         if "served" in self.info:
             return model_id in self._listed("served")
         return model_id.rpartition("/")[0] in self._listed("models")
+
+    @property
+    def served(self) -> Sequence[str]:
+        """The models that it takes jobs of, by `Group.model_id`; none for an older version."""
+        return [str(model_id) for model_id in self._listed("served")]
+
+    @property
+    def busy_share(self) -> float | None:
+        """Which share of the last minute its device computed; None for an older version."""
+        return self._number("busy_share")
+
+    @property
+    def batch_fill(self) -> float | None:
+        """Rows over places in its batches of the last minute; None without any, or an older one."""
+        return self._number("batch_fill")
 
     def has_warm(self, model_id: str) -> bool:
         """Whether it serves a model that it has loaded."""
@@ -287,6 +306,10 @@ class WorkerView:
         """Why, by `Group.model_id`, for the models that it serves as they were declared before."""
         told = self.info.get("outdated")
         return told if isinstance(told, dict) else {}
+
+    def _number(self, name: str) -> float | None:
+        told = self.info.get(name)
+        return float(told) if isinstance(told, (int, float)) else None
 
     def _listed(self, name: str) -> Sequence[object]:
         told = self.info.get(name)

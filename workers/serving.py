@@ -67,9 +67,10 @@ class Serving:
         events: JobEvents | None,
         draining: threading.Event,
         wanted: Callable[[str], None],
+        ran: Callable[[BatchStats], None],
     ) -> None:
-        #: Hears of each model that a job waits for.
-        self._wanted = wanted
+        #: Hears of each model that a job waits for; and of each batch that has run.
+        self._wanted, self._ran = wanted, ran
         self._id, self._queue, self._jobs, self._settings = worker, queue, jobs, settings
         self._device, self._models, self._lease = device, models, lease
         self._decoding = decoding
@@ -185,6 +186,7 @@ class Serving:
             ran = Ran(rows=sum(job.rows for job in jobs))
         total_s = timing.total_s
         stats = timing.stats(group, ran, claimed.charges)
+        self._ran(stats)
         outcomes = [answer.outcome() for answer in answers if not answer.interrupted]
         finished = self._finish(outcomes, stats)
         self._blobs.settle(jobs, outcomes, finished.accepted)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..jobs.group import Group
 from ..jobs.record import BatchStats
 from ..tasks.backends.device import Device
+
+#: Seconds that a worker's recent load looks back.
+_WINDOW_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,3 +61,32 @@ class Timing:
             total_us=total_us,
             charges=charges,
         )
+
+
+class RecentLoad:
+    """How busy the device was in the last minute, and how full its batches."""
+
+    def __init__(self, device: Device, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._device, self._clock = device, clock
+        self._lock = threading.Lock()
+        self._rows, self._places = 0, 0
+        self._marks = deque([(clock(), device.busy_so_far_s, 0, 0)])
+
+    def ran(self, stats: BatchStats) -> None:
+        """Count a batch."""
+        with self._lock:
+            self._rows += stats.rows
+            self._places += stats.max_rows
+
+    def measure(self) -> Mapping[str, float]:
+        """Shares from about a minute ago until now, for a worker's heartbeat: it measures time."""
+        now, busy_s = self._clock(), self._device.busy_so_far_s
+        with self._lock:
+            self._marks.append((now, busy_s, self._rows, self._places))
+            while len(self._marks) > 2 and self._marks[1][0] <= now - _WINDOW_S:
+                self._marks.popleft()
+            at, before_s, rows, places = self._marks[0]
+            rows, places = self._rows - rows, self._places - places
+        busy = min(1.0, (busy_s - before_s) / (now - at)) if now > at else 0.0
+        filled = {"batch_fill": round(rows / places, 4)} if places else {}
+        return {"busy_share": round(busy, 3), **filled}

@@ -35,6 +35,7 @@ from .deaf_consumer import Consuming, Listening, restart_consumer
 from .device import kind as device_kind
 from .events import JobEvents
 from .failures import Failures, counted
+from .historian import Historian
 from .identity import Identity
 from .keeper import Keeper
 from .lease import Lease
@@ -43,6 +44,7 @@ from .models import Models
 from .serving import Serving
 from .settings import WorkerSettings
 from .sweeper import Sweeping
+from .timing import RecentLoad
 from .tuning import open_tuner
 
 log = logging.getLogger(__name__)
@@ -94,6 +96,8 @@ class Worker:
             announce=self._failures.announce,
             memory=memory,
         )
+        self._historian = Historian(self._queue, jobs)
+        self._load = RecentLoad(device)
         self._loading = True
         self._events = JobEvents(app, node) if settings.events == "jobs" else None
         self._draining = threading.Event()
@@ -141,6 +145,7 @@ class Worker:
             events=self._events,
             draining=self._draining,
             wanted=self._changes.want,
+            ran=self._load.ran,
         )
         self._consuming = Consuming(
             threads=threads,
@@ -221,6 +226,7 @@ class Worker:
     def _seen(self, fleet: FleetView) -> None:
         self._failures.look(fleet)
         self._changes.look(fleet)
+        self._historian.look(fleet)
 
     def _give_back(self, job_ids: list[str]) -> None:
         for record in self._queue.run(read(job_ids, self._jobs)):
@@ -261,6 +267,7 @@ class Worker:
             "models": list(dict.fromkeys(model_id.rpartition("/")[0] for model_id in served)),
             "served": served,
             "mixes": True,
+            **self._load.measure(),
             "notes": self._models.notes(),
             **self._failures.info(),
             **self._changes.info(),

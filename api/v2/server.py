@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from ... import __version__
-from ...jobs.fleet import FleetView
+from ...jobs.fleet import FleetView, RunningModel, at_work
 from ...jobs.record import GroupView, WorkerView
 from ...protocol import v2
 from ..access.caller import Caller, caller
@@ -71,10 +71,13 @@ async def queues(request: Request) -> Response:
     groups, fleet = await service.groups(), await service.fleet()
     if not who.admin:
         return json_response(_own_queues(groups, fleet, who))
+    runs = await service.queue.run(at_work(service.jobs))
     return json_response(
         {
             "queues": [_group(group) for group in groups],
-            "workers": [_worker(worker, fleet.now_ms) for worker in fleet.workers],
+            "workers": [
+                _worker(worker, fleet.now_ms, runs.get(worker.id, ())) for worker in fleet.workers
+            ],
             "totals": {name: fleet.totals.get(name, 0) for name in _TOTALS},
             "at": timestamp(fleet.now_ms),
         }
@@ -101,16 +104,20 @@ def _group(seen: GroupView) -> dict[str, Any]:
         "family": seen.group.family,
         "model": seen.group.model,
         "version": seen.group.version,
+        "tenant": seen.group.tenant,
+        "lane": "bulk" if seen.group.is_bulk else "interactive",
         "priority": seen.group.priority,
         "waiting": seen.waiting,
         "running": seen.running,
         "oldest_s": seen.oldest_s,
         "jobs_per_s": seen.jobs_per_s,
         "batch_fill": seen.batch_fill,
+        "weight": seen.weight,
+        "device_s_per_s": seen.device_s_per_s,
     }
 
 
-def _worker(worker: WorkerView, now_ms: int) -> dict[str, Any]:
+def _worker(worker: WorkerView, now_ms: int, runs: Sequence[RunningModel]) -> dict[str, Any]:
     info, seen = worker.info, worker.info.get("seen_at_ms")
     return {
         "id": worker.id,
@@ -125,5 +132,16 @@ def _worker(worker: WorkerView, now_ms: int) -> dict[str, Any]:
         "reason": info.get("reason", ""),
         "warnings": info.get("warnings", []),
         "running": worker.running,
+        "runs": [
+            {
+                "model": each.group.model,
+                "version": each.group.version,
+                "jobs": round(each.share * worker.running),
+                "for_s": each.for_s,
+            }
+            for each in runs
+        ],
+        "busy_share": worker.busy_share,
+        "batch_fill": worker.batch_fill,
         "last_seen_s": round((now_ms - seen) / 1000, 1) if isinstance(seen, int) else None,
     }

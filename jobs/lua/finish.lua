@@ -34,6 +34,7 @@ local function keeps(job)
   whole_at, spent = after, true
   return true
 end
+local steps, STEPS = {}, 4 / math.log(2) -- jobs by about how long they took: four steps make twice the time
 local function append(list, ...)
   for _, value in ipairs({...}) do list[#list + 1] = value end
 end
@@ -51,6 +52,8 @@ for i = 16, #ARGV, 8 do
     if status == 'succeeded' then
       good = good + 1
       success_us, queue_us = success_us + whole, queue_us + queued + waited
+      local step = math.floor(math.log(math.max(1, whole)) * STEPS)
+      steps[step] = (steps[step] or 0) + 1
       local result, header_length = ARGV[i + 3], ARGV[i + 5]
       local plain = f[7] and redis.call('HEXISTS', job, 'id') == 1
       if not plain and ARGV[i + 4] == '' and #result <= MOST_PIECES * PIECE then
@@ -120,7 +123,7 @@ local function count(n)
   local amounts = {inference_count = ARGV[4], execution_count = ARGV[6], capacity = ARGV[5],
     success_count = good, fail_count = n - good, success_us = success_us, fail_us = fail_us,
     queue_us = queue_us, input_us = good * input, compute_us = good * compute,
-    output_us = good * output}
+    output_us = good * output, device_us = compute}
   local rows = 0
   for size, times in string.gmatch(ARGV[13], '(%d+) (%d+)') do rows = rows + size * times end
   for size, times in string.gmatch(ARGV[13], '(%d+) (%d+)') do
@@ -132,17 +135,21 @@ local function count(n)
   end
   add(KEYS[3], amounts)
   redis.call('HSET', KEYS[3], 'last_inference', text(ms))
+  for step, times in pairs(steps) do redis.call('HINCRBY', key('took', ARGV[11]), step, times) end
 end
 
 -- A group's counters: its part of the batch, by its rows.
 local function count_group(id, jobs, rows)
   local group, part = key('group', id), rows / accepted_rows
   add(group, {running = -jobs, rows = ARGV[4] * part, capacity = ARGV[5] * part})
-  -- Jobs a second, forgotten over ten seconds.
-  local old = redis.call('HMGET', group, 'rate', 'rate_at')
+  -- Jobs a second, forgotten over ten seconds; µs of device time a second, over a minute, with its own time, since
+  -- workers of an older version do not write it.
+  local old = redis.call('HMGET', group, 'rate', 'rate_at', 'device')
   local kept = old[1] and tonumber(old[1]) * math.exp(-(ms - tonumber(old[2])) / 10000) or 0
+  local us, us_at = string.match(old[3] or '0 0', '^(%S+) (%S+)')
+  us = us * math.exp(-(ms - us_at) / 60000) + ARGV[8] * part / 60
   redis.call('HSET', group, 'rate', string.format('%.6f', kept + jobs / 10), 'rate_at', text(ms),
-    'batch_ms', text(ARGV[9] / 1000))
+    'batch_ms', text(ARGV[9] / 1000), 'device', string.format('%.0f %.0f', us, ms))
 end
 -- The claim charged an estimate: what the batch took besides, or less, is theirs who paid for it.
 local function settle_charges()

@@ -27,6 +27,8 @@ class Device:
         self._waiting: list[tuple[int, int]] = []
         self._places = itertools.count()
         self._busy_s = 0.0
+        #: Since when it is held now.
+        self._held_at: float | None = None
         self._turn = 0
         self._mine = threading.local()
 
@@ -35,7 +37,7 @@ class Device:
         """Hold the device while a model runs. Who waits goes by rank, then by when they came."""
         came = time.perf_counter()
         self._acquire()
-        started = time.perf_counter()
+        started = self._held_at = time.perf_counter()
         self._mine.waited_s = self.waited_s + started - came
         try:
             yield
@@ -43,7 +45,7 @@ class Device:
             held_s = time.perf_counter() - started
             self._mine.held_s = self.held_s + held_s
             with self._changed:
-                self._held = False
+                self._held, self._held_at = False, None
                 self._busy_s += held_s
                 self._turn += 1
                 self._changed.notify_all()
@@ -98,6 +100,13 @@ class Device:
     def busy_s(self) -> float:
         """Seconds that the device has been held in all."""
         return self._busy_s
+
+    @property
+    def busy_so_far_s(self) -> float:
+        """The same, with the time since it was taken by whoever holds it now."""
+        with self._changed:
+            held_at = self._held_at
+            return self._busy_s + (time.perf_counter() - held_at if held_at is not None else 0.0)
 
     @property
     def waited_s(self) -> float:

@@ -141,12 +141,17 @@ class Worker:
         self._timers: list[threading.Timer] = []
 
     def beat(
-        self, *families: str, models: tuple[str, ...] = (), notes: dict[str, str] | None = None
+        self,
+        *families: str,
+        models: tuple[str, ...] = (),
+        notes: dict[str, str] | None = None,
+        **told: object,
     ) -> None:
         info: dict[str, object] = {
             "families": list(families),
             "models": list(models),
             "notes": notes or {},
+            **told,
         }
         self.queue.run(heartbeat(WORKER, info, self.jobs))
 

@@ -88,6 +88,7 @@ LIVING = {
     "index": 1,
     "totals": 1,
     "stats": 1,
+    "took": 1,
     "pace": 1,
     "workers": 1,
     "in index": 1,

@@ -213,7 +213,7 @@ def test_nothing_is_left_of_jobs_that_are_over(
         assert redis.sismember(KEYS.workers, worker)
         queue.run(reap(worker, settings))
     kept = {key.decode().split(":")[1] for key in redis.keys("wherry:*")}
-    counters = {"group", "groups", "totals", "stats", "pace", "index"}
+    counters = {"group", "groups", "totals", "stats", "took", "pace", "index"}
     assert kept <= {"job", "dead", "pay"} | counters
     dead = {item.decode() for item in redis.zrange(KEYS.dead, 0, -1)}
     for job_id in play.ids:
@@ -231,6 +231,7 @@ def test_nothing_is_left_of_jobs_that_are_over(
     assert {key.decode().split(":")[1] for key in redis.keys("wherry:*")} <= {
         "totals",
         "stats",
+        "took",
         "pace",
         "pay",
         "dead",

@@ -19,6 +19,7 @@ const PAGES = {
   models: { title: "Models", load: models },
   jobs: { title: "Jobs", load: async () => (await import("./pages/jobs.js")).jobs },
   dead: { load: async () => (await import("./pages/dead.js")).dead }, // the way there is on Jobs
+  fleet: { title: "Fleet", load: async () => (await import("./pages/fleet.js")).fleet },
   access: { load: async () => (await import("./pages/access.js")).access },
   answers: { load: async () => (await import("./pages/answers.js")).answers }, // of examples: no way leads there
 };

@@ -168,6 +168,7 @@ def test_a_refusal_has_the_shape_of_its_surface(
         ("acme", "POST", "/v2/dead/x/replay", "admin"),
         ("acme", "POST", "/v2/dead:drop", "admin"),
         ("acme", "GET", "/v2/keys", "admin"),
+        ("acme", "GET", "/v2/history", "admin"),
         ("acme", "GET", "/v2/webhooks", "admin"),
         ("acme", "POST", "/v2/webhooks:retry", "admin"),
         ("acme", "POST", "/pixano/providers/instantiate", "admin"),

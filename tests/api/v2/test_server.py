@@ -45,3 +45,17 @@ def test_queues_show_groups_workers_and_totals(http, worker, texts):
     assert fleet["workers"][0]["warnings"] == []
     assert fleet["totals"]["waiting"] == 2
     assert fleet["totals"]["dead"] == 0
+
+
+def test_queues_tell_whose_turn_and_what_runs(http, worker, texts):
+    worker.beat("text", models=("embedding",), busy_share=0.5, batch_fill=0.25)
+    http.post("/v2/models/embedding/jobs", json=texts("a", parameters={"priority": 9}))
+    claimed = worker.claim()
+    fleet = http.get("/v2/queues").json()
+    [group], [seen] = fleet["queues"], fleet["workers"]
+    assert (group["tenant"], group["lane"], group["weight"]) == ("-", "bulk", 1)
+    assert group["device_s_per_s"] == 0
+    assert (seen["busy_share"], seen["batch_fill"]) == (0.5, 0.25)
+    assert [(each["model"], each["jobs"]) for each in seen["runs"]] == [("embedding", 1)]
+    worker.finish(worker.answer(*claimed[0]), claimed[0][1])
+    assert http.get("/v2/queues").json()["workers"][0]["runs"] == []

@@ -1,0 +1,333 @@
+// The last hours as charts: what each shows, and what to do when it looks bad.
+
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { Chart } from "../lib/chart.js";
+import { shown } from "../lib/failure.js";
+import { absolute, duration, number, percent } from "../lib/format.js";
+import { KEY_CHANGED } from "../lib/http.js";
+import { again, whileShown } from "../lib/lifetime.js";
+import { redraw } from "../lib/redraw.js";
+import { filter } from "../lib/router.js";
+import { Source } from "../lib/source.js";
+import { table } from "../lib/table.js";
+
+/**
+ * @typedef {import("../lib/chart.js").Values} Values
+ * @typedef {Record<string, any> & {at_ms: number[], period_s: number, span_s: number}} Told of `/v2/history`
+ *
+ * @typedef {object} Kind
+ * @property {string} name
+ * @property {string} title
+ * @property {import("../lib/chart.js").Line[]} lines
+ * @property {(value: number) => string} format
+ * @property {number} [top] of its scale
+ * @property {unknown} advice
+ */
+
+/** @param {number} value */
+const perSecond = (value) => `${number(value)} /s`;
+
+/** @type {Kind[]} */
+const KINDS = [
+  {
+    name: "rate",
+    title: "Jobs a second",
+    lines: [
+      { column: "submitted_per_s", title: "submitted", colour: "--series-2" },
+      { column: "succeeded_per_s", title: "succeeded", colour: "--series-1" },
+    ],
+    format: perSecond,
+    advice: "More submitted than succeeded for minutes: the queue grows. Start another worker of the family that waits.",
+  },
+  {
+    name: "latency",
+    title: "Time from submit to answer",
+    lines: [
+      { column: "p99_ms", title: "99 of 100 within", colour: "--series-2" },
+      { column: "p50_ms", title: "half within", colour: "--series-1" },
+    ],
+    format: (ms) => duration(ms / 1000),
+    advice:
+      "Both rise with the queue: see below who waits. Only the 99 rise: some stand behind long batches; give their model a smaller max_batch_size, or send bulk work with priority 9.",
+  },
+  {
+    name: "depth",
+    title: "Jobs waiting and running",
+    lines: [
+      { column: "waiting", title: "waiting", colour: "--series-2" },
+      { column: "running", title: "running", colour: "--series-1" },
+    ],
+    format: number,
+    advice: "Waiting grows without end: more is sent than the fleet can do. Add workers, or let the API refuse earlier (WHERRY_MAX_WAITING).",
+  },
+  {
+    name: "oldest",
+    title: "Age of the oldest that waits",
+    lines: [{ column: "oldest_s", title: "oldest", colour: "--series-2" }],
+    format: duration,
+    advice:
+      "It grows while few wait: nobody serves that model, or the tenant's weight is small. Look for it under Queues, and for its model under Workers.",
+  },
+  {
+    name: "fill",
+    title: "Batches filled",
+    lines: [{ column: "batch_fill", title: "rows of the places", colour: "--series-1" }],
+    format: percent,
+    top: 1,
+    advice:
+      "Low is fine while nobody waits. Low with a queue: jobs differ in parameters, or have many rows each; or max_batch_size is more than ever comes. A queue delay (max_queue_delay_microseconds) fills batches at the price of time.",
+  },
+  {
+    name: "busy",
+    title: "Devices busy",
+    lines: [{ column: "busy_share", title: "share of the time", colour: "--series-1" }],
+    format: percent,
+    top: 1,
+    advice:
+      "Near 100 % with a queue: the devices are the limit; add one, or a faster backend (wherry tune). Low with a queue: workers wait for something else, such as decoding files: give them cores.",
+  },
+  {
+    name: "failures",
+    title: "Failed and canceled a second",
+    lines: [
+      { column: "failed_per_s", title: "failed", colour: "--series-5" },
+      { column: "canceled_per_s", title: "canceled", colour: "--series-3" },
+    ],
+    format: perSecond,
+    advice: html`Any that fail: <a href="#/jobs?state=failed">the failed jobs</a> say why. Many at once, of all models: look whether Redis or the blob store is away.`,
+  },
+];
+
+const SPANS = { hour: { period_s: 10, title: "Last hour" }, day: { period_s: 60, title: "Last day" } };
+
+/** @type {string} which span and model the values are of */
+let of = "";
+
+/** @type {Source<Told>} */
+let told = source("", 10);
+
+/** @type {number | null} the place under the pointer, in all charts */
+let pointed = null;
+
+/** @type {Map<string, Chart>} */
+const charts = new Map();
+
+/** @type {Told | null} what the charts show now */
+let drawn = null;
+
+addEventListener(KEY_CHANGED, () => {
+  of = "";
+});
+
+/**
+ * @param {string} model
+ * @param {number} period_s
+ * @returns {Source<Told>}
+ */
+function source(model, period_s) {
+  /** @type {Source<Told>} */
+  const made = new Source(
+    () => ({
+      path: `v2/history?${new URLSearchParams({
+        period_s: String(period_s),
+        since_ms: String(made.value?.at_ms.at(-1) ?? 0),
+        ...(model ? { model } : {}),
+      })}`,
+    }),
+    (more) => joined(made.value, more),
+  );
+  return made;
+}
+
+/**
+ * What was known and what has come since, as far back as there is any.
+ * @param {Told | null} known
+ * @param {Told} more
+ * @returns {Told}
+ */
+function joined(known, more) {
+  if (!known) return more;
+  const begin = Date.now() - more.span_s * 1000;
+  const left = known.at_ms.findIndex((at) => at >= begin);
+  const kept = left < 0 ? known.at_ms.length : left;
+  /** @type {Told} */
+  const all = { ...more };
+  for (const [name, values] of Object.entries(more)) {
+    if (Array.isArray(values)) all[name] = [...known[name].slice(kept), ...values];
+  }
+  return all;
+}
+
+/**
+ * The charts.
+ * @param {URLSearchParams} query
+ * @param {string[]} models that there are
+ */
+export function fleetCharts(query, models) {
+  const span = query.get("span") === "day" ? SPANS.day : SPANS.hour;
+  const model = query.get("model") ?? "";
+  const wanted = `${span.period_s} ${model}`;
+  if (of !== wanted) {
+    of = wanted;
+    told = source(model, span.period_s);
+    pointed = null;
+  }
+  const asked = told;
+  whileShown(`history ${wanted}`, (signal) => again(signal, span.period_s, () => asked.refresh(signal)));
+  return html`<section class="stack" aria-labelledby="charts-title">
+    <div class="page-head"><h2 id="charts-title">${span.title}</h2>
+      <p class="muted">A point each ${duration(span.period_s)}, kept by the fleet itself.</p></div>
+    <div class="toolbar">
+      <label class="field"><span>Time</span>
+        <select @change=${(/** @type {Event} */ event) => filter({ span: valueOf(event) })}>
+          <option value="" ?selected=${span === SPANS.hour}>${SPANS.hour.title}</option>
+          <option value="day" ?selected=${span === SPANS.day}>${SPANS.day.title}</option>
+        </select></label>
+      <label class="field"><span>Of</span>
+        <select @change=${(/** @type {Event} */ event) => filter({ model: valueOf(event) })}>
+          <option value="" ?selected=${!model}>the whole fleet</option>
+          ${models.map((name) => html`<option value=${name} ?selected=${name === model}>${name}</option>`)}
+        </select></label>
+    </div>
+    ${shown(told, drawnCharts)}
+  </section>`;
+}
+
+/** @param {Event} event */
+function valueOf(event) {
+  return /** @type {HTMLSelectElement} */ (event.target).value;
+}
+
+/** @param {Told} history */
+function drawnCharts(history) {
+  if (!history.at_ms.length) {
+    return html`<div class="empty"><p>Nothing yet: a worker writes the first point within ${duration(2 * history.period_s)}.</p></div>`;
+  }
+  const changed = drawn !== history;
+  drawn = history;
+  return html`<div class="fleet-charts">${KINDS.map((kind) => card(kind, history, changed))}</div>`;
+}
+
+/**
+ * @param {Kind} kind
+ * @param {Told} history
+ * @param {boolean} changed
+ */
+function card(kind, history, changed) {
+  const lines = kind.lines.filter(({ column }) => history[column]);
+  const name = `${kind.name} ${lines.length}`;
+  const chart = charts.get(name) ?? new Chart(lines, kind.format, point, kind.top);
+  charts.set(name, chart);
+  const { at, columns } = withGaps(history, lines.map(({ column }) => history[column]));
+  if (changed) chart.show(at, columns, sentence(kind, lines, history));
+  else chart.draw();
+  const place = pointed !== null && at[pointed] !== undefined ? pointed : at.length - 1;
+  return html`<section class="card fleet-chart" aria-labelledby=${`chart-${kind.name}`}>
+    <div class="page-head"><h3 id=${`chart-${kind.name}`}>${kind.title}</h3>
+      <p class="small muted">${pointed === null ? "now" : absolute(at[place] ?? 0)}</p></div>
+    <p class="chart-keys small">${lines.map(
+      (line, number_) => html`<span class=${`chart-key ${line.colour.slice(2)}`}>${line.title}
+        <strong>${read(kind, columns[number_]?.[place])}</strong></span>`,
+    )}</p>
+    ${chart.element}
+    <p class="help">${kind.advice}</p>
+    ${asTable(kind, lines, history)}
+  </section>`;
+}
+
+/** @param {number | null} place */
+function point(place) {
+  if (place === pointed) return;
+  pointed = place;
+  redraw();
+}
+
+/**
+ * @param {Kind} kind
+ * @param {number | null | undefined} value
+ */
+function read(kind, value) {
+  return value === null || value === undefined ? "–" : kind.format(value);
+}
+
+/**
+ * A point without values where nobody wrote: a line is not to be drawn over it.
+ * @param {Told} history
+ * @param {Values[]} columns
+ */
+function withGaps(history, columns) {
+  /** @type {number[]} */
+  const at = [];
+  /** @type {Values[]} */
+  const filled = columns.map(() => []);
+  history.at_ms.forEach((ms, place) => {
+    const before = history.at_ms[place - 1];
+    if (before !== undefined && ms - before > 3000 * history.period_s) {
+      at.push(before + 1000 * history.period_s);
+      for (const column of filled) column.push(null);
+    }
+    at.push(ms);
+    columns.forEach((column, number_) => {
+      filled[number_]?.push(column[place] ?? null);
+    });
+  });
+  return { at, columns: filled };
+}
+
+/**
+ * @param {Kind} kind
+ * @param {import("../lib/chart.js").Line[]} lines
+ * @param {Told} history
+ */
+function sentence(kind, lines, history) {
+  const each = lines.map(({ column, title }) => {
+    const values = /** @type {Values} */ (history[column]).filter((value) => value !== null);
+    if (!values.length) return `${title}: none`;
+    return `${title}: now ${read(kind, history[column].at(-1))}, at most ${kind.format(Math.max(...values))}`;
+  });
+  return `${kind.title}. ${each.join("; ")}.`;
+}
+
+/** Rows of the table that stands for a chart. */
+const ROWS = 12;
+
+/** @type {Set<string>} */
+const open = new Set();
+
+/**
+ * The same in figures: averages of a twelfth of the time each.
+ * @param {Kind} kind
+ * @param {import("../lib/chart.js").Line[]} lines
+ * @param {Told} history
+ */
+function asTable(kind, lines, history) {
+  const toggle = (/** @type {Event} */ event) => {
+    if (/** @type {HTMLDetailsElement} */ (event.target).open) open.add(kind.name);
+    else open.delete(kind.name);
+    redraw();
+  };
+  const size = Math.max(1, Math.ceil(history.at_ms.length / ROWS));
+  return html`<details @toggle=${toggle}><summary class="small">As a table</summary>
+    ${open.has(kind.name)
+      ? table({
+          caption: `${kind.title}, averages`,
+          columns: [
+            { title: "From", cell: (/** @type {number} */ first) => absolute(history.at_ms[first] ?? 0), head: true },
+            ...lines.map(({ column, title }) => ({
+              title,
+              numeric: true,
+              cell: (/** @type {number} */ first) => read(kind, average(history[column].slice(first, first + size))),
+            })),
+          ],
+          rows: history.at_ms.map((_, place) => place).filter((place) => place % size === 0),
+          key: (first) => first,
+        })
+      : nothing}
+  </details>`;
+}
+
+/** @param {Values} values */
+function average(values) {
+  const known = /** @type {number[]} */ (values.filter((value) => value !== null));
+  return known.length ? known.reduce((sum, value) => sum + value, 0) / known.length : null;
+}

@@ -1,0 +1,95 @@
+"""The fleet's history as columns: one list a figure, all of one length."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ...jobs.group import Group
+from ...jobs.history import HistoryPoint, Series, read_history
+from ...tasks.catalog import ModelDeclaration
+from .service import Service
+
+Column = Callable[[HistoryPoint], float | None]
+
+
+def _value(name: str) -> Column:
+    return lambda point: point.values.get(name)
+
+
+def _rate(name: str) -> Column:
+    return lambda point: round(point.per_s(name), 4)
+
+
+def _quantile(share: float) -> Column:
+    def column(point: HistoryPoint) -> float | None:
+        ms = point.quantile_ms(share)
+        return None if ms is None else round(ms, 2)
+
+    return column
+
+
+def _fill(point: HistoryPoint) -> float | None:
+    places = point.values.get("places", 0)
+    return round(point.values.get("rows", 0) / places, 4) if places else None
+
+
+def _busy(point: HistoryPoint) -> float | None:
+    """What its device time was of all workers' time."""
+    workers = point.values.get("workers", 0)
+    return round(min(1.0, point.per_s("device_us") / 1e6 / workers), 4) if workers else None
+
+
+#: What is told of a model, and of the whole fleet.
+_COLUMNS: Mapping[str, Column] = {
+    "succeeded_per_s": _rate("succeeded"),
+    "failed_per_s": _rate("failed"),
+    "rows_per_s": _rate("rows"),
+    "p50_ms": _quantile(0.5),
+    "p99_ms": _quantile(0.99),
+    "waiting": _value("waiting"),
+    "oldest_s": lambda point: point.values.get("oldest_ms", 0) / 1000,
+    "batch_fill": _fill,
+    "busy_share": _busy,
+}
+_FLEET_COLUMNS: Mapping[str, Column] = {
+    **_COLUMNS,
+    "busy_share": lambda point: point.values.get("busy_permille", 0) / 1000,
+    "submitted_per_s": _rate("submitted"),
+    "canceled_per_s": _rate("canceled"),
+    "running": _value("running"),
+    "workers": _value("workers"),
+}
+
+
+async def history_of(
+    service: Service, series: Series, *, since_ms: int, model: ModelDeclaration | None
+) -> dict[str, Any]:
+    """A series' points after a time. A model that did nothing in a time has zeros for it."""
+    calls = [read_history(series, since_ms, service.jobs)]
+    if model is not None:
+        group = Group(model.family, model.name, model.version)
+        calls.append(read_history(series, since_ms, service.jobs, group.model_id))
+    fleet, *own = await asyncio.gather(*map(service.queue.run, calls))
+    points = _aligned(own[0], fleet) if own else fleet
+    columns = _COLUMNS if own else _FLEET_COLUMNS
+    return {
+        "model": model.name if model else None,
+        "version": model.version if model else None,
+        "period_s": series.period_s,
+        "span_s": series.span_s,
+        "at_ms": [point.at_ms for point in points],
+        **{name: list(map(column, points)) for name, column in columns.items()},
+    }
+
+
+def _aligned(own: Sequence[HistoryPoint], fleet: Sequence[HistoryPoint]) -> list[HistoryPoint]:
+    """A model's points at the fleet's times, of which one script wrote both."""
+    known = {point.at_ms: point for point in own}
+    aligned = []
+    for whole in fleet:
+        found = known.get(whole.at_ms, HistoryPoint(whole.at_ms, {"waiting": 0}, {}))
+        beside = {name: whole.values.get(name, 0) for name in ("for_ms", "workers")}
+        aligned.append(HistoryPoint(whole.at_ms, {**found.values, **beside}, found.took))
+    return aligned
