@@ -34,6 +34,7 @@ __all__ = [
     "decode_stored",
     "encode_request",
     "encode_response",
+    "holds_text",
     "request_of",
     "select_outputs",
     "wants_binary",
@@ -237,7 +238,7 @@ def _tensors(
         if tensor.name in raw_names:
             pieces = tensor.raw_pieces()
             header["parameters"] = {**tensor.parameters, _SIZE: pieces[0]}
-            if mark_text and _holds_text(tensor):
+            if mark_text and holds_text(tensor):
                 header["parameters"][CONTENT_TYPE] = TEXT
             raws.append(pieces)
         else:
@@ -248,7 +249,7 @@ def _tensors(
     return headers, raws
 
 
-def _holds_text(tensor: Tensor) -> bool:
+def holds_text(tensor: Tensor) -> bool:
     """Whether the elements are strings: raw, they would look like any bytes."""
     if tensor.datatype is not Datatype.BYTES or tensor.is_raw or tensor.is_base64:
         return False

@@ -141,6 +141,8 @@ class Tensor(_Model):
             elements = self._bytes_elements()
             if self.is_base64:
                 elements = (blob_of(element, name=self.name) for element in elements)
+            elif set(map(type, elements)) == {str}:
+                return list(elements)
         return [text_of(element, name=self.name) for element in elements]
 
     def blobs(self) -> list[bytes]:

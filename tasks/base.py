@@ -169,6 +169,9 @@ class TaskInput(FirstFault):
 
 _NO_TEXT = frozenset({bool, int, float})
 
+#: Past the model's own, which refuses.
+_set = object.__setattr__
+
 
 def _is_unicode(value: object) -> bool:
     """Whether all texts in a value can be told in UTF-8: in Python and in JSON there are others,
@@ -259,10 +262,20 @@ class TaskOutput(BaseModel, ABC):
         # A warning of several rows says itself of which.
         whole = self.warned("") if self.warning and count > 1 else self
         columns = [(field, getattr(self, field)) for field in self.ROWS]
+        shared = whole.__dict__
         return [
-            whole.model_copy(update={field: [values[row]] for field, values in columns})
+            whole._with({**shared, **{field: [values[row]] for field, values in columns}})
             for row in range(count)
         ]
+
+    def _with(self, fields: dict[str, Any]) -> Self:
+        """What `model_copy` makes of a whole set of fields, in a fifth of its time."""
+        copy, private = self.__class__.__new__(self.__class__), self.__pydantic_private__
+        _set(copy, "__dict__", fields)
+        _set(copy, "__pydantic_fields_set__", set(fields))
+        _set(copy, "__pydantic_extra__", self.__pydantic_extra__)
+        _set(copy, "__pydantic_private__", None if private is None else dict(private))
+        return copy
 
     @classmethod
     def join(cls, rows: Sequence[Self]) -> Self:

@@ -138,7 +138,6 @@ class AnnotateRun:
             if pack is None:
                 return
             self.ledger.sent(pack.job_id, [row.key for row in pack.rows])
-            self.ledger.commit()
             self._packs.append(pack)
             self.progress.in_flight += len(pack.rows)
             yield pack.request(_PRIORITY)
