@@ -18,7 +18,8 @@ from ...protocol.errors import InvalidRequest, JobNotFound, WherryError
 from ...protocol.states import JobState
 from ..access.caller import caller
 from ..core.envelope import Envelope
-from ..core.intake import CheckedRequest, Intake, PreparedJob
+from ..core.intake import CheckedRequest, Intake
+from ..core.new_job import PreparedJob
 from ..core.service import Service
 from ..core.submitter import Submitter
 from ..core.views import (
