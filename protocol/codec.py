@@ -13,6 +13,7 @@ from pydantic_core import to_json
 from .datatypes import Datatype
 from .elements import Raw, all_finite
 from .errors import InvalidRequest, InvalidTensor
+from .json_kinds import in_words
 from .json_text import parse_json
 from .plain_form import plain_request
 from .unsupported import check_document
@@ -179,7 +180,7 @@ def _build(
     model: type[M], document: object, rest: memoryview, field: str, *, has_header: bool
 ) -> M:
     if not isinstance(document, dict):
-        raise InvalidRequest(f"expected a JSON object, got {type(document).__name__}")
+        raise InvalidRequest(f"expected a JSON object, got {in_words(document)}")
     tensors = document.get(field)
     if isinstance(tensors, list):
         check_end(rest, attach(tensors, rest, field, has_header=has_header))
