@@ -32,7 +32,7 @@ def new_job(
     written: Written,
     envelope: Envelope,
     *,
-    webhook: str | None,
+    webhook: str,
     mixed: bool,
     earlier_hash: bool,
     use_id: bool,

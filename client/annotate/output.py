@@ -138,9 +138,8 @@ def _labelled(output: TaskOutput) -> Iterator[tuple[str, float]]:
     for rows in output.__dict__.values():
         row = rows[0] if type(rows) is list and rows else None
         # Numbers are not looked at one by one: a vector has a thousand.
-        if type(row) is not list or not row or not _is_model(type(row[0])):
-            continue
-        for item in row:
+        first: object = row[0] if type(row) is list and row else None
+        for item in row if row and _is_model(type(first)) else ():
             told = item.__dict__
             label = told.get("label") or told.get("entity")
             score = told.get("score")

@@ -118,9 +118,8 @@ class LocalFiles(FileStore):
     def read(self, path: str) -> bytes:
         """A whole file. Raises RowError."""
         try:
-            # Read whole, it needs no buffer, nor what making one asks the system.
-            with open(path, "rb", buffering=0) as file:  # noqa: PTH123 # as above
-                return file.readall()
+            with self.open(path) as file:
+                return file.read()
         except (OSError, ValueError) as error:
             raise RowError(reason_of(error)) from None
 
