@@ -188,7 +188,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
             catalog,
             queue,
             store,
-            Intake(catalog, settings, outbound, live.mixes),
+            Intake(catalog, settings, outbound, live.mixes, lambda: presence.wants_earlier_hash),
             Submitter(queue, store, jobs, outbound, presence),
             waiters,
             live,

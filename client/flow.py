@@ -73,7 +73,11 @@ def reply_of(response: httpx.Response) -> HttpResponse:
 
 def failed(error: httpx.RequestError) -> HttpResponse:
     """A driver's answer to a call that found no server."""
-    where = str(error.request.url.copy_with(raw_path=b"/")).rstrip("/")
+    return failed_at(str(error.request.url.copy_with(raw_path=b"/")).rstrip("/"), error)
+
+
+def failed_at(where: str, error: Exception) -> HttpResponse:
+    """The answer to a call that found no server at an address."""
     return HttpResponse(0, failure=f"at {where} ({str(error) or type(error).__name__})")
 
 

@@ -25,6 +25,9 @@ BEAT_S, GONE_S = 5.0, 20.0
 #: Under which name an API says how it reads records: no model's, which has a slash.
 _READS = "reads"
 
+#: And the fingerprints that it compares jobs by, beside those of the version before.
+_HASH = "sha256"
+
 
 class Proof(NamedTuple):
     """A mark: where it is, what it says, and what its writer calls the store."""
@@ -43,6 +46,8 @@ class FleetProof(NamedTuple):
     #: Whether an API lives that reads none but plain records: one of the version before, or one
     #: that is told to go back to it some time.
     wants_plain: bool = False
+    #: Whether one lives that compares jobs by the earlier kind of fingerprint alone.
+    wants_earlier_hash: bool = False
 
 
 def shown(
@@ -64,7 +69,7 @@ def shown(
 
 
 def _reads(settings: JobsSettings) -> dict[str, str]:
-    return {_READS: "compact"} if settings.compact_records else {}
+    return {_READS: f"compact {_HASH}"} if settings.compact_records else {}
 
 
 def leave(api: str, settings: JobsSettings) -> Call[None]:
@@ -106,5 +111,8 @@ def _shown(reply: list[Any]) -> FleetProof:
     apis = {i.decode(): json.loads(a) for i, a in zip(flat[::2], flat[1::2], strict=True)}
     reads = [about.pop(_READS, "plain") for about in apis.values()]
     return FleetProof(
-        Proof(*json.loads(proof)) if proof else None, apis, wants_plain="plain" in reads
+        Proof(*json.loads(proof)) if proof else None,
+        apis,
+        wants_plain="plain" in reads,
+        wants_earlier_hash=any(_HASH not in each for each in reads),
     )

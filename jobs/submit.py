@@ -22,6 +22,14 @@ _SCRIPT_ARGUMENT_MAX_BYTES = 65_536
 _ORPHAN_TTL_S = 60
 
 
+class OtherBody(errors.Conflict):
+    """The id is another request's, by the fingerprint that it was stored with."""
+
+    def __init__(self, job_id: str, fingerprint: str) -> None:
+        super().__init__(f"job {job_id!r} exists with another body; use another id")
+        self.fingerprint = fingerprint
+
+
 def submit(
     job: NewJob,
     settings: JobsSettings,
@@ -37,8 +45,8 @@ def submit(
     waits, 0 for as long as any other. `plain` keeps its record and its result so that an API of the
     version before reads them, in twice the memory.
 
-    Raises QueueFull, TenantLimit, PayloadTooLarge (for the tenant's limit), Conflict (known id,
-    other body), ModelNotReady (unloaded by an operator), ModelFailed (no worker can load it).
+    Raises QueueFull, TenantLimit, PayloadTooLarge (for the tenant's limit), OtherBody (known id),
+    ModelNotReady (unloaded by an operator), ModelFailed (no worker can load it).
     A known id with the same body answers that job, `created=False`.
     """
     group = job.group
@@ -152,7 +160,7 @@ def _read_verdict(reply: list[Any], job: NewJob) -> Submission:
         case "created" | "known":
             return Submission(job_id, created=verdict == "created")
         case "conflict":
-            raise errors.Conflict(f"job {job_id!r} exists with another body; use another id")
+            raise OtherBody(job_id, reply[2].decode())
         case "full":
             raise errors.QueueFull("the queue is full; retry later")
         case "limited":

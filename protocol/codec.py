@@ -13,6 +13,7 @@ from pydantic_core import to_json
 from .datatypes import Datatype
 from .elements import Raw, all_finite
 from .errors import InvalidRequest, InvalidTensor
+from .json_kinds import in_words
 from .json_text import parse_json
 from .plain_form import plain_request
 from .unsupported import check_document
@@ -34,6 +35,7 @@ __all__ = [
     "decode_stored",
     "encode_request",
     "encode_response",
+    "holds_text",
     "request_of",
     "select_outputs",
     "wants_binary",
@@ -178,7 +180,7 @@ def _build(
     model: type[M], document: object, rest: memoryview, field: str, *, has_header: bool
 ) -> M:
     if not isinstance(document, dict):
-        raise InvalidRequest(f"expected a JSON object, got {type(document).__name__}")
+        raise InvalidRequest(f"expected a JSON object, got {in_words(document)}")
     tensors = document.get(field)
     if isinstance(tensors, list):
         check_end(rest, attach(tensors, rest, field, has_header=has_header))
@@ -237,7 +239,7 @@ def _tensors(
         if tensor.name in raw_names:
             pieces = tensor.raw_pieces()
             header["parameters"] = {**tensor.parameters, _SIZE: pieces[0]}
-            if mark_text and _holds_text(tensor):
+            if mark_text and holds_text(tensor):
                 header["parameters"][CONTENT_TYPE] = TEXT
             raws.append(pieces)
         else:
@@ -248,7 +250,7 @@ def _tensors(
     return headers, raws
 
 
-def _holds_text(tensor: Tensor) -> bool:
+def holds_text(tensor: Tensor) -> bool:
     """Whether the elements are strings: raw, they would look like any bytes."""
     if tensor.datatype is not Datatype.BYTES or tensor.is_raw or tensor.is_base64:
         return False

@@ -13,6 +13,7 @@ from typing import Any
 
 from .datatypes import Datatype
 from .errors import InvalidTensor, PayloadTooLarge
+from .json_kinds import kind_in_words
 
 Raw = bytes | bytearray | memoryview
 
@@ -49,8 +50,11 @@ def check_values(values: Sequence[Any], datatype: Datatype, *, name: str) -> Non
     kinds = set(map(type, values))
     allowed = _KINDS.get(datatype, {int})
     if not kinds <= allowed:
-        wrong = ", ".join(sorted(kind.__name__ for kind in kinds - allowed))
-        raise InvalidTensor(f"tensor {name!r}: {datatype} data holds elements of type {wrong}")
+        wrong = " and ".join(sorted(map(kind_in_words, kinds - allowed)))
+        right = " or ".join(kind_in_words(kind) for kind in _KINDS.get(datatype, {int}) - {bytes})
+        raise InvalidTensor(
+            f"tensor {name!r}: {datatype} data holds {wrong}; each element is to be {right}"
+        )
     limits = datatype.integer_range
     if limits and values:
         low, high = min(values), max(values)

@@ -13,6 +13,7 @@ from typing import Any
 from . import codec
 from .elements import Raw
 from .errors import InvalidRequest
+from .json_kinds import in_words
 from .v2 import InferenceRequest
 
 #: What a server that reads and writes this form has among the extensions of its metadata.
@@ -50,7 +51,7 @@ def encode_submission(model: str, requests: Iterable[InferenceRequest]) -> tuple
 def _decoded(body: Raw, header_length: int, member: str, field: str) -> dict[str, Any]:
     document, rest = codec.split(body, header_length)
     if not isinstance(document, dict):
-        raise InvalidRequest(f"expected a JSON object, got {type(document).__name__}")
+        raise InvalidRequest(f"expected a JSON object, got {in_words(document)}")
     jobs, at = document.get("jobs"), 0
     for index, job in enumerate(jobs if isinstance(jobs, list) else ()):
         held = job.get(member) if isinstance(job, dict) else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, cast
 
 from pydantic import (
     BeforeValidator,
@@ -141,6 +141,8 @@ class Tensor(_Model):
             elements = self._bytes_elements()
             if self.is_base64:
                 elements = (blob_of(element, name=self.name) for element in elements)
+            elif set(map(type, elements)) == {str}:
+                return list(cast("Sequence[str]", elements))
         return [text_of(element, name=self.name) for element in elements]
 
     def blobs(self) -> list[bytes]:

@@ -6,7 +6,7 @@ import functools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, model_validator
 from pydantic_core import to_json
@@ -169,6 +169,21 @@ class TaskInput(FirstFault):
 
 _NO_TEXT = frozenset({bool, int, float})
 
+#: Past the model's own, which refuses.
+_set = object.__setattr__
+
+AnOutput = TypeVar("AnOutput", bound="TaskOutput")
+
+
+def _made(like: AnOutput, fields: dict[str, Any]) -> AnOutput:
+    """What `model_copy` makes of a whole set of fields, in a fifth of its time."""
+    copy, private = like.__class__.__new__(like.__class__), like.__pydantic_private__
+    _set(copy, "__dict__", fields)
+    _set(copy, "__pydantic_fields_set__", set(fields))
+    _set(copy, "__pydantic_extra__", like.__pydantic_extra__)
+    _set(copy, "__pydantic_private__", None if private is None else dict(private))
+    return copy
+
 
 def _is_unicode(value: object) -> bool:
     """Whether all texts in a value can be told in UTF-8: in Python and in JSON there are others,
@@ -259,8 +274,9 @@ class TaskOutput(BaseModel, ABC):
         # A warning of several rows says itself of which.
         whole = self.warned("") if self.warning and count > 1 else self
         columns = [(field, getattr(self, field)) for field in self.ROWS]
+        shared = whole.__dict__
         return [
-            whole.model_copy(update={field: [values[row]] for field, values in columns})
+            _made(whole, {**shared, **{field: [values[row]] for field, values in columns}})
             for row in range(count)
         ]
 

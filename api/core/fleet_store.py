@@ -94,6 +94,8 @@ class Presence:
         self._task: asyncio.Task[None] | None = None
         #: Whether an API may live that reads none but plain records.
         self.wants_plain = True
+        #: And whether one may that knows the earlier fingerprints alone.
+        self.wants_earlier_hash = True
 
     def start(self) -> None:
         """Go on looking."""
@@ -111,7 +113,9 @@ class Presence:
     async def look(self) -> None:
         """One look. Raises Unavailable, StoreUnavailable; then nothing is known."""
         seen = await self._queue.run(shown(self._settings))
-        self.wants_plain = seen.wants_plain or not self._settings.compact_records
+        goes_back = not self._settings.compact_records
+        self.wants_plain = seen.wants_plain or goes_back
+        self.wants_earlier_hash = seen.wants_earlier_hash or goes_back
         others = [api for api in seen.apis if api != self._id]
         if await self._has(seen.proof):
             self._found()

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from ...jobs import Group, NewJob
-from ...jobs.group import digest
 from ...protocol import codec, v2
 from ...protocol.errors import InvalidRequest, ModelNotFound, PayloadTooLarge, WherryError
 from ...protocol.parameters import (
@@ -24,21 +21,11 @@ from ...tasks.catalog import Catalog, ModelDeclaration
 from ..egress.named_files import NamedFiles
 from ..egress.outbound import Outbound
 from ..http.body import OFF_LOOP_BYTES, off_loop, parsed
-from ..http.ids import checked_id, uuid7
 from ..settings import ApiSettings
 from . import good_rows, plain_texts, server_parameters
 from .envelope import Envelope
+from .new_job import PreparedJob, new_job
 from .plain_texts import Written
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedJob:
-    """A request that can be stored: what the client asked, less its tensors, and the job."""
-
-    request: v2.InferenceRequest
-    job: NewJob
-    #: Whether the id is the server's: nobody else can be storing the same job.
-    fresh: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +51,8 @@ class Intake:
     outbound: Outbound
     #: Whether jobs of a model may share a batch that have each their own parameters.
     mixes: Callable[[ModelDeclaration], bool] = lambda _: False
+    #: Whether an API of the version before may live, which knows its own fingerprints alone.
+    earlier_hash: Callable[[], bool] = lambda: False
 
     async def read(
         self,
@@ -237,33 +226,17 @@ class Intake:
         use_id: bool,
     ) -> PreparedJob:
         """Raises InvalidRequest."""
-        task, who, payload = declared.definition, envelope.caller, written.payload
-        given = request.id if use_id else None
-        mixed = bool(task.own) and self.mixes(declared)
-        job = NewJob(
-            id=who.stored(uuid7() if given is None else checked_id(given)),
-            task=task.name,
-            group=_group(
-                task.family,
-                declared.name,
-                declared.version,
-                who.tenant,
-                server_parameters.priority(request),
-                digest(task.apart(written.parameters, mixed=mixed)),
-                mixed,
-            ),
-            payload=payload,
-            header_length=written.header_length,
-            fingerprint=_fingerprint(declared, payload),
-            rows=written.rows,
-            start_by_ms=server_parameters.start_by_ms(request),
-            execution_timeout_ms=server_parameters.execution_timeout_ms(request),
-            idempotency_key=envelope.idempotency_key,
+        task = declared.definition
+        return new_job(
+            declared,
+            request,
+            written,
+            envelope,
             webhook=self.outbound.webhook(request.parameters.get(WEBHOOK) or envelope.webhook),
-            weight=who.weight,
-            limits=who.limits,
+            mixed=bool(task.own) and self.mixes(declared),
+            earlier_hash=self.earlier_hash(),
+            use_id=use_id,
         )
-        return PreparedJob(request, job, fresh=given is None and not envelope.idempotency_key)
 
     def _check_rows(self, rows: int) -> None:
         if rows > (most := self.settings.max_rows_per_job):
@@ -323,31 +296,3 @@ def _normal(plain: v2.InferenceRequest, request: v2.InferenceRequest) -> v2.Infe
             for output in request.outputs
         ]
     return plain
-
-
-def _fingerprint(declared: ModelDeclaration, payload: bytes) -> str:
-    fingerprint = hashlib.blake2b(digest_size=16)
-    for part in (declared.name.encode(), b"\0", declared.version.encode(), b"\0", payload):
-        fingerprint.update(part)  # joined, the payload would be in memory twice
-    return fingerprint.hexdigest()
-
-
-@functools.lru_cache(maxsize=4096)  # asked for every request, of as many groups as have jobs
-def _group(
-    family: str,
-    model: str,
-    version: str,
-    tenant: str,
-    priority: int,
-    parameters: str,
-    mixed: bool,  # a cache tells names apart from places
-) -> Group:
-    return Group(
-        family,
-        model,
-        version,
-        tenant=tenant,
-        priority=priority,
-        digest=parameters,
-        mixed=mixed,
-    )

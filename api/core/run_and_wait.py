@@ -25,8 +25,8 @@ from ..http.entry import told
 from ..http.hangup import Hangup, unless_gone
 from ..http.ids import job_path
 from .envelope import Envelope
-from .intake import PreparedJob
 from .job_names import JobNames
+from .new_job import PreparedJob
 from .service import Service, outcome_error
 
 #: Seconds of waiting after which it is watched whether the client is still there: most answers

@@ -23,7 +23,7 @@ from ...tasks.base import TaskInput, TaskOutput
 from ...tasks.catalog import ModelDeclaration
 from ...tasks.text.generation import GenerationInput, GenerationOutput
 from ...tasks.text.tokens import Chunk, Token
-from .intake import PreparedJob
+from .new_job import PreparedJob
 from .run_and_wait import EndedJob, abandon, go_on, keep_answer, no_answer, output, prepare
 from .service import Service
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ...jobs import AsyncQueue, JobsSettings, NewJob
+from ...jobs.call import Call
 from ...jobs.orphans import payload_key, references
 from ...jobs.record import Submission
 from ...jobs.stores import Store
-from ...jobs.submit import submit
+from ...jobs.submit import OtherBody, submit
 from ...protocol.errors import (
     Conflict,
     ModelNotReady,
@@ -21,8 +24,9 @@ from ...protocol.errors import (
 )
 from ..egress.outbound import Outbound
 from ..http.ids import shown_id
+from .fingerprint import fingerprint, is_earlier
 from .fleet_store import Presence
-from .intake import PreparedJob
+from .new_job import PreparedJob
 from .store_threads import in_store
 
 log = logging.getLogger(__name__)
@@ -65,11 +69,25 @@ class Submitter:
 
     async def _submit(self, job: NewJob, reply_to: str, brief_s: int) -> Submission:
         plain = self.presence.wants_plain
-        step = submit(job, self.settings, reply_to=reply_to, brief_s=brief_s, plain=plain)
+        step = partial(submit, reply_to=reply_to, brief_s=brief_s, plain=plain)
         try:
-            return await self.queue.run(step)
+            return await self._told_by_its_own_hash(job, step)
         except Conflict as error:
             raise Conflict(error.message.replace(job.id, shown_id(job.id))) from None
+
+    async def _told_by_its_own_hash(
+        self, job: NewJob, step: Callable[[NewJob, JobsSettings], Call[Submission]]
+    ) -> Submission:
+        """Submit; a known job is compared once more where it has another kind of fingerprint."""
+        try:
+            return await self.queue.run(step(job, self.settings))
+        except OtherBody as other:
+            earlier = is_earlier(other.fingerprint)
+            if earlier == is_earlier(job.fingerprint):
+                raise
+            group = job.group
+            same = fingerprint(group.model, group.version, job.payload, earlier=earlier)
+            return await self.queue.run(step(replace(job, fingerprint=same), self.settings))
 
     async def _forget_unless_used(self, ref: str, job_id: str) -> None:
         """Remove a second payload of a known job; it may be the first, if only its reply was lost.

@@ -15,6 +15,7 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from ...protocol.errors import InvalidRequest
+from ...protocol.json_kinds import in_words
 from ...protocol.json_text import parse_json
 from ..egress.inflate import WINDOWS, inflate, too_large
 
@@ -96,5 +97,5 @@ def json_object(body: bytes) -> dict[str, Any]:
     """A body's JSON object. Raises InvalidRequest."""
     document = parse_json(body)
     if not isinstance(document, dict):
-        raise InvalidRequest(f"expected a JSON object, got {type(document).__name__}")
+        raise InvalidRequest(f"expected a JSON object, got {in_words(document)}")
     return document

@@ -7,6 +7,7 @@ import re
 from io import BytesIO
 
 from ...protocol.errors import InvalidRequest
+from ...protocol.json_kinds import in_words
 from ..egress.named_files import NamedFiles
 
 _DATA_URI = re.compile(r"\s*data:[^,]{0,200}?;base64,", re.IGNORECASE)
@@ -32,7 +33,7 @@ def read_media(text: object, field: str, files: NamedFiles) -> bytes:
     operator allows their hosts.
     """
     if not isinstance(text, str):
-        raise InvalidRequest(f"{field}: expected base64 text, got {type(text).__name__}")
+        raise InvalidRequest(f"{field}: expected base64 text, got {in_words(text)}")
     if is_url(text):
         return files.get(text, field)
     uri = _DATA_URI.match(text)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from ...protocol import codec
 from ...protocol.states import JobState
-from ..core.intake import PreparedJob
+from ..core.new_job import PreparedJob
 from ..core.run_and_wait import no_answer, run
 from ..core.service import Service, outcome_error
 from ..core.views import inference_response, job_response

@@ -15,10 +15,12 @@ from ...jobs import JobRecord
 from ...jobs.record import StoredResult
 from ...protocol import codec, many
 from ...protocol.errors import InvalidRequest, JobNotFound, WherryError
+from ...protocol.json_kinds import in_words
 from ...protocol.states import JobState
 from ..access.caller import caller
 from ..core.envelope import Envelope
-from ..core.intake import CheckedRequest, Intake, PreparedJob
+from ..core.intake import CheckedRequest, Intake
+from ..core.new_job import PreparedJob
 from ..core.service import Service
 from ..core.submitter import Submitter
 from ..core.views import (
@@ -79,7 +81,8 @@ async def _checked(
     document, large = await _read_submission(request, service.settings.max_body_bytes)
     entries, limit = document.get("jobs"), service.settings.max_jobs_per_batch
     if not isinstance(entries, list) or not 1 <= len(entries) <= limit:
-        raise InvalidRequest(f"jobs: expected a list of 1 to {limit} entries")
+        got = f"{len(entries)} of them" if isinstance(entries, list) else in_words(entries)
+        raise InvalidRequest(f"jobs: expected a list of 1 to {limit} entries, got {got}")
 
     def reading(files: NamedFiles) -> list[CheckedRequest | WherryError]:
         return [_read(service.intake, entry, files) for entry in entries]
@@ -100,15 +103,32 @@ async def _read_submission(request: Request, max_bytes: int) -> Document:
 
 def _read(intake: Intake, entry: Any, files: NamedFiles) -> CheckedRequest | WherryError:
     try:
-        if not isinstance(entry, dict) or not isinstance(entry.get("model_name"), str):
-            raise InvalidRequest("expected an object with model_name and request")
-        version = entry.get("model_version")
-        if version is not None and not isinstance(version, str):
-            raise InvalidRequest("model_version: expected a string")
-        request = codec.request_of(entry.get("request"))
-        return intake.check(request, entry["model_name"], version, files)
+        model, version = _model_of(entry)
+        if not isinstance(asked := entry.get("request"), dict):
+            raise InvalidRequest(
+                f"request: expected what one job's body holds, an object with inputs, "
+                f"got {in_words(asked)}"
+            )
+        return intake.check(codec.request_of(asked), model, version, files)
     except WherryError as error:
         return error
+
+
+def _model_of(entry: Any) -> tuple[str, str | None]:
+    """The model that an entry names, and its version. Raises InvalidRequest."""
+    if not isinstance(entry, dict):
+        raise InvalidRequest(
+            f"expected an object with model_name and request, got {in_words(entry)}"
+        )
+    model, version = entry.get("model_name"), entry.get("model_version")
+    if not isinstance(model, str):
+        raise InvalidRequest(
+            f"model_name: expected a model's name, as POST /v2/repository/index lists them, "
+            f"got {in_words(model)}"
+        )
+    if version is not None and not isinstance(version, str):
+        raise InvalidRequest(f"model_version: expected a string, got {in_words(version)}")
+    return model, version
 
 
 def _prepared(
@@ -189,7 +209,8 @@ def stored_ids(document: Mapping[str, Any], limit: int) -> list[str]:
         ids = [who.stored(entry) for entry in value if isinstance(entry, str)]
         if len(ids) == len(value):
             return ids
-    raise InvalidRequest(f"ids: expected a list of at most {limit} job ids")
+    got = f"{len(value)} entries" if isinstance(value, list) else in_words(value)
+    raise InvalidRequest(f"ids: expected a list of at most {limit} job ids, all strings, got {got}")
 
 
 async def _results(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import Request
 
 from ..core.envelope import Envelope
-from ..core.intake import PreparedJob
+from ..core.new_job import PreparedJob
 from ..core.service import Service
 from ..http.body import header_length, read_body
 

@@ -16,12 +16,13 @@ from .errors_file import failed_ids
 from .fleet import Fleet
 from .formats import OutputLayout
 from .formats.fits import text_field
+from .job_size import JobSize
 from .laid_out import NO_IMAGES
 from .ledger import Ledger
 from .output import Findings, write_output
 from .pictures import Pictures
 from .places import ERRORS, PAGE, PICTURES, REPORT, beside
-from .prepared import Options, PreparedRun, prepared, sizes
+from .prepared import Options, PreparedRun, most_rows, prepared, sizes
 from .report import Sampler, samples, write_report
 from .rows import Origin
 from .run import AnnotateRun, Progress
@@ -126,6 +127,7 @@ def _run(
         ledger,
         rows_per_job,
         jobs,
+        job_size=JobSize(client, origin.model, rows_per_job, most_rows(client, origin)),
         max_errors=options.max_errors,
         sampler=Sampler(ledger, origin.task) if options.report else None,
         text_field=text_field(origin.task) if asked.writer.writes_text else "",

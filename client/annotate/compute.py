@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..operations import model_path
 from .fleet import Fleet
@@ -10,6 +10,29 @@ from .fleet import Fleet
 
 def compute_s(client: Fleet, model: str) -> float:
     """Seconds that devices have computed for a model so far, for whoever asked."""
-    stats: Any = client.get(f"{model_path(model)}/stats")
-    ns: int = sum(s["inference_stats"]["compute_infer"]["ns"] for s in stats["model_stats"])
-    return ns / 1e9
+    return _ns(_stats(client, model), "compute_infer") / 1e9
+
+
+class Work(NamedTuple):
+    """What workers have done for a model so far."""
+
+    rows: int
+    #: Seconds of reading, computing and writing, for all batches together.
+    busy_s: float
+
+
+def work(client: Fleet, model: str) -> Work:
+    """What workers have done for a model so far, for whoever asked."""
+    stats = _stats(client, model)
+    stages = ("compute_input", "compute_infer", "compute_output")
+    rows: int = sum(s["inference_count"] for s in stats)
+    return Work(rows, sum(_ns(stats, stage) for stage in stages) / 1e9)
+
+
+def _stats(client: Fleet, model: str) -> list[dict[str, Any]]:
+    stats: list[dict[str, Any]] = client.get(f"{model_path(model)}/stats")["model_stats"]
+    return stats
+
+
+def _ns(stats: list[dict[str, Any]], stage: str) -> int:
+    return sum(s["inference_stats"][stage]["ns"] for s in stats)

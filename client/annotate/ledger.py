@@ -28,6 +28,9 @@ HASH, EARLIER_HASH = "sha256", "blake2b"
 #: Rows inserted at once.
 _BUFFER = 512
 
+#: Bytes of answers that wait to be written, at most.
+_ANSWER_BYTES = 1024 * 1024
+
 #: By name: a ledger of an earlier version has its columns in another order.
 _INSERT = (
     "INSERT INTO rows (position, id, path, key, width, height, unread, frame, frames, time, page)"
@@ -87,10 +90,18 @@ class Ledger:
         self.files = WrittenFiles(self._db, path.parent)
         self._pending: list[tuple[object, ...]] = []
         self._texts: list[tuple[bytes, bytes]] = []
+        #: What jobs answered, the jobs that were read, and the keys of both.
+        self._answers: list[tuple[bytes, Sequence[bytes | None]]] = []
+        self._answer_bytes = 0
+        self._read: list[tuple[str]] = []
+        self._answered: set[bytes | None] = set()
 
     def commit(self) -> None:
         """Keep what was noted, whatever happens to this process."""
         self._flush()
+        self._keep_written()
+
+    def _keep_written(self) -> None:
         self._db.execute("COMMIT")
         self._db.execute("BEGIN IMMEDIATE")
 
@@ -183,6 +194,7 @@ class Ledger:
         if self._texts:
             self._db.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", self._texts)
             self._texts.clear()
+        self._flush_answers()
         try:
             self._db.executemany(_INSERT, self._pending)
         except sqlite3.IntegrityError:
@@ -192,6 +204,19 @@ class Ledger:
             ) from None
         finally:
             self._pending.clear()
+
+    def _flush_answers(self) -> None:
+        for body, keys in self._answers:
+            block = self._db.execute("INSERT INTO blocks (body) VALUES (?)", (body,)).lastrowid
+            self._db.executemany(
+                "REPLACE INTO parts VALUES (?, ?, ?)",
+                [(key, block, place) for place, key in enumerate(keys) if key is not None],
+            )
+        self._db.executemany("DELETE FROM jobs WHERE id = ?", self._read)
+        self._answers.clear()
+        self._answered.clear()
+        self._read.clear()
+        self._answer_bytes = 0
 
     def _twice(self) -> str:
         seen: set[object] = set()
@@ -207,7 +232,7 @@ class Ledger:
     def done(self, keys: Sequence[bytes]) -> set[bytes]:
         """Those of some keys of which a row is finished, well or not."""
         marks = ",".join("?" * len(keys))
-        found: set[bytes] = set()
+        found = {key for key in keys if key in self._answered}
         for table in ("parts", "failures", "answers"):
             asked = f"SELECT key FROM {table} WHERE key IN ({marks})"  # noqa: S608 # our own names
             found.update(key for (key,) in self._db.execute(asked, keys))
@@ -216,14 +241,15 @@ class Ledger:
     def keep(self, body: bytes, keys: Sequence[bytes | None]) -> None:
         """Keep what a job answered, of so many rows: None for those that it has no answer of."""
         packed = zlib.compress(body, 1)
-        block = self._db.execute("INSERT INTO blocks (body) VALUES (?)", (packed,)).lastrowid
-        self._db.executemany(
-            "REPLACE INTO parts VALUES (?, ?, ?)",
-            [(key, block, place) for place, key in enumerate(keys) if key is not None],
-        )
+        self._answers.append((packed, keys))
+        self._answered.update(keys)
+        self._answer_bytes += len(packed)
+        if self._answer_bytes > _ANSWER_BYTES:
+            self._flush_answers()
 
     def block(self, number: int) -> bytes:
         """What `keep` was given."""
+        self._flush_answers()
         found = self._db.execute("SELECT body FROM blocks WHERE id = ?", (number,)).fetchone()
         return zlib.decompress(found[0])
 
@@ -283,6 +309,7 @@ class Ledger:
 
     def samples(self) -> Iterator[tuple[Sampled, KeptAnswer | None, str]]:
         """What was kept, in the rows' order, each with its answer or its error."""
+        self._flush_answers()
         found = self._db.execute(
             "SELECT samples.*, block, place, body, error FROM samples"
             " LEFT JOIN parts USING (key) LEFT JOIN answers USING (key)"
@@ -294,15 +321,20 @@ class Ledger:
     # --- jobs under way ---
 
     def sent(self, job_id: str, keys: Sequence[bytes]) -> None:
-        """Note a job before it is sent, so that a later run finds its answer."""
+        """Keep a job before it is sent, whatever happens then: a later run finds its answer.
+
+        Whatever else was noted waits for `commit`: this is done for each job.
+        """
         self._db.execute("REPLACE INTO jobs VALUES (?, ?)", (job_id, b"".join(keys)))
+        self._keep_written()
 
     def read(self, job_id: str) -> None:
         """Note that a job's answer is kept, or is nobody's any more."""
-        self._db.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
+        self._read.append((job_id,))
 
     def under_way(self) -> list[tuple[str, list[bytes]]]:
         """Jobs that were sent and not read."""
+        self._flush_answers()
         found = self._db.execute("SELECT id, keys FROM jobs").fetchall()
         return [
             (job_id, [keys[i : i + KEY_BYTES] for i in range(0, len(keys), KEY_BYTES)])

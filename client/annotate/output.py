@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from collections import Counter
@@ -134,14 +135,20 @@ def _annotation(placed: LedgerRow, output: TaskOutput) -> Annotation:
 
 def _labelled(output: TaskOutput) -> Iterator[tuple[str, float]]:
     """Labels ("" without) and scores (NaN without) of whatever a row's answer lists."""
-    for rows in vars(output).values():
-        row = rows[0] if isinstance(rows, list) and rows else None
+    for rows in output.__dict__.values():
+        row = rows[0] if type(rows) is list and rows else None
         # Numbers are not looked at one by one: a vector has a thousand.
-        for item in row if isinstance(row, list) and row and isinstance(row[0], BaseModel) else ():
-            told = vars(item)
-            label = told.get("label") or told.get("entity") or ""
+        first: object = row[0] if type(row) is list and row else None
+        for item in row if row and _is_model(type(first)) else ():
+            told = item.__dict__
+            label = told.get("label") or told.get("entity")
             score = told.get("score")
             yield (
-                label if isinstance(label, str) else "",
-                score if isinstance(score, float) else math.nan,
+                label if type(label) is str else "",
+                score if type(score) is float else math.nan,
             )
+
+
+@functools.cache  # `issubclass` asks an abstract class, which takes long
+def _is_model(kind: type) -> bool:
+    return issubclass(kind, BaseModel)

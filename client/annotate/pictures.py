@@ -11,26 +11,13 @@ import shutil
 from pathlib import Path
 
 from ...protocol.errors import RowError
+from ...tasks.media.signatures import signature
 from .sources.kinds import suffix_of
 
 #: Pictures in one folder of those that wait.
 _IN_A_FOLDER = 4096
 
-#: How a picture begins -> how its name may end, the usual first.
-_BEGINS = {
-    b"\xff\xd8\xff": (".jpg", ".jpeg", ".mpo"),
-    b"\x89PNG": (".png",),
-    b"BM": (".bmp",),
-    b"GIF8": (".gif",),
-    b"II*\0": (".tif", ".tiff"),
-    b"MM\0*": (".tif", ".tiff"),
-    b"II+\0": (".tif", ".tiff"),
-    b"MM\0+": (".tif", ".tiff"),
-    b"\0\0\0\x0cjP  ": (".jp2",),
-    b"\xff\x4f\xff\x51": (".jp2",),  # a bare stream; readers go by the content
-    b"\0\0\1\0": (".ico",),
-}
-#: The brand of a file of boxes -> the same.
+#: The brand of a file of boxes -> how its name may end, the usual first.
 _BRANDS = {
     b"avif": (".avif",),
     b"avis": (".avif",),
@@ -99,6 +86,5 @@ def _suffixes(head: bytes) -> tuple[str, ...]:
         return _BRANDS.get(head[8:12], ())
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return (".webp",)
-    if head[:1] == b"P" and head[1:2] in b"1234567fF":
-        return (".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".pam")
-    return next((usual for begin, usual in _BEGINS.items() if head.startswith(begin)), ())
+    found = signature(head)
+    return found.suffixes if found else ()

@@ -213,6 +213,11 @@ def _task(model: str, metadata: Mapping[str, Any]) -> Task:
     return get_task(name)
 
 
+def most_rows(client: Fleet, origin: Origin) -> int:
+    """Rows that the server takes in one job; 1 where it does not say."""
+    return int(_metadata(client, origin.model)["parameters"].get("max_rows_per_job", 1))
+
+
 def sizes(client: Fleet, origin: Origin) -> tuple[int, int]:
     """Rows a job, and jobs in flight."""
     rows = _metadata(client, origin.model)["parameters"]["max_batch_size"]

@@ -25,6 +25,7 @@ from ...protocol.errors import (
 )
 from ...protocol.parameters import errors_told
 from .fleet import Fleet
+from .job_size import JobSize
 from .ledger import Ledger
 from .packing import MAX_BYTES, Pack, Packed, Packer, image_of, image_size, weight
 from .pictures import Pictures
@@ -89,6 +90,8 @@ class AnnotateRun:
     #: Jobs sent and not read: enough that no worker waits, no more.
     jobs_in_flight: int
     max_errors: int | None = None
+    #: More rows than that where the model is quick; None for never.
+    job_size: JobSize | None = None
     #: Takes rows for the report; None for no report.
     sampler: Sampler | None = None
     #: The field of rows whose text the output needs; "" for none.
@@ -130,6 +133,10 @@ class AnnotateRun:
         self._commit()
         yield self._noted()
 
+    @property
+    def _rows(self) -> int:
+        return self.job_size.rows if self.job_size else self.rows_per_job
+
     # --- sending ---
 
     def _requests(self, rows: Iterator[Pack]) -> Iterator[v2.InferenceRequest]:
@@ -138,7 +145,6 @@ class AnnotateRun:
             if pack is None:
                 return
             self.ledger.sent(pack.job_id, [row.key for row in pack.rows])
-            self.ledger.commit()
             self._packs.append(pack)
             self.progress.in_flight += len(pack.rows)
             yield pack.request(_PRIORITY)
@@ -147,7 +153,7 @@ class AnnotateRun:
         pack, packer = Pack(), Packer(self.origin, self.ledger.hash_name)
         for rows in self._read_together():
             for packed in self._place_all(rows, packer):
-                if not pack.fits(packed, self.rows_per_job):
+                if not pack.fits(packed, self._rows):
                     yield pack
                     pack = Pack()
                 pack.add(packed)
@@ -162,7 +168,7 @@ class AnnotateRun:
             self.progress.read += 1
             rows.append((position, row))
             size += weight(row) if isinstance(row, SourceRow) else 0
-            if len(rows) >= self.rows_per_job or size >= MAX_BYTES:
+            if len(rows) >= self._rows or size >= MAX_BYTES:
                 yield rows
                 rows, size = [], 0
         if rows:
@@ -212,6 +218,8 @@ class AnnotateRun:
         self.ledger.read(pack.job_id)
         if isinstance(answer, v2.InferenceResponse):
             self._keep(pack, answer)
+            if self.job_size:
+                self.job_size.answered()
             self._kept.append(pack.job_id)
         elif isinstance(answer, WherryError):
             self._retry(pack, answer)

@@ -1,6 +1,6 @@
 """Answers as a ledger keeps them: all that a job answered in one block, read row by row.
 
-A block is the response itself, as bytes: JSON's length, JSON, raw tensors.
+A block is the response itself, as bytes: JSON's length, JSON with the texts, the other tensors raw.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ def pack_answers(task: Task, response: v2.InferenceResponse, rows: int) -> bytes
     if found != {(rows,)}:
         answered = ", ".join(str(shape[0]) if shape else "none" for shape in sorted(found))
         raise WherryError(f"job {response.id} answered {answered or 'none'} of {rows} rows")
-    body, length = codec.encode_response(response, binary=True)
+    # Texts take least as JSON; numbers are raw, so that JSON's are no more exact than others.
+    raw = [tensor.name for tensor in response.outputs if not codec.holds_text(tensor)]
+    body, length = codec.encode_response(response, binary_names=raw)
     return b"%d\n%s" % (length or len(body), body)
 
 
@@ -53,15 +55,19 @@ class StoredAnswers:
         self._ledger, self._task = ledger, task
         self._held: OrderedDict[int, tuple[int, Sequence[TaskOutput]]] = OrderedDict()
         self._bytes = 0
+        #: The last row's block: most often the next one's too.
+        self._last: tuple[int, Sequence[TaskOutput]] = (0, ())
 
     def read(self, kept: KeptAnswer) -> TaskOutput:
         """One row's answer."""
         if kept.alone:
             return self._task.output.of(_response(kept.alone))
-        if kept.block not in self._held:
-            self._hold(kept.block)
-        self._held.move_to_end(kept.block)
-        return self._held[kept.block][1][kept.place]
+        if kept.block != self._last[0]:
+            if kept.block not in self._held:
+                self._hold(kept.block)
+            self._held.move_to_end(kept.block)
+            self._last = kept.block, self._held[kept.block][1]
+        return self._last[1][kept.place]
 
     def _hold(self, block: int) -> None:
         body = self._ledger.block(block)

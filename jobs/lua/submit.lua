@@ -6,8 +6,8 @@
 --      6 payload_ref, 7 ticket, 8 max_waiting, 9 start_by_ms, 10 result_ttl_s, 11 model,
 --      12 weight (of the flow), 13 bytes, 14 limits (the tenant's: '' or 'waiting bytes jobs/s'),
 --      15 plain ('1': with what the version before reads of a record), 16.. fields (of the job, and their values, in turn)
--- Returns {verdict, id}: created, known, conflict, full, unloaded, lost; {'failed', id, reason}; or
---      {'limited', id, limit, ms until a retry makes sense}.
+-- Returns {verdict, id}: created, full, unloaded, lost; {known or conflict, id, its fingerprint};
+--      {'failed', id, reason}; or {'limited', id, limit, ms until a retry makes sense}.
 
 -- Submissions after which the index is looked at, and how many ids a submission: more than the one that
 -- it adds, so that at most half as many ids as live are those of jobs that are gone.
@@ -18,7 +18,7 @@ if KEYS[10] ~= '' then
   if known and redis.call('EXISTS', key('job', known)) == 1 then id = known end -- it may be forgotten
 end
 local old = redis.call('HGET', key('job', id), 'fingerprint')
-if old then return {old == fingerprint and 'known' or 'conflict', id} end
+if old then return {old == fingerprint and 'known' or 'conflict', id, old} end
 if redis.call('EXISTS', KEYS[9], KEYS[11]) > 0 then -- else one look will do
   if redis.call('SISMEMBER', KEYS[9], ARGV[11]) == 1 then return {'unloaded', id} end
   local why = redis.call('HGET', KEYS[11], model_of(ARGV[3]))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from .signatures import SIGNATURES
+
 
 class RareKind(NamedTuple):
     """A kind of picture file that is read by a package of the extra `pictures`."""
@@ -63,8 +65,7 @@ def is_single(data: bytes) -> bool:
     return data.startswith(_SINGLE)
 
 
-#: JPEG (its further pictures are the same one for other screens), BMP, JPEG 2000, PPM and the like.
-_SINGLE = (b"\xff\xd8", b"BM", b"\0\0\0\x0cjP", b"\xff\x4f\xff\x51", b"P", b"\0\0\1\0")
+_SINGLE = tuple(each.begins for each in SIGNATURES if each.single)
 
 #: The bit of an extended WebP's head that says that it moves.
 _ANIMATED = 0b10

@@ -115,7 +115,7 @@ def test_what_is_broken_is_named(jobs: Any, raw: bytes, says: str) -> None:
         many.decode_submission(*body(jobs, raw))
     with pytest.raises(InvalidRequest, match="is 99, the body"):
         many.decode_submission(b"{}", 99)
-    with pytest.raises(InvalidRequest, match="JSON object, got list"):
+    with pytest.raises(InvalidRequest, match="JSON object, got a list"):
         many.decode_submission(b"[]", 2)
 
 

@@ -30,7 +30,7 @@ def refused(document: Any, length: int | None = None) -> str:
     [
         (b"", "empty"),
         (b"not json", "not JSON"),
-        (b"[1]", "expected a JSON object, got list"),
+        (b"[1]", "expected a JSON object, got a list"),
         (b'{"inputs": [NaN]}', "not JSON"),
         (b"[" * 5000, "not JSON"),
         ({}, "inputs"),

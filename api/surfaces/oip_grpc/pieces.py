@@ -8,7 +8,7 @@ from ....protocol import codec, v2
 from ....tasks.catalog import ModelDeclaration
 from ....tasks.tensors import column
 from ....tasks.text.generation import TEXT
-from ...core.intake import PreparedJob
+from ...core.new_job import PreparedJob
 from ...core.run_and_wait import EndedJob, finished
 from ...core.service import Service
 from ...core.streams import Stream, store_streamed

@@ -22,9 +22,9 @@ from ....tasks.text.generation import GenerationOutput
 from ...access.caller import caller
 from ...core.envelope import Envelope
 from ...core.health import EXTENSIONS, why_not_ready
-from ...core.intake import PreparedJob
 from ...core.model_loading import load, unload
 from ...core.models import index_of, metadata_of, stats_of, why_unavailable
+from ...core.new_job import PreparedJob
 from ...core.run_and_wait import finished, run
 from ...core.service import Service
 from ...http.body import OFF_LOOP_BYTES, off_loop, parsed

@@ -22,7 +22,7 @@ from ....tasks.registry import get_task
 from ....tasks.text.texts import TEXT
 from ...access.caller import caller
 from ...core.envelope import Envelope
-from ...core.intake import PreparedJob
+from ...core.new_job import PreparedJob
 from ...core.run_and_wait import run
 from ...core.service import Service, outcome_error
 from ...http.body import json_object, off_loop, parsed, read_body

@@ -95,8 +95,9 @@ def record_of(annotation: Annotation, task: Task, keep: Keep = runs_or_bytes) ->
     }
     if of := annotation.frame:
         record |= dict(zip(FRAME, (of.number, of.time_s, of.page), strict=True))
+    answers = annotation.output.__dict__  # pydantic's way to a field takes as long as its value
     for entry in entries(task):
-        value = getattr(annotation.output, entry.field)[0]
+        value = answers[entry.field][0]
         if entry.kind is Any:
             record[entry.name] = value  # its numbers are somebody else's
         elif entry.name:
@@ -153,18 +154,28 @@ def _entry(task: Task, field: str) -> OutputField:
 
 
 def _record_value(value: Any, name: str, keep: Keep) -> Any:
-    if type(value) in _AS_THEY_ARE:  # most are; whether it is a model takes longest to tell
+    kind = type(value)
+    if kind in _AS_THEY_ARE:
         return value
-    if isinstance(value, float):
+    if kind is float:
         return pixels(value) if name in PIXELS else number(value)
-    if isinstance(value, list):
+    if kind is list:
         return [_record_value(part, name, keep) for part in value]
-    if isinstance(value, BaseModel):
-        return {
-            key: part if type(part) in _AS_THEY_ARE else _record_value(part, key, keep)
-            for key, part in value.__dict__.items()
-        }
-    return keep(name, value) if isinstance(value, bytes) else value
+    if kind is bytes:
+        return keep(name, value)
+    return _model_value(value, keep) if issubclass(kind, BaseModel) else value
+
+
+def _model_value(value: BaseModel, keep: Keep) -> dict[str, Any]:
+    # Texts and scores are most of all there is.
+    return {
+        name: part
+        if type(part) in _AS_THEY_ARE
+        else number(part)
+        if type(part) is float and name not in PIXELS
+        else _record_value(part, name, keep)
+        for name, part in value.__dict__.items()
+    }
 
 
 _AS_THEY_ARE = frozenset({str, int, bool, NoneType})

@@ -5,16 +5,13 @@ from __future__ import annotations
 from ....tasks.audio import headers
 from ....tasks.media.containers import container
 from ....tasks.media.kinds import PDF, is_heif, rare_kind
+from ....tasks.media.signatures import SIGNATURES
 from ....tasks.tensors import TensorSpec
 
 #: Bytes that are read to tell.
 HEAD_BYTES = 256
 
-#: JPEG, PNG, GIF, TIFF, JPEG 2000. Kinds of fewer bytes (PPM, icons) may be anything.
-_PICTURES = (
-    *(b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*"),
-    *(b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
-)
+_PICTURES = tuple(each.begins for each in SIGNATURES if each.sure)
 
 
 def holds(spec: TensorSpec, head: bytes) -> bool:

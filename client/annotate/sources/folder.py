@@ -43,6 +43,7 @@ class FileRows(Source):
         if named:
             raise UsageError(f"column {named[0]!r}: this source is files, which have no columns")
         self._spec, self._files, self._root = needed_file(task, columns.constants), files, root
+        self._either = either(task)
 
     @abstractmethod
     def list_files(self) -> Iterable[FoundFile]:
@@ -139,7 +140,7 @@ class FileRows(Source):
 
     def _spec_of(self, path: str) -> TensorSpec:
         """What a file is: one of several where rows may differ, by its name."""
-        fit = (spec for spec in either(self.task) if suffix_of(path) in endings(spec))
+        fit = (spec for spec in self._either if suffix_of(path) in endings(spec))
         return next(fit, self._spec)
 
 

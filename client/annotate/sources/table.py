@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ....protocol.errors import InvalidRequest, RowError
@@ -18,8 +17,7 @@ from .files import FileStore
 from .mapping import ColumnFinder, Mapped
 
 
-@dataclass(frozen=True, slots=True)
-class TableRecord:
+class TableRecord(NamedTuple):
     """A row as its file holds it: column -> cell, as far as they can be told if it is at fault."""
 
     cells: Mapping[str, Any]  # whatever the format can hold
@@ -125,8 +123,7 @@ class TableSource(Source):
             raise InvalidRequest(f"{shown}: {error.message}" if shown else error.message) from None
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
+class _Work(NamedTuple):
     maker: RowMaker
     number: int
     record: TableRecord

@@ -67,8 +67,26 @@ class Pattern:
         return frozenset(closed)
 
 
+class _Everything(Pattern):
+    """Its own matches told at once: most folders are walked with it, and have many files."""
+
+    def __init__(self) -> None:
+        super().__init__("**/*")
+        self._any = super().step(self.start(), "any")
+
+    def step(
+        self,
+        places: frozenset[int],  # noqa: ARG002 # from wherever it stands, all matches
+        name: str,
+    ) -> frozenset[int]:
+        """Where it stands after one more name; empty where nothing below can match."""
+        return _NOWHERE if name.startswith(".") else self._any
+
+
+_NOWHERE = frozenset[int]()
+
 #: Every file at any depth, hidden ones left out.
-EVERYTHING = Pattern("**/*")
+EVERYTHING = _Everything()
 
 #: Whether a file of that name is wanted.
 Wanted = Callable[[str], bool]

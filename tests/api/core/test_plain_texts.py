@@ -13,7 +13,8 @@ from pydantic_core import from_json, to_json
 from wherry.api.access.caller import Caller
 from wherry.api.core import plain_texts
 from wherry.api.core.envelope import Envelope
-from wherry.api.core.intake import Intake, PreparedJob
+from wherry.api.core.intake import Intake
+from wherry.api.core.new_job import PreparedJob
 from wherry.api.egress.outbound import Outbound
 from wherry.api.settings import ApiSettings
 from wherry.protocol import codec

@@ -47,7 +47,7 @@ def test_a_file_of_several_pieces_keeps_every_byte(start: str, size: int) -> Non
         ("data:image/png,hi", "image: not base64"),
         ("größe", "image: not base64"),
         pytest.param("A" * (_PIECE - 2) + "==AAAA", "image: not base64", id="padding amid"),
-        (7, "image: expected base64 text, got int"),
+        (7, "image: expected base64 text, got an integer"),
     ],
 )
 def test_anything_else_names_the_field(text: object, says: str) -> None:

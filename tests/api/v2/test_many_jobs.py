@@ -265,3 +265,42 @@ def test_raw_answers_beyond_the_bytes_of_one_are_asked_for_again(small_answers, 
     views, results = read_results(answer)
     assert (list(results), views[1]["result_omitted"]) == (["big"], True)
     assert views[0]["model_name"] == "embedding", "all is told where nothing else is asked for"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (None, "expected an object with model_name and request, got null"),
+        ({"request": {}}, "model_name: expected a model's name"),
+        ({"model_name": "embedding"}, "request: expected what one job's body holds"),
+        ({"model_name": "embedding", "request": [1]}, "an object with inputs, got a list"),
+        (
+            {"model_name": "embedding", "request": {}, "model_version": 1},
+            "model_version: expected a string, got an integer",
+        ),
+        (
+            entry(
+                {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": [None]}]}
+            ),
+            "tensor 'text': BYTES data holds null; each element is to be a string",
+        ),
+    ],
+)
+def test_an_entry_that_is_none_says_what_it_should_be(http, given, told):
+    (outcome,) = http.post("/v2/jobs:batch", json={"jobs": [given]}).json()["jobs"]
+    assert outcome["status_code"] == 400
+    assert told in outcome["error"]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (None, "expected a JSON object, got null"),
+        ({}, "jobs: expected a list of 1 to 1000 entries, got null"),
+        ({"jobs": []}, "got 0 of them"),
+    ],
+)
+def test_a_body_that_is_none_says_what_it_should_be(http, body, told):
+    answer = http.post("/v2/jobs:batch", content=json.dumps(body))
+    assert answer.status_code == 400
+    assert told in answer.json()["error"]
