@@ -149,6 +149,12 @@ class Tuner:
         *,
         anew: bool,
     ) -> Verdict:
+        most_s = self._bounds.budget_s
+        log.info(
+            "model %s: trying once what serves it fastest here, %.0f s at most",
+            declared.name,
+            most_s,
+        )
         began, export = time.monotonic(), digest(export_identity(declared))
         plan = TrialPlan(
             task=declared.task,
