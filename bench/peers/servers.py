@@ -10,6 +10,7 @@ import base64
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,8 +30,11 @@ from .workloads import BATCH, WAIT_S
 _FOLDER = Path(".wherry/bench-peers").absolute()
 _ROOT = Path(__file__).parents[2]
 
-#: Seconds until a server must have answered once, its model loaded.
-_PATIENCE_S = 120
+#: Seconds until a server must have answered once, its model loaded, and until it is installed.
+_PATIENCE_S, _INSTALLED_S = 120, 600
+
+#: Lies in an environment that is installed to its end.
+_WHOLE = "whole"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +56,16 @@ class Peer:
         return _FOLDER / self.name / "bin" / "python"
 
     def install(self) -> None:
-        """Make its environment, where there is none."""
-        if self.python.exists():
+        """Make its environment, where there is none. Raises RuntimeError where that fails."""
+        if not self.package or (_FOLDER / self.name / _WHOLE).exists():
             return
-        subprocess.run([sys.executable, "-m", "venv", _FOLDER / self.name], check=True)
-        subprocess.run([self.python, "-m", "pip", "install", "--quiet", self.package], check=True)
+        shutil.rmtree(_FOLDER / self.name, ignore_errors=True)  # half of one
+        _done([sys.executable, "-m", "venv", str(_FOLDER / self.name)])
+        _done([str(self.python), "-m", "pip", "install", "--quiet", self.package])
         packages = next((_FOLDER / self.name / "lib").iterdir()) / "site-packages"
         ours = (_ROOT, _ROOT / "src", *_site_packages())
         (packages / "project.pth").write_text("".join(f"{path}\n" for path in ours))
+        (_FOLDER / self.name / _WHOLE).touch()
 
     @contextlib.contextmanager
     def serving(self, folder: Path, workload: str, model: str, row: bytes) -> Iterator[Served]:
@@ -118,6 +124,16 @@ class Served:
         """One answer."""
         url = f"{self.url}{request.path}"
         return httpx.post(url, content=request.body, headers=dict(request.headers), timeout=60)
+
+
+def _done(command: Sequence[str]) -> None:
+    """Run a command. Raises RuntimeError with the end of what it printed where it fails."""
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=_INSTALLED_S)
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"not installed after {_INSTALLED_S} s") from None
+    except subprocess.CalledProcessError as error:
+        raise RuntimeError(f"not installed: {error.stderr[-500:].strip()}") from None
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -21,8 +21,14 @@ _LEVELS = 2
 
 _PNG = b"\x89PNG"
 
-#: What says how sure a model is of an entry.
-_SCORE = "score"
+#: What says how sure a model is of an entry, and the field of an output that lists nothing else.
+_SCORE, _SCORES = "score", "scores"
+
+#: What numbers are held in parts of: of those that stand by themselves (scores, coordinates), and
+#: scores in a list, the greatest, or 1 where it is less; of the others of a list, or in bytes (a
+#: vector, a map), the greatest, whatever it is: a vector of 384 numbers and length 1 has none over
+#: 0.2. Below that one there is but the noise of float32.
+_ONE, _NOISE = 1.0, 1e-4
 
 
 class UnlikeError(Exception):
@@ -34,8 +40,7 @@ class Apart:
 
     def __init__(self, tolerance: float) -> None:
         self.tolerance = tolerance
-        #: Greatest distance of two numbers, in parts of the greatest beside it where that is over
-        #: 1.
+        #: Greatest distance of two numbers, in parts of what they are held in parts of.
         self.most = 0.0
         self.rows = 0
         #: Rows whose first label is another.
@@ -61,25 +66,26 @@ class Apart:
             self._ranked(list(wanted), list(found), at, cut)
         elif _is_list(wanted) and _is_list(found) and len(wanted) == len(found):
             if wanted and all(isinstance(each, float) for each in (*wanted, *found)):
-                self._numbers(np.asarray(wanted), np.asarray(found), at)
+                least = _ONE if at.startswith(_SCORES) else _NOISE
+                self._numbers(np.asarray(wanted), np.asarray(found), at, least)
                 return
             for place, pair in enumerate(zip(wanted, found, strict=True)):
                 self._hold(*pair, f"{at}[{place}]", cut)
         elif isinstance(wanted, float) and isinstance(found, float):
-            self._numbers(np.asarray([wanted]), np.asarray([found]), at)
+            self._numbers(np.asarray([wanted]), np.asarray([found]), at, _ONE)
         elif isinstance(wanted, bytes) and isinstance(found, bytes) and wanted != found:
             self._files(wanted, found, at)
         elif wanted != found:
             raise UnlikeError(f"{at}: {_short(found)} where the answer is {_short(wanted)}")
 
-    def _numbers(self, wanted: NDArray[Any], found: NDArray[Any], at: str) -> None:
+    def _numbers(self, wanted: NDArray[Any], found: NDArray[Any], at: str, least: float) -> None:
         real = np.isfinite(wanted)
         if not (real == np.isfinite(found)).all():
             raise UnlikeError(f"{at}: holds NaN or infinity where the answer does not")
         if not real.any():
             return
         apart = np.abs(wanted[real] - found[real])
-        moved = float(apart.max()) / max(1.0, float(np.abs(wanted[real]).max()))
+        moved = float(apart.max()) / max(least, float(np.abs(wanted[real]).max()))
         self.most = max(self.most, moved)
         if moved > self.tolerance:
             place = int(apart.argmax())
@@ -100,7 +106,7 @@ class Apart:
                     return
                 raise UnlikeError(f"{at}: {share:.1%} of the pixels differ")
         elif len(wanted) == len(found) and len(wanted) % 4 == 0:
-            self._numbers(np.frombuffer(wanted, "<f4"), np.frombuffer(found, "<f4"), at)
+            self._numbers(np.frombuffer(wanted, "<f4"), np.frombuffer(found, "<f4"), at, _NOISE)
             return
         raise UnlikeError(f"{at}: other bytes")
 

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,11 +23,20 @@ _LOOK_AGAIN_S = 0.2
 #: versions of what computes: workers of two images may share the folder, or be upgraded in turn.
 _UNUSED_S, _OTHERS_UNUSED_S = 90 * 86_400, 86_400
 
-_VERDICTS, _EXPORTS = "verdicts", "exports"
+#: Folders in it; a file of the last is locked by who serves a model by the verdict of its name.
+_VERDICTS, _EXPORTS, _HELD = "verdicts", "exports", "held"
 
 
 class BusyError(Exception):
     """Another process has tuned in the folder for longer than was waited."""
+
+
+class Hold:
+    """A lock on a verdict, until it is released, or nothing refers to it, or the process ends."""
+
+    def __init__(self, file: int) -> None:
+        self.file = file
+        self.release = weakref.finalize(self, os.close, file)
 
 
 class Shelf:
@@ -48,6 +58,23 @@ class Shelf:
             os.utime(path)
         return verdict
 
+    def hold(self, name: str) -> Hold | None:
+        """Keep a verdict and its export from being removed, though nobody read them for long: a
+        model that is put away is opened again. None where the folder, or its disk, has no locks.
+        """
+        path = self._held(name)
+        while True:
+            try:
+                path.parent.mkdir(exist_ok=True)
+                hold = Hold(os.open(path, os.O_RDWR | os.O_CREAT, 0o666))
+                fcntl.flock(hold.file, fcntl.LOCK_SH)
+            except OSError:
+                return None
+            with contextlib.suppress(FileNotFoundError):  # removed before it was locked
+                if os.path.samestat(os.fstat(hold.file), path.stat()):
+                    return hold
+            hold.release()
+
     def write(self, name: str, verdict: Verdict) -> None:
         """Keep a verdict. Raises OSError where the disk does not take it."""
         path = self._verdict(name)
@@ -68,7 +95,7 @@ class Shelf:
 
     def open(self) -> None:
         """Make the folder. Raises OSError where nothing can be written there."""
-        for name in (_VERDICTS, _EXPORTS):
+        for name in (_VERDICTS, _EXPORTS, _HELD):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         probe = self.folder / f".probe-{os.getpid()}"
         try:
@@ -120,29 +147,57 @@ class Shelf:
         for path in (self.folder / _VERDICTS).iterdir():
             if path == self._verdict(keep):
                 continue
-            other = self._of(path)
+            other = _read(path)
             unread_s = time.time() - path.stat().st_mtime
-            old = unread_s > _UNUSED_S
-            if other is None or old or _is_superseded(other, verdict, unread_s):
-                if other is not None or old or path.suffix == ".json":
-                    path.unlink(missing_ok=True)
-            else:
-                needed.add(other.export)
+            if _is_over(other, verdict, unread_s) and self._removed(path):
+                continue
+            needed.add(other.export if isinstance(other, Verdict) else other)
         for folder in (self.folder / _EXPORTS).iterdir():
             if folder.name not in needed:
-                shutil.rmtree(folder, ignore_errors=True)
+                gone = folder.with_name(f"{folder.name}.gone")  # whole, or not there
+                with contextlib.suppress(OSError):
+                    folder.rename(gone)
+                shutil.rmtree(gone, ignore_errors=True)
 
-    def _of(self, path: Path) -> Verdict | None:
-        try:
-            return Verdict.read(path.read_text())
-        except (OSError, ValueError):
-            return None
+    def _removed(self, path: Path) -> bool:
+        """Whether a file is gone now: a verdict is not that another process holds."""
+        held = self._held(path.stem)
+        with contextlib.suppress(OSError), held.open("a") as mine:
+            try:
+                fcntl.flock(mine, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            held.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+        return True
+
+    def _held(self, name: str) -> Path:
+        return self.folder / _HELD / name
 
     def _verdict(self, name: str) -> Path:
         return self.folder / _VERDICTS / f"{name}.json"
 
     def _trying(self, name: str) -> Path:
         return self.folder / _VERDICTS / f"{name}.trying"
+
+
+def _read(path: Path) -> Verdict | str:
+    """What a file says; of what is no verdict of this version, the export that it names, or ""."""
+    try:
+        text = path.read_text()
+        with contextlib.suppress(ValueError):
+            return Verdict.read(text)
+        told = json.loads(text)
+    except (OSError, ValueError):
+        return ""
+    return str(told.get("export", "")) if isinstance(told, dict) else ""
+
+
+def _is_over(other: Verdict | str, new: Verdict, unread_s: float) -> bool:
+    """Whether nobody needs what a file says any more."""
+    if not isinstance(other, Verdict):  # another version's, a note, or broken
+        return unread_s > _OTHERS_UNUSED_S
+    return unread_s > _UNUSED_S or _is_superseded(other, new, unread_s)
 
 
 def _is_superseded(old: Verdict, new: Verdict, unread_s: float) -> bool:

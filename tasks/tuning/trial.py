@@ -19,6 +19,7 @@ from typing import Any, Self
 from ...protocol.errors import OutOfMemory
 from ..backends import create_backend
 from ..backends.base import Backend, ModelRefused
+from ..backends.cores import usable_cores
 from ..backends.device import Device
 from ..base import Task, TaskInput
 from ..registry import get_task
@@ -30,7 +31,8 @@ from .candidates import Contender
 EXPORT, TIMING = "the export", "timing"
 
 #: Rounds in which candidates are timed in turn, and seconds for which each runs in one at least.
-_ROUNDS, _LEAST_S = 7, 0.05
+#: CPU time needs fewer: it is what it is, whatever else the machine does.
+_ROUNDS, _CPU_ROUNDS, _LEAST_S = 7, 5, 0.05
 
 #: Parts of the time that is left which one size's rounds may take.
 _SHARE = 0.4
@@ -172,7 +174,8 @@ class Trial:
             batch = rows.timed(self._task, size)
             if not self._warmed(left, batch):
                 return
-            for name, seconds in _settled(self._rounds(left, batch)).items():
+            taken = self._rounds(left, batch)
+            for name, seconds in _settled(taken, by_cpu=self._is_by_cpu()).items():
                 self._say({"timed": name, "size": size, "rows_per_s": round(size / seconds, 2)})
 
     def _warmed(self, left: dict[str, Backend], batch: Sequence[TaskInput]) -> bool:
@@ -197,15 +200,22 @@ class Trial:
                 return False
         return True
 
+    def _is_by_cpu(self) -> bool:
+        """Whether each candidate computes on one core: CPU time tells which is faster then, with a
+        tenth of the noise on a machine that is busy.
+        """
+        threads = self._plan.candidates[0].parameters.get("threads") or usable_cores()
+        return self._plan.device == "cpu" and threads == 1
+
     def _rounds(
         self, left: Mapping[str, Backend], batch: Sequence[TaskInput]
-    ) -> list[dict[str, float]]:
-        """Seconds that a batch takes on each, by rounds in turn: machines are busy by moments."""
-        taken: list[dict[str, float]] = []
+    ) -> list[dict[str, _Taken]]:
+        """What a batch takes on each, by rounds in turn: machines are busy by moments."""
+        taken: list[dict[str, _Taken]] = []
         ends = time.monotonic() + _SHARE * max(0.0, self._ends - time.monotonic())
-        for number in range(_ROUNDS):
+        for number in range(_CPU_ROUNDS if self._is_by_cpu() else _ROUNDS):
             names = [*left][number % len(left) :] + [*left][: number % len(left)]
-            taken.append({name: _seconds(left[name], batch) for name in names})
+            taken.append({name: _taken(left[name], batch) for name in names})
             if number and time.monotonic() > ends:
                 break
         return taken
@@ -217,23 +227,35 @@ class Trial:
                 backend.close()
 
 
-def _seconds(backend: Backend, batch: Sequence[TaskInput]) -> float:
+@dataclass(frozen=True, slots=True)
+class _Taken:
     """What a batch takes."""
-    began, count = time.perf_counter(), 0
+
+    seconds: float
+    #: Of CPU, of all threads.
+    cpu_s: float
+
+
+def _taken(backend: Backend, batch: Sequence[TaskInput]) -> _Taken:
+    began, spent, count = time.perf_counter(), time.process_time(), 0
     while count == 0 or time.perf_counter() - began < _LEAST_S:
         backend.run(batch)
         count += 1
-    return (time.perf_counter() - began) / count
+    return _Taken((time.perf_counter() - began) / count, (time.process_time() - spent) / count)
 
 
-def _settled(rounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
+def _settled(rounds: Sequence[Mapping[str, _Taken]], *, by_cpu: bool) -> dict[str, float]:
     """Seconds that a batch takes on each: the first one's median, and of the others the median of
     their ratios to it in the same round, since what slows a round slows all in it.
     """
+
+    def cost(each: _Taken) -> float:
+        return each.cpu_s if by_cpu else each.seconds
+
     first = next(iter(rounds[0]))  # whose turn came first in the first round
-    usual = statistics.median(each[first] for each in rounds)
+    usual = statistics.median(each[first].seconds for each in rounds)
     return {
-        name: usual * statistics.median(each[name] / each[first] for each in rounds)
+        name: usual * statistics.median(cost(each[name]) / cost(each[first]) for each in rounds)
         for name in rounds[0]
     }
 

@@ -18,7 +18,7 @@ from .candidates import Contender, candidates_of
 from .choice import choose
 from .identity import digest, export_identity, identity
 from .process import DIED_BEFORE, TrialLog, try_all
-from .shelf import BusyError, Shelf
+from .shelf import BusyError, Hold, Shelf
 from .trial import TIMING, TrialPlan
 from .verdict import Verdict
 
@@ -64,6 +64,8 @@ class Tuner:
         self._is_on, self._bounds = is_on, bounds or Bounds()
         self._handler_dir = handler_dir
         self._free_memory, self._candidates = free_memory, candidates
+        #: By name and version.
+        self._held: dict[tuple[str, str], Hold | None] = {}
         #: What is being done, in a few words for an operator; "" while nothing is.
         self.doing = ""
         #: The verdict amid which something is tried that may end this process, and what had before.
@@ -91,13 +93,13 @@ class Tuner:
         told = identity(declared, self._kind)
         name = digest(told)
         anew = anew or self._is_old_trouble(name)
-        if not anew and (kept := self._kept(name)) is not None:
+        if not anew and (kept := self._kept(declared, name)) is not None:
             return kept
         try:
             self._shelf.open()
             self.doing = f"tuning {declared.name}: waiting for its turn"
             with self._shelf.alone(_TURNS * self._bounds.budget_s):
-                if not anew and (kept := self._kept(name)) is not None:
+                if not anew and (kept := self._kept(declared, name)) is not None:
                     return kept  # another worker's
                 return self._made(declared, name, told, [first, *others], anew=anew)
         except BusyError:
@@ -109,11 +111,18 @@ class Tuner:
         log.warning("model %s is served by %s: %s", declared.name, first.name, why)
         return Verdict(chosen=first, why=why, is_trouble=True)
 
-    def _kept(self, name: str) -> Verdict | None:
-        kept = self._shelf.read(name)
+    def _kept(self, declared: ModelDeclaration, name: str) -> Verdict | None:
+        if self._shelf.read(name) is None:
+            return None
+        self._hold(declared, name)
+        kept = self._shelf.read(name)  # which may have gone before it was held
         if kept is not None and kept.is_cut_short and kept.budget_s < self._bounds.budget_s:
             return None  # there is more time now
         return kept
+
+    def _hold(self, declared: ModelDeclaration, name: str) -> None:
+        """Keep what a model is served by from who tidies, in the place of what it was before."""
+        self._held[declared.name, declared.version] = self._shelf.hold(name)
 
     def _is_old_trouble(self, name: str) -> bool:
         """Whether what went wrong is long ago, and had perhaps nothing to do with the model."""
@@ -140,6 +149,12 @@ class Tuner:
         *,
         anew: bool,
     ) -> Verdict:
+        most_s = self._bounds.budget_s
+        log.info(
+            "model %s: trying once what serves it fastest here, %.0f s at most",
+            declared.name,
+            most_s,
+        )
         began, export = time.monotonic(), digest(export_identity(declared))
         plan = TrialPlan(
             task=declared.task,
@@ -164,6 +179,7 @@ class Tuner:
         if verdict.chosen.source is None:
             verdict = replace(verdict, export=export)
         self._shelf.write(name, verdict)
+        self._hold(declared, name)
         self._shelf.tidy(name, verdict)
         log.info("model %s is served by %s: %s", declared.name, verdict.chosen.name, verdict.why)
         return verdict

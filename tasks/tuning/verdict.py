@@ -10,7 +10,7 @@ from typing import Any, Self
 from .candidates import Contender
 
 #: Of the files; another is made anew.
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

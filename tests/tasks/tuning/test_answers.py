@@ -10,6 +10,7 @@ from wherry.tasks.boxes import BoundingBox, DetectedObject
 from wherry.tasks.labels import ClassificationResult
 from wherry.tasks.registry import get_task
 from wherry.tasks.text.embedding import EmbeddingOutput
+from wherry.tasks.text.sentence_similarity import SentenceSimilarityOutput
 from wherry.tasks.tuning.answers import Apart, UnlikeError
 from wherry.tasks.tuning.rows import compared, picture
 from wherry.tasks.vision.depth_estimation import DepthEstimationOutput, DepthMap
@@ -34,6 +35,10 @@ def vector(*numbers: float) -> EmbeddingOutput:
     return EmbeddingOutput(embeddings=[list(numbers)])
 
 
+def similar(*scores: float) -> SentenceSimilarityOutput:
+    return SentenceSimilarityOutput(scores=[list(scores)])
+
+
 AB = classes(("a", 0.6), ("b", 0.4))
 
 
@@ -46,9 +51,13 @@ AB = classes(("a", 0.6), ("b", 0.4))
         (classes(("b", 0.5), ("a", 0.5)), classes(("a", 0.5002), ("b", 0.4998)), 0.0002, 1),
         # And another may stand in the last place, if it scores as the one that it took it from.
         (classes(("a", 0.6), ("c", 0.2)), classes(("a", 0.6), ("b", 0.2003)), 0.0, 0),
-        (vector(0.1, 0.2), vector(0.1, 0.2005), 0.0005, 0),
-        # Of large numbers it is the part of the greatest that counts.
+        # Of vectors it is the part of the greatest that counts, small or large.
+        (vector(0.01, 0.020008), vector(0.01, 0.02), 0.0004, 0),
         (vector(100.05, 1), vector(100, 1), 0.0005, 0),
+        # But none under the noise of float32.
+        (vector(0.0, 5e-8), vector(0.0, 0.0), 0.0005, 0),
+        # Scores stand for themselves, in a list too.
+        (similar(0.01, 0.0105), similar(0.01, 0.01), 0.0005, 0),
         (RowError("other words"), RowError("words"), 0.0, 0),
     ],
 )
@@ -69,6 +78,8 @@ def test_answers_that_rounding_moves_are_alike(
         (classes(("a", 0.6)), AB, "'b'"),
         (classes(("a", 0.6), ("c", 0.4)), classes(("a", 0.6), ("b", 0.4), ("c", 0.3)), "results"),
         (vector(0.1, 0.2, 0.3), vector(0.1, 0.2), "embeddings"),
+        (vector(0.05, 0.0204), vector(0.05, 0.02), "0.0204"),
+        (similar(0.012), similar(0.01), "0.012"),
         (vector(0.1, float("nan")), vector(0.1, 0.2), "NaN"),
         (RowError("no"), AB, "'no'"),
         (AB, RowError("no"), "it says"),

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from wherry.tasks.catalog import ModelDeclaration
-from wherry.tasks.tuning.candidates import candidates_of
+from wherry.tasks.tuning import trial
+from wherry.tasks.tuning.candidates import Contender, candidates_of
 from wherry.tasks.tuning.trial import Trial, TrialPlan
 
 from ...support import tiny
@@ -35,11 +36,11 @@ def said(task: str, source: Path, export: Path) -> list[Mapping[str, Any]]:
         export=str(export),
     )
     heard: list[Mapping[str, Any]] = []
-    trial = Trial(plan, heard.append)
+    tried = Trial(plan, heard.append)
     try:
-        trial.run()
+        tried.run()
     finally:
-        trial.close()
+        tried.close()
     return heard
 
 
@@ -67,3 +68,36 @@ def test_a_graph_that_answers_otherwise_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other" / "config.json").replace(tmp_path / "model" / "config.json")
     heard = said("image-classification", tmp_path / "model", tmp_path / "export")
     assert [each["alike"] for each in heard if "alike" in each]  # the folder's graph, by its config
+
+
+def taken(wall_s: float, cpu_s: float) -> trial._Taken:
+    return trial._Taken(wall_s, cpu_s)
+
+
+#: The second computes for three quarters of the time, but waited for a core in two rounds of three.
+BUSY = [{"first": taken(1.0, 0.9), "second": taken(wall_s, 0.675)} for wall_s in (0.8, 2.0, 3.0)]
+
+
+@pytest.mark.parametrize(("by_cpu", "ratio"), [(True, 0.75), (False, 2.0)])
+def test_of_one_core_each_the_time_that_was_computed_counts(*, by_cpu: bool, ratio: float) -> None:
+    assert trial._settled(BUSY, by_cpu=by_cpu)["second"] == pytest.approx(ratio)
+
+
+@pytest.mark.parametrize(
+    ("threads", "device", "by_cpu"),
+    [(1, "cpu", True), (2, "cpu", False), (1, "cuda:0", False), (0, "cpu", False)],
+)
+def test_and_of_several_or_of_a_gpu_the_time_that_passed(
+    threads: int, device: str, monkeypatch: pytest.MonkeyPatch, *, by_cpu: bool
+) -> None:
+    monkeypatch.setattr(trial, "usable_cores", lambda: 4)
+    own = Contender(backend="stub", parameters={"threads": threads}, source=None)
+    plan = TrialPlan(
+        task="text-generation",
+        device=device,
+        asked=device,
+        candidates=[own],
+        sizes=[1],
+        tolerance=1e-3,
+    )
+    assert Trial(plan, lambda _: None)._is_by_cpu() == by_cpu

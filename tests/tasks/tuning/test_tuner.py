@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -365,3 +366,50 @@ def test_workers_of_other_versions_keep_their_verdicts_beside_ours(
         old = time.time() - 2 * 86_400
         os.utime(file, (old, old))
     assert versions_after_tuning_with("3") == ["3"]
+
+
+def test_what_a_worker_serves_by_outlives_another_models_tuning_however_long_it_is_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read when the model is loaded: and again after it was put away, months later."""
+    monkeypatch.setattr(module, "try_all", in_favour_of_an_export)
+    exported = replace(stub("exported"), source=None)
+    serving = tuner(tmp_path, exported)
+    verdict = serving.verdict(MODEL)
+    serving.verdict(MODEL.model_copy(update={"name": "other", "source": "other"}))
+
+    def others_tune(source: str) -> None:
+        for file in (tmp_path / "verdicts").iterdir():
+            os.utime(file, (0, 0))
+        tuner(tmp_path, stub("good")).verdict(MODEL.model_copy(update={"source": source}))
+
+    others_tune("a third")
+    assert Path(serving.served_as(MODEL, verdict).source or "").is_dir()
+    assert serving.verdict(MODEL) == verdict
+    del serving
+    others_tune("a fourth")
+    left = {
+        folder.name: len(list(folder.iterdir())) for folder in tmp_path.iterdir() if folder.is_dir()
+    }
+    assert left == {"exports": 0, "verdicts": 1, "held": 1}
+
+
+def in_favour_of_an_export(plan: TrialPlan, **_: object) -> TrialLog:
+    Path(plan.export).mkdir(exist_ok=True)
+    rates = {each.name: {1: 1.0 + 9 * (each.source is None)} for each in plan.candidates}
+    return TrialLog(plan.candidates, is_done=True, rates=rates)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_a_wherry_of_another_format_reads_is_kept_for_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, kept: bool
+) -> None:
+    monkeypatch.setattr(module, "try_all", nothing_seen)
+    (tmp_path / "exports" / "theirs").mkdir(parents=True)
+    (tmp_path / "verdicts").mkdir()
+    file = tmp_path / "verdicts" / "theirs.json"
+    file.write_text('{"format": 99, "export": "theirs"}')
+    if not kept:
+        os.utime(file, (0, 0))
+    tuner(tmp_path, stub("good")).verdict(MODEL)
+    assert (file.exists(), (tmp_path / "exports" / "theirs").exists()) == (kept, kept)
