@@ -242,7 +242,8 @@ def _tensors(
             raws.append(pieces)
         else:
             data, marks = _json_data(tensor)
-            header |= _parameters({**tensor.parameters, **marks})
+            if tensor.parameters or marks:
+                header["parameters"] = {**tensor.parameters, **marks}
             header["data"] = data
         headers.append(header)
     return headers, raws

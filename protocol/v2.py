@@ -224,9 +224,8 @@ class InferenceResponse(_Model):
     @classmethod
     def of(cls, model_name: str, outputs: list[ResponseOutput]) -> Self:
         """What a model answers, before it has its id: unchecked, for it is our own."""
-        return cls.made(
-            model_name=model_name, model_version=None, id=None, parameters={}, outputs=outputs
-        )
+        fields = {"model_name": model_name, "model_version": None, "id": None, "parameters": {}}
+        return unchecked(cls, {**fields, "outputs": outputs})
 
     def output(self, name: str) -> ResponseOutput:
         """The output of that name. Raises InvalidRequest when it is missing."""

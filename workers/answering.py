@@ -28,8 +28,9 @@ def write(
     Raises WherryError where the job fails with its rows.
     """
     name, request = model.declaration.name, read.request
-    if len(made) == 1 and isinstance(made[0], TaskOutput) and _is_plain(read, made[0]):
-        response = with_blanks(made[0].to_inference_response(name), model.task, read.rows)
+    first = made[0] if len(made) == 1 else None
+    if first and not isinstance(first, WherryError) and _is_plain(read, first):
+        response = with_blanks(first.to_inference_response(name), model.task, read.rows)
     else:
         response = _of_rows(model, read, made)
     response = v2.InferenceResponse.made(

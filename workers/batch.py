@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..jobs.owned import own_id
 from ..jobs.record import ClaimedJob, Outcome
@@ -25,8 +25,7 @@ from .token_sender import TokenSender
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(NamedTuple):
     """A job's answer before it is stored: a response, or an error."""
 
     job: ClaimedJob
