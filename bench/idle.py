@@ -9,195 +9,31 @@ ours take turns. CPU seconds are read from /proc: they hardly depend on what els
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import io
 import json
 import os
-import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import redis
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from wherry.jobs import AsyncQueue, Group, JobsSettings, NewJob
-from wherry.jobs.keys import Keys
-from wherry.jobs.submit import submit
-from wherry.ops.redis_server import RedisServer
-from wherry.ops.services import worker_command
-from wherry.protocol import codec
-from wherry.tasks.base import TaskInput
+from wherry.jobs import Group
 from wherry.tasks.text.embedding import EmbeddingInput
 from wherry.tasks.vision.image_classification import ImageClassificationInput
 
 from . import vit
+from .backlog import Backlog, Seen
 
 _TEXTS = Group("text", "simulated", "1")
 _PHOTOGRAPHS = Group("vision", "simulated", "1")
 _TEXT = "Some text of a usual length, as people write it to have it found again."
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-
-_MODELS = """
-[[models]]
-name = "simulated"
-task = "{task}"
-backend = "stub"
-max_batch_size = {batch}
-parameters = {{ delay_per_row_s = {row_s}{more} }}
-"""
-
-
-@dataclass
-class Fleet:
-    """A Redis and one worker, which stands still while it is given jobs."""
-
-    group: Group
-    batch: int
-    row_s: float
-    python: str = sys.executable
-    env: dict[str, str] = field(default_factory=dict)
-    decode: bool = False
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator[Fleet]:
-        """Start both, and end them."""
-        with tempfile.TemporaryDirectory(prefix="wherry-bench-") as name:
-            folder = Path(name)
-            task = "embedding" if self.group.family == "text" else "image-classification"
-            more = ", decode = true" if self.decode else ""
-            models = folder / "models.toml"
-            models.write_text(
-                _MODELS.format(task=task, batch=self.batch, row_s=self.row_s, more=more)
-            )
-            with RedisServer(folder / "redis") as server:
-                self.jobs = JobsSettings(redis_url=server.url, max_waiting=10**6)
-                self.redis = redis.Redis.from_url(server.url)
-                env = {
-                    "WHERRY_REDIS_URL": server.url,
-                    "WHERRY_MODELS": str(models),
-                    "WHERRY_STORE_DIR": str(folder / "store"),
-                    "WHERRY_LEASE_TTL_S": "600",  # it stands still now and then
-                    **self.env,
-                }
-                whole = worker_command(self.group.family, 0, log_level="error")
-                command = [self.python, *whole[1:]]
-                self.worker = subprocess.Popen(
-                    command, env={**os.environ, **env}, stdout=subprocess.DEVNULL
-                )
-                try:
-                    self.measure([self._example()])  # it is ready, and warm
-                    yield self
-                finally:
-                    self.worker.send_signal(signal.SIGCONT)
-                    self.worker.terminate()
-                    self.worker.wait()
-
-    def _example(self) -> TaskInput:
-        if self.group.family == "text":
-            return EmbeddingInput(texts=[_TEXT])
-        return ImageClassificationInput(images=vit.photographs(1))
-
-    def measure(self, rows: Sequence[TaskInput]) -> Seen:
-        """A job a row, all there before the worker goes on."""
-        before, cpu_s = self._counters(), self._cpu_s()
-        self.worker.send_signal(signal.SIGSTOP)
-        names = asyncio.run(self._submit(rows))
-        self.worker.send_signal(signal.SIGCONT)
-        while self._counters()["success_count"] - before["success_count"] < len(rows):
-            if self.worker.poll() is not None:
-                raise SystemExit("the worker has ended")
-            time.sleep(0.05)
-        after = self._counters()
-        gained = {name: value - before.get(name, 0) for name, value in after.items()}
-        return Seen(
-            rows=len(rows),
-            wall_s=self._wall_s(names),
-            cpu_s=self._cpu_s() - cpu_s,
-            device_s=len(rows) * self.row_s,
-            held_s=sum(v for n, v in gained.items() if n.endswith(" compute_us")) / 1e6,
-            input_s=sum(v for n, v in gained.items() if n.endswith(" input_us")) / 1e6,
-            output_s=sum(v for n, v in gained.items() if n.endswith(" output_us")) / 1e6,
-            batches=gained["execution_count"],
-        )
-
-    async def _submit(self, rows: Sequence[TaskInput]) -> list[str]:
-        queue = AsyncQueue(self.jobs.redis_url)
-        names = [f"{time.time_ns()}-{number}" for number in range(len(rows))]
-        for start in range(0, len(rows), 256):
-            pairs = zip(names[start : start + 256], rows[start : start + 256], strict=True)
-            await asyncio.gather(*(queue.run(submit(self._job(*p), self.jobs)) for p in pairs))
-        await queue.close()
-        return names
-
-    def _job(self, name: str, row: TaskInput) -> NewJob:
-        payload, length = codec.encode_request(row.to_inference_request(), binary=True)
-        return NewJob(
-            id=name,
-            task="",
-            group=self.group,
-            payload=payload,
-            header_length=length or len(payload),
-            fingerprint="f",
-        )
-
-    def _counters(self) -> dict[str, float]:
-        key = Keys(self.jobs.key_prefix).stats(self.group.model, self.group.version)
-        found: Any = self.redis.hgetall(key)  # typed for async callers as well
-        numbers = {name.decode(): float(value) for name, value in found.items()}
-        return {"success_count": 0, "execution_count": 0, **numbers}
-
-    def _wall_s(self, names: Sequence[str]) -> float:
-        """From the first start to the last end."""
-        pipe = self.redis.pipeline(transaction=False)
-        for name in names:
-            pipe.hmget(Keys(self.jobs.key_prefix).job(name), "started_at", "finished_at")
-        times = pipe.execute()
-        return (max(int(end) for _, end in times) - min(int(start) for start, _ in times)) / 1000
-
-    def _cpu_s(self) -> float:
-        stat = Path(f"/proc/{self.worker.pid}/stat").read_text().rpartition(")")[2].split()
-        return sum(map(int, stat[11:13])) / _TICKS_PER_S
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What a worker did with a backlog."""
-
-    rows: int
-    wall_s: float
-    cpu_s: float
-    #: What the rows take of the device, and how long threads held it: the rest of that they wait
-    #: for their turn in Python.
-    device_s: float
-    held_s: float
-    input_s: float
-    output_s: float
-    batches: float
-
-    @property
-    def rate(self) -> float:
-        """Rows a second."""
-        return self.rows / self.wall_s
-
-    @property
-    def idle(self) -> float:
-        """Share of the time that the device computed nothing."""
-        return 1 - self.device_s / self.wall_s
-
-    @property
-    def row_cpu_us(self) -> float:
-        """CPU of the worker's process for a row."""
-        return self.cpu_s / self.rows * 1e6
 
 
 def _texts(options: argparse.Namespace, told: dict[str, Any]) -> None:
@@ -209,7 +45,9 @@ def _texts(options: argparse.Namespace, told: dict[str, Any]) -> None:
     for row_us in (100, 0):
         with contextlib.ExitStack() as stack:
             fleets = {
-                name: stack.enter_context(Fleet(_TEXTS, 64, row_us / 1e6, python).running())
+                name: stack.enter_context(
+                    Backlog(_TEXTS, rows[0], 64, row_us / 1e6, python).running()
+                )
                 for name, python in pythons.items()
             }
             for _ in range(options.rounds):
@@ -219,28 +57,36 @@ def _texts(options: argparse.Namespace, told: dict[str, Any]) -> None:
                     )
 
 
+#: Whose threads decode: all three of a worker on one core; those, its pool being of one thread and
+#: small work no work for it; and the pool's two.
+_DECODERS = {"one core": 1, "one thread": 1, "two threads": 2}
+
+
 def _decoding(options: argparse.Namespace, told: dict[str, Any]) -> None:
-    """Photographs by one and by two decoding threads; spinning threads tell what could be."""
+    """Photographs decoded by one core, and by all; spinning processes tell what could be."""
     small = [ImageClassificationInput(images=[file]) for file in vit.photographs(options.pictures)]
     large = [ImageClassificationInput(images=[_large()])] * options.large
+    one_core = min(os.sched_getaffinity(0))
     for name, batch, rows in (("45 kB", 16, small), ("12 Mpx", 8, large)):
         with contextlib.ExitStack() as stack:
             fleets = {
-                threads: stack.enter_context(
-                    Fleet(
+                decoders: stack.enter_context(
+                    Backlog(
                         _PHOTOGRAPHS,
+                        rows[0],
                         batch,
                         0.0001,
                         env={"WHERRY_DECODE_THREADS": str(threads)},
                         decode=True,
+                        core=one_core if decoders == "one core" else None,
                     ).running()
                 )
-                for threads in (1, 2)
+                for decoders, threads in _DECODERS.items()
             }
             for _ in range(options.rounds):
                 told.setdefault("spinning, rate of 2 to 1", []).append(_spun(2) / _spun(1))
-                for threads, fleet in fleets.items():
-                    told.setdefault(f"{name}, {threads} threads", []).append(fleet.measure(rows))
+                for decoders, fleet in fleets.items():
+                    told.setdefault(f"{name}, {decoders}", []).append(fleet.measure(rows))
 
 
 def _spun(processes: int) -> float:
@@ -279,13 +125,14 @@ def _report(told: dict[str, list[Any]]) -> dict[str, dict[str, float]]:
         else:
             found[name] = {"ratio": statistics.median(each)}
     for name in ("45 kB", "12 Mpx"):
-        pairs = zip(told[f"{name}, 1 threads"], told[f"{name}, 2 threads"], strict=True)
-        ratios = [two.rate / one.rate for one, two in pairs]
         could_be = statistics.median(told["spinning, rate of 2 to 1"])
-        found[f"{name}, rate of 2 threads to 1"] = {
-            "ratio": statistics.median(ratios),
-            "of_what_could_be": statistics.median(ratios) / could_be,
-        }
+        for less in ("one core", "one thread"):
+            pairs = zip(told[f"{name}, {less}"], told[f"{name}, two threads"], strict=True)
+            ratio = statistics.median(two.rate / one.rate for one, two in pairs)
+            found[f"{name}, rate of two threads to {less}"] = {
+                "ratio": ratio,
+                "of_what_could_be": ratio / could_be,
+            }
     for row_us in (100, 0):
         before = told.get(f"texts, {row_us} us a row, before", [])
         pairs = zip(before, told[f"texts, {row_us} us a row, now"], strict=False)

@@ -88,11 +88,11 @@ def _read_claim(reply: list[Any]) -> Claim:
 
 def _read_share(reply: list[Any]) -> Share:
     group, charged_us, flat = Group.parse(reply[0].decode()), int(reply[1]), reply[2:]
-    rows = (flat[i : i + _FIELDS] for i in range(0, len(flat), _FIELDS))
+    rows = zip(*(flat[column::_FIELDS] for column in range(_FIELDS)), strict=True)
     return Share(group, tuple(_read_job(group, row) for row in rows), charged_us)
 
 
-def _read_job(group: Group, row: list[Any]) -> ClaimedJob:
+def _read_job(group: Group, row: tuple[Any, ...]) -> ClaimedJob:
     job_id, attempt, rows, header_length, payload_key, payload_ref, created_at, solo = row
     return ClaimedJob(
         id=job_id.decode(),

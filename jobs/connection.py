@@ -1,13 +1,31 @@
-"""The asyncio connection to Redis, with commands packed by hiredis as the blocking one does."""
+"""How commands are packed for Redis: by hiredis, on either kind of connection."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
+import hiredis
 from redis.asyncio import Connection
 from redis.connection import HiredisRespSerializer
 
-_PACKER = HiredisRespSerializer()
+#: Commands of ours that have many arguments; and whose names are one word.
+_LONG = ("EVALSHA", "MGET")
+
+
+class Packer(HiredisRespSerializer):
+    """Packs in C alone: redis-py looks at each of a batch's 300 arguments first."""
+
+    def pack(self, *args: Any) -> list[bytes]:
+        """A command as Redis reads it."""
+        if args[0] in _LONG:
+            with contextlib.suppress(TypeError):  # there are buffers among them
+                return [hiredis.pack_command(args)]
+        packed: list[bytes] = super().pack(*args)
+        return packed
+
+
+_PACKER = Packer()
 
 
 class PackedConnection(Connection):
@@ -15,5 +33,4 @@ class PackedConnection(Connection):
 
     def pack_command(self, *args: Any) -> list[bytes]:
         """A command as Redis reads it."""
-        packed: list[bytes] = _PACKER.pack(*args)
-        return packed
+        return _PACKER.pack(*args)

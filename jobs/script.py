@@ -14,8 +14,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,9 @@ from typing import Any
 #: What a command of Redis is made of.
 Value = str | bytes | int | float
 
-#: Values by name; of what there may be many, all values, or all rows by column.
-Given = Mapping[str, Value | Iterable[Value | Mapping[str, Value]]]
+#: Values by name; of what there may be many, all values, or all rows by column, or all columns of
+#: as many rows.
+Given = Mapping[str, Value | Iterable[Value | Mapping[str, Value]] | Mapping[str, Sequence[Value]]]
 
 _HERE = Path(__file__).parent / "lua"
 
@@ -53,7 +55,9 @@ class Reads:
         values: Mapping[str, Any] = given  # which of them are many, the header says
         try:
             ordered = list(map(values.__getitem__, self.names))
-            if self.columns:
+            if self.columns and isinstance(values[self.many], Mapping):
+                ordered += self._rows(values[self.many])
+            elif self.columns:
                 pick, count = itemgetter(*self.columns), len(self.columns)
                 for row in values[self.many]:
                     ordered += pick(row)
@@ -66,6 +70,11 @@ class Reads:
         if len(given) != len(self.names) + bool(self.many):
             raise TypeError(f"{self}, and not {', '.join(given)}")
         return ordered
+
+    def _rows(self, columns: Mapping[str, Sequence[Value]]) -> Iterable[Value]:
+        if len(columns) != len(self.columns):
+            raise TypeError(f"{self}, and not {', '.join(columns)}")
+        return chain.from_iterable(zip(*map(columns.__getitem__, self.columns), strict=True))
 
     def __str__(self) -> str:
         many = [f"{self.many}.. {' '.join(self.columns)}".rstrip()] if self.many else []

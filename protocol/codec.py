@@ -244,7 +244,8 @@ def _tensors(
             raws.append(pieces)
         else:
             data, marks = _json_data(tensor)
-            header |= _parameters({**tensor.parameters, **marks})
+            if tensor.parameters or marks:
+                header["parameters"] = {**tensor.parameters, **marks}
             header["data"] = data
         headers.append(header)
     return headers, raws
@@ -266,7 +267,10 @@ def _json_data(tensor: Tensor) -> tuple[Any, dict[str, str]]:
         raise InvalidTensor(
             f"tensor {tensor.name!r}: {tensor.datatype} has no JSON form; ask for binary data"
         )
-    data, marks = tensor.data, {}
+    data: Any = tensor.data
+    if _is_numbers(tensor):
+        return data, {}
+    marks: dict[str, str] = {}
     text = tensor.is_raw and tensor.parameters.get(CONTENT_TYPE) == TEXT
     values: Sequence[Any] = tensor.texts() if text else tensor.flat()
     if tensor.datatype is Datatype.BYTES and any(isinstance(value, bytes) for value in values):
@@ -280,6 +284,18 @@ def _json_data(tensor: Tensor) -> tuple[Any, dict[str, str]]:
             "ask for binary data"
         )
     return data, marks
+
+
+def _is_numbers(tensor: Tensor) -> bool:
+    """Whether its data is numbers that JSON can carry, a list a row or one of all: as of most."""
+    data = tensor.data
+    if tensor.datatype is Datatype.BYTES or type(data) is not list:
+        return False
+    rows = data if data and type(data[0]) is list else [data]
+    try:
+        return all(map(all_finite, rows))
+    except (OverflowError, TypeError):  # more dimensions, or what is no number
+        return False
 
 
 def _nest(values: Sequence[Any], shape: Sequence[int]) -> Sequence[Any]:

@@ -15,6 +15,7 @@ from ..protocol import v2
 from ..protocol.errors import InvalidRequest
 from ..protocol.first_fault import FirstFault
 from ..protocol.parameters import WARNING, remarks, warnings
+from ..protocol.unchecked import unchecked
 from . import cost
 from .tensors import TensorSpec
 
@@ -227,6 +228,11 @@ class TaskOutput(BaseModel, ABC):
         # Read of every row: pydantic's own way to a private attribute takes ten times as long.
         private = self.__pydantic_private__
         return private["_warning"] if private else ""
+
+    @classmethod
+    def made(cls, **fields: Any) -> Self:  # each field's own type, unchecked
+        """Answers of values that are known to fit, all fields given: nothing looks at them."""
+        return unchecked(cls, fields, {"_warning": ""})
 
     def warned(self, warning: str) -> Self:
         """The same answers with a warning."""

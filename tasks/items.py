@@ -32,8 +32,8 @@ class ItemsOutput(TaskOutput):
     def to_inference_response(self, model_name: str) -> v2.InferenceResponse:
         """A tensor per attribute."""
         rows: list[list[Any]] = getattr(self, self.ROWS[0])
-        return v2.InferenceResponse(
-            model_name=model_name, outputs=[_attribute(spec, rows) for spec in self.TENSORS]
+        return v2.InferenceResponse.of(
+            model_name, [_attribute(spec, rows) for spec in self.TENSORS]
         )
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Sequence
 
@@ -18,6 +19,10 @@ class Parts:
 
     def __init__(self, rows: Sequence[TaskInput]) -> None:
         self._whole = rows
+        self.rows: Sequence[TaskInput] = rows
+        self._are_whole = all(map(_is_whole, set(map(type, rows))))
+        if self._are_whole:  # as of most tasks
+            return
         self._given: list[Sequence[TaskInput] | WherryError] = [_parts(row) for row in rows]
         self.rows = [
             part for given in self._given if not isinstance(given, WherryError) for part in given
@@ -28,11 +33,19 @@ class Parts:
 
         A page that fails is its row's error: text that lacks a page may be taken for all of it.
         """
+        if self._are_whole:
+            return list(found)
         following = iter(found)
         return [
             given if isinstance(given, WherryError) else _one(row, [next(following) for _ in given])
             for row, given in zip(self._whole, self._given, strict=True)
         ]
+
+
+@functools.cache
+def _is_whole(kind: type[TaskInput]) -> bool:
+    """Whether a row of this kind is one for the model, too, and its answer that of the model."""
+    return kind.parts is TaskInput.parts and kind.unread is TaskInput.unread
 
 
 def _parts(row: TaskInput) -> Sequence[TaskInput] | WherryError:

@@ -110,8 +110,12 @@ ROW_LENGTHS = "row_lengths"
 
 def column(spec: TensorSpec, values: list[Any]) -> v2.ResponseOutput:
     """A tensor [n] of one value a row."""
-    return v2.ResponseOutput(
-        name=spec.name, shape=[len(values)], datatype=spec.datatype, data=list(values)
+    return v2.ResponseOutput.made(
+        name=spec.name,
+        shape=[len(values)],
+        datatype=spec.datatype,
+        parameters={},
+        data=list(values),
     )
 
 
@@ -135,7 +139,7 @@ def padded(
         data.append(full if width == 1 else [value for entry in full for value in entry])
     shape = [len(rows), longest] if width == 1 else [len(rows), longest, width]
     ragged = len(set(lengths)) > 1
-    return v2.ResponseOutput(
+    return v2.ResponseOutput.made(
         name=spec.name,
         shape=shape,
         datatype=spec.datatype,

@@ -4,50 +4,28 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from ..jobs.owned import own_id
 from ..jobs.record import ClaimedJob, Outcome
-from ..protocol import codec, v2
-from ..protocol.errors import (
-    BackendError,
-    InvalidRequest,
-    InvalidTensor,
-    RowError,
-    WherryError,
-)
-from ..protocol.parameters import (
-    ON_ROW_ERROR,
-    ROW_ERRORS,
-    STREAM,
-    errors_told,
-    places_left,
-    remarks_on,
-    row_errors,
-    warnings,
-)
+from ..protocol.errors import BackendError, RowError, WherryError
+from ..protocol.parameters import STREAM
 from ..tasks.backends.base import StreamingBackend
 from ..tasks.base import TaskInput, TaskOutput
-from ..tasks.blanks import with_blanks
 from ..tasks.parts import Parts
+from .answering import write
 from .halving import Run
 from .loaded_model import LoadedModel
 from .own_parameters import run_alike
+from .reading import Read, read
 from .token_sender import TokenSender
-
-R = TypeVar("R")
-S = TypeVar("S")
 
 log = logging.getLogger(__name__)
 
-#: Tensors of more elements, and files, are stored raw; smaller ones as JSON, ready to serve.
-_JSON_MAX_ELEMENTS = 4096
 
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(NamedTuple):
     """A job's answer before it is stored: a response, or an error."""
 
     job: ClaimedJob
@@ -78,16 +56,13 @@ class _Work:
     """One job's part of a batch."""
 
     job: ClaimedJob
-    request: v2.InferenceRequest | None = None
-    rows: Sequence[TaskInput] = ()
+    read: Read | None = None
     error: WherryError | None = None
-    #: Rows that the API refused and sent no further, by their places in the request.
-    refused: Mapping[int, WherryError] = field(default_factory=dict)
 
     @property
-    def places(self) -> Sequence[int]:
-        """Where in the request each of the rows is."""
-        return places_left(len(self.rows), self.refused) if self.refused else range(len(self.rows))
+    def rows(self) -> Sequence[TaskInput]:
+        """The rows that are to be run."""
+        return self.read.rows if self.read else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +109,8 @@ def _runner(
     wanted = {
         id(row): (work.job, place)
         for work in works
-        if work.request and (work.request.parameters or {}).get(STREAM) is True
-        for place, row in zip(work.places, work.rows, strict=True)
+        if work.read and work.read.request.parameters.get(STREAM) is True
+        for place, row in zip(work.read.places, work.rows, strict=True)
     }
     if not sender or not wanted or not isinstance(backend, StreamingBackend):
         return backend.run
@@ -151,116 +126,23 @@ def _open(model: LoadedModel, job: ClaimedJob, payload: bytes | WherryError) -> 
     if isinstance(payload, WherryError):
         return _Work(job, error=payload)
     try:
-        request = codec.decode_stored(memoryview(payload), job.header_length)
-        refused = errors_told(request.parameters)
-        request.parameters.pop(ROW_ERRORS, None)
-        rows = model.task.input.from_inference_request(request).rows()
+        return _Work(job, read(model.task, payload, job.header_length))
     except WherryError as error:
         return _Work(job, error=error)
     except Exception as error:
         log.exception("job %s could not be read", job.id)
         return _Work(job, error=BackendError(f"the request raised {type(error).__name__}"))
-    return _Work(job, request, rows, refused=refused)
 
 
 def _close(model: LoadedModel, work: _Work, answers: Sequence[Any]) -> Encoded:
-    if work.request is None:
+    if work.read is None:
         return Encoded(work.job, error=work.error)
     try:
         job_id = own_id(work.job.group.tenant, work.job.id)
-        body, header_length = _encode(model, job_id, work, answers)
+        body, header_length = write(model, job_id, work.read, answers)
     except WherryError as error:
         return Encoded(work.job, error=error)
     except Exception as error:
         log.exception("the answer of job %s could not be written", work.job.id)
         return Encoded(work.job, error=BackendError(f"the answer raised {type(error).__name__}"))
     return Encoded(work.job, body, header_length)
-
-
-def _encode(
-    model: LoadedModel,
-    job_id: str,
-    work: _Work,
-    made: Sequence[TaskOutput | WherryError],
-) -> tuple[bytes, int]:
-    request = work.request
-    assert request is not None
-    answers = _in_places(work.places, made, work.refused)
-    failed = {i: a for i, a in enumerate(answers) if isinstance(a, WherryError)}
-    if failed and not _skips(request):
-        raise _first_error(failed, len(answers))
-    output = model.task.output
-    joined = output.join([output.empty() if isinstance(a, WherryError) else a for a in answers])
-    response = with_blanks(
-        joined.to_inference_response(model.declaration.name),
-        model.task,
-        _in_places(work.places, work.rows, dict.fromkeys(work.refused)),
-    )
-    odd = remarks_on(request, model.task.input.parameter_names())
-    response.id, response.model_version = job_id, model.declaration.version
-    if told := _response_parameters(odd, answers):
-        response.parameters = {**response.parameters, **told}
-    if request.outputs:
-        optional = frozenset(spec.name for spec in model.task.outputs if spec.optional)
-        response = codec.select_outputs(response, request.outputs, optional=optional)
-    raw = {tensor.name for tensor in response.outputs if _is_heavy(tensor)}
-    try:
-        body, header_length = codec.encode_response(response, binary_names=raw)
-    except InvalidTensor:
-        # NaN, infinity and half floats have no JSON form; who asks for binary data can have them.
-        body, header_length = codec.encode_response(response, binary=True)
-    return body, header_length if header_length is not None else len(body)
-
-
-def _in_places(places: Sequence[int], made: Sequence[R], refused: Mapping[int, S]) -> list[R | S]:
-    """One entry a row of the request, of what was made of those that came and of the others."""
-    if not refused:  # as nearly always
-        return list(made)
-    found: dict[int, R | S] = {**dict(zip(places, made, strict=True)), **refused}
-    return [found[place] for place in sorted(found)]
-
-
-def _response_parameters(
-    odd: Sequence[str], answers: Sequence[TaskOutput | WherryError]
-) -> dict[str, str]:
-    """Response parameters: remarks on the request, warnings and errors of its rows."""
-    if not odd and not any(isinstance(a, WherryError) or a.warning for a in answers):
-        return {}  # as nearly always
-    notes = {i: a.warning for i, a in enumerate(answers) if isinstance(a, TaskOutput) and a.warning}
-    told = warnings(odd, notes, len(answers))
-    return {
-        **told,
-        **row_errors({i: a for i, a in enumerate(answers) if isinstance(a, WherryError)}),
-    }
-
-
-def _skips(request: v2.InferenceRequest) -> bool:
-    policy = (request.parameters or {}).get(ON_ROW_ERROR, "fail")
-    if policy not in ("fail", "skip"):
-        raise InvalidRequest(f"parameter {ON_ROW_ERROR}: use 'fail' or 'skip', not {policy!r}")
-    return bool(policy == "skip")
-
-
-def _first_error(failed: dict[int, WherryError], rows: int) -> WherryError:
-    """The error that stands for a job: its own row's, named by number when there are several."""
-    index, error = next(iter(failed.items()))
-    if rows == 1:
-        return error
-    text = f"row {index}: {error.message}"
-    if len(failed) > 1:
-        text += f" (and {len(failed) - 1} more of {rows} rows)"
-    return type(error)(text) if isinstance(error, RowError | BackendError) else error
-
-
-def _is_heavy(tensor: v2.ResponseOutput) -> bool:
-    data = tensor.data
-    if not isinstance(data, list):
-        return True
-    elements = 1
-    for dimension in tensor.shape:
-        elements *= dimension
-    if elements > _JSON_MAX_ELEMENTS:
-        return True
-    while data and isinstance(data[0], list):
-        data = data[0]
-    return bool(data) and isinstance(data[0], bytes)

@@ -85,6 +85,8 @@ class Blobs:
         """The jobs' request bytes, from Redis or the store."""
         inline = self._inline([job.payload_key for job in jobs])
         large = [job.payload_ref for job in jobs if job.payload_ref]
+        if not large:
+            return list(inline)
         fetched = iter(list(self._pool.map(self._fetch, large)))
         return [
             next(fetched) if job.payload_ref else value
@@ -94,6 +96,8 @@ class Blobs:
     def keep(self, answers: Sequence[Encoded], worker: str) -> list[JobAnswer]:
         """Put the large results into the store."""
         large = [a for a in answers if len(a.body) > self._jobs.inline_max_bytes]
+        if not large:  # as nearly always
+            return [JobAnswer(answer) for answer in answers]
         kept = iter(list(self._pool.map(lambda answer: self._keep(answer, worker), large)))
         return [
             next(kept) if len(answer.body) > self._jobs.inline_max_bytes else JobAnswer(answer)

@@ -12,13 +12,12 @@ import struct
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from pydantic_core import PydanticUndefined, from_json, to_json
+from pydantic_core import from_json, to_json
 
-from ...protocol.datatypes import Datatype
 from ...protocol.errors import InvalidRequest
 from ...protocol.parameters import SERVER_PARAMETERS
-from ...tasks.base import Task, TaskInput
-from ...tasks.text.texts import TextsInput
+from ...tasks.base import Task
+from ...tasks.text.texts_alone import takes_texts_alone
 from . import server_parameters
 
 _LENGTH = struct.Struct("<I")
@@ -116,7 +115,7 @@ def _form(task: Task, said: bytes) -> _Form | None:
     """
     given = from_json(said)
     names = set(task.input.parameter_names())
-    if not _takes_texts_alone(task.input) or not names - SERVER_PARAMETERS >= given.keys():
+    if not takes_texts_alone(task.input) or not names - SERVER_PARAMETERS >= given.keys():
         return None
     (spec,) = task.input.TENSORS
     try:
@@ -139,49 +138,3 @@ def _form(task: Task, said: bytes) -> _Form | None:
             return None
         text = text.replace(place, b"%d")
     return _Form(spec.name, text, parameters)
-
-
-def _takes_texts_alone(kind: type[TaskInput]) -> bool:
-    """Whether an input is one list of texts, and parameters that have defaults."""
-    if len(kind.TENSORS) != 1 or kind.ONE_OF or kind.RECORD:
-        return False
-    (spec,) = kind.TENSORS
-    texts = kind.model_fields[spec.field]
-    rest = [field for name, field in kind.model_fields.items() if name != spec.field]
-    return (
-        (spec.content, spec.datatype, spec.shape) == ("text", Datatype.BYTES, (-1,))
-        and not spec.optional
-        and (spec.field,) == kind.ROWS
-        and texts.annotation == list[str]
-        and texts.metadata == TextsInput.model_fields["texts"].metadata
-        and kind.model_config == TaskInput.model_config
-        and not any(field.is_required() or field.default_factory for field in rest)
-        and not any(field.default is PydanticUndefined for field in rest)
-        and _has_no_code_of_its_own(kind)
-    )
-
-
-def _has_no_code_of_its_own(kind: type[TaskInput]) -> bool:
-    ours, base = kind.__pydantic_decorators__, TaskInput.__pydantic_decorators__
-    return (
-        not (ours.field_validators or ours.root_validators or ours.validators)
-        and ours.model_validators.keys() == base.model_validators.keys()
-        and not any(
-            name in vars(each)
-            for each in kind.__mro__[: kind.__mro__.index(TaskInput)]
-            for name in _READING
-        )
-    )
-
-
-#: Methods of an input that reading one calls.
-_READING = (
-    "__init__",
-    "as_declared",
-    "costs",
-    "from_inference_request",
-    "model_post_init",
-    "row_count",
-    "to_inference_request",
-    "validated",
-)

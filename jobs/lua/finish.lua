@@ -4,7 +4,9 @@
 -- ARGV 1 prefix, 2 worker, 3 result_ttl_s, 4 rows, 5 max_rows, 6 executions, 7 waited_us (for the device),
 --      8 compute_us, 9 total_us, 10 charges (at the claim: a line 'group µs' for each), 11 model_id
 --      (model/version), 12 output_us, 13 sizes (of the executions: 'rows count rows count ...'),
---      14 kept_bytes, 15 kept_s, 16.. jobs: id attempt status result result_ref header_length error_type error
+--      14 kept_bytes, 15 kept_s,
+--      16.. jobs: id attempt end said about (an end of 'succeeded' says the response, about it the
+--      length of its JSON; 'stored' so of its place in the blob store; 'failed' the error and its type)
 -- Returns the ids that were accepted; and which of these had been canceled.
 -- A larger response is read when it is wanted, so that no subscriber's buffer overflows.
 local MAX_REPLY = 16384
@@ -38,8 +40,9 @@ local steps, STEPS = {}, 4 / math.log(2) -- jobs by about how long they took: fo
 local function append(list, ...)
   for _, value in ipairs({...}) do list[#list + 1] = value end
 end
-for i = 16, #ARGV, 8 do
-  local id, attempt, status = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+for i = 16, #ARGV, 5 do
+  local id, attempt, ended, said, about = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
+  local status = ended == 'stored' and 'succeeded' or ended
   local job = key('job', id)
   local f = redis.call('HMGET', job, 'status', 'worker', 'attempt', 'payload_key', 'cancel',
     'reply_to', 'history', 'webhook', 'brief', 'created_at', 'started_at', 'group', 'rows')
@@ -54,28 +57,28 @@ for i = 16, #ARGV, 8 do
       success_us, queue_us = success_us + whole, queue_us + queued + waited
       local step = math.floor(math.log(math.max(1, whole)) * STEPS)
       steps[step] = (steps[step] or 0) + 1
-      local result, header_length = ARGV[i + 3], ARGV[i + 5]
+      local result = ended == 'stored' and '' or said
       local plain = f[7] and redis.call('HEXISTS', job, 'id') == 1
-      if not plain and ARGV[i + 4] == '' and #result <= MOST_PIECES * PIECE then
-        append(fields, 'head', header_length)
+      if not plain and ended ~= 'stored' and #result <= MOST_PIECES * PIECE then
+        append(fields, 'head', about)
         if not kept then append(fields, 'payload_key', '') end
         local at = #fields
         for n = 1, math.ceil(#result / PIECE) do
           fields[at + 2 * n - 1], fields[at + 2 * n] = n, string.sub(result, (n - 1) * PIECE + 1, n * PIECE)
         end
       else
-        append(fields, 'result', result, 'result_ref', ARGV[i + 4], 'result_header_length',
-          header_length)
+        append(fields, 'result', result, 'result_ref', ended == 'stored' and said or '',
+          'result_header_length', about)
       end
       if f[6] and #result > 0 and #result <= MAX_REPLY then
         replies[f[6]] = replies[f[6]] or {}
-        append(replies[f[6]], id, '\n', header_length, '\n', #result, '\n', result)
+        append(replies[f[6]], id, '\n', about, '\n', #result, '\n', result)
       end
     else
       fail_us = fail_us + whole
     end
     if status == 'failed' then
-      append(fields, 'error_type', ARGV[i + 6], 'error', ARGV[i + 7])
+      append(fields, 'error_type', about, 'error', said)
     end
     end_known(id, status, ms, f[9] or ttl, attempt, worker, f[7], f[8], unpack(fields))
     if kept then

@@ -101,7 +101,7 @@ class AutomaticSpeechRecognitionOutput(TaskOutput):
                 column(DURATION, [duration or 0.0 for duration in self.durations]),
                 column(LANGUAGE, [language or "" for language in self.languages]),
             ]
-        return v2.InferenceResponse(model_name=model_name, outputs=outputs)
+        return v2.InferenceResponse.of(model_name, outputs)
 
     @classmethod
     def from_inference_response(cls, response: v2.InferenceResponse) -> Self:

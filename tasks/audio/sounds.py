@@ -55,7 +55,7 @@ class SoundsOutput(TaskOutput):
     def to_inference_response(self, model_name: str) -> v2.InferenceResponse:
         """Audio and sample_rate."""
         outputs = [column(AUDIO, self.audio), column(RATE, self.sample_rates)]
-        return v2.InferenceResponse(model_name=model_name, outputs=outputs)
+        return v2.InferenceResponse.of(model_name, outputs)
 
     @classmethod
     def from_inference_response(cls, response: v2.InferenceResponse) -> Self:

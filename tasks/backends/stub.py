@@ -262,7 +262,7 @@ def _embed(
     if getattr(row, "normalize", True):
         length = sum(value * value for value in vector) ** 0.5
         vector = [value / length for value in vector]
-    return output(embeddings=[vector])
+    return output.made(embeddings=[vector])
 
 
 def _write(output: type[GenerationOutput], digest: bytes, words: int) -> TaskOutput:

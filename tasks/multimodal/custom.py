@@ -52,7 +52,7 @@ class CustomOutput(TaskOutput):
     def to_inference_response(self, model_name: str) -> v2.InferenceResponse:
         """The tensor result, a JSON text per row."""
         texts = [json.dumps(result, ensure_ascii=False) for result in self.results]
-        return v2.InferenceResponse(model_name=model_name, outputs=[column(RESULT, texts)])
+        return v2.InferenceResponse.of(model_name, [column(RESULT, texts)])
 
     @classmethod
     def from_inference_response(cls, response: v2.InferenceResponse) -> Self:

@@ -37,7 +37,7 @@ class TabularRegressionOutput(TaskOutput):
     def to_inference_response(self, model_name: str) -> v2.InferenceResponse:
         """The tensor prediction."""
         tensor = padded(PREDICTION, self.predictions, 0.0)
-        return v2.InferenceResponse(model_name=model_name, outputs=[tensor])
+        return v2.InferenceResponse.of(model_name, [tensor])
 
     @classmethod
     def from_inference_response(cls, response: v2.InferenceResponse) -> Self:

@@ -72,7 +72,7 @@ class TextToImageOutput(TaskOutput):
 
     def to_inference_response(self, model_name: str) -> v2.InferenceResponse:
         """image, one a prompt."""
-        return v2.InferenceResponse(model_name=model_name, outputs=[column(PICTURE, self.images)])
+        return v2.InferenceResponse.of(model_name, [column(PICTURE, self.images)])
 
     @classmethod
     def from_inference_response(cls, response: v2.InferenceResponse) -> Self:

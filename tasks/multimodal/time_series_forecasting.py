@@ -81,7 +81,7 @@ class TimeSeriesForecastingOutput(TaskOutput):
         width = max(map(len, self.levels), default=0)
         if width:
             tensors += [_quantiles(self.quantiles, width), padded(LEVEL, self.levels, 0.0)]
-        return v2.InferenceResponse(model_name=model_name, outputs=tensors)
+        return v2.InferenceResponse.of(model_name, tensors)
 
     @classmethod
     def from_inference_response(cls, response: v2.InferenceResponse) -> Self:

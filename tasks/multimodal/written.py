@@ -26,7 +26,7 @@ class WrittenOutput(TaskOutput):
 
     def to_inference_response(self, model_name: str) -> v2.InferenceResponse:
         """text, one a row."""
-        return v2.InferenceResponse(model_name=model_name, outputs=[column(WRITTEN, self.texts)])
+        return v2.InferenceResponse.of(model_name, [column(WRITTEN, self.texts)])
 
     @classmethod
     def from_inference_response(cls, response: v2.InferenceResponse) -> Self:

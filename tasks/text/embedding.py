@@ -55,9 +55,7 @@ class EmbeddingOutput(TaskOutput):
 
     def to_inference_response(self, model_name: str) -> v2.InferenceResponse:
         """embedding, a list per text."""
-        return v2.InferenceResponse(
-            model_name=model_name, outputs=[padded(EMBEDDING, self.embeddings, 0.0)]
-        )
+        return v2.InferenceResponse.of(model_name, [padded(EMBEDDING, self.embeddings, 0.0)])
 
     @classmethod
     def from_inference_response(cls, response: v2.InferenceResponse) -> Self:

@@ -41,9 +41,7 @@ class FeatureExtractionOutput(TaskOutput):
         width = next((len(row[0]) for row in self.features if row), 0)
         tensor = padded(FEATURE, self.features, [0.0] * width, width=width)
         shape = [*tensor.shape[:2], width]
-        return v2.InferenceResponse(
-            model_name=model_name, outputs=[tensor.model_copy(update={"shape": shape})]
-        )
+        return v2.InferenceResponse.of(model_name, [tensor.model_copy(update={"shape": shape})])
 
     @classmethod
     def from_inference_response(cls, response: v2.InferenceResponse) -> Self:

@@ -167,7 +167,7 @@ class GenerationOutput(TaskOutput):
         if any(row.tokens is not None for row in self.generations):
             written = [to_json(row.model_dump()[TOKENS.name]) for row in self.generations]
             outputs.append(column(TOKENS, [row.decode() for row in written]))
-        return v2.InferenceResponse(model_name=model_name, outputs=outputs)
+        return v2.InferenceResponse.of(model_name, outputs)
 
     @classmethod
     def from_inference_response(cls, response: v2.InferenceResponse) -> Self:

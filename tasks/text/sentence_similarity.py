@@ -49,9 +49,7 @@ class SentenceSimilarityOutput(TaskOutput):
 
     def to_inference_response(self, model_name: str) -> v2.InferenceResponse:
         """score, a list a row in the order of its sentences."""
-        return v2.InferenceResponse(
-            model_name=model_name, outputs=[padded(SCORE, self.scores, 0.0)]
-        )
+        return v2.InferenceResponse.of(model_name, [padded(SCORE, self.scores, 0.0)])
 
     @classmethod
     def from_inference_response(cls, response: v2.InferenceResponse) -> Self:

@@ -88,9 +88,7 @@ class DepthEstimationOutput(TaskOutput):
             parameters={MAP_SIZES: ",".join(sizes)} if len(set(sizes)) > 1 else {},
             data=b"".join(m.resized(height, width) for m in maps),
         )
-        return v2.InferenceResponse(
-            model_name=model_name, outputs=[values, column(DEPTH, self.depth)]
-        )
+        return v2.InferenceResponse.of(model_name, [values, column(DEPTH, self.depth)])
 
     @classmethod
     def from_inference_response(cls, response: v2.InferenceResponse) -> Self:

@@ -67,9 +67,9 @@ class ImageAnonymizationOutput(TaskOutput):
 
     def to_inference_response(self, model_name: str) -> v2.InferenceResponse:
         """A file and a count per image."""
-        return v2.InferenceResponse(
-            model_name=model_name,
-            outputs=[
+        return v2.InferenceResponse.of(
+            model_name,
+            [
                 column(ANONYMIZED, self.anonymized_images),
                 column(REGIONS, self.num_regions_anonymized),
             ],

@@ -35,7 +35,7 @@ class ImageToImageOutput(TaskOutput):
 
     def to_inference_response(self, model_name: str) -> v2.InferenceResponse:
         """A file per image."""
-        return v2.InferenceResponse(model_name=model_name, outputs=[column(IMAGE, self.images)])
+        return v2.InferenceResponse.of(model_name, [column(IMAGE, self.images)])
 
     @classmethod
     def from_inference_response(cls, response: v2.InferenceResponse) -> Self:

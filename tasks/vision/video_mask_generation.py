@@ -140,7 +140,7 @@ class VideoMaskGenerationOutput(TaskOutput):
         ]
         if any(self.times):
             outputs.append(padded(TIME, self.times, 0.0))
-        return v2.InferenceResponse(model_name=model_name, outputs=outputs)
+        return v2.InferenceResponse.of(model_name, outputs)
 
     @classmethod
     def from_inference_response(cls, response: v2.InferenceResponse) -> Self:

@@ -82,7 +82,7 @@ def embeddings(batch: Sequence[TaskInput], vectors: NDArray[np.float32]) -> list
     """An answer a row, of length 1 where the row asks for it. vectors: (B, D)."""
     lengths = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     return [
-        EmbeddingOutput(
+        EmbeddingOutput.made(
             embeddings=[(vector / length if getattr(row, "normalize", True) else vector).tolist()]
         )
         for row, vector, length in zip(batch, vectors, lengths, strict=True)
