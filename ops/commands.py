@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -164,8 +165,18 @@ def choose_models(models: Path | None, *, sample_models: bool) -> Path | None:
     return DEFAULT_MODELS if DEFAULT_MODELS.exists() and not sample_models else None
 
 
-def demo() -> None:
+def demo(
+    stay: Annotated[
+        bool | None,
+        typer.Option(
+            "--stay/--no-stay",
+            help="Leave the console open until Ctrl-C. Default: in a terminal.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
     """Show the fleet at work on real inputs, and check its answers."""
     from .demo.run import run
 
-    raise typer.Exit(run(Console()))
+    in_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    raise typer.Exit(run(Console(), stay=in_terminal if stay is None else stay))

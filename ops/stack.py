@@ -118,6 +118,11 @@ class Stack:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def console_url(self) -> str:
+        """Where people try models and watch the fleet."""
+        return f"{self.url}/console/"
+
+    @property
     def grpc_url(self) -> str:
         """Where the API answers gRPC, as gRPC's clients write it."""
         return f"127.0.0.1:{self.grpc_port}"

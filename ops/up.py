@@ -29,6 +29,7 @@ def serve(stack: Stack, console: Console) -> int:
                 console.print(f"         {reason}", markup=False)
             console.print(f"         export WHERRY_URL={stack.url}   Ctrl-C stops")
             console.print(f"         All that is said: {view.file}", markup=False)
+            console.print(f"Console  {stack.console_url}", markup=False)
             stack.halt.wait()
     except StackHaltedError:
         pass

@@ -6,13 +6,16 @@ else a tiny one with random weights, built here. A task that has neither is answ
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import importlib.util
 import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..tasks.backends import backend_table
@@ -40,6 +43,21 @@ TRAINED = {
     "text-to-speech": "package:hibari/assets",
     "zero-shot-image-classification": "package:wherry.samples/weights/shapes-clip",
 }
+
+#: Source -> what its model knows, where that is little.
+_KNOWS = {
+    "package:wherry.samples/weights/digits": "Knows the handwritten digits 0 to 9 and nothing else:"
+    " whatever else a picture shows, a digit is the answer.",
+    "package:wherry.samples/weights/shapes": "Knows drawn circles, squares and triangles and"
+    " nothing else: in a photograph it finds none.",
+    "package:wherry.samples/weights/shapes-clip": "Knows drawn circles, squares and triangles in"
+    " red, green, blue and yellow, and no other words.",
+    "package:wherry.samples/weights/shapes-segmenter": "Knows drawn circles, squares and triangles"
+    " and nothing else.",
+}
+
+#: What a model says whose answers mean nothing.
+_UNTRAINED = "Never trained: its answers mean nothing."
 
 #: Task -> the backend that its trained model is made for, where the task's first backend is not.
 _TRAINED_ON = {
@@ -84,19 +102,41 @@ def write_samples(
     sources = {
         name: source for name in names if (source := _source(name, folder, generators=generators))
     }
-    # Several tasks may share a model.
-    missing = sorted({Path(source).name for source in sources.values() if not _exists(source)})
-    if missing:
-        log(f"building {len(missing)} small models under {folder}; this is done once")
-        _build(folder, missing)
-    catalog = folder / "models.toml"
-    catalog.write_text(
-        "# One small model per task; made by `wherry up --sample-models`.\n"
-        + "".join(_declaration(name, sources.get(name)) for name in names)
-    )
+    with _alone(folder, log):  # two fleets may start on one folder
+        # Several tasks may share a model.
+        missing = sorted({Path(source).name for source in sources.values() if not _exists(source)})
+        if missing:
+            log(f"building {len(missing)} small models under {folder}; this is done once")
+            _build(folder, missing)
+        catalog = _written(
+            folder / "models.toml",
+            "# One small model per task; made by `wherry up --sample-models`.\n"
+            + "".join(_declaration(name, sources.get(name)) for name in names),
+        )
     if untrained := [name for name in names if not _is_trained(name, sources.get(name))]:
         log(f"models that were never trained, whose answers mean nothing: {', '.join(untrained)}")
     return catalog
+
+
+@contextmanager
+def _alone(folder: Path, log: Callable[[str], None]) -> Iterator[None]:
+    """Keep other processes from building in a folder meanwhile; wait for one that does."""
+    with (folder / _MARK).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log(f"waiting for another process that builds the small models under {folder}")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _written(file: Path, text: str) -> Path:
+    """Write a file whole: a fleet that runs may be reading it."""
+    if not file.exists() or file.read_text() != text:
+        new = file.with_suffix(".new")
+        new.write_text(text)
+        new.replace(file)
+    return file
 
 
 def backend_of(task_name: str, source: str | None = None) -> str:
@@ -142,8 +182,9 @@ def _exists(source: str) -> bool:
 
 def _declaration(task_name: str, source: str | None) -> str:
     lines = ["", "[[models]]", f'name = "{task_name}"', f'task = "{task_name}"']
-    if not _is_trained(task_name, source):
-        lines.insert(1, "# Never trained: its answers mean nothing.")
+    knows = _KNOWS.get(source or "", "") if _is_trained(task_name, source) else _UNTRAINED
+    if knows:
+        lines.append(f"description = {json.dumps(knows)}")
     if source is None:
         lines.append('backend = "stub"')
     else:
@@ -197,10 +238,15 @@ def _build_here(folder: Path, names: Sequence[str]) -> None:
 
     torch.set_num_threads(1)
     for name in names:
-        half = folder / f"{name}.half"
-        shutil.rmtree(half, ignore_errors=True)
         builder = packaged if name in packaged.BUILDERS else tiny
-        builder.build(name, half).rename(folder / name)
+        # A name of its own: a builder whose parent was killed may still be at it.
+        with tempfile.TemporaryDirectory(prefix=f"{name}.half-", dir=folder) as half:
+            whole = builder.build(name, Path(half) / name)
+            try:
+                whole.rename(folder / name)
+            except OSError:
+                if not (folder / name).is_dir():  # nobody else has built it meanwhile
+                    raise
 
 
 if __name__ == "__main__":

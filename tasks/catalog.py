@@ -70,6 +70,12 @@ class ModelDeclaration(BaseModel):
         " of one name are its versions.",
     )
     task: str = Field(description="What it does: see docs/tasks.")
+    description: str = Field(
+        default="",
+        max_length=1000,
+        description="What it is for and what it does not know, in a sentence or two: the console"
+        " and `GET /v2/models/{model}` say it.",
+    )
     backend: str = Field(
         default=AUTO,
         description="What runs it: transformers, onnxruntime, openvino, sklearn, handler or stub;"

@@ -28,6 +28,7 @@ def metadata_of(service: Service, declared: ModelDeclaration) -> v2.ModelMetadat
         inputs=[spec.metadata() for spec in task.inputs],
         outputs=[spec.metadata() for spec in task.outputs],
         parameters={
+            **({"description": declared.description} if declared.description else {}),
             "task": task.name,
             "family": task.family,
             "max_batch_size": declared.max_batch_size,

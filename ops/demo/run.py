@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from rich.console import Console
 from rich.table import Table
@@ -28,27 +31,43 @@ MODELS = Path(__file__).parent / "models.toml"
 _MANY = 500
 
 
-def run(console: Console) -> int:
-    """Show the fleet at work. Answers 0 when its answers are right."""
+def run(console: Console, *, stay: bool = False) -> int:
+    """Show the fleet at work. Answers 0 when its answers are right.
+
+    With `stay` the fleet runs on afterwards, for the console, until Ctrl-C.
+    """
     console.print("[bold]Starting the stack[/] (Redis, API, two workers, Flower); models load")
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="wherry-demo-") as folder:
         stack = Stack(models=MODELS, data_dir=Path(folder), log=_problems(console))
         with stack, Client(stack.url) as client:
             console.print(f"Ready after {time.monotonic() - started:.1f} s\n")
+            right, first_job = _classify(console, client)
             checks = [
-                _classify(console, client),
+                right,
                 _detect(console, client),
                 _embed(console, client),
                 _throughput(console, client),
             ]
-            console.print(f"\nAPI page  {stack.url}/docs\nFlower    {stack.flower_url}/tasks")
-            console.print("Both end with the demo; `wherry up` keeps them running.")
-    right = all(checks)
-    console.print(
-        "[green bold]All answers are right.[/]" if right else "[red bold]Wrong answers.[/]"
-    )
-    return 0 if right else 1
+            good = all(checks)
+            verdict = (
+                "[green bold]All answers are right.[/]" if good else "[red bold]Wrong answers.[/]"
+            )
+            console.print(f"\n{verdict}")
+            _show_pages(console, stack, first_job, stay=stay)
+    return 0 if good else 1
+
+
+def _show_pages(console: Console, stack: Stack, job_id: str, *, stay: bool) -> None:
+    """Say where to look, the console last: at the first digit that was sent, and its answer."""
+    end = "They end with Ctrl-C" if stay else "They end with the demo"
+    console.print(f"API page  {stack.url}/docs\nFlower    {stack.flower_url}/tasks")
+    console.print(f"{end}; `wherry up --sample-models` serves a model of every task.")
+    address = f"{stack.console_url}#/jobs/{quote(job_id, safe='')}"
+    console.print(f"The first digit and its answer: [bold]{address}[/]", soft_wrap=True)
+    if stay:
+        with contextlib.suppress(KeyboardInterrupt):
+            threading.Event().wait()
 
 
 def _problems(console: Console) -> Log:
@@ -59,8 +78,8 @@ def _problems(console: Console) -> Log:
     return log
 
 
-def _classify(console: Console, client: Client) -> bool:
-    """Ten digits, a job each."""
+def _classify(console: Console, client: Client) -> tuple[bool, str]:
+    """Ten digits, a job each: whether they were read, and the first job's id."""
     pictures = digits(10)
     jobs = [
         client.submit("image-classification", ImageClassificationInput(images=[p.data], top_k=2))
@@ -82,7 +101,7 @@ def _classify(console: Console, client: Client) -> bool:
             f"[{'green' if good else 'red'}]{picture.truth}[/]",
         )
     console.print(table)
-    return right >= 9
+    return right >= 9, jobs[0].id
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -50,7 +50,7 @@ PUBLIC = {
 }
 
 #: How other packages bring their own: names in their metadata, so names for good.
-GROUPS = {"wherry.tasks", "wherry.backends", "wherry.onnx_adapters"}
+GROUPS = {"wherry.tasks", "wherry.backends", "wherry.onnx_adapters", "wherry.console"}
 
 _FENCE = re.compile(r"^( *)```python\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 _IMPORT = re.compile(r"^(?:>>> )?(from wherry[\w.]* import (?:\([^)]*\)|[^\n#]*))", re.MULTILINE)

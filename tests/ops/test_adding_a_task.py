@@ -74,6 +74,17 @@ def test_a_package_of_your_own(folder: Path) -> None:
     assert done.stdout == "['reading-level'] True\n", done.stderr
 
 
+def test_its_drawing_lies_beside_its_task(folder: Path) -> None:
+    ask = (
+        "from importlib.resources import files\n"
+        "from wherry.tasks.entry_points import installed, load\n"
+        "point = installed('wherry.console')['reading-level']\n"
+        "print((files(load(point)) / 'answer.js').read_text(), end='')\n"
+    )
+    told = run(folder, "-c", ask)
+    assert told.stdout == FILES["reading-level/reading_level/answer.js"], told.stderr
+
+
 def test_its_task_passes_the_checks_of_every_task(folder: Path) -> None:
     checks = Path(__file__).parents[1] / "tasks" / "test_every_task.py"
     bare = ("-c", os.devnull, "--rootdir", str(folder), "-p", "no:cacheprovider", "--noconftest")

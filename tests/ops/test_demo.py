@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 
 import pytest
@@ -45,3 +46,5 @@ def test_every_sentence_is_another() -> None:
 def test_the_demo_finds_its_own_answers_right() -> None:
     output = io.StringIO()
     assert run(Console(file=output, width=160)) == 0, output.getvalue()
+    last = output.getvalue().strip().splitlines()[-1]
+    assert re.search(r"http://127\.0\.0\.1:\d+/console/#/jobs/[\w-]+$", last)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -91,7 +93,7 @@ def test_who_was_never_trained_is_told(tmp_path: Path, built: list[list[str]]) -
     said: list[str] = []
     catalog = samples.write_samples(tmp_path, ["depth-estimation", "ranking"], log=said.append)
     assert said[-1].endswith("whose answers mean nothing: depth-estimation")
-    assert catalog.read_text().count("# Never trained") == 1
+    assert catalog.read_text().count("Never trained") == 1
     said.clear()
     trained = ["object-detection", "optical-character-recognition", "ranking"]
     samples.write_samples(tmp_path, trained, log=said.append)
@@ -143,3 +145,43 @@ def test_a_task_without_a_model_is_answered_by_the_stub(
 def test_a_builder_that_fails_is_told(tmp_path: Path) -> None:
     with pytest.raises(samples.SamplesError, match="origami"):
         samples._build(tmp_path, ["origami"])
+
+
+def test_two_that_start_at_once_build_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    builds, waits, finish = threading.Event(), threading.Event(), threading.Event()
+    built: list[str] = []
+
+    def build(folder: Path, names: list[str]) -> None:
+        builds.set()
+        assert finish.wait(30)
+        built.extend(names)
+        for name in names:
+            (folder / name).mkdir()
+
+    monkeypatch.setattr(samples, "_build", build)
+    asked = ["fill-mask", "translation"]
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(samples.write_samples, tmp_path, asked)
+        assert builds.wait(30)
+        second = threads.submit(samples.write_samples, tmp_path, asked, log=lambda _: waits.set())
+        assert waits.wait(30)
+        finish.set()
+        assert first.result(30) == second.result(30)
+    assert sorted(built) == sorted(asked)
+
+
+def test_a_model_that_another_process_built_meanwhile_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(name: str, folder: Path) -> Path:
+        folder.mkdir()
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "theirs").touch()
+        return folder
+
+    monkeypatch.setattr(samples.tiny, "build", build)
+    samples._build_here(tmp_path, ["fill-mask"])  # its own process runs it
+    assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == [
+        "fill-mask",
+        "fill-mask/theirs",
+    ]

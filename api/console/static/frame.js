@@ -3,6 +3,7 @@
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { until } from "./vendor/lit-html/directives/until.js";
 import { redraw } from "./lib/redraw.js";
+import { caller } from "./lib/session.js";
 import { themeChoice } from "./lib/theme.js";
 
 /**
@@ -16,6 +17,7 @@ import { themeChoice } from "./lib/theme.js";
 /** @type {Record<string, Page>} by the first part of the address; one line a page */
 const PAGES = {
   models: { title: "Models", load: models },
+  access: { load: async () => (await import("./pages/access.js")).access },
   answers: { load: async () => (await import("./pages/answers.js")).answers }, // of examples: no way leads there
 };
 
@@ -42,10 +44,20 @@ export function frame(route) {
       <nav aria-label="Pages">
         ${Object.entries(PAGES).map(([key, page]) => way(key, page, name))}
       </nav>
-      <div class="tools">${themeChoice()}</div>
+      <div class="tools">${account(name)}${themeChoice()}</div>
     </header>
     <main id="main" tabindex="-1">${drawn(name, route)}</main>
   `;
+}
+
+/**
+ * The way to who one is here.
+ * @param {string} shown
+ */
+function account(shown) {
+  const who = caller();
+  const name = !who ? "Sign in" : who.keys_needed ? (who.tenant ?? "admin") : "Access";
+  return html`<a href="#/access" aria-current=${shown === "access" ? "page" : nothing}>${name}</a>`;
 }
 
 /** @param {Event} event */

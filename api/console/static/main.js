@@ -5,6 +5,7 @@ import { dialogLayer } from "./lib/dialog.js";
 import { settle } from "./lib/lifetime.js";
 import { onChange } from "./lib/redraw.js";
 import { route } from "./lib/router.js";
+import { recognise } from "./lib/session.js";
 import { toastLayer } from "./lib/toast.js";
 import { frame } from "./frame.js";
 
@@ -30,3 +31,4 @@ function turned() {
 addEventListener("hashchange", turned);
 onChange(draw);
 draw();
+void recognise();

@@ -59,9 +59,9 @@ let asked = null;
 export function drawAnswer(answer) {
   const error = rowError(answer.response, answer.row);
   if (error) return html`<p class="answer-error" role="alert">${error.error}</p>`;
-  return html`<section class="answer" aria-label="Answer">
+  return html`<div class="answer" role="group" aria-label="Answer">
     ${warning(rowWarning(answer.response, answer.row))} ${body(answer)}
-  </section>`;
+  </div>`;
 }
 
 /** @param {string} text */

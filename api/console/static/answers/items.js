@@ -89,7 +89,7 @@ export function itemList(answer, { caption, head, heads = [], items, fixed = fal
   const kept = items.filter(({ score }) => (score ?? Infinity) >= state.threshold);
   return html`<div class="answer-list">
     ${scored && items.length > 1 && !fixed ? threshold(answer, items, kept.length) : nothing}
-    <div class="table-scroll" role="region" aria-label=${caption} tabindex="0">
+    <div class="table-scroll" role="group" aria-label=${caption} tabindex="0">
       <table class="answer-items">
         <caption class="visually-hidden">${caption}</caption>
         <thead>

@@ -26,7 +26,7 @@ export default function draw({ request, response, row }) {
       <span class="answer-swatch answer-past" aria-hidden="true"></span>given
       <span class="answer-swatch answer-forecast" aria-hidden="true"></span>forecast${levels.length > 1 ? `; shaded from the quantile ${number(Math.min(...levels))} to ${number(Math.max(...levels))}` : nothing}${past.length < given.length ? `; the last ${past.length} of ${given.length} given values` : nothing}
     </p>
-    <div class="answer-list"><div class="table-scroll" role="region" aria-label="The forecast" tabindex="0">
+    <div class="answer-list"><div class="table-scroll" role="group" aria-label="The forecast" tabindex="0">
       <table class="answer-items">
         <caption class="visually-hidden">The forecast</caption>
         <thead><tr><th scope="col">Step</th><th scope="col" class="number">Mean</th>${levels.map((level) => html`<th scope="col" class="number">${number(level)}</th>`)}</tr></thead>

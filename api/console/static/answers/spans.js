@@ -112,6 +112,8 @@ function onPage(answer, items) {
     head: "Answer",
     heads: ["Page"],
     found,
-    above: html`<p class="answer-note">${question}</p><p class="answer-result">${items[0]?.answer || "No answer on this page."}</p>`,
+    above: html`<p class="answer-note">${question}</p>
+      <p class="answer-result">${items[0]?.answer || "No answer on this page."}</p>
+      ${words.length ? nothing : html`<p class="answer-note">Where it stands can be drawn where the request tells the words' places (word_boxes).</p>`}`,
   });
 }

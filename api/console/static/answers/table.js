@@ -16,7 +16,7 @@ export default function draw(answer) {
   const items = itemsOf(response, row, names);
   if (names.includes("index") && names.includes("score")) return ranking(answer, items);
   if (!items.length) return html`<p class="answer-note">Nothing was found.</p>`;
-  return html`<div class="table-scroll" role="region" aria-label="The answer" tabindex="0">
+  return html`<div class="table-scroll" role="group" aria-label="The answer" tabindex="0">
     <table>
       <caption class="visually-hidden">The answer</caption>
       <thead><tr>${names.map((name) => html`<th scope="col" class=${typeof items[0]?.[name] === "number" ? "number" : nothing}>${words(name)}</th>`)}</tr></thead>
@@ -66,7 +66,7 @@ function cells({ request, response, row }, table) {
       <p class="answer-note">${textOf(request, row, ["query"])}</p>
       <p class="answer-result">${found.map(({ answer }) => answer).join("; ") || "No cell answers."}</p>
     </div>
-    <div class="table-scroll" role="region" aria-label="The table asked" tabindex="0">
+    <div class="table-scroll" role="group" aria-label="The table asked" tabindex="0">
       <table class="answer-cells">
         <caption class="visually-hidden">The table asked; cells that answer are marked</caption>
         <thead><tr>${columns.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>

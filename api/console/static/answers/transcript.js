@@ -40,7 +40,7 @@ export default function draw(answer) {
 function said({ chunks_texts: text, chunks_ts_start: start, chunks_ts_end: end }, playing, plays) {
   const times = html`<span class="answer-time">${clock(start)}–${clock(end)}</span>`;
   return html`<li class=${playing ? "answer-marked" : nothing} aria-current=${playing ? "true" : nothing}>
-    ${plays ? html`<button type="button" class="small" aria-label="Play from ${clock(start)}" @click=${(/** @type {Event} */ event) => play(event, start)}>▶ ${times}</button>` : times}
+    ${plays ? html`<button type="button" class="small" @click=${(/** @type {Event} */ event) => play(event, start)}><span class="visually-hidden">Play</span><span aria-hidden="true">▶</span> ${times}</button>` : times}
     <span class="answer-text">${text.trim()}</span>
   </li>`;
 }

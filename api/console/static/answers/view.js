@@ -3,6 +3,9 @@
 /** Screen pixels that one pixel of a picture takes, at most. */
 const CLOSEST = 48;
 
+/** CSS pixels of the frame, left and right. */
+const EDGES = 2;
+
 /** CSS pixels that the longer edge of a small picture takes. */
 const LEAST = 384;
 
@@ -31,7 +34,7 @@ export class View {
     this.width = width;
     this.height = height;
     this.density = density;
-    this.#fitting = Math.min(wide / width, high / height, larger);
+    this.#fitting = Math.min((wide - EDGES) / width, high / height, larger);
     this.#hold();
   }
 

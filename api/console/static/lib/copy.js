@@ -47,7 +47,7 @@ export function copyButton(text, what = "") {
  */
 export function codeBlock(text, what) {
   return html`<div class="code">
-    <pre tabindex="0" role="region" aria-label=${what}>${text}</pre>
+    <pre tabindex="0" role="group" aria-label=${what}>${text}</pre>
     ${copyButton(text, what)}
   </div>`;
 }

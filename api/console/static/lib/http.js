@@ -6,6 +6,9 @@ const BASE = new URL("../", document.baseURI);
 /** @type {string} the key; kept in memory, and in the tab's session if the user said so */
 let key = sessionStorage.getItem("wherry-key") ?? "";
 
+/** Said on `window` when another key is used: whoever holds what the one before saw forgets it. */
+export const KEY_CHANGED = "wherry-key";
+
 /**
  * Use a key from now on; "" forgets it.
  * @param {string} value
@@ -15,6 +18,7 @@ export function useKey(value, keep) {
   key = value;
   if (value && keep) sessionStorage.setItem("wherry-key", value);
   else sessionStorage.removeItem("wherry-key");
+  dispatchEvent(new Event(KEY_CHANGED));
 }
 
 /** An answer that is an error: its status, the error's code, the words. */

@@ -1,10 +1,11 @@
 // Something that the API says, as a page holds it: not yet there, there, or why not.
 
-import { HttpError, callJson } from "./http.js";
+import { HttpError, KEY_CHANGED, callJson } from "./http.js";
 import { redraw } from "./redraw.js";
 
 /**
- * What a path answers. `value` stays while it is asked again, and while that fails.
+ * What a path answers. `value` stays while it is asked again, and while that fails. One for what
+ * there is one of: they are never dropped.
  * @template T
  */
 export class Source {
@@ -22,7 +23,13 @@ export class Source {
   constructor(ask, read = (body) => body) {
     this.ask = ask;
     this.read = read;
+    addEventListener(KEY_CHANGED, this.forget);
   }
+
+  /** Hold nothing, as before the first answer. */
+  forget = () => {
+    this.value = this.error = null;
+  };
 
   /**
    * Ask the API, and have the page drawn.

@@ -30,7 +30,7 @@ import { repeat } from "../vendor/lit-html/directives/repeat.js";
 export function table({ caption, columns, rows, key, empty, sorted, onSort }) {
   const list = [...rows];
   if (!list.length && empty !== undefined) return html`<div class="empty">${empty}</div>`;
-  return html`<div class="table-scroll" role="region" aria-label=${caption} tabindex="0">
+  return html`<div class="table-scroll" role="group" aria-label=${caption} tabindex="0">
     <table>
       <caption class="visually-hidden">${caption}</caption>
       <thead>

@@ -19,7 +19,8 @@ let count = 0;
  * @param {"good" | "bad"} [kind]
  */
 export function toast(text, kind = "good") {
-  const said = { id: (count += 1), text, kind };
+  count += 1;
+  const said = { id: count, text, kind };
   toasts = [...toasts.slice(-3), said];
   if (kind === "good") setTimeout(() => close(said.id), STAYS);
   redraw();

@@ -47,7 +47,8 @@ export function model({ rest, query }) {
   const asked = { name: rest[0] ?? "", version: query.get("version") ?? "" };
   if (asked.name !== at.name || asked.version !== at.version) {
     at = asked;
-    declared.value = declared.error = task.value = task.error = null;
+    declared.forget();
+    task.forget();
   }
   whileShown(`model ${at.name} ${at.version}`, load);
   whileShown("models", (signal) => again(signal, LOOK_S, look));

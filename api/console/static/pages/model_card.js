@@ -24,7 +24,7 @@ export function modelCard(declared, entry, task) {
   return html`<section class="card model-card" aria-labelledby="card-title">
     <h2 id="card-title">${task?.title ?? "Card"}</h2>
     ${task ? html`<p>${task.description}</p>` : nothing}
-    ${parameters["card"] ? html`<p>${parameters["card"]}</p>` : nothing}
+    ${parameters["description"] ? html`<p class="notice">${parameters["description"]}</p>` : nothing}
     ${entry ? doing(entry) : nothing}
     <h3>What it is</h3>
     ${facts(declared, entry)}

@@ -68,7 +68,7 @@ function search(all, query) {
   return html`<form class="toolbar" role="search" @submit=${(/** @type {Event} */ event) => event.preventDefault()}>
     <label class="field"><span>Search</span>
       <input type="search" placeholder="name, task, runtime" .value=${query.get("search") ?? ""}
-        @input=${(/** @type {InputEvent} */ event) => filter({ search: valueOf(event) })}></label>
+        @input=${(/** @type {InputEvent} */ event) => filter({ search: typed(event) })}></label>
     ${choice("Family", "family", all.map(({ family }) => family), query)}
     ${choice("Task", "task", all.map(({ task }) => task), query)}
     ${choice("State", "state", all.map(({ status }) => status), query)}
@@ -85,14 +85,14 @@ function choice(title, name, values, query) {
   const chosen = query.get(name) ?? "";
   const known = [...new Set([...values, ...(chosen ? [chosen] : [])])].sort();
   return html`<label class="field"><span>${title}</span>
-    <select @change=${(/** @type {Event} */ event) => filter({ [name]: valueOf(event) })}>
+    <select @change=${(/** @type {Event} */ event) => filter({ [name]: typed(event) })}>
       <option value="" ?selected=${!chosen}>any</option>
       ${known.map((value) => html`<option value=${value} ?selected=${value === chosen}>${words(value)}</option>`)}
     </select></label>`;
 }
 
 /** @param {Event} event */
-function valueOf(event) {
+function typed(event) {
   return /** @type {HTMLInputElement} */ (event.target).value;
 }
 
