@@ -17,14 +17,18 @@ from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
+    Locator,
     Page,
     Playwright,
+    expect,
     sync_playwright,
 )
 
 from wherry.client import Client
 from wherry.ops.stack import Stack
 from wherry.samples.models import write_samples
+
+from .drawn import DRAW, Draw
 
 ROOT = Path(__file__).parents[2]
 
@@ -146,3 +150,17 @@ def check_accessible() -> Callable[[Page], None]:
             assert not told, "\n".join(told)
 
     return check
+
+
+@pytest.fixture
+def draw(show: Callable[[str], Page]) -> Draw:
+    """Draw an answer alone on a page; the place where it is drawn."""
+    page = show("#/nowhere")
+
+    def draw(answer: dict[str, Any]) -> Locator:
+        page.evaluate(DRAW, {"task": "none", "model": "m", "row": 0, **answer})
+        drawn = page.locator(".answer")
+        expect(drawn.get_by_text("Preparing the drawing")).to_have_count(0)
+        return drawn
+
+    return draw

@@ -3,100 +3,17 @@
 from __future__ import annotations
 
 import base64
-import io
 import re
-import statistics
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import pytest
-from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from wherry.tasks.registry import task_names
 
+from .drawn import DRAW, Draw, boxes, picture, tensor
+
 Show = Callable[[str], Page]
-Draw = Callable[..., Locator]
-
-#: Draws an answer alone on the page, with a redraw of its own.
-_DRAW = """async (answer) => {
-  const { html, render } = await import("/console/vendor/lit-html/lit-html.js");
-  const { drawAnswer } = await import("/console/answers/answer.js");
-  const root = document.createElement("div");
-  document.querySelector("main").replaceChildren(root);
-  let asked = false;
-  const draw = () => {
-    asked = false;
-    render(html`<h1>An answer</h1>${drawAnswer({ ...answer, redraw })}`, root);
-  };
-  const redraw = () => {
-    if (!asked) queueMicrotask(draw);
-    asked = true;
-  };
-  draw();
-}"""
-
-#: The colour of the shapes at a place of the picture, as shares of it.
-_PIXEL = """(view, [x, y]) => {
-  const canvas = view.querySelector(".answer-over");
-  const at = [Math.round(canvas.width * x), Math.round(canvas.height * y)];
-  return [...canvas.getContext("2d").getImageData(at[0], at[1], 1, 1).data];
-}"""
-
-_BLUE = [0, 179, 204]  # --shape-1
-_ORANGE = [255, 159, 28]  # --shape-2
-
-
-def picture(width: int, height: int, kind: str = "PNG", **saved: Any) -> str:
-    held = io.BytesIO()
-    Image.new("RGB", (width, height), "grey").save(held, kind, **saved)
-    return base64.b64encode(held.getvalue()).decode()
-
-
-def tensor(name: str, shape: list[int], data: list[Any], **parameters: Any) -> dict[str, Any]:
-    kind = "BYTES" if isinstance(data[0], str) else "FP32"
-    return {"name": name, "datatype": kind, "shape": shape, "data": data, "parameters": parameters}
-
-
-def image(*data: str, name: str = "image") -> dict[str, Any]:
-    return tensor(
-        name, [1] if name == "image" else [1, len(data)], list(data), content_type="base64"
-    )
-
-
-def boxes(*found: tuple[str, float, list[float]], sent: str) -> dict[str, Any]:
-    count = len(found)
-    return {
-        "renderer": "boxes",
-        "request": {"inputs": [image(sent)]},
-        "response": {
-            "outputs": [
-                tensor("label", [1, count], [label for label, _, _ in found]),
-                tensor("score", [1, count], [score for _, score, _ in found]),
-                tensor("box", [1, count, 4], [edge for _, _, box in found for edge in box]),
-            ]
-        },
-    }
-
-
-@pytest.fixture
-def draw(show: Show) -> Draw:
-    """Draw an answer alone; the place where it is drawn."""
-    page = show("#/nowhere")
-
-    def draw(answer: dict[str, Any]) -> Locator:
-        page.evaluate(_DRAW, {"task": "none", "model": "m", "row": 0, **answer})
-        drawn = page.locator(".answer")
-        expect(drawn.locator("[role=status]").get_by_text("Preparing")).to_have_count(0)
-        return drawn
-
-    return draw
-
-
-def at(view: Locator, x: float, y: float) -> list[int]:
-    found: list[int] = view.evaluate(_PIXEL, [x, y])
-    return found
 
 
 def test_every_tasks_example_is_drawn(show: Show, check_accessible: Callable[[Page], None]) -> None:
@@ -119,92 +36,6 @@ def test_every_tasks_example_is_drawn(show: Show, check_accessible: Callable[[Pa
     }.items():
         expect(page.locator(f"[data-task={task}]")).to_contain_text(told)
     check_accessible(page)
-
-
-def test_a_box_is_where_the_answer_says(draw: Draw) -> None:
-    drawn = draw(boxes(("boat", 0.9, [100, 50, 300, 150]), sent=picture(400, 200)))
-    view = drawn.locator("answer-picture")
-    expect(view).to_contain_text("400 × 200 pixels")
-    for x, y in ((0.25, 0.5), (0.75, 0.5), (0.5, 0.25), (0.5, 0.75)):
-        assert at(view, x, y)[:3] == _BLUE
-    for x, y in ((0.5, 0.5), (0.1, 0.5), (0.9, 0.5)):
-        assert at(view, x, y)[3] == 0, "nothing but its edges"
-    row = drawn.get_by_role("row").last
-    expect(row).to_contain_text("boat")
-    expect(row).to_contain_text("100, 50, 300, 150")
-
-
-def test_a_picture_that_is_turned_by_its_exif_has_its_boxes_where_they_are_seen(draw: Draw) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by 90 degrees
-    sent = picture(200, 400, "JPEG", exif=exif)
-    view = draw(boxes(("boat", 0.9, [100, 50, 300, 150]), sent=sent)).locator("answer-picture")
-    expect(view).to_contain_text("400 × 200 pixels")
-    assert at(view, 0.25, 0.5)[:3] == _BLUE
-
-
-def test_picture_and_list_mark_each_other(draw: Draw) -> None:
-    far, near = ("boat", 0.9, [0, 0, 400, 200]), ("buoy", 0.5, [100, 50, 300, 150])
-    drawn = draw(boxes(far, near, sent=picture(400, 200)))
-    expect(drawn).to_contain_text("400 × 200 pixels")
-    view, lines = drawn.locator(".answer-over"), drawn.locator("tbody tr")
-    size = view.bounding_box()
-    assert size
-    view.hover(position={"x": size["width"] / 2, "y": size["height"] / 2})
-    expect(lines.nth(1)).to_have_class("answer-marked")
-    assert at(drawn, 0.5, 0.5)[3] > 0, "the marked box is tinted"
-    view.hover(position={"x": 5, "y": 50})
-    expect(lines.nth(0)).to_have_class("answer-marked")
-    lines.nth(1).get_by_role("checkbox").focus()
-    expect(lines.nth(1)).to_have_class("answer-marked")
-
-
-def test_the_threshold_and_the_switches_hide_without_a_request(draw: Draw, page: Page) -> None:
-    sure, unsure = ("boat", 0.9, [0, 0, 200, 200]), ("buoy", 0.25, [250, 50, 350, 150])
-    drawn = draw(boxes(sure, unsure, sent=picture(400, 200)))
-    expect(drawn).to_contain_text("2 of 2")
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    drawn.get_by_role("slider").fill("0.5")
-    expect(drawn).to_contain_text("0.50: 1 of 2")
-    expect(drawn.locator("tbody tr")).to_have_count(1)
-    page.evaluate("() => new Promise(requestAnimationFrame)")
-    assert at(drawn, 0.625, 0.5)[3] == 0
-    assert at(drawn, 0.5, 0.5)[:3] == _BLUE
-    drawn.get_by_role("checkbox").uncheck()
-    page.evaluate("() => new Promise(requestAnimationFrame)")
-    assert at(drawn, 0.5, 0.5)[3] == 0
-    assert not [url for url in asked if not url.startswith("blob:")]
-
-
-def test_masks_lie_over_their_picture(draw: Draw) -> None:
-    masks = []
-    for place in ((0, 0, 100, 200), (100, 0, 200, 200)):
-        mask, held = Image.new("L", (400, 200)), io.BytesIO()
-        mask.paste(255, place)
-        mask.save(held, "PNG")
-        masks.append(base64.b64encode(held.getvalue()).decode())
-    drawn = draw(
-        {
-            "renderer": "masks",
-            "request": {"inputs": [image(picture(400, 200))]},
-            "response": {
-                "outputs": [
-                    tensor("label", [1, 2], ["boat", "river"]),
-                    tensor("score", [1, 2], [0.9, 0.8]),
-                    image(*masks, name="mask"),
-                ]
-            },
-        }
-    )
-    expect(drawn).to_contain_text("400 × 200 pixels")
-    drawn.page.wait_for_function(f"() => ({_PIXEL})(document, [0.1, 0.5])[3] > 0")
-    drawn.page.wait_for_function(f"() => ({_PIXEL})(document, [0.4, 0.5])[3] > 0")
-    for place, colour in ((0.1, _BLUE), (0.4, _ORANGE)):
-        found = at(drawn, place, 0.5)
-        assert found[3] in (127, 128), "half seen through"
-        assert all(abs(one - other) <= 2 for one, other in zip(found, colour, strict=False))
-    assert at(drawn, 0.75, 0.5)[3] == 0
 
 
 def test_entities_are_underlined_where_they_are(draw: Draw) -> None:
@@ -258,7 +89,7 @@ def test_a_transcripts_times_play(draw: Draw) -> None:
 def test_what_a_row_failed_with_is_told_by_its_row(draw: Draw, page: Page) -> None:
     answer = boxes(("boat", 0.9, [0, 0, 1, 1]), sent=picture(4, 4))
     answer["response"]["parameters"] = {"row_errors": '{"0": {"error": "no image"}}'}
-    page.evaluate(_DRAW, {"task": "none", "model": "m", "row": 0, **answer})
+    page.evaluate(DRAW, {"task": "none", "model": "m", "row": 0, **answer})
     expect(page.get_by_role("alert")).to_have_text("no image")
 
 
@@ -300,29 +131,18 @@ def test_a_package_whose_drawing_is_broken_hides_no_answer(
     heard.clear()
 
 
-def test_a_picture_of_20_megapixels_stays_smooth(draw: Draw, page: Page) -> None:
-    found = [
-        (f"thing {at % 9}", at / 200, [at * 25.0, at * 15.0, at * 25.0 + 300, at * 15.0 + 300])
-        for at in range(200)
-    ]
-    drawn = draw(boxes(*found, sent=picture(5472, 3648, "JPEG")))
-    expect(drawn).to_contain_text("5472 × 3648 pixels")
-    size = drawn.locator(".answer-over").bounding_box()
-    assert size
-    page.evaluate(
-        """() => {
-          window.frames = [];
-          let last = performance.now();
-          const frame = (now) => {
-            frames.push(now - last);
-            last = now;
-            requestAnimationFrame(frame);
-          };
-          requestAnimationFrame(frame);
-        }"""
-    )
-    for step in range(100):
-        across, down = size["width"] * (step % 20) / 20, size["height"] * step / 100
-        page.mouse.move(size["x"] + across, size["y"] + down)
-    frames: list[float] = page.evaluate("frames")
-    assert statistics.median(frames) < 50, "ms a frame while the pointer moves over boxes"
+def test_rows_of_tensors_are_read_as_python_reads_them(page: Page, show: Show) -> None:
+    show("#/nowhere")
+    read = """async ([tensor, row]) => {
+      const { rowOf } = await import("/console/lib/tensors.js");
+      return rowOf(tensor, row);
+    }"""
+    ragged = tensor("labels", [2, 2], ["a", "", "b", "c"], row_lengths="1,2")
+    assert page.evaluate(read, [ragged, 0]) == ["a"]
+    assert page.evaluate(read, [ragged, 1]) == ["b", "c"]
+    nested = tensor("box", [2, 2, 2], [], row_lengths="1,2")
+    nested["data"] = [[[1, 2], [0, 0]], [[3, 4], [5, 6]]]
+    assert page.evaluate(read, [nested, 0]) == [[1, 2]]
+    assert page.evaluate(read, [nested, 1]) == [[3, 4], [5, 6]]
+    assert page.evaluate(read, [tensor("x", [2], [1.5, 2.5]), 1]) == 2.5
+    assert page.evaluate(read, [tensor("x", [1, 0], []), 0]) == []

@@ -59,6 +59,9 @@ export function givenFile(request, row) {
  * @param {string} name
  */
 export function thumbnail(file, name) {
+  if (file?.type.startsWith("video/")) {
+    return html`<video class="answer-thumbnail" controls muted src=${urlOf(file)} aria-label=${name}></video>`;
+  }
   if (!file?.type.startsWith("image/")) {
     return html`<p class="answer-note">${name}: a file that this browser does not show.</p>`;
   }

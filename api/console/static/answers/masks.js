@@ -3,6 +3,7 @@
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { duration } from "../lib/format.js";
 import { filesOf, itemsOf, tensorOf } from "../lib/tensors.js";
+import { filmOf } from "./film.js";
 import { picturesOf } from "./given.js";
 import { kept } from "./kept.js";
 import { maskOf } from "./mask.js";
@@ -24,12 +25,14 @@ export default function draw(answer) {
     return [{ label, ...(item.score === undefined ? {} : { score: item.score }), shapes: [shape] }];
   });
   const at = items.find((item) => item.frame_indexes === state.frame)?.time;
+  const [first] = pictures;
+  const film = first && !first.type.startsWith("image/") && at !== undefined ? filmOf(first) : null;
   const turn = (/** @type {Event} */ event) => {
     state.frame = frames[Number(/** @type {HTMLInputElement} */ (event.target).value)] ?? 0;
     answer.redraw();
   };
   return overPicture(answer, {
-    picture: pictures[state.frame] ?? null,
+    picture: film ? film.at(at, answer.redraw) : (pictures[state.frame] ?? null),
     what: "masks",
     head: "Mask",
     found,

@@ -40,7 +40,7 @@ class AnswerPicture extends HTMLElement {
     if (file === this.#file && (file || this.#bitmaps === null)) return;
     this.#file = file;
     this.#bitmaps = null;
-    this.#told = file ? "Reading the picture…" : "The picture was not sent along: its shapes are drawn on an empty ground.";
+    this.#told = file ? "Reading the picture…" : "There is no picture to show: the shapes are drawn on an empty ground.";
     if (file) this.#read(file);
     this.#later("picture");
   }
@@ -93,7 +93,7 @@ class AnswerPicture extends HTMLElement {
       this.#told = "";
     } catch {
       if (file !== this.#file) return;
-      this.#told = "This browser cannot show the picture's format: its shapes are drawn on an empty ground.";
+      this.#told = "This browser cannot show the picture's format: the shapes are drawn on an empty ground.";
     }
     this.#later("picture");
   }
@@ -107,7 +107,7 @@ class AnswerPicture extends HTMLElement {
           role="group"
           aria-label="Picture. Plus and minus zoom, arrows move."
           @keydown=${this.#key}
-          @wheel=${{ handleEvent: this.#wheel, passive: false }}
+          @wheel=${{ handleEvent: (/** @type {WheelEvent} */ event) => this.#wheel(event), passive: false }}
           @pointerdown=${this.#press}
           @pointermove=${this.#move}
           @pointerup=${this.#lift}

@@ -19,7 +19,7 @@ export function promptFields(control) {
         <div class="buttons">
           <strong>${name.charAt(0).toUpperCase() + name.slice(1)}</strong>
           ${prompts.takesPoints ? html`<button type="button" class="small" aria-pressed=${control.current === prompt}
-            aria-label=${`Mark ${name}`} @click=${() => chosen(control, prompt)}>Mark this one</button>` : ""}
+            aria-label=${`Mark ${name}`} @click=${() => chosen(control, prompt)}>Mark</button>` : ""}
           <button type="button" class="small" aria-label=${`Remove ${name}`} @click=${() => removed(prompts, prompt)}>Remove</button>
         </div>
         ${prompts.takesFrames ? placeFields(prompt, name) : ""}
