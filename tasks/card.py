@@ -22,6 +22,7 @@ def card(task: Task) -> dict[str, Any]:
         "description": task.description,
         "family": task.family,
         "default_model": task.default_model,
+        "input": {"module": task.input.__module__, "name": task.input.__qualname__},
         "inputs": [_input(task, spec) for spec in task.inputs],
         "outputs": [tensor(spec) for spec in task.outputs],
         "parameters": [_parameter(task, parameter) for parameter in task.parameters],
@@ -49,9 +50,10 @@ def example_of(task: Task) -> dict[str, Any]:
 
 
 def _input(task: Task, spec: TensorSpec) -> dict[str, Any]:
-    """A tensor of a request: what it holds, and whether that is one entry a row."""
+    """A tensor of a request: which field it fills, with what, and whether that is one entry a row."""
     return {
         **tensor(spec),
+        "field": spec.field,
         "description": task.input.model_fields[spec.field].description or "",
         "a_row": spec.field in task.input.ROWS,
     }

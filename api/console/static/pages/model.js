@@ -11,6 +11,7 @@ import { again, whileShown } from "../lib/lifetime.js";
 import { Source } from "../lib/source.js";
 import { toast, told } from "../lib/toast.js";
 import { modelCard } from "./model_card.js";
+import { widget } from "../widgets/mount.js";
 
 /**
  * @typedef {import("../lib/router.js").Route} Route
@@ -129,10 +130,13 @@ function whole(found, entry) {
 
 /**
  * Where the model's widget is drawn.
- * @param {Declared} _found
+ * @param {Declared} found
  */
-function widgetPlace(_found) {
-  return html`<section id="widget" class="card"></section>`;
+function widgetPlace(found) {
+  return html`<section id="widget" class="card" aria-labelledby="widget-title">
+    <h2 id="widget-title">Try it</h2>
+    ${widget(found.name, at.version)}
+  </section>`;
 }
 
 /** @param {Entry} entry */

@@ -1,0 +1,57 @@
+// Several short texts, one a line: labels to choose from, texts to compare with.
+
+import { html } from "../../vendor/lit-html/lit-html.js";
+import { redraw } from "../../lib/redraw.js";
+import { Missing, rowGiven, tensorOfRow, titleOf } from "../declaration.js";
+
+/** Texts by the line. They are a tensor of their own, or one row's list in JSON. */
+export class ListControl {
+  value = "";
+
+  /** @param {import("../declaration.js").Input} input */
+  constructor(input) {
+    this.input = input;
+  }
+
+  draw() {
+    const { name, description, optional } = this.input;
+    return html`<label class="field">
+      <span>${titleOf(name)}${optional ? html` <span class="muted">(optional)</span>` : ""}</span>
+      <textarea name=${name} rows="4" .value=${this.value} @input=${this.typed}></textarea>
+      <span class="help">One a line. ${description}</span>
+    </label>`;
+  }
+
+  /** @returns {import("../declaration.js").Tensor[]} */
+  tensors() {
+    const texts = this.value.split("\n").map((line) => line.trim()).filter(Boolean);
+    if (texts.length === 0) {
+      if (this.input.optional) return [];
+      throw new Missing(`${titleOf(this.input.name)}: write one a line.`);
+    }
+    if (this.input.content === "json" || this.input.shape.length > 1) {
+      return [tensorOfRow(this.input, texts)];
+    }
+    const { name, datatype } = this.input;
+    return [{ name, datatype, shape: [texts.length], data: texts }];
+  }
+
+  /** @param {import("../declaration.js").Tensor[]} tensors */
+  fill(tensors) {
+    const tensor = tensors.find((one) => one.name === this.input.name);
+    const ofRow = this.input.content === "json" || this.input.shape.length > 1;
+    const texts = ofRow ? rowGiven(this.input, tensors) : tensor?.data;
+    this.value = (texts ?? []).map(lineOf).join("\n");
+  }
+
+  /** @param {InputEvent} event */
+  typed = (event) => {
+    this.value = /** @type {HTMLTextAreaElement} */ (event.target).value;
+    redraw();
+  };
+}
+
+/** @param {any} text */
+function lineOf(text) {
+  return typeof text === "string" ? text : JSON.stringify(text);
+}
