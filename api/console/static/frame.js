@@ -18,6 +18,7 @@ import { themeChoice } from "./lib/theme.js";
 const PAGES = {
   models: { title: "Models", load: models },
   fleet: { title: "Fleet", load: async () => (await import("./pages/fleet.js")).fleet },
+  batches: { title: "Batches", load: batches },
   access: { load: async () => (await import("./pages/access.js")).access },
 };
 
@@ -25,6 +26,12 @@ const PAGES = {
 async function models() {
   const [list, one] = await Promise.all([import("./pages/models.js"), import("./pages/model.js")]);
   return (route) => (route.rest.length ? one.model(route) : list.models(route));
+}
+
+/** The list of batches, or one of them. @returns {Promise<Draw>} */
+async function batches() {
+  const [list, one] = await Promise.all([import("./pages/batches.js"), import("./pages/batch.js")]);
+  return (route) => (route.rest.length ? one.batch(route) : list.batches());
 }
 
 /** @type {Map<string, Promise<Draw>>} */
