@@ -20,6 +20,7 @@ const PAGES = {
   jobs: { title: "Jobs", load: async () => (await import("./pages/jobs.js")).jobs },
   dead: { load: async () => (await import("./pages/dead.js")).dead }, // the way there is on Jobs
   fleet: { title: "Fleet", load: async () => (await import("./pages/fleet.js")).fleet },
+  batches: { title: "Batches", load: batches },
   access: { load: async () => (await import("./pages/access.js")).access },
   answers: { load: async () => (await import("./pages/answers.js")).answers }, // of examples: no way leads there
 };
@@ -28,6 +29,12 @@ const PAGES = {
 async function models() {
   const [list, one] = await Promise.all([import("./pages/models.js"), import("./pages/model.js")]);
   return (route) => (route.rest.length ? one.model(route) : list.models(route));
+}
+
+/** The list of batches, or one of them. @returns {Promise<Draw>} */
+async function batches() {
+  const [list, one] = await Promise.all([import("./pages/batches.js"), import("./pages/batch.js")]);
+  return (route) => (route.rest.length ? one.batch(route) : list.batches());
 }
 
 /** @type {Map<string, Promise<Draw>>} */

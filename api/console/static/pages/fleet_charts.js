@@ -226,8 +226,8 @@ function card(kind, history, changed) {
     <div class="page-head"><h3 id=${`chart-${kind.name}`}>${kind.title}</h3>
       <p class="small muted">${pointed === null ? "now" : absolute(at[place] ?? 0)}</p></div>
     <p class="chart-keys small">${lines.map(
-      (line, number_) => html`<span class=${`chart-key ${line.colour.slice(2)}`}>${line.title}
-        <strong>${read(kind, columns[number_]?.[place])}</strong></span>`,
+      (line, index) => html`<span class=${`chart-key ${line.colour.slice(2)}`}>${line.title}
+        <strong>${read(kind, columns[index]?.[place])}</strong></span>`,
     )}</p>
     ${chart.element}
     <p class="help">${kind.advice}</p>
@@ -267,8 +267,8 @@ function withGaps(history, columns) {
       for (const column of filled) column.push(null);
     }
     at.push(ms);
-    columns.forEach((column, number_) => {
-      filled[number_]?.push(column[place] ?? null);
+    columns.forEach((column, index) => {
+      filled[index]?.push(column[place] ?? null);
     });
   });
   return { at, columns: filled };
