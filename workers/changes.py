@@ -103,7 +103,7 @@ class Changes:
         self._put_away(closed)
         self._models.trim()
         self._tell_cold(fleet)
-        self._tell_facts()
+        self.tell_facts()
         asked = {
             name: count
             for name, count in fleet.load_requests.items()
@@ -112,7 +112,7 @@ class Changes:
         if asked or self._models.loading:
             self._begin_load(asked)
 
-    def _tell_facts(self) -> None:
+    def tell_facts(self) -> None:
         """Write down what each model turned out to be, once it is loaded."""
         try:
             for model in self._models:
@@ -183,6 +183,7 @@ class Changes:
             self._models.load_all()
             self._heeded |= asked
             self._models.load_wanted()
+            self.tell_facts()
             self._announce()
         except WherryError as error:  # Redis is away; the next look begins anew
             log.warning("what is to be loaded is looked at again: %s", error.message)

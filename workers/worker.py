@@ -172,6 +172,7 @@ class Worker:
         self._changes.start()
         self._lease.start()  # so that others know what is still to come
         self._models.load_all(strict=self._settings.strict_models)
+        self._changes.tell_facts()
         self._failures.announce()  # before anybody takes this worker for ready
         self._belonging.start()
         self._loading = False

@@ -34,6 +34,7 @@ async def readiness(service: Service) -> tuple[list[str], list[str]]:
     try:
         async with asyncio.timeout(_READY_TIMEOUT_S):
             fleet = await service.fleet()
+            await service.live.learn()  # who reads that it is ready may ask next what it serves
     except Unavailable as error:
         return [error.message], []
     except TimeoutError:

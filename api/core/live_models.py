@@ -133,9 +133,8 @@ class LiveModels:
 
     async def look(self) -> None:
         """One look. Raises Unavailable."""
-        counts, written = await asyncio.gather(
-            self._queue.run(load_requests(self._settings)),
-            self._queue.run(count_facts(self._settings)),
+        counts, _ = await asyncio.gather(
+            self._queue.run(load_requests(self._settings)), self.learn()
         )
         if any(model.definition.own for model in self.declared):
             self._mixing = mixing(
@@ -143,9 +142,6 @@ class LiveModels:
                 await self._queue.run(view(self._settings)),
                 self._mixing,
             )
-        if written != self._written:
-            self._facts = await self._queue.run(read_facts(self._settings))
-            self._written = written
         asked = [name for name, count in counts.items() if count > self._heeded.get(name, 0)]
         if asked:
             self._heeded = counts
@@ -156,6 +152,13 @@ class LiveModels:
         elif self._catalog.models != self.declared:
             async with self._taking:
                 await self._settle()
+
+    async def learn(self) -> None:
+        """Know what models turned out to be by now. Raises Unavailable."""
+        written = await self._queue.run(count_facts(self._settings))
+        if written != self._written:
+            self._facts = await self._queue.run(read_facts(self._settings))
+            self._written = written
 
     async def _poll(self) -> None:
         """Have the fleet read models.toml again where it has changed, and is written no more."""

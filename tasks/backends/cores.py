@@ -8,16 +8,12 @@ from pathlib import Path
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
-def bound_cores() -> int:
-    """The cores that the process is bound to, of which there may be fewer than the machine's."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def usable_cores(cgroups: Path = _CGROUPS) -> int:
-    """The cores that the process is bound to, or fewer where its container's quota is of fewer."""
-    bound = bound_cores()
+    """The cores that the process is bound to, of which there may be fewer than the machine's, or
+    fewer still where its container's quota is of fewer.
+    """
+    is_bound = hasattr(os, "sched_getaffinity")
+    bound = len(os.sched_getaffinity(0)) if is_bound else os.cpu_count() or 1
     return max(1, min(bound, _quota(cgroups) or bound))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import __version__
-from ..backends.cores import bound_cores
+from ..backends.cores import usable_cores
 from ..catalog import ModelDeclaration
 from ..check.own_backend import folder_of
 from ..files import files_at
@@ -47,7 +47,7 @@ def identity(declared: ModelDeclaration, device_kind: str) -> dict[str, Any]:
         "versions": versions(),
         "device": device_kind,
         "cpu": cpu(),
-        "cores": bound_cores(),
+        "cores": usable_cores(),
         "threads": os.environ.get("OMP_NUM_THREADS", ""),
     }
 

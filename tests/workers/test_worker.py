@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from wherry.jobs.claim import BatchBudget, claim
+from wherry.jobs.facts import read_facts
 from wherry.jobs.keys import Keys
 from wherry.protocol.errors import JobNotFound, ModelFailed, Unavailable
 from wherry.workers.models import Models
@@ -46,6 +47,19 @@ def test_it_says_what_it_serves_and_what_it_cannot(process: Process) -> None:
     assert worker.info["served"] == [GROUP.model_id]
     assert list(worker.failed) == ["bad/1"]
     assert "no_such_thing" in worker.failed["bad/1"]
+
+
+def test_what_its_models_turned_out_to_be_is_known_as_soon_as_it_is_ready(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = list[object]()
+    monkeypatch.setattr(
+        process.worker._failures,
+        "announce",
+        lambda: known.append(process.queue.run(read_facts(process.jobs))),
+    )
+    process.worker.start()
+    assert [[*facts] for facts in known if isinstance(facts, dict)] == [[GROUP.model_id]]
 
 
 def test_one_that_is_strict_does_not_start_without_all_its_models(process: Process) -> None:

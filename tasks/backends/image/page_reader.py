@@ -11,6 +11,7 @@ from rapidocr import RapidOCR
 
 from ...boxes import BoundingBox
 from ...vision.optical_character_recognition import TextLine
+from ..cores import usable_cores
 
 Edges = tuple[float, float, float, float]
 
@@ -33,7 +34,8 @@ class Graphs(NamedTuple):
 class PageReader:
     """Finds the lines of a page, turns those that stand on their head, and reads them.
 
-    `threads` bounds the threads of its graphs; 0 leaves the choice to them. `cuda` is a device's
+    `threads` bounds the threads of its graphs; 0 takes every core that the process
+    may use. `cuda` is a device's
     number, None for the CPU. `graphs` are others than the package's.
     """
 
@@ -45,7 +47,7 @@ class PageReader:
             params={
                 "Global.log_level": "error",
                 "Global.text_score": 0.0,  # rows have their own thresholds
-                f"{engine}.intra_op_num_threads": threads or -1,
+                f"{engine}.intra_op_num_threads": threads or usable_cores(),
                 f"{engine}.use_cuda": cuda is not None,
                 f"{engine}.cuda_ep_cfg.device_id": cuda or 0,
                 **(_own(graphs) if graphs else {}),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ....protocol.errors import OutOfMemory
 from ..base import ModelRefused
-from ..cores import bound_cores
+from ..cores import usable_cores
 from ..device import Device
 from .checks import finite
 from .runtime import Runtime
@@ -46,7 +46,7 @@ _MEMORY_WORDS = (
 
 
 class Graph:
-    """An ONNX file on a device. `threads` bounds its threads; 0 takes every core of the process.
+    """An ONNX file on a device. `threads` bounds its threads; 0 takes every core it may use.
 
     Raises ModelRefused for a file that its runtime cannot open, or a device it cannot use.
     """
@@ -61,7 +61,7 @@ class Graph:
     ) -> None:
         self.path, self._device = path, device
         # The runtime's own default counts cores that the process may not use.
-        self.session = runtime.open(path, device, threads or bound_cores())
+        self.session = runtime.open(path, device, threads or usable_cores())
         taken, given = self.session.get_inputs(), self.session.get_outputs()
         self.inputs: dict[str, Shape] = {node.name: tuple(node.shape) for node in taken}
         self.outputs: dict[str, Shape] = {node.name: tuple(node.shape) for node in given}

@@ -14,6 +14,7 @@ from ....protocol.errors import OutOfMemory
 from ...base import Task
 from ..base import Backend, ModelRefused
 from ..company import TOLERANCE, chosen
+from ..cores import usable_cores
 from ..device import Device
 from ..facts import ModelFacts
 from ..placement import place
@@ -99,12 +100,18 @@ class TransformersBackend(Backend):
         check_attention(self._attention, self._dtype, self.place)
         if Path(str(self.source)).is_file():
             raise ModelRefused(f"{self.source} is a file: name the folder that it lies in")
-        if self._threads:
-            torch.set_num_threads(self._threads)
+        self.bound_threads()
         with self.refusing():
             self.model, self.lacking = self.load_model()
             self.model.eval().to(self.place)
             self.load_processor()
+
+    def bound_threads(self) -> None:
+        """Bound torch's threads to those declared, else to the cores that the process may use: it
+        knows of no container's quota.
+        """
+        if self._threads or usable_cores() < torch.get_num_threads():
+            torch.set_num_threads(self._threads or usable_cores())
 
     def find_place(self) -> str:
         """What torch calls the device. Raises ModelRefused where it cannot compute there."""

@@ -6,7 +6,6 @@ from wherry.jobs.facts import tell_facts
 from wherry.jobs.fleet import heartbeat
 from wherry.tasks.registry import task_names
 
-from ...support.waiting import until
 from ..conftest import WORKER
 
 
@@ -89,10 +88,8 @@ def test_what_a_model_turned_out_to_be_is_told(http, worker):
     worker.queue.run(tell_facts("embedding/2", facts, worker.jobs))
     worker.queue.run(heartbeat(WORKER, {"model_bytes": {"embedding/2": 420}}, worker.jobs))
 
-    def parameters():
-        return http.get("/v2/models/embedding").json()["parameters"]
-
-    seen = until(parameters, lambda now: "dtype" in now)
+    http.get("/v2/health/ready")  # who is told that it is ready may ask next what it serves
+    seen = http.get("/v2/models/embedding").json()["parameters"]
     assert {name: seen[name] for name in facts} == facts
     index = http.post("/v2/repository/index").json()
     [entry] = [e for e in index if (e["name"], e["version"]) == ("embedding", "2")]

@@ -31,8 +31,7 @@ class TextToImage(TransformersBackend):
         self.place = torch_place(self.device)
         if self._attention:
             raise ModelRefused("attention: a pipeline of diffusers has its own; leave it out")
-        if self._threads:
-            torch.set_num_threads(self._threads)
+        self.bound_threads()
         loading: dict[str, Any] = {
             "dtype": self._dtype,
             "revision": self._revision,
