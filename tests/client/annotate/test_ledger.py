@@ -115,6 +115,33 @@ os.kill(os.getpid(), signal.SIGKILL)
         assert ledger.under_way() == [("job", [key(2), key(3)])]
 
 
+def test_a_job_is_under_way_until_its_answer_is_on_disk(path: Path) -> None:
+    """Jobs are kept one by one before they are sent, answers together: none is lost between."""
+    script = f"""
+import os, signal
+from pathlib import Path
+from wherry.client.annotate.ledger import Ledger
+ledger = Ledger(Path({str(path)!r}))
+ledger.begin(reuse=True)
+ledger.sent("first", [{key(1)!r}])
+ledger.keep(b"answer", [{key(1)!r}])
+ledger.read("first")
+assert ledger.done([{key(1)!r}]) == {{{key(1)!r}}}
+ledger.sent("second", [{key(2)!r}])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", script], check=False)
+    assert done.returncode == -9
+    with Ledger(path) as ledger:
+        assert ledger.done([key(1)]) == set()
+        assert ledger.under_way() == [("first", [key(1)]), ("second", [key(2)])]
+        ledger.keep(b"answer", [key(1)])
+        ledger.read("first")
+        assert ledger.under_way() == [("second", [key(2)])]
+        ledger.commit()
+        assert ledger.done([key(1)]) == {key(1)}
+
+
 def test_a_second_run_on_one_output_is_refused(path: Path) -> None:
     with Ledger(path), pytest.raises(InvalidRequest, match="another run writes this output"):
         Ledger(path)
