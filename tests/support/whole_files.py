@@ -9,8 +9,8 @@ from xdist.workermanage import WorkerController
 class WholeFiles(LoadFileScheduling):
     """As `--dist loadfile` does, and goes on when a process dies.
 
-    pytest-xdist 3.8 puts all that a dead process ever did back, files that are done included. Whoever
-    is given one has nothing to run, reports nothing, is given nothing more, and the run never ends.
+    pytest-xdist 3.8 puts all that a dead process ever did back, files that are done included.
+    Whoever is given one has nothing to run, reports nothing, is given nothing more: no end.
     """
 
     def remove_node(self, node: WorkerController) -> str | None:
