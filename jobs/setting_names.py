@@ -31,8 +31,8 @@ webhook_keep_s webhook_retry_s webhook_schemes webhook_secrets webhook_timeout_s
 SETTINGS = frozenset(_SETTING_NAMES.split())
 
 _OTHER_NAMES = """
-api_key api_key_file chaos flower_auth flower_port fuzz_examples models_file port
-record_compatibility redis_memory url
+api_key api_key_file browser_fleet chaos chromium flower_auth flower_port fuzz_examples models_file
+port record_compatibility redis_memory url
 """
 
 #: What the client, its commands, compose.yaml and the project's own tests read.

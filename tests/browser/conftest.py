@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    sync_playwright,
+)
 
 from wherry.client import Client
 from wherry.ops.stack import Stack
@@ -25,6 +32,14 @@ ROOT = Path(__file__).parents[2]
 CHROMIUM = os.environ.get("WHERRY_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 
 _AXE = ROOT / "console" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def chromium(playwright: Playwright) -> Browser:
+    """Start Chromium, with a camera and a microphone that are played."""
+    flags = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+    if os.geteuid() == 0:
+        flags.append("--no-sandbox")  # it has none for root
+    return playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -56,12 +71,9 @@ def client(fleet_url: str) -> Iterator[Client]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium, with a camera and a microphone that are played."""
-    flags = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
-    if os.geteuid() == 0:
-        flags.append("--no-sandbox")  # it has none for root
+    """One Chromium for all tests."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        browser = chromium(playwright)
         yield browser
         browser.close()
 

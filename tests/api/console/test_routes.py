@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import httpx
@@ -64,6 +65,12 @@ def test_a_file_is_sent_packed_and_once(http: httpx.Client) -> None:
     assert first.text == plain.text
     again = http.get("/console/style.css", headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+def test_all_files_weigh_little() -> None:
+    folder = Path(routes.__file__).parent / "static"
+    sent = [file for file in folder.rglob("*") if file.suffix in {".js", ".css", ".html", ".svg"}]
+    assert sum(len(gzip.compress(file.read_bytes())) for file in sent) < 250_000
 
 
 @pytest.mark.parametrize(
