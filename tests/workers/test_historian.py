@@ -87,6 +87,7 @@ def test_the_recent_load_is_of_the_last_minute() -> None:
     load = RecentLoad(device, clock)
 
     def after(beats: int, *, rows: int) -> Mapping[str, float]:
+        measured: Mapping[str, float] = {}
         for _ in range(beats):
             clock.now += 5
             device.seconds += 5 * (rows > 0)

@@ -18,6 +18,17 @@ const HEIGHT = 180;
 const MINUTES = [1, 2, 5, 10, 20, 30, 60, 120, 240, 360].map((minutes) => 60 * minutes);
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 
+/**
+ * The values with none beside them, which no line goes through.
+ * @param {uPlot} plot
+ * @param {number} line
+ */
+function alone(plot, line) {
+  const values = plot.data[line] ?? [];
+  const places = Array.from(values, (value, place) => (value === null ? -1 : place));
+  return places.filter((place) => place >= 0 && values[place - 1] == null && values[place + 1] == null);
+}
+
 /** The lines of one chart. All charts of a page show the same moment under the pointer. */
 export class Chart {
   /** What a template shows. */
@@ -95,7 +106,7 @@ export class Chart {
           label: line.title,
           stroke: colour(line.colour),
           width: 2,
-          points: { show: false },
+          points: { show: true, size: 4, fill: colour(line.colour), filter: alone },
         })),
       ],
       hooks: { setCursor: [(plot) => this.pointed(plot.cursor.idx ?? null)] },

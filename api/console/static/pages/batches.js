@@ -122,9 +122,9 @@ export function batches() {
 
 /** @type {import("../lib/table.js").Column<Batch>[]} */
 const COLUMNS = [
-  { title: "Batch", head: true, cell: ({ id }) => html`<a class="mono" href=${href(["batches", id])}>${id.slice(0, 20)}…</a>` },
+  { title: "Batch", head: true, cell: ({ id }) => html`<a class="mono batch-name" href=${href(["batches", id])}>${id.slice(0, 20)}…</a>` },
   { title: "State", cell: ({ status }) => badge(status) },
-  { title: "Endpoint", cell: ({ endpoint }) => html`<code>${endpoint}</code>` },
+  { title: "Endpoint", cell: ({ endpoint }) => html`<code class="batch-endpoint">${endpoint}</code>` },
   { title: "Progress", cell: progress },
   { title: "Failed", numeric: true, cell: ({ request_counts }) => number(request_counts.failed) },
   { title: "Lines a second", numeric: true, cell: (batch) => number(rateOf(batch)) },
