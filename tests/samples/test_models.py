@@ -179,7 +179,7 @@ def test_a_model_that_another_process_built_meanwhile_stays(
         (tmp_path / name / "theirs").touch()
         return folder
 
-    monkeypatch.setattr(samples.tiny, "build", build)
+    monkeypatch.setattr("wherry.samples.tiny.build", build)
     samples._build_here(tmp_path, ["fill-mask"])  # its own process runs it
     assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == [
         "fill-mask",

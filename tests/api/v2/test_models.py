@@ -146,7 +146,12 @@ def test_the_index_says_how_a_model_stands_in_a_word(http, worker):
 
     assert set(stands().values()) == {"unserved"}
     served = {"models": ["embedding"], "served": ["embedding/1", "embedding/2"]}
-    told = {"families": ["text"], "asleep": ["embedding/2"], "device": "cuda:1", **served}
+    told: dict[str, object] = {
+        "families": ["text"],
+        "asleep": ["embedding/2"],
+        "device": "cuda:1",
+        **served,
+    }
     worker.queue.run(heartbeat(WORKER, told, worker.jobs))
     found = stands()
     assert (found["embedding/1"], found["embedding/2"]) == ("ready", "cold")
