@@ -50,7 +50,7 @@ def example_of(task: Task) -> dict[str, Any]:
 
 
 def _input(task: Task, spec: TensorSpec) -> dict[str, Any]:
-    """A tensor of a request: which field it fills, with what, and whether with one entry a row."""
+    """A tensor of a request: the field that it fills, with what, and whether by the row."""
     return {
         **tensor(spec),
         "field": spec.field,

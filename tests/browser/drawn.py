@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from PIL import Image
@@ -55,7 +55,7 @@ def image(*data: str, name: str = "image") -> dict[str, Any]:
     )
 
 
-def boxes(*found: tuple[str, float, list[float]], sent: str) -> dict[str, Any]:
+def boxes(*found: tuple[str, float, Sequence[float]], sent: str) -> dict[str, Any]:
     count = len(found)
     return {
         "renderer": "boxes",

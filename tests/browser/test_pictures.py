@@ -95,8 +95,8 @@ def test_masks_lie_over_their_picture(draw: Draw) -> None:
     expect(drawn).to_contain_text("400 × 200 pixels")
     drawn.page.wait_for_function(f"() => ({PIXEL})(document, [0.1, 0.5])[3] > 0")
     drawn.page.wait_for_function(f"() => ({PIXEL})(document, [0.4, 0.5])[3] > 0")
-    for place, colour in ((0.1, _BLUE), (0.4, _ORANGE)):
-        found = at(drawn, place, 0.5)
+    for share, colour in ((0.1, _BLUE), (0.4, _ORANGE)):
+        found = at(drawn, share, 0.5)
         assert found[3] in (127, 128), "half seen through"
         assert all(abs(one - other) <= 2 for one, other in zip(found, colour, strict=False))
     assert at(drawn, 0.75, 0.5)[3] == 0

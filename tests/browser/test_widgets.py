@@ -5,16 +5,17 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from wherry.tasks.base import FAMILIES
 from wherry.tasks.registry import get_task, task_names
-from wherry.tasks.samples import WAV
+from wherry.tasks.samples import PNG, WAV
 
 Show = Callable[[str], Page]
 
@@ -306,6 +307,15 @@ def test_marks_are_set_moved_and_removed_with_the_keyboard(widget: Show, picture
     assert set(inputs_of(page)) == {"image"}
 
 
+def test_marks_go_with_their_picture(widget: Show, picture: Path) -> None:
+    page = widget("mask-generation")
+    page.get_by_role("button", name="Use the example").click()
+    assert set(inputs_of(page)) == {"image", "points", "labels"}
+    page.locator("input[type=file]").set_input_files(picture)
+    expect(page.get_by_text("half.png,")).to_be_visible()
+    assert set(inputs_of(page)) == {"image"}
+
+
 def test_an_object_is_followed_from_the_frame_it_is_marked_on(widget: Show, picture: Path) -> None:
     page = widget("video-mask-generation")
     other = picture.with_name("other.png")
@@ -384,3 +394,62 @@ def test_every_control_is_for_everybody(
     page.locator("#widget details").evaluate_all("all => all.forEach(one => { one.open = true; })")
     page.locator(".widget-code pre").wait_for()
     check_accessible(page)
+
+
+def test_a_task_of_a_package_has_its_controls_by_what_its_tensors_hold(widget: Show) -> None:
+    """Of a control that no page knows, a file, a text and nested numbers."""
+
+    def declared(route: Route) -> None:
+        body = route.fetch().json()
+        for name, datatype, content in (
+            ("photo", "BYTES", "image"),
+            ("verse", "BYTES", "text"),
+            ("weights", "FP32", "tensor"),
+        ):
+            body["inputs"].append(
+                {**body["inputs"][0], "name": name, "datatype": datatype, "content": content}
+            )
+        body["widget"]["controls"] = ["dial", "lens", "quill", "scales"]
+        route.fulfill(json=body)
+
+    widget("embedding").route("**/v2/tasks/custom", declared)
+    page = widget("custom")
+    page.locator("textarea[name=data]").fill("1")
+    page.locator("textarea[name=verse]").fill("a line")
+    page.locator("textarea[name=weights]").fill("[[1, 2, 3], [4, 5, 6]]")
+    page.locator("input[type=file]").set_input_files(
+        {"name": "dot.png", "mimeType": "image/png", "buffer": PNG}
+    )
+    expect(page.get_by_role("img", name="dot.png")).to_be_visible()
+    sent = request_of(page)["inputs"]
+    assert [(tensor["name"], tensor["shape"]) for tensor in sent] == [
+        ("data", [1]),
+        ("photo", [1]),
+        ("verse", [1]),
+        ("weights", [1, 2, 3]),
+    ]
+    assert sent[1]["parameters"] == {"content_type": "base64"}
+
+
+def test_who_waits_sees_how_many_go_before_and_when_it_starts(widget: Show) -> None:
+    page = widget("text-classification")
+    start = (datetime.now(UTC) + timedelta(seconds=95)).isoformat()
+    held: list[Route] = []
+
+    def queued(route: Route) -> None:
+        waits = {"status": "queued", "queue_position": 3, "estimated_start_at": start}
+        route.fulfill(json={**route.fetch().json(), **waits}, status=202)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/v2/models/*/jobs", queued)
+    page.route("**/v2/jobs/*", hold)
+    page.locator("textarea[name=text]").fill("a calm sea")
+    page.get_by_role("button", name="Run", exact=True).click()
+    told = page.locator(".widget-progress")
+    expect(told).to_contain_text("In the queue, 3 before it; it starts about in 1 min 3")
+    expect(page.get_by_role("link", name="The job")).to_be_visible()
+    page.unroute("**/v2/jobs/*", hold)
+    held[0].continue_()
+    expect(told).to_contain_text("Done in")

@@ -3,21 +3,30 @@
 /** Pixels of a mask's longer edge, at most: what the screen shows needs no more. */
 const LONGEST = 1600;
 
+/** Pixels of all masks of an answer together, about. */
+const MOST = 2 ** 25;
+
 export class Mask {
   /** @type {HTMLCanvasElement | null} as opaque as the mask is white; null until it is read */
   canvas = null;
   #colour = "";
 
-  /** @param {Blob} file */
-  constructor(file) {
+  /**
+   * @param {Blob} file
+   * @param {number} longest
+   */
+  constructor(file, longest) {
     /** settles when the mask can be drawn, or never will */
-    this.ready = this.#read(file).catch(() => {});
+    this.ready = this.#read(file, longest).catch(() => {});
   }
 
-  /** @param {Blob} file */
-  async #read(file) {
+  /**
+   * @param {Blob} file
+   * @param {number} longest
+   */
+  async #read(file, longest) {
     const whole = await createImageBitmap(file);
-    const scale = Math.min(1, LONGEST / Math.max(whole.width, whole.height));
+    const scale = Math.min(1, longest / Math.max(whole.width, whole.height));
     const canvas = document.createElement("canvas");
     canvas.width = Math.max(1, Math.round(whole.width * scale));
     canvas.height = Math.max(1, Math.round(whole.height * scale));
@@ -66,9 +75,10 @@ const masks = new WeakMap();
 /**
  * The mask that a file holds; the same one each time.
  * @param {Blob} file
+ * @param {number} among how many masks the answer has
  */
-export function maskOf(file) {
-  const mask = masks.get(file) ?? new Mask(file);
+export function maskOf(file, among) {
+  const mask = masks.get(file) ?? new Mask(file, Math.min(LONGEST, Math.ceil(Math.sqrt(MOST / among))));
   masks.set(file, mask);
   return mask;
 }

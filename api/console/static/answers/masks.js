@@ -21,7 +21,7 @@ export default function draw(answer) {
     const item = items[at] ?? {};
     if (!file || (item.frame_indexes ?? 0) !== state.frame) return [];
     const label = item.label ?? (item.objects_ids === undefined ? `mask ${at + 1}` : `object ${item.objects_ids}`);
-    const shape = { kind: /** @type {const} */ ("mask"), at: [], mask: maskOf(file), label };
+    const shape = { kind: /** @type {const} */ ("mask"), at: [], mask: maskOf(file, files.length), label };
     return [{ label, ...(item.score === undefined ? {} : { score: item.score }), shapes: [shape] }];
   });
   const at = items.find((item) => item.frame_indexes === state.frame)?.time;

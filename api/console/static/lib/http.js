@@ -21,6 +21,11 @@ export function useKey(value, keep) {
   dispatchEvent(new Event(KEY_CHANGED));
 }
 
+/** Whether a key is used. */
+export function hasKey() {
+  return Boolean(key);
+}
+
 /** An answer that is an error: its status, the error's code, the words. */
 export class HttpError extends Error {
   /**

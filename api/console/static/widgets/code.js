@@ -10,10 +10,11 @@ const SHOWN = 60;
 /**
  * @typedef {object} Asked
  * @property {string} model
+ * @property {string} version "" for the one that is meant where none is named
  * @property {import("./declaration.js").Task} task
  * @property {import("./declaration.js").InferenceRequest} request
  * @property {import("./given_file.js").GivenFile[]} files
- * @property {boolean} keyed whether the fleet wants an API key
+ * @property {boolean} keyed whether an API key goes along; the code takes it from the environment
  */
 
 /**
@@ -60,7 +61,8 @@ function isFile(tensor) {
  * A command for a shell. Files are read where they lie.
  * @param {Asked} asked
  */
-export function curlCommand({ model, request, files, keyed }) {
+export function curlCommand({ model, version, request, files, keyed }) {
+  const path = ["v2", "models", model, ...(version ? ["versions", version] : []), "infer"];
   const names = namesOf(files);
   /** @type {string[]} */
   const marks = [];
@@ -74,9 +76,9 @@ export function curlCommand({ model, request, files, keyed }) {
   const body = marks.length ? marked.replace(/\\u0000|[\\$`]/g, (found) => (found === "\\u0000" ? found : `\\${found}`)) : marked;
   const filled = body.replace(/\\u0000(\d+)\\u0000/g, (_, at) => `$(base64 < ${shellWord(marks[Number(at)] ?? "")} | tr -d '\\n')`);
   const lines = [
-    `curl -sS ${shellWord(`${BASE}/v2/models/${encodeURIComponent(model)}/infer`)} \\`,
+    `curl -sS ${shellWord(`${BASE}/${path.map(encodeURIComponent).join("/")}`)} \\`,
     ...(keyed ? ['  -H "Authorization: Bearer $WHERRY_API_KEY" \\'] : []),
-    "  -H 'Content-Type: application/json' --data-binary @- <<" + (marks.length ? "JSON" : "'JSON'"),
+    `  -H 'Content-Type: application/json' --data-binary @- <<${marks.length ? "JSON" : "'JSON'"}`,
   ];
   return `${lines.join("\n")}\n${filled}\nJSON\n`;
 }

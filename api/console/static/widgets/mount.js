@@ -3,7 +3,7 @@
 
 import { html } from "../vendor/lit-html/lit-html.js";
 import { failure } from "../lib/failure.js";
-import { callJson } from "../lib/http.js";
+import { KEY_CHANGED, callJson } from "../lib/http.js";
 import { whileShown } from "../lib/lifetime.js";
 import { redraw } from "../lib/redraw.js";
 import { Widget } from "./widget.js";
@@ -13,6 +13,9 @@ const widgets = new Map();
 
 /** @type {Set<string>} */
 const coming = new Set();
+
+// What one key's owner gave and was answered is not the next one's to see.
+addEventListener(KEY_CHANGED, () => widgets.clear());
 
 /**
  * Draw the widget of a model.
@@ -41,7 +44,7 @@ async function make(name, version, key) {
   try {
     const model = await callJson(`v2/models/${encodeURIComponent(name)}${tail}`);
     const task = await callJson(`v2/tasks/${encodeURIComponent(model.parameters.task)}`);
-    widgets.set(key, new Widget(model, version || model.versions.at(-1), task));
+    widgets.set(key, new Widget(model, version, task));
   } catch (error) {
     widgets.set(key, error instanceof Error ? error : new Error(String(error)));
   }

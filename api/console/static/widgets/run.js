@@ -45,7 +45,8 @@ export class Run {
    * @param {boolean} asked.streams whether the answer is told while it is written
    */
   constructor({ model, version, request, streams }) {
-    this.path = `v2/models/${encodeURIComponent(model)}/versions/${encodeURIComponent(version)}/jobs`;
+    const named = version ? `/versions/${encodeURIComponent(version)}` : "";
+    this.path = `v2/models/${encodeURIComponent(model)}${named}/jobs`;
     this.request = request;
     this.streams = streams;
   }

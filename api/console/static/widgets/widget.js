@@ -1,6 +1,7 @@
 // A model's widget: give an input, set parameters, run it, see the answer, take the request along.
 
 import { html } from "../vendor/lit-html/lit-html.js";
+import { hasKey } from "../lib/http.js";
 import { redraw } from "../lib/redraw.js";
 import { codeBlock, copyButton } from "../lib/copy.js";
 import { drawAnswer } from "../answers/answer.js";
@@ -30,7 +31,7 @@ export class Widget {
 
   /**
    * @param {Model} model
-   * @param {string} version
+   * @param {string} version "" for the one that is meant where none is named
    * @param {import("./declaration.js").Task} task
    */
   constructor(model, version, task) {
@@ -105,7 +106,12 @@ export class Widget {
       if (!this.run) return html`<p class="muted">${error.message}</p>`;
       request = this.run.request; // the one that was sent
     }
-    const asked = { model: this.model.name, task: this.task, request, files: this.files, keyed: false };
+    const { name: model } = this.model;
+    const { task, version, files } = this;
+    const asked = { model, version, task, request, files, keyed: hasKey() };
+    if (this.form === "python" && version) {
+      return html`<p class="muted">The client sends to the last version. Use curl, or the JSON, for this one.</p>`;
+    }
     if (this.form === "python") return codeBlock(pythonProgram(asked), "The request in Python");
     if (this.form === "json") {
       return html`<div class="code">

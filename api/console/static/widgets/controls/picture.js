@@ -19,6 +19,8 @@ export class PictureControl {
   files = [];
   /** Whether the pictures are shown here, or by who draws on them. */
   shows = true;
+  /** Called when other pictures are given, or none. */
+  changed = () => {};
 
   /** @param {import("../declaration.js").Input} input */
   constructor(input) {
@@ -90,12 +92,14 @@ export class PictureControl {
   /** @param {import("../given_file.js").GivenFile[]} files */
   add(files) {
     this.files = this.many ? [...this.files, ...files] : files.slice(-1);
+    this.changed();
     redraw();
   }
 
   /** @param {number} at */
   remove(at) {
     this.files = this.files.filter((_, index) => index !== at);
+    this.changed();
     redraw();
   }
 

@@ -22,6 +22,7 @@ export class PromptsControl {
   constructor([picture, ...drawn]) {
     this.picture = new PictureControl(/** @type {import("../declaration.js").Input} */ (picture));
     this.picture.shows = false;
+    this.picture.changed = () => this.changed();
     this.prompts = new Prompts(drawn);
     this.tool = this.prompts.takesPoints ? "on" : "box";
     this.stage = new Stage({ pressed: (at) => this.pressed(at), dragged: (from, to) => this.dragged(from, to) });
@@ -103,6 +104,14 @@ export class PromptsControl {
     this.prompts.fill(tensors);
     this.frame = 0;
     this.current = null;
+  }
+
+  /** Marks are of one picture, and go with it; those of several are on frames that may stay. */
+  changed() {
+    if (this.prompts.takesFrames && this.files.length) return;
+    this.prompts.list = [];
+    this.current = null;
+    this.frame = 0;
   }
 
   stop() {
