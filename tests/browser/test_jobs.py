@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from wherry.ops.stack import Stack
 
@@ -287,15 +286,6 @@ _LOAD = """async (rows) => {
   }
 }"""
 
-#: Scroll through the whole list by so many pixels a frame.
-_SCROLL = """async (step) => {
-  const list = document.querySelector(".windowed");
-  for (let at = 0; at < list.scrollHeight; at += step) {
-    list.scrollTop = at;
-    await new Promise(requestAnimationFrame);
-  }
-}"""
-
 
 def pages(route: Route) -> None:
     """Ten thousand jobs, as the API would list them: to have a fleet do them takes a minute."""
@@ -320,34 +310,18 @@ def job(number: int) -> dict[str, Any]:
     }
 
 
-def test_ten_thousand_jobs_stay_smooth(show: Show, http: httpx.Client, browser: Browser) -> None:
-    """CPU time of the page's thread, task by task: what else runs here does not count."""
+def test_of_ten_thousand_jobs_the_browser_has_those_in_sight(
+    show: Show, http: httpx.Client
+) -> None:
     page = show("")
     page.route(re.compile(r"/v2/jobs\?"), pages)
     page = show("#/jobs")
     counted(page, 250)
     page.evaluate(_LOAD, 10_001)
-    browser.start_tracing(page=page, categories=["toplevel"])
-    page.evaluate(_SCROLL, 8000)
-    page.locator(".windowed").evaluate("(list) => list.scrollTo(0, 0)")
-    for burst in range(1, 4):
-        many(http, 50)
-        counted(page, 10_000 + 50 * burst)
-    tasks = sorted(task_ms(json.loads(browser.stop_tracing())), reverse=True)
     assert rows(page).count() < 80
-    assert len([ms for ms in tasks if ms > 50]) <= len(tasks) // 100, tasks[:20]
-
-
-def task_ms(trace: dict[str, Any]) -> list[float]:
-    """CPU milliseconds of each task of the page's own thread."""
-    events = trace["traceEvents"]
-    threads = {
-        event["tid"]
-        for event in events
-        if event.get("name") == "thread_name" and event["args"]["name"] == "CrRendererMain"
-    }
-    return [
-        event["tdur"] / 1000
-        for event in events
-        if event["tid"] in threads and "RunTask" in event["name"] and "tdur" in event
-    ]
+    page.locator(".windowed").evaluate("(list) => list.scrollTo(0, list.scrollHeight)")
+    expect(rows(page).last).to_contain_text("000000000001")
+    page.locator(".windowed").evaluate("(list) => list.scrollTo(0, 0)")
+    many(http, 50)
+    counted(page, 10_050)
+    assert rows(page).count() < 80
