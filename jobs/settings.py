@@ -74,8 +74,8 @@ class JobsSettings(BaseSettings):
         default=67_108_864,
         ge=0,
         description="Bytes of Redis in which the requests of ended jobs are kept to be looked at:"
-        " all of a quiet fleet, a sample of a busy one; for moments twice as many. 0: a request"
-        " goes with the end of its job.",
+        " all of a quiet fleet, a sample of a busy one, none where half of maxmemory is in use;"
+        " for moments twice as many. 0: a request goes with the end of its job.",
     )
     kept_requests_s: int = Field(
         default=3600,

@@ -25,11 +25,19 @@ local took = table.concat({ARGV[7], ARGV[8], ARGV[12], ARGV[9], ARGV[4]}, ' ')
 -- What ended jobs were asked is kept for a while, as far as a budget of bytes goes that refills over that
 -- while: all of it on a quiet fleet, a sample on a busy one. `whole_at` is when it is whole again.
 local kept_bytes, kept_ms = tonumber(ARGV[14]), tonumber(ARGV[15]) * 1000
-local whole_at, spent = nil, false
+local whole_at, spent, tight = nil, false, nil
+-- Whether half of the memory is in use: then what goes makes room.
+local function is_tight()
+  local info = redis.call('INFO', 'memory')
+  local most = tonumber(string.match(info, '\nmaxmemory:(%d+)'))
+  return most > 0 and tonumber(string.match(info, '\nused_memory:(%d+)')) * 2 > most
+end
 local function keeps(job)
-  if kept_bytes == 0 then return false end
+  if kept_bytes == 0 or tight then return false end
   whole_at = whole_at or math.max(ms, tonumber(redis.call('HGET', KEYS[2], 'kept_whole_at') or '0'))
   if whole_at >= ms + kept_ms then return false end
+  if tight == nil then tight = is_tight() end -- asked where the budget has room: not by a busy fleet
+  if tight then return false end
   local f = redis.call('HMGET', job, 'bytes', 'payload_ref')
   local after = whole_at + f[1] / kept_bytes * kept_ms
   if f[2] ~= '' or after > ms + kept_ms then return false end

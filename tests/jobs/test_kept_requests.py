@@ -108,3 +108,14 @@ def test_who_waits_for_the_answer_has_its_request(queue, settings, new_job):
     [claimed] = queue.run(claim(GROUP, "w1", {GROUP.model_id: BatchBudget()}, settings)).jobs
     queue.run(finish("w1", [outcome(claimed, "")], BatchStats(group=GROUP), settings))
     assert asked(queue, settings, job) is None
+
+
+def test_nothing_is_kept_where_half_of_the_memory_is_in_use(queue, settings, new_job, ended):
+    used = queue.redis.info("memory")["used_memory"]
+    before = queue.redis.config_get("maxmemory")["maxmemory"]
+    try:
+        queue.redis.config_set("maxmemory", int(used * 1.5))
+        [job] = ended(new_job())
+        assert asked(queue, settings, job) is None
+    finally:
+        queue.redis.config_set("maxmemory", before)

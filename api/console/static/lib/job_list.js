@@ -57,6 +57,7 @@ export class JobList {
   /** @type {Map<string, Job>} */
   #known = new Map();
   #readAt = 0;
+  #isBehind = false;
 
   /**
    * @param {URLSearchParams} filters as the API takes them
@@ -106,11 +107,25 @@ export class JobList {
     if (!this.live) {
       this.live = true;
       this.error = null;
-      this.#page("", signal);
+      if (this.read) this.#catchUp(signal);
+      else this.#page("", signal);
     }
-    if (missed && Date.now() - this.#readAt > BEHIND && this.mayMove()) this.#page("", signal);
+    if (missed) this.#catchUp(signal);
     this.#take(jobs);
     redraw();
+  }
+
+  /**
+   * Read the head of the list again soon, once however much was missed.
+   * @param {AbortSignal} signal
+   */
+  async #catchUp(signal) {
+    if (this.#isBehind) return;
+    this.#isBehind = true;
+    do await pause(Math.max(100, this.#readAt + BEHIND - Date.now()), signal);
+    while (!signal.aborted && !this.mayMove()); // who reads further down is not moved
+    this.#isBehind = false;
+    if (!signal.aborted) await this.#page("", signal);
   }
 
   /** @param {Job[]} jobs */
@@ -209,13 +224,13 @@ export class JobList {
    * @param {boolean} isHead
    */
   #put(jobs, next, isHead) {
-    const meets = jobs.some((job) => this.#known.has(job.id));
-    if (isHead && !meets && next) {
-      // Between these and those that were here others may be: begin again.
-      this.jobs = [];
+    if (isHead && this.read) {
+      // What was missed may be anywhere below: the rest is read anew when it comes into sight.
+      const newest = jobs[0]?.created_at ?? "";
+      this.jobs = this.jobs.filter((job) => job.created_at > newest);
       this.held = [];
-      this.#known.clear();
       this.cut = false;
+      this.#known = new Map(this.jobs.map((job) => [job.id, job]));
     }
     const fresh = [];
     for (const job of jobs) {
@@ -226,13 +241,8 @@ export class JobList {
         fresh.push(job);
       }
     }
-    if (!isHead) {
-      this.jobs = this.jobs.concat(fresh);
-      this.next = next;
-    } else if (!this.jobs.length) {
-      this.jobs = fresh;
-      this.next = next;
-    } else if (fresh.length) this.#comeIn(fresh);
+    this.jobs = this.jobs.concat(fresh);
+    this.next = next;
     this.#shorten();
   }
 }

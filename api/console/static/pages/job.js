@@ -41,6 +41,8 @@ class Shown {
   noResponse = null;
   renderer = "json";
   drawn = DRAWN;
+  /** Tells one look at a job from the next: a dead letter lives again. */
+  number = (looks += 1);
   #reading = false;
 
   /** @param {string} id */
@@ -115,12 +117,13 @@ class Shown {
 
 /** @type {Shown | null} */
 let shown = null;
+let looks = 0;
 
 /** @param {string} id */
 export function job(id) {
   if (shown?.id !== id) shown = new Shown(id);
   const here = shown;
-  whileShown(`job ${id}`, (signal) => {
+  whileShown(`job ${id} ${here.number}`, (signal) => {
     here.keep(signal);
     again(signal, LOOK_S, async (stop) => {
       if (here.job?.status === "queued") await here.look(stop);
@@ -155,24 +158,24 @@ function all(here, it) {
     ${buttons(here, it)}
     ${it.error ? problem(it) : nothing}
     <div class="columns">
-      <section class="card" aria-labelledby="job-facts">
-        <h2 id="job-facts">Job</h2>
+      <div class="card">
+        <h2>Job</h2>
         ${facts(it)}
-      </section>
-      <section class="card" aria-labelledby="job-times">
-        <h2 id="job-times">What happened</h2>
+      </div>
+      <div class="card">
+        <h2>What happened</h2>
         ${timeline(it)}
-      </section>
+      </div>
     </div>
     <div class="columns">
-      <section class="card" aria-labelledby="job-request">
-        <h2 id="job-request">Request</h2>
+      <div class="card">
+        <h2>Request</h2>
         ${asked(here)}
-      </section>
-      <section class="card" aria-labelledby="job-answer">
-        <h2 id="job-answer">Answer</h2>
+      </div>
+      <div class="card">
+        <h2>Answer</h2>
         ${answer(here, it)}
-      </section>
+      </div>
     </div>
   `;
 }
