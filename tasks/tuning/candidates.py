@@ -128,6 +128,32 @@ def _graphs(declared: ModelDeclaration, own: str) -> Iterator[Contender]:
             yield from _graph(declared, own, backend)
 
 
+def barred(declared: ModelDeclaration, device: str) -> list[tuple[Contender, str]]:
+    """The runtimes of graphs that would be tried but for a parameter, and which it is."""
+    own = with_own_backend(declared).backend
+    if own not in ("transformers", *OF_GRAPHS):
+        return []
+    found = []
+    for backend in _RUNTIMES:
+        theirs = [name for name in declared.parameters if not _takes(declared, backend, name)]
+        kept = {k: v for k, v in declared.parameters.items() if k not in theirs}
+        free = declared.model_copy(update={"parameters": kept})
+        if theirs:
+            why = f"it does not take {', '.join(theirs)}"
+            found += [
+                (each, why)
+                for each in other_candidates(free, own, device, ())
+                if each.backend == backend
+            ]
+    return found
+
+
+def _takes(declared: ModelDeclaration, backend: str, name: str) -> bool:
+    """Whether a backend takes one of the parameters."""
+    alone = {name: declared.parameters[name]}
+    return takes_parameters(declared.model_copy(update={"parameters": alone}), backend)
+
+
 def _graph(
     declared: ModelDeclaration, own: str, backend: str, remark: str = "", **parameters: Any
 ) -> Iterator[Contender]:

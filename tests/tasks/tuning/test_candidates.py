@@ -11,10 +11,12 @@ import pytest
 from numpy.typing import DTypeLike
 from onnx import helper, numpy_helper
 
+from wherry.tasks.backends.device import Device
 from wherry.tasks.backends.onnx.weights import stored_in
 from wherry.tasks.catalog import ModelDeclaration
 from wherry.tasks.tuning import candidates as module
 from wherry.tasks.tuning.candidates import candidates_of, other_candidates
+from wherry.tasks.tuning.tuner import Tuner
 
 GRAPH, EIGHT_BITS = "onnx/model.onnx", "onnx/model_quantized.onnx"
 ALL = {"onnxruntime": "1", "onnxruntime-gpu": "1", "openvino": "1", "tensorrt": "1"}
@@ -116,6 +118,22 @@ def test_a_graph_is_called_what_its_weights_are_whatever_its_name(
     assert tried(model) == names
     (tmp_path / "model.safetensors").unlink()
     assert candidates_of(model, "cpu")[0].name == "onnxruntime float16"
+
+
+@pytest.mark.parametrize("said", [{"revision": "v1"}, {"dtype": "bfloat16"}])
+def test_what_a_parameter_keeps_from_being_tried_is_named(
+    said: dict[str, object], tmp_path: Path
+) -> None:
+    model = declared(tmp_path, [], parameters={"threads": 1, **said})
+    verdict = Tuner(tmp_path / "tuned", Device(), "cpu").verdict(model)
+    (first, *others) = verdict.tried
+    assert verdict.chosen == first.candidate
+    refused = {each.candidate.name: each.refused for each in others}
+    (name,) = said
+    assert refused == dict.fromkeys(
+        ("onnxruntime float32", "openvino float32"), f"it does not take {name}"
+    )
+    assert f"it does not take {name}" in verdict.why
 
 
 def save_graph(path: Path, kind: DTypeLike) -> None:
