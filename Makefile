@@ -135,14 +135,16 @@ bench-start: install
 	$(BIN)/python -m bench.start $(if $(BEFORE),--before $(BEFORE)) --idle 60
 
 # Six other servers beside this one; their environments (2 GB) go into .wherry/bench-peers.
+# ARGS=--quick asks a tenth of the rows.
 bench-peers: install
-	$(BIN)/python -m bench.peers --plot docs/peers.svg
+	$(BIN)/python -m bench.peers --plot docs/peers.svg $(ARGS)
 
 bench-figures: install
 	$(BIN)/python -m bench.figures
 
+# Begins no round that would end after 230 s, but for two. ARGS=--json
 bench-runtimes: install
-	$(BIN)/python -m bench.runtimes
+	$(BIN)/python -m bench.runtimes $(ARGS)
 
 bench-gpu: install
 	$(BIN)/python -m bench.gpu

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from ..backends.cuda_candidates import CudaFacts, cuda_candidates
-from ..backends.onnx.files import graphs_of
+from ..backends.onnx.files import graphs_of, main_graph
+from ..backends.onnx.weights import stored_in
 from ..catalog import OF_GRAPHS, ModelDeclaration
 from ..check.folder import read_config, weight_files
 from ..check.own_backend import able_backends, folder_of, takes_parameters, with_own_backend
@@ -83,9 +84,25 @@ def candidates_of(declared: ModelDeclaration, device: str) -> list[Contender]:
 
 def own_candidate(declared: ModelDeclaration) -> Contender:
     """What the source of a declaration is made for, which names its backend by now."""
+    precision = str(declared.parameters.get("dtype", "float32"))
+    if declared.backend in OF_GRAPHS and (folder := folder_of(declared)) is not None:
+        precision = _stored_in(declared, folder)
     return Contender(
-        backend=declared.backend, parameters=dict(declared.parameters), source=declared.source
+        backend=declared.backend,
+        precision=precision,
+        parameters=dict(declared.parameters),
+        source=declared.source,
     )
+
+
+def _stored_in(declared: ModelDeclaration, folder: Path) -> str:
+    """What the weights of a folder's graph are, whatever it is called."""
+    try:
+        return stored_in(
+            main_graph(folder, str(declared.parameters.get("file", "")), declared.task)
+        )
+    except ValueError:  # of several, or none: what it takes to load says so
+        return "float32"
 
 
 def other_candidates(
@@ -111,21 +128,51 @@ def _graphs(declared: ModelDeclaration, own: str) -> Iterator[Contender]:
             yield from _graph(declared, own, backend)
 
 
+def barred(declared: ModelDeclaration, device: str) -> list[tuple[Contender, str]]:
+    """The runtimes of graphs that would be tried but for a parameter, and which it is."""
+    own = with_own_backend(declared).backend
+    if own not in ("transformers", *OF_GRAPHS):
+        return []
+    found = []
+    for backend in _RUNTIMES:
+        theirs = [name for name in declared.parameters if not _takes(declared, backend, name)]
+        kept = {k: v for k, v in declared.parameters.items() if k not in theirs}
+        free = declared.model_copy(update={"parameters": kept})
+        if theirs:
+            why = f"it does not take {', '.join(theirs)}"
+            found += [
+                (each, why)
+                for each in other_candidates(free, own, device, ())
+                if each.backend == backend
+            ]
+    return found
+
+
+def _takes(declared: ModelDeclaration, backend: str, name: str) -> bool:
+    """Whether a backend takes one of the parameters."""
+    alone = {name: declared.parameters[name]}
+    return takes_parameters(declared.model_copy(update={"parameters": alone}), backend)
+
+
 def _graph(
     declared: ModelDeclaration, own: str, backend: str, remark: str = "", **parameters: Any
 ) -> Iterator[Contender]:
     """A backend over the graphs that the folder brings, or over the fleet's export; none where
     there is neither, or where the declaration has parameters that it does not take.
     """
+    if not takes_parameters(declared, backend):
+        return
     folder = folder_of(declared)
     graphs = [] if folder is None else graphs_of(folder)
     brought = any(not _FEWER_BITS.search(graph.stem) for graph in graphs) or own != "transformers"
-    if not takes_parameters(declared, backend):
-        return
+    precision = "float32" if folder is None or not brought else _stored_in(declared, folder)
+    if own == "transformers" and precision != "float32" and declared.precision == "exact":
+        brought, precision = False, "float32"
     if brought or can_be_exported(declared, folder):
         told = "the folder's graph" if brought and own == "transformers" else ""
         yield Contender(
             backend=backend,
+            precision=precision,
             parameters={**declared.parameters, **parameters},
             source=declared.source if brought else None,
             remark=", ".join(filter(None, (told, remark))),

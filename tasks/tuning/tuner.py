@@ -14,13 +14,13 @@ from typing import Any
 from ..backends.device import Device
 from ..catalog import ModelDeclaration
 from ..check import weigh
-from .candidates import Contender, candidates_of
+from .candidates import Contender, barred, candidates_of
 from .choice import choose
 from .identity import digest, export_identity, identity
 from .process import DIED_BEFORE, TrialLog, try_all
 from .shelf import BusyError, Hold, Shelf
 from .trial import TIMING, TrialPlan
-from .verdict import Verdict
+from .verdict import Tried, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Tuner:
         """
         first, *others = self._candidates(declared, self._device.name)
         if not others:
-            return Verdict(chosen=first, why="nothing else serves such a source here")
+            return _only(first, _barred(declared, self._device.name))
         if not self._is_on:
             return Verdict(chosen=first, why="tuning is off (WHERRY_TUNE)")
         if why := self._too_large(declared):
@@ -168,8 +168,10 @@ class Tuner:
             handler_dir=self._handler_dir,
             skip=[] if anew else self._shelf.trying(name),
         )
+        concluded = _concluded(self._tried(plan, declared.name, name))
         verdict = replace(
-            _concluded(self._tried(plan, declared.name, name)),
+            concluded,
+            tried=(*concluded.tried, *_barred(declared, self._device.name)),
             tolerance=declared.most_apart,
             took_s=round(time.monotonic() - began, 1),
             budget_s=self._bounds.budget_s,
@@ -209,6 +211,23 @@ class Tuner:
         named = {"backend": chosen.backend, "parameters": dict(chosen.parameters)}
         plain = {"precision": "exact", "tolerance": None}  # which backends know nothing of
         return declared.model_copy(update={**named, **plain, "source": source})
+
+
+def _barred(declared: ModelDeclaration, device: str) -> tuple[Tried, ...]:
+    """What a parameter of the model keeps from being tried."""
+    return tuple(Tried(candidate=each, refused=why) for each, why in barred(declared, device))
+
+
+def _only(first: Contender, others: Sequence[Tried]) -> Verdict:
+    """The verdict where there is nothing to try."""
+    if not others:
+        return Verdict(chosen=first, why="nothing else serves such a source here")
+    reasons = "; ".join(f"{each.candidate.name}: {each.refused}" for each in others)
+    return Verdict(
+        chosen=first,
+        why=f"its parameters leave nothing else: {reasons}",
+        tried=(Tried(candidate=first), *others),
+    )
 
 
 def _concluded(seen: TrialLog) -> Verdict:

@@ -74,7 +74,7 @@ class Verdict:
         if self.is_trouble:
             return f"served by {self.chosen.name}: {self.why}"
         seen = self.of(self.chosen)
-        if seen is None or self.chosen.precision == "float32":
+        if seen is None or not seen.rows or self.chosen.precision == "float32":
             return ""
         return (
             f"served by {self.chosen.name}: its answers move by {seen.difference:.2g} at most,"

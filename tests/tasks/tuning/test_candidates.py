@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
+from numpy.typing import DTypeLike
+from onnx import helper, numpy_helper
 
+from wherry.tasks.backends.device import Device
+from wherry.tasks.backends.onnx.weights import stored_in
 from wherry.tasks.catalog import ModelDeclaration
 from wherry.tasks.tuning import candidates as module
 from wherry.tasks.tuning.candidates import candidates_of, other_candidates
+from wherry.tasks.tuning.tuner import Tuner
 
 GRAPH, EIGHT_BITS = "onnx/model.onnx", "onnx/model_quantized.onnx"
 ALL = {"onnxruntime": "1", "onnxruntime-gpu": "1", "openvino": "1", "tensorrt": "1"}
@@ -93,3 +100,62 @@ def test_graphs_alone_are_held_against_onnx_runtime(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").unlink()
     names = [each.name for each in candidates_of(model, "cpu")]
     assert names == ["onnxruntime float32", "openvino float32"]
+
+
+@pytest.mark.parametrize(
+    ("precision", "names"),
+    [
+        # Exact is float32 throughout: of a graph of half precision an export stands in the place.
+        ("exact", ["onnxruntime float32", "openvino float32"]),
+        ("fast", [f"{name} float16 (the folder's graph)" for name in ("onnxruntime", "openvino")]),
+    ],
+)
+def test_a_graph_is_called_what_its_weights_are_whatever_its_name(
+    precision: str, names: list[str], tmp_path: Path
+) -> None:
+    model = declared(tmp_path, [GRAPH], precision=precision)
+    save_graph(tmp_path / GRAPH, np.float16)
+    assert tried(model) == names
+    (tmp_path / "model.safetensors").unlink()
+    assert candidates_of(model, "cpu")[0].name == "onnxruntime float16"
+
+
+@pytest.mark.parametrize("said", [{"revision": "v1"}, {"dtype": "bfloat16"}])
+def test_what_a_parameter_keeps_from_being_tried_is_named(
+    said: dict[str, object], tmp_path: Path
+) -> None:
+    model = declared(tmp_path, [], parameters={"threads": 1, **said})
+    verdict = Tuner(tmp_path / "tuned", Device(), "cpu").verdict(model)
+    (first, *others) = verdict.tried
+    assert verdict.chosen == first.candidate
+    refused = {each.candidate.name: each.refused for each in others}
+    (name,) = said
+    assert refused == dict.fromkeys(
+        ("onnxruntime float32", "openvino float32"), f"it does not take {name}"
+    )
+    assert f"it does not take {name}" in verdict.why
+
+
+def save_graph(path: Path, kind: DTypeLike) -> None:
+    weights = [numpy_helper.from_array(np.zeros((2, 30), kind), "weights")]
+    weights += [numpy_helper.from_array(np.zeros(9, np.int64), "a shape")]
+    node = helper.make_node("Identity", ["weights"], ["out"])
+    graph = helper.make_graph([node], "graph", [], [], weights)
+    onnx.save(helper.make_model(graph), path)
+
+
+@pytest.mark.parametrize("kind", ["float32", "float16", "int8", "uint8"])
+def test_what_weights_are_is_read_from_the_file(kind: str, tmp_path: Path) -> None:
+    save_graph(tmp_path / "model.onnx", kind)
+    assert stored_in(tmp_path / "model.onnx") == kind.removeprefix("u")
+
+
+@pytest.mark.parametrize("content", [b"", b"no graph at all", b"\x3a\xff", b"\x3a\x7f\x2a\xff"])
+def test_what_is_no_graph_is_left_to_who_opens_it(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(content)
+    assert stored_in(tmp_path / "model.onnx") == "float32"
+
+
+def test_what_a_declaration_computes_in_is_its_own_ones_name(tmp_path: Path) -> None:
+    model = declared(tmp_path, [], parameters={"dtype": "bfloat16"})
+    assert candidates_of(model, "cpu")[0].name == "transformers bfloat16"
