@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -69,7 +68,7 @@ def test_only_the_holder_of_the_lease_is_heard(
 ) -> None:
     first, second = running
     assert queue.run(send_chunks("w2", [(first, b"a")], settings)) == {first.id}
-    late = replace(first, attempt=7)
+    late = first._replace(attempt=7)
     assert queue.run(send_chunks("w1", [(late, b"a"), (second, b"x")], settings)) == {first.id}
     assert heard(queue, settings, first) == []
     assert heard(queue, settings, second) == [b"x"]
