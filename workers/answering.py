@@ -16,7 +16,7 @@ from ..protocol.parameters import ON_ROW_ERROR, row_errors, warnings
 from ..tasks.base import Task, TaskOutput
 from ..tasks.blanks import with_blanks
 from .loaded_model import LoadedModel
-from .reading import Read
+from .reading import ReadRequest
 
 R = TypeVar("R")
 S = TypeVar("S")
@@ -26,7 +26,7 @@ _JSON_MAX_ELEMENTS = 4096
 
 
 def write(
-    model: LoadedModel, job_id: str, read: Read, made: Sequence[TaskOutput | WherryError]
+    model: LoadedModel, job_id: str, read: ReadRequest, made: Sequence[TaskOutput | WherryError]
 ) -> tuple[bytes, int]:
     """A job's response, given an answer each of the rows that were read; and its JSON's length.
 
@@ -91,13 +91,13 @@ def _frame(task: Task, name: str, version: str) -> tuple[bytes, bytes, bytes, by
     return before, named, sized, after
 
 
-def _is_plain(read: Read, answer: TaskOutput) -> bool:
+def _is_plain(read: ReadRequest, answer: TaskOutput) -> bool:
     """Whether nothing is to be told beside the answer, as of nearly every job of one row."""
     return not (read.remarks or read.refused or answer.warning)
 
 
 def _of_rows(
-    model: LoadedModel, read: Read, made: Sequence[TaskOutput | WherryError]
+    model: LoadedModel, read: ReadRequest, made: Sequence[TaskOutput | WherryError]
 ) -> v2.InferenceResponse:
     answers = _in_places(read.places, made, read.refused)
     failed = {i: a for i, a in enumerate(answers) if isinstance(a, WherryError)}

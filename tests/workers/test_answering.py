@@ -15,7 +15,7 @@ from wherry.tasks.registry import get_task, task_names
 from wherry.workers import answering
 from wherry.workers.budget import declared_budget
 from wherry.workers.loaded_model import LoadedModel
-from wherry.workers.reading import Read
+from wherry.workers.reading import ReadRequest
 
 WHOLE = [name for name in task_names() if get_task(name).output.WHOLE]
 
@@ -32,7 +32,7 @@ def both(name: str, answer: TaskOutput, monkeypatch: pytest.MonkeyPatch) -> list
         frozenset(),
     )
     given: TaskInput = task.example.input.rows()[0]
-    read = Read(given.to_inference_request(), [given], {}, [])
+    read = ReadRequest(given.to_inference_request(), [given], {}, [])
     found = [answering.write(model, 'say "é"', read, [answer])]
     with monkeypatch.context() as patch:
         patch.setattr(answering, "_whole", lambda *_: None)
