@@ -17,7 +17,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
 from ..protocol import errors
-from .connection import PackedConnection, Packer
+from .connection import CommandPacker, PackedConnection
 from .script import Given, Script, script
 from .settings import JobsSettings
 
@@ -113,7 +113,7 @@ class Queue:
             socket_connect_timeout=5,
             health_check_interval=30,
             retry=Retry(_BACKOFF, _RETRIES),
-            command_packer=Packer(),
+            command_packer=CommandPacker(),
         )
 
     def run(self, call: Call[T]) -> T:

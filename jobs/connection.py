@@ -13,7 +13,7 @@ from redis.connection import HiredisRespSerializer
 _LONG = ("EVALSHA", "MGET")
 
 
-class Packer(HiredisRespSerializer):
+class CommandPacker(HiredisRespSerializer):
     """Packs in C alone: redis-py looks at each of a batch's 300 arguments first."""
 
     def pack(self, *args: Any) -> list[bytes]:
@@ -25,7 +25,7 @@ class Packer(HiredisRespSerializer):
         return packed
 
 
-_PACKER = Packer()
+_PACKER = CommandPacker()
 
 
 class PackedConnection(Connection):

@@ -226,8 +226,14 @@ class InferenceResponse(_Model):
     @classmethod
     def of(cls, model_name: str, outputs: list[ResponseOutput]) -> Self:
         """What a model answers, before it has its id: unchecked, for it is our own."""
-        fields = {"model_name": model_name, "model_version": None, "id": None, "parameters": {}}
-        return unchecked(cls, {**fields, "outputs": outputs})
+        fields: dict[str, Any] = {
+            "model_name": model_name,
+            "model_version": None,
+            "id": None,
+            "parameters": {},
+            "outputs": outputs,
+        }
+        return unchecked(cls, fields)
 
     def output(self, name: str) -> ResponseOutput:
         """The output of that name. Raises InvalidRequest when it is missing."""

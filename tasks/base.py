@@ -211,6 +211,9 @@ class TaskOutput(BaseModel, ABC):
     ROWS: ClassVar[tuple[str, ...]]
     #: Those of them that are for the next request, not about the row.
     ASIDE: ClassVar[tuple[str, ...]] = ()
+    #: The tensor that is all that a response tells, where it is one of texts or numbers: [n], or
+    #: [n, m] of a list a row.
+    WHOLE: ClassVar[TensorSpec | None] = None
 
     _warning: str = PrivateAttr(default="")
 

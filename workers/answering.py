@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
+from pydantic_core import to_json
+
 from ..protocol import codec, v2
+from ..protocol.datatypes import Datatype
 from ..protocol.errors import BackendError, InvalidRequest, InvalidTensor, RowError, WherryError
 from ..protocol.parameters import ON_ROW_ERROR, row_errors, warnings
-from ..tasks.base import TaskOutput
+from ..tasks.base import Task, TaskOutput
 from ..tasks.blanks import with_blanks
 from .loaded_model import LoadedModel
-from .reading import Read
+from .reading import ReadRequest
 
 R = TypeVar("R")
 S = TypeVar("S")
@@ -21,7 +26,7 @@ _JSON_MAX_ELEMENTS = 4096
 
 
 def write(
-    model: LoadedModel, job_id: str, read: Read, made: Sequence[TaskOutput | WherryError]
+    model: LoadedModel, job_id: str, read: ReadRequest, made: Sequence[TaskOutput | WherryError]
 ) -> tuple[bytes, int]:
     """A job's response, given an answer each of the rows that were read; and its JSON's length.
 
@@ -30,6 +35,8 @@ def write(
     name, request = model.declaration.name, read.request
     first = made[0] if len(made) == 1 else None
     if first and not isinstance(first, WherryError) and _is_plain(read, first):
+        if body := None if request.outputs else _whole(model, job_id, first):
+            return body, len(body)
         response = with_blanks(first.to_inference_response(name), model.task, read.rows)
     else:
         response = _of_rows(model, read, made)
@@ -52,13 +59,45 @@ def write(
     return body, header_length if header_length is not None else len(body)
 
 
-def _is_plain(read: Read, answer: TaskOutput) -> bool:
+def _whole(model: LoadedModel, job_id: str, answer: TaskOutput) -> bytes | None:
+    """The response of one row that is one tensor, written in one step as `write` does it in all of
+    its; None where that has another form.
+    """
+    spec = model.task.output.WHOLE
+    if spec is None or answer.WHOLE is not spec:
+        return None
+    values = getattr(answer, spec.field)
+    size = b""
+    if len(spec.shape) > 1:
+        size = b",%d" % len(values[0])
+        if len(values[0]) > _JSON_MAX_ELEMENTS:
+            return None
+    data = to_json(values)
+    if spec.datatype is not Datatype.BYTES and (b"N" in data or b"I" in data):
+        return None  # NaN and infinity: only in these do numbers have letters
+    declared = model.declaration
+    before, named, sized, after = _frame(model.task, declared.name, declared.version)
+    return b"".join((before, to_json(job_id), named, size, sized, data, after))
+
+
+@functools.lru_cache(maxsize=1024)
+def _frame(task: Task, name: str, version: str) -> tuple[bytes, bytes, bytes, bytes]:
+    """A model's response of one row and tensor, around its id, the second axis, and the data."""
+    spec = task.output.WHOLE
+    assert spec is not None
+    tensor = {"name": spec.name, "shape": [1, "<>"], "datatype": spec.datatype.value, "data": "<>"}
+    whole = to_json({"model_name": name, "model_version": version, "id": "<>", "outputs": [tensor]})
+    before, named, sized, after = re.split(rb',?"<>"', whole)  # no name has such
+    return before, named, sized, after
+
+
+def _is_plain(read: ReadRequest, answer: TaskOutput) -> bool:
     """Whether nothing is to be told beside the answer, as of nearly every job of one row."""
     return not (read.remarks or read.refused or answer.warning)
 
 
 def _of_rows(
-    model: LoadedModel, read: Read, made: Sequence[TaskOutput | WherryError]
+    model: LoadedModel, read: ReadRequest, made: Sequence[TaskOutput | WherryError]
 ) -> v2.InferenceResponse:
     answers = _in_places(read.places, made, read.refused)
     failed = {i: a for i, a in enumerate(answers) if isinstance(a, WherryError)}

@@ -19,7 +19,7 @@ from .answering import write
 from .halving import Run
 from .loaded_model import LoadedModel
 from .own_parameters import run_alike
-from .reading import Read, read
+from .reading import ReadRequest, read
 from .token_sender import TokenSender
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class _Work:
     """One job's part of a batch."""
 
     job: ClaimedJob
-    read: Read | None = None
+    read: ReadRequest | None = None
     error: WherryError | None = None
 
     @property

@@ -28,7 +28,7 @@ _SIZE = b'"binary_data_size":'
 _LENGTH = struct.Struct("<I")
 
 
-class Read(NamedTuple):
+class ReadRequest(NamedTuple):
     """A request as the worker wants it. It may be another's, too: nobody changes it."""
 
     request: v2.InferenceRequest
@@ -77,7 +77,7 @@ class _Reader:
     task: Task
     _forms: dict[tuple[bytes, bytes], _Form | None] = field(default_factory=dict)
 
-    def read(self, payload: bytes, header_length: int) -> Read:
+    def read(self, payload: bytes, header_length: int) -> ReadRequest:
         """As the function of the module."""
         if header_length > _LONGEST:
             return self._read(payload, header_length)
@@ -87,7 +87,7 @@ class _Reader:
         if form and size == b"%d" % (len(payload) - header_length):
             rows = form.rows(payload, header_length)
             if rows is not None:
-                return Read(form.request, rows, _NONE, form.remarks)
+                return ReadRequest(form.request, rows, _NONE, form.remarks)
         found = self._read(payload, header_length)
         if (head, tail) not in self._forms:
             if len(self._forms) >= _MOST:
@@ -95,19 +95,19 @@ class _Reader:
             self._forms[head, tail] = None if _SIZE in tail else _form_of(found)
         return found
 
-    def _read(self, payload: bytes, header_length: int) -> Read:
+    def _read(self, payload: bytes, header_length: int) -> ReadRequest:
         request = codec.decode_stored(memoryview(payload), header_length)
         refused = errors_told(request.parameters)
         request.parameters.pop(ROW_ERRORS, None)
         kind = self.task.input
         rows = kind.from_inference_request(request).rows()
-        return Read(request, rows, refused, remarks_on(request, kind.parameter_names()))
+        return ReadRequest(request, rows, refused, remarks_on(request, kind.parameter_names()))
 
 
 _reader = functools.cache(_Reader)
 
 
-def read(task: Task, payload: bytes, header_length: int) -> Read:
+def read(task: Task, payload: bytes, header_length: int) -> ReadRequest:
     """Read a request that the API has checked. Raises WherryError."""
     return _reader(task).read(payload, header_length)
 
@@ -115,7 +115,7 @@ def read(task: Task, payload: bytes, header_length: int) -> Read:
 _NONE: Mapping[int, WherryError] = {}
 
 
-def _form_of(read: Read) -> _Form | None:
+def _form_of(read: ReadRequest) -> _Form | None:
     """What the next request has in common with this one; None where that is not all but texts."""
     request, rows, refused, remarks = read
     kind = type(rows[0])

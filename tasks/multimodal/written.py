@@ -16,6 +16,7 @@ class WrittenOutput(TaskOutput):
     """Per row, the text written."""
 
     ROWS: ClassVar[tuple[str, ...]] = ("texts",)
+    WHOLE: ClassVar[TensorSpec | None] = WRITTEN
 
     texts: list[str]
 

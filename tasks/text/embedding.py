@@ -45,6 +45,7 @@ class EmbeddingOutput(TaskOutput):
     """Per text, its vector."""
 
     ROWS: ClassVar[tuple[str, ...]] = ("embeddings",)
+    WHOLE: ClassVar[TensorSpec | None] = EMBEDDING
 
     embeddings: list[list[float]]
 

@@ -39,6 +39,7 @@ class SentenceSimilarityOutput(TaskOutput):
     """Per row, how alike each of its sentences is: a cosine, -1 to 1."""
 
     ROWS: ClassVar[tuple[str, ...]] = ("scores",)
+    WHOLE: ClassVar[TensorSpec | None] = SCORE
 
     scores: list[list[float]]
 
