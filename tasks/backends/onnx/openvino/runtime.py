@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,7 +63,7 @@ class OpenVino:
         """A file's session. Raises ModelRefused when it cannot be on the device or is broken."""
         if device.name != "cpu":
             place(device, "OpenVINO computes on the CPU for Wherry", "use backend onnxruntime")
-        core, options = ov.Core(), self._options(threads)
+        core, options = _core(), self._options(threads)
         known = core.get_property("CPU", "SUPPORTED_PROPERTIES")
         unknown = [n for n in self.runtime_options if n not in known and not n.startswith("CPU_")]
         if unknown:
@@ -83,6 +84,16 @@ class OpenVino:
         cache = {"CACHE_DIR": self.cache_dir} if self.cache_dir else {}
         own = {**_ALWAYS, **_PRECISIONS[self.precision], "INFERENCE_NUM_THREADS": threads, **cache}
         return {**own, **self.runtime_options}
+
+
+@functools.cache
+def _core() -> Any:
+    """OpenVINO itself, which a process that has it keeps.
+
+    It gives the thread that compiles a stack for its signals. Gone by another thread, it takes the
+    memory back and leaves the address: the next signal, be it SIGTERM, would end the process.
+    """
+    return ov.Core()
 
 
 def _read(core: Any, path: Path) -> Any:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -231,3 +234,22 @@ def test_its_telemetry_neither_loads_nor_writes(tmp_path: Path) -> None:
     )
     assert done.stdout == "openvino [] 1\n"
     assert [*tmp_path.iterdir()] == []
+
+
+class _SignalStack(ctypes.Structure):
+    _fields_ = (("at", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where its memory lies is Linux's to tell")
+def test_a_graph_that_another_thread_lets_go_leaves_the_stack_for_signals(folder: Path) -> None:
+    """Python takes signals on it: without, SIGTERM would end a worker amid its batch."""
+    held = [create("openvino", folder)]
+    assert scores(held[0], ROWS)
+    with ThreadPoolExecutor(1) as other:
+        other.submit(held.clear).result(60)
+        gc.collect()
+    stack = _SignalStack()
+    assert ctypes.CDLL(None).sigaltstack(None, ctypes.byref(stack)) == 0
+    maps = Path("/proc/self/maps").read_text().splitlines()
+    areas = [[int(end, 16) for end in line.split()[0].split("-")] for line in maps]
+    assert not stack.at or any(start <= stack.at < end for start, end in areas)
