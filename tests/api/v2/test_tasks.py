@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import EntryPoint
 
-from wherry.tasks import registry
+from wherry.tasks import entry_points, registry
 from wherry.tasks.registry import get_task, task_names
 
 
@@ -46,7 +46,7 @@ def test_an_unknown_task_is_not_found(http):
 
 def test_a_package_that_cannot_be_loaded_hides_no_other(http, monkeypatch):
     broken = EntryPoint("origami", "no_such_module:TASK", "wherry.tasks")
-    monkeypatch.setattr(registry.entry_points, "installed", lambda _: {"origami": broken})
+    monkeypatch.setattr(entry_points, "installed", lambda _: {"origami": broken})
     registry.task_names.cache_clear()
     try:
         listed = {entry["name"]: entry for entry in http.get("/v2/tasks").json()["tasks"]}
