@@ -13,7 +13,7 @@ def compute_s(client: Fleet, model: str) -> float:
     return _ns(_stats(client, model), "compute_infer") / 1e9
 
 
-class Work(NamedTuple):
+class WorkDone(NamedTuple):
     """What workers have done for a model so far."""
 
     rows: int
@@ -21,12 +21,12 @@ class Work(NamedTuple):
     busy_s: float
 
 
-def work(client: Fleet, model: str) -> Work:
+def work_done(client: Fleet, model: str) -> WorkDone:
     """What workers have done for a model so far, for whoever asked."""
     stats = _stats(client, model)
     stages = ("compute_input", "compute_infer", "compute_output")
     rows: int = sum(s["inference_count"] for s in stats)
-    return Work(rows, sum(_ns(stats, stage) for stage in stages) / 1e9)
+    return WorkDone(rows, sum(_ns(stats, stage) for stage in stages) / 1e9)
 
 
 def _stats(client: Fleet, model: str) -> list[dict[str, Any]]:

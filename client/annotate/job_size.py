@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ...protocol.errors import WherryError
-from .compute import Work, work
+from .compute import WorkDone, work_done
 from .fleet import Fleet
 
 #: Seconds that a worker may be busy with one job of several forwards.
@@ -31,7 +31,7 @@ class JobSize:
     most: int
     #: What one has from now on.
     rows: int = field(init=False)
-    _began: Work | None = field(init=False)
+    _began: WorkDone | None = field(init=False)
     _answered: int = 0
     _next_look: int = _FIRST_LOOK
 
@@ -54,8 +54,8 @@ class JobSize:
         forwards = int(_JOB_S / max(1e-9, row_s * self.least))
         self.rows = max(self.least, min(forwards * self.least, self.most))
 
-    def _work(self) -> Work | None:
+    def _work(self) -> WorkDone | None:
         try:
-            return work(self.client, self.model)
+            return work_done(self.client, self.model)
         except WherryError:
             return None

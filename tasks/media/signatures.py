@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Signature(NamedTuple):
+class FirstBytes(NamedTuple):
     """The first bytes of a kind of picture file."""
 
     begins: bytes
@@ -22,26 +22,26 @@ class Signature(NamedTuple):
 
 SIGNATURES = (
     # Its further pictures are the same one for other screens.
-    Signature(b"\xff\xd8\xff", (".jpg", ".jpeg", ".mpo"), sure=True, single=True),
-    Signature(b"\x89PNG\r\n\x1a\n", (".png",), sure=True),
-    Signature(b"GIF87a", (".gif",), sure=True),
-    Signature(b"GIF89a", (".gif",), sure=True),
-    Signature(b"II*\0", (".tif", ".tiff"), sure=True),
-    Signature(b"MM\0*", (".tif", ".tiff"), sure=True),
-    Signature(b"II+\0", (".tif", ".tiff")),
-    Signature(b"MM\0+", (".tif", ".tiff")),
-    Signature(b"\0\0\0\x0cjP  \r\n\x87\n", (".jp2",), sure=True, single=True),
+    FirstBytes(b"\xff\xd8\xff", (".jpg", ".jpeg", ".mpo"), sure=True, single=True),
+    FirstBytes(b"\x89PNG\r\n\x1a\n", (".png",), sure=True),
+    FirstBytes(b"GIF87a", (".gif",), sure=True),
+    FirstBytes(b"GIF89a", (".gif",), sure=True),
+    FirstBytes(b"II*\0", (".tif", ".tiff"), sure=True),
+    FirstBytes(b"MM\0*", (".tif", ".tiff"), sure=True),
+    FirstBytes(b"II+\0", (".tif", ".tiff")),
+    FirstBytes(b"MM\0+", (".tif", ".tiff")),
+    FirstBytes(b"\0\0\0\x0cjP  \r\n\x87\n", (".jp2",), sure=True, single=True),
     # A bare stream; readers go by the content.
-    Signature(b"\xff\x4f\xff\x51", (".jp2",), sure=True, single=True),
-    Signature(b"BM", (".bmp",), single=True),
-    Signature(b"\0\0\1\0", (".ico",), single=True),
+    FirstBytes(b"\xff\x4f\xff\x51", (".jp2",), sure=True, single=True),
+    FirstBytes(b"BM", (".bmp",), single=True),
+    FirstBytes(b"\0\0\1\0", (".ico",), single=True),
     *(
-        Signature(b"P%c" % kind, (".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".pam"), single=True)
+        FirstBytes(b"P%c" % kind, (".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".pam"), single=True)
         for kind in b"1234567fF"
     ),
 )
 
 
-def signature(head: bytes) -> Signature | None:
+def signature(head: bytes) -> FirstBytes | None:
     """The kind of a file that begins so; None for what the table does not have."""
     return next((each for each in SIGNATURES if head.startswith(each.begins)), None)
