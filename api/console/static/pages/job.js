@@ -42,7 +42,7 @@ class Shown {
   renderer = "json";
   drawn = DRAWN;
   /** Tells one look at a job from the next: a dead letter lives again. */
-  number = (looks += 1);
+  number = nextLook();
   #reading = false;
 
   /** @param {string} id */
@@ -118,6 +118,11 @@ class Shown {
 /** @type {Shown | null} */
 let shown = null;
 let looks = 0;
+
+function nextLook() {
+  looks += 1;
+  return looks;
+}
 
 /** @param {string} id */
 export function job(id) {
