@@ -6,7 +6,7 @@ import { badge } from "../lib/badge.js";
 import { codeBlock, copyButton } from "../lib/copy.js";
 import { confirmed } from "../lib/dialog.js";
 import { failure } from "../lib/failure.js";
-import { absolute, counted, duration, number, relative, time } from "../lib/format.js";
+import { absolute, counted, number, relative, time } from "../lib/format.js";
 import { HttpError, call, callJson, follow } from "../lib/http.js";
 import { again, pause, whileShown } from "../lib/lifetime.js";
 import { redraw } from "../lib/redraw.js";
