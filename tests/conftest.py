@@ -45,10 +45,11 @@ class _Named:
             self._reporter.write_line(f"failed: {report.nodeid}")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(_Named(reporter))
+def pytest_sessionstart(session: pytest.Session) -> None:
+    plugins = session.config.pluginmanager
+    reporter = plugins.get_plugin("terminalreporter")
+    if reporter is not None and not hasattr(session.config, "workerinput"):
+        plugins.register(_Named(reporter))
 
 
 @pytest.fixture(autouse=True)
