@@ -43,7 +43,6 @@ export const batchList = new Source(
 const looks = new Map();
 
 addEventListener(KEY_CHANGED, () => {
-  batchList.value = null;
   looks.clear();
 });
 
