@@ -94,7 +94,7 @@ const KINDS = [
       { column: "canceled_per_s", title: "canceled", colour: "--series-3" },
     ],
     format: perSecond,
-    advice: html`Any that fail: <a href="#/jobs?state=failed">the failed jobs</a> say why. Many at once, of all models: look whether Redis or the blob store is away.`,
+    advice: html`Any that fail: <a href="#/jobs?status=failed">the failed jobs</a> say why. Many at once, of all models: look whether Redis or the blob store is away.`,
   },
 ];
 
@@ -147,7 +147,8 @@ function source(model, period_s) {
  */
 function joined(known, more) {
   if (!known) return more;
-  const begin = Date.now() - more.span_s * 1000;
+  const newest = more.at_ms.at(-1) ?? known.at_ms.at(-1) ?? 0; // by the fleet's clock, not by this machine's
+  const begin = newest - more.span_s * 1000;
   const left = known.at_ms.findIndex((at) => at >= begin);
   const kept = left < 0 ? known.at_ms.length : left;
   /** @type {Told} */
