@@ -87,8 +87,21 @@ export async function call(path, { method, json, body, headers = {}, signal } = 
  * @returns {Promise<any>}
  */
 export async function callJson(path, options) {
-  return (await call(path, options)).json();
+  return parsed(await (await call(path, options)).text());
 }
+
+/**
+ * JSON as it was sent: an integer of more digits than a number keeps is a text of them.
+ * @param {string} text
+ */
+function parsed(text) {
+  if (!/"U?INT64"/.test(text) || !/\d{16}/.test(text)) return JSON.parse(text);
+  return JSON.parse(text, exact);
+}
+
+/** @type {(key: string, value: any, context?: {source?: string}) => any} */
+const exact = (_, value, context) =>
+  Number.isInteger(value) && !Number.isSafeInteger(value) ? (context?.source ?? value) : value;
 
 /**
  * Follow a stream of server-sent events until it ends or the signal says so.
@@ -102,12 +115,16 @@ export async function follow(path, heard, options = {}) {
   const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
   const decoder = new TextDecoder();
   let rest = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    const blocks = (rest + decoder.decode(value, { stream: true })).split("\n\n");
-    rest = blocks.pop() ?? "";
-    for (const block of blocks) tell(block, heard);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      const blocks = (rest + decoder.decode(value, { stream: true })).split("\n\n");
+      rest = blocks.pop() ?? "";
+      for (const block of blocks) tell(block, heard);
+    }
+  } finally {
+    reader.cancel().catch(() => undefined); // what was heard may have been more than its hearer could take
   }
 }
 
