@@ -1,13 +1,14 @@
 // One job: what it was asked, what became of it and when, its answer, and what can be done with it.
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { guard } from "../vendor/lit-html/directives/guard.js";
 import { drawAnswer } from "../answers/answer.js";
 import { badge } from "../lib/badge.js";
 import { codeBlock, copyButton } from "../lib/copy.js";
 import { confirmed } from "../lib/dialog.js";
 import { failure } from "../lib/failure.js";
 import { absolute, counted, duration, number, relative, time } from "../lib/format.js";
-import { HttpError, call, callJson, follow } from "../lib/http.js";
+import { HttpError, KEY_CHANGED, call, callJson, follow } from "../lib/http.js";
 import { again, pause, whileShown } from "../lib/lifetime.js";
 import { redraw } from "../lib/redraw.js";
 import { href } from "../lib/router.js";
@@ -21,6 +22,9 @@ import { timeline } from "./job_timeline.js";
 /** Rows of an answer that are drawn at once, and rows past which an answer is not fetched unasked. */
 const DRAWN = 8;
 const UNASKED = 64;
+
+/** Characters of an answer's JSON that are shown. */
+const LONGEST = 100_000;
 
 /** Seconds between two looks at a waiting job's place. */
 const LOOK_S = 2;
@@ -97,8 +101,9 @@ class Shown {
   }
 
   readResponse = async () => {
-    if (this.#reading || !this.job) return;
+    if (this.#reading || this.response || !this.job) return;
     this.#reading = true;
+    this.noResponse = null;
     redraw();
     try {
       const task = await callJson(`v2/tasks/${encodeURIComponent(this.job.task)}`).catch(() => null);
@@ -107,17 +112,22 @@ class Shown {
     } catch (error) {
       this.noResponse = /** @type {Error} */ (error);
     }
+    this.#reading = false;
     redraw();
   };
 
   get isReading() {
-    return this.#reading && !this.response && !this.noResponse;
+    return this.#reading;
   }
 }
 
 /** @type {Shown | null} */
 let shown = null;
 let looks = 0;
+
+addEventListener(KEY_CHANGED, () => {
+  shown = null;
+});
 
 /** @param {string} id */
 export function job(id) {
@@ -277,11 +287,27 @@ async function replay(here) {
  * @param {Job} it
  */
 async function runAgain(here, it) {
-  const [model, version] = [it.model_name, it.model_version].map(encodeURIComponent);
-  const { id: _, ...request } = here.request;
-  const work = callJson(`v2/models/${model}/versions/${version}/jobs`, { json: request });
+  const work = sentAgain(here, it);
   if (await told(work)) location.hash = href(["jobs", (await work).id]);
 }
+
+/**
+ * Send what a job was asked once more, byte for byte: JavaScript's numbers would change some.
+ * @param {Shown} here
+ * @param {Job} it
+ */
+async function sentAgain(here, it) {
+  const [model, version] = [it.model_name, it.model_version].map(encodeURIComponent);
+  const stored = await call(`${here.path}/request?binary=true`);
+  /** @type {Record<string, string>} */
+  const headers = { "Content-Type": stored.headers.get("Content-Type") ?? "application/json" };
+  const length = stored.headers.get(HEADER_LENGTH);
+  if (length) headers[HEADER_LENGTH] = length;
+  return callJson(`v2/models/${model}/versions/${version}/jobs`, { body: await stored.arrayBuffer(), headers });
+}
+
+/** Bytes of a body that are JSON, where raw tensors follow. */
+const HEADER_LENGTH = "Inference-Header-Content-Length";
 
 /** @param {Shown} here */
 async function forget(here) {
@@ -301,7 +327,7 @@ async function forget(here) {
 function answer(here, it) {
   if (!it.finished_at) return html`<p class="muted" role="status">It stands here when the job is done.</p>`;
   if (it.status !== "succeeded") return html`<p class="muted">There is none: the job ${ENDED[it.status] ?? "failed"}.</p>`;
-  if (here.noResponse) return failure(here.noResponse);
+  if (here.noResponse) return failure(here.noResponse, here.readResponse);
   if (here.isReading) return html`<p class="muted" role="status">Loading…</p>`;
   if (!here.response) {
     return html`<p>It has ${counted(it.rows, "row")}.</p>
@@ -341,6 +367,13 @@ function rows(here, it) {
     }
     <details>
       <summary>As JSON</summary>
-      ${codeBlock(JSON.stringify(response, null, 1).slice(0, 100_000), "the answer as JSON")}
+      ${guard([response], () => json(response))}
     </details>`;
+}
+
+/** @param {any} response */
+function json(response) {
+  const text = JSON.stringify(response, null, 1);
+  return html`${codeBlock(text.slice(0, LONGEST), "the answer as JSON")}
+    ${text.length > LONGEST ? html`<p class="muted">The first ${number(LONGEST)} of ${number(text.length)} characters.</p>` : nothing}`;
 }
