@@ -7,7 +7,7 @@ import { badge } from "../lib/badge.js";
 import { codeBlock, copyButton } from "../lib/copy.js";
 import { confirmed } from "../lib/dialog.js";
 import { failure } from "../lib/failure.js";
-import { absolute, counted, duration, number, relative, time } from "../lib/format.js";
+import { absolute, counted, number, relative, time } from "../lib/format.js";
 import { HttpError, KEY_CHANGED, call, callJson, follow } from "../lib/http.js";
 import { again, pause, whileShown } from "../lib/lifetime.js";
 import { redraw } from "../lib/redraw.js";
@@ -46,7 +46,7 @@ class Shown {
   renderer = "json";
   drawn = DRAWN;
   /** Tells one look at a job from the next: a dead letter lives again. */
-  number = (looks += 1);
+  number = nextLook();
   #reading = false;
 
   /** @param {string} id */
@@ -128,6 +128,11 @@ let looks = 0;
 addEventListener(KEY_CHANGED, () => {
   shown = null;
 });
+
+function nextLook() {
+  looks += 1;
+  return looks;
+}
 
 /** @param {string} id */
 export function job(id) {
