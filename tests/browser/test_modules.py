@@ -196,6 +196,17 @@ def test_what_is_allowed_after_its_page_was_left_is_let_go(
     """) == [1, None]
 
 
+def test_a_browser_that_keeps_nothing_shows_the_page(page: Page, fleet_url: str) -> None:
+    page.add_init_script("""for (const name of ["localStorage", "sessionStorage"])
+        Object.defineProperty(window, name, {
+            get() { throw new DOMException("no", "SecurityError"); },
+        });
+    """)
+    page.goto(f"{fleet_url}/console/#/nowhere")
+    page.get_by_label("Theme").select_option("dark")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
 def failing(times: int) -> Callable[[Route], None]:
     """Answer that the service is away so often, then let through."""
     left = [times]

@@ -1,10 +1,12 @@
 // The public HTTP surface, called with the key that the user gave.
 
+import { remember, remembered } from "./storage.js";
+
 /** Where the API answers: the console lies one level below. */
 const BASE = new URL("../", document.baseURI);
 
 /** @type {string} the key; kept in memory, and in the tab's session if the user said so */
-let key = sessionStorage.getItem("wherry-key") ?? "";
+let key = remembered("sessionStorage", "wherry-key") ?? "";
 
 /** Said on `window` when another key is used: whoever holds what the one before saw forgets it. */
 export const KEY_CHANGED = "wherry-key";
@@ -16,8 +18,7 @@ export const KEY_CHANGED = "wherry-key";
  */
 export function useKey(value, keep) {
   key = value;
-  if (value && keep) sessionStorage.setItem("wherry-key", value);
-  else sessionStorage.removeItem("wherry-key");
+  remember("sessionStorage", "wherry-key", value && keep ? value : null);
   dispatchEvent(new Event(KEY_CHANGED));
 }
 

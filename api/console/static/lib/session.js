@@ -84,7 +84,6 @@ export async function signIn(key, keep) {
 /** Forget the key, and all that it let one see. */
 export async function signOut() {
   useKey("", false);
-  sessionStorage.clear();
   location.hash = "#/access";
   location.reload();
 }
