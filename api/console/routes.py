@@ -67,17 +67,20 @@ async def static_file(request: Request) -> Response:
 
 def file_response(request: Request, folder: Traversable, path: str) -> Response:
     """A file of a folder, or that it is the one the browser has. Raises NotFound."""
-    found = folder.joinpath(*path.split("/"))
-    if ".." in path.split("/") or not found.is_file():
-        raise NotFound(f"the console has no file {path!r}")
-    return content_response(request, found.read_bytes(), path)
+    try:
+        if ".." in path.split("/"):
+            raise FileNotFoundError
+        content = folder.joinpath(*path.split("/")).read_bytes()
+    except (OSError, ValueError):  # no file, a folder, a longer name than files have, a NUL
+        raise NotFound(f"the console has no file {path[:200]!r}") from None
+    return content_response(request, content, path)
 
 
 def content_response(request: Request, content: bytes, path: str) -> Response:
     """What a file of that name holds."""
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     headers = {**_HEADERS, "ETag": tag, "Vary": "Accept-Encoding"}
-    if request.headers.get("if-none-match") == tag:
+    if request.headers.get("if-none-match", "").removeprefix("W/") == tag:  # so proxies pack it
         return Response(status_code=304, headers=headers)
     if "gzip" in request.headers.get("accept-encoding", ""):
         headers["Content-Encoding"], content = "gzip", _packed(content)

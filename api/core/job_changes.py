@@ -17,14 +17,14 @@ class JobChanges:
 
     def __init__(self, begins: str) -> None:
         """Hear of the jobs whose ids begin so."""
-        self._begins = begins
+        self.begins = begins
         self._status: dict[str, str] = {}
         #: How many it will never hear of, because it was too slow or nobody told.
         self.missed = 0
 
     def note(self, status: str, job_id: str) -> None:
         """Tell it of a change."""
-        if not job_id.startswith(self._begins):
+        if not job_id.startswith(self.begins):
             return
         if len(self._status) >= _MOST and job_id not in self._status:
             self.missed += 1
@@ -48,6 +48,10 @@ class JobFeed:
     def __bool__(self) -> bool:
         """Whether anybody watches."""
         return bool(self._watchers)
+
+    def count(self, begins: str) -> int:
+        """How many watch the jobs whose ids begin so."""
+        return sum(watcher.begins == begins for watcher in self._watchers)
 
     @contextmanager
     def watching(self, begins: str) -> Iterator[JobChanges]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
 from fastapi import APIRouter, Request, Response
 
 from ...jobs.read import JobPage, Wanted, list_jobs
-from ...protocol.errors import InvalidRequest, Unavailable
+from ...protocol.errors import InvalidRequest, TenantLimit, Unavailable
 from ...protocol.states import JobState
+from ..access.book import KeyBook
 from ..access.caller import caller
 from ..core.job_changes import JobChanges
 from ..core.service import Service
 from ..core.views import job_view, json_response
 from ..http import openapi_examples
+from ..http.access_guard import token_of
 from ..http.fast_route import FastRoute
 from ..http.prefer import whole_number
 from ..http.sse import EventStream, event
@@ -31,6 +33,9 @@ _LOOKS = 12
 
 #: Seconds between two events of the list, and jobs that one tells of.
 _TICK_S, _MOST = 0.5, 100
+
+#: Streams of the list at once from one server: each looks into Redis at every tick.
+_MOST_STREAMS = 50
 
 #: Ticks without a change after which a comment is sent: proxies close quiet streams.
 _QUIET_TICKS = 30
@@ -67,17 +72,28 @@ async def get_list_events(request: Request) -> Response:
     A job comes by its model, tenant and time; one that no longer has the status comes, too.
     """
     service, wanted = Service.of(request), _wanted(request)
+    if service.waiters.feed.count(caller.get().stored("")) >= _MOST_STREAMS:
+        raise TenantLimit(
+            f"{_MOST_STREAMS} streams of the list are open here already; end one, or read "
+            "GET /v2/jobs now and then"
+        )
     newest = (await _page(service, wanted, 1)).newest
-    return EventStream(_changes(service, wanted, newest))
+    book: KeyBook = request.app.state.keys
+    token = token_of(request.scope["headers"])
+    return EventStream(_changes(service, wanted, newest, lambda: book.caller(token)))
 
 
-async def _changes(service: Service, wanted: Wanted, newest: str) -> AsyncIterator[bytes | None]:
+async def _changes(
+    service: Service, wanted: Wanted, newest: str, let_in: Callable[[], object]
+) -> AsyncIterator[bytes | None]:
+    """Events without end. Raises Unauthorized once the key is good no longer."""
     with service.waiters.feed.watching(caller.get().stored("")) as changes:
         yield event({"jobs": [], "missed": 0}, kind="jobs")  # who reads the list now misses none
         quiet = 0
         while True:
             await asyncio.sleep(_TICK_S)
             quiet += 1
+            let_in()
             try:
                 page = await _page(service, wanted, _MOST, above=newest)
                 newest = page.newest or newest

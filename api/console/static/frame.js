@@ -46,7 +46,7 @@ const loaded = new Map();
 /** @param {Route} route */
 export function frame(route) {
   const name = route.page || "models";
-  document.title = `${[PAGES[name]?.title, ...route.rest].filter(Boolean).join(" · ")} · Wherry`;
+  document.title = `${[pageOf(name)?.title, ...route.rest].filter(Boolean).join(" · ")} · Wherry`;
   return html`
     <header class="top">
       <a class="skip" href=${location.hash || "#/models"} @click=${skip}>Skip to the page</a>
@@ -91,12 +91,33 @@ function way(key, page, shown) {
  * @param {Route} route
  */
 function drawn(name, route) {
-  const page = PAGES[name];
+  const page = pageOf(name);
   if (!page) return html`<h1>No such page</h1><p>There is no page “${name}” here. <a href="#/models">See the models.</a></p>`;
   const draw = loaded.get(name);
-  if (draw) return draw(route);
+  if (draw) return whole(draw, route);
   if (!loading.has(name)) loading.set(name, bring(name, page));
   return until(loading.get(name)?.then(() => nothing, unreadable), html`<p class="muted">Loading…</p>`);
+}
+
+/** @param {string} name */
+function pageOf(name) {
+  return Object.hasOwn(PAGES, name) ? PAGES[name] : undefined;
+}
+
+/**
+ * A page that cannot be drawn must not take the way to the others with it.
+ * @param {Draw} draw
+ * @param {Route} route
+ */
+function whole(draw, route) {
+  try {
+    return draw(route);
+  } catch (error) {
+    console.error(error);
+    return html`<h1>This page cannot be drawn</h1>
+      <p class="notice bad" role="alert">${String(error)}</p>
+      <p><a href=${`#/${route.page}`}>Show it without what the address asks for.</a></p>`;
+  }
 }
 
 /**

@@ -5,15 +5,18 @@ import { dialogLayer } from "./lib/dialog.js";
 import { settle } from "./lib/lifetime.js";
 import { onChange } from "./lib/redraw.js";
 import { route } from "./lib/router.js";
-import { recognise } from "./lib/session.js";
+import { keepAsking } from "./lib/session.js";
 import { toastLayer } from "./lib/toast.js";
 import { frame } from "./frame.js";
 
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 
 function draw() {
-  render(html`${frame(route())}${dialogLayer()}${toastLayer()}`, root);
-  settle();
+  try {
+    render(html`${frame(route())}${dialogLayer()}${toastLayer()}`, root);
+  } finally {
+    settle();
+  }
 }
 
 let shown = location.hash;
@@ -31,4 +34,4 @@ function turned() {
 addEventListener("hashchange", turned);
 onChange(draw);
 draw();
-void recognise();
+void keepAsking();

@@ -63,8 +63,9 @@ def test_a_file_is_sent_packed_and_once(http: httpx.Client) -> None:
     assert first.headers["content-encoding"] == "gzip"
     plain = http.get("/console/style.css", headers={"Accept-Encoding": "identity"})
     assert first.text == plain.text
-    again = http.get("/console/style.css", headers={"If-None-Match": first.headers["etag"]})
-    assert (again.status_code, again.content) == (304, b"")
+    for tag in (first.headers["etag"], f"W/{first.headers['etag']}"):
+        again = http.get("/console/style.css", headers={"If-None-Match": tag})
+        assert (again.status_code, again.content) == (304, b"")
 
 
 def test_all_files_weigh_little() -> None:
@@ -74,7 +75,8 @@ def test_all_files_weigh_little() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["nothing.js", "..%2froutes.py", "lib", "%2fetc%2fpasswd", "a%00b"]
+    "path",
+    ["nothing.js", "..%2froutes.py", "lib", "%2fetc%2fpasswd", "a%00b", "a" * 300, "main.js/x"],
 )
 def test_what_is_no_file_of_the_console_is_not_found(http: httpx.Client, path: str) -> None:
     assert http.get(f"/console/{path}").status_code == 404

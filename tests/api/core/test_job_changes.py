@@ -19,6 +19,7 @@ def test_a_watcher_hears_of_ids_that_begin_as_its_own() -> None:
     feed = JobFeed()
     assert not feed
     with feed.watching("acme:") as changes:
+        assert (feed.count("acme:"), feed.count("")) == (1, 0)
         assert feed
         feed.tell([("queued", "acme:1"), ("queued", "acmes:2"), ("queued", "1")])
         assert changes.take(10, "") == ["acme:1"]

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from wherry.api.v2 import job_list
+
 JOBS = "/v2/models/embedding/jobs"
 
 
@@ -135,6 +137,22 @@ def test_a_tenant_hears_of_its_own_jobs_alone(tenants, keyed_worker, texts):
     assert tenants["beta"].get("/v2/jobs", params={"tenant": "acme"}).json()["jobs"] == []
     [job] = tenants["admin"].get("/v2/jobs", params={"tenant": "acme"}).json()["jobs"]
     assert (job["id"], job["tenant"]) == ("acme:hers", "acme")
+
+
+def test_a_stream_ends_when_its_key_is_revoked(tenants):
+    made = tenants["admin"].post("/v2/keys", json={"tenant": "gamma", "scopes": ["read"]}).json()
+    theirs = {"Authorization": f"Bearer {made['key']}"}
+    with httpx.Client(base_url=tenants.url, headers=theirs) as gamma, followed(gamma) as events:
+        assert tenants["admin"].delete(f"/v2/keys/{made['id']}").status_code == 204
+        assert next(events)["error_type"] == "unauthorized"
+        assert next(events, None) is None
+
+
+def test_streams_of_one_tenant_are_bounded(tenants, monkeypatch):
+    monkeypatch.setattr(job_list, "_MOST_STREAMS", 1)
+    with followed(tenants["acme"]), followed(tenants["beta"]):
+        answer = tenants["acme"].get("/v2/jobs:events")
+    assert (answer.status_code, answer.json()["error_type"]) == (429, "limit_reached")
 
 
 def test_a_job_says_what_its_batch_took(http, worker, texts):

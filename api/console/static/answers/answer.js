@@ -39,6 +39,9 @@ const KINDS = new Set([
   "vector",
 ]);
 
+/** Characters of an answer that are shown where it cannot be drawn. */
+const LONGEST = 20_000;
+
 /** @type {Map<string, Draw | Error>} by the module's address */
 const modules = new Map();
 
@@ -148,5 +151,5 @@ function drawn(draw, answer) {
  */
 function unreadable(error, answer) {
   return html`<p class="answer-warning">This answer cannot be drawn: ${error.message}</p>
-    <pre class="answer-code" tabindex="0">${JSON.stringify(answer.response, null, 1)}</pre>`;
+    <pre class="answer-code" tabindex="0">${JSON.stringify(answer.response, null, 1).slice(0, LONGEST)}</pre>`;
 }

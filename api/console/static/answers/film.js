@@ -2,7 +2,7 @@
 
 import { urlOf } from "../lib/tensors.js";
 
-export class Film {
+class Film {
   /** @type {Map<number, Blob>} by seconds */
   #pictures = new Map();
   /** @type {Map<number, Promise<void>>} */

@@ -77,10 +77,10 @@ async function count(signal) {
     isAdmin() ? asked("v2/models/stats", signal) : null, // which counts all tenants' work
     asked("v2/queues", signal),
   ]);
-  if (signal.aborted) return;
+  if (signal.aborted || !queues) return; // what was counted before stays, rather than noughts
   /** @type {Map<string, Counted>} */
   const found = new Map();
-  for (const queue of queues?.queues ?? []) {
+  for (const queue of queues.queues) {
     const own = found.get(`${queue.model}/${queue.version}`) ?? { waiting: 0, running: 0 };
     own.waiting += queue.waiting;
     own.running += queue.running;
@@ -96,9 +96,10 @@ async function count(signal) {
 /** @param {any} model of Triton's statistics */
 function read(model) {
   const rows = model.inference_count;
-  const seen = looks.get(idOf(model)) ?? [];
-  seen.push({ at: performance.now(), rows });
-  if (seen.length > RATE_LOOKS + 1) seen.shift();
+  const now = performance.now();
+  // Not those from before another page, or a tab that nobody looked at.
+  const lately = (looks.get(idOf(model)) ?? []).filter(({ at }) => now - at < 3000 * LOOK_S * RATE_LOOKS);
+  const seen = [...lately, { at: now, rows }].slice(-RATE_LOOKS - 1);
   looks.set(idOf(model), seen);
   const [first, last] = [seen[0], seen.at(-1)];
   const seconds = first && last ? (last.at - first.at) / 1000 : 0;

@@ -1,10 +1,12 @@
 // The public HTTP surface, called with the key that the user gave.
 
+import { remember, remembered } from "./storage.js";
+
 /** Where the API answers: the console lies one level below. */
 const BASE = new URL("../", document.baseURI);
 
 /** @type {string} the key; kept in memory, and in the tab's session if the user said so */
-let key = sessionStorage.getItem("wherry-key") ?? "";
+let key = remembered("sessionStorage", "wherry-key") ?? "";
 
 /** Said on `window` when another key is used: whoever holds what the one before saw forgets it. */
 export const KEY_CHANGED = "wherry-key";
@@ -16,8 +18,7 @@ export const KEY_CHANGED = "wherry-key";
  */
 export function useKey(value, keep) {
   key = value;
-  if (value && keep) sessionStorage.setItem("wherry-key", value);
-  else sessionStorage.removeItem("wherry-key");
+  remember("sessionStorage", "wherry-key", value && keep ? value : null);
   dispatchEvent(new Event(KEY_CHANGED));
 }
 
@@ -87,8 +88,21 @@ export async function call(path, { method, json, body, headers = {}, signal } = 
  * @returns {Promise<any>}
  */
 export async function callJson(path, options) {
-  return (await call(path, options)).json();
+  return parsed(await (await call(path, options)).text());
 }
+
+/**
+ * JSON as it was sent: an integer of more digits than a number keeps is a text of them.
+ * @param {string} text
+ */
+function parsed(text) {
+  if (!/"U?INT64"/.test(text) || !/\d{16}/.test(text)) return JSON.parse(text);
+  return JSON.parse(text, exact);
+}
+
+/** @type {(key: string, value: any, context?: {source?: string}) => any} */
+const exact = (_, value, context) =>
+  Number.isInteger(value) && !Number.isSafeInteger(value) ? (context?.source ?? value) : value;
 
 /**
  * Follow a stream of server-sent events until it ends or the signal says so.
@@ -102,12 +116,16 @@ export async function follow(path, heard, options = {}) {
   const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
   const decoder = new TextDecoder();
   let rest = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    const blocks = (rest + decoder.decode(value, { stream: true })).split("\n\n");
-    rest = blocks.pop() ?? "";
-    for (const block of blocks) tell(block, heard);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      const blocks = (rest + decoder.decode(value, { stream: true })).split("\n\n");
+      rest = blocks.pop() ?? "";
+      for (const block of blocks) tell(block, heard);
+    }
+  } finally {
+    reader.cancel().catch(() => undefined); // what was heard may have been more than its hearer could take
   }
 }
 

@@ -57,6 +57,8 @@ export class JobList {
   /** @type {Map<string, Job>} */
   #known = new Map();
   #readAt = 0;
+  /** Which page is waited for: the head read anew makes an older one's place another. */
+  #turn = 0;
   #isBehind = false;
 
   /**
@@ -72,7 +74,7 @@ export class JobList {
   async keep(signal) {
     while (!signal.aborted) {
       try {
-        await follow(`v2/jobs:events?${this.filters}`, (event) => this.#heard(event.data, signal), { signal });
+        await follow(`v2/jobs:events?${this.filters}`, (event) => this.#heard(event, signal), { signal });
       } catch (error) {
         if (signal.aborted) return;
         this.error = /** @type {Error} */ (error);
@@ -99,10 +101,11 @@ export class JobList {
   };
 
   /**
-   * @param {string} data
+   * @param {{event: string, data: string}} told
    * @param {AbortSignal} signal
    */
-  #heard(data, signal) {
+  #heard({ event, data }, signal) {
+    if (event !== "jobs") return; // an error that ends it: the next try says which
     const { jobs, missed } = JSON.parse(data);
     if (!this.live) {
       this.live = true;
@@ -204,14 +207,20 @@ export class JobList {
   async #page(after, signal) {
     this.loading = true;
     this.#readAt = Date.now();
+    this.#turn += 1;
+    const turn = this.#turn;
+    const before = new Set(after ? [] : this.jobs);
     redraw();
     const query = new URLSearchParams([...this.filters, ["limit", String(PAGE)], ["after", after]]);
     try {
       const page = await callJson(`v2/jobs?${query}`, signal ? { signal } : {});
-      this.#put(page.jobs, page.next, !after);
+      if (turn !== this.#turn) return;
+      if (!after && this.read) this.#dropBelow(page.jobs[0], before);
+      this.#put(page.jobs, page.next);
       this.error = null;
       this.read = true;
     } catch (error) {
+      if (turn !== this.#turn) return;
       if (!signal?.aborted) this.error = /** @type {Error} */ (error);
     }
     this.loading = false;
@@ -219,19 +228,23 @@ export class JobList {
   }
 
   /**
+   * Keep what came while the head was read. What was missed may be anywhere below: the rest is read
+   * anew when it comes into sight.
+   * @param {Job | undefined} newest of the head
+   * @param {Set<Job>} before those that were here when it was asked for
+   */
+  #dropBelow(newest, before) {
+    this.jobs = this.jobs.filter((job) => !before.has(job) && job.created_at > (newest?.created_at ?? ""));
+    this.held = [];
+    this.cut = false;
+    this.#known = new Map(this.jobs.map((job) => [job.id, job]));
+  }
+
+  /**
    * @param {Job[]} jobs
    * @param {string | null} next
-   * @param {boolean} isHead
    */
-  #put(jobs, next, isHead) {
-    if (isHead && this.read) {
-      // What was missed may be anywhere below: the rest is read anew when it comes into sight.
-      const newest = jobs[0]?.created_at ?? "";
-      this.jobs = this.jobs.filter((job) => job.created_at > newest);
-      this.held = [];
-      this.cut = false;
-      this.#known = new Map(this.jobs.map((job) => [job.id, job]));
-    }
+  #put(jobs, next) {
     const fresh = [];
     for (const job of jobs) {
       const known = this.#known.get(job.id);

@@ -10,8 +10,19 @@
 /** @returns {Route} */
 export function route() {
   const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
-  const [page = "", ...rest] = (path ?? "").split("/").filter(Boolean).map(decodeURIComponent);
+  const [page = "", ...rest] = (path ?? "").split("/").filter(Boolean).map(decoded);
   return { page, rest, query: new URLSearchParams(query) };
+}
+
+/**
+ * @param {string} part of an address, as somebody may have typed it
+ */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part; // a bare percent sign
+  }
 }
 
 /**

@@ -1,6 +1,7 @@
 // Who asks: what the API says of the key that this tab has.
 
-import { HttpError, callJson, useKey } from "./http.js";
+import { HttpError, KEY_CHANGED, callJson, useKey } from "./http.js";
+import { pause } from "./lifetime.js";
 import { redraw } from "./redraw.js";
 
 /**
@@ -20,6 +21,12 @@ let who = null;
 /** @type {Error | null} */
 let wrong = null;
 
+/** How many keys were used: an answer for one before comes too late. */
+let keys = 0;
+addEventListener(KEY_CHANGED, () => {
+  keys += 1;
+});
+
 export function caller() {
   return who;
 }
@@ -36,15 +43,30 @@ export function refusal() {
 
 /** Ask the API who asks. */
 export async function recognise() {
+  const by = keys;
   try {
-    who = await callJson("v2/caller");
+    const found = await callJson("v2/caller");
+    if (by !== keys) return;
+    who = found;
     wrong = null;
   } catch (error) {
+    if (by !== keys) return;
     if (error instanceof HttpError && error.status === 401) who = null;
     wrong = error instanceof Error ? error : new Error(String(error));
   }
   redraw();
 }
+
+/** Ask until the API says: it may be starting, or Redis be away. */
+export async function keepAsking() {
+  await recognise();
+  while (wrong && !(wrong instanceof HttpError && [401, 403].includes(wrong.status))) {
+    await pause(3000, never);
+    await recognise();
+  }
+}
+
+const never = new AbortController().signal;
 
 /**
  * Use a key, if the API takes it. What the key before could see is forgotten.
@@ -52,6 +74,7 @@ export async function recognise() {
  * @param {boolean} keep until the tab is closed; else until it is loaded again
  */
 export async function signIn(key, keep) {
+  who = null;
   useKey(key, keep);
   await recognise();
   if (!who) useKey("", false);
@@ -61,7 +84,6 @@ export async function signIn(key, keep) {
 /** Forget the key, and all that it let one see. */
 export async function signOut() {
   useKey("", false);
-  sessionStorage.clear();
   location.hash = "#/access";
   location.reload();
 }

@@ -2,12 +2,13 @@
 
 import { html } from "../vendor/lit-html/lit-html.js";
 import { redraw } from "./redraw.js";
+import { remember, remembered } from "./storage.js";
 
 const THEMES = /** @type {const} */ (["auto", "light", "dark"]);
 const KEPT = "wherry-theme";
 
 /** @type {string} */
-let theme = localStorage.getItem(KEPT) ?? "auto";
+let theme = remembered("localStorage", KEPT) ?? "auto";
 use();
 
 /** Whether dark colours are shown now: for what draws on a canvas. */
@@ -34,8 +35,7 @@ export function colour(token) {
 export function themeChoice() {
   const choose = (/** @type {Event} */ event) => {
     theme = /** @type {HTMLSelectElement} */ (event.target).value;
-    if (theme === "auto") localStorage.removeItem(KEPT);
-    else localStorage.setItem(KEPT, theme);
+    remember("localStorage", KEPT, theme === "auto" ? null : theme);
     use();
     redraw();
   };

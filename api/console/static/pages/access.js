@@ -82,7 +82,12 @@ async function enter(event) {
   event.preventDefault();
   const form = /** @type {HTMLFormElement} */ (event.target);
   const given = new FormData(form);
-  const taken = await signIn(String(given.get("key")).trim(), given.has("keep"));
+  const key = String(given.get("key")).trim();
+  if (!/^[!-~]+$/.test(key)) {
+    refused = "This is no key: one has letters of ASCII alone, and no spaces.";
+    return redraw();
+  }
+  const taken = await signIn(key, given.has("keep"));
   refused = taken ? "" : (refusal()?.message ?? "The key is not taken.");
   if (taken) form.reset();
   redraw();

@@ -34,7 +34,7 @@ const LOOK_S = 2;
 const RATE_LOOKS = 10;
 
 /** @type {Source<Batch[]>} the newest hundred */
-export const batchList = new Source(
+const batchList = new Source(
   () => ({ path: "v1/batches?limit=100" }),
   (body) => noted(body.data),
 );
@@ -43,7 +43,6 @@ export const batchList = new Source(
 const looks = new Map();
 
 addEventListener(KEY_CHANGED, () => {
-  batchList.value = null;
   looks.clear();
 });
 
@@ -54,15 +53,16 @@ addEventListener(KEY_CHANGED, () => {
 export function noted(batches) {
   for (const batch of batches) {
     if (batch.status !== "in_progress") continue;
-    const seen = looks.get(batch.id) ?? [];
-    seen.push({ at: Date.now(), done: doneOf(batch) });
-    looks.set(batch.id, seen.slice(-RATE_LOOKS - 1));
+    const now = Date.now();
+    // Not those from before another page, or a tab that nobody looked at.
+    const lately = (looks.get(batch.id) ?? []).filter(({ at }) => now - at < 3000 * LOOK_S * RATE_LOOKS);
+    looks.set(batch.id, [...lately, { at: now, done: doneOf(batch) }].slice(-RATE_LOOKS - 1));
   }
   return batches;
 }
 
 /** @param {Batch} batch */
-export function doneOf({ request_counts }) {
+function doneOf({ request_counts }) {
   return request_counts.completed + request_counts.failed;
 }
 

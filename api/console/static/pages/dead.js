@@ -27,7 +27,7 @@ const letters = new Source(() => ({ path: `v2/dead?${filters}&limit=${PAGE}` }))
 /** @param {import("../lib/router.js").Route} route */
 export function dead({ query }) {
   const wanted = new URLSearchParams([...query].filter(([name, value]) => value && ["model", "error"].includes(name)));
-  if (String(wanted) !== String(filters)) letters.value = null;
+  if (String(wanted) !== String(filters)) letters.forget();
   filters = wanted;
   whileShown(`dead?${wanted}`, (signal) => again(signal, 5, letters.refresh));
   return html`

@@ -3,7 +3,6 @@
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { shown } from "../lib/failure.js";
 import { number } from "../lib/format.js";
-import { KEY_CHANGED } from "../lib/http.js";
 import { again, whileShown } from "../lib/lifetime.js";
 import { isAdmin } from "../lib/session.js";
 import { Source } from "../lib/source.js";
@@ -23,10 +22,6 @@ const LOOK_S = 3;
 
 /** @type {Source<Fleet>} */
 const now = new Source(() => ({ path: "v2/queues" }));
-
-addEventListener(KEY_CHANGED, () => {
-  now.value = null;
-});
 
 /** @param {import("../lib/router.js").Route} route */
 export function fleet({ query }) {
@@ -62,7 +57,7 @@ function totals({ workers, totals: counted }) {
 function all(counted) {
   const { succeeded = 0, failed = 0, dead = 0, requeued = 0, late = 0 } = counted;
   return html`${figure("Succeeded", number(succeeded))}
-    ${figure("Failed", failed ? html`<a href="#/jobs?state=failed">${number(failed)}</a>` : "0")}
+    ${figure("Failed", failed ? html`<a href="#/jobs?status=failed">${number(failed)}</a>` : "0")}
     ${figure("Dead letters", dead ? html`<a href="#/dead">${number(dead)}</a>` : "0", dead ? "bad-text" : "")}
     ${figure("Requeued", number(requeued), "", "Jobs taken back from workers that died")}
     ${figure("Late", number(late), "", "Answers dropped because their job had gone to another worker")}`;

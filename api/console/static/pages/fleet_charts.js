@@ -3,100 +3,19 @@
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { Chart } from "../lib/chart.js";
 import { shown } from "../lib/failure.js";
-import { absolute, duration, number, percent } from "../lib/format.js";
-import { KEY_CHANGED } from "../lib/http.js";
+import { absolute, duration, number } from "../lib/format.js";
 import { again, whileShown } from "../lib/lifetime.js";
 import { redraw } from "../lib/redraw.js";
 import { filter } from "../lib/router.js";
 import { Source } from "../lib/source.js";
 import { table } from "../lib/table.js";
+import { KINDS } from "./fleet_chart_kinds.js";
 
 /**
  * @typedef {import("../lib/chart.js").Values} Values
+ * @typedef {import("./fleet_chart_kinds.js").Kind} Kind
  * @typedef {Record<string, any> & {at_ms: number[], period_s: number, span_s: number}} Told of `/v2/history`
- *
- * @typedef {object} Kind
- * @property {string} name
- * @property {string} title
- * @property {import("../lib/chart.js").Line[]} lines
- * @property {(value: number) => string} format
- * @property {number} [top] of its scale
- * @property {unknown} advice
  */
-
-/** @param {number} value */
-const perSecond = (value) => `${number(value)} /s`;
-
-/** @type {Kind[]} */
-const KINDS = [
-  {
-    name: "rate",
-    title: "Jobs a second",
-    lines: [
-      { column: "submitted_per_s", title: "submitted", colour: "--series-2" },
-      { column: "succeeded_per_s", title: "succeeded", colour: "--series-1" },
-    ],
-    format: perSecond,
-    advice: "More submitted than succeeded for minutes: the queue grows. Start another worker of the family that waits.",
-  },
-  {
-    name: "latency",
-    title: "Time from submit to answer",
-    lines: [
-      { column: "p99_ms", title: "99 of 100 within", colour: "--series-2" },
-      { column: "p50_ms", title: "half within", colour: "--series-1" },
-    ],
-    format: (ms) => duration(ms / 1000),
-    advice:
-      "Both rise with the queue: see below who waits. Only the 99 rise: some stand behind long batches; give their model a smaller max_batch_size, or send bulk work with priority 9.",
-  },
-  {
-    name: "depth",
-    title: "Jobs waiting and running",
-    lines: [
-      { column: "waiting", title: "waiting", colour: "--series-2" },
-      { column: "running", title: "running", colour: "--series-1" },
-    ],
-    format: number,
-    advice: "Waiting grows without end: more is sent than the fleet can do. Add workers, or let the API refuse earlier (WHERRY_MAX_WAITING).",
-  },
-  {
-    name: "oldest",
-    title: "Age of the oldest that waits",
-    lines: [{ column: "oldest_s", title: "oldest", colour: "--series-2" }],
-    format: duration,
-    advice:
-      "It grows while few wait: nobody serves that model, or the tenant's weight is small. Look for it under Queues, and for its model under Workers.",
-  },
-  {
-    name: "fill",
-    title: "Batches filled",
-    lines: [{ column: "batch_fill", title: "rows of the places", colour: "--series-1" }],
-    format: percent,
-    top: 1,
-    advice:
-      "Low is fine while nobody waits. Low with a queue: jobs differ in parameters, or have many rows each; or max_batch_size is more than ever comes. A queue delay (max_queue_delay_microseconds) fills batches at the price of time.",
-  },
-  {
-    name: "busy",
-    title: "Devices busy",
-    lines: [{ column: "busy_share", title: "share of the time", colour: "--series-1" }],
-    format: percent,
-    top: 1,
-    advice:
-      "Near 100 % with a queue: the devices are the limit; add one, or a faster backend (wherry tune). Low with a queue: workers wait for something else, such as decoding files: give them cores.",
-  },
-  {
-    name: "failures",
-    title: "Failed and canceled a second",
-    lines: [
-      { column: "failed_per_s", title: "failed", colour: "--series-5" },
-      { column: "canceled_per_s", title: "canceled", colour: "--series-3" },
-    ],
-    format: perSecond,
-    advice: html`Any that fail: <a href="#/jobs?state=failed">the failed jobs</a> say why. Many at once, of all models: look whether Redis or the blob store is away.`,
-  },
-];
 
 const SPANS = { hour: { period_s: 10, title: "Last hour" }, day: { period_s: 60, title: "Last day" } };
 
@@ -114,10 +33,6 @@ const charts = new Map();
 
 /** @type {Told | null} what the charts show now */
 let drawn = null;
-
-addEventListener(KEY_CHANGED, () => {
-  of = "";
-});
 
 /**
  * @param {string} model
@@ -147,7 +62,8 @@ function source(model, period_s) {
  */
 function joined(known, more) {
   if (!known) return more;
-  const begin = Date.now() - more.span_s * 1000;
+  const newest = more.at_ms.at(-1) ?? known.at_ms.at(-1) ?? 0; // by the fleet's clock, not by this machine's
+  const begin = newest - more.span_s * 1000;
   const left = known.at_ms.findIndex((at) => at >= begin);
   const kept = left < 0 ? known.at_ms.length : left;
   /** @type {Told} */

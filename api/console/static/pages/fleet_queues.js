@@ -51,7 +51,7 @@ const MOST = 100;
  */
 export function fleetQueues(groups, query) {
   const by = query.get("by") ?? "";
-  const name = by in KINDS ? by : "model";
+  const name = Object.hasOwn(KINDS, by) ? by : "model";
   const kind = /** @type {typeof KINDS[string]} */ (KINDS[name]);
   const order = { by: query.get("sort") || "waiting", down: query.get("order") !== "up" };
   const rows = inOrder(rowsOf(groups, kind.of), order, VALUES);

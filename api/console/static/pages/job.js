@@ -1,25 +1,21 @@
 // One job: what it was asked, what became of it and when, its answer, and what can be done with it.
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
-import { drawAnswer } from "../answers/answer.js";
 import { badge } from "../lib/badge.js";
-import { codeBlock, copyButton } from "../lib/copy.js";
-import { confirmed } from "../lib/dialog.js";
 import { failure } from "../lib/failure.js";
 import { absolute, counted, number, relative, time } from "../lib/format.js";
-import { HttpError, call, callJson, follow } from "../lib/http.js";
+import { HttpError, KEY_CHANGED, callJson, follow } from "../lib/http.js";
 import { again, pause, whileShown } from "../lib/lifetime.js";
 import { redraw } from "../lib/redraw.js";
 import { href } from "../lib/router.js";
-import { rowCount } from "../lib/tensors.js";
-import { told } from "../lib/toast.js";
+import { DRAWN, jobAnswer } from "./job_answer.js";
+import { deeds } from "./job_deeds.js";
 import { asked } from "./job_request.js";
 import { timeline } from "./job_timeline.js";
 
 /** @typedef {import("../lib/job_list.js").Job} Job */
 
-/** Rows of an answer that are drawn at once, and rows past which an answer is not fetched unasked. */
-const DRAWN = 8;
+/** Rows past which an answer is not fetched unasked. */
 const UNASKED = 64;
 
 /** Seconds between two looks at a waiting job's place. */
@@ -97,8 +93,9 @@ class Shown {
   }
 
   readResponse = async () => {
-    if (this.#reading || !this.job) return;
+    if (this.#reading || this.response || !this.job) return;
     this.#reading = true;
+    this.noResponse = null;
     redraw();
     try {
       const task = await callJson(`v2/tasks/${encodeURIComponent(this.job.task)}`).catch(() => null);
@@ -107,17 +104,27 @@ class Shown {
     } catch (error) {
       this.noResponse = /** @type {Error} */ (error);
     }
+    this.#reading = false;
     redraw();
   };
 
   get isReading() {
-    return this.#reading && !this.response && !this.noResponse;
+    return this.#reading;
   }
 }
 
 /** @type {Shown | null} */
 let shown = null;
 let looks = 0;
+
+addEventListener(KEY_CHANGED, () => {
+  shown = null;
+});
+
+function afresh() {
+  shown = null;
+  redraw();
+}
 
 function nextLook() {
   looks += 1;
@@ -160,7 +167,7 @@ function missing(error) {
  */
 function all(here, it) {
   return html`
-    ${buttons(here, it)}
+    ${deeds(here, it, afresh)}
     ${it.error ? problem(it) : nothing}
     <div class="columns">
       <div class="card">
@@ -179,7 +186,7 @@ function all(here, it) {
       </div>
       <div class="card">
         <h2>Answer</h2>
-        ${answer(here, it)}
+        ${jobAnswer(here, it)}
       </div>
     </div>
   `;
@@ -246,106 +253,3 @@ const ADVICE = {
   backend_error: "The model raised. If it is not the input, the worker's log has the traceback.",
   invalid_row: "The input cannot be read. Mend it, then send it again.",
 };
-
-/**
- * @param {Shown} here
- * @param {Job} it
- */
-function buttons(here, it) {
-  const dead = it.status === "failed" && it.error?.type === "worker_lost";
-  return html`<div class="buttons">
-    ${it.finished_at ? nothing : html`<button type="button" @click=${() => cancel(here)}>Cancel</button>`}
-    ${dead ? html`<button type="button" class="primary" @click=${() => replay(here)}>Replay</button>` : nothing}
-    ${here.request ? html`<button type="button" @click=${() => runAgain(here, it)}>Run again as a new job</button>` : nothing}
-    ${it.finished_at && !dead ? html`<button type="button" @click=${() => forget(here)}>Forget…</button>` : nothing}
-    ${copyButton(it.id, "the job's id")}
-  </div>`;
-}
-
-/** @param {Shown} here */
-async function cancel(here) {
-  const before = here.job?.status;
-  const done = before === "running" ? "It ends with its batch." : "Canceled.";
-  if (await told(call(`${here.path}/cancel`, { method: "POST" }), done)) here.look();
-}
-
-/** @param {Shown} here */
-async function replay(here) {
-  const path = `v2/dead/${encodeURIComponent(here.id)}/replay`;
-  if (!(await told(call(path, { method: "POST" }), "Back in its queue."))) return;
-  shown = null; // it lives again: all is read anew
-  redraw();
-}
-
-/**
- * @param {Shown} here
- * @param {Job} it
- */
-async function runAgain(here, it) {
-  const [model, version] = [it.model_name, it.model_version].map(encodeURIComponent);
-  const { id: _, ...request } = here.request;
-  const work = callJson(`v2/models/${model}/versions/${version}/jobs`, { json: request });
-  if (await told(work)) location.hash = href(["jobs", (await work).id]);
-}
-
-/** @param {Shown} here */
-async function forget(here) {
-  const yes = await confirmed({
-    title: "Forget this job?",
-    text: "Its record, its request and its answer go now. Nobody can read them again.",
-    yes: "Forget it",
-    danger: true,
-  });
-  if (yes && (await told(call("v2/jobs:forget", { json: { ids: [here.id] } }), "Forgotten."))) location.hash = "#/jobs";
-}
-
-/**
- * @param {Shown} here
- * @param {Job} it
- */
-function answer(here, it) {
-  if (!it.finished_at) return html`<p class="muted" role="status">It stands here when the job is done.</p>`;
-  if (it.status !== "succeeded") return html`<p class="muted">There is none: the job ${ENDED[it.status] ?? "failed"}.</p>`;
-  if (here.noResponse) return failure(here.noResponse);
-  if (here.isReading) return html`<p class="muted" role="status">Loading…</p>`;
-  if (!here.response) {
-    return html`<p>It has ${counted(it.rows, "row")}.</p>
-      <div class="buttons"><button type="button" @click=${here.readResponse}>Read and draw it</button></div>`;
-  }
-  return rows(here, it);
-}
-
-/** @type {Record<string, string>} */
-const ENDED = { canceled: "was canceled", expired: "did not start in time" };
-
-/**
- * @param {Shown} here
- * @param {Job} it
- */
-function rows(here, it) {
-  const { response, renderer } = here;
-  const count = Math.max(1, rowCount(response));
-  const request = here.request ?? { inputs: [] };
-  const more = () => {
-    here.drawn += DRAWN;
-    redraw();
-  };
-  const numbers = Array.from({ length: Math.min(count, here.drawn) }, (_, row) => row);
-  return html`<div class="stack job-rows">
-      ${numbers.map(
-        (row) => html`<div>
-          ${count > 1 ? html`<h3>Row ${row}</h3>` : nothing}
-          ${drawAnswer({ task: it.task, model: it.model_name, renderer, request, response, row, redraw })}
-        </div>`,
-      )}
-    </div>
-    ${
-      count > here.drawn
-        ? html`<div class="buttons"><button type="button" @click=${more}>Show more of ${number(count)} rows</button></div>`
-        : nothing
-    }
-    <details>
-      <summary>As JSON</summary>
-      ${codeBlock(JSON.stringify(response, null, 1).slice(0, 100_000), "the answer as JSON")}
-    </details>`;
-}

@@ -5,6 +5,7 @@ import { guard } from "../vendor/lit-html/directives/guard.js";
 import { codeBlock } from "../lib/copy.js";
 import { bytes, counted } from "../lib/format.js";
 import { HttpError } from "../lib/http.js";
+import { filesOf, urlOf } from "../lib/tensors.js";
 
 /** Elements of an input that are shown, and characters of one. */
 const SHOWN = 8;
@@ -60,7 +61,7 @@ function input(tensor) {
   const shown = tensor.datatype === "BYTES" ? values.slice(0, SHOWN) : [values.slice(0, 64).join(", ")];
   return html`<div class="stack job-input">
     <h3>${tensor.name} <span class="muted">${tensor.datatype} [${tensor.shape.join(", ")}]</span></h3>
-    ${shown.map((value) => (isFile ? file(String(value)) : text(String(value))))}
+    ${isFile ? filesAhead(tensor).map(file) : shown.map((value) => text(String(value)))}
     ${values.length > SHOWN && tensor.datatype === "BYTES" ? html`<p class="muted">and ${counted(values.length - SHOWN, "more", "more")}</p>` : nothing}
   </div>`;
 }
@@ -71,51 +72,19 @@ function text(value) {
   return html`<pre class="job-text" tabindex="0" role="region" aria-label="Input">${value.slice(0, LONGEST)}${cut ? "…" : ""}</pre>`;
 }
 
-/** What begins so is a picture that a browser shows, or a sound that it plays. */
-const KINDS = [
-  ["iVBOR", "image/png"],
-  ["/9j/", "image/jpeg"],
-  ["R0lGOD", "image/gif"],
-  ["Qk0", "image/bmp"],
-  ["UklGR", ""], // RIFF: which, its ninth byte says
-  ["T2dnUw", "audio/ogg"],
-  ["ZkxhQ", "audio/flac"],
-  ["SUQz", "audio/mpeg"],
-  ["//", "audio/mpeg"],
-];
-
-/** @type {Map<string, string>} addresses of files, by their base64: one a file, however often it is drawn */
-const addresses = new Map();
-
-/** @param {string} value base64 */
-function file(value) {
-  const size = Math.floor((value.length * 3) / 4);
-  const found = KINDS.find(([begins]) => value.startsWith(/** @type {string} */ (begins)));
-  const kind = found?.[1] || (found ? riff(value) : "");
-  if (kind.startsWith("image/")) return html`<img class="job-picture" src=${address(value, kind)} alt="the picture that was sent">`;
-  if (kind.startsWith("audio/")) return html`<audio controls src=${address(value, kind)} aria-label="the sound that was sent"></audio>`;
-  return html`<p class="muted">A file of ${bytes(size)}.</p>`;
-}
-
-/** @param {string} value */
-function riff(value) {
-  return atob(value.slice(0, 16)).slice(8, 12) === "WEBP" ? "image/webp" : "audio/wav";
+/** @param {Blob | null} found */
+function file(found) {
+  if (!found) return html`<p class="muted">No file.</p>`;
+  if (found.type.startsWith("image/")) return html`<img class="job-picture" src=${urlOf(found)} alt="the picture that was sent">`;
+  if (found.type.startsWith("audio/")) return html`<audio controls src=${urlOf(found)} aria-label="the sound that was sent"></audio>`;
+  return html`<p class="muted">A file of ${bytes(found.size)}.</p>`;
 }
 
 /**
- * @param {string} value
- * @param {string} kind
+ * The first files of a tensor.
+ * @param {import("../lib/tensors.js").Tensor} tensor
  */
-function address(value, kind) {
-  let found = addresses.get(value);
-  if (!found) {
-    if (addresses.size >= SHOWN * 4) {
-      for (const old of addresses.values()) URL.revokeObjectURL(old);
-      addresses.clear();
-    }
-    const raw = Uint8Array.from(atob(value), (character) => character.charCodeAt(0));
-    found = URL.createObjectURL(new Blob([raw], { type: kind }));
-    addresses.set(value, found);
-  }
-  return found;
+function filesAhead(tensor) {
+  const rows = Math.min(SHOWN, tensor.shape[0] ?? 0);
+  return Array.from({ length: rows }, (_, row) => filesOf(tensor, row)).flat().slice(0, SHOWN);
 }

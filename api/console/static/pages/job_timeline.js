@@ -48,7 +48,7 @@ function bar(parts, whole) {
  * @param {Job} job
  * @returns {Part[]}
  */
-export function partsOf(job) {
+function partsOf(job) {
   const queued = Date.parse(lastQueued(job));
   if (!job.started_at || job.status === "queued") {
     const until = job.finished_at ? Date.parse(job.finished_at) : Date.now();

@@ -3,6 +3,7 @@
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { badge } from "../lib/badge.js";
 import { failure } from "../lib/failure.js";
+import { KEY_CHANGED } from "../lib/http.js";
 import { counted, duration, number, time } from "../lib/format.js";
 import { JobList } from "../lib/job_list.js";
 import { again, whileShown } from "../lib/lifetime.js";
@@ -32,6 +33,10 @@ const models = new Source(() => ({ path: "v2/repository/index", json: {} }));
 /** @type {JobList | null} */
 let list = null;
 let listed = "";
+
+addEventListener(KEY_CHANGED, () => {
+  list = null;
+});
 
 const window_ = new Windowed({
   caption: "Jobs, newest first",
@@ -213,11 +218,12 @@ function word(title, name, query, example = "") {
  * @param {URLSearchParams} query
  */
 function moment(title, name, query) {
-  const at = query.get(name);
-  const shown = at ? new Date(Number(at) - new Date(Number(at)).getTimezoneOffset() * 60_000) : null;
+  const given = query.get(name) ?? "";
+  const at = /^\d+$/.test(given) ? Number(given) : Date.parse(given);
+  const shown = Number.isNaN(at) ? null : new Date(at - new Date(at).getTimezoneOffset() * 60_000);
   return html`<label class="field">
     <span>${title}</span>
-    <input type="datetime-local" name=${name} .value=${shown ? shown.toISOString().slice(0, 16) : ""}>
+    <input type="datetime-local" name=${name} .value=${shown?.toJSON()?.slice(0, 16) ?? ""}>
   </label>`;
 }
 

@@ -7,7 +7,8 @@ import { failure } from "../lib/failure.js";
 import { LOOK_S, entries, look } from "../lib/fleet.js";
 import { call } from "../lib/http.js";
 import { words } from "../lib/format.js";
-import { again, whileShown } from "../lib/lifetime.js";
+import { again, pause, whileShown } from "../lib/lifetime.js";
+import { isAdmin } from "../lib/session.js";
 import { Source } from "../lib/source.js";
 import { toast, told } from "../lib/toast.js";
 import { modelCard } from "./model_card.js";
@@ -67,8 +68,11 @@ export function model({ rest, query }) {
 
 /** @param {AbortSignal} signal */
 async function load(signal) {
-  await declared.refresh(signal);
-  if (declared.value && !signal.aborted) await task.refresh(signal);
+  while (!signal.aborted && !task.value) {
+    if (!declared.value) await declared.refresh(signal);
+    if (declared.value) await task.refresh(signal);
+    if (!task.value) await pause(LOOK_S * 1000, signal); // the API may be away
+  }
 }
 
 /**
@@ -108,7 +112,7 @@ function standing(entry) {
   return html`<div class="notice ${bad ? "bad" : "warn"}">
     ${entry.reason && entry.status !== "unloaded" ? html`<p>${entry.reason}</p>` : nothing}
     ${ADVICE[entry.status] ? html`<p>${ADVICE[entry.status]}</p>` : nothing}
-    ${bad || entry.status === "unloaded"
+    ${isAdmin() && (bad || entry.status === "unloaded")
       ? html`<button type="button" @click=${() => open(entry)}>${bad ? "Load it again" : "Open it"}</button>`
       : nothing}
   </div>`;
@@ -123,7 +127,7 @@ function whole(found, entry) {
     <div class="stack">${widgetPlace(found)}</div>
     <div class="stack">
       ${modelCard(found, entry, task.value)}
-      ${entry && entry.status !== "unloaded" ? operator(entry) : nothing}
+      ${isAdmin() && entry && entry.status !== "unloaded" ? operator(entry) : nothing}
     </div>
   </div>`;
 }

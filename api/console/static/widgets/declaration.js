@@ -52,7 +52,6 @@
  * @property {() => Tensor[]} tensors those that were given; throws Missing
  * @property {(tensors: Tensor[]) => void} fill show what a request holds
  * @property {import("./given_file.js").GivenFile[]} [files] those that it was given
- * @property {(columns: string[]) => void} [expect] the columns that a model wants
  * @property {(run: import("./run.js").Run) => void} [begun] a request was sent
  * @property {(run: import("./run.js").Run) => void} [settled] it is over; the control shows the answer
  * @property {() => void} [stop] let go of a camera or a microphone

@@ -3,8 +3,8 @@
 
 import { html } from "../vendor/lit-html/lit-html.js";
 import { failure } from "../lib/failure.js";
-import { KEY_CHANGED, callJson } from "../lib/http.js";
-import { whileShown } from "../lib/lifetime.js";
+import { HttpError, KEY_CHANGED, callJson } from "../lib/http.js";
+import { pause, whileShown } from "../lib/lifetime.js";
 import { redraw } from "../lib/redraw.js";
 import { Widget } from "./widget.js";
 
@@ -15,7 +15,10 @@ const widgets = new Map();
 const coming = new Set();
 
 // What one key's owner gave and was answered is not the next one's to see.
-addEventListener(KEY_CHANGED, () => widgets.clear());
+addEventListener(KEY_CHANGED, () => {
+  for (const made of widgets.values()) if (made instanceof Widget) made.leave();
+  widgets.clear();
+});
 
 /**
  * Draw the widget of a model.
@@ -26,7 +29,7 @@ export function widget(name, version = "") {
   const key = `${name}/${version}`;
   const made = widgets.get(key);
   if (!made) void make(name, version, key);
-  if (made instanceof Error) return failure(made, () => retry(key));
+  if (made instanceof Error) return unmade(made, key);
   if (!made) return html`<p class="muted" role="status">Loading…</p>`;
   whileShown(`widget ${key}`, (signal) => signal.addEventListener("abort", () => made.stop()));
   return made.draw();
@@ -50,6 +53,21 @@ async function make(name, version, key) {
   }
   coming.delete(key);
   redraw();
+}
+
+/**
+ * @param {Error} error
+ * @param {string} key
+ */
+function unmade(error, key) {
+  const away = error instanceof HttpError && [0, 503].includes(error.status);
+  if (away) {
+    whileShown(`widget ${key} again`, async (signal) => {
+      await pause(3000, signal);
+      if (!signal.aborted) retry(key);
+    });
+  }
+  return failure(error, () => retry(key));
 }
 
 /** @param {string} key */

@@ -177,7 +177,8 @@ function numberOf(parameter, text) {
   const form = formOf(parameter).items ?? formOf(parameter);
   const fits =
     Number.isFinite(number) &&
-    !(form.type === "integer" && !Number.isInteger(number)) &&
+    !(form.type === "integer" && !Number.isSafeInteger(number)) && // a longer one would be sent as another
+   
     !(number < form.minimum || number > form.maximum) &&
     !(number <= form.exclusiveMinimum || number >= form.exclusiveMaximum);
   if (fits) return number;

@@ -1,6 +1,6 @@
 // One request on its way: sent as a job, waited for, called off.
 
-import { HttpError, call, callJson, follow } from "../lib/http.js";
+import { HttpError, callJson, follow } from "../lib/http.js";
 import { pause } from "../lib/lifetime.js";
 import { redraw } from "../lib/redraw.js";
 
@@ -78,7 +78,7 @@ export class Run {
     redraw();
   }
 
-  /** Wait no longer: the page was left. The job goes on. */
+  /** Wait no longer: another key is used. The job goes on. */
   leave() {
     this.#left.abort();
   }
@@ -109,7 +109,7 @@ export class Run {
     const path = what.startsWith("?") ? `${this.#at}${what}` : `${this.#at}/${what}`;
     for (;;) {
       try {
-        return await (await call(path, { signal: this.#left.signal })).json();
+        return await callJson(path, { signal: this.#left.signal });
       } catch (error) {
         if (!(error instanceof HttpError) || (error.status !== 0 && error.status !== 503)) throw error;
         await pause(1000, this.#left.signal); // the API is away; the job goes on

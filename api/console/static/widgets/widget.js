@@ -40,7 +40,6 @@ export class Widget {
     this.task = task;
     this.controls = controlsOf(task);
     this.parameters = new ParameterForm(task.parameters);
-    for (const { control } of this.controls) control.expect?.(model.parameters.columns ?? []);
   }
 
   /** Draw it. */
@@ -188,6 +187,12 @@ export class Widget {
     this.missing = "";
     redraw();
   };
+
+  /** Nobody may look at its answer any more. */
+  leave() {
+    this.stop();
+    this.run?.leave();
+  }
 
   /** The page was left: let go of what it holds of the machine. */
   stop() {

@@ -14,6 +14,8 @@ export class Camera {
   video = null;
   /** Whether it has seen something. */
   sees = false;
+  /** Which press of the button it is on for: the browser asks first, and may take its time. */
+  #turn = 0;
 
   /** @param {(file: import("../given_file.js").GivenFile) => void} taken */
   constructor(taken) {
@@ -41,9 +43,13 @@ export class Camera {
   }
 
   open = async () => {
+    this.#turn += 1;
+    const turn = this.#turn;
     try {
       const video = { facingMode: "environment" };
-      this.stream = await navigator.mediaDevices.getUserMedia({ video });
+      const stream = await navigator.mediaDevices.getUserMedia({ video });
+      if (turn === this.#turn) this.stream = stream;
+      else for (const track of stream.getTracks()) track.stop(); // the page was left meanwhile
     } catch (error) {
       toast(`The camera cannot be used: ${error instanceof Error ? error.message : error}`, "bad");
     }
@@ -80,6 +86,7 @@ export class Camera {
   };
 
   close = () => {
+    this.#turn += 1;
     for (const track of this.stream?.getTracks() ?? []) track.stop();
     this.stream = null;
     this.sees = false;

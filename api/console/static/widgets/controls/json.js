@@ -17,7 +17,9 @@ export class JsonControl {
   get fault() {
     try {
       if (this.value.trim()) JSON.parse(this.value);
-      return "";
+      const long = this.value.replace(/"(?:[^"\\]|\\.)*"/g, "").match(/\b\d{16,}\b(?![.eE])/g) ?? [];
+      const other = long.find((digits) => !Number.isSafeInteger(Number(digits)));
+      return other ? `${other} has more digits than a browser's numbers keep. Send it from a program.` : "";
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }

@@ -17,6 +17,8 @@ export class Microphone {
   /** @type {Float32Array[]} */
   heard = [];
   samples = 0;
+  /** Which press of the button it is on for: the browser asks first, and may take its time. */
+  #turn = 0;
 
   /** @param {(file: import("../given_file.js").GivenFile) => void} taken */
   constructor(taken) {
@@ -41,17 +43,26 @@ export class Microphone {
   }
 
   open = async () => {
+    this.#turn += 1;
+    const turn = this.#turn;
     try {
-      this.stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+      const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+      if (turn !== this.#turn) {
+        for (const track of stream.getTracks()) track.stop(); // the page was left meanwhile
+        return;
+      }
+      this.stream = stream;
       this.heard = [];
       this.samples = 0;
       const context = new AudioContext();
       this.context = context;
       await context.audioWorklet.addModule(new URL("./listener.js", import.meta.url));
+      if (turn !== this.#turn) return;
       const node = new AudioWorkletNode(context, "listener");
       node.port.onmessage = ({ data }) => this.hear(data);
-      context.createMediaStreamSource(this.stream).connect(node).connect(context.destination);
+      context.createMediaStreamSource(stream).connect(node).connect(context.destination);
     } catch (error) {
+      if (turn !== this.#turn) return;
       this.close();
       toast(`The microphone cannot be used: ${error instanceof Error ? error.message : error}`, "bad");
     }
@@ -78,6 +89,7 @@ export class Microphone {
   };
 
   close() {
+    this.#turn += 1;
     for (const track of this.stream?.getTracks() ?? []) track.stop();
     void this.context?.close().catch(() => undefined); // closed already
     this.stream = null;

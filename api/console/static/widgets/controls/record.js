@@ -53,11 +53,6 @@ export class RecordControl {
     if (!row.length) this.add();
   }
 
-  /** Name the columns that a model wants, where it says so. @param {string[]} columns */
-  expect(columns) {
-    if (columns.length) this.cells = columns.map((column) => ({ column, cell: "" }));
-  }
-
   add = () => {
     this.cells.push({ column: "", cell: "" });
     redraw();
@@ -86,5 +81,6 @@ function valueOf(text) {
   if (!trimmed) return null;
   if (trimmed === "true" || trimmed === "false") return trimmed === "true";
   const number = Number(trimmed);
-  return Number.isFinite(number) ? number : text;
+  const exact = Number.isFinite(number) && (!/^[+-]?\d+$/.test(trimmed) || Number.isSafeInteger(number));
+  return exact ? number : text;
 }

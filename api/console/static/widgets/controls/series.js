@@ -52,8 +52,9 @@ export class SeriesControl {
 
 /** @param {number[]} numbers */
 function line(numbers) {
-  const low = Math.min(...numbers);
-  const span = Math.max(...numbers) - low || 1;
+  // One by one: a call takes no hundred thousand arguments.
+  const low = numbers.reduce((least, number) => Math.min(least, number));
+  const span = numbers.reduce((most, number) => Math.max(most, number)) - low || 1;
   const at = (/** @type {number} */ number, /** @type {number} */ index) =>
     `${(index / (numbers.length - 1)) * 100},${(1 - (number - low) / span) * 30}`;
   return html`<svg class="widget-series" viewBox="-1 -1 102 32" preserveAspectRatio="none" role="img"
