@@ -62,7 +62,7 @@ for i = 16, #ARGV, 5 do
     'reply_to', 'history', 'webhook', 'brief', 'created_at', 'started_at', 'group', 'rows')
   if f[1] == 'running' and f[2] == worker and f[3] == attempt then
     if f[5] == '1' then status = 'canceled' end
-    local fields, kept = {'took', took}, not f[9] and keeps(job)
+    local fields, kept = {'took', took}, not f[9] and status ~= 'canceled' and keeps(job)
     -- Whole milliseconds: a quick batch is not to have taken less than its parts.
     local queued = (f[11] - f[10]) * 1000
     local whole = math.max((ms - f[10]) * 1000, queued + batch_us)

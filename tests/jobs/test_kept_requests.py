@@ -14,7 +14,7 @@ from wherry.jobs.finish import finish
 from wherry.jobs.keys import Keys
 from wherry.jobs.read import request, result
 from wherry.jobs.record import BatchStats
-from wherry.jobs.recover import sweep
+from wherry.jobs.recover import cancel, sweep
 from wherry.jobs.submit import submit
 
 from .conftest import GROUP
@@ -108,6 +108,14 @@ def test_who_waits_for_the_answer_has_its_request(queue, settings, new_job):
     """Nothing more is done for those that are answered at once and then forgotten soon."""
     queue.run(submit(job := new_job(), settings, brief_s=60))
     [claimed] = queue.run(claim(GROUP, "w1", {GROUP.model_id: BatchBudget()}, settings)).jobs
+    queue.run(finish("w1", [outcome(claimed, "")], BatchStats(group=GROUP), settings))
+    assert asked(queue, settings, job) is None
+
+
+def test_that_of_a_job_canceled_as_it_ran_goes(queue, settings, new_job):
+    queue.run(submit(job := new_job(), settings))
+    [claimed] = queue.run(claim(GROUP, "w1", {GROUP.model_id: BatchBudget()}, settings)).jobs
+    queue.run(cancel(job.id, settings))
     queue.run(finish("w1", [outcome(claimed, "")], BatchStats(group=GROUP), settings))
     assert asked(queue, settings, job) is None
 
