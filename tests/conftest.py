@@ -33,6 +33,25 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return WholeFiles(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
+class _Named:
+    """Names what failed at once: of a run that is broken off, nothing else would."""
+
+    def __init__(self, reporter: pytest.TerminalReporter) -> None:
+        self._reporter = reporter
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._reporter.ensure_newline()
+            self._reporter.write_line(f"failed: {report.nodeid}")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    plugins = session.config.pluginmanager
+    reporter = plugins.get_plugin("terminalreporter")
+    if reporter is not None and not hasattr(session.config, "workerinput"):
+        plugins.register(_Named(reporter))
+
+
 @pytest.fixture(autouse=True)
 def _signals() -> Iterator[None]:
     """No test leaves a signal to be taken otherwise: a later one would not be interrupted by it."""

@@ -6,7 +6,7 @@ from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
 
-class WholeFiles(LoadFileScheduling):
+class WholeFiles(LoadFileScheduling):  # type: ignore[misc] # xdist has no types
     """As `--dist loadfile` does, and goes on when a process dies.
 
     pytest-xdist 3.8 puts all that a dead process ever did back, files that are done included.
@@ -20,7 +20,7 @@ class WholeFiles(LoadFileScheduling):
         if not left:
             return None
         running = next(iter(left.values()))
-        fatal = next(test for test, is_done in running.items() if not is_done)
+        fatal: str = next(test for test, is_done in running.items() if not is_done)
         running[fatal] = True  # once is enough: it would take the next process along
         for file, tests in left.items():
             if not all(tests.values()):

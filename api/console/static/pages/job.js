@@ -6,7 +6,7 @@ import { badge } from "../lib/badge.js";
 import { codeBlock, copyButton } from "../lib/copy.js";
 import { confirmed } from "../lib/dialog.js";
 import { failure } from "../lib/failure.js";
-import { absolute, counted, duration, number, relative, time } from "../lib/format.js";
+import { absolute, counted, number, relative, time } from "../lib/format.js";
 import { HttpError, call, callJson, follow } from "../lib/http.js";
 import { again, pause, whileShown } from "../lib/lifetime.js";
 import { redraw } from "../lib/redraw.js";
@@ -42,7 +42,7 @@ class Shown {
   renderer = "json";
   drawn = DRAWN;
   /** Tells one look at a job from the next: a dead letter lives again. */
-  number = (looks += 1);
+  number = nextLook();
   #reading = false;
 
   /** @param {string} id */
@@ -118,6 +118,11 @@ class Shown {
 /** @type {Shown | null} */
 let shown = null;
 let looks = 0;
+
+function nextLook() {
+  looks += 1;
+  return looks;
+}
 
 /** @param {string} id */
 export function job(id) {
