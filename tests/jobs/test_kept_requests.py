@@ -124,7 +124,7 @@ def test_that_of_a_job_canceled_as_it_ran_goes(queue, settings, new_job):
 def memory_for(queue: Queue, share: float) -> Iterator[None]:
     """A limit of which that share is in use now."""
     used = queue.redis.info("memory")["used_memory"]
-    before = queue.redis.config_get("maxmemory")["maxmemory"]
+    before = queue.redis.config_get("maxmemory")["maxmemory"] or 0
     queue.redis.config_set("maxmemory", int(used / share))
     try:
         yield
