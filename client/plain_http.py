@@ -1,14 +1,17 @@
 """Calls to a plain http:// server, over the standard library's connections.
 
 httpx takes four times as long for a call, and a client of many small jobs does little else. It
-carries what is not plain: TLS, proxies, passwords in URLs, redirects, paths that are to be quoted.
+carries what is not plain: TLS, proxies, passwords in URLs, redirects, paths that are to be quoted,
+answers that are packed or come in parts.
 """
 
 from __future__ import annotations
 
 import contextlib
 import re
+import select
 import socket
+import time
 from collections import deque
 from collections.abc import Mapping
 from http.client import HTTPException, HTTPResponse
@@ -22,15 +25,24 @@ from .flow import HttpRequest, HttpResponse, failed_at
 _PLAIN_PATH = re.compile(r"(/(?![/.])[\w:%.,~+@=-]*)+(\?[\w:%.,~+@=&/-]*)?", re.ASCII)
 
 
+#: Seconds after which an idle connection is not used again, as httpx has it: what is between here
+#: and the server may have forgotten it.
+_IDLE_S = 5.0
+
+#: What httpx sends, too: there are gateways that refuse who does not. Nothing is to be packed.
+_USUAL = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "wherry"}
+
+
 class PlainHttp:
     """Connections to one server, kept open. Threads may share it: each call has one to itself."""
 
     def __init__(self, url: httpx.URL, headers: Mapping[str, str]) -> None:
         self._host, self._port = url.raw_host.decode("ascii").strip("[]"), url.port or 80
-        self._below = url.path.rstrip("/")
-        self._headers = {"Host": url.netloc.decode("ascii"), **headers}
+        self._below = _path(url)
+        self._headers = {"Host": url.netloc.decode("ascii"), **_USUAL, **headers}
         self._where = str(url.copy_with(raw_path=b"/")).rstrip("/")
-        self._idle = deque[socket.socket]()
+        #: Those that were used last at the end, each with the time of that.
+        self._idle = deque[tuple[socket.socket, float]]()
         self._closed = False
 
     @classmethod
@@ -39,9 +51,9 @@ class PlainHttp:
         parts = httpx.URL(url)
         is_plain = parts.scheme == "http" and not parts.userinfo and not parts.query
         is_proxied = bool(getproxies().keys() & {"http", "all"})
-        below = parts.path.rstrip("/")
-        path = not below or _PLAIN_PATH.fullmatch(below)
-        return cls(parts, headers) if is_plain and not is_proxied and path else None
+        path = not _path(parts) or _PLAIN_PATH.fullmatch(_path(parts))
+        can_send = hasattr(socket.socket, "sendmsg")  # not on Windows
+        return cls(parts, headers) if is_plain and not is_proxied and path and can_send else None
 
     def reply(self, call: HttpRequest, timeout_s: float) -> HttpResponse | None:
         """The answer to a call, or its failure; None for a call that httpx is to make.
@@ -56,12 +68,14 @@ class PlainHttp:
             reply = self._tried(call, timeout_s)
         except (OSError, HTTPException) as error:
             return failed_at(self._where, error)
-        return None if 300 <= reply.status < 400 else reply
+        packed = reply.headers.get("content-encoding", "identity") != "identity"
+        is_whole = 200 <= reply.status < 300 or reply.status >= 400
+        return reply if is_whole and not packed else None
 
     def _tried(self, call: HttpRequest, timeout_s: float) -> HttpResponse:
-        with contextlib.suppress(IndexError):
+        if (idle := self._idle_line()) is not None:
             try:
-                return self._asked(self._idle.pop(), call, timeout_s)
+                return self._asked(idle, call, timeout_s)
             except TimeoutError:
                 raise
             except (OSError, HTTPException):
@@ -70,6 +84,16 @@ class PlainHttp:
         line = socket.create_connection((self._host, self._port), timeout_s)
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return self._asked(line, call, timeout_s)
+
+    def _idle_line(self) -> socket.socket | None:
+        """A connection on which the server has said nothing since: neither its end, nor a 408."""
+        with contextlib.suppress(IndexError):
+            while True:
+                line, since = self._idle.pop()
+                if time.monotonic() - since < _IDLE_S and not _has_more(line):
+                    return line
+                line.close()
+        return None
 
     def _asked(self, line: socket.socket, call: HttpRequest, timeout_s: float) -> HttpResponse:
         try:
@@ -83,10 +107,10 @@ class PlainHttp:
         except BaseException:
             line.close()
             raise
-        if answer.will_close:
+        if answer.will_close or answer.status < 200:  # the answer itself is still to come
             line.close()
         else:
-            self._idle.append(line)
+            self._idle.append((line, time.monotonic()))
             if self._closed:
                 self._drop_idle()
         told = {name.lower(): value for name, value in answer.getheaders()}
@@ -109,7 +133,19 @@ class PlainHttp:
     def _drop_idle(self) -> None:
         with contextlib.suppress(IndexError):
             while True:
-                self._idle.pop().close()
+                self._idle.pop()[0].close()
+
+
+def _path(url: httpx.URL) -> str:
+    """A server's path as it is written: what is quoted in it stays so."""
+    return url.raw_path.decode("ascii").rstrip("/")
+
+
+def _has_more(line: socket.socket) -> bool:
+    """Whether there is something to read, or the end."""
+    watched = select.poll()  # select has no numbers over 1023
+    watched.register(line, select.POLLIN)
+    return bool(watched.poll(0))
 
 
 def _send(line: socket.socket, head: bytes, body: bytes) -> None:

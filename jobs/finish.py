@@ -41,6 +41,7 @@ def finish(
             "stats": keys.stats(group.model, group.version),
             "pace": keys.pace(group.family),
             "deadlines": keys.deadlines,
+            "kept": keys.kept,
         },
         args={
             "worker": worker,

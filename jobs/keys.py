@@ -212,6 +212,11 @@ class Keys:
         """Channel: a line `<status> <id>` per job that changed."""
         return f"{self.prefix}:changes"
 
+    @property
+    def kept(self) -> str:
+        """List: payloads of ended jobs that are kept for a while, the oldest first."""
+        return f"{self.prefix}:kept"
+
     def history(self, period_s: int) -> str:
         """Stream: points of the fleet's history, so many s apart; a model's: `:` and its id."""
         return f"{self.prefix}:history:{period_s}"

@@ -66,6 +66,7 @@ def sweep(settings: JobsSettings) -> Call[tuple[Group, ...]]:
             "groups": keys.groups,
             "failed": keys.webhooks_failed,
             "totals": keys.totals,
+            "kept": keys.kept,
         },
         args={"result_ttl_s": settings.result_ttl_s},
         parse=_groups,

@@ -128,10 +128,17 @@ def _type(schema: Schema) -> str:
     return kind
 
 
+def _bound(value: float) -> str:
+    """A bound as one reads it: 2^63-1 says more than its nineteen digits."""
+    if isinstance(value, int) and value >= 2**31 and (value + 1).bit_count() == 1:
+        return f"2^{value.bit_length()}-1"
+    return str(value) if isinstance(value, int) else f"{value:g}"
+
+
 def _range(schema: Schema) -> str:
     least, most = schema.get("minimum"), schema.get("maximum")
     if least is not None and most is not None:
-        parts = [f"{least:g} to {most:g}"]
+        parts = [f"{_bound(least)} to {_bound(most)}"]
     else:
         signs = (
             ("minimum", "≥"),
@@ -139,7 +146,7 @@ def _range(schema: Schema) -> str:
             ("maximum", "≤"),
             ("exclusiveMaximum", "<"),
         )
-        parts = [f"{sign} {schema[key]:g}" for key, sign in signs if key in schema]
+        parts = [f"{sign} {_bound(schema[key])}" for key, sign in signs if key in schema]
     for key, words in (
         ("minItems", "at least {} entries"),
         ("maxItems", "at most {} entries"),

@@ -118,8 +118,10 @@ _NONE: Mapping[int, WherryError] = {}
 def _form_of(read: ReadRequest) -> _Form | None:
     """What the next request has in common with this one; None where that is not all but texts."""
     request, rows, refused, remarks = read
+    if not rows or refused or request.id is not None or len(request.inputs) != 1:
+        return None
     kind = type(rows[0])
-    if refused or request.id is not None or len(request.inputs) != 1 or not takes_texts_alone(kind):
+    if not takes_texts_alone(kind):
         return None
     [tensor], [name] = request.inputs, kind.ROWS
     if not tensor.is_raw or tensor.shape != [len(rows)]:

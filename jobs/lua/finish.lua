@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- finish: end the attempts of one batch, each accepted only from the worker that holds its lease.
--- KEYS 1 running (of the worker), 2 totals, 3 stats, 4 pace, 5 deadlines
+-- KEYS 1 running (of the worker), 2 totals, 3 stats, 4 pace, 5 deadlines, 6 kept
 -- ARGV 1 prefix, 2 worker, 3 result_ttl_s, 4 rows, 5 max_rows, 6 executions, 7 waited_us (for the device),
 --      8 compute_us, 9 total_us, 10 charges (at the claim: a line 'group µs' for each), 11 model_id
 --      (model/version), 12 output_us, 13 sizes (of the executions: 'rows count rows count ...'),
@@ -25,13 +25,9 @@ local took = table.concat({ARGV[7], ARGV[8], ARGV[12], ARGV[9], ARGV[4]}, ' ')
 -- What ended jobs were asked is kept for a while, as far as a budget of bytes goes that refills over that
 -- while: all of it on a quiet fleet, a sample on a busy one. `whole_at` is when it is whole again.
 local kept_bytes, kept_ms = tonumber(ARGV[14]), tonumber(ARGV[15]) * 1000
-local whole_at, spent, tight = nil, false, nil
--- Whether half of the memory is in use: then what goes makes room.
-local function is_tight()
-  local info = redis.call('INFO', 'memory')
-  local most = tonumber(string.match(info, '\nmaxmemory:(%d+)'))
-  return most > 0 and tonumber(string.match(info, '\nused_memory:(%d+)')) * 2 > most
-end
+local whole_at, kept_payloads, tight = nil, {}, nil
+-- What one takes beside its bytes: its key, its place in the list, what its job's record says of it.
+local KEPT_BESIDE = 200
 local function keeps(job)
   if kept_bytes == 0 or tight then return false end
   whole_at = whole_at or math.max(ms, tonumber(redis.call('HGET', KEYS[2], 'kept_whole_at') or '0'))
@@ -39,10 +35,20 @@ local function keeps(job)
   if tight == nil then tight = is_tight() end -- asked where the budget has room: not by a busy fleet
   if tight then return false end
   local f = redis.call('HMGET', job, 'bytes', 'payload_ref')
-  local after = whole_at + f[1] / kept_bytes * kept_ms
+  local after = whole_at + (f[1] + KEPT_BESIDE) / kept_bytes * kept_ms
   if f[2] ~= '' or after > ms + kept_ms then return false end
-  whole_at, spent = after, true
+  whole_at = after
   return true
+end
+-- Those that are kept, oldest first, so that a sweep can make room of them; those that have run out go.
+local function note_kept()
+  redis.call('HSET', KEYS[2], 'kept_whole_at', text(whole_at))
+  redis.call('RPUSH', KEYS[6], unpack(kept_payloads))
+  redis.call('EXPIRE', KEYS[6], ARGV[15])
+  for _, oldest in ipairs(redis.call('LRANGE', KEYS[6], 0, 2 * #kept_payloads)) do
+    if redis.call('EXISTS', oldest) == 1 then return end
+    redis.call('LPOP', KEYS[6])
+  end
 end
 local steps, STEPS = {}, 4 / math.log(2) -- jobs by about how long they took: four steps make twice the time
 local function append(list, ...)
@@ -56,7 +62,7 @@ for i = 16, #ARGV, 5 do
     'reply_to', 'history', 'webhook', 'brief', 'created_at', 'started_at', 'group', 'rows')
   if f[1] == 'running' and f[2] == worker and f[3] == attempt then
     if f[5] == '1' then status = 'canceled' end
-    local fields, kept = {'took', took}, not f[9] and keeps(job)
+    local fields, kept = {'took', took}, not f[9] and status ~= 'canceled' and keeps(job)
     -- Whole milliseconds: a quick batch is not to have taken less than its parts.
     local queued = (f[11] - f[10]) * 1000
     local whole = math.max((ms - f[10]) * 1000, queued + batch_us)
@@ -91,6 +97,7 @@ for i = 16, #ARGV, 5 do
     end_known(id, status, ms, f[9] or ttl, attempt, worker, f[7], f[8], unpack(fields))
     if kept then
       redis.call('EXPIRE', f[4], math.min(ARGV[15], ttl))
+      kept_payloads[#kept_payloads + 1] = f[4]
     else
       payloads[#payloads + 1] = f[4]
     end
@@ -180,7 +187,7 @@ if late > 0 then redis.call('HINCRBY', KEYS[2], 'late', late) end
 if n > 0 then
   redis.call('SREM', KEYS[1], unpack(accepted))
   if #payloads > 0 then redis.call('DEL', unpack(payloads)) end
-  if spent then redis.call('HSET', KEYS[2], 'kept_whole_at', text(whole_at)) end
+  if #kept_payloads > 0 then note_kept() end
   redis.call('ZREM', KEYS[5], unpack(accepted)) -- who may run for so long only
   add(KEYS[2], {running = -n, succeeded = good, canceled = #canceled, failed = n - good - #canceled})
   for id, of in pairs(groups) do count_group(id, of.jobs, of.rows) end

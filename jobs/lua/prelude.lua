@@ -42,6 +42,12 @@ local function expired(expiring, id, for_ms)
   local at = redis.call('ZSCORE', expiring, id)
   return at and tonumber(at) <= now_ms() - for_ms
 end
+-- Whether half of the memory is in use, or nobody knows: then what is kept for nobody's work is to make room.
+local function is_tight()
+  local info = redis.call('INFO', 'memory')
+  local most, used = string.match(info, '\nmaxmemory:(%d+)'), string.match(info, '\nused_memory:(%d+)')
+  return not (most and used) or most ~= '0' and used * 2 > tonumber(most)
+end
 local function announce(lines)
   if #lines > 0 then redis.call('PUBLISH', P .. ':changes', table.concat(lines, '\n')) end
 end

@@ -61,7 +61,7 @@ local function write(series, fields)
       took[#took + 1] = step .. ':' .. text(value)
     end
   end
-  redis.call('XADD', series, 'MAXLEN', '~', ARGV[3], '*', 'for_ms', text(ms - at), 'took', table.concat(took, ' '),
+  redis.call('XADD', series, 'MAXLEN', '~', ARGV[3], '*', 'for_ms', text(at <= ms and ms - at or period), 'took', table.concat(took, ' '),
     unpack(values))
   redis.call('PEXPIRE', series, text(period * ARGV[3]))
 end

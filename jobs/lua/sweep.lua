@@ -1,13 +1,13 @@
 #!lua flags=allow-oom
 -- sweep: expire what has waited past its deadline, fail what has run past its own, forget what is
--- long over, name the late groups. What may grow is looked at in pages that grow with it.
--- KEYS 1 deadlines, 2 groups, 3 failed (webhooks), 4 totals
+-- long over, make room of what is kept of ended jobs, name the late groups. What may grow is looked at in pages that grow with it.
+-- KEYS 1 deadlines, 2 groups, 3 failed (webhooks), 4 totals, 5 kept (payloads)
 -- ARGV 1 prefix, 2 result_ttl_s
 -- Returns the ids of the groups that have jobs waiting, no claim for too long and need a ticket.
 
 -- What a look takes: of deadlines and groups at least so many, and a part of all there are; of the
 -- index so many pages, the next only after one that was mostly of jobs that are gone.
-local DEADLINES, GROUPS, PART, WEBHOOKS = 200, 500, 50, 50
+local DEADLINES, GROUPS, PART, WEBHOOKS, KEPT = 200, 500, 50, 50, 1000
 local PAGES, PAGE = 4, 500
 local function page(least, all) return math.max(least, math.ceil(redis.call('ZCARD', all) / PART)) end
 -- Ms after which a group without jobs is forgotten.
@@ -43,6 +43,11 @@ end
 for _, name in ipairs(redis.call('ZRANGE', KEYS[3], 0, WEBHOOKS - 1)) do
   if redis.call('EXISTS', key('webhook', name)) == 1 then break end -- the rest is younger
   redis.call('ZREM', KEYS[3], name)
+end
+if redis.call('EXISTS', KEYS[5]) == 1 and is_tight() then
+  for _, payload in ipairs(redis.call('LPOP', KEYS[5], KEPT)) do
+    if redis.call('TTL', payload) >= 0 then redis.call('DEL', payload) end -- else a job waits with it again
+  end
 end
 -- The groups that are due for a look, oldest first, a page a time: thousands must not hold Redis up.
 -- Claims do not move a group's due time, so it is looked at early, never late.

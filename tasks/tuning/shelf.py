@@ -31,7 +31,7 @@ class BusyError(Exception):
     """Another process has tuned in the folder for longer than was waited."""
 
 
-class Hold:
+class InUse:
     """A lock on a verdict, until it is released, or nothing refers to it, or the process ends."""
 
     def __init__(self, file: int) -> None:
@@ -58,7 +58,7 @@ class Shelf:
             os.utime(path)
         return verdict
 
-    def hold(self, name: str) -> Hold | None:
+    def hold(self, name: str) -> InUse | None:
         """Keep a verdict and its export from being removed, though nobody read them for long: a
         model that is put away is opened again. None where the folder, or its disk, has no locks.
         """
@@ -66,7 +66,7 @@ class Shelf:
         while True:
             try:
                 path.parent.mkdir(exist_ok=True)
-                hold = Hold(os.open(path, os.O_RDWR | os.O_CREAT, 0o666))
+                hold = InUse(os.open(path, os.O_RDWR | os.O_CREAT, 0o666))
                 fcntl.flock(hold.file, fcntl.LOCK_SH)
             except OSError:
                 return None

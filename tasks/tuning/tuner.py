@@ -18,7 +18,7 @@ from .candidates import Contender, barred, candidates_of
 from .choice import choose
 from .identity import digest, export_identity, identity
 from .process import DIED_BEFORE, TrialLog, try_all
-from .shelf import BusyError, Hold, Shelf
+from .shelf import BusyError, InUse, Shelf
 from .trial import TIMING, TrialPlan
 from .verdict import Tried, Verdict
 
@@ -65,7 +65,7 @@ class Tuner:
         self._handler_dir = handler_dir
         self._free_memory, self._candidates = free_memory, candidates
         #: By name and version.
-        self._held: dict[tuple[str, str], Hold | None] = {}
+        self._held: dict[tuple[str, str], InUse | None] = {}
         #: What is being done, in a few words for an operator; "" while nothing is.
         self.doing = ""
         #: The verdict amid which something is tried that may end this process, and what had before.

@@ -5,24 +5,26 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from wherry.client import Client
-from wherry.ops.demo.inputs import digits
+from wherry.ops.demo.inputs import digits, drawn
 from wherry.ops.stack import Stack
 from wherry.samples.models import write_samples
 from wherry.tasks.vision.image_classification import ImageClassificationInput
+from wherry.tasks.vision.object_detection import ObjectDetectionInput
 
 from .conftest import ROOT, chromium
 
-#: File name -> the page's address; {job} is a digit's job.
-SHOTS = {
-    "console-models.png": "#/models",
-    "console-model.png": "#/models/image-classification",
-}
+SHAPES = drawn(1)[0].data
+
+#: Rounds of work before the fleet's picture: its charts have a point each ten seconds.
+ROUNDS = 9
 
 
 def main(into: Path) -> None:
@@ -41,25 +43,56 @@ def main(into: Path) -> None:
 def shoot(url: str, into: Path) -> None:
     """Ask a fleet something, and take the pictures."""
     with Client(url) as client, sync_playwright() as playwright:
-        inputs = [ImageClassificationInput(images=[one.data], top_k=3) for one in digits(40)]
-        jobs = [client.submit("image-classification", one) for one in inputs]
-        for job in jobs:
-            client.result(job.id, timeout_s=60)
+        job = _work(client)
         browser = chromium(playwright)
         page = browser.new_page(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
-        for name, address in SHOTS.items():
-            page.goto(f"{url}/console/{address.format(job=jobs[0].id)}")
-            _settle(page)
+        for name, (address, height, prepare) in SHOTS.items():
+            page.set_viewport_size({"width": 1280, "height": height})
+            page.goto(f"{url}/console/{address.format(job=job)}")
+            page.locator("main h1").first.wait_for()
+            if prepare:
+                prepare(page)
+            page.wait_for_timeout(7_000)  # numbers that take two looks are drawn, too
             page.screenshot(path=into / name)
             with Image.open(into / name) as taken:  # flat colours: a third of the bytes
                 taken.convert("RGB").quantize(256).save(into / name, optimize=True)
         browser.close()
 
 
-def _settle(page: Page) -> None:
-    """Wait until all is drawn, numbers that take two looks too."""
-    page.locator("main h1").first.wait_for()
-    page.wait_for_timeout(7_000)
+def _work(client: Client) -> str:
+    """Have digits read and shapes found for a minute and a half; the id of a digit's job."""
+    job_id = ""
+    for number in range(ROUNDS):
+        scans = [one.data for one in digits(20 + 10 * (number % 4))]
+        jobs = [
+            client.submit("image-classification", ImageClassificationInput(images=[scan], top_k=3))
+            for scan in scans
+        ]
+        found = client.submit("object-detection", ObjectDetectionInput(images=[SHAPES]))
+        for job in (*jobs, found):
+            client.result(job.id, timeout_s=60)
+        job_id = jobs[-1].id
+        time.sleep(10)
+    return job_id
+
+
+def _try(page: Page) -> None:
+    """Give a model's widget a picture, and wait for what it draws."""
+    page.locator("input[type=file]").set_input_files(
+        {"name": "shapes.png", "mimeType": "image/png", "buffer": SHAPES}
+    )
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.locator(".widget-answer .answer canvas").first.wait_for()
+
+
+#: File name -> the page's address, how high the picture is, and what is done first; {job} is a
+#: digit's job.
+SHOTS: dict[str, tuple[str, int, Callable[[Page], None] | None]] = {
+    "console-models.png": ("#/models", 800, None),
+    "console-model.png": ("#/models/object-detection", 1180, _try),
+    "console-job.png": ("#/jobs/{job}", 900, None),
+    "console-fleet.png": ("#/fleet?by=family", 1420, None),
+}
 
 
 if __name__ == "__main__":

@@ -29,15 +29,15 @@ def choose(page: Page, field: str, value: str) -> None:
 def test_workers_say_what_they_are_and_do(show: Show, client: Client) -> None:
     worked(client)
     page = show("#/fleet")
-    family = page.get_by_role("rowheader", name=re.compile(" text$"))  # others have models of text
-    row = page.get_by_role("table", name="Workers").get_by_role("row").filter(has=family)
-    expect(row.first).to_contain_text("ready")
-    expect(row.first).to_contain_text("cpu")
-    expect(row.first.locator("meter").first).to_have_attribute(
+    head = page.get_by_role("rowheader", name=re.compile("^text-"))
+    row = page.get_by_role("table", name="Workers").get_by_role("row").filter(has=head)
+    expect(row).to_contain_text("ready")
+    expect(row).to_contain_text("cpu")
+    expect(row.locator("meter").first).to_have_attribute(
         "aria-label", re.compile(r"^busy: [\d.]+ %$")
     )
-    row.first.get_by_text(re.compile(r"^\d+ served")).click()
-    expect(row.first.get_by_role("link", name="embedding", exact=True)).to_be_visible()
+    row.get_by_text(re.compile(r"^\d+ served")).click()
+    expect(row.get_by_role("link", name="embedding", exact=True)).to_be_visible()
 
 
 def test_queues_are_told_by_what_one_chooses(show: Show, client: Client) -> None:

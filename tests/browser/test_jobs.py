@@ -319,6 +319,11 @@ def test_of_ten_thousand_jobs_the_browser_has_those_in_sight(
     counted(page, 250)
     page.evaluate(_LOAD, 10_001)
     assert rows(page).count() < 80
+    last = page.get_by_role("columnheader").last.bounding_box()
+    whole = page.locator(".windowed").bounding_box()
+    assert last
+    assert whole
+    assert whole["x"] + whole["width"] - last["x"] - last["width"] < 40, "columns fill the list"
     page.locator(".windowed").evaluate("(list) => list.scrollTo(0, list.scrollHeight)")
     expect(rows(page).last).to_contain_text("000000000001")
     page.locator(".windowed").evaluate("(list) => list.scrollTo(0, 0)")

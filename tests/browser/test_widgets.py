@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from collections.abc import Callable
@@ -212,6 +213,22 @@ def test_a_picture_is_chosen_dropped_and_pasted(widget: Show, picture: Path) -> 
         expect(page.get_by_text(f"{event}.png,")).to_be_visible()
     expect(page.locator(".widget-files li")).to_have_count(1)
     assert "Done in" in run(page)
+
+
+def test_files_are_sent_as_they_are_and_not_as_text(widget: Show, picture: Path) -> None:
+    page = widget("keypoint-matching")
+    page.locator("input[type=file]").set_input_files([picture, picture])
+    with page.expect_request("**/v2/models/*/jobs") as asked:
+        page.get_by_role("button", name="Run", exact=True).click()
+    headers = asked.value.headers
+    assert headers["content-type"] == "application/octet-stream"
+    assert int(headers["inference-header-content-length"]) < 200
+    expect(page.locator(".widget-progress")).to_contain_text("Done in")
+    job = str(page.get_by_role("link", name="The job").get_attribute("href")).rpartition("/")[2]
+    kept = page.evaluate(f"fetch('/v2/jobs/{job}/request').then((answer) => answer.json())")
+    sent = kept["inputs"][0]
+    assert sent["shape"] == [1, 2]
+    assert sent["data"] == [[base64.b64encode(picture.read_bytes()).decode()] * 2]
 
 
 def test_a_camera_takes_a_picture(widget: Show) -> None:

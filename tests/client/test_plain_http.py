@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import socket
 import threading
@@ -11,7 +12,7 @@ from typing import IO
 
 import pytest
 
-from wherry.client import Client
+from wherry.client import Client, plain_http
 from wherry.client.flow import HttpRequest, HttpResponse
 from wherry.client.plain_http import PlainHttp
 
@@ -85,6 +86,71 @@ def test_a_connection_that_the_server_ended_meanwhile_is_made_anew(
         http = plain(url)
         replies = [http.reply(CALL, 5), http.reply(CALL, 5)]
     assert [reply and reply.content for reply in replies] == [b"one", b"two"]
+
+
+def test_what_a_server_said_meanwhile_is_no_answer(plain: Callable[[str], PlainHttp]) -> None:
+    """As gateways say of an idle connection that it has run out, before they end it."""
+    late = b"HTTP/1.1 408 Request Time-out\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    answered, said = threading.Event(), threading.Event()
+
+    def serve(listening: socket.socket) -> None:
+        for answer in (ok(b"one"), ok(b"two")):
+            connection, _ = listening.accept()
+            with connection, connection.makefile("rb") as reading:
+                request(reading)
+                connection.sendall(answer)
+                answered.wait(5)
+                connection.sendall(late)
+            said.set()
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
+        listening.settimeout(5)
+        thread = threading.Thread(target=serve, args=(listening,), daemon=True)
+        thread.start()
+        http = plain(f"http://127.0.0.1:{listening.getsockname()[1]}")
+        replies = [http.reply(CALL, 5)]
+        answered.set()
+        assert said.wait(5)
+        replies.append(http.reply(CALL, 5))
+        thread.join(5)
+    assert [reply and reply.content for reply in replies] == [b"one", b"two"]
+
+
+def test_a_connection_is_not_idle_for_long(
+    plain: Callable[[str], PlainHttp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is between may have forgotten it, and tells nobody."""
+    monkeypatch.setattr(plain_http, "_has_more", lambda _: False)
+    with server(ok(b"one")) as (url, _):
+        http = plain(url)
+        http.reply(CALL, 5)
+    [(line, since)] = http._idle
+    http._idle[0] = (line, since - 5)
+    assert http._idle_line() is None
+    assert line.fileno() == -1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + ok(b'{"a": 1}'),
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
+        % len(gzip.compress(b'{"a": 1}', mtime=0))
+        + gzip.compress(b'{"a": 1}', mtime=0),
+    ],
+    ids=["in parts", "packed"],
+)
+def test_an_answer_that_is_not_plain_is_left_to_httpx(answer: bytes) -> None:
+    with server(answer, answer) as (url, asked), Client(url) as client:
+        assert client.get("/v2") == {"a": 1}
+    assert b"Accept-Encoding: identity\r\n" in asked[0]
+    assert b"User-Agent: wherry\r\n" in asked[0]
+
+
+def test_a_path_of_a_server_stays_quoted(plain: Callable[[str], PlainHttp]) -> None:
+    with server(ok(b"one")) as (url, asked):
+        plain(f"{url}/a%2Fb/").reply(CALL, 5)
+    assert asked[0].startswith(b"POST /a%2Fb/v2/jobs:status HTTP/1.1\r\n")
 
 
 def test_a_server_that_is_not_there_is_told_by_its_address(

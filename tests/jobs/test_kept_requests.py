@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -13,6 +14,7 @@ from wherry.jobs.finish import finish
 from wherry.jobs.keys import Keys
 from wherry.jobs.read import request, result
 from wherry.jobs.record import BatchStats
+from wherry.jobs.recover import cancel, sweep
 from wherry.jobs.submit import submit
 
 from .conftest import GROUP
@@ -24,7 +26,7 @@ Make = Callable[..., NewJob]
 @pytest.fixture
 def settings(redis_url: str) -> JobsSettings:
     return JobsSettings(
-        redis_url=redis_url, result_ttl_s=500, kept_requests_bytes=1000, kept_requests_s=100
+        redis_url=redis_url, result_ttl_s=500, kept_requests_bytes=1800, kept_requests_s=100
     )
 
 
@@ -110,12 +112,59 @@ def test_who_waits_for_the_answer_has_its_request(queue, settings, new_job):
     assert asked(queue, settings, job) is None
 
 
-def test_nothing_is_kept_where_half_of_the_memory_is_in_use(queue, settings, new_job, ended):
+def test_that_of_a_job_canceled_as_it_ran_goes(queue, settings, new_job):
+    queue.run(submit(job := new_job(), settings))
+    [claimed] = queue.run(claim(GROUP, "w1", {GROUP.model_id: BatchBudget()}, settings)).jobs
+    queue.run(cancel(job.id, settings))
+    queue.run(finish("w1", [outcome(claimed, "")], BatchStats(group=GROUP), settings))
+    assert asked(queue, settings, job) is None
+
+
+@contextmanager
+def memory_for(queue: Queue, share: float) -> Iterator[None]:
+    """A limit of which that share is in use now."""
     used = queue.redis.info("memory")["used_memory"]
     before = queue.redis.config_get("maxmemory")["maxmemory"]
+    queue.redis.config_set("maxmemory", int(used / share))
     try:
-        queue.redis.config_set("maxmemory", int(used * 1.5))
-        [job] = ended(new_job())
-        assert asked(queue, settings, job) is None
+        yield
     finally:
         queue.redis.config_set("maxmemory", before)
+
+
+def test_nothing_is_kept_where_half_of_the_memory_is_in_use(queue, settings, new_job, ended):
+    with memory_for(queue, 0.6):
+        [job] = ended(new_job())
+        assert asked(queue, settings, job) is None
+    with memory_for(queue, 0.3):
+        [job] = ended(new_job())
+        assert asked(queue, settings, job) is not None
+
+
+def test_what_is_kept_makes_room_where_half_of_the_memory_is_in_use(
+    queue, settings, new_job, ended
+):
+    """Else Redis would refuse what it took before."""
+    first, again = ended(new_job(), new_job())
+    queue.redis.delete(KEYS.job(again.id))  # as when its record has run out before
+    queue.run(submit(again, settings))
+    queue.run(sweep(settings))
+    assert asked(queue, settings, first) is not None, "there is room"
+    with memory_for(queue, 0.6):
+        queue.run(sweep(settings))
+    assert asked(queue, settings, first) is None
+    assert asked(queue, settings, again) == again.payload, "that of a job that waits stays"
+    assert not queue.redis.exists(KEYS.kept)
+
+
+def test_the_list_of_what_is_kept_is_no_longer_than_that(queue, settings, new_job, ended):
+    for _ in range(4):
+        jobs = ended(*(new_job() for _ in range(2)))
+        queue.redis.delete(*(KEYS.payload(job.id, job.fingerprint) for job in jobs))  # they run out
+    assert queue.redis.llen(KEYS.kept) <= 4
+    assert 0 < queue.redis.ttl(KEYS.kept) <= 100
+
+
+def test_what_a_request_takes_beside_its_bytes_is_of_the_budget(queue, settings, new_job, ended):
+    jobs = ended(*(new_job(payload=b"x") for _ in range(20)))
+    assert sum(asked(queue, settings, job) is not None for job in jobs) == 8, "not all 20 bytes"

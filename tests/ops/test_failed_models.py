@@ -93,8 +93,8 @@ def test_a_strict_stack_starts_nothing_and_names_all_faults(models: Path, tmp_pa
 
 @pytest.fixture
 def signals() -> Iterator[None]:
-    """`serve` takes SIGINT and SIGTERM for itself."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    """`serve` takes SIGINT, SIGTERM and SIGHUP for itself."""
+    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)

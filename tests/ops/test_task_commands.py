@@ -79,6 +79,8 @@ def test_types_and_ranges_are_told_in_words() -> None:
     [threshold] = [p for p in get_task("object-detection").parameters if p.name == "threshold"]
     assert type_of(get_task("object-detection"), threshold) == "number"
     assert range_of(get_task("object-detection"), threshold) == "0 to 1"
+    [seed] = [p for p in get_task("text-to-audio").parameters if p.name == "seed"]
+    assert range_of(get_task("text-to-audio"), seed) == "0 to 2^63-1"
     for name in task_names():
         for parameter in card(get_task(name))["parameters"]:
             assert "any" not in parameter["type"].split(), (name, parameter)

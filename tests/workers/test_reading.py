@@ -163,3 +163,9 @@ def test_as_many_forms_are_kept_as_there_is_room_for(
     assert len(reading._reader(TASK)._forms) <= 2
     reading.read(TASK, *stored("a", nonsense="n" * 600))
     assert len(reading._reader(TASK)._forms) <= 2, "nor one that is longer than most"
+
+
+def test_a_request_without_rows_is_no_form() -> None:
+    """As some task's may be one day: to read it is not at fault."""
+    request = codec.decode_request(*stored("a"))
+    assert reading._form_of(reading.ReadRequest(request, [], {}, [])) is None

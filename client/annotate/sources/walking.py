@@ -74,13 +74,9 @@ class _Everything(Pattern):
         super().__init__("**/*")
         self._any = super().step(self.start(), "any")
 
-    def step(
-        self,
-        places: frozenset[int],  # noqa: ARG002 # from wherever it stands, all matches
-        name: str,
-    ) -> frozenset[int]:
+    def step(self, places: frozenset[int], name: str) -> frozenset[int]:
         """Where it stands after one more name; empty where nothing below can match."""
-        return _NOWHERE if name.startswith(".") else self._any
+        return self._any if places and not name.startswith(".") else _NOWHERE
 
 
 _NOWHERE = frozenset[int]()

@@ -29,6 +29,8 @@ PUBLIC = {
     "namespace": "wherry",
     "capability": "embedding",
     "name": "embedding",
+    "task": "embedding",
+    "key_id": "none",
 }
 
 #: What another tenant's thing is called in a path.

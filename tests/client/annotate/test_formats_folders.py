@@ -216,7 +216,7 @@ def test_voc_has_its_pictures_and_its_parts(tmp_path):
     out = tmp_path / "out"
     with writer_of("voc", get_task(DETECT))(out, origin(DETECT), layout) as writer:
         for n, row_id in enumerate(["a.png", "in/a.png", "cam 10:30", "b.jpg"]):
-            pictures.keep(n, b"\x89PNG" + bytes([n]), "")
+            pictures.keep(n, b"\x89PNG\r\n\x1a\n" + bytes([n]), "")
             writer.write(row(DETECT, n, [box("boat", 0.5, 1, 2, 3, 4)], row_id))
     index = lines(out / "images.jsonl")
     assert [entry["picture"] for entry in index] == [

@@ -30,7 +30,7 @@ export default function draw(answer) {
     </label>
     <dl class="facts">
       <dt>Size</dt><dd>${values.width} × ${values.height}</dd>
-      <dt>Least</dt><dd>${number(values.least)} <span class="answer-ramp" aria-hidden="true"></span> ${number(values.most)} is the most, in the model's own unit</dd>
+      <dt>Least to most</dt><dd>${number(values.least)} <span class="answer-ramp" aria-hidden="true"></span> ${number(values.most)}, in the model's own unit</dd>
     </dl>
     <p><a href=${urlOf(map)} download="depth.png">Save the map</a></p>`;
 }

@@ -32,6 +32,7 @@ export function counted(value, one, many = `${one}s`) {
 export function percent(value) {
   if (!Number.isFinite(value)) return "–";
   const points = value * 100;
+  if (points > 0 && points < 0.05) return "< 0.1 %";
   return `${points !== 0 && Math.abs(points) < 10 ? points.toFixed(1) : Math.round(points)} %`;
 }
 

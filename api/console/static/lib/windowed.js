@@ -89,12 +89,15 @@ export class Windowed {
     return html`<tr aria-rowindex=${number}>${guard(says(row), cells)}</tr>`;
   }
 
-  /** @param {number} rows so many, as nothing but their height */
+  /**
+   * One cell, and not as many as there are columns: those that the css hides would be made again.
+   * @param {number} rows so many, as nothing but their height
+   */
   #space(rows) {
     if (!rows) return nothing;
     const height = `height: ${rows * this.given.rowRem}rem`; // as a property: the policy blocks the attribute
     return html`<tbody class="space" aria-hidden="true">
-      <tr><td colspan=${this.given.columns.length} .style=${height}></td></tr>
+      <tr><td .style=${height}></td></tr>
     </tbody>`;
   }
 

@@ -50,7 +50,7 @@ export function batch({ rest }) {
       if (!asked.value || !isOver(asked.value) || asked.error) await asked.refresh(signal);
     });
   });
-  return html`<p class="crumbs"><a href="#/batches">Batches</a></p>
+  return html`<p class="crumbs"><a href="#/batches">Batches</a> / one of them</p>
     <h1 class="mono">${id}</h1>
     ${source.value && source.value.id !== id ? nothing : shown(source, drawn)}`;
 }
@@ -123,7 +123,7 @@ function wrong(errors) {
       caption: "What is wrong with the file",
       columns: [
         { title: "Line", numeric: true, head: true, cell: ({ line }) => (line === null ? "–" : number(line)) },
-        { title: "Code", cell: ({ code }) => html`<code>${code}</code>` },
+        { title: "Code", cell: ({ code }) => html`<code class="batch-endpoint">${code}</code>` },
         { title: "What", cell: ({ message }) => message },
       ],
       rows: errors,

@@ -55,7 +55,7 @@ export function fleetQueues(groups, query) {
   const kind = /** @type {typeof KINDS[string]} */ (KINDS[name]);
   const order = { by: query.get("sort") || "waiting", down: query.get("order") !== "up" };
   const rows = inOrder(rowsOf(groups, kind.of), order, VALUES);
-  return html`<section class="stack" aria-labelledby="queues-title">
+  return html`<section class="stack fleet-queues" aria-labelledby="queues-title">
     <div class="page-head"><h2 id="queues-title">Queues</h2>
       <p class="muted" role="status">${told(groups)}</p></div>
     <div class="toolbar"><label class="field"><span>By</span>

@@ -1,7 +1,9 @@
 // One job: what it was asked, what became of it and when, its answer, and what can be done with it.
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { repeat } from "../vendor/lit-html/directives/repeat.js";
 import { badge } from "../lib/badge.js";
+import { copyButton } from "../lib/copy.js";
 import { failure } from "../lib/failure.js";
 import { absolute, counted, number, relative, time } from "../lib/format.js";
 import { HttpError, KEY_CHANGED, callJson, follow } from "../lib/http.js";
@@ -147,6 +149,7 @@ export function job(id) {
     <div class="page-head">
       <h1 class="job-id">${id}</h1>
       <span aria-live="polite">${here.job ? badge(here.job.status) : nothing}</span>
+      ${copyButton(id, "the job's id")}
     </div>
     ${here.error ? missing(here.error) : nothing} ${here.job ? all(here, here.job) : nothing}
   `;
@@ -169,27 +172,43 @@ function all(here, it) {
   return html`
     ${deeds(here, it, afresh)}
     ${it.error ? problem(it) : nothing}
-    <div class="columns">
-      <div class="card">
-        <h2>Job</h2>
-        ${facts(it)}
-      </div>
-      <div class="card">
-        <h2>What happened</h2>
-        ${timeline(it)}
-      </div>
-    </div>
-    <div class="columns">
-      <div class="card">
-        <h2>Request</h2>
-        ${asked(here)}
-      </div>
-      <div class="card">
-        <h2>Answer</h2>
-        ${jobAnswer(here, it)}
-      </div>
-    </div>
+    ${repeat(
+      it.finished_at ? ["said", "done"] : ["done", "said"],
+      (part) => part,
+      (part) => html`<div class="columns">${part === "said" ? said(here, it) : done(it)}</div>`,
+    )}
   `;
+}
+
+/**
+ * What was asked and answered: first to be seen once there is an answer.
+ * @param {Shown} here
+ * @param {Job} it
+ */
+function said(here, it) {
+  return html`<div class="card">
+      <h2>Request</h2>
+      ${asked(here)}
+    </div>
+    <div class="card">
+      <h2>Answer</h2>
+      ${jobAnswer(here, it)}
+    </div>`;
+}
+
+/**
+ * What was done with it so far.
+ * @param {Job} it
+ */
+function done(it) {
+  return html`<div class="card">
+      <h2>Job</h2>
+      ${facts(it)}
+    </div>
+    <div class="card">
+      <h2>What happened</h2>
+      ${timeline(it)}
+    </div>`;
 }
 
 /** @param {Job} it */

@@ -1,7 +1,6 @@
 // What can be done with a job: call it off, have it run again, forget it.
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
-import { copyButton } from "../lib/copy.js";
 import { confirmed } from "../lib/dialog.js";
 import { call, callJson } from "../lib/http.js";
 import { href } from "../lib/router.js";
@@ -27,7 +26,6 @@ export function deeds(here, it, afresh) {
     ${dead ? html`<button type="button" class="primary" @click=${() => replay(here, afresh)}>Replay</button>` : nothing}
     ${here.request ? html`<button type="button" @click=${() => runAgain(here, it)}>Run again as a new job</button>` : nothing}
     ${it.finished_at && !dead ? html`<button type="button" @click=${() => forget(here)}>Forget…</button>` : nothing}
-    ${copyButton(it.id, "the job's id")}
   </div>`;
 }
 

@@ -54,7 +54,7 @@ export function model({ rest, query }) {
   whileShown(`model ${at.name} ${at.version}`, load);
   whileShown("models", (signal) => again(signal, LOOK_S, look));
   const entry = entryOf(at);
-  return html`<nav class="crumbs" aria-label="Way here"><a href="#/models">Models</a> ›</nav>
+  return html`<p class="crumbs"><a href="#/models">Models</a> / ${at.name}</p>
     <div class="page-head">
       <h1>${at.name}</h1>
       ${entry ? badge(entry.status) : nothing}

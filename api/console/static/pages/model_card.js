@@ -95,7 +95,7 @@ function tensors(declared) {
     key: (row) => `${row.way} ${row.name}`,
     columns: [
       { title: "Way", cell: (row) => row.way },
-      { title: "Name", head: true, cell: (row) => html`<code>${row.name}</code>` },
+      { title: "Name", head: true, cell: (row) => html`<code class="model-name">${broken(row.name)}</code>` },
       { title: "Type", cell: (row) => row.datatype },
       { title: "Shape", cell: (row) => html`<span class="mono">[${row.shape.join(", ")}]</span>` },
       { title: "Holds", cell: (row) => row.parameters?.content ?? "" },
@@ -124,12 +124,20 @@ function parametersOf(declared, task) {
       rows,
       key: (row) => row.name,
       columns: [
-        { title: "Name", head: true, cell: (row) => html`<code>${row.name}</code>` },
+        { title: "Name", head: true, cell: (row) => html`<code class="model-name">${broken(row.name)}</code>` },
         { title: "Type", cell: (row) => html`${row.type}${row.range ? html`<br><span class="muted">${row.range}</span>` : nothing}` },
         { title: "Default", cell: (row) => (row.default === undefined || row.default === null ? "–" : html`<code>${JSON.stringify(row.default)}</code>`) },
         { title: "What it does", cell: (row) => row.description },
       ],
     })}`;
+}
+
+/**
+ * A name that may go on in the next line after each of its words.
+ * @param {string} name
+ */
+function broken(name) {
+  return name.split(/(?<=_)/).map((part) => html`${part}<wbr>`);
 }
 
 /** @param {string[] | undefined} names */

@@ -100,6 +100,18 @@ export function rowGiven(spec, tensors) {
 }
 
 /**
+ * What a tensor holds, to whom gives one row of it: declarations speak of all rows.
+ * @param {Spec} spec
+ */
+export function helpOf({ description }) {
+  const words = description
+    .replace(/^[\w ]+, one a row\.$/, "") // its title says as much
+    .replace(/,? (?:one|a list|one picture) a row\b/, "")
+    .replace(/^Per row /, "");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/**
  * What a tensor or a parameter is called on the page.
  * @param {string} name
  */

@@ -51,5 +51,5 @@ function took({ created_at: created, started_at: started, finished_at: finished,
   const [a, b, c] = [created, started, finished].map(Date.parse);
   const seconds = (/** @type {number} */ from, /** @type {number} */ to) => duration((to - from) / 1000);
   if (a === undefined || b === undefined || c === undefined) return "Done.";
-  return `Done in ${seconds(a, c)}: ${seconds(a, b)} in the queue, ${seconds(b, c)} on ${worker ?? "a worker"}.`;
+  return `Done in ${seconds(a, c)}: ${seconds(a, b)} in the queue, ${seconds(b, c)} on ${worker?.replace(/#[^#]*$/, "") ?? "a worker"}.`;
 }

@@ -3,6 +3,7 @@
 import { HttpError, callJson, follow } from "../lib/http.js";
 import { pause } from "../lib/lifetime.js";
 import { redraw } from "../lib/redraw.js";
+import { packed } from "./sending.js";
 
 /** Seconds that one look waits for a job's end. Its place in the queue is as old as that. */
 const LOOK_S = 1;
@@ -42,12 +43,14 @@ export class Run {
    * @param {string} asked.model
    * @param {string} asked.version
    * @param {import("./declaration.js").InferenceRequest} asked.request
+   * @param {import("./given_file.js").GivenFile[]} asked.files those that the request holds
    * @param {boolean} asked.streams whether the answer is told while it is written
    */
-  constructor({ model, version, request, streams }) {
+  constructor({ model, version, request, files, streams }) {
     const named = version ? `/versions/${encodeURIComponent(version)}` : "";
     this.path = `v2/models/${encodeURIComponent(model)}${named}/jobs`;
     this.request = request;
+    this.files = files;
     this.streams = streams;
   }
 
@@ -93,9 +96,9 @@ export class Run {
 
   async #submit() {
     const parameters = { ...this.request.parameters, ...(this.streams ? { stream: true } : {}) };
-    const json = { ...this.request, parameters };
-    const headers = this.streams ? {} : { Prefer: `wait=${LOOK_S}` };
-    this.job = await callJson(this.path, { json, headers, signal: this.#left.signal });
+    const { body, headers } = packed({ ...this.request, parameters }, this.files);
+    if (!this.streams) headers.Prefer = `wait=${LOOK_S}`;
+    this.job = await callJson(this.path, { body, headers, signal: this.#left.signal });
     redraw();
   }
 

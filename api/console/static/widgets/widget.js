@@ -168,7 +168,8 @@ export class Widget {
   /** @param {import("./declaration.js").InferenceRequest} request */
   async #go(request) {
     const { name: model } = this.model;
-    const run = new Run({ model, version: this.version, request, streams: this.task.streams });
+    const { version, files } = this;
+    const run = new Run({ model, version, request, files, streams: this.task.streams });
     this.run = run;
     for (const { control } of this.controls) control.begun?.(run);
     await run.go();

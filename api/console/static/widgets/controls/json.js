@@ -2,7 +2,7 @@
 
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { redraw } from "../../lib/redraw.js";
-import { Missing, rowGiven, tensorOfRow, titleOf } from "../declaration.js";
+import { Missing, helpOf, rowGiven, tensorOfRow, titleOf } from "../declaration.js";
 
 /** JSON of one row: the value that a text tensor holds, or nested lists of numbers. */
 export class JsonControl {
@@ -26,13 +26,13 @@ export class JsonControl {
   }
 
   draw() {
-    const { name, description, optional } = this.input;
+    const { name, optional } = this.input;
     const fault = this.fault;
     return html`<label class="field">
       <span>${titleOf(name)} <span class="muted">(JSON${optional ? ", optional" : ""})</span></span>
       <textarea name=${name} class="mono" rows="4" spellcheck="false" .value=${this.value}
         aria-invalid=${fault ? "true" : nothing} @input=${this.typed}></textarea>
-      <span class="help">${fault ? html`<span class="bad-text">${fault}</span> ` : ""}${description}</span>
+      <span class="help">${fault ? html`<span class="bad-text">${fault}</span> ` : ""}${helpOf(this.input)}</span>
     </label>`;
   }
 

@@ -2,7 +2,7 @@
 
 import { html } from "../../vendor/lit-html/lit-html.js";
 import { redraw } from "../../lib/redraw.js";
-import { Missing, rowGiven, tensorOfRow, titleOf } from "../declaration.js";
+import { Missing, helpOf, rowGiven, tensorOfRow, titleOf } from "../declaration.js";
 
 /** Texts by the line. They are a tensor of their own, or one row's list in JSON. */
 export class ListControl {
@@ -14,11 +14,11 @@ export class ListControl {
   }
 
   draw() {
-    const { name, description, optional } = this.input;
+    const { name, optional } = this.input;
     return html`<label class="field">
       <span>${titleOf(name)}${optional ? html` <span class="muted">(optional)</span>` : ""}</span>
       <textarea name=${name} rows="4" .value=${this.value} @input=${this.typed}></textarea>
-      <span class="help">One a line. ${description}</span>
+      <span class="help">One a line. ${helpOf(this.input)}</span>
     </label>`;
   }
 

@@ -5,7 +5,7 @@ import { repeat } from "../../vendor/lit-html/directives/repeat.js";
 import { redraw } from "../../lib/redraw.js";
 import { bytes } from "../../lib/format.js";
 import { urlOf } from "../../lib/tensors.js";
-import { Missing, rowGiven, tensorOfRow, titleOf } from "../declaration.js";
+import { Missing, helpOf, rowGiven, tensorOfRow, titleOf } from "../declaration.js";
 import { fileOf } from "../given_file.js";
 import { Camera } from "./camera.js";
 import { DropZone } from "./drop_zone.js";
@@ -38,10 +38,10 @@ export class PictureControl {
   }
 
   draw() {
-    const { name, description, optional } = this.input;
+    const { name, optional } = this.input;
     return html`<fieldset>
       <legend>${titleOf(name)}${optional ? html` <span class="muted">(optional)</span>` : ""}</legend>
-      <p class="help">${description}</p>
+      <p class="help">${helpOf(this.input)}</p>
       ${this.zone.draw(this.camera.button())}
       ${this.camera.preview()}
       ${this.files.length ? this.drawFiles() : ""}

@@ -2,7 +2,7 @@
 
 import { html } from "../../vendor/lit-html/lit-html.js";
 import { redraw } from "../../lib/redraw.js";
-import { Missing, rowGiven, tensorOfRow, titleOf } from "../declaration.js";
+import { Missing, helpOf, rowGiven, tensorOfRow, titleOf } from "../declaration.js";
 
 /** Cells, each with the name of its column; numbers as numbers, `null` for none. */
 export class RecordControl {
@@ -17,7 +17,7 @@ export class RecordControl {
   draw() {
     return html`<fieldset>
       <legend>${titleOf(this.input.name)}</legend>
-      <p class="help">${this.input.description} Numbers are sent as numbers; an empty cell has no value.</p>
+      <p class="help">${helpOf(this.input)} Numbers are sent as numbers; an empty cell has no value.</p>
       ${this.cells.map((cell, at) => this.drawCell(cell, at))}
       <div class="buttons"><button type="button" class="small" @click=${this.add}>Add a column</button></div>
     </fieldset>`;

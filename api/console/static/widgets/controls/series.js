@@ -2,7 +2,7 @@
 
 import { html } from "../../vendor/lit-html/lit-html.js";
 import { redraw } from "../../lib/redraw.js";
-import { Missing, rowGiven, tensorOfRow, titleOf } from "../declaration.js";
+import { Missing, helpOf, rowGiven, tensorOfRow, titleOf } from "../declaration.js";
 
 /** Numbers between commas, blanks or lines, as a table's column is pasted; drawn as a line. */
 export class SeriesControl {
@@ -19,12 +19,12 @@ export class SeriesControl {
   }
 
   draw() {
-    const { name, description } = this.input;
+    const { name } = this.input;
     const numbers = this.numbers;
     return html`<label class="field">
       <span>${titleOf(name)}</span>
       <textarea name=${name} class="mono" rows="4" .value=${this.value} @input=${this.typed}></textarea>
-      <span class="help">Numbers between commas, blanks or lines. ${description}</span>
+      <span class="help">Numbers between commas, blanks or lines. ${helpOf(this.input)}</span>
     </label>
     ${numbers.length > 1 && numbers.every(Number.isFinite) ? line(numbers) : ""}`;
   }

@@ -4,7 +4,7 @@ import { html } from "../../vendor/lit-html/lit-html.js";
 import { redraw } from "../../lib/redraw.js";
 import { bytes } from "../../lib/format.js";
 import { urlOf } from "../../lib/tensors.js";
-import { Missing, rowGiven, tensorOfRow, titleOf } from "../declaration.js";
+import { Missing, helpOf, rowGiven, tensorOfRow, titleOf } from "../declaration.js";
 import { fileOf } from "../given_file.js";
 import { DropZone } from "./drop_zone.js";
 import { Microphone } from "./microphone.js";
@@ -31,10 +31,10 @@ export class SoundControl {
   }
 
   draw() {
-    const { name, description, optional } = this.input;
+    const { name, optional } = this.input;
     return html`<fieldset>
       <legend>${titleOf(name)}${optional ? html` <span class="muted">(optional)</span>` : ""}</legend>
-      <p class="help">${description}</p>
+      <p class="help">${helpOf(this.input)}</p>
       ${this.zone.draw(this.microphone.button())}
       ${this.microphone.level()}
       ${this.file ? this.drawFile(this.file) : ""}

@@ -2,7 +2,7 @@
 
 import { html } from "../../vendor/lit-html/lit-html.js";
 import { redraw } from "../../lib/redraw.js";
-import { Missing, rowGiven, tensorOfRow, titleOf } from "../declaration.js";
+import { Missing, helpOf, rowGiven, tensorOfRow, titleOf } from "../declaration.js";
 
 /** A table that one types in, or pastes from a sheet or a CSV file. */
 export class TableControl {
@@ -18,7 +18,7 @@ export class TableControl {
     const [headings = [], ...rows] = this.lines;
     return html`<fieldset>
       <legend>${titleOf(this.input.name)}</legend>
-      <p class="help">${this.input.description} Cells of a sheet or a CSV file can be pasted into any cell.</p>
+      <p class="help">${helpOf(this.input)} Cells of a sheet or a CSV file can be pasted into any cell.</p>
       <div class="table-scroll" @paste=${this.pasted}>
         <table>
           <thead><tr>

@@ -2,7 +2,7 @@
 
 import { html } from "../../vendor/lit-html/lit-html.js";
 import { redraw } from "../../lib/redraw.js";
-import { Missing, rowGiven, tensorOfRow, titleOf } from "../declaration.js";
+import { Missing, helpOf, rowGiven, tensorOfRow, titleOf } from "../declaration.js";
 
 /** One text, of one line or many. */
 export class TextControl {
@@ -14,11 +14,11 @@ export class TextControl {
   }
 
   draw() {
-    const { name, description, optional } = this.input;
+    const { name, optional } = this.input;
     return html`<label class="field">
       <span>${titleOf(name)}${optional ? html` <span class="muted">(optional)</span>` : ""}</span>
       <textarea name=${name} rows="3" .value=${this.value} @input=${this.typed}></textarea>
-      <span class="help">${description}</span>
+      <span class="help">${helpOf(this.input)}</span>
     </label>`;
   }
 
