@@ -81,7 +81,8 @@ class Watcher:
 
 
 @pytest.fixture
-def app(redis_url: str) -> Iterator[Celery]:
+def app(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Celery]:
+    monkeypatch.setattr("kombu.transport._transport_cache", {})  # another test's is kombu's own
     transport.install()
     app = Celery("events", broker=redis_url, set_as_current=False)
     yield app
