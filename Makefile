@@ -25,13 +25,13 @@ install-dev: .venv/installed-dev .venv/console-dev
 # The console's two libraries, which npm brings with the versions and sums of package-lock.json.
 console: .venv/console
 .venv/console: console/package.json console/package-lock.json console/vendor.py .venv/installed
-	cd console && ../$(BIN)/python -c "$(NPM)" ci --omit=dev --ignore-scripts --no-audit --no-fund
+	cd console && ../$(BIN)/python -c "$(NPM)" ci --omit=dev --ignore-scripts --no-audit --no-fund --fetch-retries=5
 	$(BIN)/python console/vendor.py
 	touch $@
 
 # And what checks its sources: tsc, biome, and axe, which the tests in a browser ask.
 .venv/console-dev: .venv/console
-	cd console && ../$(BIN)/python -c "$(NPM)" ci --ignore-scripts --no-audit --no-fund
+	cd console && ../$(BIN)/python -c "$(NPM)" ci --ignore-scripts --no-audit --no-fund --fetch-retries=5
 	touch $@
 
 .venv/installed-dev: .venv/installed

@@ -32,6 +32,8 @@ from .drawn import DRAW, Draw
 
 ROOT = Path(__file__).parents[2]
 
+expect.set_options(timeout=30_000)  # a busy machine draws as well, later
+
 #: Debian's, unless told otherwise.
 CHROMIUM = os.environ.get("WHERRY_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 
@@ -51,7 +53,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.timeout(360))
+            item.add_marker(pytest.mark.timeout(600))
 
 
 @pytest.fixture(scope="session")
