@@ -150,7 +150,7 @@ async def jobs(provider):
         await asyncio.sleep(0.05)
     value = {"first": job.status, "last": now.status, **tracked(now.data)}
     told(named("submit_tracking_job"), value)
-    waiting = [await submit(follow(TEXTS)) for _ in range(AHEAD)]
+    waiting = await asyncio.gather(*(submit(follow(TEXTS)) for _ in range(AHEAD)))
     told(named("cancel_tracking_job"), (await cancel(waiting[-1].job_id)).status)
     told(named("get_tracking_job"), (await get(waiting[-1].job_id)).status)
     for other in waiting:

@@ -19,8 +19,8 @@ POINTS, LABELS = [[[32, 24]], [[8, 8], [60, 40]]], [[1], [1, 0]]
 BOXES = [[16, 8, 48, 40]]
 CLASSES = ["circle", "square"]
 PROMPT = "what is this?"
-#: Jobs before the one that is canceled, so that it surely waits still.
-AHEAD = 20
+#: Jobs that come at once, the last of which is canceled: it surely waits still.
+AHEAD = 60
 
 
 def told(call, value):

@@ -152,7 +152,7 @@ async def jobs(client):
     done = await client.wait_for_job(job.job_id, poll_interval=0.05, timeout=60)
     told("submit_tracking_job", {"first": job.status, "last": done.status, **job_data(done.data)})
     told("get_job", (await client.get_job(job.job_id)).status)
-    waiting = [await client.submit_tracking_job(FOLLOW) for _ in range(AHEAD)]
+    waiting = await asyncio.gather(*(client.submit_tracking_job(FOLLOW) for _ in range(AHEAD)))
     told("cancel_job", (await client.cancel_job(waiting[-1].job_id)).status)
     for other in waiting:
         await client.cancel_job(other.job_id)
