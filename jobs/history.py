@@ -41,11 +41,17 @@ SERIES = (Series(10, 360), Series(60, 1440))
 class HistoryPoint:
     """What happened between the point before and this one, and what waited then."""
 
-    at_ms: int
+    #: Its id in the stream. A model's point has that of the fleet's, of which one script wrote both.
+    id: str
     #: Gains of the counters, and gauges, by name; sample.lua says which.
     values: Mapping[str, int]
     #: How many jobs took about how long, by step.
     took: Mapping[int, int]
+
+    @property
+    def at_ms(self) -> int:
+        """When it was written."""
+        return int(self.id.partition("-")[0])
 
     def per_s(self, name: str) -> float:
         """A counter's gain in a second."""
@@ -116,7 +122,7 @@ def _point(name: bytes, fields: Any) -> HistoryPoint:
     told = {field.decode(): value for field, value in pairs}
     took = (step.split(b":") for step in told.pop("took", b"").split())
     return HistoryPoint(
-        at_ms=int(name.split(b"-")[0]),
+        id=name.decode(),
         values={field: int(value) for field, value in told.items()},
         took={int(step): int(count) for step, count in took},
     )

@@ -85,11 +85,11 @@ async def history_of(
 
 
 def _aligned(own: Sequence[HistoryPoint], fleet: Sequence[HistoryPoint]) -> list[HistoryPoint]:
-    """A model's points at the fleet's times, of which one script wrote both."""
-    known = {point.at_ms: point for point in own}
+    """A model's points at the fleet's times."""
+    known = {point.id: point for point in own}
     aligned = []
     for whole in fleet:
-        found = known.get(whole.at_ms, HistoryPoint(whole.at_ms, {"waiting": 0}, {}))
+        found = known.get(whole.id, HistoryPoint(whole.id, {"waiting": 0}, {}))
         beside = {name: whole.values.get(name, 0) for name in ("for_ms", "workers")}
-        aligned.append(HistoryPoint(whole.at_ms, {**found.values, **beside}, found.took))
+        aligned.append(HistoryPoint(whole.id, {**found.values, **beside}, found.took))
     return aligned

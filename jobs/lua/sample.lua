@@ -49,7 +49,8 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', text(ms + PATIE
   all_oldest = math.max(all_oldest, age)
 end
 
-local function write(series, fields)
+-- Answers the point's id: all that are written together have one, by which a model's are laid beside the fleet's.
+local function write(series, id, fields)
   local names, values, took = {}, {}, {}
   for name in pairs(fields) do names[#names + 1] = name end
   table.sort(names) -- a stream does not write the same fields in the same order again
@@ -61,11 +62,12 @@ local function write(series, fields)
       took[#took + 1] = step .. ':' .. text(value)
     end
   end
-  redis.call('XADD', series, 'MAXLEN', '~', ARGV[3], '*', 'for_ms', text(at <= ms and ms - at or period), 'took', table.concat(took, ' '),
-    unpack(values))
+  local written = redis.call('XADD', series, 'MAXLEN', '~', ARGV[3], id, 'for_ms', text(at <= ms and ms - at or period),
+    'took', table.concat(took, ' '), unpack(values))
   redis.call('PEXPIRE', series, text(period * ARGV[3]))
+  return written
 end
-local sums, written = {rows = 0, places = 0, device_us = 0}, 0
+local sums, of_models = {rows = 0, places = 0, device_us = 0}, {}
 for i = 5, #KEYS do
   local model = ARGV[(i + 1)]
   local gains = gained('model ' .. model, counted_of(KEYS[i], model)) or {}
@@ -74,10 +76,9 @@ for i = 5, #KEYS do
     moved = moved + value
     if field ~= 'succeeded' and field ~= 'failed' then sums[field] = (sums[field] or 0) + value end
   end
-  if moved > 0 and at > 0 and written < MOST_MODELS then
+  if moved > 0 and #of_models < MOST_MODELS then
     gains.waiting, gains.oldest_ms = waiting[model] or 0, oldest[model] or 0
-    write(KEYS[1] .. ':' .. model, gains)
-    written = written + 1
+    of_models[#of_models + 1] = {KEYS[1] .. ':' .. model, gains}
   end
 end
 local f = redis.call('HMGET', KEYS[3], 'submitted', 'succeeded', 'failed', 'canceled', 'waiting', 'running')
@@ -87,7 +88,8 @@ if gains then
   for field, value in pairs(sums) do gains[field] = value end
   gains.waiting, gains.running, gains.oldest_ms = total(5), total(6), all_oldest
   gains.workers, gains.busy_permille = ARGV[4], ARGV[5] * 1000
-  write(KEYS[1], gains)
+  local id = write(KEYS[1], '*', gains)
+  for _, each in ipairs(of_models) do write(each[1], id, each[2]) end
 end
 local fields = {'at', text(ms)}
 for name, counted in pairs(now) do fields[#fields + 1], fields[#fields + 2] = name, counted end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -92,6 +93,17 @@ def test_models_have_series_of_their_own(keeper: Keeper, fleet: Fleet) -> None:
     keeper.next_slot()
     assert len(keeper.points()) == 2
     assert len(keeper.points(GROUP.model_id)) == 1, "it did nothing"
+
+
+def test_a_models_point_is_found_beside_the_fleets(keeper: Keeper, fleet: Fleet) -> None:
+    """By its id, also where the clock was put back after the point before."""
+    ahead = f"{int(time.time() * 1000) + 3_600_000}-0"
+    keeper.redis.xadd(KEYS.history(FINE.period_s), {"for_ms": 1}, id=ahead)
+    keeper.sample()
+    fleet.add(GROUP)
+    fleet.run()
+    keeper.next_slot()
+    assert [point.id for point in keeper.points(GROUP.model_id)] == [keeper.points()[-1].id]
 
 
 def test_all_keepers_may_ask_and_one_point_is_written(keeper: Keeper, fleet: Fleet) -> None:
@@ -190,7 +202,7 @@ def test_only_what_is_new_is_read(keeper: Keeper) -> None:
 
 def test_quantiles_are_as_exact_as_a_step() -> None:
     took = {4 * 20: 50, 4 * 21: 49, 4 * 23: 1}  # about 1 s, 2 s, 8 s
-    point = HistoryPoint(at_ms=0, values={}, took=took)
+    point = HistoryPoint(id="0-0", values={}, took=took)
     assert point.quantile_ms(0.5) == pytest.approx(2**20.25 / 1000)
     assert point.quantile_ms(0.99) == pytest.approx(2**21.25 / 1000)
     assert point.quantile_ms(1) == pytest.approx(2**23.25 / 1000)
