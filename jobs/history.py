@@ -41,7 +41,7 @@ SERIES = (Series(10, 360), Series(60, 1440))
 class HistoryPoint:
     """What happened between the point before and this one, and what waited then."""
 
-    #: Its id in the stream. A model's point has that of the fleet's, of which one script wrote both.
+    #: In the stream. A model's point has that of the fleet's: one script wrote both.
     id: str
     #: Gains of the counters, and gauges, by name; sample.lua says which.
     values: Mapping[str, int]
