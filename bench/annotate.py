@@ -103,7 +103,8 @@ def _forecast(client: Client, photos: Path) -> Forecast:
     options = Options(source=str(photos), model="vit", out=photos.parent / "dry.jsonl")
     origin = origin_of(client, options)
     source = open_source(str(photos), origin.task)
-    return forecast(client, source, origin, *sizes(client, origin), rows=_IMAGES)
+    size = sizes(client, origin)
+    return forecast(client, source, origin, size.rows, size.in_flight, rows=_IMAGES)
 
 
 def _ours(client: Client, photos: Path, out: Path) -> float:

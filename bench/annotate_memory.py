@@ -87,8 +87,9 @@ def measure(rows: int, formats: tuple[str, ...] = FORMATS) -> tuple[list[tuple[R
                 write_source(source, count)
                 found.append([_run(stack, source, form, count) for form in formats])
             options = Options(source=str(source), model=_MODEL, out=folder / "out")
-            of, jobs = sizes(client, origin_of(client, options))
-    return list(zip(*found, strict=True)), f"{jobs} jobs of {of} rows in flight at most"
+            size = sizes(client, origin_of(client, options))
+    told = f"{size.in_flight} jobs of {size.rows} rows in flight at most"
+    return list(zip(*found, strict=True)), told
 
 
 def _run(stack: Stack, source: Path, form: str, rows: int) -> Run:

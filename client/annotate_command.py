@@ -148,7 +148,8 @@ def _predict(client: Client, options: Options, *, as_json: bool) -> Forecast:
 
     asked = prepared(client, options)
     outlook = asked.placing.look()
-    seen = forecast(client, asked.source, asked.origin, *sizes(client, asked.origin))
+    size = sizes(client, asked.origin)
+    seen = forecast(client, asked.source, asked.origin, size.rows, size.in_flight)
     if as_json:
         view = {
             "writes": list(map(str, options.writes)),

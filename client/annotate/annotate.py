@@ -22,7 +22,7 @@ from .ledger import Ledger
 from .output import Findings, write_output
 from .pictures import Pictures
 from .places import ERRORS, PAGE, PICTURES, REPORT, beside
-from .prepared import Options, PreparedRun, most_rows, prepared, sizes
+from .prepared import Options, PreparedRun, prepared, sizes
 from .report import Sampler, samples, write_report
 from .rows import Origin
 from .run import AnnotateRun, Progress
@@ -119,15 +119,15 @@ def _run(
     client: Fleet, options: Options, asked: PreparedRun, ledger: Ledger, layout: OutputLayout
 ) -> AnnotateRun:
     origin, source = asked.origin, asked.source
-    rows_per_job, jobs = sizes(client, origin)
+    size = sizes(client, origin)
     return AnnotateRun(
         client,
         source,
         origin,
         ledger,
-        rows_per_job,
-        jobs,
-        job_size=JobSize(client, origin.model, rows_per_job, most_rows(client, origin)),
+        size.rows,
+        size.in_flight,
+        job_size=JobSize(client, origin.model, size.rows, size.most_rows),
         max_errors=options.max_errors,
         sampler=Sampler(ledger, origin.task) if options.report else None,
         text_field=text_field(origin.task) if asked.writer.writes_text else "",

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...protocol.errors import InvalidRequest, NotFound, WherryError
 from ...protocol.nearest import meant
@@ -213,14 +213,21 @@ def _task(model: str, metadata: Mapping[str, Any]) -> Task:
     return get_task(name)
 
 
-def most_rows(client: Fleet, origin: Origin) -> int:
-    """Rows that the server takes in one job; 1 where it does not say."""
-    return int(_metadata(client, origin.model)["parameters"].get("max_rows_per_job", 1))
+class Sizes(NamedTuple):
+    """Rows of a job that one forward takes, jobs in flight, and the most rows of a job."""
+
+    rows: int
+    in_flight: int
+    most_rows: int
 
 
-def sizes(client: Fleet, origin: Origin) -> tuple[int, int]:
-    """Rows a job, and jobs in flight."""
-    rows = _metadata(client, origin.model)["parameters"]["max_batch_size"]
+def sizes(client: Fleet, origin: Origin) -> Sizes:
+    """What jobs are to be by what the server says; at most 1 row where it does not say."""
+    told = _metadata(client, origin.model)["parameters"]
     workers = client.get("/v2/queues")["workers"]
     serving = sum(w["alive"] and origin.model in w["models"] for w in workers)
-    return max(1, int(rows)), _JOBS_PER_WORKER * max(1, serving)
+    return Sizes(
+        rows=max(1, int(told["max_batch_size"])),
+        in_flight=_JOBS_PER_WORKER * max(1, serving),
+        most_rows=int(told.get("max_rows_per_job", 1)),
+    )
