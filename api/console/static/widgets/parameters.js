@@ -28,11 +28,11 @@ export class ParameterForm {
 
   /** @param {Parameter} parameter */
   drawField(parameter) {
-    const { name, description, range, required } = parameter;
+    const { name, description, range } = parameter;
     const kind = kindOf(parameter);
     const range_ = range && kind !== "choice" ? html` <span class="mono">${range}</span>` : "";
     return html`<label class="field">
-      <span>${titleOf(name)}${required ? "" : ""}</span>
+      <span>${titleOf(name)}</span>
       ${this.drawInput(parameter, kind)}
       <span class="help">${description}${range_}</span>
     </label>`;

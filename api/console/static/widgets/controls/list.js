@@ -1,25 +1,13 @@
 // Several short texts, one a line: labels to choose from, texts to compare with.
 
-import { html } from "../../vendor/lit-html/lit-html.js";
-import { redraw } from "../../lib/redraw.js";
 import { Missing, helpOf, rowGiven, tensorOfRow, titleOf } from "../declaration.js";
+import { TextControl } from "./text.js";
 
 /** Texts by the line. They are a tensor of their own, or one row's list in JSON. */
-export class ListControl {
-  value = "";
-
-  /** @param {import("../declaration.js").Input} input */
-  constructor(input) {
-    this.input = input;
-  }
-
-  draw() {
-    const { name, optional } = this.input;
-    return html`<label class="field">
-      <span>${titleOf(name)}${optional ? html` <span class="muted">(optional)</span>` : ""}</span>
-      <textarea name=${name} rows="4" .value=${this.value} @input=${this.typed}></textarea>
-      <span class="help">One a line. ${helpOf(this.input)}</span>
-    </label>`;
+export class ListControl extends TextControl {
+  rows = 4;
+  get help() {
+    return `One a line. ${helpOf(this.input)}`;
   }
 
   /** @returns {import("../declaration.js").Tensor[]} */
@@ -43,12 +31,6 @@ export class ListControl {
     const texts = ofRow ? rowGiven(this.input, tensors) : tensor?.data;
     this.value = (texts ?? []).map(lineOf).join("\n");
   }
-
-  /** @param {InputEvent} event */
-  typed = (event) => {
-    this.value = /** @type {HTMLTextAreaElement} */ (event.target).value;
-    redraw();
-  };
 }
 
 /** @param {any} text */

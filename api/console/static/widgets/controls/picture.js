@@ -9,6 +9,7 @@ import { Missing, helpOf, rowGiven, tensorOfRow, titleOf } from "../declaration.
 import { fileOf } from "../given_file.js";
 import { Camera } from "./camera.js";
 import { DropZone } from "./drop_zone.js";
+import { nameOf } from "./name.js";
 
 /** What a worker reads: docs/media.md has them all. */
 const PICTURES = "image/*,.pdf,.tif,.tiff,.heic,.heif,.jxl,.jp2,.dcm,.dicom";
@@ -38,9 +39,8 @@ export class PictureControl {
   }
 
   draw() {
-    const { name, optional } = this.input;
     return html`<fieldset>
-      <legend>${titleOf(name)}${optional ? html` <span class="muted">(optional)</span>` : ""}</legend>
+      <legend>${nameOf(this.input)}</legend>
       <p class="help">${helpOf(this.input)}</p>
       ${this.zone.draw(this.camera.button())}
       ${this.camera.preview()}

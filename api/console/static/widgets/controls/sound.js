@@ -7,6 +7,7 @@ import { urlOf } from "../../lib/tensors.js";
 import { Missing, helpOf, rowGiven, tensorOfRow, titleOf } from "../declaration.js";
 import { fileOf } from "../given_file.js";
 import { DropZone } from "./drop_zone.js";
+import { nameOf } from "./name.js";
 import { Microphone } from "./microphone.js";
 
 /** One sound file. */
@@ -31,9 +32,8 @@ export class SoundControl {
   }
 
   draw() {
-    const { name, optional } = this.input;
     return html`<fieldset>
-      <legend>${titleOf(name)}${optional ? html` <span class="muted">(optional)</span>` : ""}</legend>
+      <legend>${nameOf(this.input)}</legend>
       <p class="help">${helpOf(this.input)}</p>
       ${this.zone.draw(this.microphone.button())}
       ${this.microphone.level()}

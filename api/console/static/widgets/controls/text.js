@@ -3,22 +3,28 @@
 import { html } from "../../vendor/lit-html/lit-html.js";
 import { redraw } from "../../lib/redraw.js";
 import { Missing, helpOf, rowGiven, tensorOfRow, titleOf } from "../declaration.js";
+import { nameOf } from "./name.js";
 
 /** One text, of one line or many. */
 export class TextControl {
   value = "";
+  /** Lines that are shown. */
+  rows = 3;
 
   /** @param {import("../declaration.js").Input} input */
   constructor(input) {
     this.input = input;
   }
 
+  get help() {
+    return helpOf(this.input);
+  }
+
   draw() {
-    const { name, optional } = this.input;
     return html`<label class="field">
-      <span>${titleOf(name)}${optional ? html` <span class="muted">(optional)</span>` : ""}</span>
-      <textarea name=${name} rows="3" .value=${this.value} @input=${this.typed}></textarea>
-      <span class="help">${helpOf(this.input)}</span>
+      <span>${nameOf(this.input)}</span>
+      <textarea name=${this.input.name} rows=${this.rows} .value=${this.value} @input=${this.typed}></textarea>
+      <span class="help">${this.help}</span>
     </label>`;
   }
 
