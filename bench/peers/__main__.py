@@ -18,7 +18,6 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-import httpx
 from rich.console import Console
 from rich.table import Table
 
@@ -104,7 +103,7 @@ def main(arguments: argparse.Namespace) -> None:
         vit.save_model(folder / "vit")
         part = 10 if arguments.quick else 1
         rows = {name: _rows(name, count // part, folder) for name, count in _ROWS.items()}
-        for workload in arguments.workloads.split(","):
+        for workload in filter(None, arguments.workloads.split(",")):
             found += _workload(workload, names, models, rows[workload], folder)
         if not arguments.no_recovery:
             recovered = _recovery(names, models, rows["encoder"], folder)
@@ -184,7 +183,7 @@ def _serving(
     """A server that answers, how a row is asked of it, and the process that holds its model."""
     if name in ("wherry", "auto"):
         with _fleet(name, folder, models) as stack:
-            yield stack.url, _OURS[workload], partial(_worker, stack.url)
+            yield stack.url, _OURS[workload], partial(_worker, stack)
         return
     peer = _peer(name)
     peer.install()
@@ -208,10 +207,12 @@ def _fleet(name: str, folder: Path, models: dict[str, str]) -> Stack:
     return Stack(models=declared, data_dir=own, flower=False)
 
 
-def _worker(url: str) -> int:
-    """The process of the worker that reads texts."""
-    workers = httpx.get(f"{url}/v2/queues").json()["workers"]
-    return next(int(each["pid"]) for each in workers if "encoder" in each["models"])
+def _worker(stack: Stack) -> int:
+    """The process of the worker that reads texts. Raises RuntimeError where there is none."""
+    pid = stack.worker("text").pid
+    if pid is None:
+        raise RuntimeError("the worker has ended")
+    return pid
 
 
 def _of_text(model: str, row: bytes) -> load.Request:
@@ -283,7 +284,7 @@ def _series(found: Sequence[Measured]) -> dict[str, dict[str, float]]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="servers, by name, with commas between")
-    parser.add_argument("--workloads", default=",".join(_ROWS))
+    parser.add_argument("--workloads", default=",".join(_ROWS), help="'' for recovery alone")
     parser.add_argument("--no-recovery", action="store_true")
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows")
     parser.add_argument("--json", action="store_true")
