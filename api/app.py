@@ -44,6 +44,8 @@ from .surfaces.openai.batches.runner import Runner
 from .surfaces.openai.requests import error_shape as openai_shape
 from .surfaces.pixano import routes as pixano_routes
 from .surfaces.pixano.errors import error_of as pixano_shape
+from .surfaces.retrieval import rerank_routes, tei_routes
+from .surfaces.retrieval import routes as retrieval_routes
 from .v2 import dead as dead_routes
 from .v2 import events as events_routes
 from .v2 import forget as forget_routes
@@ -75,6 +77,7 @@ _ROUTES = (
     history_routes,
     dead_routes,
     *openai_routes.ROOMS,
+    *retrieval_routes.ROOMS,
     instill_routes,
     label_studio_routes,
     pixano_routes,
@@ -90,6 +93,8 @@ _ROUTES = (
 
 #: Whose errors a path's clients read, by how it begins; others read ours.
 _SHAPES = (
+    *((path, rerank_routes.error_shape) for path in ("/v1/rerank", "/v2/rerank", "/rerank")),
+    *((path, tei_routes.error_shape) for path in ("/embed", "/predict", "/similarity", "/info")),
     ("/v1/", openai_shape),
     ("/v1alpha/", instill_routes.error_shape),
     ("/pixano/v1/", pixano_shape),
