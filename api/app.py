@@ -32,9 +32,10 @@ from .core.waiters import Waiters
 from .egress.outbound import Outbound
 from .http import errors, page
 from .http.access_guard import AccessGuard
+from .http.cors import with_cors
 from .http.entry import Door
 from .http.fast_route import ShortWay
-from .settings import ApiSettings
+from .settings import ApiSettings, origins_of
 from .surfaces.huggingface import routes as huggingface_routes
 from .surfaces.instill import routes as instill_routes
 from .surfaces.label_studio import routes as label_studio_routes
@@ -144,7 +145,9 @@ class _Api(FastAPI):
     @functools.cached_property
     def _door(self) -> ASGIApp:
         routes = [route for room in _ROUTES for route in room.router.routes]
-        return Door(AccessGuard(ShortWay(super().__call__, routes, errors.answer), _SHAPES))
+        inner = AccessGuard(ShortWay(super().__call__, routes, errors.answer), _SHAPES)
+        # Browsers ask for leave without a key.
+        return Door(with_cors(inner, self.state.cors_origins))
 
 
 def _usable(
@@ -229,7 +232,8 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
         redoc_url=None,
         redirect_slashes=False,
     )
+    app.state.cors_origins = origins_of(settings.cors_origins)
     for routes in _ROUTES:
         app.include_router(routes.router)
-    errors.install(app)
+    errors.install(app, _SHAPES)
     return app
