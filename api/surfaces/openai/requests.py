@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from fastapi import Request
 from pydantic import ConfigDict, model_validator
 
+from .... import __version__
 from ....protocol.errors import WherryError
 from ....protocol.first_fault import FirstFault, few_fields
 from ...core.fitting import model_for as model_for
@@ -17,6 +18,9 @@ from ...http.body import read_document
 from ...http.documents import NullIsAbsent as NullIsAbsent
 from ...http.documents import validated as validated
 from ...http.ids import uuid7
+
+#: What answers say of the system that made them: with another one, seeds may draw other texts.
+FINGERPRINT = f"wherry_{__version__}"
 
 #: The field that one of our messages is about.
 _PARAM = re.compile(r"([a-z][a-z0-9_.\[\]]*): ")
