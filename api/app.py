@@ -32,9 +32,10 @@ from .core.waiters import Waiters
 from .egress.outbound import Outbound
 from .http import errors, page
 from .http.access_guard import AccessGuard
+from .http.cors import with_cors
 from .http.entry import Door
 from .http.fast_route import ShortWay
-from .settings import ApiSettings
+from .settings import ApiSettings, origins_of
 from .surfaces.huggingface import routes as huggingface_routes
 from .surfaces.instill import routes as instill_routes
 from .surfaces.label_studio import routes as label_studio_routes
@@ -44,6 +45,8 @@ from .surfaces.openai.batches.runner import Runner
 from .surfaces.openai.requests import error_shape as openai_shape
 from .surfaces.pixano import routes as pixano_routes
 from .surfaces.pixano.errors import error_of as pixano_shape
+from .surfaces.retrieval import rerank_routes, tei_routes
+from .surfaces.retrieval import routes as retrieval_routes
 from .v2 import dead as dead_routes
 from .v2 import events as events_routes
 from .v2 import forget as forget_routes
@@ -75,6 +78,7 @@ _ROUTES = (
     history_routes,
     dead_routes,
     *openai_routes.ROOMS,
+    *retrieval_routes.ROOMS,
     instill_routes,
     label_studio_routes,
     pixano_routes,
@@ -90,6 +94,8 @@ _ROUTES = (
 
 #: Whose errors a path's clients read, by how it begins; others read ours.
 _SHAPES = (
+    *((path, rerank_routes.error_shape) for path in ("/v1/rerank", "/v2/rerank", "/rerank")),
+    *((path, tei_routes.error_shape) for path in ("/embed", "/predict", "/similarity", "/info")),
     ("/v1/", openai_shape),
     ("/v1alpha/", instill_routes.error_shape),
     ("/pixano/v1/", pixano_shape),
@@ -139,7 +145,9 @@ class _Api(FastAPI):
     @functools.cached_property
     def _door(self) -> ASGIApp:
         routes = [route for room in _ROUTES for route in room.router.routes]
-        return Door(AccessGuard(ShortWay(super().__call__, routes, errors.answer), _SHAPES))
+        inner = AccessGuard(ShortWay(super().__call__, routes, errors.answer), _SHAPES)
+        # Browsers ask for leave without a key.
+        return Door(with_cors(inner, self.state.cors_origins))
 
 
 def _usable(
@@ -224,7 +232,8 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
         redoc_url=None,
         redirect_slashes=False,
     )
+    app.state.cors_origins = origins_of(settings.cors_origins)
     for routes in _ROUTES:
         app.include_router(routes.router)
-    errors.install(app)
+    errors.install(app, _SHAPES)
     return app

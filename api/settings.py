@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from .egress.settings import OutboundSettings
+
+#: As browsers send it.
+_ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 
 
 class ApiSettings(OutboundSettings):
@@ -21,6 +25,11 @@ class ApiSettings(OutboundSettings):
         default=67_108_864,
         ge=1,
         description="Bytes of a request body, inflated; larger ones get 413.",
+    )
+    cors_origins: str = Field(
+        default="",
+        description="Origins whose pages may call this server from a browser, such as "
+        "`https://app.example.org`, separated by commas or spaces; `*` for all; empty: its own.",
     )
     max_rows_per_job: int = Field(default=1024, ge=1, description="Rows in one request.")
     max_jobs_per_batch: int = Field(
@@ -106,3 +115,19 @@ class ApiSettings(OutboundSettings):
     grpc_host: str = Field(
         default="127.0.0.1", description="Address that the gRPC port listens on."
     )
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, value: str) -> str:
+        for origin in origins_of(value):
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"{origin!r} is no origin: it has a scheme, a host, and a port where that is "
+                    "not the scheme's, and no path, as https://app.example.org"
+                )
+        return value
+
+
+def origins_of(value: str) -> list[str]:
+    """The origins of a list."""
+    return value.replace(",", " ").split()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 import itertools
 import math
 import struct
@@ -11,6 +10,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from .base64_text import decoded
 from .datatypes import Datatype
 from .errors import InvalidTensor, PayloadTooLarge
 from .json_kinds import kind_in_words
@@ -214,12 +214,12 @@ def text_of(element: str | bytes | memoryview, *, name: str) -> str:
 
 
 def blob_of(element: str | bytes, *, name: str) -> bytes:
-    """A file's bytes; a string is strict base64. Raises InvalidTensor."""
+    """A file's bytes; a string is base64. Raises InvalidTensor."""
     if not isinstance(element, str):
         return bytes(element)
     try:
-        return binascii.a2b_base64(element, strict_mode=True)  # base64.b64decode copies it first
-    except (binascii.Error, ValueError):
+        return decoded(element)
+    except ValueError:
         raise InvalidTensor(
             f"tensor {name!r}: not base64, as a file in JSON must be; or send it as binary data"
         ) from None

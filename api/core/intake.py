@@ -21,6 +21,7 @@ from ...tasks.catalog import Catalog, ModelDeclaration
 from ..egress.named_files import NamedFiles
 from ..egress.outbound import Outbound
 from ..http.body import OFF_LOOP_BYTES, off_loop, parsed
+from ..http.media import read_url
 from ..settings import ApiSettings
 from . import good_rows, plain_texts, server_parameters
 from .envelope import Envelope
@@ -263,7 +264,9 @@ def _with_files(request: v2.InferenceRequest, task: Task, files: NamedFiles) -> 
 
 def _fetched(tensor: v2.RequestInput, files: NamedFiles, *, may_be_empty: bool) -> v2.RequestInput:
     found = [
-        b"" if may_be_empty and not url else files.get(url, f"tensor {tensor.name!r}, URL {i}")
+        b""
+        if may_be_empty and not url
+        else read_url(url, f"tensor {tensor.name!r}, URL {i}", files)
         for i, url in enumerate(tensor.texts())
     ]
     parameters = {k: v for k, v in tensor.parameters.items() if k != v2.CONTENT_TYPE}

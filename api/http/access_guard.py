@@ -14,7 +14,7 @@ from ...protocol.errors import Unauthorized, WherryError
 from ..access.book import KeyBook
 from ..access.caller import caller
 from ..access.rules import is_open, needed
-from .errors import Shape, shaped_response
+from .errors import Shape, shape_of, shaped_response
 from .page import from_browser
 
 #: For programs, and for a browser at the API page, which asks for a password.
@@ -55,8 +55,7 @@ class AccessGuard:
     def _refusal(
         self, scope: Scope, path: str, error: WherryError, headers: Mapping[str, str]
     ) -> ASGIApp:
-        shape = next((shape for prefix, shape in self._shapes if path.startswith(prefix)), None)
-        return shaped_response(Request(scope), error, shape, headers)
+        return shaped_response(Request(scope), error, shape_of(path, self._shapes), headers)
 
 
 def token_of(headers: Sequence[tuple[Any, Any]]) -> str:

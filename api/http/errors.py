@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -34,10 +34,23 @@ _STATUS: dict[type[errors.WherryError], int] = {
     errors.RowError: 400,
 }
 
+
+class _NoSuchMethod(errors.InvalidRequest):
+    """The path does not take that method."""
+
+    code = "method_not_allowed"
+
+
+class _Unexpected(errors.WherryError):
+    """Something went wrong that nobody foresaw."""
+
+    code = "internal_error"
+
+
 #: What HTTP itself refuses, in our words.
 _HTTP = {
-    404: ("not_found", "no such path"),
-    405: ("method_not_allowed", "this path does not take that method"),
+    404: errors.NotFound("no such path"),
+    405: _NoSuchMethod("this path does not take that method"),
 }
 
 
@@ -121,8 +134,27 @@ async def _ours(request: Request, error: Exception) -> Response:
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    kind, text = _HTTP.get(error.status_code, ("invalid_request", str(error.detail)))
-    return _answer(request, error.status_code, {"error": text, "error_type": kind}, error.headers)
+    meant = _HTTP.get(error.status_code) or errors.InvalidRequest(str(error.detail))
+    return _no_routes(request, error.status_code, meant, error.headers)
+
+
+def _no_routes(
+    request: Request,
+    status: int,
+    error: errors.WherryError,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Answer with an error that no route made, as the clients of the path read theirs."""
+    state = getattr(request.scope.get("app"), "state", None)
+    shape = shape_of(request.url.path, getattr(state, "error_shapes", ()))
+    if shape is None:
+        return _answer(request, status, error_body(error), headers)
+    return Response(to_json(shape(request, status, error)), status, headers, "application/json")
+
+
+def shape_of(path: str, shapes: Sequence[tuple[str, Shape]]) -> Shape | None:
+    """How errors of a path go out; None for our own shape."""
+    return next((shape for prefix, shape in shapes if path.startswith(prefix)), None)
 
 
 async def _validation(request: Request, error: Exception) -> Response:
@@ -147,7 +179,7 @@ async def _unexpected(request: Request, error: Exception) -> Response:
         request.url.path,
         exc_info=error,
     )
-    return _answer(request, 500, {"error": "internal error", "error_type": "internal_error"})
+    return _no_routes(request, 500, _Unexpected("internal error"))
 
 
 _HANDLERS: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
@@ -159,8 +191,11 @@ _HANDLERS: dict[type[Exception], Callable[[Request, Exception], Awaitable[Respon
 }
 
 
-def install(app: FastAPI) -> None:
-    """Route every error of the app through this module."""
+def install(app: FastAPI, shapes: Sequence[tuple[str, Shape]] = ()) -> None:
+    """Route every error of the app through this module; `shapes` say whose clients read otherwise,
+    by how a path begins.
+    """
+    app.state.error_shapes = shapes
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
 

@@ -59,6 +59,10 @@ class FastRoute(APIRoute):
         return endpoint
 
 
+#: Where a request's ASGI scope says that its answer goes out without its body.
+HEAD_ONLY = "wherry.head"
+
+
 class ShortWay:
     """Answers plain routes itself, and hands everything else to the framework.
 
@@ -77,6 +81,9 @@ class ShortWay:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            # As GET is answered; the server, which has the scope of its own, leaves the body out.
+            scope = {**scope, "method": "GET", HEAD_ONLY: True}
         # Under a mount the path is not the routes' own: the framework knows how to read it.
         if scope["type"] == "http" and not scope.get("root_path"):
             for pattern, endpoint in self._routes.get(scope["method"], ()):

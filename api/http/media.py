@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import binascii
 import re
-from io import BytesIO
 
+from ...protocol.base64_text import decoded
 from ...protocol.errors import InvalidRequest
 from ...protocol.json_kinds import in_words
 from ..egress.named_files import NamedFiles
 
 _DATA_URI = re.compile(r"\s*data:[^,]{0,200}?;base64,", re.IGNORECASE)
 _PICTURE_URI = re.compile(r"data:(image/|application/(pdf|dicom)\b)", re.IGNORECASE)
-#: Characters of base64 decoded at a time: whole groups of four.
-_PIECE = 1 << 20
 
 _URL = re.compile(r"[a-z][a-z0-9+.\-]*://", re.IGNORECASE)
 
@@ -38,23 +35,11 @@ def read_media(text: object, field: str, files: NamedFiles) -> bytes:
         return files.get(text, field)
     uri = _DATA_URI.match(text)
     try:
-        return _decoded(text, uri.end() if uri else 0)
+        return decoded(text, uri.end() if uri else 0)
     except ValueError:
         raise InvalidRequest(f"{field}: not base64") from None
 
 
-def _decoded(text: str, start: int) -> bytes:
-    """Base64 from `start` on, whose text is not copied. Raises ValueError.
-
-    Blanks and line breaks are passed over, as MIME breaks lines, and padding may be missing.
-    """
-    file, rest, ended = BytesIO(), "", False
-    for at in range(start, len(text), _PIECE):
-        piece = rest + "".join(text[at : at + _PIECE].split())
-        whole = len(piece) - len(piece) % 4
-        if piece and ended:
-            raise binascii.Error("padding before the end")
-        file.write(binascii.a2b_base64(piece[:whole], strict_mode=True))
-        rest, ended = piece[whole:], piece.endswith("=")
-    file.write(binascii.a2b_base64(rest + "=" * (-len(rest) % 4), strict_mode=True))
-    return file.getvalue()
+def read_url(text: str, field: str, files: NamedFiles) -> bytes:
+    """The file that a URL names, be it a data URI, which has it. Raises InvalidRequest."""
+    return read_media(text, field, files) if _DATA_URI.match(text) else files.get(text, field)

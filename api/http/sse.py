@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 
 from pydantic_core import to_json
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from ...protocol.errors import WherryError
 from .errors import error_body
+from .fast_route import HEAD_ONLY
 
 #: What keeps a quiet stream open: proxies close those that say nothing.
 _STILL_HERE = b": still here\n\n"
@@ -44,8 +45,11 @@ class EventStream(StreamingResponse):
         self._leave = leave
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the events."""
+        """Send the events; to HEAD none of them."""
         try:
+            if scope.get(HEAD_ONLY):
+                await Response(media_type=self.media_type)(scope, receive, send)
+                return
             await super().__call__(scope, receive, send)
         finally:
             self._leave()

@@ -25,8 +25,17 @@ from ..http.sse import EventStream, event
 
 router = APIRouter(tags=["generate extension"], route_class=FastRoute)
 
-#: What Triton's own text models call their one input.
-_TEXT_INPUT = "text_input"
+#: What Triton's own text models call their one input, and others.
+_TEXT_INPUTS = ("text_input", "input_text")
+
+#: Words of Triton's text models (TensorRT-LLM's, vLLM's) -> ours.
+_RENAMED = {
+    "beam_width": "num_beams",
+    "max_tokens": "max_new_tokens",
+    "min_tokens": "min_new_tokens",
+    "random_seed": "seed",
+    "stop_words": "stop",
+}
 
 
 @router.post("/v2/models/{model}/generate")
@@ -93,22 +102,40 @@ async def _read(request: Request) -> _GenerateRequest:
         raise InvalidRequest("id: expected a string")
     body.pop("stream", None)
     parameters.pop("stream", None)  # the path says it
-    fields = {**parameters, **_inputs(model, body)}
+    fields = {**_ours(parameters), **_inputs(model, _ours(body))}
     return _GenerateRequest(model, model.definition.input.validated(fields), given_id)
+
+
+def _ours(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters under our names. Raises InvalidRequest for one that is said twice."""
+    fields: dict[str, Any] = {}
+    for name, value in given.items():
+        own = _RENAMED.get(name, name)
+        if own in fields:
+            raise InvalidRequest(f"{name[:80]}: it is said twice, by {own} too")
+        fields[own] = value
+    if isinstance(fields.get("stop"), str):
+        fields["stop"] = [fields["stop"]] if fields["stop"] else []
+    if fields.get("bad_words") in ("", [], [""]):
+        del fields["bad_words"]
+    return fields
 
 
 def _inputs(model: ModelDeclaration, body: Mapping[str, Any]) -> dict[str, Any]:
     """The body's inputs as fields of one row; whatever is no input is a parameter."""
     fields = dict(body)
+    named = [name for name in _TEXT_INPUTS if name in fields]
+    if len(named) > 1:
+        raise InvalidRequest(f"{named[1]}: the text is said twice, by {named[0]} too")
     for spec in model.definition.inputs:
         if spec.name in fields:
             fields[spec.field] = [fields.pop(spec.name)]
-        elif _TEXT_INPUT in fields:
-            text = fields.pop(_TEXT_INPUT)
+        elif named:
+            text = fields.pop(named.pop())
             turn = spec.content == "json"  # a conversation of one turn
             fields[spec.field] = [[{"role": "user", "content": text}] if turn else text]
         elif not spec.optional:
-            raise InvalidRequest(f"{_TEXT_INPUT}: the text is missing")
+            raise InvalidRequest(f"{_TEXT_INPUTS[0]}: the text is missing")
     return fields
 
 

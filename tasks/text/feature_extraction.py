@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
+from pydantic import Field
+
 from ...protocol import v2
 from ...protocol.datatypes import Datatype
 from ..base import Aliases, Example, Task, TaskOutput, Widget
@@ -22,6 +24,8 @@ FEATURE = TensorSpec("feature", Datatype.FP32, (-1, -1, -1), "features")
 
 class FeatureExtractionInput(TextsInput, CutInput):
     """Texts to read."""
+
+    normalize: bool = Field(default=False, description="Scale each token's vector to length 1.")
 
 
 class FeatureExtractionOutput(TaskOutput):

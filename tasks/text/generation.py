@@ -26,7 +26,12 @@ OWN = (
     "temperature",
     "top_p",
     "top_k",
+    "typical_p",
     "repetition_penalty",
+    "presence_penalty",
+    "frequency_penalty",
+    "logit_bias",
+    "min_new_tokens",
     "stop",
     "logprobs",
 )
@@ -35,7 +40,13 @@ OWN = (
 OF_ONE_SIZE = ("max_new_tokens",)
 
 #: Candidates told in a token's place, at most.
-MAX_LOGPROBS = 5
+MAX_LOGPROBS = 20
+
+#: Tokens of one row whose scores are moved, at most.
+_MAX_BIASES = 1024
+
+#: Parameters that beam search does not heed.
+_ROW_BY_ROW = ("presence_penalty", "frequency_penalty", "logit_bias", "min_new_tokens")
 
 #: Parameters of every task that can draw tokens, whatever else it takes.
 DoSample = Annotated[
@@ -60,6 +71,10 @@ Seed = Annotated[
         description="Makes what is drawn repeatable: a row's text follows from it and the seed.",
     ),
 ]
+Penalty = Annotated[float, Field(ge=-2, le=2)]
+#: A token's number, as a JSON object's key is.
+TokenName = Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
+Bias = Annotated[float, Field(ge=-100, le=100)]
 StopString = Annotated[str, Field(min_length=1, max_length=256)]
 
 
@@ -84,6 +99,30 @@ class GenerationInput(TaskInput):
         allow_inf_nan=False,
         description="Over 1 makes tokens that were there before less likely.",
     )
+    typical_p: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Draw from the tokens of this sum that tell as much as is to be expected.",
+    )
+    presence_penalty: Penalty = Field(
+        default=0.0, description="Taken from the logits of tokens that were generated already."
+    )
+    frequency_penalty: Penalty = Field(
+        default=0.0, description="The same, as many times as each was generated."
+    )
+    logit_bias: dict[TokenName, Bias] = Field(
+        default={},
+        max_length=_MAX_BIASES,
+        description="Added to the logits of tokens, by their numbers.",
+    )
+    min_new_tokens: int = Field(
+        default=0,
+        ge=0,
+        le=MAX_NEW_TOKENS,
+        description="Tokens to generate before one that ends the text is chosen; strings of `stop` "
+        "end it all the same.",
+    )
     num_beams: int | None = Field(
         default=None, ge=1, le=16, description="Texts followed at once by beam search; 1 for none."
     )
@@ -104,12 +143,18 @@ class GenerationInput(TaskInput):
         """Tokens: those of each row, and those that it may get."""
         return [tokens + self.max_new_tokens for tokens in super().costs()]
 
+    def row_by_row(self) -> list[str]:
+        """The parameters, of those given, that beam search does not heed."""
+        return [name for name in _ROW_BY_ROW if getattr(self, name)]
+
     @model_validator(mode="after")
     def _check_beams(self) -> Self:
         if self.do_sample and (self.num_beams or 1) > 1:
             raise ValueError("do_sample: beam search takes the likeliest; use num_beams 1 to draw")
         if self.logprobs is not None and (self.num_beams or 1) > 1:
             raise ValueError("logprobs: beam search tells no tokens; use num_beams 1")
+        if (self.num_beams or 1) > 1 and (asked := self.row_by_row()):
+            raise ValueError(f"{asked[0]}: beam search heeds none; use num_beams 1")
         return self
 
 

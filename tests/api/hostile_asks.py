@@ -69,6 +69,9 @@ GOOD: dict[str, Document] = {
         "seed": 1,
         "n": 1,
         "stream": False,
+        "presence_penalty": 0.5,
+        "logit_bias": {"1": 1},
+        "min_tokens": 1,
     },
     "/v1/completions": {"model": "text-generation", "prompt": ["a"], "max_tokens": 4, "n": 1},
     "/v1/embeddings": {
@@ -79,6 +82,23 @@ GOOD: dict[str, Document] = {
     },
     "/v1/audio/speech": {"model": "text-to-speech", "input": "a", "voice": "1", "speed": 1.0},
     "/v1/images/generations": {"model": "text-to-image", "prompt": "a", "n": 1, "size": "64x64"},
+    "/v1/rerank": {
+        "model": "ranking",
+        "query": "a",
+        "documents": ["a", {"text": "b"}],
+        "top_n": 1,
+        "return_documents": True,
+        "rank_fields": ["text"],
+        "max_tokens_per_doc": 9,
+    },
+    "/v2/rerank": {"model": "embedding", "query": "a", "documents": ["a", "b"], "top_k": 1},
+    "/rerank": {"query": "a", "texts": ["a"], "raw_scores": False, "truncation_direction": "left"},
+    "/embed": {"inputs": ["a"], "normalize": True, "dimensions": None, "prompt_name": None},
+    "/models/embedding/similarity": {
+        "inputs": {"source_sentence": "a", "sentences": ["b"]},
+        "parameters": {"truncate": True},
+    },
+    "/predict": {"inputs": [["a"], ["b"]], "raw_scores": False},
     "/v1/batches": {
         "input_file_id": "file-1",
         "endpoint": "/v1/embeddings",

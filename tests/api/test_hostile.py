@@ -47,7 +47,7 @@ def check(answer: httpx.Response) -> None:
 SURFACES = (
     *("/v2/models/embedding/jobs", "/v2/jobs:batch", "/models/custom", "/v1/embeddings"),
     *("/v1/audio/transcriptions", "/v1/files", "/pixano/inference/segmentation/binary"),
-    "/v1alpha/namespaces/me/models/embedding/trigger",
+    *("/v1alpha/namespaces/me/models/embedding/trigger", "/v1/rerank", "/embed"),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -105,7 +106,7 @@ def read_request(
 
 def _document(task: Task, body: bytes, *, is_json: bool) -> dict[str, Any] | None:
     """The JSON object that a body is; None for a file or a text."""
-    if not is_json and body.lstrip()[:1] != b"{":
+    if not is_json and body.removeprefix(BOM_UTF8).lstrip()[:1] != b"{":
         return None
     try:
         found = read_json(body)
@@ -131,7 +132,8 @@ def read_json(body: bytes) -> Any:
             raise
         reason = error
     try:
-        return from_json(_STRING_OR_COMMA.sub(_repaired, body.decode()), allow_inf_nan=False)
+        text = body.decode("utf-8-sig")
+        return from_json(_STRING_OR_COMMA.sub(_repaired, text), allow_inf_nan=False)
     except ValueError:
         raise reason from None
 

@@ -64,22 +64,6 @@ async def health(request: Request) -> Response:
     return await ready_response(service, service.catalog.find(request.path_params["model"]))
 
 
-@router.get("/models/{model:path}/info")
-@errors.shaped(error_shape)
-async def info(request: Request) -> Response:
-    """What a model is."""
-    service = Service.of(request)
-    model = service.catalog.find(request.path_params["model"])
-    return _json(
-        {
-            "model_id": model.name,
-            "model_sha": model.version,
-            "model_pipeline_tag": model.task,
-            "max_client_batch_size": service.settings.max_rows_per_job,
-        }
-    )
-
-
 @router.post("/models/{model:path}")
 @errors.shaped(error_shape)
 async def infer(request: Request) -> Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib.util
 import io
 import re
 import wave
@@ -34,6 +36,14 @@ _NUMBER = re.compile(r"[0-9]{1,9}")
 #: Formats of an answer that tell when each part was said.
 _TIMED = ("verbose_json", "srt", "vtt")
 
+#: Formats of speech that are written by PyAV.
+_MEDIA_TYPES = {
+    "aac": "audio/aac",
+    "flac": "audio/flac",
+    "mp3": "audio/mpeg",
+    "opus": "audio/ogg",
+}
+
 #: Fields of a form besides its file, and bytes of one, at most.
 _MAX_FIELDS, _MAX_FIELD_BYTES = 32, 65_536
 
@@ -56,7 +66,7 @@ class SpeechRequest(OpenAIRequest):
     input: str = Field(min_length=1)
     voice: Any = "default"
     speed: float | None = None
-    response_format: Literal["wav", "pcm"] = "wav"
+    response_format: Literal["wav", "pcm", "mp3", "opus", "aac", "flac"] = "wav"
     instructions: Any = None
     stream_format: Any = None
 
@@ -173,19 +183,39 @@ def _fields(parts: Mapping[str, list[memoryview]]) -> dict[str, object]:
 @router.post("/v1/audio/speech")
 @shaped(error_shape)
 async def speech(request: Request) -> Response:
-    """Speak a text: a WAV file, or its raw samples of 16 bits."""
+    """Speak a text: a WAV file, its raw samples of 16 bits, or an mp3, opus, aac or flac file."""
     service = Service.of(request)
     asked = await read(request, SpeechRequest)
     model = model_for(service, asked.model, "text-to-speech")
     given = TextToSpeechInput.validated(
         {"texts": [asked.input], "speaker": _speaker(asked.voice), "speed": asked.speed}
     )
+    if asked.response_format in _MEDIA_TYPES:
+        _check_encoders(asked.response_format)
     output = await answer(request, model, given)
     assert isinstance(output, TextToSpeechOutput)
     if asked.response_format == "wav":
         return Response(output.audio[0], media_type="audio/wav")
+    if media_type := _MEDIA_TYPES.get(asked.response_format):
+        file = await asyncio.to_thread(_encoded, output.audio[0], asked.response_format)
+        return Response(file, media_type=media_type)
     with wave.open(io.BytesIO(output.audio[0])) as sound:
         return Response(sound.readframes(sound.getnframes()), media_type="audio/pcm")
+
+
+def _check_encoders(name: str) -> None:
+    """Raise InvalidRequest where this server has nothing to write the format with."""
+    if importlib.util.find_spec("av") is None:
+        raise InvalidRequest(
+            f"response_format: {name} wants PyAV on the API's machine (pip install 'wherry[media]')"
+            "; use wav or pcm"
+        )
+
+
+def _encoded(wav: bytes, name: str) -> bytes:
+    from ....tasks.media.sound_formats import encoded  # an extra that most do without
+
+    return encoded(wav, name)
 
 
 def _speaker(voice: object) -> int | None:

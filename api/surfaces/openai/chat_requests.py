@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from ....protocol.first_fault import FirstFault, few_fields
+from ....tasks.text.generation import MAX_LOGPROBS
 from .requests import NullIsAbsent
 from .sampling import SamplingRequest
 
@@ -78,13 +79,20 @@ class ChatRequest(SamplingRequest):
     messages: list[ChatMessage] = Field(min_length=1)
     max_completion_tokens: int | None = Field(default=None, ge=1)
     logprobs: bool | None = None
-    top_logprobs: int | None = None
+    top_logprobs: int | None = Field(default=None, ge=0, le=MAX_LOGPROBS)
     response_format: dict[str, Any] | None = None
     tools: list[Any] | None = None
     tool_choice: Any = None
     parallel_tool_calls: Any = None
 
-    @field_validator("top_logprobs", "tools")
+    @field_validator("top_logprobs")
+    @classmethod
+    def _beside_logprobs(cls, value: int | None, told: ValidationInfo) -> int | None:
+        if value is not None and not told.data.get("logprobs"):
+            raise ValueError("it wants logprobs: true beside it")
+        return value
+
+    @field_validator("tools")
     @classmethod
     def _none_yet(cls, value: object) -> object:
         if value:
@@ -101,5 +109,7 @@ class ChatRequest(SamplingRequest):
     def parameters(self) -> dict[str, Any]:
         """Our tasks' parameters."""
         most = self.max_completion_tokens or self.max_tokens
-        given = super().parameters() | ({"logprobs": 0} if self.logprobs else {})
+        given = super().parameters() | (
+            {"logprobs": self.top_logprobs or 0} if self.logprobs else {}
+        )
         return given | ({"max_new_tokens": most} if most else {})

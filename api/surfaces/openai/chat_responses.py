@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....tasks.text.generation import Generation
-from ....tasks.text.tokens import Token
+from ....tasks.text.tokens import Candidate, Token
 from ...http.sse import event
 from .choices import ChoiceDelta, usage_of
-from .requests import new_id, now
+from .requests import FINGERPRINT, new_id, now
 
 
 class ChatReply:
@@ -16,6 +16,7 @@ class ChatReply:
 
     def __init__(self, model: str, *, logprobs: bool) -> None:
         self._head = {"id": new_id("chatcmpl"), "created": now(), "model": model}
+        self._head["system_fingerprint"] = FINGERPRINT
         self._logprobs = logprobs
 
     def whole(self, found: Sequence[Generation]) -> dict[str, object]:
@@ -87,9 +88,12 @@ class ChatReply:
 
 
 def _chance(token: Token) -> dict[str, object]:
+    return {**_told(token), "top_logprobs": [_told(other) for other in token.top]}
+
+
+def _told(token: Token | Candidate) -> dict[str, object]:
     return {
         "token": token.text,
         "logprob": token.logprob,
         "bytes": list(token.text.encode()),
-        "top_logprobs": [],
     }

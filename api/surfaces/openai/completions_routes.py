@@ -18,7 +18,7 @@ from ...http.errors import shaped
 from ...http.fast_route import FastRoute
 from ...http.sse import event
 from . import choices
-from .requests import error_shape, model_for, new_id, now, read
+from .requests import FINGERPRINT, error_shape, model_for, new_id, now, read
 from .sampling import SamplingRequest
 
 router = APIRouter(tags=["openai"], route_class=FastRoute)
@@ -96,7 +96,7 @@ class _Reply:
     def __init__(self, asked: CompletionRequest, model: str) -> None:
         self._asked = asked
         self._head = {"id": new_id("cmpl"), "object": "text_completion", "created": now()}
-        self._head["model"] = model
+        self._head |= {"model": model, "system_fingerprint": FINGERPRINT}
         #: Characters told of each choice.
         self._offsets: dict[int, int] = {}
 

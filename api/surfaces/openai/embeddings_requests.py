@@ -16,8 +16,9 @@ from ....tasks.base import TaskInput
 from ....tasks.catalog import ModelDeclaration
 from ....tasks.multimodal.multimodal_embedding import MultimodalEmbeddingInput
 from ...egress.named_files import NamedFiles
+from ...http.documents import text_only
 from ...http.media import is_picture_uri, read_media
-from .requests import OpenAIRequest, text_only
+from .requests import OpenAIRequest
 
 #: A text, or an object that has one or an image.
 Part = str | dict[str, Any]

@@ -7,12 +7,12 @@ import struct
 
 from fastapi import APIRouter, Request, Response
 
-from ....protocol.errors import InvalidRequest
 from ....tasks.base import TaskInput
 from ....tasks.catalog import ModelDeclaration
 from ....tasks.text.embedding import EmbeddingOutput
 from ...core.run_and_wait import answer
 from ...core.service import Service
+from ...core.vectors import shortened
 from ...core.views import json_response
 from ...http.body import read_document
 from ...http.errors import shaped
@@ -30,7 +30,7 @@ async def embeddings(request: Request) -> Response:
     asked, model, given = await _read(request)
     output = await answer(request, model, given)
     assert isinstance(output, EmbeddingOutput)
-    vectors = [_cut(vector, asked.dimensions) for vector in output.embeddings]
+    vectors = [shortened(vector, asked.dimensions) for vector in output.embeddings]
     packed = asked.encoding_format == "base64"
     return json_response(
         {
@@ -60,17 +60,6 @@ async def _read(request: Request) -> tuple[EmbeddingsRequest, ModelDeclaration, 
         lambda files: asked.task_input(model, files), in_thread=large
     )
     return asked.model_copy(update={"input": None, "messages": None}), model, given
-
-
-def _cut(vector: list[float], dimensions: int | None) -> list[float]:
-    """The first dimensions, at length 1 again (Kusupati et al., 2022). Raises InvalidRequest."""
-    if dimensions is None or dimensions == len(vector):
-        return vector
-    if dimensions > len(vector):
-        raise InvalidRequest(f"dimensions: this model's vectors have {len(vector)}")
-    kept = vector[:dimensions]
-    length = sum(value * value for value in kept) ** 0.5
-    return [value / length for value in kept] if length else kept
 
 
 def _base64(vector: list[float]) -> str:

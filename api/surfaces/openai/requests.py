@@ -7,20 +7,20 @@ import time
 from typing import Any, TypeVar
 
 from fastapi import Request
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    ValidationError,
-    model_validator,
-)
+from pydantic import ConfigDict, model_validator
 
-from ....protocol import v2
-from ....protocol.errors import InvalidRequest, WherryError
+from .... import __version__
+from ....protocol.errors import WherryError
 from ....protocol.first_fault import FirstFault, few_fields
-from ....tasks.catalog import ModelDeclaration
+from ...core.fitting import model_for as model_for
 from ...core.service import Service
 from ...http.body import read_document
+from ...http.documents import NullIsAbsent as NullIsAbsent
+from ...http.documents import validated as validated
 from ...http.ids import uuid7
+
+#: What answers say of the system that made them: with another one, seeds may draw other texts.
+FINGERPRINT = f"wherry_{__version__}"
 
 #: The field that one of our messages is about.
 _PARAM = re.compile(r"([a-z][a-z0-9_.\[\]]*): ")
@@ -38,26 +38,6 @@ def error_shape(_: object, status: int, error: WherryError) -> dict[str, object]
             "code": error.code,
         }
     }
-
-
-class NullIsAbsent(BaseModel):
-    """An object of which clients send null for what they have not set: it is as if left out."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_nulls(cls, fields: Any) -> Any:
-        if not isinstance(fields, dict):
-            return fields
-        return {name: value for name, value in fields.items() if value is not None}
-
-
-def text_only(value: object) -> object:
-    """Refuse tokens in place of texts. For `BeforeValidator`."""
-    first = value[0] if isinstance(value, list) and value else value
-    if isinstance(first, int | list):
-        text = "tokens are not taken: their meaning is a model's own; send text"
-        raise ValueError(text)  # noqa: TRY004 # pydantic wants a ValueError
-    return value
 
 
 class OpenAIRequest(NullIsAbsent, FirstFault):
@@ -84,29 +64,6 @@ async def read(request: Request, kind: type[R], **fields: object) -> R:
     service = Service.of(request)
     document, _ = await read_document(request, service.settings.max_body_bytes)
     return validated(kind, {**document, **fields})
-
-
-def validated(kind: type[R], fields: dict[str, object]) -> R:
-    """Build a request from its fields. Raises InvalidRequest that names the field."""
-    try:
-        return kind.model_validate(fields)
-    except ValidationError as error:
-        raise InvalidRequest(v2.describe(error)) from None
-
-
-def model_for(service: Service, name: str, *tasks: str) -> ModelDeclaration:
-    """The model of that name, which must do one of the tasks.
-
-    Raises ModelNotFound, and InvalidRequest that names the models which would do.
-    """
-    model = service.catalog.find(name)
-    if model.task in tasks:
-        return model
-    fit = ", ".join(sorted({m.name for m in service.catalog.models if m.task in tasks}))
-    raise InvalidRequest(
-        f"model: {name!r} does {model.task}; this path is for {' and '.join(tasks)}: "
-        + (fit or "no model here does that")
-    )
 
 
 def new_id(kind: str) -> str:

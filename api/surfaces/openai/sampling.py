@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from ....protocol.errors import InvalidRequest
-from ....tasks.text.generation import GenerationInput
+from ....tasks.text.generation import MAX_NEW_TOKENS, GenerationInput
 from .requests import NullIsAbsent, OpenAIRequest
 
 #: Choices of one request: each is a job of its own.
@@ -29,7 +29,7 @@ class SamplingRequest(OpenAIRequest):
 
     max_tokens: int | None = Field(default=None, ge=1)
     temperature: float | None = Field(default=None, ge=0, le=2)
-    top_p: float | None = Field(default=None, gt=0, le=1)
+    top_p: float | None = Field(default=None, ge=0, le=1)
     n: int = Field(default=1, ge=1, le=_MAX_CHOICES)
     seed: int | None = None
     stop: str | list[str] | None = None
@@ -38,22 +38,22 @@ class SamplingRequest(OpenAIRequest):
     frequency_penalty: float | None = None
     presence_penalty: float | None = None
     logit_bias: dict[str, float] | None = None
+    # vLLM's and ours.
     top_k: int | None = None
+    typical_p: float | None = None
     repetition_penalty: float | None = None
-
-    @field_validator("frequency_penalty", "presence_penalty", "logit_bias")
-    @classmethod
-    def _not_here(cls, value: object) -> object:
-        if value:
-            raise ValueError("is not supported; repetition_penalty is")
-        return value
+    min_tokens: int | None = Field(default=None, ge=0, le=MAX_NEW_TOKENS)
+    ignore_eos: bool = False
 
     @property
     def draws(self) -> bool:
         """Whether tokens are drawn: who names no way to draw gets the likeliest text."""
+        if self.top_p == 0:  # of no sum but the likeliest token's own
+            return False
         if self.temperature is not None:
             return self.temperature > 0
-        return self.n > 1 or not (self.top_p is None and self.seed is None and self.top_k is None)
+        ways = (self.top_p, self.seed, self.top_k, self.typical_p)
+        return self.n > 1 or any(way is not None for way in ways)
 
     @property
     def with_usage(self) -> bool:
@@ -69,7 +69,13 @@ class SamplingRequest(OpenAIRequest):
             "temperature": self.temperature if self.draws else None,
             "top_p": self.top_p if self.draws else None,
             "top_k": self.top_k,
+            "typical_p": self.typical_p if self.draws else None,
             "repetition_penalty": self.repetition_penalty,
+            "presence_penalty": self.presence_penalty or None,
+            "frequency_penalty": self.frequency_penalty or None,
+            "logit_bias": self.logit_bias or None,
+            # The token that ends a text is not chosen before the last.
+            "min_new_tokens": MAX_NEW_TOKENS if self.ignore_eos else self.min_tokens or None,
             "stop": stops,
         }
         return {name: value for name, value in given.items() if value is not None}
@@ -77,7 +83,7 @@ class SamplingRequest(OpenAIRequest):
     def choices(self, inputs: Sequence[I]) -> list[I]:
         """`n` inputs of each, with seeds of their own where one was given."""
         if self.n > 1 and not self.draws:
-            raise InvalidRequest("n: more than one choice needs a temperature over 0")
+            raise InvalidRequest("n: more than one choice needs a temperature and a top_p over 0")
         # Any whole number may be a seed there; ours count from 0.
         seeds = [
             None if self.seed is None else (self.seed + number) % 2**63 for number in range(self.n)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import math
 import struct
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from ....protocol.base64_text import decoded
 from ....protocol.errors import InvalidRequest
 from ....tasks.tensors import Grid
 
@@ -41,7 +41,7 @@ def read_array(given: Any, field: str) -> Array:
 
 def _unpacked(data: str, field: str) -> list[float]:
     try:
-        raw = base64.b64decode(data, validate=True)
+        raw = decoded(data)
         return list(struct.unpack(f"<{len(raw) // 4}f", raw))
     except (ValueError, struct.error):
         raise InvalidRequest(f"{field}: data: not base64 of float32") from None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
+from ....protocol.base64_text import decoded
 from ....protocol.datatypes import Datatype
 from ....protocol.errors import RowError
 from ....tasks.tensors import TensorSpec
@@ -198,7 +198,7 @@ def _data_uri(value: str) -> bytes:
 
 def _base64(data: str) -> bytes:
     try:
-        return base64.b64decode("".join(data.split()), validate=True)
+        return decoded(data)
     except ValueError:  # binascii's too
         raise RowError("it is not base64") from None
 

@@ -188,9 +188,9 @@ class TextReader:
         """Of each sequence, (T, labels)."""
         return self._named(self._infer(sequences, self._real))
 
-    def prompted(self, texts: Sequence[str]) -> list[str]:
+    def prompted(self, texts: Sequence[str], prompt_name: str | None = None) -> list[str]:
         """Texts behind the model's prompt, as those of which vectors are made are read."""
-        return self._sentences.texts(texts)
+        return self._sentences.texts(texts, prompt_name)
 
     def vectors(self, sequences: Sequence[Tokens]) -> NDArray[np.float32]:
         """Of each sequence, (B, D): as the graph pools it, else as `sentences` says."""

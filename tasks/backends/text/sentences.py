@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 from tokenizers.normalizers import Lowercase
 from tokenizers.normalizers import Sequence as InOrder
 
+from ....protocol.errors import RowError
 from ..base import ModelRefused
 from ..text_encoders.reader import Tokens
 from .pool import pooling
@@ -69,6 +70,8 @@ class Sentences:
     first_layer: int = 0
     steps: tuple[Step, ...] = ()
     prompt: str = ""
+    #: Others that the folder has, by their names.
+    prompts: Mapping[str, str] = field(default_factory=dict)
     #: Whether tokens of the prompt are pooled, too.
     include_prompt: bool = True
     max_tokens: int | None = None
@@ -110,14 +113,33 @@ class Sentences:
             first_layer=first_layer,
             steps=tuple(step for name, at in modules if (step := _step(name, at, find))),
             prompt=_prompt(source, own, prompt_name, prompt),
+            prompts=own.get("prompts") or {},
             include_prompt=bool(pools.get("include_prompt", True)),
             max_tokens=reads.get("max_seq_length"),
             lowercase=bool(reads.get("do_lower_case")),
         )
 
-    def texts(self, texts: Sequence[str]) -> list[str]:
-        """Texts as the model reads them."""
-        return [self.prompt + text for text in texts]
+    def texts(self, texts: Sequence[str], prompt_name: str | None = None) -> list[str]:
+        """Texts as the model reads them: behind its prompt, or the one of that name.
+
+        Raises RowError for a name that the folder has not, or that would be pooled wrongly.
+        """
+        prompt = self.prompt if prompt_name is None else self._named(prompt_name)
+        return [prompt + text for text in texts]
+
+    def _named(self, name: str) -> str:
+        if name not in self.prompts:
+            raise RowError(
+                f"prompt_name: no prompt is called {name[:80]!r}; this model has "
+                + (", ".join(self.prompts) or "none")
+            )
+        prompt = self.prompts[name]
+        if not self.include_prompt and prompt != self.prompt:
+            raise RowError(
+                "prompt_name: this model pools no tokens of its prompt, which is one for all "
+                "texts; declare another model of the same folder with this one"
+            )
+        return prompt
 
     def skipped(self, tokens: Callable[[Sequence[str]], Sequence[Tokens]]) -> int:
         """How many tokens at the start of a text are not pooled: the prompt's, if they are not."""

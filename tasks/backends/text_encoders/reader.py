@@ -151,8 +151,10 @@ class TextEncoder(Protocol):
         """The last hidden state of each sequence, (T, D)."""
         ...
 
-    def prompted(self, texts: Sequence[str]) -> list[str]:
-        """Texts behind the model's prompt, as those of which vectors are made are read."""
+    def prompted(self, texts: Sequence[str], prompt_name: str | None = None) -> list[str]:
+        """Texts behind the model's prompt, or the one of that name, as those of which vectors are
+        made are read. Raises RowError for a name that the model has not.
+        """
         ...
 
     def vectors(self, sequences: Sequence[Tokens]) -> NDArray[np.float32]:

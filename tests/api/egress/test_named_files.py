@@ -149,10 +149,20 @@ def test_a_file_by_url_is_answered_like_the_file_itself(
     assert by_url.status_code in (200, 201), by_url.text
     assert [request.path for request in files.asked] == ["/a.png"]
     itself = body("data:image/png;base64," + base64.b64encode(PNG).decode())
-    if surface == "oip":
-        itself["inputs"][0] |= {"data": [base64.b64encode(PNG).decode()], "parameters": {}}
     assert without_times(by_url) == without_times(fetching.post(path, json=itself))
     assert len(files.asked) == 1
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_a_data_uri_is_taken_wherever_a_url_is_though_none_is_fetched(
+    http: httpx.Client, serving: Worker, surface: str
+) -> None:
+    path, body, _ = SURFACES[surface]
+    text = base64.encodebytes(PNG).decode().rstrip("\n=")
+    plain = http.post(path, json=body("data:image/png;base64," + base64.b64encode(PNG).decode()))
+    assert plain.status_code in (200, 201), plain.text
+    in_lines = http.post(path, json=body(f"data:image/png;base64,{text}"))
+    assert without_times(in_lines) == without_times(plain)
 
 
 @pytest.mark.parametrize("surface", SURFACES)

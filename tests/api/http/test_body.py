@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import codecs
 import gzip
 import json
 import zlib
@@ -7,6 +8,7 @@ import zlib
 import pytest
 
 from ..conftest import BODY_LIMIT
+from ..hostile_asks import GOOD
 
 JOBS = "/v2/models/embedding/jobs"
 
@@ -66,3 +68,22 @@ def test_any_content_type_will_do(http, texts):
     for kind in ("", "text/plain", "application/octet-stream", "multipart/form-data"):
         headers = {"Content-Type": kind} if kind else {}
         assert http.post(JOBS, content=body, headers=headers).status_code == 202
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/v2/models/embedding/infer", "/v2/models/ranking/infer", "/v2/jobs:batch"),
+        *("/v2/models/text-generation/generate", "/v1/embeddings", "/v1/completions"),
+        *("/models/text-generation", "/models/zero-shot-classification", "/v1/rerank", "/embed"),
+        *("/v1alpha/namespaces/me/models/embedding/trigger", "/pixano/inference/detection/"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["application/json", ""])
+def test_a_byte_order_mark_is_passed_over_on_every_surface(http, serving, path, kind):
+    content = json.dumps(GOOD[path]).encode()
+    headers = {"Content-Type": kind} if kind else {}
+    plain = http.post(path, content=content, headers=headers)
+    marked = http.post(path, content=codecs.BOM_UTF8 + content, headers=headers)
+    assert plain.status_code < 300, plain.text
+    assert marked.status_code == plain.status_code, marked.text

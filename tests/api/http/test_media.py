@@ -6,7 +6,8 @@ import os
 import pytest
 
 from wherry.api.egress.named_files import NO_FILES
-from wherry.api.http.media import _PIECE, read_media
+from wherry.api.http.media import read_media
+from wherry.protocol.base64_text import _PIECE
 from wherry.protocol.errors import InvalidRequest
 
 

@@ -26,6 +26,7 @@ from transformers.generation.continuous_batching.continuous_api import (
 )
 
 from ...device import Device
+from .adjusting import Adjustment
 from .scores import Score, scores_of
 
 #: Tokens of one page of the cache; a row fills its last page in part.
@@ -56,6 +57,8 @@ class RunningRow:
     penalties: LogitsProcessorList
     #: Leaves the token that was drawn, if tokens are drawn.
     draw: LogitsProcessorList
+    #: What it asks to be added to its scores.
+    adjust: Adjustment | None = None
     #: Whether every token is told on `news`, with its logarithmic chance, or only the end.
     streamed: bool
     news: SimpleQueue[News]
@@ -71,6 +74,8 @@ class RunningRow:
         """Leave the token to take as the likeliest of scores (1, V)."""
         ids: Any = torch.tensor([before], device=scores.device)  # long, as transformers wants it
         scores = self.penalties(ids, scores)
+        if self.adjust:
+            self.adjust(before[len(self.prompt) :], scores[0])
         chosen: torch.Tensor = self.draw(ids, scores)
         if self.streamed:
             self.scores += scores_of(scores.float().log_softmax(-1), chosen.argmax(-1), self.top)
@@ -196,6 +201,6 @@ class _Choice(ContinuousBatchingLogitsProcessor):  # type: ignore[misc] # transf
     def __call__(self, scores: torch.Tensor, tensor_arg: torch.Tensor) -> torch.Tensor:  # noqa: ARG002 # nothing goes by tensor
         """scores: (B, V), of the rows in the order noted."""
         for index, (row, before) in enumerate(self._now):
-            if row and (row.streamed or row.penalties or row.draw):
+            if row and (row.streamed or row.penalties or row.adjust or row.draw):
                 scores[index] = row.choose(before, scores[index : index + 1])[0]
         return scores

@@ -13,6 +13,7 @@ from ....base import Task, TaskOutput
 from ....text.tokens import Listener, Token
 from ...base import ModelRefused
 from ...device import Device
+from .adjusting import Adjustment
 from .continuous import BrokenLoopError, RunningBatch
 from .continuous_loop import News, RunningRow
 from .generate import completion, positions
@@ -167,6 +168,7 @@ class ContinuousWriter(GenerationBackend):
             budget=prompt.budget,
             ends=sorted(stops.end_tokens),
             penalties=_penalties(self.model, wanted),
+            adjust=Adjustment.of(wanted, stops.end_tokens),
             draw=_draw(self.model, wanted, len(prompt.tokens)),
             streamed=streamer is not None or bool(stops.strings),
             top=wanted.top,
@@ -273,6 +275,6 @@ def _penalties(model: Any, wanted: Parameters) -> LogitsProcessorList:
 def _draw(model: Any, wanted: Parameters, start: int) -> LogitsProcessorList:
     if not wanted.draws:
         return LogitsProcessorList()
-    warping = Warping.of(model.generation_config, wanted.temperature, wanted.top_p, wanted.top_k)
+    warping = Warping.of(model.generation_config, wanted)
     numbers = own_numbers([wanted.seed], wanted.max_new_tokens)
     return LogitsProcessorList([RowSampler(warping, numbers, start)])

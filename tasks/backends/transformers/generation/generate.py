@@ -80,7 +80,7 @@ def generate(
             LoopRow(
                 wanted,
                 ends,
-                Warping.of(own.generation_config, wanted.temperature, wanted.top_p, wanted.top_k),
+                Warping.of(own.generation_config, wanted),
                 listener and RowStreamer(listener, tokenizer, prompt, ends),
             )
             for wanted, ends, prompt, listener in zip(

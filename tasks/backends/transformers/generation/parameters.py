@@ -14,7 +14,14 @@ class Parameters:
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
+    typical_p: float | None = None
     repetition_penalty: float | None = None
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    #: Tokens and what is added to their scores.
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    #: Tokens made before an end token may come.
+    min_new_tokens: int = 0
     num_beams: int | None = None
     stop: tuple[str, ...] = ()
     #: What is drawn follows from it; None draws anew each time.

@@ -17,6 +17,7 @@ import torch
 from transformers import EosTokenCriteria, LogitsProcessorList, MaxLengthCriteria
 
 from ...rows import alike
+from .adjusting import Adjustment
 from .parameters import Parameters
 from .sampling import Drawing, Warping
 from .scores import Score, scores_of
@@ -34,6 +35,7 @@ class LoopRow:
         self, parameters: Parameters, stops: Stops, warping: Warping, streamer: RowStreamer | None
     ) -> None:
         self.parameters, self.stops, self.warping = parameters, stops, warping
+        self.adjust = Adjustment.of(parameters, stops.end_tokens)
         self.streamer = streamer
         self.tokens: list[int] = []
         self.ended = False
@@ -216,6 +218,7 @@ class _Choice:
         self._rows, self._bends = rows, bends
         self._drawn = [place for place, row in enumerate(rows) if row.parameters.draws]
         self._drawing = Drawing([rows[place].warping for place in self._drawn])
+        self._adjusted = [(place, row, row.adjust) for place, row in enumerate(rows) if row.adjust]
         self._told = [place for place, row in enumerate(rows) if row.streamer]
         self._top = max((rows[place].parameters.top for place in self._told), default=0)
 
@@ -231,6 +234,9 @@ class _Choice:
                 scores = processors(_without(before, ids), scores)
             elif processors:
                 scores[places] = processors(_without(before, ids[places]), scores[places])
+        for place, row, adjust in self._adjusted:
+            if not row.ended:
+                adjust(row.tokens, scores[place])
         tokens = scores.argmax(-1)
         if self._drawn:
             numbers = [self._rows[place].number() for place in self._drawn]

@@ -10,6 +10,8 @@ from typing import Any, Self
 import torch
 from transformers import LogitsProcessor
 
+from .parameters import Parameters
+
 
 @dataclass(frozen=True, slots=True)
 class Warping:
@@ -18,16 +20,16 @@ class Warping:
     temperature: float
     top_k: int  # 0 for all
     top_p: float
+    typical_p: float = 1.0
 
     @classmethod
-    def of(
-        cls, own: Any, temperature: float | None, top_p: float | None, top_k: int | None
-    ) -> Self:
+    def of(cls, own: Any, wanted: Parameters) -> Self:
         """What is asked for, else what the model's generation config says, else nothing."""
         return cls(
-            temperature=_first(temperature, own.temperature, 1.0),
-            top_k=_first(top_k, own.top_k, 0),
-            top_p=_first(top_p, own.top_p, 1.0),
+            temperature=_first(wanted.temperature, own.temperature, 1.0),
+            top_k=_first(wanted.top_k, own.top_k, 0),
+            top_p=_first(wanted.top_p, own.top_p, 1.0),
+            typical_p=_first(wanted.typical_p, own.typical_p, 1.0),
         )
 
 
@@ -38,9 +40,11 @@ class Drawing:
         self._temperature = _column(torch.float32, [each.temperature for each in warpings])
         self._top_p = _column(torch.float32, [each.top_p for each in warpings])
         self._top_k = _column(torch.long, [each.top_k for each in warpings])
+        self._typical_p = _column(torch.float32, [each.typical_p for each in warpings])
         #: The largest top_k, and whether any row has a top_p.
         self._most = max((each.top_k for each in warpings), default=0)
         self._sums = any(each.top_p < 1 for each in warpings)
+        self._typical = any(each.typical_p < 1 for each in warpings)
 
     def __call__(self, scores: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
         """scores: (B, V), numbers: (B,) from 0 to 1 -> tokens (B,).
@@ -53,10 +57,11 @@ class Drawing:
         return torch.searchsorted(sums, number, right=True)[:, 0]
 
     def bent(self, scores: torch.Tensor) -> torch.Tensor:
-        """Scores (B, V) by temperature, top_k and top_p, as transformers bends them."""
+        """Scores (B, V) by temperature, top_k, top_p and typical_p, as transformers bends them."""
         if self._temperature.device != scores.device:
             self._temperature = self._temperature.to(scores.device)
             self._top_p, self._top_k = self._top_p.to(scores.device), self._top_k.to(scores.device)
+            self._typical_p = self._typical_p.to(scores.device)
         scores = scores / self._temperature
         rows, size = scores.shape
         if self._most:
@@ -70,7 +75,20 @@ class Drawing:
             unlikely = (sums <= 1 - self._top_p) & (self._top_p < 1)
             unlikely[:, -1] = False
             scores = scores.masked_fill(unlikely.scatter(1, order, unlikely), -torch.inf)
-        return scores
+        return self._typical_of(scores) if self._typical else scores
+
+    def _typical_of(self, scores: torch.Tensor) -> torch.Tensor:
+        """Without the tokens that tell much more, or less, than is to be expected (Meister et al.,
+        2022).
+        """
+        logprobs = scores.log_softmax(-1)
+        expected = -(logprobs * logprobs.exp()).nansum(-1, keepdim=True)
+        odd = (-logprobs - expected).abs()
+        odds, order = odd.sort(-1)
+        sums = scores.gather(1, order).softmax(-1).cumsum(-1)
+        last = (sums < self._typical_p).sum(1, keepdim=True).clamp(max=scores.shape[1] - 1)
+        far = (odd > odds.gather(1, last)) & (self._typical_p < 1)
+        return scores.masked_fill(far, -torch.inf)
 
 
 def _column(kind: torch.dtype, values: Sequence[float]) -> torch.Tensor:

@@ -174,8 +174,8 @@ class GenerationBackend(TransformersBackend, StreamingBackend):
             return first_steps(self.model, self.tokenizer, self.to_device(self._padded(rows)))
 
     def _prompt(self, row: Any) -> Prompt:
-        if row.logprobs is not None and beams(self.model, parameters_of(row)) > 1:
-            raise RowError("logprobs: the model's beam search tells no tokens; use num_beams 1")
+        if beams(self.model, parameters_of(row)) > 1:
+            _check_beams(row)
         with self._encoding:
             tokens, start = self.encode(row), self.start(row)
             cut = self.cut(row, tokens)
@@ -186,6 +186,7 @@ class GenerationBackend(TransformersBackend, StreamingBackend):
         known = embedded(self.model.config)
         if known is not None and max(tokens) >= known:
             raise RowError(f"the text holds the token {max(tokens)}; this model knows {known}")
+        _check_bias(row, known)
         room = room_of(self.model, len(tokens), row.max_new_tokens, started=max(1, len(start)))
         if getattr(row, "prompt_logprobs", False):
             check_scorable(self.model, len(tokens))
@@ -242,6 +243,21 @@ class GenerationBackend(TransformersBackend, StreamingBackend):
         return warned(output, [prompt.cut])
 
 
+def _check_beams(row: GenerationInput) -> None:
+    """Raise RowError for what the model's own beam search does not do."""
+    if row.logprobs is not None:
+        raise RowError("logprobs: the model's beam search tells no tokens; use num_beams 1")
+    if asked := row.row_by_row():
+        raise RowError(f"{asked[0]}: the model's beam search knows none; use num_beams 1")
+
+
+def _check_bias(row: GenerationInput, known: int | None) -> None:
+    """Raise RowError for a token that the model has not."""
+    most = max(map(int, row.logit_bias), default=-1)
+    if known is not None and most >= known:
+        raise RowError(f"logit_bias: there is no token {most}; this model knows {known}")
+
+
 def parameters_of(row: GenerationInput, room: int | None = None) -> Parameters:
     """How a row wants to be written, by a model that has room for so many tokens."""
     return Parameters(
@@ -250,7 +266,12 @@ def parameters_of(row: GenerationInput, room: int | None = None) -> Parameters:
         temperature=row.temperature,
         top_p=row.top_p,
         top_k=row.top_k,
+        typical_p=row.typical_p,
         repetition_penalty=row.repetition_penalty,
+        presence_penalty=row.presence_penalty,
+        frequency_penalty=row.frequency_penalty,
+        logit_bias=tuple(sorted((int(token), bias) for token, bias in row.logit_bias.items())),
+        min_new_tokens=row.min_new_tokens,
         num_beams=row.num_beams,
         stop=tuple(row.stop),
         seed=row.seed,

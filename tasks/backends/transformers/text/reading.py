@@ -160,9 +160,9 @@ class ReadingBackend(TextBackend):
 
         return self.infer(sequences, at_masks)
 
-    def prompted(self, texts: Sequence[str]) -> list[str]:
+    def prompted(self, texts: Sequence[str], prompt_name: str | None = None) -> list[str]:
         """Texts behind the model's prompt, as those of which vectors are made are read."""
-        return self._sentences.texts(texts)
+        return self._sentences.texts(texts, prompt_name)
 
     def vectors(self, sequences: Sequence[Tokens]) -> NDArray[np.float32]:
         """A vector a sequence, (B, D), not of any particular length."""

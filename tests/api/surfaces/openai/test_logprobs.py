@@ -131,6 +131,6 @@ def test_what_is_no_prompt_is_refused(
     assert answer.json()["error"]["param"].startswith("prompt"), answer.text
 
 
-def test_five_candidates_are_the_most(http: httpx.Client) -> None:
-    answer = http.post("/v1/completions", json=asked(logprobs=6))
+def test_twenty_candidates_are_the_most(http: httpx.Client) -> None:
+    answer = http.post("/v1/completions", json=asked(logprobs=21))
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "logprobs")

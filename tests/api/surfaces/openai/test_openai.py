@@ -46,7 +46,12 @@ BAD = [
     ("chat/completions", chat(messages=[{"role": "user", "content": [IMAGE]}]), "messages"),
     ("chat/completions", chat(n=2, temperature=0), "n"),
     ("chat/completions", chat(n=99, temperature=1), "n"),
-    ("chat/completions", chat(frequency_penalty=1), "frequency_penalty"),
+    ("chat/completions", chat(frequency_penalty=3), "frequency_penalty"),
+    ("chat/completions", chat(logit_bias={"a": 1}), "logit_bias"),
+    ("chat/completions", chat(logprobs=True, top_logprobs=21), "top_logprobs"),
+    ("chat/completions", chat(top_logprobs=2), "top_logprobs"),
+    ("chat/completions", chat(min_tokens=-1), "min_tokens"),
+    ("chat/completions", chat(n=2, top_p=0), "n"),
     ("chat/completions", chat(tools=[{}]), "tools"),
     ("chat/completions", chat(response_format={"type": "json_object"}), "response_format"),
     ("chat/completions", chat(max_tokens=0), "max_tokens"),
@@ -68,7 +73,7 @@ BAD = [
     ("audio/speech", {"model": "text-to-speech", "input": ""}, "input"),
     (
         "audio/speech",
-        {"model": "text-to-speech", "input": "a", "response_format": "mp3"},
+        {"model": "text-to-speech", "input": "a", "response_format": "ogg"},
         "response_format",
     ),
 ]

@@ -120,6 +120,7 @@ DEAF: dict[str, Mapping[str, str]] = {
     "document-question-answering": dict.fromkeys(
         ("background", "frames", "dpi"), "its pages are read first; its own tests have them"
     ),
+    "embedding": {"prompt_name": "the folder has none; test_sentences.py has folders that do"},
     "image-feature-extraction": {"pool": "DINOv2 pools by its first token, as others do not"},
     "image-segmentation-semantic": dict.fromkeys(
         ("threshold", "mask_threshold", "overlap_mask_area_threshold", "subtask"),

@@ -29,6 +29,11 @@ _WRITES: dict[str, Changed] = {
     "top_p": Changed(value=0.01, beside=_DRAWN),
     "top_k": Changed(value=1, beside=_DRAWN),
     "repetition_penalty": Changed(value=5.0, beside={"max_new_tokens": 20}),
+    "typical_p": Changed(value=0.05, beside=_DRAWN),
+    "presence_penalty": Changed(value=2.0, beside={"max_new_tokens": 20}),
+    "frequency_penalty": Changed(value=2.0, beside={"max_new_tokens": 20}),
+    "logit_bias": Changed(value={"9": 100}),
+    "min_new_tokens": Changed(value=3, beside={"logit_bias": {"2": 100}}),  # the token that ends
     "num_beams": Changed(value=4, beside={"max_new_tokens": 12}),
     "stop": Changed(value=list("aeioutnshr lwd")),
     "seed": Changed(value=2, beside=_DRAWN),
@@ -49,6 +54,16 @@ def _rewriting(beyond: Row | None = None, **more: Changed) -> Case:
     """T5 takes texts of any length, if it need not cut them."""
     end = Changed(value="left", beside={"truncate": True}, rows=[{"texts": [LONG]}])
     return _generation(_ROWS, beyond, truncation_direction=end, **more)
+
+
+def _continuing(**more: Changed) -> Case:
+    return _generation(
+        _ROWS,
+        {"texts": ["fox " * 90]},
+        prompt_logprobs=Changed(value=True, beside={"logprobs": 1}),
+        return_full_text=Changed(value=True),
+        **more,
+    )
 
 
 def _said(*texts: str) -> Row:
@@ -75,7 +90,9 @@ CASES: dict[str, Case] = {
         beyond=_UNCUT,
         changed={**_END, "normalize": Changed(value=False)},
     ),
-    "feature-extraction": Case(rows=_ROWS, beyond=_UNCUT, changed=_END),
+    "feature-extraction": Case(
+        rows=_ROWS, beyond=_UNCUT, changed={**_END, "normalize": Changed(value=True)}
+    ),
     "fill-mask": Case(
         rows=[
             {"texts": [text]}
@@ -140,7 +157,13 @@ CASES: dict[str, Case] = {
             ),
         },
     ),
-    "summarization": _rewriting(logprobs=Changed(value=2, beside={"num_beams": 1})),
+    "summarization": _rewriting(
+        logprobs=Changed(value=2, beside={"num_beams": 1}),
+        presence_penalty=Changed(value=2.0, beside={"max_new_tokens": 20, "num_beams": 1}),
+        frequency_penalty=Changed(value=2.0, beside={"max_new_tokens": 20, "num_beams": 1}),
+        logit_bias=Changed(value={"9": 100}, beside={"num_beams": 1}),
+        min_new_tokens=Changed(value=3, beside={"logit_bias": {"2": 100}, "num_beams": 1}),
+    ),
     "table-question-answering": Case(
         rows=[
             {"queries": [query], "tables": [table]}
@@ -167,11 +190,9 @@ CASES: dict[str, Case] = {
             "function_to_apply": Changed(value="none"),
         },
     ),
-    "text-generation": _generation(
-        _ROWS,
-        {"texts": ["fox " * 90]},
-        prompt_logprobs=Changed(value=True, beside={"logprobs": 1}),
-        return_full_text=Changed(value=True),
+    "text-generation": _continuing(),
+    "text-generation-gpt2": _continuing(
+        min_new_tokens=Changed(value=3, beside={"logit_bias": {"0": 100}})  # its end
     ),
     "text2text-generation": _rewriting(),
     "token-classification": Case(

@@ -155,6 +155,23 @@ def test_prompts(saved: Saved, backend: str, mode: Any, include: bool) -> None:
     assert ours(backend, folder, texts) == pytest.approx(default, abs=1e-5)
     assert ours(backend, folder, texts, prompt_name="nothing") == pytest.approx(named, abs=1e-5)
     assert ours(backend, folder, texts, prompt="") == pytest.approx(named, abs=1e-5)
+    with create_task(backend, "embedding", str(folder)) as task:
+        asked = [
+            EmbeddingInput(texts=[text], normalize=False, prompt_name=name)
+            for text in texts
+            for name in (None, "nothing", "quary")
+        ]
+        answers = task.backend.run(asked)
+    assert np.array([each.embeddings[0] for each in answers[::3]]) == pytest.approx(
+        default, abs=1e-5
+    )
+    if include:
+        assert np.array([each.embeddings[0] for each in answers[1::3]]) == pytest.approx(
+            named, abs=1e-5
+        )
+    else:  # how many tokens are left out is one number for all texts
+        assert all("prompt_name: this model pools no" in each.message for each in answers[1::3])
+    assert all("prompt_name: no prompt is called 'quary'" in e.message for e in answers[2::3])
     own = theirs(folder, texts, prompt="dog ")
     assert ours(backend, folder, texts, prompt="dog ") == pytest.approx(own, abs=1e-5)
     with pytest.raises(ModelRefused, match=r"no prompt is called 'quary'.*'query'"):
