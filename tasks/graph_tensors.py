@@ -30,7 +30,7 @@ class GraphTensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
+class GraphSignature:
     """What a graph takes and gives, and whether the first axis of all of it counts rows."""
 
     inputs: tuple[GraphTensor, ...]
@@ -75,7 +75,7 @@ Row = Mapping[str, RowTensor]
 class GraphInput(TensorInput):
     """Rows for a graph: of its own tensors, or its inputs by their names as nested lists."""
 
-    SIGNATURE: ClassVar[Signature]
+    SIGNATURE: ClassVar[GraphSignature]
 
     #: The rows as they came, and the tensors that they came in: spared to be put together again.
     _came: tuple[list[Any], list[v2.RequestInput]] | None = PrivateAttr(default=None)
@@ -121,7 +121,7 @@ class GraphInput(TensorInput):
         """Read either form. Raises InvalidRequest that names the tensor."""
         if asks_by_feed(request, cls.SIGNATURE):
             return cls.validated({FEED.field: FEED.read(request.input(FEED.name))})
-        tensors = [request.input(tensor.name) for tensor in cls.SIGNATURE.inputs]
+        tensors = [_shaped(request.input(each.name), each) for each in cls.SIGNATURE.inputs]
         count = _rows_in(tensors) if cls.SIGNATURE.batched else 1
         columns = {
             tensor.name: _split(tensor, count, batched=cls.SIGNATURE.batched) for tensor in tensors
@@ -134,7 +134,7 @@ class GraphInput(TensorInput):
 class GraphOutput(TensorOutput):
     """Per row, the graph's outputs by their names, in the form in which they were asked for."""
 
-    SIGNATURE: ClassVar[Signature]
+    SIGNATURE: ClassVar[GraphSignature]
 
     def to_inference_response(self, model_name: str) -> v2.InferenceResponse:
         """The graph's own tensors for rows that came so; else the tensor result."""
@@ -149,14 +149,14 @@ class GraphOutput(TensorOutput):
         return v2.InferenceResponse.of(model_name, tensors)
 
 
-def asks_by_feed(request: v2.InferenceRequest, signature: Signature) -> bool:
+def asks_by_feed(request: v2.InferenceRequest, signature: GraphSignature) -> bool:
     """Whether a request has its rows as JSON objects."""
     names = [tensor.name for tensor in request.inputs]
     return names == [FEED.name] and all(t.name != FEED.name for t in signature.inputs)
 
 
 @functools.lru_cache(maxsize=256)  # by which what is made of a task is kept, too
-def task_of(signature: Signature) -> Task:
+def task_of(signature: GraphSignature) -> Task:
     """The task of a model with these tensors."""
     told = {"SIGNATURE": signature, "__module__": __name__}
     taken = {**told, "TENSORS": _specs(signature.inputs, FEED)}
@@ -173,7 +173,7 @@ def _specs(tensors: Sequence[GraphTensor], like: TensorSpec) -> tuple[TensorSpec
     return tuple(TensorSpec(t.name, t.datatype, t.shape, like.field) for t in tensors)
 
 
-def check_feed(feed: Mapping[str, Any], signature: Signature) -> None:
+def check_feed(feed: Mapping[str, Any], signature: GraphSignature) -> None:
     """Hold a row of nested lists against a graph. Raises ValueError that names the tensor."""
     names = [tensor.name for tensor in signature.inputs]
     for name in feed:
@@ -265,13 +265,23 @@ def _elements(tensor: v2.Tensor) -> Iterator[bytes]:
             yield value.encode() if isinstance(value, str) else value
 
 
+def _shaped(tensor: v2.RequestInput, declared: GraphTensor) -> v2.RequestInput:
+    """A tensor of as many axes as its graph declares: a list, or a single value, may have one of
+    one element more.
+    """
+    rank = len(declared.shape)
+    if rank < 2 and tensor.shape[rank:] == [1]:
+        return tensor.model_copy(update={"shape": tensor.shape[:rank]})
+    return tensor
+
+
 def _bare(tensor: v2.RequestInput) -> v2.RequestInput:
     """A tensor without its parameters, files as they are: two ways to say the same are one."""
     data = list(_elements(tensor)) if tensor.is_base64 else tensor.data
     return tensor.model_copy(update={"parameters": {}, "data": data})
 
 
-def _stacked(tensor: GraphTensor, signature: Signature, rows: Sequence[Row]) -> dict[str, Any]:
+def _stacked(tensor: GraphTensor, signature: GraphSignature, rows: Sequence[Row]) -> dict[str, Any]:
     """The fields of a tensor of some rows. Raises BackendError where their shapes differ."""
     parts = [row[tensor.name] for row in rows]
     shapes = {part.shape for part in parts}

@@ -63,11 +63,16 @@ def is_decoupled(task: Task) -> bool:
 
 
 def _tensor(tensor: v2.TensorMetadata, *, batches: bool) -> dict[str, Any]:
-    """A tensor; where rows are batched, Triton's dims leave out their axis."""
+    """A tensor; where rows are batched, Triton's dims leave out their axis.
+
+    Dims must not be empty there: what has no axis of its own is [1], and reshaped.
+    """
+    dims = tensor.shape[1:] if batches else tensor.shape
     return {
         "name": tensor.name,
         "data_type": _TYPES.get(tensor.datatype) or f"TYPE_{tensor.datatype.value}",
-        "dims": tensor.shape[1:] if batches else tensor.shape,
+        "dims": dims or [1],
+        **({} if dims else {"reshape": {"shape": []}}),
         "is_shape_tensor": False,
     }
 

@@ -22,7 +22,7 @@ class ModelFacts:
     revision: str = ""
     #: The libraries that run it, with their versions.
     runtime: str = ""
-    #: What its graph takes and gives, where its task leaves that to it (`Signature.to_facts`).
+    #: What its graph takes and gives, where its task leaves that to it (`GraphSignature.to_facts`).
     tensors: Mapping[str, Any] | None = None
 
 

@@ -132,10 +132,10 @@ def nested(flat: Sequence[Any], shape: Sequence[int]) -> Any:
 
 
 def _of_model(facts: Mapping[str, Any]) -> Task:
-    from ..graph_tensors import Signature, task_of  # which is made of what is here
+    from ..graph_tensors import GraphSignature, task_of  # which is made of what is here
 
     told = facts.get("tensors")
-    return task_of(Signature.of_facts(told)) if told else TASK
+    return task_of(GraphSignature.of_facts(told)) if told else TASK
 
 
 TASK = Task(

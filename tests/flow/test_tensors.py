@@ -144,10 +144,12 @@ def test_a_graph_without_rows_answers_whole_requests(served: Stack) -> None:
     with http.InferenceServerClient(served.url.removeprefix("http://")) as triton:
         config = triton.get_model_config("scalars")
         assert config["max_batch_size"] == 0
-        assert [tensor["dims"] for tensor in config["input"]] == [[-1, 3], []]
-        feed = {"x": np.ones((2, 3), np.float32), "scale": np.array(2.0, np.float32)}
-        answer = triton.infer("scalars", asked(http, feed))
-        assert answer.as_numpy("y").tolist() == [[2.0] * 3] * 2
+        assert [tensor["dims"] for tensor in config["input"]] == [[-1, 3], [1]]
+        assert config["input"][1]["reshape"] == {"shape": []}
+        for scale in (np.array(2.0, np.float32), np.array([2.0], np.float32)):
+            feed = {"x": np.ones((2, 3), np.float32), "scale": scale}
+            answer = triton.infer("scalars", asked(http, feed))
+            assert answer.as_numpy("y").tolist() == [[2.0] * 3] * 2
 
 
 def test_what_is_told_is_what_the_graph_declares(served: Stack) -> None:

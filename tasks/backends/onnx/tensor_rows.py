@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....protocol.datatypes import Datatype
-from ...graph_tensors import GraphTensor, Signature
+from ...graph_tensors import GraphTensor, GraphSignature
 from .graph import Graph
 from .tensor_arrays import TYPES
 
@@ -29,7 +29,7 @@ Run = Callable[[dict[str, NDArray[Any]]], list[NDArray[Any]]]
 
 
 def why_not_batched(
-    graph: Graph, signature: Signature, run: Run
+    graph: Graph, signature: GraphSignature, run: Run
 ) -> tuple[str, tuple[GraphTensor, ...]]:
     """Why the first axis counts no rows, "" where it does; and the outputs, with the axes that
     the graph does not tell of. What begins with "its" cannot be helped.
@@ -81,7 +81,7 @@ def _is_like(alone: NDArray[Any], beside: NDArray[Any]) -> bool:
 
 
 def _runs(
-    signature: Signature, run: Run, rows: int | None
+    signature: GraphSignature, run: Run, rows: int | None
 ) -> Iterator[tuple[dict[str, NDArray[Any]], list[NDArray[Any]]]]:
     """Feeds that the graph takes, and what it answers; of `rows` in their first axis."""
     rng = np.random.default_rng(0)

@@ -11,7 +11,7 @@ from ....protocol.datatypes import Datatype
 from ....protocol.errors import InvalidTensor, OutOfMemory, RowError
 from ....protocol.unchecked import unchecked
 from ...base import Task, TaskInput, TaskOutput
-from ...graph_tensors import GraphTensor, RowTensor, Signature, check_feed, task_of
+from ...graph_tensors import GraphTensor, RowTensor, GraphSignature, check_feed, task_of
 from ..base import Backend, ModelRefused
 from ..company import Company
 from ..device import Device
@@ -61,7 +61,7 @@ class TensorsOfGraph(Backend):
         self._batched = batched
         self._runtime: Any = None  # a Runtime once loaded
         self._graph: Any = None  # a Graph between load and close
-        self._signature: Any = None  # a Signature once loaded
+        self._signature: Any = None  # a GraphSignature once loaded
         self._has_bfloat16 = False
 
     def load(self) -> None:
@@ -76,12 +76,12 @@ class TensorsOfGraph(Backend):
             raise ModelRefused(f"{graph.path}: the graph takes no inputs")
         taken, given = (tuple(map(_declared, nodes)) for nodes in (inputs, outputs))
         self._has_bfloat16 = any(t.datatype is Datatype.BF16 for t in (*taken, *given))
-        self._signature = Signature(taken, given, batched=False)
+        self._signature = GraphSignature(taken, given, batched=False)
         why, given = why_not_batched(graph, self._signature, self._outputs)
         if self._batched and why.startswith("its"):
             raise ModelRefused(f"parameters: batched: {why}")
         batched = not why if self._batched is None else self._batched
-        self._signature = Signature(taken, given, batched=batched)
+        self._signature = GraphSignature(taken, given, batched=batched)
         self.task = task_of(self._signature)
         self.company = _company(self._signature, why if self._batched is None else "")
 
@@ -186,7 +186,7 @@ def _declared(node: Any) -> GraphTensor:
     return GraphTensor(node.name, known[0], shape)
 
 
-def _company(signature: Signature, why: str) -> Company:
+def _company(signature: GraphSignature, why: str) -> Company:
     if not signature.batched:
         return Company("one-by-one", trouble=f"each request has a forward of its own: {why}")
     free = any(-1 in tensor.shape[1:] for tensor in signature.inputs)

@@ -6,7 +6,7 @@ import pytest
 
 from wherry.jobs.facts import tell_facts
 from wherry.protocol.datatypes import Datatype
-from wherry.tasks.graph_tensors import GraphTensor, Signature
+from wherry.tasks.graph_tensors import GraphTensor, GraphSignature
 
 
 def test_a_configuration_says_how_rows_are_batched(http):
@@ -16,7 +16,8 @@ def test_a_configuration_says_how_rows_are_batched(http):
     assert body["dynamic_batching"]["default_priority_level"] == 5
     assert body["version_policy"] == {"specific": {"versions": [1, 2]}}
     [text] = body["input"]
-    assert (text["name"], text["data_type"], text["dims"]) == ("text", "TYPE_STRING", [])
+    assert (text["name"], text["data_type"], text["dims"]) == ("text", "TYPE_STRING", [1])
+    assert text["reshape"] == {"shape": []}
     [vector] = body["output"]
     assert (vector["name"], vector["data_type"], vector["dims"]) == ("embedding", "TYPE_FP32", [-1])
     assert body["model_transaction_policy"] == {"decoupled": False}
@@ -45,7 +46,8 @@ def test_metadata_and_configuration_agree(http):
         for side, told in (("input", metadata["inputs"]), ("output", metadata["outputs"])):
             assert [t["name"] for t in config[side]] == [t["name"] for t in told]
             axis = int(config["max_batch_size"] > 0)
-            assert [t["dims"] for t in config[side]] == [t["shape"][axis:] for t in told]
+            shapes = [t.get("reshape", {}).get("shape", t["dims"]) for t in config[side]]
+            assert shapes == [t["shape"][axis:] for t in told]
 
 
 @pytest.mark.parametrize("path", ["nope/config", "embedding/versions/3/config"])
@@ -54,14 +56,14 @@ def test_an_unknown_model_has_no_configuration(http, path):
     assert (answer.status_code, answer.json()["error_type"]) == (404, "model_not_found")
 
 
-SIGNATURE = Signature(
+SIGNATURE = GraphSignature(
     (GraphTensor("images", Datatype.FP32, (-1, 3, 64, 64)),),
     (GraphTensor("output0", Datatype.FP16, (-1, 84, -1)),),
     batched=True,
 )
 
 
-def _learned(http, worker, signature: Signature) -> None:
+def _learned(http, worker, signature: GraphSignature) -> None:
     facts = {"tensors": signature.to_facts(), "labels": []}
     worker.queue.run(tell_facts("tensor/1", facts, worker.jobs))
     http.get("/v2/health/ready")  # who is told that it is ready may ask next what it serves
@@ -93,7 +95,7 @@ def test_a_graph_tells_its_own_tensors_once_it_is_loaded(http, worker):
     assert wrong.status_code == 400
     assert "'images': expected FP32 of shape [3, 64, 64], got shape []" in wrong.json()["error"]
 
-    whole = Signature(SIGNATURE.inputs, SIGNATURE.outputs, batched=False)
+    whole = GraphSignature(SIGNATURE.inputs, SIGNATURE.outputs, batched=False)
     _learned(http, worker, whole)
     config = http.get("/v2/models/tensor/config").json()
     assert config["max_batch_size"] == 0
