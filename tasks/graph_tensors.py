@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 from pydantic import PrivateAttr, field_validator
 
@@ -67,6 +67,16 @@ class RowTensor:
     datatype: Datatype
     shape: tuple[int, ...]
     data: Raw | Sequence[bytes]
+
+    @property
+    def raw(self) -> Raw:
+        """The data of any datatype but BYTES."""
+        return cast("Raw", self.data)
+
+    @property
+    def elements(self) -> Sequence[bytes]:
+        """The data of BYTES."""
+        return cast("Sequence[bytes]", self.data)
 
 
 Row = Mapping[str, RowTensor]
@@ -305,8 +315,8 @@ def _stacked(tensor: GraphTensor, signature: GraphSignature, rows: Sequence[Row]
 
 def _joined(datatype: Datatype, parts: Sequence[RowTensor]) -> Any:
     if datatype is Datatype.BYTES:
-        return [element for part in parts for element in part.data]
-    return b"".join(part.data for part in parts)  # type: ignore[misc] # raw, as it is no BYTES
+        return [element for part in parts for element in part.elements]
+    return b"".join(part.raw for part in parts)
 
 
 def _blank(rows: Sequence[Row]) -> Row:
@@ -325,5 +335,5 @@ def _blank(rows: Sequence[Row]) -> Row:
 
 def _weight(tensor: RowTensor) -> int:
     if tensor.datatype is Datatype.BYTES:
-        return sum(1 + len(element) // 4 for element in tensor.data)  # type: ignore[arg-type] # see above
+        return sum(1 + len(element) // 4 for element in tensor.elements)
     return math.prod(tensor.shape)

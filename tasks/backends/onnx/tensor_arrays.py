@@ -54,12 +54,13 @@ def array_of(tensor: GraphTensor, value: Any) -> NDArray[Any]:
 
 def _of_row(name: str, value: RowTensor) -> NDArray[Any]:
     if value.datatype is Datatype.BYTES:
-        return _texts(name, value.data).reshape(value.shape)
-    if not len(value.data):
+        return _texts(name, value.elements).reshape(value.shape)
+    if not len(value.raw):
         return np.empty(value.shape, _NUMPY[value.datatype])
     if value.datatype is Datatype.BOOL:  # any byte but 0 is true
-        return (np.frombuffer(value.data, np.uint8) != 0).reshape(value.shape)  # type: ignore[call-overload] # raw
-    return np.frombuffer(value.data, _NUMPY[value.datatype]).reshape(value.shape)  # type: ignore[call-overload] # raw
+        bits: NDArray[Any] = np.frombuffer(value.raw, np.uint8) != 0
+        return bits.reshape(value.shape)
+    return np.frombuffer(value.raw, _NUMPY[value.datatype]).reshape(value.shape)
 
 
 def _texts(name: str, values: Sequence[Any]) -> NDArray[Any]:
