@@ -60,6 +60,7 @@ from .v2 import many_jobs as many_jobs_routes
 from .v2 import models as models_routes
 from .v2 import server as server_routes
 from .v2 import tasks as tasks_routes
+from .v2 import triton as triton_routes
 from .v2 import webhooks as webhooks_routes
 from .webhooks.deliver import Deliverer
 
@@ -75,6 +76,7 @@ _ROUTES = (
     models_routes,
     tasks_routes,
     server_routes,
+    triton_routes,
     history_routes,
     dead_routes,
     *openai_routes.ROOMS,
@@ -196,7 +198,14 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
             catalog,
             queue,
             store,
-            Intake(catalog, settings, outbound, live.mixes, lambda: presence.wants_earlier_hash),
+            Intake(
+                catalog,
+                settings,
+                outbound,
+                live.mixes,
+                lambda: presence.wants_earlier_hash,
+                live.task,
+            ),
             Submitter(queue, store, jobs, outbound, presence),
             waiters,
             live,

@@ -95,6 +95,8 @@ def _facts(task: Task) -> Iterator[str]:
         yield f"| and of one size (up to 64, then powers of four) in | {_code(task.of_one_size)} |"
     if task.own:
         yield f"| each row of a batch has its own | {_code(task.own)} |"
+    if known.others:
+        yield f"| models.toml may call it | {_code(known.others)} |"
     yield f"| Hugging Face calls it | {_code(known.huggingface) or '-'} |"
     yield f"| Instill calls it | {_code([known.instill] if known.instill else []) or '-'} |"
     yield f"| Pixano calls it | {_code(known.pixano) or '-'} |"

@@ -13,6 +13,9 @@ from .v2 import CONTENT_TYPE, InferenceRequest, RequestOutput, Tensor
 
 PRIORITY, TIMEOUT, ON_ROW_ERROR = "priority", "timeout", "on_row_error"
 
+#: The least `timeout` that is heeded: the queue counts milliseconds, and tritony sends its seconds.
+LEAST_TIMEOUT_US = 1000
+
 #: Seconds that an attempt may run; Triton's `timeout` is about the time to start.
 EXECUTION_TIMEOUT = "execution_timeout_s"
 
@@ -95,13 +98,18 @@ def _odd(
 def remarks_on(request: InferenceRequest, known: Iterable[str]) -> list[str]:
     """`remarks` on a request's parameters, and on those of its tensors."""
     names = _with_servers(tuple(known))
+    given = request.parameters.get(TIMEOUT, 0)
+    is_short = type(given) is int and 0 < given < LEAST_TIMEOUT_US
     if (
-        names.issuperset(request.parameters)
+        not is_short
+        and names.issuperset(request.parameters)
         and not request.outputs
         and not any(tensor.parameters for tensor in request.inputs)
     ):  # as nearly always
         return []
     odd = remarks(request.parameters, names)
+    if is_short:
+        odd.insert(0, f"parameter {TIMEOUT}: {given} µs are too few for a queue, and not heeded")
     for what, tensors, names in (
         ("input", odd_of_inputs(request.inputs), _OF_INPUTS),
         ("output", odd_of_outputs(request.outputs or ()), _OF_OUTPUTS),

@@ -305,8 +305,9 @@ def _check_tensor(tensor: Tensor, declared: TensorMetadata) -> None:
             f"tensor {tensor.name!r}: expected {declared.datatype}, got {tensor.datatype}"
         )
     shape = tensor.shape
-    if len(declared.shape) == 1 and shape[1:] == [1]:
-        shape = shape[:1]  # MLServer's codecs write a list as a column
+    if len(declared.shape) < 2 and shape[len(declared.shape) :] == [1]:
+        # MLServer's codecs write a list as a column, and Triton has no configuration of a scalar.
+        shape = shape[: len(declared.shape)]
     fits = len(shape) == len(declared.shape) and all(
         want in (-1, got) for want, got in zip(declared.shape, shape, strict=True)
     )

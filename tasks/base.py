@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
 
@@ -59,6 +59,11 @@ class TaskInput(FirstFault):
     def parts(self) -> Sequence[Self]:
         """What a model is given of one row: itself, or a row a page. Raises RowError."""
         return [self]
+
+    @classmethod
+    def batches_rows(cls) -> bool:
+        """Whether the first axis of every tensor counts rows, which may be any requests'."""
+        return all(spec.shape[0] == -1 and spec.field in cls.ROWS for spec in cls.TENSORS)
 
     def unread(self) -> str:
         """What of one row's files no model looks at, for a warning; "" for nothing."""
@@ -371,6 +376,8 @@ class Aliases:
     huggingface: tuple[str, ...] = ()
     instill: str = ""
     pixano: tuple[str, ...] = ()
+    #: Other names of our own, which models.toml takes, too.
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,6 +423,11 @@ class Task:
     own: tuple[str, ...] = ()
     #: Numbers among `own` that are of one size in a batch (`size_class`).
     of_one_size: tuple[str, ...] = ()
+    #: Of a task whose tensors are each model's own: from what a model turned out to be to a task
+    #: that declares them; this one again while that is not known.
+    of_model: Callable[[Mapping[str, Any]], Task] | None = None
+    #: The task that such a one was made of, whose tensors its models take and give as well.
+    of_any_model: Task | None = None
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:

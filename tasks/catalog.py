@@ -27,6 +27,9 @@ from .versions import VersionPolicy
 #: Stands for the backend that serves a model's source fastest where it is loaded.
 AUTO = "auto"
 
+#: Names that a task goes by as well.
+_OTHER_NAMES = {"raw": "tensor"}
+
 #: Backends whose source is a folder or a hub id.
 _FROM_FOLDERS = frozenset({"transformers", "onnxruntime", "openvino"})
 
@@ -123,6 +126,8 @@ class ModelDeclaration(BaseModel):
     @field_validator("task")
     @classmethod
     def _known_task(cls, name: str) -> str:
+        if name in _OTHER_NAMES:
+            return _OTHER_NAMES[name]
         get_task(name)
         return name
 

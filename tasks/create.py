@@ -11,7 +11,6 @@ from .backends import backend_table, create_backend
 from .backends.base import Backend
 from .backends.device import Device
 from .base import Task, TaskInput, TaskOutput
-from .registry import get_task
 
 
 class LocalTask:
@@ -77,7 +76,7 @@ def create_task(
     made = create_backend(backend, task_name, model_name, device=device, **parameters)
     made.load()
     made.find_company()  # a batch of several rows may come without a queue, too
-    return LocalTask(get_task(task_name), made, model_name or task_name)
+    return LocalTask(made.task, made, model_name or task_name)
 
 
 def supported_tasks(backend: str | None = None) -> dict[str, list[str]]:

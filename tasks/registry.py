@@ -44,6 +44,7 @@ _TASKS = {
     "table-question-answering": "text.table_question_answering",
     "tabular-classification": "multimodal.tabular_classification",
     "tabular-regression": "multimodal.tabular_regression",
+    "tensor": "multimodal.tensor",
     "text-classification": "text.text_classification",
     "text-generation": "text.text_generation",
     "text-to-audio": "audio.text_to_audio",
@@ -70,7 +71,7 @@ def task_of(alias: str) -> Task:
         return get_task(alias)
     for task in map(get_task, task_names()):
         known = task.aliases
-        if alias in (*known.huggingface, *known.pixano, known.instill):
+        if alias in (*known.others, *known.huggingface, *known.pixano, known.instill):
             return task
     raise ValueError(f"no task is called {alias!r}; there are {', '.join(task_names())}")
 

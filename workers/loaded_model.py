@@ -51,6 +51,8 @@ class LoadedModel:
     def facts(self) -> dict[str, object]:
         """What an operator may want to know of it."""
         told = asdict(self.backend.facts())
+        if told["tensors"] is None:
+            del told["tensors"]
         tuning = {} if self.verdict is None else told_of(self.verdict)
         return {**told, "bytes": self.bytes, "batching": self.backend.company.batching, **tuning}
 

@@ -18,7 +18,6 @@ from ..tasks.backends.device import Device
 from ..tasks.base import TaskInput
 from ..tasks.catalog import Catalog, ModelDeclaration
 from ..tasks.files import Files
-from ..tasks.registry import get_task
 from ..tasks.tuning.tuner import Tuner
 from .budget import ShapeBudget, declared_budget
 from .known_models import KnownModels, name_and_version
@@ -283,7 +282,7 @@ class Models(KnownModels):
     def _opened(self, declaration: ModelDeclaration, files: Files) -> LoadedModel:
         backend, verdict = tuned_backend(declaration, self._device, self._handler_dir, self._tuner)
         budget = self._budget(declaration)
-        return LoadedModel(declaration, get_task(declaration.task), backend, budget, files, verdict)
+        return LoadedModel(declaration, backend.task, backend, budget, files, verdict)
 
 
 def _close(model: LoadedModel) -> None:

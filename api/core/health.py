@@ -13,6 +13,7 @@ from .service import Service
 EXTENSIONS = [
     "binary_tensor_data",
     "model_repository",
+    "model_configuration",
     "schedule_policy",
     "parameters",
     "statistics",

@@ -9,7 +9,13 @@ from functools import partial
 from typing import Any
 
 from ...protocol import codec, v2
-from ...protocol.errors import InvalidRequest, ModelNotFound, PayloadTooLarge, WherryError
+from ...protocol.errors import (
+    InvalidRequest,
+    ModelNotFound,
+    ModelNotReady,
+    PayloadTooLarge,
+    WherryError,
+)
 from ...protocol.parameters import (
     WEBHOOK,
     odd_of_inputs,
@@ -54,6 +60,8 @@ class Intake:
     mixes: Callable[[ModelDeclaration], bool] = lambda _: False
     #: Whether an API of the version before may live, which knows its own fingerprints alone.
     earlier_hash: Callable[[], bool] = lambda: False
+    #: A model's task, with its own tensors where these are the model's and known.
+    task_of: Callable[[ModelDeclaration], Task] = lambda declared: declared.definition
 
     async def read(
         self,
@@ -160,9 +168,10 @@ class Intake:
     def _read(
         self, declared: ModelDeclaration, request: v2.InferenceRequest, *, files: NamedFiles
     ) -> CheckedRequest:
-        task = declared.definition
+        task = self.task_of(declared)
         request = task.input.as_declared(_with_files(request, task, files))
-        codec.check_inputs(request, *_metadata(task), optional=_optional(task))
+        form = _form(task, request, declared)
+        codec.check_inputs(request, *_metadata(form), optional=_optional(form))
         server_parameters.check_switches(request)
         if self.settings.strict_parameters:
             server_parameters.check_names(request, task)
@@ -271,6 +280,24 @@ def _fetched(tensor: v2.RequestInput, files: NamedFiles, *, may_be_empty: bool) 
     ]
     parameters = {k: v for k, v in tensor.parameters.items() if k != v2.CONTENT_TYPE}
     return tensor.model_copy(update={"data": found, "parameters": parameters})
+
+
+def _form(task: Task, request: v2.InferenceRequest, declared: ModelDeclaration) -> Task:
+    """The task whose tensors a request has: of two forms, that whose inputs it names.
+
+    Raises ModelNotReady where those are a model's own that no worker has told of yet.
+    """
+    given = {tensor.name for tensor in request.inputs}
+    if task.of_any_model is not None:
+        other = task.of_any_model
+        own = {spec.name for spec in task.inputs}
+        return other if given == {spec.name for spec in other.inputs} and given != own else task
+    if task.of_model is not None and given.isdisjoint(spec.name for spec in task.inputs):
+        raise ModelNotReady(
+            f"model {declared.name!r}: the tensors of its graph are known once a worker has loaded "
+            "it; try again"
+        )
+    return task
 
 
 Metadata = Sequence[v2.TensorMetadata]

@@ -18,6 +18,7 @@ from ...jobs.fleet import FleetView, view
 from ...jobs.group import Group
 from ...jobs.outage import Outage
 from ...protocol.errors import Conflict, WherryError
+from ...tasks.base import Task
 from ...tasks.catalog import Catalog, CatalogError, ModelDeclaration, load_catalog
 from ...tasks.files import files_at
 from ...tasks.load_config import with_configs
@@ -86,6 +87,11 @@ class LiveModels:
         model_id = _model_id(declared)
         source = declared.source or declared.definition.default_model
         return {**({"source": source} if source else {}), **self._facts.get(model_id, {})}
+
+    def task(self, declared: ModelDeclaration) -> Task:
+        """A model's task, with its own tensors where these are the model's and known."""
+        task = declared.definition
+        return task if task.of_model is None else task.of_model(self.facts(declared))
 
     def mixes(self, declared: ModelDeclaration) -> bool:
         """Whether all workers that serve a model mix jobs that have each their own parameters.

@@ -17,10 +17,14 @@ from .model_status import devices_of, status_of
 from .service import Service
 from .views import json_response
 
+#: Of the facts, what metadata tells as inputs and outputs.
+_TENSORS = "tensors"
+
 
 def metadata_of(service: Service, declared: ModelDeclaration) -> v2.ModelMetadata:
     """A model's metadata."""
-    task, facts = declared.definition, service.live.facts(declared)
+    task, facts = service.live.task(declared), service.live.facts(declared)
+    facts.pop(_TENSORS, None)
     return v2.ModelMetadata(
         name=declared.name,
         versions=list(service.catalog.versions(declared.name)),
@@ -114,6 +118,7 @@ def _platform(declared: ModelDeclaration, facts: Mapping[str, Any]) -> str:
 def _size(facts: dict[str, Any], declared: ModelDeclaration, fleet: FleetView) -> dict[str, Any]:
     """What a model is, its labels counted, and the bytes that it takes now of a worker's device."""
     model_id = Group(declared.family, declared.name, declared.version).model_id
+    facts.pop(_TENSORS, None)
     if "labels" not in facts:  # it was never loaded
         return facts
     held = [worker.model_bytes.get(model_id, 0) for worker in fleet.workers if worker.alive]

@@ -12,6 +12,7 @@ from ...protocol.errors import InvalidRequest
 from ...protocol.parameters import (
     BINARY_OUTPUT,
     EXECUTION_TIMEOUT,
+    LEAST_TIMEOUT_US,
     ON_ROW_ERROR,
     PRIORITY,
     ROW_ERRORS,
@@ -56,7 +57,7 @@ def start_by_ms(request: v2.InferenceRequest) -> int:
     given = request.parameters.get(TIMEOUT, 0)
     if type(given) is not int or not 0 <= given <= 10**15:
         raise InvalidRequest("parameter timeout: microseconds until the job must have started")
-    return int(time.time() * 1000 + given / 1000) if given else 0
+    return int(time.time() * 1000 + given / 1000) if given >= LEAST_TIMEOUT_US else 0
 
 
 def execution_timeout_ms(request: v2.InferenceRequest) -> int:

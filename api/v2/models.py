@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from ...protocol.errors import InvalidRequest
+from ..core.model_config import config_of
 from ..core.model_loading import load, reload, unload
 from ..core.models import index_of, metadata_of, ready_response, stats_of
 from ..core.service import Service
@@ -37,6 +38,14 @@ async def model_metadata(request: Request) -> Response:
     service = Service.of(request)
     metadata = metadata_of(service, service.declared(request))
     return json_response(metadata.model_dump(mode="json", exclude_none=True))
+
+
+@router.get("/v2/models/{model}/config")
+@router.get("/v2/models/{model}/versions/{version}/config")
+async def model_config(request: Request) -> Response:
+    """A model's configuration as Triton tells it: how it batches, what it takes and gives."""
+    service = Service.of(request)
+    return json_response(config_of(service, service.declared(request)))
 
 
 @router.get("/v2/models/{model}/ready")

@@ -183,7 +183,14 @@ def origin_of(client: Fleet, options: Options) -> Origin:
         version=str(metadata["versions"][-1]),
         parameters=shared_by_all(task, options.parameters, options.inputs),
         source=options.source,
+        own=_own_tensors(task, metadata),
     )
+
+
+def _own_tensors(task: Task, metadata: Mapping[str, Any]) -> frozenset[str]:
+    """The inputs that a model declares itself; none where it takes those of its task alone."""
+    told = frozenset(str(tensor["name"]) for tensor in metadata.get("inputs", ()))
+    return told - {spec.name for spec in task.inputs} if task.of_model else frozenset()
 
 
 def source_of(options: Options, origin: Origin) -> Source:
@@ -193,7 +200,7 @@ def source_of(options: Options, origin: Origin) -> Source:
     source = open_source(
         options.source,
         task,
-        replace(options.columns, constants=constants),
+        replace(options.columns, constants=constants, own=origin.own),
         sampling_of(task, options.every, options.frames),
     )
     return SharedInputs(source) if constants else source

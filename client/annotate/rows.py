@@ -85,3 +85,5 @@ class Origin:
     source: str
     #: Whether some rows are frames or pages of a file.
     has_frames: bool = False
+    #: The tensors that the model declares itself, where its task leaves that to it.
+    own: frozenset[str] = frozenset()

@@ -85,6 +85,7 @@ _TABLE: dict[str, dict[str, str]] = {
         "summarization": "onnx.writing.backends:GraphSummarization",
         "text-classification": "onnx.backend:DialectBackend",
         "text-generation": "onnx.writing.backends:GraphTextGeneration",
+        "tensor": "onnx.tensors:GraphTensors",
         "text-to-speech": "onnx.voices:Voices",
         "text2text-generation": "onnx.writing.backends:GraphText2Text",
         "token-classification": "onnx.backend:DialectBackend",

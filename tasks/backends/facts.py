@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ..base import Task
 
@@ -21,6 +22,8 @@ class ModelFacts:
     revision: str = ""
     #: The libraries that run it, with their versions.
     runtime: str = ""
+    #: What its graph takes and gives, where its task leaves that to it (`GraphSignature.to_facts`).
+    tensors: Mapping[str, Any] | None = None
 
 
 def class_names(task: Task, names: Mapping[int, str]) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ its own:
 
 Random weights show how a model is called, never how good it is. Not here are the tasks of models
 that are not transformers' own: `text-to-image` (diffusers), `tabular-classification` and
-`tabular-regression` (scikit-learn), `custom`.
+`tabular-regression` (scikit-learn), `tensor` (any ONNX graph), `custom`.
 
 | word | meaning |
 |---|---|

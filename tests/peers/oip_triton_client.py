@@ -19,6 +19,7 @@ from tritonclient.utils import InferenceServerException
 over_http = http.InferenceServerClient(HTTP, concurrency=8, network_timeout=120)
 over_grpc = grpc.InferenceServerClient(GRPC)
 PROMPT = ["The boat", "One two"]
+MODELS = ("tensor", "embedding", "chat")
 LENGTH = {"max_new_tokens": 12}
 
 
@@ -26,6 +27,12 @@ def tensor(kind: Any, name: str, values: list[Any], **options: Any) -> Any:
     made = kind.InferInput(name, [len(values)], "BYTES")
     made.set_data_from_numpy(np.array(values, dtype=object), **options)
     return made
+
+
+def numbers(kind: Any) -> list[Any]:
+    made = kind.InferInput("x", [2, 3], "FP32")
+    made.set_data_from_numpy(np.array([[1, 2, 4], [3, 0, 1]], np.float32))
+    return [made]
 
 
 def read(answer: Any, *names: str) -> dict[str, Any]:
@@ -151,6 +158,31 @@ def _() -> Any:
     return over_http.get_inference_statistics("embedding")
 
 
+@call("http: get_model_config")
+def _() -> Any:
+    return [over_http.get_model_config(name) for name in MODELS]
+
+
+@call("http: trace and log settings, shared memory")
+def _() -> Any:
+    over_http.unregister_system_shared_memory()
+    over_http.unregister_cuda_shared_memory()
+    return [
+        over_http.get_trace_settings("embedding"),
+        over_http.update_trace_settings(settings={"trace_level": "OFF"}),
+        over_http.get_log_settings(),
+        over_http.get_system_shared_memory_status(),
+        over_http.get_cuda_shared_memory_status(),
+        refused(over_http.update_trace_settings, settings={"trace_level": ["TIMESTAMPS"]}),
+        refused(over_http.register_system_shared_memory, "region", "/key", 64),
+    ]
+
+
+@call("http: infer, tensors of a graph's own")
+def _() -> Any:
+    return read(over_http.infer("tensor", numbers(http)), "double", "sum")
+
+
 @call("http: errors")
 def _() -> Any:
     return [
@@ -261,12 +293,43 @@ def _() -> Any:
     return over_grpc.get_inference_statistics("embedding", as_json=True)
 
 
+@call("grpc: get_model_config")
+def _() -> Any:
+    configs = (over_grpc.get_model_config(name, as_json=True) for name in MODELS)
+    return [told["config"] for told in configs]
+
+
+@call("grpc: trace and log settings, shared memory")
+def _() -> Any:
+    over_grpc.unregister_system_shared_memory()
+    over_grpc.unregister_cuda_shared_memory()
+    traces = [
+        over_grpc.get_trace_settings("embedding", as_json=True),
+        over_grpc.update_trace_settings(settings={"trace_level": ["OFF"]}, as_json=True),
+    ]
+    return [
+        *(
+            {name: told.get("value", []) for name, told in each["settings"].items()}
+            for each in traces
+        ),
+        over_grpc.get_log_settings(as_json=True)["settings"],
+        list(over_grpc.get_system_shared_memory_status(as_json=True).get("regions", {})),
+        list(over_grpc.get_cuda_shared_memory_status(as_json=True).get("regions", {})),
+        refused(over_grpc.update_trace_settings, settings={"trace_level": ["TIMESTAMPS"]}),
+        refused(over_grpc.register_system_shared_memory, "region", "/key", 64),
+    ]
+
+
+@call("grpc: infer, tensors of a graph's own")
+def _() -> Any:
+    return read(over_grpc.infer("tensor", numbers(grpc)), "double", "sum")
+
+
 @call("grpc: errors")
 def _() -> Any:
     return [
         refused(over_grpc.infer, "nope", [tensor(grpc, "text", TEXTS)]),
         refused(over_grpc.infer, "image-classification", [tensor(grpc, "text", TEXTS)]),
-        refused(over_grpc.get_model_config, "embedding"),
     ]
 
 

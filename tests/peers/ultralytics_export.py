@@ -158,4 +158,5 @@ def main() -> None:
             print(json.dumps(line), file=sys.__stdout__, flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

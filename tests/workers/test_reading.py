@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from wherry.protocol import codec
+from wherry.protocol import codec, v2
+from wherry.protocol.datatypes import Datatype
 from wherry.protocol.errors import WherryError
-from wherry.protocol.parameters import row_errors
+from wherry.protocol.parameters import remarks_on, row_errors
 from wherry.tasks.base import TaskInput
 from wherry.tasks.registry import get_task, task_names
 from wherry.tasks.text.embedding import EmbeddingInput
@@ -169,3 +170,15 @@ def test_a_request_without_rows_is_no_form() -> None:
     """As some task's may be one day: to read it is not at fault."""
     request = codec.decode_request(*stored("a"))
     assert reading._form_of(reading.ReadRequest(request, [], {}, [])) is None
+
+
+def test_a_timeout_that_is_not_heeded_is_remarked_on() -> None:
+    request = v2.InferenceRequest(
+        inputs=[v2.RequestInput(name="text", shape=[1], datatype=Datatype.BYTES, data=["a"])],
+        parameters={"timeout": 30},
+    )
+    assert remarks_on(request, ()) == [
+        "parameter timeout: 30 µs are too few for a queue, and not heeded"
+    ]
+    request.parameters["timeout"] = 1000
+    assert remarks_on(request, ()) == []

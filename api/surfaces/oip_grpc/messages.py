@@ -12,6 +12,8 @@ from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
+from .config_messages import CONFIG_MESSAGES, ENUMS, STATE_MESSAGES
+
 PACKAGE = "inference"
 SERVICE = f"{PACKAGE}.GRPCInferenceService"
 
@@ -25,8 +27,11 @@ _REPOSITORY = (
     "repository_name=1 string, model_name=2 string, parameters=3 map ModelRepositoryParameter"
 )
 
-#: Message -> its fields: name=number, then repeated, map (from string) or oneof, then the type.
+#: Message -> its fields: name=number, then repeated, map (from string), enum, or oneof and perhaps
+#: what that is called, then the type.
 _MESSAGES = {
+    **CONFIG_MESSAGES,
+    **STATE_MESSAGES,
     "ServerLiveRequest": "",
     "ServerLiveResponse": "live=1 bool",
     "ServerReadyRequest": "",
@@ -117,7 +122,7 @@ _MESSAGES = {
     "RepositoryModelUnloadResponse": "",
 }
 
-_FIELD = re.compile(r"(\w+)=(\d+) (?:(repeated|map|oneof) )?([\w.]+)")
+_FIELD = re.compile(r"(\w+)=(\d+) (?:(repeated|map|enum|oneof(?:\(\w+\))?) )?([\w.]+)")
 _Field = descriptor_pb2.FieldDescriptorProto
 
 
@@ -133,6 +138,12 @@ def _build() -> dict[str, type[Any]]:
         message.name, made[name] = inner or name, message
         for field, number, kind, of in _FIELD.findall(fields):
             _add_field(message, name, field, int(number), kind, of)
+    for name, values in ENUMS.items():
+        outer, _, inner = name.rpartition(".")
+        enum = made[outer].enum_type.add() if outer else file.enum_type.add()
+        enum.name = inner or name
+        for number, value in enumerate(values):
+            enum.value.add(name=value, number=number)
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     return {
@@ -149,9 +160,9 @@ def _add_field(
     field = message.field.add(name=name, number=number, label=_Field.LABEL_OPTIONAL)
     if kind in ("repeated", "map"):
         field.label = _Field.LABEL_REPEATED
-    if kind == "oneof":
+    if kind.startswith("oneof"):
         if not message.oneof_decl:
-            message.oneof_decl.add(name="parameter_choice")
+            message.oneof_decl.add(name=kind[6:-1] or "parameter_choice")
         field.oneof_index = 0
     _set_type(field, of)
 
@@ -169,8 +180,9 @@ def _set_type(field: descriptor_pb2.FieldDescriptorProto, of: str) -> None:
     scalar = getattr(_Field, f"TYPE_{of.upper()}", None)
     if scalar is not None:
         field.type = scalar
-    else:
-        field.type, field.type_name = _Field.TYPE_MESSAGE, f".{PACKAGE}.{of}"
+        return
+    field.type = _Field.TYPE_ENUM if of in ENUMS else _Field.TYPE_MESSAGE
+    field.type_name = f".{PACKAGE}.{of}"
 
 
 MESSAGES = _build()

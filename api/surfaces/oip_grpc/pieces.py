@@ -16,6 +16,9 @@ from ...core.streams import Stream, store_streamed
 #: Triton's word for the last answer to one request of a stream.
 FINAL = "triton_final_response"
 
+#: And for the wish that a model of several answers tells their end by an empty one.
+EMPTY_FINAL = "triton_enable_empty_final_response"
+
 
 async def pieces(
     service: Service, model: ModelDeclaration, prepared: PreparedJob

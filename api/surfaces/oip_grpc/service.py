@@ -18,10 +18,10 @@ from ....protocol import codec, v2
 from ....protocol.errors import InvalidRequest, WherryError
 from ....protocol.parameters import STREAM
 from ....tasks.catalog import ModelDeclaration
-from ....tasks.text.generation import GenerationOutput
 from ...access.caller import caller
 from ...core.envelope import Envelope
 from ...core.health import EXTENSIONS, why_not_ready
+from ...core.model_config import is_decoupled
 from ...core.model_loading import load, unload
 from ...core.models import index_of, metadata_of, stats_of, why_unavailable
 from ...core.new_job import PreparedJob
@@ -29,11 +29,12 @@ from ...core.run_and_wait import finished, run
 from ...core.service import Service
 from ...http.body import OFF_LOOP_BYTES, off_loop, parsed
 from ...http.hangup import never
+from .config_calls import ConfigCalls
 from .convert import read_json, read_request, write_response
 from .errors import Context, guarded
 from .messages import MESSAGES, SERVICE
 from .ordered import in_order
-from .pieces import FINAL, pieces
+from .pieces import EMPTY_FINAL, FINAL, pieces
 
 log = logging.getLogger(__name__)
 
@@ -46,13 +47,12 @@ class _InferRequest(NamedTuple):
     model: ModelDeclaration
     #: Whether the answer's tensors go raw.
     raw: bool
+    #: Whether a stream is to tell its last answer to it by an empty one.
+    empties_final: bool
 
 
-class InferenceService:
+class InferenceService(ConfigCalls):
     """One method a call, named as the protocol names it."""
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
 
     async def ServerLive(self, _: Any) -> Any:  # noqa: N802 # the protocol's name
         """Whether this process answers."""
@@ -100,13 +100,15 @@ class InferenceService:
 
     async def _prepare(self, body: bytes) -> _InferRequest:
         (request, model, raw), large = await parsed(body, self._read)
+        empties_final = request.parameters.pop(EMPTY_FINAL, False) is True
 
         # A waiting client's id is echoed, not used as the job's: OIP lets ids repeat.
         making = self._service.intake.make(
             request, model.name, model.version, Envelope(caller.get()), large=large, use_id=False
         )
         del request
-        return _InferRequest(await making, model, raw)
+        task = model.definition
+        return _InferRequest(await making, model, raw, empties_final and is_decoupled(task))
 
     def _read(self, body: bytes) -> tuple[v2.InferenceRequest, ModelDeclaration, bool]:
         """A message's request, its model, and whether it is to be answered raw. The message itself,
@@ -155,15 +157,26 @@ class InferenceService:
 
     async def _answers(self, body: bytes) -> AsyncGenerator[Any]:
         asked = await self._prepare(body)
+        async with contextlib.aclosing(self._parts(asked)) as parts:
+            async for part in parts:
+                if not (asked.empties_final and part.parameters.get(FINAL)):
+                    yield await _written(asked, part)
+                    continue
+                end = v2.InferenceResponse.of(part.model_name, [])
+                end.model_version, end.parameters = part.model_version, {FINAL: True}
+                part.parameters = {**part.parameters, FINAL: False}
+                yield await _written(asked, part)
+                yield await _written(asked, end)
+
+    async def _parts(self, asked: _InferRequest) -> AsyncGenerator[v2.InferenceResponse]:
         if not _streams_tokens(asked.model, asked.prepared.request):
             whole = await self._whole(asked.prepared)
             whole.parameters = {**whole.parameters, FINAL: True}
-            yield await _written(asked, whole)
+            yield whole
             return
-        parts = pieces(self._service, asked.model, asked.prepared)
-        async with contextlib.aclosing(parts):
+        async with contextlib.aclosing(pieces(self._service, asked.model, asked.prepared)) as parts:
             async for part in parts:
-                yield await _written(asked, part)
+                yield part
 
     async def RepositoryIndex(self, asked: Any) -> Any:  # noqa: N802 # the protocol's name
         """Every declared model and its state."""
@@ -191,8 +204,7 @@ class InferenceService:
 
 def _streams_tokens(model: ModelDeclaration, request: v2.InferenceRequest) -> bool:
     """Whether a request of a stream is answered piece by piece."""
-    writes = issubclass(model.definition.output, GenerationOutput)
-    return writes and request.parameters.get(STREAM) is True
+    return is_decoupled(model.definition) and request.parameters.get(STREAM) is True
 
 
 async def _written(asked: _InferRequest, response: v2.InferenceResponse) -> Any:

@@ -25,6 +25,9 @@ class Columns:
     fields: Mapping[str, str] = field(default_factory=dict)
     #: Field of the task's Input -> what all rows share: no column is looked for.
     constants: Mapping[str, Any] = field(default_factory=dict)
+    #: The tensors of a model that declares its own, by which its record's columns are called; none
+    #: for a record of all columns.
+    own: frozenset[str] = frozenset()
 
 
 class Source(ABC):

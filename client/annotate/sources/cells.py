@@ -109,9 +109,9 @@ class UnreadFile(RowError):
         self.path = path
 
 
-def plain_cells(cells: Mapping[str, object]) -> dict[str, Any]:
-    """A record's cells that are text, numbers, yes or no; what is empty or NaN is None. Raises
-    RowError.
+def plain_cells(cells: Mapping[str, object], *, lists: bool = False) -> dict[str, Any]:
+    """A record's cells that are text, numbers, yes or no, or lists where those are of use; what is
+    empty or NaN is None. Raises RowError.
     """
     plain: dict[str, Any] = {}
     for column, value in cells.items():
@@ -121,7 +121,7 @@ def plain_cells(cells: Mapping[str, object]) -> dict[str, Any]:
             plain[column] = text_of(value)
         elif isinstance(value, Decimal):
             plain[column] = _plain(value)
-        elif isinstance(value, bool | int | float):
+        elif isinstance(value, bool | int | float) or (lists and isinstance(value, list)):
             plain[column] = value
     return plain
 

@@ -64,9 +64,11 @@ class ColumnFinder:
 
     def __init__(self, task: Task, columns: Columns) -> None:
         specs = {spec.field: spec for spec in task.inputs}
-        self._task, self._id = task, columns.id
+        self._task, self._id, self._own = task, columns.id, columns.own
         shared = columns.constants
         self._specs = [specs[field] for field in task.input.ROWS if field not in shared]
+        #: Whether a record's cells may be lists: those of a graph's own tensors are.
+        self.takes_lists = task.of_model is not None
         #: Fields of which a row has one: a column of each may be there, none need be.
         self.either = frozenset(task.input.ONE_OF)
         by_name = {name: spec.field for spec in self._specs for name in (spec.name, spec.field)}
@@ -114,7 +116,7 @@ class ColumnFinder:
             if column:
                 found[spec] = column
             elif spec.field == self._task.input.RECORD:
-                record = (spec, columns)
+                record = (spec, self._cells(columns))
             elif not spec.optional:
                 raise InvalidRequest(self._missing(spec, columns))
         if self.either and not found:
@@ -124,6 +126,15 @@ class ColumnFinder:
             if column is not None and columns.count(column) > 1:
                 raise InvalidRequest(f"two columns are called {column!r}: name them apart")
         return Mapped(id_, found, record)
+
+    def _cells(self, columns: tuple[str, ...]) -> tuple[str, ...]:
+        """The columns of a record. Raises InvalidRequest where one of a model's own is missing."""
+        if missing := self._own.difference(columns):
+            raise InvalidRequest(
+                f"the model takes {min(missing)!r} of every row, and no column is called so: "
+                f"{_listed(columns)}"
+            )
+        return tuple(column for column in columns if not self._own or column in self._own)
 
     def id_column(self, columns: tuple[str, ...]) -> str | None:
         """The column of ids; None for row numbers. Raises InvalidRequest for one that lacks."""

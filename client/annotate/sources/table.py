@@ -193,5 +193,6 @@ class RowMaker:
             shown = shown or cell.path
         if mapped.record:
             spec, columns = mapped.record
-            values[spec.field] = plain_cells({column: record.cells[column] for column in columns})
+            cells = {column: record.cells[column] for column in columns}
+            values[spec.field] = plain_cells(cells, lists=self._finder.takes_lists)
         return SourceRow(id_, values, shown or path, file=file or "")

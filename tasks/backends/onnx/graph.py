@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -113,18 +113,28 @@ class Graph:
             for name, array in arrays.items()
             if name in self.inputs
         }
+        values = self.run_as_is(self.session.run, feed)
+        return {
+            name: array.astype(np.float32, copy=False) if array.dtype.kind == "f" else array
+            for name, array in zip(self.outputs, map(np.asarray, values), strict=True)
+        }
+
+    def run_as_is(
+        self, run: Callable[..., Any], feed: Arrays, names: Sequence[str] | None = None
+    ) -> list[Any]:
+        """One run while holding the device: arrays of the graph's own types, outputs in order.
+
+        Raises OutOfMemory.
+        """
         try:
             with self._device.compute():
-                values = self.session.run(None, feed)
+                values: list[Any] = run(names, feed)
         except Exception as error:
             # The runtime's exceptions share no base but Exception; the text alone tells.
             if any(words in str(error).lower() for words in _MEMORY_WORDS):
                 raise OutOfMemory from error
             raise
-        return {
-            name: array.astype(np.float32, copy=False) if array.dtype.kind == "f" else array
-            for name, array in zip(self.outputs, map(np.asarray, values), strict=True)
-        }
+        return values
 
     def run_rows(
         self, arrays: Arrays, *, shared: Arrays = MappingProxyType({})

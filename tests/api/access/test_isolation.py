@@ -31,6 +31,7 @@ PUBLIC = {
     "name": "embedding",
     "task": "embedding",
     "key_id": "none",
+    "region": "none",
 }
 
 #: What another tenant's thing is called in a path.

@@ -75,9 +75,10 @@ def test_what_was_delivered_stays_for_minutes(
 
 
 def test_a_delivered_error_too(
-    brief: httpx.Client, serving: Worker, kept_for: Callable[[], list[int]]
+    brief: httpx.Client, worker: Worker, kept_for: Callable[[], list[int]]
 ) -> None:
-    late = {**ASKED, "parameters": {"timeout": 1}}
+    late = {**ASKED, "parameters": {"timeout": 1000}}
+    worker.serve_in(0.1)  # when it is
     assert brief.post(INFER, json=late).json()["error_type"] == "expired"
     [seconds] = kept_for()
     assert 1 <= seconds <= 7

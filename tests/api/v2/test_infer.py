@@ -111,11 +111,19 @@ def test_a_slow_answer_comes_too(http, worker, texts):
     assert http.post(INFER, json=texts("a")).status_code == 200
 
 
-def test_a_failed_job_is_its_error(http, serving):
+def test_a_failed_job_is_its_error(http, worker):
+    worker.serve_in(0.1)  # when it is late
     tensor = {"name": "text", "shape": [1], "datatype": "BYTES", "data": ["a"]}
-    job = {"inputs": [tensor], "parameters": {"timeout": 1}}
+    job = {"inputs": [tensor], "parameters": {"timeout": 1000}}
     answer = http.post(INFER, json=job)
     assert (answer.status_code, answer.json()["error_type"]) == (410, "expired")
+
+
+@pytest.mark.parametrize("timeout", [1, 999])
+def test_a_timeout_that_no_queue_could_keep_is_not_heeded(http, worker, texts, timeout):
+    worker.serve_in(0.1)
+    answer = http.post(INFER, json=texts("a", parameters={"timeout": timeout}))
+    assert answer.status_code == 200
 
 
 def test_many_callers_each_get_their_own_answer(http, serving, texts):

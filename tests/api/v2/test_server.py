@@ -9,6 +9,7 @@ def test_server_metadata(http):
     assert body["extensions"] == [
         "binary_tensor_data",
         "model_repository",
+        "model_configuration",
         "schedule_policy",
         "parameters",
         "statistics",

@@ -106,7 +106,9 @@ def test_every_kind_of_end_is_told(
     submit(calling, url, "failed")
     [(job, stats)] = worker.claim()
     worker.finish(Outcome(id=job.id, attempt=1, error_type="backend_error", error="no"), stats)
-    submit(calling, url, "expired", parameters={"timeout": 1})
+    submit(calling, url, "expired", parameters={"timeout": 1000})
+    late = time.time() + 0.002
+    until(lambda: time.time() > late)
     until(lambda: not worker.claim() and calling.get("/v2/jobs/expired").json()["finished_at"])
     until(lambda: totals(calling)["delivered"] == 3)
     told = {json.loads(call.body)["type"]: json.loads(call.body) for call in receiver.asked}

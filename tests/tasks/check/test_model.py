@@ -536,3 +536,19 @@ def test_an_estimator_that_is_not_loaded_is_told_of(tmp_path: Path) -> None:
     assert errors(folder, **words) == [
         "source: config.json says sklearn.task 'tabular-regression': declare it as that"
     ]
+
+
+def test_a_graph_served_as_it_is_is_checked(tmp_path: Path) -> None:
+    graph = {"backend": "onnxruntime", "task": "raw"}
+    (tmp_path / "model.onnx").write_bytes(b"")
+    assert errors(tmp_path, **graph) == []
+    assert errors(tmp_path, **{**graph, "backend": "auto"}) == []
+    assert errors(tmp_path, **graph, parameters={"batched": True}) == []
+    (fault,) = errors(tmp_path, **graph, parameters={"batched": "yes"})
+    assert fault.startswith("parameters: batched")
+    (fault,) = errors(tmp_path, **graph, parameters={"dialect": "yolov8"})
+    assert "'onnxruntime' takes no 'dialect'" in fault
+    (tmp_path / "model.onnx").rename(tmp_path / "a.onnx")
+    (tmp_path / "b.onnx").write_bytes(b"")
+    (fault,) = errors(tmp_path, **graph)
+    assert "name one as the model parameter `file`" in fault

@@ -25,7 +25,7 @@ from wherry.tasks.vision.mask_generation import (
 from ...conftest import Worker
 
 #: Tasks that Hugging Face's clients have no form for.
-NO_FORM = {"time-series-forecasting", "video-mask-generation"}
+NO_FORM = {"tensor", "time-series-forecasting", "video-mask-generation"}
 PICTURE = base64.b64encode(PNG).decode()
 SOUND = base64.b64encode(WAV).decode()
 

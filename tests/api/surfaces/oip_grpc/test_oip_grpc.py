@@ -13,6 +13,7 @@ import grpc.aio
 import httpx
 import numpy as np
 import pytest
+from google.protobuf.json_format import MessageToDict
 
 from wherry.api.settings import ApiSettings
 from wherry.api.surfaces.oip_grpc.messages import MESSAGES, SERVICE
@@ -195,11 +196,48 @@ def test_statistics_are_those_of_http(
     assert len(call("ModelStatistics", name="embedding", version="2").model_stats) == 1
 
 
-@pytest.mark.parametrize("name", ["ModelConfig", "TraceSetting", "LogSettings"])
-def test_what_is_not_served_is_unimplemented(channel: grpc.Channel, name: str) -> None:
+def test_a_configuration_is_as_over_http(call: Call, http: httpx.Client) -> None:
+    for name in ("embedding", "chat", "visual-question-answering"):
+        plain = http.get(f"/v2/models/{name}/config").json()
+        told = call("ModelConfig", name=name).config
+        seen = MessageToDict(told, preserving_proto_field_name=True)
+        assert seen["name"] == name
+        assert told.max_batch_size == plain["max_batch_size"]
+        assert told.HasField("dynamic_batching") == ("dynamic_batching" in plain)
+        assert told.model_transaction_policy.decoupled == (name == "chat")
+        for side in ("input", "output"):
+            found = [(t["name"], t["data_type"]) for t in seen[side]]
+            assert found == [(t["name"], t["data_type"]) for t in plain[side]]
+            dims = [list(tensor.dims) for tensor in getattr(told, side)]
+            assert dims == [t["dims"] for t in plain[side]]
     with pytest.raises(grpc.RpcError) as raised:
-        channel.unary_unary(f"/{SERVICE}/{name}")(b"", timeout=5)
-    assert raised.value.code() is Code.UNIMPLEMENTED
+        call("ModelConfig", name="nope")
+    assert raised.value.code() is Code.NOT_FOUND
+
+
+def test_traces_and_the_log_are_off(call: Call) -> None:
+    told = call("TraceSetting", model_name="embedding")
+    assert list(told.settings["trace_level"].value) == ["OFF"]
+    again = {name: {"value": list(told.settings[name].value)} for name in told.settings}
+    assert call("TraceSetting", settings=again) == told
+    assert call("LogSettings").settings["log_info"].bool_param is False
+    for name, setting in (
+        ("TraceSetting", {"trace_level": {"value": ["TIMESTAMPS"]}}),
+        ("LogSettings", {"log_verbose_level": {"uint32_param": 1}}),
+    ):
+        with pytest.raises(grpc.RpcError) as raised:
+            call(name, settings=setting)
+        assert raised.value.code() is Code.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("kind", ["System", "Cuda"])
+def test_there_is_no_shared_memory(call: Call, kind: str) -> None:
+    assert not call(f"{kind}SharedMemoryStatus").regions
+    call(f"{kind}SharedMemoryUnregister")
+    with pytest.raises(grpc.RpcError) as raised:
+        call(f"{kind}SharedMemoryRegister", name="r")
+    assert raised.value.code() is Code.INVALID_ARGUMENT
+    assert "region 'r': shared memory is not supported" in raised.value.details()
 
 
 # --- inference
@@ -459,6 +497,23 @@ def test_a_stream_answers_in_order_and_goes_on_after_an_error(
         if number not in (7, 9):
             assert not answer.error_message
             assert answer.infer_response.parameters["triton_final_response"].bool_param
+
+
+def test_an_empty_final_answer_comes_where_it_is_asked_for_and_there_may_be_several(
+    channel: grpc.Channel, serving: Worker
+) -> None:
+    wish = parameters(triton_enable_empty_final_response=True)
+    requests = [
+        asked("text-generation", "a", id="w", parameters=wish),
+        asked("embedding", "a", id="e", parameters=wish),
+    ]
+    answers = [a.infer_response for a in stream_stub(channel)(iter(requests), timeout=10)]
+    told = [
+        (a.id, len(a.outputs) > 0, a.parameters["triton_final_response"].bool_param)
+        for a in answers
+    ]
+    assert told == [("w", True, False), ("w", False, True), ("e", True, True)]
+    assert all("warning" not in answer.parameters for answer in answers)
 
 
 def test_requests_of_a_stream_wait_beside_each_other(

@@ -95,6 +95,7 @@ _EXPORTED = {
 #: Backend and task -> the source that needs no builder.
 _GIVEN: dict[tuple[str, str], str | None] = {
     ("onnxruntime", "optical-character-recognition"): None,
+    ("onnxruntime", "tensor"): "package:wherry.samples/weights/arithmetic",
     ("onnxruntime", "text-to-speech"): None,
     ("handler", "custom"): "mine",
 }

@@ -180,6 +180,9 @@ MULTIMODAL: dict[str, Case] = {
     ),
     "tabular-classification": _TABULAR,
     "tabular-regression": _TABULAR,
+    "tensor": Case(  # what is broken is refused before it is a row: test_tensors.py has that
+        rows=[{"feeds": [{"x": row}]} for row in ([1.0, 2.0, 4.0], [0.5, -1.0], [3.0] * 5)],
+    ),
     "text-to-image": Case(
         rows=[
             {"prompts": [text]}
