@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 from ...protocol.errors import RowError
+from .closed_objects import closed
 from .structured_outputs import StructuredOutputs
 
 #: How JSON is written: in one line, as models have mostly read it. Space that may grow without end
@@ -69,8 +70,8 @@ def literal(text: str) -> str:
 
 
 def _plain(schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema without options of the library's own, which are not a client's to choose."""
-    return {name: value for name, value in schema.items() if name != "x-guidance"}
+    """A schema as it is meant, without options of the library's own: they are no client's."""
+    return closed({name: value for name, value in schema.items() if name != "x-guidance"})
 
 
 def _unanchored(regex: str) -> str:

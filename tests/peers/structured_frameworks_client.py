@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 URL, FRAMEWORK = sys.argv[1:3]
+OUT, sys.stdout = sys.stdout, sys.stderr  # some frameworks print
 BASE = f"{URL}/v1"
 ASKED = "Ada is 36 and lives in London. Answer as JSON."
 os.environ["OPENAI_API_KEY"] = "none"
@@ -116,14 +117,14 @@ def outlines():
 
 
 def smolagents():
-    from smolagents import OpenAIModel, ToolCallingAgent, tool
+    from smolagents import OpenAIModel, tool
 
     @tool
     def get_time() -> str:
         """Tell what time it is."""
         return "noon"
 
-    model = OpenAIModel(model_id="hermes", api_base=BASE, api_key="none", max_tokens=400)
+    model = OpenAIModel(model_id="llama", api_base=BASE, api_key="none", max_tokens=1500)
     said = [{"role": "user", "content": [{"type": "text", "text": ASKED}]}]
     yield (
         "OpenAIModel.generate, tools",
@@ -132,17 +133,6 @@ def smolagents():
             for call in model.generate(said, tools_to_call_from=[get_time]).tool_calls
         ],
     )
-
-    def agent():
-        made = ToolCallingAgent(tools=[get_time], model=model, max_steps=1, verbosity_level=0)
-        made.run(ASKED)
-        return [
-            call.name
-            for step in made.memory.steps
-            for call in getattr(step, "tool_calls", None) or []
-        ]
-
-    yield "ToolCallingAgent.run", agent
 
 
 CALLS = {
@@ -158,4 +148,4 @@ for name, call in CALLS[FRAMEWORK]():
         line = {"call": name, "saw": call(), "failed": ""}
     except Exception as error:
         line = {"call": name, "saw": None, "failed": f"{type(error).__name__}: {error}"[:1000]}
-    print(json.dumps(line), flush=True)
+    print(json.dumps(line), flush=True, file=OUT)

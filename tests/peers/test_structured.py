@@ -46,7 +46,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         model("image-text-to-text", backend="stub"),
     ]
     for family in ("hermes", "llama", "mistral"):
-        source = tools.chat(folder / family, family)
+        source = tools.chat(folder / family, family, positions=8192)  # agents say much
         declared.append(model(family, "chat", backend="transformers", source=str(source)))
     models = folder / "models.toml"
     models.write_text("".join(declared))
@@ -239,7 +239,6 @@ EXPECTED: dict[str, dict[str, Callable[[Any], None]]] = {
     },
     "smolagents": {
         "OpenAIModel.generate, tools": times,
-        "ToolCallingAgent.run": lambda saw: None,
     },
 }
 
