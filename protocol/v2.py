@@ -7,6 +7,7 @@ bytes-like raw data: little-endian, row-major, BYTES elements behind four-byte l
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Self, cast
 
@@ -72,13 +73,20 @@ class _Model(FirstFault):
             raise InvalidRequest(describe(error)) from None
 
 
+#: How a message begins that names its field.
+_NAMED = re.compile(r"[a-z][a-z0-9_.]*: ")
+
+
 def describe(error: ValidationError) -> str:
     """The first fault of a validation as one line: `inputs[0].shape[1]: ...`."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     path = "".join(
         f"[{part}]" if isinstance(part, int) else f".{part[:_SHOWN]}" for part in first["loc"]
     )
-    return f"{path.lstrip('.') or 'request'}: {first['msg'].removeprefix('Value error, ')}"
+    fault = first["msg"].removeprefix("Value error, ")
+    if not path and _NAMED.match(fault):  # a fault of fields together, which says of which
+        return fault
+    return f"{path.lstrip('.') or 'request'}: {fault}"
 
 
 class Tensor(_Model):

@@ -69,6 +69,12 @@ class TaskInput(FirstFault):
         """What of one row's files no model looks at, for a warning; "" for nothing."""
         return ""
 
+    def binding(self) -> str:
+        """The parameter that says what form answers must have, if there is one: a backend that does
+        not follow forms is not asked.
+        """
+        return ""
+
     @classmethod
     @functools.cache  # asked for every request
     def cost_unit(cls) -> cost.Unit:

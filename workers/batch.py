@@ -126,7 +126,13 @@ def _open(model: LoadedModel, job: ClaimedJob, payload: bytes | WherryError) -> 
     if isinstance(payload, WherryError):
         return _Work(job, error=payload)
     try:
-        return _Work(job, read(model.task, payload, job.header_length))
+        found = read(model.task, payload, job.header_length)
+        field = found.rows[0].binding() if found.rows else ""
+        if field and not model.backend.follows_forms:
+            raise RowError(
+                f"{field}: the backend of model {model.declaration.name!r} follows no form"
+            )
+        return _Work(job, found)
     except WherryError as error:
         return _Work(job, error=error)
     except Exception as error:

@@ -31,6 +31,7 @@ from ..http.media import read_url
 from ..settings import ApiSettings
 from . import good_rows, plain_texts, server_parameters
 from .envelope import Envelope
+from .forms import check_forms
 from .new_job import PreparedJob, new_job
 from .plain_texts import Written
 
@@ -210,6 +211,7 @@ class Intake:
         Raises InvalidRequest, PayloadTooLarge.
         """
         self._check_rows(checked.inputs.row_count)
+        check_forms(checked.inputs)
         declared, request = checked.declared, checked.request
         task = declared.definition
         inputs, refused = good_rows.affordable(

@@ -30,6 +30,8 @@ class Backend(ABC):
     #: Whether each row of a batch may have its own of the parameters in `Task.own`; else `run` is
     #: given rows that have them alike.
     rows_have_own: bool = False
+    #: Whether it follows what `TaskInput.binding` names; else such rows are refused.
+    follows_forms: bool = False
 
     def __init__(self, task: Task, source: str | None, *, device: Device) -> None:
         self.task, self.source, self.device = task, source, device

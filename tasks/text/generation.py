@@ -11,7 +11,9 @@ from ...protocol import v2
 from ...protocol.datatypes import Datatype
 from ..base import TaskInput, TaskOutput
 from ..tensors import TensorSpec, column, values_of
+from .structured_outputs import Form, StructuredOutputs
 from .tokens import Token
+from .tool_use import ToolCall
 
 #: Tokens that one row may ask for.
 MAX_NEW_TOKENS = 32_768
@@ -35,6 +37,9 @@ OWN = (
     "stop",
     "logprobs",
 )
+
+#: The same of texts that may be held to a form.
+FORMED_OWN = (*OWN, "structured_outputs")
 
 #: Those of which a batch has values of one size: a short row's job ends with the batch.
 OF_ONE_SIZE = ("max_new_tokens",)
@@ -158,6 +163,31 @@ class GenerationInput(TaskInput):
         return self
 
 
+class FormedInput(GenerationInput):
+    """Texts that may be held to a form."""
+
+    structured_outputs: Form | None = Field(
+        default=None,
+        description="The form that each text must have: json (a JSON schema), json_object (true), "
+        "regex, choice (a list of texts) or grammar (Lark's).",
+    )
+
+    def binding(self) -> str:
+        """The form."""
+        return "" if self.structured_outputs is None else "structured_outputs"
+
+    def forms(self) -> dict[str, StructuredOutputs]:
+        """What must be followed, by the field that says it."""
+        form = self.structured_outputs
+        return {} if form is None else {"structured_outputs": form}
+
+    @model_validator(mode="after")
+    def _check_form(self) -> Self:
+        if self.structured_outputs is not None and (self.num_beams or 1) > 1:
+            raise ValueError("structured_outputs: beam search follows no form; use num_beams 1")
+        return self
+
+
 TEXT = TensorSpec("text", Datatype.BYTES, (-1,), "generations", "text")
 FINISH_REASON = TensorSpec("finish_reason", Datatype.BYTES, (-1,), "generations", "text")
 PROMPT_TOKENS = TensorSpec("prompt_tokens", Datatype.INT32, (-1,), "generations")
@@ -165,7 +195,10 @@ COMPLETION_TOKENS = TensorSpec("completion_tokens", Datatype.INT32, (-1,), "gene
 #: Per row a list of objects, one a token, as `Token.view` has them; only with `logprobs`.
 TOKENS = TensorSpec("tokens", Datatype.BYTES, (-1,), "generations", "json", optional=True)
 
-#: The others, which every answer has.
+#: Per row a list of calls as `ToolCall` has them; only where a model of chat wants tools called.
+TOOL_CALLS = TensorSpec("tool_calls", Datatype.BYTES, (-1,), "generations", "json", optional=True)
+
+#: Those which every answer has.
 _ALWAYS = (TEXT, FINISH_REASON, PROMPT_TOKENS, COMPLETION_TOKENS)
 OUTPUTS = (*_ALWAYS, TOKENS)
 
@@ -176,13 +209,17 @@ class Generation(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     text: str
-    finish_reason: Literal["stop", "length"] = Field(
-        description="stop: the model ended it, or a stop string did. length: no tokens were left."
+    finish_reason: Literal["stop", "length", "tool_calls"] = Field(
+        description="stop: the model ended it, or a stop string did. length: no tokens were left. "
+        "tool_calls: it ended in calls."
     )
     prompt_tokens: int = Field(description="Tokens the model was given.")
     completion_tokens: int = Field(description="Tokens it made, the one that ended it included.")
     tokens: tuple[Token, ...] | None = Field(
         default=None, description="The tokens with their logprobs, where they were asked for."
+    )
+    tool_calls: tuple[ToolCall, ...] | None = Field(
+        default=None, description="The tools that the model wants called, if any."
     )
 
     @field_serializer("tokens")
@@ -205,22 +242,26 @@ class GenerationOutput(TaskOutput):
         return cls(generations=[nothing])
 
     def to_inference_response(self, model_name: str) -> v2.InferenceResponse:
-        """A tensor per attribute, one element a row; `tokens` where any row has some."""
+        """A tensor per attribute, one element a row; `tokens` and `tool_calls` where any row has
+        some.
+        """
         outputs = [
             column(spec, [getattr(row, spec.name) for row in self.generations]) for spec in _ALWAYS
         ]
-        if any(row.tokens is not None for row in self.generations):
-            written = [to_json(row.model_dump()[TOKENS.name]) for row in self.generations]
-            outputs.append(column(TOKENS, [row.decode() for row in written]))
+        for spec in (TOKENS, TOOL_CALLS):
+            if any(getattr(row, spec.name) is not None for row in self.generations):
+                written = [to_json(row.model_dump()[spec.name]) for row in self.generations]
+                outputs.append(column(spec, [row.decode() for row in written]))
         return v2.InferenceResponse.of(model_name, outputs)
 
     @classmethod
     def from_inference_response(cls, response: v2.InferenceResponse) -> Self:
-        """Read the four tensors, and the tokens where there are any."""
+        """Read the four tensors, and tokens and calls where there are any."""
         names = [spec.name for spec in _ALWAYS]
         columns = [values_of(spec, response) for spec in _ALWAYS]
-        if any(tensor.name == TOKENS.name for tensor in response.outputs):
-            names.append(TOKENS.name)
-            columns.append([from_json(text) for text in values_of(TOKENS, response)])
+        for spec in (TOKENS, TOOL_CALLS):
+            if any(tensor.name == spec.name for tensor in response.outputs):
+                names.append(spec.name)
+                columns.append([from_json(text) for text in values_of(spec, response)])
         rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
         return cls.model_validate({"generations": rows})

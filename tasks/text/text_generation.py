@@ -17,13 +17,13 @@ from ...protocol.datatypes import Datatype
 from ..base import Aliases, Example, Task, Widget
 from ..tensors import TensorSpec
 from .generation import (
+    FORMED_OWN,
     GROUP_BY,
     MAX_NEW_TOKENS,
     OF_ONE_SIZE,
     OUTPUTS,
-    OWN,
+    FormedInput,
     Generation,
-    GenerationInput,
     GenerationOutput,
 )
 from .texts import MAX_TOKENS, TEXT, TextsInput
@@ -33,7 +33,7 @@ TOKEN_IDS = TensorSpec("token_ids", Datatype.INT32, (-1, -1), "token_ids", optio
 TokenIds = Annotated[list[Annotated[int, Field(strict=True, ge=0, lt=2**31)]], Field(min_length=1)]
 
 
-class TextGenerationInput(GenerationInput, TextsInput):
+class TextGenerationInput(FormedInput, TextsInput):
     """Prompts to continue."""
 
     TENSORS: ClassVar[tuple[TensorSpec, ...]] = (TEXT, TOKEN_IDS)
@@ -87,7 +87,7 @@ TASK = Task(
     default_model="HuggingFaceTB/SmolLM2-135M",
     max_row_cost=MAX_TOKENS,
     group_by=GROUP_BY,
-    own=OWN,
+    own=FORMED_OWN,
     of_one_size=OF_ONE_SIZE,
     widget=Widget(("text", "json"), "text"),
     aliases=Aliases(huggingface=("completion",), instill="TASK_COMPLETION"),

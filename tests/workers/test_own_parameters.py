@@ -71,16 +71,30 @@ def job(text: str, parameters: dict[str, Any]) -> tuple[ClaimedJob, bytes]:
     return claimed, payload
 
 
+def loaded(kind: type[Shouting]) -> tuple[LoadedModel, Shouting]:
+    declared = ModelDeclaration(name="m", task="text-generation", backend="stub")
+    backend = kind(declared.definition, None, device=Device("cpu"))
+    backend.load()
+    budget = declared_budget(declared)
+    return LoadedModel(declared, declared.definition, backend, budget, frozenset()), backend
+
+
+def test_a_backend_that_follows_no_form_is_not_given_one() -> None:
+    model, backend = loaded(Heeding)
+    asked = [ASKED[0], ("d", {"structured_outputs": {"choice": ["x"]}}), ASKED[1]]
+    jobs, payloads = zip(*(job(*each) for each in asked), strict=True)
+    good, formed, other = run_batch(model, jobs, payloads).answers
+    assert isinstance(formed.error, RowError)
+    assert formed.error.message.startswith("structured_outputs: ")
+    assert (good.error, other.error) == (None, None)
+    assert backend.batches == [2]
+
+
 @pytest.mark.parametrize(("kind", "batches"), [(Shouting, [2, 1]), (Heeding, [3])])
 def test_each_job_is_answered_by_its_own_parameters(
     kind: type[Shouting], batches: list[int]
 ) -> None:
-    declared = ModelDeclaration(name="m", task="text-generation", backend="stub")
-    backend = kind(declared.definition, None, device=Device("cpu"))
-    backend.load()
-    model = LoadedModel(
-        declared, declared.definition, backend, declared_budget(declared), frozenset()
-    )
+    model, backend = loaded(kind)
     jobs, payloads = zip(*(job(*asked) for asked in ASKED), strict=True)
     result = run_batch(model, jobs, payloads)
     said = [codec.decode_response(each.body, each.header_length) for each in result.answers]

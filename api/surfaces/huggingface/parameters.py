@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pydantic_core import from_json
+
 from ....protocol.errors import InvalidRequest
 from ....tasks.base import Task
 
@@ -152,13 +154,44 @@ def _joined(given: Given) -> None:
     given.setdefault("aggregation_strategy", "simple")
 
 
+def _grammar(given: Given) -> None:
+    """text-generation-inference's `grammar`: {type, value}."""
+    grammar = given.pop("grammar", None)
+    if grammar is None:
+        return
+    if "structured_outputs" in given:
+        raise InvalidRequest("parameters.grammar: structured_outputs says the form already")
+    kind = grammar.get("type") if isinstance(grammar, dict) else None
+    value = grammar.get("value") if isinstance(grammar, dict) else None
+    if kind == "json_schema" and isinstance(value, dict):
+        kind, value = "json", value.get("schema")
+    if kind == "json" and isinstance(value, str):
+        try:
+            value = from_json(value)
+        except ValueError:
+            value = None
+    if (kind, type(value)) not in (("json", dict), ("regex", str)):
+        raise InvalidRequest(
+            "parameters.grammar: expected {type: json, value: a JSON schema} or "
+            "{type: regex, value: a text}"
+        )
+    given["structured_outputs"] = {kind: value}
+
+
+def _no_tools(given: Given) -> None:
+    """A pipeline's answer has no place for calls."""
+    for name in ("tools", "tool_choice", "parallel_tool_calls"):
+        if given.get(name):
+            raise InvalidRequest(f"parameters.{name}: /v1/chat/completions takes it, not this path")
+
+
 _CONVERSIONS: dict[str, tuple[Callable[[Given], None], ...]] = {
     "audio-text-to-text": (_max_length, _drawn),
-    "chat": (_max_length, _drawn),
+    "chat": (_max_length, _drawn, _grammar, _no_tools),
     "image-text-to-text": (_max_length, _drawn),
     "image-to-text": (_max_length,),
     "summarization": (_max_length,),
-    "text-generation": (_max_length, _drawn),
+    "text-generation": (_max_length, _drawn, _grammar),
     "text-to-image": (_size,),
     "text2text-generation": (_max_length,),
     "token-classification": (_joined,),

@@ -64,12 +64,18 @@ KINDS = {
 
 
 async def about_a_file(
-    request: Request, model: ModelDeclaration, asked: ChatRequest, kind: FileKind
+    request: Request,
+    model: ModelDeclaration,
+    asked: ChatRequest,
+    kind: FileKind,
+    reply: choices.Reply | None = None,
 ) -> Response:
     """One question beside one file: the last message's."""
     message = asked.messages[-1]
     _check(model, asked, kind)
     fields = {name: value for name, value in asked.parameters().items() if value != []}
+    if found := asked.form():
+        fields[found[0]] = fields.pop("structured_outputs")
     for name in fields.keys() - set(kind.input.parameter_names()):
         raise InvalidRequest(
             f"{name}: model {model.name!r}, which answers about {kind.plural}, has none"
@@ -82,7 +88,7 @@ async def about_a_file(
     end = Generation(
         text=output.texts[0], finish_reason="stop", prompt_tokens=0, completion_tokens=0
     )
-    reply = ChatReply(model.name, logprobs=False)
+    reply = reply or ChatReply(model.name, logprobs=False)
     if asked.stream:
         return EventStream(_at_once(reply, end, usage=asked.with_usage))
     return json_response(reply.whole([end]))
@@ -99,6 +105,10 @@ def _check(model: ModelDeclaration, asked: ChatRequest, kind: FileKind) -> None:
     for other in KINDS.values():
         if other is not kind and any(other.files(message) for message in asked.messages):
             raise InvalidRequest(f"messages: model {model.name!r} reads no {other.plural}")
+    if asked.tools:
+        raise InvalidRequest(
+            f"tools: model {model.name!r}, which answers about {kind.plural}, has none"
+        )
     if asked.n > 1:
         raise InvalidRequest(f"n: one choice only for models of {kind.plural}")
 
@@ -116,6 +126,5 @@ async def _at_once(reply: ChatReply, end: Generation, *, usage: bool) -> AsyncIt
     for begin in reply.begin(0):
         yield begin
     yield reply.part(choices.ChoiceDelta(0, end.text, end=end))
-    if usage:
-        yield reply.usage([end])
-    yield choices.DONE
+    for last in reply.end([end], usage=usage):
+        yield last

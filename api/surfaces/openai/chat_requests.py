@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from ....protocol import v2
+from ....protocol.errors import InvalidRequest
 from ....protocol.first_fault import FirstFault, few_fields
 from ....tasks.text.generation import MAX_LOGPROBS
+from ....tasks.text.tool_use import Tool, ToolCall, ToolChoice, check_tools
 from .requests import NullIsAbsent
 from .sampling import SamplingRequest
 
@@ -47,11 +58,30 @@ class ContentPart(NullIsAbsent, FirstFault):
 
 
 class ChatMessage(NullIsAbsent):
-    """What one side said."""
+    """What one side said, wanted called, or answered to a call."""
 
-    role: Literal["system", "developer", "user", "assistant"]
+    role: Literal["system", "developer", "user", "assistant", "tool"]
     content: str | list[ContentPart] | None = None
     name: str | None = None
+    tool_calls: list[ToolCall] | None = None
+    tool_call_id: str | None = None
+
+    @model_validator(mode="after")
+    def _check_calls(self) -> ChatMessage:
+        if self.tool_calls and self.role != "assistant":
+            raise ValueError("tool_calls: only the assistant wants something called")
+        if self.role == "tool" and self.content is None:
+            raise ValueError("content: missing")
+        return self
+
+    def row(self) -> dict[str, Any]:
+        """The message as our task takes it."""
+        role = "system" if self.role == "developer" else self.role
+        given = {"tool_calls": self.tool_calls, "tool_call_id": self.tool_call_id}
+        if self.role == "tool":
+            given["name"] = self.name
+        named = {name: value for name, value in given.items() if value}
+        return {"role": role, "content": self.text, **named}
 
     @property
     def text(self) -> str:
@@ -80,10 +110,9 @@ class ChatRequest(SamplingRequest):
     max_completion_tokens: int | None = Field(default=None, ge=1)
     logprobs: bool | None = None
     top_logprobs: int | None = Field(default=None, ge=0, le=MAX_LOGPROBS)
-    response_format: dict[str, Any] | None = None
-    tools: list[Any] | None = None
-    tool_choice: Any = None
-    parallel_tool_calls: Any = None
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
 
     @field_validator("top_logprobs")
     @classmethod
@@ -92,19 +121,23 @@ class ChatRequest(SamplingRequest):
             raise ValueError("it wants logprobs: true beside it")
         return value
 
-    @field_validator("tools")
-    @classmethod
-    def _none_yet(cls, value: object) -> object:
-        if value:
-            raise ValueError("is not supported here")
-        return value
-
-    @field_validator("response_format")
-    @classmethod
-    def _plain_text(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
-        if value and value.get("type", "text") != "text":
-            raise ValueError('only {"type": "text"} is supported')
-        return value
+    def tool_use(self) -> dict[str, Any]:
+        """Our task's parameters of tools. Raises InvalidRequest."""
+        if not self.tools:
+            if self.tool_choice not in (None, "none", "auto"):
+                raise InvalidRequest("tool_choice: there are no tools")
+            return {}
+        choice = None if self.tool_choice is None else _read("tool_choice", self.tool_choice)
+        given = {
+            "tools": _read("tools", self.tools),
+            "tool_choice": choice,
+            "parallel_tool_calls": self.parallel_tool_calls,
+        }
+        try:
+            check_tools(given["tools"], choice)
+        except ValueError as error:
+            raise InvalidRequest(str(error)) from None
+        return {name: value for name, value in given.items() if value is not None}
 
     def parameters(self) -> dict[str, Any]:
         """Our tasks' parameters."""
@@ -113,3 +146,29 @@ class ChatRequest(SamplingRequest):
             {"logprobs": self.top_logprobs or 0} if self.logprobs else {}
         )
         return given | ({"max_new_tokens": most} if most else {})
+
+
+_TOOLS: TypeAdapter[list[Tool]] = TypeAdapter(list[Tool])
+_CHOICE: TypeAdapter[ToolChoice] = TypeAdapter(ToolChoice)
+
+
+def _read(field: str, value: object) -> Any:
+    """What a client said of tools. Raises InvalidRequest that names the place."""
+    if field == "tool_choice" and not _is_choice(value):
+        named = '{"type": "function", "function": {"name": ...}}'
+        raise InvalidRequest(f"{field}: expected none, auto, required or {named}")
+    try:
+        return (_TOOLS if field == "tools" else _CHOICE).validate_python(value)
+    except ValidationError as error:
+        fault = v2.describe(error)
+        raise InvalidRequest(
+            field + fault if fault.startswith("[") else f"{field}: {fault}"
+        ) from None
+
+
+def _is_choice(value: object) -> bool:
+    try:
+        _CHOICE.validate_python(value)
+    except ValidationError:
+        return False
+    return True

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from ....tasks.text.generation import Generation
 from ....tasks.text.tokens import Candidate, Token
+from ....tasks.text.tool_use import ToolCall
 from ...http.sse import event
-from .choices import ChoiceDelta, usage_of
+from .choices import DONE, ChoiceDelta, usage_of
 from .requests import FINGERPRINT, new_id, now
 
 
@@ -19,7 +21,7 @@ class ChatReply:
         self._head["system_fingerprint"] = FINGERPRINT
         self._logprobs = logprobs
 
-    def whole(self, found: Sequence[Generation]) -> dict[str, object]:
+    def whole(self, found: Sequence[Generation]) -> dict[str, Any]:
         """The answer."""
         return {
             **self._head,
@@ -27,11 +29,7 @@ class ChatReply:
             "choices": [
                 {
                     "index": index,
-                    "message": {
-                        "role": "assistant",
-                        "content": generation.text,
-                        "refusal": None,
-                    },
+                    "message": _message(generation),
                     "logprobs": self._chances(generation.tokens or ()),
                     "finish_reason": generation.finish_reason,
                 }
@@ -45,8 +43,19 @@ class ChatReply:
         return [self._chunk(index, {"role": "assistant", "content": ""})]
 
     def part(self, said: ChoiceDelta) -> bytes:
-        """What a choice says next."""
-        delta = {"content": said.text} if said.text or not said.end else {}
+        """What a choice says next; calls are told once they are whole."""
+        calls = said.end.tool_calls or () if said.end else ()
+        delta: dict[str, object] = {"content": said.text} if said.text or not said.end else {}
+        if not calls:
+            return self._last(said, delta)
+        told = [self._chunk(said.index, delta)] if said.text else []
+        for place, call in enumerate(calls):
+            told += [
+                self._chunk(said.index, {"tool_calls": [part]}) for part in _parts(place, call)
+            ]
+        return b"".join([*told, self._last(said, {})])
+
+    def _last(self, said: ChoiceDelta, delta: Mapping[str, object]) -> bytes:
         return self._chunk(
             said.index,
             delta,
@@ -54,21 +63,22 @@ class ChatReply:
             finish_reason=said.end.finish_reason if said.end else None,
         )
 
-    def usage(self, ends: Sequence[Generation]) -> bytes:
-        """The last event, where it was asked for."""
-        return event(
-            {
-                **self._head,
-                "object": "chat.completion.chunk",
-                "choices": [],
-                "usage": usage_of(ends, len(ends)),
-            }
-        )
+    def end(self, ends: Sequence[Generation], *, usage: bool) -> list[bytes]:
+        """The last events."""
+        if not usage:
+            return [DONE]
+        counted = {
+            **self._head,
+            "object": "chat.completion.chunk",
+            "choices": [],
+            "usage": usage_of(ends, len(ends)),
+        }
+        return [event(counted), DONE]
 
     def _chunk(
         self,
         index: int,
-        delta: dict[str, str],
+        delta: Mapping[str, object],
         *,
         logprobs: object = None,
         finish_reason: str | None = None,
@@ -85,6 +95,21 @@ class ChatReply:
         if not self._logprobs or not tokens:
             return None
         return {"content": [_chance(token) for token in tokens], "refusal": None}
+
+
+def _message(generation: Generation) -> dict[str, object]:
+    calls = generation.tool_calls
+    content = generation.text or (None if calls else "")
+    said = {"role": "assistant", "content": content, "refusal": None}
+    return {**said, "tool_calls": list(calls)} if calls else said
+
+
+def _parts(place: int, call: ToolCall) -> Iterator[dict[str, object]]:
+    """A call in two: whose it is, and with what."""
+    function = call["function"]
+    named = {"name": function["name"], "arguments": ""}
+    yield {"index": place, "id": call["id"], "type": "function", "function": named}
+    yield {"index": place, "function": {"arguments": function["arguments"]}}
 
 
 def _chance(token: Token) -> dict[str, object]:

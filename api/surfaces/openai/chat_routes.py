@@ -12,7 +12,7 @@ from ...http.errors import shaped
 from ...http.fast_route import FastRoute
 from . import choices
 from .chat_about import KINDS, about_a_file
-from .chat_requests import ChatMessage, ChatRequest
+from .chat_requests import ChatRequest
 from .chat_responses import ChatReply
 from .requests import error_shape, model_for, read
 
@@ -27,24 +27,28 @@ async def chat_completions(request: Request) -> Response:
     return await complete(request, await read(request, ChatRequest, **request.path_params))
 
 
-async def complete(request: Request, asked: ChatRequest) -> Response:
-    """Run a conversation by what its model can do."""
+async def complete(
+    request: Request, asked: ChatRequest, reply: choices.Reply | None = None
+) -> Response:
+    """Run a conversation by what its model can do; `reply` writes the answer."""
     service = Service.of(request)
     model = model_for(service, asked.model, "chat", *KINDS)
     if kind := KINDS.get(model.task):
-        return await about_a_file(request, model, asked, kind)
+        return await about_a_file(request, model, asked, kind, reply)
     for read_by_others in KINDS.values():
         if any(read_by_others.files(message) for message in asked.messages):
             raise InvalidRequest(f"messages: model {model.name!r} reads no {read_by_others.plural}")
-    messages = [{"role": _role(m), "content": m.text} for m in asked.messages]
-    given = ChatInput.validated({"messages": [messages], **asked.parameters()})
-    inputs = asked.choices([given])
-    reply = ChatReply(model.name, logprobs=bool(asked.logprobs))
-    if asked.stream:
+    reply = reply or ChatReply(model.name, logprobs=bool(asked.logprobs))
+    with asked.named():
+        inputs = inputs_of(asked)
+        if not asked.stream:
+            return json_response(reply.whole(await choices.whole(request, model, inputs)))
         streams = await choices.start(request, model, inputs)
-        return choices.stream_response(reply, streams, usage=asked.with_usage)
-    return json_response(reply.whole(await choices.whole(request, model, inputs)))
+    return choices.stream_response(reply, streams, usage=asked.with_usage, as_named=asked.as_named)
 
 
-def _role(message: ChatMessage) -> str:
-    return "system" if message.role == "developer" else message.role
+def inputs_of(asked: ChatRequest) -> list[ChatInput]:
+    """Our task's inputs, one a choice. Raises InvalidRequest."""
+    messages = [message.row() for message in asked.messages]
+    given = {"messages": [messages], **asked.parameters(), **asked.tool_use()}
+    return asked.choices([ChatInput.validated(given)])

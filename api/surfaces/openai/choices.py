@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from fastapi import Request
 
@@ -67,6 +67,10 @@ async def start(
 class Reply(Protocol):
     """What each kind of completion makes of its choices."""
 
+    def whole(self, found: Sequence[Generation]) -> dict[str, Any]:
+        """The answer."""
+        ...
+
     def begin(self, index: int) -> list[bytes]:
         """A choice's first events."""
         ...
@@ -75,23 +79,29 @@ class Reply(Protocol):
         """What a choice says next."""
         ...
 
-    def usage(self, ends: Sequence[Generation]) -> bytes:
-        """The last event, where it was asked for."""
+    def end(self, ends: Sequence[Generation], *, usage: bool) -> list[bytes]:
+        """The last events, once all choices are at their ends."""
         ...
 
 
-def stream_response(reply: Reply, streams: Sequence[Stream], *, usage: bool) -> EventStream:
-    """All choices as server-sent events."""
+def stream_response(
+    reply: Reply,
+    streams: Sequence[Stream],
+    *,
+    usage: bool,
+    as_named: Callable[[WherryError], WherryError] = lambda error: error,
+) -> EventStream:
+    """All choices as server-sent events; `as_named` puts an error into the client's words."""
+
+    def error(broken_off: WherryError) -> dict[str, object]:
+        named = as_named(broken_off)
+        return error_shape(None, status_of(named), named)
 
     def leave() -> None:
         for stream in streams:
             stream.leave()
 
-    return EventStream(_events(reply, streams, usage=usage), error=_error, leave=leave)
-
-
-def _error(error: WherryError) -> dict[str, object]:
-    return error_shape(None, status_of(error), error)
+    return EventStream(_events(reply, streams, usage=usage), error=error, leave=leave)
 
 
 async def _events(
@@ -108,9 +118,8 @@ async def _events(
         if said.end:
             ends[said.index] = said.end
         yield reply.part(said)
-    if usage:
-        yield reply.usage([ends[index] for index in sorted(ends)])
-    yield DONE
+    for last in reply.end([ends[index] for index in sorted(ends)], usage=usage):
+        yield last
 
 
 def usage_of(generations: Sequence[Generation], per_prompt: int) -> dict[str, int]:

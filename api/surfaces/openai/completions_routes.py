@@ -82,12 +82,13 @@ async def complete(request: Request, asked: CompletionRequest) -> Response:
     """Run texts, whole or streamed."""
     service = Service.of(request)
     model = model_for(service, asked.model, "text-generation")
-    inputs = asked.choices(asked.inputs())
     reply = _Reply(asked, model.name)
-    if asked.stream:
+    with asked.named():
+        inputs = asked.choices(asked.inputs())
+        if not asked.stream:
+            return json_response(reply.whole(await choices.whole(request, model, inputs)))
         streams = await choices.start(request, model, inputs)
-        return choices.stream_response(reply, streams, usage=asked.with_usage)
-    return json_response(reply.whole(await choices.whole(request, model, inputs)))
+    return choices.stream_response(reply, streams, usage=asked.with_usage, as_named=asked.as_named)
 
 
 class _Reply:
@@ -116,8 +117,9 @@ class _Reply:
         text = self._prompt_text(said.index, said.tokens) + said.text
         return event(self._view([self._choice(said.index, text, said.end, tokens=said.tokens)]))
 
-    def usage(self, ends: Sequence[Generation]) -> bytes:
-        return event(self._view([], usage=self._count(ends)))
+    def end(self, ends: Sequence[Generation], *, usage: bool) -> list[bytes]:
+        counted = [event(self._view([], usage=self._count(ends)))] if usage else []
+        return [*counted, choices.DONE]
 
     def _count(self, generations: Sequence[Generation]) -> dict[str, int]:
         return choices.usage_of(generations, self._asked.n)

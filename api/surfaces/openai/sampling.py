@@ -9,7 +9,8 @@ from pydantic import Field
 
 from ....protocol.errors import InvalidRequest
 from ....tasks.text.generation import MAX_NEW_TOKENS, GenerationInput
-from .requests import NullIsAbsent, OpenAIRequest
+from .requests import NullIsAbsent
+from .structured import StructuredRequest
 
 #: Choices of one request: each is a job of its own.
 _MAX_CHOICES = 16
@@ -24,7 +25,7 @@ class StreamOptions(NullIsAbsent):
     include_obfuscation: Any = None  # padding against listeners on the wire; TLS is for that
 
 
-class SamplingRequest(OpenAIRequest):
+class SamplingRequest(StructuredRequest):
     """Parameters that chat and plain completions share; `top_k` and the like are ours."""
 
     max_tokens: int | None = Field(default=None, ge=1)
@@ -78,6 +79,8 @@ class SamplingRequest(OpenAIRequest):
             "min_new_tokens": MAX_NEW_TOKENS if self.ignore_eos else self.min_tokens or None,
             "stop": stops,
         }
+        if found := self.form():
+            given["structured_outputs"] = found[1]
         return {name: value for name, value in given.items() if value is not None}
 
     def choices(self, inputs: Sequence[I]) -> list[I]:

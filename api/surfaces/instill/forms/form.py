@@ -19,6 +19,10 @@ _MOST_CHOICES = 16
 _IMAGE_KEYS = ("image-base64", "image-url")
 
 
+#: Parameters of chat whose answers are calls.
+_CALLS = frozenset({"tools", "tool_choice", "parallel_tool_calls"})
+
+
 @dataclass(frozen=True, slots=True)
 class TriggerEntry:
     """An entry of `taskInputs`, and where it is for who reads an error."""
@@ -78,6 +82,8 @@ class TriggerEntry:
             ours = (renamed or {}).get(plain, plain)
             if plain in ignored or value is None:
                 continue
+            if ours in _CALLS:
+                raise self.refuse(f"parameter.{name}", "an answer here has no place for calls")
             if ours not in known:
                 takes = ", ".join([*ignored, *(renamed or ()), *known]).replace("_", "-")
                 raise self.refuse(f"parameter.{name}", f"unknown; {self.task.name} takes {takes}")

@@ -27,6 +27,7 @@ from transformers.generation.continuous_batching.continuous_api import (
 
 from ...device import Device
 from .adjusting import Adjustment
+from .grammars import Follower, held
 from .scores import Score, scores_of
 
 #: Tokens of one page of the cache; a row fills its last page in part.
@@ -62,6 +63,8 @@ class RunningRow:
     #: Whether every token is told on `news`, with its logarithmic chance, or only the end.
     streamed: bool
     news: SimpleQueue[News]
+    #: Where it is in the grammar that it must follow, if any.
+    follower: Follower | None = None
     id: str = field(default_factory=lambda: f"row {next(_numbers)}")
     tokens: list[int] = field(default_factory=list)
     #: Candidates scored with each token that is told.
@@ -70,13 +73,22 @@ class RunningRow:
     scores: list[Score] = field(default_factory=list)
     ended: bool = False
 
+    @property
+    def bends(self) -> bool:
+        """Whether it changes its scores before a token is taken."""
+        return bool(self.penalties or self.adjust or self.draw or self.follower)
+
     def choose(self, before: list[int], scores: torch.Tensor) -> torch.Tensor:
         """Leave the token to take as the likeliest of scores (1, V)."""
         ids: Any = torch.tensor([before], device=scores.device)  # long, as transformers wants it
         scores = self.penalties(ids, scores)
         if self.adjust:
             self.adjust(before[len(self.prompt) :], scores[0])
-        chosen: torch.Tensor = self.draw(ids, scores)
+        formed = scores
+        if self.follower:
+            made = before[len(self.prompt) :]
+            formed = held(scores, [self.follower.allowed(made, scores.shape[1])])
+        chosen: torch.Tensor = self.draw(ids, formed)
         if self.streamed:
             self.scores += scores_of(scores.float().log_softmax(-1), chosen.argmax(-1), self.top)
         return chosen
@@ -201,6 +213,6 @@ class _Choice(ContinuousBatchingLogitsProcessor):  # type: ignore[misc] # transf
     def __call__(self, scores: torch.Tensor, tensor_arg: torch.Tensor) -> torch.Tensor:  # noqa: ARG002 # nothing goes by tensor
         """scores: (B, V), of the rows in the order noted."""
         for index, (row, before) in enumerate(self._now):
-            if row and (row.streamed or row.penalties or row.adjust or row.draw):
+            if row and (row.streamed or row.bends):
                 scores[index] = row.choose(before, scores[index : index + 1])[0]
         return scores

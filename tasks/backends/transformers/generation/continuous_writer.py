@@ -4,11 +4,13 @@ import copy
 import logging
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from queue import SimpleQueue
 from typing import Any, Self
 
 from transformers import LogitsProcessorList, RepetitionPenaltyLogitsProcessor
 
+from .....protocol.errors import RowError
 from ....base import Task, TaskOutput
 from ....text.tokens import Listener, Token
 from ...base import ModelRefused
@@ -16,7 +18,7 @@ from ...device import Device
 from .adjusting import Adjustment
 from .continuous import BrokenLoopError, RunningBatch
 from .continuous_loop import News, RunningRow
-from .generate import completion, positions
+from .generate import Completion, completion, positions
 from .parameters import Parameters
 from .sampling import RowSampler, Warping, own_numbers
 from .stopping import Stops
@@ -100,7 +102,7 @@ class ContinuousWriter(GenerationBackend):
         inputs: Sequence[Any],
         prompts: Sequence[Prompt],
         listeners: Sequence[Listener | None],
-    ) -> list[TaskOutput]:
+    ) -> list[TaskOutput | RowError]:
         """Let the rows join the running batch, but for those that cannot. Should it break, a batch
         of these rows alone answers those that are left, or finds the row at fault.
         """
@@ -133,7 +135,7 @@ class ContinuousWriter(GenerationBackend):
         inputs: Sequence[Any],
         prompts: Sequence[Prompt],
         listeners: Sequence[Listener | None],
-    ) -> list[TaskOutput | None]:
+    ) -> list[TaskOutput | RowError | None]:
         """The rows' answers; None for a row that was left when the running batch broke."""
         news: SimpleQueue[News] = SimpleQueue()
         texts = [self._text(*row, news) for row in zip(prompts, listeners, strict=True)]
@@ -148,9 +150,7 @@ class ContinuousWriter(GenerationBackend):
             if text.row.ended:
                 text.end()
         return [
-            self.output(row, prompt, completion(self.tokenizer, text.stops, *text.tokens))
-            if text.row.ended
-            else None
+            self.answer(row, prompt, text.completion(self.tokenizer)) if text.row.ended else None
             for row, prompt, text in zip(inputs, prompts, texts, strict=True)
         ]
 
@@ -162,7 +162,9 @@ class ContinuousWriter(GenerationBackend):
     def _text(self, prompt: Prompt, listener: Listener | None, news: SimpleQueue[News]) -> _Text:
         wanted = prompt.parameters
         stops = Stops.of(self.model, self.tokenizer, wanted.stop)
-        streamer = listener and RowStreamer(listener, self.tokenizer, prompt.tokens, stops)
+        streamer = listener and RowStreamer(
+            listener, self.tokenizer, prompt.tokens, stops, wanted.opening
+        )
         made = RunningRow(
             prompt=prompt.tokens,
             budget=prompt.budget,
@@ -173,6 +175,7 @@ class ContinuousWriter(GenerationBackend):
             streamed=streamer is not None or bool(stops.strings),
             top=wanted.top,
             news=news,
+            follower=wanted.grammar and wanted.grammar.follower(),
         )
         return _Text(made, stops, streamer)
 
@@ -184,10 +187,11 @@ class _Text:
         self.row, self.stops, self._streamer = row, stops, streamer
         self._seen = 0
 
-    @property
-    def tokens(self) -> tuple[list[int], list[int]]:
-        """The prompt's, and the new ones."""
-        return self.row.prompt, self.row.tokens
+    def completion(self, tokenizer: Any) -> Completion:
+        """What has come of it."""
+        row = self.row
+        made = completion(tokenizer, self.stops, row.prompt, row.tokens)
+        return replace(made, fault=row.follower.fault if row.follower else "")
 
     def ends(self) -> bool:
         """Look at what is new, and tell it; answers whether that is the end."""

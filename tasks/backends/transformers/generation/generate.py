@@ -45,6 +45,8 @@ class Completion:
     tokens: int
     #: Those tokens.
     ids: tuple[int, ...] = ()
+    #: Why it is not what was asked for; "" if it is.
+    fault: str = ""
 
 
 def generate(
@@ -74,14 +76,14 @@ def generate(
     }
     _forget(model)
     if beams(own, rows[0]) > 1:
-        made = _follow_beams(model, inputs, rows[0], stops[0], arguments)
+        made, faults = _follow_beams(model, inputs, rows[0], stops[0], arguments), [""] * len(rows)
     else:
         loop = [
             LoopRow(
                 wanted,
                 ends,
                 Warping.of(own.generation_config, wanted),
-                listener and RowStreamer(listener, tokenizer, prompt, ends),
+                listener and RowStreamer(listener, tokenizer, prompt, ends, wanted.opening),
             )
             for wanted, ends, prompt, listener in zip(
                 rows, stops, prompts, listeners or [None] * len(rows), strict=True
@@ -90,7 +92,9 @@ def generate(
         run = RowLoop(loop, leaving=may_leave(model))
         model.generate(**inputs, custom_generate=run, num_beams=1, **arguments)
         made = [row.tokens for row in loop]
-    return [completion(tokenizer, *row) for row in zip(stops, prompts, made, strict=True)]
+        faults = [row.follower.fault if row.follower else "" for row in loop]
+    texts = [completion(tokenizer, *row) for row in zip(stops, prompts, made, strict=True)]
+    return [replace(text, fault=fault) for text, fault in zip(texts, faults, strict=True)]
 
 
 def _follow_beams(

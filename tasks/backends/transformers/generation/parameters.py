@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .grammars import Grammar
+from .veil import Opening
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
@@ -30,6 +33,10 @@ class Parameters:
     top: int = 0
     #: Tokens that the model has positions for; None for no limit.
     room: int | None = None
+    #: What the text must follow, if anything.
+    grammar: Grammar | None = None
+    #: What calls of tools begin with, of which no listener is told; None where there are none.
+    opening: Opening | None = None
 
     @property
     def draws(self) -> bool:

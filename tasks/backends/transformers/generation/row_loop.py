@@ -18,6 +18,7 @@ from transformers import EosTokenCriteria, LogitsProcessorList, MaxLengthCriteri
 
 from ...rows import alike
 from .adjusting import Adjustment
+from .grammars import held
 from .parameters import Parameters
 from .sampling import Drawing, Warping
 from .scores import Score, scores_of
@@ -39,6 +40,7 @@ class LoopRow:
         self.streamer = streamer
         self.tokens: list[int] = []
         self.ended = False
+        self.follower = parameters.grammar and parameters.grammar.follower()
         self._chance = random.Random(parameters.seed)  # noqa: S311 # not for secrets
 
     def number(self) -> float:
@@ -237,18 +239,31 @@ class _Choice:
         for place, row, adjust in self._adjusted:
             if not row.ended:
                 adjust(row.tokens, scores[place])
+        own, scores = scores, self._formed(scores)
         tokens = scores.argmax(-1)
         if self._drawn:
             numbers = [self._rows[place].number() for place in self._drawn]
             tokens[self._drawn] = self._drawing(scores[self._drawn], torch.tensor(numbers).double())
         ended = [row.ended for row in self._rows]
-        told = self._scored(scores, tokens)
+        told = self._scored(own, tokens)
         for row, token, score in zip(self._rows, tokens.tolist(), told, strict=True):
             if not row.ended:
                 row.add(token, score)
         if any(ended):  # any token would do
             tokens[ended] = 0 if pad is None else pad.to(tokens)
         return tokens
+
+    def _formed(self, scores: torch.Tensor) -> torch.Tensor:
+        """Scores without the tokens that rows' grammars do not go on with."""
+        rows = [(place, row) for place, row in enumerate(self._rows) if not row.ended]
+        followed = [(place, row.follower, row) for place, row in rows if row.follower]
+        if not followed:
+            return scores
+        places = [place for place, _, _ in followed]
+        may = [follower.allowed(row.tokens, scores.shape[1]) for _, follower, row in followed]
+        formed = scores.clone()
+        formed[places] = held(scores[places], may)
+        return formed
 
     def _scored(self, scores: torch.Tensor, tokens: torch.Tensor) -> list[Score | None]:
         """The scores of the tokens that somebody hears of."""

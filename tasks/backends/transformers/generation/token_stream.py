@@ -8,6 +8,7 @@ from typing import Any
 from ....text.tokens import Candidate, Listener, Token
 from .scores import Score
 from .stopping import Stops
+from .veil import Opening, Veil
 
 #: What a decoder writes for bytes that are no whole character yet.
 _INCOMPLETE = "\ufffd"
@@ -91,9 +92,15 @@ class RowStreamer:
     """One row's tokens on their way to its listener."""
 
     def __init__(
-        self, listener: Listener, tokenizer: Any, prompt: Sequence[int], stops: Stops
+        self,
+        listener: Listener,
+        tokenizer: Any,
+        prompt: Sequence[int],
+        stops: Stops,
+        opening: Opening | None = None,
     ) -> None:
         self._listener, self._stops = listener, stops
+        self._veil = Veil(opening) if opening else None
         self._text = RunningText(tokenizer, prompt)
         self._special = frozenset(tokenizer.all_special_ids)
         self._made: list[int] = []
@@ -115,7 +122,11 @@ class RowStreamer:
         self.ended = self._stops.ends(self._made)
         if self.ended:
             self.end()
-        elif not (self._stops.may_follow(self._held_text()) or self._text.rest()):
+        elif not (
+            self._stops.may_follow(self._held_text())
+            or self._text.rest()
+            or (self._veil and self._veil.may_fall(self._held))
+        ):
             self._pass_on()
 
     def end(self) -> None:
@@ -134,7 +145,7 @@ class RowStreamer:
         return "".join(held.text for held in self._held)
 
     def _pass_on(self) -> None:
-        for held in self._held:
+        for held in self._veil.seen(self._held) if self._veil else self._held:
             if not self._listener(held):
                 self.gone = True
         self._held = []

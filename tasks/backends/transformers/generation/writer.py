@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import functools
 import threading
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
 
 from .....protocol.errors import RowError
 from ....base import Task, TaskInput, TaskOutput
+from ....text.form_grammars import form_grammar
 from ....text.generation import Generation, GenerationInput, GenerationOutput
 from ....text.tokens import Listener
 from ...base import StreamingBackend
@@ -29,9 +32,12 @@ from .generate import (
     positions,
     room_of,
     within,
+    writer,
 )
+from .grammars import Grammars
 from .parameters import Parameters
 from .prompt_scores import check_scorable, prompt_scores
+from .stopping import Stops
 from .token_stream import TokenRecorder, scored_prompt
 
 
@@ -58,6 +64,7 @@ class GenerationBackend(TransformersBackend, StreamingBackend):
     """
 
     rows_have_own = True
+    follows_forms = True
     tokenizer: Any
 
     def __init__(
@@ -134,9 +141,9 @@ class GenerationBackend(TransformersBackend, StreamingBackend):
         inputs: Sequence[Any],
         prompts: Sequence[Prompt],
         listeners: Sequence[Listener | None],
-    ) -> list[TaskOutput]:
+    ) -> list[TaskOutput | RowError]:
         """One generate for all rows that may share one."""
-        found: dict[int, TaskOutput] = {}
+        found: dict[int, TaskOutput | RowError] = {}
         batching = self.company.batching
         companies = company_of(self.model, [prompt.parameters for prompt in prompts])
         for group in alike(
@@ -190,14 +197,34 @@ class GenerationBackend(TransformersBackend, StreamingBackend):
         room = room_of(self.model, len(tokens), row.max_new_tokens, started=max(1, len(start)))
         if getattr(row, "prompt_logprobs", False):
             check_scorable(self.model, len(tokens))
-        return Prompt(tokens, parameters_of(row, room), start, cut)
+        return Prompt(tokens, self.formed(row, parameters_of(row, room)), start, cut)
+
+    def formed(self, row: Any, parameters: Parameters) -> Parameters:
+        """How a row is written, with the form that it must have. Raises RowError."""
+        form = getattr(row, "structured_outputs", None)
+        if form is None:
+            return parameters
+        field = "structured_outputs"
+        return self.held_to(form_grammar(form, field), field, parameters)
+
+    def held_to(self, grammar: str, field: str, parameters: Parameters) -> Parameters:
+        """The same, held to a grammar that comes of a field. Raises RowError."""
+        if beams(self.model, parameters) > 1:
+            raise RowError(f"{field}: the model's beam search follows no form; use num_beams 1")
+        return replace(parameters, grammar=self.grammars.compiled(grammar, field))
+
+    @functools.cached_property
+    def grammars(self) -> Grammars:
+        """The grammars that texts of this model were held to."""
+        own = Stops.of(writer(self.model), self.tokenizer, ())
+        return Grammars(self.tokenizer, embedded(self.model.config) or 0, own.end_tokens)
 
     def _generate(
         self,
         inputs: Sequence[Any],
         prompts: Sequence[Prompt],
         listeners: Sequence[Listener | None],
-    ) -> list[TaskOutput]:
+    ) -> list[TaskOutput | RowError]:
         if not prompts[0].budget:
             nothing = Completion("", "length", 0)
             return [self.output(*row, nothing) for row in zip(inputs, prompts, strict=True)]
@@ -213,9 +240,15 @@ class GenerationBackend(TransformersBackend, StreamingBackend):
                 listeners=listeners,
             )
         return [
-            self.output(row, prompt, completion)
+            self.answer(row, prompt, completion)
             for row, prompt, completion in zip(inputs, prompts, completions, strict=True)
         ]
+
+    def answer(self, row: Any, prompt: Prompt, completion: Completion) -> TaskOutput | RowError:
+        """A row's answer, or why it has none."""
+        if completion.fault:
+            return RowError(f"structured_outputs: {completion.fault}")
+        return self.output(row, prompt, completion)
 
     def _padded(self, rows: Sequence[list[int]]) -> dict[str, torch.Tensor]:
         """(B, T) each. Decoder-only models go on from the last place, so padding comes first."""
@@ -280,9 +313,9 @@ def parameters_of(row: GenerationInput, room: int | None = None) -> Parameters:
     )
 
 
-def _with_tokens(output: TaskOutput, listener: Listener | None) -> TaskOutput:
+def _with_tokens(output: TaskOutput | RowError, listener: Listener | None) -> TaskOutput | RowError:
     """A row's answer, with its tokens where they were kept."""
-    if not isinstance(listener, TokenRecorder):
+    if not isinstance(listener, TokenRecorder) or isinstance(output, RowError):
         return output
     assert isinstance(output, GenerationOutput)
     [generation] = output.generations

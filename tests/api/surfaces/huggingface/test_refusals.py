@@ -45,6 +45,18 @@ def refused(http: httpx.Client, task: str, body: object, status: int = 400) -> s
         ("ranking", {"inputs": ["a", "b", "c"]}, ("pair",)),
         ("chat", {"inputs": 3}, ("past_user_inputs",)),
         ("chat", {"inputs": {"generated_responses": ["a"], "text": "b"}}, ("past_user_inputs",)),
+        ("chat", {"inputs": "a", "parameters": {"tools": [{}]}}, ("tools", "/v1/chat")),
+        ("chat", {"inputs": "a", "parameters": {"grammar": {"type": "xml"}}}, ("grammar", "regex")),
+        (
+            "text-generation",
+            {"inputs": "a", "parameters": {"grammar": {"type": "json", "value": "{"}}},
+            ("parameters.grammar", "a JSON schema"),
+        ),
+        (
+            "text-generation",
+            {"inputs": "a", "parameters": {"grammar": {"type": "regex", "value": "(["}}},
+            ("structured_outputs",),
+        ),
         ("image-classification", {"inputs": "https://a.b/c.png"}, ("inputs", "URL")),
         ("keypoint-matching", {"inputs": PICTURE}, ("inputs", "two images")),
         ("keypoint-matching", {"inputs": [[PICTURE] * 3]}, ("inputs", "two images")),

@@ -35,6 +35,9 @@ IMAGE = {
 }
 
 
+TOOL = {"type": "function", "function": {"name": "f"}}
+
+
 def chat(**fields: Any) -> dict[str, Any]:
     return {"model": "chat", "messages": HELLO, **fields}
 
@@ -42,7 +45,8 @@ def chat(**fields: Any) -> dict[str, Any]:
 BAD = [
     ("chat/completions", {"messages": HELLO}, "model"),
     ("chat/completions", chat(messages=[]), "messages"),
-    ("chat/completions", chat(messages=[{"role": "tool", "content": "x"}]), "messages[0].role"),
+    ("chat/completions", chat(messages=[{"role": "judge", "content": "x"}]), "messages[0].role"),
+    ("chat/completions", chat(messages=[{"role": "tool"}]), "messages[0]"),
     ("chat/completions", chat(messages=[{"role": "user", "content": [IMAGE]}]), "messages"),
     ("chat/completions", chat(n=2, temperature=0), "n"),
     ("chat/completions", chat(n=99, temperature=1), "n"),
@@ -53,7 +57,38 @@ BAD = [
     ("chat/completions", chat(min_tokens=-1), "min_tokens"),
     ("chat/completions", chat(n=2, top_p=0), "n"),
     ("chat/completions", chat(tools=[{}]), "tools"),
-    ("chat/completions", chat(response_format={"type": "json_object"}), "response_format"),
+    ("chat/completions", chat(tool_choice="required"), "tool_choice"),
+    ("chat/completions", chat(tools=[TOOL], tool_choice="perhaps"), "tool_choice"),
+    ("chat/completions", chat(tools=[TOOL, TOOL]), "tools"),
+    ("chat/completions", chat(model="image-text-to-text", tools=[TOOL]), "messages"),
+    ("chat/completions", chat(response_format={"type": "xml"}), "response_format"),
+    ("chat/completions", chat(response_format={"type": "json_schema"}), "response_format.json"),
+    (
+        "chat/completions",
+        chat(response_format={"type": "json_schema", "json_schema": {"schema": {"type": "x"}}}),
+        "response_format",
+    ),
+    ("chat/completions", chat(guided_json="{"), "guided_json"),
+    ("chat/completions", chat(guided_regex="(["), "guided_regex"),
+    ("chat/completions", chat(guided_choice=[]), "guided_choice"),
+    ("chat/completions", chat(guided_choice=["a"], guided_regex="a"), "guided_choice"),
+    ("chat/completions", chat(structured_outputs={"xml": "a"}), "structured_outputs"),
+    (
+        "completions",
+        {"model": "text-generation", "prompt": "a", "guided_grammar": "start: nothing"},
+        "guided_grammar",
+    ),
+    ("responses", {"model": "chat", "input": []}, "input"),
+    ("responses", {"model": "chat", "input": "a", "previous_response_id": "b"}, "previous"),
+    ("responses", {"model": "chat", "input": "a", "tools": [{"type": "web_search"}]}, "tools[0]"),
+    ("responses", {"model": "chat", "input": [{"type": "computer_call"}]}, "input[0].type"),
+    ("responses", {"model": "chat", "input": "a", "max_output_tokens": 0}, "max_output_tokens"),
+    ("responses", {"model": "chat", "input": "a", "reasoning": {"effort": "high"}}, "reasoning"),
+    (
+        "responses",
+        {"model": "chat", "input": "a", "text": {"format": {"type": "json_schema"}}},
+        "text.format",
+    ),
     ("chat/completions", chat(max_tokens=0), "max_tokens"),
     ("chat/completions", chat(max_token=5), "max_token"),
     ("chat/completions", chat(stop=[""]), "stop[0]"),
