@@ -94,9 +94,11 @@ _ROUTES = (
 )
 
 
+_RERANK = ("/v1/rerank", "/v2/rerank", "/rerank", "/infinity/rerank")
+
 #: Whose errors a path's clients read, by how it begins; others read ours.
 _SHAPES = (
-    *((path, rerank_routes.error_shape) for path in ("/v1/rerank", "/v2/rerank", "/rerank")),
+    *((path, rerank_routes.error_shape) for path in _RERANK),
     *((path, tei_routes.error_shape) for path in ("/embed", "/predict", "/similarity", "/info")),
     ("/v1/", openai_shape),
     ("/v1alpha/", instill_routes.error_shape),

@@ -29,6 +29,8 @@ def pairs(results):
 def litellm():
     import litellm
 
+    litellm.suppress_debug_info = True  # which goes to standard output
+
     def rerank(provider, base, **options):
         answer = litellm.rerank(
             model=f"{provider}/ranking",
@@ -54,7 +56,7 @@ def litellm():
         "rerank, cohere": lambda: rerank("cohere", URL),
         "rerank, jina_ai": lambda: rerank("jina_ai", URL),
         "rerank, hosted_vllm": lambda: rerank("hosted_vllm", URL),
-        "rerank, infinity": lambda: rerank("infinity", URL),
+        "rerank, infinity": lambda: rerank("infinity", f"{URL}/infinity"),
         "rerank, together_ai": lambda: rerank("together_ai", f"{URL}/v1"),
         "rerank, voyage": lambda: rerank("voyage", URL),
         "embedding": embedding,
@@ -120,20 +122,27 @@ def infinity():
     from infinity_client.api.default import embeddings, rerank
     from infinity_client.models import OpenAIEmbeddingInputText, RerankInput
 
-    client = Client(base_url=f"{URL}/v1")
-    at_root = Client(base_url=URL)
+    client = Client(base_url=f"{URL}/infinity")
 
-    def ranked(client, **fields):
+    def ranked(**fields):
         body = RerankInput(query=QUERY, documents=TEXTS, top_n=2, **fields)
         return pairs(rerank.sync(client=client, body=body).results)
+
+    def with_texts():
+        body = RerankInput(
+            query=QUERY, documents=TEXTS, top_n=2, model="ranking", return_documents=True
+        )
+        answer = rerank.sync(client=client, body=body)
+        return {"ranking": pairs(answer.results), "texts": [r.document for r in answer.results]}
 
     def embedded():
         body = OpenAIEmbeddingInputText(input_=TEXTS, model="embedding")
         return [each.embedding for each in embeddings.sync(client=client, body=body).data]
 
     return {
-        "rerank": lambda: ranked(client, model="ranking"),
-        "rerank, no model named": lambda: ranked(at_root),
+        "rerank": lambda: ranked(model="ranking"),
+        "rerank, documents": with_texts,
+        "rerank, no model named": ranked,
         "embeddings": embedded,
     }
 
@@ -158,9 +167,6 @@ def huggingface_hub():
         "InferenceClient.sentence_similarity, /similarity": lambda: at(
             "embedding/similarity"
         ).sentence_similarity(QUERY, TEXTS),
-        "InferenceClient.get_endpoint_info, text-embeddings-inference": lambda: at(
-            "ranking"
-        ).get_endpoint_info(),
     }
 
 
@@ -197,6 +203,7 @@ def haystack():
 
 def langchain():
     import cohere
+    from huggingface_hub import InferenceClient
     from langchain_cohere import CohereRerank
     from langchain_huggingface import HuggingFaceEndpointEmbeddings
 
@@ -206,7 +213,9 @@ def langchain():
         return pairs(reranker.rerank(TEXTS, QUERY, top_n=2))
 
     def embedder():
-        return HuggingFaceEndpointEmbeddings(model=f"{URL}/models/embedding/embed")
+        made = HuggingFaceEndpointEmbeddings()  # which takes no URL for its model
+        made.client = InferenceClient(model=f"{URL}/models/embedding/embed")
+        return made
 
     return {
         "CohereRerank": ranked,

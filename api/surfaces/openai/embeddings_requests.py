@@ -37,7 +37,8 @@ class EmbeddingsRequest(OpenAIRequest):
     #: What the texts of input are; images' are URLs, data URIs or base64.
     modality: Literal["text", "image"] = "text"
     encoding_format: Literal["float", "base64"] = "float"
-    dimensions: int | None = Field(default=None, ge=1)
+    #: Infinity's clients say 0 for all.
+    dimensions: int | None = Field(default=None, ge=0)
     #: A text that is too long for the model is refused, as by OpenAI, unless this asks for a cut.
     truncate: bool = False
 

@@ -24,13 +24,14 @@ router = APIRouter(tags=["openai"], route_class=FastRoute)
 
 
 @router.post("/v1/embeddings")
+@router.post("/infinity/embeddings")
 @shaped(error_shape)
 async def embeddings(request: Request) -> Response:
     """Turn texts, and images where the model takes them, into vectors of length 1."""
     asked, model, given = await _read(request)
     output = await answer(request, model, given)
     assert isinstance(output, EmbeddingOutput)
-    vectors = [shortened(vector, asked.dimensions) for vector in output.embeddings]
+    vectors = [shortened(vector, asked.dimensions or None) for vector in output.embeddings]
     packed = asked.encoding_format == "base64"
     return json_response(
         {

@@ -56,6 +56,13 @@ async def rerank_second(request: Request) -> Response:
     )
 
 
+@router.post("/infinity/rerank")
+@shaped(error_shape)
+async def rerank_infinity(request: Request) -> Response:
+    """Put documents in order as Infinity does, whose clients read documents as bare texts."""
+    return await _first(request, await read(request), bare=True)
+
+
 # After the paths that end alike.
 @router.post("/rerank")
 @router.post("/models/{model:path}/rerank")
@@ -72,10 +79,16 @@ async def rerank_either(request: Request) -> Response:
         return shaped_response(request, error, shape)
 
 
-async def _first(request: Request, document: dict[str, Any]) -> Response:
+async def _first(request: Request, document: dict[str, Any], *, bare: bool = False) -> Response:
     asked, model, found = await _ranked(request, document)
     # Jina's and vLLM's default; Voyage answers none, under another name.
     results = _results(asked, found, with_documents=asked.return_documents is not False)
+    if bare:
+        texts = asked.texts()
+        results = [
+            {**each, "document": texts[each["index"]]} if "document" in each else each
+            for each in results
+        ]
     data = _results(asked, found, with_documents=bool(asked.return_documents))
     return json_response(
         {

@@ -30,7 +30,7 @@ def pairs(results: list[dict[str, Any]]) -> list[tuple[int, float]]:
     "path",
     [
         *("/v1/rerank", "/rerank", "/models/ranking/v1/rerank", "/models/ranking/rerank"),
-        *("/v2/rerank", "/models/ranking/v2/rerank"),
+        *("/v2/rerank", "/models/ranking/v2/rerank", "/infinity/rerank"),
     ],
 )
 def test_every_path_puts_documents_in_order(http: httpx.Client, serving: Worker, path: str) -> None:
@@ -57,6 +57,16 @@ def test_the_first_version_answers_in_all_its_clients_words(
     assert [each["document"] for each in asked["data"]] == [{"text": TEXTS[1]}, {"text": TEXTS[0]}]
     bare = http.post("/v1/rerank", json=body(return_documents=False)).json()
     assert all("document" not in each for each in bare["results"])
+
+
+def test_infinitys_clients_read_bare_texts(http: httpx.Client, serving: Worker) -> None:
+    documents = [{"text": TEXTS[0]}, TEXTS[1]]
+    found = http.post("/infinity/rerank", json=body(documents=documents)).json()
+    assert [each["document"] for each in found["results"]] == TEXTS[::-1]
+    assert http.post("/infinity/rerank", json={}).json()["detail"].startswith("query")
+    given = {"model": "embedding", "input": TEXTS, "dimensions": 0}
+    vectors = http.post("/infinity/embeddings", json=given)
+    assert vectors.json()["data"] == http.post("/v1/embeddings", json=given).json()["data"]
 
 
 def test_the_second_version_answers_no_documents(http: httpx.Client, serving: Worker) -> None:
