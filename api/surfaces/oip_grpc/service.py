@@ -18,6 +18,7 @@ from ....protocol import codec, v2
 from ....protocol.errors import InvalidRequest, WherryError
 from ....protocol.parameters import STREAM
 from ....tasks.catalog import ModelDeclaration
+from ....tasks.oip_grpc.messages import MESSAGES, SERVICE
 from ....tasks.text.generation import GenerationOutput
 from ...access.caller import caller
 from ...core.envelope import Envelope
@@ -31,7 +32,6 @@ from ...http.body import OFF_LOOP_BYTES, off_loop, parsed
 from ...http.hangup import never
 from .convert import read_json, read_request, write_response
 from .errors import Context, guarded
-from .messages import MESSAGES, SERVICE
 from .ordered import in_order
 from .pieces import FINAL, pieces
 

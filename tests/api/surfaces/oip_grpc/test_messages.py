@@ -14,10 +14,10 @@ from wherry.api.surfaces.oip_grpc.convert import (
     write_parameters,
     write_response,
 )
-from wherry.api.surfaces.oip_grpc.messages import MESSAGES
 from wherry.protocol import v2
 from wherry.protocol.datatypes import Datatype
 from wherry.protocol.errors import InvalidRequest
+from wherry.tasks.oip_grpc.messages import MESSAGES
 from wherry.tasks.registry import get_task
 
 service_pb2 = pytest.importorskip("tritonclient.grpc.service_pb2", reason="in the test group")
