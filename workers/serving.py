@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 from ..jobs.call import Queue
 from ..jobs.claim import claim
@@ -23,6 +24,7 @@ from .batch import Encoded, run_batch
 from .belonging import Belonging
 from .blobs import Blobs, JobAnswer
 from .events import JobEvents
+from .lanes import Lanes
 from .lease import Lease
 from .loaded_model import LoadedModel
 from .missed import Missed
@@ -78,6 +80,9 @@ class Serving:
         self._missed = Missed(worker, queue, jobs, belonging)
         self._quarantine = Quarantine(lambda suspect: queue.run(note_alone(worker, suspect, jobs)))
         self._events, self._draining = events, draining
+        self._lanes = Lanes(
+            models, reissue=lambda hints: queue.run(reissue(hints, jobs, at_once=True))
+        )
 
     def serve(self, hint: Group) -> int:
         """Run the batch that is due, now that a ticket came. Answers how many jobs it had."""
@@ -88,18 +93,37 @@ class Serving:
             return 0
         self._wanted(hint.model_id)
         claimed = self._claim(hint)
-        if claimed.is_foreign:
+        if claimed.is_foreign and not self._lanes.parks(hint):
             self._pass_on(hint)
         group, jobs = claimed.group, claimed.jobs
         if group is None or not jobs:
             return 0
-        with self._lease.holding(group, (job.id for job in jobs)):
+        if (model := self._models.remote(group.model_id)) is not None:
+            rows = sum(job.rows for job in jobs)
+            self._lanes.begin(model, rows, lambda: self._hold_and_run(group, claimed))
+        else:
+            self._hold_and_run(group, claimed)
+        return len(jobs)
+
+    def _hold_and_run(self, group: Group, claimed: Claim) -> None:
+        is_remote = self._models.remote(group.model_id) is not None
+        ids = [job.id for job in claimed.jobs]
+        with self._lease.holding(group, ids, may_hang=not is_remote):
             if self._draining.is_set():
                 for share in claimed.shares:
                     self._give_back(share.group, share.jobs, charged_us=share.charged_us)
-                return 0
+                return
             self._run(group, claimed)
-        return len(jobs)
+
+    def look(self) -> None:
+        """Ask for the tickets again that came while a remote model had no room. Call it often."""
+        self._lanes.look()
+
+    def end_lanes(self) -> None:
+        """Let the batches of remote models end, once no more begin: those under way in the time
+        that finished work has at a shutdown, what waits at once.
+        """
+        self._lanes.end(self._settings.drain_timeout_s)
 
     def _give_back(self, group: Group, jobs: Sequence[ClaimedJob], *, charged_us: int = 0) -> None:
         self._queue.run(release(group, self._id, jobs, self._jobs, charged_us=charged_us))
@@ -165,7 +189,7 @@ class Serving:
             # What someone waits for goes first.
             rank = int(all(job.group.is_bulk for job in jobs))
             with (
-                self._quarantine.around(jobs),
+                nullcontext() if model.backend.is_remote else self._quarantine.around(jobs),
                 self._decoding.ranked(rank),
                 self._device.ranked(rank),
             ):

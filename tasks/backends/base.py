@@ -5,12 +5,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
-from ...protocol.errors import RowError
+from ...protocol.errors import RowError, Unavailable
 from ..base import Task, TaskInput, TaskOutput
 from ..text.tokens import Listener
 from .company import Company, Probe, try_company
 from .device import Device
 from .facts import ModelFacts
+
+
+class NotAnsweredError(Unavailable):
+    """The model could not be asked; the row waits and goes again."""
 
 
 class ModelRefused(Exception):
@@ -30,6 +34,8 @@ class Backend(ABC):
     #: Whether each row of a batch may have its own of the parameters in `Task.own`; else `run` is
     #: given rows that have them alike.
     rows_have_own: bool = False
+    #: Whether another machine computes: its batches run side by side, and hold no device.
+    is_remote: bool = False
 
     def __init__(self, task: Task, source: str | None, *, device: Device) -> None:
         self.task, self.source, self.device = task, source, device
@@ -64,6 +70,18 @@ class Backend(ABC):
     def probe(self) -> Probe[Any] | None:
         """Rows of several lengths to try the model with; None where rows are never padded."""
         return None
+
+    @property
+    def away(self) -> str:
+        """Why a model that is remote answers nothing now; "" while it does."""
+        return ""
+
+    def room(self, held: int) -> int | None:  # noqa: ARG002 # what is here has all the room
+        """How many rows more may be claimed for a model that has so many; None for no bound."""
+        return None
+
+    def interrupt(self, *, all_of_them: bool = False) -> None:  # noqa: B027 # nothing waits here
+        """Begin no more calls to another machine, or end those under way, too: the worker stops."""
 
     def facts(self) -> ModelFacts:
         """What can be said of the model now that it is loaded."""

@@ -1,0 +1,117 @@
+"""A long run over an endpoint that says 429, dies, and comes back."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from wherry.client import Client
+from wherry.ops.stack import Stack
+from wherry.protocol.errors import RowError
+from wherry.tasks.text.embedding import EmbeddingInput
+from wherry.tasks.text.text_generation import TextGenerationInput
+
+from ..support.flaky import Flaky
+from ..support.models import model
+from ..support.waiting import until
+
+pytestmark = [pytest.mark.timeout(300)]
+
+ENV = {
+    "WHERRY_ENDPOINT_HOSTS": "127.0.0.1:*",
+    "WHERRY_ENDPOINT_SCHEMES": "http",
+    "WHERRY_OUTBOUND_NETWORKS": "127.0.0.1/32",
+    "WHERRY_LEASE_TTL_S": "5",
+}
+
+
+def fleet(folder: Path, url: str, **parameters: object) -> Stack:
+    models = folder / "models.toml"
+    asked = {"protocol": "openai", "model": "m", **parameters}
+    models.write_text(
+        model("writer", "text-generation", backend="endpoint", source=url, **asked)
+        + model("embedding")
+    )
+    return Stack(models=models, data_dir=folder, flower=False, env=ENV)
+
+
+def annotated(stack: Stack, source: Path, out: Path) -> tuple[int, dict[str, int]]:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "wherry.ops.cli", "annotate", str(source)),
+            *("--model", "writer", "--out", str(out), "--url", stack.url, "--json"),
+        ],
+        stdout=subprocess.PIPE,
+        check=False,
+        timeout=240,
+    )
+    found: dict[str, int] = json.loads(done.stdout)
+    return done.returncode, found
+
+
+def written(path: Path, rows: int) -> Path:
+    with path.open("w") as source:
+        for number in range(rows):
+            text = f"row {number}" + (" BAD" if number % 500 == 250 else "")
+            source.write(json.dumps({"id": f"r{number}", "text": text}) + "\n")
+    return path
+
+
+@pytest.mark.slow
+def test_every_row_is_answered_once_over_a_server_that_objects_and_dies_twice(
+    tmp_path: Path,
+) -> None:
+    rows = 2000
+    source = written(tmp_path / "rows.jsonl", rows)
+    out = tmp_path / "out.jsonl"
+    with (
+        Flaky(tmp_path, [400, 700, 0], busy_every=40, gone_s=2.0) as flaky,
+        fleet(tmp_path, flaky.url) as stack,
+    ):
+        status, summary = annotated(stack, source, out)
+        answered = Counter(flaky.answered())
+    assert flaky.deaths == 2
+    assert status == 1, "the bad rows failed, as they should"
+    assert (summary["rows"], summary["failed"]) == (rows, 4)
+    found = [json.loads(line) for line in out.read_text().splitlines()]
+    good = [f"row {number}" for number in range(rows) if number % 500 != 250]
+    told = [row["text"] for row in found]
+    assert told == [f"answer to {text}" for text in good], "each once, in order"
+    errors = (tmp_path / "out.jsonl.errors.jsonl").read_text()
+    assert errors.count("the endpoint answered 400: a bad prompt") == 4
+    assert set(answered) == set(good), "each was answered by the server"
+    # What was under way when it died was answered twice, and nothing else was.
+    assert sum(answered.values()) - len(good) <= 2 * 64
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[tuple[Stack, Flaky]]:
+    flaky = Flaky(tmp_path, [0], busy_every=0, gone_s=0)
+    with fleet(tmp_path, flaky.url) as stack:
+        yield stack, flaky
+
+
+def test_a_server_that_is_away_is_told_and_its_jobs_wait(stack: tuple[Stack, Flaky]) -> None:
+    fleet, flaky = stack
+    with Client(fleet.url) as client:
+
+        def entry(name: str) -> dict[str, str]:
+            return next(each for each in client.models() if each["name"] == name)
+
+        away = until(lambda: entry("writer"), lambda told: told["state"] == "UNAVAILABLE")
+        assert "its endpoint is away: host '127.0.0.1': no connection" in away["reason"]
+        assert entry("embedding")["state"] == "READY"
+        job = client.submit("writer", TextGenerationInput(texts=["early"]))
+        assert client.infer("embedding", EmbeddingInput(texts=["beside it"]), 60)
+        assert client.status(job.id).status == "queued"
+        with flaky:
+            assert "answer to early" in str(client.result(job.id, 60))
+            until(lambda: entry("writer"), lambda told: told["state"] == "READY")
+            with pytest.raises(RowError, match="the endpoint answered 400: a bad prompt"):
+                client.infer("writer", TextGenerationInput(texts=["BAD"]), 60)
