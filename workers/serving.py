@@ -101,19 +101,20 @@ class Serving:
         if (model := self._models.remote(group.model_id)) is not None:
             rows = sum(job.rows for job in jobs)
             self._lanes.begin(model, rows, lambda: self._hold_and_run(group, claimed))
-        else:
-            self._hold_and_run(group, claimed)
-        return len(jobs)
+            return len(jobs)
+        return self._hold_and_run(group, claimed)
 
-    def _hold_and_run(self, group: Group, claimed: Claim) -> None:
+    def _hold_and_run(self, group: Group, claimed: Claim) -> int:
+        """Run what was claimed, or give it back at once. Answers how many jobs were run."""
         is_remote = self._models.remote(group.model_id) is not None
         ids = [job.id for job in claimed.jobs]
         with self._lease.holding(group, ids, may_hang=not is_remote):
             if self._draining.is_set():
                 for share in claimed.shares:
                     self._give_back(share.group, share.jobs, charged_us=share.charged_us)
-                return
+                return 0
             self._run(group, claimed)
+        return len(ids)
 
     def look(self) -> None:
         """Ask for the tickets again that came while a remote model had no room. Call it often."""

@@ -22,9 +22,9 @@ from .calls import BatchCalls, Calls, Limits
 from .declared import fault_of
 from .http import Http, open_guard
 from .protocols import protocol_class
-from .protocols.base import Protocol, Wanted
+from .protocols.base import Protocol, RemoteModel
 from .rates import Allowance, Prices, Spending
-from .window import Window
+from .window import RequestWindow
 
 #: Seconds that loading waits for a first look at the server.
 _LOOK_S = 10.0
@@ -82,7 +82,7 @@ class Endpoint(StreamingBackend):
         self._key_env, self._headers_env = key_env, dict(headers_env or {})
         self._tokens_per_minute = tokens_per_minute
         self._prices = Prices(price_in, price_out, spend_per_day)
-        self._wanted = Wanted(
+        self._wanted = RemoteModel(
             model=model,
             model_version=model_version,
             rows_per_request=rows_per_request,
@@ -119,7 +119,7 @@ class Endpoint(StreamingBackend):
             Allowance(self._tokens_per_minute),
             Spending(self._prices),
         )
-        self._calls = Calls(self._protocol, Window(self._max_concurrent), limits)
+        self._calls = Calls(self._protocol, RequestWindow(self._max_concurrent), limits)
         try:
             async with asyncio.timeout(_LOOK_S):
                 await self._calls.look()

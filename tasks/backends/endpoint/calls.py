@@ -12,10 +12,10 @@ from ....protocol.errors import BackendError, RowError, WherryError
 from ...base import TaskInput, TaskOutput
 from ...text.tokens import Token
 from ..base import NotAnsweredError
-from .faults import AwayError, BrokenError, BusyError, EndpointFault
+from .faults import AwayError, BrokenError, EndpointBusyError, EndpointFault
 from .protocols.base import Hear, Protocol
 from .rates import Allowance, Spending
-from .window import Window
+from .window import RequestWindow
 
 #: Seconds that a row waits here for a server that is away or busy, before its job goes back to the
 #: queue; and the longest rest that a server may ask for while no job is claimed for it.
@@ -79,7 +79,7 @@ class Calls:
     def __init__(
         self,
         protocol: Protocol,
-        window: Window,
+        window: RequestWindow,
         limits: Limits,
         *,
         patience_s: float = PATIENCE_S,
@@ -173,7 +173,7 @@ class Calls:
             hears = said if said and not said.any else None
             try:
                 return await self._once(done, rows, hears, troubled_at)
-            except BusyError as error:
+            except EndpointBusyError as error:
                 self._rest(error.retry_after_s or 0.0)
             except AwayError as error:
                 self.shut(str(error))
@@ -207,7 +207,7 @@ class Calls:
             self._idle.discard(task)
             try:
                 told = await self._protocol.ask(rows, hear)
-            except BusyError as error:
+            except EndpointBusyError as error:
                 self.window.slow_down(begun, error.retry_after_s or 0.0)
                 raise
             except RowError:

@@ -24,7 +24,7 @@ class EndpointFault(Exception):
     """The row is not at fault. The text is for operators, and holds no secret."""
 
 
-class BusyError(EndpointFault):
+class EndpointBusyError(EndpointFault):
     """Not now; after so many seconds, where the server says."""
 
     def __init__(self, text: str, retry_after_s: float | None = None) -> None:
@@ -49,7 +49,9 @@ def check_status(
     if 200 <= status < 300:
         return
     if status in _BUSY:
-        raise BusyError(f"it answers {status}", retry_after_s(headers.get("retry-after", "")))
+        raise EndpointBusyError(
+            f"it answers {status}", retry_after_s(headers.get("retry-after", ""))
+        )
     if status in _ASTRAY or 300 <= status < 400 or (status == 403 and not has_answered):
         raise AwayError(f"it answers {status}{_MEANING.get(status, '')}")
     said = quoted(body, hidden)

@@ -23,7 +23,7 @@ _MOST_BYTES = 1 << 28
 _MOST_SAID = 1 << 16
 
 
-class Reply(NamedTuple):
+class EndpointReply(NamedTuple):
     """A good answer."""
 
     body: bytes
@@ -82,21 +82,21 @@ class Http:
         url = self._guard.allowed.url(self._base)
         return url, await self._guard.addresses(url)
 
-    async def get(self, path: str) -> Reply:
+    async def get(self, path: str) -> EndpointReply:
         """Ask for a document."""
         return await self._whole("GET", path, None, {})
 
-    async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+    async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> EndpointReply:
         """Send a body, and read the whole answer. Raises EndpointFault, and RowError."""
         return await self._whole("POST", path, body, headers)
 
     async def _whole(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
-    ) -> Reply:
+    ) -> EndpointReply:
         try:
             async with asyncio.timeout(self.timeout_s):
                 async with self.open(method, path, body, headers) as response:
-                    return Reply(await _read(response, _MOST_BYTES), dict(response.headers))
+                    return EndpointReply(await _read(response, _MOST_BYTES), dict(response.headers))
         except TimeoutError:
             raise BrokenError(f"no answer within {self.timeout_s:g} s") from None
 
@@ -119,6 +119,7 @@ class Http:
                         has_answered=self.has_answered,
                         hidden=self.hidden,
                     )
+                self.has_answered |= method == "POST"
                 yield response
         except (NoConnection, NotAllowed) as error:
             raise AwayError(str(error)) from None

@@ -24,7 +24,7 @@ _REST = 10
 _REST_AFTER_A_CUT = 1
 
 
-class Window:
+class RequestWindow:
     """Bounds what is under way. One event loop uses it.
 
     Each width is judged by a round of answers while others waited. As long as a wider one answers

@@ -19,7 +19,7 @@ UNNUMBERED = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class RemoteModel:
     """How a model is asked for, as models.toml says."""
 
     model: str = ""
@@ -43,7 +43,7 @@ class Protocol(ABC):
     #: Rows of one request where nobody says; the server may take fewer.
     rows_per_request: int = 1
 
-    def __init__(self, task: Task, wanted: Wanted, http: Http) -> None:
+    def __init__(self, task: Task, wanted: RemoteModel, http: Http) -> None:
         self.task, self.wanted, self.http = task, wanted, http
         if wanted.rows_per_request:
             self.rows_per_request = wanted.rows_per_request

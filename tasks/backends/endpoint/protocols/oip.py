@@ -14,7 +14,7 @@ from ....base import TaskInput
 from ....text.generation import Generation, GenerationOutput
 from ....text.tokens import Token
 from ..faults import BrokenError, EndpointFault
-from ..http import Reply
+from ..http import EndpointReply
 from .base import UNNUMBERED, Hear, Told
 from .rows_together import RowsTogether
 from .streams import events
@@ -91,7 +91,7 @@ class OpenInference(RowsTogether):
         return Told([output(generations=[generation])])
 
 
-def _response(reply: Reply) -> v2.InferenceResponse:
+def _response(reply: EndpointReply) -> v2.InferenceResponse:
     length = reply.headers.get(_LENGTH.lower())
     try:
         return codec.decode_response(reply.body, int(length) if length else None)

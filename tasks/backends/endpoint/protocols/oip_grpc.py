@@ -15,9 +15,9 @@ from .....protocol.errors import InvalidRequest, RowError
 from ....base import Task, TaskInput
 from ....egress.allowed import NoConnection, NotAllowed
 from ....oip_grpc.messages import MESSAGES, SERVICE
-from ..faults import AwayError, BrokenError, BusyError, EndpointFault, quoted
+from ..faults import AwayError, BrokenError, EndpointBusyError, EndpointFault, quoted
 from ..http import Http
-from .base import Hear, Told, Wanted
+from .base import Hear, RemoteModel, Told
 from .rows_together import RowsTogether
 
 _ROW = frozenset({"INVALID_ARGUMENT", "FAILED_PRECONDITION", "OUT_OF_RANGE"})
@@ -32,7 +32,7 @@ _KINDS = {bool: "bool_param", int: "int64_param", str: "string_param", float: "d
 class OpenInferenceGrpc(RowsTogether):
     """A batch a request, with raw tensors, over one channel to an address that was checked."""
 
-    def __init__(self, task: Task, wanted: Wanted, http: Http) -> None:
+    def __init__(self, task: Task, wanted: RemoteModel, http: Http) -> None:
         super().__init__(task, wanted, http)
         self._channel: grpc.aio.Channel | None = None
 
@@ -85,11 +85,13 @@ class OpenInferenceGrpc(RowsTogether):
         if code in _ASTRAY:
             return AwayError(f"it answers {code}")
         if code == "RESOURCE_EXHAUSTED":
-            return BusyError(f"it answers {code}")
+            return EndpointBusyError(f"it answers {code}")
         if code == "UNAVAILABLE":
             assert self._channel is not None
             is_there = self._channel.get_state() is grpc.ChannelConnectivity.READY
-            return BusyError(f"it answers {code}") if is_there else AwayError("no connection")
+            return (
+                EndpointBusyError(f"it answers {code}") if is_there else AwayError("no connection")
+            )
         return BrokenError(f"the endpoint answered {code}{said}")
 
     async def _opened(self) -> grpc.aio.Channel:

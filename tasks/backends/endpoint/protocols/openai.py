@@ -27,7 +27,7 @@ from ....text.tokens import LEAST_LOGPROB, Candidate, Token
 from ..faults import BrokenError
 from ..files import image_type, sound_file
 from ..http import Http
-from .base import UNNUMBERED, Hear, Protocol, Told, Wanted, in_parts
+from .base import UNNUMBERED, Hear, Protocol, RemoteModel, Told, in_parts
 from .streams import events
 
 #: Texts of one request for embeddings, where nobody says.
@@ -37,7 +37,7 @@ _TEXTS = 32
 class OpenAI(Protocol):
     """A text a request; of texts to embed as many as one may hold."""
 
-    def __init__(self, task: Task, wanted: Wanted, http: Http) -> None:
+    def __init__(self, task: Task, wanted: RemoteModel, http: Http) -> None:
         if task.name == "embedding":
             self.rows_per_request = _TEXTS
         super().__init__(task, wanted, http)

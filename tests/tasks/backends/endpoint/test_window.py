@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
-from wherry.tasks.backends.endpoint.window import Window
+from wherry.tasks.backends.endpoint.window import RequestWindow
 
 
 class Server:
@@ -17,12 +16,12 @@ class Server:
     def clock(self) -> float:
         return self.now
 
-    def answer(self, window: Window) -> None:
+    def answer(self, window: RequestWindow) -> None:
         """One request of a full window is answered: a second for each that it bears at once."""
         self.now += 1 / min(window.width, self.bears)
 
 
-async def flood(window: Window, server: Server, answers: int) -> None:
+async def flood(window: RequestWindow, server: Server, answers: int) -> None:
     """More requests than the window takes, until there are so many answers."""
     left = answers
 
@@ -40,7 +39,7 @@ async def flood(window: Window, server: Server, answers: int) -> None:
 
 def grown(bears: int, most: int, answers: int = 4000) -> int:
     server = Server(bears)
-    window = Window(most, clock=server.clock)
+    window = RequestWindow(most, clock=server.clock)
     asyncio.run(flood(window, server, answers))
     return window.width
 
@@ -54,7 +53,7 @@ def test_it_grows_while_more_at_once_answers_more_and_no_further() -> None:
 def test_a_width_is_kept_where_nothing_waits() -> None:
     """Who sends one after the other says nothing of what the server bears."""
     server = Server(1000)
-    window = Window(64, clock=server.clock)
+    window = RequestWindow(64, clock=server.clock)
 
     async def one_by_one() -> None:
         for _ in range(500):
@@ -66,20 +65,17 @@ def test_a_width_is_kept_where_nothing_waits() -> None:
     assert window.width == 4
 
 
-def within(work: Callable[[Window], object], width: int = 16) -> Window:
-    """A window of some width, after what a test does to it."""
-    window = Window(64, clock=lambda: 0.0)
+def cut(width: int, *begun: int) -> int:
+    """What is left of a width after objections to requests that began after so many cuts."""
+    window = RequestWindow(64, clock=lambda: 0.0)
     window.width = width
-
-    async def run() -> None:
-        work(window)
-
-    asyncio.run(run())
-    return window
+    for before in begun:
+        window.slow_down(before)
+    return window.width
 
 
 def test_an_objection_halves_it_once_for_all_that_was_under_way() -> None:
-    async def objected(window: Window) -> None:
+    async def objected(window: RequestWindow) -> None:
         begun = asyncio.Event()
         objecting = asyncio.Event()
 
@@ -95,17 +91,17 @@ def test_an_objection_halves_it_once_for_all_that_was_under_way() -> None:
         objecting.set()
         await asyncio.gather(*asks)
 
-    window = Window(64)
+    window = RequestWindow(64)
     window.width = 16
     asyncio.run(objected(window))
     assert window.width == 8
-    within(lambda w: w.slow_down(0), 1)
-    assert within(lambda w: w.slow_down(0), 1).width == 1, "one is the least"
-    assert within(lambda w: (w.slow_down(0), w.slow_down(1)), 16).width == 4, "two objections"
+    assert cut(1, 0) == 1, "one is the least"
+    assert cut(16, 0, 0, 0) == 8
+    assert cut(16, 0, 1) == 4, "another objection to what began after the first"
 
 
 def test_no_more_are_under_way_than_the_width_and_places_go_in_order() -> None:
-    window, order, seen = Window(3), list[int](), list[int]()
+    window, order, seen = RequestWindow(3), list[int](), list[int]()
 
     async def ask(number: int) -> None:
         async with window.place():
@@ -124,7 +120,7 @@ def test_no_more_are_under_way_than_the_width_and_places_go_in_order() -> None:
 
 def test_who_gives_up_waiting_leaves_no_place_taken() -> None:
     async def run() -> None:
-        window = Window(1)
+        window = RequestWindow(1)
 
         async def hold() -> None:
             async with window.place():
