@@ -30,7 +30,7 @@ class Lanes:
         self._running = 0
         self._parked: dict[str, Group] = {}
 
-    def begin(self, model: LoadedModel, rows: int, work: Callable[[], None]) -> None:
+    def begin(self, model: LoadedModel, rows: int, work: Callable[[], object]) -> None:
         """Run a batch in a thread of its own."""
         with self._changed:
             self._running += 1
@@ -39,7 +39,7 @@ class Lanes:
             target=self._run, args=(model, rows, work), name="wherry-lane", daemon=True
         ).start()
 
-    def _run(self, model: LoadedModel, rows: int, work: Callable[[], None]) -> None:
+    def _run(self, model: LoadedModel, rows: int, work: Callable[[], object]) -> None:
         try:
             work()
         except WherryError as error:  # the lease finds what was left, and gives it back

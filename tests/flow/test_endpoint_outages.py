@@ -31,13 +31,17 @@ ENV = {
 }
 
 
-def fleet(folder: Path, url: str, **parameters: object) -> Stack:
+def fleet(folder: Path, url: str) -> Stack:
     models = folder / "models.toml"
-    asked = {"protocol": "openai", "model": "m", **parameters}
-    models.write_text(
-        model("writer", "text-generation", backend="endpoint", source=url, **asked)
-        + model("embedding")
+    writer = model(
+        "writer",
+        "text-generation",
+        backend="endpoint",
+        source=url,
+        protocol="openai",
+        model="m",
     )
+    models.write_text(writer + model("embedding"))
     return Stack(models=models, data_dir=folder, flower=False, env=ENV)
 
 
