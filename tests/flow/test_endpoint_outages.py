@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -14,11 +16,13 @@ import pytest
 from wherry.client import Client
 from wherry.ops.stack import Stack
 from wherry.protocol.errors import RowError
+from wherry.protocol.states import JobState
 from wherry.tasks.text.embedding import EmbeddingInput
 from wherry.tasks.text.text_generation import TextGenerationInput
 
 from ..support.flaky import Flaky
 from ..support.models import model
+from ..support.receiver import Receiver, status
 from ..support.waiting import until
 
 pytestmark = [pytest.mark.timeout(300)]
@@ -31,7 +35,7 @@ ENV = {
 }
 
 
-def fleet(folder: Path, url: str) -> Stack:
+def fleet(folder: Path, url: str, **env: str) -> Stack:
     models = folder / "models.toml"
     writer = model(
         "writer",
@@ -42,7 +46,7 @@ def fleet(folder: Path, url: str) -> Stack:
         model="m",
     )
     models.write_text(writer + model("embedding"))
-    return Stack(models=models, data_dir=folder, flower=False, env=ENV)
+    return Stack(models=models, data_dir=folder, flower=False, env={**ENV, **env})
 
 
 def annotated(stack: Stack, source: Path, out: Path) -> tuple[int, dict[str, int]]:
@@ -78,10 +82,10 @@ def test_every_row_is_answered_once_over_a_server_that_objects_and_dies_twice(
         Flaky(tmp_path, [400, 700, 0], busy_every=40, gone_s=2.0) as flaky,
         fleet(tmp_path, flaky.url) as stack,
     ):
-        status, summary = annotated(stack, source, out)
+        exit_status, summary = annotated(stack, source, out)
         answered = Counter(flaky.answered())
     assert flaky.deaths == 2
-    assert status == 1, "the bad rows failed, as they should"
+    assert exit_status == 1, "the bad rows failed, as they should"
     assert (summary["rows"], summary["failed"]) == (rows, 4)
     found = [json.loads(line) for line in out.read_text().splitlines()]
     good = [f"row {number}" for number in range(rows) if number % 500 != 250]
@@ -119,3 +123,68 @@ def test_a_server_that_is_away_is_told_and_its_jobs_wait(stack: tuple[Stack, Fla
             until(lambda: entry("writer"), lambda told: told["state"] == "READY")
             with pytest.raises(RowError, match="the endpoint answered 400: a bad prompt"):
                 client.infer("writer", TextGenerationInput(texts=["BAD"]), 60)
+
+
+class Held:
+    """A server that answers nobody until it is let go."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        self.receiver = receiver
+        choice = {"index": 0, "text": "at last", "finish_reason": "stop"}
+        self._body = json.dumps({"choices": [choice]}).encode()
+        receiver.answers["/v1/models"] = status(200, b"{}")
+        receiver.answers["/v1/completions"] = self._answer
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.receiver.port}/v1"
+
+    @property
+    def asked(self) -> int:
+        return sum(asked.path == "/v1/completions" for asked in self.receiver.asked)
+
+    def _answer(self, handler: BaseHTTPRequestHandler) -> None:
+        self.receiver.open.wait()
+        status(200, self._body)(handler)
+
+
+@pytest.fixture
+def held() -> Iterator[Held]:
+    receiver = Receiver()
+    yield Held(receiver)
+    receiver.close()
+
+
+def test_a_slow_server_keeps_no_thread_of_its_family(tmp_path: Path, held: Held) -> None:
+    with fleet(tmp_path, held.url) as stack, Client(stack.url) as client:
+        jobs = [
+            client.submit("writer", TextGenerationInput(texts=[f"{number}"]))
+            for number in range(30)
+        ]
+        until(lambda: held.asked, lambda asked: asked == 4)
+        for number in range(10):
+            assert client.infer("embedding", EmbeddingInput(texts=[f"{number}"]), 60)
+        states = [client.status(job.id).status for job in jobs]
+        assert states.count(JobState.SUCCEEDED) == 0
+        assert 4 <= states.count(JobState.RUNNING) <= 10, "two windows, and a batch more"
+        held.receiver.open.set()
+        assert all("at last" in str(client.result(job.id, 60)) for job in jobs)
+
+
+def test_a_worker_that_is_told_to_stop_gives_back_what_its_server_owes(
+    tmp_path: Path, held: Held
+) -> None:
+    with (
+        fleet(tmp_path, held.url, WHERRY_DRAIN_TIMEOUT_S="1") as stack,
+        Client(stack.url) as client,
+    ):
+        jobs = [
+            client.submit("writer", TextGenerationInput(texts=[f"{number}"])) for number in range(6)
+        ]
+        until(lambda: held.asked, lambda asked: asked == 4)
+        stack.worker("text").signal(signal.SIGTERM)
+        until(lambda: held.asked, lambda asked: asked == 8)
+        held.receiver.open.set()
+        for job in jobs:
+            assert "at last" in str(client.result(job.id, 60))
+            assert client.status(job.id).attempt == 1, "what was given back does not count"

@@ -83,16 +83,17 @@ class Calls:
         limits: Limits,
         *,
         patience_s: float = PATIENCE_S,
+        first_pause_s: float = _FIRST_PAUSE_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._protocol, self.window, self._limits = protocol, window, limits
-        self._patience_s, self._clock = patience_s, clock
+        self._patience_s, self._first_pause_s, self._clock = patience_s, first_pause_s, clock
         #: Why the endpoint is away; "" while it is not.
         self.away = ""
         self._open = asyncio.Event()
         self._open.set()
         self._not_before = 0.0
-        self._pause_s = _FIRST_PAUSE_S
+        self._pause_s = first_pause_s
         self._probing: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         #: Those of them that have no request under way.
@@ -166,7 +167,7 @@ class Calls:
         self, done: BatchCalls, rows: Sequence[TaskInput], hear: Hear | None
     ) -> Sequence[TaskOutput | WherryError]:
         troubled_at: float | None = None
-        broken, pause_s = 0, _FIRST_PAUSE_S
+        broken, pause_s = 0, self._first_pause_s
         said = _Said(hear) if hear is not None else None
         while True:
             # What begins anew after some of it was told would be told twice: its end is whole.
@@ -223,7 +224,7 @@ class Calls:
         return told.rows
 
     def _worked(self) -> None:
-        self._pause_s = _FIRST_PAUSE_S
+        self._pause_s = self._first_pause_s
 
     async def _may_go(self, troubled_at: float | None) -> None:
         """Wait until the server may be asked. Raises NotAnsweredError when that takes too long."""
