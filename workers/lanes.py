@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 
+from ..jobs.fleet import FleetView
 from ..jobs.group import Group
 from ..protocol.errors import WherryError
 from .loaded_model import LoadedModel
@@ -24,8 +26,15 @@ class Lanes:
     has ended, or the server is back.
     """
 
-    def __init__(self, models: Models, *, reissue: Callable[[Sequence[Group]], object]) -> None:
-        self._models, self._reissue = models, reissue
+    def __init__(
+        self,
+        models: Models,
+        *,
+        reissue: Callable[[Sequence[Group]], object],
+        spent: Callable[[str, int, float], float],
+    ) -> None:
+        #: `spent` adds to what a model has cost on a day, and answers the sum.
+        self._models, self._reissue, self._spent = models, reissue, spent
         self._changed = threading.Condition()
         self._running = 0
         self._parked: dict[str, Group] = {}
@@ -59,6 +68,19 @@ class Lanes:
             if len(self._parked) < _MOST_PARKED:
                 self._parked[hint.id] = hint
         return True
+
+    def meter(self, fleet: FleetView) -> None:
+        """Let each model take its part of its limits, and settle what it has spent."""
+        live = [worker for worker in fleet.workers if worker.alive]
+        for model in self._models:
+            model_id = model.group_model_id
+            if self._models.remote(model_id) is None:
+                continue
+            among = sum(w.serves(model_id) or model_id in w.away for w in live)
+            try:
+                model.backend.meter(among, partial(self._spent, model_id))
+            except WherryError as error:  # at the next look
+                log.debug("what %s has cost is not told yet: %s", model_id, error.message)
 
     def look(self) -> None:
         """Ask for those again that have room now."""

@@ -11,11 +11,13 @@ from contextlib import nullcontext
 from ..jobs.call import Queue
 from ..jobs.claim import claim
 from ..jobs.finish import Finished, finish, release
+from ..jobs.fleet import FleetView
 from ..jobs.group import Group
 from ..jobs.outage import Outage
 from ..jobs.record import BatchStats, Claim, ClaimedJob, Outcome, by_group
 from ..jobs.recover import note_alone, reissue
 from ..jobs.settings import JobsSettings
+from ..jobs.spent import add_spent
 from ..jobs.token_stream import send_chunks
 from ..protocol.errors import BackendError, ModelFailed, Unavailable
 from ..tasks.backends.decoding_pool import DecodingPool
@@ -81,7 +83,9 @@ class Serving:
         self._quarantine = Quarantine(lambda suspect: queue.run(note_alone(worker, suspect, jobs)))
         self._events, self._draining = events, draining
         self._lanes = Lanes(
-            models, reissue=lambda hints: queue.run(reissue(hints, jobs, at_once=True))
+            models,
+            reissue=lambda hints: queue.run(reissue(hints, jobs, at_once=True)),
+            spent=lambda model_id, day, amount: queue.run(add_spent(model_id, day, amount, jobs)),
         )
 
     def serve(self, hint: Group) -> int:
@@ -116,8 +120,11 @@ class Serving:
             self._run(group, claimed)
         return len(ids)
 
-    def look(self) -> None:
-        """Ask for the tickets again that came while a remote model had no room. Call it often."""
+    def look(self, fleet: FleetView) -> None:
+        """Ask for the tickets again that came while a remote model had no room, and settle what
+        such models have spent. Call it often.
+        """
+        self._lanes.meter(fleet)
         self._lanes.look()
 
     def end_lanes(self) -> None:

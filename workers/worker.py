@@ -228,7 +228,7 @@ class Worker:
     def _seen(self, fleet: FleetView) -> None:
         self._failures.look(fleet)
         self._changes.look(fleet)
-        self._serving.look()
+        self._serving.look(fleet)
         self._historian.look(fleet)
 
     def _give_back(self, job_ids: list[str]) -> None:

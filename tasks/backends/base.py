@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...protocol.errors import RowError, Unavailable
@@ -79,6 +79,11 @@ class Backend(ABC):
     def room(self, held: int) -> int | None:  # noqa: ARG002 # what is here has all the room
         """How many rows more may be claimed for a model that has so many; None for no bound."""
         return None
+
+    def meter(self, among: int, told: Callable[[int, float], float]) -> None:  # noqa: B027 # nothing costs here
+        """Take one of so many workers' part of a remote model's limits; and tell of what was spent
+        since the last time, by the day, to who answers what all have spent on it.
+        """
 
     def interrupt(self, *, all_of_them: bool = False) -> None:  # noqa: B027 # nothing waits here
         """Begin no more calls to another machine, or end those under way, too: the worker stops."""

@@ -35,7 +35,8 @@ ENV = {
 }
 
 
-def fleet(folder: Path, url: str, **env: str) -> Stack:
+def fleet(folder: Path, url: str, *, per_day: float = 0.0, **env: str) -> Stack:
+    """One that may spend so much a day; a token costs 1."""
     models = folder / "models.toml"
     writer = model(
         "writer",
@@ -44,6 +45,9 @@ def fleet(folder: Path, url: str, **env: str) -> Stack:
         source=url,
         protocol="openai",
         model="m",
+        price_in=1e6,
+        price_out=1e6,
+        spend_per_day=per_day,
     )
     models.write_text(writer + model("embedding"))
     return Stack(models=models, data_dir=folder, flower=False, env={**ENV, **env})
@@ -123,6 +127,27 @@ def test_a_server_that_is_away_is_told_and_its_jobs_wait(stack: tuple[Stack, Fla
             until(lambda: entry("writer"), lambda told: told["state"] == "READY")
             with pytest.raises(RowError, match="the endpoint answered 400: a bad prompt"):
                 client.infer("writer", TextGenerationInput(texts=["BAD"]), 60)
+
+
+def test_a_days_money_is_spent_once_whatever_is_started_anew(tmp_path: Path) -> None:
+    with (
+        Flaky(tmp_path, [0], busy_every=0, gone_s=0) as flaky,
+        fleet(tmp_path, flaky.url, per_day=12.0) as stack,
+        Client(stack.url) as client,
+    ):
+
+        def why() -> str:
+            return next(each["reason"] for each in client.models() if each["name"] == "writer")
+
+        for number in range(3):  # each costs 5
+            client.infer("writer", TextGenerationInput(texts=[f"{number}"]), 60)
+        until(why, lambda told: "what may be spent in a day is spent" in told)
+        late = client.submit("writer", TextGenerationInput(texts=["late"]))
+        stack.kill_worker("text")
+        until(why, lambda told: "no worker serves it now" in told or not told)
+        until(why, lambda told: "what may be spent in a day is spent" in told)
+        assert client.status(late.id).status == "queued"
+        assert "late" not in flaky.answered()
 
 
 class Held:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -45,10 +45,10 @@ class Endpoint(StreamingBackend):
     token; `headers_env` names one for each further header. `timeout_s` bounds one request, and
     between two pieces of a stream. `max_concurrent` bounds the requests under way, whose number is
     found by trying; `rows_per_request` the rows of one of them, 0 for as many as the protocol and
-    the server take. `requests_per_minute` and `tokens_per_minute` are never passed by one worker,
-    nor `spend_per_day`, in the money of `price_in` and `price_out`, which are for a million tokens;
-    0 is no bound. `names` says what the server calls a tensor or field otherwise, "" leaves it
-    out; `extra` are parameters that go with every request.
+    the server take. `requests_per_minute` and `tokens_per_minute` bound what all workers send
+    together, and `spend_per_day` what answers may cost in the money of `price_in` and `price_out`,
+    which are for a million tokens; 0 is no bound. `names` says what the server calls a tensor or
+    field otherwise, "" leaves it out; `extra` are parameters that go with every request.
     """
 
     rows_have_own = True
@@ -90,6 +90,8 @@ class Endpoint(StreamingBackend):
             extra=extra or {},
         )
         self._protocol: Protocol | None = None
+        self._limits: Limits | None = None
+        self._among = 1
         self._calls: Calls | None = None
 
     def load(self) -> None:
@@ -114,7 +116,7 @@ class Endpoint(StreamingBackend):
             await http.close()
             raise ModelRefused(f"source: {error}") from None
         self._protocol = protocol_class(self._protocol_name)(self.task, self._wanted, http)
-        limits = Limits(
+        limits = self._limits = Limits(
             Allowance(self._per_minute),
             Allowance(self._tokens_per_minute),
             Spending(self._prices),
@@ -156,7 +158,7 @@ class Endpoint(StreamingBackend):
         width, each = self._calls.window.width, self._protocol.rows_per_request
         most = _WINDOWS * width * each
         if self._per_minute:
-            most = min(most, int(1 + self._per_minute * _AHEAD_S / 60) * each)
+            most = min(most, int(1 + self._per_minute / self._among * _AHEAD_S / 60) * each)
         # A batch ends with its slowest row: several small ones let others go before.
         return max(0, min(most - held, max(1, width // 4) if each == 1 else each))
 
@@ -199,6 +201,14 @@ class Endpoint(StreamingBackend):
             raise BackendError(f"the endpoint's answer raised {type(error).__name__}") from error
         self.device.charge(done.share_s)
         return done.answers
+
+    def meter(self, among: int, told: Callable[[int, float], float]) -> None:
+        """Take one worker's part of the limits, and settle what was spent."""
+        if self._limits is not None:
+            self._among = max(1, among)
+            self._limits.requests.share(among)
+            self._limits.tokens.share(among)
+            self._limits.spending.settle(told)
 
     def interrupt(self, *, all_of_them: bool = False) -> None:
         """Begin no more requests, since the worker stops; or end those under way, too."""

@@ -12,6 +12,15 @@ from .protocols import TASKS, protocols
 #: Those that ask for a model by its name.
 _NAMED = ("oip", "oip-grpc", "openai")
 
+_BOUNDS = (
+    "requests_per_minute",
+    "tokens_per_minute",
+    "spend_per_day",
+    "price_in",
+    "price_out",
+    "rows_per_request",
+)
+
 
 def fault_of(task: str, source: str | None, parameters: Mapping[str, Any]) -> str:
     """Why an endpoint cannot be served as declared, in one line; "" when it can."""
@@ -37,4 +46,18 @@ def fault_of(task: str, source: str | None, parameters: Mapping[str, Any]) -> st
     able = TASKS.get(protocol)
     if able is not None and task not in able:
         return f"parameters: protocol {protocol} has no words for {task}; it has {', '.join(able)}"
+    return _fault_of_numbers(parameters)
+
+
+def _fault_of_numbers(parameters: Mapping[str, Any]) -> str:
+    """Types are told elsewhere."""
+    given = {name: n for name, n in parameters.items() if type(n) in (int, float)}
+    for name, least in (("max_concurrent", 1), ("timeout_s", 0.001)):
+        if given.get(name, 1) < least:
+            return f"parameters: {name} is {given[name]}: use {least} or more"
+    for name, number in given.items():
+        if name in _BOUNDS and not number >= 0:
+            return f"parameters: {name} is {number}: use 0 for no bound, or more"
+    if given.get("spend_per_day") and not (given.get("price_in") or given.get("price_out")):
+        return "parameters: spend_per_day needs price_in or price_out, for a million tokens each"
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,9 +17,14 @@ class Allowance:
     """So much a minute; what was not used lasts for ten seconds. 0 is without bound."""
 
     def __init__(self, per_minute: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._per_s, self._clock = per_minute / 60, clock
-        self._most = max(1.0, per_minute * _BURST)
+        self._per_minute, self._clock = per_minute, clock
+        self.share(1)
         self._left, self._at = self._most, clock()
+
+    def share(self, among: int) -> None:
+        """Take only one part of it: others take as many."""
+        per_minute = self._per_minute / max(1, among)
+        self._per_s, self._most = per_minute / 60, max(1.0, per_minute * _BURST)
 
     def take(self, amount: float) -> float:
         """Take some, or answer the seconds until that can be had. More than there can ever be is
@@ -55,26 +61,51 @@ class Prices:
 
 
 class Spending:
-    """What was spent today, by UTC."""
+    """What was spent today, by UTC, by this worker and as far as it is told by the others."""
 
     def __init__(self, prices: Prices, clock: Callable[[], float] = time.time) -> None:
         self._prices, self._clock = prices, clock
-        self._day, self.spent = int(clock() // _DAY_S), 0.0
+        self._lock = threading.Lock()
+        self._day = int(clock() // _DAY_S)
+        #: As it was told last, and what has come since.
+        self._known, self._since = 0.0, 0.0
 
     def add(self, tokens_in: int, tokens_out: int) -> None:
         """Count an answer."""
-        self._turn_page()
-        self.spent += self._prices.cost(tokens_in, tokens_out)
+        with self._lock:
+            self._turn_page()
+            self._since += self._prices.cost(tokens_in, tokens_out)
+
+    @property
+    def spent(self) -> float:
+        """So far."""
+        with self._lock:
+            self._turn_page()
+            return self._known + self._since
 
     @property
     def rest_s(self) -> float:
         """Seconds until more may be spent; 0 while there is some left."""
-        self._turn_page()
         if not self._prices.per_day or self.spent < self._prices.per_day:
             return 0.0
         return (self._day + 1) * _DAY_S - self._clock()
 
+    def settle(self, told: Callable[[int, float], float]) -> None:
+        """Tell somebody of what came since the last time, by the day, who answers what all have
+        spent on it. What is raised leaves everything as it was.
+        """
+        if not self._prices.per_million_in and not self._prices.per_million_out:
+            return
+        with self._lock:
+            self._turn_page()
+            day, since = self._day, self._since
+        known = told(day, since)
+        with self._lock:
+            self._turn_page()
+            if day == self._day:
+                self._known, self._since = known, self._since - since
+
     def _turn_page(self) -> None:
         day = int(self._clock() // _DAY_S)
         if day != self._day:
-            self._day, self.spent = day, 0.0
+            self._day, self._known, self._since = day, 0.0, 0.0

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from wherry.protocol.errors import Unavailable
 from wherry.tasks.backends.endpoint.rates import Allowance, Prices, Spending
 
 
@@ -68,3 +69,59 @@ def test_a_day_may_cost_so_much_and_the_next_begins_anew() -> None:
     clock.now += 23 * 3600
     assert spending.rest_s == 0
     assert spending.spent == 0
+
+
+def test_others_take_as_much() -> None:
+    clock = Clock()
+    allowance = Allowance(60, clock)
+    allowance.share(3)
+    taken(allowance, clock, 0)
+    assert taken(allowance, clock, 60) == 20
+    allowance.share(1)
+    taken(allowance, clock, 0)
+    assert taken(allowance, clock, 60) == 60
+
+
+def test_what_others_spent_counts() -> None:
+    clock = Clock()
+    fleet: dict[int, float] = {}
+
+    def told(day: int, amount: float) -> float:
+        fleet[day] = fleet.get(day, 0.0) + amount
+        return fleet[day]
+
+    one, two = (Spending(Prices(1e6, 1e6, 10.0), clock) for _ in range(2))
+    one.add(4, 0)
+    one.settle(told)
+    two.add(3, 3)
+    assert two.spent == 6.0
+    two.settle(told)
+    assert two.spent == 10.0
+    assert two.rest_s > 0
+    assert one.rest_s == 0
+    one.settle(told)
+    one.settle(told)
+    assert one.spent == 10.0, "nothing is told twice"
+    assert one.rest_s > 0
+    again = Spending(Prices(1e6, 1e6, 10.0), clock)
+    again.settle(told)
+    assert again.rest_s > 0, "a restart forgets nothing"
+
+
+def test_what_could_not_be_told_is_told_the_next_time() -> None:
+    spending, fleet = Spending(Prices(1e6, 0.0, 10.0), Clock()), list[float]()
+
+    def away(day: int, amount: float) -> float:
+        raise Unavailable
+
+    def told(day: int, amount: float) -> float:
+        fleet.append(amount)
+        return sum(fleet)
+
+    spending.add(2, 0)
+    with pytest.raises(Unavailable):
+        spending.settle(away)
+    spending.add(1, 0)
+    spending.settle(told)
+    assert fleet == [3.0]
+    assert spending.spent == 3.0
