@@ -86,7 +86,8 @@ class LoadedModel:
             max_rows=room,
             max_bytes=max_bytes,
             preferred_rows=min(largest, room),
-            max_delay_ms=declared.max_queue_delay_microseconds // 1000,
+            max_delay_ms=declared.max_queue_delay_microseconds // 1000
+            or -int(self.backend.is_remote),
         )
 
 

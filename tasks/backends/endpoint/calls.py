@@ -182,6 +182,8 @@ class Calls:
                 broken += 1
                 if broken >= _MOST_BROKEN or (len(rows) > 1 and broken > 1):
                     raise
+            if self._stopping:
+                raise NotAnsweredError
             now = self._clock()
             troubled_at = now if troubled_at is None else troubled_at
             if now - troubled_at > self._patience_s:

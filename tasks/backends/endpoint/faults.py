@@ -33,7 +33,11 @@ class EndpointBusyError(EndpointFault):
 
 
 class AwayError(EndpointFault):
-    """No server, or none that would answer any row."""
+    """No server, or none that would answer any row; with its status, if it answered at all."""
+
+    def __init__(self, text: str, status: int = 0) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 class BrokenError(EndpointFault):
@@ -53,7 +57,7 @@ def check_status(
             f"it answers {status}", retry_after_s(headers.get("retry-after", ""))
         )
     if status in _ASTRAY or 300 <= status < 400 or (status == 403 and not has_answered):
-        raise AwayError(f"it answers {status}{_MEANING.get(status, '')}")
+        raise AwayError(f"it answers {status}{_MEANING.get(status, '')}", status)
     said = quoted(body, hidden)
     if status >= 500:
         raise BrokenError(f"the endpoint answered {status}{said}")

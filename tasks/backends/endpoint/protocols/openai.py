@@ -24,7 +24,7 @@ from ....text.embedding import EmbeddingInput, EmbeddingOutput
 from ....text.generation import Generation, GenerationInput, GenerationOutput
 from ....text.text_generation import TextGenerationInput
 from ....text.tokens import LEAST_LOGPROB, Candidate, Token
-from ..faults import BrokenError
+from ..faults import AwayError, BrokenError
 from ..files import image_type, sound_file
 from ..http import Http
 from .base import UNNUMBERED, Hear, Protocol, RemoteModel, Told, in_parts
@@ -49,8 +49,14 @@ class OpenAI(Protocol):
         }
 
     async def look(self) -> None:
-        """Ask which models there are; the answer does not matter: not all tell the same."""
-        await self.http.get("/models")
+        """Ask which models there are. The answer does not matter: not all tell the same, and some
+        have no such list.
+        """
+        try:
+            await self.http.get("/models")
+        except AwayError as error:
+            if error.status not in (404, 405):
+                raise
 
     def units(self, rows: Sequence[TaskInput], heard: Sequence[bool]) -> list[list[int]]:
         """Texts to embed together, all else alone."""
