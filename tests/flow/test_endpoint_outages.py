@@ -137,7 +137,7 @@ def test_a_days_money_is_spent_once_whatever_is_started_anew(tmp_path: Path) -> 
     ):
 
         def why() -> str:
-            return next(each["reason"] for each in client.models() if each["name"] == "writer")
+            return next(str(each["reason"]) for each in client.models() if each["name"] == "writer")
 
         for number in range(3):  # each costs 5
             client.infer("writer", TextGenerationInput(texts=[f"{number}"]), 60)

@@ -9,7 +9,7 @@ from mlserver.errors import InferenceError
 from mlserver.types import InferenceRequest, InferenceResponse
 
 
-class Lengths(MLModel):
+class Lengths(MLModel):  # type: ignore[misc] # it is installed in an environment of its own
     """short or long, with a score; a text that says REFUSE is refused with its whole request."""
 
     async def load(self) -> bool:

@@ -49,7 +49,13 @@ def mlserver(
         "inputs": [{"name": "text", "datatype": "BYTES", "shape": [-1, 1]}],
     }
     (folder / "model-settings.json").write_text(json.dumps(metadata))
-    command = [python, "-c", "from mlserver.cli import main; main()", "start", str(folder)]
+    command: list[str | Path] = [
+        python,
+        "-c",
+        "from mlserver.cli import main; main()",
+        "start",
+        str(folder),
+    ]
     server = Server(*(f"http://127.0.0.1:{ports[f'{kind}_port']}" for kind in ("http", "grpc")))
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(

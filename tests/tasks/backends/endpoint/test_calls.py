@@ -65,7 +65,7 @@ def calls_of(
 
 
 def asked(
-    calls: Calls, texts: str, tell: Callable[[int, Token], object] = lambda _, __: None
+    calls: Calls, texts: str, tell: Callable[[int, Token], None] = lambda _, __: None
 ) -> BatchCalls:
     """The batch of one row a letter."""
 
