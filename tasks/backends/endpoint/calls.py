@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +17,8 @@ from .faults import AwayError, BrokenError, EndpointBusyError, EndpointFault
 from .protocols.base import Hear, Protocol
 from .rates import Allowance, Spending
 from .window import RequestWindow
+
+log = logging.getLogger(__name__)
 
 #: Seconds that a row waits here for a server that is away or busy, before its job goes back to the
 #: queue; and the longest rest that a server may ask for while no job is claimed for it.
@@ -158,8 +161,11 @@ class Calls:
                 for place in places:
                     await self._unit(done, rows, [place], heard, tell)
                 return
-            fault = error if isinstance(error, RowError) else BackendError(str(error))
-            answers = [fault]
+            answers = [error if isinstance(error, RowError) else BackendError(str(error))]
+        except Exception as error:  # an answer of a form that nobody thought of is its rows' alone
+            log.exception("an endpoint's answer could not be read")
+            fault = BackendError(f"the endpoint's answer raised {type(error).__name__}")
+            answers = [fault] * len(places)
         for place, answer in zip(places, answers, strict=True):
             done.answers[place] = answer
 

@@ -143,6 +143,17 @@ def test_a_row_that_breaks_every_answer_fails_in_the_end_and_no_other_does() -> 
     assert protocol.asked.count(["b"]) == 4
 
 
+def test_an_answer_that_nobody_can_read_fails_its_own_row() -> None:
+    async def serve(texts: Sequence[str], hear: Hear | None) -> None:
+        if texts[0] == "b":
+            raise KeyError("usage")
+
+    first, second, third = asked(calls_of(Scripted(serve)), "abc").answers
+    assert (first, third) == (written("a"), written("c"))
+    assert isinstance(second, BackendError)
+    assert str(second) == "the endpoint's answer raised KeyError"
+
+
 def test_rows_that_are_refused_together_are_asked_alone() -> None:
     async def serve(texts: Sequence[str], hear: Hear | None) -> None:
         if "b" in texts:
