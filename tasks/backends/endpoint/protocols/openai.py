@@ -23,11 +23,12 @@ from ....text.chat import ChatInput
 from ....text.embedding import EmbeddingInput, EmbeddingOutput
 from ....text.generation import Generation, GenerationInput, GenerationOutput
 from ....text.text_generation import TextGenerationInput
-from ....text.tokens import LEAST_LOGPROB, Candidate, Token
+from ....text.tokens import Token
 from ..faults import AwayError, BrokenError
 from ..files import image_type, sound_file
 from ..http import Http
 from .base import UNNUMBERED, Hear, Protocol, RemoteModel, Told, in_parts
+from .openai_tokens import tokens_told
 from .streams import events
 
 #: Texts of one request for embeddings, where nobody says.
@@ -118,7 +119,7 @@ class OpenAI(Protocol):
                 for choice in event.get("choices") or ():
                     delta = choice.get("delta") or {}
                     text = delta.get("content") or choice.get("text") or ""
-                    tokens = _tokens(choice.get("logprobs")) or (
+                    tokens = tokens_told(choice.get("logprobs")) or (
                         [Token(UNNUMBERED, text, None)] if text else []
                     )
                     whole["text"] += text
@@ -134,7 +135,7 @@ class OpenAI(Protocol):
         output = self.task.output
         assert issubclass(output, GenerationOutput)
         text, why, choice, usage = _read_choice(document)
-        tokens = _tokens(choice.get("logprobs"))
+        tokens = tokens_told(choice.get("logprobs"))
         generation = Generation(
             text=text,
             finish_reason="length" if why == "length" else "stop",
@@ -225,45 +226,6 @@ def _read_choice(document: Any) -> tuple[str, str, Mapping[str, Any], Mapping[st
         return str(text or ""), str(choice.get("finish_reason") or "stop"), choice, usage
     except (KeyError, IndexError, TypeError, AttributeError):
         raise BrokenError("the endpoint's answer holds no text") from None
-
-
-def _tokens(told: Any) -> list[Token]:
-    """Tokens with their logprobs, in the form of chat or of completions; [] where none are told."""
-    if isinstance(told, list):
-        return [token for token in told if isinstance(token, Token)]
-    if not isinstance(told, Mapping):
-        return []
-    if isinstance(entries := told.get("content"), list):
-        return [
-            Token(
-                UNNUMBERED,
-                str(entry.get("token", "")),
-                _logprob(entry.get("logprob")),
-                top=tuple(
-                    Candidate(UNNUMBERED, str(top.get("token", "")), _logprob(top.get("logprob")))
-                    for top in entry.get("top_logprobs") or ()
-                ),
-            )
-            for entry in entries
-        ]
-    texts, numbers = told.get("tokens") or (), told.get("token_logprobs") or ()
-    tops = told.get("top_logprobs") or [None] * len(texts)
-    return [
-        Token(
-            UNNUMBERED,
-            str(text),
-            _logprob(number),
-            top=tuple(
-                Candidate(UNNUMBERED, str(name), _logprob(value))
-                for name, value in (top or {}).items()
-            ),
-        )
-        for text, number, top in zip(texts, numbers, tops, strict=False)
-    ]
-
-
-def _logprob(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else LEAST_LOGPROB
 
 
 def _with_prompt(prompt: str, answer: Any) -> Any:
