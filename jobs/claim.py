@@ -26,6 +26,7 @@ class BatchBudget:
     max_rows: int = 32
     max_bytes: int = 64 * 1024 * 1024
     preferred_rows: int = 0
+    #: -1 for a model that the device has no part in: it waits for no company while that is busy.
     max_delay_ms: int = 0
 
 

@@ -92,7 +92,8 @@ def release(
     *,
     charged_us: int = 0,
 ) -> Call[int]:
-    """Give back claimed jobs that were never begun; their attempt does not count.
+    """Give back claimed jobs that were never begun; their attempt does not count. One that was
+    canceled meanwhile ends.
 
     `charged_us` is what their claim charged their flow: that is given back, too.
     """
@@ -145,6 +146,7 @@ def _give_back(
             "ticket": ticket(group.family, group.id, group.queue_key),
             "charged_us": charged_us,
             "most_missed": most_missed,
+            "result_ttl_s": settings.result_ttl_s,
             "jobs": [{"id": job.id, "attempt": job.attempt} for job in jobs],
         },
         parse=parse,

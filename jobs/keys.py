@@ -225,6 +225,10 @@ class Keys:
         """Hash: how many of a model's jobs took about how long, by steps of time."""
         return f"{self.prefix}:took:{model_id}"
 
+    def spent(self, model_id: str, day: int) -> str:
+        """Number with a TTL: what a model's endpoint has cost on a day, by days since 1970."""
+        return f"{self.prefix}:spent:{model_id}:{day}"
+
     def counted(self, period_s: int) -> str:
         """Hash: what the counters were at the last point of a history, by model/version."""
         return f"{self.prefix}:counted:{period_s}"

@@ -289,6 +289,12 @@ class WorkerView:
         return told if isinstance(told, dict) else {}
 
     @property
+    def away(self) -> Mapping[str, str]:
+        """Why, by `Group.model_id`, for the remote models that answer it nothing now."""
+        told = self.info.get("away")
+        return told if isinstance(told, dict) else {}
+
+    @property
     def load_ms(self) -> Mapping[str, int]:
         """How long it should take, by `Group.model_id`, to load each model that sleeps there."""
         told = self.info.get("load_ms")

@@ -45,6 +45,7 @@ _BACKENDS = {
     "openvino": "The same folders on [OpenVINO](onnx-adapters.md#openvino), by the same dialects.",
     "sklearn": "Folders of scikit-learn's estimators: `config.json` and a skops file.",
     "handler": "Code of your own, from `WHERRY_HANDLER_DIR`. It takes none.",
+    "endpoint": "Models that [another server](endpoints.md) runs: `source` is its URL.",
     "stub": "Answers without a model, for tests and first runs.",
 }
 

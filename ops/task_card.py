@@ -15,5 +15,8 @@ def card(task: Task) -> dict[str, Any]:
 
 
 def backends_of(task: Task) -> list[str]:
-    """The backends that can do a task, in the order of the table."""
-    return [backend for backend, tasks in backend_table().items() if task.name in tasks]
+    """The backends that can do a task, in the order of the table: but for `endpoint`, by which
+    another server does any.
+    """
+    table = backend_table()
+    return [name for name in table if task.name in table[name] and name != "endpoint"]

@@ -60,6 +60,9 @@ def tune(
     if plot is not None and not plot.absolute().parent.is_dir():
         raise typer.BadParameter(f"there is no folder {plot.parent}", param_hint="--plot")
     declared = _declared(models, model)
+    if declared.backend == "endpoint":
+        print_error(f"{model}: another server runs it: there is nothing to try here")
+        raise typer.Exit(1)
     tried = declared.model_copy(
         update={"backend": AUTO, "precision": precision or declared.precision}
     )

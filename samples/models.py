@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..tasks.backends import backend_table
+from ..tasks.backends import NAMED_ALONE, backend_table
 from ..tasks.locate import locate
 from ..tasks.registry import task_names
 from . import packaged, tiny
@@ -148,7 +148,7 @@ def backend_of(task_name: str, source: str | None = None) -> str:
     if source is not None and source == TRAINED.get(task_name) and task_name in _TRAINED_ON:
         return _TRAINED_ON[task_name]
     for backend, tasks in backend_table().items():
-        if backend != "stub" and task_name in tasks and _installed(backend):
+        if backend not in NAMED_ALONE and task_name in tasks and _installed(backend):
             return backend
     return "stub"
 

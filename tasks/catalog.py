@@ -81,13 +81,14 @@ class ModelDeclaration(BaseModel):
     )
     backend: str = Field(
         default=AUTO,
-        description="What runs it: transformers, onnxruntime, openvino, sklearn, handler or stub;"
-        " left out, the fastest that serves the source here ([tuning.md](tuning.md)).",
+        description="What runs it: transformers, onnxruntime, openvino, sklearn, handler, endpoint"
+        " or stub; left out, the fastest that serves the source here ([tuning.md](tuning.md)).",
     )
     source: str | None = Field(
         default=None,
         description="Where its files are: a folder beside models.toml or by its path, a hub id, or"
-        " package:<module>/<path>; left out, the task's default model.",
+        " package:<module>/<path>; of an endpoint, the server's URL; left out, the task's default"
+        " model.",
     )
     version: str = Field(
         default="1",

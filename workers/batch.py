@@ -12,7 +12,7 @@ from ..jobs.owned import own_id
 from ..jobs.record import ClaimedJob, Outcome
 from ..protocol.errors import BackendError, RowError, WherryError
 from ..protocol.parameters import STREAM
-from ..tasks.backends.base import StreamingBackend
+from ..tasks.backends.base import NotAnsweredError, StreamingBackend
 from ..tasks.base import TaskInput, TaskOutput
 from ..tasks.parts import Parts
 from .answering import write
@@ -143,6 +143,9 @@ def _open(model: LoadedModel, job: ClaimedJob, payload: bytes | WherryError) -> 
 def _close(model: LoadedModel, work: _Work, answers: Sequence[Any]) -> Encoded:
     if work.read is None:
         return Encoded(work.job, error=work.error)
+    for answer in answers:
+        if isinstance(answer, NotAnsweredError):  # nothing of the job is kept: it goes again
+            return Encoded(work.job, error=answer)
     try:
         job_id = own_id(work.job.group.tenant, work.job.id)
         body, header_length = write(model, job_id, work.read, answers)

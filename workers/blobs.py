@@ -16,6 +16,7 @@ from ..jobs.record import ClaimedJob, Outcome
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import Store
 from ..protocol.errors import BackendError, StoreUnavailable, Unavailable, WherryError
+from ..tasks.backends.base import NotAnsweredError
 from .batch import Encoded
 
 log = logging.getLogger(__name__)
@@ -47,8 +48,10 @@ class JobAnswer(NamedTuple):
 
     @property
     def interrupted(self) -> bool:
-        """Whether the job is to go back unharmed: the worker stops before its store came back."""
-        return isinstance(self.encoded.error, InterruptedWaitError)
+        """Whether the job is to go back unharmed: the worker stops before its store came back, or
+        its model is remote and away.
+        """
+        return isinstance(self.encoded.error, InterruptedWaitError | NotAnsweredError)
 
     def outcome(self) -> Outcome:
         """As finish takes it."""

@@ -63,7 +63,10 @@ def failed_everywhere(fleet: FleetView) -> dict[str, str]:
     return {
         model_id: why
         for model_id, why in sorted(failed.items())
-        if not any(worker.serves(model_id) or worker.loads(model_id) for worker in live)
+        if not any(
+            worker.serves(model_id) or worker.loads(model_id) or model_id in worker.away
+            for worker in live
+        )
     }
 
 

@@ -169,15 +169,31 @@ class KnownModels:
         """
         with self._lock:
             loaded, refused, turns = list(self._loaded.values()), self._refused, self._turns
-        now = turns, [model.max_rows for model in loaded], refused
+        rooms = [model.room for model in loaded]
+        now = turns, rooms, refused
         known, budgets = self._budgets
         if now != known:
             budgets = {
                 **dict.fromkeys(sorted(refused), BatchBudget(_REFUSED_ROWS, max_bytes)),
-                **{model.group_model_id: model.batch_budget(max_bytes) for model in loaded},
+                **{
+                    model.group_model_id: model.batch_budget(max_bytes)
+                    for model, room in zip(loaded, rooms, strict=True)
+                    if room
+                },
             }
             self._budgets = now, budgets
         return budgets
+
+    @property
+    def away(self) -> dict[str, str]:
+        """Why, by `Group.model_id`, for each remote model that answers nothing now."""
+        return {m.group_model_id: why for m in self if (why := m.backend.away)}
+
+    def remote(self, model_id: str) -> LoadedModel | None:
+        """A model that another machine runs, if it is one."""
+        with self._lock:
+            model = self._loaded.get(model_id)
+        return model if model is not None and model.backend.is_remote else None
 
     def notes(self) -> dict[str, str]:
         """What an operator should know of how models are served, by name:version."""

@@ -79,12 +79,15 @@ class Lease:
         self._thread.stop()
 
     @contextmanager
-    def holding(self, group: Group, job_ids: Iterable[str]) -> Iterator[None]:
-        """Hold jobs while a batch runs."""
+    def holding(
+        self, group: Group, job_ids: Iterable[str], *, may_hang: bool = True
+    ) -> Iterator[None]:
+        """Hold jobs while a batch runs; one that cannot hang may take as long as it likes."""
         ids, token = set(job_ids), threading.get_ident()
         with self._lock:
             self._held |= ids
-            self._batches[token] = (self._clock(), group)
+            if may_hang:
+                self._batches[token] = (self._clock(), group)
         try:
             yield
         finally:

@@ -41,6 +41,8 @@ class LoadedModel:
     runs: int = 0
     users: int = 0
     is_put_away: bool = False
+    #: Rows of the batches that were claimed for it, where it is remote.
+    held_rows: int = 0
     closed: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -60,7 +62,8 @@ class LoadedModel:
     def note(self) -> str:
         """What an operator should know of how it is served; "" for nothing."""
         verdict = "" if self.verdict is None else self.verdict.note
-        return "; ".join(filter(None, (verdict, self.backend.company.note)))
+        away = f"its endpoint is away: {why}" if (why := self.backend.away) else ""
+        return "; ".join(filter(None, (verdict, self.backend.company.note, away)))
 
     def differs_from(self, declaration: ModelDeclaration) -> bool:
         """Whether that says something else, or its files are others now."""
@@ -71,15 +74,22 @@ class LoadedModel:
         """Rows that one batch may hold now."""
         return self.budget.most
 
+    @property
+    def room(self) -> int:
+        """Rows that may be claimed for it now: none where it is remote and away, or has enough."""
+        room = self.backend.room(self.held_rows)
+        return self.max_rows if room is None else min(room, self.max_rows)
+
     def batch_budget(self, max_bytes: int) -> BatchBudget:
         """What one batch may hold now, and how long it may wait to fill."""
-        declared = self.declaration
-        largest = max(declared.preferred_batch_size, default=self.max_rows)
+        declared, room = self.declaration, self.room
+        largest = max(declared.preferred_batch_size, default=room)
         return BatchBudget(
-            max_rows=self.max_rows,
+            max_rows=room,
             max_bytes=max_bytes,
-            preferred_rows=min(largest, self.max_rows),
-            max_delay_ms=declared.max_queue_delay_microseconds // 1000,
+            preferred_rows=min(largest, room),
+            max_delay_ms=declared.max_queue_delay_microseconds // 1000
+            or -int(self.backend.is_remote),
         )
 
 

@@ -19,6 +19,8 @@ def run_alike(
     """Run rows as `run_rows` does; those that have the parameters of `Task.own` alike at a time, if
     the model must.
     """
+    if model.backend.is_remote:  # it sends them as it can, and knows of no device's memory
+        return _all_at_once(run, rows)
     own = model.task.own
     if not own or model.backend.rows_have_own:
         return run_rows(run, rows, model.budget)
@@ -29,3 +31,10 @@ def run_alike(
         done.sizes += part.sizes
     done.rows += [found[place] for place in range(len(rows))]
     return done
+
+
+def _all_at_once(run: Run[TaskInput, TaskOutput], rows: Sequence[TaskInput]) -> Answers[TaskOutput]:
+    try:
+        return Answers(list(run(rows)), [len(rows)] if rows else [])
+    except WherryError as error:
+        return Answers([error] * len(rows), [len(rows)])

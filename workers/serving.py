@@ -6,15 +6,18 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 from ..jobs.call import Queue
 from ..jobs.claim import claim
 from ..jobs.finish import Finished, finish, release
+from ..jobs.fleet import FleetView
 from ..jobs.group import Group
 from ..jobs.outage import Outage
 from ..jobs.record import BatchStats, Claim, ClaimedJob, Outcome, by_group
 from ..jobs.recover import note_alone, reissue
 from ..jobs.settings import JobsSettings
+from ..jobs.spent import add_spent
 from ..jobs.token_stream import send_chunks
 from ..protocol.errors import BackendError, ModelFailed, Unavailable
 from ..tasks.backends.decoding_pool import DecodingPool
@@ -23,6 +26,7 @@ from .batch import Encoded, run_batch
 from .belonging import Belonging
 from .blobs import Blobs, JobAnswer
 from .events import JobEvents
+from .lanes import Lanes
 from .lease import Lease
 from .loaded_model import LoadedModel
 from .missed import Missed
@@ -78,6 +82,11 @@ class Serving:
         self._missed = Missed(worker, queue, jobs, belonging)
         self._quarantine = Quarantine(lambda suspect: queue.run(note_alone(worker, suspect, jobs)))
         self._events, self._draining = events, draining
+        self._lanes = Lanes(
+            models,
+            reissue=lambda hints: queue.run(reissue(hints, jobs, at_once=True)),
+            spent=lambda model_id, day, amount: queue.run(add_spent(model_id, day, amount, jobs)),
+        )
 
     def serve(self, hint: Group) -> int:
         """Run the batch that is due, now that a ticket came. Answers how many jobs it had."""
@@ -88,18 +97,41 @@ class Serving:
             return 0
         self._wanted(hint.model_id)
         claimed = self._claim(hint)
-        if claimed.is_foreign:
+        if claimed.is_foreign and not self._lanes.parks(hint):
             self._pass_on(hint)
         group, jobs = claimed.group, claimed.jobs
         if group is None or not jobs:
             return 0
-        with self._lease.holding(group, (job.id for job in jobs)):
+        if (model := self._models.remote(group.model_id)) is not None:
+            rows = sum(job.rows for job in jobs)
+            self._lanes.begin(model, rows, lambda: self._hold_and_run(group, claimed))
+            return len(jobs)
+        return self._hold_and_run(group, claimed)
+
+    def _hold_and_run(self, group: Group, claimed: Claim) -> int:
+        """Run what was claimed, or give it back at once. Answers how many jobs were run."""
+        is_remote = self._models.remote(group.model_id) is not None
+        ids = [job.id for job in claimed.jobs]
+        with self._lease.holding(group, ids, may_hang=not is_remote):
             if self._draining.is_set():
                 for share in claimed.shares:
                     self._give_back(share.group, share.jobs, charged_us=share.charged_us)
                 return 0
             self._run(group, claimed)
-        return len(jobs)
+        return len(ids)
+
+    def look(self, fleet: FleetView) -> None:
+        """Ask for the tickets again that came while a remote model had no room, and settle what
+        such models have spent. Call it often.
+        """
+        self._lanes.meter(fleet)
+        self._lanes.look()
+
+    def end_lanes(self) -> None:
+        """Let the batches of remote models end, once no more begin: those under way in the time
+        that finished work has at a shutdown, what waits at once.
+        """
+        self._lanes.end(self._settings.drain_timeout_s)
 
     def _give_back(self, group: Group, jobs: Sequence[ClaimedJob], *, charged_us: int = 0) -> None:
         self._queue.run(release(group, self._id, jobs, self._jobs, charged_us=charged_us))
@@ -165,7 +197,7 @@ class Serving:
             # What someone waits for goes first.
             rank = int(all(job.group.is_bulk for job in jobs))
             with (
-                self._quarantine.around(jobs),
+                nullcontext() if model.backend.is_remote else self._quarantine.around(jobs),
                 self._decoding.ranked(rank),
                 self._device.ranked(rank),
             ):

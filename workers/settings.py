@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from ..tasks.egress.settings import EndpointSettings
 
 
-class WorkerSettings(BaseSettings):
+class WorkerSettings(EndpointSettings):
     """How one worker process runs."""
 
     model_config = SettingsConfigDict(env_prefix="WHERRY_", extra="ignore")

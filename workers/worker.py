@@ -191,6 +191,7 @@ class Worker:
     def stop(self) -> None:
         """Say goodbye, in the order that keeps every promise."""
         self.drain()
+        self._serving.end_lanes()
         self._tuner.leave()
         self._sweeping.stop()
         self._belonging.stop()
@@ -227,6 +228,7 @@ class Worker:
     def _seen(self, fleet: FleetView) -> None:
         self._failures.look(fleet)
         self._changes.look(fleet)
+        self._serving.look(fleet)
         self._historian.look(fleet)
 
     def _give_back(self, job_ids: list[str]) -> None:
@@ -250,7 +252,8 @@ class Worker:
         if self._belonging.wrong_store:
             return []
         ours = {model.group_model_id for model in self._models} | self._models.asleep
-        return [i for i in self._models.known if i in ours - self._belonging.refused.keys()]
+        ours -= self._belonging.refused.keys() | self._models.away.keys()
+        return [i for i in self._models.known if i in ours]
 
     def _state(self) -> str:
         if self._draining.is_set():
@@ -269,6 +272,7 @@ class Worker:
             "served": served,
             "mixes": True,
             **self._load.measure(),
+            "away": self._models.away,
             "notes": self._models.notes(),
             **self._failures.info(),
             **self._changes.info(),

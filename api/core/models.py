@@ -67,6 +67,10 @@ def why_unavailable(declared: ModelDeclaration, fleet: FleetView) -> str:
         models = worker.info.get("models")
         if worker.alive and isinstance(models, list) and declared.name in models:
             return ""
+    model_id = Group(declared.family, declared.name, declared.version).model_id
+    for worker in fleet.workers:
+        if worker.alive and model_id in worker.away:
+            return f"its endpoint is away: {worker.away[model_id]}; jobs wait for it"
     return "; ".join(["no worker serves it now", *fleet.why_waiting()])
 
 

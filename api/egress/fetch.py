@@ -10,8 +10,8 @@ from typing import NamedTuple
 import httpx
 
 from ...protocol.errors import InvalidRequest, PayloadTooLarge
-from .allowed import OutboundError
-from .guard import OutboundGuard
+from ...tasks.egress.allowed import OutboundError
+from ...tasks.egress.guard import OutboundGuard
 from .inflate import WINDOWS, inflate
 
 _REDIRECTS = (301, 302, 303, 307, 308)

@@ -10,9 +10,9 @@ import asyncio
 from typing import Protocol, TypeVar
 
 from ...protocol.errors import InvalidRequest, PayloadTooLarge, WherryError
-from .allowed import Allowed, NotAllowed, OutboundError
+from ...tasks.egress.allowed import Allowed, NotAllowed, OutboundError
+from ...tasks.egress.guard import OutboundGuard
 from .fetch import FetchBudget, FetchLimits, fetch
-from .guard import OutboundGuard
 
 T_co = TypeVar("T_co", covariant=True)
 

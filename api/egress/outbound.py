@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ...protocol.errors import InvalidRequest
 from ...protocol.parameters import WEBHOOK
+from ...tasks.egress.addresses import parse_networks
+from ...tasks.egress.allowed import Allowed, OutboundError
+from ...tasks.egress.guard import OutboundGuard, Resolve, lookup
 from ..settings import ApiSettings
-from .addresses import parse_networks
-from .allowed import Allowed, OutboundError
 from .fetch import FetchLimits
-from .guard import OutboundGuard, Resolve, lookup
 from .named_files import NamedFileReader
 from .signing import signing_keys
 

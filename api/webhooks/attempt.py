@@ -15,10 +15,10 @@ from pydantic_core import to_json
 from ...jobs.record import JobRecord
 from ...jobs.webhooks import Delivery
 from ...protocol.webhooks import ID, SIGNATURE, TIMESTAMP, signature
+from ...tasks.egress.allowed import OutboundError
+from ...tasks.egress.guard import OutboundGuard
 from ..access.caller import Caller, acting
 from ..core.views import job_view, timestamp
-from ..egress.allowed import OutboundError
-from ..egress.guard import OutboundGuard
 
 #: Seconds that tries are apart at most, unless the receiver asks for more.
 _LONGEST_PAUSE_S = 3600.0

@@ -14,7 +14,7 @@ from ...jobs import AsyncQueue, JobsSettings
 from ...jobs.read import read
 from ...jobs.webhooks import Delivery, Settled, settle_webhook, take_webhooks
 from ...protocol.errors import WherryError
-from ..egress.guard import OutboundGuard
+from ...tasks.egress.guard import OutboundGuard
 from ..egress.signing import signing_keys
 from ..settings import ApiSettings
 from .attempt import DeliveryResult, body_of, pause_s, send

@@ -4,7 +4,7 @@
 -- KEYS 1 group (of the ticket), 2 totals, 3 running (of the worker), 4 queue (Celery's), 5 deadlines
 -- ARGV 1 prefix, 2 worker, 3 group_id (of the ticket), 4 ticket (the next), 5 result_ttl_s,
 --      6 budgets (a line ' model/version rows bytes preferred-rows delay-ms' for each model that
---      the worker serves), 7 patient ('1' while its device is busy: a batch that is not full may wait),
+--      the worker serves; -1 for one that its device has no part in: it never waits for company), 7 patient ('1' while its device is busy: a batch that is not full may wait),
 --      8 apart ('1' when tenants share no batch)
 -- Returns {wait ms (-1: none of this worker's models waits), share, ...}, the first of the group that
 --      was due. A share is {group id, charged µs, id, attempt, rows, header length, payload key,
@@ -29,7 +29,7 @@ local function budget_of(id)
   local model = model_of(id)
   local _, at = string.find(ARGV[6], '\n' .. model .. ' ', 1, true)
   if not at then return nil end
-  local rows, bytes, preferred, delay = string.match(ARGV[6], '^(%d+) (%d+) (%d+) (%d+)', at + 1)
+  local rows, bytes, preferred, delay = string.match(ARGV[6], '^(%d+) (%d+) (%d+) (%-?%d+)', at + 1)
   return {rows = tonumber(rows), bytes = tonumber(bytes), preferred = tonumber(preferred),
     delay = tonumber(delay)}
 end
@@ -82,7 +82,7 @@ local function look(id)
   local b = budget_of(id)
   if not b then return false end
   local rest = lingers(id, b.preferred, b.delay)
-  if rest == 0 and ARGV[7] == '1' then
+  if rest == 0 and ARGV[7] == '1' and b.delay >= 0 then
     rest = lingers(id, b.rows, PATIENCE)
     if rest > 0 and not first then first, first_budget = id, b end
   end
@@ -91,6 +91,7 @@ local function look(id)
     return false
   end
   chosen, budget = first or id, first_budget or b
+  if b.delay < 0 then chosen, budget = id, b end -- it takes nothing from those that it overtakes
   return true
 end
 local function choose()

@@ -133,10 +133,15 @@ _TABLE: dict[str, dict[str, str]] = {
     "handler": {
         "custom": "handler:Handler",
     },
+    "endpoint": dict.fromkeys(task_names(), "endpoint.backend:Endpoint"),
 }
+
+#: Backends that do every task, and with no model of this machine: meant where they are named alone.
+NAMED_ALONE = ("stub", "endpoint")
 
 #: backend -> the extra that brings its packages.
 _EXTRAS = {
+    "endpoint": "endpoint",
     "handler": "worker",
     "sklearn": "tabular",
     "stub": "worker",
@@ -151,6 +156,7 @@ _RUNTIMES = {"transformers": ["transformers.modeling_utils"]}
 #: package -> the extra that brings it, where that is not its backend's.
 _PACKAGES = {
     "diffusers": "diffusers",
+    "grpc": "grpc",
     "hibari": "speech",
     "pandas": "tables",
     "rapidocr": "ocr",

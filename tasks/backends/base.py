@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from ...protocol.errors import RowError
+from ...protocol.errors import RowError, Unavailable
 from ..base import Task, TaskInput, TaskOutput
 from ..text.tokens import Listener
 from .company import Company, Probe, try_company
 from .device import Device
 from .facts import ModelFacts
+
+
+class NotAnsweredError(Unavailable):
+    """The model could not be asked; the row waits and goes again."""
 
 
 class ModelRefused(Exception):
@@ -32,6 +36,8 @@ class Backend(ABC):
     rows_have_own: bool = False
     #: Whether it follows what `TaskInput.binding` names; else such rows are refused.
     follows_forms: bool = False
+    #: Whether another machine computes: its batches run side by side, and hold no device.
+    is_remote: bool = False
 
     def __init__(self, task: Task, source: str | None, *, device: Device) -> None:
         self.task, self.source, self.device = task, source, device
@@ -66,6 +72,23 @@ class Backend(ABC):
     def probe(self) -> Probe[Any] | None:
         """Rows of several lengths to try the model with; None where rows are never padded."""
         return None
+
+    @property
+    def away(self) -> str:
+        """Why a model that is remote answers nothing now; "" while it does."""
+        return ""
+
+    def room(self, held: int) -> int | None:  # noqa: ARG002 # what is here has all the room
+        """How many rows more may be claimed for a model that has so many; None for no bound."""
+        return None
+
+    def meter(self, among: int, told: Callable[[int, float], float]) -> None:  # noqa: B027 # nothing costs here
+        """Take one of so many workers' part of a remote model's limits; and tell of what was spent
+        since the last time, by the day, to who answers what all have spent on it.
+        """
+
+    def interrupt(self, *, all_of_them: bool = False) -> None:  # noqa: B027 # nothing waits here
+        """Begin no more calls to another machine, or end those under way, too: the worker stops."""
 
     def facts(self) -> ModelFacts:
         """What can be said of the model now that it is loaded."""

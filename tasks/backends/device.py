@@ -72,6 +72,10 @@ class Device:
             self._held = True
             self._changed.notify_all()
 
+    def charge(self, seconds: float) -> None:
+        """Count seconds for this thread's batch that another machine computed."""
+        self._mine.held_s = self.held_s + seconds
+
     @contextmanager
     def ranked(self, rank: int) -> Iterator[None]:
         """Let this thread wait for the device behind those of a lower rank; 0 is the usual one."""

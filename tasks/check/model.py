@@ -16,6 +16,7 @@ from ..locate import PACKAGE, locate
 from .architecture import architecture_faults
 from .asked import asked_faults, is_asked
 from .backend_class import BackendClass
+from .endpoint import endpoint_faults
 from .estimator import estimator_faults
 from .fault import Fault
 from .folder import folder_faults, read_config
@@ -71,6 +72,8 @@ def check_model(declared: ModelDeclaration, *, handler_dir: str | None = None) -
 
 
 def _handler(declared: ModelDeclaration, handler_dir: str | None) -> Iterator[Fault]:
+    if declared.backend == "endpoint":
+        yield from endpoint_faults(declared, is_worker=handler_dir is not None)
     if declared.backend == "handler" and handler_dir is not None:
         yield from handler_faults(declared.source, handler_dir)
     if declared.backend == "sklearn":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..backends import backend_places, backend_table
+from ..backends import NAMED_ALONE, backend_places, backend_table
 from ..backends.onnx.files import graphs_of
 from ..catalog import AUTO, ModelDeclaration
 from ..locate import PACKAGE, locate
@@ -12,9 +12,6 @@ from .backend_class import BackendClass
 from .folder import weight_files
 from .hub import cached
 from .parameters import parameter_faults
-
-#: Invents answers: never meant where nothing is said.
-_STUB = "stub"
 
 #: What takes whole folders of its own, in the order in which a folder's files settle it.
 _FOLDERS = ("transformers", "onnxruntime", "openvino")
@@ -44,7 +41,9 @@ def as_named(declared: ModelDeclaration, backend: str) -> ModelDeclaration:
 
 def able_backends(task: str) -> list[str]:
     """The backends that do a task with models."""
-    return [name for name, tasks in backend_table().items() if task in tasks and name != _STUB]
+    return [
+        name for name, tasks in backend_table().items() if task in tasks and name not in NAMED_ALONE
+    ]
 
 
 def takes_parameters(declared: ModelDeclaration, backend: str) -> bool:

@@ -118,7 +118,7 @@ def typed(message: Any, file: bytes) -> None:
 def test_grpc_takes_four_times_the_message(api: Api, put: Callable[[Any, bytes], None]) -> None:
     """gRPC's own server takes three."""
     grpc = pytest.importorskip("grpc", reason="an extra")
-    from wherry.api.surfaces.oip_grpc.messages import MESSAGES
+    from wherry.tasks.oip_grpc.messages import MESSAGES
 
     def send(body: bytes) -> None:
         options = [("grpc.max_send_message_length", -1)]

@@ -17,9 +17,7 @@ from wherry.tasks.text.text_generation import TextGenerationInput
 from ..support.waiting import until
 
 grpc = pytest.importorskip("grpc", reason="in the extra of its name")
-messages = pytest.importorskip(
-    "wherry.api.surfaces.oip_grpc.messages", reason="needs the extra grpc"
-)
+messages = pytest.importorskip("wherry.tasks.oip_grpc.messages", reason="needs the extra grpc")
 
 
 @pytest.fixture

@@ -291,6 +291,20 @@ def test_released_jobs_keep_their_order_and_their_attempts(
     assert {job.attempt for job in again} == {1}
 
 
+def test_a_job_that_was_canceled_meanwhile_does_not_go_back(
+    queue: Queue, settings: JobsSettings, new_job: Make
+) -> None:
+    ids = [queue.run(submit(new_job(), settings)).id for _ in range(2)]
+    batch = take(queue, settings)
+    assert queue.run(cancel(ids[0], settings)) == "running"
+    assert queue.run(release(GROUP, "w1", batch, settings)) == 1
+    assert status(queue, settings, ids[0]) is JobState.CANCELED
+    assert status(queue, settings, ids[1]) is JobState.QUEUED
+    totals = queue.run(view(settings)).totals
+    assert (totals["running"], totals["waiting"], totals["canceled"]) == (0, 1, 1)
+    assert [job.id for job in take(queue, settings, "w2")] == ids[1:]
+
+
 def test_the_position_counts_the_jobs_ahead(
     queue: Queue, settings: JobsSettings, new_job: Make
 ) -> None:

@@ -166,6 +166,14 @@ def test_patience_ends_where_it_would_let_others_pass(fleet: Fleet) -> None:
     assert fleet.claim(patient=True).group == GROUP, "else the full one would pass it"
 
 
+def test_who_needs_no_device_waits_for_none(fleet: Fleet) -> None:
+    fleet.budgets[HEAVY.model_id] = BatchBudget(max_rows=8, max_delay_ms=-1)
+    fleet.add(GROUP)
+    fleet.add(replace(HEAVY, priority=9))
+    assert fleet.claim(patient=True).group == replace(HEAVY, priority=9)
+    assert fleet.claim(patient=True).wait_ms > 0, "the other goes on waiting for company"
+
+
 def test_a_worker_leaves_other_models_to_others(fleet: Fleet) -> None:
     strange = replace(GROUP, model="strange", priority=1)
     fleet.add(strange, 2)

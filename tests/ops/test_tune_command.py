@@ -77,6 +77,15 @@ def test_a_model_that_cannot_be_served_or_is_not_there_is_said(models: Path) -> 
     assert (unknown.exit_code, "unknown model 'vitt'" in unknown.output) == (2, True)
 
 
+def test_what_another_server_runs_is_not_tried(models: Path) -> None:
+    models.write_text(
+        '[[models]]\nname = "far"\ntask = "chat"\nbackend = "endpoint"\n'
+        'source = "https://llm.example.org/v1"\n'
+    )
+    refused = run("far", "--models", str(models))
+    assert (refused.exit_code, "another server runs it" in refused.output) == (1, True)
+
+
 def test_a_plot_that_has_no_folder_is_said_before_anything_is_tried(
     models: Path, tmp_path: Path
 ) -> None:

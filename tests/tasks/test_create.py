@@ -7,7 +7,7 @@ import pytest
 
 from wherry.protocol import v2
 from wherry.protocol.errors import InvalidRequest, RowError
-from wherry.tasks.backends import backend_places
+from wherry.tasks.backends import NAMED_ALONE, backend_places
 from wherry.tasks.backends.base import ModelRefused
 from wherry.tasks.create import create_task, supported_tasks
 from wherry.tasks.export import export
@@ -17,7 +17,8 @@ from wherry.tasks.text.embedding import EmbeddingInput
 
 def test_the_stub_does_every_task_and_each_has_a_real_backend() -> None:
     assert supported_tasks("stub") == {"stub": list(task_names())}
-    real = {name: tasks for name, tasks in supported_tasks().items() if name != "stub"}
+    assert supported_tasks("endpoint") == {"endpoint": list(task_names())}
+    real = {name: tasks for name, tasks in supported_tasks().items() if name not in NAMED_ALONE}
     assert {task for tasks in real.values() for task in tasks} == set(task_names())
 
 

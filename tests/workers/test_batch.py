@@ -28,6 +28,8 @@ from wherry.workers.loaded_model import LoadedModel
 class Fixed:
     """A backend that answers every row with the same vector."""
 
+    is_remote = False
+
     def __init__(self, vector: list[float]) -> None:
         self._vector = vector
 
@@ -119,7 +121,9 @@ def test_masks_that_fill_a_row_up_can_be_read() -> None:
     given = ImageSegmentationInput(images=[mask, mask])
     found = [[Segment(label="boat", score=0.5, mask=mask)], []]
     output = ImageSegmentationOutput(segments=found)
-    model = loaded("image-segmentation", SimpleNamespace(run=lambda _: output.rows()))
+    model = loaded(
+        "image-segmentation", SimpleNamespace(run=lambda _: output.rows(), is_remote=False)
+    )
     payload, length = codec.encode_request(given.to_inference_request(), binary=True)
     job = ClaimedJob(
         id="j",

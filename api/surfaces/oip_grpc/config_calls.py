@@ -6,10 +6,10 @@ from typing import Any
 
 from google.protobuf.json_format import ParseDict
 
+from ....tasks.oip_grpc.messages import MESSAGES
 from ...core.model_config import config_of
 from ...core.service import Service
 from ...core.switched_off import check_region, log_settings, refuse_memory, trace_settings
-from .messages import MESSAGES
 
 #: Where a value of a log setting is, by its type.
 _KINDS = {bool: "bool_param", int: "uint32_param", str: "string_param"}

@@ -16,7 +16,7 @@ from ....protocol.errors import InvalidRequest, PayloadTooLarge
 from ....protocol.json_text import parse_json
 from ....protocol.unsupported import check_request, check_tensor
 from ....tasks.base import Task
-from .messages import MESSAGES
+from ....tasks.oip_grpc.messages import MESSAGES
 
 #: Datatype -> where its values are in InferTensorContents. Small integers travel wider.
 _CONTENTS = {

@@ -18,6 +18,7 @@ from ....protocol import codec, v2
 from ....protocol.errors import InvalidRequest, WherryError
 from ....protocol.parameters import STREAM
 from ....tasks.catalog import ModelDeclaration
+from ....tasks.oip_grpc.messages import MESSAGES, SERVICE
 from ...access.caller import caller
 from ...core.envelope import Envelope
 from ...core.health import EXTENSIONS, why_not_ready
@@ -32,7 +33,6 @@ from ...http.hangup import never
 from .config_calls import ConfigCalls
 from .convert import read_json, read_request, write_response
 from .errors import Context, guarded
-from .messages import MESSAGES, SERVICE
 from .ordered import in_order
 from .pieces import EMPTY_FINAL, FINAL, pieces
 

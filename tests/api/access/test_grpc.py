@@ -10,10 +10,10 @@ import grpc
 import pytest
 
 from wherry.api.settings import ApiSettings
-from wherry.api.surfaces.oip_grpc.messages import MESSAGES, SERVICE
 from wherry.jobs import JobsSettings
 from wherry.jobs.fleet import groups as fleet_groups
 from wherry.ops.ports import free_port
+from wherry.tasks.oip_grpc.messages import MESSAGES, SERVICE
 
 from ..conftest import Server, Worker
 from ..keyed import KEYS, write_keys

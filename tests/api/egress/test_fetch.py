@@ -8,13 +8,13 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from wherry.api.egress.addresses import parse_networks
-from wherry.api.egress.allowed import Allowed, NotAllowed, OutboundError
 from wherry.api.egress.fetch import FetchBudget, FetchLimits, fetch
-from wherry.api.egress.guard import OutboundGuard
+from wherry.tasks.egress.addresses import parse_networks
+from wherry.tasks.egress.allowed import Allowed, NotAllowed, OutboundError
+from wherry.tasks.egress.guard import OutboundGuard
 
+from ...support.names import Names
 from ...support.receiver import Receiver, status
-from .names import Names
 
 HERE = parse_networks("127.0.0.1/32")
 LIMITS = FetchLimits(max_bytes=1000, timeout_s=5.0, max_redirects=2)

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from wherry.api.settings import ApiSettings
-from wherry.api.surfaces.oip_grpc.messages import MESSAGES
 from wherry.jobs import JobsSettings
 from wherry.ops.ports import free_port
+from wherry.tasks.oip_grpc.messages import MESSAGES
 from wherry.tasks.samples import PNG
 
 from ...support.receiver import Receiver, status

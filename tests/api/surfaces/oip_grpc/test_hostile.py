@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wherry.api.settings import ApiSettings
-from wherry.api.surfaces.oip_grpc.messages import MESSAGES, SERVICE
 from wherry.jobs import JobsSettings
 from wherry.ops.ports import free_port
+from wherry.tasks.oip_grpc.messages import MESSAGES, SERVICE
 
 from ...conftest import Server, Worker
 

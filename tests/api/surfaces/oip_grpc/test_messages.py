@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wherry.api.surfaces.oip_grpc.config_messages import CONFIG_MESSAGES, ENUMS
 from wherry.api.surfaces.oip_grpc.convert import (
     read_json,
     read_request,
     write_parameters,
     write_response,
 )
-from wherry.api.surfaces.oip_grpc.messages import MESSAGES
 from wherry.protocol import v2
 from wherry.protocol.datatypes import Datatype
 from wherry.protocol.errors import InvalidRequest
+from wherry.tasks.oip_grpc.config_messages import CONFIG_MESSAGES, ENUMS
+from wherry.tasks.oip_grpc.messages import MESSAGES
 from wherry.tasks.registry import get_task
 
 model_config_pb2 = pytest.importorskip("tritonclient.grpc.model_config_pb2")

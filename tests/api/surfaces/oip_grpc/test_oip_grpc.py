@@ -16,10 +16,10 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 
 from wherry.api.settings import ApiSettings
-from wherry.api.surfaces.oip_grpc.messages import MESSAGES, SERVICE
 from wherry.jobs import JobsSettings
 from wherry.jobs.failed import set_failed
 from wherry.ops.ports import free_port
+from wherry.tasks.oip_grpc.messages import MESSAGES, SERVICE
 from wherry.tasks.samples import PNG
 
 from ....support.waiting import until

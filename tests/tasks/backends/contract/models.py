@@ -184,6 +184,7 @@ def pairs(family: str) -> list[Pair]:
     return [
         Pair(backend, task, model)
         for backend in backend_table()
+        if backend != "endpoint"  # asks a server: tests/flow/test_endpoints.py
         for task in sorted(backend_places(backend))
         if get_task(task).family == family
         for model in _models(backend, task)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from wherry.api.egress.allowed import Allowed, NotAllowed
+from wherry.tasks.egress.allowed import Allowed, NotAllowed
 
 ALLOWED = Allowed.of(
     "https http",

@@ -16,6 +16,14 @@ class OutboundError(Exception):
     """Something could not be fetched or called. Its text names the host, never query or address."""
 
 
+class NoConnection(OutboundError):
+    """Nothing was sent: the host has no address now, or takes no connection."""
+
+
+class NoAnswer(OutboundError):
+    """The answer did not come in time."""
+
+
 class NotAllowed(OutboundError):
     """The operator does not allow this URL, or its host's address."""
 

@@ -8,12 +8,12 @@ import pytest
 import trustme
 import uvicorn
 
-from wherry.api.egress.addresses import parse_networks
-from wherry.api.egress.allowed import Allowed, NotAllowed, OutboundError
-from wherry.api.egress.guard import OutboundGuard, lookup
+from wherry.tasks.egress.addresses import parse_networks
+from wherry.tasks.egress.allowed import Allowed, NotAllowed, OutboundError
+from wherry.tasks.egress.guard import OutboundGuard, lookup
 
+from ...support.names import Names
 from ...support.receiver import Receiver, status
-from .names import Names
 
 HERE = parse_networks("127.0.0.1/32")
 ANYONE = Allowed.of("http,https", "*:*", setting="WHERRY_URL")

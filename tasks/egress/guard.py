@@ -19,7 +19,7 @@ import httpx
 
 from ... import __version__
 from .addresses import Network, may_reach
-from .allowed import Allowed, NotAllowed, OutboundError
+from .allowed import Allowed, NoAnswer, NoConnection, NotAllowed, OutboundError
 
 #: Answers the numeric addresses of a host.
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -60,9 +60,10 @@ class OutboundGuard:
         *,
         resolve: Resolve = lookup,
         transport: httpx.AsyncBaseTransport | None = None,
+        step_s: float = _STEP_S,
     ) -> None:
         self.allowed = allowed
-        self._networks, self._resolve = networks, resolve
+        self._networks, self._resolve, self._step_s = networks, resolve, step_s
         self._transport = transport or (plain_transport() if allowed else None)
 
     async def addresses(self, url: httpx.URL) -> Sequence[str]:
@@ -71,9 +72,9 @@ class OutboundGuard:
         try:
             found = await self._resolve(host, url.port or {"https": 443, "http": 80}[url.scheme])
         except (OSError, UnicodeError):
-            raise OutboundError(f"host {host!r}: the name cannot be resolved") from None
+            raise NoConnection(f"host {host!r}: the name cannot be resolved") from None
         if not found:
-            raise OutboundError(f"host {host!r}: the name has no address")
+            raise NoConnection(f"host {host!r}: the name has no address")
         if not all(may_reach(address, self._networks) for address in found):
             raise NotAllowed(
                 f"host {host!r}: not at a public address, nor in WHERRY_OUTBOUND_NETWORKS"
@@ -107,10 +108,10 @@ class OutboundGuard:
                 yield response
             finally:
                 await response.aclose()
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            raise NoConnection(f"host {host!r}: no connection") from None
         except httpx.TimeoutException:
-            raise OutboundError(f"host {host!r}: no answer in time") from None
-        except httpx.ConnectError:
-            raise OutboundError(f"host {host!r}: no connection") from None
+            raise NoAnswer(f"host {host!r}: no answer in time") from None
         except (httpx.HTTPError, httpx.InvalidURL):
             raise OutboundError(f"host {host!r}: the answer broke off or is no HTTP") from None
 
@@ -136,7 +137,10 @@ class OutboundGuard:
                 content=content,
                 extensions={
                     "sni_hostname": url.raw_host.decode("ascii"),
-                    "timeout": dict.fromkeys(("connect", "read", "write", "pool"), _STEP_S),
+                    "timeout": {
+                        **dict.fromkeys(("connect", "pool"), min(self._step_s, _STEP_S)),
+                        **dict.fromkeys(("read", "write"), self._step_s),
+                    },
                 },
             )
             try:

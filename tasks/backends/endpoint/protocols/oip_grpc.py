@@ -1,0 +1,183 @@
+"""Open Inference Protocol v2 over gRPC: Triton, MLServer, KServe, Wherry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import grpc
+import grpc.aio
+import httpx
+from pydantic_core import to_json
+
+from .....protocol import v2
+from .....protocol.errors import InvalidRequest, RowError
+from ....base import Task, TaskInput
+from ....egress.allowed import NoConnection, NotAllowed
+from ....oip_grpc.messages import MESSAGES, SERVICE
+from ..faults import AwayError, BrokenError, EndpointBusyError, EndpointFault, quoted
+from ..http import Http
+from .base import Hear, RemoteModel, Told
+from .rows_together import RowsTogether
+
+_ROW = frozenset({"INVALID_ARGUMENT", "FAILED_PRECONDITION", "OUT_OF_RANGE"})
+_ASTRAY = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "NOT_FOUND", "UNIMPLEMENTED"})
+
+#: Bytes of one message, at most.
+_MOST_BYTES = 1 << 28
+
+_KINDS = {bool: "bool_param", int: "int64_param", str: "string_param", float: "double_param"}
+
+
+class OpenInferenceGrpc(RowsTogether):
+    """A batch a request, with raw tensors, over one channel to an address that was checked."""
+
+    def __init__(self, task: Task, wanted: RemoteModel, http: Http) -> None:
+        super().__init__(task, wanted, http)
+        self._channel: grpc.aio.Channel | None = None
+
+    async def look(self) -> None:
+        """Whether the model is ready, and what it takes."""
+        asked = {"name": self.wanted.model, "version": self.wanted.model_version}
+        ready = await self._call("ModelReady", MESSAGES["ModelReadyRequest"](**asked))
+        if not ready.ready:
+            raise AwayError(f"its model {self.wanted.model!r} is not ready")
+        told = await self._call("ModelMetadata", MESSAGES["ModelMetadataRequest"](**asked))
+        inputs = [{"name": tensor.name, "shape": list(tensor.shape)} for tensor in told.inputs]
+        self.learn({"inputs": inputs})
+
+    async def ask(self, rows: Sequence[TaskInput], hear: Hear | None) -> Told:
+        """As the base says."""
+        del hear  # tokens are told once all are there
+        message = self._message(self.request_of(rows))
+        return self.told(_response(await self._call("ModelInfer", message)), rows)
+
+    def _message(self, request: v2.InferenceRequest) -> Any:
+        message = MESSAGES["ModelInferRequest"](
+            model_name=self.wanted.model, model_version=self.wanted.model_version
+        )
+        _write_parameters(message.parameters, request.parameters)
+        for tensor in request.inputs:
+            into = message.inputs.add(
+                name=tensor.name, datatype=tensor.datatype.value, shape=tensor.shape
+            )
+            _write_parameters(into.parameters, tensor.parameters)
+            message.raw_input_contents.append(bytes(tensor.raw()))
+        return message
+
+    async def _call(self, method: str, message: Any) -> Any:
+        channel = await self._opened()
+        call = channel.unary_unary(
+            f"/{SERVICE}/{method}",
+            request_serializer=lambda given: given.SerializeToString(),
+            response_deserializer=MESSAGES[f"{method}Response"].FromString,
+        )
+        metadata = tuple((name.lower(), value) for name, value in self.http.own_headers.items())
+        try:
+            return await call(message, timeout=self.http.timeout_s, metadata=metadata)
+        except grpc.aio.AioRpcError as error:
+            raise self._meaning(error) from None
+
+    def _meaning(self, error: grpc.aio.AioRpcError) -> EndpointFault | RowError:
+        code, said = error.code().name, quoted((error.details() or "").encode(), self.http.hidden)
+        if code in _ROW:
+            return RowError(f"the endpoint answered {code}{said}")
+        if code in _ASTRAY:
+            return AwayError(f"it answers {code}")
+        if code == "RESOURCE_EXHAUSTED":
+            return EndpointBusyError(f"it answers {code}")
+        if code == "UNAVAILABLE":
+            assert self._channel is not None
+            is_there = self._channel.get_state() is grpc.ChannelConnectivity.READY
+            return (
+                EndpointBusyError(f"it answers {code}") if is_there else AwayError("no connection")
+            )
+        return BrokenError(f"the endpoint answered {code}{said}")
+
+    async def _opened(self) -> grpc.aio.Channel:
+        """The channel, whose address was checked when it was opened; a lost one is checked anew."""
+        lost = (grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.SHUTDOWN)
+        if self._channel is not None and self._channel.get_state() in lost:
+            await self._channel.close()
+            self._channel = None
+        if self._channel is None:
+            self._channel = await self._dialed()
+        return self._channel
+
+    async def _dialed(self) -> grpc.aio.Channel:
+        try:
+            url, addresses = await self.http.resolved()
+        except (NoConnection, NotAllowed) as error:
+            raise AwayError(str(error)) from None
+        port = url.port or {"https": 443, "http": 80}[url.scheme]
+        targets = [f"[{each}]:{port}" if ":" in each else f"{each}:{port}" for each in addresses]
+        family = "ipv6" if ":" in addresses[0] else "ipv4"
+        same = [each for each in targets if each.startswith("[") == (family == "ipv6")]
+        return _channel(f"{family}:{','.join(same)}", url)
+
+    async def close(self) -> None:
+        """Close the channel."""
+        if self._channel is not None:
+            await self._channel.close()
+        await super().close()
+
+
+def _channel(target: str, url: httpx.URL) -> grpc.aio.Channel:
+    host = url.raw_host.decode("ascii")
+    options = [
+        ("grpc.default_authority", url.netloc.decode("ascii")),
+        ("grpc.max_receive_message_length", _MOST_BYTES),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.enable_http_proxy", 0),
+    ]
+    if url.scheme == "http":
+        return grpc.aio.insecure_channel(target, options)
+    named = [*options, ("grpc.ssl_target_name_override", host)]
+    return grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(), named)
+
+
+def _write_parameters(into: Any, parameters: Mapping[str, Any]) -> None:
+    for name, value in parameters.items():
+        kind = _KINDS.get(type(value))
+        setattr(into[name], kind or "string_param", value if kind else to_json(value).decode())
+
+
+def _response(message: Any) -> v2.InferenceResponse:
+    raws = list(message.raw_output_contents)
+    outputs = []
+    for place, tensor in enumerate(message.outputs):
+        data: Any = raws[place] if raws else _values(tensor)
+        outputs.append(
+            {
+                "name": tensor.name,
+                "shape": list(tensor.shape),
+                "datatype": tensor.datatype,
+                "parameters": _parameters(tensor.parameters),
+                "data": data,
+            }
+        )
+    try:
+        return v2.InferenceResponse.parse(
+            {
+                "model_name": message.model_name,
+                "parameters": _parameters(message.parameters),
+                "outputs": outputs,
+            }
+        )
+    except InvalidRequest as error:
+        raise BrokenError(f"the endpoint's answer cannot be read: {error}") from None
+
+
+def _values(tensor: Any) -> list[Any]:
+    """The values of a tensor that is not raw: of the one field that has some."""
+    for _, values in tensor.contents.ListFields():
+        return list(values)
+    return []
+
+
+def _parameters(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: getattr(value, kind)
+        for name, value in given.items()
+        if (kind := value.WhichOneof("parameter_choice"))
+    }

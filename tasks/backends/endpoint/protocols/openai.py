@@ -1,0 +1,278 @@
+"""OpenAI's API, as vLLM, TGI, llama.cpp, Ollama, hosted servers and Wherry speak it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pydantic_core import to_json
+
+from .....protocol.errors import RowError
+from ....audio.automatic_speech_recognition import (
+    AutomaticSpeechRecognitionInput,
+    AutomaticSpeechRecognitionOutput,
+    SpeechChunk,
+)
+from ....base import Task, TaskInput, TaskOutput
+from ....multimodal.image_text_to_text import ImageTextToTextInput, ImageTextToTextOutput
+from ....text.chat import ChatInput
+from ....text.embedding import EmbeddingInput, EmbeddingOutput
+from ....text.generation import Generation, GenerationInput, GenerationOutput
+from ....text.text_generation import TextGenerationInput
+from ....text.tokens import Token
+from ..faults import AwayError, BrokenError
+from ..files import image_type, sound_file
+from ..http import Http
+from .base import UNNUMBERED, Hear, Protocol, RemoteModel, Told, in_parts
+from .openai_tokens import tokens_told
+from .streams import events
+
+#: Texts of one request for embeddings, where nobody says.
+_TEXTS = 32
+
+
+class OpenAI(Protocol):
+    """A text a request; of texts to embed as many as one may hold."""
+
+    def __init__(self, task: Task, wanted: RemoteModel, http: Http) -> None:
+        if task.name == "embedding":
+            self.rows_per_request = _TEXTS
+        super().__init__(task, wanted, http)
+        self._asks: Mapping[type[TaskInput], Callable[..., Any]] = {
+            ChatInput: self._chat,
+            TextGenerationInput: self._completion,
+            ImageTextToTextInput: self._about_image,
+            AutomaticSpeechRecognitionInput: self._transcription,
+        }
+
+    async def look(self) -> None:
+        """Ask which models there are. The answer does not matter: not all tell the same, and some
+        have no such list.
+        """
+        try:
+            await self.http.get("/models")
+        except AwayError as error:
+            if error.status not in (404, 405):
+                raise
+
+    def units(self, rows: Sequence[TaskInput], heard: Sequence[bool]) -> list[list[int]]:
+        """Texts to embed together, all else alone."""
+        if self.task.name != "embedding":
+            return super().units(rows, heard)
+        return in_parts(range(len(rows)), self.rows_per_request)
+
+    async def ask(self, rows: Sequence[TaskInput], hear: Hear | None) -> Told:
+        """As the base says."""
+        if isinstance(rows[0], EmbeddingInput):
+            return await self._embeddings([r for r in rows if isinstance(r, EmbeddingInput)])
+        [row] = rows
+        told: Told = await self._asks[type(row)](row, hear)
+        return told
+
+    async def _post(self, path: str, fields: Mapping[str, Any]) -> Any:
+        reply = await self.http.post(path, self._body(fields), _JSON)
+        return reply.json()
+
+    def _body(self, fields: Mapping[str, Any]) -> bytes:
+        """What is sent, under the names that the server has for it."""
+        given = {name: value for name, value in fields.items() if value is not None}
+        named = {self.wanted.names.get(name, name): value for name, value in given.items()}
+        named.pop("", None)
+        return to_json({"model": self.wanted.model, **named, **self.wanted.extra})
+
+    async def _chat(self, row: ChatInput, hear: Hear | None) -> Told:
+        fields = {"messages": row.messages[0], **_sampling(row)}
+        if row.logprobs is not None:
+            fields |= {"logprobs": True, "top_logprobs": row.logprobs}
+        return await self._written("/chat/completions", fields, hear)
+
+    async def _completion(self, row: TextGenerationInput, hear: Hear | None) -> Told:
+        if row.prompt_logprobs:
+            raise RowError("prompt_logprobs: an OpenAI endpoint does not tell the prompt's tokens")
+        prompt = row.token_ids[0] if row.token_ids else row.texts[0]
+        fields = {"prompt": prompt, "logprobs": row.logprobs, **_sampling(row)}
+        told = await self._written("/completions", fields, hear)
+        if not row.return_full_text:
+            return told
+        return told._replace(rows=[_with_prompt(row.texts[0], answer) for answer in told.rows])
+
+    async def _written(self, path: str, fields: dict[str, Any], hear: Hear | None) -> Told:
+        if hear is None:
+            return self._generation(await self._post(path, fields))
+        return self._generation(await self._streamed(path, fields, hear))
+
+    async def _streamed(self, path: str, fields: dict[str, Any], hear: Hear) -> Any:
+        """Tell what comes, and answer as one that came whole."""
+        streamed = {**fields, "stream": True, "stream_options": {"include_usage": True}}
+        whole: dict[str, Any] = {"text": "", "finish_reason": "stop", "logprobs": []}
+        usage: dict[str, Any] = {}
+        made = 0
+        async with self.http.open("POST", path, self._body(streamed), _JSON) as response:
+            async for event in events(response.aiter_bytes(), ends_with_done=True):
+                if "error" in event:
+                    raise BrokenError("the endpoint's stream ended with an error")
+                usage = event.get("usage") or usage
+                for choice in event.get("choices") or ():
+                    delta = choice.get("delta") or {}
+                    text = delta.get("content") or choice.get("text") or ""
+                    tokens = tokens_told(choice.get("logprobs")) or (
+                        [Token(UNNUMBERED, text, None)] if text else []
+                    )
+                    whole["text"] += text
+                    whole["logprobs"] += tokens
+                    whole["finish_reason"] = choice.get("finish_reason") or whole["finish_reason"]
+                    for token in tokens:
+                        made += 1
+                        hear(token)
+        told = {"completion_tokens": made, **usage}
+        return {"choices": [whole], "usage": told}
+
+    def _generation(self, document: Any) -> Told:
+        output = self.task.output
+        assert issubclass(output, GenerationOutput)
+        text, why, choice, usage = _read_choice(document)
+        tokens = tokens_told(choice.get("logprobs"))
+        generation = Generation(
+            text=text,
+            finish_reason="length" if why == "length" else "stop",
+            prompt_tokens=int(usage.get("prompt_tokens") or 0),
+            completion_tokens=int(usage.get("completion_tokens") or 0),
+            tokens=tuple(tokens) if any(token.logprob is not None for token in tokens) else None,
+        )
+        answer: TaskOutput = output(generations=[generation])
+        if why not in ("stop", "length", "eos_token", "stop_sequence", "end_turn"):
+            answer = answer.warned(f"the endpoint ended the text for {why[:40]!r}")
+        return Told([answer], generation.prompt_tokens, generation.completion_tokens)
+
+    async def _about_image(self, row: ImageTextToTextInput, hear: Hear | None) -> Told:
+        del hear  # no task of pictures is streamed
+        image = row.images[0]
+        url = f"data:{image_type(image)};base64,{base64.b64encode(image).decode()}"
+        parts = [
+            {"type": "image_url", "image_url": {"url": url}},
+            {"type": "text", "text": row.texts[0]},
+        ]
+        fields = {"messages": [{"role": "user", "content": parts}], **_sampling(row)}
+        text, why, _, usage = _read_choice(await self._post("/chat/completions", fields))
+        answer: TaskOutput = ImageTextToTextOutput(texts=[text])
+        if why == "length":
+            answer = answer.warned("the text was cut at max_new_tokens")
+        counted = (int(usage.get(f"{kind}_tokens") or 0) for kind in ("prompt", "completion"))
+        return Told([answer], *counted)
+
+    async def _embeddings(self, rows: Sequence[EmbeddingInput]) -> Told:
+        for row in rows:
+            if row.truncation_direction != "right":
+                raise RowError("truncation_direction: an OpenAI endpoint cuts as it likes")
+        document = await self._post(
+            "/embeddings", {"input": [row.texts[0] for row in rows], "encoding_format": "float"}
+        )
+        try:
+            found = sorted(document["data"], key=lambda entry: entry.get("index", 0))
+            vectors = [[float(number) for number in entry["embedding"]] for entry in found]
+        except (KeyError, TypeError, ValueError):
+            raise BrokenError("the endpoint's answer holds no embeddings") from None
+        if len(vectors) != len(rows):
+            raise BrokenError(f"the endpoint answered {len(vectors)} vectors for {len(rows)} texts")
+        answers = [
+            EmbeddingOutput(embeddings=[_unit(vector) if row.normalize else vector])
+            for row, vector in zip(rows, vectors, strict=True)
+        ]
+        return Told(answers, int((document.get("usage") or {}).get("prompt_tokens") or 0))
+
+    async def _transcription(self, row: AutomaticSpeechRecognitionInput, hear: Hear | None) -> Told:
+        del hear
+        name, sound = sound_file(row.audio[0], row.sample_rate)
+        fields = {
+            "model": self.wanted.model,
+            "response_format": "verbose_json" if row.return_timestamps else "json",
+            "language": row.language,
+            **self.wanted.extra,
+        }
+        body, kind = _form(fields, name, sound)
+        reply = await self.http.post("/audio/transcriptions", body, {"Content-Type": kind})
+        return Told([_transcript(reply.json(), row)])
+
+
+_JSON = {"Content-Type": "application/json"}
+
+
+def _sampling(row: Any) -> dict[str, Any]:
+    """How to draw, of what every task that writes has; left out where the server is to choose."""
+    if (getattr(row, "num_beams", None) or 1) > 1:
+        raise RowError("num_beams: an OpenAI endpoint follows one text at a time")
+    fields = {
+        "max_tokens": row.max_new_tokens,
+        "temperature": row.temperature if row.do_sample else 0,
+        "top_p": row.top_p,
+        "seed": row.seed,
+        "stop": getattr(row, "stop", None) or None,
+    }
+    if isinstance(row, GenerationInput):
+        fields |= {"top_k": row.top_k, "repetition_penalty": row.repetition_penalty}
+    return fields
+
+
+def _read_choice(document: Any) -> tuple[str, str, Mapping[str, Any], Mapping[str, Any]]:
+    """The text, why it ended, all of the choice, and what was counted. Raises BrokenError."""
+    try:
+        choice = document["choices"][0]
+        text = choice["message"]["content"] if "message" in choice else choice["text"]
+        usage = document.get("usage") or {}
+        return str(text or ""), str(choice.get("finish_reason") or "stop"), choice, usage
+    except (KeyError, IndexError, TypeError, AttributeError):
+        raise BrokenError("the endpoint's answer holds no text") from None
+
+
+def _with_prompt(prompt: str, answer: Any) -> Any:
+    [generation] = answer.generations
+    return answer.model_copy(
+        update={"generations": [generation.model_copy(update={"text": prompt + generation.text})]}
+    )
+
+
+def _unit(vector: Sequence[float]) -> list[float]:
+    length = math.sqrt(sum(number * number for number in vector)) or 1.0
+    return [number / length for number in vector]
+
+
+def _form(fields: Mapping[str, Any], name: str, file: bytes) -> tuple[bytes, str]:
+    """A form with one file, and its content type."""
+    bound = secrets.token_hex(16)
+    parts = []
+    for field, value in fields.items():
+        if value is not None:
+            text = value if isinstance(value, str) else json.dumps(value)
+            head = f'--{bound}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n'
+            parts += [head.encode(), text.encode(), b"\r\n"]
+    head = (
+        f'--{bound}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+        "Content-Type: application/octet-stream\r\n\r\n"
+    )
+    parts += [head.encode(), file, f"\r\n--{bound}--\r\n".encode()]
+    return b"".join(parts), f"multipart/form-data; boundary={bound}"
+
+
+def _transcript(document: Any, row: AutomaticSpeechRecognitionInput) -> TaskOutput:
+    if not isinstance(document, Mapping) or not isinstance(document.get("text"), str):
+        raise BrokenError("the endpoint's answer holds no text")
+    if not row.return_timestamps:
+        return AutomaticSpeechRecognitionOutput(texts=[document["text"]], chunks=[None])
+    try:
+        chunks = [
+            SpeechChunk(text=str(part["text"]), start=float(part["start"]), end=float(part["end"]))
+            for part in document.get("segments") or ()
+        ]
+        duration = document.get("duration")
+        return AutomaticSpeechRecognitionOutput(
+            texts=[document["text"]],
+            chunks=[chunks],
+            durations=[None if duration is None else float(duration)],
+            languages=[document.get("language")],
+        )
+    except (KeyError, TypeError, ValueError):
+        raise BrokenError("the endpoint's answer holds no segments") from None
