@@ -51,6 +51,7 @@ async def load(service: Service, name: str, parameters: Mapping[str, Any] | None
     for version in declared:
         if reason := _reason(fleet, version):
             raise ModelFailed(not_loaded(name, reason))
+    await service.live.learn()  # its graph may declare other tensors now
 
 
 def _config(service: Service, parameters: Mapping[str, Any]) -> str:

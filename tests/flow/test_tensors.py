@@ -16,7 +16,7 @@ from wherry.client import Client
 from wherry.client.annotate.annotate import annotate
 from wherry.client.annotate.prepared import Options
 from wherry.ops.stack import Stack
-from wherry.protocol import errors
+from wherry.protocol import errors, v2
 from wherry.tasks.multimodal.tensor import TensorInput, TensorOutput
 
 from ..support.models import model
@@ -25,8 +25,6 @@ from ..tasks.backends.onnx import raw_graphs
 ml_dtypes = pytest.importorskip("ml_dtypes", reason="tritonclient has bfloat16 by it")
 http = pytest.importorskip("tritonclient.http", reason="in the test group; a bare install lacks it")
 grpc = pytest.importorskip("tritonclient.grpc", reason="in the test group; a bare install lacks it")
-
-_ON = {"backend": "onnxruntime"}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +43,8 @@ def served(folder: Path) -> Iterator[Stack]:
     models = folder / "models.toml"
     models.write_text(
         "".join(
-            model(name, "raw" if name == "pair" else "tensor", source=name, **_ON) for name in names
+            model(name, "raw" if name == "pair" else "tensor", source=name, backend="onnxruntime")
+            for name in names
         )
     )
     with Stack(models=models, data_dir=folder / "data", flower=False, grpc_port=0) as stack:
@@ -182,6 +181,7 @@ def test_a_row_at_fault_may_be_skipped(client: Client) -> None:
     asked_for = TensorInput(feeds=rows).to_inference_request()
     asked_for.parameters["on_row_error"] = "skip"
     response = client.infer("pair", asked_for)
+    assert isinstance(response, v2.InferenceResponse)
     told = json.loads(response.parameters["row_errors"])
     assert list(told) == ["1"]
     with pytest.raises(errors.RowError, match="the graph does not take it"):

@@ -21,6 +21,16 @@ the client named, in an environment of its own, against a running fleet with a m
 (`make test-peers`). This page is written from the results of those tests (`make compatibility`).
 """
 
+_NOT_DRIVEN = """
+## Not driven
+
+| client | why |
+| --- | --- |
+| perf_analyzer 2.60 | its wheel wants glibc 2.38, and the machine of these tests has 2.36; [pytriton's load](oip-clients.md#pytriton-tritony-ultralytics) stands in for it |
+| model-analyzer's `profile` | it starts perf_analyzer |
+| pytriton's `FuturesModelClient` over gRPC | 0.7.0 loses the scheme of its URL and speaks HTTP to the gRPC port |
+"""  # noqa: E501 # rows of a table
+
 #: client, call -> whether it worked
 _seen: dict[tuple[str, str], bool] = {}
 
@@ -58,7 +68,7 @@ def page() -> str:
         summary.append(f"| {client} | {len(calls)} | {good} |")
         details += [f"\n## {client}\n", "| call | works |", "| --- | --- |"]
         details += [f"| {call} | {'yes' if ok else '**no**'} |" for _, call, ok in calls]
-    return "\n".join([*lines, *summary, *details]) + "\n"
+    return "\n".join([*lines, *summary, *details]) + "\n" + _NOT_DRIVEN
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def reads_the_configuration(over: str) -> Any:
 
 def loads_and_unloads(over: str) -> Any:
     client = CLIENTS[over]()
-    return [client.unload_model("depth-estimation"), client.load_model("depth-estimation")]
+    return [client.unload_model("embedding"), client.load_model("embedding")]
 
 
 for _over in CLIENTS:

@@ -48,7 +48,7 @@ def seen(
     def run(package: str) -> dict[str, Saw]:
         if package not in found:
             name = package.split("==")[0].split("[")[0]
-            script = SCRIPTS.get(name, f"oip_{name.removesuffix('client')}_client.py")
+            script = f"oip_{name.removesuffix('client')}_client.py"
             lines = drive(environment(name, package), script, fleet.url, fleet.grpc_url, folder)
             found[package] = {line["call"]: line for line in lines}
         return found[package]
@@ -187,37 +187,6 @@ def doubles(saw: Any, client: Client, image: bytes) -> None:
     assert saw == {"double": [[2, 4, 8], [6, 0, 2]], "sum": [7, 4]}
 
 
-def doubles_many(saw: Any, client: Client, image: bytes) -> None:
-    assert saw == [[7 + 3 * number, 4 + 3 * number] for number in range(24)]
-
-
-def doubles_a_sample(saw: Any, client: Client, image: bytes) -> None:
-    assert saw == {"double": [2, 4, 8], "sum": 7}
-
-
-def doubles_in_parts(saw: Any, client: Client, image: bytes) -> None:
-    numbers = np.arange(60).reshape(20, 3)
-    assert saw == {"double": (2 * numbers).tolist(), "sum": numbers.sum(axis=1).tolist()}
-
-
-def knows_the_model(saw: Any, client: Client, image: bytes) -> None:
-    assert saw == [True, 8, False]
-
-
-def analyzes(saw: Any, client: Client, image: bytes) -> None:
-    assert saw == [8, False, "Enabled"]
-
-
-def reloads(saw: Any, client: Client, image: bytes) -> None:
-    assert saw == [None, None]
-
-
-def writes_whole(saw: Any, client: Client, image: bytes) -> None:
-    given = {"texts": PROMPTS}
-    assert len(saw) == 1
-    same(saw[0], ours(client, "text-generation", given), {"text"})
-
-
 def errors(saw: Any, client: Client, image: bytes) -> None:
     told = dict(saw)
     not_found, bad = (
@@ -239,14 +208,6 @@ def told_amid(saw: Any, client: Client, image: bytes) -> None:
 
 
 TRITON, KSERVE, MLSERVER = "tritonclient[http,grpc]==2.73.0", "kserve==0.21.0", "mlserver==1.7.1"
-PYTRITON, TRITONY = "nvidia-pytriton==0.7.0", "tritony==0.0.23"
-ANALYZER = "triton-model-analyzer==1.58.0"
-
-#: Package -> its driver, where that is not called after it.
-SCRIPTS = {
-    "nvidia-pytriton": "oip_pytriton_client.py",
-    "triton-model-analyzer": "oip_model_analyzer_client.py",
-}
 
 CHECKS: dict[str, dict[str, Check]] = {
     TRITON: {
@@ -280,34 +241,6 @@ CHECKS: dict[str, dict[str, Check]] = {
         "grpc: async_stream_infer, an error amid the stream": told_amid,
         "grpc: async_stream_infer, token by token": writes_in_pieces,
         "grpc.aio: stream_infer, token by token": writes_in_pieces,
-    },
-    PYTRITON: {
-        **{
-            f"{over}: {call}": check
-            for over in ("http", "grpc")
-            for call, check in (
-                ("ModelClient.infer_batch", doubles),
-                ("ModelClient.infer_batch, texts", embeds),
-                ("ModelClient.infer_sample", doubles_a_sample),
-                ("ModelClient.model_config", knows_the_model),
-                ("AsyncioModelClient.infer_batch", doubles_many),
-            )
-        },
-        "http: FuturesModelClient.infer_batch": doubles_many,
-        "grpc: DecoupledModelClient.infer_batch": writes_whole,
-        "grpc: AsyncioDecoupledModelClient.infer_batch": writes_whole,
-    },
-    TRITONY: {
-        f"{over}: InferenceClient, more rows than a batch": doubles_in_parts
-        for over in ("http", "grpc")
-    },
-    ANALYZER: {
-        f"{over}: remote mode: {call}": check
-        for over in ("http", "grpc")
-        for call, check in (
-            ("reads a configuration", analyzes),
-            ("unloads and loads a model", reloads),
-        )
     },
     KSERVE: {
         **{

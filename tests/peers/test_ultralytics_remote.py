@@ -22,8 +22,7 @@ pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(1200)]
 CLIENT = "ultralytics==8.4.190"
 
 
-@pytest.mark.call(CLIENT, 'YOLO("http://host:port/model", task="detect")')
-@pytest.mark.call(CLIENT, 'YOLO("grpc://host:port/model", task="detect")')
+@pytest.mark.call(CLIENT, 'YOLO("http://host:port/model"), YOLO("grpc://host:port/model")')
 def test_the_remote_model_finds_what_the_file_does(
     environment: Environment, drive: Callable[..., list[dict[str, Any]]], tmp_path: Path
 ) -> None:

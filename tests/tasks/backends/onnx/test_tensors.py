@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from wherry.protocol.errors import BackendError, InvalidRequest, RowError
 from wherry.tasks.backends import create_backend
 from wherry.tasks.backends.base import Backend, ModelRefused
 from wherry.tasks.backends.device import Device
-from wherry.tasks.base import TaskOutput
+from wherry.tasks.base import TaskInput, TaskOutput
 from wherry.tasks.create import create_task
 from wherry.tasks.multimodal.tensor import TensorInput, TensorOutput
 
@@ -90,9 +90,16 @@ def answered(backend: Backend, asked: v2.InferenceRequest) -> dict[str, NDArray[
     metadata = [spec.metadata() for spec in backend.task.inputs]
     codec.check_inputs(asked, metadata, [spec.metadata() for spec in backend.task.outputs])
     rows = backend.task.input.from_inference_request(asked).rows()
-    answers = backend.run(rows)
-    assert all(isinstance(answer, TaskOutput) for answer in answers), answers
-    return arrays(backend.task.output.join(answers).to_inference_response("m"))
+    return arrays(joined(backend, rows).to_inference_response("m"))
+
+
+def joined(backend: Backend, rows: Sequence[TaskInput]) -> TaskOutput:
+    """What rows are answered, as one."""
+    answers = []
+    for answer in backend.run(rows):
+        assert isinstance(answer, TaskOutput), answer
+        answers.append(answer)
+    return backend.task.output.join(answers)
 
 
 def direct(folder: Path, feed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -127,7 +134,7 @@ def test_bfloat16_goes_through_bit_by_bit(tmp_path: Path) -> None:
     bits = np.arange(0, 2**15, 811, dtype=np.uint16)[:36].reshape(4, 9)
     tensor = v2.RequestInput(name="x", shape=[4, 9], datatype=Datatype.BF16, data=bits.tobytes())
     rows = backend.task.input.from_inference_request(v2.InferenceRequest(inputs=[tensor])).rows()
-    response = backend.task.output.join(backend.run(rows)).to_inference_response("m")
+    response = joined(backend, rows).to_inference_response("m")
     assert response.outputs[0].datatype is Datatype.BF16
     assert np.array_equal(np.frombuffer(response.outputs[0].raw(), np.uint16).reshape(4, 9), bits)
     (answer,) = backend.run([TensorInput(feeds=[{"x": [1.5, -2.0, 3.0000001]}])])
@@ -186,9 +193,12 @@ def test_rows_of_several_shapes_share_what_they_can(
     rows = [backend.task.input.from_inference_request(one).rows()[0] for one in asked]
     sizes: list[int] = []
     outputs = backend._outputs  # type: ignore[attr-defined] # counted
-    monkeypatch.setattr(
-        backend, "_outputs", lambda feed: sizes.append(len(feed["a"])) or outputs(feed)
-    )
+
+    def count(feed: dict[str, NDArray[Any]]) -> Any:
+        sizes.append(len(feed["a"]))
+        return outputs(feed)
+
+    monkeypatch.setattr(backend, "_outputs", count)
     answers = backend.run(rows)
     assert sizes == [2, 2, 1]
     for answer, feed in zip(answers, feeds, strict=True):
@@ -279,9 +289,9 @@ def test_rows_whose_answers_differ_in_shape_make_no_tensor(tmp_path: Path) -> No
         )
         for width in (2, 3)
     ]
-    joined = backend.task.output.join(backend.run(rows))
+    both = joined(backend, rows)
     with pytest.raises(BackendError, match=r"'y' has rows of the shapes \(2,\), \(3,\)"):
-        joined.to_inference_response("m")
+        both.to_inference_response("m")
 
 
 def test_a_row_that_failed_is_zeros_beside_others(tmp_path: Path) -> None:
@@ -290,9 +300,9 @@ def test_a_row_that_failed_is_zeros_beside_others(tmp_path: Path) -> None:
         request({"x": np.ones((2, 2), np.float32)}, binary=True)
     ).rows()
     output = backend.task.output
-    good = backend.run(rows)
-    joined = output.join([good[0], output.empty(), good[1]])
-    found = arrays(joined.to_inference_response("m"))["y"]
+    good = joined(backend, rows).rows()
+    some = output.join([good[0], output.empty(), good[1]])
+    found = arrays(some.to_inference_response("m"))["y"]
     assert found.tolist() == [[1, 1], [0, 0], [1, 1]]
 
 
