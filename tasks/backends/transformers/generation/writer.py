@@ -270,9 +270,7 @@ def parameters_of(row: GenerationInput, room: int | None = None) -> Parameters:
         repetition_penalty=row.repetition_penalty,
         presence_penalty=row.presence_penalty or 0.0,
         frequency_penalty=row.frequency_penalty or 0.0,
-        logit_bias=tuple(
-            sorted((int(token), bias) for token, bias in (row.logit_bias or {}).items())
-        ),
+        logit_bias=tuple((int(token), bias) for token, bias in (row.logit_bias or {}).items()),
         min_new_tokens=row.min_new_tokens or 0,
         num_beams=row.num_beams,
         stop=tuple(row.stop),
