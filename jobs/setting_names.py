@@ -12,8 +12,8 @@ from ..protocol.nearest import meant
 _PREFIX = "WHERRY_"
 
 _SETTING_NAMES = """
-api_keys batch_timeout_s batch_window batches_at_once bulk_weight compact_records decode_threads
-delivered_ttl_s
+api_keys batch_timeout_s batch_window batches_at_once bulk_weight compact_records cors_origins
+decode_threads delivered_ttl_s
 device drain_timeout_s endpoint_hosts endpoint_schemes events files_ttl_s grpc_host grpc_port
 handler_dir infer_timeout_s
 inline_max_bytes instill_bounding_box_key interactive_weight

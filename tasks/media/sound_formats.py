@@ -7,6 +7,7 @@ import wave
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
 
 #: Name -> the container and the encoder.
 _FORMATS = {
@@ -33,10 +34,12 @@ def encoded(wav: bytes, name: str) -> bytes:
         codec = av.codec.Codec(encoder, "w")
         rates = sorted(codec.audio_rates or [rate])
         stream = out.add_stream(encoder, rate=next((r for r in rates if r >= rate), rates[-1]))
-        stream.layout = "mono" if channels == 1 else "stereo"
+        assert isinstance(stream, AudioStream)
+        layout = "mono" if channels == 1 else "stereo"
+        stream.layout = layout
         for start in range(0, len(samples), _PIECE * channels):
             piece = samples[start : start + _PIECE * channels].reshape(1, -1)
-            frame = av.AudioFrame.from_ndarray(piece, format="s16", layout=stream.layout.name)
+            frame = av.AudioFrame.from_ndarray(piece, format="s16", layout=layout)
             frame.sample_rate = rate
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))

@@ -25,7 +25,9 @@ FEATURE = TensorSpec("feature", Datatype.FP32, (-1, -1, -1), "features")
 class FeatureExtractionInput(TextsInput, CutInput):
     """Texts to read."""
 
-    normalize: bool = Field(default=False, description="Scale each token's vector to length 1.")
+    normalize: bool | None = Field(
+        default=None, description="Scale each token's vector to length 1; not when not given."
+    )
 
 
 class FeatureExtractionOutput(TaskOutput):

@@ -110,19 +110,19 @@ class GenerationInput(TaskInput):
         le=1,
         description="Draw from the tokens of this sum that tell as much as is to be expected.",
     )
-    presence_penalty: Penalty = Field(
-        default=0.0, description="Taken from the logits of tokens that were generated already."
+    presence_penalty: Penalty | None = Field(
+        default=None, description="Taken from the logits of tokens that were generated already."
     )
-    frequency_penalty: Penalty = Field(
-        default=0.0, description="The same, as many times as each was generated."
+    frequency_penalty: Penalty | None = Field(
+        default=None, description="The same, as many times as each was generated."
     )
-    logit_bias: dict[TokenName, Bias] = Field(
-        default={},
+    logit_bias: dict[TokenName, Bias] | None = Field(
+        default=None,
         max_length=_MAX_BIASES,
         description="Added to the logits of tokens, by their numbers.",
     )
-    min_new_tokens: int = Field(
-        default=0,
+    min_new_tokens: int | None = Field(
+        default=None,
         ge=0,
         le=MAX_NEW_TOKENS,
         description="Tokens to generate before one that ends the text is chosen; strings of `stop` "

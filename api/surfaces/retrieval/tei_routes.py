@@ -128,9 +128,9 @@ async def rank(request: Request, document: dict[str, Any]) -> Response:
         raw_scores=asked.raw_scores,
         how=asked.options,
     )
-    ranks = [{"index": each.index, "score": each.score} for each in found]
+    ranks: list[dict[str, Any]] = [{"index": each.index, "score": each.score} for each in found]
     if asked.return_text:
-        ranks = [{**each, "text": asked.texts[int(each["index"])]} for each in ranks]
+        ranks = [{**each, "text": asked.texts[each["index"]]} for each in ranks]
     return json_response(ranks)
 
 

@@ -286,7 +286,7 @@ def _check_beams(row: GenerationInput) -> None:
 
 def _check_bias(row: GenerationInput, known: int | None) -> None:
     """Raise RowError for a token that the model has not."""
-    most = max(map(int, row.logit_bias), default=-1)
+    most = max(map(int, row.logit_bias or ()), default=-1)
     if known is not None and most >= known:
         raise RowError(f"logit_bias: there is no token {most}; this model knows {known}")
 
@@ -301,10 +301,10 @@ def parameters_of(row: GenerationInput, room: int | None = None) -> Parameters:
         top_k=row.top_k,
         typical_p=row.typical_p,
         repetition_penalty=row.repetition_penalty,
-        presence_penalty=row.presence_penalty,
-        frequency_penalty=row.frequency_penalty,
-        logit_bias=tuple(sorted((int(token), bias) for token, bias in row.logit_bias.items())),
-        min_new_tokens=row.min_new_tokens,
+        presence_penalty=row.presence_penalty or 0.0,
+        frequency_penalty=row.frequency_penalty or 0.0,
+        logit_bias=tuple((int(token), bias) for token, bias in (row.logit_bias or {}).items()),
+        min_new_tokens=row.min_new_tokens or 0,
         num_beams=row.num_beams,
         stop=tuple(row.stop),
         seed=row.seed,

@@ -35,7 +35,7 @@ def test_each_word_has_its_parameter() -> None:
     assert (given.logit_bias, given.min_new_tokens) == ({"7": -100}, 3)
     assert (given.typical_p, given.do_sample) == (0.9, True)
     assert asked(ignore_eos=True).min_new_tokens == MAX_NEW_TOKENS
-    assert asked(ignore_eos=False).min_new_tokens == 0
+    assert asked(ignore_eos=False).min_new_tokens is None
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ def test_prompts(saved: Saved, backend: str, mode: Any, include: bool) -> None:
             for text in texts
             for name in (None, "nothing", "quary")
         ]
-        answers = task.backend.run(asked)
+        answers: list[Any] = list(task.backend.run(asked))
     assert np.array([each.embeddings[0] for each in answers[::3]]) == pytest.approx(
         default, abs=1e-5
     )
