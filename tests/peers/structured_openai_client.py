@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from typing import Literal
 
 import openai
@@ -80,7 +81,8 @@ def called_streamed():
         max_tokens=400,
         stream=True,
     )
-    names, arguments, ends = {}, {}, []
+    names, ends = {}, []
+    arguments: dict[int, str] = {}
     for part in stream:
         for choice in part.choices:
             for call in choice.delta.tool_calls or []:
@@ -199,8 +201,8 @@ CALLS = {
         extra_body={"guided_json": SCHEMA}
     ),
     **{
-        f"chat.completions.parse, tools of {family}": lambda family=family: called(
-            family, tool_choice="required"
+        f"chat.completions.parse, tools of {family}": partial(
+            called, family, tool_choice="required"
         )
         for family in ("hermes", "llama", "mistral")
     },
