@@ -135,7 +135,7 @@ def smolagents():
     )
 
 
-CALLS = {
+CALLS: dict[str, Any] = {
     "langchain": langchain,
     "pydantic-ai": pydantic_ai,
     "instructor": instructor,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import openai
 from openai import pydantic_function_tool
@@ -185,7 +185,7 @@ def bad(**how):
 
 BAD_SCHEMA = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "sorcery"}}}
 
-CALLS = {
+CALLS: dict[str, Any] = {
     "chat.completions.parse": parsed,
     "chat.completions.stream, response_format": streamed,
     "chat.completions.create, json_object": lambda: plainly(
