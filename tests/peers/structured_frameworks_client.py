@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -54,7 +54,7 @@ def langchain():
     yield "bind_tools", lambda: [call["args"] for call in bound.invoke(ASKED).tool_calls]
 
     def streamed():
-        whole = None
+        whole: Any = None
         for part in bound.stream(ASKED):
             whole = part if whole is None else whole + part
         return [call["args"] for call in whole.tool_calls]
@@ -119,7 +119,7 @@ def outlines():
 def smolagents():
     from smolagents import OpenAIModel, tool
 
-    @tool
+    @tool  # type: ignore[untyped-decorator, unused-ignore] # where it is not installed
     def get_time() -> str:
         """Tell what time it is."""
         return "noon"
@@ -135,7 +135,7 @@ def smolagents():
     )
 
 
-CALLS = {
+CALLS: dict[str, Any] = {
     "langchain": langchain,
     "pydantic-ai": pydantic_ai,
     "instructor": instructor,

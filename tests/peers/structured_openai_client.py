@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 import openai
 from openai import pydantic_function_tool
@@ -80,7 +81,8 @@ def called_streamed():
         max_tokens=400,
         stream=True,
     )
-    names, arguments, ends = {}, {}, []
+    names, ends = {}, []
+    arguments: dict[int, str] = {}
     for part in stream:
         for choice in part.choices:
             for call in choice.delta.tool_calls or []:
@@ -183,7 +185,7 @@ def bad(**how):
 
 BAD_SCHEMA = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "sorcery"}}}
 
-CALLS = {
+CALLS: dict[str, Any] = {
     "chat.completions.parse": parsed,
     "chat.completions.stream, response_format": streamed,
     "chat.completions.create, json_object": lambda: plainly(
@@ -199,8 +201,8 @@ CALLS = {
         extra_body={"guided_json": SCHEMA}
     ),
     **{
-        f"chat.completions.parse, tools of {family}": lambda family=family: called(
-            family, tool_choice="required"
+        f"chat.completions.parse, tools of {family}": partial(
+            called, family, tool_choice="required"
         )
         for family in ("hermes", "llama", "mistral")
     },

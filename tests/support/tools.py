@@ -6,6 +6,7 @@ Their weights are random: what such a model says under a grammar is right by the
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers as hf
@@ -74,7 +75,7 @@ def chat(folder: Path, family: str, *, positions: int = 2048) -> Path:
 
 
 #: Tools whose calls are short: arguments of few words, so that a random model comes to an end.
-WEATHER = {
+WEATHER: dict[str, Any] = {
     "type": "function",
     "function": {
         "name": "get_weather",
@@ -91,4 +92,4 @@ WEATHER = {
         },
     },
 }
-TIME = {"type": "function", "function": {"name": "get_time"}}
+TIME: dict[str, Any] = {"type": "function", "function": {"name": "get_time"}}

@@ -81,7 +81,8 @@ def loaded(kind: type[Shouting]) -> tuple[LoadedModel, Shouting]:
 
 def test_a_backend_that_follows_no_form_is_not_given_one() -> None:
     model, backend = loaded(Heeding)
-    asked = [ASKED[0], ("d", {"structured_outputs": {"choice": ["x"]}}), ASKED[1]]
+    form: dict[str, Any] = {"structured_outputs": {"choice": ["x"]}}
+    asked = [ASKED[0], ("d", form), ASKED[1]]
     jobs, payloads = zip(*(job(*each) for each in asked), strict=True)
     good, formed, other = run_batch(model, jobs, payloads).answers
     assert isinstance(formed.error, RowError)

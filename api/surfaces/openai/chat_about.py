@@ -122,7 +122,7 @@ async def _file(service: Service, message: ChatMessage, kind: FileKind) -> bytes
     )
 
 
-async def _at_once(reply: ChatReply, end: Generation, *, usage: bool) -> AsyncIterator[bytes]:
+async def _at_once(reply: choices.Reply, end: Generation, *, usage: bool) -> AsyncIterator[bytes]:
     for begin in reply.begin(0):
         yield begin
     yield reply.part(choices.ChoiceDelta(0, end.text, end=end))

@@ -100,7 +100,7 @@ class ChatReply:
 def _message(generation: Generation) -> dict[str, object]:
     calls = generation.tool_calls
     content = generation.text or (None if calls else "")
-    said = {"role": "assistant", "content": content, "refusal": None}
+    said: dict[str, object] = {"role": "assistant", "content": content, "refusal": None}
     return {**said, "tool_calls": list(calls)} if calls else said
 
 

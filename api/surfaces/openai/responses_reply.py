@@ -124,7 +124,7 @@ class ResponsesReply:
         yield self._event("response.output_item.done", output_index=place, item=item)
 
     def _place(self, **fields: object) -> dict[str, object]:
-        named = {"logprobs": []} if "delta" in fields else {}
+        named: dict[str, object] = {"logprobs": []} if "delta" in fields else {}
         where = {"item_id": self._message_id, "output_index": 0, "content_index": 0}
         return {**where, **fields, **named}
 

@@ -61,6 +61,16 @@ class ResponsesRequest(OpenAIRequest):
             raise ValueError("is not supported here: these models tell no reasoning of their own")
         return value
 
+    @field_validator("text")
+    @classmethod
+    def _format_alone(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        given = {name: inner for name, inner in (value or {}).items() if inner is not None}
+        if not isinstance(given.get("format", {}), dict):
+            raise ValueError("format: expected an object")  # noqa: TRY004 # pydantic wants it so
+        if given.keys() - {"format", "verbosity"} or given.get("verbosity", "medium") != "medium":
+            raise ValueError("format is what it may say; verbosity is medium")
+        return given or None
+
     @field_validator("truncation")
     @classmethod
     def _whole(cls, value: str | None) -> str | None:
@@ -76,8 +86,8 @@ class ResponsesRequest(OpenAIRequest):
         if self.tools:
             fields["tools"] = [_tool(tool, place) for place, tool in enumerate(self.tools)]
             fields["tool_choice"] = _choice(self.tool_choice)
-        format_ = self.text and self.text.get("format")
-        if format_ and format_.get("type", "text") != "text":
+        format_ = (self.text or {}).get("format")
+        if format_ is not None and format_.get("type", "text") != "text":
             fields["response_format"] = _format(format_)
         return validated(ChatRequest, fields)
 
@@ -110,9 +120,8 @@ def _message(item: dict[str, Any], where: str) -> dict[str, Any]:
         return {"role": "tool", "tool_call_id": item.get("call_id"), "content": content}
     if kind != "message":
         raise InvalidRequest(f"{where}.type: {str(kind)[:60]!r} is not supported here")
-    content = item.get("content")
-    if not isinstance(content, str):
-        content = _parts(content, f"{where}.content")
+    said: Any = item.get("content")
+    content = said if isinstance(said, str) else _parts(said, f"{where}.content")
     return {"role": item.get("role"), "content": content}
 
 

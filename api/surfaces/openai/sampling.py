@@ -79,9 +79,9 @@ class SamplingRequest(StructuredRequest):
             "min_new_tokens": MAX_NEW_TOKENS if self.ignore_eos else self.min_tokens or None,
             "stop": stops,
         }
-        if found := self.form():
-            given["structured_outputs"] = found[1]
-        return {name: value for name, value in given.items() if value is not None}
+        found = self.form()
+        formed = {"structured_outputs": found[1]} if found else {}
+        return {**{n: value for n, value in given.items() if value is not None}, **formed}
 
     def choices(self, inputs: Sequence[I]) -> list[I]:
         """`n` inputs of each, with seeds of their own where one was given."""

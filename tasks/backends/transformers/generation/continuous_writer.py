@@ -175,7 +175,7 @@ class ContinuousWriter(GenerationBackend):
             streamed=streamer is not None or bool(stops.strings),
             top=wanted.top,
             news=news,
-            follower=wanted.grammar and wanted.grammar.follower(),
+            follower=wanted.grammar.follower() if wanted.grammar else None,
         )
         return _Text(made, stops, streamer)
 

@@ -40,7 +40,7 @@ class LoopRow:
         self.streamer = streamer
         self.tokens: list[int] = []
         self.ended = False
-        self.follower = parameters.grammar and parameters.grammar.follower()
+        self.follower = parameters.grammar.follower() if parameters.grammar else None
         self._chance = random.Random(parameters.seed)  # noqa: S311 # not for secrets
 
     def number(self) -> float:

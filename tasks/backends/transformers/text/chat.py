@@ -17,7 +17,7 @@ from ..generation.continuous_writer import ContinuousWriter
 from ..generation.generate import Completion
 from ..generation.parameters import Parameters
 from ..generation.writer import Prompt
-from .tool_forms import Call, CallForm, form_of, grammar_of
+from .tool_forms import CallForm, FoundCall, form_of, grammar_of
 
 
 class Chat(ContinuousWriter):
@@ -109,7 +109,7 @@ class Chat(ContinuousWriter):
         return said[: min((at for s in row.stop if (at := said.find(s)) >= 0), default=None)]
 
 
-def _read(form: CallForm, said: str, names: set[str]) -> tuple[str, list[Call]]:
+def _read(form: CallForm, said: str, names: set[str]) -> tuple[str, list[FoundCall]]:
     """The text before the calls, and the calls; none where one is of no tool or no form."""
     places = [at for opening in form.opening if (at := said.find(opening)) >= 0]
     if not places:
@@ -130,7 +130,7 @@ def _chosen(row: ChatInput) -> list[Tool]:
     return [t for t in row.called if t["function"]["name"] == choice["function"]["name"]]
 
 
-def _told(calls: list[Call], prompt: list[int]) -> tuple[ToolCall, ...]:
+def _told(calls: list[FoundCall], prompt: list[int]) -> tuple[ToolCall, ...]:
     """Calls with ids: nine letters and digits, which Mistral's templates insist on. They follow
     from the conversation, so that a job that is run again says the same.
     """

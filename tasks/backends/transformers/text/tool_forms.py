@@ -20,7 +20,7 @@ from ..generation.veil import Opening
 _MOST_CALLS = 16
 
 
-class Call(NamedTuple):
+class FoundCall(NamedTuple):
     """A tool's name and its arguments."""
 
     name: str
@@ -44,7 +44,7 @@ class CallForm(ABC):
         return Opening(self.opening, ids, self.at_start, at_once)
 
     @abstractmethod
-    def calls(self, text: str) -> list[Call] | None:
+    def calls(self, text: str) -> list[FoundCall] | None:
         """The calls in a text from its opening on; None where they are not of this form."""
 
     @abstractmethod
@@ -62,7 +62,7 @@ class Hermes(CallForm):
     opening = ("<tool_call>",)
     _CLOSING = "</tool_call>"
 
-    def calls(self, text: str) -> list[Call] | None:
+    def calls(self, text: str) -> list[FoundCall] | None:
         """Each between its marks; the last mark may be missing."""
         parts = text.split(self.opening[0])[1:]
         return _read_all([part.split(self._CLOSING)[0] for part in parts], self.arguments)
@@ -86,7 +86,7 @@ class Llama(CallForm):
     arguments = "parameters"
     several = False
 
-    def calls(self, text: str) -> list[Call] | None:
+    def calls(self, text: str) -> list[FoundCall] | None:
         """The one; some are taught to put several behind semicolons."""
         text = text.removeprefix("<|python_tag|>").strip()
         found, reader = [], json.JSONDecoder()
@@ -113,7 +113,7 @@ class Mistral(CallForm):
 
     opening = ("[TOOL_CALLS]",)
 
-    def calls(self, text: str) -> list[Call] | None:
+    def calls(self, text: str) -> list[FoundCall] | None:
         """The list's entries."""
         text = text.removeprefix(self.opening[0]).strip()
         try:
@@ -196,23 +196,23 @@ def _without(tokenizer: Any, mark: str) -> str:
     return rf"TEXT: ~/(.|\n)*{escaped}(.|\n)*/"
 
 
-def _read_all(parts: Sequence[str], arguments: str) -> list[Call] | None:
+def _read_all(parts: Sequence[str], arguments: str) -> list[FoundCall] | None:
     try:
         return _named([json.loads(part) for part in parts], arguments)
     except ValueError:
         return None
 
 
-def _named(found: Sequence[Any], *arguments: str) -> list[Call] | None:
+def _named(found: Sequence[Any], *arguments: str) -> list[FoundCall] | None:
     """Calls of objects that have a name and arguments; None where any has not."""
     calls = [*_calls(found, arguments)]
     return calls if calls and len(calls) == len(found) else None
 
 
-def _calls(found: Sequence[Any], arguments: Sequence[str]) -> Iterator[Call]:
+def _calls(found: Sequence[Any], arguments: Sequence[str]) -> Iterator[FoundCall]:
     for value in found:
         if not isinstance(value, dict) or not isinstance(value.get("name"), str):
             continue
         given = next((value[name] for name in arguments if name in value), None)
         if isinstance(given, dict):
-            yield Call(value["name"], given)
+            yield FoundCall(value["name"], given)
