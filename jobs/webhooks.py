@@ -16,6 +16,27 @@ from .keys import Keys
 from .settings import JobsSettings
 
 
+#: What stands for the URL of a job whose end Celery is told of. The prelude knows it too.
+CELERY = "celery:"
+
+
+class Outbox(StrEnum):
+    """Which ends: those that receivers are called for, those that Celery is told of."""
+
+    WEBHOOKS = "webhooks"
+    CELERY = "celery"
+
+    def keys(self, keys: Keys) -> dict[str, str]:
+        """Its keys, by the scripts' names."""
+        if self is Outbox.CELERY:
+            names = (keys.celery_ends, keys.celery_ends_due, keys.celery_ends_failed)
+            totals = keys.celery_totals
+        else:
+            names = (keys.webhooks, keys.webhooks_due, keys.webhooks_failed)
+            totals = keys.webhook_totals
+        return dict(zip(("outbox", "due", "failed"), names, strict=True)) | {"totals": totals}
+
+
 class Delivery(NamedTuple):
     """A webhook to deliver now. Its name stays its own: a job's end has one."""
 
@@ -71,13 +92,15 @@ class WebhookList(NamedTuple):
     webhooks: list[ListedWebhook]
 
 
-def take_webhooks(count: int, lease_s: float, settings: JobsSettings) -> Call[list[Delivery]]:
+def take_webhooks(
+    count: int, lease_s: float, settings: JobsSettings, outbox: Outbox = Outbox.WEBHOOKS
+) -> Call[list[Delivery]]:
     """Lease webhooks that are due, at most `count`."""
-    keys = Keys(settings.key_prefix)
+    keys = outbox.keys(Keys(settings.key_prefix))
     return call_script(
         "webhook_take",
         settings,
-        keys={"outbox": keys.webhooks, "due": keys.webhooks_due, "totals": keys.webhook_totals},
+        keys={part: keys[part] for part in ("outbox", "due", "totals")},
         args={"limit": count, "lease_ms": int(lease_s * 1000)},
         parse=lambda reply: [_delivery(*fields) for fields in reply],
     )
@@ -92,17 +115,17 @@ def settle_webhook(
     error: str = "",
     body: bytes = b"",
     keep_s: int = 1,
+    outbox: Outbox = Outbox.WEBHOOKS,
 ) -> Call[bool]:
     """Write down how a delivery went. False when another had ended it before."""
-    keys = Keys(settings.key_prefix)
+    names = Keys(settings.key_prefix)
+    keys = outbox.keys(names)
     return call_script(
         "webhook_settle",
         settings,
         keys={
-            "webhook": keys.webhook(name),
-            "due": keys.webhooks_due,
-            "failed": keys.webhooks_failed,
-            "totals": keys.webhook_totals,
+            "webhook": names.webhook(name),
+            **{part: keys[part] for part in ("due", "failed", "totals")},
         },
         args={
             "name": name,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from ...jobs import JobsSettings
 from ...protocol.errors import InvalidRequest
 from ...protocol.parameters import WEBHOOK
 from ..settings import ApiSettings
 from .addresses import parse_networks
 from .allowed import Allowed, OutboundError
+from .buckets import Buckets
 from .fetch import FetchLimits
 from .guard import OutboundGuard, Resolve, lookup
 from .named_files import NamedFileReader
@@ -16,8 +18,14 @@ from .signing import signing_keys
 class Outbound:
     """The guards of a process, and what is read and called through them."""
 
-    def __init__(self, settings: ApiSettings, *, resolve: Resolve = lookup) -> None:
-        """Raises ValueError for settings that cannot be read."""
+    def __init__(
+        self,
+        settings: ApiSettings,
+        jobs: JobsSettings | None = None,
+        *,
+        resolve: Resolve = lookup,
+    ) -> None:
+        """Raises ValueError for settings that cannot be read. Without `jobs` no bucket is read."""
         networks = parse_networks(settings.outbound_networks)
         urls = Allowed.of(settings.url_schemes, settings.url_hosts, setting="WHERRY_URL")
         hooks = Allowed.of(
@@ -32,6 +40,7 @@ class Outbound:
             at_once=settings.url_at_once,
             max_files=settings.max_rows_per_job,
             max_bytes=settings.max_body_bytes,
+            buckets=Buckets.of(settings.url_buckets, jobs) if jobs else None,
         )
 
     @property
