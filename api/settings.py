@@ -89,6 +89,10 @@ class ApiSettings(OutboundSettings):
         description="Celery's result backend for the jobs that Celery sends; empty: the fleet's"
         " Redis.",
     )
+    celery_default_queue: str = Field(
+        default="celery",
+        description="Celery's queue for tasks that follow such a job and name none.",
+    )
     celery_max_result_bytes: int = Field(
         default=16_777_216,
         ge=1,

@@ -15,8 +15,8 @@ from .settings import JobsSettings
 #: The Celery task that stands for a job.
 SUBMIT = "wherry.submit"
 
-#: What kombu writes behind a queue's name, for priorities from these on.
-_STEPS = {"list": "", "list_3": "\x06\x163", "list_6": "\x06\x166", "list_9": "\x06\x169"}
+#: What kombu writes between a queue's name and the least priority of a list.
+_SEP = "\x06\x16"
 
 #: Bytes of one reply, and messages that have left their lists and wait to be jobs: when the fleet
 #: is full, the rest stays where Celery's users see it.
@@ -36,11 +36,18 @@ class TaskMessage(NamedTuple):
 def take_tasks(count: int, lease_s: float, settings: JobsSettings) -> Call[list[TaskMessage]]:
     """Lease messages that are due, at most `count`."""
     keys = Keys(settings.key_prefix)
-    lists = {name: keys.celery_queue + behind for name, behind in _STEPS.items()}
+    queue = keys.celery_queue
     return call_script(
         "celery_take",
         settings,
-        keys={"due": keys.celery_due, "tasks": keys.celery_tasks, **lists},
+        keys={
+            "due": keys.celery_due,
+            "tasks": keys.celery_tasks,
+            "list": queue,
+            "list_3": f"{queue}{_SEP}3",
+            "list_6": f"{queue}{_SEP}6",
+            "list_9": f"{queue}{_SEP}9",
+        },
         args={
             "limit": count,
             "lease_ms": int(lease_s * 1000),

@@ -15,7 +15,6 @@ from .group import Group
 from .keys import Keys
 from .settings import JobsSettings
 
-
 #: What stands for the URL of a job whose end Celery is told of. The prelude knows it too.
 CELERY = "celery:"
 
@@ -26,15 +25,22 @@ class Outbox(StrEnum):
     WEBHOOKS = "webhooks"
     CELERY = "celery"
 
-    def keys(self, keys: Keys) -> dict[str, str]:
-        """Its keys, by the scripts' names."""
+    def keys(self, keys: Keys) -> OutboxKeys:
+        """Its keys."""
         if self is Outbox.CELERY:
-            names = (keys.celery_ends, keys.celery_ends_due, keys.celery_ends_failed)
-            totals = keys.celery_totals
-        else:
-            names = (keys.webhooks, keys.webhooks_due, keys.webhooks_failed)
-            totals = keys.webhook_totals
-        return dict(zip(("outbox", "due", "failed"), names, strict=True)) | {"totals": totals}
+            ends, due, failed = keys.celery_ends, keys.celery_ends_due, keys.celery_ends_failed
+            return OutboxKeys(ends, due, failed, keys.celery_totals)
+        ends, due, failed = keys.webhooks, keys.webhooks_due, keys.webhooks_failed
+        return OutboxKeys(ends, due, failed, keys.webhook_totals)
+
+
+class OutboxKeys(NamedTuple):
+    """Where ends wait to be told, those due or leased, those given up, and their counts."""
+
+    outbox: str
+    due: str
+    failed: str
+    totals: str
 
 
 class Delivery(NamedTuple):
@@ -100,7 +106,7 @@ def take_webhooks(
     return call_script(
         "webhook_take",
         settings,
-        keys={part: keys[part] for part in ("outbox", "due", "totals")},
+        keys={"outbox": keys.outbox, "due": keys.due, "totals": keys.totals},
         args={"limit": count, "lease_ms": int(lease_s * 1000)},
         parse=lambda reply: [_delivery(*fields) for fields in reply],
     )
@@ -125,7 +131,9 @@ def settle_webhook(
         settings,
         keys={
             "webhook": names.webhook(name),
-            **{part: keys[part] for part in ("due", "failed", "totals")},
+            "due": keys.due,
+            "failed": keys.failed,
+            "totals": keys.totals,
         },
         args={
             "name": name,

@@ -63,7 +63,7 @@ class TaskIntake:
             return None
         try:
             if 0 < call.expires_s <= time.time():
-                raise JobExpired("expired")  # noqa: TRY301 # told as a job's own end is
+                raise JobExpired("expired")  # told as a job's own end is
             who = self.keys.caller(call.api_key)
             who.require(Scope.SUBMIT)
             with acting(who):

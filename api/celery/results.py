@@ -17,24 +17,27 @@ from kombu.utils import json
 from ...jobs import redis_url
 from ...jobs.settings import JobsSettings
 from ...protocol.errors import WherryError
+from ..settings import ApiSettings
 
 #: Seconds that one try to reach the broker or the backend takes at most; later ones are ours.
 _TRY_S = 5.0
 
 
-def celery_app(jobs: JobsSettings, backend: str) -> Celery:
-    """An app that sends what follows a job and stores results; "" stores them in the fleet's Redis.
+def celery_app(jobs: JobsSettings, settings: ApiSettings) -> Celery:
+    """An app that sends what follows a job and stores results.
 
     Raises ValueError for a backend that there is not.
     """
     own = _with_tls(jobs.redis_url)
-    app = Celery("wherry", broker=own, backend=backend or own, set_as_current=False)
+    backend = settings.celery_result_backend or own
+    app = Celery("wherry", broker=own, backend=backend, set_as_current=False)
     app.conf.update(
         broker_use_ssl=redis_url.tls(jobs.redis_url) or False,
         broker_connection_timeout=_TRY_S,
         # JSON only: a pickled message would run code.
         accept_content=["json"],
         task_serializer="json",
+        task_default_queue=settings.celery_default_queue,
         result_serializer="json",
         result_expires=jobs.result_ttl_s,
         result_backend_transport_options={"retry_policy": {"timeout": _TRY_S}},

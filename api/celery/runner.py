@@ -39,7 +39,7 @@ class CeleryRunner:
 
     def __init__(self, service: Service, keys: KeyBook) -> None:
         self._service = service
-        self._teller = Teller(service.jobs, service.settings.celery_result_backend)
+        self._teller = Teller(service.jobs, service.settings)
         self._intake = TaskIntake(service, keys, self._teller)
         self._ends = Ends(service, self._teller)
         self._busy_at = float("-inf")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...jobs.settings import JobsSettings
 from ...protocol.errors import WherryError
+from ..settings import ApiSettings
 
 if TYPE_CHECKING:  # Celery takes a second to import, and most fleets never need it
     from .results import CeleryResults
@@ -22,8 +23,8 @@ _THREADS = 4
 class Teller:
     """Tells Celery of ends, some at a time. What its backend or broker raises is raised."""
 
-    def __init__(self, jobs: JobsSettings, backend: str) -> None:
-        self._jobs, self._backend = jobs, backend
+    def __init__(self, jobs: JobsSettings, settings: ApiSettings) -> None:
+        self._jobs, self._settings = jobs, settings
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="wherry-celery")
         self._lock = threading.Lock()
         self._results: CeleryResults | None = None
@@ -55,5 +56,5 @@ class Teller:
             if self._results is None:
                 from .results import CeleryResults, celery_app
 
-                self._results = CeleryResults(celery_app(self._jobs, self._backend))
+                self._results = CeleryResults(celery_app(self._jobs, self._settings))
         work(self._results)

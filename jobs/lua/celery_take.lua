@@ -7,9 +7,9 @@
 -- Returns per task: name, message.
 local ms, out, bytes = now_ms(), {}, 0
 local room = math.min(ARGV[2], ARGV[5] - redis.call('ZCOUNT', KEYS[1], '-inf', text(ms + tonumber(ARGV[3]))))
-for i = 3, 6 do
+for _, list in ipairs({KEYS[3], KEYS[4], KEYS[5], KEYS[6]}) do
   while room > 0 do
-    local message = redis.call('RPOP', KEYS[i])
+    local message = redis.call('RPOP', list)
     if not message then break end
     local name = redis.sha1hex(message)
     redis.call('HSET', KEYS[2], name, message)

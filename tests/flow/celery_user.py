@@ -51,6 +51,11 @@ def job(*inputs: str, model: str = "embedding", **options: Any) -> Any:
     return signature("wherry.submit", kwargs=kwargs, app=app, **options)
 
 
+def mine(task: Any, *args: Any, **kwargs: Any) -> Any:
+    """A task of this app's, for its own queue, whoever sends it."""
+    return task.signature(args, kwargs, queue="photos")
+
+
 def noted(key: str) -> Any:
     """What `note` heard."""
     pubsub = app.backend.client
@@ -114,7 +119,7 @@ def errors() -> None:
     say("bad row", **failure(row))
     pickled = app.send_task("wherry.submit", kwargs={"model": "embedding"}, serializer="pickle")
     say("pickled", **failure(pickled))
-    job("x", model="nowhere").apply_async(link_error=note.signature(kwargs={"key": "errback"}))
+    job("x", model="nowhere").apply_async(link_error=mine(note, key="errback"))
     say("errback", heard=noted("errback"))
 
 
@@ -137,26 +142,27 @@ def revokes(hold: pathlib.Path) -> None:
 def canvas() -> None:
     jobs = [job(f"text {number}") for number in range(8)]
     say("group", length=len(group(jobs).apply_async().get(timeout=PATIENCE_S)))
-    summed = chord(jobs, dimensions.s())
+    summed = chord(jobs, mine(dimensions))
     say("chord", answer=summed.apply_async().get(timeout=PATIENCE_S))
-    failing = chord([*jobs, job("x", model="nowhere")], dimensions.s())
-    say("broken chord", **failure(failing.apply_async()))
+    failing = chord([*jobs, job("x", model="nowhere")], mine(dimensions))
+    body = failing.apply_async().id
+    say("broken chord", **failure(AsyncResult(body, app=app)))  # without the parent, which failed
     along = chain(
         job("one", "two", "three"),
-        texts.s(),
+        mine(texts),
         signature("wherry.submit", kwargs={"model": "embedding"}, app=app),
-        note.s(key="chain"),
+        mine(note, key="chain"),
     )
     last = along.apply_async()
     last.get(timeout=PATIENCE_S)
     [heard] = noted("chain")
     say("chain", length=len(heard["embeddings"]), parent=last.parent.status)
-    within = chain(job("one"), chord([texts.s(), texts.s()], note.s(key="within")))
+    within = chain(job("one"), chord([mine(texts), mine(texts)], mine(note, key="within")))
     within.apply_async().get(timeout=PATIENCE_S)
     say("chord in a chain", heard=noted("within"))
-    broken = chain(job("x", model="nowhere"), texts.s()).apply_async()
+    broken = chain(job("x", model="nowhere"), mine(texts)).apply_async()
     say("broken chain", **failure(broken))
-    linked = job("x").apply_async(link=note.signature(kwargs={"key": "linked"}))
+    linked = job("x").apply_async(link=mine(note, key="linked"))
     say("link", heard=len(noted("linked")), children=_children(linked))
 
 

@@ -22,7 +22,7 @@ _BOXES = ("rectangle", "rectanglelabels", "ellipse", "ellipselabels")
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
+class DrawnRegion:
     """A region that somebody drew, in percent of what it is drawn on."""
 
     kind: str
@@ -51,7 +51,7 @@ def takes_prompts(task: Task) -> bool:
     return {"images", "points", "labels", "boxes"} <= set(task.input.ROWS)
 
 
-def read_regions(context: object) -> list[Region]:
+def read_regions(context: object) -> list[DrawnRegion]:
     """A call's context; nothing where nobody waits. Raises InvalidRequest."""
     drawn = context.get("result") if isinstance(context, dict) else None
     if not drawn:
@@ -61,12 +61,12 @@ def read_regions(context: object) -> list[Region]:
     return [_region(entry) for entry in drawn]
 
 
-def _region(entry: object) -> Region:
+def _region(entry: object) -> DrawnRegion:
     value = entry.get("value") if isinstance(entry, dict) else None
     if not isinstance(entry, dict) or not isinstance(value, dict):
         raise InvalidRequest("context: expected regions with a value each")
     item = entry.get("item_index")
-    return Region(
+    return DrawnRegion(
         str(entry.get("type")),
         str(entry.get("to_name", "")),
         item if type(item) is int else None,
@@ -75,7 +75,7 @@ def _region(entry: object) -> Region:
     )
 
 
-def prompt_fields(regions: Sequence[Region], size: Size) -> dict[str, Any]:
+def prompt_fields(regions: Sequence[DrawnRegion], size: Size) -> dict[str, Any]:
     """The fields of one row's prompts: all points are one object's, each rectangle is one's own.
 
     Raises InvalidRequest.
@@ -103,7 +103,7 @@ def prompt_fields(regions: Sequence[Region], size: Size) -> dict[str, Any]:
     return fields
 
 
-def _box(region: Region, size: Size) -> list[float]:
+def _box(region: DrawnRegion, size: Size) -> list[float]:
     """The corners in pixels; an ellipse's are those of what it touches."""
     if region.kind.startswith("ellipse"):
         x, y, across, down = region.numbers("x", "y", "radiusX", "radiusY")

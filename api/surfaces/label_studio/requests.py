@@ -19,7 +19,7 @@ from ....tasks.tensors import TensorSpec
 from ...egress.named_files import NamedFiles
 from ...http.media import read_media
 from .config import Config, ObjectTag
-from .prompts import Region, prompt_fields, takes_prompts
+from .prompts import DrawnRegion, prompt_fields, takes_prompts
 
 #: How Label Studio calls files that were uploaded to it, and those that it only points at.
 _UPLOADED, _LOCAL = "/data/upload/", "/data/local-files/"
@@ -53,7 +53,7 @@ class TaskRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PredictCall:
     """What a call asks of each of its tasks."""
 
     task: Task
@@ -61,7 +61,7 @@ class Asked:
     #: The types of results that the model's answers make.
     kinds: Collection[str]
     #: What somebody drew who waits for the answer.
-    regions: Sequence[Region] = ()
+    regions: Sequence[DrawnRegion] = ()
 
 
 def content_of(task: Task) -> str:
@@ -72,14 +72,16 @@ def content_of(task: Task) -> str:
     return next((content for content in ("image", "audio") if content in contents), "text")
 
 
-def read_tasks(given: object, asked: Asked, places: Places) -> list[list[TaskRow] | WherryError]:
+def read_tasks(
+    given: object, asked: PredictCall, places: Places
+) -> list[list[TaskRow] | WherryError]:
     """The rows of each task, or why it has none. Raises InvalidRequest where there are no tasks."""
     if not isinstance(given, list):
         raise InvalidRequest("tasks: expected a list")
     return [_read(entry, asked, places) for entry in given]
 
 
-def _read(entry: object, asked: Asked, places: Places) -> list[TaskRow] | WherryError:
+def _read(entry: object, asked: PredictCall, places: Places) -> list[TaskRow] | WherryError:
     data = entry.get("data") if isinstance(entry, dict) else None
     try:
         if not isinstance(data, dict):
@@ -91,7 +93,9 @@ def _read(entry: object, asked: Asked, places: Places) -> list[TaskRow] | Wherry
         return error
 
 
-def _things(asked: Asked, data: Mapping[str, Any]) -> list[tuple[ObjectTag | None, int | None]]:
+def _things(
+    asked: PredictCall, data: Mapping[str, Any]
+) -> list[tuple[ObjectTag | None, int | None]]:
     """What of a task's page is annotated, and by which pages. Raises InvalidRequest.
 
     All that has a control for the answers; of several those that this task has; where somebody drew
@@ -116,7 +120,9 @@ def _things(asked: Asked, data: Mapping[str, Any]) -> list[tuple[ObjectTag | Non
     return things
 
 
-def _drawn_on(regions: Sequence[Region], shown: ObjectTag | None, page: int | None) -> list[Region]:
+def _drawn_on(
+    regions: Sequence[DrawnRegion], shown: ObjectTag | None, page: int | None
+) -> list[DrawnRegion]:
     return [
         region
         for region in regions
@@ -129,7 +135,7 @@ def _drawn_on(regions: Sequence[Region], shown: ObjectTag | None, page: int | No
 class _Reading:
     """One thing of a task's data while it is read."""
 
-    asked: Asked
+    asked: PredictCall
     places: Places
     data: Mapping[str, Any]  # any JSON
     shown: ObjectTag | None

@@ -26,7 +26,7 @@ from ...http.body import read_body, read_document
 from ...http.fast_route import FastRoute
 from .config import Config, read_config
 from .prompts import read_regions
-from .requests import Asked, Places, TaskRow, read_tasks
+from .requests import PredictCall, Places, TaskRow, read_tasks
 from .responses import check, failure, kinds_of, prediction, version_of
 
 router = APIRouter(tags=["label studio"], route_class=FastRoute)
@@ -104,7 +104,7 @@ async def _read_request(
     check(task, config)
     parameters = document.get("params")
     context = parameters.get("context") if isinstance(parameters, dict) else None
-    asked = Asked(task, config, kinds_of(task), read_regions(context))
+    asked = PredictCall(task, config, kinds_of(task), read_regions(context))
 
     def reading(files: NamedFiles) -> list[list[TaskRow] | WherryError]:
         places = Places(settings.label_studio_uploads, settings.label_studio_local_files, files)

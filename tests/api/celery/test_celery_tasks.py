@@ -266,7 +266,10 @@ def test_what_is_no_task_is_dropped_and_the_next_is_served(
         ({**EMBED, "parameters": {"stream": True}}, "parameter stream"),
         ({**EMBED, "input": {"textz": ["hi"]}}, "textz"),
         ({**EMBED, "priority": 12}, "priority"),
-        ({"model": "image-classification", "input": {"images": ["http://x/"]}}, "images[0]: URLs are not fetched"),
+        (
+            {"model": "image-classification", "input": {"images": ["http://x/"]}},
+            "images[0]: URLs are not fetched",
+        ),
         ({"model": "image-classification", "input": {"images": ["?"]}}, "images[0]: not base64"),
     ],
 )
