@@ -73,6 +73,11 @@ class Buckets:
         budget.take(len(file))
         return file
 
+    def close(self) -> None:
+        """Close the connections, if there are any."""
+        if "_store" in self.__dict__:
+            self._store.client.close()
+
     def _read(self, bucket: str, key: str, max_bytes: int) -> bytes:
         from botocore.exceptions import BotoCoreError, ClientError
 

@@ -34,13 +34,14 @@ class Outbound:
         self._signed = bool(signing_keys(settings, "-"))
         self._urls = OutboundGuard(urls, networks, resolve=resolve)
         self.hooks = OutboundGuard(hooks, networks, resolve=resolve)
+        self._buckets = Buckets.of(settings.url_buckets, jobs) if jobs else None
         self.files = NamedFileReader(
             self._urls,
             FetchLimits(settings.url_max_bytes, settings.url_timeout_s, settings.url_max_redirects),
             at_once=settings.url_at_once,
             max_files=settings.max_rows_per_job,
             max_bytes=settings.max_body_bytes,
-            buckets=Buckets.of(settings.url_buckets, jobs) if jobs else None,
+            buckets=self._buckets,
         )
 
     @property
@@ -78,3 +79,5 @@ class Outbound:
         """Close the connections."""
         await self._urls.close()
         await self.hooks.close()
+        if self._buckets is not None:
+            self._buckets.close()

@@ -26,7 +26,7 @@ from ...http.body import read_body, read_document
 from ...http.fast_route import FastRoute
 from .config import Config, read_config
 from .prompts import read_regions
-from .requests import PredictCall, Places, TaskRow, read_tasks
+from .requests import Places, PredictCall, TaskRow, read_tasks
 from .responses import check, failure, kinds_of, prediction, version_of
 
 router = APIRouter(tags=["label studio"], route_class=FastRoute)
