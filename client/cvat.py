@@ -13,8 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-import cvat_sdk.auto_annotation as cvataa
-from cvat_sdk.masks import encode_mask
 from PIL import Image
 
 from ..protocol.errors import InvalidRequest
@@ -23,6 +21,12 @@ from ..tasks.registry import get_task
 from ..tasks.values.masks import read_mask
 from ..tasks.values.polygons import polygon
 from .client import Client
+
+try:
+    import cvat_sdk.auto_annotation as cvataa
+    from cvat_sdk.masks import encode_mask
+except ImportError:  # said by name once it is needed
+    cvataa = None
 
 #: What CVAT calls the shapes of each task's answers.
 _TYPES: Mapping[str, str] = {
@@ -56,6 +60,7 @@ class WherryDetection:
 
         Raises InvalidRequest for a model whose answers CVAT has no shapes for, or without labels.
         """
+        _require_sdk()
         self._client, self._model = Client(url or None), model
         about = self._client.get(f"/v2/models/{model}")
         self._task, known = _task_of(about)
@@ -121,6 +126,7 @@ class WherryInteraction:
 
     def __init__(self, model: str, *, url: str = "") -> None:
         """Raises InvalidRequest for a model that takes no prompts."""
+        _require_sdk()
         self._client, self._model = Client(url or None), model
         self._task, _ = _task_of(self._client.get(f"/v2/models/{model}"))
         if self._task.name != "mask-generation":
@@ -175,6 +181,11 @@ def create(
 def create_interaction(model: str, url: str = "") -> WherryInteraction:
     """The same for clicks and boxes."""
     return WherryInteraction(model, url=url)
+
+
+def _require_sdk() -> None:
+    if cvataa is None:
+        raise ImportError("CVAT's functions need its SDK: pip install cvat-sdk")
 
 
 def _task_of(about: Mapping[str, Any]) -> tuple[Task, list[str]]:

@@ -155,6 +155,7 @@ def canvas() -> None:
     )
     last = along.apply_async()
     last.get(timeout=PATIENCE_S)
+    last.parent.get(timeout=PATIENCE_S)  # it is stored after what follows is sent
     [heard] = noted("chain")
     say("chain", length=len(heard["embeddings"]), parent=last.parent.status)
     within = chain(job("one"), chord([mine(texts), mine(texts)], mine(note, key="within")))
