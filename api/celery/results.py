@@ -71,7 +71,7 @@ class CeleryResults:
         """A task's answer: what follows is sent first, so that the result can name it."""
         task = _read(context)
         *rest, following = task.chain or [None]
-        sent = [(one, {}) for one in task.callbacks or ()]
+        sent: list[tuple[Any, dict[str, Any]]] = [(one, {}) for one in task.callbacks or ()]
         if following is not None:
             sent.append((following, {"chain": rest}))
         for one, options in sent:

@@ -127,7 +127,7 @@ def test_a_task_is_one_job_and_has_its_result(
         until(lambda: seen.get(key))
         recovery = time.monotonic() - began
         until(lambda: seen.zcard("wherry:celery:ends:due") + seen.hlen("wherry:celery:tasks") == 0)
-        told = json.loads(bytes(seen.get(key) or b""))  # type: ignore[arg-type] # typed for async
+        told = json.loads(bytes(seen.get(key) or b""))
         assert told["status"] == "SUCCESS"
         ended = follow(client, [sent.id])
         faults.record(

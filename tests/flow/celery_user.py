@@ -27,19 +27,19 @@ app.conf.update(
 PATIENCE_S = 120
 
 
-@app.task(name="photos.dimensions")
+@app.task(name="photos.dimensions")  # type: ignore[untyped-decorator] # Celery ships no types
 def dimensions(answers: list[dict[str, Any]]) -> list[int]:
     """How long the vectors of some answers are."""
     return [len(vector) for answer in answers for vector in answer["embeddings"]]
 
 
-@app.task(name="photos.texts")
+@app.task(name="photos.texts")  # type: ignore[untyped-decorator] # Celery ships no types
 def texts(answer: dict[str, Any]) -> dict[str, Any]:
     """The input of a job, from another's answer."""
     return {"texts": [f"a text about {len(answer['embeddings'])} vectors", "and another"]}
 
 
-@app.task(name="photos.note")
+@app.task(name="photos.note")  # type: ignore[untyped-decorator] # Celery ships no types
 def note(*heard: Any, key: str) -> None:
     """Write down what was heard."""
     app.backend.client.set(key, json.dumps(heard))

@@ -41,12 +41,12 @@ def facts(
         f"kombu=={VERSIONS[request.param]}",
     )
     with Stack(models=folder / "models.toml", data_dir=folder, flower=False) as stack:
-        command = [python, "-P", held.USER, stack.redis_url]
+        command = [str(python), "-P", str(held.USER), stack.redis_url]
         with (folder / "worker.log").open("wb") as log:
             worker = subprocess.Popen([*command, "worker"], stdout=log, stderr=log)
         try:
             with holding(folder / "hold"):
-                drive = [*command, "drive", folder / "hold", folder / "photo.png"]
+                drive = [*command, "drive", str(folder / "hold"), str(folder / "photo.png")]
                 told = subprocess.run(drive, capture_output=True, text=True, timeout=280)
         finally:
             worker.terminate()

@@ -66,7 +66,10 @@ def lines(
         for model in ("object-detection", "image-segmentation", "keypoint-detection"):
             fields = {"threshold": SURE} if model == "object-detection" else {}
             answers[model] = [
-                client.infer(model, get_task(model).input(images=[path.read_bytes()], **fields))
+                client.infer(
+                    model,
+                    get_task(model).input.validated({"images": [path.read_bytes()], **fields}),
+                )
                 for path in pictures
             ]
         told = drive(python, "cvat_client.py", Path(package).parent, stack.url, pictures[0].parent)

@@ -109,7 +109,7 @@ def test_a_message_that_comes_twice_is_one_job(
     redis_client: redis.Redis,
 ) -> None:
     sent = user.send_task(SUBMIT, kwargs=EMBED)
-    [raw] = redis_client.lrange(QUEUE, 0, -1)  # type: ignore[misc] # typed for async callers too
+    [raw] = redis_client.lrange(QUEUE, 0, -1)
     copy = json.loads(raw)
     copy["properties"]["delivery_tag"] = "another"
     redis_client.lpush(QUEUE, json.dumps(copy))
