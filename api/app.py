@@ -21,6 +21,7 @@ from ..jobs.settings import from_environment
 from ..jobs.stores import open_store
 from ..tasks.catalog import Catalog, load_catalog
 from .access.book import KeyBook, KeyFileError, read_keys
+from .celery.runner import CeleryRunner
 from .console import extensions as console_extensions
 from .console import routes as console_routes
 from .core.fleet_store import FleetStore, Presence
@@ -164,7 +165,7 @@ def _usable(
         if settings.api_keys is not None:
             read_keys(settings.api_keys)
         catalog = load_catalog(settings.models, families=())
-        return settings, jobs, FleetStore(open_store(jobs)), catalog, Outbound(settings)
+        return settings, jobs, FleetStore(open_store(jobs)), catalog, Outbound(settings, jobs)
     except (KeyFileError, ValueError) as error:
         sys.stderr.writelines(f"error: {line}\n" for line in str(error).splitlines())
         raise SystemExit(os.EX_CONFIG) from None
@@ -213,10 +214,12 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
             live,
         )
         app.state.batches = batches = Runner(app)
+        celery = CeleryRunner(app.state.service, keys)
         presence.start()
         await live.start()
         waiters.start()
         batches.start()
+        celery.start()
         if outbound.calls and settings.webhooks_at_once:
             deliverer.start()
         try:
@@ -225,6 +228,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
                 _heed_sighup(live)
                 yield
         finally:  # be it that it could not listen
+            await celery.stop()
             await batches.stop()
             await deliverer.stop()
             await waiters.stop()

@@ -86,6 +86,28 @@ class ApiSettings(OutboundSettings):
         ge=0,
         description="Batches that one API process runs at a time; 0 leaves them to others.",
     )
+    celery_tasks_at_once: int = Field(
+        default=16,
+        ge=0,
+        description="Messages of Celery's queue `<key_prefix>.submit`, and ends of such jobs, that"
+        " one API process takes at a time; 0 leaves them to others.",
+    )
+    celery_result_backend: str = Field(
+        default="",
+        repr=False,  # it may hold a password
+        description="Celery's result backend for the jobs that Celery sends; empty: the fleet's"
+        " Redis.",
+    )
+    celery_default_queue: str = Field(
+        default="celery",
+        description="Celery's queue for tasks that follow such a job and name none.",
+    )
+    celery_max_result_bytes: int = Field(
+        default=16_777_216,
+        ge=1,
+        description="Bytes of an answer that go into a Celery result; of a larger one it tells"
+        " where the answer lies.",
+    )
     instill_bounding_box_key: Literal["bounding_box", "bounding-box"] = Field(
         default="bounding_box",
         description="What Instill's answers call a box: as its documents do, or its JSON Schema.",

@@ -257,6 +257,45 @@ class Keys:
         """Hash: a webhook's URL, tries, last error and body."""
         return f"{self.prefix}:webhook:{name}"
 
+    @property
+    def celery_queue(self) -> str:
+        """List: Celery's queue of the task `wherry.submit`; others behind it, by priority."""
+        return f"{self.prefix}.submit"
+
+    @property
+    def celery_due(self) -> str:
+        """Sorted set: Celery tasks that are no jobs yet by when they are due, or leased until."""
+        return f"{self.prefix}:celery:due"
+
+    @property
+    def celery_tasks(self) -> str:
+        """Hash: the messages of these tasks, in kombu's envelope, by their digests."""
+        return f"{self.prefix}:celery:tasks"
+
+    def celery_job(self, task_id: str) -> str:
+        """String with a TTL: the job that a Celery task is; empty for one revoked before."""
+        return f"{self.prefix}:celery:job:{task_id}"
+
+    @property
+    def celery_ends(self) -> str:
+        """List: ids of jobs that ended and are Celery tasks, oldest first."""
+        return f"{self.prefix}:celery:ends"
+
+    @property
+    def celery_ends_due(self) -> str:
+        """Sorted set: ends to tell Celery of by when they are due, or leased until."""
+        return f"{self.prefix}:celery:ends:due"
+
+    @property
+    def celery_ends_failed(self) -> str:
+        """Sorted set: ends that Celery was not told of in time, by time in ms."""
+        return f"{self.prefix}:celery:ends:failed"
+
+    @property
+    def celery_totals(self) -> str:
+        """Hash: what became of these ends, counted."""
+        return f"{self.prefix}:celery:totals"
+
     def reply(self, listener: str) -> str:
         """Channel: small responses, sent to whoever submitted the job and waits for its end."""
         return f"{self.prefix}:reply:{listener}"

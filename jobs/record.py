@@ -32,6 +32,8 @@ class NewJob:
     limits: TenantLimits = UNLIMITED
     #: URL to call when the job has ended; "" for none.
     webhook: str = ""
+    #: What Celery said of the task that this is, as JSON: Celery hears of the end; "" for none.
+    celery: str = ""
     #: Milliseconds that an attempt may run; 0 for no limit.
     execution_timeout_ms: int = 0
 

@@ -12,7 +12,8 @@ from ..protocol.nearest import meant
 _PREFIX = "WHERRY_"
 
 _SETTING_NAMES = """
-api_keys batch_timeout_s batch_window batches_at_once bulk_weight compact_records cors_origins
+api_keys batch_timeout_s batch_window batches_at_once bulk_weight celery_default_queue
+celery_max_result_bytes celery_result_backend celery_tasks_at_once compact_records cors_origins
 decode_threads delivered_ttl_s
 device drain_timeout_s endpoint_hosts endpoint_schemes events files_ttl_s grpc_host grpc_port
 handler_dir infer_timeout_s
@@ -24,7 +25,7 @@ max_rows_per_job max_wait_s max_waiting models models_poll_s outbound_networks p
 redis_url require_api_keys result_ttl_s s3_access_key_id s3_attempts s3_endpoint_url s3_region
 s3_secret_access_key s3_timeout_s store_dir store_failure store_url store_wait_s stream_ttl_s
 strict_models strict_parameters sweep_age_s sweep_every_s tenants_share_batches
-ticket_patience_s tune tune_budget_s tune_max_bytes tuned_dir url_at_once url_hosts
+ticket_patience_s tune tune_budget_s tune_max_bytes tuned_dir url_at_once url_buckets url_hosts
 url_max_bytes url_max_redirects url_schemes url_timeout_s webhook_first_pause_s webhook_hosts
 webhook_keep_s webhook_retry_s webhook_schemes webhook_secrets webhook_timeout_s webhooks_at_once
 """

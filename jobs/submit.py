@@ -14,6 +14,7 @@ from .record import NewJob, Submission
 from .settings import JobsSettings
 from .tenants import UNLIMITED, TenantLimits
 from .ticket import ticket
+from .webhooks import CELERY
 
 #: A larger payload goes ahead as a plain SET: Lua copies its arguments, a command does not.
 _SCRIPT_ARGUMENT_MAX_BYTES = 65_536
@@ -71,6 +72,8 @@ def submit(
         fields["reply_to"] = reply_to
     if job.webhook:
         fields["webhook"] = job.webhook
+    if job.celery:
+        fields |= {"webhook": CELERY, "celery": job.celery}
     if brief_s:
         fields["brief"] = min(brief_s, settings.result_ttl_s)
     if job.execution_timeout_ms:

@@ -15,6 +15,33 @@ from .group import Group
 from .keys import Keys
 from .settings import JobsSettings
 
+#: What stands for the URL of a job whose end Celery is told of. The prelude knows it too.
+CELERY = "celery:"
+
+
+class Outbox(StrEnum):
+    """Which ends: those that receivers are called for, those that Celery is told of."""
+
+    WEBHOOKS = "webhooks"
+    CELERY = "celery"
+
+    def keys(self, keys: Keys) -> OutboxKeys:
+        """Its keys."""
+        if self is Outbox.CELERY:
+            ends, due, failed = keys.celery_ends, keys.celery_ends_due, keys.celery_ends_failed
+            return OutboxKeys(ends, due, failed, keys.celery_totals)
+        ends, due, failed = keys.webhooks, keys.webhooks_due, keys.webhooks_failed
+        return OutboxKeys(ends, due, failed, keys.webhook_totals)
+
+
+class OutboxKeys(NamedTuple):
+    """Where ends wait to be told, those due or leased, those given up, and their counts."""
+
+    outbox: str
+    due: str
+    failed: str
+    totals: str
+
 
 class Delivery(NamedTuple):
     """A webhook to deliver now. Its name stays its own: a job's end has one."""
@@ -71,13 +98,15 @@ class WebhookList(NamedTuple):
     webhooks: list[ListedWebhook]
 
 
-def take_webhooks(count: int, lease_s: float, settings: JobsSettings) -> Call[list[Delivery]]:
+def take_webhooks(
+    count: int, lease_s: float, settings: JobsSettings, outbox: Outbox = Outbox.WEBHOOKS
+) -> Call[list[Delivery]]:
     """Lease webhooks that are due, at most `count`."""
-    keys = Keys(settings.key_prefix)
+    keys = outbox.keys(Keys(settings.key_prefix))
     return call_script(
         "webhook_take",
         settings,
-        keys={"outbox": keys.webhooks, "due": keys.webhooks_due, "totals": keys.webhook_totals},
+        keys={"outbox": keys.outbox, "due": keys.due, "totals": keys.totals},
         args={"limit": count, "lease_ms": int(lease_s * 1000)},
         parse=lambda reply: [_delivery(*fields) for fields in reply],
     )
@@ -92,17 +121,19 @@ def settle_webhook(
     error: str = "",
     body: bytes = b"",
     keep_s: int = 1,
+    outbox: Outbox = Outbox.WEBHOOKS,
 ) -> Call[bool]:
     """Write down how a delivery went. False when another had ended it before."""
-    keys = Keys(settings.key_prefix)
+    names = Keys(settings.key_prefix)
+    keys = outbox.keys(names)
     return call_script(
         "webhook_settle",
         settings,
         keys={
-            "webhook": keys.webhook(name),
-            "due": keys.webhooks_due,
-            "failed": keys.webhooks_failed,
-            "totals": keys.webhook_totals,
+            "webhook": names.webhook(name),
+            "due": keys.due,
+            "failed": keys.failed,
+            "totals": keys.totals,
         },
         args={
             "name": name,

@@ -12,6 +12,7 @@ from typing import Any
 from celery import Celery
 
 from ..jobs.call import Queue
+from ..jobs.celery_tasks import revoke_task
 from ..jobs.failed import ALL, ask_load
 from ..jobs.finish import release
 from ..jobs.fleet import FleetView
@@ -22,7 +23,7 @@ from ..jobs.record import ClaimedJob
 from ..jobs.recover import cancel, reap, reissue
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import open_store
-from ..protocol.errors import WherryError
+from ..protocol.errors import JobNotFound, WherryError
 from ..tasks.backends.cores import usable_cores
 from ..tasks.backends.decoding_pool import DecodingPool
 from ..tasks.backends.device import Device
@@ -219,7 +220,13 @@ class Worker:
 
         Raises JobNotFound, Unavailable.
         """
-        return self._queue.run(cancel(job_id, self._jobs))
+        try:
+            return self._queue.run(cancel(job_id, self._jobs))
+        except JobNotFound:  # by that name: Celery's task may be another job's, or none yet
+            named = self._queue.run(revoke_task(job_id, self._jobs))
+            if not named:
+                raise
+            return self._queue.run(cancel(named, self._jobs))
 
     def reload(self) -> None:
         """Have the whole fleet read models.toml again."""

@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 from ...protocol.errors import InvalidRequest, PayloadTooLarge, WherryError
 from ...tasks.egress.allowed import Allowed, NotAllowed, OutboundError
 from ...tasks.egress.guard import OutboundGuard
+from .buckets import Buckets, names_object
 from .fetch import FetchBudget, FetchLimits, fetch
 
 T_co = TypeVar("T_co", covariant=True)
@@ -26,8 +27,10 @@ _STAND_IN = b"\0"
 class NamedFiles:
     """The files of one request: what was fetched, and what its reading asks for besides."""
 
-    def __init__(self, allowed: Allowed | None, most: int = 0) -> None:
-        self._allowed, self._most = allowed, most
+    def __init__(
+        self, allowed: Allowed | None, most: int = 0, buckets: Buckets | None = None
+    ) -> None:
+        self._allowed, self._most, self._buckets = allowed, most, buckets
         self._found: dict[str, bytes | OutboundError] = {}
         self.wanted: set[str] = set()
         #: Whether this reading met a URL that is not going to be fetched.
@@ -35,22 +38,26 @@ class NamedFiles:
 
     def get(self, url: str, field: str) -> bytes:
         """A file; some stand-in while it is not fetched. Raises InvalidRequest."""
-        if not self._allowed:
+        in_bucket = names_object(url)
+        if not (self._buckets if in_bucket else self._allowed):
+            setting = "WHERRY_URL_BUCKETS" if in_bucket else "WHERRY_URL_HOSTS"
             raise InvalidRequest(
-                f"{field}: URLs are not fetched (WHERRY_URL_HOSTS is empty); "
-                "send the file in base64"
+                f"{field}: URLs are not fetched ({setting} is empty); send the file in base64"
             )
         found = self._found.get(url)
         if found is None:
-            self._want(self._allowed, url, field)
+            self._want(url, field)
             return _STAND_IN
         if isinstance(found, OutboundError):
             raise InvalidRequest(f"{field}: {found}")
         return found
 
-    def _want(self, allowed: Allowed, url: str, field: str) -> None:
+    def _want(self, url: str, field: str) -> None:
         try:
-            allowed.url(url)
+            if self._buckets and names_object(url):
+                self._buckets.check(url)
+            elif self._allowed:
+                self._allowed.url(url)
         except NotAllowed as error:
             self.refused = True
             raise InvalidRequest(f"{field}: {error}") from None
@@ -92,8 +99,9 @@ class NamedFileReader:
         at_once: int,
         max_files: int,
         max_bytes: int,
+        buckets: Buckets | None = None,
     ) -> None:
-        self._guard, self._limits = guard, limits
+        self._guard, self._limits, self._buckets = guard, limits, buckets
         self._max_files, self._max_bytes = max_files, max_bytes
         self._places = asyncio.Semaphore(at_once)
 
@@ -103,7 +111,7 @@ class NamedFileReader:
         Raises what `reading` does.
         """
         files, budget = (
-            NamedFiles(self._guard.allowed, self._max_files),
+            NamedFiles(self._guard.allowed, self._max_files, self._buckets),
             FetchBudget(self._max_bytes),
         )
         for _ in range(_MOST_READINGS):
@@ -123,6 +131,8 @@ class NamedFileReader:
         async def one(url: str) -> bytes | OutboundError:
             async with self._places:
                 try:
+                    if self._buckets and names_object(url):
+                        return await self._buckets.fetch(url, self._limits, budget)
                     return await fetch(self._guard, url, self._limits, budget)
                 except OutboundError as error:
                     return error

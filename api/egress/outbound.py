@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from ...jobs import JobsSettings
 from ...protocol.errors import InvalidRequest
 from ...protocol.parameters import WEBHOOK
 from ...tasks.egress.addresses import parse_networks
 from ...tasks.egress.allowed import Allowed, OutboundError
 from ...tasks.egress.guard import OutboundGuard, Resolve, lookup
 from ..settings import ApiSettings
+from .buckets import Buckets
 from .fetch import FetchLimits
 from .named_files import NamedFileReader
 from .signing import signing_keys
@@ -16,8 +18,14 @@ from .signing import signing_keys
 class Outbound:
     """The guards of a process, and what is read and called through them."""
 
-    def __init__(self, settings: ApiSettings, *, resolve: Resolve = lookup) -> None:
-        """Raises ValueError for settings that cannot be read."""
+    def __init__(
+        self,
+        settings: ApiSettings,
+        jobs: JobsSettings | None = None,
+        *,
+        resolve: Resolve = lookup,
+    ) -> None:
+        """Raises ValueError for settings that cannot be read. Without `jobs` no bucket is read."""
         networks = parse_networks(settings.outbound_networks)
         urls = Allowed.of(settings.url_schemes, settings.url_hosts, setting="WHERRY_URL")
         hooks = Allowed.of(
@@ -26,12 +34,14 @@ class Outbound:
         self._signed = bool(signing_keys(settings, "-"))
         self._urls = OutboundGuard(urls, networks, resolve=resolve)
         self.hooks = OutboundGuard(hooks, networks, resolve=resolve)
+        self._buckets = Buckets.of(settings.url_buckets, jobs) if jobs else None
         self.files = NamedFileReader(
             self._urls,
             FetchLimits(settings.url_max_bytes, settings.url_timeout_s, settings.url_max_redirects),
             at_once=settings.url_at_once,
             max_files=settings.max_rows_per_job,
             max_bytes=settings.max_body_bytes,
+            buckets=self._buckets,
         )
 
     @property
@@ -69,3 +79,5 @@ class Outbound:
         """Close the connections."""
         await self._urls.close()
         await self.hooks.close()
+        if self._buckets is not None:
+            self._buckets.close()

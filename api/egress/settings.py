@@ -16,6 +16,12 @@ class OutboundSettings(BaseSettings):
         "Empty: URLs are refused.",
     )
     url_schemes: str = Field(default="https", description="Schemes of inputs: `https`, `http`.")
+    url_buckets: str = Field(
+        default="",
+        description="Buckets that inputs are read from as `s3://bucket/key`, with the store's own "
+        "endpoint and key (`WHERRY_S3_*`): `name`, or `name/prefix/` for the keys that begin so. "
+        "Empty: such URLs are refused.",
+    )
     url_max_bytes: int = Field(
         default=33_554_432,
         ge=1,

@@ -186,7 +186,7 @@ local function end_known(id, status, ms, ttl, attempt, worker, old, webhook, ...
   redis.call('HSET', job, 'status', status, 'finished_at', text(ms), ...)
   if old then redis.call('HSET', job, 'history', history(old, status, ms, attempt, worker)) end
   if ttl ~= '' then redis.call('EXPIRE', job, ttl) end
-  if webhook then redis.call('RPUSH', P .. ':webhooks', id) end
+  if webhook then redis.call('RPUSH', P .. (webhook == 'celery:' and ':celery:ends' or ':webhooks'), id) end
 end
 -- The same, for who has not read `brief`: an answer that goes to who waits for it stays for the job's own,
 -- shorter time (`keep` takes that back).

@@ -65,6 +65,20 @@ def results_of(
             yield PlacedResult(0, {**choice, **_score(item)})
 
 
+def speech_of(output: TaskOutput, label: str) -> Iterator[PlacedResult]:
+    """The regions of a sound in which something is said, each with its text.
+
+    Raises ValueError for a model that does not know when.
+    """
+    chunks = (getattr(output, "chunks", None) or [None])[0]
+    if chunks is None:
+        raise ValueError("the model does not tell when what was said: leave out perRegion")
+    for place, chunk in enumerate(chunks):
+        span = {"start": number(chunk.start), "end": number(chunk.end), "channel": 0}
+        yield PlacedResult(place, _result("labels", "span", {**span, "labels": [label]}))
+        yield PlacedResult(place, _result("textarea", "text", {**span, "text": [chunk.text]}))
+
+
 def mean_score(results: list[Result]) -> float:
     """The score of a prediction: its results' mean, 0 without any."""
     scores = [result["score"] for result in results if result.get("score") is not None]

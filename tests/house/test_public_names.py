@@ -23,6 +23,7 @@ PUBLIC = {
     "wherry.client:AsyncClient",
     "wherry.client:Client",
     "wherry.client.annotate.formats.jsonl:read_annotations",
+    "wherry.client.cvat:create",
     "wherry.client.pixano:WherryProvider",
     "wherry.client.pixano:types",
     "wherry.client.webhooks:verify",

@@ -6,7 +6,7 @@ See https://labelstud.io/tags and https://labelstud.io/guide/setup.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree as ET  # a document type, whose entities grow, is refused
@@ -37,7 +37,11 @@ _SHOWN = {
     "Image": "image",
     "Paragraphs": "text",
     "Text": "text",
+    "Video": "video",
 }
+
+#: What of a page a task's input may be taken from; the first that there is.
+_SOURCES = {"audio": ("audio", "video")}
 
 _DOCUMENT_TYPE = re.compile(r"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 
@@ -51,6 +55,8 @@ class Control:
     to_name: str
     #: What a model may call a label, in lower case -> what results call it.
     labels: Mapping[str, str]
+    #: Whether it says something of each region, not of the whole.
+    per_region: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,8 @@ class ObjectTag:
     name: str
     content: str
     key: str
+    #: Whether the key's value is a list: of the pages of one object.
+    many: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,26 +77,42 @@ class Config:
     controls: Sequence[Control]
     shown: Mapping[str, ObjectTag]
 
-    def object_of(self, content: str) -> ObjectTag | None:
-        """The first object that shows images, audio or text."""
-        return next((one for one in self.shown.values() if one.content == content), None)
+    def objects(self, content: str) -> list[ObjectTag]:
+        """The objects that show images, audio, film or text; sound may be a film's, too."""
+        for source in _SOURCES.get(content, (content,)):
+            found = [one for one in self.shown.values() if one.content == source]
+            if found:
+                return found
+        return []
 
-    def control(self, kind: str, content: str) -> Control | None:
-        """The first control for a type of result, of those that annotate such an object."""
-        tag = CONTROL_OF[kind]
-        fitting = (c for c in self.controls if c.tag == tag and c.to_name in self.shown)
-        return next((c for c in fitting if self.shown[c.to_name].content == content), None)
+    def control(self, kind: str, shown: ObjectTag) -> Control | None:
+        """The first control for a type of result, of those that annotate an object."""
+        fitting = (c for c in self.controls if c.to_name == shown.name)
+        return next((c for c in fitting if c.tag == CONTROL_OF[kind]), None)
+
+    def annotated(self, kinds: Collection[str], content: str) -> list[ObjectTag]:
+        """The objects that have a control for one of some types of results."""
+        return [
+            shown
+            for shown in self.objects(content)
+            if any(self.control(kind, shown) for kind in kinds)
+        ]
+
+    def times_speech(self, shown: ObjectTag) -> bool:
+        """Whether what is said is to be written down by regions, each with its time."""
+        text = self.control("textarea", shown)
+        return bool(text and text.per_region and self.control("labels", shown))
 
     def labels(self) -> list[str]:
         """What all controls can say, for models that are told what to look for."""
         return list(dict.fromkeys(label for c in self.controls for label in c.labels.values()))
 
-    def fit(self, results: Sequence[Result], content: str) -> list[Result]:
+    def fit(self, results: Sequence[Result], shown: ObjectTag) -> list[Result]:
         """Results under the names that the configuration has; what it cannot show is left out."""
         fitted, chosen = [], False
         for result in results:
             kind = result["type"]
-            control = self.control(kind, content)
+            control = self.control(kind, shown)
             value = _relabelled(control, kind, result["value"]) if control else None
             if control is None or value is None or (kind == "choices" and chosen):
                 continue
@@ -121,10 +145,18 @@ def read_config(text: object) -> Config:
         name, to_name = tag.get("name", ""), tag.get("toName", "")
         if name and to_name:
             # Some controls annotate several objects at once: the first counts.
-            controls.append(Control(tag.tag, name, to_name.split(",")[0].strip(), _labels(tag)))
+            per_region = tag.get("perRegion", "").lower() == "true"
+            first = to_name.split(",")[0].strip()
+            controls.append(Control(tag.tag, name, first, _labels(tag), per_region))
         elif name and tag.tag in _SHOWN:
-            shown[name] = ObjectTag(name, _SHOWN[tag.tag], tag.get("value", "").removeprefix("$"))
+            shown[name] = _object(tag, name)
     return Config(controls, shown)
+
+
+def _object(tag: ET.Element, name: str) -> ObjectTag:
+    pages = tag.get("valueList", "")
+    value = pages or tag.get("value", "")
+    return ObjectTag(name, _SHOWN[tag.tag], value.removeprefix("$"), many=bool(pages))
 
 
 def _labels(control: ET.Element) -> dict[str, str]:

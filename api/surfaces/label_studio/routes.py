@@ -7,7 +7,14 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from ....protocol.errors import DeadlineExceeded, ModelNotReady, Unavailable, WherryError
+from ....protocol.errors import (
+    DeadlineExceeded,
+    InvalidRequest,
+    ModelNotReady,
+    Unavailable,
+    WherryError,
+)
+from ....tasks.base import TaskOutput
 from ....tasks.catalog import ModelDeclaration
 from ...core.model_loading import failure_of
 from ...core.models import why_unavailable
@@ -18,8 +25,9 @@ from ...egress.named_files import NamedFiles
 from ...http.body import read_body, read_document
 from ...http.fast_route import FastRoute
 from .config import Config, read_config
-from .requests import Places, TaskRow, read_tasks
-from .responses import check, failure, prediction, version_of
+from .prompts import read_regions
+from .requests import Places, PredictCall, TaskRow, read_tasks
+from .responses import check, failure, kinds_of, prediction, version_of
 
 router = APIRouter(tags=["label studio"], route_class=FastRoute)
 
@@ -89,15 +97,18 @@ async def webhook(request: Request) -> Response:
 
 async def _read_request(
     service: Service, model: ModelDeclaration, request: Request
-) -> tuple[Config, list[TaskRow | WherryError]]:
-    settings = service.settings
+) -> tuple[Config, list[list[TaskRow] | WherryError]]:
+    settings, task = service.settings, model.definition
     document, _ = await read_document(request, settings.max_body_bytes)
     config = read_config(document.get("label_config"))
-    check(model.definition, config)
+    check(task, config)
+    parameters = document.get("params")
+    context = parameters.get("context") if isinstance(parameters, dict) else None
+    asked = PredictCall(task, config, kinds_of(task), read_regions(context))
 
-    def reading(files: NamedFiles) -> list[TaskRow | WherryError]:
+    def reading(files: NamedFiles) -> list[list[TaskRow] | WherryError]:
         places = Places(settings.label_studio_uploads, settings.label_studio_local_files, files)
-        return read_tasks(document.get("tasks"), model.definition, config, places)
+        return read_tasks(document.get("tasks"), asked, places)
 
     return config, await service.intake.outbound.files.read(reading, in_thread=True)
 
@@ -106,26 +117,35 @@ async def _predictions(
     request: Request,
     model: ModelDeclaration,
     config: Config,
-    rows: list[TaskRow | WherryError],
+    tasks: list[list[TaskRow] | WherryError],
 ) -> list[dict[str, Any]]:
-    """A prediction a row: each is a job, and workers make batches of them."""
+    """A prediction a task: each of its rows is a job, and workers make batches of them."""
     places = asyncio.Semaphore(_AT_ONCE)
 
-    async def one(row: TaskRow | WherryError) -> dict[str, Any]:
-        if isinstance(row, WherryError):
-            return failure(model, row)
+    async def of_row(row: TaskRow) -> tuple[TaskRow, TaskOutput] | WherryError:
         async with places:
             try:
-                found = await answer(request, model, row.given)
-                return await asyncio.to_thread(prediction, model, config, found, row.size)
+                return row, await answer(request, model, row.given)
             except (Unavailable, DeadlineExceeded):
                 raise
             except WherryError as error:
+                return error
+
+    async def one(rows: list[TaskRow] | WherryError) -> dict[str, Any]:
+        if isinstance(rows, WherryError):
+            return failure(model, rows)
+        try:
+            found = await asyncio.gather(*map(of_row, rows))
+            answered = [each for each in found if not isinstance(each, WherryError)]
+            if error := next((each for each in found if isinstance(each, WherryError)), None):
                 return failure(model, error)
+            return await asyncio.to_thread(prediction, model, config, answered)
+        except InvalidRequest as error:
+            return failure(model, error)
 
     try:
         async with asyncio.TaskGroup() as group:
-            asked = [group.create_task(one(row)) for row in rows]
+            asked = [group.create_task(one(rows)) for rows in tasks]
     except ExceptionGroup as several:
         raise several.exceptions[0] from None
     return [task.result() for task in asked]

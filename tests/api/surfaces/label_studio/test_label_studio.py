@@ -260,11 +260,12 @@ def test_every_task_is_shown_by_a_known_control_or_by_none():
 def test_labels_of_every_control_are_read():
     config = read_config(BOXES)
     assert config.labels() == ["Boot", "Ferry", "gig", "hull", "skiff", "tug"]
-    control = config.control("rectanglelabels", "image")
+    [photo] = config.objects("image")
+    control = config.control("rectanglelabels", photo)
     assert control is not None
     assert control.labels["barge"] == "Boot"
     found = {"type": "rectanglelabels", "value": {"rectanglelabels": ["wherry"]}}
-    assert config.fit([found], "image") == [], "a label that the project lacks cannot be shown"
-    assert config.control("rectanglelabels", "text") is None
+    assert config.fit([found], photo) == [], "a label that the project lacks cannot be shown"
+    assert config.objects("text") == config.annotated(["rectanglelabels"], "text") == []
     with pytest.raises(InvalidRequest):
         read_config("x" * 1_000_001)
