@@ -9,7 +9,7 @@ from functools import cached_property
 
 from ...jobs import JobsSettings
 from ...jobs.stores import S3Store
-from .allowed import NotAllowed, OutboundError
+from ...tasks.egress.allowed import NotAllowed, OutboundError
 from .fetch import FetchBudget, FetchLimits
 
 #: How such a URL begins.
