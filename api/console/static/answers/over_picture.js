@@ -1,6 +1,6 @@
 // A picture with what was found in it, and the list of that.
 
-import { html } from "../vendor/lit-html/lit-html.js";
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { colourOf, isShown, itemList, mark, stateOf } from "./items.js";
 import "./picture.js";
 
@@ -37,10 +37,11 @@ export function overPicture(answer, { picture, what, head, heads, found, above =
         .picture=${picture}
         .shapes=${shapes}
         .marked=${state.marked}
+        .still=${Boolean(answer.small)}
         .name=${`The picture sent, with ${items.length} ${what}: the table lists them`}
         @mark=${told}
       ></answer-picture>
     </div>
-    ${itemList(answer, { caption: `All ${what}`, head, ...(heads ? { heads } : {}), items })}
+    ${answer.small ? nothing : itemList(answer, { caption: `All ${what}`, head, ...(heads ? { heads } : {}), items })}
   </div>`;
 }
