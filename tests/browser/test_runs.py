@@ -102,16 +102,21 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def field(page: Page, name: str) -> Locator:
+    """A field of the page; its label holds its options and its help, too."""
+    return page.locator(f"main [name={name}]")
+
+
 def start(page: Page, model: str, files: Path | list[Path], **fields: str) -> str:
     """Fill the form and send it; the id of the run."""
-    page.get_by_label("Model", exact=True).select_option(model)
+    field(page, "model").select_option(model)
     if isinstance(files, Path):
         page.locator("input[webkitdirectory]").set_input_files(files)
     else:
         page.locator("input[type=file]:not([webkitdirectory])").set_input_files(files)
     expect(page.get_by_role("button", name="Remove")).to_be_visible()
-    for label, value in fields.items():
-        page.get_by_label(label.replace("_", " ")).fill(value)
+    for name, value in fields.items():
+        field(page, name).fill(value)
     page.get_by_role("button", name="Start the run").click()
     page.wait_for_url(re.compile(r"#/runs/run_"))
     return page.url.rsplit("/", 1)[-1]
@@ -161,7 +166,7 @@ def test_a_run_is_started_from_the_page_watched_browsed_and_downloaded(
     page.get_by_role("link", name="Start a run").click()
     expect(page.locator("main h1")).to_have_text("Start a run")
     check_accessible(page)
-    run_id = start(page, "finder", photos, Name="my photos")
+    run_id = start(page, "finder", photos, name="my photos")
     state(page, "succeeded")
     expect(page.locator("main h1")).to_have_text("my photos")
     expect(page.get_by_text("7 of 7 rows (100 %)")).to_be_visible()
@@ -174,7 +179,7 @@ def test_a_run_is_started_from_the_page_watched_browsed_and_downloaded(
         page.get_by_role("button", name="Download", exact=True).click()
     lines = [json.loads(line) for line in taken.value.path().read_text().splitlines()]
     assert len(lines) == 6
-    page.get_by_label("Download as").select_option("coco-detection")
+    field(page, "download").select_option("coco-detection")
     with page.expect_download(timeout=120_000) as taken:
         page.get_by_role("button", name="Download", exact=True).click()
     assert len(json.loads(taken.value.path().read_text())["annotations"]) == 6
@@ -219,16 +224,16 @@ def test_rows_are_filtered_by_label_score_and_failure(
     label = answered[0]["labels"][0]["label"]
     page = show(f"#/runs/{annotated}/rows")
     expect(cards(page)).to_have_count(len(rows))
-    page.get_by_label("Label").select_option(label)
+    field(page, "label").select_option(label)
     having = [r for r in answered if label in [one["label"] for one in r["labels"]]]
     expect(cards(page)).to_have_count(len(having))
-    page.get_by_label("Label").select_option("")
+    field(page, "label").select_option("")
     middle = sorted(row["score"] for row in answered)[3]
-    page.get_by_label("Score from").fill(str(middle))
-    page.get_by_label("Score from").press("Enter")
+    field(page, "min_score").fill(str(middle))
+    field(page, "min_score").press("Enter")
     expect(cards(page)).to_have_count(len([r for r in answered if r["score"] >= middle]))
     page.get_by_role("link", name="Clear").click()
-    page.get_by_label("Rows", exact=True).select_option("1")
+    field(page, "failed").select_option("1")
     expect(cards(page)).to_have_count(1)
     expect(cards(page)).to_contain_text("the stub was asked to reject this row")
     expect(cards(page).get_by_alt_text("The picture sent")).to_be_visible()
@@ -261,16 +266,16 @@ def test_two_runs_stand_side_by_side_where_they_disagree_first(
     page = show(f"#/runs/{annotated}")
     page.get_by_role("link", name="Clone…").click()
     expect(page.locator("main h1")).to_have_text("Clone photos")
-    page.get_by_label("Model", exact=True).select_option("other-finder")
-    page.get_by_label("Name").fill("photos, again")
+    field(page, "model").select_option("other-finder")
+    field(page, "name").fill("photos, again")
     page.get_by_text("Parameters", exact=True).click()
-    page.get_by_label("Threshold").fill("0.6")
+    field(page, "threshold").fill("0.6")
     page.get_by_role("button", name="Start the run").click()
     page.wait_for_url(lambda url: "run_" in url and annotated not in url)
     state(page, "succeeded")
     expect(page.get_by_text("Cloned from")).to_be_visible()
     part(page, "Beside another run")
-    page.get_by_label("Beside").select_option(annotated)
+    field(page, "with").select_option(annotated)
     expect(page.get_by_text("Rows compared")).to_be_visible()
     told = [
         float(found.replace(" %", ""))
@@ -285,7 +290,7 @@ def test_two_runs_stand_side_by_side_where_they_disagree_first(
 
 def test_a_sample_is_looked_at_before_the_rest(show: Show, photos: Path) -> None:
     page = show("#/runs/new")
-    start(page, "finder", photos, Sample_first="2")
+    start(page, "finder", photos, sample="2")
     state(page, "held")
     expect(page.get_by_text("Held after the sample.")).to_be_visible()
     page.get_by_role("link", name="Look at them").click()
@@ -334,11 +339,11 @@ def test_what_is_missing_or_not_allowed_is_said_before_anything_runs(
 ) -> None:
     page = show("#/runs/new")
     expect(page.get_by_role("button", name="Start the run")).to_be_disabled()
-    page.get_by_label("Model", exact=True).select_option("finder")
+    field(page, "model").select_option("finder")
     page.get_by_role("button", name="Start the run").click()
     expect(page.get_by_role("alert")).to_contain_text("Choose a folder or files")
     page.get_by_label("A place that the fleet reads").check()
-    page.get_by_label("Place").first.fill("s3://not-allowed/here/")
+    field(page, "source").fill("s3://not-allowed/here/")
     page.get_by_role("button", name="Start the run").click()
     expect(page.get_by_role("alert")).to_contain_text("s3://not-allowed/here/")
     heard.clear()  # the refusal that it asked for

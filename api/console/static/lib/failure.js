@@ -31,7 +31,7 @@ function advice(status) {
 /**
  * The value of a source drawn, or why there is none, or that it comes.
  * @template T
- * @param {import("./source.js").Source<T>} source
+ * @param {{value: T | null, error: Error | null, refresh: () => unknown}} source
  * @param {(value: T) => unknown} draw
  */
 export function shown(source, draw) {

@@ -1,6 +1,6 @@
 // Counts in steps of a number, as columns to be pressed, and as a table for who does not see them.
 
-import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { html } from "../vendor/lit-html/lit-html.js";
 import { counted, number } from "./format.js";
 
 /** The least height of a column that is not empty, in parts of the whole. */
@@ -20,12 +20,10 @@ export function histogram({ caption, counts, to, unit = "row" }) {
   return html`<figure class="histogram">
     <div class="histogram-columns">
       ${steps.map(
-        (step) => html`<a
-          href=${step.count ? to(step.least, step.most) : nothing}
-          title=${`${range(step)}: ${counted(step.count, unit)}`}
-          aria-label=${`${range(step)}: ${counted(step.count, unit)}`}
-          role=${step.count ? nothing : "img"}
-        ><span .style=${`height: ${100 * (step.count ? Math.max(LEAST, step.count / most) : 0)}%`}></span></a>`,
+        (step) => step.count
+          ? html`<a href=${to(step.least, step.most)} title=${told(step, unit)} aria-label=${told(step, unit)}
+              ><span .style=${`height: ${100 * Math.max(LEAST, step.count / most)}%`}></span></a>`
+          : html`<span aria-hidden="true" title=${told(step, unit)}></span>`,
       )}
     </div>
     <div class="histogram-scale small muted" aria-hidden="true"><span>0</span><span>0.5</span><span>1</span></div>
@@ -37,6 +35,14 @@ export function histogram({ caption, counts, to, unit = "row" }) {
           <td class="number">${number(step.count)}</td></tr>`)}</tbody>
       </table></div></details>
   </figure>`;
+}
+
+/**
+ * @param {{least: number, most: number, count: number}} step
+ * @param {string} unit
+ */
+function told(step, unit) {
+  return `${range(step)}: ${counted(step.count, unit)}`;
 }
 
 /** @param {{least: number, most: number}} step */

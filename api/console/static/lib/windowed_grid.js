@@ -31,7 +31,7 @@ export class WindowedGrid {
    * @param {string} given.caption
    * @param {number} given.wide least width of a card, in rem
    * @param {number} given.high height of a card, in rem
-   * @param {() => void} given.nearEnd called when the last cards come into sight
+   * @param {() => void} given.nearEnd called as long as the last cards are nearly in sight
    */
   constructor({ caption, wide, high, nearEnd }) {
     this.given = { caption, wide, high, nearEnd };
@@ -79,7 +79,8 @@ export class WindowedGrid {
     const from = Math.max(0, Math.min(above, last - rows)) * columns;
     const drawn = Array.from({ length: Math.max(0, Math.min(count - from, rows * columns)) }, (_, at) => from + at);
     this.#fill(drawn);
-    return html`<div class="sheet" role="region" aria-label=${this.given.caption} tabindex="-1"
+    if ((last * this.#rowPx) - this.#top < 3 * this.#high) queueMicrotask(this.given.nearEnd);
+    return html`<div class="sheet" role="region" aria-label=${this.given.caption} tabindex="0"
       ${ref(this.#found)} @scroll=${this.#scrolled} @keydown=${this.#key}>
       <div .style=${`height: ${last * this.#rowPx}px`}>
         <ul class="sheet-cards" .style=${`transform: translateY(${(from / columns) * this.#rowPx}px);
@@ -97,7 +98,7 @@ export class WindowedGrid {
 
   /** What `tabindex` a card's button has: the keys go on from one of them. @param {number} at */
   tabIndexOf(at) {
-    return at === this.#active || (at === 0 && !this.#filled.has(this.#active)) ? 0 : -1;
+    return at === this.#active ? 0 : -1;
   }
 
   /**
@@ -139,8 +140,6 @@ export class WindowedGrid {
     this.#top = scroller.scrollTop;
     this.#wide = scroller.clientWidth;
     this.#high = scroller.clientHeight;
-    const left = scroller.scrollHeight - this.#top - this.#high;
-    if (left < 2 * this.#high) this.given.nearEnd();
     if (before !== `${Math.floor(this.#top / this.#rowPx)} ${this.#columns} ${this.#high} ${this.#rem}`) redraw();
   }
 
@@ -164,11 +163,11 @@ export class WindowedGrid {
     const step = steps[event.key];
     if (step === undefined) return;
     event.preventDefault();
-    this.#goTo(Math.max(0, Math.min(this.#count - 1, at + step)));
+    this.goTo(Math.max(0, Math.min(this.#count - 1, at + step)));
   };
 
-  /** @param {number} at */
-  #goTo(at) {
+  /** Bring a card into sight, and give it the focus. @param {number} at */
+  goTo(at) {
     const scroller = this.#scroller;
     if (!scroller) return;
     this.#active = at;
@@ -177,12 +176,9 @@ export class WindowedGrid {
     else if (top + this.#rowPx > scroller.scrollTop + this.#high) scroller.scrollTop = top + this.#rowPx - this.#high;
     this.#look();
     redraw();
-    requestAnimationFrame(() => this.focus());
-  }
-
-  /** Give the card that was looked at last the focus. */
-  focus() {
-    const button = this.#scroller?.querySelector(`[data-at="${this.#active}"] .sheet-open`);
-    if (button instanceof HTMLElement) button.focus({ preventScroll: true });
+    requestAnimationFrame(() => {
+      const button = scroller.querySelector(`[data-at="${at}"] .sheet-open`);
+      if (button instanceof HTMLElement) button.focus({ preventScroll: true });
+    });
   }
 }

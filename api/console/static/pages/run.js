@@ -65,7 +65,7 @@ function whole(seen, part, query) {
     <nav class="run-parts" aria-label="Of this run">
       ${Object.entries(PARTS).map(
         ([name, { title }]) => html`<a href=${href(["runs", seen.id, ...(name ? [name] : [])])}
-          aria-current=${PARTS[part] === PARTS[name] ? "page" : nothing}>${title}</a>`,
+          aria-current=${PARTS[name] === shown ? "page" : nothing}>${title}</a>`,
       )}
     </nav>
     ${shown.draw(seen, query)}`;

@@ -17,6 +17,9 @@ import { urlOf } from "../lib/tensors.js";
  * @typedef {{request: any, response: any, picture: Blob | null | undefined, turn: number}} Drawn
  */
 
+/** Characters of a name that are always seen. */
+const END = 12;
+
 /** @type {Map<string, Source<any>>} by task, as it declares itself */
 const tasks = new Map();
 
@@ -96,6 +99,14 @@ function failed(row, picture) {
 /** What a row is called. @param {SheetRow} row */
 export function titleOf(row) {
   return String(row.id || row.path || `row ${row.index}`);
+}
+
+/**
+ * A name of which the end stays where there is no room for all: paths begin alike.
+ * @param {string} name
+ */
+export function named(name) {
+  return html`<span class="sheet-name" title=${name}><span>${name.slice(0, -END)}</span><span>${name.slice(-END)}</span></span>`;
 }
 
 /**

@@ -12,7 +12,7 @@ import { RowPages } from "../lib/row_pages.js";
 import { nameOf, pathOf } from "../lib/runs.js";
 import { Source } from "../lib/source.js";
 import { WindowedGrid } from "../lib/windowed_grid.js";
-import { answerOf, drawnOf, openRow, rowWhole, titleOf } from "./run_card.js";
+import { answerOf, drawnOf, named, openRow, rowWhole, taskOf, titleOf } from "./run_card.js";
 
 /**
  * @typedef {import("../lib/runs.js").Run} Run
@@ -65,12 +65,12 @@ function chooser(run, other, query) {
     filter({ [name]: /** @type {HTMLSelectElement} */ (event.target).value });
   return html`<div class="toolbar">
     <label class="field"><span>Beside</span>
-      <select @change=${set("with")} .value=${other}>
+      <select name="with" @change=${set("with")} .value=${other}>
         <option value="" ?selected=${!other}>choose a run…</option>
         ${fit.map((one) => html`<option value=${one.id} ?selected=${one.id === other}>${nameOf(one)}, ${one.model}${sameSource(one, run)}</option>`)}
       </select></label>
     ${other && labels.length
-      ? html`<label class="field"><span>Label</span><select @change=${set("label")}>
+      ? html`<label class="field"><span>Label</span><select name="label" @change=${set("label")}>
           <option value="">any</option>
           ${labels.map((label) => html`<option value=${label} ?selected=${label === query.get("label")}>${label}</option>`)}</select></label>`
       : nothing}
@@ -103,7 +103,7 @@ function opened(run, other, label) {
     caption: "Rows with both answers, least agreement first. Arrow keys go from one to the next, Enter opens it.",
     wide: CARD[0],
     high: CARD[1],
-    nearEnd: rows.more,
+    nearEnd: () => void (rows.error || rows.more()),
   });
   here = { of, rows: /** @type {RowPages<Pair>} */ (rows), grid, alone: 0 };
   void rows.more();
@@ -121,11 +121,12 @@ function beside(run, otherId, label) {
   const shown = opened(run, otherId, label);
   const { rows } = shown;
   const against = other.run;
+  const task = taskOf(run.task);
   if (rows.error) return failure(rows.error, rows.more);
   if (!rows.read || !against) return html`<p class="muted" role="status">Laying them side by side…</p>`;
   return html`${summary(rows.told)}
     ${rows.length
-      ? shown.grid.draw(rows.length, (at, filled) => card(run, against, shown, at, filled))
+      ? shown.grid.draw(rows.length, (at, filled) => card(run, against, shown, at, filled && Boolean(task)))
       : html`<div class="empty"><p>They have no row in common that both have answered${label ? " with this label" : ""}.</p></div>`}`;
 }
 
@@ -152,12 +153,12 @@ function card(run, other, shown, at, filled) {
   const [a, b] = [drawnOf(run, pair.a), drawnOf(other, pair.b)];
   return guard([pair, a.picture, a.turn, b.picture, b.turn, filled, tab], () => html`<article class="sheet-card">
     <button type="button" class="sheet-open" tabindex=${tab} @click=${() => open(run, other, shown, at)}>
-      <span class="sheet-name">${pair.id || `row ${pair.index}`}</span>
+      ${named(String(pair.id || `row ${pair.index}`))}
       <span class="sheet-score">${pair.agreement === null ? "" : `agree ${percent(pair.agreement)}`}</span>
     </button>
     <div class="sheet-pair">
       ${[/** @type {const} */ ([run, pair.a]), /** @type {const} */ ([other, pair.b])].map(
-        ([of, row]) => html`<div class="sheet-side"><p class="small muted sheet-name">${nameOf(of)}</p>
+        ([of, row]) => html`<div class="sheet-side"><p class="small muted sheet-whose">${nameOf(of)}</p>
           <div class="sheet-body sheet-medium">${filled ? answerOf(of, row, true) : nothing}</div></div>`,
       )}
     </div>
@@ -182,7 +183,7 @@ async function open(run, other, shown, at) {
       return pair ? { title: `${titleOf(pair.a)}: ${told(pair)}`, draw: () => both(run, other, pair) } : null;
     },
   });
-  shown.grid.focus();
+  shown.grid.goTo(shown.alone);
 }
 
 /** @param {Pair} pair */

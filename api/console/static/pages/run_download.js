@@ -56,7 +56,7 @@ export function downloads(run) {
     ${files.length > 20 ? html`<p class="muted">The first 20 of ${counted(files.length, "file")}.</p>` : nothing}
     <div class="toolbar">
       <label class="field"><span>Download as</span>
-        <select @change=${chosen} ?disabled=${choice.waits}>
+        <select name="download" @change=${chosen} ?disabled=${choice.waits}>
           <option value="" ?selected=${!choice.format}>${run.format || "it is"} (as it was written)</option>
           ${others.map(({ name, title }) => html`<option value=${name} ?selected=${choice.format === name}>${title || name}</option>`)}
         </select></label>

@@ -3,7 +3,8 @@
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { failure } from "../lib/failure.js";
 import { again, whileShown } from "../lib/lifetime.js";
-import { isOver, pathOf } from "../lib/runs.js";
+import { liveRun } from "../lib/live_run.js";
+import { pathOf } from "../lib/runs.js";
 import { Source } from "../lib/source.js";
 import { table } from "../lib/table.js";
 import { urlOf } from "../lib/tensors.js";
@@ -33,8 +34,9 @@ export function failedRows(run) {
   }
   whileShown(`failed rows ${run.id}`, (signal) =>
     again(signal, 4, async () => {
-      const enough = (first.value?.length ?? 0) >= Math.min(MOST, run.rows.failed);
-      if (first.error || !first.value || (!enough && !isOver(run))) await first.refresh(signal);
+      const now = liveRun(run.id).run ?? run;
+      const enough = (first.value?.length ?? 0) >= Math.min(MOST, now.rows.failed);
+      if (first.error || !first.value || !enough) await first.refresh(signal);
     }),
   );
   if (first.error) return failure(first.error, () => first.refresh());

@@ -2,7 +2,7 @@
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { countBars } from "../lib/count_bars.js";
-import { bytes, counted, duration, number, percent, time } from "../lib/format.js";
+import { counted, duration, number, percent, time } from "../lib/format.js";
 import { histogram } from "../lib/histogram.js";
 import { href } from "../lib/router.js";
 import { isOver, nameOf, remaining } from "../lib/runs.js";
@@ -130,9 +130,4 @@ function failures(run) {
       : nothing}
     ${failedRows(run)}
   </section>`;
-}
-
-/** The size of what was written. @param {Run} run */
-export function outputSize(run) {
-  return bytes((run.output?.files ?? []).reduce((sum, file) => sum + file.bytes, 0));
 }

@@ -4,6 +4,7 @@ import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { badge } from "../lib/badge.js";
 import { number } from "../lib/format.js";
 import { again, whileShown } from "../lib/lifetime.js";
+import { liveRun } from "../lib/live_run.js";
 import { redraw } from "../lib/redraw.js";
 import { isOver, pathOf } from "../lib/runs.js";
 import { Source } from "../lib/source.js";
@@ -29,7 +30,7 @@ export function shards(run) {
   if (isOpen) {
     whileShown(`shards ${run.id}`, (signal) =>
       again(signal, 3, async () => {
-        if (!told.value || !isOver(run)) await told.refresh(signal);
+        if (!told.value || !isOver(liveRun(run.id).run ?? run)) await told.refresh(signal);
       }),
     );
   }

@@ -6,13 +6,14 @@ import { failure } from "../lib/failure.js";
 import { counted, number } from "../lib/format.js";
 import { KEY_CHANGED } from "../lib/http.js";
 import { again, whileShown } from "../lib/lifetime.js";
+import { liveRun } from "../lib/live_run.js";
 import { redraw } from "../lib/redraw.js";
 import { href } from "../lib/router.js";
 import { RowPages } from "../lib/row_pages.js";
 import { isOver, pathOf } from "../lib/runs.js";
 import { remember, remembered } from "../lib/storage.js";
 import { WindowedGrid } from "../lib/windowed_grid.js";
-import { answerOf, drawnOf, openRow, rowWhole, titleOf } from "./run_card.js";
+import { answerOf, drawnOf, named, openRow, rowWhole, taskOf, titleOf } from "./run_card.js";
 import { isFiltered, sheetFilters } from "./run_filters.js";
 
 /**
@@ -30,7 +31,7 @@ const ASKED = ["failed", "label", "min_score", "max_score", "order"];
 
 let size = Object.hasOwn(SIZES, remembered("localStorage", KEPT) ?? "") ? /** @type {string} */ (remembered("localStorage", KEPT)) : "medium";
 
-/** @type {{of: string, rows: RowPages<SheetRow>, grid: WindowedGrid, alone: number} | null} */
+/** @type {{of: string, rows: RowPages<SheetRow>, grid: WindowedGrid, alone: number, settled: boolean} | null} */
 let here = null;
 
 addEventListener(KEY_CHANGED, () => {
@@ -55,8 +56,8 @@ function opened(run, query) {
     return pathOf(run.id, `/rows?${page}`);
   });
   const [, wide, high] = sizeOf();
-  const grid = new WindowedGrid({ caption: "Rows with their answers. Arrow keys go from one to the next, Enter opens it.", wide, high, nearEnd: rows.more });
-  here = { of, rows, grid, alone: 0 };
+  const grid = new WindowedGrid({ caption: "Rows with their answers. Arrow keys go from one to the next, Enter opens it.", wide, high, nearEnd: () => void (rows.error || rows.more()) });
+  here = { of, rows, grid, alone: 0, settled: isOver(run) };
   void rows.more();
   return here;
 }
@@ -73,15 +74,19 @@ function sizeOf() {
 export function sheet(run, query) {
   const shown = opened(run, query);
   const { rows } = shown;
+  const task = taskOf(run.task);
   whileShown(`sheet ${shown.of}`, (signal) =>
     again(signal, 4, async () => {
-      if (!isOver(run) || !rows.read) await (rows.read ? rows.goOn() : rows.more()); // more are done by now
+      if (!rows.read) return rows.more();
+      if (shown.settled) return;
+      shown.settled = isOver(liveRun(run.id).run ?? run);
+      await rows.goOn(); // more are done by now
     }),
   );
   return html`<div class="sheet-tools">${sheetFilters(run, query)} ${sizes(shown.grid)}</div>
     <p class="muted small" role="status">${told(run, query, rows)}</p>
     ${rows.error ? failure(rows.error, rows.more) : nothing}
-    ${rows.length ? shown.grid.draw(rows.length, (at, filled) => card(run, shown, at, filled)) : empty(run, query, rows)}`;
+    ${rows.length ? shown.grid.draw(rows.length, (at, filled) => card(run, shown, at, filled && Boolean(task))) : empty(run, query, rows)}`;
 }
 
 /**
@@ -142,7 +147,7 @@ function card(run, shown, at, filled) {
   const { picture, turn } = drawnOf(run, row);
   return guard([row, picture, turn, filled, size, tab], () => html`<article class="sheet-card ${row.state === "failed" ? "bad" : ""}">
     <button type="button" class="sheet-open" tabindex=${tab} @click=${() => open(run, shown, at)}>
-      <span class="sheet-name">${titleOf(row)}</span>
+      ${named(titleOf(row))}
       <span class="sheet-score">${row.state === "failed" ? "failed" : row.score === null ? "" : number(row.score)}</span>
     </button>
     <div class="sheet-body sheet-${size}">${filled ? answerOf(run, row, true) : nothing}</div>
@@ -167,6 +172,6 @@ async function open(run, shown, at) {
       return row ? { title: titleOf(row), draw: () => rowWhole(run, row) } : null;
     },
   });
-  shown.grid.focus();
+  shown.grid.goTo(shown.alone);
 }
 

@@ -39,7 +39,7 @@ export function runs() {
     <section class="stack" aria-labelledby="runs-title">
       <div class="page-head"><h2 id="runs-title">Runs</h2>
         <p class="muted" role="status">${here.live ? "live" : nothing}</p></div>
-      ${shown(/** @type {any} */ (here), (all) => listed(all))}
+      ${shown(here, listed)}
       ${here.after ? html`<div class="buttons"><button type="button" @click=${here.more}>Show older runs</button></div>` : nothing}
     </section>
     ${batches()}`;
