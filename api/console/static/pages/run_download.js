@@ -23,6 +23,7 @@ const formats = new Map();
  * @param {string} task
  */
 export function formatsOf(task) {
+  /** @type {Source<Format[]>} */
   const known = formats.get(task) ?? new Source(() => ({ path: `v2/formats?task=${encodeURIComponent(task)}` }), (body) => body.formats);
   formats.set(task, known);
   whileShown(`formats ${task}`, (signal) => void (known.value || known.refresh(signal)));

@@ -26,6 +26,7 @@ class Draft {
   options = nothingGiven();
   /** @type {Map<string, ParameterForm>} by task */
   #parameters = new Map();
+  #keyed = { body: "", key: "" };
   missing = "";
   /** @type {Error | null} */
   error = null;
@@ -35,11 +36,19 @@ class Draft {
   constructor(from) {
     this.from = from;
     this.model = from?.model ?? "";
-    this.key = crypto.randomUUID(); // sent twice, it starts one run
     if (!from) return;
     this.source.kind = "place";
     this.source.place = from.source;
     this.options = { ...this.options, name: from.name, format: from.format, inputs: { ...from.inputs }, sample: from.sample ? String(from.sample) : "" };
+  }
+
+  /** A key by which the same, sent twice, starts one run. @param {string} body */
+  keyOf(body) {
+    if (body !== this.#keyed.body) {
+      const random = crypto.getRandomValues(new Uint32Array(4)); // randomUUID is for pages of https alone
+      this.#keyed = { body, key: `console-${random.join("-")}` };
+    }
+    return this.#keyed.key;
   }
 
   /** @param {any} task */
@@ -173,7 +182,8 @@ async function send(event, here, task) {
     const told = { ...given(here.options, task), model: here.model, parameters };
     const source = await here.source.source();
     const path = here.from ? pathOf(here.from.id, "/clone") : "v2/runs";
-    const run = await callJson(path, { json: { ...told, source }, headers: { "Idempotency-Key": here.key } });
+    const json = { ...told, source };
+    const run = await callJson(path, { json, headers: { "Idempotency-Key": here.keyOf(JSON.stringify(json)) } });
     draft = null;
     toast("The run has begun.");
     go(["runs", run.id]);

@@ -76,6 +76,7 @@ const FILMS = [
  */
 export function further(options, task) {
   const pictures = task.inputs.some((/** @type {any} */ { content }) => content === "image");
+  /** @param {[string, string, string, string]} of name, title, example, help */
   const field = ([name, title, example, help]) => {
     const typed = (/** @type {Event} */ event) => {
       options.others[name] = /** @type {HTMLInputElement} */ (event.target).value.trim();

@@ -29,7 +29,7 @@ export function overview(run) {
 }
 
 /**
- * @param {string} title
+ * @param {unknown} title
  * @param {unknown} value
  */
 function fact(title, value) {
