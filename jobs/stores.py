@@ -53,6 +53,10 @@ class Store(Protocol):
         """Read it back. Raises NotFound when it is gone."""
         ...
 
+    def get_range(self, ref: str, offset: int, length: int) -> bytes:
+        """Read a stretch of it, shorter where it ends before. Raises NotFound when it is gone."""
+        ...
+
     def delete(self, ref: str) -> None:
         """Remove it; a reference that is gone already is fine."""
 
@@ -96,6 +100,17 @@ class FolderStore:
         except OSError as error:
             raise _refused("read", error) from error
 
+    def get_range(self, ref: str, offset: int, length: int) -> bytes:
+        """Read from a place in the file."""
+        try:
+            with self._path(ref).open("rb") as file:
+                file.seek(offset)
+                return file.read(length)
+        except FileNotFoundError:
+            raise errors.NotFound(f"no blob {ref!r}") from None
+        except OSError as error:
+            raise _refused("read", error) from error
+
     def delete(self, ref: str) -> None:
         """Unlink the file."""
         try:
@@ -126,6 +141,10 @@ class FolderStore:
 
 def _refused(what: str, error: OSError) -> errors.StoreUnavailable:
     return errors.StoreUnavailable(f"the blob folder refused a {what}: {error.strerror}")
+
+
+class _PastTheEnd(Exception):
+    """A stretch begins where an object has ended."""
 
 
 class S3Store:
@@ -179,11 +198,25 @@ class S3Store:
 
     def get(self, ref: str) -> bytes:
         """One GetObject, and another when its body breaks off, which botocore lets pass."""
+        return self._read(ref)
+
+    def get_range(self, ref: str, offset: int, length: int) -> bytes:
+        """The same of some of its bytes."""
+        if length <= 0:
+            return b""
+        return self._read(ref, Range=f"bytes={offset}-{offset + length - 1}")
+
+    def _read(self, ref: str, **only: str) -> bytes:
         from botocore.exceptions import BotoCoreError
 
         attempts = self._settings.s3_attempts
         for attempt in range(attempts):
-            answer = self._asking(lambda: self.client.get_object(Bucket=self._bucket, Key=ref), ref)
+            try:
+                answer = self._asking(
+                    lambda: self.client.get_object(Bucket=self._bucket, Key=ref, **only), ref
+                )
+            except _PastTheEnd:
+                return b""
             try:
                 body: bytes = answer["Body"].read()  # checks length and checksum
             except BotoCoreError:
@@ -228,6 +261,8 @@ class S3Store:
             code = error.response.get("Error", {}).get("Code", "")
             if code in {"NoSuchKey", "404"}:
                 raise errors.NotFound(f"no blob {ref!r}") from None
+            if code in {"InvalidRange", "416"}:
+                raise _PastTheEnd from None
             raise errors.StoreUnavailable(f"the blob store answered {code}; retry later") from error
         except boto.BotoCoreError as error:
             raise errors.StoreUnavailable from error
