@@ -49,6 +49,10 @@ class Store(Protocol):
         """Store all of the data, or none."""
         ...
 
+    def ref(self, key: str) -> str:
+        """What `put` answers for a key, for what is found by its key alone."""
+        ...
+
     def get(self, ref: str) -> bytes:
         """Read it back. Raises NotFound when it is gone."""
         ...
@@ -89,6 +93,10 @@ class FolderStore:
                 raise
         except OSError as error:
             raise _refused("write", error) from error
+        return key
+
+    def ref(self, key: str) -> str:
+        """The key itself."""
         return key
 
     def get(self, ref: str) -> bytes:
@@ -192,7 +200,7 @@ class S3Store:
 
     def put(self, key: str, data: bytes) -> str:
         """One PutObject."""
-        ref = self._ref(key)
+        ref = self.ref(key)
         self._asking(lambda: self.client.put_object(Bucket=self._bucket, Key=ref, Body=data))
         return ref
 
@@ -238,17 +246,18 @@ class S3Store:
 
     def blobs(self, prefix: str = "") -> Iterator[Blob]:
         """ListObjectsV2, page by page."""
-        start = self._ref(prefix)
+        start = self.ref(prefix)
         pages = self.client.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket, Prefix=start
         )
         listed = iter(pages)
         while page := self._asking(lambda: next(listed, None)):
             for entry in page.get("Contents", []):
-                name = entry["Key"].removeprefix(self._ref(""))
+                name = entry["Key"].removeprefix(self.ref(""))
                 yield Blob(unquote(name), entry["Key"], entry["LastModified"].timestamp())
 
-    def _ref(self, key: str) -> str:
+    def ref(self, key: str) -> str:
+        """The object's name."""
         return f"{self._prefix}/{quote(key, safe='')}".lstrip("/")
 
     def _asking(self, ask: Callable[[], T], ref: str = "") -> T:

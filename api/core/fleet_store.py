@@ -43,6 +43,10 @@ class FleetStore:
             raise StoreUnavailable(self.wrong)
         return self.inner.put(key, data)
 
+    def ref(self, key: str) -> str:
+        """What is stored under a key."""
+        return self.inner.ref(key)
+
     def get(self, ref: str) -> bytes:
         """Read it back. Raises NotFound that names the store."""
         try:
