@@ -37,6 +37,10 @@ class Places:
         """Whether nothing is closed."""
         return LOCAL in self.prefixes
 
+    def without_local(self) -> Places:
+        """The same, but for what is only for a fleet of one user."""
+        return Places(tuple(prefix for prefix in self.prefixes if prefix != LOCAL))
+
     def allow(self, path: str) -> bool:
         """Whether a path, a glob or a URL is in a place, by how it is spelled."""
         if self.everywhere:

@@ -16,11 +16,12 @@ from typing import BinaryIO, NamedTuple
 
 from ....protocol.errors import InvalidRequest, RowError
 from ....protocol.file_words import reason_of
+from ....tasks.media.archives.stretch import ReadAt
 from ....tasks.media.archives.tars import TarMembers
 from ....tasks.media.archives.zips import DAMAGE, ZipMembers
 from .files import FileStore
 from .packed import PackedFiles, Unpacked
-from .stretches import ReadAt, StretchFiles
+from .stretches import StretchFiles
 
 _ZIP = ".zip"
 _INSIDE = re.compile(r"\.(?:zip|tar|tar\.(?:gz|bz2|xz)|tgz|tbz2|txz)/", re.IGNORECASE)

@@ -28,8 +28,8 @@ from .walking import Pattern
 _USUAL = Columns()
 
 _UNDERSTOOD = (
-    "a source is a folder, a zip archive, a glob, a list of paths (@FILE, .lst, .paths), JSONL, CSV, TSV, "
-    "Parquet, Arrow or Feather, a folder that `datasets` saved (FOLDER#SPLIT), tar shards "
+    "a source is a folder, a zip archive, a glob, a list of paths (@FILE, .lst, .paths), JSONL, "
+    "CSV, TSV, Parquet, Arrow or Feather, a folder that `datasets` saved (FOLDER#SPLIT), tar shards "
     "(shard-{000..012}.tar), or any of these behind s3://"
 )
 

@@ -9,11 +9,12 @@ import tarfile
 import zlib
 from collections.abc import Callable, Mapping
 from tempfile import TemporaryFile
-from typing import Any, BinaryIO, NamedTuple, Self
+from typing import Any, BinaryIO, Self
 
 from ....protocol.errors import InvalidRequest
 from ....protocol.file_words import reason_of
 from .members import FREE_BYTES, MOST_RATIO, Members
+from .stretch import Stretch
 
 #: What reading an archive raises that is broken, or none.
 DAMAGE = (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError)
@@ -27,14 +28,6 @@ _PACKED: Mapping[bytes, Callable[[BinaryIO], Any]] = {
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ\0": lzma.LZMAFile,
 }
-
-
-class Stretch(NamedTuple):
-    """Where a file lies in its archive; with a reason, why it cannot be read."""
-
-    offset: int
-    bytes: int
-    reason: str = ""
 
 
 class TarMembers(Members[Stretch]):
