@@ -23,7 +23,7 @@ from .places import ERRORS, PAGE, REPORT, all_paths, beside, ledger_path, named
 from .placing import Placing
 from .rows import Origin
 from .sources import Columns, Source, open_source, refuse_overlap
-from .sources.choose import place_of
+from .sources.choose import outer_place
 from .sources.remote import is_url
 from .sources.sampling import WHICH_FRAMES, is_one_picture, sampling_of
 
@@ -161,7 +161,7 @@ def _wanted(task: str) -> Task | None:
 def _made(options: Options, origin: Origin, format_name: str) -> dict[str, Any]:
     """What makes the output: another run's answers are not replaced unasked."""
     columns = {"id": options.columns.id, **options.columns.fields}
-    files, path = place_of(options.source)
+    files, path = outer_place(options.source)
     return {
         "source": files.shown(path if is_url(options.source) else str(Path(path).absolute())),
         "model": origin.model,

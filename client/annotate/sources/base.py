@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from ....protocol.file_words import printable_name
 from ....tasks.base import Task
 from ..rows import SourceRow, UnreadableRow
-from .files import printable_name
 from .kinds import suffix_of
 
 #: Suffixes of files that are left out which are counted apart.

@@ -14,11 +14,12 @@ from typing import Any
 from pydantic_core import from_json
 
 from ....protocol.errors import InvalidRequest, RowError
+from ....protocol.file_words import printable_name
 from ....tasks.base import Task
 from ..rows import SourceRow, UnreadableRow
 from .base import Columns, Source
 from .cells import Member
-from .files import FileStore, printable_name
+from .files import FileStore
 from .mapping import ColumnFinder
 from .table import RowMaker, TableRecord
 from .tar import members
@@ -61,7 +62,7 @@ class ShardSource(Source):
 
     def files(self) -> Iterable[str]:
         """The shards."""
-        return self._paths() if self._files.is_local else ()
+        return self._files.on_this_machine(self._paths())
 
     def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
         self.left_out.clear()
