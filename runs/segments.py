@@ -92,9 +92,7 @@ class Segments:
         if not segment:
             return ""
         name = f"{self._count:06}-{self._hold.attempt}"
-        self._store.put(
-            shard_key(self._hold.step.run_id, self._number, "segment", name), segment
-        )
+        self._store.put(shard_key(self._hold.step.run_id, self._number, "segment", name), segment)
         self._count += 1
         return name
 

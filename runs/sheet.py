@@ -111,19 +111,22 @@ class Sheet:
             answer = b"null"
         else:
             found = [(label, score) for label, score in labelled(annotation.output) if label]
-            scores = [score for _, score in labelled(annotation.output) if score == score]  # noqa: PLR0124 # no NaN
+            scores = [score for _, score in labelled(annotation.output) if score == score]  # no NaN
             top = max(scores, default=None)
             self._labels.update(label for label, _ in found)
             if top is not None:
                 self._scores.append(top)
             labels = [
-                {"label": label, "score": score if score == score else None}  # noqa: PLR0124 # no NaN
+                {"label": label, "score": score if score == score else None}  # no NaN
                 for label, score in found[:_ROW_LABELS]
             ]
             warning = annotation.output.warning or ""
             line |= {
-                **{"state": "answered", "error": None, "warning": warning},
-                **{"labels": labels, "score": top},
+                "state": "answered",
+                "error": None,
+                "warning": warning,
+                "labels": labels,
+                "score": top,
             }
             answer = self._answer(annotation)
         text = to_json(line, inf_nan_mode="null")
@@ -134,8 +137,10 @@ class Sheet:
     def _head(self, placed: LedgerRow) -> dict[str, Any]:
         frame = placed.frame
         told: Mapping[str, Any] | None = frame and {
-            **{"file": frame.file, "number": frame.number},
-            **{"time_s": frame.time_s, "page": frame.page},
+            "file": frame.file,
+            "number": frame.number,
+            "time_s": frame.time_s,
+            "page": frame.page,
         }
         return {
             "index": self._first + placed.position,

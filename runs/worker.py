@@ -159,9 +159,9 @@ class RunWorker:
         elif kind == "shard":
             found = self._queue.run(get_run(step.run_id, self._jobs))
             count = found.progress.shards_total if found else 1
-            ShardRun(
-                hold, client, self._queue, self._jobs, self._store, self._settings
-            ).run(folder, count)
+            ShardRun(hold, client, self._queue, self._jobs, self._store, self._settings).run(
+                folder, count
+            )
         else:
             self._write(hold, client, folder, rest)
 

@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS written (
 #: Columns of `rows` that ledgers lack which were made when a file was one row.
 _ADDED = {"frame": "INTEGER", "frames": "INTEGER", "time": "REAL", "page": "INTEGER"}
 
+
 class LedgerHeld(InvalidRequest):
     """Another run writes this output."""
 

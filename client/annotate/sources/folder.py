@@ -26,7 +26,6 @@ from .sampling import USUAL, WHICH_FRAMES, Sampling, is_one_picture
 from .text_files import lines
 from .walking import EVERYTHING, FoundFile, Pattern, matching, walk
 
-
 #: Rows that a file is taken for which may be many.
 _ROWS_OF_MANY = 500
 

@@ -50,9 +50,7 @@ def line_starts(files: FileStore, path: str) -> Generator[tuple[bytes | None, St
             byte += len(line)
 
 
-def _lines_of(
-    file: BinaryIO, most: int, *, is_first: bool
-) -> Generator[bytes | None, None, None]:
+def _lines_of(file: BinaryIO, most: int, *, is_first: bool) -> Generator[bytes | None, None, None]:
     with TextIOWrapper(file, "latin-1", newline="") as text:
         try:
             first = is_first
