@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..client.annotate.formats.fits import text_field
 from ..client.annotate.job_size import JobSize
 from ..client.annotate.ledger import Ledger
 from ..client.annotate.prepared import PreparedRun, sizes
@@ -21,6 +20,7 @@ from ..jobs.run_steps import finish_shard
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import Store
 from ..protocol.errors import InvalidRequest, Unavailable
+from ..tasks.annotations.fits import text_field
 from .asked import asked_of, options_of
 from .device_meter import DeviceMeter
 from .fleet import RunClient
