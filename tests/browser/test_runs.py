@@ -58,7 +58,7 @@ def fleet_url(tmp_path_factory: pytest.TempPathFactory, hold: Path) -> Iterator[
     """A fleet of stubs, and of what does runs."""
     folder = tmp_path_factory.mktemp("runs")
     (folder / "models.toml").write_text(MODELS.format(hold=hold))
-    with Stack(models=folder / "models.toml", data_dir=folder, flower=False) as stack:
+    with Stack(models=folder / "models.toml", data_dir=folder, flower=False, run_workers=1) as stack:
         yield stack.url
 
 

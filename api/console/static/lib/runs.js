@@ -33,7 +33,8 @@ import { counted, duration, number, percent } from "./format.js";
  * @property {Record<string, number>} error_types
  * @property {number} warned
  * @property {string[]} notes
- * @property {{files: {name: string, bytes: number}[], place: string} | null} output
+ * @property {Record<string, number>} left_out files that are no rows, by suffix
+ * @property {{files: {name: string, bytes: number}[], files_total: number, bytes: number, place: string | null} | null} output
  * @property {number} sample
  * @property {boolean} held
  * @property {Record<string, any>} metadata

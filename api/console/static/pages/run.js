@@ -2,6 +2,7 @@
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { badge } from "../lib/badge.js";
+import { coded } from "../lib/code_words.js";
 import { copyButton } from "../lib/copy.js";
 import { failure } from "../lib/failure.js";
 import { counted, number } from "../lib/format.js";
@@ -42,7 +43,7 @@ export function run({ rest, query }) {
     <div class="page-head">
       <h1>${seen ? nameOf(seen) : id}</h1>
       <span aria-live="polite">${seen ? badge(seen.state) : nothing}</span>
-      ${seen ? html`<span class="muted small mono">${id}</span>${copyButton(id, "the run's id")}` : nothing}
+      ${seen ? html`<span class="muted small mono">${id}</span>${copyButton(id, "the run's id")}<div class="push">${deeds(seen)}</div>` : nothing}
     </div>
     ${here.isUnknown ? unknown() : here.error ? failure(here.error, () => here.look()) : nothing}
     ${seen && !here.isUnknown ? whole(seen, part, query) : nothing}
@@ -61,7 +62,7 @@ function unknown() {
  */
 function whole(seen, part, query) {
   const shown = PARTS[part] ?? /** @type {typeof PARTS[string]} */ (PARTS[""]);
-  return html`${deeds(seen)} ${standing(seen)}
+  return html`${standing(seen)}
     <nav class="run-parts" aria-label="Of this run">
       ${Object.entries(PARTS).map(
         ([name, { title }]) => html`<a href=${href(["runs", seen.id, ...(name ? [name] : [])])}
@@ -74,7 +75,7 @@ function whole(seen, part, query) {
 /** What a reader has to know or to do first. @param {Run} seen */
 function standing(seen) {
   if (seen.error) {
-    return html`<div class="notice bad" role="alert"><p><strong>${seen.error.error_type}</strong>: ${seen.error.message}</p>
+    return html`<div class="notice bad" role="alert"><p><strong>${seen.error.error_type}</strong>: ${coded(seen.error.message)}</p>
       <p>Mend what it says, then start it again with <em>Clone</em>: rows that are answered are not computed twice.</p></div>`;
   }
   if (seen.state === "held") {

@@ -2,12 +2,12 @@
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { drawAnswer } from "../answers/answer.js";
+import { coded } from "../lib/code_words.js";
 import { closeDialog, openDialog } from "../lib/dialog.js";
 import { number } from "../lib/format.js";
 import { whileShown } from "../lib/lifetime.js";
 import { redraw } from "../lib/redraw.js";
 import { pictureAt } from "../lib/row_pictures.js";
-import { pathOf } from "../lib/runs.js";
 import { Source } from "../lib/source.js";
 import { urlOf } from "../lib/tensors.js";
 
@@ -39,12 +39,10 @@ const drawings = new WeakMap();
 
 /**
  * What a row's answer is drawn from; the same objects each time, by which a drawing knows what was marked.
- * @param {Run} run
  * @param {SheetRow} row
  */
-export function drawnOf(run, row) {
-  const path = pathOf(run.id, `/rows/${row.index}/picture`);
-  const picture = row.picture_url ? pictureAt(path, row.size) : null;
+export function drawnOf(row) {
+  const picture = row.picture_url ? pictureAt(row.picture_url.replace(/^\//, ""), row.size) : null;
   const known = drawings.get(row);
   if (known && known.picture === picture) return known;
   const inputs = [];
@@ -63,7 +61,7 @@ export function drawnOf(run, row) {
  * @param {boolean} small
  */
 export function answerOf(run, row, small) {
-  const drawn = drawnOf(run, row);
+  const drawn = drawnOf(row);
   if (row.state === "failed") return failed(row, drawn.picture);
   const task = taskOf(run.task);
   if (!task || drawn.picture === undefined) return html`<p class="answer-note">Loading…</p>`;
@@ -91,9 +89,9 @@ export function answerOf(run, row, small) {
  * @param {Blob | null | undefined} picture
  */
 function failed(row, picture) {
-  return html`${picture?.type.startsWith("image/") ? html`<img class="sheet-picture" src=${urlOf(picture)} alt="The picture sent">` : nothing}
-    ${row.text ? html`<p class="sheet-text">${row.text}</p>` : nothing}
-    <p class="answer-error"><strong>${row.error?.error_type ?? "failed"}</strong>: ${row.error?.message ?? "no reason was kept"}</p>`;
+  return html`<p class="answer-error"><strong>${row.error?.error_type ?? "failed"}</strong>: ${coded(row.error?.message ?? "no reason was kept")}</p>
+    ${picture?.type.startsWith("image/") ? html`<img class="sheet-picture" src=${urlOf(picture)} alt="The picture sent">` : nothing}
+    ${row.text ? html`<p class="sheet-text">${row.text}</p>` : nothing}`;
 }
 
 /** What a row is called. @param {SheetRow} row */

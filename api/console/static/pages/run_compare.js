@@ -150,11 +150,11 @@ function card(run, other, shown, at, filled) {
   const pair = shown.rows.at(at);
   const tab = shown.grid.tabIndexOf(at);
   if (!pair) return html`<article class="sheet-card"><button type="button" class="sheet-open" tabindex=${tab}>…</button></article>`;
-  const [a, b] = [drawnOf(run, pair.a), drawnOf(other, pair.b)];
+  const [a, b] = [drawnOf(pair.a), drawnOf(pair.b)];
   return guard([pair, a.picture, a.turn, b.picture, b.turn, filled, tab], () => html`<article class="sheet-card">
     <button type="button" class="sheet-open" tabindex=${tab} @click=${() => open(run, other, shown, at)}>
       ${named(String(pair.id || `row ${pair.index}`))}
-      <span class="sheet-score">${pair.agreement === null ? "" : `agree ${percent(pair.agreement)}`}</span>
+      <span class="sheet-score">${pair.agreement === null ? "one failed" : `agree ${percent(pair.agreement)}`}</span>
     </button>
     <div class="sheet-pair">
       ${[/** @type {const} */ ([run, pair.a]), /** @type {const} */ ([other, pair.b])].map(
@@ -188,7 +188,7 @@ async function open(run, other, shown, at) {
 
 /** @param {Pair} pair */
 function told({ agreement }) {
-  return agreement === null ? "not compared" : `they agree to ${percent(agreement)}`;
+  return agreement === null ? "one of them failed" : `they agree to ${percent(agreement)}`;
 }
 
 /**

@@ -37,8 +37,9 @@ let choice = { id: "", format: "", waits: false };
 export function downloads(run) {
   if (run.state !== "succeeded" || !run.output) return nothing;
   if (choice.id !== run.id) choice = { id: run.id, format: "", waits: false };
-  const { files, place } = run.output;
+  const { files, files_total: all, bytes: size, place } = run.output;
   const others = formatsOf(run.task).filter(({ name }) => name !== run.format);
+  choice.format ||= place ? (others[0]?.name ?? "") : ""; // what it wrote elsewhere is not here to be taken
   const chosen = (/** @type {Event} */ event) => {
     choice.format = /** @type {HTMLSelectElement} */ (event.target).value;
     redraw();
@@ -54,11 +55,11 @@ export function downloads(run) {
         { title: "Size", numeric: true, cell: (file) => bytes(file.bytes) },
       ],
     })}
-    ${files.length > 20 ? html`<p class="muted">The first 20 of ${counted(files.length, "file")}.</p>` : nothing}
+    ${all > 20 ? html`<p class="muted">The first 20 of ${counted(all, "file")}, ${bytes(size)} in all.</p>` : nothing}
     <div class="toolbar">
       <label class="field"><span>Download as</span>
         <select name="download" @change=${chosen} ?disabled=${choice.waits}>
-          <option value="" ?selected=${!choice.format}>${run.format || "it is"} (as it was written)</option>
+          ${place ? nothing : html`<option value="" ?selected=${!choice.format}>${run.format || "it is"} (as it was written)</option>`}
           ${others.map(({ name, title }) => html`<option value=${name} ?selected=${choice.format === name}>${title || name}</option>`)}
         </select></label>
       <button type="button" class="primary" ?disabled=${choice.waits} @click=${() => told(download(run))}>

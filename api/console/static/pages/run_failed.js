@@ -1,6 +1,7 @@
 // The first rows that failed, each with its picture and the reason.
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { coded } from "../lib/code_words.js";
 import { failure } from "../lib/failure.js";
 import { again, whileShown } from "../lib/lifetime.js";
 import { liveRun } from "../lib/live_run.js";
@@ -46,20 +47,17 @@ export function failedRows(run) {
     rows: first.value,
     key: ({ index }) => index,
     columns: [
-      { title: "Picture", cell: (row) => picture(run, row) },
+      { title: "Picture", cell: picture },
       { title: "Row", head: true, cell: (row) => html`<span class="mono">${titleOf(row)}</span>` },
       { title: "Error", cell: (row) => html`<code class="model-name">${row.error?.error_type ?? ""}</code>` },
-      { title: "Reason", cell: (row) => row.error?.message ?? "" },
+      { title: "Reason", cell: (row) => coded(row.error?.message) },
     ],
   });
 }
 
-/**
- * @param {Run} run
- * @param {SheetRow} row
- */
-function picture(run, row) {
-  const { picture: file } = drawnOf(run, row);
+/** @param {SheetRow} row */
+function picture(row) {
+  const { picture: file } = drawnOf(row);
   if (file?.type.startsWith("image/")) return html`<img class="sheet-thumbnail" src=${urlOf(file)} alt=${`The picture of ${titleOf(row)}`}>`;
   if (row.text) return html`<span class="small">${row.text.slice(0, 80)}</span>`;
   return row.picture_url ? nothing : html`<span class="muted small">none can be shown</span>`;

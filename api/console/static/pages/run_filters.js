@@ -25,7 +25,7 @@ export function sheetFilters(run, query) {
     ${choice("Rows", "failed", query, [["", "all"], ["1", "failed only"]])}
     ${labels.length && !failed ? choice("Label", "label", query, [["", "any"], ...labels.map((one) => [one, one])]) : nothing}
     ${scored && !failed ? html`${bound("Score from", "min_score", query, "0")}${bound("to", "max_score", query, "1")}` : nothing}
-    ${scored && !failed ? choice("Order", "order", query, [["", "as in the data set"], ["score", "by score"]]) : nothing}
+    ${scored && !failed ? choice("Order", "order", query, [["", "as in the data set"], ["score", "the least sure first"]]) : nothing}
     ${isFiltered(query) ? html`<a class="button" href=${href(["runs", run.id, "rows"], { order: query.get("order") ?? "" })}>Clear</a>` : nothing}
   </form>`;
 }

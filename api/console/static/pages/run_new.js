@@ -166,6 +166,15 @@ function output(here, task) {
 }
 
 /**
+ * What a clone has not, though the run that it is like has: left out it would be the same.
+ * @param {Draft} here
+ */
+function cleared(here) {
+  const sameTask = (entries.value ?? []).find(({ name }) => name === here.model)?.task === here.from?.task;
+  return { name: "", format: "", sample: 0, inputs: {}, ...(sameTask ? {} : { columns: {} }), ...(here.model === here.from?.model ? {} : { task: "", version: "" }) };
+}
+
+/**
  * @param {Event} event
  * @param {Draft} here
  * @param {any} task
@@ -179,7 +188,8 @@ async function send(event, here, task) {
   redraw();
   try {
     const parameters = here.parametersOf(task).given();
-    const told = { ...given(here.options, task), model: here.model, parameters };
+    const asked = given(here.options, task);
+    const told = { ...(here.from ? cleared(here) : {}), ...asked, model: here.model, parameters };
     const source = await here.source.source();
     const path = here.from ? pathOf(here.from.id, "/clone") : "v2/runs";
     const json = { ...told, source };

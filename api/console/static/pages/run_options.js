@@ -61,7 +61,7 @@ const LIMITS = [
   ["max_errors", "Rows that may fail", "any number", "It ends when more do."],
   ["max_device_seconds", "Device seconds", "no limit", "It ends when it has used so many."],
   ["deadline_s", "Seconds in all", "no limit", "It ends when it has taken so long."],
-  ["priority", "Priority", "9", "0 goes first; 9 lets single requests go before it."],
+  ["priority", "Priority", "9", "1 goes first; 9, the bulk lane, lets single requests go before it."],
 ];
 
 /** @type {[string, string, string, string][]} */
@@ -122,7 +122,8 @@ export function given(options, task) {
   if (sample) told["sample"] = numberOf("Sample first", sample);
   for (const [key, title] of LIMITS) if (others[key]) told[key] = numberOf(title, others[key]);
   if (others["every"]) told["every"] = numberOf("A frame every", others["every"]);
-  for (const key of ["frames", "out"]) if (others[key]) told[key] = others[key];
+  if (others["frames"]) told["frames"] = /^\d+$/.test(others["frames"]) ? Number(others["frames"]) : others["frames"];
+  if (others["out"]) told["out"] = others["out"];
   const inputs = Object.entries(options.inputs).filter(([key, value]) => value !== "" && task.inputs.some((/** @type {any} */ one) => one.name === key));
   if (inputs.length) told["inputs"] = Object.fromEntries(inputs.map(([key, value]) => [fieldOf(task, key), shared(task, key, value)]));
   const { id = "", ...fields } = Object.fromEntries(Object.entries(columns).filter(([, value]) => value));

@@ -1,6 +1,7 @@
 // How a run goes: progress, what it found, what failed, and its files.
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { coded } from "../lib/code_words.js";
 import { countBars } from "../lib/count_bars.js";
 import { counted, duration, number, percent, time } from "../lib/format.js";
 import { histogram } from "../lib/histogram.js";
@@ -22,7 +23,7 @@ export function overview(run) {
         ${progress(run)} ${facts(run)} ${shards(run)}</section>
       <section class="card" aria-labelledby="what-title"><h2 id="what-title">What it does</h2>${asked(run)}</section>
     </div>
-    ${run.notes?.length || run.warned ? noted(run) : nothing}
+    ${noted(run)}
     <div class="columns">${labels(run)}${scores(run)}</div>
     ${run.rows.failed ? failures(run) : nothing}
     ${downloads(run)}`;
@@ -84,9 +85,12 @@ function cloned(id) {
 
 /** @param {Run} run */
 function noted(run) {
+  const left = Object.entries(run.left_out ?? {});
+  if (!run.notes?.length && !run.warned && !left.length) return nothing;
   return html`<section class="notice warn" aria-label="Notes">
     ${run.warned ? html`<p>${counted(run.warned, "row")} came with a warning, such as a text that the model did not read whole: the rows tell it.</p>` : nothing}
-    ${(run.notes ?? []).map((note) => html`<p>${note}</p>`)}
+    ${left.length ? html`<p>Left out, since they are no rows for this task: ${left.map(([suffix, count]) => `${number(count)} ${suffix}`).join(", ")}.</p>` : nothing}
+    ${(run.notes ?? []).map((note) => html`<p>${coded(note)}</p>`)}
   </section>`;
 }
 

@@ -2,7 +2,7 @@
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { badge } from "../lib/badge.js";
-import { number } from "../lib/format.js";
+import { duration, number } from "../lib/format.js";
 import { again, whileShown } from "../lib/lifetime.js";
 import { liveRun } from "../lib/live_run.js";
 import { redraw } from "../lib/redraw.js";
@@ -52,15 +52,15 @@ function listed(all) {
   return html`${table({
       caption: "Shards",
       rows: all.slice(0, MOST),
-      key: (shard) => shard.number ?? shard.shard ?? shard,
+      key: (shard) => shard.number,
       columns: [
-        { title: "Shard", numeric: true, head: true, cell: (shard) => number(shard.number ?? shard.shard) },
+        { title: "Shard", numeric: true, head: true, cell: (shard) => number(shard.number) },
         { title: "State", cell: (shard) => badge(shard.state) },
         { title: "Rows", numeric: true, cell: (shard) => number(shard.rows ?? Number.NaN) },
         { title: "Done", numeric: true, cell: (shard) => number(shard.done ?? Number.NaN) },
         { title: "Failed", numeric: true, cell: (shard) => number(shard.failed ?? 0) },
-        { title: "Attempts", numeric: true, cell: (shard) => number(shard.attempt ?? Number.NaN) },
-        { title: "Worker", cell: (shard) => html`<span class="mono">${shard.owner ?? shard.worker ?? ""}</span>` },
+        { title: "Device time", numeric: true, cell: (shard) => duration(shard.device_seconds) },
+        { title: "Worker", cell: (shard) => html`<span class="mono">${shard.worker ?? ""}</span>` },
       ],
     })}
     ${all.length > MOST ? html`<p class="muted">The first ${number(MOST)} of ${number(all.length)}.</p>` : nothing}`;

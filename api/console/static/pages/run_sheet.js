@@ -98,6 +98,8 @@ function told(run, query, rows) {
   if (!rows.read) return rows.error ? "" : "Loading…";
   const done = run.rows.answered + run.rows.failed;
   const known = counted(rows.length, "row");
+  const { ordered, of } = rows.told ?? {};
+  if (ordered !== undefined && ordered < of) return `${known}; of the first ${number(ordered)} of ${counted(of, "row")}, which are put in order`;
   if (isFiltered(query)) return rows.ended ? `${known} as these filters want` : `${known} so far; more come as you go on`;
   return rows.ended ? `${known}${isOver(run) ? "" : `; of ${number(done)} that are done, those of finished shards`}` : `${known} of ${number(done)} read; more come as you go on`;
 }
@@ -144,11 +146,11 @@ function card(run, shown, at, filled) {
   const row = shown.rows.at(at);
   const tab = shown.grid.tabIndexOf(at);
   if (!row) return html`<article class="sheet-card"><button type="button" class="sheet-open" tabindex=${tab}>…</button></article>`;
-  const { picture, turn } = drawnOf(run, row);
+  const { picture, turn } = drawnOf(row);
   return guard([row, picture, turn, filled, size, tab], () => html`<article class="sheet-card ${row.state === "failed" ? "bad" : ""}">
     <button type="button" class="sheet-open" tabindex=${tab} @click=${() => open(run, shown, at)}>
       ${named(titleOf(row))}
-      <span class="sheet-score">${row.state === "failed" ? "failed" : row.score === null ? "" : number(row.score)}</span>
+      <span class="sheet-score">${row.state === "failed" ? "failed" : row.score === null ? "" : row.score.toFixed(2)}</span>
     </button>
     <div class="sheet-body sheet-${size}">${filled ? answerOf(run, row, true) : nothing}</div>
   </article>`);

@@ -47,7 +47,7 @@ export function runs() {
 
 /** @type {import("../lib/table.js").Column<Run>[]} */
 const COLUMNS = [
-  { title: "Run", head: true, cell: (run) => html`<a href=${href(["runs", run.id])}>${nameOf(run)}</a>` },
+  { title: "Run", head: true, cell: (run) => html`<a class="run-name" href=${href(["runs", run.id])}>${nameOf(run)}</a>` },
   { title: "State", cell: (run) => badge(run.state, run.error?.message) },
   { title: "Progress", cell: progress },
   { title: "Failed", numeric: true, cell: failed },

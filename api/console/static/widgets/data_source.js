@@ -3,7 +3,7 @@
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { dropped, chosen } from "../lib/dropped.js";
 import { bytes, counted, percent } from "../lib/format.js";
-import { call, sendLarge } from "../lib/http.js";
+import { sendLarge } from "../lib/http.js";
 import { redraw } from "../lib/redraw.js";
 import { toast } from "../lib/toast.js";
 import { Missing } from "./declaration.js";
@@ -14,7 +14,10 @@ import { Missing } from "./declaration.js";
 const LISTED = 5;
 
 /** One file that holds many, which the server opens. */
-const ARCHIVE = /\.(zip|tar|tgz|tar\.gz)$/i;
+const ARCHIVE = /\.(zip|tar)$/i;
+
+/** One file whose lines are rows. */
+const TABLE = /\.(csv|tsv|jsonl|ndjson|parquet|arrow|feather|ipc|txt|lst|paths)(\.gz)?$|\.(tgz|tar\.(gz|bz2|xz))$/i;
 
 export class DataSource {
   /** @type {"files" | "place"} */
@@ -156,7 +159,10 @@ export class DataSource {
     }
     if (!this.files.length) throw new Missing("Choose a folder or files, or drop some.");
     if (this.#uploaded?.files === this.files) return this.#uploaded.source;
-    const { source } = await this.#upload();
+    const told = await this.#upload();
+    const [only] = this.files;
+    const isTable = this.files.length === 1 && only && TABLE.test(only.name);
+    const source = isTable ? `${told.source}/${only.name}` : told.source;
     this.#uploaded = { source, files: this.files };
     return source;
   }
@@ -171,7 +177,7 @@ export class DataSource {
     try {
       return await sendLarge("v2/uploads", {
         body: archive ?? form,
-        ...(archive ? { headers: { "Content-Type": archiveType(archive.name) } } : {}),
+        ...(archive ? { headers: { "Content-Type": /\.zip$/i.test(archive.name) ? "application/zip" : "application/x-tar" } } : {}),
         sent: (share) => this.#told(share),
         signal: this.#sending.signal,
       });
@@ -183,22 +189,9 @@ export class DataSource {
     }
   }
 
-  /** Let go of what was uploaded, where no run uses it. */
-  async leave() {
-    const id = this.#uploaded?.source.replace(/^upload:/, "");
-    this.#uploaded = null;
-    if (id) await call(`v2/uploads/${encodeURIComponent(id)}`, { method: "DELETE" });
-  }
-
   /** @param {number | null} share */
   #told(share) {
     this.sent = share;
     redraw();
   }
-}
-
-/** @param {string} name */
-function archiveType(name) {
-  if (/\.zip$/i.test(name)) return "application/zip";
-  return /gz$/i.test(name) ? "application/gzip" : "application/x-tar";
 }
