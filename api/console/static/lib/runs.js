@@ -63,6 +63,11 @@ export function isOver({ state }) {
   return OVER.includes(state);
 }
 
+/** Whether something of it is being done. @param {Run} run */
+export function goesOn({ state }) {
+  return ["planning", "running", "merging"].includes(state);
+}
+
 /** What it is called. @param {{id: string, name: string}} run */
 export function nameOf({ id, name }) {
   return name || id;
@@ -89,8 +94,7 @@ export function progressWords(run) {
  * @param {Run} run
  */
 export function remaining(run) {
-  if (isOver(run)) return "–";
-  if (!run.estimated_end_at || !["planning", "running", "merging"].includes(run.state)) return "–";
+  if (!run.estimated_end_at || !goesOn(run)) return "–";
   const left = (Date.parse(run.estimated_end_at) - Date.now()) / 1000;
   return left > 1 ? duration(Math.round(left)) : "soon";
 }

@@ -81,6 +81,7 @@ export class WindowedGrid {
     this.#fill(drawn);
     if ((last * this.#rowPx) - this.#top < 3 * this.#high) queueMicrotask(this.given.nearEnd);
     return html`<div class="sheet" role="region" aria-label=${this.given.caption} tabindex="0"
+      .style=${`max-height: calc(${last * this.#rowPx}px + 2px)`}
       ${ref(this.#found)} @scroll=${this.#scrolled} @keydown=${this.#key}>
       <div .style=${`height: ${last * this.#rowPx}px`}>
         <ul class="sheet-cards" .style=${`transform: translateY(${(from / columns) * this.#rowPx}px);

@@ -6,7 +6,7 @@ import { countBars } from "../lib/count_bars.js";
 import { counted, duration, number, percent, time } from "../lib/format.js";
 import { histogram } from "../lib/histogram.js";
 import { href } from "../lib/router.js";
-import { isOver, nameOf, remaining } from "../lib/runs.js";
+import { goesOn, isOver, nameOf, remaining } from "../lib/runs.js";
 import { liveRun } from "../lib/live_run.js";
 import { whileShown } from "../lib/lifetime.js";
 import { progress } from "./runs.js";
@@ -46,9 +46,9 @@ function facts(run) {
     ${fact("Answered", number(rows.answered))}
     ${fact("Failed", html`<span class=${rows.failed ? "bad-text" : ""}>${number(rows.failed)}</span>`)}
     ${rows.reused ? fact("Reused", html`${number(rows.reused)} <span class="muted">known from before, not computed again</span>`) : nothing}
-    ${over ? nothing : fact("In flight", number(rows.in_flight))}
-    ${over ? nothing : fact("Rows a second", number(run.rows_per_s ?? Number.NaN))}
-    ${over ? nothing : fact("Done in", remaining(run))}
+    ${goesOn(run) ? html`${fact("In flight", number(rows.in_flight))}
+      ${fact("Rows a second", number(run.rows_per_s))}
+      ${fact("Done in", remaining(run))}` : nothing}
     ${fact("Device time", html`${duration(run.device_seconds ?? 0)}${limit ? ` of ${duration(limit)} at most (${percent((run.device_seconds ?? 0) / limit)})` : ""}`)}
     ${run.started_at ? fact("Began", time(run.started_at)) : fact("Made", time(run.created_at))}
     ${run.ended_at ? fact("Ended", html`${time(run.ended_at)}, after ${took(run)}`) : nothing}
@@ -128,7 +128,7 @@ function round(value) {
 function failures(run) {
   return html`<section class="card" aria-labelledby="failed-title">
     <div class="page-head"><h2 id="failed-title">Rows that failed</h2>
-      <a href=${href(["runs", run.id, "rows"], { failed: "1" })}>All ${number(run.rows.failed)}</a></div>
+      <a href=${href(["runs", run.id, "rows"], { failed: "1" })}>See ${run.rows.failed === 1 ? "it" : `all ${number(run.rows.failed)}`} in the sheet</a></div>
     ${Object.keys(run.error_types ?? {}).length
       ? countBars({ caption: "Rows that failed, by the type of error", heads: ["Error", "Rows"], counts: run.error_types, to: () => href(["runs", run.id, "rows"], { failed: "1" }) })
       : nothing}

@@ -9,7 +9,7 @@ import { again, whileShown } from "../lib/lifetime.js";
 import { redraw } from "../lib/redraw.js";
 import { href } from "../lib/router.js";
 import { RunList } from "../lib/run_list.js";
-import { doneOf, isOver, nameOf, progressWords, remaining } from "../lib/runs.js";
+import { doneOf, goesOn, isOver, nameOf, progressWords, remaining } from "../lib/runs.js";
 import { table } from "../lib/table.js";
 import { batches } from "./batches.js";
 
@@ -47,11 +47,11 @@ export function runs() {
 
 /** @type {import("../lib/table.js").Column<Run>[]} */
 const COLUMNS = [
-  { title: "Run", head: true, cell: (run) => html`<a class="run-name" href=${href(["runs", run.id])}>${nameOf(run)}</a>` },
+  { title: "Run", head: true, cell: (run) => html`<a class="run-name" href=${href(["runs", run.id])}>${nameOf(run)}</a><span class="run-narrow">${badge(run.state)}</span>` },
   { title: "State", cell: (run) => badge(run.state, run.error?.message) },
   { title: "Progress", cell: progress },
   { title: "Failed", numeric: true, cell: failed },
-  { title: "Rows a second", numeric: true, cell: (run) => (isOver(run) ? "–" : number(run.rows_per_s ?? Number.NaN)) },
+  { title: "Rows a second", numeric: true, cell: (run) => (goesOn(run) ? number(run.rows_per_s) : "–") },
   { title: "Done in", numeric: true, cell: remaining },
   { title: "Model", cell: ({ model }) => html`<a href=${href(["models", model])}>${model}</a>` },
   { title: "Made", cell: ({ created_at }) => time(created_at) },
@@ -62,14 +62,14 @@ const TENANT = { title: "Tenant", cell: ({ tenant }) => tenant ?? "" };
 
 /** @param {Run[]} all */
 function listed(all) {
-  return table({
+  return html`<div class="run-list">${table({
     caption: "Runs, the newest first",
     columns: all.some(({ tenant }) => tenant) ? COLUMNS.toSpliced(6, 0, TENANT) : COLUMNS,
     rows: all,
     key: ({ id }) => id,
     empty: html`<p>No run yet. <a href="#/runs/new">Start one</a>: choose a model, give it a folder of files, and
       look at the answers here while they come.</p>`,
-  });
+  })}</div>`;
 }
 
 /**
@@ -81,8 +81,8 @@ export function progress(run) {
   const words = progressWords(run);
   const waits = !isOver(run) && ["queued", "planning"].includes(run.state) && !total;
   if (waits) return html`<span class="muted small">${run.state === "queued" ? "waits for a worker" : words}</span>`;
-  return html`${total ? html`<progress max=${total} .value=${doneOf(run)} aria-label=${words}></progress>` : nothing}
-    <span class="small">${words}</span>`;
+  return html`<div class="run-progress">${total ? html`<progress max=${total} .value=${doneOf(run)} aria-label=${words}></progress>` : nothing}
+    <span class="small">${words}</span></div>`;
 }
 
 /** @param {Run} run */
