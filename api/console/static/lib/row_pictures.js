@@ -72,5 +72,17 @@ async function bring(path, size) {
   asked.delete(path);
   for (const old of [...held.keys()].slice(0, -HELD)) held.delete(old);
   next();
-  redraw();
+  later();
+}
+
+let isAsked = false;
+
+/** One redraw for all pictures that come within a frame. */
+function later() {
+  if (isAsked) return;
+  isAsked = true;
+  requestAnimationFrame(() => {
+    isAsked = false;
+    redraw();
+  });
 }

@@ -8,8 +8,12 @@ import { redraw } from "./redraw.js";
 /** Rows of cards above and below those in sight. */
 const BESIDE = 1;
 
-/** Cards that are filled within one frame: more would hold it up. */
+/** Cards that are filled within one frame, at rest and while rows go by: more would hold it up. */
 const FILLED = 4;
+const FILLED_MOVING = 1;
+
+/** Milliseconds after the last row went by for which it is called moving. */
+const MOVING_MS = 80;
 
 export class WindowedGrid {
   /** @type {HTMLElement | null} */
@@ -20,6 +24,7 @@ export class WindowedGrid {
   #high = 800;
   #rem = 16;
   #count = 0;
+  #movedAt = 0;
   /** The card that the keys move from. */
   #active = 0;
   /** @type {Set<number>} cards in sight that are filled */
@@ -110,8 +115,9 @@ export class WindowedGrid {
     const wanted = new Set(drawn);
     for (const at of this.#filled) if (!wanted.has(at)) this.#filled.delete(at);
     const fresh = drawn.filter((at) => !this.#filled.has(at));
-    for (const at of fresh.slice(0, FILLED)) this.#filled.add(at);
-    if (fresh.length > FILLED) requestAnimationFrame(redraw);
+    const most = performance.now() - this.#movedAt < MOVING_MS ? FILLED_MOVING : FILLED;
+    for (const at of fresh.slice(0, most)) this.#filled.add(at);
+    if (fresh.length > most) requestAnimationFrame(redraw);
   }
 
   #found = (/** @type {Element | undefined} */ element) => {
@@ -141,7 +147,9 @@ export class WindowedGrid {
     this.#top = scroller.scrollTop;
     this.#wide = scroller.clientWidth;
     this.#high = scroller.clientHeight;
-    if (before !== `${Math.floor(this.#top / this.#rowPx)} ${this.#columns} ${this.#high} ${this.#rem}`) redraw();
+    if (before === `${Math.floor(this.#top / this.#rowPx)} ${this.#columns} ${this.#high} ${this.#rem}`) return;
+    this.#movedAt = performance.now();
+    redraw();
   }
 
   #key = (/** @type {KeyboardEvent} */ event) => {

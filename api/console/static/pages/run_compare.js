@@ -150,8 +150,8 @@ function card(run, other, shown, at, filled) {
   const pair = shown.rows.at(at);
   const tab = shown.grid.tabIndexOf(at);
   if (!pair) return html`<article class="sheet-card"><button type="button" class="sheet-open" tabindex=${tab}>…</button></article>`;
-  const [a, b] = [drawnOf(pair.a), drawnOf(pair.b)];
-  return guard([pair, a.picture, a.turn, b.picture, b.turn, filled, tab], () => html`<article class="sheet-card">
+  const made = filled ? [drawnOf(pair.a), drawnOf(pair.b)].flatMap(({ picture, turn }) => [picture, turn]) : [];
+  return guard([pair, ...made, filled, tab], () => html`<article class="sheet-card">
     <button type="button" class="sheet-open" tabindex=${tab} @click=${() => open(run, other, shown, at)}>
       ${named(String(pair.id || `row ${pair.index}`))}
       <span class="sheet-score">${pair.agreement === null ? "one failed" : `agree ${percent(pair.agreement)}`}</span>

@@ -146,7 +146,7 @@ function card(run, shown, at, filled) {
   const row = shown.rows.at(at);
   const tab = shown.grid.tabIndexOf(at);
   if (!row) return html`<article class="sheet-card"><button type="button" class="sheet-open" tabindex=${tab}>…</button></article>`;
-  const { picture, turn } = drawnOf(row);
+  const { picture, turn } = filled ? drawnOf(row) : { picture: undefined, turn: 0 }; // no picture is asked for what goes by
   return guard([row, picture, turn, filled, size, tab], () => html`<article class="sheet-card ${row.state === "failed" ? "bad" : ""}">
     <button type="button" class="sheet-open" tabindex=${tab} @click=${() => open(run, shown, at)}>
       ${named(titleOf(row))}
