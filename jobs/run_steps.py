@@ -212,6 +212,15 @@ def finish_export(step: Step, made: RunExport, settings: JobsSettings) -> Call[b
     )
 
 
+def segments_of(run_id: str, settings: JobsSettings) -> Call[dict[int, list[str]]]:
+    """Names of the segments that the store has of a run's shards, by number, in their order."""
+    key = Keys(settings.key_prefix).run(run_id, "segments")
+    return Call(
+        [("HGETALL", key)],
+        parse=lambda reply: {int(n): names.decode().split() for n, names in pairs(reply)},
+    )
+
+
 def look(settings: JobsSettings) -> Call[int]:
     """A keeper's look: deadlines, and tickets that were lost. How many runs and steps wait."""
     keys = Keys(settings.key_prefix)

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from ...protocol.errors import InvalidRequest
 from .ledger_file import opened
@@ -95,6 +95,11 @@ class Ledger:
         self._answer_bytes = 0
         self._read: list[tuple[str]] = []
         self._answered: set[bytes | None] = set()
+
+    @property
+    def database(self) -> sqlite3.Connection:
+        """Its tables, for what moves ledgers as a whole; `commit` first."""
+        return self._db
 
     def commit(self) -> None:
         """Keep what was noted, whatever happens to this process."""
@@ -189,6 +194,14 @@ class Ledger:
     def keep_text(self, key: bytes, text: str) -> None:
         """Keep what the text of rows of this content is, for formats that write it."""
         self._texts.append((key, text.encode("utf-8", "surrogatepass")))
+
+    def place_all(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Give rows their places that another ledger had, as its table has them."""
+        for row in rows:
+            self._pending.append(row)
+            if len(self._pending) >= _BUFFER:
+                self._flush()
+        self._flush()
 
     def _flush(self) -> None:
         if self._texts:

@@ -55,7 +55,7 @@ class Findings:
             self.warned += 1
             if len(self.warnings) < WARNINGS:
                 self.warnings[row_id] = output.warning
-        for label, score in _labelled(output):
+        for label, score in labelled(output):
             if label:
                 self.labels[label] += 1
             if 0 <= score <= 1:
@@ -107,7 +107,7 @@ def _written(
     """Write a row's answer and count what it holds; the row with its error where there is none."""
     if placed.answer is None:
         return placed
-    annotation = _annotation(placed, answers.read(placed.answer))
+    annotation = annotation_of(placed, answers.read(placed.answer))
     try:
         writer.write(annotation)
     except RowError as error:
@@ -116,7 +116,8 @@ def _written(
     return None
 
 
-def _annotation(placed: LedgerRow, output: TaskOutput) -> Annotation:
+def annotation_of(placed: LedgerRow, output: TaskOutput) -> Annotation:
+    """A placed row with its answer."""
     # A page that is a row was sent alone, so that its answer calls it the first.
     if placed.frame and placed.frame.page and isinstance(output, DocumentsOutput):
         output = output.on_page(placed.frame.page)
@@ -131,7 +132,7 @@ def _annotation(placed: LedgerRow, output: TaskOutput) -> Annotation:
     )
 
 
-def _labelled(output: TaskOutput) -> Iterator[tuple[str, float]]:
+def labelled(output: TaskOutput) -> Iterator[tuple[str, float]]:
     """Labels ("" without) and scores (NaN without) of whatever a row's answer lists."""
     for rows in output.__dict__.values():
         row: Any = rows[0] if type(rows) is list and rows else None

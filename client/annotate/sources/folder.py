@@ -20,10 +20,14 @@ from .files import FileStore, not_empty
 from .first_bytes import HEAD_BYTES, holds
 from .frames import ManyRows, many_rows
 from .kinds import either, endings, is_film, is_many, needed_file, says_nothing, suffix_of
+from .parts import Part
 from .remote import located
 from .sampling import USUAL, WHICH_FRAMES, Sampling, is_one_picture
 from .text_files import lines
 from .walking import EVERYTHING, FoundFile, Pattern, matching, walk
+
+#: Rows that a file is taken for which may be many.
+_ROWS_OF_MANY = 500
 
 
 class FileRows(Source):
@@ -66,6 +70,31 @@ class FileRows(Source):
         self.left_out.clear()
         found = islice(self.list_files(), 0, None, step)
         return chain.from_iterable(ahead(found, self._rows, self._files.threads))
+
+    def parts(self, rows: int, first: int = 0) -> Iterator[Part]:
+        """So many files each; fewer where a file is many rows."""
+        mark, at, files, weight, most = "", 0, 0, 0, first or rows
+        for found in self.list_files():
+            mark = mark or printable_name(found.path)
+            files += 1
+            weight += _ROWS_OF_MANY if self._is_many(found) else 1
+            if weight >= most:
+                yield Part(at, files, files if weight == files else None, mark)
+                mark, at, files, weight, most = "", at + files, 0, 0, rows
+        if files:
+            yield Part(at, files, files if weight == files else None, mark)
+
+    def part(self, part: Part) -> Iterator[SourceRow | UnreadableRow]:
+        """The rows of its files."""
+        found = islice(self.list_files(), part.first, part.first + part.units)
+        first = next(found, None)
+        part.check(printable_name(first.path) if first else "")
+        files = chain([first], found) if first else found
+        return chain.from_iterable(ahead(files, self._rows, self._files.threads))
+
+    def _is_many(self, file: FoundFile) -> bool:
+        """Whether a file may be more than one row."""
+        return self._sampling.asked or is_many(self._spec_of(file.path), file.path)
 
     def counted(self) -> int | None:
         """By what the files tell of their frames and pages; of this machine's alone."""

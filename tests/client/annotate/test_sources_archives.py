@@ -190,7 +190,9 @@ def test_links_are_told_and_hard_ones_followed(tmp_path):
     assert "not in the archive" in d.reason
     assert source.left_out == {"devices and pipes": 1}
     link = stat.S_IFLNK << 16 | 0o777 << 16
-    path = zipped(tmp_path / "p.zip", {"l.png": b"/etc/passwd"}, external_attr=link, create_system=3)
+    path = zipped(
+        tmp_path / "p.zip", {"l.png": b"/etc/passwd"}, external_attr=link, create_system=3
+    )
     [row] = open_source(str(path), IMAGES)
     assert "is a link" in row.reason
 
@@ -209,7 +211,10 @@ def test_damage_is_the_row_s_own(tmp_path):
 @pytest.mark.parametrize("cut", [10, 100, -10])
 def test_an_archive_that_breaks_off_is_refused(tmp_path, cut):
     files = {f"{n}.png": os.urandom(600) for n in range(9)}
-    for path, slash in ((zipped(tmp_path / "p.zip", files), ""), (tarred(tmp_path / "p.tar", files), "/")):
+    for path, slash in (
+        (zipped(tmp_path / "p.zip", files), ""),
+        (tarred(tmp_path / "p.tar", files), "/"),
+    ):
         cut_at = cut if cut > 0 or not slash else 3000
         path.write_bytes(path.read_bytes()[:cut_at])
         with pytest.raises(InvalidRequest, match=r"p\.(zip|tar)"):

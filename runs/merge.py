@@ -1,0 +1,173 @@
+"""The last step: every shard's rows and answers in one ledger, written as `wherry annotate` does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO
+
+from ..client.annotate import Options, Summary
+from ..client.annotate.annotate import Answered, layout_of, write_half
+from ..client.annotate.ledger import Ledger
+from ..client.annotate.packing import image_of
+from ..client.annotate.pictures import Pictures
+from ..client.annotate.placing import Placing
+from ..client.annotate.prepared import PreparedRun
+from ..client.annotate.report import SAMPLED
+from ..client.annotate.rows import SourceRow
+from ..client.annotate.segments import forget_all, take_in, take_in_rows
+from ..client.annotate.written import files_below
+from ..jobs.call import Queue
+from ..jobs.run_blobs import output_key, put_output, shard_key
+from ..jobs.run_records import Run, RunFile, RunOutput, RunSpec, Shard
+from ..jobs.run_steps import segments_of
+from ..jobs.runs import get_run, shards_of
+from ..jobs.settings import JobsSettings
+from ..jobs.stores import Store
+from .asked import asked_of, is_local, options_of
+from .fleet import RunClient
+from .hold import Hold, StepLost
+from .remote_place import upload
+from .sources import run_place
+
+#: Files of an output in a place that its record names.
+_LISTED = 100
+
+
+class Merge:
+    """One run's output in the making, or an export of a finished one."""
+
+    def __init__(
+        self, hold: Hold, client: RunClient, queue: Queue, jobs: JobsSettings, store: Store
+    ) -> None:
+        self._hold, self._client, self._queue, self._jobs = hold, client, queue, jobs
+        self._store = store
+
+    def run(self, folder: Path, export: str = "") -> tuple[RunOutput, Summary]:
+        """Write the output and put it in its place; an export's is the fleet's store.
+
+        Raises StepEnded, InvalidRequest, Unavailable.
+        """
+        step = self._hold.step
+        spec, plan = step.spec, step.plan
+        assert plan is not None
+        if export:
+            spec, plan = _exported(spec, export), plan.model_copy(update={"format": export})
+        options = options_of(spec, folder, plan)
+        place = run_place(self._queue, self._store, self._jobs)
+        asked = asked_of(self._client, spec, options, plan, place)
+        with asked.placing as places:
+            self._gather(places.ledger)
+            summary = self._write(options, asked, places)
+            places.ledger.finish()
+        return self._placed(spec, options, export), summary
+
+    def _gather(self, ledger: Ledger) -> None:
+        """Take in what every shard has come to, in the order of the rows."""
+        run_id = self._hold.step.run_id
+        segments = self._queue.run(segments_of(run_id, self._jobs))
+        ledger.begin(reuse=True)
+        forget_all(ledger)  # of an earlier try, or an earlier run
+        base = 0
+        for shard in self._queue.run(shards_of(run_id, self._jobs)):
+            take_in(ledger, self._segments(shard, segments.get(shard.number, ())))
+            rows = self._get(shard_key(run_id, shard.number, "rows", shard.rows_blob))
+            base += take_in_rows(ledger, rows, base, SAMPLED)
+
+    def _segments(self, shard: Shard, names: Sequence[str]) -> Iterator[bytes]:
+        for name in names:
+            yield self._get(shard_key(self._hold.step.run_id, shard.number, "segment", name))
+
+    def _get(self, key: str) -> bytes:
+        self._hold.check()
+        return self._store.get(self._store.ref(key))
+
+    def _write(self, options: Options, asked: PreparedRun, places: Placing) -> Summary:
+        with places.half() as half:
+            layout = layout_of(options, asked, half)
+            if layout.pictures:
+                self._keep_pictures(asked, layout.pictures)
+            self._hold.check()
+            summary = write_half(options, asked, places.ledger, half, layout, self._answered())
+            self._hold.save()  # whoever lost the step places nothing
+            places.place(half)
+        return summary
+
+    def _keep_pictures(self, asked: PreparedRun, pictures: Pictures) -> None:
+        """Read the source once more: shards keep no pictures."""
+        for position, row in enumerate(asked.source):
+            self._hold.check()
+            image = image_of(asked.origin.task, row) if isinstance(row, SourceRow) else None
+            if image and isinstance(row, SourceRow):
+                pictures.keep(position, image, row.file)
+
+    def _answered(self) -> Answered:
+        """What the shards took, as this process's clock would have told it."""
+        found = self._queue.run(get_run(self._hold.step.run_id, self._jobs))
+        if found is None:
+            raise StepLost
+        now = time.monotonic()
+        took_s = _took_s(found)
+        progress = found.progress
+        return Answered(
+            started_at=now - took_s,
+            ended_at=now,
+            reused=progress.reused + progress.duplicates,
+            rows_per_s=progress.done / max(1e-9, took_s),
+            compute_s=progress.device_seconds,
+            left_out=found.plan.left_out if found.plan else {},
+        )
+
+    def _placed(self, spec: RunSpec, options: Options, export: str) -> RunOutput:
+        if is_local(spec):
+            return _in_place(spec, options)
+        files = dict(_files(options))
+        if spec.out:
+            self._hold.save()
+            upload(spec.out, files)
+            return _told(spec.out, files)
+        key = output_key(self._hold.step.run_id, self._hold.attempt, export)
+        return put_output(self._store, key, self._opened(files))
+
+    def _opened(self, files: dict[str, Path]) -> Iterator[tuple[str, BinaryIO]]:
+        for name, path in files.items():
+            with ExitStack() as stack:
+                self._hold.check()
+                yield name, stack.enter_context(path.open("rb"))
+
+
+def _exported(spec: RunSpec, export: str) -> RunSpec:
+    """What an export is asked: the same rows, without what is of the output's own format."""
+    own = {"out": "", "format": export, "images": "", "split": {}, "media_prefix": ""}
+    return spec.model_copy(update=own)
+
+
+def _took_s(run: Run) -> float:
+    started = run.progress.started_at_ms or run.spec.created_at_ms
+    return max(0.0, time.time() - started / 1000)
+
+
+def _files(options: Options) -> Iterator[tuple[str, Path]]:
+    """What was written, by its name beside OUT."""
+    for path in options.writes:
+        if path.is_dir():
+            for file in sorted(files_below(path)):
+                yield file.relative_to(options.out.parent).as_posix(), file
+        elif path.is_file():
+            yield path.name, path
+
+
+def _in_place(spec: RunSpec, options: Options) -> RunOutput:
+    return _told(spec.out, dict(_files(options)))
+
+
+def _told(place: str, files: dict[str, Path]) -> RunOutput:
+    sizes = {name: path.stat().st_size for name, path in files.items()}
+    return RunOutput(
+        place=place,
+        files=len(sizes),
+        bytes=sum(sizes.values()),
+        listed=[RunFile(name=name, bytes=sizes[name]) for name in list(sizes)[:_LISTED]],
+    )
