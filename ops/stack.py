@@ -18,6 +18,7 @@ import httpx
 
 from ..jobs import JobsSettings
 from ..jobs.settings import from_environment
+from ..protocol.places import LOCAL
 from ..tasks.backends import modules_of
 from ..tasks.catalog import AUTO, ModelDeclaration, load_catalog
 from ..tasks.check import with_own_backend
@@ -308,6 +309,7 @@ class Stack:
         return {
             "WHERRY_STORE_DIR": str(self._folder.blobs),
             "WHERRY_TUNED_DIR": str(self._folder.tuned),
+            "WHERRY_RUN_PLACES": LOCAL,  # on loopback, and not once there are keys
             **os.environ,
             "WHERRY_REDIS_URL": self.redis_url,
             "WHERRY_MODELS": str(self.models.absolute()),

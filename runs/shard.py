@@ -29,6 +29,7 @@ from .leftovers import Leftovers
 from .segments import Segments
 from .settings import RunSettings
 from .sheet import Sheet, SheetRows
+from .sources import run_place
 
 
 class ShardRun:
@@ -56,7 +57,8 @@ class ShardRun:
         Raises StepEnded, Unavailable; what was answered by then is in the store.
         """
         spec, plan = self._hold.step.spec, self._hold.step.plan
-        asked = asked_of(self._client, spec, options_of(spec, folder, plan), plan)
+        place = run_place(self._queue, self._store, self._jobs)
+        asked = asked_of(self._client, spec, options_of(spec, folder, plan), plan, place)
         with Ledger(folder / "ledger") as ledger:
             ledger.begin(reuse=True)
             meter = DeviceMeter(self._client, spec.model, self._shard.device_ms)

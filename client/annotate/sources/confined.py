@@ -25,7 +25,7 @@ def place_among(places: Places) -> PlaceOf:
     """What finds a source in the places alone, into archives too. It raises InvalidRequest."""
 
     def place(spec: str) -> tuple[FileStore, str]:
-        if not places.allow(spec):
+        if not places.allow(spec.removeprefix("@")):
             raise InvalidRequest(f"source {spec!r} {_WHERE} (WHERRY_RUN_PLACES: {places})")
         inner, path = outer_place(spec)
         files: FileStore = ConfinedFiles(inner, places)
