@@ -1,6 +1,7 @@
-"""Files and batches whose time is over: out of the books first, then their bytes out of the store.
+"""Files, batches and runs whose time is over: out of the books first, then their bytes out of the store.
 
-A blob that stays behind in between is named by nobody, and goes as an orphan.
+A blob that stays behind in between is named by nobody, and goes as an orphan. A run's are many: run
+workers remove them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from .batches import forget_batch, get_batch
 from .call import Call, Queue, call_script
 from .files import forget_file, get_file
 from .keys import Keys
+from .runs import forget_run, get_run
 from .settings import JobsSettings
 from .stores import Store
 
@@ -29,10 +31,14 @@ class Removed:
 
     files: int
     batches: int
+    runs: int
+
+    def __str__(self) -> str:
+        return f"{self.files} files, {self.batches} batches and {self.runs} runs"
 
 
 def expired(kind: str, for_s: float, skip: int, settings: JobsSettings) -> Call[list[str]]:
-    """Some ids of a `file` or `batch` whose time has been over for so long, the oldest first."""
+    """Some ids of a `file`, `batch` or `run` whose time has been over for so long, the oldest first."""
     return call_script(
         "expired",
         settings,  # by Redis's clock, which all share
@@ -59,10 +65,11 @@ class Remover:
 
         Raises StoreUnavailable, Unavailable; what is done is done.
         """
-        gone = {"file": 0, "batch": 0}
+        gone = {"file": 0, "batch": 0, "run": 0}
         for kind, for_s, forget in (
             ("file", READ_OUT_S, self._forget_file),
             ("batch", 0, self._forget_batch),
+            ("run", 0, self._forget_run),
         ):
             kept = 0
             while ids := self._queue.run(expired(kind, for_s, kept, self._settings)):
@@ -72,7 +79,7 @@ class Remover:
                     if goes:
                         gone[kind] += 1
                         found(item)
-        return Removed(gone["file"], gone["batch"])
+        return Removed(gone["file"], gone["batch"], gone["run"])
 
     def _forget_file(self, file_id: str) -> bool:
         """Whether it was there, and no batch reads it."""
@@ -90,3 +97,9 @@ class Remover:
     def _forget_batch(self, batch_id: str) -> bool:
         batch = self._queue.run(get_batch(batch_id, self._settings))
         return batch is not None and self._queue.run(forget_batch(batch.asked, self._settings))
+
+    def _forget_run(self, run_id: str) -> bool:
+        run = self._queue.run(get_run(run_id, self._settings))
+        if run is None:
+            return False
+        return self._queue.run(forget_run(run.spec, self._settings, expired_only=True))

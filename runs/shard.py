@@ -161,7 +161,7 @@ class ShardRun:
         yield shard_key(run_id, number, "rows", name), rows_of(ledger)
 
     def _refuse_other_rows(self, rows: int) -> None:
-        """Raise InvalidRequest where a table has other rows than when it was cut: all would move."""
+        """Raise InvalidRequest where a table has other rows than it was cut for: all would move."""
         planned = self._shard.planned
         if self._shard.part.get("at") and planned is not None and rows != planned:
             raise InvalidRequest(
