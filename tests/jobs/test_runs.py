@@ -353,11 +353,10 @@ def test_a_run_expires_at_its_deadline_whatever_it_is_at(runs: Runs) -> None:
 
 
 def test_runs_take_turns(runs: Runs) -> None:
-    for number in (1, 2):
-        runs.create(f"run_{number}")
-        step = runs.take()
-        assert step is not None
-        runs.plan(step, 4)
+    runs.create("run_1")
+    runs.create("run_2")
+    for step in [runs.taken("plan"), runs.taken("plan")]:
+        assert runs.plan(step, 4)
     taken = [step.run_id for step in iter(runs.take, None)]
     assert sorted(taken[:4]) == ["run_1", "run_1", "run_2", "run_2"]
     assert len(taken) == 8
