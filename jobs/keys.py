@@ -93,12 +93,16 @@ class Keys:
         whose = f"{self.prefix}:files@{tenant}" if tenant else f"{self.prefix}:files"
         return f"{whose}:{purpose}" if purpose else whose
 
+    def upload(self, upload_id: str) -> str:
+        """String: what is known of an upload, as JSON."""
+        return f"{self.prefix}:upload:{upload_id}"
+
     def readers(self, file_id: str) -> str:
-        """Set: ids of the batches that read a file, which is not removed meanwhile."""
+        """Set: ids of the batches that read a file, or runs an upload, not removed meanwhile."""
         return f"{self.prefix}:readers:{file_id}"
 
     def expiring(self, kind: str) -> str:
-        """Sorted set: ids of the files, or of the batches, that go some time, by when, in ms."""
+        """Sorted set: ids of the files, batches or uploads that go some time, by when, in ms."""
         return f"{self.prefix}:expiring:{kind}"
 
     def batch(self, batch_id: str) -> str:

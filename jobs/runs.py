@@ -168,6 +168,15 @@ def shards_of(run_id: str, settings: JobsSettings) -> Call[list[Shard]]:
     return Call([("HGETALL", key)], parse=_shards)
 
 
+def owners_of(run_id: str, settings: JobsSettings) -> Call[dict[str, str]]:
+    """Who is at a run's steps: step -> owner."""
+    key = Keys(settings.key_prefix).run(run_id, "owners")
+    return Call(
+        [("HGETALL", key)],
+        parse=lambda reply: {step.decode(): owner.decode() for step, owner in pairs(reply)},
+    )
+
+
 def ask_export(run_id: str, format_name: str, settings: JobsSettings) -> Call[RunExport]:
     """Have a finished run's answers written in another format; what is known of that.
 

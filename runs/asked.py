@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from ..client.annotate import Columns, Options
 from ..client.annotate.fleet import Fleet
 from ..client.annotate.prepared import PreparedRun, prepared
+from ..client.annotate.sources.choose import PlaceOf
 from ..client.annotate.sources.remote import is_url
 from ..jobs.run_records import RunPlan, RunSpec
 from ..protocol.errors import InvalidRequest
@@ -61,9 +62,11 @@ def is_local(spec: RunSpec) -> bool:
     return bool(spec.out) and not is_url(spec.out)
 
 
-def asked_of(fleet: Fleet, spec: RunSpec, options: Options, plan: RunPlan | None) -> PreparedRun:
+def asked_of(
+    fleet: Fleet, spec: RunSpec, options: Options, plan: RunPlan | None, place: PlaceOf
+) -> PreparedRun:
     """Check what is asked, as `wherry annotate` does. Raises InvalidRequest."""
-    asked = prepared(fleet, options)
+    asked = prepared(fleet, options, place)
     found = asked.origin.version
     if spec.version and found != spec.version:
         raise InvalidRequest(f"model {spec.model!r} is served in version {found}")

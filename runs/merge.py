@@ -30,6 +30,7 @@ from .asked import asked_of, is_local, options_of
 from .fleet import RunClient
 from .hold import Hold, StepLost
 from .remote_place import upload
+from .sources import run_place
 
 #: Files of an output in a place that its record names.
 _LISTED = 100
@@ -55,7 +56,8 @@ class Merge:
         if export:
             spec, plan = _exported(spec, export), plan.model_copy(update={"format": export})
         options = options_of(spec, folder, plan)
-        asked = asked_of(self._client, spec, options, plan)
+        place = run_place(self._queue, self._store, self._jobs)
+        asked = asked_of(self._client, spec, options, plan, place)
         with asked.placing as places:
             self._gather(places.ledger)
             summary = self._write(options, asked, places)

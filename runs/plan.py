@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..client.annotate.formats import format_of
 from ..client.annotate.prepared import PreparedRun
+from ..client.annotate.sources.choose import PlaceOf
 from ..jobs.run_records import RunPlan, RunSpec, Shard
 from ..protocol.errors import InvalidRequest
 from .asked import asked_of, is_local, options_of
@@ -15,12 +16,12 @@ from .settings import RunSettings
 
 
 def plan_run(
-    hold: Hold, client: RunClient, settings: RunSettings, folder: Path
+    hold: Hold, client: RunClient, settings: RunSettings, folder: Path, place: PlaceOf
 ) -> tuple[RunPlan, list[Shard]]:
     """List the source once. Raises InvalidRequest for what `wherry annotate` would refuse."""
     spec = hold.step.spec
     options = options_of(spec, folder)
-    asked = asked_of(client, spec, options, None)
+    asked = asked_of(client, spec, options, None, place)
     if is_local(spec):
         asked.placing.look()  # before anything is computed
     shards = _shards(hold, asked, settings)

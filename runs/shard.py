@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..client.annotate.formats.fits import text_field
 from ..client.annotate.job_size import JobSize
 from ..client.annotate.ledger import Ledger
 from ..client.annotate.prepared import PreparedRun, sizes
@@ -21,6 +20,7 @@ from ..jobs.run_steps import finish_shard
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import Store
 from ..protocol.errors import InvalidRequest, Unavailable
+from ..tasks.annotations.fits import text_field
 from .asked import asked_of, options_of
 from .device_meter import DeviceMeter
 from .fleet import RunClient
@@ -29,6 +29,7 @@ from .leftovers import Leftovers
 from .segments import Segments
 from .settings import RunSettings
 from .sheet import Sheet, SheetRows
+from .sources import run_place
 
 
 class ShardRun:
@@ -56,7 +57,8 @@ class ShardRun:
         Raises StepEnded, Unavailable; what was answered by then is in the store.
         """
         spec, plan = self._hold.step.spec, self._hold.step.plan
-        asked = asked_of(self._client, spec, options_of(spec, folder, plan), plan)
+        place = run_place(self._queue, self._store, self._jobs)
+        asked = asked_of(self._client, spec, options_of(spec, folder, plan), plan, place)
         with Ledger(folder / "ledger") as ledger:
             ledger.begin(reuse=True)
             meter = DeviceMeter(self._client, spec.model, self._shard.device_ms)

@@ -42,6 +42,7 @@ from .merge import Merge
 from .plan import plan_run
 from .settings import RunSettings
 from .shard import ShardRun
+from .sources import check_out, run_place
 from .work_folder import WorkFolder
 
 log = logging.getLogger(__name__)
@@ -154,7 +155,9 @@ class RunWorker:
         step = hold.step
         kind, _, rest = step.name.partition("/")
         if kind == "plan":
-            plan, shards = plan_run(hold, client, self._settings, folder)
+            check_out(step.spec, self._jobs)
+            place = run_place(self._queue, self._store, self._jobs)
+            plan, shards = plan_run(hold, client, self._settings, folder, place)
             self._queue.run(finish_plan(step, plan, shards, self._jobs))
         elif kind == "shard":
             found = self._queue.run(get_run(step.run_id, self._jobs))

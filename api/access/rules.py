@@ -36,7 +36,7 @@ _ADMIN_WRITES = re.compile(r"/pixano(?:056)?/(?:providers/.*|v1/models(?:/.*)?)"
 
 #: What any key may ask by GET: which models there are, and how to call them.
 _ANY = re.compile(
-    r"/|/docs|/openapi\.json|/v2|/v2/caller|/v2/tasks(?:/.*)?|/v2/models/.*|/models/.*"
+    r"/|/docs|/openapi\.json|/v2|/v2/caller|/v2/formats|/v2/tasks(?:/.*)?|/v2/models/.*|/models/.*"
     r"|/v1/models(?:/.*)?|/label-studio/.*"
     r"|/v1alpha/(?:models|namespaces/.*)"
     r"|/pixano(?:056)?/(?:ready|app/.*|providers/.*|v1/(?:ready|info|models))",

@@ -11,11 +11,11 @@ from typing import Any
 from pydantic_core import to_json
 
 from ...protocol.errors import WherryError
+from ...tasks.annotations.fits import text_field
 from .compute import compute_s
 from .errors_file import failed_ids
 from .fleet import Fleet
 from .formats import OutputLayout
-from .formats.fits import text_field
 from .job_size import JobSize
 from .laid_out import NO_IMAGES
 from .ledger import Ledger

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ....tasks.annotations.fields import MASK
 from ....tasks.base import Task
 from ..rows import Annotation, Origin
 from .held_files import HeldFiles
-from .records import FRAME, MASK, annotation_of, record_of, runs_or_bytes
+from .records import FRAME, annotation_of, record_of, runs_or_bytes
 from .text import json_text
 
 

@@ -15,11 +15,12 @@ from typing import Any
 from pydantic_core import from_json
 
 from ....protocol.errors import InvalidRequest, RowError
+from ....protocol.file_words import printable_name
 from ....tasks.base import Task
 from ..rows import SourceRow, UnreadableRow
 from .base import Columns, Source
 from .cells import Member
-from .files import FileStore, printable_name
+from .files import FileStore
 from .mapping import ColumnFinder
 from .parts import Part
 from .table import RowMaker, TableRecord
@@ -63,7 +64,7 @@ class ShardSource(Source):
 
     def files(self) -> Iterable[str]:
         """The shards."""
-        return self._paths() if self._files.is_local else ()
+        return self._files.on_this_machine(self._paths())
 
     def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
         return self._read_shards(self._paths())

@@ -84,7 +84,7 @@ class TableSource(Source):
 
     def files(self) -> Iterable[str]:
         """The tables; what their cells name is met row by row."""
-        return self._paths() if self._files.is_local else ()
+        return self._files.on_this_machine(self._paths())
 
     def count(self) -> int | None:
         """The rows of all tables, where each of them tells."""

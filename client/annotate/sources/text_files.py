@@ -10,7 +10,8 @@ from io import TextIOWrapper
 from typing import BinaryIO, cast
 
 from ....protocol.errors import RowError
-from .files import FileStore, reason_of
+from ....protocol.file_words import reason_of
+from .files import FileStore
 from .kinds import is_gzip
 from .parts import Start
 
