@@ -15,7 +15,6 @@ from .group import Group
 from .keys import Keys
 from .settings import JobsSettings
 
-
 #: What stands before a run's id in the outbox: no job's id has a tab.
 _RUN = "run\t"
 
