@@ -1,4 +1,4 @@
-"""The sheet of a run of a hundred thousand rows: what the browser has of it, and that it goes on."""
+"""The sheet of a run of a hundred thousand rows: what the browser has of it, what it shows."""
 
 from __future__ import annotations
 

@@ -90,7 +90,14 @@ def row(index: int) -> dict[str, Any]:
     }
     if index % 50 == 7:
         error = {"error_type": "invalid_row", "message": f"row {index}: the picture is cut off"}
-        return {**told, "state": "failed", "error": error, "labels": [], "score": None, "answer": None}
+        return {
+            **told,
+            "state": "failed",
+            "error": error,
+            "labels": [],
+            "score": None,
+            "answer": None,
+        }
     labels = [LABELS[index % 4], LABELS[(index + 1) % 4]]
     scores = [0.99 - index % 40 / 100, 0.55]
     boxes = [edge for box in _boxes(index) for edge in box]

@@ -185,7 +185,7 @@ export class WindowedGrid {
     else if (top + this.#rowPx > scroller.scrollTop + this.#high) scroller.scrollTop = top + this.#rowPx - this.#high;
     this.#look();
     redraw();
-    requestAnimationFrame(() => {
+    queueMicrotask(() => { // after the draw that was asked for, before another key
       const button = scroller.querySelector(`[data-at="${at}"] .sheet-open`);
       if (button instanceof HTMLElement) button.focus({ preventScroll: true });
     });
