@@ -209,7 +209,7 @@ def test_a_box_is_where_the_answer_says_though_the_picture_is_a_small_one(
     page = show(f"#/runs/{annotated}/rows")
     expect(cards(page)).to_have_count(7)
     left, top, right, bottom = (edge / EDGE for edge in one_box(1)[1])
-    small = card(page, r"1\.png").locator("answer-picture")
+    small = card(page, r"1\.png").locator("answer-still")
     for where in (small, None):
         if where is None:
             card(page, r"1\.png").get_by_role("button").click()

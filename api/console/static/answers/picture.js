@@ -25,7 +25,6 @@ class AnswerPicture extends HTMLElement {
   #marked = null;
   #told = "";
   #name = "";
-  #still = false;
   #view = new View();
   #frameAsked = 0;
   #pictureAsked = false;
@@ -68,11 +67,6 @@ class AnswerPicture extends HTMLElement {
     if (this.isConnected) this.#frame();
   }
 
-  /** Whether it is one of many: as high as its style lets it be, and nothing in it moves. @param {boolean} is */
-  set still(is) {
-    this.#still = is;
-  }
-
   connectedCallback() {
     this.#life = new AbortController();
     const theme = { signal: this.#life.signal };
@@ -106,12 +100,6 @@ class AnswerPicture extends HTMLElement {
 
   #frame() {
     const zoomed = this.#view.zoom > 1;
-    const canvases = html`<canvas class="answer-ground" role="img" aria-label=${this.#name}></canvas>
-      <canvas class="answer-over" aria-hidden="true"></canvas>`;
-    if (this.#still) {
-      render(html`<div class="answer-view">${canvases}</div>`, this);
-      return;
-    }
     render(
       html`<div
           class="answer-view ${zoomed ? "answer-zoomed" : ""}"
@@ -126,7 +114,8 @@ class AnswerPicture extends HTMLElement {
           @pointerleave=${this.#leave}
           @dblclick=${(/** @type {MouseEvent} */ event) => this.#zoom(zoomed ? 0 : 2, event)}
         >
-          ${canvases}
+          <canvas class="answer-ground" role="img" aria-label=${this.#name}></canvas>
+          <canvas class="answer-over" aria-hidden="true"></canvas>
         </div>
         <div class="answer-tools">
           <button type="button" class="small" aria-label="Zoom in" @click=${() => this.#zoom(1.5)}>+</button>
@@ -159,8 +148,7 @@ class AnswerPicture extends HTMLElement {
 
   #drawPicture() {
     const [width, height] = this.#bitmaps ? [this.#bitmaps.width, this.#bitmaps.height] : extent(this.#shapes);
-    const high = this.#still ? parseFloat(getComputedStyle(this).maxHeight) : Number.NaN;
-    this.#view.fit(width, height, this.clientWidth, high || innerHeight * 0.75, Math.min(devicePixelRatio, DENSEST));
+    this.#view.fit(width, height, this.clientWidth, innerHeight * 0.75, Math.min(devicePixelRatio, DENSEST));
     for (const canvas of this.querySelectorAll("canvas")) this.#view.size(canvas);
     this.#frame();
     const context = this.#canvas(".answer-ground").getContext("2d");
