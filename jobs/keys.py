@@ -119,7 +119,7 @@ class Keys:
 
     @property
     def runs_ready(self) -> str:
-        """Sorted set: ids of the runs that have a step to take, by when one had its last turn."""
+        """Sorted set: ids of the runs that have a step to take, by their last turn, in µs."""
         return f"{self.prefix}:runs:ready"
 
     @property

@@ -1,4 +1,4 @@
-"""Orphaned blobs: what in the store no job, file, batch or upload refers to any more.
+"""Orphaned blobs: what in the store no job, file, batch, upload or run refers to any more.
 
 They are left by a submit that died between its two steps, by results whose record has run out, by
 attempts that lost their lease, by an upload or a removal of a file that broke off. Each blob's key
@@ -20,6 +20,7 @@ from .call import Call, Queue
 from .expired import Remover
 from .files import LONGEST_UPLOAD_S, get_file
 from .keys import Keys
+from .runs import known_run
 from .settings import JobsSettings
 from .stores import PART, Blob, Store
 from .uploads import get_upload
@@ -110,7 +111,7 @@ class Sweeper:
         """
         self._own(adopt=adopt, dry_run=dry_run)
         seen = orphans = removed = 0
-        for kind in (PART, "payload", "result", "file", "batch", "upload"):
+        for kind in (PART, "payload", "result", "file", "batch", "upload", "run"):
             for blob in self._store.blobs(kind + "/"):
                 seen += 1
                 if not self._is_orphan(kind, blob):
@@ -136,6 +137,8 @@ class Sweeper:
                 return not is_young and not self._queue.run(get_upload(owner, self._settings))
             case "batch":
                 return not self._in_batch(owner, rest.partition("/")[0], blob)
+            case "run":
+                return not self._queue.run(known_run(owner, self._settings))
             case "payload" | "result":
                 job = self._queue.run(references(name.rsplit("/", 2)[0], self._settings))
                 return job is None or not job.wants(blob.ref, kind)

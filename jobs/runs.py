@@ -1,6 +1,6 @@
-"""Runs in Redis: `wherry annotate` as a resource of the fleet. What the API asks and tells of them.
+"""Runs in Redis: `wherry annotate` as a resource of the fleet; what the API asks and tells of it.
 
-A run is done in steps: its plan, its shards, then the merge; an export to another format may follow.
+A run is done in steps: its plan, its shards, then the merge; an export of it may follow.
 `run_steps.py` is what run workers do about them, `run_records.py` what is written down.
 """
 
@@ -107,6 +107,11 @@ def get_run(run_id: str, settings: JobsSettings) -> Call[Run | None]:
         args={"ids": [run_id]},
         parse=lambda reply: _run(reply[0]),
     )
+
+
+def known_run(run_id: str, settings: JobsSettings) -> Call[bool]:
+    """Whether there is such a run: what the store has of it stays as long."""
+    return Call([("EXISTS", Keys(settings.key_prefix).run(run_id))], parse=bool)
 
 
 def run_page(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from ..jobs.call import Queue
 from ..jobs.run_records import RunWish, ShardCounts, Step
@@ -43,6 +44,10 @@ class Hold:
     ) -> None:
         self.step = step
         self._queue, self._jobs, self._draining = queue, jobs, draining
+        #: Tells how far the step has come, where somebody would look at that.
+        self.counts: Callable[[], ShardCounts] | None = None
+        #: Called, from the lease's thread, when the run has been canceled.
+        self.on_cancel: Callable[[], None] = _nothing
         self._wish: RunWish | None = RunWish.GO
         period_s = min(_BEAT_S, jobs.lease_ttl_s / _BEATS_A_LEASE)
         self._thread = Every("wherry-run-lease", period_s, self._beat)
@@ -99,6 +104,12 @@ class Hold:
         if self._wish in (None, RunWish.CANCEL):
             return
         try:
-            self._save(None, "")
+            self._save(self.counts and self.counts(), "")
         except WherryError:
             return  # Redis is away: the lease may run out meanwhile, which the next one tells
+        if self._wish is RunWish.CANCEL:
+            self.on_cancel()
+
+
+def _nothing() -> None:
+    """Nobody asked to be called."""

@@ -1,4 +1,4 @@
-"""The last step: every shard's rows and answers in one ledger, written as `wherry annotate` does."""
+"""The last step: what all shards came to in one ledger, written as `wherry annotate` does."""
 
 from __future__ import annotations
 

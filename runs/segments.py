@@ -18,8 +18,8 @@ from .hold import Hold
 from .leftovers import Leftovers
 from .settings import RunSettings
 
-#: Seconds between two words on how far a shard is.
-_TELL_S = 1.0
+#: Seconds between two looks whether there is something to store.
+_LOOK_S = 0.5
 
 #: Jobs that Redis is told to forget in one call, at most.
 _FORGET = 1000
@@ -46,7 +46,7 @@ class Segments:
         self._answered = self._failed = 0
         #: Jobs whose answers are in the ledger, and not known to be in the store.
         self._settled: list[str] = []
-        self._told_at = self._stored_at = time.monotonic()
+        self._looked_at = self._stored_at = time.monotonic()
 
     def resume(self) -> None:
         """Take in what earlier tries at this shard stored."""
@@ -67,17 +67,15 @@ class Segments:
         self._settled += job_ids
 
     def look(self, progress: Progress) -> None:
-        """Store and tell what is due. Raises what `Hold.check` does."""
+        """Store what is due. Raises what `Hold.check` does."""
         now = time.monotonic()
-        if now - self._told_at < _TELL_S:
+        if now - self._looked_at < _LOOK_S:
             return
-        self._told_at = now
+        self._looked_at = now
         self._meter.look(progress.done)
         is_due = now - self._stored_at >= self._settings.run_segment_s
         if is_due or self._taker.waiting() >= self._settings.run_segment_bytes:
             self.store(progress)
-        else:
-            self._hold.save(self.counts(progress))
 
     def store(self, progress: Progress) -> None:
         """Put what is new into the store, then let the server forget what it answered."""

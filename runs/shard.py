@@ -94,6 +94,9 @@ class ShardRun:
         )
 
     def _answer(self, run: AnnotateRun, segments: Segments) -> None:
+        self._hold.counts = lambda: segments.counts(run.progress)
+        # At once: whoever waits for an answer of theirs hears nothing else for a while.
+        self._hold.on_cancel = lambda: self._leftovers.cancel(run.under_way())
         try:
             for progress in run.run():
                 self._hold.check()
@@ -104,6 +107,8 @@ class ShardRun:
         except (StepPaused, Unavailable):
             segments.store(run.progress)
             raise
+        finally:
+            self._hold.counts = None
 
     def _finish(
         self,
@@ -163,7 +168,7 @@ class ShardRun:
         yield shard_key(run_id, number, "rows", name), rows_of(ledger)
 
     def _refuse_other_rows(self, rows: int) -> None:
-        """Raise InvalidRequest where a table has other rows than when it was cut: all would move."""
+        """Raise InvalidRequest where a table has other rows than it was cut for: all would move."""
         planned = self._shard.planned
         if self._shard.part.get("at") and planned is not None and rows != planned:
             raise InvalidRequest(

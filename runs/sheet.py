@@ -33,7 +33,7 @@ _LEVEL = 3
 
 
 class SheetRows:
-    """Sees each row while it is read, as the report's sampler does, and keeps what the sheet shows."""
+    """Sees rows while they are read, as the report's sampler does, and keeps what a sheet shows."""
 
     def __init__(self, ledger: Ledger, task: Task, shards: int) -> None:
         self._sampler, self._task = Sampler(ledger, task), task

@@ -151,7 +151,7 @@ def sweep(
     try:
         sweeper = Sweeper(queue, store, settings)
         gone = sweeper.expired.remove(dry_run=dry_run, found=typer.echo)
-        typer.echo(f"{gone.files} files and {gone.batches} batches had expired")
+        typer.echo(f"{gone} had expired")
         swept = sweeper.sweep(dry_run=dry_run, adopt=adopt, found=lambda blob: typer.echo(blob.key))
     except SharedStoreError as error:
         _refuse([error], 1)

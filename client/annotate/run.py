@@ -150,8 +150,8 @@ class AnnotateRun:
         return self.job_size.rows if self.job_size else self.rows_per_job
 
     def under_way(self) -> list[str]:
-        """Jobs that were sent and not read."""
-        return [pack.job_id for pack in self._packs]
+        """Jobs that were sent and not read; any thread may ask."""
+        return [pack.job_id for pack in self._packs.copy()]
 
     # --- sending ---
 

@@ -64,7 +64,7 @@ class SegmentTaker:
         self._ledger.database.execute("DELETE FROM new_failures")
 
     def segment(self) -> bytes:
-        """Answers and failures since the last piece, and the jobs that are under way; b"" for none."""
+        """What is new since the last piece, and the jobs under way; b"" for nothing new."""
         self._ledger.commit()
         db, last = self._ledger.database, self._last_block()
         found: dict[str, sqlite3.Cursor] = {

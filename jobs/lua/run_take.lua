@@ -47,7 +47,8 @@ while true do
   if redis.call('EXISTS', of(id, 'ready')) == 0 then
     redis.call('ZREM', KEYS[2], id)
   else
-    redis.call('ZADD', KEYS[2], text(ms), id)
+    local t = redis.call('TIME')
+    redis.call('ZADD', KEYS[2], text(t[1] * 1e6 + t[2]), id)
   end
   if step then return lease(id, step) end
 end
