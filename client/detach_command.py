@@ -42,9 +42,7 @@ def start_run(
     same = {name: getattr(options, name) for name in _SAME}
     with connected(url, patience_s) as client:
         source = client.runs.upload(options.source)["source"] if upload else options.source
-        run = client.annotate(
-            source, model=options.model, out=out, detach=True, **same, **asked
-        )
+        run = client.annotate(source, model=options.model, out=out, detach=True, **same, **asked)
     show_runs([run], as_json=as_json)
     if not as_json:
         fetch = "" if out else f", then wherry runs fetch {run.id}"

@@ -146,7 +146,7 @@ def fetch(
     id: RunId,  # noqa: A002 # what people type
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Where to; a folder's files go to OUT, or OUT.zip."),
+        typer.Option("--out", "-o", help="Where to; OUT.zip has all in one."),
     ] = None,
     format: Annotated[  # noqa: A002 # what people type
         str, typer.Option("--format", "-f", help="Another format than the run's.")
@@ -292,8 +292,7 @@ def _labels(row: dict[str, Any]) -> str:
 def _told(found: dict[str, Any]) -> str:
     if found["agreement"] is None:
         return f"{found['counted']:,} rows in common, none answered by both"
-    beyond = f" (the first of {found['of']:,})" if found["of"] > found["counted"] else ""
     return (
-        f"{found['counted']:,} rows compared{beyond}: agreement {found['agreement']:.3f}, the same"
-        f" first label in {found['same_first_label']:.1%}"
+        f"{found['counted']:,} of {found['of']:,} rows compared: agreement "
+        f"{found['agreement']:.3f}, the same first label in {found['same_first_label']:.1%}"
     )

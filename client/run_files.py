@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import shutil
+import tempfile
 import time
 import zipfile
 from collections.abc import Iterator
@@ -100,13 +101,12 @@ def _read(path: Path) -> Iterator[bytes]:
 
 
 def fetch_output(
-    client: Client,
-    path: str,
-    out: Path | None,
-    format_name: str,
-    overwrite: bool,  # handed on
+    client: Client, path: str, out: Path | None, format_name: str, *, overwrite: bool
 ) -> Path:
-    """Write an output to its place, at once and whole. Raises UsageError for one that is taken."""
+    """Write an output to its place, at once and whole; what belongs beside it, beside it.
+
+    Raises UsageError for a place that is taken.
+    """
     if out is not None:
         _refuse_taken(out, overwrite=overwrite)
     url = f"{client.url}{path}" + (f"?format={quote(format_name)}" if format_name else "")
@@ -126,44 +126,53 @@ def fetch_output(
 
 
 def _write(answer: httpx.Response, out: Path | None, *, overwrite: bool) -> Path:
-    is_zip = answer.headers.get("content-type", "").startswith("application/zip")
-    if out is None:
-        named = _NAMED.search(answer.headers.get("content-disposition", ""))
-        out = Path(Path(unquote(named[1])).name if named else "output")
-        _refuse_taken(out, overwrite=overwrite)
-    part = out.with_name(f".{out.name}.part")
+    named = _NAMED.search(answer.headers.get("content-disposition", ""))
+    name = Path(unquote(named[1])).name if named else "output"
+    half = Path(
+        tempfile.mkdtemp(prefix=".wherry-fetch-", dir=out.absolute().parent if out else ".")
+    )
     try:
-        with part.open("wb") as file:
+        fetched = half / (name or "output")
+        with fetched.open("wb") as file:
             for chunk in answer.iter_bytes():
                 file.write(chunk)
-        if is_zip and out.suffix.lower() != ".zip":
-            _unpack(part, out)
-        else:
-            part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
-    return out
-
-
-def _unpack(archive: Path, out: Path) -> None:
-    """Make a folder of an archive whose files lie in one folder."""
-    half = out.with_name(f".{out.name}.half")
-    shutil.rmtree(half, ignore_errors=True)
-    try:
-        with zipfile.ZipFile(archive) as packed:
-            packed.extractall(half)  # zipfile keeps all names below it
-        [inner] = half.iterdir()
-        if out.is_dir():
-            shutil.rmtree(out)
-        inner.replace(out)
-    except (zipfile.BadZipFile, ValueError) as error:
-        raise InvalidRequest(f"what was fetched cannot be unpacked: {error}") from None
+        if not answer.headers.get("content-type", "").startswith("application/zip"):
+            return _place({fetched: out or Path(name)}, overwrite=overwrite)
+        if out is not None and out.suffix.lower() == ".zip":
+            return _place({fetched: out}, overwrite=overwrite)
+        return _place(_unpacked(fetched, half, out), overwrite=overwrite)
     finally:
         shutil.rmtree(half, ignore_errors=True)
+
+
+def _unpacked(archive: Path, half: Path, out: Path | None) -> dict[Path, Path]:
+    """Where what is in an archive belongs: the output itself first, then what lies beside it."""
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            packed.extractall(half / "files")  # zipfile keeps all names below it
+        [folder] = (half / "files").iterdir()
+        main, *rest = sorted(folder.iterdir(), key=lambda path: len(path.name))
+    except (zipfile.BadZipFile, ValueError, OSError) as error:
+        raise InvalidRequest(f"what was fetched cannot be unpacked: {error}") from None
+    out = out or Path(archive.stem + main.suffix)
+    # Of annotations.jsonl and annotations.jsonl.report.json the first is OUT.
+    beside = {path: path.name.removeprefix(main.name) for path in rest}
+    return {main: out} | {path: out.with_name(out.name + end) for path, end in beside.items()}
+
+
+def _place(files: dict[Path, Path], *, overwrite: bool) -> Path:
+    """Take files to their places; the first of them is the answer. Raises UsageError."""
+    for place in files.values():
+        _refuse_taken(place, overwrite=overwrite)
+    for path, place in files.items():
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place)
+        path.replace(place)
+    return next(iter(files.values()))
 
 
 def _refuse_taken(out: Path, *, overwrite: bool) -> None:
     if not out.absolute().parent.is_dir():
         raise UsageError(f"out: there is no folder {str(out.parent)!r}")
-    if out.exists() and not overwrite:
+    if (out.exists() or out.is_symlink()) and not overwrite:
         raise UsageError(f"out: {str(out)!r} is there; name another, or overwrite it")

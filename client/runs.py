@@ -131,16 +131,17 @@ class Runs:
         format: str = "",  # noqa: A002 # what the command calls it
         overwrite: bool = False,
     ) -> Path:
-        """Write a finished run's output to `out`; several files are a folder, or a `.zip`.
+        """Write a finished run's output to `out`, and its report beside it, as `annotate` does.
 
-        Without `out` it has the server's name for it, in the working folder. Raises the run's
-        error where it has none.
+        Where `out` ends in `.zip`, all of it is in that. Without `out` it is called as the run is,
+        in the working folder. Raises the run's error where it has none.
         """
         failure = self.get(run_id).failure()
         if failure is not None:
             raise failure
         path = f"{run_path(run_id)}/output"
-        return fetch_output(self._client, path, Path(out) if out else None, format, overwrite)
+        place = Path(out) if out else None
+        return fetch_output(self._client, path, place, format, overwrite=overwrite)
 
     def upload(self, path: str | Path, name: str = "") -> dict[str, Any]:
         """Send a folder, an archive or a file to the fleet; `source` of the answer names it."""
