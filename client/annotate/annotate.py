@@ -116,7 +116,19 @@ def write_half(
     )
     if layout.pictures:
         layout.pictures.close()
-    ended = time.monotonic()
+    return sum_up(options, origin, ledger, half, findings, answered)
+
+
+def sum_up(
+    options: Options,
+    origin: Origin,
+    ledger: Ledger,
+    half: Path,
+    findings: Findings,
+    answered: Answered,
+) -> Summary:
+    """Write what is to be said of an output, whose files are in a folder."""
+    out, errors, ended = options.out, beside(options.out, ERRORS), time.monotonic()
     summary = Summary(
         out=out,
         errors=errors if findings.failed else None,
