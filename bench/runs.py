@@ -39,7 +39,7 @@ max_batch_size = 64
 """
 
 #: Seconds between two looks at a run: what a time is exact to.
-_LOOK_S = 0.02
+_LOOK_S = 0.1
 
 
 @dataclass

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..client.annotate import Options, Summary
-from ..client.annotate.annotate import Answered, layout_of, sum_up, write_half
+from ..client.annotate.annotate import AnsweringTimes, layout_of, sum_up, write_half
 from ..client.annotate.ledger import Ledger
 from ..client.annotate.output import Findings
 from ..client.annotate.packing import image_of
@@ -156,7 +156,7 @@ class Merge:
             if image and isinstance(row, SourceRow):
                 pictures.keep(position, image, row.file)
 
-    def _answered(self) -> Answered:
+    def _answered(self) -> AnsweringTimes:
         """What the shards took, as this process's clock would have told it."""
         found = self._queue.run(get_run(self._hold.step.run_id, self._jobs))
         if found is None:
@@ -164,7 +164,7 @@ class Merge:
         now = time.monotonic()
         took_s = _took_s(found)
         progress = found.progress
-        return Answered(
+        return AnsweringTimes(
             started_at=now - took_s,
             ended_at=now,
             reused=progress.reused + progress.duplicates,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 from collections import Counter
 from typing import Any
 
@@ -113,14 +114,15 @@ class Sheet:
             line |= {"state": "failed", "error": error, "warning": "", "labels": [], "score": None}
             answer = b"null"
         else:
-            found = [(label, score) for label, score in labelled(annotation.output) if label]
-            scores = [score for _, score in labelled(annotation.output) if score == score]  # no NaN
+            every = list(labelled(annotation.output))
+            found = [(label, score) for label, score in every if label]
+            scores = [score for _, score in every if not math.isnan(score)]
             top = max(scores, default=None)
             self._labels.update(label for label, _ in found)
             if top is not None:
                 self._scores.append(top)
             labels = [
-                {"label": label, "score": score if score == score else None}  # no NaN
+                {"label": label, "score": None if math.isnan(score) else score}
                 for label, score in found[:_ROW_LABELS]
             ]
             warning = annotation.output.warning or ""

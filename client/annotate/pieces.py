@@ -22,7 +22,7 @@ from .rows import Origin
 ROWS, ERRORS, FINDINGS = "rows", "errors", "findings"
 
 
-class Piece(NamedTuple):
+class OutputPiece(NamedTuple):
     """The files of a piece."""
 
     rows: Path
@@ -38,9 +38,9 @@ class Piece(NamedTuple):
 
 def write_piece(
     ledger: Ledger, origin: Origin, writer: type[Writer], folder: Path, base: int, seen: Seen
-) -> tuple[Piece, Findings]:
+) -> tuple[OutputPiece, Findings]:
     """Write what a part's ledger has, whose first row is the source's row `base`."""
-    piece = Piece(folder / ROWS, folder / ERRORS, folder / FINDINGS)
+    piece = OutputPiece(folder / ROWS, folder / ERRORS, folder / FINDINGS)
     findings = write_output(ledger, origin, writer, piece.rows, piece.errors, base=base, seen=seen)
     piece.findings.write_bytes(to_json(asdict(findings), inf_nan_mode="constants"))
     return piece, findings
