@@ -8,7 +8,7 @@ from typing import Any
 from pydantic_settings import BaseSettings
 
 from ..api.settings import ApiSettings
-from ..client.client import DEFAULT_URL
+from ..client.address import DEFAULT_URL
 from ..jobs.settings import JobsSettings
 from ..runs.settings import RunSettings
 from ..workers.settings import WorkerSettings

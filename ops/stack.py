@@ -18,6 +18,7 @@ import httpx
 
 from ..jobs import JobsSettings
 from ..jobs.settings import from_environment
+from ..protocol.places import LOCAL
 from ..tasks.backends import modules_of
 from ..tasks.catalog import AUTO, ModelDeclaration, load_catalog
 from ..tasks.check import with_own_backend
@@ -309,7 +310,7 @@ class Stack:
             "WHERRY_STORE_DIR": str(self._folder.blobs),
             "WHERRY_TUNED_DIR": str(self._folder.tuned),
             # Whoever reaches it is of this machine, as long as it has no API keys.
-            "WHERRY_RUN_PLACES": "local",
+            "WHERRY_RUN_PLACES": LOCAL,
             **os.environ,
             "WHERRY_REDIS_URL": self.redis_url,
             "WHERRY_MODELS": str(self.models.absolute()),

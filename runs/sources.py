@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..client.annotate.sources.archives import archive_in, open_archive
 from ..client.annotate.sources.choose import PlaceOf
 from ..client.annotate.sources.confined import place_among
 from ..client.annotate.sources.files import FileStore
@@ -30,7 +31,9 @@ def run_place(queue: Queue, store: Store, jobs: JobsSettings) -> PlaceOf:
         upload = queue.run(get_upload(upload_id, jobs))
         if upload is None:
             raise InvalidRequest(f"source: the upload {upload_id[:100]!r} is gone")
-        return _opened(upload, store, path)
+        files, path = _opened(upload, store, path)
+        found = archive_in(files, path)
+        return (files, path) if found is None else (open_archive(files, found[0]), found[1])
 
     return place
 

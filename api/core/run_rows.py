@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ...jobs.run_blobs import SheetBlock, pictures_key, read_block, sheet_index
-from ...jobs.run_records import Shard
+from ...jobs.run_records import Run, Shard
 from ...jobs.stores import Store
 from ...protocol.errors import InvalidRequest, NotFound
 
@@ -101,8 +101,10 @@ class RowsPage(NamedTuple):
 class Sheets:
     """The sheets of a run's finished shards. Its calls read the store: make them in a thread."""
 
-    def __init__(self, store: Store, run_id: str, shards: Sequence[Shard]) -> None:
-        self._store, self._run_id = store, run_id
+    def __init__(self, store: Store, run: Run, shards: Sequence[Shard]) -> None:
+        self._store, self._run_id = store, run.spec.id
+        #: Tells the run from an earlier one of its id, which was forgotten.
+        self._made = run.spec.created_at_ms
         self._shards = [shard for shard in shards if shard.state == "done" and shard.sheet]
 
     def page(self, wanted: RowsWanted, after: str, limit: int) -> RowsPage:
@@ -198,7 +200,7 @@ class Sheets:
     def _blocks(self, shard: Shard) -> Iterator[tuple[int, SheetBlock]]:
         """Blocks, each with the number of its first row among the shard's."""
         first = 0
-        for block in _index(self._store, self._run_id, shard.number, shard.sheet):
+        for block in _index(self._store, self._run_id, self._made, shard.number, shard.sheet):
             yield first, block
             first += block.rows
 
@@ -209,5 +211,11 @@ class Sheets:
 
 
 @lru_cache(_INDEXES)
-def _index(store: Store, run_id: str, number: int, name: str) -> Sequence[SheetBlock]:
+def _index(
+    store: Store,
+    run_id: str,
+    made: int,  # noqa: ARG001 # a part of the key
+    number: int,
+    name: str,
+) -> Sequence[SheetBlock]:
     return sheet_index(store, run_id, number, name)

@@ -117,7 +117,7 @@ async def forget(service: Service, stored_id: str) -> None:
 async def sheets_of(service: Service, run: Run) -> Sheets:
     """What there is to browse of a run."""
     shards = await service.queue.run(shards_of(run.spec.id, service.jobs))
-    return Sheets(service.store, run.spec.id, shards)
+    return Sheets(service.store, run, shards)
 
 
 async def sheets_of_both(service: Service, one: Run, other: Run) -> tuple[Sheets, Sheets]:

@@ -42,7 +42,10 @@ _FORM_BYTES = 8192
 #: How archives begin; a zip's may be empty.
 _ZIP, _TAR, _TAR_AT = (b"PK\x03\x04", b"PK\x05\x06"), b"ustar", 257
 
-#: Bytes of an archive's name for itself.
+#: Bytes by which an archive is known.
+_HEAD_BYTES = 512
+
+#: Characters of an upload's name for itself.
 _LONGEST_NAME = 200
 
 
@@ -173,12 +176,14 @@ def _close(files: list[UploadedFile], starts: list[int], at: int) -> None:
 
 
 async def _archive(request: Request, parts: _Parts) -> _Taken:
+    head = bytearray()
     async for chunk in request.stream():
+        if len(head) < _HEAD_BYTES:
+            head += chunk[:_HEAD_BYTES]
+            if len(head) >= _HEAD_BYTES:
+                _kind_of(head)  # before any of what is none is stored
         parts.add(chunk)
-        if len(parts.parts) == 0 and len(parts.waiting) >= PART_BYTES:
-            _kind_of(parts.waiting)  # before more of what is none is stored
         await parts.put()
-    head = parts.waiting if not parts.parts else await in_store(parts.store.get, parts.parts[0].ref)
     kind = _kind_of(head)
     await parts.put(last=True)
     reader = UploadReader(parts.parts, parts.store)

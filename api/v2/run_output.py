@@ -12,6 +12,7 @@ from ...protocol.errors import Conflict, InvalidRequest, NotFound, from_code
 from ...tasks.annotations.formats import BY_NAME, formats_of
 from ...tasks.registry import get_task
 from ..core.run_output import output_response
+from ..core.run_service import find_run
 from ..core.run_views import run_view
 from ..core.service import Service
 from ..core.views import json_response
@@ -58,7 +59,7 @@ async def _export(service: Service, run: Run, wanted: str) -> Response:
         error = export.error
         raise from_code(error.error_type, error.message) if error else NotFound("it failed")
     if export.output is None:
-        return json_response(run_view(run), 202, _RETRY)
+        return json_response(run_view(await find_run(service, run.spec.id)), 202, _RETRY)
     return await _file(service, run, export.output, wanted)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from ...jobs.run_records import Run
 from ...protocol.errors import InvalidRequest
 from ..access.caller import caller
 from ..core.run_compare import compared
@@ -52,7 +53,7 @@ async def get_rows(request: Request) -> Response:
     page = await in_store(sheets.page, wanted, query.get("after", ""), limit)
     return json_response(
         {
-            "rows": [_row_view(run.spec.id, placed) for placed in page.rows],
+            "rows": [_row_view(run, placed) for placed in page.rows],
             "after": page.after or None,
             **({} if page.ordered is None else {"ordered": page.ordered, "of": sheets.counted}),
         }
@@ -88,8 +89,8 @@ async def compare_runs(request: Request) -> Response:
         {
             "index": pair.a.row["index"],
             "id": pair.a.row["id"],
-            "a": _row_view(one.spec.id, pair.a),
-            "b": _row_view(other.spec.id, pair.b),
+            "a": _row_view(one, pair.a),
+            "b": _row_view(other, pair.b),
             "agreement": pair.agreement,
         }
         for pair in found.rows
@@ -106,11 +107,12 @@ async def compare_runs(request: Request) -> Response:
     )
 
 
-def _row_view(run_id: str, placed: PlacedRow) -> dict[str, Any]:
+def _row_view(run: Run, placed: PlacedRow) -> dict[str, Any]:
     row, url = placed.row, None
     if row.get("picture"):
-        path = f"{run_path(run_id)}/rows/{row['index']}/picture"
-        url = f"{path}?shard={placed.place.shard}"
+        path = f"{run_path(run.spec.id)}/rows/{row['index']}/picture"
+        # When it was made tells a browser's cache the run from an earlier one of its id.
+        url = f"{path}?shard={placed.place.shard}&of={run.spec.created_at_ms}"
     return {**{k: v for k, v in row.items() if k != "picture"}, "picture_url": url}
 
 
