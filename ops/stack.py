@@ -309,7 +309,8 @@ class Stack:
         return {
             "WHERRY_STORE_DIR": str(self._folder.blobs),
             "WHERRY_TUNED_DIR": str(self._folder.tuned),
-            "WHERRY_RUN_PLACES": LOCAL,  # on loopback, and not once there are keys
+            # Whoever reaches it is of this machine, as long as it has no API keys.
+            "WHERRY_RUN_PLACES": LOCAL,
             **os.environ,
             "WHERRY_REDIS_URL": self.redis_url,
             "WHERRY_MODELS": str(self.models.absolute()),

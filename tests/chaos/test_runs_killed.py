@@ -137,7 +137,7 @@ def _files(stack: Stack, run_id: str) -> dict[str, bytes]:
 
 
 def _computed(stack: Stack) -> int:
-    """Rows that the model has computed, whoever asked; of batches that were cut off nobody knows."""
+    """Rows that the model has computed, whoever asked, but for batches that were cut off."""
     with Client(stack.url, patience_s=60) as client:
         [stats] = client.get("/v2/models/busy/stats")["model_stats"]
     count: int = stats["inference_count"]
