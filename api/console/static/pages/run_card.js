@@ -14,8 +14,11 @@ import { urlOf } from "../lib/tensors.js";
 /**
  * @typedef {import("../lib/runs.js").Run} Run
  * @typedef {import("../lib/runs.js").SheetRow} SheetRow
- * @typedef {{request: any, response: any, picture: Blob | null | undefined, turn: number}} Drawn
+ * @typedef {{request: any, response: any, picture: Blob | null | undefined, task: any, turn: number}} Drawn
  */
+
+/** Renderers that show the text that was given. */
+const SHOWS_TEXT = ["spans", "chat", "series"];
 
 /** Characters of a name that are always seen. */
 const END = 12;
@@ -40,16 +43,18 @@ const drawings = new WeakMap();
 /**
  * What a row's answer is drawn from; the same objects each time, by which a drawing knows what was marked.
  * @param {SheetRow} row
+ * @param {any} [task] as it declares itself: what its text is called
  */
-export function drawnOf(row) {
+export function drawnOf(row, task) {
   const picture = row.picture_url ? pictureAt(row.picture_url.replace(/^\//, ""), row.size) : null;
   const known = drawings.get(row);
-  if (known && known.picture === picture) return known;
+  if (known && known.picture === picture && known.task === task) return known;
   const inputs = [];
   if (picture) inputs.push({ name: "image", datatype: "BYTES", shape: [1], parameters: { content_type: "base64" }, data: [picture] });
-  if (row.text) inputs.push({ name: "text", datatype: "BYTES", shape: [1], data: [row.text] });
+  const own = task?.inputs.find((/** @type {any} */ { content }) => content === "text")?.name ?? "text";
+  if (row.text) inputs.push({ name: own, datatype: "BYTES", shape: [1], data: [row.text] });
   const response = known?.response ?? { outputs: row.answer?.outputs ?? [] };
-  const drawn = { request: { inputs }, response, picture, turn: known?.turn ?? 0 };
+  const drawn = { request: { inputs }, response, picture, task, turn: known?.turn ?? 0 };
   drawings.set(row, drawn);
   return drawn;
 }
@@ -61,16 +66,16 @@ export function drawnOf(row) {
  * @param {boolean} small
  */
 export function answerOf(run, row, small) {
-  const drawn = drawnOf(row);
-  if (row.state === "failed") return failed(row, drawn.picture);
   const task = taskOf(run.task);
+  const drawn = drawnOf(row, task);
+  if (row.state === "failed") return failed(row, drawn.picture);
   if (!task || drawn.picture === undefined) return html`<p class="answer-note">Loading…</p>`;
   if (!drawn.response.outputs.length) return html`<p class="answer-note">Its answer is not kept for the sheet.</p>`;
   const again = () => {
     drawn.turn += 1; // drawn anew, though nothing that it is made of is another
     redraw();
   };
-  return html`${row.text && small ? html`<p class="sheet-text">${row.text}</p>` : nothing}
+  return html`${row.text && small && !SHOWS_TEXT.includes(task.widget.renderer) ? html`<p class="sheet-text">${row.text}</p>` : nothing}
     ${row.warning ? html`<p class="answer-warning small">Note: ${row.warning}</p>` : nothing}
     ${drawAnswer({
       task: run.task,
@@ -145,7 +150,8 @@ export async function openRow({ move, shown }) {
  * @param {SheetRow} row
  */
 export function rowWhole(run, row) {
-  return html`${row.text ? html`<p class="job-text">${row.text}</p>` : nothing}
+  const shows = SHOWS_TEXT.includes(taskOf(run.task)?.widget.renderer) && row.state !== "failed";
+  return html`${row.text && !shows ? html`<p class="job-text">${row.text}</p>` : nothing}
     ${answerOf(run, row, false)}
     <dl class="facts">
       <dt>Row</dt><dd>${number(row.index)}</dd>

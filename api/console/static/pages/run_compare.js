@@ -126,7 +126,7 @@ function beside(run, otherId, label) {
   if (!rows.read || !against) return html`<p class="muted" role="status">Laying them side by side…</p>`;
   return html`${summary(rows.told)}
     ${rows.length
-      ? shown.grid.draw(rows.length, (at, filled) => card(run, against, shown, at, filled && Boolean(task)))
+      ? shown.grid.draw(rows.length, (at, filled) => card(run, against, shown, at, filled && task))
       : html`<div class="empty"><p>They have no row in common that both have answered${label ? " with this label" : ""}.</p></div>`}`;
 }
 
@@ -144,14 +144,14 @@ function summary({ agreement, same_first_label, counted: rows, of }) {
  * @param {Run} other
  * @param {Opened} shown
  * @param {number} at
- * @param {boolean} filled
+ * @param {any} task as it declares itself; nothing where the card is not to be filled yet
  */
-function card(run, other, shown, at, filled) {
+function card(run, other, shown, at, task) {
   const pair = shown.rows.at(at);
   const tab = shown.grid.tabIndexOf(at);
   if (!pair) return html`<article class="sheet-card"><button type="button" class="sheet-open" tabindex=${tab}>…</button></article>`;
-  const made = filled ? [drawnOf(pair.a), drawnOf(pair.b)].flatMap(({ picture, turn }) => [picture, turn]) : [];
-  return guard([pair, ...made, filled, tab], () => html`<article class="sheet-card">
+  const made = task ? [drawnOf(pair.a, task), drawnOf(pair.b, task)].flatMap(({ picture, turn }) => [picture, turn]) : [];
+  return guard([pair, ...made, task, tab], () => html`<article class="sheet-card">
     <button type="button" class="sheet-open" tabindex=${tab} @click=${() => open(run, other, shown, at)}>
       ${named(String(pair.id || `row ${pair.index}`))}
       <span class="sheet-score">${pair.agreement === null ? "one failed" : `agree ${percent(pair.agreement)}`}</span>
@@ -159,7 +159,7 @@ function card(run, other, shown, at, filled) {
     <div class="sheet-pair">
       ${[/** @type {const} */ ([run, pair.a]), /** @type {const} */ ([other, pair.b])].map(
         ([of, row]) => html`<div class="sheet-side"><p class="small muted sheet-whose">${nameOf(of)}</p>
-          <div class="sheet-body sheet-medium">${filled ? answerOf(of, row, true) : nothing}</div></div>`,
+          <div class="sheet-body sheet-medium">${task ? answerOf(of, row, true) : nothing}</div></div>`,
       )}
     </div>
   </article>`);

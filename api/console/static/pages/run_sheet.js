@@ -86,7 +86,7 @@ export function sheet(run, query) {
   return html`<div class="sheet-tools">${sheetFilters(run, query)} ${sizes(shown.grid)}</div>
     <p class="muted small" role="status">${told(run, query, rows)}</p>
     ${rows.error ? failure(rows.error, rows.more) : nothing}
-    ${rows.length ? shown.grid.draw(rows.length, (at, filled) => card(run, shown, at, filled && Boolean(task))) : empty(run, query, rows)}`;
+    ${rows.length ? shown.grid.draw(rows.length, (at, filled) => card(run, shown, at, filled && task)) : empty(run, query, rows)}`;
 }
 
 /**
@@ -140,19 +140,19 @@ function empty(run, query, rows) {
  * @param {Run} run
  * @param {NonNullable<typeof here>} shown
  * @param {number} at
- * @param {boolean} filled
+ * @param {any} task as it declares itself; nothing where the card is not to be filled yet
  */
-function card(run, shown, at, filled) {
+function card(run, shown, at, task) {
   const row = shown.rows.at(at);
   const tab = shown.grid.tabIndexOf(at);
   if (!row) return html`<article class="sheet-card"><button type="button" class="sheet-open" tabindex=${tab}>…</button></article>`;
-  const { picture, turn } = filled ? drawnOf(row) : { picture: undefined, turn: 0 }; // no picture is asked for what goes by
-  return guard([row, picture, turn, filled, size, tab], () => html`<article class="sheet-card ${row.state === "failed" ? "bad" : ""}">
+  const { picture, turn } = task ? drawnOf(row, task) : { picture: undefined, turn: 0 }; // no picture is asked for what goes by
+  return guard([row, picture, turn, task, size, tab], () => html`<article class="sheet-card ${row.state === "failed" ? "bad" : ""}">
     <button type="button" class="sheet-open" tabindex=${tab} @click=${() => open(run, shown, at)}>
       ${named(titleOf(row))}
       <span class="sheet-score">${row.state === "failed" ? "failed" : row.score === null ? "" : row.score.toFixed(2)}</span>
     </button>
-    <div class="sheet-body sheet-${size}">${filled ? answerOf(run, row, true) : nothing}</div>
+    <div class="sheet-body sheet-${size}">${task ? answerOf(run, row, true) : nothing}</div>
   </article>`);
 }
 
