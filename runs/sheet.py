@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from ..client.annotate.formats.text import clean
 from ..client.annotate.ledger import Ledger, LedgerRow
 from ..client.annotate.output import Findings, annotation_of, labelled
 from ..client.annotate.packing import image_of
@@ -17,6 +18,7 @@ from ..client.annotate.report.thumbnails import thumbnail
 from ..client.annotate.rows import Annotation, Origin, SourceRow
 from ..client.annotate.stored_answers import StoredAnswers
 from ..protocol import codec
+from ..protocol.errors import WherryError
 from ..tasks.base import Task
 
 #: Rows of a block; labels of a block that its index tells, and of a row that its line does.
@@ -49,7 +51,7 @@ class SheetRows:
         self._sampler.offer(position, row, key)
         text = row.values.get(self._field) if self._field else None
         if isinstance(text, str):
-            self.texts[position] = text[:_TEXT]
+            self.texts[position] = clean(text[:_TEXT])
         self._keep_picture(position, row)
 
     def _keep_picture(self, position: int, row: SourceRow) -> None:
@@ -118,11 +120,11 @@ class Sheet:
             found = [(label, score) for label, score in every if label]
             scores = [score for _, score in every if not math.isnan(score)]
             top = max(scores, default=None)
-            self._labels.update(label for label, _ in found)
+            self._labels.update(clean(label) for label, _ in found)
             if top is not None:
                 self._scores.append(top)
             labels = [
-                {"label": label, "score": None if math.isnan(score) else score}
+                {"label": clean(label), "score": None if math.isnan(score) else score}
                 for label, score in found[:_ROW_LABELS]
             ]
             warning = annotation.output.warning or ""
@@ -161,7 +163,10 @@ class Sheet:
 
     def _answer(self, annotation: Annotation) -> bytes:
         response = annotation.output.to_inference_response(self._origin.model)
-        body, _ = codec.encode_response(response)
+        try:
+            body, _ = codec.encode_response(response)
+        except (ValueError, WherryError):  # a text that is none in UTF-8; the output has it
+            return b"null"
         return body if len(body) <= _ANSWER else b"null"
 
     def _end_block(self) -> None:
