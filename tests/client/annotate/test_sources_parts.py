@@ -108,8 +108,7 @@ def tars(folder: Path) -> str:
 
 def told(rows: list[SourceRow | UnreadableRow]) -> list[object]:
     return [
-        (row.id, row.path, row.values if isinstance(row, SourceRow) else row.reason)
-        for row in rows
+        (row.id, row.path, row.values if isinstance(row, SourceRow) else row.reason) for row in rows
     ]
 
 
