@@ -179,6 +179,8 @@ class Shard(ShardCounts):
     rows: int = 0
     #: How the keys of its sheet end; "" before there is one.
     sheet: str = ""
+    #: Its part of the output, where the format is one whose parts are put one after another.
+    piece: RunOutput | None = None
     #: How the key of its rows ends; "" before it is done.
     rows_blob: str = ""
     has_pictures: bool = False

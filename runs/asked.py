@@ -78,6 +78,14 @@ def asked_of(
     return asked
 
 
+def joins(spec: RunSpec, asked: PreparedRun) -> bool:
+    """Whether shards write the output, each its part, to be put one after another.
+
+    An output on this machine's disks has a ledger beside it, which those parts would not fill.
+    """
+    return not is_local(spec) and asked.writer.joins is not None
+
+
 def _out(spec: RunSpec, folder: Path, format_name: str) -> Path:
     if not spec.out:
         return folder / f"{_NAME}{_SUFFIXES.get(format_name, '')}"

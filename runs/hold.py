@@ -101,14 +101,17 @@ class Hold:
             self._wish = found
 
     def _beat(self) -> None:
-        if self._wish in (None, RunWish.CANCEL):
+        if self._is_over():
             return
         try:
             self._save(self.counts and self.counts(), "")
         except WherryError:
             return  # Redis is away: the lease may run out meanwhile, which the next one tells
-        if self._wish is RunWish.CANCEL:
+        if self._is_over() and self._wish is not None:
             self.on_cancel()
+
+    def _is_over(self) -> bool:
+        return self._wish in (None, RunWish.CANCEL)
 
 
 def _nothing() -> None:

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 from ..client.annotate.job_size import JobSize
 from ..client.annotate.ledger import Ledger
+from ..client.annotate.output import Findings
+from ..client.annotate.pieces import write_piece
 from ..client.annotate.prepared import PreparedRun, sizes
 from ..client.annotate.run import AnnotateRun
-from ..client.annotate.segments import rows_of
+from ..client.annotate.segments import rows_of, sampled_of
 from ..client.annotate.sources.base import SourcePart
 from ..client.annotate.sources.parts import Part
 from ..jobs.call import Queue
-from ..jobs.run_blobs import pictures_key, shard_key, sheet_key
-from ..jobs.run_records import Shard
+from ..jobs.run_blobs import pictures_key, put_output, shard_key, sheet_key
+from ..jobs.run_records import RunOutput, Shard
 from ..jobs.run_steps import finish_shard
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import Store
 from ..protocol.errors import InvalidRequest, Unavailable
 from ..tasks.annotations.fits import text_field
-from .asked import asked_of, options_of
+from .asked import asked_of, joins, options_of
 from .device_meter import DeviceMeter
 from .fleet import RunClient
 from .hold import Hold, StepCanceled, StepLost, StepPaused
@@ -57,6 +62,7 @@ class ShardRun:
         Raises StepEnded, Unavailable; what was answered by then is in the store.
         """
         spec, plan = self._hold.step.spec, self._hold.step.plan
+        self._folder = folder
         place = run_place(self._queue, self._store, self._jobs)
         asked = asked_of(self._client, spec, options_of(spec, folder, plan), plan, place)
         with Ledger(folder / "ledger") as ledger:
@@ -120,13 +126,12 @@ class ShardRun:
     ) -> None:
         shard, step, name = self._shard, self._hold.step, self._hold.attempt
         sheet = Sheet(asked.origin, seen, shard.first)
-        sheet.add_all(ledger)
-        self._refuse_other_rows(sheet.findings.rows)
+        findings, piece = self._written(asked, ledger, sheet)
+        self._refuse_other_rows(findings.rows)
         for key, body in self._blobs(ledger, sheet, seen, name):
             self._hold.check()
             self._store.put(key, body)
         counts = segments.counts(run.progress)
-        findings = sheet.findings
         done = shard.model_copy(
             update={
                 **counts.model_dump(),
@@ -138,6 +143,7 @@ class ShardRun:
                 "warned": findings.warned,
                 "sheet": name,
                 "rows_blob": name,
+                "piece": piece,
                 "has_pictures": bool(seen.placed),
                 "ended_at_ms": int(time.time() * 1000),
             }
@@ -156,6 +162,24 @@ class ShardRun:
         if not accepted:
             raise StepLost
         segments.forget()
+
+    def _written(
+        self, asked: PreparedRun, ledger: Ledger, sheet: Sheet
+    ) -> tuple[Findings, RunOutput | None]:
+        """Make the sheet; and with it the shard's part of the output, where there is such."""
+        step, number = self._hold.step, self._shard.number
+        if not joins(step.spec, asked) or ledger.has_frames():
+            return sheet.add_all(ledger), None
+        piece, findings = write_piece(
+            ledger, asked.origin, asked.writer, self._folder, self._shard.first, sheet.add
+        )
+        key = shard_key(step.run_id, number, "piece", self._hold.attempt)
+        with ExitStack() as stack:
+            files: list[tuple[str, BinaryIO]] = [
+                (name, stack.enter_context(path.open("rb"))) for name, path in piece.files
+            ]
+            files.append(("sampled", BytesIO(sampled_of(ledger))))
+            return findings, put_output(self._store, key, files)
 
     def _blobs(
         self, ledger: Ledger, sheet: Sheet, seen: SheetRows, name: str

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import math
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic_core import to_json
 
+from ..client.annotate.formats.text import clean
 from ..client.annotate.ledger import Ledger, LedgerRow
 from ..client.annotate.output import Findings, annotation_of, labelled
 from ..client.annotate.packing import image_of
@@ -17,6 +18,7 @@ from ..client.annotate.report.thumbnails import thumbnail
 from ..client.annotate.rows import Annotation, Origin, SourceRow
 from ..client.annotate.stored_answers import StoredAnswers
 from ..protocol import codec
+from ..protocol.errors import WherryError
 from ..tasks.base import Task
 
 #: Rows of a block; labels of a block that its index tells, and of a row that its line does.
@@ -49,7 +51,7 @@ class SheetRows:
         self._sampler.offer(position, row, key)
         text = row.values.get(self._field) if self._field else None
         if isinstance(text, str):
-            self.texts[position] = text[:_TEXT]
+            self.texts[position] = clean(text[:_TEXT])
         self._keep_picture(position, row)
 
     def _keep_picture(self, position: int, row: SourceRow) -> None:
@@ -68,7 +70,7 @@ class Sheet:
     def __init__(self, origin: Origin, rows: SheetRows, first: int) -> None:
         """`first` is the place of the shard's first row in the source."""
         self._origin, self._rows, self._first = origin, rows, first
-        self.findings = Findings()
+        self.rows = 0
         self._body, self._index = bytearray(), list[dict[str, Any]]()
         self._lines: list[bytes] = []
         self._begin_block()
@@ -81,6 +83,7 @@ class Sheet:
     @property
     def body(self) -> bytes:
         """The blocks, once all rows were added."""
+        self._end_block()
         return bytes(self._body)
 
     @property
@@ -88,21 +91,24 @@ class Sheet:
         """Which rows are in which block."""
         return to_json(self._index)
 
-    def add_all(self, ledger: Ledger) -> None:
-        """Add every row of the shard."""
-        answers = StoredAnswers(ledger, self._origin.task)
-        for placed in ledger.placed():
-            self.findings.rows += 1
+    def add_all(self, ledger: Ledger) -> Findings:
+        """Add every row of the shard; answers what was found in them."""
+        findings, answers = Findings(), StoredAnswers(ledger, self._origin.task)
+        for local in ledger.placed():
+            placed = local._replace(position=local.position + self._first)
+            findings.rows += 1
             if placed.answer is None:
-                self.findings.add_failure(placed)
-                self._add(placed, None)
+                findings.add_failure(placed)
+                self.add(placed, None)
             else:
                 annotation = annotation_of(placed, answers.read(placed.answer))
-                self.findings.add(placed.id, annotation.output)
-                self._add(placed, annotation)
-        self._end_block()
+                findings.add(placed.id, annotation.output)
+                self.add(placed, annotation)
+        return findings
 
-    def _add(self, placed: LedgerRow, annotation: Annotation | None) -> None:
+    def add(self, placed: LedgerRow, annotation: Annotation | None) -> None:
+        """Add a row, in its place in the source."""
+        self.rows += 1
         line = self._head(placed)
         if annotation is None:
             self._failed += 1
@@ -110,14 +116,15 @@ class Sheet:
             line |= {"state": "failed", "error": error, "warning": "", "labels": [], "score": None}
             answer = b"null"
         else:
-            found = [(label, score) for label, score in labelled(annotation.output) if label]
-            scores = [score for _, score in labelled(annotation.output) if score == score]  # no NaN
+            every = list(labelled(annotation.output))
+            found = [(label, score) for label, score in every if label]
+            scores = [score for _, score in every if not math.isnan(score)]
             top = max(scores, default=None)
-            self._labels.update(label for label, _ in found)
+            self._labels.update(clean(label) for label, _ in found)
             if top is not None:
                 self._scores.append(top)
             labels = [
-                {"label": label, "score": score if score == score else None}  # no NaN
+                {"label": clean(label), "score": None if math.isnan(score) else score}
                 for label, score in found[:_ROW_LABELS]
             ]
             warning = annotation.output.warning or ""
@@ -136,35 +143,39 @@ class Sheet:
 
     def _head(self, placed: LedgerRow) -> dict[str, Any]:
         frame = placed.frame
-        told: Mapping[str, Any] | None = frame and {
-            "file": frame.file,
-            "number": frame.number,
-            "time_s": frame.time_s,
-            "page": frame.page,
-        }
+        told = None
+        if frame:
+            told = {
+                "file": frame.file,
+                "number": frame.number,
+                "time_s": frame.time_s,
+                "page": frame.page,
+            }
         return {
-            "index": self._first + placed.position,
+            "index": placed.position,
             "id": placed.id,
             "path": placed.path,
             "size": placed.size,
             "frame": told,
-            "text": self._rows.texts.get(placed.position, ""),
-            "picture": self._rows.placed.get(placed.position),
+            "text": self._rows.texts.get(placed.position - self._first, ""),
+            "picture": self._rows.placed.get(placed.position - self._first),
         }
 
     def _answer(self, annotation: Annotation) -> bytes:
         response = annotation.output.to_inference_response(self._origin.model)
-        body, _ = codec.encode_response(response)
+        try:
+            body, _ = codec.encode_response(response)
+        except (ValueError, WherryError):  # a text that is none in UTF-8; the output has it
+            return b"null"
         return body if len(body) <= _ANSWER else b"null"
 
     def _end_block(self) -> None:
         if not self._lines:
             return
         packed = gzip.compress(b"\n".join(self._lines), _LEVEL, mtime=0)
-        last = self.findings.rows
         self._index.append(
             {
-                "first": self._first + last - len(self._lines),
+                "first": self._first + self.rows - len(self._lines),
                 "rows": len(self._lines),
                 "offset": len(self._body),
                 "length": len(packed),

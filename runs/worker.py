@@ -229,7 +229,7 @@ class RunWorker:
             self._consuming.look([_WAITING] if waiting else [])
 
     def _is_gone(self, info: dict[str, Any]) -> bool:
-        silent_s = time.time() - info.get("seen_at_ms", 0) / 1000
+        silent_s = time.time() - int(info.get("seen_at_ms", 0)) / 1000
         return is_gone(info) or silent_s > _LEASES * self._jobs.lease_ttl_s
 
     def _remove(self) -> None:

@@ -74,7 +74,7 @@ def annotate(client: Fleet, options: Options, observer: Observer = lambda _: Non
             computed = _computed(client, options.model)
             for progress in run.run():
                 observer(progress)
-            answered = Answered(
+            answered = AnsweringTimes(
                 started_at=started,
                 ended_at=time.monotonic(),
                 reused=run.progress.reused,
@@ -89,7 +89,7 @@ def annotate(client: Fleet, options: Options, observer: Observer = lambda _: Non
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class AnsweringTimes:
     """What it took to answer all rows, by the clock that only goes on."""
 
     started_at: float
@@ -106,7 +106,7 @@ def write_half(
     ledger: Ledger,
     half: Path,
     layout: OutputLayout,
-    answered: Answered,
+    answered: AnsweringTimes,
 ) -> Summary:
     """Write what a ledger has of all rows, and what is to be said of them, to a folder."""
     out, errors = options.out, beside(options.out, ERRORS)
@@ -116,7 +116,19 @@ def write_half(
     )
     if layout.pictures:
         layout.pictures.close()
-    ended = time.monotonic()
+    return sum_up(options, origin, ledger, half, findings, answered)
+
+
+def sum_up(
+    options: Options,
+    origin: Origin,
+    ledger: Ledger,
+    half: Path,
+    findings: Findings,
+    answered: AnsweringTimes,
+) -> Summary:
+    """Write what is to be said of an output, whose files are in a folder."""
+    out, errors, ended = options.out, beside(options.out, ERRORS), time.monotonic()
     summary = Summary(
         out=out,
         errors=errors if findings.failed else None,

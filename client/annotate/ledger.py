@@ -211,10 +211,7 @@ class Ledger:
         try:
             self._db.executemany(_INSERT, self._pending)
         except sqlite3.IntegrityError:
-            raise InvalidRequest(
-                f"two rows have the same id: {self._twice()}; a list is to name a file once, and "
-                "--id-column '#' calls a table's rows by number"
-            ) from None
+            raise twice(self._twice()) from None
         finally:
             self._pending.clear()
 
@@ -353,6 +350,14 @@ class Ledger:
             (job_id, [keys[i : i + KEY_BYTES] for i in range(0, len(keys), KEY_BYTES)])
             for job_id, keys in found
         ]
+
+
+def twice(id_: str) -> InvalidRequest:
+    """What is said of an id that two rows have."""
+    return InvalidRequest(
+        f"two rows have the same id: {id_}; a list is to name a file once, and --id-column '#' "
+        "calls a table's rows by number"
+    )
 
 
 def _kept(block: int | None, place: int | None, alone: bytes | None) -> KeptAnswer | None:

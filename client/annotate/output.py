@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,10 @@ class Findings:
             self.errors[failure.id] = failure.error
 
 
+#: Told of a row in its place, and of its answer if it has one.
+Seen = Callable[[LedgerRow, Annotation | None], None]
+
+
 def write_output(
     ledger: Ledger,
     origin: Origin,
@@ -76,8 +80,13 @@ def write_output(
     out: Path,
     errors: Path,
     layout: OutputLayout | None = None,
+    *,
+    base: int = 0,
+    seen: Seen = lambda placed, annotation: None,  # noqa: ARG005 # nobody looks
 ) -> Findings:
     """Write every row's answer or error, in the source's order.
+
+    Of a part of a source, `base` is how many rows come before it. `seen` is told of each row.
 
     `errors` is only there when some row failed: one that has no answer, or one that the format
     cannot hold.
@@ -87,7 +96,9 @@ def write_output(
         with writer(out, origin, *([layout] if writer.uses else [])) as writing:
             for placed in ledger.placed():
                 findings.rows += 1
-                failure = _written(writing, answers, placed, findings)
+                if base:
+                    placed = placed._replace(position=placed.position + base)
+                failure = _written(writing, answers, placed, findings, seen)
                 if failure:
                     findings.add_failure(failure)
                     failed.write(error_line(failure))
@@ -102,12 +113,14 @@ def write_output(
 
 
 def _written(
-    writer: Writer, answers: StoredAnswers, placed: LedgerRow, findings: Findings
+    writer: Writer, answers: StoredAnswers, placed: LedgerRow, findings: Findings, seen: Seen
 ) -> LedgerRow | None:
     """Write a row's answer and count what it holds; the row with its error where there is none."""
     if placed.answer is None:
+        seen(placed, None)
         return placed
     annotation = annotation_of(placed, answers.read(placed.answer))
+    seen(placed, annotation)
     try:
         writer.write(annotation)
     except RowError as error:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
-from .ledger import Ledger
+from .ledger import Ledger, twice
 
 #: Columns of the tables that travel, as both sides name them.
 _ANSWERS: Mapping[str, tuple[str, ...]] = {
@@ -96,6 +96,62 @@ def rows_of(ledger: Ledger) -> bytes:
     return _packed(_ROWS, tables)
 
 
+def sampled_of(ledger: Ledger) -> bytes:
+    """The rows of the report alone, with what came of them."""
+    ledger.commit()
+    db = ledger.database
+    of_samples = "WHERE key IN (SELECT key FROM samples)"
+    parts = list(db.execute(f"SELECT key, block, place FROM parts {of_samples}"))  # noqa: S608 # our own names
+    blocks = sorted({block for _, block, _ in parts})
+    marks = ", ".join("?" * len(blocks))
+    tables = {
+        "blocks": list(db.execute(f"SELECT id, body FROM blocks WHERE id IN ({marks})", blocks)),  # noqa: S608 # our own names
+        "parts": parts,
+        "failures": list(
+            db.execute(f"SELECT key, error, error_type FROM failures {of_samples}")  # noqa: S608 # our own names
+        ),
+        "jobs": [],
+    }
+    return _packed(_ANSWERS, tables)
+
+
+class Ids:
+    """The ids of rows that come in parts: none may be there twice."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        ledger.database.execute(
+            "CREATE TEMP TABLE ids (id TEXT, unread INTEGER, PRIMARY KEY (id, unread))"
+            " WITHOUT ROWID"
+        )
+
+    def add(self, rows: bytes, base: int, samples: int) -> int:
+        """Take in a part's ids, and its rows of the report; answers how many rows it has.
+
+        Raises InvalidRequest for an id that was there before.
+        """
+        db = self._ledger.database
+        with _opened(rows) as piece:
+            found = piece.execute("SELECT id, unread FROM rows ORDER BY position")
+            moved = ((id_, unread + base if unread else 0) for id_, unread in found)
+            try:
+                db.executemany("INSERT INTO ids VALUES (?, ?)", moved)
+            except sqlite3.IntegrityError:
+                raise twice(self._twice(piece)) from None
+            count = int(piece.execute("SELECT count(*) FROM rows").fetchone()[0])
+            _take_in_samples(db, piece, base, samples)
+        return count
+
+    def _twice(self, piece: sqlite3.Connection) -> str:
+        for (id_,) in piece.execute("SELECT id FROM rows WHERE NOT unread ORDER BY position"):
+            known = self._ledger.database.execute(
+                "SELECT 1 FROM ids WHERE id = ? AND NOT unread", (id_,)
+            )
+            if known.fetchone():
+                return repr(id_)
+        return "?"
+
+
 def take_in(ledger: Ledger, segments: Iterable[bytes], *, resume: bool = False) -> None:
     """Give a ledger the answers of some pieces; those that it has already stay.
 
@@ -137,21 +193,28 @@ def take_in_rows(ledger: Ledger, rows: bytes, base: int, samples: int) -> int:
         ledger.place_all(_moved(found, base))
         texts = piece.execute("SELECT key, text FROM texts")
         db.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", texts)
-        kept = piece.execute(f"SELECT {', '.join(_ROWS['samples'])} FROM samples")  # noqa: S608 # our own names
-        db.executemany(
-            "INSERT OR IGNORE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?)",
-            ((key, position + base, *more) for key, position, *more in kept),
-        )
-    db.execute(
-        "DELETE FROM samples WHERE key NOT IN (SELECT key FROM samples ORDER BY key LIMIT ?)",
-        (samples,),
-    )
+        _take_in_samples(db, piece, base, samples)
     ledger.commit()
     return count
 
 
+def _take_in_samples(
+    db: sqlite3.Connection, piece: sqlite3.Connection, base: int, most: int
+) -> None:
+    kept = piece.execute(f"SELECT {', '.join(_ROWS['samples'])} FROM samples")  # noqa: S608 # our own names
+    db.executemany(
+        "INSERT OR IGNORE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?)",
+        ((key, position + base, *more) for key, position, *more in kept),
+    )
+    db.execute(
+        "DELETE FROM samples WHERE key NOT IN (SELECT key FROM samples ORDER BY key LIMIT ?)",
+        (most,),
+    )
+
+
 def forget_all(ledger: Ledger) -> None:
     """Empty a ledger of rows and answers; what files were written stays known."""
+    ledger.commit()
     for table in ("rows", "texts", "samples", "answers", "parts", "blocks", "failures", "jobs"):
         ledger.database.execute(f"DELETE FROM {table}")  # noqa: S608 # our own names
     ledger.commit()

@@ -125,7 +125,7 @@ def compared(files: dict[str, bytes]) -> dict[str, bytes]:
 def read(folder: Path, out: Path) -> dict[str, bytes]:
     """Every file of an output beside whose ledger it lies, links by where they lead."""
     files = [path for path in folder.rglob("*") if path.name.startswith(out.name)]
-    files += [path for path in out.rglob("*")] if out.is_dir() else []
+    files += list(out.rglob("*")) if out.is_dir() else []
     return {
         path.relative_to(folder).as_posix(): bytes(path.readlink())
         if path.is_symlink()
@@ -140,12 +140,13 @@ def test_a_table_comes_out_as_annotate_writes_it(
     runs: Runs, table: Path, tmp_path: Path, format_name: str
 ) -> None:
     out = tmp_path / "alone" / f"annotations.{format_name}"
-    annotate(runs.client, Options(source=str(table), model="words", out=out))
+    summary = annotate(runs.client, Options(source=str(table), model="words", out=out))
     run_id = runs.begin(source=str(table), model="words", format=format_name, shard_rows=90)
     run = runs.ended(run_id)
     assert (run["state"], run["error"]) == ("succeeded", None)
     assert run["shards"] == {"total": 8, "done": 8, "running": 0}
     assert (run["rows"]["total"], run["rows"]["failed"]) == (ROWS, ROWS // 100)
+    assert run["error_types"] == summary.findings.error_types
     assert compared(runs.files(run_id)) == compared(read(out.parent, out))
 
 
@@ -239,11 +240,12 @@ def test_a_finished_run_is_exported_and_forgotten_whole(
 def test_what_annotate_refuses_a_run_refuses_in_the_same_words(runs: Runs, tmp_path: Path) -> None:
     empty = tmp_path / "empty.jsonl"
     empty.write_text("")
-    for source, asked in (
+    given: list[tuple[str, dict[str, Any]]] = [
         (str(tmp_path / "none.jsonl"), {}),
         (str(empty), {}),
         (str(empty), {"format": "yolo"}),
-    ):
+    ]
+    for source, asked in given:
         options = Options(source=source, model="words", out=tmp_path / "x.jsonl", **asked)
         with pytest.raises(Exception, match=r".") as refused:
             annotate(runs.client, options)

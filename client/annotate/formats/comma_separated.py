@@ -29,6 +29,8 @@ _HEAD = ("id", "path", "index", "width", "height")
 class CommaSeparated(HeldFiles):
     """A header, then the lines."""
 
+    joins = 1
+
     def __init__(self, path: Path, origin: Origin) -> None:
         super().__init__(path, origin)
         held = entries(origin.task)

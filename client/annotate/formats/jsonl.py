@@ -19,6 +19,8 @@ from .text import json_text
 class JsonLines(HeldFiles):
     """A line a row. Rows without an image have no `size`, whole files no `frame`."""
 
+    joins = 0
+
     def __init__(self, path: Path, origin: Origin) -> None:
         super().__init__(path, origin)
         self._file = self._open(path)

@@ -29,7 +29,7 @@ class Start(NamedTuple):
 BEGINNING = Start()
 
 
-class Place(NamedTuple):
+class RecordPlace(NamedTuple):
     """Where a record of several files begins."""
 
     #: Counts the files from 0.
@@ -40,7 +40,7 @@ class Place(NamedTuple):
 
 
 #: Where the first record is.
-BEGIN = Place()
+BEGIN = RecordPlace()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +54,16 @@ class Part:
     rows: int | None
     #: What its first unit is called, so that a source that has changed is noticed.
     mark: str = ""
-    #: Where a table's record begins: its Place, flat.
+    #: Where a table's record begins: its RecordPlace, flat.
     at: tuple[int, ...] = ()
 
     @property
-    def place(self) -> Place:
+    def place(self) -> RecordPlace:
         """Where a table's first record is."""
         if not self.at:
             return BEGIN
         file, records, byte, line, number = self.at
-        return Place(file, Start(records, byte, line), number)
+        return RecordPlace(file, Start(records, byte, line), number)
 
     def as_json(self) -> dict[str, Any]:
         """What another process makes it from."""
@@ -89,10 +89,10 @@ class Cutter:
     def __init__(self, rows: int, first: int = 0) -> None:
         """Parts of so many rows; the first of `first`, unless that is 0."""
         self._rows, self._next = rows, first or rows
-        self._begun: Place | None = None
+        self._begun: RecordPlace | None = None
         self._first = self._units = self._begun_byte = 0
 
-    def add(self, place: Place | None) -> Iterator[Part]:
+    def add(self, place: RecordPlace | None) -> Iterator[Part]:
         """Take one more unit, which begins there; None for one that stays with those before."""
         if place is not None and self._units and self._is_full(place):
             yield self._part()
@@ -105,7 +105,7 @@ class Cutter:
         if self._units:
             yield self._part()
 
-    def _is_full(self, place: Place) -> bool:
+    def _is_full(self, place: RecordPlace) -> bool:
         begun = self._begun or BEGIN
         is_long = place.file == begun.file and place.start.byte - begun.start.byte > MOST_BYTES
         return self._units >= self._next or is_long

@@ -16,7 +16,7 @@ from .base import Columns, Source
 from .cells import CellReader, UnreadFile, id_of, plain_cells
 from .files import FileStore
 from .mapping import ColumnFinder, Mapped
-from .parts import BEGIN, BEGINNING, Cutter, Part, Place, Start
+from .parts import BEGIN, BEGINNING, Cutter, Part, RecordPlace, Start
 
 
 class TableRecord(NamedTuple):
@@ -120,12 +120,12 @@ class TableSource(Source):
             is_begun = False
             try:
                 for start in self._reader.starts(self._files, path, self._mapped_of(path)):
-                    yield from cutter.add(Place(file, start, number))
+                    yield from cutter.add(RecordPlace(file, start, number))
                     is_begun = True
                     number += 1
             except (RowError, InvalidRequest):
                 # What is told in the place of its rest stays with the rows before.
-                yield from cutter.add(None if is_begun else Place(file, number=number))
+                yield from cutter.add(None if is_begun else RecordPlace(file, number=number))
         yield from cutter.rest()
 
     def part(self, part: Part) -> Iterator[SourceRow | UnreadableRow]:
@@ -137,7 +137,7 @@ class TableSource(Source):
         head = self._reader.head(self._files, path)
         return self._mapped(head, "") if head.columns else Mapped(None, {})
 
-    def _works(self, begin: Place = BEGIN) -> Iterator[_Work | UnreadableRow]:
+    def _works(self, begin: RecordPlace = BEGIN) -> Iterator[_Work | UnreadableRow]:
         number = begin.number
         for file, path in enumerate(self._paths()):
             if file < begin.file:

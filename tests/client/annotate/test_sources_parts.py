@@ -149,7 +149,11 @@ def test_lines_that_were_passed_over_are_not_read(
     seen: list[bytes] = []
     from wherry.client.annotate.sources import jsonl as module
 
-    monkeypatch.setattr(module, "from_json", lambda line: seen.append(line) or json.loads(line))
+    def noted(line: bytes) -> object:
+        seen.append(line)
+        return json.loads(line)
+
+    monkeypatch.setattr(module, "from_json", noted)
     looked_at = 20  # for the columns there are
     assert len(list(source.part(last))) + looked_at == len(seen)
 
