@@ -37,7 +37,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         "WHERRY_MAX_BODY_BYTES": str(BODY_LIMIT),
     }
     with Stack(
-        models=models, data_dir=folder, flower=False, runs=1, concurrency=1, env=env
+        models=models, data_dir=folder, flower=False, run_workers=1, concurrency=1, env=env
     ) as stack:
         yield stack
 
