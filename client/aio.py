@@ -6,6 +6,7 @@ from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
+    Awaitable,
     Callable,
     Iterable,
     Iterator,
@@ -156,10 +157,10 @@ class AsyncClient:
         with self._blocking() as client:
             return await asyncio.to_thread(client.annotate, source, model=model, **options)
 
-    async def in_runs(self, call: Callable[[Runs], T]) -> T:
-        """What a call of `Client.runs` gives, in a thread: `in_runs(lambda runs: runs.list())`."""
-        with self._blocking() as client:
-            return await asyncio.to_thread(call, client.runs)
+    @property
+    def runs(self) -> AsyncRuns:
+        """Data sets that the fleet annotates by itself; see docs/runs.md."""
+        return AsyncRuns(self._blocking)
 
     def _blocking(self) -> Client:
         key = self.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -214,6 +215,24 @@ class AsyncClient:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+
+class AsyncRuns:
+    """`Client.runs`, each of its calls to be awaited; `rows` gives a list."""
+
+    def __init__(self, connect: Callable[[], Client]) -> None:
+        self._connect = connect
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        """A call, made in a thread of its own."""
+        getattr(Runs, name)  # raises what a wrong name raises
+
+        def work(*args: Any, **options: Any) -> Any:
+            with self._connect() as client:
+                found = getattr(client.runs, name)(*args, **options)
+                return list(found) if isinstance(found, Iterator) else found
+
+        return lambda *args, **options: asyncio.to_thread(work, *args, **options)
 
 
 def _async(inputs: Iterable[Input] | AsyncIterable[Input]) -> AsyncIterator[Input]:

@@ -36,6 +36,9 @@ class Client:
     absent server is tried again.
     """
 
+    #: Seconds that a map waits for answers at a time.
+    _poll_s = operations.POLL_S
+
     def __init__(
         self,
         url: str | None = None,
@@ -126,6 +129,7 @@ class Client:
             in_flight=in_flight,
             id_prefix=id_prefix,
             patience_s=self._patience_s,
+            poll_s=self._poll_s,
         )
         return self._answers(mapping, iter(inputs), return_errors=return_errors)
 

@@ -9,6 +9,9 @@ from .hold import Hold
 #: Seconds that an API which is away is waited for.
 _PATIENCE_S = 120.0
 
+#: Seconds that it waits for answers at a time: as long it may take until a pause is heeded.
+_POLL_S = 2.0
+
 #: What stands for a key where a run has none: a server without keys takes anything, any other
 #: refuses it. A key that this process has for itself is not for runs.
 _NO_KEY = "none"
@@ -16,6 +19,8 @@ _NO_KEY = "none"
 
 class RunClient(Client):
     """A client that leaves off, between two calls, when its step is to be left."""
+
+    _poll_s = _POLL_S
 
     def __init__(self, url: str, hold: Hold) -> None:
         key = hold.step.token or _NO_KEY

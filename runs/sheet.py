@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from ..client.annotate.formats.text import clean
 from ..client.annotate.ledger import Ledger, LedgerRow
 from ..client.annotate.output import Findings, annotation_of, labelled
 from ..client.annotate.packing import image_of
@@ -16,7 +17,8 @@ from ..client.annotate.report import Sampler
 from ..client.annotate.report.thumbnails import thumbnail
 from ..client.annotate.rows import Annotation, Origin, SourceRow
 from ..client.annotate.stored_answers import StoredAnswers
-from ..protocol import codec
+from ..protocol import codec, v2
+from ..protocol.errors import WherryError
 from ..tasks.base import Task
 
 #: Rows of a block; labels of a block that its index tells, and of a row that its line does.
@@ -49,7 +51,7 @@ class SheetRows:
         self._sampler.offer(position, row, key)
         text = row.values.get(self._field) if self._field else None
         if isinstance(text, str):
-            self.texts[position] = text[:_TEXT]
+            self.texts[position] = clean(text[:_TEXT])
         self._keep_picture(position, row)
 
     def _keep_picture(self, position: int, row: SourceRow) -> None:
@@ -69,6 +71,7 @@ class Sheet:
         """`first` is the place of the shard's first row in the source."""
         self._origin, self._rows, self._first = origin, rows, first
         self.rows = 0
+        self._is_plain = not any(spec.is_file for spec in origin.task.outputs)
         self._body, self._index = bytearray(), list[dict[str, Any]]()
         self._lines: list[bytes] = []
         self._begin_block()
@@ -118,11 +121,11 @@ class Sheet:
             found = [(label, score) for label, score in every if label]
             scores = [score for _, score in every if not math.isnan(score)]
             top = max(scores, default=None)
-            self._labels.update(label for label, _ in found)
+            self._labels.update(clean(label) for label, _ in found)
             if top is not None:
                 self._scores.append(top)
             labels = [
-                {"label": label, "score": None if math.isnan(score) else score}
+                {"label": clean(label), "score": None if math.isnan(score) else score}
                 for label, score in found[:_ROW_LABELS]
             ]
             warning = annotation.output.warning or ""
@@ -161,8 +164,21 @@ class Sheet:
 
     def _answer(self, annotation: Annotation) -> bytes:
         response = annotation.output.to_inference_response(self._origin.model)
-        body, _ = codec.encode_response(response)
+        try:
+            body = self.plain(response) if self._is_plain else codec.encode_response(response)[0]
+        except (ValueError, WherryError):  # a text that is none in UTF-8; the output has it
+            return b"null"
         return body if len(body) <= _ANSWER else b"null"
+
+    @staticmethod
+    def plain(response: v2.InferenceResponse) -> bytes:
+        """A response of numbers and texts as JSON: of many rows that is most of the work."""
+        outputs = [
+            {"name": t.name, "shape": t.shape, "datatype": t.datatype, "data": t.data}
+            for t in response.outputs
+        ]
+        told = {"model_name": response.model_name, "outputs": outputs}
+        return to_json(told, inf_nan_mode="null")
 
     def _end_block(self) -> None:
         if not self._lines:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -42,7 +42,8 @@ def write_piece(
     """Write what a part's ledger has, whose first row is the source's row `base`."""
     piece = OutputPiece(folder / ROWS, folder / ERRORS, folder / FINDINGS)
     findings = write_output(ledger, origin, writer, piece.rows, piece.errors, base=base, seen=seen)
-    piece.findings.write_bytes(to_json(asdict(findings), inf_nan_mode="constants"))
+    told = {field.name: getattr(findings, field.name) for field in fields(findings)}
+    piece.findings.write_bytes(to_json(told))
     return piece, findings
 
 

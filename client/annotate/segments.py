@@ -214,6 +214,7 @@ def _take_in_samples(
 
 def forget_all(ledger: Ledger) -> None:
     """Empty a ledger of rows and answers; what files were written stays known."""
+    ledger.commit()
     for table in ("rows", "texts", "samples", "answers", "parts", "blocks", "failures", "jobs"):
         ledger.database.execute(f"DELETE FROM {table}")  # noqa: S608 # our own names
     ledger.commit()

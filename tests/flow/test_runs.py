@@ -140,12 +140,13 @@ def test_a_table_comes_out_as_annotate_writes_it(
     runs: Runs, table: Path, tmp_path: Path, format_name: str
 ) -> None:
     out = tmp_path / "alone" / f"annotations.{format_name}"
-    annotate(runs.client, Options(source=str(table), model="words", out=out))
+    summary = annotate(runs.client, Options(source=str(table), model="words", out=out))
     run_id = runs.begin(source=str(table), model="words", format=format_name, shard_rows=90)
     run = runs.ended(run_id)
     assert (run["state"], run["error"]) == ("succeeded", None)
     assert run["shards"] == {"total": 8, "done": 8, "running": 0}
     assert (run["rows"]["total"], run["rows"]["failed"]) == (ROWS, ROWS // 100)
+    assert run["error_types"] == summary.findings.error_types
     assert compared(runs.files(run_id)) == compared(read(out.parent, out))
 
 
