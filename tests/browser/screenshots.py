@@ -35,7 +35,7 @@ def main(into: Path) -> None:
     models = write_samples(ROOT / ".wherry" / "samples")
     with (
         tempfile.TemporaryDirectory() as folder,
-        Stack(models=models, data_dir=Path(folder), flower=False) as stack,
+        Stack(models=models, data_dir=Path(folder), flower=False, run_workers=1) as stack,
     ):
         shoot(stack.url, into)
 
@@ -81,8 +81,8 @@ def _annotated(client: Client) -> str:
     with tempfile.TemporaryDirectory() as folder:
         for picture in drawn(60):
             (Path(folder) / picture.name).write_bytes(picture.data)
-        run = client.annotate(folder, model="object-detection", detach=True)
-    return str(run.wait().id)
+        run = client.annotate(folder, model="object-detection", detach=True, name="drawn shapes")
+        return client.runs.wait(run.id).id
 
 
 def _try(page: Page) -> None:
