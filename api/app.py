@@ -51,6 +51,7 @@ from .surfaces.retrieval import routes as retrieval_routes
 from .v2 import dead as dead_routes
 from .v2 import events as events_routes
 from .v2 import forget as forget_routes
+from .v2 import formats as formats_routes
 from .v2 import generate as generate_routes
 from .v2 import history as history_routes
 from .v2 import infer as infer_routes
@@ -59,9 +60,14 @@ from .v2 import jobs as jobs_routes
 from .v2 import keys as keys_routes
 from .v2 import many_jobs as many_jobs_routes
 from .v2 import models as models_routes
+from .v2 import run_events as run_events_routes
+from .v2 import run_output as run_output_routes
+from .v2 import run_rows as run_rows_routes
+from .v2 import runs as runs_routes
 from .v2 import server as server_routes
 from .v2 import tasks as tasks_routes
 from .v2 import triton as triton_routes
+from .v2 import uploads as uploads_routes
 from .v2 import webhooks as webhooks_routes
 from .webhooks.deliver import Deliverer
 
@@ -87,6 +93,12 @@ _ROUTES = (
     pixano_routes,
     huggingface_routes,
     batches_routes,
+    runs_routes,
+    run_events_routes,
+    run_rows_routes,
+    run_output_routes,
+    uploads_routes,
+    formats_routes,
     webhooks_routes,
     keys_routes,
     console_extensions,  # before the path that takes all others

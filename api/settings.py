@@ -70,6 +70,20 @@ class ApiSettings(OutboundSettings):
     max_file_bytes: int = Field(
         default=1_073_741_824, ge=1, description="Bytes of one file sent to /v1/files."
     )
+    max_upload_bytes: int = Field(
+        default=10_737_418_240, ge=1, description="Bytes of one upload sent to /v2/uploads."
+    )
+    upload_kept_s: int = Field(
+        default=604_800,
+        ge=60,
+        description="Seconds that an upload is kept; one that a run reads, until that ends.",
+    )
+    run_kept_s: int = Field(
+        default=2_592_000,
+        ge=0,
+        description="Seconds that a run and its output in the store are kept once it has ended;"
+        " 0: until it is deleted.",
+    )
     files_ttl_s: int = Field(
         default=2_592_000,
         ge=0,

@@ -6,6 +6,8 @@ from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
+    Awaitable,
+    Callable,
     Iterable,
     Iterator,
     Sequence,
@@ -18,12 +20,15 @@ import httpx
 
 from ..protocol.errors import WherryError
 from . import operations
-from .client import Client, arguments, base_url, key_headers
+from .address import base_url, key_headers
+from .client import Client, arguments
 from .flow import Flow, HttpResponse, Pause, Step, failed, reply_of
 from .jobs import JobView
 from .map_steps import Emit, NeedInput, SourceEnd, next_input_async
 from .mapping import MapRun
 from .operations import Input, Output, Wishes
+from .run_views import RunView
+from .runs import Runs
 
 if TYPE_CHECKING:
     from .annotate import Summary
@@ -145,13 +150,21 @@ class AsyncClient:
             with contextlib.suppress(RuntimeError):  # a forgotten map may outlive the connections
                 await self._run(mapping.abandon())
 
-    async def annotate(self, source: str | Path, *, model: str, **options: Any) -> Summary:
+    async def annotate(
+        self, source: str | Path, *, model: str, **options: Any
+    ) -> Summary | RunView:
         """Annotate a data set, in a thread of its own; the options are `Client.annotate`'s."""
-        key = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        with Client(
-            self.url, api_key=key, timeout_s=self._timeout_s, patience_s=self._patience_s
-        ) as client:
+        with self._blocking() as client:
             return await asyncio.to_thread(client.annotate, source, model=model, **options)
+
+    @property
+    def runs(self) -> AsyncRuns:
+        """Data sets that the fleet annotates by itself; see docs/runs.md."""
+        return AsyncRuns(self._blocking)
+
+    def _blocking(self) -> Client:
+        key = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        return Client(self.url, api_key=key, timeout_s=self._timeout_s, patience_s=self._patience_s)
 
     async def models(self) -> list[dict[str, Any]]:
         """The models and their states."""
@@ -202,6 +215,24 @@ class AsyncClient:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+
+class AsyncRuns:
+    """`Client.runs`, each of its calls to be awaited; `rows` gives a list."""
+
+    def __init__(self, connect: Callable[[], Client]) -> None:
+        self._connect = connect
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        """A call, made in a thread of its own."""
+        getattr(Runs, name)  # raises what a wrong name raises
+
+        def work(*args: Any, **options: Any) -> Any:
+            with self._connect() as client:
+                found = getattr(client.runs, name)(*args, **options)
+                return list(found) if isinstance(found, Iterator) else found
+
+        return lambda *args, **options: asyncio.to_thread(work, *args, **options)
 
 
 def _async(inputs: Iterable[Input] | AsyncIterable[Input]) -> AsyncIterator[Input]:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from .client import Client
 from .command_inputs import parameters_of, seconds_of, texts_of
+from .detach_command import detached_options, start_run
 from .terminal import AsJson, Url, connected, print_json, stderr, stdout
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ def annotate_command(
         str, typer.Argument(help="Folder, glob, list, table, tar shards, or s3:// prefix.")
     ],
     model: Annotated[str, typer.Option("--model", "-m", help="The model's name.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where the annotations go.")],
+    out: Annotated[
+        str, typer.Option("--out", "-o", metavar="PATH", help="Where the annotations go.")
+    ] = "",
     task: Annotated[str, typer.Option(help="The task that the model must do.")] = "",
     format: Annotated[str, typer.Option("--format", "-f", help="Default: by OUT's name.")] = "",  # noqa: A002 # what people type
     param: Annotated[
@@ -86,6 +89,19 @@ def annotate_command(
         str, typer.Option(help="What the path of a row's file begins with for Label Studio.")
     ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Run 50 rows, predict.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Let the fleet do it: this command ends at once.")
+    ] = False,
+    upload: Annotated[
+        bool, typer.Option("--upload", help="Detached: send the source to the fleet first.")
+    ] = False,
+    sample: Annotated[
+        int, typer.Option(min=0, help="Detached: rows to answer first, then wait for a word.")
+    ] = 0,
+    max_device_seconds: Annotated[
+        float, typer.Option(min=0, help="Detached: break off past so much device time.")
+    ] = 0,
+    name: Annotated[str, typer.Option(help="Detached: what to call the run.")] = "",
     patience: Annotated[
         float, typer.Option(min=0, help="Seconds to wait for a server that is away.")
     ] = _PATIENCE_S,
@@ -98,10 +114,19 @@ def annotate_command(
 
     given = {"images": image_column, "texts": text_column, "audio": audio_column}
     fields = {name: value for name, value in given.items() if value}
+    asked = detached_options(
+        detach=detach,
+        upload=upload,
+        sample=sample,
+        max_device_seconds=max_device_seconds,
+        name=name,
+    )
+    if not out and not detach:
+        raise typer.BadParameter("name where the annotations go: --out")
     options = Options(
         source=source,
         model=model,
-        out=out,
+        out=Path(out),
         task=task,
         format=format,
         parameters=parameters_of(param or []),
@@ -118,6 +143,11 @@ def annotate_command(
         split=_shares(split),
         media_prefix=media_prefix,
     )
+    if detach:
+        if dry_run or retry_errors:
+            raise typer.BadParameter("--detach goes with neither --dry-run nor --retry-errors")
+        start_run(options, out, asked, url, patience, as_json=as_json)
+        return
     try:
         with connected(url, patience) as client:
             if dry_run:

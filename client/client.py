@@ -1,18 +1,17 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 import httpx
 
 from ..protocol.errors import WherryError
 from . import operations
+from .address import base_url, key_headers
 from .errors import UsageError
 from .flow import Flow, HttpRequest, HttpResponse, Pause, Step, failed, reply_of
 from .jobs import JobView
@@ -20,57 +19,13 @@ from .map_steps import Emit, NeedInput, SourceEnd, next_input
 from .mapping import MapRun
 from .operations import Input, Output, Wishes
 from .plain_http import PlainHttp
+from .run_views import RunView
+from .runs import Runs, detached
 
 if TYPE_CHECKING:
     from .annotate import Progress, Summary
 
 T = TypeVar("T")
-
-#: Where a fleet is when nothing else is said: `wherry up`'s own port.
-DEFAULT_URL = "http://127.0.0.1:8750"
-
-#: How many ports there are.
-_PORTS = 65_536
-
-
-def base_url(url: str | None) -> str:
-    """The server's address: as given, else WHERRY_URL, else the local stack.
-
-    Raises UsageError for one that leads nowhere, which no patience would help.
-    """
-    found = (url or os.environ.get("WHERRY_URL") or DEFAULT_URL).rstrip("/")
-    if not is_web_url(found):
-        raise UsageError(f"url {found!r}: expected one like {DEFAULT_URL}")
-    return found
-
-
-def is_web_url(text: str) -> bool:
-    """Whether a text is a URL that HTTP can ask: a host, and a port that there may be."""
-    try:
-        parts = httpx.URL(text)
-    except httpx.InvalidURL:
-        return False
-    is_host = len(unquote(parts.host).split()) == 1
-    return parts.scheme in ("http", "https") and is_host and (parts.port or 0) < _PORTS
-
-
-def key_headers(key: str | None) -> dict[str, str]:
-    """The API key as a header: as given, else WHERRY_API_KEY, else the file WHERRY_API_KEY_FILE.
-
-    Raises UsageError for a file that cannot be read, and for a key that is no word.
-    """
-    found = key or os.environ.get("WHERRY_API_KEY", "")
-    path = os.environ.get("WHERRY_API_KEY_FILE", "")
-    if not found and path:
-        try:
-            found = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"WHERRY_API_KEY_FILE: {path}: {error}") from None
-    found = found.strip()
-    # Its text is kept out of the error: it may be half a key.
-    if not all("!" <= character <= "~" for character in found):
-        raise UsageError("the API key: expected one word of plain letters and digits")
-    return {"Authorization": f"Bearer {found}"} if found else {}
 
 
 class Client:
@@ -80,6 +35,9 @@ class Client:
     `timeout_s` bounds one call, on top of a wait that it asks for; `patience_s` how long a full or
     absent server is tried again.
     """
+
+    #: Seconds that a map waits for answers at a time.
+    _poll_s = operations.POLL_S
 
     def __init__(
         self,
@@ -171,6 +129,7 @@ class Client:
             in_flight=in_flight,
             id_prefix=id_prefix,
             patience_s=self._patience_s,
+            poll_s=self._poll_s,
         )
         return self._answers(mapping, iter(inputs), return_errors=return_errors)
 
@@ -196,22 +155,61 @@ class Client:
             with contextlib.suppress(RuntimeError):  # a forgotten map may outlive the connections
                 self._run(mapping.abandon())
 
+    @property
+    def runs(self) -> Runs:
+        """Data sets that the fleet annotates by itself; see docs/runs.md."""
+        return Runs(self)
+
+    @overload
     def annotate(
         self,
         source: str | Path,
         *,
         model: str,
         out: str | Path,
+        format: str = "",
+        parameters: Mapping[str, Any] | None = None,
+        observer: Callable[[Progress], None] = ...,
+        detach: Literal[False] = False,
+        **options: Any,
+    ) -> Summary: ...
+
+    @overload
+    def annotate(
+        self,
+        source: str | Path,
+        *,
+        model: str,
+        out: str | Path = "",
+        format: str = "",
+        parameters: Mapping[str, Any] | None = None,
+        detach: Literal[True],
+        **options: Any,
+    ) -> RunView: ...
+
+    def annotate(
+        self,
+        source: str | Path,
+        *,
+        model: str,
+        out: str | Path = "",
         format: str = "",  # noqa: A002 # what the command calls it
         parameters: Mapping[str, Any] | None = None,
         observer: Callable[[Progress], None] = lambda _: None,
-        **options: Any,  # Options' own fields
-    ) -> Summary:
+        detach: bool = False,
+        **options: Any,  # Options' own fields; detached, those of `Runs.start`
+    ) -> Summary | RunView:
         """Annotate a data set, as `wherry annotate` does; see docs/annotate.md.
 
         `observer` is told where the run stands. The same call again goes on with a run that broke
-        off. Raises InvalidRequest, TooManyErrors, Unavailable.
+        off. With `detach` the fleet does it: it answers at once with a run, see docs/runs.md.
+        Raises InvalidRequest, TooManyErrors, Unavailable.
         """
+        if detach:
+            asked = {"format": format, "parameters": parameters or {}, **detached(options)}
+            return self.runs.start(source, model=model, out=out, **asked)
+        if not str(out):
+            raise UsageError("out: name where the annotations go")
         from .annotate import Options, annotate
 
         asked = Options(

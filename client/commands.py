@@ -24,7 +24,8 @@ from ..protocol import codec
 from ..protocol.errors import Unavailable, WherryError
 from ..tasks.base import Task, TaskInput, TaskOutput
 from ..tasks.registry import get_task, task_names
-from .client import Client, is_web_url
+from .address import is_web_url
+from .client import Client
 from .command_inputs import check_parameters, named_inputs, parameters_of
 from .jobs import JobView
 from .operations import Output, model_path

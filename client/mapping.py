@@ -71,6 +71,8 @@ class MapRun:
     in_flight: int
     id_prefix: str
     patience_s: float
+    #: Seconds that one look for answers is held at the server, while there is nothing else to do.
+    poll_s: float = POLL_S
     to_send: deque[_Item] = field(default_factory=deque)
     #: On its way: stored or not, until the server has answered.
     offered: list[_Item] = field(default_factory=list)
@@ -222,7 +224,7 @@ class MapRun:
         if not self.pending:
             return
         # Where there is room for inputs, the next one matters as much as the next answer.
-        held_s, asked_at, read = 0.0 if self._room else POLL_S, time.monotonic(), 0
+        held_s, asked_at, read = 0.0 if self._room else self.poll_s, time.monotonic(), 0
         ids = list(self.pending)[:_READ]
         for view in (yield from read_many(ids, held_s, patience_s=self.patience_s)):
             answer = yield from self._answer(self.pending[view["id"]][0], view)

@@ -93,17 +93,59 @@ class Keys:
         whose = f"{self.prefix}:files@{tenant}" if tenant else f"{self.prefix}:files"
         return f"{whose}:{purpose}" if purpose else whose
 
+    def upload(self, upload_id: str) -> str:
+        """String: what is known of an upload, as JSON."""
+        return f"{self.prefix}:upload:{upload_id}"
+
     def readers(self, file_id: str) -> str:
-        """Set: ids of the batches that read a file, which is not removed meanwhile."""
+        """Set: ids of the batches that read a file, or runs an upload, not removed meanwhile."""
         return f"{self.prefix}:readers:{file_id}"
 
     def expiring(self, kind: str) -> str:
-        """Sorted set: ids of the files, or of the batches, that go some time, by when, in ms."""
+        """Sorted set: ids of the files, batches or uploads that go some time, by when, in ms."""
         return f"{self.prefix}:expiring:{kind}"
 
     def batch(self, batch_id: str) -> str:
         """Hash: what a batch was asked for, its status, progress and owner."""
         return f"{self.prefix}:batch:{batch_id}"
+
+    def run(self, run_id: str, part: str = "") -> str:
+        """Hash: a run's spec, state and counters; its `shards`, `owners` and others by a part."""
+        return f"{self.prefix}:run:{run_id}:{part}" if part else f"{self.prefix}:run:{run_id}"
+
+    def runs(self, tenant: str = "") -> str:
+        """Sorted set: ids of all runs, or of a tenant's, by time in ms."""
+        return f"{self.prefix}:runs@{tenant}" if tenant else f"{self.prefix}:runs"
+
+    @property
+    def runs_ready(self) -> str:
+        """Sorted set: ids of the runs that have a step to take, by their last turn, in µs."""
+        return f"{self.prefix}:runs:ready"
+
+    @property
+    def run_leases(self) -> str:
+        """Sorted set: steps of runs that are under way, by when their lease runs out, in ms."""
+        return f"{self.prefix}:runs:leases"
+
+    @property
+    def run_deadlines(self) -> str:
+        """Sorted set: ids of runs by when they must have ended, in ms."""
+        return f"{self.prefix}:runs:deadlines"
+
+    @property
+    def run_workers(self) -> str:
+        """Hash: run workers by id: who they are and when they last said so, as JSON."""
+        return f"{self.prefix}:runs:workers"
+
+    @property
+    def runs_removing(self) -> str:
+        """Sorted set: ids of forgotten runs whose blobs are to go, by when they were, in ms."""
+        return f"{self.prefix}:runs:removing"
+
+    @property
+    def run_changes(self) -> str:
+        """Channel: the id of a run that changed."""
+        return f"{self.prefix}:runs:changes"
 
     @property
     def api_keys(self) -> str:

@@ -1,4 +1,4 @@
-"""Orphaned blobs: what in the store no job, file or batch refers to any more.
+"""Orphaned blobs: what in the store no job, file, batch, upload or run refers to any more.
 
 They are left by a submit that died between its two steps, by results whose record has run out, by
 attempts that lost their lease, by an upload or a removal of a file that broke off. Each blob's key
@@ -20,8 +20,10 @@ from .call import Call, Queue
 from .expired import Remover
 from .files import LONGEST_UPLOAD_S, get_file
 from .keys import Keys
+from .runs import known_run
 from .settings import JobsSettings
 from .stores import PART, Blob, Store
+from .uploads import get_upload
 
 T = TypeVar("T")
 
@@ -109,7 +111,7 @@ class Sweeper:
         """
         self._own(adopt=adopt, dry_run=dry_run)
         seen = orphans = removed = 0
-        for kind in (PART, "payload", "result", "file", "batch"):
+        for kind in (PART, "payload", "result", "file", "batch", "upload", "run"):
             for blob in self._store.blobs(kind + "/"):
                 seen += 1
                 if not self._is_orphan(kind, blob):
@@ -130,8 +132,13 @@ class Sweeper:
         match kind:
             case "file":  # its parts come before its record, the last of them late
                 return age_s > 2 * LONGEST_UPLOAD_S and not self._in_file(owner, blob)
+            case "upload":  # all of it comes before its record
+                is_young = age_s <= 2 * LONGEST_UPLOAD_S
+                return not is_young and not self._queue.run(get_upload(owner, self._settings))
             case "batch":
                 return not self._in_batch(owner, rest.partition("/")[0], blob)
+            case "run":
+                return not self._queue.run(known_run(owner, self._settings))
             case "payload" | "result":
                 job = self._queue.run(references(name.rsplit("/", 2)[0], self._settings))
                 return job is None or not job.wants(blob.ref, kind)

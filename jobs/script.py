@@ -103,9 +103,13 @@ class Script:
 
 @functools.cache
 def script(name: str) -> Script:
-    """Read `<name>.lua` with the prelude put after its flags line. Raises HeaderError."""
+    """Read `<name>.lua` with the prelude put after its flags line. Raises HeaderError.
+
+    Runs' verbs have one of their own besides.
+    """
     flags, _, body = (_HERE / f"{name}.lua").read_text().partition("\n")
-    prelude = (_HERE / "prelude.lua").read_text()
+    preludes = ("prelude", "run_prelude") if name.startswith("run_") else ("prelude",)
+    prelude = "\n".join((_HERE / f"{each}.lua").read_text() for each in preludes)
     text = f"{flags}\n{prelude}\n{body}"
     sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
     try:

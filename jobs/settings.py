@@ -9,6 +9,7 @@ from typing import TypeVar
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ..protocol.places import Places
 from . import redis_url as redis_urls
 from .setting_names import remarks
 
@@ -138,6 +139,11 @@ class JobsSettings(BaseSettings):
     s3_attempts: int = Field(
         default=4, ge=1, description="Times that an S3 call is tried, with backoff and jitter."
     )
+    run_places: str = Field(
+        default="",
+        description="Where runs may read and write when a client names it: folders and URLs by"
+        " commas, as /data/,s3://bucket/; `local`: anywhere, while there are no API keys.",
+    )
     sweep_every_s: int = Field(
         default=3600,
         ge=0,
@@ -148,6 +154,12 @@ class JobsSettings(BaseSettings):
         ge=60,
         description="Seconds since it was written before a blob can count as orphaned.",
     )
+
+    @field_validator("run_places")
+    @classmethod
+    def _check_run_places(cls, places: str) -> str:
+        Places.of(places)
+        return places
 
     @field_validator("redis_url")
     @classmethod

@@ -49,8 +49,16 @@ class Store(Protocol):
         """Store all of the data, or none."""
         ...
 
+    def ref(self, key: str) -> str:
+        """What `put` answers for a key, for what is found by its key alone."""
+        ...
+
     def get(self, ref: str) -> bytes:
         """Read it back. Raises NotFound when it is gone."""
+        ...
+
+    def get_range(self, ref: str, offset: int, length: int) -> bytes:
+        """Read a stretch of it, shorter where it ends before. Raises NotFound when it is gone."""
         ...
 
     def delete(self, ref: str) -> None:
@@ -87,10 +95,25 @@ class FolderStore:
             raise _refused("write", error) from error
         return key
 
+    def ref(self, key: str) -> str:
+        """The key itself."""
+        return key
+
     def get(self, ref: str) -> bytes:
         """Read the file."""
         try:
             return self._path(ref).read_bytes()
+        except FileNotFoundError:
+            raise errors.NotFound(f"no blob {ref!r}") from None
+        except OSError as error:
+            raise _refused("read", error) from error
+
+    def get_range(self, ref: str, offset: int, length: int) -> bytes:
+        """Read from a place in the file."""
+        try:
+            with self._path(ref).open("rb") as file:
+                file.seek(offset)
+                return file.read(length)
         except FileNotFoundError:
             raise errors.NotFound(f"no blob {ref!r}") from None
         except OSError as error:
@@ -126,6 +149,10 @@ class FolderStore:
 
 def _refused(what: str, error: OSError) -> errors.StoreUnavailable:
     return errors.StoreUnavailable(f"the blob folder refused a {what}: {error.strerror}")
+
+
+class _PastTheEnd(Exception):
+    """A stretch begins where an object has ended."""
 
 
 class S3Store:
@@ -173,17 +200,31 @@ class S3Store:
 
     def put(self, key: str, data: bytes) -> str:
         """One PutObject."""
-        ref = self._ref(key)
+        ref = self.ref(key)
         self._asking(lambda: self.client.put_object(Bucket=self._bucket, Key=ref, Body=data))
         return ref
 
     def get(self, ref: str) -> bytes:
         """One GetObject, and another when its body breaks off, which botocore lets pass."""
+        return self._read(ref)
+
+    def get_range(self, ref: str, offset: int, length: int) -> bytes:
+        """The same of some of its bytes."""
+        if length <= 0:
+            return b""
+        return self._read(ref, Range=f"bytes={offset}-{offset + length - 1}")
+
+    def _read(self, ref: str, **only: str) -> bytes:
         from botocore.exceptions import BotoCoreError
 
         attempts = self._settings.s3_attempts
         for attempt in range(attempts):
-            answer = self._asking(lambda: self.client.get_object(Bucket=self._bucket, Key=ref), ref)
+            try:
+                answer = self._asking(
+                    lambda: self.client.get_object(Bucket=self._bucket, Key=ref, **only), ref
+                )
+            except _PastTheEnd:
+                return b""
             try:
                 body: bytes = answer["Body"].read()  # checks length and checksum
             except BotoCoreError:
@@ -205,17 +246,18 @@ class S3Store:
 
     def blobs(self, prefix: str = "") -> Iterator[Blob]:
         """ListObjectsV2, page by page."""
-        start = self._ref(prefix)
+        start = self.ref(prefix)
         pages = self.client.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket, Prefix=start
         )
         listed = iter(pages)
         while page := self._asking(lambda: next(listed, None)):
             for entry in page.get("Contents", []):
-                name = entry["Key"].removeprefix(self._ref(""))
+                name = entry["Key"].removeprefix(self.ref(""))
                 yield Blob(unquote(name), entry["Key"], entry["LastModified"].timestamp())
 
-    def _ref(self, key: str) -> str:
+    def ref(self, key: str) -> str:
+        """The object's name."""
         return f"{self._prefix}/{quote(key, safe='')}".lstrip("/")
 
     def _asking(self, ask: Callable[[], T], ref: str = "") -> T:
@@ -228,6 +270,8 @@ class S3Store:
             code = error.response.get("Error", {}).get("Code", "")
             if code in {"NoSuchKey", "404"}:
                 raise errors.NotFound(f"no blob {ref!r}") from None
+            if code in {"InvalidRange", "416"}:
+                raise _PastTheEnd from None
             raise errors.StoreUnavailable(f"the blob store answered {code}; retry later") from error
         except boto.BotoCoreError as error:
             raise errors.StoreUnavailable from error

@@ -14,12 +14,15 @@ import os
 #: The Celery task that a ticket starts.
 TASK = "wherry.run_batch"
 
+#: The one that a run worker's ticket starts.
+RUN_TASK = "wherry.run_step"
+
 _ID = "00000000-0000-0000-0000-000000000000"
 _TAG = "11111111-1111-1111-1111-111111111111"
 
 
 @functools.lru_cache(maxsize=4096)
-def _around(family: str, group_id: str, queue_key: str) -> tuple[str, ...]:
+def _around(family: str, group_id: str, queue_key: str, task: str) -> tuple[str, ...]:
     """The message around its two ids: the task id, which it says three times, and the tag."""
     embed = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
     body = json.dumps([[family, group_id], {}, embed]).encode()
@@ -29,7 +32,7 @@ def _around(family: str, group_id: str, queue_key: str) -> tuple[str, ...]:
         "content-type": "application/json",
         "headers": {
             "lang": "py",
-            "task": TASK,
+            "task": task,
             "id": _ID,
             "root_id": _ID,
             "parent_id": None,
@@ -53,7 +56,7 @@ def _around(family: str, group_id: str, queue_key: str) -> tuple[str, ...]:
     return tuple(json.dumps(message).replace(_TAG, _ID).split(_ID))
 
 
-def ticket(family: str, group_id: str, queue_key: str) -> str:
+def ticket(family: str, group_id: str, queue_key: str, task: str = TASK) -> str:
     """Make a message for the family's queue, with ids of its own."""
     # One random number serves both ids: they name the same delivery.
-    return os.urandom(16).hex().join(_around(family, group_id, queue_key))
+    return os.urandom(16).hex().join(_around(family, group_id, queue_key, task))

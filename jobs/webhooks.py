@@ -15,6 +15,8 @@ from .group import Group
 from .keys import Keys
 from .settings import JobsSettings
 
+#: What stands before a run's id in the outbox: no job's id has a tab.
+_RUN = "run\t"
 #: What stands for the URL of a job whose end Celery is told of. The prelude knows it too.
 CELERY = "celery:"
 
@@ -56,8 +58,13 @@ class Delivery(NamedTuple):
 
     @property
     def job_id(self) -> str:
-        """The job that ended."""
+        """The job that ended; of a run's end no job's."""
         return self.name.partition("|")[2]
+
+    @property
+    def run_id(self) -> str:
+        """The run that ended; "" where it was a job."""
+        return self.job_id.removeprefix(_RUN) if self.job_id.startswith(_RUN) else ""
 
     @property
     def finished_at_ms(self) -> int:
@@ -80,6 +87,7 @@ class Settled(StrEnum):
 class ListedWebhook(NamedTuple):
     """A webhook as an operator sees it: due, or given up, at some time in ms."""
 
+    #: Or the run's.
     job_id: str
     finished_at_ms: int
     url: str
@@ -202,7 +210,7 @@ def _entry(
 ) -> ListedWebhook:
     finished_at, _, job_id = name.decode().partition("|")
     return ListedWebhook(
-        job_id,
+        job_id.removeprefix(_RUN),
         int(finished_at),
         url.decode(),
         int(float(at)),

@@ -21,6 +21,7 @@ _ROOMS = (
         "client",
     ),
     ("client.annotate_command", ("annotate",), "annotate"),
+    ("client.run_commands", ("runs",), "client"),
     ("client.batch_commands", ("batch",), "client"),
     ("client.dead_commands", ("dead",), "client"),
     ("client.webhook_commands", ("webhooks",), "client"),

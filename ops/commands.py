@@ -108,6 +108,9 @@ def up(
     concurrency: Annotated[
         int, typer.Option("--concurrency", "-c", min=1, help="Batches in hand per worker.")
     ] = 3,
+    run_workers: Annotated[
+        int, typer.Option(min=0, help="Processes that do runs: data sets, annotated by the fleet.")
+    ] = 1,
     strict: Annotated[
         bool,
         typer.Option(
@@ -147,6 +150,7 @@ def up(
         flower_port=flower_port,
         device=device,
         concurrency=concurrency,
+        run_workers=run_workers,
         strict_models=strict,
         log_level=log_level,
         appendfsync=fsync,

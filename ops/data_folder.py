@@ -49,6 +49,11 @@ class DataFolder:
         """Which backends serve models fastest here."""
         return self.path / "tuned"
 
+    @property
+    def runs(self) -> Path:
+        """What run workers are at."""
+        return self.path / "runs"
+
     def acquire(self) -> None:
         """Take the folder, and make those in it.
 

@@ -52,6 +52,17 @@ def worker_command(
     ]
 
 
+def runs_command(number: int, *, log_level: str = "warning") -> list[str]:
+    """A Celery worker of runs; its settings come from its environment."""
+    return [
+        *(*_CELERY[:-1], "wherry.runs", "--quiet", "worker"),
+        *("-Q", "runs", "-P", "threads", "-c", "1"),
+        *("-n", f"runs-{number}@%h", "--loglevel", log_level.upper()),
+        *("-E", "--without-gossip", "--without-mingle"),
+        f"--heartbeat-interval={CELERY_BEAT_S}",
+    ]
+
+
 def worker_arguments(command: Sequence[str]) -> list[str] | None:
     """Of a worker's command line, what it says to Celery; None for any other program."""
     ours = tuple(command[: len(_CELERY)]) == _CELERY

@@ -8,23 +8,26 @@ from typing import Any
 from pydantic_settings import BaseSettings
 
 from ..api.settings import ApiSettings
-from ..client.client import DEFAULT_URL
+from ..client.address import DEFAULT_URL
 from ..jobs.settings import JobsSettings
+from ..runs.settings import RunSettings
 from ..workers.settings import WorkerSettings
 
 _SECTIONS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("Queue and blobs: the API and every worker", JobsSettings),
     ("API", ApiSettings),
     ("Workers", WorkerSettings),
+    ("Run workers", RunSettings),
 )
 
 _HEAD = """\
 # Settings
 
 Every setting is an environment variable, read once when a process starts. `wherry up` sets
-`WHERRY_REDIS_URL`, `WHERRY_MODELS`, `WHERRY_DEVICE` and `WHERRY_STORE_DIR` for the processes it
-starts and hands all others on. A variable of that prefix that is no setting is remarked on in the
-log, with the nearest one there is. This page is made by `make docs` from the settings classes.
+`WHERRY_REDIS_URL`, `WHERRY_MODELS`, `WHERRY_DEVICE`, `WHERRY_STORE_DIR`, `WHERRY_API_URL` and
+`WHERRY_RUN_DIR` for the processes it starts and hands all others on. A variable of that prefix that
+is no setting is remarked on in the log, with the nearest one there is. This page is made by
+`make docs` from the settings classes.
 """
 
 _TABLE = ["| variable | default | meaning |", "|---|---|---|"]

@@ -18,6 +18,7 @@ import httpx
 
 from ..jobs import JobsSettings
 from ..jobs.settings import from_environment
+from ..protocol.places import LOCAL
 from ..tasks.backends import modules_of
 from ..tasks.catalog import AUTO, ModelDeclaration, load_catalog
 from ..tasks.check import with_own_backend
@@ -39,9 +40,9 @@ from .data_folder import DataFolder
 from .fork_server import ForkServer
 from .new_families import NewFamilies
 from .redis_server import Fsync, RedisServer, machine_bytes
-from .services import api_command, flower_command, worker_command
+from .services import api_command, flower_command, runs_command, worker_command
 
-__all__ = ["Log", "Stack", "StackError", "StackHaltedError", "worker_name"]
+__all__ = ["Log", "Stack", "StackError", "StackHaltedError", "runs_name", "worker_name"]
 
 #: Called with a service's name and a line it printed, or one about it.
 Log = Callable[[str, str], None]
@@ -61,6 +62,7 @@ _STOP_TIMEOUT_S = 45.0
 
 #: Services stop in this order, by the first word of their name; those of one line together.
 _STOP_ORDER = (
+    ("runs", "they put what they have into the store, and give the rest back"),
     ("api", "no new jobs come in"),
     ("worker", "they finish what they run and give the rest back"),
     ("flower", "it only watches"),
@@ -90,6 +92,8 @@ class Stack:
     device: str = "auto"
     concurrency: int = 3
     workers_per_family: int = 1
+    #: Processes that do runs.
+    run_workers: int = 0
     #: Whether a model that cannot be loaded keeps the stack from starting.
     strict_models: bool = False
     log_level: str = "warning"
@@ -162,6 +166,8 @@ class Stack:
         for index, family in enumerate(catalog.families()):
             for number in range(self.workers_per_family):
                 self._spawn_worker(family, number, index * self.workers_per_family + number)
+        for number in range(self.run_workers):
+            self._spawn_runs(number)
         self._patience_s = _READY_TIMEOUT_S + _tuning_s(catalog.models)
         self._wait_until_ready()
         self._new_families.start()
@@ -276,6 +282,13 @@ class Stack:
         spawn = self.fork_server.spawn if self.fork_server else popen
         self._spawn(worker_name(family, number), command, {"WHERRY_DEVICE": device}, spawn)
 
+    def _spawn_runs(self, number: int) -> None:
+        self._spawn(
+            runs_name(number),
+            runs_command(number, log_level=self.log_level),
+            {"WHERRY_API_URL": self.url, "WHERRY_RUN_DIR": str(self._folder.runs)},
+        )
+
     def _spawn(
         self, name: str, command: list[str], env: Mapping[str, str], spawn: Spawn = popen
     ) -> None:
@@ -296,6 +309,8 @@ class Stack:
         return {
             "WHERRY_STORE_DIR": str(self._folder.blobs),
             "WHERRY_TUNED_DIR": str(self._folder.tuned),
+            # Whoever reaches it is of this machine, as long as it has no API keys.
+            "WHERRY_RUN_PLACES": LOCAL,
             **os.environ,
             "WHERRY_REDIS_URL": self.redis_url,
             "WHERRY_MODELS": str(self.models.absolute()),
@@ -371,3 +386,8 @@ def _imported(declared: ModelDeclaration) -> list[str]:
 def worker_name(family: str, number: int = 0) -> str:
     """A worker's name in the log: worker-vision, worker-vision-1."""
     return f"worker-{family}" + (f"-{number}" if number else "")
+
+
+def runs_name(number: int = 0) -> str:
+    """A run worker's name in the log: runs, runs-1."""
+    return "runs" + (f"-{number}" if number else "")

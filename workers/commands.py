@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Sequence
 from typing import Annotated, NoReturn
 
@@ -14,6 +15,10 @@ import typer
 CELERY_BEAT_S = 5
 
 
+#: The family of the workers that do runs: alone, for they serve no model.
+_RUNS = "runs"
+
+
 def register(app: typer.Typer) -> None:
     """Add this room's commands."""
     app.command("worker")(worker)
@@ -22,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 def worker(
     families: Annotated[
-        list[str], typer.Argument(help="Task families: vision, audio, text, multimodal.")
+        list[str], typer.Argument(help="Task families: vision, audio, text, multimodal; or runs.")
     ],
     device: Annotated[
         str,
@@ -39,11 +44,13 @@ def worker(
     name: Annotated[str, typer.Option("--name", "-n", help="Celery node name.")] = "",
     loglevel: Annotated[str, typer.Option(help="Celery's log level.")] = "INFO",
 ) -> None:
-    """Run one worker for the given task families on one device."""
+    """Run one worker for the given task families on one device; `runs` for one that does runs."""
     from .__main__ import run
 
     if name and not re.fullmatch(r"[^\s@]+(@[^\s@]+)?", name):
         raise typer.BadParameter(f"--name {name!r}: expected one like vision-0 or vision-0@%h")
+    if families == [_RUNS]:
+        _do_runs(name or f"{_RUNS}-{number}@%h", loglevel)
     _prepare(families, device, number)
     node = name or f"{'-'.join(families)}-{number}@%h"
     run(
@@ -60,6 +67,17 @@ def worker(
             "--task-events",
         ]
     )
+
+
+def _do_runs(node: str, loglevel: str) -> NoReturn:
+    """Become a worker of runs, whose room this one does not know."""
+    command = [
+        *(sys.executable, "-P", "-m", "wherry.runs", "worker", f"--queues={_RUNS}"),
+        *("--pool=threads", "--concurrency=1", f"--hostname={node}", f"--loglevel={loglevel}"),
+        *("--without-gossip", "--without-mingle", "--task-events"),
+        f"--heartbeat-interval={CELERY_BEAT_S}",
+    ]
+    os.execv(sys.executable, command)  # noqa: S606 # no shell
 
 
 def _prepare(families: Sequence[str], device: str, number: int) -> None:
@@ -133,7 +151,7 @@ def sweep(
     try:
         sweeper = Sweeper(queue, store, settings)
         gone = sweeper.expired.remove(dry_run=dry_run, found=typer.echo)
-        typer.echo(f"{gone.files} files and {gone.batches} batches had expired")
+        typer.echo(f"{gone} had expired")
         swept = sweeper.sweep(dry_run=dry_run, adopt=adopt, found=lambda blob: typer.echo(blob.key))
     except SharedStoreError as error:
         _refuse([error], 1)

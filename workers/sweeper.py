@@ -42,7 +42,7 @@ class Sweeping:
         try:
             if self._may() and self._sweeper.due():
                 gone = self._sweeper.expired.remove()
-                log.info("%d files and %d batches had expired", gone.files, gone.batches)
+                log.info("%s had expired", gone)
                 swept = self._sweeper.sweep()
                 log.info("swept the blob store: %d of %d were orphans", swept.removed, swept.seen)
         except (SharedStoreError, WherryError) as error:

@@ -36,7 +36,7 @@ _ADMIN_WRITES = re.compile(r"/pixano(?:056)?/(?:providers/.*|v1/models(?:/.*)?)"
 
 #: What any key may ask by GET: which models there are, and how to call them.
 _ANY = re.compile(
-    r"/|/docs|/openapi\.json|/v2|/v2/caller|/v2/tasks(?:/.*)?|/v2/models/.*|/models/.*"
+    r"/|/docs|/openapi\.json|/v2|/v2/caller|/v2/formats|/v2/tasks(?:/.*)?|/v2/models/.*|/models/.*"
     r"|/v2/(?:logging|trace/setting|(?:system|cuda)sharedmemory/.*)"
     r"|/v1/models(?:/.*)?|/info|/label-studio/.*"
     r"|/v1alpha/(?:models|namespaces/.*)"

@@ -43,13 +43,27 @@ class FleetStore:
             raise StoreUnavailable(self.wrong)
         return self.inner.put(key, data)
 
+    def ref(self, key: str) -> str:
+        """What is stored under a key."""
+        return self.inner.ref(key)
+
     def get(self, ref: str) -> bytes:
         """Read it back. Raises NotFound that names the store."""
         try:
             return self.inner.get(ref)
         except NotFound:
-            why = self.wrong or "it was removed, or written to another store"
-            raise NotFound(f"no blob {ref!r} in {self.name}: {why}") from None
+            raise self._gone(ref) from None
+
+    def get_range(self, ref: str, offset: int, length: int) -> bytes:
+        """Read a stretch of it. Raises NotFound that names the store."""
+        try:
+            return self.inner.get_range(ref, offset, length)
+        except NotFound:
+            raise self._gone(ref) from None
+
+    def _gone(self, ref: str) -> NotFound:
+        why = self.wrong or "it was removed, or written to another store"
+        return NotFound(f"no blob {ref!r} in {self.name}: {why}")
 
     def delete(self, ref: str) -> None:
         """Remove it."""

@@ -17,6 +17,7 @@ from ...jobs.record import StoredResult
 from ...protocol.states import JobState
 from ..http.ids import uuid7
 from .job_changes import JobFeed
+from .run_changes import RunFeed
 
 log = logging.getLogger(__name__)
 
@@ -75,12 +76,14 @@ class Waiters:
     def __init__(self, queue: AsyncQueue, settings: JobsSettings) -> None:
         self._redis = queue.redis
         keys = Keys(settings.key_prefix)
-        self._channel = keys.changes
+        self._channel, self._run_channel = keys.changes, keys.run_changes.encode()
         #: Where a job's response is sent to this process, if its `reply_to` says so.
         self.reply_channel = keys.reply(uuid7())
         self._watches: dict[str, set[Watch]] = {}
         #: Whoever watches all jobs.
         self.feed = JobFeed()
+        #: Whoever watches runs.
+        self.runs = RunFeed()
         self._task: asyncio.Task[None] | None = None
         self._listening = True  # until it turns out otherwise: the first failure is news
 
@@ -124,14 +127,20 @@ class Waiters:
     async def _listen(self) -> None:
         async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
             async with asyncio.timeout(_SUBSCRIBE_S):
-                await pubsub.subscribe(self._channel, self.reply_channel)
+                await pubsub.subscribe(self._channel, self.reply_channel, self._run_channel)
             self._listening = True
             self._notify(("", job_id) for job_id in list(self._watches))
             self.feed.tell_of_a_gap()
+            self.runs.tell("")
             while True:
                 # The timeout keeps the socket's own from ending a quiet subscription.
                 message = await pubsub.get_message(timeout=10)
-                if message is None or not (self._watches or self.feed):
+                if message is None:
+                    continue
+                if message["channel"] == self._run_channel:
+                    self.runs.tell(message["data"].decode())
+                    continue
+                if not (self._watches or self.feed):
                     continue
                 if message["channel"] != self._channel.encode():
                     self._hand_over(message["data"])

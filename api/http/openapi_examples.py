@@ -69,12 +69,13 @@ _CODES = {
 _BYTES: dict[str, Any] = {_OCTETS: {"schema": {"type": "string", "format": "binary"}}}
 
 
-def _content(example: Any, kind: str = _JSON) -> dict[str, Any]:
+def content(example: Any, kind: str = _JSON) -> dict[str, Any]:
+    """A body's kind, with an example."""
     form = "array" if isinstance(example, list) else "object"
     return {kind: {"schema": {"type": form}, "example": example}}
 
 
-def _route(
+def route(
     *good: tuple[int, str, dict[str, Any]],
     bad: tuple[int, ...],
     bodies: dict[str, Any] | None = None,
@@ -82,79 +83,79 @@ def _route(
 ) -> dict[str, Any]:
     """A route's documentation as FastAPI's decorators take it; the usual answer comes first."""
     answers: dict[int | str, dict[str, Any]] = {
-        status: {"description": text, "content": content} for status, text, content in good
+        status: {"description": text, "content": body} for status, text, body in good
     }
-    answers |= {s: {"description": _CODES[s], "content": _content(_ERROR)} for s in bad}
+    answers |= {s: {"description": _CODES[s], "content": content(_ERROR)} for s in bad}
     documented: dict[str, Any] = {"status_code": good[0][0], "responses": answers}
     if bodies is not None:
         examples = {name: {"value": value} for name, value in bodies.items()}
-        content = {_JSON: {"schema": {"type": "object"}, "examples": examples}}
+        kinds = {_JSON: {"schema": {"type": "object"}, "examples": examples}}
         if binary:
-            content |= _BYTES
-        documented["openapi_extra"] = {"requestBody": {"required": True, "content": content}}
+            kinds |= _BYTES
+        documented["openapi_extra"] = {"requestBody": {"required": True, "content": kinds}}
     return documented
 
 
 _DONE = {**_JOB, "status": "succeeded", "queue_position": None, "estimated_start_at": None}
 
-INFER = _route(
-    (200, "The answer.", _content(_ANSWER)),
-    (202, "Stored; asked for by `Prefer: respond-async`.", _content(_JOB)),
+INFER = route(
+    (200, "The answer.", content(_ANSWER)),
+    (202, "Stored; asked for by `Prefer: respond-async`.", content(_JOB)),
     bad=(400, 404, 413, 503, 504),
     bodies=REQUESTS,
     binary=True,
 )
-SUBMIT = _route(
-    (202, "Stored.", _content(_JOB)),
-    (200, "Done, within the wait that was asked for.", _content(_DONE)),
+SUBMIT = route(
+    (202, "Stored.", content(_JOB)),
+    (200, "Done, within the wait that was asked for.", content(_DONE)),
     bad=(400, 404, 409, 413, 503),
     bodies=REQUESTS,
     binary=True,
 )
-JOB_ANSWER = _route(
-    (200, "The job has ended.", _content(_DONE)),
-    (202, "It waits or runs.", _content(_JOB)),
+JOB_ANSWER = route(
+    (200, "The job has ended.", content(_DONE)),
+    (202, "It waits or runs.", content(_JOB)),
     bad=(404, 503),
 )
-RESULT = _route(
-    (200, "The answer.", _content(_ANSWER)),
-    (202, "There is none yet.", _content(_JOB)),
+RESULT = route(
+    (200, "The answer.", content(_ANSWER)),
+    (202, "There is none yet.", content(_JOB)),
     (307, "It lies at the Location; only when a redirect was asked for.", {}),
     bad=(400, 404, 410, 503),
 )
-REQUEST = _route(
-    (200, "What was asked, in normal form.", _content(next(iter(REQUESTS.values())))),
+REQUEST = route(
+    (200, "What was asked, in normal form.", content(next(iter(REQUESTS.values())))),
     bad=(400, 404, 503),
 )
-LIST = _route(
-    (200, "A page of jobs, newest first.", _content({"jobs": [_JOB], "next": None})),
+LIST = route(
+    (200, "A page of jobs, newest first.", content({"jobs": [_JOB], "next": None})),
     bad=(400, 503),
 )
-LIST_EVENTS = _route(
+LIST_EVENTS = route(
     (
         200,
         "An event for the jobs that came or changed in half a second.",
-        _content('event: jobs\ndata: {"jobs": [...], "missed": 0}', _EVENTS),
+        content('event: jobs\ndata: {"jobs": [...], "missed": 0}', _EVENTS),
     ),
     bad=(400, 503),
 )
-EVENTS = _route(
-    (200, "One event a change.", _content("id: 1\nevent: queued\ndata: {...}", _EVENTS)),
+EVENTS = route(
+    (200, "One event a change.", content("id: 1\nevent: queued\ndata: {...}", _EVENTS)),
     bad=(400, 404, 503),
 )
-STREAM = _route(
+STREAM = route(
     (
         200,
         "One event for each few tokens; the last names the job's end.",
-        _content('id: 1763720000000-0\nevent: tokens\ndata: {"row": 0, "text": ...}', _EVENTS),
+        content('id: 1763720000000-0\nevent: tokens\ndata: {"row": 0, "text": ...}', _EVENTS),
     ),
     bad=(400, 404, 503),
 )
-BATCH = _route(
+BATCH = route(
     (
         200,
         "An outcome per entry, in order.",
-        _content(
+        content(
             {
                 "jobs": [
                     {"index": 0, "status_code": 202, "job": _JOB},
@@ -171,25 +172,25 @@ BATCH = _route(
     },
     binary=True,
 )
-STATUS = _route(
+STATUS = route(
     (
         200,
         "The jobs' states, in the order of the ids; as octets, raw outputs follow the JSON.",
-        {**_content({"jobs": [_JOB]}), **_BYTES},
+        {**content({"jobs": [_JOB]}), **_BYTES},
     ),
     bad=(400, 503),
     bodies={"wait for one": {"ids": [_JOB_ID], "wait": 20, "results": True}},
 )
-FORGET = _route(
+FORGET = route(
     (204, "They are gone.", {}),
     bad=(400, 503),
     bodies={"one": {"ids": [_JOB_ID]}},
 )
-INDEX = _route(
+INDEX = route(
     (
         200,
         "The models.",
-        _content([{"name": "embedding", "version": "1", "state": "READY", "reason": ""}]),
+        content([{"name": "embedding", "version": "1", "state": "READY", "reason": ""}]),
     ),
     bad=(400, 503),
     bodies={"all": {}, "the ready ones": {"ready": True}},

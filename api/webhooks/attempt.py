@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from pydantic_core import to_json
 
 from ...jobs.record import JobRecord
+from ...jobs.run_records import Run
 from ...jobs.webhooks import Delivery
 from ...protocol.webhooks import ID, SIGNATURE, TIMESTAMP, signature
 from ...tasks.egress.allowed import OutboundError
@@ -49,6 +50,32 @@ def body_of(record: JobRecord, public_url: str) -> bytes:
             "type": f"job.{record.status.value}",
             "timestamp": timestamp(record.finished_at_ms),
             "data": {**view, **links},
+        }
+    )
+
+
+def run_body(run: Run, public_url: str) -> bytes:
+    """What a receiver is told of a run's end. Its output stays with us."""
+    progress, path = run.progress, f"/v2/runs/{run.spec.id}"
+    return to_json(
+        {
+            "type": f"run.{run.state.value}",
+            "timestamp": timestamp(progress.ended_at_ms or 0),
+            "data": {
+                "id": run.spec.id,
+                "name": run.spec.name,
+                "state": run.state.value,
+                "error": progress.error,
+                "model": run.spec.model,
+                "rows": {
+                    "total": progress.rows_total,
+                    "answered": progress.done,
+                    "failed": progress.failed,
+                },
+                "device_seconds": progress.device_seconds,
+                "metadata": run.spec.metadata,
+                "run_url": public_url.rstrip("/") + path,
+            },
         }
     )
 

@@ -12,12 +12,13 @@ import httpx
 
 from ...jobs import AsyncQueue, JobsSettings
 from ...jobs.read import read
+from ...jobs.runs import get_run
 from ...jobs.webhooks import Delivery, Settled, settle_webhook, take_webhooks
 from ...protocol.errors import WherryError
 from ...tasks.egress.guard import OutboundGuard
 from ..egress.signing import signing_keys
 from ..settings import ApiSettings
-from .attempt import DeliveryResult, body_of, pause_s, send
+from .attempt import DeliveryResult, body_of, pause_s, run_body, send
 
 log = logging.getLogger(__name__)
 
@@ -101,11 +102,11 @@ class Deliverer:
     async def _deliver(self, delivery: Delivery) -> bool:
         """Try once. Answers whether all is well with the receiver."""
         if not delivery.body:
-            [record] = await self._queue.run(read([delivery.job_id], self._jobs))
-            if record is None or record.finished_at_ms != delivery.finished_at_ms:
+            body = await self._body(delivery)
+            if not body:
                 await self._settle(delivery, Settled.LOST)
                 return True
-            delivery = delivery._replace(body=body_of(record, self._settings.public_url))
+            delivery = delivery._replace(body=body)
         keys = signing_keys(self._settings, delivery.group.tenant)
         answer = await send(self._guard, delivery, keys, self._settings.webhook_timeout_s)
         if not answer.error:
@@ -113,6 +114,17 @@ class Deliverer:
             return True
         await self._failed(delivery, answer)
         return False
+
+    async def _body(self, delivery: Delivery) -> bytes:
+        """What is to be sent; b"" where there is nothing to tell any more."""
+        if delivery.run_id:
+            run = await self._queue.run(get_run(delivery.run_id, self._jobs))
+            is_same = run is not None and run.progress.ended_at_ms == delivery.finished_at_ms
+            return run_body(run, self._settings.public_url) if run and is_same else b""
+        [record] = await self._queue.run(read([delivery.job_id], self._jobs))
+        if record is None or record.finished_at_ms != delivery.finished_at_ms:
+            return b""
+        return body_of(record, self._settings.public_url)
 
     async def _failed(self, delivery: Delivery, answer: DeliveryResult) -> None:
         pause = pause_s(answer, delivery.tries, self._settings.webhook_first_pause_s)

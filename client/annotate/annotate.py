@@ -11,11 +11,11 @@ from typing import Any
 from pydantic_core import to_json
 
 from ...protocol.errors import WherryError
+from ...tasks.annotations.fits import text_field
 from .compute import compute_s
 from .errors_file import failed_ids
 from .fleet import Fleet
 from .formats import OutputLayout
-from .formats.fits import text_field
 from .job_size import JobSize
 from .laid_out import NO_IMAGES
 from .ledger import Ledger
@@ -62,49 +62,96 @@ def annotate(client: Fleet, options: Options, observer: Observer = lambda _: Non
     """
     started = time.monotonic()
     asked = prepared(client, options)
-    origin, source = asked.origin, asked.source
+    source = asked.source
     with asked.placing as places:
         ledger = places.ledger
         if options.retry_errors:
             ledger.forget_failures(failed_ids(options.retry_errors))
         ledger.begin(reuse=options.reuse)
-        out, errors = options.out, beside(options.out, ERRORS)
         with places.half() as half:
-            layout = _layout(options, asked, half)
+            layout = layout_of(options, asked, half)
             run = _run(client, options, asked, ledger, layout)
             computed = _computed(client, options.model)
             for progress in run.run():
                 observer(progress)
-            origin = replace(origin, has_frames=ledger.has_frames())
-            ran, rows_per_s = time.monotonic(), run.progress.rows_per_s
-            findings = write_output(
-                ledger, origin, asked.writer, half / out.name, half / errors.name, layout
-            )
-            if layout.pictures:
-                layout.pictures.close()
-            ended = time.monotonic()
-            summary = Summary(
-                out=out,
-                errors=errors if findings.failed else None,
-                rows=findings.rows,
-                failed=findings.failed,
+            answered = AnsweringTimes(
+                started_at=started,
+                ended_at=time.monotonic(),
                 reused=run.progress.reused,
+                rows_per_s=run.progress.rows_per_s,
+                compute_s=_since(computed, _computed(client, options.model)),
                 left_out=dict(source.left_out),
-                seconds=ended - started,
-                rows_per_s=rows_per_s,
-                findings=findings,
-                stages={"answering": ran - started, "writing": ended - ran},
-                compute_seconds=_since(computed, _computed(client, options.model)),
-                report=beside(out, PAGE) if options.report else None,
-                origin=origin,
             )
-            write_summary(summary, ledger, half)
+            summary = write_half(options, asked, ledger, half, layout, answered)
             places.place(half)
         ledger.finish()
     return summary
 
 
-def _layout(options: Options, asked: PreparedRun, half: Path) -> OutputLayout:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnsweringTimes:
+    """What it took to answer all rows, by the clock that only goes on."""
+
+    started_at: float
+    ended_at: float
+    reused: int
+    rows_per_s: float
+    compute_s: float | None
+    left_out: Mapping[str, int]
+
+
+def write_half(
+    options: Options,
+    asked: PreparedRun,
+    ledger: Ledger,
+    half: Path,
+    layout: OutputLayout,
+    answered: AnsweringTimes,
+) -> Summary:
+    """Write what a ledger has of all rows, and what is to be said of them, to a folder."""
+    out, errors = options.out, beside(options.out, ERRORS)
+    origin = replace(asked.origin, has_frames=ledger.has_frames())
+    findings = write_output(
+        ledger, origin, asked.writer, half / out.name, half / errors.name, layout
+    )
+    if layout.pictures:
+        layout.pictures.close()
+    return sum_up(options, origin, ledger, half, findings, answered)
+
+
+def sum_up(
+    options: Options,
+    origin: Origin,
+    ledger: Ledger,
+    half: Path,
+    findings: Findings,
+    answered: AnsweringTimes,
+) -> Summary:
+    """Write what is to be said of an output, whose files are in a folder."""
+    out, errors, ended = options.out, beside(options.out, ERRORS), time.monotonic()
+    summary = Summary(
+        out=out,
+        errors=errors if findings.failed else None,
+        rows=findings.rows,
+        failed=findings.failed,
+        reused=answered.reused,
+        left_out=answered.left_out,
+        seconds=ended - answered.started_at,
+        rows_per_s=answered.rows_per_s,
+        findings=findings,
+        stages={
+            "answering": answered.ended_at - answered.started_at,
+            "writing": ended - answered.ended_at,
+        },
+        compute_seconds=answered.compute_s,
+        report=beside(out, PAGE) if options.report else None,
+        origin=origin,
+    )
+    write_summary(summary, ledger, half)
+    return summary
+
+
+def layout_of(options: Options, asked: PreparedRun, half: Path) -> OutputLayout:
     """What the writer is told; pictures wait in a folder of their own."""
     waiting = half / beside(options.out, PICTURES).name
     is_wanted = asked.images != NO_IMAGES

@@ -15,6 +15,7 @@ from ...tasks.tensors import TensorSpec
 from ..errors import UsageError
 from .rows import SourceRow, UnreadableRow
 from .sources.base import Source
+from .sources.parts import Part
 
 #: Characters shown of a value that is refused.
 _SHOWN = 100
@@ -136,8 +137,21 @@ class SharedInputs(Source):
 
     def each(self, step: int) -> Iterator[SourceRow | UnreadableRow]:
         """The source's own, with what is shared."""
+        return self._sharing(self._source.each(step))
+
+    def parts(self, rows: int, first: int = 0) -> Iterator[Part]:
+        """The source's own."""
+        return self._source.parts(rows, first)
+
+    def part(self, part: Part) -> Iterator[SourceRow | UnreadableRow]:
+        """The source's own, with what is shared."""
+        return self._sharing(self._source.part(part))
+
+    def _sharing(
+        self, rows: Iterable[SourceRow | UnreadableRow]
+    ) -> Iterator[SourceRow | UnreadableRow]:
         shared = self.columns.constants
-        for row in self._source.each(step):
+        for row in rows:
             if isinstance(row, SourceRow):
                 yield replace(row, values={**row.values, **shared})
             else:

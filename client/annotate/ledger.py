@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from ...protocol.errors import InvalidRequest
 from .ledger_file import opened
@@ -95,6 +95,11 @@ class Ledger:
         self._answer_bytes = 0
         self._read: list[tuple[str]] = []
         self._answered: set[bytes | None] = set()
+
+    @property
+    def database(self) -> sqlite3.Connection:
+        """Its tables, for what moves ledgers as a whole; `commit` first."""
+        return self._db
 
     def commit(self) -> None:
         """Keep what was noted, whatever happens to this process."""
@@ -190,6 +195,14 @@ class Ledger:
         """Keep what the text of rows of this content is, for formats that write it."""
         self._texts.append((key, text.encode("utf-8", "surrogatepass")))
 
+    def place_all(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Give rows their places that another ledger had, as its table has them."""
+        for row in rows:
+            self._pending.append(row)
+            if len(self._pending) >= _BUFFER:
+                self._flush()
+        self._flush()
+
     def _flush(self) -> None:
         if self._texts:
             self._db.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", self._texts)
@@ -198,10 +211,7 @@ class Ledger:
         try:
             self._db.executemany(_INSERT, self._pending)
         except sqlite3.IntegrityError:
-            raise InvalidRequest(
-                f"two rows have the same id: {self._twice()}; a list is to name a file once, and "
-                "--id-column '#' calls a table's rows by number"
-            ) from None
+            raise twice(self._twice()) from None
         finally:
             self._pending.clear()
 
@@ -340,6 +350,14 @@ class Ledger:
             (job_id, [keys[i : i + KEY_BYTES] for i in range(0, len(keys), KEY_BYTES)])
             for job_id, keys in found
         ]
+
+
+def twice(id_: str) -> InvalidRequest:
+    """What is said of an id that two rows have."""
+    return InvalidRequest(
+        f"two rows have the same id: {id_}; a list is to name a file once, and --id-column '#' "
+        "calls a table's rows by number"
+    )
 
 
 def _kept(block: int | None, place: int | None, alone: bytes | None) -> KeptAnswer | None:

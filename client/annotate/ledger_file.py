@@ -38,6 +38,11 @@ CREATE TABLE IF NOT EXISTS written (
 #: Columns of `rows` that ledgers lack which were made when a file was one row.
 _ADDED = {"frame": "INTEGER", "frames": "INTEGER", "time": "REAL", "page": "INTEGER"}
 
+
+class LedgerHeld(InvalidRequest):
+    """Another run writes this output."""
+
+
 #: SQLite's mark of whose a database is: "WHRY".
 _OURS = 0x57485259
 
@@ -69,7 +74,7 @@ def opened(path: Path, *, make: bool) -> sqlite3.Connection:
         db.close()
         if "locked" not in str(error):
             raise InvalidRequest(f"{path}: {error}") from None
-        raise InvalidRequest(f"{path}: another run writes this output") from None
+        raise LedgerHeld(f"{path}: another run writes this output") from None
     except sqlite3.DatabaseError as error:
         db.close()
         raise InvalidRequest(f"{path}: not a ledger of ours: {error}") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ class Findings:
             self.warned += 1
             if len(self.warnings) < WARNINGS:
                 self.warnings[row_id] = output.warning
-        for label, score in _labelled(output):
+        for label, score in labelled(output):
             if label:
                 self.labels[label] += 1
             if 0 <= score <= 1:
@@ -69,6 +69,10 @@ class Findings:
             self.errors[failure.id] = failure.error
 
 
+#: Told of a row in its place, and of its answer if it has one.
+Seen = Callable[[LedgerRow, Annotation | None], None]
+
+
 def write_output(
     ledger: Ledger,
     origin: Origin,
@@ -76,8 +80,13 @@ def write_output(
     out: Path,
     errors: Path,
     layout: OutputLayout | None = None,
+    *,
+    base: int = 0,
+    seen: Seen = lambda placed, annotation: None,  # noqa: ARG005 # nobody looks
 ) -> Findings:
     """Write every row's answer or error, in the source's order.
+
+    Of a part of a source, `base` is how many rows come before it. `seen` is told of each row.
 
     `errors` is only there when some row failed: one that has no answer, or one that the format
     cannot hold.
@@ -87,7 +96,9 @@ def write_output(
         with writer(out, origin, *([layout] if writer.uses else [])) as writing:
             for placed in ledger.placed():
                 findings.rows += 1
-                failure = _written(writing, answers, placed, findings)
+                if base:
+                    placed = placed._replace(position=placed.position + base)
+                failure = _written(writing, answers, placed, findings, seen)
                 if failure:
                     findings.add_failure(failure)
                     failed.write(error_line(failure))
@@ -102,12 +113,14 @@ def write_output(
 
 
 def _written(
-    writer: Writer, answers: StoredAnswers, placed: LedgerRow, findings: Findings
+    writer: Writer, answers: StoredAnswers, placed: LedgerRow, findings: Findings, seen: Seen
 ) -> LedgerRow | None:
     """Write a row's answer and count what it holds; the row with its error where there is none."""
     if placed.answer is None:
+        seen(placed, None)
         return placed
-    annotation = _annotation(placed, answers.read(placed.answer))
+    annotation = annotation_of(placed, answers.read(placed.answer))
+    seen(placed, annotation)
     try:
         writer.write(annotation)
     except RowError as error:
@@ -116,7 +129,8 @@ def _written(
     return None
 
 
-def _annotation(placed: LedgerRow, output: TaskOutput) -> Annotation:
+def annotation_of(placed: LedgerRow, output: TaskOutput) -> Annotation:
+    """A placed row with its answer."""
     # A page that is a row was sent alone, so that its answer calls it the first.
     if placed.frame and placed.frame.page and isinstance(output, DocumentsOutput):
         output = output.on_page(placed.frame.page)
@@ -131,7 +145,7 @@ def _annotation(placed: LedgerRow, output: TaskOutput) -> Annotation:
     )
 
 
-def _labelled(output: TaskOutput) -> Iterator[tuple[str, float]]:
+def labelled(output: TaskOutput) -> Iterator[tuple[str, float]]:
     """Labels ("" without) and scores (NaN without) of whatever a row's answer lists."""
     for rows in output.__dict__.values():
         row: Any = rows[0] if type(rows) is list and rows else None

@@ -23,7 +23,7 @@ from .places import ERRORS, PAGE, REPORT, all_paths, beside, ledger_path, named
 from .placing import Placing
 from .rows import Origin
 from .sources import Columns, Source, open_source, refuse_overlap
-from .sources.choose import place_of
+from .sources.choose import PlaceOf, outer_place, place_of
 from .sources.remote import is_url
 from .sources.sampling import WHICH_FRAMES, is_one_picture, sampling_of
 
@@ -96,8 +96,10 @@ class PreparedRun:
     images: str = NO_IMAGES
 
 
-def prepared(client: Fleet, options: Options) -> PreparedRun:
+def prepared(client: Fleet, options: Options, place: PlaceOf = place_of) -> PreparedRun:
     """Check what is asked: by itself, then against the model, then against what is there.
+
+    `place` finds where the source is.
 
     Raises UsageError for what is wrong in itself, InvalidRequest for a model or a source that
     cannot be had.
@@ -119,10 +121,10 @@ def prepared(client: Fleet, options: Options) -> PreparedRun:
     origin = _asking(origin, writer, format_name)
     images = images_of(options, format_name, writer)
     refuse_overlap(options.source, out, all_paths(out)[1:], is_folder=writer.is_folder)
-    source = source_of(options, origin)
+    source = source_of(options, origin, place)
     placing = Placing(
         out,
-        _made(options, origin, format_name),
+        _made(options, origin, format_name, place),
         is_folder=writer.is_folder,
         overwrite=options.overwrite,
         names=writer.names + (writer.picture_names if images != NO_IMAGES else ()),
@@ -158,12 +160,11 @@ def _wanted(task: str) -> Task | None:
         raise UsageError(f"task: {error}{meant(task, task_names())}") from None
 
 
-def _made(options: Options, origin: Origin, format_name: str) -> dict[str, Any]:
+def _made(options: Options, origin: Origin, format_name: str, place: PlaceOf) -> dict[str, Any]:
     """What makes the output: another run's answers are not replaced unasked."""
     columns = {"id": options.columns.id, **options.columns.fields}
-    files, path = place_of(options.source)
     return {
-        "source": files.shown(path if is_url(options.source) else str(Path(path).absolute())),
+        "source": _whole_source(options.source) if place is place_of else options.source,
         "model": origin.model,
         "task": origin.task.name,
         "parameters": dict(origin.parameters),
@@ -171,6 +172,12 @@ def _made(options: Options, origin: Origin, format_name: str) -> dict[str, Any]:
         "frames": sampling_of(origin.task, options.every, options.frames).told,
         "format": format_name,
     }
+
+
+def _whole_source(source: str) -> str:
+    """The source, wherever the command is given."""
+    files, path = outer_place(source)
+    return files.shown(path if is_url(source) else str(Path(path).absolute()))
 
 
 def origin_of(client: Fleet, options: Options) -> Origin:
@@ -193,7 +200,7 @@ def _own_tensors(task: Task, metadata: Mapping[str, Any]) -> frozenset[str]:
     return told - {spec.name for spec in task.inputs} if task.of_model else frozenset()
 
 
-def source_of(options: Options, origin: Origin) -> Source:
+def source_of(options: Options, origin: Origin, place: PlaceOf = place_of) -> Source:
     """The rows to annotate, with the inputs that all of them share. Raises InvalidRequest."""
     task = origin.task
     constants = rows_among(task, origin.parameters)
@@ -202,6 +209,7 @@ def source_of(options: Options, origin: Origin) -> Source:
         task,
         replace(options.columns, constants=constants, own=origin.own),
         sampling_of(task, options.every, options.frames),
+        place,
     )
     return SharedInputs(source) if constants else source
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from ...protocol import v2
 from ...protocol.errors import (
@@ -29,7 +29,6 @@ from .job_size import JobSize
 from .ledger import Ledger
 from .packing import MAX_BYTES, Pack, Packed, Packer, image_of, image_size, weight
 from .pictures import Pictures
-from .report import Sampler
 from .rows import Origin, SourceRow, UnreadableRow
 from .sources.base import Source
 from .stored_answers import pack_answers
@@ -77,6 +76,13 @@ class Progress:
         return self.done / max(1e-9, time.monotonic() - self.started_at)
 
 
+class RowWatcher(Protocol):
+    """Sees rows while they are read."""
+
+    def offer(self, position: int, row: SourceRow, key: bytes) -> None:
+        """See a row that could be read, in its place."""
+
+
 @dataclass(slots=True)
 class AnnotateRun:
     """One run over one source."""
@@ -93,11 +99,17 @@ class AnnotateRun:
     #: More rows than that where the model is quick; None for never.
     job_size: JobSize | None = None
     #: Takes rows for the report; None for no report.
-    sampler: Sampler | None = None
+    sampler: RowWatcher | None = None
     #: The field of rows whose text the output needs; "" for none.
     text_field: str = ""
     #: Keeps the rows' pictures for the writer; None where it has no use for them.
     pictures: Pictures | None = None
+    priority: int = _PRIORITY
+    #: What jobs' names begin with, where they are named after their rows: the same rows sent again
+    #: are the same job. "" for names that are new each time.
+    job_prefix: str = ""
+    #: Takes the jobs whose answers the ledger has; None lets the server forget them at once.
+    settled: Callable[[list[str]], None] | None = None
     progress: Progress = field(default_factory=Progress)
     _packs: deque[Pack] = field(default_factory=deque)
     _again: deque[Pack] = field(default_factory=deque)
@@ -137,6 +149,10 @@ class AnnotateRun:
     def _rows(self) -> int:
         return self.job_size.rows if self.job_size else self.rows_per_job
 
+    def under_way(self) -> list[str]:
+        """Jobs that were sent and not read; any thread may ask."""
+        return [pack.job_id for pack in self._packs.copy()]
+
     # --- sending ---
 
     def _requests(self, rows: Iterator[Pack]) -> Iterator[v2.InferenceRequest]:
@@ -144,10 +160,12 @@ class AnnotateRun:
             pack = self._again.popleft() if self._again else next(rows, None)
             if pack is None:
                 return
+            if self.job_prefix:
+                pack.job_id = f"{self.job_prefix}{pack.content()}"
             self.ledger.sent(pack.job_id, [row.key for row in pack.rows])
             self._packs.append(pack)
             self.progress.in_flight += len(pack.rows)
-            yield pack.request(_PRIORITY)
+            yield pack.request(self.priority)
 
     def _packs_of_source(self) -> Iterator[Pack]:
         pack, packer = Pack(), Packer(self.origin, self.ledger.hash_name)
@@ -298,6 +316,9 @@ class AnnotateRun:
     def _commit(self) -> None:
         """Keep the answers on disk, then let the server forget them: it has room for others."""
         self.ledger.commit()
+        if self.settled:
+            self.settled(self._kept)
+            self._kept = []
         while self._kept:
             try:
                 self.client.forget(self._kept[:_FORGET])

@@ -6,7 +6,7 @@
 local wanted, count, ms = {}, 0, now_ms()
 for i = 2, #ARGV do wanted[ARGV[i]] = true end
 for _, name in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
-  local id = string.match(name, '|(.*)')
+  local id = string.gsub(string.match(name, '|(.*)'), '^run\t', '')
   if #ARGV == 1 or wanted[id] then
     redis.call('ZREM', KEYS[2], name)
     local webhook = key('webhook', name)

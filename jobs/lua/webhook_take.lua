@@ -1,12 +1,13 @@
 #!lua flags=allow-oom
--- webhook_take: lease the webhooks that are due. The ends of jobs come from the outbox first; a
+-- webhook_take: lease the webhooks that are due. The ends of jobs and runs come from the outbox first; a
 -- webhook is known by its job and the time of that end, so that an end is one webhook for ever.
 -- KEYS 1 outbox, 2 due, 3 totals
 -- ARGV 1 prefix, 2 limit, 3 lease_ms
 -- Returns per webhook: name, URL, group, when it began in ms, tries so far, body ('' before the first).
 local ms = now_ms()
 for _, id in ipairs(redis.call('LPOP', KEYS[1], ARGV[2]) or {}) do
-  local f = redis.call('HMGET', key('job', id), 'webhook', 'finished_at', 'group')
+  local run = string.match(id, '^run\t(.*)$') -- no job's id has a tab
+  local f = redis.call('HMGET', run and key('run', run) or key('job', id), 'webhook', 'finished_at', 'group')
   if f[1] and f[1] ~= '' and f[2] then
     local name = f[2] .. '|' .. id
     redis.call('HSET', key('webhook', name), 'url', f[1], 'group', f[3], 'since', text(ms), 'tries', 0)

@@ -78,6 +78,7 @@ def jobs_settings(server: str, tmp_path_factory: pytest.TempPathFactory) -> Jobs
         inline_max_bytes=100_000,
         max_waiting=50,
         result_ttl_s=100,
+        run_places="/data/, s3://bucket/",
     )
 
 

@@ -35,7 +35,7 @@ def main(into: Path) -> None:
     models = write_samples(ROOT / ".wherry" / "samples")
     with (
         tempfile.TemporaryDirectory() as folder,
-        Stack(models=models, data_dir=Path(folder), flower=False) as stack,
+        Stack(models=models, data_dir=Path(folder), flower=False, run_workers=1) as stack,
     ):
         shoot(stack.url, into)
 
@@ -43,12 +43,12 @@ def main(into: Path) -> None:
 def shoot(url: str, into: Path) -> None:
     """Ask a fleet something, and take the pictures."""
     with Client(url) as client, sync_playwright() as playwright:
-        job = _work(client)
+        job, run = _work(client), _annotated(client)
         browser = chromium(playwright)
         page = browser.new_page(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
         for name, (address, height, prepare) in SHOTS.items():
             page.set_viewport_size({"width": 1280, "height": height})
-            page.goto(f"{url}/console/{address.format(job=job)}")
+            page.goto(f"{url}/console/{address.format(job=job, run=run)}")
             page.locator("main h1").first.wait_for()
             if prepare:
                 prepare(page)
@@ -76,6 +76,15 @@ def _work(client: Client) -> str:
     return job_id
 
 
+def _annotated(client: Client) -> str:
+    """Have shapes found in a data set of sixty pictures; the id of the run."""
+    with tempfile.TemporaryDirectory() as folder:
+        for picture in drawn(60):
+            (Path(folder) / picture.name).write_bytes(picture.data)
+        run = client.annotate(folder, model="object-detection", detach=True, name="drawn shapes")
+        return client.runs.wait(run.id).id
+
+
 def _try(page: Page) -> None:
     """Give a model's widget a picture, and wait for what it draws."""
     page.locator("input[type=file]").set_input_files(
@@ -86,11 +95,12 @@ def _try(page: Page) -> None:
 
 
 #: File name -> the page's address, how high the picture is, and what is done first; {job} is a
-#: digit's job.
+#: digit's job, {run} a run over drawn shapes.
 SHOTS: dict[str, tuple[str, int, Callable[[Page], None] | None]] = {
     "console-models.png": ("#/models", 800, None),
     "console-model.png": ("#/models/object-detection", 1180, _try),
     "console-job.png": ("#/jobs/{job}", 900, None),
+    "console-run.png": ("#/runs/{run}/rows", 900, None),
     "console-fleet.png": ("#/fleet?by=family", 1420, None),
 }
 

@@ -45,7 +45,7 @@ def test_one_is_started_watched_and_its_answers_taken(
     assert [answer["custom_id"] for answer in answers] == ["row-0", "row-1"]
     assert answers[0]["response"]["body"]["outputs"][0]["name"] == "embedding"
     check_accessible(page)
-    page.get_by_role("link", name="Batches").last.click()
+    page.get_by_role("link", name="Data sets").last.click()
     rows = page.get_by_role("table", name="Batches, the newest first").get_by_role("row")
     expect(rows.nth(1)).to_contain_text("3 of 3 lines")
     check_accessible(page)

@@ -269,3 +269,91 @@ def test_a_job_is_run_again_byte_for_byte(show: Show, fleet_url: str, ended: str
     assert sent.value.post_data_buffer == stored.content
     expect(page.locator("h1")).not_to_have_text(ended)
     expect(page.get_by_text("succeeded").first).to_be_visible()
+
+
+def test_an_answer_with_numbers_that_are_none_is_read_in_binary(
+    run: Callable[[str], Any],
+) -> None:
+    assert run("""
+        const { unpacked } = await import("./lib/exact_answer.js");
+        const { number } = await import("./lib/format.js");
+        const tensor = (datatype, size, shape) =>
+            ({ name: datatype, datatype, shape, parameters: { binary_data_size: size } });
+        const told = JSON.stringify({ outputs: [
+            tensor("FP32", 12, [1, 3]), tensor("BYTES", 7, [1]), tensor("FP16", 6, [1, 3]),
+            tensor("INT64", 8, [1]),
+        ] });
+        const head = new TextEncoder().encode(told);
+        const raw = new DataView(new ArrayBuffer(33));
+        [1.5, NaN, -Infinity].forEach((value, at) => raw.setFloat32(4 * at, value, true));
+        raw.setUint32(12, 3, true);
+        new Uint8Array(raw.buffer).set(new TextEncoder().encode("€"), 16);
+        [0x3c00, 0x7e00, 0x0001].forEach((bits, at) => raw.setUint16(19 + 2 * at, bits, true));
+        raw.setBigInt64(25, 9007199254740993n, true);
+        const body = await new Blob([head, raw]).arrayBuffer();
+        const { outputs, parameters } = unpacked(body, head.length);
+        const shown = outputs[0].data.map(number);
+        const rest = [outputs[1].data[0], String(outputs[2].data), outputs[3].data[0]];
+        return [shown, rest, parameters.warning];
+    """) == [
+        ["1.5", "–", "−∞"],
+        ["€", "1,NaN,5.960464477539063e-8", "9007199254740993"],
+        "It holds numbers that are none (NaN) or infinite.",
+    ]
+
+
+def test_names_in_help_texts_are_drawn_as_code(run: Callable[[str], Any]) -> None:
+    assert run("""
+        const { render } = await import("./vendor/lit-html/lit-html.js");
+        const { coded } = await import("./lib/code_words.js");
+        const drawn = (text) => {
+            const root = document.createElement("p");
+            render(coded(text), root);
+            return root.innerHTML.replace(/<!--.*?-->/g, "");
+        };
+        return [drawn("logits as `mask_logits` <b>"), drawn("a ` alone"), drawn(undefined)];
+    """) == ["logits as <code>mask_logits</code> &lt;b&gt;", "a ` alone", ""]
+
+
+PAGES = """
+    const { RowPages } = await import("./lib/row_pages.js");
+    const rows = new RowPages(({ after, limit }) => `v2/x?after=${after}&limit=${limit}`);
+    const page = (from, count) => ({
+        rows: Array.from({ length: count }, (_, at) => ({ index: from + at })),
+        after: String(from + count),
+    });
+    const read = async () => {
+        const more = rows.more();
+        const { url, answer } = asked.at(-1);
+        answer(page(Number(new URL(url).searchParams.get("after") || 0), 100));
+        await more;
+    };
+"""
+
+
+def test_pages_that_were_let_go_are_read_anew_when_they_come_into_sight(
+    run: Callable[[str], Any],
+) -> None:
+    assert run(f"""{PAGES}
+        for (let at = 0; at < 40; at++) await read();
+        const [newest, gone] = [rows.at(3999).index, rows.at(5)];
+        const {{ url, answer }} = asked.at(-1);
+        answer(page(0, 100));
+        await until(() => rows.at(5));
+        return [rows.length, newest, gone ?? null, new URL(url).search, rows.at(5).index];
+    """) == [4000, 3999, None, "?after=&limit=100", 5]
+
+
+def test_a_sheet_goes_on_where_its_last_page_ended(run: Callable[[str], Any]) -> None:
+    assert run(f"""{PAGES}
+        await read();
+        const last = rows.more();
+        asked.at(-1).answer({{ ...page(100, 20), after: null }});
+        await last;
+        const before = [rows.length, rows.ended];
+        const more = rows.goOn();
+        const {{ url, answer }} = asked.at(-1);
+        answer({{ ...page(100, 60), after: null }});
+        await more;
+        return [...before, new URL(url).search, rows.length, rows.at(159).index];
+    """) == [120, True, "?after=100&limit=100", 160, 159]

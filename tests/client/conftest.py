@@ -36,7 +36,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         "WHERRY_INLINE_MAX_BYTES": "20000",
         "WHERRY_MAX_BODY_BYTES": str(BODY_LIMIT),
     }
-    with Stack(models=models, data_dir=folder, flower=False, concurrency=1, env=env) as stack:
+    with Stack(
+        models=models, data_dir=folder, flower=False, run_workers=1, concurrency=1, env=env
+    ) as stack:
         yield stack
 
 

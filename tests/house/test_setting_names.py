@@ -10,12 +10,13 @@ import pytest
 from wherry.api.settings import ApiSettings
 from wherry.jobs.setting_names import SETTINGS, remarks
 from wherry.jobs.settings import JobsSettings
+from wherry.runs.settings import RunSettings
 from wherry.workers.settings import WorkerSettings
 
 
 def test_every_setting_is_known() -> None:
-    fields = {*JobsSettings.model_fields, *ApiSettings.model_fields, *WorkerSettings.model_fields}
-    assert fields == SETTINGS
+    rooms = (JobsSettings, ApiSettings, WorkerSettings, RunSettings)
+    assert {name for room in rooms for name in room.model_fields} == SETTINGS
 
 
 def test_what_is_none_is_told_with_the_nearest_there_is() -> None:

@@ -15,7 +15,7 @@ from wherry.jobs.script import HeaderError, Reads, reads, script
 from wherry.jobs.settings import JobsSettings
 
 ROOM = Path(wherry.jobs.__file__).parent
-NAMES = sorted(path.stem for path in (ROOM / "lua").glob("*.lua") if path.stem != "prelude")
+NAMES = sorted(path.stem for path in (ROOM / "lua").glob("*.lua") if "prelude" not in path.stem)
 
 
 def both(name: str) -> Iterator[tuple[str, Reads, int]]:

@@ -38,6 +38,17 @@ def test_what_is_put_can_be_read_and_deleted(store: Store, name: str) -> None:
         store.get(ref)
 
 
+def test_a_stretch_is_read_alone(store: Store) -> None:
+    ref = store.put("sheet/1", bytes(range(100)))
+    assert store.get_range(ref, 10, 5) == bytes(range(10, 15))
+    assert store.get_range(ref, 95, 50) == bytes(range(95, 100))
+    assert store.get_range(ref, 100, 5) == store.get_range(ref, 500, 5) == b""
+    assert store.get_range(ref, 3, 0) == b""
+    store.delete(ref)
+    with pytest.raises(errors.NotFound):
+        store.get_range(ref, 0, 5)
+
+
 def test_names_stay_inside_the_folder(tmp_path: Path) -> None:
     folder = FolderStore(tmp_path / "blobs")
     for name in NAMES:

@@ -11,6 +11,7 @@ import { themeChoice } from "./lib/theme.js";
  * @typedef {(route: Route) => unknown} Draw
  * @typedef {object} Page
  * @property {string} [title] what the way to it is called; none leads to a page without
+ * @property {string} [of] the page that it belongs to, where it has no way of its own
  * @property {() => Promise<Draw>} load brings its files, when it is first shown
  */
 
@@ -20,7 +21,8 @@ const PAGES = {
   jobs: { title: "Jobs", load: async () => (await import("./pages/jobs.js")).jobs },
   dead: { load: async () => (await import("./pages/dead.js")).dead }, // the way there is on Jobs
   fleet: { title: "Fleet", load: async () => (await import("./pages/fleet.js")).fleet },
-  batches: { title: "Batches", load: batches },
+  runs: { title: "Data sets", load: runs },
+  batches: { of: "runs", load: batches }, // their list is a part of that page
   access: { load: async () => (await import("./pages/access.js")).access },
   answers: { load: async () => (await import("./pages/answers.js")).answers }, // of examples: no way leads there
 };
@@ -31,10 +33,23 @@ async function models() {
   return (route) => (route.rest.length ? one.model(route) : list.models(route));
 }
 
-/** The list of batches, or one of them. @returns {Promise<Draw>} */
+/** The runs and batches, a run, or a new one. @returns {Promise<Draw>} */
+async function runs() {
+  const [list, one, fresh] = await Promise.all([
+    import("./pages/runs.js"),
+    import("./pages/run.js"),
+    import("./pages/run_new.js"),
+  ]);
+  return (route) => {
+    if (!route.rest.length) return list.runs();
+    return route.rest[0] === "new" ? fresh.newRun(route) : one.run(route);
+  };
+}
+
+/** The page that lists batches, too, or one of them. @returns {Promise<Draw>} */
 async function batches() {
-  const [list, one] = await Promise.all([import("./pages/batches.js"), import("./pages/batch.js")]);
-  return (route) => (route.rest.length ? one.batch(route) : list.batches());
+  const [list, one] = await Promise.all([import("./pages/runs.js"), import("./pages/batch.js")]);
+  return (route) => (route.rest.length ? one.batch(route) : list.runs());
 }
 
 /** @type {Map<string, Promise<Draw>>} */
@@ -83,7 +98,8 @@ function skip(event) {
  */
 function way(key, page, shown) {
   if (!page.title) return nothing;
-  return html`<a href="#/${key}" aria-current=${key === shown ? "page" : nothing}>${page.title}</a>`;
+  const here = key === shown || key === pageOf(shown)?.of;
+  return html`<a href="#/${key}" aria-current=${here ? "page" : nothing}>${page.title}</a>`;
 }
 
 /**

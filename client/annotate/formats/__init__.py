@@ -11,10 +11,10 @@ from pathlib import Path
 
 from ....protocol.errors import InvalidRequest
 from ....protocol.nearest import meant, nearest
+from ....tasks.annotations.fits import fits
 from ....tasks.base import Task
 from ...errors import UsageError
 from .base import OutputLayout, Writer
-from .fits import fits
 
 __all__ = [
     "FORMATS",

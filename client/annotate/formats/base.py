@@ -46,6 +46,9 @@ class Writer(ABC):
     uses: ClassVar[frozenset[str]] = frozenset()
     #: Names in its folder that it writes only if it is given pictures.
     picture_names: ClassVar[tuple[str, ...]] = ()
+    #: Lines that each output begins with, where outputs of rows that follow each other are one
+    #: output when they are put one after another without them; None where they are not.
+    joins: ClassVar[int | None] = None
     #: Whether it is given pictures unasked, as links: its readers have no use for it without.
     needs_pictures: ClassVar[bool] = False
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ....tasks.annotations.fits import items_of
 from ....tasks.values.rounding import number, pixels
 from ..rows import Annotation
 from .coco import Coco, bbox, image_id
-from .fits import items_of
 
 
 class CocoDetection(Coco):

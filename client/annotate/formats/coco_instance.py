@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ....tasks.annotations.fits import items_of, label_of
 from ....tasks.values.masks import read_mask
 from ....tasks.values.rle import encode_compressed
 from ....tasks.values.rounding import number
 from ..rows import Annotation
 from .coco import Coco, image_id
-from .fits import items_of, label_of
 
 
 class CocoInstance(Coco):

@@ -13,11 +13,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from ....tasks.annotations.fits import items_of
 from ....tasks.values.rounding import number, pixels
 from ..rows import Annotation, Origin
 from .categories import Categories
 from .coco import Coco, image_id
-from .fits import items_of
 from .json_document import write_entries
 
 #: The one category: answers do not say what the object is.

@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ....tasks.annotations.fits import items_of
 from ....tasks.values.rounding import number
 from ..rows import Annotation, Origin
 from .base import size_of
 from .coco import Coco, image_id
 from .coco_instance import bounds
 from .file_names import FileNames
-from .fits import items_of
 from .painted import painted
 
 #: zlib's level.

@@ -8,10 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from ....tasks.annotations.fields import MASK, bare, element, entries, model_in
 from ....tasks.base import Task
 from ..rows import Annotation, Origin
 from .coco import origin_of
-from .records import FRAME, MASK, bare, element, entries, model_in, record_of
+from .records import FRAME, record_of
 from .text import clean, json_text
 
 #: Rows and bytes of one table, at most; one row may be larger.

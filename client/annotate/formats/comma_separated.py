@@ -16,10 +16,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from ....tasks.annotations.fields import entries, model_in
 from ....tasks.base import Task
 from ..rows import Annotation, Origin
 from .held_files import HeldFiles
-from .records import FRAME, entries, model_in, record_of
+from .records import FRAME, record_of
 from .text import json_text
 
 _HEAD = ("id", "path", "index", "width", "height")
@@ -27,6 +28,8 @@ _HEAD = ("id", "path", "index", "width", "height")
 
 class CommaSeparated(HeldFiles):
     """A header, then the lines."""
+
+    joins = 1
 
     def __init__(self, path: Path, origin: Origin) -> None:
         super().__init__(path, origin)

@@ -8,9 +8,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ....protocol.errors import RowError
+from ....tasks.annotations.fits import timed_field
 from ....tasks.base import Task
 from ..rows import Annotation
-from .fits import timed_field
 from .records import record_of
 from .text import xml_text
 

@@ -15,6 +15,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ....tasks.annotations.fits import (
+    has_boxes,
+    has_keypoints,
+    has_masks,
+    items_of,
+    label_of,
+    point_of,
+)
 from ....tasks.base import Task
 from ....tasks.values.rounding import pixels
 from ..rows import Annotation, Origin
@@ -22,7 +30,6 @@ from .base import size_of
 from .categories import Categories
 from .coco import file_name
 from .cvat_xml import box_place, element_text, label_entry, mask_places, quoted, score_attribute
-from .fits import has_boxes, has_keypoints, has_masks, items_of, label_of, point_of
 from .held_files import HeldFiles
 from .spool import copy_spooled, spool
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
+from ....tasks.annotations.fits import has_masks, items_of, label_of
 from ..rows import Annotation, Origin, SampledFrame
 from .categories import Categories
 from .cvat_xml import (
@@ -25,7 +26,6 @@ from .cvat_xml import (
     score_attribute,
 )
 from .film_folder import Corners, FilmFolder, FollowedObject, WrittenFilm
-from .fits import has_masks, items_of, label_of
 from .spool import copy_spooled, spool
 from .text import ERRORS
 

@@ -13,6 +13,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, ClassVar
 
+from ....tasks.annotations.fits import (
+    has_boxes,
+    has_keypoints,
+    has_labels,
+    has_masks,
+    items_of,
+    label_of,
+    point_of,
+)
 from ....tasks.base import Task
 from ....tasks.values.rounding import number, pixels
 from ..rows import Annotation, Origin
@@ -20,7 +29,6 @@ from .base import size_of
 from .categories import Categories
 from .coco import bbox, file_name, info
 from .file_names import FileNames
-from .fits import has_boxes, has_keypoints, has_labels, has_masks, items_of, label_of, point_of
 from .held_files import HeldFiles
 from .json_document import GrowingArray
 from .records import record_of

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ....tasks.annotations.fits import is_tracked
 from ....tasks.base import TaskOutput
 from ..rows import Annotation, Origin, SampledFrame
 from .base import size_of
 from .file_names import FileNames
-from .fits import is_tracked
 from .held_files import HeldFiles
 from .text import json_text
 

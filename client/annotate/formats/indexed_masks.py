@@ -19,11 +19,11 @@ import numpy as np
 from PIL import Image
 
 from ....protocol.errors import RowError
+from ....tasks.annotations.fits import items_of
 from ..rows import Annotation, Origin
 from .base import size_of
 from .categories import Categories
 from .file_names import FileNames
-from .fits import items_of
 from .held_files import HeldFiles
 from .labelmap import GROUND, HEAD, label_colour, label_line
 from .painted import painted

@@ -8,15 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ....tasks.annotations.fields import MASK
 from ....tasks.base import Task
 from ..rows import Annotation, Origin
 from .held_files import HeldFiles
-from .records import FRAME, MASK, annotation_of, record_of, runs_or_bytes
+from .records import FRAME, annotation_of, record_of, runs_or_bytes
 from .text import json_text
 
 
 class JsonLines(HeldFiles):
     """A line a row. Rows without an image have no `size`, whole files no `frame`."""
+
+    joins = 0
 
     def __init__(self, path: Path, origin: Origin) -> None:
         super().__init__(path, origin)

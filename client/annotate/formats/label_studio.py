@@ -12,11 +12,11 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from ....protocol.errors import RowError
+from ....tasks.annotations.fits import has_answers, has_labels, medium
 from ....tasks.label_studio.results import mean_score, results_of
 from ..rows import Annotation, Origin
 from .base import OutputLayout
 from .coco import file_name
-from .fits import has_answers, has_labels, medium
 from .held_files import HeldFiles
 from .text import clean, json_text
 

@@ -15,13 +15,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ....tasks.annotations.fits import (
+    has_boxes,
+    has_keypoints,
+    has_labels,
+    has_masks,
+    items_of,
+    label_of,
+    point_of,
+)
 from ....tasks.base import Task
 from ....tasks.values.rounding import number, pixels
 from ..rows import Annotation, Origin
 from .base import size_of
 from .coco import file_name
 from .file_names import FileNames
-from .fits import has_boxes, has_keypoints, has_labels, has_masks, items_of, label_of, point_of
 from .held_files import HeldFiles
 from .text import ERRORS, json_text
 

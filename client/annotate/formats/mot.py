@@ -17,11 +17,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import IO
 
+from ....tasks.annotations.fits import items_of
 from ....tasks.values.rounding import number, pixels
 from ..rows import Annotation, Origin, SampledFrame
 from .categories import Categories
 from .film_folder import Corners, FilmFolder, FollowedObject, WrittenFilm
-from .fits import items_of
 from .text import ERRORS, one_line
 
 _OBJECT = "object"

@@ -18,6 +18,8 @@ _FLOATS = (Datatype.FP16, Datatype.FP32, Datatype.FP64)
 class OipLines(HeldFiles):
     """A response a row, with one row in each tensor; what is no number is 0."""
 
+    joins = 0
+
     def __init__(self, path: Path, origin: Origin) -> None:
         super().__init__(path, origin)
         self._file = self._open(path)

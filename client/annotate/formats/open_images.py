@@ -17,12 +17,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ....tasks.annotations.fits import has_boxes, items_of
 from ....tasks.values.rounding import number
 from ..rows import Annotation, Origin
 from .base import size_of
 from .categories import Categories
 from .file_names import FileNames
-from .fits import has_boxes, items_of
 from .held_files import HeldFiles
 from .text import json_text
 

@@ -16,11 +16,11 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 
+from ....tasks.annotations.fits import items_of
 from ..rows import Annotation, Origin
 from .base import size_of
 from .categories import Categories
 from .file_names import FileNames
-from .fits import items_of
 from .held_files import HeldFiles
 from .painted import painted
 from .text import json_text

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ....protocol.errors import RowError
+from ....tasks.annotations.fits import items_of, kind_of
 from ..rows import Annotation
-from .fits import items_of, kind_of
 
 #: What models call a token that is nothing.
 _OUTSIDE = "O"

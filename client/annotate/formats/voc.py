@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 from xml.sax.saxutils import escape
 
+from ....tasks.annotations.fits import items_of
 from ....tasks.values.rounding import number
 from ..rows import Annotation, Origin
 from .base import OutputLayout, size_of
 from .categories import Categories
 from .coco import file_name
 from .file_names import FileNames
-from .fits import items_of
 from .held_files import HeldFiles
 from .labelmap import GROUND, HEAD, label_line
 from .splits import TRAIN, part_of

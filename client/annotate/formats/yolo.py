@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ....tasks.annotations.fits import has_masks, items_of
 from ..rows import Annotation
-from .fits import has_masks, items_of
 from .yolo_folder import YoloFolder, numbers, share
 
 

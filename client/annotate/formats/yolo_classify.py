@@ -13,11 +13,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
+from ....tasks.annotations.fits import items_of
 from ..rows import Annotation, Origin
 from ..sources.kinds import suffix_of
 from .base import OutputLayout
 from .file_names import FileNames
-from .fits import items_of
 from .held_files import HeldFiles
 from .splits import OTHERS, TRAIN, part_of
 from .text import json_text

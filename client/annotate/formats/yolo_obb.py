@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ....tasks.annotations.fits import items_of, label_of
 from ....tasks.values.masks import read_mask
 from ....tasks.values.rectangles import smallest_rectangle
 from ..rows import Annotation
-from .fits import items_of, label_of
 from .yolo_folder import YoloFolder, numbers, share
 
 

@@ -14,11 +14,11 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from ....tasks.annotations.fits import items_of
 from ..rows import Annotation, Origin
 from .base import OutputLayout
 from .categories import Categories
 from .coco_keypoints import OBJECT, named_points
-from .fits import items_of
 from .text import json_text
 from .yolo_folder import YoloFolder, numbers, share
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ....tasks.annotations.fits import items_of, label_of
 from ....tasks.values.masks import read_mask
 from ....tasks.values.outlines import outline
 from ..rows import Annotation
-from .fits import items_of, label_of
 from .yolo_folder import YoloFolder, numbers
 
 #: Readers cut places to whole pixels, some round them: both find the pixel that was meant.

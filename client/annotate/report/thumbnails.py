@@ -44,23 +44,26 @@ class Thumbnail(NamedTuple):
     size: tuple[int, int]
 
 
-def thumbnail(data: bytes) -> Thumbnail | None:
-    """A small picture of an image file; None where it cannot be read or is too large."""
+def thumbnail(data: bytes, side: int = SIDE) -> Thumbnail | None:
+    """A small picture of an image file; None where it cannot be read or is too large.
+
+    `side` is the longer side's pixels.
+    """
     if not data:
         return None
     try:
         if is_heif(data) or rare_kind(data):
             small = decode(data, _MAX_PIXELS)
-            small.thumbnail((SIDE, SIDE))
+            small.thumbnail((side, side))
             size = displayed_size(data)
             return Thumbnail(_photograph(small), size) if size else None
         with Image.open(io.BytesIO(data), formats=FORMATS) as file:
             if file.width * file.height > _MAX_PIXELS:
                 return None
-            file.draft("RGB", (SIDE, SIDE))  # a JPEG is read at a fraction of its size
+            file.draft("RGB", (side, side))  # a JPEG is read at a fraction of its size
             ImageOps.exif_transpose(file, in_place=True)
             small = file if file.mode == "L" else rgb(file)
-            small.thumbnail((SIDE, SIDE))
+            small.thumbnail((side, side))
             written = _photograph(small) if file.format == "JPEG" else _written(small)
             size = displayed_size(data)
             return Thumbnail(written, size) if size else None

@@ -17,6 +17,7 @@ from ....protocol.errors import RowError
 from ....tasks.tensors import Content
 from .files import FileStore, LocalFiles, missing
 from .mapping import Mapped
+from .parts import Start
 from .table import Head, TableReader, TableRecord
 
 try:
@@ -53,6 +54,38 @@ class ParquetReader(TableReader):
             rows = _rows_at_once(mapped)
             for batch in table.iter_batches(batch_size=rows, columns=mapped.columns):
                 yield from _records(batch)
+
+    def starts(
+        self,
+        files: FileStore,
+        path: str,
+        mapped: Mapped,  # noqa: ARG002 # the footer knows
+    ) -> Iterator[Start]:
+        """As many as the footer tells."""
+        return (Start(number) for number in range(self.count(files, path) or 0))
+
+    def records_from(
+        self, files: FileStore, path: str, mapped: Mapped, start: Start
+    ) -> Iterator[TableRecord]:
+        """The rows from one on; row groups before it are not read."""
+        with _parquet(files, path) as table:
+            before, groups = 0, range(table.metadata.num_row_groups)
+            for group in groups:
+                rows = table.metadata.row_group(group).num_rows
+                if before + rows > start.records:
+                    break
+                before += rows
+            else:
+                return
+            batches = table.iter_batches(
+                batch_size=_rows_at_once(mapped),
+                row_groups=list(groups[group:]),
+                columns=mapped.columns,
+            )
+            for batch in batches:
+                skipped = min(batch.num_rows, max(0, start.records - before))
+                before += batch.num_rows
+                yield from _records(batch.slice(skipped))
 
     def count(self, files: FileStore, path: str) -> int | None:
         """As the footer tells."""

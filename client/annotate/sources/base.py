@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from ....protocol.file_words import printable_name
 from ....tasks.base import Task
 from ..rows import SourceRow, UnreadableRow
-from .files import printable_name
 from .kinds import suffix_of
+from .parts import Part
 
 #: Suffixes of files that are left out which are counted apart.
 _MOST_SUFFIXES = 100
@@ -46,6 +47,24 @@ class Source(ABC):
         """The first row, and every `step`-th after it."""
         return islice(self, 0, None, step)
 
+    def parts(self, rows: int, first: int = 0) -> Iterator[Part]:
+        """Stretches of about so many rows, the first of `first` unless that is 0.
+
+        Rows are read for it where there is no quicker way.
+        """
+        size, at, units = first or rows, 0, 0
+        for _ in self:
+            units += 1
+            if units == size:
+                yield Part(at, units, units)
+                size, at, units = rows, at + units, 0
+        if units:
+            yield Part(at, units, units)
+
+    def part(self, part: Part) -> Iterator[SourceRow | UnreadableRow]:
+        """The rows of a stretch. Raises InvalidRequest where the source is seen to have changed."""
+        return islice(self, part.first, part.first + part.units)
+
     def leave_out(self, name: str) -> None:
         """Count a file that is no row."""
         suffix = printable_name(suffix_of(name))
@@ -67,3 +86,18 @@ class Source(ABC):
     def files(self) -> Iterable[str]:
         """This machine's files that it reads, those that are known without reading rows."""
         return ()
+
+
+class SourcePart(Source):
+    """A stretch of a source, as a source."""
+
+    def __init__(self, source: Source, part: Part) -> None:
+        super().__init__(source.task, source.columns)
+        self._source, self._part = source, part
+
+    def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
+        return self._source.part(self._part)
+
+    def count(self) -> int | None:
+        """Its rows, where they were counted when it was cut."""
+        return self._part.rows

@@ -10,6 +10,7 @@ from ....protocol.errors import InvalidRequest, RowError
 from ....tasks.base import Task
 from ...errors import UsageError
 from . import saved
+from .archives import archive_in, open_archive
 from .base import Columns, Source
 from .delimited import DelimitedReader
 from .files import FileStore, LocalFiles
@@ -27,25 +28,50 @@ from .walking import Pattern
 _USUAL = Columns()
 
 _UNDERSTOOD = (
-    "a source is a folder, a glob, a list of paths (@FILE, .lst, .paths), JSONL, CSV, TSV, "
-    "Parquet, Arrow or Feather, a folder that `datasets` saved (FOLDER#SPLIT), tar shards "
-    "(shard-{000..012}.tar), or any of these behind s3://"
+    "a source is a folder, a zip archive, a glob, a list of paths (@FILE, .lst, .paths), JSONL, "
+    "CSV, TSV, Parquet, Arrow or Feather, a folder that `datasets` saved (FOLDER#SPLIT), tar "
+    "shards (shard-{000..012}.tar), or any of these behind s3://"
 )
 
 
+#: From what people write to where its files are, and the path there.
+PlaceOf = Callable[[str], tuple[FileStore, str]]
+
+
+def place_of(spec: str) -> tuple[FileStore, str]:
+    """Where a spelling leads, into archives too. Raises InvalidRequest, UsageError for none."""
+    files, path = outer_place(spec)
+    found = archive_in(files, path)
+    return (files, path) if found is None else (open_archive(files, found.archive), found.inside)
+
+
+def outer_place(spec: str) -> tuple[FileStore, str]:
+    """Where a spelling leads, an archive being a file. Raises InvalidRequest, UsageError."""
+    if not spec:
+        raise UsageError(f"the source is empty; {_UNDERSTOOD}")
+    if is_url(spec):
+        return open_url(spec)
+    return LocalFiles(), os.path.expanduser(spec).replace(os.sep, "/")  # noqa: PTH111 # no Path: see join
+
+
 def open_source(
-    spec: str, task: Task, columns: Columns = _USUAL, sampling: Sampling = USUAL
+    spec: str,
+    task: Task,
+    columns: Columns = _USUAL,
+    sampling: Sampling = USUAL,
+    place: PlaceOf = place_of,
 ) -> Source:
     """The source that `spec` names, for a task's rows. Raises InvalidRequest.
 
     What is there under that very name comes first: brackets, braces and # may be part of it.
+    `place` finds where that is.
     """
-    files, path = place_of(spec)
+    files, path = _placed(place, spec)
     opened = _Opening(task, columns, files, sampling)
     try:
         source = opened.one(path) or opened.split(path) or opened.many(path)
         if source is None and spec.startswith("@") and len(spec) > 1:
-            files, path = place_of(spec[1:])
+            files, path = _placed(place, spec[1:])
             return ListedFiles(task, columns, files, path, sampling)
     except RowError as error:
         raise InvalidRequest(f"{spec}: {error.message}") from None
@@ -54,13 +80,11 @@ def open_source(
     return source
 
 
-def place_of(spec: str) -> tuple[FileStore, str]:
-    """Where a spelling leads. Raises InvalidRequest, UsageError for none."""
-    if not spec:
-        raise UsageError(f"the source is empty; {_UNDERSTOOD}")
-    if is_url(spec):
-        return open_url(spec)
-    return LocalFiles(), os.path.expanduser(spec).replace(os.sep, "/")  # noqa: PTH111 # no Path: see join
+def _placed(place: PlaceOf, spec: str) -> tuple[FileStore, str]:
+    try:
+        return place(spec)
+    except RowError as error:
+        raise InvalidRequest(f"{spec}: {error.message}") from None
 
 
 @dataclass(frozen=True, slots=True)

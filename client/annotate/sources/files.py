@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, NamedTuple
 
 from ....protocol.errors import InvalidRequest, RowError
+from ....protocol.file_words import printable_name, reason_of
 
 
 class FolderEntry(NamedTuple):
@@ -31,6 +32,21 @@ class FileStore(ABC):
     def is_local(self) -> bool:
         """Whether its paths are this machine's."""
         return False
+
+    @property
+    def is_near(self) -> bool:
+        """Whether files can be looked into and counted without a call over a network for each."""
+        return self.is_local
+
+    @property
+    def holder(self) -> str:
+        """This machine's file that all of them are in; "" where there is none."""
+        return ""
+
+    @property
+    def passed_over(self) -> Mapping[str, int]:
+        """What it has that is no file of anybody's, in words -> how many."""
+        return {}
 
     @abstractmethod
     def is_file(self, path: str) -> bool:
@@ -79,6 +95,22 @@ class FileStore(ABC):
     def shown(self, path: str) -> str:
         """A path for people."""
         return path
+
+    def keys(self, folder: str) -> Iterator[str] | None:  # noqa: ARG002 # for places of flat keys
+        """Paths below a folder in their order; None where only its folders can be listed."""
+        return None
+
+    def elsewhere(self, url: str) -> tuple[FileStore, str]:
+        """Where a URL leads that a data set here names. Raises RowError, InvalidRequest."""
+        from .remote import open_url  # only here: it imports this
+
+        return open_url(url)
+
+    def on_this_machine(self, paths: Iterable[str]) -> Iterable[str]:
+        """This machine's files that are read for those of some paths."""
+        if self.holder:
+            return (self.holder,)
+        return paths if self.is_local else ()
 
     def folder_of(self, path: str) -> str:
         """The folder that a file is in, "" for the working one."""
@@ -169,22 +201,6 @@ def _kind(entry: os.DirEntry[str]) -> bool | None:
         return False if entry.is_file() or entry.is_symlink() else None
     except OSError:  # a link to itself
         return False
-
-
-def reason_of(error: Exception) -> str:
-    """Why a file could not be read, the same in every run."""
-    if isinstance(error, FileNotFoundError):
-        return "there is no such file"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return str(error) or type(error).__name__
-
-
-def printable_name(name: str) -> str:
-    r"""A file's name as valid text: bytes that are no UTF-8 become `\xff`."""
-    if name.isascii():
-        return name
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def not_empty(data: bytes) -> bytes:

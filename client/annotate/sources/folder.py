@@ -8,6 +8,7 @@ from itertools import chain, islice
 from typing import Any, BinaryIO
 
 from ....protocol.errors import InvalidRequest, RowError
+from ....protocol.file_words import printable_name
 from ....tasks.base import Task
 from ....tasks.tensors import TensorSpec
 from ...errors import UsageError
@@ -15,14 +16,18 @@ from ..rows import SourceRow, UnreadableRow
 from .ahead import ahead
 from .base import Columns, Source
 from .cells import utf8
-from .files import FileStore, LocalFiles, not_empty, printable_name
+from .files import FileStore, not_empty
 from .first_bytes import HEAD_BYTES, holds
 from .frames import ManyRows, many_rows
 from .kinds import either, endings, is_film, is_many, needed_file, says_nothing, suffix_of
-from .remote import RemoteFiles, located
+from .parts import Part
+from .remote import located
 from .sampling import USUAL, WHICH_FRAMES, Sampling, is_one_picture
 from .text_files import lines
 from .walking import EVERYTHING, FoundFile, Pattern, matching, walk
+
+#: Rows that a file is taken for which may be many.
+_ROWS_OF_MANY = 500
 
 
 class FileRows(Source):
@@ -51,8 +56,8 @@ class FileRows(Source):
 
     def files(self) -> Iterable[str]:
         """The rows' own."""
-        found = self.list_files() if self._files.is_local else ()
-        return (self._files.join(self._root, file.path) for file in found)
+        found = (self._files.join(self._root, file.path) for file in self.list_files())
+        return self._files.on_this_machine(found)
 
     def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
         return self.each(1)
@@ -66,9 +71,34 @@ class FileRows(Source):
         found = islice(self.list_files(), 0, None, step)
         return chain.from_iterable(ahead(found, self._rows, self._files.threads))
 
+    def parts(self, rows: int, first: int = 0) -> Iterator[Part]:
+        """So many files each; fewer where a file is many rows."""
+        mark, at, files, weight, most = "", 0, 0, 0, first or rows
+        for found in self.list_files():
+            mark = mark or printable_name(found.path)
+            files += 1
+            weight += _ROWS_OF_MANY if self._is_many(found) else 1
+            if weight >= most:
+                yield Part(at, files, files if weight == files else None, mark)
+                mark, at, files, weight, most = "", at + files, 0, 0, rows
+        if files:
+            yield Part(at, files, files if weight == files else None, mark)
+
+    def part(self, part: Part) -> Iterator[SourceRow | UnreadableRow]:
+        """The rows of its files."""
+        found = islice(self.list_files(), part.first, part.first + part.units)
+        first = next(found, None)
+        part.check(printable_name(first.path) if first else "")
+        files = chain([first], found) if first else found
+        return chain.from_iterable(ahead(files, self._rows, self._files.threads))
+
+    def _is_many(self, file: FoundFile) -> bool:
+        """Whether a file may be more than one row."""
+        return self._sampling.asked or is_many(self._spec_of(file.path), file.path)
+
     def counted(self) -> int | None:
         """By what the files tell of their frames and pages; of this machine's alone."""
-        if not self._files.is_local:
+        if not self._files.is_near:
             return None
         return sum(map(self._count, self.list_files()))
 
@@ -179,6 +209,7 @@ class FolderSource(FileRows):
     def list_files(self) -> Iterator[FoundFile]:
         """The files, in order; counts those that are left out."""
         self.left_out.clear()
+        self.left_out.update(self._files.passed_over)
         for found in find(self._files, self._root, self._pattern, self._may_fit):
             if found.reason or self._fits(found.path) or self._holds(found.path):
                 yield found
@@ -187,7 +218,7 @@ class FolderSource(FileRows):
 
     def count(self) -> int | None:
         """By a listing of its own; only of this machine's files, each of which is one row."""
-        if not isinstance(self._files, LocalFiles) or self._sampling.asked:
+        if not self._files.is_near or self._sampling.asked:
             return None
         count = 0
         for found in self.list_files():
@@ -197,7 +228,7 @@ class FolderSource(FileRows):
         return count
 
     def _may_fit(self, name: str) -> bool:
-        if self._fits(name) or (self._files.is_local and says_nothing(name)):
+        if self._fits(name) or (self._files.is_near and says_nothing(name)):
             return True
         self.leave_out(name)
         return False
@@ -273,7 +304,7 @@ class OneFile(FileRows):
     def count(self) -> int | None:
         """One, or its frames or pages."""
         is_one = not self._sampling.asked and not is_many(self._spec, self._name)
-        return 1 if is_one else self.counted() if self._files.is_local else None
+        return 1 if is_one else self.counted() if self._files.is_near else None
 
 
 def _whole(name: str, values: Mapping[str, Any], files: FileStore, path: str) -> SourceRow:
@@ -296,7 +327,7 @@ def find(
     wanted: Callable[[str], bool],
 ) -> Iterator[FoundFile]:
     """Files below a root in the order of their paths, however the place is best listed."""
-    keys = files.keys(root) if isinstance(files, RemoteFiles) else None
+    keys = files.keys(root)
     if keys is None:
         return walk(files, root, pattern, wanted)
     return (FoundFile(key) for key in keys if matching(pattern, wanted, key))

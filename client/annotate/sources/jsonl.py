@@ -11,8 +11,9 @@ from pydantic_core import from_json
 from ....protocol.errors import RowError
 from .files import FileStore
 from .mapping import Mapped
+from .parts import BEGINNING, Start
 from .table import Head, TableReader, TableRecord
-from .text_files import lines
+from .text_files import line_starts, lines
 
 #: Rows that are looked at for the columns there are.
 _LOOKED_AT = 20
@@ -42,8 +43,29 @@ class JsonLinesReader(TableReader):
         """The objects; what is none is told by its line."""
         return self._records(files, path)
 
-    def _records(self, files: FileStore, path: str) -> Generator[TableRecord, None, None]:
-        for number, line in enumerate(lines(files, path), start=1):
+    def starts(
+        self,
+        files: FileStore,
+        path: str,
+        mapped: Mapped,  # noqa: ARG002 # each line has its own
+    ) -> Iterator[Start]:
+        """Where each line begins that is a row."""
+        found = (start for line, start in line_starts(files, path) if line is None or line.strip())
+        return (start._replace(records=number) for number, start in enumerate(found))
+
+    def records_from(
+        self, files: FileStore, path: str, mapped: Mapped, start: Start
+    ) -> Iterator[TableRecord]:
+        """The objects from a line on."""
+        if not start.byte:
+            return super().records_from(files, path, mapped, start)
+        return self._records(files, path, start)
+
+    def _records(
+        self, files: FileStore, path: str, start: Start = BEGINNING
+    ) -> Generator[TableRecord, None, None]:
+        found = lines(files, path, offset=start.byte)
+        for number, line in enumerate(found, start=start.line):
             if line is None:
                 yield TableRecord({}, f"line {number} is too long")
             elif line.strip():

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ...errors import UsageError
 from . import saved
-from .choose import place_of
+from .archives import archive_in
+from .choose import outer_place
 from .files import LocalFiles
 from .spelling import expanded, has_braces, is_glob, split_glob
 from .walking import Pattern
@@ -19,9 +20,11 @@ def refuse_overlap(spec: str, out: Path, besides: Sequence[Path], *, is_folder: 
 
     `besides` are files that are written too. A source on another machine cannot overlap.
     """
-    files, path = place_of(spec)
+    files, path = outer_place(spec)
     if not files.is_local:
         return
+    if packed := archive_in(files, path):
+        path = packed.archive
     found = _overlap(path, out, is_folder=is_folder)
     if found:
         raise UsageError(f"out {str(out)!r} {found} {spec!r}: name one elsewhere")

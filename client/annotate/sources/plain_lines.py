@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from .files import FileStore
 from .mapping import Mapped
+from .parts import BEGINNING, Start
 from .table import Head, TableReader, TableRecord
-from .text_files import lines
+from .text_files import line_starts, lines
 
 
 class TextLinesReader(TableReader):
@@ -25,7 +26,30 @@ class TextLinesReader(TableReader):
         mapped: Mapped,  # noqa: ARG002 # there is one
     ) -> Iterator[TableRecord]:
         """The lines."""
-        for number, line in enumerate(lines(files, path), start=1):
+        return self._records(files, path)
+
+    def starts(
+        self,
+        files: FileStore,
+        path: str,
+        mapped: Mapped,  # noqa: ARG002 # there is one
+    ) -> Iterator[Start]:
+        """Where each line begins that is a row."""
+        found = (start for line, start in line_starts(files, path) if line is None or line.strip())
+        return (start._replace(records=number) for number, start in enumerate(found))
+
+    def records_from(
+        self, files: FileStore, path: str, mapped: Mapped, start: Start
+    ) -> Iterator[TableRecord]:
+        """The lines from one on."""
+        if not start.byte:
+            return super().records_from(files, path, mapped, start)
+        return self._records(files, path, start)
+
+    def _records(
+        self, files: FileStore, path: str, start: Start = BEGINNING
+    ) -> Iterator[TableRecord]:
+        for number, line in enumerate(lines(files, path, offset=start.byte), start=start.line):
             if line is None:
                 yield TableRecord({}, f"line {number} is too long")
             elif line.strip():

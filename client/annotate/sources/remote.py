@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, TypeVar
 
 from ....protocol.errors import InvalidRequest, RowError, Unavailable
-from .files import FileStore, FolderEntry, missing, reason_of
+from ....protocol.file_words import reason_of
+from .files import FileStore, FolderEntry, missing
 
 T = TypeVar("T")
 
@@ -52,7 +53,7 @@ def located(files: FileStore, folder: str, path: str) -> tuple[FileStore, str]:
     if not is_url(path):
         return files, files.join(folder, path)
     try:
-        return open_url(path)
+        return files.elsewhere(path)
     except InvalidRequest as error:
         raise RowError(error.message) from None
 

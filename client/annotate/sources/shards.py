@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from pydantic_core import from_json
 
 from ....protocol.errors import InvalidRequest, RowError
+from ....protocol.file_words import printable_name
 from ....tasks.base import Task
 from ..rows import SourceRow, UnreadableRow
 from .base import Columns, Source
 from .cells import Member
-from .files import FileStore, printable_name
+from .files import FileStore
 from .mapping import ColumnFinder
+from .parts import Part
 from .table import RowMaker, TableRecord
 from .tar import members
 
@@ -61,11 +64,25 @@ class ShardSource(Source):
 
     def files(self) -> Iterable[str]:
         """The shards."""
-        return self._paths() if self._files.is_local else ()
+        return self._files.on_this_machine(self._paths())
 
     def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
+        return self._read_shards(self._paths())
+
+    def parts(self, rows: int, first: int = 0) -> Iterator[Part]:  # noqa: ARG002 # a stream is read from its beginning
+        """A shard each, however many rows it has."""
+        for at, path in enumerate(self._paths()):
+            yield Part(at, 1, None, mark=self._files.shown(path))
+
+    def part(self, part: Part) -> Iterator[SourceRow | UnreadableRow]:
+        """The rows of a shard."""
+        paths = list(islice(self._paths(), part.first, part.first + part.units))
+        part.check(self._files.shown(paths[0]) if paths else "")
+        return self._read_shards(paths)
+
+    def _read_shards(self, paths: Iterable[str]) -> Iterator[SourceRow | UnreadableRow]:
         self.left_out.clear()
-        for path in self._paths():
+        for path in paths:
             shown = self._files.shown(path)
             shard = shown.rpartition("/")[2]
             prefix = "" if self._one else f"{shard.partition('.')[0]}/"

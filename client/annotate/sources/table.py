@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 from ....protocol.errors import InvalidRequest, RowError
@@ -15,6 +16,7 @@ from .base import Columns, Source
 from .cells import CellReader, UnreadFile, id_of, plain_cells
 from .files import FileStore
 from .mapping import ColumnFinder, Mapped
+from .parts import BEGIN, BEGINNING, Cutter, Part, RecordPlace, Start
 
 
 class TableRecord(NamedTuple):
@@ -44,6 +46,17 @@ class TableReader(ABC):
     def records(self, files: FileStore, path: str, mapped: Mapped) -> Iterator[TableRecord]:
         """The rows in order, with the columns of `mapped` where they have them."""
 
+    def starts(self, files: FileStore, path: str, mapped: Mapped) -> Iterator[Start]:
+        """Where each row begins, without making more of it than that takes."""
+        for number, _ in enumerate(self.records(files, path, mapped)):
+            yield Start(number)
+
+    def records_from(
+        self, files: FileStore, path: str, mapped: Mapped, start: Start
+    ) -> Iterator[TableRecord]:
+        """The rows from one on, as `starts` told."""
+        return islice(self.records(files, path, mapped), start.records, None)
+
     def count(self, files: FileStore, path: str) -> int | None:  # noqa: ARG002 # for files that say
         """How many rows, where the file says so."""
         return None
@@ -71,7 +84,7 @@ class TableSource(Source):
 
     def files(self) -> Iterable[str]:
         """The tables; what their cells name is met row by row."""
-        return self._paths() if self._files.is_local else ()
+        return self._files.on_this_machine(self._paths())
 
     def count(self) -> int | None:
         """The rows of all tables, where each of them tells."""
@@ -100,21 +113,53 @@ class TableSource(Source):
                 return self._mapped(head, shown).id is not None
         return True
 
-    def _works(self) -> Iterator[_Work | UnreadableRow]:
-        number = 0
-        for path in self._paths():
+    def parts(self, rows: int, first: int = 0) -> Iterator[Part]:
+        """So many rows each, or fewer where they are long."""
+        cutter, number = Cutter(rows, first), 0
+        for file, path in enumerate(self._paths()):
+            is_begun = False
+            try:
+                for start in self._reader.starts(self._files, path, self._mapped_of(path)):
+                    yield from cutter.add(RecordPlace(file, start, number))
+                    is_begun = True
+                    number += 1
+            except (RowError, InvalidRequest):
+                # What is told in the place of its rest stays with the rows before.
+                yield from cutter.add(None if is_begun else RecordPlace(file, number=number))
+        yield from cutter.rest()
+
+    def part(self, part: Part) -> Iterator[SourceRow | UnreadableRow]:
+        """Its rows."""
+        works = islice(self._works(part.place), part.units)
+        return ahead(works, _made, self._files.threads)
+
+    def _mapped_of(self, path: str) -> Mapped:
+        head = self._reader.head(self._files, path)
+        return self._mapped(head, "") if head.columns else Mapped(None, {})
+
+    def _works(self, begin: RecordPlace = BEGIN) -> Iterator[_Work | UnreadableRow]:
+        number = begin.number
+        for file, path in enumerate(self._paths()):
+            if file < begin.file:
+                continue
+            start = begin.start if file == begin.file else BEGINNING
             folder = self._files.folder_of(path)
             maker = RowMaker(self._finder, self._files, folder, has_ids=self._has_ids)
             try:
                 head = self._reader.head(self._files, path)
                 mapped = self._mapped(head, "") if head.columns else Mapped(None, {})
-                for record in self._reader.records(self._files, path, mapped):
+                for record in self._records_from(path, mapped, start):
                     yield _Work(maker, number, record, head.contents)
                     number += 1
             except (RowError, InvalidRequest) as error:
                 shown = self._files.shown(path)
                 reason = f"the rest of this file cannot be read: {error.message}"
                 yield UnreadableRow(f"{shown}#{number}", reason, shown)
+
+    def _records_from(self, path: str, mapped: Mapped, start: Start) -> Iterator[TableRecord]:
+        if start.records:
+            return self._reader.records_from(self._files, path, mapped, start)
+        return self._reader.records(self._files, path, mapped)
 
     def _mapped(self, head: Head, shown: str) -> Mapped:
         try:

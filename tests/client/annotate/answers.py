@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from wherry.client.annotate.formats import writer_of
-from wherry.client.annotate.formats.fits import text_field
 from wherry.client.annotate.rows import Annotation, Origin
+from wherry.tasks.annotations.fits import text_field
 from wherry.tasks.base import TaskOutput
 from wherry.tasks.registry import get_task
 from wherry.tasks.values.masks import write_mask

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from wherry.client.annotate.formats import FORMATS, format_of, formats_for, writer_of
-from wherry.client.annotate.formats.fits import medium
 from wherry.client.errors import UsageError
 from wherry.protocol.errors import InvalidRequest, RowError
+from wherry.tasks.annotations.fits import medium
 from wherry.tasks.registry import get_task, task_names
 
 from .answers import HARD_IDS, box, contents, examples, origin, row, written

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from wherry.client.annotate.formats.fits import items_of
 from wherry.client.annotate.formats.jsonl import read_annotations, read_jsonl
 from wherry.client.annotate.formats.records import record_of
 from wherry.protocol import codec
+from wherry.tasks.annotations.fits import items_of
 from wherry.tasks.registry import get_task, task_names
 from wherry.tasks.values.masks import read_mask
 

@@ -12,6 +12,7 @@ import { rowError, rowWarning } from "../lib/tensors.js";
  * @property {import("../lib/tensors.js").InferenceRequest} request
  * @property {import("../lib/tensors.js").InferenceResponse} response
  * @property {number} row
+ * @property {boolean} [small] drawn as one of many: no controls, no lists, no more than a card holds
  * @property {() => void} redraw to be called when something of the drawing changed
  */
 

@@ -1,5 +1,7 @@
 // A picture as the screen needs it: scaled once for the whole view, whole when it is looked at closely.
 
+import { sizeStoodFor } from "../lib/tensors.js";
+
 /** Pixels of the longer edge of what is drawn of the whole picture. */
 const LONGEST = 2048;
 
@@ -45,6 +47,9 @@ export class Bitmaps {
         resizeQuality: "medium",
       });
     }
+    const [width, height] = sizeStoodFor(this.file) ?? [this.width, this.height];
+    this.width = width;
+    this.height = height;
   }
 
   /**

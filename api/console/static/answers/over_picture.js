@@ -3,6 +3,7 @@
 import { html } from "../vendor/lit-html/lit-html.js";
 import { colourOf, isShown, itemList, mark, stateOf } from "./items.js";
 import "./picture.js";
+import "./still.js";
 
 /**
  * @typedef {object} Found
@@ -29,6 +30,8 @@ export function overPicture(answer, { picture, what, head, heads, found, above =
   const shapes = items
     .filter((item) => isShown(state, item))
     .flatMap((item) => item.shapes.map((shape) => ({ ...shape, id: item.id, colour: colourOf(state, item.label) })));
+  const name = `The picture sent, with ${items.length} ${what}${answer.small ? "" : ": the table lists them"}`;
+  if (answer.small) return html`<answer-still .name=${name} .shapes=${shapes} .picture=${picture}></answer-still>`;
   const told = (/** @type {CustomEvent} */ event) => mark(answer, event.detail);
   return html`<div class="answer-beside">
     <div class="answer-main">
@@ -37,7 +40,7 @@ export function overPicture(answer, { picture, what, head, heads, found, above =
         .picture=${picture}
         .shapes=${shapes}
         .marked=${state.marked}
-        .name=${`The picture sent, with ${items.length} ${what}: the table lists them`}
+        .name=${name}
         @mark=${told}
       ></answer-picture>
     </div>

@@ -27,7 +27,7 @@ export default function draw(answer) {
   return html`<div class="answer-said answer-series">
     ${entities ? nothing : answered(answer, spans)}
     ${inText(answer, text, spans)}
-    ${itemList(answer, {
+    ${answer.small ? nothing : itemList(answer, {
       caption: entities ? "All entities" : "All answers",
       head: entities ? "Entity" : "Answer",
       heads: entities ? ["Text", "Characters"] : ["Characters"],

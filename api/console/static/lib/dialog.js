@@ -1,13 +1,14 @@
 // A question that must be answered first, and a card above the page.
 
-import { html } from "../vendor/lit-html/lit-html.js";
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { ref } from "../vendor/lit-html/directives/ref.js";
 import { redraw } from "./redraw.js";
 
 /**
  * @typedef {object} Shown
- * @property {string} title
+ * @property {() => unknown} title
  * @property {() => unknown} draw
+ * @property {boolean} wide
  * @property {() => void} closed what to do when it is gone, however it went
  */
 
@@ -19,14 +20,15 @@ let element = null;
 
 /**
  * Show a card above the page, until `closeDialog` or Escape. One at a time.
- * @param {string} title
+ * @param {string | (() => unknown)} title
  * @param {() => unknown} draw
+ * @param {boolean} [wide] as wide as the page lets it be
  * @returns {Promise<void>} when it is gone
  */
-export function openDialog(title, draw) {
+export function openDialog(title, draw, wide = false) {
   closeDialog();
   return new Promise((resolve) => {
-    shown = { title, draw, closed: resolve };
+    shown = { title: typeof title === "string" ? () => title : title, draw, wide, closed: resolve };
     redraw();
   });
 }
@@ -69,15 +71,16 @@ export async function confirmed({ title, text, yes, danger = false }) {
 /** The card, drawn beside the page by `main.js`. */
 export function dialogLayer() {
   if (!shown) return html``;
-  const { title, draw } = shown;
+  const { title, draw, wide } = shown;
   return html`<dialog
     ${ref(open)}
+    class=${wide ? "wide" : nothing}
     aria-labelledby="dialog-title"
     @close=${closeDialog}
     @click=${(/** @type {MouseEvent} */ event) => event.target === element && closeDialog()}
   >
     <div class="dialog-body">
-      <h2 id="dialog-title">${title}</h2>
+      <h2 id="dialog-title">${title()}</h2>
       ${draw()}
     </div>
   </dialog>`;

@@ -1,6 +1,7 @@
 // What stands where something should: why it is not there, and what to do.
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { coded } from "./code_words.js";
 import { HttpError } from "./http.js";
 
 /**
@@ -11,7 +12,7 @@ import { HttpError } from "./http.js";
 export function failure(error, retry) {
   const status = error instanceof HttpError ? error.status : -1;
   return html`<div class="notice bad" role="alert">
-    <p>${error.message}</p>
+    <p>${coded(error.message)}</p>
     ${advice(status)}
     ${retry ? html`<button type="button" @click=${retry}>Try again</button>` : nothing}
   </div>`;
@@ -30,7 +31,7 @@ function advice(status) {
 /**
  * The value of a source drawn, or why there is none, or that it comes.
  * @template T
- * @param {import("./source.js").Source<T>} source
+ * @param {{value: T | null, error: Error | null, refresh: () => unknown}} source
  * @param {(value: T) => unknown} draw
  */
 export function shown(source, draw) {

@@ -11,6 +11,7 @@ const ABSOLUTE = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeSty
  * @param {number} value
  */
 export function number(value) {
+  if (value === Infinity || value === -Infinity) return value > 0 ? "∞" : "−∞";
   if (!Number.isFinite(value)) return "–";
   return Number.isInteger(value) || Math.abs(value) >= 1000 ? WHOLE.format(value) : THREE.format(value);
 }

@@ -92,6 +92,44 @@ export async function callJson(path, options) {
 }
 
 /**
+ * Where a path answers, for a link: a browser goes there without the key.
+ * @param {string} path
+ */
+export function addressOf(path) {
+  return new URL(path, BASE).href;
+}
+
+/**
+ * Send what is large, and hear how much of it has gone: `fetch` does not tell.
+ * @param {string} path
+ * @param {object} given
+ * @param {XMLHttpRequestBodyInit} given.body
+ * @param {Record<string, string>} [given.headers]
+ * @param {(share: number) => void} given.sent hears how much has gone, 0 to 1
+ * @param {AbortSignal} given.signal
+ * @returns {Promise<any>} the answer's JSON
+ * @throws {HttpError}
+ */
+export function sendLarge(path, { body, headers = {}, sent, signal }) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", new URL(path, BASE));
+    const all = { Accept: "application/json", ...headers, ...(key ? { Authorization: `Bearer ${key}` } : {}) };
+    for (const [name, value] of Object.entries(all)) request.setRequestHeader(name, value);
+    request.upload.onprogress = ({ loaded, total }) => sent(total ? loaded / total : 0);
+    request.onerror = () => reject(new HttpError(0, "unreachable", "The API does not answer, or let the upload go."));
+    request.onabort = () => reject(signal.reason);
+    request.onload = async () => {
+      const answer = new Response(request.responseText || null, { status: request.status });
+      if (answer.ok) resolve(parsed(await answer.text()));
+      else reject(await errorOf(answer));
+    };
+    signal.addEventListener("abort", () => request.abort());
+    request.send(body);
+  });
+}
+
+/**
  * JSON as it was sent: an integer of more digits than a number keeps is a text of them.
  * @param {string} text
  */

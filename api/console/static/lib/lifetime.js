@@ -53,6 +53,9 @@ export async function again(signal, seconds, work) {
   }
 }
 
+/** Says nothing, ever: for what goes on though its page is left. */
+export const never = new AbortController().signal;
+
 /**
  * Wait; less if the signal says so.
  * @param {number} ms

@@ -1,7 +1,7 @@
 // Who asks: what the API says of the key that this tab has.
 
 import { HttpError, KEY_CHANGED, callJson, useKey } from "./http.js";
-import { pause } from "./lifetime.js";
+import { never, pause } from "./lifetime.js";
 import { redraw } from "./redraw.js";
 
 /**
@@ -65,8 +65,6 @@ export async function keepAsking() {
     await recognise();
   }
 }
-
-const never = new AbortController().signal;
 
 /**
  * Use a key, if the API takes it. What the key before could see is forgotten.

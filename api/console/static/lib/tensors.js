@@ -221,10 +221,11 @@ export function filesOf(tensor, row) {
 }
 
 /**
- * @param {string | Uint8Array} element
+ * @param {string | Uint8Array | Blob} element
  * @returns {Blob | null}
  */
 function fileOf(element) {
+  if (element instanceof Blob) return element;
   if (!element.length) return null;
   try {
     const bytes = bytesOf(element);
@@ -250,4 +251,24 @@ export function urlOf(blob) {
     gone.register(blob, url);
   }
   return url;
+}
+
+/** @type {WeakMap<Blob, [number, number]>} */
+const stoodFor = new WeakMap();
+
+/**
+ * Say that a picture stands for a larger one: what was found is told in the larger one's pixels.
+ * @param {Blob} small
+ * @param {[number, number]} size width and height of the larger one
+ */
+export function standFor(small, size) {
+  stoodFor.set(small, size);
+}
+
+/**
+ * The size of the picture that a smaller one stands for, if it does.
+ * @param {Blob} blob
+ */
+export function sizeStoodFor(blob) {
+  return stoodFor.get(blob);
 }

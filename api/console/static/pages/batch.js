@@ -50,7 +50,7 @@ export function batch({ rest }) {
       if (!asked.value || !isOver(asked.value) || asked.error) await asked.refresh(signal);
     });
   });
-  return html`<p class="crumbs"><a href="#/batches">Batches</a> / one of them</p>
+  return html`<p class="crumbs"><a href="#/runs">Data sets</a> / a batch</p>
     <h1 class="mono">${id}</h1>
     ${source.value && source.value.id !== id ? nothing : shown(source, drawn)}`;
 }

@@ -1,4 +1,5 @@
-// Batches: files of requests that the server answers by itself, how far each has come, and a new one.
+// Batches: files of requests that the server answers by itself, how far each has come, and a new one;
+// a part of the page of data sets.
 
 import { html } from "../vendor/lit-html/lit-html.js";
 import { badge } from "../lib/badge.js";
@@ -113,11 +114,12 @@ export function remaining(batch) {
 export function batches() {
   whileShown("batches", (signal) => again(signal, LOOK_S, batchList.refresh));
   whileShown("batch models", (signal) => void entries.refresh(signal));
-  return html`<div class="page-head"><h1>Batches</h1>
-      <p class="muted">Files of requests, answered in the background. For folders and tables see
-        <code>wherry annotate</code>.</p></div>
+  return html`<section class="stack" aria-labelledby="batches-title">
+    <div class="page-head"><h2 id="batches-title">Batches</h2>
+      <p class="muted">Files of whole requests, a line each, as OpenAI's API has them.</p></div>
     ${newBatch()}
-    ${shown(batchList, listed)}`;
+    ${shown(batchList, listed)}
+  </section>`;
 }
 
 /** @type {import("../lib/table.js").Column<Batch>[]} */
@@ -139,7 +141,8 @@ function listed(all) {
     columns: COLUMNS,
     rows: all,
     key: ({ id }) => id,
-    empty: html`<p>There is no batch yet. Send a file above, or <code>wherry batch submit FILE</code>.</p>`,
+    empty: html`<p>No batch yet. Send a file of requests above, or <code>wherry batch submit FILE</code>. For
+      pictures, texts or tables a run is what you want.</p>`,
   });
 }
 

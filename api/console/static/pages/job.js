@@ -3,7 +3,9 @@
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { repeat } from "../vendor/lit-html/directives/repeat.js";
 import { badge } from "../lib/badge.js";
+import { coded } from "../lib/code_words.js";
 import { copyButton } from "../lib/copy.js";
+import { callAnswer } from "../lib/exact_answer.js";
 import { failure } from "../lib/failure.js";
 import { absolute, counted, number, relative, time } from "../lib/format.js";
 import { HttpError, KEY_CHANGED, callJson, follow } from "../lib/http.js";
@@ -102,7 +104,7 @@ class Shown {
     try {
       const task = await callJson(`v2/tasks/${encodeURIComponent(this.job.task)}`).catch(() => null);
       this.renderer = task?.widget?.renderer ?? "json";
-      this.response = await callJson(`${this.path}/result`);
+      this.response = await callAnswer(`${this.path}/result`);
     } catch (error) {
       this.noResponse = /** @type {Error} */ (error);
     }
@@ -257,7 +259,7 @@ function start(it) {
 function problem(it) {
   const error = /** @type {{type: string, message: string}} */ (it.error);
   return html`<div class="notice bad" role="alert">
-    <p><strong>${error.type}</strong>: ${error.message}</p>
+    <p><strong>${error.type}</strong>: ${coded(error.message)}</p>
     <p>${ADVICE[error.type] ?? "Mend what the message names, then run it again."}</p>
   </div>`;
 }

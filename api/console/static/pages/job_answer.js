@@ -78,9 +78,18 @@ function rows(here, it) {
     </details>`;
 }
 
+/**
+ * JSON has no NaN and no infinity: they are told as they are called.
+ * @param {string} _
+ * @param {unknown} value
+ */
+function told(_, value) {
+  return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
+}
+
 /** @param {any} response */
 function json(response) {
-  const text = JSON.stringify(response, null, 1);
+  const text = JSON.stringify(response, told, 1);
   return html`${codeBlock(text.slice(0, LONGEST), "the answer as JSON")}
     ${text.length > LONGEST ? html`<p class="muted">The first ${number(LONGEST)} of ${number(text.length)} characters.</p>` : nothing}`;
 }

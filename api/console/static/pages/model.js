@@ -2,6 +2,7 @@
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { badge } from "../lib/badge.js";
+import { coded } from "../lib/code_words.js";
 import { confirmed } from "../lib/dialog.js";
 import { failure } from "../lib/failure.js";
 import { LOOK_S, entries, look } from "../lib/fleet.js";
@@ -106,11 +107,11 @@ const ADVICE = {
  */
 function standing(entry) {
   if (entry.status === "ready") {
-    return entry.note ? html`<div class="notice warn"><p>${entry.note}</p></div>` : nothing;
+    return entry.note ? html`<div class="notice warn"><p>${coded(entry.note)}</p></div>` : nothing;
   }
   const bad = entry.status === "failed";
   return html`<div class="notice ${bad ? "bad" : "warn"}">
-    ${entry.reason && entry.status !== "unloaded" ? html`<p>${entry.reason}</p>` : nothing}
+    ${entry.reason && entry.status !== "unloaded" ? html`<p>${coded(entry.reason)}</p>` : nothing}
     ${ADVICE[entry.status] ? html`<p>${ADVICE[entry.status]}</p>` : nothing}
     ${isAdmin() && (bad || entry.status === "unloaded")
       ? html`<button type="button" @click=${() => open(entry)}>${bad ? "Load it again" : "Open it"}</button>`

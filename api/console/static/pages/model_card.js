@@ -1,6 +1,7 @@
 // A model's card: what it takes and gives, what it is, and what it was found to do.
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { coded } from "../lib/code_words.js";
 import { codeBlock } from "../lib/copy.js";
 import { countedOf } from "../lib/fleet.js";
 import { bytes, counted, number, percent } from "../lib/format.js";
@@ -23,8 +24,8 @@ export function modelCard(declared, entry, task) {
   const { parameters } = declared;
   return html`<section class="card model-card" aria-labelledby="card-title">
     <h2 id="card-title">${task?.title ?? "Card"}</h2>
-    ${task ? html`<p>${task.description}</p>` : nothing}
-    ${parameters["description"] ? html`<p class="notice">${parameters["description"]}</p>` : nothing}
+    ${task ? html`<p>${coded(task.description)}</p>` : nothing}
+    ${parameters["description"] ? html`<p class="notice">${coded(parameters["description"])}</p>` : nothing}
     ${entry ? doing(entry) : nothing}
     <h3>What it is</h3>
     ${facts(declared, entry)}
@@ -127,7 +128,7 @@ function parametersOf(declared, task) {
         { title: "Name", head: true, cell: (row) => html`<code class="model-name">${broken(row.name)}</code>` },
         { title: "Type", cell: (row) => html`${row.type}${row.range ? html`<br><span class="muted">${row.range}</span>` : nothing}` },
         { title: "Default", cell: (row) => (row.default === undefined || row.default === null ? "–" : html`<code>${JSON.stringify(row.default)}</code>`) },
-        { title: "What it does", cell: (row) => row.description },
+        { title: "What it does", cell: (row) => coded(row.description) },
       ],
     })}`;
 }

@@ -1,6 +1,7 @@
 // A task's parameters as a form, made from what their values may be.
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { coded } from "../lib/code_words.js";
 import { redraw } from "../lib/redraw.js";
 import { Missing, titleOf } from "./declaration.js";
 
@@ -34,7 +35,7 @@ export class ParameterForm {
     return html`<label class="field">
       <span>${titleOf(name)}</span>
       ${this.drawInput(parameter, kind)}
-      <span class="help">${description}${range_}</span>
+      <span class="help">${coded(description)}${range_}</span>
     </label>`;
   }
 

@@ -1,5 +1,6 @@
 // One request on its way: sent as a job, waited for, called off.
 
+import { callAnswer } from "../lib/exact_answer.js";
 import { HttpError, callJson, follow } from "../lib/http.js";
 import { pause } from "../lib/lifetime.js";
 import { redraw } from "../lib/redraw.js";
@@ -112,7 +113,8 @@ export class Run {
     const path = what.startsWith("?") ? `${this.#at}${what}` : `${this.#at}/${what}`;
     for (;;) {
       try {
-        return await callJson(path, { signal: this.#left.signal });
+        const read = what === "result" ? callAnswer : callJson;
+        return await read(path, { signal: this.#left.signal });
       } catch (error) {
         if (!(error instanceof HttpError) || (error.status !== 0 && error.status !== 503)) throw error;
         await pause(1000, this.#left.signal); // the API is away; the job goes on

@@ -1,6 +1,7 @@
 // Whatever has no control of its own: JSON.
 
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
+import { coded } from "../../lib/code_words.js";
 import { redraw } from "../../lib/redraw.js";
 import { Missing, helpOf, rowGiven, tensorOfRow, titleOf } from "../declaration.js";
 
@@ -32,7 +33,7 @@ export class JsonControl {
       <span>${titleOf(name)} <span class="muted">(JSON${optional ? ", optional" : ""})</span></span>
       <textarea name=${name} class="mono" rows="4" spellcheck="false" .value=${this.value}
         aria-invalid=${fault ? "true" : nothing} @input=${this.typed}></textarea>
-      <span class="help">${fault ? html`<span class="bad-text">${fault}</span> ` : ""}${helpOf(this.input)}</span>
+      <span class="help">${fault ? html`<span class="bad-text">${fault}</span> ` : ""}${coded(helpOf(this.input))}</span>
     </label>`;
   }
 

@@ -1,6 +1,7 @@
 // A picture, or several: pages, frames, a film.
 
 import { html } from "../../vendor/lit-html/lit-html.js";
+import { coded } from "../../lib/code_words.js";
 import { repeat } from "../../vendor/lit-html/directives/repeat.js";
 import { redraw } from "../../lib/redraw.js";
 import { bytes } from "../../lib/format.js";
@@ -41,7 +42,7 @@ export class PictureControl {
   draw() {
     return html`<fieldset>
       <legend>${nameOf(this.input)}</legend>
-      <p class="help">${helpOf(this.input)}</p>
+      <p class="help">${coded(helpOf(this.input))}</p>
       ${this.zone.draw(this.camera.button())}
       ${this.camera.preview()}
       ${this.files.length ? this.drawFiles() : ""}

@@ -1,6 +1,7 @@
 // A table's row: cells by their columns.
 
 import { html } from "../../vendor/lit-html/lit-html.js";
+import { coded } from "../../lib/code_words.js";
 import { redraw } from "../../lib/redraw.js";
 import { Missing, helpOf, rowGiven, tensorOfRow, titleOf } from "../declaration.js";
 
@@ -17,7 +18,7 @@ export class RecordControl {
   draw() {
     return html`<fieldset>
       <legend>${titleOf(this.input.name)}</legend>
-      <p class="help">${helpOf(this.input)} Numbers are sent as numbers; an empty cell has no value.</p>
+      <p class="help">${coded(helpOf(this.input))} Numbers are sent as numbers; an empty cell has no value.</p>
       ${this.cells.map((cell, at) => this.drawCell(cell, at))}
       <div class="buttons"><button type="button" class="small" @click=${this.add}>Add a column</button></div>
     </fieldset>`;

@@ -1,6 +1,7 @@
 // Numbers one after the other: a series in time.
 
 import { html } from "../../vendor/lit-html/lit-html.js";
+import { coded } from "../../lib/code_words.js";
 import { redraw } from "../../lib/redraw.js";
 import { Missing, helpOf, rowGiven, tensorOfRow, titleOf } from "../declaration.js";
 
@@ -24,7 +25,7 @@ export class SeriesControl {
     return html`<label class="field">
       <span>${titleOf(name)}</span>
       <textarea name=${name} class="mono" rows="4" .value=${this.value} @input=${this.typed}></textarea>
-      <span class="help">Numbers between commas, blanks or lines. ${helpOf(this.input)}</span>
+      <span class="help">Numbers between commas, blanks or lines. ${coded(helpOf(this.input))}</span>
     </label>
     ${numbers.length > 1 && numbers.every(Number.isFinite) ? line(numbers) : ""}`;
   }

@@ -1,6 +1,7 @@
 // A sound: a file, or what a microphone hears.
 
 import { html } from "../../vendor/lit-html/lit-html.js";
+import { coded } from "../../lib/code_words.js";
 import { redraw } from "../../lib/redraw.js";
 import { bytes } from "../../lib/format.js";
 import { urlOf } from "../../lib/tensors.js";
@@ -34,7 +35,7 @@ export class SoundControl {
   draw() {
     return html`<fieldset>
       <legend>${nameOf(this.input)}</legend>
-      <p class="help">${helpOf(this.input)}</p>
+      <p class="help">${coded(helpOf(this.input))}</p>
       ${this.zone.draw(this.microphone.button())}
       ${this.microphone.level()}
       ${this.file ? this.drawFile(this.file) : ""}

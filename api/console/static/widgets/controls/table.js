@@ -1,6 +1,7 @@
 // A table: columns with a heading, cells of text.
 
 import { html } from "../../vendor/lit-html/lit-html.js";
+import { coded } from "../../lib/code_words.js";
 import { redraw } from "../../lib/redraw.js";
 import { Missing, helpOf, rowGiven, tensorOfRow, titleOf } from "../declaration.js";
 
@@ -18,7 +19,7 @@ export class TableControl {
     const [headings = [], ...rows] = this.lines;
     return html`<fieldset>
       <legend>${titleOf(this.input.name)}</legend>
-      <p class="help">${helpOf(this.input)} Cells of a sheet or a CSV file can be pasted into any cell.</p>
+      <p class="help">${coded(helpOf(this.input))} Cells of a sheet or a CSV file can be pasted into any cell.</p>
       <div class="table-scroll" @paste=${this.pasted}>
         <table>
           <thead><tr>

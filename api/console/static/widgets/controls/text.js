@@ -1,6 +1,7 @@
 // A text.
 
 import { html } from "../../vendor/lit-html/lit-html.js";
+import { coded } from "../../lib/code_words.js";
 import { redraw } from "../../lib/redraw.js";
 import { Missing, helpOf, rowGiven, tensorOfRow, titleOf } from "../declaration.js";
 import { nameOf } from "./name.js";
@@ -24,7 +25,7 @@ export class TextControl {
     return html`<label class="field">
       <span>${nameOf(this.input)}</span>
       <textarea name=${this.input.name} rows=${this.rows} .value=${this.value} @input=${this.typed}></textarea>
-      <span class="help">${this.help}</span>
+      <span class="help">${coded(this.help)}</span>
     </label>`;
   }
 

@@ -9,8 +9,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from ....tasks.base import Task, TaskOutput
-from .records import entries, files_in, masks_in
+from ..base import Task, TaskOutput
+from .fields import entries, files_in, masks_in
 
 
 def item_fields(task: Task) -> frozenset[str]:

@@ -1,0 +1,115 @@
+// What a run wrote: to be taken as it is, or in another format.
+
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { bytes, counted } from "../lib/format.js";
+import { addressOf, call, hasKey } from "../lib/http.js";
+import { never, pause, whileShown } from "../lib/lifetime.js";
+import { redraw } from "../lib/redraw.js";
+import { pathOf } from "../lib/runs.js";
+import { Source } from "../lib/source.js";
+import { table } from "../lib/table.js";
+import { told } from "../lib/toast.js";
+
+/**
+ * @typedef {import("../lib/runs.js").Run} Run
+ * @typedef {{name: string, title: string, suffix: string, is_folder: boolean}} Format
+ */
+
+/** @type {Map<string, Source<Format[]>>} by task */
+const formats = new Map();
+
+/**
+ * The formats that fit a task.
+ * @param {string} task
+ */
+export function formatsOf(task) {
+  /** @type {Source<Format[]>} */
+  const known = formats.get(task) ?? new Source(() => ({ path: `v2/formats?task=${encodeURIComponent(task)}` }), (body) => body.formats);
+  formats.set(task, known);
+  whileShown(`formats ${task}`, (signal) => void (known.value || known.refresh(signal)));
+  return known.value ?? [];
+}
+
+/** @type {{id: string, format: string, waits: boolean}} what is chosen, and whether it is made now */
+let choice = { id: "", format: "", waits: false };
+
+/** @param {Run} run */
+export function downloads(run) {
+  if (run.state !== "succeeded" || !run.output) return nothing;
+  if (choice.id !== run.id) choice = { id: run.id, format: "", waits: false };
+  const { files, files_total: all, bytes: size, place } = run.output;
+  const others = formatsOf(run.task).filter(({ name }) => name !== run.format);
+  choice.format ||= place ? (others[0]?.name ?? "") : ""; // what it wrote elsewhere is not here to be taken
+  const chosen = (/** @type {Event} */ event) => {
+    choice.format = /** @type {HTMLSelectElement} */ (event.target).value;
+    redraw();
+  };
+  return html`<section class="card" aria-labelledby="files-title"><h2 id="files-title">Files</h2>
+    ${place ? html`<p>Written to <span class="mono">${place}</span></p>` : nothing}
+    ${table({
+      caption: "Files",
+      rows: files.slice(0, 20),
+      key: ({ name }) => name,
+      columns: [
+        { title: "File", head: true, cell: ({ name }) => html`<span class="mono">${name}</span>` },
+        { title: "Size", numeric: true, cell: (file) => bytes(file.bytes) },
+      ],
+    })}
+    ${all > 20 ? html`<p class="muted">The first 20 of ${counted(all, "file")}, ${bytes(size)} in all.</p>` : nothing}
+    <div class="toolbar">
+      <label class="field"><span>Download as</span>
+        <select name="download" @change=${chosen} ?disabled=${choice.waits}>
+          ${place ? nothing : html`<option value="" ?selected=${!choice.format}>${run.format || "it is"} (as it was written)</option>`}
+          ${others.map(({ name, title }) => html`<option value=${name} ?selected=${choice.format === name}>${title || name}</option>`)}
+        </select></label>
+      <button type="button" class="primary" ?disabled=${choice.waits} @click=${() => told(download(run))}>
+        ${choice.waits ? "A worker makes it…" : "Download"}</button>
+    </div>
+    <p class="help">Several files come as one zip. Another format is made of the same answers: nothing is computed again.</p>
+  </section>`;
+}
+
+/** @param {Run} run */
+async function download(run) {
+  const { format } = choice;
+  const path = pathOf(run.id, `/output${format ? `?format=${encodeURIComponent(format)}` : ""}`);
+  choice.waits = true;
+  redraw();
+  try {
+    let response = await call(path);
+    while (response.status === 202) {
+      await pause(1000 * Number(response.headers.get("Retry-After") ?? 1), never);
+      response = await call(path);
+    }
+    await save(response, path);
+  } finally {
+    choice.waits = false;
+    redraw();
+  }
+}
+
+/**
+ * Hand it to the browser: without a key as a link, which goes to the disk as it comes; with one, which no
+ * link has, through memory.
+ * @param {Response} response
+ * @param {string} path
+ */
+async function save(response, path) {
+  const link = document.createElement("a");
+  if (hasKey()) {
+    link.href = URL.createObjectURL(await response.blob());
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  } else {
+    await response.body?.cancel();
+    link.href = addressOf(path);
+  }
+  link.download = nameIn(response.headers.get("Content-Disposition") ?? "");
+  link.click();
+}
+
+/** The name of a file that an answer tells. @param {string} disposition */
+function nameIn(disposition) {
+  const [, encoded] = /filename\*=UTF-8''([^;]+)/i.exec(disposition) ?? [];
+  if (encoded) return decodeURIComponent(encoded);
+  return /filename="([^"]+)"/.exec(disposition)?.[1] ?? "";
+}

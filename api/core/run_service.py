@@ -1,0 +1,126 @@
+"""Runs of this fleet as a caller may see them: made, found, commanded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from ...jobs.run_records import Run, RunSpec
+from ...jobs.runs import command_run, create_run, forget_run, get_runs, run_page, shards_of
+from ...protocol.errors import Conflict, InvalidRequest, NotFound
+from ..access.caller import Caller, caller
+from ..access.keys import make
+from ..http.ids import shown_id
+from .held_uploads import hold
+from .run_rows import Sheets
+from .service import Service
+
+#: Pages of ids that one page of a filtered list looks at.
+_LOOKS = 10
+
+
+async def begin_run(service: Service, spec: RunSpec, *, closed: bool) -> bool:
+    """Write a run down and have it begun; False for one that is there. Raises Conflict.
+
+    Where keys are needed it gets one of its own, for the run workers, which ends with it.
+    """
+    if spec.webhook:
+        await service.submitter.outbound.check_webhook(spec.webhook)
+    await hold(service, spec.source, spec.id)
+    who = caller.get()
+    made = make(**_key_fields(who, spec.id)) if closed else None
+    call = create_run(
+        spec,
+        service.jobs,
+        token=made.token if made else "",
+        key_id=made.key.id if made else "",
+        key_text=made.key.json_text() if made else "",
+    )
+    try:
+        return await service.queue.run(call)
+    except Conflict as error:
+        raise Conflict(error.message.replace(spec.id, shown_id(spec.id))) from None
+
+
+def _key_fields(who: Caller, run_id: str) -> dict[str, object]:
+    return {
+        "tenant": who.tenant,
+        "scopes": ["admin"] if who.admin else ["submit", "read"],
+        "weight": who.weight,
+        "max_waiting": who.limits.max_waiting,
+        "max_waiting_bytes": who.limits.max_waiting_bytes,
+        "submits_per_s": who.limits.submits_per_s,
+        "note": f"run {run_id}"[:200],
+    }
+
+
+async def find_runs(service: Service, run_ids: Sequence[str]) -> list[Run]:
+    """Those of some runs that are there and the caller's, in their order."""
+    if not run_ids:
+        return []
+    found = await service.queue.run(get_runs(run_ids, service.jobs))
+    who = caller.get()
+    return [run for run in found if run is not None and who.sees(run.spec.tenant)]
+
+
+async def find_run(service: Service, stored_id: str) -> Run:
+    """A run, by what Redis calls it. Raises NotFound."""
+    found = await find_runs(service, [stored_id])
+    if not found:
+        raise NotFound(f"no run {shown_id(stored_id)[:100]!r}")
+    return found[0]
+
+
+async def list_runs(
+    service: Service, state: str, tenant: str, after: str, limit: int
+) -> tuple[list[Run], str]:
+    """A page of runs, newest first, and where the next goes on; "" at the end.
+
+    Raises InvalidRequest for an `after` that is no run's.
+    """
+    who = caller.get()
+    found: list[Run] = []
+    for _ in range(_LOOKS):
+        call = run_page(after, limit + 1, service.jobs, tenant=who.only or tenant)
+        ids = await service.queue.run(call)
+        if ids is None:
+            raise InvalidRequest(f"after: no run {shown_id(after)[:100]!r}")
+        page, is_last = ids[:limit], len(ids) <= limit
+        for run in await find_runs(service, page):
+            if state in ("", run.state.value):
+                found.append(run)
+                if len(found) == limit:
+                    is_end = is_last and run.spec.id == page[-1]
+                    return found, "" if is_end else run.spec.id
+        if is_last:
+            return found, ""
+        after = page[-1]
+    return found, after
+
+
+async def command(service: Service, stored_id: str, word: str) -> Run:
+    """Let a run `pause`, `resume` or `cancel`; one that has ended stays as it is."""
+    await find_run(service, stored_id)  # before anything is done: it may be another's
+    await service.queue.run(command_run(stored_id, word, service.jobs))
+    return await find_run(service, stored_id)
+
+
+async def forget(service: Service, stored_id: str) -> None:
+    """Take an ended run out of the books, with all that is kept of it. Raises Conflict."""
+    run = await find_run(service, stored_id)
+    try:
+        await service.queue.run(forget_run(run.spec, service.jobs))
+    except Conflict as error:
+        raise Conflict(error.message.replace(stored_id, shown_id(stored_id))) from None
+
+
+async def sheets_of(service: Service, run: Run) -> Sheets:
+    """What there is to browse of a run."""
+    shards = await service.queue.run(shards_of(run.spec.id, service.jobs))
+    return Sheets(service.store, run, shards)
+
+
+async def sheets_of_both(service: Service, one: Run, other: Run) -> tuple[Sheets, Sheets]:
+    """Those of two runs."""
+    a, b = await asyncio.gather(sheets_of(service, one), sheets_of(service, other))
+    return a, b

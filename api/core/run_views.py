@@ -1,0 +1,120 @@
+"""Runs as clients read them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from urllib.parse import quote
+
+from ...jobs.owned import NOBODY
+from ...jobs.run_records import Run, RunOutput, RunState, Shard
+from ..http.ids import shown_id
+from .views import timestamp
+
+#: States in which rows are being answered.
+_GOES_ON = frozenset({RunState.PLANNING, RunState.RUNNING, RunState.MERGING})
+
+
+def run_path(run_id: str) -> str:
+    """Where a run is, as the caller asks for it."""
+    return f"/v2/runs/{quote(shown_id(run_id), safe='')}"
+
+
+def run_view(run: Run) -> dict[str, Any]:
+    """A run as it stands."""
+    spec, at = run.spec, run.progress
+    answered = at.done + at.reused + at.duplicates
+    return {
+        "id": shown_id(spec.id),
+        "name": spec.name,
+        "state": run.state.value,
+        "error": at.error.model_dump() if at.error else None,
+        "model": spec.model,
+        "version": run.plan.version if run.plan else spec.version,
+        "task": run.plan.task if run.plan else spec.task,
+        "format": run.plan.format if run.plan else spec.format,
+        "source": spec.source,
+        "out": spec.out,
+        "parameters": spec.parameters,
+        "inputs": spec.inputs,
+        "columns": spec.columns.model_dump(),
+        "tenant": None if spec.tenant == NOBODY else spec.tenant,
+        "priority": spec.priority,
+        "created_at": timestamp(spec.created_at_ms),
+        "started_at": timestamp(at.started_at_ms),
+        "ended_at": timestamp(at.ended_at_ms),
+        "expires_at": timestamp(at.expires_at_ms),
+        "rows": {
+            "total": at.rows_total,
+            "read": at.read,
+            "answered": answered,
+            "failed": at.failed,
+            "reused": at.reused + at.duplicates,
+            "in_flight": at.in_flight,
+        },
+        "rows_per_s": at.rows_per_s,
+        "estimated_end_at": timestamp(_estimated_end_ms(run, answered + at.failed)),
+        "device_seconds": at.device_seconds,
+        "max_device_seconds": spec.max_device_seconds,
+        "shards": {
+            "total": at.shards_total,
+            "done": at.shards_done,
+            "running": at.shards_running,
+        },
+        "labels": at.labels,
+        "scores": at.scores,
+        "error_types": at.error_types,
+        "warned": at.warned,
+        "left_out": run.plan.left_out if run.plan else {},
+        "notes": at.notes,
+        "output": _output_view(at.output),
+        "exports": {name: export.state for name, export in at.exports.items()},
+        "sample": spec.sample,
+        "held": run.state is RunState.HELD,
+        "metadata": spec.metadata or {},
+        "cloned_from": shown_id(spec.cloned_from) if spec.cloned_from else None,
+        "links": _links(spec.id),
+    }
+
+
+def _estimated_end_ms(run: Run, done: int) -> int | None:
+    """By the recent pace; None where nothing goes on, or nobody knows how many rows there are."""
+    total, rate = run.progress.rows_total, run.progress.rows_per_s
+    if run.state not in _GOES_ON or total is None or rate <= 0:
+        return None
+    return int((time.time() + max(0, total - done) / rate) * 1000)
+
+
+def _output_view(output: RunOutput | None) -> dict[str, Any] | None:
+    if output is None:
+        return None
+    return {
+        "files": [file.model_dump() for file in output.listed],
+        "files_total": output.files,
+        "bytes": output.bytes,
+        "place": output.place or None,
+    }
+
+
+def _links(run_id: str) -> dict[str, str]:
+    path = run_path(run_id)
+    names = ("events", "rows", "shards", "compare", "output", "pause", "resume", "cancel", "clone")
+    return {"self": path} | {name: f"{path}/{name}" for name in names}
+
+
+def shard_view(shard: Shard, worker: str) -> dict[str, Any]:
+    """One of a run's shards, and who is at it; "" for nobody."""
+    is_done = shard.state == "done"
+    return {
+        "number": shard.number,
+        "state": shard.state if is_done or not worker else "running",
+        "first": shard.first,
+        "rows": shard.rows if is_done else shard.planned,
+        "done": shard.done + shard.reused + shard.duplicates,
+        "failed": shard.failed,
+        "reused": shard.reused + shard.duplicates,
+        "in_flight": shard.in_flight,
+        "device_seconds": round(shard.device_ms / 1000, 3),
+        "worker": worker or None,
+        "ended_at": timestamp(shard.ended_at_ms or None),
+    }

@@ -1,0 +1,76 @@
+"""What a run wrote: to be fetched as it is, or in another format that a run worker makes of it."""
+
+from __future__ import annotations
+
+import re
+
+from fastapi import APIRouter, Request, Response
+
+from ...jobs.run_records import Run, RunOutput, RunState
+from ...jobs.runs import ask_export
+from ...protocol.errors import Conflict, InvalidRequest, NotFound, from_code
+from ...tasks.annotations.formats import BY_NAME, formats_of
+from ...tasks.registry import get_task
+from ..core.run_output import output_response
+from ..core.run_service import find_run
+from ..core.run_views import run_view
+from ..core.service import Service
+from ..core.views import json_response
+from ..http import openapi_runs
+from ..http.fast_route import FastRoute
+from ..http.ids import shown_id
+from .runs import known_run
+
+router = APIRouter(tags=["runs"], route_class=FastRoute)
+
+#: Seconds after which to ask for an export again.
+_RETRY = {"Retry-After": "1"}
+
+#: Characters of a run's name that stay in that of a file.
+_ODD = re.compile(r"[^\w.-]+")
+
+
+@router.get("/v2/runs/{run_id}/output", **openapi_runs.OUTPUT)
+async def get_output(request: Request) -> Response:
+    """The output of a run that has succeeded: one file as it is, several as a zip.
+
+    `?format=NAME` has the same answers in another format: 202 while a worker makes that.
+    """
+    service, run = Service.of(request), await known_run(request)
+    wanted = request.query_params.get("format", "")
+    if wanted:
+        _check_format(run, wanted)
+    if run.state is not RunState.SUCCEEDED:
+        if run.state.terminal:
+            raise NotFound(f"run {shown_id(run.spec.id)!r} is {run.state}: it has no output")
+        raise Conflict(f"run {shown_id(run.spec.id)!r} is {run.state}: its output is not there yet")
+    if wanted and run.plan and wanted != run.plan.format:
+        return await _export(service, run, wanted)
+    output = run.progress.output
+    if output is None or output.place:
+        place = output.place if output else "nowhere"
+        raise NotFound(f"the output was written to {place}; ?format= makes one to fetch")
+    return await _file(service, run, output, "")
+
+
+async def _export(service: Service, run: Run, wanted: str) -> Response:
+    export = await service.queue.run(ask_export(run.spec.id, wanted, service.jobs))
+    if export.state == "failed":
+        error = export.error
+        raise from_code(error.error_type, error.message) if error else NotFound("it failed")
+    if export.output is None:
+        return json_response(run_view(await find_run(service, run.spec.id)), 202, _RETRY)
+    return await _file(service, run, export.output, wanted)
+
+
+async def _file(service: Service, run: Run, output: RunOutput, wanted: str) -> Response:
+    base = _ODD.sub("-", run.spec.name).strip("-.") or shown_id(run.spec.id)
+    name = f"{base}-{wanted}" if wanted else base
+    return await output_response(service.store, output, name[:100])
+
+
+def _check_format(run: Run, wanted: str) -> None:
+    """Raise InvalidRequest for a format that cannot hold the run's answers."""
+    fit = [found.name for found in formats_of(get_task(run.plan.task))] if run.plan else [*BY_NAME]
+    if wanted not in fit:
+        raise InvalidRequest(f"format: {wanted[:40]!r} is none of {', '.join(fit)}")

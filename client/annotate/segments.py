@@ -1,0 +1,247 @@
+"""A ledger in pieces: what it has learnt since the last piece, as bytes that another one takes in.
+
+A part of a data set that is annotated by one process and written by another travels so: segments of
+answers while it goes on, its rows when all are answered. Each is an SQLite database of some of the
+ledger's tables, packed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from typing import Any
+
+from .ledger import Ledger, twice
+
+#: Columns of the tables that travel, as both sides name them.
+_ANSWERS: Mapping[str, tuple[str, ...]] = {
+    "blocks": ("id", "body"),
+    "parts": ("key", "block", "place"),
+    "failures": ("key", "error", "error_type"),
+    "jobs": ("id", "keys"),
+}
+_ROWS: Mapping[str, tuple[str, ...]] = {
+    "rows": (
+        *("position", "id", "path", "key", "width", "height", "unread"),
+        *("frame", "frames", "time", "page"),
+    ),
+    "texts": ("key", "text"),
+    "samples": ("key", "position", "id", "picture", "width", "height", "texts"),
+}
+
+#: Where `unread` is among a row's columns: 0, or one more than the row's position.
+_UNREAD = _ROWS["rows"].index("unread")
+
+
+class SegmentTaker:
+    """Takes from a ledger what it has learnt."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger, db = ledger, ledger.database
+        db.execute("CREATE TEMP TABLE new_failures (key BLOB PRIMARY KEY)")
+        db.execute(
+            "CREATE TEMP TRIGGER note_failure AFTER INSERT ON main.failures"
+            " BEGIN INSERT OR IGNORE INTO new_failures VALUES (NEW.key); END"
+        )
+        self._taken = self._last_block()
+
+    def _last_block(self) -> int:
+        found = self._ledger.database.execute("SELECT ifnull(max(id), 0) FROM blocks").fetchone()
+        return int(found[0])
+
+    def waiting(self) -> int:
+        """Bytes of answers that are in no piece yet, about."""
+        found = self._ledger.database.execute(
+            "SELECT ifnull(sum(length(body)), 0) FROM blocks WHERE id > ?", (self._taken,)
+        )
+        return int(found.fetchone()[0])
+
+    def skip(self) -> None:
+        """Leave out what it has: it came from pieces."""
+        self._taken = self._last_block()
+        self._ledger.database.execute("DELETE FROM new_failures")
+
+    def segment(self) -> bytes:
+        """What is new since the last piece, and the jobs under way; b"" for nothing new."""
+        self._ledger.commit()
+        db, last = self._ledger.database, self._last_block()
+        found: dict[str, sqlite3.Cursor] = {
+            "blocks": db.execute("SELECT id, body FROM blocks WHERE id > ?", (self._taken,)),
+            "parts": db.execute(
+                "SELECT key, block, place FROM parts WHERE block > ?", (self._taken,)
+            ),
+            "failures": db.execute(
+                "SELECT key, error, error_type FROM failures JOIN new_failures USING (key)"
+            ),
+        }
+        tables = {name: list(cursor) for name, cursor in found.items()}
+        if not any(tables.values()):
+            return b""
+        tables["jobs"] = list(db.execute("SELECT id, keys FROM jobs"))
+        self._taken = last
+        db.execute("DELETE FROM new_failures")
+        return _packed(_ANSWERS, tables)
+
+
+def rows_of(ledger: Ledger) -> bytes:
+    """Every row of a ledger in its place, with what is kept of it."""
+    ledger.commit()
+    db = ledger.database
+    tables = {
+        name: list(db.execute(f"SELECT {', '.join(columns)} FROM {name}"))  # noqa: S608 # our own names
+        for name, columns in _ROWS.items()
+    }
+    return _packed(_ROWS, tables)
+
+
+def sampled_of(ledger: Ledger) -> bytes:
+    """The rows of the report alone, with what came of them."""
+    ledger.commit()
+    db = ledger.database
+    of_samples = "WHERE key IN (SELECT key FROM samples)"
+    parts = list(db.execute(f"SELECT key, block, place FROM parts {of_samples}"))  # noqa: S608 # our own names
+    blocks = sorted({block for _, block, _ in parts})
+    marks = ", ".join("?" * len(blocks))
+    tables = {
+        "blocks": list(db.execute(f"SELECT id, body FROM blocks WHERE id IN ({marks})", blocks)),  # noqa: S608 # our own names
+        "parts": parts,
+        "failures": list(
+            db.execute(f"SELECT key, error, error_type FROM failures {of_samples}")  # noqa: S608 # our own names
+        ),
+        "jobs": [],
+    }
+    return _packed(_ANSWERS, tables)
+
+
+class Ids:
+    """The ids of rows that come in parts: none may be there twice."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        ledger.database.execute(
+            "CREATE TEMP TABLE ids (id TEXT, unread INTEGER, PRIMARY KEY (id, unread))"
+            " WITHOUT ROWID"
+        )
+
+    def add(self, rows: bytes, base: int, samples: int) -> int:
+        """Take in a part's ids, and its rows of the report; answers how many rows it has.
+
+        Raises InvalidRequest for an id that was there before.
+        """
+        db = self._ledger.database
+        with _opened(rows) as piece:
+            found = piece.execute("SELECT id, unread FROM rows ORDER BY position")
+            moved = ((id_, unread + base if unread else 0) for id_, unread in found)
+            try:
+                db.executemany("INSERT INTO ids VALUES (?, ?)", moved)
+            except sqlite3.IntegrityError:
+                raise twice(self._twice(piece)) from None
+            count = int(piece.execute("SELECT count(*) FROM rows").fetchone()[0])
+            _take_in_samples(db, piece, base, samples)
+        return count
+
+    def _twice(self, piece: sqlite3.Connection) -> str:
+        for (id_,) in piece.execute("SELECT id FROM rows WHERE NOT unread ORDER BY position"):
+            known = self._ledger.database.execute(
+                "SELECT 1 FROM ids WHERE id = ? AND NOT unread", (id_,)
+            )
+            if known.fetchone():
+                return repr(id_)
+        return "?"
+
+
+def take_in(ledger: Ledger, segments: Iterable[bytes], *, resume: bool = False) -> None:
+    """Give a ledger the answers of some pieces; those that it has already stay.
+
+    With `resume` it has the jobs under way too, as the last piece knew them.
+    """
+    db = ledger.database
+    jobs: Sequence[Any] = ()
+    for segment in segments:
+        with _opened(segment) as piece:
+            numbers = {}
+            for number, body in piece.execute("SELECT id, body FROM blocks"):
+                added = db.execute("INSERT INTO blocks (body) VALUES (?)", (body,))
+                numbers[number] = added.lastrowid
+            db.executemany(
+                "INSERT OR IGNORE INTO parts VALUES (?, ?, ?)",
+                (
+                    (key, numbers[block], place)
+                    for key, block, place in piece.execute("SELECT key, block, place FROM parts")
+                ),
+            )
+            failures = piece.execute("SELECT key, error, error_type FROM failures")
+            db.executemany("INSERT OR IGNORE INTO failures VALUES (?, ?, ?)", failures)
+            jobs = list(piece.execute("SELECT id, keys FROM jobs"))
+    if resume:
+        db.executemany("REPLACE INTO jobs VALUES (?, ?)", jobs)
+    ledger.commit()
+
+
+def take_in_rows(ledger: Ledger, rows: bytes, base: int, samples: int) -> int:
+    """Give a ledger a part's rows behind the `base` that it has; answers how many there were.
+
+    Of the rows of the report it keeps those of the smallest keys, `samples` at most. Raises
+    InvalidRequest for an id that was there before.
+    """
+    db = ledger.database
+    with _opened(rows) as piece:
+        found = piece.execute(f"SELECT {', '.join(_ROWS['rows'])} FROM rows ORDER BY position")  # noqa: S608 # our own names
+        count = int(piece.execute("SELECT count(*) FROM rows").fetchone()[0])
+        ledger.place_all(_moved(found, base))
+        texts = piece.execute("SELECT key, text FROM texts")
+        db.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", texts)
+        _take_in_samples(db, piece, base, samples)
+    ledger.commit()
+    return count
+
+
+def _take_in_samples(
+    db: sqlite3.Connection, piece: sqlite3.Connection, base: int, most: int
+) -> None:
+    kept = piece.execute(f"SELECT {', '.join(_ROWS['samples'])} FROM samples")  # noqa: S608 # our own names
+    db.executemany(
+        "INSERT OR IGNORE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?)",
+        ((key, position + base, *more) for key, position, *more in kept),
+    )
+    db.execute(
+        "DELETE FROM samples WHERE key NOT IN (SELECT key FROM samples ORDER BY key LIMIT ?)",
+        (most,),
+    )
+
+
+def forget_all(ledger: Ledger) -> None:
+    """Empty a ledger of rows and answers; what files were written stays known."""
+    ledger.commit()
+    for table in ("rows", "texts", "samples", "answers", "parts", "blocks", "failures", "jobs"):
+        ledger.database.execute(f"DELETE FROM {table}")  # noqa: S608 # our own names
+    ledger.commit()
+
+
+def _moved(rows: Iterable[tuple[Any, ...]], base: int) -> Iterator[tuple[Any, ...]]:
+    for row in rows:
+        moved = list(row)
+        moved[0] += base
+        if moved[_UNREAD]:
+            moved[_UNREAD] += base
+        yield tuple(moved)
+
+
+def _packed(columns: Mapping[str, Sequence[str]], tables: Mapping[str, Sequence[Any]]) -> bytes:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as piece:
+        piece.execute("BEGIN")
+        for name, rows in tables.items():
+            piece.execute(f"CREATE TABLE {name} ({', '.join(columns[name])})")
+            marks = ", ".join("?" * len(columns[name]))
+            piece.executemany(f"INSERT INTO {name} VALUES ({marks})", rows)  # noqa: S608 # our own names
+        piece.execute("COMMIT")
+        return zlib.compress(piece.serialize(), 1)
+
+
+@contextmanager
+def _opened(packed: bytes) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as piece:
+        piece.deserialize(zlib.decompress(packed))
+        yield piece

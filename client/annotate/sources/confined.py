@@ -1,0 +1,130 @@
+"""Files of the places that are allowed, for a source that somebody else has named.
+
+What tables, lists and links of such a source name is confined as the source itself is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import BinaryIO, TypeVar
+
+from ....protocol.errors import InvalidRequest, RowError
+from ....protocol.places import Places
+from .archives import archive_in, open_archive
+from .choose import PlaceOf, outer_place
+from .files import FileStore, FolderEntry
+from .remote import is_url, open_url
+
+T = TypeVar("T")
+
+_WHERE = "is in no place that runs may read"
+
+
+def place_among(places: Places) -> PlaceOf:
+    """What finds a source in the places alone, into archives too. It raises InvalidRequest."""
+
+    def place(spec: str) -> tuple[FileStore, str]:
+        if not places.allow(spec.removeprefix("@")):
+            raise InvalidRequest(f"source {spec!r} {_WHERE} (WHERRY_RUN_PLACES: {places})")
+        inner, path = outer_place(spec)
+        files: FileStore = ConfinedFiles(inner, places)
+        found = archive_in(files, path)
+        if found is None:
+            return files, path
+        return open_archive(files, found.archive), found.inside
+
+    return place
+
+
+class ConfinedFiles(FileStore):
+    """The files of another store that are in a place."""
+
+    def __init__(self, inner: FileStore, places: Places) -> None:
+        self._inner, self._places = inner, places
+        self.threads = inner.threads
+
+    def _allowed(self, path: str) -> str:
+        """The path. Raises RowError where it, or what it links to, is in no place."""
+        inner, places = self._inner, self._places
+        is_in = places.allow_file(path) if inner.is_local else places.allow(inner.shown(path))
+        if not is_in:
+            raise RowError(_WHERE)
+        return path
+
+    def _tried(self, ask: Callable[[str], T], path: str, otherwise: T) -> T:
+        try:
+            self._allowed(path)
+        except RowError:
+            return otherwise
+        return ask(path)
+
+    @property
+    def is_local(self) -> bool:
+        """As the other's."""
+        return self._inner.is_local
+
+    @property
+    def is_near(self) -> bool:
+        """As the other's."""
+        return self._inner.is_near
+
+    @property
+    def passed_over(self) -> Mapping[str, int]:
+        """As the other's."""
+        return self._inner.passed_over
+
+    def is_file(self, path: str) -> bool:
+        """Whether there is a file of that path."""
+        return self._tried(self._inner.is_file, path, False)
+
+    def is_folder(self, path: str) -> bool:
+        """Whether there is a folder of that path."""
+        return self._tried(self._inner.is_folder, path, False)
+
+    def open(self, path: str) -> BinaryIO:
+        """A file to read from its beginning. Raises RowError."""
+        return self._inner.open(self._allowed(path))
+
+    def head(self, path: str, size: int) -> bytes:
+        """A file's first bytes. Raises RowError."""
+        return self._inner.head(self._allowed(path), size)
+
+    def read(self, path: str) -> bytes:
+        """A whole file. Raises RowError."""
+        return self._inner.read(self._allowed(path))
+
+    def held(self, path: str) -> AbstractContextManager[BinaryIO]:  # type: ignore[override] # the other's own
+        """A whole file on this machine. Raises RowError."""
+        return self._inner.held(self._allowed(path))
+
+    def entries(self, folder: str) -> Iterator[FolderEntry]:
+        """What a folder holds. Raises RowError."""
+        return self._inner.entries(self._allowed(folder))
+
+    def keys(self, folder: str) -> Iterator[str] | None:
+        """Paths below a folder, where they are flat. Raises RowError."""
+        return self._inner.keys(self._allowed(folder))
+
+    def join(self, folder: str, path: str) -> str:
+        """A path as seen from a folder."""
+        return self._inner.join(folder, path)
+
+    def identity(self, folder: str) -> Hashable | None:
+        """As the other's."""
+        return self._inner.identity(folder)
+
+    def shown(self, path: str) -> str:
+        """A path for people."""
+        return self._inner.shown(path)
+
+    def folder_of(self, path: str) -> str:
+        """The folder that a file is in."""
+        return self._inner.folder_of(path)
+
+    def elsewhere(self, url: str) -> tuple[FileStore, str]:
+        """Where a URL leads, if that is in a place. Raises RowError, InvalidRequest."""
+        if not is_url(url) or not self._places.allow(url):
+            raise RowError(_WHERE)
+        inner, path = open_url(url)
+        return ConfinedFiles(inner, self._places), path

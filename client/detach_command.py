@@ -1,0 +1,49 @@
+"""`wherry annotate --detach`: the same data set, as a run of the fleet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from .run_commands import show_runs
+from .terminal import connected, stdout
+
+if TYPE_CHECKING:
+    from .annotate import Options
+
+#: Options of the command that a run takes by the same names.
+_SAME = (
+    *("task", "format", "parameters", "inputs", "columns", "every", "frames", "reuse"),
+    *("max_errors", "overwrite", "images", "split", "media_prefix"),
+)
+
+
+def detached_options(*, detach: bool, **given: Any) -> dict[str, Any]:
+    """What only a detached run has. Raises BadParameter for such an option without `--detach`."""
+    asked = {name: value for name, value in given.items() if value}
+    if asked and not detach:
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in asked)
+        raise typer.BadParameter(f"{named}: goes with --detach")
+    return asked
+
+
+def start_run(
+    options: Options,
+    out: str,
+    asked: dict[str, Any],
+    url: str,
+    patience_s: float,
+    *,
+    as_json: bool,
+) -> None:
+    """Start a run, and say how to go on."""
+    upload = asked.pop("upload", False)
+    same = {name: getattr(options, name) for name in _SAME}
+    with connected(url, patience_s) as client:
+        source = client.runs.upload(options.source)["source"] if upload else options.source
+        run = client.annotate(source, model=options.model, out=out, detach=True, **same, **asked)
+    show_runs([run], as_json=as_json)
+    if not as_json:
+        fetch = "" if out else f", then wherry runs fetch {run.id}"
+        stdout.print(f"wherry runs watch {run.id}{fetch}", soft_wrap=True, highlight=False)

@@ -1,0 +1,298 @@
+"""`wherry runs list | show | watch | pause | resume | cancel | clone | fetch | compare | forget`.
+
+Exit status 0: all went well; 1: something failed, the run watched included; 2: the command was not
+understood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from ..protocol.errors import WherryError
+from .client import Client
+from .command_inputs import parameters_of
+from .run_views import RunView
+from .terminal import AsJson, Url, connected, print_error, print_json, show, stderr, stdout, table
+
+RunId = Annotated[str, typer.Argument(help="A run's id.")]
+RunIds = Annotated[list[str], typer.Argument(help="Ids of runs.")]
+
+#: Seconds that a server which is away is waited for.
+_PATIENCE_S = 60.0
+
+_COLOURS = {"succeeded": "green", "failed": "red", "expired": "red", "canceled": "yellow"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    runs = typer.Typer(no_args_is_help=True)
+    for name, command in (
+        ("list", list_runs),
+        ("show", show_run),
+        ("watch", watch),
+        ("pause", pause),
+        ("resume", resume),
+        ("cancel", cancel),
+        ("clone", clone),
+        ("fetch", fetch),
+        ("compare", compare),
+        ("forget", forget),
+    ):
+        runs.command(name)(command)
+    app.add_typer(runs, name="runs", help="Data sets that the fleet annotates by itself.")
+
+
+def list_runs(
+    state: Annotated[str, typer.Option(help="Only those in a state: running, held, failed.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 20,
+    url: Url = "",
+    as_json: AsJson = False,
+) -> None:
+    """List runs."""
+    with connected(url, _PATIENCE_S) as client:
+        show_runs(client.runs.list(state, limit), as_json=as_json)
+
+
+def show_run(id: RunId, url: Url = "", as_json: AsJson = False) -> None:  # noqa: A002 # what people type
+    """Show a run as it stands."""
+    with connected(url, _PATIENCE_S) as client:
+        run = client.runs.get(id)
+    if as_json:
+        print_json(run.model_dump(mode="json"))
+    else:
+        for label, told in lines_of(run):
+            line = Text.assemble(f"{label:12}", told)
+            stdout.print(line, soft_wrap=True, highlight=False)
+
+
+def watch(
+    id: RunId,  # noqa: A002 # what people type
+    url: Url = "",
+    as_json: AsJson = False,
+) -> None:
+    """Follow a run to its end, or until it is held after its sample."""
+    with connected(url, _PATIENCE_S) as client:
+        run = watched(client, id, as_json=as_json)
+    if run.held and not as_json:
+        stdout.print(f"held after its sample: wherry runs resume {run.id}", soft_wrap=True)
+    raise typer.Exit(0 if run.held or (run.state == "succeeded" and not run.rows.failed) else 1)
+
+
+def watched(client: Client, run_id: str, *, as_json: bool) -> RunView:
+    """A run at its end, or held; a bar shows its rows, or a line of JSON each change."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=stderr, disable=as_json) as progress:
+        bar = progress.add_task("", total=None)
+
+        def told(run: RunView) -> None:
+            if as_json:
+                print_json(run.model_dump(mode="json"))
+            done = run.rows.answered + run.rows.failed
+            words = f"{run.state}, {run.rows_per_s:,.0f} rows/s"
+            progress.update(bar, description=words, total=run.rows.total, completed=done)
+
+        run = client.runs.wait(run_id, observer=told)
+    if not as_json:
+        show_runs([run], as_json=False)
+    return run
+
+
+def pause(ids: RunIds, url: Url = "", as_json: AsJson = False) -> None:
+    """Answer no more rows of runs for now."""
+    _each(ids, url, lambda client: client.runs.pause, as_json=as_json)
+
+
+def resume(ids: RunIds, url: Url = "", as_json: AsJson = False) -> None:
+    """Let runs go on that were paused, or are held after their sample."""
+    _each(ids, url, lambda client: client.runs.resume, as_json=as_json)
+
+
+def cancel(ids: RunIds, url: Url = "", as_json: AsJson = False) -> None:
+    """End runs."""
+    _each(ids, url, lambda client: client.runs.cancel, as_json=as_json)
+
+
+def clone(
+    id: RunId,  # noqa: A002 # what people type
+    model: Annotated[str, typer.Option("--model", "-m", help="Another model.")] = "",
+    format: Annotated[str, typer.Option("--format", "-f", help="Another format.")] = "",  # noqa: A002 # what people type
+    param: Annotated[
+        list[str] | None, typer.Option(help="A task parameter, threshold=0.7; may be repeated.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="What to call it.")] = "",
+    out: Annotated[str, typer.Option("--out", "-o", help="Another place for its output.")] = "",
+    url: Url = "",
+    as_json: AsJson = False,
+) -> None:
+    """Start a run again, but for what is said otherwise."""
+    with connected(url, _PATIENCE_S) as client:
+        given: dict[str, Any] = {"model": model, "format": format, "name": name, "out": out}
+        other = {field: value for field, value in given.items() if value}
+        if param:
+            asked = client.runs.get(id).model_dump()["parameters"]
+            other["parameters"] = {**asked, **parameters_of(param)}
+        run = client.runs.clone(id, **other)
+    show_runs([run], as_json=as_json)
+
+
+def fetch(
+    id: RunId,  # noqa: A002 # what people type
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Where to; OUT.zip has all in one."),
+    ] = None,
+    format: Annotated[  # noqa: A002 # what people type
+        str, typer.Option("--format", "-f", help="Another format than the run's.")
+    ] = "",
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for its end first.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    url: Url = "",
+    as_json: AsJson = False,
+) -> None:
+    """Write a run's output here."""
+    with connected(url, _PATIENCE_S) as client:
+        if wait:
+            client.runs.wait(id)
+        path = client.runs.fetch(id, out or "", format=format, overwrite=overwrite)
+    if as_json:
+        print_json({"id": id, "out": str(path)})
+    else:
+        stdout.print(str(path), soft_wrap=True, highlight=False, markup=False)
+
+
+def compare(
+    id: RunId,  # noqa: A002 # what people type
+    other: Annotated[str, typer.Argument(help="The run to compare with.")],
+    label: Annotated[str, typer.Option(help="Only rows to which one of them gave it.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Rows to show.")] = 20,
+    url: Url = "",
+    as_json: AsJson = False,
+) -> None:
+    """Lay two runs over the same rows side by side, least agreement first."""
+    with connected(url, _PATIENCE_S) as client:
+        found = client.runs.compare(id, other, label=label, limit=limit)
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (
+            str(row["id"]),
+            "" if row["agreement"] is None else f"{row['agreement']:.3f}",
+            _labels(row["a"]),
+            _labels(row["b"]),
+        )
+        for row in found["rows"]
+    ]
+    show(table(("row", "agreement", id, other), rows, fold=f"{id} {other}"))
+    stdout.print(_told(found), soft_wrap=True, highlight=False)
+
+
+def forget(ids: RunIds, url: Url = "", as_json: AsJson = False) -> None:
+    """Let ended runs go, with what the fleet keeps of them."""
+    with connected(url, _PATIENCE_S) as client:
+        bad = 0
+        for run_id in ids:
+            try:
+                client.runs.forget(run_id)
+            except WherryError as error:
+                bad += 1
+                print_error(error.message)
+            else:
+                if as_json:
+                    print_json({"id": run_id, "forgotten": True})
+    raise typer.Exit(1 if bad else 0)
+
+
+def _each(
+    ids: list[str],
+    url: str,
+    verb: Callable[[Client], Callable[[str], RunView]],
+    *,
+    as_json: bool,
+) -> None:
+    """Do something to runs; what fails stops no other."""
+    found: list[RunView] = []
+    bad = 0
+    with connected(url, _PATIENCE_S) as client:
+        for call in (partial(verb(client), run_id) for run_id in ids):
+            try:
+                found.append(call())
+            except WherryError as error:
+                bad += 1
+                print_error(error.message)
+    show_runs(found, as_json=as_json)
+    raise typer.Exit(1 if bad else 0)
+
+
+def show_runs(runs: list[RunView], *, as_json: bool) -> None:
+    """Print runs: a table, or a line of JSON each."""
+    if as_json:
+        for run in runs:
+            print_json(run.model_dump(mode="json"))
+        return
+    if not runs:
+        stdout.print("no runs")
+        return
+    rows = [
+        (
+            run.id,
+            run.name,
+            Text(run.state, _COLOURS.get(run.state, "cyan")),
+            run.model,
+            f"{run.rows.answered:,} of {'?' if run.rows.total is None else f'{run.rows.total:,}'}",
+            f"{run.rows.failed:,}" if run.rows.failed else "",
+            f"{run.created_at:%Y-%m-%d %H:%M}",
+        )
+        for run in runs
+    ]
+    columns = ("id", "name", "state", "model", "answered", "failed", "created (UTC)")
+    show(table(columns, rows, fold="name"))
+    for run in runs:
+        if run.error:
+            print_error(f"{run.id}: {run.error.message}")
+
+
+def lines_of(run: RunView) -> list[tuple[str, Text | str]]:
+    """A run in full, a line a thing."""
+    total = "not counted yet" if run.rows.total is None else f"of {run.rows.total:,}"
+    shards = f"{run.shards.done} of {run.shards.total}, {run.shards.running} running"
+    lines: list[tuple[str, Text | str]] = [
+        ("run", run.id),
+        ("name", run.name),
+        ("state", Text(run.state, _COLOURS.get(run.state, "cyan"))),
+        ("error", Text(run.error.message, "red") if run.error else ""),
+        ("model", f"{run.model} {run.version}".strip()),
+        ("source", run.source),
+        ("out", run.out or "the fleet's store"),
+        ("format", run.format),
+        ("rows", f"{run.rows.answered:,} answered, {run.rows.failed:,} failed, {total}"),
+        ("shards", shards if run.shards.total else ""),
+        ("pace", f"{run.rows_per_s:,.1f} rows/s" if run.rows_per_s >= 0.05 else ""),
+        ("ends", f"{run.estimated_end_at:%Y-%m-%d %H:%M:%S} UTC" if run.estimated_end_at else ""),
+        ("device", f"{run.device_seconds:,.1f} s"),
+    ]
+    top = sorted(run.labels.items(), key=lambda pair: -pair[1])[:8]
+    lines += [("labels" if not at else "", f"{n:>8,} {name}") for at, (name, n) in enumerate(top)]
+    return [(label, told) for label, told in lines if str(told)]
+
+
+def _labels(row: dict[str, Any]) -> str:
+    if row["state"] == "failed":
+        return "failed"
+    return ", ".join(str(found["label"]) for found in row["labels"][:3])
+
+
+def _told(found: dict[str, Any]) -> str:
+    if found["agreement"] is None:
+        return f"{found['counted']:,} rows in common, none answered by both"
+    return (
+        f"{found['counted']:,} of {found['of']:,} rows compared: agreement "
+        f"{found['agreement']:.3f}, the same first label in {found['same_first_label']:.1%}"
+    )

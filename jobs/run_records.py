@@ -1,0 +1,251 @@
+"""What is written down of a run: what was asked, how far it is, its parts."""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from .group import BULK_PRIORITY
+from .owned import NOBODY
+
+#: Scores are counted in bins of a twentieth.
+SCORE_BINS = 20
+
+
+class RunState(StrEnum):
+    """What a client sees of a run."""
+
+    QUEUED = "queued"
+    PLANNING = "planning"
+    RUNNING = "running"
+    #: Its sample is answered; it waits to be let go on.
+    HELD = "held"
+    PAUSED = "paused"
+    MERGING = "merging"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether it stays so."""
+        return self in _ENDS
+
+
+_ENDS = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELED, RunState.EXPIRED})
+
+
+class RunColumns(BaseModel):
+    """Which columns of a table hold what; "" for the usual names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = ""
+    #: Field of the task's Input -> column.
+    fields: dict[str, str] = Field(default_factory=dict)
+
+
+class RunSpec(BaseModel):
+    """What a client asked for; it never changes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    name: str = ""
+    tenant: str = NOBODY
+    source: str
+    #: Where the output goes; "" is kept in the fleet's store.
+    out: str = ""
+    model: str
+    #: The version that the model must have; "" any.
+    version: str = ""
+    task: str = ""
+    #: "" for what `out` says, else JSONL.
+    format: str = ""
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    inputs: dict[str, Any] = Field(default_factory=dict)
+    columns: RunColumns = RunColumns()
+    every: float | None = None
+    frames: str | int | None = None
+    reuse: bool = True
+    split: dict[str, float] = Field(default_factory=dict)
+    images: str = ""
+    media_prefix: str = ""
+    overwrite: bool = False
+    priority: int = BULK_PRIORITY
+    #: Rows of a shard, at most; 0 for what the run workers think fit.
+    shard_rows: int = Field(default=0, ge=0)
+    #: Rows that are answered first, after which the run is held; 0 for none.
+    sample: int = Field(default=0, ge=0)
+    max_errors: int | None = Field(default=None, ge=0)
+    max_device_seconds: float | None = Field(default=None, gt=0)
+    #: Seconds from its creation in which it must end.
+    deadline_s: float | None = Field(default=None, gt=0)
+    #: Seconds that it is kept once it has ended; 0 for ever.
+    kept_s: int = Field(default=0, ge=0)
+    #: URL to call at its end; "" for none.
+    webhook: str = ""
+    metadata: dict[str, str] | None = None
+    #: Milliseconds since the epoch.
+    created_at_ms: int
+    #: The run that this is a clone of; "" for none.
+    cloned_from: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells it from another of its id: all but when it was made."""
+        text = self.model_dump_json(exclude={"created_at_ms"})
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+class RunError(BaseModel):
+    """Why a run failed."""
+
+    error_type: str
+    message: str
+
+
+class RunFile(BaseModel):
+    """A file of an output."""
+
+    name: str
+    bytes: int
+
+
+class RunOutput(BaseModel):
+    """Files that a run wrote: in its `place`, or in the store (`run_blobs.py` reads them)."""
+
+    #: "" where they are in the store.
+    place: str = ""
+    files: int = 0
+    bytes: int = 0
+    #: The first of them; the store's manifest has all.
+    listed: list[RunFile] = []
+    #: How the store's keys of their bytes begin.
+    key: str = ""
+    parts: int = 0
+
+
+class RunExport(BaseModel):
+    """A finished run's answers in another format."""
+
+    #: `making`, `done` or `failed`.
+    state: str
+    error: RunError | None = None
+    output: RunOutput | None = None
+
+
+class RunPlan(BaseModel):
+    """What a run turned out to be of: settled once, by its first step."""
+
+    version: str
+    task: str
+    format: str
+    is_folder: bool
+    #: Files of the source that are no rows: suffix -> how many.
+    left_out: dict[str, int] = {}
+
+
+class ShardCounts(BaseModel):
+    """How far a shard has come."""
+
+    read: int = 0
+    done: int = 0
+    failed: int = 0
+    reused: int = 0
+    duplicates: int = 0
+    in_flight: int = 0
+    device_ms: float = 0.0
+    warned: int = 0
+
+
+class Shard(ShardCounts):
+    """A part of the source, and what is known of it."""
+
+    number: int = 0
+    #: What to read: `client.annotate`'s own words.
+    part: dict[str, Any] = {}
+    #: `waiting` until `done`; whether it runs is told by `Run.running`.
+    state: str = "waiting"
+    #: Rows that it was planned to have; None where nobody knows before they are read.
+    planned: int | None = None
+    #: Place of its first row in the source, by the plan; exact unless files are many rows.
+    first: int = 0
+    #: Rows that it has, once it is done.
+    rows: int = 0
+    #: How the keys of its sheet end; "" before there is one.
+    sheet: str = ""
+    #: Its part of the output, where the format is one whose parts are put one after another.
+    piece: RunOutput | None = None
+    #: How the key of its rows ends; "" before it is done.
+    rows_blob: str = ""
+    has_pictures: bool = False
+    ended_at_ms: int = 0
+
+
+class RunProgress(BaseModel):
+    """How far a run has come."""
+
+    rows_total: int | None = None
+    read: int = 0
+    done: int = 0
+    failed: int = 0
+    reused: int = 0
+    duplicates: int = 0
+    in_flight: int = 0
+    device_seconds: float = 0.0
+    warned: int = 0
+    labels: dict[str, int] = {}
+    scores: list[int] = [0] * SCORE_BINS
+    error_types: dict[str, int] = {}
+    rows_per_s: float = 0.0
+    shards_total: int = 0
+    shards_done: int = 0
+    shards_running: int = 0
+    started_at_ms: int | None = None
+    ended_at_ms: int | None = None
+    expires_at_ms: int | None = None
+    error: RunError | None = None
+    output: RunOutput | None = None
+    exports: dict[str, RunExport] = {}
+    notes: list[str] = []
+    #: The summary that `wherry annotate` writes; None before the end.
+    summary: dict[str, Any] | None = None
+
+
+class Run(BaseModel):
+    """A run as it stands."""
+
+    spec: RunSpec
+    state: RunState
+    #: None before it was planned.
+    plan: RunPlan | None
+    progress: RunProgress
+
+
+class Step(BaseModel):
+    """A step that a run worker holds: `plan`, `shard/N`, `merge` or `export/FORMAT`."""
+
+    run_id: str
+    name: str
+    #: Who the worker is for this step and this attempt: the fence.
+    owner: str
+    spec: RunSpec
+    plan: RunPlan | None
+    #: What to call the API with; "" for none.
+    token: str
+    shard: Shard | None = None
+    #: Names of the shard's segments in the store, in the order in which they were written.
+    segments: list[str] = []
+
+
+class RunWish(StrEnum):
+    """What a run wants of whoever holds one of its steps."""
+
+    GO = "go"
+    PAUSE = "pause"
+    CANCEL = "cancel"

@@ -1,0 +1,78 @@
+"""Which places a fleet reads data sets from and writes them to, when a client names one.
+
+A place is how paths and URLs begin that are allowed: `/data/`, `s3://bucket/photos/`. What leads
+out of it in any spelling is not in it.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from dataclasses import dataclass
+
+#: Among places: all of this machine's paths and every URL, as for a fleet of one user.
+LOCAL = "local"
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Places that are allowed."""
+
+    prefixes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, text: str) -> Places:
+        """Places as a setting lists them, by commas. Raises ValueError for one that is none."""
+        named = [part.strip() for part in text.split(",") if part.strip()]
+        for name in named:
+            if name != LOCAL and not name.startswith("/") and not _SCHEME.match(name):
+                raise ValueError(f"{name!r} is no place: name /folder/, s3://bucket/ or {LOCAL!r}")
+        return cls(tuple(name if name == LOCAL else _as_folder(_plain(name)) for name in named))
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether nothing is closed."""
+        return LOCAL in self.prefixes
+
+    def without_local(self) -> Places:
+        """The same, but for what is only for a fleet of one user."""
+        return Places(tuple(prefix for prefix in self.prefixes if prefix != LOCAL))
+
+    def allow(self, path: str) -> bool:
+        """Whether a path, a glob or a URL is in a place, by how it is spelled."""
+        if self.everywhere:
+            return True
+        path = _plain(path)
+        if "::" in path or ".." in path.split("/") or "\\" in path or "\0" in path:
+            return False  # one URL in another; a way up; what some systems read as one
+        return any(_as_folder(path).startswith(prefix) for prefix in self.prefixes)
+
+    def __str__(self) -> str:
+        """As a refusal lists them."""
+        return ", ".join(self.prefixes) or "none"
+
+    def allow_file(self, path: str) -> bool:
+        """Whether a path of this machine is in a place, wherever links lead."""
+        if self.everywhere:
+            return True
+        real = _as_folder(os.path.realpath(path))
+        local = (prefix for prefix in self.prefixes if prefix.startswith("/"))
+        return any(real.startswith(_as_folder(os.path.realpath(prefix))) for prefix in local)
+
+
+def _plain(path: str) -> str:
+    """A path or URL in one spelling; what begins with file:// is a path."""
+    scheme, mark, rest = path.partition("://")
+    if not mark:
+        return posixpath.normpath(path) if ".." not in path.split("/") and path else path
+    scheme = scheme.lower()
+    if scheme in ("file", "local"):
+        return _plain(f"/{rest.lstrip('/')}")
+    return f"{scheme}://{rest}"
+
+
+def _as_folder(path: str) -> str:
+    return path if path.endswith("/") else f"{path}/"

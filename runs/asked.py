@@ -1,0 +1,94 @@
+"""From what a run was asked to what annotating needs, the same in each of its steps."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from ..client.annotate import Columns, Options
+from ..client.annotate.fleet import Fleet
+from ..client.annotate.prepared import PreparedRun, prepared
+from ..client.annotate.sources.choose import PlaceOf
+from ..client.annotate.sources.remote import is_url
+from ..jobs.run_records import RunPlan, RunSpec
+from ..protocol.errors import InvalidRequest
+
+#: What the output is called that is kept in the store, and how its name ends by its format.
+_NAME = "annotations"
+_SUFFIXES = {
+    **dict.fromkeys(("jsonl", "oip-jsonl", "spacy"), ".jsonl"),
+    **dict.fromkeys(
+        (
+            *("coco-detection", "coco-instance", "coco-keypoints", "coco-captions"),
+            "label-studio",
+        ),
+        ".json",
+    ),
+    **dict.fromkeys(("cvat", "cvat-video"), ".xml"),
+    "parquet": ".parquet",
+    "csv": ".csv",
+    "ctm": ".ctm",
+    "conll": ".conll",
+}
+
+#: The format of a run that names none, and no place whose name would say.
+_FORMAT = "jsonl"
+
+
+def options_of(spec: RunSpec, folder: Path, plan: RunPlan | None = None) -> Options:
+    """What `wherry annotate` would be asked. `folder` is where the output is made first, unless its
+    place is one of this machine's.
+    """
+    format_name = plan.format if plan else spec.format or ("" if spec.out else _FORMAT)
+    return Options(
+        source=spec.source,
+        model=spec.model,
+        out=_out(spec, folder, format_name),
+        task=spec.task,
+        format=format_name,
+        parameters=spec.parameters,
+        inputs=spec.inputs,
+        columns=Columns(id=spec.columns.id, fields=spec.columns.fields),
+        every=spec.every,
+        frames=spec.frames,
+        overwrite=spec.overwrite,
+        images=spec.images,
+        split=spec.split,
+        media_prefix=spec.media_prefix,
+    )
+
+
+def is_local(spec: RunSpec) -> bool:
+    """Whether its output lies on this machine's disks, where others see it too."""
+    return bool(spec.out) and not is_url(spec.out)
+
+
+def asked_of(
+    fleet: Fleet, spec: RunSpec, options: Options, plan: RunPlan | None, place: PlaceOf
+) -> PreparedRun:
+    """Check what is asked, as `wherry annotate` does. Raises InvalidRequest."""
+    asked = prepared(fleet, options, place)
+    found = asked.origin.version
+    if spec.version and found != spec.version:
+        raise InvalidRequest(f"model {spec.model!r} is served in version {found}")
+    if plan and found != plan.version:
+        raise InvalidRequest(
+            f"model {spec.model!r} is served in version {found} now: this run began with"
+            f" {plan.version}, and one output is of one version"
+        )
+    return asked
+
+
+def joins(spec: RunSpec, asked: PreparedRun) -> bool:
+    """Whether shards write the output, each its part, to be put one after another.
+
+    An output on this machine's disks has a ledger beside it, which those parts would not fill.
+    """
+    return not is_local(spec) and asked.writer.joins is not None
+
+
+def _out(spec: RunSpec, folder: Path, format_name: str) -> Path:
+    if not spec.out:
+        return folder / f"{_NAME}{_SUFFIXES.get(format_name, '')}"
+    if is_url(spec.out):
+        return folder / PurePosixPath(spec.out.rstrip("/")).name
+    return Path(spec.out).expanduser()

@@ -1,0 +1,32 @@
+"""The fleet's API as a run worker calls it: in the name of whose run it is, until told to stop."""
+
+from __future__ import annotations
+
+from ..client.client import Client
+from ..client.flow import HttpResponse, Step
+from .hold import Hold
+
+#: Seconds that an API which is away is waited for.
+_PATIENCE_S = 120.0
+
+#: Seconds that it waits for answers at a time: as long it may take until a pause is heeded.
+_POLL_S = 2.0
+
+#: What stands for a key where a run has none: a server without keys takes anything, any other
+#: refuses it. A key that this process has for itself is not for runs.
+_NO_KEY = "none"
+
+
+class RunClient(Client):
+    """A client that leaves off, between two calls, when its step is to be left."""
+
+    _poll_s = _POLL_S
+
+    def __init__(self, url: str, hold: Hold) -> None:
+        key = hold.step.token or _NO_KEY
+        super().__init__(url, api_key=key, timeout_s=60, patience_s=_PATIENCE_S)
+        self._hold = hold
+
+    def _do(self, step: Step) -> HttpResponse:
+        self._hold.check()
+        return super()._do(step)

@@ -1,0 +1,241 @@
+"""The last step: what all shards came to in one ledger, written as `wherry annotate` does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from ..client.annotate import Options, Summary
+from ..client.annotate.annotate import AnsweringTimes, layout_of, sum_up, write_half
+from ..client.annotate.ledger import Ledger
+from ..client.annotate.output import Findings
+from ..client.annotate.packing import image_of
+from ..client.annotate.pictures import Pictures
+from ..client.annotate.pieces import ERRORS as PIECE_ERRORS
+from ..client.annotate.pieces import FINDINGS, ROWS, append, joined, read_findings
+from ..client.annotate.places import ERRORS, beside, ledger_path
+from ..client.annotate.placing import Placing
+from ..client.annotate.prepared import PreparedRun
+from ..client.annotate.report import SAMPLED
+from ..client.annotate.rows import SourceRow
+from ..client.annotate.segments import Ids, forget_all, take_in, take_in_rows
+from ..client.annotate.written import files_below
+from ..jobs.call import Queue
+from ..jobs.run_blobs import (
+    StoredFile,
+    manifest,
+    output_key,
+    put_output,
+    read_stored,
+    shard_key,
+)
+from ..jobs.run_records import Run, RunFile, RunOutput, RunSpec, Shard
+from ..jobs.run_steps import segments_of
+from ..jobs.runs import get_run, shards_of
+from ..jobs.settings import JobsSettings
+from ..jobs.stores import Store
+from .asked import asked_of, is_local, joins, options_of
+from .fleet import RunClient
+from .hold import Hold, StepLost
+from .remote_place import upload
+from .sources import run_place
+
+#: Files of an output in a place that its record names.
+_LISTED = 100
+
+
+class Merge:
+    """One run's output in the making, or an export of a finished one."""
+
+    def __init__(
+        self, hold: Hold, client: RunClient, queue: Queue, jobs: JobsSettings, store: Store
+    ) -> None:
+        self._hold, self._client, self._queue, self._jobs = hold, client, queue, jobs
+        self._store = store
+
+    def run(self, folder: Path, export: str = "") -> tuple[RunOutput, Summary]:
+        """Write the output and put it in its place; an export's is the fleet's store.
+
+        Raises StepEnded, InvalidRequest, Unavailable.
+        """
+        step = self._hold.step
+        spec, plan = step.spec, step.plan
+        assert plan is not None
+        self._is_local = is_local(spec) and not export
+        if export:
+            spec, plan = _exported(spec, export), plan.model_copy(update={"format": export})
+        options = options_of(spec, folder, plan)
+        place = run_place(self._queue, self._store, self._jobs)
+        asked = asked_of(self._client, spec, options, plan, place)
+        shards = self._queue.run(shards_of(step.run_id, self._jobs))
+        if not export and joins(spec, asked) and _are_in_pieces(shards):
+            summary = self._join(options, asked, shards)
+        else:
+            with asked.placing as places:
+                self._gather(places.ledger, shards)
+                summary = self._write(options, asked, places)
+                places.ledger.finish()
+        return self._placed(spec, options, export), summary
+
+    def _join(self, options: Options, asked: PreparedRun, shards: Sequence[Shard]) -> Summary:
+        """Put the shards' parts of the output one after another; only ids are looked at."""
+        run_id, out = self._hold.step.run_id, options.out
+        errors, base = beside(out, ERRORS), 0
+        found: list[Findings] = []
+        with (
+            Ledger(ledger_path(out)) as ledger,
+            out.open("wb") as rows,
+            errors.open("wb") as failed,
+        ):
+            ids = Ids(ledger)
+            for shard in shards:
+                piece = shard.piece or RunOutput()
+                files = {file.name: file for file in manifest(self._store, piece)}
+                blob = self._get(shard_key(run_id, shard.number, "rows", shard.rows_blob))
+                base += ids.add(blob, base, SAMPLED)
+                take_in(ledger, [self._whole(piece, files["sampled"])])
+                append(rows, self._chunks(piece, files[ROWS]), asked.writer.joins or 0)
+                if PIECE_ERRORS in files:
+                    append(failed, self._chunks(piece, files[PIECE_ERRORS]), 0)
+                found.append(read_findings(self._whole(piece, files[FINDINGS])))
+            findings = joined(found)
+            if not findings.failed:
+                errors.unlink()
+            answered = self._answered()
+            return sum_up(_named(options), asked.origin, ledger, out.parent, findings, answered)
+
+    def _chunks(self, piece: RunOutput, file: StoredFile) -> Iterator[bytes]:
+        for chunk in read_stored(self._store, piece, file):
+            self._hold.check()
+            yield chunk
+
+    def _whole(self, piece: RunOutput, file: StoredFile) -> bytes:
+        return b"".join(self._chunks(piece, file))
+
+    def _gather(self, ledger: Ledger, shards: Sequence[Shard]) -> None:
+        """Take in what every shard has come to, in the order of the rows."""
+        run_id = self._hold.step.run_id
+        segments = self._queue.run(segments_of(run_id, self._jobs))
+        ledger.begin(reuse=True)
+        forget_all(ledger)  # of an earlier try, or an earlier run
+        base = 0
+        for shard in shards:
+            take_in(ledger, self._segments(shard, segments.get(shard.number, ())))
+            rows = self._get(shard_key(run_id, shard.number, "rows", shard.rows_blob))
+            base += take_in_rows(ledger, rows, base, SAMPLED)
+
+    def _segments(self, shard: Shard, names: Sequence[str]) -> Iterator[bytes]:
+        for name in names:
+            yield self._get(shard_key(self._hold.step.run_id, shard.number, "segment", name))
+
+    def _get(self, key: str) -> bytes:
+        self._hold.check()
+        return self._store.get(self._store.ref(key))
+
+    def _write(self, options: Options, asked: PreparedRun, places: Placing) -> Summary:
+        with places.half() as half:
+            layout = layout_of(options, asked, half)
+            if layout.pictures:
+                self._keep_pictures(asked, layout.pictures)
+            self._hold.check()
+            told = options if self._is_local else _named(options)
+            summary = write_half(told, asked, places.ledger, half, layout, self._answered())
+            self._hold.save()  # whoever lost the step places nothing
+            places.place(half)
+        return summary
+
+    def _keep_pictures(self, asked: PreparedRun, pictures: Pictures) -> None:
+        """Read the source once more: shards keep no pictures."""
+        for position, row in enumerate(asked.source):
+            self._hold.check()
+            image = image_of(asked.origin.task, row) if isinstance(row, SourceRow) else None
+            if image and isinstance(row, SourceRow):
+                pictures.keep(position, image, row.file)
+
+    def _answered(self) -> AnsweringTimes:
+        """What the shards took, as this process's clock would have told it."""
+        found = self._queue.run(get_run(self._hold.step.run_id, self._jobs))
+        if found is None:
+            raise StepLost
+        now = time.monotonic()
+        took_s = _took_s(found)
+        progress = found.progress
+        return AnsweringTimes(
+            started_at=now - took_s,
+            ended_at=now,
+            reused=progress.reused + progress.duplicates,
+            rows_per_s=progress.done / max(1e-9, took_s),
+            compute_s=progress.device_seconds,
+            left_out=found.plan.left_out if found.plan else {},
+        )
+
+    def _placed(self, spec: RunSpec, options: Options, export: str) -> RunOutput:
+        if is_local(spec):
+            return _in_place(spec, options)
+        files = dict(_files(options))
+        if spec.out:
+            self._hold.save()
+            upload(spec.out, files)
+            return _told(spec.out, files)
+        key = output_key(self._hold.step.run_id, self._hold.attempt, export)
+        return put_output(self._store, key, self._opened(files))
+
+    def _opened(self, files: dict[str, Path]) -> Iterator[tuple[str, BinaryIO]]:
+        for name, path in files.items():
+            with ExitStack() as stack:
+                self._hold.check()
+                yield name, stack.enter_context(path.open("rb"))
+
+
+def _are_in_pieces(shards: Sequence[Shard]) -> bool:
+    """Whether each shard has written its part, of rows in their places."""
+    base = 0
+    for shard in shards:
+        if shard.piece is None or shard.first != base:
+            return False
+        base += shard.rows
+    return True
+
+
+def _named(options: Options) -> Options:
+    """The same, where nobody is to hear of the folder that the output is made in."""
+    return replace(options, out=Path(options.out.name))
+
+
+def _exported(spec: RunSpec, export: str) -> RunSpec:
+    """What an export is asked: the same rows, without what is of the output's own format."""
+    own = {"out": "", "format": export, "images": "", "split": {}, "media_prefix": ""}
+    return spec.model_copy(update=own)
+
+
+def _took_s(run: Run) -> float:
+    started = run.progress.started_at_ms or run.spec.created_at_ms
+    return max(0.0, time.time() - started / 1000)
+
+
+def _files(options: Options) -> Iterator[tuple[str, Path]]:
+    """What was written, by its name beside OUT."""
+    for path in options.writes:
+        if path.is_dir():
+            for file in sorted(files_below(path)):
+                yield file.relative_to(options.out.parent).as_posix(), file
+        elif path.is_file():
+            yield path.name, path
+
+
+def _in_place(spec: RunSpec, options: Options) -> RunOutput:
+    return _told(spec.out, dict(_files(options)))
+
+
+def _told(place: str, files: dict[str, Path]) -> RunOutput:
+    sizes = {name: path.stat().st_size for name, path in files.items()}
+    return RunOutput(
+        place=place,
+        files=len(sizes),
+        bytes=sum(sizes.values()),
+        listed=[RunFile(name=name, bytes=sizes[name]) for name in list(sizes)[:_LISTED]],
+    )

@@ -1,0 +1,53 @@
+"""The first step: what a run is of, and where its source is cut."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..client.annotate.formats import format_of
+from ..client.annotate.prepared import PreparedRun
+from ..client.annotate.sources.choose import PlaceOf
+from ..jobs.run_records import RunPlan, RunSpec, Shard
+from ..protocol.errors import InvalidRequest
+from .asked import asked_of, is_local, options_of
+from .fleet import RunClient
+from .hold import Hold
+from .settings import RunSettings
+
+
+def plan_run(
+    hold: Hold, client: RunClient, settings: RunSettings, folder: Path, place: PlaceOf
+) -> tuple[RunPlan, list[Shard]]:
+    """List the source once. Raises InvalidRequest for what `wherry annotate` would refuse."""
+    spec = hold.step.spec
+    options = options_of(spec, folder)
+    asked = asked_of(client, spec, options, None, place)
+    if is_local(spec):
+        asked.placing.look()  # before anything is computed
+    shards = _shards(hold, asked, settings)
+    return RunPlan(
+        version=asked.origin.version,
+        task=asked.origin.task.name,
+        format=options.format or format_of(options.out, asked.origin.task),
+        is_folder=asked.writer.is_folder,
+        left_out=dict(asked.source.left_out),
+    ), shards
+
+
+def _shards(hold: Hold, asked: PreparedRun, settings: RunSettings) -> list[Shard]:
+    spec, shards, first = hold.step.spec, list[Shard](), 0
+    for part in asked.source.parts(_rows(spec, asked, settings), spec.sample):
+        hold.check()
+        shards.append(
+            Shard(number=len(shards), part=part.as_json(), planned=part.rows, first=first)
+        )
+        first += part.units if part.rows is None else part.rows
+    if not shards:
+        raise InvalidRequest(f"{spec.source}: has no rows")
+    return shards
+
+
+def _rows(spec: RunSpec, asked: PreparedRun, settings: RunSettings) -> int:
+    has_files = any(each.is_file for each in asked.origin.task.inputs)
+    usual = settings.run_shard_files if has_files else settings.run_shard_rows
+    return spec.shard_rows or usual

@@ -1,0 +1,242 @@
+"""One run worker process: it takes steps of runs and does them, one at a time."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..client.annotate.annotate import view
+from ..client.annotate.ledger_file import LedgerHeld
+from ..jobs.call import Queue
+from ..jobs.group import Group
+from ..jobs.outage import Outage
+from ..jobs.run_records import RunError, RunExport, RunState, Step
+from ..jobs.run_steps import (
+    beat,
+    end_run,
+    finish_export,
+    finish_plan,
+    look,
+    lose_worker,
+    release_step,
+    removed,
+    removing,
+    run_workers,
+    take_step,
+)
+from ..jobs.runs import FAMILY, get_run
+from ..jobs.settings import JobsSettings
+from ..jobs.stores import Store, open_store
+from ..protocol.errors import Unauthorized, Unavailable, WherryError
+from ..workers.deaf_consumer import Consuming, restart_consumer
+from ..workers.identity import Identity, is_gone
+from ..workers.threads import Every
+from .fleet import RunClient
+from .hold import Hold, StepCanceled, StepEnded, StepLost
+from .merge import Merge
+from .plan import plan_run
+from .settings import RunSettings
+from .shard import ShardRun
+from .sources import check_out, run_place
+from .work_folder import WorkFolder
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two looks at the runs, and at what is to be removed.
+_LOOK_S, _REMOVE_S = 1.0, 2.0
+
+#: Seconds that a step waits which something outside keeps from going on.
+_PAUSE_S = 2.0
+
+#: Seconds without a ticket, while steps wait and this process is free, after which Celery's
+#: consumer is restarted.
+_PATIENCE_S = 10.0
+
+#: Leases after which a run worker that nobody hears of is forgotten, and a forgotten run's blobs
+#: can have nobody left who writes more of them.
+_LEASES = 3
+
+#: What stands for the steps that wait, for whoever judges whether tickets come.
+_WAITING = Group(FAMILY, "-", "-")
+
+
+class RunWorker:
+    """What one process is made of, and the order in which it begins and ends."""
+
+    def __init__(
+        self,
+        node: str,
+        *,
+        jobs: JobsSettings,
+        settings: RunSettings,
+        threads: int,
+        consumer: Callable[[], Any],  # celery's Consumer, once there is one; it ships no types
+    ) -> None:
+        self._jobs, self._settings = jobs, settings
+        self._identity = Identity.mine(node)
+        self._id = self._identity.id
+        self._queue = Queue(jobs.redis_url)
+        self._store: Store = open_store(jobs)
+        self._draining = threading.Event()
+        self._outage = Outage(log, "the runs cannot be looked at")
+        self._removal = Outage(log, "forgotten runs are not removed")
+        self._consuming = Consuming(
+            threads=threads,
+            patience_s=_PATIENCE_S,
+            families=lambda: (FAMILY,),
+            probe=lambda _: self._queue.run(look(jobs)),
+            restart=lambda: restart_consumer(consumer()),
+        )
+        self._keeper = Every("wherry-run-keeper", _LOOK_S, self._look)
+        self._remover = Every("wherry-run-remover", _REMOVE_S, self._remove)
+        self._folder: WorkFolder | None = None
+
+    def start(self) -> None:
+        """Begin to look after the runs."""
+        self._folder = WorkFolder(self._settings.run_dir)
+        self._keeper.start()
+        self._remover.start()
+        log.info("run worker %s is ready", self._id)
+
+    def drain(self) -> None:
+        """Take no more steps, and give back what is under way as far as it has come."""
+        self._draining.set()
+
+    def stop(self) -> None:
+        """Say goodbye."""
+        self.drain()
+        self._keeper.stop()
+        self._remover.stop()
+        try:
+            self._queue.run(lose_worker(self._id, self._jobs))
+        except WherryError as error:
+            log.warning("left without a goodbye (%s); the leases will run out", error.message)
+        if self._folder:
+            self._folder.close()
+        self._queue.close()
+
+    def serve(self) -> None:
+        """Do steps until there is none, now that a ticket came."""
+        with self._consuming.serving():
+            while not self._draining.is_set():
+                step = self._queue.run(take_step(self._id, self._jobs.lease_ttl_s, self._jobs))
+                if step is None:
+                    return
+                self._do(step)
+
+    # --- steps ---
+
+    def _do(self, step: Step) -> None:
+        log.info("run %s: %s", step.run_id, step.name)
+        assert self._folder is not None
+        with Hold(step, self._queue, self._jobs, self._draining) as hold:
+            try:
+                with (
+                    tempfile.TemporaryDirectory(dir=self._folder.path) as folder,
+                    RunClient(self._settings.api_url, hold) as client,
+                ):
+                    self._run(hold, client, Path(folder))
+            except (StepLost, StepCanceled) as end:
+                log.info("run %s: %s is left: %s", step.run_id, step.name, type(end).__name__)
+            except StepEnded:
+                self._release(step)
+            except WherryError as error:
+                self._failed(step, error)
+            except Exception:
+                log.exception("run %s: %s broke off", step.run_id, step.name)
+                self._release(step, pause_s=_PAUSE_S, fault=True)
+
+    def _run(self, hold: Hold, client: RunClient, folder: Path) -> None:
+        step = hold.step
+        kind, _, rest = step.name.partition("/")
+        if kind == "plan":
+            check_out(step.spec, self._jobs)
+            place = run_place(self._queue, self._store, self._jobs)
+            plan, shards = plan_run(hold, client, self._settings, folder, place)
+            self._queue.run(finish_plan(step, plan, shards, self._jobs))
+        elif kind == "shard":
+            found = self._queue.run(get_run(step.run_id, self._jobs))
+            count = found.progress.shards_total if found else 1
+            ShardRun(hold, client, self._queue, self._jobs, self._store, self._settings).run(
+                folder, count
+            )
+        else:
+            self._write(hold, client, folder, rest)
+
+    def _write(self, hold: Hold, client: RunClient, folder: Path, export: str) -> None:
+        merge = Merge(hold, client, self._queue, self._jobs, self._store)
+        output, summary = merge.run(folder, export)
+        if export:
+            made = RunExport(state="done", output=output)
+            self._queue.run(finish_export(hold.step, made, self._jobs))
+            return
+        self._queue.run(
+            end_run(
+                hold.step,
+                RunState.SUCCEEDED,
+                self._jobs,
+                output=output,
+                notes=summary.findings.notes,
+                summary=view(summary),
+            )
+        )
+
+    def _failed(self, step: Step, error: WherryError) -> None:
+        """Let it be tried again where time may help; else the run ends with what was said."""
+        is_away = isinstance(error, Unavailable) and error.retryable
+        if is_away or isinstance(error, LedgerHeld):
+            log.warning("run %s: %s waits: %s", step.run_id, step.name, error.message)
+            self._release(step, pause_s=_PAUSE_S)
+            return
+        if isinstance(error, Unauthorized):
+            # A new key is known to every API after a second; one that was revoked stays unknown.
+            self._release(step, pause_s=_PAUSE_S, fault=True)
+            return
+        log.info("run %s: %s fails: %s", step.run_id, step.name, error.message)
+        told = RunError(error_type=error.code, message=error.message)
+        if step.name.startswith("export/"):
+            call = finish_export(step, RunExport(state="failed", error=told), self._jobs)
+        else:
+            call = end_run(step, RunState.FAILED, self._jobs, error=told)
+        self._told(lambda: self._queue.run(call))
+
+    def _release(self, step: Step, *, pause_s: float = 0.0, fault: bool = False) -> None:
+        call = release_step(step, self._jobs, pause_s=pause_s, fault=fault)
+        self._told(lambda: self._queue.run(call))
+
+    def _told(self, tell: Callable[[], object]) -> None:
+        try:
+            tell()
+        except WherryError as error:
+            log.warning("a step is left to its lease: %s", error.message)
+
+    # --- looking after all runs ---
+
+    def _look(self) -> None:
+        with self._outage.noted():
+            info = {**self._identity.info(), "seen_at_ms": int(time.time() * 1000)}
+            self._queue.run(beat(self._id, info, self._jobs))
+            for worker, told in self._queue.run(run_workers(self._jobs)).items():
+                if worker != self._id and self._is_gone(told):
+                    lost = self._queue.run(lose_worker(worker, self._jobs))
+                    log.warning("run worker %s is gone; steps that it was at: %d", worker, lost)
+            waiting = self._queue.run(look(self._jobs))
+            self._consuming.look([_WAITING] if waiting else [])
+
+    def _is_gone(self, info: dict[str, Any]) -> bool:
+        silent_s = time.time() - int(info.get("seen_at_ms", 0)) / 1000
+        return is_gone(info) or silent_s > _LEASES * self._jobs.lease_ttl_s
+
+    def _remove(self) -> None:
+        """Remove the blobs of forgotten runs, and again when nobody can write more of them."""
+        with self._removal.noted():
+            for run_id, at_ms in self._queue.run(removing(self._jobs)):
+                for blob in self._store.blobs(f"run/{run_id}/"):
+                    self._store.delete(blob.ref)
+                if time.time() - at_ms / 1000 > _LEASES * self._jobs.lease_ttl_s:
+                    self._queue.run(removed(run_id, self._jobs))

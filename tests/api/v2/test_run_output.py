@@ -1,0 +1,88 @@
+"""What a run wrote, fetched: one file, many as a zip, another format that a worker makes."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import zipfile
+
+import pytest
+
+from wherry.jobs import run_blobs
+
+from .run_books import answered
+
+ASKED = {"source": "/data/photos", "model": "image-classification"}
+
+
+def ended(http, runs, files, **fields):
+    run = http.post("/v2/runs", json={**ASKED, "id": "r", **fields})
+    assert run.status_code == 201, run.text
+    runs.plan(1)
+    runs.shard([answered(0, ("cat", 1.0))])
+    runs.merge(files)
+
+
+def test_one_file_comes_as_it_is(http, runs):
+    ended(http, runs, {"annotations.jsonl": b'{"id": 1}\n'}, name="my cats/2")
+    run = http.get("/v2/runs/r").json()
+    assert run["state"] == "succeeded"
+    assert run["output"]["files"] == [{"name": "annotations.jsonl", "bytes": 10}]
+    answer = http.get(run["links"]["output"])
+    assert answer.content == b'{"id": 1}\n'
+    assert answer.headers["content-length"] == "10"
+    assert "annotations.jsonl" in answer.headers["content-disposition"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_several_files_come_as_a_zip(http, runs, tmp_path):
+    files = {"a/é.txt": b"x" * 100_000, "b.bin": bytes(range(256)), "empty": b""}
+    ended(http, runs, files, name="my cats/2")
+    answer = http.get("/v2/runs/r/output")
+    assert answer.headers["content-type"] == "application/zip"
+    assert "my-cats-2.zip" in answer.headers["content-disposition"]
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.testzip() is None
+        found = {name: archive.read(name) for name in archive.namelist()}
+    assert found == {f"my-cats-2/{name}": data for name, data in files.items()}
+    assert http.get("/v2/runs/r/output").content == answer.content
+    if shutil.which("unzip"):
+        (tmp_path / "o.zip").write_bytes(answer.content)
+        subprocess.run(["unzip", "-tq", str(tmp_path / "o.zip")], check=True, stdout=-3)
+
+
+def test_a_file_over_several_parts_is_whole(http, runs, monkeypatch):
+    monkeypatch.setattr(run_blobs, "PART_BYTES", 7)
+    ended(http, runs, {"a.jsonl": b"0123456789" * 3})
+    assert http.get("/v2/runs/r/output").content == b"0123456789" * 3
+
+
+def test_an_export_is_asked_for_and_made_once(http, runs):
+    ended(http, runs, {"annotations.jsonl": b"{}\n"})
+    first = http.get("/v2/runs/r/output", params={"format": "csv"})
+    assert (first.status_code, first.headers["retry-after"]) == (202, "1")
+    assert first.json()["exports"] == {"csv": "making"}
+    assert http.get("/v2/runs/r/output", params={"format": "csv"}).status_code == 202
+    runs.export({"annotations.csv": b"id\n"})
+    made = http.get("/v2/runs/r/output", params={"format": "csv"})
+    assert (made.status_code, made.content) == (200, b"id\n")
+    same = http.get("/v2/runs/r/output", params={"format": "jsonl"})
+    assert same.content == b"{}\n"
+
+
+@pytest.mark.parametrize("name", ["coco-detection", "nothing", "../x"])
+def test_a_format_that_does_not_fit_is_refused(http, runs, name):
+    ended(http, runs, {"annotations.jsonl": b"{}\n"})
+    answer = http.get("/v2/runs/r/output", params={"format": name})
+    assert answer.status_code == 400
+    assert "format" in answer.json()["error"]
+
+
+def test_a_run_without_an_output_says_so(http, runs):
+    http.post("/v2/runs", json={**ASKED, "id": "r"})
+    assert http.get("/v2/runs/r/output").status_code == 409
+    http.post("/v2/runs/r/cancel")
+    answer = http.get("/v2/runs/r/output")
+    assert answer.status_code == 404
+    assert "canceled" in answer.json()["error"]

@@ -1,0 +1,204 @@
+"""Runs by HTTP: made, found, commanded, cloned, forgotten; each tenant's own."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from wherry.jobs.access_keys import all_keys
+from wherry.jobs.run_steps import take_step
+
+ASKED = {"source": "/data/photos", "model": "image-classification"}
+
+
+def begun(http, **fields):
+    answer = http.post("/v2/runs", json={**ASKED, **fields})
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def test_a_run_begins_goes_on_and_ends(http, runs):
+    answer = http.post("/v2/runs", json={**ASKED, "name": "cats", "parameters": {"top_k": 2}})
+    assert answer.status_code == 201, answer.text
+    run = answer.json()
+    assert answer.headers["location"] == f"/v2/runs/{run['id']}" == run["links"]["self"]
+    assert run["state"] == "queued"
+    assert (run["name"], run["parameters"], run["tenant"]) == ("cats", {"top_k": 2}, None)
+    runs.plan(2)
+    run = http.get(f"/v2/runs/{run['id']}").json()
+    assert run["state"] == "running"
+    assert run["rows"]["total"] == 2
+    assert run["task"] == "image-classification"
+    assert run["shards"] == {"total": 1, "done": 0, "running": 0}
+    runs.step("shard/")
+    [shard] = http.get(f"/v2/runs/{run['id']}/shards").json()["shards"]
+    assert (shard["number"], shard["state"], shard["worker"]) == (0, "running", "tester")
+
+
+def test_the_same_id_is_the_same_run(http, runs):
+    first = begun(http, id="mine")
+    again = http.post("/v2/runs", json={**ASKED, "id": "mine"})
+    assert again.status_code == 200
+    assert again.json()["created_at"] == first["created_at"]
+    other = http.post("/v2/runs", json={**ASKED, "id": "mine", "format": "csv"})
+    assert (other.status_code, other.json()["error_type"]) == (409, "conflict")
+    headers = {"Idempotency-Key": "night 7"}
+    keyed = [http.post("/v2/runs", json=ASKED, headers=headers) for _ in range(2)]
+    assert [answer.status_code for answer in keyed] == [201, 200]
+    assert keyed[0].json()["id"] == keyed[1].json()["id"] != "mine"
+    assert len(http.get("/v2/runs").json()["runs"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "told"),
+    [
+        ({"model": "none"}, 404, "unknown model 'none'"),
+        ({"source": ""}, 400, "source"),
+        ({"source": "photos/"}, 400, "source"),
+        ({"source": "/etc/photos"}, 400, "WHERRY_RUN_PLACES"),
+        ({"source": "/data/../etc"}, 400, "WHERRY_RUN_PLACES"),
+        ({"source": "upload:none"}, 400, "no upload 'none'"),
+        ({"out": "/etc/x.jsonl"}, 400, "out"),
+        ({"out": "s3://elsewhere/x"}, 400, "out"),
+        ({"task": "chat"}, 400, "task"),
+        ({"task": "nothing"}, 400, "task"),
+        ({"format": "coco-detection"}, 400, "cannot hold what image-classification answers"),
+        ({"format": "jsnol"}, 400, "did you mean 'jsonl'"),
+        ({"parameters": {"topk": 1}}, 400, "did you mean 'top_k'"),
+        ({"inputs": {"text": "x"}}, 400, "inputs.text"),
+        ({"sample": -1}, 400, "sample"),
+        ({"priority": 0}, 400, "priority"),
+        ({"max_device_seconds": 0}, 400, "max_device_seconds"),
+        ({"id": "a/b"}, 400, "id"),
+        ({"webhook": "https://x.example/"}, 400, "webhook"),
+        ({"tenant": "acme"}, 400, "tenant"),
+        ({"metadata": {"a": 1}}, 400, "metadata"),
+        ({"columns": {"image": "x"}}, 400, "columns"),
+    ],
+)
+def test_what_a_run_cannot_be_is_refused_by_name(http, fields, status, told):
+    answer = http.post("/v2/runs", json={**ASKED, **fields})
+    assert answer.status_code == status, answer.text
+    assert told in answer.json()["error"]
+    assert http.get("/v2/runs").json()["runs"] == []
+
+
+def test_a_list_goes_on_page_by_page_and_is_filtered(http, runs):
+    made = [begun(http, id=f"r{n}")["id"] for n in range(5)]
+    first = http.get("/v2/runs", params={"limit": 2}).json()
+    second = http.get("/v2/runs", params={"limit": 2, "after": first["after"]}).json()
+    last = http.get("/v2/runs", params={"limit": 2, "after": second["after"]}).json()
+    pages = [first, second, last]
+    assert [run["id"] for page in pages for run in page["runs"]] == made[::-1]
+    assert last["after"] is None
+    http.post("/v2/runs/r3/cancel")
+    for state, ids in (("canceled", ["r3"]), ("queued", ["r4", "r2", "r1", "r0"]), ("failed", [])):
+        found = http.get("/v2/runs", params={"state": state}).json()
+        assert [run["id"] for run in found["runs"]] == ids
+    assert http.get("/v2/runs", params={"state": "lost"}).status_code == 400
+    assert http.get("/v2/runs", params={"after": "none"}).status_code == 400
+
+
+def test_a_run_is_paused_let_go_on_and_canceled(http, runs):
+    begun(http, id="r")
+    runs.plan(2, 2)
+    step = runs.step("shard/")
+    assert http.post("/v2/runs/r/pause").json()["state"] == "paused"
+    assert runs.save(step) == "pause"
+    assert http.post("/v2/runs/r/resume").json()["state"] == "running"
+    assert runs.save(step) == "go"
+    canceled = http.post("/v2/runs/r/cancel").json()
+    assert canceled["state"] == "canceled"
+    assert canceled["ended_at"]
+    assert runs.save(step) == "cancel"
+    assert http.post("/v2/runs/r/resume").json()["state"] == "canceled"
+    assert http.post("/v2/runs/none/pause").status_code == 404
+
+
+def test_only_an_ended_run_is_forgotten(http, runs):
+    begun(http, id="r")
+    assert http.delete("/v2/runs/r").status_code == 409
+    http.post("/v2/runs/r/cancel")
+    assert http.delete("/v2/runs/r").status_code == 204
+    for path in ("", "/shards", "/rows", "/rows/0/picture", "/output", "/events"):
+        assert http.get(f"/v2/runs/r{path}").status_code == 404, path
+    assert http.delete("/v2/runs/r").status_code == 404
+
+
+def test_a_clone_asks_the_same_but_for_what_is_said(http, runs):
+    begun(http, id="r", name="first", format="csv", parameters={"top_k": 1}, kept_s=600)
+    answer = http.post("/v2/runs/r/clone", json={"parameters": {"top_k": 3}, "id": "r2"})
+    assert answer.status_code == 201, answer.text
+    clone = answer.json()
+    assert (clone["id"], clone["cloned_from"], clone["format"]) == ("r2", "r", "csv")
+    assert clone["parameters"] == {"top_k": 3}
+    plain = http.post("/v2/runs/r/clone")
+    assert plain.status_code == 201
+    assert plain.json()["parameters"] == {"top_k": 1}
+    assert http.post("/v2/runs/r/clone", json={"format": "yolo"}).status_code == 400
+
+
+def test_a_long_poll_ends_with_a_change(http, runs):
+    begun(http, id="r")
+    timer = threading.Timer(0.3, lambda: runs.plan(3))
+    timer.start()
+    run = http.get("/v2/runs/r", params={"wait": 3}).json()
+    timer.join()
+    assert run["state"] == "running"
+    http.post("/v2/runs/r/cancel")
+    assert http.get("/v2/runs/r", params={"wait": 3}).json()["state"] == "canceled"
+
+
+def test_a_tenant_sees_its_own_runs(tenants, keyed_runs):
+    acme, beta = tenants["acme"], tenants["beta"]
+    run = begun(acme, id="r")
+    assert run["tenant"] == "acme"
+    other = begun(beta, id="r", name="beta's")
+    assert other["id"] == "r"
+    assert acme.get("/v2/runs/r").json()["name"] == ""
+    assert [r["name"] for r in beta.get("/v2/runs").json()["runs"]] == ["beta's"]
+    mine = begun(acme, id="mine")
+    assert acme.get("/v2/runs/mine").status_code == 200
+    for path in ("", "/shards", "/rows", "/output", "/events", "/compare?with=r"):
+        assert beta.get(f"/v2/runs/mine{path}").status_code == 404, path
+    for word in ("pause", "resume", "cancel", "clone"):
+        assert beta.post(f"/v2/runs/mine/{word}").status_code == 404, word
+    assert beta.delete("/v2/runs/mine").status_code == 404
+    assert beta.get("/v2/runs", params={"after": "mine"}).status_code == 400
+    seen = {r["id"] for r in tenants["admin"].get("/v2/runs").json()["runs"]}
+    assert seen == {"acme:r", "beta:r", "acme:mine"}
+    only = tenants["admin"].get("/v2/runs", params={"tenant": "beta"}).json()["runs"]
+    assert [r["id"] for r in only] == ["beta:r"]
+    assert tenants["admin"].get("/v2/runs/acme:mine").json()["created_at"] == mine["created_at"]
+
+
+def test_scopes_hold_for_runs(tenants):
+    assert tenants["reader"].post("/v2/runs", json=ASKED).status_code == 403
+    assert tenants["sender"].get("/v2/runs").status_code == 403
+    assert tenants[""].get("/v2/runs").status_code == 401
+    assert tenants["sender"].get("/v2/formats").status_code == 200
+
+
+def test_a_run_has_a_key_of_its_own_that_ends_with_it(tenants, keyed_runs):
+    queue, jobs = keyed_runs.queue, keyed_runs.jobs
+    before = set(queue.run(all_keys(jobs)))
+    begun(tenants["acme"], id="r")
+    [made] = set(queue.run(all_keys(jobs))) - before
+    step = queue.run(take_step("tester", 60, jobs))
+    assert step.token.startswith(f"wherry_{made}_")
+    shown = tenants["acme"].get("/v2/runs/r").text + tenants["admin"].get("/v2/runs").text
+    assert step.token not in shown
+    tenants["acme"].post("/v2/runs/r/cancel")
+    assert set(queue.run(all_keys(jobs))) == before
+
+
+def test_formats_that_fit_a_task(http):
+    every = http.get("/v2/formats").json()["formats"]
+    assert {"name": "yolo", "title": "YOLO boxes", "suffix": "", "is_folder": True} in every
+    fit = http.get("/v2/formats", params={"task": "object-detection"}).json()["formats"]
+    names = [each["name"] for each in fit]
+    assert names[0] == "jsonl"
+    assert "coco-detection" in names
+    assert "conll" not in names
+    assert http.get("/v2/formats", params={"task": "nothing"}).status_code == 400

@@ -1,0 +1,100 @@
+"""The sheet of a run of a hundred thousand rows: what the browser has of it, what it shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from wherry.ops.stack import Stack
+
+from ..support.models import model
+from . import told_run
+
+Show = Callable[[str], Page]
+
+#: Scroll by so many screens, waiting for rows when the end of those that are read is met.
+_SCROLL = """async (rows) => {
+  const sheet = document.querySelector(".sheet");
+  const count = () => Number(sheet.querySelector("li").getAttribute("aria-setsize"));
+  while (count() < rows) {
+    sheet.scrollTop = sheet.scrollHeight;
+    await new Promise(requestAnimationFrame);
+  }
+  return count();
+}"""
+
+
+@pytest.fixture(scope="module")
+def fleet_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A fleet of one stub: it serves the page, and the task's declaration."""
+    folder = tmp_path_factory.mktemp("one")
+    (folder / "models.toml").write_text(model("embedding"))
+    with Stack(models=folder / "models.toml", data_dir=folder, flower=False) as stack:
+        yield stack.url
+
+
+@pytest.fixture
+def sheet(page: Page, show: Show) -> Callable[[str], Page]:
+    """Open the told run's rows."""
+    told_run.tell(page)
+    return lambda query="": show(f"#/runs/{told_run.ID}/rows{query}")
+
+
+def test_of_a_hundred_thousand_rows_the_browser_has_those_in_sight(
+    sheet: Callable[..., Page],
+) -> None:
+    page = sheet()
+    cards = page.locator(".sheet-card")
+    expect(cards.first).to_contain_text("000000.png")
+    assert page.evaluate(_SCROLL, 5_000) >= 5_000
+    assert cards.count() < 80
+    expect(cards.last.locator("canvas, .answer-error").first).to_be_attached()
+    page.locator(".sheet").evaluate("(sheet) => sheet.scrollTo(0, 0)")
+    expect(page.get_by_role("button", name=re.compile("000000.png"))).to_be_visible()
+    expect(cards.first.locator("canvas").first).to_be_attached()  # its page was read anew
+
+
+def test_who_comes_back_finds_the_rows_that_were_looked_at(sheet: Callable[..., Page]) -> None:
+    page = sheet()
+    expect(page.locator(".sheet-card").first).to_contain_text("000000.png")
+    page.evaluate(_SCROLL, 300)
+    page.locator(".sheet").evaluate("(sheet) => sheet.scrollTo(0, 3000)")
+    first = page.locator(".sheet-card").first
+    expect(first).not_to_contain_text("000000.png")
+    name = first.locator(".sheet-name").inner_text()
+    parts = page.get_by_role("navigation", name="Of this run")
+    parts.get_by_role("link", name="How it goes").click()
+    expect(page.get_by_role("heading", name="Progress")).to_be_visible()
+    parts.get_by_role("link", name="Rows").click()
+    expect(first.locator(".sheet-name")).to_have_text(name)
+
+
+def test_cards_are_as_large_as_one_likes_and_stay_so(sheet: Callable[..., Page]) -> None:
+    page = sheet()
+    cards = page.locator(".sheet-card")
+    expect(cards.first).to_be_visible()
+    widths = []
+    for name in ("Small", "Large"):
+        page.get_by_role("button", name=name, exact=True).click()
+        box = cards.first.bounding_box()
+        assert box
+        widths.append(box["width"])
+    assert widths[0] * 1.5 < widths[1]
+    page.reload()
+    expect(page.get_by_role("button", name="Large", exact=True)).to_have_attribute(
+        "aria-pressed", "true"
+    )
+
+
+def test_counts_lead_to_their_rows(show: Show, page: Page) -> None:
+    told_run.tell(page)
+    page = show(f"#/runs/{told_run.ID}")
+    page.get_by_role("link", name="star", exact=True).click()
+    expect(page.locator("[name=label]")).to_have_value("star")
+    page.go_back()
+    page.get_by_role("link", name=re.compile(r"^0\.9 to 0\.95: ")).click()
+    expect(page.locator("[name=min_score]")).to_have_value("0.9")
+    expect(page.locator("[name=max_score]")).to_have_value("0.95")

@@ -1,0 +1,208 @@
+"""A ledger in pieces: what another takes in is what the first one had."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wherry.client.annotate.formats import writer_of
+from wherry.client.annotate.ledger import KEY_BYTES, Ledger, LedgerRow, Sampled
+from wherry.client.annotate.output import write_output
+from wherry.client.annotate.pieces import append, joined, read_findings, write_piece
+from wherry.client.annotate.rows import Origin, SampledFrame
+from wherry.client.annotate.segments import (
+    Ids,
+    SegmentTaker,
+    forget_all,
+    rows_of,
+    sampled_of,
+    take_in,
+    take_in_rows,
+)
+from wherry.client.annotate.stored_answers import StoredAnswers, pack_answers
+from wherry.protocol.errors import InvalidRequest
+from wherry.tasks.registry import get_task
+from wherry.tasks.text.embedding import EmbeddingOutput
+
+EMBED = get_task("embedding")
+ORIGIN = Origin(task=EMBED, model="m", version="1", parameters={}, source="s")
+
+
+def key(number: int) -> bytes:
+    return number.to_bytes(KEY_BYTES, "big")
+
+
+def answers(*numbers: float) -> bytes:
+    response = EmbeddingOutput(embeddings=[[number, 0.5] for number in numbers]).response("m")
+    return pack_answers(EMBED, response, len(numbers))
+
+
+def fill(ledger: Ledger, first: int, count: int, *, offset: int = 0) -> None:
+    """Rows of which each fifth failed, placed from 0 and called by their place in the source."""
+    for number in range(first, first + count):
+        ledger.place(number - offset, f"r{number}", f"/p/{number}", key(number), (3, number + 1))
+        if number % 5 == 4:
+            ledger.fail(key(number), "no good", "invalid_row")
+        else:
+            ledger.keep(answers(number), [key(number)])
+
+
+def told(ledger: Ledger) -> list[Any]:
+    """Rows with what came of them, whichever block that is in."""
+    read = StoredAnswers(ledger, EMBED).read
+    return [
+        (row._replace(answer=None), row.answer and read(row.answer).model_dump())
+        for row in ledger.placed()
+    ]
+
+
+@pytest.fixture
+def ledgers(tmp_path: Path) -> Any:
+    made: list[Ledger] = []
+
+    def make() -> Ledger:
+        made.append(Ledger(tmp_path / f"ledger-{len(made)}"))
+        made[-1].begin(reuse=True)
+        return made[-1]
+
+    yield make
+    for ledger in made:
+        ledger.close()
+
+
+def test_pieces_make_the_ledger_again(ledgers: Any) -> None:
+    one = ledgers()
+    taker = SegmentTaker(one)
+    pieces = []
+    for first in (0, 10, 20):
+        fill(one, first, 10)
+        pieces.append(taker.segment())
+    assert taker.segment() == b"", "there is nothing new"
+    other = ledgers()
+    take_in(other, pieces)
+    assert take_in_rows(other, rows_of(one), 0, 24) == 30
+    assert told(other) == told(one)
+
+
+def test_who_goes_on_takes_no_piece_twice(ledgers: Any) -> None:
+    one = ledgers()
+    taker = SegmentTaker(one)
+    fill(one, 0, 10)
+    first = taker.segment()
+    other = ledgers()
+    taker = SegmentTaker(other)
+    take_in(other, [first], resume=True)
+    taker.skip()
+    assert taker.segment() == b""
+    assert taker.waiting() == 0
+    assert other.done([key(n) for n in range(12)]) == {key(n) for n in range(10)}
+    fill(other, 10, 10)
+    third = ledgers()
+    take_in(third, [first, taker.segment()])
+    assert third.done([key(n) for n in range(30)]) == {key(n) for n in range(20)}
+
+
+def test_jobs_under_way_are_known_to_who_goes_on_as_the_last_piece_has_them(ledgers: Any) -> None:
+    one = ledgers()
+    taker = SegmentTaker(one)
+    one.sent("early", [key(1)])
+    fill(one, 0, 3)
+    pieces = [taker.segment()]
+    one.read("early")
+    one.sent("late", [key(7), key(8)])
+    fill(one, 3, 3)
+    pieces.append(taker.segment())
+    other = ledgers()
+    take_in(other, pieces, resume=True)
+    assert other.under_way() == [("late", [key(7), key(8)])]
+    merged = ledgers()
+    take_in(merged, pieces)
+    assert merged.under_way() == [], "who writes the output waits for nobody"
+
+
+def test_parts_come_one_behind_another(ledgers: Any) -> None:
+    whole, merged, base = ledgers(), ledgers(), 0
+    fill(whole, 0, 23)
+    for first, count in ((0, 9), (9, 1), (10, 13)):
+        part = ledgers()
+        taker = SegmentTaker(part)
+        fill(part, first, count, offset=first)
+        take_in(merged, [taker.segment()])
+        base += take_in_rows(merged, rows_of(part), base, 24)
+    assert told(merged) == told(whole)
+
+
+def test_frames_texts_and_unread_rows_travel(ledgers: Any) -> None:
+    one, other = ledgers(), ledgers()
+    frame = SampledFrame("film", 3, 9, 1.5, None)
+    one.place(0, "film#3", "film", key(0), None, frame=frame)
+    one.place(1, "gone", "", key(1), None, unread=True)
+    one.place(2, "gone", "", key(1), None, unread=True)
+    one.keep_text(key(0), "a \udcff text")
+    take_in_rows(other, rows_of(one), 5, 24)
+    rows: list[LedgerRow] = list(other.placed())
+    assert [row.position for row in rows] == [5, 6, 7]
+    assert (rows[0].frame, rows[0].text) == (frame, "a \udcff text")
+
+
+def test_an_id_of_two_parts_is_refused_in_the_words_of_one(ledgers: Any) -> None:
+    parts = [ledgers(), ledgers()]
+    for part in parts:
+        part.place(0, "same", "", key(1), None)
+    merged = ledgers()
+    take_in_rows(merged, rows_of(parts[0]), 0, 24)
+    with pytest.raises(InvalidRequest, match="two rows have the same id: 'same'"):
+        take_in_rows(merged, rows_of(parts[1]), 1, 24)
+    ids = Ids(ledgers())
+    assert ids.add(rows_of(parts[0]), 0, 24) == 1
+    with pytest.raises(InvalidRequest, match="two rows have the same id: 'same'"):
+        ids.add(rows_of(parts[1]), 1, 24)
+
+
+def test_the_report_has_the_rows_of_the_smallest_keys(ledgers: Any) -> None:
+    merged = ledgers()
+    for first in (0, 10):
+        part = ledgers()
+        fill(part, first, 10, offset=first)
+        for number in range(first, first + 10):
+            part.keep_sample(Sampled(key(number * 7 % 20), number - first, "", b"", 0, 0, "{}"))
+        take_in(merged, [sampled_of(part)])
+        take_in_rows(merged, rows_of(part), first, 4)
+    assert sorted(sampled.key for sampled, *_ in merged.samples()) == [key(n) for n in range(4)]
+
+
+def test_an_emptied_ledger_has_no_row_and_no_answer(ledgers: Any) -> None:
+    ledger = ledgers()
+    fill(ledger, 0, 10)
+    forget_all(ledger)
+    assert told(ledger) == []
+    assert not ledger.done([key(n) for n in range(10)])
+
+
+@pytest.mark.parametrize("name", ["jsonl", "csv", "oip-jsonl"])
+def test_pieces_of_an_output_are_the_output(ledgers: Any, tmp_path: Path, name: str) -> None:
+    writer = writer_of(name, EMBED)
+    whole = ledgers()
+    fill(whole, 0, 23)
+    expected = write_output(whole, ORIGIN, writer, tmp_path / "out", tmp_path / "errors")
+    found = []
+    with (tmp_path / "joined").open("wb") as rows, (tmp_path / "failed").open("wb") as failed:
+        for first, count in ((0, 9), (9, 1), (10, 13)):
+            part, folder = ledgers(), tmp_path / f"{first}"
+            folder.mkdir()
+            fill(part, first, count, offset=first)
+            seen: list[int] = []
+            piece, _ = write_piece(
+                part, ORIGIN, writer, folder, first, lambda row, _, seen=seen: seen.append(row[0])
+            )
+            assert seen == list(range(first, first + count))
+            files = dict(piece.files)
+            append(rows, [files["rows"].read_bytes()], writer.joins or 0)
+            if "errors" in files:
+                append(failed, [files["errors"].read_bytes()], 0)
+            found.append(read_findings(files["findings"].read_bytes()))
+    assert (tmp_path / "joined").read_bytes() == (tmp_path / "out").read_bytes()
+    assert (tmp_path / "failed").read_bytes() == (tmp_path / "errors").read_bytes()
+    assert joined(found) == expected

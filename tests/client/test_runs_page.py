@@ -1,0 +1,152 @@
+"""docs/runs.md, followed to the letter: a run from its start to its files."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+from PIL import Image
+from typer.testing import CliRunner
+
+from wherry.client import AsyncClient, Client, annotate_command, run_commands
+from wherry.client.runs import Runs
+from wherry.ops.stack import Stack
+from wherry.protocol.errors import JobCanceled, NotFound
+
+
+def picture(shade: int) -> bytes:
+    """A small PNG."""
+    file = io.BytesIO()
+    Image.new("RGB", (8, 6), (shade * 20, 0, 0)).save(file, "PNG")
+    return file.getvalue()
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "runs.md").read_text()
+BLOCKS = re.findall(r"```(python|console)\n(.*?)```", PAGE, re.DOTALL)
+
+APP = typer.Typer()
+annotate_command.register(APP)
+run_commands.register(APP)
+
+
+@pytest.fixture
+def here(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with photos in it, where commands are given."""
+    monkeypatch.setenv("WHERRY_URL", stack.url)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    for number in range(6):
+        (tmp_path / f"photos/{number}.png").write_bytes(picture(number))
+    return tmp_path
+
+
+def called(*words: str, code: int = 0) -> str:
+    done = CliRunner().invoke(APP, list(words))
+    assert done.exit_code == code, (words, done.output, done.exception)
+    return done.output
+
+
+def test_the_page_is_true(here: Path) -> None:
+    names: dict[str, object] = {}
+    run = ""
+    for language, text in BLOCKS:
+        if language == "python":
+            exec(compile(text, "docs/runs.md", "exec"), names)
+            continue
+        for line in text.splitlines():
+            program, *words = shlex.split(line.removeprefix("$ "))
+            assert program == "wherry"
+            told = called(*(run if word == "RUN" else word for word in words))
+            if "--json" in words:
+                run = json.loads(told)["id"]
+    for name in ("cats.jsonl", "cats.jsonl.report.json", "cats.csv", "cats-yolo/images.jsonl"):
+        assert (here / name).exists(), name
+    assert len((here / "cats.jsonl").read_text().splitlines()) == 6
+    assert (here / "python.jsonl").exists()
+
+
+def test_it_names_every_call_and_command() -> None:
+    words = set(re.findall(r"\w+", PAGE))
+    assert {name for name in vars(Runs) if not name.startswith("_")} <= words
+    for command in ("list", "show", "watch", "clone", "fetch", "compare", "forget"):
+        assert f"wherry runs {command}" in PAGE
+
+
+def test_a_run_is_commanded_from_a_shell(here: Path) -> None:
+    said = called("annotate", "photos", "-m", "image-classification", "--detach", "--sample", "2")
+    run = re.search(r"run_\w+", said)
+    assert run
+    called("runs", "watch", run[0])
+    with Client() as client:
+        held = client.runs.get(run[0])
+        assert (held.state, held.rows.answered) == ("held", 2)
+    assert "held" in called("runs", "list", "--state", "held")
+    called("runs", "resume", run[0])
+    called("runs", "watch", run[0])
+    assert "6 answered" in called("runs", "show", run[0])
+    shown = called("runs", "clone", run[0], "--param", "top_k=1", "--json")
+    clone = json.loads(shown)["id"]
+    called("runs", "resume", clone, "none", code=1)
+    called("runs", "watch", clone)
+    called("runs", "resume", clone)
+    called("runs", "watch", clone)
+    assert "of 6 rows compared" in called("runs", "compare", run[0], clone)
+    called("runs", "fetch", run[0], "--out", "a.jsonl")
+    called("runs", "fetch", run[0], "--out", "a.jsonl", code=2)
+    called("runs", "fetch", run[0], "--out", "a.jsonl", "--overwrite")
+    called("runs", "forget", run[0])
+    called("runs", "show", run[0], code=1)
+
+
+def test_what_only_a_detached_run_has_is_refused_without(here: Path) -> None:
+    asked = ("annotate", "photos", "-m", "image-classification")
+    for words in (("--sample", "3"), ("--upload",), ("--name", "x"), ()):
+        called(*asked, *words, code=2)
+    called(*asked, "--detach", "--dry-run", code=2)
+    called(*asked, "--detach", "--out", "x.nothing", "--format", "yolo-pose", code=1)
+
+
+def test_a_folder_and_an_archive_are_sent(here: Path) -> None:
+    (here / "photos/.hidden").write_bytes(b"x")
+    (here / "photos/a b").mkdir()
+    (here / 'photos/a b/é"x.png').write_bytes(picture(9))
+    with Client() as client:
+        sent = client.runs.upload("photos", name="mine")
+        assert (sent["name"], sent["files"]) == ("mine", 7)
+        run = client.annotate(sent["source"], model="image-classification", detach=True)
+        assert client.runs.wait(run.id).rows.answered == 7
+        ids = {row["id"] for row in client.runs.rows(run.id)}
+        assert "a b/é%22x.png" in ids  # a quote is written so in forms, as browsers do
+        client.runs.forget(run.id)
+        with pytest.raises(NotFound):
+            client.runs.get(run.id)
+
+
+def test_a_run_that_ends_otherwise_says_how(here: Path) -> None:
+    with Client() as client:
+        run = client.runs.start("photos", model="image-classification", sample=1)
+        client.runs.cancel(client.runs.wait(run.id).id)
+        with pytest.raises(JobCanceled):
+            client.runs.fetch(run.id, "x.jsonl")
+        failed = client.runs.wait(client.runs.start("/nowhere", model="embedding").id)
+        assert failed.state == "failed"
+        assert failed.error
+        assert "no such file or folder" in failed.error.message
+
+
+async def awaited(url: str) -> list[str]:
+    async with AsyncClient(url) as client:
+        run = await client.annotate("photos", model="image-classification", detach=True)
+        await client.runs.wait(run.id)
+        return [row["id"] for row in await client.runs.rows(run.id)]
+
+
+def test_the_same_to_await(here: Path, stack: Stack) -> None:
+    assert asyncio.run(awaited(stack.url)) == [f"{number}.png" for number in range(6)]

@@ -1,0 +1,118 @@
+"""A run from bucket to bucket, of a tenant with a key, whose end is told to a webhook."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+
+from wherry.api.access.keys import make, toml_entry
+from wherry.client import Client
+from wherry.client.annotate import Options, annotate
+from wherry.jobs.settings import JobsSettings
+from wherry.ops.stack import Stack
+
+from ..support.models import model
+from ..support.receiver import Receiver, status
+from ..support.waiting import until
+
+MODELS = model("words", "embedding", max_batch_size=16, reject_on="REJECT")
+
+ADMIN = make(scopes=("admin",))
+ACME = make(tenant="acme", scopes=("submit", "read"), weight=2.0)
+
+
+@pytest.fixture(scope="module")
+def far(tmp_path_factory: pytest.TempPathFactory, s3: JobsSettings) -> Iterator[Stack]:
+    folder: Path = tmp_path_factory.mktemp("far")
+    (folder / "models.toml").write_text(MODELS)
+    (folder / "keys.toml").write_text(toml_entry(ADMIN.key) + toml_entry(ACME.key))
+    env = {
+        "WHERRY_STORE_URL": s3.store_url,
+        "WHERRY_S3_ENDPOINT_URL": str(s3.s3_endpoint_url),
+        "WHERRY_S3_REGION": "us-east-1",
+        "WHERRY_S3_ACCESS_KEY_ID": "id",
+        "WHERRY_S3_SECRET_ACCESS_KEY": "secret",
+        "AWS_ENDPOINT_URL": str(s3.s3_endpoint_url),
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "id",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "WHERRY_API_KEYS": str(folder / "keys.toml"),
+        "WHERRY_RUN_PLACES": "s3://wherry/data/",
+        "WHERRY_RUN_SEGMENT_S": "0.2",
+        "WHERRY_WEBHOOK_HOSTS": "127.0.0.1:*",
+        "WHERRY_WEBHOOK_SCHEMES": "http",
+        "WHERRY_WEBHOOK_SECRETS": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+        "WHERRY_OUTBOUND_NETWORKS": "127.0.0.1/32",
+    }
+    with Stack(
+        models=folder / "models.toml", data_dir=folder, flower=False, run_workers=2, env=env
+    ) as stack:
+        yield stack
+
+
+@pytest.fixture
+def bucket(s3: JobsSettings) -> Any:
+    return boto3.client(
+        "s3",
+        endpoint_url=s3.s3_endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id="id",
+        aws_secret_access_key="secret",
+    )
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    receiver.answers["/hook"] = status(200)
+    yield receiver
+    receiver.close()
+
+
+def test_a_tenants_run_reads_and_writes_a_bucket_and_tells_its_end(
+    far: Stack, bucket: Any, receiver: Receiver, tmp_path: Path
+) -> None:
+    rows = [
+        json.dumps({"id": f"r{n}", "text": f"row {n}" + " REJECT" * (n == 7)}) for n in range(300)
+    ]
+    bucket.put_object(Bucket="wherry", Key="data/rows.jsonl", Body="\n".join(rows).encode())
+    (tmp_path / "rows.jsonl").write_text("\n".join(rows))
+    with (
+        Client(far.url, api_key=ACME.token) as client,
+        Client(far.url, api_key=ADMIN.token) as admin,
+    ):
+        run_id = client.post(
+            "/v2/runs",
+            {
+                "source": "s3://wherry/data/rows.jsonl",
+                "model": "words",
+                "out": "s3://wherry/data/out/vectors.jsonl",
+                "shard_rows": 60,
+                "webhook": receiver.url("/hook", host="127.0.0.1"),
+            },
+        )["id"]
+        run = until(
+            lambda: client.get(f"/v2/runs/{run_id}"),
+            lambda run: run["state"] in ("succeeded", "failed"),
+        )
+        assert (run["state"], run["error"]) == ("succeeded", None)
+        told = until(lambda: [asked for asked in receiver.asked if asked.path == "/hook"])
+        said = json.loads(told[0].body)
+        assert (said["type"], said["data"]["state"]) == ("run.succeeded", "succeeded")
+        options = Options(
+            source=str(tmp_path / "rows.jsonl"), model="words", out=tmp_path / "vectors.jsonl"
+        )
+        annotate(client, options)
+        for name in ("vectors.jsonl", "vectors.jsonl.errors.jsonl"):
+            body = bucket.get_object(Bucket="wherry", Key=f"data/out/{name}")["Body"].read()
+            assert body == (tmp_path / name).read_bytes()
+        jobs = admin.get("/v2/keys")
+        assert run_id not in json.dumps(jobs), "its key is gone with it"
+    response = httpx.get(f"{far.url}/v2/runs/{run_id}")
+    assert response.status_code == 401
