@@ -17,7 +17,7 @@ from ..client.annotate.report import Sampler
 from ..client.annotate.report.thumbnails import thumbnail
 from ..client.annotate.rows import Annotation, Origin, SourceRow
 from ..client.annotate.stored_answers import StoredAnswers
-from ..protocol import codec
+from ..protocol import codec, v2
 from ..protocol.errors import WherryError
 from ..tasks.base import Task
 
@@ -71,6 +71,7 @@ class Sheet:
         """`first` is the place of the shard's first row in the source."""
         self._origin, self._rows, self._first = origin, rows, first
         self.rows = 0
+        self._is_plain = not any(spec.is_file for spec in origin.task.outputs)
         self._body, self._index = bytearray(), list[dict[str, Any]]()
         self._lines: list[bytes] = []
         self._begin_block()
@@ -164,10 +165,20 @@ class Sheet:
     def _answer(self, annotation: Annotation) -> bytes:
         response = annotation.output.to_inference_response(self._origin.model)
         try:
-            body, _ = codec.encode_response(response)
+            body = self.plain(response) if self._is_plain else codec.encode_response(response)[0]
         except (ValueError, WherryError):  # a text that is none in UTF-8; the output has it
             return b"null"
         return body if len(body) <= _ANSWER else b"null"
+
+    @staticmethod
+    def plain(response: v2.InferenceResponse) -> bytes:
+        """A response of numbers and texts as JSON: of many rows that is most of the work."""
+        outputs = [
+            {"name": t.name, "shape": t.shape, "datatype": t.datatype, "data": t.data}
+            for t in response.outputs
+        ]
+        told = {"model_name": response.model_name, "outputs": outputs}
+        return to_json(told, inf_nan_mode="null")
 
     def _end_block(self) -> None:
         if not self._lines:

@@ -8,13 +8,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 
 from wherry.client.annotate.ledger import KEY_BYTES, Ledger
 from wherry.client.annotate.rows import Origin, SourceRow
 from wherry.client.annotate.stored_answers import pack_answers
+from wherry.protocol import codec
 from wherry.runs.sheet import Sheet, SheetRows
-from wherry.tasks.registry import get_task
+from wherry.tasks.registry import get_task, task_names
 
 TASK = get_task("image-classification")
 ORIGIN = Origin(task=TASK, model="m", version="1", parameters={}, source="s")
@@ -96,3 +98,25 @@ def test_pictures_of_a_run_of_many_shards_have_little_room_each(tmp_path: Path) 
     _, seen = made(tmp_path, 40, shards=64 * 1024)
     assert 0 < len(seen.placed) < 40
     assert len(seen.pictures) <= 4096
+
+
+PLAIN = [name for name in task_names() if not any(s.is_file for s in get_task(name).outputs)]
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_an_answer_is_told_as_the_api_tells_it(name: str) -> None:
+    for row in get_task(name).example.output.rows():
+        response = row.to_inference_response("m")
+        told, expected = (
+            json.loads(body)["outputs"]
+            for body in (Sheet.plain(response), codec.encode_response(response)[0])
+        )
+        assert [flat(tensor) for tensor in told] == [flat(tensor) for tensor in expected]
+
+
+def flat(tensor: dict[str, Any]) -> Any:
+    """A tensor whose data is one list, as it may be told too."""
+    data = tensor["data"]
+    while data and isinstance(data[0], list):
+        data = [value for part in data for value in part]
+    return {**tensor, "data": data}
