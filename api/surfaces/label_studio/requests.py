@@ -29,7 +29,7 @@ _STORED = re.compile(r"/tasks/\d+/(?:resolve|presign)/")
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class MediaPlaces:
     """Where files lie for this server: Label Studio's own, None for nowhere, and those at URLs."""
 
     uploads: Path | None
@@ -73,7 +73,7 @@ def content_of(task: Task) -> str:
 
 
 def read_tasks(
-    given: object, asked: PredictCall, places: Places
+    given: object, asked: PredictCall, places: MediaPlaces
 ) -> list[list[TaskRow] | WherryError]:
     """The rows of each task, or why it has none. Raises InvalidRequest where there are no tasks."""
     if not isinstance(given, list):
@@ -81,7 +81,7 @@ def read_tasks(
     return [_read(entry, asked, places) for entry in given]
 
 
-def _read(entry: object, asked: PredictCall, places: Places) -> list[TaskRow] | WherryError:
+def _read(entry: object, asked: PredictCall, places: MediaPlaces) -> list[TaskRow] | WherryError:
     data = entry.get("data") if isinstance(entry, dict) else None
     try:
         if not isinstance(data, dict):
@@ -136,7 +136,7 @@ class _Reading:
     """One thing of a task's data while it is read."""
 
     asked: PredictCall
-    places: Places
+    places: MediaPlaces
     data: Mapping[str, Any]  # any JSON
     shown: ObjectTag | None
     item: int | None
@@ -203,7 +203,7 @@ class _Reading:
         return file
 
 
-def _media(value: object, field: str, places: Places) -> bytes:
+def _media(value: object, field: str, places: MediaPlaces) -> bytes:
     if isinstance(value, str) and value.startswith(_UPLOADED):
         rest = unquote(urlsplit(value).path.removeprefix(_UPLOADED))
         return _own_file(places.uploads, rest, field, "WHERRY_LABEL_STUDIO_UPLOADS")

@@ -26,7 +26,7 @@ from ...http.body import read_body, read_document
 from ...http.fast_route import FastRoute
 from .config import Config, read_config
 from .prompts import read_regions
-from .requests import Places, PredictCall, TaskRow, read_tasks
+from .requests import MediaPlaces, PredictCall, TaskRow, read_tasks
 from .responses import check, failure, kinds_of, prediction, version_of
 
 router = APIRouter(tags=["label studio"], route_class=FastRoute)
@@ -107,7 +107,9 @@ async def _read_request(
     asked = PredictCall(task, config, kinds_of(task), read_regions(context))
 
     def reading(files: NamedFiles) -> list[list[TaskRow] | WherryError]:
-        places = Places(settings.label_studio_uploads, settings.label_studio_local_files, files)
+        places = MediaPlaces(
+            settings.label_studio_uploads, settings.label_studio_local_files, files
+        )
         return read_tasks(document.get("tasks"), asked, places)
 
     return config, await service.intake.outbound.files.read(reading, in_thread=True)
