@@ -201,7 +201,8 @@ class Sheets:
     def _blocks(self, shard: Shard) -> Iterator[tuple[int, SheetBlock]]:
         """Blocks, each with the number of its first row among the shard's."""
         first = 0
-        for block in _index(self._store, self._run_id, self._made, shard.number, shard.sheet):
+        key = (self._run_id, self._made, shard.number, shard.sheet)
+        for block in _index(self._store, *key):  # type: ignore[arg-type] # a store is itself alone
             yield first, block
             first += block.rows
 
