@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -155,7 +156,8 @@ class AsyncClient:
     ) -> Summary | RunView:
         """Annotate a data set, in a thread of its own; the options are `Client.annotate`'s."""
         with self._blocking() as client:
-            return await asyncio.to_thread(client.annotate, source, model=model, **options)
+            call = functools.partial(client.annotate, source, model=model, **options)
+            return await asyncio.to_thread(call)
 
     @property
     def runs(self) -> AsyncRuns:

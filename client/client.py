@@ -206,8 +206,8 @@ class Client:
         Raises InvalidRequest, TooManyErrors, Unavailable.
         """
         if detach:
-            asked = {"format": format, "parameters": parameters or {}, **detached(options)}
-            return self.runs.start(source, model=model, out=out, **asked)
+            fields = {"format": format, "parameters": parameters or {}, **detached(options)}
+            return self.runs.start(source, model=model, out=out, **fields)
         if not str(out):
             raise UsageError("out: name where the annotations go")
         from .annotate import Options, annotate

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterable, Iterator, Sequence
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from pydantic_core import from_json, to_json
 
@@ -130,7 +130,7 @@ def sheet_index(store: Store, run_id: str, number: int, name: str) -> Sequence[S
 
 def read_block(
     store: Store, run_id: str, number: int, name: str, block: SheetBlock
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """A block's rows."""
     ref = store.ref(sheet_key(run_id, number, name))
     packed = store.get_range(ref, block.offset, block.length)

@@ -175,6 +175,9 @@ class Shard(ShardCounts):
     planned: int | None = None
     #: Place of its first row in the source, by the plan; exact unless files are many rows.
     first: int = 0
+    #: How many rows further on than `first` it turned out to begin, and its sheet's rows with it:
+    #: known once the shards before are done. It is counted when shards are read, never kept.
+    moved: int = 0
     #: Rows that it has, once it is done.
     rows: int = 0
     #: How the keys of its sheet end; "" before there is one.

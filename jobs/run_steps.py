@@ -143,7 +143,7 @@ def finish_shard(
             "number": shard.number,
             "owner": step.owner,
             "segment": segment,
-            "more": shard.model_dump_json(exclude={"part", "state"}),
+            "more": shard.model_dump_json(exclude={"part", "state", "moved"}),
             "labels": to_json(labels),
             "scores": to_json(_bins(scores)),
             "errors": to_json(error_types),

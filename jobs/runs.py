@@ -213,7 +213,12 @@ def run_ticket() -> str:
 
 def _shards(reply: Any) -> list[Shard]:
     found = [Shard.model_validate_json(record) for _, record in pairs(reply)]
-    return sorted(found, key=lambda shard: shard.number)
+    ordered, first = sorted(found, key=lambda shard: shard.number), 0
+    for shard in ordered:
+        shard.moved = first - shard.first
+        planned = shard.part.get("units", 0) if shard.planned is None else shard.planned
+        first += shard.rows if shard.state == "done" else planned
+    return ordered
 
 
 def _run(reply: list[Any] | None) -> Run | None:

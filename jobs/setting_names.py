@@ -23,9 +23,9 @@ public_url redis_url require_api_keys result_ttl_s run_dir run_kept_s run_places
 run_segment_s run_shard_files run_shard_rows s3_access_key_id s3_attempts s3_endpoint_url
 s3_region s3_secret_access_key s3_timeout_s store_dir store_failure store_url store_wait_s
 stream_ttl_s strict_models strict_parameters sweep_age_s sweep_every_s tenants_share_batches
-ticket_patience_s tune tune_budget_s tune_max_bytes tuned_dir url_at_once url_hosts url_max_bytes
-url_max_redirects url_schemes url_timeout_s webhook_first_pause_s webhook_hosts webhook_keep_s
-webhook_retry_s webhook_schemes webhook_secrets webhook_timeout_s webhooks_at_once
+ticket_patience_s tune tune_budget_s tune_max_bytes tuned_dir upload_kept_s url_at_once url_hosts
+url_max_bytes url_max_redirects url_schemes url_timeout_s webhook_first_pause_s webhook_hosts
+webhook_keep_s webhook_retry_s webhook_schemes webhook_secrets webhook_timeout_s webhooks_at_once
 """
 
 #: Those of docs/settings.md.

@@ -9,7 +9,7 @@ from typing import TypeVar
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ..protocol.places import Places
+from ..protocol.places import AllowedPlaces
 from . import redis_url as redis_urls
 from .setting_names import remarks
 
@@ -158,7 +158,7 @@ class JobsSettings(BaseSettings):
     @field_validator("run_places")
     @classmethod
     def _check_run_places(cls, places: str) -> str:
-        Places.of(places)
+        AllowedPlaces.of(places)
         return places
 
     @field_validator("redis_url")

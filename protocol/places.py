@@ -18,13 +18,13 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class AllowedPlaces:
     """Places that are allowed."""
 
     prefixes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, text: str) -> Places:
+    def of(cls, text: str) -> AllowedPlaces:
         """Places as a setting lists them, by commas. Raises ValueError for one that is none."""
         named = [part.strip() for part in text.split(",") if part.strip()]
         for name in named:
@@ -37,9 +37,9 @@ class Places:
         """Whether nothing is closed."""
         return LOCAL in self.prefixes
 
-    def without_local(self) -> Places:
+    def without_local(self) -> AllowedPlaces:
         """The same, but for what is only for a fleet of one user."""
-        return Places(tuple(prefix for prefix in self.prefixes if prefix != LOCAL))
+        return AllowedPlaces(tuple(prefix for prefix in self.prefixes if prefix != LOCAL))
 
     def allow(self, path: str) -> bool:
         """Whether a path, a glob or a URL is in a place, by how it is spelled."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..client.client import Client
 from ..client.flow import HttpResponse, Step
-from .hold import Hold
+from .hold import StepHold
 
 #: Seconds that an API which is away is waited for.
 _PATIENCE_S = 120.0
@@ -22,7 +22,7 @@ class RunClient(Client):
 
     _poll_s = _POLL_S
 
-    def __init__(self, url: str, hold: Hold) -> None:
+    def __init__(self, url: str, hold: StepHold) -> None:
         key = hold.step.token or _NO_KEY
         super().__init__(url, api_key=key, timeout_s=60, patience_s=_PATIENCE_S)
         self._hold = hold

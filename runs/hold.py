@@ -36,7 +36,7 @@ class StepPaused(StepEnded):
     """The run is paused, or this process is to end: the step is given back."""
 
 
-class Hold:
+class StepHold:
     """One step and its lease. Use it in a `with` block; threads may share it."""
 
     def __init__(
@@ -52,7 +52,7 @@ class Hold:
         period_s = min(_BEAT_S, jobs.lease_ttl_s / _BEATS_A_LEASE)
         self._thread = Every("wherry-run-lease", period_s, self._beat)
 
-    def __enter__(self) -> Hold:
+    def __enter__(self) -> StepHold:
         self._thread.start()
         return self
 

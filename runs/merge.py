@@ -40,7 +40,7 @@ from ..jobs.settings import JobsSettings
 from ..jobs.stores import Store
 from .asked import asked_of, is_local, joins, options_of
 from .fleet import RunClient
-from .hold import Hold, StepLost
+from .hold import StepHold, StepLost
 from .remote_place import upload
 from .sources import run_place
 
@@ -52,7 +52,7 @@ class Merge:
     """One run's output in the making, or an export of a finished one."""
 
     def __init__(
-        self, hold: Hold, client: RunClient, queue: Queue, jobs: JobsSettings, store: Store
+        self, hold: StepHold, client: RunClient, queue: Queue, jobs: JobsSettings, store: Store
     ) -> None:
         self._hold, self._client, self._queue, self._jobs = hold, client, queue, jobs
         self._store = store

@@ -11,12 +11,12 @@ from ..jobs.run_records import RunPlan, RunSpec, Shard
 from ..protocol.errors import InvalidRequest
 from .asked import asked_of, is_local, options_of
 from .fleet import RunClient
-from .hold import Hold
+from .hold import StepHold
 from .settings import RunSettings
 
 
 def plan_run(
-    hold: Hold, client: RunClient, settings: RunSettings, folder: Path, place: PlaceOf
+    hold: StepHold, client: RunClient, settings: RunSettings, folder: Path, place: PlaceOf
 ) -> tuple[RunPlan, list[Shard]]:
     """List the source once. Raises InvalidRequest for what `wherry annotate` would refuse."""
     spec = hold.step.spec
@@ -34,7 +34,7 @@ def plan_run(
     ), shards
 
 
-def _shards(hold: Hold, asked: PreparedRun, settings: RunSettings) -> list[Shard]:
+def _shards(hold: StepHold, asked: PreparedRun, settings: RunSettings) -> list[Shard]:
     spec, shards, first = hold.step.spec, list[Shard](), 0
     for part in asked.source.parts(_rows(spec, asked, settings), spec.sample):
         hold.check()

@@ -14,7 +14,7 @@ from ..jobs.run_records import ShardCounts
 from ..jobs.stores import Store
 from ..protocol.errors import Unavailable
 from .device_meter import DeviceMeter
-from .hold import Hold
+from .hold import StepHold
 from .leftovers import Leftovers
 from .settings import RunSettings
 
@@ -30,7 +30,7 @@ class Segments:
 
     def __init__(
         self,
-        hold: Hold,
+        hold: StepHold,
         ledger: Ledger,
         store: Store,
         leftovers: Leftovers,
@@ -67,7 +67,7 @@ class Segments:
         self._settled += job_ids
 
     def look(self, progress: Progress) -> None:
-        """Store what is due. Raises what `Hold.check` does."""
+        """Store what is due. Raises what `StepHold.check` does."""
         now = time.monotonic()
         if now - self._looked_at < _LOOK_S:
             return

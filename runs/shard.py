@@ -29,7 +29,7 @@ from ..tasks.annotations.fits import text_field
 from .asked import asked_of, joins, options_of
 from .device_meter import DeviceMeter
 from .fleet import RunClient
-from .hold import Hold, StepCanceled, StepLost, StepPaused
+from .hold import StepCanceled, StepHold, StepLost, StepPaused
 from .leftovers import Leftovers
 from .segments import Segments
 from .settings import RunSettings
@@ -42,7 +42,7 @@ class ShardRun:
 
     def __init__(
         self,
-        hold: Hold,
+        hold: StepHold,
         client: RunClient,
         queue: Queue,
         jobs: JobsSettings,

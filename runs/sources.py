@@ -14,7 +14,7 @@ from ..jobs.settings import JobsSettings
 from ..jobs.stores import Store
 from ..jobs.uploads import SCHEME, Upload, UploadReader, get_upload, read_manifest
 from ..protocol.errors import InvalidRequest
-from ..protocol.places import Places
+from ..protocol.places import AllowedPlaces
 
 
 def run_place(queue: Queue, store: Store, jobs: JobsSettings) -> PlaceOf:
@@ -22,7 +22,7 @@ def run_place(queue: Queue, store: Store, jobs: JobsSettings) -> PlaceOf:
 
     It raises InvalidRequest, Unavailable.
     """
-    in_places = place_among(Places.of(jobs.run_places))
+    in_places = place_among(AllowedPlaces.of(jobs.run_places))
 
     def place(spec: str) -> tuple[FileStore, str]:
         if not spec.startswith(SCHEME):
@@ -52,7 +52,7 @@ def _opened(upload: Upload, store: Store, path: str) -> tuple[FileStore, str]:
 
 def check_out(spec: RunSpec, jobs: JobsSettings) -> None:
     """Raise InvalidRequest for an output in no place, wherever links lead."""
-    places = Places.of(jobs.run_places)
+    places = AllowedPlaces.of(jobs.run_places)
     if not spec.out:
         return
     allowed = places.allow(spec.out) and (is_url(spec.out) or places.allow_file(spec.out))

@@ -37,7 +37,7 @@ from ..workers.deaf_consumer import Consuming, restart_consumer
 from ..workers.identity import Identity, is_gone
 from ..workers.threads import Every
 from .fleet import RunClient
-from .hold import Hold, StepCanceled, StepEnded, StepLost
+from .hold import StepCanceled, StepEnded, StepHold, StepLost
 from .merge import Merge
 from .plan import plan_run
 from .settings import RunSettings
@@ -134,7 +134,7 @@ class RunWorker:
     def _do(self, step: Step) -> None:
         log.info("run %s: %s", step.run_id, step.name)
         assert self._folder is not None
-        with Hold(step, self._queue, self._jobs, self._draining) as hold:
+        with StepHold(step, self._queue, self._jobs, self._draining) as hold:
             try:
                 with (
                     tempfile.TemporaryDirectory(dir=self._folder.path) as folder,
@@ -151,7 +151,7 @@ class RunWorker:
                 log.exception("run %s: %s broke off", step.run_id, step.name)
                 self._release(step, pause_s=_PAUSE_S, fault=True)
 
-    def _run(self, hold: Hold, client: RunClient, folder: Path) -> None:
+    def _run(self, hold: StepHold, client: RunClient, folder: Path) -> None:
         step = hold.step
         kind, _, rest = step.name.partition("/")
         if kind == "plan":
@@ -168,7 +168,7 @@ class RunWorker:
         else:
             self._write(hold, client, folder, rest)
 
-    def _write(self, hold: Hold, client: RunClient, folder: Path, export: str) -> None:
+    def _write(self, hold: StepHold, client: RunClient, folder: Path, export: str) -> None:
         merge = Merge(hold, client, self._queue, self._jobs, self._store)
         output, summary = merge.run(folder, export)
         if export:

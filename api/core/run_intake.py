@@ -15,7 +15,7 @@ from ...jobs.uploads import SCHEME
 from ...protocol.errors import InvalidRequest
 from ...protocol.first_fault import FirstFault, few_fields
 from ...protocol.nearest import meant
-from ...protocol.places import Places
+from ...protocol.places import AllowedPlaces
 from ...protocol.v2 import describe
 from ...tasks.annotations.formats import BY_NAME, formats_of
 from ...tasks.base import Task
@@ -75,9 +75,9 @@ def asked_again(spec: RunSpec, document: Mapping[str, Any]) -> RunAsked:
     return asked_of({**same, **document})
 
 
-def places_of(service: Service, *, closed: bool) -> Places:
+def places_of(service: Service, *, closed: bool) -> AllowedPlaces:
     """Where a client's runs may read and write: nowhere at large once keys are needed."""
-    places = Places.of(service.jobs.run_places)
+    places = AllowedPlaces.of(service.jobs.run_places)
     return places.without_local() if closed else places
 
 
@@ -100,7 +100,7 @@ def asked_of(document: Mapping[str, Any]) -> RunAsked:
 def spec_of(
     asked: RunAsked,
     service: Service,
-    places: Places,
+    places: AllowedPlaces,
     *,
     key: str = "",
     webhook: str = "",
@@ -169,7 +169,7 @@ def _check_format(name: str, task: Task) -> None:
         )
 
 
-def _check_place(field: str, spec: str, places: Places) -> None:
+def _check_place(field: str, spec: str, places: AllowedPlaces) -> None:
     """Raise InvalidRequest for a source or an out that a client may not name."""
     if field == "source" and spec.startswith(SCHEME):
         return  # whose it is is looked at when it is held

@@ -142,7 +142,8 @@ class Sheets:
             if shard_number is not None and shard.number != shard_number:
                 continue
             for first, block in self._blocks(shard):
-                if block.first <= index < block.first + block.rows:
+                begin = block.first + shard.moved
+                if begin <= index < begin + block.rows:
                     for placed in self._rows(shard, first, block):
                         if placed.row["index"] == index:
                             return placed
@@ -200,13 +201,15 @@ class Sheets:
     def _blocks(self, shard: Shard) -> Iterator[tuple[int, SheetBlock]]:
         """Blocks, each with the number of its first row among the shard's."""
         first = 0
-        for block in _index(self._store, self._run_id, self._made, shard.number, shard.sheet):
+        key = (self._run_id, self._made, shard.number, shard.sheet)
+        for block in _index(self._store, *key):  # type: ignore[arg-type] # a store is itself alone
             yield first, block
             first += block.rows
 
     def _rows(self, shard: Shard, first: int, block: SheetBlock) -> Iterator[PlacedRow]:
         rows = read_block(self._store, self._run_id, shard.number, shard.sheet, block)
         for number, row in enumerate(rows, start=first):
+            row["index"] += shard.moved
             yield PlacedRow(Place(shard.number, number), row)
 
 

@@ -76,10 +76,10 @@ async def get_picture(request: Request) -> Response:
 async def compare_runs(request: Request) -> Response:
     """This run beside another over the same rows, least agreement first: `?with=ID&label=`."""
     service, query = Service.of(request), request.query_params
+    one = await known_run(request)
     given = query.get("with", "")
     if not given:
         raise InvalidRequest("with: name the run to compare with")
-    one = await known_run(request)
     other = await find_run(service, caller.get().stored(given[:200]))
     sheets = await sheets_of_both(service, one, other)
     found = await asyncio.to_thread(

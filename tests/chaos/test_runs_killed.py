@@ -1,4 +1,4 @@
-"""A run whose workers, API and model workers are killed: its output is an undisturbed one's.
+"""A run whose workers, API, model workers and Redis are killed: its output is an undisturbed one's.
 
 The stub counts rows: what was computed again is what was in no segment when its run worker died.
 """
@@ -6,6 +6,7 @@ The stub counts rows: what was computed again is what was in no segment when its
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import time
@@ -51,6 +52,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
         workers_per_family=2,
         run_workers=RUN_WORKERS,
         env=env,
+        appendfsync="always",
     ) as stack:
         yield stack
 
@@ -90,6 +92,7 @@ def test_a_runs_output_is_that_of_an_undisturbed_one(
         lambda: stack.children[runs_name(chance.randrange(RUN_WORKERS))].signal(signal.SIGKILL),
         lambda: stack.children["api"].signal(signal.SIGKILL),
         lambda: stack.worker("text", chance.randrange(2)).signal(signal.SIGKILL),
+        lambda: _kill_redis(stack),
     ]
     orders = parts * kills
     chance.shuffle(orders)
@@ -105,7 +108,7 @@ def test_a_runs_output_is_that_of_an_undisturbed_one(
     whole = annotate(client, Options(**asked, out=tmp_path / "annotations.csv"))
     again = computed - (_computed(stack) - computed)
     faults.record(
-        fault="run workers, API, model workers killed under a run",
+        fault="run workers, API, model workers, Redis killed under a run",
         injected=len(orders),
         jobs=count,
         lost=whole.rows - run["rows"]["total"],
@@ -127,6 +130,11 @@ def test_a_runs_output_is_that_of_an_undisturbed_one(
     assert not queue.redis.keys(f"wherry:run:{run_id}*")
     queue.close()
     client.close()
+
+
+def _kill_redis(stack: Stack) -> None:
+    assert stack.redis is not None
+    os.kill(stack.redis.pid, signal.SIGKILL)
 
 
 def _files(stack: Stack, run_id: str) -> dict[str, bytes]:

@@ -362,6 +362,18 @@ def test_runs_take_turns(runs: Runs) -> None:
     assert len(taken) == 8
 
 
+def test_rows_of_files_that_are_many_are_counted_on_once_they_are_known(runs: Runs) -> None:
+    runs.create()
+    shards = [Shard(number=n, first=2 * n, part={"at": [], "units": 2}) for n in range(3)]
+    assert runs.queue.run(finish_plan(runs.taken("plan"), PLAN, shards, runs.settings))
+    assert runs.get().progress.rows_total is None
+    first, second = runs.taken("shard/0"), runs.taken("shard/1")
+    assert runs.answer(second, rows=7)
+    assert [s.moved for s in runs.queue.run(shards_of("run_1", runs.settings))] == [0, 0, 5]
+    assert runs.answer(first, rows=10)
+    assert [s.moved for s in runs.queue.run(shards_of("run_1", runs.settings))] == [0, 8, 13]
+
+
 def test_a_lost_ticket_is_sent_again(runs: Runs) -> None:
     runs.create()
     runs.queue.redis.delete(FAMILY)

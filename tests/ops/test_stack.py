@@ -167,5 +167,5 @@ def test_wherry_up_serves_until_sigterm_and_stops_in_order(tmp_path: Path, model
                 process.send_signal(signal.SIGTERM)
     assert process.wait(PATIENCE_S) == 0
     stopping = re.findall(r"stopping (\S+):", "".join(output))
-    assert stopping == ["api", "worker-text", "worker-vision", "redis"]
+    assert stopping == ["runs", "api", "worker-text", "worker-vision", "redis"]
     assert output[-1] == "Stopped in order.\n"

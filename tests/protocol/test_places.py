@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from wherry.protocol.places import Places
+from wherry.protocol.places import AllowedPlaces
 
-PLACES = Places.of("/data/, s3://bucket/photos, /srv/sets")
+PLACES = AllowedPlaces.of("/data/, s3://bucket/photos, /srv/sets")
 
 
 @pytest.mark.parametrize(
@@ -63,24 +63,24 @@ def test_links_lead_out_of_a_place(tmp_path: Path) -> None:
     elsewhere.mkdir()
     (place / "in").symlink_to(place)
     (place / "out").symlink_to(elsewhere)
-    places = Places.of(str(place))
+    places = AllowedPlaces.of(str(place))
     assert places.allow(f"{place}/out/x")
     assert places.allow_file(f"{place}/in/x")
     assert not places.allow_file(f"{place}/out/x")
     linked = tmp_path / "linked"
     linked.symlink_to(place)
-    assert Places.of(str(linked)).allow_file(f"{linked}/x")
+    assert AllowedPlaces.of(str(linked)).allow_file(f"{linked}/x")
 
 
 def test_without_places_nothing_is_in_one_and_with_local_all_is() -> None:
-    assert not Places.of("").allow("/data/x")
-    assert Places.of("local").allow("/etc/hosts")
-    assert Places.of("local, /data/").allow("s3://any/where")
-    assert not Places.of("local, /data/").without_local().allow("/etc/hosts")
-    assert Places.of("local, /data/").without_local().allow("/data/x")
+    assert not AllowedPlaces.of("").allow("/data/x")
+    assert AllowedPlaces.of("local").allow("/etc/hosts")
+    assert AllowedPlaces.of("local, /data/").allow("s3://any/where")
+    assert not AllowedPlaces.of("local, /data/").without_local().allow("/etc/hosts")
+    assert AllowedPlaces.of("local, /data/").without_local().allow("/data/x")
 
 
 @pytest.mark.parametrize("text", ["data/", "~/data", "localhost", "C:\\data"])
 def test_what_is_no_place_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no place"):
-        Places.of(text)
+        AllowedPlaces.of(text)

@@ -22,7 +22,7 @@ _UPLOADED, _LOCAL = "/data/upload/", "/data/local-files/"
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class MediaPlaces:
     """Where files lie for this server: Label Studio's own, None for nowhere, and those at URLs."""
 
     uploads: Path | None
@@ -45,7 +45,7 @@ def content_of(task: Task) -> str:
 
 
 def read_tasks(
-    given: object, task: Task, config: Config, places: Places
+    given: object, task: Task, config: Config, places: MediaPlaces
 ) -> list[TaskRow | WherryError]:
     """A row of each task, or why it has none. Raises InvalidRequest where there are no tasks."""
     if not isinstance(given, list):
@@ -53,7 +53,7 @@ def read_tasks(
     return [_read(entry, task, config, places) for entry in given]
 
 
-def _read(entry: object, task: Task, config: Config, places: Places) -> TaskRow | WherryError:
+def _read(entry: object, task: Task, config: Config, places: MediaPlaces) -> TaskRow | WherryError:
     data = entry.get("data") if isinstance(entry, dict) else None
     try:
         if not isinstance(data, dict):
@@ -75,7 +75,7 @@ class _Reading:
 
     task: Task
     config: Config
-    places: Places
+    places: MediaPlaces
     data: Mapping[str, Any]  # any JSON
     size: Size | None = None
 
@@ -106,7 +106,7 @@ class _Reading:
         return file
 
 
-def _media(value: object, field: str, places: Places) -> bytes:
+def _media(value: object, field: str, places: MediaPlaces) -> bytes:
     if isinstance(value, str) and value.startswith(_UPLOADED):
         rest = unquote(urlsplit(value).path.removeprefix(_UPLOADED))
         return _own_file(places.uploads, rest, field, "WHERRY_LABEL_STUDIO_UPLOADS")

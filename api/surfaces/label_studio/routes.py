@@ -18,7 +18,7 @@ from ...egress.named_files import NamedFiles
 from ...http.body import read_body, read_document
 from ...http.fast_route import FastRoute
 from .config import Config, read_config
-from .requests import Places, TaskRow, read_tasks
+from .requests import MediaPlaces, TaskRow, read_tasks
 from .responses import check, failure, prediction, version_of
 
 router = APIRouter(tags=["label studio"], route_class=FastRoute)
@@ -96,7 +96,9 @@ async def _read_request(
     check(model.definition, config)
 
     def reading(files: NamedFiles) -> list[TaskRow | WherryError]:
-        places = Places(settings.label_studio_uploads, settings.label_studio_local_files, files)
+        places = MediaPlaces(
+            settings.label_studio_uploads, settings.label_studio_local_files, files
+        )
         return read_tasks(document.get("tasks"), model.definition, config, places)
 
     return config, await service.intake.outbound.files.read(reading, in_thread=True)

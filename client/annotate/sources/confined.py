@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from typing import BinaryIO, TypeVar
 
 from ....protocol.errors import InvalidRequest, RowError
-from ....protocol.places import Places
+from ....protocol.places import AllowedPlaces
 from .archives import archive_in, open_archive
 from .choose import PlaceOf, outer_place
 from .files import FileStore, FolderEntry
@@ -21,7 +21,7 @@ T = TypeVar("T")
 _WHERE = "is in no place that runs may read"
 
 
-def place_among(places: Places) -> PlaceOf:
+def place_among(places: AllowedPlaces) -> PlaceOf:
     """What finds a source in the places alone, into archives too. It raises InvalidRequest."""
 
     def place(spec: str) -> tuple[FileStore, str]:
@@ -40,7 +40,7 @@ def place_among(places: Places) -> PlaceOf:
 class ConfinedFiles(FileStore):
     """The files of another store that are in a place."""
 
-    def __init__(self, inner: FileStore, places: Places) -> None:
+    def __init__(self, inner: FileStore, places: AllowedPlaces) -> None:
         self._inner, self._places = inner, places
         self.threads = inner.threads
 

@@ -31,13 +31,14 @@ PUBLIC = {
     "name": "embedding",
     "task": "embedding",
     "key_id": "none",
+    "index": "0",
 }
 
 #: What another tenant's thing is called in a path.
-OWNED = {"job_id", "file_id", "batch_id", "operation"}
+OWNED = {"job_id", "file_id", "batch_id", "operation", "run_id", "upload_id"}
 
-#: Streams that end with their reader; tests/api/v2/test_job_list.py holds what they tell a tenant.
-ENDLESS = {"/v2/jobs:events"}
+#: Streams that end with their reader; tests/api/v2 holds what they tell a tenant.
+ENDLESS = {"/v2/jobs:events", "/v2/runs:events"}
 
 SECRET = "the text of acme"
 
@@ -68,6 +69,8 @@ class Things:
     batch: str
     operation: str
     tracking: str
+    run: str
+    upload: str
 
     def fill(self, path: str, job: str) -> str:
         """A path with acme's things in it."""
@@ -77,6 +80,8 @@ class Things:
             "file_id": self.file,
             "batch_id": self.batch,
             "operation": self.operation,
+            "run_id": self.run,
+            "upload_id": self.upload,
             "path": "video/mask_generation",
         }
         return re.sub(r"\{(\w+)(?::path)?\}", lambda found: names[found[1]], path)
@@ -84,7 +89,8 @@ class Things:
     @property
     def all(self) -> list[str]:
         """Every id."""
-        return [self.waiting, self.done, self.file, self.batch, self.operation, self.tracking]
+        jobs = [self.waiting, self.done, self.operation, self.tracking]
+        return [*jobs, self.file, self.batch, self.run, self.upload]
 
 
 @pytest.fixture
@@ -100,7 +106,10 @@ def things(tenants: Tenants, keyed_worker: Worker) -> Things:
     waiting = submitted(acme, SECRET, id="waits at acme")["id"]
     file = upload(acme, jsonl([line(1)]))["id"]
     batch = create(acme, jsonl([line(1)]))
-    return Things(waiting, done, file, batch, operation, tracking)
+    sent = acme.post("/v2/uploads", files={"file": ("a.txt", SECRET.encode())}).json()
+    asked = {"source": sent["source"], "model": "embedding", "name": SECRET}
+    run = acme.post("/v2/runs", json=asked).json()["id"]
+    return Things(waiting, done, file, batch, operation, tracking, run, sent["id"])
 
 
 def test_every_parameter_of_a_path_is_known(walked: list[tuple[str, str]]) -> None:
@@ -144,6 +153,8 @@ def test_the_owner_finds_them_there(
             f"/v1/files/{things.file}",
             f"/v1/files/{things.file}/content",
             f"/v1/batches/{things.batch}",
+            f"/v2/runs/{things.run}",
+            f"/v2/uploads/{things.upload}",
             f"/v1alpha/operations/{things.operation}",
             f"/pixano/v1/jobs/{things.tracking}",
             f"/pixano056/tasks/video/mask_generation/{things.tracking}",

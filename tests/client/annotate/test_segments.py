@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -193,11 +194,9 @@ def test_pieces_of_an_output_are_the_output(ledgers: Any, tmp_path: Path, name: 
             part, folder = ledgers(), tmp_path / f"{first}"
             folder.mkdir()
             fill(part, first, count, offset=first)
-            seen: list[int] = []
-            piece, _ = write_piece(
-                part, ORIGIN, writer, folder, first, lambda row, _, seen=seen: seen.append(row[0])
-            )
-            assert seen == list(range(first, first + count))
+            seen: list[LedgerRow] = []
+            piece, _ = write_piece(part, ORIGIN, writer, folder, first, partial(_noted, seen))
+            assert [row.position for row in seen] == list(range(first, first + count))
             files = dict(piece.files)
             append(rows, [files["rows"].read_bytes()], writer.joins or 0)
             if "errors" in files:
@@ -206,3 +205,7 @@ def test_pieces_of_an_output_are_the_output(ledgers: Any, tmp_path: Path, name: 
     assert (tmp_path / "joined").read_bytes() == (tmp_path / "out").read_bytes()
     assert (tmp_path / "failed").read_bytes() == (tmp_path / "errors").read_bytes()
     assert joined(found) == expected
+
+
+def _noted(seen: list[LedgerRow], row: LedgerRow, _: object) -> None:
+    seen.append(row)

@@ -10,7 +10,7 @@ from wherry.client.annotate.rows import UnreadableRow
 from wherry.client.annotate.sources import Columns, open_source
 from wherry.client.annotate.sources.confined import place_among
 from wherry.protocol.errors import InvalidRequest
-from wherry.protocol.places import Places
+from wherry.protocol.places import AllowedPlaces
 from wherry.tasks.registry import get_task
 
 IMAGES = get_task("image-classification")
@@ -27,7 +27,9 @@ def place(tmp_path):
 
 
 def opened(spec, place):
-    return open_source(str(spec), IMAGES, Columns(), place=place_among(Places.of(str(place))))
+    return open_source(
+        str(spec), IMAGES, Columns(), place=place_among(AllowedPlaces.of(str(place)))
+    )
 
 
 def answers(source):
