@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ def open_url(tmp_path: Path) -> Iterator[str]:
     """A fleet of one stub that has seen no key."""
     models = tmp_path / "models.toml"
     models.write_text(model("embedding"))
-    with Stack(models=models, data_dir=tmp_path, flower=False) as stack:
+    with Stack(models=models, data_dir=tmp_path, flower=False, run_workers=1) as stack:
         yield stack.url
 
 
@@ -94,4 +95,38 @@ def test_keys_are_made_used_and_revoked(
     refusals_only(heard)
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    refusals_only(heard)
+
+
+def test_a_run_is_its_tenants_and_is_downloaded_with_the_key(
+    open_url: str, page: Page, context: BrowserContext, heard: list[str], tmp_path: Path
+) -> None:
+    page.goto(f"{open_url}/console/#/access")
+    make_key(page, note="mine")
+    tenants = {}
+    for name in ("acme", "zeta"):
+        page.reload()
+        key = make_key(page, tenant=name)
+        tenants[name] = context.new_page()
+        tenants[name].goto(f"{open_url}/console/#/access")
+        sign_in(tenants[name], key)
+        expect(tenants[name].get_by_role("heading", name=f"Signed in for {name}")).to_be_visible()
+    acme, zeta = tenants["acme"], tenants["zeta"]
+    acme.get_by_role("link", name="Data sets").click()
+    acme.get_by_role("link", name="Start a run").click()
+    acme.locator("[name=model]").select_option("embedding")
+    texts = tmp_path / "texts.jsonl"
+    texts.write_text('{"text": "a"}\n{"text": "b"}\n')
+    acme.locator("input[type=file]:not([webkitdirectory])").set_input_files(texts)
+    acme.get_by_role("button", name="Start the run").click()
+    acme.wait_for_url(re.compile("#/runs/run_"))
+    expect(acme.locator(".page-head .badge")).to_have_text("succeeded", timeout=120_000)
+    with acme.expect_download() as taken:
+        acme.get_by_role("button", name="Download", exact=True).click()
+    assert taken.value.path().read_bytes()[:2] == b"PK"
+    zeta.get_by_role("link", name="Data sets").click()
+    expect(zeta.get_by_text("No run yet.")).to_be_visible()
+    page.goto(f"{open_url}/console/#/runs")
+    runs = page.get_by_role("table", name="Runs, the newest first")
+    expect(runs.get_by_role("row").last).to_contain_text("acme")
     refusals_only(heard)
