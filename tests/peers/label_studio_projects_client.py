@@ -44,7 +44,7 @@ class Project:
 
     def __init__(self, studio: LabelStudio, url: str, name: str, model: str, config: str) -> None:
         self._studio, self._url, self._name = studio, url, name
-        self.id = studio.projects.create(title=name, label_config=config).id
+        self.id = studio.projects.create(title=f"{name} works", label_config=config).id
         self.backend = studio.ml.create(
             url=f"{FLEET}/label-studio/{model}", project=self.id, title=model, is_interactive=True
         )

@@ -126,7 +126,7 @@ def test_each_model_is_connected(lines: list[Line]) -> None:
 @pytest.mark.call(NAME, "files of a local storage, of S3, presigned too")
 @pytest.mark.parametrize("project", ["local", "s3", "s3 presigned"])
 def test_pictures_are_read_where_they_lie(lines: list[Line], project: str) -> None:
-    begins = "/data/local-files/?d=" if project == "local" else "s3://studio/photos/"
+    begins = "/data/local-files/?d=" if project == "local" else ("s3://studio/photos/", "/tasks/")
     assert all(task["data"]["image"].startswith(begins) for task in of(lines, project))
     boxes = [
         [(r["value"]["rectanglelabels"], r["value"]["x"]) for r in task["results"]]
@@ -190,4 +190,4 @@ def test_a_prompt_is_answered_with_its_mask(lines: list[Line]) -> None:
 def test_a_training_is_heard_and_not_done(lines: list[Line]) -> None:
     [trained] = of(lines, "local", "trained")
     assert trained["status"] == 200
-    assert (trained["state"], trained["error"]) != ("ER", None), trained
+    assert trained["state"] in ("CO", "TR"), trained
