@@ -77,7 +77,7 @@ class LoadedModel:
     @property
     def room(self) -> int:
         """Rows that may be claimed for it now: none where it is remote and away, or has enough."""
-        room = self.backend.room(self.held_rows)
+        room = self.backend.claimable(self.held_rows)
         return self.max_rows if room is None else min(room, self.max_rows)
 
     def batch_budget(self, max_bytes: int) -> BatchBudget:

@@ -78,7 +78,7 @@ class Backend(ABC):
         """Why a model that is remote answers nothing now; "" while it does."""
         return ""
 
-    def room(self, held: int) -> int | None:  # noqa: ARG002 # what is here has all the room
+    def claimable(self, held: int) -> int | None:  # noqa: ARG002 # what is here has all the room
         """How many rows more may be claimed for a model that has so many; None for no bound."""
         return None
 

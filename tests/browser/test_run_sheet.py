@@ -40,7 +40,11 @@ def fleet_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def sheet(page: Page, show: Show) -> Callable[[str], Page]:
     """Open the told run's rows."""
     told_run.tell(page)
-    return lambda query="": show(f"#/runs/{told_run.ID}/rows{query}")
+
+    def shown(query: str = "") -> Page:
+        return show(f"#/runs/{told_run.ID}/rows{query}")
+
+    return shown
 
 
 def test_of_a_hundred_thousand_rows_the_browser_has_those_in_sight(

@@ -15,7 +15,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from wherry.client import AsyncClient, Client, annotate_command, run_commands
-from wherry.client.runs import Runs
+from wherry.client.runs import Runs, RunView
 from wherry.ops.stack import Stack
 from wherry.protocol.errors import JobCanceled, NotFound
 
@@ -144,6 +144,7 @@ def test_a_run_that_ends_otherwise_says_how(here: Path) -> None:
 async def awaited(url: str) -> list[str]:
     async with AsyncClient(url) as client:
         run = await client.annotate("photos", model="image-classification", detach=True)
+        assert isinstance(run, RunView)
         await client.runs.wait(run.id)
         return [row["id"] for row in await client.runs.rows(run.id)]
 

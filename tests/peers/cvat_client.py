@@ -103,10 +103,11 @@ def interaction() -> None:
     context = SimpleNamespace()
     image = PIL.Image.open(PICTURES[0])
     pp_image = function.preprocess_image(context, image)
-    for name, prompts in {
+    drawn: dict[str, dict[str, object]] = {
         "click": {"pos_points": [(22, 28)], "neg_points": [(90, 4)], "bounding_box": None},
         "box": {"pos_points": [], "neg_points": [], "bounding_box": ((4, 10), (40, 46))},
-    }.items():
+    }
+    for name, prompts in drawn.items():
         [shape] = function.detect(context, pp_image, SimpleNamespace(**prompts))
         mask = decode_mask(shape.points, image_width=image.width, image_height=image.height)
         [score] = [float(one.value) for one in shape.attributes]
@@ -114,9 +115,9 @@ def interaction() -> None:
 
 
 def refusals() -> None:
-    for model, options in {"embedding": {}, "zero-shot-object-detection": {}}.items():
+    for model in ("embedding", "zero-shot-object-detection"):
         try:
-            cvat.create(model, url=URL, **options)
+            cvat.create(model, url=URL)
         except InvalidRequest as error:
             say("refused", model=model, text=error.message)
     try:

@@ -151,7 +151,7 @@ class Endpoint(StreamingBackend):
         """Why no row is sent there now; "" while some are."""
         return self._calls.why_shut if self._calls is not None else "it is not loaded"
 
-    def room(self, held: int) -> int:
+    def claimable(self, held: int) -> int:
         """How many rows more may be claimed for it while it has so many."""
         if self._calls is None or self._protocol is None or self._calls.why_shut:
             return 0

@@ -69,7 +69,7 @@ def test_blocks_without_a_wanted_row_are_not_read(http, ten, monkeypatch):
         read.append((number, block.first))
         return real(store, run_id, number, name, block)
 
-    monkeypatch.setattr(run_rows, "read_block", counted)
+    monkeypatch.setattr("wherry.api.core.run_rows.read_block", counted)
     assert indexes(http, min_score=0.55) == [6, 7, 9]
     assert read == [(1, 6)]  # 6 to 9 are one block; those before have no such score
 
@@ -144,8 +144,8 @@ def test_a_picture_is_a_picture_and_nothing_more(http, runs):
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "sandbox" in answer.headers["content-security-policy"]
     assert http.get("/v2/runs/r/rows/0/picture").content == WEBP
-    for index in (2, 99):
-        assert http.get(f"/v2/runs/r/rows/{index}/picture").status_code == 404
+    for number in (2, 99):
+        assert http.get(f"/v2/runs/r/rows/{number}/picture").status_code == 404
     for odd in ("x", "-1", "9" * 30):
         assert http.get(f"/v2/runs/r/rows/{odd}/picture").status_code in (400, 404)
 
