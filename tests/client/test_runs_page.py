@@ -15,7 +15,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from wherry.client import AsyncClient, Client, annotate_command, run_commands
-from wherry.client.runs import Runs, RunView
+from wherry.client.run_views import RunView
+from wherry.client.runs import Runs
 from wherry.ops.stack import Stack
 from wherry.protocol.errors import JobCanceled, NotFound
 
