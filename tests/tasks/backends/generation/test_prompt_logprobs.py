@@ -233,7 +233,7 @@ def test_a_model_that_reads_on_from_no_cache_says_what_it_can_score(
     ("fields", "message"),
     [
         ({"prompt_logprobs": True}, "say how many by logprobs"),
-        ({"logprobs": 6}, "logprobs"),
+        ({"logprobs": 21}, "logprobs"),
         ({"logprobs": 0, "num_beams": 2}, "beam search tells no tokens"),
         ({"token_ids": [[1]]}, "texts must be ''"),
         ({"texts": [""], "token_ids": [[]]}, "token_ids"),
