@@ -137,7 +137,7 @@ def test_a_worker_killed_amid_a_text_is_not_noticed(stack: Stack, http: httpx.Cl
         ("writer", {"text_input": 7}, "texts"),
         ("writer", {"text_input": "a", "parameters": []}, "parameters: expected an object"),
         ("writer", {"text_input": "a", "id": 7}, "id: expected a string"),
-        ("writer", {"text_input": "a", "max_tokens": 5}, "max_tokens"),
+        ("writer", {"text_input": "a", "max_token": 5}, "max_token"),
     ],
 )
 def test_a_bad_request_names_the_field(
