@@ -15,7 +15,7 @@ from collections.abc import (
 )
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 import httpx
 
@@ -150,6 +150,16 @@ class AsyncClient:
         finally:
             with contextlib.suppress(RuntimeError):  # a forgotten map may outlive the connections
                 await self._run(mapping.abandon())
+
+    @overload
+    async def annotate(
+        self, source: str | Path, *, model: str, detach: Literal[False] = False, **options: Any
+    ) -> Summary: ...
+
+    @overload
+    async def annotate(
+        self, source: str | Path, *, model: str, detach: Literal[True], **options: Any
+    ) -> RunView: ...
 
     async def annotate(
         self, source: str | Path, *, model: str, **options: Any

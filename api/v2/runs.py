@@ -56,19 +56,26 @@ async def get_runs(request: Request) -> Response:
 
 @router.get("/v2/runs/{run_id}", **openapi_runs.VIEW)
 async def get_run(request: Request) -> Response:
-    """A run as it stands; `?wait=20` holds the answer until it changes, or for so long."""
+    """A run as it stands; `?wait=20` holds the answer until it changes, or for so long.
+
+    One that goes on only if somebody says so is answered at once.
+    """
     service, query = Service.of(request), request.query_params
     wait_s = bounded_wait(query.get("wait", "0"), service.settings.max_wait_s)
     until = time.monotonic() + wait_s
     with service.waiters.runs.watching(path_run_id(request)) as watch:
         run = await known_run(request)
-        while wait_s and not run.state.terminal and (left := until - time.monotonic()) > 0:
+        while wait_s and _goes_on(run) and (left := until - time.monotonic()) > 0:
             before = run_view(run)
             await watch.heard(min(left, 1.0))
             run = await known_run(request)
             if {**run_view(run), **_MOVING} != {**before, **_MOVING}:
                 break
     return json_response(run_view(run))
+
+
+def _goes_on(run: Run) -> bool:
+    return not (run.state.terminal or run.state in (RunState.HELD, RunState.PAUSED))
 
 
 #: What of a view is another at every look.

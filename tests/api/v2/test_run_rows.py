@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wherry.api.core import run_rows
+from wherry.jobs import run_blobs
 
 from .run_books import answered, failed
 
@@ -62,7 +63,7 @@ def test_rows_are_filtered(http, ten):
 
 def test_blocks_without_a_wanted_row_are_not_read(http, ten, monkeypatch):
     read = []
-    real = run_rows.read_block
+    real = run_blobs.read_block
 
     def counted(store, run_id, number, name, block):
         read.append((number, block.first))
@@ -145,8 +146,8 @@ def test_a_picture_is_a_picture_and_nothing_more(http, runs):
     assert http.get("/v2/runs/r/rows/0/picture").content == WEBP
     for index in (2, 99):
         assert http.get(f"/v2/runs/r/rows/{index}/picture").status_code == 404
-    for index in ("x", "-1", "9" * 30):
-        assert http.get(f"/v2/runs/r/rows/{index}/picture").status_code in (400, 404)
+    for odd in ("x", "-1", "9" * 30):
+        assert http.get(f"/v2/runs/r/rows/{odd}/picture").status_code in (400, 404)
 
 
 def test_two_runs_are_laid_side_by_side(http, runs):

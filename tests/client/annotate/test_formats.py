@@ -15,6 +15,7 @@ import pytest
 from wherry.client.annotate.formats import FORMATS, format_of, formats_for, writer_of
 from wherry.client.errors import UsageError
 from wherry.protocol.errors import InvalidRequest, RowError
+from wherry.tasks.annotations import formats as known_formats
 from wherry.tasks.annotations.fits import medium
 from wherry.tasks.registry import get_task, task_names
 
@@ -245,3 +246,13 @@ def test_a_run_that_breaks_off_leaves_no_file_open(tmp_path, task, name):
     fds = Path("/proc/self/fd").iterdir()
     open_files = [file.resolve() for file in fds if file.is_symlink()]
     assert not [file for file in open_files if file.is_relative_to(tmp_path)]
+
+
+def test_a_server_tells_of_the_formats_that_are_written():
+    """The table of the room of tasks, which the API knows, is that of the writers."""
+    assert [told.name for told in known_formats.FORMATS] == list(FORMATS)
+    for told in known_formats.FORMATS:
+        task = next(t for t in map(get_task, task_names()) if told.name in formats_for(t))
+        assert writer_of(told.name, task).is_folder == told.is_folder, told.name
+        if told.suffix and told.suffix != ".json" and told.name not in ("oip-jsonl", "spacy"):
+            assert format_of(f"out{told.suffix}", task) == told.name
