@@ -42,7 +42,7 @@ export function failedRows(run) {
   );
   if (first.error) return failure(first.error, () => first.refresh());
   if (!first.value?.length) return html`<p class="muted">Each stands here with its reason when its shard is done.</p>`;
-  return table({
+  return html`<div class="run-failed">${table({
     caption: "The first rows that failed",
     rows: first.value,
     key: ({ index }) => index,
@@ -52,7 +52,7 @@ export function failedRows(run) {
       { title: "Error", cell: (row) => html`<code class="model-name">${row.error?.error_type ?? ""}</code>` },
       { title: "Reason", cell: (row) => coded(row.error?.message) },
     ],
-  });
+  })}</div>`;
 }
 
 /** @param {SheetRow} row */
