@@ -164,8 +164,8 @@ def test_nan_has_no_json_form_and_says_what_to_do() -> None:
     assert read[1] != read[1]
 
 
-def test_files_in_json_are_strict_base64() -> None:
-    for text in ("a", "a-_=", "aGk=\n", "ümlaut"):
+def test_files_in_json_are_base64() -> None:
+    for text in ("a", "a-_=", "aGk=aGk=", "ümlaut"):
         given = v2.RequestInput(name="i", shape=[1], datatype=Datatype.BYTES, data=[text])
         with pytest.raises(InvalidTensor, match="base64"):
             given.blobs()
