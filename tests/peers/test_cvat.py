@@ -18,7 +18,7 @@ from wherry.tasks.values.masks import read_mask
 
 from .conftest import Environment
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(1500)]
 
 NAME = "cvat-sdk 2.80.0"
 PACKAGE = NAME.replace(" ", "==")

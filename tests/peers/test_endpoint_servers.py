@@ -25,7 +25,7 @@ from ..support.models import model
 from ..support.waiting import until
 from .conftest import Environment
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 class Server(NamedTuple):

@@ -20,7 +20,7 @@ from wherry.tasks.text.sentence_similarity import SentenceSimilarityInput, Sente
 
 from .conftest import Environment
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(1500)]
 
 QUERY = "Who jumps over the dog?"
 TEXTS = [

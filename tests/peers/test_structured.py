@@ -20,7 +20,7 @@ from ..support import packaged, tools
 from ..support.models import model
 from .conftest import Environment
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(1500)]
 
 OPENAI = "openai==3.52.0"
 AI_SDK = ("ai", "7.0.173")

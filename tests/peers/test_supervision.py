@@ -16,7 +16,7 @@ from wherry.ops.stack import Stack
 from .conftest import Environment
 from .test_label_studio_server import MODELS
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(1500)]
 
 NAME = "supervision 0.31.2"
 PAGE = Path(__file__).parents[2] / "docs" / "supervision.md"

@@ -20,7 +20,7 @@ from ..support.models import model
 from .conftest import Environment
 from .test_oip import PROMPTS, TEXTS, ours, same
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(1500)]
 
 PYTRITON, TRITONY = "nvidia-pytriton==0.7.0", "tritony==0.0.23"
 ANALYZER = "triton-model-analyzer==1.58.0"
