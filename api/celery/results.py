@@ -41,6 +41,7 @@ def celery_app(jobs: JobsSettings, settings: ApiSettings) -> Celery:
         result_serializer="json",
         result_expires=jobs.result_ttl_s,
         result_backend_transport_options={"retry_policy": {"timeout": _TRY_S}},
+        result_backend_thread_safe=True,  # else each thread has one, and none is ever closed
         redis_socket_timeout=_TRY_S,
         redis_socket_connect_timeout=_TRY_S,
         task_publish_retry_policy={"max_retries": 1, "interval_start": 0.2},
@@ -66,6 +67,8 @@ class CeleryResults:
 
     def __init__(self, app: Celery) -> None:
         self._app = app
+        # Nobody here waits for what follows a job, and a subscription is no two threads' at once.
+        app.backend.on_task_call = _unheard
 
     def succeeded(self, context: str | bytes, answer: Any) -> None:  # any JSON
         """A task's answer: what follows is sent first, so that the result can name it."""
@@ -97,7 +100,16 @@ class CeleryResults:
 
     def close(self) -> None:
         """Close the connections."""
+        self._app.producer_pool.force_close_all()
+        self._app.pool.force_close_all()
         self._app.close()
+        client = vars(self._app.backend).get("client")  # Redis' has one, once it was used
+        if client is not None:
+            client.connection_pool.disconnect()
+
+
+def _unheard(*_: object) -> None:
+    """Listen for no results."""
 
 
 def _read(context: str | bytes) -> Context:

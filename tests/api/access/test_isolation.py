@@ -32,6 +32,7 @@ PUBLIC = {
     "task": "embedding",
     "key_id": "none",
     "region": "none",
+    "response_id": "none",
     "index": "0",
 }
 

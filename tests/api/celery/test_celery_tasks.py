@@ -315,6 +315,24 @@ def test_a_backend_that_is_away_is_told_later(
         assert Results(redis_client).of(sent.id)["status"] == "SUCCESS"
 
 
+def test_a_process_that_ends_leaves_no_connection(
+    api_settings: ApiSettings,
+    jobs: JobsSettings,
+    user: Celery,
+    worker: Worker,
+    redis_client: redis.Redis,
+) -> None:
+    follows = user.signature("somebody.follows", queue="celerys.follows")
+    sent = [user.send_task(SUBMIT, kwargs=EMBED, link=follows) for _ in range(4)]
+    until(lambda: redis_client.llen(QUEUE) == 4)
+    before = len(redis_client.client_list())
+    with serving(api_settings, jobs):
+        for each in sent:
+            assert answered(worker, Results(redis_client), each.id)["children"]
+        assert redis_client.llen("celerys.follows") == 4
+    until(lambda: len(redis_client.client_list()) <= before)
+
+
 def _only(client: redis.Redis, pattern: str) -> bytes:
     found = list(client.scan_iter(pattern))
     return found[0] if found else b"nothing"
