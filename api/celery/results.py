@@ -100,8 +100,9 @@ class CeleryResults:
 
     def close(self) -> None:
         """Close the connections."""
-        self._app.producer_pool.force_close_all()
-        self._app.pool.force_close_all()
+        # Whoever else calls this broker from this process shares them.
+        self._app.producer_pool.force_close_all(close_pool=False)
+        self._app.pool.force_close_all(close_pool=False)
         self._app.close()
         client = vars(self._app.backend).get("client")  # Redis' has one, once it was used
         if client is not None:
