@@ -99,10 +99,7 @@ class CeleryResults:
         )
 
     def close(self) -> None:
-        """Close the connections."""
-        # Whoever else calls this broker from this process shares them.
-        self._app.producer_pool.force_close_all(close_pool=False)
-        self._app.pool.force_close_all(close_pool=False)
+        """Close the backend's connections; the broker's are kombu's, for the whole process."""
         self._app.close()
         client = vars(self._app.backend).get("client")  # Redis' has one, once it was used
         if client is not None:
