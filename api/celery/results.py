@@ -78,7 +78,9 @@ class CeleryResults:
         if following is not None:
             sent.append((following, {"chain": rest}))
         for one, options in sent:
-            child = signature(one, app=self._app).apply_async(
+            child_task = signature(one, app=self._app)
+            assert child_task is not None
+            child = child_task.apply_async(
                 (answer,), parent_id=task.id, root_id=task.root_id or task.id, **options
             )
             task.children.append(child)

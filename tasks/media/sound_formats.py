@@ -8,6 +8,7 @@ import wave
 import av
 import numpy as np
 from av.audio.stream import AudioStream
+from av.codec import Codec
 
 #: Name -> the container and the encoder.
 _FORMATS = {
@@ -31,7 +32,7 @@ def encoded(wav: bytes, name: str) -> bytes:
         samples = np.frombuffer(sound.readframes(sound.getnframes()), dtype="<i2")
     file = io.BytesIO()
     with av.open(file, "w", format=container) as out:
-        codec = av.codec.Codec(encoder, "w")
+        codec = Codec(encoder, "w")
         rates = sorted(codec.audio_rates or [rate])
         stream = out.add_stream(encoder, rate=next((r for r in rates if r >= rate), rates[-1]))
         assert isinstance(stream, AudioStream)

@@ -30,7 +30,7 @@ def fault_of(task: str, source: str | None, parameters: Mapping[str, Any]) -> st
         parts = urlsplit(source)
         is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        is_url = False
+        parts, is_url = urlsplit(""), False
     if not is_url:
         return "source: expected the URL of a server, as https://host/v1"
     if parts.username or parts.password:

@@ -69,7 +69,7 @@ class OpenInferenceGrpc(RowsTogether):
         channel = await self._opened()
         call = channel.unary_unary(
             f"/{SERVICE}/{method}",
-            request_serializer=lambda given: given.SerializeToString(),
+            request_serializer=MESSAGES[f"{method}Request"].SerializeToString,
             response_deserializer=MESSAGES[f"{method}Response"].FromString,
         )
         metadata = tuple((name.lower(), value) for name, value in self.http.own_headers.items())
