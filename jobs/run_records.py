@@ -239,8 +239,8 @@ class Step(BaseModel):
     owner: str
     spec: RunSpec
     plan: RunPlan | None
-    #: What to call the API with; "" for none.
-    token: str
+    #: What to call the API with; "" for none. No log and no trace has it.
+    token: str = Field(repr=False)
     shard: Shard | None = None
     #: Names of the shard's segments in the store, in the order in which they were written.
     segments: list[str] = []

@@ -10,6 +10,7 @@ from wherry.api.core.run_changes import RunWatch
 from wherry.jobs.access_keys import all_keys
 from wherry.jobs.run_steps import take_step
 
+from ...support.waiting import until
 from .run_books import answered
 
 ASKED = {"source": "/data/photos", "model": "image-classification"}
@@ -214,6 +215,27 @@ def test_a_run_has_a_key_of_its_own_that_ends_with_it(tenants, keyed_runs):
     assert step.token not in shown
     tenants["acme"].post("/v2/runs/r/cancel")
     assert set(queue.run(all_keys(jobs))) == before
+
+
+def test_the_key_of_an_operators_run_does_no_more_than_its_work(tenants, keyed_runs):
+    """It lies in Redis as it is, and in the files of Redis: an admin's would open the fleet."""
+    begun(tenants["admin"], id="r")
+    step = keyed_runs.queue.run(take_step("tester", 60, keyed_runs.jobs))
+    headers = {"Authorization": f"Bearer {step.token}"}
+    until(lambda: tenants[""].get("/v2/caller", headers=headers).status_code == 200)
+    told = tenants[""].get("/v2/caller", headers=headers).json()
+    assert (told["tenant"], told["scopes"]) == (None, ["read", "submit"])
+    for method, path in (("GET", "/v2/keys"), ("POST", "/v2/keys"), ("GET", "/v2/history")):
+        assert tenants[""].request(method, path, headers=headers).status_code == 403
+    assert tenants[""].get("/v2/runs/r", headers=headers).json()["state"] == "planning"
+    begun(tenants["acme"], id="theirs")
+    assert tenants[""].get("/v2/runs/acme:theirs", headers=headers).status_code == 404
+    assert step.token not in repr(step)
+    [listed] = [
+        key for key in tenants["admin"].get("/v2/keys").json()["keys"] if key.get("run") == "r"
+    ]
+    assert (listed["tenant"], listed["scopes"]) == (None, ["submit", "read"])
+    tenants["admin"].post("/v2/runs/r/cancel")
 
 
 def test_formats_that_fit_a_task(http):
