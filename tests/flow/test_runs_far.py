@@ -132,3 +132,33 @@ def test_device_time_is_a_limit_for_whoever_has_a_key(far: Stack, bucket: Any, w
         )
     assert run["state"] == "failed"
     assert run["error"]["error_type"] == "too_much_device_time"
+
+
+def test_an_output_in_a_bucket_replaces_nothing_unasked(far: Stack, bucket: Any) -> None:
+    bucket.put_object(Bucket="wherry", Key="data/one.csv", Body=b"text\none row\n")
+    bucket.put_object(Bucket="wherry", Key="data/kept/mine.jsonl", Body=b"dear")
+    bucket.put_object(Bucket="wherry", Key="data/kept/half.jsonl.report.json", Body=b"{}")
+    with Client(far.url, api_key=ACME.token) as client:
+
+        def ended(name: str, **more: Any) -> dict[str, Any]:
+            asked = {"source": "s3://wherry/data/one.csv", "model": "words", **more}
+            out = f"s3://wherry/data/kept/{name}"
+            run_id = client.post("/v2/runs", {**asked, "out": out})["id"]
+            return until(
+                lambda: client.get(f"/v2/runs/{run_id}"),
+                lambda run: run["state"] in ("succeeded", "failed"),
+            )
+
+        for name, there in (
+            ("mine.jsonl/", "mine.jsonl"),
+            ("half.jsonl", "half.jsonl.report.json"),
+        ):
+            run = ended(name)
+            assert run["state"] == "failed"
+            assert f"{there}: is there" in run["error"]["message"]
+            assert run["rows"]["read"] == 0, "before anything is computed"
+        read = bucket.get_object(Bucket="wherry", Key="data/kept/mine.jsonl")["Body"].read
+        assert read() == b"dear"
+        assert ended("mine.jsonl", overwrite=True)["state"] == "succeeded"
+        read = bucket.get_object(Bucket="wherry", Key="data/kept/mine.jsonl")["Body"].read
+        assert read() != b"dear"

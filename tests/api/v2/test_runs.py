@@ -65,6 +65,7 @@ def test_the_same_id_is_the_same_run(http, runs):
         ({"source": "upload:none"}, 400, "no upload 'none'"),
         ({"out": "/etc/x.jsonl"}, 400, "out"),
         ({"out": "s3://elsewhere/x"}, 400, "out"),
+        ({"out": "/data/"}, 400, "no name of its own"),
         ({"task": "chat"}, 400, "task"),
         ({"task": "nothing"}, 400, "task"),
         ({"format": "coco-detection"}, 400, "cannot hold what image-classification answers"),
@@ -86,6 +87,21 @@ def test_what_a_run_cannot_be_is_refused_by_name(http, fields, status, told):
     assert answer.status_code == status, answer.text
     assert told in answer.json()["error"]
     assert http.get("/v2/runs").json()["runs"] == []
+
+
+def test_two_runs_never_write_to_one_place(http, runs):
+    run = begun(http, out="/data/out/labels.jsonl")
+    for spelled in (
+        "/data/out/labels.jsonl/",
+        "/data/./out//labels.jsonl",
+        "file:///data/out/labels.jsonl",
+    ):
+        answer = http.post("/v2/runs", json={**ASKED, "out": spelled})
+        assert (answer.status_code, answer.json()["error_type"]) == (409, "conflict")
+        assert "labels.jsonl" in answer.json()["error"]
+    begun(http, out="/data/out/others.jsonl")
+    http.post(f"/v2/runs/{run['id']}/cancel")
+    assert begun(http, out="/data/out/labels.jsonl/")["out"] == "/data/out/labels.jsonl"
 
 
 def test_a_list_goes_on_page_by_page_and_is_filtered(http, runs):
