@@ -151,3 +151,23 @@ async def awaited(url: str) -> list[str]:
 
 def test_the_same_to_await(here: Path, stack: Stack) -> None:
     assert asyncio.run(awaited(stack.url)) == [f"{number}.png" for number in range(6)]
+
+
+def test_fetching_removes_nothing_that_it_does_not_bring(here: Path) -> None:
+    asked = ["photos", "--model", "image-classification", "--detach", "--json"]
+    run = json.loads(called("annotate", *asked))["id"]
+    called("runs", "fetch", run, "--wait", "--out", "labels.jsonl")
+    photos = sorted((here / "photos").iterdir())
+    for out in ("photos", ".", "photos/.."):
+        called("runs", "fetch", run, "--out", out, "--overwrite", code=2)
+    yolo = ["runs", "fetch", run, "--format", "yolo-classify", "--overwrite", "--out"]
+    for out in ("photos", "labels.jsonl"):
+        called(*yolo, out, code=2)
+    assert sorted((here / "photos").iterdir()) == photos
+    called(*yolo, "yolo")
+    called(*yolo, "yolo")
+    (here / "yolo" / "notes.txt").write_text("mine")
+    called(*yolo, "yolo", code=2)
+    assert (here / "yolo" / "notes.txt").read_text() == "mine"
+    called("runs", "fetch", run, "--out", "labels.jsonl", "--overwrite")
+    assert not list(here.glob(".wherry-fetch-*"))
