@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .client import Client
 
 #: What only a command that stays can do.
-_STAYING = ("retry_errors", "report")
+_STAYING = ("retry_errors", "report", "reuse")
 
 #: How a source or an output begins that is no path of this machine.
 _ELSEWHERE = ("upload:", "@")

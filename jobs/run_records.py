@@ -71,7 +71,6 @@ class RunSpec(BaseModel):
     columns: RunColumns = RunColumns()
     every: float | None = None
     frames: str | int | None = None
-    reuse: bool = True
     split: dict[str, float] = Field(default_factory=dict)
     images: str = ""
     media_prefix: str = ""

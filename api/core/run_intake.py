@@ -51,7 +51,6 @@ class RunAsked(FirstFault):
     columns: RunColumns = RunColumns()
     every: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     frames: str | int | None = None
-    reuse: bool = True
     split: dict[str, float] = Field(default_factory=dict)
     images: str = Field(default="", max_length=20)
     media_prefix: str = Field(default="", max_length=4096)

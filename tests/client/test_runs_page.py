@@ -15,6 +15,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from wherry.client import AsyncClient, Client, annotate_command, run_commands
+from wherry.client.errors import UsageError
 from wherry.client.runs import Runs, RunView
 from wherry.ops.stack import Stack
 from wherry.protocol.errors import JobCanceled, NotFound
@@ -109,7 +110,10 @@ def test_what_only_a_detached_run_has_is_refused_without(here: Path) -> None:
     asked = ("annotate", "photos", "-m", "image-classification")
     for words in (("--sample", "3"), ("--upload",), ("--name", "x"), ()):
         called(*asked, *words, code=2)
-    called(*asked, "--detach", "--dry-run", code=2)
+    for word in ("--dry-run", "--no-reuse", "--no-report"):
+        assert word in called(*asked, "--detach", word, code=2)
+    with Client() as client, pytest.raises(UsageError, match="reuse"):
+        client.annotate("photos", model="image-classification", detach=True, reuse=False)
     called(*asked, "--detach", "--out", "x.nothing", "--format", "yolo-pose", code=1)
 
 

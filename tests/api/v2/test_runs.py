@@ -73,6 +73,7 @@ def test_the_same_id_is_the_same_run(http, runs):
         ({"parameters": {"topk": 1}}, 400, "did you mean 'top_k'"),
         ({"inputs": {"text": "x"}}, 400, "inputs.text"),
         ({"sample": -1}, 400, "sample"),
+        ({"reuse": False}, 400, "reuse"),
         ({"priority": 0}, 400, "priority"),
         ({"max_device_seconds": 0}, 400, "max_device_seconds"),
         ({"id": "a/b"}, 400, "id"),
