@@ -15,7 +15,7 @@ from rich.text import Text
 
 from .client import Client
 from .command_inputs import parameters_of, seconds_of, texts_of
-from .detach_command import detached_options, start_run
+from .detach_command import detached_options, refuse_staying, start_run
 from .terminal import AsJson, Url, connected, print_json, stderr, stdout
 
 if TYPE_CHECKING:
@@ -144,8 +144,12 @@ def annotate_command(
         media_prefix=media_prefix,
     )
     if detach:
-        if dry_run or retry_errors:
-            raise typer.BadParameter("--detach goes with neither --dry-run nor --retry-errors")
+        refuse_staying(
+            dry_run=dry_run,
+            retry_errors=bool(retry_errors),
+            no_reuse=not reuse,
+            no_report=not report,
+        )
         start_run(options, out, asked, url, patience, as_json=as_json)
         return
     try:

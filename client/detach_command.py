@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 #: Options of the command that a run takes by the same names.
 _SAME = (
-    *("task", "format", "parameters", "inputs", "columns", "every", "frames", "reuse"),
+    *("task", "format", "parameters", "inputs", "columns", "every", "frames"),
     *("max_errors", "overwrite", "images", "split", "media_prefix"),
 )
 
@@ -26,6 +26,13 @@ def detached_options(*, detach: bool, **given: Any) -> dict[str, Any]:
         named = ", ".join(f"--{name.replace('_', '-')}" for name in asked)
         raise typer.BadParameter(f"{named}: goes with --detach")
     return asked
+
+
+def refuse_staying(**given: bool) -> None:
+    """Raise BadParameter for an option that only a command which stays has."""
+    named = [f"--{name.replace('_', '-')}" for name, is_given in given.items() if is_given]
+    if named:
+        raise typer.BadParameter(f"{', '.join(named)}: does not go with --detach")
 
 
 def start_run(

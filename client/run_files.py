@@ -162,8 +162,9 @@ def _unpacked(archive: Path, half: Path, out: Path | None) -> dict[Path, Path]:
 
 def _place(files: dict[Path, Path], *, overwrite: bool) -> Path:
     """Take files to their places; the first of them is the answer. Raises UsageError."""
-    for place in files.values():
+    for path, place in files.items():
         _refuse_taken(place, overwrite=overwrite)
+        _refuse_loss(path, place)
     for path, place in files.items():
         if place.is_dir() and not place.is_symlink():
             shutil.rmtree(place)
@@ -172,7 +173,26 @@ def _place(files: dict[Path, Path], *, overwrite: bool) -> Path:
 
 
 def _refuse_taken(out: Path, *, overwrite: bool) -> None:
+    if out.name in ("", ".."):
+        raise UsageError(f"out {str(out)!r}: name a file or folder of its own, as in ./labels")
     if not out.absolute().parent.is_dir():
         raise UsageError(f"out: there is no folder {str(out.parent)!r}")
     if (out.exists() or out.is_symlink()) and not overwrite:
         raise UsageError(f"out: {str(out)!r} is there; name another, or overwrite it")
+
+
+def _refuse_loss(path: Path, place: Path) -> None:
+    """Raise UsageError for a place that holds more than what is to be there: that would be lost."""
+    if not place.exists() or place.is_symlink():
+        return
+    if place.is_dir() != path.is_dir():
+        found, kind = ("folder", "file") if place.is_dir() else ("file", "folder")
+        raise UsageError(f"out: {str(place)!r} is a {found}, and a {kind} is to be there: move it")
+    for folder, _, names in os.walk(place):
+        for name in names:
+            below = Path(folder, name).relative_to(place)
+            if not os.path.lexists(path / below):
+                raise UsageError(
+                    f"out: {str(place)!r} holds {str(below)!r}, which this output does not: name "
+                    "another, or move it"
+                )

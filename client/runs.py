@@ -6,7 +6,6 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from .client import Client
 
 #: What only a command that stays can do.
-_STAYING = ("retry_errors", "report")
+_STAYING = ("retry_errors", "report", "reuse")
 
 #: How a source or an output begins that is no path of this machine.
 _ELSEWHERE = ("upload:", "@")
@@ -167,11 +166,8 @@ def detached(options: Mapping[str, Any]) -> dict[str, Any]:
             raise UsageError(f"{name}: a detached run has none")
     columns = asked.get("columns")
     if columns is not None and not isinstance(columns, Mapping):
-        asked["columns"] = {
-            each.name: value
-            for each in fields(columns)
-            if each.name != "constants" and (value := getattr(columns, each.name)) is not None
-        }
+        # Its other fields are what the model turns out to have: run workers look themselves.
+        asked["columns"] = {"id": columns.id, "fields": dict(columns.fields)}
     return asked
 
 

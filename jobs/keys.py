@@ -133,6 +133,11 @@ class Keys:
         return f"{self.prefix}:runs:deadlines"
 
     @property
+    def run_outs(self) -> str:
+        """Hash: where runs that have not ended write to -> which one does."""
+        return f"{self.prefix}:runs:outs"
+
+    @property
     def run_workers(self) -> str:
         """Hash: run workers by id: who they are and when they last said so, as JSON."""
         return f"{self.prefix}:runs:workers"

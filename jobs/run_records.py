@@ -71,7 +71,6 @@ class RunSpec(BaseModel):
     columns: RunColumns = RunColumns()
     every: float | None = None
     frames: str | int | None = None
-    reuse: bool = True
     split: dict[str, float] = Field(default_factory=dict)
     images: str = ""
     media_prefix: str = ""
@@ -239,8 +238,8 @@ class Step(BaseModel):
     owner: str
     spec: RunSpec
     plan: RunPlan | None
-    #: What to call the API with; "" for none.
-    token: str
+    #: What to call the API with; "" for none. No log and no trace has it.
+    token: str = Field(repr=False)
     shard: Shard | None = None
     #: Names of the shard's segments in the store, in the order in which they were written.
     segments: list[str] = []

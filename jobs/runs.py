@@ -49,15 +49,25 @@ def create_run(
     """Write a run down and have it begun. False for a known one, which stays as it is.
 
     Where the server asks for API keys, `token` is one made for this run, `key_id` and `key_text`
-    its record: both go when the run ends. Raises Conflict for another run of that id.
+    its record: both go when the run ends. Raises Conflict for another run of that id, while what
+    the store has of a forgotten one is being removed, and while another writes to its `out`.
     """
     keys = Keys(settings.key_prefix)
     group = Group(FAMILY, spec.model, spec.version, spec.tenant, BULK_PRIORITY)
     max_ms = spec.max_device_seconds
 
     def parse(reply: int) -> bool:
-        if reply < 0:
+        if reply == -1:
             raise Conflict(f"run {spec.id!r} is there, and asks for something else")
+        if reply == -3:
+            raise Conflict(
+                f"out: a run that has not ended writes to {spec.out!r}: name another, or wait"
+            )
+        if reply < 0:
+            raise Conflict(
+                f"run {spec.id!r} was forgotten, and run workers still remove what it left: take "
+                "another id, or this one in a minute"
+            )
         return reply == 1
 
     return call_script(
@@ -67,6 +77,8 @@ def create_run(
             "run": keys.run(spec.id),
             "api_keys": keys.api_keys,
             "queue": FAMILY,
+            "removing": keys.runs_removing,
+            "outs": keys.run_outs,
             "indexes": _indexes(spec.tenant, keys),
         },
         args={
@@ -83,6 +95,7 @@ def create_run(
             "token": token,
             "key_id": key_id,
             "key": key_text,
+            "out": spec.out,
             "ticket": run_ticket(),
         },
         parse=parse,

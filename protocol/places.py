@@ -30,7 +30,7 @@ class AllowedPlaces:
         for name in named:
             if name != LOCAL and not name.startswith("/") and not _SCHEME.match(name):
                 raise ValueError(f"{name!r} is no place: name /folder/, s3://bucket/ or {LOCAL!r}")
-        return cls(tuple(name if name == LOCAL else _as_folder(_plain(name)) for name in named))
+        return cls(tuple(name if name == LOCAL else _as_folder(plain(name)) for name in named))
 
     @property
     def everywhere(self) -> bool:
@@ -45,10 +45,17 @@ class AllowedPlaces:
         """Whether a path, a glob or a URL is in a place, by how it is spelled."""
         if self.everywhere:
             return True
-        path = _plain(path)
+        path = plain(path)
         if "::" in path or ".." in path.split("/") or "\\" in path or "\0" in path:
             return False  # one URL in another; a way up; what some systems read as one
         return any(_as_folder(path).startswith(prefix) for prefix in self.prefixes)
+
+    def has_room_beside(self, path: str) -> bool:
+        """Whether what lies beside a path, which is in a place, is in the place too."""
+        scheme, mark, rest = plain(path).partition("://")
+        names = [name for name in (rest if mark else scheme).split("/") if name]
+        is_named = len(names) > bool(mark)  # a URL's first is a host or a bucket
+        return is_named and _as_folder(plain(path)) not in self.prefixes
 
     def __str__(self) -> str:
         """As a refusal lists them."""
@@ -63,14 +70,14 @@ class AllowedPlaces:
         return any(real.startswith(_as_folder(os.path.realpath(prefix))) for prefix in local)
 
 
-def _plain(path: str) -> str:
+def plain(path: str) -> str:
     """A path or URL in one spelling; what begins with file:// is a path."""
     scheme, mark, rest = path.partition("://")
     if not mark:
         return posixpath.normpath(path) if ".." not in path.split("/") and path else path
     scheme = scheme.lower()
     if scheme in ("file", "local"):
-        return _plain(f"/{rest.lstrip('/')}")
+        return plain(f"/{rest.lstrip('/')}")
     return f"{scheme}://{rest}"
 
 

@@ -179,7 +179,7 @@ class Merge:
         files = dict(_files(options))
         if spec.out:
             self._hold.save()
-            upload(spec.out, files)
+            upload(spec.out, files, self._hold.check)
             return _told(spec.out, files)
         key = output_key(self._hold.step.run_id, self._hold.attempt, export)
         return put_output(self._store, key, self._opened(files))

@@ -12,6 +12,7 @@ from ..protocol.errors import InvalidRequest
 from .asked import asked_of, is_local, options_of
 from .fleet import RunClient
 from .hold import StepHold
+from .remote_place import refuse_taken
 from .settings import RunSettings
 
 
@@ -24,6 +25,8 @@ def plan_run(
     asked = asked_of(client, spec, options, None, place)
     if is_local(spec):
         asked.placing.look()  # before anything is computed
+    elif spec.out and not spec.overwrite:
+        refuse_taken(spec.out)
     shards = _shards(hold, asked, settings)
     return RunPlan(
         version=asked.origin.version,

@@ -2,25 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from ..client.annotate.places import REPORT
-from ..protocol.errors import InvalidRequest, Unavailable
+from ..client.annotate.places import ERRORS, PAGE, REPORT
+from ..protocol.errors import InvalidRequest, Unavailable, WherryError
+from .hold import StepEnded
 
 
-def upload(out: str, files: Mapping[str, Path]) -> None:
+def refuse_taken(out: str) -> None:
+    """Raise InvalidRequest where an output, or what comes beside it, is there already.
+
+    Unavailable for a place that is away.
+    """
+    with _told(out):
+        fs, folder, name = _opened(out)
+        for suffix in ("", *(f".{beside}" for beside in (ERRORS, REPORT, PAGE))):
+            if fs.exists(f"{folder}/{name}{suffix}"):
+                raise InvalidRequest(
+                    f"{out}{suffix}: is there: move it, name another output, or let `overwrite` "
+                    "replace it"
+                )
+
+
+def upload(out: str, files: Mapping[str, Path], check: Callable[[], None]) -> None:
     """Put files beside `out`. An object appears whole; the report comes last, when all are there.
 
-    Raises InvalidRequest for a place that refuses, Unavailable for one that is away.
+    `check` is called before each, and may raise. Raises InvalidRequest for a place that refuses,
+    Unavailable for one that is away.
     """
+    with _told(out):
+        fs, folder, _ = _opened(out)
+        for name in sorted(files, key=lambda name: name.endswith(f".{REPORT}")):
+            check()
+            fs.put_file(str(files[name]), f"{folder}/{name}")
+
+
+def _opened(out: str) -> tuple[Any, str, str]:
+    """The file system of a place, the folder above it there, and its name."""
     from fsspec.core import url_to_fs
 
-    above = out.rstrip("/").rpartition("/")[0]
+    above, _, name = out.rstrip("/").rpartition("/")
+    fs, folder = url_to_fs(above, use_listings_cache=False)
+    return fs, folder, name
+
+
+@contextmanager
+def _told(out: str) -> Iterator[None]:
     try:
-        fs, folder = url_to_fs(above, use_listings_cache=False)
-        for name in sorted(files, key=lambda name: name.endswith(f".{REPORT}")):
-            fs.put_file(str(files[name]), f"{folder}/{name}")
+        yield
+    except (WherryError, StepEnded):
+        raise
     except (ImportError, ValueError, PermissionError, FileNotFoundError) as error:
         raise InvalidRequest(f"{out}: {error}") from None
     except Exception as error:  # each file system has its own network errors

@@ -32,6 +32,7 @@ from .fleet import RunClient
 from .hold import StepCanceled, StepHold, StepLost, StepPaused
 from .leftovers import Leftovers
 from .segments import Segments
+from .served import Served
 from .settings import RunSettings
 from .sheet import Sheet, SheetRows
 from .sources import run_place
@@ -67,7 +68,8 @@ class ShardRun:
         asked = asked_of(self._client, spec, options_of(spec, folder, plan), plan, place)
         with Ledger(folder / "ledger") as ledger:
             ledger.begin(reuse=True)
-            meter = DeviceMeter(self._client, spec.model, self._shard.device_ms)
+            self._served = Served(self._queue, self._jobs, spec.model, asked.origin.version)
+            meter = DeviceMeter(self._served, self._shard.device_ms)
             segments = Segments(
                 self._hold, ledger, self._store, self._leftovers, self._settings, meter
             )
@@ -82,7 +84,7 @@ class ShardRun:
         self, asked: PreparedRun, ledger: Ledger, segments: Segments, rows: SheetRows
     ) -> AnnotateRun:
         step, origin = self._hold.step, asked.origin
-        size = sizes(self._client, origin)
+        size = sizes(self._client, origin, self._served.workers())
         return AnnotateRun(
             self._client,
             SourcePart(asked.source, Part.of(self._shard.part)),
@@ -90,7 +92,7 @@ class ShardRun:
             ledger,
             size.rows,
             size.in_flight,
-            job_size=JobSize(self._client, origin.model, size.rows, size.most_rows),
+            job_size=JobSize(self._served.work_done, size.rows, size.most_rows),
             sampler=rows,
             # An export may be one that writes it, whatever the run's own format.
             text_field=text_field(origin.task),

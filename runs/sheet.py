@@ -174,7 +174,13 @@ class Sheet:
     def plain(response: v2.InferenceResponse) -> bytes:
         """A response of numbers and texts as JSON: of many rows that is most of the work."""
         outputs = [
-            {"name": t.name, "shape": t.shape, "datatype": t.datatype, "data": t.data}
+            {
+                "name": t.name,
+                "shape": t.shape,
+                "datatype": t.datatype,
+                "data": t.data,
+                **({"parameters": t.parameters} if t.parameters else {}),
+            }
             for t in response.outputs
         ]
         told = {"model_name": response.model_name, "outputs": outputs}

@@ -105,7 +105,8 @@ class KeyBook:
 
     def tenant(self, name: str) -> Caller:
         """A tenant as its keys have it: for what it asked for before."""
-        mine = [key.caller for key in self._keys.values() if key.tenant == name]
+        given = (key for key in self._keys.values() if not key.run)
+        mine = [key.caller for key in given if key.tenant == name]
         return max(mine, key=lambda who: who.weight, default=Caller(name, frozenset()))
 
     @property

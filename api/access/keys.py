@@ -52,6 +52,8 @@ class ApiKey(BaseModel):
     expires_at: datetime | None = None
     created_at: datetime | None = None
     note: str = Field(default="", max_length=200)
+    #: The run that its run workers call the API for; None for a key that somebody was given.
+    run: str | None = Field(default=None, max_length=200)
 
     @field_validator("tenant")
     @classmethod
@@ -70,7 +72,9 @@ class ApiKey(BaseModel):
 
     @model_validator(mode="after")
     def _check_tenant(self) -> ApiKey:
-        if (Scope.ADMIN in self.scopes) != (self.tenant == NOBODY):
+        if self.run and Scope.ADMIN in self.scopes:
+            raise ValueError("a run's key has not the scope admin")
+        if not self.run and (Scope.ADMIN in self.scopes) != (self.tenant == NOBODY):
             raise ValueError(
                 "a key with the scope admin is the operator's and names no tenant; any other does"
             )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pydantic_core import to_json
 
 from ...protocol.errors import InvalidRequest
-from .run_rows import ORDERED_ROWS, Place, PlacedRow, Sheets
+from .run_rows import ORDERED_ROWS, Place, PlacedRow, Sheets, fitting
 
 
 class ComparedRow(NamedTuple):
@@ -40,6 +40,7 @@ class _Answer(NamedTuple):
     weights: dict[str, float]
     first: str
     digest: int
+    bytes: int
 
 
 def compared(one: Sheets, other: Sheets, label: str, after: str, limit: int) -> Comparison:
@@ -48,7 +49,7 @@ def compared(one: Sheets, other: Sheets, label: str, after: str, limit: int) -> 
     if after and not begin:
         raise InvalidRequest(f"after: {after[:40]!r} is none that a page told")
     theirs = {placed.row["id"]: _answer(placed) for placed in other.first_rows(ORDERED_ROWS)}
-    pairs: list[tuple[float, Place, Place, float | None]] = []
+    pairs: list[tuple[float, Place, Place, float | None, int]] = []
     shares, alike = 0.0, 0
     for placed in one.first_rows(ORDERED_ROWS):
         a, b = _answer(placed), theirs.get(placed.row["id"])
@@ -56,17 +57,18 @@ def compared(one: Sheets, other: Sheets, label: str, after: str, limit: int) -> 
             continue
         agreement = agreement_of(a, b)
         # What cannot be compared, since one failed, differs most of all.
-        pairs.append((-1.0 if agreement is None else agreement, a.place, b.place, agreement))
+        order = -1.0 if agreement is None else agreement
+        pairs.append((order, a.place, b.place, agreement, a.bytes + b.bytes))
         if agreement is not None:
             shares += agreement
             alike += a.first == b.first
     pairs.sort(key=lambda pair: pair[:2])
-    able = sum(agreement is not None for *_, agreement in pairs)
-    shown = pairs[begin : begin + limit]
+    able = sum(agreement is not None for *_, agreement, _ in pairs)
+    end = begin + fitting([size for *_, size in pairs[begin : begin + limit]])
+    shown = pairs[begin:end]
     rows = zip(
-        one.at([a for _, a, _, _ in shown]), other.at([b for _, _, b, _ in shown]), strict=True
+        one.at([pair[1] for pair in shown]), other.at([pair[2] for pair in shown]), strict=True
     )
-    end = begin + limit
     return Comparison(
         rows=[ComparedRow(a, b, of[3]) for (a, b), of in zip(rows, shown, strict=True)],
         after=str(end) if end < len(pairs) else "",
@@ -102,4 +104,4 @@ def _answer(placed: PlacedRow) -> _Answer:
         weights[found["label"]] = weights.get(found["label"], 0.0) + weight
     first = row["labels"][0]["label"] if row["labels"] else ""
     digest = 0 if weights else hash(to_json(row.get("answer")))
-    return _Answer(placed.place, row["state"] == "failed", weights, first, digest)
+    return _Answer(placed.place, row["state"] == "failed", weights, first, digest, placed.bytes)

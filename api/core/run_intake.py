@@ -15,7 +15,7 @@ from ...jobs.uploads import SCHEME
 from ...protocol.errors import InvalidRequest
 from ...protocol.first_fault import FirstFault, few_fields
 from ...protocol.nearest import meant
-from ...protocol.places import AllowedPlaces
+from ...protocol.places import AllowedPlaces, plain
 from ...protocol.v2 import describe
 from ...tasks.annotations.formats import BY_NAME, formats_of
 from ...tasks.base import Task
@@ -51,7 +51,6 @@ class RunAsked(FirstFault):
     columns: RunColumns = RunColumns()
     every: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     frames: str | int | None = None
-    reuse: bool = True
     split: dict[str, float] = Field(default_factory=dict)
     images: str = Field(default="", max_length=20)
     media_prefix: str = Field(default="", max_length=4096)
@@ -121,7 +120,8 @@ def spec_of(
     called = service.submitter.outbound.webhook(asked.webhook or webhook)
     kept_s = service.settings.run_kept_s if asked.kept_s is None else asked.kept_s
     return RunSpec(
-        **asked.model_dump(exclude={"id", "kept_s", "webhook", "columns"}),
+        **asked.model_dump(exclude={"id", "kept_s", "webhook", "columns", "out"}),
+        out=_whole_out(asked.out),
         columns=asked.columns,
         id=who.stored(asked.id or _id_for(key)),
         tenant=who.tenant,
@@ -185,3 +185,13 @@ def _check_place(field: str, spec: str, places: AllowedPlaces) -> None:
             f"{field}: {spec[:200]!r} is in no place of runs (WHERRY_RUN_PLACES: {places}); "
             f"{instead}"
         )
+    if field == "out" and not places.has_room_beside(path):
+        raise InvalidRequest(
+            f"out: {spec[:200]!r} has no name of its own in a place: name a file or folder in it, "
+            "for a report comes to lie beside"
+        )
+
+
+def _whole_out(out: str) -> str:
+    """An output's place in the one spelling by which two runs would meet."""
+    return plain(out).rstrip("/") if out else ""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from pydantic_core import from_json
+
 from ...jobs.run_blobs import SheetBlock, pictures_key, read_block, sheet_index
 from ...jobs.run_records import Run, Shard
 from ...jobs.stores import Store
@@ -15,6 +17,9 @@ from ...protocol.errors import InvalidRequest, NotFound
 
 #: Blocks that one page reads, at most: it may then have fewer rows than asked for, and goes on.
 _MOST_BLOCKS = 60
+
+#: Bytes of rows that one page has, about: some answers are large, and it may then have fewer.
+PAGE_BYTES = 16 * 1024 * 1024
 
 #: Rows that are put in order by their score, at most: the first of a run.
 ORDERED_ROWS = 20_000
@@ -87,6 +92,8 @@ class PlacedRow(NamedTuple):
 
     place: Place
     row: dict[str, Any]
+    #: How much it is as JSON.
+    bytes: int
 
 
 class RowsPage(NamedTuple):
@@ -113,15 +120,17 @@ class Sheets:
             return self._by_score(wanted, after, limit)
         begin = Place.of(after) if after else Place(0, 0)
         found: list[PlacedRow] = []
+        room = PAGE_BYTES
         for read, (shard, first, block) in enumerate(self._worth_reading(wanted, begin)):
             if read == _MOST_BLOCKS:
                 return RowsPage(found, str(Place(shard.number, first)))
             for placed in self._rows(shard, first, block):
                 if placed.place < begin or not wanted.admits(placed.row):
                     continue
-                if len(found) == limit:
+                if len(found) == limit or room <= 0:
                     return RowsPage(found, str(placed.place))
                 found.append(placed)
+                room -= placed.bytes
         return RowsPage(found, "")
 
     def _worth_reading(
@@ -179,12 +188,12 @@ class Sheets:
         if after and not begin:
             raise InvalidRequest(f"after: {after[:40]!r} is none that a page told")
         found = sorted(  # without the rows themselves, whose answers may be large
-            (placed.row["score"], placed.place)
+            (placed.row["score"], placed.place, placed.bytes)
             for placed in self.first_rows(ORDERED_ROWS)
             if placed.row["score"] is not None and wanted.admits(placed.row)
         )
-        end = begin + limit
-        rows = self.at([place for _, place in found[begin:end]])
+        end = begin + fitting([size for *_, size in found[begin : begin + limit]])
+        rows = self.at([place for _, place, _ in found[begin:end]])
         ordered = min(ORDERED_ROWS, self.counted)
         return RowsPage(rows, str(end) if end < len(found) else "", ordered)
 
@@ -195,7 +204,12 @@ class Sheets:
             mine = {place.number for place in places if place.shard == shard.number}
             for first, block in self._blocks(shard) if mine else ():
                 if any(first <= number < first + block.rows for number in mine):
-                    found |= {placed.place: placed for placed in self._rows(shard, first, block)}
+                    # Not the others: each of a thousand rows may be in a block of its own.
+                    found |= {
+                        placed.place: placed
+                        for placed in self._rows(shard, first, block)
+                        if placed.place.number in mine
+                    }
         return [found[place] for place in places]
 
     def _blocks(self, shard: Shard) -> Iterator[tuple[int, SheetBlock]]:
@@ -207,10 +221,21 @@ class Sheets:
             first += block.rows
 
     def _rows(self, shard: Shard, first: int, block: SheetBlock) -> Iterator[PlacedRow]:
-        rows = read_block(self._store, self._run_id, shard.number, shard.sheet, block)
-        for number, row in enumerate(rows, start=first):
+        lines = read_block(self._store, self._run_id, shard.number, shard.sheet, block)
+        for number, line in enumerate(lines, start=first):
+            row = from_json(line)
             row["index"] += shard.moved
-            yield PlacedRow(Place(shard.number, number), row)
+            yield PlacedRow(Place(shard.number, number), row, len(line))
+
+
+def fitting(sizes: Sequence[int]) -> int:
+    """How many of some rows go on one page, by their bytes: one at least."""
+    room = PAGE_BYTES
+    for count, size in enumerate(sizes):
+        if room <= 0:
+            return count
+        room -= size
+    return len(sizes)
 
 
 @lru_cache(_INDEXES)

@@ -52,7 +52,7 @@ def run_view(run: Run) -> dict[str, Any]:
             "reused": at.reused + at.duplicates,
             "in_flight": at.in_flight,
         },
-        "rows_per_s": at.rows_per_s,
+        "rows_per_s": _rows_per_s(run, answered + at.failed),
         "estimated_end_at": timestamp(_estimated_end_ms(run, answered + at.failed)),
         "device_seconds": at.device_seconds,
         "max_device_seconds": spec.max_device_seconds,
@@ -75,6 +75,15 @@ def run_view(run: Run) -> dict[str, Any]:
         "cloned_from": shown_id(spec.cloned_from) if spec.cloned_from else None,
         "links": _links(spec.id),
     }
+
+
+def _rows_per_s(run: Run, done: int) -> float:
+    """Of late; of an ended run, over all of it."""
+    at = run.progress
+    if at.ended_at_ms is None:
+        return at.rows_per_s
+    took_ms = at.ended_at_ms - (at.started_at_ms or at.ended_at_ms)
+    return round(done * 1000 / took_ms, 3) if took_ms > 0 else 0.0
 
 
 def _estimated_end_ms(run: Run, done: int) -> int | None:

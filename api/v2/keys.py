@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ...jobs.owned import NOBODY
 from ...protocol.errors import InvalidRequest
 from ...protocol.v2 import describe
 from ..access.book import KeyBook
@@ -49,7 +50,7 @@ async def who_asks(request: Request) -> Response:
     who = caller.get()
     return json_response(
         {
-            "tenant": None if who.admin else who.tenant,
+            "tenant": None if who.tenant == NOBODY else who.tenant,
             "scopes": sorted(who.scopes),
             "keys_needed": _book(request).closed,
             "weight": who.weight,
@@ -104,4 +105,4 @@ def _end(days: float) -> datetime | None:
 
 def _view(key: ApiKey, *, in_file: bool) -> dict[str, Any]:
     told = key.model_dump(mode="json", exclude={"hash", "tenant"}, exclude_none=True)
-    return {**told, "tenant": None if key.caller.admin else key.tenant, "in_file": in_file}
+    return {**told, "tenant": None if key.tenant == NOBODY else key.tenant, "in_file": in_file}

@@ -16,7 +16,7 @@ from .compute import compute_s
 from .errors_file import failed_ids
 from .fleet import Fleet
 from .formats import OutputLayout
-from .job_size import JobSize
+from .job_size import JobSize, told_work
 from .laid_out import NO_IMAGES
 from .ledger import Ledger
 from .output import Findings, write_output
@@ -174,7 +174,7 @@ def _run(
         ledger,
         size.rows,
         size.in_flight,
-        job_size=JobSize(client, origin.model, size.rows, size.most_rows),
+        job_size=JobSize(told_work(client, origin.model), size.rows, size.most_rows),
         max_errors=options.max_errors,
         sampler=Sampler(ledger, origin.task) if options.report else None,
         text_field=text_field(origin.task) if asked.writer.writes_text else "",

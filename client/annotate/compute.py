@@ -29,12 +29,6 @@ def work_done(client: Fleet, model: str) -> WorkDone:
     return WorkDone(rows, sum(_ns(stats, stage) for stage in stages) / 1e9)
 
 
-def device_work(client: Fleet, model: str) -> WorkDone:
-    """Rows, and the seconds that devices have computed them, for whoever asked."""
-    stats = _stats(client, model)
-    return WorkDone(sum(s["inference_count"] for s in stats), _ns(stats, "compute_infer") / 1e9)
-
-
 def _stats(client: Fleet, model: str) -> list[dict[str, Any]]:
     stats: list[dict[str, Any]] = client.get(f"{model_path(model)}/stats")["model_stats"]
     return stats

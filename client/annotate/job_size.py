@@ -7,6 +7,7 @@ of the rows as ever, but nobody else's job comes in between: so a job is to take
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ...protocol.errors import WherryError
@@ -24,8 +25,8 @@ _FIRST_LOOK = 8
 class JobSize:
     """The rows of a job, as the model turns out to be."""
 
-    client: Fleet
-    model: str
+    #: What workers have done for the model so far; None while nobody knows.
+    work: Callable[[], WorkDone | None]
     #: What one forward takes, and what the server takes in one request.
     least: int
     most: int
@@ -37,7 +38,7 @@ class JobSize:
 
     def __post_init__(self) -> None:
         self.rows = self.least
-        self._began = self._work()
+        self._began = self.work()
 
     def answered(self) -> None:
         """Note that a job was; now and then the model is asked how quick it is."""
@@ -47,15 +48,21 @@ class JobSize:
             self._look()
 
     def _look(self) -> None:
-        now = self._work()
+        now = self.work()
         if self._began is None or now is None or now.rows <= self._began.rows:
             return  # nobody knows, or Redis began anew
         row_s = (now.busy_s - self._began.busy_s) / (now.rows - self._began.rows)
         forwards = int(_JOB_S / max(1e-9, row_s * self.least))
         self.rows = max(self.least, min(forwards * self.least, self.most))
 
-    def _work(self) -> WorkDone | None:
+
+def told_work(client: Fleet, model: str) -> Callable[[], WorkDone | None]:
+    """What workers have done for a model, as the server tells it; None where it does not."""
+
+    def work() -> WorkDone | None:
         try:
-            return work_done(self.client, self.model)
+            return work_done(client, model)
         except WherryError:
             return None
+
+    return work

@@ -236,11 +236,15 @@ class Sizes(NamedTuple):
     most_rows: int
 
 
-def sizes(client: Fleet, origin: Origin) -> Sizes:
-    """What jobs are to be by what the server says; at most 1 row where it does not say."""
+def sizes(client: Fleet, origin: Origin, serving: int | None = None) -> Sizes:
+    """What jobs are to be by what the server says; at most 1 row where it does not say.
+
+    `serving` is how many workers take the model's jobs, where the caller knows.
+    """
     told = _metadata(client, origin.model)["parameters"]
-    workers = client.get("/v2/queues")["workers"]
-    serving = sum(w["alive"] and origin.model in w["models"] for w in workers)
+    if serving is None:
+        workers = client.get("/v2/queues")["workers"]
+        serving = sum(w["alive"] and origin.model in w["models"] for w in workers)
     return Sizes(
         rows=max(1, int(told["max_batch_size"])),
         in_flight=_JOBS_PER_WORKER * max(1, serving),

@@ -43,13 +43,14 @@ end
 -- A run ends: nobody is at it any more, its key is good for nothing, who waits hears of it.
 local function end_run(id, state, error)
   local run, ms = key('run', id), now_ms()
-  local f = redis.call('HMGET', run, 'kept_ms', 'webhook', 'key_id')
+  local f = redis.call('HMGET', run, 'kept_ms', 'webhook', 'key_id', 'out')
   redis.call('HSET', run, 'state', state, 'error', error, 'ended_at', text(ms), 'finished_at', text(ms),
     'in_flight', 0)
   drop_steps(id)
   redis.call('ZREM', P .. ':runs:deadlines', id)
   if f[3] ~= '' then redis.call('HDEL', P .. ':keys', f[3]) end
   redis.call('HSET', run, 'key_id', '')
+  if f[4] and f[4] ~= '' then redis.call('HDEL', P .. ':runs:outs', f[4]) end
   redis.call('HDEL', run, 'token')
   if f[1] ~= '0' then
     redis.call('HSET', run, 'expires_at', text(ms + f[1]))

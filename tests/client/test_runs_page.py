@@ -15,6 +15,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from wherry.client import AsyncClient, Client, annotate_command, run_commands
+from wherry.client.errors import UsageError
 from wherry.client.run_views import RunView
 from wherry.client.runs import Runs
 from wherry.ops.stack import Stack
@@ -110,7 +111,10 @@ def test_what_only_a_detached_run_has_is_refused_without(here: Path) -> None:
     asked = ("annotate", "photos", "-m", "image-classification")
     for words in (("--sample", "3"), ("--upload",), ("--name", "x"), ()):
         called(*asked, *words, code=2)
-    called(*asked, "--detach", "--dry-run", code=2)
+    for word in ("--dry-run", "--no-reuse", "--no-report"):
+        assert word in called(*asked, "--detach", word, code=2)
+    with Client() as client, pytest.raises(UsageError, match="reuse"):
+        client.annotate("photos", model="image-classification", detach=True, reuse=False)
     called(*asked, "--detach", "--out", "x.nothing", "--format", "yolo-pose", code=1)
 
 
@@ -152,3 +156,23 @@ async def awaited(url: str) -> list[str]:
 
 def test_the_same_to_await(here: Path, stack: Stack) -> None:
     assert asyncio.run(awaited(stack.url)) == [f"{number}.png" for number in range(6)]
+
+
+def test_fetching_removes_nothing_that_it_does_not_bring(here: Path) -> None:
+    asked = ["photos", "--model", "image-classification", "--detach", "--json"]
+    run = json.loads(called("annotate", *asked))["id"]
+    called("runs", "fetch", run, "--wait", "--out", "labels.jsonl")
+    photos = sorted((here / "photos").iterdir())
+    for out in ("photos", ".", "photos/.."):
+        called("runs", "fetch", run, "--out", out, "--overwrite", code=2)
+    yolo = ["runs", "fetch", run, "--format", "yolo-classify", "--overwrite", "--out"]
+    for out in ("photos", "labels.jsonl"):
+        called(*yolo, out, code=2)
+    assert sorted((here / "photos").iterdir()) == photos
+    called(*yolo, "yolo")
+    called(*yolo, "yolo")
+    (here / "yolo" / "notes.txt").write_text("mine")
+    called(*yolo, "yolo", code=2)
+    assert (here / "yolo" / "notes.txt").read_text() == "mine"
+    called("runs", "fetch", run, "--out", "labels.jsonl", "--overwrite")
+    assert not list(here.glob(".wherry-fetch-*"))

@@ -11,7 +11,7 @@ import boto3
 import httpx
 import pytest
 
-from wherry.api.access.keys import make, toml_entry
+from wherry.api.access.keys import Made, make, toml_entry
 from wherry.client import Client
 from wherry.client.annotate import Options, annotate
 from wherry.jobs.settings import JobsSettings
@@ -102,6 +102,7 @@ def test_a_tenants_run_reads_and_writes_a_bucket_and_tells_its_end(
             lambda run: run["state"] in ("succeeded", "failed"),
         )
         assert (run["state"], run["error"]) == ("succeeded", None)
+        assert run["device_seconds"] > 0, "no tenant may read a model's counters: run workers do"
         told = until(lambda: [asked for asked in receiver.asked if asked.path == "/hook"])
         said = json.loads(told[0].body)
         assert (said["type"], said["data"]["state"]) == ("run.succeeded", "succeeded")
@@ -112,7 +113,52 @@ def test_a_tenants_run_reads_and_writes_a_bucket_and_tells_its_end(
         for name in ("vectors.jsonl", "vectors.jsonl.errors.jsonl"):
             body = bucket.get_object(Bucket="wherry", Key=f"data/out/{name}")["Body"].read()
             assert body == (tmp_path / name).read_bytes()
-        jobs = admin.get("/v2/keys")
-        assert run_id not in json.dumps(jobs), "its key is gone with it"
+        # Its key is gone with it: the API looks once a second which are there.
+        until(lambda: run_id not in json.dumps(admin.get("/v2/keys")))
     response = httpx.get(f"{far.url}/v2/runs/{run_id}")
     assert response.status_code == 401
+
+
+@pytest.mark.parametrize("who", [ACME, ADMIN], ids=["a tenant", "the operator"])
+def test_device_time_is_a_limit_for_whoever_has_a_key(far: Stack, bucket: Any, who: Made) -> None:
+    rows = "\n".join(f"row {n} of {who.key.id}" for n in range(400))
+    bucket.put_object(Bucket="wherry", Key="data/dear.csv", Body=f"text\n{rows}".encode())
+    with Client(far.url, api_key=who.token) as client:
+        asked = {"source": "s3://wherry/data/dear.csv", "model": "words", "shard_rows": 100}
+        run_id = client.post("/v2/runs", {**asked, "max_device_seconds": 1e-6})["id"]
+        run = until(
+            lambda: client.get(f"/v2/runs/{run_id}"),
+            lambda run: run["state"] in ("succeeded", "failed"),
+        )
+    assert run["state"] == "failed"
+    assert run["error"]["error_type"] == "too_much_device_time"
+
+
+def test_an_output_in_a_bucket_replaces_nothing_unasked(far: Stack, bucket: Any) -> None:
+    bucket.put_object(Bucket="wherry", Key="data/one.csv", Body=b"text\none row\n")
+    bucket.put_object(Bucket="wherry", Key="data/kept/mine.jsonl", Body=b"dear")
+    bucket.put_object(Bucket="wherry", Key="data/kept/half.jsonl.report.json", Body=b"{}")
+    with Client(far.url, api_key=ACME.token) as client:
+
+        def ended(name: str, **more: Any) -> dict[str, Any]:
+            asked = {"source": "s3://wherry/data/one.csv", "model": "words", **more}
+            out = f"s3://wherry/data/kept/{name}"
+            run_id = client.post("/v2/runs", {**asked, "out": out})["id"]
+            return until(
+                lambda: client.get(f"/v2/runs/{run_id}"),
+                lambda run: run["state"] in ("succeeded", "failed"),
+            )
+
+        for name, there in (
+            ("mine.jsonl/", "mine.jsonl"),
+            ("half.jsonl", "half.jsonl.report.json"),
+        ):
+            run = ended(name)
+            assert run["state"] == "failed"
+            assert f"{there}: is there" in run["error"]["message"]
+            assert run["rows"]["read"] == 0, "before anything is computed"
+        read = bucket.get_object(Bucket="wherry", Key="data/kept/mine.jsonl")["Body"].read
+        assert read() == b"dear"
+        assert ended("mine.jsonl", overwrite=True)["state"] == "succeeded"
+        read = bucket.get_object(Bucket="wherry", Key="data/kept/mine.jsonl")["Body"].read
+        assert read() != b"dear"

@@ -444,6 +444,18 @@ def test_a_forgotten_run_leaves_nothing(runs: Runs) -> None:
     assert left == []
 
 
+def test_an_id_is_free_once_its_forgotten_run_has_left_the_store(runs: Runs) -> None:
+    """Until then run workers remove what the store has under it, a new run's answers too."""
+    spec = runs.create()
+    runs.command("cancel")
+    runs.queue.run(forget_run(spec, runs.settings))
+    with pytest.raises(Conflict, match="was forgotten"):
+        runs.queue.run(create_run(spec, runs.settings))
+    assert runs.queue.run(get_run(spec.id, runs.settings)) is None
+    runs.queue.run(removed(spec.id, runs.settings))
+    assert runs.queue.run(create_run(spec, runs.settings))
+
+
 def test_an_ended_run_goes_when_its_time_is_over(runs: Runs, tmp_path: Any) -> None:
     runs.succeeded(kept_s=1)
     remover = Remover(runs.queue, FolderStore(tmp_path), runs.settings)

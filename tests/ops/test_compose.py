@@ -14,7 +14,8 @@ import yaml
 
 from wherry.api.settings import ApiSettings
 from wherry.jobs.settings import JobsSettings
-from wherry.ops.services import api_command, flower_command, worker_command
+from wherry.ops.services import api_command, flower_command, runs_command, worker_command
+from wherry.runs.settings import RunSettings
 from wherry.tasks.catalog import load_catalog
 from wherry.workers.settings import WorkerSettings
 
@@ -45,6 +46,7 @@ def test_the_fleet_is_whole() -> None:
         "worker-vision",
         "worker-text",
         "worker-vision-gpu",
+        "worker-runs",
         "flower",
     }
 
@@ -65,7 +67,7 @@ def test_published_ports_are_on_loopback(name: str) -> None:
 def test_every_setting_exists(name: str) -> None:
     known = {
         f"WHERRY_{field.upper()}"
-        for settings in (ApiSettings, JobsSettings, WorkerSettings)
+        for settings in (ApiSettings, JobsSettings, RunSettings, WorkerSettings)
         for field in settings.model_fields
     }
     given = {key for key in SERVICES[name]["environment"] if key.startswith("WHERRY_")}
@@ -87,6 +89,11 @@ def test_the_gpu_worker_waits_for_its_profile_and_has_a_device() -> None:
     (device,) = gpu["deploy"]["resources"]["reservations"]["devices"]
     assert device["capabilities"] == ["gpu"]
     assert not any("profiles" in service for name, service in SERVICES.items() if "gpu" not in name)
+
+
+def test_run_workers_reach_the_api_by_its_service() -> None:
+    port = SERVICES["api"]["environment"]["UVICORN_PORT"]
+    assert SERVICES["worker-runs"]["environment"]["WHERRY_API_URL"] == f"http://api:{port}"
 
 
 def test_flower_asks_for_a_password() -> None:
@@ -121,6 +128,7 @@ def parse(command: list[str]) -> dict[str, str]:
         ("worker-vision", worker_command("vision", 0)),
         ("worker-text", worker_command("text", 0)),
         ("worker-vision-gpu", worker_command("vision", 0)),
+        ("worker-runs", runs_command(0)),
         ("flower", flower_command(5555)),
     ],
 )

@@ -48,6 +48,8 @@ class Fleet:
             "WHERRY_REDIS_URL": f"redis://127.0.0.1:{self.ports['redis']}/0",
             "WHERRY_MODELS": str(folder / "models.toml"),
             "WHERRY_STORE_URL": str(folder / "blobs"),
+            "WHERRY_API_URL": f"http://127.0.0.1:{self.ports['api']}",
+            "WHERRY_RUN_DIR": str(folder / "runs"),
             "UVICORN_HOST": "127.0.0.1",
             "UVICORN_PORT": str(self.ports["api"]),
             "FLOWER_ADDRESS": "127.0.0.1",
@@ -78,7 +80,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     with ExitStack() as stack:
         redis = fleet.run("redis", "--port", str(fleet.ports["redis"]), "--dir", str(fleet.folder))
         stack.callback(redis.stop)
-        for name in ("flower", "worker-text", "worker-vision", "api"):
+        for name in ("flower", "worker-text", "worker-vision", "worker-runs", "api"):
             stack.callback(fleet.run(name).stop)
         wait_for(fleet, f"http://127.0.0.1:{fleet.ports['api']}/v2/health/ready")
         yield fleet
@@ -104,6 +106,17 @@ def test_the_fleet_answers(fleet: Fleet) -> None:
     assert len(answer.embeddings) == 2
 
 
+def test_a_data_set_is_sent_annotated_and_fetched(fleet: Fleet, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("text\none\ntwo\nthree\n")
+    with Client(f"http://127.0.0.1:{fleet.ports['api']}") as client:
+        source = client.runs.upload(tmp_path / "rows.csv")["source"]
+        run = client.runs.start(source, model="embedding")
+        run = client.runs.wait(run.id, timeout_s=PATIENCE_S)
+        assert (run.state, run.rows.answered) == ("succeeded", 3), run.error
+        out = client.runs.fetch(run.id, tmp_path / "vectors.jsonl")
+    assert len(out.read_text().splitlines()) == 3
+
+
 def test_flower_wants_its_password(fleet: Fleet) -> None:
     url = f"http://127.0.0.1:{fleet.ports['flower']}"
     wait_for(fleet, f"{url}/healthcheck")
@@ -111,7 +124,7 @@ def test_flower_wants_its_password(fleet: Fleet) -> None:
     assert httpx.get(f"{url}/workers", auth=("me", "secret")).status_code == 200
 
 
-@pytest.mark.parametrize("name", ["worker-vision", "worker-text"])
+@pytest.mark.parametrize("name", ["worker-vision", "worker-text", "worker-runs"])
 def test_a_workers_health_check_finds_it(fleet: Fleet, name: str) -> None:
     kind, check = SERVICES[name]["healthcheck"]["test"]
     assert kind == "CMD-SHELL"

@@ -84,3 +84,20 @@ def test_without_places_nothing_is_in_one_and_with_local_all_is() -> None:
 def test_what_is_no_place_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no place"):
         AllowedPlaces.of(text)
+
+
+@pytest.mark.parametrize("path", ["/data/x", "/data/x/", "s3://bucket/photos/x", "file:///data/x"])
+def test_an_output_has_room_beside_it(path: str) -> None:
+    assert PLACES.has_room_beside(path)
+
+
+@pytest.mark.parametrize("path", ["/data", "/data//", "s3://bucket/photos/", "file:///srv/sets"])
+def test_a_place_itself_has_none_for_that_would_lie_outside(path: str) -> None:
+    assert PLACES.allow(path)
+    assert not PLACES.has_room_beside(path)
+
+
+@pytest.mark.parametrize("path", ["/", "s3://bucket", "s3://bucket/"])
+def test_nothing_lies_beside_what_has_no_name(path: str) -> None:
+    assert not AllowedPlaces.of("local").has_room_beside(path)
+    assert AllowedPlaces.of("local").has_room_beside(path + "/x")

@@ -215,3 +215,12 @@ async def test_a_tenant_is_known_by_its_keys(jobs: JobsSettings) -> None:
         assert not acme.admin
         gone = opened.book.tenant("gone")
         assert (gone.tenant, gone.admin) == ("gone", False)
+
+
+@in_loop
+async def test_a_tenant_is_not_judged_by_the_key_of_its_run(jobs: JobsSettings) -> None:
+    """The run's key has the weight that the tenant had when the run began."""
+    now = make(tenant="acme", scopes=["submit"], weight=2.0)
+    put(jobs, now, make(tenant="acme", scopes=["submit", "read"], weight=9.0, run="acme:r"))
+    async with Open(jobs) as opened:
+        assert opened.book.tenant("acme").weight == 2.0

@@ -84,6 +84,24 @@ def test_a_page_that_reads_much_ends_early_and_goes_on(http, ten, monkeypatch):
     assert (found, pages) == ([3, 8], 2)
 
 
+@pytest.mark.parametrize(
+    ("path", "query", "expected"),
+    [("rows", {}, 3), ("rows", {"order": "score"}, 3), ("compare", {"with": "other"}, 4)],
+)
+def test_a_page_of_large_answers_has_fewer_of_them(http, runs, monkeypatch, path, query, expected):
+    monkeypatch.setattr(run_rows, "PAGE_BYTES", 20_000)
+    large = [answered(n, ("cat", n / 10), answer={"text": "x" * 9000}) for n in range(7)]
+    run_of(http, runs, "r", large[:3], large[3:])
+    run_of(http, runs, "other", large)
+    found, after, pages = [], "", 0
+    while after is not None:
+        page = http.get(f"/v2/runs/r/{path}", params={**query, "after": after}).json()
+        found += [row["index"] for row in page["rows"]]
+        after, pages = page["after"], pages + 1
+    assert found == list(range(7))
+    assert pages == expected
+
+
 def test_the_least_sure_come_first_by_score(http, runs):
     scores = [0.9, 0.1, 0.5, 0.3, 0.7, 0.2]
     rows = [answered(n, ("cat", score)) for n, score in enumerate(scores)]

@@ -10,6 +10,7 @@ from wherry.api.core.run_changes import RunWatch
 from wherry.jobs.access_keys import all_keys
 from wherry.jobs.run_steps import take_step
 
+from ...support.waiting import until
 from .run_books import answered
 
 ASKED = {"source": "/data/photos", "model": "image-classification"}
@@ -64,6 +65,7 @@ def test_the_same_id_is_the_same_run(http, runs):
         ({"source": "upload:none"}, 400, "no upload 'none'"),
         ({"out": "/etc/x.jsonl"}, 400, "out"),
         ({"out": "s3://elsewhere/x"}, 400, "out"),
+        ({"out": "/data/"}, 400, "no name of its own"),
         ({"task": "chat"}, 400, "task"),
         ({"task": "nothing"}, 400, "task"),
         ({"format": "coco-detection"}, 400, "cannot hold what image-classification answers"),
@@ -71,6 +73,7 @@ def test_the_same_id_is_the_same_run(http, runs):
         ({"parameters": {"topk": 1}}, 400, "did you mean 'top_k'"),
         ({"inputs": {"text": "x"}}, 400, "inputs.text"),
         ({"sample": -1}, 400, "sample"),
+        ({"reuse": False}, 400, "reuse"),
         ({"priority": 0}, 400, "priority"),
         ({"max_device_seconds": 0}, 400, "max_device_seconds"),
         ({"id": "a/b"}, 400, "id"),
@@ -85,6 +88,21 @@ def test_what_a_run_cannot_be_is_refused_by_name(http, fields, status, told):
     assert answer.status_code == status, answer.text
     assert told in answer.json()["error"]
     assert http.get("/v2/runs").json()["runs"] == []
+
+
+def test_two_runs_never_write_to_one_place(http, runs):
+    run = begun(http, out="/data/out/labels.jsonl")
+    for spelled in (
+        "/data/out/labels.jsonl/",
+        "/data/./out//labels.jsonl",
+        "file:///data/out/labels.jsonl",
+    ):
+        answer = http.post("/v2/runs", json={**ASKED, "out": spelled})
+        assert (answer.status_code, answer.json()["error_type"]) == (409, "conflict")
+        assert "labels.jsonl" in answer.json()["error"]
+    begun(http, out="/data/out/others.jsonl")
+    http.post(f"/v2/runs/{run['id']}/cancel")
+    assert begun(http, out="/data/out/labels.jsonl/")["out"] == "/data/out/labels.jsonl"
 
 
 def test_a_list_goes_on_page_by_page_and_is_filtered(http, runs):
@@ -214,6 +232,27 @@ def test_a_run_has_a_key_of_its_own_that_ends_with_it(tenants, keyed_runs):
     assert step.token not in shown
     tenants["acme"].post("/v2/runs/r/cancel")
     assert set(queue.run(all_keys(jobs))) == before
+
+
+def test_the_key_of_an_operators_run_does_no_more_than_its_work(tenants, keyed_runs):
+    """It lies in Redis as it is, and in the files of Redis: an admin's would open the fleet."""
+    begun(tenants["admin"], id="r")
+    step = keyed_runs.queue.run(take_step("tester", 60, keyed_runs.jobs))
+    headers = {"Authorization": f"Bearer {step.token}"}
+    until(lambda: tenants[""].get("/v2/caller", headers=headers).status_code == 200)
+    told = tenants[""].get("/v2/caller", headers=headers).json()
+    assert (told["tenant"], told["scopes"]) == (None, ["read", "submit"])
+    for method, path in (("GET", "/v2/keys"), ("POST", "/v2/keys"), ("GET", "/v2/history")):
+        assert tenants[""].request(method, path, headers=headers).status_code == 403
+    assert tenants[""].get("/v2/runs/r", headers=headers).json()["state"] == "planning"
+    begun(tenants["acme"], id="theirs")
+    assert tenants[""].get("/v2/runs/acme:theirs", headers=headers).status_code == 404
+    assert step.token not in repr(step)
+    [listed] = [
+        key for key in tenants["admin"].get("/v2/keys").json()["keys"] if key.get("run") == "r"
+    ]
+    assert (listed["tenant"], listed["scopes"]) == (None, ["submit", "read"])
+    tenants["admin"].post("/v2/runs/r/cancel")
 
 
 def test_formats_that_fit_a_task(http):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from wherry.client.annotate.job_size import JobSize
+from wherry.client.annotate.job_size import JobSize, told_work
 from wherry.protocol.errors import Unavailable
 
 LEAST, MOST = 16, 256
@@ -35,7 +35,7 @@ class Counted:
 
 
 def size_after(server: Any, jobs: int) -> JobSize:
-    size = JobSize(server, "m", LEAST, MOST)
+    size = JobSize(told_work(server, "m"), LEAST, MOST)
     for _ in range(jobs):
         server.run(size.rows)
         size.answered()
@@ -80,7 +80,7 @@ def test_where_nobody_knows_a_job_is_a_forward() -> None:
 
 def test_a_server_that_says_no_limit_gets_what_one_forward_takes() -> None:
     server: Any = Counted(0.01)
-    size = JobSize(server, "m", LEAST, 1)
+    size = JobSize(told_work(server, "m"), LEAST, 1)
     for _ in range(8):
         server.run(LEAST)
         size.answered()
