@@ -18,12 +18,12 @@ from ..base import ModelRefused, StreamingBackend
 from ..device import Device
 from ..facts import ModelFacts
 from . import loop
-from .calls import BatchCalls, Calls, Limits
+from .calls import BatchCalls, Calls
 from .declared import fault_of
 from .http import Http, open_guard
 from .protocols import protocol_class
 from .protocols.base import Protocol, RemoteModel
-from .rates import Allowance, Prices, Spending
+from .rates import Allowance, Limits, Prices, Spending
 from .window import RequestWindow
 
 #: Seconds that loading waits for a first look at the server.
