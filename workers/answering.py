@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
@@ -156,12 +157,11 @@ def _first_error(failed: dict[int, WherryError], rows: int) -> WherryError:
 
 
 def _is_heavy(tensor: v2.ResponseOutput) -> bool:
-    data = tensor.data
+    data, elements = tensor.data, math.prod(tensor.shape)
+    if not elements:  # nothing would follow the JSON, which then tells of raw data alone
+        return False
     if not isinstance(data, list):
         return True
-    elements = 1
-    for dimension in tensor.shape:
-        elements *= dimension
     if elements > _JSON_MAX_ELEMENTS:
         return True
     while data and isinstance(data[0], list):

@@ -9,7 +9,7 @@ from functools import partial
 
 from ...jobs.celery_tasks import TaskMessage, is_revoked, name_job
 from ...jobs.recover import cancel
-from ...protocol.errors import InvalidRequest, JobExpired, WherryError
+from ...protocol.errors import InvalidRequest, JobCanceled, JobExpired, JobGone, WherryError
 from ..access.book import KeyBook
 from ..access.caller import Caller, Scope, acting
 from ..core.service import Service
@@ -61,6 +61,7 @@ class TaskIntake:
         except InvalidRequest as error:
             await self.teller.failed(context_of(call, {}), error)
             return None
+        fault: WherryError | None = None
         try:
             if 0 < call.expires_s <= time.time():
                 raise JobExpired("expired")  # told as a job's own end is
@@ -68,13 +69,15 @@ class TaskIntake:
             who.require(Scope.SUBMIT)
             with acting(who):
                 if not await self._store(call, body, who):
-                    await self.teller.revoked(context, "revoked")
-        except JobExpired:
-            await self.teller.revoked(context, "expired")
+                    fault = JobCanceled("revoked")
         except WherryError as error:
             if error.retryable:
                 return max(_AGAIN_S, getattr(error, "retry_after_s", 0))
-            await self.teller.failed(context, error)
+            fault = error
+        if isinstance(fault, JobGone):
+            await self.teller.revoked(context, fault.message)
+        elif fault is not None:
+            await self.teller.failed(context, fault)
         return None
 
     async def _store(self, call: TaskCall, body: TaskBody, who: Caller) -> bool:
@@ -82,7 +85,13 @@ class TaskIntake:
         service, job_id = self.service, who.stored(call.id)
         if not await service.queue.run(name_job(call.id, job_id, service.jobs)):
             return False
-        prepared = await read_job(call, body, service.intake, who)
+        try:
+            prepared = await read_job(call, body, service.intake, who)
+        except WherryError:
+            raise
+        except Exception as error:  # of a form that nobody thought of: it will be so the next time
+            log.exception("a Celery task could not be read")
+            raise InvalidRequest(f"the arguments raised {type(error).__name__}") from None
         await service.submitter.store(prepared)
         if await service.queue.run(is_revoked(call.id, service.jobs)):  # meanwhile
             await service.queue.run(cancel(job_id, service.jobs))

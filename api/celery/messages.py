@@ -34,6 +34,10 @@ KEY_HEADER = "wherry_api_key"
 _MOST_KEPT = 1_048_576
 
 
+#: Seconds since the epoch that a time may be: the year 9999.
+_MOST_S = 253_402_300_800
+
+
 class NoMessage(ValueError):
     """It is none of Celery's, or has no id: nobody can be told."""
 
@@ -81,10 +85,19 @@ def read_message(raw: bytes) -> TaskCall:
             priority=int(properties.get("priority") or 0),
             eta_s=_time(headers.get("eta")),
             expires_s=_time(headers.get("expires")),
-            time_limit_s=min((float(n) for n in headers.get("timelimit") or () if n), default=0.0),
+            time_limit_s=min(
+                (_seconds(n) for n in headers.get("timelimit") or () if n), default=0.0
+            ),
             envelope=envelope,
         )
-    except (AttributeError, InvalidRequest, KeyError, TypeError, ValueError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        InvalidRequest,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise NoMessage(f"{type(error).__name__}: {error}") from None
     if headers.get("task") != SUBMIT:
         raise NoMessage(f"a message of the task {str(headers.get('task'))[:60]!r}")
@@ -106,7 +119,7 @@ def read_body(call: TaskCall, max_bytes: int) -> TaskBody:
             read = json.loads(base64.b64decode(body))
         else:
             read = json.loads(body)
-    except (ValueError, TypeError, RecursionError):
+    except Exception:  # kombu's readers of dates, numbers and bytes raise what they like
         raise InvalidRequest("the message's body is no JSON") from None
     match read:
         case [list(args), dict(kwargs), dict(embedded)]:
@@ -136,11 +149,19 @@ def _text(value: object) -> str:
     return value
 
 
+def _seconds(value: Any) -> float:  # any JSON
+    """Raises TypeError, ValueError for what is no number that a clock can have."""
+    seconds = float(value)
+    if not abs(seconds) <= _MOST_S:
+        raise ValueError("no time")
+    return seconds
+
+
 def _time(value: object) -> float:
     """Seconds since the epoch of a time that Celery writes; 0 for none."""
     if not value:
         return 0.0
     if isinstance(value, int | float):
-        return float(value)
+        return _seconds(value)
     found = datetime.fromisoformat(_text(value))
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

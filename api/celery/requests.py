@@ -134,8 +134,10 @@ def _parameters(
     """The server's parameters: named ones, then what Celery itself says. Raises InvalidRequest."""
     parameters = dict(given.get("parameters") or {})
     own = request.get("parameters")
+    if not isinstance(own, dict | None):
+        raise InvalidRequest("request.parameters: expected an object")
     for name, instead in ((WEBHOOK, "link a task"), (STREAM, "ask over HTTP")):
-        if name in parameters or (isinstance(own, dict) and own.get(name)):
+        if name in parameters or (own or {}).get(name):
             raise InvalidRequest(f"parameter {name}: is not for Celery's tasks; {instead}")
     if 1 <= call.priority <= 9:
         parameters[PRIORITY] = call.priority

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...jobs.settings import JobsSettings
-from ...protocol.errors import WherryError
+from ...protocol.errors import BackendError, WherryError
 from ..settings import ApiSettings
 
 if TYPE_CHECKING:  # Celery takes a second to import, and most fleets never need it
@@ -18,6 +19,9 @@ if TYPE_CHECKING:  # Celery takes a second to import, and most fleets never need
 
 #: Threads: a backend that hangs holds up no other work of the process.
 _THREADS = 4
+
+
+log = logging.getLogger(__name__)
 
 
 class Teller:
@@ -30,8 +34,20 @@ class Teller:
         self._results: CeleryResults | None = None
 
     async def succeeded(self, context: str, answer: Callable[[], Any]) -> None:  # any JSON
-        """Tell of a task's answer, which is made in the thread."""
-        await self._run(lambda results: results.succeeded(context, answer()))
+        """Tell of a task's answer, which is made in the thread, or of why it cannot be made."""
+
+        def tell(results: CeleryResults) -> None:
+            try:
+                made = answer()
+            except WherryError as error:
+                results.failed(context, error)
+            except Exception as error:  # it would be so each time
+                log.exception("an answer cannot be told to Celery")
+                results.failed(context, BackendError(f"the answer raised {type(error).__name__}"))
+            else:
+                results.succeeded(context, made)
+
+        await self._run(tell)
 
     async def failed(self, context: str, error: WherryError) -> None:
         """Tell of a task's error."""

@@ -139,6 +139,16 @@ def test_bfloat16_goes_both_ways(served: Stack) -> None:
         assert found.tolist() == [[1.5, -2.0], [3.0, 0.0]]
 
 
+@pytest.mark.parametrize("name", ["bytes", "bool"])
+def test_a_tensor_without_elements_is_json_where_that_was_asked(served: Stack, name: str) -> None:
+    given = {"name": "x", "datatype": name.upper(), "shape": [2, 0], "data": []}
+    url = f"{served.url}/v2/models/{name}/infer"
+    answer = httpx.post(url, json={"inputs": [given]}, timeout=60).json()
+    [told] = answer["outputs"]
+    assert (told["shape"], "binary_data_size" in told.get("parameters", {})) == ([2, 0], False)
+    assert [value for row in told["data"] for value in row] == []
+
+
 def test_a_graph_without_rows_answers_whole_requests(served: Stack) -> None:
     with http.InferenceServerClient(served.url.removeprefix("http://")) as triton:
         config = triton.get_model_config("scalars")

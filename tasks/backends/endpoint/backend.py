@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import queue
 from collections.abc import Callable, Mapping, Sequence
@@ -18,13 +19,15 @@ from ..base import ModelRefused, StreamingBackend
 from ..device import Device
 from ..facts import ModelFacts
 from . import loop
-from .calls import BatchCalls, Calls, Limits
+from .calls import BatchCalls, Calls
 from .declared import fault_of
 from .http import Http, open_guard
 from .protocols import protocol_class
 from .protocols.base import Protocol, RemoteModel
-from .rates import Allowance, Prices, Spending
+from .rates import Allowance, Limits, Prices, Spending
 from .window import RequestWindow
+
+log = logging.getLogger(__name__)
 
 #: Seconds that loading waits for a first look at the server.
 _LOOK_S = 10.0
@@ -93,6 +96,8 @@ class Endpoint(StreamingBackend):
         self._limits: Limits | None = None
         self._among = 1
         self._calls: Calls | None = None
+        #: Who was told last of what was spent.
+        self._told: Callable[[int, float], float] | None = None
 
     def load(self) -> None:
         """Look at the server; one that is away is served when it comes.
@@ -205,7 +210,7 @@ class Endpoint(StreamingBackend):
     def meter(self, among: int, told: Callable[[int, float], float]) -> None:
         """Take one worker's part of the limits, and settle what was spent."""
         if self._limits is not None:
-            self._among = max(1, among)
+            self._among, self._told = max(1, among), told
             self._limits.requests.share(among)
             self._limits.tokens.share(among)
             self._limits.spending.settle(told)
@@ -216,7 +221,14 @@ class Endpoint(StreamingBackend):
             loop.running().call_soon_threadsafe(lambda: calls.interrupt(all_of_them=all_of_them))
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, and settle what was spent since the last time."""
         if self._calls is not None:
             loop.submit(self._calls.close()).result()
             self._calls = None
+        if self._limits is not None and self._told is not None:
+            try:
+                self._limits.spending.settle(self._told)
+            except WherryError as error:
+                log.warning(
+                    "what %s has cost last is told to nobody: %s", self.facts().runtime, error
+                )

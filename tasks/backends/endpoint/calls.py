@@ -15,7 +15,7 @@ from ...text.tokens import Token
 from ..base import NotAnsweredError
 from .faults import AwayError, BrokenError, EndpointBusyError, EndpointFault
 from .protocols.base import Hear, Protocol
-from .rates import Allowance, Spending
+from .rates import Limits
 from .window import RequestWindow
 
 log = logging.getLogger(__name__)
@@ -35,15 +35,6 @@ _MOST_BROKEN = 4
 
 #: Hears a row's token, by the row's place in its batch.
 Tell = Callable[[int, Token], None]
-
-
-@dataclass(slots=True)
-class Limits:
-    """What an operator allows."""
-
-    requests: Allowance
-    tokens: Allowance
-    spending: Spending
 
 
 @dataclass(slots=True)
@@ -180,10 +171,8 @@ class Calls:
             hears = said if said and not said.any else None
             try:
                 return await self._once(done, rows, hears, troubled_at)
-            except EndpointBusyError as error:
-                self._rest(error.retry_after_s or 0.0)
-            except AwayError as error:
-                self.shut(str(error))
+            except (EndpointBusyError, AwayError):
+                pass  # `_may_go` waits for it
             except BrokenError:
                 broken += 1
                 if broken >= _MOST_BROKEN or (len(rows) > 1 and broken > 1):
@@ -205,27 +194,45 @@ class Calls:
         hear: Hear | None,
         troubled_at: float | None,
     ) -> Sequence[TaskOutput | WherryError]:
-        await self._may_go(troubled_at)
         guess = self._protocol.guess_tokens(rows)
-        await self._allowed(guess)
-        async with self.window.place() as begun:
-            if not self._open.is_set():  # it went away while this one waited
-                raise AwayError(self.away)
-            task, began = asyncio.current_task(), self._clock()
-            assert task is not None
-            self._idle.discard(task)
-            try:
-                told = await self._protocol.ask(rows, hear)
-            except EndpointBusyError as error:
-                self.window.slow_down(begun, error.retry_after_s or 0.0)
-                raise
-            except RowError:
-                self._worked()
-                raise
-            finally:
-                self._idle.add(task)
-                done.share_s += (self._clock() - began) / max(1, self.window.width)
-            self.window.answered()
+        while True:
+            await self._may_go(troubled_at)
+            await self._limits.taken(guess)
+            async with self.window.place() as begun:
+                if not self._why_not():
+                    return await self._sent(done, rows, hear, begun, guess)
+            # It went away, asked for a rest, or the money ran out while this one waited.
+            self._limits.give_back(guess)
+            troubled_at = self._clock() if troubled_at is None else troubled_at
+
+    async def _sent(
+        self,
+        done: BatchCalls,
+        rows: Sequence[TaskInput],
+        hear: Hear | None,
+        begun: int,
+        guess: int,
+    ) -> Sequence[TaskOutput | WherryError]:
+        task, began = asyncio.current_task(), self._clock()
+        assert task is not None
+        self._idle.discard(task)
+        try:
+            told = await self._protocol.ask(rows, hear)
+        except EndpointBusyError as error:
+            self.window.slow_down(begun, error.retry_after_s or 0.0)
+            # At once: whoever gets this one's place is to know.
+            self._rest(error.retry_after_s or 0.0)
+            raise
+        except AwayError as error:
+            self.shut(str(error))
+            raise
+        except RowError:
+            self._worked()
+            raise
+        finally:
+            self._idle.add(task)
+            done.share_s += (self._clock() - began) / max(1, self.window.width)
+        self.window.answered()
         self._worked()
         self._limits.tokens.settle(told.tokens_in + told.tokens_out - guess)
         self._limits.spending.add(told.tokens_in, told.tokens_out)
@@ -255,11 +262,6 @@ class Calls:
             return "the endpoint asks to wait"
         return self.away or ("its day's money is spent" if self._limits.spending.rest_s else "")
 
-    async def _allowed(self, tokens: int) -> None:
-        for allowance, amount in ((self._limits.requests, 1), (self._limits.tokens, tokens)):
-            while rest_s := allowance.take(amount):  # noqa: ASYNC110 # time is what it waits for
-                await asyncio.sleep(rest_s)
-
     def _rest(self, rest_s: float) -> None:
         self._not_before = max(self._not_before, self._clock() + min(rest_s, _MOST_REST_S))
 
@@ -277,21 +279,27 @@ class Calls:
             await asyncio.sleep(self._pause_s * random.uniform(0.5, 1))  # noqa: S311 # no secret
             # Longer and longer until a row is answered: to be there is not to answer.
             self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
-            try:
-                await self._protocol.look()
-            except (EndpointFault, WherryError) as error:
-                self.away = str(error)
-                continue
-            self.away = ""
-            self._open.set()
-            return
+            if not (why := await self._trouble()):
+                self.away = ""
+                self._open.set()
+                return
+            self.away = why
 
     async def look(self) -> None:
         """Look once whether the server is there; if not, look on until it is."""
+        if why := await self._trouble():
+            self.shut(why)
+
+    async def _trouble(self) -> str:
+        """Why the server is not there; "" when it is."""
         try:
             await self._protocol.look()
         except (EndpointFault, WherryError) as error:
-            self.shut(str(error))
+            return str(error)
+        except Exception as error:  # whatever it answers now, it may answer better later
+            log.exception("what an endpoint says of itself could not be read")
+            return f"what it says of itself raised {type(error).__name__}"
+        return ""
 
     def interrupt(self, *, all_of_them: bool = False) -> None:
         """Begin no more requests; with `all_of_them` end those under way, too."""

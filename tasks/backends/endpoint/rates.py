@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -109,3 +110,23 @@ class Spending:
         day = int(self._clock() // _DAY_S)
         if day != self._day:
             self._day, self._known, self._since = day, 0.0, 0.0
+
+
+@dataclass(slots=True)
+class Limits:
+    """What an operator allows of one endpoint."""
+
+    requests: Allowance
+    tokens: Allowance
+    spending: Spending
+
+    async def taken(self, tokens: int) -> None:
+        """Take a request of so many tokens, as soon as that can be had."""
+        for allowance, amount in ((self.requests, 1), (self.tokens, tokens)):
+            while rest_s := allowance.take(amount):  # noqa: ASYNC110 # time is what it waits for
+                await asyncio.sleep(rest_s)
+
+    def give_back(self, tokens: int) -> None:
+        """It was not sent after all."""
+        self.requests.settle(-1)
+        self.tokens.settle(-tokens)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -223,7 +224,10 @@ def test_what_is_no_task_is_dropped_and_the_next_is_served(
     sent = user.send_task(SUBMIT, kwargs=EMBED)
     raw = redis_client.rpop(QUEUE)
     assert isinstance(raw, bytes)
-    body = base64.b64encode(b'[["a", {}]').decode()
+    body, number = (
+        base64.b64encode(text).decode()
+        for text in (b'[["a", {}]', b'[[], {"a": {"__type__": "decimal", "__value__": "x"}}, {}]')
+    )
     for odd in (
         b"\xff\x00",
         "{}",
@@ -232,11 +236,16 @@ def test_what_is_no_task_is_dropped_and_the_next_is_served(
         changed(raw, id="x" * 300),
         changed(raw, task="photos.other"),
         changed(raw, eta="tomorrow"),
+        changed(raw, eta=math.inf),
+        changed(raw, expires=10**400),
+        changed(raw, timelimit=[None, math.inf]),
+        json.dumps({**json.loads(raw), "properties": {"priority": math.inf}}),
     ):
         redis_client.lpush(QUEUE, odd)
     odd_ones = {
         "squeezed": changed(raw, id="squeezed", compression="application/x-gzip"),
         "broken": json.dumps({**json.loads(changed(raw, id="broken")), "body": body}),
+        "number": json.dumps({**json.loads(changed(raw, id="number")), "body": number}),
         "typed": json.dumps(
             {
                 **json.loads(changed(raw, id="typed")),
@@ -266,6 +275,10 @@ def test_what_is_no_task_is_dropped_and_the_next_is_served(
         ({**EMBED, "parameters": {"stream": True}}, "parameter stream"),
         ({**EMBED, "input": {"textz": ["hi"]}}, "textz"),
         ({**EMBED, "priority": 12}, "priority"),
+        ({**EMBED, "timeout_s": [1]}, "timeout_s: expected seconds"),
+        ({"model": "embedding", "request": {"inputs": [], "parameters": [1]}}, "parameters"),
+        ({"model": "embedding", "request": {"inputs": "x"}}, "inputs"),
+        ({**EMBED, "answer": [1]}, "answer: one of"),
         (
             {"model": "image-classification", "input": {"images": ["http://x/"]}},
             "images[0]: URLs are not fetched",

@@ -48,7 +48,7 @@ class HuggingFace(Protocol):
         document = reply.json()
         try:
             return Told([self._read(row, document)])
-        except (KeyError, IndexError, TypeError, ValueError):
+        except (AttributeError, LookupError, StopIteration, TypeError, ValueError):
             raise BrokenError(f"the endpoint's answer is none of {self.task.name}") from None
 
     def _parameters(self, row: TaskInput) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from .....protocol.errors import InvalidRequest, WherryError
 from ....base import TaskInput
 from ....text.generation import Generation, GenerationOutput
 from ....text.tokens import Token
-from ..faults import BrokenError, EndpointFault
+from ..faults import BrokenError, EndpointFault, quoted
 from ..http import EndpointReply
 from .base import UNNUMBERED, Hear, Told
 from .rows_together import RowsTogether
@@ -78,7 +78,8 @@ class OpenInference(RowsTogether):
         async with self.http.open("POST", path, body, _JSON) as reply:
             async for event in events(reply.aiter_bytes()):
                 if "error" in event:
-                    raise BrokenError(f"the endpoint's stream: {str(event['error'])[:200]}")
+                    said = quoted(to_json(event), self.http.hidden)
+                    raise BrokenError(f"the endpoint's stream ended{said}")
                 ends = event
                 if piece := str(event.get("text_output") or ""):
                     text += piece

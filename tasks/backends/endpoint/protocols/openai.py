@@ -34,6 +34,9 @@ from .streams import events
 #: Texts of one request for embeddings, where nobody says.
 _TEXTS = 32
 
+#: Tokens that an answer may count, at most: what is more is no count.
+_MOST_TOKENS = 1 << 31
+
 
 class OpenAI(Protocol):
     """A text a request; of texts to embed as many as one may hold."""
@@ -118,7 +121,7 @@ class OpenAI(Protocol):
                 usage = event.get("usage") or usage
                 for choice in event.get("choices") or ():
                     delta = choice.get("delta") or {}
-                    text = delta.get("content") or choice.get("text") or ""
+                    text = _text_of(delta.get("content") or choice.get("text"))
                     tokens = tokens_told(choice.get("logprobs")) or (
                         [Token(UNNUMBERED, text, None)] if text else []
                     )
@@ -139,8 +142,8 @@ class OpenAI(Protocol):
         generation = Generation(
             text=text,
             finish_reason="length" if why == "length" else "stop",
-            prompt_tokens=int(usage.get("prompt_tokens") or 0),
-            completion_tokens=int(usage.get("completion_tokens") or 0),
+            prompt_tokens=_counted(usage, "prompt"),
+            completion_tokens=_counted(usage, "completion"),
             tokens=tuple(tokens) if any(token.logprob is not None for token in tokens) else None,
         )
         answer: TaskOutput = output(generations=[generation])
@@ -161,8 +164,7 @@ class OpenAI(Protocol):
         answer: TaskOutput = ImageTextToTextOutput(texts=[text])
         if why == "length":
             answer = answer.warned("the text was cut at max_new_tokens")
-        counted = (int(usage.get(f"{kind}_tokens") or 0) for kind in ("prompt", "completion"))
-        return Told([answer], *counted)
+        return Told([answer], _counted(usage, "prompt"), _counted(usage, "completion"))
 
     async def _embeddings(self, rows: Sequence[EmbeddingInput]) -> Told:
         for row in rows:
@@ -182,7 +184,7 @@ class OpenAI(Protocol):
             EmbeddingOutput(embeddings=[_unit(vector) if row.normalize else vector])
             for row, vector in zip(rows, vectors, strict=True)
         ]
-        return Told(answers, int((document.get("usage") or {}).get("prompt_tokens") or 0))
+        return Told(answers, _counted(document.get("usage"), "prompt"))
 
     async def _transcription(self, row: AutomaticSpeechRecognitionInput, hear: Hear | None) -> Told:
         del hear
@@ -223,9 +225,32 @@ def _read_choice(document: Any) -> tuple[str, str, Mapping[str, Any], Mapping[st
         choice = document["choices"][0]
         text = choice["message"]["content"] if "message" in choice else choice["text"]
         usage = document.get("usage") or {}
-        return str(text or ""), str(choice.get("finish_reason") or "stop"), choice, usage
+        return _text_of(text), str(choice.get("finish_reason") or "stop"), choice, usage
     except (KeyError, IndexError, TypeError, AttributeError):
         raise BrokenError("the endpoint's answer holds no text") from None
+
+
+def _text_of(content: Any) -> str:
+    """What was written: a text, or parts of which some are text and others the way to it."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    if not isinstance(content, list):
+        raise BrokenError("the endpoint's answer holds no text")
+    kinds = ("text", "output_text")
+    parts = [part for part in content if isinstance(part, Mapping) and part.get("type") in kinds]
+    return "".join(_text_of(part.get("text")) for part in parts)
+
+
+def _counted(usage: Any, kind: str) -> int:
+    """Tokens that an answer counts; 0 where it counts none. Raises BrokenError for what is no
+    count.
+    """
+    count = (usage or {}).get(f"{kind}_tokens") if isinstance(usage or {}, Mapping) else ""
+    if count is None:
+        return 0
+    if isinstance(count, int | float) and 0 <= count <= _MOST_TOKENS:
+        return int(count)
+    raise BrokenError("the endpoint counts its tokens in no number")
 
 
 def _with_prompt(prompt: str, answer: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,4 +46,5 @@ def tokens_told(told: Any) -> list[Token]:
 
 
 def _logprob(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else LEAST_LOGPROB
+    is_one = isinstance(value, int | float) and math.isfinite(value)
+    return float(value) if is_one else LEAST_LOGPROB

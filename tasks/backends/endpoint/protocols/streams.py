@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from typing import Any
+
+from pydantic_core import from_json
 
 from ..faults import BrokenError
 
 #: Bytes of one event, at most.
 _LONGEST = 1 << 24
+
+#: Bytes of one stream, at most: one that never ends is none that anybody reads.
+_MOST_BYTES = 1 << 28
 
 
 async def events(
@@ -18,8 +22,11 @@ async def events(
     """The documents of a stream. Raises BrokenError for what is none, and for a stream that ends
     without the mark that OpenAI's have.
     """
-    rest = b""
+    rest, size = b"", 0
     async for part in parts:
+        size += len(part)
+        if size > _MOST_BYTES:
+            raise BrokenError(f"the endpoint's stream is over {_MOST_BYTES} bytes")
         *lines, rest = (rest + part).split(b"\n")
         if len(rest) > _LONGEST:
             raise BrokenError("the endpoint's stream has an event that never ends")
@@ -30,7 +37,7 @@ async def events(
             if said == b"[DONE]":
                 return
             try:
-                document = json.loads(said)
+                document = from_json(said)
             except ValueError:
                 raise BrokenError("the endpoint's stream is no JSON") from None
             if isinstance(document, dict):
