@@ -6,7 +6,6 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -167,11 +166,7 @@ def detached(options: Mapping[str, Any]) -> dict[str, Any]:
             raise UsageError(f"{name}: a detached run has none")
     columns = asked.get("columns")
     if columns is not None and not isinstance(columns, Mapping):
-        asked["columns"] = {
-            each.name: value
-            for each in fields(columns)
-            if each.name != "constants" and (value := getattr(columns, each.name)) is not None
-        }
+        asked["columns"] = {"id": columns.id, "fields": dict(columns.fields)}
     return asked
 
 
