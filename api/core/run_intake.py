@@ -86,7 +86,7 @@ def asked_of(document: Mapping[str, Any]) -> RunAsked:
     try:
         asked = RunAsked.model_validate(document)
     except ValidationError as error:
-        raise InvalidRequest(describe(error)) from None
+        raise InvalidRequest(describe(error, RunAsked)) from None
     if asked.id and not _ID.fullmatch(asked.id):
         raise InvalidRequest("id: 1 to 64 letters, digits, - and _, the first a letter or digit")
     for name, value in (asked.metadata or {}).items():
