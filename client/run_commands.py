@@ -227,7 +227,8 @@ def _each(
             except WherryError as error:
                 bad += 1
                 print_error(error.message)
-    show_runs(found, as_json=as_json)
+    if found:
+        show_runs(found, as_json=as_json)
     raise typer.Exit(1 if bad else 0)
 
 
