@@ -149,7 +149,7 @@ def fetch(
         typer.Option("--out", "-o", help="Where to; OUT.zip has all in one."),
     ] = None,
     format: Annotated[  # noqa: A002 # what people type
-        str, typer.Option("--format", "-f", help="Another format than the run's.")
+        str, typer.Option("--format", "-f", help="Default: by OUT's name, else the run's.")
     ] = "",
     wait: Annotated[bool, typer.Option("--wait", help="Wait for its end first.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
