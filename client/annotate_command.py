@@ -36,7 +36,8 @@ def register(app: typer.Typer) -> None:
 
 def annotate_command(
     source: Annotated[
-        str, typer.Argument(help="Folder, glob, list, table, tar shards, or s3:// prefix.")
+        str,
+        typer.Argument(help="Folder, archive, glob, list, table, tar shards, s3:// or upload:ID."),
     ],
     model: Annotated[str, typer.Option("--model", "-m", help="The model's name.")],
     out: Annotated[

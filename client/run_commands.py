@@ -149,7 +149,7 @@ def fetch(
         typer.Option("--out", "-o", help="Where to; OUT.zip has all in one."),
     ] = None,
     format: Annotated[  # noqa: A002 # what people type
-        str, typer.Option("--format", "-f", help="Another format than the run's.")
+        str, typer.Option("--format", "-f", help="Default: by OUT's name, else the run's.")
     ] = "",
     wait: Annotated[bool, typer.Option("--wait", help="Wait for its end first.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
@@ -227,7 +227,8 @@ def _each(
             except WherryError as error:
                 bad += 1
                 print_error(error.message)
-    show_runs(found, as_json=as_json)
+    if found:
+        show_runs(found, as_json=as_json)
     raise typer.Exit(1 if bad else 0)
 
 

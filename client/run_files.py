@@ -17,11 +17,13 @@ from urllib.parse import quote, unquote, urlencode
 import httpx
 
 from ..protocol.errors import InvalidRequest
+from ..tasks.annotations.formats import BY_NAME, FORMATS
 from .errors import UsageError
 from .flow import error_of, failed, reply_of
 
 if TYPE_CHECKING:
     from .client import Client
+    from .run_views import RunView
 
 #: Seconds without a byte after which a transfer is given up.
 _TRANSFER_S = 120.0
@@ -31,6 +33,9 @@ _CHUNK_BYTES = 1 << 20
 
 #: Archives that are sent as they are, and are folders to the fleet.
 _ARCHIVES = {".zip": "application/zip", ".tar": "application/x-tar"}
+
+#: Ends of a place that say a format, or that nobody means another by.
+_MEANT = {found.suffix for found in FORMATS if found.suffix} | {".tsv", ".txt", ".arrow"}
 
 _NAMED = re.compile(r"filename\*=UTF-8''([^;]+)", re.IGNORECASE)
 
@@ -98,6 +103,20 @@ def _read(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
             yield chunk
+
+
+def format_meant(client: Client, out: Path, run: RunView) -> str:
+    """The format that a place ends in, "" for the run's own. Raises UsageError where none fits."""
+    own = BY_NAME.get(run.format or FORMATS[0].name)
+    suffix = {".ndjson": ".jsonl"}.get(out.suffix.lower(), out.suffix.lower())
+    if own is None or suffix == own.suffix or suffix not in _MEANT:
+        return ""
+    fit = client.get(f"/v2/formats?task={quote(run.task)}")["formats"]
+    for found in fit:
+        if found["suffix"] == suffix:
+            return str(found["name"])
+    names = ", ".join(found["name"] for found in fit)
+    raise UsageError(f"out {out.name!r}: no format that ends in {suffix} fits; use {names}")
 
 
 def fetch_output(

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 from ..protocol.errors import DeadlineExceeded
 from .errors import UsageError
 from .operations import POLL_EVERY_S, POLL_S
-from .run_files import fetch_output, send_upload
+from .run_files import fetch_output, format_meant, send_upload
 from .run_views import RunView
 
 if TYPE_CHECKING:
@@ -132,14 +132,18 @@ class Runs:
     ) -> Path:
         """Write a finished run's output to `out`, and its report beside it, as `annotate` does.
 
-        Where `out` ends in `.zip`, all of it is in that. Without `out` it is called as the run is,
-        in the working folder. Raises the run's error where it has none.
+        The format is the one that `out` ends in, else the run's. Where `out` ends in `.zip`, all of
+        it is in that. Without `out` it is called as the run is, in the working folder. Raises the
+        run's error where it has none.
         """
-        failure = self.get(run_id).failure()
+        run = self.get(run_id)
+        failure = run.failure()
         if failure is not None:
             raise failure
         path = f"{run_path(run_id)}/output"
         place = Path(out) if out else None
+        if place and not format:
+            format = format_meant(self._client, place, run)  # noqa: A001 # what the command calls it
         return fetch_output(self._client, path, place, format, overwrite=overwrite)
 
     def upload(self, path: str | Path, name: str = "") -> dict[str, Any]:

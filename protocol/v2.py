@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Self, cast
 
 from pydantic import (
+    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -19,6 +20,7 @@ from pydantic import (
     ValidationError,
     field_validator,
 )
+from pydantic_core import ErrorDetails
 
 from .datatypes import Datatype
 from .elements import (
@@ -36,6 +38,7 @@ from .elements import (
 )
 from .errors import InvalidRequest, InvalidTensor
 from .first_fault import FirstFault
+from .nearest import meant
 from .unchecked import unchecked
 
 #: Values are bool, int, float or str in the specification; extensions nest. Clients that write
@@ -48,6 +51,9 @@ MAX_NAME = 512
 
 #: Characters shown of each step of a path to a fault; a key may be as long as the body.
 _SHOWN = 80
+
+#: Faults of a request that are looked at for a name that is nearly another.
+_MOST_HINTED = 8
 
 Dimension = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
 
@@ -70,23 +76,37 @@ class _Model(FirstFault):
         try:
             return cls.model_validate(value)
         except ValidationError as error:
-            raise InvalidRequest(describe(error)) from None
+            raise InvalidRequest(describe(error, cls)) from None
 
 
 #: How a message begins that names its field.
 _NAMED = re.compile(r"[a-z][a-z0-9_.]*: ")
 
 
-def describe(error: ValidationError) -> str:
-    """The first fault of a validation as one line: `inputs[0].shape[1]: ...`."""
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+def describe(error: ValidationError, model: type[BaseModel] | None = None) -> str:
+    """The first fault of a validation as one line: `inputs[0].shape[1]: ...`.
+
+    Of `model`, a field that there is none of goes first where another is nearly called so: it may
+    be why that one is missing.
+    """
+    faults = error.errors(include_url=False, include_input=False, include_context=False)
+    hinted = ((fault, _hint(fault, model)) for fault in faults[:_MOST_HINTED])
+    first, hint = next((each for each in hinted if each[1]), (faults[0], ""))
     path = "".join(
         f"[{part}]" if isinstance(part, int) else f".{part[:_SHOWN]}" for part in first["loc"]
     )
     fault = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        fault = f"there is no such field{hint}"
     if not path and _NAMED.match(fault):  # a fault of fields together, which says of which
         return fault
     return f"{path.lstrip('.') or 'request'}: {fault}"
+
+
+def _hint(fault: ErrorDetails, model: type[BaseModel] | None) -> str:
+    if model is None or fault["type"] != "extra_forbidden" or len(fault["loc"]) > 1:
+        return ""
+    return meant(str(fault["loc"][0])[:_SHOWN], model.model_fields)
 
 
 class Tensor(_Model):

@@ -11,7 +11,15 @@ from typing import Any
 from ...protocol import codec
 from ...protocol.errors import InvalidRequest
 from ...protocol.nearest import meant
-from ...protocol.parameters import EXECUTION_TIMEOUT, PRIORITY, STREAM, TIMEOUT, WEBHOOK
+from ...protocol.parameters import (
+    EXECUTION_TIMEOUT,
+    PRIORITY,
+    SERVER_PARAMETERS,
+    STREAM,
+    TIMEOUT,
+    WEBHOOK,
+    remarks,
+)
 from ...tasks.base import Task, TaskInput
 from ...tasks.catalog import ModelDeclaration
 from ..access.caller import Caller
@@ -71,6 +79,7 @@ async def read_job(call: TaskCall, body: TaskBody, intake: Intake, who: Caller) 
         )
     else:
         declared = intake.catalog.get(asked.model, asked.version)
+        _check_parameters(asked.parameters, declared.definition)
         reading = partial(_read_input, asked.input or {}, declared.definition)
         given = await intake.outbound.files.read(reading, in_thread=large)
         prepare = partial(_prepare, intake, given, declared, envelope, asked, call.id)
@@ -156,6 +165,16 @@ def _parameters(
     if call.time_limit_s > 0:
         parameters.setdefault(EXECUTION_TIMEOUT, call.time_limit_s)
     return parameters
+
+
+def _check_parameters(parameters: Mapping[str, Any], task: Task) -> None:
+    """Raise InvalidRequest for one that is not the server's: an Output has no place for remarks."""
+    for name in parameters:
+        if name in SERVER_PARAMETERS:
+            continue
+        if name in task.input.model_fields:
+            raise InvalidRequest(f"parameters.{name[:80]}: is the task's own; give it in `input`")
+        raise InvalidRequest(f"parameters: {remarks([name], ())[0]}")
 
 
 def _read_input(given: Mapping[str, Any], task: Task, files: NamedFiles) -> TaskInput:

@@ -85,7 +85,7 @@ def asked_of(document: Mapping[str, Any]) -> RunAsked:
     try:
         asked = RunAsked.model_validate(document)
     except ValidationError as error:
-        raise InvalidRequest(describe(error)) from None
+        raise InvalidRequest(describe(error, RunAsked)) from None
     if asked.id and not _ID.fullmatch(asked.id):
         raise InvalidRequest("id: 1 to 64 letters, digits, - and _, the first a letter or digit")
     for name, value in (asked.metadata or {}).items():
@@ -155,14 +155,43 @@ def _check_task(asked: RunAsked, task: Task) -> None:
                 raise InvalidRequest(
                     f"{field}.{name}: {task.name} has none of that name{meant(name, known)}"
                 )
+    _check_whole(asked, task)
+    _check_values(asked.parameters, task)
+
+
+def _check_whole(asked: RunAsked, task: Task) -> None:
+    """Raise InvalidRequest where an input is missing that all rows share."""
+    for spec in task.inputs:
+        names = {spec.field, spec.name}
+        is_given = names & {*asked.parameters, *asked.inputs}
+        if spec.field not in task.input.ROWS and not spec.optional and not is_given:
+            raise InvalidRequest(f"inputs.{spec.name}: {task.name} needs it, the same for all rows")
+
+
+def _check_values(parameters: Mapping[str, Any], task: Task) -> None:
+    """Raise InvalidRequest for a parameter's value that no row could be sent with."""
+    row = task.example.input.rows()[0]
+    names = {name for name in parameters if name in task.input.parameter_names()}
+    try:
+        task.input(
+            **{field: getattr(row, field) for field in task.input.ROWS},
+            **{name: parameters[name] for name in names},
+        )
+    except ValidationError as error:
+        for fault in error.errors(include_url=False, include_input=False, include_context=False):
+            if fault["loc"] and fault["loc"][0] in names:
+                place = ".".join(str(part) for part in fault["loc"])
+                said = fault["msg"].removeprefix("Value error, ")
+                raise InvalidRequest(f"parameters.{place}: {said}") from None
 
 
 def _check_format(name: str, task: Task) -> None:
     if not name:
         return
-    if name not in BY_NAME:
-        raise InvalidRequest(f"format: unknown {name!r}{meant(name, BY_NAME)}")
     fit = [found.name for found in formats_of(task)]
+    if name not in BY_NAME:
+        hint = meant(name, BY_NAME) or f"; {task.name} has {', '.join(fit)}"
+        raise InvalidRequest(f"format: unknown {name!r}{hint}")
     if name not in fit:
         raise InvalidRequest(
             f"format: {name!r} cannot hold what {task.name} answers; use {', '.join(fit)}"

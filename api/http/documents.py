@@ -28,7 +28,7 @@ def validated(kind: type[R], fields: dict[str, object]) -> R:
     try:
         return kind.model_validate(fields)
     except ValidationError as error:
-        raise InvalidRequest(v2.describe(error)) from None
+        raise InvalidRequest(v2.describe(error, kind)) from None
 
 
 def text_only(value: object) -> object:

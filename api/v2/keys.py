@@ -82,7 +82,7 @@ async def make_key(request: Request) -> Response:
             expires_at=_end(wanted.expires_in_days),
         )
     except ValidationError as error:
-        raise InvalidRequest(describe(error)) from None
+        raise InvalidRequest(describe(error, _Wanted)) from None
     await _book(request).add(made.key)
     return json_response({"key": made.token, **_view(made.key, in_file=False)}, 201, _SECRET)
 

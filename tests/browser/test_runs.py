@@ -348,6 +348,16 @@ def test_a_zip_is_a_data_set(show: Show, photos: Path, tmp_path: Path) -> None:
     expect(page.get_by_text("7 of 7 rows (100 %)")).to_be_visible()
 
 
+def test_a_run_that_failed_counts_no_rows_any_more(show: Show, tmp_path: Path) -> None:
+    table = tmp_path / "of_nothing.csv"
+    table.write_text("colour,weight\nred,1\n")
+    page = show("#/runs/new")
+    start(page, "finder", [table])
+    state(page, "failed")
+    expect(page.get_by_text("no rows", exact=True)).to_be_visible()
+    expect(page.get_by_text("counting the rows")).to_have_count(0)
+
+
 def test_what_is_missing_or_not_allowed_is_said_before_anything_runs(
     show: Show, heard: list[str]
 ) -> None:

@@ -115,6 +115,17 @@ def test_texts_labels_and_parameters_are_sent_as_they_are_written(widget: Show) 
     expect(page.locator(".widget-answer")).to_contain_text("trains")
 
 
+def test_a_parameter_of_a_word_or_an_object_takes_either(widget: Show) -> None:
+    page = widget("chat")
+    page.locator("textarea[name=messages]").fill("Hello")
+    page.locator("details.widget-parameters > summary").click()
+    choice = page.locator("[name=tool_choice]")
+    choice.fill("required")
+    assert request_of(page)["parameters"] == {"tool_choice": "required"}
+    choice.fill('{"type": "function", "function": {"name": "weather"}}')
+    assert request_of(page)["parameters"]["tool_choice"]["type"] == "function"
+
+
 def test_a_parameter_out_of_its_range_is_not_sent(widget: Show) -> None:
     page = widget("object-detection")
     page.get_by_role("button", name="Use the example").click()

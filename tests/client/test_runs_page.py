@@ -103,6 +103,11 @@ def test_a_run_is_commanded_from_a_shell(here: Path) -> None:
     called("runs", "fetch", run[0], "--out", "a.jsonl")
     called("runs", "fetch", run[0], "--out", "a.jsonl", code=2)
     called("runs", "fetch", run[0], "--out", "a.jsonl", "--overwrite")
+    called("runs", "fetch", run[0], "--out", "a.csv")
+    assert (here / "a.csv").read_text().startswith("id,path,"), "what it ends in is meant"
+    assert "no format that ends in .tsv" in called(
+        "runs", "fetch", run[0], "--out", "a.tsv", code=2
+    )
     called("runs", "forget", run[0])
     called("runs", "show", run[0], code=1)
 

@@ -86,7 +86,7 @@ def _ask(body: bytes, content_type: str, capability: Capability) -> Ask:
     try:
         return capability.ask.model_validate(fields)
     except ValidationError as error:
-        raise InvalidRequest(v2.describe(error)) from None
+        raise InvalidRequest(v2.describe(error, capability.ask)) from None
 
 
 def _of_form(parts: Mapping[str, list[memoryview]], capability: Capability) -> dict[str, Any]:

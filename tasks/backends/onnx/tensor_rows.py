@@ -67,7 +67,7 @@ def _why_apart(feed: dict[str, NDArray[Any]], alone: Sequence[NDArray[Any]], run
         return f"it takes no {_ROWS} rows: {(str(error).splitlines() or [''])[0][:200]}"
     if any(array.shape[:1] != (_ROWS,) for array in beside):
         return f"it answers other than {_ROWS} rows where {_ROWS} are asked"
-    if not all(_is_like(one[0], many[1]) for one, many in zip(alone, beside, strict=True)):
+    if not all(_is_like(one, many[1:2]) for one, many in zip(alone, beside, strict=True)):
         return "a row is answered otherwise beside others"
     return ""
 

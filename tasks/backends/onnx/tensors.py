@@ -136,7 +136,8 @@ class TensorsOfGraph(Backend):
                     "axis counts none; declare the model with parameters = { batched = false }"
                 )
             ] * len(rows)
-        return [[array[place] for array in outputs] for place in range(len(rows))]
+        # With ..., since a text of rank 1 would be a str, no array.
+        return [[array[place, ...] for array in outputs] for place in range(len(rows))]
 
     def _outputs(self, feed: Arrays) -> list[NDArray[Any]]:
         """One run of the graph while holding the device."""

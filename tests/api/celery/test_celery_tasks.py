@@ -273,6 +273,11 @@ def test_what_is_no_task_is_dropped_and_the_next_is_served(
         ({**EMBED, "timeout_s": -1}, "timeout_s: expected seconds"),
         ({**EMBED, "parameters": {"webhook": "http://x/"}}, "parameter webhook"),
         ({**EMBED, "parameters": {"stream": True}}, "parameter stream"),
+        ({**EMBED, "parameters": {"priorty": 1}}, "did you mean 'priority'"),
+        (
+            {**EMBED, "parameters": {"truncate": True}},
+            "parameters.truncate: is the task's own; give it in `input`",
+        ),
         ({**EMBED, "input": {"textz": ["hi"]}}, "textz"),
         ({**EMBED, "priority": 12}, "priority"),
         ({**EMBED, "timeout_s": [1]}, "timeout_s: expected seconds"),

@@ -85,7 +85,10 @@ export function doneOf({ rows }) {
 export function progressWords(run) {
   const done = doneOf(run);
   const { total } = run.rows;
-  if (total === null || total === undefined) return done ? `${counted(done, "row")} so far` : "counting the rows";
+  if (total === null || total === undefined) {
+    if (isOver(run)) return done ? counted(done, "row") : "no rows";
+    return done ? `${counted(done, "row")} so far` : "counting the rows";
+  }
   return `${number(done)} of ${counted(total, "row")}${total ? ` (${percent(done / total)})` : ""}`;
 }
 

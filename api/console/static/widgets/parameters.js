@@ -59,7 +59,7 @@ export class ParameterForm {
         min=${form.minimum ?? form.exclusiveMinimum ?? nothing} max=${form.maximum ?? form.exclusiveMaximum ?? nothing}
         step=${form.multipleOf ?? (form.type === "integer" ? 1 : "any")} @input=${typed}>`;
     }
-    if (kind === "list" || kind === "json") {
+    if (kind === "list" || kind.startsWith("json")) {
       return html`<textarea name=${name} rows="2" .value=${text} placeholder=${shownDefault(parameter)} @input=${typed}></textarea>`;
     }
     return html`<input name=${name} .value=${text} placeholder=${shownDefault(parameter)}
@@ -112,12 +112,17 @@ function formOf(parameter) {
   return parameter.forms.find((form) => form.type !== "null") ?? {};
 }
 
+/** @param {Form} form */
+function isChoice(form) {
+  return Boolean(form.enum) || form.const !== undefined || form.type === "boolean";
+}
+
 /** @param {Parameter} parameter */
 function kindOf(parameter) {
   const forms = parameter.forms.filter((form) => form.type !== "null");
   const [form = {}] = forms;
-  if (form.enum || form.const !== undefined || form.type === "boolean") return "choice";
-  if (forms.length > 1) return "json";
+  if (forms.length > 0 && forms.every(isChoice)) return "choice";
+  if (forms.length > 1) return forms.some((each) => isChoice(each) || each.type === "string") ? "json or text" : "json";
   if (form.type === "integer" || form.type === "number") return "number";
   if (form.type === "array" && ["string", "number", "integer"].includes(form.items?.type)) return "list";
   return form.type === "string" ? "text" : "json";
@@ -155,6 +160,7 @@ function valueOf(parameter, text) {
   try {
     return JSON.parse(text);
   } catch {
+    if (kind === "json or text") return text.trim();
     throw new Missing(`${titleOf(parameter.name)}: this is no JSON.`);
   }
 }
@@ -192,6 +198,6 @@ function numberOf(parameter, text) {
  */
 function textOf(parameter, value) {
   const kind = kindOf(parameter);
-  if (kind === "json") return JSON.stringify(value);
+  if (kind === "json" || (kind === "json or text" && typeof value !== "string")) return JSON.stringify(value);
   return Array.isArray(value) ? value.join("\n") : String(value);
 }

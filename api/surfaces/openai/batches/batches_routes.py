@@ -68,7 +68,7 @@ async def create(request: Request) -> Response:
     try:
         asked = BatchRequest.model_validate(body)
     except ValidationError as error:
-        raise InvalidRequest(v2.describe(error)) from None
+        raise InvalidRequest(v2.describe(error, BatchRequest)) from None
     _check_metadata(asked.metadata or {})
     file = await own_file(service, asked.input_file_id)
     if file is None:

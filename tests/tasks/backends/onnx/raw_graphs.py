@@ -61,6 +61,14 @@ def same(folder: Path, datatype: str, axes: Sequence[Any] = ("n", "m")) -> Path:
     return write(folder, nodes, [("x", datatype, axes)], [("y", datatype, axes)])
 
 
+def named(folder: Path) -> Path:
+    """Numbers of a row, and a text of it, which has no further axis."""
+    nodes = [node("Relu", ["x"], ["y"]), node("Identity", ["name"], ["same"])]
+    inputs = [("x", "FP32", ("n", 3)), ("name", "BYTES", ("n",))]
+    outputs = [("y", "FP32", ("n", 3)), ("same", "BYTES", ("n",))]
+    return write(folder, nodes, inputs, outputs)
+
+
 def pair(folder: Path, first: Sequence[Any] = ("n", "m")) -> Path:
     """total = a + cast(b), and which is greatest of each row."""
     nodes = [

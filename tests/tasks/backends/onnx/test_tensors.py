@@ -148,6 +148,11 @@ GRAPHS: dict[str, tuple[Callable[[Path], Path], dict[str, NDArray[Any]], bool]] 
         {"a": values("FP32", (3, 5)), "b": values("INT8", (3, 5)).astype(np.int32)},
         True,
     ),
+    "a text a row": (
+        raw_graphs.named,
+        {"x": values("FP32", (3, 3)), "name": values("BYTES", (3,))},
+        True,
+    ),
     "a first axis that is fixed": (
         lambda folder: raw_graphs.pair(folder, (2, 4)),
         {"a": values("FP32", (2, 4)), "b": values("INT8", (2, 4)).astype(np.int32)},
