@@ -220,6 +220,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
                 live.mixes,
                 lambda: presence.wants_earlier_hash,
                 live.task,
+                live.unheeded,
             ),
             Submitter(queue, store, jobs, outbound, presence),
             waiters,

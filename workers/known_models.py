@@ -127,6 +127,12 @@ class KnownModels:
         with self._lock:
             return dict(self._known)
 
+    def parameters(self, model_ids: Collection[str]) -> dict[str, list[str]]:
+        """The parameters of these models' tasks, of those that write: others get few new ones."""
+        with self._lock:
+            tasks = [self._known[each].definition for each in model_ids]
+        return {task.name: [*task.input.parameter_names()] for task in tasks if task.own}
+
     def declared(self) -> list[ModelDeclaration]:
         """What models.toml says, of the families served here."""
         with self._lock:

@@ -17,6 +17,7 @@ from ..jobs.failed import ALL, ask_load
 from ..jobs.finish import release
 from ..jobs.fleet import FleetView
 from ..jobs.group import Group
+from ..jobs.heeding import SAID
 from ..jobs.orphans import Sweeper
 from ..jobs.read import read
 from ..jobs.record import ClaimedJob
@@ -278,6 +279,7 @@ class Worker:
             "models": list(dict.fromkeys(model_id.rpartition("/")[0] for model_id in served)),
             "served": served,
             "mixes": True,
+            SAID: self._models.parameters(served),
             **self._load.measure(),
             "away": self._models.away,
             "notes": self._models.notes(),

@@ -31,7 +31,7 @@ from ..http.media import read_url
 from ..settings import ApiSettings
 from . import good_rows, plain_texts, server_parameters
 from .envelope import Envelope
-from .forms import check_forms
+from .forms import are_formed, check_forms
 from .new_job import PreparedJob, new_job
 from .plain_texts import Written
 
@@ -63,6 +63,8 @@ class Intake:
     earlier_hash: Callable[[], bool] = lambda: False
     #: A model's task, with its own tensors where these are the model's and known.
     task_of: Callable[[ModelDeclaration], Task] = lambda declared: declared.definition
+    #: A model's parameters that some worker which serves it would leave out.
+    unheeded: Callable[[ModelDeclaration], frozenset[str]] = lambda _: frozenset()
 
     async def read(
         self,
@@ -137,6 +139,7 @@ class Intake:
         checked = await self.outbound.files.read(reading, in_thread=large)
         # The data is in the inputs, then in the job: here too, it would be in memory thrice.
         del reading
+        large = large or are_formed(checked.inputs)
         return await off_loop(partial(self.prepare, checked, envelope, use_id=use_id), large=large)
 
     def check(
@@ -237,8 +240,13 @@ class Intake:
         *,
         use_id: bool,
     ) -> PreparedJob:
-        """Raises InvalidRequest."""
+        """Raises InvalidRequest, ModelNotReady."""
         task = declared.definition
+        if unheeded := sorted(written.parameters.keys() & self.unheeded(declared)):
+            raise ModelNotReady(
+                f"{unheeded[0]}: a worker of an older version serves model {declared.name!r} and "
+                "would leave it out; retry once all its workers are of this version"
+            )
         return new_job(
             declared,
             request,

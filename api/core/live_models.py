@@ -16,6 +16,7 @@ from ...jobs.facts import count_facts, read_facts
 from ...jobs.failed import ALL, ask_load, load_requests
 from ...jobs.fleet import FleetView, view
 from ...jobs.group import Group
+from ...jobs.heeding import unheeded
 from ...jobs.outage import Outage
 from ...protocol.errors import Conflict, WherryError
 from ...tasks.base import Task
@@ -62,6 +63,8 @@ class LiveModels:
         self._written = 0
         #: Models, by `Group.model_id`, whose workers all mix jobs of different parameters.
         self._mixing: frozenset[str] = frozenset()
+        #: Models, likewise, and the parameters that not all of their workers know.
+        self._unheeded: dict[str, frozenset[str]] = {}
         self._taking = asyncio.Lock()
         self._outage = Outage(log, "whether models.toml is to be read again is not known")
         self._task: asyncio.Task[None] | None = None
@@ -99,6 +102,10 @@ class LiveModels:
         It is of no harm should one that does not come by: it serves none of their groups.
         """
         return _model_id(declared) in self._mixing
+
+    def unheeded(self, declared: ModelDeclaration) -> frozenset[str]:
+        """Parameters that a worker which serves a model would leave out: its version knows none."""
+        return self._unheeded.get(_model_id(declared), frozenset())
 
     def versions(self, name: str) -> list[ModelDeclaration]:
         """What models.toml says of a model: none, where it is only served until another is warm."""
@@ -143,11 +150,18 @@ class LiveModels:
             self._queue.run(load_requests(self._settings)), self.learn()
         )
         if any(model.definition.own for model in self.declared):
-            self._mixing = mixing(
-                self.declared,
-                await self._queue.run(view(self._settings)),
-                self._mixing,
-            )
+            fleet = await self._queue.run(view(self._settings))
+            self._mixing = mixing(self.declared, fleet, self._mixing)
+            self._unheeded = {
+                _model_id(model): unheeded(
+                    _model_id(model),
+                    model.task,
+                    model.definition.input.parameter_names(),
+                    fleet.workers,
+                )
+                for model in (*self._catalog.models, *self.declared)
+                if model.definition.own
+            }
         asked = [name for name, count in counts.items() if count > self._heeded.get(name, 0)]
         if asked:
             self._heeded = counts

@@ -19,6 +19,7 @@ from ...protocol.json_kinds import in_words
 from ...protocol.states import JobState
 from ..access.caller import caller
 from ..core.envelope import Envelope
+from ..core.forms import are_formed
 from ..core.intake import CheckedRequest, Intake
 from ..core.new_job import PreparedJob
 from ..core.service import Service
@@ -71,7 +72,8 @@ async def _all_prepared(service: Service, request: Request) -> list[PreparedJob 
             for one in checked
         ]
 
-    return await off_loop(work, large=large)
+    formed = (isinstance(one, CheckedRequest) and are_formed(one.inputs) for one in checked)
+    return await off_loop(work, large=large or any(formed))
 
 
 async def _checked(

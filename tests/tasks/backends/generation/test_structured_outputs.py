@@ -261,3 +261,53 @@ def test_a_conversation_is_answered_in_form(load: Load) -> None:
     asked: TaskInput = ChatInput.validated({**given, "structured_outputs": {"json": PERSON}})
     [answer] = load("chat").run([asked])
     assert _valid(said(answer).text, PERSON)
+
+
+def _against(backend: Any, text: str, ends: bool) -> dict[str, float]:
+    """A bias of -100 for each token of a text; +100 for one that ends, if so wished."""
+    ids = backend.tokenizer(text)["input_ids"]
+    bias = {str(token): -100.0 for token in ids}
+    return bias | ({str(backend.tokenizer.eos_token_id): 100.0} if ends else {})
+
+
+#: What would keep a text from its form, or draw it out of it.
+PULLS: list[dict[str, Any]] = [
+    {"min_new_tokens": 60},
+    {"repetition_penalty": 50.0},
+    {"presence_penalty": 2.0, "frequency_penalty": 2.0},
+    {"presence_penalty": -2.0, "frequency_penalty": -2.0, "repetition_penalty": 0.01},
+    {"do_sample": True, "seed": 3, "temperature": 1.5, "top_k": 1, "min_new_tokens": 50},
+    {"do_sample": True, "seed": 4, "top_p": 0.01, "frequency_penalty": 2.0},
+    {"do_sample": True, "seed": 5, "typical_p": 0.01, "repetition_penalty": 3.0},
+]
+
+
+def _pulled(backend: Any) -> list[tuple[TextGenerationInput, Callable[[str], bool]]]:
+    found = []
+    for number, pull in enumerate(PULLS):
+        form, holds = FORMS[("choice", "regex", "another json")[number % 3]]
+        bias = _against(backend, "yes no abc-123", ends=bool(number % 2))
+        found.append((row(form, **pull, logit_bias=bias, logprobs=2), holds))
+    return found
+
+
+def test_a_form_goes_before_all_else_that_is_asked(backend: Any) -> None:
+    rows = _pulled(backend)
+    answers = backend.stream([each for each, _ in rows], [None] * len(rows))
+    for answer, (_, holds) in zip(answers, rows, strict=True):
+        generation = said(answer)
+        assert generation.finish_reason == "stop"
+        assert holds(generation.text)
+
+
+def test_rows_of_a_form_and_of_pulls_say_alone_what_they_say_beside_others(
+    backend: Any, load: Load
+) -> None:
+    rows = [each for each, _ in _pulled(backend)]
+    rows += [row(None, max_new_tokens=12, do_sample=True, seed=seed) for seed in range(3)]
+    silent: list[Any] = [None] * len(rows)
+    together = [said(answer) for answer in backend.stream(rows, silent)]
+    alone = [said(backend.stream([each], [None])[0]) for each in rows]
+    assert [each.text for each in together] == [each.text for each in alone]
+    other = load(continuous=backend._running is None)
+    assert [said(answer).text for answer in other.stream(rows, silent)] == [g.text for g in alone]
