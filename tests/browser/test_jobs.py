@@ -8,14 +8,15 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from wherry.ops.stack import Stack
+
+from . import told_jobs
 
 Show = Callable[[str], Page]
 Check = Callable[[Page], None]
@@ -277,47 +278,14 @@ def test_dead_letters_are_replayed_one_and_all(
     assert [ended(http, job_id) for job_id in dead] == ["succeeded"] * 3
 
 
-#: Go to the end of the list until so many rows are there.
-_LOAD = """async (rows) => {
-  const list = document.querySelector(".windowed");
-  while (Number(list.querySelector("table").getAttribute("aria-rowcount")) < rows) {
-    list.scrollTop = list.scrollHeight;
-    await new Promise(requestAnimationFrame);
-  }
-}"""
-
-
-def pages(route: Route) -> None:
-    """Ten thousand jobs, as the API would list them: to have a fleet do them takes a minute."""
-    query = parse_qs(urlsplit(route.request.url).query)
-    first, count = int(query.get("after", ["0"])[0]), int(query["limit"][0])
-    jobs = [job(10_000 - number) for number in range(first, min(first + count, 10_000))]
-    following = first + count
-    route.fulfill(json={"jobs": jobs, "next": str(following) if following < 10_000 else None})
-
-
-def job(number: int) -> dict[str, Any]:
-    at = f"2026-01-01T{number // 3600:02}:{number // 60 % 60:02}:{number % 60:02}.000Z"
-    return {
-        "id": f"01977a3e-5f0c-7cc2-9d0e-{number:012}",
-        "status": "failed" if number % 7 == 0 else "succeeded",
-        "model_name": "embedding",
-        "rows": 1,
-        "created_at": at,
-        "started_at": at,
-        "finished_at": at,
-        "error": {"type": "invalid_row", "message": "row 0: no"} if number % 7 == 0 else None,
-    }
-
-
 def test_of_ten_thousand_jobs_the_browser_has_those_in_sight(
     show: Show, http: httpx.Client
 ) -> None:
     page = show("")
-    page.route(re.compile(r"/v2/jobs\?"), pages)
+    told_jobs.tell(page)
     page = show("#/jobs")
     counted(page, 250)
-    page.evaluate(_LOAD, 10_001)
+    page.evaluate(told_jobs.LOAD, told_jobs.JOBS + 1)
     assert rows(page).count() < 80
     last = page.get_by_role("columnheader").last.bounding_box()
     whole = page.locator(".windowed").bounding_box()

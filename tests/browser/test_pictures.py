@@ -168,6 +168,7 @@ def test_a_films_masks_lie_over_its_frames(draw: Draw) -> None:
 
 def test_a_picture_is_looked_at_closely_with_the_wheel_and_the_keyboard(draw: Draw) -> None:
     drawn = draw(boxes(("boat", 0.9, [100, 50, 300, 150]), sent=picture(400, 200)))
+    expect(drawn).to_contain_text("400 × 200 pixels")  # until then it has no size
     view = drawn.get_by_role("group", name="Plus and minus zoom")
     whole = drawn.get_by_role("button", name="Whole picture")
     expect(whole).to_be_disabled()
