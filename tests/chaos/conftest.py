@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 
 from wherry.ops import child
 
-from .ledger import Ledger
+from .ledger import Ledger, is_full
 
 _LEDGER = pytest.StashKey[Ledger]()
 
@@ -67,7 +66,7 @@ def prompt_supervisor() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def full() -> bool:
     """Whether this is the long run, whose figures are quoted."""
-    return os.environ.get("WHERRY_CHAOS") == "full"
+    return is_full()
 
 
 @pytest.fixture

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 HEADINGS = ("fault", "injected", "jobs", "lost", "duplicated", "recovery p50 s", "recovery max s")
+
+
+def is_full() -> bool:
+    """Whether this is the long run, whose figures are quoted."""
+    return os.environ.get("WHERRY_CHAOS") == "full"
 
 
 @dataclass(slots=True)
