@@ -14,7 +14,7 @@ from ..protocol.file_words import reason_of
 from .asked import asked_of, is_local, options_of
 from .fleet import RunClient
 from .hold import StepHold
-from .remote_place import refuse_taken
+from .remote_place import refuse_taken, try_place
 from .settings import RunSettings
 
 
@@ -28,8 +28,10 @@ def plan_run(
     if is_local(spec):
         asked.placing.look()  # before anything is computed
         _try_place(options.out)
-    elif spec.out and not spec.overwrite:
-        refuse_taken(spec.out)
+    elif spec.out:
+        if not spec.overwrite:
+            refuse_taken(spec.out)
+        try_place(spec.out)
     shards = _shards(hold, asked, settings)
     return RunPlan(
         version=asked.origin.version,
