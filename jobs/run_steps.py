@@ -197,11 +197,9 @@ def end_run(
 
 def finish_export(step: Step, made: RunExport, settings: JobsSettings) -> Call[bool]:
     """Note what came of an export. False for one who lost the step."""
-    keys = Keys(settings.key_prefix)
     return call_script(
         "run_exported",
         settings,
-        keys={"exports": keys.run(step.run_id, "exports")},
         args={
             "id": step.run_id,
             "format": step.name.partition("/")[2],

@@ -190,10 +190,19 @@ def owners_of(run_id: str, settings: JobsSettings) -> Call[dict[str, str]]:
     )
 
 
-def ask_export(run_id: str, format_name: str, settings: JobsSettings) -> Call[RunExport]:
+def ask_export(
+    run_id: str,
+    format_name: str,
+    settings: JobsSettings,
+    *,
+    token: str = "",
+    key_id: str = "",
+    key_text: str = "",
+) -> Call[RunExport]:
     """Have a finished run's answers written in another format; what is known of that.
 
-    Raises NotFound for a run without answers to write.
+    A key is as for `create_run`, and goes with the run's last export. Raises NotFound for a run
+    without answers to write.
     """
     keys = Keys(settings.key_prefix)
 
@@ -209,10 +218,24 @@ def ask_export(run_id: str, format_name: str, settings: JobsSettings) -> Call[Ru
             "run": keys.run(run_id),
             "exports": keys.run(run_id, "exports"),
             "queue": FAMILY,
+            "api_keys": keys.api_keys,
         },
-        args={"id": run_id, "format": format_name, "ticket": run_ticket()},
+        args={
+            "id": run_id,
+            "format": format_name,
+            "token": token,
+            "key_id": key_id,
+            "key": key_text,
+            "ticket": run_ticket(),
+        },
         parse=parse,
     )
+
+
+def forget_export(run_id: str, format_name: str, settings: JobsSettings) -> Call[None]:
+    """Know no more of an export that failed: whoever asks for it again has it tried again."""
+    key = Keys(settings.key_prefix).run(run_id, "exports")
+    return Call([("HDEL", key, format_name)], parse=lambda _: None)
 
 
 def _indexes(tenant: str, keys: Keys) -> list[str]:

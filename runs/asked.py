@@ -66,7 +66,7 @@ def asked_of(
     fleet: Fleet, spec: RunSpec, options: Options, plan: RunPlan | None, place: PlaceOf
 ) -> PreparedRun:
     """Check what is asked, as `wherry annotate` does. Raises InvalidRequest."""
-    asked = prepared(fleet, options, place)
+    asked = prepared(fleet, options, place, out_is_kept=is_local(spec))
     found = asked.origin.version
     if spec.version and found != spec.version:
         raise InvalidRequest(f"model {spec.model!r} is served in version {found}")

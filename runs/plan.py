@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from ..client.annotate.formats import format_of
 from ..client.annotate.prepared import PreparedRun
 from ..client.annotate.sources.choose import PlaceOf
 from ..jobs.run_records import RunPlan, RunSpec, Shard
 from ..protocol.errors import InvalidRequest
+from ..protocol.file_words import reason_of
 from .asked import asked_of, is_local, options_of
 from .fleet import RunClient
 from .hold import StepHold
-from .remote_place import refuse_taken
+from .remote_place import refuse_taken, try_place
 from .settings import RunSettings
 
 
@@ -25,8 +27,11 @@ def plan_run(
     asked = asked_of(client, spec, options, None, place)
     if is_local(spec):
         asked.placing.look()  # before anything is computed
-    elif spec.out and not spec.overwrite:
-        refuse_taken(spec.out)
+        _try_place(options.out)
+    elif spec.out:
+        if not spec.overwrite:
+            refuse_taken(spec.out)
+        try_place(spec.out)
     shards = _shards(hold, asked, settings)
     return RunPlan(
         version=asked.origin.version,
@@ -35,6 +40,16 @@ def plan_run(
         is_folder=asked.writer.is_folder,
         left_out=dict(asked.source.left_out),
     ), shards
+
+
+def _try_place(out: Path) -> None:
+    """Raise InvalidRequest where nothing can be written beside an output: a night would be lost."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out.parent):
+            pass
+    except OSError as error:
+        raise InvalidRequest(f"out {str(out)!r} cannot be written: {reason_of(error)}") from None
 
 
 def _shards(hold: StepHold, asked: PreparedRun, settings: RunSettings) -> list[Shard]:

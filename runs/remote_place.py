@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,19 @@ def refuse_taken(out: str) -> None:
                     f"{out}{suffix}: is there: move it, name another output, or let `overwrite` "
                     "replace it"
                 )
+
+
+def try_place(out: str) -> None:
+    """Raise InvalidRequest where nothing can be written beside an output: a night would be lost.
+
+    Unavailable for a place that is away.
+    """
+    with _told(out):
+        fs, folder, _ = _opened(out)
+        file = f"{folder}/.wherry-{secrets.token_hex(8)}"
+        fs.pipe_file(file, b"")
+        with suppress(PermissionError):  # who may write need not be one who may remove
+            fs.rm_file(file)
 
 
 def upload(out: str, files: Mapping[str, Path], check: Callable[[], None]) -> None:

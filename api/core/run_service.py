@@ -5,10 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from ...jobs.run_records import Run, RunSpec
-from ...jobs.runs import command_run, create_run, forget_run, get_runs, run_page, shards_of
+from ...jobs.run_records import Run, RunExport, RunSpec
+from ...jobs.runs import (
+    ask_export,
+    command_run,
+    create_run,
+    forget_run,
+    get_runs,
+    run_page,
+    shards_of,
+)
 from ...protocol.errors import Conflict, InvalidRequest, NotFound
-from ..access.caller import Caller, caller
+from ..access.caller import caller
 from ..access.keys import make
 from ..http.ids import shown_id
 from .held_uploads import hold
@@ -27,33 +35,40 @@ async def begin_run(service: Service, spec: RunSpec, *, closed: bool) -> bool:
     if spec.webhook:
         await service.submitter.outbound.check_webhook(spec.webhook)
     await hold(service, spec.source, spec.id)
-    who = caller.get()
-    made = make(**_key_fields(who, spec.id)) if closed else None
-    call = create_run(
-        spec,
-        service.jobs,
-        token=made.token if made else "",
-        key_id=made.key.id if made else "",
-        key_text=made.key.json_text() if made else "",
-    )
+    who, key = caller.get(), dict[str, str]()
+    if closed:
+        limits = who.limits
+        key = _key(
+            spec,
+            scopes=["submit", "read"],
+            weight=who.weight,
+            max_waiting=limits.max_waiting,
+            max_waiting_bytes=limits.max_waiting_bytes,
+            submits_per_s=limits.submits_per_s,
+        )
+    call = create_run(spec, service.jobs, **key)
     try:
         return await service.queue.run(call)
     except Conflict as error:
         raise Conflict(error.message.replace(spec.id, shown_id(spec.id))) from None
 
 
-def _key_fields(who: Caller, run_id: str) -> dict[str, object]:
+async def begin_export(
+    service: Service, spec: RunSpec, format_name: str, *, closed: bool
+) -> RunExport:
+    """Have a finished run's answers written in another format. Raises NotFound.
+
+    The run's own key is gone: where keys are needed there is another until the export has ended.
+    """
+    key = _key(spec, scopes=["read"]) if closed else {}
+    return await service.queue.run(ask_export(spec.id, format_name, service.jobs, **key))
+
+
+def _key(spec: RunSpec, **fields: object) -> dict[str, str]:
     """A key for a run's own work: Redis has it as it is, so it is no admin's, whoever asks."""
-    return {
-        "tenant": who.tenant,
-        "run": run_id,
-        "scopes": ["submit", "read"],
-        "weight": who.weight,
-        "max_waiting": who.limits.max_waiting,
-        "max_waiting_bytes": who.limits.max_waiting_bytes,
-        "submits_per_s": who.limits.submits_per_s,
-        "note": f"run {run_id}"[:200],
-    }
+    note = f"run {spec.id}"[:200]
+    made = make(tenant=spec.tenant, run=spec.id, note=note, **fields)
+    return {"token": made.token, "key_id": made.key.id, "key_text": made.key.json_text()}
 
 
 async def find_runs(service: Service, run_ids: Sequence[str]) -> list[Run]:

@@ -7,12 +7,13 @@ import re
 from fastapi import APIRouter, Request, Response
 
 from ...jobs.run_records import Run, RunOutput, RunState
-from ...jobs.runs import ask_export
+from ...jobs.runs import forget_export
 from ...protocol.errors import Conflict, InvalidRequest, NotFound, from_code
 from ...tasks.annotations.formats import BY_NAME, formats_of
 from ...tasks.registry import get_task
+from ..access.book import KeyBook
 from ..core.run_output import output_response
-from ..core.run_service import find_run
+from ..core.run_service import begin_export, find_run
 from ..core.run_views import run_view
 from ..core.service import Service
 from ..core.views import json_response
@@ -45,7 +46,7 @@ async def get_output(request: Request) -> Response:
             raise NotFound(f"run {shown_id(run.spec.id)!r} is {run.state}: it has no output")
         raise Conflict(f"run {shown_id(run.spec.id)!r} is {run.state}: its output is not there yet")
     if wanted and run.plan and wanted != run.plan.format:
-        return await _export(service, run, wanted)
+        return await _export(request, run, wanted)
     output = run.progress.output
     if output is None or output.place:
         place = output.place if output else "nowhere"
@@ -53,11 +54,14 @@ async def get_output(request: Request) -> Response:
     return await _file(service, run, output, "")
 
 
-async def _export(service: Service, run: Run, wanted: str) -> Response:
-    export = await service.queue.run(ask_export(run.spec.id, wanted, service.jobs))
-    if export.state == "failed":
-        error = export.error
-        raise from_code(error.error_type, error.message) if error else NotFound("it failed")
+async def _export(request: Request, run: Run, wanted: str) -> Response:
+    service, export = Service.of(request), run.progress.exports.get(wanted)
+    if export is None:
+        book: KeyBook = request.app.state.keys
+        export = await begin_export(service, run.spec, wanted, closed=book.closed)
+    if export.error is not None:  # told once: who asks again has it tried again
+        await service.queue.run(forget_export(run.spec.id, wanted, service.jobs))
+        raise from_code(export.error.error_type, export.error.message)
     if export.output is None:
         return json_response(run_view(await find_run(service, run.spec.id)), 202, _RETRY)
     return await _file(service, run, export.output, wanted)

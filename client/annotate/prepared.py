@@ -96,10 +96,12 @@ class PreparedRun:
     images: str = NO_IMAGES
 
 
-def prepared(client: Fleet, options: Options, place: PlaceOf = place_of) -> PreparedRun:
+def prepared(
+    client: Fleet, options: Options, place: PlaceOf = place_of, *, out_is_kept: bool = True
+) -> PreparedRun:
     """Check what is asked: by itself, then against the model, then against what is there.
 
-    `place` finds where the source is.
+    `place` finds where the source is. An output that is not kept where it is made may lie anywhere.
 
     Raises UsageError for what is wrong in itself, InvalidRequest for a model or a source that
     cannot be had.
@@ -120,7 +122,8 @@ def prepared(client: Fleet, options: Options, place: PlaceOf = place_of) -> Prep
         )
     origin = _asking(origin, writer, format_name)
     images = images_of(options, format_name, writer)
-    refuse_overlap(options.source, out, all_paths(out)[1:], is_folder=writer.is_folder)
+    if out_is_kept:
+        refuse_overlap(options.source, out, all_paths(out)[1:], is_folder=writer.is_folder)
     source = source_of(options, origin, place)
     placing = Placing(
         out,

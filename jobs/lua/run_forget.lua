@@ -7,6 +7,7 @@ local state = redis.call('HGET', KEYS[1], 'state')
 if not state or ARGV[3] == '1' and not expired(KEYS[2], ARGV[2], 0) then return 0 end
 if not ENDED[state] then return -1 end
 drop_steps(ARGV[2]) -- somebody may be making an export of it
+drop_key(ARGV[2])
 for i = 4, #KEYS do redis.call('ZREM', KEYS[i], ARGV[2]) end
 redis.call('ZREM', KEYS[2], ARGV[2])
 for _, part in ipairs({'shards', 'owners', 'attempts', 'faults', 'segments', 'labels', 'scores', 'errors', 'exports'}) do

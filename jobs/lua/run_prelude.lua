@@ -40,24 +40,48 @@ local function drop_steps(id)
   redis.call('DEL', of(id, 'owners'), of(id, 'ready'))
   redis.call('ZREM', RUNS_READY, id)
 end
+-- What run workers call the API with is good for nothing any more.
+local function drop_key(id)
+  local key_id = redis.call('HGET', key('run', id), 'key_id')
+  if key_id and key_id ~= '' then redis.call('HDEL', P .. ':keys', key_id) end
+  redis.call('HSET', key('run', id), 'key_id', '')
+  redis.call('HDEL', key('run', id), 'token')
+end
 -- A run ends: nobody is at it any more, its key is good for nothing, who waits hears of it.
 local function end_run(id, state, error)
   local run, ms = key('run', id), now_ms()
-  local f = redis.call('HMGET', run, 'kept_ms', 'webhook', 'key_id', 'out')
+  local f = redis.call('HMGET', run, 'kept_ms', 'webhook', 'out')
   redis.call('HSET', run, 'state', state, 'error', error, 'ended_at', text(ms), 'finished_at', text(ms),
     'in_flight', 0)
   drop_steps(id)
   redis.call('ZREM', P .. ':runs:deadlines', id)
-  if f[3] ~= '' then redis.call('HDEL', P .. ':keys', f[3]) end
-  redis.call('HSET', run, 'key_id', '')
-  if f[4] and f[4] ~= '' then redis.call('HDEL', P .. ':runs:outs', f[4]) end
-  redis.call('HDEL', run, 'token')
+  drop_key(id)
+  if f[3] and f[3] ~= '' then redis.call('HDEL', P .. ':runs:outs', f[3]) end
   if f[1] ~= '0' then
     redis.call('HSET', run, 'expires_at', text(ms + f[1]))
     redis.call('ZADD', P .. ':expiring:run', text(ms + f[1]), id)
   end
   -- No job's id has a control character.
   if f[2] ~= '' then redis.call('RPUSH', P .. ':webhooks', 'run\t' .. id) end
+end
+-- An export is made, or cannot be: what is known of it, as JSON. The last one lets the key go.
+local function end_export(id, format, made)
+  redis.call('HSET', of(id, 'exports'), format, made)
+  for _, known in ipairs(redis.call('HVALS', of(id, 'exports'))) do
+    if cjson.decode(known).state == 'making' then return end
+  end
+  drop_key(id)
+end
+-- A step has broken too often: its run fails, or its export.
+local function give_up(id, step, state, error)
+  local format = string.match(step, '^export/(.*)$')
+  if format then
+    redis.call('ZREM', of(id, 'ready'), step)
+    redis.call('HDEL', of(id, 'faults'), step)
+    end_export(id, format, '{"state":"failed","error":' .. error .. '}')
+  elseif not ENDED[state] then
+    end_run(id, 'failed', error)
+  end
 end
 -- End a run that has used up what it may of errors or device time. Returns whether it has.
 local function past_limits(id)

@@ -7,8 +7,8 @@ local id, step = ARGV[2], ARGV[3]
 if not owns(id, step, ARGV[4]) then return 0 end
 local state = redis.call('HGET', KEYS[1], 'state')
 let_go(id, step)
-if ARGV[6] == '1' and redis.call('HINCRBY', of(id, 'faults'), step, 1) > MOST_FAULTS and not ENDED[state] then
-  end_run(id, 'failed', encoded('internal_error', 'internal error'))
+if ARGV[6] == '1' and redis.call('HINCRBY', of(id, 'faults'), step, 1) > MOST_FAULTS then
+  give_up(id, step, state, encoded('internal_error', 'internal error'))
 elseif not may(step, state) then
   redis.call('ZADD', of(id, 'ready'), order(step), step)
 elseif tonumber(ARGV[5]) > 0 then

@@ -30,8 +30,9 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(ms), '
   local faults = was_lost and redis.call('HINCRBY', of(id, 'faults'), step, 1) or 0
   if not state or ENDED[state] and not may(step, state) then
     let_go(id, step)
-  elseif faults > MOST_FAULTS and not ENDED[state] then
-    end_run(id, 'failed', encoded('worker_lost', step .. ' ended the process of ' .. faults .. ' run workers'))
+  elseif faults > MOST_FAULTS then
+    let_go(id, step)
+    give_up(id, step, state, encoded('worker_lost', step .. ' ended the process of ' .. faults .. ' run workers'))
     tell_run(id)
   elseif not may(step, state) then -- paused meanwhile
     let_go(id, step)

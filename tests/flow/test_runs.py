@@ -257,6 +257,26 @@ def test_what_annotate_refuses_a_run_refuses_in_the_same_words(runs: Runs, tmp_p
         assert (run["state"], run["error"]["message"]) == ("failed", str(refused.value))
 
 
+def test_the_folder_that_the_fleet_keeps_its_own_things_in_may_be_a_source(
+    runs: Runs, fleet: Stack, photos: Path
+) -> None:
+    """Where `wherry up` is started is often what is to be annotated."""
+    place = fleet.data_dir / "mine.png"
+    place.write_bytes((photos / "day 0" / "000.png").read_bytes())
+    run = runs.ended(runs.begin(source=str(fleet.data_dir), model="pictures"))
+    assert (run["state"], run["rows"]["answered"]) == ("succeeded", 1), run["error"]
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_any_row(
+    runs: Runs, table: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    for out in (tmp_path / "file" / "x.jsonl", Path("/proc/x.jsonl")):
+        run = runs.ended(runs.begin(source=str(table), model="words", out=str(out)))
+        assert (run["state"], run["rows"]["read"]) == ("failed", 0)
+        assert str(out) in run["error"]["message"]
+
+
 def computed(runs: Runs, name: str) -> int:
     [stats] = runs.client.get(f"/v2/models/{name}/stats")["model_stats"]
     count: int = stats["inference_count"]

@@ -113,6 +113,9 @@ def test_a_tenants_run_reads_and_writes_a_bucket_and_tells_its_end(
         for name in ("vectors.jsonl", "vectors.jsonl.errors.jsonl"):
             body = bucket.get_object(Bucket="wherry", Key=f"data/out/{name}")["Body"].read()
             assert body == (tmp_path / name).read_bytes()
+        url, headers = f"{far.url}/v2/runs/{run_id}/output?format=csv", client.headers
+        made = until(lambda: httpx.get(url, headers=headers), lambda got: got.status_code != 202)
+        assert made.status_code == 200, made.text
         # Its key is gone with it: the API looks once a second which are there.
         until(lambda: run_id not in json.dumps(admin.get("/v2/keys")))
     response = httpx.get(f"{far.url}/v2/runs/{run_id}")

@@ -464,3 +464,36 @@ def test_an_ended_run_goes_when_its_time_is_over(runs: Runs, tmp_path: Any) -> N
     runs.queue.redis.zadd(expiring, {"run_1": 1})
     assert remover.remove().runs == 1
     assert runs.queue.run(get_run("run_1", runs.settings)) is None
+
+
+def test_an_export_has_a_key_until_the_last_one_has_ended(runs: Runs) -> None:
+    runs.succeeded()
+    keys, redis = Keys(runs.settings.key_prefix).api_keys, runs.queue.redis
+    for name in ("csv", "parquet"):
+        made = {"token": f"wherry_{name}", "key_id": name, "key_text": "{}"}
+        runs.queue.run(ask_export("run_1", name, runs.settings, **made))
+    assert redis.hkeys(keys) == [b"csv"], "one is enough"
+    first, second = (runs.taken(f"export/{name}") for name in ("csv", "parquet"))
+    assert first.token == second.token == "wherry_csv"
+    runs.queue.run(finish_export(first, RunExport(state="done"), runs.settings))
+    assert redis.hkeys(keys) == [b"csv"]
+    runs.queue.run(finish_export(second, RunExport(state="done"), runs.settings))
+    assert redis.hkeys(keys) == []
+
+
+def test_an_export_that_breaks_off_again_and_again_fails(runs: Runs) -> None:
+    runs.succeeded()
+    runs.queue.run(ask_export("run_1", "csv", runs.settings))
+    for _ in range(9):
+        assert runs.queue.run(release_step(runs.taken("export/csv"), runs.settings, fault=True))
+    assert runs.queue.run(take_step("w", LEASE_S, runs.settings)) is None
+    run = runs.get()
+    assert (run.state, run.progress.exports["csv"].state) == ("succeeded", "failed")
+    assert run.progress.exports["csv"].error == RunError(
+        error_type="internal_error", message="internal error"
+    )
+    runs.queue.run(ask_export("run_1", "csv", runs.settings))
+    for _ in range(9):
+        assert runs.queue.run(take_step("lost", NO_LEASE_S, runs.settings))
+    assert runs.queue.run(take_step("w", LEASE_S, runs.settings)) is None
+    assert runs.get().progress.exports["csv"].error.error_type == "worker_lost"  # type: ignore[union-attr]

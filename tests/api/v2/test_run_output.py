@@ -10,6 +10,8 @@ import zipfile
 import pytest
 
 from wherry.jobs import run_blobs
+from wherry.jobs.run_records import RunError, RunExport
+from wherry.jobs.run_steps import finish_export
 
 from .run_books import answered
 
@@ -69,6 +71,20 @@ def test_an_export_is_asked_for_and_made_once(http, runs):
     assert (made.status_code, made.content) == (200, b"id\n")
     same = http.get("/v2/runs/r/output", params={"format": "jsonl"})
     assert same.content == b"{}\n"
+
+
+def test_an_export_that_failed_says_so_and_is_tried_again_when_asked_for_again(http, runs):
+    ended(http, runs, {"annotations.jsonl": b"{}\n"})
+    csv = {"format": "csv"}
+    assert http.get("/v2/runs/r/output", params=csv).status_code == 202
+    made = RunExport(state="failed", error=RunError(error_type="invalid_request", message="no"))
+    assert runs.queue.run(finish_export(runs.step("export/csv"), made, runs.jobs))
+    assert http.get("/v2/runs/r").json()["exports"] == {"csv": "failed"}
+    told = http.get("/v2/runs/r/output", params=csv)
+    assert (told.status_code, told.json()["error"]) == (400, "no")
+    assert http.get("/v2/runs/r/output", params=csv).status_code == 202
+    runs.export({"annotations.csv": b"id\n"})
+    assert http.get("/v2/runs/r/output", params=csv).content == b"id\n"
 
 
 @pytest.mark.parametrize("name", ["coco-detection", "nothing", "../x"])
