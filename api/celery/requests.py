@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -161,7 +162,7 @@ def _parameters(
             continue
         if type(value) not in (int, float) or not 0 < value <= 10**9:
             raise InvalidRequest(f"{name}: expected seconds, over 0")
-        parameters[parameter] = int(value * scale) if scale > 1 else value
+        parameters[parameter] = math.ceil(value * scale) if scale > 1 else value
     if call.time_limit_s > 0:
         parameters.setdefault(EXECUTION_TIMEOUT, call.time_limit_s)
     return parameters

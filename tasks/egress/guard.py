@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -108,8 +109,8 @@ class OutboundGuard:
                 yield response
             finally:
                 await response.aclose()
-        except (httpx.ConnectError, httpx.ConnectTimeout):
-            raise NoConnection(f"host {host!r}: no connection") from None
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise NoConnection(f"host {host!r}: {_why(error)}") from None
         except httpx.TimeoutException:
             raise NoAnswer(f"host {host!r}: no answer in time") from None
         except (httpx.HTTPError, httpx.InvalidURL):
@@ -153,3 +154,14 @@ class OutboundGuard:
         """Close the connections."""
         if self._transport is not None:
             await self._transport.aclose()
+
+
+def _why(error: BaseException | None) -> str:
+    """Why there is no connection, as far as whoever runs the host can mend it."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return "no connection: it has no trusted certificate of this name (see SSL_CERT_FILE)"
+        if isinstance(error, ssl.SSLError):
+            return "no connection: what answers there speaks no TLS, or none that fits"
+        error = error.__cause__ or error.__context__
+    return "no connection"

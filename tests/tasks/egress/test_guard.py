@@ -183,5 +183,11 @@ def test_the_certificate_must_be_the_names_own(name: str, fits: bool) -> None:
     if fits:
         assert asyncio.run(work()) == b"safe"
     else:
-        with pytest.raises(OutboundError, match="no connection"):
+        with pytest.raises(OutboundError, match="no connection: it has no trusted certificate"):
             asyncio.run(work())
+
+
+def test_a_host_that_speaks_no_tls_is_told_so(receiver: Receiver) -> None:
+    guard = OutboundGuard(ANYONE, HERE, resolve=Names(files_test=[["127.0.0.1"]]))
+    with pytest.raises(OutboundError, match="speaks no TLS"):
+        asked(guard, receiver.url().replace("http:", "https:"))

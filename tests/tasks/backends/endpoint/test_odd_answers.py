@@ -19,6 +19,7 @@ from wherry.tasks.base import TaskInput
 from wherry.tasks.egress.allowed import Allowed
 from wherry.tasks.egress.guard import OutboundGuard
 from wherry.tasks.registry import get_task
+from wherry.tasks.text.chat import ChatInput
 from wherry.tasks.text.text_generation import TextGenerationInput
 from wherry.tasks.text.tokens import Token
 
@@ -93,7 +94,7 @@ def test_a_text_in_parts_is_their_text(streamed: bool) -> None:
         {"type": "text", "text": "hel"},
         {"type": "text", "text": "lo"},
     ]
-    row = get_task("chat").input(messages=[[{"role": "user", "content": "hi"}]])
+    row = ChatInput(messages=[[{"role": "user", "content": "hi"}]])
     told: list[Token] = []
     if streamed:
         event = json.dumps({"choices": [{"delta": {"content": parts}}]})
@@ -150,5 +151,5 @@ def test_what_is_no_text_of_hugging_faces_is_none(document: object) -> None:
             json.dumps(document).encode(),
             task=task.name,
             protocol="huggingface",
-            row=task.input(texts=["a"]),
+            row=task.input.validated({"texts": ["a"]}),
         )
