@@ -9,7 +9,6 @@ from pydantic import Field, field_validator
 from ....protocol.errors import InvalidRequest
 from .chat_requests import ChatRequest
 from .requests import OpenAIRequest, validated
-from .structured import of_openai
 
 #: What parts of a message are called there -> in chat.
 _PARTS = {"input_text": "text", "output_text": "text", "text": "text"}
@@ -164,5 +163,6 @@ def _format(format_: dict[str, Any]) -> dict[str, Any]:
     if format_.get("type") != "json_schema":
         return format_
     inner = {name: value for name, value in format_.items() if name != "type"}
-    of_openai({"type": "json_schema", "json_schema": inner}, "text.format")
+    if inner.get("schema") is None:
+        raise InvalidRequest("text.format.schema: missing")
     return {"type": "json_schema", "json_schema": inner}

@@ -40,7 +40,7 @@ class StructuredRequest(OpenAIRequest):
     @field_validator("response_format")
     @classmethod
     def _known(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
-        if value and value.get("type", "text") not in _FORMATS:
+        if value and value.get("type") not in _FORMATS:
             raise ValueError(f"type is one of {', '.join(_FORMATS)}")
         return value
 
@@ -88,30 +88,46 @@ class StructuredRequest(OpenAIRequest):
         return forms
 
 
-#: What `response_format` may say; the last two are text-generation-inference's.
-_FORMATS = ("text", "json_object", "json_schema", "json", "regex")
+#: What `response_format` may say, and what stands beside it; the last two are
+#: text-generation-inference's.
+_FORMATS: dict[str, tuple[str, ...]] = {
+    "text": (),
+    "json_object": (),
+    "json_schema": ("json_schema", "value"),
+    "json": ("value",),
+    "regex": ("value",),
+}
 
 
-def of_openai(format_: Mapping[str, Any], field: str) -> dict[str, Any] | None:
+def _of_format(format_: Mapping[str, Any]) -> dict[str, Any] | None:
     """The form that an object of a `type` names. Raises InvalidRequest."""
-    kind = format_.get("type", "text")
+    field = "response_format"
+    kind = str(format_.get("type"))
+    known = _FORMATS[kind]
+    for name, value in format_.items():
+        if name != "type" and name not in known and value is not None:
+            where = "; a schema stands in json_schema.schema, of type json_schema"
+            hint = where if name in ("schema", "json_schema") else ""
+            raise InvalidRequest(f"{field}.{name[:80]}: type {kind} takes none{hint}")
     if kind == "text":
         return None
     if kind == "json_object":
         return {"json_object": True}
     if kind == "regex":
         return {"regex": format_.get("value")}
-    inner = format_ if kind == "json" else format_.get("json_schema") or format_.get("value")
+    if kind == "json":
+        return {"json": _schema(format_, f"{field}.value")}
+    inner = format_.get("json_schema") or format_.get("value")
     if not isinstance(inner, Mapping):
         raise InvalidRequest(f"{field}.json_schema: expected an object")
-    name = "value" if kind == "json" else "schema"
-    if inner.get(name) is None:
-        raise InvalidRequest(f"{field}.{kind}.{name}: missing")
-    return {"json": _parsed(f"{field}.{name}", inner[name])}
+    return {"json": _schema(inner, f"{field}.json_schema.schema")}
 
 
-def _of_format(format_: Mapping[str, Any]) -> dict[str, Any] | None:
-    return of_openai(format_, "response_format")
+def _schema(held: Mapping[str, Any], place: str) -> object:
+    found = held.get(place.rpartition(".")[2])
+    if found is None:
+        raise InvalidRequest(f"{place}: missing")
+    return _parsed(place, found)
 
 
 def _parsed(field: str, schema: object) -> object:

@@ -186,6 +186,32 @@ def test_plain_text_has_no_form(fields: dict[str, Any]) -> None:
     assert chat(**fields).binding() == ""
 
 
+@pytest.mark.parametrize(
+    ("format_", "text"),
+    [
+        (
+            {"type": "json_object", "schema": SCHEMA},
+            "response_format.schema: type json_object takes none; a schema stands in json_schema",
+        ),
+        ({"type": "text", "json_schema": {}}, "response_format.json_schema: type text takes none"),
+        ({"type": "json_schema", "json_schema": {}}, "response_format.json_schema"),
+        (
+            {"type": "json_schema", "json_schema": {"name": "x"}},
+            "response_format.json_schema.schema: missing",
+        ),
+        (
+            {"type": "json_schema", "json_schema": {"schema": "{"}},
+            "response_format.json_schema.schema: expected a JSON schema",
+        ),
+        ({"type": "json"}, "response_format.value: missing"),
+    ],
+)
+def test_a_form_that_would_be_left_aside_is_refused(format_: dict[str, Any], text: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        chat(response_format=format_).binding()
+    assert caught.value.message.startswith(text)
+
+
 def test_one_form_is_said_once() -> None:
     with pytest.raises(InvalidRequest, match="response_format: guided_regex says the form"):
         chat(guided_regex="a", response_format={"type": "json_object"})

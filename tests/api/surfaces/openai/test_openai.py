@@ -62,6 +62,11 @@ BAD = [
     ("chat/completions", chat(tools=[TOOL, TOOL]), "tools"),
     ("chat/completions", chat(model="image-text-to-text", tools=[TOOL]), "messages"),
     ("chat/completions", chat(response_format={"type": "xml"}), "response_format"),
+    (
+        "chat/completions",
+        chat(response_format={"json_schema": {"schema": {"type": "object"}}}),
+        "response_format",
+    ),
     ("chat/completions", chat(response_format={"type": "json_schema"}), "response_format.json"),
     (
         "chat/completions",
