@@ -44,7 +44,10 @@ def form_grammar(form: StructuredOutputs, field: str) -> str:
     elif "grammar" in form:
         grammar = matcher.grammar_from_lark(_lark(form["grammar"], field))
     else:
-        grammar = matcher.grammar_from_json_schema(_plain(schema_of(form)), overrides=_JSON)
+        try:
+            grammar = matcher.grammar_from_json_schema(_plain(schema_of(form)), overrides=_JSON)
+        except ValueError as error:  # numbers past what the library counts to
+            raise RowError(f"{field}: {short(error)}") from None
     return grammar
 
 

@@ -83,8 +83,18 @@ _NO_PARAMETERS: dict[str, Any] = {
 
 
 def parameters_of(tool: Tool) -> dict[str, Any]:
-    """The JSON schema of a tool's arguments."""
-    return tool["function"].get("parameters") or _NO_PARAMETERS
+    """The JSON schema of a tool's arguments: an object, be it said or not."""
+    given = tool["function"].get("parameters")
+    return {"type": "object", **given} if given else _NO_PARAMETERS
+
+
+def _check_parameters(tools: Sequence[Tool]) -> None:
+    for place, tool in enumerate(tools):
+        kind = parameters_of(tool)["type"]
+        if kind != "object":
+            raise ValueError(
+                f"tools.{place}.function.parameters.type: arguments are an object, not {kind!r:.64}"
+            )
 
 
 def check_tools(tools: Sequence[Tool] | None, choice: ToolChoice | None) -> None:
@@ -97,6 +107,7 @@ def check_tools(tools: Sequence[Tool] | None, choice: ToolChoice | None) -> None
             check_size(tools)
         except ValueError as error:
             raise ValueError(f"tools: {error}") from None
+    _check_parameters(tools or ())
     if choice in (None, "none", "auto"):
         return
     if not names:

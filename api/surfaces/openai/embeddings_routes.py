@@ -12,7 +12,7 @@ from ....tasks.catalog import ModelDeclaration
 from ....tasks.text.embedding import EmbeddingOutput
 from ...core.run_and_wait import answer
 from ...core.service import Service
-from ...core.vectors import shortened
+from ...core.vectors import all_shortened
 from ...core.views import json_response
 from ...http.body import read_document
 from ...http.errors import shaped
@@ -31,7 +31,7 @@ async def embeddings(request: Request) -> Response:
     asked, model, given = await _read(request)
     output = await answer(request, model, given)
     assert isinstance(output, EmbeddingOutput)
-    vectors = [shortened(vector, asked.dimensions or None) for vector in output.embeddings]
+    vectors = await all_shortened(output.embeddings, asked.dimensions or None)
     packed = asked.encoding_format == "base64"
     return json_response(
         {

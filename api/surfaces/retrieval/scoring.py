@@ -14,6 +14,7 @@ from ....tasks.text.embedding import EmbeddingInput, EmbeddingOutput
 from ....tasks.text.ranking import Ranked, RankingInput, RankingOutput
 from ....tasks.text.sentence_similarity import SentenceSimilarityInput, SentenceSimilarityOutput
 from ...core.run_and_wait import answer
+from ...core.vectors import products
 
 #: Tasks of models that compare vectors.
 ALIKE = ("sentence-similarity", "embedding")
@@ -84,7 +85,7 @@ async def cosines(
         found = await answer(request, model, EmbeddingInput.validated(fields))
         assert isinstance(found, EmbeddingOutput)
         own, *others = found.embeddings
-        return [sum(a * b for a, b in zip(own, other, strict=True)) for other in others]
+        return await products(own, others)
     if how.prompt_name:
         raise InvalidRequest(f"prompt_name: model {model.name!r} does {model.task}, which has none")
     given = SentenceSimilarityInput.validated(

@@ -17,7 +17,7 @@ from ....tasks.text.text_classification import TextClassificationInput, TextClas
 from ...core.fitting import only_model
 from ...core.run_and_wait import answer
 from ...core.service import Service
-from ...core.vectors import shortened
+from ...core.vectors import all_shortened
 from ...core.views import json_response
 from ...http.documents import validated
 from ...http.errors import shaped
@@ -64,10 +64,7 @@ async def embed(request: Request) -> Response:
     fields = {"texts": asked.texts, "normalize": asked.normalize, "prompt_name": how.prompt_name}
     output = await answer(request, model, EmbeddingInput.validated({**fields, **how.cut}))
     assert isinstance(output, EmbeddingOutput)
-    vectors = output.embeddings
-    if asked.dimensions is not None:
-        vectors = [shortened(vector, asked.dimensions) for vector in vectors]
-    return json_response(vectors)
+    return json_response(await all_shortened(output.embeddings, asked.dimensions))
 
 
 @router.post("/embed_all")

@@ -163,6 +163,7 @@ BAD = [
     ({"json": {"type": "string", "format": "sorcery"}}, "sorcery"),
     ({"json": {"type": "integer", "minimum": 3, "maximum": 2}}, ""),
     ({"json": {"enum": []}}, ""),
+    ({"json": {"type": "integer", "minimum": 10**400}}, ""),
     ({"regex": "(["}, ""),
     ({"regex": "a(?=b)"}, ""),
     ({"grammar": "start: nothing"}, "nothing"),

@@ -172,14 +172,32 @@ def test_templates_of_other_forms_are_refused_by_name(load: Load, family: str, w
 
 
 def test_a_tool_whose_schema_is_at_fault_is_named(load: Load) -> None:
-    bad = {"type": "function", "function": {"name": "f", "parameters": {"type": "sorcery"}}}
+    schema = {"type": "object", "properties": {"a": {"type": "sorcery"}}}
+    bad = {"type": "function", "function": {"name": "f", "parameters": schema}}
     [answer] = load("hermes").run([row(tools=[WEATHER, bad], tool_choice="required")])
     assert isinstance(answer, RowError)
     assert answer.message.startswith("tools.1.function.parameters: ")
 
 
+def test_arguments_are_an_object_where_their_schema_does_not_say(load: Load) -> None:
+    schema = {"properties": {"a": {"enum": [1]}}, "required": ["a"], "additionalProperties": False}
+    tool = {"type": "function", "function": {"name": "f", "parameters": schema}}
+    [answer] = load("hermes").run([row(tools=[tool], tool_choice="required")])
+    calls = said(answer).tool_calls
+    assert calls
+    assert {call["function"]["arguments"] for call in calls} == {'{"a": 1}'}
+
+
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"tools": [TIME, TIME]}, "tools: two of the name"),
+    (
+        {
+            "tools": [
+                {"type": "function", "function": {"name": "f", "parameters": {"type": "array"}}}
+            ]
+        },
+        "tools.0.function.parameters.type: arguments are an object, not 'array'",
+    ),
     ({"tools": [{"type": "function", "function": {"name": "a b"}}]}, "tools.0.function.name"),
     ({"tools": None, "tool_choice": "required"}, "tool_choice: there are no tools"),
     (
