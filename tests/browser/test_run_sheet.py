@@ -152,3 +152,35 @@ def test_a_label_is_asked_for_as_it_is(show: Show, page: Page) -> None:
     page.get_by_role("navigation").get_by_role("link", name="How it goes").click()
     page.get_by_role("table", name=re.compile("^Labels")).get_by_role("link").first.click()
     expect(choice).to_have_value(LABEL)
+
+
+def test_a_name_without_an_end_leaves_its_card_whole(show: Show, page: Page) -> None:
+    name = f"{'long-' * 60}\u202egnp.exe.png"
+    told_run.tell(page)
+    page.route(
+        re.compile(rf"/v2/runs/{told_run.ID}/rows\?"),
+        lambda route: route.fulfill(json={"rows": [told_run.row(0) | {"id": name}], "after": None}),
+    )
+    page = show(f"#/runs/{told_run.ID}/rows")
+    card = page.locator(".sheet-card")
+    whole = card.bounding_box()
+    assert whole
+    for part in (".sheet-score", "canvas >> nth=0"):
+        box = card.locator(part).bounding_box()
+        assert box
+        assert box["x"] + box["width"] <= whole["x"] + whole["width"], part
+
+
+def test_a_run_that_is_forgotten_meanwhile_is_said_to_be_gone(
+    show: Show, page: Page, heard: list[str]
+) -> None:
+    told_run.tell(page)
+    page = show(f"#/runs/{told_run.ID}/rows")
+    expect(page.locator(".sheet-card").first).to_be_visible()
+    page.route(
+        re.compile(rf"/v2/runs/{told_run.ID}[/?]?"),
+        lambda route: route.fulfill(status=404, json={"error": "no run", "code": "not_found"}),
+    )
+    page.locator("main [name=failed]").select_option("1")
+    expect(page.get_by_text("There is no such run")).to_be_visible()
+    heard.clear()  # the 404s
