@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from wherry.ops.stack import Stack
 
@@ -102,3 +103,84 @@ def test_counts_lead_to_their_rows(show: Show, page: Page) -> None:
     page.get_by_role("link", name=re.compile(r"^0\.9 to 0\.95: ")).click()
     expect(page.locator("[name=min_score]")).to_have_value("0.9")
     expect(page.locator("[name=max_score]")).to_have_value("0.95")
+
+
+#: A label as a model may have it: the address, the page and the API take it as it is.
+LABEL = " a&b=c?d#e%20f\u202e<b>\n"
+
+
+def test_rows_behind_many_that_a_filter_leaves_out_are_found(show: Show, page: Page) -> None:
+    """The API looks through so many rows a call; it may then have found none, and goes on."""
+    asked: list[str] = []
+
+    def rows(route: Route) -> None:
+        asked.append(parse_qs(urlsplit(route.request.url).query).get("after", [""])[0])
+        if len(asked) < 3:
+            route.fulfill(json={"rows": [], "after": f"0.{len(asked)}2000"})
+        else:
+            route.fulfill(json={"rows": [told_run.row(36_001)], "after": None})
+
+    told_run.tell(page)
+    page.route(re.compile(rf"/v2/runs/{told_run.ID}/rows\?"), rows)
+    page = show(f"#/runs/{told_run.ID}/rows?min_score=0.42&max_score=0.43")
+    expect(page.locator(".sheet-card")).to_contain_text("036001.png")
+    assert asked == ["", "0.12000", "0.22000"]
+
+
+def test_a_label_is_asked_for_as_it_is(show: Show, page: Page) -> None:
+    asked: list[str] = []
+
+    def rows(route: Route) -> None:
+        asked.append(parse_qs(urlsplit(route.request.url).query).get("label", [""])[0])
+        route.fulfill(json={"rows": [told_run.row(0)], "after": None})
+
+    told_run.tell(page)
+    page.route(
+        re.compile(rf"/v2/runs/{told_run.ID}(\?|$)"),
+        lambda route: route.fulfill(json=told_run.view(labels={LABEL: 3, "other": 2})),
+    )
+    page.route(re.compile(rf"/v2/runs/{told_run.ID}/rows\?"), rows)
+    page = show(f"#/runs/{told_run.ID}/rows")
+    choice = page.locator("main [name=label]")
+    choice.select_option(index=1)
+    expect(page.get_by_role("link", name="Clear")).to_be_visible()
+    page.reload()
+    expect(choice).to_have_value(LABEL)
+    expect(page.locator(".sheet-card")).to_have_count(1)
+    assert asked[0] == ""
+    assert set(asked[1:]) == {LABEL}
+    page.get_by_role("navigation").get_by_role("link", name="How it goes").click()
+    page.get_by_role("table", name=re.compile("^Labels")).get_by_role("link").first.click()
+    expect(choice).to_have_value(LABEL)
+
+
+def test_a_name_without_an_end_leaves_its_card_whole(show: Show, page: Page) -> None:
+    name = f"{'long-' * 60}\u202egnp.exe.png"
+    told_run.tell(page)
+    page.route(
+        re.compile(rf"/v2/runs/{told_run.ID}/rows\?"),
+        lambda route: route.fulfill(json={"rows": [told_run.row(0) | {"id": name}], "after": None}),
+    )
+    page = show(f"#/runs/{told_run.ID}/rows")
+    card = page.locator(".sheet-card")
+    whole = card.bounding_box()
+    assert whole
+    for part in (".sheet-score", "canvas >> nth=0"):
+        box = card.locator(part).bounding_box()
+        assert box
+        assert box["x"] + box["width"] <= whole["x"] + whole["width"], part
+
+
+def test_a_run_that_is_forgotten_meanwhile_is_said_to_be_gone(
+    show: Show, page: Page, heard: list[str]
+) -> None:
+    told_run.tell(page)
+    page = show(f"#/runs/{told_run.ID}/rows")
+    expect(page.locator(".sheet-card").first).to_be_visible()
+    page.route(
+        re.compile(rf"/v2/runs/{told_run.ID}[/?]?"),
+        lambda route: route.fulfill(status=404, json={"error": "no run", "code": "not_found"}),
+    )
+    page.locator("main [name=failed]").select_option("1")
+    expect(page.get_by_text("There is no such run")).to_be_visible()
+    heard.clear()  # the 404s

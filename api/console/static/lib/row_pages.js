@@ -72,15 +72,19 @@ export class RowPages {
   /** Read what follows the last row that is known. */
   more = async () => {
     if (this.loading || this.#next === null) return;
-    const page = { after: this.#next, first: this.length, count: 0, rows: null, used: 0, asked: false };
     this.loading = true;
-    const told = await this.#ask(page);
+    while (this.#next !== null) {
+      const page = { after: this.#next, first: this.length, count: 0, rows: null, used: 0, asked: false };
+      const told = await this.#ask(page);
+      if (!told) break;
+      this.#next = told.after ?? null;
+      if (!page.count && this.#next !== null) continue; // the API looked through some of them, and wants to be asked again
+      if (page.count || !this.#pages.length) this.#pages.push(page);
+      this.read = true;
+      this.#letGo();
+      break;
+    }
     this.loading = false;
-    if (!told) return redraw();
-    if (page.count || !this.read) this.#pages.push(page);
-    this.#next = told.after ?? null;
-    this.read = true;
-    this.#letGo();
     redraw();
   };
 

@@ -43,7 +43,7 @@ export function run({ rest, query }) {
     <div class="page-head">
       <h1>${seen ? nameOf(seen) : id}</h1>
       <span aria-live="polite">${seen ? badge(seen.state) : nothing}</span>
-      ${seen ? html`<span class="muted small mono">${id}</span>${copyButton(id, "the run's id")}<div class="push">${deeds(seen)}</div>` : nothing}
+      ${seen ? html`${seen.name ? html`<span class="muted small mono">${id}</span>` : nothing}${copyButton(id, "the run's id")}<div class="push">${deeds(seen)}</div>` : nothing}
     </div>
     ${here.isUnknown ? unknown() : here.error ? failure(here.error, () => here.look()) : nothing}
     ${seen && !here.isUnknown ? whole(seen, part, query) : nothing}

@@ -60,7 +60,8 @@ function chooser(run, other, query) {
       <a href=${href(["runs", "new"], { from: run.id })}>Clone this one</a> with another model or other parameters: then
       see here where the two disagree.</p></div>`;
   }
-  const labels = Object.keys(run.labels ?? {}).sort();
+  const label = query.get("label") ?? "";
+  const labels = [...new Set([...Object.keys(run.labels ?? {}), ...(label ? [label] : [])])].sort(); // one may lie beyond those that are told
   const set = (/** @type {string} */ name) => (/** @type {Event} */ event) =>
     filter({ [name]: /** @type {HTMLSelectElement} */ (event.target).value });
   return html`<div class="toolbar">
@@ -72,7 +73,7 @@ function chooser(run, other, query) {
     ${other && labels.length
       ? html`<label class="field"><span>Label</span><select name="label" @change=${set("label")}>
           <option value="">any</option>
-          ${labels.map((label) => html`<option value=${label} ?selected=${label === query.get("label")}>${label}</option>`)}</select></label>`
+          ${labels.map((one) => html`<option value=${one} ?selected=${one === label}>${one}</option>`)}</select></label>`
       : nothing}
   </div>`;
 }

@@ -60,7 +60,7 @@ function bound(title, name, query, example) {
 function changed(event) {
   event.preventDefault();
   const given = new FormData(/** @type {HTMLFormElement} */ (event.currentTarget));
-  const wanted = Object.fromEntries([...given].map(([name, value]) => [name, String(value).trim()]));
+  const wanted = Object.fromEntries([...given].map(([name, value]) => [name, String(value)])); // a label may begin with a space
   if (wanted["failed"]) Object.assign(wanted, { label: "", min_score: "", max_score: "", order: "" });
   filter(wanted);
 }

@@ -4,7 +4,7 @@ import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { guard } from "../vendor/lit-html/directives/guard.js";
 import { failure } from "../lib/failure.js";
 import { counted, number } from "../lib/format.js";
-import { KEY_CHANGED } from "../lib/http.js";
+import { HttpError, KEY_CHANGED } from "../lib/http.js";
 import { again, whileShown } from "../lib/lifetime.js";
 import { liveRun } from "../lib/live_run.js";
 import { redraw } from "../lib/redraw.js";
@@ -77,6 +77,7 @@ export function sheet(run, query) {
   const task = taskOf(run.task);
   whileShown(`sheet ${shown.of}`, (signal) =>
     again(signal, 4, async () => {
+      if (rows.error instanceof HttpError && rows.error.status === 404) return liveRun(run.id).look(signal); // forgotten meanwhile
       if (!rows.read) return rows.more();
       if (shown.settled) return;
       shown.settled = isOver(liveRun(run.id).run ?? run);
