@@ -264,7 +264,10 @@ def test_the_folder_that_the_fleet_keeps_its_own_things_in_may_be_a_source(
     place = fleet.data_dir / "mine.png"
     place.write_bytes((photos / "day 0" / "000.png").read_bytes())
     run = runs.ended(runs.begin(source=str(fleet.data_dir), model="pictures"))
-    assert (run["state"], run["rows"]["answered"]) == ("succeeded", 1), run["error"]
+    assert run["state"] == "succeeded", run["error"]
+    # Other tests' fleets and stores leave pictures there too.
+    rows = runs.client.get(f"/v2/runs/{run['id']}/rows?limit=1000")["rows"]
+    assert "mine.png" in [row["id"] for row in rows]
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_any_row(
