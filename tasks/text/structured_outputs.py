@@ -6,6 +6,11 @@ follows such a form; whoever writes the text compiles it.
 
 from __future__ import annotations
 
+import contextlib
+import math
+from collections.abc import Iterator
+from decimal import Decimal
+from json import JSONDecoder
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field
@@ -17,6 +22,10 @@ MAX_BYTES = 65_536
 
 #: Objects and lists within each other.
 MAX_DEPTH = 64
+
+#: The digits of all `multipleOf` of a form, as whole numbers: compiled, a number of a million takes
+#: half a minute, and the library's limits do not hold it.
+MAX_MULTIPLES = 50_000
 
 #: The kinds of form, of which one is given.
 KINDS = ("json", "json_object", "regex", "choice", "grammar")
@@ -42,6 +51,8 @@ def check_form(form: StructuredOutputs) -> StructuredOutputs:
     if len(form.get("choice", ())) != len(set(form.get("choice", ()))):
         raise ValueError("choice: the same text twice")
     check_size(form)
+    for schema in _schemas_of(form.get("grammar", "")):
+        check_size(schema)
     return {given[0]: form[given[0]]}  # type: ignore[misc] # one of its own keys
 
 
@@ -52,17 +63,47 @@ def check_size(value: object) -> None:
     if (size := len(to_json(value))) > MAX_BYTES:
         raise ValueError(f"{size} bytes as JSON; {MAX_BYTES} at most")
 
+    multiples = sum(
+        _digits(part["multipleOf"])
+        for part, _ in _parts(value)
+        if isinstance(part, dict) and "multipleOf" in part
+    )
+    if multiples > MAX_MULTIPLES:
+        raise ValueError(f"multipleOf: {MAX_MULTIPLES} at most, all of them together")
+
 
 def _depth(value: object) -> int:
-    """How deep it is, without recursion: the depth is a client's."""
-    deepest, left = 0, [(value, 1)]
+    return max((depth for _, depth in _parts(value)), default=0)
+
+
+def _parts(value: object) -> Iterator[tuple[object, int]]:
+    """The objects and lists within it, and how deep, without recursion: the depth is a client's."""
+    left = [(value, 1)]
     while left:
         part, depth = left.pop()
         if isinstance(part, dict | list):
-            deepest = max(deepest, depth)
+            yield part, depth
             inner = part.values() if isinstance(part, dict) else part
             left += [(each, depth + 1) for each in inner]
-    return deepest
+
+
+def _digits(number: object) -> int:
+    """A number without its point: 0.25 is 25."""
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return 0
+    if isinstance(number, int):
+        return abs(number)
+    if not math.isfinite(number):
+        return 0
+    digits, exponent = Decimal(str(number)).as_tuple()[1:]
+    return int("".join(map(str, digits))) * 10 ** max(int(exponent), 0)
+
+
+def _schemas_of(grammar: str) -> Iterator[object]:
+    """The JSON schemas in a grammar of Lark's."""
+    for rest in grammar.split("%json")[1:]:
+        with contextlib.suppress(ValueError, RecursionError):  # the library's to refuse
+            yield JSONDecoder().raw_decode(rest.lstrip())[0]
 
 
 Form = Annotated[StructuredOutputs, AfterValidator(check_form)]

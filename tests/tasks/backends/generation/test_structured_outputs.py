@@ -201,6 +201,13 @@ REFUSED = [
     ({"regex": ""}, "structured_outputs.regex"),
     ({"json": nested(MAX_DEPTH)}, "structured_outputs: objects and lists"),
     ({"json": {"enum": ["x" * MAX_BYTES]}}, "structured_outputs: 6"),
+    ({"json": {"multipleOf": 1_000_003}}, "structured_outputs: multipleOf"),
+    ({"json": {"items": {"multipleOf": 1e300}}}, "structured_outputs: multipleOf"),
+    ({"json": {"anyOf": [{"multipleOf": 9_999}] * 6}}, "structured_outputs: multipleOf"),
+    (
+        {"grammar": 'start: "a" %json {"multiple\\u004ff": 1000003}'},
+        "structured_outputs: multipleOf",
+    ),
 ]
 
 
@@ -208,6 +215,13 @@ REFUSED = [
 def test_what_is_no_form_is_refused_by_name(form: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidRequest, match=re.escape(message)):
         row(form)
+
+
+def test_usual_steps_of_numbers_are_followed(load: Load) -> None:
+    for step in (0.01, 5, 0.25, 1000):
+        form = {"json": {"type": "number", "multipleOf": step, "minimum": 0, "maximum": 9000}}
+        [answer] = load().run([row(form, max_new_tokens=4)])
+        assert said(answer)
 
 
 def test_beams_follow_no_form() -> None:
