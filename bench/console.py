@@ -34,8 +34,6 @@ backend = "stub"
 #: A camera's picture of 20 megapixels.
 _WIDTH, _HEIGHT = 5472, 3648
 
-_SCREEN = {"width": 1280, "height": 900}
-
 _FIRST_PAINT = """() => new Promise((told) => {
   const seen = (list) => {
     const found = list.getEntries().find(({ name }) => name === "first-contentful-paint");
@@ -98,7 +96,7 @@ _LISTEN = """() => {
 
 @contextmanager
 def _opened(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport=_SCREEN, reduced_motion="reduce")
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     context.set_default_timeout(300_000)
     yield context.new_page()
     context.close()
