@@ -96,7 +96,8 @@ def _digits(number: object) -> int:
     if not math.isfinite(number):
         return 0
     digits, exponent = Decimal(str(number)).as_tuple()[1:]
-    return int("".join(map(str, digits))) * 10 ** max(int(exponent), 0)
+    whole = int("".join(map(str, digits)))
+    return whole * int(10 ** max(int(exponent), 0))
 
 
 def _schemas_of(grammar: str) -> Iterator[object]:
