@@ -96,7 +96,7 @@ def _bare(form: Schema) -> dict[str, Any]:
 
 def type_of(task: Task, parameter: ParameterSpec) -> str:
     """A parameter's type in words: `integer`, `list of string or null`, `blur | pixelate`."""
-    return " or ".join(dict.fromkeys(_type(form) for form in _forms(task, parameter.schema)))
+    return " or ".join(dict.fromkeys(_type(task, form) for form in _forms(task, parameter.schema)))
 
 
 def range_of(task: Task, parameter: ParameterSpec) -> str:
@@ -115,16 +115,15 @@ def _forms(task: Task, schema: Schema) -> list[Schema]:
     return [schema]
 
 
-def _type(schema: Schema) -> str:
+def _type(task: Task, schema: Schema) -> str:
     if "enum" in schema:
         return " | ".join(map(str, schema["enum"]))
     if "const" in schema:
         return str(schema["const"])
     kind = str(schema.get("type", "any"))
     if kind == "array":
-        inner = schema.get("items", {})
-        options = inner.get("anyOf", [inner])
-        return "list of " + " or ".join(_type(option) for option in options)
+        options = _forms(task, schema.get("items", {}))
+        return "list of " + " or ".join(_type(task, option) for option in options)
     return kind
 
 
