@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass, replace
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Union, get_args, get_origin, is_typeddict
 
 from pydantic import BaseModel
 
@@ -52,6 +52,12 @@ def element(kind: Any) -> Any:
     """What a list holds; None for what is no list."""
     kind = bare(kind)
     return get_args(kind)[0] if get_origin(kind) is list else None
+
+
+def is_json(kind: Any) -> bool:
+    """Whether its values are objects, or tuples, whose fields no column can declare."""
+    kind = bare(kind)
+    return kind is Any or get_origin(kind) in (dict, tuple) or is_typeddict(kind)
 
 
 def model_in(kind: Any) -> type[BaseModel] | None:

@@ -124,7 +124,7 @@ def test_a_failed_a_canceled_and_an_expired_job_raise_their_own_error(
     bad = client.submit("image-classification", classify(b"REJECT"))
     for number in range(3):
         client.submit("slow", classify(b"%d" % number))
-    late = client.submit("slow", classify(b"e"), timeout_s=1e-9, priority=9)
+    late = client.submit("slow", classify(b"e"), timeout_s=1e-3, priority=9)
     gone = client.cancel(client.submit("slow", classify(b"f"), priority=9).id)
     let_go()
     wanted: list[tuple[JobView, type[errors.WherryError]]] = [

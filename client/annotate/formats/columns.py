@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ....tasks.annotations.fields import MASK, bare, element, entries, model_in
+from ....tasks.annotations.fields import MASK, bare, element, entries, is_json, model_in
 from ....tasks.base import Task
 from ..rows import Annotation, Origin
 from .coco import origin_of
@@ -50,6 +50,8 @@ class Tables:
         self.schema = schema_of(origin)
         self._task = origin.task
         self._json = _json_columns(origin.task)
+        #: Of these, those whose JSON may be null.
+        self._any = {entry.name for entry in entries(origin.task) if entry.kind is Any}
         self._rows: list[dict[str, Any]] = []
         self._bytes = 0
 
@@ -57,7 +59,8 @@ class Tables:
         """Take a row; gives a table when it is full."""
         record = record_of(annotation, self._task)
         for name in self._json:
-            record[name] = json_text(record[name])
+            if record[name] is not None or name in self._any:
+                record[name] = json_text(record[name])
         row = {name: _cleaned(value) for name, value in record.items()}
         weight = _weight(row)
         if self._bytes + weight > MAX_BYTES:
@@ -76,11 +79,21 @@ class Tables:
 
 
 def _json_columns(task: Task) -> list[str]:
-    return [entry.name for entry in entries(task) if entry.kind is Any]
+    """Columns of strings that hold JSON."""
+    kinds: dict[str, Any] = {}
+    for entry in entries(task):
+        whole = model_in(entry.kind)
+        if entry.name or whole is None:
+            kinds[entry.name] = entry.kind
+        else:
+            kinds |= {name: field.annotation for name, field in whole.model_fields.items()}
+    return [name for name, kind in kinds.items() if is_json(kind)]
 
 
 def _type(kind: Any, name: str) -> Any:
     inner, model = element(kind), model_in(bare(kind))
+    if is_json(kind):
+        return pa.string()
     if inner is float:
         return pa.list_(pa.float32())
     if inner is not None:

@@ -75,7 +75,10 @@ def test_a_line_says_what_people_expect(tmp_path):
         ("embedding", {"embedding"}),
         (
             "text-generation",
-            {"text", "finish_reason", "prompt_tokens", "completion_tokens", "tokens"},
+            {
+                *("text", "finish_reason", "prompt_tokens", "completion_tokens", "tokens"),
+                "tool_calls",
+            },
         ),
         ("automatic-speech-recognition", {"text", "chunks", "duration", "language"}),
         ("depth-estimation", {"predicted_depth", "depth"}),

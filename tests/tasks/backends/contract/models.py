@@ -117,6 +117,10 @@ DEAF: dict[str, Mapping[str, str]] = {
         "language": "it knows but one",
         "return_timestamps": "it tells no times, and refuses it",
     },
+    "chat": dict.fromkeys(
+        ("tools", "tool_choice", "parallel_tool_calls"),
+        "its template has no tools; test_tools.py has those that do",
+    ),
     "depth-estimation": {"background": "random weights move by less than a grey"},
     "document-question-answering": dict.fromkeys(
         ("background", "frames", "dpi"), "its pages are read first; its own tests have them"

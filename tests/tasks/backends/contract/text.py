@@ -39,6 +39,7 @@ _WRITES: dict[str, Changed] = {
     "seed": Changed(value=2, beside=_DRAWN),
     "logprobs": Changed(value=2),
 }
+_FORMED = Changed(value={"choice": ["the quick fox", "a photo"]}, beside={"max_new_tokens": 20})
 
 
 def _generation(rows: list[Row], beyond: Row | None = None, **more: Changed) -> Case:
@@ -62,6 +63,7 @@ def _continuing(**more: Changed) -> Case:
         {"texts": ["fox " * 90]},
         prompt_logprobs=Changed(value=True, beside={"logprobs": 1}),
         return_full_text=Changed(value=True),
+        structured_outputs=_FORMED,
         **more,
     )
 
@@ -84,6 +86,7 @@ CASES: dict[str, Case] = {
     "chat": _generation(
         [_said("hello"), _said("a photo", "of a cat", "and a dog"), _said("what is the capital")],
         _said("fox " * 90),
+        structured_outputs=_FORMED,
     ),
     "embedding": Case(
         rows=_ROWS,
