@@ -84,9 +84,9 @@ class Buckets:
         too_large = OutboundError(f"bucket {bucket!r}: the file is over {max_bytes} bytes")
         try:
             answer = self._store.client.get_object(Bucket=bucket, Key=key)
-            if answer["ContentLength"] > max_bytes:
-                raise too_large
             with answer["Body"] as body:
+                if answer["ContentLength"] > max_bytes:
+                    raise too_large
                 file: bytes = body.read(max_bytes + 1)
         except ClientError as error:
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", "nothing")
