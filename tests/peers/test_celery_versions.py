@@ -16,7 +16,7 @@ from ..flow.test_main_path import photo
 from ..support.holding import held as holding
 from .conftest import Environment
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(1500)]
 
 #: Celery, and the kombu of its day: that of today wants another redis-py than older Celery does.
 VERSIONS = {"5.4.0": "5.4.2", "5.5.3": "5.5.4", "5.7.0": "5.7.0"}
