@@ -104,9 +104,10 @@ def describe(error: ValidationError, model: type[BaseModel] | None = None) -> st
 
 
 def _hint(fault: ErrorDetails, model: type[BaseModel] | None) -> str:
-    if model is None or fault["type"] != "extra_forbidden" or len(fault["loc"]) > 1:
+    if model is None or fault["type"] != "extra_forbidden" or len(fault["loc"]) != 1:
         return ""
-    return meant(str(fault["loc"][0])[:_SHOWN], model.model_fields)
+    [name] = fault["loc"]
+    return meant(str(name)[:_SHOWN], model.model_fields)
 
 
 class Tensor(_Model):
