@@ -6,28 +6,23 @@ What keeps files of the current folder out is as in `wherry.workers`.
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
-from celery.bin.celery import celery
+from celery import Celery
 
-from ..jobs.settings import SettingsError
-from ..workers.threads import EXIT_UNUSABLE
+from ..workers.celery_app import run_command_line
 
 
 def run(arguments: Sequence[str]) -> NoReturn:
-    """Run Celery's command line, and exit with its status, which `app.worker_main` drops."""
-    # Celery warns of root because of pickle, which our workers refuse.
-    warnings.filterwarnings("ignore", "You're running the worker with superuser")
-    try:
-        from .app import app
-    except SettingsError as error:  # the settings are read with the app
-        sys.stderr.writelines(f"error: {line}\n" for line in str(error).splitlines())
-        sys.exit(EXIT_UNUSABLE)
-    celery.params[0].default = app
-    celery.main(args=list(arguments), prog_name="celery")
-    sys.exit(0)
+    """Run Celery's command line with the app of this room."""
+    run_command_line(_app, arguments)
+
+
+def _app() -> Celery:
+    from .app import app  # here: it reads the settings
+
+    return app
 
 
 if __name__ == "__main__":

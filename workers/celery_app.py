@@ -6,10 +6,17 @@ measurements.
 
 from __future__ import annotations
 
-from celery import Celery
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from typing import NoReturn
 
-from ..jobs.settings import JobsSettings, from_environment
+from celery import Celery
+from celery.bin.celery import celery
+
+from ..jobs.settings import JobsSettings, SettingsError, from_environment
 from . import transport
+from .threads import EXIT_UNUSABLE
 
 
 def new_app(name: str) -> Celery:
@@ -48,3 +55,17 @@ def new_app(name: str) -> Celery:
         enable_utc=True,
     )
     return app
+
+
+def run_command_line(load: Callable[[], Celery], arguments: Sequence[str]) -> NoReturn:
+    """Run Celery's with an app, and exit with its status, which `app.worker_main` drops."""
+    # Celery warns of root because of pickle, which our workers refuse.
+    warnings.filterwarnings("ignore", "You're running the worker with superuser")
+    try:
+        app = load()
+    except SettingsError as error:  # the settings are read with the app
+        sys.stderr.writelines(f"error: {line}\n" for line in str(error).splitlines())
+        sys.exit(EXIT_UNUSABLE)
+    celery.params[0].default = app
+    celery.main(args=list(arguments), prog_name="celery")
+    sys.exit(0)
