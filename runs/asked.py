@@ -11,25 +11,10 @@ from ..client.annotate.sources.choose import PlaceOf
 from ..client.annotate.sources.remote import is_url
 from ..jobs.run_records import RunPlan, RunSpec
 from ..protocol.errors import InvalidRequest
+from ..tasks.annotations.formats import BY_NAME
 
-#: What the output is called that is kept in the store, and how its name ends by its format.
+#: What the output is called that is kept in the store; its format says how its name ends.
 _NAME = "annotations"
-_SUFFIXES = {
-    **dict.fromkeys(("jsonl", "oip-jsonl", "spacy"), ".jsonl"),
-    **dict.fromkeys(
-        (
-            *("coco-detection", "coco-instance", "coco-keypoints", "coco-captions"),
-            "label-studio",
-        ),
-        ".json",
-    ),
-    **dict.fromkeys(("cvat", "cvat-video"), ".xml"),
-    "parquet": ".parquet",
-    "csv": ".csv",
-    "ctm": ".ctm",
-    "conll": ".conll",
-}
-
 #: The format of a run that names none, and no place whose name would say.
 _FORMAT = "jsonl"
 
@@ -88,7 +73,7 @@ def joins(spec: RunSpec, asked: PreparedRun) -> bool:
 
 def _out(spec: RunSpec, folder: Path, format_name: str) -> Path:
     if not spec.out:
-        return folder / f"{_NAME}{_SUFFIXES.get(format_name, '')}"
+        return folder / f"{_NAME}{BY_NAME[format_name].suffix}"
     if is_url(spec.out):
         return folder / PurePosixPath(spec.out.rstrip("/")).name
     return Path(spec.out).expanduser()
