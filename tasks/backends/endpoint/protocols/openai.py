@@ -142,6 +142,7 @@ class OpenAI(Protocol):
 
     async def _about_image(self, row: ImageTextToTextInput, hear: Hear | None) -> Told:
         del hear  # no task of pictures is streamed
+        _refuse(row, "background", "an OpenAI endpoint lays pictures on what it likes")
         image = row.images[0]
         url = f"data:{image_type(image)};base64,{base64.b64encode(image).decode()}"
         parts = [
@@ -157,8 +158,8 @@ class OpenAI(Protocol):
 
     async def _embeddings(self, rows: Sequence[EmbeddingInput]) -> Told:
         for row in rows:
-            if row.truncation_direction != "right":
-                raise RowError("truncation_direction: an OpenAI endpoint cuts as it likes")
+            _refuse(row, "truncation_direction", "an OpenAI endpoint cuts as it likes")
+            _refuse(row, "prompt_name", "an OpenAI endpoint has no prompts; put it before the text")
         document = await self._post(
             "/embeddings", {"input": [row.texts[0] for row in rows], "encoding_format": "float"}
         )
@@ -190,6 +191,12 @@ class OpenAI(Protocol):
 
 
 _JSON = {"Content-Type": "application/json"}
+
+
+def _refuse(row: TaskInput, field: str, why: str) -> None:
+    """Raise RowError for a field that says something which the server would not hear."""
+    if getattr(row, field) != type(row).model_fields[field].get_default():
+        raise RowError(f"{field}: {why}")
 
 
 def _with_prompt(prompt: str, answer: Any) -> Any:

@@ -18,8 +18,11 @@ from wherry.tasks.backends.endpoint.protocols.base import RemoteModel
 from wherry.tasks.base import TaskInput
 from wherry.tasks.egress.allowed import Allowed
 from wherry.tasks.egress.guard import OutboundGuard
+from wherry.tasks.multimodal.image_text_to_text import ImageTextToTextInput
 from wherry.tasks.registry import get_task
+from wherry.tasks.samples import PNG
 from wherry.tasks.text.chat import ChatInput
+from wherry.tasks.text.embedding import EmbeddingInput
 from wherry.tasks.text.generation import Generation
 from wherry.tasks.text.text_generation import TextGenerationInput
 
@@ -136,6 +139,23 @@ def test_a_server_that_leaves_the_form_aside_is_not_believed(
     cut = {"finish_reason": "length", "message": {"content": said}}
     _, generation = exchange(row, "chat", choice=cut)
     assert (generation.text, generation.finish_reason) == (said, "length")
+
+
+@pytest.mark.parametrize(
+    ("task", "row"),
+    [
+        ("embedding", EmbeddingInput(texts=["a"], truncation_direction="left")),
+        ("embedding", EmbeddingInput(texts=["a"], prompt_name="query")),
+        ("image-text-to-text", ImageTextToTextInput(images=[PNG], texts=["a"], background="red")),
+        ("text-generation", TextGenerationInput(texts=["a"], prompt_logprobs=True, logprobs=0)),
+    ],
+)
+def test_what_would_not_be_heard_is_refused(task: str, row: TaskInput) -> None:
+    [field] = row.model_fields_set & {
+        *("truncation_direction", "prompt_name", "background", "prompt_logprobs")
+    }
+    with pytest.raises(RowError, match=f"{field}: an OpenAI endpoint"):
+        exchange(row, task)
 
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
