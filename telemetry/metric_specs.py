@@ -68,7 +68,7 @@ FLEET = (
     MetricSpec("wherry_late_answers_total", _COUNTER, "Answers that were dropped, for the lease had passed on"),
     MetricSpec("wherry_requeues_total", _COUNTER, "Jobs taken back from workers that were lost"),
     MetricSpec("wherry_dead_letters", _GAUGE, "Dead letters that wait for an operator"),
-    MetricSpec("wherry_dead_letters_total", _COUNTER, "Jobs that became dead letters"),
+    MetricSpec("wherry_jobs_dead_lettered_total", _COUNTER, "Jobs that became dead letters"),
     MetricSpec("wherry_webhooks_pending", _GAUGE, "Webhooks to deliver, now or again"),
     MetricSpec("wherry_webhooks_failed", _GAUGE, "Webhooks that were given up, kept for a while"),
     MetricSpec("wherry_webhooks_settled_total", _COUNTER, "Webhooks that are done with: delivered, failed (given up), or lost (there was nothing to tell)", ("outcome",)),
