@@ -94,14 +94,16 @@ def test_an_alert_says_how_bad_it_is_and_has_a_page(name: str) -> None:
     rule = ALERTS[name]
     assert rule["labels"]["severity"] in ("page", "ticket", "notice")
     assert rule["annotations"]["runbook_url"] == f"docs/alerts.md#{name.lower()}"
-    sections = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", PAGE.read_text(), re.M | re.S))
+    sections = dict(
+        re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    )
     said = sections[name]
     for part in ("**Means.**", "**Look.**", "**Do.**"):
         assert part in said, (name, part)
 
 
 def test_there_is_no_page_of_an_alert_that_is_gone() -> None:
-    assert set(re.findall(r"^### (\w+)", PAGE.read_text(), re.M)) == set(ALERTS)
+    assert set(re.findall(r"^### (\w+)", PAGE.read_text(), re.MULTILINE)) == set(ALERTS)
 
 
 def test_rules_ask_for_metrics_that_there_are() -> None:
