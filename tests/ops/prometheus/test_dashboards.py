@@ -94,7 +94,8 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         "WHERRY_WEBHOOK_SECRETS": SECRET,
         "WHERRY_OUTBOUND_NETWORKS": "127.0.0.1/32",
     }
-    with Stack(models=folder / "models.toml", data_dir=folder, flower=False, env=env) as stack:
+    models = folder / "models.toml"
+    with Stack(models=models, data_dir=folder, flower=False, run_workers=1, env=env) as stack:
         yield stack
 
 
@@ -126,7 +127,7 @@ def prometheus(fleet: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     hook = receiver.url("/hook", host="127.0.0.1")
     working = threading.Thread(target=_work, args=(fleet, hook, over))
     with scraping(folder / "server", fleet.url) as server, Client(fleet.url) as client:
-        until(server.targets, lambda found: len(found) > 2 and set(found.values()) == {"up"})
+        until(server.targets, lambda found: len(found) == 4 and set(found.values()) == {"up"})
         working.start()
         try:
             for sample in (0, 20):
