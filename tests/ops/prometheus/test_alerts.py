@@ -4,6 +4,7 @@ to do.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -116,3 +117,23 @@ def test_rules_ask_for_metrics_that_there_are() -> None:
     assert {
         name for name in asked if name not in known and _PARTS.sub("", name) not in known
     } == set()
+
+
+def test_what_to_watch_names_what_there_is() -> None:
+    page = (PAGE.parent / "operations.md").read_text()
+    rows = re.findall(r"^\| .* \|$", page[page.index("Signs, most urgent first") :], re.MULTILINE)[
+        1:
+    ]
+    told = [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows]
+    told = [row for row in told if len(row) == 4]
+    metrics = {name for row in told for name in re.findall(r"`(\w+)`", row[1])} - {"up"}
+    alerts = {name for row in told for name in re.findall(r"\[(\w+)\]", row[2])}
+    panels = {title for row in told for title in row[3].rstrip(" |").split("; ") if title}
+    drawn = {
+        panel["title"]
+        for path in (FOLDER.parent / "grafana" / "dashboards").glob("*.json")
+        for panel in json.loads(path.read_text())["panels"]
+    }
+    assert metrics <= set(SPECS)
+    assert alerts == set(ALERTS), "each alert is the alert of a sign"
+    assert panels <= drawn
