@@ -31,6 +31,12 @@ class ApiSettings(OutboundSettings):
         description="Origins whose pages may call this server from a browser, such as "
         "`https://app.example.org`, separated by commas or spaces; `*` for all; empty: its own.",
     )
+    dashboards_url: str = Field(
+        default="",
+        pattern="^(https?://.+)?$",
+        description="Where the fleet's dashboards are, such as `https://grafana.example.org`: the"
+        " console's page Fleet leads there. Empty: nowhere.",
+    )
     max_rows_per_job: int = Field(default=1024, ge=1, description="Rows in one request.")
     max_jobs_per_batch: int = Field(
         default=1000, ge=1, description="Jobs in one /v2/jobs:batch request."
