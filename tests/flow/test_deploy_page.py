@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -50,8 +51,6 @@ class Desk:
     def __init__(self, machines: dict[str, Machine]) -> None:
         self.machines = machines
         self._free: dict[str, Terminal] = {}
-        #: Where commands run that stay in the foreground, by what they are.
-        self.busy: dict[str, Terminal] = {}
 
     def terminal(self, name: str) -> Terminal:
         if name not in self._free:
@@ -63,15 +62,19 @@ class Desk:
         printed: list[str] = []
         for name, command in typed(heading):
             terminal = self.terminal(name)
-            stays = next((start for start in STAYS if command.startswith(start)), None)
-            if stays is None:
+            if command.startswith(tuple(STAYS)):
+                self.keep(name, command)
+            else:
                 printed = terminal.run(command)
-                continue
-            begin = len(terminal.lines)
-            terminal.type(command)
-            terminal.wait_for(STAYS[stays], begin=begin)
-            self.busy[stays] = self._free.pop(name)
         return printed
+
+    def keep(self, name: str, command: str) -> None:
+        """Type what stays in the foreground, and leave that terminal to it."""
+        terminal = self._free.pop(name)
+        begin = len(terminal.lines)
+        terminal.type(command)
+        [ready] = [line for start, line in STAYS.items() if command.startswith(start)]
+        terminal.wait_for(ready, begin=begin)
 
     def wherry(self, command: str) -> Any:
         """What a command of the first machine's owner prints as JSON."""
@@ -103,22 +106,19 @@ def workers(desk: Desk) -> dict[str, dict[str, Any]]:
     }
 
 
-def with_held(desk: Desk) -> None:
-    """Follow the first section, with one more model than it declares."""
-    bashrc = desk.terminal("one")
+def start(desk: Desk, *, more_models: str = "") -> None:
+    """Follow the first section, with more models than it declares; without, but for its end."""
     for name, command in typed("The first machine"):
-        if command.startswith("wherry up"):
-            bashrc.run(f"cat >> models.toml <<'END'\n{HELD}END")
-            bashrc.type(command)
-            bashrc.wait_for("Ready.")
-            desk.busy["wherry up"] = desk._free.pop(name)
-        else:
-            bashrc.run(command)
+        if not command.startswith("wherry up"):
+            desk.terminal(name).run(command)
+        elif more_models:
+            desk.terminal(name).run(f"cat >> models.toml <<'END'\n{more_models}END")
+            desk.keep(name, command)
 
 
 def test_two_machines_work_and_one_goes_on_while_the_cable_is_cut(desk: Desk) -> None:
     two = desk.machines["two"]
-    with_held(desk)
+    start(desk, more_models=HELD)
     desk.follow("The file for the second")
     assert (two.home / "fleet" / "wherry.env").stat().st_mode & 0o077 == 0
     desk.follow("The second machine")
@@ -165,3 +165,42 @@ def machine_of(worker: str) -> str:
 
 def states(desk: Desk, ids: list[str]) -> list[str]:
     return [job["status"] for job in desk.wherry(f"status {' '.join(ids)}")]
+
+
+@pytest.fixture
+def tls_server(tmp_path: Path) -> Path:
+    """A folder with a Redis that speaks TLS."""
+    binary = shutil.which("redis-check-rdb")  # the server by another name, as Debian has it
+    if binary is None:
+        pytest.skip("no Redis with TLS: apt-get install redis-tools")
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    (folder / "redis-server").symlink_to(binary)
+    return folder
+
+
+def test_two_machines_over_tls(tls_server: Path, tmp_path: Path) -> None:
+    require_machines()
+    with two_machines(tmp_path / "tls", programs=tls_server) as machines:
+        desk = prepared(machines)
+        start(desk)
+        desk.follow("TLS")
+        desk.follow("The file for the second")
+        desk.follow("The second machine")
+        assert workers(desk).keys() == {"one", "two"}
+        one, two = desk.terminal("one"), desk.terminal("two")
+        one.run("scp server.pem 192.0.2.2:fleet/")
+        one.run("wherry --env-file .wherry/fleet.env keys create --tenant me > key")
+        one.run("scp key 192.0.2.2:fleet/")
+        two.run("cd ~/fleet; export WHERRY_URL=https://192.0.2.1:8750 WHERRY_API_KEY_FILE=key")
+        two.run("! wherry submit digit.png --model digits --wait --timeout 5")
+        answered = two.run(
+            "WHERRY_CA_FILE=server.pem wherry submit digit.png --model digits --wait"
+        )
+        assert any("digit.png" in line for line in answered), answered
+        two.run("curl --cacert server.pem -fsSo live https://192.0.2.1:8750/v2/health/live")
+        # Nothing of it is open without: neither the API nor Redis.
+        two.run("! curl -fsS http://192.0.2.1:8750/v2/health/live")
+        two.run("sed 's/rediss:/redis:/; /JOIN_CA/d' wherry.env > plain.env; chmod 600 plain.env")
+        refused = two.run("! timeout 60 wherry worker vision --env-file plain.env")
+        assert any("the queue cannot be reached at redis://" in line for line in refused), refused
