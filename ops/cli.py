@@ -33,6 +33,7 @@ _ROOMS = (
     ("ops.check_command", ("check",), "worker"),
     ("ops.tune_command", ("tune",), "worker"),
     ("ops.commands", ("up",), "local"),
+    ("ops.service_commands", ("api", "flower", "redis"), "local"),
     ("ops.join_command", ("join-file",), "worker"),
     ("", ("demo",), "demo"),
 )
