@@ -150,6 +150,15 @@ class Machine:
         """Put the cable back."""
         ip("-n", self._space, "link", "set", "cable", "up")
 
+    def processes(self, words: str) -> list[int]:
+        """Those of it whose command line has these words."""
+        found = []
+        for pid in self._pids():
+            with contextlib.suppress(OSError):  # it has just ended
+                line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
+                found += [pid] if words.encode() in line else []
+        return found
+
     def leave(self) -> None:
         """End all that was begun at its terminals."""
         for terminal in reversed(self._terminals):

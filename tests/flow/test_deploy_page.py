@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 PAGE = Path(__file__).parents[2] / "docs" / "deploy.md"
 
 #: Commands that stay in the foreground, and what they print once they are ready.
-STAYS = {"wherry up": "Ready.", "wherry worker": "is ready on"}
+STAYS = {"wherry up": "Ready.", "wherry worker": " is ready"}
 
 #: A model of the test's, beside the page's: it waits while the folder has a file of that name.
 HELD = model("held", "image-classification", max_batch_size=1, hold="hold")
@@ -156,6 +158,36 @@ def test_two_machines_work_and_one_goes_on_while_the_cable_is_cut(desk: Desk) ->
     until(lambda: states(desk, more) == ["succeeded"] * 20)
     assert "two" in {machine_of(job["worker"]) for job in desk.wherry(f"status {' '.join(more)}")}
     assert desk.wherry(f"status {' '.join(ids)}") == seen
+    run_on_two(desk)
+    assert refused(desk) == ["[]"]
+
+
+def run_on_two(desk: Desk) -> None:
+    """A run of pictures that the run worker of the second machine does, since the first's stops."""
+    desk.terminal("two").run("cd ~/fleet")
+    desk.keep("two", "wherry worker runs --env-file wherry.env")
+    stopped = desk.machines["one"].processes("-m wherry.runs ")
+    assert stopped
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        one = desk.terminal("one")
+        one.run("mkdir -p pictures && cp digit.png pictures/ && cp digit.png pictures/again.png")
+        as_owner = "wherry --env-file .wherry/fleet.env"
+        one.run(f"{as_owner} annotate pictures -m digits --upload --detach")
+        [run] = desk.wherry("runs list")
+        one.run(f"{as_owner} runs fetch {run['id']} --wait -o out.jsonl")
+        rows = (desk.machines["one"].home / "fleet" / "out.jsonl").read_text().splitlines()
+        assert len(rows) == 2
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+
+
+def refused(desk: Desk) -> list[str]:
+    """What Redis refused its users, as its owner sees it."""
+    look = "import os, redis; print(redis.Redis.from_url(os.environ['WHERRY_REDIS_URL']).acl_log())"
+    return desk.terminal("one").run(f'set -a; . .wherry/fleet.env; set +a; python -c "{look}"')
 
 
 def machine_of(worker: str) -> str:
@@ -188,6 +220,7 @@ def test_two_machines_over_tls(tls_server: Path, tmp_path: Path) -> None:
         desk.follow("The file for the second")
         desk.follow("The second machine")
         assert workers(desk).keys() == {"one", "two"}
+        run_on_two(desk)
         one, two = desk.terminal("one"), desk.terminal("two")
         one.run("scp server.pem 192.0.2.2:fleet/")
         one.run("wherry --env-file .wherry/fleet.env keys create --tenant me > key")
