@@ -21,6 +21,7 @@ from .operations import Input, Output, Wishes
 from .plain_http import PlainHttp
 from .run_views import RunView
 from .runs import Runs, detached
+from .workers import Workers
 
 if TYPE_CHECKING:
     from .annotate import Progress, Summary
@@ -159,6 +160,11 @@ class Client:
     def runs(self) -> Runs:
         """Data sets that the fleet annotates by itself; see docs/runs.md."""
         return Runs(self)
+
+    @property
+    def workers(self) -> Workers:
+        """The fleet's workers, for its operator; see docs/operations.md."""
+        return Workers(self)
 
     @overload
     def annotate(

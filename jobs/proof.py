@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 from ..protocol.errors import NotFound
 from .call import Call, call_script
 from .keys import Keys
+from .processes import about
+from .queue_format import Build
 from .settings import JobsSettings
 from .stores import Store
 
@@ -27,6 +29,9 @@ _READS = "reads"
 
 #: And the fingerprints that it compares jobs by, beside those of the version before.
 _HASH = "sha256"
+
+#: Under which name it says who it is.
+_PROCESS = "process"
 
 
 class Proof(NamedTuple):
@@ -48,12 +53,34 @@ class FleetProof(NamedTuple):
     wants_plain: bool = False
     #: Whether one lives that compares jobs by the earlier kind of fingerprint alone.
     wants_earlier_hash: bool = False
+    #: What each says of its process; nothing, for one of the version before.
+    processes: Mapping[str, Mapping[str, Any]] = {}
+
+    def serving(self) -> Mapping[str, Build]:
+        """The APIs that take jobs, and what they were built from."""
+        return {
+            api: Build.of(self.processes.get(api, {}))
+            for api in self.apis
+            if not self.processes.get(api, {}).get("refused")
+        }
+
+    def name(self, api: str) -> str:
+        """What an operator calls an API."""
+        said = self.processes.get(api, {})
+        return f"the API on {said['host']} (process {said['pid']})" if said else f"the API {api}"
 
 
 def shown(
-    settings: JobsSettings, *, api: str = "", tasks: Mapping[str, str] | None = None
+    settings: JobsSettings,
+    *,
+    api: str = "",
+    tasks: Mapping[str, str] | None = None,
+    said: Mapping[str, object] | None = None,
 ) -> Call[FleetProof]:
-    """What shows the fleet. With `api` it is that API's beat as well, with what it declares."""
+    """What shows the fleet. With `api` it is that API's beat as well, with what it declares and
+    has to say of its process.
+    """
+    process = {_PROCESS: {**about(settings), **(said or {})}} if api else {}
     keys = Keys(settings.key_prefix)
     return call_script(
         "proof",
@@ -62,7 +89,7 @@ def shown(
         args={
             "gone_ms": int(GONE_S * 1000),
             "api": api,
-            "about": json.dumps({**(tasks or {}), **_reads(settings)}),
+            "about": json.dumps({**(tasks or {}), **_reads(settings), **process}),
         },
         parse=_shown,
     )
@@ -109,10 +136,12 @@ def is_in(store: Store, proof: Proof) -> bool:
 def _shown(reply: list[Any]) -> FleetProof:
     proof, *flat = reply
     apis = {i.decode(): json.loads(a) for i, a in zip(flat[::2], flat[1::2], strict=True)}
-    reads = [about.pop(_READS, "plain") for about in apis.values()]
+    reads = [said.pop(_READS, "plain") for said in apis.values()]
+    processes = {api: said.pop(_PROCESS, {}) for api, said in apis.items()}
     return FleetProof(
         Proof(*json.loads(proof)) if proof else None,
         apis,
         wants_plain="plain" in reads,
         wants_earlier_hash=any(_HASH not in each for each in reads),
+        processes=processes,
     )

@@ -205,7 +205,7 @@ def test_a_payload_that_is_not_in_another_store_goes_back_however_often(bench: B
     for _ in range(MOST_MISSED + 2):
         assert bench.sort_out(bench.claim()) == ([], [])
         assert [bench.record(i).status for i in "ab"] == ["queued"] * 2
-    assert bench.belonging.wrong_store
+    assert bench.belonging.outside
     record = bench.record("a")
     assert record.attempt == 0, "it was not begun"
     assert [job.id for job in bench.claim()] == ["a", "b"]
