@@ -110,6 +110,11 @@ def model_path(model: str) -> str:
     return f"/v2/models/{quote(model, safe='')}"
 
 
+def repository_path(model: str) -> str:
+    """Where a model is opened and closed."""
+    return f"/v2/repository/models/{quote(model, safe='')}"
+
+
 def _job_path(job_id: str, rest: str = "", **query: Any) -> str:
     if job_id in ("", ".", ".."):  # a URL would take these for another path
         raise JobNotFound(f"no job {job_id!r}")

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 _ROOMS = (
     (
         "client.commands",
-        ("submit", "status", "result", "cancel", "models", "reload", "queues"),
+        ("submit", "status", "result", "models", "queues"),
+        "client",
+    ),
+    ("client.job_commands", ("jobs", "cancel"), "client"),
+    (
+        "client.fleet_commands",
+        ("workers", "drain", "undrain", "load", "unload", "reload"),
         "client",
     ),
     ("client.annotate_command", ("annotate",), "annotate"),
