@@ -56,12 +56,13 @@ class FleetProof(NamedTuple):
     #: What each says of its process; nothing, for one of the version before.
     processes: Mapping[str, Mapping[str, Any]] = {}
 
-    def serving(self) -> Mapping[str, Build]:
-        """The APIs that take jobs, and what they were built from."""
+    def builds(self, *, serving: bool) -> Mapping[str, Build]:
+        """The APIs that take jobs, or those that may not, and what they were built from."""
+        said = {api: self.processes.get(api, {}) for api in self.apis}
         return {
-            api: Build.of(self.processes.get(api, {}))
-            for api in self.apis
-            if not self.processes.get(api, {}).get("refused")
+            api: Build.of(about)
+            for api, about in said.items()
+            if serving != bool(about.get("refused"))
         }
 
     def name(self, api: str) -> str:

@@ -60,6 +60,8 @@ class Belonging:
         self._wrong_store = ""
         #: Why it cannot read what the APIs write into the queue; "" when it can.
         self._wrong_format = ""
+        #: Whether an API waits until who cannot read its jobs is gone.
+        self._is_mixed = False
         #: Why, by `Group.model_id`, for the models that it does not serve.
         self.refused: dict[str, str] = {}
         self._looking = threading.Lock()
@@ -100,7 +102,8 @@ class Belonging:
                 log.debug(
                     "whether this worker belongs to its fleet is not known: %s", error.message
                 )
-            self._due_at = self._clock() + (_LOOK_AGAIN_S if self.outside else _LOOK_S)
+            soon = self.outside or self._is_mixed
+            self._due_at = self._clock() + (_LOOK_AGAIN_S if soon else _LOOK_S)
             return not self.outside
 
     def _tick(self) -> None:
@@ -116,6 +119,7 @@ class Belonging:
     def _compare_formats(self, seen: FleetProof) -> None:
         """Hold the queue's format as we know it against those of the APIs that take jobs."""
         wrong = why_apart(seen)
+        self._is_mixed = bool(seen.builds(serving=False))
         if wrong and wrong != self._wrong_format:
             log.error("this worker claims nothing: %s", wrong)
         elif self._wrong_format and not wrong:
@@ -170,6 +174,10 @@ class Belonging:
 
 
 def why_apart(seen: FleetProof) -> str:
-    """Why this process cannot work with one of the APIs that take jobs; "" when it can with all."""
-    told = (queue_format.OURS.why_not(b, seen.name(api)) for api, b in seen.serving().items())
+    """Why this process cannot work with one of the APIs that take jobs; "" when it can with all.
+
+    Where none takes any, one that waits for this process to leave the queue alone counts.
+    """
+    builds = seen.builds(serving=True) or seen.builds(serving=False)
+    told = (queue_format.OURS.why_not(build, seen.name(api)) for api, build in builds.items())
     return next(filter(None, told), "")

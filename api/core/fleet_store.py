@@ -19,6 +19,7 @@ from ...jobs.outage import Outage
 from ...jobs.processes import digests
 from ...jobs.proof import BEAT_S, FleetProof, Proof, is_in, leave, set_proof, shown, write
 from ...jobs.queue_format import Build
+from ...jobs.run_steps import run_workers
 from ...jobs.stores import Blob, Store
 from ...protocol.errors import NotFound, StoreUnavailable, Unavailable, WherryError
 from ...tasks.catalog import Catalog
@@ -170,16 +171,22 @@ class Presence:
 
     async def _compare(self, seen: FleetProof) -> None:
         """Hold the queue's format as we know it against that of the APIs which were here before,
-        and of workers that know nothing of formats: those that do leave the queue alone.
+        and of workers that have not left the queue alone yet.
         """
-        ours, found = queue_format.OURS, []
-        for api, build in seen.serving().items():
-            if api < self._id:  # ids are in the order in which APIs began
-                found.append(ours.why_not(build, seen.name(api)))
-        for worker in (await self._queue.run(view(self._settings))).workers:
-            build = Build.of(worker.info)
-            if worker.alive and not build.knows_formats:
-                found.append(ours.why_not(build, f"worker {worker.id}"))
+        ours = queue_format.OURS
+        found = [
+            ours.why_not(build, seen.name(api))
+            for api, build in seen.builds(serving=True).items()
+            if api < self._id  # ids are in the order in which APIs began
+        ]
+        fleet = await self._queue.run(view(self._settings))
+        infos = {each.id: each.info for each in fleet.workers if each.alive}
+        infos |= await self._queue.run(run_workers(self._settings))
+        found += [
+            ours.why_not(Build.of(info), f"worker {worker}")
+            for worker, info in infos.items()
+            if not Build.of(info).knows_formats or info.get("state") == "ready"
+        ]
         wrong = next(filter(None, found), "")
         if wrong and wrong != self.refused:
             log.error("this API takes no jobs: %s", wrong)
