@@ -36,6 +36,7 @@ _ROOMS = (
     ("ops.task_commands", ("tasks", "new-task"), "client"),
     ("ops.export_command", ("export",), "export"),
     ("ops.check_command", ("check",), "worker"),
+    ("ops.logs_command", ("logs",), "client"),
     ("ops.tune_command", ("tune",), "worker"),
     ("ops.commands", ("up",), "local"),
     ("", ("demo",), "demo"),
