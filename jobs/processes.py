@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import socket
 import time
 from collections.abc import Iterable
-from pathlib import PurePath
 
 from ..tasks.catalog import ModelDeclaration
 from . import queue_format
@@ -49,14 +47,5 @@ def unlike_default(settings: JobsSettings) -> dict[str, object]:
 
 
 def digests(declared: Iterable[ModelDeclaration]) -> dict[str, str]:
-    """A word for each model's declaration, by `Group.model_id`: two that differ, differ here.
-
-    Of a source counts its name alone: it may lie elsewhere on another machine.
-    """
-    return {Group(m.family, m.name, m.version).model_id: _digest(m) for m in declared}
-
-
-def _digest(declared: ModelDeclaration) -> str:
-    source = PurePath(declared.source).name if declared.source else ""
-    text = declared.model_copy(update={"source": source}).model_dump_json()
-    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
+    """A word for each model's declaration, by `Group.model_id`: two that differ, differ here."""
+    return {Group(m.family, m.name, m.version).model_id: m.digest for m in declared}

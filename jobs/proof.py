@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ..protocol.errors import NotFound
@@ -54,7 +55,7 @@ class FleetProof(NamedTuple):
     #: Whether one lives that compares jobs by the earlier kind of fingerprint alone.
     wants_earlier_hash: bool = False
     #: What each says of its process; nothing, for one of the version before.
-    processes: Mapping[str, Mapping[str, Any]] = {}
+    processes: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
     def builds(self, *, serving: bool) -> Mapping[str, Build]:
         """The APIs that take jobs, or those that may not, and what they were built from."""
@@ -64,6 +65,12 @@ class FleetProof(NamedTuple):
             for api, about in said.items()
             if serving != bool(about.get("refused"))
         }
+
+    @property
+    def declared(self) -> Mapping[str, Mapping[str, str]]:
+        """How each API that says so has its models declared: digests by `Group.model_id`."""
+        said = self.processes.items()
+        return {api: about["declared"] for api, about in said if "declared" in about}
 
     def name(self, api: str) -> str:
         """What an operator calls an API."""

@@ -291,5 +291,5 @@ class Worker:
             **self._changes.info(),
             "state": self._state(),
             "reason": self._cordon.reason or self._belonging.reason or self._tuner.doing,
-            "warnings": list(self._device.warnings),
+            "warnings": [*self._device.warnings, *self._belonging.warnings],
         }
