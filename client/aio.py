@@ -22,8 +22,8 @@ import httpx
 from ..protocol.errors import WherryError
 from . import operations
 from .address import base_url, key_headers, trusted
-from .client import Client, arguments
-from .flow import Flow, HttpResponse, Pause, Step, failed, reply_of
+from .client import Client
+from .flow import Flow, HttpResponse, Pause, Step, arguments, failed, reply_of
 from .jobs import JobView
 from .map_steps import Emit, NeedInput, SourceEnd, next_input_async
 from .mapping import MapRun
@@ -188,6 +188,10 @@ class AsyncClient:
     async def models(self) -> list[dict[str, Any]]:
         """The models and their states."""
         return await self._run(operations.models(patience_s=self._patience_s))
+
+    async def readiness(self) -> list[str]:
+        """What keeps the server from being ready; none when it is."""
+        return await self._run(operations.readiness(patience_s=self._patience_s))
 
     async def get(self, path: str) -> dict[str, Any]:
         """Any document of the server."""

@@ -256,6 +256,16 @@ def models(*, patience_s: float) -> Flow[list[dict[str, Any]]]:
     return listed
 
 
+def readiness(*, patience_s: float) -> Flow[list[str]]:
+    """What keeps the server from being ready; none when it is."""
+    call = HttpRequest("GET", "/v2/health/ready")
+    reply = yield call
+    if reply.status == 503 and b'"reasons"' in reply.content:  # it answers: that is what it says
+        return [str(reason) for reason in reply.json()["reasons"]]
+    yield from ask(call, patience_s=patience_s)
+    return []
+
+
 def takes_binary(*, patience_s: float) -> Flow[bool]:
     """Whether the server reads many requests with their raw tensors behind the JSON."""
     try:

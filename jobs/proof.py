@@ -107,6 +107,12 @@ def _reads(settings: JobsSettings) -> dict[str, str]:
     return {_READS: f"compact {_HASH}"} if settings.compact_records else {}
 
 
+def noted(settings: JobsSettings) -> Call[Proof | None]:
+    """The mark that the APIs know, for whoever only looks: a replica tells it, too."""
+    asked = ("GET", Keys(settings.key_prefix).proof)
+    return Call([asked], parse=lambda reply: Proof(*json.loads(reply)) if reply else None)
+
+
 def leave(api: str, settings: JobsSettings) -> Call[None]:
     """An API says that it ends."""
     gone = ("HDEL", Keys(settings.key_prefix).apis, api)

@@ -38,6 +38,7 @@ _ROOMS = (
     ("ops.export_command", ("export",), "export"),
     ("ops.check_command", ("check",), "worker"),
     ("ops.logs_command", ("logs",), "client"),
+    ("ops.doctor.command", ("doctor",), "worker"),
     ("ops.tune_command", ("tune",), "worker"),
     ("ops.commands", ("up",), "local"),
     ("ops.join_command", ("join-file",), "worker"),

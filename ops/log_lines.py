@@ -46,7 +46,7 @@ class LogLine:
         return LEVELS.index(self.level)
 
 
-class LineReader:
+class LevelReader:
     """Tells lines' levels; what goes on in the next, as a traceback does, has that of the first."""
 
     def __init__(self) -> None:

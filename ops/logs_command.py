@@ -16,7 +16,7 @@ from rich.text import Text
 
 from ..client.durations import seconds_of
 from ..client.terminal import print_error, stdout
-from .log_lines import LEVELS, LineReader, LogLine, added, kept
+from .log_lines import LEVELS, LevelReader, LogLine, added, kept
 
 _COLOURS = {"warning": "yellow", "error": "red", "critical": "bold red", "debug": "dim"}
 
@@ -56,7 +56,7 @@ def logs(
         where = "" if file else f": `wherry up --data-dir {data_dir}` writes it"
         print_error(f"there is no {path}{where}; {_ELSEWHERE}")
         raise typer.Exit(1)
-    reader = LineReader()
+    reader = LevelReader()
     read = [reader.read(text) for text in kept(path)]
     names = sorted({line.service for line in read if line.service})
     if service and not any(name.startswith(service) for name in names) and not follow:

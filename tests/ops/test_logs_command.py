@@ -14,7 +14,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from wherry.ops import logs_command
-from wherry.ops.log_lines import LineReader, added, kept
+from wherry.ops.log_lines import LevelReader, added, kept
 from wherry.ops.log_view import LogView
 
 APP = typer.Typer()
@@ -57,7 +57,7 @@ def said(folder: Path, *options: str) -> list[str]:
 
 
 def test_each_kind_of_service_says_its_level_in_its_own_way() -> None:
-    reader = LineReader()
+    reader = LevelReader()
     head = "2026-11-29 21:00:00,123 service "
     levels = [reader.read(head + text).level for _, text in LINES]
     assert levels == ["info", "warning", "info", "error", *["warning"] * 2, "critical", "error"]
