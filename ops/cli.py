@@ -41,6 +41,7 @@ _ROOMS = (
     ("ops.doctor.command", ("doctor",), "worker"),
     ("ops.tune_command", ("tune",), "worker"),
     ("ops.commands", ("up",), "local"),
+    ("ops.service_commands", ("api", "flower", "redis"), "local"),
     ("ops.join_command", ("join-file",), "worker"),
     ("", ("demo",), "demo"),
 )

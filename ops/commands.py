@@ -171,7 +171,7 @@ def up(
     from .up import print_error, serve
 
     console = Console(soft_wrap=True, highlight=False)
-    tls = _tls_files(tls_cert, tls_key, tls_ca)
+    tls = tls_files(tls_cert, tls_key, tls_ca)
     if redis_url and redis_port is not None:
         raise typer.BadParameter("--redis-port is of the Redis that is started: leave --redis-url")
     try:
@@ -214,7 +214,7 @@ def up(
     raise typer.Exit(serve(stack, console))
 
 
-def _tls_files(cert: Path | None, key: Path | None, ca: Path | None) -> TlsFiles | None:
+def tls_files(cert: Path | None, key: Path | None, ca: Path | None) -> TlsFiles | None:
     """The files of TLS, all that there must be. Raises BadParameter."""
     from .reach import TlsFiles
 

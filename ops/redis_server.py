@@ -168,10 +168,7 @@ class RedisServer:
 
         Raises StackError with its last words, and for TLS that it does not speak.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if self.access.reach.tls:
-            require_tls(find_binary(), self.folder)
-        child = Child("redis", self._command(), on_line=self._on_line, restart=self._supervised)
+        child = Child("redis", self.prepare(), on_line=self._on_line, restart=self._supervised)
         self._child = child
         child.start()
         try:
@@ -179,6 +176,13 @@ class RedisServer:
         except BaseException:
             self.kill()
             raise
+
+    def prepare(self) -> list[str]:
+        """Make its folder. Answers its command line. Raises StackError, NoRedisError, OSError."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self.access.reach.tls:
+            require_tls(find_binary(), self.folder)
+        return self._command()
 
     def _command(self) -> list[str]:
         return [

@@ -170,9 +170,11 @@ class ModelDeclaration(BaseModel):
     @property
     def digest(self) -> str:
         """Tells it from one that is declared otherwise. Machines may have a source's folder in
-        different places, and describe it as they like.
+        different places, describe it as they like, and know fields that others do not.
         """
-        said = self.model_dump(mode="json", exclude={"source", "description"})
+        said = self.model_dump(
+            mode="json", exclude_defaults=True, exclude={"source", "description"}
+        )
         said["source"] = PurePath(self.source).name if self.source else ""
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
 

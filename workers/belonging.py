@@ -189,8 +189,9 @@ class Belonging:
             if theirs and model.digest not in theirs:
                 unlike.add(model_id)
         texts = [
-            f"model {model_id} is declared otherwise here than at the API: bring its models.toml"
-            " here, or make the file anew by wherry join-file, and wherry reload"
+            f"model {model_id} is declared otherwise here than at the API: give both the same"
+            " models.toml, and wherry reload (one that came with a join file is as old as that:"
+            " make it anew by wherry join-file, and start the worker again)"
             for model_id in sorted(unlike & self._unlike)
         ]
         for text in texts:
