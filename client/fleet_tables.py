@@ -116,7 +116,7 @@ def listed_jobs_table(jobs: Sequence[JobView]) -> RenderableType:
 
 def job_view(job: JobView) -> RenderableType:
     """One job: what it is, and all that happened to it."""
-    rows = [
+    rows: list[tuple[str, str | Text]] = [
         ("status", Text(job.status, style=STATE_COLOURS.get(job.status, "white"))),
         ("model", f"{job.model_name}:{job.model_version}"),
         ("task", job.task),

@@ -180,8 +180,8 @@ class Presence:
             if api < self._id  # ids are in the order in which APIs began
         ]
         fleet = await self._queue.run(view(self._settings))
-        infos = {each.id: each.info for each in fleet.workers if each.alive}
-        infos |= await self._queue.run(run_workers(self._settings))
+        of_runs = await self._queue.run(run_workers(self._settings))
+        infos = {**{each.id: each.info for each in fleet.workers if each.alive}, **of_runs}
         found += [
             ours.why_not(Build.of(info), f"worker {worker}")
             for worker, info in infos.items()

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -167,9 +168,9 @@ def _store_latency(store: Store) -> dict[str, Latency]:
         ref = store.put(f"doctor/{uuid.uuid4().hex}", data)
         took["put"].append(time.perf_counter() - began)
         try:
-            took["get"].append(_timed(lambda ref=ref: store.get(ref)))
+            took["get"].append(_timed(partial(store.get, ref)))
         finally:
-            took["delete"].append(_timed(lambda ref=ref: store.delete(ref)))
+            took["delete"].append(_timed(partial(store.delete, ref)))
     return {name: Latency.of(seconds) for name, seconds in took.items()}
 
 

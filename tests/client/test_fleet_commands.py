@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 import wherry
 from wherry.client import AsyncClient, Client, fleet_commands, job_commands
+from wherry.ops.doctor import command as doctor_command
 from wherry.ops.stack import Stack
 from wherry.protocol.errors import NotFound
 from wherry.protocol.states import JobState
@@ -198,3 +199,22 @@ def test_many_are_canceled_by_what_they_are(
     running = call("cancel", "--model", "slow", "--newer-than", "1h").stdout
     assert running == "canceled 0; 1 when their batches end\n"
     assert client.wait(other.id, 30).status == JobState.SUCCEEDED
+
+
+def test_the_doctor_finds_nothing_wrong_with_a_stack_that_is_well(
+    stack: Stack, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = typer.Typer()
+    doctor_command.register(app)
+    monkeypatch.setenv("WHERRY_REDIS_URL", stack.redis_url)
+    monkeypatch.setenv("WHERRY_STORE_DIR", str(stack.data_dir / "blobs"))
+    monkeypatch.setenv("WHERRY_URL", stack.url)
+    until(lambda: all(w["state"] == "ready" for w in client.workers.list()), timeout_s=30)
+    done = CliRunner().invoke(app, ["--json"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    # What other tests left, and this machine's disk, are no fault of a stack's.
+    left = {"dead-letters", "webhooks-failed", "disk"}
+    assert [each for each in told["findings"] if each["check"] not in left] == []
+    assert {each["kind"] for each in told["processes"]} == {"worker", "run worker", "api"}
+    assert {each["version"] for each in told["processes"]} == {wherry.__version__}

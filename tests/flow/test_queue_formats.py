@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +98,11 @@ def test_newer_processes_leave_an_older_queue_alone(fleet: Fleet) -> None:
     fleet.start(worker_command("text", 0), newer=True)
     fleet.start(runs_command(0), newer=True)
     for family in ("text", "runs"):
-        [seen] = until(lambda family=family: of_family(client, family), timeout_s=60)
-        until(lambda f=family: of_family(client, f)[0]["state"] == "waiting", timeout_s=60)
-        [seen] = of_family(client, family)
+        [seen] = until(
+            partial(of_family, client, family),
+            lambda found: found and found[0]["state"] == "waiting",
+            timeout_s=60,
+        )
         assert "its queue format 2 (Wherry 9.9) is newer" in seen["reason"]
         assert seen["version"] == "9.9"
     until(lambda: fleet.said("this worker claims nothing: its queue format"))

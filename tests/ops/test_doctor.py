@@ -235,7 +235,7 @@ def test_processes_that_differ_in_settings_models_or_version(patient: Patient) -
 
 
 def test_a_worker_of_before_versions_were_told(patient: Patient) -> None:
-    info = {"families": ["text"], "models": ["embedding"], "state": "ready"}
+    info: dict[str, object] = {"families": ["text"], "models": ["embedding"], "state": "ready"}
     patient.queue.run(heartbeat(f"{NODE}#1", info, patient.settings))
     found = patient.found()
     assert set(found) == {"versions"}

@@ -27,7 +27,7 @@ def listed(http: httpx.Client) -> list[dict[str, Any]]:
 def test_workers_run_workers_and_apis_tell_their_versions(
     http: httpx.Client, worker: Worker
 ) -> None:
-    worker.beat("text", **{**about(worker.jobs), "node": "text-0@here", "device": "cpu"})
+    ready(worker, device="cpu")
     worker.queue.run(beat("runs-0@here#1", {"node": "runs-0@here"}, worker.jobs))
     shown = http.get("/v2/workers").json()
     old, new = shown["workers"]
@@ -46,7 +46,8 @@ def test_one_is_found_by_its_id_or_node_name(http: httpx.Client, worker: Worker)
 
 
 def ready(worker: Worker, node: str = "text-0@here", **told: object) -> None:
-    worker.beat("text", **{**about(worker.jobs), "node": node, **told})
+    said: dict[str, Any] = {**about(worker.jobs), "node": node, **told}
+    worker.beat("text", **said)
 
 
 def asked(worker: Worker, node: str = "text-0@here") -> Drain | None:
