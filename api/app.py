@@ -73,6 +73,7 @@ from .v2 import tasks as tasks_routes
 from .v2 import triton as triton_routes
 from .v2 import uploads as uploads_routes
 from .v2 import webhooks as webhooks_routes
+from .v2 import workers as workers_routes
 from .webhooks.deliver import Deliverer
 
 #: In the order in which paths are tried: what is asked most comes first.
@@ -91,6 +92,7 @@ _ROUTES = (
     history_routes,
     metrics_routes,
     dead_routes,
+    workers_routes,
     *openai_routes.ROOMS,
     *retrieval_routes.ROOMS,
     instill_routes,
@@ -240,6 +242,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
         app.state.metrics = shown = Metrics(app.state.service, from_environment(MetricsSettings))
         app.state.batches = batches = Runner(app)
         celery = CeleryRunner(app.state.service, keys)
+        await presence.begin()
         presence.start()
         await live.start()
         waiters.start()

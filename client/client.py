@@ -13,7 +13,7 @@ from ..protocol.errors import WherryError
 from . import operations
 from .address import base_url, key_headers, trusted
 from .errors import UsageError
-from .flow import Flow, HttpRequest, HttpResponse, Pause, Step, failed, reply_of
+from .flow import Flow, HttpResponse, Pause, Step, arguments, failed, reply_of
 from .jobs import JobView
 from .map_steps import Emit, NeedInput, SourceEnd, next_input
 from .mapping import MapRun
@@ -21,6 +21,7 @@ from .operations import Input, Output, Wishes
 from .plain_http import PlainHttp
 from .run_views import RunView
 from .runs import Runs, detached
+from .workers import Workers
 
 if TYPE_CHECKING:
     from .annotate import Progress, Summary
@@ -160,6 +161,11 @@ class Client:
         """Data sets that the fleet annotates by itself; see docs/runs.md."""
         return Runs(self)
 
+    @property
+    def workers(self) -> Workers:
+        """The fleet's workers, for its operator; see docs/operations.md."""
+        return Workers(self)
+
     @overload
     def annotate(
         self,
@@ -226,6 +232,10 @@ class Client:
         """The models and their states."""
         return self._run(operations.models(patience_s=self._patience_s))
 
+    def readiness(self) -> list[str]:
+        """What keeps the server from being ready; none when it is."""
+        return self._run(operations.readiness(patience_s=self._patience_s))
+
     def get(self, path: str) -> dict[str, Any]:
         """Any document of the server, `/v2/queues` for one."""
         return self._run(operations.get_json(path, patience_s=self._patience_s))
@@ -288,14 +298,3 @@ class Client:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def arguments(call: HttpRequest, timeout_s: float) -> dict[str, Any]:
-    """A call as httpx takes it."""
-    return {
-        "method": call.method,
-        "url": call.path,
-        "content": call.content,
-        "headers": dict(call.headers),
-        "timeout": httpx.Timeout(timeout_s, read=timeout_s + call.held_s),
-    }

@@ -73,6 +73,10 @@ class Keys:
         """String: id of the job that a worker runs with nothing beside it."""
         return f"{self.prefix}:alone:{worker}"
 
+    def drain(self, node: str) -> str:
+        """String with a TTL: an operator wants the worker of that Celery node to claim no more."""
+        return f"{self.prefix}:drain:{node}"
+
     def token_stream(self, job_id: str) -> str:
         """Stream: what a running job has said so far, in chunks."""
         return f"{self.prefix}:told:{job_id}"

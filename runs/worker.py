@@ -17,6 +17,8 @@ from ..jobs.call import Queue
 from ..jobs.group import Group
 from ..jobs.measured_store import MeasuredStore
 from ..jobs.outage import Outage
+from ..jobs.processes import about
+from ..jobs.proof import shown
 from ..jobs.run_records import RunError, RunExport, RunState, Step
 from ..jobs.run_steps import (
     beat,
@@ -37,7 +39,9 @@ from ..jobs.stores import Store, open_store
 from ..protocol.errors import Unauthorized, Unavailable, WherryError
 from ..telemetry.metrics_page import MetricsPage
 from ..telemetry.metrics_settings import MetricsSettings
-from ..workers.deaf_consumer import Consuming, restart_consumer
+from ..workers.belonging import why_apart
+from ..workers.cordon import Cordon
+from ..workers.deaf_consumer import Consuming, Listening, restart_consumer
 from ..workers.identity import Identity, is_gone
 from ..workers.metrics_page import OwnPage
 from ..workers.threads import Every
@@ -54,6 +58,9 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two looks at the runs, and at what is to be removed.
 _LOOK_S, _REMOVE_S = 1.0, 2.0
+
+#: Seconds between two looks whether the APIs' queue format is ours.
+_COMPARE_S = 5.0
 
 #: Seconds that a step waits which something outside keeps from going on.
 _PAUSE_S = 2.0
@@ -98,6 +105,14 @@ class RunWorker:
             probe=lambda _: self._queue.run(look(jobs)),
             restart=lambda: restart_consumer(consumer()),
         )
+        self._listening = Listening(consumer, (FAMILY,))
+        self._cordon = Cordon(
+            self._identity, self._queue, jobs, idle=lambda: not self._at_work, changed=self._beat
+        )
+        #: Threads that do a step.
+        self._at_work: set[int] = set()
+        #: Why it cannot read what the APIs write into the queue, and when it looked.
+        self._apart, self._compared_at = "", float("-inf")
         self._keeper = Every("wherry-run-keeper", _LOOK_S, self._look)
         self._remover = Every("wherry-run-remover", _REMOVE_S, self._remove)
         self._page = OwnPage(jobs, metrics)
@@ -107,6 +122,9 @@ class RunWorker:
         """Begin to look after the runs."""
         self._folder = WorkFolder(self._settings.run_dir)
         self._page.start(MetricsPage("runs", __version__))
+        with self._outage.noted():
+            self._cordon.look()
+            self._compare()
         self._keeper.start()
         self._remover.start()
         log.info("run worker %s is ready", self._id)
@@ -132,11 +150,30 @@ class RunWorker:
     def serve(self) -> None:
         """Do steps until there is none, now that a ticket came."""
         with self._consuming.serving():
-            while not self._draining.is_set():
-                step = self._queue.run(take_step(self._id, self._jobs.lease_ttl_s, self._jobs))
-                if step is None:
-                    return
-                self._do(step)
+            while not (self._draining.is_set() or self._closed):
+                self._at_work.add(threading.get_ident())
+                try:
+                    step = self._queue.run(take_step(self._id, self._jobs.lease_ttl_s, self._jobs))
+                    if step is None:
+                        return
+                    self._do(step)
+                finally:
+                    self._at_work.discard(threading.get_ident())
+
+    @property
+    def _closed(self) -> bool:
+        """Whether steps are left to others for now."""
+        return bool(self._apart) or self._cordon.on
+
+    def _compare(self) -> None:
+        """Hold the queue's format as we know it against those of the APIs that take jobs."""
+        if time.monotonic() - self._compared_at < _COMPARE_S:
+            return
+        self._compared_at = time.monotonic()
+        apart = why_apart(self._queue.run(shown(self._jobs)))
+        if apart and apart != self._apart:
+            log.error("this run worker takes no steps: %s", apart)
+        self._apart = apart
 
     # --- steps ---
 
@@ -228,15 +265,28 @@ class RunWorker:
 
     def _look(self) -> None:
         with self._outage.noted():
-            seen = {"seen_at_ms": int(time.time() * 1000)}
-            info = {**self._identity.info(), **self._page.info(), **seen}
-            self._queue.run(beat(self._id, info, self._jobs))
+            self._cordon.look()
+            self._compare()
+            self._listening.set(not self._closed)
+            self._beat()
             for worker, told in self._queue.run(run_workers(self._jobs)).items():
                 if worker != self._id and self._is_gone(told):
                     lost = self._queue.run(lose_worker(worker, self._jobs))
                     log.warning("run worker %s is gone; steps that it was at: %d", worker, lost)
             waiting = self._queue.run(look(self._jobs))
-            self._consuming.look([_WAITING] if waiting else [])
+            self._consuming.look([_WAITING] if waiting and not self._closed else [])
+
+    def _beat(self) -> None:
+        state = "draining" if self._cordon.on else "waiting" if self._apart else "ready"
+        info = {
+            **about(self._jobs),
+            **self._identity.info(),
+            **self._page.info(),
+            "state": state,
+            "reason": self._cordon.reason or self._apart,
+            "running": len(self._at_work),
+        }
+        self._queue.run(beat(self._id, info, self._jobs))
 
     def _is_gone(self, info: dict[str, Any]) -> bool:
         silent_s = time.time() - int(info.get("seen_at_ms", 0)) / 1000

@@ -78,6 +78,12 @@ class Lease:
         """Stop beating. The caller says goodbye."""
         self._thread.stop()
 
+    @property
+    def idle(self) -> bool:
+        """Whether this worker holds no job."""
+        with self._lock:
+            return not self._held
+
     @contextmanager
     def holding(
         self, group: Group, job_ids: Iterable[str], *, may_hang: bool = True

@@ -72,11 +72,14 @@ class Serving:
         lease: Lease,
         events: JobEvents | None,
         draining: threading.Event,
+        closed: Callable[[], bool],
         wanted: Callable[[str], None],
         ran: Callable[[BatchStats], None],
     ) -> None:
         #: Hears of each model that a job waits for; and of each batch that has run.
         self._wanted, self._ran = wanted, ran
+        #: Says whether jobs are to be left to others for now.
+        self._closed = closed
         self._id, self._queue, self._jobs, self._settings = worker, queue, jobs, settings
         self._device, self._models, self._lease = device, models, lease
         self._decoding = decoding
@@ -94,7 +97,7 @@ class Serving:
         """Run the batch that is due, now that a ticket came. Answers how many jobs it had."""
         if self._draining.is_set():
             return 0  # the keepers replace the ticket
-        if self._belonging.wrong_store:
+        if self._closed():
             ticket_came("passed_on")
             self._pass_on(hint)
             return 0
@@ -172,7 +175,9 @@ class Serving:
                 tenants_apart=not self._settings.tenants_share_batches,
             )
             claimed = self._queue.run(call)
-            if claimed.jobs or not claimed.wait_ms or self._draining.is_set():
+            if claimed.jobs or not claimed.wait_ms:
+                return claimed
+            if self._draining.is_set() or self._closed():
                 return claimed
             # Another group may be due long before this one has filled.
             look_again_s = min(claimed.wait_ms / 1000, _LOOK_AGAIN_S)

@@ -42,7 +42,8 @@ async def readiness(service: Service) -> tuple[list[str], list[str]]:
         return ["the queue does not answer"], []
     found = (model.name for model in service.catalog.models if failure_of(model, fleet))
     failed = list(dict.fromkeys(found))
-    wrong = [service.store.wrong] if service.store.wrong else []
+    refused = service.submitter.presence.refused
+    wrong = [why for why in (refused, service.store.wrong) if why]
     reasons = wrong + _unserved(service, fleet)
     if service.settings.strict_models:
         reasons += [f"model {name!r} could not be loaded" for name in failed]

@@ -45,11 +45,13 @@ class Submitter:
     async def store(
         self, prepared: PreparedJob, *, reply_to: str = "", brief_s: int = 0
     ) -> Submission:
-        """Store a job and wake its workers. Raises what submit raises.
+        """Store a job and wake its workers. Raises what submit raises; Unavailable where who else
+        is here could not read it.
 
         One that nobody else can name is kept for `brief_s` after its end, where that is said; but
         as long as any other where a webhook is to tell of it.
         """
+        self.presence.check()
         job = prepared.job
         if not prepared.fresh or job.webhook:
             brief_s = 0
