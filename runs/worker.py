@@ -34,6 +34,8 @@ from ..jobs.settings import JobsSettings
 from ..jobs.stores import Store, open_store
 from ..protocol.errors import Unauthorized, Unavailable, WherryError
 from ..workers.deaf_consumer import Consuming, restart_consumer
+from ..workers.health import READY
+from ..workers.health_file import HealthFile
 from ..workers.identity import Identity, is_gone
 from ..workers.threads import Every
 from .fleet import RunClient
@@ -94,11 +96,19 @@ class RunWorker:
         )
         self._keeper = Every("wherry-run-keeper", _LOOK_S, self._look)
         self._remover = Every("wherry-run-remover", _REMOVE_S, self._remove)
+        self._health = HealthFile(
+            settings.health_file,
+            lease_s=jobs.lease_ttl_s,
+            info=lambda: {"state": "draining" if self._draining.is_set() else READY},
+            consuming=self._consuming,
+            away=lambda: self._outage.lasts,
+        )
         self._folder: WorkFolder | None = None
 
     def start(self) -> None:
         """Begin to look after the runs."""
         self._folder = WorkFolder(self._settings.run_dir)
+        self._health.start()
         self._keeper.start()
         self._remover.start()
         log.info("run worker %s is ready", self._id)
@@ -119,6 +129,7 @@ class RunWorker:
         if self._folder:
             self._folder.close()
         self._queue.close()
+        self._health.stop()
 
     def serve(self) -> None:
         """Do steps until there is none, now that a ticket came."""
@@ -221,7 +232,9 @@ class RunWorker:
         with self._outage.noted():
             info = {**self._identity.info(), "seen_at_ms": int(time.time() * 1000)}
             self._queue.run(beat(self._id, info, self._jobs))
-            for worker, told in self._queue.run(run_workers(self._jobs)).items():
+            known = self._queue.run(run_workers(self._jobs))
+            self._health.looked(beats=self._id in known)
+            for worker, told in known.items():
                 if worker != self._id and self._is_gone(told):
                     lost = self._queue.run(lose_worker(worker, self._jobs))
                     log.warning("run worker %s is gone; steps that it was at: %d", worker, lost)
