@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .. import __version__
 from ..client.annotate.annotate import view
 from ..client.annotate.ledger_file import LedgerHeld
 from ..jobs.call import Queue
@@ -33,10 +34,13 @@ from ..jobs.runs import FAMILY, get_run
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import Store, open_store
 from ..protocol.errors import Unauthorized, Unavailable, WherryError
+from ..telemetry.metrics_page import MetricsPage
+from ..telemetry.metrics_settings import MetricsSettings
 from ..workers.deaf_consumer import Consuming, restart_consumer
 from ..workers.health import READY
 from ..workers.health_file import HealthFile
 from ..workers.identity import Identity, is_gone
+from ..workers.metrics_page import OwnPage
 from ..workers.threads import Every
 from .fleet import RunClient
 from .hold import StepCanceled, StepEnded, StepHold, StepLost
@@ -76,6 +80,7 @@ class RunWorker:
         *,
         jobs: JobsSettings,
         settings: RunSettings,
+        metrics: MetricsSettings,
         threads: int,
         consumer: Callable[[], Any],  # celery's Consumer, once there is one; it ships no types
     ) -> None:
@@ -103,12 +108,14 @@ class RunWorker:
             consuming=self._consuming,
             away=lambda: self._outage.lasts,
         )
+        self._page = OwnPage(jobs, metrics)
         self._folder: WorkFolder | None = None
 
     def start(self) -> None:
         """Begin to look after the runs."""
         self._folder = WorkFolder(self._settings.run_dir)
         self._health.start()
+        self._page.start(MetricsPage("runs", __version__))
         self._keeper.start()
         self._remover.start()
         log.info("run worker %s is ready", self._id)
@@ -128,6 +135,7 @@ class RunWorker:
             log.warning("left without a goodbye (%s); the leases will run out", error.message)
         if self._folder:
             self._folder.close()
+        self._page.stop()
         self._queue.close()
         self._health.stop()
 
@@ -230,7 +238,8 @@ class RunWorker:
 
     def _look(self) -> None:
         with self._outage.noted():
-            info = {**self._identity.info(), "seen_at_ms": int(time.time() * 1000)}
+            seen = {"seen_at_ms": int(time.time() * 1000)}
+            info = {**self._identity.info(), **self._page.info(), **seen}
             self._queue.run(beat(self._id, info, self._jobs))
             known = self._queue.run(run_workers(self._jobs))
             self._health.looked(beats=self._id in known)
