@@ -35,8 +35,9 @@ webhook_secrets webhook_timeout_s webhooks_at_once
 SETTINGS = frozenset(_SETTING_NAMES.split())
 
 _OTHER_NAMES = """
-api_key api_key_file browser_fleet chaos chromium flower_auth flower_port fuzz_examples models_dir
-port record_compatibility redis_memory torch_index url
+api_key api_key_file browser_fleet chaos chromium flower_auth flower_port fuzz_examples
+grafana_password grafana_port models_dir port prometheus_port record_compatibility redis_memory
+torch_index url
 """
 
 #: What the client, its commands, compose.yaml and the project's own tests read.

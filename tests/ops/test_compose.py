@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from wherry.ops.services import api_command, flower_command
 from wherry.runs.settings import RunSettings
 from wherry.tasks.base import FAMILIES
 from wherry.tasks.catalog import load_catalog
+from wherry.telemetry.metrics_settings import MetricsSettings
 from wherry.workers.settings import WorkerSettings
 
 from ..house.test_commands_in_pages import unknown
@@ -37,7 +39,8 @@ PROFILES = {
     "gpu": {"worker-gpu"},
     "join": {"joined", "joined-gpu"},
     "flower": {"flower"},
-    "all": BY_FAMILY | {"flower"},
+    "monitoring": {"prometheus", "grafana"},
+    "all": BY_FAMILY | {"flower", "prometheus", "grafana"},
 }
 
 
@@ -81,7 +84,7 @@ def test_each_profile_starts_its_own(tmp_path: Path, profile: str, more: set[str
     (tmp_path / "wherry.env").write_text("WHERRY_MAX_WAITING=5\n")
     model = resolved(tmp_path, "--profile", profile)
     assert set(model["services"]) == DEFAULT | more
-    for name in more - {"flower"}:
+    for name in more & set(OURS):
         assert model["services"][name]["environment"]["WHERRY_MAX_WAITING"] == "5"
 
 
@@ -153,7 +156,7 @@ def test_ours_write_where_they_may_and_have_no_privilege(name: str) -> None:
 def test_every_setting_exists(name: str) -> None:
     known = {
         f"WHERRY_{field.upper()}"
-        for settings in (ApiSettings, JobsSettings, RunSettings, WorkerSettings)
+        for settings in (ApiSettings, JobsSettings, MetricsSettings, RunSettings, WorkerSettings)
         for field in settings.model_fields
     }
     given = {key for key in SERVICES[name]["environment"] if key.startswith("WHERRY_")}
@@ -193,12 +196,42 @@ def test_run_workers_reach_the_api_by_its_service() -> None:
     assert SERVICES["worker-runs"]["environment"]["WHERRY_API_URL"] == f"http://api:{port}"
 
 
-def test_flower_starts_with_a_password_alone(tmp_path: Path) -> None:
-    shell, option, script = SERVICES["flower"]["command"]
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [("flower", "FLOWER_BASIC_AUTH"), ("grafana", "GF_SECURITY_ADMIN_PASSWORD")],
+)
+def test_who_shows_all_starts_with_a_password_alone(
+    tmp_path: Path, name: str, variable: str
+) -> None:
+    services = resolved(tmp_path, "--profile", "all")["services"]
+    assert services[name]["environment"][variable] == ""
+    shell, option, script = services[name]["entrypoint" if name == "grafana" else "command"]
     assert (shell, option) == ("sh", "-c")
-    assert script.startswith(': "$${FLOWER_BASIC_AUTH:?')
-    flower = resolved(tmp_path, "--profile", "flower")["services"]["flower"]
-    assert flower["environment"]["FLOWER_BASIC_AUTH"] == ""
+    guard = script.replace("$$", "$").partition("exec")[0] + "echo started"
+    for password, status in (("", 1), ("me:secret", 0)):
+        done = subprocess.run(
+            ["sh", "-c", guard], env={variable: password}, capture_output=True, text=True
+        )
+        assert bool(done.returncode) == bool(status)
+        assert ("started" in done.stdout) != bool(status)
+        assert status == 0 or "WHERRY_" in done.stderr
+
+
+def test_folders_that_are_mounted_are_there() -> None:
+    for service in SERVICES.values():
+        for mount in service.get("volumes", ()):
+            if isinstance(mount, str) and mount.startswith("./"):
+                room = ROOT / "/".join(mount.split("/")[1:3]).partition(":")[0]
+                assert not room.exists() or (ROOT / mount.partition(":")[0]).is_dir(), mount
+
+
+def test_workers_show_their_metrics_where_prometheus_reaches_them(tmp_path: Path) -> None:
+    services = resolved(tmp_path, "--profile", "families")["services"]
+    for name in {*BY_FAMILY, "worker", "worker-runs"}:
+        environment = services[name]["environment"]
+        assert environment["WHERRY_METRICS_HOST"] == "0.0.0.0"
+        assert int(environment["WHERRY_METRICS_PORT"]) > 0
+    assert "WHERRY_METRICS_PORT" not in services["api"]["environment"], "it has /metrics anyway"
 
 
 def test_redis_keeps_jobs_as_the_embedded_server_does() -> None:

@@ -51,6 +51,8 @@ class Fleet:
             "WHERRY_STORE_URL": str(folder / "blobs"),
             "WHERRY_API_URL": f"http://127.0.0.1:{self.ports['api']}",
             "WHERRY_RUN_DIR": str(folder / "runs"),
+            "WHERRY_METRICS_HOST": "127.0.0.1",
+            "WHERRY_METRICS_PORT": "auto",
             "UVICORN_HOST": "127.0.0.1",
             "UVICORN_PORT": str(self.ports["api"]),
             "FLOWER_ADDRESS": "127.0.0.1",

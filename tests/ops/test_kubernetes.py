@@ -22,6 +22,7 @@ from wherry.ops.redis_server import find_binary
 from wherry.runs.settings import RunSettings
 from wherry.tasks.base import FAMILIES
 from wherry.tasks.catalog import load_catalog
+from wherry.telemetry.metrics_settings import MetricsSettings
 from wherry.workers.settings import WorkerSettings
 
 from ..house.test_commands_in_pages import unknown
@@ -264,7 +265,7 @@ def test_what_a_variable_names_stands_before_it(objects: list[Object]) -> None:
 def test_every_setting_exists_and_says_where_redis_and_the_store_are(objects: list[Object]) -> None:
     known = {
         f"WHERRY_{field.upper()}"
-        for settings in (ApiSettings, JobsSettings, RunSettings, WorkerSettings)
+        for settings in (ApiSettings, JobsSettings, MetricsSettings, RunSettings, WorkerSettings)
         for field in settings.model_fields
     }
     for name in OURS:
@@ -335,6 +336,10 @@ def test_nobody_speaks_with_anybody_but_whom_it_needs(
     assert network.allows("runs", "api", 8750)
     assert network.allows("", "api", 8750), "an Ingress's pod"
     assert not network.allows("worker-vision", "api", 8750)
+    for name in WORKERS | {"runs"}:
+        assert network.allows("@monitoring", name, 9750)
+        assert not network.allows("", name, 9750)
+    assert not network.allows("@monitoring", "redis", 6379)
     assert not network.allows("", "redis", 6379)
     assert not network.allows("", "s3", 7070)
     assert not network.allows("redis", "s3", 7070)

@@ -86,7 +86,7 @@ class Network:
         self._ports = {name: ports(each) for name, each in workloads(objects).items()}
 
     def allows(self, source: str, target: str, port: int) -> bool:
-        """Between two workloads; "" is a pod of another namespace."""
+        """Between two workloads; "" is a pod of any other namespace, "@name" of that one."""
         return self._leaves(source, target, port) and self._enters(source, target, port)
 
     def leaves_for(self, source: str, address_port: int) -> bool:
@@ -98,7 +98,9 @@ class Network:
         )
 
     def _leaves(self, source: str, target: str, port: int) -> bool:
-        return not source or self._any("Egress", "egress", "to", source, target, target, port)
+        return source not in self._pods or self._any(
+            "Egress", "egress", "to", source, target, target, port
+        )
 
     def _enters(self, source: str, target: str, port: int) -> bool:
         return not target or self._any("Ingress", "ingress", "from", target, source, target, port)
@@ -125,7 +127,8 @@ class Network:
 
     def _is_peer(self, peer: Object, name: str) -> bool:
         if "namespaceSelector" in peer:
-            return peer["namespaceSelector"] == {}
-        return (
-            bool(name) and "podSelector" in peer and selects(peer["podSelector"], self._pods[name])
-        )
+            space = "wherry" if name in self._pods else name[1:]
+            return selects(peer["namespaceSelector"], {"kubernetes.io/metadata.name": space})
+        if name not in self._pods:
+            return False
+        return "podSelector" in peer and selects(peer["podSelector"], self._pods[name])
