@@ -71,7 +71,9 @@ def ours() -> int:
     """Bytes of our own package, as an image has it: with its compiled files, of about its size."""
     rooms = [path.resolve() for path in (ROOT / "src" / "wherry").iterdir() if path.is_symlink()]
     files = [f for room in rooms for f in room.rglob("*") if f.is_file()]
-    return sum(f.stat().st_size * (2 if f.suffix == ".py" else 1) for f in files if f.suffix != ".pyc")
+    return sum(
+        f.stat().st_size * (2 if f.suffix == ".py" else 1) for f in files if f.suffix != ".pyc"
+    )
 
 
 def row(name: str, extras: list[str], packages: list[str]) -> str:

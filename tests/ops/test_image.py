@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from bench import image_sizes
 
 from wherry.client import Client
 from wherry.ops.ports import free_port
@@ -108,6 +109,13 @@ def test_it_runs_as_nobody_and_writes_only_where_it_may(image: Image) -> None:
     status = image.run("python", "-c", code)[1]
     assert "CapEff:\t0000000000000000" in status
     assert "NoNewPrivs:\t1" in status
+
+
+def test_it_weighs_what_the_page_of_sizes_counts(image: Image) -> None:
+    counted = sum(image_sizes.weights(EXTRAS.split(","), [])[0].values()) + image_sizes.ours()
+    told = image.run("du", "-s", "--apparent-size", "--block-size=1", "/opt/wherry")[1]
+    weighs = int(told.split()[0])
+    assert abs(weighs - counted) / weighs < 0.15, (weighs, counted)
 
 
 def test_no_tool_of_building_is_left(image: Image) -> None:

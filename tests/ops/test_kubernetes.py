@@ -7,6 +7,8 @@ import os
 import shlex
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +169,19 @@ def test_every_pod_is_of_the_restricted_kind(objects: list[Object]) -> None:
                 "readOnlyRootFilesystem": True,
                 "capabilities": {"drop": ["ALL"]},
             }, name
+
+
+def test_the_pod_that_copies_weights_may_run_beside_them(built: dict[str, list[Object]]) -> None:
+    copier = yaml.safe_load((manifests.SOURCE / "tools" / "copy-models.yaml").read_text())
+    kubernetes_validate.validate(copier, VERSIONS[-1], strict=True)
+    worker = workloads(built["cpu"])["worker-text"]
+    for name in ("serviceAccountName", "automountServiceAccountToken", "enableServiceLinks"):
+        assert copier["spec"][name] == pod(worker)[name]
+    assert copier["spec"]["securityContext"].items() <= pod(worker)["securityContext"].items()
+    (container,), (other,) = copier["spec"]["containers"], pod(worker)["containers"]
+    assert container["securityContext"] == other["securityContext"]
+    assert copier["spec"]["volumes"][0] in pod(worker)["volumes"]
+    assert container["image"] == pod(workloads(built["cpu"])["api"])["containers"][0]["image"]
 
 
 def test_every_container_has_limits_and_an_image_of_one_version(objects: list[Object]) -> None:
@@ -368,27 +383,42 @@ def test_redis_starts_by_its_own_line(built: dict[str, list[Object]], tmp_path: 
     (container,) = pod(workloads(built["cpu"])["redis"])["containers"]
     shell, option = container["command"]
     (script,) = container["args"]
-    port = free_port()
-    ours = script.replace("/data", shlex.quote(str(tmp_path)))
-    ours = ours.replace("valkey-server", f"{find_binary()} --port {port} --bind 127.0.0.1")
-    server = subprocess.Popen(
-        [shell, option, ours],
-        env={**os.environ, "REDISCLI_AUTH": "sesame"},
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        with redis.Redis(port=port, password="sesame") as client:
-            until(lambda: pings(client))
-            settings: Any = client.config_get("*")
+
+    @contextmanager
+    def started(data: Path) -> Iterator[int]:
+        port = free_port()
+        ours = script.replace("/data", shlex.quote(str(data)))
+        ours = ours.replace("valkey-server", f"{find_binary()} --port {port} --bind 127.0.0.1")
+        server = subprocess.Popen(
+            [shell, option, ours],
+            env={**os.environ, "REDISCLI_AUTH": "sesame"},
+            stdout=subprocess.DEVNULL,
+        )
+        try:
+            yield port
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+    with started(tmp_path) as port, redis.Redis(port=port, password="sesame") as client:
+        until(lambda: pings(client))
+        settings: Any = client.config_get("*")
         assert settings["maxmemory-policy"] == "noeviction"
         assert settings["appendonly"] == "yes"
         assert settings["appendfsync"] == "everysec"
         assert int(settings["maxmemory"]) == 2 << 30
         with redis.Redis(port=port) as stranger, pytest.raises(redis.AuthenticationError):
             stranger.ping()
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
+        # docs/kubernetes.md, "Backup".
+        client.set("kept", "all that was in it")
+        client.config_set("auto-aof-rewrite-percentage", 0)
+        copy = tmp_path / "copy"
+        shutil.copytree(tmp_path / "appendonlydir", copy / "appendonlydir")
+        client.set("later", "not in the copy")
+    with started(copy) as port, redis.Redis(port=port, password="sesame") as client:
+        until(lambda: pings(client))
+        assert client.get("kept") == b"all that was in it"
+        assert client.get("later") is None
 
 
 def pings(client: Any) -> bool:
