@@ -33,7 +33,7 @@ def test_hadolint_would_find_a_mistake(tmp_path: Path) -> None:
 
 def before(stage: Stage, word: str, part: str) -> list[str]:
     """The COPY lines of a stage before the line of a word that has a part."""
-    found = []
+    found: list[str] = []
     for each in stage.instructions:
         if each.word == word and part in each.value:
             return found

@@ -106,9 +106,9 @@ def test_it_runs_as_nobody_and_writes_only_where_it_may(image: Image) -> None:
         done, said = image.run("touch", f"{place}/x")
         assert bool(done) == bool(status), (place, said)
     code = "print(open('/proc/self/status').read())"
-    status = image.run("python", "-c", code)[1]
-    assert "CapEff:\t0000000000000000" in status
-    assert "NoNewPrivs:\t1" in status
+    said = image.run("python", "-c", code)[1]
+    assert "CapEff:\t0000000000000000" in said
+    assert "NoNewPrivs:\t1" in said
 
 
 def test_it_weighs_what_the_page_of_sizes_counts(image: Image) -> None:
