@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -36,6 +37,24 @@ def is_web_url(text: str) -> bool:
         return False
     is_host = len(unquote(parts.host).split()) == 1
     return parts.scheme in ("http", "https") and is_host and (parts.port or 0) < _PORTS
+
+
+def trusted() -> ssl.SSLContext | bool:
+    """Whom to trust for https://: the authorities of WHERRY_CA_FILE besides httpx's own.
+
+    Raises UsageError for a file that holds none.
+    """
+    path = os.environ.get("WHERRY_CA_FILE", "")
+    if not path:
+        return True
+    context = httpx.create_ssl_context()
+    try:
+        context.load_verify_locations(path)
+    except ssl.SSLError:
+        raise UsageError(f"WHERRY_CA_FILE: {path}: holds no certificate as PEM") from None
+    except OSError as error:
+        raise UsageError(f"WHERRY_CA_FILE: {path}: {error.strerror}") from None
+    return context
 
 
 def key_headers(key: str | None) -> dict[str, str]:

@@ -21,7 +21,7 @@ import httpx
 
 from ..protocol.errors import WherryError
 from . import operations
-from .address import base_url, key_headers
+from .address import base_url, key_headers, trusted
 from .client import Client, arguments
 from .flow import Flow, HttpResponse, Pause, Step, failed, reply_of
 from .jobs import JobView
@@ -57,6 +57,7 @@ class AsyncClient:
             timeout=timeout_s,
             follow_redirects=True,
             headers=self.headers,
+            verify=trusted(),
         )
 
     async def submit(

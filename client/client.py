@@ -11,7 +11,7 @@ import httpx
 
 from ..protocol.errors import WherryError
 from . import operations
-from .address import base_url, key_headers
+from .address import base_url, key_headers, trusted
 from .errors import UsageError
 from .flow import Flow, HttpRequest, HttpResponse, Pause, Step, failed, reply_of
 from .jobs import JobView
@@ -267,6 +267,7 @@ class Client:
                 timeout=self._timeout_s,
                 follow_redirects=True,
                 headers=self.headers,
+                verify=trusted(),
             )
         return self._http
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ..protocol.errors import NotFound
@@ -24,6 +25,9 @@ BEAT_S, GONE_S = 5.0, 20.0
 
 #: Under which name an API says how it reads records: no model's, which has a slash.
 _READS = "reads"
+
+#: Under which it says how each model is declared: by digests, by `Group.model_id`.
+_DECLARED = "declared"
 
 #: And the fingerprints that it compares jobs by, beside those of the version before.
 _HASH = "sha256"
@@ -48,12 +52,19 @@ class FleetProof(NamedTuple):
     wants_plain: bool = False
     #: Whether one lives that compares jobs by the earlier kind of fingerprint alone.
     wants_earlier_hash: bool = False
+    #: How each API that lives and says so has its models declared: digests by `Group.model_id`.
+    declared: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 
 
 def shown(
-    settings: JobsSettings, *, api: str = "", tasks: Mapping[str, str] | None = None
+    settings: JobsSettings,
+    *,
+    api: str = "",
+    tasks: Mapping[str, str] | None = None,
+    declared: Mapping[str, str] | None = None,
 ) -> Call[FleetProof]:
     """What shows the fleet. With `api` it is that API's beat as well, with what it declares."""
+    said = {_DECLARED: dict(declared)} if declared else {}
     keys = Keys(settings.key_prefix)
     return call_script(
         "proof",
@@ -62,7 +73,7 @@ def shown(
         args={
             "gone_ms": int(GONE_S * 1000),
             "api": api,
-            "about": json.dumps({**(tasks or {}), **_reads(settings)}),
+            "about": json.dumps({**(tasks or {}), **said, **_reads(settings)}),
         },
         parse=_shown,
     )
@@ -109,10 +120,12 @@ def is_in(store: Store, proof: Proof) -> bool:
 def _shown(reply: list[Any]) -> FleetProof:
     proof, *flat = reply
     apis = {i.decode(): json.loads(a) for i, a in zip(flat[::2], flat[1::2], strict=True)}
+    declared = {i: about.pop(_DECLARED) for i, about in apis.items() if _DECLARED in about}
     reads = [about.pop(_READS, "plain") for about in apis.values()]
     return FleetProof(
         Proof(*json.loads(proof)) if proof else None,
         apis,
         wants_plain="plain" in reads,
         wants_earlier_hash=any(_HASH not in each for each in reads),
+        declared=declared,
     )

@@ -35,9 +35,10 @@ webhook_secrets webhook_timeout_s webhooks_at_once
 SETTINGS = frozenset(_SETTING_NAMES.split())
 
 _OTHER_NAMES = """
-api_key api_key_file browser_fleet chaos chromium flower_auth flower_port fuzz_examples
-grafana_password grafana_port models_dir port prometheus_port record_compatibility redis_memory
-torch_index url
+api_key api_key_file browser_fleet ca_file chaos chromium flower_auth flower_host flower_port
+fuzz_examples grafana_password grafana_port host join_api_url join_ca join_models join_redis_url
+join_version models_dir port prometheus_port record_compatibility redis_host redis_memory
+redis_password redis_password_file redis_port tls_cert tls_key torch_index url
 """
 
 #: What the client, its commands, compose.yaml and the project's own tests read.

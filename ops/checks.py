@@ -14,7 +14,7 @@ from ..jobs.settings import SettingsError, from_environment
 from ..jobs.stores import FolderStore, open_store
 from ..protocol.errors import StoreUnavailable
 from ..workers.settings import WorkerSettings
-from .ports import free_port, is_free
+from .ports import LOOPBACK, free_port, is_free
 
 
 class StackError(RuntimeError):
@@ -49,15 +49,20 @@ def _require_store(settings: JobsSettings) -> None:
         raise StackError(f"{error.message} ({store.name}); {hint}") from None
 
 
-def choose_port(wanted: int, option: str) -> int:
+def choose_port(wanted: int, option: str, host: str = LOOPBACK) -> int:
     """The port, or a free one for 0. Raises StackError when it is taken."""
-    if wanted and not is_free(wanted):
+    if wanted and not is_free(wanted, host):
         raise StackError(f"port {wanted} is taken: {option} N takes another, {option} 0 a free one")
     return wanted or free_port()
 
 
-def require_grpc() -> None:
-    """Raises StackError when the API could not speak gRPC."""
+def require_grpc(*, plain: bool = True) -> None:
+    """Raises StackError when the API could not speak gRPC, or not as its HTTP does."""
+    if not plain:
+        raise StackError(
+            "--grpc-port: gRPC has no TLS of its own, and --tls-cert would not be for it: leave one"
+            " of them out, and put a proxy with TLS before gRPC"
+        )
     if importlib.util.find_spec("grpc") is None:
         raise StackError("--grpc-port needs gRPC, which is an extra: pip install 'wherry[grpc]'")
 

@@ -5,6 +5,7 @@ says so in one line when it is called, so that a client-only install works.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ _ROOMS = (
     ("ops.check_command", ("check",), "worker"),
     ("ops.tune_command", ("tune",), "worker"),
     ("ops.commands", ("up",), "local"),
+    ("ops.service_commands", ("api", "flower", "redis"), "local"),
+    ("ops.join_command", ("join-file",), "worker"),
     ("", ("demo",), "demo"),
 )
 
@@ -52,8 +55,16 @@ def main() -> None:
         False, "--version", help="Print the version.", is_eager=True, callback=_print_version
     )
 
+    env_file = typer.Option(
+        "",
+        "--env-file",
+        metavar="FILE",
+        help="NAME=value lines for the command; its own environment goes before.",
+        callback=_load_env,
+    )
+
     @app.callback()
-    def options(version: bool = say) -> None:
+    def options(version: bool = say, env_file: str = env_file) -> None:
         pass
 
     app.command("version")(_version)
@@ -63,13 +74,28 @@ def main() -> None:
     try:
         _without_flag_types(typer.main.get_command(app))()
     except ModuleNotFoundError as error:  # a command imports what it runs when it is called
-        sys.exit(_missing(error, _extra_of(next(iter(sys.argv[1:]), ""))))
+        sys.exit(_missing(error, _extra_of(_command_of(sys.argv[1:]))))
 
 
 def _print_version(wanted: bool) -> None:  # as typer calls it
     if wanted:
         _version()
         sys.exit(0)
+
+
+def _load_env(path: str) -> str:  # as typer calls it
+    """Put what a file says into the environment, before the command reads its own options."""
+    from pathlib import Path
+
+    from ..protocol.env_file import EnvFileError, load_env
+
+    try:
+        for remark in load_env(Path(path), os.environ) if path else ():
+            print(f"warning: {remark}", file=sys.stderr)  # noqa: T201 # beside the command's own
+    except EnvFileError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
+    return path
 
 
 def _without_flag_types(command: Any) -> Any:  # typer's own click, whose types it keeps to itself
@@ -109,6 +135,12 @@ def _missing(error: ModuleNotFoundError, extra: str) -> str:
     if package in {"", "wherry"}:
         raise error
     return f"this command needs {package}: pip install 'wherry[{extra}]'"
+
+
+def _command_of(words: list[str]) -> str:
+    """The command among the words of a command line; options of ours may come before it."""
+    known = {command for _, commands, _ in _ROOMS for command in commands}
+    return next((word for word in words if word in known), "")
 
 
 def _extra_of(command: str) -> str:

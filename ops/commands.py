@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 
 from .check_command import DEFAULT_MODELS, Device
+from .ports import LOOPBACK
+
+if TYPE_CHECKING:
+    from .reach import TlsFiles
 
 #: One small, real model per task, named after the task: also what the demo runs.
 SAMPLE_MODELS = Path(__file__).parent / "demo" / "models.toml"
@@ -85,6 +89,43 @@ def up(
             callback=_checked_redis_url,
         ),
     ] = "",
+    host: Annotated[
+        str,
+        typer.Option(
+            help="Address that the API listens on; other than loopback, it asks for API keys."
+        ),
+    ] = LOOPBACK,
+    address: Annotated[
+        str,
+        typer.Option(help="What other machines call this one. Default: --host, or its address."),
+    ] = "",
+    redis_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port of the Redis that is started, on --host too, for workers of other machines."
+            " Default: a free one on loopback.",
+        ),
+    ] = None,
+    redis_password_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="WHERRY_REDIS_PASSWORD_FILE",
+            dir_okay=False,
+            help="Holds that Redis' password, as WHERRY_REDIS_PASSWORD may. Default: where it is"
+            " open, one is made and kept in --data-dir.",
+        ),
+    ] = None,
+    tls_cert: Annotated[
+        Path | None,
+        typer.Option(help="Certificate (PEM) of the API, and of a Redis that is open."),
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its key (PEM).")] = None,
+    tls_ca: Annotated[
+        Path | None,
+        typer.Option(help="Authority (PEM) that clients have to trust for it besides their own."),
+    ] = None,
     fsync: Annotated[
         Literal["everysec", "always"],
         typer.Option(help="When the Redis that is started syncs what it accepted to disk."),
@@ -124,10 +165,20 @@ def up(
     """Run the whole stack here until Ctrl-C: Redis, the API, a worker per family, Flower."""
     from ..samples.models import SamplesError, write_samples
     from .data_folder import DataFolderError
-    from .stack import Stack
+    from .fleet_access import given_password
+    from .reach import Reach
+    from .stack import Stack, StackError
     from .up import print_error, serve
 
     console = Console(soft_wrap=True, highlight=False)
+    tls = tls_files(tls_cert, tls_key, tls_ca)
+    if redis_url and redis_port is not None:
+        raise typer.BadParameter("--redis-port is of the Redis that is started: leave --redis-url")
+    try:
+        password = given_password(redis_password_file)
+    except StackError as error:
+        print_error(console, str(error))
+        raise typer.Exit(1) from None
     if models_dir is not None and (models is not None or sample_models):
         raise typer.BadParameter("use --models-dir alone, without --models and --sample-models")
     chosen = models_dir or choose_models(models, sample_models=sample_models)
@@ -146,6 +197,9 @@ def up(
         port=port,
         grpc_port=grpc_port,
         redis_url=redis_url,
+        reach=Reach(host, address, tls),
+        redis_port=redis_port,
+        redis_password=password,
         flower=flower,
         flower_port=flower_port,
         device=device,
@@ -158,6 +212,17 @@ def up(
         env={"WHERRY_MODELS_POLL_S": str(_POLL_S)} if models_dir else {},
     )
     raise typer.Exit(serve(stack, console))
+
+
+def tls_files(cert: Path | None, key: Path | None, ca: Path | None) -> TlsFiles | None:
+    """The files of TLS, all that there must be. Raises BadParameter."""
+    from .reach import TlsFiles
+
+    if cert is None and key is None and ca is None:
+        return None
+    if cert is None or key is None:
+        raise typer.BadParameter("TLS needs both --tls-cert and --tls-key")
+    return TlsFiles(cert, key, ca)
 
 
 def choose_models(models: Path | None, *, sample_models: bool) -> Path | None:

@@ -54,6 +54,26 @@ class DataFolder:
         """What run workers are at."""
         return self.path / "runs"
 
+    @property
+    def redis_password(self) -> Path:
+        """The password of a Redis that other machines reach."""
+        return self.path / "redis-password"
+
+    @property
+    def worker_password(self) -> Path:
+        """The one that workers of other machines have for it."""
+        return self.path / "redis-worker-password"
+
+    @property
+    def api_key(self) -> Path:
+        """An admin's API key, where the first was made here."""
+        return self.path / "api-key"
+
+    @property
+    def fleet_file(self) -> Path:
+        """How this machine's commands reach the fleet."""
+        return self.path / "fleet.env"
+
     def acquire(self) -> None:
         """Take the folder, and make those in it.
 

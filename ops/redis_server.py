@@ -20,6 +20,7 @@ from redis.retry import Retry
 from .checks import StackError
 from .child import Child, OnLine
 from .ports import free_port
+from .redis_access import RedisAccess, require_tls
 
 __all__ = [
     "Fsync",
@@ -122,8 +123,8 @@ def _last_words(lines: Iterable[str]) -> str:
 
 
 class RedisServer:
-    """A server on loopback. It appends every write to a file and evicts nothing; so a restart finds
-    what was accepted, and a full memory refuses instead of forgetting.
+    """A server on loopback, unless `access` opens it. It appends every write to a file and evicts
+    nothing; so a restart finds what was accepted, and a full memory refuses instead of forgetting.
 
     The file is synced each second: a kill can take what was answered while the disk was slow, two
     seconds' worth at most. With `appendfsync` "always" nothing is answered before it is on disk.
@@ -141,7 +142,9 @@ class RedisServer:
         supervised: bool = False,
         appendfsync: Fsync = "everysec",
         maxmemory: str = "0",
+        access: RedisAccess | None = None,
     ) -> None:
+        self.access = access or RedisAccess()
         self._appendfsync, self._maxmemory = appendfsync, maxmemory
         self.folder, self.port = folder, port or free_port()
         self._on_line, self._supervised = on_line, supervised
@@ -149,8 +152,8 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """Where it answers."""
-        return f"redis://127.0.0.1:{self.port}/0"
+        """Where it answers this machine's processes; it holds the password, where there is one."""
+        return self.access.url(self.port)
 
     @property
     def pid(self) -> int:
@@ -163,10 +166,9 @@ class RedisServer:
     def start(self, halt: threading.Event | None = None) -> None:
         """Start it and wait until it answers, however long it reads its data, or `halt` is set.
 
-        Raises StackError with its last words.
+        Raises StackError with its last words, and for TLS that it does not speak.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        child = Child("redis", self._command(), on_line=self._on_line, restart=self._supervised)
+        child = Child("redis", self.prepare(), on_line=self._on_line, restart=self._supervised)
         self._child = child
         child.start()
         try:
@@ -175,10 +177,17 @@ class RedisServer:
             self.kill()
             raise
 
+    def prepare(self) -> list[str]:
+        """Make its folder. Answers its command line. Raises StackError, NoRedisError, OSError."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self.access.reach.tls:
+            require_tls(find_binary(), self.folder)
+        return self._command()
+
     def _command(self) -> list[str]:
         return [
-            str(find_binary()),
-            *("--bind", "127.0.0.1", "--port", str(self.port)),
+            *(str(find_binary()), *self.access.config(self.folder)),
+            *self.access.arguments(self.port),
             *("--dir", str(self.folder), "--save", ""),
             *("--appendonly", "yes", "--appendfsync", self._appendfsync),
             *("--maxmemory", self._maxmemory, "--maxmemory-policy", "noeviction"),

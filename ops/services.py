@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 
 from ..workers.commands import CELERY_BEAT_S
+from .ports import LOOPBACK
+from .reach import TlsFiles
 
 #: Celery's command line with Wherry's app, which `celery -A` would look for in the current folder
 #: first: files there would stand in for modules.
@@ -28,13 +30,20 @@ FLOWER_MAX_TASKS = 20_000
 _API_GRACE_S = 5
 
 
-def api_command(port: int, *, log_level: str = "warning") -> list[str]:
-    """Uvicorn with the API, on loopback."""
+def api_command(
+    port: int,
+    *,
+    host: str = LOOPBACK,
+    log_level: str = "warning",
+    tls: TlsFiles | None = None,
+) -> list[str]:
+    """Uvicorn with the API."""
+    files = ["--ssl-certfile", str(tls.cert), "--ssl-keyfile", str(tls.key)] if tls else []
     return [
         # It would put the current folder first on the path: this is none.
         *(sys.executable, "-P", "-m", "wherry.api.server", "--app-dir", os.devnull),
         *("--factory", API_FACTORY),
-        *("--host", "127.0.0.1", "--port", str(port), "--no-access-log"),
+        *("--host", host, "--port", str(port), *files, "--no-access-log"),
         *("--log-level", log_level, "--timeout-graceful-shutdown", str(_API_GRACE_S)),
     ]
 
@@ -74,10 +83,17 @@ def fork_server_command(modules: Sequence[str]) -> list[str]:
     return [*_CELERY[:-1], "wherry.workers.fork_server", *modules, _ROOM]
 
 
-def flower_command(port: int, *, log_level: str = "warning") -> list[str]:
-    """Flower on loopback: it serves /metrics without credentials, whatever its auth."""
+def flower_command(
+    port: int,
+    *,
+    host: str = LOOPBACK,
+    log_level: str = "warning",
+    tls: TlsFiles | None = None,
+) -> list[str]:
+    """Flower, which serves /metrics without credentials, whatever its auth."""
+    files = [f"--certfile={tls.cert}", f"--keyfile={tls.key}"] if tls else []
     return [
         *(*_CELERY, "flower"),
-        *("--address=127.0.0.1", f"--port={port}", f"--max_tasks={FLOWER_MAX_TASKS}"),
+        *(f"--address={host}", f"--port={port}", *files, f"--max_tasks={FLOWER_MAX_TASKS}"),
         f"--logging={log_level}",
     ]

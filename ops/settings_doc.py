@@ -32,6 +32,43 @@ is no setting is remarked on in the log, with the nearest one there is. This pag
 `make docs` from the settings classes.
 """
 
+_CLIENT = (
+    ("wherry_url", DEFAULT_URL, "The server that the client and its commands talk to."),
+    ("wherry_api_key", "", "The API key that they show."),
+    ("wherry_api_key_file", "", "A file that holds it."),
+    (
+        "wherry_ca_file",
+        "",
+        "PEM file of authorities that they trust for https:// besides the usual; run workers too.",
+    ),
+)
+
+_OPERATOR = """\
+## Commands that start services
+
+These are options as well, but for passwords: every user of a machine sees the options of its
+processes."""
+
+_COMMANDS = (
+    ("wherry_redis_password", "", "Of the Redis that `wherry up` or `wherry redis` starts."),
+    ("wherry_redis_password_file", "", "A file that holds it."),
+    ("wherry_redis_memory", "", "What that Redis may hold, as 2gb; half of the memory if empty."),
+    ("wherry_redis_host", "127.0.0.1", "Where `wherry redis` listens beside loopback."),
+    ("wherry_redis_port", "6379", "Its port."),
+    ("wherry_host", "127.0.0.1", "Where `wherry api` listens."),
+    ("wherry_port", "8750", "Its port."),
+    ("wherry_flower_auth", "", "Flower's name:password; with it, `wherry up --host` opens Flower."),
+    ("wherry_flower_host", "127.0.0.1", "Where `wherry flower` listens."),
+    ("wherry_flower_port", "5555", "Its port."),
+    ("wherry_tls_cert", "", "Certificate (PEM) of `wherry api`, `wherry flower`, `wherry redis`."),
+    ("wherry_tls_key", "", "Its key."),
+    (
+        "wherry_join_*",
+        "",
+        "What `wherry join-file` writes for a worker elsewhere, and `wherry up` for that command.",
+    ),
+)
+
 _TABLE = ["| variable | default | meaning |", "|---|---|---|"]
 
 
@@ -45,8 +82,8 @@ def render() -> str:
             for name, field in settings.model_fields.items()
         ]
         lines += ["", f"## {title}", "", *_TABLE, *rows]
-    url = _row("wherry_url", DEFAULT_URL, "The server that the client and its commands talk to.")
-    lines += ["", "## Client", "", *_TABLE, url]
+    lines += ["", "## Client", "", *_TABLE, *(_row(*each) for each in _CLIENT)]
+    lines += ["", _OPERATOR, "", *_TABLE, *(_row(*each) for each in _COMMANDS)]
     return "\n".join(lines) + "\n"
 
 

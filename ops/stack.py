@@ -17,8 +17,8 @@ from pathlib import Path
 import httpx
 
 from ..jobs import JobsSettings
+from ..jobs.redis_url import shown
 from ..jobs.settings import from_environment
-from ..protocol.places import LOCAL
 from ..tasks.backends import modules_of
 from ..tasks.catalog import AUTO, ModelDeclaration, load_catalog
 from ..tasks.check import with_own_backend
@@ -37,8 +37,16 @@ from .checks import (
 )
 from .child import Child, Spawn, popen
 from .data_folder import DataFolder
+from .fleet_access import (
+    FLOWER_NEEDS_A_PASSWORD,
+    let_in,
+    open_defaults,
+    redis_access,
+    write_fleet_file,
+)
 from .fork_server import ForkServer
 from .new_families import NewFamilies
+from .reach import Reach, url_host
 from .redis_server import Fsync, RedisServer, machine_bytes
 from .services import api_command, flower_command, runs_command, worker_command
 
@@ -87,6 +95,13 @@ class Stack:
     #: OIP v2 over gRPC besides; None for none.
     grpc_port: int | None = None
     redis_url: str = ""
+    #: Where it listens: on loopback, unless it is told otherwise.
+    reach: Reach = field(default_factory=Reach)
+    #: Where the Redis of its own listens beside the API, for workers of other machines; None: on
+    #: loopback alone.
+    redis_port: int | None = None
+    #: None: none on loopback, else one is made and kept in `data_dir`.
+    redis_password: str | None = field(default=None, repr=False)
     flower: bool = True
     flower_port: int = 0
     device: str = "auto"
@@ -119,7 +134,7 @@ class Stack:
     @property
     def url(self) -> str:
         """Where the API answers."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.reach.scheme}://{url_host(self.reach.inward)}:{self.port}"
 
     @property
     def console_url(self) -> str:
@@ -129,12 +144,29 @@ class Stack:
     @property
     def grpc_url(self) -> str:
         """Where the API answers gRPC, as gRPC's clients write it."""
-        return f"127.0.0.1:{self.grpc_port}"
+        return f"{url_host(self.reach.inward)}:{self.grpc_port}"
 
     @property
     def flower_url(self) -> str:
         """Where Flower answers."""
-        return f"http://127.0.0.1:{self.flower_port}"
+        reach = self._flower_reach
+        return f"{reach.scheme}://{url_host(reach.inward)}:{self.flower_port}"
+
+    @property
+    def key_file(self) -> Path | None:
+        """An admin's API key, where one was made here."""
+        return self._folder.api_key if self._folder.api_key.exists() else None
+
+    @property
+    def fleet_file(self) -> Path:
+        """How this machine's commands reach the fleet."""
+        return self._folder.fleet_file
+
+    @property
+    def _flower_reach(self) -> Reach:
+        """Open with a password only."""
+        auth = {"FLOWER_BASIC_AUTH", "WHERRY_FLOWER_AUTH"} & self._environment().keys()
+        return self.reach if self.reach.is_open and auth else Reach()
 
     def start(self) -> None:
         """Start every service, then wait until all are ready.
@@ -143,26 +175,26 @@ class Stack:
         """
         require_settings()
         catalog = load_catalog(self.models, families=())
+        self.reach.check()
         located = self._check()
-        self.port = choose_port(self.port, "--port")
-        self.flower_port = choose_port(self.flower_port, "--flower-port") if self.flower else 0
-        if self.grpc_port is not None:
-            require_grpc()
-            self.grpc_port = choose_port(self.grpc_port, "--grpc-port")
+        self._choose_ports()
         self._folder.acquire()
         self._start_fork_server(located)
         self._start_redis()
+        self._let_in()
         self._new_families = NewFamilies(
             self.models, self.redis_url, self._jobs_settings(), self._start_families
         )
         self._new_families.note()  # models take minutes to load, and may be asked for meanwhile
         self._spawn(
             "api",
-            api_command(self.port, log_level=self.log_level),
+            api_command(
+                self.port, host=self.reach.host, log_level=self.log_level, tls=self.reach.tls
+            ),
             {"WHERRY_GRPC_PORT": str(self.grpc_port)} if self.grpc_port else {},
         )
         if self.flower:
-            self._spawn("flower", flower_command(self.flower_port, log_level=self.log_level), {})
+            self._spawn_flower()
         for index, family in enumerate(catalog.families()):
             for number in range(self.workers_per_family):
                 self._spawn_worker(family, number, index * self.workers_per_family + number)
@@ -172,11 +204,36 @@ class Stack:
         self._wait_until_ready()
         self._new_families.start()
 
+    def _choose_ports(self) -> None:
+        host = self.reach.host
+        self.port = choose_port(self.port, "--port", host)
+        if self.flower:
+            flower_host = self._flower_reach.host
+            self.flower_port = choose_port(self.flower_port, "--flower-port", flower_host)
+        if self.grpc_port is not None:
+            require_grpc(plain=self.reach.tls is None or not self.reach.is_open)
+            self.grpc_port = choose_port(self.grpc_port, "--grpc-port", host)
+        if self.redis_port is not None and not self.redis_url:
+            self.redis_port = choose_port(self.redis_port, "--redis-port", host)
+
     def _jobs_settings(self) -> JobsSettings:
         """As the services have them."""
         settings = from_environment(JobsSettings)
         prefix = self.env.get("WHERRY_KEY_PREFIX", settings.key_prefix)
-        return settings.model_copy(update={"key_prefix": prefix})
+        return settings.model_copy(update={"key_prefix": prefix, "redis_url": self.redis_url})
+
+    def _let_in(self) -> None:
+        """See that an open API has a key, and say how the fleet is reached."""
+        environment = self._environment()
+        if self.reach.is_open:
+            let_in(self.reach.host, self._folder, environment, self._jobs_settings(), self.log)
+        others = {}
+        if self.redis is not None and self.redis.access.reach.is_open:
+            others = {
+                "WHERRY_JOIN_REDIS_URL": self.redis.access.worker_url(self.redis.port),
+                "WHERRY_JOIN_API_URL": f"{self.reach.scheme}://{url_host(self.reach.name)}:{self.port}",
+            }
+        write_fleet_file(self._folder, environment, url=self.url, others=others)
 
     def _start_families(self, families: Sequence[str]) -> None:
         """Start the workers of families that have none."""
@@ -243,8 +300,15 @@ class Stack:
             ping_redis(self.redis_url)
             self.log("redis", "ready, and not ours to stop")
             return
+        access = redis_access(
+            self.reach if self.redis_port is not None else Reach(),
+            self._folder,
+            self.redis_password,
+        )
         self.redis = RedisServer(
             self._folder.redis,
+            port=self.redis_port,
+            access=access,
             on_line=partial(self.log, "redis"),
             supervised=True,
             appendfsync=self.appendfsync,
@@ -254,7 +318,7 @@ class Stack:
         if self.halt.is_set():
             raise StackHaltedError
         self.redis_url = self.redis.url
-        self.log("redis", f"ready at {self.redis_url}")
+        self.log("redis", f"ready at {shown(self.redis_url)}")
 
     def _start_fork_server(self, models: Sequence[ModelDeclaration]) -> None:
         """Begin with what takes longest: what workers import. A GPU's are started one by one."""
@@ -282,6 +346,15 @@ class Stack:
         spawn = self.fork_server.spawn if self.fork_server else popen
         env = {"WHERRY_DEVICE": device, **self._worker_metrics()}
         self._spawn(worker_name(family, number), command, env, spawn)
+
+    def _spawn_flower(self) -> None:
+        reach, auth = self._flower_reach, self._environment().get("WHERRY_FLOWER_AUTH", "")
+        command = flower_command(
+            self.flower_port, host=reach.host, log_level=self.log_level, tls=reach.tls
+        )
+        if self.reach.is_open and not reach.is_open:
+            self.log("flower", f"listens on {reach.host} alone: {FLOWER_NEEDS_A_PASSWORD}")
+        self._spawn("flower", command, {"FLOWER_BASIC_AUTH": auth} if auth else {})
 
     def _spawn_runs(self, number: int) -> None:
         self._spawn(
@@ -319,8 +392,7 @@ class Stack:
         return {
             "WHERRY_STORE_DIR": str(self._folder.blobs),
             "WHERRY_TUNED_DIR": str(self._folder.tuned),
-            # Whoever reaches it is of this machine, as long as it has no API keys.
-            "WHERRY_RUN_PLACES": LOCAL,
+            **open_defaults(self.reach),
             **os.environ,
             "WHERRY_REDIS_URL": self.redis_url,
             "WHERRY_MODELS": str(self.models.absolute()),
@@ -334,7 +406,8 @@ class Stack:
     def _wait_until_ready(self) -> None:
         """Wait for each service in turn: the API answers, each worker beats, Flower answers."""
         # One client: each new one reads the machine's certificates, which takes 30 ms.
-        with httpx.Client(timeout=5) as http:
+        tls = self.reach.tls
+        with httpx.Client(timeout=5, verify=tls.trust() if tls else True) as http:
             self._wait_with(http)
 
     def _wait_with(self, http: httpx.Client) -> None:

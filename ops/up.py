@@ -7,6 +7,7 @@ import signal
 from rich.console import Console
 from rich.markup import escape
 
+from ..jobs.redis_url import shown
 from ..tasks.catalog import CatalogError
 from .data_folder import DataFolderError
 from .log_view import LogView
@@ -28,6 +29,8 @@ def serve(stack: Stack, console: Console) -> int:
             for reason in stack.failed_models.values():
                 console.print(f"         {reason}", markup=False)
             console.print(f"         export WHERRY_URL={stack.url}   Ctrl-C stops")
+            for line in _ways_in(stack):
+                console.print(f"         {line}", markup=False)
             console.print(f"         All that is said: {view.file}", markup=False)
             console.print(f"Console  {stack.console_url}", markup=False)
             stack.halt.wait()
@@ -59,4 +62,15 @@ def _readiness(stack: Stack) -> str:
 def _others(stack: Stack) -> str:
     grpc = f"gRPC {stack.grpc_url}   " if stack.grpc_port else ""
     flower = f"Flower {stack.flower_url}   " if stack.flower else ""
-    return f"{grpc}{flower}Redis {stack.redis_url}"
+    return f"{grpc}{flower}Redis {shown(stack.redis_url)}"
+
+
+def _ways_in(stack: Stack) -> list[str]:
+    """What whoever comes from elsewhere needs."""
+    lines = [f"export WHERRY_API_KEY_FILE={stack.key_file}"] if stack.key_file else []
+    tls = stack.reach.tls
+    if tls and tls.ca:
+        lines.append(f"export WHERRY_CA_FILE={tls.ca.absolute()}")
+    if stack.redis and stack.redis.access.reach.is_open:
+        lines.append(f"A worker elsewhere: wherry --env-file {stack.fleet_file} join-file")
+    return lines

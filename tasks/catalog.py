@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import tomllib
 from collections.abc import Collection, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from pydantic import (
@@ -164,6 +166,17 @@ class ModelDeclaration(BaseModel):
     def most_apart(self) -> float:
         """How far numbers of an answer may be from torch's in float32."""
         return TOLERANCES[self.precision] if self.tolerance is None else self.tolerance
+
+    @property
+    def digest(self) -> str:
+        """Tells it from one that is declared otherwise. Machines may have a source's folder in
+        different places, describe it as they like, and know fields that others do not.
+        """
+        said = self.model_dump(
+            mode="json", exclude_defaults=True, exclude={"source", "description"}
+        )
+        said["source"] = PurePath(self.source).name if self.source else ""
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
     def definition(self) -> Task:

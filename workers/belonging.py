@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Collection
 
 from ..jobs.call import Queue
+from ..jobs.fleet import clock
 from ..jobs.group import Group
 from ..jobs.proof import FleetProof, is_in, shown
 from ..jobs.settings import JobsSettings
@@ -29,6 +30,9 @@ _LOOK_S, _LOOK_AGAIN_S = 30.0, 5.0
 
 #: Seconds that an API which starts beside a worker may take to show itself.
 _API_STARTS_S = 25.0
+
+#: Seconds that two machines' clocks may differ.
+_CLOCKS_APART_S = 2.0
 
 #: Seconds between two looks whether it is time for one.
 _TICK_S = 0.5
@@ -62,6 +66,11 @@ class Belonging:
         self._due_at = float("-inf")
         self._began = clock()
         self._told: set[str] = set()
+        #: Models that were declared otherwise at the API when it looked last.
+        self._unlike: set[str] = set()
+        #: What should be mended though it serves.
+        self.warnings: list[str] = []
+        self._clock_warning: list[str] = []
         self._thread = Every("wherry-belonging", _TICK_S, self._tick)
 
     @property
@@ -71,6 +80,7 @@ class Belonging:
 
     def start(self) -> None:
         """Look, then go on looking."""
+        self._compare_clocks()
         self._tick()
         self._thread.start()
 
@@ -100,6 +110,7 @@ class Belonging:
 
     def _judge(self, seen: FleetProof) -> None:
         self._compare(seen)
+        self._compare_declarations(seen)
         if seen.proof is None:
             if self._clock() - self._began > _API_STARTS_S:
                 self._warn_once(
@@ -139,6 +150,47 @@ class Belonging:
             log.error("not served: %s", refused[model_id])
         if seen.apis:
             self.refused = refused
+
+    def _compare_declarations(self, seen: FleetProof) -> None:
+        """Warn of models that the APIs have declared otherwise, twice in a row.
+
+        Each process reads models.toml by itself: for a moment one may be ahead.
+        """
+        unlike = set()
+        for model in self._models():
+            model_id = Group(model.family, model.name, model.version).model_id
+            theirs = {its[model_id] for its in seen.declared.values() if model_id in its}
+            if theirs and model.digest not in theirs:
+                unlike.add(model_id)
+        texts = [
+            f"model {model_id} is declared otherwise here than at the API: give both the same"
+            " models.toml, and wherry reload (one that came with a join file is as old as that:"
+            " make it anew by wherry join-file, and start the worker again)"
+            for model_id in sorted(unlike & self._unlike)
+        ]
+        for text in texts:
+            self._warn_once(text)
+        self._unlike = unlike
+        self.warnings = [*self._clock_warning, *texts]
+
+    def _compare_clocks(self) -> None:
+        """Warn of a clock that is not Redis', by which times of jobs are told."""
+        try:
+            before = time.time()
+            theirs = self._queue.run(clock())
+        except WherryError as error:
+            log.debug("how far the clocks are apart is not known: %s", error.message)
+            return
+        # It was some time between the two: what may be the reply's way is no fault of a clock.
+        ahead_s = max(before - theirs, 0.0) + min(time.time() - theirs, 0.0)
+        if abs(ahead_s) > _CLOCKS_APART_S:
+            side = "ahead of" if ahead_s > 0 else "behind"
+            text = (
+                f"this machine's clock is {abs(ahead_s):.0f} s {side} Redis': ages and times that"
+                " it tells are wrong by as much; set both by NTP"
+            )
+            self._clock_warning = [text]
+            self._warn_once(text)
 
     def _warn_once(self, text: str) -> None:
         """Warn of something, once."""

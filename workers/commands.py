@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -17,6 +18,31 @@ CELERY_BEAT_S = 5
 
 #: The family of the workers that do runs: alone, for they serve no model.
 _RUNS = "runs"
+
+
+def load_env_file(path: Path | None) -> Path | None:
+    """Put what a file says into this process's environment, before settings are read."""
+    from ..protocol.env_file import EnvFileError, load_env
+
+    try:
+        for remark in load_env(path, os.environ) if path else ():
+            typer.echo(f"warning: {remark}", err=True)
+    except EnvFileError as error:
+        raise typer.BadParameter(str(error)) from None
+    return path
+
+
+EnvFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--env-file",
+        is_eager=True,  # other options may be read from the environment
+        callback=load_env_file,
+        dir_okay=False,
+        help="NAME=value lines for this process, as `wherry join-file` writes them; its own"
+        " environment goes before.",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -42,11 +68,14 @@ def worker(
         int, typer.Option("--concurrency", "-c", min=1, help="Batches in hand.")
     ] = 3,
     name: Annotated[str, typer.Option("--name", "-n", help="Celery node name.")] = "",
+    env_file: EnvFile = None,
     loglevel: Annotated[str, typer.Option(help="Celery's log level.")] = "INFO",
 ) -> None:
     """Run one worker for the given task families on one device; `runs` for one that does runs."""
     from .__main__ import run
 
+    del env_file  # what it says is in the environment
+    _join()
     if name and not re.fullmatch(r"[^\s@]+(@[^\s@]+)?", name):
         raise typer.BadParameter(f"--name {name!r}: expected one like vision-0 or vision-0@%h")
     if families == [_RUNS]:
@@ -67,6 +96,18 @@ def worker(
             "--task-events",
         ]
     )
+
+
+def _join() -> None:
+    """Join a fleet of another machine, if this process was told of one."""
+    from .joining import CannotJoinError, join
+    from .threads import EXIT_UNUSABLE
+
+    try:
+        for remark in join(os.environ):
+            typer.echo(f"warning: {remark}", err=True)
+    except CannotJoinError as error:
+        _refuse(str(error).splitlines(), EXIT_UNUSABLE)
 
 
 def _do_runs(node: str, loglevel: str) -> NoReturn:

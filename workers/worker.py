@@ -311,6 +311,6 @@ class Worker:
             **self._page.info(),
             "state": self._state(),
             "reason": self._belonging.reason or self._tuner.doing,
-            "warnings": list(self._device.warnings),
+            "warnings": [*self._device.warnings, *self._belonging.warnings],
             "seen_at_ms": int(time.time() * 1000),
         }

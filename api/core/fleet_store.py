@@ -140,11 +140,17 @@ class Presence:
         else:
             self._miss(seen)
             return
-        tasks = {
-            Group(model.family, model.name, model.version).model_id: model.task
+        models = {
+            Group(model.family, model.name, model.version).model_id: model
             for model in self._catalog.models
         }
-        await self._queue.run(shown(self._settings, api=self._id, tasks=tasks))
+        beat = shown(
+            self._settings,
+            api=self._id,
+            tasks={model_id: model.task for model_id, model in models.items()},
+            declared={model_id: model.digest for model_id, model in models.items()},
+        )
+        await self._queue.run(beat)
 
     def _may_mark(self, *, alone: bool) -> bool:
         if not alone:

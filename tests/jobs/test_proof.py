@@ -68,7 +68,7 @@ def test_the_first_to_write_a_proof_down_wins(
 
 def test_apis_live_while_they_say_so(queue: Queue, settings: JobsSettings) -> None:
     redis: Any = queue.redis
-    assert queue.run(shown(settings)) == (None, {}, False, False)
+    assert queue.run(shown(settings)) == (None, {}, False, False, {})
     for api in ("a", "b", "c"):
         queue.run(shown(settings, api=api, tasks={"embedding/1": api}))
     assert set(queue.run(shown(settings)).apis) == {"a", "b", "c"}

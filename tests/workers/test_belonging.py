@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -69,6 +70,17 @@ class Bench:
     def declare(self, api: str, **tasks: str) -> None:
         tasks = {f"{name}/1": task for name, task in tasks.items()}
         self.queue.run(shown(self.settings, api=api, tasks=tasks))
+
+    def declare_as(self, api: str, declared: ModelDeclaration) -> None:
+        model_id = f"{declared.name}/{declared.version}"
+        self.queue.run(
+            shown(
+                self.settings,
+                api=api,
+                tasks={model_id: declared.task},
+                declared={model_id: declared.digest},
+            )
+        )
 
     def submit(self, *ids: str, group: Group = GROUP) -> None:
         for job_id in ids:
@@ -249,3 +261,51 @@ def test_while_redis_is_away_they_stay_for_the_lease_to_find(
 
 def _away(_: object) -> None:
     raise StoreUnavailable
+
+
+def test_a_model_that_is_declared_otherwise_is_told_once_it_stays_so(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.mark(bench.store)
+    bench.declare_as("new", MODEL.model_copy(update={"max_batch_size": 7}))
+    bench.belonging.look()
+    assert bench.belonging.warnings == [], "one of us may just be reading models.toml again"
+    bench.belonging.look()
+    [warning] = bench.belonging.warnings
+    assert warning.startswith("model embedding/1 is declared otherwise here than at the API")
+    assert warning in caplog.messages
+    bench.declare_as("new", MODEL)
+    bench.belonging.look()
+    assert bench.belonging.warnings == []
+    assert bench.belonging.reason == "", "it served all the while"
+
+
+def test_where_a_folder_lies_and_how_it_is_described_is_each_machines_own(bench: Bench) -> None:
+    theirs = MODEL.model_copy(update={"source": "/srv/a/mini", "description": "small"})
+    ours = MODEL.model_copy(update={"source": "/home/b/mini"})
+    assert theirs.digest == ours.digest
+    assert ours.digest != MODEL.digest
+    assert ours.digest != ours.model_copy(update={"parameters": {"words": 3}}).digest
+
+
+def test_an_api_of_an_older_version_says_nothing_of_declarations(bench: Bench) -> None:
+    bench.mark(bench.store)
+    bench.declare("old", embedding="embedding")
+    for _ in range(2):
+        bench.belonging.look()
+    assert bench.belonging.warnings == []
+
+
+@pytest.mark.parametrize(("off_s", "side"), [(-90.0, "behind"), (40.0, "ahead of"), (0.0, "")])
+def test_a_clock_that_is_not_redis_is_told(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, off_s: float, side: str
+) -> None:
+    now = time.time
+    bench.mark(bench.store)
+    monkeypatch.setattr("wherry.workers.belonging.time.time", lambda: now() + off_s)
+    bench.belonging.start()
+    bench.belonging.stop()
+    said = [
+        f"clock is {abs(off_s):.0f} s {side} Redis'" in text for text in bench.belonging.warnings
+    ]
+    assert said == ([True] if side else [])
