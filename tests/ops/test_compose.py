@@ -15,8 +15,8 @@ import yaml
 
 from wherry.api.settings import ApiSettings
 from wherry.jobs.settings import JobsSettings
-from wherry.protocol.env_file import env_text
 from wherry.ops.services import api_command, flower_command
+from wherry.protocol.env_file import env_text
 from wherry.runs.settings import RunSettings
 from wherry.tasks.base import FAMILIES
 from wherry.tasks.catalog import load_catalog
