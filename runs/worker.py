@@ -42,6 +42,8 @@ from ..telemetry.metrics_settings import MetricsSettings
 from ..workers.belonging import why_apart
 from ..workers.cordon import Cordon
 from ..workers.deaf_consumer import Consuming, Listening, restart_consumer
+from ..workers.health import READY
+from ..workers.health_file import HealthFile
 from ..workers.identity import Identity, is_gone
 from ..workers.metrics_page import OwnPage
 from ..workers.threads import Every
@@ -115,12 +117,20 @@ class RunWorker:
         self._apart, self._compared_at = "", float("-inf")
         self._keeper = Every("wherry-run-keeper", _LOOK_S, self._look)
         self._remover = Every("wherry-run-remover", _REMOVE_S, self._remove)
+        self._health = HealthFile(
+            settings.health_file,
+            lease_s=jobs.lease_ttl_s,
+            info=self._state,
+            consuming=self._consuming,
+            away=lambda: self._outage.lasts,
+        )
         self._page = OwnPage(jobs, metrics)
         self._folder: WorkFolder | None = None
 
     def start(self) -> None:
         """Begin to look after the runs."""
         self._folder = WorkFolder(self._settings.run_dir)
+        self._health.start()
         self._page.start(MetricsPage("runs", __version__))
         with self._outage.noted():
             self._cordon.look()
@@ -146,6 +156,7 @@ class RunWorker:
             self._folder.close()
         self._page.stop()
         self._queue.close()
+        self._health.stop()
 
     def serve(self) -> None:
         """Do steps until there is none, now that a ticket came."""
@@ -269,7 +280,9 @@ class RunWorker:
             self._compare()
             self._listening.set(not self._closed)
             self._beat()
-            for worker, told in self._queue.run(run_workers(self._jobs)).items():
+            known = self._queue.run(run_workers(self._jobs))
+            self._health.looked(beats=self._id in known)
+            for worker, told in known.items():
                 if worker != self._id and self._is_gone(told):
                     lost = self._queue.run(lose_worker(worker, self._jobs))
                     log.warning("run worker %s is gone; steps that it was at: %d", worker, lost)
@@ -277,16 +290,19 @@ class RunWorker:
             self._consuming.look([_WAITING] if waiting and not self._closed else [])
 
     def _beat(self) -> None:
-        state = "draining" if self._cordon.on else "waiting" if self._apart else "ready"
         info = {
             **about(self._jobs),
             **self._identity.info(),
             **self._page.info(),
-            "state": state,
-            "reason": self._cordon.reason or self._apart,
+            **self._state(),
             "running": len(self._at_work),
         }
         self._queue.run(beat(self._id, info, self._jobs))
+
+    def _state(self) -> dict[str, object]:
+        leaves = self._draining.is_set() or self._cordon.on
+        state = "draining" if leaves else "waiting" if self._apart else READY
+        return {"state": state, "reason": self._cordon.reason or self._apart}
 
     def _is_gone(self, info: dict[str, Any]) -> bool:
         silent_s = time.time() - int(info.get("seen_at_ms", 0)) / 1000
