@@ -22,8 +22,9 @@ import httpx
 from ..protocol.errors import WherryError
 from . import operations
 from .address import base_url, key_headers
-from .client import Client, arguments
-from .flow import Flow, HttpResponse, Pause, Step, failed, reply_of
+from .call_span import operation, program_tracer, request
+from .client import Client
+from .flow import Flow, HttpRequest, HttpResponse, Pause, Step, arguments, failed, reply_of
 from .jobs import JobView
 from .map_steps import Emit, NeedInput, SourceEnd, next_input_async
 from .mapping import MapRun
@@ -195,6 +196,12 @@ class AsyncClient:
         return await self._run(operations.delete_json(path, patience_s=self._patience_s))
 
     async def _run(self, flow: Flow[T]) -> T:
+        if (tracer := program_tracer()) is None:
+            return await self._drive(flow)
+        with operation(tracer, flow.__name__):
+            return await self._drive(flow)
+
+    async def _drive(self, flow: Flow[T]) -> T:
         reply: Any = None  # a generator's first send takes None
         while True:
             try:
@@ -208,6 +215,12 @@ class AsyncClient:
         if isinstance(step, Pause):
             await asyncio.sleep(step.seconds)
             return HttpResponse(0)
+        if (tracer := program_tracer()) is None:
+            return await self._call(step)
+        with request(tracer, self.url, step) as (carrying, hear):
+            return hear(await self._call(carrying))
+
+    async def _call(self, step: HttpRequest) -> HttpResponse:
         try:
             return reply_of(await self._http.request(**arguments(step, self._timeout_s)))
         except httpx.RequestError as error:

@@ -12,8 +12,9 @@ import httpx
 from ..protocol.errors import WherryError
 from . import operations
 from .address import base_url, key_headers
+from .call_span import operation, program_tracer, request
 from .errors import UsageError
-from .flow import Flow, HttpRequest, HttpResponse, Pause, Step, failed, reply_of
+from .flow import Flow, HttpRequest, HttpResponse, Pause, Step, arguments, failed, reply_of
 from .jobs import JobView
 from .map_steps import Emit, NeedInput, SourceEnd, next_input
 from .mapping import MapRun
@@ -239,6 +240,12 @@ class Client:
         return self._run(operations.delete_json(path, patience_s=self._patience_s))
 
     def _run(self, flow: Flow[T]) -> T:
+        if (tracer := program_tracer()) is None:
+            return self._drive(flow)
+        with operation(tracer, flow.__name__):
+            return self._drive(flow)
+
+    def _drive(self, flow: Flow[T]) -> T:
         try:
             step = next(flow)
             while True:
@@ -251,6 +258,12 @@ class Client:
         if isinstance(step, Pause):
             time.sleep(step.seconds)
             return HttpResponse(0)
+        if (tracer := program_tracer()) is None:
+            return self._call(step)
+        with request(tracer, self.url, step) as (carrying, hear):
+            return hear(self._call(carrying))
+
+    def _call(self, step: HttpRequest) -> HttpResponse:
         reply = self._plain.reply(step, self._timeout_s) if self._plain else None
         if reply is not None:
             return reply
@@ -287,14 +300,3 @@ class Client:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def arguments(call: HttpRequest, timeout_s: float) -> dict[str, Any]:
-    """A call as httpx takes it."""
-    return {
-        "method": call.method,
-        "url": call.path,
-        "content": call.content,
-        "headers": dict(call.headers),
-        "timeout": httpx.Timeout(timeout_s, read=timeout_s + call.held_s),
-    }
