@@ -33,6 +33,7 @@ from .run_views import RunView
 from .runs import Runs
 
 if TYPE_CHECKING:
+    from ..telemetry.trace_context import TraceContext
     from .annotate import Summary
 
 T = TypeVar("T")
@@ -40,6 +41,8 @@ T = TypeVar("T")
 
 class AsyncClient:
     """A fleet, from asyncio code. The methods are `Client`'s."""
+
+    _linked: Sequence[TraceContext] = ()
 
     def __init__(
         self,
@@ -198,7 +201,7 @@ class AsyncClient:
     async def _run(self, flow: Flow[T]) -> T:
         if (tracer := program_tracer()) is None:
             return await self._drive(flow)
-        with operation(tracer, flow.__name__):
+        with operation(tracer, flow.__name__, self._linked):
             return await self._drive(flow)
 
     async def _drive(self, flow: Flow[T]) -> T:
@@ -217,7 +220,7 @@ class AsyncClient:
             return HttpResponse(0)
         if (tracer := program_tracer()) is None:
             return await self._call(step)
-        with request(tracer, self.url, step) as (carrying, hear):
+        with request(tracer, self.url, step, self._linked) as (carrying, hear):
             return hear(await self._call(carrying))
 
     async def _call(self, step: HttpRequest) -> HttpResponse:

@@ -7,7 +7,7 @@ no provider is set, there is nobody to tell.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from .. import __version__
 from .flow import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
+    from ..telemetry.trace_context import TraceContext
     from ..telemetry.tracer import Tracer, Value
 
 #: The provider that was asked last, which has no type without OpenTelemetry, and its tracer.
@@ -40,11 +41,11 @@ def program_tracer() -> Tracer | None:
 
 
 @contextmanager
-def operation(tracer: Tracer, name: str) -> Iterator[None]:
+def operation(tracer: Tracer, name: str, linked: Sequence[TraceContext] = ()) -> Iterator[None]:
     """A span for what a caller asks, which may take several requests."""
     from ..telemetry.tracer import failed
 
-    span = tracer.begin(f"wherry {name}", "internal")
+    span = tracer.begin(f"wherry {name}", "internal", links=[(each, {}) for each in linked])
     try:
         with tracer.current(span):
             yield
@@ -57,12 +58,13 @@ def operation(tracer: Tracer, name: str) -> Iterator[None]:
 
 @contextmanager
 def request(
-    tracer: Tracer, url: str, call: HttpRequest
+    tracer: Tracer, url: str, call: HttpRequest, linked: Sequence[TraceContext] = ()
 ) -> Iterator[tuple[HttpRequest, Callable[[HttpResponse], HttpResponse]]]:
     """A span for one request. Gives the request as it is to be sent, and what hears the answer."""
     from ..telemetry.tracer import failed, injected
 
-    span = tracer.begin(call.method, "client", _about(url, call))
+    links = [(each, {}) for each in linked]
+    span = tracer.begin(call.method, "client", _about(url, call), links=links)
 
     def hear(reply: HttpResponse) -> HttpResponse:
         if reply.status:

@@ -24,6 +24,7 @@ from .run_views import RunView
 from .runs import Runs, detached
 
 if TYPE_CHECKING:
+    from ..telemetry.trace_context import TraceContext
     from .annotate import Progress, Summary
 
 T = TypeVar("T")
@@ -39,6 +40,8 @@ class Client:
 
     #: Seconds that a map waits for answers at a time.
     _poll_s = operations.POLL_S
+    #: Spans that those of its calls are linked to.
+    _linked: Sequence[TraceContext] = ()
 
     def __init__(
         self,
@@ -242,7 +245,7 @@ class Client:
     def _run(self, flow: Flow[T]) -> T:
         if (tracer := program_tracer()) is None:
             return self._drive(flow)
-        with operation(tracer, flow.__name__):
+        with operation(tracer, flow.__name__, self._linked):
             return self._drive(flow)
 
     def _drive(self, flow: Flow[T]) -> T:
@@ -260,7 +263,7 @@ class Client:
             return HttpResponse(0)
         if (tracer := program_tracer()) is None:
             return self._call(step)
-        with request(tracer, self.url, step) as (carrying, hear):
+        with request(tracer, self.url, step, self._linked) as (carrying, hear):
             return hear(self._call(carrying))
 
     def _call(self, step: HttpRequest) -> HttpResponse:

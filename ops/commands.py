@@ -123,11 +123,12 @@ def up(
 ) -> None:
     """Run the whole stack here until Ctrl-C: Redis, the API, a worker per family, Flower."""
     from ..samples.models import SamplesError, write_samples
+    from . import json_lines
     from .data_folder import DataFolderError
     from .stack import Stack
     from .up import print_error, serve
 
-    console = Console(soft_wrap=True, highlight=False)
+    console = json_lines.console()
     if models_dir is not None and (models is not None or sample_models):
         raise typer.BadParameter("use --models-dir alone, without --models and --sample-models")
     chosen = models_dir or choose_models(models, sample_models=sample_models)

@@ -70,6 +70,24 @@ def start(service: str, settings: TelemetrySettings, *, version: str, instance: 
     log.warning("nothing is traced: %s; WHERRY_TRACING=off says so on purpose", fault)
 
 
+def carried() -> dict[str, str]:
+    """Headers that carry what is current here on to another server; none where nothing is."""
+    if _tracer is None:
+        return {}
+    from .tracer import injected
+
+    return injected()
+
+
+def current() -> str:
+    """What is current here, as a record carries it; "" where nothing is, or nobody traces."""
+    if _tracer is None:
+        return ""
+    from .tracer import current_context
+
+    return str(current_context() or "")
+
+
 def stop() -> None:
     """Send what is recorded, in the time that there is for it, and trace no more."""
     global _tracer

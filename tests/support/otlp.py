@@ -132,7 +132,9 @@ def _span(span: ProtoSpan, resource: dict[str, Any]) -> Span:
         end_ns=span.end_time_unix_nano,
         attributes=_read(span.attributes),
         events=[Event(event.name, event.time_unix_nano) for event in span.events],
-        links=[(link.trace_id.hex(), link.span_id.hex(), _read(link.attributes)) for link in span.links],
+        links=[
+            (link.trace_id.hex(), link.span_id.hex(), _read(link.attributes)) for link in span.links
+        ],
         is_error=span.status.code == 2,
         service=resource.get("service.name", ""),
         resource=resource,
@@ -140,4 +142,8 @@ def _span(span: ProtoSpan, resource: dict[str, Any]) -> Span:
 
 
 def _read(pairs: Any) -> dict[str, Any]:
-    return {pair.key: getattr(pair.value, pair.value.WhichOneof("value") or "string_value") for pair in pairs}
+    values = {pair.key: pair.value for pair in pairs}
+    return {
+        key: getattr(value, value.WhichOneof("value") or "string_value")
+        for key, value in values.items()
+    }
