@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ import httpx
 import numpy as np
 import pytest
 import tritonclient.grpc as triton_grpc
+from celery import Celery
 
 from wherry.jobs import Queue
 from wherry.ops.stack import Stack
@@ -274,6 +276,29 @@ def test_a_call_by_grpc_carries_its_trace_in_metadata(
         "rpc.response.status_code": "OK",
     }
     assert one(spans, "submit", "f" * 32).parent_id == call.span_id
+
+
+def test_what_follows_a_celery_task_carries_its_trace_on(
+    fleet: Stack, collector: OtlpReceiver
+) -> None:
+    sent_from = traceparent("9" * 32)
+    with Celery("user", broker=fleet.redis_url, backend=fleet.redis_url) as app:
+        follower = app.signature("user.note", queue="followers", immutable=True)
+        job = app.signature(
+            "wherry.submit",
+            kwargs={"model": "embedding", "input": {"texts": ["hi"]}},
+            queue="wherry.submit",
+        )
+        job.apply_async(link=follower, headers=sent_from)
+        queue = Queue(fleet.redis_url)
+        message = json.loads(until(lambda: queue.redis.lpop("followers")))
+        queue.close()
+    spans = came(collector, "9" * 32, "process text", "process wherry.submit", "submit")
+    received = one(spans, "process wherry.submit", "9" * 32)
+    assert received.parent_id == PARENT
+    sent = one(spans, "submit", "9" * 32)
+    assert sent.parent_id == received.span_id
+    assert message["headers"]["traceparent"].startswith(f"00-{'9' * 32}-{sent.span_id}-0")
 
 
 def test_who_watches_a_server_leaves_no_spans(fleet: Stack, collector: OtlpReceiver) -> None:
