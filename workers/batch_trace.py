@@ -69,6 +69,11 @@ class BatchTrace:
             start_ns=self._start_ns,
         )
 
+    @property
+    def about(self) -> dict[str, list[str]]:
+        """What lines of a log say of it, beside the batch's own ids: the traces of its jobs."""
+        return {"job_traces": list(dict.fromkeys(trace.trace_id for _, trace in self._traced))}
+
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Measure a part."""

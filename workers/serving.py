@@ -117,7 +117,7 @@ class Serving:
         with (
             self._lease.holding(group, ids, may_hang=not is_remote),
             tracing(self._id, group, claimed) as trace,
-            logs.about(model=group.model_id, jobs=ids),
+            logs.about(model=group.model_id, jobs=ids, **(trace.about if trace else {})),
         ):
             if self._draining.is_set():
                 for share in claimed.shares:

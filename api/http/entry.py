@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ...telemetry import logs
 from .ids import uuid7
 
 #: Where a request's id lies in its ASGI scope.
@@ -77,7 +78,12 @@ class Door:
                     message["headers"].append((WARNING_HEADER, text))
             await send(message)
 
-        await (self._compressed if compress else self._plain)(scope, receive, send_named)
+        app = self._compressed if compress else self._plain
+        if not logs.structured():
+            await app(scope, receive, send_named)
+            return
+        with logs.about(request_id=scope[REQUEST_ID]):
+            await app(scope, receive, send_named)
 
 
 def accepts_gzip(header: bytes) -> bool:
