@@ -40,7 +40,12 @@ class TraceContext(NamedTuple):
     @property
     def sampled(self) -> bool:
         """Whether whoever began it records it."""
-        return bool(int(self.traceparent[_FLAGS], 16) & 1)
+        return bool(self.flags & 1)
+
+    @property
+    def flags(self) -> int:
+        """1 for what is recorded, 2 for a trace's id that is random."""
+        return int(self.traceparent[_FLAGS], 16)
 
     @property
     def trace_id(self) -> str:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _NOTHING = nullcontext()
 
+#: Parts of a batch that are events of each of its jobs, too.
+_OF_JOBS = frozenset({"decode", "forward", "run", "finish"})
+
 
 class Phase(NamedTuple):
     """A part of a batch's time, in ns since the epoch."""
@@ -139,8 +142,8 @@ class BatchTrace:
             links=[(batch, {})],
             start_ns=self._start_ns,
         )
-        span.add_event("claim", {"wherry.worker": self._worker}, self._start_ns)
-        for phase in self._phases:
+        span.add_event("claim", None, self._start_ns)
+        for phase in self._told_of_jobs():
             span.add_event(phase.name, None, phase.start_ns)
         end = self._ends.get(job.id, "queued")  # given back, for another
         if not isinstance(end, Outcome):
@@ -152,6 +155,14 @@ class BatchTrace:
         if end == "late":
             failed(span, "late", "another attempt holds the lease")
         span.end(end_ns)
+
+    def _told_of_jobs(self) -> Iterator[Phase]:
+        """The parts that each job tells of, once each: the rest stands in the batch's trace."""
+        seen = set[str]()
+        for phase in self._phases:
+            if phase.name in _OF_JOBS and phase.name not in seen:
+                seen.add(phase.name)
+                yield phase
 
     def _note(self, name: str, start_s: float, end_s: float, number: int = 0) -> None:
         start_ns, end_ns = (self._zero_ns + int(at_s * 1e9) for at_s in (start_s, end_s))

@@ -42,12 +42,16 @@ class TracedRequests:
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
-        span = self._tracer.begin(
-            "HTTP" if method == "_OTHER" else method,
-            "server",
-            _asked(scope, method, headers),
-            within=extracted(headers),
-        )
+        first = {
+            "http.request.method": method,
+            "url.path": scope["path"],
+            "url.scheme": scope.get("scheme", "http"),
+        }
+        name = "HTTP" if method == "_OTHER" else method
+        span = self._tracer.begin(name, "server", first, within=extracted(headers))
+        recorded = span.is_recording()
+        if recorded:
+            span.set_attributes(_asked(scope, headers))
 
         async def send_told(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -56,7 +60,7 @@ class TracedRequests:
 
         try:
             with self._tracer.current(span):
-                await self._app(scope, receive, send_told if span.is_recording() else send)
+                await self._app(scope, receive, send_told if recorded else send)
         except Exception as error:
             failed(span, type(error).__qualname__)
             raise
@@ -64,11 +68,8 @@ class TracedRequests:
             span.end()
 
 
-def _asked(scope: Scope, method: str, headers: dict[str, str]) -> dict[str, Value]:
+def _asked(scope: Scope, headers: dict[str, str]) -> dict[str, Value]:
     told: dict[str, Value] = {
-        "http.request.method": method,
-        "url.path": scope["path"],
-        "url.scheme": scope.get("scheme", "http"),
         "network.protocol.version": scope.get("http_version", "1.1"),
         **_server(headers.get("host", ""), scope.get("server")),
     }
