@@ -16,7 +16,7 @@ from ..telemetry.settings import TelemetrySettings
 _OURS = "wherry.up"
 
 
-class JsonLines(io.TextIOBase):
+class JsonLog(io.TextIOBase):
     """A stream whose lines become objects. Services' own stay as they are, and are named."""
 
     def __init__(self, to: TextIO) -> None:
@@ -65,4 +65,4 @@ def console() -> Console:
     if is_text:
         return plain
     # Rich writes to what has a stream's methods; a width would cut lines.
-    return Console(file=JsonLines(plain.file), soft_wrap=True, highlight=False)
+    return Console(file=JsonLog(plain.file), soft_wrap=True, highlight=False)

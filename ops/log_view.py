@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from .json_lines import JsonLines, object_of
+from .json_lines import JsonLog, object_of
 
 _COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_red")
 
@@ -48,7 +48,7 @@ class LogView:
             told = object_of(line)
             if self._is_shown(service, line) and _IDLE.search(told["message"] if told else line):
                 return
-            if isinstance(self._console.file, JsonLines):
+            if isinstance(self._console.file, JsonLog):
                 self._console.file.say(service, line)
                 return
             colour = self._colours.setdefault(service, _COLOURS[len(self._colours) % len(_COLOURS)])
