@@ -201,7 +201,7 @@ class AsyncClient:
     async def _run(self, flow: Flow[T]) -> T:
         if (tracer := program_tracer()) is None:
             return await self._drive(flow)
-        with operation(tracer, flow.__name__, self._linked):
+        with operation(tracer, flow, self._linked):
             return await self._drive(flow)
 
     async def _drive(self, flow: Flow[T]) -> T:

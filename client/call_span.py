@@ -10,15 +10,17 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from .. import __version__
-from .flow import HttpRequest, HttpResponse
+from .flow import Flow, HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
     from ..telemetry.trace_context import TraceContext
-    from ..telemetry.tracer import Tracer, Value
+    from ..telemetry.tracer import Attributes, Tracer, Value
+
+T = TypeVar("T")
 
 #: The provider that was asked last, which has no type without OpenTelemetry, and its tracer.
 _known: tuple[Any, Tracer] | None = None
@@ -41,11 +43,13 @@ def program_tracer() -> Tracer | None:
 
 
 @contextmanager
-def operation(tracer: Tracer, name: str, linked: Sequence[TraceContext] = ()) -> Iterator[None]:
-    """A span for what a caller asks, which may take several requests."""
+def operation(tracer: Tracer, flow: Flow[T], linked: Sequence[TraceContext] = ()) -> Iterator[None]:
+    """A span for what a caller asks, named by its flow, which may take several requests."""
     from ..telemetry.tracer import failed
 
-    span = tracer.begin(f"wherry {name}", "internal", links=[(each, {}) for each in linked])
+    name = getattr(flow, "__name__", "call")  # a generator's, of which its type says nothing
+    links: list[tuple[TraceContext, Attributes]] = [(each, {}) for each in linked]
+    span = tracer.begin(f"wherry {name}", "internal", links=links)
     try:
         with tracer.current(span):
             yield
@@ -63,7 +67,7 @@ def request(
     """A span for one request. Gives the request as it is to be sent, and what hears the answer."""
     from ..telemetry.tracer import failed, injected
 
-    links = [(each, {}) for each in linked]
+    links: list[tuple[TraceContext, Attributes]] = [(each, {}) for each in linked]
     span = tracer.begin(call.method, "client", _about(url, call), links=links)
 
     def hear(reply: HttpResponse) -> HttpResponse:

@@ -245,7 +245,7 @@ class Client:
     def _run(self, flow: Flow[T]) -> T:
         if (tracer := program_tracer()) is None:
             return self._drive(flow)
-        with operation(tracer, flow.__name__, self._linked):
+        with operation(tracer, flow, self._linked):
             return self._drive(flow)
 
     def _drive(self, flow: Flow[T]) -> T:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Any, TextIO
+from typing import IO, Any
 
 from pydantic_core import from_json, to_json
 from rich.console import Console
@@ -16,10 +16,10 @@ from ..telemetry.settings import TelemetrySettings
 _OURS = "wherry.up"
 
 
-class JsonLog(io.TextIOBase):
+class JsonLog(io.StringIO):
     """A stream whose lines become objects. Services' own stay as they are, and are named."""
 
-    def __init__(self, to: TextIO) -> None:
+    def __init__(self, to: IO[str]) -> None:
         super().__init__()
         self._to, self._rest = to, ""
 

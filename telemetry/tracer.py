@@ -122,6 +122,12 @@ def current_context() -> TraceContext | None:
     return trace_context(span) if span.get_span_context().is_valid else None
 
 
+def is_unrecorded() -> bool:
+    """Whether something is current here that whoever began it does not record."""
+    found = trace.get_current_span().get_span_context()
+    return found.is_valid and not found.trace_flags.sampled
+
+
 def failed(span: Span, error_type: str, message: str = "") -> None:
     """Say that what a span stands for went wrong."""
     span.set_attribute("error.type", error_type)

@@ -19,13 +19,12 @@ async def submitted(
     tracer: Tracer, job: NewJob, store: Callable[[NewJob], Awaitable[Submission]]
 ) -> Submission:
     """Store a job that knows where it stands in its trace. Raises what `store` raises."""
-    from ...telemetry.tracer import current_context, failed, trace_context
+    from ...telemetry.tracer import current_context, failed, is_unrecorded, trace_context
 
-    outer = current_context()
-    if outer is not None and not outer.sampled:
+    if is_unrecorded():
         # Nobody records it here. Whoever is told of its end is to heed that, too.
         is_told = job.webhook or job.celery
-        return await store(replace(job, trace=str(outer)) if is_told else job)
+        return await store(replace(job, trace=str(current_context())) if is_told else job)
     span = tracer.begin(f"submit {destination(job.group)}", "producer", submit_attributes(job))
     try:
         if not span.is_recording():  # by the sampler's choice

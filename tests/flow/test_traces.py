@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -291,7 +292,8 @@ def test_what_follows_a_celery_task_carries_its_trace_on(
         )
         job.apply_async(link=follower, headers=sent_from)
         queue = Queue(fleet.redis_url)
-        message = json.loads(until(lambda: queue.redis.lpop("followers")))
+        redis: Any = queue.redis
+        message = json.loads(until(lambda: redis.lpop("followers")))
         queue.close()
     spans = came(collector, "9" * 32, "process text", "process wherry.submit", "submit")
     received = one(spans, "process wherry.submit", "9" * 32)
@@ -314,7 +316,8 @@ def test_a_record_carries_a_trace_only_where_it_is_recorded(
     submit(fleet, "with", {**traceparent(), "tracestate": "vendor=" + "x" * 100})
     submit(fleet, "without", traceparent(sampled=False))
     queue = Queue(fleet.redis_url)
-    found = {name: queue.redis.hgetall(f"wherry:job:{name}") for name in ("with", "without")}
+    redis: Any = queue.redis
+    found = {name: redis.hgetall(f"wherry:job:{name}") for name in ("with", "without")}
     queue.close()
     sent = one(collector.until(lambda spans: named(spans, "submit")), "submit")
     assert found["with"][b"trace"].startswith(

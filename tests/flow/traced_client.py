@@ -12,14 +12,14 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from wherry.client import AsyncClient, Client
-from wherry.tasks.registry import get_task
+from wherry.tasks.text.embedding import EmbeddingInput
 
 url, webhook = sys.argv[1:]
 provider = TracerProvider(resource=Resource.create({"service.name": "program"}))
 provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
 trace.set_tracer_provider(provider)
 tracer = trace.get_tracer("program")
-given = get_task("embedding").input(texts=["hi"])
+given = EmbeddingInput(texts=["hi"])
 
 
 async def ask() -> None:

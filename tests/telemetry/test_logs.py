@@ -23,9 +23,10 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     kept = {name: vars(logging.getLogger(name)).copy() for name in logs._OWN_HANDLERS}
     monkeypatch.setattr(logs, "_structured", False)
     monkeypatch.setattr("threading.excepthook", sys.unraisablehook)
-    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
     logs.start(TelemetrySettings(log_format="json"), level=logging.INFO)
-    yield sys.stderr
+    yield stream
     root.handlers, sys.excepthook = handlers, hook
     root.setLevel(level)
     logging.captureWarnings(capture=False)

@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from wherry.telemetry import provider
 from wherry.telemetry.trace_context import TraceContext
-from wherry.telemetry.tracer import Tracer, context_of, trace_context
+from wherry.telemetry.tracer import Attributes, Tracer, context_of, trace_context
 
 
 def place(number: int, *, sampled: bool) -> TraceContext:
@@ -29,7 +29,9 @@ def made(sampler: sampling.Sampler) -> tuple[Tracer, InMemorySpanExporter]:
 def test_a_batch_is_recorded_where_one_of_its_jobs_is(ratio: float) -> None:
     tracer, exporter = made(sampling.ParentBasedTraceIdRatio(ratio))
     for name, sampled in (("none", [False, False]), ("one", [False, True])):
-        links = [(place(n, sampled=each), {}) for n, each in enumerate(sampled, start=1)]
+        links: list[tuple[TraceContext, Attributes]] = [
+            (place(n, sampled=each), {}) for n, each in enumerate(sampled, start=1)
+        ]
         tracer.begin(name, "consumer", within=context_of(None), links=links).end()
     assert [span.name for span in exporter.get_finished_spans()] == ["one"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +19,7 @@ from wherry.jobs.submit import submit
 from wherry.telemetry import traces
 from wherry.telemetry.tracer import Tracer
 from wherry.workers import serving as serving_module
+from wherry.workers.batch import run_batch
 
 from .conftest import BAD, GROUP, Process
 
@@ -47,7 +47,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Recorded:
 
 
 @pytest.fixture
-def ready(process: Process) -> Iterator[Process]:
+def ready(process: Process) -> Process:
     process.worker._models.load_all()
     return process
 
@@ -109,7 +109,7 @@ def test_jobs_of_a_model_that_failed_say_so(ready: Process, recorded: Recorded) 
 def test_an_answer_that_comes_too_late_is_an_error_of_its_attempt(
     ready: Process, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = serving_module.run_batch
+    run = run_batch
 
     def taken_away(*given: Any) -> Any:
         ready.queue.run(reap(ready.worker._id, ready.jobs, gone=True))
