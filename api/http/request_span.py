@@ -55,7 +55,7 @@ class TracedRequests:
 
         async def send_told(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _answered(span, scope, method, message["status"])
+                _answered(span, scope, name, message["status"])
             await send(message)
 
         try:
@@ -90,12 +90,12 @@ def _server(host: str, address: Sequence[Any] | None) -> dict[str, Value]:
     return {"server.address": str(address[0])} if address else {}
 
 
-def _answered(span: Span, scope: Scope, method: str, status: int) -> None:
+def _answered(span: Span, scope: Scope, name: str, status: int) -> None:
     span.set_attribute("http.response.status_code", status)
-    if name := scope.get(REQUEST_ID):
-        span.set_attribute("wherry.request.id", name)
+    if request_id := scope.get(REQUEST_ID):
+        span.set_attribute("wherry.request.id", request_id)
     if route := getattr(scope.get("route"), "path_format", ""):
         span.set_attribute("http.route", route)
-        span.update_name(f"{method} {route}")
+        span.update_name(f"{name} {route}")
     if status >= 500:
         failed(span, str(status))
