@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -21,7 +22,9 @@ from ..jobs.measured_store import MeasuredStore
 from ..jobs.settings import from_environment
 from ..jobs.stores import open_store
 from ..tasks.catalog import Catalog, load_catalog
+from ..telemetry import logs, traces
 from ..telemetry.metrics_settings import MetricsSettings
+from ..telemetry.settings import TelemetrySettings
 from .access.book import KeyBook, KeyFileError, read_keys
 from .celery.runner import CeleryRunner
 from .console import extensions as console_extensions
@@ -127,6 +130,10 @@ _SHAPES = (
 )
 
 
+#: FastAPI 0.165 and later trace what comes to them, which is not all; older ones take no notice.
+_NO_SPANS: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+
+
 def _calm_collector() -> None:
     """Look for garbage cycles less often: requests make none, and looking costs a twentieth."""
     gc.collect()
@@ -164,7 +171,14 @@ class _Api(FastAPI):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in by the door, which stands before the server's own error page too."""
         scope["app"] = self
-        await self._door(scope, receive, send)
+        await (self._door if traces.tracer() is None else self._traced)(scope, receive, send)
+
+    @functools.cached_property
+    def _traced(self) -> ASGIApp:
+        from .http.request_span import TracedRequests
+
+        tracer = traces.tracer()
+        return self._door if tracer is None else TracedRequests(self._door, tracer)
 
     @functools.cached_property
     def _door(self) -> ASGIApp:
@@ -179,6 +193,9 @@ def _usable(
 ) -> tuple[ApiSettings, JobsSettings, FleetStore, Catalog, Outbound]:
     """The settings and what is made of them. Ends the process where they cannot be used."""
     try:
+        telling = from_environment(TelemetrySettings)
+        logs.start(telling)
+        traces.start("wherry-api", telling, version=__version__, instance=logs.this_process())
         settings = settings or from_environment(ApiSettings)
         jobs = jobs or from_environment(JobsSettings)
         if settings.api_keys is not None:
@@ -267,6 +284,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
             await keys.stop()
             await outbound.close()
             await queue.close()
+            await asyncio.to_thread(traces.stop)
 
     app = _Api(
         title="Wherry",
@@ -276,6 +294,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=_NO_SPANS,
     )
     app.state.cors_origins = origins_of(settings.cors_origins)
     for routes in _ROUTES:

@@ -37,6 +37,7 @@ from ..jobs.runs import FAMILY, get_run
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import Store, open_store
 from ..protocol.errors import Unauthorized, Unavailable, WherryError
+from ..telemetry import logs
 from ..telemetry.metrics_page import MetricsPage
 from ..telemetry.metrics_settings import MetricsSettings
 from ..workers.belonging import why_apart
@@ -54,6 +55,7 @@ from .plan import plan_run
 from .settings import RunSettings
 from .shard import ShardRun
 from .sources import check_out, run_place
+from .step_span import tracing
 from .work_folder import WorkFolder
 
 log = logging.getLogger(__name__)
@@ -191,20 +193,27 @@ class RunWorker:
     def _do(self, step: Step) -> None:
         log.info("run %s: %s", step.run_id, step.name)
         assert self._folder is not None
-        with StepHold(step, self._queue, self._jobs, self._draining) as hold:
+        with (
+            StepHold(step, self._queue, self._jobs, self._draining) as hold,
+            tracing(step, self._id) as span,
+            logs.about(run=step.run_id, step=step.name),
+        ):
             try:
                 with (
                     tempfile.TemporaryDirectory(dir=self._folder.path) as folder,
-                    RunClient(self._settings.api_url, hold) as client,
+                    RunClient(self._settings.api_url, hold, span.context) as client,
                 ):
                     self._run(hold, client, Path(folder))
             except (StepLost, StepCanceled) as end:
+                span.error_type = type(end).__name__
                 log.info("run %s: %s is left: %s", step.run_id, step.name, type(end).__name__)
             except StepEnded:
                 self._release(step)
             except WherryError as error:
+                span.error_type = error.code
                 self._failed(step, error)
-            except Exception:
+            except Exception as error:
+                span.error_type = type(error).__qualname__
                 log.exception("run %s: %s broke off", step.run_id, step.name)
                 self._release(step, pause_s=_PAUSE_S, fault=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grpc.aio
 
+from ....telemetry import traces
 from ...access.book import KeyBook
 from ...core.service import Service
 from .counting import CountingInterceptor
@@ -18,7 +19,7 @@ async def start(service: Service, port: int, keys: KeyBook) -> grpc.aio.Server:
     """Listen on a port of the API's own host. Raises OSError when it is taken."""
     limit = service.settings.max_body_bytes
     server = grpc.aio.server(
-        interceptors=(CountingInterceptor(), AccessInterceptor(keys)),
+        interceptors=(CountingInterceptor(), *_tracing(), AccessInterceptor(keys)),
         options=[
             ("grpc.max_receive_message_length", limit),
             ("grpc.max_send_message_length", -1),
@@ -32,6 +33,14 @@ async def start(service: Service, port: int, keys: KeyBook) -> grpc.aio.Server:
         raise OSError(f"the gRPC port {port} cannot be used: {error}") from None
     await server.start()
     return server
+
+
+def _tracing() -> tuple[grpc.aio.ServerInterceptor, ...]:
+    if (tracer := traces.tracer()) is None:
+        return ()
+    from .call_span import TracingInterceptor
+
+    return (TracingInterceptor(tracer),)
 
 
 async def stop(server: grpc.aio.Server) -> None:
