@@ -64,6 +64,7 @@ from .v2 import run_events as run_events_routes
 from .v2 import run_output as run_output_routes
 from .v2 import run_rows as run_rows_routes
 from .v2 import runs as runs_routes
+from .v2 import scaling as scaling_routes
 from .v2 import server as server_routes
 from .v2 import tasks as tasks_routes
 from .v2 import triton as triton_routes
@@ -85,6 +86,7 @@ _ROUTES = (
     server_routes,
     triton_routes,
     history_routes,
+    scaling_routes,
     dead_routes,
     *openai_routes.ROOMS,
     *retrieval_routes.ROOMS,

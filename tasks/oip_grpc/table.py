@@ -1,7 +1,8 @@
-"""Protobuf messages made from a table instead of generated code: numbers and names are a protocol's.
+"""Protobuf messages made from a table instead of generated code.
 
-A table has each message's fields: name=number, then repeated, map (from string), enum, or oneof and
-perhaps what that is called, then the type. Each table has a pool of its own.
+Numbers and names are a protocol's. A table has each message's fields: name=number, then repeated,
+map (from string), enum, or oneof and perhaps what that is called, then the type. Each table has a
+pool of its own.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def message_classes(
     messages: Mapping[str, str],
     enums: Mapping[str, Sequence[str]],
 ) -> dict[str, type[Any]]:
-    """Message classes by name. A message inside another is named after it, with a dot, behind it."""
+    """Message classes by name; that of a message inside another is `Outer.Inner`, behind Outer."""
     file = descriptor_pb2.FileDescriptorProto(name=file_name, package=package, syntax="proto3")
     table = _Table(package, frozenset(enums))
     made: dict[str, descriptor_pb2.DescriptorProto] = {}
