@@ -173,8 +173,8 @@ class ApiSettings(OutboundSettings):
     scaling_down_after_s: float = Field(
         default=300.0,
         ge=1,
-        description="Seconds for which no more than fewer workers were wanted before fewer are, and"
-        " without any work before none are.",
+        description="Seconds for which fewer workers must have been enough before fewer are wanted,"
+        " and without any work before none are.",
     )
     scaling_unknown_row_s: float = Field(
         default=0.1,
