@@ -20,6 +20,7 @@ from ..jobs import AsyncQueue, JobsSettings
 from ..jobs.settings import from_environment
 from ..jobs.stores import open_store
 from ..tasks.catalog import Catalog, load_catalog
+from ..telemetry.metrics_settings import MetricsSettings
 from .access.book import KeyBook, KeyFileError, read_keys
 from .celery.runner import CeleryRunner
 from .console import extensions as console_extensions
@@ -27,6 +28,7 @@ from .console import routes as console_routes
 from .core.fleet_store import FleetStore, Presence
 from .core.intake import Intake
 from .core.live_models import LiveModels
+from .core.metrics import Metrics
 from .core.service import Service
 from .core.submitter import Submitter
 from .core.waiters import Waiters
@@ -59,6 +61,7 @@ from .v2 import job_list as job_list_routes
 from .v2 import jobs as jobs_routes
 from .v2 import keys as keys_routes
 from .v2 import many_jobs as many_jobs_routes
+from .v2 import metrics as metrics_routes
 from .v2 import models as models_routes
 from .v2 import run_events as run_events_routes
 from .v2 import run_output as run_output_routes
@@ -86,6 +89,7 @@ _ROUTES = (
     server_routes,
     triton_routes,
     history_routes,
+    metrics_routes,
     scaling_routes,
     dead_routes,
     *openai_routes.ROOMS,
@@ -228,6 +232,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
             waiters,
             live,
         )
+        app.state.metrics = shown = Metrics(app.state.service, from_environment(MetricsSettings))
         app.state.batches = batches = Runner(app)
         celery = CeleryRunner(app.state.service, keys)
         presence.start()
@@ -235,6 +240,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
         waiters.start()
         batches.start()
         celery.start()
+        await shown.start()
         if outbound.calls and settings.webhooks_at_once:
             deliverer.start()
         try:
@@ -243,6 +249,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
                 _heed_sighup(live)
                 yield
         finally:  # be it that it could not listen
+            await shown.stop()
             await celery.stop()
             await batches.stop()
             await deliverer.stop()

@@ -11,6 +11,7 @@ from ..api.settings import ApiSettings
 from ..client.address import DEFAULT_URL
 from ..jobs.settings import JobsSettings
 from ..runs.settings import RunSettings
+from ..telemetry.metrics_settings import MetricsSettings
 from ..workers.settings import WorkerSettings
 
 _SECTIONS: tuple[tuple[str, type[BaseSettings]], ...] = (
@@ -18,6 +19,7 @@ _SECTIONS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("API", ApiSettings),
     ("Workers", WorkerSettings),
     ("Run workers", RunSettings),
+    ("Metrics: every process", MetricsSettings),
 )
 
 _HEAD = """\

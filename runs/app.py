@@ -12,6 +12,7 @@ from ..jobs import redis_url
 from ..jobs.settings import JobsSettings, from_environment
 from ..jobs.ticket import RUN_TASK
 from ..protocol.errors import Unavailable, WherryError
+from ..telemetry.metrics_settings import MetricsSettings
 from ..workers.celery_app import new_app
 from ..workers.threads import EXIT_UNUSABLE
 from .settings import RunSettings
@@ -50,6 +51,7 @@ def _start(sender: str, instance: Any, **_: object) -> None:  # Celery gives its
             sender,
             jobs=jobs,
             settings=from_environment(RunSettings),
+            metrics=from_environment(MetricsSettings),
             threads=instance.concurrency,
             consumer=lambda: instance.consumer,
         )

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .. import __version__
 from ..client.annotate.annotate import view
 from ..client.annotate.ledger_file import LedgerHeld
 from ..jobs.call import Queue
@@ -33,8 +34,11 @@ from ..jobs.runs import FAMILY, get_run
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import Store, open_store
 from ..protocol.errors import Unauthorized, Unavailable, WherryError
+from ..telemetry.metrics_page import MetricsPage
+from ..telemetry.metrics_settings import MetricsSettings
 from ..workers.deaf_consumer import Consuming, restart_consumer
 from ..workers.identity import Identity, is_gone
+from ..workers.metrics_page import OwnPage
 from ..workers.threads import Every
 from .fleet import RunClient
 from .hold import StepCanceled, StepEnded, StepHold, StepLost
@@ -74,6 +78,7 @@ class RunWorker:
         *,
         jobs: JobsSettings,
         settings: RunSettings,
+        metrics: MetricsSettings,
         threads: int,
         consumer: Callable[[], Any],  # celery's Consumer, once there is one; it ships no types
     ) -> None:
@@ -94,11 +99,13 @@ class RunWorker:
         )
         self._keeper = Every("wherry-run-keeper", _LOOK_S, self._look)
         self._remover = Every("wherry-run-remover", _REMOVE_S, self._remove)
+        self._page = OwnPage(jobs, metrics)
         self._folder: WorkFolder | None = None
 
     def start(self) -> None:
         """Begin to look after the runs."""
         self._folder = WorkFolder(self._settings.run_dir)
+        self._page.start(MetricsPage("runs", __version__))
         self._keeper.start()
         self._remover.start()
         log.info("run worker %s is ready", self._id)
@@ -118,6 +125,7 @@ class RunWorker:
             log.warning("left without a goodbye (%s); the leases will run out", error.message)
         if self._folder:
             self._folder.close()
+        self._page.stop()
         self._queue.close()
 
     def serve(self) -> None:
@@ -219,7 +227,8 @@ class RunWorker:
 
     def _look(self) -> None:
         with self._outage.noted():
-            info = {**self._identity.info(), "seen_at_ms": int(time.time() * 1000)}
+            seen = {"seen_at_ms": int(time.time() * 1000)}
+            info = {**self._identity.info(), **self._page.info(), **seen}
             self._queue.run(beat(self._id, info, self._jobs))
             for worker, told in self._queue.run(run_workers(self._jobs)).items():
                 if worker != self._id and self._is_gone(told):

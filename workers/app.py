@@ -19,6 +19,7 @@ from ..jobs.group import Group
 from ..jobs.settings import JobsSettings, from_environment
 from ..jobs.ticket import TASK
 from ..protocol.errors import ModelFailed, Unavailable, WherryError
+from ..telemetry.metrics_settings import MetricsSettings
 from .celery_app import new_app
 from .settings import WorkerSettings
 from .threads import EXIT_UNUSABLE
@@ -97,6 +98,7 @@ def _start_worker(node: str, instance: Any) -> None:
         families,
         jobs=from_environment(JobsSettings),
         settings=settings,
+        metrics=from_environment(MetricsSettings),
         device=device,
         threads=instance.concurrency,
         consumer=lambda: instance.consumer,

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from wherry.api.settings import ApiSettings
 from wherry.jobs import JobsSettings
@@ -195,3 +196,19 @@ def test_a_model_that_failed_is_not_ready_for_that(zero: httpx.Client, worker: W
 def test_a_family_that_there_is_not_is_refused_at_the_start() -> None:
     with pytest.raises(ValueError, match="no family 'sight'; there are vision, audio"):
         ApiSettings(scale_to_zero="text,sight")
+
+
+def test_prometheus_is_told_the_same(http: httpx.Client, texts: Texts) -> None:
+    submit(http, texts("a", "b", "c"))
+    assert metric(http, "wherry_desired_workers") == {"text": 1.0} | dict.fromkeys(OTHERS, 0.0)
+    assert metric(http, "wherry_predicted_device_seconds")["text"] == pytest.approx(0.3)
+
+
+OTHERS = ("audio", "multimodal", "vision")
+
+
+def metric(http: httpx.Client, name: str) -> dict[str, float]:
+    """A gauge's values by family, as Prometheus' own reader finds them."""
+    families = text_string_to_metric_families(http.get("/metrics").text)
+    [found] = [each for each in families if each.name == name]
+    return {sample.labels["family"]: sample.value for sample in found.samples}
