@@ -17,7 +17,7 @@ from .keys import Keys
 from .settings import JobsSettings
 
 #: Share of its time that a worker is to compute while jobs go on coming: the rest is for chance.
-_UTILIZATION = 0.8
+_UTILIZATION = 0.9
 
 #: How much of a worker may be wanted without one more being asked for. Kubernetes' autoscaler
 #: lets a tenth pass, too.

@@ -87,7 +87,7 @@ def test_new_workers_have_less_time_by_their_start_and_their_loads() -> None:
 
 
 def test_jobs_that_go_on_coming_are_worked_for_besides() -> None:
-    assert wanted(used=3.2).workers == 4  # at four fifths of their time
+    assert wanted(used=3.2).workers == 4  # at nine tenths of their time
     assert wanted(used=3.2, interactive=lane(40)).workers == 6
 
 
