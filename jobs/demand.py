@@ -61,7 +61,7 @@ class Costs:
         # a larger batch no more than one of a smaller.
         return max(rows, 2.0**nearest if nearest > size else 0.0) * self.row_s[nearest]
 
-    def work(self, jobs: int, rows: float, most: int, unknown_row_s: float) -> Work:
+    def work(self, jobs: int, rows: float, most: int, unknown_row_s: float) -> DeviceWork:
         """What so many jobs take that have so many rows, in batches of `most` at most."""
         if jobs <= 0:
             return NOTHING
@@ -73,11 +73,11 @@ class Costs:
             each = self.batch_s(size, unknown_row_s)
             device_s += times * each
             worker_s += times * max(each * self.worker_share, _LEAST_S)
-        return Work(device_s, worker_s, min(jobs, math.ceil(rows / max(1, most))))
+        return DeviceWork(device_s, worker_s, min(jobs, math.ceil(rows / max(1, most))))
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class DeviceWork:
     """Seconds of a device, seconds that they keep a worker, which are no fewer, and in how many
     batches: so many workers can share it.
     """
@@ -86,15 +86,15 @@ class Work:
     worker_s: float = 0.0
     batches: int = 0
 
-    def __add__(self, other: Work) -> Work:
-        return Work(
+    def __add__(self, other: DeviceWork) -> DeviceWork:
+        return DeviceWork(
             self.device_s + other.device_s,
             self.worker_s + other.worker_s,
             self.batches + other.batches,
         )
 
 
-NOTHING = Work()
+NOTHING = DeviceWork()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import math
 from dataclasses import asdict, dataclass
 
 from .call import Call
-from .demand import FORGET_S, NOTHING, Work
+from .demand import FORGET_S, NOTHING, DeviceWork
 from .keys import Keys
 from .settings import JobsSettings
 
@@ -56,8 +56,8 @@ class Lane:
 
     waiting: int = 0
     running: int = 0
-    waits: Work = NOTHING
-    runs: Work = NOTHING
+    waits: DeviceWork = NOTHING
+    runs: DeviceWork = NOTHING
     oldest_s: float = 0.0
 
     @property
@@ -66,13 +66,13 @@ class Lane:
         return self.waiting + self.running
 
     @property
-    def work(self) -> Work:
+    def work(self) -> DeviceWork:
         """What they will take."""
         return self.waits + self.runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class FamilyDemand:
     """A family at one instant."""
 
     at_s: float
@@ -88,7 +88,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class ScalingMemory:
     """What is remembered between two looks."""
 
     at_s: float = 0.0
@@ -100,7 +100,7 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class ScalingPlan:
     """How many workers are wanted, and why."""
 
     workers: int
@@ -114,7 +114,9 @@ class Plan:
     because: str
 
 
-def plan(seen: Seen, policy: Policy, before: Memory) -> tuple[Plan, Memory]:
+def plan(
+    seen: FamilyDemand, policy: Policy, before: ScalingMemory
+) -> tuple[ScalingPlan, ScalingMemory]:
     """Say how many workers a family wants, and what to remember of it."""
     growth = _growth(seen, before)
     load = max(0.0, seen.used + growth)
@@ -132,15 +134,13 @@ def plan(seen: Seen, policy: Policy, before: Memory) -> tuple[Plan, Memory]:
             wanted, because = count, why
     if policy.max_workers and wanted > policy.max_workers:
         wanted, because = policy.max_workers, "max"
-    memory = Memory(seen.at_s, seen.interactive.work.worker_s, growth, peaks)
-    found = Plan(workers=wanted, needed=needed, load=load, start_s=start_s, because=because)
+    memory = ScalingMemory(seen.at_s, seen.interactive.work.worker_s, growth, peaks)
+    found = ScalingPlan(workers=wanted, needed=needed, load=load, start_s=start_s, because=because)
     return found, memory
 
 
-def _growth(seen: Seen, before: Memory) -> float:
-    """How fast the backlog grows, over the time that `Seen.used` looks back: both together are
-    what comes.
-    """
+def _growth(seen: FamilyDemand, before: ScalingMemory) -> float:
+    """How fast the backlog grows, over the time that `used` looks back: both are what comes."""
     passed_s = seen.at_s - before.at_s
     if before.at_s == 0 or passed_s > 10 * FORGET_S:
         return 0.0
@@ -151,7 +151,7 @@ def _growth(seen: Seen, before: Memory) -> float:
     return before.growth * kept + now * (1 - kept)
 
 
-def _needed(seen: Seen, policy: Policy, load: float, start_s: float) -> float:
+def _needed(seen: FamilyDemand, policy: Policy, load: float, start_s: float) -> float:
     """Workers that what comes takes, and that what is there takes to be done in time.
 
     W workers do W x t in t seconds: so much as waits by now, and what comes meanwhile.
@@ -196,23 +196,27 @@ def _key(family: str, policy: Policy, settings: JobsSettings) -> str:
     return Keys(settings.key_prefix).scaling(family, digest)
 
 
-def recall(family: str, policy: Policy, settings: JobsSettings) -> Call[Memory]:
+def recall(family: str, policy: Policy, settings: JobsSettings) -> Call[ScalingMemory]:
     """What is remembered of a family, by whichever API looked last with this policy."""
     return Call([("GET", _key(family, policy, settings))], parse=_read)
 
 
-def remember(family: str, policy: Policy, memory: Memory, settings: JobsSettings) -> Call[None]:
+def remember(
+    family: str, policy: Policy, memory: ScalingMemory, settings: JobsSettings
+) -> Call[None]:
     """Remember it for the next look. Of two at once one is lost, which knew no more."""
     key, text = _key(family, policy, settings), json.dumps(asdict(memory))
     return Call([("SET", key, text, "EX", _REMEMBERED_S)], parse=lambda _: None)
 
 
-def _read(reply: bytes | None) -> Memory:
+def _read(reply: bytes | None) -> ScalingMemory:
     if reply is None:
-        return Memory()
+        return ScalingMemory()
     try:
         told = json.loads(reply)
         peaks = tuple((float(since), int(most)) for since, most in told["peaks"])
-        return Memory(float(told["at_s"]), float(told["backlog_s"]), float(told["growth"]), peaks)
+        return ScalingMemory(
+            float(told["at_s"]), float(told["backlog_s"]), float(told["growth"]), peaks
+        )
     except (KeyError, TypeError, ValueError):  # of another version
-        return Memory()
+        return ScalingMemory()

@@ -12,7 +12,7 @@ from ...jobs.demand import (
     NOTHING,
     Costs,
     Counted,
-    Work,
+    DeviceWork,
     demand_page,
     read_counted,
     read_pace,
@@ -20,7 +20,7 @@ from ...jobs.demand import (
 from ...jobs.fleet import FleetView
 from ...jobs.group import Group
 from ...jobs.record import WorkerView
-from ...jobs.scaling import Lane, Plan, Policy, Seen, plan, recall, remember
+from ...jobs.scaling import FamilyDemand, Lane, Policy, ScalingPlan, plan, recall, remember
 from ...tasks.catalog import ModelDeclaration
 from ..settings import ApiSettings
 from .service import Service
@@ -54,7 +54,7 @@ class ModelScaling:
     waiting_rows: float
     running: int
     running_rows: float
-    work: Work
+    work: DeviceWork
     #: Whether that comes from what its batches took: else from what is assumed of unknown models.
     known: bool
 
@@ -64,9 +64,9 @@ class FamilyScaling:
     """What a family has to do, and how many workers are wanted for it."""
 
     family: str
-    seen: Seen
+    seen: FamilyDemand
     policy: Policy
-    plan: Plan
+    plan: ScalingPlan
     models: tuple[ModelScaling, ...]
 
     @property
@@ -142,7 +142,7 @@ async def _family(
     costs = await _costs(service, family, {group for group, _ in mine})
     live = [worker for worker in fleet.workers if _is_for(worker, family)]
     lanes, models, used = _lanes(service, mine, costs, _cold(live))
-    seen = Seen(
+    seen = FamilyDemand(
         at_s=time.time(),
         interactive=lanes[False],
         bulk=lanes[True],
@@ -179,8 +179,8 @@ class _Sum:
 
     waiting: int = 0
     running: float = 0.0
-    waits: Work = field(default=NOTHING)
-    runs: Work = field(default=NOTHING)
+    waits: DeviceWork = field(default=NOTHING)
+    runs: DeviceWork = field(default=NOTHING)
     oldest_s: float = 0.0
 
     def lane(self) -> Lane:
@@ -206,7 +206,7 @@ def _lanes(
         most = _BATCH if declared is None else declared.max_batch_size
         waits = cost.work(each.waiting, each.waiting_rows, most, unknown)
         if each.waiting and group.model_id in cold:
-            waits += Work(0.0, cold[group.model_id])
+            waits += DeviceWork(0.0, cold[group.model_id])
         runs = cost.work(round(each.running), each.running_rows, most, unknown)
         lane = sums[bulk]
         lane.waiting, lane.running = lane.waiting + each.waiting, lane.running + each.running
@@ -220,7 +220,7 @@ def _lanes(
 
 
 def _added(
-    before: ModelScaling | None, group: Group, each: ModelDemand, work: Work, *, known: bool
+    before: ModelScaling | None, group: Group, each: ModelDemand, work: DeviceWork, *, known: bool
 ) -> ModelScaling:
     """A model's two lanes as one."""
     return ModelScaling(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from wherry.jobs.demand import NOTHING, Costs
-from wherry.jobs.scaling import Lane, Memory, Policy, Seen, plan
+from wherry.jobs.scaling import FamilyDemand, Lane, Policy, ScalingMemory, plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +103,10 @@ class Ours:
     name: str = "predicted seconds (ours)"
     is_told: bool = True
     picks_idle: bool = True
-    _memory: Memory = field(default_factory=Memory)
+    _memory: ScalingMemory = field(default_factory=ScalingMemory)
 
     def wanted(self, view: View) -> int:
-        seen = Seen(
+        seen = FamilyDemand(
             at_s=1e9 + view.at_s,
             interactive=self._lane(view, bulk=False),
             bulk=self._lane(view, bulk=True),

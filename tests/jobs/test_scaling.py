@@ -7,8 +7,17 @@ from dataclasses import replace
 import pytest
 
 from wherry.jobs import JobsSettings, Queue
-from wherry.jobs.demand import Costs, Work
-from wherry.jobs.scaling import Lane, Memory, Plan, Policy, Seen, plan, recall, remember
+from wherry.jobs.demand import Costs, DeviceWork
+from wherry.jobs.scaling import (
+    FamilyDemand,
+    Lane,
+    Policy,
+    ScalingMemory,
+    ScalingPlan,
+    plan,
+    recall,
+    remember,
+)
 
 POLICY = Policy(target_wait_s=20, bulk_target_wait_s=1000, start_s=0, down_after_s=100)
 START_S = 1_000_000.0
@@ -16,21 +25,21 @@ START_S = 1_000_000.0
 
 def lane(seconds: float, jobs: int = 100, oldest_s: float = 0.0) -> Lane:
     """Jobs that wait, of so many seconds together."""
-    return Lane(waiting=jobs, waits=Work(seconds, seconds, jobs), oldest_s=oldest_s)
+    return Lane(waiting=jobs, waits=DeviceWork(seconds, seconds, jobs), oldest_s=oldest_s)
 
 
 def runs(seconds: float, jobs: int = 1) -> Lane:
-    return Lane(running=jobs, runs=Work(seconds, seconds, jobs))
+    return Lane(running=jobs, runs=DeviceWork(seconds, seconds, jobs))
 
 
-def wanted(policy: Policy = POLICY, **seen: object) -> Plan:
+def wanted(policy: Policy = POLICY, **seen: object) -> ScalingPlan:
     """At the first look."""
-    return plan(Seen(at_s=START_S, **seen), policy, Memory())[0]  # type: ignore[arg-type] # the test names real fields
+    return plan(FamilyDemand(at_s=START_S, **seen), policy, ScalingMemory())[0]  # type: ignore[arg-type] # the test names real fields
 
 
-def looks(policy: Policy, *seen: Seen) -> list[int]:
+def looks(policy: Policy, *seen: FamilyDemand) -> list[int]:
     """At looks one after the other."""
-    memory, found = Memory(), []
+    memory, found = ScalingMemory(), []
     for each in seen:
         now, memory = plan(each, policy, memory)
         found.append(now.workers)
@@ -58,7 +67,13 @@ def test_lanes_are_added_up() -> None:
 
 
 def test_what_runs_counts_as_what_waits_does() -> None:
-    both = Lane(waiting=10, running=10, waits=Work(40, 40, 10), runs=Work(40, 40, 10), oldest_s=0.0)
+    both = Lane(
+        waiting=10,
+        running=10,
+        waits=DeviceWork(40, 40, 10),
+        runs=DeviceWork(40, 40, 10),
+        oldest_s=0.0,
+    )
     assert wanted(interactive=both).workers == wanted(interactive=lane(80)).workers
 
 
@@ -94,10 +109,10 @@ def test_jobs_that_go_on_coming_are_worked_for_besides() -> None:
 def test_a_queue_that_grows_is_more_than_what_is_done_of_it() -> None:
     """Two workers are busy all the time, and what waits grows by one worker's work a second."""
     steady = [
-        Seen(at_s=START_S + at, interactive=lane(10 + at), used=2.0, workers=2, busy=2)
+        FamilyDemand(at_s=START_S + at, interactive=lane(10 + at), used=2.0, workers=2, busy=2)
         for at in range(0, 600, 15)
     ]
-    memory = Memory()
+    memory = ScalingMemory()
     for each in steady:
         found, memory = plan(each, replace(POLICY, target_wait_s=1e6), memory)
     assert found.load == pytest.approx(3.0, abs=0.01)
@@ -106,19 +121,21 @@ def test_a_queue_that_grows_is_more_than_what_is_done_of_it() -> None:
 
 def test_a_burst_that_is_worked_off_counts_once() -> None:
     """While a burst is worked off, what is done is not taken for what is still to come."""
-    memory = Memory()
+    memory = ScalingMemory()
     for at in range(0, 60, 5):
         done = min(600, 10 * at)
         used = 10 * (1 - 2.718281828 ** (-at / 60))
-        seen = Seen(at_s=START_S + at, interactive=lane(600 - done), used=used, workers=10, busy=10)
+        seen = FamilyDemand(
+            at_s=START_S + at, interactive=lane(600 - done), used=used, workers=10, busy=10
+        )
         found, memory = plan(seen, replace(POLICY, target_wait_s=60, down_after_s=1), memory)
         assert found.workers <= 20
     assert found.load < 2
 
 
 def test_workers_go_when_nobody_has_wanted_them_for_the_time() -> None:
-    busy = [Seen(at_s=START_S + at, interactive=lane(80)) for at in (0, 10)]
-    quiet = [Seen(at_s=START_S + at) for at in range(20, 300, 10)]
+    busy = [FamilyDemand(at_s=START_S + at, interactive=lane(80)) for at in (0, 10)]
+    quiet = [FamilyDemand(at_s=START_S + at) for at in range(20, 300, 10)]
     found = looks(POLICY, *busy, *quiet)
     assert found[:10] == [4] * 10  # 80 s after the last of it
     assert found[-1] == 0
@@ -127,7 +144,7 @@ def test_workers_go_when_nobody_has_wanted_them_for_the_time() -> None:
 
 def test_a_job_now_and_then_keeps_one_worker() -> None:
     seen = [
-        Seen(at_s=START_S + at, interactive=lane(0.1, 1) if at % 60 == 0 else Lane())
+        FamilyDemand(at_s=START_S + at, interactive=lane(0.1, 1) if at % 60 == 0 else Lane())
         for at in range(0, 1200, 15)
     ]
     assert set(looks(POLICY, *seen)) == {1}
@@ -135,8 +152,8 @@ def test_a_job_now_and_then_keeps_one_worker() -> None:
 
 def test_a_worker_stays_as_long_as_it_takes_to_start_another() -> None:
     slow = replace(POLICY, down_after_s=10)
-    seen = [Seen(at_s=START_S, interactive=lane(1, 1), load_s=300)]
-    seen += [Seen(at_s=START_S + at, load_s=300) for at in (100, 250, 400)]
+    seen = [FamilyDemand(at_s=START_S, interactive=lane(1, 1), load_s=300)]
+    seen += [FamilyDemand(at_s=START_S + at, load_s=300) for at in (100, 250, 400)]
     assert looks(slow, *seen) == [1, 1, 1, 0]
 
 
@@ -153,32 +170,32 @@ def test_bounds_hold() -> None:
 
 
 def test_a_look_that_comes_twice_or_late_is_no_growth() -> None:
-    _, memory = plan(Seen(at_s=START_S, interactive=lane(10)), POLICY, Memory())
-    again, _ = plan(Seen(at_s=START_S, interactive=lane(90)), POLICY, memory)
+    _, memory = plan(FamilyDemand(at_s=START_S, interactive=lane(10)), POLICY, ScalingMemory())
+    again, _ = plan(FamilyDemand(at_s=START_S, interactive=lane(90)), POLICY, memory)
     assert again.load == 0
-    late, _ = plan(Seen(at_s=START_S + 1e5, interactive=lane(90)), POLICY, memory)
+    late, _ = plan(FamilyDemand(at_s=START_S + 1e5, interactive=lane(90)), POLICY, memory)
     assert late.load == 0
 
 
 def test_a_clock_put_back_holds_nothing_for_ever() -> None:
-    _, memory = plan(Seen(at_s=START_S, interactive=lane(800)), POLICY, Memory())
-    before = [Seen(at_s=START_S - 5000 + at) for at in range(0, 400, 20)]
+    _, memory = plan(FamilyDemand(at_s=START_S, interactive=lane(800)), POLICY, ScalingMemory())
+    before = [FamilyDemand(at_s=START_S - 5000 + at) for at in range(0, 400, 20)]
     for each in before:
         found, memory = plan(each, POLICY, memory)
     assert found.workers == 0
 
 
 def test_what_is_remembered_comes_back_by_its_policy(queue: Queue, settings: JobsSettings) -> None:
-    _, memory = plan(Seen(at_s=START_S, interactive=lane(80)), POLICY, Memory())
+    _, memory = plan(FamilyDemand(at_s=START_S, interactive=lane(80)), POLICY, ScalingMemory())
     queue.run(remember("vision", POLICY, memory, settings))
     assert queue.run(recall("vision", POLICY, settings)) == memory
-    assert queue.run(recall("text", POLICY, settings)) == Memory()
+    assert queue.run(recall("text", POLICY, settings)) == ScalingMemory()
     other = replace(POLICY, target_wait_s=7)
-    assert queue.run(recall("vision", other, settings)) == Memory()
+    assert queue.run(recall("vision", other, settings)) == ScalingMemory()
     [key] = queue.redis.keys("*:scaling:vision:*")  # type: ignore[misc, union-attr] # a list, from a blocking client
     assert 0 < queue.redis.ttl(key) <= 7200  # type: ignore[operator]
     queue.redis.set(key, b'{"of": "another version"}')
-    assert queue.run(recall("vision", POLICY, settings)) == Memory()
+    assert queue.run(recall("vision", POLICY, settings)) == ScalingMemory()
 
 
 def test_costs_are_known_by_the_size_of_the_batch() -> None:
@@ -196,7 +213,7 @@ def test_full_batches_and_the_rest() -> None:
     work = costs.work(17, 17, 8, 9.0)
     assert work.device_s == pytest.approx(2 * 0.016 + 0.010)
     assert work.batches == 3
-    assert costs.work(0, 0, 8, 9.0) == Work()
+    assert costs.work(0, 0, 8, 9.0) == DeviceWork()
     assert costs.work(1, 20, 8, 9.0).batches == 1  # one job is one worker's
 
 

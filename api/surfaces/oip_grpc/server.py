@@ -16,14 +16,14 @@ from .service import handler
 _GRACE_S = 5
 
 
-class Listening(NamedTuple):
+class GrpcListening(NamedTuple):
     """A server that was started, and its calls that last."""
 
     server: grpc.aio.Server
     scaler: ExternalScaler
 
 
-async def start(service: Service, port: int, keys: KeyBook) -> Listening:
+async def start(service: Service, port: int, keys: KeyBook) -> GrpcListening:
     """Listen on a port of the API's own host. Raises OSError when it is taken."""
     limit = service.settings.max_body_bytes
     server = grpc.aio.server(
@@ -41,10 +41,10 @@ async def start(service: Service, port: int, keys: KeyBook) -> Listening:
     except RuntimeError as error:
         raise OSError(f"the gRPC port {port} cannot be used: {error}") from None
     await server.start()
-    return Listening(server, scaler)
+    return GrpcListening(server, scaler)
 
 
-async def stop(listening: Listening) -> None:
+async def stop(listening: GrpcListening) -> None:
     """Let open calls end, then close."""
     listening.scaler.end()
     await listening.server.stop(_GRACE_S)
