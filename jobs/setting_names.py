@@ -15,7 +15,7 @@ _SETTING_NAMES = """
 api_keys api_url batch_timeout_s batch_window batches_at_once bulk_weight celery_default_queue
 celery_max_result_bytes celery_result_backend celery_tasks_at_once compact_records cors_origins
 decode_threads delivered_ttl_s device drain_timeout_s endpoint_hosts endpoint_schemes events
-files_ttl_s grpc_host grpc_port handler_dir infer_timeout_s inline_max_bytes
+files_ttl_s grpc_host grpc_port handler_dir health_file infer_timeout_s inline_max_bytes
 instill_bounding_box_key interactive_weight kept_requests_bytes kept_requests_s key_prefix
 label_studio_local_files label_studio_uploads lease_ttl_s load_parameters max_attempts
 max_batch_bytes max_batch_lines max_body_bytes max_decode_bytes max_file_bytes max_jobs_per_batch
@@ -36,8 +36,9 @@ webhook_timeout_s webhooks_at_once
 SETTINGS = frozenset(_SETTING_NAMES.split())
 
 _OTHER_NAMES = """
-api_key api_key_file browser_fleet chaos chromium flower_auth flower_port fuzz_examples models_file
-port record_compatibility redis_memory url
+api_key api_key_file browser_fleet chaos chromium flower_auth flower_port fuzz_examples
+grafana_password grafana_port models_dir port prometheus_port record_compatibility redis_memory
+torch_index url
 """
 
 #: What the client, its commands, compose.yaml and the project's own tests read.

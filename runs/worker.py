@@ -37,6 +37,8 @@ from ..protocol.errors import Unauthorized, Unavailable, WherryError
 from ..telemetry.metrics_page import MetricsPage
 from ..telemetry.metrics_settings import MetricsSettings
 from ..workers.deaf_consumer import Consuming, restart_consumer
+from ..workers.health import READY
+from ..workers.health_file import HealthFile
 from ..workers.identity import Identity, is_gone
 from ..workers.metrics_page import OwnPage
 from ..workers.threads import Every
@@ -99,12 +101,20 @@ class RunWorker:
         )
         self._keeper = Every("wherry-run-keeper", _LOOK_S, self._look)
         self._remover = Every("wherry-run-remover", _REMOVE_S, self._remove)
+        self._health = HealthFile(
+            settings.health_file,
+            lease_s=jobs.lease_ttl_s,
+            info=lambda: {"state": "draining" if self._draining.is_set() else READY},
+            consuming=self._consuming,
+            away=lambda: self._outage.lasts,
+        )
         self._page = OwnPage(jobs, metrics)
         self._folder: WorkFolder | None = None
 
     def start(self) -> None:
         """Begin to look after the runs."""
         self._folder = WorkFolder(self._settings.run_dir)
+        self._health.start()
         self._page.start(MetricsPage("runs", __version__))
         self._keeper.start()
         self._remover.start()
@@ -127,6 +137,7 @@ class RunWorker:
             self._folder.close()
         self._page.stop()
         self._queue.close()
+        self._health.stop()
 
     def serve(self) -> None:
         """Do steps until there is none, now that a ticket came."""
@@ -230,7 +241,9 @@ class RunWorker:
             seen = {"seen_at_ms": int(time.time() * 1000)}
             info = {**self._identity.info(), **self._page.info(), **seen}
             self._queue.run(beat(self._id, info, self._jobs))
-            for worker, told in self._queue.run(run_workers(self._jobs)).items():
+            known = self._queue.run(run_workers(self._jobs))
+            self._health.looked(beats=self._id in known)
+            for worker, told in known.items():
                 if worker != self._id and self._is_gone(told):
                     lost = self._queue.run(lose_worker(worker, self._jobs))
                     log.warning("run worker %s is gone; steps that it was at: %d", worker, lost)

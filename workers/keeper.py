@@ -62,6 +62,11 @@ class Keeper:
         self._thread.stop()
 
     @property
+    def away(self) -> bool:
+        """Whether Redis did not answer the last look."""
+        return self._outage.lasts
+
+    @property
     def period_s(self) -> float:
         """Seconds until the next look."""
         # Looks further apart than half a lease are an outage.

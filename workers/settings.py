@@ -80,6 +80,11 @@ class WorkerSettings(EndpointSettings):
         description="Directory of trusted custom handlers, and of models that bring an `adapter` or"
         " are a pickle: their code is run. Off when empty.",
     )
+    health_file: str = Field(  # no Path: an empty one would be the working directory
+        default="",
+        description="File in which the worker says how it does, for the probes of containers and"
+        " `python -P -m wherry.workers.health`. None when empty.",
+    )
     batch_timeout_s: float = Field(
         default=600.0,
         gt=0,

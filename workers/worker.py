@@ -39,6 +39,7 @@ from .deaf_consumer import Consuming, Listening, restart_consumer
 from .device import kind as device_kind
 from .events import JobEvents
 from .failures import Failures, counted
+from .health_file import HealthFile
 from .historian import Historian
 from .identity import Identity
 from .keeper import Keeper
@@ -172,11 +173,20 @@ class Worker:
             rejoined=self._belonging.again,
         )
 
+        self._health = HealthFile(
+            settings.health_file,
+            lease_s=jobs.lease_ttl_s,
+            info=self._info,
+            consuming=self._consuming,
+            away=lambda: self._keeper.away,
+        )
+
     def start(self) -> None:
         """Load and warm the models, see that the store is the fleet's, and tell the fleet of it.
 
         Raises ModelFailed with `strict_models`, when one cannot be loaded.
         """
+        self._health.start()
         waited = self._lease.wait_while_loading()
         self._page.start(page_of(self._device, self._models))  # before it is told where
         self._changes.start()
@@ -223,6 +233,7 @@ class Worker:
         self._page.stop()
         self._models.close()
         self._queue.close()
+        self._health.stop()
 
     def serve(self, hint: Group) -> int:
         """Run the batch that is due, now that a ticket came. Answers how many jobs it had."""
@@ -251,6 +262,7 @@ class Worker:
         count_batch(stats)
 
     def _seen(self, fleet: FleetView) -> None:
+        self._health.looked(beats=any(w.alive for w in fleet.workers if w.id == self._id))
         self._failures.look(fleet)
         self._changes.look(fleet)
         self._serving.look(fleet)
