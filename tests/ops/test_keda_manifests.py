@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,48 +18,18 @@ from wherry.api.surfaces.keda.metadata import read_trigger
 from wherry.tasks.base import FAMILIES
 from wherry.telemetry.metric_specs import FLEET
 
+from ..support import manifests
+from ..support.manifests import Object, labels, pod, selects
+
 KEDA = Path(__file__).parents[2] / "ops" / "kubernetes" / "keda"
 WAYS = ("grpc", "prometheus")
+OVERLAYS = (
+    "cpu",
+    pytest.param("gpu", marks=pytest.mark.slow),
+    pytest.param("external", marks=pytest.mark.slow),
+)
 
-#: The least that the components patch: an API, its service, and a worker.
-BASE = """
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: api, labels: {app.kubernetes.io/component: api}}
-spec:
-  selector: {matchLabels: {app.kubernetes.io/component: api}}
-  template:
-    metadata: {labels: {app.kubernetes.io/component: api}}
-    spec:
-      containers:
-        - name: wherry
-          image: wherry-api
-          env: [{name: UVICORN_PORT, value: "8750"}]
-          ports: [{name: http, containerPort: 8750}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: api}
-spec:
-  selector: {app.kubernetes.io/component: api}
-  ports: [{name: http, port: 8750, targetPort: http}]
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: worker-vision, labels: {app.kubernetes.io/component: worker}}
-spec:
-  replicas: 1
-  selector: {matchLabels: {app.kubernetes.io/component: worker}}
-  template:
-    metadata: {labels: {app.kubernetes.io/component: worker}}
-    spec:
-      serviceAccountName: wherry
-      automountServiceAccountToken: false
-      containers:
-        - name: wherry
-          image: wherry-worker
-          env: [{name: FAMILY, value: vision}]
-"""
+Build = Callable[..., dict[tuple[str, str], Object]]
 
 
 def documents(path: Path) -> list[Any]:
@@ -118,31 +88,25 @@ def test_prometheus_is_asked_for_a_metric_that_there_is() -> None:
     assert spec.labels == ("family",)
 
 
-def built(folder: Path, *components: str) -> dict[tuple[str, str], Any]:
-    """What kustomize makes of the base and some components, by kind and name."""
-    kubectl = shutil.which("kubectl")
-    if kubectl is None:
-        pytest.skip("kubectl is missing: apt-get install kubernetes-client")
-    shutil.copytree(KEDA, folder / "keda")
-    (folder / "base.yaml").write_text(BASE)
-    overlay = {
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "namespace": "wherry",
-        "resources": ["base.yaml"],
-        "components": [f"keda/{each}" for each in components],
-    }
-    (folder / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
-    done = subprocess.run(
-        [kubectl, "kustomize", str(folder)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    found = [each for each in yaml.safe_load_all(done.stdout) if each]
-    for each in found:
-        if each["kind"] != "ScaledObject":
-            kubernetes_validate.validate(each, "1.31", strict=True)
-        assert each["metadata"]["namespace"] == "wherry"
-    return {(each["kind"], each["metadata"]["name"]): each for each in found}
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """What kustomize makes of an overlay and some components, by kind and name."""
+    place = manifests.laid_down(tmp_path_factory.mktemp("manifests"))
+
+    @functools.cache
+    def make(overlay: str, *components: str) -> dict[tuple[str, str], Object]:
+        file = place / "overlays" / overlay / "kustomization.yaml"
+        said, before = yaml.safe_load(file.read_text()), file.read_text()
+        said["components"] = [
+            *said.get("components", ()),
+            *(f"../../keda/{each}" for each in components),
+        ]
+        file.write_text(yaml.safe_dump(said))
+        found = manifests.built(file.parent)
+        file.write_text(before)
+        return {(each["kind"], each["metadata"]["name"]): each for each in found}
+
+    return make
 
 
 def env_of(deployment: Any) -> dict[str, Any]:
@@ -150,36 +114,79 @@ def env_of(deployment: Any) -> dict[str, Any]:
     return {each["name"]: each for each in container["env"]}
 
 
-def test_with_keda_the_api_serves_its_calls_and_no_family_needs_a_worker(tmp_path: Path) -> None:
-    found = built(tmp_path, "grpc")
-    api, worker = found["Deployment", "api"], found["Deployment", "worker-vision"]
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_with_keda_the_api_serves_its_calls_and_no_family_needs_a_worker(
+    build: Build, overlay: str
+) -> None:
+    found = build(overlay, "grpc", "pod-cost")
+    api = found["Deployment", "api"]
     assert env_of(api)["WHERRY_GRPC_PORT"]["value"] == "9000"
     assert env_of(api)["WHERRY_SCALE_TO_ZERO"]["value"] == "*"
     ports = {port["name"]: port["port"] for port in found["Service", "api"]["spec"]["ports"]}
-    [trigger] = found["ScaledObject", "worker-vision"]["spec"]["triggers"]
-    service, _, port = trigger["metadata"]["scalerAddress"].partition(":")
-    assert service.split(".")[:2] == ["api", "wherry"]
-    assert ports["grpc"] == int(port)
-    assert "replicas" not in worker["spec"]  # the autoscaler's
-    key = trigger["metadata"]["apiKeyFromEnv"]
-    assert env_of(worker)[key]["valueFrom"]["secretKeyRef"]["name"] == "scaler"
+    for family in FAMILIES:
+        scaled = found["ScaledObject", f"worker-{family}"]
+        [trigger] = scaled["spec"]["triggers"]
+        service, _, port = trigger["metadata"]["scalerAddress"].partition(":")
+        assert service.split(".")[:2] == ["api", scaled["metadata"]["namespace"]]
+        assert ports["grpc"] == int(port)
+        worker = found["Deployment", scaled["spec"]["scaleTargetRef"]["name"]]
+        assert "replicas" not in worker["spec"]  # the autoscaler's
+        key = env_of(worker)[trigger["metadata"]["apiKeyFromEnv"]]
+        assert key["valueFrom"]["secretKeyRef"]["name"] == "scaler"
+
+
+def test_keda_alone_reaches_the_port(build: Build) -> None:
+    found = build("cpu", "grpc", "pod-cost")
     [rule] = found["NetworkPolicy", "keda-to-api"]["spec"]["ingress"]
-    assert rule["ports"] == [{"port": "grpc"}]
+    [peer] = rule["from"]
+    assert peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "keda"}
+    policies = [each for (kind, _), each in found.items() if kind == "NetworkPolicy"]
+    to_grpc = [
+        each["metadata"]["name"]
+        for each in policies
+        for rule in each["spec"].get("ingress") or ()
+        if {"port": "grpc"} in rule.get("ports", ())
+    ]
+    assert to_grpc == ["keda-to-api"]
+    [spec] = [p["spec"] for p in policies if p["metadata"]["name"] == "keda-to-api"]
+    assert selects(spec["podSelector"], labels(found["Deployment", "api"]))
 
 
-def test_with_prometheus_the_api_is_ready_without_workers(tmp_path: Path) -> None:
-    found = built(tmp_path, "prometheus")
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_with_prometheus_the_api_is_ready_without_workers(build: Build, overlay: str) -> None:
+    found = build(overlay, "prometheus")
     assert env_of(found["Deployment", "api"])["WHERRY_SCALE_TO_ZERO"]["value"] == "*"
-    assert "replicas" not in found["Deployment", "worker-vision"]["spec"]
+    for family in FAMILIES:
+        assert "replicas" not in found["Deployment", f"worker-{family}"]["spec"]
 
 
-def test_pods_may_say_what_ending_them_costs_and_no_more(tmp_path: Path) -> None:
-    found = built(tmp_path, "grpc", "pod-cost")
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_pods_may_say_what_ending_them_costs_and_no_more(build: Build, overlay: str) -> None:
+    found = build(overlay, "grpc", "pod-cost")
     [rule] = found["Role", "pod-cost"]["rules"]
     assert rule == {"apiGroups": [""], "resources": ["pods"], "verbs": ["patch"]}
     [subject] = found["RoleBinding", "pod-cost"]["subjects"]
-    spec = found["Deployment", "worker-vision"]["spec"]["template"]["spec"]
-    assert spec["serviceAccountName"] == subject["name"]
-    assert spec["automountServiceAccountToken"] is True
-    name = env_of(found["Deployment", "worker-vision"])["WHERRY_POD_NAME"]
-    assert name["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.name"
+    assert subject["namespace"] == found["ServiceAccount", subject["name"]]["metadata"]["namespace"]
+    for family in FAMILIES:
+        worker = found["Deployment", f"worker-{family}"]
+        assert pod(worker)["serviceAccountName"] == subject["name"]
+        assert pod(worker)["automountServiceAccountToken"] is True
+        name = env_of(worker)["WHERRY_POD_NAME"]
+        assert name["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.name"
+    assert "WHERRY_POD_NAME" not in env_of(found["Deployment", "api"])
+
+
+def test_what_components_add_and_change_is_valid_by_kubernetes_schemas(build: Build) -> None:
+    plain = build("cpu")
+    for components in (("grpc", "pod-cost"), ("prometheus",)):
+        for key, each in build("cpu", *components).items():
+            kind, name = key
+            alike = kind == "Deployment" and name.startswith("worker-") and name != "worker-vision"
+            if kind != "ScaledObject" and each != plain.get(key) and not alike:
+                kubernetes_validate.validate(each, "1.31", strict=True)
+
+
+def test_every_component_is_in_the_page() -> None:
+    page = (KEDA.parents[2] / "docs" / "scaling.md").read_text()
+    for folder in KEDA.iterdir():
+        assert f"| `{folder.name}` |" in page
