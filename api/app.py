@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import __version__
 from ..jobs import AsyncQueue, JobsSettings
+from ..jobs.measured_store import MeasuredStore
 from ..jobs.settings import from_environment
 from ..jobs.stores import open_store
 from ..tasks.catalog import Catalog, load_catalog
@@ -183,7 +184,13 @@ def _usable(
         if settings.api_keys is not None:
             read_keys(settings.api_keys)
         catalog = load_catalog(settings.models, families=())
-        return settings, jobs, FleetStore(open_store(jobs)), catalog, Outbound(settings, jobs)
+        return (
+            settings,
+            jobs,
+            FleetStore(MeasuredStore(open_store(jobs))),
+            catalog,
+            Outbound(settings, jobs),
+        )
     except (KeyFileError, ValueError) as error:
         sys.stderr.writelines(f"error: {line}\n" for line in str(error).splitlines())
         raise SystemExit(os.EX_CONFIG) from None

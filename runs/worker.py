@@ -15,6 +15,7 @@ from ..client.annotate.annotate import view
 from ..client.annotate.ledger_file import LedgerHeld
 from ..jobs.call import Queue
 from ..jobs.group import Group
+from ..jobs.measured_store import MeasuredStore
 from ..jobs.outage import Outage
 from ..jobs.run_records import RunError, RunExport, RunState, Step
 from ..jobs.run_steps import (
@@ -88,7 +89,7 @@ class RunWorker:
         self._identity = Identity.mine(node)
         self._id = self._identity.id
         self._queue = Queue(jobs.redis_url)
-        self._store: Store = open_store(jobs)
+        self._store: Store = MeasuredStore(open_store(jobs))
         self._draining = threading.Event()
         self._outage = Outage(log, "the runs cannot be looked at")
         self._removal = Outage(log, "forgotten runs are not removed")

@@ -70,7 +70,7 @@ FLEET = (
     MetricSpec("wherry_late_answers_total", _COUNTER, "Answers that were dropped, for the lease had passed on"),
     MetricSpec("wherry_requeues_total", _COUNTER, "Jobs taken back from workers that were lost"),
     MetricSpec("wherry_dead_letters", _GAUGE, "Dead letters that wait for an operator"),
-    MetricSpec("wherry_dead_letters_total", _COUNTER, "Jobs that became dead letters"),
+    MetricSpec("wherry_jobs_dead_lettered_total", _COUNTER, "Jobs that became dead letters"),
     MetricSpec("wherry_webhooks_pending", _GAUGE, "Webhooks to deliver, now or again"),
     MetricSpec("wherry_webhooks_failed", _GAUGE, "Webhooks that were given up, kept for a while"),
     MetricSpec("wherry_webhooks_settled_total", _COUNTER, "Webhooks that are done with: delivered, failed (given up), or lost (there was nothing to tell)", ("outcome",)),
@@ -137,7 +137,7 @@ EVERYWHERE = (
     MetricSpec("wherry_build_info", _GAUGE, "1, with the version and what the process is: api, worker or runs", ("version", "part")),
     MetricSpec("wherry_redis_calls_total", _COUNTER, "Round trips to Redis by outcome: ok, or error (it could not be reached)", ("outcome",)),
     MetricSpec("wherry_redis_call_duration_seconds", _HISTOGRAM, "A round trip to Redis, of one step or of several that met", (), _CALL_S),
-    MetricSpec("wherry_store_calls_total", _COUNTER, "Calls of the blob store by outcome: ok, missing (there is no such blob), or error", ("operation", "outcome")),
+    MetricSpec("wherry_store_calls_total", _COUNTER, "Calls of the blob store (put, get, delete) by outcome: ok, missing (there is no such blob), or error", ("operation", "outcome")),
     MetricSpec("wherry_store_call_duration_seconds", _HISTOGRAM, "A call of the blob store, with its retries", ("operation",), _REQUEST_S),
 )  # fmt: skip
 

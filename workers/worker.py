@@ -18,6 +18,7 @@ from ..jobs.finish import release
 from ..jobs.fleet import FleetView
 from ..jobs.group import Group
 from ..jobs.heeding import SAID
+from ..jobs.measured_store import MeasuredStore
 from ..jobs.orphans import Sweeper
 from ..jobs.read import read
 from ..jobs.record import BatchStats, ClaimedJob
@@ -78,7 +79,7 @@ class Worker:
         self._identity = Identity.mine(node)
         self._id = self._identity.id
         self._queue = Queue(jobs.redis_url)
-        store = open_store(jobs)
+        store = MeasuredStore(open_store(jobs))
         self._device = device
         declared = functools.partial(load_catalog, settings.models, families=families)
         budgets = Budgets(self._queue, jobs, device_kind(device.name))

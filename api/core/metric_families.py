@@ -44,7 +44,7 @@ def _totals(reading: FleetReading) -> Iterable[Metric]:
     yield plain("wherry_late_answers_total", totals.get("late", 0))
     yield plain("wherry_requeues_total", totals.get("requeued", 0))
     yield plain("wherry_dead_letters", counts.dead_letters)
-    yield plain("wherry_dead_letters_total", totals.get("dead_lettered", 0))
+    yield plain("wherry_jobs_dead_lettered_total", totals.get("dead_lettered", 0))
     yield plain("wherry_webhooks_pending", counts.webhooks_pending)
     yield plain("wherry_webhooks_failed", counts.webhooks_failed)
     yield family(

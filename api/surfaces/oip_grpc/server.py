@@ -9,6 +9,7 @@ import grpc.aio
 from ...access.book import KeyBook
 from ...core.service import Service
 from ..keda.service import ExternalScaler
+from .counting import CountingInterceptor
 from .guard import AccessInterceptor
 from .service import handler
 
@@ -27,7 +28,7 @@ async def start(service: Service, port: int, keys: KeyBook) -> GrpcListening:
     """Listen on a port of the API's own host. Raises OSError when it is taken."""
     limit = service.settings.max_body_bytes
     server = grpc.aio.server(
-        interceptors=(AccessInterceptor(keys),),
+        interceptors=(CountingInterceptor(), AccessInterceptor(keys)),
         options=[
             ("grpc.max_receive_message_length", limit),
             ("grpc.max_send_message_length", -1),
