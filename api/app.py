@@ -26,6 +26,7 @@ from .access.book import KeyBook, KeyFileError, read_keys
 from .celery.runner import CeleryRunner
 from .console import extensions as console_extensions
 from .console import routes as console_routes
+from .core.demand import DemandLooks
 from .core.fleet_store import FleetStore, Presence
 from .core.intake import Intake
 from .core.live_models import LiveModels
@@ -238,6 +239,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
             Submitter(queue, store, jobs, outbound, presence),
             waiters,
             live,
+            DemandLooks(queue, jobs),
         )
         app.state.metrics = shown = Metrics(app.state.service, from_environment(MetricsSettings))
         app.state.batches = batches = Runner(app)

@@ -8,12 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ...jobs.demand import (
-    FIRST_PAGE,
     NOTHING,
     Costs,
     Counted,
     DeviceWork,
-    demand_page,
     read_counted,
     read_pace,
 )
@@ -23,6 +21,7 @@ from ...jobs.record import WorkerView
 from ...jobs.scaling import FamilyDemand, Lane, Policy, ScalingPlan, plan, recall, remember
 from ...tasks.catalog import ModelDeclaration
 from ..settings import ApiSettings
+from .demand import Demand, ModelDemand
 from .service import Service
 
 #: Rows of a batch of a model that no models.toml declares any more.
@@ -30,18 +29,6 @@ _BATCH = 32
 
 #: Its models are another server's: they take none of a worker's device.
 _ENDPOINT = "endpoint"
-
-
-@dataclass(slots=True)
-class ModelDemand:
-    """What waits and runs of one model in one lane."""
-
-    waiting: int = 0
-    waiting_rows: float = 0.0
-    running: float = 0.0
-    running_rows: float = 0.0
-    oldest_s: float = 0.0
-    device_s_per_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +79,7 @@ async def scaling_of(
 
     Raises Unavailable.
     """
-    fleet, demand = await asyncio.gather(service.fleet(), _demand(service))
+    fleet, demand = await asyncio.gather(service.fleet(), service.demand.read())
     await service.live.learn()
     if policies is None:
         families = {*service.catalog.families(), *(group.family for group, _ in demand)}
@@ -102,40 +89,8 @@ async def scaling_of(
     ]
 
 
-#: What waits and runs, by model and lane: a group stands for both.
-_Demand = dict[tuple[Group, bool], ModelDemand]
-
-
-async def _demand(service: Service) -> _Demand:
-    """All pages of it, each a moment after the one before."""
-    page = await service.queue.run(demand_page(service.jobs))
-    workers, groups = page.workers, {each.group: each for each in page.groups}
-    while page.following != FIRST_PAGE:
-        page = await service.queue.run(demand_page(service.jobs, page.following))
-        groups |= {each.group: each for each in page.groups}
-    found: _Demand = {}
-
-    def of(group: Group) -> ModelDemand:
-        key = Group(group.family, group.model, group.version), group.is_bulk
-        return found.setdefault(key, ModelDemand())
-
-    for group, seen in groups.items():
-        each = of(group)
-        each.waiting += seen.waiting
-        each.waiting_rows += seen.waiting_rows
-        each.oldest_s = max(each.oldest_s, seen.oldest_s)
-        each.device_s_per_s += seen.device_s_per_s
-    for runs in workers.values():
-        sampled = sum(jobs for jobs, _ in runs.rows.values())
-        for group, (jobs, rows) in runs.rows.items():
-            each = of(group)
-            each.running += runs.jobs * jobs / sampled
-            each.running_rows += runs.jobs * rows / sampled
-    return found
-
-
 async def _family(
-    service: Service, family: str, policy: Policy, demand: _Demand, fleet: FleetView
+    service: Service, family: str, policy: Policy, demand: Demand, fleet: FleetView
 ) -> FamilyScaling:
     """One family's plan; what is remembered for the next look is written back."""
     mine = {key: each for key, each in demand.items() if key[0].family == family}
@@ -194,7 +149,7 @@ class _Sum:
 
 
 def _lanes(
-    service: Service, demand: _Demand, costs: Mapping[Group, Costs], cold: Mapping[str, float]
+    service: Service, demand: Demand, costs: Mapping[Group, Costs], cold: Mapping[str, float]
 ) -> tuple[dict[bool, Lane], tuple[ModelScaling, ...], float]:
     """The lanes, of which True is the bulk one; the models; what the interactive one takes."""
     sums = {False: _Sum(), True: _Sum()}

@@ -40,11 +40,15 @@ class View:
 class Scaler(Protocol):
     """Says how many workers are wanted."""
 
-    name: str
     #: Whether it hears of a first job at once, rather than at its next look.
     is_told: bool
     #: Whether workers that run nothing are ended first.
     picks_idle: bool
+
+    @property
+    def name(self) -> str:
+        """What the table calls it."""
+        ...
 
     def wanted(self, view: View) -> int:
         """At a look."""

@@ -6,8 +6,8 @@ import dataclasses
 import functools
 
 import pytest
-from bench.scaling.__main__ import BEGIN, DOCS, END, ORDINARY, POLICY, Result, ours, table
-from bench.scaling.day import DAYS, HOUR_S, MODELS, Arrival, Day
+from bench.scaling.__main__ import BEGIN, DOCS, END, POLICY, Result, ours, table
+from bench.scaling.day import DAYS, HOUR_S, MODELS, ORDINARY, Arrival, Day
 from bench.scaling.day import arrivals as uncached
 from bench.scaling.fleet import LOAD_S, START_S, Fleet
 from bench.scaling.scalers import Fixed, ListLength, Ours, Scaler
@@ -77,7 +77,8 @@ def test_a_bulk_run_at_night_is_done_in_its_time_by_few_and_then_nobody_is_there
 
 def test_no_job_is_lost_whoever_scales() -> None:
     jobs = arrivals(FILMS)
-    for scaler in (ours(), by_length(20)):
+    scalers: tuple[Scaler, ...] = (ours(), by_length(20))
+    for scaler in scalers:
         outcome = Fleet(scaler, jobs, until_s=0).run()
         assert len(outcome.waits) + len(outcome.bulk_waits) == len(jobs)
 

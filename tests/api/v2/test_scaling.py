@@ -38,6 +38,7 @@ def zero(zero_url: str, redis_url: str) -> Iterator[httpx.Client]:
 
 
 def of_family(http: httpx.Client, family: str = "text") -> dict[str, Any]:
+    found: dict[str, Any]
     [found] = [f for f in http.get("/v2/scaling").json()["families"] if f["family"] == family]
     return found
 
