@@ -29,6 +29,7 @@ from .access.book import KeyBook, KeyFileError, read_keys
 from .celery.runner import CeleryRunner
 from .console import extensions as console_extensions
 from .console import routes as console_routes
+from .core.demand import DemandLooks
 from .core.fleet_store import FleetStore, Presence
 from .core.intake import Intake
 from .core.live_models import LiveModels
@@ -71,6 +72,7 @@ from .v2 import run_events as run_events_routes
 from .v2 import run_output as run_output_routes
 from .v2 import run_rows as run_rows_routes
 from .v2 import runs as runs_routes
+from .v2 import scaling as scaling_routes
 from .v2 import server as server_routes
 from .v2 import tasks as tasks_routes
 from .v2 import triton as triton_routes
@@ -94,6 +96,7 @@ _ROUTES = (
     triton_routes,
     history_routes,
     metrics_routes,
+    scaling_routes,
     dead_routes,
     workers_routes,
     *openai_routes.ROOMS,
@@ -255,6 +258,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
             Submitter(queue, store, jobs, outbound, presence),
             waiters,
             live,
+            DemandLooks(queue, jobs),
         )
         app.state.metrics = shown = Metrics(app.state.service, from_environment(MetricsSettings))
         app.state.batches = batches = Runner(app)

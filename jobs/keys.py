@@ -299,6 +299,15 @@ class Keys:
         """Number with a TTL: what a model's endpoint has cost on a day, by days since 1970."""
         return f"{self.prefix}:spent:{model_id}:{day}"
 
+    def scaling(self, family: str, policy: str) -> str:
+        """String with a TTL: what a scaler remembers of a family, by its policy, as JSON."""
+        return f"{self.prefix}:scaling:{family}:{policy}"
+
+    @property
+    def work_came(self) -> str:
+        """Channel: a family in which jobs begin to wait."""
+        return f"{self.prefix}:work"
+
     def counted(self, period_s: int) -> str:
         """Hash: what the counters were at the last point of a history, by model/version."""
         return f"{self.prefix}:counted:{period_s}"

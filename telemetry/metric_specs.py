@@ -62,6 +62,8 @@ FLEET = (
     MetricSpec("wherry_oldest_waiting_seconds", _GAUGE, "Age of the oldest job in the queue; 0 when none waits", (*_MODEL, "lane")),
     MetricSpec("wherry_jobs_max_waiting", _GAUGE, "Jobs that may wait in all before submit is refused: WHERRY_MAX_WAITING"),
     MetricSpec("wherry_workers", _GAUGE, "Live workers by family and state; one of several families is counted with each", ("family", "state")),
+    MetricSpec("wherry_predicted_device_seconds", _GAUGE, "Device seconds that what waits and runs will take, by what batches took lately", ("family",)),
+    MetricSpec("wherry_desired_workers", _GAUGE, "Workers that the family wants, so that nobody waits for longer than allowed", ("family",)),
     MetricSpec("wherry_model_ready", _GAUGE, "Whether a live worker serves the model and it is not unloaded", _MODEL),
     MetricSpec("wherry_models_left_out", _GAUGE, "Models beyond the 1000 that metrics are told of"),
     MetricSpec("wherry_lease_losses_total", _COUNTER, "Workers that ended, or fell silent, while they held jobs"),

@@ -47,6 +47,7 @@ from .lease import Lease
 from .memory import Memory
 from .metrics_page import OwnPage
 from .models import Models
+from .pod_cost import open_pod_cost
 from .serving import Serving
 from .settings import WorkerSettings
 from .strays import give_back
@@ -142,7 +143,7 @@ class Worker:
             self._identity,
             self._queue,
             jobs,
-            idle=lambda: self._lease.idle,
+            idle=lambda: not self._lease.held,
             changed=lambda: self._lease.beat(),
         )
         self._decoding = DecodingPool(
@@ -172,6 +173,7 @@ class Worker:
             probe=lambda groups: self._queue.run(reissue(groups, jobs, at_once=True)),
             restart=lambda: restart_consumer(consumer()),
         )
+        self._pod_cost = open_pod_cost(settings, lambda: self._lease.held, self._load.busy_share)
         self._keeper = Keeper(
             self._id,
             self._queue,
@@ -210,6 +212,8 @@ class Worker:
             self._events.start()
         self._keeper.start(after_loading=waited)
         self._sweeping.start()
+        if self._pod_cost:
+            self._pod_cost.start()
         names = ", ".join(model.declaration.name for model in self._models) or "no models"
         log.info("worker %s is ready on %s with %s", self._id, self._device.name, names)
 
@@ -223,6 +227,8 @@ class Worker:
         self._serving.end_lanes()
         self._tuner.leave()
         self._sweeping.stop()
+        if self._pod_cost:
+            self._pod_cost.stop()
         self._belonging.stop()
         self._keeper.stop()
         self._lease.stop()

@@ -25,7 +25,7 @@ _PAGES = re.compile(r"/console(?:/.*)?", re.DOTALL)
 
 #: The operator's: keys, dead letters, webhooks, workers, models opened and closed, what all did.
 _ADMIN = re.compile(
-    r"/v2/(?:dead|history|keys|webhooks|workers)(?:[/:].*)?"
+    r"/v2/(?:dead|history|keys|scaling|webhooks|workers)(?:[/:].*)?"
     r"|/v2/repository/(?:models/.*|reload)"
     r"|/v2/models/(?:.*/)?stats",
     re.DOTALL,

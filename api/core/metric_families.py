@@ -148,6 +148,12 @@ def _workers(reading: FleetReading) -> Iterable[Metric]:
     yield family("wherry_workers", [(key, float(count)) for key, count in found.items()])
 
 
+def _scaling(reading: FleetReading) -> Iterable[Metric]:
+    each = reading.scaling
+    yield family("wherry_predicted_device_seconds", [((f.family,), f.device_s) for f in each])
+    yield family("wherry_desired_workers", [((f.family,), float(f.plan.workers)) for f in each])
+
+
 def _runs(reading: FleetReading) -> Iterable[Metric]:
     counts, live = reading.counts, reading.counts.live_runs
     states = Counter((run.state,) for run in live)
@@ -169,5 +175,6 @@ FAMILIES: tuple[Callable[[FleetReading], Iterable[Metric]], ...] = (
     _models,
     _queues,
     _workers,
+    _scaling,
     _runs,
 )

@@ -116,6 +116,7 @@ local function enter(id)
     redis.call('ZREM', idle, flow)
   else
     redis.call('HSET', key('pace', family), 'since', text(now_ms()), 'served_at', 0)
+    redis.call('PUBLISH', P .. ':work', family) -- a scaler may have no worker for it
   end
   redis.call('ZADD', flows, pass, flow)
 end

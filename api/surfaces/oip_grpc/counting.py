@@ -33,6 +33,8 @@ class CountingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # g
         # All of ours write their answers themselves or return the one: none is a generator.
         if handler.request_streaming:
             made, call = grpc.stream_stream_rpc_method_handler, handler.stream_stream
+        elif handler.response_streaming:
+            made, call = grpc.unary_stream_rpc_method_handler, handler.unary_stream
         else:
             made, call = grpc.unary_unary_rpc_method_handler, handler.unary_unary
         counted = _counted(method, call)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import grpc.aio
 
 from ....telemetry import traces
 from ...access.book import KeyBook
 from ...core.service import Service
+from ..keda.service import ExternalScaler
 from .counting import CountingInterceptor
 from .guard import AccessInterceptor
 from .service import handler
@@ -15,7 +18,14 @@ from .service import handler
 _GRACE_S = 5
 
 
-async def start(service: Service, port: int, keys: KeyBook) -> grpc.aio.Server:
+class GrpcListening(NamedTuple):
+    """A server that was started, and its calls that last."""
+
+    server: grpc.aio.Server
+    scaler: ExternalScaler
+
+
+async def start(service: Service, port: int, keys: KeyBook) -> GrpcListening:
     """Listen on a port of the API's own host. Raises OSError when it is taken."""
     limit = service.settings.max_body_bytes
     server = grpc.aio.server(
@@ -26,13 +36,14 @@ async def start(service: Service, port: int, keys: KeyBook) -> grpc.aio.Server:
             ("grpc.so_reuseport", 0),
         ],
     )
-    server.add_generic_rpc_handlers((handler(service),))
+    scaler = ExternalScaler(service, keys)
+    server.add_generic_rpc_handlers((handler(service), scaler.handler()))
     try:
         server.add_insecure_port(f"{service.settings.grpc_host}:{port}")
     except RuntimeError as error:
         raise OSError(f"the gRPC port {port} cannot be used: {error}") from None
     await server.start()
-    return server
+    return GrpcListening(server, scaler)
 
 
 def _tracing() -> tuple[grpc.aio.ServerInterceptor, ...]:
@@ -43,6 +54,7 @@ def _tracing() -> tuple[grpc.aio.ServerInterceptor, ...]:
     return (TracingInterceptor(tracer),)
 
 
-async def stop(server: grpc.aio.Server) -> None:
+async def stop(listening: GrpcListening) -> None:
     """Let open calls end, then close."""
-    await server.stop(_GRACE_S)
+    listening.scaler.end()
+    await listening.server.stop(_GRACE_S)
