@@ -15,7 +15,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from ..protocol import errors
 from . import connection
-from .call import PAUSE_S, Call, demotion, is_away, missing_script, translate
+from .call import PAUSE_S, Call, demotion, is_away, missing_script, replicated, translate
 
 T = TypeVar("T")
 
@@ -38,10 +38,6 @@ _PROMISES = frozenset(
         "webhook_retry",
     }
 )
-
-#: A channel that nobody hears. What is published is sent to replicas: so a step that found its work
-#: done, by a try before it, waits for that to arrive too.
-_MARK = "wherry:replicated"
 
 
 class Replicas(NamedTuple):
@@ -203,9 +199,8 @@ class _RoundTrips:
                 for call in calls:
                     call.queue_on(pipe)
                 if self._replicas:
-                    within_ms = int(self._replicas.timeout_s * 1000)
-                    pipe.execute_command("PUBLISH", _MARK, "")
-                    pipe.execute_command("WAIT", self._replicas.least, within_ms)
+                    for command in replicated(*self._replicas):
+                        pipe.execute_command(*command)
                 replies = await pipe.execute(raise_on_error=False)
         except TimeoutError as error:
             raise RedisTimeoutError(f"no reply in {self._timeout_s} s") from error

@@ -88,7 +88,8 @@ class PrimaryConnection(SentinelManagedConnection):
         """Log in, then ask the server what it is."""
         super().on_connect_check_health(check_health)
         with contextlib.suppress(NoPermissionError):  # then a write will tell
-            self.send_command("ROLE", check_health=False)
+            ask: Any = self.send_command  # redis-py types none of it
+            ask("ROLE", check_health=False)
             _require_primary(self.read_response())
 
 

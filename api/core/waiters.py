@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 
 import redis
@@ -16,6 +16,7 @@ from ...jobs.keys import Keys
 from ...jobs.read import read_replies
 from ...jobs.record import StoredResult
 from ...protocol.states import JobState
+from ..http.draining import draining
 from ..http.ids import uuid7
 from .job_changes import JobFeed
 from .run_changes import RunFeed
@@ -88,14 +89,17 @@ class Waiters:
         #: Whoever watches runs.
         self.runs = RunFeed()
         self._task: asyncio.Task[None] | None = None
+        self._forget_draining: Callable[[], None] = lambda: None
         self._listening = True  # until it turns out otherwise: the first failure is news
 
     def start(self) -> None:
         """Subscribe."""
         self._task = asyncio.create_task(self._run())
+        self._forget_draining = draining.then(self._wake_all)
 
     async def stop(self) -> None:
         """Unsubscribe."""
+        self._forget_draining()
         if self._task:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -132,7 +136,7 @@ class Waiters:
             async with asyncio.timeout(self._silent_s):
                 await pubsub.subscribe(self._channel, self.reply_channel, self._run_channel)
             self._listening = True
-            self._notify(("", job_id) for job_id in list(self._watches))
+            self._wake_all()
             self.feed.tell_of_a_gap()
             self.runs.tell("")
             heard_at = time.monotonic()
@@ -160,6 +164,9 @@ class Waiters:
                     self._notify(changes)
                     if self.feed:
                         self.feed.tell(changes)
+
+    def _wake_all(self) -> None:
+        self._notify(("", job_id) for job_id in list(self._watches))
 
     def _hand_over(self, replies: bytes) -> None:
         for job_id, response in read_replies(replies):
