@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,10 +18,16 @@ from ..protocol import errors
 from . import connection
 from .call import PAUSE_S, Call, demotion, is_away, missing_script, replicated, translate
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 #: Redis commands that one round trip carries at most; more wait for the next.
 _MAX_PIPELINE = 256
+
+#: Seconds in which a server that replicas have left is told that it is no primary any more, and
+#: those of the next one have come. A step that lacks them is sent again until then.
+_TURN_S = 5.0
 
 #: Verbs by which the API takes something over: what it then answers is a promise.
 _PROMISES = frozenset(
@@ -127,17 +134,29 @@ class _RoundTrips:
             except redis.RedisError as error:
                 batch = await self._patient_with(error, batch)
                 answers = [translate(error)] * len(batch)
+            except Exception as error:  # their callers would hear of no more than an end
+                log.exception("a round trip to Redis broke off")
+                answers = [error] * len(batch)
             except BaseException:
                 for each in batch:
                     each.future.cancel()
                 raise
+            if any(isinstance(answer, errors.NotReplicated) for answer in answers):
+                # The sentinels may know of another by now.
+                await self._redis.connection_pool.disconnect(inuse_connections=False)
             for each, answer in zip(batch, answers, strict=True):
                 if each.future.done():  # its caller went away
                     continue
-                if isinstance(answer, Exception):
+                if isinstance(answer, errors.NotReplicated) and self._may_turn(each):
+                    self._pending.append(each)
+                elif isinstance(answer, Exception):
                     each.future.set_exception(answer)
                 else:
                     each.future.set_result(answer)
+
+    def _may_turn(self, each: _Waiting[Any]) -> bool:
+        """Whether a primary without its replicas may yet turn out to be one no more."""
+        return self._patience_s > 0 and each.since > time.monotonic() - _TURN_S
 
     async def _patient_with(
         self, error: redis.RedisError, batch: list[_Waiting[Any]]

@@ -31,6 +31,7 @@ from redis.sentinel import (
 )
 
 from . import redis_url
+from .primary_watch import watch
 from .sentinel_url import SentinelUrl
 
 #: Commands of ours that have many arguments; and whose names are one word.
@@ -91,6 +92,7 @@ class PrimaryConnection(SentinelManagedConnection):
             ask: Any = self.send_command  # redis-py types none of it
             ask("ROLE", check_health=False)
             _require_primary(self.read_response())
+        watch(self)
 
 
 class PrimaryTlsConnection(PrimaryConnection, SentinelManagedSSLConnection):
@@ -106,6 +108,7 @@ class AsyncPrimaryConnection(AsyncManaged):
         with contextlib.suppress(NoPermissionError):
             await self.send_command("ROLE", check_health=False)
             _require_primary(await self.read_response())
+        watch(self)
 
     def pack_command(self, *args: Any) -> list[bytes]:
         """A command as Redis reads it."""
