@@ -129,18 +129,7 @@ class _RoundTrips:
     async def _send_pending(self) -> None:
         while self._pending:
             batch, self._pending = self._pending[:_MAX_PIPELINE], self._pending[_MAX_PIPELINE:]
-            try:
-                answers = await self._round_trip([each.call for each in batch])
-            except redis.RedisError as error:
-                batch = await self._patient_with(error, batch)
-                answers = [translate(error)] * len(batch)
-            except Exception as error:  # their callers would hear of no more than an end
-                log.exception("a round trip to Redis broke off")
-                answers = [error] * len(batch)
-            except BaseException:
-                for each in batch:
-                    each.future.cancel()
-                raise
+            batch, answers = await self._answered(batch)
             if any(isinstance(answer, errors.NotReplicated) for answer in answers):
                 # The sentinels may know of another by now.
                 await self._redis.connection_pool.disconnect(inuse_connections=False)
@@ -153,6 +142,23 @@ class _RoundTrips:
                     each.future.set_exception(answer)
                 else:
                     each.future.set_result(answer)
+
+    async def _answered(
+        self, batch: list[_Waiting[Any]]
+    ) -> tuple[list[_Waiting[Any]], Sequence[Any]]:
+        """Steps with their answers; those that are to be tried again are not among them."""
+        try:
+            return batch, await self._round_trip([each.call for each in batch])
+        except redis.RedisError as error:
+            over = await self._patient_with(error, batch)
+            return over, [translate(error)] * len(over)
+        except Exception as error:  # their callers would hear of no more than an end
+            log.exception("a round trip to Redis broke off")
+            return batch, [error] * len(batch)
+        except BaseException:
+            for each in batch:
+                each.future.cancel()
+            raise
 
     def _may_turn(self, each: _Waiting[Any]) -> bool:
         """Whether a primary without its replicas may yet turn out to be one no more."""

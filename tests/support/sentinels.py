@@ -50,6 +50,11 @@ class Server:
         assert self._process is not None
         self._process.send_signal(number)
 
+    def wait(self) -> None:
+        """Wait until it has ended."""
+        assert self._process is not None
+        self._process.wait(30)
+
     def kill(self) -> None:
         """Kill -9; a stopped one too."""
         if self._process is not None:
