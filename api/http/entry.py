@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ...telemetry import logs
 from ...telemetry.api_metrics import UNMATCHED, requests
+from .draining import draining
 from .fast_route import ROUTE
 from .ids import uuid7
 
@@ -86,10 +87,7 @@ class Door:
             if message["type"] == "http.response.start":
                 nonlocal status
                 status = message["status"]
-                message["headers"] = [*message["headers"], (_HEADER, request_id)]
-                if warnings:
-                    text = "; ".join(warnings).encode("ascii", "replace")[:_LONGEST_WARNING]
-                    message["headers"].append((WARNING_HEADER, text))
+                message["headers"] = [*message["headers"], *_added(request_id, warnings)]
             await send(message)
 
         app = self._compressed if compress else self._plain
@@ -104,6 +102,17 @@ class Door:
             requests.now -= 1
             route = routes[0] if routes else UNMATCHED
             requests.answered(route, scope["method"], status, time.perf_counter() - began)
+
+
+def _added(request_id: bytes, warnings: list[str]) -> list[tuple[bytes, bytes]]:
+    """The headers that every answer gets."""
+    added = [(_HEADER, request_id)]
+    if draining.on:  # the next request is another process's
+        added.append((b"connection", b"close"))
+    if warnings:
+        text = "; ".join(warnings).encode("ascii", "replace")[:_LONGEST_WARNING]
+        added.append((WARNING_HEADER, text))
+    return added
 
 
 def accepts_gzip(header: bytes) -> bool:
