@@ -28,7 +28,7 @@ class BulkHistogram(Histogram):
 
     def observe_many(self, values: Sequence[float]) -> None:
         """Count all of them."""
-        self._raise_if_not_observable()
+        self._raise_if_not_observable()  # type: ignore[no-untyped-call]
         counts: dict[int, int] = defaultdict(int)
         for value in values:
             counts[bisect_left(self._upper_bounds, value)] += 1

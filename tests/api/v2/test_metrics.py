@@ -205,7 +205,8 @@ def test_a_look_that_takes_long_is_good_for_longer(monkeypatch: pytest.MonkeyPat
             return self.looks
 
     async def scrape() -> None:
-        fleet = Slow(None, clock=lambda: now[0])  # type: ignore[arg-type] # it is not asked
+        no_service: Any = None
+        fleet: Any = Slow(no_service, clock=lambda: now[0])
         assert await asyncio.gather(fleet.read(), fleet.read()) == [1, 1]
         now[0] += 39
         assert await fleet.read() == 1
