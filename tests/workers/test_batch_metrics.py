@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import urllib.request
 from pathlib import Path
@@ -12,15 +13,18 @@ from prometheus_client.parser import text_string_to_metric_families as plain
 
 from wherry.jobs.group import Group
 from wherry.jobs.record import BatchStats, ClaimedJob
+from wherry.tasks.backends import create_backend
 from wherry.tasks.backends.device import Device
+from wherry.tasks.catalog import ModelDeclaration
 from wherry.telemetry.metrics_settings import MetricsSettings
 from wherry.telemetry.worker_metrics import REGISTRY
+from wherry.workers.batch import run_batch
 from wherry.workers.batch_metrics import Gpu, count_batch, count_queued, page_of
+from wherry.workers.budget import declared_budget
+from wherry.workers.loaded_model import LoadedModel
 from wherry.workers.metrics_page import OwnPage
 
 from .conftest import GROUP, Process
-
-Sample = dict[str, str]
 
 
 def value(name: str, **labels: str) -> float:
@@ -159,3 +163,17 @@ def test_the_page_of_a_worker_with_a_gpu_has_it(driver: Path) -> None:
     assert found["nv_gpu_utilization"] == ({"gpu_uuid": "GPU-5f3"}, 0.37)
     assert found["nv_gpu_memory_used_bytes"] == ({"gpu_uuid": "GPU-5f3"}, 1024 << 20)
     assert found["wherry_device_memory_bytes"][0]["device"] == "cuda:2"
+
+
+def test_forwards_that_run_out_of_memory_are_told() -> None:
+    declared = ModelDeclaration(name="tight", task="embedding", backend="stub")
+    backend = create_backend("stub", "embedding", None, device=Device("cpu"), fits_rows=1)
+    backend.load()
+    task, budget = declared.definition, declared_budget(declared)
+    model = LoadedModel(declared, task, backend, budget, frozenset())
+    texts = {"name": "text", "shape": [4], "datatype": "BYTES", "data": list("abcd")}
+    payload = json.dumps({"inputs": [texts]}).encode()
+    group = Group("text", "tight", "1")
+    run_batch(model, [ClaimedJob("j", group, 1, 4, len(payload), "", "", 0)], [payload])
+    # All four, then each half.
+    assert value("wherry_out_of_memory_total", model="tight") == 3

@@ -326,3 +326,8 @@ def test_no_name_is_shown_that_the_tables_have_not(http: httpx.Client) -> None:
     shown = {metric.name for metric in plain(http.get("/metrics").text)}
     known = {name.removesuffix("_total") for name in SPECS}
     assert {name for name in shown - known if not name.startswith("process_")} == set()
+
+
+def test_the_api_page_says_what_comes(http: httpx.Client) -> None:
+    good = http.get("/openapi.json").json()["paths"]["/metrics"]["get"]["responses"]["200"]
+    assert set(good["content"]) == {"text/plain", "application/openmetrics-text"}
