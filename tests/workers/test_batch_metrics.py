@@ -17,7 +17,7 @@ from wherry.tasks.backends import create_backend
 from wherry.tasks.backends.device import Device
 from wherry.tasks.catalog import ModelDeclaration
 from wherry.telemetry.metrics_settings import MetricsSettings
-from wherry.telemetry.worker_metrics import REGISTRY
+from wherry.telemetry.worker_metrics import REGISTRY, flush
 from wherry.workers.batch import run_batch
 from wherry.workers.batch_metrics import Gpu, count_batch, count_queued, page_of
 from wherry.workers.budget import declared_budget
@@ -28,6 +28,7 @@ from .conftest import GROUP, Process
 
 
 def value(name: str, **labels: str) -> float:
+    flush()
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
