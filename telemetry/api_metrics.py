@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry
 
-from .instruments import SHARED, Observations, counter, gauge, histogram
+from .instruments import SHARED, Pending, by_kind, counter, gauge, histogram
 
 #: What is on the API's page besides.
 REGISTRY = CollectorRegistry()
@@ -28,10 +28,11 @@ UNMATCHED = "unmatched"
 _LAG_S = 0.5
 
 
-def _count(of: tuple[str, ...], seconds: Sequence[float]) -> None:
-    route, method, status = of
-    _requests.labels(route, method if method in _METHODS else "other", status).inc(len(seconds))
-    _request_s.labels(route).observe_many(seconds)
+def _count(seen: Sequence[tuple[tuple[str, str, int], float]]) -> None:
+    for (route, method, status), seconds in by_kind(seen).items():
+        told = method if method in _METHODS else "other"
+        _requests.labels(route, told, str(status)).inc(len(seconds))
+        _request_s.labels(route).observe_many(seconds)
 
 
 class _Requests:
@@ -40,12 +41,12 @@ class _Requests:
     def __init__(self) -> None:
         #: By event loops of one process, of which servers have one.
         self.now = 0
-        self._answered = Observations(_count)
+        self._answered = Pending(_count)
         self._timer: threading.Timer | None = None
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """Note a request that is answered."""
-        self._answered.note((route, method, str(status)), seconds)
+        self._answered.note(((route, method, status), seconds))
         if SHARED and self._timer is None:
             self._timer = threading.Timer(_LAG_S, self.flush)
             self._timer.daemon = True

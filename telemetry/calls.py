@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry
 
-from .instruments import Observations, counter, histogram
+from .instruments import Pending, by_kind, counter, histogram
 
 #: What is on every page.
 REGISTRY = CollectorRegistry()
@@ -22,18 +22,18 @@ for _outcome in ("ok", "error"):
     _redis_calls.labels(_outcome)
 
 
-def _count_redis(of: tuple[str, ...], seconds: Sequence[float]) -> None:
-    _redis_calls.labels(*of).inc(len(seconds))
-    _redis_s.observe_many(seconds)
+def _count_redis(seen: Sequence[tuple[str, float]]) -> None:
+    for outcome, seconds in by_kind(seen).items():
+        _redis_calls.labels(outcome).inc(len(seconds))
+        _redis_s.observe_many(seconds)
 
 
-_redis = Observations(_count_redis)
-_OK, _ERROR = ("ok",), ("error",)
+_redis = Pending(_count_redis)
 
 
 def redis_called(began: float, *, ok: bool) -> None:
     """Note a round trip that began then, by `time.perf_counter`."""
-    _redis.note(_OK if ok else _ERROR, time.perf_counter() - began)
+    _redis.note(("ok" if ok else "error", time.perf_counter() - began))
 
 
 @contextmanager

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.core import Metric
@@ -16,10 +17,12 @@ from .metric_specs import SPECS, Kind, MetricSpec
 # Prometheus reads a series' beginning off its values; these would double the page.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
+T, K, V = TypeVar("T"), TypeVar("K"), TypeVar("V")
+
 #: Whether processes that share a port write their values side by side into files.
 SHARED: bool = getattr(ValueClass, "_multiprocess", False)
 
-#: Observations that are kept before they are counted.
+#: How much is kept before it is counted.
 _MOST_PENDING = 512
 
 
@@ -28,7 +31,7 @@ class BulkHistogram(Histogram):
 
     def observe_many(self, values: Sequence[float]) -> None:
         """Count all of them."""
-        self._raise_if_not_observable()
+        self._raise_if_not_observable()  # type: ignore[no-untyped-call]
         counts: dict[int, int] = defaultdict(int)
         for value in values:
             counts[bisect_left(self._upper_bounds, value)] += 1
@@ -94,22 +97,22 @@ def _spec(name: str, kind: Kind) -> MetricSpec:
     return spec
 
 
-class Observations:
-    """Durations by what they are of, taken down at once and counted many at a time.
+class Pending(Generic[T]):
+    """What was seen, taken down at once and counted many at a time.
 
-    To take one down is to append to a list: a thirtieth of what counting it takes. Threads may
-    share it. Whoever shows the page counts first.
+    To take something down is to append it to a list: a tenth of what counting it takes. Threads
+    may share it. Whoever shows the page counts first.
     """
 
-    def __init__(self, count: Callable[[tuple[str, ...], Sequence[float]], None]) -> None:
+    def __init__(self, count: Callable[[Sequence[T]], None]) -> None:
         self._count = count
-        self._pending: list[tuple[tuple[str, ...], float]] = []
+        self._pending: list[T] = []
         self._lock = threading.Lock()
 
-    def note(self, of: tuple[str, ...], seconds: float) -> None:
-        """Take one down."""
+    def note(self, seen: T) -> None:
+        """Take it down."""
         pending = self._pending
-        pending.append((of, seconds))
+        pending.append(seen)
         if len(pending) >= _MOST_PENDING:
             self.flush()
 
@@ -120,8 +123,13 @@ class Observations:
             count = len(self._pending)
             taken = self._pending[:count]
             del self._pending[:count]
-        found: dict[tuple[str, ...], list[float]] = defaultdict(list)
-        for of, seconds in taken:
-            found[of].append(seconds)
-        for of, all_seconds in found.items():
-            self._count(of, all_seconds)
+        if taken:
+            self._count(taken)
+
+
+def by_kind(seen: Iterable[tuple[K, V]]) -> Mapping[K, list[V]]:
+    """What was seen of each kind."""
+    found: dict[K, list[V]] = defaultdict(list)
+    for kind, value in seen:
+        found[kind].append(value)
+    return found

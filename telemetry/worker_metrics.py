@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter as Counted
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from .instruments import counter, family, histogram
+from .instruments import Pending, by_kind, counter, family, histogram
 
 #: What is on a worker's page besides.
 REGISTRY = CollectorRegistry()
@@ -43,25 +44,49 @@ class BatchTimes:
     store_s: float
 
 
+def _count_batches(seen: Sequence[tuple[str, BatchTimes]]) -> None:
+    for model, batches in by_kind(seen).items():
+        _decode_s.labels(model).observe_many([each.decode_s for each in batches])
+        _device_wait_s.labels(model).observe_many([each.device_wait_s for each in batches])
+        _compute_s.labels(model).observe_many([each.compute_s for each in batches])
+        _store_s.labels(model).observe_many([each.store_s for each in batches])
+        _rows.labels(model).observe_many([each.rows for each in batches])
+        filled = [each.rows / each.places for each in batches if each.places]
+        _fill.labels(model).observe_many(filled)
+
+
+def _count_queued(seen: Sequence[tuple[tuple[str, str], Sequence[float]]]) -> None:
+    for (model, lane), waits in by_kind(seen).items():
+        _queued_s.labels(model, lane).observe_many([each for some in waits for each in some])
+
+
+def _count_tickets(seen: Sequence[str]) -> None:
+    for kind, count in Counted(seen).items():
+        _tickets.labels(kind).inc(count)
+
+
+_batches, _queued, _came = Pending(_count_batches), Pending(_count_queued), Pending(_count_tickets)
+
+
 def batch_ran(model: str, batch: BatchTimes) -> None:
-    """Count a batch."""
-    _decode_s.labels(model).observe(batch.decode_s)
-    _device_wait_s.labels(model).observe(batch.device_wait_s)
-    _compute_s.labels(model).observe(batch.compute_s)
-    _store_s.labels(model).observe(batch.store_s)
-    _rows.labels(model).observe(batch.rows)
-    if batch.places:
-        _fill.labels(model).observe(batch.rows / batch.places)
+    """Note a batch."""
+    _batches.note((model, batch))
 
 
 def jobs_queued(model: str, lane: str, seconds: Sequence[float]) -> None:
-    """Count how long the jobs of a batch waited."""
-    _queued_s.labels(model, lane).observe_many(seconds)
+    """Note how long the jobs of a batch waited."""
+    _queued.note(((model, lane), seconds))
 
 
 def ticket_came(kind: str) -> None:
-    """Count a ticket."""
-    _tickets.labels(kind).inc()
+    """Note a ticket."""
+    _came.note(kind)
+
+
+def flush() -> None:
+    """Count what was noted."""
+    for pending in (_batches, _queued, _came):
+        pending.flush()
 
 
 def model_loaded(model: str, seconds: float) -> None:

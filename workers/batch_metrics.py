@@ -22,7 +22,9 @@ _GPU_GOOD_S = 5.0
 
 def page_of(device: Device, models: Models) -> MetricsPage:
     """What a worker shows: what it did, and what it holds when it is asked."""
-    page = MetricsPage("worker", __version__, [worker_metrics.REGISTRY])
+    page = MetricsPage(
+        "worker", __version__, [worker_metrics.REGISTRY], flushes=[worker_metrics.flush]
+    )
     gpu = Gpu() if device.name.startswith("cuda") else None
 
     def state() -> WorkerState:

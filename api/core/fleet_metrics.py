@@ -95,7 +95,8 @@ class FleetMetrics:
         pages = [shown[at : at + MODELS_A_CALL] for at in range(0, len(shown), MODELS_A_CALL)]
         models: dict[ModelName, ModelCounts] = {}
         for page in pages:
-            models |= await run(model_counts(page, service.jobs))
+            found = await run(model_counts(page, service.jobs))
+            models.update(found)
         silent_ms = 3000 * service.jobs.lease_ttl_s
         return FleetReading(
             fleet=fleet,

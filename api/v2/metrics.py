@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from ..core.metric_targets import targets_of
 from ..core.metrics import Metrics
@@ -13,7 +14,11 @@ from ..http.fast_route import FastRoute
 router = APIRouter(tags=["server"], route_class=FastRoute)
 
 
-@router.get("/metrics")
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses={200: {"content": {"application/openmetrics-text": {"schema": {"type": "string"}}}}},
+)
 async def metrics(request: Request) -> Response:
     """Metrics of the whole fleet, and of the processes behind this port, as Prometheus reads them.
 

@@ -16,15 +16,14 @@ def _nothing(*_: Any, **__: Any) -> None:
 def _apply() -> None:
     from wherry.telemetry import api_metrics, calls, worker_metrics
 
-    calls.redis_called = _nothing
-    calls.store_call = contextlib.nullcontext
-    api_metrics.requests.answered = _nothing
-    for name in ("batch_ran", "jobs_queued", "ticket_came"):
-        setattr(worker_metrics, name, _nothing)
+    noted: list[tuple[Any, str]] = [(calls, "redis_called"), (api_metrics.requests, "answered")]
+    noted += [(worker_metrics, name) for name in ("batch_ran", "jobs_queued", "ticket_came")]
     if "wherry.workers" in " ".join(sys.orig_argv):
         from wherry.workers import batch_metrics
 
-        batch_metrics.count_queued = batch_metrics.count_batch = _nothing
+        noted += [(batch_metrics, "count_queued"), (batch_metrics, "count_batch")]
+    for owner, name in noted:
+        setattr(owner, name, _nothing)
 
 
 # Of a process that is none of the fleet's, such as pip's, there is nothing to change.

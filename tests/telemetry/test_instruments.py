@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram
 
 from wherry.telemetry.instruments import (
-    Observations,
+    Pending,
     counter,
     family,
     gauge,
@@ -43,11 +43,11 @@ def test_many_at_a_time_are_as_one_by_one(values: list[float]) -> None:
 
 def test_no_observation_is_lost_between_threads() -> None:
     found: Counter[str] = Counter()
-    noted = Observations(lambda of, seconds: found.update({of[0]: len(seconds)}))
+    noted = Pending[str](found.update)
 
     def note(name: str) -> None:
         for _ in range(5000):
-            noted.note((name,), 0.1)
+            noted.note(name)
 
     threads = [threading.Thread(target=note, args=(str(n % 2),)) for n in range(8)]
     for thread in threads:

@@ -48,7 +48,7 @@ def page() -> MetricsPage:
         "worker",
         "1.2.3",
         [worker_metrics.REGISTRY, api_metrics.REGISTRY],
-        flushes=[api_metrics.requests.flush],
+        flushes=[api_metrics.requests.flush, worker_metrics.flush],
     )
     gpu = GpuState("GPU-1", 0.25, 1 << 30, 2 << 30)
     page.register(StateCollector(lambda: WorkerState("cuda:1", 12.5, [("m", "1", 99)], gpu)))

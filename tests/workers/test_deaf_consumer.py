@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wherry.jobs.group import Group
+from wherry.telemetry.worker_metrics import REGISTRY
 from wherry.workers.deaf_consumer import Consuming
 
 GROUP = Group("text", "embedding", "1")
@@ -44,8 +45,10 @@ def watched() -> Watched:
 def test_silence_while_jobs_wait_restarts_the_consumer_after_a_probe(watched: Watched) -> None:
     watched.look(GROUP, for_s=9.5)
     assert watched.did == ["probe"]
+    restarts = REGISTRY.get_sample_value("wherry_consumer_restarts_total")
     watched.look(GROUP, for_s=1)
     assert watched.did == ["probe", "restart"]
+    assert REGISTRY.get_sample_value("wherry_consumer_restarts_total") == (restarts or 0) + 1
 
 
 def test_restarts_in_vain_end_the_process(watched: Watched) -> None:

@@ -205,7 +205,8 @@ def test_a_look_that_takes_long_is_good_for_longer(monkeypatch: pytest.MonkeyPat
             return self.looks
 
     async def scrape() -> None:
-        fleet = Slow(None, clock=lambda: now[0])  # type: ignore[arg-type] # it is not asked
+        no_service: Any = None
+        fleet: Any = Slow(no_service, clock=lambda: now[0])
         assert await asyncio.gather(fleet.read(), fleet.read()) == [1, 1]
         now[0] += 39
         assert await fleet.read() == 1
@@ -325,3 +326,8 @@ def test_no_name_is_shown_that_the_tables_have_not(http: httpx.Client) -> None:
     shown = {metric.name for metric in plain(http.get("/metrics").text)}
     known = {name.removesuffix("_total") for name in SPECS}
     assert {name for name in shown - known if not name.startswith("process_")} == set()
+
+
+def test_the_api_page_says_what_comes(http: httpx.Client) -> None:
+    good = http.get("/openapi.json").json()["paths"]["/metrics"]["get"]["responses"]["200"]
+    assert set(good["content"]) == {"text/plain", "application/openmetrics-text"}

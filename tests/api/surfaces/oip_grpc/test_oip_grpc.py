@@ -21,6 +21,7 @@ from wherry.jobs.failed import set_failed
 from wherry.ops.ports import free_port
 from wherry.tasks.oip_grpc.messages import MESSAGES, SERVICE
 from wherry.tasks.samples import PNG
+from wherry.telemetry.api_metrics import REGISTRY
 
 from ....support.waiting import until
 from ...conftest import BODY_LIMIT, Server, Worker
@@ -563,3 +564,27 @@ def test_a_list_may_come_as_a_column_as_mlserver_writes_it(
     contents = {"bytes_contents": [b"a", b"b"]}
     tensor = {"name": "text", "shape": shape, "datatype": "BYTES", "contents": contents}
     assert infer(asked("embedding", inputs=[tensor])).outputs[0].shape[0] == 2
+
+
+def test_calls_are_counted_by_method_and_status(call: Call, channel: grpc.Channel) -> None:
+    def counted(method: str, status: Any) -> float:
+        labels = {"method": method, "status": status.name}
+        return REGISTRY.get_sample_value("wherry_grpc_requests_total", labels) or 0
+
+    wanted = (
+        ("ServerLive", Code.OK),
+        ("ModelMetadata", Code.NOT_FOUND),
+        ("unmatched", Code.UNIMPLEMENTED),
+        ("ModelStreamInfer", Code.OK),
+    )
+    before = [counted(*each) for each in wanted]
+    call("ServerLive")
+    with pytest.raises(grpc.RpcError):
+        call("ModelMetadata", name="nowhere")
+    for n in range(3):
+        with pytest.raises(grpc.RpcError):
+            channel.unary_unary(f"/{SERVICE}/Invented{n}")(b"", timeout=10)
+    assert list(stream_stub(channel)(iter([asked("nowhere", "a")]), timeout=10))
+    after = until(lambda: [counted(*each) for each in wanted], lambda now: now[-1] > before[-1])
+    gained = [now - then for now, then in zip(after, before, strict=True)]
+    assert gained == [1, 1, 3, 1]
