@@ -11,22 +11,30 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import __version__
 from ..jobs import AsyncQueue, JobsSettings
+from ..jobs.async_queue import Replicas
+from ..jobs.measured_store import MeasuredStore
 from ..jobs.settings import from_environment
 from ..jobs.stores import open_store
 from ..tasks.catalog import Catalog, load_catalog
+from ..telemetry import logs, traces
+from ..telemetry.metrics_settings import MetricsSettings
+from ..telemetry.settings import TelemetrySettings
 from .access.book import KeyBook, KeyFileError, read_keys
 from .celery.runner import CeleryRunner
 from .console import extensions as console_extensions
 from .console import routes as console_routes
+from .core.demand import DemandLooks
 from .core.fleet_store import FleetStore, Presence
 from .core.intake import Intake
 from .core.live_models import LiveModels
+from .core.metrics import Metrics
 from .core.service import Service
 from .core.submitter import Submitter
 from .core.waiters import Waiters
@@ -34,6 +42,7 @@ from .egress.outbound import Outbound
 from .http import errors, page
 from .http.access_guard import AccessGuard
 from .http.cors import with_cors
+from .http.draining import draining
 from .http.entry import Door
 from .http.fast_route import ShortWay
 from .settings import ApiSettings, origins_of
@@ -59,11 +68,13 @@ from .v2 import job_list as job_list_routes
 from .v2 import jobs as jobs_routes
 from .v2 import keys as keys_routes
 from .v2 import many_jobs as many_jobs_routes
+from .v2 import metrics as metrics_routes
 from .v2 import models as models_routes
 from .v2 import run_events as run_events_routes
 from .v2 import run_output as run_output_routes
 from .v2 import run_rows as run_rows_routes
 from .v2 import runs as runs_routes
+from .v2 import scaling as scaling_routes
 from .v2 import server as server_routes
 from .v2 import tasks as tasks_routes
 from .v2 import triton as triton_routes
@@ -86,6 +97,8 @@ _ROUTES = (
     server_routes,
     triton_routes,
     history_routes,
+    metrics_routes,
+    scaling_routes,
     dead_routes,
     workers_routes,
     *openai_routes.ROOMS,
@@ -120,6 +133,10 @@ _SHAPES = (
     ("/pixano/v1/", pixano_shape),
     ("/models/", huggingface_routes.error_shape),
 )
+
+
+#: FastAPI 0.165 and later trace what comes to them, which is not all; older ones take no notice.
+_NO_SPANS: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 
 
 def _calm_collector() -> None:
@@ -159,7 +176,14 @@ class _Api(FastAPI):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in by the door, which stands before the server's own error page too."""
         scope["app"] = self
-        await self._door(scope, receive, send)
+        await (self._door if traces.tracer() is None else self._traced)(scope, receive, send)
+
+    @functools.cached_property
+    def _traced(self) -> ASGIApp:
+        from .http.request_span import TracedRequests
+
+        tracer = traces.tracer()
+        return self._door if tracer is None else TracedRequests(self._door, tracer)
 
     @functools.cached_property
     def _door(self) -> ASGIApp:
@@ -174,12 +198,21 @@ def _usable(
 ) -> tuple[ApiSettings, JobsSettings, FleetStore, Catalog, Outbound]:
     """The settings and what is made of them. Ends the process where they cannot be used."""
     try:
+        telling = from_environment(TelemetrySettings)
+        logs.start(telling)
+        traces.start("wherry-api", telling, version=__version__, instance=logs.this_process())
         settings = settings or from_environment(ApiSettings)
         jobs = jobs or from_environment(JobsSettings)
         if settings.api_keys is not None:
             read_keys(settings.api_keys)
         catalog = load_catalog(settings.models, families=())
-        return settings, jobs, FleetStore(open_store(jobs)), catalog, Outbound(settings, jobs)
+        return (
+            settings,
+            jobs,
+            FleetStore(MeasuredStore(open_store(jobs))),
+            catalog,
+            Outbound(settings, jobs),
+        )
     except (KeyFileError, ValueError) as error:
         sys.stderr.writelines(f"error: {line}\n" for line in str(error).splitlines())
         raise SystemExit(os.EX_CONFIG) from None
@@ -191,10 +224,13 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
     Ends the process, with a line for each fault, where they cannot be used: as workers do.
     """
     settings, jobs, store, catalog, outbound = _usable(settings, jobs)
+    draining.delay_s = settings.drain_delay_s
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        queue = AsyncQueue(jobs.redis_url)
+        queue = AsyncQueue(
+            jobs.redis_url, replicas=Replicas(jobs.min_replicas, jobs.min_replicas_timeout_s)
+        )
         presence = Presence(queue, store, catalog, jobs)
         live = LiveModels(
             settings.models,
@@ -227,7 +263,9 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
             Submitter(queue, store, jobs, outbound, presence),
             waiters,
             live,
+            DemandLooks(queue, jobs),
         )
+        app.state.metrics = shown = Metrics(app.state.service, from_environment(MetricsSettings))
         app.state.batches = batches = Runner(app)
         celery = CeleryRunner(app.state.service, keys)
         await presence.begin()
@@ -236,6 +274,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
         waiters.start()
         batches.start()
         celery.start()
+        await shown.start()
         if outbound.calls and settings.webhooks_at_once:
             deliverer.start()
         try:
@@ -244,6 +283,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
                 _heed_sighup(live)
                 yield
         finally:  # be it that it could not listen
+            await shown.stop()
             await celery.stop()
             await batches.stop()
             await deliverer.stop()
@@ -253,6 +293,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
             await keys.stop()
             await outbound.close()
             await queue.close()
+            await asyncio.to_thread(traces.stop)
 
     app = _Api(
         title="Wherry",
@@ -262,6 +303,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=_NO_SPANS,
     )
     app.state.cors_origins = origins_of(settings.cors_origins)
     for routes in _ROUTES:

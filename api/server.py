@@ -5,7 +5,13 @@ nothing happens. Uvicorn's own wakes ten times a second, a tenth of what an idle
 from __future__ import annotations
 
 import asyncio
+import atexit
+import contextlib
 import importlib
+import os
+import shutil
+import signal
+import tempfile
 import time
 from email.utils import formatdate
 from types import FrameType
@@ -13,6 +19,9 @@ from typing import Any
 
 from uvicorn import Config, Server
 from uvicorn.server import ServerState
+
+from ..telemetry.metrics_page import SHARED_FOLDER
+from .http.draining import draining
 
 #: Headers as ASGI has them.
 _Headers = list[tuple[bytes, bytes]]
@@ -44,9 +53,12 @@ class RestingServer(Server):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
+        if config.workers > 1:
+            _share_metrics()
         self.server_state = _DatedState(config)
         self._signaled = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._leaves = False
 
     async def main_loop(self) -> None:
         """Wait until it shall end."""
@@ -55,13 +67,33 @@ class RestingServer(Server):
         self._loop = asyncio.get_running_loop()
         if not self.should_exit:  # a signal that comes from here on is heard
             await self._signaled.wait()
+        if self._leaves:
+            await self._drain()
         return None
+
+    async def _drain(self) -> None:
+        """Go on for a while, saying that it is not ready; a second signal ends that."""
+        self._signaled.clear()
+        draining.begin()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(draining.delay_s):
+                await self._signaled.wait()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End, as a signal asks for."""
         super().handle_exit(sig, frame)
+        self._leaves = sig == signal.SIGTERM  # Ctrl-C means now
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._signaled.set)
+
+
+def _share_metrics() -> None:
+    """Give the processes that will share this one's port a folder for the values of their metrics:
+    whichever of them is asked answers for all.
+    """
+    if not os.environ.get(SHARED_FOLDER):
+        os.environ[SHARED_FOLDER] = folder = tempfile.mkdtemp(prefix="wherry-metrics-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
 def main() -> None:

@@ -22,8 +22,9 @@ import httpx
 from ..protocol.errors import WherryError
 from . import operations
 from .address import base_url, key_headers, trusted
+from .call_span import operation, program_tracer, request
 from .client import Client
-from .flow import Flow, HttpResponse, Pause, Step, arguments, failed, reply_of
+from .flow import Flow, HttpRequest, HttpResponse, Pause, Step, arguments, failed, reply_of
 from .jobs import JobView
 from .map_steps import Emit, NeedInput, SourceEnd, next_input_async
 from .mapping import MapRun
@@ -33,6 +34,7 @@ from .runs import Runs
 from .workers import Workers
 
 if TYPE_CHECKING:
+    from ..telemetry.trace_context import TraceContext
     from .annotate import Summary
 
 T = TypeVar("T")
@@ -40,6 +42,8 @@ T = TypeVar("T")
 
 class AsyncClient:
     """A fleet, from asyncio code. The methods are `Client`'s."""
+
+    _linked: Sequence[TraceContext] = ()
 
     def __init__(
         self,
@@ -206,6 +210,12 @@ class AsyncClient:
         return await self._run(operations.delete_json(path, patience_s=self._patience_s))
 
     async def _run(self, flow: Flow[T]) -> T:
+        if (tracer := program_tracer()) is None:
+            return await self._drive(flow)
+        with operation(tracer, flow, self._linked):
+            return await self._drive(flow)
+
+    async def _drive(self, flow: Flow[T]) -> T:
         reply: Any = None  # a generator's first send takes None
         while True:
             try:
@@ -219,6 +229,12 @@ class AsyncClient:
         if isinstance(step, Pause):
             await asyncio.sleep(step.seconds)
             return HttpResponse(0)
+        if (tracer := program_tracer()) is None:
+            return await self._call(step)
+        with request(tracer, self.url, step, self._linked) as (carrying, hear):
+            return hear(await self._call(carrying))
+
+    async def _call(self, step: HttpRequest) -> HttpResponse:
         try:
             return reply_of(await self._http.request(**arguments(step, self._timeout_s)))
         except httpx.RequestError as error:

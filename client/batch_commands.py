@@ -19,6 +19,7 @@ from pydantic_core import from_json
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from .address import trusted
 from .client import Client
 from .flow import error_of, failed, reply_of
 from .terminal import AsJson, OutFile, Url, connected, print_error, print_json, show, stderr, stdout
@@ -207,6 +208,7 @@ def _upload(client: Client, path: Path, fields: dict[str, Any]) -> dict[str, Any
                 files={"file": (path.name, file, "application/jsonl")},
                 headers=client.headers,
                 timeout=_TRANSFER_S,
+                verify=trusted(),
             )
     except httpx.RequestError as error:
         raise error_of(failed(error)) from None
@@ -223,7 +225,9 @@ def _download(client: Client, file_id: str | None, out: IO[bytes]) -> None:
         return
     url = f"{client.url}/v1/files/{quote(file_id, safe='')}/content"
     try:
-        with httpx.stream("GET", url, headers=client.headers, timeout=_TRANSFER_S) as answer:
+        with httpx.stream(
+            "GET", url, headers=client.headers, timeout=_TRANSFER_S, verify=trusted()
+        ) as answer:
             if answer.status_code >= 400:
                 answer.read()
                 raise error_of(reply_of(answer))

@@ -12,8 +12,9 @@ import httpx
 from ..protocol.errors import WherryError
 from . import operations
 from .address import base_url, key_headers, trusted
+from .call_span import operation, program_tracer, request
 from .errors import UsageError
-from .flow import Flow, HttpResponse, Pause, Step, arguments, failed, reply_of
+from .flow import Flow, HttpRequest, HttpResponse, Pause, Step, arguments, failed, reply_of
 from .jobs import JobView
 from .map_steps import Emit, NeedInput, SourceEnd, next_input
 from .mapping import MapRun
@@ -24,6 +25,7 @@ from .runs import Runs, detached
 from .workers import Workers
 
 if TYPE_CHECKING:
+    from ..telemetry.trace_context import TraceContext
     from .annotate import Progress, Summary
 
 T = TypeVar("T")
@@ -39,6 +41,8 @@ class Client:
 
     #: Seconds that a map waits for answers at a time.
     _poll_s = operations.POLL_S
+    #: Spans that those of its calls are linked to.
+    _linked: Sequence[TraceContext] = ()
 
     def __init__(
         self,
@@ -249,6 +253,12 @@ class Client:
         return self._run(operations.delete_json(path, patience_s=self._patience_s))
 
     def _run(self, flow: Flow[T]) -> T:
+        if (tracer := program_tracer()) is None:
+            return self._drive(flow)
+        with operation(tracer, flow, self._linked):
+            return self._drive(flow)
+
+    def _drive(self, flow: Flow[T]) -> T:
         try:
             step = next(flow)
             while True:
@@ -261,6 +271,12 @@ class Client:
         if isinstance(step, Pause):
             time.sleep(step.seconds)
             return HttpResponse(0)
+        if (tracer := program_tracer()) is None:
+            return self._call(step)
+        with request(tracer, self.url, step, self._linked) as (carrying, hear):
+            return hear(self._call(carrying))
+
+    def _call(self, step: HttpRequest) -> HttpResponse:
         reply = self._plain.reply(step, self._timeout_s) if self._plain else None
         if reply is not None:
             return reply

@@ -18,6 +18,7 @@ import httpx
 
 from ..protocol.errors import InvalidRequest
 from ..tasks.annotations.formats import BY_NAME, FORMATS
+from .address import trusted
 from .errors import UsageError
 from .flow import error_of, failed, reply_of
 
@@ -56,6 +57,7 @@ def send_upload(client: Client, path: Path, name: str) -> dict[str, Any]:
             content=body,
             headers={**client.headers, **headers},
             timeout=_TRANSFER_S,
+            verify=trusted(),
         )
     except httpx.RequestError as error:
         raise error_of(failed(error)) from None
@@ -132,7 +134,12 @@ def fetch_output(
     try:
         while True:
             with httpx.stream(
-                "GET", url, headers=client.headers, timeout=_TRANSFER_S, follow_redirects=True
+                "GET",
+                url,
+                headers=client.headers,
+                timeout=_TRANSFER_S,
+                follow_redirects=True,
+                verify=trusted(),
             ) as answer:
                 if answer.status_code >= 400:
                     answer.read()

@@ -15,6 +15,11 @@ class Outage:
     def __init__(self, log: logging.Logger, what: str) -> None:
         self._log, self._what, self._lasts = log, what, False
 
+    @property
+    def lasts(self) -> bool:
+        """Whether the last try failed."""
+        return self._lasts
+
     def failed(self, why: object) -> None:
         """Note a failure."""
         if not self._lasts:

@@ -36,6 +36,8 @@ class NewJob:
     celery: str = ""
     #: Milliseconds that an attempt may run; 0 for no limit.
     execution_timeout_ms: int = 0
+    #: Where it stands in a trace, as `TraceContext` writes it; "" for one that nobody traces.
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,8 @@ class ClaimedJob(NamedTuple):  # one a row: a frozen dataclass takes four times 
     created_at_ms: int
     #: Whether it was aboard a crash, in this life or before its replay: it runs alone.
     is_suspect: bool = False
+    #: As `NewJob` has it; "" too where the worker traces nothing.
+    trace: str = ""
 
 
 def by_group(jobs: Iterable[ClaimedJob]) -> Mapping[Group, list[ClaimedJob]]:

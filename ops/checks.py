@@ -9,10 +9,11 @@ import httpx
 import redis
 
 from ..api.settings import ApiSettings
-from ..jobs import JobsSettings, redis_url
+from ..jobs import JobsSettings, connection, redis_url
 from ..jobs.settings import SettingsError, from_environment
 from ..jobs.stores import FolderStore, open_store
 from ..protocol.errors import StoreUnavailable
+from ..telemetry.settings import TelemetrySettings
 from ..workers.settings import WorkerSettings
 from .ports import LOOPBACK, free_port, is_free
 
@@ -24,7 +25,7 @@ class StackError(RuntimeError):
 def require_settings() -> None:
     """Raises StackError, a line a fault, for an environment that no service could start with."""
     faults: list[str] = []
-    for kind in (JobsSettings, ApiSettings, WorkerSettings):
+    for kind in (JobsSettings, ApiSettings, WorkerSettings, TelemetrySettings):
         try:
             from_environment(kind)
         except SettingsError as error:
@@ -74,8 +75,11 @@ def ping_redis(url: str) -> None:
     except ValueError as error:  # it shows nothing of a password
         raise StackError(f"the Redis URL {error}") from None
     try:
-        with redis.Redis.from_url(url, socket_connect_timeout=5) as probe:
+        probe = connection.connect(url)
+        try:
             probe.ping()
+        finally:
+            connection.close(probe)
     except redis.RedisError as error:  # it names the host, never the password
         broke_off = type(error) is redis.ConnectionError and "connecting" not in str(error)
         plain = broke_off and url.startswith("redis://")

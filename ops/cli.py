@@ -28,6 +28,7 @@ _ROOMS = (
         "client",
     ),
     ("client.annotate_command", ("annotate",), "annotate"),
+    ("client.scaling_command", ("scaling",), "client"),
     ("client.run_commands", ("runs",), "client"),
     ("client.batch_commands", ("batch",), "client"),
     ("client.dead_commands", ("dead",), "client"),

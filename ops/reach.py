@@ -11,11 +11,11 @@ from pathlib import Path
 from .checks import StackError
 from .ports import LOOPBACK
 
-#: Hosts that stand for all of a machine's addresses.
-_ANY = ("0.0.0.0", "::")  # noqa: S104 # they are compared
+#: Hosts that stand for all of a machine's addresses, and loopback of that kind.
+_ANY = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 # they are compared
 
-#: An address to which a machine would send by its usual way; nothing is sent.
-_AFAR = ("192.0.2.1", 9)
+#: Addresses to which a machine would send by its usual way; nothing is sent.
+_AFAR = {"0.0.0.0": (socket.AF_INET, "192.0.2.1"), "::": (socket.AF_INET6, "2001:db8::1")}  # noqa: S104
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +88,12 @@ class Reach:
         """What it is called by whoever comes from elsewhere, and by its own certificate."""
         if self.address:
             return self.address
-        return machine_address() if self.host in _ANY else self.host
+        return machine_address(self.host) if self.host in _ANY else self.host
 
     @property
     def inward(self) -> str:
         """What this machine's own processes call it: with TLS, as the certificate does."""
-        return self.name if self.tls else LOOPBACK if self.host in _ANY else self.host
+        return self.name if self.tls else _ANY.get(self.host, self.host)
 
     @property
     def scheme(self) -> str:
@@ -110,14 +110,15 @@ def is_loopback(host: str) -> bool:
     return all(ipaddress.ip_address(where[0]).is_loopback for *_, where in found)
 
 
-def machine_address() -> str:
+def machine_address(among: str = "0.0.0.0") -> str:  # noqa: S104 # nothing listens there
     """The address from which this machine sends; loopback where it has no other."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+    family, afar = _AFAR[among]
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(_AFAR)
+            probe.connect((afar, 9))
             found: str = probe.getsockname()[0]
         except OSError:
-            return LOOPBACK
+            return _ANY[among]
         return found
 
 

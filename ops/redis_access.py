@@ -34,8 +34,8 @@ class RedisAccess:
     def arguments(self, port: int) -> list[str]:
         """What a server listens on, as its command line says it; our own come by loopback."""
         hosts = dict.fromkeys((LOOPBACK, self.reach.host))
-        if self.reach.host in ("0.0.0.0", "::"):  # noqa: S104 # asked for
-            hosts = {self.reach.host: None}
+        if self.reach.host == "0.0.0.0":  # noqa: S104 # loopback is of it
+            del hosts[LOOPBACK]
         bind = ["--bind", *hosts]
         tls = self.reach.tls
         if tls is None:

@@ -344,7 +344,8 @@ class Stack:
             family, number, concurrency=self.concurrency, log_level=self.log_level
         )
         spawn = self.fork_server.spawn if self.fork_server else popen
-        self._spawn(worker_name(family, number), command, {"WHERRY_DEVICE": device}, spawn)
+        env = {"WHERRY_DEVICE": device, **self._worker_metrics()}
+        self._spawn(worker_name(family, number), command, env, spawn)
 
     def _spawn_flower(self) -> None:
         reach, auth = self._flower_reach, self._environment().get("WHERRY_FLOWER_AUTH", "")
@@ -359,7 +360,11 @@ class Stack:
         self._spawn(
             runs_name(number),
             runs_command(number, log_level=self.log_level),
-            {"WHERRY_API_URL": self.url, "WHERRY_RUN_DIR": str(self._folder.runs)},
+            {
+                "WHERRY_API_URL": self.url,
+                "WHERRY_RUN_DIR": str(self._folder.runs),
+                **self._worker_metrics(),
+            },
         )
 
     def _spawn(
@@ -377,6 +382,11 @@ class Stack:
         )
         self.children[name] = child
         child.start(wait=False)
+
+    def _worker_metrics(self) -> dict[str, str]:
+        """Each on a free port, unless there shall be none; one that is named is the API's."""
+        told = self._environment().get("WHERRY_METRICS_PORT")
+        return {"WHERRY_METRICS_PORT": "0" if told == "0" else "auto"}
 
     def _environment(self) -> dict[str, str]:
         return {

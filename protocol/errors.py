@@ -121,6 +121,12 @@ class QueueLoading(Unavailable):
     retry_after_s = 5
 
 
+class NotReplicated(Unavailable):
+    """It was taken, but replicas of the queue do not have it yet; send it again as it was."""
+
+    code = "not_replicated"
+
+
 class QueueFull(Unavailable):
     """The queue is full; retry later."""
 
@@ -213,6 +219,11 @@ def _tree(root: type[WherryError]) -> dict[str, type[WherryError]]:
         if child.__module__ == __name__:  # others' own classes never travel
             classes |= _tree(child)
     return classes
+
+
+def codes() -> frozenset[str]:
+    """The code of every error."""
+    return frozenset(_tree(WherryError))
 
 
 def from_code(code: str, message: str) -> WherryError:

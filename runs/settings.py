@@ -37,3 +37,8 @@ class RunSettings(BaseSettings):
     run_segment_bytes: int = Field(
         default=8_388_608, ge=1, description="Bytes of answers that are put there earlier."
     )
+    health_file: str = Field(  # no Path: an empty one would be the working directory
+        default="",
+        description="File in which a run worker says how it does, for the probes of containers and"
+        " `python -P -m wherry.workers.health`. None when empty.",
+    )

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .. import __version__
 from ..client.annotate.annotate import view
 from ..client.annotate.ledger_file import LedgerHeld
 from ..jobs.call import Queue
 from ..jobs.group import Group
+from ..jobs.measured_store import MeasuredStore
 from ..jobs.outage import Outage
 from ..jobs.processes import about
 from ..jobs.proof import shown
@@ -35,10 +37,16 @@ from ..jobs.runs import FAMILY, get_run
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import Store, open_store
 from ..protocol.errors import Unauthorized, Unavailable, WherryError
+from ..telemetry import logs
+from ..telemetry.metrics_page import MetricsPage
+from ..telemetry.metrics_settings import MetricsSettings
 from ..workers.belonging import why_apart
 from ..workers.cordon import Cordon
 from ..workers.deaf_consumer import Consuming, Listening, restart_consumer
+from ..workers.health import READY
+from ..workers.health_file import HealthFile
 from ..workers.identity import Identity, is_gone
+from ..workers.metrics_page import OwnPage
 from ..workers.threads import Every
 from .fleet import RunClient
 from .hold import StepCanceled, StepEnded, StepHold, StepLost
@@ -47,6 +55,7 @@ from .plan import plan_run
 from .settings import RunSettings
 from .shard import ShardRun
 from .sources import check_out, run_place
+from .step_span import tracing
 from .work_folder import WorkFolder
 
 log = logging.getLogger(__name__)
@@ -81,6 +90,7 @@ class RunWorker:
         *,
         jobs: JobsSettings,
         settings: RunSettings,
+        metrics: MetricsSettings,
         threads: int,
         consumer: Callable[[], Any],  # celery's Consumer, once there is one; it ships no types
     ) -> None:
@@ -88,7 +98,7 @@ class RunWorker:
         self._identity = Identity.mine(node)
         self._id = self._identity.id
         self._queue = Queue(jobs.redis_url)
-        self._store: Store = open_store(jobs)
+        self._store: Store = MeasuredStore(open_store(jobs))
         self._draining = threading.Event()
         self._outage = Outage(log, "the runs cannot be looked at")
         self._removal = Outage(log, "forgotten runs are not removed")
@@ -109,11 +119,21 @@ class RunWorker:
         self._apart, self._compared_at = "", float("-inf")
         self._keeper = Every("wherry-run-keeper", _LOOK_S, self._look)
         self._remover = Every("wherry-run-remover", _REMOVE_S, self._remove)
+        self._health = HealthFile(
+            settings.health_file,
+            lease_s=jobs.lease_ttl_s,
+            info=self._state,
+            consuming=self._consuming,
+            away=lambda: self._outage.lasts,
+        )
+        self._page = OwnPage(jobs, metrics)
         self._folder: WorkFolder | None = None
 
     def start(self) -> None:
         """Begin to look after the runs."""
         self._folder = WorkFolder(self._settings.run_dir)
+        self._health.start()
+        self._page.start(MetricsPage("runs", __version__))
         with self._outage.noted():
             self._cordon.look()
             self._compare()
@@ -136,7 +156,9 @@ class RunWorker:
             log.warning("left without a goodbye (%s); the leases will run out", error.message)
         if self._folder:
             self._folder.close()
+        self._page.stop()
         self._queue.close()
+        self._health.stop()
 
     def serve(self) -> None:
         """Do steps until there is none, now that a ticket came."""
@@ -171,20 +193,27 @@ class RunWorker:
     def _do(self, step: Step) -> None:
         log.info("run %s: %s", step.run_id, step.name)
         assert self._folder is not None
-        with StepHold(step, self._queue, self._jobs, self._draining) as hold:
+        with (
+            StepHold(step, self._queue, self._jobs, self._draining) as hold,
+            tracing(step, self._id) as span,
+            logs.about(run=step.run_id, step=step.name),
+        ):
             try:
                 with (
                     tempfile.TemporaryDirectory(dir=self._folder.path) as folder,
-                    RunClient(self._settings.api_url, hold) as client,
+                    RunClient(self._settings.api_url, hold, span.context) as client,
                 ):
                     self._run(hold, client, Path(folder))
             except (StepLost, StepCanceled) as end:
+                span.error_type = type(end).__name__
                 log.info("run %s: %s is left: %s", step.run_id, step.name, type(end).__name__)
             except StepEnded:
                 self._release(step)
             except WherryError as error:
+                span.error_type = error.code
                 self._failed(step, error)
-            except Exception:
+            except Exception as error:
+                span.error_type = type(error).__qualname__
                 log.exception("run %s: %s broke off", step.run_id, step.name)
                 self._release(step, pause_s=_PAUSE_S, fault=True)
 
@@ -260,7 +289,9 @@ class RunWorker:
             self._compare()
             self._listening.set(not self._closed)
             self._beat()
-            for worker, told in self._queue.run(run_workers(self._jobs)).items():
+            known = self._queue.run(run_workers(self._jobs))
+            self._health.looked(beats=self._id in known)
+            for worker, told in known.items():
                 if worker != self._id and self._is_gone(told):
                     lost = self._queue.run(lose_worker(worker, self._jobs))
                     log.warning("run worker %s is gone; steps that it was at: %d", worker, lost)
@@ -268,15 +299,19 @@ class RunWorker:
             self._consuming.look([_WAITING] if waiting and not self._closed else [])
 
     def _beat(self) -> None:
-        state = "draining" if self._cordon.on else "waiting" if self._apart else "ready"
         info = {
             **about(self._jobs),
             **self._identity.info(),
-            "state": state,
-            "reason": self._cordon.reason or self._apart,
+            **self._page.info(),
+            **self._state(),
             "running": len(self._at_work),
         }
         self._queue.run(beat(self._id, info, self._jobs))
+
+    def _state(self) -> dict[str, object]:
+        leaves = self._draining.is_set() or self._cordon.on
+        state = "draining" if leaves else "waiting" if self._apart else READY
+        return {"state": state, "reason": self._cordon.reason or self._apart}
 
     def _is_gone(self, info: dict[str, Any]) -> bool:
         silent_s = time.time() - int(info.get("seen_at_ms", 0)) / 1000

@@ -253,8 +253,12 @@ def load_catalog(path: Path, *, families: Collection[str] | None = None) -> Cata
     Only sources of the `families` are looked up, all when it is None: an API needs no weights, and
     a worker none of other families. The rest stay as written, installed here or not.
     """
-    if path.is_dir():
-        tables, faults = tables_in(path)
+    try:
+        found = tables_in(path) if path.is_dir() else None
+    except OSError as error:  # a mounted folder that is another user's, above all
+        raise CatalogError(f"{path}: cannot be read: {error.strerror}") from None
+    if found:
+        tables, faults = found
         if not tables and not faults:
             raise CatalogError(f"{path}: holds no folders of models")
         beside = path

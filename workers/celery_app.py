@@ -6,23 +6,49 @@ measurements.
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from celery import Celery
+from celery import Celery, signals
+from celery.app.amqp import AMQP
+from celery.apps import worker as celery_worker
 from celery.bin.celery import celery
+from kombu.connection import Connection
 
 from ..jobs.settings import JobsSettings, SettingsError, from_environment
+from ..telemetry import logs
+from ..telemetry.settings import TelemetrySettings
 from . import transport
 from .threads import EXIT_UNUSABLE
+
+#: Seconds between two tries of Celery's consumer to reach Redis. Its own grow to thirty, by which a
+#: worker comes back half a minute after Redis does.
+_RECONNECT_S = 2
+
+
+class PromptConnection(Connection):
+    """kombu's connection, which looks as often after a long time as after a short one."""
+
+    def ensure_connection(self, *args: Any, **options: Any) -> Any:
+        """Connect, however often it takes."""
+        ensure: Any = super().ensure_connection
+        return ensure(*args, **{"interval_max": _RECONNECT_S, **options})
+
+
+class Amqp(AMQP):  # type: ignore[misc] # Celery ships no types
+    """Celery's messaging, over such connections."""
+
+    Connection = PromptConnection
 
 
 def new_app(name: str) -> Celery:
     """An app on this fleet's Redis. Raises SettingsError."""
     transport.install()
-    app = Celery(name)
+    _log_as_told()
+    app = Celery(name, amqp=Amqp)
     app.conf.update(
         **transport.broker(from_environment(JobsSettings).redis_url),
         broker_connection_retry_on_startup=True,
@@ -30,16 +56,6 @@ def new_app(name: str) -> Celery:
         broker_connection_max_retries=None,
         # About late acknowledgement, which tickets have not; unset, each reconnection warns of it.
         worker_cancel_long_running_tasks_on_connection_loss=True,
-        broker_transport_options={
-            # Tickets are acknowledged on receipt, so keeping a copy of each until then is work for
-            # nothing; and it fails when Redis is full, which would end the consumer.
-            "ack_emulation": False,
-            # A half-open connection must not hold the event loop, nor a reconnection, for ever.
-            "socket_timeout": 30,
-            "socket_connect_timeout": 5,
-            "socket_keepalive": True,
-            "health_check_interval": 10,
-        },
         # JSON only: a pickled message would run code.
         accept_content=["json"],
         task_serializer="json",
@@ -55,6 +71,22 @@ def new_app(name: str) -> Celery:
         enable_utc=True,
     )
     return app
+
+
+def _log_as_told() -> None:
+    """Log JSON instead of Celery's own lines, where the settings say so."""
+    telling = from_environment(TelemetrySettings)
+    if telling.log_format != "json":
+        return
+
+    def set_up(loglevel: int, **_: object) -> None:
+        logs.start(telling, level=loglevel)
+
+    def say(message: str, *_: object) -> None:  # from a signal's handler: no logger's lock is taken
+        os.write(2, f"{logs.line('info', 'celery.worker', message)}\n".encode())
+
+    signals.setup_logging.connect(set_up, weak=False)  # with a receiver Celery sets up none
+    celery_worker.safe_say = say
 
 
 def run_command_line(load: Callable[[], Celery], arguments: Sequence[str]) -> NoReturn:

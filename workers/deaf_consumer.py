@@ -17,6 +17,7 @@ from typing import Any
 from redis.exceptions import ConnectionError as BrokenConnection
 
 from ..jobs.group import Group
+from ..telemetry.worker_metrics import consumer_restarted
 from .threads import die
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,17 @@ class Consuming:
         with self._lock:
             self._silent_since = None
 
+    @property
+    def deaf_s(self) -> float:
+        """Seconds of silence after a restart of the consumer, past the ticket that was asked for;
+        0: it may hear.
+        """
+        with self._lock:
+            if not self._restarts or self._silent_since is None:
+                return 0.0
+            silent_s = self._clock() - self._silent_since
+        return silent_s if silent_s > self._patience_s / 2 else 0.0
+
     def look(self, waiting: Sequence[Group]) -> None:
         """Judge by some groups of `families` that wait now. Call it twice a second or so."""
         with self._lock:
@@ -104,6 +116,7 @@ class Consuming:
             silent_s,
             waiting[0].id,
         )
+        consumer_restarted()
         self._restart()
 
 

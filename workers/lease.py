@@ -79,10 +79,10 @@ class Lease:
         self._thread.stop()
 
     @property
-    def idle(self) -> bool:
-        """Whether this worker holds no job."""
+    def held(self) -> int:
+        """How many jobs this worker runs now."""
         with self._lock:
-            return not self._held
+            return len(self._held)
 
     @contextmanager
     def holding(

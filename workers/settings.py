@@ -80,6 +80,11 @@ class WorkerSettings(EndpointSettings):
         description="Directory of trusted custom handlers, and of models that bring an `adapter` or"
         " are a pickle: their code is run. Off when empty.",
     )
+    health_file: str = Field(  # no Path: an empty one would be the working directory
+        default="",
+        description="File in which the worker says how it does, for the probes of containers and"
+        " `python -P -m wherry.workers.health`. None when empty.",
+    )
     batch_timeout_s: float = Field(
         default=600.0,
         gt=0,
@@ -105,4 +110,13 @@ class WorkerSettings(EndpointSettings):
         default=30.0,
         gt=0,
         description="Seconds that finished work may take to reach Redis at shutdown.",
+    )
+    pod_name: str = Field(
+        default="",
+        description="Name of the worker's own pod: Kubernetes is told what ending it costs, so that"
+        " pods which run nothing go first. Empty: off.",
+    )
+    pod_credentials: Path = Field(
+        default=Path("/var/run/secrets/kubernetes.io/serviceaccount"),
+        description="Folder of the pod's service account, which may patch pods.",
     )

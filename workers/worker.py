@@ -16,8 +16,10 @@ from ..jobs.failed import ALL, ask_load
 from ..jobs.fleet import FleetView
 from ..jobs.group import Group
 from ..jobs.heeding import SAID
+from ..jobs.measured_store import MeasuredStore
 from ..jobs.orphans import Sweeper
 from ..jobs.processes import about, digests
+from ..jobs.record import BatchStats
 from ..jobs.recover import cancel, reap, reissue
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import open_store
@@ -26,6 +28,8 @@ from ..tasks.backends.cores import usable_cores
 from ..tasks.backends.decoding_pool import DecodingPool
 from ..tasks.backends.device import Device
 from ..tasks.catalog import load_catalog
+from ..telemetry.metrics_settings import MetricsSettings
+from .batch_metrics import count_batch, page_of
 from .belonging import Belonging
 from .blobs import Blobs
 from .budget import Budgets
@@ -35,12 +39,15 @@ from .deaf_consumer import Consuming, Listening, restart_consumer
 from .device import kind as device_kind
 from .events import JobEvents
 from .failures import Failures, counted
+from .health_file import HealthFile
 from .historian import Historian
 from .identity import Identity
 from .keeper import Keeper
 from .lease import Lease
 from .memory import Memory
+from .metrics_page import OwnPage
 from .models import Models
+from .pod_cost import open_pod_cost
 from .serving import Serving
 from .settings import WorkerSettings
 from .strays import give_back
@@ -62,6 +69,7 @@ class Worker:
         *,
         jobs: JobsSettings,
         settings: WorkerSettings,
+        metrics: MetricsSettings,
         device: Device,
         threads: int,
         consumer: Callable[[], Any],  # celery's Consumer, once there is one; it ships no types
@@ -71,7 +79,7 @@ class Worker:
         self._identity = Identity.mine(node)
         self._id = self._identity.id
         self._queue = Queue(jobs.redis_url)
-        store = open_store(jobs)
+        store = MeasuredStore(open_store(jobs))
         self._device = device
         declared = functools.partial(load_catalog, settings.models, families=families)
         budgets = Budgets(self._queue, jobs, device_kind(device.name))
@@ -99,6 +107,7 @@ class Worker:
         )
         self._historian = Historian(self._queue, jobs)
         self._load = RecentLoad(device)
+        self._page = OwnPage(jobs, metrics)
         self._loading = True
         self._events = JobEvents(app, node) if settings.events == "jobs" else None
         self._draining = threading.Event()
@@ -134,7 +143,7 @@ class Worker:
             self._identity,
             self._queue,
             jobs,
-            idle=lambda: self._lease.idle,
+            idle=lambda: not self._lease.held,
             changed=lambda: self._lease.beat(),
         )
         self._decoding = DecodingPool(
@@ -155,7 +164,7 @@ class Worker:
             draining=self._draining,
             closed=self._closed,
             wanted=self._changes.want,
-            ran=self._load.ran,
+            ran=self._ran,
         )
         self._consuming = Consuming(
             threads=threads,
@@ -164,6 +173,7 @@ class Worker:
             probe=lambda groups: self._queue.run(reissue(groups, jobs, at_once=True)),
             restart=lambda: restart_consumer(consumer()),
         )
+        self._pod_cost = open_pod_cost(settings, lambda: self._lease.held, self._load.busy_share)
         self._keeper = Keeper(
             self._id,
             self._queue,
@@ -173,12 +183,22 @@ class Worker:
             rejoined=self._belonging.again,
         )
 
+        self._health = HealthFile(
+            settings.health_file,
+            lease_s=jobs.lease_ttl_s,
+            info=self._info,
+            consuming=self._consuming,
+            away=lambda: self._keeper.away,
+        )
+
     def start(self) -> None:
         """Load and warm the models, see that the store is the fleet's, and tell the fleet of it.
 
         Raises ModelFailed with `strict_models`, when one cannot be loaded.
         """
+        self._health.start()
         waited = self._lease.wait_while_loading()
+        self._page.start(page_of(self._device, self._models))  # before it is told where
         self._changes.start()
         self._lease.start()  # so that others know what is still to come
         self._models.load_all(strict=self._settings.strict_models)
@@ -192,6 +212,8 @@ class Worker:
             self._events.start()
         self._keeper.start(after_loading=waited)
         self._sweeping.start()
+        if self._pod_cost:
+            self._pod_cost.start()
         names = ", ".join(model.declaration.name for model in self._models) or "no models"
         log.info("worker %s is ready on %s with %s", self._id, self._device.name, names)
 
@@ -205,6 +227,8 @@ class Worker:
         self._serving.end_lanes()
         self._tuner.leave()
         self._sweeping.stop()
+        if self._pod_cost:
+            self._pod_cost.stop()
         self._belonging.stop()
         self._keeper.stop()
         self._lease.stop()
@@ -217,8 +241,10 @@ class Worker:
             self._events.stop()
         self._blobs.close()
         self._decoding.close()
+        self._page.stop()
         self._models.close()
         self._queue.close()
+        self._health.stop()
 
     def serve(self, hint: Group) -> int:
         """Run the batch that is due, now that a ticket came. Answers how many jobs it had."""
@@ -242,7 +268,12 @@ class Worker:
         """Have the whole fleet read models.toml again."""
         self._queue.run(ask_load(ALL, self._jobs))
 
+    def _ran(self, stats: BatchStats) -> None:
+        self._load.ran(stats)
+        count_batch(stats)
+
     def _seen(self, fleet: FleetView) -> None:
+        self._health.looked(beats=any(w.alive for w in fleet.workers if w.id == self._id))
         self._cordon.look()
         self._listen()
         self._failures.look(fleet)
@@ -289,6 +320,7 @@ class Worker:
             "notes": self._models.notes(),
             **self._failures.info(),
             **self._changes.info(),
+            **self._page.info(),
             "state": self._state(),
             "reason": self._cordon.reason or self._belonging.reason or self._tuner.doing,
             "warnings": [*self._device.warnings, *self._belonging.warnings],

@@ -7,6 +7,8 @@ import asyncio
 from ...jobs.fleet import FleetView
 from ...protocol import many
 from ...protocol.errors import Unavailable
+from ..http.draining import draining
+from ..settings import families_of
 from .model_loading import failure_of
 from .service import Service
 
@@ -32,6 +34,8 @@ async def why_not_ready(service: Service) -> list[str]:
 
 async def readiness(service: Service) -> tuple[list[str], list[str]]:
     """What keeps the server from being ready, and the models that failed."""
+    if draining.on:
+        return ["the server is leaving"], []
     try:
         async with asyncio.timeout(_READY_TIMEOUT_S):
             fleet = await service.fleet()
@@ -57,5 +61,6 @@ def _unserved(service: Service, fleet: FleetView) -> list[str]:
         ready = worker.alive and not worker.why_waiting and worker.info.get("state") != "loading"
         if ready and isinstance(families, list):
             served.update(families)
+    served.update(families_of(service.settings.scale_to_zero))  # started when a job comes
     missing = [f"no worker for family {f!r}" for f in service.catalog.families() if f not in served]
     return missing + fleet.why_waiting() if missing else []

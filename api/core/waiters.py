@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Collection, Iterable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 
 import redis
@@ -15,6 +16,7 @@ from ...jobs.keys import Keys
 from ...jobs.read import read_replies
 from ...jobs.record import StoredResult
 from ...protocol.states import JobState
+from ..http.draining import draining
 from ..http.ids import uuid7
 from .job_changes import JobFeed
 from .run_changes import RunFeed
@@ -24,8 +26,9 @@ log = logging.getLogger(__name__)
 #: Seconds between two tries to subscribe while Redis is away.
 _RETRY_S = 0.5
 
-#: Seconds that a subscription may take.
-_SUBSCRIBE_S = 10.0
+#: Seconds that a subscription may take, and after which a silent one is asked whether it lives. A
+#: server that is gone without a word, and with it a half-open socket, never says so.
+_SILENT_S = 10.0
 
 #: Seconds after which a waiter looks at the record anyway: a message may have been lost.
 LOOK_AGAIN_S = 5.0
@@ -75,8 +78,10 @@ class Waiters:
 
     def __init__(self, queue: AsyncQueue, settings: JobsSettings) -> None:
         self._redis = queue.redis
+        self._silent_s = min(_SILENT_S, queue.timeout_s)
         keys = Keys(settings.key_prefix)
         self._channel, self._run_channel = keys.changes, keys.run_changes.encode()
+        self._work_channel = keys.work_came.encode()
         #: Where a job's response is sent to this process, if its `reply_to` says so.
         self.reply_channel = keys.reply(uuid7())
         self._watches: dict[str, set[Watch]] = {}
@@ -84,15 +89,20 @@ class Waiters:
         self.feed = JobFeed()
         #: Whoever watches runs.
         self.runs = RunFeed()
+        #: Whoever watches for work to come, by the family's name.
+        self.work = RunFeed()
         self._task: asyncio.Task[None] | None = None
+        self._forget_draining: Callable[[], None] = lambda: None
         self._listening = True  # until it turns out otherwise: the first failure is news
 
     def start(self) -> None:
         """Subscribe."""
         self._task = asyncio.create_task(self._run())
+        self._forget_draining = draining.then(self._wake_all)
 
     async def stop(self) -> None:
         """Unsubscribe."""
+        self._forget_draining()
         if self._task:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -126,29 +136,46 @@ class Waiters:
 
     async def _listen(self) -> None:
         async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
-            async with asyncio.timeout(_SUBSCRIBE_S):
-                await pubsub.subscribe(self._channel, self.reply_channel, self._run_channel)
+            async with asyncio.timeout(self._silent_s):
+                await pubsub.subscribe(
+                    self._channel, self.reply_channel, self._run_channel, self._work_channel
+                )
             self._listening = True
-            self._notify(("", job_id) for job_id in list(self._watches))
+            self._wake_all()
             self.feed.tell_of_a_gap()
             self.runs.tell("")
+            self.work.tell("")
+            heard_at = time.monotonic()
             while True:
-                # The timeout keeps the socket's own from ending a quiet subscription.
-                message = await pubsub.get_message(timeout=10)
+                message = await pubsub.get_message(timeout=self._silent_s)
                 if message is None:
+                    silent_s = time.monotonic() - heard_at
+                    if silent_s >= 2 * self._silent_s:
+                        raise redis.ConnectionError(f"silent for {silent_s:.0f} s")
+                    if silent_s >= self._silent_s:
+                        await pubsub.ping()
                     continue
-                if message["channel"] == self._run_channel:
-                    self.runs.tell(message["data"].decode())
-                    continue
-                if not (self._watches or self.feed):
-                    continue
-                if message["channel"] != self._channel.encode():
-                    self._hand_over(message["data"])
-                else:
-                    changes = list(map(_change, message["data"].decode().split("\n")))
-                    self._notify(changes)
-                    if self.feed:
-                        self.feed.tell(changes)
+                heard_at = time.monotonic()
+                if message["type"] != "pong":
+                    self._hear(message["channel"], message["data"])
+
+    def _hear(self, channel: bytes, said: bytes) -> None:
+        if channel == self._run_channel:
+            self.runs.tell(said.decode())
+        elif channel == self._work_channel:
+            self.work.tell(said.decode())
+        elif not (self._watches or self.feed):
+            pass
+        elif channel != self._channel.encode():
+            self._hand_over(said)
+        else:
+            changes = list(map(_change, said.decode().split("\n")))
+            self._notify(changes)
+            if self.feed:
+                self.feed.tell(changes)
+
+    def _wake_all(self) -> None:
+        self._notify(("", job_id) for job_id in list(self._watches))
 
     def _hand_over(self, replies: bytes) -> None:
         for job_id, response in read_replies(replies):

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
+import time
 from contextvars import ContextVar
 
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ...telemetry import logs
+from ...telemetry.api_metrics import UNMATCHED, requests
+from .draining import draining
+from .fast_route import ROUTE
 from .ids import uuid7
 
 #: Where a request's id lies in its ASGI scope.
@@ -30,8 +36,13 @@ _GZIP_MIN_BYTES = 8192
 #: zlib's middle way: level 9 takes three times as long to save two percent.
 _GZIP_LEVEL = 5
 
+#: Status of a request whose client left before its answer began, as nginx has it.
+_LEFT = 499
+
 #: A client's own request id is kept when it can stand in a log line.
 _PRINTABLE = re.compile(rb"[!-~]{1,128}")
+
+_NOTHING = contextlib.nullcontext()
 
 
 class Door:
@@ -60,6 +71,9 @@ class Door:
                 given = value
             elif name == b"accept-encoding":
                 compress = compress or accepts_gzip(value)
+        began, status = time.perf_counter(), _LEFT
+        routes: list[str] = []
+        scope[ROUTE] = routes
         warnings: list[str] = []
         told.set(warnings)
         kept = bool(_PRINTABLE.fullmatch(given))
@@ -71,13 +85,34 @@ class Door:
 
         async def send_named(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (_HEADER, request_id)]
-                if warnings:
-                    text = "; ".join(warnings).encode("ascii", "replace")[:_LONGEST_WARNING]
-                    message["headers"].append((WARNING_HEADER, text))
+                nonlocal status
+                status = message["status"]
+                message["headers"] = [*message["headers"], *_added(request_id, warnings)]
             await send(message)
 
-        await (self._compressed if compress else self._plain)(scope, receive, send_named)
+        app = self._compressed if compress else self._plain
+        requests.now += 1
+        try:
+            with logs.about(request_id=scope[REQUEST_ID]) if logs.structured() else _NOTHING:
+                await app(scope, receive, send_named)
+        except Exception:
+            status = 500
+            raise
+        finally:
+            requests.now -= 1
+            route = routes[0] if routes else UNMATCHED
+            requests.answered(route, scope["method"], status, time.perf_counter() - began)
+
+
+def _added(request_id: bytes, warnings: list[str]) -> list[tuple[bytes, bytes]]:
+    """The headers that every answer gets."""
+    added = [(_HEADER, request_id)]
+    if draining.on:  # the next request is another process's
+        added.append((b"connection", b"close"))
+    if warnings:
+        text = "; ".join(warnings).encode("ascii", "replace")[:_LONGEST_WARNING]
+        added.append((WARNING_HEADER, text))
+    return added
 
 
 def accepts_gzip(header: bytes) -> bool:

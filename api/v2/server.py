@@ -73,8 +73,10 @@ async def queues(request: Request) -> Response:
     if not who.admin:
         return json_response(_own_queues(groups, fleet, who))
     runs = await service.queue.run(at_work(service.jobs))
+    dashboards = service.settings.dashboards_url
     return json_response(
         {
+            **({"dashboards_url": dashboards} if dashboards else {}),
             "queues": [_group(group) for group in groups],
             "workers": [
                 worker_view(worker, fleet.now_ms, runs.get(worker.id, ()))

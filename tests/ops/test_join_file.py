@@ -178,6 +178,13 @@ def test_the_command_writes_it_for_its_owner_alone(models: Path, tmp_path: Path)
     assert printed.stdout == path.read_text()
 
 
+def test_the_file_is_read_before_options_that_have_variables(tmp_path: Path) -> None:
+    write_private(tmp_path / "wherry.env", "WHERRY_DEVICE=tpu\n")
+    done = wherry(tmp_path, "worker", "text", "--env-file", "wherry.env")
+    assert done.returncode == 2
+    assert "device 'tpu'" in done.stderr
+
+
 def test_a_worker_that_may_not_join_ends_with_the_reason(tmp_path: Path) -> None:
     values = {"WHERRY_JOIN_VERSION": "9.0.0", "WHERRY_REDIS_URL": REDIS}
     write_private(tmp_path / "wherry.env", env_text(values))

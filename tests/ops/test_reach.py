@@ -11,6 +11,7 @@ import trustme
 from wherry.ops.checks import StackError
 from wherry.ops.data_folder import DataFolder
 from wherry.ops.fleet_access import given_password, kept_secret, redis_access
+from wherry.ops.ports import LOOPBACK
 from wherry.ops.reach import Reach, TlsFiles, is_loopback, machine_address, url_host
 from wherry.ops.redis_access import RedisAccess, require_tls
 from wherry.ops.redis_server import RedisServer, find_binary
@@ -43,6 +44,7 @@ def test_what_it_is_called() -> None:
     assert (Reach().name, Reach().inward, Reach().is_open) == ("127.0.0.1", "127.0.0.1", False)
     wide = Reach("0.0.0.0")
     assert (wide.name, wide.inward, wide.is_open) == (machine_address(), "127.0.0.1", True)
+    assert Reach("::").inward == "::1"
     assert Reach("0.0.0.0", "fleet.test").name == "fleet.test"
     one = Reach("192.0.2.1", "fleet.test")
     assert (one.name, one.inward) == ("fleet.test", "192.0.2.1")
@@ -127,6 +129,8 @@ def test_urls_and_command_lines(tls: TlsFiles, tmp_path: Path) -> None:
     assert plain.arguments(7) == ["--bind", "127.0.0.1", "192.0.2.1", "--port", "7"]
     assert plain.url(7) == "redis://:a%2Fb@127.0.0.1:7/0"
     assert plain.worker_url(7) == "redis://wherry-worker:c%3Ad@192.0.2.1:7/0"
+    sixth = RedisAccess(Reach("::"))
+    assert sixth.arguments(7)[:3] == ["--bind", LOOPBACK, "::"]
     over = RedisAccess(Reach("0.0.0.0", "fleet.test", tls), "p")
     assert over.arguments(7)[:6] == ["--bind", "0.0.0.0", "--port", "0", "--tls-port", "7"]
     ca = f"ssl_ca_certs={tls.ca}"
