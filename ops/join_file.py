@@ -85,6 +85,11 @@ class JoinFile:
             )
         if not parts.password:
             self.notes.append("Redis asks for no password: whoever reaches it owns the fleet")
+        elif not parts.username:
+            self.notes.append(
+                "it has Redis' own password, with which one can empty and stop it:"
+                " docs/hardening.md has the rule of a user for workers"
+            )
         said = dict(parse_qsl(parts.query))
         if said.keys() & set(_OWN_CERTIFICATE):
             self._faults.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
 import ssl
@@ -28,15 +29,31 @@ class TlsFiles:
     ca: Path | None = None
 
     def check(self) -> None:
-        """Raises StackError for what no server could use; it names the option."""
+        """Raises StackError for what no server could use; it tells the option."""
+        self._offer()
+
+    def check_trust(self, name: str) -> None:
+        """Raises StackError, too, for what no client could trust by that name."""
+        offering = self._offer()
+        try:
+            _shake_hands(offering, self.trust(), name)
+        except ssl.SSLCertVerificationError as error:
+            raise StackError(
+                f"--tls-cert {self.cert}: clients would not trust it as {name}:"
+                f" {error.verify_message}: --address names what it is for, --tls-ca who vouches for"
+                " it"
+            ) from None
+
+    def _offer(self) -> ssl.SSLContext:
         named = {"--tls-cert": self.cert, "--tls-key": self.key}
         for option, path in (named | ({"--tls-ca": self.ca} if self.ca else {})).items():
             try:
                 path.open("rb").close()
             except OSError as error:
                 raise StackError(f"{option} {path}: {error.strerror}") from None
+        offering = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self.cert, self.key)
+            offering.load_cert_chain(self.cert, self.key)
         except ssl.SSLError as error:
             why = error.reason or "not PEM"
             raise StackError(
@@ -46,6 +63,7 @@ class TlsFiles:
             self.trust()
         except ssl.SSLError:
             raise StackError(f"--tls-ca {self.ca}: holds no certificate as PEM") from None
+        return offering
 
     def trust(self) -> ssl.SSLContext:
         """What a client of the server trusts."""
@@ -64,8 +82,11 @@ class Reach:
     address: str = ""
     tls: TlsFiles | None = None
 
-    def check(self) -> None:
-        """Raises StackError for a host that is none of this machine's, or files of no use."""
+    def check(self, *, by_name: bool = True) -> None:
+        """Raises StackError for a host that is none of this machine's, or files of no use.
+
+        With `by_name` also where clients would not trust the certificate as what this is called.
+        """
         try:
             family, _, _, _, where = socket.getaddrinfo(self.host, 0, type=socket.SOCK_STREAM)[0]
             with socket.socket(family) as probe:
@@ -75,8 +96,20 @@ class Reach:
                 f"--host {self.host}: no address of this machine ({error.strerror}): "
                 "name one that `ip address` lists, or 0.0.0.0 for all"
             ) from None
-        if self.tls:
+        if self.tls and by_name:
+            self.tls.check_trust(self.name)
+            self._check_name()
+        elif self.tls:
             self.tls.check()
+
+    def _check_name(self) -> None:
+        """With TLS its own processes call it so, too."""
+        try:
+            socket.getaddrinfo(self.name, 0)
+        except OSError as error:
+            raise StackError(
+                f"--address {self.name}: {error.strerror}: this machine has to know it as well"
+            ) from None
 
     @property
     def is_open(self) -> bool:
@@ -99,6 +132,18 @@ class Reach:
     def scheme(self) -> str:
         """What the API speaks."""
         return "https" if self.tls else "http"
+
+
+def _shake_hands(offering: ssl.SSLContext, trusting: ssl.SSLContext, name: str) -> None:
+    """Have a client trust a server by a name, without a network. Raises what it raises."""
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    sides = [
+        trusting.wrap_bio(back, there, server_hostname=name),
+        offering.wrap_bio(there, back, server_side=True),
+    ]
+    for side in sides * 2:  # the client's hello, the server's, what the client says to it
+        with contextlib.suppress(ssl.SSLWantReadError):
+            side.do_handshake()
 
 
 def is_loopback(host: str) -> bool:

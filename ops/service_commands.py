@@ -138,7 +138,7 @@ def _check(reach: Reach) -> None:
     from .checks import StackError
 
     try:
-        reach.check()
+        reach.check(by_name=False)  # what others call it only they know
     except StackError as error:
         _refuse(str(error))
 

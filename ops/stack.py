@@ -406,8 +406,11 @@ class Stack:
     def _wait_until_ready(self) -> None:
         """Wait for each service in turn: the API answers, each worker beats, Flower answers."""
         # One client: each new one reads the machine's certificates, which takes 30 ms.
-        tls = self.reach.tls
-        with httpx.Client(timeout=5, verify=tls.trust() if tls else True) as http:
+        tls, key = self.reach.tls, self.key_file
+        http = httpx.Client(timeout=5, verify=tls.trust() if tls else True)
+        if key:  # why a model failed is an admin's to know
+            http.headers["X-API-Key"] = key.read_text().strip()
+        with http:
             self._wait_with(http)
 
     def _wait_with(self, http: httpx.Client) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from wherry import __version__
 from wherry.jobs import JobsSettings
+from wherry.jobs.setting_names import remarks
 from wherry.ops.join_file import Elsewhere, JoinError, JoinFile
 from wherry.protocol.env_file import env_text, read_env, write_private
 
@@ -126,7 +128,7 @@ def test_a_source_beside_models_toml_is_refused_and_a_path_noted(
         made(monkeypatch, Elsewhere(), **values)
     path.write_text(path.read_text().replace('"mine"', '"other/mine"'))
     found = made(monkeypatch, Elsewhere(), **values)
-    assert found.notes == ["model 'far': the worker's machine needs /srv/models/far, too"]
+    assert found.notes[1:] == ["model 'far': the worker's machine needs /srv/models/far, too"]
 
 
 def test_models_elsewhere_are_named_in_the_place_of_ours(
@@ -149,6 +151,27 @@ def test_what_is_open_is_noted(monkeypatch: pytest.MonkeyPatch, models: Path) ->
     assert found.values["WHERRY_STORE_DIR"] == "/mnt/store"
     [note] = found.notes
     assert "no password" in note
+
+
+def test_the_pages_settings_for_systemd_make_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text()
+    [block] = re.findall(r"^```ini\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "wherry.env").write_text(block)
+    values = read_env(tmp_path / "wherry.env")
+    assert remarks(values) == [], "each is a setting"
+    shared = Elsewhere(Path("/srv/wherry/blobs"), Path("/srv/wherry/models.toml"))
+    found = made(monkeypatch, shared, **values)
+    assert found.values == {
+        "WHERRY_JOIN_VERSION": __version__,
+        "WHERRY_REDIS_URL": values["WHERRY_REDIS_URL"],
+        "WHERRY_API_URL": "http://192.0.2.1:8750",
+        "WHERRY_STORE_DIR": "/srv/wherry/blobs",
+        "WHERRY_MODELS": "/srv/wherry/models.toml",
+    }
+    [note] = found.notes
+    assert "it has Redis' own password" in note
 
 
 def wherry(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -28,7 +28,7 @@ def log() -> list[str]:
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("models") / "models.toml"
-    path.write_text(model("embedding"))
+    path.write_text(model("embedding") + model("gone", "embedding", backend="onnxruntime"))
     return path
 
 
@@ -60,6 +60,17 @@ def test_the_api_wants_a_key_and_the_first_is_made(stack: Stack) -> None:
     with Client(stack.url, api_key=stack.key_file.read_text()) as client:
         job = client.submit("embedding", EmbeddingInput(texts=["x"]))
         assert client.wait(job.id, 60).status == "succeeded"
+
+
+def test_its_owner_is_told_why_a_model_failed(stack: Stack) -> None:
+    [reason] = stack.failed_models.values()
+    assert "source" in reason, "and not only that the log says why"
+
+
+def test_a_key_that_is_none_keeps_nobody_from_the_health(stack: Stack) -> None:
+    """So that a start goes well when the key that was made once is revoked."""
+    asked = httpx.get(f"{stack.url}/v2/health/ready", headers={"X-API-Key": "wherry_old"})
+    assert asked.status_code == 200
 
 
 def test_other_machines_reach_api_and_redis_at_its_address(

@@ -89,6 +89,26 @@ def test_files_of_no_use_are_named(
         tls.check()
 
 
+def test_a_certificate_that_nobody_would_trust_is_told(tls: TlsFiles) -> None:
+    with pytest.raises(StackError, match=r"would not trust it as 192\.0\.2\.9: .*--address names"):
+        tls.check_trust("192.0.2.9")
+    with pytest.raises(StackError, match="unable to get local issuer certificate.*--tls-ca who"):
+        TlsFiles(tls.cert, tls.key).check_trust("192.0.2.1")
+    tls.check_trust("192.0.2.1")
+
+
+def test_with_tls_a_name_has_to_be_known_here(tls: TlsFiles) -> None:
+    Reach("0.0.0.0", "192.0.2.1", tls).check()
+    authority = trustme.CA()
+    issued = authority.issue_cert("no.such.host.test")
+    issued.cert_chain_pems[0].write_to_path(tls.cert)
+    issued.private_key_pem.write_to_path(tls.key)
+    assert tls.ca is not None
+    authority.cert_pem.write_to_path(tls.ca)
+    with pytest.raises(StackError, match="--address no.such.host.test: .*this machine has to know"):
+        Reach("0.0.0.0", "no.such.host.test", tls).check()
+
+
 def test_an_open_redis_has_a_password_of_its_own_making_or_is_refused(folder: DataFolder) -> None:
     assert redis_access(Reach(), folder, None) == RedisAccess()
     assert not list(folder.path.iterdir())
