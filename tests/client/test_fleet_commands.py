@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import operator
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +16,8 @@ from typer.testing import CliRunner, Result
 
 import wherry
 from wherry.client import AsyncClient, Client, fleet_commands, job_commands
+from wherry.jobs import JobsSettings, Queue
+from wherry.jobs.run_steps import run_workers
 from wherry.ops.doctor import command as doctor_command
 from wherry.ops.stack import Stack
 from wherry.protocol.errors import NotFound
@@ -218,3 +223,27 @@ def test_the_doctor_finds_nothing_wrong_with_a_stack_that_is_well(
     assert [each for each in told["findings"] if each["check"] not in left] == []
     assert {each["kind"] for each in told["processes"]} == {"worker", "run worker", "api"}
     assert {each["version"] for each in told["processes"]} == {wherry.__version__}
+
+
+def test_a_drained_run_worker_takes_no_steps(
+    stack: Stack, call: Wherry, client: Client, tmp_path: Path
+) -> None:
+    node = of_family(client, "runs")["node"]
+    queue, settings = Queue(stack.redis_url), JobsSettings()
+
+    def looks() -> int:
+        """When it looked last whether steps wait."""
+        return max(info["seen_at_ms"] for info in queue.run(run_workers(settings)).values())
+
+    (tmp_path / "texts.txt").write_text("One.\nTwo.\n")
+    try:
+        assert call("drain", node, "--wait", "--timeout", "30").exit_code == 0
+        run = client.runs.start(tmp_path / "texts.txt", model="embedding")
+        assert of_family(client, "runs")["state"] == "draining"
+        for _ in range(2):
+            until(looks, partial(operator.lt, looks()), timeout_s=30)
+        assert client.runs.get(run.id).state == "queued"
+    finally:
+        client.workers.undrain(node)
+        queue.close()
+    assert client.runs.wait(run.id, 60).state == "succeeded"

@@ -10,11 +10,21 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from wherry.client import AsyncClient, Client, commands, fleet_commands, job_commands
+from wherry.client import (
+    AsyncClient,
+    Client,
+    commands,
+    fleet_commands,
+    job_commands,
+    scaling_command,
+)
 from wherry.ops.stack import Stack
 from wherry.protocol.errors import WherryError
 
 PAGE = (Path(__file__).parents[2] / "docs" / "client.md").read_text()
+#: Those whose commands the page shows.
+ROOMS = (commands, job_commands, fleet_commands, scaling_command)
+
 BLOCKS = re.findall(r"```(python|console)\n(.*?)```", PAGE, re.DOTALL)
 
 
@@ -33,7 +43,7 @@ def test_the_page_is_true(
     Path("sentences.txt").write_text("One.\nTwo.\n")
 
     app = typer.Typer()
-    for room in (commands, job_commands, fleet_commands):
+    for room in ROOMS:
         room.register(app)
     names: dict[str, object] = {}
     for language, text in BLOCKS:
@@ -69,7 +79,7 @@ def test_it_names_every_call_option_error_and_command() -> None:
     ours = tree(WherryError)
     assert ours <= words, ours - words
     app = typer.Typer()
-    for room in (commands, job_commands, fleet_commands):
+    for room in ROOMS:
         room.register(app)
     for command in app.registered_commands:
         assert command.callback is not None
