@@ -11,20 +11,25 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import __version__
 from ..jobs import AsyncQueue, JobsSettings
+from ..jobs.measured_store import MeasuredStore
 from ..jobs.settings import from_environment
 from ..jobs.stores import open_store
 from ..tasks.catalog import Catalog, load_catalog
+from ..telemetry import logs, traces
 from ..telemetry.metrics_settings import MetricsSettings
+from ..telemetry.settings import TelemetrySettings
 from .access.book import KeyBook, KeyFileError, read_keys
 from .celery.runner import CeleryRunner
 from .console import extensions as console_extensions
 from .console import routes as console_routes
+from .core.demand import DemandLooks
 from .core.fleet_store import FleetStore, Presence
 from .core.intake import Intake
 from .core.live_models import LiveModels
@@ -67,11 +72,13 @@ from .v2 import run_events as run_events_routes
 from .v2 import run_output as run_output_routes
 from .v2 import run_rows as run_rows_routes
 from .v2 import runs as runs_routes
+from .v2 import scaling as scaling_routes
 from .v2 import server as server_routes
 from .v2 import tasks as tasks_routes
 from .v2 import triton as triton_routes
 from .v2 import uploads as uploads_routes
 from .v2 import webhooks as webhooks_routes
+from .v2 import workers as workers_routes
 from .webhooks.deliver import Deliverer
 
 #: In the order in which paths are tried: what is asked most comes first.
@@ -89,7 +96,9 @@ _ROUTES = (
     triton_routes,
     history_routes,
     metrics_routes,
+    scaling_routes,
     dead_routes,
+    workers_routes,
     *openai_routes.ROOMS,
     *retrieval_routes.ROOMS,
     instill_routes,
@@ -122,6 +131,10 @@ _SHAPES = (
     ("/pixano/v1/", pixano_shape),
     ("/models/", huggingface_routes.error_shape),
 )
+
+
+#: FastAPI 0.165 and later trace what comes to them, which is not all; older ones take no notice.
+_NO_SPANS: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 
 
 def _calm_collector() -> None:
@@ -161,7 +174,14 @@ class _Api(FastAPI):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in by the door, which stands before the server's own error page too."""
         scope["app"] = self
-        await self._door(scope, receive, send)
+        await (self._door if traces.tracer() is None else self._traced)(scope, receive, send)
+
+    @functools.cached_property
+    def _traced(self) -> ASGIApp:
+        from .http.request_span import TracedRequests
+
+        tracer = traces.tracer()
+        return self._door if tracer is None else TracedRequests(self._door, tracer)
 
     @functools.cached_property
     def _door(self) -> ASGIApp:
@@ -176,12 +196,21 @@ def _usable(
 ) -> tuple[ApiSettings, JobsSettings, FleetStore, Catalog, Outbound]:
     """The settings and what is made of them. Ends the process where they cannot be used."""
     try:
+        telling = from_environment(TelemetrySettings)
+        logs.start(telling)
+        traces.start("wherry-api", telling, version=__version__, instance=logs.this_process())
         settings = settings or from_environment(ApiSettings)
         jobs = jobs or from_environment(JobsSettings)
         if settings.api_keys is not None:
             read_keys(settings.api_keys)
         catalog = load_catalog(settings.models, families=())
-        return settings, jobs, FleetStore(open_store(jobs)), catalog, Outbound(settings, jobs)
+        return (
+            settings,
+            jobs,
+            FleetStore(MeasuredStore(open_store(jobs))),
+            catalog,
+            Outbound(settings, jobs),
+        )
     except (KeyFileError, ValueError) as error:
         sys.stderr.writelines(f"error: {line}\n" for line in str(error).splitlines())
         raise SystemExit(os.EX_CONFIG) from None
@@ -229,10 +258,12 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
             Submitter(queue, store, jobs, outbound, presence),
             waiters,
             live,
+            DemandLooks(queue, jobs),
         )
         app.state.metrics = shown = Metrics(app.state.service, from_environment(MetricsSettings))
         app.state.batches = batches = Runner(app)
         celery = CeleryRunner(app.state.service, keys)
+        await presence.begin()
         presence.start()
         await live.start()
         waiters.start()
@@ -257,6 +288,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
             await keys.stop()
             await outbound.close()
             await queue.close()
+            await asyncio.to_thread(traces.stop)
 
     app = _Api(
         title="Wherry",
@@ -266,6 +298,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=_NO_SPANS,
     )
     app.state.cors_origins = origins_of(settings.cors_origins)
     for routes in _ROUTES:

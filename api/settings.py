@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from ..tasks.base import FAMILIES
 from .egress.settings import OutboundSettings
 
 #: As browsers send it.
@@ -30,6 +31,12 @@ class ApiSettings(OutboundSettings):
         default="",
         description="Origins whose pages may call this server from a browser, such as "
         "`https://app.example.org`, separated by commas or spaces; `*` for all; empty: its own.",
+    )
+    dashboards_url: str = Field(
+        default="",
+        pattern="^(https?://.+)?$",
+        description="Where the fleet's dashboards are, such as `https://grafana.example.org`: the"
+        " console's page Fleet leads there. Empty: nowhere.",
     )
     max_rows_per_job: int = Field(default=1024, ge=1, description="Rows in one request.")
     max_jobs_per_batch: int = Field(
@@ -152,6 +159,49 @@ class ApiSettings(OutboundSettings):
         default="127.0.0.1", description="Address that the gRPC port listens on."
     )
 
+    scaling_target_wait_s: float = Field(
+        default=30.0,
+        ge=1,
+        description="Seconds that an interactive job may wait for its start: what workers are"
+        " wanted for (`GET /v2/scaling`, KEDA).",
+    )
+    scaling_bulk_target_wait_s: float = Field(
+        default=3600.0,
+        ge=1,
+        description="Seconds that a job of the bulk lane may wait for its start.",
+    )
+    scaling_start_s: float = Field(
+        default=30.0,
+        ge=0,
+        description="Seconds from asking for a worker until its process starts: a machine, an"
+        " image. What its models take to load is known, and comes on top.",
+    )
+    scaling_down_after_s: float = Field(
+        default=300.0,
+        ge=1,
+        description="Seconds for which fewer workers must have been enough before fewer are wanted,"
+        " and without any work before none are.",
+    )
+    scaling_unknown_row_s: float = Field(
+        default=0.1,
+        gt=0,
+        description="Device seconds that a row of a model counts as until a batch of it has run.",
+    )
+    scale_to_zero: str = Field(
+        default="",
+        description="Families that may have no worker, separated by commas; `*` for all. A scaler"
+        " starts one when a job comes, so without any the server is ready, and the family's models"
+        " are.",
+    )
+
+    @field_validator("scale_to_zero")
+    @classmethod
+    def _check_families(cls, value: str) -> str:
+        unknown = [family for family in families_of(value) if family not in FAMILIES]
+        if unknown:
+            raise ValueError(f"no family {unknown[0]!r}; there are {', '.join(FAMILIES)}, or *")
+        return value
+
     @field_validator("cors_origins")
     @classmethod
     def _check_origins(cls, value: str) -> str:
@@ -167,3 +217,8 @@ class ApiSettings(OutboundSettings):
 def origins_of(value: str) -> list[str]:
     """The origins of a list."""
     return value.replace(",", " ").split()
+
+
+def families_of(value: str) -> tuple[str, ...]:
+    """The families of a list; all for `*`."""
+    return FAMILIES if value.strip() == "*" else tuple(value.replace(",", " ").split())

@@ -19,9 +19,10 @@ import subprocess
 import tempfile
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from rich.console import Console
@@ -104,7 +105,9 @@ class Tree:
 
 
 @contextlib.contextmanager
-def stack(tree: Path, folder: Path) -> Iterator[tuple[str, int]]:
+def stack(
+    tree: Path, folder: Path, *, env: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[tuple[str, int]]:
     """A checkout's stack: its URL and the process above all of its."""
     folder.mkdir()
     models = folder / "models.toml"
@@ -116,7 +119,7 @@ def stack(tree: Path, folder: Path) -> Iterator[tuple[str, int]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", **env},
     )
     try:
         url = _url(process)

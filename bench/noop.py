@@ -29,7 +29,7 @@ _HERE = Path(__file__).parents[1]
 _CLIENTS = (64, 256)
 
 #: Processes as they are told; whatever else runs counts for none of them.
-_PROCESSES = ("api", "redis", "worker")
+PROCESSES = ("api", "redis", "worker")
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Tree:
         """Ask so many times."""
         before = cpu_s(self.root)
         self.rates[clients].append(load.run(self.url, [_request()] * requests, clients).rate)
-        used = dict.fromkeys(_PROCESSES, 0.0)
+        used = dict.fromkeys(PROCESSES, 0.0)
         for service, seconds in cpu_s(self.root).items():
             name = service.partition("-")[0]
             if name in used:
@@ -76,7 +76,7 @@ def _report(trees: Sequence[Tree]) -> list[dict[str, object]]:
                     "to_the_first": round(statistics.median(a / b for a, b in pairs), 3),
                     **{
                         f"{name}_cpu_us": round(statistics.median(tree.cpu_us[clients, name]))
-                        for name in _PROCESSES
+                        for name in PROCESSES
                     },
                 }
             )

@@ -22,16 +22,19 @@ import httpx
 from ..protocol.errors import WherryError
 from . import operations
 from .address import base_url, key_headers, trusted
-from .client import Client, arguments
-from .flow import Flow, HttpResponse, Pause, Step, failed, reply_of
+from .call_span import operation, program_tracer, request
+from .client import Client
+from .flow import Flow, HttpRequest, HttpResponse, Pause, Step, arguments, failed, reply_of
 from .jobs import JobView
 from .map_steps import Emit, NeedInput, SourceEnd, next_input_async
 from .mapping import MapRun
 from .operations import Input, Output, Wishes
 from .run_views import RunView
 from .runs import Runs
+from .workers import Workers
 
 if TYPE_CHECKING:
+    from ..telemetry.trace_context import TraceContext
     from .annotate import Summary
 
 T = TypeVar("T")
@@ -39,6 +42,8 @@ T = TypeVar("T")
 
 class AsyncClient:
     """A fleet, from asyncio code. The methods are `Client`'s."""
+
+    _linked: Sequence[TraceContext] = ()
 
     def __init__(
         self,
@@ -175,6 +180,11 @@ class AsyncClient:
         """Data sets that the fleet annotates by itself; see docs/runs.md."""
         return AsyncRuns(self._blocking)
 
+    @property
+    def workers(self) -> AsyncWorkers:
+        """The fleet's workers, for its operator; see docs/operations.md."""
+        return AsyncWorkers(self._blocking)
+
     def _blocking(self) -> Client:
         key = self.headers.get("Authorization", "").removeprefix("Bearer ")
         return Client(self.url, api_key=key, timeout_s=self._timeout_s, patience_s=self._patience_s)
@@ -182,6 +192,10 @@ class AsyncClient:
     async def models(self) -> list[dict[str, Any]]:
         """The models and their states."""
         return await self._run(operations.models(patience_s=self._patience_s))
+
+    async def readiness(self) -> list[str]:
+        """What keeps the server from being ready; none when it is."""
+        return await self._run(operations.readiness(patience_s=self._patience_s))
 
     async def get(self, path: str) -> dict[str, Any]:
         """Any document of the server."""
@@ -196,6 +210,12 @@ class AsyncClient:
         return await self._run(operations.delete_json(path, patience_s=self._patience_s))
 
     async def _run(self, flow: Flow[T]) -> T:
+        if (tracer := program_tracer()) is None:
+            return await self._drive(flow)
+        with operation(tracer, flow, self._linked):
+            return await self._drive(flow)
+
+    async def _drive(self, flow: Flow[T]) -> T:
         reply: Any = None  # a generator's first send takes None
         while True:
             try:
@@ -209,6 +229,12 @@ class AsyncClient:
         if isinstance(step, Pause):
             await asyncio.sleep(step.seconds)
             return HttpResponse(0)
+        if (tracer := program_tracer()) is None:
+            return await self._call(step)
+        with request(tracer, self.url, step, self._linked) as (carrying, hear):
+            return hear(await self._call(carrying))
+
+    async def _call(self, step: HttpRequest) -> HttpResponse:
         try:
             return reply_of(await self._http.request(**arguments(step, self._timeout_s)))
         except httpx.RequestError as error:
@@ -230,22 +256,38 @@ class AsyncClient:
         await self.close()
 
 
-class AsyncRuns:
-    """`Client.runs`, each of its calls to be awaited; `rows` gives a list."""
+class AsyncCalls:
+    """What a `Client` has under a name, each of its calls to be awaited; an iterator is a list."""
+
+    #: The name, and whose calls they are.
+    _name: str
+    _kind: type
 
     def __init__(self, connect: Callable[[], Client]) -> None:
         self._connect = connect
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         """A call, made in a thread of its own."""
-        getattr(Runs, name)  # raises what a wrong name raises
+        getattr(self._kind, name)  # raises what a wrong name raises
 
         def work(*args: Any, **options: Any) -> Any:
             with self._connect() as client:
-                found = getattr(client.runs, name)(*args, **options)
+                found = getattr(getattr(client, self._name), name)(*args, **options)
                 return list(found) if isinstance(found, Iterator) else found
 
         return lambda *args, **options: asyncio.to_thread(work, *args, **options)
+
+
+class AsyncRuns(AsyncCalls):
+    """`Client.runs`, each of its calls to be awaited; `rows` gives a list."""
+
+    _name, _kind = "runs", Runs
+
+
+class AsyncWorkers(AsyncCalls):
+    """`Client.workers`, each of its calls to be awaited."""
+
+    _name, _kind = "workers", Workers
 
 
 def _async(inputs: Iterable[Input] | AsyncIterable[Input]) -> AsyncIterator[Input]:

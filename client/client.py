@@ -12,8 +12,9 @@ import httpx
 from ..protocol.errors import WherryError
 from . import operations
 from .address import base_url, key_headers, trusted
+from .call_span import operation, program_tracer, request
 from .errors import UsageError
-from .flow import Flow, HttpRequest, HttpResponse, Pause, Step, failed, reply_of
+from .flow import Flow, HttpRequest, HttpResponse, Pause, Step, arguments, failed, reply_of
 from .jobs import JobView
 from .map_steps import Emit, NeedInput, SourceEnd, next_input
 from .mapping import MapRun
@@ -21,8 +22,10 @@ from .operations import Input, Output, Wishes
 from .plain_http import PlainHttp
 from .run_views import RunView
 from .runs import Runs, detached
+from .workers import Workers
 
 if TYPE_CHECKING:
+    from ..telemetry.trace_context import TraceContext
     from .annotate import Progress, Summary
 
 T = TypeVar("T")
@@ -38,6 +41,8 @@ class Client:
 
     #: Seconds that a map waits for answers at a time.
     _poll_s = operations.POLL_S
+    #: Spans that those of its calls are linked to.
+    _linked: Sequence[TraceContext] = ()
 
     def __init__(
         self,
@@ -160,6 +165,11 @@ class Client:
         """Data sets that the fleet annotates by itself; see docs/runs.md."""
         return Runs(self)
 
+    @property
+    def workers(self) -> Workers:
+        """The fleet's workers, for its operator; see docs/operations.md."""
+        return Workers(self)
+
     @overload
     def annotate(
         self,
@@ -226,6 +236,10 @@ class Client:
         """The models and their states."""
         return self._run(operations.models(patience_s=self._patience_s))
 
+    def readiness(self) -> list[str]:
+        """What keeps the server from being ready; none when it is."""
+        return self._run(operations.readiness(patience_s=self._patience_s))
+
     def get(self, path: str) -> dict[str, Any]:
         """Any document of the server, `/v2/queues` for one."""
         return self._run(operations.get_json(path, patience_s=self._patience_s))
@@ -239,6 +253,12 @@ class Client:
         return self._run(operations.delete_json(path, patience_s=self._patience_s))
 
     def _run(self, flow: Flow[T]) -> T:
+        if (tracer := program_tracer()) is None:
+            return self._drive(flow)
+        with operation(tracer, flow, self._linked):
+            return self._drive(flow)
+
+    def _drive(self, flow: Flow[T]) -> T:
         try:
             step = next(flow)
             while True:
@@ -251,6 +271,12 @@ class Client:
         if isinstance(step, Pause):
             time.sleep(step.seconds)
             return HttpResponse(0)
+        if (tracer := program_tracer()) is None:
+            return self._call(step)
+        with request(tracer, self.url, step, self._linked) as (carrying, hear):
+            return hear(self._call(carrying))
+
+    def _call(self, step: HttpRequest) -> HttpResponse:
         reply = self._plain.reply(step, self._timeout_s) if self._plain else None
         if reply is not None:
             return reply
@@ -288,14 +314,3 @@ class Client:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def arguments(call: HttpRequest, timeout_s: float) -> dict[str, Any]:
-    """A call as httpx takes it."""
-    return {
-        "method": call.method,
-        "url": call.path,
-        "content": call.content,
-        "headers": dict(call.headers),
-        "timeout": httpx.Timeout(timeout_s, read=timeout_s + call.held_s),
-    }

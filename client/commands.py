@@ -1,4 +1,4 @@
-"""`wherry submit | status | result | cancel | models | reload | queues`.
+"""`wherry submit | status | result | models | queues`.
 
 Exit status 0: all went well; 1: something failed; 2: the command was not understood.
 """
@@ -6,22 +6,19 @@ Exit status 0: all went well; 1: something failed; 2: the command was not unders
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 from pydantic_core import from_json
-from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
 
 from ..protocol import codec
-from ..protocol.errors import Unavailable, WherryError
+from ..protocol.errors import WherryError
 from ..tasks.base import Task, TaskInput, TaskOutput
 from ..tasks.registry import get_task, task_names
 from .address import is_web_url
@@ -29,10 +26,9 @@ from .client import Client
 from .command_inputs import check_parameters, named_inputs, parameters_of
 from .jobs import JobView
 from .operations import Output, model_path
-from .tables import jobs_table, model_view, models_table, output_table, queues_table, reload_view
-from .terminal import AsJson, OutFile, Url, connected, print_json, show, stderr, stdout
-
-T = TypeVar("T")
+from .outcomes import attempt, show_error, show_jobs
+from .tables import model_view, models_table, output_table, queues_table
+from .terminal import AsJson, OutFile, Url, connected, print_json, show, stderr, stdout, watched
 
 #: Characters of a job's id.
 _LONGEST_ID = 256
@@ -42,7 +38,7 @@ Timeout = Annotated[float | None, typer.Option(min=0, help="Seconds to wait; def
 
 def register(app: typer.Typer) -> None:
     """Add this room's commands."""
-    for command in (submit, status, result, cancel, models, reload, queues):
+    for command in (submit, status, result, models, queues):
         app.command(command.__name__)(command)
 
 
@@ -85,11 +81,11 @@ def submit(
         def send(read: Callable[[], TaskInput]) -> JobView:
             return client.submit(model, read(), id=id or None, priority=priority, webhook=webhook)
 
-        sent = _attempt((name, partial(send, read)) for name, read in inputs)
+        sent = attempt((name, partial(send, read)) for name, read in inputs)
         if wait:
             failed = _show_answers(client, list(sent), timeout, as_json=as_json)
         else:
-            failed = _show_jobs(sent, "input", as_json=as_json)
+            failed = show_jobs(sent, "input", as_json=as_json)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -98,43 +94,6 @@ def _task(client: Client, model: str) -> Task:
     if name not in task_names():
         raise WherryError(f"model {model!r} has no task that this client knows")
     return get_task(name)
-
-
-def _attempt(
-    calls: Iterable[tuple[str, Callable[[], T]]],
-) -> Iterator[tuple[str, T | WherryError]]:
-    """Each call's value or error. Once the server is away, the rest is not tried."""
-    away: Unavailable | None = None
-    for name, call in calls:
-        outcome: T | WherryError
-        try:
-            outcome = away or call()
-        except WherryError as error:
-            outcome = error
-            away = error if isinstance(error, Unavailable) else None
-        except OSError as error:
-            outcome = WherryError(error.strerror or str(error))
-        yield name, outcome
-
-
-def _show_jobs(
-    outcomes: Iterable[tuple[str, JobView | WherryError]], what: str, *, as_json: bool
-) -> int:
-    """Print jobs: as JSON each as it comes, else as one table. Answers how many failed."""
-    failed, jobs = 0, []
-    for name, outcome in outcomes:
-        if isinstance(outcome, WherryError):
-            failed += 1
-            _show_error({what: name}, outcome, as_json=as_json)
-        elif as_json:
-            named = {} if what == "id" else {what: name}
-            print_json({**named, **outcome.model_dump(mode="json", exclude={"result"})})
-        else:
-            jobs.append((name, outcome))
-    if jobs:
-        names = None if what == "id" else [name for name, _ in jobs]
-        show(jobs_table([job for _, job in jobs], names))
-    return failed
 
 
 def _show_answers(
@@ -157,7 +116,7 @@ def _show_answers(
                 output = client.result(outcome.id, timeout)
             except WherryError as error:
                 failed += 1
-                _show_error(named, error, as_json=as_json)
+                show_error(named, error, as_json=as_json)
             else:
                 if as_json:
                     warning = {"warning": told} if (told := _warning(output)) else {}
@@ -192,14 +151,6 @@ def _show_warning(name: str, output: Output) -> None:
         stderr.print(line, highlight=False, soft_wrap=True)
 
 
-def _show_error(named: dict[str, str], error: WherryError, *, as_json: bool) -> None:
-    if as_json:
-        print_json({**named, "error": error.message, "error_type": error.code})
-    else:
-        line = f"[red]{escape(next(iter(named.values())))}:[/] {escape(error.message)}"
-        stderr.print(line, highlight=False, soft_wrap=True)
-
-
 def status(
     ids: Annotated[list[str], typer.Argument(help="Job ids.")],
     url: Url = "",
@@ -207,8 +158,8 @@ def status(
 ) -> None:
     """Show jobs as they stand."""
     with connected(url) as client:
-        found = _attempt((job_id, partial(client.status, job_id)) for job_id in ids)
-        failed = _show_jobs(found, "id", as_json=as_json)
+        found = attempt((job_id, partial(client.status, job_id)) for job_id in ids)
+        failed = show_jobs(found, "id", as_json=as_json)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -224,7 +175,7 @@ def result(
         try:
             output = client.result(id, timeout)
         except WherryError as error:
-            _show_error({"id": id}, error, as_json=as_json)
+            show_error({"id": id}, error, as_json=as_json)
             raise typer.Exit(1) from None
         _show_warning(id, output)
         if out is not None:
@@ -233,21 +184,6 @@ def result(
             print_json(_document(output))
         else:
             show(output_table("", id, output))
-
-
-def cancel(
-    ids: Annotated[list[str], typer.Argument(help="Job ids.")],
-    url: Url = "",
-    as_json: AsJson = False,
-) -> None:
-    """Cancel jobs."""
-    with connected(url) as client:
-        canceled = list(_attempt((job_id, partial(client.cancel, job_id)) for job_id in ids))
-        failed = _show_jobs(canceled, "id", as_json=as_json)
-    still = [job.id for _, job in canceled if isinstance(job, JobView) and not job.done]
-    if still and not as_json:
-        show(Text(f"canceled when their batches end: {', '.join(still)}"))
-    raise typer.Exit(1 if failed else 0)
 
 
 def models(
@@ -271,18 +207,6 @@ def models(
                 show(Text(f"{entry['name']}:{entry['version']}: {entry['note']}"))
 
 
-def reload(url: Url = "", as_json: AsJson = False) -> None:
-    """Have the whole fleet serve what models.toml says now."""
-    with connected(url) as client:
-        changed = client.post("/v2/repository/reload", {})
-    faults = {**changed["failed"], **changed["workers_at_fault"]}
-    if as_json:
-        print_json(changed)
-    else:
-        show(reload_view(changed))
-    raise typer.Exit(1 if faults or not changed["done"] else 0)
-
-
 def queues(
     watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,
     url: Url = "",
@@ -290,22 +214,4 @@ def queues(
 ) -> None:
     """Show what waits, what runs, and who runs it."""
     with connected(url) as client:
-        if as_json:
-            print_json(client.get("/v2/queues"))
-            while watch:
-                time.sleep(1)
-                print_json(client.get("/v2/queues"))
-        elif watch:
-            _watch(client)
-        else:
-            show(queues_table(client.get("/v2/queues")))
-
-
-def _watch(client: Client) -> None:
-    with Live(Table(), console=stdout, auto_refresh=False) as live:
-        try:
-            while True:
-                live.update(queues_table(client.get("/v2/queues")), refresh=True)
-                time.sleep(1)
-        except KeyboardInterrupt:
-            return
+        watched(lambda: client.get("/v2/queues"), queues_table, again=watch, as_json=as_json)

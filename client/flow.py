@@ -66,6 +66,17 @@ Step = HttpRequest | Pause
 Flow = Generator[Step, HttpResponse, T]
 
 
+def arguments(call: HttpRequest, timeout_s: float) -> dict[str, Any]:
+    """A call as httpx takes it."""
+    return {
+        "method": call.method,
+        "url": call.path,
+        "content": call.content,
+        "headers": dict(call.headers),
+        "timeout": httpx.Timeout(timeout_s, read=timeout_s + call.held_s),
+    }
+
+
 def reply_of(response: httpx.Response) -> HttpResponse:
     """A driver's answer to a call."""
     return HttpResponse(response.status_code, response.content, response.headers)

@@ -45,6 +45,7 @@ class JobView(BaseModel):
     finished_at: datetime | None = None
     worker: str | None = None
     error: JobError | None = None
+    tenant: str | None = None
     history: list[Change] = []
     result: dict[str, Any] | None = None
 

@@ -110,6 +110,11 @@ def model_path(model: str) -> str:
     return f"/v2/models/{quote(model, safe='')}"
 
 
+def repository_path(model: str) -> str:
+    """Where a model is opened and closed."""
+    return f"/v2/repository/models/{quote(model, safe='')}"
+
+
 def _job_path(job_id: str, rest: str = "", **query: Any) -> str:
     if job_id in ("", ".", ".."):  # a URL would take these for another path
         raise JobNotFound(f"no job {job_id!r}")
@@ -249,6 +254,16 @@ def models(*, patience_s: float) -> Flow[list[dict[str, Any]]]:
     )
     listed: list[dict[str, Any]] = reply.json()
     return listed
+
+
+def readiness(*, patience_s: float) -> Flow[list[str]]:
+    """What keeps the server from being ready; none when it is."""
+    call = HttpRequest("GET", "/v2/health/ready")
+    reply = yield call
+    if reply.status == 503 and b'"reasons"' in reply.content:  # it answers: that is what it says
+        return [str(reason) for reason in reply.json()["reasons"]]
+    yield from ask(call, patience_s=patience_s)
+    return []
 
 
 def takes_binary(*, patience_s: float) -> Flow[bool]:

@@ -18,7 +18,8 @@ from .jobs import JobView
 from .operations import Output
 from .terminal import table
 
-_COLOURS = {"succeeded": "green", "failed": "red", "running": "cyan", "canceled": "yellow"}
+#: What a job's state is printed in.
+STATE_COLOURS = {"succeeded": "green", "failed": "red", "running": "cyan", "canceled": "yellow"}
 
 
 def jobs_table(jobs: list[JobView], names: list[str] | None = None) -> Table:
@@ -27,10 +28,10 @@ def jobs_table(jobs: list[JobView], names: list[str] | None = None) -> Table:
     rows = [
         (
             job.id,
-            Text(job.status, style=_COLOURS.get(job.status, "white")),
+            Text(job.status, style=STATE_COLOURS.get(job.status, "white")),
             job.model_name,
             "" if job.queue_position is None else str(job.queue_position),
-            _took(job.created_at, job.finished_at),
+            took(job.created_at, job.finished_at),
             job.error.message if job.error else "",
             name,
         )
@@ -39,7 +40,8 @@ def jobs_table(jobs: list[JobView], names: list[str] | None = None) -> Table:
     return table(columns, rows, fold="error")
 
 
-def _took(start: datetime, end: datetime | None) -> str:
+def took(start: datetime, end: datetime | None) -> str:
+    """How long a job took; "" before its end."""
     return f"{(end - start).total_seconds() * 1000:.0f} ms" if end else ""
 
 

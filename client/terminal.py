@@ -6,8 +6,9 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from rich.console import (
     RenderableType,
     RenderResult,
 )
+from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
@@ -136,6 +138,28 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], *, fold:
 def show(shown: RenderableType) -> None:
     """Print on stdout; what is wider than the terminal goes on in its next line, never lost."""
     stdout.print(shown, crop=False, highlight=False)
+
+
+def watched(
+    ask: Callable[[], dict[str, Any]],
+    draw: Callable[[dict[str, Any]], RenderableType],
+    *,
+    again: bool,
+    as_json: bool,
+) -> None:
+    """Print what a server says; with `again` each second until Ctrl-C."""
+    if not again:
+        print_json(ask()) if as_json else show(draw(ask()))
+        return
+    with suppress(KeyboardInterrupt):
+        if as_json:
+            while True:
+                print_json(ask())
+                time.sleep(1)
+        with Live(Table(), console=stdout, auto_refresh=False) as live:
+            while True:
+                live.update(draw(ask()), refresh=True)
+                time.sleep(1)
 
 
 def print_json(document: Any) -> None:

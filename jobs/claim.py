@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .call import Call, call_script
@@ -38,6 +38,7 @@ def claim(
     *,
     patient: bool = False,
     tenants_apart: bool = False,
+    traced: bool = False,
 ) -> Call[Claim]:
     """Bind the next batch to a worker, and pass on the ticket of `hint` when jobs remain there.
 
@@ -45,7 +46,7 @@ def claim(
     jobs are left to others. One job is always taken, however large; a job that was aboard a crash
     comes alone. A batch that the due group does not fill takes its mates' jobs along, who differ in
     tenant or priority alone; with `tenants_apart` in priority. `patient` lets one that is not full
-    wait, while no other is either.
+    wait, while no other is either. `traced` tells where each job stands in a trace.
     """
     keys = Keys(settings.key_prefix)
     return call_script(
@@ -66,8 +67,9 @@ def claim(
             "budgets": "".join(_line(model_id, budget) for model_id, budget in budgets.items()),
             "patient": "1" if patient else "0",
             "apart": "1" if tenants_apart else "0",
+            "traced": "1" if traced else "0",
         },
-        parse=_read_claim,
+        parse=_read_traced if traced else _read_claim,
     )
 
 
@@ -85,6 +87,25 @@ def _read_claim(reply: list[Any]) -> Claim:
         wait_ms=max(0, wait_ms),
         is_foreign=wait_ms == _FOREIGN,
     )
+
+
+def _read_traced(reply: list[Any]) -> Claim:
+    if len(reply) == 1:  # a batch that waits
+        return _read_claim(reply)
+    *rest, told = reply
+    claim = _read_claim(rest)
+    if not told:
+        return claim
+    traces = dict(zip(map(bytes.decode, told[::2]), told[1::2], strict=True))
+    shares = tuple(
+        replace(share, jobs=tuple(_with_trace(job, traces.get(job.id)) for job in share.jobs))
+        for share in claim.shares
+    )
+    return replace(claim, shares=shares)
+
+
+def _with_trace(job: ClaimedJob, trace: bytes | None) -> ClaimedJob:
+    return job._replace(trace=trace.decode("latin-1")) if trace else job
 
 
 def _read_share(reply: list[Any]) -> Share:

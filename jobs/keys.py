@@ -73,6 +73,10 @@ class Keys:
         """String: id of the job that a worker runs with nothing beside it."""
         return f"{self.prefix}:alone:{worker}"
 
+    def drain(self, node: str) -> str:
+        """String with a TTL: an operator wants the worker of that Celery node to claim no more."""
+        return f"{self.prefix}:drain:{node}"
+
     def token_stream(self, job_id: str) -> str:
         """Stream: what a running job has said so far, in chunks."""
         return f"{self.prefix}:told:{job_id}"
@@ -294,6 +298,15 @@ class Keys:
     def spent(self, model_id: str, day: int) -> str:
         """Number with a TTL: what a model's endpoint has cost on a day, by days since 1970."""
         return f"{self.prefix}:spent:{model_id}:{day}"
+
+    def scaling(self, family: str, policy: str) -> str:
+        """String with a TTL: what a scaler remembers of a family, by its policy, as JSON."""
+        return f"{self.prefix}:scaling:{family}:{policy}"
+
+    @property
+    def work_came(self) -> str:
+        """Channel: a family in which jobs begin to wait."""
+        return f"{self.prefix}:work"
 
     def counted(self, period_s: int) -> str:
         """Hash: what the counters were at the last point of a history, by model/version."""

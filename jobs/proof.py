@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 from ..protocol.errors import NotFound
 from .call import Call, call_script
 from .keys import Keys
+from .processes import about
+from .queue_format import Build
 from .settings import JobsSettings
 from .stores import Store
 
@@ -26,11 +28,11 @@ BEAT_S, GONE_S = 5.0, 20.0
 #: Under which name an API says how it reads records: no model's, which has a slash.
 _READS = "reads"
 
-#: Under which it says how each model is declared: by digests, by `Group.model_id`.
-_DECLARED = "declared"
-
 #: And the fingerprints that it compares jobs by, beside those of the version before.
 _HASH = "sha256"
+
+#: Under which name it says who it is.
+_PROCESS = "process"
 
 
 class Proof(NamedTuple):
@@ -52,8 +54,28 @@ class FleetProof(NamedTuple):
     wants_plain: bool = False
     #: Whether one lives that compares jobs by the earlier kind of fingerprint alone.
     wants_earlier_hash: bool = False
-    #: How each API that lives and says so has its models declared: digests by `Group.model_id`.
-    declared: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+    #: What each says of its process; nothing, for one of the version before.
+    processes: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+
+    def builds(self, *, serving: bool) -> Mapping[str, Build]:
+        """The APIs that take jobs, or those that may not, and what they were built from."""
+        said = {api: self.processes.get(api, {}) for api in self.apis}
+        return {
+            api: Build.of(about)
+            for api, about in said.items()
+            if serving != bool(about.get("refused"))
+        }
+
+    @property
+    def declared(self) -> Mapping[str, Mapping[str, str]]:
+        """How each API that says so has its models declared: digests by `Group.model_id`."""
+        said = self.processes.items()
+        return {api: about["declared"] for api, about in said if "declared" in about}
+
+    def name(self, api: str) -> str:
+        """What an operator calls an API."""
+        said = self.processes.get(api, {})
+        return f"the API on {said['host']} (process {said['pid']})" if said else f"the API {api}"
 
 
 def shown(
@@ -61,10 +83,12 @@ def shown(
     *,
     api: str = "",
     tasks: Mapping[str, str] | None = None,
-    declared: Mapping[str, str] | None = None,
+    said: Mapping[str, object] | None = None,
 ) -> Call[FleetProof]:
-    """What shows the fleet. With `api` it is that API's beat as well, with what it declares."""
-    said = {_DECLARED: dict(declared)} if declared else {}
+    """What shows the fleet. With `api` it is that API's beat as well, with what it declares and
+    has to say of its process.
+    """
+    process = {_PROCESS: {**about(settings), **(said or {})}} if api else {}
     keys = Keys(settings.key_prefix)
     return call_script(
         "proof",
@@ -73,7 +97,7 @@ def shown(
         args={
             "gone_ms": int(GONE_S * 1000),
             "api": api,
-            "about": json.dumps({**(tasks or {}), **said, **_reads(settings)}),
+            "about": json.dumps({**(tasks or {}), **_reads(settings), **process}),
         },
         parse=_shown,
     )
@@ -81,6 +105,12 @@ def shown(
 
 def _reads(settings: JobsSettings) -> dict[str, str]:
     return {_READS: f"compact {_HASH}"} if settings.compact_records else {}
+
+
+def noted(settings: JobsSettings) -> Call[Proof | None]:
+    """The mark that the APIs know, for whoever only looks: a replica tells it, too."""
+    asked = ("GET", Keys(settings.key_prefix).proof)
+    return Call([asked], parse=lambda reply: Proof(*json.loads(reply)) if reply else None)
 
 
 def leave(api: str, settings: JobsSettings) -> Call[None]:
@@ -120,12 +150,12 @@ def is_in(store: Store, proof: Proof) -> bool:
 def _shown(reply: list[Any]) -> FleetProof:
     proof, *flat = reply
     apis = {i.decode(): json.loads(a) for i, a in zip(flat[::2], flat[1::2], strict=True)}
-    declared = {i: about.pop(_DECLARED) for i, about in apis.items() if _DECLARED in about}
-    reads = [about.pop(_READS, "plain") for about in apis.values()]
+    reads = [said.pop(_READS, "plain") for said in apis.values()]
+    processes = {api: said.pop(_PROCESS, {}) for api, said in apis.items()}
     return FleetProof(
         Proof(*json.loads(proof)) if proof else None,
         apis,
         wants_plain="plain" in reads,
         wants_earlier_hash=any(_HASH not in each for each in reads),
-        declared=declared,
+        processes=processes,
     )

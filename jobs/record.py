@@ -36,6 +36,8 @@ class NewJob:
     celery: str = ""
     #: Milliseconds that an attempt may run; 0 for no limit.
     execution_timeout_ms: int = 0
+    #: Where it stands in a trace, as `TraceContext` writes it; "" for one that nobody traces.
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,8 @@ class ClaimedJob(NamedTuple):  # one a row: a frozen dataclass takes four times 
     created_at_ms: int
     #: Whether it was aboard a crash, in this life or before its replay: it runs alone.
     is_suspect: bool = False
+    #: As `NewJob` has it; "" too where the worker traces nothing.
+    trace: str = ""
 
 
 def by_group(jobs: Iterable[ClaimedJob]) -> Mapping[Group, list[ClaimedJob]]:
@@ -265,6 +269,16 @@ class WorkerView:
         """Rows over places in its batches of the last minute; None without any, or an older one."""
         return self._number("batch_fill")
 
+    @property
+    def node(self) -> str:
+        """Its Celery node name: one that is started again bears it, too."""
+        return str(self.info.get("node") or self.id.rpartition("#")[0] or self.id)
+
+    @property
+    def version(self) -> str:
+        """The version of Wherry that it runs; "" for one before versions were told."""
+        return str(self.info.get("version", ""))
+
     def has_warm(self, model_id: str) -> bool:
         """Whether it serves a model that it has loaded."""
         return self.serves(model_id) and model_id not in self._listed("asleep")
@@ -324,6 +338,6 @@ class WorkerView:
 
     @property
     def why_waiting(self) -> str:
-        """Why it serves nothing though it could; "" when it serves, drains, or is none of ours."""
-        idle = self.info.get("state") in ("waiting", "loading")
+        """Why it serves nothing though it could; "" when it serves, ends, or is none of ours."""
+        idle = self.info.get("state") in ("waiting", "loading", "draining")
         return str(self.info.get("reason", "")) if idle else ""

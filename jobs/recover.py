@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..protocol import errors
 from .call import Call, call_script
@@ -14,6 +14,17 @@ from .settings import JobsSettings
 from .ticket import ticket
 
 
+class LostAttempt(NamedTuple):
+    """An attempt that nobody will end: its worker died."""
+
+    id: str
+    attempt: int
+    group: Group
+    started_at_ms: int
+    #: As `NewJob` has it.
+    trace: str
+
+
 @dataclass(frozen=True, slots=True)
 class Reaped:
     """What became of a dead worker's jobs."""
@@ -21,9 +32,13 @@ class Reaped:
     requeued: int
     dead: int
     groups: tuple[Group, ...]
+    #: The attempts of those that are traced, where the caller traces.
+    lost: tuple[LostAttempt, ...] = ()
 
 
-def reap(worker: str, settings: JobsSettings, *, gone: bool = False) -> Call[Reaped]:
+def reap(
+    worker: str, settings: JobsSettings, *, gone: bool = False, traced: bool = False
+) -> Call[Reaped]:
     """Take back what a worker ran, if its lease has run out or its process is known to be gone."""
     keys = Keys(settings.key_prefix)
     return call_script(
@@ -43,9 +58,26 @@ def reap(worker: str, settings: JobsSettings, *, gone: bool = False) -> Call[Rea
             "max_attempts": settings.max_attempts,
             "result_ttl_s": settings.result_ttl_s,
             "gone": "1" if gone else "0",
+            "traced": "1" if traced else "0",
         },
-        parse=lambda reply: Reaped(int(reply[0]), int(reply[1]), _groups(reply[2:])),
+        parse=_reaped,
     )
+
+
+def _reaped(reply: list[Any]) -> Reaped:
+    requeued, dead, told, *groups = reply
+    columns = [told[column::5] for column in range(5)]
+    lost = tuple(
+        LostAttempt(
+            job_id.decode(),
+            int(attempt),
+            Group.parse(group.decode()),
+            int(started),
+            trace.decode("latin-1"),
+        )
+        for job_id, attempt, group, started, trace in zip(*columns, strict=True)
+    )
+    return Reaped(int(requeued), int(dead), _groups(groups), lost)
 
 
 def note_alone(worker: str, job_id: str, settings: JobsSettings) -> Call[None]:

@@ -243,6 +243,8 @@ class Step(BaseModel):
     shard: Shard | None = None
     #: Names of the shard's segments in the store, in the order in which they were written.
     segments: list[str] = []
+    #: Where its run stands in a trace, as `NewJob` has it.
+    trace: str = ""
 
 
 class RunWish(StrEnum):

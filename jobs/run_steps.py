@@ -281,7 +281,7 @@ def removed(run_id: str, settings: JobsSettings) -> Call[None]:
 def _step(reply: list[bytes] | None) -> Step | None:
     if reply is None:
         return None
-    run_id, name, owner, spec, plan, token, record, segments = reply
+    run_id, name, owner, spec, plan, token, record, segments, trace = reply
     return Step(
         run_id=run_id.decode(),
         name=name.decode(),
@@ -291,6 +291,7 @@ def _step(reply: list[bytes] | None) -> Step | None:
         token=token.decode(),
         shard=Shard.model_validate_json(record) if record else None,
         segments=segments.decode().split(),
+        trace=trace.decode("latin-1"),
     )
 
 

@@ -45,12 +45,15 @@ def create_run(
     token: str = "",
     key_id: str = "",
     key_text: str = "",
+    trace: str = "",
 ) -> Call[bool]:
     """Write a run down and have it begun. False for a known one, which stays as it is.
 
     Where the server asks for API keys, `token` is one made for this run, `key_id` and `key_text`
-    its record: both go when the run ends. Raises Conflict for another run of that id, while what
-    the store has of a forgotten one is being removed, and while another writes to its `out`.
+    its record: both go when the run ends. `trace` is where it stands in one.
+
+    Raises Conflict for another run of that id, while what the store has of a forgotten one is being
+    removed, and while another writes to its `out`.
     """
     keys = Keys(settings.key_prefix)
     group = Group(FAMILY, spec.model, spec.version, spec.tenant, BULK_PRIORITY)
@@ -97,6 +100,7 @@ def create_run(
             "key": key_text,
             "out": spec.out,
             "ticket": run_ticket(),
+            "trace": trace,
         },
         parse=parse,
     )

@@ -76,7 +76,7 @@ class FolderStore:
     """A local folder. The default, for one machine or a shared file system."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = self._folder = folder
         self.name = f"folder:{socket.gethostname()}:{folder.absolute()}"
 
     def put(self, key: str, data: bytes) -> str:

@@ -14,6 +14,7 @@ from .record import NewJob, Submission
 from .settings import JobsSettings
 from .tenants import UNLIMITED, TenantLimits
 from .ticket import ticket
+from .trace_fields import trace_fields
 from .webhooks import CELERY
 
 #: A larger payload goes ahead as a plain SET: Lua copies its arguments, a command does not.
@@ -78,6 +79,8 @@ def submit(
         fields["brief"] = min(brief_s, settings.result_ttl_s)
     if job.execution_timeout_ms:
         fields["execution_timeout_ms"] = job.execution_timeout_ms
+    if job.trace:
+        fields |= trace_fields(job.trace)
     return call_script(
         "submit",
         settings,

@@ -55,6 +55,8 @@ class Delivery(NamedTuple):
     tries: int
     #: What is to be sent; empty before the first try.
     body: bytes
+    #: Where the job stands in a trace, as `NewJob` has it.
+    trace: str = ""
 
     @property
     def job_id(self) -> str:
@@ -188,10 +190,16 @@ def retry_webhooks(job_ids: Sequence[str], settings: JobsSettings) -> Call[int]:
 
 
 def _delivery(
-    name: bytes, url: bytes, group: bytes, since: bytes, tries: bytes, body: bytes
+    name: bytes, url: bytes, group: bytes, since: bytes, tries: bytes, body: bytes, trace: bytes
 ) -> Delivery:
     return Delivery(
-        name.decode(), url.decode(), Group.parse(group.decode()), int(since), int(tries), body
+        name.decode(),
+        url.decode(),
+        Group.parse(group.decode()),
+        int(since),
+        int(tries),
+        body,
+        trace.decode("latin-1"),
     )
 
 

@@ -13,6 +13,7 @@ from ..jobs import JobsSettings, redis_url
 from ..jobs.settings import SettingsError, from_environment
 from ..jobs.stores import FolderStore, open_store
 from ..protocol.errors import StoreUnavailable
+from ..telemetry.settings import TelemetrySettings
 from ..workers.settings import WorkerSettings
 from .ports import LOOPBACK, free_port, is_free
 
@@ -24,7 +25,7 @@ class StackError(RuntimeError):
 def require_settings() -> None:
     """Raises StackError, a line a fault, for an environment that no service could start with."""
     faults: list[str] = []
-    for kind in (JobsSettings, ApiSettings, WorkerSettings):
+    for kind in (JobsSettings, ApiSettings, WorkerSettings, TelemetrySettings):
         try:
             from_environment(kind)
         except SettingsError as error:

@@ -18,10 +18,17 @@ if TYPE_CHECKING:
 _ROOMS = (
     (
         "client.commands",
-        ("submit", "status", "result", "cancel", "models", "reload", "queues"),
+        ("submit", "status", "result", "models", "queues"),
+        "client",
+    ),
+    ("client.job_commands", ("jobs", "cancel"), "client"),
+    (
+        "client.fleet_commands",
+        ("workers", "drain", "undrain", "load", "unload", "reload"),
         "client",
     ),
     ("client.annotate_command", ("annotate",), "annotate"),
+    ("client.scaling_command", ("scaling",), "client"),
     ("client.run_commands", ("runs",), "client"),
     ("client.batch_commands", ("batch",), "client"),
     ("client.dead_commands", ("dead",), "client"),
@@ -31,6 +38,8 @@ _ROOMS = (
     ("ops.task_commands", ("tasks", "new-task"), "client"),
     ("ops.export_command", ("export",), "export"),
     ("ops.check_command", ("check",), "worker"),
+    ("ops.logs_command", ("logs",), "client"),
+    ("ops.doctor.command", ("doctor",), "worker"),
     ("ops.tune_command", ("tune",), "worker"),
     ("ops.commands", ("up",), "local"),
     ("ops.service_commands", ("api", "flower", "redis"), "local"),

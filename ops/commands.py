@@ -164,13 +164,14 @@ def up(
 ) -> None:
     """Run the whole stack here until Ctrl-C: Redis, the API, a worker per family, Flower."""
     from ..samples.models import SamplesError, write_samples
+    from . import json_lines
     from .data_folder import DataFolderError
     from .fleet_access import given_password
     from .reach import Reach
     from .stack import Stack, StackError
     from .up import print_error, serve
 
-    console = Console(soft_wrap=True, highlight=False)
+    console = json_lines.console()
     tls = tls_files(tls_cert, tls_key, tls_ca)
     if redis_url and redis_port is not None:
         raise typer.BadParameter("--redis-port is of the Redis that is started: leave --redis-url")

@@ -11,6 +11,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from .json_lines import JsonLog, object_of
+
 _COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_red")
 
 #: Lines of services that start or end as they should, about which nobody can do anything here.
@@ -28,7 +30,8 @@ _FILE_BYTES = 10_000_000
 class LogView:
     """Prints each line behind its service's name, in the service's colour. Threads share it.
 
-    With `file`, every line is kept there too, and what nobody can act on only there.
+    With `file`, every line is kept there too, and what nobody can act on only there. A console of
+    JSON gets objects.
     """
 
     def __init__(self, console: Console, file: Path | None = None) -> None:
@@ -42,7 +45,11 @@ class LogView:
         if not line.strip():
             return
         with self._lock:
-            if self._is_shown(service, line) and _IDLE.search(line):
+            told = object_of(line)
+            if self._is_shown(service, line) and _IDLE.search(told["message"] if told else line):
+                return
+            if isinstance(self._console.file, JsonLog):
+                self._console.file.say(service, line)
                 return
             colour = self._colours.setdefault(service, _COLOURS[len(self._colours) % len(_COLOURS)])
             self._console.print(Text.assemble((f"{service:14} ", colour), line))

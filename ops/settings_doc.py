@@ -12,6 +12,7 @@ from ..client.address import DEFAULT_URL
 from ..jobs.settings import JobsSettings
 from ..runs.settings import RunSettings
 from ..telemetry.metrics_settings import MetricsSettings
+from ..telemetry.settings import TelemetrySettings
 from ..workers.settings import WorkerSettings
 
 _SECTIONS: tuple[tuple[str, type[BaseSettings]], ...] = (
@@ -20,6 +21,7 @@ _SECTIONS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("Workers", WorkerSettings),
     ("Run workers", RunSettings),
     ("Metrics: every process", MetricsSettings),
+    ("Traces and logs: all of them", TelemetrySettings),
 )
 
 _HEAD = """\

@@ -8,11 +8,14 @@ from typing import Any
 from celery import signals
 from celery.exceptions import ImproperlyConfigured
 
+from .. import __version__
 from ..jobs import redis_url
 from ..jobs.settings import JobsSettings, from_environment
 from ..jobs.ticket import RUN_TASK
 from ..protocol.errors import Unavailable, WherryError
+from ..telemetry import traces
 from ..telemetry.metrics_settings import MetricsSettings
+from ..telemetry.settings import TelemetrySettings
 from ..workers.celery_app import new_app
 from ..workers.threads import EXIT_UNUSABLE
 from .settings import RunSettings
@@ -46,7 +49,8 @@ def _start(sender: str, instance: Any, **_: object) -> None:  # Celery gives its
         name = pool if isinstance(pool, str) else pool.__module__
         if "prefork" in name:
             raise ImproperlyConfigured("run workers say goodbye in their own process: -P threads")
-        jobs = from_environment(JobsSettings)
+        jobs, telling = from_environment(JobsSettings), from_environment(TelemetrySettings)
+        traces.start("wherry-runs", telling, version=__version__, instance=sender)
         worker = RunWorker(
             sender,
             jobs=jobs,
@@ -80,3 +84,4 @@ def _drain(**_: object) -> None:
 def _stop(**_: object) -> None:
     if _worker is not None:
         _worker.stop()
+    traces.stop()

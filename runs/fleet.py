@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..client.client import Client
 from ..client.flow import HttpResponse, Step
+from ..telemetry.trace_context import TraceContext
 from .hold import StepHold
 
 #: Seconds that an API which is away is waited for.
@@ -22,10 +23,12 @@ class RunClient(Client):
 
     _poll_s = _POLL_S
 
-    def __init__(self, url: str, hold: StepHold) -> None:
+    def __init__(self, url: str, hold: StepHold, trace: TraceContext | None = None) -> None:
         key = hold.step.token or _NO_KEY
         super().__init__(url, api_key=key, timeout_s=60, patience_s=_PATIENCE_S)
         self._hold = hold
+        if trace is not None:
+            self._linked = (trace,)
 
     def _do(self, step: Step) -> HttpResponse:
         self._hold.check()

@@ -15,7 +15,10 @@ from ..client.annotate.annotate import view
 from ..client.annotate.ledger_file import LedgerHeld
 from ..jobs.call import Queue
 from ..jobs.group import Group
+from ..jobs.measured_store import MeasuredStore
 from ..jobs.outage import Outage
+from ..jobs.processes import about
+from ..jobs.proof import shown
 from ..jobs.run_records import RunError, RunExport, RunState, Step
 from ..jobs.run_steps import (
     beat,
@@ -34,9 +37,12 @@ from ..jobs.runs import FAMILY, get_run
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import Store, open_store
 from ..protocol.errors import Unauthorized, Unavailable, WherryError
+from ..telemetry import logs
 from ..telemetry.metrics_page import MetricsPage
 from ..telemetry.metrics_settings import MetricsSettings
-from ..workers.deaf_consumer import Consuming, restart_consumer
+from ..workers.belonging import why_apart
+from ..workers.cordon import Cordon
+from ..workers.deaf_consumer import Consuming, Listening, restart_consumer
 from ..workers.health import READY
 from ..workers.health_file import HealthFile
 from ..workers.identity import Identity, is_gone
@@ -49,12 +55,16 @@ from .plan import plan_run
 from .settings import RunSettings
 from .shard import ShardRun
 from .sources import check_out, run_place
+from .step_span import tracing
 from .work_folder import WorkFolder
 
 log = logging.getLogger(__name__)
 
 #: Seconds between two looks at the runs, and at what is to be removed.
 _LOOK_S, _REMOVE_S = 1.0, 2.0
+
+#: Seconds between two looks whether the APIs' queue format is ours.
+_COMPARE_S = 5.0
 
 #: Seconds that a step waits which something outside keeps from going on.
 _PAUSE_S = 2.0
@@ -88,7 +98,7 @@ class RunWorker:
         self._identity = Identity.mine(node)
         self._id = self._identity.id
         self._queue = Queue(jobs.redis_url)
-        self._store: Store = open_store(jobs)
+        self._store: Store = MeasuredStore(open_store(jobs))
         self._draining = threading.Event()
         self._outage = Outage(log, "the runs cannot be looked at")
         self._removal = Outage(log, "forgotten runs are not removed")
@@ -99,12 +109,20 @@ class RunWorker:
             probe=lambda _: self._queue.run(look(jobs)),
             restart=lambda: restart_consumer(consumer()),
         )
+        self._listening = Listening(consumer, (FAMILY,))
+        self._cordon = Cordon(
+            self._identity, self._queue, jobs, idle=lambda: not self._at_work, changed=self._beat
+        )
+        #: Threads that do a step.
+        self._at_work: set[int] = set()
+        #: Why it cannot read what the APIs write into the queue, and when it looked.
+        self._apart, self._compared_at = "", float("-inf")
         self._keeper = Every("wherry-run-keeper", _LOOK_S, self._look)
         self._remover = Every("wherry-run-remover", _REMOVE_S, self._remove)
         self._health = HealthFile(
             settings.health_file,
             lease_s=jobs.lease_ttl_s,
-            info=lambda: {"state": "draining" if self._draining.is_set() else READY},
+            info=self._state,
             consuming=self._consuming,
             away=lambda: self._outage.lasts,
         )
@@ -116,6 +134,9 @@ class RunWorker:
         self._folder = WorkFolder(self._settings.run_dir)
         self._health.start()
         self._page.start(MetricsPage("runs", __version__))
+        with self._outage.noted():
+            self._cordon.look()
+            self._compare()
         self._keeper.start()
         self._remover.start()
         log.info("run worker %s is ready", self._id)
@@ -142,31 +163,57 @@ class RunWorker:
     def serve(self) -> None:
         """Do steps until there is none, now that a ticket came."""
         with self._consuming.serving():
-            while not self._draining.is_set():
-                step = self._queue.run(take_step(self._id, self._jobs.lease_ttl_s, self._jobs))
-                if step is None:
-                    return
-                self._do(step)
+            while not (self._draining.is_set() or self._closed):
+                self._at_work.add(threading.get_ident())
+                try:
+                    step = self._queue.run(take_step(self._id, self._jobs.lease_ttl_s, self._jobs))
+                    if step is None:
+                        return
+                    self._do(step)
+                finally:
+                    self._at_work.discard(threading.get_ident())
+
+    @property
+    def _closed(self) -> bool:
+        """Whether steps are left to others for now."""
+        return bool(self._apart) or self._cordon.on
+
+    def _compare(self) -> None:
+        """Hold the queue's format as we know it against those of the APIs that take jobs."""
+        if time.monotonic() - self._compared_at < _COMPARE_S:
+            return
+        self._compared_at = time.monotonic()
+        apart = why_apart(self._queue.run(shown(self._jobs)))
+        if apart and apart != self._apart:
+            log.error("this run worker takes no steps: %s", apart)
+        self._apart = apart
 
     # --- steps ---
 
     def _do(self, step: Step) -> None:
         log.info("run %s: %s", step.run_id, step.name)
         assert self._folder is not None
-        with StepHold(step, self._queue, self._jobs, self._draining) as hold:
+        with (
+            StepHold(step, self._queue, self._jobs, self._draining) as hold,
+            tracing(step, self._id) as span,
+            logs.about(run=step.run_id, step=step.name),
+        ):
             try:
                 with (
                     tempfile.TemporaryDirectory(dir=self._folder.path) as folder,
-                    RunClient(self._settings.api_url, hold) as client,
+                    RunClient(self._settings.api_url, hold, span.context) as client,
                 ):
                     self._run(hold, client, Path(folder))
             except (StepLost, StepCanceled) as end:
+                span.error_type = type(end).__name__
                 log.info("run %s: %s is left: %s", step.run_id, step.name, type(end).__name__)
             except StepEnded:
                 self._release(step)
             except WherryError as error:
+                span.error_type = error.code
                 self._failed(step, error)
-            except Exception:
+            except Exception as error:
+                span.error_type = type(error).__qualname__
                 log.exception("run %s: %s broke off", step.run_id, step.name)
                 self._release(step, pause_s=_PAUSE_S, fault=True)
 
@@ -238,9 +285,10 @@ class RunWorker:
 
     def _look(self) -> None:
         with self._outage.noted():
-            seen = {"seen_at_ms": int(time.time() * 1000)}
-            info = {**self._identity.info(), **self._page.info(), **seen}
-            self._queue.run(beat(self._id, info, self._jobs))
+            self._cordon.look()
+            self._compare()
+            self._listening.set(not self._closed)
+            self._beat()
             known = self._queue.run(run_workers(self._jobs))
             self._health.looked(beats=self._id in known)
             for worker, told in known.items():
@@ -248,7 +296,22 @@ class RunWorker:
                     lost = self._queue.run(lose_worker(worker, self._jobs))
                     log.warning("run worker %s is gone; steps that it was at: %d", worker, lost)
             waiting = self._queue.run(look(self._jobs))
-            self._consuming.look([_WAITING] if waiting else [])
+            self._consuming.look([_WAITING] if waiting and not self._closed else [])
+
+    def _beat(self) -> None:
+        info = {
+            **about(self._jobs),
+            **self._identity.info(),
+            **self._page.info(),
+            **self._state(),
+            "running": len(self._at_work),
+        }
+        self._queue.run(beat(self._id, info, self._jobs))
+
+    def _state(self) -> dict[str, object]:
+        leaves = self._draining.is_set() or self._cordon.on
+        state = "draining" if leaves else "waiting" if self._apart else READY
+        return {"state": state, "reason": self._cordon.reason or self._apart}
 
     def _is_gone(self, info: dict[str, Any]) -> bool:
         silent_s = time.time() - int(info.get("seen_at_ms", 0)) / 1000

@@ -115,9 +115,11 @@ def _own_address(near: str) -> str:
     """This machine's address on its way to a URL's host; "" where that cannot be told."""
     try:
         parts = urlsplit(near)
-        found = socket.getaddrinfo(parts.hostname, parts.port or 0, type=socket.SOCK_DGRAM)
+        if not parts.hostname:
+            return ""
+        found = socket.getaddrinfo(parts.hostname, parts.port or 9, type=socket.SOCK_DGRAM)
         with socket.socket(found[0][0], socket.SOCK_DGRAM) as probe:
-            probe.connect((parts.hostname, parts.port or 9))  # of a datagram, which sends nothing
+            probe.connect(found[0][4])  # of datagrams: nothing is sent
             return str(probe.getsockname()[0])
     except (OSError, ValueError):
         return ""

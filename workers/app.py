@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from celery import signals
 from celery.exceptions import ImproperlyConfigured
 
+from .. import __version__
 from ..jobs import redis_url
 from ..jobs.group import Group
 from ..jobs.settings import JobsSettings, from_environment
 from ..jobs.ticket import TASK
 from ..protocol.errors import ModelFailed, Unavailable, WherryError
+from ..telemetry import traces
 from ..telemetry.metrics_settings import MetricsSettings
+from ..telemetry.settings import TelemetrySettings
 from .celery_app import new_app
 from .settings import WorkerSettings
 from .threads import EXIT_UNUSABLE
@@ -84,6 +87,8 @@ def _start_worker(node: str, instance: Any) -> None:
     if "prefork" in pool:
         raise ImproperlyConfigured("Wherry workers share one device among threads: use -P threads")
     settings = from_environment(WorkerSettings)
+    telling = from_environment(TelemetrySettings)
+    traces.start("wherry-worker", telling, version=__version__, instance=node)
     try:
         asked = resolve(settings.device)
     except ValueError as error:
@@ -146,3 +151,4 @@ def _drain(**_: object) -> None:
 def _stop(**_: object) -> None:
     if _worker is not None:
         _worker.stop()
+    traces.stop()

@@ -1,4 +1,5 @@
-"""Whether a worker belongs to its fleet: it reads the fleet's blob store and has the same models.
+"""Whether a worker belongs to its fleet: it reads the fleet's queue and blob store, and has the
+same models.
 
 One with another store, as on another machine with a folder, would fail each large job and write
 results where no API finds them. So it looks before its first claim, again when Redis or the store
@@ -13,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Collection
 
+from ..jobs import queue_format
 from ..jobs.call import Queue
 from ..jobs.fleet import clock
 from ..jobs.group import Group
@@ -58,8 +60,12 @@ class Belonging:
         #: Those that it knows now.
         self._models = models
         self._listen, self._clock = listen, clock
-        #: Why this worker claims nothing; "" when it does.
-        self.wrong_store = ""
+        #: Why its blob store is not the fleet's; "" while nothing speaks against it.
+        self._wrong_store = ""
+        #: Why it cannot read what the APIs write into the queue; "" when it can.
+        self._wrong_format = ""
+        #: Whether an API waits until who cannot read its jobs is gone.
+        self._is_mixed = False
         #: Why, by `Group.model_id`, for the models that it does not serve.
         self.refused: dict[str, str] = {}
         self._looking = threading.Lock()
@@ -74,9 +80,14 @@ class Belonging:
         self._thread = Every("wherry-belonging", _TICK_S, self._tick)
 
     @property
+    def outside(self) -> str:
+        """Why this worker claims nothing; "" when it does."""
+        return self._wrong_format or self._wrong_store
+
+    @property
     def reason(self) -> str:
         """Why it serves nothing, or not all; "" when it serves all."""
-        return self.wrong_store or "; ".join(self.refused.values())
+        return self.outside or "; ".join(self.refused.values())
 
     def start(self) -> None:
         """Look, then go on looking."""
@@ -93,7 +104,7 @@ class Belonging:
         self._due_at = float("-inf")
 
     def look(self) -> bool:
-        """Look now. Answers whether the store is the fleet's, or nothing speaks against it."""
+        """Look now. Answers whether it belongs here, or nothing speaks against it."""
         with self._looking:
             try:
                 self._judge(self._queue.run(shown(self._settings)))
@@ -101,16 +112,32 @@ class Belonging:
                 log.debug(
                     "whether this worker belongs to its fleet is not known: %s", error.message
                 )
-            self._due_at = self._clock() + (_LOOK_AGAIN_S if self.wrong_store else _LOOK_S)
-            return not self.wrong_store
+            soon = self.outside or self._is_mixed
+            self._due_at = self._clock() + (_LOOK_AGAIN_S if soon else _LOOK_S)
+            return not self.outside
 
     def _tick(self) -> None:
         if self._clock() >= self._due_at:
             self.look()
 
     def _judge(self, seen: FleetProof) -> None:
+        self._compare_formats(seen)
         self._compare(seen)
         self._compare_declarations(seen)
+        self._judge_store(seen)
+        self._listen(not self.outside)
+
+    def _compare_formats(self, seen: FleetProof) -> None:
+        """Hold the queue's format as we know it against those of the APIs that take jobs."""
+        wrong = why_apart(seen)
+        self._is_mixed = bool(seen.builds(serving=False))
+        if wrong and wrong != self._wrong_format:
+            log.error("this worker claims nothing: %s", wrong)
+        elif self._wrong_format and not wrong:
+            log.warning("the APIs' queue format is this worker's: it serves")
+        self._wrong_format = wrong
+
+    def _judge_store(self, seen: FleetProof) -> None:
         if seen.proof is None:
             if self._clock() - self._began > _API_STARTS_S:
                 self._warn_once(
@@ -120,18 +147,17 @@ class Belonging:
                 )
             return
         right = is_in(self._store, seen.proof)
-        if right and self.wrong_store:
+        if right and self._wrong_store:
             log.warning("the blob store is the fleet's again: this worker serves")
-        if not right and not self.wrong_store:
+        if not right and not self._wrong_store:
             why = (
                 f"its blob store ({self._store.name}) is not the one that the API uses"
                 f" ({seen.proof.store}): give both the same WHERRY_STORE_URL or WHERRY_STORE_DIR"
             )
             log.error("this worker claims nothing: %s", why)
-            self.wrong_store = why
+            self._wrong_store = why
         if right:
-            self.wrong_store = ""
-        self._listen(right)
+            self._wrong_store = ""
 
     def _compare(self, seen: FleetProof) -> None:
         """Hold our models against those of the APIs that live."""
@@ -197,3 +223,13 @@ class Belonging:
         if text not in self._told:
             self._told.add(text)
             log.warning("%s", text)
+
+
+def why_apart(seen: FleetProof) -> str:
+    """Why this process cannot work with one of the APIs that take jobs; "" when it can with all.
+
+    Where none takes any, one that waits for this process to leave the queue alone counts.
+    """
+    builds = seen.builds(serving=True) or seen.builds(serving=False)
+    told = (queue_format.OURS.why_not(build, seen.name(api)) for api, build in builds.items())
+    return next(filter(None, told), "")

@@ -6,15 +6,19 @@ measurements.
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from celery import Celery
+from celery import Celery, signals
+from celery.apps import worker as celery_worker
 from celery.bin.celery import celery
 
 from ..jobs.settings import JobsSettings, SettingsError, from_environment
+from ..telemetry import logs
+from ..telemetry.settings import TelemetrySettings
 from . import transport
 from .threads import EXIT_UNUSABLE
 
@@ -22,6 +26,7 @@ from .threads import EXIT_UNUSABLE
 def new_app(name: str) -> Celery:
     """An app on this fleet's Redis. Raises SettingsError."""
     transport.install()
+    _log_as_told()
     app = Celery(name)
     app.conf.update(
         **transport.broker(from_environment(JobsSettings).redis_url),
@@ -55,6 +60,22 @@ def new_app(name: str) -> Celery:
         enable_utc=True,
     )
     return app
+
+
+def _log_as_told() -> None:
+    """Log JSON instead of Celery's own lines, where the settings say so."""
+    telling = from_environment(TelemetrySettings)
+    if telling.log_format != "json":
+        return
+
+    def set_up(loglevel: int, **_: object) -> None:
+        logs.start(telling, level=loglevel)
+
+    def say(message: str, *_: object) -> None:  # from a signal's handler: no logger's lock is taken
+        os.write(2, f"{logs.line('info', 'celery.worker', message)}\n".encode())
+
+    signals.setup_logging.connect(set_up, weak=False)  # with a receiver Celery sets up none
+    celery_worker.safe_say = say
 
 
 def run_command_line(load: Callable[[], Celery], arguments: Sequence[str]) -> NoReturn:

@@ -6,6 +6,7 @@ import functools
 import os
 import socket
 import uuid
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,13 @@ class Identity:
     def info(self) -> dict[str, object]:
         """What the heartbeat carries of it."""
         return dict(asdict(self))
+
+
+def is_here(info: Mapping[str, Any]) -> bool:
+    """Whether a process surely runs on this machine."""
+    machine = _machine()
+    known = machine and info.get("machine") == machine and info.get("started")
+    return bool(known) and _started(int(info["pid"])) == str(info["started"])
 
 
 def is_gone(info: dict[str, Any]) -> bool:

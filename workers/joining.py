@@ -60,7 +60,7 @@ def _compare_versions(theirs: str) -> list[str]:
             )
     return [
         f"this is wherry {__version__}, and the fleet's was {theirs} when the file was made: both"
-        " work together, see docs/operations.md (Upgrading a running fleet)"
+        " work together, see docs/upgrading.md"
     ]
 
 

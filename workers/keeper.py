@@ -12,6 +12,8 @@ from ..jobs.group import Group
 from ..jobs.outage import Outage
 from ..jobs.recover import reap, reissue, sweep
 from ..jobs.settings import JobsSettings
+from ..telemetry import traces
+from .batch_trace import tell_lost
 from .deaf_consumer import Consuming
 from .identity import is_gone
 from .threads import Every
@@ -122,7 +124,9 @@ class Keeper:
             self._rejoined()
 
     def _take_back(self, worker: str, *, gone: bool) -> None:
-        reaped = self._queue.run(reap(worker, self._settings, gone=gone))
+        is_tracing = traces.tracer() is not None
+        reaped = self._queue.run(reap(worker, self._settings, gone=gone, traced=is_tracing))
+        tell_lost(worker, reaped.lost, time.time_ns)
         if reaped.requeued or reaped.dead:
             log.warning(
                 "worker %s is dead: %d jobs requeued, %d to the dead letters",

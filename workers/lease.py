@@ -78,6 +78,12 @@ class Lease:
         """Stop beating. The caller says goodbye."""
         self._thread.stop()
 
+    @property
+    def held(self) -> int:
+        """How many jobs this worker runs now."""
+        with self._lock:
+            return len(self._held)
+
     @contextmanager
     def holding(
         self, group: Group, job_ids: Iterable[str], *, may_hang: bool = True

@@ -56,7 +56,13 @@ class LoadedModel:
         if told["tensors"] is None:
             del told["tensors"]
         tuning = {} if self.verdict is None else told_of(self.verdict)
-        return {**told, "bytes": self.bytes, "batching": self.backend.company.batching, **tuning}
+        return {
+            **told,
+            "bytes": self.bytes,
+            "load_s": round(self.load_s, 3),
+            "batching": self.backend.company.batching,
+            **tuning,
+        }
 
     @property
     def note(self) -> str:

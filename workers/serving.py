@@ -22,9 +22,11 @@ from ..jobs.token_stream import send_chunks
 from ..protocol.errors import BackendError, ModelFailed, Unavailable
 from ..tasks.backends.decoding_pool import DecodingPool
 from ..tasks.backends.device import Device
+from ..telemetry import logs, traces
 from ..telemetry.worker_metrics import ticket_came
 from .batch import Encoded, run_batch
 from .batch_metrics import count_queued
+from .batch_trace import BatchTrace, measured, phase, tracing
 from .belonging import Belonging
 from .blobs import Blobs, JobAnswer
 from .events import JobEvents
@@ -72,11 +74,14 @@ class Serving:
         lease: Lease,
         events: JobEvents | None,
         draining: threading.Event,
+        closed: Callable[[], bool],
         wanted: Callable[[str], None],
         ran: Callable[[BatchStats], None],
     ) -> None:
         #: Hears of each model that a job waits for; and of each batch that has run.
         self._wanted, self._ran = wanted, ran
+        #: Says whether jobs are to be left to others for now.
+        self._closed = closed
         self._id, self._queue, self._jobs, self._settings = worker, queue, jobs, settings
         self._device, self._models, self._lease = device, models, lease
         self._decoding = decoding
@@ -94,7 +99,7 @@ class Serving:
         """Run the batch that is due, now that a ticket came. Answers how many jobs it had."""
         if self._draining.is_set():
             return 0  # the keepers replace the ticket
-        if self._belonging.wrong_store:
+        if self._closed():
             ticket_came("passed_on")
             self._pass_on(hint)
             return 0
@@ -122,12 +127,16 @@ class Serving:
         """Run what was claimed, or give it back at once. Answers how many jobs were run."""
         is_remote = self._models.remote(group.model_id) is not None
         ids = [job.id for job in claimed.jobs]
-        with self._lease.holding(group, ids, may_hang=not is_remote):
+        with (
+            self._lease.holding(group, ids, may_hang=not is_remote),
+            tracing(self._id, group, claimed) as trace,
+            logs.about(model=group.model_id, jobs=ids, **(trace.about if trace else {})),
+        ):
             if self._draining.is_set():
                 for share in claimed.shares:
                     self._give_back(share.group, share.jobs, charged_us=share.charged_us)
                 return 0
-            self._run(group, claimed)
+            self._run(group, claimed, trace)
         return len(ids)
 
     def look(self, fleet: FleetView) -> None:
@@ -170,9 +179,12 @@ class Serving:
                 self._jobs,
                 patient=patient,
                 tenants_apart=not self._settings.tenants_share_batches,
+                traced=traces.tracer() is not None,
             )
             claimed = self._queue.run(call)
-            if claimed.jobs or not claimed.wait_ms or self._draining.is_set():
+            if claimed.jobs or not claimed.wait_ms:
+                return claimed
+            if self._draining.is_set() or self._closed():
                 return claimed
             # Another group may be due long before this one has filled.
             look_again_s = min(claimed.wait_ms / 1000, _LOOK_AGAIN_S)
@@ -181,18 +193,20 @@ class Serving:
             else:
                 self._draining.wait(look_again_s)
 
-    def _run(self, group: Group, claimed: Claim) -> None:
+    def _run(self, group: Group, claimed: Claim, trace: BatchTrace | None) -> None:
         try:
             model = self._models.borrow(group.model, group.version)
         except ModelFailed as error:
-            self._refuse(group, claimed, error)
+            self._refuse(group, claimed, error, trace)
             return
         try:
-            self._run_on(model, group, claimed)
+            self._run_on(model, group, claimed, trace)
         finally:
             self._models.give_back(model)
 
-    def _run_on(self, model: LoadedModel, group: Group, claimed: Claim) -> None:
+    def _run_on(
+        self, model: LoadedModel, group: Group, claimed: Claim, trace: BatchTrace | None
+    ) -> None:
         jobs: Sequence[ClaimedJob] = claimed.jobs
         timing = Timing(self._device)
         if self._events:
@@ -201,7 +215,8 @@ class Serving:
             sender = TokenSender(
                 lambda chunks: self._queue.run(send_chunks(self._id, chunks, self._jobs))
             )
-            jobs, payloads = self._missed.sort_out(jobs, self._blobs.payloads(jobs))
+            with phase(trace, "fetch"):
+                jobs, payloads = self._missed.sort_out(jobs, self._blobs.payloads(jobs))
             if not jobs:
                 return
             # What someone waits for goes first.
@@ -210,10 +225,12 @@ class Serving:
                 nullcontext() if model.backend.is_remote else self._quarantine.around(jobs),
                 self._decoding.ranked(rank),
                 self._device.ranked(rank),
+                measured(trace, self._device),
             ):
                 result = run_batch(model, jobs, payloads, sender)
             before_s = timing.total_s
-            answers = self._blobs.keep(result.answers, self._id)
+            with phase(trace, "store"):
+                answers = self._blobs.keep(result.answers, self._id)
             ran = Ran(
                 rows=result.rows,
                 sizes=result.sizes,
@@ -230,7 +247,7 @@ class Serving:
         stats = timing.stats(group, ran, claimed.charges)
         self._ran(stats)
         outcomes = [answer.outcome() for answer in answers if not answer.interrupted]
-        finished = self._finish(outcomes, stats)
+        finished = self._finish(outcomes, stats, trace)
         self._blobs.settle(jobs, outcomes, finished.accepted)
         self._give_back_unfinished(answers)
         if self._events:
@@ -241,14 +258,27 @@ class Serving:
         for group, jobs in unfinished.items():  # the device did work for them: the charge stays
             self._give_back(group, jobs)
 
-    def _refuse(self, group: Group, claimed: Claim, error: ModelFailed) -> None:
+    def _refuse(
+        self, group: Group, claimed: Claim, error: ModelFailed, trace: BatchTrace | None
+    ) -> None:
         """End the jobs of a model that no worker can load."""
         outcomes = [Encoded(job, error=error).outcome() for job in claimed.jobs]
         stats = BatchStats(group=group, charges=claimed.charges)
-        self._blobs.settle(claimed.jobs, outcomes, self._finish(outcomes, stats).accepted)
+        finished = self._finish(outcomes, stats, trace)
+        self._blobs.settle(claimed.jobs, outcomes, finished.accepted)
 
-    def _finish(self, outcomes: Sequence[Outcome], stats: BatchStats) -> Finished:
-        """Hand the batch over; while Redis is away, hold it and try again."""
+    def _finish(
+        self, outcomes: Sequence[Outcome], stats: BatchStats, trace: BatchTrace | None
+    ) -> Finished:
+        """Hand the batch over, and note how it ended."""
+        with phase(trace, "finish"):
+            finished = self._hand_over(outcomes, stats)
+        if trace is not None:
+            trace.ended(outcomes, finished)
+        return finished
+
+    def _hand_over(self, outcomes: Sequence[Outcome], stats: BatchStats) -> Finished:
+        """Hand a batch over; while Redis is away, hold it and try again."""
         deadline: float | None = None
         outage = Outage(log, "finish waits")
         while True:

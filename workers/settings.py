@@ -111,3 +111,12 @@ class WorkerSettings(EndpointSettings):
         gt=0,
         description="Seconds that finished work may take to reach Redis at shutdown.",
     )
+    pod_name: str = Field(
+        default="",
+        description="Name of the worker's own pod: Kubernetes is told what ending it costs, so that"
+        " pods which run nothing go first. Empty: off.",
+    )
+    pod_credentials: Path = Field(
+        default=Path("/var/run/secrets/kubernetes.io/serviceaccount"),
+        description="Folder of the pod's service account, which may patch pods.",
+    )

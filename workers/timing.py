@@ -78,6 +78,10 @@ class RecentLoad:
             self._rows += stats.rows
             self._places += stats.max_rows
 
+    def busy_share(self) -> float:
+        """Share of about the last minute in which the device computed."""
+        return self.measure()["busy_share"]
+
     def measure(self) -> Mapping[str, float]:
         """Shares from about a minute ago until now, for a worker's heartbeat: it measures time."""
         now, busy_s = self._clock(), self._device.busy_so_far_s

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import logging
 import threading
-import time
 from collections.abc import Callable, Set
 from typing import Any
 
@@ -14,13 +13,13 @@ from celery import Celery
 from ..jobs.call import Queue
 from ..jobs.celery_tasks import revoke_task
 from ..jobs.failed import ALL, ask_load
-from ..jobs.finish import release
 from ..jobs.fleet import FleetView
 from ..jobs.group import Group
 from ..jobs.heeding import SAID
+from ..jobs.measured_store import MeasuredStore
 from ..jobs.orphans import Sweeper
-from ..jobs.read import read
-from ..jobs.record import BatchStats, ClaimedJob
+from ..jobs.processes import about, digests
+from ..jobs.record import BatchStats
 from ..jobs.recover import cancel, reap, reissue
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import open_store
@@ -35,6 +34,7 @@ from .belonging import Belonging
 from .blobs import Blobs
 from .budget import Budgets
 from .changes import Changes
+from .cordon import Cordon
 from .deaf_consumer import Consuming, Listening, restart_consumer
 from .device import kind as device_kind
 from .events import JobEvents
@@ -47,8 +47,10 @@ from .lease import Lease
 from .memory import Memory
 from .metrics_page import OwnPage
 from .models import Models
+from .pod_cost import open_pod_cost
 from .serving import Serving
 from .settings import WorkerSettings
+from .strays import give_back
 from .sweeper import Sweeping
 from .timing import RecentLoad
 from .tuning import open_tuner
@@ -77,7 +79,7 @@ class Worker:
         self._identity = Identity.mine(node)
         self._id = self._identity.id
         self._queue = Queue(jobs.redis_url)
-        store = open_store(jobs)
+        store = MeasuredStore(open_store(jobs))
         self._device = device
         declared = functools.partial(load_catalog, settings.models, families=families)
         budgets = Budgets(self._queue, jobs, device_kind(device.name))
@@ -114,8 +116,9 @@ class Worker:
             self._queue,
             jobs,
             self._models.declared,
-            listen=Listening(consumer, families).set,
+            listen=lambda _: self._listen(),
         )
+        self._listening = Listening(consumer, families)
         self._blobs = Blobs(
             store,
             self._queue,
@@ -126,15 +129,22 @@ class Worker:
             rejoined=self._belonging.again,
         )
         self._sweeping = Sweeping(
-            Sweeper(self._queue, store, jobs), jobs, may=lambda: not self._belonging.wrong_store
+            Sweeper(self._queue, store, jobs), jobs, may=lambda: not self._belonging.outside
         )
         self._lease = Lease(
             self._id,
             self._queue,
             jobs,
             info=self._info,
-            give_back=self._give_back,
+            give_back=functools.partial(give_back, self._id, self._queue, jobs),
             batch_timeout_s=settings.batch_timeout_s,
+        )
+        self._cordon = Cordon(
+            self._identity,
+            self._queue,
+            jobs,
+            idle=lambda: not self._lease.held,
+            changed=lambda: self._lease.beat(),
         )
         self._decoding = DecodingPool(
             settings.decode_threads or usable_cores(), max_bytes=settings.max_decode_bytes
@@ -152,6 +162,7 @@ class Worker:
             lease=self._lease,
             events=self._events,
             draining=self._draining,
+            closed=self._closed,
             wanted=self._changes.want,
             ran=self._ran,
         )
@@ -162,6 +173,7 @@ class Worker:
             probe=lambda groups: self._queue.run(reissue(groups, jobs, at_once=True)),
             restart=lambda: restart_consumer(consumer()),
         )
+        self._pod_cost = open_pod_cost(settings, lambda: self._lease.held, self._load.busy_share)
         self._keeper = Keeper(
             self._id,
             self._queue,
@@ -192,6 +204,7 @@ class Worker:
         self._models.load_all(strict=self._settings.strict_models)
         self._changes.tell_facts()
         self._failures.announce()  # before anybody takes this worker for ready
+        self._cordon.look()
         self._belonging.start()
         self._loading = False
         self._lease.beat()
@@ -199,6 +212,8 @@ class Worker:
             self._events.start()
         self._keeper.start(after_loading=waited)
         self._sweeping.start()
+        if self._pod_cost:
+            self._pod_cost.start()
         names = ", ".join(model.declaration.name for model in self._models) or "no models"
         log.info("worker %s is ready on %s with %s", self._id, self._device.name, names)
 
@@ -212,6 +227,8 @@ class Worker:
         self._serving.end_lanes()
         self._tuner.leave()
         self._sweeping.stop()
+        if self._pod_cost:
+            self._pod_cost.stop()
         self._belonging.stop()
         self._keeper.stop()
         self._lease.stop()
@@ -257,46 +274,41 @@ class Worker:
 
     def _seen(self, fleet: FleetView) -> None:
         self._health.looked(beats=any(w.alive for w in fleet.workers if w.id == self._id))
+        self._cordon.look()
+        self._listen()
         self._failures.look(fleet)
         self._changes.look(fleet)
         self._serving.look(fleet)
         self._historian.look(fleet)
 
-    def _give_back(self, job_ids: list[str]) -> None:
-        for record in self._queue.run(read(job_ids, self._jobs)):
-            if record is None:
-                continue
-            job = ClaimedJob(
-                id=record.id,
-                group=record.group,
-                attempt=record.attempt,
-                rows=record.rows,
-                header_length=0,
-                payload_key="",
-                payload_ref="",
-                created_at_ms=record.created_at_ms,
-            )
-            self._queue.run(release(record.group, self._id, [job], self._jobs))
+    def _closed(self) -> bool:
+        """Whether jobs are left to others for now."""
+        return bool(self._belonging.outside) or self._cordon.on
+
+    def _listen(self) -> None:
+        self._listening.set(not self._closed())
 
     def _served(self) -> list[str]:
         """Ids of the models that jobs are taken for."""
-        if self._belonging.wrong_store:
+        if self._closed():
             return []
         ours = {model.group_model_id for model in self._models} | self._models.asleep
         ours -= self._belonging.refused.keys() | self._models.away.keys()
         return [i for i in self._models.known if i in ours]
 
     def _state(self) -> str:
-        if self._draining.is_set():
+        if self._draining.is_set() or self._cordon.on:
             return "draining"
         if self._loading:
             return "loading"
-        return "waiting" if self._belonging.wrong_store else "ready"
+        return "waiting" if self._belonging.outside else "ready"
 
     def _info(self) -> dict[str, object]:
         served = self._served()
         return {
+            **about(self._jobs),
             **self._identity.info(),
+            "declared": digests(self._models.declared()),
             "families": self._families,
             "device": self._device.name,
             "models": list(dict.fromkeys(model_id.rpartition("/")[0] for model_id in served)),
@@ -310,7 +322,6 @@ class Worker:
             **self._changes.info(),
             **self._page.info(),
             "state": self._state(),
-            "reason": self._belonging.reason or self._tuner.doing,
+            "reason": self._cordon.reason or self._belonging.reason or self._tuner.doing,
             "warnings": [*self._device.warnings, *self._belonging.warnings],
-            "seen_at_ms": int(time.time() * 1000),
         }

@@ -23,9 +23,9 @@ OPEN = frozenset(
 #: The console's files, which say nothing about anybody. What a page shows it asks for with a key.
 _PAGES = re.compile(r"/console(?:/.*)?", re.DOTALL)
 
-#: The operator's: keys, dead letters, webhooks, models opened and closed, what all did together.
+#: The operator's: keys, dead letters, webhooks, workers, models opened and closed, what all did.
 _ADMIN = re.compile(
-    r"/v2/(?:dead|history|keys|webhooks)(?:[/:].*)?"
+    r"/v2/(?:dead|history|keys|scaling|webhooks|workers)(?:[/:].*)?"
     r"|/v2/repository/(?:models/.*|reload)"
     r"|/v2/models/(?:.*/)?stats",
     re.DOTALL,

@@ -24,6 +24,7 @@ from ..core.service import Service, outcome_error
 from ..core.views import job_view
 from ..http.ids import job_path
 from .requests import ANSWER, AnswerForm
+from .task_span import telling
 from .telling import Teller
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,8 @@ class Ends:
     async def tell(self, end: Delivery) -> None:
         """Tell of an end, and write down how that went."""
         try:
-            how = await self._tell(end)
+            with telling(end.trace):
+                how = await self._tell(end)
         except Exception as error:  # whatever a backend or a broker raises
             await self._again(end, error)
         else:

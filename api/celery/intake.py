@@ -16,6 +16,7 @@ from ..core.service import Service
 from ..http.body import OFF_LOOP_BYTES, off_loop
 from .messages import NoMessage, TaskBody, TaskCall, context_of, read_body, read_message
 from .requests import read_job
+from .task_span import receiving
 from .telling import Teller
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,8 @@ class TaskIntake:
         except WherryError as error:
             await self.teller.failed(context_of(call, {}), error)
             return None
-        return await self._take(call, body)
+        with receiving(call):
+            return await self._take(call, body)
 
     async def _take(self, call: TaskCall, body: TaskBody) -> float | None:
         try:

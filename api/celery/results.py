@@ -18,6 +18,7 @@ from ...jobs import redis_url
 from ...jobs.settings import JobsSettings
 from ...protocol.errors import WherryError
 from ..settings import ApiSettings
+from .task_span import carry_on
 
 #: Seconds that one try to reach the broker or the backend takes at most; later ones are ours.
 _TRY_S = 5.0
@@ -48,6 +49,7 @@ def celery_app(jobs: JobsSettings, settings: ApiSettings) -> Celery:
         worker_hijack_root_logger=False,
         enable_utc=True,
     )
+    carry_on()
     try:
         app.backend  # noqa: B018 # made when it is asked for
     except Exception as error:  # each backend has errors of its own, and some packages are not here

@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,8 @@ class Teller:
 
     async def _run(self, work: Callable[[CeleryResults], None]) -> None:
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._pool, partial(self._work, work))
+        context = copy_context()  # a trace that it belongs to, above all
+        await loop.run_in_executor(self._pool, partial(context.run, self._work, work))
 
     def _work(self, work: Callable[[CeleryResults], None]) -> None:
         with self._lock:

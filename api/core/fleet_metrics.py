@@ -14,6 +14,7 @@ from ...jobs.record import GroupView
 from ...jobs.run_steps import run_workers
 from ...protocol.errors import WherryError
 from .models import why_unavailable
+from .scaling import FamilyScaling, scaling_of
 from .service import Service
 
 #: Seconds that a look is good for. One that takes long is good for longer, so that all looks
@@ -44,6 +45,8 @@ class FleetReading:
     #: Those that live, by what they said last.
     run_workers: Mapping[str, Mapping[str, object]]
     max_waiting: int
+    #: How many workers each family wants.
+    scaling: Sequence[FamilyScaling]
 
 
 class FleetMetrics:
@@ -80,11 +83,12 @@ class FleetMetrics:
 
     async def _reading(self) -> FleetReading:
         service, run = self._service, self._service.queue.run
-        fleet, counts, groups, runs = await asyncio.gather(
+        fleet, counts, groups, runs, scaling = await asyncio.gather(
             service.fleet(),
             run(fleet_counts(service.jobs)),
             service.groups(),
             run(run_workers(service.jobs)),
+            scaling_of(service),
         )
         names = self._names(fleet, groups)
         shown = names[:_MOST_MODELS]
@@ -98,7 +102,7 @@ class FleetMetrics:
             counts=counts,
             models=models,
             ready={
-                (each.name, each.version): not why_unavailable(each, fleet)
+                (each.name, each.version): not why_unavailable(service, each, fleet)
                 for each in service.catalog.models
             },
             models_left_out=len(names) - len(shown),
@@ -109,6 +113,7 @@ class FleetMetrics:
                 if fleet.now_ms - int(info.get("seen_at_ms", 0)) <= silent_ms
             },
             max_waiting=service.jobs.max_waiting,
+            scaling=scaling,
         )
 
     def _names(self, fleet: FleetView, groups: Sequence[GroupView]) -> list[ModelName]:

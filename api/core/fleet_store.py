@@ -12,12 +12,16 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 
-from ...jobs import AsyncQueue, JobsSettings
+from ...jobs import AsyncQueue, JobsSettings, queue_format
+from ...jobs.fleet import view
 from ...jobs.group import Group
 from ...jobs.outage import Outage
+from ...jobs.processes import digests
 from ...jobs.proof import BEAT_S, FleetProof, Proof, is_in, leave, set_proof, shown, write
+from ...jobs.queue_format import Build
+from ...jobs.run_steps import run_workers
 from ...jobs.stores import Blob, Store
-from ...protocol.errors import NotFound, StoreUnavailable, WherryError
+from ...protocol.errors import NotFound, StoreUnavailable, Unavailable, WherryError
 from ...tasks.catalog import Catalog
 from ..http.ids import uuid7
 from .store_threads import in_store
@@ -27,6 +31,10 @@ log = logging.getLogger(__name__)
 #: Seconds without any other API after which one that had it wrong from its start says which store
 #: is the fleet's.
 _LONG_ALONE_S = 120.0
+
+
+#: Seconds that an API which starts waits for Redis to tell who else is here.
+_BEGIN_S = 2.0
 
 
 class FleetStore:
@@ -110,6 +118,19 @@ class Presence:
         self.wants_plain = True
         #: And whether one may that knows the earlier fingerprints alone.
         self.wants_earlier_hash = True
+        #: Why this API takes no jobs: who else is here could not read them; "" when it does.
+        self.refused = ""
+
+    def check(self) -> None:
+        """Raises Unavailable while this API may not take jobs."""
+        if self.refused:
+            raise Unavailable(self.refused)
+
+    async def begin(self) -> None:
+        """See who else is here before the first job comes, as far as Redis tells."""
+        with contextlib.suppress(WherryError, TimeoutError):
+            async with asyncio.timeout(_BEGIN_S):
+                await self._compare(await self._queue.run(shown(self._settings)))
 
     def start(self) -> None:
         """Go on looking."""
@@ -130,6 +151,7 @@ class Presence:
         goes_back = not self._settings.compact_records
         self.wants_plain = seen.wants_plain or goes_back
         self.wants_earlier_hash = seen.wants_earlier_hash or goes_back
+        await self._compare(seen)
         others = [api for api in seen.apis if api != self._id]
         if await self._has(seen.proof):
             self._found()
@@ -140,17 +162,37 @@ class Presence:
         else:
             self._miss(seen)
             return
-        models = {
-            Group(model.family, model.name, model.version).model_id: model
+        tasks = {
+            Group(model.family, model.name, model.version).model_id: model.task
             for model in self._catalog.models
         }
-        beat = shown(
-            self._settings,
-            api=self._id,
-            tasks={model_id: model.task for model_id, model in models.items()},
-            declared={model_id: model.digest for model_id, model in models.items()},
-        )
-        await self._queue.run(beat)
+        said = {"declared": digests(self._catalog.models), "refused": self.refused}
+        await self._queue.run(shown(self._settings, api=self._id, tasks=tasks, said=said))
+
+    async def _compare(self, seen: FleetProof) -> None:
+        """Hold the queue's format as we know it against that of the APIs which were here before,
+        and of workers that have not left the queue alone yet.
+        """
+        ours = queue_format.OURS
+        found = [
+            ours.why_not(build, seen.name(api))
+            for api, build in seen.builds(serving=True).items()
+            if api < self._id  # ids are in the order in which APIs began
+        ]
+        fleet = await self._queue.run(view(self._settings))
+        of_runs = await self._queue.run(run_workers(self._settings))
+        infos = {**{each.id: each.info for each in fleet.workers if each.alive}, **of_runs}
+        found += [
+            ours.why_not(Build.of(info), f"worker {worker}")
+            for worker, info in infos.items()
+            if not Build.of(info).knows_formats or info.get("state") == "ready"
+        ]
+        wrong = next(filter(None, found), "")
+        if wrong and wrong != self.refused:
+            log.error("this API takes no jobs: %s", wrong)
+        elif self.refused and not wrong:
+            log.warning("this API takes jobs: who could not read them is gone")
+        self.refused = wrong
 
     def _may_mark(self, *, alone: bool) -> bool:
         if not alone:

@@ -7,6 +7,7 @@ import asyncio
 from ...jobs.fleet import FleetView
 from ...protocol import many
 from ...protocol.errors import Unavailable
+from ..settings import families_of
 from .model_loading import failure_of
 from .service import Service
 
@@ -42,7 +43,8 @@ async def readiness(service: Service) -> tuple[list[str], list[str]]:
         return ["the queue does not answer"], []
     found = (model.name for model in service.catalog.models if failure_of(model, fleet))
     failed = list(dict.fromkeys(found))
-    wrong = [service.store.wrong] if service.store.wrong else []
+    refused = service.submitter.presence.refused
+    wrong = [why for why in (refused, service.store.wrong) if why]
     reasons = wrong + _unserved(service, fleet)
     if service.settings.strict_models:
         reasons += [f"model {name!r} could not be loaded" for name in failed]
@@ -56,5 +58,6 @@ def _unserved(service: Service, fleet: FleetView) -> list[str]:
         ready = worker.alive and not worker.why_waiting and worker.info.get("state") != "loading"
         if ready and isinstance(families, list):
             served.update(families)
+    served.update(families_of(service.settings.scale_to_zero))  # started when a job comes
     missing = [f"no worker for family {f!r}" for f in service.catalog.families() if f not in served]
     return missing + fleet.why_waiting() if missing else []

@@ -44,7 +44,7 @@ def _totals(reading: FleetReading) -> Iterable[Metric]:
     yield plain("wherry_late_answers_total", totals.get("late", 0))
     yield plain("wherry_requeues_total", totals.get("requeued", 0))
     yield plain("wherry_dead_letters", counts.dead_letters)
-    yield plain("wherry_dead_letters_total", totals.get("dead_lettered", 0))
+    yield plain("wherry_jobs_dead_lettered_total", totals.get("dead_lettered", 0))
     yield plain("wherry_webhooks_pending", counts.webhooks_pending)
     yield plain("wherry_webhooks_failed", counts.webhooks_failed)
     yield family(
@@ -148,6 +148,12 @@ def _workers(reading: FleetReading) -> Iterable[Metric]:
     yield family("wherry_workers", [(key, float(count)) for key, count in found.items()])
 
 
+def _scaling(reading: FleetReading) -> Iterable[Metric]:
+    each = reading.scaling
+    yield family("wherry_predicted_device_seconds", [((f.family,), f.device_s) for f in each])
+    yield family("wherry_desired_workers", [((f.family,), float(f.plan.workers)) for f in each])
+
+
 def _runs(reading: FleetReading) -> Iterable[Metric]:
     counts, live = reading.counts, reading.counts.live_runs
     states = Counter((run.state,) for run in live)
@@ -169,5 +175,6 @@ FAMILIES: tuple[Callable[[FleetReading], Iterable[Metric]], ...] = (
     _models,
     _queues,
     _workers,
+    _scaling,
     _runs,
 )

@@ -49,5 +49,13 @@ def _is_for(worker: WorkerView, family: str) -> bool:
     return worker.alive and isinstance(families, list) and family in families
 
 
+def is_manned(family: str, fleet: FleetView) -> bool:
+    """Whether a worker of a family is past its start and stays."""
+    return any(
+        _is_for(worker, family) and worker.info.get("state") not in ("loading", "draining")
+        for worker in fleet.workers
+    )
+
+
 def _id_of(declared: ModelDeclaration) -> str:
     return Group(declared.family, declared.name, declared.version).model_id

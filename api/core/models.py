@@ -12,8 +12,9 @@ from ...jobs.fleet import FleetView, stats
 from ...jobs.group import Group
 from ...protocol import v2
 from ...tasks.catalog import AUTO, ModelDeclaration
+from ..settings import families_of
 from .model_loading import failure_of
-from .model_status import devices_of, status_of
+from .model_status import Status, devices_of, is_manned, status_of
 from .service import Service
 from .views import json_response
 
@@ -49,7 +50,7 @@ def metadata_of(service: Service, declared: ModelDeclaration) -> v2.ModelMetadat
 async def ready_response(service: Service, declared: ModelDeclaration) -> Response:
     """Whether a live worker serves the model and it is not unloaded; 503 and the reason if not."""
     fleet = await service.fleet()
-    reason = why_unavailable(declared, fleet)
+    reason = why_unavailable(service, declared, fleet)
     body: dict[str, Any] = {"name": declared.name, "ready": not reason}
     if not reason:
         return json_response(body)
@@ -57,8 +58,8 @@ async def ready_response(service: Service, declared: ModelDeclaration) -> Respon
     return json_response({**body, "reason": reason}, 503, later)
 
 
-def why_unavailable(declared: ModelDeclaration, fleet: FleetView) -> str:
-    """Why a model is unavailable; "" when it is not."""
+def why_unavailable(service: Service, declared: ModelDeclaration, fleet: FleetView) -> str:
+    """Why a model is unavailable; "" when it is not, or a job has a worker started for it."""
     if declared.name in fleet.unloaded:
         return "unloaded"
     if error := failure_of(declared, fleet):
@@ -71,6 +72,10 @@ def why_unavailable(declared: ModelDeclaration, fleet: FleetView) -> str:
     for worker in fleet.workers:
         if worker.alive and model_id in worker.away:
             return f"its endpoint is away: {worker.away[model_id]}; jobs wait for it"
+    if declared.family in families_of(service.settings.scale_to_zero) and not is_manned(
+        declared.family, fleet
+    ):
+        return ""
     return "; ".join(["no worker serves it now", *fleet.why_waiting()])
 
 
@@ -79,15 +84,22 @@ async def index_of(service: Service, *, only_ready: bool) -> list[dict[str, Any]
     fleet = await service.fleet()
     entries = [
         {
-            **_entry(model, why_unavailable(model, fleet), note_of(model, fleet)),
+            **_entry(model, why_unavailable(service, model, fleet), note_of(model, fleet)),
             **_size(facts := service.live.facts(model), model, fleet),
             "platform": _platform(model, facts),
-            "status": status_of(model, fleet),
+            "status": _status(service, model, fleet),
             "devices": devices_of(model, fleet),
         }
         for model in service.catalog.models
     ]
     return [entry for entry in entries if entry["state"] == "READY" or not only_ready]
+
+
+def _status(service: Service, declared: ModelDeclaration, fleet: FleetView) -> Status:
+    """How a model stands; one that a job has a worker started for is cold, too."""
+    status = status_of(declared, fleet)
+    is_started = status == "unserved" and not why_unavailable(service, declared, fleet)
+    return "cold" if is_started else status
 
 
 def note_of(declared: ModelDeclaration, fleet: FleetView) -> str:

@@ -16,6 +16,7 @@ from ...jobs.runs import (
     shards_of,
 )
 from ...protocol.errors import Conflict, InvalidRequest, NotFound
+from ...telemetry import traces
 from ..access.caller import caller
 from ..access.keys import make
 from ..http.ids import shown_id
@@ -46,7 +47,7 @@ async def begin_run(service: Service, spec: RunSpec, *, closed: bool) -> bool:
             max_waiting_bytes=limits.max_waiting_bytes,
             submits_per_s=limits.submits_per_s,
         )
-    call = create_run(spec, service.jobs, **key)
+    call = create_run(spec, service.jobs, trace=traces.current(), **key)
     try:
         return await service.queue.run(call)
     except Conflict as error:

@@ -27,6 +27,7 @@ from ...tasks.catalog import Catalog, ModelDeclaration
 from ..access.caller import caller
 from ..http.ids import shown_id
 from ..settings import ApiSettings
+from .demand import DemandLooks
 from .fleet_store import FleetStore
 from .intake import Intake
 from .live_models import LiveModels
@@ -54,6 +55,7 @@ class Service:
     submitter: Submitter
     waiters: Waiters
     live: LiveModels
+    demand: DemandLooks
 
     @classmethod
     def of(cls, request: Request) -> Service:

@@ -22,12 +22,14 @@ from ...protocol.errors import (
     TenantLimit,
     WherryError,
 )
+from ...telemetry import traces
 from ..egress.outbound import Outbound
 from ..http.ids import shown_id
 from .fingerprint import fingerprint, is_earlier
 from .fleet_store import Presence
 from .new_job import PreparedJob
 from .store_threads import in_store
+from .submit_span import submitted
 
 log = logging.getLogger(__name__)
 
@@ -45,14 +47,21 @@ class Submitter:
     async def store(
         self, prepared: PreparedJob, *, reply_to: str = "", brief_s: int = 0
     ) -> Submission:
-        """Store a job and wake its workers. Raises what submit raises.
+        """Store a job and wake its workers. Raises what submit raises; Unavailable where who else
+        is here could not read it.
 
         One that nobody else can name is kept for `brief_s` after its end, where that is said; but
         as long as any other where a webhook is to tell of it.
         """
-        job = prepared.job
-        if not prepared.fresh or job.webhook:
+        self.presence.check()
+        if not prepared.fresh or prepared.job.webhook:
             brief_s = 0
+        if (tracer := traces.tracer()) is None:
+            return await self._store(prepared.job, reply_to, brief_s)
+        store = partial(self._store, reply_to=reply_to, brief_s=brief_s)
+        return await submitted(tracer, prepared.job, store)
+
+    async def _store(self, job: NewJob, reply_to: str, brief_s: int) -> Submission:
         if job.webhook:
             await self.outbound.check_webhook(job.webhook)
         if len(job.payload) <= self.settings.inline_max_bytes:

@@ -77,6 +77,7 @@ class Waiters:
         self._redis = queue.redis
         keys = Keys(settings.key_prefix)
         self._channel, self._run_channel = keys.changes, keys.run_changes.encode()
+        self._work_channel = keys.work_came.encode()
         #: Where a job's response is sent to this process, if its `reply_to` says so.
         self.reply_channel = keys.reply(uuid7())
         self._watches: dict[str, set[Watch]] = {}
@@ -84,6 +85,8 @@ class Waiters:
         self.feed = JobFeed()
         #: Whoever watches runs.
         self.runs = RunFeed()
+        #: Whoever watches for work to come, by the family's name.
+        self.work = RunFeed()
         self._task: asyncio.Task[None] | None = None
         self._listening = True  # until it turns out otherwise: the first failure is news
 
@@ -127,11 +130,14 @@ class Waiters:
     async def _listen(self) -> None:
         async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
             async with asyncio.timeout(_SUBSCRIBE_S):
-                await pubsub.subscribe(self._channel, self.reply_channel, self._run_channel)
+                await pubsub.subscribe(
+                    self._channel, self.reply_channel, self._run_channel, self._work_channel
+                )
             self._listening = True
             self._notify(("", job_id) for job_id in list(self._watches))
             self.feed.tell_of_a_gap()
             self.runs.tell("")
+            self.work.tell("")
             while True:
                 # The timeout keeps the socket's own from ending a quiet subscription.
                 message = await pubsub.get_message(timeout=10)
@@ -139,6 +145,9 @@ class Waiters:
                     continue
                 if message["channel"] == self._run_channel:
                     self.runs.tell(message["data"].decode())
+                    continue
+                if message["channel"] == self._work_channel:
+                    self.work.tell(message["data"].decode())
                     continue
                 if not (self._watches or self.feed):
                     continue

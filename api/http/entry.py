@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 import time
@@ -10,6 +11,7 @@ from contextvars import ContextVar
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ...telemetry import logs
 from ...telemetry.api_metrics import UNMATCHED, requests
 from .fast_route import ROUTE
 from .ids import uuid7
@@ -38,6 +40,8 @@ _LEFT = 499
 
 #: A client's own request id is kept when it can stand in a log line.
 _PRINTABLE = re.compile(rb"[!-~]{1,128}")
+
+_NOTHING = contextlib.nullcontext()
 
 
 class Door:
@@ -88,9 +92,11 @@ class Door:
                     message["headers"].append((WARNING_HEADER, text))
             await send(message)
 
+        app = self._compressed if compress else self._plain
         requests.now += 1
         try:
-            await (self._compressed if compress else self._plain)(scope, receive, send_named)
+            with logs.about(request_id=scope[REQUEST_ID]) if logs.structured() else _NOTHING:
+                await app(scope, receive, send_named)
         except Exception:
             status = 500
             raise

@@ -56,8 +56,8 @@ _ERROR = {"error": "input 'text' is missing", "error_type": "invalid_request", "
 
 _CODES = {
     400: "The request can never work; the text names the field.",
-    404: "No such model, version or job.",
-    409: "The id is taken by another body.",
+    404: "No such model, version, job or worker.",
+    409: "The id is taken by another body, or what is there does not allow it.",
     410: "The job was canceled or expired.",
     413: "Too many bytes or rows.",
     503: "The queue is full or away, or the model is unloaded; Retry-After says when to come back.",

@@ -8,13 +8,14 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from ... import __version__
-from ...jobs.fleet import FleetView, RunningModel, at_work
-from ...jobs.record import GroupView, WorkerView
+from ...jobs.fleet import FleetView, at_work
+from ...jobs.record import GroupView
 from ...protocol import v2
 from ..access.caller import Caller, caller
 from ..core.health import EXTENSIONS, readiness
 from ..core.service import Service
 from ..core.views import json_response, timestamp
+from ..core.workers import worker_view
 from ..http.fast_route import FastRoute
 
 router = APIRouter(tags=["server"], route_class=FastRoute)
@@ -72,11 +73,14 @@ async def queues(request: Request) -> Response:
     if not who.admin:
         return json_response(_own_queues(groups, fleet, who))
     runs = await service.queue.run(at_work(service.jobs))
+    dashboards = service.settings.dashboards_url
     return json_response(
         {
+            **({"dashboards_url": dashboards} if dashboards else {}),
             "queues": [_group(group) for group in groups],
             "workers": [
-                _worker(worker, fleet.now_ms, runs.get(worker.id, ())) for worker in fleet.workers
+                worker_view(worker, fleet.now_ms, runs.get(worker.id, ()))
+                for worker in fleet.workers
             ],
             "totals": {name: fleet.totals.get(name, 0) for name in _TOTALS},
             "at": timestamp(fleet.now_ms),
@@ -114,34 +118,4 @@ def _group(seen: GroupView) -> dict[str, Any]:
         "batch_fill": seen.batch_fill,
         "weight": seen.weight,
         "device_s_per_s": seen.device_s_per_s,
-    }
-
-
-def _worker(worker: WorkerView, now_ms: int, runs: Sequence[RunningModel]) -> dict[str, Any]:
-    info, seen = worker.info, worker.info.get("seen_at_ms")
-    return {
-        "id": worker.id,
-        "alive": worker.alive,
-        "families": info.get("families", []),
-        "device": info.get("device"),
-        "models": info.get("models", []),
-        "asleep": info.get("asleep", []),
-        "model_bytes": info.get("model_bytes", {}),
-        "failed": info.get("failed", {}),
-        "state": info.get("state"),
-        "reason": info.get("reason", ""),
-        "warnings": info.get("warnings", []),
-        "running": worker.running,
-        "runs": [
-            {
-                "model": each.group.model,
-                "version": each.group.version,
-                "jobs": round(each.share * worker.running),
-                "for_s": each.for_s,
-            }
-            for each in runs
-        ],
-        "busy_share": worker.busy_share,
-        "batch_fill": worker.batch_fill,
-        "last_seen_s": round((now_ms - seen) / 1000, 1) if isinstance(seen, int) else None,
     }

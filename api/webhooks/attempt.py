@@ -8,6 +8,7 @@ import hashlib
 import random
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from pydantic_core import to_json
@@ -18,8 +19,10 @@ from ...jobs.webhooks import Delivery
 from ...protocol.webhooks import ID, SIGNATURE, TIMESTAMP, signature
 from ...tasks.egress.allowed import OutboundError
 from ...tasks.egress.guard import OutboundGuard
+from ...telemetry import traces
 from ..access.caller import Caller, acting
 from ..core.views import job_view, timestamp
+from .delivery_span import traced
 
 #: Seconds that tries are apart at most, unless the receiver asks for more.
 _LONGEST_PAUSE_S = 3600.0
@@ -32,6 +35,8 @@ class DeliveryResult(NamedTuple):
     #: The receiver wants no more of these (410).
     gone: bool = False
     retry_after_s: float = 0.0
+    #: The receiver's; 0 where it did not answer.
+    status: int = 0
 
 
 def message_id(name: str) -> str:
@@ -91,12 +96,22 @@ async def send(
         TIMESTAMP: str(sent_at),
         SIGNATURE: signature(keys, name, sent_at, delivery.body),
     }
+    if (tracer := traces.tracer()) is None:
+        return await _posted(guard, delivery, headers, seconds)
+    post = partial(_posted, guard, delivery, headers, seconds)
+    return await traced(tracer, delivery, headers, post)
+
+
+async def _posted(
+    guard: OutboundGuard, delivery: Delivery, headers: Mapping[str, str], seconds: float
+) -> DeliveryResult:
     try:
         async with (
             asyncio.timeout(seconds),
             guard.request("POST", delivery.url, headers=headers, content=delivery.body) as response,
         ):
-            return judged(response.status_code, response.headers, time.time())
+            answer = judged(response.status_code, response.headers, time.time())
+            return answer._replace(status=response.status_code)
     except TimeoutError:
         return DeliveryResult(f"no answer in {seconds:g} s")
     except OutboundError as error:

@@ -5,10 +5,11 @@
 -- ARGV 1 prefix, 2 worker, 3 group_id (of the ticket), 4 ticket (the next), 5 result_ttl_s,
 --      6 budgets (a line ' model/version rows bytes preferred-rows delay-ms' for each model that
 --      the worker serves; -1 for one that its device has no part in: it never waits for company), 7 patient ('1' while its device is busy: a batch that is not full may wait),
---      8 apart ('1' when tenants share no batch)
+--      8 apart ('1' when tenants share no batch), 9 traced ('1' when the worker wants to know who is)
 -- Returns {wait ms (-1: none of this worker's models waits), share, ...}, the first of the group that
 --      was due. A share is {group id, charged µs, id, attempt, rows, header length, payload key,
---      payload ref, created ms, '1' when it was aboard a crash, id, ...}.
+--      payload ref, created ms, '1' when it was aboard a crash, id, ...}. With `traced` the last is no share, but
+--      {id, trace, ...} of the jobs that have one.
 
 -- Flows and groups looked at: who lingers or is for others must not make this slow. Nor must mates of whom
 -- none fits in: a batch that has its bytes would go through the heads of all their lists.
@@ -299,5 +300,13 @@ announce(lines)
 local out = {needed and not chosen and -1 or 0}
 for _, share in ipairs(shares) do
   if share.claimed > 0 then out[#out + 1] = share.out end
+end
+if ARGV[9] == '1' then
+  local traces = {}
+  for _, id in ipairs(taken) do
+    local trace = trace_of(key('job', id))
+    if trace ~= '' then traces[#traces + 1], traces[#traces + 2] = id, trace end
+  end
+  out[#out + 1] = traces
 end
 return out

@@ -48,6 +48,14 @@ local function is_tight()
   local most, used = string.match(info, '\nmaxmemory:(%d+)'), string.match(info, '\nused_memory:(%d+)')
   return not (most and used) or most ~= '0' and used * 2 > tonumber(most)
 end
+-- Where a job or a run stands in a trace; '' where nobody traces it. A long one has several fields.
+local function trace_of(record)
+  local text, n = redis.call('HGET', record, 'trace') or '', 1
+  while #text == 64 * n do
+    text, n = text .. (redis.call('HGET', record, 'trace' .. n) or ''), n + 1
+  end
+  return text
+end
 local function announce(lines)
   if #lines > 0 then redis.call('PUBLISH', P .. ':changes', table.concat(lines, '\n')) end
 end
@@ -108,6 +116,7 @@ local function enter(id)
     redis.call('ZREM', idle, flow)
   else
     redis.call('HSET', key('pace', family), 'since', text(now_ms()), 'served_at', 0)
+    redis.call('PUBLISH', P .. ':work', family) -- a scaler may have no worker for it
   end
   redis.call('ZADD', flows, pass, flow)
 end

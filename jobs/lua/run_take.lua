@@ -3,7 +3,7 @@
 -- KEYS 1 leases, 2 ready (runs), 3 queue (Celery's)
 -- ARGV 1 prefix, 2 worker, 3 lease_ms, 4 ticket (for another worker, where more wait)
 -- Returns the run's id, step, owner (who the worker is for this step), spec, plan, token, the shard's record, its
--- segments; false when there is none.
+-- segments, the run's trace; false when there is none.
 local ms = now_ms()
 local function lease(id, step)
   local run = key('run', id)
@@ -21,7 +21,7 @@ local function lease(id, step)
   local n = string.match(step, '^shard/(%d+)$')
   local record = n and redis.call('HGET', of(id, 'shards'), n) or ''
   local segments = n and redis.call('HGET', of(id, 'segments'), n) or ''
-  return {id, step, owner, f[1], f[2] or '', f[3] or '', record, segments}
+  return {id, step, owner, f[1], f[2] or '', f[3] or '', record, segments, trace_of(run)}
 end
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(ms), 'LIMIT', 0, 100)) do
   local id, step = string.match(member, '^(%S+) (.*)$')

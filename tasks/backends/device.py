@@ -6,9 +6,19 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 #: Seconds that a thread which lets go of the device waits at most until the next one has it.
 _GIVES_WAY_S = 0.005
+
+
+class DeviceTurn(NamedTuple):
+    """One turn at the device, by `time.perf_counter`."""
+
+    #: When it was asked for, had, and let go.
+    came_s: float
+    began_s: float
+    ended_s: float
 
 
 class Device:
@@ -44,6 +54,8 @@ class Device:
         finally:
             held_s = time.perf_counter() - started
             self._mine.held_s = self.held_s + held_s
+            if (noted := self._noted) is not None:
+                noted.append(DeviceTurn(came, started, started + held_s))
             with self._changed:
                 self._held, self._held_at = False, None
                 self._busy_s += held_s
@@ -84,6 +96,21 @@ class Device:
             yield
         finally:
             self._mine.rank = 0
+
+    @contextmanager
+    def noting(self) -> Iterator[list[DeviceTurn]]:
+        """Note each turn that this thread has."""
+        noted: list[DeviceTurn] = []
+        self._mine.noted = noted
+        try:
+            yield noted
+        finally:
+            self._mine.noted = None
+
+    @property
+    def _noted(self) -> list[DeviceTurn] | None:
+        noted: list[DeviceTurn] | None = getattr(self._mine, "noted", None)
+        return noted
 
     @property
     def busy(self) -> bool:

@@ -7,12 +7,8 @@ that another library's copy of the same messages does no harm in one process.
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-
 from .config_messages import CONFIG_MESSAGES, ENUMS, STATE_MESSAGES
+from .table import message_classes
 
 PACKAGE = "inference"
 SERVICE = f"{PACKAGE}.GRPCInferenceService"
@@ -27,8 +23,7 @@ _REPOSITORY = (
     "repository_name=1 string, model_name=2 string, parameters=3 map ModelRepositoryParameter"
 )
 
-#: Message -> its fields: name=number, then repeated, map (from string), enum, or oneof and perhaps
-#: what that is called, then the type.
+#: Message -> its fields, as table.py reads them.
 _MESSAGES = {
     **CONFIG_MESSAGES,
     **STATE_MESSAGES,
@@ -122,67 +117,4 @@ _MESSAGES = {
     "RepositoryModelUnloadResponse": "",
 }
 
-_FIELD = re.compile(r"(\w+)=(\d+) (?:(repeated|map|enum|oneof(?:\(\w+\))?) )?([\w.]+)")
-_Field = descriptor_pb2.FieldDescriptorProto
-
-
-def _build() -> dict[str, type[Any]]:
-    """Message classes by name."""
-    file = descriptor_pb2.FileDescriptorProto(
-        name="wherry/open_inference_grpc.proto", package=PACKAGE, syntax="proto3"
-    )
-    made: dict[str, descriptor_pb2.DescriptorProto] = {}
-    for name, fields in _MESSAGES.items():
-        outer, _, inner = name.rpartition(".")
-        message = made[outer].nested_type.add() if outer else file.message_type.add()
-        message.name, made[name] = inner or name, message
-        for field, number, kind, of in _FIELD.findall(fields):
-            _add_field(message, name, field, int(number), kind, of)
-    for name, values in ENUMS.items():
-        outer, _, inner = name.rpartition(".")
-        enum = made[outer].enum_type.add() if outer else file.enum_type.add()
-        enum.name = inner or name
-        for number, value in enumerate(values):
-            enum.value.add(name=value, number=number)
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return {
-        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{PACKAGE}.{name}"))
-        for name in _MESSAGES
-    }
-
-
-def _add_field(
-    message: descriptor_pb2.DescriptorProto, owner: str, name: str, number: int, kind: str, of: str
-) -> None:
-    if kind == "map":
-        of = _add_entry(message, owner, name, of)
-    field = message.field.add(name=name, number=number, label=_Field.LABEL_OPTIONAL)
-    if kind in ("repeated", "map"):
-        field.label = _Field.LABEL_REPEATED
-    if kind.startswith("oneof"):
-        if not message.oneof_decl:
-            message.oneof_decl.add(name=kind[6:-1] or "parameter_choice")
-        field.oneof_index = 0
-    _set_type(field, of)
-
-
-def _add_entry(message: descriptor_pb2.DescriptorProto, owner: str, name: str, of: str) -> str:
-    """A map is a repeated message of key and value."""
-    entry = message.nested_type.add(name=f"{name.title().replace('_', '')}Entry")
-    entry.options.map_entry = True
-    entry.field.add(name="key", number=1, label=_Field.LABEL_OPTIONAL, type=_Field.TYPE_STRING)
-    _set_type(entry.field.add(name="value", number=2, label=_Field.LABEL_OPTIONAL), of)
-    return f"{owner}.{entry.name}"
-
-
-def _set_type(field: descriptor_pb2.FieldDescriptorProto, of: str) -> None:
-    scalar = getattr(_Field, f"TYPE_{of.upper()}", None)
-    if scalar is not None:
-        field.type = scalar
-        return
-    field.type = _Field.TYPE_ENUM if of in ENUMS else _Field.TYPE_MESSAGE
-    field.type_name = f".{PACKAGE}.{of}"
-
-
-MESSAGES = _build()
+MESSAGES = message_classes("wherry/open_inference_grpc.proto", PACKAGE, _MESSAGES, ENUMS)

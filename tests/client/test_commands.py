@@ -15,7 +15,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from wherry.client import Client, commands, terminal
+from wherry.client import Client, commands, fleet_commands, job_commands, terminal
 from wherry.ops.ports import free_port
 from wherry.ops.stack import Stack
 from wherry.protocol import v2
@@ -27,7 +27,8 @@ from .proxy import Answer, Proxy
 Wherry = Callable[..., Result]
 
 APP = typer.Typer(pretty_exceptions_enable=False)
-commands.register(APP)
+for room in (commands, job_commands, fleet_commands):
+    room.register(APP)
 
 
 @pytest.fixture

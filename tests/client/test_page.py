@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from wherry.client import AsyncClient, Client, commands
+from wherry.client import AsyncClient, Client, commands, fleet_commands, job_commands
 from wherry.ops.stack import Stack
 from wherry.protocol.errors import WherryError
 
@@ -33,7 +33,8 @@ def test_the_page_is_true(
     Path("sentences.txt").write_text("One.\nTwo.\n")
 
     app = typer.Typer()
-    commands.register(app)
+    for room in (commands, job_commands, fleet_commands):
+        room.register(app)
     names: dict[str, object] = {}
     for language, text in BLOCKS:
         if language == "python":
@@ -68,7 +69,8 @@ def test_it_names_every_call_option_error_and_command() -> None:
     ours = tree(WherryError)
     assert ours <= words, ours - words
     app = typer.Typer()
-    commands.register(app)
+    for room in (commands, job_commands, fleet_commands):
+        room.register(app)
     for command in app.registered_commands:
         assert command.callback is not None
         assert f"wherry {command.name}" in PAGE

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from wherry.ops.ports import free_port
 from wherry.ops.stack import Stack
 
 from ..support import tools
@@ -19,7 +20,9 @@ from ..support.tools import TIME, WEATHER
 pytestmark = pytest.mark.slow  # torch loads twice: here to build the model, and in the worker
 
 ASKED = [{"role": "user", "content": "hello"}]
-MODELS = ("chat", "continuous")
+
+#: The last is the first one behind `backend = "endpoint"`.
+MODELS = ("chat", "continuous", "far")
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +30,21 @@ def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     folder = tmp_path_factory.mktemp("stack")
     source = str(tools.chat(folder / "hermes", "hermes"))
     models = folder / "models.toml"
+    port = free_port()
+    far = {"source": f"http://127.0.0.1:{port}/v1", "protocol": "openai", "model": "chat"}
     models.write_text(
         model("chat", "chat", backend="transformers", source=source)
+        + model("far", "chat", backend="endpoint", **far)
         + model("continuous", "chat", backend="transformers", source=source, continuous=True)
         + model("plain", "chat", backend="stub")
     )
+    env = {
+        "WHERRY_ENDPOINT_HOSTS": "127.0.0.1:*",
+        "WHERRY_ENDPOINT_SCHEMES": "http",
+        "WHERRY_OUTBOUND_NETWORKS": "127.0.0.1/32",
+    }
     with (
-        Stack(models=models, data_dir=folder, flower=False) as stack,
+        Stack(models=models, data_dir=folder, flower=False, port=port, env=env) as stack,
         httpx.Client(base_url=stack.url, timeout=60) as client,
     ):
         yield client
@@ -78,6 +89,23 @@ def test_a_stream_ends_in_calls_and_says_nothing_else(http: httpx.Client, name: 
     }
     assert all(json.loads(call["function"]["arguments"] or "{}") is not None for call in calls)
     assert [c["finish_reason"] for c in choices if c["finish_reason"]] == ["tool_calls"]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_call_that_is_named_comes_with_its_arguments(http: httpx.Client, name: str) -> None:
+    named = {"type": "function", "function": {"name": "get_time"}}
+    answer = chat(http, name, tools=[WEATHER, TIME], tool_choice=named).json()
+    [choice] = answer["choices"]
+    [*calls] = choice["message"]["tool_calls"]
+    assert {call["function"]["name"] for call in calls} == {"get_time"}
+    assert all(call["id"] and call["type"] == "function" for call in calls)
+    assert choice["finish_reason"] == "tool_calls"
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_text_is_one_of_the_choices(http: httpx.Client, name: str) -> None:
+    answer = chat(http, name, guided_choice=["aye", "nay"]).json()
+    assert answer["choices"][0]["message"]["content"] in ("aye", "nay")
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -12,11 +12,13 @@ from wherry.jobs.setting_names import SETTINGS, remarks
 from wherry.jobs.settings import JobsSettings
 from wherry.runs.settings import RunSettings
 from wherry.telemetry.metrics_settings import MetricsSettings
+from wherry.telemetry.settings import TelemetrySettings
 from wherry.workers.settings import WorkerSettings
 
 
 def test_every_setting_is_known() -> None:
-    rooms = (JobsSettings, ApiSettings, WorkerSettings, RunSettings, MetricsSettings)
+    telemetry = (MetricsSettings, TelemetrySettings)
+    rooms = (JobsSettings, ApiSettings, WorkerSettings, RunSettings, *telemetry)
     assert {name for room in rooms for name in room.model_fields} == SETTINGS
 
 

@@ -12,7 +12,15 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from wherry.api.access import commands as key_commands
-from wherry.client import batch_commands, commands, dead_commands, terminal, webhook_commands
+from wherry.client import (
+    batch_commands,
+    commands,
+    dead_commands,
+    fleet_commands,
+    job_commands,
+    terminal,
+    webhook_commands,
+)
 from wherry.client.command_inputs import check_parameters
 from wherry.client.errors import UsageError
 from wherry.ops import check_command, task_commands
@@ -22,6 +30,8 @@ from wherry.workers import commands as worker_commands
 
 ROOMS = (
     commands,
+    job_commands,
+    fleet_commands,
     batch_commands,
     dead_commands,
     webhook_commands,
@@ -101,6 +111,18 @@ WRONG = [
     (f"{KEY} --file lines.jsonl", "is no file of keys"),
     (f"{KEY} --file keys.toml --hash-only", "leave out --file"),
     ("keys revoke", "ids"),
+    ("cancel", "name ids"),
+    ("cancel a --all", "name ids"),
+    ("cancel a --dry-run", "--dry-run is for"),
+    ("cancel --status failed", "only queued and running"),
+    ("cancel --model a --older-than soon", "--older-than 'soon'"),
+    ("jobs a --model b", "not both"),
+    ("jobs --newer-than 1y", "--newer-than '1y'"),
+    ("jobs --status slow", "--status"),
+    ("jobs --limit 0", "--limit"),
+    ("drain", "names"),
+    ("drain a --timeout 3", "--wait"),
+    ("load", "models"),
     ("worker", "families"),
     ("worker visoin", "did you mean 'vision'?"),
     ("worker vision --concurrency 0", "--concurrency"),
@@ -135,8 +157,17 @@ ASKING = [
     "models",
     "queues",
     "reload",
+    "load a",
+    "unload a",
+    "workers",
+    "drain a",
+    "undrain a",
+    "jobs",
+    "jobs a",
     "status a",
     "cancel a",
+    "cancel --all",
+    "cancel --model a --dry-run",
     "result a",
     SUBMIT,
     BATCH,

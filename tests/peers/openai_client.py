@@ -174,6 +174,25 @@ CALLS = {
         n=3, seed=7, temperature=1
     ),
     "chat.completions.create, logprobs": with_logprobs,
+    "chat.completions.create, top_logprobs": lambda: [
+        [t.token, [other.token for other in t.top_logprobs]]
+        for t in chat(logprobs=True, top_logprobs=3).choices[0].logprobs.content
+    ],
+    "chat.completions.create, penalties": lambda: plain(
+        chat(presence_penalty=1.5, frequency_penalty=0.5)
+    ),
+    "chat.completions.create, logit_bias": lambda: plain(chat(logit_bias={"504": 100})),
+    "chat.completions.create, min_tokens, ignore_eos": lambda: [
+        plain(chat(extra_body={"min_tokens": 9})),
+        plain(chat(extra_body={"ignore_eos": True})),
+    ],
+    "chat.completions.create, top_p of 0, nulls": lambda: plain(
+        chat(top_p=0, stop=None, seed=None, n=None, tools=None, logprobs=None, temperature=None)
+    ),
+    "chat.completions.create, system_fingerprint": lambda: [
+        chat().system_fingerprint,
+        *{part.system_fingerprint for part in chat(stream=True)},
+    ],
     "chat.completions.create, stop": lambda: plain(chat(stop=["is"])),
     "chat.completions.create, an image": question_about_an_image,
     "chat.completions.create, async": lambda: asyncio.run(at_once()),
@@ -197,6 +216,10 @@ CALLS = {
     "audio.transcriptions.create, vtt": lambda: transcribe(response_format="vtt"),
     "audio.speech.create": lambda: speech(response_format="wav"),
     "audio.speech.create, pcm": lambda: speech(response_format="pcm"),
+    "audio.speech.create, mp3": lambda: speech(response_format="mp3"),
+    "audio.speech.create, opus": lambda: speech(response_format="opus"),
+    "audio.speech.create, aac": lambda: speech(response_format="aac"),
+    "audio.speech.create, flac": lambda: speech(response_format="flac"),
     "images.generate": lambda: picture(n=2),
     "errors: an unknown model": lambda: refused(
         lambda: client.models.retrieve("nope"), openai.NotFoundError
@@ -205,6 +228,13 @@ CALLS = {
     "errors: what is not supported": lambda: refused(
         lambda: chat(tools=[{"type": "function", "function": {"name": "f"}}]),
         openai.BadRequestError,
+    ),
+    "errors: token numbers to embed": lambda: refused(
+        lambda: client.embeddings.create(model="embedding", input=[[504, 7217]]),
+        openai.BadRequestError,
+    ),
+    "errors: an unknown path": lambda: refused(
+        lambda: client.get("/moderation-of-another-kind", cast_to=object), openai.NotFoundError
     ),
     "errors: another task's model": lambda: refused(
         lambda: client.embeddings.create(model="chat", input="a"), openai.BadRequestError

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from wherry import __version__
 from wherry.client import Client
 from wherry.ops.stack import Stack
 from wherry.tasks.audio.automatic_speech_recognition import (
@@ -136,6 +137,45 @@ def _(saw: Any, client: Client, folder: Path) -> None:
     assert "".join(token for token, _ in saw["tokens"]) == saw["text"]
     assert all(-20 < chance <= 0 for _, chance in saw["tokens"])
     assert saw["streamed"] == saw["tokens"]
+
+
+@check("chat.completions.create, top_logprobs")
+def _(saw: Any, client: Client, folder: Path) -> None:
+    assert "".join(token for token, _ in saw) == chat(client).generations[0].text
+    # The likeliest token was taken, and is the first of the three.
+    assert all(len(others) == 3 and others[0] == token for token, others in saw)
+
+
+@check("chat.completions.create, penalties")
+def _(saw: Any, client: Client, folder: Path) -> None:
+    ours = chat(client, presence_penalty=1.5, frequency_penalty=0.5)
+    assert saw["texts"] == [ours.generations[0].text]
+
+
+@check("chat.completions.create, logit_bias")
+def _(saw: Any, client: Client, folder: Path) -> None:
+    # A token that is a hundred likelier than all others is all that is written.
+    [text] = saw["texts"]
+    assert text == chat(client, logit_bias={"504": 100}).generations[0].text
+    assert text != chat(client).generations[0].text
+
+
+@check("chat.completions.create, min_tokens, ignore_eos")
+def _(saw: Any, client: Client, folder: Path) -> None:
+    at_least, on = saw
+    assert at_least["usage"]["completion_tokens"] >= 9
+    assert (on["usage"]["completion_tokens"], on["ends"]) == (12, ["length"])
+
+
+@check("chat.completions.create, top_p of 0, nulls")
+def _(saw: Any, client: Client, folder: Path) -> None:
+    assert saw["texts"] == [chat(client).generations[0].text]
+
+
+@check("chat.completions.create, system_fingerprint")
+def _(saw: Any, client: Client, folder: Path) -> None:
+    assert len(set(saw)) == 1
+    assert __version__ in saw[0]
 
 
 @check("chat.completions.create, stop")
@@ -288,6 +328,20 @@ def _(saw: Any, client: Client, folder: Path) -> None:
     assert saw[1] != b"RIFF".hex()
 
 
+def _begins_with(*starts: bytes) -> Callable[[Any, Client, Path], None]:
+    def of(saw: Any, client: Client, folder: Path) -> None:
+        assert saw[0] > 500
+        assert saw[1].startswith(tuple(start.hex() for start in starts))
+
+    return of
+
+
+check("audio.speech.create, mp3")(_begins_with(b"ID3", b"\xff\xfb", b"\xff\xf3"))
+check("audio.speech.create, opus")(_begins_with(b"OggS"))
+check("audio.speech.create, aac")(_begins_with(b"\xff\xf1", b"\xff\xf9"))  # ADTS
+check("audio.speech.create, flac")(_begins_with(b"fLaC"))
+
+
 @check("images.generate")
 def _(saw: Any, client: Client, folder: Path) -> None:
     assert saw == [b"\x89PNG\r\n\x1a\n".hex()] * 2
@@ -308,6 +362,18 @@ def _(saw: Any, client: Client, folder: Path) -> None:
 @check("errors: what is not supported")
 def _(saw: Any, client: Client, folder: Path) -> None:
     assert saw["body"]["param"] == "tools"
+
+
+@check("errors: token numbers to embed")
+def _(saw: Any, client: Client, folder: Path) -> None:
+    assert saw["body"]["param"] == "input"
+    assert "check_embedding_ctx_length" in saw["body"]["message"]
+
+
+@check("errors: an unknown path")
+def _(saw: Any, client: Client, folder: Path) -> None:
+    assert saw["status"] == 404
+    assert saw["body"]["type"] == "invalid_request_error"
 
 
 @check("errors: another task's model")

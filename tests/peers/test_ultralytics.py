@@ -113,12 +113,15 @@ def test_keypoints_are_those_of_its_predictor(told: Told, folder: Path) -> None:
     found = answers(told, folder, "keypoint-detection", "keypoints", threshold=0.0)
     assert len(found) == 6
     for line, row in found:
-        expected = np.array(line["keypoints"]).reshape(-1, 3)
-        expected = expected[expected[:, 2] > 0]
-        ours = np.array([[one["x"], one["y"], one["score"]] for one in row])
-        assert len(ours) == len(expected) > 0, line["graph"]
-        assert ours[:, :2] == pytest.approx(expected[:, :2], abs=0.5)
-        assert ours[:, 2] == pytest.approx(expected[:, 2], abs=1e-3)
+        theirs = np.array(line["keypoints"]).reshape(-1, 17, 3)
+        ours = np.array([[one["x"], one["y"], one["score"]] for one in row]).reshape(-1, 17, 3)
+        assert len(ours) == len(theirs) > 0, line["graph"]
+        assert theirs[..., 2].min() > 0
+        # Objects of one score come in any order.
+        apart = np.abs(ours[:, None] - theirs[None]).max(axis=2) <= (0.5, 0.5, 1e-3)
+        same = apart.all(axis=2)
+        assert same.any(axis=0).all(), line["graph"]
+        assert same.any(axis=1).all(), line["graph"]
 
 
 def test_turned_boxes_are_refused_by_name(told: Told, folder: Path) -> None:

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from wherry.jobs import queue_format
 from wherry.jobs.call import Queue
 from wherry.jobs.claim import BatchBudget, claim
 from wherry.jobs.group import Group
 from wherry.jobs.keys import Keys
-from wherry.jobs.proof import Proof, set_proof, shown, write
+from wherry.jobs.proof import Proof, leave, set_proof, shown, write
 from wherry.jobs.read import read
 from wherry.jobs.record import ClaimedJob, JobRecord, NewJob
 from wherry.jobs.settings import JobsSettings
@@ -78,7 +79,7 @@ class Bench:
                 self.settings,
                 api=api,
                 tasks={model_id: declared.task},
-                declared={model_id: declared.digest},
+                said={"declared": {model_id: declared.digest}},
             )
         )
 
@@ -217,7 +218,7 @@ def test_a_payload_that_is_not_in_another_store_goes_back_however_often(bench: B
     for _ in range(MOST_MISSED + 2):
         assert bench.sort_out(bench.claim()) == ([], [])
         assert [bench.record(i).status for i in "ab"] == ["queued"] * 2
-    assert bench.belonging.wrong_store
+    assert bench.belonging.outside
     record = bench.record("a")
     assert record.attempt == 0, "it was not begun"
     assert [job.id for job in bench.claim()] == ["a", "b"]
@@ -261,6 +262,49 @@ def test_while_redis_is_away_they_stay_for_the_lease_to_find(
 
 def _away(_: object) -> None:
     raise StoreUnavailable
+
+
+def test_one_that_cannot_read_the_apis_queue_says_so_and_claims_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.mark(bench.store)
+    bench.declare("an API", embedding="embedding")
+    with monkeypatch.context() as patch, caplog.at_level(logging.ERROR):
+        patch.setattr(queue_format, "OURS", queue_format.Build("9.9", 2, 2))
+        assert not bench.belonging.look()
+        assert not bench.belonging.look()
+    [record] = caplog.records
+    assert "claims nothing: its queue format 2 (Wherry 9.9) is newer than that of" in record.message
+    assert bench.belonging.reason in record.message
+    assert bench.listens[-1] is False
+    assert bench.belonging.look()
+    assert (bench.belonging.reason, bench.listens[-1]) == ("", True)
+
+
+def test_an_older_one_leaves_a_newer_apis_queue_alone(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.mark(bench.store)
+    with monkeypatch.context() as patch:
+        patch.setattr(queue_format, "OURS", queue_format.Build("9.9", 2, 2))
+        bench.declare("an API", embedding="embedding")
+    assert not bench.belonging.look()
+    assert "older than that of" in bench.belonging.reason
+    assert "upgrade this one" in bench.belonging.reason
+
+
+def test_an_api_that_was_refused_itself_keeps_no_worker_from_its_work(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.mark(bench.store)
+    bench.declare("the one before", embedding="embedding")
+    with monkeypatch.context() as patch:
+        patch.setattr(queue_format, "OURS", queue_format.Build("9.9", 2, 2))
+        said = {"refused": "its queue format is newer"}
+        bench.queue.run(shown(bench.settings, api="an API", tasks={}, said=said))
+    assert bench.belonging.look()
+    bench.queue.run(leave("the one before", bench.settings))
+    assert not bench.belonging.look(), "it is waited for now"
 
 
 def test_a_model_that_is_declared_otherwise_is_told_once_it_stays_so(

@@ -154,7 +154,7 @@ def test_with_another_store_the_ticket_goes_to_another_worker(
 ) -> None:
     ready.submit("a")
     ready.queue.redis.delete(GROUP.queue_key)
-    monkeypatch.setattr(ready.worker._belonging, "wrong_store", "it is another")
+    monkeypatch.setattr(ready.worker._belonging, "_wrong_store", "it is another")
     assert ready.worker.serve(GROUP) == 0
     assert (ready.states("a"), ready.tickets()) == (["queued"], 1)
 

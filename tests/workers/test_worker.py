@@ -143,7 +143,7 @@ def test_with_another_store_it_waits_and_says_why(
     process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process.worker.start()
-    monkeypatch.setattr(process.worker._belonging, "wrong_store", "it is another")
+    monkeypatch.setattr(process.worker._belonging, "_wrong_store", "it is another")
     process.worker._lease.beat()
     [worker] = process.seen()
     assert (worker.info["served"], worker.why_waiting) == ([], "it is another")

@@ -136,7 +136,7 @@ def _streamed(model: ModelDeclaration, given: TaskInput, rows: Rows) -> Generati
 async def _refuse_if_loading(service: Service, model: ModelDeclaration) -> None:
     """Say 503 where nobody serves the model yet. Raises ModelNotReady, ModelFailed."""
     fleet = await service.fleet()
-    if why_unavailable(model, fleet):
+    if why_unavailable(service, model, fleet):
         loading = ModelNotReady(f"model {model.name!r} is currently loading")
         loading.retry_after_s = _LOADING_S
         raise failure_of(model, fleet) or loading

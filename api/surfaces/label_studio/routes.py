@@ -47,7 +47,7 @@ async def health(request: Request) -> Response:
     fleet = await service.fleet()
     if error := failure_of(model, fleet):
         raise error
-    reason = why_unavailable(model, fleet)
+    reason = why_unavailable(service, model, fleet)
     if reason:
         raise ModelNotReady(f"model {model.name!r}: {reason}")
     return json_response({"status": "UP", "model_class": model.name})

@@ -58,10 +58,17 @@ def code_of(error: WherryError) -> grpc.StatusCode:
 
 def guarded(call: Callable[[bytes], Awaitable[Any]]) -> Callable[[bytes, Context], Awaitable[Any]]:
     """Let a call's errors go out as gRPC's."""
+    return guarded_within(lambda asked, _: call(asked))
+
+
+def guarded_within(
+    call: Callable[[bytes, Context], Awaitable[Any]],
+) -> Callable[[bytes, Context], Awaitable[Any]]:
+    """The same of a call that reads its context, or writes to it."""
 
     async def answer(asked: bytes, context: Context) -> Any:
         try:
-            return await call(asked)
+            return await call(asked, context)
         except WherryError as error:
             await context.abort(code_of(error), error.message[:_LONGEST])
         except Exception:

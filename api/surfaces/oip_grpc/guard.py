@@ -12,10 +12,14 @@ from ....protocol.errors import WherryError
 from ...access.book import KeyBook
 from ...access.caller import Scope, caller
 from ...http.access_guard import token_of
+from ..keda.messages import SERVICE as KEDA
 from .errors import Context, code_of
 
 #: For whoever watches the server and has no key.
 _OPEN = {"ServerLive", "ServerReady"}
+
+#: A service that looks for the key itself: KEDA sends it in the message.
+_OWN_KEY = f"/{KEDA}"
 
 #: What the calls need that are not named: a key, whichever.
 _NEEDED = {
@@ -43,8 +47,8 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grp
     ) -> _Handler:
         """Answer with the call's own handler, or with one that refuses."""
         handler = await continuation(handler_call_details)
-        name = handler_call_details.method.rpartition("/")[2]
-        if handler is None or name in _OPEN:
+        service, _, name = handler_call_details.method.rpartition("/")
+        if handler is None or name in _OPEN or service == _OWN_KEY:
             return handler
         try:
             who = self._keys.caller(token_of(handler_call_details.invocation_metadata or ()))

@@ -65,7 +65,7 @@ class InferenceService(ConfigCalls):
     async def ModelReady(self, asked: Any) -> Any:  # noqa: N802 # the protocol's name
         """Whether a live worker serves the model and it is not unloaded."""
         declared = self._service.catalog.get(asked.name, asked.version or None)
-        reason = why_unavailable(declared, await self._service.fleet())
+        reason = why_unavailable(self._service, declared, await self._service.fleet())
         return MESSAGES["ModelReadyResponse"](ready=not reason)
 
     async def ServerMetadata(self, _: Any) -> Any:  # noqa: N802 # the protocol's name

@@ -81,6 +81,8 @@ class Endpoint(StreamingBackend):
     ) -> None:
         super().__init__(task, source, device=device)
         self._protocol_name, self._timeout_s = protocol, timeout_s
+        #: Of these protocols OpenAI's alone has words for forms and tools.
+        self.follows_forms = protocol == "openai"
         self._max_concurrent, self._per_minute = max_concurrent, requests_per_minute
         self._key_env, self._headers_env = key_env, dict(headers_env or {})
         self._tokens_per_minute = tokens_per_minute

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import httpx
 from pydantic_core import from_json
 
+from ....telemetry import traces
 from ...egress.addresses import parse_networks
 from ...egress.allowed import Allowed, NoAnswer, NoConnection, NotAllowed, OutboundError
 from ...egress.guard import OutboundGuard
@@ -108,7 +109,10 @@ class Http:
         url = f"{self._base}{path}"
         try:
             async with self._guard.request(
-                method, url, headers={**self._headers, **headers}, content=body
+                method,
+                url,
+                headers={**self._headers, **headers, **traces.carried()},
+                content=body,
             ) as response:
                 if not 200 <= response.status_code < 300:
                     told = dict(response.headers)

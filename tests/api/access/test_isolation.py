@@ -34,6 +34,7 @@ PUBLIC = {
     "region": "none",
     "response_id": "none",
     "index": "0",
+    "worker": "text-0@here",
 }
 
 #: What another tenant's thing is called in a path.

@@ -14,10 +14,11 @@ import pytest
 
 from wherry.api.core.fleet_store import FleetStore, Presence
 from wherry.api.settings import ApiSettings
-from wherry.jobs import AsyncQueue, JobsSettings
+from wherry.jobs import AsyncQueue, JobsSettings, queue_format
+from wherry.jobs.fleet import heartbeat
 from wherry.jobs.keys import Keys
 from wherry.jobs.stores import FolderStore
-from wherry.protocol.errors import NotFound, StoreUnavailable
+from wherry.protocol.errors import NotFound, StoreUnavailable, Unavailable
 from wherry.tasks.catalog import Catalog
 
 from ...support.waiting import until
@@ -189,3 +190,80 @@ def test_a_result_that_is_in_another_store_is_told_so(http: httpx.Client, worker
     answer = http.get(f"/v2/jobs/{submitted}/result")
     assert answer.status_code == 404
     assert "no blob 'result/elsewhere' in folder:" in answer.json()["error"]
+
+
+NEWER = queue_format.Build("9.9", 2, 2)
+
+
+def test_an_api_whose_jobs_the_others_cannot_read_takes_none_until_they_are_gone(
+    run: Callable[[Play], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play(api: Make, _: Any) -> None:
+        first = api("a")
+        await first.look()
+        newer = api("a")
+        with monkeypatch.context() as patch:
+            patch.setattr(queue_format, "OURS", NEWER)
+            await newer.presence.begin()
+            with pytest.raises(
+                Unavailable, match=r"2 \(Wherry 9.9\) is newer than that of the API"
+            ):
+                newer.presence.check()
+            await newer.look()
+        await first.look()
+        first.presence.check()  # it was here before
+        await first.presence.stop()
+        with monkeypatch.context() as patch:
+            patch.setattr(queue_format, "OURS", NEWER)
+            await newer.look()
+        newer.presence.check()
+
+    run(play)
+
+
+def test_it_waits_until_workers_leave_its_jobs_alone(
+    run: Callable[[Play], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play(api: Make, redis: Any) -> None:
+        newer = api("a")
+        queue = AsyncQueue(
+            "redis://{host}:{port}/0".format(**redis.connection_pool.connection_kwargs)
+        )
+        settings = JobsSettings(key_prefix=PREFIX)
+        monkeypatch.setattr(queue_format, "OURS", NEWER)
+        try:
+            await queue.run(heartbeat("old", {"families": ["text"]}, settings))
+            await newer.look()
+            assert "that of worker old, 1 (an earlier Wherry)" in newer.presence.refused
+            knowing: dict[str, object] = {
+                "version": "0.1.0",
+                "queue_format": [1, 1],
+                "state": "ready",
+            }
+            await queue.run(heartbeat("old", knowing, settings))
+            await newer.look()
+            assert "that of worker old" in newer.presence.refused, "it claims still"
+            knowing["state"] = "waiting"
+            await queue.run(heartbeat("old", knowing, settings))
+            await newer.look()
+            assert newer.presence.refused == ""
+        finally:
+            await queue.close()
+
+    run(play)
+
+
+def test_a_refused_api_is_not_ready_and_says_why_to_who_submits(
+    jobs_settings: JobsSettings, api_settings: ApiSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = jobs_settings.model_copy(update={"key_prefix": "formats"})
+    text = {"name": "text", "shape": [1], "datatype": "BYTES", "data": ["a"]}
+    with Server(api_settings, jobs) as first, httpx.Client(base_url=first) as client:
+        until(lambda: client.get("/v2/workers").json()["apis"])
+        monkeypatch.setattr(queue_format, "OURS", NEWER)
+        with Server(api_settings, jobs) as url, httpx.Client(base_url=url) as newer:
+            reasons = newer.get("/v2/health/ready").json()["reasons"]
+            assert any("its queue format 2" in reason for reason in reasons)
+            refused = newer.post("/v2/models/embedding/jobs", json={"inputs": [text]})
+            assert (refused.status_code, refused.json()["error_type"]) == (503, "unavailable")
+            assert "docs/upgrading.md" in refused.json()["error"]

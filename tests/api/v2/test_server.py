@@ -60,3 +60,10 @@ def test_queues_tell_whose_turn_and_what_runs(http, worker, texts):
     assert [(each["model"], each["jobs"]) for each in seen["runs"]] == [("embedding", 1)]
     worker.finish(worker.answer(*claimed[0]), claimed[0][1])
     assert http.get("/v2/queues").json()["workers"][0]["runs"] == []
+
+
+def test_queues_tell_an_operator_where_the_dashboards_are(http, api_settings, monkeypatch):
+    assert "dashboards_url" not in http.get("/v2/queues").json()
+    url = "https://grafana.example.org"
+    monkeypatch.setattr(api_settings, "dashboards_url", url)
+    assert http.get("/v2/queues").json()["dashboards_url"] == url

@@ -15,6 +15,7 @@ import { fleetWorkers } from "./fleet_workers.js";
  * @property {import("./fleet_queues.js").Group[]} queues
  * @property {import("./fleet_workers.js").Worker[]} workers
  * @property {Record<string, number>} totals
+ * @property {string} [dashboards_url] what the operator has beside this page
  */
 
 /** Seconds between two looks. */
@@ -37,6 +38,7 @@ export function fleet({ query }) {
 function drawn(seen, query) {
   const models = new Set(seen.workers.flatMap((worker) => worker.models));
   return html`${totals(seen)}
+    ${seen.dashboards_url ? html`<p><a href=${seen.dashboards_url} rel="noreferrer">Dashboards of the last weeks</a></p>` : nothing}
     ${isAdmin() ? fleetWorkers(seen.workers) : nothing}
     ${fleetQueues(seen.queues, query)}
     ${isAdmin() ? fleetCharts(query, [...models].sort()) : nothing}`;

@@ -12,6 +12,7 @@ from pydantic_core import to_json
 
 from .....protocol import v2
 from .....protocol.errors import InvalidRequest, RowError
+from .....telemetry import traces
 from ....base import Task, TaskInput
 from ....egress.allowed import NoConnection, NotAllowed
 from ....oip_grpc.messages import MESSAGES, SERVICE
@@ -72,7 +73,8 @@ class OpenInferenceGrpc(RowsTogether):
             request_serializer=MESSAGES[f"{method}Request"].SerializeToString,
             response_deserializer=MESSAGES[f"{method}Response"].FromString,
         )
-        metadata = tuple((name.lower(), value) for name, value in self.http.own_headers.items())
+        told = {**self.http.own_headers, **traces.carried()}
+        metadata = tuple((name.lower(), value) for name, value in told.items())
         try:
             return await call(message, timeout=self.http.timeout_s, metadata=metadata)
         except grpc.aio.AioRpcError as error:

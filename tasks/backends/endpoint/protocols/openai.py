@@ -21,21 +21,21 @@ from ....base import Task, TaskInput, TaskOutput
 from ....multimodal.image_text_to_text import ImageTextToTextInput, ImageTextToTextOutput
 from ....text.chat import ChatInput
 from ....text.embedding import EmbeddingInput, EmbeddingOutput
-from ....text.generation import Generation, GenerationInput, GenerationOutput
+from ....text.generation import Generation, GenerationOutput
 from ....text.text_generation import TextGenerationInput
-from ....text.tokens import Token
 from ..faults import AwayError, BrokenError
 from ..files import image_type, sound_file
 from ..http import Http
-from .base import UNNUMBERED, Hear, Protocol, RemoteModel, Told, in_parts
+from .base import Hear, Protocol, RemoteModel, Told, in_parts
+from .openai_texts import Deltas, calls_of, check_form, counted, read_choice, sampling, tools
 from .openai_tokens import tokens_told
 from .streams import events
 
 #: Texts of one request for embeddings, where nobody says.
 _TEXTS = 32
 
-#: Tokens that an answer may count, at most: what is more is no count.
-_MOST_TOKENS = 1 << 31
+#: Why a text may end without a word about it.
+_ENDS = ("stop", "length", "eos_token", "stop_sequence", "end_turn", "tool_calls", "function_call")
 
 
 class OpenAI(Protocol):
@@ -88,88 +88,78 @@ class OpenAI(Protocol):
         return to_json({"model": self.wanted.model, **named, **self.wanted.extra})
 
     async def _chat(self, row: ChatInput, hear: Hear | None) -> Told:
-        fields = {"messages": row.messages[0], **_sampling(row)}
+        fields = {"messages": row.messages[0], **sampling(row), **tools(row)}
         if row.logprobs is not None:
             fields |= {"logprobs": True, "top_logprobs": row.logprobs}
-        return await self._written("/chat/completions", fields, hear)
+        return await self._written(row, "/chat/completions", fields, hear)
 
     async def _completion(self, row: TextGenerationInput, hear: Hear | None) -> Told:
         if row.prompt_logprobs:
             raise RowError("prompt_logprobs: an OpenAI endpoint does not tell the prompt's tokens")
         prompt = row.token_ids[0] if row.token_ids else row.texts[0]
-        fields = {"prompt": prompt, "logprobs": row.logprobs, **_sampling(row)}
-        told = await self._written("/completions", fields, hear)
+        fields = {"prompt": prompt, "logprobs": row.logprobs, **sampling(row)}
+        told = await self._written(row, "/completions", fields, hear)
         if not row.return_full_text:
             return told
         return told._replace(rows=[_with_prompt(row.texts[0], answer) for answer in told.rows])
 
-    async def _written(self, path: str, fields: dict[str, Any], hear: Hear | None) -> Told:
+    async def _written(
+        self, row: TaskInput, path: str, fields: dict[str, Any], hear: Hear | None
+    ) -> Told:
         if hear is None:
-            return self._generation(await self._post(path, fields))
-        return self._generation(await self._streamed(path, fields, hear))
+            return self._generation(row, await self._post(path, fields))
+        return self._generation(row, await self._streamed(path, fields, hear))
 
     async def _streamed(self, path: str, fields: dict[str, Any], hear: Hear) -> Any:
         """Tell what comes, and answer as one that came whole."""
         streamed = {**fields, "stream": True, "stream_options": {"include_usage": True}}
-        whole: dict[str, Any] = {"text": "", "finish_reason": "stop", "logprobs": []}
-        usage: dict[str, Any] = {}
-        made = 0
+        deltas = Deltas()
         async with self.http.open("POST", path, self._body(streamed), _JSON) as response:
             async for event in events(response.aiter_bytes(), ends_with_done=True):
-                if "error" in event:
-                    raise BrokenError("the endpoint's stream ended with an error")
-                usage = event.get("usage") or usage
-                for choice in event.get("choices") or ():
-                    delta = choice.get("delta") or {}
-                    text = _text_of(delta.get("content") or choice.get("text"))
-                    tokens = tokens_told(choice.get("logprobs")) or (
-                        [Token(UNNUMBERED, text, None)] if text else []
-                    )
-                    whole["text"] += text
-                    whole["logprobs"] += tokens
-                    whole["finish_reason"] = choice.get("finish_reason") or whole["finish_reason"]
-                    for token in tokens:
-                        made += 1
-                        hear(token)
-        told = {"completion_tokens": made, **usage}
-        return {"choices": [whole], "usage": told}
+                for token in deltas.add(event):
+                    hear(token)
+        return deltas.whole()
 
-    def _generation(self, document: Any) -> Told:
+    def _generation(self, row: TaskInput, document: Any) -> Told:
         output = self.task.output
         assert issubclass(output, GenerationOutput)
-        text, why, choice, usage = _read_choice(document)
-        tokens = tokens_told(choice.get("logprobs"))
+        text, why, choice, usage = read_choice(document)
+        tokens, calls = tokens_told(choice.get("logprobs")), calls_of(choice)
+        if not calls and why != "length":
+            check_form(row, text)
         generation = Generation(
             text=text,
-            finish_reason="length" if why == "length" else "stop",
-            prompt_tokens=_counted(usage, "prompt"),
-            completion_tokens=_counted(usage, "completion"),
+            finish_reason="length" if why == "length" else "tool_calls" if calls else "stop",
+            prompt_tokens=counted(usage, "prompt"),
+            completion_tokens=counted(usage, "completion"),
             tokens=tuple(tokens) if any(token.logprob is not None for token in tokens) else None,
+            tool_calls=calls or None,
         )
         answer: TaskOutput = output(generations=[generation])
-        if why not in ("stop", "length", "eos_token", "stop_sequence", "end_turn"):
+        if why not in _ENDS:
             answer = answer.warned(f"the endpoint ended the text for {why[:40]!r}")
         return Told([answer], generation.prompt_tokens, generation.completion_tokens)
 
     async def _about_image(self, row: ImageTextToTextInput, hear: Hear | None) -> Told:
         del hear  # no task of pictures is streamed
+        _refuse(row, "background", "an OpenAI endpoint lays pictures on what it likes")
         image = row.images[0]
         url = f"data:{image_type(image)};base64,{base64.b64encode(image).decode()}"
         parts = [
             {"type": "image_url", "image_url": {"url": url}},
             {"type": "text", "text": row.texts[0]},
         ]
-        fields = {"messages": [{"role": "user", "content": parts}], **_sampling(row)}
-        text, why, _, usage = _read_choice(await self._post("/chat/completions", fields))
+        fields = {"messages": [{"role": "user", "content": parts}], **sampling(row)}
+        text, why, _, usage = read_choice(await self._post("/chat/completions", fields))
         answer: TaskOutput = ImageTextToTextOutput(texts=[text])
         if why == "length":
             answer = answer.warned("the text was cut at max_new_tokens")
-        return Told([answer], _counted(usage, "prompt"), _counted(usage, "completion"))
+        return Told([answer], counted(usage, "prompt"), counted(usage, "completion"))
 
     async def _embeddings(self, rows: Sequence[EmbeddingInput]) -> Told:
         for row in rows:
-            if row.truncation_direction != "right":
-                raise RowError("truncation_direction: an OpenAI endpoint cuts as it likes")
+            _refuse(row, "truncation_direction", "an OpenAI endpoint cuts as it likes")
+            _refuse(row, "prompt_name", "an OpenAI endpoint has no prompts; put it before the text")
         document = await self._post(
             "/embeddings", {"input": [row.texts[0] for row in rows], "encoding_format": "float"}
         )
@@ -184,7 +174,7 @@ class OpenAI(Protocol):
             EmbeddingOutput(embeddings=[_unit(vector) if row.normalize else vector])
             for row, vector in zip(rows, vectors, strict=True)
         ]
-        return Told(answers, _counted(document.get("usage"), "prompt"))
+        return Told(answers, counted(document.get("usage"), "prompt"))
 
     async def _transcription(self, row: AutomaticSpeechRecognitionInput, hear: Hear | None) -> Told:
         del hear
@@ -203,54 +193,10 @@ class OpenAI(Protocol):
 _JSON = {"Content-Type": "application/json"}
 
 
-def _sampling(row: Any) -> dict[str, Any]:
-    """How to draw, of what every task that writes has; left out where the server is to choose."""
-    if (getattr(row, "num_beams", None) or 1) > 1:
-        raise RowError("num_beams: an OpenAI endpoint follows one text at a time")
-    fields = {
-        "max_tokens": row.max_new_tokens,
-        "temperature": row.temperature if row.do_sample else 0,
-        "top_p": row.top_p,
-        "seed": row.seed,
-        "stop": getattr(row, "stop", None) or None,
-    }
-    if isinstance(row, GenerationInput):
-        fields |= {"top_k": row.top_k, "repetition_penalty": row.repetition_penalty}
-    return fields
-
-
-def _read_choice(document: Any) -> tuple[str, str, Mapping[str, Any], Mapping[str, Any]]:
-    """The text, why it ended, all of the choice, and what was counted. Raises BrokenError."""
-    try:
-        choice = document["choices"][0]
-        text = choice["message"]["content"] if "message" in choice else choice["text"]
-        usage = document.get("usage") or {}
-        return _text_of(text), str(choice.get("finish_reason") or "stop"), choice, usage
-    except (KeyError, IndexError, TypeError, AttributeError):
-        raise BrokenError("the endpoint's answer holds no text") from None
-
-
-def _text_of(content: Any) -> str:
-    """What was written: a text, or parts of which some are text and others the way to it."""
-    if content is None or isinstance(content, str):
-        return content or ""
-    if not isinstance(content, list):
-        raise BrokenError("the endpoint's answer holds no text")
-    kinds = ("text", "output_text")
-    parts = [part for part in content if isinstance(part, Mapping) and part.get("type") in kinds]
-    return "".join(_text_of(part.get("text")) for part in parts)
-
-
-def _counted(usage: Any, kind: str) -> int:
-    """Tokens that an answer counts; 0 where it counts none. Raises BrokenError for what is no
-    count.
-    """
-    count = (usage or {}).get(f"{kind}_tokens") if isinstance(usage or {}, Mapping) else ""
-    if count is None:
-        return 0
-    if isinstance(count, int | float) and 0 <= count <= _MOST_TOKENS:
-        return int(count)
-    raise BrokenError("the endpoint counts its tokens in no number")
+def _refuse(row: TaskInput, field: str, why: str) -> None:
+    """Raise RowError for a field that says something which the server would not hear."""
+    if getattr(row, field) != type(row).model_fields[field].get_default():
+        raise RowError(f"{field}: {why}")
 
 
 def _with_prompt(prompt: str, answer: Any) -> Any:

@@ -1,0 +1,81 @@
+"""A span for each gRPC call, after OpenTelemetry's conventions for RPC servers.
+
+See https://opentelemetry.io/docs/specs/semconv/rpc/grpc/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from ....telemetry.tracer import Tracer, extracted, failed
+from .errors import Context
+
+#: What watches a server, and asks all the time.
+_UNTRACED = {"ServerLive", "ServerReady", "ModelReady"}
+
+#: Ends that are the server's fault, not the caller's.
+_FAULTS = {"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"}
+
+#: A grpc.RpcMethodHandler; grpc ships no types.
+_Handler = Any
+
+
+class TracingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc ships no types
+    """Begins a span a call; what the call does belongs to it."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer = tracer
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[_Handler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> _Handler:
+        """Answer with a handler that is traced."""
+        handler = await continuation(handler_call_details)
+        method = handler_call_details.method.removeprefix("/")
+        if handler is None or method.rpartition("/")[2] in _UNTRACED:
+            return handler
+        told = handler_call_details.invocation_metadata or ()
+        metadata = {name: value for name, value in told if isinstance(value, str)}
+        return _traced(handler, self._tracer, method, metadata)
+
+
+def _traced(handler: _Handler, tracer: Tracer, method: str, metadata: dict[str, str]) -> _Handler:
+    run = handler.stream_stream if handler.request_streaming else handler.unary_unary
+
+    async def call(request: Any, context: Context) -> Any:
+        about = {"rpc.system.name": "grpc", "rpc.method": method}
+        span = tracer.begin(method, "server", about, within=extracted(metadata))
+        try:
+            with tracer.current(span):
+                return await run(request, context)
+        except Exception as error:
+            if not context.code():  # that of an error which nobody named
+                failed(span, type(error).__qualname__)
+            raise
+        finally:
+            code = _code(context)
+            span.set_attribute("rpc.response.status_code", code)
+            if code in _FAULTS:
+                failed(span, code)
+            span.end()
+
+    kind = (
+        grpc.stream_stream_rpc_method_handler
+        if handler.request_streaming
+        else grpc.unary_unary_rpc_method_handler
+    )
+    return kind(call, handler.request_deserializer, handler.response_serializer)
+
+
+def _code(context: Context) -> str:
+    """How a call ended, by its name; one that said nothing ended well."""
+    code = context.code()
+    if not code:
+        return "OK"
+    return str(code.name if isinstance(code, grpc.StatusCode) else code)

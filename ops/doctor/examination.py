@@ -1,0 +1,209 @@
+"""Asks for the facts: Redis, the blob store, the API, this machine."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from redis import RedisError
+from redis.exceptions import ResponseError
+
+from ...client.address import base_url
+from ...client.client import Client
+from ...jobs import redis_url
+from ...jobs.call import Call, Queue, translate
+from ...jobs.dead import list_dead
+from ...jobs.fleet import FIRST_GROUPS, groups, view
+from ...jobs.keys import Keys
+from ...jobs.proof import is_in, noted
+from ...jobs.record import GroupView
+from ...jobs.settings import JobsSettings
+from ...jobs.stores import FolderStore, Store, open_store
+from ...protocol.errors import Forbidden, Unauthorized, WherryError
+from .facts import ApiFacts, Disk, Facts, FleetFacts, Latency, RedisFacts, StoreFacts, versions
+from .parties import descriptors_of, parties
+
+#: Calls that a latency is told by, and bytes of the blobs among them.
+_CALLS, _BLOB_BYTES = 50, 1024
+
+#: Of what is asked of Redis' configuration: the rest is in INFO.
+_CONFIG = ("appendfsync", "dir")
+
+#: Where each fleet that sweeps a store leaves its name.
+_FLEETS = "fleet/"
+
+
+def examine(settings: JobsSettings, url: str) -> Facts:
+    """All facts; what cannot be asked is left out, and said."""
+    known: dict[str, Any] = {
+        "versions": versions(),
+        "key_prefix": settings.key_prefix,
+        "lease_ttl_s": settings.lease_ttl_s,
+        "api": _api(url),
+    }
+    queue = Queue(settings.redis_url)
+    try:
+        server = _redis(queue, settings)
+        known |= {"redis": server, "fleet": _fleet(queue, settings)}
+        known["versions"]["redis server"] = _server_version(server)
+        store = open_store(settings)
+        known |= {"store": _store(queue, store, settings), "disks": _disks(server, store)}
+    except WherryError as error:
+        known["fault"] = redis_url.explain(error, settings.redis_url)
+    finally:
+        queue.close()
+    return Facts(**known)
+
+
+def _server_version(server: RedisFacts) -> str:
+    info = server.info
+    name = info.get("server_name") or "redis"
+    return f"{name} {info.get(f'{name}_version') or info.get('redis_version', '?')}"
+
+
+def _timed(call: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def _redis(queue: Queue, settings: JobsSettings) -> RedisFacts:
+    client: Any = queue.redis  # typed for async callers as well
+    try:
+        info = client.info()
+        before = time.time()
+        seconds, micros = client.time()
+        after = time.time()
+        latency = Latency.of([_timed(client.ping) for _ in range(_CALLS)])
+    except RedisError as error:
+        raise translate(error) from error
+    theirs = seconds + micros / 1e6
+    is_here = settings.redis_url.startswith("unix") or _is_local(client)
+    return RedisFacts(
+        where=redis_url.shown(settings.redis_url),
+        info=info,
+        config=_config(client),
+        latency=latency,
+        # It was some time between the two: the reply's way is no fault of a clock.
+        ahead_s=max(before - theirs, 0.0) + min(after - theirs, 0.0),
+        descriptors=descriptors_of(int(info["process_id"])) if is_here else None,
+    )
+
+
+def _is_local(client: Any) -> bool:
+    host = str(client.connection_pool.connection_kwargs.get("host", ""))
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _config(client: Any) -> dict[str, str] | None:
+    try:
+        found = {name: client.config_get(name).get(name, "") for name in _CONFIG}
+    except ResponseError:  # a managed one, or a user who may not
+        return None
+    except RedisError as error:
+        raise translate(error) from error
+    return found
+
+
+def _fleet(queue: Queue, settings: JobsSettings) -> FleetFacts:
+    fleet = queue.run(view(settings))
+    found = parties(queue, settings, fleet)
+    declared = {model_id for each in found if each.alive for model_id in each.info.get("tasks", ())}
+    failed_webhooks = ("ZCARD", Keys(settings.key_prefix).webhooks_failed)
+    return FleetFacts(
+        view=fleet,
+        parties=found,
+        declared=frozenset(declared),
+        groups=_groups(queue, settings),
+        dead=queue.run(list_dead(settings, limit=1)).total,
+        webhooks_failed=queue.run(Call([failed_webhooks], parse=int)),
+    )
+
+
+def _groups(queue: Queue, settings: JobsSettings) -> tuple[GroupView, ...]:
+    found: dict[str, GroupView] = {}
+    cursor = FIRST_GROUPS
+    while True:
+        page, cursor = queue.run(groups(settings, cursor))
+        found |= page
+        if cursor == FIRST_GROUPS:
+            return tuple(found.values())
+
+
+def _store(queue: Queue, store: Store, settings: JobsSettings) -> StoreFacts:
+    proof = queue.run(noted(settings))
+    fleets_name = proof.store if proof else ""
+    is_fleets: bool | None = None
+    try:
+        if proof is not None:
+            is_fleets = is_in(store, proof)
+        if not is_fleets:  # nothing is written where it may be nobody's store
+            return StoreFacts(name=store.name, fleets_name=fleets_name, is_fleets=is_fleets)
+        [own] = queue.values([Keys(settings.key_prefix).fleet])
+        names = {blob.key.removeprefix(_FLEETS) for blob in store.blobs(_FLEETS)}
+        strangers = tuple(sorted(names - {own.decode() if own else ""}))
+        return StoreFacts(
+            name=store.name,
+            fleets_name=fleets_name,
+            is_fleets=True,
+            latency=_store_latency(store),
+            strangers=strangers,
+        )
+    except WherryError as error:
+        return StoreFacts(
+            name=store.name, fleets_name=fleets_name, is_fleets=is_fleets, fault=error.message
+        )
+
+
+def _store_latency(store: Store) -> dict[str, Latency]:
+    data, took = bytes(_BLOB_BYTES), {"put": list[float](), "get": [], "delete": []}
+    for _ in range(_CALLS):
+        began = time.perf_counter()
+        ref = store.put(f"doctor/{uuid.uuid4().hex}", data)
+        took["put"].append(time.perf_counter() - began)
+        try:
+            took["get"].append(_timed(partial(store.get, ref)))
+        finally:
+            took["delete"].append(_timed(partial(store.delete, ref)))
+    return {name: Latency.of(seconds) for name, seconds in took.items()}
+
+
+def _disks(server: RedisFacts, store: Store) -> tuple[Disk, ...]:
+    """Those of this machine that the fleet writes to."""
+    folders = {"the blob store": store.folder} if isinstance(store, FolderStore) else {}
+    if server.descriptors and server.config and server.config.get("dir"):
+        folders["Redis' append-only file"] = Path(server.config["dir"])
+    found = []
+    for what, folder in folders.items():
+        with suppress(OSError):  # it is not there: what writes there says so
+            usage = shutil.disk_usage(folder)
+            found.append(Disk(what=f"{what} ({folder})", free=usage.free, total=usage.total))
+    return tuple(found)
+
+
+def _api(url: str) -> ApiFacts:
+    where = base_url(url or None)
+    try:
+        with Client(where, timeout_s=10, patience_s=0) as client:
+            told = client.get("/v2")
+            return ApiFacts(
+                url=where,
+                version=str(told.get("version", "")),
+                reasons=tuple(client.readiness()),
+                apis=_apis(client),
+            )
+    except (WherryError, OSError) as error:
+        return ApiFacts(url=where, fault=str(error))
+
+
+def _apis(client: Client) -> frozenset[str] | None:
+    try:
+        return frozenset(each["id"] for each in client.get("/v2/workers")["apis"])
+    except (Unauthorized, Forbidden):
+        return None

@@ -1,0 +1,177 @@
+"""What a row asks for reaches an OpenAI endpoint, or is refused; calls of tools come back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+import pytest
+
+from wherry.protocol.errors import RowError
+from wherry.tasks.backends.endpoint.faults import BrokenError
+from wherry.tasks.backends.endpoint.http import Http
+from wherry.tasks.backends.endpoint.protocols import protocol_class
+from wherry.tasks.backends.endpoint.protocols.base import RemoteModel
+from wherry.tasks.base import TaskInput
+from wherry.tasks.egress.allowed import Allowed
+from wherry.tasks.egress.guard import OutboundGuard
+from wherry.tasks.multimodal.image_text_to_text import ImageTextToTextInput
+from wherry.tasks.registry import get_task
+from wherry.tasks.samples import PNG
+from wherry.tasks.text.chat import ChatInput
+from wherry.tasks.text.embedding import EmbeddingInput
+from wherry.tasks.text.generation import Generation
+from wherry.tasks.text.text_generation import TextGenerationInput
+
+ASKED = [[{"role": "user", "content": "hi"}]]
+TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
+SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
+
+#: Field of a chat -> a value, and what the server hears then; None: the row is refused by name.
+SAID: dict[str, tuple[Any, dict[str, Any] | None]] = {
+    "max_new_tokens": (7, {"max_tokens": 7}),
+    "do_sample": (False, {"temperature": 0}),
+    "temperature": (0.5, {"temperature": 0.5}),
+    "top_p": (0.9, {"top_p": 0.9}),
+    "top_k": (5, {"top_k": 5}),
+    "typical_p": (0.9, None),
+    "repetition_penalty": (1.5, {"repetition_penalty": 1.5}),
+    "presence_penalty": (0.5, {"presence_penalty": 0.5}),
+    "frequency_penalty": (0.5, {"frequency_penalty": 0.5}),
+    "logit_bias": ({"5": 3.0}, {"logit_bias": {"5": 3.0}}),
+    "min_new_tokens": (3, {"min_tokens": 3}),
+    "num_beams": (2, None),
+    "stop": (["x"], {"stop": ["x"]}),
+    "seed": (4, {"seed": 4}),
+    "logprobs": (2, {"logprobs": True, "top_logprobs": 2}),
+    "structured_outputs": (
+        {"json": SCHEMA},
+        {
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {"name": "answer", "schema": SCHEMA, "strict": True},
+            }
+        },
+    ),
+    "tools": ([TOOL], {"tools": [TOOL]}),
+    "tool_choice": ("required", {"tool_choice": "required"}),
+    "parallel_tool_calls": (False, {"parallel_tool_calls": False}),
+}
+
+
+async def anywhere(host: str, port: int) -> Sequence[str]:
+    return ["93.184.216.34"]
+
+
+def exchange(row: TaskInput, task: str, **message: Any) -> tuple[dict[str, Any], Generation]:
+    """What the server heard, and what its answer was read as."""
+    heard: dict[str, Any] = {}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        heard.update(json.loads(request.content))
+        choice = {"finish_reason": "stop", "message": {"content": "{}", **message}}
+        body = json.dumps({"choices": [{**choice, **message.pop("choice", {})}]}).encode()
+        return httpx.Response(200, stream=httpx.ByteStream(body))
+
+    async def run() -> Generation:
+        guard = OutboundGuard(
+            Allowed.of("https", "host", setting="WHERRY_ENDPOINT"),
+            resolve=anywhere,
+            transport=httpx.MockTransport(answer),
+        )
+        http = Http("https://host/v1", {}, guard, 5.0)
+        server = protocol_class("openai")(get_task(task), RemoteModel(model="m"), http)
+        try:
+            [told] = (await server.ask([row], None)).rows
+            generation: Generation = told.generations[0]  # type: ignore[union-attr] # of a text
+            return generation
+        finally:
+            await server.close()
+
+    return heard, asyncio.run(run())
+
+
+def test_each_field_of_a_chat_is_looked_at() -> None:
+    assert set(SAID) == set(ChatInput.model_fields) - {"messages"}
+
+
+@pytest.mark.parametrize("field", SAID)
+def test_a_field_is_sent_or_refused_by_its_name(field: str) -> None:
+    value, expected = SAID[field]
+    needs = {"temperature": {"do_sample": True}, "tool_choice": {"tools": [TOOL]}}
+    needs["parallel_tool_calls"] = needs["tool_choice"]
+    row = ChatInput.validated({"messages": ASKED, field: value, **needs.get(field, {})})
+    if expected is None:
+        with pytest.raises(RowError, match=field):
+            exchange(row, "chat")
+        return
+    heard, _ = exchange(row, "chat")
+    assert {name: heard.get(name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        ({"json_object": True}, {"response_format": {"type": "json_object"}}),
+        ({"regex": "[a-z{}]+"}, {"structured_outputs": {"regex": "[a-z{}]+"}}),
+        ({"choice": ["{}", "b"]}, {"structured_outputs": {"choice": ["{}", "b"]}}),
+        ({"grammar": "start: x"}, {"structured_outputs": {"grammar": "start: x"}}),
+    ],
+)
+def test_a_completion_has_its_form_too(form: dict[str, Any], expected: dict[str, Any]) -> None:
+    row = TextGenerationInput.validated({"texts": ["a"], "structured_outputs": form})
+    heard, _ = exchange(row, "text-generation")
+    assert {name: heard.get(name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("form", "said"), [({"json": SCHEMA}, "no {"), ({"choice": ["a", "b"]}, "c")]
+)
+def test_a_server_that_leaves_the_form_aside_is_not_believed(
+    form: dict[str, Any], said: str
+) -> None:
+    row = ChatInput.validated({"messages": ASKED, "structured_outputs": form})
+    with pytest.raises(BrokenError, match="structured_outputs: the endpoint wrote no"):
+        exchange(row, "chat", content=said)
+    cut = {"finish_reason": "length", "message": {"content": said}}
+    _, generation = exchange(row, "chat", choice=cut)
+    assert (generation.text, generation.finish_reason) == (said, "length")
+
+
+@pytest.mark.parametrize(
+    ("task", "row"),
+    [
+        ("embedding", EmbeddingInput(texts=["a"], truncation_direction="left")),
+        ("embedding", EmbeddingInput(texts=["a"], prompt_name="query")),
+        ("image-text-to-text", ImageTextToTextInput(images=[PNG], texts=["a"], background="red")),
+        ("text-generation", TextGenerationInput(texts=["a"], prompt_logprobs=True, logprobs=0)),
+    ],
+)
+def test_what_would_not_be_heard_is_refused(task: str, row: TaskInput) -> None:
+    [field] = row.model_fields_set & {
+        *("truncation_direction", "prompt_name", "background", "prompt_logprobs")
+    }
+    with pytest.raises(RowError, match=f"{field}: an OpenAI endpoint"):
+        exchange(row, task)
+
+
+CALL = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+
+
+def test_calls_of_tools_are_answered() -> None:
+    row = ChatInput.validated({"messages": ASKED, "tools": [TOOL]})
+    _, generation = exchange(row, "chat", content=None, tool_calls=[CALL])
+    assert (generation.text, generation.finish_reason) == ("", "tool_calls")
+    assert generation.tool_calls == (CALL,)
+
+
+@pytest.mark.parametrize(
+    "calls", [5, [5], [{}], [{**CALL, "function": {"name": "look", "arguments": {}}}]]
+)
+def test_a_call_that_cannot_be_read_is_none(calls: Any) -> None:
+    row = ChatInput.validated({"messages": ASKED, "tools": [TOOL]})
+    with pytest.raises(BrokenError, match="call of a tool cannot be read"):
+        exchange(row, "chat", tool_calls=calls)
