@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from .deaf_consumer import Consuming
-from .health import LOADING
+from .health import LOADING, STALE_S, read
 from .threads import Every
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class HealthFile:
     def start(self) -> None:
         """Begin: before the models are loaded, which may take long."""
         if self._path:
+            self._warn_of_another()
             self.write()
             self._thread.start()
 
@@ -71,11 +73,26 @@ class HealthFile:
                 log.warning("%s: %s: nobody can see that this worker lives", self._path, error)
             self._failed = True
 
+    def _warn_of_another(self) -> None:
+        try:
+            said = read(self._path)
+            other, silent_s = int(said["pid"]), self._clock() - float(said["at_s"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return
+        if other != os.getpid() and 0 <= silent_s <= STALE_S and Path(f"/proc/{other}").exists():
+            log.warning(
+                "process %d says in %s how it does: give each worker a WHERRY_HEALTH_FILE of its"
+                " own, or nobody knows whose word it is",
+                other,
+                self._path,
+            )
+
     def _said(self) -> dict[str, object]:
         now_s, info, away = self._clock(), self._info(), self._away()
         if away or info["state"] == LOADING:
             self._looked_at_s = self._beat_at_s = now_s  # counted from when it can be known
         return {
+            "pid": os.getpid(),
             "at_s": now_s,
             "looked_at_s": self._looked_at_s,
             "beat_at_s": self._beat_at_s,

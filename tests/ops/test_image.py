@@ -37,6 +37,19 @@ SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").rea
 WHY_NOT = can_build()
 #: Without torch: a model of ONNX in our own package.
 EXTRAS = "api,client,worker,onnx"
+#: What an operator types into the API's container.
+OPERATORS = (
+    "queues",
+    "models",
+    "workers",
+    "jobs",
+    "drain",
+    "reload",
+    "keys",
+    "sweep",
+    "doctor",
+    "logs",
+)
 MODELS = model(
     "doubler", "tensor", backend="onnxruntime", source="package:wherry.samples/weights/arithmetic"
 )
@@ -134,7 +147,7 @@ def test_the_package_is_ours_and_whole_with_its_commands(image: Image) -> None:
     )
     where = "/opt/wherry/lib/python3.11/site-packages/wherry/__init__.py"
     assert image.run("python", "-c", code) == (0, f"{where} True True")
-    for command in ("queues", "models", "keys", "sweep", "check", "worker"):
+    for command in OPERATORS:
         assert image.run("wherry", command, "--help")[0] == 0, command
 
 

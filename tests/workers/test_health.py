@@ -157,6 +157,21 @@ def test_a_disk_that_is_full_ends_no_worker(told: Told, caplog: pytest.LogCaptur
     assert len(caplog.records) == 1
 
 
+def test_two_workers_of_one_file_are_told_apart(
+    told: Told, caplog: pytest.LogCaptureFixture
+) -> None:
+    told.file._warn_of_another()
+    assert not caplog.records, "its own word"
+    said = json.loads(told.path.read_text())
+    told.path.write_text(json.dumps({**said, "pid": os.getppid()}))
+    told.file._warn_of_another()
+    assert f"process {os.getppid()} says in {told.path} how it does" in caplog.text
+    caplog.clear()
+    told.now_s += health.STALE_S + 1
+    told.file._warn_of_another()
+    assert not caplog.records, "it is gone"
+
+
 def test_a_worker_that_leaves_takes_its_file_along(told: Told) -> None:
     told.file.start()
     assert told.path.exists()
