@@ -46,7 +46,7 @@ def scaling_table(found: dict[str, Any]) -> RenderableType:
             f"{each['predicted_device_seconds']:.1f} s",
             str(each["workers"]),
             str(each["desired_workers"]),
-            _BECAUSE.get(each["because"], each["because"]),
+            _BECAUSE.get(str(each["because"]), str(each["because"])),
         )
         for each in found["families"]
     ]

@@ -19,6 +19,7 @@ from ...jobs.fleet import FleetView
 from ...jobs.group import Group
 from ...jobs.record import WorkerView
 from ...jobs.scaling import FamilyDemand, Lane, Policy, ScalingPlan, plan, recall, remember
+from ...protocol.errors import ModelNotFound
 from ...tasks.catalog import ModelDeclaration
 from ..settings import ApiSettings
 from .demand import Demand, ModelDemand
@@ -223,14 +224,10 @@ def _load_times(service: Service, family: str, asleep: set[str]) -> Iterator[flo
 
 
 def _declared(service: Service, group: Group) -> ModelDeclaration | None:
-    return next(
-        (
-            model
-            for model in service.catalog.models
-            if (model.name, model.version) == (group.model, group.version)
-        ),
-        None,
-    )
+    try:
+        return service.catalog.get(group.model, group.version)
+    except ModelNotFound:  # it is leaving
+        return None
 
 
 def _is_remote(service: Service, group: Group) -> bool:

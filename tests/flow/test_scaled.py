@@ -21,9 +21,11 @@ from wherry.ops.child import Child
 from wherry.ops.ports import free_port
 from wherry.ops.redis_server import RedisServer
 from wherry.ops.services import api_command, worker_command
+from wherry.workers.pod_cost import ANNOTATION
 
 from ..support.holding import held
 from ..support.keda import Keda
+from ..support.kubernetes import POD, Kubernetes
 from ..support.models import model
 from ..support.waiting import until
 
@@ -39,7 +41,7 @@ METADATA = {"family": "vision", "scaleDownSeconds": "1", "startSeconds": "0"}
 class Fleet:
     """Redis and the API, and workers as they are asked for."""
 
-    def __init__(self, folder: Path, server: RedisServer) -> None:
+    def __init__(self, folder: Path, server: RedisServer, kubernetes: Kubernetes) -> None:
         self.hold = folder / "hold"
         (folder / "models.toml").write_text(MODELS.replace("HOLD", str(self.hold)))
         self.env = {
@@ -49,6 +51,9 @@ class Fleet:
             "WHERRY_STORE_DIR": str(folder / "blobs"),
             "WHERRY_GRPC_PORT": str(free_port()),
             "WHERRY_SCALE_TO_ZERO": "*",
+            "WHERRY_POD_NAME": POD,
+            "WHERRY_POD_CREDENTIALS": str(kubernetes.credentials),
+            **kubernetes.environment,
         }
         self.port, self.started = free_port(), 0
         self.url = f"http://127.0.0.1:{self.port}"
@@ -82,10 +87,17 @@ class Fleet:
 
 
 @pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+def kubernetes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubernetes]:
+    kubernetes = Kubernetes(tmp_path_factory.mktemp("kubernetes"))
+    yield kubernetes
+    kubernetes.close()
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory, kubernetes: Kubernetes) -> Iterator[Fleet]:
     folder = tmp_path_factory.mktemp("scaled")
     with RedisServer(folder / "redis") as server:
-        fleet = Fleet(folder, server)
+        fleet = Fleet(folder, server, kubernetes)
         try:
             with httpx.Client(base_url=fleet.url) as http:
                 until(lambda: answered(http, "/v2/health/ready"))
@@ -133,7 +145,9 @@ def scaling(http: httpx.Client) -> Any:
     return found
 
 
-def test_from_zero_to_what_is_wanted_and_back(fleet: Fleet, http: httpx.Client, keda: Keda) -> None:
+def test_from_zero_to_what_is_wanted_and_back(
+    fleet: Fleet, http: httpx.Client, keda: Keda, kubernetes: Kubernetes
+) -> None:
     stream = keda.stream()
     assert next(stream).result is False
     assert http.get("/v2/models/image-classification/ready").is_success
@@ -149,6 +163,7 @@ def test_from_zero_to_what_is_wanted_and_back(fleet: Fleet, http: httpx.Client, 
     until(lambda: state(http, first), "succeeded".__eq__)
     until(lambda: scaling(http)["workers"], (2).__eq__)
     until(lambda: len(ready(http)), (2).__eq__)
+    until(lambda: kubernetes.annotations().get(ANNOTATION), "0".__eq__)
     with held(fleet.hold) as let_go:
         job_ids = [submit(http) for _ in range(8)]
         until(lambda: scaling(http)["busy_workers"], (2).__eq__)
