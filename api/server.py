@@ -58,7 +58,7 @@ class RestingServer(Server):
         self.server_state = _DatedState(config)
         self._signaled = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._leaves = False
+        self._drains = False
 
     async def main_loop(self) -> None:
         """Wait until it shall end."""
@@ -67,7 +67,7 @@ class RestingServer(Server):
         self._loop = asyncio.get_running_loop()
         if not self.should_exit:  # a signal that comes from here on is heard
             await self._signaled.wait()
-        if self._leaves:
+        if self._drains:
             await self._drain()
         return None
 
@@ -82,7 +82,7 @@ class RestingServer(Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End, as a signal asks for."""
         super().handle_exit(sig, frame)
-        self._leaves = sig == signal.SIGTERM  # Ctrl-C means now
+        self._drains = sig == signal.SIGTERM  # Ctrl-C means now
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._signaled.set)
 

@@ -35,7 +35,7 @@ async def why_not_ready(service: Service) -> list[str]:
 async def readiness(service: Service) -> tuple[list[str], list[str]]:
     """What keeps the server from being ready, and the models that failed."""
     if draining.on:
-        return ["the server is leaving"], []
+        return ["the server is draining"], []
     try:
         async with asyncio.timeout(_READY_TIMEOUT_S):
             fleet = await service.fleet()

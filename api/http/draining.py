@@ -1,4 +1,4 @@
-"""Leaving: the server still answers, says that it is not ready, and lets its clients go.
+"""Draining: the server still answers, says that it is not ready, and lets its clients go.
 
 A balancer sends new requests for as long as it has not seen that; so the server goes on for some
 time after it is told to end. Who waits for something that lasts is answered early, and asks again
@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 
 class Draining:
-    """Whether this process leaves."""
+    """Whether this process is told to end, and goes on for those who have not seen it."""
 
     def __init__(self) -> None:
         self.on = False
@@ -25,7 +25,7 @@ class Draining:
         return lambda: self._then.remove(call)
 
     def begin(self) -> None:
-        """Leave. Call it on the event loop."""
+        """Begin. Call it on the event loop."""
         if not self.on:
             self.on = True
             for call in self._then:

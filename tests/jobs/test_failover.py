@@ -17,7 +17,7 @@ from wherry.jobs.read import read
 from wherry.jobs.submit import submit
 from wherry.protocol.errors import NotReplicated, Unavailable
 
-from ..support.sentinels import FailingOver, Server, stopped
+from ..support.sentinels import MASTER, FailingOver, Server, stopped
 from ..support.waiting import until
 
 NewJobs = Callable[..., NewJob]
@@ -132,6 +132,20 @@ def test_what_no_replica_has_is_told_and_sending_it_again_settles_it(
             assert (again.id, again.created) == (job.id, False)
 
     asyncio.run(play())
+
+
+def test_who_is_connected_to_the_last_primary_is_broken_off(in_step: FailingOver) -> None:
+    """It goes on as before, with who has not heard, until the sentinels make a replica of it."""
+    before = in_step.primary
+    client = connect(in_step.url, socket_timeout_s=60)
+    held = client.connection_pool.get_connection()
+    in_step.sentinels[0].client.sentinel_failover(MASTER)
+    with pytest.raises(redis.ConnectionError):
+        held.read_response()
+    assert in_step.promoted(before) is not before
+    client.connection_pool.release(held)
+    assert client.ping()
+    close(client)
 
 
 def test_a_demoted_server_counts_as_away(in_step: FailingOver, new_job: NewJobs) -> None:

@@ -53,6 +53,7 @@ class Balancer:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0.1)  # what was aborted is closed in the loop's next turns
 
     async def _look(self, port: int) -> None:
         while True:
@@ -64,12 +65,12 @@ class Balancer:
         try:
             async with asyncio.timeout(5):
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.write(
-                    f"GET {self._path} HTTP/1.1\r\nHost: b\r\nConnection: close\r\n\r\n".encode()
-                )
-                status = await reader.readline()
-                writer.close()
-                return b" 200 " in status
+                asked = f"GET {self._path} HTTP/1.1\r\nHost: b\r\nConnection: close\r\n\r\n"
+                try:
+                    writer.write(asked.encode())
+                    return b" 200 " in await reader.readline()
+                finally:
+                    writer.transport.abort()
         except (OSError, TimeoutError):
             return False
 
@@ -81,7 +82,11 @@ class Balancer:
         except OSError:
             writer.transport.abort()
             return
-        await asyncio.gather(_pump(reader, forth), _pump(back, writer))
+        try:
+            await asyncio.gather(_pump(reader, forth), _pump(back, writer))
+        finally:
+            forth.transport.abort()
+            writer.transport.abort()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -89,4 +94,4 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         while data := await reader.read(65536):
             writer.write(data)
             await writer.drain()
-    writer.close()
+        writer.write_eof()

@@ -108,6 +108,18 @@ def test_an_accepted_job_leaves_its_result_and_no_payload(bench: Bench) -> None:
     assert not bench.has(bench.payload_ref)
 
 
+def test_a_payload_stays_until_replicas_know_of_the_end(bench: Bench) -> None:
+    """A failover may take the end back, and then the job runs again."""
+    bench.settings = bench.settings.model_copy(
+        update={"min_replicas": 1, "min_replicas_timeout_s": 0.01}
+    )
+    blobs = bench.blobs("fail")
+    answer = bench.answer(blobs)
+    blobs.settle([bench.job], [answer.outcome()], bench.finish(answer))
+    assert bench.has(answer.ref)
+    assert bench.has(bench.payload_ref)
+
+
 def test_a_finish_that_is_late_only_for_its_first_try_keeps_its_result(bench: Bench) -> None:
     """The first was accepted, and its reply lost: the second is refused."""
     blobs = bench.blobs("fail")
