@@ -31,6 +31,7 @@ _ROOMS = (
     ("ops.export_command", ("export",), "export"),
     ("ops.check_command", ("check",), "worker"),
     ("ops.tune_command", ("tune",), "worker"),
+    ("ops.capacity_command", ("capacity",), "client"),
     ("ops.commands", ("up",), "local"),
     ("", ("demo",), "demo"),
 )

@@ -26,6 +26,7 @@ COMMANDS = {
     "worker",
     "up",
     "check",
+    "capacity",
     "demo",
 }
 
