@@ -5,7 +5,8 @@ model: it moves ids, bytes and leases. Every verb is one Lua script, so it happe
 all; docs/architecture.md draws the keys.
 """
 
-from .call import AsyncQueue, Call, Queue
+from .async_queue import AsyncQueue
+from .call import Call, Queue
 from .group import Group
 from .record import ClaimedJob, JobRecord, NewJob, Outcome
 from .settings import JobsSettings

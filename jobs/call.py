@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import redis
-import redis.asyncio
-from redis.asyncio.retry import Retry as AsyncRetry
-from redis.backoff import ExponentialWithJitterBackoff
-from redis.exceptions import BusyLoadingError, NoScriptError, OutOfMemoryError, ResponseError
+from redis.exceptions import (
+    BusyLoadingError,
+    MasterDownError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
-from redis.retry import Retry
 
 from ..protocol import errors
-from .connection import CommandPacker, PackedConnection
+from . import connection
 from .script import Given, Script, script
 from .settings import JobsSettings
 
 T = TypeVar("T")
 
-#: Redis commands that one round trip carries at most; more wait for the next.
-_MAX_PIPELINE = 256
-
 #: What a script without KEYS, or without ARGV beside the prefix, is given.
 _NONE: Given = {}
 
-#: Tries of a broken call beyond the first, and seconds before the first and the longest of them,
-#: which are jittered. Every step may be sent twice: what it did the first time is found done.
-_RETRIES, _BACKOFF = 4, ExponentialWithJitterBackoff(base=0.1, cap=1.0)
+#: Seconds between two tries while another server takes the place of one that is gone.
+PAUSE_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +87,28 @@ def translate(error: Exception) -> Exception:
         return errors.QueueFull("the queue's memory is full; retry later")
     if isinstance(error, BusyLoadingError):
         return errors.QueueLoading()
-    if isinstance(error, (RedisConnectionError, RedisTimeoutError)):
+    if is_away(error):
         return errors.Unavailable("the queue cannot be reached; retry later")
     return error
 
 
-def _missing_script(replies: Sequence[Any]) -> bool:
+def is_away(error: Exception) -> bool:
+    """Whether an error says that this server is not, or no more, the one that takes writes."""
+    if isinstance(error, BusyLoadingError):
+        return False
+    if isinstance(error, (RedisConnectionError, RedisTimeoutError, ReadOnlyError, MasterDownError)):
+        return True
+    said = str(error) if isinstance(error, ResponseError) else ""
+    return said.startswith(("NOREPLICAS", "UNBLOCKED"))
+
+
+def demotion(replies: Sequence[Any]) -> Exception | None:
+    """The reply of a server that was the primary and is a replica now, if there is one."""
+    return next((each for each in replies if isinstance(each, ReadOnlyError)), None)
+
+
+def missing_script(replies: Sequence[Any]) -> bool:
+    """Whether the server does not know a script that it was to run."""
     return any(isinstance(reply, NoScriptError) for reply in replies)
 
 
@@ -106,32 +121,45 @@ def _result(answer: T | Exception) -> T:
 class Queue:
     """Runs steps over a blocking connection; for workers and tools. Threads may share it."""
 
-    def __init__(self, url: str, *, socket_timeout_s: float = 30.0) -> None:
-        self.redis = redis.Redis.from_url(
-            url,
-            socket_timeout=socket_timeout_s,
-            socket_connect_timeout=5,
-            health_check_interval=30,
-            retry=Retry(_BACKOFF, _RETRIES),
-            command_packer=CommandPacker(),
-        )
+    def __init__(self, url: str, *, socket_timeout_s: float | None = None) -> None:
+        self.redis = connection.connect(url, socket_timeout_s=socket_timeout_s)
+        self._patience_s = connection.patience_s(url)
 
     def run(self, call: Call[T]) -> T:
         """Run one step. Raises our errors, never a half-done step."""
-        try:
+        return _result(call.read(self._patiently(lambda: self._replies(call))))
+
+    def _replies(self, call: Call[Any]) -> list[Any]:
+        replies = self._send(call)
+        if call.script is not None and missing_script(replies):
+            self.redis.script_load(call.script.text)
             replies = self._send(call)
-            if call.script is not None and _missing_script(replies):
-                self.redis.script_load(call.script.text)
-                replies = self._send(call)
-        except redis.RedisError as error:
-            raise translate(error) from error
-        return _result(call.read(replies))
+        return replies
 
     def _send(self, call: Call[Any]) -> list[Any]:
         with self.redis.pipeline(transaction=False) as pipe:
             call.queue_on(pipe)
             replies: list[Any] = pipe.execute(raise_on_error=False)
-            return replies
+        if demoted := demotion(replies):
+            raise demoted
+        return replies
+
+    def _patiently(self, work: Callable[[], T]) -> T:
+        """Work; again where the server is gone and another may take its place."""
+        deadline, turned = time.monotonic() + self._patience_s, False
+        while True:
+            try:
+                return work()
+            except redis.RedisError as error:
+                # One that was the primary: whoever is now may be behind the same address.
+                again = time.monotonic() < deadline or (
+                    isinstance(error, ReadOnlyError) and not turned
+                )
+                if not (again and is_away(error)):
+                    raise translate(error) from error
+                turned = True
+                self.redis.connection_pool.disconnect(inuse_connections=False)
+                time.sleep(PAUSE_S)
 
     def values(self, keys: Sequence[str]) -> list[bytes | None]:
         """Values under some keys; None where there is none."""
@@ -144,94 +172,9 @@ class Queue:
         return set(self._list_of("SMEMBERS", key))
 
     def _list_of(self, *command: str) -> list[Any]:
-        try:
-            reply: Any = self.redis.execute_command(*command)  # typed for async callers as well
-        except redis.RedisError as error:
-            raise translate(error) from error
+        reply: Any = self._patiently(lambda: self.redis.execute_command(*command))
         return list(reply)
 
     def close(self) -> None:
         """Close the connections."""
-        self.redis.close()
-
-
-class AsyncQueue:
-    """Runs steps over an asyncio connection; steps that meet share a round trip."""
-
-    def __init__(self, url: str, *, socket_timeout_s: float = 30.0) -> None:
-        self.redis = redis.asyncio.Redis.from_url(
-            url,
-            # redis-py would set a timer for every reply; ours is one a round trip.
-            socket_timeout=None,
-            socket_connect_timeout=5,
-            health_check_interval=30,
-            retry=AsyncRetry(_BACKOFF, _RETRIES),
-            connection_class=PackedConnection,  # sockets and TLS, told by the URL, have their own
-        )
-        self._timeout_s = socket_timeout_s
-        self._pending: list[tuple[Call[Any], asyncio.Future[Any]]] = []
-        self._sender: asyncio.Task[None] | None = None
-
-    async def run(self, call: Call[T]) -> T:
-        """Run one step. Raises our errors, never a half-done step."""
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._pending.append((call, future))
-        if self._sender is None or self._sender.done():
-            self._sender = asyncio.create_task(self._send_pending())
-        return await future
-
-    async def _send_pending(self) -> None:
-        while self._pending:
-            batch, self._pending = self._pending[:_MAX_PIPELINE], self._pending[_MAX_PIPELINE:]
-            try:
-                answers = await self._round_trip([call for call, _ in batch])
-            except redis.RedisError as error:
-                answers = [translate(error)] * len(batch)
-            except BaseException:
-                for _, future in batch:
-                    future.cancel()
-                raise
-            for (_, future), answer in zip(batch, answers, strict=True):
-                if future.done():  # its caller went away
-                    continue
-                if isinstance(answer, Exception):
-                    future.set_exception(answer)
-                else:
-                    future.set_result(answer)
-
-    async def _round_trip(self, calls: Sequence[Call[Any]]) -> list[Any]:
-        answers: list[Any] = [None] * len(calls)
-        todo = list(range(len(calls)))
-        for _ in range(2):
-            replies = await self._send([calls[index] for index in todo])
-            missing = []
-            for index, reply in zip(todo, replies, strict=True):
-                if _missing_script(reply):
-                    missing.append(index)
-                else:
-                    answers[index] = calls[index].read(reply)
-            if not missing:
-                break
-            for text in {script.text for index in missing if (script := calls[index].script)}:
-                await self.redis.script_load(text)
-            todo = missing
-        return answers
-
-    async def _send(self, calls: Sequence[Call[Any]]) -> list[list[Any]]:
-        try:
-            async with (
-                asyncio.timeout(self._timeout_s),
-                self.redis.pipeline(transaction=False) as pipe,
-            ):
-                for call in calls:
-                    call.queue_on(pipe)
-                replies = iter(await pipe.execute(raise_on_error=False))
-        except TimeoutError as error:
-            raise RedisTimeoutError(f"no reply in {self._timeout_s} s") from error
-        return [[next(replies) for _ in call.commands] for call in calls]
-
-    async def close(self) -> None:
-        """Close the connections."""
-        if self._sender is not None and not self._sender.done():
-            await asyncio.wait([self._sender])
-        await self.redis.aclose()
+        connection.close(self.redis)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -9,6 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 from redis.connection import parse_url
 
 from ..protocol.errors import Unavailable, WherryError
+from . import sentinel_url
+from .sentinel_url import SentinelUrl
 
 #: Parameters that name a file, of those for TLS.
 _FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
@@ -21,6 +24,10 @@ _CERT_REQS = ("none", "optional", "required")
 
 def check(url: str) -> None:
     """Raises ValueError, whose text shows nothing of a password, for what would fail later."""
+    if SentinelUrl.parse(url):
+        queries = "&".join(urlsplit(each).query for each in url.split(";"))
+        _check_parameters(urlsplit(url).scheme, queries, sentinel_url.PARAMETERS)
+        return
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018 # what Redis's clients read first
@@ -32,12 +39,24 @@ def check(url: str) -> None:
     if parts.scheme == "unix":
         return
     if parts.scheme not in ("redis", "rediss"):  # which is not shown: it may be half a password
-        raise ValueError("cannot be read: expected redis://host:port/0, or rediss:// over TLS")
-    said = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        raise ValueError(
+            "cannot be read: expected redis://host:port/0, rediss:// over TLS, "
+            "or sentinel://host:port,host:port/mymaster/0"
+        )
+    _check_parameters(parts.scheme, parts.query)
+
+
+def _check_parameters(scheme: str, query: str, others: Sequence[str] = ()) -> None:
+    """Raises ValueError for parameters that nobody reads, and files that nobody can."""
+    said = {name: values[0] for name, values in parse_qs(query).items()}
+    for name in others:
+        said.pop(name, None)
     if not said.keys() <= set(_TLS):  # which is not shown: it may be half a password
-        raise ValueError(f"has a parameter other than {', '.join(_TLS)}")
-    if said and parts.scheme == "redis":
-        raise ValueError("has parameters for TLS, but begins with redis:// instead of rediss://")
+        raise ValueError(f"has a parameter other than {', '.join((*_TLS, *others))}")
+    if said and scheme in ("redis", "sentinel"):
+        raise ValueError(
+            f"has parameters for TLS, but begins with {scheme}:// instead of {scheme}s://"
+        )
     if said.get("ssl_cert_reqs", "required") not in _CERT_REQS:
         raise ValueError(f"has an ssl_cert_reqs other than {', '.join(_CERT_REQS)}")
     for name in _FILES:
@@ -58,14 +77,18 @@ def tls(url: str) -> dict[str, Any] | None:
 
     A certificate is asked for and checked unless the URL says otherwise.
     """
-    if urlsplit(url).scheme != "rediss":
+    parts = urlsplit(url)
+    if parts.scheme not in ("rediss", "sentinels"):
         return None
-    said = {name: value for name, value in parse_url(url).items() if name in _TLS}
+    options = parse_url(parts._replace(scheme="rediss", netloc="host", path="").geturl())
+    said = {name: value for name, value in options.items() if name in _TLS}
     return {"ssl_cert_reqs": "required", "ssl_check_hostname": True, **said}
 
 
 def shown(url: str) -> str:
     """A URL as it may be printed: without its password."""
+    if found := SentinelUrl.parse(url):
+        return found.shown()
     parts = urlsplit(url)
     login, at, host = parts.netloc.rpartition("@")
     user, colon, _ = login.partition(":")

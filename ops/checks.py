@@ -9,7 +9,7 @@ import httpx
 import redis
 
 from ..api.settings import ApiSettings
-from ..jobs import JobsSettings, redis_url
+from ..jobs import JobsSettings, connection, redis_url
 from ..jobs.settings import SettingsError, from_environment
 from ..jobs.stores import FolderStore, open_store
 from ..protocol.errors import StoreUnavailable
@@ -69,8 +69,11 @@ def ping_redis(url: str) -> None:
     except ValueError as error:  # it shows nothing of a password
         raise StackError(f"the Redis URL {error}") from None
     try:
-        with redis.Redis.from_url(url, socket_connect_timeout=5) as probe:
+        probe = connection.connect(url)
+        try:
             probe.ping()
+        finally:
+            connection.close(probe)
     except redis.RedisError as error:  # it names the host, never the password
         broke_off = type(error) is redis.ConnectionError and "connecting" not in str(error)
         plain = broke_off and url.startswith("redis://")

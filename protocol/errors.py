@@ -121,6 +121,12 @@ class QueueLoading(Unavailable):
     retry_after_s = 5
 
 
+class NotReplicated(Unavailable):
+    """It was taken, but replicas of the queue do not have it yet; send it again as it was."""
+
+    code = "not_replicated"
+
+
 class QueueFull(Unavailable):
     """The queue is full; retry later."""
 

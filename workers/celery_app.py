@@ -9,20 +9,40 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from celery import Celery
+from celery.app.amqp import AMQP
 from celery.bin.celery import celery
+from kombu import Connection
 
 from ..jobs.settings import JobsSettings, SettingsError, from_environment
 from . import transport
 from .threads import EXIT_UNUSABLE
 
+#: Seconds between two tries of Celery's consumer to reach Redis. Its own grow to thirty, by which a
+#: worker comes back half a minute after Redis does.
+_RECONNECT_S = 2
+
+
+class PromptConnection(Connection):
+    """kombu's connection, which looks as often after a long time as after a short one."""
+
+    def ensure_connection(self, *args: Any, **options: Any) -> Any:
+        """Connect, however often it takes."""
+        return super().ensure_connection(*args, **{"interval_max": _RECONNECT_S, **options})
+
+
+class Amqp(AMQP):
+    """Celery's messaging, over such connections."""
+
+    Connection = PromptConnection
+
 
 def new_app(name: str) -> Celery:
     """An app on this fleet's Redis. Raises SettingsError."""
     transport.install()
-    app = Celery(name)
+    app = Celery(name, amqp=Amqp)
     app.conf.update(
         **transport.broker(from_environment(JobsSettings).redis_url),
         broker_connection_retry_on_startup=True,
@@ -30,16 +50,6 @@ def new_app(name: str) -> Celery:
         broker_connection_max_retries=None,
         # About late acknowledgement, which tickets have not; unset, each reconnection warns of it.
         worker_cancel_long_running_tasks_on_connection_loss=True,
-        broker_transport_options={
-            # Tickets are acknowledged on receipt, so keeping a copy of each until then is work for
-            # nothing; and it fails when Redis is full, which would end the consumer.
-            "ack_emulation": False,
-            # A half-open connection must not hold the event loop, nor a reconnection, for ever.
-            "socket_timeout": 30,
-            "socket_connect_timeout": 5,
-            "socket_keepalive": True,
-            "health_check_interval": 10,
-        },
         # JSON only: a pickled message would run code.
         accept_content=["json"],
         task_serializer="json",

@@ -1,7 +1,7 @@
 """kombu's Redis transport, so that a worker can start and reconnect while Redis is full.
 
 A worker that cannot come back then would keep Redis full: it is the workers that make room.
-And Celery's settings for that Redis, of which kombu and Flower read the URL another way than we do.
+And Celery's settings for that Redis.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import logging
 from typing import Any
-from urllib.parse import urlencode, urlsplit
 
 from kombu.transport import TRANSPORT_ALIASES, redis, virtual
 from kombu.utils.json import dumps
 from redis.exceptions import OutOfMemoryError
 
-from ..jobs import redis_url
+from ..jobs import connection
+from ..jobs.celery_redis import for_celery
 
 log = logging.getLogger(__name__)
 
@@ -108,20 +108,43 @@ class Transport(redis.Transport):
             setattr(cycle, name, loop.call_repeatedly(every_s, look))
 
 
+class SentinelChannel(Channel, redis.SentinelChannel):  # type: ignore[misc] # kombu ships no types
+    """The channel of a Redis that fails over: it serves no server but the primary."""
+
+    connection_class = connection.PrimaryConnection
+    connection_class_ssl = connection.PrimaryTlsConnection
+
+
+class SentinelTransport(Transport):
+    """The transport for a Redis that fails over."""
+
+    Channel = SentinelChannel
+    default_port = redis.SentinelTransport.default_port
+
+
 def install() -> None:
-    """Let kombu take this transport for redis:// and rediss://, by which it also settles TLS."""
+    """Let kombu take these transports for our URLs, by whose names it also settles TLS."""
     name = f"{__name__}:Transport"
-    TRANSPORT_ALIASES.update(redis=name, rediss=name)
+    TRANSPORT_ALIASES.update(redis=name, rediss=name, sentinel=f"{__name__}:SentinelTransport")
 
 
 def broker(url: str) -> dict[str, Any]:
-    """Celery's settings for a Redis. TLS is told in full: in the URL to kombu, beside it to Flower.
-
-    Flower reads no parameters, and kombu checks no certificate of a rediss:// that has none.
-    """
-    tls = redis_url.tls(url) or {}
-    spelled = {name: "false" if value is False else value for name, value in tls.items()}
+    """Celery's settings for a Redis."""
+    told = for_celery(url)
+    fails_over = connection.fails_over(url)
     return {
-        "broker_url": urlsplit(url)._replace(query=urlencode(spelled)).geturl(),
-        "broker_use_ssl": tls or False,
+        "broker_url": told.url,
+        "broker_use_ssl": told.tls or False,
+        "broker_transport_options": {
+            # Tickets are acknowledged on receipt, so keeping a copy of each until then is work for
+            # nothing; and it fails when Redis is full, which would end the consumer.
+            "ack_emulation": False,
+            # A half-open connection must not hold the event loop, nor a reconnection, for ever.
+            "socket_timeout": connection.timeout_s(url),
+            "socket_connect_timeout": 2 if fails_over else 5,
+            "socket_keepalive": True,
+            # Also by how much a ticket's asker outlives an answer that is due: see kombu's poller.
+            "health_check_interval": 3 if fails_over else 10,
+            **told.options,
+        },
     }

@@ -7,14 +7,13 @@ celery/backends/base.py.
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode, urlsplit
 
 from celery import Celery
 from celery.app.task import Context
 from celery.canvas import signature
 from kombu.utils import json
 
-from ...jobs import redis_url
+from ...jobs.celery_redis import CeleryRedis, for_celery
 from ...jobs.settings import JobsSettings
 from ...protocol.errors import WherryError
 from ..settings import ApiSettings
@@ -28,11 +27,18 @@ def celery_app(jobs: JobsSettings, settings: ApiSettings) -> Celery:
 
     Raises ValueError for a backend that there is not.
     """
-    own = _with_tls(jobs.redis_url)
-    backend = settings.celery_result_backend or own
-    app = Celery("wherry", broker=own, backend=backend, set_as_current=False)
+    own = for_celery(jobs.redis_url)
+    backend = own
+    if named := settings.celery_result_backend:
+        sentinels = named.startswith(("sentinel://", "sentinels://"))
+        try:
+            backend = for_celery(named) if sentinels else CeleryRedis(named, None, {})
+        except ValueError as error:
+            raise ValueError(f"WHERRY_CELERY_RESULT_BACKEND: {error}") from None
+    app = Celery("wherry", broker=own.url, backend=backend.url, set_as_current=False)
     app.conf.update(
-        broker_use_ssl=redis_url.tls(jobs.redis_url) or False,
+        broker_use_ssl=own.tls or False,
+        broker_transport_options=own.options,
         broker_connection_timeout=_TRY_S,
         # JSON only: a pickled message would run code.
         accept_content=["json"],
@@ -40,7 +46,11 @@ def celery_app(jobs: JobsSettings, settings: ApiSettings) -> Celery:
         task_default_queue=settings.celery_default_queue,
         result_serializer="json",
         result_expires=jobs.result_ttl_s,
-        result_backend_transport_options={"retry_policy": {"timeout": _TRY_S}},
+        result_backend_transport_options={
+            "retry_policy": {"timeout": _TRY_S},
+            **backend.options,
+        },
+        **({"redis_backend_use_ssl": backend.tls} if backend.options and backend.tls else {}),
         result_backend_thread_safe=True,  # else each thread has one, and none is ever closed
         redis_socket_timeout=_TRY_S,
         redis_socket_connect_timeout=_TRY_S,
@@ -53,13 +63,6 @@ def celery_app(jobs: JobsSettings, settings: ApiSettings) -> Celery:
     except Exception as error:  # each backend has errors of its own, and some packages are not here
         raise ValueError(f"WHERRY_CELERY_RESULT_BACKEND: {error}") from None
     return app
-
-
-def _with_tls(url: str) -> str:
-    """A Redis URL with all that our own clients take for granted, which kombu and Celery do not."""
-    tls = redis_url.tls(url) or {}
-    spelled = {name: "false" if value is False else value for name, value in tls.items()}
-    return urlsplit(url)._replace(query=urlencode(spelled)).geturl()
 
 
 class CeleryResults:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 
@@ -24,8 +25,9 @@ log = logging.getLogger(__name__)
 #: Seconds between two tries to subscribe while Redis is away.
 _RETRY_S = 0.5
 
-#: Seconds that a subscription may take.
-_SUBSCRIBE_S = 10.0
+#: Seconds that a subscription may take, and after which a silent one is asked whether it lives. A
+#: server that is gone without a word, and with it a half-open socket, never says so.
+_SILENT_S = 10.0
 
 #: Seconds after which a waiter looks at the record anyway: a message may have been lost.
 LOOK_AGAIN_S = 5.0
@@ -75,6 +77,7 @@ class Waiters:
 
     def __init__(self, queue: AsyncQueue, settings: JobsSettings) -> None:
         self._redis = queue.redis
+        self._silent_s = min(_SILENT_S, queue.timeout_s)
         keys = Keys(settings.key_prefix)
         self._channel, self._run_channel = keys.changes, keys.run_changes.encode()
         #: Where a job's response is sent to this process, if its `reply_to` says so.
@@ -126,16 +129,24 @@ class Waiters:
 
     async def _listen(self) -> None:
         async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
-            async with asyncio.timeout(_SUBSCRIBE_S):
+            async with asyncio.timeout(self._silent_s):
                 await pubsub.subscribe(self._channel, self.reply_channel, self._run_channel)
             self._listening = True
             self._notify(("", job_id) for job_id in list(self._watches))
             self.feed.tell_of_a_gap()
             self.runs.tell("")
+            heard_at = time.monotonic()
             while True:
-                # The timeout keeps the socket's own from ending a quiet subscription.
-                message = await pubsub.get_message(timeout=10)
+                message = await pubsub.get_message(timeout=self._silent_s)
                 if message is None:
+                    silent_s = time.monotonic() - heard_at
+                    if silent_s >= 2 * self._silent_s:
+                        raise redis.ConnectionError(f"silent for {silent_s:.0f} s")
+                    if silent_s >= self._silent_s:
+                        await pubsub.ping()
+                    continue
+                heard_at = time.monotonic()
+                if message["type"] == "pong":
                     continue
                 if message["channel"] == self._run_channel:
                     self.runs.tell(message["data"].decode())

@@ -1,0 +1,221 @@
+"""Steps over asyncio: those that meet share a round trip."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import redis
+import redis.asyncio
+from redis.exceptions import ReadOnlyError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from ..protocol import errors
+from . import connection
+from .call import PAUSE_S, Call, demotion, is_away, missing_script, translate
+
+T = TypeVar("T")
+
+#: Redis commands that one round trip carries at most; more wait for the next.
+_MAX_PIPELINE = 256
+
+#: Verbs by which the API takes something over: what it then answers is a promise.
+_PROMISES = frozenset(
+    {
+        "batch_cancel",
+        "batch_create",
+        "cancel",
+        "celery_revoke",
+        "file_put",
+        "requeue",
+        "run_command",
+        "run_create",
+        "run_export",
+        "submit",
+        "webhook_retry",
+    }
+)
+
+#: A channel that nobody hears. What is published is sent to replicas: so a step that found its work
+#: done, by a try before it, waits for that to arrive too.
+_MARK = "wherry:replicated"
+
+
+class Replicas(NamedTuple):
+    """How many replicas must have what was promised, and how long they may take."""
+
+    least: int
+    timeout_s: float
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[T]):
+    call: Call[T]
+    future: asyncio.Future[T]
+    since: float
+    #: Whether a server that is no primary any more has answered it.
+    turned: bool = False
+
+
+class AsyncQueue:
+    """Runs steps over an asyncio connection; steps that meet share a round trip.
+
+    With `replicas`, those that promise something go over a connection of their own, and are
+    answered once so many have it: NotReplicated otherwise.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        socket_timeout_s: float | None = None,
+        replicas: Replicas | None = None,
+    ) -> None:
+        self.redis = connection.connect_async(url)
+        timeout_s = connection.timeout_s(url) if socket_timeout_s is None else socket_timeout_s
+        #: Seconds without a reply after which the server counts as gone.
+        self.timeout_s = timeout_s
+        patience_s = connection.patience_s(url)
+        self._plain = _RoundTrips(self.redis, timeout_s, patience_s)
+        self._promising = self._plain
+        if replicas and replicas.least:
+            self._promising = _RoundTrips(self.redis, timeout_s, patience_s, replicas)
+
+    async def run(self, call: Call[T]) -> T:
+        """Run one step. Raises our errors, never a half-done step."""
+        promises = call.script is not None and call.script.name in _PROMISES
+        return await (self._promising if promises else self._plain).run(call)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._plain.close()
+        await self._promising.close()
+        await connection.close_async(self.redis)
+
+
+class _RoundTrips:
+    """One round trip after the other, each with what has come meanwhile."""
+
+    def __init__(
+        self,
+        client: redis.asyncio.Redis,
+        timeout_s: float,
+        patience_s: float,
+        replicas: Replicas | None = None,
+    ) -> None:
+        self._redis, self._replicas = client, replicas
+        self._patience_s = patience_s
+        self._timeout_s = timeout_s + (replicas.timeout_s if replicas else 0.0)
+        self._pending: list[_Waiting[Any]] = []
+        self._sender: asyncio.Task[None] | None = None
+
+    async def run(self, call: Call[T]) -> T:
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._pending.append(_Waiting(call, future, time.monotonic()))
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.create_task(self._send_pending())
+        return await future
+
+    async def close(self) -> None:
+        if self._sender is not None and not self._sender.done():
+            await asyncio.wait([self._sender])
+
+    async def _send_pending(self) -> None:
+        while self._pending:
+            batch, self._pending = self._pending[:_MAX_PIPELINE], self._pending[_MAX_PIPELINE:]
+            try:
+                answers = await self._round_trip([each.call for each in batch])
+            except redis.RedisError as error:
+                batch = await self._patient_with(error, batch)
+                answers = [translate(error)] * len(batch)
+            except BaseException:
+                for each in batch:
+                    each.future.cancel()
+                raise
+            for each, answer in zip(batch, answers, strict=True):
+                if each.future.done():  # its caller went away
+                    continue
+                if isinstance(answer, Exception):
+                    each.future.set_exception(answer)
+                else:
+                    each.future.set_result(answer)
+
+    async def _patient_with(
+        self, error: redis.RedisError, batch: list[_Waiting[Any]]
+    ) -> list[_Waiting[Any]]:
+        """Those of a broken round trip for which it is over; the others are tried again."""
+        if not is_away(error):
+            return batch
+        since, demoted = time.monotonic() - self._patience_s, isinstance(error, ReadOnlyError)
+        over, again = list[_Waiting[Any]](), list[_Waiting[Any]]()
+        for each in batch:
+            if each.future.done():
+                continue
+            # One that was the primary: whoever is now may be behind the same address.
+            more = each.since > since or (demoted and not each.turned)
+            each.turned |= demoted
+            (again if more else over).append(each)
+        self._pending = again + self._pending
+        await self._redis.connection_pool.disconnect(inuse_connections=False)
+        if again:
+            await asyncio.sleep(PAUSE_S)
+        return over
+
+    async def _round_trip(self, calls: Sequence[Call[Any]]) -> list[Any]:
+        answers: list[Any] = [None] * len(calls)
+        todo = list(range(len(calls)))
+        for _ in range(2):
+            replies, has_it = await self._send([calls[index] for index in todo])
+            missing = []
+            for index, reply in zip(todo, replies, strict=True):
+                if missing_script(reply):
+                    missing.append(index)
+                    continue
+                answer = calls[index].read(reply)
+                lacking = None if isinstance(answer, Exception) else self._lacking(has_it)
+                answers[index] = lacking or answer
+            if not missing:
+                break
+            for text in {script.text for index in missing if (script := calls[index].script)}:
+                await self._redis.script_load(text)
+            todo = missing
+        return answers
+
+    def _lacking(self, has_it: int) -> errors.NotReplicated | None:
+        if self._replicas is None or has_it >= self._replicas.least:
+            return None
+        return errors.NotReplicated(
+            f"taken, but {has_it} of {self._replicas.least} replicas had it after "
+            f"{self._replicas.timeout_s:g} s: it may be done, or be lost if Redis fails over now; "
+            "send it again under the same id"
+        )
+
+    async def _send(self, calls: Sequence[Call[Any]]) -> tuple[list[list[Any]], int]:
+        """Replies to each call, and how many replicas have all of it, if that is asked for."""
+        try:
+            async with (
+                asyncio.timeout(self._timeout_s),
+                self._redis.pipeline(transaction=False) as pipe,
+            ):
+                for call in calls:
+                    call.queue_on(pipe)
+                if self._replicas:
+                    within_ms = int(self._replicas.timeout_s * 1000)
+                    pipe.execute_command("PUBLISH", _MARK, "")
+                    pipe.execute_command("WAIT", self._replicas.least, within_ms)
+                replies = await pipe.execute(raise_on_error=False)
+        except TimeoutError as error:
+            raise RedisTimeoutError(f"no reply in {self._timeout_s} s") from error
+        if demoted := demotion(replies):
+            raise demoted
+        has_it = 0
+        if self._replicas:
+            *replies, marked, has_it = replies
+            for reply in (marked, has_it):
+                if isinstance(reply, redis.RedisError):
+                    raise reply
+        left = iter(replies)
+        return [[next(left) for _ in call.commands] for call in calls], has_it

@@ -1,0 +1,182 @@
+"""Steps over a Redis that fails over: what is sent while the primary dies, freezes, is demoted."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+import redis
+
+from wherry.jobs import AsyncQueue, JobsSettings, NewJob, Queue
+from wherry.jobs.async_queue import Replicas
+from wherry.jobs.connection import close, connect
+from wherry.jobs.read import read
+from wherry.jobs.submit import submit
+from wherry.protocol.errors import NotReplicated, Unavailable
+
+from ..support.sentinels import FailingOver, Server, stopped
+from ..support.waiting import until
+
+NewJobs = Callable[..., NewJob]
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FailingOver]:
+    with FailingOver(tmp_path_factory.mktemp("cluster"), down_after_ms=500) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def in_step(cluster: FailingOver) -> FailingOver:
+    """The cluster, its servers all up and its replica as far as its primary."""
+    until(lambda: cluster.primary.role == "master")
+    cluster.demote_the_others()
+    until(cluster.in_step)
+    return cluster
+
+
+@asynccontextmanager
+async def opened(url: str, replicas: Replicas | None = None) -> AsyncIterator[AsyncQueue]:
+    queue = AsyncQueue(url, socket_timeout_s=1.0, replicas=replicas)
+    try:
+        yield queue
+    finally:
+        await queue.close()
+
+
+def job_of(new_job: NewJobs) -> NewJob:
+    return new_job(id=f"failover-{next(_numbers)}")
+
+
+def test_a_step_waits_for_the_next_primary(in_step: FailingOver, new_job: NewJobs) -> None:
+    settings = JobsSettings(redis_url=in_step.url)
+    queue, before = Queue(in_step.url), in_step.primary
+    try:
+        first = queue.run(submit(job_of(new_job), settings))
+        until(in_step.in_step)
+        before.kill()
+        # The next primary knows no script of ours; who asks for what was stored finds it.
+        second = queue.run(submit(job_of(new_job), settings))
+        assert None not in queue.run(read([first.id, second.id], settings))
+        assert in_step.promoted(before) is not before
+    finally:
+        queue.close()
+        before.start()
+
+
+def test_many_steps_wait_for_the_primary_after_a_frozen_one(
+    in_step: FailingOver, new_job: NewJobs
+) -> None:
+    settings, before = JobsSettings(redis_url=in_step.url), in_step.primary
+
+    async def play() -> list[str]:
+        async with opened(in_step.url) as queue:
+            await queue.run(submit(job_of(new_job), settings))
+            with stopped(before):
+                steps = [submit(job_of(new_job), settings) for _ in range(20)]
+                stored = await asyncio.gather(*(queue.run(step) for step in steps))
+                ids = [each.id for each in stored]
+                assert None not in await queue.run(read(ids, settings))
+            return ids
+
+    assert len(set(asyncio.run(play()))) == 20
+    assert in_step.promoted(before) is not before
+
+
+def test_a_frozen_primary_that_wakes_takes_no_step_that_counts(
+    in_step: FailingOver, new_job: NewJobs
+) -> None:
+    """Those that are still connected to it ask for a replica, and it has none any more."""
+    settings, before = JobsSettings(redis_url=in_step.url), in_step.primary
+    late = f"redis://127.0.0.1:{before.port}/0"
+
+    async def play() -> None:
+        async with opened(late, Replicas(1, 0.3)) as queue:
+            await queue.run(submit(job_of(new_job), settings))
+            with stopped(before):
+                await asyncio.to_thread(in_step.promoted, before)
+            with pytest.raises(Unavailable):
+                await queue.run(submit(job_of(new_job), settings))
+
+    asyncio.run(play())
+
+
+def test_what_no_replica_has_is_told_and_sending_it_again_settles_it(
+    in_step: FailingOver, new_job: NewJobs
+) -> None:
+    settings, job = JobsSettings(redis_url=in_step.url), job_of(new_job)
+    [replica] = [each for each in in_step.servers if each is not in_step.primary]
+
+    async def play() -> None:
+        async with (
+            opened(in_step.url, Replicas(1, 0.2)) as queue,
+            opened(in_step.url, Replicas(1, 0.2)) as other,
+        ):
+            with stopped(replica):
+                with pytest.raises(NotReplicated, match="0 of 1 replicas had it after 0.2 s"):
+                    await queue.run(submit(job, settings))
+                # Another API writes nothing for it, and must not think it safe by that.
+                with pytest.raises(NotReplicated):
+                    await other.run(submit(job, settings))
+                # What promises nothing does not wait for replicas.
+                [record] = await queue.run(read([job.id], settings))
+                assert record is not None
+            again = await other.run(submit(job, settings))
+            assert (again.id, again.created) == (job.id, False)
+
+    asyncio.run(play())
+
+
+def test_a_demoted_server_counts_as_away(in_step: FailingOver, new_job: NewJobs) -> None:
+    """Behind an address that stays, as that of a managed Redis, it refuses until it is replaced."""
+    [replica] = [each for each in in_step.servers if each is not in_step.primary]
+    url = f"redis://127.0.0.1:{replica.port}/0"
+    settings, queue = JobsSettings(redis_url=url), Queue(url)
+    try:
+        with pytest.raises(Unavailable):
+            queue.run(submit(job_of(new_job), settings))
+    finally:
+        queue.close()
+
+    async def play() -> None:
+        async with opened(url) as queue:
+            with pytest.raises(Unavailable):
+                await queue.run(submit(job_of(new_job), settings))
+
+    asyncio.run(play())
+
+
+def test_writes_that_redis_refuses_for_want_of_replicas_are_refused_for_now(
+    in_step: FailingOver, new_job: NewJobs
+) -> None:
+    primary = in_step.primary
+    url = f"redis://127.0.0.1:{primary.port}/0"
+    settings, queue = JobsSettings(redis_url=url), Queue(url)
+    primary.client.config_set("min-replicas-to-write", 2)
+    try:
+        with pytest.raises(Unavailable):
+            queue.run(submit(job_of(new_job), settings))
+    finally:
+        primary.client.config_set("min-replicas-to-write", 0)
+        queue.close()
+
+
+def test_a_server_that_is_no_primary_is_not_used_whatever_a_sentinel_says(
+    in_step: FailingOver,
+) -> None:
+    """Sentinels may know late: one that names a replica is not believed."""
+    [replica] = [each for each in in_step.servers if each is not in_step.primary]
+    liar: Server = in_step.sentinels[0]
+    liar.client.sentinel_monitor("wrong", "127.0.0.1", replica.port, 2)
+    try:
+        client = connect(f"sentinel://127.0.0.1:{liar.port}/wrong/0")
+        with pytest.raises(redis.ConnectionError, match="a failover is under way"):
+            client.ping()
+        close(client)
+    finally:
+        liar.client.sentinel_remove("wrong")

@@ -1,0 +1,185 @@
+"""A Redis that fails over: a primary, its replicas and three sentinels, real ones, as processes."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from wherry.ops.redis_server import find_binary, free_port
+
+from .waiting import until
+
+MASTER = "mymaster"
+
+
+class Server:
+    """One server, or one sentinel."""
+
+    def __init__(self, folder: Path, config: str, *, sentinel: bool = False) -> None:
+        self.port = free_port()
+        folder.mkdir(parents=True)
+        self._log, self._file = folder / "log", folder / "server.conf"
+        self._file.write_text(f"port {self.port}\nbind 127.0.0.1\ndir {folder}\n{config}")
+        self._command = [str(find_binary()), str(self._file)]
+        self._command += ["--sentinel"] if sentinel else []
+        self._process: subprocess.Popen[bytes] | None = None
+        self.client = redis.Redis(
+            port=self.port, retry=Retry(NoBackoff(), 0), socket_timeout=5, decode_responses=True
+        )
+
+    def start(self) -> None:
+        """Start it, or start it again on what it kept: its configuration too."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+        until(self._answers)
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(redis.RedisError):
+            return bool(self.client.ping())
+        return False
+
+    def signal(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """Kill -9; a stopped one too."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def close(self) -> None:
+        self.kill()
+        self.client.close()
+
+    @property
+    def role(self) -> str:
+        found: Any = self.client.execute_command("ROLE")
+        return str(found[0])
+
+    def info(self, section: str) -> dict[str, Any]:
+        found: Any = self.client.info(section)
+        return dict(found)
+
+
+class FailingOver:
+    """A primary, replicas and sentinels. Use it in a `with` block."""
+
+    def __init__(
+        self, folder: Path, *, replicas: int = 1, down_after_ms: int = 1000, server: str = ""
+    ) -> None:
+        basics = (
+            "save ''\nappendonly yes\nappendfsync everysec\nmaxmemory-policy noeviction\n"
+            f"repl-diskless-sync-delay 0\nloglevel notice\n{server}"
+        )
+        self.servers = [Server(folder / f"server-{n}", basics) for n in range(1 + replicas)]
+        self._folder, self._down_after_ms = folder, down_after_ms
+        self.sentinels: list[Server] = []
+
+    @property
+    def url(self) -> str:
+        """What Wherry is told of it."""
+        hosts = ",".join(f"127.0.0.1:{each.port}" for each in self.sentinels)
+        return f"sentinel://{hosts}/{MASTER}/0"
+
+    def start(self) -> None:
+        first, *others = self.servers
+        first.start()
+        for each in others:
+            each.start()
+            each.client.replicaof("127.0.0.1", str(first.port))
+            each.client.config_rewrite()
+        until(self.in_step)
+        config = (
+            f"sentinel monitor {MASTER} 127.0.0.1 {first.port} 2\n"
+            f"sentinel down-after-milliseconds {MASTER} {self._down_after_ms}\n"
+            f"sentinel failover-timeout {MASTER} {2 * self._down_after_ms}\n"
+        )
+        self.sentinels = [
+            Server(self._folder / f"sentinel-{n}", config, sentinel=True) for n in range(3)
+        ]
+        for each in self.sentinels:
+            each.start()
+        until(self._acquainted)
+
+    def _acquainted(self) -> bool:
+        for each in self.sentinels:
+            state: Any = each.client.sentinel_masters()[MASTER]
+            if state["num-other-sentinels"] != 2 or state["num-slaves"] != len(self.servers) - 1:
+                return False
+        return True
+
+    @property
+    def primary(self) -> Server:
+        """The server that the sentinels name."""
+        _, port = self.sentinels[0].client.sentinel_get_master_addr_by_name(MASTER)
+        return next(each for each in self.servers if each.port == int(port))
+
+    def in_step(self) -> bool:
+        """Whether every server but one is a replica of that, and has all of it."""
+        with contextlib.suppress(redis.RedisError):
+            infos = [each.info("replication") for each in self.servers]
+            primary = [info for info in infos if info["role"] == "master"]
+            others = [info for info in infos if info["role"] == "slave"]
+            return len(primary) == 1 and all(
+                info["master_link_status"] == "up"
+                and info["slave_repl_offset"] >= primary[0]["master_repl_offset"]
+                for info in others
+            )
+        return False
+
+    def promoted(self, before: Server, timeout_s: float = 60) -> Server:
+        """The server that takes another's place, once all sentinels name it and it takes writes."""
+
+        def turned() -> bool:
+            for sentinel in self.sentinels:
+                with contextlib.suppress(redis.RedisError):
+                    _, port = sentinel.client.sentinel_get_master_addr_by_name(MASTER)
+                    if int(port) == before.port:
+                        return False
+            return self.primary.role == "master"
+
+        until(turned, timeout_s=timeout_s)
+        return self.primary
+
+    def demote_the_others(self) -> None:
+        """Make replicas of servers that come back: the sentinels take ten seconds for it."""
+        primary = self.primary
+        for each in self.servers:
+            if each is not primary and each.role == "master":
+                each.client.replicaof("127.0.0.1", str(primary.port))
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        for each in (*self.sentinels, *self.servers):
+            each.close()
+
+
+@contextlib.contextmanager
+def stopped(server: Server) -> Iterator[None]:
+    """A server that stands still, its sockets open: as one that the network cuts off."""
+    server.signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            server.signal(signal.SIGCONT)
