@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 
 import redis
@@ -76,8 +75,7 @@ class Waiters:
     """
 
     def __init__(self, queue: AsyncQueue, settings: JobsSettings) -> None:
-        self._redis = queue.redis
-        self._silent_s = min(_SILENT_S, queue.timeout_s)
+        self._queues = queue.parts
         keys = Keys(settings.key_prefix)
         self._channel, self._run_channel = keys.changes, keys.run_changes.encode()
         #: Where a job's response is sent to this process, if its `reply_to` says so.
@@ -87,19 +85,17 @@ class Waiters:
         self.feed = JobFeed()
         #: Whoever watches runs.
         self.runs = RunFeed()
-        self._task: asyncio.Task[None] | None = None
-        self._listening = True  # until it turns out otherwise: the first failure is news
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Subscribe."""
-        self._task = asyncio.create_task(self._run())
+        self._tasks = [asyncio.create_task(self._run(queue)) for queue in self._queues]
 
     async def stop(self) -> None:
         """Unsubscribe."""
-        if self._task:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @contextmanager
     def watching(self, job_ids: Collection[str], *, every_change: bool = False) -> Iterator[Watch]:
@@ -117,32 +113,39 @@ class Waiters:
                     if not watches:
                         del self._watches[job_id]
 
-    async def _run(self) -> None:
+    async def _run(self, queue: AsyncQueue) -> None:
+        listening = True  # until it turns out otherwise: the first failure is news
+
+        def heard() -> None:
+            nonlocal listening
+            listening = True
+
         while True:
             try:
-                await self._listen()
+                await self._listen(queue, heard)
             except (redis.RedisError, OSError) as error:
-                if self._listening:
+                if listening:
                     log.warning("the change feed broke off (%s); subscribing again", error)
-                self._listening = False
+                listening = False
                 await asyncio.sleep(_RETRY_S)
 
-    async def _listen(self) -> None:
-        async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
-            async with asyncio.timeout(self._silent_s):
+    async def _listen(self, queue: AsyncQueue, heard: Callable[[], None]) -> None:
+        most_s = min(_SILENT_S, queue.timeout_s)
+        async with queue.redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+            async with asyncio.timeout(most_s):
                 await pubsub.subscribe(self._channel, self.reply_channel, self._run_channel)
-            self._listening = True
+            heard()
             self._notify(("", job_id) for job_id in list(self._watches))
             self.feed.tell_of_a_gap()
             self.runs.tell("")
             heard_at = time.monotonic()
             while True:
-                message = await pubsub.get_message(timeout=self._silent_s)
+                message = await pubsub.get_message(timeout=most_s)
                 if message is None:
                     silent_s = time.monotonic() - heard_at
-                    if silent_s >= 2 * self._silent_s:
+                    if silent_s >= 2 * most_s:
                         raise redis.ConnectionError(f"silent for {silent_s:.0f} s")
-                    if silent_s >= self._silent_s:
+                    if silent_s >= most_s:
                         await pubsub.ping()
                     continue
                 heard_at = time.monotonic()
