@@ -13,6 +13,7 @@ import tempfile
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,8 @@ class _Case:
     batch: int
     count: int
     us: dict[str, list[float]] = field(default_factory=dict)
-    waiting: float = 0.0
-    ended: float = 0.0
+    waiting: list[float] = field(default_factory=list)
+    ended: list[float] = field(default_factory=list)
 
     @property
     def load(self) -> capacity.Load:
@@ -102,9 +103,9 @@ class _Bench:
         self._serve(_Case(1, 1, 1, 1, {p: [0.0] for p in case.us}))
         empty = self._memory()
         ids = self._timed(case, "submit", lambda: self._submit(case))
-        case.waiting = (self._memory() - empty) / case.count
+        case.waiting.append((self._memory() - empty) / case.count)
         self._serve(case)
-        case.ended = (self._memory() - empty) / case.count
+        case.ended.append((self._memory() - empty) / case.count)
         self._timed(case, "read", lambda: [self._queue.run(result(i, self._settings)) for i in ids])
 
     def _submit(self, case: _Case) -> list[str]:
@@ -129,7 +130,7 @@ class _Bench:
         call = claim(_GROUP, _WORKER, budgets, self._settings)
         while jobs := self._timed(case, "claim", lambda: self._queue.run(call)).jobs:
             keys = [job.payload_key for job in jobs]
-            self._timed(case, "payload", lambda k=keys: self._queue.values(k))
+            self._timed(case, "payload", partial(self._queue.values, keys))
             ends = [
                 Outcome(
                     id=job.id,
@@ -143,7 +144,7 @@ class _Bench:
                 group=_GROUP, rows=len(jobs), max_rows=case.batch, executions=1, sizes=(len(jobs),)
             )
             done = finish(_WORKER, ends, stats, self._settings)
-            self._timed(case, "finish", lambda d=done: self._queue.run(d))
+            self._timed(case, "finish", partial(self._queue.run, done))
 
     def connection_bytes(self, url: str, count: int = 200) -> float:
         """Bytes of a connection that listens."""
@@ -195,8 +196,8 @@ def _print(cases: list[_Case], connection: float, name: float) -> None:
             str(case.batch),
             *(f"{case.part(part):.0f} ({said[part]:.0f})" for part in parts),
             f"{took:.0f} ({sum(said.values()):.0f})",
-            f"{case.waiting:,.0f} ({capacity.waiting_bytes(case.load):,.0f})",
-            f"{case.ended:,.0f} ({capacity.ended_bytes(case.load):,.0f})",
+            f"{statistics.median(case.waiting):,.0f} ({capacity.waiting_bytes(case.load):,.0f})",
+            f"{statistics.median(case.ended):,.0f} ({capacity.ended_bytes(case.load):,.0f})",
         )
     console = Console(width=150)
     console.print("Redis' µs a job, and bytes; in brackets what `wherry capacity` says:")
