@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import __version__
 from ..jobs import AsyncQueue, JobsSettings
+from ..jobs.async_queue import Replicas
 from ..jobs.fleet_queue import on_each, open_async
 from ..jobs.orphans import redis_name
 from ..jobs.settings import from_environment
@@ -36,6 +37,7 @@ from .egress.outbound import Outbound
 from .http import errors, page
 from .http.access_guard import AccessGuard
 from .http.cors import with_cors
+from .http.draining import draining
 from .http.entry import Door
 from .http.fast_route import ShortWay
 from .settings import ApiSettings, origins_of
@@ -207,10 +209,11 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
     Ends the process, with a line for each fault, where they cannot be used: as workers do.
     """
     settings, jobs, store, catalog, outbound = _usable(settings, jobs)
+    draining.delay_s = settings.drain_delay_s
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        queue = open_async(jobs)
+        queue = open_async(jobs, Replicas(jobs.min_replicas, jobs.min_replicas_timeout_s))
         await _check_apart(queue, jobs)
         presence = Presence(queue, store, catalog, jobs)
         live = LiveModels(

@@ -5,7 +5,9 @@ nothing happens. Uvicorn's own wakes ten times a second, a tenth of what an idle
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
+import signal
 import time
 from email.utils import formatdate
 from types import FrameType
@@ -13,6 +15,8 @@ from typing import Any
 
 from uvicorn import Config, Server
 from uvicorn.server import ServerState
+
+from .http.draining import draining
 
 #: Headers as ASGI has them.
 _Headers = list[tuple[bytes, bytes]]
@@ -47,6 +51,7 @@ class RestingServer(Server):
         self.server_state = _DatedState(config)
         self._signaled = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._leaves = False
 
     async def main_loop(self) -> None:
         """Wait until it shall end."""
@@ -55,11 +60,22 @@ class RestingServer(Server):
         self._loop = asyncio.get_running_loop()
         if not self.should_exit:  # a signal that comes from here on is heard
             await self._signaled.wait()
+        if self._leaves:
+            await self._drain()
         return None
+
+    async def _drain(self) -> None:
+        """Go on for a while, saying that it is not ready; a second signal ends that."""
+        self._signaled.clear()
+        draining.begin()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(draining.delay_s):
+                await self._signaled.wait()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End, as a signal asks for."""
         super().handle_exit(sig, frame)
+        self._leaves = sig == signal.SIGTERM  # Ctrl-C means now
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._signaled.set)
 

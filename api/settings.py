@@ -67,6 +67,12 @@ class ApiSettings(OutboundSettings):
     max_wait_s: float = Field(
         default=60.0, ge=0, description="Longest wait in seconds that a client may ask for."
     )
+    drain_delay_s: float = Field(
+        default=0.0,
+        ge=0,
+        description="Seconds that the API goes on after SIGTERM, calling itself not ready: as long"
+        " as a balancer takes to see that, so that a rolling restart fails no request.",
+    )
     max_file_bytes: int = Field(
         default=1_073_741_824, ge=1, description="Bytes of one file sent to /v1/files."
     )

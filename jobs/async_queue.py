@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +16,18 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from ..protocol import errors
 from . import connection
-from .call import PAUSE_S, Call, demotion, is_away, missing_script, translate
+from .call import PAUSE_S, Call, demotion, is_away, missing_script, replicated, translate
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 #: Redis commands that one round trip carries at most; more wait for the next.
 _MAX_PIPELINE = 256
+
+#: Seconds in which a server that replicas have left is told that it is no primary any more, and
+#: those of the next one have come. A step that lacks them is sent again until then.
+_TURN_S = 5.0
 
 #: Verbs by which the API takes something over: what it then answers is a promise.
 _PROMISES = frozenset(
@@ -30,6 +37,7 @@ _PROMISES = frozenset(
         "cancel",
         "celery_revoke",
         "file_put",
+        "hold",
         "requeue",
         "run_command",
         "run_create",
@@ -38,10 +46,6 @@ _PROMISES = frozenset(
         "webhook_retry",
     }
 )
-
-#: A channel that nobody hears. What is published is sent to replicas: so a step that found its work
-#: done, by a try before it, waits for that to arrive too.
-_MARK = "wherry:replicated"
 
 
 class Replicas(NamedTuple):
@@ -133,22 +137,40 @@ class _RoundTrips:
     async def _send_pending(self) -> None:
         while self._pending:
             batch, self._pending = self._pending[:_MAX_PIPELINE], self._pending[_MAX_PIPELINE:]
-            try:
-                answers = await self._round_trip([each.call for each in batch])
-            except redis.RedisError as error:
-                batch = await self._patient_with(error, batch)
-                answers = [translate(error)] * len(batch)
-            except BaseException:
-                for each in batch:
-                    each.future.cancel()
-                raise
+            batch, answers = await self._answered(batch)
+            if any(isinstance(answer, errors.NotReplicated) for answer in answers):
+                # The sentinels may know of another by now.
+                await self._redis.connection_pool.disconnect(inuse_connections=False)
             for each, answer in zip(batch, answers, strict=True):
                 if each.future.done():  # its caller went away
                     continue
-                if isinstance(answer, Exception):
+                if isinstance(answer, errors.NotReplicated) and self._may_turn(each):
+                    self._pending.append(each)
+                elif isinstance(answer, Exception):
                     each.future.set_exception(answer)
                 else:
                     each.future.set_result(answer)
+
+    async def _answered(
+        self, batch: list[_Waiting[Any]]
+    ) -> tuple[list[_Waiting[Any]], Sequence[Any]]:
+        """Steps with their answers; those that are to be tried again are not among them."""
+        try:
+            return batch, await self._round_trip([each.call for each in batch])
+        except redis.RedisError as error:
+            over = await self._patient_with(error, batch)
+            return over, [translate(error)] * len(over)
+        except Exception as error:  # their callers would hear of no more than an end
+            log.exception("a round trip to Redis broke off")
+            return batch, [error] * len(batch)
+        except BaseException:
+            for each in batch:
+                each.future.cancel()
+            raise
+
+    def _may_turn(self, each: _Waiting[Any]) -> bool:
+        """Whether a primary without its replicas may yet turn out to be one no more."""
+        return self._patience_s > 0 and each.since > time.monotonic() - _TURN_S
 
     async def _patient_with(
         self, error: redis.RedisError, batch: list[_Waiting[Any]]
@@ -210,9 +232,8 @@ class _RoundTrips:
                 for call in calls:
                     call.queue_on(pipe)
                 if self._replicas:
-                    within_ms = int(self._replicas.timeout_s * 1000)
-                    pipe.execute_command("PUBLISH", _MARK, "")
-                    pipe.execute_command("WAIT", self._replicas.least, within_ms)
+                    for command in replicated(*self._replicas):
+                        pipe.execute_command(*command)
                 replies = await pipe.execute(raise_on_error=False)
         except TimeoutError as error:
             raise RedisTimeoutError(f"no reply in {self._timeout_s} s") from error

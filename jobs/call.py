@@ -30,6 +30,8 @@ T = TypeVar("T")
 #: What a script without KEYS, or without ARGV beside the prefix, is given.
 _NONE: Given = {}
 
+_MARK = "wherry:replicated"
+
 #: Seconds between two tries while another server takes the place of one that is gone.
 PAUSE_S = 0.25
 
@@ -106,6 +108,15 @@ def is_away(error: Exception) -> bool:
     return said.startswith(("NOREPLICAS", "UNBLOCKED"))
 
 
+def replicated(least: int, timeout_s: float) -> tuple[tuple[Any, ...], ...]:
+    """Commands whose last answers how many replicas have all that was written before them.
+
+    WAIT looks at its own connection's last write, and calls one that wrote nothing replicated. What
+    is published, on a channel that nobody hears, is sent to replicas too.
+    """
+    return ("PUBLISH", _MARK, ""), ("WAIT", least, int(timeout_s * 1000))
+
+
 def demotion(replies: Sequence[Any]) -> Exception | None:
     """The reply of a server that was the primary and is a replica now, if there is one."""
     return next((each for each in replies if isinstance(each, ReadOnlyError)), None)
@@ -166,6 +177,17 @@ class Queue:
                 turned = True
                 self.redis.connection_pool.disconnect(inuse_connections=False)
                 time.sleep(PAUSE_S)
+
+    def is_replicated(self, least: int, timeout_s: float) -> bool:
+        """Whether so many replicas have all that was written until now; False where unknown."""
+        try:
+            with self.redis.pipeline(transaction=False) as pipe:
+                for command in replicated(least, timeout_s):
+                    pipe.execute_command(*command)
+                _, found = pipe.execute()
+        except redis.RedisError:
+            return False
+        return int(found) >= least
 
     def values(self, keys: Sequence[str]) -> list[bytes | None]:
         """Values under some keys; None where there is none."""

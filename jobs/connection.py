@@ -31,6 +31,7 @@ from redis.sentinel import (
 )
 
 from . import redis_url
+from .primary_watch import watch
 from .sentinel_url import SentinelUrl
 
 #: Commands of ours that have many arguments; and whose names are one word.
@@ -88,8 +89,10 @@ class PrimaryConnection(SentinelManagedConnection):
         """Log in, then ask the server what it is."""
         super().on_connect_check_health(check_health)
         with contextlib.suppress(NoPermissionError):  # then a write will tell
-            self.send_command("ROLE", check_health=False)
+            ask: Any = self.send_command  # redis-py types none of it
+            ask("ROLE", check_health=False)
             _require_primary(self.read_response())
+        watch(self)
 
 
 class PrimaryTlsConnection(PrimaryConnection, SentinelManagedSSLConnection):
@@ -105,6 +108,7 @@ class AsyncPrimaryConnection(AsyncManaged):
         with contextlib.suppress(NoPermissionError):
             await self.send_command("ROLE", check_health=False)
             _require_primary(await self.read_response())
+        watch(self)
 
     def pack_command(self, *args: Any) -> list[bytes]:
         """A command as Redis reads it."""

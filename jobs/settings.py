@@ -57,7 +57,18 @@ class JobsSettings(BaseSettings):
     redis_url: str = Field(
         default="redis://127.0.0.1:6379/0",
         repr=False,  # it may hold a password
-        description="Redis or Valkey 7.0 or newer, rediss:// over TLS; also Celery's broker.",
+        description="Redis or Valkey 7.0 or newer, rediss:// over TLS; also Celery's broker."
+        " `sentinel://host:26379,host:26379/mymaster/0` for one that fails over.",
+    )
+    min_replicas: int = Field(
+        default=0,
+        ge=0,
+        description="Replicas of Redis that must have a job, or whatever else the API takes over,"
+        " before it says so; when fewer have it in time the answer is 503 `not_replicated`. 0:"
+        " a failover may lose what was accepted in the moment before it.",
+    )
+    min_replicas_timeout_s: float = Field(
+        default=1.0, gt=0, le=60, description="Seconds that these replicas may take."
     )
     family_redis: str = Field(
         default="",

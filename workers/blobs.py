@@ -114,6 +114,14 @@ class Blobs:
         except WherryError as error:
             log.warning("blob %s stays behind: %s", ref, error.message)
 
+    def _is_replicated(self) -> bool:
+        """Whether no failover takes back that jobs have ended, which would need payloads again.
+
+        What stays behind is the sweeper's.
+        """
+        least = self._jobs.min_replicas
+        return not least or self._queue.is_replicated(least, self._jobs.min_replicas_timeout_s)
+
     def settle(
         self, jobs: Sequence[ClaimedJob], outcomes: Sequence[Outcome], accepted: frozenset[str]
     ) -> None:
@@ -122,9 +130,10 @@ class Blobs:
         What was not accepted may run elsewhere, and then needs its payload. Or it was accepted
         under our eyes: when a reply is lost, the second try comes too late for the first.
         """
-        for job in jobs:
-            if job.payload_ref and job.id in accepted:
-                self.forget(job.payload_ref)
+        done = [job.payload_ref for job in jobs if job.payload_ref and job.id in accepted]
+        if done and self._is_replicated():
+            for ref in done:
+                self.forget(ref)
         for outcome in outcomes:
             if not outcome.result_ref or outcome.id in accepted:
                 continue

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from celery import Celery
 from celery.app.amqp import AMQP
 from celery.bin.celery import celery
-from kombu import Connection
+from kombu.connection import Connection
 
 from ..jobs.settings import JobsSettings, SettingsError, from_environment
 from . import transport
@@ -30,10 +30,11 @@ class PromptConnection(Connection):
 
     def ensure_connection(self, *args: Any, **options: Any) -> Any:
         """Connect, however often it takes."""
-        return super().ensure_connection(*args, **{"interval_max": _RECONNECT_S, **options})
+        ensure: Any = super().ensure_connection
+        return ensure(*args, **{"interval_max": _RECONNECT_S, **options})
 
 
-class Amqp(AMQP):
+class Amqp(AMQP):  # type: ignore[misc] # Celery ships no types
     """Celery's messaging, over such connections."""
 
     Connection = PromptConnection

@@ -108,18 +108,18 @@ class Transport(redis.Transport):
             setattr(cycle, name, loop.call_repeatedly(every_s, look))
 
 
-class SentinelChannel(Channel, redis.SentinelChannel):  # type: ignore[misc] # kombu ships no types
+class SentinelChannel(Channel, redis.SentinelChannel):
     """The channel of a Redis that fails over: it serves no server but the primary."""
 
     connection_class = connection.PrimaryConnection
-    connection_class_ssl = connection.PrimaryTlsConnection
+    connection_class_ssl: Any = connection.PrimaryTlsConnection
 
 
 class SentinelTransport(Transport):
     """The transport for a Redis that fails over."""
 
     Channel = SentinelChannel
-    default_port = redis.SentinelTransport.default_port
+    default_port: Any = redis.SentinelTransport.default_port
 
 
 def install() -> None:

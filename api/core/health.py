@@ -7,6 +7,7 @@ import asyncio
 from ...jobs.fleet import FleetView
 from ...protocol import many
 from ...protocol.errors import Unavailable
+from ..http.draining import draining
 from .model_loading import failure_of
 from .service import Service
 
@@ -32,6 +33,8 @@ async def why_not_ready(service: Service) -> list[str]:
 
 async def readiness(service: Service) -> tuple[list[str], list[str]]:
     """What keeps the server from being ready, and the models that failed."""
+    if draining.on:
+        return ["the server is leaving"], []
     try:
         async with asyncio.timeout(_READY_TIMEOUT_S):
             fleet = await service.fleet()

@@ -15,7 +15,7 @@ from ...jobs.group import BULK_PRIORITY
 from ...jobs.record import StoredResult
 from ...jobs.recover import cancel, keep
 from ...protocol import codec
-from ...protocol.errors import DeadlineExceeded, Unavailable, WherryError
+from ...protocol.errors import DeadlineExceeded, JobNotFound, Unavailable, WherryError
 from ...protocol.parameters import PRIORITY, STREAM
 from ...protocol.states import JobState
 from ...tasks.base import TaskInput, TaskOutput
@@ -66,10 +66,15 @@ async def _run(service: Service, hangup: Hangup, prepared: PreparedJob, seconds:
             return EndedJob(stored.id, JobState.SUCCEEDED, watch.response)
     left = deadline - time.monotonic()
     status = None
-    with contextlib.suppress(Unavailable):  # the job is safe, only we cannot see it
-        waiting = service.wait(stored.id, left)
-        record = await (unless_gone(waiting, hangup) if left > 0 else waiting)
-        status = record.status
+    try:
+        waiting = service.wait(stored.id, left, to_the_end=True)
+        status = (await (unless_gone(waiting, hangup) if left > 0 else waiting)).status
+    except JobNotFound:
+        if prepared.fresh:  # nobody else could have it forgotten
+            raise Unavailable("the queue lost the job when it failed over; retry") from None
+        raise
+    except Unavailable:
+        pass  # the job is safe, only we cannot see it
     if waits and prepared.fresh and not (status and status.terminal):
         await keep_answer(service, stored.id)
     return EndedJob(stored.id, status)

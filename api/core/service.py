@@ -28,6 +28,7 @@ from ...protocol.errors import (
 from ...protocol.states import JobState
 from ...tasks.catalog import Catalog, ModelDeclaration
 from ..access.caller import caller
+from ..http.draining import draining
 from ..http.ids import shown_id
 from ..settings import ApiSettings
 from .fleet_store import FleetStore
@@ -101,11 +102,16 @@ class Service:
         """A record. Raises JobNotFound."""
         return _known((await self.records([job_id]))[0], job_id)
 
-    async def wait(self, job_id: str, seconds: float) -> JobRecord:
-        """A record at its job's end, or as it stands after some seconds. Raises JobNotFound."""
-        return _known((await self.wait_any([job_id], seconds))[0], job_id)
+    async def wait(self, job_id: str, seconds: float, *, to_the_end: bool = False) -> JobRecord:
+        """A record at its job's end, or as it stands after some seconds. Raises JobNotFound.
 
-    async def wait_any(self, job_ids: Sequence[str], seconds: float) -> list[JobRecord | None]:
+        A server that leaves tells earlier how it stands, unless it is waited `to_the_end`.
+        """
+        return _known((await self.wait_any([job_id], seconds, to_the_end=to_the_end))[0], job_id)
+
+    async def wait_any(
+        self, job_ids: Sequence[str], seconds: float, *, to_the_end: bool = False
+    ) -> list[JobRecord | None]:
         """Records once one of the jobs has ended or is unknown, or after some seconds."""
         if seconds <= 0:
             return await self.records(job_ids)
@@ -115,6 +121,8 @@ class Service:
                 watch.clear()
                 records = await self._look(job_ids, deadline)
                 left = deadline - time.monotonic()
+                if draining.on and not to_the_end:
+                    return records
                 if left <= 0 or any(r is None or r.status.terminal for r in records):
                     return records
                 await watch.heard(left)

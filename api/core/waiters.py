@@ -15,6 +15,7 @@ from ...jobs.keys import Keys
 from ...jobs.read import read_replies
 from ...jobs.record import StoredResult
 from ...protocol.states import JobState
+from ..http.draining import draining
 from ..http.ids import uuid7
 from .job_changes import JobFeed
 from .run_changes import RunFeed
@@ -86,13 +87,16 @@ class Waiters:
         #: Whoever watches runs.
         self.runs = RunFeed()
         self._tasks: list[asyncio.Task[None]] = []
+        self._forget_draining: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Subscribe."""
         self._tasks = [asyncio.create_task(self._run(queue)) for queue in self._queues]
+        self._forget_draining = draining.then(self._wake_all)
 
     async def stop(self) -> None:
         """Unsubscribe."""
+        self._forget_draining()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -135,7 +139,7 @@ class Waiters:
             async with asyncio.timeout(most_s):
                 await pubsub.subscribe(self._channel, self.reply_channel, self._run_channel)
             heard()
-            self._notify(("", job_id) for job_id in list(self._watches))
+            self._wake_all()
             self.feed.tell_of_a_gap()
             self.runs.tell("")
             heard_at = time.monotonic()
@@ -163,6 +167,9 @@ class Waiters:
                     self._notify(changes)
                     if self.feed:
                         self.feed.tell(changes)
+
+    def _wake_all(self) -> None:
+        self._notify(("", job_id) for job_id in list(self._watches))
 
     def _hand_over(self, replies: bytes) -> None:
         for job_id, response in read_replies(replies):

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .draining import draining
 from .ids import uuid7
 
 #: Where a request's id lies in its ASGI scope.
@@ -72,6 +73,8 @@ class Door:
         async def send_named(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], (_HEADER, request_id)]
+                if draining.on:  # the next request is another process's
+                    message["headers"].append((b"connection", b"close"))
                 if warnings:
                     text = "; ".join(warnings).encode("ascii", "replace")[:_LONGEST_WARNING]
                     message["headers"].append((WARNING_HEADER, text))

@@ -15,6 +15,7 @@ from ..core.service import Service
 from ..core.streams import chunks
 from ..core.views import change_view
 from ..http import openapi_examples
+from ..http.draining import draining
 from ..http.fast_route import FastRoute
 from ..http.ids import path_job_id, shown_id
 from ..http.prefer import whole_number
@@ -55,7 +56,7 @@ async def _stream(service: Service, job_id: str, seen: int) -> AsyncIterator[byt
             for number in range(seen, len(record.history)):
                 yield _event(record, number)
             seen = max(seen, len(record.history))
-            if record.status.terminal:
+            if record.status.terminal or draining.on:
                 return
             if not await watch.heard(_KEEP_ALIVE_S):
                 yield None

@@ -22,6 +22,7 @@ from ..core.service import Service, away_view
 from ..core.views import job_view, json_response
 from ..http import openapi_examples
 from ..http.access_guard import token_of
+from ..http.draining import draining
 from ..http.fast_route import FastRoute
 from ..http.prefer import whole_number
 from ..http.sse import EventStream, event
@@ -96,7 +97,7 @@ async def _changes(
     with service.waiters.feed.watching(caller.get().stored("")) as changes:
         yield event({"jobs": [], "missed": 0}, kind="jobs")  # who reads the list now misses none
         quiet = 0
-        while True:
+        while not draining.on:
             await asyncio.sleep(_TICK_S)
             quiet += 1
             let_in()

@@ -15,6 +15,7 @@ from ..core.run_views import run_view
 from ..core.service import Service
 from ..http import openapi_runs
 from ..http.access_guard import token_of
+from ..http.draining import draining
 from ..http.fast_route import FastRoute
 from ..http.sse import EventStream, event
 from .runs import known_run, path_run_id, wanted_state
@@ -93,7 +94,7 @@ async def _one(
             elif quiet >= _QUIET_LOOKS:
                 yield None
                 quiet = 0
-            if run.state.terminal:
+            if run.state.terminal or draining.on:
                 return
             await asyncio.sleep(_LEAST_S)
             await watch.heard(_LOOK_S - _LEAST_S)
@@ -111,7 +112,7 @@ async def _all(
     with service.waiters.runs.watching() as watch:
         yield event({"runs": []}, kind="runs")  # who reads the list now misses none
         quiet = 0
-        while True:
+        while not draining.on:
             await asyncio.sleep(_LEAST_S)
             changed = await watch.heard(_LOOK_S - _LEAST_S)
             let_in()

@@ -54,6 +54,10 @@ def whole(servers: RedisServers) -> Iterator[Queue]:
             "text=redis://:a,b=c@a/0, vision=rediss://b:1/2\taudio=redis://a/0",
             {"text": "redis://:a,b=c@a/0", "vision": "rediss://b:1/2", "audio": "redis://a/0"},
         ),
+        (
+            "text=sentinel://:x@a:26379,b:26379/mymaster/0,vision=redis://b/0",
+            {"text": "sentinel://:x@a:26379,b:26379/mymaster/0", "vision": "redis://b/0"},
+        ),
     ],
 )
 def test_the_setting_names_a_redis_a_family(text: str, found: dict[str, str]) -> None:

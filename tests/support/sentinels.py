@@ -50,6 +50,11 @@ class Server:
         assert self._process is not None
         self._process.send_signal(number)
 
+    def wait(self) -> None:
+        """Wait until it has ended."""
+        assert self._process is not None
+        self._process.wait(30)
+
     def kill(self) -> None:
         """Kill -9; a stopped one too."""
         if self._process is not None:
@@ -65,6 +70,11 @@ class Server:
     def role(self) -> str:
         found: Any = self.client.execute_command("ROLE")
         return str(found[0])
+
+    def named_port(self) -> int:
+        """Where a sentinel says that the primary is."""
+        found: Any = self.client.sentinel_get_master_addr_by_name(MASTER)
+        return int(found[1])
 
     def info(self, section: str) -> dict[str, Any]:
         found: Any = self.client.info(section)
@@ -113,7 +123,8 @@ class FailingOver:
 
     def _acquainted(self) -> bool:
         for each in self.sentinels:
-            state: Any = each.client.sentinel_masters()[MASTER]
+            states: Any = each.client.sentinel_masters()
+            state = states[MASTER]
             if state["num-other-sentinels"] != 2 or state["num-slaves"] != len(self.servers) - 1:
                 return False
         return True
@@ -121,8 +132,8 @@ class FailingOver:
     @property
     def primary(self) -> Server:
         """The server that the sentinels name."""
-        _, port = self.sentinels[0].client.sentinel_get_master_addr_by_name(MASTER)
-        return next(each for each in self.servers if each.port == int(port))
+        port = self.sentinels[0].named_port()
+        return next(each for each in self.servers if each.port == port)
 
     def in_step(self) -> bool:
         """Whether every server but one is a replica of that, and has all of it."""
@@ -143,8 +154,7 @@ class FailingOver:
         def turned() -> bool:
             for sentinel in self.sentinels:
                 with contextlib.suppress(redis.RedisError):
-                    _, port = sentinel.client.sentinel_get_master_addr_by_name(MASTER)
-                    if int(port) == before.port:
+                    if sentinel.named_port() == before.port:
                         return False
             return self.primary.role == "master"
 

@@ -130,7 +130,9 @@ async def _infer(service: Service, name: str, asked: LineRequest, size: int) -> 
     ended = await run(service, never, prepared, service.settings.infer_timeout_s)
     while ended.status is None or not ended.status.terminal:
         try:
-            record = await service.wait(prepared.job.id, service.settings.infer_timeout_s)
+            record = await service.wait(
+                prepared.job.id, service.settings.infer_timeout_s, to_the_end=True
+            )
         except JobNotFound:
             raise Unavailable("the job was forgotten; it is made again") from None
         ended = EndedJob(prepared.job.id, record.status)
