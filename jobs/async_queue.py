@@ -38,6 +38,7 @@ _PROMISES = frozenset(
         "cancel",
         "celery_revoke",
         "file_put",
+        "hold",
         "requeue",
         "run_command",
         "run_create",
@@ -79,6 +80,8 @@ class AsyncQueue:
         replicas: Replicas | None = None,
     ) -> None:
         self.redis = connection.connect_async(url)
+        #: This one alone: families that have their own are a FleetQueue's.
+        self.parts: tuple[AsyncQueue, ...] = (self,)
         timeout_s = connection.timeout_s(url) if socket_timeout_s is None else socket_timeout_s
         #: Seconds without a reply after which the server counts as gone.
         self.timeout_s = timeout_s
@@ -87,6 +90,11 @@ class AsyncQueue:
         self._promising = self._plain
         if replicas and replicas.least:
             self._promising = _RoundTrips(self.redis, timeout_s, patience_s, replicas)
+
+    @property
+    def away_families(self) -> frozenset[str]:
+        """Families whose own Redis is known to be away."""
+        return frozenset()
 
     async def run(self, call: Call[T]) -> T:
         """Run one step. Raises our errors, never a half-done step."""

@@ -16,6 +16,7 @@ from .call import Call, call_script
 from .files import FilePart, page
 from .keys import Keys
 from .owned import NOBODY
+from .reach import joined, of_all
 from .settings import JobsSettings
 
 
@@ -238,6 +239,7 @@ def forget_soon(job_ids: Sequence[str], seconds: int, settings: JobsSettings) ->
         settings,
         args={"seconds": seconds, "ids": job_ids},
         parse=lambda reply: [ref.decode() for ref in reply],
+        reach=of_all(joined),
     )
 
 

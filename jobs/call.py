@@ -22,6 +22,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from ..protocol import errors
 from ..telemetry.calls import redis_called
 from . import connection
+from .reach import HOME, Reach
 from .script import Given, Script, script
 from .settings import JobsSettings
 
@@ -47,6 +48,8 @@ class Call(Generic[T]):
     parse: Callable[[Any], T]  # a script's reply is whatever its Lua returns
     #: What the last command runs, if that is a script.
     script: Script | None = None
+    #: Which Redis it goes to, where families have their own.
+    reach: Reach[Any] = HOME
 
     def queue_on(self, pipe: Any) -> None:  # redis-py types sync and async pipelines apart
         """Add this step's commands to a pipeline."""
@@ -72,6 +75,7 @@ def call_script(
     args: Given = _NONE,
     parse: Callable[[Any], T],
     before: Sequence[tuple[Any, ...]] = (),
+    reach: Reach[Any] = HOME,
 ) -> Call[T]:
     """A step that is a script, its KEYS and ARGV given by the names that stand on top of it.
 
@@ -79,7 +83,7 @@ def call_script(
     the script has not, or misses.
     """
     verb = script(name)
-    return Call((*before, verb.command(settings.key_prefix, keys, args)), parse, verb)
+    return Call((*before, verb.command(settings.key_prefix, keys, args)), parse, verb, reach)
 
 
 def translate(error: Exception) -> Exception:
@@ -134,6 +138,8 @@ class Queue:
     """Runs steps over a blocking connection; for workers and tools. Threads may share it."""
 
     def __init__(self, url: str, *, socket_timeout_s: float | None = None) -> None:
+        #: This one alone: families that have their own are a BlockingFleetQueue's.
+        self.parts: tuple[Queue, ...] = (self,)
         self.redis = connection.connect(url, socket_timeout_s=socket_timeout_s)
         self._patience_s = connection.patience_s(url)
 

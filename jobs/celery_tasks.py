@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from .call import Call, call_script
 from .keys import Keys
+from .reach import of_job
 from .settings import JobsSettings
 
 #: The Celery task that stands for a job.
@@ -107,4 +108,5 @@ def read_context(job_id: str, settings: JobsSettings) -> Call[bytes | None]:
     def parse(reply: Any) -> bytes | None:  # redis-py's
         return None if reply is None else bytes(reply)
 
-    return Call([("HGET", Keys(settings.key_prefix).job(job_id), "celery")], parse=parse)
+    key = Keys(settings.key_prefix).job(job_id)
+    return Call([("HGET", key, "celery")], parse=parse, reach=of_job(job_id))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +14,8 @@ from urllib.parse import quote
 from ..protocol import errors
 from .call import Call, call_script
 from .keys import Keys
+from .pages import Listed
+from .reach import of_job
 from .settings import JobsSettings
 
 _CURSOR = re.compile(r"\d{1,16}:.+", re.DOTALL)
@@ -26,6 +29,8 @@ class DeadPage:
     following: str
     #: How many there are in all.
     total: int
+    #: The letters once more, with their times and places.
+    listed: Sequence[Listed] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,7 @@ def read_dead(job_id: str, settings: JobsSettings) -> Call[DeadRequest]:
         keys={"job": keys.job(job_id), "dead": keys.dead},
         args={"id": job_id},
         parse=read,
+        reach=of_job(job_id),
     )
 
 
@@ -101,9 +107,13 @@ def drop(job_id: str, settings: JobsSettings) -> Call[str]:
         keys={"job": keys.job(job_id), "dead": keys.dead},
         args={"id": job_id, "result_ttl_s": settings.result_ttl_s},
         parse=read,
+        reach=of_job(job_id),
     )
 
 
 def _page(reply: list[Any]) -> DeadPage:
-    following, total, *ids = reply
-    return DeadPage(tuple(item.decode() for item in ids), following.decode(), int(total))
+    following, total, *items = reply
+    ids = tuple(item.decode() for item in items[: len(items) // 2])
+    times = (int(ms) for ms in items[len(items) // 2 :])
+    listed = [Listed(i, ms, f"{ms}:{i}") for i, ms in zip(ids, times, strict=True)]
+    return DeadPage(ids, following.decode(), int(total), listed)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 
 from .call import Call
 from .keys import Keys
+from .reach import everywhere, of_all
 from .settings import JobsSettings
 
 
@@ -15,7 +16,7 @@ def set_load_config(model: str, config: str, settings: JobsSettings) -> Call[Non
     """Have a model loaded by this config, as JSON, from now on; "" for as models.toml says."""
     key = Keys(settings.key_prefix).load_configs
     said = ("HSET", key, model, config) if config else ("HDEL", key, model)
-    return Call([said], parse=lambda _: None)
+    return Call([said], parse=lambda _: None, reach=of_all(everywhere))
 
 
 def load_configs(settings: JobsSettings) -> Call[Mapping[str, str]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 from .call import Call, call_script
 from .keys import Keys
+from .reach import everywhere, of_all
 from .settings import JobsSettings
 
 #: Stands for every model of models.toml in what is asked to be loaded; no model has such a name.
@@ -58,10 +60,15 @@ def set_cold(load_ms: Mapping[str, int], settings: JobsSettings) -> Call[None]:
 def ask_load(model: str, settings: JobsSettings) -> Call[int]:
     """Ask the fleet to load what models.toml says of a model now, or of `ALL`.
 
-    Answers the number of the request.
+    Answers the number of the request, which is above those before it. Where families have a Redis
+    of their own it is the time: all are to have the same.
     """
-    asked = ("HINCRBY", Keys(settings.key_prefix).load_requests, model, 1)
-    return Call([asked], parse=int)
+    key = Keys(settings.key_prefix).load_requests
+    if not settings.own_redis:
+        return Call([("HINCRBY", key, model, 1)], parse=int)
+    now_ms = time.time_ns() // 1_000_000
+    asked = ("HSET", key, model, now_ms)
+    return Call([asked], parse=lambda _: now_ms, reach=of_all(everywhere))
 
 
 def load_requests(settings: JobsSettings) -> Call[dict[str, int]]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .call import Call, call_script
 from .group import Group
 from .keys import Keys
+from .reach import RedisAway, answers_of_present, everywhere, of_all
 from .record import GroupView, WorkerView
 from .settings import JobsSettings
 
@@ -28,6 +29,8 @@ class FleetView:
     #: How often an operator asked to load a model, by its name.
     load_requests: dict[str, int]
     now_ms: int
+    #: Families whose own Redis is away: of these nothing is known now.
+    away: frozenset[str] = frozenset()
 
     def why_waiting(self) -> list[str]:
         """Why some workers live and serve nothing, a line each."""
@@ -44,7 +47,7 @@ FIRST_GROUPS = "0"
 
 def view(settings: JobsSettings) -> Call[FleetView]:
     """Workers and totals, all of one instant."""
-    return call_script("fleet", settings, parse=_read_fleet)
+    return call_script("fleet", settings, parse=_read_fleet, reach=of_all(_one_view))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ def at_work(settings: JobsSettings) -> Call[Mapping[str, tuple[RunningModel, ...
         settings,
         keys={"workers": Keys(settings.key_prefix).workers},
         parse=_read_at_work,
+        reach=of_all(_one_mapping),
     )
 
 
@@ -110,6 +114,7 @@ def stats(model: str, version: str, settings: JobsSettings) -> Call[dict[str, in
         settings,
         keys={"stats": Keys(settings.key_prefix).stats(model, version)},
         parse=lambda reply: {k: int(v) for k, v in _pairs(reply).items()},
+        reach=of_all(_one_count),
     )
 
 
@@ -121,6 +126,7 @@ def set_loaded(model: str, settings: JobsSettings, *, loaded: bool) -> Call[bool
         keys={"unloaded": Keys(settings.key_prefix).unloaded},
         args={"model": model, "loaded": "1" if loaded else "0"},
         parse=bool,
+        reach=of_all(everywhere),
     )
 
 
@@ -165,6 +171,45 @@ def _read_fleet(reply: list[Any]) -> FleetView:
         load_requests={k: int(v) for k, v in _pairs(load_requests).items()},
         now_ms=int(now_ms),
     )
+
+
+def _one_view(answers: Sequence[FleetView | Exception]) -> FleetView:
+    """The fleet of all Redis servers that answer. Raises Unavailable where home is away."""
+    views, away = answers_of_present(answers)
+    home = views[0]
+    return FleetView(
+        workers=tuple(worker for each in views for worker in each.workers),
+        totals=_summed(each.totals for each in views),
+        unloaded=frozenset().union(*(each.unloaded for each in views)),
+        failed={name: why for each in views for name, why in each.failed.items()},
+        load_requests=home.load_requests,
+        now_ms=home.now_ms,
+        away=away,
+    )
+
+
+def _summed(counted: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for each in counted:
+        for name, count in each.items():
+            total[name] = total.get(name, 0) + count
+    return total
+
+
+def _one_mapping(
+    answers: Sequence[Mapping[str, tuple[RunningModel, ...]] | Exception],
+) -> Mapping[str, tuple[RunningModel, ...]]:
+    return {name: runs for each in answers_of_present(answers)[0] for name, runs in each.items()}
+
+
+def _one_count(answers: Sequence[dict[str, int] | Exception]) -> dict[str, int]:
+    """A model's counters: of a family that has moved, on two. Raises RedisAway for none known."""
+    counted, away = answers_of_present(answers)
+    total = _summed(counted)
+    if away and not total:
+        raise RedisAway(away)
+    latest = [each["last_inference"] for each in counted if "last_inference" in each]
+    return total | ({"last_inference": max(latest)} if latest else {})
 
 
 def _read_groups(reply: list[Any]) -> tuple[dict[str, GroupView], str]:

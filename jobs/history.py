@@ -111,6 +111,38 @@ def read_history(
     return Call([command], parse=_read)
 
 
+def of_one_fleet(
+    series: Series, found: Sequence[Sequence[HistoryPoint]]
+) -> tuple[HistoryPoint, ...]:
+    """One history of those on several Redis servers: what happened in the same time is one."""
+    if len(found) == 1:
+        return tuple(found[0])
+    slots: dict[int, list[HistoryPoint]] = {}
+    for points in found:
+        for point in points:
+            slots.setdefault(point.at_ms // (series.period_s * 1000), []).append(point)
+    return tuple(_one_point(slots[slot]) for slot in sorted(slots))
+
+
+#: Values of which the largest stands for all.
+_LARGEST = ("for_ms", "oldest_ms")
+
+
+def _one_point(points: Sequence[HistoryPoint]) -> HistoryPoint:
+    values: dict[str, int] = {}
+    took: dict[int, int] = {}
+    for point in points:
+        for name, value in point.values.items():
+            before = values.get(name, 0)
+            values[name] = max(before, value) if name in _LARGEST else before + value
+        for step, count in point.took.items():
+            took[step] = took.get(step, 0) + count
+    if workers := values.get("workers", 0):
+        busy = sum(p.values.get("busy_permille", 0) * p.values.get("workers", 0) for p in points)
+        values["busy_permille"] = busy // workers
+    return HistoryPoint(max(points, key=lambda point: point.at_ms).id, values, took)
+
+
 def _read(reply: Sequence[tuple[bytes, Any]]) -> tuple[HistoryPoint, ...]:
     return tuple(_point(name, fields) for name, fields in reply)
 

@@ -85,6 +85,10 @@ class Keys:
         """String: the job id that an Idempotency-Key stands for."""
         return f"{self.prefix}:idem:{key}"
 
+    def held(self, name: str) -> str:
+        """String with a TTL: the Redis that a name which a client gave is held for."""
+        return f"{self.prefix}:held:{name}"
+
     def stats(self, model: str, version: str) -> str:
         """Hash: a model's counters, in Triton's words."""
         return f"{self.prefix}:stats:{model}:{version}"

@@ -20,6 +20,7 @@ from .call import Call, Queue
 from .expired import Remover
 from .files import LONGEST_UPLOAD_S, get_file
 from .keys import Keys
+from .reach import of_job
 from .runs import known_run
 from .settings import JobsSettings
 from .stores import PART, Blob, Store
@@ -61,7 +62,11 @@ class References:
 def references(job_id: str, settings: JobsSettings) -> Call[References | None]:
     """What a job says of its blobs; None for an unknown id."""
     fields = ("status", "payload_ref", "result_ref", "error_type")
-    return Call([("HMGET", Keys(settings.key_prefix).job(job_id), *fields)], parse=_references)
+    return Call(
+        [("HMGET", Keys(settings.key_prefix).job(job_id), *fields)],
+        parse=_references,
+        reach=of_job(job_id),
+    )
 
 
 def _references(reply: list[bytes | None]) -> References | None:
@@ -82,6 +87,13 @@ class Swept:
 
 class SharedStoreError(Exception):
     """Another fleet writes to this store, or wrote to it before Redis was emptied."""
+
+
+def redis_name(settings: JobsSettings) -> Call[str]:
+    """What a Redis is called: one that is reached in two ways has one name."""
+    key = Keys(settings.key_prefix).fleet
+    named = [("SET", key, uuid.uuid4().hex, "NX"), ("GET", key)]
+    return Call(named, lambda name: str(name.decode()))
 
 
 class Sweeper:
@@ -159,24 +171,24 @@ class Sweeper:
 
     def _own(self, *, adopt: bool, dry_run: bool) -> None:
         """Leave this fleet's name in the store, and make sure that there is no other's."""
-        mine = _FLEETS + self._fleet()
+        mine = {_FLEETS + name for name in self._names()}
         marks = list(self._store.blobs(_FLEETS))
-        if all(mark.key != mine for mark in marks) and not dry_run:
-            self._store.put(mine, b"")
-        others = [mark for mark in marks if mark.key != mine]
+        for name in mine - {mark.key for mark in marks} if not dry_run else ():
+            self._store.put(name, b"")
+        others = [mark for mark in marks if mark.key not in mine]
         if others and not adopt:
             names = ", ".join(mark.key.removeprefix(_FLEETS) for mark in others)
             raise SharedStoreError(
                 f"{self._store.name} has blobs of another fleet ({names}), or Redis was emptied:"
-                " nothing is swept until you run `wherry sweep --adopt`, or give each a store"
+                " nothing is swept until you run `wherry sweep --adopt`, or give each a store;"
+                " where families have a Redis of their own, all processes need WHERRY_FAMILY_REDIS"
             )
         for mark in others if not dry_run else ():
             self._store.delete(mark.ref)
 
-    def _fleet(self) -> str:
-        key = Keys(self._settings.key_prefix).fleet
-        self._queue.run(_single_command(("SET", key, uuid.uuid4().hex, "NX"), bool))
-        return self._queue.run(_single_command(("GET", key), lambda reply: str(reply.decode())))
+    def _names(self) -> list[str]:
+        """What each Redis of this fleet is called."""
+        return [one.run(redis_name(self._settings)) for one in self._queue.parts]
 
 
 def _single_command(command: tuple[Any, ...], parse: Callable[[Any], T]) -> Call[T]:

@@ -12,6 +12,8 @@ from .estimate import Flow, Pace
 from .group import Group
 from .keys import Keys
 from .owned import NOBODY, stored_id
+from .pages import Listed
+from .reach import of_job, of_jobs
 from .record import BatchTook, Change, JobRecord, StoredRequest, StoredResult
 from .settings import JobsSettings
 
@@ -23,6 +25,7 @@ def read(job_ids: Sequence[str], settings: JobsSettings) -> Call[list[JobRecord 
         settings,
         args={"ids": job_ids},
         parse=lambda reply: _records(job_ids, reply),
+        reach=of_jobs(job_ids),
     )
 
 
@@ -54,11 +57,13 @@ class Wanted:
 class JobPage(NamedTuple):
     """Ids of jobs, newest first."""
 
-    ids: list[str]
+    ids: Sequence[str]
     #: The cursor of the next page; "" at the end.
     following: str
     #: Where a list of the jobs to come begins: `above` of such a call.
     newest: str
+    #: The jobs once more, with their times and places.
+    listed: Sequence[Listed] = ()
 
 
 def list_jobs(
@@ -92,14 +97,23 @@ def list_jobs(
 
 
 def _page(reply: list[bytes]) -> JobPage:
-    following, newest, *ids = (item.decode() for item in reply)
-    return JobPage(ids, following, newest)
+    following, newest, *items = (item.decode() for item in reply)
+    ids, times = items[: len(items) // 2], items[len(items) // 2 :]
+    places = (at.split() for at in times)
+    listed = [
+        Listed(job_id, int(ms), place) for job_id, (ms, place) in zip(ids, places, strict=True)
+    ]
+    return JobPage(ids, following, newest, listed)
 
 
 def request(job_id: str, settings: JobsSettings) -> Call[StoredRequest | None]:
     """What a job was asked; None when it is gone, as it may be once the job has ended."""
     return call_script(
-        "request", settings, keys={"job": Keys(settings.key_prefix).job(job_id)}, parse=_request
+        "request",
+        settings,
+        keys={"job": Keys(settings.key_prefix).job(job_id)},
+        parse=_request,
+        reach=of_job(job_id),
     )
 
 
@@ -117,6 +131,7 @@ def result(job_id: str, settings: JobsSettings) -> Call[StoredResult | None]:
     return Call(
         [("HMGET", Keys(settings.key_prefix).job(job_id), *_RESULT_FIELDS)],
         parse=_stored,
+        reach=of_job(job_id),
     )
 
 

@@ -27,6 +27,8 @@ class NewJob:
     #: Milliseconds since the epoch by which the job must have started; 0 for no limit.
     start_by_ms: int = 0
     idempotency_key: str = ""
+    #: Whether a client gave the id, or the Idempotency-Key: another request may have the same.
+    named: bool = False
     #: The tenant's share of the fleet, held against that of others who have jobs waiting.
     weight: float = 1.0
     limits: TenantLimits = UNLIMITED

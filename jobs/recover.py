@@ -10,6 +10,7 @@ from ..protocol import errors
 from .call import Call, call_script
 from .group import Group
 from .keys import Keys
+from .reach import of_job, of_known_job
 from .settings import JobsSettings
 from .ticket import ticket
 
@@ -128,15 +129,19 @@ def reissue(groups: Sequence[Group], settings: JobsSettings, *, at_once: bool = 
     )
 
 
-def requeue(job_id: str, group: Group, settings: JobsSettings) -> Call[None]:
-    """Replay a dead letter. Raises JobNotFound, or Conflict when the job is no dead letter."""
+def requeue(job_id: str, group: Group, settings: JobsSettings) -> Call[bool]:
+    """Replay a dead letter; answers True.
+
+    Raises JobNotFound, or Conflict when the job is no dead letter.
+    """
     keys = Keys(settings.key_prefix)
 
-    def read(reply: bytes | None) -> None:
+    def read(reply: bytes | None) -> bool:
         if reply is None:
             raise errors.JobNotFound(f"no job {job_id!r}")
         if reply != b"requeued":
             raise errors.Conflict(f"job {job_id!r} is no dead letter")
+        return True
 
     return call_script(
         "requeue",
@@ -148,6 +153,7 @@ def requeue(job_id: str, group: Group, settings: JobsSettings) -> Call[None]:
             "ticket": ticket(group.family, group.id, group.queue_key),
         },
         parse=read,
+        reach=of_job(job_id),
     )
 
 
@@ -169,6 +175,7 @@ def cancel(job_id: str, settings: JobsSettings) -> Call[str]:
         keys={"job": keys.job(job_id), "totals": keys.totals, "deadlines": keys.deadlines},
         args={"id": job_id, "result_ttl_s": settings.result_ttl_s},
         parse=read,
+        reach=of_job(job_id),
     )
 
 
@@ -180,6 +187,7 @@ def keep(job_id: str, settings: JobsSettings) -> Call[None]:
         keys={"job": Keys(settings.key_prefix).job(job_id)},
         args={"result_ttl_s": settings.result_ttl_s},
         parse=lambda _: None,
+        reach=of_known_job(job_id),
     )
 
 

@@ -3,13 +3,15 @@ from __future__ import annotations
 import functools
 import logging
 import os
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ..protocol.places import AllowedPlaces
+from . import family_redis
 from . import redis_url as redis_urls
 from .setting_names import remarks
 
@@ -67,6 +69,12 @@ class JobsSettings(BaseSettings):
     )
     min_replicas_timeout_s: float = Field(
         default=1.0, gt=0, le=60, description="Seconds that these replicas may take."
+    )
+    family_redis: str = Field(
+        default="",
+        repr=False,
+        description="Families with a Redis of their own, jobs and broker, the same for every"
+        " process: vision=redis://a/0,text=redis://b/0. All else is on redis_url.",
     )
     key_prefix: str = Field(
         default="wherry",
@@ -171,6 +179,37 @@ class JobsSettings(BaseSettings):
     def _check_run_places(cls, places: str) -> str:
         AllowedPlaces.of(places)
         return places
+
+    @model_validator(mode="after")
+    def _check_family_redis(self) -> Self:
+        if any(url == self.redis_url for url in family_redis.read(self.family_redis).values()):
+            raise ValueError(
+                "WHERRY_FAMILY_REDIS: a family's own Redis is WHERRY_REDIS_URL: leave that family"
+                " out"
+            )
+        return self
+
+    @field_validator("family_redis")
+    @classmethod
+    def _check_families(cls, text: str) -> str:
+        family_redis.read(text)
+        return text
+
+    @functools.cached_property
+    def own_redis(self) -> Mapping[str, str]:
+        """URLs by family, of those that have a Redis of their own."""
+        return family_redis.read(self.family_redis)
+
+    def serving(self, families: Collection[str]) -> JobsSettings:
+        """These settings as a worker of some families has them, on their one Redis.
+
+        Raises SettingsError where they have more than one.
+        """
+        try:
+            url = family_redis.one_of(families, self.own_redis, self.redis_url)
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
+        return self.model_copy(update={"redis_url": url, "family_redis": "", "own_redis": {}})
 
     @field_validator("redis_url")
     @classmethod

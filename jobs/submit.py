@@ -10,6 +10,7 @@ from .call import Call, call_script
 from .failed import not_loaded
 from .group import Group
 from .keys import Keys
+from .reach import of_family
 from .record import NewJob, Submission
 from .settings import JobsSettings
 from .tenants import UNLIMITED, TenantLimits
@@ -116,6 +117,7 @@ def submit(
         },
         parse=lambda reply: _read_verdict(reply, job),
         before=before,
+        reach=of_family(group.family, job.id),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from .call import Call, call_script
 from .keys import Keys
+from .reach import of_known_job
 from .record import ClaimedJob
 from .settings import JobsSettings
 
@@ -51,6 +52,7 @@ def read_chunks(job_id: str, after: str, settings: JobsSettings) -> Call[list[St
     return Call(
         [("XRANGE", key, f"({after}", "+", "COUNT", _MOST)],
         parse=lambda reply: [_entry(entry) for entry in reply],
+        reach=of_known_job(job_id),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from .call import Call, call_script
 from .group import Group
 from .keys import Keys
+from .reach import of_all, summed
 from .settings import JobsSettings
 
 #: What stands before a run's id in the outbox: no job's id has a tab.
@@ -177,6 +178,25 @@ def list_webhooks(settings: JobsSettings, *, failed: bool, limit: int) -> Call[W
     )
 
 
+def of_one_fleet(lists: Sequence[WebhookList], *, failed: bool, limit: int) -> WebhookList:
+    """One list of those on several Redis servers, in the same order."""
+    totals: dict[str, int] = {}
+    for each in lists:
+        for name, count in each.totals.items():
+            totals[name] = totals.get(name, 0) + count
+    entries = sorted(
+        (entry for each in lists for entry in each.webhooks),
+        key=lambda entry: entry.at_ms,
+        reverse=failed,
+    )
+    return WebhookList(
+        sum(each.waiting for each in lists),
+        sum(each.failed for each in lists),
+        totals,
+        entries[:limit],
+    )
+
+
 def retry_webhooks(job_ids: Sequence[str], settings: JobsSettings) -> Call[int]:
     """Deliver webhooks of these jobs, or of all, that were given up. Answers how many."""
     keys = Keys(settings.key_prefix)
@@ -186,6 +206,7 @@ def retry_webhooks(job_ids: Sequence[str], settings: JobsSettings) -> Call[int]:
         keys={"due": keys.webhooks_due, "failed": keys.webhooks_failed},
         args={"ids": job_ids},
         parse=int,
+        reach=of_all(summed),
     )
 
 

@@ -41,6 +41,7 @@ _ROOMS = (
     ("ops.logs_command", ("logs",), "client"),
     ("ops.doctor.command", ("doctor",), "worker"),
     ("ops.tune_command", ("tune",), "worker"),
+    ("ops.capacity_command", ("capacity",), "client"),
     ("ops.commands", ("up",), "local"),
     ("ops.service_commands", ("api", "flower", "redis"), "local"),
     ("ops.join_command", ("join-file",), "worker"),

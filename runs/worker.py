@@ -13,7 +13,7 @@ from typing import Any
 from .. import __version__
 from ..client.annotate.annotate import view
 from ..client.annotate.ledger_file import LedgerHeld
-from ..jobs.call import Queue
+from ..jobs.fleet_queue import open_blocking
 from ..jobs.group import Group
 from ..jobs.measured_store import MeasuredStore
 from ..jobs.outage import Outage
@@ -97,7 +97,7 @@ class RunWorker:
         self._jobs, self._settings = jobs, settings
         self._identity = Identity.mine(node)
         self._id = self._identity.id
-        self._queue = Queue(jobs.redis_url)
+        self._queue = open_blocking(jobs)
         self._store: Store = MeasuredStore(open_store(jobs))
         self._draining = threading.Event()
         self._outage = Outage(log, "the runs cannot be looked at")

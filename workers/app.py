@@ -23,6 +23,7 @@ from ..protocol.errors import ModelFailed, Unavailable, WherryError
 from ..telemetry import traces
 from ..telemetry.metrics_settings import MetricsSettings
 from ..telemetry.settings import TelemetrySettings
+from . import transport
 from .celery_app import new_app
 from .settings import WorkerSettings
 from .threads import EXIT_UNUSABLE
@@ -66,7 +67,8 @@ def _start(sender: str, instance: Any, **_: object) -> None:  # Celery gives its
         raise SystemExit(EXIT_UNUSABLE) from error
     except WherryError as error:
         # Redis above all: what it said, of a certificate too, is the cause.
-        why = redis_url.explain(error, JobsSettings().redis_url)
+        families = instance.app.amqp.queues.consume_from
+        why = redis_url.explain(error, JobsSettings().serving(families).redis_url)
         log.critical("this worker cannot start: %s", why)
         raise SystemExit(1) from error
     except Exception as error:
@@ -95,13 +97,21 @@ def _start_worker(node: str, instance: Any) -> None:
         raise ImproperlyConfigured(str(error)) from None
     device = Device(pin(asked), asked=asked)
     families = set(instance.app.amqp.queues.consume_from)
+    fleet = from_environment(JobsSettings)
+    jobs = fleet.serving(families)
+    if app.conf.broker_url != transport.broker(jobs.redis_url)["broker_url"]:
+        raise ImproperlyConfigured(
+            f"{', '.join(sorted(families))} is on a Redis of its own (WHERRY_FAMILY_REDIS), whose"
+            " tickets this process does not hear: start it by `wherry worker`"
+        )
     # Beside an event a job, Celery's own of each ticket would count every job's work twice.
     app.tasks[TASK].send_events = settings.events == "batches"
     _worker = Worker(
         app,
         node,
         families,
-        jobs=from_environment(JobsSettings),
+        jobs=jobs,
+        fleet=fleet,
         settings=settings,
         metrics=from_environment(MetricsSettings),
         device=device,

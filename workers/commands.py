@@ -123,7 +123,7 @@ def _do_runs(node: str, loglevel: str) -> NoReturn:
 
 def _prepare(families: Sequence[str], device: str, number: int) -> None:
     """Pin the device and check the models. Exits where the worker cannot start."""
-    from ..jobs.settings import SettingsError, from_environment
+    from ..jobs.settings import JobsSettings, SettingsError, from_environment
     from ..protocol.nearest import meant
     from ..tasks.base import FAMILIES
     from .checks import check
@@ -139,6 +139,7 @@ def _prepare(families: Sequence[str], device: str, number: int) -> None:
         # Pinned through the environment, before anything can import torch.
         os.environ["WHERRY_DEVICE"] = resolve(device, number)
         settings = from_environment(WorkerSettings)
+        from_environment(JobsSettings).serving(families)
     except SettingsError as error:
         _refuse(str(error).splitlines(), EXIT_UNUSABLE)
     except NoSuchGpuError as error:
@@ -177,7 +178,7 @@ def sweep(
 ) -> None:
     """Remove what has expired, and blobs that nothing refers to. Workers do so too."""
     from ..jobs import redis_url
-    from ..jobs.call import Queue
+    from ..jobs.fleet_queue import open_blocking
     from ..jobs.orphans import SharedStoreError, Sweeper
     from ..jobs.settings import JobsSettings, SettingsError, from_environment
     from ..jobs.stores import open_store
@@ -188,7 +189,7 @@ def sweep(
         store = open_store(settings)
     except SettingsError as error:
         _refuse(str(error).splitlines(), 2)
-    queue = Queue(settings.redis_url)
+    queue = open_blocking(settings)
     try:
         sweeper = Sweeper(queue, store, settings)
         gone = sweeper.expired.remove(dry_run=dry_run, found=typer.echo)

@@ -14,6 +14,7 @@ from ..jobs.call import Queue
 from ..jobs.celery_tasks import revoke_task
 from ..jobs.failed import ALL, ask_load
 from ..jobs.fleet import FleetView
+from ..jobs.fleet_queue import open_blocking
 from ..jobs.group import Group
 from ..jobs.heeding import SAID
 from ..jobs.measured_store import MeasuredStore
@@ -68,6 +69,7 @@ class Worker:
         families: Set[str],
         *,
         jobs: JobsSettings,
+        fleet: JobsSettings | None = None,  # of all Redis servers, where there are more than one
         settings: WorkerSettings,
         metrics: MetricsSettings,
         device: Device,
@@ -79,6 +81,8 @@ class Worker:
         self._identity = Identity.mine(node)
         self._id = self._identity.id
         self._queue = Queue(jobs.redis_url)
+        self._fleet = fleet if fleet is not None and fleet.own_redis else jobs
+        self._whole = self._queue if self._fleet is jobs else open_blocking(self._fleet)
         store = MeasuredStore(open_store(jobs))
         self._device = device
         declared = functools.partial(load_catalog, settings.models, families=families)
@@ -129,7 +133,9 @@ class Worker:
             rejoined=self._belonging.again,
         )
         self._sweeping = Sweeping(
-            Sweeper(self._queue, store, jobs), jobs, may=lambda: not self._belonging.outside
+            Sweeper(self._whole, store, self._fleet),
+            jobs,
+            may=lambda: not self._belonging.outside,
         )
         self._lease = Lease(
             self._id,
@@ -245,6 +251,8 @@ class Worker:
         self._models.close()
         self._queue.close()
         self._health.stop()
+        if self._whole is not self._queue:
+            self._whole.close()
 
     def serve(self, hint: Group) -> int:
         """Run the batch that is due, now that a ticket came. Answers how many jobs it had."""
@@ -266,7 +274,7 @@ class Worker:
 
     def reload(self) -> None:
         """Have the whole fleet read models.toml again."""
-        self._queue.run(ask_load(ALL, self._jobs))
+        self._whole.run(ask_load(ALL, self._fleet))
 
     def _ran(self, stats: BatchStats) -> None:
         self._load.ran(stats)

@@ -13,12 +13,15 @@ import time
 from collections.abc import Callable, Iterator
 
 from ...jobs import AsyncQueue, JobsSettings, queue_format
+from ...jobs.call import Call
 from ...jobs.fleet import view
+from ...jobs.fleet_queue import on_each
 from ...jobs.group import Group
 from ...jobs.outage import Outage
 from ...jobs.processes import digests
 from ...jobs.proof import BEAT_S, FleetProof, Proof, is_in, leave, set_proof, shown, write
 from ...jobs.queue_format import Build
+from ...jobs.reach import answers_of_present
 from ...jobs.run_steps import run_workers
 from ...jobs.stores import Blob, Store
 from ...protocol.errors import NotFound, StoreUnavailable, Unavailable, WherryError
@@ -142,8 +145,8 @@ class Presence:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        with contextlib.suppress(WherryError):
-            await self._queue.run(leave(self._id, self._settings))
+        gone = leave(self._id, self._settings)
+        await on_each(self._queue, lambda one: one.run(gone))  # who is away finds out
 
     async def look(self) -> None:
         """One look. Raises Unavailable, StoreUnavailable; then nothing is known."""
@@ -167,7 +170,18 @@ class Presence:
             for model in self._catalog.models
         }
         said = {"declared": digests(self._catalog.models), "refused": self.refused}
-        await self._queue.run(shown(self._settings, api=self._id, tasks=tasks, said=said))
+        beat = shown(self._settings, api=self._id, tasks=tasks, said=said)
+        proof = (await self._queue.run(beat)).proof
+        answers = await on_each(self._queue, lambda one: self._show(one, beat, proof))
+        answers_of_present(answers[1:])
+
+    async def _show(self, queue: AsyncQueue, beat: Call[FleetProof], proof: Proof | None) -> None:
+        """Show the same on a Redis that families have of their own: they share the store."""
+        if queue is self._queue.parts[0]:
+            return
+        seen = await queue.run(beat)
+        if proof is not None and seen.proof != proof:
+            await queue.run(set_proof(proof, seen.proof, self._settings))
 
     async def _compare(self, seen: FleetProof) -> None:
         """Hold the queue's format as we know it against that of the APIs which were here before,

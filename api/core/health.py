@@ -62,5 +62,7 @@ def _unserved(service: Service, fleet: FleetView) -> list[str]:
         if ready and isinstance(families, list):
             served.update(families)
     served.update(families_of(service.settings.scale_to_zero))  # started when a job comes
-    missing = [f"no worker for family {f!r}" for f in service.catalog.families() if f not in served]
+    # A family whose own Redis is away takes only itself along: its models are not ready.
+    families = [f for f in service.catalog.families() if f not in fleet.away]
+    missing = [f"no worker for family {f!r}" for f in families if f not in served]
     return missing + fleet.why_waiting() if missing else []

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ...jobs.fleet_queue import on_each
 from ...jobs.group import Group
-from ...jobs.history import HistoryPoint, Series, read_history
+from ...jobs.history import HistoryPoint, Series, of_one_fleet, read_history
+from ...jobs.reach import answers_of_present
 from ...tasks.catalog import ModelDeclaration
 from .service import Service
 
@@ -71,9 +73,14 @@ async def history_of(
     if model is not None:
         group = Group(model.family, model.name, model.version)
         calls.append(read_history(series, since_ms, service.jobs, group.model_id))
-    fleet, *own = await asyncio.gather(*map(service.queue.run, calls))
-    points = _aligned(own[0], fleet) if own else fleet
-    columns = _COLUMNS if own else _FLEET_COLUMNS
+    answers = await on_each(service.queue, lambda one: asyncio.gather(*map(one.run, calls)))
+    found, _ = answers_of_present(answers)
+    if model is not None:  # its family's Redis alone, unless that has changed
+        found = [each for each in found if each[1]] or found[:1]
+    points = of_one_fleet(
+        series, [_aligned(each[1], each[0]) if model else each[0] for each in found]
+    )
+    columns = _COLUMNS if model else _FLEET_COLUMNS
     return {
         "model": model.name if model else None,
         "version": model.version if model else None,

@@ -177,7 +177,10 @@ class LiveModels:
         """Know what models turned out to be by now. Raises Unavailable."""
         written = await self._queue.run(count_facts(self._settings))
         if written != self._written:
-            self._facts = await self._queue.run(read_facts(self._settings))
+            found = await self._queue.run(read_facts(self._settings))
+            # Of a family whose Redis is away, what was known stays known.
+            before = self._facts if self._queue.away_families else {}
+            self._facts = {**before, **found}
             self._written = written
 
     async def _poll(self) -> None:

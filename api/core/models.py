@@ -10,6 +10,7 @@ from fastapi import Response
 
 from ...jobs.fleet import FleetView, stats
 from ...jobs.group import Group
+from ...jobs.reach import RedisAway
 from ...protocol import v2
 from ...tasks.catalog import AUTO, ModelDeclaration
 from ..settings import families_of
@@ -68,6 +69,8 @@ def why_unavailable(service: Service, declared: ModelDeclaration, fleet: FleetVi
         models = worker.info.get("models")
         if worker.alive and isinstance(models, list) and declared.name in models:
             return ""
+    if declared.family in fleet.away:
+        return RedisAway([declared.family]).message
     model_id = Group(declared.family, declared.name, declared.version).model_id
     for worker in fleet.workers:
         if worker.alive and model_id in worker.away:

@@ -63,11 +63,12 @@ def new_job(
         start_by_ms=server_parameters.start_by_ms(request),
         execution_timeout_ms=server_parameters.execution_timeout_ms(request),
         idempotency_key=envelope.idempotency_key,
+        named=given is not None or bool(envelope.idempotency_key),
         webhook=webhook,
         weight=who.weight,
         limits=who.limits,
     )
-    return PreparedJob(request, job, fresh=given is None and not envelope.idempotency_key)
+    return PreparedJob(request, job, fresh=not job.named)
 
 
 @functools.lru_cache(maxsize=4096)  # asked for every request, of as many groups as have jobs

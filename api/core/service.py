@@ -6,11 +6,14 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from fastapi import Request
 
 from ...jobs import AsyncQueue, JobRecord, JobsSettings
 from ...jobs.fleet import FIRST_GROUPS, FleetView, groups, view
+from ...jobs.fleet_queue import on_each
+from ...jobs.reach import answers_of_present
 from ...jobs.read import read, request, result
 from ...jobs.record import GroupView, StoredRequest, StoredResult
 from ...protocol.errors import (
@@ -75,11 +78,16 @@ class Service:
 
     async def groups(self) -> list[GroupView]:
         """All groups by their ids, of which there may be thousands: a page each instant."""
-        found, cursor = await self.queue.run(groups(self.jobs))
+        answers = await on_each(self.queue, self._groups)
+        found = [group for each in answers_of_present(answers)[0] for group in each.items()]
+        return [group for _, group in sorted(found, key=itemgetter(0))]
+
+    async def _groups(self, queue: AsyncQueue) -> dict[str, GroupView]:
+        found, cursor = await queue.run(groups(self.jobs))
         while cursor != FIRST_GROUPS:
-            more, cursor = await self.queue.run(groups(self.jobs, cursor))
+            more, cursor = await queue.run(groups(self.jobs, cursor))
             found |= more
-        return [found[group_id] for group_id in sorted(found)]
+        return found
 
     async def records(self, job_ids: Sequence[str]) -> list[JobRecord | None]:
         """Records, in order; None for an unknown id, and for one that is not the caller's."""
@@ -161,6 +169,11 @@ class Service:
         except NotFound:
             raise NotFound(f"{gone} where it is small (WHERRY_INLINE_MAX_BYTES)") from None
         return StoredRequest(body=body, header_length=stored.header_length, ref="")
+
+
+def away_view(service: Service) -> dict[str, list[str]]:
+    """What an answer says that has nothing of some families, since their Redis is away."""
+    return {"away": sorted(service.queue.away_families)} if service.queue.away_families else {}
 
 
 def _known(record: JobRecord | None, job_id: str) -> JobRecord:

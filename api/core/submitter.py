@@ -10,6 +10,7 @@ from functools import partial
 
 from ...jobs import AsyncQueue, JobsSettings, NewJob
 from ...jobs.call import Call
+from ...jobs.fleet_queue import FleetQueue
 from ...jobs.orphans import payload_key, references
 from ...jobs.record import Submission
 from ...jobs.stores import Store
@@ -25,6 +26,7 @@ from ...protocol.errors import (
 from ...telemetry import traces
 from ..egress.outbound import Outbound
 from ..http.ids import shown_id
+from .client_names import known_elsewhere
 from .fingerprint import fingerprint, is_earlier
 from .fleet_store import Presence
 from .new_job import PreparedJob
@@ -89,14 +91,27 @@ class Submitter:
     ) -> Submission:
         """Submit; a known job is compared once more where it has another kind of fingerprint."""
         try:
-            return await self.queue.run(step(job, self.settings))
+            return await self._run(job, step)
         except OtherBody as other:
             earlier = is_earlier(other.fingerprint)
             if earlier == is_earlier(job.fingerprint):
                 raise
             group = job.group
             same = fingerprint(group.model, group.version, job.payload, earlier=earlier)
-            return await self.queue.run(step(replace(job, fingerprint=same), self.settings))
+            return await self._run(replace(job, fingerprint=same), step)
+
+    async def _run(
+        self, job: NewJob, step: Callable[[NewJob, JobsSettings], Call[Submission]]
+    ) -> Submission:
+        """Submit, unless a name of the job's stands for one on another Redis.
+
+        Raises OtherBody, and Conflict where the name was given for another Redis just now.
+        """
+        if job.named and isinstance(self.queue, FleetQueue):
+            elsewhere = await known_elsewhere(self.queue, job, self.settings)
+            if elsewhere is not None:
+                return elsewhere
+        return await self.queue.run(step(job, self.settings))
 
     async def _forget_unless_used(self, ref: str, job_id: str) -> None:
         """Remove a second payload of a known job; it may be the first, if only its reply was lost.

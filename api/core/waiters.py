@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -77,8 +76,7 @@ class Waiters:
     """
 
     def __init__(self, queue: AsyncQueue, settings: JobsSettings) -> None:
-        self._redis = queue.redis
-        self._silent_s = min(_SILENT_S, queue.timeout_s)
+        self._queues = queue.parts
         keys = Keys(settings.key_prefix)
         self._channel, self._run_channel = keys.changes, keys.run_changes.encode()
         self._work_channel = keys.work_came.encode()
@@ -91,22 +89,20 @@ class Waiters:
         self.runs = RunFeed()
         #: Whoever watches for work to come, by the family's name.
         self.work = RunFeed()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._forget_draining: Callable[[], None] = lambda: None
-        self._listening = True  # until it turns out otherwise: the first failure is news
 
     def start(self) -> None:
         """Subscribe."""
-        self._task = asyncio.create_task(self._run())
+        self._tasks = [asyncio.create_task(self._run(queue)) for queue in self._queues]
         self._forget_draining = draining.then(self._wake_all)
 
     async def stop(self) -> None:
         """Unsubscribe."""
         self._forget_draining()
-        if self._task:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @contextmanager
     def watching(self, job_ids: Collection[str], *, every_change: bool = False) -> Iterator[Watch]:
@@ -124,35 +120,42 @@ class Waiters:
                     if not watches:
                         del self._watches[job_id]
 
-    async def _run(self) -> None:
+    async def _run(self, queue: AsyncQueue) -> None:
+        listening = True  # until it turns out otherwise: the first failure is news
+
+        def heard() -> None:
+            nonlocal listening
+            listening = True
+
         while True:
             try:
-                await self._listen()
+                await self._listen(queue, heard)
             except (redis.RedisError, OSError) as error:
-                if self._listening:
+                if listening:
                     log.warning("the change feed broke off (%s); subscribing again", error)
-                self._listening = False
+                listening = False
                 await asyncio.sleep(_RETRY_S)
 
-    async def _listen(self) -> None:
-        async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
-            async with asyncio.timeout(self._silent_s):
+    async def _listen(self, queue: AsyncQueue, heard: Callable[[], None]) -> None:
+        most_s = min(_SILENT_S, queue.timeout_s)
+        async with queue.redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+            async with asyncio.timeout(most_s):
                 await pubsub.subscribe(
                     self._channel, self.reply_channel, self._run_channel, self._work_channel
                 )
-            self._listening = True
+            heard()
             self._wake_all()
             self.feed.tell_of_a_gap()
             self.runs.tell("")
             self.work.tell("")
             heard_at = time.monotonic()
             while True:
-                message = await pubsub.get_message(timeout=self._silent_s)
+                message = await pubsub.get_message(timeout=most_s)
                 if message is None:
                     silent_s = time.monotonic() - heard_at
-                    if silent_s >= 2 * self._silent_s:
+                    if silent_s >= 2 * most_s:
                         raise redis.ConnectionError(f"silent for {silent_s:.0f} s")
-                    if silent_s >= self._silent_s:
+                    if silent_s >= most_s:
                         await pubsub.ping()
                     continue
                 heard_at = time.monotonic()

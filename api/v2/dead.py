@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from ...jobs import JobRecord
+from ...jobs.call import Call
 from ...jobs.dead import DeadPage, DeadRequest, drop, list_dead, read_dead
 from ...jobs.recover import requeue
 from ...protocol.errors import Conflict, InvalidRequest, JobNotFound, WherryError
 from ...protocol.json_text import parse_json
-from ..core.service import Service
+from ..core.merged_lists import dead_page
+from ..core.service import Service, away_view
 from ..core.store_threads import in_store
 from ..core.views import job_response, job_view, json_response
 from ..http.fast_route import FastRoute
@@ -43,6 +46,7 @@ async def list_dead_letters(request: Request) -> Response:
             "jobs": [job_view(record) for record in records if record is not None],
             "total": page.total,
             "next": page.following or None,
+            **away_view(service),
         }
     )
 
@@ -91,17 +95,21 @@ async def _page(service: Service, request: Request) -> DeadPage:
     after, ids = query.get("after", ""), tuple[str, ...]()
     looks = 0
     while True:
-        wanted = list_dead(
-            service.jobs,
-            model=query.get("model", ""),
-            error=query.get("error", ""),
-            limit=limit - len(ids),
-            after=after,
-        )
-        page = await service.queue.run(wanted)
+        wanted = partial(_wanted, service, query, limit - len(ids))
+        page = await dead_page(service.queue, wanted, limit=limit - len(ids), after=after)
         ids, after, looks = ids + page.ids, page.following, looks + 1
         if not after or len(ids) >= limit or looks == _LOOKS:
             return DeadPage(ids, after, page.total)
+
+
+def _wanted(service: Service, query: Mapping[str, str], limit: int, after: str) -> Call[DeadPage]:
+    return list_dead(
+        service.jobs,
+        model=query.get("model", ""),
+        error=query.get("error", ""),
+        limit=limit,
+        after=after,
+    )
 
 
 async def _each(

@@ -9,13 +9,16 @@ from datetime import datetime
 
 from fastapi import APIRouter, Request, Response
 
+from ...jobs.call import Call
+from ...jobs.pages import has_ended, split
 from ...jobs.read import JobPage, Wanted, list_jobs
 from ...protocol.errors import InvalidRequest, TenantLimit, Unavailable
 from ...protocol.states import JobState
 from ..access.book import KeyBook
 from ..access.caller import caller
 from ..core.job_changes import JobChanges
-from ..core.service import Service
+from ..core.merged_lists import job_page
+from ..core.service import Service, away_view
 from ..core.views import job_view, json_response
 from ..http import openapi_examples
 from ..http.access_guard import token_of
@@ -50,8 +53,7 @@ async def get_jobs(request: Request) -> Response:
     """Jobs, newest first: `?status=&model=&tenant=&error=&since=&until=&limit=&after=`."""
     service, query = Service.of(request), request.query_params
     wanted, after = _wanted(request), query.get("after", "")
-    if after:
-        whole_number(after, what="after")
+    _check_cursor(service, after)
     limit = whole_number(query.get("limit", _PAGE), what="limit", least=1, most=_LARGEST_PAGE)
     ids: list[str] = []
     for _ in range(_LOOKS):
@@ -62,7 +64,11 @@ async def get_jobs(request: Request) -> Response:
             break
     records = await service.records(ids)
     return json_response(
-        {"jobs": [job_view(r) for r in records if r is not None], "next": after or None}
+        {
+            "jobs": [job_view(r) for r in records if r is not None],
+            "next": after or None,
+            **away_view(service),
+        }
     )
 
 
@@ -128,10 +134,19 @@ async def _told(
 async def _page(
     service: Service, wanted: Wanted, limit: int, *, after: str = "", above: str = ""
 ) -> JobPage:
-    call = list_jobs(
-        service.jobs, wanted, limit=limit, after=after, above=above, whose=caller.get().tenant
-    )
-    return await service.queue.run(call)
+    whose = caller.get().tenant
+
+    def call(after: str, above: str) -> Call[JobPage]:
+        return list_jobs(service.jobs, wanted, limit=limit, after=after, above=above, whose=whose)
+
+    return await job_page(service.queue, call, limit=limit, after=after, above=above)
+
+
+def _check_cursor(service: Service, after: str) -> None:
+    """Raises InvalidRequest for what no page gave."""
+    for place in split(after, len(service.queue.parts)) if after else ():
+        if place and not has_ended(place):
+            whole_number(place, what="after")
 
 
 def _wanted(request: Request) -> Wanted:

@@ -13,7 +13,7 @@ from ...jobs.record import GroupView
 from ...protocol import v2
 from ..access.caller import Caller, caller
 from ..core.health import EXTENSIONS, readiness
-from ..core.service import Service
+from ..core.service import Service, away_view
 from ..core.views import json_response, timestamp
 from ..core.workers import worker_view
 from ..http.fast_route import FastRoute
@@ -55,7 +55,7 @@ async def ready(request: Request) -> Response:
     """
     service = Service.of(request)
     reasons, failed = await readiness(service)
-    named = {"failed_models": failed} if failed else {}
+    named = {**({"failed_models": failed} if failed else {}), **away_view(service)}
     if reasons:
         body = {"ready": False, "reasons": reasons, **named}
         return json_response(body, 503, {"Retry-After": "1"})
@@ -71,7 +71,7 @@ async def queues(request: Request) -> Response:
     service, who = Service.of(request), caller.get()
     groups, fleet = await service.groups(), await service.fleet()
     if not who.admin:
-        return json_response(_own_queues(groups, fleet, who))
+        return json_response({**_own_queues(groups, fleet, who), **away_view(service)})
     runs = await service.queue.run(at_work(service.jobs))
     dashboards = service.settings.dashboards_url
     return json_response(
@@ -84,6 +84,7 @@ async def queues(request: Request) -> Response:
             ],
             "totals": {name: fleet.totals.get(name, 0) for name in _TOTALS},
             "at": timestamp(fleet.now_ms),
+            **away_view(service),
         }
     )
 

@@ -7,9 +7,11 @@ from typing import Any
 import httpx
 from fastapi import APIRouter, Request, Response
 
-from ...jobs.webhooks import ListedWebhook, list_webhooks, retry_webhooks
+from ...jobs.fleet_queue import on_each
+from ...jobs.reach import answers_of_present
+from ...jobs.webhooks import ListedWebhook, list_webhooks, of_one_fleet, retry_webhooks
 from ...protocol.errors import InvalidRequest
-from ..core.service import Service
+from ..core.service import Service, away_view
 from ..core.views import json_response, timestamp
 from ..http.body import json_object, read_body
 from ..http.fast_route import FastRoute
@@ -32,13 +34,16 @@ async def webhooks(request: Request) -> Response:
         raise InvalidRequest("status: failed or waiting")
     limit = whole_number(query.get("limit", _PAGE), what="limit", least=1, most=_LARGEST_PAGE)
     failed = status == "failed"
-    found = await service.queue.run(list_webhooks(service.jobs, failed=failed, limit=limit))
+    call = list_webhooks(service.jobs, failed=failed, limit=limit)
+    answers, _ = answers_of_present(await on_each(service.queue, lambda one: one.run(call)))
+    found = of_one_fleet(answers, failed=failed, limit=limit)
     return json_response(
         {
             "webhooks": [_view(one, failed=failed) for one in found.webhooks],
             "waiting": found.waiting,
             "failed": found.failed,
             "totals": {name: found.totals.get(name, 0) for name in _COUNTED},
+            **away_view(service),
         }
     )
 

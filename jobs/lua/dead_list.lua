@@ -3,10 +3,11 @@
 -- KEYS 1 dead
 -- ARGV 1 prefix, 2 model (or ''), 3 error (words that it holds, or ''), 4 limit,
 --      5 after (a cursor, <ms>:<id>; '' for the newest)
--- Returns {next cursor or '', how many dead letters there are, id, ...}. Looks at so many at most a
+-- Returns {next cursor or '', how many dead letters there are, id, ..., ms of each, ...}. Looks at so many at most a
 -- call, which takes a millisecond.
 local MOST = 400
 local limit, found = tonumber(ARGV[4]), {'', redis.call('ZCARD', KEYS[1])}
+local times = {}
 local from, after = '+inf', ''
 if ARGV[5] ~= '' then from, after = string.match(ARGV[5], '^(%d+):(.*)$') end
 local seen = redis.call('ZREVRANGEBYSCORE', KEYS[1], from, '-inf', 'WITHSCORES', 'LIMIT', 0, MOST)
@@ -18,6 +19,7 @@ for i = 1, #seen, 2 do
     if told and (ARGV[2] == '' or string.match(f[1], '^[^/]+/([^/]+)') == ARGV[2])
       and (ARGV[3] == '' or string.find(told, ARGV[3], 1, true)) then
       found[#found + 1] = id
+      times[#times + 1] = ms
     end
   end
   local last = i + 1 == #seen
@@ -26,4 +28,5 @@ for i = 1, #seen, 2 do
     break
   end
 end
+for _, each in ipairs(times) do found[#found + 1] = each end
 return found

@@ -4,7 +4,8 @@
 -- ARGV 1 prefix, 2 status (or ''), 3 model (or ''), 4 limit, 5 after (a cursor; '' for the newest),
 --      6 begins (how the ids do; '' for any), 7 tenant (or ''), 8 error (its type, or ''),
 --      9 since (ms of submission, or ''), 10 until (the same), 11 above (a cursor that ends the list, or '')
--- Returns {next cursor or '', cursor of the newest job there is or '', id, ...}. Looks at so many jobs at
+-- Returns {next cursor or '', cursor of the newest job there is or '', id, ..., 'ms of submission, cursor' of
+--      each, ...}. Looks at so many jobs at
 -- most a call, which takes a millisecond.
 local MOST = 400
 -- Records that may be gone in a row before the search for a time takes the place for older than it.
@@ -39,6 +40,7 @@ local function is_wanted(id, f)
 end
 
 local newest = redis.call('ZRANGE', index, -1, -1, 'WITHSCORES')[2] or ''
+local times = {}
 local found, below = {'', newest}, ARGV[5] ~= '' and '(' .. ARGV[5] or upto and first_after(upto) or '+inf'
 local lowest = ARGV[11] ~= '' and '(' .. ARGV[11] or '-inf'
 local seen = redis.call('ZREVRANGEBYSCORE', index, below, lowest, 'WITHSCORES', 'LIMIT', 0, MOST)
@@ -48,11 +50,15 @@ for i = 1, #seen, 2 do
     and redis.call('HMGET', key('job', id), 'status', 'group', 'created_at', 'error_type')
   if f and f[1] then
     if since and tonumber(f[3]) < since then break end -- so are all that are older
-    if is_wanted(id, f) then found[#found + 1] = id end
+    if is_wanted(id, f) then
+      found[#found + 1] = id
+      times[#times + 1] = f[3] .. ' ' .. seen[i + 1]
+    end
   end
   if #found - 2 == limit or last then
     if not last or #seen == 2 * MOST then found[1] = seen[i + 1] end
     break
   end
 end
+for _, each in ipairs(times) do found[#found + 1] = each end
 return found

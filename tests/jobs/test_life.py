@@ -319,9 +319,9 @@ def test_jobs_are_listed_newest_first_by_page_and_by_status(
 ) -> None:
     ids = [queue.run(submit(new_job(), settings)).id for _ in range(5)]
     queue.run(cancel(ids[1], settings))
-    first, after, _ = queue.run(list_jobs(settings, limit=2))
-    second, after, _ = queue.run(list_jobs(settings, limit=2, after=after))
-    third, end_, _ = queue.run(list_jobs(settings, limit=2, after=after))
+    first, after, *_ = queue.run(list_jobs(settings, limit=2))
+    second, after, *_ = queue.run(list_jobs(settings, limit=2, after=after))
+    third, end_, *_ = queue.run(list_jobs(settings, limit=2, after=after))
     assert [*first, *second, *third] == ids[::-1]
     assert end_ == ""
     assert queue.run(list_jobs(settings, Wanted(status="canceled"))).ids == [ids[1]]

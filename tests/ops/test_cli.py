@@ -34,6 +34,7 @@ COMMANDS = {
     "worker",
     "up",
     "check",
+    "capacity",
     "demo",
 }
 
