@@ -36,7 +36,7 @@ function standing(who) {
   }
   return html`<section class="card" aria-labelledby="you">
     <div class="row">
-      <h2 id="you">${who.tenant ? `Signed in for ${who.tenant}` : "Signed in as an admin"}</h2>
+      <h2 id="you">${signedIn(who)}</h2>
       <button type="button" class="push" @click=${signOut}>Sign out</button>
     </div>
     <dl class="facts">
@@ -47,10 +47,19 @@ function standing(who) {
   </section>`;
 }
 
+/** @param {import("../lib/session.js").Caller} who */
+function signedIn(who) {
+  if (who.tenant) {
+    return `Signed in for ${who.tenant}`;
+  }
+  return who.scopes.includes("admin") ? "Signed in as an admin" : "Signed in to read metrics";
+}
+
 /** @type {Record<string, string>} */
 const SCOPES = {
   submit: "send work, have its answer, cancel it",
   read: "look at the tenant's own jobs, results and batches",
+  metrics: "read /metrics, and nothing else",
   admin: "do everything, of every tenant",
 };
 
