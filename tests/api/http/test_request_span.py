@@ -140,7 +140,9 @@ def test_what_an_app_raises_goes_on_and_ends_the_span() -> None:
     assert told(span)["error.type"] == "RuntimeError"
 
 
-@pytest.mark.parametrize(("method", "name"), [("HEAD", "HEAD /items/{item}"), ("BREW", "HTTP /items/{item}")])
+@pytest.mark.parametrize(
+    ("method", "name"), [("HEAD", "HEAD /items/{item}"), ("BREW", "HTTP /items/{item}")]
+)
 def test_a_head_has_its_route_and_an_odd_method_none_of_its_own(method: str, name: str) -> None:
     span = Asked(_routed()).ask("/items/7", method)
     assert span.name == name
