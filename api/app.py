@@ -18,10 +18,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import __version__
 from ..jobs import AsyncQueue, JobsSettings
+from ..jobs.measured_store import MeasuredStore
 from ..jobs.settings import from_environment
 from ..jobs.stores import open_store
 from ..tasks.catalog import Catalog, load_catalog
 from ..telemetry import logs, traces
+from ..telemetry.metrics_settings import MetricsSettings
 from ..telemetry.settings import TelemetrySettings
 from .access.book import KeyBook, KeyFileError, read_keys
 from .celery.runner import CeleryRunner
@@ -30,6 +32,7 @@ from .console import routes as console_routes
 from .core.fleet_store import FleetStore, Presence
 from .core.intake import Intake
 from .core.live_models import LiveModels
+from .core.metrics import Metrics
 from .core.service import Service
 from .core.submitter import Submitter
 from .core.waiters import Waiters
@@ -62,6 +65,7 @@ from .v2 import job_list as job_list_routes
 from .v2 import jobs as jobs_routes
 from .v2 import keys as keys_routes
 from .v2 import many_jobs as many_jobs_routes
+from .v2 import metrics as metrics_routes
 from .v2 import models as models_routes
 from .v2 import run_events as run_events_routes
 from .v2 import run_output as run_output_routes
@@ -88,6 +92,7 @@ _ROUTES = (
     server_routes,
     triton_routes,
     history_routes,
+    metrics_routes,
     dead_routes,
     *openai_routes.ROOMS,
     *retrieval_routes.ROOMS,
@@ -194,7 +199,13 @@ def _usable(
         if settings.api_keys is not None:
             read_keys(settings.api_keys)
         catalog = load_catalog(settings.models, families=())
-        return settings, jobs, FleetStore(open_store(jobs)), catalog, Outbound(settings, jobs)
+        return (
+            settings,
+            jobs,
+            FleetStore(MeasuredStore(open_store(jobs))),
+            catalog,
+            Outbound(settings, jobs),
+        )
     except (KeyFileError, ValueError) as error:
         sys.stderr.writelines(f"error: {line}\n" for line in str(error).splitlines())
         raise SystemExit(os.EX_CONFIG) from None
@@ -243,6 +254,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
             waiters,
             live,
         )
+        app.state.metrics = shown = Metrics(app.state.service, from_environment(MetricsSettings))
         app.state.batches = batches = Runner(app)
         celery = CeleryRunner(app.state.service, keys)
         presence.start()
@@ -250,6 +262,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
         waiters.start()
         batches.start()
         celery.start()
+        await shown.start()
         if outbound.calls and settings.webhooks_at_once:
             deliverer.start()
         try:
@@ -258,6 +271,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
                 _heed_sighup(live)
                 yield
         finally:  # be it that it could not listen
+            await shown.stop()
             await celery.stop()
             await batches.stop()
             await deliverer.stop()

@@ -5,7 +5,11 @@ nothing happens. Uvicorn's own wakes ten times a second, a tenth of what an idle
 from __future__ import annotations
 
 import asyncio
+import atexit
 import importlib
+import os
+import shutil
+import tempfile
 import time
 from email.utils import formatdate
 from types import FrameType
@@ -13,6 +17,8 @@ from typing import Any
 
 from uvicorn import Config, Server
 from uvicorn.server import ServerState
+
+from ..telemetry.metrics_page import SHARED_FOLDER
 
 #: Headers as ASGI has them.
 _Headers = list[tuple[bytes, bytes]]
@@ -44,6 +50,8 @@ class RestingServer(Server):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
+        if config.workers > 1:
+            _share_metrics()
         self.server_state = _DatedState(config)
         self._signaled = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -62,6 +70,15 @@ class RestingServer(Server):
         super().handle_exit(sig, frame)
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._signaled.set)
+
+
+def _share_metrics() -> None:
+    """Give the processes that will share this one's port a folder for the values of their metrics:
+    whichever of them is asked answers for all.
+    """
+    if not os.environ.get(SHARED_FOLDER):
+        os.environ[SHARED_FOLDER] = folder = tempfile.mkdtemp(prefix="wherry-metrics-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
 def main() -> None:

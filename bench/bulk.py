@@ -106,7 +106,7 @@ class Tree:
 
 @contextlib.contextmanager
 def stack(
-    tree: Path, folder: Path, env: Mapping[str, str] = MappingProxyType({})
+    tree: Path, folder: Path, *, env: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[tuple[str, int]]:
     """A checkout's stack: its URL and the process above all of its."""
     folder.mkdir()

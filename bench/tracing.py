@@ -118,7 +118,7 @@ def main() -> None:
         for number, (sampled, fleet) in enumerate(fleets.items()):
             env = {} if sampled == "before" else _settings(_SAMPLED[sampled], collector)
             folder = Path(name) / str(number)
-            fleet.url, fleet.root = up.enter_context(stack(fleet.folder, folder, env))
+            fleet.url, fleet.root = up.enter_context(stack(fleet.folder, folder, env=env))
             fleet.measure(_CLIENTS, 1000)
             fleet.rates.clear()
             fleet.cpu_us.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -17,6 +18,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
 from ..protocol import errors
+from ..telemetry.calls import redis_called
 from .connection import CommandPacker, PackedConnection
 from .script import Given, Script, script
 from .settings import JobsSettings
@@ -128,10 +130,15 @@ class Queue:
         return _result(call.read(replies))
 
     def _send(self, call: Call[Any]) -> list[Any]:
-        with self.redis.pipeline(transaction=False) as pipe:
-            call.queue_on(pipe)
-            replies: list[Any] = pipe.execute(raise_on_error=False)
-            return replies
+        began, ok = time.perf_counter(), False
+        try:
+            with self.redis.pipeline(transaction=False) as pipe:
+                call.queue_on(pipe)
+                replies: list[Any] = pipe.execute(raise_on_error=False)
+                ok = True
+                return replies
+        finally:
+            redis_called(began, ok=ok)
 
     def values(self, keys: Sequence[str]) -> list[bytes | None]:
         """Values under some keys; None where there is none."""
@@ -218,6 +225,7 @@ class AsyncQueue:
         return answers
 
     async def _send(self, calls: Sequence[Call[Any]]) -> list[list[Any]]:
+        began, ok = time.perf_counter(), False
         try:
             async with (
                 asyncio.timeout(self._timeout_s),
@@ -226,8 +234,11 @@ class AsyncQueue:
                 for call in calls:
                     call.queue_on(pipe)
                 replies = iter(await pipe.execute(raise_on_error=False))
+                ok = True
         except TimeoutError as error:
             raise RedisTimeoutError(f"no reply in {self._timeout_s} s") from error
+        finally:
+            redis_called(began, ok=ok)
         return [[next(replies) for _ in call.commands] for call in calls]
 
     async def close(self) -> None:

@@ -52,6 +52,11 @@ class Keys:
         """Hash: jobs that a tenant has waiting, by family and lane, and bytes; gone without any."""
         return f"{self.prefix}:tenant:{quote(tenant, safe='')}"
 
+    @property
+    def tenant_device(self) -> str:
+        """Sorted set: tenants by the device time that each had in all, in µs."""
+        return f"{self.prefix}:tenants:device"
+
     def bucket(self, tenant: str) -> str:
         """String with a TTL: when a tenant with a submit rate may submit at will again, in µs."""
         return f"{self.prefix}:bucket:{quote(tenant, safe='')}"
@@ -79,6 +84,10 @@ class Keys:
     def stats(self, model: str, version: str) -> str:
         """Hash: a model's counters, in Triton's words."""
         return f"{self.prefix}:stats:{model}:{version}"
+
+    def ends(self, model_id: str) -> str:
+        """Hash: how many of a model's jobs ended otherwise than well, by state and error type."""
+        return f"{self.prefix}:ends:{model_id}"
 
     def fits(self, what: str) -> str:
         """Hash: rows that fit a kind of device, by a model's shape bucket."""
@@ -116,6 +125,16 @@ class Keys:
     def runs(self, tenant: str = "") -> str:
         """Sorted set: ids of all runs, or of a tenant's, by time in ms."""
         return f"{self.prefix}:runs@{tenant}" if tenant else f"{self.prefix}:runs"
+
+    @property
+    def runs_live(self) -> str:
+        """Set: ids of the runs that have not ended."""
+        return f"{self.prefix}:runs:live"
+
+    @property
+    def run_totals(self) -> str:
+        """Hash: how many runs ended, by state, and how many rows of runs were answered."""
+        return f"{self.prefix}:runs:totals"
 
     @property
     def runs_ready(self) -> str:

@@ -11,6 +11,7 @@ from ..api.settings import ApiSettings
 from ..client.address import DEFAULT_URL
 from ..jobs.settings import JobsSettings
 from ..runs.settings import RunSettings
+from ..telemetry.metrics_settings import MetricsSettings
 from ..telemetry.settings import TelemetrySettings
 from ..workers.settings import WorkerSettings
 
@@ -19,6 +20,7 @@ _SECTIONS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("API", ApiSettings),
     ("Workers", WorkerSettings),
     ("Run workers", RunSettings),
+    ("Metrics: every process", MetricsSettings),
     ("Traces and logs: all of them", TelemetrySettings),
 )
 

@@ -280,13 +280,18 @@ class Stack:
             family, number, concurrency=self.concurrency, log_level=self.log_level
         )
         spawn = self.fork_server.spawn if self.fork_server else popen
-        self._spawn(worker_name(family, number), command, {"WHERRY_DEVICE": device}, spawn)
+        env = {"WHERRY_DEVICE": device, **self._worker_metrics()}
+        self._spawn(worker_name(family, number), command, env, spawn)
 
     def _spawn_runs(self, number: int) -> None:
         self._spawn(
             runs_name(number),
             runs_command(number, log_level=self.log_level),
-            {"WHERRY_API_URL": self.url, "WHERRY_RUN_DIR": str(self._folder.runs)},
+            {
+                "WHERRY_API_URL": self.url,
+                "WHERRY_RUN_DIR": str(self._folder.runs),
+                **self._worker_metrics(),
+            },
         )
 
     def _spawn(
@@ -304,6 +309,11 @@ class Stack:
         )
         self.children[name] = child
         child.start(wait=False)
+
+    def _worker_metrics(self) -> dict[str, str]:
+        """Each on a free port, unless there shall be none; one that is named is the API's."""
+        told = self._environment().get("WHERRY_METRICS_PORT")
+        return {"WHERRY_METRICS_PORT": "0" if told == "0" else "auto"}
 
     def _environment(self) -> dict[str, str]:
         return {

@@ -215,6 +215,11 @@ def _tree(root: type[WherryError]) -> dict[str, type[WherryError]]:
     return classes
 
 
+def codes() -> frozenset[str]:
+    """The code of every error."""
+    return frozenset(_tree(WherryError))
+
+
 def from_code(code: str, message: str) -> WherryError:
     """Rebuild an error from a record. An unknown code is a BackendError."""
     return _tree(WherryError).get(code, BackendError)(message)

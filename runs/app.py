@@ -14,6 +14,7 @@ from ..jobs.settings import JobsSettings, from_environment
 from ..jobs.ticket import RUN_TASK
 from ..protocol.errors import Unavailable, WherryError
 from ..telemetry import traces
+from ..telemetry.metrics_settings import MetricsSettings
 from ..telemetry.settings import TelemetrySettings
 from ..workers.celery_app import new_app
 from ..workers.threads import EXIT_UNUSABLE
@@ -54,6 +55,7 @@ def _start(sender: str, instance: Any, **_: object) -> None:  # Celery gives its
             sender,
             jobs=jobs,
             settings=from_environment(RunSettings),
+            metrics=from_environment(MetricsSettings),
             threads=instance.concurrency,
             consumer=lambda: instance.consumer,
         )

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .. import __version__
 from ..client.annotate.annotate import view
 from ..client.annotate.ledger_file import LedgerHeld
 from ..jobs.call import Queue
 from ..jobs.group import Group
+from ..jobs.measured_store import MeasuredStore
 from ..jobs.outage import Outage
 from ..jobs.run_records import RunError, RunExport, RunState, Step
 from ..jobs.run_steps import (
@@ -34,8 +36,11 @@ from ..jobs.settings import JobsSettings
 from ..jobs.stores import Store, open_store
 from ..protocol.errors import Unauthorized, Unavailable, WherryError
 from ..telemetry import logs
+from ..telemetry.metrics_page import MetricsPage
+from ..telemetry.metrics_settings import MetricsSettings
 from ..workers.deaf_consumer import Consuming, restart_consumer
 from ..workers.identity import Identity, is_gone
+from ..workers.metrics_page import OwnPage
 from ..workers.threads import Every
 from .fleet import RunClient
 from .hold import StepCanceled, StepEnded, StepHold, StepLost
@@ -76,6 +81,7 @@ class RunWorker:
         *,
         jobs: JobsSettings,
         settings: RunSettings,
+        metrics: MetricsSettings,
         threads: int,
         consumer: Callable[[], Any],  # celery's Consumer, once there is one; it ships no types
     ) -> None:
@@ -83,7 +89,7 @@ class RunWorker:
         self._identity = Identity.mine(node)
         self._id = self._identity.id
         self._queue = Queue(jobs.redis_url)
-        self._store: Store = open_store(jobs)
+        self._store: Store = MeasuredStore(open_store(jobs))
         self._draining = threading.Event()
         self._outage = Outage(log, "the runs cannot be looked at")
         self._removal = Outage(log, "forgotten runs are not removed")
@@ -96,11 +102,13 @@ class RunWorker:
         )
         self._keeper = Every("wherry-run-keeper", _LOOK_S, self._look)
         self._remover = Every("wherry-run-remover", _REMOVE_S, self._remove)
+        self._page = OwnPage(jobs, metrics)
         self._folder: WorkFolder | None = None
 
     def start(self) -> None:
         """Begin to look after the runs."""
         self._folder = WorkFolder(self._settings.run_dir)
+        self._page.start(MetricsPage("runs", __version__))
         self._keeper.start()
         self._remover.start()
         log.info("run worker %s is ready", self._id)
@@ -120,6 +128,7 @@ class RunWorker:
             log.warning("left without a goodbye (%s); the leases will run out", error.message)
         if self._folder:
             self._folder.close()
+        self._page.stop()
         self._queue.close()
 
     def serve(self) -> None:
@@ -228,7 +237,8 @@ class RunWorker:
 
     def _look(self) -> None:
         with self._outage.noted():
-            info = {**self._identity.info(), "seen_at_ms": int(time.time() * 1000)}
+            seen = {"seen_at_ms": int(time.time() * 1000)}
+            info = {**self._identity.info(), **self._page.info(), **seen}
             self._queue.run(beat(self._id, info, self._jobs))
             for worker, told in self._queue.run(run_workers(self._jobs)).items():
                 if worker != self._id and self._is_gone(told):

@@ -21,6 +21,7 @@ from ..jobs.settings import JobsSettings, from_environment
 from ..jobs.ticket import TASK
 from ..protocol.errors import ModelFailed, Unavailable, WherryError
 from ..telemetry import traces
+from ..telemetry.metrics_settings import MetricsSettings
 from ..telemetry.settings import TelemetrySettings
 from .celery_app import new_app
 from .settings import WorkerSettings
@@ -102,6 +103,7 @@ def _start_worker(node: str, instance: Any) -> None:
         families,
         jobs=from_environment(JobsSettings),
         settings=settings,
+        metrics=from_environment(MetricsSettings),
         device=device,
         threads=instance.concurrency,
         consumer=lambda: instance.consumer,

@@ -15,6 +15,7 @@ from ..protocol.parameters import STREAM
 from ..tasks.backends.base import NotAnsweredError, StreamingBackend
 from ..tasks.base import TaskInput, TaskOutput
 from ..tasks.parts import Parts
+from ..telemetry.worker_metrics import ran_out_of_memory
 from .answering import write
 from .halving import Run
 from .loaded_model import LoadedModel
@@ -91,6 +92,8 @@ def run_batch(
     works = [_open(model, job, payload) for job, payload in zip(jobs, payloads, strict=True)]
     parts = Parts([row for work in works for row in work.rows])
     done = run_alike(model, _runner(model, works, sender), parts.rows)
+    if done.ran_out:
+        ran_out_of_memory(model.declaration.name, done.ran_out)
     if sender:
         sender.flush()
     answers, written_from = iter(parts.answers(done.rows)), time.perf_counter()

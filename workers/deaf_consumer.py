@@ -17,6 +17,7 @@ from typing import Any
 from redis.exceptions import ConnectionError as BrokenConnection
 
 from ..jobs.group import Group
+from ..telemetry.worker_metrics import consumer_restarted
 from .threads import die
 
 log = logging.getLogger(__name__)
@@ -104,6 +105,7 @@ class Consuming:
             silent_s,
             waiting[0].id,
         )
+        consumer_restarted()
         self._restart()
 
 

@@ -36,6 +36,16 @@ def kind(device: str, environ: Mapping[str, str] = os.environ) -> str:
     return told.strip() or "cuda"
 
 
+def gpu_fields(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Of this process's GPU the uuid, the share of time in percent that it computed, and MiB of its
+    memory that are taken and there in all, as the driver's tool prints them; none without one.
+    """
+    visible = environ.get("CUDA_VISIBLE_DEVICES", "0")
+    asked = "--query-gpu=uuid,utilization.gpu,memory.used,memory.total"
+    told = _nvidia_smi(f"--id={visible}", asked, "--format=csv,noheader,nounits").strip()
+    return [field.strip() for field in told.split(",")] if told else []
+
+
 def free_bytes(device: str) -> int | None:
     """Memory that a device has to give now; None where that cannot be told."""
     if device != "cpu":

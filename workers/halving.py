@@ -26,6 +26,8 @@ class Answers(Generic[O]):
     rows: list[O | WherryError] = field(default_factory=list)
     #: How many rows each forward had.
     sizes: list[int] = field(default_factory=list)
+    #: How often memory ran out.
+    ran_out: int = 0
 
     @property
     def executions(self) -> int:
@@ -58,6 +60,7 @@ def _run_part(
     except Exception as error:
         if isinstance(error, OutOfMemory):
             budget.ran_out(rows)
+            answers.ran_out += 1
         if len(rows) == 1:
             answers.rows.append(_blame(error))
             return

@@ -19,6 +19,7 @@ from ..tasks.base import TaskInput
 from ..tasks.catalog import Catalog, ModelDeclaration
 from ..tasks.files import Files
 from ..tasks.tuning.tuner import Tuner
+from ..telemetry.worker_metrics import model_failed, model_loaded
 from .budget import ShapeBudget, declared_budget
 from .known_models import KnownModels, name_and_version
 from .loaded_model import LoadedModel, files_of, model_id_of
@@ -262,10 +263,12 @@ class Models(KnownModels):
         except (Exception, SystemExit) as error:  # a folder's own code may exit
             log.debug("model %s does not load", model_id, exc_info=True)
             reason = reason_of(error)
+            model_failed(declaration.name)
         else:
             loaded.loaded_at_s = loaded.used_at_s = time.monotonic()
             loaded.is_awaited = True
             loaded.load_s = self._load_s[model_id] = loaded.loaded_at_s - began_s
+            model_loaded(declaration.name, loaded.load_s)
             with self._lock:
                 self._loaded[model_id] = loaded
                 self._turns += 1

@@ -29,6 +29,7 @@ def run_alike(
         part = run_rows(run, [rows[place] for place in places], model.budget)
         found.update(zip(places, part.rows, strict=True))
         done.sizes += part.sizes
+        done.ran_out += part.ran_out
     done.rows += [found[place] for place in range(len(rows))]
     return done
 

@@ -23,7 +23,9 @@ from ..protocol.errors import BackendError, ModelFailed, Unavailable
 from ..tasks.backends.decoding_pool import DecodingPool
 from ..tasks.backends.device import Device
 from ..telemetry import logs, traces
+from ..telemetry.worker_metrics import ticket_came
 from .batch import Encoded, run_batch
+from .batch_metrics import count_queued
 from .batch_trace import BatchTrace, measured, phase, tracing
 from .belonging import Belonging
 from .blobs import Blobs, JobAnswer
@@ -95,15 +97,23 @@ class Serving:
         if self._draining.is_set():
             return 0  # the keepers replace the ticket
         if self._belonging.wrong_store:
+            ticket_came("passed_on")
             self._pass_on(hint)
             return 0
         self._wanted(hint.model_id)
         claimed = self._claim(hint)
-        if claimed.is_foreign and not self._lanes.parks(hint):
-            self._pass_on(hint)
+        if claimed.is_foreign:
+            parked = self._lanes.parks(hint)
+            ticket_came("parked" if parked else "passed_on")
+            if not parked:
+                self._pass_on(hint)
         group, jobs = claimed.group, claimed.jobs
         if group is None or not jobs:
+            if not claimed.is_foreign:
+                ticket_came("empty")
             return 0
+        ticket_came("claimed")
+        count_queued(jobs)
         if (model := self._models.remote(group.model_id)) is not None:
             rows = sum(job.rows for job in jobs)
             self._lanes.begin(model, rows, lambda: self._hold_and_run(group, claimed))

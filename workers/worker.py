@@ -18,9 +18,10 @@ from ..jobs.finish import release
 from ..jobs.fleet import FleetView
 from ..jobs.group import Group
 from ..jobs.heeding import SAID
+from ..jobs.measured_store import MeasuredStore
 from ..jobs.orphans import Sweeper
 from ..jobs.read import read
-from ..jobs.record import ClaimedJob
+from ..jobs.record import BatchStats, ClaimedJob
 from ..jobs.recover import cancel, reap, reissue
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import open_store
@@ -29,6 +30,8 @@ from ..tasks.backends.cores import usable_cores
 from ..tasks.backends.decoding_pool import DecodingPool
 from ..tasks.backends.device import Device
 from ..tasks.catalog import load_catalog
+from ..telemetry.metrics_settings import MetricsSettings
+from .batch_metrics import count_batch, page_of
 from .belonging import Belonging
 from .blobs import Blobs
 from .budget import Budgets
@@ -42,6 +45,7 @@ from .identity import Identity
 from .keeper import Keeper
 from .lease import Lease
 from .memory import Memory
+from .metrics_page import OwnPage
 from .models import Models
 from .serving import Serving
 from .settings import WorkerSettings
@@ -63,6 +67,7 @@ class Worker:
         *,
         jobs: JobsSettings,
         settings: WorkerSettings,
+        metrics: MetricsSettings,
         device: Device,
         threads: int,
         consumer: Callable[[], Any],  # celery's Consumer, once there is one; it ships no types
@@ -72,7 +77,7 @@ class Worker:
         self._identity = Identity.mine(node)
         self._id = self._identity.id
         self._queue = Queue(jobs.redis_url)
-        store = open_store(jobs)
+        store = MeasuredStore(open_store(jobs))
         self._device = device
         declared = functools.partial(load_catalog, settings.models, families=families)
         budgets = Budgets(self._queue, jobs, device_kind(device.name))
@@ -100,6 +105,7 @@ class Worker:
         )
         self._historian = Historian(self._queue, jobs)
         self._load = RecentLoad(device)
+        self._page = OwnPage(jobs, metrics)
         self._loading = True
         self._events = JobEvents(app, node) if settings.events == "jobs" else None
         self._draining = threading.Event()
@@ -147,7 +153,7 @@ class Worker:
             events=self._events,
             draining=self._draining,
             wanted=self._changes.want,
-            ran=self._load.ran,
+            ran=self._ran,
         )
         self._consuming = Consuming(
             threads=threads,
@@ -171,6 +177,7 @@ class Worker:
         Raises ModelFailed with `strict_models`, when one cannot be loaded.
         """
         waited = self._lease.wait_while_loading()
+        self._page.start(page_of(self._device, self._models))  # before it is told where
         self._changes.start()
         self._lease.start()  # so that others know what is still to come
         self._models.load_all(strict=self._settings.strict_models)
@@ -208,6 +215,7 @@ class Worker:
             self._events.stop()
         self._blobs.close()
         self._decoding.close()
+        self._page.stop()
         self._models.close()
         self._queue.close()
 
@@ -232,6 +240,10 @@ class Worker:
     def reload(self) -> None:
         """Have the whole fleet read models.toml again."""
         self._queue.run(ask_load(ALL, self._jobs))
+
+    def _ran(self, stats: BatchStats) -> None:
+        self._load.ran(stats)
+        count_batch(stats)
 
     def _seen(self, fleet: FleetView) -> None:
         self._failures.look(fleet)
@@ -285,6 +297,7 @@ class Worker:
             "notes": self._models.notes(),
             **self._failures.info(),
             **self._changes.info(),
+            **self._page.info(),
             "state": self._state(),
             "reason": self._belonging.reason or self._tuner.doing,
             "warnings": list(self._device.warnings),

@@ -20,6 +20,8 @@ class Scope(StrEnum):
     SUBMIT = "submit"
     #: Look at one's own jobs, results, files and batches.
     READ = "read"
+    #: Read the metrics, which name every tenant.
+    METRICS = "metrics"
     #: Everything, of every tenant.
     ADMIN = "admin"
 

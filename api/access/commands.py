@@ -34,7 +34,9 @@ def create(
     tenant: Annotated[str, typer.Option(help="Whose key it is; an admin's names none.")] = "-",
     scope: Annotated[
         list[str] | None,
-        typer.Option(help="submit, read or admin; may be repeated. Default: submit and read."),
+        typer.Option(
+            help="submit, read, metrics, admin; may be repeated. Default: submit and read."
+        ),
     ] = None,
     weight: Annotated[
         float, typer.Option(min=0, max=1000, help="The tenant's share against the others'.")

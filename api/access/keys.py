@@ -74,10 +74,14 @@ class ApiKey(BaseModel):
     def _check_tenant(self) -> ApiKey:
         if self.run and Scope.ADMIN in self.scopes:
             raise ValueError("a run's key has not the scope admin")
-        if not self.run and (Scope.ADMIN in self.scopes) != (self.tenant == NOBODY):
+        operators = Scope.ADMIN in self.scopes or set(self.scopes) == {Scope.METRICS}
+        if not self.run and operators != (self.tenant == NOBODY):
             raise ValueError(
-                "a key with the scope admin is the operator's and names no tenant; any other does"
+                "a key with the scope admin, or metrics alone, is the operator's and names no "
+                "tenant; any other does"
             )
+        if not operators and Scope.METRICS in self.scopes:
+            raise ValueError("metrics name every tenant: a tenant's key has not that scope")
         return self
 
     @functools.cached_property

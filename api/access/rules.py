@@ -31,6 +31,9 @@ _ADMIN = re.compile(
     re.DOTALL,
 )
 
+#: For Prometheus, with a key of its own: they name tenants and models.
+_METRICS = ("/metrics", "/v2/metrics/targets")
+
 #: The same in Pixano's words, by POST and DELETE: a GET of them tells how a model is.
 _ADMIN_WRITES = re.compile(r"/pixano(?:056)?/(?:providers/.*|v1/models(?:/.*)?)", re.DOTALL)
 
@@ -58,6 +61,8 @@ def needed(method: str, path: str) -> Scope | None:
     path = path.removesuffix("\n")  # as the routes' own patterns do
     if _ADMIN.fullmatch(path):
         return Scope.ADMIN
+    if path in _METRICS:
+        return Scope.METRICS
     if method in ("GET", "HEAD"):
         return None if _ANY.fullmatch(path) else Scope.READ
     if path in _ASKS:

@@ -16,6 +16,7 @@ from ...jobs.runs import get_run
 from ...jobs.webhooks import Delivery, Settled, settle_webhook, take_webhooks
 from ...protocol.errors import WherryError
 from ...tasks.egress.guard import OutboundGuard
+from ...telemetry.api_metrics import webhook_tried
 from ..egress.signing import signing_keys
 from ..settings import ApiSettings
 from .attempt import DeliveryResult, body_of, pause_s, run_body, send
@@ -142,6 +143,7 @@ class Deliverer:
     async def _settle(
         self, delivery: Delivery, how: Settled, *, due_in_s: float = 0.0, error: str = ""
     ) -> None:
+        webhook_tried(how.value)
         with contextlib.suppress(WherryError):  # Redis is away: the lease runs out
             await self._queue.run(
                 settle_webhook(

@@ -12,6 +12,7 @@ if f[1] == 'queued' then
   redis.call('ZREM', KEYS[3], ARGV[2])
   count_waiting(f[2], -1, -f[7]) -- its id stays in the list until a claim meets it
   redis.call('HINCRBY', KEYS[2], 'canceled', 1)
+  count_ends(model_of(f[2]), 'canceled', '', 1)
   announce({'canceled ' .. ARGV[2]})
 elseif f[1] == 'running' then
   redis.call('HSET', KEYS[1], 'cancel', '1')

@@ -267,6 +267,7 @@ local function settle_group(share)
   redis.call('HSET', key('group', id), 'popped', share.popped, 'running', share.running + share.claimed,
     'stamp', text(ms))
   local waiting = count_waiting(id, -(share.claimed + share.expired), -share.bytes)
+  if share.expired > 0 then count_ends(model_of(id), 'expired', '', share.expired) end
   -- Who was looked at for another's batch, and had no job that fits in, keeps its turn.
   if waiting > 0 and (share.claimed > 0 or id == chosen) then
     local _, flow, _, priority = place(id)

@@ -19,6 +19,7 @@ local accepted, canceled, payloads, lines, replies, good, late = {}, {}, {}, {},
 local waited, batch_us = tonumber(ARGV[7]), tonumber(ARGV[9])
 local success_us, fail_us, queue_us = 0, 0, 0
 local groups, accepted_rows = {}, 0 -- jobs and rows by group
+local ends = {} -- jobs that did not succeed, by state and error type
 -- What the batch took, for whoever looks at one of its jobs.
 local took = table.concat({ARGV[7], ARGV[8], ARGV[12], ARGV[9], ARGV[4]}, ' ')
 
@@ -94,6 +95,11 @@ for i = 16, #ARGV, 5 do
     if status == 'failed' then
       append(fields, 'error_type', about, 'error', said)
     end
+    if status ~= 'succeeded' then
+      local types = ends[status] or {}
+      local kind = status == 'failed' and about or ''
+      ends[status], types[kind] = types, (types[kind] or 0) + 1
+    end
     end_known(id, status, ms, f[9] or ttl, attempt, worker, f[7], f[8], unpack(fields))
     if kept then
       redis.call('EXPIRE', f[4], math.min(ARGV[15], ttl))
@@ -154,6 +160,9 @@ local function count(n)
   add(KEYS[3], amounts)
   redis.call('HSET', KEYS[3], 'last_inference', text(ms))
   for step, times in pairs(steps) do redis.call('HINCRBY', key('took', ARGV[11]), step, times) end
+  for status, types in pairs(ends) do
+    for kind, times in pairs(types) do count_ends(ARGV[11], status, kind, times) end
+  end
 end
 
 -- A group's counters: its part of the batch, by its rows.
@@ -168,6 +177,10 @@ local function count_group(id, jobs, rows)
   us = us * math.exp(-(ms - us_at) / 60000) + ARGV[8] * part / 60
   redis.call('HSET', group, 'rate', string.format('%.6f', kept + jobs / 10), 'rate_at', text(ms),
     'batch_ms', text(ARGV[9] / 1000), 'device', string.format('%.0f %.0f', us, ms))
+  if ARGV[8] ~= '0' then
+    local _, _, tenant = place(id)
+    redis.call('ZINCRBY', P .. ':tenants:device', ARGV[8] * part, tenant)
+  end
 end
 -- The claim charged an estimate: what the batch took besides, or less, is theirs who paid for it.
 local function settle_charges()

@@ -168,6 +168,11 @@ local function count_waiting(id, n, bytes, but_all)
   return waiting
 end
 
+-- Jobs of a model have ended otherwise than well. Its statistics have those that succeeded.
+local function count_ends(model, status, error_type, n)
+  redis.call('HINCRBY', key('ends', model), status .. ' ' .. error_type, n)
+end
+
 -- Look at some ids of the index, from where the last look ended, and forget those whose record is
 -- gone. The look goes round and round, so whatever lives for long holds nothing up.
 -- Returns how many were looked at, and how many are gone.

@@ -9,7 +9,7 @@
 --      started ms, trace, ...} of those that are traced.
 local worker, ms = ARGV[2], now_ms()
 if ARGV[5] ~= '1' and redis.call('EXISTS', KEYS[1]) == 1 then return {0, 0, {}} end
-local requeued, dead, groups, lines, lost = 0, 0, {}, {}, {}
+local requeued, dead, canceled, groups, lines, lost = 0, 0, 0, {}, {}, {}
 local alone = redis.call('GET', KEYS[7])
 if alone and redis.call('SISMEMBER', KEYS[2], alone) == 0 then alone = false end
 for _, id in ipairs(redis.call('SMEMBERS', KEYS[2])) do
@@ -31,6 +31,8 @@ for _, id in ipairs(redis.call('SMEMBERS', KEYS[2])) do
       redis.call('DEL', f[8])
       redis.call('ZREM', KEYS[6], id)
       redis.call('HINCRBY', KEYS[4], 'canceled', 1)
+      canceled = canceled + 1
+      count_ends(model_of(f[4]), 'canceled', '', 1)
       lines[#lines + 1] = 'canceled ' .. id
     elseif not innocent and f[3] - spared >= tonumber(ARGV[3]) then
       dead = dead + 1
@@ -40,6 +42,7 @@ for _, id in ipairs(redis.call('SMEMBERS', KEYS[2])) do
       redis.call('ZADD', KEYS[5], ms, id)
       redis.call('ZREM', KEYS[6], id)
       redis.call('HINCRBY', KEYS[4], 'failed', 1)
+      count_ends(model_of(f[4]), 'failed', 'worker_lost', 1)
       lines[#lines + 1] = 'failed ' .. id
     else
       requeued = requeued + 1
@@ -54,6 +57,8 @@ for _, id in ipairs(redis.call('SMEMBERS', KEYS[2])) do
     end
   end
 end
+if requeued + dead + canceled > 0 then redis.call('HINCRBY', KEYS[4], 'lease_losses', 1) end
+if dead > 0 then redis.call('HINCRBY', KEYS[4], 'dead_lettered', dead) end
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[7])
 redis.call('SREM', KEYS[3], worker)
 announce(lines)

@@ -47,6 +47,7 @@ if #lines > 0 then
   redis.call('HINCRBY', KEYS[2], 'running', -#lines)
   redis.call('HINCRBY', KEYS[3], 'running', -#lines)
   redis.call('HINCRBY', KEYS[3], 'canceled', #lines)
+  count_ends(model_of(ARGV[3]), 'canceled', '', #lines)
   announce(lines)
 end
 out[1] = n

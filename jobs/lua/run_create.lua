@@ -21,6 +21,7 @@ for _, name in ipairs(COUNTS) do redis.call('HSET', KEYS[1], name, 0) end
 if ARGV[12] ~= '' then redis.call('HSET', KEYS[1], 'token', ARGV[12]) end
 if ARGV[17] ~= '' then redis.call('HSET', KEYS[1], 'trace', ARGV[17]) end
 if ARGV[13] ~= '' then redis.call('HSET', KEYS[2], ARGV[13], ARGV[14]) end
+redis.call('SADD', P .. ':runs:live', ARGV[2])
 for i = 6, #KEYS do redis.call('ZADD', KEYS[i], text(ms), ARGV[2]) end
 if ARGV[10] ~= '' then redis.call('ZADD', P .. ':runs:deadlines', text(ms + ARGV[10]), ARGV[2]) end
 offer(ARGV[2], 'plan')

@@ -53,6 +53,8 @@ local function end_run(id, state, error)
   local f = redis.call('HMGET', run, 'kept_ms', 'webhook', 'out')
   redis.call('HSET', run, 'state', state, 'error', error, 'ended_at', text(ms), 'finished_at', text(ms),
     'in_flight', 0)
+  redis.call('SREM', P .. ':runs:live', id)
+  redis.call('HINCRBY', P .. ':runs:totals', state, 1)
   drop_steps(id)
   redis.call('ZREM', P .. ':runs:deadlines', id)
   drop_key(id)
@@ -115,6 +117,9 @@ local function count_shard(id, record, counts)
     local more = (counts[name] or 0) - (record[name] or 0)
     record[name] = counts[name] or 0
     if more ~= 0 then redis.call('HINCRBYFLOAT', run, name, more) end
+    if more > 0 and (name == 'done' or name == 'failed') then
+      redis.call('HINCRBY', P .. ':runs:totals', 'rows ' .. name, more)
+    end
     if name == 'done' or name == 'failed' or name == 'reused' or name == 'duplicates' then gained = gained + more end
   end
   local ms, old = now_ms(), redis.call('HMGET', run, 'rate', 'rate_at')

@@ -7,7 +7,7 @@
 
 -- What a look takes: of deadlines and groups at least so many, and a part of all there are; of the
 -- index so many pages, the next only after one that was mostly of jobs that are gone.
-local DEADLINES, GROUPS, PART, WEBHOOKS, KEPT = 200, 500, 50, 50, 1000
+local DEADLINES, GROUPS, PART, WEBHOOKS, KEPT, TENANTS = 200, 500, 50, 50, 1000, 10000
 local PAGES, PAGE = 4, 500
 local function page(least, all) return math.max(least, math.ceil(redis.call('ZCARD', all) / PART)) end
 -- Ms after which a group without jobs is forgotten.
@@ -22,6 +22,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(ms), 'LIMI
     end_job(id, 'expired', ms, ARGV[2], f[3], '', f[5], f[6])
     redis.call('DEL', f[4])
     count_waiting(f[2], -1, -f[7])
+    count_ends(model_of(f[2]), 'expired', '', 1)
     lines[#lines + 1] = 'expired ' .. id
   elseif f[1] == 'running' and f[9] then -- its worker's finish comes too late, and is counted so
     end_job(id, 'failed', ms, ARGV[2], f[3], f[8], f[5], f[6], 'error_type', 'deadline_exceeded',
@@ -31,6 +32,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(ms), 'LIMI
     redis.call('HINCRBY', key('group', f[2]), 'running', -1)
     redis.call('HINCRBY', KEYS[4], 'running', -1)
     redis.call('HINCRBY', KEYS[4], 'failed', 1)
+    count_ends(model_of(f[2]), 'failed', 'deadline_exceeded', 1)
     lines[#lines + 1] = 'failed ' .. id
   end
   redis.call('ZREM', KEYS[1], id)
@@ -49,6 +51,8 @@ if redis.call('EXISTS', KEYS[5]) == 1 and is_tight() then
     if redis.call('TTL', payload) >= 0 then redis.call('DEL', payload) end -- else a job waits with it again
   end
 end
+-- Of tenants that ever had device time those with least are forgotten, beyond so many.
+redis.call('ZREMRANGEBYRANK', P .. ':tenants:device', 0, -TENANTS - 1)
 -- The groups that are due for a look, oldest first, a page a time: thousands must not hold Redis up.
 -- Claims do not move a group's due time, so it is looked at early, never late.
 local late = {}

@@ -16,6 +16,7 @@ KEYS: dict[str, Made] = {
     "sender": make(tenant="acme", scopes=["submit"]),
     "reader": make(tenant="acme", scopes=["read"]),
     "late": make(tenant="acme", scopes=["read"], expires_at="2020-01-01T00:00:00Z"),
+    "prometheus": make(scopes=["metrics"]),
     "admin": make(scopes=["admin"]),
 }
 

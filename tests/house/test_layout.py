@@ -10,7 +10,18 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "wherry"
-ROOMS = ("api", "client", "jobs", "ops", "protocol", "runs", "samples", "tasks", "telemetry", "workers")
+ROOMS = (
+    "api",
+    "client",
+    "jobs",
+    "ops",
+    "protocol",
+    "runs",
+    "samples",
+    "tasks",
+    "telemetry",
+    "workers",
+)
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 #: Files that code reads beside itself, so a wheel must carry them.

@@ -11,12 +11,20 @@ from wherry.api.settings import ApiSettings
 from wherry.jobs.setting_names import SETTINGS, remarks
 from wherry.jobs.settings import JobsSettings
 from wherry.runs.settings import RunSettings
+from wherry.telemetry.metrics_settings import MetricsSettings
 from wherry.telemetry.settings import TelemetrySettings
 from wherry.workers.settings import WorkerSettings
 
 
 def test_every_setting_is_known() -> None:
-    rooms = (JobsSettings, ApiSettings, WorkerSettings, RunSettings, TelemetrySettings)
+    rooms = (
+        JobsSettings,
+        ApiSettings,
+        WorkerSettings,
+        RunSettings,
+        MetricsSettings,
+        TelemetrySettings,
+    )
     assert {name for room in rooms for name in room.model_fields} == SETTINGS
 
 

@@ -16,6 +16,7 @@ from wherry.jobs import Group, JobsSettings, NewJob, Outcome, Queue
 from wherry.jobs.claim import BatchBudget, claim
 from wherry.jobs.finish import finish, release
 from wherry.jobs.keys import Keys
+from wherry.jobs.metrics import fleet_counts, model_counts
 from wherry.jobs.read import read
 from wherry.jobs.record import BatchStats, Claim, JobRecord
 from wherry.jobs.recover import cancel, reap, reissue, requeue, sweep
@@ -135,6 +136,7 @@ def check(play: Play) -> None:
     assert int(totals.get(b"waiting", 0)) == sum(waiting.values())
     assert int(totals.get(b"running", 0)) == sum(running.values())
     check_tenants(play, records)
+    check_ends(play)
     check_flows(play, waiting)
     tickets = Counter(
         json.loads(base64.b64decode(json.loads(raw)["body"]))[0][1]
@@ -153,6 +155,24 @@ def check_tenants(play: Play, records: list[JobRecord]) -> None:
         if tenant != "-":
             sizes = [int(redis.hget(KEYS.job(r.id), "bytes") or 0) for r in mine]
             assert state.get(b"bytes", 0) == sum(sizes)
+
+
+def check_ends(play: Play) -> None:
+    """Each end is counted once by its model, whoever ended the job."""
+    totals = play.redis.hgetall(KEYS.totals)
+    models = sorted({(group.model, group.version) for group in GROUPS})
+    counts = play.queue.run(model_counts(models, play.settings)).values()
+    ends: Counter[str] = Counter(succeeded=sum(each.succeeded for each in counts))
+    for each in counts:
+        for (state, error_type), times in each.ended.items():
+            ends[state] += times
+            assert error_type == ("worker_lost" if state == "failed" else "")
+    for state in ("succeeded", "failed", "canceled"):
+        assert int(totals.get(state.encode(), 0)) == ends[state]
+    assert int(totals.get(b"dead_lettered", 0)) == ends["failed"]
+    device_us = sum(each.device_us for each in counts)
+    tenants = play.queue.run(fleet_counts(play.settings)).tenant_device_us
+    assert sum(tenants.values()) == pytest.approx(device_us, rel=1e-6)
 
 
 def check_flows(play: Play, waiting: Counter[str]) -> None:
@@ -213,7 +233,7 @@ def test_nothing_is_left_of_jobs_that_are_over(
         assert redis.sismember(KEYS.workers, worker)
         queue.run(reap(worker, settings))
     kept = {key.decode().split(":")[1] for key in redis.keys("wherry:*")}
-    counters = {"group", "groups", "totals", "stats", "took", "pace", "index"}
+    counters = {"group", "groups", "totals", "stats", "took", "pace", "index", "ends", "tenants"}
     assert kept <= {"job", "dead", "pay"} | counters
     dead = {item.decode() for item in redis.zrange(KEYS.dead, 0, -1)}
     for job_id in play.ids:
@@ -231,6 +251,8 @@ def test_nothing_is_left_of_jobs_that_are_over(
     assert {key.decode().split(":")[1] for key in redis.keys("wherry:*")} <= {
         "totals",
         "stats",
+        "ends",
+        "tenants",
         "took",
         "pace",
         "pay",

@@ -8,11 +8,12 @@ from pydantic_settings import BaseSettings
 from wherry.api.settings import ApiSettings
 from wherry.jobs.settings import JobsSettings
 from wherry.ops.settings_doc import render
+from wherry.telemetry.metrics_settings import MetricsSettings
 from wherry.telemetry.settings import TelemetrySettings
 from wherry.workers.settings import WorkerSettings
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
-ROOMS = [ApiSettings, JobsSettings, WorkerSettings, TelemetrySettings]
+ROOMS = [ApiSettings, JobsSettings, MetricsSettings, TelemetrySettings, WorkerSettings]
 
 
 def test_the_page_is_up_to_date() -> None:

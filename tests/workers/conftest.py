@@ -18,6 +18,7 @@ from wherry.jobs.record import JobRecord, NewJob, WorkerView
 from wherry.jobs.settings import JobsSettings
 from wherry.jobs.submit import submit
 from wherry.tasks.backends.device import Device
+from wherry.telemetry.metrics_settings import MetricsSettings
 from wherry.workers.settings import WorkerSettings
 from wherry.workers.worker import Worker
 
@@ -56,6 +57,7 @@ class Process:
             {"text"},
             jobs=self.jobs,
             settings=self.settings.model_copy(update=changes),
+            metrics=MetricsSettings(),
             device=self.device,
             threads=2,
             consumer=lambda: None,

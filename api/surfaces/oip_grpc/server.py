@@ -7,6 +7,7 @@ import grpc.aio
 from ....telemetry import traces
 from ...access.book import KeyBook
 from ...core.service import Service
+from .counting import CountingInterceptor
 from .guard import AccessInterceptor
 from .service import handler
 
@@ -18,7 +19,7 @@ async def start(service: Service, port: int, keys: KeyBook) -> grpc.aio.Server:
     """Listen on a port of the API's own host. Raises OSError when it is taken."""
     limit = service.settings.max_body_bytes
     server = grpc.aio.server(
-        interceptors=(*_tracing(), AccessInterceptor(keys)),
+        interceptors=(*_tracing(), CountingInterceptor(), AccessInterceptor(keys)),
         options=[
             ("grpc.max_receive_message_length", limit),
             ("grpc.max_send_message_length", -1),

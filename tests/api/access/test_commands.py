@@ -100,6 +100,6 @@ def test_keys_are_listed_whole(
 
 def test_what_cannot_be_a_key_is_told(keys: Any) -> None:
     _, error = keys("create", "--tenant", "acme", "--scope", "root", status=2)
-    assert "scopes[0]: Input should be 'submit', 'read' or 'admin'" in error
+    assert "scopes[0]: Input should be 'submit', 'read', 'metrics' or 'admin'" in error
     _, error = keys("create", "--scope", "submit", status=2)
     assert "names no tenant; any other does" in error

@@ -1,0 +1,71 @@
+"""What an API process did: requests, gRPC calls, webhooks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry
+
+from .instruments import SHARED, Observations, counter, gauge, histogram
+
+#: What is on the API's page besides.
+REGISTRY = CollectorRegistry()
+
+_requests = counter("wherry_http_requests_total", REGISTRY)
+_request_s = histogram("wherry_http_request_duration_seconds", REGISTRY)
+_in_progress = gauge("wherry_http_requests_in_progress", REGISTRY)
+_grpc = counter("wherry_grpc_requests_total", REGISTRY)
+_deliveries = counter("wherry_webhook_deliveries_total", REGISTRY)
+
+#: Methods that are told by name; others are `other`, for clients make them up.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+#: A route for requests that none took.
+UNMATCHED = "unmatched"
+
+#: Seconds after which what was noted is counted where another process may be asked for it.
+_LAG_S = 0.5
+
+
+def _count(of: tuple[str, ...], seconds: Sequence[float]) -> None:
+    route, method, status = of
+    _requests.labels(route, method if method in _METHODS else "other", status).inc(len(seconds))
+    _request_s.labels(route).observe_many(seconds)
+
+
+class _Requests:
+    """Requests that are being answered, and those that were."""
+
+    def __init__(self) -> None:
+        #: By event loops of one process, of which servers have one.
+        self.now = 0
+        self._answered = Observations(_count)
+        self._timer: threading.Timer | None = None
+
+    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Note a request that is answered."""
+        self._answered.note((route, method, str(status)), seconds)
+        if SHARED and self._timer is None:
+            self._timer = threading.Timer(_LAG_S, self.flush)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def flush(self) -> None:
+        """Count what was noted."""
+        self._timer = None
+        self._answered.flush()
+        _in_progress.set(self.now)
+
+
+requests = _Requests()
+
+
+def grpc_called(method: str, status: str) -> None:
+    """Count a gRPC call."""
+    _grpc.labels(method, status).inc()
+
+
+def webhook_tried(outcome: str) -> None:
+    """Count a try to deliver a webhook."""
+    _deliveries.labels(outcome).inc()
