@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import MappingProxyType, TracebackType
@@ -36,6 +36,8 @@ _LEFT_OUT = frozenset({"color_message", "taskName", "data"})
 _OWN_HANDLERS = ("uvicorn", "uvicorn.error", "uvicorn.access", "celery", "celery.task", "flower")
 
 _structured = False
+
+_NOTHING = nullcontext()
 
 
 def structured() -> bool:
@@ -63,12 +65,13 @@ def start(settings: TelemetrySettings, *, level: int | None = None) -> None:
     threading.excepthook = _log_thread_end
 
 
-@contextmanager
-def about(**fields: Any) -> Iterator[None]:  # whatever JSON has
+def about(**fields: Any) -> AbstractContextManager[None]:  # whatever JSON has
     """Say in each line of this thread or task what it is about, where lines have fields."""
-    if not _structured:
-        yield
-        return
+    return _about_these(fields) if _structured else _NOTHING
+
+
+@contextmanager
+def _about_these(fields: Mapping[str, Any]) -> Iterator[None]:
     token = _about.set({**_about.get(), **fields})
     try:
         yield

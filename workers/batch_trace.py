@@ -172,14 +172,16 @@ class BatchTrace:
         return self._zero_ns + time.perf_counter_ns()
 
 
-@contextmanager
-def tracing(worker: str, group: Group, claim: Claim) -> Iterator[BatchTrace | None]:
+def tracing(worker: str, group: Group, claim: Claim) -> AbstractContextManager[BatchTrace | None]:
     """Trace a batch, if one of its jobs is recorded: else there is nothing to trace it by."""
-    tracer = traces.tracer()
-    batch = None if tracer is None else _batch_of(tracer, worker, group, claim)
-    if tracer is None or batch is None:
-        yield None
-        return
+    if (tracer := traces.tracer()) is None:
+        return _NOTHING
+    batch = _batch_of(tracer, worker, group, claim)
+    return _NOTHING if batch is None else _traced(tracer, batch)
+
+
+@contextmanager
+def _traced(tracer: Tracer, batch: BatchTrace) -> Iterator[BatchTrace]:
     try:
         with tracer.current(batch.span):
             yield batch

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import re
 import time
+from collections.abc import Awaitable
 from contextvars import ContextVar
 
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
@@ -41,8 +41,6 @@ _LEFT = 499
 
 #: A client's own request id is kept when it can stand in a log line.
 _PRINTABLE = re.compile(rb"[!-~]{1,128}")
-
-_NOTHING = contextlib.nullcontext()
 
 
 class Door:
@@ -93,8 +91,8 @@ class Door:
         app = self._compressed if compress else self._plain
         requests.now += 1
         try:
-            with logs.about(request_id=scope[REQUEST_ID]) if logs.structured() else _NOTHING:
-                await app(scope, receive, send_named)
+            work = app(scope, receive, send_named)
+            await (_logged(scope, work) if logs.structured() else work)
         except Exception:
             status = 500
             raise
@@ -113,6 +111,12 @@ def _added(request_id: bytes, warnings: list[str]) -> list[tuple[bytes, bytes]]:
         text = "; ".join(warnings).encode("ascii", "replace")[:_LONGEST_WARNING]
         added.append((WARNING_HEADER, text))
     return added
+
+
+async def _logged(scope: Scope, work: Awaitable[None]) -> None:
+    """Let what is logged meanwhile say which request it is about."""
+    with logs.about(request_id=scope[REQUEST_ID]):
+        await work
 
 
 def accepts_gzip(header: bytes) -> bool:

@@ -75,27 +75,25 @@ class ShortWay:
 
     def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute], on_error: OnError) -> None:
         self._app, self._on_error = app, on_error
-        self._routes: dict[str, list[tuple[re.Pattern[str], FastRoute, Endpoint]]] = {}
+        self._routes: dict[str, list[tuple[re.Pattern[str], Endpoint, str]]] = {}
         for route in routes:
             if isinstance(route, FastRoute):
                 for method in route.methods or ():
                     found = self._routes.setdefault(method, [])
-                    found.append((route.path_regex, route, route.endpoint))
+                    found.append((route.path_regex, route.endpoint, route.path))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        outer = scope
         if scope["type"] == "http" and scope["method"] == "HEAD":
             # As GET is answered; the server, which has the scope of its own, leaves the body out.
             scope = {**scope, "method": "GET", HEAD_ONLY: True}
         # Under a mount the path is not the routes' own: the framework knows how to read it.
         if scope["type"] == "http" and not scope.get("root_path"):
-            for pattern, route, endpoint in self._routes.get(scope["method"], ()):
+            for pattern, endpoint, template in self._routes.get(scope["method"], ()):
                 match = pattern.match(scope["path"])
                 if match:
                     scope["path_params"] = match.groupdict()
-                    outer["route"] = route  # as the framework does, for who tells of requests
-                    _note(scope, route.path)
+                    _note(scope, template)
                     await self._answer(endpoint, scope, receive, send)
                     return
         try:

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ...telemetry.tracer import Tracer, extracted, failed
 from .entry import REQUEST_ID
+from .fast_route import ROUTE
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -55,7 +56,7 @@ class TracedRequests:
 
         async def send_told(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _answered(span, scope, name, message["status"])
+                _answered(span, scope, message["status"])
             await send(message)
 
         try:
@@ -65,6 +66,9 @@ class TracedRequests:
             failed(span, type(error).__qualname__)
             raise
         finally:
+            if recorded and (routes := scope.get(ROUTE)):
+                span.set_attribute("http.route", routes[0])
+                span.update_name(f"{name} {routes[0]}")
             span.end()
 
 
@@ -90,12 +94,9 @@ def _server(host: str, address: Sequence[Any] | None) -> dict[str, Value]:
     return {"server.address": str(address[0])} if address else {}
 
 
-def _answered(span: Span, scope: Scope, name: str, status: int) -> None:
+def _answered(span: Span, scope: Scope, status: int) -> None:
     span.set_attribute("http.response.status_code", status)
     if request_id := scope.get(REQUEST_ID):
         span.set_attribute("wherry.request.id", request_id)
-    if route := getattr(scope.get("route"), "path_format", ""):
-        span.set_attribute("http.route", route)
-        span.update_name(f"{name} {route}")
     if status >= 500:
         failed(span, str(status))

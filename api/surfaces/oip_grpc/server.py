@@ -29,7 +29,7 @@ async def start(service: Service, port: int, keys: KeyBook) -> GrpcListening:
     """Listen on a port of the API's own host. Raises OSError when it is taken."""
     limit = service.settings.max_body_bytes
     server = grpc.aio.server(
-        interceptors=(CountingInterceptor(), *_tracing(), AccessInterceptor(keys)),
+        interceptors=(*_tracing(), CountingInterceptor(), AccessInterceptor(keys)),
         options=[
             ("grpc.max_receive_message_length", limit),
             ("grpc.max_send_message_length", -1),

@@ -15,7 +15,7 @@ from opentelemetry.trace import StatusCode
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wherry.api.http.errors import answer
-from wherry.api.http.fast_route import FastRoute, ShortWay
+from wherry.api.http.fast_route import ROUTE, FastRoute, ShortWay
 from wherry.api.http.request_span import TracedRequests
 from wherry.telemetry.tracer import Tracer, current_ids
 
@@ -60,6 +60,7 @@ class Asked:
             "scheme": "https",
             "client": ("10.0.0.9", 1234),
             "server": ("10.0.0.1", 8750),
+            ROUTE: [],  # the door puts it there
         }
 
         async def receive() -> Message:
