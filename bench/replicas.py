@@ -72,7 +72,7 @@ async def _measure(url: str) -> None:
 def main() -> None:
     """Measure, and print."""
     with tempfile.TemporaryDirectory() as folder, FailingOver(Path(folder) / "redis") as cluster:
-        asyncio.run(_measure(f"redis://127.0.0.1:{cluster.primary.port}/0"))
+        asyncio.run(_measure(cluster.primary.url))
 
 
 if __name__ == "__main__":

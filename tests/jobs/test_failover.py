@@ -27,7 +27,12 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FailingOver]:
-    with FailingOver(tmp_path_factory.mktemp("cluster"), down_after_ms=500) as cluster:
+    with FailingOver(
+        tmp_path_factory.mktemp("cluster"),
+        down_after_ms=500,
+        password="pa;ss/w@rd",
+        sentinel_password="wo&rd",
+    ) as cluster:
         yield cluster
 
 
@@ -93,7 +98,7 @@ def test_a_frozen_primary_that_wakes_takes_no_step_that_counts(
 ) -> None:
     """Those that are still connected to it ask for a replica, and it has none any more."""
     settings, before = JobsSettings(redis_url=in_step.url), in_step.primary
-    late = f"redis://127.0.0.1:{before.port}/0"
+    late = before.url
 
     async def play() -> None:
         async with opened(late, Replicas(1, 0.3)) as queue:
@@ -110,7 +115,7 @@ def test_what_no_replica_has_is_told_and_sending_it_again_settles_it(
     in_step: FailingOver, new_job: NewJobs
 ) -> None:
     # No sentinel may say that another is the primary by now, which would be waited for.
-    url = f"redis://127.0.0.1:{in_step.primary.port}/0"
+    url = in_step.primary.url
     settings, job = JobsSettings(redis_url=url), job_of(new_job)
     [replica] = [each for each in in_step.servers if each is not in_step.primary]
 
@@ -151,7 +156,7 @@ def test_who_is_connected_to_the_last_primary_is_broken_off(in_step: FailingOver
 def test_a_demoted_server_counts_as_away(in_step: FailingOver, new_job: NewJobs) -> None:
     """Behind an address that stays, as that of a managed Redis, it refuses until it is replaced."""
     [replica] = [each for each in in_step.servers if each is not in_step.primary]
-    url = f"redis://127.0.0.1:{replica.port}/0"
+    url = replica.url
     settings, queue = JobsSettings(redis_url=url), Queue(url)
     try:
         with pytest.raises(Unavailable):
@@ -171,7 +176,7 @@ def test_writes_that_redis_refuses_for_want_of_replicas_are_refused_for_now(
     in_step: FailingOver, new_job: NewJobs
 ) -> None:
     primary = in_step.primary
-    url = f"redis://127.0.0.1:{primary.port}/0"
+    url = primary.url
     settings, queue = JobsSettings(redis_url=url), Queue(url)
     primary.client.config_set("min-replicas-to-write", 2)
     try:
@@ -189,8 +194,11 @@ def test_a_server_that_is_no_primary_is_not_used_whatever_a_sentinel_says(
     [replica] = [each for each in in_step.servers if each is not in_step.primary]
     liar: Server = in_step.sentinels[0]
     liar.client.sentinel_monitor("wrong", "127.0.0.1", replica.port, 2)
+    liar.client.sentinel_set("wrong", "auth-pass", "pa;ss/w@rd")
     try:
-        client = connect(f"sentinel://127.0.0.1:{liar.port}/wrong/0")
+        login, _, host = in_step.url.partition("@")
+        query = host.partition("?")[2]
+        client = connect(f"{login}@127.0.0.1:{liar.port}/wrong/0?{query}")
         with pytest.raises(redis.ConnectionError, match="a failover is under way"):
             client.ping()
         close(client)

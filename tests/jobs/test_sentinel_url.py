@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from redis.asyncio.connection import SSLConnection as AsyncSSLConnection
+from redis.connection import SSLConnection
 
 from wherry.jobs import JobsSettings
 from wherry.jobs.celery_redis import for_celery
+from wherry.jobs.connection import close, close_async, connect, connect_async
 from wherry.jobs.redis_url import check, shown, tls
 from wherry.jobs.sentinel_url import SentinelUrl
 
@@ -90,3 +95,27 @@ def test_celery_is_told_in_its_own_form(tmp_path: Path) -> None:
     asked = told.options["sentinel_kwargs"]
     assert (asked["username"], asked["password"], asked["ssl"]) == ("you", "word", True)
     assert checked.items() <= asked.items()
+
+
+def test_servers_and_sentinels_are_spoken_to_over_tls_where_the_url_says_so() -> None:
+    plain, tls = (connect(f"{scheme}://a,b/main") for scheme in ("sentinel", "sentinels"))
+    for client, over_tls in ((plain, False), (tls, True)):
+        pool: Any = client.connection_pool
+        made = [pool, *(each.connection_pool for each in pool.sentinel_manager.sentinels)]
+        assert [isinstance(each.make_connection(), SSLConnection) for each in made] == [
+            over_tls
+        ] * 3
+        close(client)
+
+
+def test_the_same_for_asyncio() -> None:
+    async def kinds(url: str) -> list[bool]:
+        client = connect_async(url)
+        pool: Any = client.connection_pool
+        made = [pool, *(each.connection_pool for each in pool.sentinel_manager.sentinels)]
+        found = [isinstance(each.make_connection(), AsyncSSLConnection) for each in made]
+        await close_async(client)
+        return found
+
+    assert asyncio.run(kinds("sentinel://a,b/main")) == [False] * 3
+    assert asyncio.run(kinds("sentinels://a,b/main")) == [True] * 3

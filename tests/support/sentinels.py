@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 import redis
 from redis.backoff import NoBackoff
@@ -23,16 +24,25 @@ MASTER = "mymaster"
 class Server:
     """One server, or one sentinel."""
 
-    def __init__(self, folder: Path, config: str, *, sentinel: bool = False) -> None:
+    def __init__(
+        self, folder: Path, config: str, *, sentinel: bool = False, password: str = ""
+    ) -> None:
         self.port = free_port()
         folder.mkdir(parents=True)
         self._log, self._file = folder / "log", folder / "server.conf"
-        self._file.write_text(f"port {self.port}\nbind 127.0.0.1\ndir {folder}\n{config}")
+        login = f"requirepass {password}\n" if password else ""
+        self._file.write_text(f"port {self.port}\nbind 127.0.0.1\ndir {folder}\n{login}{config}")
         self._command = [str(find_binary()), str(self._file)]
         self._command += ["--sentinel"] if sentinel else []
         self._process: subprocess.Popen[bytes] | None = None
+        #: Where clients find it.
+        self.url = f"redis://:{quote(password, '')}@127.0.0.1:{self.port}/0"
         self.client = redis.Redis(
-            port=self.port, retry=Retry(NoBackoff(), 0), socket_timeout=5, decode_responses=True
+            port=self.port,
+            password=password or None,
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=5,
+            decode_responses=True,
         )
 
     def start(self) -> None:
@@ -85,13 +95,22 @@ class FailingOver:
     """A primary, replicas and sentinels. Use it in a `with` block."""
 
     def __init__(
-        self, folder: Path, *, replicas: int = 1, down_after_ms: int = 1000, server: str = ""
+        self,
+        folder: Path,
+        *,
+        replicas: int = 1,
+        down_after_ms: int = 1000,
+        password: str = "",
+        sentinel_password: str = "",
     ) -> None:
         basics = (
             "save ''\nappendonly yes\nappendfsync everysec\nmaxmemory-policy noeviction\n"
-            f"repl-diskless-sync-delay 0\nloglevel notice\n{server}"
-        )
-        self.servers = [Server(folder / f"server-{n}", basics) for n in range(1 + replicas)]
+            "repl-diskless-sync-delay 0\nloglevel notice\n"
+        ) + (f"masterauth {password}\n" if password else "")
+        self._password, self._sentinel_password = password, sentinel_password
+        self.servers = [
+            Server(folder / f"server-{n}", basics, password=password) for n in range(1 + replicas)
+        ]
         self._folder, self._down_after_ms = folder, down_after_ms
         self.sentinels: list[Server] = []
 
@@ -99,7 +118,9 @@ class FailingOver:
     def url(self) -> str:
         """What Wherry is told of it."""
         hosts = ",".join(f"127.0.0.1:{each.port}" for each in self.sentinels)
-        return f"sentinel://{hosts}/{MASTER}/0"
+        login = f":{quote(self._password, '')}@" if self._password else ""
+        query = f"?sentinel_password={quote(self._sentinel_password, '')}"
+        return f"sentinel://{login}{hosts}/{MASTER}/0{query if self._sentinel_password else ''}"
 
     def start(self) -> None:
         first, *others = self.servers
@@ -114,8 +135,18 @@ class FailingOver:
             f"sentinel down-after-milliseconds {MASTER} {self._down_after_ms}\n"
             f"sentinel failover-timeout {MASTER} {2 * self._down_after_ms}\n"
         )
+        if self._password:
+            config += f"sentinel auth-pass {MASTER} {self._password}\n"
+        if self._sentinel_password:
+            config += f"sentinel sentinel-pass {self._sentinel_password}\n"
         self.sentinels = [
-            Server(self._folder / f"sentinel-{n}", config, sentinel=True) for n in range(3)
+            Server(
+                self._folder / f"sentinel-{n}",
+                config,
+                sentinel=True,
+                password=self._sentinel_password,
+            )
+            for n in range(3)
         ]
         for each in self.sentinels:
             each.start()
