@@ -93,12 +93,12 @@ def test_what_batches_took_is_what_the_next_will(
     found = of_family(zero)
     assert found["models"][0]["known"]
     assert found["predicted_device_seconds"] == pytest.approx(6.4)  # 32 rows
-    assert found["desired_workers"] == 1
+    assert found["desired_workers"] == 1  # one batch
     for _ in range(32):
         submit(zero, texts(*"abcd"))
     found = of_family(zero)
     assert found["predicted_device_seconds"] == pytest.approx(32)
-    assert found["desired_workers"] == 4  # in ten seconds, with what goes on coming
+    assert 4 <= found["desired_workers"] <= 5  # in ten seconds, less what they have waited
 
 
 def test_both_lanes_are_told_apart(http: httpx.Client, texts: Texts) -> None:

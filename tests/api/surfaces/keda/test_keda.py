@@ -120,22 +120,22 @@ def test_what_runs_keeps_its_workers_though_nothing_waits(
 def test_workers_are_wanted_by_the_rows_and_the_time_allowed(
     keda: Make, http: httpx.Client, texts: Callable[..., Any]
 ) -> None:
-    for _ in range(4):
-        submit(http, texts(*map(str, range(64))))  # 256 rows, 0.1 s each while nobody knows
-    assert keda(targetWaitSeconds="10", startSeconds="0").value() == 3
-    assert keda(targetWaitSeconds="100", startSeconds="0").value() == 1
-    assert keda(targetWaitSeconds="10", startSeconds="0", maxWorkers="2").value() == 2
-    assert keda(targetWaitSeconds="100", minWorkers="5").value() == 5
+    for _ in range(36):
+        submit(http, texts(*map(str, range(64))))  # 230 s, by 0.1 s a row while nobody knows
+    assert keda(targetWaitSeconds="100", startSeconds="0").value() == 3
+    assert keda(targetWaitSeconds="1000", startSeconds="0").value() == 1
+    assert keda(targetWaitSeconds="100", startSeconds="0", maxWorkers="2").value() == 2
+    assert keda(targetWaitSeconds="1000", minWorkers="5").value() == 5
 
 
 def test_bulk_jobs_alone_may_wait_for_longer(
     keda: Make, http: httpx.Client, texts: Callable[..., Any]
 ) -> None:
-    for _ in range(4):
+    for _ in range(36):
         bulk = texts(*map(str, range(64)), parameters={"priority": 9})
         submit(http, bulk)
-    assert keda(targetWaitSeconds="10", startSeconds="0").value() == 1
-    assert keda(bulkTargetWaitSeconds="10", startSeconds="0").value() == 3
+    assert keda(targetWaitSeconds="100", startSeconds="0").value() == 1
+    assert keda(bulkTargetWaitSeconds="100", startSeconds="0").value() == 3
 
 
 @pytest.mark.parametrize(
