@@ -14,7 +14,7 @@ from .check_command import DEFAULT_MODELS, Device
 from .ports import LOOPBACK
 
 if TYPE_CHECKING:
-    from .reach import TlsFiles
+    from .exposure import TlsFiles
 
 #: One small, real model per task, named after the task: also what the demo runs.
 SAMPLE_MODELS = Path(__file__).parent / "demo" / "models.toml"
@@ -166,8 +166,8 @@ def up(
     from ..samples.models import SamplesError, write_samples
     from . import json_lines
     from .data_folder import DataFolderError
+    from .exposure import Exposure
     from .fleet_access import given_password
-    from .reach import Reach
     from .stack import Stack, StackError
     from .up import print_error, serve
 
@@ -198,7 +198,7 @@ def up(
         port=port,
         grpc_port=grpc_port,
         redis_url=redis_url,
-        reach=Reach(host, address, tls),
+        exposure=Exposure(host, address, tls),
         redis_port=redis_port,
         redis_password=password,
         flower=flower,
@@ -217,7 +217,7 @@ def up(
 
 def tls_files(cert: Path | None, key: Path | None, ca: Path | None) -> TlsFiles | None:
     """The files of TLS, all that there must be. Raises BadParameter."""
-    from .reach import TlsFiles
+    from .exposure import TlsFiles
 
     if cert is None and key is None and ca is None:
         return None

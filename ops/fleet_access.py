@@ -17,7 +17,7 @@ from ..protocol.errors import WherryError
 from ..protocol.places import LOCAL
 from .checks import StackError
 from .data_folder import DataFolder
-from .reach import Reach
+from .exposure import Exposure
 from .redis_access import RedisAccess
 
 #: Why Flower is not opened with the rest.
@@ -67,27 +67,31 @@ def given_password(file: Path | None) -> str | None:
     return said
 
 
-def redis_access(reach: Reach, folder: DataFolder, password: str | None) -> RedisAccess:
+def redis_access(exposure: Exposure, folder: DataFolder, password: str | None) -> RedisAccess:
     """Who reaches a stack's own Redis. Raises StackError for one that is open to everybody."""
-    if not reach.is_open:
-        return RedisAccess(reach, password or "")
+    if not exposure.is_open:
+        return RedisAccess(exposure, password or "")
     found = kept_secret(folder.redis_password) if password is None else password
     if not found:
         raise StackError(
-            f"--redis-port opens Redis on {reach.host} and its password is empty: whoever reaches"
+            f"--redis-port opens Redis on {exposure.host} and its password is empty: whoever reaches"
             " it would own the fleet. Unset WHERRY_REDIS_PASSWORD, and one is made and kept in"
             f" {folder.redis_password}, or set one"
         )
-    return RedisAccess(reach, found, kept_secret(folder.worker_password))
+    return RedisAccess(exposure, found, kept_secret(folder.worker_password))
 
 
-def open_defaults(reach: Reach) -> dict[str, str]:
+def open_defaults(exposure: Exposure) -> dict[str, str]:
     """What services are told by where they are reached from, unless the operator says otherwise."""
-    trusted = {"WHERRY_CA_FILE": str(reach.tls.ca.absolute())} if reach.tls and reach.tls.ca else {}
-    if not reach.is_open:
+    trusted = (
+        {"WHERRY_CA_FILE": str(exposure.tls.ca.absolute())}
+        if exposure.tls and exposure.tls.ca
+        else {}
+    )
+    if not exposure.is_open:
         # Whoever reaches it is of this machine, as long as it has no API keys.
         return {"WHERRY_RUN_PLACES": LOCAL, **trusted}
-    return {"WHERRY_REQUIRE_API_KEYS": "true", "WHERRY_GRPC_HOST": reach.host, **trusted}
+    return {"WHERRY_REQUIRE_API_KEYS": "true", "WHERRY_GRPC_HOST": exposure.host, **trusted}
 
 
 def let_in(

@@ -15,7 +15,7 @@ from .. import __version__
 from ..jobs import JobsSettings
 from ..protocol.env_file import env_text
 from ..tasks.locate import PACKAGE
-from .reach import is_loopback
+from .exposure import is_loopback
 
 #: Bytes of a models.toml that one variable can hold, for Linux takes 128 KiB of text.
 _MAX_MODELS_BYTES = 90_000

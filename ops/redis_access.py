@@ -9,8 +9,8 @@ from urllib.parse import quote, urlencode
 
 from ..protocol.env_file import write_private
 from .checks import StackError
+from .exposure import Exposure, url_host
 from .ports import LOOPBACK
-from .reach import Reach, url_host
 
 #: The user that workers of other machines are: all of the queue, nothing of the server.
 WORKER = "wherry-worker"
@@ -26,18 +26,18 @@ _CONFIG = "access.conf"
 class RedisAccess:
     """On loopback and without a password, unless it is told otherwise."""
 
-    reach: Reach = field(default_factory=Reach)
+    exposure: Exposure = field(default_factory=Exposure)
     password: str = ""
     #: The password of the user `WORKER`; "" for no such user.
     worker_password: str = ""
 
     def arguments(self, port: int) -> list[str]:
         """What a server listens on, as its command line says it; our own come by loopback."""
-        hosts = dict.fromkeys((LOOPBACK, self.reach.host))
-        if self.reach.host == "0.0.0.0":  # noqa: S104 # loopback is of it
+        hosts = dict.fromkeys((LOOPBACK, self.exposure.host))
+        if self.exposure.host == "0.0.0.0":  # noqa: S104 # loopback is of it
             del hosts[LOOPBACK]
         bind = ["--bind", *hosts]
-        tls = self.reach.tls
+        tls = self.exposure.tls
         if tls is None:
             return [*bind, "--port", str(port)]
         return [
@@ -68,10 +68,10 @@ class RedisAccess:
         user = WORKER if self.worker_password else ""
         secret = self.worker_password or self.password
         login = f"{user}:{quote(secret, safe='')}@" if secret else ""
-        return self._url(login, self.reach.name, port, {})
+        return self._url(login, self.exposure.name, port, {})
 
     def _url(self, login: str, host: str, port: int, more: dict[str, str]) -> str:
-        tls = self.reach.tls
+        tls = self.exposure.tls
         if tls is None:
             return f"redis://{login}{url_host(host)}:{port}/0"
         said = ({"ssl_ca_certs": str(tls.ca.absolute())} if tls.ca else {}) | more

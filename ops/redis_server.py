@@ -180,7 +180,7 @@ class RedisServer:
     def prepare(self) -> list[str]:
         """Make its folder. Answers its command line. Raises StackError, NoRedisError, OSError."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        if self.access.reach.tls:
+        if self.access.exposure.tls:
             require_tls(find_binary(), self.folder)
         return self._command()
 

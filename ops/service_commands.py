@@ -14,7 +14,7 @@ from .commands import LogLevel, tls_files
 from .ports import LOOPBACK
 
 if TYPE_CHECKING:
-    from .reach import Reach
+    from .exposure import Exposure
 
 TlsCert = Annotated[
     Path | None, typer.Option(envvar="WHERRY_TLS_CERT", help="Its certificate (PEM).")
@@ -44,17 +44,17 @@ def api(
     log_level: LogLevel = "warning",
 ) -> None:
     """Run the API alone, in the place of this process; its settings come from the environment."""
+    from .exposure import Exposure
     from .fleet_access import open_defaults
-    from .reach import Reach
     from .services import api_command
 
     del env_file  # what it says is in the environment
-    reach = Reach(host, tls=tls_files(tls_cert, tls_key, None))
-    _check(reach)
-    if reach.is_open:
-        for name, value in open_defaults(reach).items():
+    exposure = Exposure(host, tls=tls_files(tls_cert, tls_key, None))
+    _check(exposure)
+    if exposure.is_open:
+        for name, value in open_defaults(exposure).items():
             os.environ.setdefault(name, value)
-    _become(api_command(port, host=host, log_level=log_level, tls=reach.tls))
+    _become(api_command(port, host=host, log_level=log_level, tls=exposure.tls))
 
 
 def flower(
@@ -69,18 +69,18 @@ def flower(
     log_level: LogLevel = "warning",
 ) -> None:
     """Run Flower alone, in the place of this process. WHERRY_FLOWER_AUTH is its name:password."""
+    from .exposure import Exposure
     from .fleet_access import FLOWER_NEEDS_A_PASSWORD
-    from .reach import Reach
     from .services import flower_command
 
     del env_file
-    reach = Reach(host, tls=tls_files(tls_cert, tls_key, None))
-    _check(reach)
+    exposure = Exposure(host, tls=tls_files(tls_cert, tls_key, None))
+    _check(exposure)
     if auth := os.environ.get("WHERRY_FLOWER_AUTH"):
         os.environ.setdefault("FLOWER_BASIC_AUTH", auth)
-    if reach.is_open and not os.environ.get("FLOWER_BASIC_AUTH"):
+    if exposure.is_open and not os.environ.get("FLOWER_BASIC_AUTH"):
         _refuse(f"--host {host}: Flower has no password: {FLOWER_NEEDS_A_PASSWORD}")
-    _become(flower_command(port, host=host, log_level=log_level, tls=reach.tls))
+    _become(flower_command(port, host=host, log_level=log_level, tls=exposure.tls))
 
 
 def redis(
@@ -107,17 +107,17 @@ def redis(
 ) -> None:
     """Run the queue's Redis alone, in the place of this process, as `wherry up` runs it."""
     from .checks import StackError
+    from .exposure import Exposure
     from .fleet_access import given_password
-    from .reach import Reach
     from .redis_access import RedisAccess
     from .redis_server import NoRedisError, RedisServer, checked_size, machine_bytes
 
     del env_file
-    reach = Reach(host, tls=tls_files(tls_cert, tls_key, None))
-    _check(reach)
+    exposure = Exposure(host, tls=tls_files(tls_cert, tls_key, None))
+    _check(exposure)
     try:
         password = given_password(None) or ""
-        if reach.is_open and not password:
+        if exposure.is_open and not password:
             _refuse(
                 f"--host {host}: whoever reaches it would own the fleet: set"
                 " WHERRY_REDIS_PASSWORD, and the same in WHERRY_REDIS_URL"
@@ -126,7 +126,7 @@ def redis(
             data_dir,
             port=port,
             maxmemory=checked_size(memory) or str(machine_bytes() // 2),
-            access=RedisAccess(reach, password),
+            access=RedisAccess(exposure, password),
         )
         command = server.prepare()
     except (StackError, NoRedisError, ValueError, OSError) as error:
@@ -134,11 +134,11 @@ def redis(
     _become(command)
 
 
-def _check(reach: Reach) -> None:
+def _check(exposure: Exposure) -> None:
     from .checks import StackError
 
     try:
-        reach.check(by_name=False)  # what others call it only they know
+        exposure.check(by_name=False)  # what others call it only they know
     except StackError as error:
         _refuse(str(error))
 

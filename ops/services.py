@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 
 from ..workers.commands import CELERY_BEAT_S
+from .exposure import TlsFiles
 from .ports import LOOPBACK
-from .reach import TlsFiles
 
 #: Celery's command line with Wherry's app, which `celery -A` would look for in the current folder
 #: first: files there would stand in for modules.

@@ -37,6 +37,7 @@ from .checks import (
 )
 from .child import Child, Spawn, popen
 from .data_folder import DataFolder
+from .exposure import Exposure, url_host
 from .fleet_access import (
     FLOWER_NEEDS_A_PASSWORD,
     let_in,
@@ -46,7 +47,6 @@ from .fleet_access import (
 )
 from .fork_server import ForkServer
 from .new_families import NewFamilies
-from .reach import Reach, url_host
 from .redis_server import Fsync, RedisServer, machine_bytes
 from .services import api_command, flower_command, runs_command, worker_command
 
@@ -96,7 +96,7 @@ class Stack:
     grpc_port: int | None = None
     redis_url: str = ""
     #: Where it listens: on loopback, unless it is told otherwise.
-    reach: Reach = field(default_factory=Reach)
+    exposure: Exposure = field(default_factory=Exposure)
     #: Where the Redis of its own listens beside the API, for workers of other machines; None: on
     #: loopback alone.
     redis_port: int | None = None
@@ -149,8 +149,8 @@ class Stack:
     @property
     def flower_url(self) -> str:
         """Where Flower answers."""
-        reach = self._flower_reach
-        return f"{reach.scheme}://{url_host(reach.inward)}:{self.flower_port}"
+        exposure = self._flower_exposure
+        return f"{exposure.scheme}://{url_host(exposure.inward)}:{self.flower_port}"
 
     @property
     def key_file(self) -> Path | None:
@@ -163,10 +163,10 @@ class Stack:
         return self._folder.fleet_file
 
     @property
-    def _flower_reach(self) -> Reach:
+    def _flower_exposure(self) -> Exposure:
         """Open with a password only."""
         auth = {"FLOWER_BASIC_AUTH", "WHERRY_FLOWER_AUTH"} & self._environment().keys()
-        return self.reach if self.reach.is_open and auth else Reach()
+        return self.exposure if self.exposure.is_open and auth else Exposure()
 
     def start(self) -> None:
         """Start every service, then wait until all are ready.
@@ -175,7 +175,7 @@ class Stack:
         """
         require_settings()
         catalog = load_catalog(self.models, families=())
-        self.reach.check()
+        self.exposure.check()
         located = self._check()
         self._choose_ports()
         self._folder.acquire()
@@ -189,7 +189,7 @@ class Stack:
         self._spawn(
             "api",
             api_command(
-                self.port, host=self.reach.host, log_level=self.log_level, tls=self.reach.tls
+                self.port, host=self.exposure.host, log_level=self.log_level, tls=self.exposure.tls
             ),
             {"WHERRY_GRPC_PORT": str(self.grpc_port)} if self.grpc_port else {},
         )
@@ -205,13 +205,13 @@ class Stack:
         self._new_families.start()
 
     def _choose_ports(self) -> None:
-        host = self.reach.host
+        host = self.exposure.host
         self.port = choose_port(self.port, "--port", host)
         if self.flower:
-            flower_host = self._flower_reach.host
+            flower_host = self._flower_exposure.host
             self.flower_port = choose_port(self.flower_port, "--flower-port", flower_host)
         if self.grpc_port is not None:
-            require_grpc(plain=self.reach.tls is None or not self.reach.is_open)
+            require_grpc(plain=self.exposure.tls is None or not self.exposure.is_open)
             self.grpc_port = choose_port(self.grpc_port, "--grpc-port", host)
         if self.redis_port is not None and not self.redis_url:
             self.redis_port = choose_port(self.redis_port, "--redis-port", host)
@@ -225,10 +225,10 @@ class Stack:
     def _let_in(self) -> None:
         """See that an open API has a key, and say how the fleet is reached."""
         environment = self._environment()
-        if self.reach.is_open:
-            let_in(self.reach.host, self._folder, environment, self._jobs_settings(), self.log)
+        if self.exposure.is_open:
+            let_in(self.exposure.host, self._folder, environment, self._jobs_settings(), self.log)
         others = {}
-        if self.redis is not None and self.redis.access.reach.is_open:
+        if self.redis is not None and self.redis.access.exposure.is_open:
             others = {
                 "WHERRY_JOIN_REDIS_URL": self.redis.access.worker_url(self.redis.port),
                 "WHERRY_JOIN_API_URL": f"{self.reach.scheme}://{url_host(self.reach.name)}:{self.port}",
@@ -301,7 +301,7 @@ class Stack:
             self.log("redis", "ready, and not ours to stop")
             return
         access = redis_access(
-            self.reach if self.redis_port is not None else Reach(),
+            self.exposure if self.redis_port is not None else Exposure(),
             self._folder,
             self.redis_password,
         )
@@ -348,12 +348,12 @@ class Stack:
         self._spawn(worker_name(family, number), command, env, spawn)
 
     def _spawn_flower(self) -> None:
-        reach, auth = self._flower_reach, self._environment().get("WHERRY_FLOWER_AUTH", "")
+        exposure, auth = self._flower_exposure, self._environment().get("WHERRY_FLOWER_AUTH", "")
         command = flower_command(
-            self.flower_port, host=reach.host, log_level=self.log_level, tls=reach.tls
+            self.flower_port, host=exposure.host, log_level=self.log_level, tls=exposure.tls
         )
-        if self.reach.is_open and not reach.is_open:
-            self.log("flower", f"listens on {reach.host} alone: {FLOWER_NEEDS_A_PASSWORD}")
+        if self.exposure.is_open and not exposure.is_open:
+            self.log("flower", f"listens on {exposure.host} alone: {FLOWER_NEEDS_A_PASSWORD}")
         self._spawn("flower", command, {"FLOWER_BASIC_AUTH": auth} if auth else {})
 
     def _spawn_runs(self, number: int) -> None:
@@ -392,7 +392,7 @@ class Stack:
         return {
             "WHERRY_STORE_DIR": str(self._folder.blobs),
             "WHERRY_TUNED_DIR": str(self._folder.tuned),
-            **open_defaults(self.reach),
+            **open_defaults(self.exposure),
             **os.environ,
             "WHERRY_REDIS_URL": self.redis_url,
             "WHERRY_MODELS": str(self.models.absolute()),
@@ -406,7 +406,7 @@ class Stack:
     def _wait_until_ready(self) -> None:
         """Wait for each service in turn: the API answers, each worker beats, Flower answers."""
         # One client: each new one reads the machine's certificates, which takes 30 ms.
-        tls, key = self.reach.tls, self.key_file
+        tls, key = self.exposure.tls, self.key_file
         http = httpx.Client(timeout=5, verify=tls.trust() if tls else True)
         if key:  # why a model failed is an admin's to know
             http.headers["X-API-Key"] = key.read_text().strip()

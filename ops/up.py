@@ -68,9 +68,9 @@ def _others(stack: Stack) -> str:
 def _ways_in(stack: Stack) -> list[str]:
     """What whoever comes from elsewhere needs."""
     lines = [f"export WHERRY_API_KEY_FILE={stack.key_file}"] if stack.key_file else []
-    tls = stack.reach.tls
+    tls = stack.exposure.tls
     if tls and tls.ca:
         lines.append(f"export WHERRY_CA_FILE={tls.ca.absolute()}")
-    if stack.redis and stack.redis.access.reach.is_open:
+    if stack.redis and stack.redis.access.exposure.is_open:
         lines.append(f"A worker elsewhere: wherry --env-file {stack.fleet_file} join-file")
     return lines

@@ -31,10 +31,10 @@ def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     source = str(tools.chat(folder / "hermes", "hermes"))
     models = folder / "models.toml"
     port = free_port()
-    far = {"source": f"http://127.0.0.1:{port}/v1", "protocol": "openai", "model": "chat"}
+    url = f"http://127.0.0.1:{port}/v1"
     models.write_text(
         model("chat", "chat", backend="transformers", source=source)
-        + model("far", "chat", backend="endpoint", **far)
+        + model("far", "chat", backend="endpoint", source=url, protocol="openai", model="chat")
         + model("continuous", "chat", backend="transformers", source=source, continuous=True)
         + model("plain", "chat", backend="stub")
     )

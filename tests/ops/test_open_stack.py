@@ -11,8 +11,8 @@ import pytest
 import redis
 
 from wherry.client import Client
+from wherry.ops.exposure import Exposure, machine_address
 from wherry.ops.ports import free_port
-from wherry.ops.reach import Reach, machine_address
 from wherry.ops.stack import Stack, StackError
 from wherry.protocol.env_file import read_env
 from wherry.tasks.text.embedding import EmbeddingInput
@@ -39,7 +39,7 @@ def stack(
     stack = Stack(
         models=models,
         data_dir=tmp_path_factory.mktemp("open"),
-        reach=Reach("0.0.0.0"),
+        exposure=Exposure("0.0.0.0"),
         redis_port=0,
         log=lambda service, line: log.append(f"{service} {line}"),
     )
@@ -143,7 +143,7 @@ def test_what_would_be_open_to_everybody_is_refused(models: Path, tmp_path: Path
     everybody = Stack(
         models=models,
         data_dir=tmp_path,
-        reach=Reach("0.0.0.0"),
+        exposure=Exposure("0.0.0.0"),
         redis_port=0,
         redis_password="",
     )

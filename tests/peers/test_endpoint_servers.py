@@ -86,7 +86,7 @@ def is_ready(url: str) -> bool:
         return False
 
 
-def declared(protocol: str, source: str, **parameters: int) -> str:
+def declared(protocol: str, source: str, *, rows_per_request: int = 0) -> str:
     return model(
         protocol,
         "text-classification",
@@ -95,7 +95,7 @@ def declared(protocol: str, source: str, **parameters: int) -> str:
         protocol=protocol,
         model="lengths",
         names={"label": "LABELS"},
-        **parameters,
+        rows_per_request=rows_per_request,
     ).replace('{"label": "LABELS"}', '{ label = "LABELS" }')
 
 

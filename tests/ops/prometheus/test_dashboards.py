@@ -9,6 +9,7 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -134,8 +135,8 @@ def prometheus(fleet: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterat
                 asked = {"source": str(rows), "model": "embedding"}
                 run = client.post("/v2/runs", {**asked, **({"sample": sample} if sample else {})})
                 until(
-                    lambda run=run: client.get(f"/v2/runs/{run['id']}")["state"],
-                    lambda state: state in ("succeeded", "held"),
+                    partial(client.get, f"/v2/runs/{run['id']}"),
+                    lambda run: run["state"] in ("succeeded", "held"),
                 )
             yield server
         finally:

@@ -101,7 +101,10 @@ def test_each_field_of_a_chat_is_looked_at() -> None:
 @pytest.mark.parametrize("field", SAID)
 def test_a_field_is_sent_or_refused_by_its_name(field: str) -> None:
     value, expected = SAID[field]
-    needs = {"temperature": {"do_sample": True}, "tool_choice": {"tools": [TOOL]}}
+    needs: dict[str, dict[str, Any]] = {
+        "temperature": {"do_sample": True},
+        "tool_choice": {"tools": [TOOL]},
+    }
     needs["parallel_tool_calls"] = needs["tool_choice"]
     row = ChatInput.validated({"messages": ASKED, field: value, **needs.get(field, {})})
     if expected is None:

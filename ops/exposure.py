@@ -74,7 +74,7 @@ class TlsFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class Exposure:
     """Where a stack listens. On loopback, unless it is told otherwise."""
 
     host: str = LOOPBACK

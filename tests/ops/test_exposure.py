@@ -10,9 +10,9 @@ import trustme
 
 from wherry.ops.checks import StackError
 from wherry.ops.data_folder import DataFolder
+from wherry.ops.exposure import Exposure, TlsFiles, is_loopback, machine_address, url_host
 from wherry.ops.fleet_access import given_password, kept_secret, redis_access
 from wherry.ops.ports import LOOPBACK
-from wherry.ops.reach import Reach, TlsFiles, is_loopback, machine_address, url_host
 from wherry.ops.redis_access import RedisAccess, require_tls
 from wherry.ops.redis_server import RedisServer, find_binary
 from wherry.ops.services import api_command, flower_command
@@ -41,24 +41,28 @@ def test_what_is_loopback() -> None:
 
 
 def test_what_it_is_called() -> None:
-    assert (Reach().name, Reach().inward, Reach().is_open) == ("127.0.0.1", "127.0.0.1", False)
-    wide = Reach("0.0.0.0")
+    assert (Exposure().name, Exposure().inward, Exposure().is_open) == (
+        "127.0.0.1",
+        "127.0.0.1",
+        False,
+    )
+    wide = Exposure("0.0.0.0")
     assert (wide.name, wide.inward, wide.is_open) == (machine_address(), "127.0.0.1", True)
-    assert Reach("::").inward == "::1"
-    assert Reach("0.0.0.0", "fleet.test").name == "fleet.test"
-    one = Reach("192.0.2.1", "fleet.test")
+    assert Exposure("::").inward == "::1"
+    assert Exposure("0.0.0.0", "fleet.test").name == "fleet.test"
+    one = Exposure("192.0.2.1", "fleet.test")
     assert (one.name, one.inward) == ("fleet.test", "192.0.2.1")
 
 
 def test_with_tls_our_own_call_it_as_the_certificate_does(tls: TlsFiles) -> None:
-    assert Reach("0.0.0.0", "fleet.test", tls).inward == "fleet.test"
+    assert Exposure("0.0.0.0", "fleet.test", tls).inward == "fleet.test"
 
 
 def test_a_host_of_another_machine_is_refused() -> None:
     for host in ("198.51.100.7", "no.such.host.test"):
         with pytest.raises(StackError, match=rf"--host {host}: no address of this machine"):
-            Reach(host).check()
-    Reach("0.0.0.0").check()
+            Exposure(host).check()
+    Exposure("0.0.0.0").check()
 
 
 def spoiled(path: Path) -> None:
@@ -98,7 +102,7 @@ def test_a_certificate_that_nobody_would_trust_is_told(tls: TlsFiles) -> None:
 
 
 def test_with_tls_a_name_has_to_be_known_here(tls: TlsFiles) -> None:
-    Reach("0.0.0.0", "192.0.2.1", tls).check()
+    Exposure("0.0.0.0", "192.0.2.1", tls).check()
     authority = trustme.CA()
     issued = authority.issue_cert("no.such.host.test")
     issued.cert_chain_pems[0].write_to_path(tls.cert)
@@ -106,22 +110,22 @@ def test_with_tls_a_name_has_to_be_known_here(tls: TlsFiles) -> None:
     assert tls.ca is not None
     authority.cert_pem.write_to_path(tls.ca)
     with pytest.raises(StackError, match="--address no.such.host.test: .*this machine has to know"):
-        Reach("0.0.0.0", "no.such.host.test", tls).check()
+        Exposure("0.0.0.0", "no.such.host.test", tls).check()
 
 
 def test_an_open_redis_has_a_password_of_its_own_making_or_is_refused(folder: DataFolder) -> None:
-    assert redis_access(Reach(), folder, None) == RedisAccess()
+    assert redis_access(Exposure(), folder, None) == RedisAccess()
     assert not list(folder.path.iterdir())
-    made = redis_access(Reach("0.0.0.0"), folder, None)
+    made = redis_access(Exposure("0.0.0.0"), folder, None)
     assert len(made.password) > 40
     assert len(made.worker_password) > 40
     assert made.password != made.worker_password
-    assert redis_access(Reach("0.0.0.0"), folder, None) == made, "the next start has the same"
+    assert redis_access(Exposure("0.0.0.0"), folder, None) == made, "the next start has the same"
     for secret in (folder.redis_password, folder.worker_password):
         assert secret.stat().st_mode & 0o777 == 0o600
-    assert redis_access(Reach("0.0.0.0"), folder, "mine").password == "mine"
+    assert redis_access(Exposure("0.0.0.0"), folder, "mine").password == "mine"
     with pytest.raises(StackError, match=r"opens Redis on 0\.0\.0\.0 and its password is empty"):
-        redis_access(Reach("0.0.0.0"), folder, "")
+        redis_access(Exposure("0.0.0.0"), folder, "")
     folder.redis_password.write_text("\n")
     with pytest.raises(StackError, match="redis-password is empty: remove it"):
         kept_secret(folder.redis_password)
@@ -145,13 +149,13 @@ def test_a_password_comes_from_a_file_or_the_environment(
 
 
 def test_urls_and_command_lines(tls: TlsFiles, tmp_path: Path) -> None:
-    plain = RedisAccess(Reach("192.0.2.1"), "a/b", "c:d")
+    plain = RedisAccess(Exposure("192.0.2.1"), "a/b", "c:d")
     assert plain.arguments(7) == ["--bind", "127.0.0.1", "192.0.2.1", "--port", "7"]
     assert plain.url(7) == "redis://:a%2Fb@127.0.0.1:7/0"
     assert plain.worker_url(7) == "redis://wherry-worker:c%3Ad@192.0.2.1:7/0"
-    sixth = RedisAccess(Reach("::"))
+    sixth = RedisAccess(Exposure("::"))
     assert sixth.arguments(7)[:3] == ["--bind", LOOPBACK, "::"]
-    over = RedisAccess(Reach("0.0.0.0", "fleet.test", tls), "p")
+    over = RedisAccess(Exposure("0.0.0.0", "fleet.test", tls), "p")
     assert over.arguments(7)[:6] == ["--bind", "0.0.0.0", "--port", "0", "--tls-port", "7"]
     ca = f"ssl_ca_certs={tls.ca}"
     assert over.url(7) == f"rediss://:p@127.0.0.1:7/0?{ca}&ssl_check_hostname=false"
@@ -168,9 +172,9 @@ def test_a_server_without_tls_is_named_with_what_to_install(tls: TlsFiles, tmp_p
     except StackError as error:
         assert "was built without TLS" in str(error)
         assert "install redis-server or valkey-server" in str(error)
-        server = RedisServer(tmp_path, access=RedisAccess(Reach(tls=tls)))
+        server = RedisServer(tmp_path, access=RedisAccess(Exposure(tls=tls)))
         with pytest.raises(StackError, match="was built without TLS"):
             server.start()
     else:  # this machine's own server speaks it
-        with RedisServer(tmp_path, access=RedisAccess(Reach(tls=tls), "p")):
+        with RedisServer(tmp_path, access=RedisAccess(Exposure(tls=tls), "p")):
             pass
