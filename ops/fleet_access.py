@@ -74,8 +74,8 @@ def redis_access(exposure: Exposure, folder: DataFolder, password: str | None) -
     found = kept_secret(folder.redis_password) if password is None else password
     if not found:
         raise StackError(
-            f"--redis-port opens Redis on {exposure.host} and its password is empty: whoever reaches"
-            " it would own the fleet. Unset WHERRY_REDIS_PASSWORD, and one is made and kept in"
+            f"--redis-port opens Redis on {exposure.host} and its password is empty: whoever"
+            " reaches it would own the fleet. Unset WHERRY_REDIS_PASSWORD, and one is made and kept in"
             f" {folder.redis_password}, or set one"
         )
     return RedisAccess(exposure, found, kept_secret(folder.worker_password))
