@@ -17,7 +17,9 @@ from .metric_specs import SPECS, Kind, MetricSpec
 # Prometheus reads a series' beginning off its values; these would double the page.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
-T, K, V = TypeVar("T"), TypeVar("K"), TypeVar("V")
+T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
 
 #: Whether processes that share a port write their values side by side into files.
 SHARED: bool = getattr(ValueClass, "_multiprocess", False)
