@@ -122,15 +122,23 @@ def test_the_first_that_has_it_answers() -> None:
 
 
 def test_of_each_entry_the_first_that_has_it_answers() -> None:
-    assert found_each([["a", None], [None, "b"]]) == ["a", "b"]
-    assert found_each([["a"], RedisAway(["text"])]) == ["a"]
+    some: list[str | None] = ["a", None]
+    others: list[str | None] = [None, "b"]
+    assert found_each([some, others]) == ["a", "b"]
+    in_part: list[list[str | None] | Exception] = [["a"], RedisAway(["text"])]
+    assert found_each(in_part) == ["a"]
     assert found_each([[None], [None]]) == [None]
+    in_part[0] = some
     with pytest.raises(RedisAway):
-        found_each([["a", None], RedisAway(["text"])])
+        found_each(in_part)
 
 
 def test_what_must_be_whole_is_refused_in_part() -> None:
     assert (everywhere([7, 8]), summed([1, 2]), joined([[1], [2]])) == (7, 3, [1, 2])
-    for merge in (everywhere, summed, joined):
-        with pytest.raises(Unavailable):
-            merge([[], RedisAway(["text"])])  # type: ignore[operator] # of three kinds
+    with pytest.raises(Unavailable):
+        everywhere([7, RedisAway(["text"])])
+    with pytest.raises(Unavailable):
+        summed([7, RedisAway(["text"])])
+    in_part: list[list[int] | Exception] = [[7], RedisAway(["text"])]
+    with pytest.raises(Unavailable):
+        joined(in_part)
