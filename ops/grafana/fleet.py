@@ -79,7 +79,7 @@ FLEET = Dashboard(
                     "workers lost": "max(increase(wherry_lease_losses_total[5m]))",
                     "answers late": "max(increase(wherry_late_answers_total[5m]))",
                     "jobs taken back": "max(increase(wherry_requeues_total[5m]))",
-                    "dead letters": "max(increase(wherry_dead_letters_total[5m]))",
+                    "dead letters": "max(increase(wherry_jobs_dead_lettered_total[5m]))",
                 },
                 description="In five minutes.",
             ),
