@@ -27,7 +27,7 @@ from .proxy import Fate, Lose, Proxy, Seen, full
 #: What only differs by how it is awaited.
 SAME = (
     *("submit", "status", "wait", "result", "cancel", "infer", "map", "models", "get", "post"),
-    *("delete", "forget"),
+    *("delete", "forget", "readiness"),
     "__init__",
 )
 
