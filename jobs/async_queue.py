@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Sequence
@@ -63,6 +64,8 @@ class _Waiting(Generic[T]):
     since: float
     #: Whether a server that is no primary any more has answered it.
     turned: bool = False
+    #: What it did when it was sent first, where replicas lacked that: it may be found done then.
+    done: T | None = None
 
 
 class AsyncQueue:
@@ -140,8 +143,7 @@ class _RoundTrips:
             batch, self._pending = self._pending[:_MAX_PIPELINE], self._pending[_MAX_PIPELINE:]
             batch, answers = await self._answered(batch)
             if any(isinstance(answer, errors.NotReplicated) for answer in answers):
-                # The sentinels may know of another by now.
-                await self._redis.connection_pool.disconnect(inuse_connections=False)
+                await self._connect_anew()  # the sentinels may know of another by now
             for each, answer in zip(batch, answers, strict=True):
                 if each.future.done():  # its caller went away
                     continue
@@ -157,7 +159,7 @@ class _RoundTrips:
     ) -> tuple[list[_Waiting[Any]], Sequence[Any]]:
         """Steps with their answers; those that are to be tried again are not among them."""
         try:
-            return batch, await self._round_trip([each.call for each in batch])
+            return batch, await self._round_trip(batch)
         except redis.RedisError as error:
             over = await self._patient_with(error, batch)
             return over, [translate(error)] * len(over)
@@ -189,30 +191,42 @@ class _RoundTrips:
             each.turned |= demoted
             (again if more else over).append(each)
         self._pending = again + self._pending
-        await self._redis.connection_pool.disconnect(inuse_connections=False)
+        await self._connect_anew()
         if again:
             await asyncio.sleep(PAUSE_S)
         return over
 
-    async def _round_trip(self, calls: Sequence[Call[Any]]) -> list[Any]:
-        answers: list[Any] = [None] * len(calls)
-        todo = list(range(len(calls)))
+    async def _connect_anew(self) -> None:
+        """Let go of connections. One that does not close in time is no reason to answer nobody."""
+        with contextlib.suppress(redis.RedisError, OSError):
+            await self._redis.connection_pool.disconnect(inuse_connections=False)
+
+    async def _round_trip(self, batch: Sequence[_Waiting[Any]]) -> list[Any]:
+        answers: list[Any] = [None] * len(batch)
+        todo = list(range(len(batch)))
         for _ in range(2):
-            replies, has_it = await self._send([calls[index] for index in todo])
+            replies, has_it = await self._send([batch[index].call for index in todo])
             missing = []
             for index, reply in zip(todo, replies, strict=True):
+                answers[index] = self._answer(batch[index], reply, has_it)
                 if missing_script(reply):
                     missing.append(index)
-                    continue
-                answer = calls[index].read(reply)
-                lacking = None if isinstance(answer, Exception) else self._lacking(has_it)
-                answers[index] = lacking or answer
             if not missing:
                 break
-            for text in {script.text for index in missing if (script := calls[index].script)}:
+            for text in {script.text for i in missing if (script := batch[i].call.script)}:
                 await self._redis.script_load(text)
             todo = missing
         return answers
+
+    def _answer(self, each: _Waiting[Any], reply: Sequence[Any], has_it: int) -> Any:
+        """What is said of a step. One that was sent before is not told that it was done before."""
+        answer = each.call.read(reply)
+        if each.done and (not answer or isinstance(answer, errors.Conflict)):
+            answer = each.done
+        lacking = None if isinstance(answer, Exception) else self._lacking(has_it)
+        if lacking:
+            each.done = answer
+        return lacking or answer
 
     def _lacking(self, has_it: int) -> errors.NotReplicated | None:
         if self._replicas is None or has_it >= self._replicas.least:

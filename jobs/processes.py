@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from ..tasks.catalog import ModelDeclaration
 from . import queue_format
@@ -28,6 +29,9 @@ SHARED = (
     "lease_ttl_s",
 )
 
+#: Leases without a word from a process, after which it counts as gone.
+LEASES = 3
+
 
 def about(settings: JobsSettings) -> dict[str, object]:
     """Version, queue format, place, own clock, and shared settings that are not the defaults."""
@@ -38,6 +42,11 @@ def about(settings: JobsSettings) -> dict[str, object]:
         "settings": unlike_default(settings),
         "seen_at_ms": int(time.time() * 1000),
     }
+
+
+def is_silent(said: Mapping[str, Any], now_ms: float, settings: JobsSettings) -> bool:
+    """Whether a process that says each moment that it lives has not done so for long."""
+    return now_ms - int(said.get("seen_at_ms", 0)) > LEASES * 1000 * settings.lease_ttl_s
 
 
 def unlike_default(settings: JobsSettings) -> dict[str, object]:

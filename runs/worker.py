@@ -17,7 +17,7 @@ from ..jobs.fleet_queue import open_blocking
 from ..jobs.group import Group
 from ..jobs.measured_store import MeasuredStore
 from ..jobs.outage import Outage
-from ..jobs.processes import about
+from ..jobs.processes import LEASES, about, is_silent
 from ..jobs.proof import shown
 from ..jobs.run_records import RunError, RunExport, RunState, Step
 from ..jobs.run_steps import (
@@ -72,10 +72,6 @@ _PAUSE_S = 2.0
 #: Seconds without a ticket, while steps wait and this process is free, after which Celery's
 #: consumer is restarted.
 _PATIENCE_S = 10.0
-
-#: Leases after which a run worker that nobody hears of is forgotten, and a forgotten run's blobs
-#: can have nobody left who writes more of them.
-_LEASES = 3
 
 #: What stands for the steps that wait, for whoever judges whether tickets come.
 _WAITING = Group(FAMILY, "-", "-")
@@ -314,8 +310,7 @@ class RunWorker:
         return {"state": state, "reason": self._cordon.reason or self._apart}
 
     def _is_gone(self, info: dict[str, Any]) -> bool:
-        silent_s = time.time() - int(info.get("seen_at_ms", 0)) / 1000
-        return is_gone(info) or silent_s > _LEASES * self._jobs.lease_ttl_s
+        return is_gone(info) or is_silent(info, time.time() * 1000, self._jobs)
 
     def _remove(self) -> None:
         """Remove the blobs of forgotten runs, and again when nobody can write more of them."""
@@ -323,5 +318,5 @@ class RunWorker:
             for run_id, at_ms in self._queue.run(removing(self._jobs)):
                 for blob in self._store.blobs(f"run/{run_id}/"):
                     self._store.delete(blob.ref)
-                if time.time() - at_ms / 1000 > _LEASES * self._jobs.lease_ttl_s:
+                if time.time() - at_ms / 1000 > LEASES * self._jobs.lease_ttl_s:
                     self._queue.run(removed(run_id, self._jobs))

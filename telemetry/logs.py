@@ -111,13 +111,23 @@ def _head(at_s: float, level: str, logger: str, message: str) -> dict[str, Any]:
 
 
 def _written(told: Mapping[str, Any]) -> str:
-    return to_json(told, fallback=str, inf_nan_mode="strings").decode()
+    try:
+        return to_json(told, fallback=str, inf_nan_mode="strings").decode()
+    except ValueError:  # what has no place in JSON, as names of files that are no UTF-8
+        return to_json({name: _plain(value) for name, value in told.items()}).decode()
+
+
+def _plain(value: object) -> object:
+    """A value as text that is UTF-8; numbers stay."""
+    if value is None or isinstance(value, int):
+        return value
+    return str(value).encode("utf-8", "backslashreplace").decode()
 
 
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
-    except (TypeError, ValueError):  # arguments that do not fit are no reason to lose the line
+    except (TypeError, ValueError, LookupError):  # arguments that do not fit lose no line
         return f"{record.msg} {record.args}"
 
 

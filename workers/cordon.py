@@ -57,9 +57,9 @@ class Cordon:
     def look(self) -> None:
         """Ask what is asked of us, and heed it. Raises Unavailable."""
         asked = self._queue.run(drain_asked(self._identity.node, self._settings))
-        if asked and asked.ends and asked.ends != self._identity.id:
-            # It was for the process before, which has ended.
-            self._queue.run(undrain(self._identity.node, self._settings))
+        if asked and asked.ends not in ("", self._identity.id):
+            # For the process before, which has ended; or for another that bears our name, which
+            # takes the word back when it ends.
             asked = None
         if (asked is not None) != self.on:
             self._heed(on=asked is not None)

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from ...jobs.fleet import FleetView
 from ...jobs.metrics import MODELS_A_CALL, FleetCounts, ModelCounts, fleet_counts, model_counts
+from ...jobs.processes import is_silent
 from ...jobs.record import GroupView
 from ...jobs.run_steps import run_workers
 from ...protocol.errors import WherryError
@@ -18,7 +19,7 @@ from .scaling import FamilyScaling, scaling_of
 from .service import Service
 
 #: Seconds that a look is good for. One that takes long is good for longer, so that all looks
-#: together take a twentieth of the time at most.
+#: together take a twentieth of the time at most; one that failed, for as long as it took.
 _GOOD_S, _SHARE = 1.0, 20.0
 
 #: Seconds that a look may take: Prometheus gives a scrape ten.
@@ -71,15 +72,18 @@ class FleetMetrics:
             await asyncio.gather(self._looking, return_exceptions=True)
 
     async def _look(self) -> FleetReading | None:
-        began = self._clock()
+        began, share = self._clock(), 1.0
         try:
             async with asyncio.timeout(_PATIENCE_S):
-                return await self._reading()
+                reading = await self._reading()
+            share = _SHARE
         except (WherryError, TimeoutError):
-            return None
+            return None  # which is not to be told for long once Redis is back
+        else:
+            return reading
         finally:
             took = self._clock() - began
-            self._good_until = self._clock() + max(_GOOD_S, took * _SHARE)
+            self._good_until = self._clock() + max(_GOOD_S, took * share)
 
     async def _reading(self) -> FleetReading:
         service, run = self._service, self._service.queue.run
@@ -97,7 +101,6 @@ class FleetMetrics:
         for page in pages:
             found = await run(model_counts(page, service.jobs))
             models.update(found)
-        silent_ms = 3000 * service.jobs.lease_ttl_s
         return FleetReading(
             fleet=fleet,
             counts=counts,
@@ -111,7 +114,7 @@ class FleetMetrics:
             run_workers={
                 worker: info
                 for worker, info in runs.items()
-                if fleet.now_ms - int(info.get("seen_at_ms", 0)) <= silent_ms
+                if not is_silent(info, fleet.now_ms, service.jobs)
             },
             max_waiting=service.jobs.max_waiting,
             scaling=scaling,

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import Request
 
+from ...jobs.processes import is_silent
 from ...jobs.run_steps import run_workers
 from .service import Service
 
@@ -26,7 +27,8 @@ async def targets_of(service: Service, request: Request) -> list[dict[str, Any]]
             named = ",".join(map(str, families)) if isinstance(families, list) else ""
             found += _of_worker(worker.info, part="worker", family=named)
     for info in runs.values():
-        found += _of_worker(info, part="runs", family="runs")
+        if not is_silent(info, fleet.now_ms, service.jobs):
+            found += _of_worker(info, part="runs", family="runs")
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from ...jobs.demand import (
 )
 from ...jobs.fleet import FleetView
 from ...jobs.group import Group
+from ...jobs.reach import RedisAway
 from ...jobs.record import WorkerView
 from ...jobs.scaling import FamilyDemand, Lane, Policy, ScalingPlan, plan, recall, remember
 from ...protocol.errors import ModelNotFound
@@ -78,13 +80,19 @@ async def scaling_of(
 ) -> list[FamilyScaling]:
     """How the families stand, by their policies: all, by that of the settings, where None is given.
 
-    Raises Unavailable.
+    Of all, those whose own Redis is away are left out: nobody knows what waits there. Raises
+    Unavailable, also for one that is named.
     """
     fleet, demand = await asyncio.gather(service.fleet(), service.demand.read())
     await service.live.learn()
     if policies is None:
         families = {*service.catalog.families(), *(group.family for group, _ in demand)}
-        policies = dict.fromkeys(sorted(families), policy_of(service.settings))
+        found = []
+        for family in sorted(families):
+            with contextlib.suppress(RedisAway):
+                policy = policy_of(service.settings)
+                found.append(await _family(service, family, policy, demand, fleet))
+        return found
     return [
         await _family(service, family, policy, demand, fleet) for family, policy in policies.items()
     ]
@@ -94,6 +102,8 @@ async def _family(
     service: Service, family: str, policy: Policy, demand: Demand, fleet: FleetView
 ) -> FamilyScaling:
     """One family's plan; what is remembered for the next look is written back."""
+    if family in fleet.away | service.demand.away | service.queue.away_families:
+        raise RedisAway((family,))
     mine = {key: each for key, each in demand.items() if key[0].family == family}
     costs = await _costs(service, family, {group for group, _ in mine})
     live = [worker for worker in fleet.workers if _is_for(worker, family)]

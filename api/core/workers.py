@@ -7,6 +7,7 @@ from typing import Any
 
 from ...jobs.drain import ask_drain, undrain
 from ...jobs.fleet import FleetView, RunningModel, at_work
+from ...jobs.processes import is_silent
 from ...jobs.proof import shown
 from ...jobs.record import WorkerView
 from ...jobs.run_steps import run_workers
@@ -57,7 +58,7 @@ async def workers_of(service: Service) -> dict[str, Any]:
     """All workers, those that do runs among them, and the APIs."""
     fleet, runs = await service.fleet(), await service.queue.run(at_work(service.jobs))
     seen = [worker_view(each, fleet.now_ms, runs.get(each.id, ())) for each in fleet.workers]
-    seen += [worker_view(each, fleet.now_ms, ()) for each in await _run_workers(service)]
+    seen += [worker_view(each, fleet.now_ms, ()) for each in await _run_workers(service, fleet)]
     proof = await service.queue.run(shown(service.jobs))
     return {
         "workers": sorted(seen, key=lambda each: (each["node"], each["id"])),
@@ -78,12 +79,12 @@ def _api_view(api: str, said: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
     }
 
 
-async def _run_workers(service: Service) -> list[WorkerView]:
+async def _run_workers(service: Service, fleet: FleetView) -> list[WorkerView]:
     """Run workers, told as the others: those of an earlier version say little."""
     return [
         WorkerView(
             id=worker,
-            alive=True,
+            alive=not is_silent(info, fleet.now_ms, service.jobs),
             running=int(info.get("running", 0)),
             info={"families": [_RUNS], "state": "ready", **info},
         )
@@ -93,7 +94,8 @@ async def _run_workers(service: Service) -> list[WorkerView]:
 
 async def _named(service: Service, name: str, fleet: FleetView) -> list[WorkerView]:
     """Workers that live by an id or a Celery node name. Raises NotFound that names those there."""
-    alive = [each for each in fleet.workers if each.alive] + await _run_workers(service)
+    workers = [*fleet.workers, *await _run_workers(service, fleet)]
+    alive = [each for each in workers if each.alive]
     found = [each for each in alive if name in (each.id, each.node)]
     if not found:
         names = ", ".join(sorted({each.node for each in alive})) or "none"
@@ -106,7 +108,10 @@ async def drain(service: Service, name: str, *, end: bool = False) -> dict[str, 
 
     Raises NotFound, Conflict for a worker of a version that heeds no such word.
     """
-    found = await _named(service, name, await service.fleet())
+    fleet = await service.fleet()
+    found = await _named(service, name, fleet)
+    if not end:  # it is a word to all that bear the name
+        found = await _named(service, found[0].node, fleet)
     for worker in found:
         if not worker.version:
             raise Conflict(
@@ -115,9 +120,16 @@ async def drain(service: Service, name: str, *, end: bool = False) -> dict[str, 
             )
     if end and len(found) > 1:
         raise Conflict(f"{len(found)} workers bear the name {name!r}: name one by its id")
-    asked = ask_drain(found[0].node, service.jobs, ends=found[0].id if end else "")
-    await service.queue.run(asked)
+    for family in sorted({_family(worker) for worker in found}):
+        ends = found[0].id if end else ""
+        await service.queue.run(ask_drain(found[0].node, service.jobs, ends=ends, family=family))
     return {"node": found[0].node, "workers": [each.id for each in found], "end": end}
+
+
+def _family(worker: WorkerView) -> str:
+    """One that it serves: it has the Redis of all of them."""
+    families = worker.info.get("families")
+    return str(families[0]) if isinstance(families, list) and families else ""
 
 
 async def undrain_worker(service: Service, name: str) -> dict[str, Any]:

@@ -14,7 +14,9 @@ import redis
 from wherry.jobs import AsyncQueue, JobsSettings, NewJob, Queue
 from wherry.jobs.async_queue import Replicas
 from wherry.jobs.connection import close, connect
+from wherry.jobs.keys import Keys
 from wherry.jobs.read import read
+from wherry.jobs.recover import requeue
 from wherry.jobs.submit import submit
 from wherry.protocol.errors import NotReplicated, Unavailable
 
@@ -57,6 +59,14 @@ async def opened(url: str, replicas: Replicas | None = None) -> AsyncIterator[As
 
 def job_of(new_job: NewJobs) -> NewJob:
     return new_job(id=f"failover-{next(_numbers)}")
+
+
+def _has_dead(cluster: FailingOver, dead: str) -> bool:
+    client = connect(cluster.primary.url)
+    try:
+        return bool(client.zcard(dead))
+    finally:
+        close(client)
 
 
 def test_a_step_waits_for_the_next_primary(in_step: FailingOver, new_job: NewJobs) -> None:
@@ -136,6 +146,52 @@ def test_what_no_replica_has_is_told_and_sending_it_again_settles_it(
                 assert record is not None
             again = await other.run(submit(job, settings))
             assert (again.id, again.created) == (job.id, False)
+
+    asyncio.run(play())
+
+
+def test_what_is_done_once_is_not_told_done_before_where_replicas_lack_it(
+    in_step: FailingOver, new_job: NewJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is sent again, as long as its server may turn out to be the primary no more."""
+    monkeypatch.setattr("wherry.jobs.async_queue._TURN_S", 0.5)
+    settings, job = JobsSettings(redis_url=in_step.url), job_of(new_job)
+    [replica] = [each for each in in_step.servers if each is not in_step.primary]
+    dead = Keys(settings.key_prefix).dead
+
+    async def play() -> None:
+        async with opened(in_step.url, Replicas(1, 0.2)) as queue:
+            await queue.run(submit(job, settings))
+            await queue.redis.zadd(dead, {job.id: 1})
+            with stopped(replica), pytest.raises(NotReplicated):
+                await queue.run(requeue(job.id, job.group, settings))
+            await queue.redis.zadd(dead, {job.id: 1})
+            with stopped(replica):
+                asked = asyncio.create_task(queue.run(requeue(job.id, job.group, settings)))
+                await asyncio.to_thread(until, lambda: not _has_dead(in_step, dead))
+            assert await asked is True, "the replica came back in time"
+
+    asyncio.run(play())
+
+
+def test_connections_that_do_not_close_leave_nobody_waiting(
+    in_step: FailingOver, new_job: NewJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one over TLS to a server that froze: redis-py gives up on it after some seconds."""
+    settings, before = JobsSettings(redis_url=in_step.url), in_step.primary
+
+    async def play() -> None:
+        async with opened(in_step.url) as queue:
+            await queue.run(submit(job_of(new_job), settings))
+
+            async def disconnect(inuse_connections: bool = True) -> None:
+                raise redis.TimeoutError("Timed out closing connection")
+
+            with monkeypatch.context() as patch, stopped(before):
+                patch.setattr(queue.redis.connection_pool, "disconnect", disconnect)
+                async with asyncio.timeout(30):
+                    stored = await queue.run(submit(job_of(new_job), settings))
+            assert stored.created
 
     asyncio.run(play())
 

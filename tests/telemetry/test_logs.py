@@ -74,6 +74,17 @@ def test_what_fits_no_json_is_told_all_the_same() -> None:
     assert line["nan"] == "NaN"
 
 
+def test_what_is_no_text_loses_no_line() -> None:
+    loop: list[object] = []
+    loop.append(loop)
+    for odd in ("photo-\udcff.jpg", b"\xff", loop, {"deep": "\ud800"}):
+        told = {"msg": "cannot read %s", "args": (odd,), "odd": odd, "tries": 2}
+        line = json.loads(logs.JsonFormatter().format(logging.makeLogRecord(told)))
+        assert line["message"].startswith("cannot read ")
+        assert (line["odd"] != "", line["tries"]) == (True, 2)
+        json.dumps(line, ensure_ascii=False).encode()  # UTF-8 for whoever collects it
+
+
 def test_uvicorns_and_celerys_lines_come_out_alike(log: io.StringIO) -> None:
     for name in ("uvicorn.error", "celery.worker", "py.warnings"):
         logging.getLogger(name).warning("said")

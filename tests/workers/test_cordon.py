@@ -100,7 +100,15 @@ def test_a_word_to_the_process_before_is_not_for_the_next(bench: Bench) -> None:
     bench.ask(bench.id)
     later, _ = bench.made()
     later.look()
-    assert (later.on, bench.ended, bench.asked) == (False, 0, False)
+    assert (later.on, bench.ended) == (False, 0)
+
+
+def test_one_of_two_that_bear_a_name_ends_whichever_looks_first(bench: Bench) -> None:
+    other, _ = bench.made()
+    bench.ask(bench.id)
+    other.look()
+    bench.cordon.look()
+    assert (other.on, bench.cordon.on, bench.ended, bench.asked) == (False, True, 1, False)
 
 
 def test_a_drained_worker_leaves_jobs_to_others_and_says_so(process: Process) -> None:

@@ -18,6 +18,7 @@ from wherry.jobs import JobsSettings
 from wherry.jobs.keys import Keys
 from wherry.ops.ports import free_port
 from wherry.ops.redis_server import RedisServer
+from wherry.protocol.errors import Unavailable
 from wherry.telemetry.metric_specs import FLEET, SPECS, TRITON
 
 from ..conftest import Server, Worker
@@ -211,6 +212,30 @@ def test_a_look_that_takes_long_is_good_for_longer(monkeypatch: pytest.MonkeyPat
         now[0] += 39
         assert await fleet.read() == 1
         now[0] += 2
+        assert await fleet.read() == 2
+
+    asyncio.run(scrape())
+
+
+def test_a_look_that_failed_is_good_for_a_moment_only() -> None:
+    """An outage is over on the page when it is over."""
+    now = [0.0]
+
+    class Away(FleetMetrics):
+        looks = 0
+
+        async def _reading(self) -> Any:
+            self.looks += 1
+            now[0] += 3.0  # s
+            if self.looks == 1:
+                raise Unavailable
+            return self.looks
+
+    async def scrape() -> None:
+        no_service: Any = None
+        fleet: Any = Away(no_service, clock=lambda: now[0])
+        assert await fleet.read() is None
+        now[0] += 3.5
         assert await fleet.read() == 2
 
     asyncio.run(scrape())

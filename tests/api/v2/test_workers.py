@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -9,6 +10,7 @@ import httpx
 
 import wherry
 from wherry.jobs.drain import Drain, drain_asked
+from wherry.jobs.fleet import heartbeat
 from wherry.jobs.processes import about
 from wherry.jobs.run_steps import beat
 
@@ -24,11 +26,17 @@ def listed(http: httpx.Client) -> list[dict[str, Any]]:
     return found
 
 
+def beat_runs(worker: Worker, silent_s: float = 0.0) -> None:
+    """As a run worker of an earlier version says that it lives."""
+    said = {"node": "runs-0@here", "seen_at_ms": int((time.time() - silent_s) * 1000)}
+    worker.queue.run(beat("runs-0@here#1", said, worker.jobs))
+
+
 def test_workers_run_workers_and_apis_tell_their_versions(
     http: httpx.Client, worker: Worker
 ) -> None:
     ready(worker, device="cpu")
-    worker.queue.run(beat("runs-0@here#1", {"node": "runs-0@here"}, worker.jobs))
+    beat_runs(worker)
     shown = http.get("/v2/workers").json()
     old, new = shown["workers"]
     assert (new["node"], new["version"]) == ("text-0@here", wherry.__version__)
@@ -37,8 +45,30 @@ def test_workers_run_workers_and_apis_tell_their_versions(
     assert all(api["version"] == wherry.__version__ for api in shown["apis"])
 
 
+def test_a_run_worker_that_says_nothing_for_long_lives_no_more(
+    http: httpx.Client, worker: Worker
+) -> None:
+    """Another would take it off the list; there may be none."""
+    beat_runs(worker, silent_s=3600)
+    [seen] = listed(http)
+    assert seen["alive"] is False
+    assert http.post("/v2/workers/runs-0@here/drain").status_code == 404
+
+
+def test_a_word_to_one_is_told_of_all_that_hear_it(http: httpx.Client, worker: Worker) -> None:
+    ready(worker)
+    twin = "text-0@here#twin"
+    said = {**about(worker.jobs), "node": "text-0@here", "families": ["text"]}
+    worker.queue.run(heartbeat(twin, said, worker.jobs))
+    told = http.post(f"/v2/workers/{quote(twin, safe='')}/drain").json()
+    assert sorted(told["workers"]) == sorted([WORKER, twin])
+    alone = http.post(f"/v2/workers/{quote(twin, safe='')}/drain", json={"end": True}).json()
+    assert alone["workers"] == [twin]
+    assert asked(worker) == Drain(twin)
+
+
 def test_one_is_found_by_its_id_or_node_name(http: httpx.Client, worker: Worker) -> None:
-    worker.queue.run(beat("runs-0@here#1", {"node": "runs-0@here"}, worker.jobs))
+    beat_runs(worker)
     for name in ("runs-0@here", "runs-0@here#1"):
         assert http.get(f"/v2/workers/{quote(name)}").json()["id"] == "runs-0@here#1"
     gone = http.get("/v2/workers/text-9@here")
