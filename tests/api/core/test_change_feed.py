@@ -39,14 +39,14 @@ class _Subscription:
         self.pings += 1
         self._pong = self._answers
 
-    async def get_message(self, *, timeout: float) -> dict[str, Any] | None:
+    async def get_message(self, **how: float) -> dict[str, Any] | None:
         self.looks += 1
         if self.looks > _LOOKS:
             raise _Enough
         if self._pong:
             self._pong = False
             return {"type": "pong", "channel": None, "data": b""}
-        self.now += timeout - 0.0006
+        self.now += how["timeout"] - 0.0006
         return None
 
 
@@ -54,11 +54,12 @@ async def _listen(subscription: _Subscription, monkeypatch: pytest.MonkeyPatch) 
     clock = SimpleNamespace(monotonic=lambda: subscription.now)
     monkeypatch.setattr(waiters, "time", clock)
     connection = SimpleNamespace(pubsub=lambda **_: subscription)
-    queue = cast(AsyncQueue, SimpleNamespace(redis=connection, timeout_s=10.0, parts=[]))
+    queue = cast("AsyncQueue", SimpleNamespace(redis=connection, timeout_s=10.0, parts=[]))
     feed = waiters.Waiters(queue, JobsSettings())
     await feed._listen(queue, lambda: None)
 
 
+@pytest.mark.anyio
 async def test_an_idle_fleet_is_asked_and_kept(monkeypatch):
     subscription = _Subscription(answers=True)
     with pytest.raises(_Enough):
@@ -66,6 +67,7 @@ async def test_an_idle_fleet_is_asked_and_kept(monkeypatch):
     assert subscription.pings == _LOOKS // 2
 
 
+@pytest.mark.anyio
 async def test_one_that_answers_no_ping_is_given_up(monkeypatch):
     subscription = _Subscription(answers=False)
     with pytest.raises(redis.ConnectionError, match="silent for 20 s"):
