@@ -23,7 +23,7 @@ from .durations import seconds_of
 from .fleet_tables import job_view, listed_jobs_table
 from .jobs import JobView
 from .outcomes import attempt, show_error, show_jobs
-from .terminal import AsJson, Url, connected, print_json, show, stdout
+from .terminal import AsJson, Url, connected, print_error, print_json, show, stdout
 
 #: Jobs of one call.
 _PAGE = 1000
@@ -124,7 +124,12 @@ def jobs(
                 print_json(each)
             return
         listed = [JobView.model_validate(each) for each in found]
+        served = [] if listed or not model else client.models()  # or is it a slip of the pen?
     show(listed_jobs_table(listed) if listed else "no jobs" + (" of this kind" if query else ""))
+    names = [str(each["name"]) for each in served]
+    if names and model not in names:
+        print_error(f"there is no model {model!r}; there are {', '.join(names)}")
+        raise typer.Exit(1)
 
 
 def cancel(

@@ -19,11 +19,13 @@ def register(app: typer.Typer) -> None:
     app.command("capacity")(command)
 
 
-def size_of(text: str) -> int:
-    """Bytes. Raises BadParameter."""
+def size_of(option: str, text: str) -> int:
+    """Bytes, as an option says them. Raises BadParameter."""
     found = _SIZE.fullmatch(text.strip())
     if not found:
-        raise typer.BadParameter(f"{text!r} is no size: write 20kB, 2MB, 32GiB or a number")
+        raise typer.BadParameter(
+            f"{option} {text!r} is no size: write 20kB, 2MB, 32GiB or a number"
+        )
     number, unit, binary = found.groups()
     step = 1024 if binary else 1000
     return int(float(number) * step ** ("kmg".index(unit.lower()) + 1 if unit else 0))
@@ -50,16 +52,16 @@ def command(
     """Say how full one Redis is under a load, and how many jobs a second it ends at."""
     load = capacity.Load(
         jobs_per_s=jobs_per_s,
-        payload_bytes=size_of(payload),
-        result_bytes=size_of(result),
+        payload_bytes=size_of("--payload", payload),
+        result_bytes=size_of("--result", result),
         ttl_s=ttl,
         waiting=waiting,
         batch=batch,
         named=named,
     )
     machine = capacity.Machine(
-        memory_bytes=max(1, size_of(memory)),
-        network_bytes_per_s=max(1, size_of(network)),
+        memory_bytes=max(1, size_of("--memory", memory)),
+        network_bytes_per_s=max(1, size_of("--network", network)),
         speed=speed,
     )
     full = capacity.fullness(load, machine)

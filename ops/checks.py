@@ -110,3 +110,16 @@ def answers(http: httpx.Client, url: str) -> bool:
         return http.get(url).status_code == 200
     except httpx.HTTPError:
         return False
+
+
+def drained(http: httpx.Client, url: str) -> list[str]:
+    """What workers say that an operator drained, if nothing else keeps the fleet from serving."""
+    try:
+        reasons = http.get(f"{url}/v2/health/ready").json()["reasons"]
+        workers = http.get(f"{url}/v2/workers").json()["workers"]
+    except (httpx.HTTPError, ValueError, KeyError):
+        return []
+    held = [each for each in workers if each["alive"] and each["state"] == "draining"]
+    explained = [f"no worker for family {family!r}" for each in held for family in each["families"]]
+    explained += [f"worker {each['id']} does not serve: {each['reason']}" for each in held]
+    return [f"{each['node']} is {each['reason']}" for each in held if set(reasons) <= {*explained}]

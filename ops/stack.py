@@ -30,6 +30,7 @@ from .checks import (
     StackError,
     answers,
     choose_port,
+    drained,
     failed_models,
     ping_redis,
     require_grpc,
@@ -419,7 +420,7 @@ class Stack:
         self.log("api", f"ready at {self.url}  (page: {self.url}/docs)")
         if self.grpc_port:
             self.log("api", f"gRPC ready at {self.grpc_url}")
-        self._wait(http, "workers", f"{self.url}/v2/health/ready", deadline)
+        self._wait(http, "workers", f"{self.url}/v2/health/ready", deadline, self._all_drained)
         self.failed_models = failed_models(http, self.url)
         for name, child in self.children.items():
             if name.startswith("worker-"):
@@ -428,14 +429,28 @@ class Stack:
             self._wait(http, "flower", f"{self.flower_url}/healthcheck", deadline)
             self.log("flower", f"ready at {self.flower_url}")
 
-    def _wait(self, http: httpx.Client, what: str, url: str, deadline: float) -> None:
-        """Wait until the URL answers 200."""
-        while not answers(http, url):
+    def _wait(
+        self,
+        http: httpx.Client,
+        what: str,
+        url: str,
+        deadline: float,
+        otherwise: Callable[[httpx.Client], bool] = lambda _: False,
+    ) -> None:
+        """Wait until the URL answers 200, or it is well otherwise."""
+        while not (answers(http, url) or otherwise(http)):
             self._check_starting()
             if time.monotonic() > deadline:
                 raise StackError(f"{what} not ready after {self._patience_s:.0f} s")
             if self.halt.wait(0.1):
                 raise StackHaltedError
+
+    def _all_drained(self, http: httpx.Client) -> bool:
+        """Whether only an operator's word, of before this start, keeps workers from serving."""
+        held = drained(http, self.url)
+        for why in held:
+            self.log("workers", why)
+        return bool(held)
 
     def _check_starting(self) -> None:
         for child in self.children.values():

@@ -12,9 +12,12 @@ from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, redis, virtual
 from kombu.utils.json import dumps
-from redis.exceptions import OutOfMemoryError
+from redis import Connection, SSLConnection
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import OutOfMemoryError, ResponseError
 
 from ..jobs import connection
+from ..jobs.call import is_away
 from ..jobs.celery_redis import for_celery
 
 log = logging.getLogger(__name__)
@@ -31,6 +34,39 @@ class TicketMessage(virtual.Message):
             raise ValueError(f"no message: {type(error).__name__}") from error
 
 
+class _Patient:
+    """A connection for which a server that takes no writes is one that is away.
+
+    kombu connects anew where a connection broke; any other error of Redis ends the worker.
+    """
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        """A reply."""
+        read: Any = super().read_response  # type: ignore[misc] # of what it is mixed into
+        try:
+            return read(*args, **options)
+        except ResponseError as error:
+            if not is_away(error):
+                raise
+            raise RedisConnectionError(str(error)) from error
+
+
+class _Connection(_Patient, Connection):
+    pass
+
+
+class _TlsConnection(_Patient, SSLConnection):
+    pass
+
+
+class _PrimaryConnection(_Patient, connection.PrimaryConnection):
+    pass
+
+
+class _PrimaryTlsConnection(_Patient, connection.PrimaryTlsConnection):
+    pass
+
+
 class Channel(redis.Channel):
     """A channel that does without the binding tables when they cannot be written.
 
@@ -40,6 +76,8 @@ class Channel(redis.Channel):
     """
 
     Message = TicketMessage
+    connection_class: Any = _Connection
+    connection_class_ssl: Any = _TlsConnection
 
     #: How many heard the last broadcast.
     heard_by = 0
@@ -111,8 +149,8 @@ class Transport(redis.Transport):
 class SentinelChannel(Channel, redis.SentinelChannel):
     """The channel of a Redis that fails over: it serves no server but the primary."""
 
-    connection_class = connection.PrimaryConnection
-    connection_class_ssl: Any = connection.PrimaryTlsConnection
+    connection_class = _PrimaryConnection
+    connection_class_ssl = _PrimaryTlsConnection
 
 
 class SentinelTransport(Transport):

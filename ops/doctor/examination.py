@@ -35,7 +35,7 @@ from .parties import descriptors_of, parties
 _CALLS, _BLOB_BYTES = 50, 1024
 
 #: Of what is asked of Redis' configuration: the rest is in INFO.
-_CONFIG = ("appendfsync", "dir")
+_CONFIG = ("appendfsync", "dir", "min-replicas-to-write")
 
 #: Where each fleet that sweeps a store leaves its name.
 _FLEETS = "fleet/"

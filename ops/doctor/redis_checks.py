@@ -172,6 +172,17 @@ def _replicas(redis: RedisFacts) -> Iterator[Diagnosis]:
             remedy="point WHERRY_REDIS_URL at the primary",
             page=_PAGE,
         )
+    least = int((redis.config or {}).get("min-replicas-to-write") or 0)
+    good = int(info.get("min_slaves_good_slaves", least))  # told where there is a least
+    if info.get("role") == "master" and good < least:
+        yield Diagnosis(
+            check="redis-replicas-few",
+            severity=ERROR,
+            found=f"{good} replicas follow {redis.where}, and min-replicas-to-write is {least}",
+            means="it takes no writes (NOREPLICAS): to all of the fleet it is away",
+            remedy="start the replicas, or CONFIG SET min-replicas-to-write 0 for as long",
+            page="docs/high-availability.md#a-redis-that-fails-over",
+        )
     for number in range(int(info.get("connected_slaves", 0))):
         told = info.get(f"slave{number}")
         if isinstance(told, dict) and (told["state"] != "online" or int(told["lag"]) > _LAG_S):

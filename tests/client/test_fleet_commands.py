@@ -180,6 +180,9 @@ def test_jobs_are_listed_by_state_model_age_and_error(
     assert bad.id in shown
     assert "invalid_row" in shown
     assert call("jobs", "--tenant", "nobody").stdout == "no jobs of this kind\n"
+    mistyped = call("jobs", "--model", "slwo")
+    assert mistyped.exit_code == 1
+    assert "there is no model 'slwo'; there are " in mistyped.stderr
 
 
 def test_a_job_is_shown_with_its_history(call: Wherry, client: Client) -> None:

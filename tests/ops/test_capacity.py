@@ -138,7 +138,7 @@ def test_fuller_batches_cost_less() -> None:
     [("20kB", 20_000), ("20KiB", 20_480), ("2", 2), ("1.5 MB", 1_500_000), ("32GiB", 32 << 30)],
 )
 def test_sizes_are_read_as_they_are_written(text: str, size: int) -> None:
-    assert size_of(text) == size
+    assert size_of("--payload", text) == size
 
 
 def test_the_command_says_what_ends_first() -> None:
@@ -149,4 +149,6 @@ def test_the_command_says_what_ends_first() -> None:
     assert re.search(r"its memory runs out first", said)
     found = json.loads(CliRunner().invoke(app, [*asked, "--json"]).output)
     assert found["ends"] == "memory"
-    assert CliRunner().invoke(app, [*asked, "--memory", "much"]).exit_code == 2
+    refused = CliRunner().invoke(app, [*asked, "--memory", "much"])
+    assert refused.exit_code == 2
+    assert "--memory 'much' is no size" in refused.output

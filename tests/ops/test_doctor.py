@@ -166,6 +166,18 @@ def test_the_redis_of_a_family_is_looked_at_too(patient: Patient, tmp_path: Path
     assert (severity, text.startswith("the Redis of text cannot be reached")) == ("error", True)
 
 
+def test_a_redis_that_wants_for_replicas(patient: Patient) -> None:
+    patient.redis.config_set("min-replicas-to-write", 1)
+    try:
+        facts = patient.facts()
+    finally:
+        patient.redis.config_set("min-replicas-to-write", 0)
+    found = {each.check: each for each in findings(facts)}["redis-replicas-few"]
+    assert found.severity == "error"
+    assert found.found.endswith("and min-replicas-to-write is 1")
+    assert "redis-replicas-few" not in patient.found()
+
+
 def test_a_redis_that_refuses_config_and_a_replica_that_lags(patient: Patient) -> None:
     facts = patient.facts()
     lagging = {"ip": "10.0.0.2", "port": 6379, "state": "online", "lag": 60}

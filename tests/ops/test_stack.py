@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -169,3 +169,27 @@ def test_wherry_up_serves_until_sigterm_and_stops_in_order(tmp_path: Path, model
     stopping = re.findall(r"stopping (\S+):", "".join(output))
     assert stopping == ["runs", "api", "worker-text", "worker-vision", "redis"]
     assert output[-1] == "Stopped in order.\n"
+
+
+def test_a_worker_that_was_drained_before_keeps_no_stack_from_starting(
+    tmp_path: Path, models: Path
+) -> None:
+    told: list[tuple[str, str]] = []
+
+    def started(log: Callable[[str, str], None]) -> Stack:
+        return Stack(models=models, data_dir=tmp_path, flower=False, run_workers=0, log=log)
+
+    def drain(stack: Stack, *, on: bool) -> str:
+        workers = httpx.get(f"{stack.url}/v2/workers").json()["workers"]
+        node = next(str(each["node"]) for each in workers if "text" in each["families"])
+        verb = "drain" if on else "undrain"
+        httpx.post(f"{stack.url}/v2/workers/{node}/{verb}").raise_for_status()
+        return node
+
+    with started(lambda *line: None) as stack:
+        node = drain(stack, on=True)
+    with started(lambda *line: told.append(line)) as stack:
+        why = f"{node} is drained by an operator: `wherry undrain {node}` lets it serve again"
+        assert ("workers", why) in told
+        drain(stack, on=False)
+        until(lambda: httpx.get(f"{stack.url}/v2/health/ready").status_code == 200)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -79,3 +79,25 @@ def test_a_channel_that_is_closed_waits_for_no_ticket_more(redis_url: str) -> No
     began = time.monotonic()
     link.close()
     assert time.monotonic() - began < channel.brpop_timeout / 2
+
+
+def _declare(channel: Any) -> None:
+    Queue("text", Exchange("text"))(channel).declare()  # kombu writes its table in a transaction
+
+
+def _wait_for_a_ticket(channel: Any) -> None:
+    channel.client.brpop("text", 1)
+
+
+@pytest.mark.parametrize("ask", [_declare, _wait_for_a_ticket])
+def test_a_server_that_takes_no_writes_is_one_that_is_away(
+    redis_url: str, connection: redis.Redis, ask: Callable[[Any], None]
+) -> None:
+    connection.config_set("min-replicas-to-write", 1)
+    link = opened(redis_url)
+    try:
+        with pytest.raises(link.connection_errors, match="NOREPLICAS"):
+            ask(link.channel())
+    finally:
+        connection.config_set("min-replicas-to-write", 0)
+        link.release()
