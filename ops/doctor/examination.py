@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -19,9 +19,7 @@ from ...client.client import Client
 from ...jobs import redis_url
 from ...jobs.call import Call, Queue, translate
 from ...jobs.dead import list_dead
-from ...jobs.family_redis import by_url
-from ...jobs.fleet import FIRST_GROUPS, groups, one_view, view
-from ...jobs.fleet_queue import open_blocking
+from ...jobs.fleet import FIRST_GROUPS, groups, view
 from ...jobs.keys import Keys
 from ...jobs.proof import is_in, noted
 from ...jobs.record import GroupView
@@ -49,37 +47,18 @@ def examine(settings: JobsSettings, url: str) -> Facts:
         "lease_ttl_s": settings.lease_ttl_s,
         "api": _api(url),
     }
-    queue = open_blocking(settings)
-    home, *own = queue.parts
+    queue = Queue(settings.redis_url)
     try:
-        server = _redis(home, settings.redis_url)
-        known["redis"] = server
+        server = _redis(queue, settings)
+        known |= {"redis": server, "fleet": _fleet(queue, settings)}
         known["versions"]["redis server"] = _server_version(server)
-        there, known["family_redis"] = _of_families(own, settings)
-        known["fleet"] = _fleet([home, *there], settings)
         store = open_store(settings)
-        known |= {"store": _store([home, *there], store, settings), "disks": _disks(server, store)}
+        known |= {"store": _store(queue, store, settings), "disks": _disks(server, store)}
     except WherryError as error:
         known["fault"] = redis_url.explain(error, settings.redis_url)
     finally:
         queue.close()
     return Facts(**known)
-
-
-def _of_families(
-    queues: Sequence[Queue], settings: JobsSettings
-) -> tuple[list[Queue], dict[str, RedisFacts | str]]:
-    """The Redis servers that families have of their own: those that answer, and all facts."""
-    there, facts = list[Queue](), dict[str, RedisFacts | str]()
-    for queue, (url, families) in zip(queues, by_url(settings.own_redis).items(), strict=True):
-        names = ", ".join(families)
-        try:
-            facts[names] = _redis(queue, url)
-            there.append(queue)
-        except WherryError as error:
-            why = f" ({error.__cause__})" if error.__cause__ else ""
-            facts[names] = f"the Redis of {names} cannot be reached at {redis_url.shown(url)}{why}"
-    return there, facts
 
 
 def _server_version(server: RedisFacts) -> str:
@@ -94,7 +73,7 @@ def _timed(call: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _redis(queue: Queue, url: str) -> RedisFacts:
+def _redis(queue: Queue, settings: JobsSettings) -> RedisFacts:
     client: Any = queue.redis  # typed for async callers as well
     try:
         info = client.info()
@@ -105,9 +84,9 @@ def _redis(queue: Queue, url: str) -> RedisFacts:
     except RedisError as error:
         raise translate(error) from error
     theirs = seconds + micros / 1e6
-    is_here = url.startswith("unix") or _is_local(client)
+    is_here = settings.redis_url.startswith("unix") or _is_local(client)
     return RedisFacts(
-        where=redis_url.shown(url),
+        where=redis_url.shown(settings.redis_url),
         info=info,
         config=_config(client),
         latency=latency,
@@ -132,20 +111,18 @@ def _config(client: Any) -> dict[str, str] | None:
     return found
 
 
-def _fleet(queues: Sequence[Queue], settings: JobsSettings) -> FleetFacts:
-    """Of all Redis servers that answer, home first."""
-    views = [queue.run(view(settings)) for queue in queues]
-    fleet = one_view(views)
-    found = parties(dict(zip(queues, views, strict=True)), settings)
+def _fleet(queue: Queue, settings: JobsSettings) -> FleetFacts:
+    fleet = queue.run(view(settings))
+    found = parties(queue, settings, fleet)
     declared = {model_id for each in found if each.alive for model_id in each.info.get("tasks", ())}
     failed_webhooks = ("ZCARD", Keys(settings.key_prefix).webhooks_failed)
     return FleetFacts(
         view=fleet,
         parties=found,
         declared=frozenset(declared),
-        groups=tuple(group for queue in queues for group in _groups(queue, settings)),
-        dead=sum(queue.run(list_dead(settings, limit=1)).total for queue in queues),
-        webhooks_failed=sum(queue.run(Call([failed_webhooks], parse=int)) for queue in queues),
+        groups=_groups(queue, settings),
+        dead=queue.run(list_dead(settings, limit=1)).total,
+        webhooks_failed=queue.run(Call([failed_webhooks], parse=int)),
     )
 
 
@@ -159,8 +136,8 @@ def _groups(queue: Queue, settings: JobsSettings) -> tuple[GroupView, ...]:
             return tuple(found.values())
 
 
-def _store(queues: Sequence[Queue], store: Store, settings: JobsSettings) -> StoreFacts:
-    proof = queues[0].run(noted(settings))
+def _store(queue: Queue, store: Store, settings: JobsSettings) -> StoreFacts:
+    proof = queue.run(noted(settings))
     fleets_name = proof.store if proof else ""
     is_fleets: bool | None = None
     try:
@@ -168,9 +145,9 @@ def _store(queues: Sequence[Queue], store: Store, settings: JobsSettings) -> Sto
             is_fleets = is_in(store, proof)
         if not is_fleets:  # nothing is written where it may be nobody's store
             return StoreFacts(name=store.name, fleets_name=fleets_name, is_fleets=is_fleets)
-        own = [name for q in queues for name in q.values([Keys(settings.key_prefix).fleet])]
+        [own] = queue.values([Keys(settings.key_prefix).fleet])
         names = {blob.key.removeprefix(_FLEETS) for blob in store.blobs(_FLEETS)}
-        strangers = tuple(sorted(names - {name.decode() for name in own if name}))
+        strangers = tuple(sorted(names - {own.decode() if own else ""}))
         return StoreFacts(
             name=store.name,
             fleets_name=fleets_name,

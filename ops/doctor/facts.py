@@ -116,8 +116,6 @@ class Facts:
     #: Why Redis says nothing.
     fault: str = ""
     redis: RedisFacts | None = None
-    #: Those that families have of their own, by the families; one that is away says why.
-    family_redis: Mapping[str, RedisFacts | str] = field(default_factory=dict)
     fleet: FleetFacts | None = None
     store: StoreFacts | None = None
 

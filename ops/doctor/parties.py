@@ -57,14 +57,12 @@ class Party:
         return str(self.info.get("refused") or self.info.get("reason") or "")
 
 
-def parties(views: Mapping[Queue, FleetView], settings: JobsSettings) -> tuple[Party, ...]:
-    """Workers, by what each Redis knows, home first; run workers and APIs. Raises Unavailable."""
-    home, now_ms = next((queue, fleet.now_ms) for queue, fleet in views.items())
-    workers = (_workers(queue, settings, fleet) for queue, fleet in views.items())
+def parties(queue: Queue, settings: JobsSettings, fleet: FleetView) -> tuple[Party, ...]:
+    """Workers, run workers and APIs. Raises Unavailable."""
     return (
-        *(party for found in workers for party in found),
-        *_run_workers(home, settings, now_ms),
-        *_apis(home, settings, now_ms),
+        *_workers(queue, settings, fleet),
+        *_run_workers(queue, settings, fleet.now_ms),
+        *_apis(queue, settings, fleet.now_ms),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from .diagnosis import ERROR, NOTE, WARNING, Diagnosis
 from .facts import Facts, RedisFacts
@@ -39,25 +38,8 @@ def redis_findings(facts: Facts) -> Iterator[Diagnosis]:
             page=_PAGE,
         )
         return
-    yield from _of_one(facts.redis)
-    for families, redis in facts.family_redis.items():
-        if isinstance(redis, str):
-            yield Diagnosis(
-                check="redis-away",
-                severity=ERROR,
-                found=redis,
-                means=f"nothing of {families} is accepted, claimed or finished until it answers",
-                remedy="start it, or name it by WHERRY_FAMILY_REDIS, alike for every process",
-                page=_PAGE,
-            )
-        else:
-            for each in _of_one(redis):
-                yield replace(each, found=f"the Redis of {families}: {each.found}")
-
-
-def _of_one(redis: RedisFacts) -> Iterator[Diagnosis]:
     for check in (_server, _memory, _persistence, _replicas, _connections, _speed):
-        yield from check(redis)
+        yield from check(facts.redis)
 
 
 def _server(redis: RedisFacts) -> Iterator[Diagnosis]:

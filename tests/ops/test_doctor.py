@@ -143,29 +143,6 @@ def test_a_redis_that_is_away_or_follows_another(patient: Patient, tmp_path: Pat
     assert found["redis-replica"][0] == "error"
 
 
-def test_the_redis_of_a_family_is_looked_at_too(patient: Patient, tmp_path: Path) -> None:
-    patient.redis.delete(patient.keys.workers, patient.keys.alive(f"{NODE}#1"))
-    with RedisServer(tmp_path / "redis") as own:
-        changes = {"family_redis": f"text={own.url}", "own_redis": {"text": own.url}}
-        queue = Queue(own.url)
-        try:
-            said = {
-                **about(patient.settings),
-                "node": NODE,
-                "families": ["text"],
-                "served": [MODEL],
-            }
-            queue.run(heartbeat(f"{NODE}#1", {**said, "state": "ready"}, patient.settings))
-        finally:
-            queue.close()
-        found = patient.found(**changes)
-        # The API itself knows nothing of it; and the Redis has no limit.
-        assert found.keys() == {"api-not-ready", "redis-maxmemory"}
-        assert found["redis-maxmemory"][1].startswith("the Redis of text: ")
-    severity, text = patient.found(**changes)["redis-away"]
-    assert (severity, text.startswith("the Redis of text cannot be reached")) == ("error", True)
-
-
 def test_a_redis_that_wants_for_replicas(patient: Patient) -> None:
     patient.redis.config_set("min-replicas-to-write", 1)
     try:
