@@ -7,14 +7,13 @@ rows that wait are counted by a sample of the jobs that do.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from .call import Call, call_script
 from .group import Group
 from .keys import Keys
-from .reach import answers_of_present, of_all, of_family
 from .settings import JobsSettings
 
 #: Where the pages of groups begin, and what stands for the next one at their end.
@@ -144,7 +143,7 @@ def demand_page(settings: JobsSettings, cursor: str = FIRST_PAGE) -> Call[Demand
 def read_pace(family: str, settings: JobsSettings) -> Call[Mapping[str, Mapping[int, float]]]:
     """Device seconds of a row, by `Group.model_id` and size of batch, of a family's models."""
     key = Keys(settings.key_prefix).pace(family)
-    return Call([("HGETALL", key)], parse=_pace, reach=of_family(family))
+    return Call([("HGETALL", key)], parse=_pace)
 
 
 _COUNTED = ("success_count", "fail_count", "input_us", "compute_us", "output_us")
@@ -161,13 +160,7 @@ class Counted:
 def read_counted(model: str, version: str, settings: JobsSettings) -> Call[Counted]:
     """What its batches do beside their device, since the counters began."""
     key = Keys(settings.key_prefix).stats(model, version)
-    return Call([("HMGET", key, *_COUNTED)], parse=_counted, reach=of_all(_of_where_it_ran))
-
-
-def _of_where_it_ran(answers: Sequence[Counted | Exception]) -> Counted:
-    """The counters on the Redis that knows the model, of those that are there."""
-    found, _ = answers_of_present(answers)
-    return next((each for each in found if each.has_run), Counted(0.0, has_run=False))
+    return Call([("HMGET", key, *_COUNTED)], parse=_counted)
 
 
 def _pace(reply: Any) -> Mapping[str, Mapping[int, float]]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from .call import Call
 from .keys import Keys
-from .reach import RedisAway, answers_of_present, of_all, of_family
 from .settings import JobsSettings
 
 #: Seconds that the word holds where nobody hears it. A worker that does makes it last, so that one
@@ -23,13 +21,10 @@ class Drain(NamedTuple):
     ends: str = ""
 
 
-def ask_drain(node: str, settings: JobsSettings, *, ends: str = "", family: str = "") -> Call[None]:
-    """Have a node's worker claim no more; `ends` names the one that is to end then.
-
-    It listens on the Redis of its `family`.
-    """
+def ask_drain(node: str, settings: JobsSettings, *, ends: str = "") -> Call[None]:
+    """Have a node's worker claim no more; `ends` names the one that is to end then."""
     asked = ("SET", Keys(settings.key_prefix).drain(node), json.dumps({"ends": ends}), "EX", KEPT_S)
-    return Call([asked], parse=lambda _: None, reach=of_family(family))
+    return Call([asked], parse=lambda _: None)
 
 
 def drain_asked(node: str, settings: JobsSettings) -> Call[Drain | None]:
@@ -39,15 +34,7 @@ def drain_asked(node: str, settings: JobsSettings) -> Call[Drain | None]:
 
 def undrain(node: str, settings: JobsSettings) -> Call[bool]:
     """Take the word back. Answers whether there was one."""
-    word = ("DEL", Keys(settings.key_prefix).drain(node))
-    return Call([word], parse=bool, reach=of_all(_taken_back))
-
-
-def _taken_back(answers: Sequence[bool | Exception]) -> bool:
-    found, away = answers_of_present(answers)
-    if away and not any(found):
-        raise RedisAway(away)
-    return any(found)
+    return Call([("DEL", Keys(settings.key_prefix).drain(node))], parse=bool)
 
 
 def _drain(reply: bytes | None) -> Drain | None:

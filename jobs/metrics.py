@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from functools import reduce
-from operator import itemgetter
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from .call import Call, call_script
 from .group import Group
 from .keys import Keys
-from .reach import answers_of, of_all
 from .settings import JobsSettings
-
-K, N = TypeVar("K"), TypeVar("N", int, float)
-
-#: Tenants that are told of, as the script has it of one Redis.
-MOST_TENANTS = 50
 
 #: Models that one call looks at, which takes Redis a millisecond at most.
 MODELS_A_CALL = 100
@@ -94,7 +86,6 @@ def fleet_counts(settings: JobsSettings) -> Call[FleetCounts]:
             "run_totals": keys.run_totals,
         },
         parse=_fleet_counts,
-        reach=of_all(_one_fleet),
     )
 
 
@@ -116,68 +107,7 @@ def model_counts(
         parse=lambda reply: {
             model: _model_counts(*reply[3 * n : 3 * n + 3]) for n, model in enumerate(models)
         },
-        reach=of_all(_one_of_models),
     )
-
-
-def _one_fleet(answers: Sequence[FleetCounts | Exception]) -> FleetCounts:
-    """The sums of all Redis servers. Raises RedisAway: a counter that goes back is a restart."""
-    all_of_them = answers_of(answers)
-    home = all_of_them[0]
-
-    def summed(name: str) -> Any:
-        return sum(getattr(each, name) for each in all_of_them)
-
-    tenants = _added([each.tenant_device_us for each in all_of_them])
-    fullest = max(all_of_them, key=_fullness)
-    aof = [(each.aof_enabled, each.aof_ok) for each in all_of_them]
-    enabled, good = (None if None in each else all(each) for each in zip(*aof, strict=True))
-    return FleetCounts(
-        totals=_added([each.totals for each in all_of_them]),
-        dead_letters=summed("dead_letters"),
-        webhooks_pending=summed("webhooks_pending"),
-        webhooks_failed=summed("webhooks_failed"),
-        webhook_totals=_added([each.webhook_totals for each in all_of_them]),
-        tenant_device_us=dict(sorted(tenants.items(), key=itemgetter(1))[-MOST_TENANTS:]),
-        run_totals=home.run_totals,
-        live_runs=home.live_runs,
-        memory_used_bytes=fullest.memory_used_bytes,
-        memory_max_bytes=fullest.memory_max_bytes,
-        aof_enabled=enabled,
-        aof_ok=good,
-    )
-
-
-def _fullness(counts: FleetCounts) -> tuple[float, int]:
-    used, most = counts.memory_used_bytes or 0, counts.memory_max_bytes or 0
-    return used / most if most else 0.0, used
-
-
-def _one_of_models(
-    answers: Sequence[Mapping[tuple[str, str], ModelCounts] | Exception],
-) -> Mapping[tuple[str, str], ModelCounts]:
-    """What each has done on all of them: a family that has moved has counters on two."""
-    first, *others = answers_of(answers)
-    return {
-        model: reduce(_both, [each[model] for each in others], counts)
-        for model, counts in first.items()
-    }
-
-
-def _both(one: ModelCounts, other: ModelCounts) -> ModelCounts:
-    told = {}
-    for each in fields(ModelCounts):
-        mine, theirs = getattr(one, each.name), getattr(other, each.name)
-        told[each.name] = mine + theirs if isinstance(mine, int) else _added([mine, theirs])
-    return ModelCounts(**told)
-
-
-def _added(counted: Iterable[Mapping[K, N]]) -> dict[K, N]:
-    total: dict[K, Any] = {}
-    for each in counted:
-        for name, count in each.items():
-            total[name] = total.get(name, 0) + count
-    return total
 
 
 def _fleet_counts(reply: list[Any]) -> FleetCounts:

@@ -48,7 +48,7 @@ _COUNTER, _GAUGE, _HISTOGRAM, _UNTYPED = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRA
 
 #: Read from Redis at the scrape: equal whichever API process is asked.
 FLEET = (
-    MetricSpec("wherry_redis_up", _GAUGE, "Whether Redis answered this scrape, families' own too: without it the metrics of the fleet are left out"),
+    MetricSpec("wherry_redis_up", _GAUGE, "Whether Redis answered this scrape: without it the metrics of the fleet are left out"),
     MetricSpec("wherry_jobs_submitted_total", _COUNTER, "Jobs that were accepted"),
     MetricSpec("wherry_jobs_ended_total", _COUNTER, "Jobs that ended: succeeded, failed, canceled or expired; of failed ones the type of the error", (*_MODEL, "state", "error_type")),
     MetricSpec("wherry_job_duration_seconds", _HISTOGRAM, "From submit to end, of jobs that succeeded", _MODEL, tuple(us / 1e6 for us in JOB_BOUNDS_US)),
@@ -74,7 +74,7 @@ FLEET = (
     MetricSpec("wherry_webhooks_pending", _GAUGE, "Webhooks to deliver, now or again"),
     MetricSpec("wherry_webhooks_failed", _GAUGE, "Webhooks that were given up, kept for a while"),
     MetricSpec("wherry_webhooks_settled_total", _COUNTER, "Webhooks that are done with: delivered, failed (given up), or lost (there was nothing to tell)", ("outcome",)),
-    MetricSpec("wherry_redis_memory_bytes", _GAUGE, "Memory of Redis, of the fullest where families have their own: used, and max (0: no limit)", ("kind",)),
+    MetricSpec("wherry_redis_memory_bytes", _GAUGE, "Memory of Redis: used, and max (0: no limit)", ("kind",)),
     MetricSpec("wherry_redis_aof_enabled", _GAUGE, "Whether Redis writes what it acknowledges to a file"),
     MetricSpec("wherry_redis_aof_ok", _GAUGE, "Whether the last writes to that file went well; left out where it is off"),
     MetricSpec("wherry_runs", _GAUGE, "Runs that go on, by state", ("state",)),

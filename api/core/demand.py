@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ...jobs import AsyncQueue, JobsSettings
-from ...jobs.demand import FIRST_PAGE, GroupDemand, Running, demand_page
-from ...jobs.fleet_queue import on_each
+from ...jobs.demand import FIRST_PAGE, demand_page
 from ...jobs.group import Group
-from ...jobs.reach import answers_of_present
 
 #: Pages from which on a look is shared by all who ask for so many times as long as it took.
 _MANY_PAGES, _GOOD_FOR = 10, 10.0
@@ -29,9 +27,6 @@ class ModelDemand:
     device_s_per_s: float = 0.0
 
 
-#: What workers run, what groups have, and on how many pages that stood.
-_Look = tuple[Mapping[str, Running], Mapping[Group, GroupDemand], int]
-
 #: By model, for which a group stands, and whether it is the bulk lane.
 Demand = dict[tuple[Group, bool], ModelDemand]
 
@@ -47,8 +42,6 @@ class DemandLooks:
     ) -> None:
         self._queue, self._settings, self._clock = queue, settings, clock
         self._last, self._good_until_s = Demand(), 0.0
-        #: Families of which the last look could not see what waits: their Redis was away.
-        self.away: frozenset[str] = frozenset()
         self._looking = asyncio.Lock()
 
     async def read(self) -> Demand:
@@ -63,41 +56,28 @@ class DemandLooks:
             return self._last
 
     async def _look(self) -> tuple[Demand, int]:
-        """What waits on each Redis of the fleet, and how many pages one of them took at most."""
-        looks, self.away = answers_of_present(await on_each(self._queue, self._look_at))
-        found = Demand()
-        for workers, groups, _ in looks:
-            _add(found, workers, groups)
-        return found, max(pages for _, _, pages in looks)
-
-    async def _look_at(self, queue: AsyncQueue) -> _Look:
-        page = await queue.run(demand_page(self._settings))
+        page = await self._queue.run(demand_page(self._settings))
         workers, groups, pages = page.workers, {each.group: each for each in page.groups}, 1
         while page.following != FIRST_PAGE:
-            page = await queue.run(demand_page(self._settings, page.following))
+            page = await self._queue.run(demand_page(self._settings, page.following))
             groups |= {each.group: each for each in page.groups}
             pages += 1
-        return workers, groups, pages
+        found = Demand()
 
+        def of(group: Group) -> ModelDemand:
+            key = Group(group.family, group.model, group.version), group.is_bulk
+            return found.setdefault(key, ModelDemand())
 
-def _add(
-    found: Demand, workers: Mapping[str, Running], groups: Mapping[Group, GroupDemand]
-) -> None:
-    """Add what waits and runs on one Redis."""
-
-    def of(group: Group) -> ModelDemand:
-        key = Group(group.family, group.model, group.version), group.is_bulk
-        return found.setdefault(key, ModelDemand())
-
-    for group, seen in groups.items():
-        each = of(group)
-        each.waiting += seen.waiting
-        each.waiting_rows += seen.waiting_rows
-        each.oldest_s = max(each.oldest_s, seen.oldest_s)
-        each.device_s_per_s += seen.device_s_per_s
-    for runs in workers.values():
-        sampled = sum(jobs for jobs, _ in runs.rows.values())
-        for group, (jobs, rows) in runs.rows.items():
+        for group, seen in groups.items():
             each = of(group)
-            each.running += runs.jobs * jobs / sampled
-            each.running_rows += runs.jobs * rows / sampled
+            each.waiting += seen.waiting
+            each.waiting_rows += seen.waiting_rows
+            each.oldest_s = max(each.oldest_s, seen.oldest_s)
+            each.device_s_per_s += seen.device_s_per_s
+        for runs in workers.values():
+            sampled = sum(jobs for jobs, _ in runs.rows.values())
+            for group, (jobs, rows) in runs.rows.items():
+                each = of(group)
+                each.running += runs.jobs * jobs / sampled
+                each.running_rows += runs.jobs * rows / sampled
+        return found, pages

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +17,6 @@ from ...jobs.demand import (
 )
 from ...jobs.fleet import FleetView
 from ...jobs.group import Group
-from ...jobs.reach import RedisAway
 from ...jobs.record import WorkerView
 from ...jobs.scaling import FamilyDemand, Lane, Policy, ScalingPlan, plan, recall, remember
 from ...protocol.errors import ModelNotFound
@@ -80,19 +78,13 @@ async def scaling_of(
 ) -> list[FamilyScaling]:
     """How the families stand, by their policies: all, by that of the settings, where None is given.
 
-    Of all, those whose own Redis is away are left out: nobody knows what waits there. Raises
-    Unavailable, also for one that is named.
+    Raises Unavailable.
     """
     fleet, demand = await asyncio.gather(service.fleet(), service.demand.read())
     await service.live.learn()
     if policies is None:
         families = {*service.catalog.families(), *(group.family for group, _ in demand)}
-        found = []
-        for family in sorted(families):
-            with contextlib.suppress(RedisAway):
-                policy = policy_of(service.settings)
-                found.append(await _family(service, family, policy, demand, fleet))
-        return found
+        policies = dict.fromkeys(sorted(families), policy_of(service.settings))
     return [
         await _family(service, family, policy, demand, fleet) for family, policy in policies.items()
     ]
@@ -102,8 +94,6 @@ async def _family(
     service: Service, family: str, policy: Policy, demand: Demand, fleet: FleetView
 ) -> FamilyScaling:
     """One family's plan; what is remembered for the next look is written back."""
-    if family in fleet.away | service.demand.away | service.queue.away_families:
-        raise RedisAway((family,))
     mine = {key: each for key, each in demand.items() if key[0].family == family}
     costs = await _costs(service, family, {group for group, _ in mine})
     live = [worker for worker in fleet.workers if _is_for(worker, family)]

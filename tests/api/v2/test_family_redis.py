@@ -15,7 +15,6 @@ import pytest
 from celery import Celery
 from fastapi.testclient import TestClient
 from PIL import Image
-from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from wherry.api.app import create_app
@@ -23,9 +22,7 @@ from wherry.api.settings import ApiSettings
 from wherry.jobs import JobsSettings, Queue
 from wherry.jobs.claim import BatchBudget, claim
 from wherry.jobs.dead import list_dead
-from wherry.jobs.drain import drain_asked
-from wherry.jobs.fleet import groups, heartbeat
-from wherry.jobs.processes import about
+from wherry.jobs.fleet import groups
 from wherry.jobs.recover import reap
 
 from ...support.receiver import Receiver, status
@@ -250,73 +247,6 @@ def test_queues_workers_and_counters_are_of_all(
     assert http.get("/v2/queues").json()["totals"]["succeeded"] == 3
     for model in ("", "embedding"):
         assert http.get("/v2/history", params={"model": model} if model else {}).is_success
-
-
-def test_scalers_see_what_waits_on_all(
-    http: httpx.Client, asked: Asked, workers: dict[str, Worker], servers: RedisServers
-) -> None:
-    for where in WHERE:
-        stored(http, asked, where)
-
-    def wanted() -> dict[str, tuple[int, int]]:
-        families = http.get("/v2/scaling").json()["families"]
-        return {each["family"]: (each["waiting"], each["desired_workers"]) for each in families}
-
-    found = wanted()
-    assert {each: found[each] for each in ("audio", "text", "vision")} == dict.fromkeys(
-        ("audio", "text", "vision"), (1, 1)
-    )
-    servers.servers["text"].kill()
-    try:
-        until(lambda: "text" not in wanted())  # nobody knows, and 0 would end its workers
-        assert wanted()["vision"] == (1, 1)
-    finally:
-        servers.servers["text"].start()
-    until(lambda: wanted().get("text") == (1, 1))
-
-
-def test_metrics_count_what_is_done_on_all(
-    http: httpx.Client, asked: Asked, workers: dict[str, Worker], servers: RedisServers
-) -> None:
-    def page() -> dict[str, list[float]]:
-        found: dict[str, list[float]] = {}
-        for family in text_string_to_metric_families(http.get("/metrics").text):
-            for sample in family.samples:
-                found.setdefault(sample.name, []).append(sample.value)
-        return found
-
-    for where in WHERE:
-        stored(http, asked, where)
-        workers[where].serve()
-        stored(http, asked, where)
-        _lose(workers[where])
-    until(lambda: page()["wherry_dead_letters"] == [3])
-    now = page()
-    assert now["wherry_jobs_submitted_total"] == [6]
-    assert sum(now["wherry_jobs_ended_total"]) == 6
-    assert sum(now["wherry_job_duration_seconds_count"]) == 3
-    servers.servers["text"].kill()
-    try:  # counters that go back would be taken for a restart: what is away is left out whole
-        until(lambda: page()["wherry_redis_up"] == [0])
-        assert "wherry_jobs_submitted_total" not in page()
-    finally:
-        servers.servers["text"].start()
-    until(lambda: page().get("wherry_jobs_submitted_total") == [6])
-
-
-def test_a_worker_hears_that_it_is_drained_wherever_it_is(
-    http: httpx.Client, workers: dict[str, Worker], servers: RedisServers
-) -> None:
-    for where in WHERE:
-        worker, node = workers[where], f"{where}-0@here"
-        family = "audio" if where == "home" else where
-        said = {**about(worker.jobs), "node": node, "families": [family]}
-        worker.queue.run(heartbeat(f"{node}#1", said, worker.jobs))
-        assert http.post(f"/v2/workers/{node}/drain").status_code == 202
-        assert worker.queue.run(drain_asked(node, worker.jobs)) is not None
-        assert http.post(f"/v2/workers/{node}/undrain").status_code == 202
-        assert worker.queue.run(drain_asked(node, worker.jobs)) is None
-        assert http.post(f"/v2/workers/no-{node}/undrain").status_code == 404
 
 
 @pytest.mark.parametrize("where", WHERE)
