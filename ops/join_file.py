@@ -6,15 +6,13 @@ from __future__ import annotations
 
 import base64
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from .. import __version__
 from ..jobs import JobsSettings
-from ..jobs.sentinel_url import SentinelUrl
 from ..protocol.env_file import env_text
 from ..tasks.locate import PACKAGE
 from .exposure import is_loopback
@@ -23,7 +21,7 @@ from .exposure import is_loopback
 _MAX_MODELS_BYTES = 90_000
 
 #: Settings of jobs that are not the same on each machine, or are looked at here by themselves.
-_NOT_AS_THEY_ARE = frozenset({"redis_url", "family_redis", "store_url", "store_dir", "run_places"})
+_NOT_AS_THEY_ARE = frozenset({"redis_url", "store_url", "store_dir", "run_places"})
 
 #: Parameters of a Redis URL that name this machine's own certificate.
 _OWN_CERTIFICATE = ("ssl_certfile", "ssl_keyfile")
@@ -36,24 +34,6 @@ This file is a key to the fleet: whoever has it takes its jobs and reads them.
 
 class JoinError(ValueError):
     """No worker elsewhere could work by such a file; a line a fault, each with its remedy."""
-
-
-class _Where(NamedTuple):
-    """Whom a Redis URL names, or its sentinels, and how they are logged in to."""
-
-    hosts: Sequence[str]
-    username: str | None
-    password: str | None
-
-    @classmethod
-    def of(cls, url: str) -> _Where:
-        """Read a URL that was checked. A socket is this machine's."""
-        if found := SentinelUrl.parse(url):
-            hosts = [host for host, _ in found.hosts]
-            return cls(hosts, found.username, found.password)
-        parts = urlsplit(url)
-        host = "localhost" if parts.scheme == "unix" else parts.hostname or "localhost"
-        return cls([host], parts.username, parts.password)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,51 +76,30 @@ class JoinFile:
         return env_text(self.values, head=_HEAD)
 
     def _redis(self) -> dict[Path, None]:
-        authorities: dict[Path, None] = {}
         url = self.environment.get("WHERRY_JOIN_REDIS_URL") or self.settings.redis_url
-        self.values["WHERRY_REDIS_URL"] = self._carried("WHERRY_REDIS_URL", url, authorities)
-        families = [
-            f"{family}={self._carried('WHERRY_FAMILY_REDIS', own, authorities)}"
-            for family, own in self.settings.own_redis.items()
-        ]
-        if families:
-            self.values["WHERRY_FAMILY_REDIS"] = ",".join(families)
-        return authorities
-
-    def _carried(self, variable: str, url: str, authorities: dict[Path, None]) -> str:
-        """A Redis URL as another machine can use it, and whom to trust for it besides."""
-        where = _Where.of(url)
-        if any(map(is_loopback, where.hosts)):
+        parts = urlsplit(url)
+        if parts.scheme == "unix" or is_loopback(parts.hostname or ""):
             self._faults.append(
-                f"{variable}: Redis listens where no other machine gets in: start"
-                " `wherry up --host ADDRESS --redis-port 6379`, or name one that all reach by"
-                f" {variable}"
+                "Redis listens where no other machine gets in: start `wherry up --host ADDRESS"
+                " --redis-port 6379`, or name one that all reach by WHERRY_REDIS_URL"
             )
-        if not where.password:
-            self._note("Redis asks for no password: whoever reaches it owns the fleet")
-        elif not where.username:
-            self._note(
+        if not parts.password:
+            self.notes.append("Redis asks for no password: whoever reaches it owns the fleet")
+        elif not parts.username:
+            self.notes.append(
                 "it has Redis' own password, with which one can empty and stop it:"
                 " docs/hardening.md has the rule of a user for workers"
             )
-        parts = [urlsplit(each) for each in url.split(";")]
-        said = [dict(parse_qsl(part.query)) for part in parts]
-        if any(each.keys() & set(_OWN_CERTIFICATE) for each in said):
+        said = dict(parse_qsl(parts.query))
+        if said.keys() & set(_OWN_CERTIFICATE):
             self._faults.append(
-                f"{variable} shows a certificate of this machine (ssl_certfile): make one for"
-                f" the worker's, and write that machine's {variable} into its environment"
+                "WHERRY_REDIS_URL shows a certificate of this machine (ssl_certfile): make one for"
+                " the worker's, and write that machine's WHERRY_REDIS_URL into its environment"
             )
-        for each in said:
-            if authority := each.pop("ssl_ca_certs", ""):
-                authorities[Path(authority)] = None
-        return ";".join(
-            urlunsplit(part._replace(query=urlencode(each, safe="/")))
-            for part, each in zip(parts, said, strict=True)
-        )
-
-    def _note(self, note: str) -> None:
-        if note not in self.notes:
-            self.notes.append(note)
+        authority = said.pop("ssl_ca_certs", "")
+        query = urlencode(said, safe="/")
+        self.values["WHERRY_REDIS_URL"] = urlunsplit(parts._replace(query=query))
+        return {Path(authority): None} if authority else {}
 
     def _api(self, authorities: dict[Path, None]) -> None:
         """Run workers call the API."""

@@ -5,7 +5,6 @@ into its environment.
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import re
 from collections.abc import MutableMapping
@@ -13,7 +12,6 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from .. import __version__
-from ..jobs import family_redis
 from ..protocol.env_file import write_private
 
 #: Where what the file brings along is put, from the current folder on.
@@ -40,12 +38,8 @@ def join(environment: MutableMapping[str, str], folder: Path = FOLDER) -> list[s
     if authority := environment.get("WHERRY_JOIN_CA"):
         path = _put("WHERRY_JOIN_CA", authority, folder, "ca.pem")
         environment.setdefault("WHERRY_CA_FILE", path)
-        if url := environment.get("WHERRY_REDIS_URL"):
+        if (url := environment.get("WHERRY_REDIS_URL", "")).startswith("rediss:"):
             environment["WHERRY_REDIS_URL"] = _trusting(url, path)
-        with contextlib.suppress(ValueError):  # which is for whoever reads the setting to tell
-            if own := family_redis.read(environment.get("WHERRY_FAMILY_REDIS", "")):
-                trusting = (f"{family}={_trusting(url, path)}" for family, url in own.items())
-                environment["WHERRY_FAMILY_REDIS"] = ",".join(trusting)
     return remarks
 
 
@@ -98,9 +92,6 @@ def _put(name: str, packed: str, folder: Path, file: str) -> str:
 
 
 def _trusting(url: str, authority: str) -> str:
-    """A URL that trusts an authority, if it is one over TLS that names none itself."""
     parts = urlsplit(url)
-    if parts.scheme not in ("rediss", "sentinels"):
-        return url
     said = {"ssl_ca_certs": authority, **dict(parse_qsl(parts.query))}
     return urlunsplit(parts._replace(query=urlencode(said, safe="/")))

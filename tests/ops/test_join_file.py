@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 
 from wherry import __version__
-from wherry.jobs import JobsSettings, family_redis
+from wherry.jobs import JobsSettings
 from wherry.jobs.setting_names import remarks
 from wherry.ops.join_file import Elsewhere, JoinError, JoinFile
 from wherry.protocol.env_file import env_text, read_env, write_private
-from wherry.workers.joining import join
 
 from ..support.models import model
 
@@ -152,53 +151,6 @@ def test_what_is_open_is_noted(monkeypatch: pytest.MonkeyPatch, models: Path) ->
     assert found.values["WHERRY_STORE_DIR"] == "/mnt/store"
     [note] = found.notes
     assert "no password" in note
-
-
-def test_sentinels_and_families_redis_are_taken_along_as_home_is(
-    monkeypatch: pytest.MonkeyPatch, models: Path, tmp_path: Path
-) -> None:
-    for name in ("home", "vision"):
-        (tmp_path / f"{name}.pem").write_text(f"{name} PEM\n")
-    found = made(
-        monkeypatch,
-        Elsewhere(),
-        WHERRY_REDIS_URL="sentinels://w:p@192.0.2.1:26379,192.0.2.2:26379/main/0"
-        f"?ssl_ca_certs={tmp_path}/home.pem&sentinel_password=q",
-        WHERRY_FAMILY_REDIS=f"vision=rediss://w:p@192.0.2.3/0?ssl_ca_certs={tmp_path}/vision.pem,"
-        "text=redis://w:p@192.0.2.4/0",
-        WHERRY_MODELS=str(models),
-        **S3,
-    )
-    assert str(tmp_path) not in found.text, "paths of this machine are none of the other's"
-    other = dict(found.values)
-    assert join(other, tmp_path / "there") == []
-    authority = Path(other["WHERRY_CA_FILE"])
-    assert authority.read_text() == "home PEM\nvision PEM\n"
-    trusts = f"ssl_ca_certs={authority}"
-    assert other["WHERRY_REDIS_URL"] == (
-        f"sentinels://w:p@192.0.2.1:26379,192.0.2.2:26379/main/0?{trusts}&sentinel_password=q"
-    )
-    assert family_redis.read(other["WHERRY_FAMILY_REDIS"]) == {
-        "text": "redis://w:p@192.0.2.4/0",
-        "vision": f"rediss://w:p@192.0.2.3/0?{trusts}",
-    }
-
-
-def test_a_redis_of_which_a_part_is_here_is_named(
-    monkeypatch: pytest.MonkeyPatch, models: Path
-) -> None:
-    with pytest.raises(JoinError) as raised:
-        made(
-            monkeypatch,
-            Elsewhere(),
-            WHERRY_REDIS_URL="sentinel://w:p@192.0.2.1:26379,127.0.0.1:26379/main/0",
-            WHERRY_FAMILY_REDIS="vision=redis://w:p@localhost/0",
-            WHERRY_MODELS=str(models),
-            **S3,
-        )
-    home, own = str(raised.value).splitlines()
-    assert home.startswith("WHERRY_REDIS_URL: Redis listens where no other machine gets in")
-    assert own.startswith("WHERRY_FAMILY_REDIS: Redis listens where no other machine gets in")
 
 
 def test_the_pages_settings_for_systemd_make_one(
