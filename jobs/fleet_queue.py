@@ -43,6 +43,11 @@ class FamilyQueue(AsyncQueue):
         self._looking: asyncio.Task[None] | None = None
 
     @property
+    def name(self) -> str:
+        """The families that live there."""
+        return "+".join(self.families)
+
+    @property
     def away(self) -> bool:
         """Whether it did not answer when it was asked last."""
         return self._looking is not None and not self._looking.done()
@@ -104,8 +109,7 @@ class FleetQueue(AsyncQueue):
 
     def holder(self, family: str) -> str:
         """What the Redis of a family is called among those of the fleet; "home" for home."""
-        queue = self._of.get(family)
-        return "home" if queue is None else "+".join(queue.families)
+        return self.part_of(family).name
 
     async def run(self, call: Call[T]) -> T:
         """Run one step where it belongs."""

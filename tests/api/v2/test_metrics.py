@@ -289,12 +289,12 @@ def alone(
 
 def test_the_process_own_come_without_redis(alone: tuple[str, RedisServer]) -> None:
     url, redis = alone
-    assert "wherry_redis_up 1.0" in httpx.get(f"{url}/metrics").text
+    assert 'wherry_redis_up{redis="home"} 1.0' in httpx.get(f"{url}/metrics").text
     redis.stop()
     answer = httpx.get(f"{url}/metrics", timeout=10)
     assert answer.status_code == 200
     found = read(answer.text)
-    assert found["wherry_redis_up", frozenset()] == 0
+    assert found["wherry_redis_up", frozenset({("redis", "home")})] == 0
     assert ("wherry_jobs_submitted_total", frozenset()) not in found
     assert ("process_cpu_seconds_total", frozenset()) in found
     assert any(name == "wherry_http_requests_total" for name, _ in found)
@@ -316,7 +316,7 @@ def test_a_port_of_its_own_shows_the_same_without_a_key(
     with Server(settings, keyed_jobs) as url:
         assert httpx.get(f"{url}/metrics").status_code == 401
         found = httpx.get(f"http://127.0.0.1:{port}/metrics").text
-        assert "wherry_redis_up 1.0" in found
+        assert 'wherry_redis_up{redis="home"} 1.0' in found
         assert "wherry_http_requests_total" in found
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"http://127.0.0.1:{port}/metrics")
