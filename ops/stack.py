@@ -134,7 +134,7 @@ class Stack:
     @property
     def url(self) -> str:
         """Where the API answers."""
-        return f"{self.reach.scheme}://{url_host(self.reach.inward)}:{self.port}"
+        return f"{self.exposure.scheme}://{url_host(self.exposure.inward)}:{self.port}"
 
     @property
     def console_url(self) -> str:
@@ -144,7 +144,7 @@ class Stack:
     @property
     def grpc_url(self) -> str:
         """Where the API answers gRPC, as gRPC's clients write it."""
-        return f"{url_host(self.reach.inward)}:{self.grpc_port}"
+        return f"{url_host(self.exposure.inward)}:{self.grpc_port}"
 
     @property
     def flower_url(self) -> str:
@@ -231,7 +231,7 @@ class Stack:
         if self.redis is not None and self.redis.access.exposure.is_open:
             others = {
                 "WHERRY_JOIN_REDIS_URL": self.redis.access.worker_url(self.redis.port),
-                "WHERRY_JOIN_API_URL": f"{self.reach.scheme}://{url_host(self.reach.name)}:{self.port}",
+                "WHERRY_JOIN_API_URL": f"{self.exposure.scheme}://{url_host(self.exposure.name)}:{self.port}",
             }
         write_fleet_file(self._folder, environment, url=self.url, others=others)
 

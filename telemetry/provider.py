@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ from opentelemetry.trace import Link, SpanKind, TraceState
 from opentelemetry.util.types import Attributes
 
 from .tracer import Tracer
+
+log = logging.getLogger(__name__)
 
 #: Seconds that what is recorded has to leave the process at its end. The SDK's own 30 would hold
 #: up every stop of a fleet whose collector is away.
@@ -57,9 +60,13 @@ class LinkedSampler(sampling.Sampler):
             recorded = any(link.context.trace_flags.sampled for link in links)
             chosen = sampling.Decision.RECORD_AND_SAMPLE if recorded else sampling.Decision.DROP
             return sampling.SamplingResult(chosen, attributes if recorded else None)
-        return self._inner.should_sample(
-            parent_context, trace_id, name, kind, attributes, links, trace_state
-        )
+        try:
+            return self._inner.should_sample(
+                parent_context, trace_id, name, kind, attributes, links, trace_state
+            )
+        except Exception:  # a sampler of some package: no request fails by it
+            log.exception("the sampler raised; %r is not recorded", name)
+            return sampling.SamplingResult(sampling.Decision.DROP)
 
     def get_description(self) -> str:
         """For whoever looks at the provider."""

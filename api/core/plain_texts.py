@@ -44,7 +44,9 @@ def write(document: object, task: Task, most_rows: int) -> Written | None:
     """Write parsed JSON that gives a task its texts, and parameters of its own; else None."""
     if type(document) is not dict:
         return None
-    given, parameters = document.get("inputs"), document.get("parameters") or _EMPTY
+    given, parameters = document.get("inputs"), document.get("parameters")
+    if parameters is None:
+        parameters = _EMPTY
     if (
         type(given) is not list
         or len(given) != 1

@@ -1,6 +1,6 @@
 """Writes the dashboards: `python -m wherry.ops.grafana.build ops/grafana/dashboards`.
 
-What they show is in `panels`.
+What they show is in the modules beside.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .panels import BULK_RUN, FLEET, GPU, MODEL, TENANT, Dashboard, Panel
+from .fleet import FLEET
+from .model import MODEL
+from .others import BULK_RUN, GPU, TENANT
+from .panels import Dashboard, Panel
 
 #: Grafana's grid is so wide; a panel is so high.
 _WIDTH, _HEIGHT = 24, 8

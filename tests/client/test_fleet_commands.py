@@ -233,7 +233,7 @@ def test_a_drained_run_worker_takes_no_steps(
 
     def looks() -> int:
         """When it looked last whether steps wait."""
-        return max(info["seen_at_ms"] for info in queue.run(run_workers(settings)).values())
+        return max(int(info["seen_at_ms"]) for info in queue.run(run_workers(settings)).values())
 
     (tmp_path / "texts.txt").write_text("One.\nTwo.\n")
     try:

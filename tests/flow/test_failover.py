@@ -163,7 +163,9 @@ def test_everybody_goes_on_and_nothing_is_lost_that_replicas_had(
         until(cluster.in_step, timeout_s=90)
     print(f"{fault.name}: promoted after {promoted_s:.2f} s, went on after {went_on}")  # noqa: T201 # the figures
     ended = follow(client, trickle.ids)
-    assert (ended.lost, ended.duplicated) == (0, 0)
+    assert ended.duplicated == 0
+    if fault.strikes is not told:  # then one replica of two does not do: the page says why
+        assert ended.lost == 0
     finished = until(run, lambda seen: seen["state"] not in ("running", "merging"), timeout_s=300)
     assert (finished["state"], finished["rows"]["answered"]) == ("succeeded", ROWS)
     _is_at_rest(stack, client)

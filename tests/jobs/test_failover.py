@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -151,6 +152,27 @@ def test_who_is_connected_to_the_last_primary_is_broken_off(in_step: FailingOver
     client.connection_pool.release(held)
     assert client.ping()
     close(client)
+
+
+def test_what_all_replicas_have_outlives_a_failover_by_command(
+    in_step: FailingOver, new_job: NewJobs
+) -> None:
+    """For ten seconds the last primary takes writes that are then thrown away."""
+    settings, before = JobsSettings(redis_url=in_step.url), in_step.primary
+
+    async def play() -> None:
+        async with opened(in_step.url, Replicas(1, 0.2)) as queue:
+            in_step.sentinels[0].client.sentinel_failover(MASTER)
+            kept = list[str]()
+            promoted = asyncio.create_task(asyncio.to_thread(in_step.promoted, before))
+            while not promoted.done():
+                with contextlib.suppress(Unavailable):
+                    kept.append((await queue.run(submit(job_of(new_job), settings))).id)
+            await asyncio.to_thread(in_step.demote_the_others)
+            kept.append((await queue.run(submit(job_of(new_job), settings))).id)
+            assert None not in await queue.run(read(kept, settings))
+
+    asyncio.run(play())
 
 
 def test_a_demoted_server_counts_as_away(in_step: FailingOver, new_job: NewJobs) -> None:

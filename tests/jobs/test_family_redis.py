@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wherry.jobs import Group, JobsSettings, NewJob, Queue
@@ -227,6 +227,7 @@ class TestSweeps:
         again.close()
 
 
+@settings(max_examples=40)
 @given(
     lists=st.lists(st.lists(st.integers(0, 50), max_size=12), min_size=2, max_size=3),
     limit=st.integers(1, 5),

@@ -57,6 +57,24 @@ def test_what_begins_a_trace_by_itself_is_drawn_by_lot(ratio: float) -> None:
     assert bool(exporter.get_finished_spans()) is bool(ratio)
 
 
+def test_a_sampler_that_raises_records_nothing_and_breaks_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Broken(sampling.Sampler):
+        def should_sample(self, *_: object, **__: object) -> sampling.SamplingResult:
+            raise RuntimeError("of some package")
+
+        def get_description(self) -> str:
+            return "broken"
+
+    tracer, exporter = made(Broken())
+    span = tracer.begin("root", "server", within=context_of(None))
+    assert not span.is_recording()
+    span.end()
+    assert exporter.get_finished_spans() == ()
+    assert "the sampler raised" in caplog.text
+
+
 def test_what_the_environment_says_of_a_process_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "console")
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=test,service.version=9")

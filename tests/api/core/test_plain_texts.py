@@ -92,6 +92,9 @@ documents = st.fixed_dictionaries(
 @given(st.sampled_from(PLAIN + OTHERS), documents, st.booleans())
 @example("embedding", {**texts("a"), "parameters": {"normalize": True}}, True)
 @example("embedding", {**texts("a"), "parameters": {"normalize": 1}}, True)
+@example("embedding", {**texts("a"), "parameters": []}, True)
+@example("embedding", {**texts("a"), "parameters": None}, True)
+@example("embedding", {**texts("a"), "parameters": ""}, True)
 @example("fill-mask", {**texts("a", "ü%d"), "id": "mine"}, True)
 def test_both_ways_make_the_same_job_or_refuse_alike(
     model: str, document: dict[str, Any], use_id: bool

@@ -207,7 +207,7 @@ def test_a_look_that_takes_long_is_good_for_longer(monkeypatch: pytest.MonkeyPat
     async def scrape() -> None:
         no_service: Any = None
         fleet: Any = Slow(no_service, clock=lambda: now[0])
-        assert await asyncio.gather(fleet.read(), fleet.read()) == [1, 1]
+        assert list(await asyncio.gather(fleet.read(), fleet.read())) == [1, 1]
         now[0] += 39
         assert await fleet.read() == 1
         now[0] += 2

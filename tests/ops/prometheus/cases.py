@@ -127,8 +127,8 @@ CASES: dict[str, Case] = {
     ),
     "WherryDeadLetters": Case(
         10,
-        _fleet("wherry_dead_letters_total", "4 4 4 5x15"),
-        _fleet("wherry_dead_letters_total", "4x20"),
+        _fleet("wherry_jobs_dead_lettered_total", "4 4 4 5x15"),
+        _fleet("wherry_jobs_dead_lettered_total", "4x20"),
     ),
     "WherryWorkersDie": Case(
         10,
