@@ -21,7 +21,9 @@ from .exposure import is_loopback
 _MAX_MODELS_BYTES = 90_000
 
 #: Settings of jobs that are not the same on each machine, or are looked at here by themselves.
-_NOT_AS_THEY_ARE = frozenset({"redis_url", "store_url", "store_dir", "run_places"})
+_NOT_AS_THEY_ARE = frozenset(
+    {"redis_url", "family_redis", "store_url", "store_dir", "run_places"}
+)
 
 #: Parameters of a Redis URL that name this machine's own certificate.
 _OWN_CERTIFICATE = ("ssl_certfile", "ssl_keyfile")

@@ -97,14 +97,14 @@ class FleetMetrics:
 
     async def _look(self) -> FleetLook:
         began = self._clock()
-        up = dict.fromkeys(self._names_of_parts(), False)
+        up: dict[str, bool] = {}
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 counts = await self._counts()
                 up = {name: not isinstance(each, Exception) for name, each in counts.items()}
                 return FleetLook(up, await self._reading(counts))
         except (WherryError, TimeoutError):
-            return FleetLook(up, None)
+            return FleetLook(up or dict.fromkeys(self._names_of_parts(), False), None)
         finally:
             took = self._clock() - began
             self._good_until = self._clock() + max(_GOOD_S, took * _SHARE)
