@@ -92,13 +92,12 @@ class ModelCounts:
 
     def __add__(self, other: ModelCounts) -> ModelCounts:
         """Both: a family that has moved has some on each of two Redis servers."""
-        both = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
-        return ModelCounts(
-            **{
-                f.name: _summed((mine, theirs)) if isinstance(mine, Mapping) else mine + theirs
-                for f, (mine, theirs) in zip(fields(self), both, strict=True)
-            }
-        )
+        total: dict[str, Any] = {}  # numbers, and counts by some name
+        for field in fields(self):
+            mine, theirs = getattr(self, field.name), getattr(other, field.name)
+            is_named = isinstance(mine, Mapping)
+            total[field.name] = _summed((mine, theirs)) if is_named else mine + theirs
+        return ModelCounts(**total)
 
 
 def fleet_counts(settings: JobsSettings) -> Call[FleetCounts]:
@@ -172,8 +171,8 @@ _Count = TypeVar("_Count", int, float)
 def _summed(counts: Iterable[Mapping[_Key, _Count]]) -> dict[_Key, _Count]:
     total: Counter[_Key] = Counter()
     for each in counts:
-        total.update(each)  # type: ignore[arg-type]  # typed for whole numbers alone
-    return dict(total)  # type: ignore[arg-type]
+        total.update(each)
+    return dict(total)
 
 
 def _live_run(run: bytes, state: bytes, *counts: bytes) -> LiveRun:

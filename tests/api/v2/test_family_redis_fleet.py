@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import grpc
 import httpx
 import pytest
 import typer
@@ -16,7 +18,9 @@ from wherry.client import job_commands
 from wherry.jobs import Queue
 from wherry.jobs.drain import drain_asked
 from wherry.jobs.record import BatchStats
+from wherry.ops.ports import free_port
 
+from ...support.keda import Keda
 from ...support.redis_servers import RedisServers, redis_servers
 from ...support.waiting import until
 from ..conftest import Server, Worker
@@ -100,6 +104,36 @@ def test_a_family_that_cannot_be_asked_is_not_said_to_want_no_workers(
     found = scaled(http)
     assert found["audio"]["waiting"] == 1
     assert "text" not in found
+
+
+def test_keda_is_told_of_jobs_on_any_redis_and_of_none_that_cannot_be_asked(
+    api_settings: ApiSettings,
+    servers: RedisServers,
+    texts: Callable[..., Job],
+    text_away: Callable[[], None],
+    tmp_path: Path,
+) -> None:
+    servers.flush()
+    port = free_port()
+    settings = api_settings.model_copy(update={"grpc_port": port, "scale_to_zero": "*"})
+    with (
+        Server(settings, servers.settings) as url,
+        httpx.Client(base_url=url, timeout=20) as http,
+        grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        text, audio = (Keda(tmp_path, channel, family=each) for each in ("text", "audio"))
+        told = text.stream()
+        assert not next(told).result
+        submit(http, "text", texts("a"))
+        assert next(told).result, "as soon as the Redis of text has a job"
+        told.cancel()
+        assert (text.value(), audio.value()) == (1, 0)
+        text_away()
+        until(lambda: http.get("/v2/scaling").json().get("away") == ["text"])
+        with pytest.raises(grpc.RpcError) as caught:
+            text.value()
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert audio.value() == 0
 
 
 def test_a_worker_is_drained_wherever_it_is(
