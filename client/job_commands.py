@@ -81,16 +81,27 @@ class _Filter:
         return {**{name: value for name, value in named.items() if value}, **times}
 
 
-def _found(client: Client, query: dict[str, str]) -> Iterator[dict[str, Any]]:
-    """All jobs of a filter, newest first, a page at a time."""
+def _found(client: Client, query: dict[str, str], away: set[str]) -> Iterator[dict[str, Any]]:
+    """All jobs of a filter, newest first, a page at a time; `away` gets families that are not
+    among them, for their Redis cannot be reached.
+    """
     after = ""
     while True:
         more = {"after": after} if after else {}
         page = client.get(f"/v2/jobs?{urlencode({**query, 'limit': str(_PAGE), **more})}")
         yield from page["jobs"]
+        away.update(page.get("away", ()))
         after = page["next"] or ""
         if not after:
             return
+
+
+def _tell_away(away: set[str]) -> int:
+    """Say which families could not be asked. Answers how many."""
+    if away:
+        names = ", ".join(sorted(away))
+        print_error(f"jobs of {names} are not among these, for their Redis is away: try again")
+    return len(away)
 
 
 def jobs(
@@ -118,17 +129,22 @@ def jobs(
             job = client.status(id)
             print_json(job.model_dump(mode="json")) if as_json else show(job_view(job))
             return
-        found = itertools.islice(_found(client, query), None if all_ else limit)
+        away = set[str]()
+        found = itertools.islice(_found(client, query, away), None if all_ else limit)
+        told = 0
         if as_json:
-            for each in found:
+            for told, each in enumerate(found, 1):
                 print_json(each)
-            return
-        listed = [JobView.model_validate(each) for each in found]
-        served = [] if listed or not model else client.models()  # or is it a slip of the pen?
-    show(listed_jobs_table(listed) if listed else "no jobs" + (" of this kind" if query else ""))
+        else:
+            listed = [JobView.model_validate(each) for each in found]
+            nothing = "no jobs" + (" of this kind" if query else "")
+            show(listed_jobs_table(listed) if listed else nothing)
+            told = len(listed)
+        served = [] if told or not model else client.models()  # or is it a slip of the pen?
     names = [str(each["name"]) for each in served]
-    if names and model not in names:
+    if unknown := names and model not in names:
         print_error(f"there is no model {model!r}; there are {', '.join(names)}")
+    if _tell_away(away) or unknown:
         raise typer.Exit(1)
 
 
@@ -179,20 +195,22 @@ def _cancel_named(client: Client, ids: list[str], *, as_json: bool) -> int:
 
 
 def _list_meant(client: Client, queries: list[dict[str, str]], *, as_json: bool) -> int:
-    found = [each for query in queries for each in _found(client, query)]
+    away = set[str]()
+    found = [each for query in queries for each in _found(client, query, away)]
     if as_json:
         for each in found:
             print_json(each)
-        return 0
+        return _tell_away(away)
     if found:
         show(listed_jobs_table([JobView.model_validate(each) for each in found]))
     stdout.print(f"{len(found)} would be canceled")
-    return 0
+    return _tell_away(away)
 
 
 def _cancel_found(client: Client, queries: list[dict[str, str]], *, as_json: bool) -> int:
     """Cancel page by page; what has ended meanwhile stays as it ended."""
-    ids = (str(each["id"]) for query in queries for each in _found(client, query))
+    away = set[str]()
+    ids = (str(each["id"]) for query in queries for each in _found(client, query, away))
     canceled, failed, still = 0, 0, 0
     for job_id, outcome in attempt((job_id, partial(client.cancel, job_id)) for job_id in ids):
         if isinstance(outcome, WherryError):
@@ -206,4 +224,4 @@ def _cancel_found(client: Client, queries: list[dict[str, str]], *, as_json: boo
     if not as_json:
         later = f"; {still} when their batches end" if still else ""
         stdout.print(f"canceled {canceled}{later}")
-    return failed
+    return failed + _tell_away(away)

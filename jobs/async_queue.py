@@ -95,6 +95,11 @@ class AsyncQueue:
             self._promising = _RoundTrips(self.redis, timeout_s, patience_s, replicas)
 
     @property
+    def name(self) -> str:
+        """What this Redis is called among those of its fleet."""
+        return "home"
+
+    @property
     def away_families(self) -> frozenset[str]:
         """Families whose own Redis is known to be away."""
         return frozenset()

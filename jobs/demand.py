@@ -14,6 +14,7 @@ from typing import Any
 from .call import Call, call_script
 from .group import Group
 from .keys import Keys
+from .reach import of_family
 from .settings import JobsSettings
 
 #: Where the pages of groups begin, and what stands for the next one at their end.
@@ -129,7 +130,7 @@ class DemandPage:
 
 
 def demand_page(settings: JobsSettings, cursor: str = FIRST_PAGE) -> Call[DemandPage]:
-    """A page of what waits and runs. A group may be on two pages: its last one counts."""
+    """A page of what waits and runs on a Redis. A group on two pages counts by its last one."""
     keys = Keys(settings.key_prefix)
     return call_script(
         "demand",
@@ -143,7 +144,7 @@ def demand_page(settings: JobsSettings, cursor: str = FIRST_PAGE) -> Call[Demand
 def read_pace(family: str, settings: JobsSettings) -> Call[Mapping[str, Mapping[int, float]]]:
     """Device seconds of a row, by `Group.model_id` and size of batch, of a family's models."""
     key = Keys(settings.key_prefix).pace(family)
-    return Call([("HGETALL", key)], parse=_pace)
+    return Call([("HGETALL", key)], parse=_pace, reach=of_family(family))
 
 
 _COUNTED = ("success_count", "fail_count", "input_us", "compute_us", "output_us")
@@ -157,10 +158,10 @@ class Counted:
     has_run: bool
 
 
-def read_counted(model: str, version: str, settings: JobsSettings) -> Call[Counted]:
+def read_counted(model: Group, settings: JobsSettings) -> Call[Counted]:
     """What its batches do beside their device, since the counters began."""
-    key = Keys(settings.key_prefix).stats(model, version)
-    return Call([("HMGET", key, *_COUNTED)], parse=_counted)
+    key = Keys(settings.key_prefix).stats(model.model, model.version)
+    return Call([("HMGET", key, *_COUNTED)], parse=_counted, reach=of_family(model.family))
 
 
 def _pace(reply: Any) -> Mapping[str, Mapping[int, float]]:

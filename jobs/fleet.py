@@ -47,7 +47,7 @@ FIRST_GROUPS = "0"
 
 def view(settings: JobsSettings) -> Call[FleetView]:
     """Workers and totals, all of one instant."""
-    return call_script("fleet", settings, parse=_read_fleet, reach=of_all(_one_view))
+    return call_script("fleet", settings, parse=_read_fleet, reach=of_all(one_view))
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +173,8 @@ def _read_fleet(reply: list[Any]) -> FleetView:
     )
 
 
-def _one_view(answers: Sequence[FleetView | Exception]) -> FleetView:
-    """The fleet of all Redis servers that answer. Raises Unavailable where home is away."""
+def one_view(answers: Sequence[FleetView | Exception]) -> FleetView:
+    """The fleet of all Redis servers that answer, home first. Raises Unavailable without home."""
     views, away = answers_of_present(answers)
     home = views[0]
     return FleetView(

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from ..protocol.errors import Unavailable
+from ..protocol.errors import NotFound, Unavailable
 from . import connection
 from .async_queue import AsyncQueue, Replicas
 from .call import Call, Queue
@@ -38,9 +38,16 @@ class FamilyQueue(AsyncQueue):
     def __init__(self, url: str, families: Sequence[str], replicas: Replicas | None = None) -> None:
         super().__init__(url, replicas=replicas)
         self.families = tuple(families)
+        #: Seconds that it is waited for where one answer is made of all.
+        self.patience_s = _PATIENCE_S + (replicas.timeout_s if replicas else 0.0)
         #: Who waits for what another server will take over does so here, as at home.
         self._patient = connection.fails_over(url)
         self._looking: asyncio.Task[None] | None = None
+
+    @property
+    def name(self) -> str:
+        """The families that live there."""
+        return "+".join(self.families)
 
     @property
     def away(self) -> bool:
@@ -104,8 +111,7 @@ class FleetQueue(AsyncQueue):
 
     def holder(self, family: str) -> str:
         """What the Redis of a family is called among those of the fleet; "home" for home."""
-        queue = self._of.get(family)
-        return "home" if queue is None else "+".join(queue.families)
+        return self.part_of(family).name
 
     async def run(self, call: Call[T]) -> T:
         """Run one step where it belongs."""
@@ -121,9 +127,11 @@ class FleetQueue(AsyncQueue):
         assert reach.merge is not None
         likely = self._likely(reach.job_ids)
         if likely is not None:
-            answer = await _answer(likely, lambda one: one.run(call))
-            if not isinstance(answer, Exception) and not reach.is_missing(answer):
-                return answer
+            # Alone, as a step of its family: nobody else is held up while another takes over.
+            with contextlib.suppress(NotFound, RedisAway):
+                answer = await likely.run(call)
+                if not reach.is_missing(answer):
+                    return answer
         answers = await on_each(self, lambda one: one.run(call))
         merged = reach.merge(answers)
         if len(reach.job_ids) == 1:
@@ -174,7 +182,7 @@ async def _answer(queue: AsyncQueue, work: Callable[[AsyncQueue], Awaitable[T]])
     if queue.away:  # what others ask is not held up by it
         return RedisAway(queue.families)
     try:
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(queue.patience_s):
             return await work(queue)
     except TimeoutError:
         queue.lost()

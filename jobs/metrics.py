@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 from .call import Call, call_script
 from .group import Group
@@ -39,6 +40,28 @@ class FleetCounts:
     tenant_device_us: Mapping[str, float]
     run_totals: Mapping[str, int]
     live_runs: Sequence[LiveRun]
+    server: ServerCounts
+
+    @classmethod
+    def of_all(cls, counts: Sequence[FleetCounts]) -> FleetCounts:
+        """Those of several Redis servers as one; the server is the first."""
+        return cls(
+            totals=_summed(each.totals for each in counts),
+            dead_letters=sum(each.dead_letters for each in counts),
+            webhooks_pending=sum(each.webhooks_pending for each in counts),
+            webhooks_failed=sum(each.webhooks_failed for each in counts),
+            webhook_totals=_summed(each.webhook_totals for each in counts),
+            tenant_device_us=_summed(each.tenant_device_us for each in counts),
+            run_totals=_summed(each.run_totals for each in counts),
+            live_runs=[run for each in counts for run in each.live_runs],
+            server=counts[0].server,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerCounts:
+    """What a Redis says of itself."""
+
     #: None where the server does not tell.
     memory_used_bytes: int | None
     #: 0 for no limit.
@@ -67,9 +90,18 @@ class ModelCounts:
     #: Jobs that succeeded by about how long they took: step s is from 2^(s/4) µs to the next.
     took: Mapping[int, int]
 
+    def __add__(self, other: ModelCounts) -> ModelCounts:
+        """Both: a family that has moved has some on each of two Redis servers."""
+        total: dict[str, Any] = {}  # numbers, and counts by some name
+        for field in fields(self):
+            mine, theirs = getattr(self, field.name), getattr(other, field.name)
+            is_named = isinstance(mine, Mapping)
+            total[field.name] = _summed((mine, theirs)) if is_named else mine + theirs
+        return ModelCounts(**total)
+
 
 def fleet_counts(settings: JobsSettings) -> Call[FleetCounts]:
-    """Counters and gauges of the whole fleet, of one instant."""
+    """Counters and gauges of what one Redis has, of one instant."""
     keys = Keys(settings.key_prefix)
     return call_script(
         "metrics",
@@ -92,7 +124,7 @@ def fleet_counts(settings: JobsSettings) -> Call[FleetCounts]:
 def model_counts(
     models: Sequence[tuple[str, str]], settings: JobsSettings
 ) -> Call[Mapping[tuple[str, str], ModelCounts]]:
-    """What some models, by name and version, have done: MODELS_A_CALL of them at most."""
+    """What some models, by name and version, have done on one Redis: MODELS_A_CALL at most."""
     keys = Keys(settings.key_prefix)
     ids = [Group("-", model, version).model_id for model, version in models]
     return call_script(
@@ -123,11 +155,24 @@ def _fleet_counts(reply: list[Any]) -> FleetCounts:
         tenant_device_us={k.decode(): float(v) for k, v in _pairs(tenants)},
         run_totals=_numbers(runs),
         live_runs=[_live_run(*each) for each in live],
-        memory_used_bytes=_told(memory, "used_memory"),
-        memory_max_bytes=_told(memory, "maxmemory"),
-        aof_enabled=None if aof is None else bool(aof),
-        aof_ok=all(each in ("ok", "") for each in good) if aof else None,
+        server=ServerCounts(
+            memory_used_bytes=_told(memory, "used_memory"),
+            memory_max_bytes=_told(memory, "maxmemory"),
+            aof_enabled=None if aof is None else bool(aof),
+            aof_ok=all(each in ("ok", "") for each in good) if aof else None,
+        ),
     )
+
+
+_Key = TypeVar("_Key", bound=Hashable)
+_Count = TypeVar("_Count", int, float)
+
+
+def _summed(counts: Iterable[Mapping[_Key, _Count]]) -> dict[_Key, _Count]:
+    total: Counter[_Key] = Counter()
+    for each in counts:
+        total.update(each)
+    return dict(total)
 
 
 def _live_run(run: bytes, state: bytes, *counts: bytes) -> LiveRun:

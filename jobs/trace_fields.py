@@ -7,6 +7,7 @@ from typing import Any
 from ..telemetry.trace_context import TraceContext
 from .call import Call
 from .keys import Keys
+from .reach import of_job
 from .settings import JobsSettings
 
 #: Bytes of one field: a hash whose values are longer takes three times the memory. The prelude's
@@ -28,4 +29,5 @@ def read_trace(job_id: str, settings: JobsSettings) -> Call[TraceContext | None]
     def parse(reply: list[Any]) -> TraceContext | None:
         return TraceContext.read(b"".join(filter(None, reply)).decode("latin-1"))
 
-    return Call([("HMGET", Keys(settings.key_prefix).job(job_id), *names)], parse=parse)
+    asked = ("HMGET", Keys(settings.key_prefix).job(job_id), *names)
+    return Call([asked], parse=parse, reach=of_job(job_id))

@@ -75,8 +75,8 @@ def redis_access(exposure: Exposure, folder: DataFolder, password: str | None) -
     if not found:
         raise StackError(
             f"--redis-port opens Redis on {exposure.host} and its password is empty: whoever"
-            " reaches it would own the fleet. Unset WHERRY_REDIS_PASSWORD, and one is made and kept in"
-            f" {folder.redis_password}, or set one"
+            " reaches it would own the fleet. Unset WHERRY_REDIS_PASSWORD, and one is made and kept"
+            f" in {folder.redis_password}, or set one"
         )
     return RedisAccess(exposure, found, kept_secret(folder.worker_password))
 

@@ -9,19 +9,21 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from .. import __version__
 from ..jobs import JobsSettings
+from ..jobs.sentinel_url import SentinelUrl
 from ..protocol.env_file import env_text
 from ..tasks.locate import PACKAGE
+from ..workers.joining import AUTHORITY
 from .exposure import is_loopback
 
 #: Bytes of a models.toml that one variable can hold, for Linux takes 128 KiB of text.
 _MAX_MODELS_BYTES = 90_000
 
 #: Settings of jobs that are not the same on each machine, or are looked at here by themselves.
-_NOT_AS_THEY_ARE = frozenset({"redis_url", "store_url", "store_dir", "run_places"})
+_NOT_AS_THEY_ARE = frozenset({"redis_url", "family_redis", "store_url", "store_dir", "run_places"})
 
 #: Parameters of a Redis URL that name this machine's own certificate.
 _OWN_CERTIFICATE = ("ssl_certfile", "ssl_keyfile")
@@ -76,30 +78,68 @@ class JoinFile:
         return env_text(self.values, head=_HEAD)
 
     def _redis(self) -> dict[Path, None]:
-        url = self.environment.get("WHERRY_JOIN_REDIS_URL") or self.settings.redis_url
-        parts = urlsplit(url)
-        if parts.scheme == "unix" or is_loopback(parts.hostname or ""):
+        authorities: dict[Path, None] = {}
+        home = self.environment.get("WHERRY_JOIN_REDIS_URL") or self.settings.redis_url
+        self.values["WHERRY_REDIS_URL"] = self._redis_url("WHERRY_REDIS_URL", home, authorities)
+        own = {
+            family: self._redis_url(f"WHERRY_FAMILY_REDIS: {family}", url, authorities)
+            for family, url in self.settings.own_redis.items()
+        }
+        if own:
+            self.values["WHERRY_FAMILY_REDIS"] = ",".join(f"{f}={url}" for f, url in own.items())
+        return authorities
+
+    def _redis_url(self, setting: str, url: str, authorities: dict[Path, None]) -> str:
+        """A URL as another machine can use it; the authority that it names goes along."""
+        sentinels, parts = SentinelUrl.parse(url), urlsplit(url)
+        hosts = [host for host, _ in sentinels.hosts] if sentinels else [parts.hostname or ""]
+        near = [host for host in hosts if parts.scheme == "unix" or is_loopback(host)]
+        if near and setting == "WHERRY_REDIS_URL" and not sentinels:
             self._faults.append(
                 "Redis listens where no other machine gets in: start `wherry up --host ADDRESS"
                 " --redis-port 6379`, or name one that all reach by WHERRY_REDIS_URL"
             )
-        if not parts.password:
-            self.notes.append("Redis asks for no password: whoever reaches it owns the fleet")
-        elif not parts.username:
+        elif near:
+            self._faults.append(
+                f"{setting}: {', '.join(near) or 'a socket'} is this machine alone: name it as"
+                " other machines reach it"
+            )
+        self._note_login(setting, sentinels, parts)
+        if sentinels:
             self.notes.append(
-                "it has Redis' own password, with which one can empty and stop it:"
+                f"{setting}: the sentinels tell where the servers are: by addresses that other"
+                " machines reach (replica-announce-ip)"
+            )
+        pieces = url.split(";") if sentinels else [url]
+        return ";".join(self._without_files(setting, each, authorities) for each in pieces)
+
+    def _note_login(self, setting: str, sentinels: SentinelUrl | None, parts: SplitResult) -> None:
+        of = "" if setting == "WHERRY_REDIS_URL" else f"{setting}: "
+        user, password = parts.username, parts.password
+        if sentinels:
+            user, password = sentinels.username, sentinels.password
+        if not password:
+            self.notes.append(f"{of}Redis asks for no password: whoever reaches it owns the fleet")
+        elif not user:
+            self.notes.append(
+                f"{of}it has Redis' own password, with which one can empty and stop it:"
                 " docs/hardening.md has the rule of a user for workers"
             )
+
+    def _without_files(self, setting: str, url: str, authorities: dict[Path, None]) -> str:
+        """A URL that names no file of this machine."""
+        parts = urlsplit(url)
         said = dict(parse_qsl(parts.query))
         if said.keys() & set(_OWN_CERTIFICATE):
+            name = setting.partition(":")[0]
             self._faults.append(
-                "WHERRY_REDIS_URL shows a certificate of this machine (ssl_certfile): make one for"
-                " the worker's, and write that machine's WHERRY_REDIS_URL into its environment"
+                f"{setting} shows a certificate of this machine (ssl_certfile): make one for"
+                f" the worker's, and write that machine's {name} into its environment"
             )
-        authority = said.pop("ssl_ca_certs", "")
-        query = urlencode(said, safe="/")
-        self.values["WHERRY_REDIS_URL"] = urlunsplit(parts._replace(query=query))
-        return {Path(authority): None} if authority else {}
+        if authority := said.get("ssl_ca_certs"):
+            authorities[Path(authority)] = None
+            said["ssl_ca_certs"] = AUTHORITY
+        return urlunsplit(parts._replace(query=urlencode(said, safe="/")))
 
     def _api(self, authorities: dict[Path, None]) -> None:
         """Run workers call the API."""

@@ -44,11 +44,12 @@ JOB_BOUNDS_US = tuple(
 )
 
 _MODEL = ("model", "version")
+_REDIS = ("redis",)
 _COUNTER, _GAUGE, _HISTOGRAM, _UNTYPED = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM, Kind.UNTYPED
 
 #: Read from Redis at the scrape: equal whichever API process is asked.
 FLEET = (
-    MetricSpec("wherry_redis_up", _GAUGE, "Whether Redis answered this scrape: without it the metrics of the fleet are left out"),
+    MetricSpec("wherry_redis_up", _GAUGE, "Whether a Redis answered this scrape, home or that of families: without home the metrics of the fleet are left out", _REDIS),
     MetricSpec("wherry_jobs_submitted_total", _COUNTER, "Jobs that were accepted"),
     MetricSpec("wherry_jobs_ended_total", _COUNTER, "Jobs that ended: succeeded, failed, canceled or expired; of failed ones the type of the error", (*_MODEL, "state", "error_type")),
     MetricSpec("wherry_job_duration_seconds", _HISTOGRAM, "From submit to end, of jobs that succeeded", _MODEL, tuple(us / 1e6 for us in JOB_BOUNDS_US)),
@@ -56,7 +57,7 @@ FLEET = (
     MetricSpec("wherry_forwards_total", _COUNTER, "Forwards of a model: batches, as they were run", _MODEL),
     MetricSpec("wherry_batch_places_total", _COUNTER, "Rows that those forwards had room for: rows over places is how full batches are", _MODEL),
     MetricSpec("wherry_device_seconds_total", _COUNTER, "Seconds that a model held its device", _MODEL),
-    MetricSpec("wherry_tenant_device_seconds_total", _COUNTER, "Device seconds of the 50 tenants that had most in all; those of the others are wherry_device_seconds_total less these", ("tenant",)),
+    MetricSpec("wherry_tenant_device_seconds_total", _COUNTER, "Device seconds of the 50 tenants that had most in all, on each Redis; those of the others are wherry_device_seconds_total less these", ("tenant",)),
     MetricSpec("wherry_jobs_waiting", _GAUGE, "Jobs in the queue", (*_MODEL, "lane")),
     MetricSpec("wherry_jobs_running", _GAUGE, "Jobs that workers hold", _MODEL),
     MetricSpec("wherry_oldest_waiting_seconds", _GAUGE, "Age of the oldest job in the queue; 0 when none waits", (*_MODEL, "lane")),
@@ -74,9 +75,9 @@ FLEET = (
     MetricSpec("wherry_webhooks_pending", _GAUGE, "Webhooks to deliver, now or again"),
     MetricSpec("wherry_webhooks_failed", _GAUGE, "Webhooks that were given up, kept for a while"),
     MetricSpec("wherry_webhooks_settled_total", _COUNTER, "Webhooks that are done with: delivered, failed (given up), or lost (there was nothing to tell)", ("outcome",)),
-    MetricSpec("wherry_redis_memory_bytes", _GAUGE, "Memory of Redis: used, and max (0: no limit)", ("kind",)),
-    MetricSpec("wherry_redis_aof_enabled", _GAUGE, "Whether Redis writes what it acknowledges to a file"),
-    MetricSpec("wherry_redis_aof_ok", _GAUGE, "Whether the last writes to that file went well; left out where it is off"),
+    MetricSpec("wherry_redis_memory_bytes", _GAUGE, "Memory of a Redis: used, and max (0: no limit)", (*_REDIS, "kind")),
+    MetricSpec("wherry_redis_aof_enabled", _GAUGE, "Whether a Redis writes what it acknowledges to a file", _REDIS),
+    MetricSpec("wherry_redis_aof_ok", _GAUGE, "Whether the last writes to that file went well; left out where it is off", _REDIS),
     MetricSpec("wherry_runs", _GAUGE, "Runs that go on, by state", ("state",)),
     MetricSpec("wherry_runs_ended_total", _COUNTER, "Runs that ended, by state", ("state",)),
     MetricSpec("wherry_run_rows_total", _COUNTER, "Rows of runs that were answered: done, or failed", ("state",)),

@@ -9,13 +9,18 @@ import hashlib
 import re
 from collections.abc import MutableMapping
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote
 
 from .. import __version__
 from ..protocol.env_file import write_private
 
 #: Where what the file brings along is put, from the current folder on.
 FOLDER = Path(".wherry/join")
+
+#: Stands in the file's URLs of Redis for the authority that it brings along.
+AUTHORITY = "WHERRY_JOIN_CA"
+
+_NAMED = f"ssl_ca_certs={AUTHORITY}"
 
 _VERSION = re.compile(r"(\d+)\.(\d+)")
 
@@ -38,8 +43,9 @@ def join(environment: MutableMapping[str, str], folder: Path = FOLDER) -> list[s
     if authority := environment.get("WHERRY_JOIN_CA"):
         path = _put("WHERRY_JOIN_CA", authority, folder, "ca.pem")
         environment.setdefault("WHERRY_CA_FILE", path)
-        if (url := environment.get("WHERRY_REDIS_URL", "")).startswith("rediss:"):
-            environment["WHERRY_REDIS_URL"] = _trusting(url, path)
+        for name in ("WHERRY_REDIS_URL", "WHERRY_FAMILY_REDIS"):
+            if text := environment.get(name):
+                environment[name] = text.replace(_NAMED, f"ssl_ca_certs={quote(path)}")
     return remarks
 
 
@@ -89,9 +95,3 @@ def _put(name: str, packed: str, folder: Path, file: str) -> str:
     except OSError as error:
         raise CannotJoinError(f"{path}: {error.strerror}: start in a folder of your own") from None
     return str(path)
-
-
-def _trusting(url: str, authority: str) -> str:
-    parts = urlsplit(url)
-    said = {"ssl_ca_certs": authority, **dict(parse_qsl(parts.query))}
-    return urlunsplit(parts._replace(query=urlencode(said, safe="/")))

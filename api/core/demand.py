@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ...jobs import AsyncQueue, JobsSettings
-from ...jobs.demand import FIRST_PAGE, demand_page
+from ...jobs.demand import FIRST_PAGE, GroupDemand, Running, demand_page
+from ...jobs.fleet_queue import on_each
 from ...jobs.group import Group
+from ...jobs.reach import answers_of_present
 
 #: Pages from which on a look is shared by all who ask for so many times as long as it took.
 _MANY_PAGES, _GOOD_FOR = 10, 10.0
@@ -30,6 +32,8 @@ class ModelDemand:
 #: By model, for which a group stands, and whether it is the bulk lane.
 Demand = dict[tuple[Group, bool], ModelDemand]
 
+_Groups = dict[Group, GroupDemand]
+
 
 class DemandLooks:
     """Reads it. With thousands of groups a look is dear, and may be some seconds old."""
@@ -43,6 +47,8 @@ class DemandLooks:
         self._queue, self._settings, self._clock = queue, settings, clock
         self._last, self._good_until_s = Demand(), 0.0
         self._looking = asyncio.Lock()
+        #: Families whose Redis was away at the last look: nothing is known of what they have.
+        self.away: frozenset[str] = frozenset()
 
     async def read(self) -> Demand:
         """What there is now, or was a moment ago. Raises Unavailable."""
@@ -56,28 +62,40 @@ class DemandLooks:
             return self._last
 
     async def _look(self) -> tuple[Demand, int]:
-        page = await self._queue.run(demand_page(self._settings))
+        found, most = Demand(), 0
+        seen, self.away = answers_of_present(await on_each(self._queue, self._pages))
+        for groups, workers, pages in seen:
+            _add(found, groups, workers)
+            most = max(most, pages)
+        return found, most
+
+    async def _pages(self, queue: AsyncQueue) -> tuple[_Groups, Mapping[str, Running], int]:
+        """What waits by group and what each worker runs, of one Redis, in how many pages."""
+        page = await queue.run(demand_page(self._settings))
         workers, groups, pages = page.workers, {each.group: each for each in page.groups}, 1
         while page.following != FIRST_PAGE:
-            page = await self._queue.run(demand_page(self._settings, page.following))
+            page = await queue.run(demand_page(self._settings, page.following))
             groups |= {each.group: each for each in page.groups}
             pages += 1
-        found = Demand()
+        return groups, workers, pages
 
-        def of(group: Group) -> ModelDemand:
-            key = Group(group.family, group.model, group.version), group.is_bulk
-            return found.setdefault(key, ModelDemand())
 
-        for group, seen in groups.items():
+def _add(found: Demand, groups: _Groups, workers: Mapping[str, Running]) -> None:
+    """Add what one Redis has: a family that moves has jobs on two."""
+
+    def of(group: Group) -> ModelDemand:
+        key = Group(group.family, group.model, group.version), group.is_bulk
+        return found.setdefault(key, ModelDemand())
+
+    for group, seen in groups.items():
+        each = of(group)
+        each.waiting += seen.waiting
+        each.waiting_rows += seen.waiting_rows
+        each.oldest_s = max(each.oldest_s, seen.oldest_s)
+        each.device_s_per_s += seen.device_s_per_s
+    for runs in workers.values():
+        sampled = sum(jobs for jobs, _ in runs.rows.values())
+        for group, (jobs, rows) in runs.rows.items():
             each = of(group)
-            each.waiting += seen.waiting
-            each.waiting_rows += seen.waiting_rows
-            each.oldest_s = max(each.oldest_s, seen.oldest_s)
-            each.device_s_per_s += seen.device_s_per_s
-        for runs in workers.values():
-            sampled = sum(jobs for jobs, _ in runs.rows.values())
-            for group, (jobs, rows) in runs.rows.items():
-                each = of(group)
-                each.running += runs.jobs * jobs / sampled
-                each.running_rows += runs.jobs * rows / sampled
-        return found, pages
+            each.running += runs.jobs * jobs / sampled
+            each.running_rows += runs.jobs * rows / sampled

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
 from ...jobs.fleet import FleetView
-from ...jobs.metrics import MODELS_A_CALL, FleetCounts, ModelCounts, fleet_counts, model_counts
+from ...jobs.fleet_queue import on_each
+from ...jobs.metrics import (
+    MODELS_A_CALL,
+    FleetCounts,
+    ModelCounts,
+    ServerCounts,
+    fleet_counts,
+    model_counts,
+)
 from ...jobs.processes import is_silent
+from ...jobs.reach import RedisAway
 from ...jobs.record import GroupView
 from ...jobs.run_steps import run_workers
 from ...protocol.errors import WherryError
@@ -38,6 +48,8 @@ class FleetReading:
 
     fleet: FleetView
     counts: FleetCounts
+    #: The Redis servers that answer, by their names.
+    servers: Mapping[str, ServerCounts]
     models: Mapping[ModelName, ModelCounts]
     #: Declared here, and whether each is ready.
     ready: Mapping[ModelName, bool]
@@ -50,16 +62,29 @@ class FleetReading:
     scaling: Sequence[FamilyScaling]
 
 
+@dataclass(frozen=True, slots=True)
+class FleetLook:
+    """A look at the fleet."""
+
+    #: Whether each Redis answered, by its name: "home" and those of families.
+    up: Mapping[str, bool]
+    #: None while home does not answer, or another that never did.
+    reading: FleetReading | None
+
+
 class FleetMetrics:
     """Reads the fleet at a scrape. Scrapes that meet, or come shortly after, share a look."""
 
     def __init__(self, service: Service, clock: Callable[[], float] = time.monotonic) -> None:
         self._service, self._clock = service, clock
         self._good_until = 0.0
-        self._looking: asyncio.Task[FleetReading | None] | None = None
+        #: What each Redis said last: counters stand still while it is away, and do not jump.
+        self._last: dict[str, FleetCounts] = {}
+        self._last_models: defaultdict[str, dict[ModelName, ModelCounts]] = defaultdict(dict)
+        self._looking: asyncio.Task[FleetLook] | None = None
 
-    async def read(self) -> FleetReading | None:
-        """The fleet as of now or a moment ago; None while Redis does not answer."""
+    async def read(self) -> FleetLook:
+        """The fleet as of now or a moment ago."""
         looking = self._looking
         if looking is None or (looking.done() and self._clock() >= self._good_until):
             looking = self._looking = asyncio.create_task(self._look())
@@ -71,25 +96,29 @@ class FleetMetrics:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
 
-    async def _look(self) -> FleetReading | None:
+    async def _look(self) -> FleetLook:
         began, share = self._clock(), 1.0
+        up: dict[str, bool] = {}
         try:
             async with asyncio.timeout(_PATIENCE_S):
-                reading = await self._reading()
+                counts = await self._counts()
+                up = {name: not isinstance(each, Exception) for name, each in counts.items()}
+                look = FleetLook(up, await self._reading(counts))
             share = _SHARE
         except (WherryError, TimeoutError):
-            return None  # which is not to be told for long once Redis is back
+            # Which is not to be told for long once Redis is back.
+            return FleetLook(up or dict.fromkeys(self._names_of_parts(), False), None)
         else:
-            return reading
+            return look
         finally:
             took = self._clock() - began
             self._good_until = self._clock() + max(_GOOD_S, took * share)
 
-    async def _reading(self) -> FleetReading:
+    async def _reading(self, counts: Mapping[str, FleetCounts | Exception]) -> FleetReading:
         service, run = self._service, self._service.queue.run
-        fleet, counts, groups, runs, scaling = await asyncio.gather(
+        servers = self._remembered(counts)
+        fleet, groups, runs, scaling = await asyncio.gather(
             service.fleet(),
-            run(fleet_counts(service.jobs)),
             service.groups(),
             run(run_workers(service.jobs)),
             scaling_of(service),
@@ -99,11 +128,11 @@ class FleetMetrics:
         pages = [shown[at : at + MODELS_A_CALL] for at in range(0, len(shown), MODELS_A_CALL)]
         models: dict[ModelName, ModelCounts] = {}
         for page in pages:
-            found = await run(model_counts(page, service.jobs))
-            models.update(found)
+            models |= await self._models(page)
         return FleetReading(
             fleet=fleet,
-            counts=counts,
+            counts=FleetCounts.of_all(list(self._last.values())),
+            servers=servers,
             models=models,
             ready={
                 (each.name, each.version): not why_unavailable(service, each, fleet)
@@ -119,6 +148,45 @@ class FleetMetrics:
             max_waiting=service.jobs.max_waiting,
             scaling=scaling,
         )
+
+    def _names_of_parts(self) -> list[str]:
+        return [part.name for part in self._service.queue.parts]
+
+    async def _counts(self) -> Mapping[str, FleetCounts | Exception]:
+        """What each Redis has, by its name."""
+        call = fleet_counts(self._service.jobs)
+        answers = await on_each(self._service.queue, lambda one: one.run(call))
+        return dict(zip(self._names_of_parts(), answers, strict=True))
+
+    def _remembered(
+        self, counts: Mapping[str, FleetCounts | Exception]
+    ) -> Mapping[str, ServerCounts]:
+        """The servers that answer; what they have is remembered. Raises RedisAway for one that
+        never did: without its counters those of the fleet would jump once it does.
+        """
+        servers = {}
+        for name, answer in counts.items():
+            if not isinstance(answer, Exception):
+                self._last[name], servers[name] = answer, answer.server
+            elif not isinstance(answer, RedisAway) or name not in self._last:
+                raise answer
+        return servers
+
+    async def _models(self, page: Sequence[ModelName]) -> Mapping[ModelName, ModelCounts]:
+        """What some models have done, on all Redis servers together."""
+        queue, call = self._service.queue, model_counts(page, self._service.jobs)
+        answers = await on_each(queue, lambda one: one.run(call))
+        total: dict[ModelName, ModelCounts] = {}
+        for name, answer in zip(self._names_of_parts(), answers, strict=True):
+            last = self._last_models[name]
+            if not isinstance(answer, Exception):
+                last.update(answer)
+            elif not isinstance(answer, RedisAway):
+                raise answer
+            for model in page:
+                if model in last:
+                    total[model] = total[model] + last[model] if model in total else last[model]
+        return total
 
     def _names(self, fleet: FleetView, groups: Sequence[GroupView]) -> list[ModelName]:
         """The models that are declared here; then those that only workers know, or jobs."""

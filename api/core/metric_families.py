@@ -10,7 +10,7 @@ from prometheus_client.core import Metric
 from ...protocol.errors import codes
 from ...telemetry.instruments import family, histogram_family
 from ...telemetry.metric_specs import JOB_BOUNDS_US
-from .fleet_metrics import FleetReading
+from .fleet_metrics import FleetLook, FleetReading
 
 #: Runs whose progress is told.
 _MOST_RUNS = 50
@@ -24,12 +24,12 @@ _STEPS = 4
 _LANES = ("interactive", "bulk")
 
 
-def families_of(reading: FleetReading | None) -> Iterator[Metric]:
+def families_of(look: FleetLook) -> Iterator[Metric]:
     """All metrics of the fleet; of one that was not read, that it was not."""
-    yield family("wherry_redis_up", [((), float(reading is not None))])
-    if reading is not None:
+    yield family("wherry_redis_up", [((name,), float(is_so)) for name, is_so in look.up.items()])
+    if look.reading is not None:
         for families in FAMILIES:
-            yield from families(reading)
+            yield from families(look.reading)
 
 
 def _totals(reading: FleetReading) -> Iterable[Metric]:
@@ -59,12 +59,19 @@ def _totals(reading: FleetReading) -> Iterable[Metric]:
 
 
 def _redis(reading: FleetReading) -> Iterable[Metric]:
-    counts = reading.counts
-    sizes = {"used": counts.memory_used_bytes, "max": counts.memory_max_bytes}
-    memory = [((kind,), size) for kind, size in sizes.items() if size is not None]
-    yield family("wherry_redis_memory_bytes", memory)
-    for name, told in (("enabled", counts.aof_enabled), ("ok", counts.aof_ok)):
-        yield family(f"wherry_redis_aof_{name}", [] if told is None else [((), float(told))])
+    servers = reading.servers.items()
+    for name, fields in (
+        ("memory_bytes", {("used",): "memory_used_bytes", ("max",): "memory_max_bytes"}),
+        ("aof_enabled", {(): "aof_enabled"}),
+        ("aof_ok", {(): "aof_ok"}),
+    ):
+        told = (
+            ((redis, *labels), getattr(server, field))
+            for redis, server in servers
+            for labels, field in fields.items()
+        )
+        samples = [(labels, float(value)) for labels, value in told if value is not None]
+        yield family(f"wherry_redis_{name}", samples)
 
 
 def _ends(reading: FleetReading) -> Iterable[Metric]:

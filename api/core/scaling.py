@@ -17,6 +17,7 @@ from ...jobs.demand import (
 )
 from ...jobs.fleet import FleetView
 from ...jobs.group import Group
+from ...jobs.reach import RedisAway
 from ...jobs.record import WorkerView
 from ...jobs.scaling import FamilyDemand, Lane, Policy, ScalingPlan, plan, recall, remember
 from ...protocol.errors import ModelNotFound
@@ -78,13 +79,17 @@ async def scaling_of(
 ) -> list[FamilyScaling]:
     """How the families stand, by their policies: all, by that of the settings, where None is given.
 
-    Raises Unavailable.
+    A family whose own Redis is away is left out of all. Raises Unavailable; RedisAway where such a
+    one was asked for, of which nobody knows what it has: to answer 0 would end its workers.
     """
     fleet, demand = await asyncio.gather(service.fleet(), service.demand.read())
     await service.live.learn()
+    away = fleet.away | service.demand.away
     if policies is None:
         families = {*service.catalog.families(), *(group.family for group, _ in demand)}
-        policies = dict.fromkeys(sorted(families), policy_of(service.settings))
+        policies = dict.fromkeys(sorted(families - away), policy_of(service.settings))
+    elif unknown := away.intersection(policies):
+        raise RedisAway(unknown)
     return [
         await _family(service, family, policy, demand, fleet) for family, policy in policies.items()
     ]
@@ -117,7 +122,7 @@ async def _costs(service: Service, family: str, models: Iterable[Group]) -> dict
     groups = list(models)
     pace = await service.queue.run(read_pace(family, service.jobs))
     counted: list[Counted] = await asyncio.gather(
-        *(service.queue.run(read_counted(g.model, g.version, service.jobs)) for g in groups)
+        *(service.queue.run(read_counted(group, service.jobs)) for group in groups)
     )
     return {
         group: Costs(

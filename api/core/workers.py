@@ -120,9 +120,17 @@ async def drain(service: Service, name: str, *, end: bool = False) -> dict[str, 
             )
     if end and len(found) > 1:
         raise Conflict(f"{len(found)} workers bear the name {name!r}: name one by its id")
-    asked = ask_drain(found[0].node, service.jobs, ends=found[0].id if end else "")
-    await service.queue.run(asked)
+    for family in {_family(worker) for worker in found}:
+        ends = found[0].id if end else ""
+        asked = ask_drain(found[0].node, service.jobs, ends=ends, family=family)
+        await service.queue.run(asked)
     return {"node": found[0].node, "workers": [each.id for each in found], "end": end}
+
+
+def _family(worker: WorkerView) -> str:
+    """One of its families: all are on one Redis."""
+    families = worker.info.get("families")
+    return str(families[0]) if isinstance(families, list) and families else ""
 
 
 async def undrain_worker(service: Service, name: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from ...jobs.scaling import Lane
 from ..core.scaling import FamilyScaling, ModelScaling, scaling_of
-from ..core.service import Service
+from ..core.service import Service, away_view
 from ..core.views import json_response, timestamp
 from ..http.fast_route import FastRoute
 
@@ -18,8 +18,9 @@ router = APIRouter(tags=["server"], route_class=FastRoute)
 @router.get("/v2/scaling")
 async def scaling(request: Request) -> Response:
     """Workers that each family wants, by the device seconds that what waits and runs will take."""
-    families = await scaling_of(Service.of(request))
-    return json_response({"families": [_family(each) for each in families]})
+    service = Service.of(request)
+    families = await scaling_of(service)
+    return json_response({"families": [_family(each) for each in families], **away_view(service)})
 
 
 def _family(found: FamilyScaling) -> dict[str, Any]:

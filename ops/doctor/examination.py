@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -16,10 +16,11 @@ from redis.exceptions import ResponseError
 
 from ...client.address import base_url
 from ...client.client import Client
-from ...jobs import redis_url
+from ...jobs import family_redis, redis_url
 from ...jobs.call import Call, Queue, translate
 from ...jobs.dead import list_dead
-from ...jobs.fleet import FIRST_GROUPS, groups, view
+from ...jobs.fleet import FIRST_GROUPS, groups, one_view, view
+from ...jobs.fleet_queue import open_blocking
 from ...jobs.keys import Keys
 from ...jobs.proof import is_in, noted
 from ...jobs.record import GroupView
@@ -47,13 +48,17 @@ def examine(settings: JobsSettings, url: str) -> Facts:
         "lease_ttl_s": settings.lease_ttl_s,
         "api": _api(url),
     }
-    queue = Queue(settings.redis_url)
+    queue = open_blocking(settings)
     try:
-        server = _redis(queue, settings)
-        known |= {"redis": server, "fleet": _fleet(queue, settings)}
+        home = queue.parts[0]
+        server = _redis(home, settings.redis_url)
+        present, others, away = _family_servers(queue, settings)
+        known |= {"redis": server, "family_redis": others, "away": away}
+        known["fleet"] = _fleet(home, present, settings)
         known["versions"]["redis server"] = _server_version(server)
         store = open_store(settings)
-        known |= {"store": _store(queue, store, settings), "disks": _disks(server, store)}
+        known["store"] = _store([home, *present], store, settings, complete=not away)
+        known["disks"] = _disks((server, *others), store)
     except WherryError as error:
         known["fault"] = redis_url.explain(error, settings.redis_url)
     finally:
@@ -73,7 +78,23 @@ def _timed(call: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _redis(queue: Queue, settings: JobsSettings) -> RedisFacts:
+def _family_servers(
+    queue: Queue, settings: JobsSettings
+) -> tuple[list[Queue], tuple[RedisFacts, ...], dict[str, str]]:
+    """Those that families have of their own and that answer, what they say; why others do not."""
+    present, found, away = list[Queue](), list[RedisFacts](), dict[str, str]()
+    servers = family_redis.by_url(settings.own_redis).items()
+    for part, (url, families) in zip(queue.parts[1:], servers, strict=True):
+        name = ", ".join(families)
+        try:
+            found.append(_redis(part, url, name))
+            present.append(part)
+        except WherryError as error:
+            away[name] = f"{error.message} ({redis_url.shown(url)})"
+    return present, tuple(found), away
+
+
+def _redis(queue: Queue, url: str, name: str = "") -> RedisFacts:
     client: Any = queue.redis  # typed for async callers as well
     try:
         info = client.info()
@@ -84,9 +105,10 @@ def _redis(queue: Queue, settings: JobsSettings) -> RedisFacts:
     except RedisError as error:
         raise translate(error) from error
     theirs = seconds + micros / 1e6
-    is_here = settings.redis_url.startswith("unix") or _is_local(client)
+    is_here = url.startswith("unix") or _is_local(client)
     return RedisFacts(
-        where=redis_url.shown(settings.redis_url),
+        name=name,
+        where=redis_url.shown(url),
         info=info,
         config=_config(client),
         latency=latency,
@@ -111,18 +133,19 @@ def _config(client: Any) -> dict[str, str] | None:
     return found
 
 
-def _fleet(queue: Queue, settings: JobsSettings) -> FleetFacts:
-    fleet = queue.run(view(settings))
-    found = parties(queue, settings, fleet)
+def _fleet(home: Queue, others: Sequence[Queue], settings: JobsSettings) -> FleetFacts:
+    queues = [home, *others]
+    views = [queue.run(view(settings)) for queue in queues]
+    found = parties(list(zip(queues, views, strict=True)), settings)
     declared = {model_id for each in found if each.alive for model_id in each.info.get("tasks", ())}
     failed_webhooks = ("ZCARD", Keys(settings.key_prefix).webhooks_failed)
     return FleetFacts(
-        view=fleet,
+        view=one_view(views),
         parties=found,
         declared=frozenset(declared),
-        groups=_groups(queue, settings),
-        dead=queue.run(list_dead(settings, limit=1)).total,
-        webhooks_failed=queue.run(Call([failed_webhooks], parse=int)),
+        groups=tuple(group for queue in queues for group in _groups(queue, settings)),
+        dead=sum(queue.run(list_dead(settings, limit=1)).total for queue in queues),
+        webhooks_failed=sum(queue.run(Call([failed_webhooks], parse=int)) for queue in queues),
     )
 
 
@@ -136,8 +159,11 @@ def _groups(queue: Queue, settings: JobsSettings) -> tuple[GroupView, ...]:
             return tuple(found.values())
 
 
-def _store(queue: Queue, store: Store, settings: JobsSettings) -> StoreFacts:
-    proof = queue.run(noted(settings))
+def _store(
+    queues: Sequence[Queue], store: Store, settings: JobsSettings, *, complete: bool
+) -> StoreFacts:
+    """Who else uses it is not known where not all Redis servers of the fleet are asked."""
+    proof = queues[0].run(noted(settings))
     fleets_name = proof.store if proof else ""
     is_fleets: bool | None = None
     try:
@@ -145,9 +171,10 @@ def _store(queue: Queue, store: Store, settings: JobsSettings) -> StoreFacts:
             is_fleets = is_in(store, proof)
         if not is_fleets:  # nothing is written where it may be nobody's store
             return StoreFacts(name=store.name, fleets_name=fleets_name, is_fleets=is_fleets)
-        [own] = queue.values([Keys(settings.key_prefix).fleet])
+        key = Keys(settings.key_prefix).fleet
+        own = {name.decode() for queue in queues for name in queue.values([key]) if name}
         names = {blob.key.removeprefix(_FLEETS) for blob in store.blobs(_FLEETS)}
-        strangers = tuple(sorted(names - {own.decode() if own else ""}))
+        strangers = tuple(sorted(names - own)) if complete else ()
         return StoreFacts(
             name=store.name,
             fleets_name=fleets_name,
@@ -174,11 +201,13 @@ def _store_latency(store: Store) -> dict[str, Latency]:
     return {name: Latency.of(seconds) for name, seconds in took.items()}
 
 
-def _disks(server: RedisFacts, store: Store) -> tuple[Disk, ...]:
+def _disks(servers: Sequence[RedisFacts], store: Store) -> tuple[Disk, ...]:
     """Those of this machine that the fleet writes to."""
     folders = {"the blob store": store.folder} if isinstance(store, FolderStore) else {}
-    if server.descriptors and server.config and server.config.get("dir"):
-        folders["Redis' append-only file"] = Path(server.config["dir"])
+    for server in servers:
+        if server.descriptors and server.config and server.config.get("dir"):
+            of = f" of {server.name}" if server.name else ""
+            folders[f"Redis' append-only file{of}"] = Path(server.config["dir"])
     found = []
     for what, folder in folders.items():
         with suppress(OSError):  # it is not there: what writes there says so

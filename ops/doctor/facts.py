@@ -41,6 +41,8 @@ class Latency:
 class RedisFacts:
     """What Redis says of itself."""
 
+    #: Families whose own it is; "" for home.
+    name: str = ""
     #: Where it is, without a password.
     where: str
     info: Mapping[str, Any]
@@ -116,6 +118,9 @@ class Facts:
     #: Why Redis says nothing.
     fault: str = ""
     redis: RedisFacts | None = None
+    #: Those that families have of their own; and why some say nothing, by their families.
+    family_redis: tuple[RedisFacts, ...] = ()
+    away: Mapping[str, str] = field(default_factory=dict)
     fleet: FleetFacts | None = None
     store: StoreFacts | None = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -57,12 +57,13 @@ class Party:
         return str(self.info.get("refused") or self.info.get("reason") or "")
 
 
-def parties(queue: Queue, settings: JobsSettings, fleet: FleetView) -> tuple[Party, ...]:
-    """Workers, run workers and APIs. Raises Unavailable."""
+def parties(seen: Sequence[tuple[Queue, FleetView]], settings: JobsSettings) -> tuple[Party, ...]:
+    """Workers by their Redis, home first, where run workers and APIs are. Raises Unavailable."""
+    home, fleet = seen[0]
     return (
-        *_workers(queue, settings, fleet),
-        *_run_workers(queue, settings, fleet.now_ms),
-        *_apis(queue, settings, fleet.now_ms),
+        *(each for queue, view in seen for each in _workers(queue, settings, view)),
+        *_run_workers(home, settings, fleet.now_ms),
+        *_apis(home, settings, fleet.now_ms),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from .diagnosis import ERROR, NOTE, WARNING, Diagnosis
 from .facts import Facts, RedisFacts
@@ -38,8 +39,24 @@ def redis_findings(facts: Facts) -> Iterator[Diagnosis]:
             page=_PAGE,
         )
         return
+    yield from _findings(facts.redis)
+    for server in facts.family_redis:
+        for each in _findings(server):
+            yield replace(each, found=f"the Redis of {server.name}: {each.found}")
+    for families, why in facts.away.items():
+        yield Diagnosis(
+            check="redis-away",
+            severity=ERROR,
+            found=f"the Redis of {families}: {why}",
+            means="their jobs are refused, and what is there is not among what is told here",
+            remedy="start it, or set WHERRY_FAMILY_REDIS to the fleet's",
+            page="docs/sharding.md",
+        )
+
+
+def _findings(redis: RedisFacts) -> Iterator[Diagnosis]:
     for check in (_server, _memory, _persistence, _replicas, _connections, _speed):
-        yield from check(facts.redis)
+        yield from check(redis)
 
 
 def _server(redis: RedisFacts) -> Iterator[Diagnosis]:

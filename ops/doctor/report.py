@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from ...client.terminal import stdout
 from .diagnosis import ERROR, NOTE, WARNING, Diagnosis
-from .facts import Facts
+from .facts import Facts, RedisFacts
 from .fleet_checks import fleet_findings
 from .place_checks import api_findings, store_findings
 from .redis_checks import redis_findings
@@ -47,21 +47,28 @@ def document(facts: Facts, found: list[Diagnosis]) -> dict[str, Any]:
 
 
 def _measured(facts: Facts) -> Iterator[tuple[str, Any]]:
-    if redis := facts.redis:
-        yield "redis_latency_ms", [redis.latency.p50_ms, redis.latency.p99_ms]
-        yield "redis_used_bytes", redis.info.get("used_memory")
-        yield "redis_maxmemory_bytes", redis.info.get("maxmemory")
-        yield "redis_maxmemory_policy", redis.info.get("maxmemory_policy")
-        yield "redis_aof", bool(redis.info.get("aof_enabled"))
-        yield "redis_appendfsync", (redis.config or {}).get("appendfsync")
-        yield "redis_replicas", redis.info.get("connected_slaves", 0)
-        yield "redis_clients", [redis.info.get("connected_clients"), redis.info.get("maxclients")]
-        yield "clock_ahead_s", round(redis.ahead_s, 3)
+    for redis in (facts.redis, *facts.family_redis):
+        if redis is not None:
+            of = f" of {redis.name}" if redis.name else ""
+            for name, value in _measured_of(redis):
+                yield name + of, value
     if facts.store:
         for name, latency in facts.store.latency.items():
             yield f"store_{name}_latency_ms", [latency.p50_ms, latency.p99_ms]
     for disk in facts.disks:
         yield f"free_bytes of {disk.what}", disk.free
+
+
+def _measured_of(redis: RedisFacts) -> Iterator[tuple[str, Any]]:
+    yield "redis_latency_ms", [redis.latency.p50_ms, redis.latency.p99_ms]
+    yield "redis_used_bytes", redis.info.get("used_memory")
+    yield "redis_maxmemory_bytes", redis.info.get("maxmemory")
+    yield "redis_maxmemory_policy", redis.info.get("maxmemory_policy")
+    yield "redis_aof", bool(redis.info.get("aof_enabled"))
+    yield "redis_appendfsync", (redis.config or {}).get("appendfsync")
+    yield "redis_replicas", redis.info.get("connected_slaves", 0)
+    yield "redis_clients", [redis.info.get("connected_clients"), redis.info.get("maxclients")]
+    yield "clock_ahead_s", round(redis.ahead_s, 3)
 
 
 def show(facts: Facts, found: list[Diagnosis]) -> None:

@@ -128,7 +128,7 @@ FLEET = Dashboard(
         "Redis and the store": [
             Panel(
                 "Redis' memory",
-                {"{{kind}}": "max by (kind) (wherry_redis_memory_bytes)"},
+                {"{{redis}} {{kind}}": "max by (redis, kind) (wherry_redis_memory_bytes)"},
                 "bytes",
                 "`max` is 0 where there is no limit.",
             ),

@@ -238,6 +238,7 @@ def test_two_machines_over_tls(tls_server: Path, tmp_path: Path) -> None:
         two.run("curl --cacert server.pem -fsSo live https://192.0.2.1:8750/v2/health/live")
         # Nothing of it is open without: neither the API nor Redis.
         two.run("! curl -fsS http://192.0.2.1:8750/v2/health/live")
-        two.run("sed 's/rediss:/redis:/; /JOIN_CA/d' wherry.env > plain.env; chmod 600 plain.env")
+        plain = "s/rediss:/redis:/; s/?ssl_ca_certs=WHERRY_JOIN_CA//; /^WHERRY_JOIN_CA/d"
+        two.run(f"sed '{plain}' wherry.env > plain.env; chmod 600 plain.env")
         refused = two.run("! timeout 60 wherry worker vision --env-file plain.env")
         assert any("the queue cannot be reached at redis://" in line for line in refused), refused

@@ -107,15 +107,15 @@ def test_what_batches_took_is_known_by_model_and_size(
 def test_whether_a_model_has_run_is_known_by_its_counters(
     queue: Queue, settings: JobsSettings, fleet: Fleet
 ) -> None:
-    before = queue.run(read_counted("digits", "1", settings))
+    before = queue.run(read_counted(GROUP, settings))
     assert (before.has_run, before.beside) == (False, 0.0)
     fleet.add(GROUP, 8)
     fleet.run(GROUP)
-    assert queue.run(read_counted("digits", "1", settings)).has_run
+    assert queue.run(read_counted(GROUP, settings)).has_run
     redis: Any = queue.redis
     key = Keys(settings.key_prefix).stats("digits", "1")
     redis.hset(key, mapping={"input_us": 300, "compute_us": 100, "output_us": 100})
-    assert queue.run(read_counted("digits", "1", settings)).beside == 4.0
+    assert queue.run(read_counted(GROUP, settings)).beside == 4.0
 
 
 def test_that_work_comes_to_a_family_that_had_none_is_told_once(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from wherry.jobs import Group, JobsSettings, NewJob, Queue
 from wherry.jobs import family_redis as families
+from wherry.jobs.async_queue import Replicas
 from wherry.jobs.facts import read_facts, tell_facts
 from wherry.jobs.failed import ALL, ask_load, load_requests
 from wherry.jobs.fleet import heartbeat, view
@@ -24,7 +25,13 @@ from wherry.jobs.recover import cancel
 from wherry.jobs.settings import SettingsError, from_environment
 from wherry.jobs.stores import FolderStore
 from wherry.jobs.submit import submit
-from wherry.protocol.errors import InvalidRequest, JobNotFound, NotFound, Unavailable
+from wherry.protocol.errors import (
+    InvalidRequest,
+    JobNotFound,
+    NotFound,
+    NotReplicated,
+    Unavailable,
+)
 
 from ..support.redis_servers import RedisServers, redis_servers
 
@@ -136,6 +143,27 @@ def test_asyncio_finds_as_threads_do(
             for job in jobs:
                 [one] = await queue.run(read([job.id], servers.settings))
                 assert one is not None
+        await queue.close()
+
+    asyncio.run(look())
+
+
+def test_one_whose_replicas_are_late_is_not_away(
+    whole: Queue,
+    servers: RedisServers,
+    new_job: Callable[..., NewJob],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("wherry.jobs.fleet_queue._PATIENCE_S", 0.2)
+    job = new_job(group=TEXT)
+    whole.run(submit(job, servers.settings))
+
+    async def look() -> None:
+        queue = open_async(servers.settings, Replicas(1, 0.5))  # there are none
+        with pytest.raises(NotReplicated):
+            await queue.run(cancel(job.id, servers.settings))
+        assert not queue.away_families
+        assert (await queue.run(read([job.id], servers.settings)))[0] is not None
         await queue.close()
 
     asyncio.run(look())

@@ -145,8 +145,8 @@ def test_ten_thousand_tenants_are_fifty(queue: Queue, settings: JobsSettings, wh
 
 def test_memory_and_the_file_of_writes_are_told(whole: Any) -> None:
     now = whole()
-    assert now.memory_used_bytes > 100_000
-    assert now.memory_max_bytes >= 0
-    assert now.aof_enabled is not None
-    assert now.aof_ok in (True, None)
-    assert (now.aof_ok is None) == (not now.aof_enabled)
+    assert now.server.memory_used_bytes > 100_000
+    assert now.server.memory_max_bytes >= 0
+    assert now.server.aof_enabled is not None
+    assert now.server.aof_ok in (True, None)
+    assert (now.server.aof_ok is None) == (not now.server.aof_enabled)

@@ -16,6 +16,7 @@ from wherry.jobs import JobsSettings
 from wherry.jobs.setting_names import remarks
 from wherry.ops.join_file import Elsewhere, JoinError, JoinFile
 from wherry.protocol.env_file import env_text, read_env, write_private
+from wherry.workers.joining import join
 
 from ..support.models import model
 
@@ -85,7 +86,8 @@ def test_the_authority_goes_along_and_its_path_does_not(
         WHERRY_MODELS=str(models),
         **S3,
     )
-    assert found.values["WHERRY_REDIS_URL"] == "rediss://:secret@192.0.2.1:6379/0"
+    named = "rediss://:secret@192.0.2.1:6379/0?ssl_ca_certs=WHERRY_JOIN_CA"
+    assert found.values["WHERRY_REDIS_URL"] == named
     assert base64.b64decode(found.values["WHERRY_JOIN_CA"]) == b"PEM+API"
 
 
@@ -98,6 +100,22 @@ def test_the_authority_goes_along_and_its_path_does_not(
         ),
         ({"WHERRY_REDIS_URL": "redis://:p@localhost:6379/0"}, "no other machine gets in"),
         ({"WHERRY_REDIS_URL": "unix:///run/redis.sock"}, "no other machine gets in"),
+        (
+            {"WHERRY_FAMILY_REDIS": "text=redis://:p@192.0.2.2/0,audio=redis://:p@127.0.0.1:1/0"},
+            "WHERRY_FAMILY_REDIS: audio: 127.0.0.1 is this machine alone",
+        ),
+        (
+            {"WHERRY_FAMILY_REDIS": "text=sentinel://:p@192.0.2.2,localhost:26379/main/0"},
+            "WHERRY_FAMILY_REDIS: text: localhost is this machine alone",
+        ),
+        (
+            {"WHERRY_REDIS_URL": "sentinel://:p@192.0.2.1:26379,127.0.0.1:26380/main/0"},
+            "WHERRY_REDIS_URL: 127.0.0.1 is this machine alone",
+        ),
+        (
+            {"WHERRY_REDIS_URL": "sentinel://:p@localhost/0?master_name=m;sentinel://:p@192.0.2.1"},
+            "WHERRY_REDIS_URL: localhost is this machine alone",
+        ),
         ({"WHERRY_STORE_URL": ""}, "a folder of this machine: --store-dir.*s3://"),
         ({"WHERRY_S3_ENDPOINT_URL": "http://127.0.0.1:9"}, "127.0.0.1 is this machine alone"),
         ({"WHERRY_MODELS": "/nowhere/models.toml"}, "/nowhere/models.toml: .*No such file"),
@@ -129,6 +147,34 @@ def test_a_source_beside_models_toml_is_refused_and_a_path_noted(
     path.write_text(path.read_text().replace('"mine"', '"other/mine"'))
     found = made(monkeypatch, Elsewhere(), **values)
     assert found.notes[1:] == ["model 'far': the worker's machine needs /srv/models/far, too"]
+
+
+def test_the_redis_of_families_goes_along_with_its_authority(
+    monkeypatch: pytest.MonkeyPatch, models: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "ca.pem").write_text("PEM")
+    ca = f"ssl_ca_certs={tmp_path}/ca.pem"
+    sentinels = f"sentinels://u:p@192.0.2.2:26379,192.0.2.3:26379/main/0?{ca}"
+    made_here = {
+        "WHERRY_REDIS_URL": "rediss://u:p@192.0.2.1:6379/0",
+        "WHERRY_FAMILY_REDIS": f"text=rediss://u:p@192.0.2.4:6379/1?{ca}, vision={sentinels}",
+    }
+    found = made(monkeypatch, Elsewhere(), WHERRY_MODELS=str(models), **S3, **made_here)
+    [note] = [each for each in found.notes if "sentinels tell" in each]
+    assert note.startswith("WHERRY_FAMILY_REDIS: vision:")
+    there: dict[str, str] = dict(found.values)
+    join(there, tmp_path / "there")
+    settings = JobsSettings(
+        redis_url=there["WHERRY_REDIS_URL"], family_redis=there["WHERRY_FAMILY_REDIS"]
+    )
+    brought = next((tmp_path / "there").rglob("ca.pem"))
+    assert brought.read_text() == "PEM"
+    own = f"ssl_ca_certs={brought}"
+    assert settings.redis_url == "rediss://u:p@192.0.2.1:6379/0", "the system's authorities do"
+    assert settings.own_redis == {
+        "text": f"rediss://u:p@192.0.2.4:6379/1?{own}",
+        "vision": f"sentinels://u:p@192.0.2.2:26379,192.0.2.3:26379/main/0?{own}",
+    }
 
 
 def test_models_elsewhere_are_named_in_the_place_of_ours(

@@ -30,7 +30,7 @@ def test_what_it_brings_is_put_where_settings_name_it(tmp_path: Path) -> None:
         "WHERRY_JOIN_VERSION": __version__,
         "WHERRY_JOIN_MODELS": packed(MODELS),
         "WHERRY_JOIN_CA": packed(b"PEM"),
-        "WHERRY_REDIS_URL": "rediss://w:p%23@192.0.2.1:6379/0?ssl_cert_reqs=required",
+        "WHERRY_REDIS_URL": "rediss://w:p%23@192.0.2.1:6379/0?ssl_ca_certs=WHERRY_JOIN_CA&ssl_cert_reqs=required",
     }
     assert join(environment, tmp_path) == []
     models, authority = (Path(environment[f"WHERRY_{n}"]) for n in ("MODELS", "CA_FILE"))
@@ -58,8 +58,8 @@ def test_another_file_of_models_is_taken_where_it_is_named(tmp_path: Path) -> No
     assert not list(tmp_path.iterdir())
 
 
-def test_a_plain_url_gets_nothing_of_tls(tmp_path: Path) -> None:
-    url = "redis://w:p@192.0.2.1:6379/0"
+def test_a_url_that_trusts_others_keeps_to_them(tmp_path: Path) -> None:
+    url = "rediss://w:p@192.0.2.1:6379/0"
     environment = {"WHERRY_JOIN_CA": packed(b"PEM"), "WHERRY_REDIS_URL": url}
     join(environment, tmp_path)
     assert environment["WHERRY_REDIS_URL"] == url

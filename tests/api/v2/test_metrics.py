@@ -200,7 +200,10 @@ def test_a_look_that_takes_long_is_good_for_longer(monkeypatch: pytest.MonkeyPat
     class Slow(FleetMetrics):
         looks = 0
 
-        async def _reading(self) -> Any:
+        async def _counts(self) -> Any:
+            return {}
+
+        async def _reading(self, counts: Any) -> Any:
             self.looks += 1
             now[0] += 2.0  # s
             return self.looks
@@ -208,11 +211,12 @@ def test_a_look_that_takes_long_is_good_for_longer(monkeypatch: pytest.MonkeyPat
     async def scrape() -> None:
         no_service: Any = None
         fleet: Any = Slow(no_service, clock=lambda: now[0])
-        assert list(await asyncio.gather(fleet.read(), fleet.read())) == [1, 1]
+        both = await asyncio.gather(fleet.read(), fleet.read())
+        assert [look.reading for look in both] == [1, 1]
         now[0] += 39
-        assert await fleet.read() == 1
+        assert (await fleet.read()).reading == 1
         now[0] += 2
-        assert await fleet.read() == 2
+        assert (await fleet.read()).reading == 2
 
     asyncio.run(scrape())
 
@@ -314,12 +318,12 @@ def alone(
 
 def test_the_process_own_come_without_redis(alone: tuple[str, RedisServer]) -> None:
     url, redis = alone
-    assert "wherry_redis_up 1.0" in httpx.get(f"{url}/metrics").text
+    assert 'wherry_redis_up{redis="home"} 1.0' in httpx.get(f"{url}/metrics").text
     redis.stop()
     answer = httpx.get(f"{url}/metrics", timeout=10)
     assert answer.status_code == 200
     found = read(answer.text)
-    assert found["wherry_redis_up", frozenset()] == 0
+    assert found["wherry_redis_up", frozenset({("redis", "home")})] == 0
     assert ("wherry_jobs_submitted_total", frozenset()) not in found
     assert ("process_cpu_seconds_total", frozenset()) in found
     assert any(name == "wherry_http_requests_total" for name, _ in found)
@@ -341,7 +345,7 @@ def test_a_port_of_its_own_shows_the_same_without_a_key(
     with Server(settings, keyed_jobs) as url:
         assert httpx.get(f"{url}/metrics").status_code == 401
         found = httpx.get(f"http://127.0.0.1:{port}/metrics").text
-        assert "wherry_redis_up 1.0" in found
+        assert 'wherry_redis_up{redis="home"} 1.0' in found
         assert "wherry_http_requests_total" in found
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"http://127.0.0.1:{port}/metrics")

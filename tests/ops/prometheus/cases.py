@@ -41,6 +41,15 @@ def _waiting(values: str, lane: str = "interactive") -> dict[str, str]:
     return _fleet("wherry_jobs_waiting", values, f'{_MODEL},lane="{lane}"')
 
 
+def _redis(name: str, values: str, labels: str = "", instance: str = "a") -> dict[str, str]:
+    """Of one that may be away or full, beside one that is well."""
+    well = 1000 if "max" in labels else 1
+    return {
+        **_fleet(f"wherry_redis_{name}", values, f'redis="text"{labels}', instance),
+        **_fleet(f"wherry_redis_{name}", f"{well}x20", f'redis="home"{labels}', instance),
+    }
+
+
 def _store(outcome: str, values: str) -> dict[str, str]:
     labels = f'operation="get",outcome="{outcome}"'
     return _workers("wherry_store_calls_total", values, labels)
@@ -53,29 +62,25 @@ CASES: dict[str, Case] = {
     # One of two APIs that sees Redis is enough: the other one's connection is its own trouble.
     "WherryRedisDown": Case(
         3,
-        _fleet("wherry_redis_up", "1 0x5"),
+        _redis("up", "1 0x5"),
         {
-            **_fleet("wherry_redis_up", "1 0x5"),
-            **_fleet("wherry_redis_up", "1x6", instance="b"),
+            **_redis("up", "1 0x5"),
+            **_redis("up", "1x6", instance="b"),
         },
     ),
     "WherryRedisMemoryHigh": Case(
         8,
         {
-            **_fleet("wherry_redis_memory_bytes", "90x9", 'kind="used"'),
-            **_fleet("wherry_redis_memory_bytes", "100x9", 'kind="max"'),
+            **_redis("memory_bytes", "90x9", ',kind="used"'),
+            **_redis("memory_bytes", "100x9", ',kind="max"'),
         },
         {  # 0 is no limit
-            **_fleet("wherry_redis_memory_bytes", "90x9", 'kind="used"'),
-            **_fleet("wherry_redis_memory_bytes", "0x9", 'kind="max"'),
+            **_redis("memory_bytes", "90x9", ',kind="used"'),
+            **_redis("memory_bytes", "0x9", ',kind="max"'),
         },
     ),
-    "WherryRedisWritesFail": Case(
-        3, _fleet("wherry_redis_aof_ok", "1 0x5"), _fleet("wherry_redis_aof_ok", "1x5")
-    ),
-    "WherryRedisForgets": Case(
-        12, _fleet("wherry_redis_aof_enabled", "0x15"), _fleet("wherry_redis_aof_enabled", "1x15")
-    ),
+    "WherryRedisWritesFail": Case(3, _redis("aof_ok", "1 0x5"), _redis("aof_ok", "1x5")),
+    "WherryRedisForgets": Case(12, _redis("aof_enabled", "0x15"), _redis("aof_enabled", "1x15")),
     "WherryStoreFails": Case(
         10,
         {**_store("error", "0+1x15"), **_store("ok", "0+9x15")},
