@@ -133,8 +133,9 @@ def jobs(
         found = itertools.islice(_found(client, query, away), None if all_ else limit)
         told = 0
         if as_json:
-            for told, each in enumerate(found, 1):
+            for each in found:
                 print_json(each)
+                told += 1
         else:
             listed = [JobView.model_validate(each) for each in found]
             nothing = "no jobs" + (" of this kind" if query else "")
