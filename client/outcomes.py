@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from rich.markup import escape
 
-from ..protocol.errors import Unavailable, WherryError
+from ..protocol.errors import NotReplicated, Unavailable, WherryError
 from .jobs import JobView
 from .tables import jobs_table
 from .terminal import print_json, show, stderr
@@ -26,7 +26,8 @@ def attempt(
             outcome = away or call()
         except WherryError as error:
             outcome = error
-            away = error if isinstance(error, Unavailable) else None
+            if isinstance(error, Unavailable) and not isinstance(error, NotReplicated):
+                away = error  # one that was taken says nothing of those that were not sent
         except OSError as error:
             outcome = WherryError(error.strerror or str(error))
         yield name, outcome
