@@ -150,7 +150,7 @@ class SentinelChannel(Channel, redis.SentinelChannel):
     """The channel of a Redis that fails over: it serves no server but the primary."""
 
     connection_class = _PrimaryConnection
-    connection_class_ssl = _PrimaryTlsConnection
+    connection_class_ssl: Any = _PrimaryTlsConnection
 
 
 class SentinelTransport(Transport):
