@@ -49,7 +49,7 @@ def env_text(values: Mapping[str, str], *, head: str = "") -> str:
     """Values as such a file has them, under lines of remarks. Raises ValueError for line breaks."""
     lines = [f"# {line}".rstrip() for line in head.splitlines()]
     for name, value in values.items():
-        if "\n" in value:
+        if len(f"{value}.".splitlines()) > 1:
             raise ValueError(f"{name} has a line break, which no such file can hold")
         lines.append(f"{name}={shlex.quote(value) if value else ''}")
     return "\n".join(lines) + "\n"

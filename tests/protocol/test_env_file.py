@@ -75,6 +75,7 @@ def test_a_private_file_is_replaced_with_its_rights(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_line_break_is_refused() -> None:
+@pytest.mark.parametrize("value", ["x\ny", "x\n", "x\ry", "x\u2028y"])
+def test_a_line_break_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match="A has a line break"):
-        env_text({"A": "x\ny"})
+        env_text({"A": value})

@@ -228,19 +228,25 @@ def test_a_look_that_failed_is_good_for_a_moment_only() -> None:
     class Away(FleetMetrics):
         looks = 0
 
-        async def _reading(self) -> Any:
+        async def _counts(self) -> Any:
+            return {}
+
+        async def _reading(self, _: object) -> Any:
             self.looks += 1
             now[0] += 3.0  # s
             if self.looks == 1:
                 raise Unavailable
             return self.looks
 
+        def _names_of_parts(self) -> Any:
+            return ["home"]
+
     async def scrape() -> None:
         no_service: Any = None
         fleet: Any = Away(no_service, clock=lambda: now[0])
-        assert await fleet.read() is None
+        assert (await fleet.read()).reading is None
         now[0] += 3.5
-        assert await fleet.read() == 2
+        assert (await fleet.read()).reading == 2
 
     asyncio.run(scrape())
 
