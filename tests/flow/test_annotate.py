@@ -207,6 +207,7 @@ def slow(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_killed_client_goes_on_where_it_was(
     stack: Stack, client: Client, slow: Path, tmp_path: Path
 ) -> None:

@@ -196,6 +196,7 @@ def test_a_slow_server_keeps_no_thread_of_its_family(tmp_path: Path, held: Held)
         assert all("at last" in str(client.result(job.id, 60)) for job in jobs)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_told_to_stop_gives_back_what_its_server_owes(
     tmp_path: Path, held: Held
 ) -> None:

@@ -119,6 +119,7 @@ def test_a_version_is_rolled_under_many_clients_with_no_failed_request(live: Liv
     assert (totals["waiting"], totals["running"], totals["requeued"]) == (0, 0, 0)
 
 
+@pytest.mark.slow
 def test_jobs_of_a_removed_model_are_answered_and_new_ones_refused(
     live: Live,
 ) -> None:
@@ -190,6 +191,7 @@ def test_a_job_of_a_cold_model_says_when_it_should_start(live: Live) -> None:
         assert live.client.result(job.id, 60)
 
 
+@pytest.mark.slow
 def test_an_unloaded_model_gives_its_memory_back(live: Live) -> None:
     worker = live.stack.children["worker-text"]
     live.reload(roll("1"), model("heavy", "embedding", weighs=3 * HEAVY))

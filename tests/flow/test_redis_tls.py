@@ -115,6 +115,7 @@ def test_jobs_and_their_news_go_over_tls(door: Door, papers: Papers, redis_url: 
     assert door.met[before:] == [("TLSv1.3", [])] * 3, "two connections of the API, a worker's"
 
 
+@pytest.mark.slow
 def test_a_client_certificate_is_shown(strict: Door, papers: Papers, redis_url: str) -> None:
     url = strict.url(**trusting(papers), **papers.issue("fleet.test"))
     assert asyncio.run(life_and_news_of_a_job(url, "k")) == "succeeded"

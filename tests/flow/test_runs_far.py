@@ -137,6 +137,7 @@ def test_device_time_is_a_limit_for_whoever_has_a_key(far: Stack, bucket: Any, w
     assert run["error"]["error_type"] == "too_much_device_time"
 
 
+@pytest.mark.slow
 def test_an_output_in_a_bucket_replaces_nothing_unasked(far: Stack, bucket: Any) -> None:
     bucket.put_object(Bucket="wherry", Key="data/one.csv", Body=b"text\none row\n")
     bucket.put_object(Bucket="wherry", Key="data/kept/mine.jsonl", Body=b"dear")

@@ -210,6 +210,7 @@ def test_who_is_connected_to_the_last_primary_is_broken_off(in_step: FailingOver
     close(client)
 
 
+@pytest.mark.slow
 def test_what_all_replicas_have_outlives_a_failover_by_command(
     in_step: FailingOver, new_job: NewJobs
 ) -> None:

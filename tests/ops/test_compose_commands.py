@@ -138,6 +138,7 @@ def test_a_services_health_check_finds_it(fleet: Fleet, name: str) -> None:
     assert status == 0, said
 
 
+@pytest.mark.slow
 def test_a_workers_check_fails_when_it_is_gone(fleet: Fleet) -> None:
     extra = fleet.run("worker-vision")
     until(lambda: check(fleet, "worker-vision"), lambda told: told == (0, "ready"), PATIENCE_S)

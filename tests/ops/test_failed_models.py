@@ -100,6 +100,7 @@ def signals() -> Iterator[None]:
         signal.signal(number, handler)
 
 
+@pytest.mark.slow
 def test_up_says_which_models_are_not_there(
     models: Path, tmp_path: Path, signals: None, capsys: pytest.CaptureFixture[str]
 ) -> None:

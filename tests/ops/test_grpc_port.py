@@ -48,6 +48,7 @@ def test_a_missing_extra_is_named_before_anything_starts(
     assert not stack.children
 
 
+@pytest.mark.slow
 def test_an_api_with_a_port_and_without_the_extra_says_so(models: Path, tmp_path: Path) -> None:
     hidden = tmp_path / "hidden" / "grpc"
     hidden.mkdir(parents=True)

@@ -152,6 +152,7 @@ def test_what_would_be_open_to_everybody_is_refused(models: Path, tmp_path: Path
     assert everybody.redis is None
 
 
+@pytest.mark.slow
 def test_a_password_of_ones_own_closes_a_redis_on_loopback(models: Path, tmp_path: Path) -> None:
     port = free_port()
     stack = Stack(

@@ -171,6 +171,7 @@ def test_wherry_up_serves_until_sigterm_and_stops_in_order(tmp_path: Path, model
     assert output[-1] == "Stopped in order.\n"
 
 
+@pytest.mark.slow
 def test_a_worker_that_was_drained_before_keeps_no_stack_from_starting(
     tmp_path: Path, models: Path
 ) -> None:

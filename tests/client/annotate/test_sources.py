@@ -358,6 +358,7 @@ def test_flat_listing_matches_as_a_walk_does(tmp_path):
     assert matching(Pattern("x/**/*.jpg"), lambda _: True, "x/y/c.jpg")
 
 
+@pytest.mark.slow
 def test_folder_of_20_000_files_takes_no_memory(tmp_path):
     for folder in range(20):
         (tmp_path / f"{folder:02}").mkdir()
