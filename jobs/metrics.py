@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
@@ -169,10 +168,11 @@ _Count = TypeVar("_Count", int, float)
 
 
 def _summed(counts: Iterable[Mapping[_Key, _Count]]) -> dict[_Key, _Count]:
-    total: Counter[_Key] = Counter()
+    total: dict[_Key, _Count] = {}
     for each in counts:
-        total.update(each)
-    return dict(total)
+        for key, count in each.items():
+            total[key] = total[key] + count if key in total else count
+    return total
 
 
 def _live_run(run: bytes, state: bytes, *counts: bytes) -> LiveRun:

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...jobs.settings import JobsSettings
@@ -67,7 +66,7 @@ class Teller:
     async def _run(self, work: Callable[[CeleryResults], None]) -> None:
         loop = asyncio.get_running_loop()
         context = copy_context()  # a trace that it belongs to, above all
-        await loop.run_in_executor(self._pool, partial(context.run, self._work, work))
+        await loop.run_in_executor(self._pool, lambda: context.run(self._work, work))
 
     def _work(self, work: Callable[[CeleryResults], None]) -> None:
         with self._lock:
