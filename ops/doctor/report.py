@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,9 @@ from .place_checks import api_findings, store_findings
 from .redis_checks import redis_findings
 
 _ORDER = (ERROR, WARNING, NOTE)
+#: What a measurement's name ends in, for programs.
+_UNIT = re.compile("_(bytes|ms|s)$")
+
 _COLOURS = {ERROR: "red", WARNING: "yellow", NOTE: "cyan"}
 
 
@@ -71,6 +75,26 @@ def _measured_of(redis: RedisFacts) -> Iterator[tuple[str, Any]]:
     yield "clock_ahead_s", round(redis.ahead_s, 3)
 
 
+def _in_words(name: str, value: Any) -> str:
+    """A measurement for people, with its unit."""
+    if value is None:
+        return "not told"
+    if name.endswith("_latency_ms"):
+        half, most = value
+        return f"{half:.3g} ms (median), {most:.3g} ms (p99)"
+    if name.endswith("_bytes"):
+        return (
+            "no limit"
+            if name == "redis_maxmemory_bytes" and not value
+            else f"{value / 1e6:,.0f} MB"
+        )
+    if name == "redis_clients":
+        return " of ".join(str(each) for each in value)
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:+.3f} s" if name == "clock_ahead_s" else str(value)
+
+
 def show(facts: Facts, found: list[Diagnosis]) -> None:
     """Print it for people."""
 
@@ -80,7 +104,9 @@ def show(facts: Facts, found: list[Diagnosis]) -> None:
     installed = [f"{name} {version or 'not installed'}" for name, version in facts.versions.items()]
     line(f"[bold]versions[/]  {escape(', '.join(installed))}")
     for name, value in _measured(facts):
-        line(f"[bold]{escape(name)}[/]  {escape(str(value))}")
+        named, _, of = name.partition(" ")
+        title = _UNIT.sub("", named).replace("_", " ") + (f" {of}" if of else "")
+        line(f"[bold]{escape(title)}[/]  {escape(_in_words(named, value))}")
     for each in found:
         colour = _COLOURS[each.severity]
         line(f"\n[{colour}]{each.severity}[/]  {each.check}: {escape(each.found)}")

@@ -27,7 +27,7 @@ from wherry.jobs.submit import submit
 from wherry.ops.doctor import command
 from wherry.ops.doctor.examination import examine
 from wherry.ops.doctor.facts import Disk, Latency
-from wherry.ops.doctor.report import findings
+from wherry.ops.doctor.report import findings, show
 from wherry.ops.redis_server import RedisServer
 
 from ..api.conftest import Server
@@ -385,3 +385,17 @@ def test_each_finding_leads_to_a_place_on_a_page() -> None:
 def _anchor(head: str) -> str:
     words = head.lstrip("# ").lower()
     return re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
+
+
+def test_measurements_are_in_words_for_people(
+    patient: Patient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show(patient.facts(), [])
+    said = capsys.readouterr().out
+    assert re.search(
+        r"^redis latency  [\d.]+ ms \(median\), [\d.]+ ms \(p99\)$", said, re.MULTILINE
+    )
+    assert re.search(r"^redis maxmemory  ([\d,]+ MB|no limit)$", said, re.MULTILINE)
+    assert re.search(r"^redis clients  \d+ of \d+$", said, re.MULTILINE)
+    assert re.search(r"^redis aof  (on|off)$", said, re.MULTILINE)
+    assert re.search(r"^clock ahead  [+-]\d\.\d{3} s$", said, re.MULTILINE)
