@@ -163,6 +163,7 @@ def test_a_name_without_an_end_leaves_its_card_whole(show: Show, page: Page) -> 
     )
     page = show(f"#/runs/{told_run.ID}/rows")
     card = page.locator(".sheet-card")
+    expect(card.locator("canvas >> nth=0")).to_be_visible()  # drawn once its picture is there
     whole = card.bounding_box()
     assert whole
     for part in (".sheet-score", "canvas >> nth=0"):
