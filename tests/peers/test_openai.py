@@ -230,7 +230,8 @@ def _(saw: Any, client: Client, folder: Path) -> None:
     for prompt, choice, ours in zip(PROMPTS, saw, output.generations, strict=True):
         tokens, logprobs, top, offsets = _lists(choice)
         assert ("".join(tokens), choice["text"]) == (prompt, prompt)
-        assert logprobs == [token.logprob for token in ours.tokens or ()]
+        # Beside other rows of a batch the last digits are others.
+        assert logprobs == pytest.approx([token.logprob for token in ours.tokens or ()], abs=1e-3)
         assert top[0] is None
         assert all(len(found) in (2, 3) for found in top[1:])
         assert offsets[:2] == [0, len(tokens[0])]
