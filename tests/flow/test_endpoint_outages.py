@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+import redis
 
 from wherry.client import Client
 from wherry.ops.stack import Stack
@@ -143,6 +144,10 @@ def test_a_days_money_is_spent_once_whatever_is_started_anew(tmp_path: Path) -> 
             client.infer("writer", TextGenerationInput(texts=[f"{number}"]), 60)
         until(why, lambda told: "what may be spent in a day is spent" in told)
         late = client.submit("writer", TextGenerationInput(texts=["late"]))
+        # What the worker has not told yet goes with it.
+        with redis.Redis.from_url(stack.redis_url) as told:
+            [day] = told.scan_iter("wherry:spent:*")
+            until(lambda: float(str(told.get(day), "ascii")), lambda sum_: sum_ == 15)
         stack.kill_worker("text")
         until(why, lambda told: "no worker serves it now" in told or not told)
         until(why, lambda told: "what may be spent in a day is spent" in told)

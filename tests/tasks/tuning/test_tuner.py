@@ -174,10 +174,13 @@ def test_what_was_tried_when_a_worker_died_is_not_tried_again(
         noted(plan.candidates[1].name)
         os._exit(1)
 
-    if os.fork() == 0:
-        monkeypatch.setattr(module, "try_all", killed)
-        tuner(tmp_path, stub("dies"), stub("good")).verdict(MODEL)
-    os.wait()
+    if (child := os.fork()) == 0:
+        try:
+            monkeypatch.setattr(module, "try_all", killed)
+            tuner(tmp_path, stub("dies"), stub("good")).verdict(MODEL)
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)  # not another's that ends just now
     verdict = tuner(tmp_path, stub("dies"), stub("good")).verdict(MODEL)
     assert verdict.chosen.remark == "good"
     assert "the process of a worker ended while it was tried" in verdict.tried[1].refused
@@ -191,10 +194,13 @@ def test_what_a_killed_worker_was_at_is_tried_again_a_day_later(
         noted(TIMING)
         os._exit(1)
 
-    if os.fork() == 0:
-        monkeypatch.setattr(module, "try_all", killed)
-        tuner(tmp_path, stub("good")).verdict(MODEL)
-    os.wait()
+    if (child := os.fork()) == 0:
+        try:
+            monkeypatch.setattr(module, "try_all", killed)
+            tuner(tmp_path, stub("good")).verdict(MODEL)
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)  # not another's that ends just now
     verdict = tuner(tmp_path, stub("good")).verdict(MODEL)
     assert (verdict.is_trouble, verdict.chosen.remark) == (True, "")
     monkeypatch.setattr(module, "_TROUBLE_S", -1)
@@ -228,10 +234,13 @@ def test_nor_does_one_that_tunes_in_another_thread_as_it_stops(
         noted(TIMING)
         os._exit(1)
 
-    if os.fork() == 0:
-        monkeypatch.setattr(module, "try_all", killed)
-        tuning.verdict(MODEL)
-    os.wait()
+    if (child := os.fork()) == 0:
+        try:
+            monkeypatch.setattr(module, "try_all", killed)
+            tuning.verdict(MODEL)
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)  # not another's that ends just now
     assert tuner(tmp_path, stub("good")).verdict(MODEL).chosen.remark == "good"
 
 
