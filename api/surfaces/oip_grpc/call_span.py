@@ -13,15 +13,13 @@ import grpc.aio
 
 from ....telemetry.tracer import Tracer, extracted, failed
 from .errors import Context
+from .handlers import Answers, Handler, around, status_of
 
 #: What watches a server, and asks all the time.
 _UNTRACED = {"ServerLive", "ServerReady", "ModelReady"}
 
 #: Ends that are the server's fault, not the caller's.
 _FAULTS = {"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"}
-
-#: A grpc.RpcMethodHandler; grpc ships no types.
-_Handler = Any
 
 
 class TracingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc ships no types
@@ -32,9 +30,9 @@ class TracingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # gr
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[_Handler]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> _Handler:
+    ) -> Handler:
         """Answer with a handler that is traced."""
         handler = await continuation(handler_call_details)
         method = handler_call_details.method.removeprefix("/")
@@ -42,40 +40,25 @@ class TracingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # gr
             return handler
         told = handler_call_details.invocation_metadata or ()
         metadata = {name: value for name, value in told if isinstance(value, str)}
-        return _traced(handler, self._tracer, method, metadata)
+        return around(handler, lambda answers: _traced(answers, self._tracer, method, metadata))
 
 
-def _traced(handler: _Handler, tracer: Tracer, method: str, metadata: dict[str, str]) -> _Handler:
-    run = handler.stream_stream if handler.request_streaming else handler.unary_unary
-
-    async def call(request: Any, context: Context) -> Any:
+def _traced(answers: Answers, tracer: Tracer, method: str, metadata: dict[str, str]) -> Answers:
+    async def traced(request: Any, context: Context) -> Any:
         about = {"rpc.system.name": "grpc", "rpc.method": method}
         span = tracer.begin(method, "server", about, within=extracted(metadata))
         try:
             with tracer.current(span):
-                return await run(request, context)
+                return await answers(request, context)
         except Exception as error:
             if not context.code():  # that of an error which nobody named
                 failed(span, type(error).__qualname__)
             raise
         finally:
-            code = _code(context)
+            code = status_of(context, grpc.StatusCode.OK)
             span.set_attribute("rpc.response.status_code", code)
             if code in _FAULTS:
                 failed(span, code)
             span.end()
 
-    kind = (
-        grpc.stream_stream_rpc_method_handler
-        if handler.request_streaming
-        else grpc.unary_unary_rpc_method_handler
-    )
-    return kind(call, handler.request_deserializer, handler.response_serializer)
-
-
-def _code(context: Context) -> str:
-    """How a call ended, by its name; one that said nothing ended well."""
-    code = context.code()
-    if not code:
-        return "OK"
-    return str(code.name if isinstance(code, grpc.StatusCode) else code)
+    return traced

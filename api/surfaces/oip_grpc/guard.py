@@ -14,6 +14,7 @@ from ...access.caller import Scope, caller
 from ...http.access_guard import token_of
 from ..keda.messages import SERVICE as KEDA
 from .errors import Context, code_of
+from .handlers import Handler, kind_of
 
 #: For whoever watches the server and has no key.
 _OPEN = {"ServerLive", "ServerReady"}
@@ -30,9 +31,6 @@ _NEEDED = {
     "RepositoryModelUnload": Scope.ADMIN,
 }
 
-#: A grpc.RpcMethodHandler; grpc ships no types.
-_Handler = Any
-
 
 class AccessInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc ships no types
     """Lets in whoever has the key for it, and sets the caller for what follows."""
@@ -42,9 +40,9 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grp
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[_Handler]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> _Handler:
+    ) -> Handler:
         """Answer with the call's own handler, or with one that refuses."""
         handler = await continuation(handler_call_details)
         service, _, name = handler_call_details.method.rpartition("/")
@@ -59,13 +57,9 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grp
         return handler
 
 
-def _refusal(handler: _Handler, error: WherryError) -> _Handler:
+def _refusal(handler: Handler, error: WherryError) -> Handler:
     async def refuse(_: Any, context: Context) -> None:
         await context.abort(code_of(error), error.message)
 
-    kind = (
-        grpc.stream_stream_rpc_method_handler
-        if handler.request_streaming
-        else grpc.unary_unary_rpc_method_handler
-    )
-    return kind(refuse)
+    make, _ = kind_of(handler)
+    return make(refuse)

@@ -9,11 +9,15 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from wherry.api.settings import ApiSettings
 from wherry.jobs import JobsSettings
 from wherry.ops.ports import free_port
 from wherry.protocol.errors import Unavailable
+from wherry.telemetry.tracer import Tracer
 
 from ....support.keda import Keda
 from ...conftest import Server, Worker
@@ -44,6 +48,31 @@ def http(served: tuple[str, int], redis_url: str) -> Iterator[httpx.Client]:
 def keda(served: tuple[str, int], tmp_path: Path, redis_url: str) -> Iterator[Make]:
     with grpc.insecure_channel(f"127.0.0.1:{served[1]}") as channel:
         yield lambda **metadata: Keda(tmp_path, channel, **{"family": "text", **metadata})
+
+
+def test_calls_of_every_kind_are_answered_where_they_are_traced(
+    api_settings: ApiSettings,
+    jobs_settings: JobsSettings,
+    redis_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr("wherry.telemetry.traces._tracer", Tracer(provider.get_tracer("test")))
+    port = free_port()
+    settings = api_settings.model_copy(update={"grpc_port": port, "scale_to_zero": "text, vision"})
+    with (
+        Server(settings, jobs_settings),
+        grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        asked = Keda(tmp_path, channel, family="text")
+        assert not asked.active
+        stream = asked.stream()
+        assert next(stream).result is False
+        stream.cancel()
+    methods = [span.name.rpartition("/")[2] for span in exporter.get_finished_spans()]
+    assert {"IsActive", "StreamIsActive"} <= set(methods)
 
 
 def submit(http: httpx.Client, asked: Any) -> None:
