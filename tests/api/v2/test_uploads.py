@@ -19,6 +19,8 @@ from wherry.protocol.errors import InvalidRequest
 from wherry.runs.sources import run_place
 from wherry.tasks.registry import get_task
 
+from ...support.waiting import until
+
 IMAGES = get_task("image-classification")
 FOLDER = {"b.png": b"b" * 50, "a/é.png": b"a" * 70, "a/n.txt": b"n", "empty.png": b""}
 
@@ -186,13 +188,12 @@ def test_a_client_that_leaves_leaves_nothing(http, runs, monkeypatch):
 
     def body():
         yield zipped({"a.png": bytes(range(256)) * 40})[:1000]
+        until(lambda: blobs(runs))  # what came is in the store
         raise ConnectionError("gone")
 
     with pytest.raises((httpx.HTTPError, ConnectionError)):
         http.post("/v2/uploads", content=body())
-    deadline = time.monotonic() + 10
-    while blobs(runs) and time.monotonic() < deadline:
-        pass
+    until(lambda: not blobs(runs), timeout_s=10)
     assert blobs(runs) == []
 
 
