@@ -146,11 +146,6 @@ def heartbeat(worker: str, info: dict[str, object], settings: JobsSettings) -> C
     )
 
 
-def clock() -> Call[float]:
-    """What Redis' clock says, in seconds since 1970."""
-    return Call([("TIME",)], parse=lambda time: float(time[0]) + float(time[1]) / 1e6)
-
-
 def uptime() -> Call[float]:
     """Seconds since Redis was started."""
     return Call([("INFO", "server")], parse=lambda info: float(info["uptime_in_seconds"]))

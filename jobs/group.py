@@ -62,6 +62,11 @@ class Group:
         return self.priority == BULK_PRIORITY
 
     @property
+    def lane(self) -> str:
+        """What that lane is called."""
+        return "bulk" if self.is_bulk else "interactive"
+
+    @property
     def flow(self) -> str:
         """Whose turn its jobs take: the tenant's, in their lane (1 interactive, 2 bulk)."""
         return _joined("2" if self.is_bulk else "1", self.tenant)

@@ -71,13 +71,13 @@ def _gpu_state(fields: list[str]) -> GpuState | None:
 def count_queued(jobs: Iterable[ClaimedJob]) -> None:
     """Count how long the jobs of a batch waited until now, when they were claimed."""
     now_ms = time.time() * 1000
-    waited: dict[tuple[str, bool], list[float]] = defaultdict(list)
+    waited: dict[tuple[str, str], list[float]] = defaultdict(list)
     for job in jobs:
         # Clocks of two machines may differ.
         seconds = max(0.0, now_ms - job.created_at_ms) / 1000
-        waited[job.group.model, job.group.is_bulk].append(seconds)
-    for (model, is_bulk), all_seconds in waited.items():
-        worker_metrics.jobs_queued(model, "bulk" if is_bulk else "interactive", all_seconds)
+        waited[job.group.model, job.group.lane].append(seconds)
+    for (model, lane), all_seconds in waited.items():
+        worker_metrics.jobs_queued(model, lane, all_seconds)
 
 
 def count_batch(stats: BatchStats) -> None:

@@ -14,9 +14,8 @@ import threading
 import time
 from collections.abc import Callable, Collection
 
-from ..jobs import queue_format
+from ..jobs import clocks, queue_format
 from ..jobs.call import Queue
-from ..jobs.fleet import clock
 from ..jobs.group import Group
 from ..jobs.proof import FleetProof, is_in, shown
 from ..jobs.settings import JobsSettings
@@ -32,9 +31,6 @@ _LOOK_S, _LOOK_AGAIN_S = 30.0, 5.0
 
 #: Seconds that an API which starts beside a worker may take to show itself.
 _API_STARTS_S = 25.0
-
-#: Seconds that two machines' clocks may differ.
-_CLOCKS_APART_S = 2.0
 
 #: Seconds between two looks whether it is time for one.
 _TICK_S = 0.5
@@ -203,16 +199,14 @@ class Belonging:
         """Warn of a clock that is not Redis', by which times of jobs are told."""
         try:
             before = time.time()
-            theirs = self._queue.run(clock())
+            theirs = self._queue.run(clocks.clock())
         except WherryError as error:
             log.debug("how far the clocks are apart is not known: %s", error.message)
             return
-        # It was some time between the two: what may be the reply's way is no fault of a clock.
-        ahead_s = max(before - theirs, 0.0) + min(time.time() - theirs, 0.0)
-        if abs(ahead_s) > _CLOCKS_APART_S:
-            side = "ahead of" if ahead_s > 0 else "behind"
+        ahead_s = clocks.ahead_of(theirs, before, time.time())
+        if abs(ahead_s) > clocks.APART_S:
             text = (
-                f"this machine's clock is {abs(ahead_s):.0f} s {side} Redis': ages and times that"
+                f"this machine's clock is {clocks.in_words(ahead_s)}: ages and times that"
                 " it tells are wrong by as much; set both by NTP"
             )
             self._clock_warning = [text]

@@ -133,7 +133,7 @@ def _queues(reading: FleetReading) -> Iterable[Metric]:
         model = (seen.group.model, seen.group.version)
         if model not in reading.models:
             continue
-        lane = (*model, _LANES[seen.group.is_bulk])
+        lane = (*model, seen.group.lane)
         waiting[lane] += seen.waiting
         pending[model] += seen.waiting
         running[model] += seen.running

@@ -110,7 +110,7 @@ def _group(seen: GroupView) -> dict[str, Any]:
         "model": seen.group.model,
         "version": seen.group.version,
         "tenant": seen.group.tenant,
-        "lane": "bulk" if seen.group.is_bulk else "interactive",
+        "lane": seen.group.lane,
         "priority": seen.group.priority,
         "waiting": seen.waiting,
         "running": seen.running,

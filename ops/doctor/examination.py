@@ -18,6 +18,7 @@ from ...client.address import base_url
 from ...client.client import Client
 from ...jobs import family_redis, redis_url
 from ...jobs.call import Call, Queue, translate
+from ...jobs.clocks import ahead_of
 from ...jobs.dead import list_dead
 from ...jobs.fleet import FIRST_GROUPS, groups, one_view, view
 from ...jobs.fleet_queue import open_blocking
@@ -112,8 +113,7 @@ def _redis(queue: Queue, url: str, name: str = "") -> RedisFacts:
         info=info,
         config=_config(client),
         latency=latency,
-        # It was some time between the two: the reply's way is no fault of a clock.
-        ahead_s=max(before - theirs, 0.0) + min(after - theirs, 0.0),
+        ahead_s=ahead_of(theirs, before, after),
         descriptors=descriptors_of(int(info["process_id"])) if is_here else None,
     )
 

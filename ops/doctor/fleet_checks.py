@@ -6,11 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ...jobs import queue_format
+from ...jobs import clocks, queue_format
 from .diagnosis import ERROR, NOTE, WARNING, Diagnosis
 from .facts import Facts, FleetFacts
 from .parties import Party
-from .redis_checks import CLOCKS_APART_S
 
 _WORKERS, _UPGRADES = "docs/operations.md#workers", "docs/upgrading.md"
 _MODELS = "docs/operations.md#models-that-cannot-be-loaded"
@@ -87,12 +86,11 @@ def _idle(fleet: FleetFacts) -> Iterator[Diagnosis]:
 
 def _clocks(fleet: FleetFacts) -> Iterator[Diagnosis]:
     for each in _alive(fleet):
-        if each.ahead_s is not None and abs(each.ahead_s) > CLOCKS_APART_S:
-            side = "ahead of" if each.ahead_s > 0 else "behind"
+        if each.ahead_s is not None and abs(each.ahead_s) > clocks.APART_S:
             yield Diagnosis(
                 check="clock",
                 severity=WARNING,
-                found=f"the clock of {each.name} is {abs(each.ahead_s):.0f} s {side} Redis'",
+                found=f"the clock of {each.name} is {clocks.in_words(each.ahead_s)}",
                 means="times and ages that it tells are wrong by as much; leases are by Redis' own",
                 remedy="set both by NTP",
                 page=_WORKERS,
@@ -213,8 +211,7 @@ def _has_worker(fleet: FleetFacts, model_id: str) -> bool:
 
 def _waiting(fleet: FleetFacts) -> Iterator[Diagnosis]:
     for seen in sorted(fleet.groups, key=lambda each: -each.oldest_s):
-        lane = "bulk" if seen.group.is_bulk else "interactive"
-        if seen.oldest_s > _PATIENCE_S[lane]:
+        if seen.oldest_s > _PATIENCE_S[seen.group.lane]:
             yield Diagnosis(
                 check="oldest-waiting",
                 severity=WARNING,

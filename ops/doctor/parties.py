@@ -13,6 +13,7 @@ from redis import RedisError
 from ...jobs.call import Call, Queue, translate
 from ...jobs.fleet import FleetView
 from ...jobs.keys import Keys
+from ...jobs.processes import is_silent
 from ...jobs.proof import GONE_S
 from ...jobs.queue_format import Build
 from ...jobs.run_steps import run_workers
@@ -20,9 +21,6 @@ from ...jobs.settings import JobsSettings
 from ...workers.identity import is_here
 
 Kind = Literal["worker", "run worker", "api"]
-
-#: Leases after which a run worker that said nothing is gone.
-_LEASES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +119,7 @@ def _run_workers(queue: Queue, settings: JobsSettings, now_ms: int) -> list[Part
                 kind="run worker",
                 id=worker,
                 info=info,
-                alive=silent_s < _LEASES * settings.lease_ttl_s,
+                alive=not is_silent(info, now_ms, settings),
                 running=int(info.get("running", 0)),
                 ahead_s=-silent_s if silent_s < 0 else None,
                 descriptors=_descriptors(info),

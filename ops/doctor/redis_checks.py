@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from ...jobs import clocks
 from .diagnosis import ERROR, NOTE, WARNING, Diagnosis
 from .facts import Facts, RedisFacts
 
@@ -21,9 +22,6 @@ _SLOW_MS = 5.0
 
 #: Seconds that a replica may lag.
 _LAG_S = 10
-
-#: Seconds that clocks may differ.
-CLOCKS_APART_S = 2.0
 
 
 def redis_findings(facts: Facts) -> Iterator[Diagnosis]:
@@ -230,12 +228,11 @@ def _speed(redis: RedisFacts) -> Iterator[Diagnosis]:
             remedy="bring this machine nearer, or see SLOWLOG GET and its CPU",
             page=_PAGE,
         )
-    if abs(redis.ahead_s) > CLOCKS_APART_S:
-        side = "ahead of" if redis.ahead_s > 0 else "behind"
+    if abs(redis.ahead_s) > clocks.APART_S:
         yield Diagnosis(
             check="clock-here",
             severity=WARNING,
-            found=f"this machine's clock is {abs(redis.ahead_s):.0f} s {side} Redis'",
+            found=f"this machine's clock is {clocks.in_words(redis.ahead_s)}",
             means="times that are told here are wrong by as much",
             remedy="set both by NTP",
             page=_PAGE,

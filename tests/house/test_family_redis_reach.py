@@ -80,6 +80,7 @@ ASKS_EACH = {
 #: them, and nobody else does who is on several.
 WORKERS_OWN = {
     "claim.claim",
+    "clocks.clock",
     "declared.forget_leaving",
     "declared.leaving",
     "declared.set_leaving",
@@ -94,7 +95,6 @@ WORKERS_OWN = {
     "fits.recall",
     "fits.remember",
     "fleet.busy",
-    "fleet.clock",
     "fleet.heartbeat",
     "fleet.uptime",
     "fleet.waiting",
