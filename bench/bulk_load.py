@@ -11,11 +11,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import wherry.client.annotate  # noqa: F401 # it is imported late: 0.3 s, whatever the rows
 from wherry.client import Client
 from wherry.tasks.text.embedding import EmbeddingInput
+from wherry.tasks.text.text_classification import TextClassificationInput, TextClassificationOutput
 
 
 def annotate(client: Client, model: str, source: str) -> int:
@@ -41,10 +43,27 @@ def rows(client: Client, model: str, count: str) -> int:
     return 64 * sum(1 for _ in client.map(model, inputs, in_flight=64))
 
 
+def plain(client: Client, model: str, source: str) -> int:
+    """Rows of a JSONL read, sent in jobs of 64, their answers written; nothing is kept or told."""
+    count = 0
+    with Path(source).open() as lines, tempfile.TemporaryFile("w") as out:
+        texts = (json.loads(line)["text"] for line in lines)
+        jobs = (
+            TextClassificationInput(texts=some) for some in iter(lambda: [*islice(texts, 64)], [])
+        )
+        for answer in client.map(model, jobs, in_flight=64):
+            assert isinstance(answer, TextClassificationOutput)
+            for labels in answer.results:
+                out.write(json.dumps([label.model_dump() for label in labels]) + "\n")
+            count += len(answer.results)
+    return count
+
+
 _KINDS: dict[str, Callable[[Client, str, str], int]] = {
     "annotate": annotate,
     "jobs": jobs,
     "rows": rows,
+    "plain": plain,
 }
 
 

@@ -1,7 +1,10 @@
-"""`make bench-runs`: a data set annotated by the fleet itself, held against one process's annotate.
+"""`make bench-runs`: a data set annotated by the fleet itself, held against one process's annotate,
+and against a loop that reads, sends and writes with nothing kept.
 
 The model is the stub, so that what is measured is all but the model. CPU of each part is read from
-/proc and hardly depends on what else the machine does; rows a second do.
+/proc and hardly depends on what else the machine does; rows a second do. Each way has a fleet of
+its own, so that the most memory that a part held is of that way. A killed run worker's CPU is this
+process's, `up`.
 """
 
 from __future__ import annotations
@@ -53,8 +56,8 @@ class Took:
     merge_s: float | None
     #: µs of CPU a row, by part.
     cpu_us: dict[str, float]
-    #: MiB that a part held at most.
-    most_mib: float
+    #: MiB that each part held at most; of run workers, the one that held most.
+    most_mib: dict[str, float]
 
     @property
     def rows_per_s(self) -> float:
@@ -84,18 +87,20 @@ def _used(before: dict[str, float], rows: int) -> dict[str, float]:
     }
 
 
-def _alone(stack: Stack, source: Path, rows: int) -> Took:
-    """`wherry annotate`, one process."""
+def _alone(stack: Stack, kind: str, source: Path, rows: int) -> Took:
+    """One process: `wherry annotate`, or the loop."""
     before = _cpu()
     done = subprocess.run(
-        [sys.executable, _HERE / "bench/bulk_load.py", "annotate", stack.url, "words", source],
+        [sys.executable, _HERE / "bench/bulk_load.py", kind, stack.url, "words", source],
         stdout=subprocess.PIPE,
         check=True,
     )
     told = json.loads(done.stdout)
     assert told["rows"] == rows
     used = {**_used(before, rows), "client": told["client"] / rows * 1e6}
-    return Took("annotate, one process", rows, told["seconds"], None, used, 0.0)
+    used.pop("up")  # the client again
+    title = {"annotate": "annotate, one process", "plain": "read, sent and written, one process"}
+    return Took(title[kind], rows, told["seconds"], None, used, _most_mib(stack))
 
 
 def _run(stack: Stack, source: Path, rows: int, workers: int) -> Took:
@@ -107,11 +112,11 @@ def _run(stack: Stack, source: Path, rows: int, workers: int) -> Took:
     answered = time.perf_counter()
     run = _until(client, run_id, lambda run: run["state"] in ("succeeded", "failed"))
     ended = time.perf_counter()
-    assert run["rows"]["total"] == rows, run
-    most = max(_most_mib(stack, number) for number in range(workers))
-    client.delete(f"/v2/runs/{run_id}")
+    assert (run["state"], run["rows"]["total"]) == ("succeeded", rows), run
     title = f"a run, {workers} run worker{'s' * (workers > 1)}"
-    return Took(title, rows, ended - started, ended - answered, _used(before, rows), most)
+    used, most = _used(before, rows), _most_mib(stack)
+    client.delete(f"/v2/runs/{run_id}")
+    return Took(title, rows, ended - started, ended - answered, used, most)
 
 
 def _until(client: Client, run_id: str, good: Any) -> dict[str, Any]:
@@ -120,26 +125,40 @@ def _until(client: Client, run_id: str, good: Any) -> dict[str, Any]:
     return run
 
 
-def _most_mib(stack: Stack, number: int) -> float:
-    pid = stack.children[runs_name(number)].pid
-    status = Path(f"/proc/{pid}/status").read_text()
-    [line] = [line for line in status.splitlines() if line.startswith("VmHWM")]
-    return int(line.split()[1]) / 1024
+def _most_mib(stack: Stack) -> dict[str, float]:
+    found: dict[str, float] = {}
+    pids = {name: child.pid for name, child in stack.children.items()}
+    if stack.redis:
+        pids["redis"] = stack.redis.pid
+    for name, pid in pids.items():
+        status = Path(f"/proc/{pid}/status").read_text()
+        [line] = [line for line in status.splitlines() if line.startswith("VmHWM")]
+        part = "runs" if name.startswith(runs_name()) else name.partition("-")[0]
+        found[part] = max(found.get(part, 0.0), int(line.split()[1]) / 1024)
+    return found
 
 
-def _resume_s(stack: Stack, source: Path) -> float:
-    """Seconds from the kill of the only run worker until rows are answered again."""
-    client = Client(stack.url)
+def _resumed(stack: Stack, source: Path, rows: int) -> tuple[float, Took]:
+    """Seconds from the kill of the only run worker to its next answer, and the run as a whole."""
+    before, client = _cpu(), Client(stack.url)
+    started = time.perf_counter()
     run_id = client.post("/v2/runs", {"source": str(source), "model": "words"})["id"]
-    total = _until(client, run_id, lambda run: run["rows"]["total"])["rows"]["total"]
-    before = _until(client, run_id, lambda run: _answered(run) > total / 2)
+    _until(client, run_id, lambda run: _answered(run) > rows / 2)
     stack.children[runs_name()].signal(signal.SIGKILL)
     killed = time.perf_counter()
     known = _answered(client.get(f"/v2/runs/{run_id}"))
-    _until(client, run_id, lambda run: _answered(run) > max(known, _answered(before)))
-    seconds = time.perf_counter() - killed
-    client.post(f"/v2/runs/{run_id}/cancel", {})
-    return seconds
+    _until(client, run_id, lambda run: _answered(run) > known)
+    resume_s = time.perf_counter() - killed
+    _until(client, run_id, lambda run: run["state"] in ("merging", "succeeded", "failed"))
+    answered = time.perf_counter()
+    run = _until(client, run_id, lambda run: run["state"] in ("succeeded", "failed"))
+    ended = time.perf_counter()
+    assert (run["state"], run["rows"]["total"]) == ("succeeded", rows), run
+    title = "a run, its run worker killed half way"
+    took = Took(
+        title, rows, ended - started, ended - answered, _used(before, rows), _most_mib(stack)
+    )
+    return resume_s, took
 
 
 def _answered(run: dict[str, Any]) -> int:
@@ -147,25 +166,25 @@ def _answered(run: dict[str, Any]) -> int:
     return int(rows["answered"] + rows["failed"])
 
 
-def _table(found: list[Took], resume_s: float, resumed: int) -> Table:
+def _table(found: list[Took]) -> Table:
     table = Table(
         "what", "rows", "rows/s", "of it the merge, rows/s", "CPU µs a row", "MiB at most"
     )
     for took in found:
         merge = f"{took.rows / took.merge_s:,.0f}" if took.merge_s else ""
-        cpu = ", ".join(f"{name} {us:.0f}" for name, us in sorted(took.cpu_us.items()) if us >= 1)
         table.add_row(
             took.title,
             f"{took.rows:,}",
             f"{took.rows_per_s:,.0f}",
             merge,
-            cpu,
-            f"{took.most_mib:.0f}" if took.most_mib else "",
+            _told(took.cpu_us),
+            _told(took.most_mib),
         )
-    table.add_row(
-        "a run goes on after its worker was killed", f"{resumed:,}", "", "", f"{resume_s:.1f} s", ""
-    )
     return table
+
+
+def _told(parts: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.0f}" for name, value in sorted(parts.items()) if value >= 1)
 
 
 def main() -> None:
@@ -173,7 +192,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.runs", description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--resumed", type=int, default=1_000_000, help="rows of the run resumed")
-    parser.add_argument("--workers", type=int, nargs="*", default=[1, 2])
+    parser.add_argument("--workers", type=int, nargs="*", default=[1, 2, 4])
     options = parser.parse_args()
     found: list[Took] = []
     with tempfile.TemporaryDirectory(prefix="wherry-bench-") as name:
@@ -182,17 +201,22 @@ def main() -> None:
         for path, rows in ((source, options.rows), (large, options.resumed)):
             with path.open("w") as file:
                 file.writelines(f'{{"text": "a short text of number {n}"}}\n' for n in range(rows))
+        for kind in ("plain", "annotate"):
+            with _fleet(folder / kind, 1) as stack:
+                _alone(stack, kind, source, options.rows)  # it warms files, scripts, connections
+                found.append(_alone(stack, kind, source, options.rows))
         for workers in options.workers:
             with _fleet(folder / f"with-{workers}", workers) as stack:
-                if not found:
-                    _alone(stack, source, options.rows)  # it warms files, scripts and connections
-                    found.append(_alone(stack, source, options.rows))
                 found.append(_run(stack, source, options.rows, workers))
-        with _fleet(folder / "resumed", 1) as stack:
-            resume_s = _resume_s(stack, large)
+        if options.resumed:
+            with _fleet(folder / "resumed", 1) as stack:
+                resume_s, took = _resumed(stack, large, options.resumed)
+                found.append(took)
     console = Console()
-    console.width = max(console.width, 140)
-    console.print(_table(found, resume_s, options.resumed))
+    console.width = max(console.width, 160)
+    console.print(_table(found))
+    if options.resumed:
+        console.print(f"Killed half way, it answered rows again after {resume_s:.1f} s.")
 
 
 if __name__ == "__main__":
