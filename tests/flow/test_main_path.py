@@ -27,6 +27,9 @@ from wherry.tasks.vision.image_classification import (
 )
 from wherry.tasks.vision.object_detection import ObjectDetectionInput, ObjectDetectionOutput
 
+#: Jobs of "slow", more than its worker claims ahead however unevenly its first batches are filled.
+BLOCKERS = 24
+
 
 def photo(seed: int = 0, size: int = 32) -> bytes:
     pixels = np.random.default_rng(seed).integers(0, 255, (size, size, 3), dtype=np.uint8)
@@ -153,7 +156,7 @@ def test_a_large_payload_and_its_result_go_through_the_blob_store(
 
 
 def test_a_waiting_job_can_be_canceled(client: Client, let_go: Callable[[], None]) -> None:
-    blockers = [client.submit("slow", classify(photo(n))) for n in range(16)]
+    blockers = [client.submit("slow", classify(photo(n))) for n in range(BLOCKERS)]
     last = client.submit("slow", classify(photo(99)), priority=9)
     assert client.cancel(last.id).status is JobState.CANCELED
     with pytest.raises(errors.JobCanceled):
@@ -166,7 +169,7 @@ def test_a_waiting_job_can_be_canceled(client: Client, let_go: Callable[[], None
 def test_a_job_that_cannot_start_in_time_expires(
     client: Client, let_go: Callable[[], None]
 ) -> None:
-    blockers = [client.submit("slow", classify(photo(n))) for n in range(16)]
+    blockers = [client.submit("slow", classify(photo(n))) for n in range(BLOCKERS)]
     late = client.submit("slow", classify(photo(98)), timeout_s=0.05, priority=9)
     time.sleep(0.05)  # so long it may wait
     let_go()
