@@ -135,7 +135,7 @@ WORKER = (
 
 #: On every page.
 EVERYWHERE = (
-    MetricSpec("wherry_build_info", _GAUGE, "1, with the version and what the process is: api, worker or runs", ("version", "part")),
+    MetricSpec("wherry_build_info", _GAUGE, "1, with the version and what the process is: api, worker or runs", ("version", "process")),
     MetricSpec("wherry_redis_calls_total", _COUNTER, "Round trips to Redis by outcome: ok, or error (it could not be reached)", ("outcome",)),
     MetricSpec("wherry_redis_call_duration_seconds", _HISTOGRAM, "A round trip to Redis, of one step or of several that met", (), _CALL_S),
     MetricSpec("wherry_store_calls_total", _COUNTER, "Calls of the blob store (put, get, delete) by outcome: ok, missing (there is no such blob), or error", ("operation", "outcome")),

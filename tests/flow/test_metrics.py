@@ -82,7 +82,7 @@ def test_each_worker_shows_its_own(stack: Stack, client: Client) -> None:
     workers = [name for name in stack.children if name.startswith("worker-")]
     assert len(shown) == 1 + len(workers), "forked ones, too"
     parts = [
-        labels["part"]
+        labels["process"]
         for text in shown.values()
         for (name, pairs), _ in values(text).items()
         if name == "wherry_build_info" and (labels := dict(pairs))

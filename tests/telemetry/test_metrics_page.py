@@ -72,7 +72,7 @@ def test_both_forms_are_read_by_their_parsers(page: MetricsPage) -> None:
     second = {metric.name: metric for metric in openmetrics(body.decode())}
     assert first.keys() == second.keys()
     [about] = first["wherry_build_info"].samples
-    assert about.labels == {"version": "1.2.3", "part": "worker"}
+    assert about.labels == {"version": "1.2.3", "process": "worker"}
     [odd] = [
         sample
         for sample in second["wherry_batch_rows"].samples

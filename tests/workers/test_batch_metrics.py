@@ -90,7 +90,7 @@ def test_a_worker_says_where_its_page_is_until_it_stops(process: Process) -> Non
     with urllib.request.urlopen(f"http://{address}/metrics") as answer:
         metrics = {metric.name: metric for metric in plain(answer.read().decode())}
     [about] = metrics["wherry_build_info"].samples
-    assert about.labels["part"] == "worker"
+    assert about.labels["process"] == "worker"
     assert [s.labels["device"] for s in metrics["wherry_device_busy_seconds"].samples] == ["cpu"]
     [memory] = metrics["wherry_model_memory_bytes"].samples
     assert memory.labels == {"model": "embedding", "version": "1"}

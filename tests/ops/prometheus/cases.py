@@ -206,12 +206,12 @@ CASES: dict[str, Case] = {
     "WherryVersionsDiffer": Case(
         70,
         {
-            **_fleet("wherry_build_info", "1x80", 'version="1",part="api"'),
-            **_workers("wherry_build_info", "1x80", 'version="2",part="worker"'),
+            **_fleet("wherry_build_info", "1x80", 'version="1",process="api"'),
+            **_workers("wherry_build_info", "1x80", 'version="2",process="worker"'),
         },
         {
-            **_fleet("wherry_build_info", "1x80", 'version="2",part="api"'),
-            **_workers("wherry_build_info", "1x80", 'version="2",part="worker"'),
+            **_fleet("wherry_build_info", "1x80", 'version="2",process="api"'),
+            **_workers("wherry_build_info", "1x80", 'version="2",process="worker"'),
         },
     ),
 }
