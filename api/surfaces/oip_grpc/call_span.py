@@ -47,18 +47,19 @@ def _traced(answers: Answers, tracer: Tracer, method: str, metadata: dict[str, s
     async def traced(request: Any, context: Context) -> Any:
         about = {"rpc.system.name": "grpc", "rpc.method": method}
         span = tracer.begin(method, "server", about, within=extracted(metadata))
+        raised: BaseException | None = None
         try:
             with tracer.current(span):
                 return await answers(request, context)
-        except Exception as error:
-            if not context.code():  # that of an error which nobody named
-                failed(span, type(error).__qualname__)
+        except BaseException as error:
+            raised = error
             raise
         finally:
-            code = status_of(context, grpc.StatusCode.OK)
+            code = status_of(context, raised)
             span.set_attribute("rpc.response.status_code", code)
             if code in _FAULTS:
-                failed(span, code)
+                is_unnamed = raised is not None and not context.code()
+                failed(span, type(raised).__qualname__ if is_unnamed else code)
             span.end()
 
     return traced

@@ -32,12 +32,12 @@ class CountingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # g
 
 def _counted(method: str, answers: Answers) -> Answers:
     async def counted(request: Any, context: Context) -> Any:
-        missing = grpc.StatusCode.UNKNOWN
         try:
             answer = await answers(request, context)
-            missing = grpc.StatusCode.OK
-        finally:
-            grpc_called(method, status_of(context, missing))
+        except BaseException as error:
+            grpc_called(method, status_of(context, error))
+            raise
+        grpc_called(method, status_of(context, None))
         return answer
 
     return counted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -32,10 +33,16 @@ def around(handler: Handler, wrap: Callable[[Answers], Answers]) -> Handler:
     return make(wrap(answers), handler.request_deserializer, handler.response_serializer)
 
 
-def status_of(context: Context, missing: grpc.StatusCode) -> str:
-    """How a call ended, by the name of its status; `missing` is for one that set none."""
+def status_of(context: Context, error: BaseException | None) -> str:
+    """How a call ended, by the name of its status; `error` is what its handler raised, if it did.
+
+    A status that was set comes first: whoever aborts a call sets it, then raises.
+    """
     code: Any = context.code()
-    if not code:  # 0 while none is set
-        return str(missing.name)
-    by_number = {status.value[0]: status.name for status in grpc.StatusCode}
-    return str(getattr(code, "name", by_number.get(code, missing.name)))
+    if code:  # 0 while none is set
+        by_number = {status.value[0]: status.name for status in grpc.StatusCode}
+        return str(getattr(code, "name", by_number.get(code, grpc.StatusCode.UNKNOWN.name)))
+    if error is None:
+        return str(grpc.StatusCode.OK.name)
+    is_left = isinstance(error, asyncio.CancelledError)
+    return str((grpc.StatusCode.CANCELLED if is_left else grpc.StatusCode.UNKNOWN).name)
