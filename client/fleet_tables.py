@@ -126,6 +126,7 @@ def job_view(job: JobView) -> RenderableType:
         ("position", "" if job.queue_position is None else str(job.queue_position)),
         ("took", took(job.created_at, job.finished_at)),
         ("error", f"{job.error.type}: {job.error.message}" if job.error else ""),
+        ("trace", job.trace_id or ""),
     ]
     shown = [(name, value) for name, value in rows if str(value)]
     changes = [

@@ -46,6 +46,7 @@ class JobView(BaseModel):
     worker: str | None = None
     error: JobError | None = None
     tenant: str | None = None
+    trace_id: str | None = None
     history: list[Change] = []
     result: dict[str, Any] | None = None
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from ..protocol.states import JobState
+from ..telemetry.trace_context import TraceContext
 from .call import Call, call_script
 from .estimate import Flow, Pace
 from .group import Group
@@ -199,10 +200,10 @@ def _record(job_id: str, f: list[Any], paces: Mapping[bytes, Pace], now_ms: int)
         life.append(Change(status, finished, attempt, worker))
     position, start = None, None
     if status is JobState.QUEUED:
-        position = int(f[14])
-        start = paces[f[16]].start_ms(position, f[15].decode(), now_ms)
-        if f[17]:
-            start = (start or now_ms) + int(f[17])
+        position = int(f[15])
+        start = paces[f[17]].start_ms(position, f[16].decode(), now_ms)
+        if f[18]:
+            start = (start or now_ms) + int(f[18])
     return JobRecord(
         id=job_id,
         task=f[1].decode(),
@@ -220,7 +221,13 @@ def _record(job_id: str, f: list[Any], paces: Mapping[bytes, Pace], now_ms: int)
         queue_position=position,
         estimated_start_at_ms=start,
         took=_took(f[13]) if finished is not None else None,
+        trace_id=_trace_id(f[14]),
     )
+
+
+def _trace_id(told: bytes | None) -> str:
+    found = TraceContext.read(told.decode("latin-1")) if told else None
+    return found.trace_id if found else ""
 
 
 def _took(told: bytes | None) -> BatchTook | None:

@@ -100,6 +100,8 @@ class JobRecord:
     estimated_start_at_ms: int | None
     #: None unless a worker has ended it.
     took: BatchTook | None = None
+    #: Of the trace that it was submitted in, 32 hexadecimal digits; "" where nobody traces it.
+    trace_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,6 +51,7 @@ def job_view(record: JobRecord) -> dict[str, Any]:
         "error": error,
         "tenant": None if record.group.tenant == NOBODY else record.group.tenant,
         "took": _took_view(record.took) if record.took else None,
+        "trace_id": record.trace_id or None,
         "history": [change_view(record, number) for number in range(len(record.history))],
         "status_url": path,
         "result_url": f"{path}/result",

@@ -38,6 +38,7 @@ _JOB = {
     "finished_at": None,
     "worker": None,
     "error": None,
+    "trace_id": None,
     "history": [{"status": "queued", "at": "2026-11-21T06:00:00.000Z", "attempt": 0}],
     "status_url": f"/v2/jobs/{_JOB_ID}",
     "result_url": f"/v2/jobs/{_JOB_ID}/result",

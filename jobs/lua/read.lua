@@ -60,15 +60,15 @@ end
 for i = 2, #ARGV do
   local f = redis.call('HMGET', key('job', ARGV[i]), 'status', 'task', 'group', 'attempt', 'rows', 'created_at',
     'started_at', 'finished_at', 'worker', 'error_type', 'error', 'history', 'seq',
-    'took')
+    'took', 'trace')
   if not f[1] then
     out[#out + 1] = false
   else
     if f[1] == 'queued' then
       local g = redis.call('HMGET', key('group', f[3]), 'popped', 'waiting')
       local position = math.min(f[13] - (g[1] or 0), tonumber(g[2] or '1')) - 1
-      f[15], f[16], f[17] = ahead(f[3], math.max(0, position))
-      f[18] = redis.call('HGET', P .. ':cold', model_of(f[3])) or ''
+      f[16], f[17], f[18] = ahead(f[3], math.max(0, position))
+      f[19] = redis.call('HGET', P .. ':cold', model_of(f[3])) or ''
     end
     out[#out + 1] = f
   end

@@ -248,6 +248,8 @@ def test_what_its_client_does_not_record_is_recorded_nowhere(
     assert re.fullmatch(f"00-{'d' * 32}-[0-9a-f]{{16}}-00", asked.headers["traceparent"])
     submit(fleet, "seen", traceparent("e" * 32))
     spans = came(collector, "e" * 32, "process", "submit", "POST")
+    seen = httpx.get(f"{fleet.url}/v2/jobs/seen").json()
+    assert seen["trace_id"] == "e" * 32, "whoever has the job finds its trace"
     assert not [span for span in spans if span.trace_id == "d" * 32]
 
 

@@ -32,6 +32,7 @@ const BEHIND = 3000;
  * @property {{type: string, message: string} | null} error
  * @property {string | null} tenant
  * @property {Record<string, number> | null} took
+ * @property {string | null} trace_id
  * @property {{status: string, at: string, attempt: number, worker?: string}[]} history
  */
 

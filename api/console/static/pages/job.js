@@ -239,6 +239,7 @@ function facts(it) {
     <dt>Attempts</dt>
     <dd>${number(it.attempt)}</dd>
     ${it.worker ? html`<dt>Worker</dt><dd class="mono">${it.worker}</dd>` : nothing}
+    ${it.trace_id ? html`<dt>Trace</dt><dd class="mono">${it.trace_id}</dd>` : nothing}
   </dl>`;
 }
 
