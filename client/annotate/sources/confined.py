@@ -102,9 +102,13 @@ class ConfinedFiles(FileStore):
         """What a folder holds. Raises RowError."""
         return self._inner.entries(self._allowed(folder))
 
-    def keys(self, folder: str) -> Iterator[str] | None:
+    def mark(self, path: str) -> str:
+        """As the other's. Raises RowError."""
+        return self._inner.mark(self._allowed(path))
+
+    def keys(self, folder: str, begin: str = "") -> Iterator[str] | None:
         """Paths below a folder, where they are flat. Raises RowError."""
-        return self._inner.keys(self._allowed(folder))
+        return self._inner.keys(self._allowed(folder), begin)
 
     def join(self, folder: str, path: str) -> str:
         """A path as seen from a folder."""

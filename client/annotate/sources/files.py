@@ -96,8 +96,22 @@ class FileStore(ABC):
         """A path for people."""
         return path
 
-    def keys(self, folder: str) -> Iterator[str] | None:  # noqa: ARG002 # for places of flat keys
-        """Paths below a folder in their order; None where only its folders can be listed."""
+    def mark(self, path: str) -> str:  # noqa: ARG002 # for places that know
+        """What tells a file from another one of that path, if a look at it does; else "".
+
+        Raises RowError.
+        """
+        return ""
+
+    def keys(
+        self,
+        folder: str,  # noqa: ARG002 # for places of flat keys
+        begin: str = "",  # noqa: ARG002
+    ) -> Iterator[str] | None:
+        """Paths below a folder in their order; None where only its folders can be listed.
+
+        From `begin` on, though some of those before it may be among them.
+        """
         return None
 
     def elsewhere(self, url: str) -> tuple[FileStore, str]:

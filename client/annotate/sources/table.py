@@ -117,21 +117,34 @@ class TableSource(Source):
         """So many rows each, or fewer where they are long."""
         cutter, number = Cutter(rows, first), 0
         for file, path in enumerate(self._paths()):
-            is_begun = False
+            is_begun, mark = False, ""
             try:
+                mark = self._files.mark(path)
                 for start in self._reader.starts(self._files, path, self._mapped_of(path)):
-                    yield from cutter.add(RecordPlace(file, start, number))
+                    yield from cutter.add(RecordPlace(file, start, number), mark)
                     is_begun = True
                     number += 1
             except (RowError, InvalidRequest):
                 # What is told in the place of its rest stays with the rows before.
-                yield from cutter.add(None if is_begun else RecordPlace(file, number=number))
+                place = None if is_begun else RecordPlace(file, number=number)
+                yield from cutter.add(place, mark)
         yield from cutter.rest()
 
     def part(self, part: Part) -> Iterator[SourceRow | UnreadableRow]:
         """Its rows."""
+        self._check(part)
         works = islice(self._works(part.place), part.units)
         return ahead(works, _made, self._files.threads)
+
+    def _check(self, part: Part) -> None:
+        """Raise InvalidRequest where its first table is another one than when it was cut."""
+        if not part.mark:
+            return
+        path = next(islice(self._paths(), part.place.file, None), "")
+        try:
+            part.check(self._files.mark(path) if path else "")
+        except RowError as error:
+            raise InvalidRequest(f"{self._files.shown(path)}: {error.message}") from None
 
     def _mapped_of(self, path: str) -> Mapped:
         head = self._reader.head(self._files, path)
