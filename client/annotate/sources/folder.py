@@ -21,7 +21,7 @@ from .first_bytes import HEAD_BYTES, holds
 from .frames import ManyRows, many_rows
 from .kinds import either, endings, is_film, is_many, needed_file, says_nothing, suffix_of
 from .parts import Part
-from .remote import located
+from .remote import is_url, located
 from .sampling import USUAL, WHICH_FRAMES, Sampling, is_one_picture
 from .text_files import lines
 from .walking import EVERYTHING, FoundFile, Pattern, matching, walk
@@ -69,7 +69,7 @@ class FileRows(Source):
         """
         self.left_out.clear()
         found = islice(self.list_files(), 0, None, step)
-        return chain.from_iterable(ahead(found, self._rows, self._files.threads))
+        return chain.from_iterable(ahead(found, self._rows, self._files.threads, _is_far))
 
     def parts(self, rows: int, first: int = 0) -> Iterator[Part]:
         """So many files each; fewer where a file is many rows."""
@@ -87,7 +87,7 @@ class FileRows(Source):
 
     def part(self, part: Part) -> Iterator[SourceRow | UnreadableRow]:
         """The rows of its files."""
-        found = ahead(self._files_of(part), self._rows, self._files.threads)
+        found = ahead(self._files_of(part), self._rows, self._files.threads, _is_far)
         return chain.from_iterable(found)
 
     def _files_of(self, part: Part) -> Iterator[FoundFile]:
@@ -135,8 +135,8 @@ class FileRows(Source):
             files, path = located(files, self._root, path)
             if found.reason:
                 raise RowError(found.reason)
-            spec = self._spec_of(path)
-            if is_one_picture(spec) and is_film(path):
+            spec = self._spec_of(files.name_of(path))
+            if is_one_picture(spec) and is_film(files.name_of(path)):
                 return self._film(name, files, path)
             data = not_empty(files.read(path))
             if is_one_picture(spec) and (many := many_rows(data, self._sampling)):
@@ -266,6 +266,11 @@ class FolderSource(FileRows):
         since each would be asked for twice.
         """
         return looks_right(self._files, self._files.join(self._root, path), self._spec)
+
+
+def _is_far(file: FoundFile) -> bool:
+    """Whether a list names a file that is not where the list is."""
+    return is_url(file.path)
 
 
 def _all_of(file: BinaryIO) -> bytes:

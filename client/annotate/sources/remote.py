@@ -17,9 +17,10 @@ from typing import Any, BinaryIO, TypeVar
 
 from ....protocol.errors import InvalidRequest, RowError, Unavailable
 from ....protocol.file_words import reason_of
-from .files import FileStore, FolderEntry, missing
+from .files import FileStore, FolderEntry, is_web, missing
 from .listings import ListPage, key_lister
 from .refusals import is_unknown, refused
+from .web import web_files
 
 T = TypeVar("T")
 
@@ -45,8 +46,13 @@ def is_url(path: str) -> bool:
     return _URL.match(path) is not None
 
 
-def open_url(url: str) -> tuple[RemoteFiles, str]:
-    """The place and the path that a URL names. Raises InvalidRequest."""
+def open_url(url: str) -> tuple[FileStore, str]:
+    """The place and the path that a URL names, of a web server where it is allowed.
+
+    Raises InvalidRequest.
+    """
+    if is_web(url):
+        return web_files(open_url), url
     try:
         fs, path = file_system(url)
     except ImportError as error:
@@ -61,7 +67,12 @@ def open_url(url: str) -> tuple[RemoteFiles, str]:
 
 
 def file_system(url: str) -> tuple[Any, str]:  # Any: fsspec has no types
-    """The file system of a URL, and the path there. Raises ImportError, ValueError."""
+    """The file system of a URL, and the path there. Raises ImportError, ValueError.
+
+    A web server is none: what it gives passes the outbound guard, and it takes nothing.
+    """
+    if is_web(url):
+        raise ValueError("a web server takes no files: name a bucket, or a path")
     host = url.partition("://")[2].partition("/")[0]
     if ":" in host.rpartition("@")[0]:
         raise ValueError("no key or password in a URL: each cloud has its variables for them")
@@ -82,8 +93,6 @@ def _scheme(url: str) -> str:
 
 def located(files: FileStore, folder: str, path: str) -> tuple[FileStore, str]:
     """Where a path leads that a data set in `folder` names. Raises RowError."""
-    if path.lower().startswith(("http://", "https://")):
-        raise RowError("URLs are not fetched: download the files, and give their paths")
     if not is_url(path):
         return files, files.join(folder, path)
     try:
