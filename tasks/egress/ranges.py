@@ -19,7 +19,7 @@ _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
 _PACKED = (".gz", ".tgz")
 
 
-class Served(NamedTuple):
+class ServedFile(NamedTuple):
     """What a server tells of a file."""
 
     #: None where it is not told.
@@ -30,7 +30,7 @@ class Served(NamedTuple):
     has_ranges: bool
 
 
-async def look_at(guard: Requests, url: str, limits: FetchLimits) -> Served:
+async def look_at(guard: Requests, url: str, limits: FetchLimits) -> ServedFile:
     """What a server tells of a file. Raises OutboundError, BadStatus."""
     asked = {**HEADERS, "Range": "bytes=0-0"}
     async with (
@@ -39,18 +39,18 @@ async def look_at(guard: Requests, url: str, limits: FetchLimits) -> Served:
     ):
         tag = _tag(response)
         if response.status_code == 416:  # of an empty file there is no part
-            return Served(None, tag, has_ranges=False)
+            return ServedFile(None, tag, has_ranges=False)
         found = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
         packed = encoding_of(where, response) and not where.path.lower().endswith(_PACKED)
         if response.status_code == 206 and found and not packed:
-            return Served(int(found[3]), tag, has_ranges=True)
+            return ServedFile(int(found[3]), tag, has_ranges=True)
         declared = response.headers.get("content-length", "")
         is_size = response.status_code == 200 and declared.isascii() and declared.isdigit()
-        return Served(int(declared[:18]) if is_size else None, tag, has_ranges=False)
+        return ServedFile(int(declared[:18]) if is_size else None, tag, has_ranges=False)
 
 
 async def fetch_range(
-    guard: Requests, url: str, limits: FetchLimits, served: Served, first: int, size: int
+    guard: Requests, url: str, limits: FetchLimits, served: ServedFile, first: int, size: int
 ) -> bytes:
     """So many bytes of a file. Raises OutboundError, where it is another file by now, too."""
     asked = {**HEADERS, "Range": f"bytes={first}-{first + size - 1}"}

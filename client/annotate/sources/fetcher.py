@@ -15,7 +15,7 @@ from ....protocol.errors import RowError, Unavailable
 from ....tasks.egress.allowed import BrokenAnswer, NoAnswer, NoConnection, OutboundError
 from ....tasks.egress.fetch import BadStatus, FetchBudget, FetchLimits, Requests, fetch
 from ....tasks.egress.kept import KeptConnections
-from ....tasks.egress.ranges import Served, copy, fetch_range, look_at
+from ....tasks.egress.ranges import ServedFile, copy, fetch_range, look_at
 
 T = TypeVar("T")
 
@@ -100,11 +100,11 @@ class Fetcher:
         budget = FetchBudget(limits.max_bytes + 1)  # a file alone: its own limit is the less
         return self._tried(url, lambda: fetch(self._guard, url, limits, budget), is_row=True)
 
-    def look(self, url: str) -> Served:
+    def look(self, url: str) -> ServedFile:
         """What a server tells of a file. Raises RowError, Unavailable for a host that is away."""
         return self._tried(url, lambda: look_at(self._guard, url, self._limits), is_row=False)
 
-    def range(self, url: str, served: Served, first: int, size: int) -> bytes:
+    def range(self, url: str, served: ServedFile, first: int, size: int) -> bytes:
         """So many bytes of a file. Raises RowError, Unavailable."""
 
         def ask() -> Coroutine[Any, Any, bytes]:

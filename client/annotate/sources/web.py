@@ -23,7 +23,7 @@ from ....tasks.egress.allowed import Allowed, NotAllowed, OutboundError, UrlRule
 from ....tasks.egress.fetch import FetchLimits
 from ....tasks.egress.guard import OutboundGuard, Resolve, lookup
 from ....tasks.egress.kept import KeptConnections
-from ....tasks.egress.ranges import Served
+from ....tasks.egress.ranges import ServedFile
 from ....tasks.egress.settings import UrlSettings
 from .fetcher import Fetcher, connections, waited
 from .files import FileStore, FolderEntry, is_web
@@ -95,7 +95,7 @@ class WebFiles(FileStore):
     def __init__(self, fetcher: Fetcher, others: Elsewhere, *, fetches: bool = True) -> None:
         """`others` says where other URLs lead that a data set here names."""
         self._fetcher, self._others, self._fetches = fetcher, others, fetches
-        self._seen: tuple[str, Served] | None = None
+        self._seen: tuple[str, ServedFile] | None = None
 
     @property
     def fetches(self) -> bool:
@@ -169,7 +169,7 @@ class WebFiles(FileStore):
         """Where a URL leads. Raises RowError, InvalidRequest."""
         return (self, url) if is_web(url) else self._others(url)
 
-    def _look(self, path: str) -> Served:
+    def _look(self, path: str) -> ServedFile:
         if self._seen is None or self._seen[0] != path:
             self._seen = (path, self._fetcher.look(path))
         return self._seen[1]
@@ -178,7 +178,7 @@ class WebFiles(FileStore):
 class _Ranges(io.RawIOBase):
     """A file of a web server, a range at a time."""
 
-    def __init__(self, fetcher: Fetcher, url: str, served: Served) -> None:
+    def __init__(self, fetcher: Fetcher, url: str, served: ServedFile) -> None:
         self._fetcher, self._url, self._served, self._at = fetcher, url, served, 0
 
     @property
