@@ -9,7 +9,7 @@ PIP = $(BIN)/python -m pip install -c constraints.txt
 .PHONY: console test-browser screenshots install install-dev demo test test-slow test-peers bench-annotate bench-annotate-memory bench-bulk compatibility models test-gpu chaos lint types format bench bench-generation bench-mixed bench-tasks bench-decoding bench-photographs bench-processors bench-start bench-peers bench-figures bench-runtimes bench-gpu bench-queue bench-filling bench-idle bench-memory bench-metrics bench-noop bench-runs bench-console docs clean fuzz bench-tracing scaling-simulation bench-capacity bench-family-redis
 
 # What the demo and the tests need. pip tells what it does, for it takes minutes.
-install: .venv/installed .venv/console
+install: .venv/installed .venv/console .venv/azurite/installed
 
 # And linters and type checkers, for who changes something.
 install-dev: .venv/installed-dev .venv/console-dev
@@ -27,6 +27,12 @@ console: .venv/console
 .venv/console: console/package.json console/package-lock.json console/vendor.py .venv/installed
 	cd console && ../$(BIN)/python -c "$(NPM)" ci --omit=dev --ignore-scripts --no-audit --no-fund --fetch-retries=5
 	$(BIN)/python console/vendor.py
+	touch $@
+
+# A server of Azure's blobs, which the tests ask.
+.venv/azurite/installed: tests/support/azurite/package.json tests/support/azurite/package-lock.json .venv/installed
+	mkdir -p .venv/azurite && cp tests/support/azurite/*.json .venv/azurite/
+	cd .venv/azurite && ../bin/python -c "$(NPM)" ci --ignore-scripts --no-audit --no-fund --fetch-retries=5
 	touch $@
 
 # And what checks its sources: tsc, biome, and axe, which the tests in a browser ask.

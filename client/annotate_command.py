@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
 def annotate_command(
     source: Annotated[
         str,
-        typer.Argument(help="Folder, archive, glob, list, table, tar shards, s3:// or upload:ID."),
+        typer.Argument(help="Folder, archive, glob, list, table, tar shards, a URL or upload:ID."),
     ],
     model: Annotated[str, typer.Option("--model", "-m", help="The model's name.")],
     out: Annotated[

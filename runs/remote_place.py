@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from ..client.annotate.places import ERRORS, PAGE, REPORT
+from ..client.annotate.sources.ahead import ahead
+from ..client.annotate.sources.refusals import refused
+from ..client.annotate.sources.remote import file_system
 from ..protocol.errors import InvalidRequest, Unavailable, WherryError
 from .hold import StepEnded
+
+#: Files that are put there at a time: an output may have as many as the source has rows.
+_AT_ONCE = 8
 
 
 def refuse_taken(out: str) -> None:
@@ -42,24 +48,34 @@ def try_place(out: str) -> None:
 
 
 def upload(out: str, files: Mapping[str, Path], check: Callable[[], None]) -> None:
-    """Put files beside `out`. An object appears whole; the report comes last, when all are there.
+    """Put files beside `out`, several at a time.
+
+    An object appears whole; the report comes last, when all others are there.
 
     `check` is called before each, and may raise. Raises InvalidRequest for a place that refuses,
     Unavailable for one that is away.
     """
     with _told(out):
         fs, folder, _ = _opened(out)
-        for name in sorted(files, key=lambda name: name.endswith(f".{REPORT}")):
-            check()
+
+        def put(name: str) -> None:
             fs.put_file(str(files[name]), f"{folder}/{name}")
+
+        def checked(names: Iterable[str]) -> Iterator[str]:
+            for name in names:
+                check()
+                yield name
+
+        reports = [name for name in files if name.endswith(f".{REPORT}")]
+        for names in ([name for name in files if name not in reports], reports):
+            for _ in ahead(checked(names), put, _AT_ONCE):
+                pass
 
 
 def _opened(out: str) -> tuple[Any, str, str]:
     """The file system of a place, the folder above it there, and its name."""
-    from fsspec.core import url_to_fs
-
     above, _, name = out.rstrip("/").rpartition("/")
-    fs, folder = url_to_fs(above, use_listings_cache=False)
+    fs, folder = file_system(above)
     return fs, folder, name
 
 
@@ -71,5 +87,7 @@ def _told(out: str) -> Iterator[None]:
         raise
     except (ImportError, ValueError, PermissionError, FileNotFoundError) as error:
         raise InvalidRequest(f"{out}: {error}") from None
-    except Exception as error:  # each file system has its own network errors
+    except Exception as error:  # each file system has its own errors, of the network and others
+        if refused(error):
+            raise InvalidRequest(f"{out}: {str(error).partition(chr(10))[0]}") from None
         raise Unavailable(f"{out}: {error}") from error

@@ -3,10 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from ..tasks.egress.settings import UrlSettings
 
 
-class RunSettings(BaseSettings):
+class RunSettings(UrlSettings):
     """How one run worker works."""
 
     model_config = SettingsConfigDict(env_prefix="WHERRY_", extra="ignore")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..client.annotate.sources.archives import archive_in, open_archive
 from ..client.annotate.sources.choose import PlaceOf
-from ..client.annotate.sources.confined import place_among
+from ..client.annotate.sources.confined import place_among, web_among
 from ..client.annotate.sources.files import FileStore
+from ..client.annotate.sources.packed import PackedFiles
 from ..client.annotate.sources.remote import is_url
 from ..client.annotate.sources.uploaded import uploaded_archive, uploaded_files
 from ..jobs.call import Queue
@@ -22,7 +25,8 @@ def run_place(queue: Queue, store: Store, jobs: JobsSettings) -> PlaceOf:
 
     It raises InvalidRequest, Unavailable.
     """
-    in_places = place_among(AllowedPlaces.of(jobs.run_places))
+    places = AllowedPlaces.of(jobs.run_places)
+    in_places = place_among(places)
 
     def place(spec: str) -> tuple[FileStore, str]:
         if not spec.startswith(SCHEME):
@@ -32,13 +36,14 @@ def run_place(queue: Queue, store: Store, jobs: JobsSettings) -> PlaceOf:
         if upload is None:
             raise InvalidRequest(f"source: the upload {upload_id[:100]!r} is gone")
         files, path = _opened(upload, store, path)
+        files.web = web_among(places)
         found = archive_in(files, path)
         return (files, path) if found is None else (open_archive(files, found[0]), found[1])
 
     return place
 
 
-def _opened(upload: Upload, store: Store, path: str) -> tuple[FileStore, str]:
+def _opened(upload: Upload, store: Store, path: str) -> tuple[PackedFiles[Any], str]:
     """An upload's files, and the path among them: of a lone file, that file."""
     shown = f"{SCHEME}{upload.id}"
     reader = UploadReader(upload.parts, store)

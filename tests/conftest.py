@@ -19,6 +19,7 @@ from hypothesis import settings
 from wherry.jobs.settings import JobsSettings
 from wherry.ops.redis_server import RedisServer, free_port
 
+from .support.clouds import Cloud, azurite, fake_gcs
 from .support.whole_files import WholeFiles
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE)
@@ -104,6 +105,20 @@ def s3() -> Iterator[JobsSettings]:
         _make_bucket(url)
         yield settings
         server.terminate()
+
+
+@pytest.fixture(scope="session")
+def gcs() -> Iterator[Cloud]:
+    """Google's storage, for the whole session."""
+    with fake_gcs() as cloud:
+        yield cloud
+
+
+@pytest.fixture(scope="session")
+def azure() -> Iterator[Cloud]:
+    """Azure's blobs, for the whole session."""
+    with azurite() as cloud:
+        yield cloud
 
 
 def _make_bucket(url: str) -> None:

@@ -113,7 +113,8 @@ def spec_of(
     task = get_task(declared.task)
     _check_task(asked, task)
     _check_format(asked.format, task)
-    _check_place("source", asked.source, places)
+    if not service.submitter.outbound.fetches(asked.source.removeprefix("@")):
+        _check_place("source", asked.source, places)
     if asked.out:
         _check_place("out", asked.out, places)
     who = caller.get()
@@ -214,6 +215,8 @@ def _check_place(field: str, spec: str, places: AllowedPlaces) -> None:
             f"{field}: {spec[:200]!r} is in no place of runs (WHERRY_RUN_PLACES: {places}); "
             f"{instead}"
         )
+    if field == "out" and path[:8].lower().startswith(("http://", "https://")):
+        raise InvalidRequest("out: a web server takes no files: name a bucket, or a path")
     if field == "out" and not places.has_room_beside(path):
         raise InvalidRequest(
             f"out: {spec[:200]!r} has no name of its own in a place: name a file or folder in it, "

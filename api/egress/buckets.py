@@ -10,7 +10,7 @@ from functools import cached_property
 from ...jobs import JobsSettings
 from ...jobs.stores import S3Store
 from ...tasks.egress.allowed import NotAllowed, OutboundError
-from .fetch import FetchBudget, FetchLimits
+from ...tasks.egress.fetch import FetchBudget, FetchLimits
 
 #: How such a URL begins.
 SCHEME = "s3://"

@@ -10,10 +10,10 @@ import asyncio
 from typing import Protocol, TypeVar
 
 from ...protocol.errors import InvalidRequest, PayloadTooLarge, WherryError
-from ...tasks.egress.allowed import Allowed, NotAllowed, OutboundError
+from ...tasks.egress.allowed import NotAllowed, OutboundError, UrlRules
+from ...tasks.egress.fetch import FetchBudget, FetchLimits, fetch
 from ...tasks.egress.guard import OutboundGuard
 from .buckets import Buckets, names_object
-from .fetch import FetchBudget, FetchLimits, fetch
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -28,7 +28,7 @@ class NamedFiles:
     """The files of one request: what was fetched, and what its reading asks for besides."""
 
     def __init__(
-        self, allowed: Allowed | None, most: int = 0, buckets: Buckets | None = None
+        self, allowed: UrlRules | None, most: int = 0, buckets: Buckets | None = None
     ) -> None:
         self._allowed, self._most, self._buckets = allowed, most, buckets
         self._found: dict[str, bytes | OutboundError] = {}

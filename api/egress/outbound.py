@@ -7,10 +7,10 @@ from ...protocol.errors import InvalidRequest
 from ...protocol.parameters import WEBHOOK
 from ...tasks.egress.addresses import parse_networks
 from ...tasks.egress.allowed import Allowed, OutboundError
+from ...tasks.egress.fetch import FetchLimits
 from ...tasks.egress.guard import OutboundGuard, Resolve, lookup
 from ..settings import ApiSettings
 from .buckets import Buckets
-from .fetch import FetchLimits
 from .named_files import NamedFileReader
 from .signing import signing_keys
 
@@ -48,6 +48,14 @@ class Outbound:
     def calls(self) -> bool:
         """Whether webhooks are on."""
         return bool(self.hooks.allowed) and self._signed
+
+    def fetches(self, url: str) -> bool:
+        """Whether a URL's host is one that inputs are fetched from."""
+        try:
+            self._urls.allowed.url(url)
+        except OutboundError:
+            return False
+        return True
 
     def webhook(self, url: object) -> str:
         """The URL that a request wants called; "" for none.

@@ -1,46 +1,24 @@
 from __future__ import annotations
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from ...tasks.egress.settings import UrlSettings
 
 
-class OutboundSettings(BaseSettings):
+class OutboundSettings(UrlSettings):
     """What the API may fetch and call. Lists are separated by commas or spaces."""
 
     model_config = SettingsConfigDict(env_prefix="WHERRY_", extra="ignore")
 
-    url_hosts: str = Field(
-        default="",
-        description="Hosts that inputs are fetched from: `example.org`, `*.example.org` for all "
-        "below it, `host:8443` for a port other than the scheme's, `*` for all public hosts. "
-        "Empty: URLs are refused.",
-    )
-    url_schemes: str = Field(default="https", description="Schemes of inputs: `https`, `http`.")
     url_buckets: str = Field(
         default="",
         description="Buckets that inputs are read from as `s3://bucket/key`, with the store's own "
         "endpoint and key (`WHERRY_S3_*`): `name`, or `name/prefix/` for the keys that begin so. "
         "Empty: such URLs are refused.",
     )
-    url_max_bytes: int = Field(
-        default=33_554_432,
-        ge=1,
-        description="Bytes of one fetched file, inflated; all of a request's together may have "
-        "`WHERRY_MAX_BODY_BYTES`.",
-    )
-    url_timeout_s: float = Field(
-        default=10.0, gt=0, description="Seconds that fetching one file may take, redirects too."
-    )
-    url_max_redirects: int = Field(
-        default=3, ge=0, description="Redirects that are followed, each one checked like the first."
-    )
     url_at_once: int = Field(
         default=32, ge=1, description="Files that one API process fetches at a time."
-    )
-    outbound_networks: str = Field(
-        default="",
-        description="Networks that may be reached although they are not public, such as "
-        "`10.20.0.0/16`. Metadata addresses in them are reached too.",
     )
     webhook_hosts: str = Field(
         default="",

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from ...protocol.errors import InvalidRequest
 from ...protocol.json_kinds import in_words
 from ...protocol.json_text import parse_json
-from ..egress.inflate import WINDOWS, inflate, too_large
+from ...tasks.egress.inflate import WINDOWS, inflate, too_large
 
 #: Where the JSON of a binary request ends.
 HEADER_LENGTH = "inference-header-content-length"

@@ -32,5 +32,8 @@ def named(out: Path) -> Path:
     if out.name in ("", ".."):
         raise UsageError(f"out {str(out)!r}: name a file or folder of its own, as in ./labels")
     if out.parts[0].endswith(":") and not out.drive:
-        raise UsageError(f"out {str(out)!r}: is written on this machine: name a path, no URL")
+        raise UsageError(
+            f"out {str(out)!r}: is written on this machine: name a path, no URL; "
+            "a run (`--detach`) writes to buckets"
+        )
     return out

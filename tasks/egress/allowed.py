@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import httpx
 
@@ -24,8 +25,24 @@ class NoAnswer(OutboundError):
     """The answer did not come in time."""
 
 
+class BrokenAnswer(OutboundError):
+    """The answer broke off, or is no HTTP."""
+
+
 class NotAllowed(OutboundError):
     """The operator does not allow this URL, or its host's address."""
+
+
+class UrlRules(Protocol):
+    """What says which URLs may be asked."""
+
+    def url(self, text: str | httpx.URL) -> httpx.URL:
+        """The URL, if it may be asked. Raises NotAllowed."""
+        ...
+
+    def __bool__(self) -> bool:
+        """Whether any may."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ import httpx
 
 from ... import __version__
 from .addresses import Network, may_reach
-from .allowed import Allowed, NoAnswer, NoConnection, NotAllowed, OutboundError
+from .allowed import BrokenAnswer, NoAnswer, NoConnection, NotAllowed, UrlRules
 
 #: Answers the numeric addresses of a host.
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -56,14 +56,15 @@ class OutboundGuard:
 
     def __init__(
         self,
-        allowed: Allowed,
+        allowed: UrlRules,
         networks: Sequence[Network] = (),
         *,
         resolve: Resolve = lookup,
         transport: httpx.AsyncBaseTransport | None = None,
         step_s: float = _STEP_S,
+        connect_s: float = _STEP_S,
     ) -> None:
-        self.allowed = allowed
+        self.allowed, self._connect_s = allowed, min(connect_s, step_s, _STEP_S)
         self._networks, self._resolve, self._step_s = networks, resolve, step_s
         self._transport = transport or (plain_transport() if allowed else None)
 
@@ -114,7 +115,7 @@ class OutboundGuard:
         except httpx.TimeoutException:
             raise NoAnswer(f"host {host!r}: no answer in time") from None
         except (httpx.HTTPError, httpx.InvalidURL):
-            raise OutboundError(f"host {host!r}: the answer broke off or is no HTTP") from None
+            raise BrokenAnswer(f"host {host!r}: the answer broke off or is no HTTP") from None
 
     async def _send(
         self,
@@ -139,7 +140,7 @@ class OutboundGuard:
                 extensions={
                     "sni_hostname": url.raw_host.decode("ascii"),
                     "timeout": {
-                        **dict.fromkeys(("connect", "pool"), min(self._step_s, _STEP_S)),
+                        **dict.fromkeys(("connect", "pool"), self._connect_s),
                         **dict.fromkeys(("read", "write"), self._step_s),
                     },
                 },

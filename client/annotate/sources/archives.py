@@ -39,7 +39,7 @@ def archive_in(files: FileStore, path: str) -> ArchivePath | None:
 
     Raises RowError where a place cannot be asked.
     """
-    if path.lower().endswith(_ZIP):
+    if files.name_of(path).lower().endswith(_ZIP):
         return ArchivePath(path, "") if files.is_file(path) else None
     for found in _INSIDE.finditer(path):
         above, below = path[: found.end() - 1], path[found.end() :]
@@ -55,7 +55,7 @@ def open_archive(files: FileStore, path: str) -> FileStore:
         try:
             file = stack.enter_context(files.open(path))
             opened: FileStore
-            if path.lower().endswith(_ZIP):
+            if files.name_of(path).lower().endswith(_ZIP):
                 opened = ZipFiles(ZipMembers(file, shown), files, path)
             else:
                 members = TarMembers(file, shown)

@@ -13,7 +13,7 @@ from . import saved
 from .archives import archive_in, open_archive
 from .base import Columns, Source
 from .delimited import DelimitedReader
-from .files import FileStore, LocalFiles
+from .files import FileStore, LocalFiles, is_web
 from .folder import FolderSource, ListedFiles, OneFile, find, looks_right
 from .jsonl import JsonLinesReader
 from .kinds import Kind, either, endings, is_many, kind_of, needed_file
@@ -24,13 +24,15 @@ from .shards import ShardSource
 from .spelling import expanded, has_braces, is_glob, split_glob
 from .table import TableReader, TableSource
 from .walking import Pattern
+from .web import web_files
 
 _USUAL = Columns()
 
 _UNDERSTOOD = (
     "a source is a folder, a zip archive, a glob, a list of paths (@FILE, .lst, .paths), JSONL, "
     "CSV, TSV, Parquet, Arrow or Feather, a folder that `datasets` saved (FOLDER#SPLIT), tar "
-    "shards (shard-{000..012}.tar), or any of these behind s3://"
+    "shards (shard-{000..012}.tar), or any of these behind s3://, gs://, az:// or, but for folders "
+    "and globs, https://"
 )
 
 
@@ -49,6 +51,8 @@ def outer_place(spec: str) -> tuple[FileStore, str]:
     """Where a spelling leads, an archive being a file. Raises InvalidRequest, UsageError."""
     if not spec:
         raise UsageError(f"the source is empty; {_UNDERSTOOD}")
+    if is_web(spec):
+        return web_files(open_url, source=spec), spec
     if is_url(spec):
         return open_url(spec)
     return LocalFiles(), os.path.expanduser(spec).replace(os.sep, "/")  # noqa: PTH111 # no Path: see join
@@ -147,11 +151,12 @@ class _Opening:
         return self._kind(kind, lambda: expanded(path), one=False)
 
     def _file(self, path: str) -> Source:
-        kind = kind_of(path)
+        kind = kind_of(self.files.name_of(path))
         if kind is not None and not (kind == "text" and self._is_file_task()):
             return self._kind(kind, lambda: (path,), one=True)
         spec = needed_file(self.task, self.columns.constants)
-        named = path.lower().endswith(endings(spec)) or is_many(spec, path)
+        name = self.files.name_of(path)
+        named = name.lower().endswith(endings(spec)) or is_many(spec, name)
         if named or looks_right(self.files, path, spec):
             return OneFile(self.task, self.columns, self.files, path, self.sampling)
         raise InvalidRequest(

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from functools import cached_property
 from typing import BinaryIO, TypeVar
 
 from ....protocol.errors import InvalidRequest, RowError
 from ....protocol.places import AllowedPlaces
 from .archives import archive_in, open_archive
 from .choose import PlaceOf, outer_place
-from .files import FileStore, FolderEntry
+from .files import FileStore, FolderEntry, LocalFiles, is_web
 from .remote import is_url, open_url
+from .web import web_files
 
 T = TypeVar("T")
 
@@ -25,16 +27,40 @@ def place_among(places: AllowedPlaces) -> PlaceOf:
     """What finds a source in the places alone, into archives too. It raises InvalidRequest."""
 
     def place(spec: str) -> tuple[FileStore, str]:
-        if not places.allow(spec.removeprefix("@")):
+        path = spec.removeprefix("@")
+        if is_web(path):
+            if path != spec:  # the list that it names is asked for next
+                return ConfinedFiles(LocalFiles(), AllowedPlaces()), spec
+            return _inside(web_among(places, spec if places.everywhere else ""), spec)
+        if not places.allow(path):
             raise InvalidRequest(f"source {spec!r} {_WHERE} (WHERRY_RUN_PLACES: {places})")
         inner, path = outer_place(spec)
         files: FileStore = ConfinedFiles(inner, places)
-        found = archive_in(files, path)
-        if found is None:
-            return files, path
-        return open_archive(files, found.archive), found.inside
+        return _inside(files, path)
 
     return place
+
+
+def _inside(files: FileStore, path: str) -> tuple[FileStore, str]:
+    """Into an archive, if the path leads there."""
+    found = archive_in(files, path)
+    return (files, path) if found is None else (open_archive(files, found.archive), found.inside)
+
+
+def web_among(places: AllowedPlaces, source: str = "") -> FileStore:
+    """What web servers give, of the hosts that are allowed and the places among them."""
+    return web_files(lambda url: _elsewhere(places, url), source=source, places=places)
+
+
+def _elsewhere(places: AllowedPlaces, url: str) -> tuple[FileStore, str]:
+    """Where a URL leads that is no web server's, if it is in a place.
+
+    Raises RowError, InvalidRequest.
+    """
+    if not is_url(url) or not places.allow(url):
+        raise RowError(_WHERE)
+    inner, path = open_url(url)
+    return ConfinedFiles(inner, places), path
 
 
 class ConfinedFiles(FileStore):
@@ -102,9 +128,13 @@ class ConfinedFiles(FileStore):
         """What a folder holds. Raises RowError."""
         return self._inner.entries(self._allowed(folder))
 
-    def keys(self, folder: str) -> Iterator[str] | None:
+    def mark(self, path: str) -> str:
+        """As the other's. Raises RowError."""
+        return self._inner.mark(self._allowed(path))
+
+    def keys(self, folder: str, begin: str = "") -> Iterator[str] | None:
         """Paths below a folder, where they are flat. Raises RowError."""
-        return self._inner.keys(self._allowed(folder))
+        return self._inner.keys(self._allowed(folder), begin)
 
     def join(self, folder: str, path: str) -> str:
         """A path as seen from a folder."""
@@ -124,7 +154,9 @@ class ConfinedFiles(FileStore):
 
     def elsewhere(self, url: str) -> tuple[FileStore, str]:
         """Where a URL leads, if that is in a place. Raises RowError, InvalidRequest."""
-        if not is_url(url) or not self._places.allow(url):
-            raise RowError(_WHERE)
-        inner, path = open_url(url)
-        return ConfinedFiles(inner, self._places), path
+        return (self._web, url) if is_web(url) else _elsewhere(self._places, url)
+
+    @cached_property
+    def _web(self) -> FileStore:
+        """What web servers give, of the hosts that are allowed and the places among them."""
+        return web_among(self._places)

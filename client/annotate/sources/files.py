@@ -7,12 +7,18 @@ import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, NamedTuple
 
 from ....protocol.errors import InvalidRequest, RowError
 from ....protocol.file_words import printable_name, reason_of
+
+
+def is_web(url: str) -> bool:
+    """Whether a URL is a web server's."""
+    return url[:8].lower().startswith(("http://", "https://"))
 
 
 class FolderEntry(NamedTuple):
@@ -96,21 +102,52 @@ class FileStore(ABC):
         """A path for people."""
         return path
 
-    def keys(self, folder: str) -> Iterator[str] | None:  # noqa: ARG002 # for places of flat keys
-        """Paths below a folder in their order; None where only its folders can be listed."""
+    def mark(self, path: str) -> str:  # noqa: ARG002 # for places that know
+        """What tells a file from another one of that path, if a look at it does; else "".
+
+        Raises RowError.
+        """
+        return ""
+
+    def keys(
+        self,
+        folder: str,  # noqa: ARG002 # for places of flat keys
+        begin: str = "",  # noqa: ARG002
+    ) -> Iterator[str] | None:
+        """Paths below a folder in their order; None where only its folders can be listed.
+
+        From `begin` on, though some of those before it may be among them.
+        """
         return None
 
     def elsewhere(self, url: str) -> tuple[FileStore, str]:
         """Where a URL leads that a data set here names. Raises RowError, InvalidRequest."""
         from .remote import open_url  # only here: it imports this
 
-        return open_url(url)
+        return (self._web, url) if is_web(url) else open_url(url)
+
+    @property
+    def fetches(self) -> bool:
+        """Whether files of web servers are fetched that a data set here names."""
+        return self._web.fetches
+
+    @cached_property
+    def _web(self) -> FileStore:
+        """What web servers give, for all URLs of a data set here. Raises InvalidRequest."""
+        from .remote import open_url
+        from .web import web_files
+
+        return web_files(open_url)
 
     def on_this_machine(self, paths: Iterable[str]) -> Iterable[str]:
         """This machine's files that are read for those of some paths."""
         if self.holder:
             return (self.holder,)
         return paths if self.is_local else ()
+
+    def name_of(self, path: str) -> str:
+        """What of a path names the file: how that ends says what it is."""
+        return path
 
     def folder_of(self, path: str) -> str:
         """The folder that a file is in, "" for the working one."""

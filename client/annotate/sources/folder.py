@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain, islice
+from itertools import chain, dropwhile, islice
 from typing import Any, BinaryIO
 
 from ....protocol.errors import InvalidRequest, RowError
@@ -21,7 +21,7 @@ from .first_bytes import HEAD_BYTES, holds
 from .frames import ManyRows, many_rows
 from .kinds import either, endings, is_film, is_many, needed_file, says_nothing, suffix_of
 from .parts import Part
-from .remote import located
+from .remote import is_url, located
 from .sampling import USUAL, WHICH_FRAMES, Sampling, is_one_picture
 from .text_files import lines
 from .walking import EVERYTHING, FoundFile, Pattern, matching, walk
@@ -69,28 +69,42 @@ class FileRows(Source):
         """
         self.left_out.clear()
         found = islice(self.list_files(), 0, None, step)
-        return chain.from_iterable(ahead(found, self._rows, self._files.threads))
+        return chain.from_iterable(ahead(found, self._rows, self._files.threads, _is_far))
 
     def parts(self, rows: int, first: int = 0) -> Iterator[Part]:
         """So many files each; fewer where a file is many rows."""
-        mark, at, files, weight, most = "", 0, 0, 0, first or rows
+        mark, name, at, files, weight, most = "", "", 0, 0, 0, first or rows
         for found in self.list_files():
-            mark = mark or printable_name(found.path)
+            name = printable_name(found.path)
+            mark = mark or name
             files += 1
             weight += _ROWS_OF_MANY if self._is_many(found) else 1
             if weight >= most:
-                yield Part(at, files, files if weight == files else None, mark)
+                yield Part(at, files, files if weight == files else None, mark, last=name)
                 mark, at, files, weight, most = "", at + files, 0, 0, rows
         if files:
-            yield Part(at, files, files if weight == files else None, mark)
+            yield Part(at, files, files if weight == files else None, mark, last=name)
 
     def part(self, part: Part) -> Iterator[SourceRow | UnreadableRow]:
         """The rows of its files."""
-        found = islice(self.list_files(), part.first, part.first + part.units)
-        first = next(found, None)
-        part.check(printable_name(first.path) if first else "")
-        files = chain([first], found) if first else found
-        return chain.from_iterable(ahead(files, self._rows, self._files.threads))
+        found = ahead(self._files_of(part), self._rows, self._files.threads, _is_far)
+        return chain.from_iterable(found)
+
+    def _files_of(self, part: Part) -> Iterator[FoundFile]:
+        """A part's files. Raises InvalidRequest where they are seen to be others."""
+        count, name = 0, ""
+        for count, found in enumerate(islice(self.list_from(part), part.units), start=1):
+            name = printable_name(found.path)
+            if count == 1:
+                part.check(name)
+            yield found
+        if not count:
+            part.check("")
+        part.check_last(name)
+
+    def list_from(self, part: Part) -> Iterator[FoundFile]:
+        """The files from a part's first on."""
+        return islice(self.list_files(), part.first, None)
 
     def _is_many(self, file: FoundFile) -> bool:
         """Whether a file may be more than one row."""
@@ -121,8 +135,8 @@ class FileRows(Source):
             files, path = located(files, self._root, path)
             if found.reason:
                 raise RowError(found.reason)
-            spec = self._spec_of(path)
-            if is_one_picture(spec) and is_film(path):
+            spec = self._spec_of(files.name_of(path))
+            if is_one_picture(spec) and is_film(files.name_of(path)):
                 return self._film(name, files, path)
             data = not_empty(files.read(path))
             if is_one_picture(spec) and (many := many_rows(data, self._sampling)):
@@ -208,9 +222,20 @@ class FolderSource(FileRows):
 
     def list_files(self) -> Iterator[FoundFile]:
         """The files, in order; counts those that are left out."""
+        return self._listed("")
+
+    def list_from(self, part: Part) -> Iterator[FoundFile]:
+        """The files from a part's first on: a bucket is listed from there."""
+        if not part.last or self._files.keys(self._root) is None:
+            return super().list_from(part)  # also of a part that was cut before there was a last
+        found = dropwhile(lambda found: found.path != part.mark, self._listed(part.mark))
+        first = next(found, None)
+        return super().list_from(part) if first is None else chain([first], found)
+
+    def _listed(self, begin: str) -> Iterator[FoundFile]:
         self.left_out.clear()
         self.left_out.update(self._files.passed_over)
-        for found in find(self._files, self._root, self._pattern, self._may_fit):
+        for found in find(self._files, self._root, self._pattern, self._may_fit, begin):
             if found.reason or self._fits(found.path) or self._holds(found.path):
                 yield found
             else:
@@ -241,6 +266,11 @@ class FolderSource(FileRows):
         since each would be asked for twice.
         """
         return looks_right(self._files, self._files.join(self._root, path), self._spec)
+
+
+def _is_far(file: FoundFile) -> bool:
+    """Whether a list names a file that is not where the list is."""
+    return is_url(file.path)
 
 
 def _all_of(file: BinaryIO) -> bytes:
@@ -325,9 +355,13 @@ def find(
     root: str,
     pattern: Pattern,
     wanted: Callable[[str], bool],
+    begin: str = "",
 ) -> Iterator[FoundFile]:
-    """Files below a root in the order of their paths, however the place is best listed."""
-    keys = files.keys(root)
+    """Files below a root in the order of their paths, however the place is best listed.
+
+    A place of flat keys is listed from `begin` on.
+    """
+    keys = files.keys(root, begin)
     if keys is None:
         return walk(files, root, pattern, wanted)
     return (FoundFile(key) for key in keys if matching(pattern, wanted, key))

@@ -37,8 +37,8 @@ _USUAL: Mapping[str, tuple[str, ...]] = {
     "texts": ("passages", "documents", "sentences", "candidates"),
 }
 
-#: Columns that people expect to be fetched.
-_LINKS = ("url", "image_url", "audio_url", "link")
+#: What people call a column of files' URLs, where no other has the files.
+_LINKS = ("url", "link")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +146,6 @@ class ColumnFinder:
         return self._id or next((known[name] for name in _IDS if name in known), None)
 
     def _missing(self, spec: TensorSpec, columns: tuple[str, ...]) -> str:
-        links = [column for column in columns if column.lower() in _LINKS]
-        if spec.is_file and links:
-            return (
-                f"column {links[0]!r}: URLs are not fetched: download the files, and give a "
-                f"column of their paths"
-            )
         either = [s.name for s in self._specs if s.field in self.either]
         needed = " or ".join(map(repr, either or [spec.name]))
         return (
@@ -171,7 +165,14 @@ def _first(
         if name in known and known[name] not in taken:
             return known[name]
     typed = (c for c, content in contents.items() if content == spec.content and c not in taken)
-    return next(typed, None)
+    return next(typed, None) or next(
+        (known[name] for name in links_of(spec) if name in known and known[name] not in taken), None
+    )
+
+
+def links_of(spec: TensorSpec) -> tuple[str, ...]:
+    """What a column of an input's URLs may be called, where no other has the files."""
+    return (f"{spec.content}_url", *_LINKS) if spec.is_file and not spec.optional else ()
 
 
 def _own_names(spec: TensorSpec) -> tuple[str, ...]:

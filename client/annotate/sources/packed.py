@@ -13,7 +13,7 @@ from typing import IO, Any, BinaryIO, Generic, TypeVar
 from ....protocol.errors import RowError
 from ....protocol.file_words import printable_name, reason_of
 from ....tasks.media.archives.members import Members
-from .files import FileStore, FolderEntry
+from .files import FileStore, FolderEntry, is_web
 
 T = TypeVar("T")
 
@@ -27,6 +27,8 @@ class PackedFiles(FileStore, Generic[T]):
     def __init__(self, members: Members[T], outer: FileStore | None = None, path: str = "") -> None:
         """`path` is where the whole lies in `outer`; without, its tables name but its own files."""
         self._members, self._outer = members, outer
+        #: What web servers give, for a whole that lies nowhere else.
+        self.web: FileStore | None = None
         self._holder = path if outer is not None and outer.is_local else ""
         self._folders: dict[str, dict[FolderEntry, None]] = {"": {}}
         for name in members.found:
@@ -98,8 +100,16 @@ class PackedFiles(FileStore, Generic[T]):
         shown = self._members.shown
         return f"{shown}/{printable_name(path)}" if path else shown
 
+    @property
+    def fetches(self) -> bool:
+        """As where the whole lies."""
+        outer = self.web if self._outer is None else self._outer
+        return outer is not None and outer.fetches
+
     def elsewhere(self, url: str) -> tuple[FileStore, str]:
         """As from where the whole lies. Raises RowError, InvalidRequest."""
+        if self._outer is None and self.web is not None and is_web(url):
+            return self.web, url
         if self._outer is None:
             raise RowError("a URL leads out of what was sent: send the files along")
         return self._outer.elsewhere(url)

@@ -6,7 +6,7 @@ A unit is what a source can begin to read at: a row of a table, a file of a fold
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple, Self
 
 from ....protocol.errors import InvalidRequest
@@ -52,10 +52,13 @@ class Part:
     units: int
     #: Its rows; None where nobody knows before they are read.
     rows: int | None
-    #: What its first unit is called, so that a source that has changed is noticed.
+    #: What its first unit is called, so that a source that has changed is noticed; of a table, what
+    #: tells the file that it begins in from another of that name, where its place knows.
     mark: str = ""
     #: Where a table's record begins: its RecordPlace, flat.
     at: tuple[int, ...] = ()
+    #: What its last unit is called; "" where that is not told.
+    last: str = ""
 
     @property
     def place(self) -> RecordPlace:
@@ -72,15 +75,24 @@ class Part:
     @classmethod
     def of(cls, given: dict[str, Any]) -> Self:
         """The part that was written down."""
-        return cls(**{**given, "at": tuple(given["at"])})
+        known = {each.name for each in fields(cls)}
+        told = {name: value for name, value in given.items() if name in known}
+        return cls(**{**told, "at": tuple(given["at"])})
 
     def check(self, mark: str) -> None:
         """Raise InvalidRequest where another unit stands first than when it was cut."""
-        if mark != self.mark:
-            raise InvalidRequest(
-                f"the source has changed since its parts were cut: {self.mark!r} stood where"
-                f" {mark!r} is"
-            )
+        _refuse_other(self.mark, mark)
+
+    def check_last(self, last: str) -> None:
+        """Raise InvalidRequest where another unit stands last than when it was cut."""
+        _refuse_other(self.last or last, last)
+
+
+def _refuse_other(then: str, now: str) -> None:
+    if then != now:
+        raise InvalidRequest(
+            f"the source has changed since its parts were cut: {then!r} stood where {now!r} is"
+        )
 
 
 class Cutter:
@@ -90,14 +102,18 @@ class Cutter:
         """Parts of so many rows; the first of `first`, unless that is 0."""
         self._rows, self._next = rows, first or rows
         self._begun: RecordPlace | None = None
+        self._mark = ""
         self._first = self._units = self._begun_byte = 0
 
-    def add(self, place: RecordPlace | None) -> Iterator[Part]:
-        """Take one more unit, which begins there; None for one that stays with those before."""
+    def add(self, place: RecordPlace | None, mark: str = "") -> Iterator[Part]:
+        """Take one more unit, which begins there; None for one that stays with those before.
+
+        `mark` is its file's.
+        """
         if place is not None and self._units and self._is_full(place):
             yield self._part()
         if self._begun is None:
-            self._begun = place or BEGIN
+            self._begun, self._mark = place or BEGIN, mark
         self._units += 1
 
     def rest(self) -> Iterator[Part]:
@@ -116,6 +132,7 @@ class Cutter:
             self._first,
             self._units,
             self._units,
+            self._mark,
             at=(begun.file, *begun.start, begun.number),
         )
         self._first += self._units

@@ -1,12 +1,14 @@
-"""Files behind a URL: `s3://`, and whatever else fsspec knows.
+"""Files behind a URL: `s3://`, `gs://`, `az://`, and whatever else fsspec knows.
 
-Keys, regions and endpoints come from where fsspec's own file systems take them: for S3 the usual
-`AWS_*` variables (`AWS_ENDPOINT_URL`) and files, and fsspec's configuration.
+Keys, regions and endpoints come from where fsspec's own file systems take them: the usual variables
+and files of each cloud (`AWS_*`, `GOOGLE_APPLICATION_CREDENTIALS`, `AZURE_STORAGE_*`), and fsspec's
+configuration.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import posixpath
 import re
 import time
@@ -15,9 +17,23 @@ from typing import Any, BinaryIO, TypeVar
 
 from ....protocol.errors import InvalidRequest, RowError, Unavailable
 from ....protocol.file_words import reason_of
-from .files import FileStore, FolderEntry, missing
+from .files import FileStore, FolderEntry, is_web, missing
+from .listings import ListPage, key_lister
+from .refusals import is_unknown, refused
+from .web import web_files
 
 T = TypeVar("T")
+
+#: Schemes of clouds -> the extra that brings their file system.
+_EXTRAS = {
+    "abfs": "azure",
+    "abfss": "azure",
+    "az": "azure",
+    "gcs": "gcs",
+    "gs": "gcs",
+    "s3": "annotate",
+    "s3a": "annotate",
+}
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
@@ -30,26 +46,53 @@ def is_url(path: str) -> bool:
     return _URL.match(path) is not None
 
 
-def open_url(url: str) -> tuple[RemoteFiles, str]:
-    """The place and the path that a URL names. Raises InvalidRequest."""
+def open_url(url: str) -> tuple[FileStore, str]:
+    """The place and the path that a URL names, of a web server where it is allowed.
+
+    Raises InvalidRequest.
+    """
+    if is_web(url):
+        return web_files(open_url), url
     try:
-        from fsspec.core import url_to_fs
-    except ImportError:
-        raise missing("fsspec") from None
-    try:
-        # A cache of what is listed would grow with the data set.
-        fs, path = url_to_fs(url, use_listings_cache=False)
+        fs, path = file_system(url)
     except ImportError as error:
-        raise InvalidRequest(f"{url}: {error}; pip install 'wherry[annotate]' for s3://") from None
+        if error.name and error.name.partition(".")[0] == "fsspec":
+            raise missing("fsspec") from None
+        extra = _EXTRAS.get(_scheme(url), "")
+        more = f"; pip install 'wherry[{extra}]'" if extra else ""
+        raise InvalidRequest(f"{url}: {error}{more}") from None
     except ValueError as error:
         raise InvalidRequest(f"{url}: {error}") from None
-    return RemoteFiles(fs, url.partition("://")[0].lower()), str(path)
+    return RemoteFiles(fs, url, path), path
+
+
+def file_system(url: str) -> tuple[Any, str]:  # Any: fsspec has no types
+    """The file system of a URL, and the path there. Raises ImportError, ValueError.
+
+    A web server is none: what it gives passes the outbound guard, and it takes nothing.
+    """
+    if is_web(url):
+        raise ValueError("a web server takes no files: name a bucket, or a path")
+    host = url.partition("://")[2].partition("/")[0]
+    if ":" in host.rpartition("@")[0]:
+        raise ValueError("no key or password in a URL: each cloud has its variables for them")
+    from fsspec.core import url_to_fs
+
+    if _EXTRAS.get(_scheme(url)) == "gcs":
+        # gcsfs asks by gRPC for each bucket's kind else, with credentials of its own choice, and
+        # warns at each call where it finds none.
+        os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+    # A cache of what is listed would grow with the data set.
+    fs, path = url_to_fs(url, use_listings_cache=False)
+    return fs, str(path)
+
+
+def _scheme(url: str) -> str:
+    return url.partition("://")[0].lower()
 
 
 def located(files: FileStore, folder: str, path: str) -> tuple[FileStore, str]:
     """Where a path leads that a data set in `folder` names. Raises RowError."""
-    if path.lower().startswith(("http://", "https://")):
-        raise RowError("URLs are not fetched: download the files, and give their paths")
     if not is_url(path):
         return files, files.join(folder, path)
     try:
@@ -67,8 +110,14 @@ class RemoteFiles(FileStore):
 
     threads = 16
 
-    def __init__(self, fs: Any, scheme: str) -> None:  # Any: fsspec has no types
-        self._fs, self._scheme = fs, scheme
+    def __init__(self, fs: Any, url: str, path: str) -> None:  # Any: fsspec has no types
+        """`url` names the place, and `path` is what its file system makes of it."""
+        self._fs, self._scheme = fs, _scheme(url)
+        #: What its URLs have between container and path: abfs://container@account.host/path.
+        host = url.partition("://")[2].partition("/")[0]
+        is_hidden = "@" in host and host.partition("@")[0] == path.partition("/")[0]
+        self._account = "@" + host.partition("@")[2] if is_hidden else ""
+        self._list = key_lister(fs)
         #: Whether it has ever answered; before that, what is wrong is better told at once.
         self._answered = False
 
@@ -79,11 +128,22 @@ class RemoteFiles(FileStore):
 
     def is_file(self, path: str) -> bool:
         """Whether there is a file of that path."""
-        return self.tried(path, lambda: bool(self._fs.isfile(path)))
+        return self._kind(path) == "file"
 
     def is_folder(self, path: str) -> bool:
         """Whether there is a folder of that path."""
-        return self.tried(path, lambda: bool(self._fs.isdir(path)))
+        return self._kind(path) == "directory"
+
+    def _kind(self, path: str) -> str:
+        """What is there, "" for nothing. fsspec's own isfile is False for every error."""
+
+        def ask() -> str:
+            try:
+                return str(self._fs.info(path)["type"])
+            except FileNotFoundError:
+                return ""
+
+        return self.tried(path, ask)
 
     def open(self, path: str) -> BinaryIO:
         """A file to read from its beginning. Raises RowError."""
@@ -94,6 +154,12 @@ class RemoteFiles(FileStore):
         """A whole file. Raises RowError."""
         return self.tried(path, lambda: bytes(self._fs.cat_file(path)))
 
+    def mark(self, path: str) -> str:
+        """By its ETag, else its size: what lies in a bucket is replaced whole. Raises RowError."""
+        info = self.tried(path, lambda: self._fs.info(path))
+        tag = info.get("ETag") or info.get("etag") or f"{info.get('size')} bytes"
+        return f"{posixpath.basename(path)} ({str(tag).strip(chr(34))})"
+
     def entries(self, folder: str) -> Iterator[FolderEntry]:
         """What a folder holds, as one list: fsspec has no other. Raises RowError."""
         for info in self.tried(folder, lambda: self._fs.ls(folder, detail=True)):
@@ -101,22 +167,32 @@ class RemoteFiles(FileStore):
             if path != folder.rstrip("/"):  # S3 has keys that stand for their folder
                 yield FolderEntry(posixpath.basename(path), info["type"] == "directory")
 
-    def keys(self, folder: str) -> Iterator[str] | None:
-        """Paths below a folder in their order; None where only its folders can be listed."""
-        return self._s3_keys(folder) if hasattr(self._fs, "call_s3") else None
+    def keys(self, folder: str, begin: str = "") -> Iterator[str] | None:
+        """Paths below a folder in their order; None where only its folders can be listed.
 
-    def _s3_keys(self, folder: str) -> Iterator[str]:
+        With `begin` some of those before it may be among them.
+        """
+        return None if self._list is None else self._keys(self._list, folder, begin)
+
+    def _keys(self, list_page: ListPage, folder: str, begin: str) -> Iterator[str]:
         bucket, _, prefix = folder.rstrip("/").partition("/")
         prefix = f"{prefix}/" if prefix else ""
-        asked = {"Bucket": bucket, "Prefix": prefix}
+        first, token = f"{prefix}{begin}" if begin else "", None
         while True:
-            page = self.tried(folder, lambda: self._fs.call_s3("list_objects_v2", **asked))
-            for item in page.get("Contents", ()):
-                if not item["Key"].endswith("/"):
-                    yield str(item["Key"])[len(prefix) :]
-            if not page.get("IsTruncated"):
+            asked = (bucket, prefix, first, token)
+            try:
+                page = self.tried(folder, lambda asked=asked: list_page(*asked))  # type: ignore[misc] # bound at once
+            except RowError:
+                if not first or token is not None:
+                    raise
+                first = ""  # a bucket that cannot be listed from a key on: from all of them, then
+                continue
+            for key in page.keys:
+                if not key.endswith("/"):  # one that stands for its folder
+                    yield key[len(prefix) :]
+            token = page.next
+            if token is None:
                 return
-            asked["ContinuationToken"] = page["NextContinuationToken"]
 
     def join(self, folder: str, path: str) -> str:
         """A path as seen from a folder."""
@@ -124,7 +200,10 @@ class RemoteFiles(FileStore):
 
     def shown(self, path: str) -> str:
         """As a URL."""
-        return f"{self._scheme}://{path}" if not is_url(path) else path
+        if is_url(path):
+            return path
+        container, slash, inside = path.partition("/")
+        return f"{self._scheme}://{container}{self._account}{slash}{inside}"
 
     def tried(self, path: str, call: Callable[[], T]) -> T:
         """What a call gives. Raises RowError for this path's fault, Unavailable for the network's.
@@ -139,15 +218,24 @@ class RemoteFiles(FileStore):
                 return given  # noqa: TRY300 # the answer is what the try is for
             except (ConnectionError, TimeoutError) as error:
                 failure: Exception = error
-            except (OSError, ValueError) as error:
-                raise RowError(reason_of(error)) from None
             except Exception as error:
-                # Each file system has its own network errors (botocore's, aiohttp's).
+                # Each file system has its own network errors (botocore's, aiohttp's, azure.core's).
+                if why := _own_fault(error):
+                    raise RowError(why) from None
                 failure = error
             pause_s = next(pauses_s, None)
             if pause_s is None:
                 raise Unavailable(f"{self.shown(path)}: {failure}") from failure
             time.sleep(pause_s)
+
+
+def _own_fault(error: Exception) -> str:
+    """Why it is this path that cannot be read; "" where the place is at fault."""
+    if is_unknown(error):
+        return ""
+    if why := refused(error):
+        return why
+    return reason_of(error) if isinstance(error, OSError | ValueError) else ""
 
 
 class _Tried(io.RawIOBase):

@@ -15,8 +15,13 @@ from .ahead import ahead
 from .base import Columns, Source
 from .cells import CellReader, UnreadFile, id_of, plain_cells
 from .files import FileStore
-from .mapping import ColumnFinder, Mapped
+from .mapping import ColumnFinder, Mapped, links_of
 from .parts import BEGIN, BEGINNING, Cutter, Part, RecordPlace, Start
+from .remote import is_url
+from .web import NOT_FETCHED
+
+#: Characters in which a URL says that it is one: some cells are long, and no URLs.
+_SCHEME = 24
 
 
 class TableRecord(NamedTuple):
@@ -77,10 +82,13 @@ class TableSource(Source):
         super().__init__(task, columns)
         self._files, self._paths, self._reader = files, paths, reader
         self._finder = ColumnFinder(task, columns)
+        has_files = any(spec.is_file for spec in task.inputs)
+        #: Whether a record names files elsewhere, which are then read ahead; None where none can.
+        self._is_far = _names_urls if has_files else None
         self._has_ids = self._first_has_ids()
 
     def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
-        return ahead(self._works(), _made, self._files.threads)
+        return ahead(self._works(), _made, self._files.threads, self._is_far)
 
     def files(self) -> Iterable[str]:
         """The tables; what their cells name is met row by row."""
@@ -110,28 +118,49 @@ class TableSource(Source):
                     raise InvalidRequest(f"{shown}: {error.message}") from None
                 continue
             if head.columns:
-                return self._mapped(head, shown).id is not None
+                mapped = self._mapped(head, shown)
+                self._refuse_links(mapped, shown)
+                return mapped.id is not None
         return True
+
+    def _refuse_links(self, mapped: Mapped, shown: str) -> None:
+        """Raise InvalidRequest where all files are URLs, and none is fetched."""
+        for spec, column in mapped.inputs.items():
+            if column.lower() in links_of(spec) and not self._files.fetches:
+                raise InvalidRequest(f"{shown}: column {column!r}: {NOT_FETCHED}")
 
     def parts(self, rows: int, first: int = 0) -> Iterator[Part]:
         """So many rows each, or fewer where they are long."""
         cutter, number = Cutter(rows, first), 0
         for file, path in enumerate(self._paths()):
-            is_begun = False
+            is_begun, mark = False, ""
             try:
+                mark = self._files.mark(path)
                 for start in self._reader.starts(self._files, path, self._mapped_of(path)):
-                    yield from cutter.add(RecordPlace(file, start, number))
+                    yield from cutter.add(RecordPlace(file, start, number), mark)
                     is_begun = True
                     number += 1
             except (RowError, InvalidRequest):
                 # What is told in the place of its rest stays with the rows before.
-                yield from cutter.add(None if is_begun else RecordPlace(file, number=number))
+                place = None if is_begun else RecordPlace(file, number=number)
+                yield from cutter.add(place, mark)
         yield from cutter.rest()
 
     def part(self, part: Part) -> Iterator[SourceRow | UnreadableRow]:
         """Its rows."""
+        self._check(part)
         works = islice(self._works(part.place), part.units)
-        return ahead(works, _made, self._files.threads)
+        return ahead(works, _made, self._files.threads, self._is_far)
+
+    def _check(self, part: Part) -> None:
+        """Raise InvalidRequest where its first table is another one than when it was cut."""
+        if not part.mark:
+            return
+        path = next(islice(self._paths(), part.place.file, None), "")
+        try:
+            part.check(self._files.mark(path) if path else "")
+        except RowError as error:
+            raise InvalidRequest(f"{self._files.shown(path)}: {error.message}") from None
 
     def _mapped_of(self, path: str) -> Mapped:
         head = self._reader.head(self._files, path)
@@ -179,6 +208,19 @@ def _made(work: _Work | UnreadableRow) -> SourceRow | UnreadableRow:
     if isinstance(work, UnreadableRow):
         return work
     return work.maker.row(str(work.number), work.record, work.contents)
+
+
+def _names_urls(work: _Work | UnreadableRow) -> bool:
+    """Whether a cell is a URL, or has one."""
+    return isinstance(work, _Work) and any(map(_names_url, work.record.cells.values()))
+
+
+def _names_url(cell: object) -> bool:
+    if isinstance(cell, str):
+        return is_url(cell[:_SCHEME]) or (cell.startswith("[") and "://" in cell)
+    if isinstance(cell, Mapping):
+        return _names_url(cell.get("path"))
+    return isinstance(cell, list) and any(map(_names_url, cell))
 
 
 class RowMaker:

@@ -39,7 +39,7 @@ def lines(
 
 def line_starts(files: FileStore, path: str) -> Generator[tuple[bytes | None, Start], None, None]:
     """The same lines, each with where it begins; no bytes where that cannot be told."""
-    byte, is_told = 0, not is_gzip(path)
+    byte, is_told = 0, not is_gzip(files.name_of(path))
     for number, line in enumerate(lines(files, path), start=1):
         yield line, Start(byte=byte if is_told else 0, line=number)
         if line is None:
@@ -81,7 +81,7 @@ def _skip_line(text: TextIOWrapper) -> None:
 
 def _opened(files: FileStore, path: str) -> BinaryIO:
     file = files.open(path)
-    return cast("BinaryIO", _Unpacked(file)) if is_gzip(path) else file
+    return cast("BinaryIO", _Unpacked(file)) if is_gzip(files.name_of(path)) else file
 
 
 class _Unpacked(gzip.GzipFile):

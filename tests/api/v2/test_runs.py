@@ -66,6 +66,8 @@ def test_the_same_id_is_the_same_run(http, runs):
         ({"out": "/etc/x.jsonl"}, 400, "out"),
         ({"out": "s3://elsewhere/x"}, 400, "out"),
         ({"out": "/data/"}, 400, "no name of its own"),
+        ({"source": "https://example.org/a.csv"}, 400, "WHERRY_RUN_PLACES"),
+        ({"source": "@https://example.org/urls.txt"}, 400, "WHERRY_RUN_PLACES"),
         ({"task": "chat"}, 400, "task"),
         ({"task": "nothing"}, 400, "task"),
         ({"format": "coco-detection"}, 400, "cannot hold what image-classification answers"),

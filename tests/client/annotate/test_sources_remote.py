@@ -181,7 +181,7 @@ def test_place_that_never_answered_is_told_at_once(monkeypatch):
         tries.append(path)
         raise RuntimeError("no credentials")
 
-    monkeypatch.setattr(type(fsspec.filesystem("memory")), "isfile", refuse)
+    monkeypatch.setattr(type(fsspec.filesystem("memory")), "info", refuse)
     with pytest.raises(Unavailable, match="memory:///x: no credentials"):
         open_source("memory://x", IMAGES)
     assert len(tries) == 1

@@ -219,7 +219,7 @@ def test_long_base64_needs_no_known_beginning(tmp_path):
         ("data:image/png;base64,###", "column 'image': it is not base64"),
         ("data:image/png,abc", "column 'image': a data: URI must be of base64"),
         ("iVBORw0KGgo###", "column 'image': it is not base64"),
-        ("HTTPS://x.org/a.png", "column 'image': URLs are not fetched"),
+        ("HTTPS://x.org/a.png", "URLs are not fetched (WHERRY_URL_HOSTS is empty)"),
         ("foo://x/a.png", "column 'image': foo://x/a.png: Protocol not known: foo"),
     ],
 )

@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from wherry.api.egress.fetch import FetchBudget, FetchLimits, fetch
 from wherry.tasks.egress.addresses import parse_networks
 from wherry.tasks.egress.allowed import Allowed, NotAllowed, OutboundError
+from wherry.tasks.egress.fetch import FetchBudget, FetchLimits, fetch
 from wherry.tasks.egress.guard import OutboundGuard
 
 from ...support.names import Names

@@ -1,0 +1,83 @@
+"""Keys of a bucket page by page, in their order, as each cloud's own listing gives them.
+
+fsspec's own `ls` and `find` make one list of a whole bucket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+
+class KeyPage(NamedTuple):
+    """Some keys, and what the page after them is asked with; None for the last."""
+
+    keys: list[str]
+    next: str | None
+
+
+#: A page of the keys of a bucket below a prefix, from some key on: (bucket, prefix, begin, next).
+#: Keys before `begin` may be among the first.
+ListPage = Callable[[str, str, str, "str | None"], KeyPage]
+
+
+def key_lister(fs: Any) -> ListPage | None:  # Any: fsspec has no types
+    """What lists a file system's keys; None for one that has folders alone."""
+    protocols = {fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)
+    if hasattr(fs, "call_s3"):
+        return lambda *asked: _s3_page(fs, *asked)
+    if "gs" in protocols:
+        return lambda *asked: _gcs_page(fs, *asked)
+    if "abfs" in protocols and hasattr(fs, "service_client"):
+        return lambda *asked: _azure_page(fs, *asked)
+    return None
+
+
+def _s3_page(fs: Any, bucket: str, prefix: str, begin: str, token: str | None) -> KeyPage:
+    asked = {"Bucket": bucket, "Prefix": prefix}
+    if token is not None:
+        asked["ContinuationToken"] = token
+    elif begin:
+        # It begins behind the key that it is told: behind the one without its last character
+        # stands little else than `begin`.
+        asked["StartAfter"] = begin[:-1]
+    page = fs.call_s3("list_objects_v2", **asked)
+    keys = [str(item["Key"]) for item in page.get("Contents", ())]
+    return KeyPage(keys, page["NextContinuationToken"] if page.get("IsTruncated") else None)
+
+
+def _gcs_page(fs: Any, bucket: str, prefix: str, begin: str, token: str | None) -> KeyPage:
+    asked = {"prefix": prefix, "maxResults": 1000, "fields": "items/name,nextPageToken"}
+    if token is not None:
+        asked["pageToken"] = token
+    if begin:
+        asked["startOffset"] = begin
+    page = fs.call("GET", "b/{}/o", bucket, json_out=True, **asked)
+    return KeyPage([str(item["name"]) for item in page.get("items", ())], page.get("nextPageToken"))
+
+
+def _azure_page(fs: Any, container: str, prefix: str, begin: str, token: str | None) -> KeyPage:
+    from fsspec.asyn import sync
+
+    page: KeyPage = sync(fs.loop, _azure_page_async, fs, container, prefix, begin, token)
+    return page
+
+
+async def _azure_page_async(
+    fs: Any, container: str, prefix: str, begin: str, token: str | None
+) -> KeyPage:
+    begins = {"start_from": begin} if begin else {}
+    async with fs.service_client.get_container_client(container) as client:
+        pages = client.list_blobs(name_starts_with=prefix, include=["metadata"], **begins).by_page(
+            continuation_token=token
+        )
+        keys = []
+        async for page in pages:
+            keys = [str(blob.name) async for blob in page if not _is_folder(blob.metadata)]
+            break
+        return KeyPage(keys, pages.continuation_token or None)
+
+
+def _is_folder(metadata: dict[str, str] | None) -> bool:
+    """Whether a blob stands for its folder, as an account with folders lists them."""
+    return (metadata or {}).get("hdi_isfolder", "").lower() == "true"
