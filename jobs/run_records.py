@@ -145,6 +145,9 @@ class RunPlan(BaseModel):
     task: str
     format: str
     is_folder: bool
+    #: The source as it was when the run was planned, whatever is changed there later; "" where
+    #: nothing names that.
+    source: str = ""
     #: Files of the source that are no rows: suffix -> how many.
     left_out: dict[str, int] = {}
 

@@ -38,6 +38,8 @@ class Options:
     source: str
     model: str
     out: Path
+    #: The source as another process has found it, `Source.pinned`; "" to look.
+    pinned: str = ""
     #: The task that the model must do, by any name that it goes by; "" for whatever it does.
     task: str = ""
     #: "" for what the name of `out` says.
@@ -208,7 +210,7 @@ def source_of(options: Options, origin: Origin, place: PlaceOf = place_of) -> So
     task = origin.task
     constants = rows_among(task, origin.parameters)
     source = open_source(
-        options.source,
+        options.pinned or options.source,
         task,
         replace(options.columns, constants=constants, own=origin.own),
         sampling_of(task, options.every, options.frames),

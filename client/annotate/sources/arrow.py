@@ -45,7 +45,7 @@ class ParquetReader(TableReader):
 
     def head(self, files: FileStore, path: str) -> Head:
         """The columns of the schema."""
-        with _parquet(files, path) as table:
+        with _parquet(files, path, glance=True) as table:
             return _head(table.schema_arrow)
 
     def records(self, files: FileStore, path: str, mapped: Mapped) -> Iterator[TableRecord]:
@@ -89,7 +89,7 @@ class ParquetReader(TableReader):
 
     def count(self, files: FileStore, path: str) -> int | None:
         """As the footer tells."""
-        with _parquet(files, path) as table:
+        with _parquet(files, path, glance=True) as table:
             return int(table.metadata.num_rows)
 
 
@@ -163,12 +163,12 @@ def _left_out(value: object) -> object:
 
 
 @contextmanager
-def _parquet(files: FileStore, path: str) -> Iterator[pq.ParquetFile]:
+def _parquet(files: FileStore, path: str, *, glance: bool = False) -> Iterator[pq.ParquetFile]:
     # A mapped file's pages are the system's to drop.
     mapped = isinstance(files, LocalFiles)
     with (
         _row_errors(),
-        closing(files.open(path)) as file,
+        closing(files.glance(path) if glance else files.open(path)) as file,
         pq.ParquetFile(
             path if mapped else file,
             memory_map=mapped,

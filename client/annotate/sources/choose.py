@@ -15,6 +15,7 @@ from .base import Columns, Source
 from .delimited import DelimitedReader
 from .files import FileStore, LocalFiles
 from .folder import FolderSource, ListedFiles, OneFile, find, looks_right
+from .hub_spelling import is_hub
 from .jsonl import JsonLinesReader
 from .kinds import Kind, either, endings, is_many, kind_of, needed_file
 from .plain_lines import TextLinesReader
@@ -49,6 +50,10 @@ def outer_place(spec: str) -> tuple[FileStore, str]:
     """Where a spelling leads, an archive being a file. Raises InvalidRequest, UsageError."""
     if not spec:
         raise UsageError(f"the source is empty; {_UNDERSTOOD}")
+    if is_hub(spec):
+        from . import hub  # only here: its package may not be there
+
+        return hub.open_hub(spec)
     if is_url(spec):
         return open_url(spec)
     return LocalFiles(), os.path.expanduser(spec).replace(os.sep, "/")  # noqa: PTH111 # no Path: see join
@@ -69,7 +74,9 @@ def open_source(
     files, path = _placed(place, spec)
     opened = _Opening(task, columns, files, sampling)
     try:
-        source = opened.one(path) or opened.split(path) or opened.many(path)
+        source = (
+            opened.described(path) or opened.one(path) or opened.split(path) or opened.many(path)
+        )
         if source is None and spec.startswith("@") and len(spec) > 1:
             files, path = _placed(place, spec[1:])
             return ListedFiles(task, columns, files, path, sampling)
@@ -77,6 +84,7 @@ def open_source(
         raise InvalidRequest(f"{spec}: {error.message}") from None
     if source is None:
         raise InvalidRequest(f"{spec}: there is no such file or folder; {_UNDERSTOOD}")
+    source.pinned = files.pinned(path)
     return source
 
 
@@ -95,6 +103,14 @@ class _Opening:
     columns: Columns
     files: FileStore
     sampling: Sampling
+
+    def described(self, path: str) -> Source | None:
+        """What a description among the files calls by a name of its own."""
+        paths = self.files.described(path)
+        kind = kind_of(paths[0]) if paths else None
+        if not paths or kind is None:
+            return None
+        return self._kind(kind, lambda: paths, one=len(paths) == 1)
 
     def one(self, path: str) -> Source | None:
         """A file or a folder of exactly that name."""
