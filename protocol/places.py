@@ -10,6 +10,7 @@ import os
 import posixpath
 import re
 from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlsplit
 
 #: Among places: all of this machine's paths and every URL, as for a fleet of one user.
 LOCAL = "local"
@@ -92,6 +93,18 @@ def plain(path: str) -> str:
     if scheme == "postgres":
         scheme = "postgresql"
     return f"{scheme}://{rest}"
+
+
+def has_password(url: str) -> bool:
+    """Whether a URL holds a secret: a password of its user, or one among its parameters."""
+    if not _SCHEME.match(url):
+        return False
+    try:
+        parts = urlsplit(url)
+        names = [name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+        return parts.password is not None or any("password" in name for name in names)
+    except ValueError:
+        return True  # nobody can tell
 
 
 def _as_folder(path: str) -> str:

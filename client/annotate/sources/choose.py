@@ -19,6 +19,7 @@ from .hub_spelling import is_hub
 from .jsonl import JsonLinesReader
 from .kinds import Kind, either, endings, is_many, kind_of, needed_file
 from .plain_lines import TextLinesReader
+from .queries import NO_QUERY, Query, database_path, is_database
 from .remote import is_url, open_url
 from .sampling import USUAL, Sampling
 from .shards import ShardSource
@@ -50,6 +51,8 @@ def outer_place(spec: str) -> tuple[FileStore, str]:
     """Where a spelling leads, an archive being a file. Raises InvalidRequest, UsageError."""
     if not spec:
         raise UsageError(f"the source is empty; {_UNDERSTOOD}")
+    if is_database(spec):
+        return LocalFiles(), database_path(spec)
     if is_hub(spec):
         from . import hub  # only here: its package may not be there
 
@@ -65,6 +68,7 @@ def open_source(
     columns: Columns = _USUAL,
     sampling: Sampling = USUAL,
     place: PlaceOf = place_of,
+    query: Query = NO_QUERY,
 ) -> Source:
     """The source that `spec` names, for a task's rows. Raises InvalidRequest.
 
@@ -72,6 +76,11 @@ def open_source(
     `place` finds where that is.
     """
     files, path = _placed(place, spec)
+    if query != NO_QUERY or is_database(spec):
+        refuse_sampling(sampling)
+        from .sql import open_query  # only here: few sources are data bases
+
+        return open_query(files, path, query, task, columns)
     opened = _Opening(task, columns, files, sampling)
     try:
         source = (
@@ -185,12 +194,12 @@ class _Opening:
         paths = saved.arrow_files(self.files, folder, split)
         if not paths:
             raise InvalidRequest(f"{self.files.shown(folder)}: has no rows")
-        self._refuse_sampling()
+        refuse_sampling(self.sampling)
         return TableSource(self.task, self.columns, self.files, lambda: paths, _reader("arrow"))
 
     def _kind(self, kind: Kind, paths: Callable[[], Iterable[str]], *, one: bool) -> Source:
         if kind != "paths":
-            self._refuse_sampling()
+            refuse_sampling(self.sampling)
         if kind == "tar":
             return ShardSource(self.task, self.columns, self.files, paths, one=one)
         if kind == "paths":
@@ -200,12 +209,14 @@ class _Opening:
             raise InvalidRequest("one list of paths is read at a time")
         return TableSource(self.task, self.columns, self.files, paths, _reader(kind))
 
-    def _refuse_sampling(self) -> None:
-        if self.sampling.asked:
-            raise UsageError(
-                "every, frames: sample files: a folder, a glob, a list of paths or a film, no "
-                "table or shard"
-            )
+
+def refuse_sampling(sampling: Sampling) -> None:
+    """Raise UsageError where frames are asked of what has none."""
+    if sampling.asked:
+        raise UsageError(
+            "every, frames: sample files: a folder, a glob, a list of paths or a film, no "
+            "table or shard"
+        )
 
 
 def _reader(kind: Kind) -> TableReader:
