@@ -81,6 +81,12 @@ def open_source(
         from .sql import open_query  # only here: few sources are data bases
 
         return open_query(files, path, query, task, columns)
+    if ".lance" in path.lower():
+        from . import lance_table  # only here: its package may not be there
+
+        if found := lance_table.open_lance(files, path, task, columns):
+            refuse_sampling(sampling)
+            return found
     opened = _Opening(task, columns, files, sampling)
     try:
         source = (
