@@ -132,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
         answer(found, dataset.commits[sha], sha, parse_qs(query))
 
     def _info(self, found: re.Match[str], files: Any, sha: str, _: Any) -> None:
-        told = {"id": found["id"], "sha": sha, "private": False, "tags": []}
+        told: dict[str, Any] = {"id": found["id"], "sha": sha, "private": False, "tags": []}
         self._json({**told, "siblings": [{"rfilename": name} for name in files]})
 
     def _tree(self, found: re.Match[str], files: Any, _: str, query: Any) -> None:

@@ -32,7 +32,8 @@ _USUAL = Columns()
 _UNDERSTOOD = (
     "a source is a folder, a zip archive, a glob, a list of paths (@FILE, .lst, .paths), JSONL, "
     "CSV, TSV, Parquet, Arrow or Feather, a folder that `datasets` saved (FOLDER#SPLIT), tar "
-    "shards (shard-{000..012}.tar), or any of these behind s3://"
+    "shards (shard-{000..012}.tar), or any of these behind s3://; hf://datasets/OWNER/NAME, a "
+    "Lance table, or with --query a data base"
 )
 
 

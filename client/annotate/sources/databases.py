@@ -10,7 +10,7 @@ from ....protocol.errors import InvalidRequest
 from .queries import Query
 
 
-class Bounds(NamedTuple):
+class KeyRange(NamedTuple):
     """The first and the last key of some rows, both among them."""
 
     first: int | str

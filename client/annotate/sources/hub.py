@@ -25,7 +25,7 @@ try:
     import huggingface_hub as hf
     from huggingface_hub import constants as hf_constants
     from huggingface_hub import errors as hf_errors
-    from huggingface_hub.utils import tqdm as hub_bar
+    from huggingface_hub.utils import tqdm as hub_bar  # type: ignore[attr-defined] # it is public
 except ImportError:
     raise missing("huggingface_hub", "hub") from None
 
@@ -49,11 +49,11 @@ def open_hub(spec: str) -> tuple[HubFiles, str]:
     return HubFiles(named), named.path
 
 
-class _NoBar(hub_bar):  # type: ignore[misc] # tqdm has no types
+class _NoBar(hub_bar):
     """The hub's bar, unseen: a run has its own."""
 
     def __init__(self, *args: Any, **options: Any) -> None:  # whatever tqdm takes
-        super().__init__(*args, **{**options, "disable": True})
+        super().__init__(*args, **{**options, "disable": True})  # type: ignore[no-untyped-call] # tqdm
 
 
 class HubFiles(FileStore):
@@ -207,7 +207,7 @@ class HubFiles(FileStore):
         except (hf_errors.RevisionResolutionError, hf_errors.LocalEntryNotFoundError) as error:
             if hf_constants.is_offline_mode():
                 raise self._not_there(path) from None
-            failure: Exception = error.__cause__ or error
+            failure: BaseException = error.__cause__ or error
         except (hf_errors.RepositoryNotFoundError, hf_errors.RevisionNotFoundError) as error:
             raise self._refused(error) from None
         except (hf_errors.HFValidationError, httpx2.ProxyError) as error:

@@ -91,13 +91,12 @@ def _patterns(config: Mapping[str, Any]) -> dict[str, list[str]] | None:
         return None
     if isinstance(given, Mapping):
         given = [{"split": split, "path": paths} for split, paths in given.items()]
-    entries = [given] if isinstance(given, str) else list(given)
     splits: dict[str, list[str]] = {}
-    for entry in entries:
-        is_plain = isinstance(entry, str)
-        paths = entry if is_plain else entry.get("path", [])
-        split = "train" if is_plain else str(entry.get("split", "train"))
-        splits.setdefault(split, []).extend([paths] if isinstance(paths, str) else map(str, paths))
+    for entry in [given] if isinstance(given, str) else list(given):
+        told = entry if isinstance(entry, Mapping) else {"path": entry}
+        paths = told.get("path", [])
+        found = [paths] if isinstance(paths, str) else list(map(str, paths))
+        splits.setdefault(str(told.get("split", "train")), []).extend(found)
     return splits
 
 

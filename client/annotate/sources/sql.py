@@ -18,7 +18,7 @@ from ....protocol.errors import InvalidRequest, RowError
 from ....tasks.base import Task
 from ..rows import SourceRow, UnreadableRow
 from .base import Columns, Source
-from .databases import Bounds, Database, key_of, quoted, select
+from .databases import Database, KeyRange, key_of, quoted, select
 from .files import FileStore
 from .mapping import ColumnFinder
 from .parts import Part
@@ -118,12 +118,12 @@ class SqlSource(Source):
         begun = last = None
         for key in self._keys():
             if size == most and begun is not None and last is not None:
-                yield _part(at, size, Bounds(begun, last))
+                yield _part(at, size, KeyRange(begun, last))
                 at, size, most, begun = at + size, 0, rows, None
             begun = key if begun is None else begun
             last, size = key, size + 1
         if begun is not None and last is not None:
-            yield _part(at, size, Bounds(begun, last))
+            yield _part(at, size, KeyRange(begun, last))
 
     def part(self, part: Part) -> Iterator[SourceRow | UnreadableRow]:
         """Its rows. Raises InvalidRequest where there are more or fewer by now."""
@@ -131,7 +131,7 @@ class SqlSource(Source):
             yield from self
             return
         count = 0
-        for row in self._rows(self._select(Bounds(*from_json(part.mark))), part.first):
+        for row in self._rows(self._select(KeyRange(*from_json(part.mark))), part.first):
             count += 1
             if count <= part.units:
                 yield row
@@ -155,7 +155,7 @@ class SqlSource(Source):
                 )
             yield (before := value)
 
-    def _select(self, bounds: Bounds | None) -> str:
+    def _select(self, bounds: KeyRange | None) -> str:
         """The query in the order of its column, between two of its values or all of it."""
         key = quoted(self._query.order_by)
         names = ", ".join(map(quoted, self._columns))
@@ -171,5 +171,5 @@ class SqlSource(Source):
             number += 1
 
 
-def _part(first: int, units: int, bounds: Bounds) -> Part:
+def _part(first: int, units: int, bounds: KeyRange) -> Part:
     return Part(first, units, units, mark=to_json(bounds).decode())
