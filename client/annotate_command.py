@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
 def annotate_command(
     source: Annotated[
         str,
-        typer.Argument(help="Folder, archive, glob, list, table, tar shards, a URL or upload:ID."),
+        typer.Argument(help="Folder, archive, glob, list, table, URL, data base or upload:ID."),
     ],
     model: Annotated[str, typer.Option("--model", "-m", help="The model's name.")],
     out: Annotated[
@@ -52,6 +52,12 @@ def annotate_command(
         list[str] | None,
         typer.Option(help='An input that all rows share, text="What is it?"; may be repeated.'),
     ] = None,
+    query: Annotated[
+        str, typer.Option(help="Of a data base: the rows, select id, text from reviews.")
+    ] = "",
+    order_by: Annotated[
+        str, typer.Option(help="The query's column of unique values that orders its rows.")
+    ] = "",
     image_column: Column = "",
     text_column: Column = "",
     audio_column: Column = "",
@@ -126,6 +132,8 @@ def annotate_command(
         raise typer.BadParameter("name where the annotations go: --out")
     options = Options(
         source=source,
+        query=query,
+        order_by=order_by,
         model=model,
         out=Path(out),
         task=task,

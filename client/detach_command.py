@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 #: Options of the command that a run takes by the same names.
 _SAME = (
+    *("query", "order_by"),
     *("task", "format", "parameters", "inputs", "columns", "every", "frames"),
     *("max_errors", "overwrite", "images", "split", "media_prefix"),
 )

@@ -25,6 +25,9 @@ _STAYING = ("retry_errors", "report", "reuse")
 #: How a source or an output begins that is no path of this machine.
 _ELSEWHERE = ("upload:", "@")
 
+#: A data base on this machine.
+_SQLITE = "sqlite:///"
+
 
 class Runs:
     """The runs of a fleet, each by its id."""
@@ -187,6 +190,9 @@ def _query(wanted: Mapping[str, Any]) -> str:
 def _whole(place: str | Path) -> str:
     """A place as the fleet is to read it: this machine's paths seen from its root."""
     text = str(place)
+    if text.lower().startswith(_SQLITE):
+        path = text[len(_SQLITE) :]
+        return _SQLITE + os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 # as below
     if not text or "://" in text or text.startswith(_ELSEWHERE[0]):
         return text
     mark = "@" if text.startswith(_ELSEWHERE[1]) and not Path(text).exists() else ""

@@ -58,6 +58,9 @@ class RunSpec(BaseModel):
     name: str = ""
     tenant: str = NOBODY
     source: str
+    #: Of a data base: a SELECT of the rows, and a column of unique values that orders them.
+    query: str = ""
+    order_by: str = ""
     #: Where the output goes; "" is kept in the fleet's store.
     out: str = ""
     model: str
@@ -96,8 +99,12 @@ class RunSpec(BaseModel):
 
     @property
     def fingerprint(self) -> str:
-        """What tells it from another of its id: all but when it was made."""
-        text = self.model_dump_json(exclude={"created_at_ms"})
+        """What tells it from another of its id: all but when it was made.
+
+        What an earlier version did not know is told where it is given, for runs that it began.
+        """
+        later = {name for name in ("query", "order_by") if not getattr(self, name)}
+        text = self.model_dump_json(exclude={"created_at_ms", *later})
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -145,6 +152,9 @@ class RunPlan(BaseModel):
     task: str
     format: str
     is_folder: bool
+    #: The source as it was when the run was planned, whatever is changed there later; "" where
+    #: nothing names that.
+    source: str = ""
     #: Files of the source that are no rows: suffix -> how many.
     left_out: dict[str, int] = {}
 

@@ -10,11 +10,18 @@ import os
 import posixpath
 import re
 from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlsplit
 
 #: Among places: all of this machine's paths and every URL, as for a fleet of one user.
 LOCAL = "local"
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+#: How the URL of a database server begins.
+_DATABASE = "postgresql://"
+
+#: The revision of a data set on a hub, which is in a place as the data set is.
+_REVISION = re.compile(r"^(hf://datasets/[^/@]+/[^/@]+)@[^/]*(?:(?<=@refs)/[^/]+/[^/]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,9 @@ class AllowedPlaces:
         path = plain(path)
         if "::" in path or ".." in path.split("/") or "\\" in path or "\0" in path:
             return False  # one URL in another; a way up; what some systems read as one
+        if path.startswith(_DATABASE) and ("?" in path or "#" in path):
+            return False  # parameters, which may name another server
+        path = _REVISION.sub(r"\1", path)
         return any(_as_folder(path).startswith(prefix) for prefix in self.prefixes)
 
     def has_room_beside(self, path: str) -> bool:
@@ -71,14 +81,30 @@ class AllowedPlaces:
 
 
 def plain(path: str) -> str:
-    """A path or URL in one spelling; what begins with file:// is a path."""
+    """A path or URL in one spelling; what begins with file:// or sqlite:// is a path."""
     scheme, mark, rest = path.partition("://")
     if not mark:
         return posixpath.normpath(path) if ".." not in path.split("/") and path else path
     scheme = scheme.lower()
     if scheme in ("file", "local"):
         return plain(f"/{rest.lstrip('/')}")
+    if scheme == "sqlite":  # the third slash ends the name of no server
+        return plain(rest.removeprefix("/"))
+    if scheme == "postgres":
+        scheme = "postgresql"
     return f"{scheme}://{rest}"
+
+
+def has_password(url: str) -> bool:
+    """Whether a URL holds a secret: a password of its user, or one among its parameters."""
+    if not _SCHEME.match(url):
+        return False
+    try:
+        parts = urlsplit(url)
+        names = [name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+        return parts.password is not None or any("password" in name for name in names)
+    except ValueError:
+        return True  # nobody can tell
 
 
 def _as_folder(path: str) -> str:

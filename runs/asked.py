@@ -26,6 +26,9 @@ def options_of(spec: RunSpec, folder: Path, plan: RunPlan | None = None) -> Opti
     format_name = plan.format if plan else spec.format or ("" if spec.out else _FORMAT)
     return Options(
         source=spec.source,
+        query=spec.query,
+        order_by=spec.order_by,
+        pinned=plan.source if plan else "",
         model=spec.model,
         out=_out(spec, folder, format_name),
         task=spec.task,

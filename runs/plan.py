@@ -38,6 +38,7 @@ def plan_run(
         task=asked.origin.task.name,
         format=options.format or format_of(options.out, asked.origin.task),
         is_folder=asked.writer.is_folder,
+        source=asked.source.pinned,
         left_out=dict(asked.source.left_out),
     ), shards
 

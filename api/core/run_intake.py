@@ -15,7 +15,7 @@ from ...jobs.uploads import SCHEME
 from ...protocol.errors import InvalidRequest
 from ...protocol.first_fault import FirstFault, few_fields
 from ...protocol.nearest import meant
-from ...protocol.places import AllowedPlaces, plain
+from ...protocol.places import AllowedPlaces, has_password, plain
 from ...protocol.v2 import describe
 from ...tasks.annotations.formats import BY_NAME, formats_of
 from ...tasks.base import Task
@@ -41,6 +41,8 @@ class RunAsked(FirstFault):
     id: str = ""
     name: str = Field(default="", max_length=200)
     source: str = Field(min_length=1, max_length=4096)
+    query: str = Field(default="", max_length=100_000)
+    order_by: str = Field(default="", max_length=1000)
     out: str = Field(default="", max_length=4096)
     model: str = Field(min_length=1, max_length=256)
     version: str = Field(default="", max_length=256)
@@ -203,7 +205,12 @@ def _check_place(field: str, spec: str, places: AllowedPlaces) -> None:
     """Raise InvalidRequest for a source or an out that a client may not name."""
     if field == "source" and spec.startswith(SCHEME):
         return  # whose it is is looked at when it is held
-    path = spec.removeprefix("@")
+    if has_password(spec):
+        raise InvalidRequest(
+            f"{field}: its URL holds a password, which a run's record would show: leave it out, and"
+            " let the environment of run workers name it"
+        )
+    path = plain(spec.removeprefix("@"))
     if not _URL.match(path) and not path.startswith("/"):
         raise InvalidRequest(
             f"{field}: {spec[:200]!r} is seen from a folder that the fleet does not know: name a "

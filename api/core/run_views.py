@@ -34,6 +34,8 @@ def run_view(run: Run) -> dict[str, Any]:
         "task": run.plan.task if run.plan else spec.task,
         "format": run.plan.format if run.plan else spec.format,
         "source": spec.source,
+        "query": spec.query,
+        "order_by": spec.order_by,
         "out": spec.out,
         "parameters": spec.parameters,
         "inputs": spec.inputs,

@@ -131,6 +131,7 @@ class SharedInputs(Source):
     def __init__(self, source: Source) -> None:
         super().__init__(source.task, source.columns)
         self._source, self.left_out = source, source.left_out
+        self.pinned = source.pinned
 
     def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
         return self.each(1)

@@ -24,6 +24,7 @@ from .placing import Placing
 from .rows import Origin
 from .sources import Columns, Source, open_source, refuse_overlap
 from .sources.choose import PlaceOf, outer_place, place_of
+from .sources.queries import Query
 from .sources.remote import is_url
 from .sources.sampling import WHICH_FRAMES, is_one_picture, sampling_of
 
@@ -38,6 +39,11 @@ class Options:
     source: str
     model: str
     out: Path
+    #: Of a data base: a SELECT of the rows, and a column of unique values that orders them.
+    query: str = ""
+    order_by: str = ""
+    #: The source as another process has found it, `Source.pinned`; "" to look.
+    pinned: str = ""
     #: The task that the model must do, by any name that it goes by; "" for whatever it does.
     task: str = ""
     #: "" for what the name of `out` says.
@@ -174,6 +180,8 @@ def _made(options: Options, origin: Origin, format_name: str, place: PlaceOf) ->
         "columns": {name: column for name, column in columns.items() if column},
         "frames": sampling_of(origin.task, options.every, options.frames).told,
         "format": format_name,
+        **({"query": options.query} if options.query else {}),
+        **({"order_by": options.order_by} if options.order_by else {}),
     }
 
 
@@ -208,11 +216,12 @@ def source_of(options: Options, origin: Origin, place: PlaceOf = place_of) -> So
     task = origin.task
     constants = rows_among(task, origin.parameters)
     source = open_source(
-        options.source,
+        options.pinned or options.source,
         task,
         replace(options.columns, constants=constants, own=origin.own),
         sampling_of(task, options.every, options.frames),
         place,
+        Query(options.query, options.order_by),
     )
     return SharedInputs(source) if constants else source
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wherry.protocol.places import AllowedPlaces
+from wherry.protocol.places import AllowedPlaces, has_password
 
 PLACES = AllowedPlaces.of("/data/, s3://bucket/photos, /srv/sets")
 
@@ -101,3 +101,62 @@ def test_a_place_itself_has_none_for_that_would_lie_outside(path: str) -> None:
 def test_nothing_lies_beside_what_has_no_name(path: str) -> None:
     assert not AllowedPlaces.of("local").has_room_beside(path)
     assert AllowedPlaces.of("local").has_room_beside(path + "/x")
+
+
+SETS = AllowedPlaces.of(
+    "hf://datasets/acme/reviews,hf://datasets/open/,/data/,postgres://db/reviews"
+)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "hf://datasets/acme/reviews",
+        "HF://datasets/acme/reviews@v1",
+        "hf://datasets/acme/reviews@refs/convert/parquet/en",
+        "hf://datasets/acme/reviews@v1/en/train",
+        "hf://datasets/open/any@v1",
+        "sqlite:////data/rows.db",
+        "postgresql://db/reviews",
+    ],
+)
+def test_data_sets_of_a_hub_and_data_bases_may_be_in_a_place(url: str) -> None:
+    assert SETS.allow(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "hf://datasets/acme/reviews2",
+        "hf://datasets/acme/reviews2@v1",
+        "hf://datasets/acme@x/reviews",
+        "hf://datasets/acme/reviews@v1/../../other/reviews",
+        "hf://models/acme/reviews",
+        "sqlite:///data/rows.db",
+        "sqlite:////data/../etc/rows.db",
+        "postgresql://db/others",
+        "postgresql://db/reviews?host=elsewhere",
+        "postgresql://db/reviews#x",
+        "postgresql://me@db/reviews",
+        "postgresql://db,elsewhere/reviews",
+    ],
+)
+def test_what_leads_to_another_data_set_or_server_is_outside(url: str) -> None:
+    assert not SETS.allow(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "holds"),
+    [
+        ("postgresql://me:hush@db/reviews", True),
+        ("postgresql://db/reviews?password=hush", True),
+        ("postgresql://db/reviews?sslpassword=", True),
+        ("s3://key:hush@bucket/rows.csv", True),
+        ("postgresql://me@db/reviews?sslmode=require", False),
+        ("/data/me:hush@rows.csv", False),
+        ("s3://bucket/a:b@c.csv", False),
+        ("hf://datasets/acme/reviews@v1", False),
+    ],
+)
+def test_a_password_in_a_url_is_seen(url: str, holds: bool) -> None:
+    assert has_password(url) is holds

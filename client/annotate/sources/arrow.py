@@ -45,15 +45,15 @@ class ParquetReader(TableReader):
 
     def head(self, files: FileStore, path: str) -> Head:
         """The columns of the schema."""
-        with _parquet(files, path) as table:
-            return _head(table.schema_arrow)
+        with _parquet(files, path, glance=True) as table:
+            return head_of(table.schema_arrow)
 
     def records(self, files: FileStore, path: str, mapped: Mapped) -> Iterator[TableRecord]:
         """The rows, a few at a time."""
         with _parquet(files, path) as table:
             rows = _rows_at_once(mapped)
             for batch in table.iter_batches(batch_size=rows, columns=mapped.columns):
-                yield from _records(batch)
+                yield from records_of(batch)
 
     def starts(
         self,
@@ -85,11 +85,11 @@ class ParquetReader(TableReader):
             for batch in batches:
                 skipped = min(batch.num_rows, max(0, start.records - before))
                 before += batch.num_rows
-                yield from _records(batch.slice(skipped))
+                yield from records_of(batch.slice(skipped))
 
     def count(self, files: FileStore, path: str) -> int | None:
         """As the footer tells."""
-        with _parquet(files, path) as table:
+        with _parquet(files, path, glance=True) as table:
             return int(table.metadata.num_rows)
 
 
@@ -99,7 +99,7 @@ class ArrowReader(TableReader):
     def head(self, files: FileStore, path: str) -> Head:
         """The columns of the schema."""
         with _ipc(files, path) as table:
-            return _head(table.schema)
+            return head_of(table.schema)
 
     def records(self, files: FileStore, path: str, mapped: Mapped) -> Iterator[TableRecord]:
         """The rows, a few at a time."""
@@ -108,7 +108,7 @@ class ArrowReader(TableReader):
             for batch in _batches(table):
                 needed = batch.select(mapped.columns)
                 for start in range(0, batch.num_rows, rows):
-                    yield from _records(needed.slice(start, rows))
+                    yield from records_of(needed.slice(start, rows))
         if not _whole(files, path):
             raise RowError("it has no end mark: it may be cut short")
 
@@ -124,7 +124,8 @@ def _rows_at_once(mapped: Mapped) -> int:
     return _FILE_ROWS if any(spec.is_file for spec in mapped.inputs) else _ROWS
 
 
-def _head(schema: pa.Schema) -> Head:
+def head_of(schema: pa.Schema) -> Head:
+    """The columns of a schema."""
     contents: list[tuple[str, Content]] = [
         (name, _FEATURES[kind])
         for name, feature in _features(schema.metadata or {}).items()
@@ -145,7 +146,8 @@ def _kind(feature: object) -> str:
     return str(feature.get("_type", "")) if isinstance(feature, dict) else ""
 
 
-def _records(batch: pa.RecordBatch) -> Iterator[TableRecord]:
+def records_of(batch: pa.RecordBatch) -> Iterator[TableRecord]:
+    """The rows of a batch."""
     return (TableRecord(_without_nulls(row)) for row in batch.to_pylist())
 
 
@@ -163,12 +165,12 @@ def _left_out(value: object) -> object:
 
 
 @contextmanager
-def _parquet(files: FileStore, path: str) -> Iterator[pq.ParquetFile]:
+def _parquet(files: FileStore, path: str, *, glance: bool = False) -> Iterator[pq.ParquetFile]:
     # A mapped file's pages are the system's to drop.
     mapped = isinstance(files, LocalFiles)
     with (
         _row_errors(),
-        closing(files.open(path)) as file,
+        closing(files.glance(path) if glance else files.open(path)) as file,
         pq.ParquetFile(
             path if mapped else file,
             memory_map=mapped,

@@ -38,6 +38,9 @@ class Source(ABC):
         self.task, self.columns = task, columns
         #: Files that are no rows for their kind, as the last reading met them: suffix -> how many.
         self.left_out: Counter[str] = Counter()
+        #: What names its rows as they were when it was opened, for another process to open; ""
+        #: where nothing does.
+        self.pinned = ""
 
     @abstractmethod
     def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:

@@ -15,9 +15,11 @@ from .base import Columns, Source
 from .delimited import DelimitedReader
 from .files import FileStore, LocalFiles, is_web
 from .folder import FolderSource, ListedFiles, OneFile, find, looks_right
+from .hub_spelling import is_hub
 from .jsonl import JsonLinesReader
 from .kinds import Kind, either, endings, is_many, kind_of, needed_file
 from .plain_lines import TextLinesReader
+from .queries import NO_QUERY, Query, database_path, is_database
 from .remote import is_url, open_url
 from .sampling import USUAL, Sampling
 from .shards import ShardSource
@@ -32,7 +34,7 @@ _UNDERSTOOD = (
     "a source is a folder, a zip archive, a glob, a list of paths (@FILE, .lst, .paths), JSONL, "
     "CSV, TSV, Parquet, Arrow or Feather, a folder that `datasets` saved (FOLDER#SPLIT), tar "
     "shards (shard-{000..012}.tar), or any of these behind s3://, gs://, az:// or, but for folders "
-    "and globs, https://"
+    "and globs, https://; hf://datasets/OWNER/NAME, a Lance table, or with --query a data base"
 )
 
 
@@ -51,6 +53,12 @@ def outer_place(spec: str) -> tuple[FileStore, str]:
     """Where a spelling leads, an archive being a file. Raises InvalidRequest, UsageError."""
     if not spec:
         raise UsageError(f"the source is empty; {_UNDERSTOOD}")
+    if is_database(spec):
+        return LocalFiles(), database_path(spec)
+    if is_hub(spec):
+        from . import hub  # only here: its package may not be there
+
+        return hub.open_hub(spec)
     if is_web(spec):
         return web_files(open_url, source=spec), spec
     if is_url(spec):
@@ -64,6 +72,7 @@ def open_source(
     columns: Columns = _USUAL,
     sampling: Sampling = USUAL,
     place: PlaceOf = place_of,
+    query: Query = NO_QUERY,
 ) -> Source:
     """The source that `spec` names, for a task's rows. Raises InvalidRequest.
 
@@ -71,9 +80,22 @@ def open_source(
     `place` finds where that is.
     """
     files, path = _placed(place, spec)
+    if query != NO_QUERY or is_database(spec):
+        refuse_sampling(sampling)
+        from .sql import open_query  # only here: few sources are data bases
+
+        return open_query(files, path, query, task, columns)
+    if ".lance" in path.lower():
+        from . import lance_table  # only here: its package may not be there
+
+        if found := lance_table.open_lance(files, path, task, columns):
+            refuse_sampling(sampling)
+            return found
     opened = _Opening(task, columns, files, sampling)
     try:
-        source = opened.one(path) or opened.split(path) or opened.many(path)
+        source = (
+            opened.described(path) or opened.one(path) or opened.split(path) or opened.many(path)
+        )
         if source is None and spec.startswith("@") and len(spec) > 1:
             files, path = _placed(place, spec[1:])
             return ListedFiles(task, columns, files, path, sampling)
@@ -81,6 +103,7 @@ def open_source(
         raise InvalidRequest(f"{spec}: {error.message}") from None
     if source is None:
         raise InvalidRequest(f"{spec}: there is no such file or folder; {_UNDERSTOOD}")
+    source.pinned = files.pinned(path)
     return source
 
 
@@ -99,6 +122,14 @@ class _Opening:
     columns: Columns
     files: FileStore
     sampling: Sampling
+
+    def described(self, path: str) -> Source | None:
+        """What a description among the files calls by a name of its own."""
+        paths = self.files.described(path)
+        kind = kind_of(paths[0]) if paths else None
+        if not paths or kind is None:
+            return None
+        return self._kind(kind, lambda: paths, one=len(paths) == 1)
 
     def one(self, path: str) -> Source | None:
         """A file or a folder of exactly that name."""
@@ -174,12 +205,12 @@ class _Opening:
         paths = saved.arrow_files(self.files, folder, split)
         if not paths:
             raise InvalidRequest(f"{self.files.shown(folder)}: has no rows")
-        self._refuse_sampling()
+        refuse_sampling(self.sampling)
         return TableSource(self.task, self.columns, self.files, lambda: paths, _reader("arrow"))
 
     def _kind(self, kind: Kind, paths: Callable[[], Iterable[str]], *, one: bool) -> Source:
         if kind != "paths":
-            self._refuse_sampling()
+            refuse_sampling(self.sampling)
         if kind == "tar":
             return ShardSource(self.task, self.columns, self.files, paths, one=one)
         if kind == "paths":
@@ -189,12 +220,14 @@ class _Opening:
             raise InvalidRequest("one list of paths is read at a time")
         return TableSource(self.task, self.columns, self.files, paths, _reader(kind))
 
-    def _refuse_sampling(self) -> None:
-        if self.sampling.asked:
-            raise UsageError(
-                "every, frames: sample files: a folder, a glob, a list of paths or a film, no "
-                "table or shard"
-            )
+
+def refuse_sampling(sampling: Sampling) -> None:
+    """Raise UsageError where frames are asked of what has none."""
+    if sampling.asked:
+        raise UsageError(
+            "every, frames: sample files: a folder, a glob, a list of paths or a film, no "
+            "table or shard"
+        )
 
 
 def _reader(kind: Kind) -> TableReader:

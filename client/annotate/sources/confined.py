@@ -116,6 +116,18 @@ class ConfinedFiles(FileStore):
         """A file's first bytes. Raises RowError."""
         return self._inner.head(self._allowed(path), size)
 
+    def glance(self, path: str) -> BinaryIO:
+        """A file of which little is read. Raises RowError."""
+        return self._inner.glance(self._allowed(path))
+
+    def described(self, path: str) -> list[str] | None:
+        """The tables that a path stands for."""
+        return self._tried(self._inner.described, path, None)
+
+    def pinned(self, path: str) -> str:
+        """As the other's."""
+        return self._inner.pinned(path)
+
     def read(self, path: str) -> bytes:
         """A whole file. Raises RowError."""
         return self._inner.read(self._allowed(path))

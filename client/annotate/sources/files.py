@@ -75,6 +75,10 @@ class FileStore(ABC):
     def read(self, path: str) -> bytes:
         """A whole file. Raises RowError."""
 
+    def glance(self, path: str) -> BinaryIO:
+        """A file of which little is read, anywhere in it. Raises RowError."""
+        return self.open(path)
+
     @contextmanager
     def held(self, path: str) -> Iterator[BinaryIO]:
         """A whole file on this machine, to read in any order: one elsewhere is fetched once.
@@ -119,6 +123,19 @@ class FileStore(ABC):
         From `begin` on, though some of those before it may be among them.
         """
         return None
+
+    def described(self, path: str) -> list[str] | None:  # noqa: ARG002 # for places that describe
+        """The tables that a path stands for by a description of them; None where there is none.
+
+        Raises InvalidRequest where it stands for more than one table's rows.
+        """
+        return None
+
+    def pinned(self, path: str) -> str:  # noqa: ARG002 # for places that keep what was
+        """What names the path's files as they are now, whatever is changed there later; "" where
+        nothing does.
+        """
+        return ""
 
     def elsewhere(self, url: str) -> tuple[FileStore, str]:
         """Where a URL leads that a data set here names. Raises RowError, InvalidRequest."""
@@ -247,6 +264,6 @@ def not_empty(data: bytes) -> bytes:
     return data
 
 
-def missing(package: str) -> InvalidRequest:
+def missing(package: str, extra: str = "annotate") -> InvalidRequest:
     """The error for a package that is not installed."""
-    return InvalidRequest(f"{package} is not installed: pip install 'wherry[annotate]'")
+    return InvalidRequest(f"{package} is not installed: pip install 'wherry[{extra}]'")

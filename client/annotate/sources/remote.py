@@ -266,3 +266,8 @@ class _Tried(io.RawIOBase):
         if not self.closed:
             self._file.close()
         super().close()
+
+
+def tried_file(tried: Callable[..., Any], path: str, file: Any) -> BinaryIO:
+    """A file elsewhere whose reads are tried as `tried` does: with the path, and what reads."""
+    return io.BufferedReader(_Tried(tried, path, file), _BUFFER_BYTES)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from wherry.api.core.run_intake import RunAsked, _check_task
+from wherry.api.core.run_intake import RunAsked, _check_place, _check_task
 from wherry.protocol.errors import InvalidRequest
+from wherry.protocol.places import AllowedPlaces
 from wherry.tasks.registry import get_task, task_names
 
 
@@ -33,3 +34,17 @@ def test_every_tasks_own_values_are_taken(name: str) -> None:
         ),
         task,
     )
+
+
+@pytest.mark.parametrize("field", ["source", "out"])
+def test_a_password_in_a_url_is_refused_and_not_repeated(field: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"{field}: its URL holds a password") as caught:
+        _check_place(field, "postgresql://me:hush@db/reviews", AllowedPlaces.of("local"))
+    assert "hush" not in caught.value.message
+
+
+@pytest.mark.parametrize("source", ["sqlite:///rows.db", "rows.db"])
+def test_a_data_base_is_named_whole(source: str) -> None:
+    with pytest.raises(InvalidRequest, match="a folder that the fleet does not know"):
+        _check_place("source", source, AllowedPlaces.of("local"))
+    _check_place("source", source.replace("rows", "/data/rows"), AllowedPlaces.of("/data/"))
