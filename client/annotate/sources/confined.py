@@ -13,7 +13,7 @@ from ....protocol.errors import InvalidRequest, RowError
 from ....protocol.places import AllowedPlaces
 from .archives import archive_in, open_archive
 from .choose import PlaceOf, outer_place
-from .files import FileStore, FolderEntry
+from .files import FileStore, FileVersion, FolderEntry
 from .remote import is_url, open_url
 
 T = TypeVar("T")
@@ -105,6 +105,14 @@ class ConfinedFiles(FileStore):
     def keys(self, folder: str) -> Iterator[str] | None:
         """Paths below a folder, where they are flat. Raises RowError."""
         return self._inner.keys(self._allowed(folder))
+
+    def version(self, path: str) -> FileVersion | None:
+        """What a file is now."""
+        return self._tried(self._inner.version, path, None)
+
+    def versions(self, folder: str, after: str = "") -> Iterator[tuple[str, FileVersion]] | None:
+        """Paths below a folder with what they are, where they are flat. Raises RowError."""
+        return self._inner.versions(self._allowed(folder), after)
 
     def join(self, folder: str, path: str) -> str:
         """A path as seen from a folder."""

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from ....protocol.errors import InvalidRequest, RowError, Unavailable
 from ....protocol.file_words import reason_of
-from .files import FileStore, FolderEntry, missing
+from .files import FileStore, FileVersion, FolderEntry, missing
 
 T = TypeVar("T")
 
@@ -105,15 +105,29 @@ class RemoteFiles(FileStore):
         """Paths below a folder in their order; None where only its folders can be listed."""
         return self._s3_keys(folder) if hasattr(self._fs, "call_s3") else None
 
+    def versions(self, folder: str, after: str = "") -> Iterator[tuple[str, FileVersion]] | None:
+        """Objects below a prefix, each with its ETag and size: they appear whole."""
+        if not hasattr(self._fs, "call_s3"):
+            return None
+        return (
+            (path, FileVersion(f"{item.get('ETag', '').strip(chr(34))}-{item['Size']}"))
+            for path, item in self._s3_objects(folder, after)
+        )
+
     def _s3_keys(self, folder: str) -> Iterator[str]:
+        return (path for path, _ in self._s3_objects(folder))
+
+    def _s3_objects(self, folder: str, after: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
         bucket, _, prefix = folder.rstrip("/").partition("/")
         prefix = f"{prefix}/" if prefix else ""
         asked = {"Bucket": bucket, "Prefix": prefix}
+        if after:
+            asked["StartAfter"] = prefix + after
         while True:
             page = self.tried(folder, lambda: self._fs.call_s3("list_objects_v2", **asked))
             for item in page.get("Contents", ()):
                 if not item["Key"].endswith("/"):
-                    yield str(item["Key"])[len(prefix) :]
+                    yield str(item["Key"])[len(prefix) :], item
             if not page.get("IsTruncated"):
                 return
             asked["ContinuationToken"] = page["NextContinuationToken"]
