@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from .follow_records import RunFollow
 from .group import BULK_PRIORITY
 from .owned import NOBODY
 
@@ -49,6 +50,10 @@ class RunColumns(BaseModel):
     fields: dict[str, str] = Field(default_factory=dict)
 
 
+#: What only a followed run is told: others have the fingerprint that they had before.
+_OF_FOLLOWING = frozenset({"follow", "follow_every_s", "part_every_s", "follow_for_s"})
+
+
 class RunSpec(BaseModel):
     """What a client asked for; it never changes."""
 
@@ -78,6 +83,13 @@ class RunSpec(BaseModel):
     priority: int = BULK_PRIORITY
     #: Rows of a shard, at most; 0 for what the run workers think fit.
     shard_rows: int = Field(default=0, ge=0)
+    #: Whether the source is watched: what comes new is answered too, until the run is finished.
+    follow: bool = False
+    #: Seconds between two looks; that new files wait for others to share their part; and after
+    #: which the run is finished, from its creation on; None for when somebody says so.
+    follow_every_s: float = Field(default=2.0, gt=0)
+    part_every_s: float = Field(default=0.0, ge=0)
+    follow_for_s: float | None = Field(default=None, gt=0)
     #: Rows that are answered first, after which the run is held; 0 for none.
     sample: int = Field(default=0, ge=0)
     max_errors: int | None = Field(default=None, ge=0)
@@ -97,7 +109,8 @@ class RunSpec(BaseModel):
     @property
     def fingerprint(self) -> str:
         """What tells it from another of its id: all but when it was made."""
-        text = self.model_dump_json(exclude={"created_at_ms"})
+        new = set() if self.follow else _OF_FOLLOWING
+        text = self.model_dump_json(exclude={"created_at_ms", *new})
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -183,6 +196,8 @@ class Shard(ShardCounts):
     sheet: str = ""
     #: Its part of the output, where the format is one whose parts are put one after another.
     piece: RunOutput | None = None
+    #: How often small ones were put together for it.
+    folds: int = 0
     #: How the key of its rows ends; "" before it is done.
     rows_blob: str = ""
     has_pictures: bool = False
@@ -217,6 +232,11 @@ class RunProgress(BaseModel):
     notes: list[str] = []
     #: The summary that `wherry annotate` writes; None before the end.
     summary: dict[str, Any] | None = None
+    #: Of a run that follows its source, once it was planned.
+    follow: RunFollow | None = None
+    #: Whether it follows still, and whether it is to take no more.
+    following: bool = False
+    finishing: bool = False
 
 
 class Run(BaseModel):
@@ -230,7 +250,7 @@ class Run(BaseModel):
 
 
 class Step(BaseModel):
-    """A step that a run worker holds: `plan`, `shard/N`, `merge` or `export/FORMAT`."""
+    """A step that a run worker holds: `plan`, `follow`, `shard/N`, `merge` or `export/FORMAT`."""
 
     run_id: str
     name: str
