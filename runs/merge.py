@@ -23,6 +23,7 @@ from ..client.annotate.prepared import PreparedRun
 from ..client.annotate.report import SAMPLED
 from ..client.annotate.rows import SourceRow
 from ..client.annotate.segments import Ids, forget_all, take_in, take_in_rows
+from ..client.annotate.sources.walking import FoundFile
 from ..client.annotate.written import files_below
 from ..jobs.call import Queue
 from ..jobs.run_blobs import (
@@ -42,6 +43,7 @@ from .asked import asked_of, is_local, joins, options_of
 from .fleet import RunClient
 from .hold import StepHold, StepLost
 from .remote_place import upload
+from .shard_files import shard_files
 from .sources import run_place
 
 #: Files of an output in a place that its record names.
@@ -72,6 +74,8 @@ class Merge:
         place = run_place(self._queue, self._store, self._jobs)
         asked = asked_of(self._client, spec, options, plan, place)
         shards = self._queue.run(shards_of(step.run_id, self._jobs))
+        if spec.follow:  # its rows are not in the order in which their files lie there
+            asked = replace(asked, source=asked.source.listed(lambda: self._files_of(shards)))
         if not export and joins(spec, asked) and _are_in_pieces(shards):
             summary = self._join(options, asked, shards)
         else:
@@ -155,6 +159,10 @@ class Merge:
             image = image_of(asked.origin.task, row) if isinstance(row, SourceRow) else None
             if image and isinstance(row, SourceRow):
                 pictures.keep(position, image, row.file)
+
+    def _files_of(self, shards: Sequence[Shard]) -> Iterator[FoundFile]:
+        for shard in shards:
+            yield from shard_files(self._store, self._hold.step.run_id, shard)
 
     def _answered(self) -> AnsweringTimes:
         """What the shards took, as this process's clock would have told it."""

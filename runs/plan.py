@@ -8,12 +8,14 @@ from tempfile import TemporaryFile
 from ..client.annotate.formats import format_of
 from ..client.annotate.prepared import PreparedRun
 from ..client.annotate.sources.choose import PlaceOf
+from ..client.annotate.sources.watched import refuse_unwatched
 from ..jobs.run_records import RunPlan, RunSpec, Shard
 from ..protocol.errors import InvalidRequest
 from ..protocol.file_words import reason_of
 from .asked import asked_of, is_local, options_of
 from .fleet import RunClient
 from .hold import StepHold
+from .parts_out import refuse_unfollowed
 from .remote_place import refuse_taken, try_place
 from .settings import RunSettings
 
@@ -32,7 +34,10 @@ def plan_run(
         if not spec.overwrite:
             refuse_taken(spec.out)
         try_place(spec.out)
-    shards = _shards(hold, asked, settings)
+    if spec.follow:
+        refuse_unwatched(spec.source, place)
+        refuse_unfollowed(spec, asked)
+    shards = [] if spec.follow else _shards(hold, asked, settings)
     return RunPlan(
         version=asked.origin.version,
         task=asked.origin.task.name,

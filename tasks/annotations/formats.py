@@ -15,6 +15,8 @@ class AnnotationFormat(NamedTuple):
     title: str
     #: How its file ends; "" for a folder.
     suffix: str = ""
+    #: Of lines, whose parts are whole themselves: lines that each part begins with; else None.
+    heads: int | None = None
 
     @property
     def is_folder(self) -> bool:
@@ -24,10 +26,10 @@ class AnnotationFormat(NamedTuple):
 
 #: All of them: the native one first, those of one kind together.
 FORMATS = (
-    AnnotationFormat("jsonl", "JSON lines", ".jsonl"),
-    AnnotationFormat("oip-jsonl", "Open Inference Protocol, a response a line", ".jsonl"),
+    AnnotationFormat("jsonl", "JSON lines", ".jsonl", 0),
+    AnnotationFormat("oip-jsonl", "Open Inference Protocol, a response a line", ".jsonl", 0),
     AnnotationFormat("parquet", "Parquet", ".parquet"),
-    AnnotationFormat("csv", "CSV", ".csv"),
+    AnnotationFormat("csv", "CSV", ".csv", 1),
     AnnotationFormat("datasets", "Hugging Face datasets"),
     AnnotationFormat("coco-detection", "COCO detection", ".json"),
     AnnotationFormat("coco-instance", "COCO instance segmentation", ".json"),
