@@ -50,10 +50,6 @@ class RunColumns(BaseModel):
     fields: dict[str, str] = Field(default_factory=dict)
 
 
-#: What only a followed run is told: others have the fingerprint that they had before.
-_OF_FOLLOWING = frozenset({"follow", "follow_every_s", "part_every_s", "follow_for_s"})
-
-
 class RunSpec(BaseModel):
     """What a client asked for; it never changes."""
 
@@ -109,9 +105,18 @@ class RunSpec(BaseModel):
     @property
     def fingerprint(self) -> str:
         """What tells it from another of its id: all but when it was made."""
-        new = set() if self.follow else _OF_FOLLOWING
-        text = self.model_dump_json(exclude={"created_at_ms", *new})
+        # A run of before there was a field is the same as one that leaves it as it is.
+        unsaid = {name for name in _LATER if getattr(self, name) == _default(name)}
+        text = self.model_dump_json(exclude={"created_at_ms", *unsaid})
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+#: Fields that runs of earlier versions lack.
+_LATER = ("follow", "follow_every_s", "part_every_s", "follow_for_s")
+
+
+def _default(name: str) -> object:
+    return RunSpec.model_fields[name].get_default(call_default_factory=True)
 
 
 class RunError(BaseModel):

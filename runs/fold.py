@@ -191,19 +191,20 @@ def _one(shards: Sequence[Shard], name: str, piece: RunOutput, *, has_pictures: 
     counts = {
         field: sum(getattr(shard, field) for shard in shards) for field in ShardCounts.model_fields
     }
-    return first.model_copy(
-        update={
-            **counts,
-            "part": {FILES: name},
-            "planned": sum(shard.planned or 0 for shard in shards),
-            "rows": sum(shard.rows for shard in shards),
-            "sheet": name,
-            "rows_blob": name,
-            "piece": piece,
-            "has_pictures": has_pictures,
-            "folds": first.folds + 1,
-            "ended_at_ms": last.ended_at_ms,
-        }
+    return Shard(
+        **counts,
+        number=first.number,
+        part={FILES: name},
+        state="done",
+        planned=sum(shard.planned or 0 for shard in shards),
+        first=first.first,
+        folds=first.folds + 1,
+        rows=sum(shard.rows for shard in shards),
+        sheet=name,
+        piece=piece,
+        rows_blob=name,
+        has_pictures=has_pictures,
+        ended_at_ms=last.ended_at_ms,
     )
 
 

@@ -54,6 +54,6 @@ def place_part(
     Raises InvalidRequest for a place that refuses, Unavailable for one that is away.
     """
     rows, errors = f"part-{number + 1:06}{suffix}", f"errors-{number + 1:06}.jsonl"
-    files = {errors: folder / ERRORS, rows: folder / ROWS}
-    there = {name: path for name, path in files.items() if path.exists()}
-    upload(f"{spec.out}{_PARTS}/{rows}", there, check)
+    for name, file in ((errors, folder / ERRORS), (rows, folder / ROWS)):
+        if file.exists():
+            upload(f"{spec.out}{_PARTS}/{name}", {name: file}, check)
