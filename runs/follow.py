@@ -274,7 +274,7 @@ class SourceLook:
         if self._now_ms - since < _PATIENCE * max(1.0, self._settings.run_settle_s) * 1000:
             return False
         if self._moving:
-            told = f"{len(self._moving)} files never stood still, and were left out"
+            told = f"files that never stood still were left out: {len(self._moving)}"
             self._note(trouble=self._follow.trouble or told)
         return True
 

@@ -43,7 +43,7 @@ class SentFile(NamedTuple):
     """A file that is sent: its name, its size, and what reads it in a thread."""
 
     name: str
-    bytes: int
+    size: int
     chunks: Iterator[bytes]
 
 
@@ -64,8 +64,8 @@ def _sent(files: Sequence[SentFile], name: str) -> _Sent:
         [file] = files
         base = file.name.rpartition("/")[2]
         kind = mimetypes.guess_type(base)[0] or "application/octet-stream"
-        return _Sent(file.chunks, base, kind, file.bytes)
-    members = ((f"{name}/{file.name}", file.bytes, file.chunks) for file in files)
+        return _Sent(file.chunks, base, kind, file.size)
+    members = ((f"{name}/{file.name}", file.size, file.chunks) for file in files)
     return _Sent(zipped(members), f"{name}.zip", "application/zip", None)
 
 

@@ -12,7 +12,12 @@ from typing import BinaryIO
 import pytest
 
 from wherry.client.annotate.sources.base import Columns
-from wherry.client.annotate.sources.files import FileStore, FileVersion, FolderEntry
+from wherry.client.annotate.sources.files import (
+    FileStore,
+    FileVersion,
+    FolderEntry,
+    LocalFiles,
+)
 from wherry.client.annotate.sources.watched import WatchedFolder
 from wherry.jobs import JobsSettings, Queue
 from wherry.jobs.follow_records import RunFollow
@@ -73,6 +78,8 @@ class Watcher:
     def __init__(self, settings: JobsSettings, folder: Path, **asked: object) -> None:
         self.jobs, self.queue = settings, Queue(settings.redis_url)
         self.store, self.folder, self.bucket = FolderStore(folder / "blobs"), folder, Bucket()
+        self.files: FileStore = self.bucket
+        self.root = ROOT
         spec = RunSpec(
             id="run_1", source=f"s3://{ROOT}", model="m", created_at_ms=1, follow=True, **asked
         )
@@ -81,7 +88,9 @@ class Watcher:
         assert step is not None
         assert self.queue.run(begin_following(step, PLAN, RunFollow(since_ms=1), settings))
 
-    def look(self, worker: str = "w", *, whole: bool = True, dies: bool = False) -> None:
+    def look(
+        self, worker: str = "w", *, whole: bool = True, dies: bool = False, settle_s: float = 2.0
+    ) -> None:
         """A look at all of it or at its end; one that dies stores all, and tells nothing."""
         self.alter(whole_at_ms=0 if whole else time.time_ns() // 1_000_000, whole_s=1000.0)
         run_key = f"{self.jobs.key_prefix}:runs:leases"
@@ -91,7 +100,12 @@ class Watcher:
         assert step.name == "follow"
         hold = StepHold(step, self.queue, self.jobs, threading.Event())
         look = SourceLook(
-            hold, self.queue, self.store, self.jobs, RunSettings(), self.folder / worker
+            hold,
+            self.queue,
+            self.store,
+            self.jobs,
+            RunSettings(run_settle_s=settle_s),
+            self.folder / worker,
         )
         if dies:
             self.queue.redis.zadd(run_key, {"run_1 follow": 0})
@@ -102,7 +116,7 @@ class Watcher:
             look.run(self.watched(), self.folder)
 
     def watched(self) -> WatchedFolder:
-        return WatchedFolder(get_task(PLAN.task), Columns(), self.bucket, ROOT)
+        return WatchedFolder(get_task(PLAN.task), Columns(), self.files, self.root)
 
     def alter(self, **known: object) -> None:
         follow = self.run.progress.follow
@@ -234,3 +248,25 @@ def test_a_backlog_is_told_in_stretches_and_held_in_memory_never_whole(
     assert watcher.rows == sorted(watcher.bucket.tags)
     watcher.look()
     assert len(watcher.rows) == 1000
+
+
+def test_a_file_is_taken_once_it_stands_still(jobs: JobsSettings, tmp_path: Path) -> None:
+    watcher = Watcher(jobs, tmp_path)
+    watcher.files, watcher.root = LocalFiles(), str(tmp_path / "in")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "slow.png").write_bytes(b"half")
+    watcher.look(settle_s=3600)
+    assert watcher.rows == []
+    assert watcher.run.progress.follow.waiting == 1  # type: ignore[union-attr]
+    watcher.look(settle_s=0)
+    assert watcher.rows == ["slow.png"]
+    (tmp_path / "in" / "slow.png").write_bytes(b"more of it")
+    watcher.queue.run(finish_run("run_1", jobs))
+    watcher.look(settle_s=3600)
+    assert watcher.run.progress.following, "the last look waits for what is being written"
+    watcher.alter(finishing_since_ms=1)
+    watcher.look(settle_s=3600)
+    assert not watcher.run.progress.following, "not for ever"
+    assert watcher.rows == ["slow.png"]
+    told = watcher.run.progress.follow.trouble  # type: ignore[union-attr]
+    assert told == "files that never stood still were left out: 1"
