@@ -21,7 +21,6 @@ from ..client.annotate.pieces import (
     ERRORS,
     FINDINGS,
     ROWS,
-    append,
     joined,
     read_findings,
     told,
@@ -80,11 +79,11 @@ class Fold:
     """Puts shards together, by who holds the run's step `follow`."""
 
     def __init__(
-        self, hold: StepHold, queue: Queue, store: Store, jobs: JobsSettings, heads: int
+        self, hold: StepHold, queue: Queue, store: Store, jobs: JobsSettings, head: str
     ) -> None:
-        """`heads` are the lines that each part of the output begins with."""
+        """`head` is what an output begins with before its first row."""
         self._hold, self._queue, self._store, self._jobs = hold, queue, store, jobs
-        self._run_id, self._heads = hold.step.run_id, heads
+        self._run_id, self._head = hold.step.run_id, head.encode(errors="surrogateescape")
 
     def make_one(
         self, shards: Sequence[Shard], segments: Mapping[int, Sequence[str]], folder: Path
@@ -142,16 +141,24 @@ class Fold:
 
     def _piece(self, ledger: Ledger, shards: Sequence[Shard], folder: Path, name: str) -> RunOutput:
         rows, errors = folder / ROWS, folder / ERRORS
-        found = []
+        found: list[Findings] = []
         with rows.open("wb") as all_rows, errors.open("wb") as all_errors:
             for shard in shards:
                 piece = shard.piece or RunOutput()
                 files = {file.name: file for file in manifest(self._store, piece)}
-                append(all_rows, self._chunks(piece, files[ROWS]), self._heads)
+                all_rows.writelines(self._rows(piece, files[ROWS], is_first=not found))
                 if ERRORS in files:
-                    append(all_errors, self._chunks(piece, files[ERRORS]), 0)
+                    all_errors.writelines(self._chunks(piece, files[ERRORS]))
                 found.append(read_findings(b"".join(self._chunks(piece, files[FINDINGS]))))
         return self._put(ledger, shards[0].number, folder, name, found)
+
+    def _rows(self, piece: RunOutput, file: StoredFile, *, is_first: bool) -> Iterator[bytes]:
+        """A piece's rows, without the head that only the first one keeps."""
+        begin = StoredFile(file.name, file.offset, min(len(self._head), file.bytes))
+        if not is_first and b"".join(self._chunks(piece, begin)) == self._head:
+            size = begin.bytes
+            file = StoredFile(file.name, file.offset + size, file.bytes - size)
+        return self._chunks(piece, file)
 
     def _chunks(self, piece: RunOutput, file: StoredFile) -> Iterator[bytes]:
         for chunk in read_stored(self._store, piece, file):

@@ -29,7 +29,6 @@ from ..jobs.runs import get_run, shards_of
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import Store
 from ..protocol.errors import RowError
-from ..tasks.annotations.formats import BY_NAME
 from ..tasks.registry import get_task
 from .fold import TOGETHER, Fold, foldable, is_over
 from .hold import StepHold, StepLost
@@ -210,8 +209,7 @@ class SourceLook:
         """Put small shards together, some at a time: looks are to go on."""
         shards = self._queue.run(shards_of(self._spec.id, self._jobs))
         segments = self._queue.run(segments_of(self._spec.id, self._jobs))
-        heads = BY_NAME[self._plan.format].heads or 0
-        fold = Fold(self._hold, self._queue, self._store, self._jobs, heads)
+        fold = Fold(self._hold, self._queue, self._store, self._jobs, self._plan.head)
         groups = foldable(shards, max(self._size, self._usual))
         for group in groups[:_FOLDS]:
             replaced = fold.make_one(group, segments, folder)
@@ -225,7 +223,7 @@ class SourceLook:
         for piece in stale:
             self._seen.forget(piece.name)
         over = [each for each in self._follow.replaced if is_over(each.at_ms)]
-        fold = Fold(self._hold, self._queue, self._store, self._jobs, 0)
+        fold = Fold(self._hold, self._queue, self._store, self._jobs, self._plan.head)
         for each in over:
             fold.forget(each)
         if over or stale:

@@ -23,6 +23,7 @@ from ..client.annotate.prepared import PreparedRun
 from ..client.annotate.report import SAMPLED
 from ..client.annotate.rows import SourceRow
 from ..client.annotate.segments import Ids, forget_all, take_in, take_in_rows
+from ..client.annotate.sources.remote import is_url
 from ..client.annotate.sources.walking import FoundFile
 from ..client.annotate.written import files_below
 from ..jobs.call import Queue
@@ -40,6 +41,7 @@ from ..jobs.runs import get_run, shards_of
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import Store
 from .asked import asked_of, is_local, joins, options_of
+from .disk_place import put_on_disk
 from .fleet import RunClient
 from .hold import StepHold, StepLost
 from .remote_place import upload
@@ -187,7 +189,8 @@ class Merge:
         files = dict(_files(options))
         if spec.out:
             self._hold.save()
-            upload(spec.out, files, self._hold.check)
+            put = upload if is_url(spec.out) else put_on_disk
+            put(spec.out, files, self._hold.check)
             return _told(spec.out, files)
         key = output_key(self._hold.step.run_id, self._hold.attempt, export)
         return put_output(self._store, key, self._opened(files))

@@ -1,10 +1,8 @@
-"""Outputs that are copied to their place, `s3://` for one: what is last says that all is there."""
+"""Outputs behind a URL, `s3://` for one: what is last is what says that all is there."""
 
 from __future__ import annotations
 
-import os
 import secrets
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,13 +28,6 @@ def refuse_taken(out: str) -> None:
                 )
 
 
-def is_taken(folder: str) -> bool:
-    """Whether there is anything of that name, or below it. Raises as `refuse_taken` does."""
-    with _told(folder):
-        fs, above, name = _opened(folder)
-        return bool(fs.exists(f"{above}/{name}"))
-
-
 def try_place(out: str) -> None:
     """Raise InvalidRequest where nothing can be written beside an output: a night would be lost.
 
@@ -44,8 +35,6 @@ def try_place(out: str) -> None:
     """
     with _told(out):
         fs, folder, _ = _opened(out)
-        if _is_disk(fs):
-            fs.makedirs(folder, exist_ok=True)
         file = f"{folder}/.wherry-{secrets.token_hex(8)}"
         fs.pipe_file(file, b"")
         with suppress(PermissionError):  # who may write need not be one who may remove
@@ -62,28 +51,7 @@ def upload(out: str, files: Mapping[str, Path], check: Callable[[], None]) -> No
         fs, folder, _ = _opened(out)
         for name in sorted(files, key=lambda name: name.endswith(f".{REPORT}")):
             check()
-            _put(fs, files[name], f"{folder}/{name}")
-
-
-def _put(fs: Any, file: Path, place: str) -> None:  # Any: fsspec has no types
-    """Put a file to its place, whole: on a disk beside, then renamed."""
-    if not _is_disk(fs):
-        fs.put_file(str(file), place)
-        return
-    folder, _, name = place.rpartition("/")
-    fs.makedirs(folder, exist_ok=True)
-    half = Path(folder, f".{name}.{secrets.token_hex(4)}")
-    try:
-        shutil.copyfile(file, half)
-        with half.open("rb") as copied:
-            os.fsync(copied.fileno())
-        half.replace(place)
-    finally:
-        half.unlink(missing_ok=True)
-
-
-def _is_disk(fs: Any) -> bool:  # Any: fsspec has no types
-    return "file" in (fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,))
+            fs.put_file(str(files[name]), f"{folder}/{name}")
 
 
 def _opened(out: str) -> tuple[Any, str, str]:

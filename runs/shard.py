@@ -32,7 +32,7 @@ from .device_meter import DeviceMeter
 from .fleet import RunClient
 from .hold import StepCanceled, StepHold, StepLost, StepPaused
 from .leftovers import Leftovers
-from .parts_out import place_part
+from .parts_out import PartOfOutput
 from .segments import Segments
 from .served import Served
 from .settings import RunSettings
@@ -163,7 +163,10 @@ class ShardRun:
         if step.spec.follow and step.spec.out:
             self._hold.save()  # whoever lost the step places nothing
             suffix = BY_NAME[step.plan.format].suffix if step.plan else ""
-            place_part(step.spec, suffix, shard.number, self._folder, self._hold.check)
+            part = PartOfOutput(step.spec, shard.number, suffix)
+            part.write(
+                ledger, asked.origin, asked.writer, shard.first, self._folder, self._hold.check
+            )
         accepted = self._queue.run(
             finish_shard(
                 step,

@@ -28,8 +28,8 @@ def check_following(asked: RunAsked) -> None:
     for name in ("sample", "every", "frames"):
         if getattr(asked, name) not in (0, None):
             raise InvalidRequest(f"{name}: does not go with follow")
-    if asked.format and BY_NAME[asked.format].heads is None:
-        fit = ", ".join(name for name, each in BY_NAME.items() if each.heads is not None)
+    if asked.format and not BY_NAME[asked.format].is_lines:
+        fit = ", ".join(name for name, each in BY_NAME.items() if each.is_lines)
         raise InvalidRequest(
             f"format: {asked.format!r} is written whole, at the end: with follow name one of {fit};"
             " a finished run is fetched in any other"

@@ -37,30 +37,22 @@ def committed_files(store: Store, run: Run, shards: Sequence[Shard]) -> list[Sen
                 (rows if file.name == _ROWS else errors).append(_Part(shard.piece, file))
     if not rows or run.plan is None:
         return []
-    kind = BY_NAME[run.plan.format]
-    head = _head_bytes(store, rows[0], kind.heads or 0)
-    name = f"{_NAME}{kind.suffix}"
-    files = [_joined(store, name, [rows[0], *(part.without(head) for part in rows[1:])])]
+    name = f"{_NAME}{BY_NAME[run.plan.format].suffix}"
+    head = run.plan.head.encode(errors="surrogateescape")
+    bare = [_without_head(store, part, head) for part in rows]
+    files = [_joined(store, name, bare, head)]
     if errors:
         files.append(_joined(store, f"{name}.errors.jsonl", errors))
     return files
 
 
-def _joined(store: Store, name: str, parts: Sequence[_Part]) -> SentFile:
-    chunks = chain.from_iterable(read_stored(store, *part) for part in parts)
-    return SentFile(name, sum(part.file.bytes for part in parts), chunks)
+def _joined(store: Store, name: str, parts: Sequence[_Part], head: bytes = b"") -> SentFile:
+    chunks = chain((head,) if head else (), *(read_stored(store, *part) for part in parts))
+    return SentFile(name, len(head) + sum(part.file.bytes for part in parts), chunks)
 
 
-def _head_bytes(store: Store, part: _Part, lines: int) -> int:
-    """How many bytes the lines have that each part begins with."""
-    head, left = b"", read_stored(store, *part)
-    while lines and head.count(b"\n") < lines and (chunk := next(left, b"")):
-        head += chunk
-    return _end_of(head, lines)
-
-
-def _end_of(text: bytes, lines: int) -> int:
-    at = 0
-    for _ in range(lines):
-        at = text.index(b"\n", at) + 1
-    return at
+def _without_head(store: Store, part: _Part, head: bytes) -> _Part:
+    """A part, whether it begins with the head or not, without it."""
+    begin = StoredFile("", part.file.offset, min(len(head), part.file.bytes))
+    has_head = head and b"".join(read_stored(store, part.piece, begin)) == head
+    return part.without(len(head)) if has_head else part

@@ -21,6 +21,7 @@ from PIL import Image
 from wherry.client import Client
 from wherry.client.annotate import Options, annotate
 from wherry.jobs import Queue
+from wherry.jobs.follow_records import RunFollow
 from wherry.jobs.keys import Keys
 from wherry.jobs.run_records import Shard
 from wherry.jobs.runs import get_run, shards_of
@@ -314,6 +315,12 @@ def test_small_shards_are_put_together_and_say_the_same(
     def shards() -> list[Shard]:
         return queue.run(shards_of(run_id, settings))
 
+    def looks() -> RunFollow:
+        run = queue.run(get_run(run_id, settings))
+        assert run is not None
+        assert run.progress.follow is not None
+        return run.progress.follow
+
     until(shards, lambda found: any(s.folds for s in found) and sum(s.rows for s in found) == 100)
     until(shards, lambda found: len(found) < 100 - 2 * 31)
     assert [row["index"] for row in client.runs.rows(run_id)] == list(range(100))
@@ -330,15 +337,19 @@ def test_small_shards_are_put_together_and_say_the_same(
         assert queue.redis.hlen(keys.run(run_id, part)) <= len(shards()) + 2
     meanwhile = client.runs.fetch(run_id, tmp_path / "meanwhile.jsonl").read_bytes()
     # What was put together may go: nobody needs it.
-    follow = queue.run(get_run(run_id, settings)).progress.follow  # type: ignore[union-attr]
-    assert follow is not None
+    follow = until(looks, lambda follow: follow.replaced and follow.folded_at + 32 > 100)
     store = FolderStore(fleet.data_dir / "blobs")
     hold: Any = SimpleNamespace(step=SimpleNamespace(run_id=run_id))
-    fold = Fold(hold, queue, store, settings, 0)
-    before = len(list(store.blobs(f"run/{run_id}/")))
+    fold = Fold(hold, queue, store, settings, "")
     for replaced in follow.replaced:
         fold.forget(replaced)
-    assert len(list(store.blobs(f"run/{run_id}/"))) < before / 4
+    names = {f"{shard.number:06}": shard.sheet for shard in shards()}
+    for blob in store.blobs(f"run/{run_id}/"):
+        kind, number, *rest = blob.key.split("/")[2:]
+        if kind in ("shard", "sheet", "pictures"):
+            assert number in names, blob.key
+            folded = names[number].startswith("f")
+            assert not folded or names[number] in "/".join(rest), blob.key
     run = finished(client, run_id)
     assert (run["rows"]["total"], run["rows"]["failed"]) == (100, 1)
     assert out.read_bytes() == b"".join(parts(tmp_path / "out.jsonl.parts")) == meanwhile

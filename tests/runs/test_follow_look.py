@@ -268,5 +268,5 @@ def test_a_file_is_taken_once_it_stands_still(jobs: JobsSettings, tmp_path: Path
     watcher.look(settle_s=3600)
     assert not watcher.run.progress.following, "not for ever"
     assert watcher.rows == ["slow.png"]
-    told = watcher.run.progress.follow.trouble  # type: ignore[union-attr]
+    told = watcher.run.progress.follow.trouble
     assert told == "files that never stood still were left out: 1"

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from wherry.client.annotate.formats import writer_of
 from wherry.client.annotate.sources.base import Columns
 from wherry.client.annotate.sources.choose import place_of
 from wherry.client.annotate.sources.files import LocalFiles
@@ -17,7 +16,6 @@ from wherry.client.annotate.sources.walking import FoundFile
 from wherry.client.annotate.sources.watched import WatchedFolder, open_watched, refuse_unwatched
 from wherry.client.errors import UsageError
 from wherry.protocol.errors import InvalidRequest, RowError
-from wherry.tasks.annotations.formats import FORMATS, formats_of
 from wherry.tasks.registry import get_task
 from wherry.tasks.samples import PNG
 
@@ -105,9 +103,3 @@ def test_what_has_other_rows_than_files_is_refused(tmp_path: Path) -> None:
     refuse_unwatched(f"{tmp_path}/*.png", place_of)
     with pytest.raises(UsageError, match="follow"):
         open_watched(str(tmp_path), IMAGES, Columns(), Sampling(step=1), place_of)
-
-
-def test_formats_of_parts_begin_with_the_lines_that_their_writers_say() -> None:
-    told = {each.name: each.heads for each in formats_of(IMAGES) if each.heads is not None}
-    assert told == {name: writer_of(name, IMAGES).joins for name in told}
-    assert {each.name for each in FORMATS if each.heads is not None} == set(told)
