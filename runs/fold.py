@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import fields
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -23,7 +24,6 @@ from ..client.annotate.pieces import (
     ROWS,
     joined,
     read_findings,
-    told,
 )
 from ..client.annotate.report import SAMPLED
 from ..client.annotate.segments import SegmentTaker, rows_of, sampled_of, take_in, take_in_rows
@@ -175,7 +175,10 @@ class Fold:
                 (file, stack.enter_context((folder / file).open("rb")))
                 for file in (ROWS, *((ERRORS,) if findings.failed else ()))
             ]
-            files += [(FINDINGS, BytesIO(told(findings))), ("sampled", BytesIO(sampled_of(ledger)))]
+            files += [
+                (FINDINGS, BytesIO(_told(findings))),
+                ("sampled", BytesIO(sampled_of(ledger))),
+            ]
             return put_output(self._store, key, files)
 
     def forget(self, replaced: Replaced) -> None:
@@ -190,6 +193,11 @@ class Fold:
             keys += [part_key(piece, part) for part in range(replaced.parts)]
         for key in keys:
             self._store.delete(self._store.ref(key))
+
+
+def _told(findings: Findings) -> bytes:
+    """Findings as `read_findings` takes them."""
+    return to_json({field.name: getattr(findings, field.name) for field in fields(findings)})
 
 
 def _one(shards: Sequence[Shard], name: str, piece: RunOutput, *, has_pictures: bool) -> Shard:

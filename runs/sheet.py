@@ -22,7 +22,7 @@ from ..protocol.errors import WherryError
 from ..tasks.base import Task
 
 #: Rows of a block; labels of a block that its index tells, and of a row that its line does.
-BLOCK, BLOCK_LABELS, _ROW_LABELS = 200, 50, 50
+_BLOCK, _BLOCK_LABELS, _ROW_LABELS = 200, 50, 50
 
 #: Pixels of a picture's longer side; bytes of all pictures of a run, and pictures of one shard.
 _SIDE, _PICTURE_BYTES, _PICTURES = 256, 256 * 1024 * 1024, 1000
@@ -31,7 +31,7 @@ _SIDE, _PICTURE_BYTES, _PICTURES = 256, 256 * 1024 * 1024, 1000
 _TEXT, _ANSWER = 500, 256 * 1024
 
 #: How hard blocks are packed: they are written once, and read by few.
-LEVEL = 3
+_LEVEL = 3
 
 
 class SheetRows:
@@ -139,7 +139,7 @@ class Sheet:
             answer = self._answer(annotation)
         text = to_json(line, inf_nan_mode="null")
         self._lines.append(b'%s,"answer":%s}' % (text[:-1], answer))
-        if len(self._lines) == BLOCK:
+        if len(self._lines) == _BLOCK:
             self._end_block()
 
     def _head(self, placed: LedgerRow) -> dict[str, Any]:
@@ -189,7 +189,7 @@ class Sheet:
     def _end_block(self) -> None:
         if not self._lines:
             return
-        packed = gzip.compress(b"\n".join(self._lines), LEVEL, mtime=0)
+        packed = gzip.compress(b"\n".join(self._lines), _LEVEL, mtime=0)
         self._index.append(
             {
                 "first": self._first + self.rows - len(self._lines),
@@ -197,8 +197,8 @@ class Sheet:
                 "offset": len(self._body),
                 "length": len(packed),
                 "failed": self._failed,
-                "labels": dict(self._labels.most_common(BLOCK_LABELS)),
-                "more": len(self._labels) > BLOCK_LABELS,
+                "labels": dict(self._labels.most_common(_BLOCK_LABELS)),
+                "more": len(self._labels) > _BLOCK_LABELS,
                 "min_score": min(self._scores, default=None),
                 "max_score": max(self._scores, default=None),
             }

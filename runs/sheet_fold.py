@@ -11,7 +11,11 @@ from pydantic_core import from_json, to_json
 from ..jobs.run_blobs import SheetBlock, pictures_key, read_block, sheet_index
 from ..jobs.run_records import Shard
 from ..jobs.stores import Store
-from .sheet import BLOCK, BLOCK_LABELS, LEVEL
+
+#: Rows of a block at least, and its labels that the index tells, as in `sheet.py`.
+_BLOCK, _BLOCK_LABELS = 200, 50
+
+_LEVEL = 3
 
 
 class SheetFold:
@@ -35,14 +39,14 @@ class SheetFold:
             moves = bool(shard.has_pictures and before)
             self._lines += [_moved(line, before) for line in lines] if moves else lines
             self._blocks.append(block)
-            if len(self._lines) >= BLOCK:
+            if len(self._lines) >= _BLOCK:
                 self.end()
 
     def end(self) -> None:
         """Make a block of what is there; call it after the last shard."""
         if not self._blocks:
             return
-        packed = gzip.compress(b"\n".join(self._lines), LEVEL, mtime=0)
+        packed = gzip.compress(b"\n".join(self._lines), _LEVEL, mtime=0)
         labels = sum((Counter(block.labels) for block in self._blocks), Counter[str]())
         low = [block.min_score for block in self._blocks if block.min_score is not None]
         high = [block.max_score for block in self._blocks if block.max_score is not None]
@@ -53,8 +57,8 @@ class SheetFold:
                 "offset": len(self.body),
                 "length": len(packed),
                 "failed": sum(block.failed for block in self._blocks),
-                "labels": dict(labels.most_common(BLOCK_LABELS)),
-                "more": any(b.more for b in self._blocks) or len(labels) > BLOCK_LABELS,
+                "labels": dict(labels.most_common(_BLOCK_LABELS)),
+                "more": any(b.more for b in self._blocks) or len(labels) > _BLOCK_LABELS,
                 "min_score": min(low, default=None),
                 "max_score": max(high, default=None),
             }

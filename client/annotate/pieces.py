@@ -42,13 +42,9 @@ def write_piece(
     """Write what a part's ledger has, whose first row is the source's row `base`."""
     piece = OutputPiece(folder / ROWS, folder / ERRORS, folder / FINDINGS)
     findings = write_output(ledger, origin, writer, piece.rows, piece.errors, base=base, seen=seen)
-    piece.findings.write_bytes(told(findings))
+    told = {field.name: getattr(findings, field.name) for field in fields(findings)}
+    piece.findings.write_bytes(to_json(told))
     return piece, findings
-
-
-def told(findings: Findings) -> bytes:
-    """What was found in a piece, as `read_findings` takes it."""
-    return to_json({field.name: getattr(findings, field.name) for field in fields(findings)})
 
 
 def read_findings(told: bytes) -> Findings:
