@@ -15,7 +15,7 @@ from rich.text import Text
 
 from .client import Client
 from .command_inputs import parameters_of, seconds_of, texts_of
-from .detach_command import detached_options, refuse_staying, start_run
+from .detach_command import detached_options, following_options, refuse_staying, start_run
 from .terminal import AsJson, Url, connected, print_json, stderr, stdout
 
 if TYPE_CHECKING:
@@ -109,6 +109,19 @@ def annotate_command(
         float, typer.Option(min=0, help="Detached: break off past so much device time.")
     ] = 0,
     name: Annotated[str, typer.Option(help="Detached: what to call the run.")] = "",
+    follow: Annotated[
+        bool,
+        typer.Option(
+            "--follow", help="Detached: files that come later are annotated as they come."
+        ),
+    ] = False,
+    follow_every: Annotated[
+        str, typer.Option(help="How often to look for new files: 2s (default), 1m.")
+    ] = "",
+    part_every: Annotated[
+        str, typer.Option(help="Let new files wait for others to share a part: 10m.")
+    ] = "",
+    follow_for: Annotated[str, typer.Option(help="Finish after so long: 8h, 7d.")] = "",
     patience: Annotated[
         float, typer.Option(min=0, help="Seconds to wait for a server that is away.")
     ] = _PATIENCE_S,
@@ -127,6 +140,13 @@ def annotate_command(
         sample=sample,
         max_device_seconds=max_device_seconds,
         name=name,
+        follow=follow,
+        **following_options(
+            follow=follow,
+            follow_every=follow_every,
+            part_every=part_every,
+            follow_for=follow_for,
+        ),
     )
     if not out and not detach:
         raise typer.BadParameter("name where the annotations go: --out")

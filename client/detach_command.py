@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from .durations import seconds_of
 from .run_commands import show_runs
 from .terminal import connected, stdout
 
@@ -27,6 +28,20 @@ def detached_options(*, detach: bool, **given: Any) -> dict[str, Any]:
         named = ", ".join(f"--{name.replace('_', '-')}" for name in asked)
         raise typer.BadParameter(f"{named}: goes with --detach")
     return asked
+
+
+def following_options(*, follow: bool, **spans: str) -> dict[str, float]:
+    """Spans of time of a run that follows its source, in seconds, by their names there.
+
+    Raises BadParameter for one without `--follow`.
+    """
+    given = {name: text for name, text in spans.items() if text}
+    if given and not follow:
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise typer.BadParameter(f"{named}: goes with --follow")
+    return {
+        f"{name}_s": seconds_of(text, f"--{name.replace('_', '-')}") for name, text in given.items()
+    }
 
 
 def refuse_staying(**given: bool) -> None:

@@ -1,4 +1,4 @@
-"""`wherry runs list | show | watch | pause | resume | cancel | clone | fetch | compare | forget`.
+"""`wherry runs`: list, show, watch, pause, resume, cancel, finish, clone, fetch, compare, forget.
 
 Exit status 0: all went well; 1: something failed, the run watched included; 2: the command was not
 understood.
@@ -40,6 +40,7 @@ def register(app: typer.Typer) -> None:
         ("pause", pause),
         ("resume", resume),
         ("cancel", cancel),
+        ("finish", finish),
         ("clone", clone),
         ("fetch", fetch),
         ("compare", compare),
@@ -96,6 +97,8 @@ def watched(client: Client, run_id: str, *, as_json: bool) -> RunView:
                 print_json(run.model_dump(mode="json"))
             done = run.rows.answered + run.rows.failed
             words = f"{run.state}, {run.rows_per_s:,.0f} rows/s"
+            if run.follow and run.follow["following"] and run.looked_at:
+                words = f"following, looked {run.looked_at:%H:%M:%S}, {run.rows_per_s:,.0f} rows/s"
             progress.update(bar, description=words, total=run.rows.total, completed=done)
 
         run = client.runs.wait(run_id, observer=told)
@@ -117,6 +120,11 @@ def resume(ids: RunIds, url: Url = "", as_json: AsJson = False) -> None:
 def cancel(ids: RunIds, url: Url = "", as_json: AsJson = False) -> None:
     """End runs."""
     _each(ids, url, lambda client: client.runs.cancel, as_json=as_json)
+
+
+def finish(ids: RunIds, url: Url = "", as_json: AsJson = False) -> None:
+    """Have runs that follow their source take no more: they end once all is answered."""
+    _each(ids, url, lambda client: client.runs.finish, as_json=as_json)
 
 
 def clone(
@@ -278,10 +286,26 @@ def lines_of(run: RunView) -> list[tuple[str, Text | str]]:
         ("pace", f"{run.rows_per_s:,.1f} rows/s" if run.rows_per_s >= 0.05 else ""),
         ("ends", f"{run.estimated_end_at:%Y-%m-%d %H:%M:%S} UTC" if run.estimated_end_at else ""),
         ("device", f"{run.device_seconds:,.1f} s"),
+        ("follows", _following(run)),
     ]
     top = sorted(run.labels.items(), key=lambda pair: -pair[1])[:8]
     lines += [("labels" if not at else "", f"{n:>8,} {name}") for at, (name, n) in enumerate(top)]
     return [(label, told) for label, told in lines if str(told)]
+
+
+def _following(run: RunView) -> str:
+    """How a run follows its source, in words; "" for one that does not."""
+    told = run.follow
+    if not told or not told.get("since"):
+        return ""
+    words = "taking no more" if told["finishing"] else "since" if told["following"] else "ended;"
+    words += f" {told['since'][:19]}" if words == "since" else ""
+    if run.looked_at and told["following"]:
+        words += f", looked {run.looked_at:%H:%M:%S}"
+    new = f", last new {told['found_at'][:19]}" if told["found_at"] else ", nothing new yet"
+    wait = f", {told['waiting']:,} wait" if told["waiting"] else ""
+    trouble = f"; {told['trouble']}" if told["trouble"] else ""
+    return f"{words}, {told['files']:,} files{new}{wait}{trouble}"
 
 
 def _labels(row: dict[str, Any]) -> str:

@@ -70,6 +70,9 @@ class RunView(_View):
     output: dict[str, Any] | None = None
     sample: int = 0
     held: bool = False
+    #: Of one that follows its source: since when, what it found last, how many files wait.
+    follow: dict[str, Any] | None = None
+    looked_at: datetime | None = None
 
     @property
     def done(self) -> bool:

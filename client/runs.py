@@ -100,6 +100,10 @@ class Runs:
         """End a run."""
         return self._command(run_id, "cancel")
 
+    def finish(self, run_id: str) -> RunView:
+        """Have a run that follows its source take no more, and end once all is answered."""
+        return self._command(run_id, "finish")
+
     def clone(self, run_id: str, **options: Any) -> RunView:
         """Start a run again, but for what the options say otherwise."""
         document = self._client.post(f"{run_path(run_id)}/clone", options)
@@ -141,7 +145,7 @@ class Runs:
         """
         run = self.get(run_id)
         failure = run.failure()
-        if failure is not None:
+        if failure is not None and not run.follow:  # what a followed one has answered is there
             raise failure
         path = f"{run_path(run_id)}/output"
         place = Path(out) if out else None

@@ -2,6 +2,8 @@
 
     run/ID/shard/N/segment/NAME   answers, as the shard's ledger has them, some seconds' worth each
     run/ID/shard/N/rows/NAME      the shard's rows, once all are answered
+    run/ID/shard/N/files/NAME     of a followed run, the files that are its rows
+    run/ID/seen/NAME              of a followed run, files that it has seen, in order
     run/ID/sheet/N/NAME           rows to browse; NAME.index says which block has which
     run/ID/pictures/N/NAME        their thumbnails, one after another
     run/ID/output/NAME/PART       the output's files one after another, cut into parts
@@ -30,8 +32,13 @@ _LISTED = 100
 
 
 def shard_key(run_id: str, number: int, kind: str, name: str) -> str:
-    """Where a shard's `segment` or `rows` are."""
+    """Where a shard's `segment`, `rows` or `files` are."""
     return f"run/{run_id}/shard/{number:06}/{kind}/{name}"
+
+
+def seen_key(run_id: str, name: str) -> str:
+    """Where a piece of what a followed run has seen is."""
+    return f"run/{run_id}/seen/{name}"
 
 
 def sheet_key(run_id: str, number: int, name: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from .follow_records import RunFollow
 from .group import BULK_PRIORITY
 from .owned import NOBODY
 
@@ -81,6 +82,13 @@ class RunSpec(BaseModel):
     priority: int = BULK_PRIORITY
     #: Rows of a shard, at most; 0 for what the run workers think fit.
     shard_rows: int = Field(default=0, ge=0)
+    #: Whether the source is watched: what comes new is answered too, until the run is finished.
+    follow: bool = False
+    #: Seconds between two looks; that new files wait for others to share their part; and after
+    #: which the run is finished, from its creation on; None for when somebody says so.
+    follow_every_s: float = Field(default=2.0, gt=0)
+    part_every_s: float = Field(default=0.0, ge=0)
+    follow_for_s: float | None = Field(default=None, gt=0)
     #: Rows that are answered first, after which the run is held; 0 for none.
     sample: int = Field(default=0, ge=0)
     max_errors: int | None = Field(default=None, ge=0)
@@ -99,13 +107,19 @@ class RunSpec(BaseModel):
 
     @property
     def fingerprint(self) -> str:
-        """What tells it from another of its id: all but when it was made.
-
-        What an earlier version did not know is told where it is given, for runs that it began.
-        """
-        later = {name for name in ("query", "order_by") if not getattr(self, name)}
-        text = self.model_dump_json(exclude={"created_at_ms", *later})
+        """What tells it from another of its id: all but when it was made."""
+        # A run of before there was a field is the same as one that leaves it as it is.
+        unsaid = {name for name in _LATER if getattr(self, name) == _default(name)}
+        text = self.model_dump_json(exclude={"created_at_ms", *unsaid})
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+#: Fields that runs of earlier versions lack.
+_LATER = ("query", "order_by", "follow", "follow_every_s", "part_every_s", "follow_for_s")
+
+
+def _default(name: str) -> object:
+    return RunSpec.model_fields[name].get_default(call_default_factory=True)
 
 
 class RunError(BaseModel):
@@ -157,6 +171,8 @@ class RunPlan(BaseModel):
     source: str = ""
     #: Files of the source that are no rows: suffix -> how many.
     left_out: dict[str, int] = {}
+    #: Of a run that follows its source, what its output begins with before the first row.
+    head: str = ""
 
 
 class ShardCounts(BaseModel):
@@ -193,6 +209,8 @@ class Shard(ShardCounts):
     sheet: str = ""
     #: Its part of the output, where the format is one whose parts are put one after another.
     piece: RunOutput | None = None
+    #: How often small ones were put together for it.
+    folds: int = 0
     #: How the key of its rows ends; "" before it is done.
     rows_blob: str = ""
     has_pictures: bool = False
@@ -227,6 +245,11 @@ class RunProgress(BaseModel):
     notes: list[str] = []
     #: The summary that `wherry annotate` writes; None before the end.
     summary: dict[str, Any] | None = None
+    #: Of a run that follows its source, once it was planned.
+    follow: RunFollow | None = None
+    #: Whether it follows still, and whether it is to take no more.
+    following: bool = False
+    finishing: bool = False
 
 
 class Run(BaseModel):
@@ -240,7 +263,7 @@ class Run(BaseModel):
 
 
 class Step(BaseModel):
-    """A step that a run worker holds: `plan`, `shard/N`, `merge` or `export/FORMAT`."""
+    """A step that a run worker holds: `plan`, `follow`, `shard/N`, `merge` or `export/FORMAT`."""
 
     run_id: str
     name: str

@@ -14,6 +14,7 @@ from pydantic_core import from_json
 from ..protocol.errors import Conflict, NotFound
 from .call import Call, call_script
 from .files import page
+from .follow_records import RunFollow
 from .group import BULK_PRIORITY, Group
 from .keys import Keys
 from .run_records import (
@@ -266,7 +267,7 @@ def _run(reply: list[Any] | None) -> Run | None:
         return None
     fields, labels, scores, error_types, exports, owned = reply
     spec, state, error, plan, total, done_shards, rows_total, *more = fields
-    *counts, output, notes, summary = more
+    *counts, output, notes, summary, follow, following, finishing = more
     counted = {name: float(value or 0) for name, value in zip(_COUNTED, counts, strict=False)}
     rate, _, started, ended, expires = counts[len(_COUNTED) :]
     found = sorted(_counts(labels).items(), key=lambda each: (-each[1], each[0]))
@@ -295,6 +296,9 @@ def _run(reply: list[Any] | None) -> Run | None:
             exports={f.decode(): RunExport.model_validate_json(e) for f, e in pairs(exports)},
             notes=from_json(notes) if notes else [],
             summary=from_json(summary) if summary else None,
+            follow=RunFollow.model_validate_json(follow) if follow else None,
+            following=following == b"1",
+            finishing=finishing == b"1",
         ),
     )
 

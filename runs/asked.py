@@ -42,12 +42,16 @@ def options_of(spec: RunSpec, folder: Path, plan: RunPlan | None = None) -> Opti
         images=spec.images,
         split=spec.split,
         media_prefix=spec.media_prefix,
+        follow=spec.follow,
     )
 
 
 def is_local(spec: RunSpec) -> bool:
-    """Whether its output lies on this machine's disks, where others see it too."""
-    return bool(spec.out) and not is_url(spec.out)
+    """Whether its output is made where it lies, on this machine's disks, where others see it too.
+
+    That of a run which follows its source is put there in parts, and as a whole in the end.
+    """
+    return bool(spec.out) and not (is_url(spec.out) or spec.follow)
 
 
 def asked_of(
@@ -77,6 +81,6 @@ def joins(spec: RunSpec, asked: PreparedRun) -> bool:
 def _out(spec: RunSpec, folder: Path, format_name: str) -> Path:
     if not spec.out:
         return folder / f"{_NAME}{BY_NAME[format_name].suffix}"
-    if is_url(spec.out):
+    if is_url(spec.out) or spec.follow:
         return folder / PurePosixPath(spec.out.rstrip("/")).name
     return Path(spec.out).expanduser()

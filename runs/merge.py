@@ -23,6 +23,8 @@ from ..client.annotate.prepared import PreparedRun
 from ..client.annotate.report import SAMPLED
 from ..client.annotate.rows import SourceRow
 from ..client.annotate.segments import Ids, forget_all, take_in, take_in_rows
+from ..client.annotate.sources.remote import is_url
+from ..client.annotate.sources.walking import FoundFile
 from ..client.annotate.written import files_below
 from ..jobs.call import Queue
 from ..jobs.run_blobs import (
@@ -39,9 +41,11 @@ from ..jobs.runs import get_run, shards_of
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import Store
 from .asked import asked_of, is_local, joins, options_of
+from .disk_place import put_on_disk
 from .fleet import RunClient
 from .hold import StepHold, StepLost
 from .remote_place import upload
+from .shard_files import shard_files
 from .sources import run_place
 
 #: Files of an output in a place that its record names.
@@ -72,6 +76,8 @@ class Merge:
         place = run_place(self._queue, self._store, self._jobs)
         asked = asked_of(self._client, spec, options, plan, place)
         shards = self._queue.run(shards_of(step.run_id, self._jobs))
+        if spec.follow:  # its rows are not in the order in which their files lie there
+            asked = replace(asked, source=asked.source.listed(lambda: self._files_of(shards)))
         if not export and joins(spec, asked) and _are_in_pieces(shards):
             summary = self._join(options, asked, shards)
         else:
@@ -156,6 +162,10 @@ class Merge:
             if image and isinstance(row, SourceRow):
                 pictures.keep(position, image, row.file)
 
+    def _files_of(self, shards: Sequence[Shard]) -> Iterator[FoundFile]:
+        for shard in shards:
+            yield from shard_files(self._store, self._hold.step.run_id, shard)
+
     def _answered(self) -> AnsweringTimes:
         """What the shards took, as this process's clock would have told it."""
         found = self._queue.run(get_run(self._hold.step.run_id, self._jobs))
@@ -179,7 +189,8 @@ class Merge:
         files = dict(_files(options))
         if spec.out:
             self._hold.save()
-            upload(spec.out, files, self._hold.check)
+            put = upload if is_url(spec.out) else put_on_disk
+            put(spec.out, files, self._hold.check)
             return _told(spec.out, files)
         key = output_key(self._hold.step.run_id, self._hold.attempt, export)
         return put_output(self._store, key, self._opened(files))

@@ -8,12 +8,15 @@ from tempfile import TemporaryFile
 from ..client.annotate.formats import format_of
 from ..client.annotate.prepared import PreparedRun
 from ..client.annotate.sources.choose import PlaceOf
+from ..client.annotate.sources.remote import is_url
+from ..client.annotate.sources.watched import refuse_unwatched
 from ..jobs.run_records import RunPlan, RunSpec, Shard
 from ..protocol.errors import InvalidRequest
 from ..protocol.file_words import reason_of
 from .asked import asked_of, is_local, options_of
 from .fleet import RunClient
 from .hold import StepHold
+from .parts_out import head_of, refuse_unfollowed
 from .remote_place import refuse_taken, try_place
 from .settings import RunSettings
 
@@ -31,15 +34,23 @@ def plan_run(
     elif spec.out:
         if not spec.overwrite:
             refuse_taken(spec.out)
-        try_place(spec.out)
-    shards = _shards(hold, asked, settings)
+        if is_url(spec.out):
+            try_place(spec.out)
+        else:
+            _try_place(Path(spec.out))
+    format_name = options.format or format_of(options.out, asked.origin.task)
+    if spec.follow:
+        refuse_unwatched(spec.source, place)
+        refuse_unfollowed(spec, format_name)
+    shards = [] if spec.follow else _shards(hold, asked, settings)
     return RunPlan(
         version=asked.origin.version,
         task=asked.origin.task.name,
-        format=options.format or format_of(options.out, asked.origin.task),
+        format=format_name,
         is_folder=asked.writer.is_folder,
         source=asked.source.pinned,
         left_out=dict(asked.source.left_out),
+        head=head_of(asked, folder) if spec.follow else "",
     ), shards
 
 

@@ -30,6 +30,12 @@ class RunSettings(UrlSettings):
         ge=1,
         description="Rows of pictures, sounds and other files in one shard of a run, at most.",
     )
+    run_settle_s: float = Field(
+        default=2.0,
+        ge=0,
+        description="Seconds that a file of a followed folder must stand still before it is read."
+        " Objects of a bucket appear whole, and are read at once.",
+    )
     run_segment_s: float = Field(
         default=3.0,
         gt=0,

@@ -16,7 +16,7 @@ from ..client.annotate.pieces import write_piece
 from ..client.annotate.prepared import PreparedRun, sizes
 from ..client.annotate.run import AnnotateRun
 from ..client.annotate.segments import rows_of, sampled_of
-from ..client.annotate.sources.base import SourcePart
+from ..client.annotate.sources.base import Source, SourcePart
 from ..client.annotate.sources.parts import Part
 from ..jobs.call import Queue
 from ..jobs.run_blobs import pictures_key, put_output, shard_key, sheet_key
@@ -26,14 +26,17 @@ from ..jobs.settings import JobsSettings
 from ..jobs.stores import Store
 from ..protocol.errors import InvalidRequest, Unavailable
 from ..tasks.annotations.fits import text_field
+from ..tasks.annotations.formats import BY_NAME
 from .asked import asked_of, joins, options_of
 from .device_meter import DeviceMeter
 from .fleet import RunClient
 from .hold import StepCanceled, StepHold, StepLost, StepPaused
 from .leftovers import Leftovers
+from .parts_out import PartOfOutput
 from .segments import Segments
 from .served import Served
 from .settings import RunSettings
+from .shard_files import FILES, shard_files
 from .sheet import Sheet, SheetRows
 from .sources import run_place
 
@@ -87,7 +90,7 @@ class ShardRun:
         size = sizes(self._client, origin, self._served.workers())
         return AnnotateRun(
             self._client,
-            SourcePart(asked.source, Part.of(self._shard.part)),
+            self._source(asked),
             origin,
             ledger,
             size.rows,
@@ -100,6 +103,13 @@ class ShardRun:
             job_prefix=f"{step.run_id}-{self._shard.number}-",
             settled=segments.settle,
         )
+
+    def _source(self, asked: PreparedRun) -> Source:
+        """The shard's rows: a stretch of the source, or files that were found new in it."""
+        if FILES in self._shard.part:
+            run_id = self._hold.step.run_id
+            return asked.source.listed(lambda: shard_files(self._store, run_id, self._shard))
+        return SourcePart(asked.source, Part.of(self._shard.part))
 
     def _answer(self, run: AnnotateRun, segments: Segments) -> None:
         self._hold.counts = lambda: segments.counts(run.progress)
@@ -150,6 +160,13 @@ class ShardRun:
                 "ended_at_ms": int(time.time() * 1000),
             }
         )
+        if step.spec.follow and step.spec.out:
+            self._hold.save()  # whoever lost the step places nothing
+            suffix = BY_NAME[step.plan.format].suffix if step.plan else ""
+            part = PartOfOutput(step.spec, shard.number, suffix)
+            part.write(
+                ledger, asked.origin, asked.writer, shard.first, self._folder, self._hold.check
+            )
         accepted = self._queue.run(
             finish_shard(
                 step,

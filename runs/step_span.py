@@ -26,7 +26,10 @@ class StepSpan:
 
 @contextmanager
 def tracing(step: Step, worker: str) -> Iterator[StepSpan]:
-    """Trace a step, where its run is traced."""
+    """Trace a step, where its run is traced; no looks at a source that come every few seconds."""
+    if step.name == "follow":
+        yield StepSpan()
+        return
     tracer, outer = traces.tracer(), TraceContext.read(step.trace)
     if tracer is None or outer is None or not outer.sampled:
         yield StepSpan(outer)

@@ -14,11 +14,13 @@ from .. import __version__
 from ..client.annotate.annotate import view
 from ..client.annotate.ledger_file import LedgerHeld
 from ..jobs.fleet_queue import open_blocking
+from ..jobs.follow_records import RunFollow
 from ..jobs.group import Group
 from ..jobs.measured_store import MeasuredStore
 from ..jobs.outage import Outage
 from ..jobs.processes import LEASES, about, is_silent
 from ..jobs.proof import shown
+from ..jobs.run_follow import begin_following
 from ..jobs.run_records import RunError, RunExport, RunState, Step
 from ..jobs.run_steps import (
     beat,
@@ -49,6 +51,7 @@ from ..workers.identity import Identity, is_gone
 from ..workers.metrics_page import OwnPage
 from ..workers.threads import Every
 from .fleet import RunClient
+from .follow import SourceLook, watched_of
 from .hold import StepCanceled, StepEnded, StepHold, StepLost
 from .merge import Merge
 from .plan import plan_run
@@ -187,7 +190,8 @@ class RunWorker:
     # --- steps ---
 
     def _do(self, step: Step) -> None:
-        log.info("run %s: %s", step.run_id, step.name)
+        level = logging.DEBUG if step.name == "follow" else logging.INFO  # every few seconds
+        log.log(level, "run %s: %s", step.run_id, step.name)
         assert self._folder is not None
         with (
             StepHold(step, self._queue, self._jobs, self._draining) as hold,
@@ -220,7 +224,13 @@ class RunWorker:
             check_out(step.spec, self._jobs)
             place = run_place(self._queue, self._store, self._jobs)
             plan, shards = plan_run(hold, client, self._settings, folder, place)
+            if step.spec.follow:
+                follow = RunFollow(since_ms=time.time_ns() // 1_000_000)
+                self._queue.run(begin_following(step, plan, follow, self._jobs))
+                return
             self._queue.run(finish_plan(step, plan, shards, self._jobs))
+        elif kind == "follow":
+            self._look_at_source(hold, folder)
         elif kind == "shard":
             found = self._queue.run(get_run(step.run_id, self._jobs))
             count = found.progress.shards_total if found else 1
@@ -229,6 +239,15 @@ class RunWorker:
             )
         else:
             self._write(hold, client, folder, rest)
+
+    def _look_at_source(self, hold: StepHold, folder: Path) -> None:
+        """See what is new in the source of a run that follows it."""
+        assert self._folder is not None
+        step, cache = hold.step, self._folder.path / "seen"
+        assert step.plan is not None
+        look = SourceLook(hold, self._queue, self._store, self._jobs, self._settings, cache)
+        place = run_place(self._queue, self._store, self._jobs)
+        look.run(watched_of(step.spec, step.plan, place), folder)
 
     def _write(self, hold: StepHold, client: RunClient, folder: Path, export: str) -> None:
         merge = Merge(hold, client, self._queue, self._jobs, self._store)

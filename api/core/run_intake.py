@@ -22,6 +22,7 @@ from ...tasks.base import Task
 from ...tasks.registry import get_task, task_of
 from ..access.caller import caller
 from ..http.ids import uuid7
+from .following import check_following
 from .service import Service
 
 #: An id that a client may give a run: it stands in paths, keys of the store and commands.
@@ -60,6 +61,10 @@ class RunAsked(FirstFault):
     priority: int = Field(default=9, ge=1, le=9)
     shard_rows: int = Field(default=0, ge=0, le=10_000_000)
     sample: int = Field(default=0, ge=0, le=10_000_000)
+    follow: bool = False
+    follow_every_s: float = Field(default=2.0, ge=0.1, le=86_400, allow_inf_nan=False)
+    part_every_s: float = Field(default=0.0, ge=0, le=86_400, allow_inf_nan=False)
+    follow_for_s: float | None = Field(default=None, gt=0, le=365 * 86_400, allow_inf_nan=False)
     max_errors: int | None = Field(default=None, ge=0)
     max_device_seconds: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     deadline_s: float | None = Field(default=None, gt=0, le=365 * 86_400, allow_inf_nan=False)
@@ -115,6 +120,7 @@ def spec_of(
     task = get_task(declared.task)
     _check_task(asked, task)
     _check_format(asked.format, task)
+    check_following(asked)
     if not service.submitter.outbound.fetches(asked.source.removeprefix("@")):
         _check_place("source", asked.source, places)
     if asked.out:

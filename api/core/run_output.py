@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 
 from starlette.responses import StreamingResponse
 
-from ...jobs.run_blobs import StoredFile, manifest, read_stored
+from ...jobs.run_blobs import manifest, read_stored
 from ...jobs.run_records import RunOutput
 from ...jobs.stores import Store
 from ..http.zip_stream import zipped
@@ -34,7 +34,22 @@ class _Sent(NamedTuple):
 async def output_response(store: Store, output: RunOutput, name: str) -> StreamingResponse:
     """An output's files, as `name` or below it. Raises NotFound, StoreUnavailable."""
     files = await in_store(manifest, store, output)
-    sent = _sent(store, output, files, name)
+    return files_response(
+        [SentFile(file.name, file.bytes, read_stored(store, output, file)) for file in files], name
+    )
+
+
+class SentFile(NamedTuple):
+    """A file that is sent: its name, its size, and what reads it in a thread."""
+
+    name: str
+    size: int
+    chunks: Iterator[bytes]
+
+
+def files_response(files: Sequence[SentFile], name: str) -> StreamingResponse:
+    """One file as it is, several as a zip of that name."""
+    sent = _sent(files, name)
     headers = {
         **_HEADERS,
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(sent.name, safe='')}",
@@ -44,15 +59,13 @@ async def output_response(store: Store, output: RunOutput, name: str) -> Streami
     return StreamingResponse(_chunks(sent.chunks), headers=headers, media_type=sent.kind)
 
 
-def _sent(store: Store, output: RunOutput, files: list[StoredFile], name: str) -> _Sent:
+def _sent(files: Sequence[SentFile], name: str) -> _Sent:
     if len(files) == 1:
         [file] = files
         base = file.name.rpartition("/")[2]
         kind = mimetypes.guess_type(base)[0] or "application/octet-stream"
-        return _Sent(read_stored(store, output, file), base, kind, file.bytes)
-    members = (
-        (f"{name}/{file.name}", file.bytes, read_stored(store, output, file)) for file in files
-    )
+        return _Sent(file.chunks, base, kind, file.size)
+    members = ((f"{name}/{file.name}", file.size, file.chunks) for file in files)
     return _Sent(zipped(members), f"{name}.zip", "application/zip", None)
 
 

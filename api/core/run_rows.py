@@ -113,12 +113,17 @@ class Sheets:
         #: Tells the run from an earlier one of its id, which was forgotten.
         self._made = run.spec.created_at_ms
         self._shards = [shard for shard in shards if shard.state == "done" and shard.sheet]
+        self._numbers = {shard.number for shard in self._shards}
 
     def page(self, wanted: RowsWanted, after: str, limit: int) -> RowsPage:
         """Rows behind a place. Raises InvalidRequest, StoreUnavailable."""
         if wanted.by_score:
             return self._by_score(wanted, after, limit)
         begin = Place.of(after) if after else Place(0, 0)
+        if after and begin.shard not in self._numbers:
+            raise InvalidRequest(
+                "after: small parts of this run were put together since that page: begin anew"
+            )
         found: list[PlacedRow] = []
         room = PAGE_BYTES
         for read, (shard, first, block) in enumerate(self._worth_reading(wanted, begin)):
@@ -147,6 +152,8 @@ class Sheets:
 
     def row(self, index: int, shard_number: int | None = None) -> PlacedRow:
         """The row of an index. Raises NotFound."""
+        if shard_number not in self._numbers:
+            shard_number = None  # it was put together with others, in whose place it is
         for shard in self._shards:
             if shard_number is not None and shard.number != shard_number:
                 continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from ...jobs.run_follow import finish_run
 from ...jobs.run_records import Run, RunExport, RunSpec
 from ...jobs.runs import (
     ask_export,
@@ -120,6 +121,15 @@ async def command(service: Service, stored_id: str, word: str) -> Run:
     """Let a run `pause`, `resume` or `cancel`; one that has ended stays as it is."""
     await find_run(service, stored_id)  # before anything is done: it may be another's
     await service.queue.run(command_run(stored_id, word, service.jobs))
+    return await find_run(service, stored_id)
+
+
+async def finish_following(service: Service, stored_id: str) -> Run:
+    """Have a run take no more of its source. Raises InvalidRequest for one that follows none."""
+    run = await find_run(service, stored_id)
+    if not run.spec.follow:
+        raise InvalidRequest(f"run {shown_id(stored_id)!r} follows nothing: it ends by itself")
+    await service.queue.run(finish_run(stored_id, service.jobs))
     return await find_run(service, stored_id)
 
 

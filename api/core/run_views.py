@@ -9,6 +9,7 @@ from urllib.parse import quote
 from ...jobs.owned import NOBODY
 from ...jobs.run_records import Run, RunOutput, RunState, Shard
 from ..http.ids import shown_id
+from .following import following_view, left_out
 from .views import timestamp
 
 #: States in which rows are being answered.
@@ -67,15 +68,17 @@ def run_view(run: Run) -> dict[str, Any]:
         "scores": at.scores,
         "error_types": at.error_types,
         "warned": at.warned,
-        "left_out": run.plan.left_out if run.plan else {},
+        "left_out": left_out(run),
         "notes": at.notes,
         "output": _output_view(at.output),
         "exports": {name: export.state for name, export in at.exports.items()},
         "sample": spec.sample,
         "held": run.state is RunState.HELD,
+        "follow": following_view(run),
+        "looked_at": timestamp(at.follow.looked_at_ms if at.follow else None),
         "metadata": spec.metadata or {},
         "cloned_from": shown_id(spec.cloned_from) if spec.cloned_from else None,
-        "links": _links(spec.id),
+        "links": _links(spec.id, follows=spec.follow),
     }
 
 
@@ -107,9 +110,20 @@ def _output_view(output: RunOutput | None) -> dict[str, Any] | None:
     }
 
 
-def _links(run_id: str) -> dict[str, str]:
+def _links(run_id: str, *, follows: bool) -> dict[str, str]:
     path = run_path(run_id)
-    names = ("events", "rows", "shards", "compare", "output", "pause", "resume", "cancel", "clone")
+    names: tuple[str, ...] = (
+        "events",
+        "rows",
+        "shards",
+        "compare",
+        "output",
+        "pause",
+        "resume",
+        "cancel",
+        "clone",
+    )
+    names += ("finish",) if follows else ()
     return {"self": path} | {name: f"{path}/{name}" for name in names}
 
 

@@ -52,6 +52,8 @@ _RUN: dict[str, Any] = {
     "exports": {},
     "sample": 0,
     "held": False,
+    "follow": None,
+    "looked_at": None,
     "metadata": {},
     "cloned_from": None,
     "links": {"self": f"/v2/runs/{_ID}", "rows": f"/v2/runs/{_ID}/rows"},
@@ -77,6 +79,7 @@ _ASKED = {
     "format": "coco-detection",
     "parameters": {"threshold": 0.5},
 }
+_FOLLOWING = {"source": "s3://bucket/incoming", "model": "object-detection", "follow": True}
 _SHARD = {
     "number": 0,
     "state": "done",
@@ -106,11 +109,12 @@ CREATE = route(
     (201, "It is written down, and begins.", content(_RUN)),
     (200, "It was there already, by the same id or Idempotency-Key.", content(_RUN)),
     bad=(400, 404, 409, 413, 503),
-    bodies={"photos": _ASKED},
+    bodies={"photos": _ASKED, "what comes": _FOLLOWING},
 )
 LIST = route((200, "A page of runs.", content({"runs": [_RUN], "after": None})), bad=(400, 503))
 VIEW = route((200, "The run.", content(_RUN)), bad=(400, 404, 503))
 COMMAND = route((200, "The run, as it is now.", content(_RUN)), bad=(404, 503))
+FINISH = route((200, "The run, as it is now.", content(_RUN)), bad=(400, 404, 503))
 CLONE = route(
     (201, "The new run.", content(_RUN)),
     (200, "It was there already, by the same id or Idempotency-Key.", content(_RUN)),

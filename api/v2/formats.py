@@ -22,5 +22,13 @@ async def list_formats(request: Request) -> Response:
         found = formats_of(task_of(name)) if name else FORMATS
     except ValueError as error:
         raise InvalidRequest(f"task: {error}") from None
-    views = [{**each._asdict(), "is_folder": each.is_folder} for each in found]
+    views = [
+        {
+            "name": each.name,
+            "title": each.title,
+            "suffix": each.suffix,
+            "is_folder": each.is_folder,
+        }
+        for each in found
+    ]
     return json_response({"formats": views})

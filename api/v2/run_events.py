@@ -35,7 +35,7 @@ _MOST_STREAMS = 200
 _TOLD_ANEW = 100
 
 #: What of a view is another at every look, and no change.
-_MOVING = ("rows_per_s", "estimated_end_at")
+_MOVING = ("rows_per_s", "estimated_end_at", "looked_at")
 
 
 @router.get("/v2/runs:events", **openapi_runs.LIST_EVENTS)

@@ -7,15 +7,17 @@ import re
 from fastapi import APIRouter, Request, Response
 
 from ...jobs.run_records import Run, RunOutput, RunState
-from ...jobs.runs import forget_export
+from ...jobs.runs import forget_export, shards_of
 from ...protocol.errors import Conflict, InvalidRequest, NotFound, from_code
 from ...tasks.annotations.formats import BY_NAME, formats_of
 from ...tasks.registry import get_task
 from ..access.book import KeyBook
-from ..core.run_output import output_response
+from ..core.run_committed import committed_files
+from ..core.run_output import files_response, output_response
 from ..core.run_service import begin_export, find_run
 from ..core.run_views import run_view
 from ..core.service import Service
+from ..core.store_threads import in_store
 from ..core.views import json_response
 from ..http import openapi_runs
 from ..http.fast_route import FastRoute
@@ -35,12 +37,15 @@ _ODD = re.compile(r"[^\w.-]+")
 async def get_output(request: Request) -> Response:
     """The output of a run that has succeeded: one file as it is, several as a zip.
 
+    Of one that follows its source, what it has answered so far.
     `?format=NAME` has the same answers in another format: 202 while a worker makes that.
     """
     service, run = Service.of(request), await known_run(request)
     wanted = request.query_params.get("format", "")
     if wanted:
         _check_format(run, wanted)
+    if run.spec.follow and not wanted and run.state is not RunState.SUCCEEDED:
+        return await _committed(service, run)
     if run.state is not RunState.SUCCEEDED:
         if run.state.terminal:
             raise NotFound(f"run {shown_id(run.spec.id)!r} is {run.state}: it has no output")
@@ -67,10 +72,22 @@ async def _export(request: Request, run: Run, wanted: str) -> Response:
     return await _file(service, run, export.output, wanted)
 
 
+async def _committed(service: Service, run: Run) -> Response:
+    """What a run that follows its source has answered so far. Raises NotFound for nothing."""
+    shards = await service.queue.run(shards_of(run.spec.id, service.jobs))
+    files = await in_store(committed_files, service.store, run, shards)
+    if not files:
+        raise NotFound(f"run {shown_id(run.spec.id)!r} has answered nothing yet")
+    return files_response(files, _name(run, ""))
+
+
 async def _file(service: Service, run: Run, output: RunOutput, wanted: str) -> Response:
+    return await output_response(service.store, output, _name(run, wanted))
+
+
+def _name(run: Run, wanted: str) -> str:
     base = _ODD.sub("-", run.spec.name).strip("-.") or shown_id(run.spec.id)
-    name = f"{base}-{wanted}" if wanted else base
-    return await output_response(service.store, output, name[:100])
+    return (f"{base}-{wanted}" if wanted else base)[:100]
 
 
 def _check_format(run: Run, wanted: str) -> None:

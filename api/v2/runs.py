@@ -12,7 +12,14 @@ from ...protocol.errors import InvalidRequest, NotFound
 from ..access.book import KeyBook
 from ..access.caller import caller
 from ..core.run_intake import RunAsked, asked_again, asked_of, places_of, spec_of
-from ..core.run_service import begin_run, command, find_run, forget, list_runs
+from ..core.run_service import (
+    begin_run,
+    command,
+    find_run,
+    finish_following,
+    forget,
+    list_runs,
+)
 from ..core.run_views import run_path, run_view, shard_view
 from ..core.service import Service
 from ..core.views import json_response
@@ -79,7 +86,7 @@ def _goes_on(run: Run) -> bool:
 
 
 #: What of a view is another at every look.
-_MOVING = {"rows_per_s": 0, "estimated_end_at": None}
+_MOVING = {"rows_per_s": 0, "estimated_end_at": None, "looked_at": None}
 
 
 @router.get("/v2/runs/{run_id}/shards", **openapi_runs.SHARDS)
@@ -109,6 +116,13 @@ async def resume_run(request: Request) -> Response:
 async def cancel_run(request: Request) -> Response:
     """End a run; its finished rows can be looked at until its time is over."""
     return await _command(request, "cancel")
+
+
+@router.post("/v2/runs/{run_id}/finish", **openapi_runs.FINISH)
+async def finish(request: Request) -> Response:
+    """Have a run that follows its source take no more: it ends once all that came is answered."""
+    run = await finish_following(Service.of(request), path_run_id(request))
+    return json_response(run_view(run))
 
 
 @router.post("/v2/runs/{run_id}/clone", **openapi_runs.CLONE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from ..errors import UsageError
 from .rows import SourceRow, UnreadableRow
 from .sources.base import Source
 from .sources.parts import Part
+from .sources.walking import FoundFile
 
 #: Characters shown of a value that is refused.
 _SHOWN = 100
@@ -147,6 +148,10 @@ class SharedInputs(Source):
     def part(self, part: Part) -> Iterator[SourceRow | UnreadableRow]:
         """The source's own, with what is shared."""
         return self._sharing(self._source.part(part))
+
+    def listed(self, files: Callable[[], Iterable[FoundFile]]) -> Source:
+        """The source's own, with what is shared."""
+        return SharedInputs(self._source.listed(files))
 
     def _sharing(
         self, rows: Iterable[SourceRow | UnreadableRow]

@@ -27,6 +27,7 @@ from .sources.choose import PlaceOf, outer_place, place_of
 from .sources.queries import Query
 from .sources.remote import is_url
 from .sources.sampling import WHICH_FRAMES, is_one_picture, sampling_of
+from .sources.watched import open_watched
 
 #: Jobs in flight for each live worker: what it runs, what it has claimed, what waits.
 _JOBS_PER_WORKER = 4
@@ -73,6 +74,8 @@ class Options:
     split: Mapping[str, float] = field(default_factory=dict)
     #: What the place of a row's file begins with for Label Studio.
     media_prefix: str = ""
+    #: Whether the source is a folder that is watched: of a run, which reads what came by lists.
+    follow: bool = False
 
     @property
     def samples(self) -> bool:
@@ -215,14 +218,15 @@ def source_of(options: Options, origin: Origin, place: PlaceOf = place_of) -> So
     """The rows to annotate, with the inputs that all of them share. Raises InvalidRequest."""
     task = origin.task
     constants = rows_among(task, origin.parameters)
-    source = open_source(
-        options.pinned or options.source,
-        task,
-        replace(options.columns, constants=constants, own=origin.own),
-        sampling_of(task, options.every, options.frames),
-        place,
-        Query(options.query, options.order_by),
-    )
+    columns = replace(options.columns, constants=constants, own=origin.own)
+    sampling = sampling_of(task, options.every, options.frames)
+    source: Source
+    if options.follow:
+        source = open_watched(options.source, task, columns, sampling, place)
+    else:
+        query = Query(options.query, options.order_by)
+        named = options.pinned or options.source
+        source = open_source(named, task, columns, sampling, place, query)
     return SharedInputs(source) if constants else source
 
 

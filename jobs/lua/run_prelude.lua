@@ -101,7 +101,8 @@ end
 -- After a shard, or when a run is let go on: is it held after its sample, or is all answered?
 local function go_on(id)
   local run = key('run', id)
-  local f = redis.call('HMGET', run, 'shards_total', 'shards_done', 'sampling')
+  local f = redis.call('HMGET', run, 'shards_total', 'shards_done', 'sampling', 'following')
+  if f[4] == '1' then return end -- more may come
   if f[1] and f[1] == f[2] then
     redis.call('HSET', run, 'state', 'merging', 'sampling', '0')
     offer(id, 'merge')

@@ -9,9 +9,10 @@ for i = 2, #ARGV do
   local id = ARGV[i]
   local f = redis.call('HMGET', key('run', id), 'spec', 'state', 'error', 'plan', 'shards_total', 'shards_done',
     'rows_total', 'read', 'done', 'failed', 'reused', 'duplicates', 'in_flight', 'device_ms', 'warned', 'rate',
-    'rate_at', 'started_at', 'ended_at', 'expires_at', 'output', 'notes', 'summary')
+    'rate_at', 'started_at', 'ended_at', 'expires_at', 'output', 'notes', 'summary', 'follow', 'following',
+    'finishing')
   if f[1] then
-    for at = 1, 23 do f[at] = f[at] or '' end
+    for at = 1, 26 do f[at] = f[at] or '' end
     if f[16] ~= '' then f[16] = string.format('%.3f', f[16] * math.exp(-(now_ms() - f[17]) / 15000)) end
     out[#out + 1] = {f, redis.call('HGETALL', of(id, 'labels')), redis.call('HGETALL', of(id, 'scores')),
       redis.call('HGETALL', of(id, 'errors')), redis.call('HGETALL', of(id, 'exports')),

@@ -15,6 +15,8 @@ class AnnotationFormat(NamedTuple):
     title: str
     #: How its file ends; "" for a folder.
     suffix: str = ""
+    #: Whether it is lines, of which any part of the rows makes an output of its own.
+    is_lines: bool = False
 
     @property
     def is_folder(self) -> bool:
@@ -24,10 +26,12 @@ class AnnotationFormat(NamedTuple):
 
 #: All of them: the native one first, those of one kind together.
 FORMATS = (
-    AnnotationFormat("jsonl", "JSON lines", ".jsonl"),
-    AnnotationFormat("oip-jsonl", "Open Inference Protocol, a response a line", ".jsonl"),
+    AnnotationFormat("jsonl", "JSON lines", ".jsonl", is_lines=True),
+    AnnotationFormat(
+        "oip-jsonl", "Open Inference Protocol, a response a line", ".jsonl", is_lines=True
+    ),
     AnnotationFormat("parquet", "Parquet", ".parquet"),
-    AnnotationFormat("csv", "CSV", ".csv"),
+    AnnotationFormat("csv", "CSV", ".csv", is_lines=True),
     AnnotationFormat("datasets", "Hugging Face datasets"),
     AnnotationFormat("coco-detection", "COCO detection", ".json"),
     AnnotationFormat("coco-instance", "COCO instance segmentation", ".json"),

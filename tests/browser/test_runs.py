@@ -54,7 +54,13 @@ def hold(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def fleet_url(tmp_path_factory: pytest.TempPathFactory, hold: Path) -> Iterator[str]:
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that runs may read."""
+    return tmp_path_factory.mktemp("watched")
+
+
+@pytest.fixture(scope="module")
+def fleet_url(tmp_path_factory: pytest.TempPathFactory, hold: Path, watched: Path) -> Iterator[str]:
     """A fleet of stubs, and of what does runs."""
     folder = tmp_path_factory.mktemp("runs")
     (folder / "models.toml").write_text(MODELS.format(hold=hold))
@@ -63,7 +69,7 @@ def fleet_url(tmp_path_factory: pytest.TempPathFactory, hold: Path) -> Iterator[
         data_dir=folder,
         flower=False,
         run_workers=1,
-        env={"WHERRY_RUN_PLACES": "s3://allowed/"},  # nowhere else
+        env={"WHERRY_RUN_PLACES": f"s3://allowed/,{watched}/"},  # nowhere else
     )
     with stack:
         yield stack.url
@@ -335,6 +341,31 @@ def test_a_run_is_paused_goes_on_and_is_canceled_and_forgotten(
     page.get_by_role("button", name="Forget it").click()
     expect(page.locator("main h1")).to_have_text("Data sets")
     expect(page.locator(f'a[href="#/runs/{run_id}"]')).to_have_count(0)
+
+
+def test_a_folder_is_followed_until_somebody_says_that_it_is_enough(
+    show: Show, watched: Path, check_accessible: Check
+) -> None:
+    (watched / "first.png").write_bytes(one_box(0)[0])
+    page = show("#/runs/new")
+    field(page, "model").select_option("finder")
+    page.get_by_label("A place that the fleet reads").check()
+    field(page, "source").fill(str(watched))
+    field(page, "follow").check()
+    check_accessible(page)
+    page.get_by_role("button", name="Start the run").click()
+    notice = page.get_by_role("status").filter(has_text="Following its source")
+    expect(notice).to_contain_text("1 file so far", timeout=60_000)
+    (watched / "second.png").write_bytes(one_box(1)[0])
+    expect(notice).to_contain_text("2 files so far", timeout=60_000)
+    state(page, "running")
+    check_accessible(page)
+    with page.expect_download() as caught:
+        page.get_by_role("button", name="Download so far").click()
+    lines = caught.value.path().read_text().splitlines()
+    assert json.loads(lines[0])["id"] == "first.png"
+    page.get_by_role("button", name="Finish").click()
+    state(page, "succeeded")
 
 
 def test_a_zip_is_a_data_set(show: Show, photos: Path, tmp_path: Path) -> None:

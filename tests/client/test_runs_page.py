@@ -21,6 +21,8 @@ from wherry.client.runs import Runs
 from wherry.ops.stack import Stack
 from wherry.protocol.errors import JobCanceled, NotFound
 
+from ..support.waiting import until
+
 
 def picture(shade: int) -> bytes:
     """A small PNG."""
@@ -77,7 +79,7 @@ def test_the_page_is_true(here: Path) -> None:
 def test_it_names_every_call_and_command() -> None:
     words = set(re.findall(r"\w+", PAGE))
     assert {name for name in vars(Runs) if not name.startswith("_")} <= words
-    for command in ("list", "show", "watch", "clone", "fetch", "compare", "forget"):
+    for command in ("list", "show", "watch", "finish", "clone", "fetch", "compare", "forget"):
         assert f"wherry runs {command}" in PAGE
 
 
@@ -114,13 +116,34 @@ def test_a_run_is_commanded_from_a_shell(here: Path) -> None:
 
 def test_what_only_a_detached_run_has_is_refused_without(here: Path) -> None:
     asked = ("annotate", "photos", "-m", "image-classification")
-    for words in (("--sample", "3"), ("--upload",), ("--name", "x"), ()):
+    for words in (("--sample", "3"), ("--upload",), ("--name", "x"), ("--follow",), ()):
         called(*asked, *words, code=2)
     for word in ("--dry-run", "--no-reuse", "--no-report"):
         assert word in called(*asked, "--detach", word, code=2)
     with Client() as client, pytest.raises(UsageError, match="reuse"):
         client.annotate("photos", model="image-classification", detach=True, reuse=False)
     called(*asked, "--detach", "--out", "x.nothing", "--format", "yolo-pose", code=1)
+
+
+def test_a_run_follows_a_folder_from_a_shell(here: Path) -> None:
+    asked = ("annotate", "photos", "-m", "image-classification", "--detach")
+    assert "--part-every" in called(*asked, "--part-every", "5m", code=2)
+    assert "--follow-every" in called(*asked, "--follow", "--follow-every", "often", code=2)
+    said = called(*asked, "--follow", "--follow-every", "500ms", "--follow-for", "1h", code=2)
+    assert "expected one like" in said
+    said = called(*asked, "--follow", "--follow-every", "1s", "--follow-for", "1h")
+    run = re.search(r"run_\w+", said)
+    assert run
+    with Client() as client:
+        found = until(lambda: client.runs.get(run[0]), lambda found: found.rows.answered == 6)
+        assert found.follow
+        assert (found.follow["every_s"], found.follow["for_s"]) == (1, 3600)
+    assert "6 files" in called("runs", "show", run[0])
+    called("runs", "fetch", run[0], "--out", "so far.jsonl")
+    assert len((here / "so far.jsonl").read_text().splitlines()) == 6
+    called("runs", "finish", run[0])
+    called("runs", "watch", run[0])
+    assert "ended" in called("runs", "show", run[0])
 
 
 def test_a_folder_and_an_archive_are_sent(here: Path) -> None:

@@ -24,6 +24,7 @@ HOME = {
     "celery_tasks": "Celery's tasks are of families at home: others are refused by name",
     "expired": "files, batches, uploads and runs are home's",
     "files": "files are of the whole fleet",
+    "run_follow": "as run_steps",
     "run_steps": "runs are of the whole fleet; their jobs are submitted as any others",
     "runs": "runs are of the whole fleet",
     "uploads": "uploads are of the whole fleet",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -12,6 +12,7 @@ from ....tasks.base import Task
 from ..rows import SourceRow, UnreadableRow
 from .kinds import suffix_of
 from .parts import Part
+from .walking import FoundFile
 
 #: Suffixes of files that are left out which are counted apart.
 _MOST_SUFFIXES = 100
@@ -67,6 +68,10 @@ class Source(ABC):
     def part(self, part: Part) -> Iterator[SourceRow | UnreadableRow]:
         """The rows of a stretch. Raises InvalidRequest where the source is seen to have changed."""
         return islice(self, part.first, part.first + part.units)
+
+    def listed(self, files: Callable[[], Iterable[FoundFile]]) -> Source:
+        """The rows of some of its files alone, in the order in which they are told."""
+        raise NotImplementedError(f"{type(self).__name__} is not of files")
 
     def leave_out(self, name: str) -> None:
         """Count a file that is no row."""

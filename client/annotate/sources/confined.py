@@ -14,7 +14,7 @@ from ....protocol.errors import InvalidRequest, RowError
 from ....protocol.places import AllowedPlaces
 from .archives import archive_in, open_archive
 from .choose import PlaceOf, outer_place
-from .files import FileStore, FolderEntry, LocalFiles, is_web
+from .files import FileStore, FileVersion, FolderEntry, LocalFiles, is_web
 from .remote import is_url, open_url
 from .web import web_files
 
@@ -147,6 +147,14 @@ class ConfinedFiles(FileStore):
     def keys(self, folder: str, begin: str = "") -> Iterator[str] | None:
         """Paths below a folder, where they are flat. Raises RowError."""
         return self._inner.keys(self._allowed(folder), begin)
+
+    def version(self, path: str) -> FileVersion | None:
+        """What a file is now."""
+        return self._tried(self._inner.version, path, None)
+
+    def versions(self, folder: str, after: str = "") -> Iterator[tuple[str, FileVersion]] | None:
+        """Paths below a folder with what they are, where they are flat. Raises RowError."""
+        return self._inner.versions(self._allowed(folder), after)
 
     def join(self, folder: str, path: str) -> str:
         """A path as seen from a folder."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,15 @@ class FolderEntry(NamedTuple):
 
     name: str
     is_folder: bool
+
+
+class FileVersion(NamedTuple):
+    """What a file is at a moment, for whoever sees it again."""
+
+    #: Another one once the file is another.
+    tag: str
+    #: When it was last changed, in seconds since the epoch; 0 where files appear whole.
+    changed_at: float = 0.0
 
 
 class FileStore(ABC):
@@ -137,6 +147,21 @@ class FileStore(ABC):
         """
         return ""
 
+    def version(self, path: str) -> FileVersion | None:  # noqa: ARG002 # for places that can tell
+        """What a file is now; None for none, and where that cannot be told."""
+        return None
+
+    def versions(
+        self,
+        folder: str,  # noqa: ARG002 # for places of flat keys
+        after: str = "",  # noqa: ARG002
+    ) -> Iterator[tuple[str, FileVersion]] | None:
+        """Paths below a folder, those behind one of them, in order, each with what it is now.
+
+        None where only its folders can be listed.
+        """
+        return None
+
     def elsewhere(self, url: str) -> tuple[FileStore, str]:
         """Where a URL leads that a data set here names. Raises RowError, InvalidRequest."""
         from .remote import open_url  # only here: it imports this
@@ -240,6 +265,17 @@ class LocalFiles(FileStore):
         except OSError:
             return None
         return status.st_dev, status.st_ino
+
+    def version(self, path: str) -> FileVersion | None:
+        """Its size and times: a file that was renamed here is as new as one that was written."""
+        try:
+            found = Path(path).stat()
+        except (OSError, ValueError):
+            return None
+        now = time.time()
+        # A clock that was set wrong dates files into the future.
+        changed = max((at for at in (found.st_mtime, found.st_ctime) if at <= now), default=now)
+        return FileVersion(f"{found.st_size}-{found.st_mtime_ns}", changed)
 
     def shown(self, path: str) -> str:
         """As valid text."""

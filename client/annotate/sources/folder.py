@@ -130,7 +130,8 @@ class FileRows(Source):
 
     def _rows(self, found: FoundFile) -> Iterable[SourceRow | UnreadableRow]:
         """A file's rows; one that is a film by its name is read while they are taken."""
-        files, path, name = self._files, found.path, printable_name(found.path)
+        files, path = self._files, found.path
+        name = printable_name(found.id or path)
         try:
             files, path = located(files, self._root, path)
             if found.reason:
@@ -200,6 +201,7 @@ class FolderSource(FileRows):
         sampling: Sampling = USUAL,
         *,
         pattern: str = "",
+        may_be_empty: bool = False,
     ) -> None:
         """Raises InvalidRequest when no file fits, UsageError for a film of unsaid frames."""
         super().__init__(task, columns, files, root, sampling)
@@ -208,6 +210,8 @@ class FolderSource(FileRows):
         # A glob that names a suffix means it.
         usual = endings(self._spec, frames=sampling.asked)
         self._ends = () if dot and suffix.strip("*?") else usual
+        if may_be_empty:
+            return
         first = next(iter(self.list_files()), None)
         shown = files.shown(files.join(root, pattern) if pattern else root)
         if first is None:

@@ -9,10 +9,17 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 
+class StoredKey(NamedTuple):
+    """A key, and what it holds now: another tag once that is another."""
+
+    key: str
+    tag: str
+
+
 class KeyPage(NamedTuple):
     """Some keys, and what the page after them is asked with; None for the last."""
 
-    keys: list[str]
+    keys: list[StoredKey]
     next: str | None
 
 
@@ -42,18 +49,24 @@ def _s3_page(fs: Any, bucket: str, prefix: str, begin: str, token: str | None) -
         # stands little else than `begin`.
         asked["StartAfter"] = begin[:-1]
     page = fs.call_s3("list_objects_v2", **asked)
-    keys = [str(item["Key"]) for item in page.get("Contents", ())]
+    keys = [
+        StoredKey(str(item["Key"]), f"{str(item.get('ETag', '')).strip(chr(34))}-{item['Size']}")
+        for item in page.get("Contents", ())
+    ]
     return KeyPage(keys, page["NextContinuationToken"] if page.get("IsTruncated") else None)
 
 
 def _gcs_page(fs: Any, bucket: str, prefix: str, begin: str, token: str | None) -> KeyPage:
-    asked = {"prefix": prefix, "maxResults": 1000, "fields": "items/name,nextPageToken"}
+    fields = "items(name,generation),nextPageToken"
+    asked = {"prefix": prefix, "maxResults": 1000, "fields": fields}
     if token is not None:
         asked["pageToken"] = token
     if begin:
         asked["startOffset"] = begin
     page = fs.call("GET", "b/{}/o", bucket, json_out=True, **asked)
-    return KeyPage([str(item["name"]) for item in page.get("items", ())], page.get("nextPageToken"))
+    items = page.get("items", ())
+    keys = [StoredKey(str(item["name"]), str(item.get("generation", ""))) for item in items]
+    return KeyPage(keys, page.get("nextPageToken"))
 
 
 def _azure_page(fs: Any, container: str, prefix: str, begin: str, token: str | None) -> KeyPage:
@@ -73,7 +86,11 @@ async def _azure_page_async(
         )
         keys = []
         async for page in pages:
-            keys = [str(blob.name) async for blob in page if not _is_folder(blob.metadata)]
+            keys = [
+                StoredKey(str(blob.name), str(blob.etag))
+                async for blob in page
+                if not _is_folder(blob.metadata)
+            ]
             break
         return KeyPage(keys, pages.continuation_token or None)
 

@@ -17,8 +17,8 @@ from typing import Any, BinaryIO, TypeVar
 
 from ....protocol.errors import InvalidRequest, RowError, Unavailable
 from ....protocol.file_words import reason_of
-from .files import FileStore, FolderEntry, is_web, missing
-from .listings import ListPage, key_lister
+from .files import FileStore, FileVersion, FolderEntry, is_web, missing
+from .listings import ListPage, StoredKey, key_lister
 from .refusals import is_unknown, refused
 from .web import web_files
 
@@ -172,9 +172,18 @@ class RemoteFiles(FileStore):
 
         With `begin` some of those before it may be among them.
         """
-        return None if self._list is None else self._keys(self._list, folder, begin)
+        if self._list is None:
+            return None
+        return (found.key for found in self._keys(self._list, folder, begin))
 
-    def _keys(self, list_page: ListPage, folder: str, begin: str) -> Iterator[str]:
+    def versions(self, folder: str, after: str = "") -> Iterator[tuple[str, FileVersion]] | None:
+        """Objects below a prefix, each by its tag: they appear whole."""
+        if self._list is None:
+            return None
+        found = self._keys(self._list, folder, after)
+        return ((key, FileVersion(tag)) for key, tag in found if key > after)
+
+    def _keys(self, list_page: ListPage, folder: str, begin: str) -> Iterator[StoredKey]:
         bucket, _, prefix = folder.rstrip("/").partition("/")
         prefix = f"{prefix}/" if prefix else ""
         first, token = f"{prefix}{begin}" if begin else "", None
@@ -187,9 +196,9 @@ class RemoteFiles(FileStore):
                     raise
                 first = ""  # a bucket that cannot be listed from a key on: from all of them, then
                 continue
-            for key in page.keys:
+            for key, tag in page.keys:
                 if not key.endswith("/"):  # one that stands for its folder
-                    yield key[len(prefix) :]
+                    yield StoredKey(key[len(prefix) :], tag)
             token = page.next
             if token is None:
                 return

@@ -21,6 +21,8 @@ class FoundFile(NamedTuple):
     #: From the folder where the walk began.
     path: str
     reason: str = ""
+    #: What its row is called, where that is not the path.
+    id: str = ""
 
 
 class Pattern:

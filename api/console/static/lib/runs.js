@@ -37,6 +37,8 @@ import { counted, duration, number, percent } from "./format.js";
  * @property {{files: {name: string, bytes: number}[], files_total: number, bytes: number, place: string | null} | null} output
  * @property {number} sample
  * @property {boolean} held
+ * @property {{following: boolean, finishing: boolean, every_s: number, since: string | null, found_at: string | null, files: number, waiting: number, trouble: string} | null} [follow]
+ * @property {string | null} [looked_at]
  * @property {Record<string, any>} metadata
  * @property {string | null} cloned_from
  *
@@ -66,6 +68,11 @@ export function isOver({ state }) {
 /** Whether something of it is being done. @param {Run} run */
 export function goesOn({ state }) {
   return ["planning", "running", "merging"].includes(state);
+}
+
+/** Whether it takes what comes to its source. @param {Run} run */
+export function follows({ follow }) {
+  return Boolean(follow?.following);
 }
 
 /** What it is called. @param {{id: string, name: string}} run */

@@ -5,12 +5,12 @@ import { badge } from "../lib/badge.js";
 import { coded } from "../lib/code_words.js";
 import { copyButton } from "../lib/copy.js";
 import { failure } from "../lib/failure.js";
-import { counted, number } from "../lib/format.js";
+import { counted, number, time } from "../lib/format.js";
 import { again, whileShown } from "../lib/lifetime.js";
 import { liveRun } from "../lib/live_run.js";
 import { redraw } from "../lib/redraw.js";
 import { href } from "../lib/router.js";
-import { isOver, nameOf } from "../lib/runs.js";
+import { follows, isOver, nameOf } from "../lib/runs.js";
 import { compare } from "./run_compare.js";
 import { deeds, goOn } from "./run_deeds.js";
 import { overview } from "./run_overview.js";
@@ -88,5 +88,16 @@ function standing(seen) {
   if (seen.state === "paused") {
     return html`<div class="notice warn" role="status"><p>Paused: nothing of it runs. What is done stays.</p></div>`;
   }
-  return nothing;
+  return follows(seen) ? following(seen) : nothing;
+}
+
+/** How it follows its source. @param {Run} seen */
+function following({ follow, looked_at }) {
+  if (!follow) return nothing;
+  return html`<div class=${`notice${follow.trouble ? " warn" : ""}`} role="status">
+    <p><strong>${follow.finishing ? "Taking no more." : "Following its source"}</strong>${follow.since ? html` since ${time(follow.since)}` : nothing}:
+      ${counted(follow.files, "file")} so far${follow.found_at ? html`, the last ${time(follow.found_at)}` : nothing}${
+        follow.waiting ? `; ${counted(follow.waiting, "file")} ${follow.waiting === 1 ? "waits" : "wait"}` : ""
+      }.${looked_at ? html` Looked ${time(looked_at)}.` : nothing} What is answered can be downloaded meanwhile.</p>
+    ${follow.trouble ? html`<p>Its source could not be read: ${follow.trouble}. It looks again.</p>` : nothing}</div>`;
 }

@@ -5,7 +5,7 @@ import { confirmed } from "../lib/dialog.js";
 import { call, callJson } from "../lib/http.js";
 import { liveRun } from "../lib/live_run.js";
 import { go, href } from "../lib/router.js";
-import { isOver, nameOf, pathOf } from "../lib/runs.js";
+import { follows, isOver, nameOf, pathOf } from "../lib/runs.js";
 import { told } from "../lib/toast.js";
 import { forgotten } from "./runs.js";
 
@@ -18,6 +18,7 @@ export function deeds(run) {
   return html`<div class="buttons">
     ${over || stands ? nothing : html`<button type="button" @click=${() => ask(run, "pause", "Paused. Rows in flight end first.")}>Pause</button>`}
     ${run.state === "paused" ? html`<button type="button" class="primary" @click=${() => goOn(run)}>Go on</button>` : nothing}
+    ${follows(run) && !run.follow?.finishing ? html`<button type="button" @click=${() => ask(run, "finish", "It takes no more, and ends once all is answered.")}>Finish</button>` : nothing}
     ${over ? nothing : html`<button type="button" @click=${() => cancel(run)}>Cancel…</button>`}
     <a class="button" href=${href(["runs", "new"], { from: run.id })}>Clone…</a>
     ${over ? html`<button type="button" @click=${() => forget(run)}>Forget…</button>` : nothing}

@@ -35,6 +35,7 @@ let choice = { id: "", format: "", waits: false };
 
 /** @param {Run} run */
 export function downloads(run) {
+  if (run.follow && run.state !== "succeeded") return run.shards.done ? soFar(run) : nothing;
   if (run.state !== "succeeded" || !run.output) return nothing;
   if (choice.id !== run.id) choice = { id: run.id, format: "", waits: false };
   const { files, files_total: all, bytes: size, place } = run.output;
@@ -66,6 +67,15 @@ export function downloads(run) {
         ${choice.waits ? "A worker makes it…" : "Download"}</button>
     </div>
     <p class="help">Several files come as one zip. Another format is made of the same answers: nothing is computed again.</p>
+  </section>`;
+}
+
+/** What a run has answered that follows its source. @param {Run} run */
+function soFar(run) {
+  if (choice.id !== run.id || choice.format) choice = { id: run.id, format: "", waits: false };
+  return html`<section class="card" aria-labelledby="files-title"><h2 id="files-title">Files</h2>
+    <p>All that is answered by now, as ${run.format || "jsonl"}.</p>
+    <button type="button" class="primary" ?disabled=${choice.waits} @click=${() => told(download(run))}>Download so far</button>
   </section>`;
 }
 

@@ -39,7 +39,7 @@ class Draft {
     if (!from) return;
     this.source.kind = "place";
     this.source.place = from.source;
-    this.options = { ...this.options, name: from.name, format: from.format, inputs: { ...from.inputs }, sample: from.sample ? String(from.sample) : "" };
+    this.options = { ...this.options, name: from.name, format: from.format, follow: Boolean(from.follow), inputs: { ...from.inputs }, sample: from.sample ? String(from.sample) : "" };
   }
 
   /** A key by which the same, sent twice, starts one run. @param {string} body */
@@ -149,6 +149,10 @@ function output(here, task) {
     options[name] = /** @type {HTMLInputElement} */ (event.target).value.trim();
     redraw();
   };
+  const follow = (/** @type {Event} */ event) => {
+    options.follow = /** @type {HTMLInputElement} */ (event.target).checked;
+    redraw();
+  };
   return html`<div class="fields">
     <label class="field"><span>Name</span>
       <input name="name" .value=${options.name} maxlength="200" autocomplete="off" @input=${set("name")}>
@@ -162,6 +166,8 @@ function output(here, task) {
     <label class="field"><span>Sample first</span>
       <input name="sample" type="number" min="0" step="1" placeholder="no: all rows at once" .value=${options.sample} @input=${set("sample")}>
       <span class="help">So many rows are answered first; then it holds, and you look at them before the rest.</span></label>
+    <label class="check"><input type="checkbox" name="follow" .checked=${options.follow} @change=${follow}>
+      <span>Follow the folder or bucket <span class="help">Files that come later are answered as they come, until you say that it is enough.</span></span></label>
   </div>`;
 }
 
@@ -171,7 +177,7 @@ function output(here, task) {
  */
 function cleared(here) {
   const sameTask = (entries.value ?? []).find(({ name }) => name === here.model)?.task === here.from?.task;
-  return { name: "", format: "", sample: 0, inputs: {}, ...(sameTask ? {} : { columns: {} }), ...(here.model === here.from?.model ? {} : { task: "", version: "" }) };
+  return { name: "", format: "", sample: 0, follow: false, inputs: {}, ...(sameTask ? {} : { columns: {} }), ...(here.model === here.from?.model ? {} : { task: "", version: "" }) };
 }
 
 /**

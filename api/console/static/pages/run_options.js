@@ -8,6 +8,7 @@ import { Missing, helpOf, titleOf } from "../widgets/declaration.js";
  * @property {string} name
  * @property {string} format
  * @property {string} sample
+ * @property {boolean} follow
  * @property {Record<string, any>} inputs that all rows share
  * @property {Record<string, string>} columns by the input that each fills; "id" among them
  * @property {Record<string, string>} others
@@ -15,7 +16,7 @@ import { Missing, helpOf, titleOf } from "../widgets/declaration.js";
 
 /** @returns {Options} */
 export function nothingGiven() {
-  return { name: "", format: "", sample: "", inputs: {}, columns: {}, others: {} };
+  return { name: "", format: "", sample: "", follow: false, inputs: {}, columns: {}, others: {} };
 }
 
 /** What is a file, and so a row's own. */
@@ -114,11 +115,12 @@ function column(options, name) {
  * @returns {Record<string, any>}
  */
 export function given(options, task) {
-  const { name, format, sample, others, columns } = options;
+  const { name, format, sample, follow, others, columns } = options;
   /** @type {Record<string, any>} */
   const told = {};
   if (name) told["name"] = name;
   if (format) told["format"] = format;
+  if (follow) told["follow"] = true;
   if (sample) told["sample"] = numberOf("Sample first", sample);
   for (const [key, title] of LIMITS) if (others[key]) told[key] = numberOf(title, others[key]);
   if (others["every"]) told["every"] = numberOf("A frame every", others["every"]);

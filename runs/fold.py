@@ -1,0 +1,241 @@
+"""Small shards of a run that follows its source, put together: a run may go on for years.
+
+What they came to stays as it was, byte for byte: their parts of the output are put one after
+another, as the run's last step would.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import fields
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+from pydantic_core import to_json
+
+from ..client.annotate.ledger import Ledger
+from ..client.annotate.output import Findings
+from ..client.annotate.pieces import (
+    ERRORS,
+    FINDINGS,
+    ROWS,
+    joined,
+    read_findings,
+)
+from ..client.annotate.report import SAMPLED
+from ..client.annotate.segments import SegmentTaker, rows_of, sampled_of, take_in, take_in_rows
+from ..jobs.call import Queue
+from ..jobs.follow_records import Replaced
+from ..jobs.run_blobs import (
+    StoredFile,
+    manifest,
+    part_key,
+    pictures_key,
+    put_output,
+    read_stored,
+    shard_key,
+    sheet_key,
+)
+from ..jobs.run_follow import tell_fold
+from ..jobs.run_records import RunOutput, Shard, ShardCounts
+from ..jobs.settings import JobsSettings
+from ..jobs.stores import Store
+from .hold import StepHold, StepLost
+from .shard_files import FILES, packed_files, shard_files
+from .sheet_fold import SheetFold
+
+#: Shards of one size that are put together, at least; fewer where there is no room for more rows.
+TOGETHER, _FEWEST = 32, 8
+
+#: Seconds for which what was put together is there for whoever reads it.
+_KEPT_S = 120.0
+
+
+def foldable(shards: Sequence[Shard], most_rows: int) -> list[list[Shard]]:
+    """Which shards are to be one: neighbours of one size, up to the first that is not done."""
+    found: list[list[Shard]] = []
+    group: list[Shard] = []
+
+    def end(fewest: int) -> None:
+        if len(group) >= fewest:
+            found.append(list(group))
+        group.clear()
+
+    for shard in shards:
+        if shard.state != "done" or shard.piece is None:
+            break
+        is_full = sum(each.rows for each in group) + shard.rows > most_rows
+        if group and (is_full or shard.folds != group[0].folds):
+            end(_FEWEST if is_full else TOGETHER)
+        group.append(shard)
+    end(TOGETHER)
+    return found
+
+
+class Fold:
+    """Puts shards together, by who holds the run's step `follow`."""
+
+    def __init__(
+        self, hold: StepHold, queue: Queue, store: Store, jobs: JobsSettings, head: str
+    ) -> None:
+        """`head` is what an output begins with before its first row."""
+        self._hold, self._queue, self._store, self._jobs = hold, queue, store, jobs
+        self._run_id, self._head = hold.step.run_id, head.encode(errors="surrogateescape")
+
+    def make_one(
+        self, shards: Sequence[Shard], segments: Mapping[int, Sequence[str]], folder: Path
+    ) -> list[Replaced]:
+        """Put shards together; what is to go from the store when nobody reads it any more.
+
+        Raises StepEnded, Unavailable.
+        """
+        first, name = shards[0], f"f{self._hold.attempt}-{shards[0].number}"
+        with Ledger(folder / f"fold-{first.number}") as ledger:
+            ledger.begin(reuse=True)
+            taker = SegmentTaker(ledger)
+            sheet = self._gather(ledger, shards, segments)
+            piece = self._piece(ledger, shards, folder, name)
+            segment = taker.segment()
+            for key, body in (
+                (shard_key(self._run_id, first.number, "rows", name), rows_of(ledger)),
+                (shard_key(self._run_id, first.number, "segment", name), segment),
+                (shard_key(self._run_id, first.number, FILES, name), self._files(shards)),
+                (sheet_key(self._run_id, first.number, name), bytes(sheet.body)),
+                (sheet_key(self._run_id, first.number, name) + ".index", to_json(sheet.index)),
+                (pictures_key(self._run_id, first.number, name), bytes(sheet.pictures)),
+            ):
+                self._hold.check()
+                if body:
+                    self._store.put(key, body)
+        one = _one(shards, name, piece, has_pictures=bool(sheet.pictures))
+        numbers = [shard.number for shard in shards]
+        call = tell_fold(self._hold.step, one, name if segment else "", numbers, self._jobs)
+        if not self._queue.run(call):
+            raise StepLost
+        return [_replaced(shard, segments.get(shard.number, ())) for shard in shards]
+
+    def _gather(
+        self, ledger: Ledger, shards: Sequence[Shard], segments: Mapping[int, Sequence[str]]
+    ) -> SheetFold:
+        base, sheet = 0, SheetFold(self._store, self._run_id)
+        for shard in shards:
+            names = segments.get(shard.number, ())
+            take_in(ledger, (self._blob(shard, "segment", name) for name in names))
+            base += take_in_rows(ledger, self._blob(shard, "rows", shard.rows_blob), base, SAMPLED)
+            sheet.add(shard)
+        sheet.end()
+        return sheet
+
+    def _blob(self, shard: Shard, kind: str, name: str) -> bytes:
+        self._hold.check()
+        key = shard_key(self._run_id, shard.number, kind, name)
+        return self._store.get(self._store.ref(key))
+
+    def _files(self, shards: Sequence[Shard]) -> bytes:
+        return packed_files(
+            file for shard in shards for file in shard_files(self._store, self._run_id, shard)
+        )
+
+    def _piece(self, ledger: Ledger, shards: Sequence[Shard], folder: Path, name: str) -> RunOutput:
+        rows, errors = folder / ROWS, folder / ERRORS
+        found: list[Findings] = []
+        with rows.open("wb") as all_rows, errors.open("wb") as all_errors:
+            for shard in shards:
+                piece = shard.piece or RunOutput()
+                files = {file.name: file for file in manifest(self._store, piece)}
+                all_rows.writelines(self._rows(piece, files[ROWS], is_first=not found))
+                if ERRORS in files:
+                    all_errors.writelines(self._chunks(piece, files[ERRORS]))
+                found.append(read_findings(b"".join(self._chunks(piece, files[FINDINGS]))))
+        return self._put(ledger, shards[0].number, folder, name, found)
+
+    def _rows(self, piece: RunOutput, file: StoredFile, *, is_first: bool) -> Iterator[bytes]:
+        """A piece's rows, without the head that only the first one keeps."""
+        begin = StoredFile(file.name, file.offset, min(len(self._head), file.bytes))
+        if not is_first and b"".join(self._chunks(piece, begin)) == self._head:
+            size = begin.bytes
+            file = StoredFile(file.name, file.offset + size, file.bytes - size)
+        return self._chunks(piece, file)
+
+    def _chunks(self, piece: RunOutput, file: StoredFile) -> Iterator[bytes]:
+        for chunk in read_stored(self._store, piece, file):
+            self._hold.check()
+            yield chunk
+
+    def _put(
+        self, ledger: Ledger, number: int, folder: Path, name: str, found: Sequence[Findings]
+    ) -> RunOutput:
+        findings = joined(found)
+        key = shard_key(self._run_id, number, "piece", name)
+        with ExitStack() as stack:
+            files: list[tuple[str, BinaryIO]] = [
+                (file, stack.enter_context((folder / file).open("rb")))
+                for file in (ROWS, *((ERRORS,) if findings.failed else ()))
+            ]
+            files += [
+                (FINDINGS, BytesIO(_told(findings))),
+                ("sampled", BytesIO(sampled_of(ledger))),
+            ]
+            return put_output(self._store, key, files)
+
+    def forget(self, replaced: Replaced) -> None:
+        """Let go what the store has of shards that another stands for."""
+        number, names = replaced.number, replaced.names
+        keys = [shard_key(self._run_id, number, "segment", name) for name in replaced.segments]
+        keys += [shard_key(self._run_id, number, FILES, name) for name in replaced.files]
+        for name in names:
+            sheet, piece = sheet_key(self._run_id, number, name), replaced.piece
+            keys += [shard_key(self._run_id, number, "rows", name), sheet, f"{sheet}.index"]
+            keys += [pictures_key(self._run_id, number, name), f"{piece}/manifest"]
+            keys += [part_key(piece, part) for part in range(replaced.parts)]
+        for key in keys:
+            self._store.delete(self._store.ref(key))
+
+
+def _told(findings: Findings) -> bytes:
+    """Findings as `read_findings` takes them."""
+    return to_json({field.name: getattr(findings, field.name) for field in fields(findings)})
+
+
+def _one(shards: Sequence[Shard], name: str, piece: RunOutput, *, has_pictures: bool) -> Shard:
+    """The record of the one that stands for some."""
+    first, last = shards[0], shards[-1]
+    counts = {
+        field: sum(getattr(shard, field) for shard in shards) for field in ShardCounts.model_fields
+    }
+    return Shard(
+        **counts,
+        number=first.number,
+        part={FILES: name},
+        state="done",
+        planned=sum(shard.planned or 0 for shard in shards),
+        first=first.first,
+        folds=first.folds + 1,
+        rows=sum(shard.rows for shard in shards),
+        sheet=name,
+        piece=piece,
+        rows_blob=name,
+        has_pictures=has_pictures,
+        ended_at_ms=last.ended_at_ms,
+    )
+
+
+def _replaced(shard: Shard, segments: Sequence[str]) -> Replaced:
+    piece = shard.piece or RunOutput()
+    return Replaced(
+        at_ms=time.time_ns() // 1_000_000,
+        number=shard.number,
+        names=sorted({shard.sheet, shard.rows_blob}),
+        segments=list(segments),
+        files=[shard.part[FILES]],
+        piece=piece.key,
+        parts=piece.parts,
+    )
+
+
+def is_over(at_ms: int) -> bool:
+    """Whether nobody reads any more what was put together then."""
+    return time.time() - at_ms / 1000 > _KEPT_S
