@@ -94,7 +94,7 @@ class Sheet:
 
     def add_all(self, ledger: Ledger) -> Findings:
         """Add every row of the shard; answers what was found in them."""
-        findings, answers = Findings(), StoredAnswers(ledger, self._origin.task)
+        findings, answers = Findings(first=self._first), StoredAnswers(ledger, self._origin.task)
         for local in ledger.placed():
             placed = local._replace(position=local.position + self._first)
             findings.rows += 1

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from ...jobs.run_records import Run, RunExport, RunSpec
+from ...jobs.run_rows import Sheets
 from ...jobs.runs import (
     ask_export,
     command_run,
@@ -21,7 +22,6 @@ from ..access.caller import caller
 from ..access.keys import make
 from ..http.ids import shown_id
 from .held_uploads import hold
-from .run_rows import Sheets
 from .service import Service
 
 #: Pages of ids that one page of a filtered list looks at.

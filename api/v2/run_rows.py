@@ -8,11 +8,11 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from ...jobs.run_compare import compared
 from ...jobs.run_records import Run
+from ...jobs.run_rows import PlacedRow, RowsWanted
 from ...protocol.errors import InvalidRequest
 from ..access.caller import caller
-from ..core.run_compare import compared
-from ..core.run_rows import PlacedRow, RowsWanted
 from ..core.run_service import find_run, sheets_of, sheets_of_both
 from ..core.run_views import run_path
 from ..core.service import Service

@@ -11,7 +11,9 @@ from typing import Any
 from pydantic_core import to_json
 
 from ...protocol.errors import WherryError
-from ...tasks.annotations.fits import text_field
+from ...tasks.annotations.drift import drift_notes, drift_view, drifts
+from ...tasks.annotations.fits import lists_guesses, text_field
+from ...tasks.annotations.stretches import stretches_view
 from .compute import compute_s
 from .errors_file import failed_ids
 from .fleet import Fleet
@@ -129,6 +131,7 @@ def sum_up(
 ) -> Summary:
     """Write what is to be said of an output, whose files are in a folder."""
     out, errors, ended = options.out, beside(options.out, ERRORS), time.monotonic()
+    findings.notes += drift_notes(drifts(findings.stretches))
     summary = Summary(
         out=out,
         errors=errors if findings.failed else None,
@@ -199,6 +202,7 @@ def _since(before: float | None, after: float | None) -> float | None:
 
 def view(summary: Summary) -> dict[str, Any]:
     """A summary as JSON."""
+    stretches = summary.findings.stretches
     return {
         "out": str(summary.out),
         "errors": str(summary.errors) if summary.errors else None,
@@ -216,8 +220,12 @@ def view(summary: Summary) -> dict[str, Any]:
         "task": summary.origin.task.name,
         "parameters": dict(summary.origin.parameters),
         "labels": dict(summary.findings.labels.most_common()),
+        "first_labels": lists_guesses(summary.origin.task.output),
         "score_histogram": summary.findings.scores,
         "error_types": dict(summary.findings.error_types),
+        "failures": summary.findings.reasons.as_json(),
+        "drift": drift_view(drifts(stretches)),
+        "stretches": stretches_view(stretches),
         "notes": summary.findings.notes,
         "warned": summary.findings.warned,
         "warnings": summary.findings.warnings,

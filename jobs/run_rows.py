@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
-from ...jobs.run_blobs import SheetBlock, pictures_key, read_block, sheet_index
-from ...jobs.run_records import Run, Shard
-from ...jobs.stores import Store
-from ...protocol.errors import InvalidRequest, NotFound
+from ..protocol.errors import InvalidRequest, NotFound
+from .run_blobs import SheetBlock, pictures_key, read_block, sheet_index
+from .run_records import Run, Shard
+from .stores import Store
 
 #: Blocks that one page reads, at most: it may then have fewer rows than asked for, and goes on.
 _MOST_BLOCKS = 60

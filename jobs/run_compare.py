@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pydantic_core import to_json
 
-from ...protocol.errors import InvalidRequest
+from ..protocol.errors import InvalidRequest
 from .run_rows import ORDERED_ROWS, Place, PlacedRow, Sheets, fitting
 
 
