@@ -89,6 +89,10 @@ def annotate_command(
     media_prefix: Annotated[
         str, typer.Option(help="What the path of a row's file begins with for Label Studio.")
     ] = "",
+    near_duplicates: Annotated[
+        bool,
+        typer.Option("--near-duplicates", help="Look for pictures that look alike, among all."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Run 50 rows, predict.")] = False,
     detach: Annotated[
         bool, typer.Option("--detach", help="Let the fleet do it: this command ends at once.")
@@ -103,6 +107,9 @@ def annotate_command(
         float, typer.Option(min=0, help="Detached: break off past so much device time.")
     ] = 0,
     name: Annotated[str, typer.Option(help="Detached: what to call the run.")] = "",
+    compare: Annotated[
+        str, typer.Option(help="Detached: a run to hold the output against at its end.")
+    ] = "",
     patience: Annotated[
         float, typer.Option(min=0, help="Seconds to wait for a server that is away.")
     ] = _PATIENCE_S,
@@ -121,6 +128,7 @@ def annotate_command(
         sample=sample,
         max_device_seconds=max_device_seconds,
         name=name,
+        compare=compare,
     )
     if not out and not detach:
         raise typer.BadParameter("name where the annotations go: --out")
@@ -143,6 +151,7 @@ def annotate_command(
         images=images,
         split=_shares(split),
         media_prefix=media_prefix,
+        near_duplicates=near_duplicates,
     )
     if detach:
         refuse_staying(

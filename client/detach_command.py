@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 #: Options of the command that a run takes by the same names.
 _SAME = (
     *("task", "format", "parameters", "inputs", "columns", "every", "frames"),
-    *("max_errors", "overwrite", "images", "split", "media_prefix"),
+    *("max_errors", "overwrite", "images", "split", "media_prefix", "near_duplicates"),
 )
 
 

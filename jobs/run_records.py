@@ -49,6 +49,10 @@ class RunColumns(BaseModel):
     fields: dict[str, str] = Field(default_factory=dict)
 
 
+#: Fields of a spec that earlier versions had not.
+_LATE = ("near_duplicates", "compare")
+
+
 class RunSpec(BaseModel):
     """What a client asked for; it never changes."""
 
@@ -93,11 +97,17 @@ class RunSpec(BaseModel):
     created_at_ms: int
     #: The run that this is a clone of; "" for none.
     cloned_from: str = ""
+    #: Whether pictures that look alike are looked for among all; else among those that are kept.
+    near_duplicates: bool = False
+    #: The run that its output is held against at its end; "" for none.
+    compare: str = ""
 
     @property
     def fingerprint(self) -> str:
         """What tells it from another of its id: all but when it was made."""
-        text = self.model_dump_json(exclude={"created_at_ms"})
+        # What is as it was before there was such a field is left out: a run's stays what it was.
+        late = {name for name in _LATE if getattr(self, name) == RunSpec.model_fields[name].default}
+        text = self.model_dump_json(exclude={"created_at_ms", *late})
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -186,6 +196,8 @@ class Shard(ShardCounts):
     #: How the key of its rows ends; "" before it is done.
     rows_blob: str = ""
     has_pictures: bool = False
+    #: What else is in the store beside its sheet, by `run_blobs.quality_key`'s kinds.
+    told: tuple[str, ...] = ()
     ended_at_ms: int = 0
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..client.annotate.annotate import Summary, view
 from ..client.annotate.ledger_file import LedgerHeld
 from ..jobs.fleet_queue import open_blocking
 from ..jobs.group import Group
@@ -52,6 +51,7 @@ from .fleet import RunClient
 from .hold import StepCanceled, StepEnded, StepHold, StepLost
 from .merge import Merge
 from .plan import plan_run
+from .quality import brief
 from .settings import RunSettings
 from .shard import ShardRun
 from .sources import check_out, run_place
@@ -72,9 +72,6 @@ _PAUSE_S = 2.0
 #: Seconds without a ticket, while steps wait and this process is free, after which Celery's
 #: consumer is restarted.
 _PATIENCE_S = 10.0
-
-#: Parts of a summary that are long.
-_LONG = ("stretches",)
 
 #: What stands for the steps that wait, for whoever judges whether tickets come.
 _WAITING = Group(FAMILY, "-", "-")
@@ -247,7 +244,7 @@ class RunWorker:
                 self._jobs,
                 output=output,
                 notes=summary.findings.notes,
-                summary=_brief(summary),
+                summary=brief(summary),
             )
         )
 
@@ -323,8 +320,3 @@ class RunWorker:
                     self._store.delete(blob.ref)
                 if time.time() - at_ms / 1000 > LEASES * self._jobs.lease_ttl_s:
                     self._queue.run(removed(run_id, self._jobs))
-
-
-def _brief(summary: Summary) -> dict[str, Any]:
-    """A summary for the run's record, which is read often: its report has the long parts too."""
-    return {name: told for name, told in view(summary).items() if name not in _LONG}

@@ -35,6 +35,7 @@ async def begin_run(service: Service, spec: RunSpec, *, closed: bool) -> bool:
     """
     if spec.webhook:
         await service.submitter.outbound.check_webhook(spec.webhook)
+    await check_compared(service, spec)
     await hold(service, spec.source, spec.id)
     who, key = caller.get(), dict[str, str]()
     if closed:
@@ -87,6 +88,14 @@ async def find_run(service: Service, stored_id: str) -> Run:
     if not found:
         raise NotFound(f"no run {shown_id(stored_id)[:100]!r}")
     return found[0]
+
+
+async def check_compared(service: Service, spec: RunSpec) -> None:
+    """Raise InvalidRequest where the run that another is to be held against is not there."""
+    if not spec.compare:
+        return
+    if spec.compare == spec.id or not await find_runs(service, [spec.compare]):
+        raise InvalidRequest(f"compare: no run {shown_id(spec.compare)[:100]!r}")
 
 
 async def list_runs(

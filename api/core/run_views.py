@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 from ...jobs.owned import NOBODY
 from ...jobs.run_records import Run, RunOutput, RunState, Shard
+from ...tasks.annotations.fits import lists_guesses
+from ...tasks.registry import get_task
 from ..http.ids import shown_id
 from .views import timestamp
 
@@ -63,6 +65,8 @@ def run_view(run: Run) -> dict[str, Any]:
         },
         "labels": at.labels,
         "scores": at.scores,
+        # Whether labels and scores are those of each row's first: the others are what it is not.
+        "first_labels": _has_guesses(run),
         "error_types": at.error_types,
         "warned": at.warned,
         "left_out": run.plan.left_out if run.plan else {},
@@ -71,10 +75,20 @@ def run_view(run: Run) -> dict[str, Any]:
         "exports": {name: export.state for name, export in at.exports.items()},
         "sample": spec.sample,
         "held": run.state is RunState.HELD,
+        "near_duplicates": spec.near_duplicates,
+        "compare": shown_id(spec.compare) if spec.compare else None,
         "metadata": spec.metadata or {},
         "cloned_from": shown_id(spec.cloned_from) if spec.cloned_from else None,
         "links": _links(spec.id),
     }
+
+
+def _has_guesses(run: Run) -> bool:
+    name = run.plan.task if run.plan else run.spec.task
+    try:
+        return bool(name) and lists_guesses(get_task(name).output)
+    except ValueError:  # a task of a package that is not here any more
+        return False
 
 
 def _rows_per_s(run: Run, done: int) -> float:
@@ -107,7 +121,10 @@ def _output_view(output: RunOutput | None) -> dict[str, Any] | None:
 
 def _links(run_id: str) -> dict[str, str]:
     path = run_path(run_id)
-    names = ("events", "rows", "shards", "compare", "output", "pause", "resume", "cancel", "clone")
+    names = (
+        *("events", "rows", "shards", "quality", "report", "pick", "compare", "output"),
+        *("pause", "resume", "cancel", "clone"),
+    )
     return {"self": path} | {name: f"{path}/{name}" for name in names}
 
 

@@ -12,13 +12,13 @@ from typing import Any
 
 from ...protocol.errors import RowError
 from ...tasks.annotations.fits import lists_guesses
+from ...tasks.annotations.reasons import FailureReasons
 from ...tasks.annotations.stretches import SCORE_BINS, Stretches
 from ...tasks.base import TaskOutput
 from ...tasks.vision.documents import DocumentsOutput
 from .errors_file import error_line
 from .formats import OutputLayout, Writer
 from .ledger import Ledger, LedgerRow
-from .reasons import FailureReasons
 from .rows import Annotation, Origin
 from .stored_answers import StoredAnswers
 
@@ -80,7 +80,7 @@ class Findings:
         self.failed += 1
         self.error_types[failure.error_type] += 1
         self.stretches.failed(self.first + self.rows - 1)
-        self.reasons.add(failure)
+        self.reasons.add(failure.error_type, failure.error, failure.id, failure.path)
         if len(self.errors) < WARNINGS:
             self.errors[failure.id] = failure.error
 

@@ -6,25 +6,28 @@ Formats of lines are written piece by piece, wherever the parts are, and put one
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from pydantic_core import from_json, to_json
 
+from ...tasks.annotations.reasons import FailureReasons
 from ...tasks.annotations.stretches import Stretches
 from .formats import Writer
 from .ledger import Ledger
 from .output import WARNINGS, Findings, Seen, write_output
-from .reasons import FailureReasons
 from .rows import Origin
 
 #: What a piece's files are called.
 ROWS, ERRORS, FINDINGS = "rows", "errors", "findings"
 
 #: Parts of findings that have a form of their own.
-_OWN = {"stretches": Stretches, "reasons": FailureReasons}
+_OWN: Mapping[str, type[Stretches] | type[FailureReasons]] = {
+    "stretches": Stretches,
+    "reasons": FailureReasons,
+}
 
 
 class OutputPiece(NamedTuple):
@@ -58,7 +61,7 @@ def read_findings(told: bytes) -> Findings:
     found = from_json(told)
     counters = {name: Counter(found[name]) for name in ("labels", "error_types")}
     # Pieces of an earlier version have none.
-    own = {name: kind.of_json(found[name]) for name, kind in _OWN.items() if name in found}
+    own = {name: kind.of_json(found[name]) for name, kind in _OWN.items() if name in found}  # type: ignore[arg-type] # each its own
     return Findings(**{**found, **counters, **own})
 
 

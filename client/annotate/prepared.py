@@ -67,6 +67,8 @@ class Options:
     split: Mapping[str, float] = field(default_factory=dict)
     #: What the place of a row's file begins with for Label Studio.
     media_prefix: str = ""
+    #: Whether pictures are looked for that look alike: each is decoded for that.
+    near_duplicates: bool = False
 
     @property
     def samples(self) -> bool:

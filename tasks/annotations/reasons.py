@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from .ledger import LedgerRow
-
 #: Reasons that are counted one by one, rows that are named for each, characters of one.
 _MOST, _EXAMPLES, _LONG = 50, 3, 300
+
+#: Characters of a name that may stand in a message by chance.
+_SHORT = 2
 
 #: What a message quotes of its row, and numbers in it.
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
@@ -39,9 +40,9 @@ class FailureReasons:
 
     __hash__ = None  # type: ignore[assignment] # they change
 
-    def add(self, failure: LedgerRow) -> None:
+    def add(self, error_type: str, message: str, row_id: str, path: str) -> None:
         """Count a row that failed."""
-        self._count(failure.error_type, reason_of_row(failure), 1, (failure.id,))
+        self._count(error_type, reason_of(message, row_id, path), 1, (row_id,))
 
     def _count(self, error_type: str, reason: str, rows: int, examples: Sequence[str]) -> None:
         key = (error_type, reason)
@@ -78,11 +79,11 @@ class FailureReasons:
         return reasons
 
 
-def reason_of_row(failure: LedgerRow) -> str:
+def reason_of(message: str, row_id: str, path: str) -> str:
     """A failed row's message as it would read of any row of its kind."""
-    text = failure.error
-    for own in (failure.path, failure.id):
-        if len(own) > 2:
+    text = message
+    for own in (path, row_id):
+        if len(own) > _SHORT:
             text = text.replace(own, "…")
     text = _NUMBER.sub("N", _QUOTED.sub("…", text)).partition("\n")[0].strip()
     return text[:_LONG] or "no reason was kept"
