@@ -8,6 +8,9 @@ from typing import Any
 #: From nothing to all.
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
+#: A share of failures in a stretch that has a line of blocks drawn.
+_PLAIN = 0.05
+
 #: Reasons and stretches that are told.
 _FEW = 5
 
@@ -46,8 +49,8 @@ def _along(first: list[str], stretches: list[Mapping[str, Any]]) -> Iterable[tup
     for label in first:
         shares = [_share(each["labels"][0], each["rows"] - each["failed"]) for each in stretches]
         yield "", f"{''.join(map(_block, shares))}  share of {label}"
-    if any(each["failed"] for each in stretches):
-        shares = [_share(each["failed"], each["rows"]) for each in stretches]
+    shares = [_share(each["failed"], each["rows"]) for each in stretches]
+    if any(share and share >= _PLAIN for share in shares):
         yield "", f"{''.join(map(_block, shares))}  share that failed"
 
 

@@ -57,10 +57,14 @@ class Quality:
             "failures": reasons.as_json(),
         }
 
-    def near(self, check: Callable[[], None] = lambda: None) -> NearRows | None:
-        """Pictures that look alike; None where none was looked at."""
+    def near(
+        self, check: Callable[[], None] = lambda: None, *, most: int | None = None
+    ) -> NearRows | None:
+        """Pictures that look alike, among the first `most` or so; None where none was looked at."""
         pictures = Pictures()
         for shard in self._shards:
+            if most is not None and len(pictures) >= most:
+                break
             if SEEN in shard.told:
                 check()
                 pictures.add(Pictures(self._get(shard, SEEN)), shard.moved)
@@ -71,6 +75,11 @@ class Quality:
         rows = self._sheets.of_indexes(wanted)
         ids = {at: str(placed.row["id"]) for at, placed in rows.items()}
         return NearRows(near_view(found, ids), rows)
+
+    def named(self, told: dict[str, Any]) -> NearRows:
+        """What was found at the end, with the rows that it names."""
+        wanted = {row["index"] for group in told["listed"] for row in group["rows"]}
+        return NearRows(told, self._sheets.of_indexes(wanted))
 
     def report(self) -> bytes | None:
         """A page about the rows that were answered before the run was held; None without one."""

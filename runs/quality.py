@@ -30,6 +30,9 @@ from .hold import StepHold
 #: Parts of a summary that are long: a run's record, which is read often, has none of them.
 _LONG = ("stretches", "near_duplicates", "compared")
 
+#: Groups of pictures that look alike, and rows of each, that a record has.
+_GROUPS, _ROWS = 12, 4
+
 
 def brief(summary: Summary) -> dict[str, Any]:
     """A summary for a run's record; of what is long, its figures."""
@@ -37,7 +40,8 @@ def brief(summary: Summary) -> dict[str, Any]:
     told = {name: value for name, value in whole.items() if name not in _LONG}
     near, compared = whole.get("near_duplicates"), whole.get("compared")
     if near:
-        told["near_duplicates"] = {**near, "listed": []}
+        few = [{**group, "rows": group["rows"][:_ROWS]} for group in near["listed"][:_GROUPS]]
+        told["near_duplicates"] = {**near, "listed": few}
     if compared:
         told["compared"] = {**compared, "least": []}
     return told

@@ -21,6 +21,9 @@ from ...tasks.base import Task, TaskOutput
 from ...tasks.label_studio.import_tasks import AnsweredRow, import_task, shown_path
 from ...tasks.registry import get_task
 
+#: Pictures that are looked at while a run goes on: at its end all are, by a run worker.
+_LOOKED_AT = 100_000
+
 #: Seconds for which what looks alike stands, of a run that goes on; runs that it is kept of.
 _STANDS_S, _KEPT = 20.0, 32
 
@@ -31,15 +34,16 @@ _one_at_a_time = Lock()
 
 def quality_of(store: Store, run: Run, shards: Sequence[Shard]) -> tuple[dict[str, Any], NearRows]:
     """What is told of finished shards, and the rows that it names. Call it in a thread."""
-    quality = Quality(store, run, shards)
-    near = _near_of(quality, run) or NearRows({}, {})
-    compared = (run.progress.summary or {}).get("compared")
+    quality, summary = Quality(store, run, shards), run.progress.summary or {}
+    known = summary.get("near_duplicates")  # found at the end, among all
+    near = quality.named(known) if known else _near_of(quality, run) or NearRows({}, {})
+    compared = summary.get("compared")
     told = {**quality.counted(), "near_duplicates": near.told or None, "compared": compared}
     return told, near
 
 
 def _near_of(quality: Quality, run: Run) -> NearRows | None:
-    """What looks alike: of a million pictures it takes seconds to find, so it is kept."""
+    """What looks alike so far. It takes seconds to find, so it is kept for a while."""
     key, done = (run.spec.id, run.spec.created_at_ms), run.progress.shards_done
     with _one_at_a_time:
         known = _near.get(key)
@@ -47,7 +51,7 @@ def _near_of(quality: Quality, run: Run) -> NearRows | None:
             at, counted, found = known
             if counted == done or (not run.state.terminal and time.monotonic() - at < _STANDS_S):
                 return found
-        found = quality.near()
+        found = quality.near(most=_LOOKED_AT)
         _near[key] = time.monotonic(), done, found
         _near.move_to_end(key)
         while len(_near) > _KEPT:

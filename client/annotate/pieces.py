@@ -61,7 +61,7 @@ def read_findings(told: bytes) -> Findings:
     found = from_json(told)
     counters = {name: Counter(found[name]) for name in ("labels", "error_types")}
     # Pieces of an earlier version have none.
-    own = {name: kind.of_json(found[name]) for name, kind in _OWN.items() if name in found}  # type: ignore[arg-type] # each its own
+    own = {name: kind.of_json(found[name]) for name, kind in _OWN.items() if name in found}
     return Findings(**{**found, **counters, **own})
 
 

@@ -93,13 +93,14 @@ def near_duplicates(
     At most `groups` are listed, of at most `members` each. Rows of equal keys are one picture.
     `check` is called now and then, and may raise.
     """
-    ordered = pictures[np.argsort(pictures["position"], kind="stable")]
-    _, first = np.unique(ordered["key"], return_index=True)
-    looked_at = ordered[np.sort(first)]
-    alone = looked_at[looked_at["hash"] != BLANK]
-    blank = len(looked_at) - len(alone)
-    if not len(alone):
+    in_order = np.argsort(pictures["position"], kind="stable")
+    _, first = np.unique(pictures["key"][in_order], return_index=True)
+    different = in_order[np.sort(first)]
+    seen = different[pictures["hash"][different] != BLANK]
+    blank = len(different) - len(seen)
+    if not len(seen):
         return NearDuplicates(blank, 0, blank, 0, [])
+    alone = pictures[seen]
     leader = _leaders(alone, check)
     sizes = np.bincount(leader, minlength=len(alone))
     large = np.flatnonzero(sizes > 1)
@@ -115,7 +116,7 @@ def near_duplicates(
     ]
     listed.sort(key=lambda group: (-group.count, group.positions))
     return NearDuplicates(
-        len(looked_at), int(sizes[large].sum()) - len(large), blank, len(large), listed
+        len(different), int(sizes[large].sum()) - len(large), blank, len(large), listed
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from .colours import PALETTE, Colours
 from .markup import count, escaped, number
@@ -21,7 +21,7 @@ def along(told: Mapping[str, Any], drift: Sequence[Mapping[str, Any]], colours: 
     if len(stretches) < 2:
         return ""
     parts = []
-    kinds = _kinds(told["labels"], colours)
+    kinds = [kind for kind in _kinds(told["labels"], colours) if any(map(kind.count, stretches))]
     if any(sum(each["labels"]) + each["other_labels"] for each in stretches):
         title = "Share of each row's first label along the source"
         parts.append(f"<h3>{title}</h3>{_labels(stretches, kinds, title)}{_legend(kinds)}")
@@ -32,7 +32,7 @@ def along(told: Mapping[str, Any], drift: Sequence[Mapping[str, Any]], colours: 
         return ""
     first, last = stretches[0]["first"], stretches[-1]["first"] + stretches[-1]["rows"]
     axis = f"<p class=axis><span>row {count(first)}</span><span>{count(last - 1)}</span></p>"
-    return f"{_notes(drift)}{''.join(parts)}{axis}{_table(told)}"
+    return f"{_notes(drift)}{''.join(parts)}{axis}{_table(stretches, kinds)}"
 
 
 def _notes(drift: Sequence[Mapping[str, Any]]) -> str:
@@ -45,24 +45,39 @@ def _notes(drift: Sequence[Mapping[str, Any]]) -> str:
     return f"<ul class=drift>{''.join(lines)}</ul>"
 
 
-def _kinds(labels: Sequence[str], colours: Colours) -> list[tuple[str, str]]:
-    own = [(label, colours[label].css) for label in labels]
-    return [*own, ("other labels", _OTHERS), ("no label", _NONE), ("failed", _BAD)]
+class _Kind(NamedTuple):
+    """What becomes of a row."""
+
+    name: str
+    colour: str
+    #: How many rows of a stretch.
+    count: Callable[[Mapping[str, Any]], int]
 
 
-def _labels(
-    stretches: Sequence[Mapping[str, Any]], kinds: Sequence[tuple[str, str]], title: str
-) -> str:
+def _kinds(labels: Sequence[str], colours: Colours) -> list[_Kind]:
+    own = [
+        _Kind(label, colours[label].css, lambda each, at=at: each["labels"][at])  # type: ignore[misc] # mypy has no defaults here
+        for at, label in enumerate(labels)
+    ]
+    return [
+        *own,
+        _Kind("other labels", _OTHERS, lambda each: int(each["other_labels"])),
+        _Kind("no label", _NONE, lambda each: int(each["no_label"])),
+        _Kind("failed", _BAD, lambda each: int(each["failed"])),
+    ]
+
+
+def _labels(stretches: Sequence[Mapping[str, Any]], kinds: Sequence[_Kind], title: str) -> str:
     rects = []
     for place, each in enumerate(stretches):
-        counts = (*each["labels"], each["other_labels"], each["no_label"], each["failed"])
-        top = 0.0
-        for (name, colour), found in zip(kinds, counts, strict=True):
+        bottom = _HEIGHT
+        for kind in kinds:
+            found = kind.count(each)
             if found:
                 height = _HEIGHT * found / each["rows"]
-                told = f"{_span(each)}: {escaped(name)} {count(found)}"
-                rects.append(_rect(place, top, height, f' fill="{colour}"', told))
-                top += height
+                bottom -= height
+                told = f"{_span(each)}: {escaped(kind.name)} {count(found)}"
+                rects.append(_rect(place, bottom, height, f' style="fill:{kind.colour}"', told))
     return _chart(rects, len(stretches), title)
 
 
@@ -92,38 +107,30 @@ def _chart(rects: Sequence[str], columns: int, title: str) -> str:
     )
 
 
-def _legend(kinds: Sequence[tuple[str, str]]) -> str:
-    return "".join(
-        (
-            "<ul class=items>",
-            *(
-                f'<li><i style="background:{css}"></i><bdi>{escaped(n)}</bdi></li>'
-                for n, css in kinds
-            ),
-            "</ul>",
-        )
+def _legend(kinds: Sequence[_Kind]) -> str:
+    entries = (
+        f'<li><i style="background:{kind.colour}"></i><bdi>{escaped(kind.name)}</bdi></li>'
+        for kind in kinds
     )
+    return f"<ul class=items>{''.join(entries)}</ul>"
 
 
 def _span(each: Mapping[str, Any]) -> str:
     return f"rows {count(each['first'])} to {count(each['first'] + each['rows'] - 1)}"
 
 
-def _table(told: Mapping[str, Any]) -> str:
-    heads = ("rows", *told["labels"], "other labels", "no label", "failed", "mean score")
+def _table(stretches: Sequence[Mapping[str, Any]], kinds: Sequence[_Kind]) -> str:
+    heads = ("rows", *(kind.name for kind in kinds), "mean score")
     head = "".join(f"<th scope=col>{escaped(name)}</th>" for name in heads)
-    body = "".join(_cells(each) for each in told["stretches"])
+    body = "".join(_cells(each, kinds) for each in stretches)
     return (
         "<details><summary>The numbers</summary><div class=scroll><table><thead>"
         f"<tr>{head}</tr></thead><tbody>{body}</tbody></table></div></details>"
     )
 
 
-def _cells(each: Mapping[str, Any]) -> str:
-    def values() -> Iterator[str]:
-        for found in (*each["labels"], each["other_labels"], each["no_label"], each["failed"]):
-            yield count(found)
-        yield "" if each["mean_score"] is None else f"{each['mean_score']:.2f}"
-
-    cells = "".join(f"<td>{value}</td>" for value in values())
+def _cells(each: Mapping[str, Any], kinds: Sequence[_Kind]) -> str:
+    mean = each["mean_score"]
+    values = [*(count(kind.count(each)) for kind in kinds), "" if mean is None else f"{mean:.2f}"]
+    cells = "".join(f"<td>{value}</td>" for value in values)
     return f"<tr><th scope=row>{_span(each).removeprefix('rows ')}</th>{cells}</tr>"
