@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from pydantic_core import from_json, to_json
 
 from ..tasks.annotations.drift import drift_view, drifts
-from ..tasks.annotations.near_duplicates import Pictures, near_duplicates, near_view
+from ..tasks.annotations.near_duplicates import SeenPictures, near_duplicates, near_view
 from ..tasks.annotations.reasons import FailureReasons
 from ..tasks.annotations.stretches import Stretches, stretches_view
 from .run_blobs import quality_key
@@ -47,7 +47,7 @@ class Quality:
         """Stretches with what differs in them, and why rows failed."""
         stretches, reasons = Stretches(), FailureReasons()
         for shard in self._shards:
-            if QUALITY in shard.told:
+            if shard.tells(QUALITY):
                 told = from_json(self._get(shard, QUALITY))
                 stretches.add(Stretches.of_json(told["stretches"]), shard.moved)
                 reasons.join(FailureReasons.of_json(told["reasons"]))
@@ -61,13 +61,13 @@ class Quality:
         self, check: Callable[[], None] = lambda: None, *, most: int | None = None
     ) -> NearRows | None:
         """Pictures that look alike, among the first `most` or so; None where none was looked at."""
-        pictures = Pictures()
+        pictures = SeenPictures()
         for shard in self._shards:
             if most is not None and len(pictures) >= most:
                 break
-            if SEEN in shard.told:
+            if shard.tells(SEEN):
                 check()
-                pictures.add(Pictures(self._get(shard, SEEN)), shard.moved)
+                pictures.add(SeenPictures(self._get(shard, SEEN)), shard.moved)
         if not len(pictures):
             return None
         found = near_duplicates(pictures.table, check=check)
@@ -84,7 +84,7 @@ class Quality:
     def report(self) -> bytes | None:
         """A page about the rows that were answered before the run was held; None without one."""
         for shard in self._shards:
-            if REPORT in shard.told:
+            if shard.tells(REPORT):
                 return self._get(shard, REPORT)
         return None
 

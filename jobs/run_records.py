@@ -196,9 +196,14 @@ class Shard(ShardCounts):
     #: How the key of its rows ends; "" before it is done.
     rows_blob: str = ""
     has_pictures: bool = False
-    #: What else is in the store beside its sheet, by `run_blobs.quality_key`'s kinds.
-    told: tuple[str, ...] = ()
+    #: What else is in the store beside its sheet: `run_blobs.quality_key`'s kinds, blanks between
+    #: them. Lua makes an object of an empty list.
+    told: str = ""
     ended_at_ms: int = 0
+
+    def tells(self, kind: str) -> bool:
+        """Whether there is such a thing in the store."""
+        return kind in self.told.split()
 
 
 class RunProgress(BaseModel):

@@ -24,7 +24,7 @@ from ..jobs.runs import get_run, shards_of
 from ..jobs.settings import JobsSettings
 from ..jobs.stores import Store
 from ..protocol.errors import NotFound
-from ..tasks.annotations.near_duplicates import Pictures, near_duplicates, near_view
+from ..tasks.annotations.near_duplicates import SeenPictures, near_duplicates, near_view
 from .hold import StepHold
 
 #: Parts of a summary that are long: a run's record, which is read often, has none of them.
@@ -87,7 +87,7 @@ def _pictures(sheets: Sheets, rows: dict[int, PlacedRow]) -> Iterator[tuple[int,
             continue  # not every row's is kept
 
 
-def seen_in_shard(seen: Pictures, ledger: Ledger, first: int) -> Beside:
+def seen_in_shard(seen: SeenPictures, ledger: Ledger, first: int) -> Beside:
     """What looks alike in one shard."""
     if not len(seen):
         return NOTHING_BESIDE

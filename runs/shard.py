@@ -158,7 +158,7 @@ class ShardRun:
                 "rows_blob": name,
                 "piece": piece,
                 "has_pictures": bool(seen.placed),
-                "told": tuple(told),
+                "told": " ".join(told),
                 "ended_at_ms": int(time.time() * 1000),
             }
         )

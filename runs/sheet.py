@@ -19,7 +19,7 @@ from ..client.annotate.rows import Annotation, Origin, SourceRow
 from ..client.annotate.stored_answers import StoredAnswers
 from ..protocol import codec, v2
 from ..protocol.errors import WherryError
-from ..tasks.annotations.near_duplicates import Pictures as SeenPictures
+from ..tasks.annotations.near_duplicates import SeenPictures
 from ..tasks.base import Task
 
 #: Rows of a block; labels of a block that its index tells, and of a row that its line does.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...tasks.annotations.near_duplicates import Pictures, near_duplicates, near_view
+from ...tasks.annotations.near_duplicates import SeenPictures, near_duplicates, near_view
 from ...tasks.base import Task
 from .ledger import Ledger
 from .packing import image_of
@@ -39,7 +39,7 @@ class SeenRows:
     """Sees every row's picture, beside whoever else is told of rows."""
 
     def __init__(self, task: Task, sampler: Sampler | None) -> None:
-        self._task, self._sampler, self._seen = task, sampler, Pictures()
+        self._task, self._sampler, self._seen = task, sampler, SeenPictures()
 
     def offer(self, position: int, row: SourceRow, key: bytes) -> None:
         """See a row."""

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from .stretches import NO_LABEL, OTHERS, SCORE_BINS, Stretch, Stretches
+from .stretches import NO_LABEL, OTHERS, SCORE_BINS, RowStretch, Stretches
 
 #: Rows that a stretch needs, and stretches that a source does.
 _LEAST_ROWS, _LEAST_STRETCHES = 50, 4
@@ -57,7 +57,7 @@ def drifts(stretches: Stretches) -> list[Drift]:
     found = [(first, each) for first, each in stretches if each.rows >= _LEAST_ROWS]
     if len(found) < _LEAST_STRETCHES:
         return []
-    whole = Stretch()
+    whole = RowStretch()
     for _, each in stretches:
         whole.rows += each.rows
         whole.failed += each.failed
@@ -101,8 +101,8 @@ def drift_notes(found: Sequence[Drift]) -> list[str]:
 
 
 def _marked(
-    found: Sequence[tuple[int, Stretch]],
-) -> Iterator[tuple[tuple[int, Stretch], bool]]:
+    found: Sequence[tuple[int, RowStretch]],
+) -> Iterator[tuple[tuple[int, RowStretch], bool]]:
     """Each, and whether it is the last."""
     return ((each, at == len(found) - 1) for at, each in enumerate(found))
 
@@ -120,7 +120,7 @@ def _together(found: Iterable[Drift]) -> list[Drift]:
     return told
 
 
-def _labels(part: Stretch, whole: Stretch) -> Drift | None:
+def _labels(part: RowStretch, whole: RowStretch) -> Drift | None:
     rest = Counter(whole.labels)
     rest.subtract(part.labels)
     n, m = part.answered, whole.answered - part.answered
@@ -143,7 +143,7 @@ def _labels(part: Stretch, whole: Stretch) -> Drift | None:
     return Drift(0, 0, "labels", which, round(distance, 3), told)
 
 
-def _scores(part: Stretch, whole: Stretch) -> Drift | None:
+def _scores(part: RowStretch, whole: RowStretch) -> Drift | None:
     mine, rest = part.scores, [a - b for a, b in zip(whole.scores, part.scores, strict=True)]
     n, m = sum(mine), sum(rest)
     if n < _LEAST_ROWS or m < _LEAST_ROWS:
@@ -158,7 +158,7 @@ def _scores(part: Stretch, whole: Stretch) -> Drift | None:
     return Drift(0, 0, "scores", which, round(distance, 3), told)
 
 
-def _failures(part: Stretch, whole: Stretch) -> Drift | None:
+def _failures(part: RowStretch, whole: RowStretch) -> Drift | None:
     n, m = part.rows, whole.rows - part.rows
     if m < _LEAST_ROWS:
         return None

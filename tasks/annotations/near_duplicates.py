@@ -34,7 +34,7 @@ PICTURE = np.dtype(
     [("position", "<u8"), ("hash", "<u8"), ("key", "<u8"), ("colours", "u1", CELLS * CELLS * 3)]
 )
 
-#: Pictures of a band to which one is held: in a crowd of more, neighbours lead from one to another.
+#: Pictures of a band to which one is held: in a crowd of more, neighbours lead on.
 _CROWD = 2048
 
 #: Bits of each band.
@@ -183,7 +183,7 @@ def near_view(found: NearDuplicates, ids: Mapping[int, str]) -> dict[str, Any]:
     }
 
 
-class Look(NamedTuple):
+class SeenPicture(NamedTuple):
     """What is seen in a picture."""
 
     hash: int
@@ -191,7 +191,7 @@ class Look(NamedTuple):
     colours: bytes
 
 
-class Pictures:
+class SeenPictures:
     """What was noted of pictures."""
 
     def __init__(self, told: bytes = b"") -> None:
@@ -200,11 +200,11 @@ class Pictures:
     def __len__(self) -> int:
         return len(self._records) // PICTURE.itemsize
 
-    def note(self, position: int, look: Look, key: bytes) -> None:
+    def note(self, position: int, look: SeenPicture, key: bytes) -> None:
         """Note a picture: the place of its row, what is seen in it, its row's key."""
         self._records += _HEAD.pack(position, look.hash, key[:8]) + look.colours
 
-    def add(self, other: Pictures, moved: int = 0) -> None:
+    def add(self, other: SeenPictures, moved: int = 0) -> None:
         """Note those of another part, whose rows are so many places further on than they say."""
         part = other.table.copy()
         part["position"] += moved

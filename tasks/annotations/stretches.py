@@ -25,7 +25,7 @@ NO_LABEL, OTHERS = "", "\x00others"
 
 
 @dataclass(slots=True)
-class Stretch:
+class RowStretch:
     """Some rows that follow each other, counted together."""
 
     rows: int = 0
@@ -48,7 +48,7 @@ class Stretch:
             return None
         return sum((at + 0.5) * n for at, n in enumerate(self.scores)) / SCORE_BINS / count
 
-    def add(self, other: Stretch) -> None:
+    def add(self, other: RowStretch) -> None:
         """Count another's rows too."""
         self.rows += other.rows
         self.failed += other.failed
@@ -77,12 +77,12 @@ class Stretches:
     def __init__(self, width: int = LEAST_WIDTH) -> None:
         #: Rows of each, but for the last of the source.
         self.width = width
-        self._found: dict[int, Stretch] = {}
+        self._found: dict[int, RowStretch] = {}
 
     def __len__(self) -> int:
         return len(self._found)
 
-    def __iter__(self) -> Iterator[tuple[int, Stretch]]:
+    def __iter__(self) -> Iterator[tuple[int, RowStretch]]:
         """Each with the place of its first row, in their order."""
         return ((at * self.width, self._found[at]) for at in sorted(self._found))
 
@@ -105,10 +105,10 @@ class Stretches:
         stretch.rows += 1
         stretch.failed += 1
 
-    def _at(self, place: int) -> Stretch:
+    def _at(self, place: int) -> RowStretch:
         found = self._found.get(place // self.width)
         if found is None:
-            found = self._found[place // self.width] = Stretch()
+            found = self._found[place // self.width] = RowStretch()
             if len(self._found) > MOST:
                 self.widen(self.width * 2)
                 return self._at(place)
@@ -132,7 +132,7 @@ class Stretches:
             self.widen(other.width)
         for first, stretch in other:
             place = max(0, first + moved) // self.width
-            self._found.setdefault(place, Stretch()).add(stretch)
+            self._found.setdefault(place, RowStretch()).add(stretch)
         self.widen(self.width)
 
     def as_json(self) -> dict[str, Any]:
@@ -156,7 +156,7 @@ class Stretches:
         """From what `as_json` told."""
         stretches = cls(told["width"])
         for each in told["stretches"]:
-            stretches._found[each["first"] // stretches.width] = Stretch(
+            stretches._found[each["first"] // stretches.width] = RowStretch(
                 each["rows"], each["failed"], Counter(each["labels"]), each["scores"]
             )
         return stretches
@@ -181,7 +181,7 @@ def stretches_view(stretches: Stretches) -> dict[str, Any]:
     }
 
 
-def _view(first: int, stretch: Stretch, labels: Sequence[str]) -> dict[str, Any]:
+def _view(first: int, stretch: RowStretch, labels: Sequence[str]) -> dict[str, Any]:
     mean = stretch.mean_score
     counts = [stretch.labels.get(name, 0) for name in labels]
     none = stretch.labels.get(NO_LABEL, 0)

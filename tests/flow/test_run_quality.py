@@ -179,7 +179,7 @@ def test_a_run_is_held_against_another(client: Client, first: RunView) -> None:
     assert told["same_first_label"] == pytest.approx(live["same_first_label"], abs=1e-5)
     assert (told["counted"], told["of"]) == (live["counted"], live["of"])
     counts = told["confusion"]["counts"]
-    assert sum(map(sum, counts)) == ended.rows.answered
+    assert sum(map(sum, counts)) == first.rows.answered  # by both
     page = httpx.get(f"{client.url}/v2/runs/{other.id}/report", timeout=30).text
     section = page.partition("Beside another run")[2].partition("</section>")[0]
     assert "first, guesser" in section

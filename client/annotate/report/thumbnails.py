@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from ....protocol.errors import RowError
-from ....tasks.annotations.near_duplicates import CELLS, HASHED_SIDE, Look, hash_of
+from ....tasks.annotations.near_duplicates import CELLS, HASHED_SIDE, SeenPicture, hash_of
 from ....tasks.media.decode import decode
 from ....tasks.media.kinds import is_heif, rare_kind
 from ....tasks.media.rgb import rgb
@@ -44,7 +44,7 @@ class Thumbnail(NamedTuple):
     file: bytes
     size: tuple[int, int]
     #: What is seen in it.
-    look: Look
+    look: SeenPicture
 
 
 def thumbnail(data: bytes, side: int = SIDE) -> Thumbnail | None:
@@ -65,7 +65,7 @@ def thumbnail(data: bytes, side: int = SIDE) -> Thumbnail | None:
         return None
 
 
-def look_at(data: bytes) -> Look | None:
+def look_at(data: bytes) -> SeenPicture | None:
     """What is seen in an image file, without a small picture of it; None as for `thumbnail`."""
     try:
         small, _ = _read_small(data, 2 * HASHED_SIDE)
@@ -91,11 +91,11 @@ def _read_small(data: bytes, side: int) -> tuple[Image.Image | None, bool]:
         return small.copy() if small is file else small, kind == "JPEG"
 
 
-def _look(small: Image.Image) -> Look:
+def _look(small: Image.Image) -> SeenPicture:
     square = (HASHED_SIDE, HASHED_SIDE)
     grey = small.convert("L").resize(square, Image.Resampling.BILINEAR, reducing_gap=2.0)
     cells = small.convert("RGB").resize((CELLS, CELLS), Image.Resampling.BOX)
-    return Look(hash_of(np.asarray(grey)), cells.tobytes())
+    return SeenPicture(hash_of(np.asarray(grey)), cells.tobytes())
 
 
 def overlay(items: Sequence[Any], size: tuple[int, int], colours: Sequence[Colour]) -> bytes:

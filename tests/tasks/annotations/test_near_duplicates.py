@@ -13,9 +13,9 @@ from wherry.tasks.annotations.near_duplicates import (
     BLANK,
     MOST_BITS,
     PICTURE,
-    Look,
     NearGroup,
-    Pictures,
+    SeenPicture,
+    SeenPictures,
     near_duplicates,
 )
 
@@ -32,8 +32,8 @@ def file(image: Image.Image, form: str = "JPEG", **options: int) -> bytes:
     return buffer.getvalue()
 
 
-def looked(value: int, colour: int = 0) -> Look:
-    return Look(value, bytes([colour] * 48))
+def looked(value: int, colour: int = 0) -> SeenPicture:
+    return SeenPicture(value, bytes([colour] * 48))
 
 
 def seen(data: bytes) -> int:
@@ -67,7 +67,7 @@ def test_other_pictures_do_not() -> None:
 def test_a_blank_picture_is_like_no_other() -> None:
     hashes = [seen(file(Image.new("RGB", (99, 50), colour))) for colour in ("white", "navy")]
     assert hashes == [BLANK, BLANK]
-    pictures = Pictures()
+    pictures = SeenPictures()
     for place, value in enumerate((*hashes, 7)):
         pictures.note(place, looked(value), bytes([place] * 16))
     found = near_duplicates(pictures.table, groups=9, members=9)
@@ -75,14 +75,14 @@ def test_a_blank_picture_is_like_no_other() -> None:
 
 
 def test_drawings_of_other_colours_do_not_look_alike() -> None:
-    pictures = Pictures()
+    pictures = SeenPictures()
     for place, colour in enumerate((10, 20, 90)):
         pictures.note(place, looked(0x33, colour), bytes([place] * 16))
     assert near_duplicates(pictures.table).listed == [NearGroup([0, 1], 2)]
 
 
 def test_a_crowd_of_copies_is_one_group() -> None:
-    pictures = Pictures()
+    pictures = SeenPictures()
     for place in range(5000):
         pictures.note(place, looked(1 << place % 4), place.to_bytes(16, "little"))
     found = near_duplicates(pictures.table)
@@ -113,7 +113,7 @@ def test_no_pair_is_missed_however_many_there_are() -> None:
 
 
 def test_equal_files_count_once_and_groups_are_bounded() -> None:
-    pictures = Pictures()
+    pictures = SeenPictures()
     for place in range(300):
         group = place % 30
         value = (group * 0x1F1F1F1F1F1F1F) % (1 << 63)
@@ -125,14 +125,14 @@ def test_equal_files_count_once_and_groups_are_bounded() -> None:
 
 
 def test_parts_are_put_together_where_their_rows_turned_out_to_be() -> None:
-    whole, part = Pictures(), Pictures()
+    whole, part = SeenPictures(), SeenPictures()
     whole.note(0, looked(5), b"a" * 16)
     part.note(3, looked(5), b"b" * 16)
-    whole.add(Pictures(bytes(part)), moved=4)
+    whole.add(SeenPictures(bytes(part)), moved=4)
     found = near_duplicates(whole.table, groups=1, members=9)
     assert found.listed == [NearGroup([0, 7], 2)]
 
 
 def test_none_are_none() -> None:
-    found = near_duplicates(Pictures().table, groups=1, members=1)
+    found = near_duplicates(SeenPictures().table, groups=1, members=1)
     assert found == (0, 0, 0, 0, [])
