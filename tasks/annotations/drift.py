@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 from .stretches import NO_LABEL, OTHERS, SCORE_BINS, RowStretch, Stretches
 
-#: Rows that a stretch needs, and stretches that a source does.
-_LEAST_ROWS, _LEAST_STRETCHES = 50, 4
+#: Rows that a stretch needs, and how many of them with answers or scores; stretches of a source.
+_LEAST_ROWS, _LEAST_ANSWERED, _LEAST_STRETCHES = 50, 25, 4
 
 #: Distances, of 1, from which on a stretch differs; for failures, the difference of the shares.
 _LABELS, _SCORES, _FAILED = 0.2, 0.2, 0.1
@@ -124,7 +124,7 @@ def _labels(part: RowStretch, whole: RowStretch) -> Drift | None:
     rest = Counter(whole.labels)
     rest.subtract(part.labels)
     n, m = part.answered, whole.answered - part.answered
-    if n < _LEAST_ROWS or m < _LEAST_ROWS:
+    if n < _LEAST_ANSWERED or m < _LEAST_ROWS:
         return None
     common = {name for name, count in whole.labels.items() if count * n >= _EXPECTED * (n + m)}
     names = sorted(common - {OTHERS})
@@ -135,18 +135,16 @@ def _labels(part: RowStretch, whole: RowStretch) -> Drift | None:
     distance = _jensen_shannon(mine, theirs)
     if distance < _LABELS or _deviations(mine, theirs) < _DEVIATIONS:
         return None
-    shares = [(a / n, b / m) for a, b in zip(mine, theirs, strict=True)]
-    at = max(range(len(shares)), key=lambda at: abs(shares[at][0] - shares[at][1]))
-    which = names[at] if at < len(names) else OTHERS
+    which = max(sorted(whole.labels), key=lambda name: abs(part.labels[name] / n - rest[name] / m))
     name = {NO_LABEL: "without a label", OTHERS: "rare labels"}.get(which, repr(which))
-    told = f"{name} {shares[at][0]:.0%}, elsewhere {shares[at][1]:.0%}"
+    told = f"{name} {part.labels[which] / n:.0%}, elsewhere {rest[which] / m:.0%}"
     return Drift(0, 0, "labels", which, round(distance, 3), told)
 
 
 def _scores(part: RowStretch, whole: RowStretch) -> Drift | None:
     mine, rest = part.scores, [a - b for a, b in zip(whole.scores, part.scores, strict=True)]
     n, m = sum(mine), sum(rest)
-    if n < _LEAST_ROWS or m < _LEAST_ROWS:
+    if n < _LEAST_ANSWERED or m < _LEAST_ROWS:
         return None
     gaps = (a / n - b / m for a, b in zip(accumulate(mine), accumulate(rest), strict=True))
     distance = max(abs(gap) for gap in gaps)
